@@ -1,0 +1,33 @@
+# Two commands matter: `make demo` and `make test`. Both build .venv from constraints.txt first.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: install demo test lint types unit bench clean
+
+install: .venv/installed
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,data,segment]'
+	touch $@
+
+demo: install
+	$(BIN)/crosslate demo --out demo
+
+test: lint types unit
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install
+	$(BIN)/mypy
+
+unit: install
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+
+bench: install
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf .venv build dist

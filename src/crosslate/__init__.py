@@ -1,0 +1,1 @@
+"""Crosslate: teach a pretrained translation model a new language."""

@@ -1,0 +1,1 @@
+"""Text in: readers, cleaning, vocabularies, encoded corpora and the phrasebook. No torch."""
