@@ -1,0 +1,1 @@
+"""Models: parent, anatomy, sides, strategies, plan and child."""

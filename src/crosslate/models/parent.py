@@ -1,0 +1,323 @@
+"""A parent: a pretrained encoder-decoder with its two vocabularies, for one language pair."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from crosslate.corpora.vocabularies import SpecialIds, Vocabulary
+from crosslate.errors import CrosslateError, ParentError, UsageError, nearest
+from crosslate.files import atomic_folder, read_json, write_json
+from crosslate.languages import language_code
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from crosslate.models.anatomy import Anatomy
+
+RECORD = "crosslate.json"
+"""Beside a parent that Crosslate trained: languages, training and data record, scores."""
+
+_FILES = ["*.json", "*.safetensors", "*.spm", "*.model", "pytorch_model*.bin"]
+
+
+@dataclass(frozen=True)
+class Size:
+    """Numbers of a new Transformer, the same on both sides."""
+
+    layers: int
+    width: int
+    heads: int
+    feed_forward: int
+
+    def __post_init__(self) -> None:
+        if min(self.layers, self.width, self.heads, self.feed_forward) < 1 or self.width % self.heads:
+            raise UsageError(f"{self} is no model: all numbers must be positive and heads must divide width")
+
+
+SIZES = {
+    "tiny": Size(layers=2, width=128, heads=4, feed_forward=512),
+    "small": Size(layers=3, width=256, heads=4, feed_forward=1024),
+    "base": Size(layers=6, width=512, heads=8, feed_forward=2048),
+}
+
+
+def parse_size(text: str) -> Size:
+    """``tiny``, ``small``, ``base``, or numbers ``layers,width,heads,feed_forward`` like ``3,256,4,1024``.
+
+    Raises:
+        UsageError: neither.
+    """
+    if text in SIZES:
+        return SIZES[text]
+    try:
+        numbers = [int(part) for part in text.split(",")]
+        return Size(*numbers)
+    except (ValueError, TypeError):
+        raise UsageError(
+            f"unknown model size {text!r}; {nearest(text, list(SIZES))}, "
+            "or give layers,width,heads,feed_forward like 3,256,4,1024"
+        ) from None
+
+
+class Parent:
+    """A pretrained model for one language pair. Its tensors are never altered by its children.
+
+    Attributes:
+        model: the Hugging Face encoder-decoder, float32, in evaluation mode, no tensor requiring gradients.
+        source: vocabulary of the source side.
+        target: vocabulary of the target side.
+        source_language: language code.
+        target_language: language code.
+        name: hub id or folder it was loaded from, as packs name it.
+        folder: where its files lie, where it has any.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        source: Vocabulary,
+        target: Vocabulary,
+        source_language: str,
+        target_language: str,
+        *,
+        name: str,
+        folder: Path | None = None,
+    ) -> None:
+        self.model = model.eval().requires_grad_(False)
+        self.source, self.target = source, target
+        self.source_language = language_code(source_language)
+        self.target_language = language_code(target_language)
+        self.name, self.folder = name, folder
+
+    @classmethod
+    def create(
+        cls,
+        source: Vocabulary,
+        target: Vocabulary,
+        source_language: str,
+        target_language: str,
+        size: Size,
+        *,
+        dropout: float = 0.1,
+        max_positions: int = 512,
+        seed: int = 1,
+    ) -> Parent:
+        """A new, untrained Marian model with two vocabularies.
+
+        Args:
+            dropout: probability in every dropout layer, attention included not.
+            max_positions: longest sequence in tokens.
+            seed: seed of the initial values.
+        """
+        import torch
+        from transformers import GenerationConfig, MarianConfig, MarianMTModel
+
+        if source.special != target.special:
+            raise ParentError(
+                f"the two vocabularies have different special ids: {source.special} and {target.special}"
+            )
+        special = source.special
+        config = MarianConfig(
+            vocab_size=len(source),
+            decoder_vocab_size=len(target),
+            share_encoder_decoder_embeddings=False,
+            d_model=size.width,
+            encoder_layers=size.layers,
+            decoder_layers=size.layers,
+            encoder_attention_heads=size.heads,
+            decoder_attention_heads=size.heads,
+            encoder_ffn_dim=size.feed_forward,
+            decoder_ffn_dim=size.feed_forward,
+            activation_function="relu",
+            dropout=dropout,
+            scale_embedding=True,
+            max_position_embeddings=max_positions,
+            pad_token_id=special.pad,
+            eos_token_id=special.eos,
+            decoder_start_token_id=special.pad,
+            forced_eos_token_id=special.eos,
+        )
+        torch.manual_seed(seed)
+        model = MarianMTModel(config)
+        model.generation_config = GenerationConfig(
+            pad_token_id=special.pad,
+            eos_token_id=special.eos,
+            decoder_start_token_id=special.pad,
+            forced_eos_token_id=special.eos,
+            bad_words_ids=[[special.pad]],
+            max_length=max_positions,
+            num_beams=4,
+        )
+        return cls(model, source, target, source_language, target_language, name="unsaved")
+
+    @classmethod
+    def load(
+        cls,
+        name: str | Path,
+        *,
+        source_language: str | None = None,
+        target_language: str | None = None,
+    ) -> Parent:
+        """Loads a parent from a folder or the Hugging Face hub; code from a hub is never run.
+
+        Args:
+            name: a folder in Hugging Face's layout, or a hub id such as ``Helsinki-NLP/opus-mt-fr-en``.
+            source_language: needed only where the files do not name the languages.
+            target_language: likewise.
+
+        Raises:
+            ParentError: missing, incomplete, without readable vocabularies, or not an encoder-decoder.
+        """
+        import torch
+        from transformers import AutoModelForSeq2SeqLM
+        from transformers.utils import logging as transformers_logging
+
+        folder = _local_folder(str(name))
+        source, target, languages = _vocabularies(folder)
+        languages = (source_language or languages[0], target_language or languages[1])
+        if not all(languages):
+            raise ParentError(f"{name} does not say which languages it translates; give both language codes")
+        transformers_logging.disable_progress_bar()
+        try:
+            model, info = AutoModelForSeq2SeqLM.from_pretrained(
+                folder, dtype=torch.float32, trust_remote_code=False, output_loading_info=True
+            )
+        except (OSError, ValueError, RuntimeError, KeyError) as error:
+            raise ParentError(f"cannot load the model in {name}: {_first_line(error)}") from error
+        if lost := sorted(info["missing_keys"]):
+            # Transformers only warns and goes on with random values.
+            raise ParentError(
+                f"{name} lacks {len(lost)} tensors of its model, the first {lost[0]}; the checkpoint is incomplete"
+            )
+        parent = cls(model, source, target, *languages, name=str(name), folder=folder)
+        parent._check_sizes()
+        return parent
+
+    def save(self, folder: Path, record: Mapping[str, Any] | None = None, *, replace: bool = False) -> None:
+        """Writes the parent in Hugging Face's layout: AutoModelForSeq2SeqLM and AutoTokenizer load it.
+
+        Args:
+            record: training and data record, scores; goes into ``crosslate.json`` beside the fingerprint.
+            replace: overwrite an existing folder.
+        """
+        with atomic_folder(folder, replace=replace) as temporary:
+            self.model.save_pretrained(temporary)
+            self.source.save(temporary / "source.spm")
+            self.target.save(temporary / "target.spm")
+            self.source.save_mapping(temporary / "vocab.json")
+            self.target.save_mapping(temporary / "target_vocab.json")
+            special = {name: self.source.pieces[getattr(self.source.special, name)] for name in ("eos", "unk", "pad")}
+            write_json(
+                temporary / "tokenizer_config.json",
+                {
+                    "tokenizer_class": "MarianTokenizer",
+                    "separate_vocabs": True,
+                    "source_lang": self.source_language,
+                    "target_lang": self.target_language,
+                    "model_max_length": self.max_tokens,
+                    **{f"{name}_token": piece for name, piece in special.items()},
+                },
+            )
+            write_json(
+                temporary / RECORD,
+                {
+                    "source_language": self.source_language,
+                    "target_language": self.target_language,
+                    "fingerprint": self.fingerprint(),
+                    **(record or {}),
+                },
+            )
+        self.name, self.folder = str(folder), folder
+
+    def fingerprint(self) -> str:
+        """Hex sha256 of the tensors as they are now; see :mod:`crosslate.models.fingerprint`."""
+        from crosslate.models.anatomy import unsaved_names
+        from crosslate.models.fingerprint import fingerprint
+
+        return fingerprint(self.model, unsaved_names(self.model))
+
+    @cached_property
+    def anatomy(self) -> Anatomy:
+        """Which tensor belongs to which group."""
+        from crosslate.models.anatomy import Anatomy
+
+        return Anatomy.of(self.model)
+
+    @property
+    def max_tokens(self) -> int:
+        """Longest sequence in tokens that the positions allow; 512 where the family has no limit."""
+        return min(int(getattr(self.model.config, "max_position_embeddings", None) or 512), 1024)
+
+    @property
+    def num_parameters(self) -> int:
+        """Parameters, tied ones counted once."""
+        return sum(parameter.numel() for parameter in self.model.parameters())
+
+    def _check_sizes(self) -> None:
+        """The tables may be larger than the vocabularies (padding rows), never smaller."""
+        for vocabulary, table, side in (
+            (self.source, self.model.get_encoder().get_input_embeddings(), "source"),
+            (self.target, self.model.get_decoder().get_input_embeddings(), "target"),
+        ):
+            if table.num_embeddings < len(vocabulary):
+                raise ParentError(
+                    f"{self.name}: the {side} vocabulary has {len(vocabulary)} pieces, "
+                    f"its embedding table only {table.num_embeddings} rows"
+                )
+
+
+def _local_folder(name: str) -> Path:
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return path
+    if path.exists():
+        raise ParentError(f"{name} is a file, expected the folder of a model or a hub id")
+    if name.count("/") != 1 or name.startswith((".", "/", "~")):
+        raise ParentError(f"{name}: no such folder")
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(name, allow_patterns=_FILES))
+    except Exception as error:  # the hub client raises a dozen unrelated types
+        raise ParentError(
+            f"{name} is no folder here and could not be fetched from the hub: {_first_line(error)}"
+        ) from error
+
+
+def _vocabularies(folder: Path) -> tuple[Vocabulary, Vocabulary, tuple[str | None, str | None]]:
+    """Source and target vocabulary and languages, from Marian's file layout."""
+    needed = ("source.spm", "target.spm", "vocab.json")
+    missing = [name for name in needed if not (folder / name).is_file()]
+    if not (folder / "config.json").is_file():
+        raise ParentError(f"{folder} has no config.json; expected a model in Hugging Face's layout")
+    if missing:
+        raise ParentError(
+            f"cannot read the vocabularies of {folder}: {', '.join(missing)} missing; "
+            f"expected Marian's layout ({', '.join(needed)}, target_vocab.json where the sides differ)"
+        )
+    described = read_json(folder / "tokenizer_config.json") if (folder / "tokenizer_config.json").is_file() else {}
+    source_map = folder / "vocab.json"
+    target_map = folder / "target_vocab.json"
+    target_map = target_map if target_map.is_file() else source_map
+    try:
+        source = Vocabulary.load_mapped(folder / "source.spm", source_map, _special_ids(source_map))
+        target = Vocabulary.load_mapped(folder / "target.spm", target_map, _special_ids(target_map))
+    except CrosslateError as error:
+        raise ParentError(f"cannot read the vocabularies of {folder}: {error}") from error
+    return source, target, (described.get("source_lang"), described.get("target_lang"))
+
+
+def _special_ids(mapping: Path) -> SpecialIds:
+    ids = read_json(mapping)
+    missing = [piece for piece in ("</s>", "<unk>", "<pad>") if piece not in ids]
+    if missing:
+        raise ParentError(f"{mapping} has no piece {', '.join(missing)}")
+    return SpecialIds(eos=ids["</s>"], unk=ids["<unk>"], pad=ids["<pad>"], bos=ids.get("<s>"))
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

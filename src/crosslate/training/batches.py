@@ -1,0 +1,218 @@
+"""Batches filled by tokens, in few fixed shapes.
+
+Low-precision kernels (oneDNN on CPU, compiled graphs on GPU) are prepared per shape, so shapes must
+recur: lengths are rounded up to a coarse grid, every shape has one fixed number of rows, and rows that
+no sentence fills are dummies without loss.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from crosslate.errors import TrainingError
+
+if TYPE_CHECKING:
+    import torch
+
+IGNORED = -100
+"""Label of a position without loss, as in PyTorch's cross-entropy."""
+
+_ROW_STEP = 8
+Integers = npt.NDArray[np.integer]
+
+
+class PairIds(Protocol):
+    """What batches are made from: the ids of aligned pairs, each side ended by its end-of-sentence id."""
+
+    @property
+    def source_lengths(self) -> Integers: ...
+    @property
+    def target_lengths(self) -> Integers: ...
+    def __len__(self) -> int: ...
+    def source_ids(self, index: int) -> Integers: ...
+    def target_ids(self, index: int) -> Integers: ...
+
+
+@dataclass(frozen=True)
+class PlannedBatch:
+    """Which pairs form a batch, and its fixed shape. ``len(indices) <= rows``."""
+
+    indices: tuple[int, ...]
+    rows: int
+    src_len: int
+    tgt_len: int
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One batch of tensors.
+
+    Attributes:
+        source: (rows, src_len) int64 token ids.
+        source_mask: (rows, src_len) int64, 1 for tokens and 0 for padding.
+        decoder_input: (rows, tgt_len) int64, the target shifted right behind the start id.
+        labels: (rows, tgt_len) int64 target ids; :data:`IGNORED` where there is no loss.
+        num_labels: positions with loss.
+        num_tokens: source and target tokens that are no padding.
+    """
+
+    source: torch.Tensor
+    source_mask: torch.Tensor
+    decoder_input: torch.Tensor
+    labels: torch.Tensor
+    num_labels: int
+    num_tokens: int
+
+    def to(self, device: torch.device) -> Batch:
+        return Batch(
+            self.source.to(device, non_blocking=True),
+            self.source_mask.to(device, non_blocking=True),
+            self.decoder_input.to(device, non_blocking=True),
+            self.labels.to(device, non_blocking=True),
+            self.num_labels,
+            self.num_tokens,
+        )
+
+
+def plan_batches(
+    source_lengths: Integers,
+    target_lengths: Integers,
+    batch_tokens: int,
+    seed: int,
+    epoch: int,
+) -> list[PlannedBatch]:
+    """Groups all pairs of one epoch into batches; every pair appears exactly once.
+
+    The order within shapes and of the batches depends on ``(seed, epoch)`` only. Pairs left over when a
+    shape's batches are full share batches of the next larger shape.
+
+    Args:
+        source_lengths: (num_pairs,) tokens, end of sentence included.
+        target_lengths: (num_pairs,) tokens, end of sentence included.
+        batch_tokens: source plus target positions per batch, padding included.
+        seed: seed of the run.
+        epoch: 0-based epoch.
+
+    Raises:
+        TrainingError: ``batch_tokens`` cannot hold the longest pair.
+    """
+    random = np.random.default_rng([seed, epoch])
+    order = random.permutation(len(source_lengths))
+    src, tgt = _rounded(source_lengths[order]), _rounded(target_lengths[order])
+    if len(order) and (longest := int((src + tgt).max())) > batch_tokens:
+        raise TrainingError(
+            f"batches of {batch_tokens} tokens cannot hold the longest pair ({longest} tokens with padding); "
+            f"give at least {longest} tokens per batch or drop longer pairs"
+        )
+    # A stable sort keeps the random order within a shape.
+    by_shape = np.lexsort((tgt, src))
+    src, tgt, order = src[by_shape], tgt[by_shape], order[by_shape]
+    starts = np.flatnonzero(np.r_[True, (src[1:] != src[:-1]) | (tgt[1:] != tgt[:-1])]) if len(src) else []
+    batches: list[PlannedBatch] = []
+    left: list[int] = []
+    for start, end in zip(starts, [*starts[1:], len(src)], strict=True):
+        rows = _rows(int(src[start]), int(tgt[start]), batch_tokens)
+        full = (end - start) // rows * rows
+        for at in range(start, start + full, rows):
+            indices = tuple(order[at : at + rows].tolist())
+            batches.append(PlannedBatch(indices, rows, int(src[start]), int(tgt[start])))
+        left.extend(range(start + full, end))
+    batches += _leftovers(left, src, tgt, order, batch_tokens)
+    return [batches[index] for index in random.permutation(len(batches))]
+
+
+def _leftovers(
+    left: list[int], src: Integers, tgt: Integers, order: Integers, batch_tokens: int
+) -> list[PlannedBatch]:
+    """Batches of pairs of mixed shapes: similar total length together, the shape large enough for all."""
+    left.sort(key=lambda at: (max(src[at], tgt[at]), src[at] + tgt[at]))
+    batches = []
+    group: list[int] = []
+    shape = (0, 0)
+    for at in left:
+        grown = (max(shape[0], int(src[at])), max(shape[1], int(tgt[at])))
+        if group and len(group) >= _rows(*grown, batch_tokens):
+            batches.append(_mixed(group, shape, order, batch_tokens))
+            group, grown = [], (int(src[at]), int(tgt[at]))
+        group.append(at)
+        shape = grown
+    if group:
+        batches.append(_mixed(group, shape, order, batch_tokens))
+    return batches
+
+
+def _mixed(group: list[int], shape: tuple[int, int], order: Integers, batch_tokens: int) -> PlannedBatch:
+    # Square shapes recur; the free combinations of two lengths would each be a new one.
+    square = (max(shape),) * 2 if 2 * max(shape) <= batch_tokens else shape
+    rows = _rows(*square, batch_tokens)
+    if len(group) > rows:
+        square, rows = shape, _rows(*shape, batch_tokens)
+    return PlannedBatch(tuple(order[group].tolist()), rows, *square)
+
+
+def _rounded(lengths: Integers) -> Integers:
+    """Lengths rounded up: to 8 up to 64, to 16 up to 128, to 32 above."""
+    lengths = np.asarray(lengths, dtype=np.int64)
+    step = np.where(lengths <= 64, 8, np.where(lengths <= 128, 16, 32))
+    return (lengths + step - 1) // step * step
+
+
+def _rows(src_len: int, tgt_len: int, batch_tokens: int) -> int:
+    rows = batch_tokens // (src_len + tgt_len)
+    return rows // _ROW_STEP * _ROW_STEP if rows >= _ROW_STEP else rows
+
+
+def collate(
+    pairs: PairIds,
+    planned: PlannedBatch,
+    *,
+    source_pad: int,
+    target_pad: int,
+    decoder_start: int,
+) -> Batch:
+    """Builds the tensors of a planned batch."""
+    import torch
+
+    shape_src, shape_tgt = (planned.rows, planned.src_len), (planned.rows, planned.tgt_len)
+    source = np.full(shape_src, source_pad, dtype=np.int64)
+    mask = np.zeros(shape_src, dtype=np.int64)
+    mask[:, 0] = 1  # a dummy row attends to one position: an all-masked softmax is undefined
+    decoder_input = np.full(shape_tgt, target_pad, dtype=np.int64)
+    decoder_input[:, 0] = decoder_start
+    labels = np.full(shape_tgt, IGNORED, dtype=np.int64)
+    num_labels = num_tokens = 0
+    for row, index in enumerate(planned.indices):
+        src, tgt = pairs.source_ids(index), pairs.target_ids(index)
+        source[row, : len(src)] = src
+        mask[row, : len(src)] = 1
+        decoder_input[row, 1 : len(tgt)] = tgt[:-1]
+        labels[row, : len(tgt)] = tgt
+        num_labels += len(tgt)
+        num_tokens += len(src) + len(tgt)
+    return Batch(
+        torch.from_numpy(source),
+        torch.from_numpy(mask),
+        torch.from_numpy(decoder_input),
+        torch.from_numpy(labels),
+        num_labels,
+        num_tokens,
+    )
+
+
+def shard(batches: Sequence[PlannedBatch], process: int, num_processes: int) -> Iterator[PlannedBatch]:
+    """The batches of one process: every ``num_processes``-th, the same number for every process.
+
+    The last round is completed with batches without pairs, so that no process waits for another.
+    """
+    for start in range(0, len(batches), num_processes):
+        at = start + process
+        if at < len(batches):
+            yield batches[at]
+        else:
+            last = batches[start]
+            yield PlannedBatch((), last.rows, last.src_len, last.tgt_len)

@@ -1,0 +1,172 @@
+"""What a person sees of a long run: a rich bar at a terminal, plain lines elsewhere, a JSONL log, TensorBoard."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol
+
+log = logging.getLogger(__name__)
+
+_PLAIN_EVERY_SECONDS = 20.0
+
+
+class Progress(Protocol):
+    """Receives what happens in a run."""
+
+    def start(self, title: str, total_updates: int, updates: int) -> None: ...
+    def update(self, updates: int, values: dict[str, float]) -> None: ...
+    def event(self, kind: str, values: dict[str, Any]) -> None: ...
+    def close(self) -> None: ...
+
+
+class Silent:
+    """No output."""
+
+    def start(self, title: str, total_updates: int, updates: int) -> None:
+        pass
+
+    def update(self, updates: int, values: dict[str, float]) -> None:
+        pass
+
+    def event(self, kind: str, values: dict[str, Any]) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class ConsoleProgress:
+    """A bar with tokens/s, loss, best score and time left; one plain line now and then without a terminal."""
+
+    def __init__(self, console: Any | None = None) -> None:
+        from rich.console import Console
+
+        self.console = console or Console(stderr=True)
+        self._bar: Any = None
+        self._title = ""
+        self._total = 0
+        self._first = 0
+        self._started = self._spoken = time.monotonic()
+
+    def start(self, title: str, total_updates: int, updates: int) -> None:
+        self._title, self._total, self._first = title, total_updates, updates
+        self._started = time.monotonic()
+        # The first plain line comes early, so that a log shows that something happens.
+        self._spoken = self._started - _PLAIN_EVERY_SECONDS + 2
+        if not self.console.is_terminal:
+            return
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as RichProgress
+
+        self._bar = RichProgress(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[shown]}"),
+            TimeRemainingColumn(),
+            console=self.console,
+            transient=True,
+        )
+        self._bar.start()
+        self._bar.add_task(title, total=total_updates, completed=updates, shown="")
+
+    def update(self, updates: int, values: dict[str, float]) -> None:
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], completed=updates, shown=_short(values))
+            return
+        now = time.monotonic()
+        if not self.console.is_terminal and now - self._spoken >= _PLAIN_EVERY_SECONDS:
+            self._spoken = now
+            pace = (now - self._started) / max(1, updates - self._first)
+            left = int(pace * max(0, self._total - updates))
+            self.console.print(
+                f"{self._title}: update {updates}/{self._total}, {_short(values)}, "
+                f"at most {left // 60}:{left % 60:02d} left",
+                soft_wrap=True, highlight=False,
+            )  # fmt: skip
+
+    def event(self, kind: str, values: dict[str, Any]) -> None:
+        if kind == "validation":
+            text = (
+                f"{self._title}: epoch {values['epoch']:g}, update {values['updates']}: "
+                f"{values['metric']} {values['score']:.2f}{' (best)' if values['is_best'] else ''}"
+            )
+        elif kind == "resumed":
+            text = f"{self._title}: going on from update {values['updates']}"
+        elif kind == "finished":
+            text = f"{self._title}: {values['reason']} after {values['updates']} updates"
+        else:
+            return
+        self.console.print(text, soft_wrap=True, highlight=False, markup=False)
+
+    def close(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
+class RunLog:
+    """Writes every event to ``log.jsonl``, forwards to ``shown``, and to TensorBoard where asked."""
+
+    def __init__(self, folder: Path, shown: Progress | None = None, *, tensorboard: bool = False) -> None:
+        self.shown = shown or Silent()
+        folder.mkdir(parents=True, exist_ok=True)
+        self._file = (folder / "log.jsonl").open("a", encoding="utf-8")
+        self._board = _board(folder) if tensorboard else None
+
+    def __enter__(self) -> RunLog:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def start(self, title: str, total_updates: int, updates: int) -> None:
+        self.shown.start(title, total_updates, updates)
+
+    def update(self, updates: int, values: dict[str, float]) -> None:
+        self.shown.update(updates, values)
+        if self._board is not None:
+            for name, value in values.items():
+                self._board.add_scalar(name, value, updates)
+
+    def event(self, kind: str, values: dict[str, Any]) -> None:
+        self._file.write(json.dumps({"event": kind, "time": round(time.time(), 3), **values}) + "\n")
+        self._file.flush()
+        self.shown.event(kind, values)
+        if self._board is not None and kind == "validation":
+            self._board.add_scalar(f"validation {values['metric']}", values["score"], values["updates"])
+
+    def close(self) -> None:
+        self.shown.close()
+        self._file.close()
+        if self._board is not None:
+            self._board.close()
+
+
+def _short(values: dict[str, float]) -> str:
+    parts = []
+    if "tokens_per_second" in values:
+        parts.append(f"{values['tokens_per_second']:,.0f} tokens/s")
+    if "loss" in values:
+        parts.append(f"loss {values['loss']:.3f}")
+    if "best" in values:
+        parts.append(f"best {values['best']:.2f}")
+    return "  ".join(parts)
+
+
+def _board(folder: Path) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        from crosslate.errors import MissingExtra
+
+        raise MissingExtra(
+            "TensorBoard logging was asked for and is not installed; pip install 'crosslate[tensorboard]'"
+        ) from None
+    return SummaryWriter(str(folder / "tensorboard"))

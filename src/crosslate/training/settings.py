@@ -1,0 +1,133 @@
+"""Settings of a training run, with the presets ``default`` and ``paper``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from crosslate.errors import Faults, SettingsError, nearest
+
+Precision = Literal["auto", "fp32", "bf16"]
+ScheduleName = Literal["inverse_sqrt", "linear", "cosine", "constant"]
+
+GROUP_LEARNING_RATES = {"src": 1e-3, "tgt": 1e-3, "xattn": 3e-4, "enc": 3e-4, "dec": 3e-4}
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How a model is trained. A run folder and a pack hold the resolved values.
+
+    Attributes:
+        max_epochs: passes over the data at most; 0 sets no limit.
+        max_updates: optimiser steps at most; 0 sets no limit. One of the two limits must be set.
+        batch_tokens: source plus target positions of one batch on one process, padding included.
+        accumulate_batches: batches whose gradients are summed into one update.
+        learning_rates: peak learning rate per parameter group (src, tgt, enc, dec, xattn).
+        schedule: shape of the learning rate after the warm-up.
+        warmup_updates: updates over which the rate rises linearly from 0 to its peak; 0 starts at the peak.
+        schedule_updates: update at which ``linear`` and ``cosine`` reach 0; 0 takes the run's limit.
+        label_smoothing: share of the probability spread evenly over the vocabulary, in [0, 1).
+        dropout: probability in every dropout layer; None leaves the model's own.
+        attention_dropout: probability on attention weights; None leaves the model's own.
+        weight_decay: decoupled weight decay (AdamW); 0 disables.
+        adam_beta1: decay of the first moment.
+        adam_beta2: decay of the second moment.
+        adam_epsilon: added to the denominator.
+        clip_norm: gradients are scaled down to this global norm; 0 disables.
+        precision: arithmetic of matrix products; ``auto`` takes bf16 where the processor has it natively.
+        validate_every_updates: 0 validates at the end of every epoch.
+        patience: validations without a better score after which training stops; 0 disables.
+        checkpoint_every_seconds: how often the state is saved between validations; 0 saves only there.
+        seed: seed of initialisation, data order and dropout.
+    """
+
+    max_epochs: int = 15
+    max_updates: int = 0
+    batch_tokens: int = 2048
+    accumulate_batches: int = 1
+    learning_rates: dict[str, float] = field(default_factory=lambda: dict(GROUP_LEARNING_RATES))
+    schedule: ScheduleName = "inverse_sqrt"
+    warmup_updates: int = 500
+    schedule_updates: int = 0
+    label_smoothing: float = 0.1
+    dropout: float | None = None
+    attention_dropout: float | None = None
+    weight_decay: float = 0.0
+    adam_beta1: float = 0.9
+    adam_beta2: float = 0.98
+    adam_epsilon: float = 1e-8
+    clip_norm: float = 1.0
+    precision: Precision = "auto"
+    validate_every_updates: int = 0
+    patience: int = 4
+    checkpoint_every_seconds: float = 60.0
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        faults = Faults("cannot use the training settings")
+        if self.max_epochs <= 0 and self.max_updates <= 0:
+            faults.add("neither max_epochs nor max_updates sets a limit; set one of them above 0")
+        for name in ("max_epochs", "max_updates", "warmup_updates", "schedule_updates", "patience",
+                     "validate_every_updates", "weight_decay", "clip_norm", "checkpoint_every_seconds",
+                     "seed"):  # fmt: skip
+            if getattr(self, name) < 0:
+                faults.add(f"{name} is {getattr(self, name)}, expected 0 or more")
+        for name in ("batch_tokens", "accumulate_batches"):
+            if getattr(self, name) < 1:
+                faults.add(f"{name} is {getattr(self, name)}, expected 1 or more")
+        for name in ("label_smoothing", "dropout", "attention_dropout"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value < 1:
+                faults.add(f"{name} is {value}, expected a probability below 1")
+        for group, rate in self.learning_rates.items():
+            if group not in GROUP_LEARNING_RATES:
+                faults.add(f"learning_rates has a group {group!r}; {nearest(group, list(GROUP_LEARNING_RATES))}")
+            elif rate <= 0:
+                faults.add(f"the learning rate of {group} is {rate}, expected a positive number")
+        faults.raise_as(SettingsError)
+
+    def learning_rate(self, group: str) -> float:
+        """Peak learning rate of a group; groups not named keep their default."""
+        return self.learning_rates.get(group, GROUP_LEARNING_RATES[group])
+
+
+def preset(name: str, *, trained_groups: frozenset[str] = frozenset(), **changes: Any) -> TrainingSettings:
+    """Named settings, with ``changes`` applied.
+
+    ``default`` converges in tens of epochs on tens of thousands of pairs. ``paper`` is the released set-up
+    of Gheini, Ren & May 2021, meant for up to 150,000 updates: 2048 tokens x 8 accumulated batches; rate
+    3e-4 with inverse square root decay for embeddings alone, 3e-5 with linear decay where cross-attention
+    or the body is trained too.
+
+    Args:
+        trained_groups: which groups will be trained; only ``paper`` depends on it.
+
+    Raises:
+        SettingsError: unknown preset or value.
+    """
+    if name == "default":
+        return replace(TrainingSettings(), **changes)
+    if name == "paper":
+        return replace(_paper(trained_groups), **changes)
+    raise SettingsError(f"unknown preset {name!r}; {nearest(name, ['default', 'paper'])}")
+
+
+def _paper(trained_groups: frozenset[str]) -> TrainingSettings:
+    """Source: Gheini, Ren & May 2021, section 3.2 and the released training scripts (fairseq 0.9)."""
+    embeddings_only = trained_groups <= {"src", "tgt"}
+    rate = 3e-4 if embeddings_only else 3e-5
+    return TrainingSettings(
+        max_epochs=0,
+        max_updates=150_000,
+        batch_tokens=4096,  # fairseq counts 2048 positions of the longer side
+        accumulate_batches=8,
+        learning_rates=dict.fromkeys(GROUP_LEARNING_RATES, rate),
+        schedule="inverse_sqrt" if embeddings_only else "linear",
+        warmup_updates=4000 if embeddings_only else 2500,
+        label_smoothing=0.1,
+        dropout=0.1,
+        attention_dropout=0.1,
+        adam_epsilon=1e-6,
+        clip_norm=0.0,
+        patience=25,
+    )
