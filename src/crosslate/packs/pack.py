@@ -1,0 +1,323 @@
+"""Packs on disk: saved atomically, and verified down to the last byte before a tensor is used.
+
+The format is specified in ``docs/pack-format.md``.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from crosslate.corpora.vocabularies import Vocabulary
+from crosslate.errors import Faults, PackError, VocabularyError
+from crosslate.files import atomic_folder, sha256_file
+from crosslate.packs.card import model_card
+from crosslate.packs.manifest import (
+    CARD_NAME,
+    DTYPES,
+    MANIFEST_NAME,
+    SIDES,
+    WEIGHTS_NAME,
+    FileRecord,
+    Manifest,
+    Side,
+    TensorRecord,
+    read_manifest,
+    vocabulary_name,
+)
+
+if TYPE_CHECKING:
+    import torch
+
+_OUR_FILES = {MANIFEST_NAME, WEIGHTS_NAME, CARD_NAME, *(vocabulary_name(side) for side in SIDES)}
+
+
+@dataclass
+class Pack:
+    """The tensors that make a child out of a parent, with the vocabularies they go with.
+
+    Attributes:
+        manifest: what the pack is; its tensors, files and checksum are brought up to date by saving.
+            A record in ``manifest.tensors`` with a selection says which slices of the parent's tensor
+            the pack's tensor of that name holds.
+        tensors: by their names in the child's model; on the CPU when loaded.
+        vocabularies: of the renewed sides, and of no other.
+        folder: where the pack was loaded from or last saved to.
+    """
+
+    manifest: Manifest
+    tensors: dict[str, torch.Tensor]
+    vocabularies: dict[Side, Vocabulary] = field(default_factory=dict)
+    folder: Path | None = None
+
+    def save(self, folder: Path, replace: bool = False) -> None:
+        """Writes the pack to ``folder``; what is written has been verified as :meth:`load` does.
+
+        Args:
+            replace: allow a pack that is already there to be replaced. A folder that holds anything
+                but a pack is never replaced.
+
+        Raises:
+            InputError: ``folder`` exists and ``replace`` is False.
+            PackError: ``folder`` holds something else than a pack, or the pack itself breaks a rule of
+                the format. Nothing is left behind.
+        """
+        folder = Path(folder)
+        if replace:
+            _check_replaceable(folder)
+        _check_vocabularies_given(self)
+        manifest = _with_tensor_records(self)
+        with atomic_folder(folder, replace=replace) as temporary:
+            _write_weights(self.tensors, temporary / WEIGHTS_NAME)
+            for side, vocabulary in self.vocabularies.items():
+                vocabulary.save(temporary / vocabulary_name(side))
+            (temporary / CARD_NAME).write_text(model_card(manifest), encoding="utf-8", newline="\n")
+            manifest = _with_file_records(manifest, temporary).sealed()
+            (temporary / MANIFEST_NAME).write_bytes(manifest.to_bytes())
+            _verify(temporary, f"pack {folder} cannot be saved")
+        self.manifest, self.folder = manifest, folder
+
+    @classmethod
+    def load(cls, folder: Path) -> Pack:
+        """Reads a pack after verifying all of it.
+
+        Raises:
+            PackError: see :func:`verify`.
+        """
+        from safetensors.torch import load_file
+
+        folder = Path(folder)
+        manifest, vocabularies = _verify(folder)
+        # Copied, because the library maps the file: a later change of it would reach into the model.
+        tensors = {name: tensor.clone() for name, tensor in load_file(folder / WEIGHTS_NAME).items()}
+        return cls(manifest, tensors, vocabularies, folder)
+
+
+def verify(folder: Path) -> Manifest:
+    """Checks a pack's folder and every byte in it, and returns its manifest. Loads no tensor.
+
+    First the folder holds exactly the files that the manifest lists, as plain files, with their
+    lengths and hashes; only then is the content of weights and vocabularies read and compared with
+    what the manifest says of them.
+
+    Raises:
+        PackError: lists every fault found.
+    """
+    return _verify(Path(folder))[0]
+
+
+def check_parent(
+    manifest: Manifest,
+    fingerprint: str,
+    source_vocabulary_fingerprint: str | None = None,
+    target_vocabulary_fingerprint: str | None = None,
+) -> None:
+    """Checks that a parent is the one that the pack was made for.
+
+    Args:
+        fingerprint: of the parent at hand.
+        source_vocabulary_fingerprint: of its source vocabulary; None leaves it unchecked.
+        target_vocabulary_fingerprint: of its target vocabulary; None leaves it unchecked.
+
+    Raises:
+        PackError: shows the fingerprints expected and found.
+    """
+    faults = Faults(f"pack {manifest.name!r} was made for another parent")
+    expected = manifest.parent
+    pairs = [
+        ("the parent's fingerprint", fingerprint, expected.fingerprint),
+        ("its source vocabulary", source_vocabulary_fingerprint, expected.source_vocabulary_fingerprint),
+        ("its target vocabulary", target_vocabulary_fingerprint, expected.target_vocabulary_fingerprint),
+    ]
+    for what, found, wanted in pairs:
+        if found is not None and found != wanted:
+            faults.add(f"{what} is {found}, the pack expects {wanted} (parent {expected.name!r})")
+    faults.raise_as(PackError)
+
+
+def _verify(folder: Path, heading: str | None = None) -> tuple[Manifest, dict[Side, Vocabulary]]:
+    heading = heading or f"pack {folder} is refused"
+    faults = Faults(heading)
+    found, odd = _entries(folder, faults)
+    manifest = None
+    if MANIFEST_NAME in found:
+        with faults.catch(PackError):
+            manifest = read_manifest(folder / MANIFEST_NAME)
+    elif MANIFEST_NAME not in odd:
+        faults.add(f"{MANIFEST_NAME} is missing, so this is no pack")
+    if manifest is not None:
+        _check_files(folder, manifest, found, odd, faults)
+    # From here on the content of the files is interpreted: only if every hash is right.
+    faults.raise_as(PackError)
+    if manifest is None:
+        raise PackError(f"{heading}: there is no manifest")
+    _check_weights(folder / WEIGHTS_NAME, manifest, faults)
+    vocabularies = _read_vocabularies(folder, manifest, faults)
+    faults.raise_as(PackError)
+    return manifest, vocabularies
+
+
+def _entries(folder: Path, faults: Faults) -> tuple[set[str], set[str]]:
+    """Names of the plain files of a pack, and of everything else in ``folder`` (a fault each, unopened)."""
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except FileNotFoundError:
+        raise PackError(f"{folder}: no such folder; expected the folder of a pack") from None
+    except NotADirectoryError:
+        raise PackError(f"{folder} is a file; expected the folder of a pack") from None
+    except (OSError, ValueError) as error:
+        raise PackError(f"{folder} cannot be read as a folder: {error}") from None
+    plain = set()
+    for entry in entries:
+        name = entry.name
+        if entry.is_symlink():
+            faults.add(
+                f"{name} is a symbolic link to {str(Path(entry.path).readlink())!r}; "
+                "a pack consists of plain files: copy the file itself"
+            )
+        elif entry.is_dir(follow_symlinks=False):
+            faults.add(f"{name} is a folder; a pack has no folders inside: remove it")
+        elif not entry.is_file(follow_symlinks=False):
+            faults.add(f"{name} is neither a file nor a folder: remove it")
+        elif name not in _OUR_FILES:
+            kind = "a hidden file" if name.startswith(".") else "a file"
+            faults.add(f"{name} is {kind} that is no part of a pack: remove it")
+        else:
+            plain.add(name)
+    return plain, {entry.name for entry in entries} - plain
+
+
+def _check_files(folder: Path, manifest: Manifest, found: set[str], odd: set[str], faults: Faults) -> None:
+    for name in sorted(found - {MANIFEST_NAME, *manifest.files}):
+        faults.add(f"{name} is in the folder but not in the manifest: remove it")
+    for name, record in manifest.files.items():
+        path = folder / name
+        if name not in found:
+            if name not in odd:
+                faults.add(f"{name} is missing: get the pack again")
+            continue
+        try:
+            size = path.stat().st_size
+            digest = sha256_file(path) if size == record.bytes else None
+        except OSError as error:
+            faults.add(f"{name} cannot be read: {error.strerror}")
+            continue
+        if digest is None:
+            faults.add(f"{name} has {size} bytes, expected {record.bytes}: get the pack again")
+        elif digest != record.sha256:
+            faults.add(
+                f"{name} was changed or damaged: its sha256 is {digest}, expected {record.sha256}; "
+                "get the pack again"
+            )
+
+
+def _check_weights(path: Path, manifest: Manifest, faults: Faults) -> None:
+    """Compares the header of the weights with the manifest; the library refuses overlaps and holes."""
+    from safetensors import SafetensorError, safe_open
+
+    stored = {}
+    try:
+        with safe_open(path, framework="numpy") as file:
+            for name in file.keys():  # noqa: SIM118 (not a dictionary)
+                part = file.get_slice(name)
+                stored[name] = (tuple(part.get_shape()), part.get_dtype())
+    except (SafetensorError, OSError) as error:
+        faults.add(f"{WEIGHTS_NAME} is not a safetensors file: {error}")
+        return
+    for name in sorted(stored.keys() - manifest.tensors.keys()):
+        faults.add(f"tensor {name!r} is in {WEIGHTS_NAME} but not in the manifest")
+    for name, record in manifest.tensors.items():
+        if name not in stored:
+            faults.add(f"tensor {name!r} is in the manifest but not in {WEIGHTS_NAME}")
+            continue
+        shape, code = stored[name]
+        if shape != record.shape:
+            faults.add(f"tensor {name!r} has shape {list(shape)}, the manifest says {list(record.shape)}")
+        if code != DTYPES[record.dtype]:
+            faults.add(f"tensor {name!r} has dtype {code}, the manifest says {DTYPES[record.dtype]}")
+
+
+def _read_vocabularies(folder: Path, manifest: Manifest, faults: Faults) -> dict[Side, Vocabulary]:
+    vocabularies = {}
+    for side in manifest.renewed:
+        name = vocabulary_name(side)
+        try:
+            vocabulary = Vocabulary.load(folder / name)
+        except VocabularyError as error:
+            faults.add(f"{name}: {error}")
+            continue
+        if len(vocabulary) != manifest.vocabulary_size(side):
+            faults.add(f"{name} has {len(vocabulary)} pieces, expected {manifest.vocabulary_size(side)}")
+        if vocabulary.special != manifest.special_ids[side]:
+            faults.add(
+                f"{name} has the special ids {vocabulary.special}, expected {manifest.special_ids[side]}"
+            )
+        vocabularies[side] = vocabulary
+    return vocabularies
+
+
+def _check_replaceable(folder: Path) -> None:
+    """Whether ``folder`` is free, empty, or nothing but a pack: the only things that may be replaced."""
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise PackError(f"{folder} is a file and is not replaced; give another folder")
+    names = {path.name for path in folder.iterdir()}
+    if names and (MANIFEST_NAME not in names or names - _OUR_FILES):
+        foreign = ", ".join(sorted(names - _OUR_FILES)) or f"no {MANIFEST_NAME}"
+        raise PackError(f"{folder} is not a pack ({foreign}) and is not replaced; give another folder")
+    for name in names:
+        if not stat.S_ISREG((folder / name).lstat().st_mode):
+            raise PackError(f"{folder / name} is not a plain file, so {folder} is not replaced")
+
+
+def _check_vocabularies_given(pack: Pack) -> None:
+    faults = Faults(f"pack {pack.manifest.name!r} cannot be saved")
+    if set(pack.vocabularies) != set(pack.manifest.renewed):
+        faults.add(
+            f"vocabularies are given for {sorted(pack.vocabularies)}, "
+            f"expected for the renewed sides {sorted(pack.manifest.renewed)}"
+        )
+    for side, vocabulary in pack.vocabularies.items():
+        if not vocabulary.has_own_ids:
+            faults.add(
+                f"the {side} vocabulary maps its pieces to other ids than SentencePiece's own; "
+                "a pack stores vocabularies whose ids are their own"
+            )
+    faults.raise_as(PackError)
+
+
+def _with_tensor_records(pack: Pack) -> Manifest:
+    """The manifest with the shape and dtype of every tensor; selections stay as they were given."""
+    selected = {name: record.selection for name, record in pack.manifest.tensors.items() if record.selection}
+    if absent := sorted(selected.keys() - pack.tensors.keys()):
+        raise PackError(f"slices are selected of tensors that the pack does not hold: {', '.join(absent)}")
+    records = {
+        name: TensorRecord(tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."), selected.get(name))
+        for name, tensor in sorted(pack.tensors.items())
+    }
+    return replace(pack.manifest, tensors=records)
+
+
+def _with_file_records(manifest: Manifest, folder: Path) -> Manifest:
+    paths = [folder / name for name in manifest.file_names]
+    return replace(
+        manifest,
+        files={path.name: FileRecord(sha256_file(path), path.stat().st_size) for path in paths},
+    )
+
+
+def _write_weights(tensors: dict[str, torch.Tensor], path: Path) -> None:
+    from safetensors.torch import save_file
+
+    plain, seen = {}, set()
+    for name, tensor in tensors.items():
+        stored = tensor.detach().cpu().contiguous()
+        storage = stored.untyped_storage().data_ptr()
+        # The library refuses tensors that share storage, as slices of one parameter do.
+        plain[name] = stored.clone() if storage in seen else stored
+        seen.add(storage)
+    save_file(plain, path)
