@@ -1,0 +1,347 @@
+"""One tiny translation step, watched: which module of an encoder-decoder does what, and when.
+
+The step runs without gradients, in evaluation mode, on a copy of the module tree whose tensors ARE the
+model's own: hooks, caches and everything else that a forward pass may leave behind (BigBirdPegasus, for one,
+swaps its attention modules on a short input) die with the copy, and the model itself is never called.
+"""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from crosslate.errors import AnatomyError
+
+Stage = Literal["before", "encoder", "between", "decoder", "after"]
+
+_WAVEFORM_SAMPLES = 4000
+_NUM_FRAMES = 32
+_SPECIAL_ID_ENDINGS = ("_id", "_ids", "_index", "_idx")
+
+
+@dataclass(eq=False)
+class Call:
+    """One call of one module during the step."""
+
+    paths: tuple[str, ...]
+    """Every path under which the model knows the module."""
+    stage: Stage
+    """Whether the encoder or the decoder was at work, or neither."""
+    fed: bool = False
+    """An argument is the encoder states that the decoder was given."""
+    looks_up: bool = False
+    """An argument is the token ids, and equal ids gave equal rows: a table of token embeddings."""
+    keeps_shape: bool = False
+    """The output has the shape of a three-dimensional float argument, as a Transformer layer's has."""
+
+
+@dataclass(eq=False)
+class Probe:
+    """A copy of a model, prepared for watching, and what its tiny step showed.
+
+    Attributes:
+        encoder: path of the encoder.
+        decoder: path of the decoder.
+        reads_tokens: whether the encoder reads token ids (False for speech and images).
+        calls: every module call of the step, in order.
+        num_logits: size of the last axis of the logits, which is the size of the target vocabulary.
+    """
+
+    model: nn.Module
+    encoder: str
+    decoder: str
+    reads_tokens: bool
+    calls: list[Call] = field(default_factory=list)
+    num_logits: int = 0
+    _paths: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    _decoder_arguments: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
+
+    @classmethod
+    def of(cls, model: Any) -> Probe:
+        """Runs the tiny step on an aliasing copy of ``model``.
+
+        Raises:
+            AnatomyError: the model is not an encoder-decoder, or cannot make the step.
+        """
+        kind = type(model).__name__
+        encoder, decoder = _sides(model)
+        paths = _paths(model)
+        inputs, reads_tokens = _step_inputs(model, encoder)
+        twin = _aliasing_copy(model).eval()
+        probe = cls(twin, paths[id(encoder)][0], paths[id(decoder)][0], reads_tokens, _paths=_paths(twin))
+        recorder = _Recorder(probe, inputs["decoder_input_ids"], inputs.get("input_ids"))
+        with torch.no_grad(), _unmoved_rng(model):
+            try:
+                output = recorder.watch(lambda: twin(**inputs, use_cache=False, return_dict=True))
+            except Exception as error:
+                raise AnatomyError(
+                    f"{kind} cannot make one tiny translation step ({type(error).__name__}: {error}); "
+                    "expected a model that takes "
+                    f"{' and '.join(inputs)}, as AutoModelForSeq2SeqLM loads them"
+                ) from error
+        logits = getattr(output, "logits", None)
+        if logits is None:
+            raise AnatomyError(
+                f"{kind} gives no logits, so it has no output projection; load it with its generation head "
+                "(AutoModelForSeq2SeqLM, for example)"
+            )
+        probe.num_logits = logits.shape[-1]
+        probe.calls, probe._decoder_arguments = recorder.calls, recorder.decoder_arguments
+        return probe
+
+    def first(self, path: str, stage: Stage | None = None) -> int | None:
+        """The position among the calls at which the module at ``path`` is first called, if it ever is."""
+        for position, call in enumerate(self.calls):
+            if path in call.paths and stage in (None, call.stage):
+                return position
+        return None
+
+    def module(self, path: str) -> nn.Module:
+        """The module at ``path``."""
+        return self.model.get_submodule(path)
+
+    def called_without_states(self) -> set[str] | None:
+        """Paths of the modules that the decoder calls when it gets no encoder states.
+
+        Returns:
+            None where the family cannot run so: it takes the states by position, or insists on them.
+        """
+        arguments, keywords = self._decoder_arguments
+        if keywords.get("encoder_hidden_states") is None:
+            return None
+        without = dict.fromkeys(("encoder_hidden_states", "encoder_attention_mask"))
+        keywords = keywords | {key: value for key, value in without.items() if key in keywords}
+        called: set[str] = set()
+        handles = _on_call(self.model, lambda module: called.update(self._paths.get(id(module), ())))
+        try:
+            self._run_decoder(arguments, keywords)
+        except Exception:  # a family is free in how it says that it needs the states
+            return None
+        finally:
+            for handle in handles:
+                handle.remove()
+        return called
+
+    def silences(self, mouths: Iterable[str], ears: Iterable[str]) -> set[str]:
+        """Of the modules at ``ears``, those that hear only zeros once the modules at ``mouths`` say zero."""
+        silent: set[str] = set()
+
+        def listen(path: str) -> Callable[[nn.Module, tuple[Any, ...]], None]:
+            def hook(module: nn.Module, arguments: tuple[Any, ...]) -> None:
+                if arguments and not bool(arguments[0].any()):
+                    silent.add(path)
+
+            return hook
+
+        handles = [
+            self.module(path).register_forward_hook(
+                lambda module, arguments, output: torch.zeros_like(output)
+            )
+            for path in mouths
+        ] + [self.module(path).register_forward_pre_hook(listen(path)) for path in ears]
+        try:
+            self._run_decoder(*self._decoder_arguments)
+        finally:
+            for handle in handles:
+                handle.remove()
+        return silent
+
+    def _run_decoder(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
+        with torch.no_grad(), _unmoved_rng(self.model):
+            self.module(self.decoder)(*arguments, **keywords)
+
+
+class _Recorder:
+    """Hooks on every module of the probe's model that write down its calls."""
+
+    def __init__(self, probe: Probe, target_ids: torch.Tensor, source_ids: torch.Tensor | None) -> None:
+        self.calls: list[Call] = []
+        self.decoder_arguments: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
+        self._probe = probe
+        self._encoder, self._decoder = probe.module(probe.encoder), probe.module(probe.decoder)
+        self._ids = {"encoder": source_ids, "before": source_ids, "decoder": target_ids}
+        self._stage: Stage = "before"
+        self._open: list[Call] = []
+        self._states: int | None = None
+
+    def watch(self, step: Callable[[], Any]) -> Any:
+        """Runs ``step`` with the hooks in place."""
+        handles: list[Any] = []
+        for module in self._probe.model.modules():
+            handles.append(module.register_forward_pre_hook(self._enter, with_kwargs=True))
+            handles.append(module.register_forward_hook(self._leave, with_kwargs=True))
+        try:
+            return step()
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def _enter(self, module: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
+        if module is self._encoder:
+            self._stage = "encoder"
+        elif module is self._decoder:
+            self._stage = "decoder"
+            self.decoder_arguments = (arguments, keywords)
+            self._states = _encoder_states(arguments, keywords)
+        call = Call(self._probe._paths.get(id(module), ()), self._stage)
+        # The states live as long as the decoder runs, so no other tensor can have their storage meanwhile.
+        call.fed = self._stage == "decoder" and any(
+            _storage(tensor) == self._states for tensor in _tensors(arguments, keywords)
+        )
+        self.calls.append(call)
+        self._open.append(call)
+
+    def _leave(
+        self, module: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any], output: Any
+    ) -> None:
+        call = self._open.pop()
+        result = next(_tensors((output,), {}), None)
+        if result is not None:
+            for tensor in _tensors(arguments, keywords):
+                if tensor.is_floating_point():
+                    call.keeps_shape |= tensor.dim() == 3 and tensor.shape == result.shape
+                else:
+                    call.looks_up |= self._is_lookup(tensor, result)
+        if module is self._encoder:
+            self._stage = "between"
+        elif module is self._decoder:
+            self._stage = "after"
+
+    def _is_lookup(self, given: torch.Tensor, rows: torch.Tensor) -> bool:
+        ids = self._ids.get(self._stage)
+        if ids is None or rows.dim() != 3 or given.dim() != 2 or rows.shape[1] < ids.shape[1]:
+            return False
+        # Position tables take the ids too, for their shape; but their rows differ where the ids repeat.
+        # A family may pad its input (LED does), so only the beginning counts.
+        same_ids = torch.equal(given[:, : ids.shape[1]].to(ids.device), ids)
+        return same_ids and torch.equal(rows[:, 0], rows[:, 2])
+
+
+def _sides(model: Any) -> tuple[nn.Module, nn.Module]:
+    kind = type(model).__name__
+    config = getattr(model, "config", None)
+    if config is None or not hasattr(model, "get_encoder") or not hasattr(model, "get_decoder"):
+        raise AnatomyError(f"{kind} is not a Hugging Face model with get_encoder() and get_decoder()")
+    encoder, decoder = model.get_encoder(), model.get_decoder()
+    if not config.is_encoder_decoder or encoder is model or decoder is model or encoder is decoder:
+        raise AnatomyError(
+            f"{kind} (model_type {config.model_type!r}) is not an encoder-decoder, so it has no cross-attention "
+            "to train; expected a sequence-to-sequence model such as Marian, mBART, M2M100/NLLB or T5"
+        )
+    return encoder, decoder
+
+
+def _aliasing_copy(model: nn.Module) -> nn.Module:
+    """A copy of the module tree in which every parameter and buffer is the model's own tensor."""
+    return copy.deepcopy(model, {id(tensor): tensor for tensor in chain(model.parameters(), model.buffers())})
+
+
+def _paths(model: nn.Module) -> dict[int, tuple[str, ...]]:
+    found: dict[int, tuple[str, ...]] = {}
+    for path, module in model.named_modules(remove_duplicate=False):
+        found[id(module)] = (*found.get(id(module), ()), path)
+    return found
+
+
+def _unmoved_rng(model: nn.Module) -> Any:
+    devices = {tensor.device for tensor in model.parameters() if tensor.device.type == "cuda"}
+    return torch.random.fork_rng(devices=sorted(devices, key=str))
+
+
+def _on_call(model: nn.Module, note: Callable[[nn.Module], None]) -> list[Any]:
+    return [
+        module.register_forward_pre_hook(lambda module, arguments: note(module)) for module in model.modules()
+    ]
+
+
+def _tensors(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Iterator[torch.Tensor]:
+    """The tensors among the arguments; of an argument that is a tuple or a model output, its first element."""
+    for value in (*arguments, *keywords.values()):
+        if isinstance(value, dict):
+            value = next(iter(value.values()), None)
+        elif isinstance(value, tuple | list):
+            value = value[0] if value else None
+        if isinstance(value, torch.Tensor):
+            yield value
+
+
+def _storage(tensor: torch.Tensor) -> int:
+    return tensor.untyped_storage().data_ptr()
+
+
+def _encoder_states(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> int | None:
+    """The storage of the encoder states among the decoder's arguments (FSMT passes them by position)."""
+    states = keywords.get("encoder_hidden_states")
+    if states is None:
+        states = next(
+            (value for value in _tensors(arguments, {}) if value.is_floating_point() and value.dim() == 3),
+            None,
+        )
+    return None if states is None else _storage(states)
+
+
+def _step_inputs(model: Any, encoder: nn.Module) -> tuple[dict[str, torch.Tensor], bool]:
+    """Arguments of the tiny step, and whether the encoder reads token ids."""
+    first, second = _plain_ids(model.config.to_dict())
+    parameter = next(model.parameters())
+    target = torch.tensor([[second, first, second, first]], device=parameter.device)
+    kind = getattr(encoder, "main_input_name", None) or model.main_input_name
+    if kind == "input_ids":
+        source = torch.tensor([[first, second, first, second, first]], device=parameter.device)
+        return {"input_ids": source, "decoder_input_ids": target}, True
+    shape = _signal_shape(kind, getattr(encoder, "config", model.config))
+    if shape is None:
+        raise AnatomyError(
+            f"the encoder {type(encoder).__name__} of {type(model).__name__} reads {kind!r}, for which no tiny "
+            "example is known; expected input_ids, input_features, input_values or pixel_values"
+        )
+    signal = torch.linspace(-1.0, 1.0, torch.Size(shape).numel(), device=parameter.device).reshape(shape)
+    accepted = inspect.signature(model.forward).parameters
+    name = kind if kind in accepted else model.main_input_name
+    return {name: signal.to(parameter.dtype), "decoder_input_ids": target}, False
+
+
+def _signal_shape(kind: str, config: Any) -> tuple[int, ...] | None:
+    """Shape of a tiny speech or image input, ``None`` for an unknown kind."""
+    if kind == "input_values":
+        return (1, _WAVEFORM_SAMPLES)
+    if kind == "pixel_values":
+        size = config.image_size
+        height, width = (size, size) if isinstance(size, int) else tuple(size)
+        return (1, getattr(config, "num_channels", 3), height, width)
+    if kind == "input_features":
+        if hasattr(config, "input_feat_per_channel"):
+            return (1, _NUM_FRAMES, config.input_feat_per_channel * config.input_channels)
+        if hasattr(config, "num_mel_bins"):
+            # Whisper takes no other length; its second convolution halves the frames.
+            return (1, config.num_mel_bins, 2 * config.max_source_positions)
+    return None
+
+
+def _plain_ids(values: dict[str, Any]) -> tuple[int, int]:
+    """The two smallest token ids that a configuration does not call special."""
+    special: set[int] = set()
+
+    def collect(node: dict[str, Any]) -> None:
+        for key, value in node.items():
+            if isinstance(value, dict):
+                collect(value)
+            elif str(key).endswith(_SPECIAL_ID_ENDINGS):
+                special.update(
+                    item for item in (value if isinstance(value, list) else [value]) if _is_id(item)
+                )
+
+    collect(values)
+    plain = [token for token in range(len(special) + 2) if token not in special]
+    return plain[0], plain[1]
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
