@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from crosslate.corpora.vocabularies import Vocabulary
 from crosslate.errors import Faults, PackError, VocabularyError
-from crosslate.files import atomic_folder, sha256_file
+from crosslate.files import atomic_file, atomic_folder, sha256_file
 from crosslate.packs.card import model_card
 from crosslate.packs.manifest import (
     CARD_NAME,
@@ -320,4 +320,5 @@ def _write_weights(tensors: dict[str, torch.Tensor], path: Path) -> None:
         # The library refuses tensors that share storage, as slices of one parameter do.
         plain[name] = stored.clone() if storage in seen else stored
         seen.add(storage)
-    save_file(plain, path)
+    with atomic_file(path) as temporary:  # the library makes files that only their owner may read
+        save_file(plain, temporary)

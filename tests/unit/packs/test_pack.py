@@ -87,6 +87,15 @@ class TestSaveAndLoad:
         assert torch.equal(loaded["first"], whole[:3]) and torch.equal(loaded["columns"], whole.T)
         assert loaded["no"].shape == (0, 4)
 
+    def test_every_file_may_be_read_by_whom_the_umask_allows(self, pack, tmp_path):
+        mask = os.umask(0o022)
+        try:
+            pack.save(tmp_path / "pack")
+        finally:
+            os.umask(mask)
+        modes = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "pack").iterdir()}
+        assert modes == dict.fromkeys(FILES, 0o644)
+
     def test_verifying_loads_no_torch(self, folder):
         program = (
             "import sys, pathlib; from crosslate.packs.pack import verify; "
