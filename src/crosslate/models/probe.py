@@ -232,8 +232,9 @@ def _sides(model: Any) -> tuple[nn.Module, nn.Module]:
     encoder, decoder = model.get_encoder(), model.get_decoder()
     if not config.is_encoder_decoder or encoder is model or decoder is model or encoder is decoder:
         raise AnatomyError(
-            f"{kind} (model_type {config.model_type!r}) is not an encoder-decoder, so it has no cross-attention "
-            "to train; expected a sequence-to-sequence model such as Marian, mBART, M2M100/NLLB or T5"
+            f"{kind} (model_type {config.model_type!r}) is not an encoder-decoder, so it has no "
+            "cross-attention to train; expected a sequence-to-sequence model such as Marian, mBART, "
+            "M2M100/NLLB or T5"
         )
     return encoder, decoder
 
@@ -262,7 +263,7 @@ def _on_call(model: nn.Module, note: Callable[[nn.Module], None]) -> list[Any]:
 
 
 def _tensors(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Iterator[torch.Tensor]:
-    """The tensors among the arguments; of an argument that is a tuple or a model output, its first element."""
+    """The tensors among the arguments; of an argument that is a tuple or a model output, its first one."""
     for value in (*arguments, *keywords.values()):
         if isinstance(value, dict):
             value = next(iter(value.values()), None)
@@ -299,8 +300,8 @@ def _step_inputs(model: Any, encoder: nn.Module) -> tuple[dict[str, torch.Tensor
     shape = _signal_shape(kind, getattr(encoder, "config", model.config))
     if shape is None:
         raise AnatomyError(
-            f"the encoder {type(encoder).__name__} of {type(model).__name__} reads {kind!r}, for which no tiny "
-            "example is known; expected input_ids, input_features, input_values or pixel_values"
+            f"the encoder {type(encoder).__name__} of {type(model).__name__} reads {kind!r}, for which no "
+            "tiny example is known; expected input_ids, input_features, input_values or pixel_values"
         )
     signal = torch.linspace(-1.0, 1.0, torch.Size(shape).numel(), device=parameter.device).reshape(shape)
     accepted = inspect.signature(model.forward).parameters

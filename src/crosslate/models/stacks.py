@@ -69,9 +69,8 @@ def encoder_stack(probe: Probe) -> str:
                 best, most = path, size
     if best is None:
         raise AnatomyError(
-            f"no list of Transformer layers in the encoder {probe.encoder!r} "
-            f"({type(probe.module(probe.encoder)).__name__}); expected a torch.nn.ModuleList whose members map "
-            "hidden states to hidden states"
+            f"no list of Transformer layers in the encoder {_described(probe, probe.encoder)}; expected a "
+            "torch.nn.ModuleList whose members map hidden states to hidden states"
         )
     return best
 
@@ -90,24 +89,24 @@ def cross_attentions(probe: Probe) -> tuple[str, list[CrossAttention]]:
             readers.update({path: None for path in call.paths if is_under(path, probe.decoder)})
     if not readers:
         raise AnatomyError(
-            f"nothing in the decoder {probe.decoder!r} ({type(probe.module(probe.decoder)).__name__}) reads the "
-            "encoder states; expected cross-attention (add_cross_attention=True for a decoder such as BERT or GPT-2)"
+            f"nothing in the decoder {_described(probe, probe.decoder)} reads the encoder states; expected "
+            "cross-attention (add_cross_attention=True for a decoder such as BERT or GPT-2)"
         )
     merged = [path for path in readers if any(path in call.paths and not call.fed for call in calls)]
     if merged:
         raise AnatomyError(
-            f"cross-attention has no tensors of its own: {merged[0]} and {len(merged) - 1} more project the encoder "
-            "states and the decoder's own states alike (merged attention, as in T5Gemma2), so it cannot be trained "
-            "or stored apart from self-attention; use a family with separate cross-attention, of which T5Gemma is "
-            "the nearest to T5Gemma2, or T5, mBART, M2M100/NLLB or Marian"
+            f"cross-attention has no tensors of its own: {merged[0]} and {len(merged) - 1} more project the "
+            "encoder states and the decoder's own states alike (merged attention, as in T5Gemma2), so it "
+            "cannot be trained or stored apart from self-attention; use a family with separate "
+            "cross-attention: T5Gemma is the nearest to T5Gemma2, others are T5, mBART, M2M100/NLLB and Marian"
         )
     stack = _stack_above(probe, next(iter(readers)))
     by_layer: dict[int, list[str]] = {}
     for path in readers:
         if not is_under(path, stack):
             raise AnatomyError(
-                f"{path} reads the encoder states outside the decoder layers {stack!r}; expected cross-attention "
-                "inside the layers only"
+                f"{path} reads the encoder states outside the decoder layers {stack!r}; expected "
+                "cross-attention inside the layers only"
             )
         by_layer.setdefault(int(path[len(stack) + 1 :].split(".", 1)[0]), []).append(path)
     blocks = [_cross_attention(probe, calls, stack, layer, by_layer[layer]) for layer in sorted(by_layer)]
@@ -123,6 +122,10 @@ def parts_of_layer(probe: Probe, stack: str, path: str) -> str:
         if not isinstance(probe.module(part), nn.ModuleList):
             break
     return part
+
+
+def _described(probe: Probe, path: str) -> str:
+    return f"{path!r} ({type(probe.module(path)).__name__})"
 
 
 def _owns_matrix(module: nn.Module) -> bool:
@@ -173,7 +176,7 @@ def _cross_attention(
             and is_norm(probe.module(order[last + 1]))
         ):
             norms.append(order[last + 1])
-    roles |= {path: "norm" for path in norms}
+    roles.update(dict.fromkeys(norms, "norm"))
     matrices = [order[position] for position in inside if _owns_matrix(probe.module(order[position]))]
     own = [path for path in matrices if path not in readers]
     if len(own) == 2:
@@ -193,7 +196,7 @@ def _num_heads(probe: Probe, block: str, roles: dict[str, Role], own: list[str],
             return int(_output_size(probe.module(own[0]))) // size
         path = path.rpartition(".")[0]
     raise AnatomyError(
-        f"the number of heads of the cross-attention {block!r} ({type(probe.module(block)).__name__}) is unknown; "
+        f"the number of heads of the cross-attention {_described(probe, block)} is unknown; "
         f"expected an attribute {', '.join(_HEAD_COUNTS)} or head_dim"
     )
 
