@@ -98,7 +98,7 @@ def cross_attentions(probe: Probe) -> tuple[str, list[CrossAttention]]:
             f"cross-attention has no tensors of its own: {merged[0]} and {len(merged) - 1} more project the "
             "encoder states and the decoder's own states alike (merged attention, as in T5Gemma2), so it "
             "cannot be trained or stored apart from self-attention; use a family with separate "
-            "cross-attention: T5Gemma is the nearest to T5Gemma2, others are T5, mBART, M2M100/NLLB and Marian"
+            "cross-attention: T5Gemma is the nearest to T5Gemma2, others are T5, mBART, NLLB and Marian"
         )
     stack = _stack_above(probe, next(iter(readers)))
     by_layer: dict[int, list[str]] = {}
