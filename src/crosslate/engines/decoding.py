@@ -1,0 +1,188 @@
+"""How to decode, what comes out, and what both engines share; neither PyTorch nor CTranslate2 here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Protocol
+
+from crosslate.corpora.vocabularies import Vocabulary
+from crosslate.errors import EngineError, Faults, UsageError
+
+_SMALLEST_BUCKET_TOKENS = 16
+_SPARE_TOKENS = 16
+
+
+@dataclass(frozen=True)
+class DecodingOptions:
+    """How translations are searched for.
+
+    An output may get ``max_length_factor`` times as long as its source, plus 16 tokens, and never longer
+    than ``max_new_tokens`` or than the model's positions reach. The source's length is first rounded up
+    to a power of two (16 at least), so that the limit depends on the text alone, never on the batch.
+
+    Attributes:
+        beam_size: hypotheses kept at each step; 1 is greedy search.
+        length_penalty: exponent of the length that a hypothesis' log-probability is divided by;
+            0 disables, above 1 favours long translations.
+        n_best: translations returned for each text, at most ``beam_size``.
+        max_new_tokens: no output gets longer than this, in target tokens (end of sentence included).
+        max_length_factor: see above.
+        repetition_penalty: tokens already generated become less likely; 1 disables. In beam search the
+            engines apply it at different points, so their translations may differ.
+        no_repeat_ngram: no sequence of so many tokens occurs twice in a translation; 0 disables.
+        allow_unknown: let the unknown piece be generated; it shows as ``⁇``.
+
+    Raises:
+        UsageError: lists every value out of range.
+    """
+
+    beam_size: int = 5
+    length_penalty: float = 1.0
+    n_best: int = 1
+    max_new_tokens: int = 512
+    max_length_factor: float = 2.0
+    repetition_penalty: float = 1.0
+    no_repeat_ngram: int = 0
+    allow_unknown: bool = False
+
+    def __post_init__(self) -> None:
+        faults = Faults("cannot decode with these options")
+        for field in fields(self):
+            value = getattr(self, field.name)
+            expected: tuple[type, ...] = {"int": (int,), "float": (int, float), "bool": (bool,)}[str(field.type)]
+            if not isinstance(value, expected) or (field.type != "bool" and isinstance(value, bool)):
+                faults.add(f"{field.name} is {value!r}, expected a value of type {field.type}")
+            elif not math.isfinite(value):
+                faults.add(f"{field.name} is {value!r}, expected a finite number")
+        faults.raise_as(UsageError)
+        for name in ("beam_size", "n_best", "max_new_tokens"):
+            if getattr(self, name) < 1:
+                faults.add(f"{name} is {getattr(self, name)}, expected 1 or more")
+        for name in ("length_penalty", "no_repeat_ngram"):
+            if getattr(self, name) < 0:
+                faults.add(f"{name} is {getattr(self, name)}, expected 0 (disabled) or more")
+        for name in ("max_length_factor", "repetition_penalty"):
+            if getattr(self, name) <= 0:
+                faults.add(f"{name} is {getattr(self, name)}, expected more than 0")
+        if self.n_best > self.beam_size:
+            faults.add(
+                f"n_best is {self.n_best} and beam_size {self.beam_size}, expected n_best up to beam_size; "
+                "raise beam_size or lower n_best"
+            )
+        faults.raise_as(UsageError)
+
+    def output_limit(self, num_source_tokens: int, max_target_tokens: int) -> int:
+        """The longest output, in tokens, that a source of ``num_source_tokens`` may lead to."""
+        bucket = max(_SMALLEST_BUCKET_TOKENS, 1 << (num_source_tokens - 1).bit_length())
+        wanted = math.ceil(self.max_length_factor * bucket) + _SPARE_TOKENS
+        return max(1, min(wanted, self.max_new_tokens, max_target_tokens))
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """One translation.
+
+    Attributes:
+        text: the detokenised translation.
+        score: natural logarithm of the probability of all tokens (end of sentence included, if it was
+            reached), divided by their number raised to the length penalty; at most 0, higher is better.
+            Pieces that are never generated have probability 0, the others sum to 1. Equal in both
+            engines up to rounding, except that CTranslate2's includes what a repetition guard changed.
+        pieces: target pieces, special ones left out.
+    """
+
+    text: str
+    score: float
+    pieces: tuple[str, ...]
+
+
+class Engine(Protocol):
+    """What translates texts.
+
+    Attributes:
+        name: ``pytorch`` or ``ctranslate2``.
+        source: vocabulary that texts are read with.
+        target: vocabulary that translations are written with.
+        max_source_tokens: the longest text accepted, in source tokens with the end of sentence.
+    """
+
+    name: str
+    source: Vocabulary
+    target: Vocabulary
+    max_source_tokens: int
+
+    def translate(self, texts: Sequence[str], options: DecodingOptions) -> list[list[Hypothesis]]:
+        """Translates each text alone: N lists for N texts, in order, each of ``n_best`` hypotheses.
+
+        A text without any piece (empty, only spaces) translates to the empty text, with score 0.
+
+        Raises:
+            EngineError: a text is longer than ``max_source_tokens``; nothing is ever cut silently.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class SourceGroup:
+    """Texts whose outputs have the same length limit.
+
+    Attributes:
+        output_limit: in target tokens.
+        indices: positions in the list of texts, longest source first.
+    """
+
+    output_limit: int
+    indices: tuple[int, ...]
+
+
+def encode_sources(source: Vocabulary, texts: Sequence[str], max_source_tokens: int) -> list[list[int]]:
+    """Ids of every text, ended by the end of sentence; texts without pieces give that id alone.
+
+    Raises:
+        EngineError: a text has more than ``max_source_tokens`` tokens.
+    """
+    encoded = source.encode_batch([valid_unicode(text) for text in texts])
+    for index, ids in enumerate(encoded):
+        if len(ids) > max_source_tokens:
+            raise EngineError(
+                f"text {index + 1} of {len(texts)} has {len(ids)} tokens, the model reads at most "
+                f"{max_source_tokens}; split it first, as translate_lines does: {texts[index][:40]!r}..."
+            )
+    return encoded
+
+
+def group_sources(
+    encoded: Sequence[Sequence[int]], options: DecodingOptions, max_target_tokens: int
+) -> list[SourceGroup]:
+    """Groups sources by the limit of their outputs; sources of the end of sentence alone are left out."""
+    groups: dict[int, list[int]] = {}
+    for index in sorted(range(len(encoded)), key=lambda index: -len(encoded[index])):
+        if len(encoded[index]) > 1:
+            limit = options.output_limit(len(encoded[index]), max_target_tokens)
+            groups.setdefault(limit, []).append(index)
+    return [SourceGroup(limit, tuple(indices)) for limit, indices in groups.items()]
+
+
+def empty_translations(num_texts: int, options: DecodingOptions) -> list[list[Hypothesis]]:
+    """What texts without pieces translate to; engines overwrite the entries of all other texts."""
+    return [[Hypothesis("", 0.0, ())] * options.n_best for _ in range(num_texts)]
+
+
+def hypothesis(target: Vocabulary, pieces: Sequence[str], score: float, forced_first: str | None) -> Hypothesis:
+    """A hypothesis from generated pieces; the forced first piece (a language's code) is not text."""
+    if forced_first is not None and pieces and pieces[0] == forced_first:
+        pieces = pieces[1:]
+    return Hypothesis(target.decode_pieces(pieces), score, tuple(pieces))
+
+
+def valid_unicode(text: str) -> str:
+    """``text`` with surrogate pairs joined and lone surrogates, which UTF-8 cannot hold, as U+FFFD."""
+    if text.isascii():
+        return text
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text

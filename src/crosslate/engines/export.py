@@ -1,0 +1,177 @@
+"""From a live model with two vocabularies to a folder that CTranslate2 translates with alone."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import tempfile
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from crosslate.corpora.vocabularies import Vocabulary
+from crosslate.engines.folders import FORMAT_VERSION, FolderDescription, SideDescription, save_vocabulary
+from crosslate.engines.generation import Generation, TranslationModel
+from crosslate.engines.specs import build_spec, family_of
+from crosslate.errors import EngineError, UsageError, nearest
+from crosslate.files import atomic_folder, write_json
+
+log = logging.getLogger(__name__)
+
+Quantization = Literal[
+    "float32", "float16", "bfloat16", "int16", "int8", "int8_float32", "int8_float16", "int8_bfloat16"
+]
+_CHECKED_TOKENS = 12
+# Both sides compute in float32, in another order. A wrong scale or a missing norm is off by far more.
+_TOLERANCE = 5e-3
+
+
+def export_ctranslate2(
+    translation_model: TranslationModel, folder: Path, quantization: Quantization = "float32"
+) -> None:
+    """Writes ``folder`` for :class:`crosslate.engines.ctranslate2.CTranslate2Engine`, atomically.
+
+    The live model is copied first and not touched: its tensors, some of which may belong to a parent as
+    well, are the same afterwards. Before quantising, the exported model must give the live model's
+    log-probabilities on a sample.
+
+    Args:
+        translation_model: a parent or a child.
+        folder: must not exist.
+        quantization: the type weights are stored in; ``int8_*`` computes the rest in the second type.
+
+    Raises:
+        EngineError: the model has no CTranslate2 counterpart, or the export differs from the live model;
+            the message points to the PyTorch engine.
+        InputError: ``folder`` exists.
+        UsageError: unknown quantization.
+    """
+    if quantization not in get_args(Quantization):
+        raise UsageError(
+            f"quantization is {quantization!r}; {nearest(quantization, get_args(Quantization))}"
+        )
+    live = translation_model.model
+    family = family_of(live)
+    generation = Generation.of(translation_model)
+    source, target = translation_model.source, translation_model.target
+    with atomic_folder(folder) as temporary:
+        private = copy.deepcopy(live).to("cpu").float().eval()
+        sample = _sample(source), _sample(target)
+        expected = _live_log_probabilities(private, *sample, start=generation.start, target=target)
+        spec = build_spec(private)
+        # The loader leaves it out for Marian, whose decoder would else start from zeros.
+        spec.decoder.start_from_zero_embedding = False
+        _register_vocabularies(spec, source, target, generation)
+        _validate(spec)
+        _compare(_exported_log_probabilities(spec, source, target, sample), expected, family)
+        spec.optimize(quantization)
+        spec.save(str(temporary))
+        for side, vocabulary in (("source", source), ("target", target)):
+            save_vocabulary(vocabulary, temporary, side)
+        forced = generation.forced_first
+        description = FolderDescription(
+            format=FORMAT_VERSION,
+            family=family,
+            quantization=quantization,
+            source=SideDescription.of(source),
+            target=SideDescription.of(target),
+            max_source_tokens=generation.max_source_tokens,
+            max_target_tokens=generation.max_target_tokens,
+            forced_first=None if forced is None else target.pieces[forced],
+            never_generated=[
+                _all_pieces(target, generation.num_target_rows)[index]
+                for index in generation.never_generated(target, allow_unknown=True)
+            ],
+            unknown=target.pieces[target.special.unk],
+        )
+        write_json(temporary / "crosslate.json", asdict(description))
+    log.info("exported %s to %s (%s)", family, folder, quantization)
+
+
+def _all_pieces(vocabulary: Vocabulary, num_rows: int) -> list[str]:
+    """A piece for every row of the table; rows beyond the vocabulary get names that no text leads to."""
+    return [*vocabulary.pieces, *(f"<unused {index}>" for index in range(len(vocabulary), num_rows))]
+
+
+def _register_vocabularies(spec: Any, source: Vocabulary, target: Vocabulary, generation: Generation) -> None:
+    sides = {
+        "source": _all_pieces(source, generation.num_source_rows),
+        "target": _all_pieces(target, generation.num_target_rows),
+    }
+    for side, pieces in sides.items():
+        if len(set(pieces)) < len(pieces):
+            twice = next(piece for index, piece in enumerate(pieces) if piece in pieces[:index])
+            raise EngineError(
+                f"the {side} vocabulary has the piece {twice!r} twice, CTranslate2 needs distinct ones; "
+                "use the PyTorch engine"
+            )
+    spec.register_source_vocabulary(sides["source"])
+    spec.register_target_vocabulary(sides["target"])
+    special = target.special
+    spec.config.decoder_start_token = target.pieces[generation.start]
+    spec.config.eos_token = target.pieces[special.eos]
+    spec.config.unk_token = target.pieces[special.unk]
+    spec.config.bos_token = target.pieces[special.eos if special.bos is None else special.bos]
+
+
+def _validate(spec: Any) -> None:
+    try:
+        spec.validate()
+    except ValueError as error:
+        raise EngineError(
+            f"the model cannot be exported to CTranslate2 ({error}); use the PyTorch engine for it"
+        ) from error
+
+
+def _sample(vocabulary: Vocabulary) -> list[int]:
+    """Ids spread evenly over the vocabulary, special ones left out."""
+    special = vocabulary.special
+    ordinary = [
+        index
+        for index in range(len(vocabulary))
+        if index not in (special.eos, special.unk, special.pad, special.bos)
+    ]
+    step = max(1, len(ordinary) // _CHECKED_TOKENS)
+    return ordinary[::step][:_CHECKED_TOKENS]
+
+
+def _live_log_probabilities(
+    model: Any, source_ids: Sequence[int], target_ids: Sequence[int], *, start: int, target: Vocabulary
+) -> list[float]:
+    import torch
+
+    with torch.inference_mode():
+        logits = model(
+            # The source's end of sentence is left out, here and below: it plays no part in the comparison.
+            input_ids=torch.tensor([list(source_ids)]),
+            attention_mask=torch.ones(1, len(source_ids), dtype=torch.long),
+            decoder_input_ids=torch.tensor([[start, *target_ids]]),
+            use_cache=False,
+            return_dict=True,
+        ).logits[0]
+        labels = torch.tensor([*target_ids, target.special.eos])
+        chosen: list[float] = logits.log_softmax(-1).gather(1, labels.unsqueeze(1)).squeeze(1).tolist()
+    return chosen
+
+
+def _exported_log_probabilities(
+    spec: Any, source: Vocabulary, target: Vocabulary, sample: tuple[Sequence[int], Sequence[int]]
+) -> list[float]:
+    import ctranslate2
+
+    with tempfile.TemporaryDirectory() as folder:
+        spec.save(folder)
+        translator = ctranslate2.Translator(folder, compute_type="float32", inter_threads=1)
+        pieces = [source.pieces[index] for index in sample[0]], [target.pieces[index] for index in sample[1]]
+        result = translator.score_batch([pieces[0]], [pieces[1]], max_input_length=0)[0]
+        return list(result.log_probs)
+
+
+def _compare(exported: Sequence[float], live: Sequence[float], family: str) -> None:
+    difference = max((abs(one - other) for one, other in zip(exported, live, strict=True)), default=0.0)
+    if not difference <= _TOLERANCE:  # also when it is not a number
+        raise EngineError(
+            f"the export of this {family!r} model differs from the live model: log-probabilities of the same "
+            f"sentence differ by {difference:.2g}, expected at most {_TOLERANCE}; use the PyTorch engine for it"
+        )

@@ -1,0 +1,224 @@
+"""Translation by the live PyTorch model: works for every model, and sees training's latest weights."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from crosslate.engines.decoding import (
+    DecodingOptions,
+    Hypothesis,
+    empty_translations,
+    encode_sources,
+    group_sources,
+    hypothesis,
+)
+from crosslate.engines.generation import Generation, TranslationModel
+
+
+class TorchEngine:
+    """Translates with ``model.generate``, under a generation configuration made here from scratch.
+
+    The model stays as it is: training modes, generation configuration and weights are the same after
+    each call, so a model can be validated in the middle of its training. Calls from several threads
+    wait for each other.
+
+    Args:
+        translation_model: a parent or a child; read anew at each call.
+        max_batch_tokens: padded source tokens, times the beam size, that one batch may hold.
+    """
+
+    name = "pytorch"
+
+    def __init__(self, translation_model: TranslationModel, *, max_batch_tokens: int = 8192) -> None:
+        self._translation_model = translation_model
+        self._max_batch_tokens = max_batch_tokens
+        self._generation = Generation.of(translation_model)
+        self._lock = threading.Lock()
+        self.source = translation_model.source
+        self.target = translation_model.target
+        self.max_source_tokens = self._generation.max_source_tokens
+
+    def translate(self, texts: Sequence[str], options: DecodingOptions) -> list[list[Hypothesis]]:
+        """See :meth:`crosslate.engines.decoding.Engine.translate`."""
+        encoded = encode_sources(self.source, texts, self.max_source_tokens)
+        translations = empty_translations(len(texts), options)
+        model = self._translation_model.model
+        with self._lock, _ready_to_translate(model), torch.inference_mode():
+            for group in group_sources(encoded, options, self._generation.max_target_tokens):
+                config = self._configuration(options, group.output_limit)
+                for batch in self._batches(group.indices, encoded, options.beam_size):
+                    found = self._translate_batch(model, [encoded[index] for index in batch], config, options)
+                    for index, hypotheses in zip(batch, found, strict=True):
+                        translations[index] = hypotheses
+        return translations
+
+    def _batches(
+        self, indices: Sequence[int], encoded: Sequence[Sequence[int]], beam_size: int
+    ) -> Iterator[Sequence[int]]:
+        """Cuts ``indices``, longest first, so that a batch is as wide as its first text."""
+        start = 0
+        while start < len(indices):
+            row_tokens = len(encoded[indices[start]]) * beam_size
+            size = max(1, self._max_batch_tokens // row_tokens)
+            yield indices[start : start + size]
+            start += size
+
+    def _configuration(self, options: DecodingOptions, output_limit: int) -> Any:
+        from transformers import GenerationConfig
+
+        is_beam_search = options.beam_size > 1
+        return GenerationConfig(
+            do_sample=False,
+            use_cache=True,
+            num_beams=options.beam_size,
+            num_return_sequences=options.n_best,
+            max_new_tokens=output_limit,
+            decoder_start_token_id=self._generation.start,
+            forced_bos_token_id=self._generation.forced_first,
+            eos_token_id=self.target.special.eos,
+            pad_token_id=self.target.special.pad,
+            suppress_tokens=self._never_generated(options),
+            # The mass of what is suppressed goes to the rest, as in CTranslate2.
+            renormalize_logits=True,
+            # Stop at beam_size finished hypotheses, as CTranslate2 does.
+            early_stopping=True if is_beam_search else None,
+            length_penalty=float(options.length_penalty) if is_beam_search else None,
+        )
+
+    def _never_generated(self, options: DecodingOptions) -> list[int]:
+        return self._generation.never_generated(self.target, allow_unknown=options.allow_unknown)
+
+    def _translate_batch(
+        self, model: Any, rows: Sequence[Sequence[int]], config: Any, options: DecodingOptions
+    ) -> list[list[Hypothesis]]:
+        device = next(model.parameters()).device
+        width = max(map(len, rows))
+        pad = self.source.special.pad
+        input_ids = torch.tensor([[*row, *[pad] * (width - len(row))] for row in rows], device=device)
+        mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows], device=device)
+        # generate() fills what is None in our configuration from the model's own; that one must be empty.
+        model.generation_config = type(config)()
+        generated = model.generate(
+            input_ids=input_ids,
+            attention_mask=mask,
+            generation_config=config,
+            logits_processor=_repetition_guards(options),
+        )
+        # The first column is the decoder's start.
+        outputs = [self._trimmed(row) for row in generated[:, 1:].tolist()]
+        scores = self._scores(model, input_ids, mask, generated, outputs, options)
+        hypotheses = [
+            self._hypothesis(output, score) for output, score in zip(outputs, scores, strict=True)
+        ]
+        n_best = options.n_best
+        return [hypotheses[start : start + n_best] for start in range(0, len(hypotheses), n_best)]
+
+    def _trimmed(self, ids: list[int]) -> list[int]:
+        """``ids`` up to the end of sentence, included, or to the padding that follows the length limit."""
+        special = self.target.special
+        for position, index in enumerate(ids):
+            if index == special.eos:
+                return ids[: position + 1]
+            if index == special.pad:
+                return ids[:position]
+        return ids
+
+    def _hypothesis(self, ids: Sequence[int], score: float) -> Hypothesis:
+        forced = self._generation.forced_first
+        pieces = [self.target.pieces[index] for index in ids if index != self.target.special.eos]
+        return hypothesis(self.target, pieces, score, None if forced is None else self.target.pieces[forced])
+
+    def _scores(
+        self,
+        model: Any,
+        input_ids: torch.Tensor,
+        mask: torch.Tensor,
+        generated: torch.Tensor,
+        outputs: Sequence[Sequence[int]],
+        options: DecodingOptions,
+    ) -> list[float]:
+        """Scores by one pass over the finished outputs.
+
+        generate() returns beam scores only together with the distribution of every step, which for a
+        large vocabulary takes gigabytes.
+
+        Args:
+            input_ids: ``(batch, src_len)``, int64.
+            mask: ``(batch, src_len)``, int64, 0 at padding.
+            generated: ``(batch * n_best, 1 + tgt_len)``, int64.
+            outputs: the tokens of each row that count.
+        """
+        longest = max(1, *map(len, outputs))
+        decoder_input, labels = generated[:, :longest], generated[:, 1 : longest + 1]
+        encoder_outputs = model.get_encoder()(input_ids=input_ids, attention_mask=mask, return_dict=True)
+        suppressed = torch.tensor(self._never_generated(options), dtype=torch.long, device=generated.device)
+        sums: list[float] = []
+        # One hypothesis of every text at a time: n_best times less memory for the distributions.
+        parts: list[list[float]] = []
+        for rank in range(options.n_best):
+            rows = slice(rank, None, options.n_best)
+            logits = model(
+                encoder_outputs=encoder_outputs,
+                attention_mask=mask,
+                decoder_input_ids=decoder_input[rows],
+                use_cache=False,
+                return_dict=True,
+            ).logits.float()
+            logits[..., suppressed] = -torch.inf
+            chosen = logits.gather(2, labels[rows].unsqueeze(2)).squeeze(2) - logits.logsumexp(2)
+            if self._generation.forced_first is not None:
+                chosen[:, 0] = 0.0
+            lengths = [len(output) for output in outputs[rows]]
+            counted = torch.arange(chosen.shape[1], device=chosen.device) < torch.tensor(
+                lengths, device=chosen.device
+            ).unsqueeze(1)
+            parts.append(chosen.masked_fill(~counted, 0.0).double().sum(1).tolist())
+        sums = [total for ranks in zip(*parts, strict=True) for total in ranks]
+        return [
+            total / max(1, len(output)) ** options.length_penalty
+            for total, output in zip(sums, outputs, strict=True)
+        ]
+
+
+@contextmanager
+def _ready_to_translate(model: Any) -> Iterator[None]:
+    """Evaluation mode for the time of the block; every module's mode is put back, not only the root's."""
+    modes = [(module, module.training) for module in model.modules()]
+    generation_config = model.generation_config
+    model.eval()
+    try:
+        yield
+    finally:
+        model.generation_config = generation_config
+        for module, mode in modes:
+            module.training = mode
+
+
+def _repetition_guards(options: DecodingOptions) -> Any:
+    """The guards as logits processors that do not count the decoder's start as a generated token."""
+    from transformers import (
+        LogitsProcessor,
+        LogitsProcessorList,
+        NoRepeatNGramLogitsProcessor,
+        RepetitionPenaltyLogitsProcessor,
+    )
+
+    class AfterStart(LogitsProcessor):
+        def __init__(self, guard: Any) -> None:
+            self.guard = guard
+
+        def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+            guarded: torch.Tensor = self.guard(input_ids[:, 1:], scores)
+            return guarded
+
+    guards: list[Any] = []
+    if options.repetition_penalty != 1:
+        guards.append(RepetitionPenaltyLogitsProcessor(float(options.repetition_penalty)))
+    if options.no_repeat_ngram:
+        guards.append(NoRepeatNGramLogitsProcessor(options.no_repeat_ngram))
+    return LogitsProcessorList([AfterStart(guard) for guard in guards])
