@@ -1,0 +1,340 @@
+"""Bytes and lines of text files, compressed or not, and of standard input, in bounded memory.
+
+What a line is, everywhere in Crosslate: text up to a line feed, and what follows the last line feed
+if that is not empty. A carriage return before the line feed belongs to the line end; other characters
+that Unicode calls separators (U+2028, U+0085, form feed) are text. A byte order mark at the start of a
+file is dropped. Text is UTF-8 without NUL; anything else is a fault, never repaired.
+"""
+
+from __future__ import annotations
+
+import sys
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from crosslate.errors import CorpusError, Faults
+
+STANDARD_INPUT = "-"
+_BLOCK_BYTES = 1 << 20
+_ZSTD_BLOCK_BYTES = 1 << 14  # its interface bounds only what goes in; small pieces bound what comes out
+_FAULTS_SHOWN = 3
+_BOM = "\ufeff"
+_MAGIC = {
+    b"\x1f\x8b": "it looks gzip-compressed: its name must end in .gz",
+    b"BZh": "it looks bzip2-compressed: its name must end in .bz2",
+    b"\xfd7zXZ": "it looks xz-compressed: its name must end in .xz",
+    b"\x28\xb5\x2f\xfd": "it looks zstd-compressed: its name must end in .zst",
+    b"\xff\xfe": "it looks like UTF-16: convert it to UTF-8",
+    b"\xfe\xff": "it looks like UTF-16: convert it to UTF-8",
+}
+
+
+class FileFaults:
+    """The faults of one file: the first few in full, of the rest only the number.
+
+    Attributes:
+        num_lines: lines read so far.
+        is_broken: reading ended early, so that ``num_lines`` says nothing about the file.
+    """
+
+    def __init__(self, path: str | Path, *, unit: str = "line") -> None:
+        self.name = display_name(path)
+        self.unit = unit
+        self.num_lines = 0
+        self.is_broken = False
+        self._count = 0
+        self._messages: list[str] = []
+
+    def __bool__(self) -> bool:
+        return self._count > 0
+
+    def add(self, message: str, line: int) -> None:
+        """Notes a fault of one line (1-based)."""
+        self._add(f"{self.name}, {self.unit} {line}: {message}")
+
+    def break_off(self, message: str) -> None:
+        """Notes a fault that ends the reading of the file; the message names the file."""
+        self.is_broken = True
+        self._add(message)
+
+    def _add(self, message: str) -> None:
+        self._count += 1
+        if self._count <= _FAULTS_SHOWN or self.is_broken:
+            self._messages.append(message)
+
+    def report(self, faults: Faults) -> None:
+        """Adds the messages to ``faults``."""
+        for message in self._messages:
+            faults.add(message)
+        if hidden := self._count - len(self._messages):
+            faults.add(f"{self.name}: {hidden} more faults ({self._count} in all)")
+
+
+def display_name(path: str | Path) -> str:
+    """How messages name ``path``."""
+    return "standard input" if str(path) == STANDARD_INPUT else str(path)
+
+
+def bare_name(path: str | Path) -> str:
+    """The file's name in lower case, without the ending of a compression."""
+    name = Path(path).name.lower()
+    for ending in _DECOMPRESSORS:
+        name = name.removesuffix(ending)
+    return name
+
+
+def read_blocks(path: str | Path, *, stdin: BinaryIO | None = None) -> Iterator[bytes]:
+    """The uncompressed bytes of a file in blocks; ``-`` is standard input, which is not uncompressed.
+
+    Args:
+        stdin: read in place of the process's standard input.
+
+    Raises:
+        CorpusError: the file is missing, a folder, unreadable, or damaged as a compressed file.
+    """
+    if str(path) == STANDARD_INPUT:
+        stream = sys.stdin.buffer if stdin is None else stdin
+        # read1 returns what a pipe holds now, so that a line is answered before the next one is written
+        read: Callable[[int], bytes] = getattr(stream, "read1", stream.read)
+        while block := read(_BLOCK_BYTES):
+            yield block
+        return
+    path = Path(path)
+    check_is_file(path)
+    decompress = _DECOMPRESSORS.get(path.suffix.lower(), _blocks)
+    try:
+        with path.open("rb") as file:
+            yield from decompress(file)
+    except EOFError:
+        raise CorpusError(
+            f"{path}: the compressed file ends too early; it was cut off, copy or download it again"
+        ) from None
+    except (OSError, zlib.error, _Damaged) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise CorpusError(f"{path}: cannot be read: {error.strerror}") from None
+        raise CorpusError(
+            f"{path}: not a whole {path.suffix} file ({error}); copy or download it again, "
+            "or rename it if it is not compressed"
+        ) from None
+
+
+def check_is_file(path: str | Path) -> None:
+    """Refuses what cannot be read as a file, before anything is read.
+
+    Raises:
+        CorpusError: there is no such file, or it is a folder.
+    """
+    if str(path) == STANDARD_INPUT:
+        return
+    try:
+        mode_is_folder = Path(path).is_dir()
+        exists = mode_is_folder or Path(path).exists()
+    except (OSError, ValueError) as error:  # a name with a NUL byte, a loop of links, no permission
+        raise CorpusError(f"{str(path)!r}: cannot be read: {error}") from None
+    if mode_is_folder:
+        raise CorpusError(f"{path}: is a folder, expected a file")
+    if not exists:
+        raise CorpusError(f"{path}: no such file")
+
+
+def read_lines(path: str | Path, *, stdin: BinaryIO | None = None) -> Iterator[str]:
+    """The lines of one text file, without their ends, streaming.
+
+    Whether the file exists is checked by the call, everything else while reading. Lines before a fault
+    are yielded; after one, the rest of a file (not of standard input) is only searched for more faults.
+
+    Args:
+        path: a file, compressed or not by its ending, or ``-`` for standard input.
+        stdin: read in place of the process's standard input.
+
+    Raises:
+        CorpusError: the file is missing, a folder or damaged, or has lines that are not UTF-8 or hold
+            NUL bytes; the message names each of the first few.
+    """
+    check_is_file(path)
+    return _read_lines(path, stdin)
+
+
+def _read_lines(path: str | Path, stdin: BinaryIO | None) -> Iterator[str]:
+    found = FileFaults(path)
+    lines = checked_lines(path, found, stdin=stdin)
+    for line in lines:
+        if line is None:
+            break
+        yield line
+    if str(path) != STANDARD_INPUT:
+        for _ in lines:
+            pass
+    faults = Faults("cannot read the text")
+    found.report(faults)
+    faults.raise_as(CorpusError)
+
+
+def checked_lines(
+    path: str | Path, found: FileFaults, *, stdin: BinaryIO | None = None
+) -> Iterator[str | None]:
+    """The lines of a file; None in the place of a line with a fault, which goes to ``found``."""
+    number, offset = 0, 0
+    try:
+        for chunk in _whole_lines(read_blocks(path, stdin=stdin)):
+            lines = _decode(chunk, number, offset, found)
+            number += len(lines)
+            offset += len(chunk)
+            found.num_lines = number
+            yield from lines
+    except CorpusError as error:
+        found.break_off(str(error))
+
+
+def _whole_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """Blocks regrouped so that each ends with a line feed, but for the last."""
+    pending: list[bytes] = []
+    for block in blocks:
+        end = block.rfind(b"\n") + 1
+        if end:
+            yield b"".join((*pending, block[:end]))
+            pending = []
+        if end < len(block):
+            pending.append(block[end:])
+    if pending:
+        yield b"".join(pending)
+
+
+def _decode(chunk: bytes, number: int, offset: int, found: FileFaults) -> list[str | None]:
+    """Lines of a chunk that starts after ``number`` lines at byte ``offset`` of the file."""
+    try:
+        text = chunk.decode("utf-8")
+    except UnicodeDecodeError:
+        return _decode_each(chunk, number, offset, found)
+    if "\0" in text:
+        return _decode_each(chunk, number, offset, found)
+    if offset == 0 and text.startswith(_BOM):
+        text = text[1:]
+        if not text:
+            return []
+    lines: list[str | None] = [*text.replace("\r\n", "\n").split("\n")]
+    if text.endswith("\n"):
+        lines.pop()
+    return lines
+
+
+def _decode_each(chunk: bytes, number: int, offset: int, found: FileFaults) -> list[str | None]:
+    """The careful way for a chunk with faults: line by line, so that each fault gets its place."""
+    lines: list[str | None] = []
+    for raw in _split_keeping_ends(chunk):
+        number += 1
+        lines.append(_decode_line(raw, number, offset, found))
+        offset += len(raw)
+    return lines
+
+
+def _split_keeping_ends(chunk: bytes) -> Iterator[bytes]:
+    """bytes.splitlines would also split at lone carriage returns."""
+    start = 0
+    while start < len(chunk):
+        end = chunk.find(b"\n", start) + 1 or len(chunk)
+        yield chunk[start:end]
+        start = end
+
+
+def _decode_line(raw: bytes, number: int, offset: int, found: FileFaults) -> str | None:
+    is_faulty = False
+    if (place := raw.find(b"\0")) >= 0:
+        is_faulty = True
+        found.add(
+            f"has a NUL byte at offset {offset + place} of the file (from 0); "
+            "expected text, remove such bytes first",
+            number,
+        )
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        hint = next((hint for magic, hint in _MAGIC.items() if not offset and raw.startswith(magic)), None)
+        found.add(
+            f"byte 0x{raw[error.start]:02x} at offset {offset + error.start} of the file (from 0) "
+            "is not UTF-8; " + (hint or "expected UTF-8, convert the file first"),
+            number,
+        )
+        return None
+    if is_faulty:
+        return None
+    if offset == 0:
+        text = text.removeprefix(_BOM)
+    if text.endswith("\n"):
+        text = text[:-1].removesuffix("\r")
+    return text
+
+
+class _Damaged(Exception):
+    """One name for the error classes of libraries that are imported only when needed."""
+
+
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+def _blocks(file: _Readable) -> Iterator[bytes]:
+    while block := file.read(_BLOCK_BYTES):
+        yield block
+
+
+def _gzip(file: BinaryIO) -> Iterator[bytes]:
+    import gzip
+
+    stream = gzip.GzipFile(fileobj=file)
+    first = stream.read(_BLOCK_BYTES)
+    if not first and file.tell() == 0:
+        raise EOFError  # GzipFile takes a file of no bytes for a whole one
+    yield first
+    yield from _blocks(stream)
+
+
+def _bzip2(file: BinaryIO) -> Iterator[bytes]:
+    import bz2
+
+    with bz2.BZ2File(file) as stream:
+        yield from _blocks(stream)
+
+
+def _xz(file: BinaryIO) -> Iterator[bytes]:
+    import lzma
+
+    try:
+        with lzma.LZMAFile(file) as stream:
+            yield from _blocks(stream)
+    except lzma.LZMAError as error:
+        raise _Damaged(error) from None
+
+
+def _zstd(file: BinaryIO) -> Iterator[bytes]:
+    import zstandard
+
+    decompressor = zstandard.ZstdDecompressor()
+    frame = None
+    num_frames = 0
+    while block := file.read(_ZSTD_BLOCK_BYTES):
+        while block:
+            if frame is None:
+                frame = decompressor.decompressobj()
+                num_frames += 1
+            try:
+                data = frame.decompress(block)
+            except zstandard.ZstdError as error:
+                raise _Damaged(error) from None
+            block = b""
+            if frame.eof:
+                block, frame = frame.unused_data, None
+            for start in range(0, len(data), _BLOCK_BYTES):
+                yield data[start : start + _BLOCK_BYTES]
+    if frame is not None or not num_frames:
+        raise EOFError
+
+
+_DECOMPRESSORS: dict[str, Callable[[BinaryIO], Iterator[bytes]]] = {
+    ".gz": _gzip,
+    ".bz2": _bzip2,
+    ".xz": _xz,
+    ".zst": _zstd,
+}
