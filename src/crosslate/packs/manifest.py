@@ -40,6 +40,7 @@ DTYPES = {
 
 _NO_CHECKSUM = "0" * 64
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _CREATED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
@@ -273,8 +274,8 @@ def _check_description(manifest: Manifest, faults: Faults) -> None:
         "parent.name": parent.name,
     }
     for name, value in words.items():
-        if not value.strip() or not value.isprintable():
-            faults.add(f"{name} is {value!r}, expected printable text on one line")
+        if not value.strip() or _CONTROL.search(value):
+            faults.add(f"{name} is {value!r}, expected a line of text without control characters")
     codes = (
         manifest.source_language,
         manifest.target_language,

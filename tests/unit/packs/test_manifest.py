@@ -164,10 +164,14 @@ class TestStructure:
 
 
 class TestRules:
-    @pytest.mark.parametrize("value", ["", "  ", "two\nlines", "bell\a"])
+    @pytest.mark.parametrize("value", ["", "  ", "two\nlines", "bell\a", "\x85", "a\u2028b"])
     @pytest.mark.parametrize("name", ["name", "strategy", "licence", "crosslate_version"])
     def test_words(self, sealed, name, value):
         refused(replace(sealed, **{name: value}), f"{name} is {value!r}")
+
+    def test_a_parent_may_lie_in_any_folder(self, sealed):
+        parent = replace(sealed.parent, name="Eltern/fr\u00a0en (日本)")
+        assert Manifest.from_bytes(replace(sealed, parent=parent).sealed().to_bytes()).parent == parent
 
     def test_languages(self, sealed):
         refused(replace(sealed, source_language="German"), "'German' is not a language code")

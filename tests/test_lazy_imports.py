@@ -1,0 +1,72 @@
+"""``import crosslate`` and ``crosslate --help`` answer at once: nothing heavy is loaded for them."""
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+HEAVY = (
+    "accelerate", "ctranslate2", "datasets", "huggingface_hub", "numpy", "pandas", "pyarrow", "sacrebleu",
+    "safetensors", "sentencepiece", "tokenizers", "torch", "transformers",
+)  # fmt: skip
+IMPORT = "import crosslate"
+# What the installed command runs, with its exit caught.
+HELP = """
+import contextlib, io, sys
+from crosslate.cli import main
+sys.argv = ["crosslate", "--help"]
+with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):
+    main()
+"""
+NUM_RUNS = 5
+# `python -c pass` takes about 0.0125 s here, so that the wanted 0.5 s for the help is a ratio of 40.
+# An import of torch alone is a ratio of about 140, one of the package 2.
+MAX_RATIO = {IMPORT: 6, HELP: 40}
+
+
+def python(*arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False)
+
+
+def loaded_by(program: str) -> set[str]:
+    done = python("-c", f"{program}\nimport json, sys\nprint(json.dumps(sorted(sys.modules)))")
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+@pytest.mark.parametrize("program", [IMPORT, HELP], ids=["import", "help"])
+def test_nothing_heavy_is_loaded(program):
+    assert loaded_by(program) & set(HEAVY) == set()
+
+
+def test_the_check_sees_what_is_loaded():
+    assert {"crosslate.errors", "numpy"} <= loaded_by("import crosslate.errors, numpy")
+
+
+@pytest.mark.parametrize("program", [IMPORT, HELP], ids=["import", "help"])
+def test_the_answer_comes_at_once(program):
+    fastest = {"pass": float("inf"), program: float("inf")}
+    for _ in range(NUM_RUNS):
+        for each in fastest:
+            start = time.perf_counter()
+            assert python("-c", each).returncode == 0
+            fastest[each] = min(fastest[each], time.perf_counter() - start)
+    ratio = fastest[program] / fastest["pass"]
+    assert ratio < MAX_RATIO[program], f"{ratio:.1f} times as long as an empty program"
+
+
+def test_the_names_of_the_package_are_those_it_lists():
+    import crosslate
+
+    assert set(crosslate.__all__) <= set(dir(crosslate))
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        _ = crosslate.nothing
+
+
+def test_running_from_another_folder_does_not_matter(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert python("-c", IMPORT).returncode == 0
+    assert list(Path(tmp_path).iterdir()) == []
