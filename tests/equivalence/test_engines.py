@@ -84,7 +84,10 @@ def trained(vocabularies):
     source, target = vocabularies
     model = marian(vocabularies, init_std=0.1)
     texts = random_numbers(1, 1800, longest=5)
-    pairs = sorted(((source.encode(text), target.encode(word_for_word(text))) for text in texts), key=lambda pair: len(pair[0]))
+    pairs = sorted(
+        ((source.encode(text), target.encode(word_for_word(text))) for text in texts),
+        key=lambda pair: len(pair[0]),
+    )
     batches = [pairs[start : start + 30] for start in range(0, len(pairs), 30)]
     optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=4e-3)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.05, total_iters=5 * len(batches))
@@ -171,7 +174,8 @@ def test_a_score_is_the_mean_log_probability_of_the_tokens(engines, trained):
     assert best.text == "zwei fünf"
     labels = [*(trained.target.pieces.index(piece) for piece in best.pieces), 0]
     logits = trained.model(
-        input_ids=torch.tensor([trained.source.encode("two five")]), decoder_input_ids=torch.tensor([[2, *labels[:-1]]])
+        input_ids=torch.tensor([trained.source.encode("two five")]),
+        decoder_input_ids=torch.tensor([[2, *labels[:-1]]]),
     ).logits[0]
     logits[:, [1, 2]] = -torch.inf  # unknown and padding are never generated
     by_hand = logits.log_softmax(-1)[range(len(labels)), labels].mean()
@@ -188,7 +192,9 @@ def test_n_best_are_distinct_and_best_first(engines):
 
 def test_output_limits_hold_in_both_engines(engines):
     for engine in engines:
-        ((best,),) = engine.translate(["one two three four five"], DecodingOptions(beam_size=1, max_new_tokens=2))
+        ((best,),) = engine.translate(
+            ["one two three four five"], DecodingOptions(beam_size=1, max_new_tokens=2)
+        )
         assert len(best.pieces) == 2
 
 
@@ -205,7 +211,11 @@ def test_empty_and_too_long_texts(engines):
     for engine in engines:
         assert engine.translate([], GREEDY) == []
         translations = engine.translate(["", "   ", "two"], DecodingOptions(beam_size=2, n_best=2))
-        assert [[hypothesis.text for hypothesis in ranked][:1] for ranked in translations] == [[""], [""], ["zwei"]]
+        assert [[hypothesis.text for hypothesis in ranked][:1] for ranked in translations] == [
+            [""],
+            [""],
+            ["zwei"],
+        ]
         assert [len(ranked) for ranked in translations] == [2, 2, 2]
         assert engine.max_source_tokens == 96
         with pytest.raises(EngineError, match=r"text 2 of 2 has \d+ tokens, the model reads at most 96"):
@@ -237,7 +247,9 @@ def test_int8_loads_and_translates(trained, tmp_path):
         export_ctranslate2(trained, tmp_path / quantization, quantization)
         engine = CTranslate2Engine(tmp_path / quantization)
         translations = engine.translate(texts, GREEDY)
-        right = sum(best.text == word_for_word(text) for (best,), text in zip(translations, texts, strict=True))
+        right = sum(
+            best.text == word_for_word(text) for (best,), text in zip(translations, texts, strict=True)
+        )
         assert right >= 22
     sizes = {(tmp_path / name / "model.bin").stat().st_size for name in ("int8",)}
     assert max(sizes) < 0.5 * sum(t.numel() * 4 for t in trained.model.parameters())
@@ -271,7 +283,9 @@ def aliasing_child(parent, source):
 
 
 def test_exporting_an_aliasing_child_leaves_its_parent_alone(trained, tmp_path):
-    source = train_vocabulary(["uno dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce"], 64)
+    source = train_vocabulary(
+        ["uno dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce"], 64
+    )
     child = SimpleNamespace(model=aliasing_child(trained.model, source), source=source, target=trained.target)
     shared = trained.model.model.decoder.layers[0].fc1.weight
     assert child.model.model.decoder.layers[0].fc1.weight is shared
@@ -297,7 +311,9 @@ def test_the_exported_folder_needs_no_torch(exported):
         "found = {'torch', 'transformers'} & set(sys.modules)\n"
         "sys.exit(f'imported {found}' if found else 0)\n"
     )
-    done = subprocess.run([sys.executable, "-c", script, str(exported)], capture_output=True, text=True, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(exported)], capture_output=True, text=True, encoding="utf-8"
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout == "zwei fünf||zehn"
 
@@ -353,7 +369,15 @@ def test_a_mapped_vocabulary_with_padding_last_and_a_forced_first_piece(vocabula
 TINY = {"d_model": 16, "encoder_layers": 2, "decoder_layers": 3, "encoder_attention_heads": 4, "decoder_attention_heads": 2,
         "encoder_ffn_dim": 24, "decoder_ffn_dim": 24, "max_position_embeddings": 64, "dropout": 0.0, "init_std": 0.3,
         "vocab_size": 75}  # fmt: skip
-TINY_T5 = {"d_model": 16, "d_kv": 4, "d_ff": 24, "num_layers": 3, "num_decoder_layers": 2, "num_heads": 4, "vocab_size": 75}
+TINY_T5 = {
+    "d_model": 16,
+    "d_kv": 4,
+    "d_ff": 24,
+    "num_layers": 3,
+    "num_decoder_layers": 2,
+    "num_heads": 4,
+    "vocab_size": 75,
+}
 SPECIAL = {"pad_token_id": 2, "eos_token_id": 0, "bos_token_id": 0, "decoder_start_token_id": 2}
 FAMILIES = {
     "marian_shared": ("Marian", "MarianMTModel", TINY),
@@ -404,7 +428,9 @@ def with_two_vocabularies(name, source_size, target_size):
 @pytest.mark.parametrize("name", FAMILIES)
 def test_every_family_is_exported_exactly(name, vocabularies, tmp_path):
     source, target = vocabularies
-    both = SimpleNamespace(model=with_two_vocabularies(name, len(source), len(target)), source=source, target=target)
+    both = SimpleNamespace(
+        model=with_two_vocabularies(name, len(source), len(target)), source=source, target=target
+    )
     before = tensors(both.model)
     export_ctranslate2(both, tmp_path / "model", "float32")
     assert_same_tensors(both.model, before)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Protocol
+from typing import Any, Protocol
 
 from crosslate.corpora.vocabularies import Vocabulary
 from crosslate.errors import EngineError, Faults, UsageError
@@ -50,10 +50,11 @@ class DecodingOptions:
     def __post_init__(self) -> None:
         faults = Faults("cannot decode with these options")
         for field in fields(self):
-            value = getattr(self, field.name)
-            expected: tuple[type, ...] = {"int": (int,), "float": (int, float), "bool": (bool,)}[str(field.type)]
-            if not isinstance(value, expected) or (field.type != "bool" and isinstance(value, bool)):
-                faults.add(f"{field.name} is {value!r}, expected a value of type {field.type}")
+            value: Any = getattr(self, field.name)
+            kind = type(field.default)
+            accepted = (int, float) if kind is float else (kind,)
+            if not isinstance(value, accepted) or isinstance(value, bool) != (kind is bool):
+                faults.add(f"{field.name} is {value!r}, expected a value of type {kind.__name__}")
             elif not math.isfinite(value):
                 faults.add(f"{field.name} is {value!r}, expected a finite number")
         faults.raise_as(UsageError)
@@ -170,7 +171,9 @@ def empty_translations(num_texts: int, options: DecodingOptions) -> list[list[Hy
     return [[Hypothesis("", 0.0, ())] * options.n_best for _ in range(num_texts)]
 
 
-def hypothesis(target: Vocabulary, pieces: Sequence[str], score: float, forced_first: str | None) -> Hypothesis:
+def hypothesis(
+    target: Vocabulary, pieces: Sequence[str], score: float, forced_first: str | None
+) -> Hypothesis:
     """A hypothesis from generated pieces; the forced first piece (a language's code) is not text."""
     if forced_first is not None and pieces and pieces[0] == forced_first:
         pieces = pieces[1:]

@@ -48,9 +48,7 @@ def export_ctranslate2(
         UsageError: unknown quantization.
     """
     if quantization not in get_args(Quantization):
-        raise UsageError(
-            f"quantization is {quantization!r}; {nearest(quantization, get_args(Quantization))}"
-        )
+        raise UsageError(f"quantization is {quantization!r}; {nearest(quantization, get_args(Quantization))}")
     live = translation_model.model
     family = family_of(live)
     generation = Generation.of(translation_model)
@@ -172,6 +170,7 @@ def _compare(exported: Sequence[float], live: Sequence[float], family: str) -> N
     difference = max((abs(one - other) for one, other in zip(exported, live, strict=True)), default=0.0)
     if not difference <= _TOLERANCE:  # also when it is not a number
         raise EngineError(
-            f"the export of this {family!r} model differs from the live model: log-probabilities of the same "
-            f"sentence differ by {difference:.2g}, expected at most {_TOLERANCE}; use the PyTorch engine for it"
+            f"the export of this {family!r} model differs from the live model: log-probabilities of the "
+            f"same sentence differ by {difference:.2g}, expected at most {_TOLERANCE}; "
+            "use the PyTorch engine for it"
         )

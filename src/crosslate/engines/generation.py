@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -64,22 +65,24 @@ class Generation:
         for side, vocabulary in (("source", translation_model.source), ("target", translation_model.target)):
             if len(vocabulary) > rows[side]:
                 raise EngineError(
-                    f"the {side} vocabulary has {len(vocabulary)} pieces and the model's table {rows[side]} rows; "
-                    "they do not belong together"
+                    f"the {side} vocabulary has {len(vocabulary)} pieces and the model's table "
+                    f"{rows[side]} rows; they do not belong together"
                 )
         forced = _setting(model, "forced_bos_token_id")
         for name, index in (("decoder_start_token_id", start), ("forced_bos_token_id", forced)):
             if index is not None and not 0 <= index < len(translation_model.target):
                 raise EngineError(
-                    f"{name} is {index}, expected an id below {len(translation_model.target)}, the size of the "
-                    "target vocabulary; set it in the model's configuration and generation configuration"
+                    f"{name} is {index}, expected an id below {len(translation_model.target)}, the size of "
+                    "the target vocabulary; set it in the model's configuration and generation configuration"
                 )
         return cls(
             start=start,
             forced_first=forced,
             num_source_rows=rows["source"],
             num_target_rows=rows["target"],
-            max_source_tokens=min(MAX_SOURCE_TOKENS, _num_positions(model.config, "encoder") or MAX_SOURCE_TOKENS),
+            max_source_tokens=min(
+                MAX_SOURCE_TOKENS, _num_positions(model.config, "encoder") or MAX_SOURCE_TOKENS
+            ),
             # Some families keep the first two rows of a position table for themselves.
             max_target_tokens=max(1, (_num_positions(model.config, "decoder") or MAX_TARGET_TOKENS) - 2),
         )
@@ -116,8 +119,8 @@ def _setting(model: Any, name: str) -> int | None:
     return None
 
 
-def _num_positions(config: Any, part: str) -> int | None:
-    """The number of positions that ``part`` (``encoder`` or ``decoder``) has, None where unlimited."""
+def _num_positions(config: Any, part: str) -> int:
+    """The number of positions that ``part`` (``encoder`` or ``decoder``) has; a huge one where unlimited."""
     inner = getattr(config, part, None)
     if inner is not None and not isinstance(inner, Mapping | int | str):
         config = inner
@@ -128,4 +131,4 @@ def _num_positions(config: Any, part: str) -> int | None:
         value = getattr(config, name, None)
         if value is not None:
             return int(value)
-    return None
+    return sys.maxsize

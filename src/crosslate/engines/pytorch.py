@@ -112,9 +112,7 @@ class TorchEngine:
         # The first column is the decoder's start.
         outputs = [self._trimmed(row) for row in generated[:, 1:].tolist()]
         scores = self._scores(model, input_ids, mask, generated, outputs, options)
-        hypotheses = [
-            self._hypothesis(output, score) for output, score in zip(outputs, scores, strict=True)
-        ]
+        hypotheses = [self._hypothesis(output, score) for output, score in zip(outputs, scores, strict=True)]
         n_best = options.n_best
         return [hypotheses[start : start + n_best] for start in range(0, len(hypotheses), n_best)]
 
@@ -157,12 +155,12 @@ class TorchEngine:
         decoder_input, labels = generated[:, :longest], generated[:, 1 : longest + 1]
         encoder_outputs = model.get_encoder()(input_ids=input_ids, attention_mask=mask, return_dict=True)
         suppressed = torch.tensor(self._never_generated(options), dtype=torch.long, device=generated.device)
-        sums: list[float] = []
         # One hypothesis of every text at a time: n_best times less memory for the distributions.
         parts: list[list[float]] = []
         for rank in range(options.n_best):
             rows = slice(rank, None, options.n_best)
             logits = model(
+                input_ids=input_ids,  # FSMT forgets its causal mask without them
                 encoder_outputs=encoder_outputs,
                 attention_mask=mask,
                 decoder_input_ids=decoder_input[rows],

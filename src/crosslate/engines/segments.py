@@ -98,13 +98,13 @@ def _fitted(
     if not boundaries:
         return _characters(stripped, num_tokens, limit)
     segments: list[Segment] = []
-    run, run_tokens = "", 0
+    run, run_tokens = "", 1  # the end of sentence, counted once for the run
     for part in _cut_after(text, boundaries[0]):
-        tokens = num_tokens(part)
+        tokens = num_tokens(part) - 1
         # Counts add up nearly, not exactly: a run is checked again below.
         if run and run_tokens + tokens > limit:
             segments += _checked(run, num_tokens, limit, boundaries)
-            run, run_tokens = "", 0
+            run, run_tokens = "", 1
         run, run_tokens = run + part, run_tokens + tokens
     return segments + _checked(run, num_tokens, limit, boundaries)
 
