@@ -246,7 +246,7 @@ def _read_vocabularies(folder: Path, manifest: Manifest, faults: Faults) -> dict
         name = vocabulary_name(side)
         try:
             vocabulary = Vocabulary.load(folder / name)
-        except VocabularyError as error:
+        except (VocabularyError, UnicodeDecodeError, RuntimeError) as error:  # pieces that are not UTF-8, too
             faults.add(f"{name}: {error}")
             continue
         if len(vocabulary) != manifest.vocabulary_size(side):
