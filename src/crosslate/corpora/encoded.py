@@ -14,6 +14,7 @@ import tempfile
 import weakref
 from array import array
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
@@ -131,8 +132,11 @@ class EncodedCorpus:
                 log.warning("%s holds another corpus than its name says and is built again", folder)
             except CorpusError as error:
                 log.warning("%s; it is built again", error)
-        with atomic_folder(folder, replace=True) as temporary:
+        is_replaced = folder.exists()
+        with suppress(_BuiltMeanwhile), atomic_folder(folder, replace=True) as temporary:
             writer.write(pairs, temporary)
+            if folder.exists() and not is_replaced:
+                raise _BuiltMeanwhile  # by another process, which may be reading it: leave it in its place
         return cls.open(folder)
 
     @classmethod
@@ -212,6 +216,10 @@ def _problem(folder: Path, meta: dict[str, Any]) -> str | None:
 
 
 _FILES = tuple(f"{side}.{part}" for side in _SIDES for part in ("ids", "offsets"))
+
+
+class _BuiltMeanwhile(Exception):
+    pass
 
 
 class _Writer:

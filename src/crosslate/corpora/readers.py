@@ -195,7 +195,7 @@ def _read_tsv(path: str | Path, call: _Call) -> Pairs:
             continue
         if len(cells) != expected:
             found.add(
-                f"{len(cells)} columns, expected {expected}{_column_hint(len(cells), expected)}", number
+                f"has {len(cells)} column(s), expected {expected}{_column_hint(len(cells), expected)}", number
             )
             continue
         yield cells[columns[0]], cells[columns[1]]

@@ -134,6 +134,17 @@ def test_an_interrupted_build_leaves_nothing(source, target, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_another_process_built_meanwhile_is_taken(source, target, tmp_path):
+    def slowly():
+        yield from PAIRS[:5]
+        EncodedCorpus.build_from_pairs(PAIRS[:10], "key", source, target, tmp_path)
+        yield from PAIRS[5:10]
+
+    encoded = EncodedCorpus.build_from_pairs(slowly(), "key", source, target, tmp_path)
+    assert len(encoded) == 10
+    assert [path.name for path in tmp_path.iterdir()] == [encoded.folder.name]
+
+
 def test_too_long_pairs_are_dropped_whole_and_counted(source, target, tmp_path):
     limit = len(source.encode("eins zwei"))
     pairs = [

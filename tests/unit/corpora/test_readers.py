@@ -168,13 +168,13 @@ def test_a_first_row_without_both_codes_is_a_pair(write):
 def test_tsv_rows_of_another_width_are_refused(write):
     path = write("train.tsv", "a\tb\nc\n\nd\te\tf\n")
     assert faults_of([path]) == [
-        f"{path}, line 2: 1 columns, expected 2 separated by tabs",
-        f"{path}, line 3: 1 columns, expected 2 separated by tabs",
-        f"{path}, line 4: 3 columns, expected 2; where there are more, "
+        f"{path}, line 2: has 1 column(s), expected 2 separated by tabs",
+        f"{path}, line 3: has 1 column(s), expected 2 separated by tabs",
+        f"{path}, line 4: has 3 column(s), expected 2; where there are more, "
         "a first row must name the two by their language codes",
     ]
     named = write("named.tsv", "de\tid\ten\na\t1\tb\na\tb\n")
-    assert faults_of([named]) == [f"{named}, line 3: 2 columns, expected 3 separated by tabs"]
+    assert faults_of([named]) == [f"{named}, line 3: has 2 column(s), expected 3 separated by tabs"]
 
 
 def test_a_tsv_of_a_first_row_only_is_empty(write):
@@ -186,7 +186,7 @@ def test_standard_input_alone_is_tsv():
     assert list(corpus) == PAIRS
     assert corpus.origin == "standard input"
     assert faults_of(["-"], stdin=io.BytesIO(b"eins one\n")) == [
-        "standard input, line 1: 1 columns, expected 2 separated by tabs"
+        "standard input, line 1: has 1 column(s), expected 2 separated by tabs"
     ]
 
 

@@ -7,6 +7,8 @@ import lzma
 
 import pytest
 import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from crosslate.corpora.streams import bare_name, read_blocks, read_lines
 from crosslate.errors import CorpusError
@@ -120,6 +122,11 @@ def test_long_lines_and_characters_across_blocks_are_whole(lines_of):
     assert lines_of(f"{text}\n{text}".encode()) == [text, text]
 
 
+def test_a_byte_order_mark_at_the_start_of_a_block_is_text(lines_of):
+    long = "x" * ((1 << 20) - 1)
+    assert lines_of(f"{long}\n\ufeffb\n".encode()) == [long, "\ufeffb"]
+
+
 @pytest.mark.parametrize(
     ("data", "hint"),
     [
@@ -196,6 +203,28 @@ def test_reading_needs_memory_for_a_block_not_for_the_file(tmp_path):
     tracemalloc.stop()
     # 16 kB of this file unfold to all of its 8 MB, which are 64 MB as lines
     assert peak < 32_000_000
+
+
+@settings(derandomize=True, max_examples=200, deadline=None)
+@given(
+    text=st.text(st.sampled_from("ab\n\r\u2028\x85\x0cäह😀\ufeff"), max_size=30),
+    sizes=st.lists(st.integers(1, 5), min_size=1, max_size=5),
+)
+def test_lines_do_not_depend_on_how_the_bytes_arrive(text, sizes):
+    class Trickle(io.BytesIO):
+        count = 0
+
+        def read1(self, size: int = -1) -> bytes:
+            self.count += 1
+            return self.read(sizes[self.count % len(sizes)])
+
+    whole = text.removeprefix("\ufeff")
+    expected = [part.removesuffix("\r") for part in whole.split("\n")]
+    if whole.endswith("\n") or not whole:
+        expected.pop()
+    else:  # nothing ends the last line, so a carriage return there is text
+        expected[-1] = whole.split("\n")[-1]
+    assert list(read_lines("-", stdin=Trickle(text.encode()))) == expected
 
 
 def test_bare_name():
