@@ -7,7 +7,8 @@ configuration (of the decoder, where a family has one configuration per side). N
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -31,6 +32,17 @@ def build(name: str, *, seed: int = 0, **changes: Any) -> PreTrainedModel:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return _BUILDERS[name](**changes).eval()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One thread inside: for models this small, a second one only waits for the first."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def names() -> tuple[str, ...]:

@@ -60,6 +60,7 @@ class Probe:
     reads_tokens: bool
     calls: list[Call] = field(default_factory=list)
     num_logits: int = 0
+    _modules: dict[str, nn.Module] = field(default_factory=dict)
     _paths: dict[int, tuple[str, ...]] = field(default_factory=dict)
     _decoder_arguments: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
 
@@ -75,7 +76,8 @@ class Probe:
         paths = _paths(model)
         inputs, reads_tokens = _step_inputs(model, encoder)
         twin = _aliasing_copy(model).eval()
-        probe = cls(twin, paths[id(encoder)][0], paths[id(decoder)][0], reads_tokens, _paths=_paths(twin))
+        probe = cls(twin, paths[id(encoder)][0], paths[id(decoder)][0], reads_tokens)
+        probe._modules, probe._paths = dict(twin.named_modules(remove_duplicate=False)), _paths(twin)
         recorder = _Recorder(probe, inputs["decoder_input_ids"], inputs.get("input_ids"))
         with torch.no_grad(), _unmoved_rng(model):
             try:
@@ -105,7 +107,7 @@ class Probe:
 
     def module(self, path: str) -> nn.Module:
         """The module at ``path``."""
-        return self.model.get_submodule(path)
+        return self._modules[path]
 
     def called_without_states(self) -> set[str] | None:
         """Paths of the modules that the decoder calls when it gets no encoder states.

@@ -1,0 +1,640 @@
+"""Anatomy: what belongs where in each family, stated by hand; what is refused; what stays untouched."""
+
+from __future__ import annotations
+
+import functools
+import re
+
+import pytest
+import torch
+import transformers
+from torch import nn
+
+import families
+from crosslate.errors import AnatomyError
+from crosslate.models import placement
+from crosslate.models.anatomy import Anatomy, unsaved_names
+from crosslate.models.probe import Probe
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread():
+    with families.one_thread():
+        yield
+
+
+@functools.cache
+def _examined(family: str) -> tuple[nn.Module, Anatomy]:
+    """A model and its anatomy, shared by the tests that only read them."""
+    model = families.build(family)
+    return model, Anatomy.of(model)
+
+
+def _bart_like(prefix: str = "model", **more: str) -> dict[str, str]:
+    decoder = f"{prefix}.decoder.layers.1"
+    return {
+        f"{prefix}.encoder.embed_tokens.weight": "src",
+        f"{prefix}.encoder.layers.1.self_attn.k_proj.weight": "enc",
+        f"{prefix}.encoder.layers.1.final_layer_norm.weight": "enc",
+        f"{prefix}.decoder.embed_tokens.weight": "tgt",
+        "lm_head.weight": "tgt",
+        f"{decoder}.self_attn_layer_norm.weight": "dec",
+        f"{decoder}.self_attn.out_proj.weight": "dec",
+        f"{decoder}.final_layer_norm.weight": "dec",
+        f"{decoder}.encoder_attn.k_proj.weight": "xattn",
+        f"{decoder}.encoder_attn.out_proj.weight": "xattn",
+        f"{decoder}.encoder_attn_layer_norm.weight": "xattn",
+        **more,
+    }
+
+
+def _t5_like(feed_forward: str = "DenseReluDense.wo", attention: str = "SelfAttention") -> dict[str, str]:
+    return {
+        "encoder.embed_tokens.weight": "src",
+        f"encoder.block.0.layer.0.{attention}.q.weight": "enc",
+        f"encoder.block.0.layer.0.{attention}.relative_attention_bias.weight": "enc",
+        "encoder.block.0.layer.1.layer_norm.weight": "enc",
+        f"encoder.block.0.layer.1.{feed_forward}.weight": "enc",
+        "encoder.final_layer_norm.weight": "enc",
+        "decoder.embed_tokens.weight": "tgt",
+        "lm_head.weight": "tgt",
+        "decoder.block.0.layer.0.SelfAttention.relative_attention_bias.weight": "dec",
+        "decoder.block.1.layer.0.layer_norm.weight": "dec",
+        "decoder.block.1.layer.2.layer_norm.weight": "dec",
+        f"decoder.block.0.layer.2.{feed_forward}.weight": "dec",
+        "decoder.final_layer_norm.weight": "dec",
+        "decoder.block.1.layer.1.layer_norm.weight": "xattn",
+        "decoder.block.1.layer.1.EncDecAttention.q.weight": "xattn",
+        "decoder.block.1.layer.1.EncDecAttention.o.weight": "xattn",
+    }
+
+
+def _bert_decoder(base: str, head: str) -> dict[str, str]:
+    layer = f"decoder.{base}.encoder.layer.1"
+    return {
+        f"decoder.{base}.embeddings.word_embeddings.weight": "tgt",
+        f"decoder.{base}.embeddings.LayerNorm.weight": "tgt",
+        f"decoder.{head}.bias": "tgt",
+        f"decoder.{head}.decoder.weight": "tgt",
+        f"decoder.{head}.decoder.bias": "tgt",
+        f"{layer}.attention.self.key.weight": "dec",
+        f"{layer}.attention.output.LayerNorm.weight": "dec",
+        f"{layer}.output.LayerNorm.weight": "dec",
+        f"{layer}.crossattention.self.value.weight": "xattn",
+        f"{layer}.crossattention.output.dense.bias": "xattn",
+        f"{layer}.crossattention.output.LayerNorm.weight": "xattn",
+    }
+
+
+BERT_ENCODER = {
+    "encoder.embeddings.word_embeddings.weight": "src",
+    "encoder.embeddings.token_type_embeddings.weight": "src",
+    "encoder.embeddings.LayerNorm.bias": "src",
+    "encoder.encoder.layer.0.attention.output.LayerNorm.weight": "enc",
+}
+GPT2_DECODER = {
+    "decoder.transformer.wte.weight": "tgt",
+    "decoder.transformer.wpe.weight": "tgt",
+    "decoder.lm_head.weight": "tgt",
+    "decoder.transformer.ln_f.weight": "dec",
+    "decoder.transformer.h.1.ln_1.weight": "dec",
+    "decoder.transformer.h.1.ln_2.weight": "dec",
+    "decoder.transformer.h.1.attn.c_attn.weight": "dec",
+    "decoder.transformer.h.1.ln_cross_attn.weight": "xattn",
+    "decoder.transformer.h.1.crossattention.c_attn.weight": "xattn",
+    "decoder.transformer.h.1.crossattention.c_proj.bias": "xattn",
+}
+POSITIONS = {"model.encoder.embed_positions.weight": "src", "model.decoder.embed_positions.weight": "tgt"}
+EMBEDDING_NORMS = {
+    "model.encoder.layernorm_embedding.weight": "src",
+    "model.decoder.layernorm_embedding.bias": "tgt",
+}
+FINAL_NORMS = {"model.encoder.layer_norm.weight": "enc", "model.decoder.layer_norm.bias": "dec"}
+LOGITS_BIAS = {"final_logits_bias": "tgt"}
+
+
+def _cross_attention_named(attention: str, norm: str, prefix: str = "model.decoder") -> dict[str, str]:
+    return {
+        f"{prefix}.layers.0.{attention}.q_proj.weight": "xattn",
+        f"{prefix}.layers.1.{attention}.v_proj.weight": "xattn",
+        f"{prefix}.layers.1.{norm}.weight": "xattn",
+        f"{prefix}.layers.1.self_attn.v_proj.weight": "dec",
+    }
+
+
+SEAMLESS = {
+    "text_encoder.embed_tokens.weight": "src",
+    "text_encoder.layer_norm.weight": "enc",
+    "text_encoder.layers.1.ffn_layer_norm.weight": "enc",
+    "text_decoder.embed_tokens.weight": "tgt",
+    "lm_head.weight": "tgt",
+    "text_decoder.layer_norm.weight": "dec",
+    "text_decoder.layers.1.ffn_layer_norm.weight": "dec",
+    **_cross_attention_named("cross_attention", "cross_attention_layer_norm", "text_decoder"),
+}
+
+TELLING: dict[str, dict[str, str]] = {
+    "marian-shared": _bart_like() | POSITIONS | LOGITS_BIAS,
+    "marian-separate": _bart_like() | POSITIONS | LOGITS_BIAS,
+    "bart": _bart_like() | POSITIONS | LOGITS_BIAS | EMBEDDING_NORMS,
+    "plbart": _bart_like() | POSITIONS | LOGITS_BIAS | EMBEDDING_NORMS,
+    "mvp": _bart_like() | POSITIONS | LOGITS_BIAS | EMBEDDING_NORMS,
+    "led": {
+        "led.encoder.embed_positions.weight": "src",
+        "led.encoder.layernorm_embedding.weight": "src",
+        "led.encoder.layers.0.self_attn.longformer_self_attn.query_global.weight": "enc",
+        "led.encoder.layers.0.self_attn_layer_norm.weight": "enc",
+        "led.decoder.layernorm_embedding.weight": "tgt",
+        "led.decoder.layers.1.encoder_attn.q_proj.weight": "xattn",
+        "led.decoder.layers.1.encoder_attn_layer_norm.bias": "xattn",
+        "led.decoder.layers.1.self_attn_layer_norm.bias": "dec",
+        "final_logits_bias": "tgt",
+    },
+    "blenderbot-small": _bart_like() | POSITIONS | LOGITS_BIAS | EMBEDDING_NORMS,
+    "mbart": _bart_like() | POSITIONS | LOGITS_BIAS | EMBEDDING_NORMS | FINAL_NORMS,
+    "blenderbot": _bart_like() | POSITIONS | LOGITS_BIAS | FINAL_NORMS,
+    "pegasus": _bart_like() | POSITIONS | LOGITS_BIAS | FINAL_NORMS,
+    # Named like the norm on the embeddings, but it runs last.
+    "bigbird-pegasus": {
+        "model.encoder.layernorm_embedding.weight": "enc",
+        "model.decoder.layernorm_embedding.weight": "dec",
+        "model.encoder.layers.1.self_attn.self.query.weight": "enc",
+        "model.decoder.layers.1.encoder_attn.q_proj.weight": "xattn",
+        "model.decoder.layers.1.encoder_attn_layer_norm.weight": "xattn",
+        "model.decoder.layers.1.self_attn_layer_norm.weight": "dec",
+        **POSITIONS,
+        **LOGITS_BIAS,
+    },
+    "m2m100": _bart_like() | FINAL_NORMS,
+    "pegasus-x": {
+        "model.encoder.embed_global.weight": "src",
+        "model.encoder.layers.0.global_self_attn_layer_norm.weight": "enc",
+        "model.decoder.layers.1.encoder_attn.k_proj.weight": "xattn",
+        "model.decoder.layers.1.encoder_attn_layer_norm.weight": "xattn",
+        "lm_head.weight": "tgt",
+        **FINAL_NORMS,
+    },
+    "nllb-moe": {
+        "model.encoder.layers.1.ffn.router.classifier.weight": "enc",
+        "model.decoder.layers.1.ffn.router.classifier.weight": "dec",
+        "model.decoder.layers.1.ff_layer_norm.weight": "dec",
+        "lm_head.weight": "tgt",
+        **_cross_attention_named("cross_attention", "cross_attention_layer_norm"),
+        **FINAL_NORMS,
+    },
+    "speech2text": {
+        "model.encoder.conv.conv_layers.1.weight": "src",
+        "model.decoder.embed_tokens.weight": "tgt",
+        "lm_head.weight": "tgt",
+        **_cross_attention_named("encoder_attn", "encoder_attn_layer_norm"),
+        **FINAL_NORMS,
+    },
+    "whisper": {
+        "model.encoder.conv2.bias": "src",
+        "proj_out.weight": "tgt",
+        "model.decoder.layers.0.encoder_attn.out_proj.bias": "xattn",
+        **_cross_attention_named("encoder_attn", "encoder_attn_layer_norm"),
+        **POSITIONS,
+        **FINAL_NORMS,
+    },
+    "seamless-m4t": SEAMLESS,
+    "seamless-m4t-v2": SEAMLESS,
+    "fsmt": {
+        "model.encoder.embed_tokens.weight": "src",
+        "model.decoder.embed_tokens.weight": "tgt",
+        "model.decoder.output_projection.weight": "tgt",
+        **_cross_attention_named("encoder_attn", "encoder_attn_layer_norm"),
+        **POSITIONS,
+    },
+    "prophetnet": {
+        "prophetnet.encoder.word_embeddings.weight": "src",
+        "prophetnet.encoder.embeddings_layer_norm.weight": "src",
+        "prophetnet.encoder.position_embeddings.weight": "src",
+        "prophetnet.encoder.layers.1.feed_forward_layer_norm.weight": "enc",
+        "prophetnet.decoder.ngram_embeddings.weight": "tgt",
+        "prophetnet.decoder.embeddings_layer_norm.bias": "tgt",
+        "lm_head.weight": "tgt",
+        "prophetnet.decoder.layers.0.self_attn.relative_pos_embeddings.weight": "dec",
+        "prophetnet.decoder.layers.1.cross_attn.key_proj.weight": "xattn",
+        "prophetnet.decoder.layers.1.cross_attn_layer_norm.weight": "xattn",
+    },
+    "t5": _t5_like(),
+    "t5-v1.1": _t5_like(),
+    "mt5": _t5_like(),
+    "umt5": _t5_like() | {"decoder.block.1.layer.0.SelfAttention.relative_attention_bias.weight": "dec"},
+    "longt5-local": _t5_like(attention="LocalSelfAttention"),
+    "longt5-global": _t5_like(attention="TransientGlobalSelfAttention")
+    | {"encoder.block.1.layer.0.TransientGlobalSelfAttention.global_input_layer_norm.weight": "enc"},
+    "switch": _t5_like(feed_forward="mlp.wo")
+    | {
+        "encoder.block.1.layer.1.mlp.router.classifier.weight": "enc",
+        "encoder.block.1.layer.1.mlp.experts.expert_0.wi.weight": "enc",
+        "decoder.block.1.layer.2.mlp.experts.expert_1.wo.weight": "dec",
+    },
+    "bert2bert": BERT_ENCODER
+    | _bert_decoder("bert", "cls.predictions")
+    | {
+        "encoder.pooler.dense.weight": "enc",
+        "decoder.cls.predictions.transform.dense.weight": "dec",
+        "decoder.cls.predictions.transform.LayerNorm.weight": "dec",
+    },
+    "roberta2roberta": BERT_ENCODER
+    | _bert_decoder("roberta", "lm_head")
+    | {"decoder.lm_head.dense.weight": "dec", "decoder.lm_head.layer_norm.weight": "dec"},
+    "bertgen": _bert_decoder("bert", "lm_head")
+    | {"encoder.embeddings.LayerNorm.weight": "src", "encoder.encoder.layer.0.output.dense.weight": "enc"},
+    "bert2gpt2": BERT_ENCODER | GPT2_DECODER,
+    "bert2gpt2-projected": BERT_ENCODER
+    | GPT2_DECODER
+    | {"enc_to_dec_proj.weight": "xattn", "enc_to_dec_proj.bias": "xattn"},
+    "moonshine": {
+        "model.encoder.conv3.weight": "src",
+        "model.encoder.groupnorm.weight": "src",
+        "model.encoder.layers.1.post_attention_layernorm.weight": "enc",
+        "model.encoder.layer_norm.weight": "enc",
+        "model.decoder.embed_tokens.weight": "tgt",
+        "proj_out.weight": "tgt",
+        "model.decoder.norm.weight": "dec",
+        "model.decoder.layers.1.input_layernorm.weight": "dec",
+        "model.decoder.layers.1.final_layernorm.weight": "dec",
+        **_cross_attention_named("encoder_attn", "post_attention_layernorm"),
+    },
+    "speech-encoder-decoder": _bert_decoder("bert", "cls.predictions")
+    | {
+        "encoder.masked_spec_embed": "src",
+        "encoder.feature_extractor.conv_layers.0.conv.weight": "src",
+        "encoder.feature_projection.projection.weight": "src",
+        "encoder.encoder.pos_conv_embed.conv.parametrizations.weight.original1": "src",
+        "encoder.encoder.layer_norm.weight": "src",
+        "encoder.encoder.layers.0.layer_norm.weight": "enc",
+    },
+    "trocr": {
+        "encoder.embeddings.cls_token": "src",
+        "encoder.embeddings.patch_embeddings.projection.weight": "src",
+        "encoder.layernorm.weight": "enc",
+        "decoder.model.decoder.embed_positions.weight": "tgt",
+        "decoder.model.decoder.layernorm_embedding.weight": "tgt",
+        "decoder.output_projection.weight": "tgt",
+        **_cross_attention_named("encoder_attn", "encoder_attn_layer_norm", "decoder.model.decoder"),
+    },
+    "t5gemma": {
+        "model.encoder.embed_tokens.weight": "src",
+        "model.encoder.norm.weight": "enc",
+        "model.decoder.embed_tokens.weight": "tgt",
+        "lm_head.out_proj.weight": "tgt",
+        "model.decoder.norm.weight": "dec",
+        "model.decoder.layers.1.post_self_attn_layernorm.weight": "dec",
+        "model.decoder.layers.1.pre_feedforward_layernorm.weight": "dec",
+        "model.decoder.layers.1.post_cross_attn_layernorm.weight": "xattn",
+        **_cross_attention_named("cross_attn", "pre_cross_attn_layernorm"),
+    },
+}
+
+
+def test_every_family_is_either_described_here_or_refused():
+    assert set(families.names()) - set(TELLING) == {"t5gemma2"}
+    assert len(families.names()) == 37
+
+
+@pytest.mark.parametrize("family", TELLING)
+def test_telling_tensors_are_in_their_group(family):
+    _, anatomy = _examined(family)
+    assert {name: anatomy.groups.get(name) for name in TELLING[family]} == TELLING[family]
+
+
+@pytest.mark.parametrize("family", TELLING)
+def test_roles_layers_and_heads_agree_with_what_the_projections_are_called(family):
+    _, anatomy = _examined(family)
+    assert anatomy.heads == 2
+    spelt = {"q": "q", "k": "k", "v": "v", "o": "o", "query": "q", "key": "k", "value": "v", "dense": "o"}
+    spelt |= {"out": "o", "q_attn": "q", "c": "o"}  # GPT-2's c_proj
+    for name in anatomy.names("xattn"):
+        if name.startswith("enc_to_dec_proj") or ".c_attn." in name:
+            assert name not in anatomy.projections and name not in anatomy.head_axis
+            continue
+        module = name.split(".")[-2]
+        expected = "norm" if "norm" in module.lower() else spelt.get(module.removesuffix("_proj"))
+        expected = "norm" if module == "ln_cross_attn" else expected
+        assert (name, anatomy.projections.get(name)) == (name, expected)
+        assert anatomy.layers[name] == int(re.search(r"\.(?:layers|layer|block|h)\.(\d+)\.", name)[1])
+    assert set(anatomy.layers.values()) == {0, 1}
+
+
+def test_one_table_for_both_sides_is_an_alias_and_its_names_are_tied():
+    model = families.build("marian-shared")
+    anatomy = Anatomy.of(model)
+    sides = ("model.encoder.embed_tokens.weight", "model.decoder.embed_tokens.weight", "lm_head.weight")
+    assert anatomy.aliases == {"model.shared.weight": sides}
+    assert anatomy.ties == (("model.shared.weight", *sides),)
+    assert "model.shared.weight" in anatomy.parameters and "model.shared.weight" not in anatomy.groups
+    # 41 x 16 table (counted once, in src) and 64 x 16 positions; the logits' bias is a buffer.
+    counts = anatomy.counts(model)
+    assert counts["src"] == 41 * 16 + 64 * 16 and counts["tgt"] == 64 * 16
+    assert sum(counts.values()) == sum(parameter.numel() for parameter in model.parameters())
+
+
+def test_counts_of_a_model_with_two_vocabularies():
+    model = families.build("marian-separate")
+    attention, norm, feed_forward = 4 * (16 * 16 + 16), 2 * 16, 16 * 24 + 24 + 24 * 16 + 16
+    assert Anatomy.of(model).counts(model) == {
+        "src": 41 * 16 + 64 * 16,
+        "tgt": 37 * 16 + 64 * 16,
+        "enc": 2 * (attention + feed_forward + 2 * norm),
+        "dec": 2 * (attention + feed_forward + 2 * norm),
+        "xattn": 2 * (attention + norm),
+    }
+
+
+def test_tensors_with_a_vocabulary_axis():
+    assert Anatomy.of(families.build("marian-separate")).vocabulary == {
+        "model.encoder.embed_tokens.weight": ("source", 0),
+        "model.decoder.embed_tokens.weight": ("target", 0),
+        "lm_head.weight": ("target", 0),
+        "final_logits_bias": ("target", 1),
+    }
+    assert Anatomy.of(families.build("bert2bert")).vocabulary == {
+        "encoder.embeddings.word_embeddings.weight": ("source", 0),
+        "decoder.bert.embeddings.word_embeddings.weight": ("target", 0),
+        "decoder.cls.predictions.bias": ("target", 0),
+        "decoder.cls.predictions.decoder.weight": ("target", 0),
+        "decoder.cls.predictions.decoder.bias": ("target", 0),
+    }
+    # FSMT's positions are looked up by the same ids, but are no token embeddings.
+    assert Anatomy.of(families.build("fsmt")).vocabulary == {
+        "model.encoder.embed_tokens.weight": ("source", 0),
+        "model.decoder.embed_tokens.weight": ("target", 0),
+        "model.decoder.output_projection.weight": ("target", 0),
+    }
+    assert Anatomy.of(families.build("whisper")).vocabulary == {
+        "model.decoder.embed_tokens.weight": ("target", 0),
+        "proj_out.weight": ("target", 0),
+    }
+
+
+def test_a_vocabulary_as_large_as_the_model_is_wide_confuses_nothing():
+    anatomy = Anatomy.of(families.build("mbart", vocab_size=16))
+    assert anatomy.groups["model.decoder.layer_norm.weight"] == "dec"
+    assert anatomy.groups["model.decoder.layers.1.fc2.bias"] == "dec"
+    assert anatomy.vocabulary["final_logits_bias"] == ("target", 1)
+    assert len(anatomy.vocabulary) == 4
+    head = Anatomy.of(families.build("bert2bert", vocab_size=16))
+    assert head.groups["decoder.cls.predictions.transform.dense.bias"] == "dec"
+    assert head.groups["decoder.cls.predictions.bias"] == "tgt"
+
+
+def test_head_axes_slice_out_one_head_of_each_projection():
+    model = families.build("bart")
+    axes = {
+        name.removeprefix("model.decoder.layers.0.encoder_attn."): axis
+        for name, axis in Anatomy.of(model).head_axis.items()
+        if ".layers.0." in name
+    }
+    assert axes == {
+        "q_proj.weight": 0,
+        "q_proj.bias": 0,
+        "k_proj.weight": 0,
+        "k_proj.bias": 0,
+        "v_proj.weight": 0,
+        "v_proj.bias": 0,
+        "out_proj.weight": 1,
+    }
+    transposed = Anatomy.of(families.build("bert2gpt2")).head_axis
+    block = "decoder.transformer.h.0.crossattention"
+    assert [transposed.get(f"{block}.{name}") for name in ("q_attn.weight", "q_attn.bias")] == [1, 0]
+    assert [transposed.get(f"{block}.{name}") for name in ("c_proj.weight", "c_proj.bias")] == [0, None]
+    # One key-value head serves both query heads of this T5Gemma: it is nobody's own.
+    grouped = Anatomy.of(families.build("t5gemma")).head_axis
+    assert {name.split(".")[-2] for name in grouped} == {"q_proj", "o_proj"}
+
+
+def test_keys_and_values_are_told_apart_by_what_they_do():
+    model = families.build("bart")
+    for layer in model.model.decoder.layers:
+        block = layer.encoder_attn
+
+        renamed = {"k_proj": property(lambda self: self._modules["v_proj"])}
+        renamed["v_proj"] = property(lambda self: self._modules["k_proj"])
+        block.__class__ = type("Swapped", (type(block),), renamed)
+    roles = Anatomy.of(model).projections
+    assert roles["model.decoder.layers.1.encoder_attn.k_proj.weight"] == "v"
+    assert roles["model.decoder.layers.1.encoder_attn.v_proj.weight"] == "k"
+
+
+def test_twelve_layers_keep_layer_1_and_layer_10_apart():
+    anatomy = Anatomy.of(families.build("mbart", encoder_layers=12, decoder_layers=12))
+    assert {layer: list(anatomy.layers.values()).count(layer) for layer in range(12)} == dict.fromkeys(
+        range(12), 10
+    )
+    for layer in range(12):
+        assert anatomy.layers[f"model.decoder.layers.{layer}.encoder_attn_layer_norm.weight"] == layer
+        assert anatomy.projections[f"model.decoder.layers.{layer}.encoder_attn.v_proj.bias"] == "v"
+        assert anatomy.groups[f"model.encoder.layers.{layer}.final_layer_norm.weight"] == "enc"
+        assert anatomy.groups[f"model.decoder.layers.{layer}.final_layer_norm.weight"] == "dec"
+
+
+def test_a_single_layer_is_not_mistaken_for_its_parts():
+    anatomy = Anatomy.of(families.build("t5", num_layers=1, num_decoder_layers=1))
+    assert anatomy.groups["encoder.block.0.layer.0.layer_norm.weight"] == "enc"
+    assert set(anatomy.names("xattn")) == {
+        *(f"decoder.block.0.layer.1.EncDecAttention.{role}.weight" for role in "qkvo"),
+        "decoder.block.0.layer.1.layer_norm.weight",
+    }
+
+
+def _renamed(model: nn.Module, names: dict[str, str]) -> nn.Module:
+    """The model with other names for its decoder layers' parts; what the parts do stays the same."""
+    for layer in model.model.decoder.layers:
+        layer._modules = {names.get(name, name): module for name, module in layer._modules.items()}
+        kept = {old: property(lambda self, new=new: self._modules[new]) for old, new in names.items()}
+        layer.__class__ = type("Renamed", (type(layer),), kept)
+    return model
+
+
+def test_names_that_say_nothing_change_nothing():
+    names = {"encoder_attn": "layers", "encoder_attn_layer_norm": "embed_tokens", "self_attn": "encoder"}
+    anatomy = Anatomy.of(_renamed(families.build("mbart"), names))
+    groups = {
+        name.split(".")[4]: group for name, group in anatomy.groups.items() if ".decoder.layers.1." in name
+    }
+    assert groups == {
+        "encoder": "dec",
+        "self_attn_layer_norm": "dec",
+        "layers": "xattn",
+        "embed_tokens": "xattn",
+        "fc1": "dec",
+        "fc2": "dec",
+        "final_layer_norm": "dec",
+    }
+
+
+def test_names_that_mislead_are_refused():
+    swapped = {"encoder_attn": "self_attention", "self_attn": "encoder_attn"}
+    with pytest.raises(AnatomyError, match=r"structure and names disagree .*layers\.0\.encoder_attn\.k_proj"):
+        Anatomy.of(_renamed(families.build("mbart"), swapped))
+
+
+def test_a_contradicting_step_without_states_is_refused(monkeypatch):
+    everything_but = Probe.called_without_states
+
+    def also_silent(probe):
+        return {path for path in everything_but(probe) if "layers.1.final_layer_norm" not in path}
+
+    monkeypatch.setattr(Probe, "called_without_states", also_silent)
+    with pytest.raises(AnatomyError, match=r"without encoder states disagree .*layers\.1\.final_layer_norm"):
+        Anatomy.of(families.build("bart"))
+
+
+@pytest.mark.parametrize("family", sorted(set(TELLING) - {"fsmt", "t5gemma"}))
+def test_the_step_without_states_runs_wherever_a_family_allows_it(family):
+    assert Probe.of(families.build(family)).called_without_states()
+
+
+def test_names_are_looked_up_in_whole_steps():
+    assert not placement._CROSS_ATTENTION_NAME.fullmatch("my_encoder_attn_gate")
+    assert placement._CROSS_ATTENTION_NAME.fullmatch("encoder_attn_layer_norm")
+
+
+def test_merged_attention_is_refused_with_the_reason_and_a_way_out():
+    with pytest.raises(AnatomyError) as refusal:
+        Anatomy.of(families.build("t5gemma2"))
+    message = str(refusal.value)
+    assert "no tensors of its own" in message and "merged attention" in message
+    assert "decoder.layers.0.self_attn.k_proj" in message and "T5Gemma is the nearest" in message
+
+
+def _tiny(prefix: str, **more: object) -> object:
+    return getattr(transformers, f"{prefix}Config")(**families._side_fields(prefix, 37, **more))
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda: transformers.GPT2LMHeadModel(_tiny("GPT2")), "not an encoder-decoder"),
+        (lambda: transformers.BertModel(_tiny("Bert")), "not an encoder-decoder"),
+        (
+            lambda: transformers.T5EncoderModel(
+                transformers.T5Config(d_model=16, d_kv=8, d_ff=24, num_layers=1, num_heads=2, vocab_size=37)
+            ),
+            "not an encoder-decoder",
+        ),
+        (lambda: nn.Linear(2, 2), "not a Hugging Face model"),
+        (lambda: families.build("bart").model, "no logits"),
+    ],
+)
+def test_other_models_are_refused_with_the_reason(make, reason):
+    with pytest.raises(AnatomyError, match=reason):
+        Anatomy.of(make())
+
+
+def test_a_decoder_without_cross_attention_is_refused():
+    model = families.build("bert2bert")
+    plain = transformers.BertLMHeadModel(_tiny("Bert", is_decoder=True))
+    model.decoder.bert.encoder = plain.bert.encoder
+    with pytest.raises(AnatomyError, match=r"tiny translation step|reads the encoder states"):
+        Anatomy.of(model)
+
+
+def test_tensors_of_neither_side_are_refused_by_name():
+    model = families.build("bart")
+    model.adapter = nn.Linear(3, 3)
+    with pytest.raises(
+        AnatomyError, match=r"2 tensors belong to neither side.*adapter\.weight, adapter\.bias"
+    ):
+        Anatomy.of(model)
+
+
+def _footprint(model: nn.Module) -> dict[str, object]:
+    hooks = [
+        len(getattr(module, kind))
+        for module in model.modules()
+        for kind in ("_forward_hooks", "_forward_pre_hooks", "_forward_hooks_with_kwargs")
+    ]
+    return {
+        "hooks": hooks,
+        "modes": [module.training for module in model.modules()],
+        "classes": [type(module).__name__ for module in model.modules()],
+        "objects": [id(tensor) for tensor in (*model.parameters(), *model.buffers())],
+        "versions": [tensor._version for tensor in (*model.parameters(), *model.buffers())],
+        "gradients": [id(parameter.grad) for parameter in model.parameters()],
+        "trainable": [parameter.requires_grad for parameter in model.parameters()],
+        "random": torch.get_rng_state().tolist(),
+        "grad_mode": torch.is_grad_enabled(),
+    }
+
+
+@pytest.mark.parametrize("family", ["marian-separate", "bigbird-pegasus", "whisper", "t5gemma2"])
+def test_the_model_is_left_as_it_was(family):
+    # Block-sparse attention on a short input is what makes BigBirdPegasus swap its own modules.
+    changes = {"attention_type": "block_sparse", "block_size": 4} if family == "bigbird-pegasus" else {}
+    model = families.build(family, **changes).train()
+    next(model.get_decoder().children()).eval()
+    for parameter in model.parameters():
+        parameter.grad = torch.ones_like(parameter) if parameter.requires_grad else None
+    before = _footprint(model)
+    try:
+        Anatomy.of(model)
+    except AnatomyError:
+        assert family == "t5gemma2"
+    assert _footprint(model) == before
+    if changes:
+        assert model.get_encoder().attention_type == "block_sparse"
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+@pytest.mark.parametrize(
+    "family", ["marian-separate", "m2m100", "t5", "fsmt", "whisper", "moonshine", "bert2gpt2"]
+)
+def test_half_precision_has_the_same_anatomy(family, dtype):
+    model = families.build(family)
+    assert Anatomy.of(model.to(dtype)) == Anatomy.of(model.float())
+
+
+def test_constants_are_never_trained():
+    positions = {"model.encoder.embed_positions.weight", "model.decoder.embed_positions.weight"}
+    assert Anatomy.of(families.build("marian-separate")).constant == positions
+    assert Anatomy.of(families.build("pegasus")).constant == positions
+    assert Anatomy.of(families.build("whisper")).constant == {"model.encoder.embed_positions.weight"}
+    fsmt = families.build("fsmt")
+    assert all(parameter.requires_grad for parameter in fsmt.parameters())
+    assert Anatomy.of(fsmt).constant == positions
+    assert Anatomy.of(families.build("bart")).constant == frozenset()
+
+
+def test_a_model_frozen_as_a_whole_has_no_other_constants():
+    frozen = families.build("marian-separate").requires_grad_(False)
+    assert Anatomy.of(frozen) == Anatomy.of(families.build("marian-separate"))
+    assert not Anatomy.of(families.build("t5").requires_grad_(False)).constant
+
+
+def test_only_marian_leaves_tensors_out_of_a_checkpoint():
+    positions = {"model.encoder.embed_positions.weight", "model.decoder.embed_positions.weight"}
+    assert unsaved_names(families.build("marian-separate")) == positions
+    assert unsaved_names(families.build("bart")) == frozenset()
+
+
+def test_tables_replaced_on_the_live_model_are_recognised():
+    model = families.build("bart")
+    model.model.decoder.embed_tokens = nn.Embedding(53, 16)
+    model.lm_head = nn.Linear(16, 53, bias=False)
+    model.lm_head.weight = model.model.decoder.embed_tokens.weight
+    model.register_buffer("final_logits_bias", torch.zeros(1, 53))
+    anatomy = Anatomy.of(model)
+    assert anatomy.vocabulary["lm_head.weight"] == anatomy.vocabulary["model.decoder.embed_tokens.weight"]
+    assert anatomy.vocabulary["final_logits_bias"] == ("target", 1)
+    assert anatomy.aliases == {"model.shared.weight": ("model.encoder.embed_tokens.weight",)}
+
+
+def test_a_table_left_over_by_untying_is_an_alias_of_nothing():
+    model = families.build("bart")
+    model.model.shared = nn.Embedding(41, 16)
+    assert Anatomy.of(model).aliases == {"model.shared.weight": ()}
+
+
+def test_one_module_object_under_three_names_serves_both_sides():
+    model = families.build("bart")
+    model.model.encoder.embed_tokens = model.model.decoder.embed_tokens = model.model.shared
+    anatomy = Anatomy.of(model)
+    assert anatomy.groups["model.encoder.embed_tokens.weight"] == "src"
+    assert anatomy.groups["model.decoder.embed_tokens.weight"] == "tgt"
+    assert anatomy.vocabulary["model.encoder.embed_tokens.weight"] == ("source", 0)
+    assert list(anatomy.aliases) == ["model.shared.weight"]
