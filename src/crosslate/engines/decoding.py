@@ -52,10 +52,12 @@ class DecodingOptions:
         for field in fields(self):
             value: Any = getattr(self, field.name)
             kind = type(field.default)
-            accepted = (int, float) if kind is float else (kind,)
-            if not isinstance(value, accepted) or isinstance(value, bool) != (kind is bool):
+            is_number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not (isinstance(value, kind) or (kind is float and is_number)) or (
+                kind is int and not is_number
+            ):
                 faults.add(f"{field.name} is {value!r}, expected a value of type {kind.__name__}")
-            elif not math.isfinite(value):
+            elif is_number and not math.isfinite(value):
                 faults.add(f"{field.name} is {value!r}, expected a finite number")
         faults.raise_as(UsageError)
         for name in ("beam_size", "n_best", "max_new_tokens"):

@@ -55,7 +55,7 @@ class Generation:
             EngineError: no start token, or a vocabulary with more pieces than its table has rows.
         """
         model = translation_model.model
-        start = _setting(model, "decoder_start_token_id")
+        start = _setting(model, "decoder_start_token_id", "bos_token_id")
         if start is None:
             raise EngineError(
                 "the model does not say which token its decoder starts with; "
@@ -111,11 +111,13 @@ def _table(module: Any) -> Any:
     return module.get_input_embeddings() if table is None else table
 
 
-def _setting(model: Any, name: str) -> int | None:
-    for config in (getattr(model, "generation_config", None), model.config):
-        value = getattr(config, name, None)
-        if value is not None:
-            return int(value)
+def _setting(model: Any, *names: str) -> int | None:
+    """The first of ``names`` that is set; the generation configuration goes before the model's."""
+    for name in names:
+        for config in (getattr(model, "generation_config", None), model.config):
+            value = getattr(config, name, None)
+            if value is not None:
+                return int(value)
     return None
 
 

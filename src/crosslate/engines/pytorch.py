@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import torch
+from transformers import (
+    GenerationConfig,
+    LogitsProcessor,
+    LogitsProcessorList,
+    NoRepeatNGramLogitsProcessor,
+    RepetitionPenaltyLogitsProcessor,
+)
 
 from crosslate.engines.decoding import (
     DecodingOptions,
@@ -69,8 +76,6 @@ class TorchEngine:
             start += size
 
     def _configuration(self, options: DecodingOptions, output_limit: int) -> Any:
-        from transformers import GenerationConfig
-
         is_beam_search = options.beam_size > 1
         return GenerationConfig(
             do_sample=False,
@@ -101,17 +106,31 @@ class TorchEngine:
         pad = self.source.special.pad
         input_ids = torch.tensor([[*row, *[pad] * (width - len(row))] for row in rows], device=device)
         mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows], device=device)
+        encoded = model.get_encoder()(input_ids=input_ids, attention_mask=mask, return_dict=True)
+        processors = _repetition_guards(options)
+        greedy_scores = GreedyScores()
+        if options.beam_size == 1:
+            processors.append(greedy_scores)
         # generate() fills what is None in our configuration from the model's own; that one must be empty.
-        model.generation_config = type(config)()
+        model.generation_config = GenerationConfig()
         generated = model.generate(
             input_ids=input_ids,
             attention_mask=mask,
+            encoder_outputs=type(encoded)(**encoded),  # a copy: generate() repeats its entries in place
             generation_config=config,
-            logits_processor=_repetition_guards(options),
+            logits_processor=processors,
         )
         # The first column is the decoder's start.
         outputs = [self._trimmed(row) for row in generated[:, 1:].tolist()]
-        scores = self._scores(model, input_ids, mask, generated, outputs, options)
+        if options.beam_size == 1:
+            log_probabilities = greedy_scores.log_probabilities()
+        else:
+            inputs = {"input_ids": input_ids, "attention_mask": mask, "encoder_outputs": encoded}
+            log_probabilities = self._log_probabilities(model, inputs, generated, options)
+        scores = [
+            sum(row[: len(output)]) / max(1, len(output)) ** options.length_penalty
+            for row, output in zip(log_probabilities, outputs, strict=True)
+        ]
         hypotheses = [self._hypothesis(output, score) for output, score in zip(outputs, scores, strict=True)]
         n_best = options.n_best
         return [hypotheses[start : start + n_best] for start in range(0, len(hypotheses), n_best)]
@@ -131,56 +150,60 @@ class TorchEngine:
         pieces = [self.target.pieces[index] for index in ids if index != self.target.special.eos]
         return hypothesis(self.target, pieces, score, None if forced is None else self.target.pieces[forced])
 
-    def _scores(
-        self,
-        model: Any,
-        input_ids: torch.Tensor,
-        mask: torch.Tensor,
-        generated: torch.Tensor,
-        outputs: Sequence[Sequence[int]],
-        options: DecodingOptions,
-    ) -> list[float]:
-        """Scores by one pass over the finished outputs.
+    def _log_probabilities(
+        self, model: Any, inputs: Mapping[str, Any], generated: torch.Tensor, options: DecodingOptions
+    ) -> list[list[float]]:
+        """Log-probability of each generated token, by one pass over the finished outputs.
 
-        generate() returns beam scores only together with the distribution of every step, which for a
+        Beam search returns its scores only together with the distribution of every step, which for a
         large vocabulary takes gigabytes.
 
         Args:
-            input_ids: ``(batch, src_len)``, int64.
-            mask: ``(batch, src_len)``, int64, 0 at padding.
+            inputs: ``input_ids`` (without them FSMT forgets its causal mask) and ``attention_mask``, both
+                ``(batch, src_len)``, int64, and the encoder's outputs.
             generated: ``(batch * n_best, 1 + tgt_len)``, int64.
-            outputs: the tokens of each row that count.
         """
-        longest = max(1, *map(len, outputs))
-        decoder_input, labels = generated[:, :longest], generated[:, 1 : longest + 1]
-        encoder_outputs = model.get_encoder()(input_ids=input_ids, attention_mask=mask, return_dict=True)
         suppressed = torch.tensor(self._never_generated(options), dtype=torch.long, device=generated.device)
+        ranks: list[list[list[float]]] = []
         # One hypothesis of every text at a time: n_best times less memory for the distributions.
-        parts: list[list[float]] = []
         for rank in range(options.n_best):
-            rows = slice(rank, None, options.n_best)
+            rows = generated[rank :: options.n_best]
             logits = model(
-                input_ids=input_ids,  # FSMT forgets its causal mask without them
-                encoder_outputs=encoder_outputs,
-                attention_mask=mask,
-                decoder_input_ids=decoder_input[rows],
-                use_cache=False,
-                return_dict=True,
+                **inputs, decoder_input_ids=rows[:, :-1], use_cache=False, return_dict=True
             ).logits.float()
             logits[..., suppressed] = -torch.inf
-            chosen = logits.gather(2, labels[rows].unsqueeze(2)).squeeze(2) - logits.logsumexp(2)
+            chosen = logits.gather(2, rows[:, 1:].unsqueeze(2)).squeeze(2) - logits.logsumexp(2)
             if self._generation.forced_first is not None:
                 chosen[:, 0] = 0.0
-            lengths = [len(output) for output in outputs[rows]]
-            counted = torch.arange(chosen.shape[1], device=chosen.device) < torch.tensor(
-                lengths, device=chosen.device
-            ).unsqueeze(1)
-            parts.append(chosen.masked_fill(~counted, 0.0).double().sum(1).tolist())
-        sums = [total for ranks in zip(*parts, strict=True) for total in ranks]
-        return [
-            total / max(1, len(output)) ** options.length_penalty
-            for total, output in zip(sums, outputs, strict=True)
-        ]
+            ranks.append(chosen.tolist())
+        return [row for rows in zip(*ranks, strict=True) for row in rows]
+
+
+class GreedyScores(LogitsProcessor):
+    """Keeps, in greedy search, the log-probability of each step's best token; must be the last processor."""
+
+    def __init__(self) -> None:
+        self._steps: list[torch.Tensor] = []
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        self._steps.append(scores.float().log_softmax(-1).amax(-1))
+        return scores
+
+    def log_probabilities(self) -> list[list[float]]:
+        """One row per text, one column per step; columns after a row's end mean nothing."""
+        rows: list[list[float]] = torch.stack(self._steps, dim=1).tolist()
+        return rows
+
+
+class AfterStart(LogitsProcessor):
+    """A repetition guard that does not count the decoder's start as a generated token."""
+
+    def __init__(self, guard: Any) -> None:
+        self._guard = guard
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        guarded: torch.Tensor = self._guard(input_ids[:, 1:], scores)
+        return guarded
 
 
 @contextmanager
@@ -197,23 +220,7 @@ def _ready_to_translate(model: Any) -> Iterator[None]:
             module.training = mode
 
 
-def _repetition_guards(options: DecodingOptions) -> Any:
-    """The guards as logits processors that do not count the decoder's start as a generated token."""
-    from transformers import (
-        LogitsProcessor,
-        LogitsProcessorList,
-        NoRepeatNGramLogitsProcessor,
-        RepetitionPenaltyLogitsProcessor,
-    )
-
-    class AfterStart(LogitsProcessor):
-        def __init__(self, guard: Any) -> None:
-            self.guard = guard
-
-        def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-            guarded: torch.Tensor = self.guard(input_ids[:, 1:], scores)
-            return guarded
-
+def _repetition_guards(options: DecodingOptions) -> LogitsProcessorList:
     guards: list[Any] = []
     if options.repetition_penalty != 1:
         guards.append(RepetitionPenaltyLogitsProcessor(float(options.repetition_penalty)))

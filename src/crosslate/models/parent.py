@@ -174,14 +174,13 @@ class Parent:
         """
         import torch
         from transformers import AutoModelForSeq2SeqLM
-        from transformers.utils import logging as transformers_logging
 
-        folder = _local_folder(str(name))
+        _silence_bars()
+        folder = local_folder(str(name))
         source, target, languages = _vocabularies(folder)
         languages = (source_language or languages[0], target_language or languages[1])
         if not all(languages):
             raise ParentError(f"{name} does not say which languages it translates; give both language codes")
-        transformers_logging.disable_progress_bar()
         try:
             model, info = AutoModelForSeq2SeqLM.from_pretrained(
                 folder, dtype=torch.float32, trust_remote_code=False, output_loading_info=True
@@ -204,6 +203,7 @@ class Parent:
             record: training and data record, scores; goes into ``crosslate.json`` beside the fingerprint.
             replace: overwrite an existing folder.
         """
+        _silence_bars()
         with atomic_folder(folder, replace=replace) as temporary:
             self.model.save_pretrained(temporary)
             self.source.save(temporary / "source.spm")
@@ -270,7 +270,8 @@ class Parent:
                 )
 
 
-def _local_folder(name: str) -> Path:
+def local_folder(name: str) -> Path:
+    """The folder of a parent given by path or hub id; fetches it from the hub where it is not local."""
     path = Path(name).expanduser()
     if path.is_dir():
         return path
@@ -317,6 +318,13 @@ def _special_ids(mapping: Path) -> SpecialIds:
     if missing:
         raise ParentError(f"{mapping} has no piece {', '.join(missing)}")
     return SpecialIds(eos=ids["</s>"], unk=ids["<unk>"], pad=ids["<pad>"], bos=ids.get("<s>"))
+
+
+def _silence_bars() -> None:
+    """Bars for files of a second's work only blur ours."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,0 +1,5 @@
+"""``python -m crosslate`` is ``crosslate``."""
+
+from crosslate.cli import main
+
+main()

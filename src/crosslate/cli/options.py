@@ -1,0 +1,132 @@
+"""Options that several commands share, and how they become settings. Defaults live with the settings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from crosslate.errors import UsageError
+from crosslate.training.settings import TrainingSettings, preset
+
+if TYPE_CHECKING:
+    from crosslate.corpora.parallel import ParallelCorpus
+    from crosslate.jobs.data import DataSettings
+
+_DEFAULTS = TrainingSettings()
+
+Corpus = Annotated[
+    list[str],
+    typer.Option(
+        "--train",
+        help="Training text: a file of the source side and one of the target side (two options or two "
+        "values), or one TSV, JSONL, TMX or data set folder; .gz .bz2 .xz .zst are read directly, - is "
+        "standard input.",
+    ),
+]
+Valid = Annotated[
+    list[str] | None,
+    typer.Option("--valid", help="Validation text, likewise; without it part of the training text is held out."),
+]
+Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write; the state of the run is kept in OUT.run.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace OUT if it exists.")]
+Preset = Annotated[
+    str, typer.Option("--preset", help="default: tens of epochs on tens of thousands of pairs; paper: the paper's settings.")
+]
+Epochs = Annotated[int | None, typer.Option(help=f"Passes over the data at most. [default: {_DEFAULTS.max_epochs}]")]
+Updates = Annotated[int | None, typer.Option(help="Optimiser steps at most; 0 sets no limit.")]
+BatchTokens = Annotated[
+    int | None, typer.Option(help=f"Source plus target tokens per batch. [default: {_DEFAULTS.batch_tokens}]")
+]
+Patience = Annotated[
+    int | None,
+    typer.Option(help=f"Stop after so many validations without a better score; 0 never. [default: {_DEFAULTS.patience}]"),
+]
+Dropout = Annotated[float | None, typer.Option(help="Dropout probability; the model's own if not given.")]
+Schedule = Annotated[
+    str | None, typer.Option(help=f"inverse_sqrt, linear, cosine or constant. [default: {_DEFAULTS.schedule}]")
+]
+Precision = Annotated[str | None, typer.Option(help="auto, fp32 or bf16. [default: auto]")]
+Seed = Annotated[int | None, typer.Option(help=f"Seed of everything random. [default: {_DEFAULTS.seed}]")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Any other training setting, e.g. learning_rates.xattn=1e-4."),
+]
+Metric = Annotated[str, typer.Option(help="What validation measures: bleu or chrf.")]
+NoCleaning = Annotated[bool, typer.Option("--no-cleaning", help="Keep every pair.")]
+MaxTokens = Annotated[int | None, typer.Option(help="Drop pairs with a side of more tokens.")]
+TensorBoard = Annotated[bool, typer.Option("--tensorboard", help="Also log for TensorBoard.")]
+Unigram = Annotated[bool, typer.Option("--unigram", help="Unigram instead of BPE vocabularies.")]
+
+
+def training_settings(
+    preset_name: str, *, groups: frozenset[str] = frozenset(), changes: list[str] | None, **flags: Any
+) -> TrainingSettings:
+    """Settings from a preset, flags (None: not given) and ``--set`` assignments, checked as a whole."""
+    from crosslate.settings import from_values, to_values
+
+    base = preset(preset_name, trained_groups=groups)
+    values = to_values(base) | {name: value for name, value in flags.items() if value is not None}
+    if flags.get("max_updates") and flags.get("max_epochs") is None:
+        values["max_epochs"] = 0
+    for change in changes or []:
+        _assign(values, change)
+    return from_values(TrainingSettings, values, where="the training settings")
+
+
+def _assign(values: dict[str, Any], change: str) -> None:
+    import yaml
+
+    name, equals, text = change.partition("=")
+    if not equals:
+        raise UsageError(f"--set {change}: expected NAME=VALUE, like weight_decay=0.01")
+    *path, last = name.strip().split(".")
+    for part in path:
+        values = values.setdefault(part, {})
+        if not isinstance(values, dict):
+            raise UsageError(f"--set {change}: {part} has no parts")
+    value = yaml.safe_load(text)
+    # YAML 1.1 reads 1e-4 as text.
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            pass
+    values[last] = value
+
+
+def data_settings(
+    *, metric: str, no_cleaning: bool, max_tokens: int | None, unigram: bool, **sizes: int | None
+) -> DataSettings:
+    """How the text is prepared, from flags."""
+    from crosslate.jobs.data import DataSettings
+
+    if metric not in ("bleu", "chrf"):
+        raise UsageError(f"unknown metric {metric!r}; known: bleu, chrf")
+    settings = DataSettings(
+        metric=metric,  # type: ignore[arg-type]
+        vocabulary_kind="unigram" if unigram else "bpe",
+        **{name: size for name, size in sizes.items() if size is not None},
+    )
+    if no_cleaning:
+        settings = replace(settings, cleaning=replace(settings.cleaning, enabled=False))
+    return settings if max_tokens is None else replace(settings, max_tokens=max_tokens)
+
+
+def read_pairs(
+    train: list[str], valid: list[str] | None, source_language: str, target_language: str
+) -> tuple[ParallelCorpus, ParallelCorpus | None]:
+    """Reads the training and the validation corpus; the faults of both are reported together."""
+    from crosslate.corpora.readers import read_corpus
+    from crosslate.errors import CorpusError, Faults
+
+    faults = Faults("cannot read the text")
+    found: list[ParallelCorpus] = []
+    for paths in (train, valid or []):
+        if paths:
+            with faults.catch(CorpusError):
+                found.append(read_corpus(paths, source_language, target_language))
+    faults.raise_as(CorpusError)
+    return found[0], found[1] if valid else None

@@ -1,0 +1,107 @@
+"""``crosslate parent``: train a parent, show one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from crosslate.cli import options as o
+from crosslate.cli.console import console, error_console, megabytes, millions
+
+parent_app = typer.Typer(help="Train and inspect parents.", no_args_is_help=True, rich_markup_mode=None)
+
+
+@parent_app.command()
+def train(
+    langs: Annotated[str, typer.Option(help="Language pair, source first, like fr-en.")],
+    train: o.Corpus,
+    out: o.Out,
+    valid: o.Valid = None,
+    size: Annotated[
+        str, typer.Option(help="tiny, small, base, or layers,width,heads,feed_forward.")
+    ] = "small",
+    vocab_size: Annotated[
+        int | None, typer.Option(help="Pieces of each vocabulary; chosen from the text if not given.")
+    ] = None,
+    preset: o.Preset = "default",
+    epochs: o.Epochs = None,
+    updates: o.Updates = None,
+    batch_tokens: o.BatchTokens = None,
+    patience: o.Patience = None,
+    dropout: o.Dropout = None,
+    schedule: o.Schedule = None,
+    precision: o.Precision = None,
+    seed: o.Seed = None,
+    set_: o.Set = None,
+    metric: o.Metric = "bleu",
+    no_cleaning: o.NoCleaning = False,
+    max_tokens: o.MaxTokens = None,
+    unigram: o.Unigram = False,
+    tensorboard: o.TensorBoard = False,
+    force: o.Force = False,
+) -> None:
+    """Train a new parent on sentence pairs."""
+    from crosslate.languages import language_pair
+
+    source_language, target_language = language_pair(langs)
+    settings = o.training_settings(
+        preset, groups=frozenset({"enc"}), changes=set_, max_epochs=epochs, max_updates=updates,
+        batch_tokens=batch_tokens, patience=patience, dropout=dropout, schedule=schedule,
+        precision=precision, seed=seed,
+    )  # fmt: skip
+    data = o.data_settings(
+        metric=metric, no_cleaning=no_cleaning, max_tokens=max_tokens, unigram=unigram,
+        source_vocabulary_size=vocab_size, target_vocabulary_size=vocab_size,
+    )  # fmt: skip
+    from crosslate.models.parent import parse_size
+
+    chosen = parse_size(size)
+    corpus, held = o.read_pairs(train, valid, source_language, target_language)
+    from crosslate.jobs.parents import train_parent
+    from crosslate.training.progress import ConsoleProgress
+
+    parent = train_parent(
+        corpus, out, valid=held, size=chosen, settings=settings, data=data, replace=force,
+        progress=ConsoleProgress(error_console()), tensorboard=tensorboard,
+    )  # fmt: skip
+    console().print(
+        f"parent {langs}: {millions(parent.num_parameters)} parameters, "
+        f"{megabytes(parent.num_parameters * 4)} in float32, saved to {out}",
+        soft_wrap=True,
+    )
+
+
+@parent_app.command()
+def show(parent: Annotated[str, typer.Argument(help="Folder or hub id.")]) -> None:
+    """Show a parent's languages, groups, fingerprint and record."""
+    from rich.table import Table
+
+    from crosslate.models.parent import RECORD, Parent
+
+    loaded = Parent.load(parent)
+    out = console()
+    out.print(f"{loaded.name}: {loaded.source_language} to {loaded.target_language}", soft_wrap=True)
+    out.print(f"fingerprint {loaded.fingerprint()}", soft_wrap=True)
+    out.print(f"vocabularies: {len(loaded.source):,} source and {len(loaded.target):,} target pieces")
+    table = Table("group", "parameters", box=None, pad_edge=False)
+    table.columns[1].justify = "right"
+    for group, count in loaded.anatomy.counts(loaded.model).items():
+        table.add_row(group, f"{count:,}")
+    table.add_row("all", f"{loaded.num_parameters:,}")
+    out.print(table)
+    for tie in loaded.anatomy.ties:
+        out.print(f"tied: {' = '.join(tie)}", soft_wrap=True)
+    record = (loaded.folder or Path()) / RECORD
+    if record.is_file():
+        from crosslate.files import read_json
+
+        training = read_json(record).get("training", {})
+        best = [entry for entry in training.get("validations", []) if entry["updates"] == training["best_updates"]]
+        for entry in best[:1]:
+            out.print(
+                f"validation {entry['metric']} {entry['score']:.2f} after {entry['updates']} updates "
+                f"({entry['signature']})",
+                soft_wrap=True,
+            )

@@ -1,0 +1,188 @@
+"""The main job: a parent and a corpus of a new language become a pack."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+
+from crosslate.corpora.parallel import ParallelCorpus
+from crosslate.corpora.vocabularies import Vocabulary, train_vocabulary
+from crosslate.errors import InputError, StrategyError, TrainingError, UsageError
+from crosslate.jobs.data import DataSettings, Prepared, encode, prepare
+from crosslate.jobs.runs import Run
+from crosslate.jobs.validation import make_validate
+from crosslate.models.child import Child, make_child
+from crosslate.models.parent import Parent
+from crosslate.models.strategies import Strategy, parse_strategy
+from crosslate.packs.compose import pack_child
+from crosslate.packs.manifest import ScoreRecord
+from crosslate.packs.pack import Pack
+from crosslate.training.loop import Trainee, train
+from crosslate.training.progress import Progress
+from crosslate.training.settings import TrainingSettings
+
+
+def adapt(
+    parent: Parent,
+    corpus: ParallelCorpus,
+    *,
+    new_source: str | None = None,
+    new_target: str | None = None,
+    valid: ParallelCorpus | None = None,
+    strategy: str | Strategy | None = None,
+    settings: TrainingSettings | None = None,
+    data: DataSettings | None = None,
+    out: Path | None = None,
+    name: str = "",
+    licence: str = "",
+    replace: bool = False,
+    progress: Progress | None = None,
+    tensorboard: bool = False,
+) -> Pack:
+    """Teaches a parent a new language on one side (or both) and returns the pack of what changed.
+
+    The parent is not altered. Interrupted, the same call with the same ``out`` goes on where it was; the
+    state is kept in ``<out>.run``.
+
+    Args:
+        corpus: sentence pairs of the new pair, in the direction of translation.
+        new_source: code of the new source language.
+        new_target: code of the new target language.
+        valid: validation corpus; None holds part of ``corpus`` out.
+        strategy: see docs/strategies.md; by default ``src+xattn``, ``tgt+xattn`` or ``src+tgt+xattn``.
+        out: folder of the pack; None saves nothing.
+        licence: of the pack, best an SPDX expression.
+        replace: overwrite an existing pack.
+
+    Raises:
+        UsageError: neither side is new.
+        StrategyError: unknown strategy, or one that does not fit the new sides.
+        InputError: the corpus is not of the new pair, or ``out`` exists.
+        Interrupted: asked to stop; the state is saved.
+
+    Source: Gheini, Ren & May 2021, section 3.1.
+    """
+    if out is None:
+        with tempfile.TemporaryDirectory(prefix="crosslate-") as folder:
+            pack = adapt(
+                parent, corpus, new_source=new_source, new_target=new_target, valid=valid, strategy=strategy,
+                settings=settings, data=data, out=Path(folder) / "pack", name=name, licence=licence,
+                progress=progress, tensorboard=tensorboard,
+            )  # fmt: skip
+            pack.folder = None
+            return pack
+    settings, data = settings or TrainingSettings(), data or DataSettings()
+    chosen = _strategy(strategy, new_source, new_target)
+    _check_languages(parent, corpus, new_source, new_target)
+    if out.exists() and not replace:
+        raise InputError(f"{out} already exists; give another folder or ask to replace it")
+    prepared = prepare(corpus, valid, data, settings.seed)
+    child = _child(parent, chosen, prepared, new_source, new_target, data, settings.seed)
+    before = parent.fingerprint()
+    run = Run(out)
+    record = train(
+        Trainee(
+            child.model, child.trained, child.source.special.pad, child.target.special.pad,
+            child.model.config.decoder_start_token_id,
+        ),
+        encode(prepared, child.source, child.target, data, run.folder / "encoded"),
+        settings,
+        make_validate(child, prepared.valid, data.metric),
+        run.folder,
+        identity={"parent": before, "strategy": str(chosen), "data": asdict(data),
+                  "corpus": prepared.record["train"]["sha256"], "valid": prepared.record["valid"]["sha256"]},
+        title=f"{corpus.source_language}-{corpus.target_language} {chosen}",
+        progress=progress,
+        tensorboard=tensorboard,
+    )  # fmt: skip
+    if parent.fingerprint() != before:
+        raise TrainingError("training altered the parent; this is a fault of Crosslate, please report it")
+    pack = pack_child(
+        child,
+        name=name,
+        training={**record, "parameters": _counts(child)},
+        data=prepared.record,
+        scores=_validation_scores(record, prepared),
+        licence=licence,
+    )
+    pack.save(out, replace=replace)
+    run.finish()
+    return pack
+
+
+def _strategy(strategy: str | Strategy | None, new_source: str | None, new_target: str | None) -> Strategy:
+    if new_source is None and new_target is None:
+        raise UsageError("neither the source nor the target is new; name the language of one of them")
+    if strategy is None:
+        parts = [group for group, new in (("src", new_source), ("tgt", new_target)) if new]
+        strategy = "+".join([*parts, "xattn"])
+    chosen = parse_strategy(strategy) if isinstance(strategy, str) else strategy
+    new = {side for side, language in (("source", new_source), ("target", new_target)) if language}
+    # No renewed side means that the parent's vocabularies stay (embed); None that any side may be new.
+    if chosen.renews and chosen.renews != new:
+        raise StrategyError(
+            f"{chosen} is for a new {' and '.join(sorted(chosen.renews))}, "
+            f"but the new side is {' and '.join(sorted(new))}"
+        )
+    return chosen
+
+
+def _check_languages(
+    parent: Parent, corpus: ParallelCorpus, new_source: str | None, new_target: str | None
+) -> None:
+    expected = (new_source or parent.source_language, new_target or parent.target_language)
+    if (corpus.source_language, corpus.target_language) != expected:
+        raise InputError(
+            f"the corpus is {corpus.source_language}-{corpus.target_language}, but the parent "
+            f"({parent.source_language}-{parent.target_language}) with the new side makes {'-'.join(expected)}"
+        )
+
+
+def _child(
+    parent: Parent,
+    strategy: Strategy,
+    prepared: Prepared,
+    new_source: str | None,
+    new_target: str | None,
+    data: DataSettings,
+    seed: int,
+) -> Child:
+    keeps_vocabularies = strategy.renews == frozenset()
+
+    def vocabulary(lines: tuple[str, ...], size: int, kept: Vocabulary) -> Vocabulary:
+        return train_vocabulary(lines, size or None, kind=data.vocabulary_kind, special=kept.special)
+
+    return make_child(
+        parent,
+        strategy,
+        new_source=None if new_source is None or keeps_vocabularies else (
+            new_source, vocabulary(tuple(prepared.train.source), data.source_vocabulary_size, parent.source)
+        ),
+        new_target=None if new_target is None or keeps_vocabularies else (
+            new_target, vocabulary(tuple(prepared.train.target), data.target_vocabulary_size, parent.target)
+        ),
+        source_language=new_source,
+        target_language=new_target,
+        seed=seed,
+    )  # fmt: skip
+
+
+def _counts(child: Child) -> dict[str, object]:
+    plan = child.plan
+    if plan is None:
+        return {}
+    return {
+        "share_stored": round(plan.share, 4),
+        "pack_bytes": plan.pack_bytes,
+        "model_bytes": plan.model_bytes,
+        "groups": {account.group: asdict(account) for account in plan.account()},
+    }
+
+
+def _validation_scores(record: dict[str, object], prepared: Prepared) -> list[ScoreRecord]:
+    validations = [entry for entry in record["validations"] if entry["updates"] == record["best_updates"]]  # type: ignore[attr-defined,index]
+    return [
+        ScoreRecord(entry["metric"], round(entry["score"], 4), entry["signature"], f"validation: {prepared.valid.origin}")
+        for entry in validations[:1]
+    ]

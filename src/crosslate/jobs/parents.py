@@ -1,0 +1,87 @@
+"""Training a parent from two text files."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from crosslate.corpora.parallel import ParallelCorpus
+from crosslate.corpora.vocabularies import train_vocabulary
+from crosslate.errors import InputError
+from crosslate.jobs.data import DataSettings, encode, prepare
+from crosslate.jobs.runs import Run
+from crosslate.jobs.validation import make_validate
+from crosslate.models.parent import SIZES, Parent, Size
+from crosslate.training.loop import Trainee, train
+from crosslate.training.progress import Progress
+from crosslate.training.settings import TrainingSettings
+
+
+def train_parent(
+    corpus: ParallelCorpus,
+    out: Path,
+    *,
+    valid: ParallelCorpus | None = None,
+    size: Size = SIZES["small"],
+    settings: TrainingSettings | None = None,
+    data: DataSettings | None = None,
+    replace: bool = False,
+    progress: Progress | None = None,
+    tensorboard: bool = False,
+) -> Parent:
+    """Trains a new parent: a Marian model with two vocabularies; saves it to ``out``.
+
+    Interrupted, the same call goes on where it was; its state is kept in ``<out>.run``.
+
+    Args:
+        valid: validation corpus; None holds part of ``corpus`` out.
+        size: layers, width, heads and feed-forward width.
+        replace: overwrite an existing ``out``.
+
+    Raises:
+        CorpusError: nothing to train on.
+        InputError: ``out`` exists.
+        Interrupted: asked to stop; the state is saved.
+    """
+    settings, data = settings or TrainingSettings(), data or DataSettings()
+    if out.exists() and not replace:
+        raise InputError(f"{out} already exists; give another folder or ask to replace it")
+    prepared = prepare(corpus, valid, data, settings.seed)
+    run = Run(out)
+    kind = data.vocabulary_kind
+    source = train_vocabulary(prepared.train.source, data.source_vocabulary_size or None, kind=kind)
+    target = train_vocabulary(prepared.train.target, data.target_vocabulary_size or None, kind=kind)
+    parent = Parent.create(
+        source,
+        target,
+        corpus.source_language,
+        corpus.target_language,
+        size,
+        dropout=0.1 if settings.dropout is None else settings.dropout,
+        seed=settings.seed,
+    )
+    anatomy = parent.anatomy
+    parameters: dict[str, dict[str, Any]] = {}
+    for name, parameter in parent.model.named_parameters():
+        if name not in anatomy.constant:
+            parameters.setdefault(anatomy.groups[name], {})[name] = parameter.requires_grad_(True)
+    record = train(
+        Trainee(
+            parent.model, parameters, source.special.pad, target.special.pad,
+            parent.model.config.decoder_start_token_id,
+        ),
+        encode(prepared, source, target, data, run.folder / "encoded"),
+        settings,
+        make_validate(parent, prepared.valid, data.metric),
+        run.folder,
+        identity={"size": asdict(size), "data": asdict(data), "corpus": prepared.record["train"]["sha256"],
+                  "valid": prepared.record["valid"]["sha256"]},
+        title=f"parent {corpus.source_language}-{corpus.target_language}",
+        progress=progress,
+        tensorboard=tensorboard,
+    )  # fmt: skip
+    parent.model.requires_grad_(False).eval()
+    parent.save(out, {"training": record, "data": prepared.record}, replace=replace)
+    run.finish()
+    return parent

@@ -1,0 +1,60 @@
+"""Validation by real translations: an engine on the live model, a score of its output."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from crosslate.corpora.parallel import ParallelCorpus
+from crosslate.engines.decoding import DecodingOptions, Engine
+from crosslate.engines.generation import TranslationModel
+from crosslate.engines.lines import translate_lines
+from crosslate.errors import EngineError
+from crosslate.evaluation.scores import Score, bleu, chrf
+from crosslate.training.loop import Validation
+
+log = logging.getLogger(__name__)
+
+SCORERS: dict[str, Callable[..., Score]] = {"bleu": bleu, "chrf": chrf}
+
+
+def live_engine(model: TranslationModel, folder: Path) -> Engine:
+    """The fastest engine for a model in memory: CTranslate2 where it can express the family and runs on CPU.
+
+    Args:
+        folder: a fresh path where the exported model may be written.
+    """
+    from crosslate.engines.pytorch import TorchEngine
+
+    if model.model.device.type != "cpu":
+        return TorchEngine(model)
+    from crosslate.engines.ctranslate2 import CTranslate2Engine
+    from crosslate.engines.export import export_ctranslate2
+
+    try:
+        export_ctranslate2(model, folder)
+    except EngineError as error:
+        log.debug("translating with PyTorch: %s", error)
+        return TorchEngine(model)
+    return CTranslate2Engine(folder)
+
+
+def make_validate(
+    model: TranslationModel, valid: ParallelCorpus, metric: str
+) -> Callable[[], Validation]:
+    """The callable that training validates with: greedy translations of ``valid``, scored by ``metric``."""
+
+    def validate() -> Validation:
+        with tempfile.TemporaryDirectory(prefix="crosslate-validation-") as folder:
+            engine = live_engine(model, Path(folder) / "model")
+            translations = list(
+                translate_lines(
+                    engine, valid.source, DecodingOptions(beam_size=1), language=valid.source_language
+                )
+            )
+        score = SCORERS[metric](translations, valid.target, num_samples=0)
+        return Validation(metric, score.value, score.signature)
+
+    return validate

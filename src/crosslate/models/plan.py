@@ -1,0 +1,295 @@
+"""A strategy resolved on one model: every tensor of the child by name, with its fate and its bytes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from crosslate.errors import StrategyError
+from crosslate.models.strategies import SIDES, Limits, Side, Strategy
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedModel
+
+    from crosslate.models.anatomy import Anatomy
+
+GROUP_OF_SIDE: dict[Side, str] = {"source": "src", "target": "tgt"}
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Part of a tensor: entries ``indices`` along ``axis``."""
+
+    axis: int
+    indices: tuple[int, ...]
+
+    def shape(self, whole: tuple[int, ...]) -> tuple[int, ...]:
+        return (*whole[: self.axis], len(self.indices), *whole[self.axis + 1 :])
+
+
+@dataclass(frozen=True)
+class PlannedTensor:
+    """One distinct tensor of the child.
+
+    Attributes:
+        name: its first name in sorted order.
+        aliases: its other names (ties).
+        group: src, tgt, enc, dec or xattn.
+        shape: its shape in the child.
+        dtype: its type.
+        is_parameter: False for buffers.
+        is_resized: its vocabulary axis belongs to a renewed side.
+        reinitialise: it starts from random values.
+        train: it is trained (whole, or ``selection`` of it).
+        selection: the part that is trained, where not the whole.
+    """
+
+    name: str
+    aliases: tuple[str, ...]
+    group: str
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+    is_parameter: bool
+    is_resized: bool
+    reinitialise: bool
+    train: bool
+    selection: Selection | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (self.name, *self.aliases)
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether a pack stores it."""
+        return self.train or self.reinitialise or self.is_resized
+
+    @property
+    def stored_shape(self) -> tuple[int, ...]:
+        return self.selection.shape(self.shape) if self.selection else self.shape
+
+    @property
+    def num_elements(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def num_stored(self) -> int:
+        return math.prod(self.stored_shape) if self.is_changed else 0
+
+    @property
+    def fate(self) -> str:
+        """``trained``, ``trained from random``, ``frozen``, … as ``crosslate plan`` prints it."""
+        if self.train:
+            part = " in part" if self.selection else ""
+            return f"trained{part} from random values" if self.reinitialise else f"trained{part}"
+        if self.reinitialise:
+            return "random, not trained"
+        return "new constant" if self.is_resized else "frozen"
+
+
+@dataclass(frozen=True)
+class GroupAccount:
+    """Elements of one group: in the child, re-initialised, trained, and stored by a pack."""
+
+    group: str
+    num_elements: int
+    num_reinitialised: int
+    num_trained: int
+    num_stored: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a strategy does to a model.
+
+    Attributes:
+        strategy: the strategy.
+        renewed: sides with a new vocabulary.
+        tensors: every distinct tensor of the child, in the order of their names. Constants that no
+            checkpoint holds (sinusoidal positions) are left out: they are neither trained nor stored.
+    """
+
+    strategy: Strategy
+    renewed: frozenset[Side]
+    tensors: tuple[PlannedTensor, ...]
+
+    @property
+    def changed(self) -> tuple[PlannedTensor, ...]:
+        return tuple(tensor for tensor in self.tensors if tensor.is_changed)
+
+    @property
+    def pack_bytes(self) -> int:
+        """Bytes of the tensors that a pack stores (without its header and vocabulary)."""
+        return sum(tensor.num_stored * tensor.dtype.itemsize for tensor in self.tensors)
+
+    @property
+    def model_bytes(self) -> int:
+        """Bytes of the whole child, tied tensors once."""
+        return sum(tensor.num_elements * tensor.dtype.itemsize for tensor in self.tensors)
+
+    @property
+    def share(self) -> float:
+        """Parameters that the pack stores as a share of the whole child's, 0-1 (Table 2 of the paper)."""
+        stored = sum(tensor.num_stored for tensor in self.tensors if tensor.is_parameter)
+        return stored / sum(tensor.num_elements for tensor in self.tensors if tensor.is_parameter)
+
+    def account(self) -> list[GroupAccount]:
+        """Parameters per group, in the paper's order; buffers are not counted."""
+        return [self._account_of(group) for group in ("src", "tgt", "enc", "dec", "xattn")]
+
+    def _account_of(self, group: str) -> GroupAccount:
+        mine = [tensor for tensor in self.tensors if tensor.group == group and tensor.is_parameter]
+        return GroupAccount(
+            group,
+            sum(tensor.num_elements for tensor in mine),
+            sum(tensor.num_elements for tensor in mine if tensor.reinitialise),
+            sum(math.prod(tensor.stored_shape) for tensor in mine if tensor.train),
+            sum(tensor.num_stored for tensor in mine),
+        )
+
+
+def make_plan(
+    model: PreTrainedModel,
+    anatomy: Anatomy,
+    strategy: Strategy,
+    vocabulary_sizes: Mapping[Side, int] | None = None,
+) -> Plan:
+    """Resolves a strategy on a parent.
+
+    Args:
+        model: the parent's model.
+        anatomy: its anatomy.
+        strategy: what to do.
+        vocabulary_sizes: sizes of the new vocabularies by side; for ``scratch`` they say which sides are new.
+
+    Raises:
+        StrategyError: a size is missing or given for a side that the strategy keeps, or a limit names a
+            layer, head or projection that the model does not have.
+    """
+    sizes = dict(vocabulary_sizes or {})
+    renewed = frozenset(sizes) if strategy.renews is None else strategy.renews
+    if renewed != frozenset(sizes):
+        raise StrategyError(
+            f"{strategy} renews {_sides(renewed)}, but new vocabularies were given for {_sides(sizes)}"
+        )
+    selections = _select(model, anatomy, strategy.limits)
+    tensors = []
+    for names, group, tensor in child_tensors(model, anatomy, renewed):
+        axis = _vocabulary_axis(anatomy, names)
+        shape = tuple(tensor.shape)
+        is_resized = axis is not None and axis[0] in renewed
+        if axis is not None and is_resized:
+            shape = (*shape[: axis[1]], sizes[axis[0]], *shape[axis[1] + 1 :])
+        is_constant = any(name in anatomy.constant for name in names)
+        is_parameter = names[0] in anatomy.parameters
+        chosen = selections.get(names[0], None) if group == "xattn" and strategy.limits else _WHOLE
+        groups = {anatomy.groups[name] for name in names if name in anatomy.groups}
+        is_free = is_parameter and not is_constant
+        tensors.append(
+            PlannedTensor(
+                name=names[0],
+                aliases=names[1:],
+                group=group,
+                shape=shape,
+                dtype=tensor.dtype,
+                is_parameter=is_parameter,
+                is_resized=is_resized,
+                reinitialise=is_free and bool(groups & strategy.reinitialise),
+                train=is_free and bool(groups & strategy.train) and chosen is not None,
+                selection=chosen or None,
+            )
+        )
+    return Plan(strategy, renewed, tuple(tensors))
+
+
+_WHOLE: tuple[()] = ()  # "no selection", told apart from "not trained" (None)
+
+
+def child_tensors(
+    model: PreTrainedModel, anatomy: Anatomy, renewed: Collection[Side]
+) -> list[tuple[tuple[str, ...], str, torch.Tensor]]:
+    """Every distinct tensor that a child has: its names, its group, and the parent's tensor it comes from.
+
+    Where a table that the parent ties over both sides is renewed on one of them, each side has its own.
+    Alias names at the root then belong to neither and are gone.
+    """
+    from crosslate.models.anatomy import unsaved_names
+    from crosslate.models.fingerprint import distinct_tensors
+
+    split: list[tuple[tuple[str, ...], str, torch.Tensor]] = []
+    for name, aliases, tensor in distinct_tensors(model, unsaved_names(model)):
+        names = (name, *aliases)
+        placed = [each for each in names if each in anatomy.groups]
+        sides = {anatomy.groups[each] for each in placed} & set(GROUP_OF_SIDE.values())
+        if len(sides) > 1 and any(GROUP_OF_SIDE[side] in sides for side in renewed):
+            for group in sorted(sides):
+                own = tuple(sorted(each for each in placed if anatomy.groups[each] == group))
+                split.append((own, group, tensor))
+        else:
+            split.append((names, min((anatomy.groups[each] for each in placed), key=_ORDER.index), tensor))
+    return sorted(split, key=lambda each: each[0])
+
+
+_ORDER = ("src", "tgt", "xattn", "enc", "dec")
+
+
+def _vocabulary_axis(anatomy: Anatomy, names: tuple[str, ...]) -> tuple[Side, int] | None:
+    found = [anatomy.vocabulary[name] for name in names if name in anatomy.vocabulary]
+    return found[0] if found else None
+
+
+def _select(
+    model: PreTrainedModel, anatomy: Anatomy, limits: Limits
+) -> dict[str, Selection | tuple[()]]:
+    """The cross-attention tensors that limits leave trainable: whole (``()``) or a selection."""
+    if not limits:
+        return {}
+    num_layers = 1 + max(anatomy.layers.values())
+    named = set(limits.layers or ()) | {layer for layer, _ in limits.heads or ()}
+    if too_large := sorted(layer for layer in named if layer >= num_layers):
+        raise StrategyError(
+            f"the limits {limits} name layer {too_large[0]}; the decoder has the layers 0 to {num_layers - 1}"
+        )
+    if too_large := sorted(head for _, heads in limits.heads or () for head in heads if head >= anatomy.heads):
+        raise StrategyError(
+            f"the limits {limits} name head {too_large[0]}; a layer has the heads 0 to {anatomy.heads - 1}"
+        )
+    heads = dict(limits.heads or ())
+    parameters = dict(model.named_parameters(remove_duplicate=False))
+    chosen: dict[str, Selection | tuple[()]] = {}
+    for name, layer in anatomy.layers.items():
+        role = anatomy.projections.get(name)
+        if role is None and (limits.projections is not None or limits.heads is not None):
+            raise StrategyError(
+                f"cannot limit {name}: which projection it is cannot be told in this family; limit layers instead"
+            )
+        if limits.layers is not None and layer not in limits.layers:
+            continue
+        if limits.projections is not None and role not in limits.projections:
+            continue
+        if limits.heads is None:
+            chosen[name] = _WHOLE
+        elif layer in heads and name in parameters:
+            selection = _head_selection(anatomy, name, tuple(parameters[name].shape), heads[layer])
+            if selection is not None:
+                chosen[name] = selection
+    if not chosen:
+        raise StrategyError(f"the limits {limits} leave nothing of cross-attention to train")
+    return chosen
+
+
+def _head_selection(
+    anatomy: Anatomy, name: str, shape: tuple[int, ...], heads: frozenset[int]
+) -> Selection | None:
+    axis = anatomy.head_axis.get(name)
+    if axis is None:
+        return None  # the norm, and the bias of the output projection: shared by all heads
+    width = shape[axis] // anatomy.heads
+    return Selection(axis, tuple(head * width + at for head in sorted(heads) for at in range(width)))
+
+
+def _sides(sides: Collection[str]) -> str:
+    return " and ".join(side for side in SIDES if side in sides) or "no side"
