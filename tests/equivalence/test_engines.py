@@ -14,6 +14,7 @@ import torch
 import transformers
 from transformers import GenerationConfig, MarianConfig, MarianMTModel
 
+import families
 from crosslate.corpora.vocabularies import SpecialIds, Vocabulary, train_vocabulary
 from crosslate.engines.ctranslate2 import CTranslate2Engine
 from crosslate.engines.decoding import DecodingOptions
@@ -440,6 +441,40 @@ def test_every_family_is_exported_exactly(name, vocabularies, tmp_path):
     by_torch, by_ctranslate2 = (engine.translate(texts, options) for engine in engines)
     assert len({best.pieces for (best,) in by_torch}) > 1  # the source matters
     assert_same(by_torch, by_ctranslate2, tolerance=1e-3)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "led",
+        "mvp",
+        "pegasus-x",
+        "bigbird-pegasus",
+        "prophetnet",
+        "longt5-local",
+        "nllb-moe",
+        "bert2bert",
+        "t5gemma",
+    ],
+)
+def test_pytorch_translates_with_families_that_cannot_be_exported(name):
+    """Greedy search is beam search of one: their scores, found in two ways, must be the same."""
+    model = families.build(name)
+    vocabulary = train_vocabulary(NUMBERS, 64, special=SpecialIds(eos=2, unk=3, pad=0, bos=1))
+    kept = Vocabulary(vocabulary.model, vocabulary.pieces[:30], vocabulary.special)
+    engine = TorchEngine(SimpleNamespace(model=model, source=kept, target=kept))
+    texts = ["one two", "ten", "", "seven hundred three"]
+    greedy = engine.translate(texts, DecodingOptions(beam_size=1, max_new_tokens=6))
+    ranked = engine.translate(texts, DecodingOptions(beam_size=3, n_best=3, max_new_tokens=6))
+    assert [len(hypotheses) for hypotheses in ranked] == [3, 3, 3, 3]
+    for (best,), hypotheses in zip(greedy, ranked, strict=True):
+        assert hypotheses == sorted(hypotheses, key=lambda one: -one.score)
+        for same in hypotheses:
+            if same.pieces == best.pieces:
+                assert same.score == pytest.approx(best.score, abs=1e-4)
+    assert any(
+        best.pieces == hypotheses[0].pieces for (best,), hypotheses in zip(greedy, ranked, strict=True)
+    )
 
 
 def test_a_family_without_counterpart_is_named(vocabularies, tmp_path):

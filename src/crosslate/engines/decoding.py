@@ -52,10 +52,10 @@ class DecodingOptions:
         for field in fields(self):
             value: Any = getattr(self, field.name)
             kind = type(field.default)
-            is_number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not (isinstance(value, kind) or (kind is float and is_number)) or (
-                kind is int and not is_number
-            ):
+            is_bool = isinstance(value, bool)
+            is_number = isinstance(value, int | float) and not is_bool
+            fits = {bool: is_bool, int: is_number and isinstance(value, int), float: is_number}
+            if not fits[kind]:
                 faults.add(f"{field.name} is {value!r}, expected a value of type {kind.__name__}")
             elif is_number and not math.isfinite(value):
                 faults.add(f"{field.name} is {value!r}, expected a finite number")

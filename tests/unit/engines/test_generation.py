@@ -78,8 +78,6 @@ def test_models_that_cannot_decode_are_refused(changes, message):
         facts(**changes)
 
 
-@pytest.mark.parametrize(
-    ("cores", "expected"), [(1, (1, 1)), (2, (1, 2)), (4, (1, 4)), (8, (2, 4)), (30, (7, 4))]
-)
+@pytest.mark.parametrize(("cores", "expected"), [(1, (1, 1)), (2, (2, 1)), (8, (8, 1)), (30, (8, 3))])
 def test_threads_are_chosen_from_the_machine(cores, expected):
     assert default_threads(cores) == expected
