@@ -22,6 +22,9 @@ from crosslate.engines.export import export_ctranslate2
 from crosslate.engines.lines import translate_lines
 from crosslate.engines.pytorch import TorchEngine
 from crosslate.errors import EngineError, InputError, UsageError
+from crosslate.models.child import make_child
+from crosslate.models.parent import Parent
+from crosslate.models.strategies import parse_strategy
 
 NUMBERS = {
     "one": "eins", "two": "zwei", "three": "drei", "four": "vier", "five": "fünf", "six": "sechs",
@@ -273,33 +276,31 @@ def test_export_and_translation_leave_the_live_model_alone(trained, tmp_path):
     trained.model.eval()
 
 
-def aliasing_child(parent, source):
-    """A model for another source vocabulary; every tensor but the source table is the parent's own."""
-    memo = {id(tensor): tensor for tensor in (*parent.parameters(), *parent.buffers())}
-    child = copy.deepcopy(parent, memo)
-    torch.manual_seed(3)
-    child.model.encoder.embed_tokens = torch.nn.Embedding(len(source), child.config.d_model, padding_idx=2)
-    child.config.vocab_size = len(source)
-    return child
-
-
-def test_exporting_an_aliasing_child_leaves_its_parent_alone(trained, tmp_path):
-    source = train_vocabulary(
+@pytest.mark.parametrize("strategy", ["src+xattn", "src+xattn[k,v]", "src+xattn[heads=0:1,3]", "tgt+xattn"])
+def test_exporting_an_aliasing_child_leaves_its_parent_alone(trained, strategy, tmp_path):
+    """Also where a trained slice is laid over the parent's own tensor (``heads``)."""
+    parent = Parent(copy.deepcopy(trained.model), trained.source, trained.target, "en", "de", name="numbers")
+    new = train_vocabulary(
         ["uno dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce"], 64
     )
-    child = SimpleNamespace(model=aliasing_child(trained.model, source), source=source, target=trained.target)
-    shared = trained.model.model.decoder.layers[0].fc1.weight
-    assert child.model.model.decoder.layers[0].fc1.weight is shared
-    before = tensors(trained.model)
+    side = "new_source" if strategy.startswith("src") else "new_target"
+    child = make_child(parent, parse_strategy(strategy), **{side: ("es", new)})
+    torch.manual_seed(3)
+    for tensors_of_group in child.trained.values():
+        for tensor in tensors_of_group.values():
+            tensor.data += 0.1 * torch.randn_like(tensor)
+    shared = parent.model.model.decoder.layers[0].fc1.weight
+    before, child_before = tensors(parent.model), tensors(child.model)
     export_ctranslate2(child, tmp_path / "child", "int8")
     export_ctranslate2(child, tmp_path / "exact", "float32")
-    assert_same_tensors(trained.model, before)
+    assert_same_tensors(parent.model, before)
+    assert_same_tensors(child.model, child_before)
     assert child.model.model.decoder.layers[0].fc1.weight is shared
-    texts = ["uno dos", "catorce trece once"]
-    assert_same(
-        TorchEngine(child).translate(texts, GREEDY),
-        CTranslate2Engine(tmp_path / "exact").translate(texts, GREEDY),
-    )
+    texts = ["uno dos", "catorce trece once"] if side == "new_source" else ["one two", "ten nine"]
+    options = DecodingOptions(beam_size=3, max_new_tokens=12)
+    by_torch = TorchEngine(child).translate(texts, options)
+    assert any(hypotheses[0].pieces for hypotheses in by_torch)
+    assert_same(by_torch, CTranslate2Engine(tmp_path / "exact").translate(texts, options))
 
 
 def test_the_exported_folder_needs_no_torch(exported):
