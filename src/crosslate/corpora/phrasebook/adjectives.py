@@ -7,24 +7,25 @@ The last column holds the semantic tags of the nouns it fits; ``!state`` marks a
 said of somebody (predicatively) and not put before or after a noun.
 """
 
+# ruff: noqa: E501 (tables)
 from __future__ import annotations
 
 ALL = """
 big | ^grand | groß größer | grande ser | building vehicle big-animal pet container structure room furniture
 small | ^petit | klein | pequeño ser | animal container building vehicle room clothing fruit opening furniture toy settlement
-old | ^vieux vieille | alt älter | viejo ser | adult close furniture building vehicle clothing volume instrument structure
+old | ^vieux vieille | alt älter | viejo ser | adult furniture building vehicle clothing volume instrument structure
 new | ^nouveau nouvelle | neu | nuevo ser | vehicle clothing furniture device document luggage instrument song film toy
 young | ^jeune | jung jünger | joven ser | worker pet
 beautiful | ^beau belle | schön | hermoso ser | image building nature clothing song flower big-animal lyric gift
 good | ^bon bonne better | gut besser | bueno ser mejor | text film song dish sliced alcohol hot-drink
 bad | ^mauvais worse | schlecht | malo ser peor | film text alcohol
-long | ^long longue | lang länger | largo ser | text film event long-thing structure
+long | ^long longue | lang länger | largo ser | text film event long-thing structure dream
 heavy | lourd | schwer | pesado ser | luggage furniture container volume
-light | léger légère | leicht | ligero ser | luggage clothing seat
+light | léger légère | leicht | ligero ser | luggage clothing seat toy
 expensive | cher chère | teuer | caro ser | vehicle clothing device gadget instrument image alcohol
 red | rouge | rot röter | rojo ser | clothing vehicle flower fruit luggage opening vessel
 blue | bleu | blau | azul ser | clothing vehicle flower luggage opening vessel furniture
-green | vert | grün | verde ser | clothing vehicle luggage opening furniture vessel
+green | vert | grün | verde ser | fruit clothing vehicle luggage opening furniture vessel
 yellow | jaune | gelb | amarillo ser | clothing vehicle flower luggage toy
 black | noir | schwarz schwärzer | negro ser | clothing vehicle big-animal pet luggage
 white | blanc blanche | weiß | blanco ser | clothing vehicle flower pet farm-animal tableware
@@ -40,8 +41,8 @@ famous | célèbre | berühmt | famoso ser | worker image sight lyric volume fil
 lazy | paresseux | faul | perezoso ser | worker young pet
 polite | poli | höflich | educado ser | worker young close
 curious | curieux | neugierig | curioso ser | young pet worker
-funny | drôle | lustig | divertido ser | text film song toy
-interesting | intéressant | interessant | interesante ser | text document film sight puzzle event
+funny | drôle | lustig | divertido ser | text film song tale
+interesting | intéressant | interessant | interesante ser | tale text document film sight puzzle event
 boring | ennuyeux | langweilig | aburrido ser | text film event
 difficult | difficile | schwierig | difícil ser | puzzle
 easy | facile | einfach | fácil ser | puzzle
@@ -58,7 +59,7 @@ empty | vide | leer | vacío estar | vessel container
 full | plein | voll | lleno estar | vessel container
 broken | cassé | kaputt | roto estar | device gadget tableware toy furniture luggage
 quiet | tranquille | ruhig | tranquilo ser | nature settlement structure pet
-dangerous | dangereux | gefährlich | peligroso ser | big-animal structure
+dangerous | dangereux | gefährlich | peligroso ser | big-animal structure bicycle
 fast | rapide | schnell | rápido ser | vehicle big-animal
 slow | lent | langsam | lento ser | vehicle farm-animal
 elegant | élégant | elegant | elegante ser | clothing furniture

@@ -17,6 +17,7 @@ Part = Literal["parent", "child"]
 LANGUAGES = lexicon.LANGUAGES
 MAX_WORDS = 14
 MIN_WORDS = 3
+MIN_LONGEST = 5  # words, in the language that needs most of them
 MAX_SENTENCES = 400_000
 _GRAMMARS = {"en": english, "fr": french, "de": german, "es": spanish}
 # Which share a sentence belongs to, by its position in the stream: 28 of 60 each train parent and
@@ -133,8 +134,8 @@ class _Stream:
         while any(len(self._shares[share]) < number for share, number in wanted.items()):
             if self._num_made >= MAX_SENTENCES:
                 raise CorpusError(
-                    f"the phrasebook was asked for {dict(wanted)} sentences; it makes at most {MAX_SENTENCES} "
-                    "in all, 28 of 60 of them for each part; ask for fewer"
+                    f"the phrasebook was asked for {dict(wanted)} sentences; it makes at most "
+                    f"{MAX_SENTENCES} in all, 28 of 60 of them for each part; ask for fewer"
                 )
             self._shares[_SHARES[self._num_made % len(_SHARES)]].append(next(self._lines))
             self._num_made += 1
@@ -152,7 +153,7 @@ def _distinct_lines(seed: int) -> Iterator[_Line]:
     for meaning in meanings(seed):
         line = tuple(_GRAMMARS[language].sentence(meaning) for language in LANGUAGES)
         lengths = [text.count(" ") + 1 for text in line]
-        if max(lengths) > MAX_WORDS or min(lengths) < MIN_WORDS:
+        if not MIN_LONGEST <= max(lengths) <= MAX_WORDS or min(lengths) < MIN_WORDS:
             continue
         if any(text in seen[language] for language, text in zip(LANGUAGES, line)):
             continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from functools import cache
 from typing import TypeVar
 
 from crosslate.corpora.phrasebook.lexicon import (
@@ -43,13 +43,13 @@ _FITTING = {  # adjectives that are only natural as objects of some verbs
 }
 
 
-@lru_cache(maxsize=None)
+@cache
 def nouns_with(tags: frozenset[str]) -> tuple[Noun, ...]:
     """The nouns that have any of ``tags``, in table order."""
     return tuple(noun for noun in all_nouns().values() if noun.tags & tags)
 
 
-@lru_cache(maxsize=None)
+@cache
 def adjectives_for(noun: str) -> tuple[Adjective, ...]:
     """The adjectives that may stand beside a noun."""
     tags = all_nouns()[noun].tags
@@ -78,7 +78,7 @@ def reference_to(n: Nominal | None) -> Pronoun | None:
         if "person" not in tags or ("unpronounced" in tags and not n.plural):
             return None
     person, plural = persons(n)
-    return Pronoun(person, plural, feminine=not plural and is_feminine_person(n))
+    return Pronoun(person, plural, feminine=is_feminine_person(n))
 
 
 class Choices:
@@ -151,15 +151,20 @@ class Choices:
             elif self.chance(0.12):
                 owner = Phrase(self.noun(nouns_with(frozenset({"worker"}))).key)
             return Phrase(noun.key, "owned", plural, owner)
-        determiners: list[tuple[Determiner, float]] = [("the", 0.72), ("this", 0.13), ("a", 0.06), ("count", 0.05)]
+        determiners: list[tuple[Determiner, float]] = [
+            ("the", 0.72),
+            ("this", 0.13),
+            ("a", 0.06),
+            ("count", 0.05),
+        ]
         determiner = self.weighted([*determiners, ("many", 0.04)])
-        if definite and determiner not in {"the", "this"} or not noun.has_plural:
+        if (definite and determiner not in {"the", "this"}) or not noun.has_plural:
             determiner = "the"
         if determiner == "a":
             plural = False
         count = self.numeral(2, 6) if determiner == "count" else 0
         plural = plural or determiner in {"count", "many"}
-        adjective = "" if plain or not self.chance(0.2) else self.adjective(noun)
+        adjective = "" if plain or not self.chance(0.3) else self.adjective(noun)
         return Phrase(noun.key, determiner, plural, count=count, adjective=adjective)
 
     def known_person(self, subject: Nominal | None) -> Nominal:
@@ -196,13 +201,21 @@ class Choices:
         return self.thing(noun, "dddtio" if "pet" in noun.tags else "dddti", None, plain=plain)
 
     def thing(
-        self, noun: Noun, letters: str, subject: Nominal | None, *, verb: str = "", plain: bool = False
+        self,
+        noun: Noun,
+        letters: str,
+        subject: Nominal | None,
+        *,
+        verb: str = "",
+        plain: bool = False,
+        is_single: bool = False,
     ) -> Phrase:
         """A noun phrase for something, determined in one of the ways that ``letters`` allow."""
         allowed = [letter for letter in letters if letter in ("dmto" if noun.is_mass else "dtoipnk")]
         letter = self.one(allowed or ["d"])
         plural = not noun.is_mass and noun.has_plural and letter in "dto" and self.chance(0.3)
-        adjective = "" if plain or letter == "k" or not self.chance(0.22) else self.adjective(noun, verb)
+        plural = (plural or bool(noun.tags & {"paired", "tiny"} and letter in "dto")) and not is_single
+        adjective = "" if plain or letter == "k" or not self.chance(0.38) else self.adjective(noun, verb)
         if letter == "o":
             return Phrase(noun.key, "owned", plural, self._owner(subject), adjective=adjective)
         if letter in "nk":
@@ -227,6 +240,6 @@ class Choices:
         return Phrase(self.noun([noun for noun in people if noun.key != taken]).key)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _words_of(kind: str) -> tuple[str, ...]:
     return tuple(key for key, word in all_words().items() if kind in word.kind.split())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache
 
 from crosslate.corpora.phrasebook.choices import Choices, nouns_with, reference_to
 from crosslate.corpora.phrasebook.lexicon import Frame, Noun, all_frames, all_nouns
@@ -24,7 +24,7 @@ _PAST_STATES = {"have", "want"}
 _LONG_TIMES = ("month", "summer", "winter")
 
 
-@lru_cache(maxsize=None)
+@cache
 def frames_with(flag: str) -> tuple[Frame, ...]:
     """The frames that carry a flag; all of them for an empty one."""
     return tuple(frame for frame in all_frames() if not flag or flag in frame.flags)
@@ -62,7 +62,9 @@ def _tense(choices: Choices, frame: Frame) -> Tense:
     if "P" in flags:
         return choices.weighted([("past", 0.85), ("future", 0.15)])
     if "S" in flags and frame.verb != "see":
-        return choices.weighted([("past", 0.2), ("present", 0.8)]) if frame.verb in _PAST_STATES else "present"
+        return (
+            choices.weighted([("past", 0.2), ("present", 0.8)]) if frame.verb in _PAST_STATES else "present"
+        )
     return choices.weighted([("past", 0.38), ("future", 0.19), ("present", 0.43)])
 
 
@@ -90,7 +92,12 @@ def _with_object(choices: Choices, frame: Frame, c: Clause, plain: bool) -> Clau
         return replace(c, object=_definite_person(choices, frame, c.subject))
     candidates = _objects(frame)
     noun = choices.noun(candidates)
-    return replace(c, object=choices.thing(noun, letters, c.subject, verb=frame.verb, plain=plain))
+    return replace(
+        c,
+        object=choices.thing(
+            noun, letters, c.subject, verb=frame.verb, plain=plain, is_single="U" in frame.flags
+        ),
+    )
 
 
 def _definite_person(choices: Choices, frame: Frame, subject: Nominal | None) -> Nominal:
@@ -99,7 +106,7 @@ def _definite_person(choices: Choices, frame: Frame, subject: Nominal | None) ->
     return choices.person(people, plain=True, definite=True)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _objects(frame: Frame) -> tuple[Noun, ...]:
     letters = set(frame.determination)
     fitting = [noun for noun in nouns_with(frame.object) if not noun.is_mass or letters & set("mdto")]
@@ -119,12 +126,12 @@ def place_of(choices: Choices, frame: Frame) -> Place | None:
     spot = choices.one(frame.places)
     relation = "to" if spot.startswith(">") else "at"
     spot = spot.removeprefix(">")
+    if relation == "at" and "@city" in frame.places and choices.chance(0.5):
+        spot = "@city"
     if spot == "@city":
         return Place(relation, choices.word(choices.words_of("city")))
     if frame.verb == "go":
         spot = choices.even("noun", [place.removeprefix(">") for place in frame.places])
-    if spot == "street":
-        spot = "park"
     if frame.verb == "live":
         noun = all_nouns()[spot]
         return Place("in", choices.thing(noun, "diit", None, verb="live"))
@@ -139,25 +146,30 @@ def _with_adverbials(choices: Choices, frame: Frame, c: Clause) -> Clause:
         c = _once(choices, frame, c)
     if frame.flags & {"F", "W"} and choices.chance(0.22):
         relation = "for" if "F" in frame.flags else choices.one(("with", "with", "without"))
-        somebody = choices.speaker_other_than(c.subject) if choices.chance(0.3) else choices.known_person(c.subject)
+        somebody = (
+            choices.speaker_other_than(c.subject) if choices.chance(0.3) else choices.known_person(c.subject)
+        )
         return replace(c, companion=Place(relation, somebody))
-    roll = 0.3 if frame.object else 0.5
+    roll = 0.36 if frame.object else 0.7
     if frame.places and c.place is None and not frame.flags & {"Z"} and choices.chance(roll):
         return replace(c, place=place_of(choices, frame))
     manners = [manner for manner in frame.manners if manner != "well" or c.tense == "present"]
     has_vague_time = c.time is not None and (c.time.kind == "clock" or c.time.word == "soon")
-    if manners and not has_vague_time and choices.chance(0.4):
+    needs_manner = "T" in frame.flags and c.habitual
+    if manners and not has_vague_time and (needs_manner or choices.chance(0.4)):
         manner = choices.word(manners)
-        if manner == "well" and not c.habitual and "S" not in frame.flags:
-            c = replace(c, habitual=True, time=None, fronted=False)
+        if manner == "well" and "S" not in frame.flags:
+            c = replace(c, habitual=True, time=None, fronted=False, frequency="", polarity="positive")
         return replace(c, manner=manner)
     return c
 
 
 def _again(choices: Choices, frame: Frame, c: Clause) -> Clause:
-    if "T" in frame.flags and choices.chance(0.45):
+    if "T" in frame.flags and (not frame.manners or choices.chance(0.55)):
         c = replace(c, time=Time("clock", hour=choices.numeral(2, 11)))
-        return replace(c, frequency=choices.word(("always", "often", "sometimes"))) if choices.chance(0.4) else c
+        return (
+            replace(c, frequency=choices.word(("always", "often", "sometimes"))) if choices.chance(0.4) else c
+        )
     kind = choices.weighted([("every", 0.33), ("never", 0.14), ("frequency", 0.53)])
     if kind == "every" and "O" not in frame.flags:
         options = ["day", "week", *choices.words_of("weekday")]
@@ -171,7 +183,7 @@ def _again(choices: Choices, frame: Frame, c: Clause) -> Clause:
 
 
 def _once(choices: Choices, frame: Frame, c: Clause) -> Clause:
-    if choices.chance(0.42):
+    if choices.chance(0.3):
         return c
     fronted = choices.chance(0.42)
     if c.tense == "present":
@@ -207,7 +219,7 @@ def _with_modality(choices: Choices, frame: Frame, c: Clause) -> Clause:
         tense: Tense = "past" if modal == "want" and c.tense == "past" else "present"
         keeps_time = tense == c.tense == "past" or c.tense == "future"
         changed = replace(c, modal=modal, tense=tense, habitual=False, frequency="")
-        if c.manner == "well" and modal != "can":
+        if c.manner == "well":
             changed = replace(changed, manner="")
         return changed if keeps_time else replace(changed, time=None, fronted=False)
     return c
@@ -239,7 +251,11 @@ def _with_polarity(choices: Choices, c: Clause) -> Clause:
         return c
     if c.verb in {"begin", "find"} or (c.time is not None and c.time.kind in {"every", "clock"}):
         return c
-    if isinstance(c.object, Phrase) and c.object.adjective and c.object.determiner not in {"the", "owned", "this"}:
+    if (
+        isinstance(c.object, Phrase)
+        and c.object.adjective
+        and c.object.determiner not in {"the", "owned", "this"}
+    ):
         return c
     if _may_be_negated(c) and choices.chance(0.15):
         return replace(c, polarity="negative")
@@ -248,11 +264,11 @@ def _with_polarity(choices: Choices, c: Clause) -> Clause:
 
 def _with_relatives(choices: Choices, c: Clause) -> Clause:
     subject, thing = c.subject, c.object
-    if _may_be_described(subject) and c.object is not None and choices.chance(0.2):
+    if _may_be_described(subject) and choices.chance(0.3):
         return replace(c, subject=_described(choices, subject, c.verb, gap="subject"))  # type: ignore[arg-type]
     is_last = (c.time is None or c.fronted) and not (c.place or c.manner or c.companion or c.recipient)
     creates = any("C" in frame.flags for frame in frames_with("") if frame.verb == c.verb)
-    if is_last and not creates and _may_be_described(thing) and choices.chance(0.28):
+    if is_last and not creates and _may_be_described(thing) and choices.chance(0.4):
         described = _described(choices, thing, c.verb, gap="object", other_than=subject)  # type: ignore[arg-type]
         return replace(c, object=described)
     return c
@@ -292,9 +308,9 @@ def _described(
 
 
 def _about_subject(choices: Choices, n: Phrase, verb: str) -> Clause:
-    kind = choices.weighted([("live", 0.3), ("have", 0.25), ("did", 0.45)])
+    kind = choices.weighted([("live", 0.45), ("have", 0.2), ("did", 0.35)])
     if kind == "live":
-        frame = next(frame for frame in all_frames() if frame.verb == "live")
+        frame = choices.one([frame for frame in all_frames() if frame.verb == "live"])
         return Clause("live", None, place=place_of(choices, frame))
     frames = tuple(frame for frame in frames_with("L") if "person" in frame.subject and frame.verb != verb)
     if kind == "have":
@@ -318,4 +334,3 @@ def cause(choices: Choices, feeling: str, subject: Nominal) -> Clause | None:
     if feeling == "tired" and "N" not in frame.flags and choices.chance(0.4):
         c = replace(c, time=Time("word", "yesterday"))
     return c
-

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping
-from functools import lru_cache
+from functools import cache
 
 from crosslate.corpora.phrasebook import english, french_words, german_words, spanish_words, words
 from crosslate.corpora.phrasebook.lexicon import (
@@ -20,7 +20,7 @@ _IDIOMATIC = {"like", "be"}
 _GRAMMARS = {"en": english, "fr": french_words, "de": german_words, "es": spanish_words}
 
 
-@lru_cache(maxsize=None)
+@cache
 def dictionary(source: str, target: str) -> Mapping[str, frozenset[str]]:
     """Every one-word form of ``source`` with the one-word forms of ``target`` that share its features."""
     found: dict[str, set[str]] = {}
@@ -38,7 +38,9 @@ def _paradigms() -> Iterator[dict[str, dict[Hashable, set[str]]]]:
     for noun in all_nouns().values():
         cells = {language: dict(_GRAMMARS[language].noun_cells(noun)) for language in LANGUAGES}
         yield {
-            language: {number: forms for number, forms in by_number.items() if number != "plural" or noun.has_plural}
+            language: {
+                number: forms for number, forms in by_number.items() if number != "plural" or noun.has_plural
+            }
             for language, by_number in cells.items()
         }
     for adjective in all_adjectives().values():

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from crosslate.corpora.phrasebook.lexicon import Adjective, Noun, Verb
+from crosslate.corpora.phrasebook.lexicon import Adjective, Noun, Verb, place_prepositions
 from crosslate.corpora.phrasebook.lexicon import all_adjectives as adjectives
 from crosslate.corpora.phrasebook.lexicon import all_nouns as nouns
 from crosslate.corpora.phrasebook.lexicon import all_numerals as numerals
 from crosslate.corpora.phrasebook.lexicon import all_verbs as verbs
-from crosslate.corpora.phrasebook.lexicon import place_prepositions
 from crosslate.corpora.phrasebook.meaning import (
     Both,
     Clause,
@@ -22,19 +21,17 @@ from crosslate.corpora.phrasebook.meaning import (
 )
 from crosslate.corpora.phrasebook.spelling import finish
 
-_PAST = dict(
-    pair.split(":")
-    for pair in (
-        "eat:ate drink:drank cut:cut read:read write:wrote buy:bought sell:sold see:saw find:found lose:lost "
-        "forget:forgot bring:brought take:took give:gave show:showed send:sent lend:lent tell:told "
-        "build:built draw:drew know:knew understand:understood sing:sang sleep:slept run:ran swim:swam "
-        "leave:left go:went get:got wake:woke begin:began have:had choose:chose feed:fed drive:drove "
-        "say:said think:thought"
-    ).split()
-)
+_IRREGULAR_PASTS = """
+eat ate, drink drank, cut cut, read read, write wrote, buy bought, sell sold, see saw, find found, lose lost,
+forget forgot, bring brought, take took, give gave, show showed, send sent, lend lent, tell told, build built,
+draw drew, know knew, understand understood, sing sang, sleep slept, run ran, swim swam, leave left, go went,
+get got, wake woke, begin began, have had, choose chose, feed fed, drive drove, say said, think thought
+"""
+_PAST = dict(pair.split() for pair in _IRREGULAR_PASTS.split(","))
 _DOUBLING = {"cut", "forget", "run", "swim", "get", "begin"}
 _STATES = {
-    "see", "know", "understand", "need", "have", "want", "live", "like", "know-that", "say", "think", "believe",
+    "see", "know", "understand", "need", "have", "want", "live", "like", "know-that", "say", "think",
+    "believe",
 }  # fmt: skip
 _CONSONANT_SOUND = {"useful"}
 _SUBJECTS = {(1, False): "I", (2, False): "you", (1, True): "we", (3, True): "they"}
@@ -189,9 +186,7 @@ def time(t: Time) -> list[str]:
     return [t.word] if t.kind == "word" else [t.kind, t.word]
 
 
-def nominal(
-    n: Nominal, role: str, *, polarity: str = "positive", existential: bool = False
-) -> list[str]:
+def nominal(n: Nominal, role: str, *, polarity: str = "positive", existential: bool = False) -> list[str]:
     """A pronoun, name or noun phrase as ``subject`` or ``object``."""
     if isinstance(n, Pronoun):
         singular_third = {"subject": ("he", "she"), "object": ("him", "her")}[role]
@@ -249,7 +244,7 @@ def adjective_cells(adjective: Adjective) -> dict[str, set[str]]:
 
 
 def verb_cells(verb: Verb) -> dict[tuple[str, int, bool], set[str]]:
-    """Forms of the verb's own word by tense, person and plurality; the infinitive is ``("infinitive", 0, False)``."""
+    """Forms of the verb's own word by tense, person and plurality (infinitive: 0, False)."""
     lemma = verb.cells["en"].split()[0]
     cells: dict[tuple[str, int, bool], set[str]] = {("infinitive", 0, False): {lemma}}
     for person, plural in ((1, False), (2, False), (3, False), (1, True), (3, True)):

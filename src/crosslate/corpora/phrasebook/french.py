@@ -24,7 +24,17 @@ from crosslate.corpora.phrasebook.spelling import finish
 from crosslate.corpora.phrasebook.words import WOMEN
 
 _VOWELS = "aeiouyhàâéèêîôœ"
-_ELIDING = {"le": "l'", "la": "l'", "de": "d'", "ne": "n'", "que": "qu'", "je": "j'", "me": "m'", "te": "t'", "se": "s'"}
+_ELIDING = {
+    "le": "l'",
+    "la": "l'",
+    "de": "d'",
+    "ne": "n'",
+    "que": "qu'",
+    "je": "j'",
+    "me": "m'",
+    "te": "t'",
+    "se": "s'",
+}
 _CONTRACTIONS = {("à", "le"): "au", ("à", "les"): "aux", ("de", "le"): "du", ("de", "les"): "des"}
 _UNELIDED = {"huit", "onze"}
 _SUBJECTS = {(1, False): "je", (2, False): "tu", (1, True): "nous", (3, True): "ils"}
@@ -144,8 +154,9 @@ def is_feminine(n: Nominal | None) -> bool:
 
 
 def _complements(c: Clause, subject: Nominal | None) -> list[str]:
-    tokens: list[str] = []
     preposition = _preposition(c)
+    # An adverb of manner stands right after the verb, before the object.
+    tokens = [all_words()[c.manner].cells["fr"]] if c.manner else []
     tokens += preposition
     if c.object is not None and (preposition or not isinstance(c.object, Pronoun)):
         negated = c.polarity != "positive"
@@ -155,7 +166,6 @@ def _complements(c: Clause, subject: Nominal | None) -> list[str]:
     if c.adjective:
         tokens += _predicate(c, subject)
     tokens += place(c.companion) if c.companion else []
-    tokens += [all_words()[c.manner].cells["fr"]] if c.manner else []
     tokens += place(c.place) if c.place else []
     return tokens + (time(c.time) if c.time and not c.fronted else [])
 
@@ -219,6 +229,8 @@ def nominal(
         key = (n.person, n.plural)
         if disjunctive:
             return [_DISJUNCTIVE.get(key) or ("elle" if n.feminine else "lui")]
+        if key == (3, True) and n.feminine:
+            return ["elles"]
         return [_SUBJECTS.get(key) or ("elle" if n.feminine else "il")]
     if isinstance(n, Name):
         return [n.name]
@@ -232,7 +244,9 @@ def nominal(
     if n.adjective:
         adjective = adjectives()[n.adjective]
         is_before = words.is_before_noun(adjective)
-        form = words.adjective_form(adjective, feminine, n.plural, before_vowel=is_before and _is_vocalic(noun))
+        form = words.adjective_form(
+            adjective, feminine, n.plural, before_vowel=is_before and _is_vocalic(noun)
+        )
         core = [form, noun] if is_before else [noun, form]
     tokens = [*_determiner(n, feminine, core[0], is_before, negated, after_de), *core]
     if n.owner is not None and not isinstance(n.owner, Pronoun):

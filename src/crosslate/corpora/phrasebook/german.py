@@ -114,10 +114,20 @@ def _middle(c: Clause) -> tuple[list[str], list[str]]:
     preposition, _, case_name = government.rpartition("+")
     case: Case = "D" if case_name == "D" else "A"
     negative = c.polarity == "negative"
-    is_indefinite = isinstance(c.object, Phrase) and c.object.determiner in {"a", "mass", "plural", "all", "many", "count"}
+    is_indefinite = isinstance(c.object, Phrase) and c.object.determiner in {
+        "a",
+        "mass",
+        "plural",
+        "all",
+        "many",
+        "count",
+    }
     with_kein = negative and isinstance(c.object, Phrase) and c.object.determiner in {"a", "mass", "plural"}
     obj = nominal(c.object, case, kein=with_kein)
-    pronouns, definite, indefinite, prepositional = [], [], [], []
+    pronouns: list[str] = []
+    definite: list[str] = []
+    indefinite: list[str] = []
+    prepositional: list[str] = []
     if preposition:
         prepositional = [preposition, *obj] if obj else []
     elif isinstance(c.object, Pronoun):
@@ -129,7 +139,9 @@ def _middle(c: Clause) -> tuple[list[str], list[str]]:
     recipient = nominal(c.recipient, "D")
     if isinstance(c.recipient, Pronoun):
         pronouns, recipient = [*pronouns, *recipient], []
-    adverbs = [all_words()[key].cells["de"] for key in (c.frequency, "never" if c.polarity == "never" else "") if key]
+    adverbs = [
+        all_words()[key].cells["de"] for key in (c.frequency, "never" if c.polarity == "never" else "") if key
+    ]
     middle = [
         *pronouns,
         *(time(c.time) if c.time and not c.fronted else []),
@@ -145,7 +157,11 @@ def _middle(c: Clause) -> tuple[list[str], list[str]]:
     if c.verb == "exist":
         middle += [*indefinite, *where]
     else:
-        middle += [*where, *indefinite, *prepositional] if not (c.place and c.place.relation == "to") else [*indefinite, *where]
+        middle += (
+            [*where, *indefinite, *prepositional]
+            if not (c.place and c.place.relation == "to")
+            else [*indefinite, *where]
+        )
     middle += _predicate(c)
     return middle, relative_clause(c.object)
 

@@ -70,7 +70,14 @@ denken | - | gedacht
 fahren | fährst fährt | gefahren
 mieten | mietest mietet | gemietet
 """
-_FIRST_SINGULAR = {"wissen": "weiß", "wollen": "will", "mögen": "mag", "können": "kann", "müssen": "muss", "sein": "bin"}
+_FIRST_SINGULAR = {
+    "wissen": "weiß",
+    "wollen": "will",
+    "mögen": "mag",
+    "können": "kann",
+    "müssen": "muss",
+    "sein": "bin",
+}
 _PRETERITES = {"sein": "war", "haben": "hatte", "wollen": "wollte", "geben": "gab"}
 _DEFINITE = {
     "N": ("der", "die", "das", "die"),
@@ -201,7 +208,7 @@ def stem_of(adjective: Adjective) -> str:
 
 def comparative(adjective: Adjective) -> str:
     """The comparative as a predicate."""
-    word, *irregular = adjective.cells["de"]
+    _, *irregular = adjective.cells["de"]
     return irregular[0] if irregular else stem_of(adjective) + "er"
 
 
@@ -240,7 +247,8 @@ def adjective_cells(adjective: Adjective) -> dict[str, set[str]]:
 def verb_cells(verb: Verb) -> dict[tuple[str, int, bool], set[str]]:
     """Forms of the verb's own word by tense, person and plurality.
 
-    A separable verb is listed as it stands in a subordinate clause, in one word; the past is the participle's.
+    A separable verb is listed as it stands in a subordinate clause, in one word; the past
+    is the participle's.
     """
     prefix, base, _ = split(verb)
     cells: dict[tuple[str, int, bool], set[str]] = {("infinitive", 0, False): {infinitive(verb)}}

@@ -77,7 +77,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Time:
-    """When: ``word`` (an adverb), ``last``/``next``/``every`` (a weekday or period) or ``clock`` (an hour)."""
+    """When: ``word`` (an adverb), ``last``, ``next``, ``every`` (a weekday, period), ``clock`` (an hour)."""
 
     kind: Literal["word", "last", "next", "every", "clock"]
     word: str = ""

@@ -93,8 +93,10 @@ letter | lettre f | Brief m Briefe | carta f | document text mail
 newspaper | journal m | Zeitung f Zeitungen | periódico m | document
 message | message m | Nachricht f Nachrichten | mensaje m | text mail
 story | histoire f | Geschichte f Geschichten | historia f | text tale
+joke | blague f | Witz m Witze | chiste m | tale
+dream | rêve m | Traum m Träume | sueño m | tale
 poem | poème m | Gedicht n Gedichte | poema m | text lyric
-novel | roman m | Roman m Romane | novela f | document text volume tale
+novel | roman m | Roman m Romane | novela f | document text volume
 dictionary | dictionnaire m | Wörterbuch n Wörterbücher | diccionario m | document volume
 song | chanson f | Lied n Lieder | canción f | song lyric
 film | film m | Film m Filme | película f | film event
@@ -122,7 +124,7 @@ basket | panier m | Korb m Körbe | cesta f | thing container
 umbrella | parapluie m | Regenschirm m Regenschirme | paraguas m paraguas | thing small-thing
 pencil | crayon m | Bleistift m Bleistifte | lápiz m | thing small-thing
 clock | horloge f | Uhr f Uhren | reloj m | thing gadget
-candle | bougie f | Kerze f Kerzen | vela f | thing small-thing light-source
+candle | bougie f | Kerze f Kerzen | vela f | thing light-source
 gift | cadeau m | Geschenk n Geschenke | regalo m | thing gift
 flower | fleur f | Blume f Blumen | flor f | gift flower
 doll | poupée f | Puppe f Puppen | muñeca f | thing toy
@@ -220,4 +222,5 @@ village | in | dans à | in in+A
 castle | in | dans à | in zu+D
 lake | in | dans à | in zu+D
 house | in | dans dans | in in+A
+train | on | dans dans | in in+A
 """

@@ -29,12 +29,43 @@ from crosslate.corpora.phrasebook.meaning import (
     Time,
 )
 
-_EXCESSIVE = {"big", "small", "expensive", "heavy", "long", "hot", "cold", "slow", "sweet", "difficult", "old", "dangerous"}
-_INCOMPARABLE = {"broken", "empty", "full", "fresh", "delicious", "sick", "black", "white", "red", "blue", "green", "yellow", "happy", "sad", "tired", "hot", "cold"}
+_EXCESSIVE = {
+    "big",
+    "small",
+    "expensive",
+    "heavy",
+    "long",
+    "hot",
+    "cold",
+    "slow",
+    "sweet",
+    "difficult",
+    "old",
+    "dangerous",
+}
+_INCOMPARABLE = {
+    "broken",
+    "empty",
+    "full",
+    "fresh",
+    "delicious",
+    "sick",
+    "black",
+    "white",
+    "red",
+    "blue",
+    "green",
+    "yellow",
+    "happy",
+    "sad",
+    "tired",
+    "hot",
+    "cold",
+}
 _UNGRADED = {"broken", "empty", "full", "black", "white", "red", "blue", "green", "yellow", "delicious"}
 # What may be where: relation, the tags of what is there, the tags of where it is.
 _SPOTS = (
-    ("on", "small-thing,tableware,volume,mail,toy,fruit,luggage", "table,chair,sofa"),
+    ("on", "light-source,small-thing,tableware,volume,mail,toy,fruit,luggage", "table,chair,sofa"),
     ("under", "pet,toy,small-thing,luggage", "table,chair,sofa"),
     ("in", "cutlery,toy,mail,fruit,small-thing,volume,clothing", "container"),
     ("behind", "pet,toy,luggage,small-thing", "furniture,door"),
@@ -64,13 +95,13 @@ def meanings(seed: int) -> Iterator[Sentence]:
 def _sentence(choices: Choices) -> Sentence:
     make = choices.weighted(
         [
-            (_plain_event, 0.49),
+            (_plain_event, 0.47),
             (_description, 0.145),
             (_location, 0.05),
-            (_existence, 0.05),
+            (_existence, 0.075),
             (_liking, 0.035),
-            (_question, 0.11),
-            (_reported, 0.05),
+            (_question, 0.1),
+            (_reported, 0.06),
             (_reason, 0.025),
             (_two_events, 0.045),
         ]
@@ -104,10 +135,22 @@ def _description(choices: Choices) -> Sentence:
         subject = _definite(choices, key)
     tense: Tense = choices.weighted([("present", 0.7), ("past", 0.3)])
     c = Clause("be", subject, tense=tense, adjective=key)
-    if isinstance(subject, Phrase) and subject.determiner == "the" and choices.chance(0.22):
+    if isinstance(subject, Phrase) and subject.determiner == "the" and choices.chance(0.35):
         c = replace(c, subject=described(choices, subject))
-    elif isinstance(subject, Phrase) and not subject.plural and key not in _INCOMPARABLE and choices.chance(0.35):
-        same = [noun for noun in candidates if noun.key != subject.noun and noun.is_mass == all_nouns()[subject.noun].is_mass and noun.tags & all_nouns()[subject.noun].tags & adjective.tags and "kin" not in noun.tags]
+    elif (
+        isinstance(subject, Phrase)
+        and not subject.plural
+        and key not in _INCOMPARABLE
+        and choices.chance(0.35)
+    ):
+        same = [
+            noun
+            for noun in candidates
+            if noun.key != subject.noun
+            and noun.is_mass == all_nouns()[subject.noun].is_mass
+            and noun.tags & all_nouns()[subject.noun].tags & adjective.tags
+            and "kin" not in noun.tags
+        ]
         if same:
             return Sentence(replace(c, standard=Phrase(choices.noun(same).key), tense="present"))
     if key not in _UNGRADED and c.standard is None and choices.chance(0.3):
@@ -143,15 +186,24 @@ def _definite(choices: Choices, adjective: str) -> Phrase:
 
 
 def _location(choices: Choices) -> Sentence:
-    if choices.chance(0.25):
+    if choices.chance(0.3):
         subject: Nominal = choices.subject(PERSON, plain=True)
         place = Place("at", Phrase(choices.even("noun", _CROWDS[0][1].split())))
+        if choices.chance(0.5):
+            place = Place("at", choices.word(choices.words_of("city")))
         if _is_vague(subject):
             subject = choices.name()
     else:
         relation, things, grounds = choices.one(_SPOTS)
-        noun = choices.noun([each for each in nouns_with(frozenset(things.split(","))) if "kin" not in each.tags])
-        subject = choices.thing(noun, "ddo" if noun.tags & {"thing", "pet", "vehicle", "clothing"} else "d", choices.name(), plain=True)
+        noun = choices.noun(
+            [each for each in nouns_with(frozenset(things.split(","))) if "kin" not in each.tags]
+        )
+        subject = choices.thing(
+            noun,
+            "ddo" if noun.tags & {"thing", "pet", "vehicle", "clothing"} else "d",
+            choices.name(),
+            plain=True,
+        )
         ground = choices.noun([each for each in _grounds(grounds) if each.key != noun.key])
         choices.word((relation,))
         place = Place(relation, Phrase(ground.key))
@@ -179,12 +231,14 @@ def _existence(choices: Choices) -> Sentence:
         place = Place(relation, Phrase(choices.noun(_grounds(grounds)).key))
     tags = frozenset(things.split(","))
     candidates = [noun for noun in nouns_with(tags) if noun.has_plural and "kin" not in noun.tags]
-    noun = choices.noun([each for each in candidates if not isinstance(place.ground, Phrase) or each.key != place.ground.noun])
-    kind: Determiner = choices.weighted([("count", 0.6), ("many", 0.15), ("a", 0.15), ("plural", 0.1)])
+    noun = choices.noun(
+        [each for each in candidates if not isinstance(place.ground, Phrase) or each.key != place.ground.noun]
+    )
+    kind: Determiner = choices.weighted([("count", 0.7), ("many", 0.12), ("a", 0.1), ("plural", 0.08)])
     is_crowd = place.relation == "at" and tags & {"person", "flower", "vehicle", "furniture"}
     count = 0
     if kind == "count":
-        count = choices.numeral(12, 56) if is_crowd and choices.chance(0.8) else choices.numeral(2, 11)
+        count = choices.numeral(12, 56) if is_crowd and choices.chance(0.9) else choices.numeral(2, 11)
     thing = Phrase(noun.key, kind, plural=kind != "a", count=count)
     tense: Tense = choices.weighted([("present", 0.7), ("past", 0.3)])
     c = Clause("exist", None, thing, tense=tense, place=place)
@@ -199,10 +253,14 @@ def _liking(choices: Choices) -> Sentence:
     if _is_vague(subject):
         subject = choices.name()
     if choices.chance(0.6):
-        noun = choices.noun(nouns_with(frozenset({"food", "drink", "animal", "flower", "film", "song", "novel"})))
+        noun = choices.noun(
+            nouns_with(frozenset({"food", "drink", "animal", "flower", "film", "song", "novel"}))
+        )
         thing = Phrase(noun.key, "all", plural=not noun.is_mass)
     else:
-        noun = choices.noun(nouns_with(frozenset({"film", "song", "clothing", "vehicle", "image", "sight", "novel"})))
+        noun = choices.noun(
+            nouns_with(frozenset({"film", "song", "clothing", "vehicle", "image", "sight", "novel"}))
+        )
         letters = "ttto" if noun.tags & {"clothing", "vehicle"} else "t"
         thing = choices.thing(noun, letters, Pronoun(2) if subject != Pronoun(2) else Pronoun(1), plain=True)
     c = Clause("like", subject, thing)
@@ -213,13 +271,22 @@ def _liking(choices: Choices) -> Sentence:
 
 
 def _question(choices: Choices) -> Sentence:
-    kind: Kind = choices.weighted([("who", 0.2), ("what", 0.24), ("where", 0.22), ("when", 0.17), ("why", 0.17)])
+    kind: Kind = choices.weighted(
+        [("who", 0.2), ("what", 0.24), ("where", 0.22), ("when", 0.17), ("why", 0.17)]
+    )
     if kind == "what":
         frames = frames_with("Q")
     elif kind == "where":
-        frames = tuple(frame for frame in frames_with("") if frame.places and not frame.object and "A" not in frame.flags or frame.verb in {"live", "go", "stay", "buy", "read", "find"} and frame.places)
+        frames = tuple(
+            frame
+            for frame in frames_with("")
+            if (frame.places and not frame.object and "A" not in frame.flags)
+            or (frame.verb in {"live", "go", "stay", "buy", "read", "find"} and frame.places)
+        )
     else:
-        frames = tuple(frame for frame in frames_with("") if not frame.flags & {"S", "O"} and "person" in frame.subject)
+        frames = tuple(
+            frame for frame in frames_with("") if not frame.flags & {"S", "O"} and "person" in frame.subject
+        )
     frame = pick_frame(choices, frames)
     tense: Tense | None = None
     if kind == "when":
@@ -258,7 +325,7 @@ def _reported(choices: Choices) -> Sentence:
     frame = pick_frame(choices, frames_with(""))
     c = event(choices, frame)
     c = replace(c, fronted=False, subject=_bare(c.subject), object=_bare(c.object))
-    if isinstance(c.subject, Pronoun) and c.subject.person == 3 or c.subject == speaker:
+    if (isinstance(c.subject, Pronoun) and c.subject.person == 3) or c.subject == speaker:
         c = replace(c, subject=choices.name(other_than=speaker))
         if isinstance(c.object, Phrase) and isinstance(c.object.owner, Pronoun):
             c = replace(c, object=replace(c.object, determiner="the", owner=None))

@@ -91,7 +91,8 @@ def clause(
 
 def _adverbs(c: Clause) -> tuple[list[str], list[str]]:
     """What stands before the verb (negation, most adverbs of frequency) and right after it."""
-    before, after = [], []
+    before: list[str] = []
+    after: list[str] = []
     if c.polarity == "negative":
         before.append("no")
     for key in (c.frequency, "never" if c.polarity == "never" else ""):
@@ -153,8 +154,9 @@ def _preposition(c: Clause) -> list[str]:
 
 
 def _complements(c: Clause, subject: Nominal | None) -> list[str]:
-    tokens: list[str] = []
     preposition = _preposition(c)
+    # An adverb of manner stands right after the verb, before the object.
+    tokens = [all_words()[c.manner].cells["es"]] if c.manner else []
     if c.object is not None and (preposition or not isinstance(c.object, Pronoun)):
         tokens += _joined(preposition or _marker(c), c.object, negated=c.polarity == "negative")
     if c.recipient is not None and not isinstance(c.recipient, Pronoun):
@@ -162,7 +164,6 @@ def _complements(c: Clause, subject: Nominal | None) -> list[str]:
     if c.adjective:
         tokens += _predicate(c, subject)
     tokens += place(c.companion) if c.companion else []
-    tokens += [all_words()[c.manner].cells["es"]] if c.manner else []
     tokens += _where(c)
     return tokens + (time(c.time) if c.time and not c.fronted else [])
 
@@ -231,7 +232,9 @@ def time(t: Time) -> list[str]:
         return [text]
     feminine = word.genders.get("es") == "f"
     if t.kind == "every":
-        plural = text if word.kind == "weekday" and text.endswith("s") else text + ("es" if text == "mes" else "s")
+        plural = (
+            text if word.kind == "weekday" and text.endswith("s") else text + ("es" if text == "mes" else "s")
+        )
         return ["todas", "las", plural] if feminine else ["todos", "los", plural]
     article = "la" if feminine else "el"
     if t.kind == "last":
@@ -243,6 +246,8 @@ def nominal(n: Nominal | None, *, negated: bool = False, stressed: bool = False)
     """A pronoun (subjects of the first and second person are dropped), name or noun phrase."""
     if n is None:
         return []
+    if n == Pronoun(3, plural=True, feminine=True):
+        return ["ellas"]
     if isinstance(n, Pronoun):
         table = _STRESSED if stressed else _SUBJECTS
         known = table.get((n.person, n.plural))

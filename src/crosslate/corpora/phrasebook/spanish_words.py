@@ -1,5 +1,6 @@
 """Spanish inflection: adjectives and verbs."""
 
+# ruff: noqa: E501 (a table)
 from __future__ import annotations
 
 from functools import lru_cache
@@ -52,10 +53,10 @@ ser | soy eres es somos son | fui fuiste fue fuimos fueron | -
 estar | estoy estás está estamos están | estuve estuviste estuvo estuvimos estuvieron | -
 """
 _IMPERFECTS = {
-    "ser": "era eras era éramos eran".split(),
-    "estar": "estaba estabas estaba estábamos estaban".split(),
-    "tener": "tenía tenías tenía teníamos tenían".split(),
-    "querer": "quería querías quería queríamos querían".split(),
+    "ser": ["era", "eras", "era", "éramos", "eran"],
+    "estar": ["estaba", "estabas", "estaba", "estábamos", "estaban"],
+    "tener": ["tenía", "tenías", "tenía", "teníamos", "tenían"],
+    "querer": ["quería", "querías", "quería", "queríamos", "querían"],
 }
 _REGULAR_PRESENT = {"a": "o as a amos an", "e": "o es e emos en", "i": "o es e imos en"}
 _REGULAR_PRETERITE = {"a": "é aste ó amos aron", "e": "í iste ió imos ieron", "i": "í iste ió imos ieron"}
