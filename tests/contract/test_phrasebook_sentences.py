@@ -121,6 +121,10 @@ GOLDEN = {
         statement("play", Phrase("girl"), ME),
         ["The girl is playing with me.", "La fille joue avec moi.", "Das Mädchen spielt mit mir.", "La chica juega conmigo."],
     ),
+    "place before nicht and a prepositional object": (
+        statement("play", Phrase("boy"), Phrase("rabbit", "owned", owner=HE), tense="past", polarity="negative", place=Place("at", Phrase("garden"))),
+        ["The boy did not play with his rabbit in the garden.", "Le garçon n'a pas joué avec son lapin dans le jardin.", "Der Junge hat im Garten nicht mit seinem Kaninchen gespielt.", "El chico no jugó con su conejo en el jardín."],
+    ),
     "contractions and cases of places": (
         statement("be", Phrase("key", plural=True), place=Place("next to", Phrase("lamp"))),
         ["The keys are next to the lamp.", "Les clés sont à côté de la lampe.", "Die Schlüssel sind neben der Lampe.", "Las llaves están al lado de la lámpara."],
@@ -145,9 +149,25 @@ GOLDEN = {
         statement("like", Phrase("boy", plural=True), Phrase("dog", "all", True)),
         ["The boys like dogs.", "Les garçons aiment les chiens.", "Die Jungen mögen Hunde.", "A los chicos les gustan los perros."],
     ),
+    "gustar, negated": (
+        statement("like", Phrase("student"), Phrase("coffee", "all"), polarity="negative"),
+        ["The student does not like coffee.", "L'étudiant n'aime pas le café.", "Der Student mag keinen Kaffee.", "Al estudiante no le gusta el café."],
+    ),
     "gern": (
         statement("eat", PAUL, Phrase("bread", "mass"), gladly=True),
         ["Paul likes to eat bread.", "Paul aime manger du pain.", "Paul isst gern Brot.", "A Paul le gusta comer pan."],
+    ),
+    "gern, negated": (
+        statement("prepare", ANNA, Phrase("coffee", "mass"), gladly=True, polarity="negative", place=Place("at", Phrase("kitchen"))),
+        ["Anna does not like to prepare coffee in the kitchen.", "Anna n'aime pas préparer du café dans la cuisine.", "Anna bereitet in der Küche nicht gern Kaffee zu.", "A Anna no le gusta preparar café en la cocina."],
+    ),
+    "goal and company": (
+        statement("go", PAUL, tense="future", place=Place("to", Phrase("cinema")), companion=Place("without", SHE)),
+        ["Paul will go to the cinema without her.", "Paul ira au cinéma sans elle.", "Paul wird ohne sie ins Kino gehen.", "Paul irá al cine sin ella."],
+    ),
+    "feminine plural subject": (
+        Sentence(Clause("be", Both(ANNA, Name("Eva")), adjective="sad"), link="because", second=Clause("lose", Pronoun(3, True, True), Phrase("key", "owned", owner=Pronoun(3, True, True)), tense="past")),
+        ["Anna and Eva are sad because they lost their key.", "Anna et Eva sont tristes parce qu'elles ont perdu leur clé.", "Anna und Eva sind traurig, weil sie ihren Schlüssel verloren haben.", "Anna y Eva están tristes porque perdieron su llave."],
     ),
     "there is": (
         statement("exist", None, Phrase("tourist", "count", True, count=23), place=Place("at", Phrase("museum"))),
@@ -172,6 +192,14 @@ GOLDEN = {
     "habit": (
         statement("visit", THEY, Phrase("castle"), habitual=True, time=Time("every", "summer")),
         ["They visit the castle every summer.", "Ils visitent le château chaque été.", "Sie besuchen jeden Sommer das Schloss.", "Ellos visitan el castillo todos los veranos."],
+    ),
+    "frequency before the hour": (
+        statement("rise", ME, habitual=True, frequency="often", time=Time("clock", hour=7)),
+        ["I often get up at seven o'clock.", "Je me lève souvent à sept heures.", "Ich stehe oft um sieben Uhr auf.", "Me levanto a menudo a las siete."],
+    ),
+    "soon": (
+        statement("bring", Phrase("waiter"), Phrase("soup"), recipient=WE, tense="future", time=Time("word", "soon")),
+        ["The waiter will bring us the soup soon.", "Le serveur nous apportera bientôt la soupe.", "Der Kellner wird uns bald die Suppe mitbringen.", "El camarero nos traerá la sopa pronto."],
     ),
     "clock": (
         statement("leave", Phrase("train"), habitual=True, time=Time("clock", hour=8)),

@@ -58,7 +58,7 @@ delicious | délicieux | köstlich | delicioso estar | food
 empty | vide | leer | vacío estar | vessel container
 full | plein | voll | lleno estar | vessel container
 broken | cassé | kaputt | roto estar | device gadget tableware toy furniture luggage
-quiet | tranquille | ruhig | tranquilo ser | nature settlement structure pet
+quiet | tranquille | ruhig | tranquilo ser | nature settlement street pet
 dangerous | dangereux | gefährlich | peligroso ser | big-animal structure bicycle
 fast | rapide | schnell | rápido ser | vehicle big-animal
 slow | lent | langsam | lento ser | vehicle farm-animal
@@ -66,3 +66,8 @@ elegant | élégant | elegant | elegante ser | clothing furniture
 comfortable | confortable | bequem | cómodo ser | seat vehicle
 useful | utile | nützlich | útil ser | volume device cutlery gadget
 """
+
+# Never compared: colours, states, and what a thing either is or is not.
+INCOMPARABLE = frozenset(
+    "black white red blue green yellow happy sad tired sick broken empty full fresh delicious hot cold".split()  # noqa: SIM905
+)

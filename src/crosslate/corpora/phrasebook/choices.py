@@ -30,6 +30,7 @@ _SENSELESS = {  # adjectives that contradict what happens to the thing
     "new": {"repair"},
     "famous": {"build"},
 }
+_UNOWNED = {"building", "place", "structure", "word"}
 _FITTING = {  # adjectives that are only natural as objects of some verbs
     "broken": {"repair", "have", "seek"},
     "dirty": {"wash", "clean"},
@@ -144,7 +145,7 @@ class Choices:
         """A person as a noun phrase: relatives always with a possessive, others mostly with an article."""
         noun = self.noun(candidates)
         plural = noun.has_plural and self.chance(0.28)
-        if "kin" in noun.tags or ("close" in noun.tags and self.chance(0.6)):
+        if "kin" in noun.tags or ("close" in noun.tags and self.chance(0.85)):
             owner: Pronoun | Name | Phrase = self.one(SPEAKERS)
             if self.chance(0.25):
                 owner = self.name()
@@ -162,10 +163,13 @@ class Choices:
             determiner = "the"
         if determiner == "a":
             plural = False
-        count = self.numeral(2, 6) if determiner == "count" else 0
+        count = self._headcount() if determiner == "count" else 0
         plural = plural or determiner in {"count", "many"}
         adjective = "" if plain or not self.chance(0.3) else self.adjective(noun)
         return Phrase(noun.key, determiner, plural, count=count, adjective=adjective)
+
+    def _headcount(self) -> int:
+        return self.numeral(15, 56) if self.chance(0.6) else self.numeral(2, 6)
 
     def known_person(self, subject: Nominal | None) -> Nominal:
         """Somebody definite other than the subject: a name or a definite person."""
@@ -212,6 +216,8 @@ class Choices:
     ) -> Phrase:
         """A noun phrase for something, determined in one of the ways that ``letters`` allow."""
         allowed = [letter for letter in letters if letter in ("dmto" if noun.is_mass else "dtoipnk")]
+        if noun.tags & _UNOWNED and "home" not in noun.tags:
+            allowed = [letter for letter in allowed if letter != "o"]
         letter = self.one(allowed or ["d"])
         plural = not noun.is_mass and noun.has_plural and letter in "dto" and self.chance(0.3)
         plural = (plural or bool(noun.tags & {"paired", "tiny"} and letter in "dto")) and not is_single

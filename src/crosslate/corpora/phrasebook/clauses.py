@@ -192,10 +192,11 @@ def _once(choices: Choices, frame: Frame, c: Clause) -> Clause:
         return replace(c, time=Time("word", word), fronted=fronted and word == "today")
     if "T" in frame.flags and choices.chance(0.4):
         return replace(c, time=Time("clock", hour=choices.numeral(2, 11)))
-    if choices.chance(0.45):
+    if frame.verb != "build" and choices.chance(0.45):
         word = choices.word(("yesterday", "today") if c.tense == "past" else ("tomorrow", "soon"))
         return replace(c, time=Time("word", word), fronted=fronted and word != "soon")
     long_times = ["week", *_LONG_TIMES]
+    long_times = long_times[1:] if frame.verb == "build" else long_times
     periods = long_times if "N" in frame.flags else ["week", *choices.words_of("weekday")]
     kind = "last" if c.tense == "past" else "next"
     return replace(c, time=Time(kind, choices.word(periods)), fronted=fronted)  # type: ignore[arg-type]
@@ -308,7 +309,7 @@ def _described(
 
 
 def _about_subject(choices: Choices, n: Phrase, verb: str) -> Clause:
-    kind = choices.weighted([("live", 0.45), ("have", 0.2), ("did", 0.35)])
+    kind = choices.weighted([("live", 0.52), ("have", 0.18), ("did", 0.3)])
     if kind == "live":
         frame = choices.one([frame for frame in all_frames() if frame.verb == "live"])
         return Clause("live", None, place=place_of(choices, frame))

@@ -6,8 +6,10 @@ from collections.abc import Hashable, Iterator, Mapping
 from functools import cache
 
 from crosslate.corpora.phrasebook import english, french_words, german_words, spanish_words, words
+from crosslate.corpora.phrasebook.adjectives import INCOMPARABLE
 from crosslate.corpora.phrasebook.lexicon import (
     LANGUAGES,
+    Verb,
     all_adjectives,
     all_nouns,
     all_numerals,
@@ -17,6 +19,7 @@ from crosslate.corpora.phrasebook.lexicon import (
 
 # Said with a noun or clause structure of its own in some language, so not with one word for one word.
 _IDIOMATIC = {"like", "be"}
+_ONLY_PRESENT = {"can", "must"}
 _GRAMMARS = {"en": english, "fr": french_words, "de": german_words, "es": spanish_words}
 
 
@@ -44,15 +47,24 @@ def _paradigms() -> Iterator[dict[str, dict[Hashable, set[str]]]]:
             for language, by_number in cells.items()
         }
     for adjective in all_adjectives().values():
-        yield {language: dict(_GRAMMARS[language].adjective_cells(adjective)) for language in LANGUAGES}
+        cells = {language: dict(_GRAMMARS[language].adjective_cells(adjective)) for language in LANGUAGES}
+        if adjective.key in INCOMPARABLE:
+            for forms in cells.values():
+                forms.pop("comparative", None)
+        yield cells
     for verb in all_verbs().values():
-        if verb.key not in _IDIOMATIC and not _is_phrasal(verb.cells["fr"]):
-            yield {language: dict(_GRAMMARS[language].verb_cells(verb)) for language in LANGUAGES}
+        if verb.key not in _IDIOMATIC:
+            yield {language: _verb_forms(verb, language) for language in LANGUAGES}
     for word in [*all_words().values(), *all_numerals().values()]:
         yield {language: {"form": {word.cells[language]}} for language in LANGUAGES}
     for name in (*words.WOMEN, *words.MEN):
         yield {language: {"form": {name}} for language in LANGUAGES}
 
 
-def _is_phrasal(french: str) -> bool:
-    return french.startswith("avoir ") and french != "avoir"
+def _verb_forms(verb: Verb, language: str) -> dict[Hashable, set[str]]:
+    if language == "fr" and verb.cells["fr"].startswith("avoir "):
+        return {}  # "avoir besoin de" is no one word
+    forms = dict(_GRAMMARS[language].verb_cells(verb))
+    if verb.key in _ONLY_PRESENT:
+        return {feature: words_ for feature, words_ in forms.items() if feature[0] == "present"}
+    return forms

@@ -153,7 +153,9 @@ def _complements(c: Clause) -> list[str]:
     if shifted:
         tokens += recipient
     if c.object is not None:
-        tokens += nominal(c.object, "object", polarity=c.polarity, existential=c.verb == "exist")
+        tokens += nominal(
+            c.object, "object", polarity="positive" if c.gladly else c.polarity, existential=c.verb == "exist"
+        )
     if recipient and not shifted:
         tokens += ["to", *recipient]
     if c.adjective:
@@ -162,9 +164,11 @@ def _complements(c: Clause) -> list[str]:
             tokens += [*comparative(adjectives()[c.adjective]), "than", *nominal(c.standard, "object")]
         else:
             tokens.append(c.adjective)
-    tokens += place(c.companion) if c.companion else []
-    tokens += [c.manner] if c.manner else []
-    tokens += place(c.place) if c.place else []
+    with_whom = place(c.companion) if c.companion else []
+    manner = [c.manner] if c.manner else []
+    where = place(c.place) if c.place else []
+    is_goal = c.place is not None and c.place.relation == "to"
+    tokens += [*where, *with_whom, *manner] if is_goal else [*with_whom, *manner, *where]
     return tokens + (time(c.time) if c.time and not c.fronted else [])
 
 

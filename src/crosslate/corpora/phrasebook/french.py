@@ -97,7 +97,9 @@ def clause(c: Clause, gap: Phrase | None = None) -> list[str]:
         group, tail, before = [_finite(lemma, c, subject)], [], clitic
     adverb = [all_words()[c.frequency].cells["fr"]] if c.frequency else []
     open_, close = {"negative": (["ne"], ["pas"]), "never": (["ne"], ["jamais"])}.get(c.polarity, ([], []))
-    core = [*open_, *before, *group, *close, *adverb, *tail]
+    is_soon = c.time is not None and c.time.word == "soon" and not c.fronted
+    soon = time(c.time) if c.time is not None and is_soon else []
+    core = [*open_, *before, *group, *close, *adverb, *soon, *tail]
     front = [*time(c.time), ","] if c.fronted and c.time else []
     return [*front, *(nominal(c.subject) if c.subject is not None else []), *core, *_complements(c, subject)]
 
@@ -159,15 +161,18 @@ def _complements(c: Clause, subject: Nominal | None) -> list[str]:
     tokens = [all_words()[c.manner].cells["fr"]] if c.manner else []
     tokens += preposition
     if c.object is not None and (preposition or not isinstance(c.object, Pronoun)):
-        negated = c.polarity != "positive"
+        negated = c.polarity != "positive" and not c.gladly
         tokens += nominal(c.object, negated=negated, after_de=preposition[-1:] == ["de"], disjunctive=True)
     if c.recipient is not None and not isinstance(c.recipient, Pronoun):
         tokens += ["à", *nominal(c.recipient)]
     if c.adjective:
         tokens += _predicate(c, subject)
-    tokens += place(c.companion) if c.companion else []
-    tokens += place(c.place) if c.place else []
-    return tokens + (time(c.time) if c.time and not c.fronted else [])
+    with_whom = place(c.companion) if c.companion else []
+    where = place(c.place) if c.place else []
+    is_goal = c.place is not None and c.place.relation == "to"
+    tokens += [*where, *with_whom] if is_goal else [*with_whom, *where]
+    is_said = c.fronted or (c.time is not None and c.time.word == "soon")  # then it stands by the verb
+    return tokens + (time(c.time) if c.time and not is_said else [])
 
 
 def _predicate(c: Clause, subject: Nominal | None) -> list[str]:

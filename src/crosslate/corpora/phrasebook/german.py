@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Literal
 
 from crosslate.corpora.phrasebook import german_words as words
@@ -43,6 +44,8 @@ _PRONOUNS: dict[Case, dict[tuple[int, bool], str]] = {
 }
 _THIRD_SINGULAR: dict[Case, tuple[str, str]] = {"N": ("er", "sie"), "A": ("ihn", "sie"), "D": ("ihm", "ihr")}
 _POSSESSIVES = {(1, False): "mein", (2, False): "dein", (1, True): "unser", (3, True): "ihr"}
+_NEGATED_BY_KEIN = {"a", "mass", "plural", "all"}
+_INDEFINITE = _NEGATED_BY_KEIN | {"many", "count"}
 _QUESTION_WORDS = {"what": "was", "where": "wo", "when": "wann", "why": "warum"}
 _LINKS = {"that": [",", "dass"], "because": [",", "weil"], "and": ["und"], "but": [",", "aber"]}
 
@@ -110,60 +113,60 @@ def _verb_group(c: Clause, subject: Nominal | None) -> tuple[str, list[str], str
 
 def _middle(c: Clause) -> tuple[list[str], list[str]]:
     """What stands between the brackets, in order, and the relative clause that follows them."""
-    government = "A" if c.verb == "exist" else words.split(verbs()[c.verb])[2]
-    preposition, _, case_name = government.rpartition("+")
-    case: Case = "D" if case_name == "D" else "A"
-    negative = c.polarity == "negative"
-    is_indefinite = isinstance(c.object, Phrase) and c.object.determiner in {
-        "a",
-        "mass",
-        "plural",
-        "all",
-        "many",
-        "count",
-    }
-    with_kein = negative and isinstance(c.object, Phrase) and c.object.determiner in {"a", "mass", "plural"}
-    obj = nominal(c.object, case, kein=with_kein)
-    pronouns: list[str] = []
-    definite: list[str] = []
-    indefinite: list[str] = []
-    prepositional: list[str] = []
-    if preposition:
-        prepositional = [preposition, *obj] if obj else []
-    elif isinstance(c.object, Pronoun):
-        pronouns = obj
-    elif is_indefinite:
-        indefinite = obj
-    else:
-        definite = obj
+    objects = _objects(c)
     recipient = nominal(c.recipient, "D")
     if isinstance(c.recipient, Pronoun):
-        pronouns, recipient = [*pronouns, *recipient], []
-    adverbs = [
-        all_words()[key].cells["de"] for key in (c.frequency, "never" if c.polarity == "never" else "") if key
-    ]
+        objects.pronouns, recipient = [*objects.pronouns, *recipient], []
+    keys = (c.frequency, "never" if c.polarity == "never" else "")
+    adverbs = [all_words()[key].cells["de"] for key in keys if key]
+    when = time(c.time) if c.time and not c.fronted else []
+    where = place(c.place) if c.place else []
+    is_goal = c.place is not None and c.place.relation == "to"
+    # A place before "nicht" and "gern", where they go with what follows: "im Park nicht mit mir spielen".
+    early = [] if is_goal or not (objects.prepositional or (c.gladly and objects.indefinite)) else where
+    late = [] if early else where
     middle = [
-        *pronouns,
-        *(time(c.time) if c.time and not c.fronted else []),
-        *adverbs,
+        *objects.pronouns,
         *recipient,
-        *definite,
-        *(["nicht"] if negative and not with_kein else []),
+        *([*adverbs, *when] if c.time and c.time.kind == "clock" else [*when, *adverbs]),
+        *objects.definite,
+        *early,
+        *(["nicht"] if c.polarity == "negative" and not objects.with_kein else []),
         *(["gern"] if c.gladly else []),
         *(place(c.companion) if c.companion else []),
         *([all_words()[c.manner].cells["de"]] if c.manner else []),
+        *([*objects.indefinite, *late] if c.verb == "exist" else [*late, *objects.indefinite]),
+        *objects.prepositional,
+        *_predicate(c),
     ]
-    where = place(c.place) if c.place else []
-    if c.verb == "exist":
-        middle += [*indefinite, *where]
-    else:
-        middle += (
-            [*where, *indefinite, *prepositional]
-            if not (c.place and c.place.relation == "to")
-            else [*indefinite, *where]
-        )
-    middle += _predicate(c)
     return middle, relative_clause(c.object)
+
+
+@dataclass
+class _Objects:
+    """The object's words, by where they stand, and whether "kein" negates them."""
+
+    pronouns: list[str] = field(default_factory=list)
+    definite: list[str] = field(default_factory=list)
+    indefinite: list[str] = field(default_factory=list)
+    prepositional: list[str] = field(default_factory=list)
+    with_kein: bool = False
+
+
+def _objects(c: Clause) -> _Objects:
+    government = "A" if c.verb == "exist" else words.split(verbs()[c.verb])[2]
+    preposition, _, case_name = government.rpartition("+")
+    case: Case = "D" if case_name == "D" else "A"
+    determiner = c.object.determiner if isinstance(c.object, Phrase) else ""
+    with_kein = c.polarity == "negative" and not c.gladly and determiner in _NEGATED_BY_KEIN
+    tokens = nominal(c.object, case, kein=with_kein)
+    if preposition and tokens:
+        return _Objects(prepositional=[preposition, *tokens])
+    if isinstance(c.object, Pronoun):
+        return _Objects(pronouns=tokens)
+    if determiner in _INDEFINITE:
+        return _Objects(indefinite=tokens, with_kein=with_kein)
+    return _Objects(definite=tokens)
 
 
 def _predicate(c: Clause) -> list[str]:

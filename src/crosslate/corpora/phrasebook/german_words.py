@@ -209,7 +209,7 @@ def stem_of(adjective: Adjective) -> str:
 def comparative(adjective: Adjective) -> str:
     """The comparative as a predicate."""
     _, *irregular = adjective.cells["de"]
-    return irregular[0] if irregular else stem_of(adjective) + "er"
+    return irregular[0] if irregular else stem_of(adjective).removesuffix("e") + "er"
 
 
 def ending(kind: Literal["weak", "mixed", "strong"], case: Case, gender: str, plural: bool) -> str:

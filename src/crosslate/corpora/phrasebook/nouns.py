@@ -76,7 +76,7 @@ ham | jambon m | Schinken m Schinken | jamón m | food mass sliced
 rice | riz m | Reis m Reise | arroz m | food mass dish served
 soup | soupe f | Suppe f Suppen | sopa f | food mass dish served
 chocolate | chocolat m | Schokolade f Schokoladen | chocolate m | food mass sweets
-butter | beurre m | Butter f Butter | mantequilla f | mass sliced
+butter | beurre m | Butter f Butter | mantequilla f | food mass
 honey | miel m | Honig m Honige | miel f | food mass sweets
 water | eau f | Wasser n Wasser | agua f | drink mass cold-drink
 milk | lait m | Milch f Milche | leche f | drink mass cold-drink

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from crosslate.corpora.phrasebook.adjectives import INCOMPARABLE
 from crosslate.corpora.phrasebook.choices import Choices, nouns_with
 from crosslate.corpora.phrasebook.clauses import (
     PERSON,
@@ -43,25 +44,6 @@ _EXCESSIVE = {
     "old",
     "dangerous",
 }
-_INCOMPARABLE = {
-    "broken",
-    "empty",
-    "full",
-    "fresh",
-    "delicious",
-    "sick",
-    "black",
-    "white",
-    "red",
-    "blue",
-    "green",
-    "yellow",
-    "happy",
-    "sad",
-    "tired",
-    "hot",
-    "cold",
-}
 _UNGRADED = {"broken", "empty", "full", "black", "white", "red", "blue", "green", "yellow", "delicious"}
 # What may be where: relation, the tags of what is there, the tags of where it is.
 _SPOTS = (
@@ -79,7 +61,7 @@ _CROWDS = (
     ("person", "park station museum beach airport hotel restaurant church theater market school hospital"),
     ("farm-animal", "village market"),
     ("animal", "garden forest park"),
-    ("flower", "garden forest park kitchen"),
+    ("flower", "garden forest park kitchen castle"),
     ("vehicle", "station market village"),
     ("furniture", "kitchen room office restaurant garden"),
 )
@@ -140,7 +122,7 @@ def _description(choices: Choices) -> Sentence:
     elif (
         isinstance(subject, Phrase)
         and not subject.plural
-        and key not in _INCOMPARABLE
+        and key not in INCOMPARABLE
         and choices.chance(0.35)
     ):
         same = [
@@ -189,7 +171,7 @@ def _location(choices: Choices) -> Sentence:
     if choices.chance(0.3):
         subject: Nominal = choices.subject(PERSON, plain=True)
         place = Place("at", Phrase(choices.even("noun", _CROWDS[0][1].split())))
-        if choices.chance(0.5):
+        if choices.chance(0.65):
             place = Place("at", choices.word(choices.words_of("city")))
         if _is_vague(subject):
             subject = choices.name()
@@ -201,7 +183,7 @@ def _location(choices: Choices) -> Sentence:
         subject = choices.thing(
             noun,
             "ddo" if noun.tags & {"thing", "pet", "vehicle", "clothing"} else "d",
-            choices.name(),
+            choices.one((Pronoun(1), Pronoun(2))),
             plain=True,
         )
         ground = choices.noun([each for each in _grounds(grounds) if each.key != noun.key])

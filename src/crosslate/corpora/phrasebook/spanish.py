@@ -163,8 +163,9 @@ def _complements(c: Clause, subject: Nominal | None) -> list[str]:
         tokens += ["a", *nominal(c.recipient)]
     if c.adjective:
         tokens += _predicate(c, subject)
-    tokens += place(c.companion) if c.companion else []
-    tokens += _where(c)
+    with_whom = place(c.companion) if c.companion else []
+    is_goal = c.place is not None and c.place.relation == "to"
+    tokens += [*_where(c), *with_whom] if is_goal else [*with_whom, *_where(c)]
     return tokens + (time(c.time) if c.time and not c.fronted else [])
 
 

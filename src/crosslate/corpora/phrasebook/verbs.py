@@ -137,14 +137,14 @@ explain | adult,worker,sibling | puzzle | d i t | | well slowly | r M
 wash | person | clothing,tableware,vehicle,fruit | d o t | kitchen garden | | H L M
 clean | person | room,opening,furniture,shoe | d t | | slowly quickly | H L M
 repair | adult,sibling | vehicle,device,gadget,furniture | d o t | | | L E Q M
-build | adult,sibling | home,boat,bridge,school,hotel,theater | d i | | | C L Q N
+build | adult,sibling | home,boat,bridge,school,hotel,theater | d i | | | C L Q N U
 draw | person | animal,flower,building,vehicle | d i p n | garden park school | well | H C G L Q M
 visit | person | sight | d i t | | | H L G M N
 help | person | person | c x | kitchen garden office | | H L M
 call | person | person | c x | | | H M
 invite | person | person | c x | | | L M N
 know | person | person | c y x | | | S
-know | person | sight,song,restaurant,hotel | d t | | | S Q
+know | person | sight,song,restaurant,hotel | d t | | | S
 understand | person | puzzle,text,joke | d t | | well | S Q M
 understand | person | person | c x y | | | S
 learn | person | word,poem,song | d t n | school | quickly slowly | M
@@ -158,7 +158,7 @@ wait | person | transit | d t | station | | M U
 listen | person | adult | c x | | | H M
 watch | person | film,bird,image | d i t | | | L G Q M
 sleep | person,pet | | | garden room hotel train | well | H M
-work | adult,worker,sibling | | | garden library restaurant hospital office market school bakery | well slowly quickly | H A M W
+work | adult,worker,sibling | | | garden library restaurant hospital office market school bakery @city | well slowly quickly | H A M W
 run | person,pet,horse | | | park beach forest garden | quickly slowly | H A G W M
 swim | person,swimmer | | | lake | well slowly quickly | H A G W M
 dance | person | | | park theater restaurant kitchen | well slowly | H A G W M
@@ -167,7 +167,7 @@ cry | young,adult,sibling | | | school garden room station | | H
 live | person | | | @city | | S Z
 live | person | | | village castle house | | S Z
 arrive | transit | | | station | early late | T
-arrive | person | | | station airport hotel | early late | T
+arrive | person | | | station airport hotel @city | early late | T
 leave | transit,boat | | | | early late | T
 return | person | | | | early late | T H
 stay | person | | | hotel room garden library @city | | M Z
@@ -175,11 +175,12 @@ rise | person | | | | early late | T H M
 wake | person,pet | | | | early late | T H
 begin | event | | | | | T
 need | person | thing,clothing,vehicle | d i o n | | | S Q
-have | person | pet,farm-animal,vehicle,clothing,device,home,instrument,luggage,toy | i n k | | | S Q
+have | person | pet,farm-animal,vehicle,clothing,device,home,instrument,luggage,toy | i n | | | S Q
+have | farmer | farm-animal | i n k | | | S Q
 want | person | clothing,vehicle,device,toy,instrument,pet,luggage | i n | | | S Q
 want | person | food,drink | i m | | | S Q
 use | person | device,cutlery,dictionary,pencil,umbrella,bicycle | d o t | | | H Q M U
-rent | adult,sibling | vehicle,home,room | d i | | | L M N
+rent | adult,sibling | vehicle,home,room | d i | @city | | L M N
 order | person | food,drink | i m n | restaurant hotel | | G Q
 choose | person | clothing,document,gift,pastry,toy | d i t | | | L F Q M
 translate | person | text | d t | | well quickly slowly | L M
