@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
@@ -234,7 +235,7 @@ def spanish_plural(word: str) -> str:
 _UNACCENTED = str.maketrans("áéíóú", "aeiou")
 
 
-def _romance(cell: str, pluralise) -> NounForms:  # type: ignore[no-untyped-def]
+def _romance(cell: str, pluralise: Callable[[str], str]) -> NounForms:
     word, gender, *plural = cell.split()
     return NounForms(word, plural[0] if plural else pluralise(word), gender)
 

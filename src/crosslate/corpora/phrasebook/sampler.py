@@ -294,8 +294,6 @@ def _question(choices: Choices) -> Sentence:
         return Sentence(replace(c, object=None, recipient=None), kind)
     if kind == "where":
         return Sentence(replace(c, place=None), kind)
-    if kind == "when" and c.tense == "past" and choices.chance(0.3):
-        c = replace(c, tense="past")
     return Sentence(c, kind)
 
 
