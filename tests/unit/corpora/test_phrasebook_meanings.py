@@ -91,23 +91,23 @@ def test_questions_and_relative_clauses_have_exactly_one_gap(sample: list[Senten
 
 
 @pytest.mark.parametrize(
-    ("verb", "some", "tags"),
+    ("verb", "tags", "at_least"),
     [
-        ("eat", "apple", {"food", "vegetable"}),
-        ("drink", "water", {"drink"}),
-        ("read", "newspaper", {"text", "document"}),
-        ("feed", "dog", {"animal"}),
-        ("wash", "shirt", {"clothing", "tableware", "vehicle", "fruit"}),
-        ("drive", "car", {"driven"}),
-        ("help", "teacher", {"person"}),
-        ("open", "door", {"opening", "lidded", "mail", "gift"}),
+        ("eat", {"food", "vegetable"}, 10),
+        ("drink", {"drink"}, 5),
+        ("read", {"text", "document"}, 5),
+        ("feed", {"animal"}, 8),
+        ("wash", {"clothing", "tableware", "vehicle", "fruit"}, 10),
+        ("drive", {"driven"}, 3),
+        ("help", {"person"}, 5),
+        ("open", {"opening", "lidded", "mail", "gift"}, 6),
     ],
 )
 def test_verbs_select_what_they_can_be_done_to(
-    sample: list[Sentence], verb: str, some: str, tags: set[str]
+    sample: list[Sentence], verb: str, tags: set[str], at_least: int
 ) -> None:
     found = objects(sample, verb)
-    assert some in found
+    assert len(found) >= at_least
     assert all(all_nouns()[noun].tags & tags for noun in found), found
 
 
