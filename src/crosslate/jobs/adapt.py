@@ -83,7 +83,8 @@ def adapt(
     run = Run(out)
     record = train(
         Trainee(
-            child.model, child.trained, child.source.special.pad, child.target.special.pad,
+            child.model, child.trained, chosen.reinitialise,
+            child.source.special.pad, child.target.special.pad,
             child.model.config.decoder_start_token_id,
         ),
         encode(prepared, child.source, child.target, data, run.folder / "encoded"),

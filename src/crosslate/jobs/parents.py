@@ -68,7 +68,7 @@ def train_parent(
             parameters.setdefault(anatomy.groups[name], {})[name] = parameter.requires_grad_(True)
     record = train(
         Trainee(
-            parent.model, parameters, source.special.pad, target.special.pad,
+            parent.model, parameters, frozenset(parameters), source.special.pad, target.special.pad,
             parent.model.config.decoder_start_token_id,
         ),
         encode(prepared, source, target, data, run.folder / "encoded"),

@@ -10,7 +10,7 @@ from crosslate.errors import Faults, SettingsError, nearest
 Precision = Literal["auto", "fp32", "bf16"]
 ScheduleName = Literal["inverse_sqrt", "linear", "cosine", "constant"]
 
-GROUP_LEARNING_RATES = {"src": 1e-3, "tgt": 1e-3, "xattn": 3e-4, "enc": 3e-4, "dec": 3e-4}
+GROUPS = ("src", "tgt", "enc", "dec", "xattn")
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,9 @@ class TrainingSettings:
         max_updates: optimiser steps at most; 0 sets no limit. One of the two limits must be set.
         batch_tokens: source plus target positions of one batch on one process, padding included.
         accumulate_batches: batches whose gradients are summed into one update.
-        learning_rates: peak learning rate per parameter group (src, tgt, enc, dec, xattn).
+        fresh_learning_rate: peak rate of groups that start from random values.
+        pretrained_learning_rate: peak rate of groups that start from the parent's values.
+        learning_rates: peak rates of single groups (src, tgt, enc, dec, xattn) that differ from these.
         schedule: shape of the learning rate after the warm-up.
         warmup_updates: updates over which the rate rises linearly from 0 to its peak; 0 starts at the peak.
         schedule_updates: update at which ``linear`` and ``cosine`` reach 0; 0 takes the run's limit.
@@ -45,7 +47,9 @@ class TrainingSettings:
     max_updates: int = 0
     batch_tokens: int = 2048
     accumulate_batches: int = 1
-    learning_rates: dict[str, float] = field(default_factory=lambda: dict(GROUP_LEARNING_RATES))
+    fresh_learning_rate: float = 1e-3
+    pretrained_learning_rate: float = 3e-4
+    learning_rates: dict[str, float] = field(default_factory=dict)
     schedule: ScheduleName = "inverse_sqrt"
     warmup_updates: int = 500
     schedule_updates: int = 0
@@ -72,6 +76,9 @@ class TrainingSettings:
                      "seed"):  # fmt: skip
             if getattr(self, name) < 0:
                 faults.add(f"{name} is {getattr(self, name)}, expected 0 or more")
+        for name in ("fresh_learning_rate", "pretrained_learning_rate"):
+            if getattr(self, name) <= 0:
+                faults.add(f"{name} is {getattr(self, name)}, expected a positive number")
         for name in ("batch_tokens", "accumulate_batches"):
             if getattr(self, name) < 1:
                 faults.add(f"{name} is {getattr(self, name)}, expected 1 or more")
@@ -80,15 +87,16 @@ class TrainingSettings:
             if value is not None and not 0 <= value < 1:
                 faults.add(f"{name} is {value}, expected a probability below 1")
         for group, rate in self.learning_rates.items():
-            if group not in GROUP_LEARNING_RATES:
-                faults.add(f"learning_rates has a group {group!r}; {nearest(group, list(GROUP_LEARNING_RATES))}")
+            if group not in GROUPS:
+                faults.add(f"learning_rates has a group {group!r}; {nearest(group, GROUPS)}")
             elif rate <= 0:
                 faults.add(f"the learning rate of {group} is {rate}, expected a positive number")
         faults.raise_as(SettingsError)
 
-    def learning_rate(self, group: str) -> float:
-        """Peak learning rate of a group; groups not named keep their default."""
-        return self.learning_rates.get(group, GROUP_LEARNING_RATES[group])
+    def learning_rate(self, group: str, *, is_fresh: bool) -> float:
+        """Peak learning rate of a group."""
+        default = self.fresh_learning_rate if is_fresh else self.pretrained_learning_rate
+        return self.learning_rates.get(group, default)
 
 
 def preset(name: str, *, trained_groups: frozenset[str] = frozenset(), **changes: Any) -> TrainingSettings:
@@ -121,7 +129,8 @@ def _paper(trained_groups: frozenset[str]) -> TrainingSettings:
         max_updates=150_000,
         batch_tokens=4096,  # fairseq counts 2048 positions of the longer side
         accumulate_batches=8,
-        learning_rates=dict.fromkeys(GROUP_LEARNING_RATES, rate),
+        fresh_learning_rate=rate,
+        pretrained_learning_rate=rate,
         schedule="inverse_sqrt" if embeddings_only else "linear",
         warmup_updates=4000 if embeddings_only else 2500,
         label_smoothing=0.1,
