@@ -19,7 +19,7 @@ from crosslate.jobs.data import DataSettings
 from crosslate.jobs.parents import train_parent
 from crosslate.jobs.translator import Translator
 from crosslate.models.child import Child
-from crosslate.models.parent import SIZES, Parent
+from crosslate.models.parent import Parent, parse_size
 from crosslate.packs.compose import apply_packs
 from crosslate.packs.pack import Pack
 from crosslate.training.loop import machine, versions
@@ -196,7 +196,7 @@ class _Demo:
         train, valid, _ = self.corpora("fr", "en", "parent")
         self.say(f"training the parent: French-English, {len(train):,} pairs")
         return train_parent(
-            train, folder, valid=valid, size=SIZES[self.settings.size], settings=self.settings.parent,
+            train, folder, valid=valid, size=parse_size(self.settings.size), settings=self.settings.parent,
             data=self.data, progress=self.progress,
         )  # fmt: skip
 
