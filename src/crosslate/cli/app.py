@@ -5,15 +5,21 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import traceback
 from typing import Annotated, Any, NoReturn
 
 import typer
 
 from crosslate.cli.adapt import adapt
+from crosslate.cli.align import align
 from crosslate.cli.console import error_console
 from crosslate.cli.demo import demo
+from crosslate.cli.evaluate import evaluate
+from crosslate.cli.options import expand_values
+from crosslate.cli.pack import pack_app
 from crosslate.cli.parent import parent_app
 from crosslate.cli.plan import plan
+from crosslate.cli.translate import translate
 from crosslate.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, CrosslateError
 
 app = typer.Typer(
@@ -55,43 +61,60 @@ app.command()(demo)
 app.add_typer(parent_app, name="parent")
 app.command()(plan)
 app.command()(adapt)
+app.command()(translate)
+app.command()(evaluate)
+app.command()(align)
+app.add_typer(pack_app, name="pack")
+
+
+# Typer brings a copy of click along or uses click itself, depending on its version; these are its classes.
+_CommandLineError: Any = typer.BadParameter.__base__
+_AnyClickError: Any = _CommandLineError.__base__
 
 
 def run(arguments: list[str] | None = None) -> NoReturn:
     """Runs the command line and exits: 0 done, 2 usage, 3 bad input, 4 refused, 130 interrupted."""
-    import click
-
+    global _debug
+    _debug = False
     try:
-        code = app(args=arguments, standalone_mode=False)
-        _flush()
+        given = sys.argv[1:] if arguments is None else arguments
+        code = app(args=expand_values(given), standalone_mode=False)
+        if code == EXIT_INTERRUPTED:
+            raise KeyboardInterrupt
+        sys.stdout.flush()
         sys.exit(code or 0)
-    except click.exceptions.Exit as stop:
+    except _CommandLineError as error:
+        _refuse(error)
+    except _AnyClickError as error:
+        _fail(error.format_message(), EXIT_USAGE)
+    except typer.Exit as stop:
         sys.exit(stop.exit_code)
-    except click.ClickException as error:
-        if _debug:
-            raise
-        error.show()
-        sys.exit(EXIT_USAGE)
     except CrosslateError as error:
-        if _debug:
-            raise
         _fail(str(error), error.exit_code)
-    except (KeyboardInterrupt, click.exceptions.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         _fail("interrupted", EXIT_INTERRUPTED)
     except BrokenPipeError:
         # The reader of our output went away; that is its right (head, less).
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_FAILED)
     except OSError as error:
-        if _debug:
-            raise
         _fail(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}", EXIT_FAILED)
 
 
+def _refuse(error: Any) -> NoReturn:
+    """Ends with a usage error; a group called without its command shows its help."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        error.show()
+        sys.exit(EXIT_USAGE)
+    message = error.format_message().strip()
+    command = error.ctx.command_path if error.ctx else "crosslate"
+    end = "" if message.endswith((".", "?")) else "."
+    _fail(f"{message}{end} See '{command} --help'", EXIT_USAGE)
+
+
 def _fail(message: str, code: int) -> NoReturn:
+    """Ends with one message, after the traceback of the error at hand where that is wanted."""
+    if _debug:
+        traceback.print_exc()
     error_console().print(f"crosslate: {message}", soft_wrap=True, markup=False, highlight=False)
     sys.exit(code)
-
-
-def _flush() -> Any:
-    sys.stdout.flush()

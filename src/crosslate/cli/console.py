@@ -1,7 +1,12 @@
-"""Consoles, and numbers as people read them."""
+"""Consoles, and numbers as people read them.
+
+The consoles take text as it is: strategies (``src+xattn[k,v]``), paths and words may well hold what rich
+would read as markup.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,14 +17,14 @@ def console() -> Console:
     """Standard output: results."""
     from rich.console import Console
 
-    return Console(highlight=False)
+    return Console(highlight=False, markup=False, emoji=False)
 
 
 def error_console() -> Console:
     """Standard error: progress, notes and errors."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
 def megabytes(num_bytes: float) -> str:
@@ -30,3 +35,26 @@ def megabytes(num_bytes: float) -> str:
 def millions(count: int) -> str:
     """A count as ``1.23 M``; small counts in full."""
     return f"{count / 1e6:,.2f} M" if count >= 100_000 else f"{count:,}"
+
+
+def print_line(out: Console, text: str) -> None:
+    """One line of prose: wrapped between words at a terminal, left whole elsewhere."""
+    out.print(text, soft_wrap=not out.is_terminal)
+
+
+def print_facts(out: Console, facts: Sequence[tuple[str, str]]) -> None:
+    """Labels and values in two columns; wrapped within the second at a terminal, one per line elsewhere."""
+    from rich.table import Table
+    from rich.text import Text
+
+    width = max(len(label) for label, _ in facts)
+    if not out.is_terminal:
+        for label, value in facts:
+            out.print(Text(f"{label:{width}}  {value}"), soft_wrap=True)
+        return
+    table = Table.grid(padding=(0, 2))
+    table.add_column(no_wrap=True, width=width, style="dim")
+    table.add_column(overflow="fold")
+    for label, value in facts:
+        table.add_row(label, Text(value))
+    out.print(table)

@@ -21,8 +21,7 @@ Corpus = Annotated[
     list[str],
     typer.Option(
         "--train",
-        help="Training text: a file of the source side and one of the target side (two options or two "
-        "values), or one TSV, JSONL, TMX or data set folder; .gz .bz2 .xz .zst are read directly, - is "
+        help="Training text: a file of the source side and one of the target side, or one TSV, JSONL, TMX or data set folder; .gz .bz2 .xz .zst are read directly, - is "
         "standard input.",
     ),
 ]
@@ -59,6 +58,24 @@ NoCleaning = Annotated[bool, typer.Option("--no-cleaning", help="Keep every pair
 MaxTokens = Annotated[int | None, typer.Option(help="Drop pairs with a side of more tokens.")]
 TensorBoard = Annotated[bool, typer.Option("--tensorboard", help="Also log for TensorBoard.")]
 Unigram = Annotated[bool, typer.Option("--unigram", help="Unigram instead of BPE vocabularies.")]
+
+_SEVERAL_VALUES = frozenset(
+    {"--train", "--valid", "--test", "--pack", "--input", "-i", "--hypotheses", "--compare", "--word"}
+)
+
+
+def expand_values(arguments: list[str]) -> list[str]:
+    """Lets an option take several values: ``--train a b`` becomes ``--train a --train b``."""
+    expanded: list[str] = []
+    option = ""
+    for argument in arguments:
+        is_value = not argument.startswith("-") or argument == "-"
+        if is_value and option and expanded[-1] != option:
+            expanded.append(option)
+        expanded.append(argument)
+        if not is_value:
+            option = argument if argument in _SEVERAL_VALUES else ""
+    return expanded
 
 
 def training_settings(

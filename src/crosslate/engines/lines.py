@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
-from crosslate.engines.decoding import DecodingOptions, Engine, valid_unicode
+from crosslate.engines.decoding import DecodingOptions, Engine, Hypothesis, valid_unicode
 from crosslate.engines.segments import Segment, join_translations, split_text
 from crosslate.errors import UsageError
 
@@ -46,6 +47,31 @@ def translate_lines(
     Raises:
         UsageError: ``window_lines`` below 1 or ``max_segment_tokens`` below 2.
     """
+    ranked = n_best_lines(
+        engine,
+        lines,
+        options,
+        language=language,
+        window_lines=window_lines,
+        max_segment_tokens=max_segment_tokens,
+    )
+    return (hypotheses[0].text for hypotheses in ranked)
+
+
+def n_best_lines(
+    engine: Engine,
+    lines: Iterable[str],
+    options: DecodingOptions | None = None,
+    *,
+    language: str,
+    window_lines: int = 1024,
+    max_segment_tokens: int | None = None,
+) -> Iterator[list[Hypothesis]]:
+    """The ``options.n_best`` best translations of each line of a stream; see :func:`translate_lines`.
+
+    Of a line that was split, the k-th translation joins the k-th ones of its segments; its score is the
+    mean of theirs, weighted by their numbers of pieces.
+    """
     if window_lines < 1:
         raise UsageError(f"window_lines is {window_lines}, expected 1 or more")
     limit = engine.max_source_tokens
@@ -63,16 +89,31 @@ def _translated(
     language: str,
     window_lines: int,
     limit: int,
-) -> Iterator[str]:
+) -> Iterator[list[Hypothesis]]:
     for window in _windows(lines, window_lines):
         segmented = _segments(engine, window, language, limit)
         # The same segment again (headings, "Yes.") is translated once.
         distinct = list(dict.fromkeys(segment.text for segments in segmented for segment in segments))
-        best = [hypotheses[0].text for hypotheses in engine.translate(distinct, options)]
-        translations = dict(zip(distinct, best, strict=True))
+        translations = dict(zip(distinct, engine.translate(distinct, options), strict=True))
         for segments in segmented:
-            joined = join_translations(segments, [translations[segment.text] for segment in segments])
-            yield _LINE_BREAKS.sub(" ", joined)
+            ranked = [translations[segment.text] for segment in segments]
+            if not ranked:
+                yield [Hypothesis("", 0.0, ())] * options.n_best
+            else:
+                yield [_joined(segments, rank) for rank in zip(*ranked)]
+
+
+def _joined(segments: Sequence[Segment], hypotheses: Sequence[Hypothesis]) -> Hypothesis:
+    """One translation of a line from those of its segments, on one line."""
+    text = _LINE_BREAKS.sub(" ", join_translations(segments, [each.text for each in hypotheses]))
+    if len(hypotheses) == 1:
+        return replace(hypotheses[0], text=text)
+    # The end of each sentence counts as a piece, as in the scores.
+    weights = [len(each.pieces) + 1 for each in hypotheses]
+    total = sum(weight * each.score for weight, each in zip(weights, hypotheses))
+    return Hypothesis(
+        text, total / sum(weights), tuple(piece for each in hypotheses for piece in each.pieces)
+    )
 
 
 def _windows(lines: Iterable[str], window_lines: int) -> Iterator[list[str]]:

@@ -1,0 +1,188 @@
+"""``crosslate pack``: show, verify and export packs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from crosslate.cli.console import console, megabytes, print_facts, print_line
+from crosslate.errors import UsageError
+
+if TYPE_CHECKING:
+    from crosslate.packs.manifest import Manifest
+
+pack_app = typer.Typer(help="Show, verify and export packs.", no_args_is_help=True, rich_markup_mode=None)
+
+_Folder = Annotated[Path, typer.Argument(metavar="PACK", help="Folder of the pack.")]
+
+
+@pack_app.command()
+def show(pack: _Folder) -> None:
+    """Show what a pack is, needs and scored; the pack is verified first."""
+    from crosslate.packs.pack import verify
+
+    manifest = verify(pack)
+    out = console()
+    print_line(out, f"{manifest.name} ({pack})")
+    print_facts(
+        out,
+        [
+            ("languages", _languages(manifest)),
+            ("strategy", manifest.strategy),
+            ("parent", f"{manifest.parent.name}, {_pair(manifest.parent)}"),
+            ("", f"fingerprint {manifest.parent.fingerprint}"),
+            ("stored", _stored(manifest)),
+            ("files", ", ".join(f"{name} {_size(each.bytes)}" for name, each in manifest.files.items())),
+            *_training(manifest.training),
+            *_data(manifest.data),
+            *_scores(manifest),
+            ("licence", manifest.licence),
+            ("created", f"{manifest.created} by Crosslate {manifest.crosslate_version}"),
+        ],
+    )
+
+
+@pack_app.command()
+def verify(
+    pack: _Folder,
+    parent: Annotated[
+        str | None, typer.Option(help="Folder or hub id of a parent: also check that the pack fits it.")
+    ] = None,
+) -> None:
+    """Check every byte of a pack and, with --parent, that it fits that parent."""
+    from crosslate.jobs.stored import StoredModel
+
+    model = StoredModel([pack], parent)
+    (manifest,) = model.manifests
+    total = sum(each.bytes for each in manifest.files.values())
+    out = console()
+    print_line(
+        out,
+        f"{pack}: sound; {len(manifest.files) + 1} files, {len(manifest.tensors)} tensors, {_size(total)}, "
+        "every hash is right",
+    )
+    if parent is None:
+        print_line(
+            out,
+            f"parent not checked; it needs {manifest.parent.name}, fingerprint {manifest.parent.fingerprint}",
+        )
+        return
+    model.load()
+    print_line(out, f"fits {parent}, fingerprint {manifest.parent.fingerprint}")
+
+
+@pack_app.command()
+def export(
+    packs: Annotated[
+        list[Path], typer.Argument(metavar="PACK...", help="Folder of the pack; two packs are composed.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")],
+    to: Annotated[str, typer.Option("--to", help="Format: ctranslate2.")] = "ctranslate2",
+    parent: Annotated[
+        str | None,
+        typer.Option(help="Folder or hub id of the parent; the manifest says where it is if not given."),
+    ] = None,
+    quantization: Annotated[
+        str, typer.Option(help="Type of the weights: float32, int8, int16, float16, bfloat16, …")
+    ] = "float32",
+) -> None:
+    """Write the whole model that a pack and its parent make, to be used without either."""
+    if to != "ctranslate2":
+        raise UsageError(f"unknown format {to!r}; known: ctranslate2")
+    from crosslate.engines.export import export_ctranslate2
+    from crosslate.errors import InputError
+    from crosslate.jobs.stored import StoredModel
+
+    if out.exists():
+        raise InputError(f"{out} already exists; give another folder or remove it first")
+    model = StoredModel(packs, parent)
+    export_ctranslate2(model.load(), out, quantization)  # type: ignore[arg-type]
+    total = sum(path.stat().st_size for path in out.iterdir())
+    print_line(
+        console(),
+        f"{model.source_language}-{model.target_language}: {_size(total)} in {quantization}, saved to {out}",
+    )
+
+
+def _pair(described: Any) -> str:
+    from crosslate.languages import language_name
+
+    return (
+        f"{language_name(described.source_language)} ({described.source_language}) to "
+        f"{language_name(described.target_language)} ({described.target_language})"
+    )
+
+
+def _languages(manifest: Manifest) -> str:
+    new = [f"{side} vocabulary of {manifest.vocabulary_size(side):,} pieces" for side in manifest.renewed]
+    return f"{_pair(manifest)}; new {' and '.join(new) if new else 'vocabulary: none'}"
+
+
+def _size(num_bytes: float) -> str:
+    """Megabytes, or kilobytes where a pack is tiny."""
+    return megabytes(num_bytes) if num_bytes >= 100_000 else f"{num_bytes / 1e3:,.1f} kB"
+
+
+def _stored(manifest: Manifest) -> str:
+    size = manifest.files["weights.safetensors"].bytes
+    text = f"{len(manifest.tensors)} tensors, {_size(size)}"
+    counts = manifest.training.get("parameters")
+    if isinstance(counts, dict) and _are_numbers(counts, "share_stored", "model_bytes"):
+        text += f", {100 * counts['share_stored']:.1f} % of the parameters of a full model"
+        text += f" ({_size(counts['model_bytes'])})"
+    return text
+
+
+def _training(record: dict[str, Any]) -> list[tuple[str, str]]:
+    """The record is free in form: what is not there, or not as we write it, is left out."""
+    parts = []
+    if _are_numbers(record, "updates", "epochs"):
+        parts.append(f"{record['epochs']} epochs, {record['updates']:,} updates")
+    if _are_numbers(record, "best_updates"):
+        parts.append(f"best after {record['best_updates']:,}")
+    if _are_numbers(record, "training_seconds", "tokens_per_second"):
+        parts.append(f"{record['training_seconds']:,.0f} s at {record['tokens_per_second']:,.0f} tokens/s")
+    settings = record.get("settings")
+    if isinstance(settings, dict) and _are_numbers(settings, "seed"):
+        parts.append(f"seed {settings['seed']}")
+    if isinstance(record.get("precision"), str):
+        parts.append(record["precision"])
+    lines = [", ".join(parts)] if parts else []
+    machine = record.get("machine")
+    if isinstance(machine, dict):
+        lines.append("on " + ", ".join(f"{name} {value}" for name, value in machine.items()))
+    if isinstance(record.get("finished"), str) and record["finished"]:
+        lines.append(f"ended: {record['finished']}")
+    return _labelled("training", lines)
+
+
+def _data(record: dict[str, Any]) -> list[tuple[str, str]]:
+    lines = []
+    for name, label in (("train", "trained on"), ("valid", "validated on")):
+        part = record.get(name)
+        if isinstance(part, dict) and "origin" in part and _are_numbers(part, "pairs"):
+            held_out = ", held out of the training text" if part.get("held_out") is True else ""
+            lines.append(f"{label} {part['pairs']:,} pairs of {part['origin']}{held_out}")
+    cleaning = record.get("cleaning")
+    if isinstance(cleaning, dict) and _are_numbers(cleaning, "total", "kept"):
+        lines.append(f"cleaning kept {cleaning['kept']:,} of {cleaning['total']:,} pairs")
+    return _labelled("data", lines)
+
+
+def _scores(manifest: Manifest) -> list[tuple[str, str]]:
+    lines = []
+    for score in manifest.scores:
+        low_high = "" if score.interval is None else f" [{score.interval[0]:.2f}, {score.interval[1]:.2f}]"
+        name = score.metric.upper() if score.metric == "bleu" else score.metric
+        lines += [f"{name} {score.value:.2f}{low_high} on {score.test_set}", f"signature {score.signature}"]
+    return _labelled("scores", lines)
+
+
+def _labelled(label: str, lines: list[str]) -> list[tuple[str, str]]:
+    return [(label if index == 0 else "", line) for index, line in enumerate(lines)]
+
+
+def _are_numbers(record: dict[str, Any], *names: str) -> bool:
+    return all(isinstance(record.get(name), int | float) for name in names)

@@ -1,0 +1,177 @@
+"""Alignment jobs: do a pack's new embeddings lie where their translations lie?
+
+Source: Gheini, Ren & May 2021, section 4.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from crosslate.corpora.streams import read_lines
+from crosslate.errors import Faults, InputError, UsageError
+from crosslate.evaluation.lexicon import WORD_START, LexiconScore, induce, nearest_neighbours
+
+if TYPE_CHECKING:
+    import numpy
+
+    from crosslate.corpora.vocabularies import Vocabulary
+    from crosslate.models.child import Child
+    from crosslate.models.parent import Parent
+    from crosslate.models.strategies import Side
+    from crosslate.packs.pack import Pack
+
+_FAULTS_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """The embeddings of one side of a model.
+
+    Attributes:
+        name: whose they are, for people.
+        language: code of the side's language.
+        vocabulary: what the rows stand for.
+        matrix: ``(pieces, width)`` float32.
+    """
+
+    name: str
+    language: str
+    vocabulary: Vocabulary
+    matrix: numpy.ndarray
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """The nearest words of one word.
+
+    Attributes:
+        word: as it was asked for.
+        words: the nearest first.
+        cosines: theirs, -1 to 1.
+    """
+
+    word: str
+    words: tuple[str, ...]
+    cosines: tuple[float, ...]
+
+
+def renewed_side(packs: Sequence[Pack], side: str | None = None) -> Side:
+    """The side whose new embeddings are looked at; all packs must renew it.
+
+    Args:
+        side: ``source`` or ``target``; None takes the one that the first pack renews.
+
+    Raises:
+        UsageError: the pack renews both sides and none was named, or no side, or the packs differ.
+    """
+    renewed = packs[0].manifest.renewed
+    if side is None and len(renewed) > 1:
+        raise UsageError(f"pack {packs[0].manifest.name!r} renews both sides; name one: source or target")
+    chosen: Side | None = next((each for each in renewed if side in (None, each)), None)
+    for pack in packs:
+        if chosen is None or chosen not in pack.manifest.renewed:
+            has = " and ".join(pack.manifest.renewed) or "no"
+            wanted = chosen or side or "source or target"
+            raise UsageError(
+                f"pack {pack.manifest.name!r} renews {has} vocabulary, so it has no new {wanted} embeddings"
+            )
+    if chosen is None:
+        raise UsageError("no pack was given")
+    return chosen
+
+
+def embeddings(model: Parent | Child, side: Side, name: str) -> Embeddings:
+    """The input embeddings of one side, without the rows that stand for no piece."""
+    half = model.model.get_encoder() if side == "source" else model.model.get_decoder()
+    vocabulary = model.source if side == "source" else model.target
+    language = model.source_language if side == "source" else model.target_language
+    table = half.get_input_embeddings().weight.detach()[: len(vocabulary)]
+    return Embeddings(name, language, vocabulary, table.float().cpu().numpy())
+
+
+def read_dictionary(path: str | Path) -> dict[str, set[str]]:
+    """Reads a dictionary in MUSE's format: a word and a translation per line, a word as often as it has some.
+
+    The two are separated by a tab, or by other space where there is no tab. Compressed files are read
+    directly, by their ending.
+
+    Raises:
+        CorpusError: the file cannot be read as text.
+        InputError: a line without exactly two words, or no line at all.
+    """
+    dictionary: dict[str, set[str]] = {}
+    faults = Faults("cannot read the dictionary")
+    num_faults = 0
+    for number, line in enumerate(read_lines(path), start=1):
+        if not line.strip():
+            continue
+        cells = [cell.strip() for cell in (line.split("\t") if "\t" in line else line.split())]
+        if len(cells) != 2 or not all(cells):
+            num_faults += 1
+            if num_faults <= _FAULTS_SHOWN:
+                faults.add(
+                    f"{path}, line {number}: expected a word and its translation with a tab or a space "
+                    f"between, found {line[:60]!r}"
+                )
+            continue
+        dictionary.setdefault(cells[0], set()).add(cells[1])
+    if num_faults > _FAULTS_SHOWN:
+        faults.add(f"{path}: {num_faults - _FAULTS_SHOWN} more such lines")
+    faults.raise_as(InputError)
+    if not dictionary:
+        raise InputError(f"{path} holds no words; expected a word and its translation per line")
+    return dictionary
+
+
+def lexicon_score(
+    child: Embeddings, others: Embeddings, dictionary: dict[str, set[str]], num_examples: int = 10
+) -> LexiconScore:
+    """How often a word is found by its nearest pieces: :func:`crosslate.evaluation.lexicon.induce`."""
+    return induce(
+        child.vocabulary.pieces,
+        child.matrix,
+        others.vocabulary.pieces,
+        others.matrix,
+        dictionary,
+        num_examples=num_examples,
+    )
+
+
+def neighbours(child: Embeddings, others: Embeddings, words: Sequence[str], k: int = 10) -> list[Neighbours]:
+    """The ``k`` whole words of ``others`` that are nearest to each of ``words``.
+
+    Args:
+        words: words that are one piece of the child's vocabulary.
+
+    Raises:
+        InputError: lists every word that is not one piece, with the pieces that it is split into.
+    """
+    rows = {piece: row for row, piece in enumerate(child.vocabulary.pieces)}
+    faults = Faults(f"only words that are one piece of {child.name} have embeddings of their own")
+    for word in words:
+        if WORD_START + word not in rows:
+            pieces = " ".join(child.vocabulary.encode_pieces(word)) or "nothing"
+            faults.add(f"{word!r} is split into {pieces}")
+    faults.raise_as(InputError)
+    candidates = [
+        row
+        for row, piece in enumerate(others.vocabulary.pieces)
+        if piece.startswith(WORD_START) and len(piece) > len(WORD_START)
+    ]
+    if not words:
+        return []
+    asked = [rows[WORD_START + word] for word in words]
+    found, cosines = nearest_neighbours(
+        child.matrix[asked], others.matrix[candidates], min(k, len(candidates))
+    )
+    return [
+        Neighbours(
+            word,
+            tuple(others.vocabulary.pieces[candidates[each]].removeprefix(WORD_START) for each in row),
+            tuple(float(cosine) for cosine in near),
+        )
+        for word, row, near in zip(words, found, cosines)
+    ]

@@ -1,0 +1,221 @@
+"""Models as they lie on disk: packs and the parent they belong to, found and described before loading."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from crosslate.errors import Faults, InputError, PackError, ParentError, UsageError
+from crosslate.files import read_json, sha256_file
+from crosslate.packs.manifest import Manifest
+from crosslate.packs.pack import check_parent, verify
+
+if TYPE_CHECKING:
+    from crosslate.models.child import Child
+    from crosslate.models.parent import Parent
+    from crosslate.packs.pack import Pack
+
+log = logging.getLogger(__name__)
+
+_CONFIG = "config.json"
+_MODEL_FILES = (".json", ".safetensors", ".spm", ".model", ".bin")
+
+
+class StoredModel:
+    """A parent with the packs that go onto it, as a user names them; no tensor is loaded to make one.
+
+    Args:
+        packs: pack folders; every one is verified.
+        parent: hub id or folder; None finds it by the packs' manifests.
+
+    Attributes:
+        packs: the pack folders.
+        manifests: theirs, in the same order.
+        parent: as given.
+        source_language: code of the language that is read.
+        target_language: code of the language that is written.
+
+    Raises:
+        UsageError: neither packs nor a parent.
+        PackError: lists what is wrong with every pack, or the parent is known to be another one.
+        ParentError: the parent's folder does not say which languages it translates.
+    """
+
+    def __init__(self, packs: Sequence[str | Path] = (), parent: str | Path | None = None) -> None:
+        if isinstance(packs, str | Path):
+            raise UsageError("packs are given as a list; put a single folder into a list")
+        if not packs and parent is None:
+            raise UsageError("give at least one pack, or a parent to translate its own pair")
+        self.packs = tuple(Path(pack) for pack in packs)
+        self.parent = None if parent is None else str(parent)
+        self.manifests = _verified(self.packs)
+        self._check_recorded_parent()
+        self.source_language, self.target_language = self._languages()
+
+    @property
+    def name(self) -> str:
+        """For people: the packs' folders, or the parent."""
+        return " + ".join(map(str, self.packs)) or str(self.parent)
+
+    @property
+    def origin(self) -> Path:
+        """The folder beside which what is built from the model is kept."""
+        return self.packs[0] if self.packs else _local_folder(str(self.parent))
+
+    def key(self) -> str:
+        """Hex sha256 of everything the model is made of, whatever the order of the packs.
+
+        A pack's manifest names its parent's fingerprint, so packs alone say everything. A parent that the
+        user names in their place, and that does not record its fingerprint, counts with its files.
+        """
+        described = sorted(manifest.checksum for manifest in self.manifests)
+        if self.parent is not None:
+            folder = _local_folder(self.parent)
+            if not self.manifests or recorded_fingerprint(folder) is None:
+                described += _file_hashes(folder)
+        return hashlib.sha256("\n".join(described).encode()).hexdigest()
+
+    def load_parent(self) -> Parent:
+        """Loads the parent.
+
+        Raises:
+            ParentError: the parent that was given cannot be loaded.
+            PackError: the parent that the first pack names cannot be found or loaded.
+        """
+        from crosslate.models.parent import Parent
+
+        if not self.manifests:
+            return Parent.load(str(self.parent))
+        wanted = self.manifests[0].parent
+        languages = {"source_language": wanted.source_language, "target_language": wanted.target_language}
+        if self.parent is not None:
+            return Parent.load(self.parent, **languages)
+        place = find_parent(wanted.name, self.packs[0], wanted.fingerprint)
+        if place != wanted.name:
+            log.info("found the parent %s at %s", wanted.name, place)
+        try:
+            return Parent.load(place, **languages)
+        except ParentError as error:
+            raise PackError(
+                f"cannot load the parent that pack {self.packs[0]} names ({wanted.name}): {error}; "
+                "say where the parent is"
+            ) from error
+
+    def load_packs(self) -> list[Pack]:
+        """Loads the packs, verifying them again."""
+        from crosslate.packs.pack import Pack
+
+        return [Pack.load(path) for path in self.packs]
+
+    def load(self) -> Parent | Child:
+        """The parent itself, or the child that its packs make of it.
+
+        Raises:
+            PackError: a pack does not fit the parent, or the packs do not compose.
+        """
+        parent = self.load_parent()
+        if not self.packs:
+            return parent
+        from crosslate.packs.compose import apply_packs
+
+        return apply_packs(parent, self.load_packs())
+
+    def _languages(self) -> tuple[str, str]:
+        if not self.manifests:
+            return _parent_languages(str(self.parent))
+        source = next((each for each in self.manifests if "source" in each.renewed), self.manifests[0])
+        target = next((each for each in self.manifests if "target" in each.renewed), self.manifests[-1])
+        return source.source_language, target.target_language
+
+    def _check_recorded_parent(self) -> None:
+        """Refuses a given parent whose record names another fingerprint, before anything is loaded."""
+        if self.parent is None or not self.manifests:
+            return
+        found = recorded_fingerprint(_local_folder(self.parent))
+        for manifest in self.manifests:
+            if found is not None:
+                check_parent(manifest, found)
+
+
+def find_parent(name: str, pack_folder: Path, fingerprint: str = "") -> str:
+    """Where the parent that a pack names is: at the path it gives, else near the pack, else on the hub.
+
+    Packs and parents often move together. So every folder above the pack is searched for the last parts
+    of the name: ``parents/fr-en`` of ``/home/ann/models/parents/fr-en``, for example.
+
+    Args:
+        name: a hub id or a folder, as the manifest gives it.
+        pack_folder: where the pack is now.
+        fingerprint: of the parent wanted; of several places, one that records it is taken.
+
+    Returns:
+        A folder, or ``name`` where none was found.
+    """
+    places = dict.fromkeys(_places(Path(name), pack_folder))
+    found = [place for place in places if (place / _CONFIG).is_file()]
+    matching = [place for place in found if recorded_fingerprint(place) == fingerprint]
+    return str(next(iter([*matching, *found]), name))
+
+
+def recorded_fingerprint(folder: Path) -> str | None:
+    """The fingerprint that a parent made by Crosslate records beside its files; None for others."""
+    from crosslate.models.parent import RECORD
+
+    record = _read_object(folder / RECORD)
+    found = record.get("fingerprint")
+    return found if isinstance(found, str) else None
+
+
+def _places(given: Path, pack_folder: Path) -> Iterator[Path]:
+    yield given
+    parts = [part for part in given.parts if part != given.anchor]
+    for folder in dict.fromkeys((pack_folder.parent, *pack_folder.resolve().parents)):
+        for start in range(len(parts)):
+            yield folder.joinpath(*parts[start:])
+
+
+def _verified(packs: Sequence[Path]) -> tuple[Manifest, ...]:
+    faults = Faults("cannot use the packs" if len(packs) > 1 else "cannot use the pack")
+    manifests = []
+    for path in packs:
+        with faults.catch(PackError):
+            manifests.append(verify(path))
+    if len(faults.messages) == 1:
+        # It names its pack already.
+        raise PackError(faults.messages[0])
+    faults.raise_as(PackError)
+    return tuple(manifests)
+
+
+def _parent_languages(name: str) -> tuple[str, str]:
+    described = _read_object(_local_folder(name) / "tokenizer_config.json")
+    found = described.get("source_lang"), described.get("target_lang")
+    if not all(found):
+        raise ParentError(f"{name} does not say which languages it translates, so it needs a pack that does")
+    return str(found[0]), str(found[1])
+
+
+def _local_folder(name: str) -> Path:
+    from crosslate.models.parent import local_folder
+
+    folder = local_folder(name)
+    if not (folder / _CONFIG).is_file():
+        raise ParentError(f"{folder} has no {_CONFIG}; expected a model in Hugging Face's layout")
+    return folder
+
+
+def _file_hashes(folder: Path) -> list[str]:
+    files = [path for path in sorted(folder.iterdir()) if path.suffix in _MODEL_FILES and path.is_file()]
+    return [f"{path.name} {sha256_file(path)}" for path in files]
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    """A JSON object; empty where there is none, since a record is a courtesy."""
+    try:
+        values = read_json(path)
+    except (InputError, OSError):
+        return {}
+    return values if isinstance(values, dict) else {}
