@@ -84,7 +84,7 @@ def export_ctranslate2(
             unknown=target.pieces[target.special.unk],
         )
         write_json(temporary / "crosslate.json", asdict(description))
-    log.info("exported %s to %s (%s)", family, folder, quantization)
+    log.debug("exported %s to %s (%s)", family, folder, quantization)
 
 
 def _all_pieces(vocabulary: Vocabulary, num_rows: int) -> list[str]:

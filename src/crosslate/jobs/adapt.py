@@ -5,18 +5,20 @@ from __future__ import annotations
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from crosslate.corpora.parallel import ParallelCorpus
 from crosslate.corpora.vocabularies import Vocabulary, train_vocabulary
-from crosslate.errors import InputError, StrategyError, TrainingError, UsageError
+from crosslate.errors import InputError, Interrupted, StrategyError, TrainingError, UsageError
 from crosslate.jobs.data import DataSettings, Prepared, encode, prepare
 from crosslate.jobs.runs import Run
 from crosslate.jobs.validation import make_validate
+from crosslate.languages import language_code
 from crosslate.models.child import Child, make_child
 from crosslate.models.parent import Parent
 from crosslate.models.strategies import Strategy, parse_strategy
 from crosslate.packs.compose import pack_child
-from crosslate.packs.manifest import ScoreRecord
+from crosslate.packs.manifest import MANIFEST_NAME, ScoreRecord
 from crosslate.packs.pack import Pack
 from crosslate.training.loop import Trainee, train
 from crosslate.training.progress import Progress
@@ -33,7 +35,7 @@ def adapt(
     strategy: str | Strategy | None = None,
     settings: TrainingSettings | None = None,
     data: DataSettings | None = None,
-    out: Path | None = None,
+    out: str | Path | None = None,
     name: str = "",
     licence: str = "",
     replace: bool = False,
@@ -58,36 +60,41 @@ def adapt(
     Raises:
         UsageError: neither side is new.
         StrategyError: unknown strategy, or one that does not fit the new sides.
-        InputError: the corpus is not of the new pair, or ``out`` exists.
+        InputError: the corpus is not of the new pair, or ``out`` exists (where it should be replaced: and
+            is not a pack).
         Interrupted: asked to stop; the state is saved.
 
     Source: Gheini, Ren & May 2021, section 3.1.
     """
     if out is None:
         with tempfile.TemporaryDirectory(prefix="crosslate-") as folder:
-            pack = adapt(
-                parent, corpus, new_source=new_source, new_target=new_target, valid=valid, strategy=strategy,
-                settings=settings, data=data, out=Path(folder) / "pack", name=name, licence=licence,
-                progress=progress, tensorboard=tensorboard,
-            )  # fmt: skip
+            try:
+                pack = adapt(
+                    parent, corpus, new_source=new_source, new_target=new_target, valid=valid,
+                    strategy=strategy, settings=settings, data=data, out=Path(folder) / "pack", name=name,
+                    licence=licence, progress=progress, tensorboard=tensorboard,
+                )  # fmt: skip
+            except Interrupted:
+                raise Interrupted("stopped; nothing is kept, since no output folder was given") from None
             pack.folder = None
             return pack
-    settings, data = settings or TrainingSettings(), data or DataSettings()
+    settings, data, out = settings or TrainingSettings(), data or DataSettings(), Path(out)
+    new_source, new_target = (code and language_code(code) for code in (new_source, new_target))
     chosen = _strategy(strategy, new_source, new_target)
     _check_languages(parent, corpus, new_source, new_target)
-    if out.exists() and not replace:
-        raise InputError(f"{out} already exists; give another folder or ask to replace it")
+    run = Run(out, MANIFEST_NAME, replace=replace)
     prepared = prepare(corpus, valid, data, settings.seed)
     child = _child(parent, chosen, prepared, new_source, new_target, data, settings.seed)
     before = parent.fingerprint()
-    run = Run(out)
+    with run.main_process_first():
+        pairs = encode(prepared, child.source, child.target, data, run.encoded, parent.max_tokens)
     record = train(
         Trainee(
             child.model, child.trained, chosen.reinitialise,
             child.source.special.pad, child.target.special.pad,
             child.model.config.decoder_start_token_id,
         ),
-        encode(prepared, child.source, child.target, data, run.folder / "encoded"),
+        pairs,
         settings,
         make_validate(child, prepared.valid, data.metric),
         run.folder,
@@ -104,11 +111,10 @@ def adapt(
         name=name,
         training={**record, "parameters": _counts(child)},
         data=prepared.record,
-        scores=_validation_scores(record, prepared),
+        scores=_validation_scores(record, prepared.valid.origin),
         licence=licence,
     )
-    pack.save(out, replace=replace)
-    run.finish()
+    run.finish(lambda: pack.save(out, replace=replace))
     return pack
 
 
@@ -135,8 +141,9 @@ def _check_languages(
     expected = (new_source or parent.source_language, new_target or parent.target_language)
     if (corpus.source_language, corpus.target_language) != expected:
         raise InputError(
-            f"the corpus is {corpus.source_language}-{corpus.target_language}, but the parent "
-            f"({parent.source_language}-{parent.target_language}) with the new side makes {'-'.join(expected)}"
+            f"the corpus is {corpus.source_language}-{corpus.target_language}, "
+            f"expected {'-'.join(expected)}: "
+            f"the parent ({parent.source_language}-{parent.target_language}) with what is new"
         )
 
 
@@ -169,7 +176,7 @@ def _child(
     )  # fmt: skip
 
 
-def _counts(child: Child) -> dict[str, object]:
+def _counts(child: Child) -> dict[str, Any]:
     plan = child.plan
     if plan is None:
         return {}
@@ -181,9 +188,10 @@ def _counts(child: Child) -> dict[str, object]:
     }
 
 
-def _validation_scores(record: dict[str, object], prepared: Prepared) -> list[ScoreRecord]:
-    validations = [entry for entry in record["validations"] if entry["updates"] == record["best_updates"]]  # type: ignore[attr-defined,index]
+def _validation_scores(record: dict[str, Any], origin: str) -> list[ScoreRecord]:
+    """The score of the state that the pack holds; none where nothing was validated."""
     return [
-        ScoreRecord(entry["metric"], round(entry["score"], 4), entry["signature"], f"validation: {prepared.valid.origin}")
-        for entry in validations[:1]
-    ]
+        ScoreRecord(entry["metric"], round(entry["score"], 4), entry["signature"], f"validation: {origin}")
+        for entry in record["validations"]
+        if entry["updates"] == record["best_updates"]
+    ][:1]

@@ -13,6 +13,7 @@ from crosslate.corpora.encoded import EncodedCorpus
 from crosslate.corpora.parallel import ParallelCorpus
 from crosslate.corpora.vocabularies import Kind, Vocabulary
 from crosslate.errors import CorpusError
+from crosslate.training.batches import longest_unpadded
 
 log = logging.getLogger(__name__)
 
@@ -100,10 +101,21 @@ def prepare(
 
 
 def encode(
-    prepared: Prepared, source: Vocabulary, target: Vocabulary, settings: DataSettings, cache: Path
+    prepared: Prepared,
+    source: Vocabulary,
+    target: Vocabulary,
+    settings: DataSettings,
+    cache: Path,
+    max_positions: int,
 ) -> EncodedCorpus:
-    """Encodes the training pairs into memory-mapped arrays and adds the count of too long pairs to the record."""
-    pairs = EncodedCorpus.build(prepared.train, source, target, cache, max_tokens=settings.max_tokens)
+    """Encodes the training pairs into memory-mapped arrays and records how many were too long.
+
+    Args:
+        cache: where encoded corpora are kept.
+        max_positions: of the model; pairs that would not fit are dropped and counted with the too long ones.
+    """
+    max_tokens = min(settings.max_tokens, longest_unpadded(max_positions))
+    pairs = EncodedCorpus.build(prepared.train, source, target, cache, max_tokens=max_tokens)
     prepared.record["encoded"] = {
         "pairs": len(pairs),
         "dropped_too_long": pairs.dropped_too_long,

@@ -8,11 +8,10 @@ from typing import Any
 
 from crosslate.corpora.parallel import ParallelCorpus
 from crosslate.corpora.vocabularies import train_vocabulary
-from crosslate.errors import InputError
 from crosslate.jobs.data import DataSettings, encode, prepare
 from crosslate.jobs.runs import Run
 from crosslate.jobs.validation import make_validate
-from crosslate.models.parent import SIZES, Parent, Size
+from crosslate.models.parent import RECORD, SIZES, Parent, Size
 from crosslate.training.loop import Trainee, train
 from crosslate.training.progress import Progress
 from crosslate.training.settings import TrainingSettings
@@ -20,7 +19,7 @@ from crosslate.training.settings import TrainingSettings
 
 def train_parent(
     corpus: ParallelCorpus,
-    out: Path,
+    out: str | Path,
     *,
     valid: ParallelCorpus | None = None,
     size: Size = SIZES["small"],
@@ -41,14 +40,13 @@ def train_parent(
 
     Raises:
         CorpusError: nothing to train on.
-        InputError: ``out`` exists.
+        InputError: ``out`` exists, or is not a parent where it should be replaced.
         Interrupted: asked to stop; the state is saved.
     """
     settings, data = settings or TrainingSettings(), data or DataSettings()
-    if out.exists() and not replace:
-        raise InputError(f"{out} already exists; give another folder or ask to replace it")
+    out = Path(out)
+    run = Run(out, RECORD, replace=replace)
     prepared = prepare(corpus, valid, data, settings.seed)
-    run = Run(out)
     kind = data.vocabulary_kind
     source = train_vocabulary(prepared.train.source, data.source_vocabulary_size or None, kind=kind)
     target = train_vocabulary(prepared.train.target, data.target_vocabulary_size or None, kind=kind)
@@ -66,12 +64,14 @@ def train_parent(
     for name, parameter in parent.model.named_parameters():
         if name not in anatomy.constant:
             parameters.setdefault(anatomy.groups[name], {})[name] = parameter.requires_grad_(True)
+    with run.main_process_first():
+        pairs = encode(prepared, source, target, data, run.encoded, parent.max_tokens)
     record = train(
         Trainee(
             parent.model, parameters, frozenset(parameters), source.special.pad, target.special.pad,
             parent.model.config.decoder_start_token_id,
         ),
-        encode(prepared, source, target, data, run.folder / "encoded"),
+        pairs,
         settings,
         make_validate(parent, prepared.valid, data.metric),
         run.folder,
@@ -82,6 +82,5 @@ def train_parent(
         tensorboard=tensorboard,
     )  # fmt: skip
     parent.model.requires_grad_(False).eval()
-    parent.save(out, {"training": record, "data": prepared.record}, replace=replace)
-    run.finish()
+    run.finish(lambda: parent.save(out, {"training": record, "data": prepared.record}, replace=replace))
     return parent

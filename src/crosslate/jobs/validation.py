@@ -41,9 +41,7 @@ def live_engine(model: TranslationModel, folder: Path) -> Engine:
     return CTranslate2Engine(folder)
 
 
-def make_validate(
-    model: TranslationModel, valid: ParallelCorpus, metric: str
-) -> Callable[[], Validation]:
+def make_validate(model: TranslationModel, valid: ParallelCorpus, metric: str) -> Callable[[], Validation]:
     """The callable that training validates with: greedy translations of ``valid``, scored by ``metric``."""
 
     def validate() -> Validation:

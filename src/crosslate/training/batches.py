@@ -88,8 +88,8 @@ def plan_batches(
 ) -> list[PlannedBatch]:
     """Groups all pairs of one epoch into batches; every pair appears exactly once.
 
-    The order within shapes and of the batches depends on ``(seed, epoch)`` only. Pairs left over when a
-    shape's batches are full share batches of the next larger shape.
+    The order within shapes and of the batches depends on ``(seed, epoch)`` only, and every epoch has as
+    many batches. Pairs left over when a shape's batches are full share batches of a larger shape.
 
     Args:
         source_lengths: (num_pairs,) tokens, end of sentence included.
@@ -104,7 +104,9 @@ def plan_batches(
     random = np.random.default_rng([seed, epoch])
     order = random.permutation(len(source_lengths))
     src, tgt = _rounded(source_lengths[order]), _rounded(target_lengths[order])
-    if len(order) and (longest := int((src + tgt).max())) > batch_tokens:
+    if not len(order):
+        return []
+    if (longest := int((src + tgt).max())) > batch_tokens:
         raise TrainingError(
             f"batches of {batch_tokens} tokens cannot hold the longest pair ({longest} tokens with padding); "
             f"give at least {longest} tokens per batch or drop longer pairs"
@@ -112,7 +114,7 @@ def plan_batches(
     # A stable sort keeps the random order within a shape.
     by_shape = np.lexsort((tgt, src))
     src, tgt, order = src[by_shape], tgt[by_shape], order[by_shape]
-    starts = np.flatnonzero(np.r_[True, (src[1:] != src[:-1]) | (tgt[1:] != tgt[:-1])]) if len(src) else []
+    starts = np.flatnonzero(np.r_[True, (src[1:] != src[:-1]) | (tgt[1:] != tgt[:-1])])
     batches: list[PlannedBatch] = []
     left: list[int] = []
     for start, end in zip(starts, [*starts[1:], len(src)], strict=True):
@@ -153,6 +155,12 @@ def _mixed(group: list[int], shape: tuple[int, int], order: Integers, batch_toke
     if len(group) > rows:
         square, rows = shape, _rows(*shape, batch_tokens)
     return PlannedBatch(tuple(order[group].tolist()), rows, *square)
+
+
+def longest_unpadded(max_positions: int) -> int:
+    """The longest sentence that still fits into ``max_positions`` when it is padded."""
+    step = 8 if max_positions <= 64 else 16 if max_positions <= 128 else 32
+    return max_positions // step * step
 
 
 def _rounded(lengths: Integers) -> Integers:

@@ -1,21 +1,25 @@
 """Checkpoints of a run: the whole state that its continuation depends on, written atomically.
 
-A run folder holds ``checkpoint-<update>/`` (``state.json``, ``trained.safetensors``,
+A run folder holds ``checkpoint-<update>-<validations>/`` (``state.json``, ``trained.safetensors``,
 ``optimiser.safetensors``), the newest only, and ``best.safetensors``. No pickle.
 """
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from crosslate.errors import TrainingError
+from crosslate.errors import CrosslateError, TrainingError
 from crosslate.files import atomic_file, atomic_folder, read_json, write_json
 from crosslate.settings import differences
 
@@ -26,7 +30,9 @@ Where the schedule ends at a limit, changing the limit changes the schedule; ``s
 differs in the resolved settings and the change is refused.
 """
 
-_PREFIX = "checkpoint-"
+BEST = "best.safetensors"
+_NAME = re.compile(r"checkpoint-(\d{8,})(?:-(\d+))?")
+_TORN = re.compile(r"\.(checkpoint-\d|best\.safetensors\.).*\.(tmp|old)")
 
 
 @dataclass
@@ -65,7 +71,7 @@ def save_checkpoint(
     optimiser: torch.optim.Optimizer,
     described: dict[str, Any],
 ) -> None:
-    """Writes a checkpoint and removes older ones.
+    """Writes a checkpoint and removes older ones; one of the same update and validations is left as it is.
 
     Args:
         described: settings and identity of the run, compared when it is resumed.
@@ -73,19 +79,13 @@ def save_checkpoint(
     Raises:
         TrainingError: it could not be written (a full disk); the previous checkpoint is untouched.
     """
-    target = folder / f"{_PREFIX}{state.updates:08d}"
-    try:
-        with atomic_folder(target, replace=True) as temporary:
-            save_file({name: tensor.detach().contiguous() for name, tensor in trained.items()},
-                      temporary / "trained.safetensors")  # fmt: skip
+    target = folder / f"checkpoint-{state.updates:08d}-{len(state.history)}"
+    if not target.exists():
+        with _writing(target), atomic_folder(target) as temporary:
+            save_file(_plain(trained), temporary / "trained.safetensors")
             save_file(_optimiser_tensors(trained, optimiser), temporary / "optimiser.safetensors")
             write_json(temporary / "state.json", {"state": asdict(state), "run": described})
-    except OSError as error:
-        raise TrainingError(
-            f"cannot write the checkpoint {target}: {error.strerror or error}; the one before is intact: "
-            "free some space and run the same command again"
-        ) from error
-    for old in folder.glob(f"{_PREFIX}*"):
+    for old in _checkpoints(folder):
         if old != target:
             shutil.rmtree(old, ignore_errors=True)
 
@@ -99,63 +99,128 @@ def load_checkpoint(
     """Restores the newest checkpoint into parameters and optimiser; None where there is none.
 
     Raises:
-        TrainingError: the run was started with other settings or data; the names that differ are listed.
+        TrainingError: the run was started with other settings or data (the names that differ are listed),
+            or the checkpoint is damaged.
     """
-    found = sorted(folder.glob(f"{_PREFIX}*"))
+    found = _checkpoints(folder)
     if not found:
         return None
-    saved = read_json(found[-1] / "state.json")
-    changed = [
-        line
-        for line in differences(saved["run"], described)
-        if line.split(":")[0].rsplit(".", 1)[-1] not in MAY_CHANGE
-    ]
-    if changed:
-        listed = "".join(f"\n  - {line}" for line in changed)
+    newest = found[-1]
+    try:
+        saved = read_json(newest / "state.json")
+        if changed := _changes(saved["run"], described):
+            raise TrainingError(_refusal(folder, changed))
+        state = RunState(**saved["state"])
+        _copy_into(trained, newest / "trained.safetensors")
+        _restore_optimiser(trained, optimiser, load_file(newest / "optimiser.safetensors"))
+    except TrainingError:
+        raise
+    except (CrosslateError, SafetensorError, OSError, KeyError, TypeError, RuntimeError) as error:
         raise TrainingError(
-            f"{folder} holds a run that was started differently:{listed}\n"
-            "Give the settings it was started with, or another output folder."
-        )
-    tensors = load_file(found[-1] / "trained.safetensors")
-    with torch.no_grad():
-        for name, parameter in trained.items():
-            parameter.copy_(tensors[name])
-    _restore_optimiser(trained, optimiser, load_file(found[-1] / "optimiser.safetensors"))
-    return RunState(**saved["state"])
+            f"cannot go on from {newest}: {type(error).__name__}: {error}; "
+            f"remove {folder} to start again, or give another output folder"
+        ) from error
+    return state
 
 
 def save_best(folder: Path, trained: Mapping[str, torch.Tensor]) -> None:
-    """Writes the trained tensors with the best score so far."""
-    try:
-        with atomic_file(folder / "best.safetensors") as temporary:
-            save_file({name: tensor.detach().contiguous() for name, tensor in trained.items()}, temporary)
-    except OSError as error:
-        raise TrainingError(f"cannot write {folder / 'best.safetensors'}: {error.strerror or error}") from error
+    """Writes the trained tensors with the best score so far.
+
+    Raises:
+        TrainingError: they could not be written (a full disk); what was there is untouched.
+    """
+    with _writing(folder / BEST), atomic_file(folder / BEST) as temporary:
+        save_file(_plain(trained), temporary)
 
 
 def load_best(folder: Path, trained: Mapping[str, torch.nn.Parameter]) -> None:
-    """Copies the tensors with the best score into the parameters."""
-    tensors = load_file(folder / "best.safetensors")
-    with torch.no_grad():
-        for name, parameter in trained.items():
-            parameter.copy_(tensors[name])
+    """Copies the tensors with the best score into the parameters.
+
+    Raises:
+        TrainingError: their file is missing or damaged.
+    """
+    try:
+        _copy_into(trained, folder / BEST)
+    except (SafetensorError, OSError, KeyError, RuntimeError) as error:
+        raise TrainingError(
+            f"cannot read the best state {folder / BEST}: {error}; remove {folder} to train again"
+        ) from error
 
 
 def remove_checkpoints(folder: Path) -> None:
     """Removes the resumable state of a finished run; nothing that we did not write is touched."""
-    for old in folder.glob(f"{_PREFIX}*"):
+    for old in _checkpoints(folder):
         shutil.rmtree(old, ignore_errors=True)
-    (folder / "best.safetensors").unlink(missing_ok=True)
+    (folder / BEST).unlink(missing_ok=True)
+    remove_torn(folder)
+
+
+def remove_torn(folder: Path) -> None:
+    """Removes what a killed run left half-written."""
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if _TORN.fullmatch(path.name):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+
+def _checkpoints(folder: Path) -> list[Path]:
+    """All complete checkpoints, the newest last."""
+    found = [(match, path) for path in folder.glob("checkpoint-*") if (match := _NAME.fullmatch(path.name))]
+    # Two of one update differ in their validations; an early version did not name these.
+    found.sort(key=lambda each: (int(each[0][1]), int(each[0][2] or -1)))
+    return [path for _, path in found]
+
+
+def _changes(saved: dict[str, Any], described: dict[str, Any]) -> list[str]:
+    now = json.loads(json.dumps(described))  # tuples become lists, as in the file
+    allowed = tuple(f"settings.{name}: " for name in MAY_CHANGE)
+    return [line for line in differences(saved, now) if not line.startswith(allowed)]
+
+
+def _refusal(folder: Path, changed: list[str]) -> str:
+    listed = "".join(f"\n  - {line}" for line in changed)
+    if any(line.startswith("settings.schedule_updates: ") for line in changed):
+        listed += "\n  (the learning rate falls to 0 at schedule_updates; by default the run's limit)"
+    return (
+        f"{folder} holds a run that was started differently:{listed}\n"
+        f"Give what it was started with, or another output folder, or remove {folder} to start again."
+    )
+
+
+@contextmanager
+def _writing(target: Path) -> Iterator[None]:
+    """A full disk is reported with what to do. The library for tensors has an error of its own for it."""
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise TrainingError(
+            f"cannot write {target}: {reason}; the checkpoint before it is intact: "
+            "free some space and run the same command again to go on"
+        ) from error
+
+
+def _plain(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
+
+
+def _copy_into(trained: Mapping[str, torch.nn.Parameter], path: Path) -> None:
+    tensors = load_file(path)
+    with torch.no_grad():
+        for name, parameter in trained.items():
+            parameter.copy_(tensors[name])
 
 
 def _optimiser_tensors(
     trained: Mapping[str, torch.Tensor], optimiser: torch.optim.Optimizer
 ) -> dict[str, torch.Tensor]:
-    tensors = {}
-    for name, parameter in trained.items():
-        for key, value in optimiser.state.get(parameter, {}).items():
-            tensors[f"{key}|{name}"] = torch.as_tensor(value).detach().contiguous()
-    return tensors
+    return {
+        f"{key}|{name}": torch.as_tensor(value).detach().contiguous()
+        for name, parameter in trained.items()
+        for key, value in optimiser.state.get(parameter, {}).items()
+    }
 
 
 def _restore_optimiser(
@@ -163,8 +228,10 @@ def _restore_optimiser(
     optimiser: torch.optim.Optimizer,
     tensors: dict[str, torch.Tensor],
 ) -> None:
+    is_fused = bool(optimiser.defaults.get("fused"))
     for key_and_name, value in tensors.items():
         key, name = key_and_name.split("|", 1)
         parameter = trained[name]
-        # "step" lives where the optimiser put it; moments live with their parameter.
-        optimiser.state[parameter][key] = value if key == "step" else value.to(parameter.device)
+        # A fused optimiser counts its steps on the parameter's device, any other on the CPU.
+        is_on_cpu = key == "step" and not is_fused
+        optimiser.state[parameter][key] = value if is_on_cpu else value.to(parameter.device)

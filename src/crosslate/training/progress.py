@@ -1,4 +1,4 @@
-"""What a person sees of a long run: a rich bar at a terminal, plain lines elsewhere, a JSONL log, TensorBoard."""
+"""What a person sees of a long run: a bar at a terminal, else plain lines; a JSONL log, TensorBoard."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import json
 import logging
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Protocol
+
+from crosslate.errors import MissingExtra, TrainingError
 
 log = logging.getLogger(__name__)
 
@@ -59,18 +60,7 @@ class ConsoleProgress:
         self._spoken = self._started - _PLAIN_EVERY_SECONDS + 2
         if not self.console.is_terminal:
             return
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-        from rich.progress import Progress as RichProgress
-
-        self._bar = RichProgress(
-            TextColumn("[bold]{task.description}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[shown]}"),
-            TimeRemainingColumn(),
-            console=self.console,
-            transient=True,
-        )
+        self._bar = _bar(self.console)
         self._bar.start()
         self._bar.add_task(title, total=total_updates, completed=updates, shown="")
 
@@ -86,7 +76,7 @@ class ConsoleProgress:
             self.console.print(
                 f"{self._title}: update {updates}/{self._total}, {_short(values)}, "
                 f"at most {left // 60}:{left % 60:02d} left",
-                soft_wrap=True, highlight=False,
+                soft_wrap=True, highlight=False, markup=False,
             )  # fmt: skip
 
     def event(self, kind: str, values: dict[str, Any]) -> None:
@@ -110,21 +100,20 @@ class ConsoleProgress:
 
 
 class RunLog:
-    """Writes every event to ``log.jsonl``, forwards to ``shown``, and to TensorBoard where asked."""
+    """Writes every event to ``log.jsonl``, forwards to ``shown``, and to TensorBoard where asked.
+
+    Every line says by itself what happened when. After a run was killed, lines of updates behind the
+    checkpoint come again.
+
+    Raises:
+        MissingExtra: TensorBoard was asked for and is not installed.
+    """
 
     def __init__(self, folder: Path, shown: Progress | None = None, *, tensorboard: bool = False) -> None:
         self.shown = shown or Silent()
-        folder.mkdir(parents=True, exist_ok=True)
-        self._file = (folder / "log.jsonl").open("a", encoding="utf-8")
         self._board = _board(folder) if tensorboard else None
-
-    def __enter__(self) -> RunLog:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+        self._path = folder / "log.jsonl"
+        folder.mkdir(parents=True, exist_ok=True)
 
     def start(self, title: str, total_updates: int, updates: int) -> None:
         self.shown.start(title, total_updates, updates)
@@ -136,17 +125,48 @@ class RunLog:
                 self._board.add_scalar(name, value, updates)
 
     def event(self, kind: str, values: dict[str, Any]) -> None:
-        self._file.write(json.dumps({"event": kind, "time": round(time.time(), 3), **values}) + "\n")
-        self._file.flush()
+        """Logs an event.
+
+        Raises:
+            TrainingError: the log cannot be written (a full disk).
+        """
+        line = json.dumps({"event": kind, "time": round(time.time(), 3), **values}, ensure_ascii=False)
+        try:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(line + "\n")
+        except OSError as error:
+            raise TrainingError(
+                f"cannot write {self._path}: {error.strerror or error}; the last checkpoint is intact: "
+                "free some space and run the same command again to go on"
+            ) from error
         self.shown.event(kind, values)
         if self._board is not None and kind == "validation":
             self._board.add_scalar(f"validation {values['metric']}", values["score"], values["updates"])
 
     def close(self) -> None:
         self.shown.close()
-        self._file.close()
         if self._board is not None:
             self._board.close()
+
+
+def _bar(console: Any) -> Any:
+    """A bar that fits into 80 columns: what tells least gives way first, the title and then the bar."""
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as RichProgress
+    from rich.table import Column
+
+    title = Column(no_wrap=True, overflow="ellipsis", ratio=2, min_width=8)
+    return RichProgress(
+        TextColumn("{task.description}", style="bold", markup=False, table_column=title),
+        BarColumn(bar_width=None, table_column=Column(ratio=1, min_width=3)),
+        MofNCompleteColumn(table_column=Column(no_wrap=True)),
+        TextColumn("{task.fields[shown]}", markup=False, table_column=Column(no_wrap=True)),
+        TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True)),
+        console=console,
+        transient=True,
+        expand=True,
+        refresh_per_second=2,
+    )
 
 
 def _short(values: dict[str, float]) -> str:
@@ -164,8 +184,6 @@ def _board(folder: Path) -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
-        from crosslate.errors import MissingExtra
-
         raise MissingExtra(
             "TensorBoard logging was asked for and is not installed; pip install 'crosslate[tensorboard]'"
         ) from None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Literal, get_args
 
 from crosslate.errors import Faults, SettingsError, nearest
 
@@ -71,25 +71,28 @@ class TrainingSettings:
         faults = Faults("cannot use the training settings")
         if self.max_epochs <= 0 and self.max_updates <= 0:
             faults.add("neither max_epochs nor max_updates sets a limit; set one of them above 0")
+        for name, known in (("schedule", get_args(ScheduleName)), ("precision", get_args(Precision))):
+            if (word := getattr(self, name)) not in known:
+                faults.add(f"{name} is {word!r}; {nearest(str(word), known)}")
         for name in ("max_epochs", "max_updates", "warmup_updates", "schedule_updates", "patience",
                      "validate_every_updates", "weight_decay", "clip_norm", "checkpoint_every_seconds",
                      "seed"):  # fmt: skip
-            if getattr(self, name) < 0:
+            if not getattr(self, name) >= 0:  # also when it is not a number
                 faults.add(f"{name} is {getattr(self, name)}, expected 0 or more")
-        for name in ("fresh_learning_rate", "pretrained_learning_rate"):
-            if getattr(self, name) <= 0:
+        for name in ("fresh_learning_rate", "pretrained_learning_rate", "adam_epsilon"):
+            if not getattr(self, name) > 0:
                 faults.add(f"{name} is {getattr(self, name)}, expected a positive number")
         for name in ("batch_tokens", "accumulate_batches"):
             if getattr(self, name) < 1:
                 faults.add(f"{name} is {getattr(self, name)}, expected 1 or more")
-        for name in ("label_smoothing", "dropout", "attention_dropout"):
+        for name in ("label_smoothing", "dropout", "attention_dropout", "adam_beta1", "adam_beta2"):
             value = getattr(self, name)
             if value is not None and not 0 <= value < 1:
-                faults.add(f"{name} is {value}, expected a probability below 1")
+                faults.add(f"{name} is {value}, expected 0 or more and below 1")
         for group, rate in self.learning_rates.items():
             if group not in GROUPS:
                 faults.add(f"learning_rates has a group {group!r}; {nearest(group, GROUPS)}")
-            elif rate <= 0:
+            elif not rate > 0:
                 faults.add(f"the learning rate of {group} is {rate}, expected a positive number")
         faults.raise_as(SettingsError)
 
@@ -111,8 +114,12 @@ def preset(name: str, *, trained_groups: frozenset[str] = frozenset(), **changes
         trained_groups: which groups will be trained; only ``paper`` depends on it.
 
     Raises:
-        SettingsError: unknown preset or value.
+        SettingsError: unknown preset, setting or value.
     """
+    known = [each.name for each in fields(TrainingSettings)]
+    for change in changes:
+        if change not in known:
+            raise SettingsError(f"unknown training setting {change!r}; {nearest(change, known)}")
     if name == "default":
         return replace(TrainingSettings(), **changes)
     if name == "paper":
