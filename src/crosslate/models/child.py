@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
-from torch.nn.utils import parametrize
 
 from crosslate.corpora.vocabularies import Vocabulary
 from crosslate.errors import AnatomyError, StrategyError
 from crosslate.languages import language_code
-from crosslate.models.fingerprint import named_tensors
+from crosslate.models.anatomy import named_tensors
 from crosslate.models.plan import Plan, PlannedTensor, make_plan
 from crosslate.models.sides import (
+    check_padding,
     describe_vocabularies,
     remove_aliases,
     set_slice,
@@ -55,15 +55,16 @@ class Child:
     trained: dict[str, dict[str, nn.Parameter]]
 
     def changed_tensors(self) -> dict[str, torch.Tensor]:
-        """What a pack stores: every changed tensor under its first name, slices where only a part is trained."""
+        """What a pack stores: every changed tensor under its first name, slices where only a part is trained.
+
+        Empty for a child made from packs.
+        """
         if self.plan is None:
             return {}
-        tensors = dict(self.model.named_parameters(remove_duplicate=False)) | dict(self.model.named_buffers())
-        trained = {name: each for group in self.trained.values() for name, each in group.items()}
-        return {
-            planned.name: trained.get(planned.name, tensors.get(planned.name)).detach()  # type: ignore[union-attr]
-            for planned in self.plan.changed
-        }
+        tensors = dict(named_tensors(self.model))
+        for group in self.trained.values():  # a slice goes by another name in the model
+            tensors.update(group)
+        return {planned.name: tensors[planned.name].detach() for planned in self.plan.changed}
 
 
 def alias_model(model: PreTrainedModel) -> PreTrainedModel:
@@ -85,6 +86,8 @@ def make_child(
 ) -> Child:
     """A child ready for training: what the strategy trains is new, the rest is the parent's.
 
+    The global random state stays as it is.
+
     Args:
         parent: the parent; it is not altered.
         strategy: what to re-initialise and train.
@@ -95,43 +98,44 @@ def make_child(
         seed: seed of the re-initialised values.
 
     Raises:
-        StrategyError: the strategy renews other sides than were given.
+        StrategyError: the strategy renews other sides than were given, or does not fit the model.
+        VocabularyError: a new vocabulary pads with an id that this family of models cannot pad with.
         AnatomyError: the model cannot be initialised safely.
     """
+    if strategy.renews is None and not (new_source or new_target):
+        raise StrategyError(f"{strategy} needs to know which side is new; give a new source, target or both")
     new: dict[Side, tuple[str, Vocabulary]] = {}
     if new_source:
         new["source"] = new_source
     if new_target:
         new["target"] = new_target
-    sizes: dict[Side, int] = {side: len(vocabulary) for side, (_, vocabulary) in new.items()}
+    vocabularies = {side: vocabulary for side, (_, vocabulary) in new.items()}
+    languages = {
+        "source": language_code(new_source[0] if new_source else source_language or parent.source_language),
+        "target": language_code(new_target[0] if new_target else target_language or parent.target_language),
+    }
+    sizes: dict[Side, int] = {side: len(vocabulary) for side, vocabulary in vocabularies.items()}
     plan = make_plan(parent.model, parent.anatomy, strategy, sizes)
-    if strategy.renews is None and not new:
-        raise StrategyError(f"{strategy} needs to know which side is new")
+    check_padding(parent.model, parent.anatomy, vocabularies)
     model = alias_model(parent.model)
     originals = dict(named_tensors(parent.model))
     trained: dict[str, dict[str, nn.Parameter]] = {}
     for planned in plan.changed:
+        value: torch.Tensor
         if planned.selection is not None:
-            part = set_slice(model, planned.name, originals[planned.name], planned.selection)
-            trained.setdefault(planned.group, {})[planned.name] = part
-            continue
-        value = _fresh_tensor(planned, originals[planned.name])
-        set_tensor(model, planned.names, value)
-        if planned.train:
-            trained.setdefault(planned.group, {})[planned.name] = value  # type: ignore[assignment]
-    vocabularies = {side: vocabulary for side, (_, vocabulary) in new.items()}
+            value = set_slice(model, planned.name, originals[planned.name], planned.selection)
+        else:
+            value = _fresh_tensor(planned, originals[planned.name])
+            set_tensor(model, planned.names, value)
+        if isinstance(value, nn.Parameter) and planned.train:
+            trained.setdefault(planned.group, {})[planned.name] = value
     _settle(model, parent, vocabularies)
-    _initialise(model, plan, vocabularies, seed)
-    return Child(
-        parent,
-        model,
-        vocabularies.get("source", parent.source),
-        vocabularies.get("target", parent.target),
-        new_source[0] if new_source else source_language or parent.source_language,
-        new_target[0] if new_target else target_language or parent.target_language,
-        plan,
-        trained,
-    )
+    source = vocabularies.get("source", parent.source)
+    target = vocabularies.get("target", parent.target)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        _initialise(model, parent, plan, {"src": source.special.pad, "tgt": target.special.pad})
+    return Child(parent, model, source, target, languages["source"], languages["target"], plan, trained)
 
 
 def graft(
@@ -143,7 +147,11 @@ def graft(
     """A child made of given tensors, each under all of its names, on the body of a parent.
 
     The tensors are used as they are, so several children may share them. Checks are the caller's.
+
+    Raises:
+        VocabularyError: a new vocabulary pads with an id that this family of models cannot pad with.
     """
+    check_padding(parent.model, parent.anatomy, vocabularies)
     model = alias_model(parent.model)
     parameters = parent.anatomy.parameters
     for names, tensor in tensors.items():
@@ -177,67 +185,70 @@ def _settle(model: PreTrainedModel, parent: Parent, vocabularies: Mapping[Side, 
     """What follows from renewed sides: no alias of both, sizes and special ids in the configurations."""
     if vocabularies:
         remove_aliases(model, parent.anatomy.aliases)
-        describe_vocabularies(model, vocabularies)
+        describe_vocabularies(model, parent.anatomy, vocabularies)
 
 
-def _initialise(
-    model: PreTrainedModel, plan: Plan, vocabularies: Mapping[Side, Vocabulary], seed: int
-) -> None:
+def _initialise(model: PreTrainedModel, parent: Parent, plan: Plan, padding: Mapping[str, int]) -> None:
     """Fills what is re-initialised: tables ourselves, the rest by the family's own rules.
 
     Tables get a normal distribution with deviation width^-0.5 and a zero padding row, as in the paper's
-    released code. The family's ``_init_weights`` skips tensors that are marked as initialised, so every
-    kept tensor is marked; that none was touched is checked.
+    released code. The family's ``_init_weights`` skips tensors that are marked as initialised, so everything
+    that stays is marked, and only modules with a fresh tensor inside are shown to it; that none of the
+    others was touched is checked.
+
+    Args:
+        padding: padding id by group, ``src`` and ``tgt``.
     """
-    fresh = {name for planned in plan.tensors if planned.reinitialise for name in planned.names}
+    fresh = {name: planned for planned in plan.tensors if planned.reinitialise for name in planned.names}
     if not fresh:
         return
-    torch.manual_seed(seed)
-    kept = []
-    for name, tensor in named_tensors(model):
-        is_fresh = name.replace("parametrizations.", "").removesuffix(".original") in fresh
-        tensor._is_hf_initialized = not is_fresh  # type: ignore[attr-defined]
-        if not is_fresh:
-            kept.append((name, tensor, tensor._version))
     tensors = dict(named_tensors(model))
-    for planned in plan.tensors:
-        if planned.reinitialise and planned.is_resized:
-            _fill_table(tensors[planned.name], planned, vocabularies)
-    for module in model.modules():
-        if module is not model:
+    kept = {name: tensor for name, tensor in tensors.items() if name not in fresh}
+    kept |= {f"buffer {index}": buffer for index, buffer in enumerate(_unsaved_buffers(model))}
+    versions = {name: tensor._version for name, tensor in kept.items()}
+    for tensor in kept.values():
+        tensor._is_hf_initialized = True
+    for planned in dict.fromkeys(fresh.values()):
+        if any(name in parent.anatomy.vocabulary for name in planned.names):
+            _fill_table(tensors[planned.name], padding[planned.group])
+    for path, module in model.named_modules():
+        if path and any(name.startswith(f"{path}.") for name in fresh):
             model._init_weights(module)
-    for planned in plan.tensors:
-        if planned.reinitialise:
-            _fill_gaps(model, planned)
-    if touched := [name for name, tensor, version in kept if tensor._version != version]:
-        raise AnatomyError(f"initialising new tensors altered {touched[0]}, which must stay as it is")
+    for planned in dict.fromkeys(fresh.values()):
+        _fill_gaps(tensors[planned.name], planned.name)
+    if touched := [name for name, tensor in kept.items() if tensor._version != versions[name]]:
+        raise AnatomyError(
+            f"initialising new tensors altered {touched[0]}, which must stay as it is; "
+            "load the parent again before using it"
+        )
+
+
+def _unsaved_buffers(model: nn.Module) -> list[torch.Tensor]:
+    return [
+        buffer
+        for module in model.modules()
+        for name, buffer in module.named_buffers(recurse=False)
+        if name in module._non_persistent_buffers_set
+    ]
 
 
 @torch.no_grad()
-def _fill_table(
-    table: torch.Tensor, planned: PlannedTensor, vocabularies: Mapping[Side, Vocabulary]
-) -> None:
+def _fill_table(table: torch.Tensor, pad: int) -> None:
     """A vocabulary table, or a bias over the vocabulary."""
-    if table.dim() == 1 or 1 in table.shape:
+    if max(table.shape) == table.numel():
         table.zero_()
     else:
         table.normal_(0.0, table.shape[1] ** -0.5)
-        side: Side = "source" if planned.group == "src" else "target"
-        table[vocabularies[side].special.pad].zero_()
-    table._is_hf_initialized = True  # type: ignore[attr-defined]
+        table[pad].zero_()
+    table._is_hf_initialized = True
 
 
 @torch.no_grad()
-def _fill_gaps(model: nn.Module, planned: PlannedTensor) -> None:
+def _fill_gaps(tensor: torch.Tensor, name: str) -> None:
     """Tensors that the family's rules did not reach: ones for norms, zeros for biases, else normal values."""
-    module = model.get_submodule(planned.name.rpartition(".")[0])
-    leaf = planned.name.rpartition(".")[2]
-    if parametrize.is_parametrized(module, leaf):
-        return
-    tensor = getattr(module, leaf)
     if not torch.isnan(tensor).any():
         return
     if tensor.dim() > 1:
         tensor.normal_(0.0, tensor.shape[-1] ** -0.5)
     else:
-        tensor.fill_(0.0 if "bias" in leaf else 1.0)
+        tensor.fill_(0.0 if "bias" in name.rpartition(".")[2] else 1.0)

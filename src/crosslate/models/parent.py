@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,10 +18,13 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from crosslate.models.anatomy import Anatomy
+    from crosslate.models.fingerprint import CachedFingerprint
+    from crosslate.models.strategies import Side
 
 RECORD = "crosslate.json"
 """Beside a parent that Crosslate trained: languages, training and data record, scores."""
 
+_TOKENIZER = "tokenizer_config.json"
 _FILES = ["*.json", "*.safetensors", "*.spm", "*.model", "pytorch_model*.bin"]
 
 
@@ -92,6 +96,7 @@ class Parent:
         self.source_language = language_code(source_language)
         self.target_language = language_code(target_language)
         self.name, self.folder = name, folder
+        self._fingerprint: CachedFingerprint | None = None
 
     @classmethod
     def create(
@@ -116,10 +121,7 @@ class Parent:
         import torch
         from transformers import GenerationConfig, MarianConfig, MarianMTModel
 
-        if source.special != target.special:
-            raise ParentError(
-                f"the two vocabularies have different special ids: {source.special} and {target.special}"
-            )
+        _check_special(source, target)
         special = source.special
         config = MarianConfig(
             vocab_size=len(source),
@@ -172,27 +174,15 @@ class Parent:
         Raises:
             ParentError: missing, incomplete, without readable vocabularies, or not an encoder-decoder.
         """
-        import torch
-        from transformers import AutoModelForSeq2SeqLM
-
         _silence_bars()
         folder = local_folder(str(name))
+        _check_is_encoder_decoder(folder)
         source, target, languages = _vocabularies(folder)
-        languages = (source_language or languages[0], target_language or languages[1])
-        if not all(languages):
+        given = (source_language or languages[0], target_language or languages[1])
+        if given[0] is None or given[1] is None:
             raise ParentError(f"{name} does not say which languages it translates; give both language codes")
-        try:
-            model, info = AutoModelForSeq2SeqLM.from_pretrained(
-                folder, dtype=torch.float32, trust_remote_code=False, output_loading_info=True
-            )
-        except (OSError, ValueError, RuntimeError, KeyError) as error:
-            raise ParentError(f"cannot load the model in {name}: {_first_line(error)}") from error
-        if lost := sorted(info["missing_keys"]):
-            # Transformers only warns and goes on with random values.
-            raise ParentError(
-                f"{name} lacks {len(lost)} tensors of its model, the first {lost[0]}; the checkpoint is incomplete"
-            )
-        parent = cls(model, source, target, *languages, name=str(name), folder=folder)
+        model = _load_model(folder)
+        parent = cls(model, source, target, given[0], given[1], name=str(name), folder=folder)
         parent._check_sizes()
         return parent
 
@@ -202,7 +192,12 @@ class Parent:
         Args:
             record: training and data record, scores; goes into ``crosslate.json`` beside the fingerprint.
             replace: overwrite an existing folder.
+
+        Raises:
+            ParentError: the vocabularies have different special ids, which the file layout cannot express.
+            InputError: ``folder`` exists and ``replace`` is False.
         """
+        _check_special(self.source, self.target)
         _silence_bars()
         with atomic_folder(folder, replace=replace) as temporary:
             self.model.save_pretrained(temporary)
@@ -210,16 +205,16 @@ class Parent:
             self.target.save(temporary / "target.spm")
             self.source.save_mapping(temporary / "vocab.json")
             self.target.save_mapping(temporary / "target_vocab.json")
-            special = {name: self.source.pieces[getattr(self.source.special, name)] for name in ("eos", "unk", "pad")}
+            special = vars(self.source.special)
             write_json(
-                temporary / "tokenizer_config.json",
+                temporary / _TOKENIZER,
                 {
                     "tokenizer_class": "MarianTokenizer",
                     "separate_vocabs": True,
                     "source_lang": self.source_language,
                     "target_lang": self.target_language,
                     "model_max_length": self.max_tokens,
-                    **{f"{name}_token": piece for name, piece in special.items()},
+                    **{f"{name}_token": self.source.pieces[special[name]] for name in ("eos", "unk", "pad")},
                 },
             )
             write_json(
@@ -236,9 +231,11 @@ class Parent:
     def fingerprint(self) -> str:
         """Hex sha256 of the tensors as they are now; see :mod:`crosslate.models.fingerprint`."""
         from crosslate.models.anatomy import unsaved_names
-        from crosslate.models.fingerprint import fingerprint
+        from crosslate.models.fingerprint import CachedFingerprint
 
-        return fingerprint(self.model, unsaved_names(self.model))
+        if self._fingerprint is None:
+            self._fingerprint = CachedFingerprint()
+        return self._fingerprint.of(self.model, unsaved_names(self.model))
 
     @cached_property
     def anatomy(self) -> Anatomy:
@@ -259,15 +256,16 @@ class Parent:
 
     def _check_sizes(self) -> None:
         """The tables may be larger than the vocabularies (padding rows), never smaller."""
-        for vocabulary, table, side in (
-            (self.source, self.model.get_encoder().get_input_embeddings(), "source"),
-            (self.target, self.model.get_decoder().get_input_embeddings(), "target"),
-        ):
-            if table.num_embeddings < len(vocabulary):
-                raise ParentError(
-                    f"{self.name}: the {side} vocabulary has {len(vocabulary)} pieces, "
-                    f"its embedding table only {table.num_embeddings} rows"
-                )
+        from crosslate.models.sides import token_tables
+
+        vocabularies: dict[Side, Vocabulary] = {"source": self.source, "target": self.target}
+        for side, vocabulary in vocabularies.items():
+            for table in token_tables(self.model, self.anatomy, side):
+                if table.num_embeddings < len(vocabulary):
+                    raise ParentError(
+                        f"{self.name}: the {side} vocabulary has {len(vocabulary)} pieces, "
+                        f"its embedding table only {table.num_embeddings} rows"
+                    )
 
 
 def local_folder(name: str) -> Path:
@@ -289,35 +287,100 @@ def local_folder(name: str) -> Path:
         ) from error
 
 
+def _check_is_encoder_decoder(folder: Path) -> None:
+    from transformers import AutoConfig
+
+    if not (folder / "config.json").is_file():
+        raise ParentError(f"{folder} has no config.json; expected a model in Hugging Face's layout")
+    try:
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    except Exception as error:  # the library raises a dozen unrelated types for damaged files
+        raise ParentError(f"cannot read the configuration in {folder}: {_first_line(error)}") from error
+    if not config.is_encoder_decoder:
+        raise ParentError(
+            f"{folder} holds a {config.model_type} model, which is no encoder-decoder; "
+            "expected a translation model such as Marian, mBART, NLLB or T5"
+        )
+
+
+def _load_model(folder: Path) -> PreTrainedModel:
+    import torch
+    from transformers import AutoModelForSeq2SeqLM
+
+    try:
+        with _silenced():
+            model, info = AutoModelForSeq2SeqLM.from_pretrained(
+                folder, dtype=torch.float32, trust_remote_code=False, output_loading_info=True
+            )
+    except Exception as error:  # the library raises a dozen unrelated types for damaged files
+        raise ParentError(f"cannot load the model in {folder}: {_first_line(error)}") from error
+    if lost := sorted(info["missing_keys"]):
+        # Transformers only warns and goes on with random values.
+        raise ParentError(
+            f"{folder} lacks {len(lost)} tensors of its model, the first {lost[0]}; "
+            "the checkpoint is incomplete, get it again"
+        )
+    return model
+
+
 def _vocabularies(folder: Path) -> tuple[Vocabulary, Vocabulary, tuple[str | None, str | None]]:
     """Source and target vocabulary and languages, from Marian's file layout."""
     needed = ("source.spm", "target.spm", "vocab.json")
-    missing = [name for name in needed if not (folder / name).is_file()]
-    if not (folder / "config.json").is_file():
-        raise ParentError(f"{folder} has no config.json; expected a model in Hugging Face's layout")
-    if missing:
+    if missing := [name for name in needed if not (folder / name).is_file()]:
         raise ParentError(
             f"cannot read the vocabularies of {folder}: {', '.join(missing)} missing; "
             f"expected Marian's layout ({', '.join(needed)}, target_vocab.json where the sides differ)"
         )
-    described = read_json(folder / "tokenizer_config.json") if (folder / "tokenizer_config.json").is_file() else {}
     source_map = folder / "vocab.json"
     target_map = folder / "target_vocab.json"
     target_map = target_map if target_map.is_file() else source_map
     try:
+        described = read_json(folder / _TOKENIZER) if (folder / _TOKENIZER).is_file() else {}
         source = Vocabulary.load_mapped(folder / "source.spm", source_map, _special_ids(source_map))
         target = Vocabulary.load_mapped(folder / "target.spm", target_map, _special_ids(target_map))
     except CrosslateError as error:
         raise ParentError(f"cannot read the vocabularies of {folder}: {error}") from error
-    return source, target, (described.get("source_lang"), described.get("target_lang"))
+    return source, target, (_language(described, "source_lang"), _language(described, "target_lang"))
+
+
+def _language(described: Any, key: str) -> str | None:
+    """A language code, where there is one: models of several languages name families (``ROMANCE``) here."""
+    try:
+        return language_code(described[key])
+    except (CrosslateError, KeyError, TypeError):
+        return None
 
 
 def _special_ids(mapping: Path) -> SpecialIds:
     ids = read_json(mapping)
-    missing = [piece for piece in ("</s>", "<unk>", "<pad>") if piece not in ids]
+    missing = [piece for piece in ("</s>", "<unk>", "<pad>") if not isinstance(ids, dict) or piece not in ids]
     if missing:
-        raise ParentError(f"{mapping} has no piece {', '.join(missing)}")
+        raise ParentError(
+            f"{mapping} has no piece {', '.join(missing)}; expected a JSON object of pieces to ids"
+        )
     return SpecialIds(eos=ids["</s>"], unk=ids["<unk>"], pad=ids["<pad>"], bos=ids.get("<s>"))
+
+
+def _check_special(source: Vocabulary, target: Vocabulary) -> None:
+    """A configuration, and the tokenizer of the file layout, know one set of special ids for both sides."""
+    if source.special != target.special:
+        raise ParentError(
+            f"the two vocabularies have different special ids, {source.special} and {target.special}; "
+            "expected the same on both sides"
+        )
+
+
+@contextmanager
+def _silenced() -> Iterator[None]:
+    """Transformers reports in tables what our errors say in a line."""
+    from transformers.utils import logging
+
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
 
 
 def _silence_bars() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -81,13 +81,13 @@ class PlannedTensor:
 
     @property
     def fate(self) -> str:
-        """``trained``, ``trained from random``, ``frozen``, … as ``crosslate plan`` prints it."""
+        """``trained``, ``trained in part``, ``trained from random values``, ``zero``, ``frozen``, …"""
         if self.train:
             part = " in part" if self.selection else ""
             return f"trained{part} from random values" if self.reinitialise else f"trained{part}"
-        if self.reinitialise:
-            return "random, not trained"
-        return "new constant" if self.is_resized else "frozen"
+        if self.is_changed:
+            return "from random values, not trained" if self.is_parameter else "zero"
+        return "frozen"
 
 
 @dataclass(frozen=True)
@@ -175,19 +175,24 @@ def make_plan(
         raise StrategyError(
             f"{strategy} renews {_sides(renewed)}, but new vocabularies were given for {_sides(sizes)}"
         )
+    known = {side for side, _ in anatomy.vocabulary.values()}
+    if missing := renewed - known:
+        raise StrategyError(
+            f"{strategy} renews {_sides(missing)}, which has no vocabulary in this model "
+            "(speech and images come without one); choose a strategy for the other side"
+        )
     selections = _select(model, anatomy, strategy.limits)
     tensors = []
     for names, group, tensor in child_tensors(model, anatomy, renewed):
-        axis = _vocabulary_axis(anatomy, names)
+        axis = vocabulary_axis(anatomy, names)
         shape = tuple(tensor.shape)
         is_resized = axis is not None and axis[0] in renewed
         if axis is not None and is_resized:
             shape = (*shape[: axis[1]], sizes[axis[0]], *shape[axis[1] + 1 :])
-        is_constant = any(name in anatomy.constant for name in names)
         is_parameter = names[0] in anatomy.parameters
-        chosen = selections.get(names[0], None) if group == "xattn" and strategy.limits else _WHOLE
+        is_constant = any(name in anatomy.constant for name in names)
+        is_limited = group == "xattn" and bool(strategy.limits)
         groups = {anatomy.groups[name] for name in names if name in anatomy.groups}
-        is_free = is_parameter and not is_constant
         tensors.append(
             PlannedTensor(
                 name=names[0],
@@ -197,15 +202,18 @@ def make_plan(
                 dtype=tensor.dtype,
                 is_parameter=is_parameter,
                 is_resized=is_resized,
-                reinitialise=is_free and bool(groups & strategy.reinitialise),
-                train=is_free and bool(groups & strategy.train) and chosen is not None,
-                selection=chosen or None,
+                # Of the buffers only biases over the vocabulary were learnt; the others are constants.
+                reinitialise=not is_constant
+                and (is_parameter or axis is not None)
+                and bool(groups & strategy.reinitialise),
+                train=not is_constant
+                and is_parameter
+                and bool(groups & strategy.train)
+                and (not is_limited or names[0] in selections),
+                selection=selections[names[0]] if is_limited and names[0] in selections else None,
             )
         )
     return Plan(strategy, renewed, tuple(tensors))
-
-
-_WHOLE: tuple[()] = ()  # "no selection", told apart from "not trained" (None)
 
 
 def child_tensors(
@@ -236,60 +244,56 @@ def child_tensors(
 _ORDER = ("src", "tgt", "xattn", "enc", "dec")
 
 
-def _vocabulary_axis(anatomy: Anatomy, names: tuple[str, ...]) -> tuple[Side, int] | None:
+def vocabulary_axis(anatomy: Anatomy, names: Iterable[str]) -> tuple[Side, int] | None:
+    """Side and axis of the vocabulary of a tensor with these names; None where it has none."""
     found = [anatomy.vocabulary[name] for name in names if name in anatomy.vocabulary]
     return found[0] if found else None
 
 
-def _select(
-    model: PreTrainedModel, anatomy: Anatomy, limits: Limits
-) -> dict[str, Selection | tuple[()]]:
-    """The cross-attention tensors that limits leave trainable: whole (``()``) or a selection."""
+def _select(model: PreTrainedModel, anatomy: Anatomy, limits: Limits) -> dict[str, Selection | None]:
+    """The cross-attention tensors that limits leave trainable: a selection of each, or None for the whole."""
     if not limits:
         return {}
-    num_layers = 1 + max(anatomy.layers.values())
-    named = set(limits.layers or ()) | {layer for layer, _ in limits.heads or ()}
-    if too_large := sorted(layer for layer in named if layer >= num_layers):
-        raise StrategyError(
-            f"the limits {limits} name layer {too_large[0]}; the decoder has the layers 0 to {num_layers - 1}"
-        )
-    if too_large := sorted(head for _, heads in limits.heads or () for head in heads if head >= anatomy.heads):
-        raise StrategyError(
-            f"the limits {limits} name head {too_large[0]}; a layer has the heads 0 to {anatomy.heads - 1}"
-        )
+    _check_limits(anatomy, limits)
     heads = dict(limits.heads or ())
-    parameters = dict(model.named_parameters(remove_duplicate=False))
-    chosen: dict[str, Selection | tuple[()]] = {}
+    shapes = {name: tuple(tensor.shape) for name, tensor in model.named_parameters(remove_duplicate=False)}
+    chosen: dict[str, Selection | None] = {}
     for name, layer in anatomy.layers.items():
         role = anatomy.projections.get(name)
         if role is None and (limits.projections is not None or limits.heads is not None):
             raise StrategyError(
-                f"cannot limit {name}: which projection it is cannot be told in this family; limit layers instead"
+                f"cannot limit {name}: this family does not show which projection it is; limit layers instead"
             )
         if limits.layers is not None and layer not in limits.layers:
             continue
         if limits.projections is not None and role not in limits.projections:
             continue
         if limits.heads is None:
-            chosen[name] = _WHOLE
-        elif layer in heads and name in parameters:
-            selection = _head_selection(anatomy, name, tuple(parameters[name].shape), heads[layer])
-            if selection is not None:
-                chosen[name] = selection
+            chosen[name] = None
+        elif layer in heads and name in anatomy.head_axis:  # not norms, nor the output's bias: no head's own
+            axis = anatomy.head_axis[name]
+            width = shapes[name][axis] // anatomy.heads
+            chosen[name] = Selection(
+                axis, tuple(head * width + at for head in sorted(heads[layer]) for at in range(width))
+            )
     if not chosen:
         raise StrategyError(f"the limits {limits} leave nothing of cross-attention to train")
     return chosen
 
 
-def _head_selection(
-    anatomy: Anatomy, name: str, shape: tuple[int, ...], heads: frozenset[int]
-) -> Selection | None:
-    axis = anatomy.head_axis.get(name)
-    if axis is None:
-        return None  # the norm, and the bias of the output projection: shared by all heads
-    width = shape[axis] // anatomy.heads
-    return Selection(axis, tuple(head * width + at for head in sorted(heads) for at in range(width)))
+def _check_limits(anatomy: Anatomy, limits: Limits) -> None:
+    num_layers = 1 + max(anatomy.layers.values())
+    named = set(limits.layers or ()) | {layer for layer, _ in limits.heads or ()}
+    if too_large := sorted(layer for layer in named if layer >= num_layers):
+        raise StrategyError(
+            f"the limits {limits} name layer {too_large[0]}; the decoder has the layers 0 to {num_layers - 1}"
+        )
+    asked = {head for _, heads in limits.heads or () for head in heads}
+    if too_large := sorted(head for head in asked if head >= anatomy.heads):
+        raise StrategyError(
+            f"the limits {limits} name head {too_large[0]}; a layer has the heads 0 to {anatomy.heads - 1}"
+        )
 
 
 def _sides(sides: Collection[str]) -> str:
-    return " and ".join(side for side in SIDES if side in sides) or "no side"
+    return " and ".join(f"the {side}" for side in SIDES if side in sides) or "no side"

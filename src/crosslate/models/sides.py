@@ -10,6 +10,8 @@ from torch import nn
 from torch.nn.utils import parametrize
 
 from crosslate.corpora.vocabularies import SpecialIds, Vocabulary
+from crosslate.errors import VocabularyError
+from crosslate.models.anatomy import Anatomy
 from crosslate.models.plan import Selection
 from crosslate.models.strategies import Side
 
@@ -33,12 +35,12 @@ class SliceOver(nn.Module):
 
     def forward(self, part: torch.Tensor) -> torch.Tensor:
         """Whole tensor from its trained part."""
-        whole: torch.Tensor = self.base.index_copy(self.axis, self.indices, part)  # type: ignore[operator]
+        whole: torch.Tensor = self.base.index_copy(self.axis, self.indices, part)
         return whole
 
     def right_inverse(self, whole: torch.Tensor) -> torch.Tensor:
         """The trained part of a whole tensor."""
-        return whole.index_select(self.axis, self.indices)  # type: ignore[arg-type]
+        return whole.index_select(self.axis, self.indices)
 
 
 def owner(model: nn.Module, name: str) -> tuple[nn.Module, str]:
@@ -52,7 +54,7 @@ def set_tensor(model: nn.Module, names: Iterable[str], tensor: torch.Tensor) -> 
     for name in names:
         module, leaf = owner(model, name)
         if leaf in module._parameters:
-            module._parameters[leaf] = tensor  # type: ignore[assignment]
+            module._parameters[leaf] = tensor
         else:
             module._buffers[leaf] = tensor
         if leaf != "weight":
@@ -64,11 +66,12 @@ def set_tensor(model: nn.Module, names: Iterable[str], tensor: torch.Tensor) -> 
 
 
 def set_slice(model: nn.Module, name: str, base: torch.Tensor, selection: Selection) -> nn.Parameter:
-    """Makes ``selection`` of a tensor the only trained part of it; returns the trained part, (selected shape)."""
+    """Makes ``selection`` of a tensor the only trained part of it, and returns that part."""
     module, leaf = owner(model, name)
+    # PyTorch moves the parametrized parameter onto its trained part; it must not be the parent's object.
     module._parameters[leaf] = nn.Parameter(base.detach(), requires_grad=False)
-    parametrize.register_parametrization(module, leaf, SliceOver(base.detach(), selection), unsafe=True)
-    part: nn.Parameter = module.parametrizations[leaf].original  # type: ignore[index,union-attr]
+    parametrize.register_parametrization(module, leaf, SliceOver(base, selection), unsafe=True)
+    part: nn.Parameter = module.parametrizations[leaf].original
     part.requires_grad_(True)
     return part
 
@@ -83,63 +86,97 @@ def remove_aliases(model: nn.Module, names: Iterable[str]) -> None:
             del holder._modules[leaf]
 
 
-def describe_vocabularies(model: Any, vocabularies: Mapping[Side, Vocabulary]) -> None:
+def token_tables(model: nn.Module, anatomy: Anatomy, side: Side) -> list[nn.Embedding]:
+    """The modules that turn token ids of a side into embeddings."""
+    owners = [owner(model, name)[0] for name, (found, _) in anatomy.vocabulary.items() if found == side]
+    return [module for module in owners if isinstance(module, nn.Embedding)]
+
+
+def check_padding(model: Any, anatomy: Anatomy, vocabularies: Mapping[Side, Vocabulary]) -> None:
+    """Checks that renewed sides pad with an id that the model can do with.
+
+    Most families learn from the attention mask what is padding. Some (M2M100, NLLB, FSMT, RoBERTa) number
+    the positions by comparing token ids with their parent's padding id.
+
+    Raises:
+        VocabularyError: names the module and both ids.
+    """
+    for side, vocabulary in vocabularies.items():
+        stack = model.get_encoder() if side == "source" else model.get_decoder()
+        tables = token_tables(model, anatomy, side)
+        for path, module in stack.named_modules():
+            pad = getattr(module, "padding_idx", None)
+            if path and isinstance(pad, int) and pad != vocabulary.special.pad and module not in tables:
+                raise VocabularyError(
+                    f"the new {side} vocabulary pads with id {vocabulary.special.pad}, but {path} of this "
+                    f"model counts positions from the padding id {pad}; make one that pads with {pad}"
+                )
+
+
+def describe_vocabularies(model: Any, anatomy: Anatomy, vocabularies: Mapping[Side, Vocabulary]) -> None:
     """Writes the sizes and special ids of renewed vocabularies into the model's configurations.
 
     Families keep the two sizes in different fields; a family without a field for the target side keeps one
     number, which then means the target's: that is what generation and losses read it for.
     """
     config = model.config
-    if "source" in vocabularies:
-        size = len(vocabularies["source"])
-        if getattr(config, "src_vocab_size", None) is not None:
-            config.src_vocab_size = size
-        elif _is_nested(config):
-            config.encoder.vocab_size = size
-        elif getattr(config, "decoder_vocab_size", None) is not None:
-            config.vocab_size = size
-        _set_padding(model.get_encoder(), vocabularies["source"].special.pad)
+    for side, vocabulary in vocabularies.items():
+        for holder, name in _size_fields(config, side):
+            setattr(holder, name, len(vocabulary))
+        for table in token_tables(model, anatomy, side):
+            if table.padding_idx is not None:  # the row that never gets a gradient
+                table.padding_idx = vocabulary.special.pad
     if "target" in vocabularies:
-        size = len(vocabularies["target"])
-        if getattr(config, "tgt_vocab_size", None) is not None:
-            config.tgt_vocab_size = size
-        elif _is_nested(config):
-            config.decoder.vocab_size = size
-        elif getattr(config, "decoder_vocab_size", None) is not None:
-            config.decoder_vocab_size = size
-        else:
-            config.vocab_size = size
+        if isinstance(getattr(model, "vocab_size", None), int):  # the loss of T5Gemma reads it here
+            model.vocab_size = len(vocabularies["target"])
         _set_special(model, vocabularies["target"].special)
-        _set_padding(model.get_decoder(), vocabularies["target"].special.pad)
-    if hasattr(config, "share_encoder_decoder_embeddings") and vocabularies:
+    if vocabularies and hasattr(config, "share_encoder_decoder_embeddings"):
         config.share_encoder_decoder_embeddings = False
 
 
-def _is_nested(config: Any) -> bool:
-    return hasattr(getattr(config, "encoder", None), "vocab_size") and hasattr(
-        getattr(config, "decoder", None), "vocab_size"
-    )
+def _size_fields(config: Any, side: Side) -> list[tuple[Any, str]]:
+    """Where a configuration keeps the vocabulary size of one side."""
+    name = {"source": "src_vocab_size", "target": "tgt_vocab_size"}[side]
+    if getattr(config, name, None) is not None:  # FSMT
+        return [(config, name)]
+    inner = {stack: getattr(config, stack, None) for stack in ("encoder", "decoder")}
+    if all(hasattr(part, "vocab_size") for part in inner.values()):  # EncoderDecoder, T5Gemma
+        return [(inner["encoder" if side == "source" else "decoder"], "vocab_size")]
+    if getattr(config, "decoder_vocab_size", None) is not None:  # Marian
+        return [(config, "vocab_size" if side == "source" else "decoder_vocab_size")]
+    return [(config, "vocab_size")] if side == "target" else []
 
 
 def _set_special(model: Any, special: SpecialIds) -> None:
-    """Moves the special ids that the decoder writes or starts with to those of its new vocabulary."""
-    for config in (model.config, model.generation_config):
-        old_pad = getattr(config, "pad_token_id", None)
-        if getattr(config, "decoder_start_token_id", None) == old_pad:
-            config.decoder_start_token_id = special.pad
-        elif special.bos is not None and getattr(config, "decoder_start_token_id", None) is not None:
-            config.decoder_start_token_id = special.bos
+    """Moves the special ids that the decoder writes or starts with to those of its new vocabulary.
+
+    A start token keeps its role (padding, end or beginning of sentence). One with another role, such as a
+    language code, has no counterpart: decoding then starts with the end-of-sentence token, as in fairseq.
+    """
+    configs = (model.generation_config, model.config)
+    start = _effective(configs, "decoder_start_token_id")
+    if start is None:
+        start = _effective(configs, "bos_token_id")
+    if start is not None and start == _effective(configs, "pad_token_id"):
+        start = special.pad
+    elif start == _effective(configs, "bos_token_id") and special.bos is not None:
+        start = special.bos
+    else:
+        start = special.eos
+    for config in configs:
+        config.decoder_start_token_id = start
+        config.pad_token_id, config.eos_token_id, config.bos_token_id = special.pad, special.eos, special.bos
         if getattr(config, "forced_eos_token_id", None) is not None:
             config.forced_eos_token_id = special.eos
-        config.eos_token_id, config.pad_token_id = special.eos, special.pad
-    if getattr(model.generation_config, "bad_words_ids", None):
-        model.generation_config.bad_words_ids = [[special.pad]]
+        for name in ("forced_bos_token_id", *_TOKEN_LISTS):
+            if getattr(config, name, None) is not None:  # ids of the old vocabulary
+                setattr(config, name, None)
+    model.generation_config.bad_words_ids = [[special.pad]]
 
 
-def _set_padding(stack: Any, pad: int) -> None:
-    """Tells the side's embedding which row never gets a gradient, and the positions which id is padding."""
-    table = stack.get_input_embeddings()
-    if table.padding_idx is not None:
-        table.padding_idx = pad
-    if getattr(stack, "padding_idx", None) is not None:
-        stack.padding_idx = pad
+_TOKEN_LISTS = ("bad_words_ids", "suppress_tokens", "begin_suppress_tokens", "sequence_bias")
+
+
+def _effective(configs: Iterable[Any], name: str) -> int | None:
+    """The first value that is set; the generation configuration goes before the model's."""
+    return next((value for config in configs if (value := getattr(config, name, None)) is not None), None)

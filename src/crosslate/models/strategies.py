@@ -135,37 +135,74 @@ def parse_strategy(text: str) -> Strategy:
 def _parse_limits(text: str, whole: str) -> Limits:
     layers: frozenset[int] | None = None
     projections: frozenset[str] | None = None
-    heads: dict[int, frozenset[int]] | None = None
+    heads: dict[int, frozenset[int]] = {}
+    key = ""
     for part in text.split(";"):
-        key, equals, value = part.strip().partition("=")
-        if not equals and re.match(r"\d+:", key) and heads is not None:
-            key, value = "heads", key  # a further layer of heads=0:1;2:0
+        before = key
+        key, equals, value = (each.strip() for each in part.partition("="))
+        if not equals:  # a further layer of heads=0:1;2:0, or projections
+            key, value = ("heads" if before == "heads" and ":" in part else "projections"), key
+        if (key == "layers" and layers is not None) or (key == "projections" and projections is not None):
+            raise StrategyError(f"{whole!r} limits {key} twice; give one list, like layers=0-2,5 or k,v")
         if key == "layers":
             layers = _numbers(value, whole)
+        elif key == "projections":
+            projections = frozenset(_projection(name.strip(), whole) for name in value.split(","))
         elif key == "heads":
-            layer, colon, listed = value.partition(":")
-            if not colon or not layer.strip().isdigit():
-                raise StrategyError(f"{whole!r}: heads are given by layer, like heads=0:1,3; seen {part.strip()!r}")
-            heads = {**(heads or {}), int(layer): _numbers(listed, whole)}
-        elif not equals and key:
-            names = [each.strip() for each in key.split(",")]
-            if unknown := [each for each in names if each not in PROJECTIONS]:
+            layer, chosen = _heads(value, whole)
+            if layer in heads:
                 raise StrategyError(
-                    f"{whole!r}: unknown projection {unknown[0]!r}; known: {', '.join(PROJECTIONS)}"
+                    f"{whole!r} gives the heads of layer {layer} twice; give one list, like 0:1,3"
                 )
-            projections = frozenset(names)
+            heads[layer] = chosen
         else:
             raise StrategyError(
-                f"{whole!r}: cannot read the limit {part.strip()!r}; expected layers=0-2, heads=0:1,3 or k,v"
+                f"{whole!r}: unknown limit {key!r}; {nearest(key, ('layers', 'heads'))} "
+                "Limits look like layers=0-2, heads=0:1,3 or k,v"
             )
-    return Limits(layers, projections, None if heads is None else tuple(sorted(heads.items())))
+    limits = Limits(layers, projections, tuple(sorted(heads.items())) if heads else None)
+    _check_consistent(limits, whole)
+    return limits
+
+
+def _check_consistent(limits: Limits, whole: str) -> None:
+    """Refuses limits part of which would silently mean nothing."""
+    if limits.heads is None:
+        return
+    if limits.projections is not None and "norm" in limits.projections:
+        raise StrategyError(f"{whole!r}: the norm belongs to all heads; leave it out, or leave the heads out")
+    if limits.layers is not None:
+        for layer, _ in limits.heads:
+            if layer not in limits.layers:
+                raise StrategyError(
+                    f"{whole!r} names heads of layer {layer}, which its layers "
+                    f"{_ranges(limits.layers)} leave out"
+                )
+
+
+def _heads(text: str, whole: str) -> tuple[int, frozenset[int]]:
+    """``0:1,3`` as layer 0 and heads {1, 3}."""
+    layer, colon, heads = text.partition(":")
+    layers = _numbers(layer, whole) if colon else frozenset[int]()
+    if len(layers) != 1:
+        raise StrategyError(f"{whole!r}: heads are given by layer, like heads=0:1,3; seen {text!r}")
+    return min(layers), _numbers(heads, whole)
+
+
+def _projection(name: str, whole: str) -> str:
+    if name not in PROJECTIONS:
+        raise StrategyError(
+            f"{whole!r}: unknown projection {name!r}; {nearest(name, PROJECTIONS)} "
+            "Other limits look like layers=0-2 or heads=0:1,3"
+        )
+    return name
 
 
 def _numbers(text: str, whole: str) -> frozenset[int]:
     """``0-2,5`` as {0, 1, 2, 5}."""
     numbers: set[int] = set()
     for part in text.split(","):
-        match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", part)
+        match = re.fullmatch(r"\s*(\d{1,4})\s*(?:-\s*(\d{1,4})\s*)?", part)
         if not match:
             raise StrategyError(f"{whole!r}: {part!r} is no number or range like 0-2")
         first, last = int(match[1]), int(match[2] or match[1])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,7 +14,7 @@ from crosslate.corpora.vocabularies import Vocabulary
 from crosslate.errors import Faults, PackError
 from crosslate.models.child import Child, graft
 from crosslate.models.parent import Parent
-from crosslate.models.plan import GROUP_OF_SIDE, child_tensors
+from crosslate.models.plan import GROUP_OF_SIDE, child_tensors, vocabulary_axis
 from crosslate.models.strategies import SIDES, Side
 from crosslate.packs.manifest import (
     FORMAT_VERSION,
@@ -24,6 +26,8 @@ from crosslate.packs.manifest import (
     utc_now,
 )
 from crosslate.packs.pack import Pack, check_parent
+
+log = logging.getLogger(__name__)
 
 
 def pack_child(
@@ -47,20 +51,19 @@ def pack_child(
         PackError: the child was not made by a strategy, so nothing says what changed.
     """
     if child.plan is None:
-        raise PackError("only a child that a strategy made can become a pack; this one was put together from packs")
+        raise PackError("only a child that a strategy made can become a pack; this one was made of packs")
     parent = child.parent
-    vocabularies: dict[Side, Vocabulary] = {
-        side: child.source if side == "source" else child.target for side in SIDES if side in child.plan.renewed
-    }
+    both: dict[Side, Vocabulary] = {"source": child.source, "target": child.target}
+    vocabularies = {side: both[side] for side in SIDES if side in child.plan.renewed}
     tensors = {name: tensor.to("cpu").contiguous() for name, tensor in child.changed_tensors().items()}
     records = {
         planned.name: TensorRecord(
             planned.stored_shape,
-            "",
-            Selection.of(planned.selection.axis, planned.shape[planned.selection.axis], planned.selection.indices),
+            str(planned.dtype).removeprefix("torch."),
+            Selection.of(part.axis, planned.shape[part.axis], part.indices) if part else None,
         )
         for planned in child.plan.changed
-        if planned.selection is not None
+        for part in [planned.selection]
     }
     manifest = Manifest(
         format_version=FORMAT_VERSION,
@@ -101,26 +104,30 @@ def identity(parent: Parent) -> ParentIdentity:
 def apply_packs(parent: Parent, packs: Sequence[Pack]) -> Child:
     """The child of a parent and one pack, or of a source pack and a target pack (zero-shot).
 
-    Of two packs the target pack gives everything it holds; the source pack gives only its source
-    embeddings, since its cross-attention was fitted to the parent's target side.
+    Of two packs, in either order, the target pack gives everything it holds; the source pack gives only
+    its source embeddings, since its cross-attention was fitted to the parent's target side. Nothing of a
+    pack is copied, except that slices of attention heads are laid into whole tensors once.
 
     Source: Gheini, Ren & May 2021, section 5.2.
 
     Raises:
         PackError: the parent is another, the tensors do not fit it, or the packs do not compose.
+        VocabularyError: a new vocabulary pads with an id that this family of models cannot pad with.
     """
     if not packs:
-        raise PackError("no pack was given")
+        raise PackError("no pack was given; expected one, or one for each side")
     fingerprint = parent.fingerprint()
     for pack in packs:
         check_parent(pack.manifest, fingerprint, parent.source.fingerprint, parent.target.fingerprint)
     ordered = _order(packs)
     tensors: dict[tuple[str, ...], torch.Tensor] = {}
     vocabularies: dict[Side, Vocabulary] = {}
-    renewed = {side for pack in ordered for side in pack.manifest.renewed}
-    for index, pack in enumerate(ordered):
-        only = None if index == len(ordered) - 1 else GROUP_OF_SIDE["source"]
-        tensors |= _fitted_tensors(parent, pack, renewed, only)
+    for pack in ordered:
+        fitted = _fit(parent, pack)
+        if pack is not ordered[-1]:
+            _warn_of_left_out(pack, fitted)
+            fitted = [each for each in fitted if each.group == GROUP_OF_SIDE["source"]]
+        tensors |= {each.names: each.tensor for each in fitted}
         vocabularies |= pack.vocabularies
     first, last = ordered[0].manifest, ordered[-1].manifest
     return graft(
@@ -144,79 +151,78 @@ def _order(packs: Sequence[Pack]) -> list[Pack]:
     return [by_side[("source",)], by_side[("target",)]]
 
 
-def _fitted_tensors(
-    parent: Parent, pack: Pack, renewed: set[Side], only: str | None
-) -> dict[tuple[str, ...], torch.Tensor]:
-    """The pack's tensors under all their names in the child, after checking that every one fits.
+@dataclass(frozen=True)
+class _Fitted:
+    """A whole tensor of a child, with all of its names there and its group."""
 
-    Args:
-        renewed: sides that the whole composition renews: they say which tied tables are apart.
-        only: take the tensors of this group alone.
-    """
-    manifest = pack.manifest
-    own = {
-        names[0]: (names, group, tensor)
-        for names, group, tensor in child_tensors(parent.model, parent.anatomy, manifest.renewed)
-    }
-    names_in_child = {
-        name: names
-        for names, _, _ in child_tensors(parent.model, parent.anatomy, renewed)
-        for name in names
-    }
-    faults = Faults(f"pack {manifest.name!r} does not fit its parent")
-    fitted = {}
-    for name, tensor in pack.tensors.items():
-        if name not in own:
-            faults.add(f"it has a tensor {name!r}, which the parent's model does not have under this name")
-            continue
-        _, group, original = own[name]
-        record = manifest.tensors[name]
-        whole = _expected_shape(parent, manifest, name, original)
-        expected = list(whole)
-        if record.selection is not None:
-            if record.selection.size != whole[record.selection.axis]:
-                faults.add(f"{name}: cut from {record.selection.size} along axis {record.selection.axis}, "
-                           f"the parent's tensor has {whole[record.selection.axis]}")  # fmt: skip
-                continue
-            expected[record.selection.axis] = len(record.selection.indices)
-        if list(tensor.shape) != expected or tensor.dtype != original.dtype:
-            faults.add(
-                f"{name} is {tensor.dtype} of shape {list(tensor.shape)}, expected {original.dtype} of {expected}"
-            )
-            continue
-        if only is None or group == only:
-            fitted[names_in_child[name]] = _whole_tensor(tensor, original, record.selection)
-    required = {
-        names[0]
-        for names, _, _ in own.values()
-        if any(
-            name in parent.anatomy.vocabulary and parent.anatomy.vocabulary[name][0] in manifest.renewed
-            for name in names
+    names: tuple[str, ...]
+    group: str
+    tensor: torch.Tensor
+
+
+def _warn_of_left_out(pack: Pack, fitted: list[_Fitted]) -> None:
+    if left_out := sorted({each.group for each in fitted} & {"enc", "dec"}):
+        log.warning(
+            "pack %r also changed %s; composed with a target pack, only its source embeddings count, and "
+            "they were not fitted to the parent's body: expect poor translations",
+            pack.manifest.name,
+            " and ".join(left_out),
         )
-    }
-    for name in sorted(required - set(pack.tensors)):
+
+
+def _fit(parent: Parent, pack: Pack) -> list[_Fitted]:
+    """The pack's tensors as they go into the child, after checking that every one fits and none lacks."""
+    manifest, anatomy = pack.manifest, parent.anatomy
+    faults = Faults(f"pack {manifest.name!r} does not fit its parent")
+    if set(pack.vocabularies) != set(manifest.renewed):
+        faults.add(
+            f"it brings vocabularies for {sorted(pack.vocabularies)}, "
+            f"expected for the sides it renews, {sorted(manifest.renewed)}"
+        )
+    needed, fitted = set(), []
+    known = set()
+    for names, group, original in child_tensors(parent.model, anatomy, manifest.renewed):
+        name = names[0]
+        known.add(name)
+        expected = list(original.shape)
+        axis = vocabulary_axis(anatomy, names)
+        if axis is not None and axis[0] in manifest.renewed:
+            expected[axis[1]] = manifest.vocabulary_size(axis[0])
+            needed.add(name)
+        tensor, record = pack.tensors.get(name), manifest.tensors.get(name)
+        if tensor is not None and name not in needed and name in anatomy.constant:
+            faults.add(f"{name} is a constant of the model, which no pack may replace")
+        elif tensor is not None:
+            selection = None if record is None else record.selection
+            if fault := _misfit(tensor, original.dtype, expected, selection):
+                faults.add(f"{name} {fault}")
+            else:
+                fitted.append(_Fitted(names, group, _whole_tensor(tensor, original, selection)))
+    for name in sorted(set(pack.tensors) - known):
+        faults.add(f"it has a tensor {name!r}, which the parent's model does not have under this name")
+    for name in sorted(needed - set(pack.tensors)):
         faults.add(f"it lacks {name!r}, which a new {' and '.join(manifest.renewed)} vocabulary needs")
     faults.raise_as(PackError)
     return fitted
 
 
-def _expected_shape(
-    parent: Parent, manifest: Manifest, name: str, original: torch.Tensor
-) -> tuple[int, ...]:
-    shape = list(original.shape)
-    if name in parent.anatomy.vocabulary:
-        side, axis = parent.anatomy.vocabulary[name]
-        if side in manifest.renewed:
-            shape[axis] = manifest.vocabulary_size(side)
-    return tuple(shape)
+def _misfit(tensor: torch.Tensor, dtype: torch.dtype, shape: list[int], selection: Selection | None) -> str:
+    """What is wrong with a pack's tensor for a place of ``dtype`` and ``shape``; empty where nothing is."""
+    if selection is not None:
+        length = shape[selection.axis] if selection.axis < len(shape) else 0
+        if selection.size != length:
+            return (
+                f"was cut from a tensor of length {selection.size} along axis {selection.axis}, "
+                f"the parent's has the shape {shape}"
+            )
+        shape = [*shape[: selection.axis], len(selection.indices), *shape[selection.axis + 1 :]]
+    if list(tensor.shape) == shape and tensor.dtype == dtype:
+        return ""
+    return f"is {tensor.dtype} of shape {list(tensor.shape)}, expected {dtype} of {shape}"
 
 
-def _whole_tensor(
-    tensor: torch.Tensor, original: torch.Tensor, selection: Selection | None
-) -> torch.Tensor:
+def _whole_tensor(tensor: torch.Tensor, original: torch.Tensor, selection: Selection | None) -> torch.Tensor:
     if selection is None:
         return tensor.to(original.device)
     indices = torch.tensor(selection.indices, device=original.device)
     return original.detach().index_copy(selection.axis, indices, tensor.to(original.device))
-
-
