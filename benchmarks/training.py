@@ -80,7 +80,9 @@ def measure(mode: str, size: str, updates: int, precision: str) -> dict[str, flo
         child = make_child(parent, strategy, **new)
         model, parameters, fresh = child.model, child.trained, strategy.reinitialise
     pairs = Ids(20_000)
-    settings = TrainingSettings(max_epochs=0, max_updates=updates, precision=precision, checkpoint_every_seconds=0)
+    settings = TrainingSettings(
+        max_epochs=0, max_updates=updates, precision=precision, checkpoint_every_seconds=0
+    )
     with tempfile.TemporaryDirectory() as folder:
         trainee = Trainee(model, parameters, fresh, 2, 2, 2)
         warm = TrainingSettings(max_epochs=0, max_updates=5, precision=precision, checkpoint_every_seconds=0)
@@ -125,8 +127,10 @@ def main() -> None:
                        "--updates", str(arguments.updates), "--precision", arguments.precision]  # fmt: skip
             done = subprocess.run(command, check=True, capture_output=True, text=True)
             results[mode].append(json.loads(done.stdout.splitlines()[-1]))
-    print(f"training, size {arguments.size}, {arguments.updates} updates, {arguments.turns} turns (median, min-max)")
-    print(f"{'mode':12}{'tokens/s':>10}{'min-max':>16}{'vs parent':>11}{'of peak':>9}{'GFLOP/1k':>10}{'MB':>8}")
+    print(f"training, size {arguments.size}, {arguments.updates} updates, {arguments.turns} turns (medians)")
+    print(
+        f"{'mode':12}{'tokens/s':>10}{'min-max':>16}{'vs parent':>11}{'of peak':>9}{'GFLOP/1k':>10}{'MB':>8}"
+    )
     for mode, rows in results.items():
         rates = [row["tokens_per_second"] for row in rows]
         ratio = statistics.median(
@@ -139,7 +143,9 @@ def main() -> None:
             f"{statistics.median(row['megabytes'] for row in rows):8,.0f}"
         )
     peaks = [row["peak_gflops"] for rows in results.values() for row in rows]
-    print(f"matrix-product peak: {statistics.median(peaks):,.0f} GFLOP/s ({min(peaks):,.0f}-{max(peaks):,.0f})")
+    print(
+        f"matrix-product peak: {statistics.median(peaks):,.0f} GFLOP/s ({min(peaks):,.0f}-{max(peaks):,.0f})"
+    )
 
 
 if __name__ == "__main__":

@@ -28,7 +28,9 @@ def main() -> None:
     from crosslate.jobs.data import DataSettings
     from crosslate.models.parent import SIZES
 
-    train, valid, test = Phrasebook(seed=1).corpora("fr", "en", train=4000, valid=50, test=arguments.sentences)
+    train, valid, test = Phrasebook(seed=1).corpora(
+        "fr", "en", train=4000, valid=50, test=arguments.sentences
+    )
     settings = TrainingSettings(max_epochs=4, warmup_updates=100, fresh_learning_rate=2e-3)
     data = DataSettings(source_vocabulary_size=1600, target_vocabulary_size=1600)
     with tempfile.TemporaryDirectory() as folder:
@@ -49,12 +51,15 @@ def main() -> None:
                     found = engine.translate(test.source, options)
                     rates[name].append(len(test) / (time.perf_counter() - started))
                     texts[name] = [best[0].text for best in found]
-            print(f"translation, size small, beam {beam_size}, {len(test)} sentences, {arguments.turns} turns")
+            print(
+                f"translation, size small, beam {beam_size}, {len(test)} sentences, {arguments.turns} turns"
+            )
             for name, each in rates.items():
                 ratio = statistics.median(a / b for a, b in zip(each, rates["pytorch"], strict=True))
                 same = sum(a == b for a, b in zip(texts[name], texts["pytorch"], strict=True))
                 print(
-                    f"{name:24}{statistics.median(each):10,.0f} sentences/s ({min(each):,.0f}-{max(each):,.0f})"
+                    f"{name:24}{statistics.median(each):10,.0f} sentences/s "
+                    f"({min(each):,.0f}-{max(each):,.0f})"
                     f"{ratio:8.1f} x PyTorch   {same} of {len(test)} as PyTorch"
                 )
 

@@ -55,7 +55,7 @@ def dump_yaml(settings: Any) -> str:
     """The settings as YAML text, keys in field order."""
     import yaml
 
-    return typing.cast(str, yaml.safe_dump(to_values(settings), sort_keys=False, allow_unicode=True))
+    return yaml.safe_dump(to_values(settings), sort_keys=False, allow_unicode=True)
 
 
 def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:

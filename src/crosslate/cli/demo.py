@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 
 
 def demo(
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for everything the demo makes.")] = Path("demo"),
-    no_input: Annotated[bool, typer.Option("--no-input", help="Do not ask for sentences at the end.")] = False,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for everything the demo makes.")] = Path(
+        "demo"
+    ),
+    no_input: Annotated[
+        bool, typer.Option("--no-input", help="Do not ask for sentences at the end.")
+    ] = False,
 ) -> None:
     """Train a French-English parent, adapt it to German and Spanish, compose the two, and check the results.
 
@@ -29,7 +33,9 @@ def demo(
     from crosslate.jobs.demo import run_demo
     from crosslate.training.progress import ConsoleProgress
 
-    result = run_demo(out, progress=ConsoleProgress(notes), say=lambda text: notes.print(text, soft_wrap=True))
+    result = run_demo(
+        out, progress=ConsoleProgress(notes), say=lambda text: notes.print(text, soft_wrap=True)
+    )
     show = console()
     _print_result(show, result)
     show.print(f"everything is in {out}, the numbers in {out / 'report.json'}", soft_wrap=True)
@@ -40,7 +46,9 @@ def demo(
 def _print_result(show: Console, result: DemoResult) -> None:
     from rich.table import Table
 
-    table = Table("pair", "strategy", "BLEU", "95 % interval", "stored", "pack", "lexicon", box=None, pad_edge=False)
+    table = Table(
+        "pair", "strategy", "BLEU", "95 % interval", "stored", "pack", "lexicon", box=None, pad_edge=False
+    )
     for column in table.columns[2:]:
         column.justify = "right"
 
@@ -62,8 +70,8 @@ def _print_result(show: Console, result: DemoResult) -> None:
     show.print(table)
     show.print(
         f"BLEU: {before.signature}, {before.num_sentences} test sentences never seen in training; "
-        "stored: share of a full model's parameters in the pack; lexicon: new words whose nearest parent word "
-        "(cosine of the embeddings) is a translation in the gold dictionary.",
+        "stored: share of a full model's parameters in the pack; lexicon: new words whose nearest parent "
+        "word (cosine of the embeddings) is a translation in the gold dictionary.",
     )
     for sample in result.samples:
         show.print(f"de {sample['de']}\n  en {sample['en']}\n  es {sample['es']}  (zero-shot)", markup=False)
@@ -78,7 +86,9 @@ def _ask(show: Console, out: Path) -> None:
     parent = out / "parents" / "fr-en"
     english = Translator.open([packs / "de-en"], parent)
     spanish = Translator.open([packs / "de-en", packs / "fr-es"], parent)
-    show.print("Type German sentences, an empty line ends. The demo knows the phrasebook's few hundred words.")
+    show.print(
+        "Type German sentences, an empty line ends. The demo knows the phrasebook's few hundred words."
+    )
     while True:
         try:
             line = input("de> ").strip()

@@ -140,9 +140,7 @@ class Vocabulary:
     def encode_pieces(self, text: str) -> list[str]:
         """Pieces of ``text`` without special ones; a piece without an id becomes the unknown piece."""
         unknown = self.pieces[self.special.unk]
-        return [
-            piece if piece in self._ids else unknown for piece in self._processor.EncodeAsPieces(text)
-        ]
+        return [piece if piece in self._ids else unknown for piece in self._processor.EncodeAsPieces(text)]
 
     def encode(self, text: str) -> list[int]:
         """Ids of ``text``, ended by the end-of-sentence id."""

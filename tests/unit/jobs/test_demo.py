@@ -11,7 +11,13 @@ from crosslate.training.settings import TrainingSettings
 
 QUICK = TrainingSettings(max_updates=3, max_epochs=0, batch_tokens=1024, patience=0, precision="fp32")
 TOY = DemoSettings(
-    train_pairs=300, valid_pairs=10, test_pairs=12, size="1,32,2,64", vocabulary_size=400, parent=QUICK, child=QUICK
+    train_pairs=300,
+    valid_pairs=10,
+    test_pairs=12,
+    size="1,32,2,64",
+    vocabulary_size=400,
+    parent=QUICK,
+    child=QUICK,
 )
 
 
