@@ -78,7 +78,7 @@ def run(arguments: list[str] | None = None) -> NoReturn:
     _debug = False
     try:
         given = sys.argv[1:] if arguments is None else arguments
-        code = app(args=expand_values(given), standalone_mode=False)
+        code = app(args=expand_values(given), prog_name="crosslate", standalone_mode=False)
         if code == EXIT_INTERRUPTED:
             raise KeyboardInterrupt
         sys.stdout.flush()

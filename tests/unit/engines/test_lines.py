@@ -2,8 +2,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from crosslate.engines.decoding import Hypothesis
-from crosslate.engines.lines import translate_lines
+from crosslate.engines.decoding import DecodingOptions, Hypothesis
+from crosslate.engines.lines import n_best_lines, translate_lines
 from crosslate.errors import UsageError
 
 
@@ -110,3 +110,44 @@ def test_windows_out_of_range_are_refused_at_once():
         translate_lines(Shouting(), [], language="en", window_lines=0)
     with pytest.raises(UsageError, match="max_segment_tokens is 1"):
         translate_lines(Shouting(), [], language="en", max_segment_tokens=1)
+
+
+class Ranking(Shouting):
+    """``n_best`` translations of each text: the k-th has k marks, a score of -k and a piece per word."""
+
+    def translate(self, texts, options):
+        return [
+            [
+                Hypothesis(text + "!" * rank, -float(rank), tuple(text.split()))
+                for rank in range(options.n_best)
+            ]
+            for text in texts
+        ]
+
+
+def test_the_best_translations_of_lines():
+    options = DecodingOptions(n_best=2)
+    one, empty, other = n_best_lines(Ranking(), ["a b", " ", "c"], options, language="en", window_lines=2)
+    assert [(each.text, each.score) for each in one] == [("a b", 0.0), ("a b!", -1.0)]
+    assert empty == [Hypothesis("", 0.0, ())] * 2
+    assert [each.text for each in other] == ["c", "c!"]
+
+
+def test_the_best_translations_of_a_line_that_is_split():
+    options = DecodingOptions(n_best=2)
+    engine = Ranking()
+    scores = {"One two three.": -1.0, "Four.": -4.0}
+    rank = engine.translate
+
+    def translate(texts, options):
+        return [
+            [Hypothesis(each.text, scores[text] + each.score, each.pieces) for each in ranked]
+            for text, ranked in zip(texts, rank(texts, options))
+        ]
+
+    engine.translate = translate
+    (found,) = n_best_lines(engine, ["One two three. Four."], options, language="en", max_segment_tokens=4)
+    assert [each.text for each in found] == ["One two three. Four.", "One two three.! Four.!"]
+    # Three pieces and one, each with an end of sentence: (4 * -1 + 2 * -4) / 6.
+    assert [each.score for each in found] == pytest.approx([-2.0, -3.0])
+    assert found[0].pieces == ("One", "two", "three.", "Four.")

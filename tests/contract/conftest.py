@@ -1,0 +1,53 @@
+"""The command line, run in this process, on tiny models built once."""
+
+from __future__ import annotations
+
+import io
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import tiny_models
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a command did: its exit code, standard output and standard error."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[str]:
+        """Standard output, cut at line feeds alone; the last line must be ended."""
+        assert self.out == "" or self.out.endswith("\n")
+        return self.out.split("\n")[:-1]
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory) -> Path:
+    """A folder with ``parents`` and ``packs``; nothing in it may be changed, but caches may be added."""
+    root = tmp_path_factory.mktemp("tiny")
+    tiny_models.build(root)
+    return root
+
+
+@pytest.fixture
+def crosslate(capsysbinary, monkeypatch):
+    """``crosslate(*arguments, stdin=b"")`` runs a command as the installed program would."""
+    from crosslate.cli.app import run
+
+    monkeypatch.setenv("COLUMNS", "100")
+
+    def call(*arguments: object, stdin: bytes = b"") -> Ran:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        capsysbinary.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            run([str(argument) for argument in arguments])
+        out, err = capsysbinary.readouterr()
+        return Ran(stop.value.code, out.decode("utf-8"), err.decode("utf-8"))
+
+    return call

@@ -1,0 +1,120 @@
+"""``crosslate evaluate``: every score with its signature and interval, lengths checked before anything."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+SOURCE = ["Hund sieht Katze.", "Haus ist groß.", "Kind isst.", "Mann schläft."]
+REFERENCE = ["The dog sees the big cat.", "The house is very big now.", "The child eats and eats.", "The man sleeps all day."]  # fmt: skip
+WORSE = ["A dog sees the cat.", "The house is now big.", "A child eats.", "The man sleeps all day."]
+BLEU = "nrefs:1|bs:1000|seed:12345|case:mixed|eff:no|tok:13a|smooth:exp|version:"
+CHRF = "nrefs:1|bs:1000|seed:12345|case:mixed|eff:yes|nc:6|nw:0|space:no|version:"
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    texts = {"t.de": SOURCE, "t.en": REFERENCE, "good": REFERENCE, "worse": WORSE, "short": WORSE[:3]}
+    for name, lines in texts.items():
+        Path(name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return tmp_path
+
+
+TEST = ("--test", "t.de", "t.en")
+
+
+def test_perfect_translations_score_100_with_signatures(crosslate, files):
+    ran = crosslate("evaluate", *TEST, "--hypotheses", "good")
+    assert ran.code == 0, ran.err
+    head, _, *table = [line.rstrip() for line in ran.lines]
+    assert head == "4 sentences (t.de + t.en)"
+    assert table[0].split() == ["system", "metric", "score", "95", "%", "interval"]
+    assert table[1].split() == ["good", "BLEU", "100.00", "100.00", "to", "100.00"]
+    assert table[2].split() == ["good", "chrF2", "100.00", "100.00", "to", "100.00"]
+    assert table[4].startswith(f"BLEU signature: {BLEU}")
+    assert table[5].startswith(f"chrF2 signature: {CHRF}")
+
+
+def test_systems_are_compared_with_the_first(crosslate, files):
+    ran = crosslate(
+        "evaluate",
+        *TEST,
+        "--hypotheses",
+        "good",
+        "--compare",
+        "worse",
+        "--metric",
+        "bleu",
+        "--json",
+        "scores",
+    )
+    assert ran.code == 0, ran.err
+    first, second = json.loads(Path("scores").read_text())["scores"]
+    assert (first["system"], first["value"], first["p_value"]) == ("good", 100.0, None)
+    assert second["system"] == "worse" and 20 < second["value"] < 60
+    assert 0 < second["p_value"] < 0.05
+    assert second["interval"][0] < second["value"] < second["interval"][1] + 1
+    assert any(line.startswith("p: chance of such a difference from the first") for line in ran.lines)
+
+
+def test_a_pack_is_translated_and_its_translations_kept(crosslate, files, tiny):
+    pack = tiny / "packs/de-en"
+    ran = crosslate(
+        "evaluate", "--pack", pack, *TEST, "--beam", 1, "--max-new-tokens", 5, "--samples", 0,
+        "--save-translations", "out.en", "--json", "-",
+    )  # fmt: skip
+    assert ran.code == 0, ran.err
+    record = json.loads(ran.out)
+    assert [(score["system"], score["metric"]) for score in record["scores"]] == [
+        (str(pack), "BLEU"), (str(pack), "chrF2")
+    ]  # fmt: skip
+    assert record["scores"][0]["interval"] is None and "bs:" not in record["scores"][0]["signature"]
+    assert (record["test"]["source_language"], record["test"]["target_language"]) == ("de", "en")
+    assert (record["decoding"]["beam_size"], record["decoding"]["quantization"]) == (1, "float32")
+    translated = crosslate("translate", "--pack", pack, "--beam", 1, "--max-new-tokens", 5, "-i", "t.de")
+    assert Path("out.en").read_text(encoding="utf-8") == translated.out
+    again = crosslate("evaluate", *TEST, "--hypotheses", "out.en", "--json", "-", "--samples", 0)
+    assert [score["value"] for score in json.loads(again.out)["scores"]] == [
+        score["value"] for score in record["scores"]
+    ]
+
+
+def test_a_pack_compared_with_a_file(crosslate, files, tiny):
+    ran = crosslate("evaluate", "--pack", tiny / "packs/de-en", *TEST, "--compare", "good", "--metric", "chrf",
+                    "--beam", 1, "--max-new-tokens", 5, "--json", "-")  # fmt: skip
+    first, second = json.loads(ran.out)["scores"]
+    assert first["p_value"] is None and first["value"] < 60
+    assert second["system"] == "good" and second["value"] == 100
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "expected"),
+    [
+        ((*TEST,), 2, "give --pack or --parent to translate the test text, or --hypotheses"),
+        ((*TEST, "--hypotheses", "short", "none"), 3, "2 faults:\n  - short has 3 lines, the test set (t.de + t.en) has 4;"),
+        (("--test", "t.de", "short", "--hypotheses", "good"), 3, "t.de has 4 lines and short has 3"),
+        ((*TEST, "--hypotheses", "good", "--metric", "bleu,ter"), 2, "unknown metric 'ter'"),
+        ((*TEST, "--hypotheses", "good", "--tokenizer", "13"), 2, "unknown tokenizer '13'; did you mean '13a'?"),
+        ((*TEST, "--hypotheses", "good", "--samples", "-1"), 2, "-1 bootstrap samples, expected 0"),
+        ((*TEST, "--hypotheses", "good", "worse", "--samples", "0"), 2, "leaves nothing to compare systems with"),
+        ((*TEST, "--hypotheses", "good", "good"), 2, "good is given twice"),
+        ((*TEST, "--hypotheses", "good", "--save-translations", "x"), 2, "--save-translations needs --pack or --parent"),
+        ((*TEST, "--hypotheses", "good", "--langs", "german"), 2, "'german' is not a language pair"),
+        ((*TEST, "--pack", "{packs}/de-en", "--compare", "{packs}/fr-es"), 3, "de-en is de-en, {packs}/fr-es is fr-es"),
+    ],
+)  # fmt: skip
+def test_refusals(crosslate, files, tiny, arguments, code, expected):
+    packs = tiny / "packs"
+    ran = crosslate("evaluate", *(argument.format(packs=packs) for argument in arguments))
+    assert (ran.code, ran.out) == (code, "")
+    assert expected.format(packs=packs) in ran.err
+    assert not Path("x").exists()
+
+
+def test_comet_is_refused_before_anything_is_read(crosslate, files, monkeypatch):
+    monkeypatch.setattr("crosslate.jobs.scoring.find_spec", lambda name: None)
+    ran = crosslate("evaluate", "--test", "nothing", "--hypotheses", "good", "--comet")
+    assert ran.code == 2 and "pip install 'crosslate[comet]'" in ran.err

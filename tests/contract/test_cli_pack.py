@@ -1,0 +1,127 @@
+"""``crosslate pack``: every number with its unit or signature, and nothing shown that was not verified."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from crosslate.engines.ctranslate2 import CTranslate2Engine
+from crosslate.engines.decoding import DecodingOptions
+from crosslate.jobs.translator import Translator
+
+
+def facts(lines):
+    """Labels with their values; a line without label goes on with the last one."""
+    found: dict[str, list[str]] = {}
+    for line in lines:
+        label, value = line[:9].strip(), line[11:]
+        key = label or key  # noqa: F821
+        found.setdefault(key, []).append(value)
+    return found
+
+
+class TestShow:
+    def test_a_pack_with_its_record(self, crosslate, tiny):
+        pack = tiny / "packs/de-en"
+        ran = crosslate("pack", "show", pack)
+        assert ran.code == 0, ran.err
+        assert ran.lines[0] == f"de-en src+xattn ({pack})"
+        shown = facts(ran.lines[1:])
+        fingerprint = json.loads((pack / "pack.json").read_text())["parent"]["fingerprint"]
+        assert shown["languages"] == ["German (de) to English (en); new source vocabulary of 80 pieces"]
+        assert shown["strategy"] == ["src+xattn"]
+        assert shown["parent"][0].endswith("parents/fr-en, French (fr) to English (en)")
+        assert shown["parent"][1] == f"fingerprint {fingerprint}"
+        # 80 x 32 embeddings, 4 x (32 x 32 + 32) projections and 2 x 32 of the norm, 4 bytes each, and names.
+        (stored,) = shown["stored"]
+        assert stored.startswith("11 tensors, 28.") and stored.endswith(
+            " kB, 24.9 % of the parameters of a full model (2.5 MB)"
+        )
+        assert shown["training"] == [
+            "3 epochs, 1,200 updates, best after 1,000, 62 s at 4,321 tokens/s, seed 7, fp32",
+            "ended: reached the limit of epochs",
+        ]
+        assert shown["data"] == [
+            "trained on 14,500 pairs of train.de + train.en",
+            "validated on 290 pairs of train.de + train.en, held out of the training text",
+            "cleaning kept 14,500 of 14,600 pairs",
+        ]
+        assert shown["scores"] == [
+            "BLEU 31.25 [30.00, 32.50] on val.de + val.en",
+            "signature nrefs:1|case:mixed|version:2.6.0",
+        ]
+        assert shown["licence"] == ["CC0-1.0"]
+
+    def test_a_bare_pack_whose_name_rich_would_read_as_markup(self, crosslate, tiny):
+        ran = crosslate("pack", "show", tiny / "packs/fr-es")
+        assert ran.lines[0].startswith("fr-es tgt+xattn[k,v] (")
+        shown = facts(ran.lines[1:])
+        assert shown["strategy"] == ["tgt+xattn[k,v]"] and shown["licence"] == ["unspecified"]
+        assert not {"training", "data", "scores"} & set(shown)
+
+    @pytest.mark.parametrize(
+        "record", [{"updates": "many"}, {"parameters": 3, "settings": [], "machine": None}]
+    )
+    def test_free_form_records_of_others_are_no_fault(self, crosslate, tiny, record):
+        from crosslate.cli.pack import _training
+
+        assert _training(record) == []
+
+    def test_at_a_terminal(self, tiny):
+        import io
+
+        from rich.console import Console
+
+        from crosslate.cli.console import print_facts
+
+        out = Console(file=io.StringIO(), force_terminal=True, width=40, color_system=None)
+        print_facts(out, [("label", "word " * 12), ("", "[k,v] :dog:")])
+        lines = [line.rstrip() for line in out.file.getvalue().splitlines()]
+        assert lines == [
+            "label  " + "word " * 5 + "word",
+            "       " + "word " * 5 + "word",
+            "       [k,v] :dog:",
+        ]
+
+
+class TestVerify:
+    def test_alone(self, crosslate, tiny):
+        ran = crosslate("pack", "verify", tiny / "packs/de-en")
+        assert ran.code == 0
+        assert "packs/de-en: sound; 4 files, 11 tensors, 0.3 MB, every hash is right" in ran.lines[0]
+        assert ran.lines[1].startswith("parent not checked; it needs ")
+
+    def test_with_its_parent(self, crosslate, tiny):
+        ran = crosslate("pack", "verify", tiny / "packs/de-en", "--parent", tiny / "parents/fr-en")
+        assert ran.code == 0 and ran.lines[1].startswith(f"fits {tiny / 'parents/fr-en'}, fingerprint ")
+
+    def test_with_another_parent(self, crosslate, tiny):
+        ran = crosslate("pack", "verify", tiny / "packs/de-en", "--parent", tiny / "parents/other")
+        assert (ran.code, ran.out) == (4, "") and "was made for another parent" in ran.err
+
+    def test_a_damaged_pack_with_two_faults(self, crosslate, tiny, tmp_path):
+        shutil.copytree(tiny / "packs/de-en", tmp_path / "pack")
+        (tmp_path / "pack/README.md").write_text("changed")
+        (tmp_path / "pack/extra").write_text("")
+        for command in ("show", "verify"):
+            ran = crosslate("pack", command, tmp_path / "pack")
+            assert (ran.code, ran.out) == (4, "")
+            assert "2 faults:" in ran.err and "extra is a file that is no part" in ran.err
+
+
+class TestExport:
+    def test_the_folder_translates_alone(self, crosslate, tiny, tmp_path):
+        packs = tiny / "packs/de-en", tiny / "packs/fr-es"
+        ran = crosslate("pack", "export", *packs, "--out", tmp_path / "de-es")
+        assert ran.code == 0, ran.err
+        assert ran.lines[0].startswith("de-es: ") and " MB in float32, saved to " in ran.lines[0]
+        greedy = DecodingOptions(beam_size=1, max_new_tokens=6)
+        exported = CTranslate2Engine(tmp_path / "de-es").translate(["Hund sieht"], greedy)
+        live = Translator.open(packs, engine="pytorch").engine.translate(["Hund sieht"], greedy)
+        assert exported[0][0].pieces == live[0][0].pieces
+
+    def test_nothing_is_replaced(self, crosslate, tiny, tmp_path):
+        ran = crosslate("pack", "export", tiny / "packs/de-en", "--out", tmp_path)
+        assert ran.code == 3 and "already exists" in ran.err

@@ -1,0 +1,304 @@
+"""``crosslate translate``: N lines in, N lines out, in order, whatever they hold."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from crosslate.engines.decoding import DecodingOptions, Hypothesis
+from crosslate.jobs.translator import Translator
+
+HOSTILE = [
+    "Hund sieht Katze.", "", "   ", "\t", "😀 🐈‍⬛", "猫は寝る。", "القط", "a\x07b\x1b[31m", "Haus\u2028Buch", "x\x85y",
+    "Hund. " * 90, "x" * 400, "Kind\r", "a\rb", "\ufeffHund", "⁇ <unk> </s> <pad>", "%s {0} \\n", "Katze",
+]  # fmt: skip
+BLANK = {1, 2, 3}  # indices in HOSTILE
+SHORT = ("--beam", "1", "--max-new-tokens", "6")
+
+
+def program(*arguments: object, **options) -> subprocess.Popen:
+    """The command in a process of its own, through ``python -m crosslate``."""
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": ""}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    command = [sys.executable, "-m", "crosslate", *map(str, arguments)]
+    return subprocess.Popen(command, env=environment, **(pipes | options))
+
+
+@pytest.fixture(scope="module")
+def cached(tiny):
+    """The pack whose CTranslate2 model is there already."""
+    Translator.open([tiny / "packs" / "de-en"])
+    return tiny / "packs" / "de-en"
+
+
+class Marking:
+    """An engine that tells what it was asked: upper case, and the rank of a hypothesis."""
+
+    name, max_source_tokens = "marking", 100
+
+    def __init__(self, source):
+        self.source = self.target = source
+
+    def translate(self, texts, options: DecodingOptions):
+        return [
+            [Hypothesis(text.upper() + "+" * rank, 0.0 - 0.5 * rank, ()) for rank in range(options.n_best)]
+            for text in texts
+        ]
+
+
+@pytest.fixture
+def marking(monkeypatch, cached):
+    from crosslate.cli import decoding
+
+    def opened(model, *, engine, quantization, options):
+        translator = Translator.open([cached])
+        translator.engine, translator.options = Marking(translator.engine.source), options
+        return translator
+
+    monkeypatch.setattr(decoding, "open_translator", opened)
+
+
+class TestLines:
+    def test_as_many_lines_come_out_in_order(self, crosslate, marking, cached):
+        numbers = [f"{number} {'wort ' * (number % 7)}".strip() for number in range(300)]
+        text = "".join(f"{line}\n" for line in numbers).encode()
+        for window in (1, 7, 1000):
+            ran = crosslate("translate", "--pack", cached, "--window-lines", window, stdin=text)
+            assert (ran.code, ran.lines) == (0, [line.upper() for line in numbers])
+
+    @pytest.mark.parametrize("end", ["\n", "\r\n"])
+    def test_hostile_lines(self, crosslate, cached, end):
+        text = end.join(HOSTILE)  # the last line is not ended
+        ran = crosslate("translate", "--pack", cached, *SHORT, stdin=text.encode())
+        assert ran.code == 0, ran.err
+        assert len(ran.lines) == len(HOSTILE)
+        assert {index for index, line in enumerate(ran.lines) if not line} >= BLANK
+        assert all(ran.lines[index] for index in (0, 10, len(HOSTILE) - 1))
+        # Nothing that any reader takes for the end of a line.
+        assert len(ran.out.splitlines()) == len(HOSTILE)
+
+    def test_a_long_line_is_translated_whole(self, crosslate, cached):
+        once, often = crosslate(
+            "translate", "--pack", cached, *SHORT, stdin=("Hund.\n" + "Hund. " * 90).encode()
+        ).lines
+        assert often == " ".join([once] * 90)
+
+    def test_no_lines(self, crosslate, cached):
+        assert crosslate("translate", "--pack", cached, stdin=b"").out == ""
+        assert crosslate("translate", "--pack", cached, stdin=b"\n").out == "\n"
+
+    def test_several_input_files_one_compressed(self, crosslate, marking, cached, tmp_path):
+        import gzip
+
+        (tmp_path / "one.de").write_text("eins\nzwei", encoding="utf-8")
+        (tmp_path / "two.de.gz").write_bytes(gzip.compress(b"drei\n"))
+        ran = crosslate(
+            "translate", "--pack", cached, "--input", tmp_path / "one.de", tmp_path / "two.de.gz", "-o", "-"
+        )
+        assert ran.lines == ["EINS", "ZWEI", "DREI"]
+
+
+class TestNBest:
+    def test_the_best_come_first_on_the_lines_own_line(self, crosslate, marking, cached):
+        ran = crosslate("translate", "--pack", cached, "--n-best", 3, stdin=b"hund\n\nkatze\n")
+        assert ran.lines == [
+            "HUND\t0.0000\tHUND+\t-0.5000\tHUND++\t-1.0000",
+            "\t0.0000\t\t0.0000\t\t0.0000",
+            "KATZE\t0.0000\tKATZE+\t-0.5000\tKATZE++\t-1.0000",
+        ]
+
+    def test_of_a_real_model(self, crosslate, cached):
+        ran = crosslate("translate", "--pack", cached, "--n-best", 2, "--max-new-tokens", 4, stdin=b"Hund\n")
+        first, first_score, second, second_score = ran.lines[0].split("\t")
+        assert first != second and 0 >= float(first_score) >= float(second_score)
+
+    def test_more_than_the_beam_is_refused(self, crosslate, cached):
+        ran = crosslate("translate", "--pack", cached, "--n-best", 9)
+        assert ran.code == 2 and "n_best is 9 and beam_size 5" in ran.err
+
+
+class TestPacksAndParents:
+    def test_composition_does_not_depend_on_the_order(self, crosslate, tiny, cached):
+        outs = {
+            crosslate("translate", "--pack", *packs, *SHORT, stdin=b"Hund sieht\n").out
+            for packs in ((cached, tiny / "packs/fr-es"), (tiny / "packs/fr-es", cached))
+        }
+        assert len(outs) == 1
+        alone = crosslate("translate", "--pack", cached, *SHORT, stdin=b"Hund sieht\n").out
+        assert outs != {alone}
+
+    def test_two_packs_of_one_side_do_not_compose(self, crosslate, cached):
+        ran = crosslate("translate", "--pack", cached, cached, stdin=b"")
+        assert ran.code == 4 and "do not compose" in ran.err
+
+    def test_a_parent_alone_translates_its_own_pair(self, crosslate, tiny):
+        ran = crosslate("translate", "--parent", tiny / "parents/fr-en", *SHORT, stdin=b"chien\n\n")
+        assert ran.code == 0 and len(ran.lines) == 2
+
+    @pytest.mark.parametrize("has_record", [True, False])
+    def test_a_wrong_parent_is_refused_with_both_fingerprints(
+        self, crosslate, tiny, cached, tmp_path, has_record
+    ):
+        wrong = tmp_path / "wrong"
+        shutil.copytree(tiny / "parents/other", wrong)
+        found = json.loads((wrong / "crosslate.json").read_text())["fingerprint"]
+        wanted = json.loads((cached / "pack.json").read_text())["parent"]["fingerprint"]
+        if not has_record:
+            (wrong / "crosslate.json").unlink()
+        ran = crosslate("translate", "--pack", cached, "--parent", wrong, stdin=b"Hund\n")
+        assert ran.code == 4 and ran.out == ""
+        assert found in ran.err and wanted in ran.err and "made for another parent" in ran.err
+
+    def test_both_engines_say_the_same(self, crosslate, cached):
+        outs = {
+            crosslate(
+                "translate", "--pack", cached, *SHORT, "--engine", engine, stdin=b"Hund sieht Katze\n"
+            ).out
+            for engine in ("pytorch", "ctranslate2")
+        }
+        assert len(outs) == 1
+
+    def test_quantised(self, crosslate, cached):
+        ran = crosslate("translate", "--pack", cached, *SHORT, "--quantization", "int8", stdin=b"Hund\n")
+        assert ran.code == 0 and len(ran.lines) == 1
+        assert list((cached.parent / ".crosslate-cache").glob("*-int8"))
+
+
+class TestRefusals:
+    """One readable message on standard error, nothing on standard output, no traceback."""
+
+    @pytest.mark.parametrize(
+        ("arguments", "code", "expected"),
+        [
+            ((), 2, "give --pack to translate with a pack, or --parent"),
+            (("--pack", "nowhere"), 4, "nowhere: no such folder; expected the folder of a pack"),
+            (("--pack", "{packs}/de-en", "-i", "nothing.de"), 3, "nothing.de: no such file"),
+            (("--pack", "{packs}/de-en", "-i", "no.de", "nein.de"), 3, "2 faults:\n  - no.de: no such file\n"),
+            (("--pack", "{packs}/de-en", "-i", "-", "-"), 2, "standard input can be read only once"),
+            (("--pack", "{packs}/de-en", "-o", "{packs}"), 3, "is a folder, expected the name of a file"),
+            (("--pack", "{packs}/de-en", "--beam", "0"), 2, "beam_size is 0, expected 1 or more"),
+            (("--pack", "{packs}/de-en", "--window-lines", "0"), 2, "--window-lines is 0, expected 1 or more"),
+            (("--pack", "{packs}/de-en", "--engine", "torch"), 2, "unknown engine 'torch'; did you mean 'pytorch'?"),
+            (("--pack", "{packs}/de-en", "--quantization", "../x"), 2, "unknown quantization '../x'"),
+            (("--pack", "{packs}/de-en", "--engine", "pytorch", "--quantization", "int8"), 2, "PyTorch engine translates in float32"),
+            (("--parent", "nowhere"), 4, "nowhere: no such folder"),
+        ],
+    )  # fmt: skip
+    def test_message_and_code(self, crosslate, tiny, arguments, code, expected):
+        filled = [argument.format(packs=tiny / "packs") for argument in arguments]
+        ran = crosslate("translate", *filled, stdin=b"Hund\n")
+        assert (ran.code, ran.out) == (code, "")
+        assert ran.err.startswith("crosslate: ") and expected in ran.err
+        assert "Traceback" not in ran.err
+
+    def test_a_damaged_pack(self, crosslate, tiny, tmp_path):
+        pack = tmp_path / "damaged"
+        shutil.copytree(tiny / "packs/de-en", pack)
+        weights = pack / "weights.safetensors"
+        data = bytearray(weights.read_bytes())
+        data[-1] ^= 1
+        weights.write_bytes(data)
+        ran = crosslate("translate", "--pack", pack, stdin=b"Hund\n")
+        assert ran.code == 4 and "weights.safetensors was changed or damaged" in ran.err
+
+    def test_text_that_is_not_utf8_leaves_the_output_as_it_was(self, crosslate, cached, tmp_path):
+        text, out = tmp_path / "in.de", tmp_path / "out.en"
+        text.write_bytes(b"Hund\n" * 10 + b"\xff\n")
+        out.write_text("old\n")
+        ran = crosslate("translate", "--pack", cached, *SHORT, "-i", text, "-o", out, "--window-lines", 2)
+        assert ran.code == 3 and "in.de, line 11: byte 0xff at offset 50" in ran.err
+        assert out.read_text() == "old\n"
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["in.de", "out.en"]
+
+
+class TestOutputFiles:
+    def test_a_file_is_replaced_by_the_translations(self, crosslate, marking, cached, tmp_path):
+        out = tmp_path / "new" / "out.en"
+        for word in ("hund", "ölmühle 😀"):
+            ran = crosslate("translate", "--pack", cached, "-o", out, stdin=f"{word}\n".encode())
+            assert (ran.code, ran.out) == (0, "")
+            assert out.read_bytes() == f"{word.upper()}\n".encode()
+        assert [path.name for path in out.parent.iterdir()] == ["out.en"]
+
+    def test_the_input_may_be_the_output(self, crosslate, marking, cached, tmp_path):
+        text = tmp_path / "text"
+        text.write_text("a\nb\n")
+        assert crosslate("translate", "--pack", cached, "-i", text, "-o", text).code == 0
+        assert text.read_text() == "A\nB\n"
+
+    def test_a_named_pipe_stays_one(self, crosslate, marking, cached, tmp_path):
+        pipe, received = tmp_path / "pipe", []
+        os.mkfifo(pipe)
+        reader = threading.Thread(target=lambda: received.append(pipe.read_bytes()))
+        reader.start()
+        assert crosslate("translate", "--pack", cached, "-o", pipe, stdin=b"a\n").code == 0
+        reader.join(timeout=10)
+        assert received == [b"A\n"] and pipe.is_fifo()
+
+
+class TestProcess:
+    def test_neither_pytorch_nor_transformers_is_imported_when_the_model_is_cached(self, cached):
+        code = (
+            "import sys, json\n"
+            "from crosslate.cli.app import run\n"
+            "try:\n    run(sys.argv[1:])\n"
+            "except SystemExit as stop:\n"
+            "    print(json.dumps([stop.code, sorted(sys.modules)]), file=sys.stderr)\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code, "translate", "--pack", str(cached), *SHORT],
+            input=b"Hund\n\n", capture_output=True, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"},
+        )  # fmt: skip
+        status, modules = json.loads(done.stderr)
+        assert status == 0 and len(done.stdout.split(b"\n")) == 3
+        assert {"ctranslate2", "sentencepiece"} <= set(modules)
+        assert {"torch", "transformers"} & set(modules) == set()
+
+    def test_each_line_is_answered_before_the_next_is_written(self, cached):
+        with program("translate", "--pack", cached, *SHORT, "--window-lines", 1) as running:
+            for _ in range(2):
+                running.stdin.write("Hund läuft\n".encode())
+                running.stdin.flush()
+                assert running.stdout.readline().endswith(b"\n")
+            running.stdin.close()
+            assert running.wait(20) == 0
+            assert running.stderr.read() == b""
+
+    def test_a_reader_that_goes_away_is_not_an_error_to_tell(self, cached):
+        with program("translate", "--pack", cached, *SHORT, "--window-lines", 1) as running:
+            running.stdin.write(b"Hund\n")
+            running.stdin.flush()
+            running.stdout.readline()
+            running.stdout.close()
+            running.stdin.write(b"Hund\n" * 3)
+            running.stdin.close()
+            running.wait(20)
+            assert running.stderr.read() == b""
+
+    def test_an_interruption(self, cached, tmp_path):
+        out = tmp_path / "out.en"
+        with program("translate", "--pack", cached, *SHORT, "--window-lines", 1, "-o", out) as running:
+            running.stdin.write(b"Hund\n")
+            running.stdin.flush()
+            while not list(tmp_path.glob(".out.en.*")):  # it is running once its temporary file is there
+                assert running.poll() is None
+                time.sleep(0.02)
+            running.send_signal(signal.SIGINT)
+            assert running.wait(20) == 130
+            assert running.stderr.read() == b"crosslate: interrupted\n"
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_the_temporary_world_is_whole(tiny):
+    """The tests above changed nothing but caches."""
+    assert sorted(path.name for path in Path(tiny).iterdir()) == ["packs", "parents"]
+    assert sorted(path.name for path in (tiny / "packs").iterdir()) == [".crosslate-cache", "de-en", "fr-es"]
