@@ -12,7 +12,7 @@ import typer
 
 from crosslate.cli.adapt import adapt
 from crosslate.cli.align import align
-from crosslate.cli.console import error_console
+from crosslate.cli.console import error_console, print_line
 from crosslate.cli.demo import demo
 from crosslate.cli.evaluate import evaluate
 from crosslate.cli.options import expand_values
@@ -116,5 +116,5 @@ def _fail(message: str, code: int) -> NoReturn:
     """Ends with one message, after the traceback of the error at hand where that is wanted."""
     if _debug:
         traceback.print_exc()
-    error_console().print(f"crosslate: {message}", soft_wrap=True, markup=False, highlight=False)
+    print_line(error_console(), f"crosslate: {message}")
     sys.exit(code)

@@ -66,7 +66,7 @@ def verify(
     if parent is None:
         print_line(
             out,
-            f"parent not checked; it needs {manifest.parent.name}, fingerprint {manifest.parent.fingerprint}",
+            f"parent not checked, --parent does; it needs {manifest.parent.name}, fingerprint {manifest.parent.fingerprint}",
         )
         return
     model.load()
