@@ -63,14 +63,13 @@ def verify(
         f"{pack}: sound; {len(manifest.files) + 1} files, {len(manifest.tensors)} tensors, {_size(total)}, "
         "every hash is right",
     )
+    fingerprint = manifest.parent.fingerprint
     if parent is None:
-        print_line(
-            out,
-            f"parent not checked, --parent does; it needs {manifest.parent.name}, fingerprint {manifest.parent.fingerprint}",
-        )
+        needed = f"{manifest.parent.name}, fingerprint {fingerprint}"
+        print_line(out, f"parent not checked, --parent does; it needs {needed}")
         return
     model.load()
-    print_line(out, f"fits {parent}, fingerprint {manifest.parent.fingerprint}")
+    print_line(out, f"fits {parent}, fingerprint {fingerprint}")
 
 
 @pack_app.command()
