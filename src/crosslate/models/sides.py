@@ -165,7 +165,9 @@ def _set_special(model: Any, special: SpecialIds) -> None:
         start = special.eos
     for config in configs:
         config.decoder_start_token_id = start
-        config.pad_token_id, config.eos_token_id, config.bos_token_id = special.pad, special.eos, special.bos
+        config.pad_token_id, config.eos_token_id = special.pad, special.eos
+        if hasattr(config, "bos_token_id"):  # T5 has none
+            config.bos_token_id = special.bos
         if getattr(config, "forced_eos_token_id", None) is not None:
             config.forced_eos_token_id = special.eos
         for name in ("forced_bos_token_id", *_TOKEN_LISTS):

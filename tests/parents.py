@@ -1,0 +1,116 @@
+"""Tiny parents of every family with real SentencePiece vocabularies, for tests of children and packs."""
+
+from __future__ import annotations
+
+import functools
+import io
+from typing import Any
+
+import torch
+
+import families
+from crosslate.corpora.vocabularies import SpecialIds, Vocabulary
+from crosslate.models.anatomy import Anatomy, named_tensors
+from crosslate.models.child import Child
+from crosslate.models.parent import Parent
+
+TEXT = [
+    "der Hund sieht die Katze und den Vogel im Garten",
+    "die Frau kauft heute ein neues Buch und liest es",
+    "ein Vogel singt, der Hund bellt und die Katze rennt",
+    "wir gehen morgen mit den Kindern in den Wald",
+]
+SPECIAL = SpecialIds(eos=2, unk=3, pad=0, bos=1)
+"""What the registry's models use (``families.SPECIAL_IDS``); T5 differs, see :func:`special_of`."""
+
+
+@functools.cache
+def vocabulary(size: int, special: SpecialIds = SPECIAL) -> Vocabulary:
+    """A SentencePiece vocabulary of exactly ``size`` pieces (40 or more) whose ids are its own."""
+    import sentencepiece
+
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.Train(
+        sentence_iterator=iter(TEXT),
+        model_writer=model,
+        vocab_size=size,
+        model_type="bpe",
+        eos_id=special.eos,
+        unk_id=special.unk,
+        pad_id=special.pad,
+        bos_id=-1 if special.bos is None else special.bos,
+        pad_piece="<pad>",
+        num_threads=1,
+        minloglevel=2,
+    )
+    return Vocabulary(model.getvalue())
+
+
+def special_of(model: Any) -> SpecialIds:
+    """The special ids that a model of the registry was configured with; the lowest free id is unknown."""
+    config = getattr(model.config, "decoder", None)
+    config = config if hasattr(config, "eos_token_id") else model.config
+    pad, eos, bos = config.pad_token_id, config.eos_token_id, getattr(config, "bos_token_id", None)
+    unk = min(set(range(5)) - {pad, eos, bos})
+    return SpecialIds(eos=eos, unk=unk, pad=pad, bos=bos)
+
+
+def parent(family: str = "marian-separate", **changes: Any) -> Parent:
+    """A parent from French to English; no tensor of it has one value only, so that every change shows."""
+    model = families.build(family, **changes)
+    anatomy = Anatomy.of(model)
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        for name, tensor in named_tensors(model):
+            if name not in anatomy.constant and tensor.numel() and (tensor == tensor.flatten()[0]).all():
+                tensor += 0.1 * torch.randn_like(tensor)
+    special = special_of(model)
+    rows = {side: 0 for side in ("source", "target")}
+    tensors = dict(named_tensors(model))
+    for name, (side, axis) in anatomy.vocabulary.items():
+        rows[side] = tensors[name].shape[axis]
+    source = vocabulary(max(40, rows["source"]), special)
+    target = vocabulary(max(40, rows["target"]), special)
+    if rows["target"] < len(target):  # a table too small for a vocabulary of its own
+        target = Vocabulary(target.model, target.pieces[: rows["target"]], special)
+    return Parent(model, source, target, "fr", "en", name=f"parents/{family}")
+
+
+def shake(child: Child, seed: int = 0) -> Child:
+    """Moves everything that is trained, as training would."""
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for group in child.trained.values():
+            for tensor in group.values():
+                tensor += 0.1 * torch.randn_like(tensor)
+    child.model.eval()
+    return child
+
+
+def batch(source: Vocabulary, target: Vocabulary, seed: int = 0, length: int = 6) -> dict[str, torch.Tensor]:
+    """Two sentences of random ids, the second shorter; keyword arguments of a model's forward."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def rows(vocabulary: Vocabulary, length: int) -> torch.Tensor:
+        special = vocabulary.special
+        ordinary = [i for i in range(len(vocabulary)) if i not in vars(special).values()]
+        return torch.tensor(ordinary)[torch.randint(len(ordinary), (2, length), generator=generator)]
+
+    source_ids = rows(source, length)
+    source_ids[0, -1] = source_ids[1, -3] = source.special.eos
+    source_ids[1, -2:] = source.special.pad
+    mask = torch.ones_like(source_ids)
+    mask[1, -2:] = 0
+    return {
+        "input_ids": source_ids,
+        "attention_mask": mask,
+        "decoder_input_ids": rows(target, length - 1),
+    }
+
+
+@torch.no_grad()
+def logits(model: Any, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+    """(batch, tgt_len, target vocabulary) logits."""
+    model.eval()
+    found: torch.Tensor = model(**inputs, use_cache=False).logits
+    return found
