@@ -6,7 +6,7 @@ import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -32,6 +32,10 @@ def resolve_precision(wanted: str, device: torch.device) -> str:
         has_bf16 = "avx512_bf16" in flags or "amx_bf16" in flags
         return "bf16" if has_bf16 and capability.startswith("AVX512") else "fp32"
     return "fp32"
+
+
+_ATTENTION_SIGNS = ("num_heads", "n_heads", "num_attention_heads", "attention_dropout")
+_ON_WEIGHTS = ("attention_dropout", "attn_dropout", "dropout")
 
 
 @contextmanager
@@ -74,17 +78,25 @@ def set_dropout(model: nn.Module, dropout: float | None, attention_dropout: floa
         dropout: for every dropout but that on attention weights; None leaves the model's own.
         attention_dropout: for attention weights; None leaves the model's own.
     """
-    attentions = [module for module in model.modules() if _is_attention(module)]
-    on_weights = {id(child) for module in attentions for child in module.children()}
+    for holder, name, is_on_weights in _dropouts(model):
+        wanted = attention_dropout if is_on_weights else dropout
+        if wanted is not None:
+            setattr(holder, name, wanted)
+
+
+def _dropouts(model: nn.Module) -> Iterator[tuple[nn.Module, str, bool]]:
+    """Every dropout probability: its holder, the attribute, whether it is of attention weights."""
     for module in model.modules():
-        is_attention = _is_attention(module) or id(module) in on_weights
-        wanted = attention_dropout if is_attention else dropout
-        if wanted is None:
-            continue
-        if isinstance(module, nn.Dropout):
-            module.p = wanted
-        elif isinstance(getattr(module, "dropout", None), float):
-            module.dropout = cast(Any, wanted)
+        on_weights = ""
+        if any(hasattr(module, name) for name in _ATTENTION_SIGNS):
+            # Where there are several, "dropout" is that of the output.
+            on_weights = next((name for name in _ON_WEIGHTS if hasattr(module, name)), "")
+        for name, child in module.named_children():
+            if isinstance(child, nn.Dropout):
+                yield child, "p", name == on_weights
+        for name in ("dropout", "attention_dropout"):
+            if isinstance(vars(module).get(name), float):
+                yield module, name, name == on_weights
 
 
 def machine(device: torch.device) -> dict[str, Any]:
@@ -109,7 +121,3 @@ def cpu_flags() -> str:
         return Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-
-
-def _is_attention(module: nn.Module) -> bool:
-    return any(hasattr(module, name) for name in ("num_heads", "n_heads", "num_attention_heads"))

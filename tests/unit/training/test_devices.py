@@ -1,0 +1,92 @@
+"""Precision by what the processor has, dropout where models keep it, attention and device put back."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+import families
+from crosslate.training import devices
+from crosslate.training.devices import eager_attention, resolve_precision, set_dropout
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(
+    ("flags", "capability", "expected"),
+    [
+        ("avx2 avx512f avx512_bf16", "AVX512", "bf16"),
+        ("avx512f amx_bf16 amx_tile", "AVX512", "bf16"),
+        ("avx2 avx512f", "AVX512", "fp32"),
+        ("avx512_bf16", "AVX2", "fp32"),
+        ("", "DEFAULT", "fp32"),
+    ],
+)
+def test_auto_takes_bf16_only_where_the_processor_has_it(
+    flags: str, capability: str, expected: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(devices, "cpu_flags", lambda: flags)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    assert resolve_precision("auto", CPU) == expected
+    assert resolve_precision("fp32", CPU) == "fp32"
+    assert resolve_precision("bf16", CPU) == "bf16"
+
+
+@pytest.mark.parametrize("has_bf16", [True, False])
+def test_auto_on_a_gpu_counts_native_support_only(has_bf16: bool, monkeypatch: pytest.MonkeyPatch):
+    def is_supported(*, including_emulation: bool) -> bool:
+        return has_bf16 or including_emulation
+
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", is_supported)
+    assert resolve_precision("auto", torch.device("cuda")) == ("bf16" if has_bf16 else "fp32")
+    assert resolve_precision("auto", torch.device("mps")) == "fp32"
+
+
+def dropouts(model: nn.Module) -> dict[str, float]:
+    """Every probability by the kind of module that holds it; equal kinds have equal probabilities here."""
+    found = {}
+    for name, module in model.named_modules():
+        kind = type(module).__name__
+        if isinstance(module, nn.Dropout):
+            holder, _, leaf = name.rpartition(".")
+            found[f"{type(model.get_submodule(holder)).__name__}.{leaf}"] = module.p
+        for attribute in ("dropout", "attention_dropout"):
+            if isinstance(vars(module).get(attribute), float):
+                found[f"{kind}.{attribute}"] = getattr(module, attribute)
+    return found
+
+
+ON_WEIGHTS = {
+    "marian-separate": {"MarianAttention.dropout"},
+    "t5": {"T5Attention.dropout"},
+    "bert2gpt2": {"BertSelfAttention.dropout", "GPT2Attention.attn_dropout"},
+    "prophetnet": {"ProphetNetAttention.attention_dropout", "ProphetNetNgramSelfAttention.attention_dropout"},
+    "nllb-moe": {"NllbMoeAttention.dropout"},
+    "t5gemma": {"T5GemmaSelfAttention.attention_dropout", "T5GemmaCrossAttention.attention_dropout"},
+}
+
+
+@pytest.mark.parametrize("family", ON_WEIGHTS)
+def test_dropout_on_attention_weights_is_set_apart_from_all_other(family: str):
+    model = families.build(family)
+    before = dropouts(model)
+    set_dropout(model, None, None)
+    assert dropouts(model) == before
+    set_dropout(model, 0.25, None)
+    others = before.keys() - ON_WEIGHTS[family]
+    assert dropouts(model) == before | dict.fromkeys(others, 0.25)
+    set_dropout(model, None, 0.125)
+    assert {name for name, value in dropouts(model).items() if value == 0.125} == ON_WEIGHTS[family]
+
+
+def test_eager_attention_lasts_as_long_as_it_is_wanted():
+    model = families.build("marian-separate")
+    model.set_attn_implementation("sdpa")
+    with eager_attention(model, wanted=True):
+        assert model.config._attn_implementation == "eager"
+    assert model.config._attn_implementation == "sdpa"
+    with eager_attention(model, wanted=False):
+        assert model.config._attn_implementation == "sdpa"
+    with eager_attention(nn.Linear(1, 1), wanted=True):
+        pass

@@ -1,0 +1,339 @@
+"""The loop on a toy: when it validates, stops and saves, what it refuses, what it leaves alone."""
+
+from __future__ import annotations
+
+import json
+import math
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from crosslate.errors import TrainingError
+from crosslate.training.loop import Trainee, Validation, train
+from crosslate.training.progress import Silent
+from toy_training import ToyPairs, toy_settings, toy_trainee, toy_validate, train_toy
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+class Scores:
+    """A validation with given scores; it remembers the tensors of each call."""
+
+    def __init__(self, trainee: Trainee, scores: list[float]) -> None:
+        self.trainee, self.scores = trainee, iter(scores)
+        self.seen: list[dict[str, torch.Tensor]] = []
+
+    def __call__(self) -> Validation:
+        assert not self.trainee.model.training and not torch.is_grad_enabled()
+        self.seen.append({name: each.detach().clone() for name, each in self.trainee.trained.items()})
+        return Validation("given", next(self.scores))
+
+
+def run_with_scores(
+    folder: Path, scores: list[float], **changes: Any
+) -> tuple[dict[str, Any], Scores, Trainee]:
+    trainee = toy_trainee()
+    validate = Scores(trainee, scores)
+    record = train(trainee, ToyPairs.random(), toy_settings(**changes), validate, folder)
+    return record, validate, trainee
+
+
+def test_the_toy_is_learnt_and_the_record_says_how(tmp_path: Path):
+    before = toy_validate(toy_trainee()).score
+    train_toy(tmp_path, toy_settings(max_epochs=10))
+    record = train_toy.record
+    pairs = ToyPairs.random()
+    assert record["validations"][-1]["score"] > before + 0.2
+    assert (record["updates"], record["epochs"], record["best_updates"]) == (50, 10, 50)
+    assert record["tokens"] == 10 * int(pairs.source_lengths.sum() + pairs.target_lengths.sum())
+    assert record["finished"] == "reached the limit of epochs"
+    assert (record["precision"], record["processes"]) == ("fp32", 1)
+    assert record["settings"]["max_epochs"] == 10
+    assert record["versions"]["torch"] == torch.__version__
+
+
+def test_the_state_with_the_best_score_is_the_result(tmp_path: Path):
+    record, validate, trainee = run_with_scores(tmp_path, [1.0, 3.0, 2.0, 3.0])
+    assert (record["best_updates"], record["updates"]) == (10, 20)
+    assert equal(dict(trainee.trained), validate.seen[1])
+    assert not equal(validate.seen[1], validate.seen[3])
+
+
+def test_patience_counts_validations_without_a_better_score(tmp_path: Path):
+    record, validate, _ = run_with_scores(tmp_path, [1.0, 2.0, 1.0, 2.0, 9.0], max_epochs=9, patience=2)
+    assert len(validate.seen) == 4
+    assert record["finished"] == "stopped, no better score in 2 validations"
+
+
+def test_a_score_that_is_no_number_is_never_the_best(tmp_path: Path):
+    record, _, _ = run_with_scores(tmp_path, [1.0, math.nan, 0.5, 2.0])
+    assert record["best_updates"] == 20
+
+
+@pytest.mark.parametrize(
+    ("changes", "updates_at_validation"),
+    [
+        ({"max_epochs": 2}, [5, 10]),
+        ({"max_epochs": 2, "validate_every_updates": 4}, [4, 8, 10]),
+        ({"max_epochs": 2, "validate_every_updates": 10}, [10]),
+        ({"max_epochs": 0, "max_updates": 7}, [5, 7]),
+        ({"max_epochs": 2, "max_updates": 5}, [5]),
+        ({"max_epochs": 2, "accumulate_batches": 2}, [3, 6]),
+        ({"max_epochs": 0, "max_updates": 4, "accumulate_batches": 2}, [3, 4]),
+        ({"max_epochs": 2, "accumulate_batches": 100}, [1, 2]),
+    ],
+)
+def test_validations_come_after_these_updates(
+    tmp_path: Path, changes: dict[str, Any], updates_at_validation: list[int]
+):
+    record, _, _ = run_with_scores(tmp_path, [float(number) for number in range(20)], **changes)
+    assert [entry["updates"] for entry in record["validations"]] == updates_at_validation
+    assert record["updates"] == updates_at_validation[-1]
+
+
+def test_without_validation_the_last_state_is_the_result(tmp_path: Path):
+    trainee = toy_trainee()
+    tensors = train_toy(tmp_path, trainee=trainee, validate=None)
+    assert train_toy.record["validations"] == []
+    assert equal(tensors, load_file(tmp_path / "checkpoint-00000020-0" / "trained.safetensors"))
+    assert not (tmp_path / "best.safetensors").exists()
+
+
+def test_accumulated_batches_make_the_update_of_one_large_batch(tmp_path: Path):
+    results = []
+    for batch_tokens in (128, 10_000):
+        trainee = toy_trainee()
+        trainee.model.dropout.p = 0.0  # type: ignore[union-attr]
+        settings = toy_settings(
+            max_epochs=3, accumulate_batches=1_000, batch_tokens=batch_tokens, clip_norm=0.0
+        )
+        results.append(train_toy(tmp_path / str(batch_tokens), settings, trainee=trainee))
+        assert train_toy.record["updates"] == 3
+    for name, tensor in results[0].items():
+        torch.testing.assert_close(tensor, results[1][name], rtol=1e-5, atol=1e-6)
+
+
+def first_gradients(folder: Path, **changes: Any) -> dict[str, torch.Tensor]:
+    """The gradients of the first update, from the optimiser's first moments."""
+    settings = toy_settings(max_epochs=0, max_updates=1, adam_beta1=0.5, **changes)
+    train_toy(folder, settings)
+    [path] = folder.glob("checkpoint-*/optimiser.safetensors")
+    return {name[8:]: 2 * value for name, value in load_file(path).items() if name.startswith("exp_avg|")}
+
+
+def test_gradients_are_scaled_down_to_the_norm_and_never_up(tmp_path: Path):
+    free = first_gradients(tmp_path / "free", clip_norm=0.0)
+    norm = torch.cat([each.flatten() for each in free.values()]).norm()
+    clipped = first_gradients(tmp_path / "clipped", clip_norm=float(norm) / 4)
+    assert equal(first_gradients(tmp_path / "above", clip_norm=float(norm) * 4), free)
+    for name, gradient in free.items():
+        torch.testing.assert_close(clipped[name], gradient / 4, rtol=1e-4, atol=1e-7)
+
+
+def test_only_what_is_trained_moves_and_has_optimiser_state(tmp_path: Path):
+    trainee = toy_trainee()
+    before = {name: each.detach().clone() for name, each in trainee.model.named_parameters()}
+    train_toy(tmp_path, toy_settings(weight_decay=0.5), trainee=trainee)
+    for name, each in trainee.model.named_parameters():
+        assert torch.equal(each, before[name]) == (name == "body")
+    assert trainee.model.body.grad is None
+    [path] = tmp_path.glob("checkpoint-*/optimiser.safetensors")
+    assert {name.split("|")[1] for name in load_file(path)} == {"source", "target", "output"}
+
+
+def test_groups_learn_at_their_own_rates(tmp_path: Path):
+    start = toy_trainee().trained
+    settings = toy_settings(max_epochs=0, max_updates=1, warmup_updates=0, clip_norm=0.0)
+    moved = {}
+    for name, changes in {
+        "fresh": {"fresh_learning_rate": 0.5},
+        "own": {"learning_rates": {"tgt": 0.25}},
+    }.items():
+        tensors = train_toy(tmp_path / name, toy_settings(**vars(settings) | changes))
+        moved[name] = [(tensors[each] - start[each]).abs().max().item() for each in ("source", "output")]
+    # The first step of Adam moves by the learning rate, whatever the gradient.
+    assert moved["fresh"] == pytest.approx([0.5, 0.01], rel=1e-3)
+    assert moved["own"] == pytest.approx([0.01, 0.25], rel=1e-3)
+
+
+def test_nothing_to_train_and_nothing_to_train_on_are_refused(tmp_path: Path):
+    trainee = toy_trainee()
+    nothing = Trainee(trainee.model, {}, frozenset(), 2, 2, 2)
+    with pytest.raises(TrainingError, match="every tensor frozen"):
+        train(nothing, ToyPairs.random(), toy_settings(), None, tmp_path)
+    with pytest.raises(TrainingError, match="no pairs"):
+        train(trainee, ToyPairs([]), toy_settings(), None, tmp_path)
+
+
+def test_a_loss_that_is_not_finite_stops_before_anything_is_spoilt(tmp_path: Path):
+    trainee = toy_trainee()
+    with torch.no_grad():
+        trainee.model.body[0, 0] = math.inf  # type: ignore[index]
+    with pytest.raises(
+        TrainingError, match=r"the loss is nan at update 1; lower the learning rates.*new folder"
+    ):
+        train_toy(tmp_path, trainee=trainee)
+    assert not list(tmp_path.glob("checkpoint-*"))
+
+
+def test_a_gradient_that_is_not_finite_stops_too(tmp_path: Path):
+    trainee = toy_trainee()
+    before = trainee.model.source.detach().clone()
+    trainee.model.source.register_hook(lambda gradient: gradient * math.nan)
+    with pytest.raises(TrainingError, match="the norm of the gradient is nan at update 1"):
+        train_toy(tmp_path, trainee=trainee)
+    assert torch.equal(trainee.model.source, before)
+
+
+def test_a_validation_that_fails_loses_nothing(tmp_path: Path):
+    reference = train_toy(tmp_path / "reference")
+    handler = signal.getsignal(signal.SIGINT)
+
+    class Closed(Silent):
+        is_closed = False
+
+        def close(self) -> None:
+            self.is_closed = True
+
+    shown = Closed()
+    for failing in (1, 2):  # which validation of a sitting fails
+        trainee = toy_trainee()
+        calls = iter(range(1, 9))
+
+        def validate() -> Validation:
+            if next(calls) == failing:  # noqa: B023
+                raise RuntimeError("the engine broke")
+            return toy_validate(trainee)  # noqa: B023
+
+        with pytest.raises(RuntimeError, match="the engine broke"):
+            train_toy(tmp_path / "run", trainee=trainee, validate=validate, progress=shown)
+        assert shown.is_closed
+        assert signal.getsignal(signal.SIGINT) is handler
+    assert equal(train_toy(tmp_path / "run"), reference)
+
+
+def test_a_finished_run_is_taken_up_without_another_update(tmp_path: Path):
+    class Counted(Silent):
+        updates = 0
+
+        def update(self, updates: int, values: dict[str, float]) -> None:
+            self.updates += 1
+
+    first = train_toy(tmp_path)
+    record = train_toy.record
+    shown = Counted()
+    assert equal(train_toy(tmp_path, progress=shown), first)
+    assert shown.updates == 0
+    assert train_toy.record == record
+
+
+def test_a_longer_run_goes_on_as_if_it_had_been_asked_for_at_once(tmp_path: Path):
+    reference = train_toy(tmp_path / "long", toy_settings(max_epochs=5))
+    train_toy(tmp_path / "run", toy_settings(max_epochs=3))
+    assert equal(train_toy(tmp_path / "run", toy_settings(max_epochs=5, patience=9)), reference)
+    assert train_toy.record["updates"] == 25
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"batch_tokens": 128}, "settings.batch_tokens: 256 before, 128 now"),
+        ({"seed": 2}, "settings.seed: 1 before, 2 now"),
+        ({"learning_rates": {"src": 1.0}}, "settings.learning_rates.src: None before, 1.0 now"),
+    ],
+)
+def test_changed_settings_are_refused(tmp_path: Path, changes: dict[str, Any], message: str):
+    train_toy(tmp_path, toy_settings(max_epochs=1))
+    with pytest.raises(TrainingError) as caught:
+        train_toy(tmp_path, toy_settings(max_epochs=2, **changes))
+    assert message in str(caught.value) and "max_epochs" not in str(caught.value)
+
+
+def test_another_corpus_or_parent_is_refused(tmp_path: Path):
+    train_toy(tmp_path, identity={"corpus": "aa", "parent": "bb"})
+    with pytest.raises(TrainingError, match="identity.parent: 'bb' before, 'cc' now"):
+        train_toy(tmp_path, identity={"corpus": "aa", "parent": "cc"})
+
+
+def test_another_limit_is_refused_where_the_schedule_ends_there(tmp_path: Path):
+    train_toy(tmp_path / "fixed", toy_settings(max_epochs=1, schedule="linear", schedule_updates=20))
+    train_toy(tmp_path / "fixed", toy_settings(max_epochs=2, schedule="linear", schedule_updates=20))
+    train_toy(tmp_path / "limit", toy_settings(max_epochs=1, schedule="linear"))
+    with pytest.raises(TrainingError, match="settings.schedule_updates: 5 before, 10 now"):
+        train_toy(tmp_path / "limit", toy_settings(max_epochs=2, schedule="linear"))
+
+
+def test_a_launchers_environment_does_not_change_the_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    reference = train_toy(tmp_path / "plain")
+    monkeypatch.setenv("ACCELERATE_GRADIENT_ACCUMULATION_STEPS", "8")
+    assert equal(train_toy(tmp_path / "launched"), reference)
+
+
+def test_the_log_holds_start_validations_and_end(tmp_path: Path):
+    train_toy(tmp_path, toy_settings(max_epochs=2))
+    train_toy(tmp_path, toy_settings(max_epochs=3))
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [(line["event"], line["updates"]) for line in lines] == [
+        ("started", 0), ("validation", 5), ("validation", 10), ("finished", 10),
+        ("resumed", 10), ("validation", 15), ("finished", 15),
+    ]  # fmt: skip
+    assert lines[1]["metric"] == "negative loss" and lines[1]["is_best"] is True
+
+
+def test_the_title_is_known_before_the_first_event(tmp_path: Path):
+    heard: list[str] = []
+
+    class Heard(Silent):
+        def start(self, title: str, total_updates: int, updates: int) -> None:
+            heard.append(f"{title} {updates}/{total_updates}")
+
+        def event(self, kind: str, values: dict[str, Any]) -> None:
+            heard.append(kind)
+
+    train_toy(tmp_path, toy_settings(max_epochs=1), validate=None, title="toy", progress=Heard())
+    assert heard == ["toy 0/5", "started", "finished"]
+
+
+def test_bf16_learns_as_well(tmp_path: Path):
+    scores = {}
+    for precision in ("fp32", "bf16"):
+        train_toy(tmp_path / precision, toy_settings(precision=precision))
+        assert train_toy.record["precision"] == precision
+        scores[precision] = train_toy.record["validations"][-1]["score"]
+    assert scores["bf16"] != scores["fp32"]
+    assert scores["bf16"] == pytest.approx(scores["fp32"], abs=0.01)
+
+
+def test_dropout_differs_between_updates_and_seeds_but_not_between_runs(tmp_path: Path):
+    masks: list[np.ndarray] = []
+
+    def trained(name: str, seed: int) -> list[np.ndarray]:
+        masks.clear()
+        trainee = toy_trainee()
+        trainee.model.dropout.register_forward_hook(  # type: ignore[union-attr]
+            lambda module, inputs, output: masks.append((output == 0).numpy()) if module.training else None
+        )
+        train_toy(tmp_path / name, toy_settings(max_epochs=1, seed=seed), trainee=trainee, validate=None)
+        return list(masks)
+
+    first, again, other = trained("first", 1), trained("again", 1), trained("other", 2)
+    assert all(np.array_equal(*pair) for pair in zip(first, again, strict=True))
+    same_shape = [(one, two) for one, two in zip(first[::2], first[2::2]) if one.shape == two.shape]
+    assert same_shape and not any(np.array_equal(*pair) for pair in same_shape)
+    assert not np.array_equal(first[0][:8, :8], other[0][:8, :8])

@@ -1,0 +1,70 @@
+"""Training settings: what is refused, and the presets."""
+
+from __future__ import annotations
+
+import pytest
+
+from crosslate.errors import SettingsError
+from crosslate.settings import from_values, to_values
+from crosslate.training.settings import TrainingSettings, preset
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"max_epochs": 0}, "neither max_epochs nor max_updates"),
+        ({"batch_tokens": 0}, "batch_tokens is 0, expected 1 or more"),
+        ({"accumulate_batches": 0}, "accumulate_batches is 0"),
+        ({"warmup_updates": -1}, "warmup_updates is -1, expected 0 or more"),
+        ({"weight_decay": float("nan")}, "weight_decay is nan"),
+        ({"fresh_learning_rate": 0.0}, "fresh_learning_rate is 0.0, expected a positive"),
+        ({"pretrained_learning_rate": float("nan")}, "pretrained_learning_rate is nan"),
+        ({"label_smoothing": 1.0}, "label_smoothing is 1.0, expected 0 or more and below 1"),
+        ({"adam_beta2": 1.0}, "adam_beta2 is 1.0"),
+        ({"dropout": -0.1}, "dropout is -0.1"),
+        ({"learning_rates": {"xatn": 1e-3}}, "did you mean 'xattn'"),
+        ({"learning_rates": {"xattn": 0.0}}, "learning rate of xattn is 0.0"),
+        ({"schedule": "cosin"}, "schedule is 'cosin'; did you mean 'cosine'"),
+        ({"precision": "fp16"}, "precision is 'fp16'"),
+    ],
+)
+def test_a_value_out_of_range_is_named(changes: dict[str, object], message: str):
+    with pytest.raises(SettingsError, match=message):
+        TrainingSettings(**changes)  # type: ignore[arg-type]
+
+
+def test_all_faults_are_reported_together():
+    with pytest.raises(SettingsError, match="2 faults") as caught:
+        TrainingSettings(batch_tokens=0, seed=-1)
+    assert "batch_tokens" in str(caught.value) and "seed" in str(caught.value)
+
+
+def test_the_learning_rate_of_a_group():
+    settings = TrainingSettings(
+        fresh_learning_rate=3.0, pretrained_learning_rate=2.0, learning_rates={"enc": 1.0}
+    )
+    assert settings.learning_rate("src", is_fresh=True) == 3.0
+    assert settings.learning_rate("xattn", is_fresh=False) == 2.0
+    assert settings.learning_rate("enc", is_fresh=True) == 1.0
+
+
+def test_the_paper_preset_depends_on_what_is_trained():
+    embeddings = preset("paper", trained_groups=frozenset({"src"}))
+    attention = preset("paper", trained_groups=frozenset({"src", "xattn"}))
+    assert (embeddings.fresh_learning_rate, embeddings.schedule) == (3e-4, "inverse_sqrt")
+    assert (attention.fresh_learning_rate, attention.pretrained_learning_rate) == (3e-5, 3e-5)
+    assert attention.schedule == "linear"
+    assert (attention.max_updates, attention.max_epochs, attention.accumulate_batches) == (150_000, 0, 8)
+
+
+def test_presets_take_changes_and_refuse_unknown_names():
+    assert preset("default", patience=7) == TrainingSettings(patience=7)
+    with pytest.raises(SettingsError, match="did you mean 'patience'"):
+        preset("default", patence=7)
+    with pytest.raises(SettingsError, match="did you mean 'paper'"):
+        preset("papr")
+
+
+def test_settings_survive_the_way_through_plain_values():
+    settings = TrainingSettings(learning_rates={"xattn": 1e-4}, dropout=None, schedule="linear")
+    assert from_values(TrainingSettings, to_values(settings)) == settings

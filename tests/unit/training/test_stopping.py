@@ -1,0 +1,36 @@
+"""Signals: the first is noted, the second interrupts, and the handlers before come back."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+
+import pytest
+
+from crosslate.training.stopping import StopRequest
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_is_noted_and_the_second_interrupts(number: signal.Signals):
+    before = signal.getsignal(number)
+    with pytest.raises(KeyboardInterrupt), StopRequest() as request:
+        assert request.number == 0
+        os.kill(os.getpid(), number)
+        assert (request.number, request.name) == (number, number.name)
+        os.kill(os.getpid(), number)
+    assert signal.getsignal(number) is before
+
+
+def test_outside_the_main_thread_signals_are_left_alone():
+    seen = []
+
+    def enter() -> None:
+        with StopRequest() as request:
+            seen.append((request.number, request.name, signal.getsignal(signal.SIGINT)))
+
+    before = signal.getsignal(signal.SIGINT)
+    thread = threading.Thread(target=enter)
+    thread.start()
+    thread.join()
+    assert seen == [(0, "another process", before)]
