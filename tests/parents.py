@@ -65,7 +65,7 @@ def parent(family: str = "marian-separate", **changes: Any) -> Parent:
             if name not in anatomy.constant and tensor.numel() and (tensor == tensor.flatten()[0]).all():
                 tensor += 0.1 * torch.randn_like(tensor)
     special = special_of(model)
-    rows = {side: 0 for side in ("source", "target")}
+    rows = dict.fromkeys(("source", "target"), 0)
     tensors = dict(named_tensors(model))
     for name, (side, axis) in anatomy.vocabulary.items():
         rows[side] = tensors[name].shape[axis]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -53,18 +54,17 @@ def parse_size(text: str) -> Size:
     """``tiny``, ``small``, ``base``, or numbers ``layers,width,heads,feed_forward`` like ``3,256,4,1024``.
 
     Raises:
-        UsageError: neither.
+        UsageError: neither, or numbers that make no model.
     """
     if text in SIZES:
         return SIZES[text]
-    try:
-        numbers = [int(part) for part in text.split(",")]
-        return Size(*numbers)
-    except (ValueError, TypeError):
+    numbers = [int(part) for part in text.split(",") if re.fullmatch(r"\s*-?\d+\s*", part)]
+    if len(numbers) != 4 or text.count(",") != 3:
         raise UsageError(
             f"unknown model size {text!r}; {nearest(text, list(SIZES))}, "
             "or give layers,width,heads,feed_forward like 3,256,4,1024"
-        ) from None
+        )
+    return Size(*numbers)
 
 
 class Parent:
@@ -111,12 +111,15 @@ class Parent:
         max_positions: int = 512,
         seed: int = 1,
     ) -> Parent:
-        """A new, untrained Marian model with two vocabularies.
+        """A new, untrained Marian model with two vocabularies; the global random state stays as it is.
 
         Args:
-            dropout: probability in every dropout layer, attention included not.
+            dropout: probability of dropout on embeddings and sublayers; there is none on attention weights.
             max_positions: longest sequence in tokens.
             seed: seed of the initial values.
+
+        Raises:
+            ParentError: the two vocabularies have different special ids.
         """
         import torch
         from transformers import GenerationConfig, MarianConfig, MarianMTModel
@@ -143,8 +146,9 @@ class Parent:
             decoder_start_token_id=special.pad,
             forced_eos_token_id=special.eos,
         )
-        torch.manual_seed(seed)
-        model = MarianMTModel(config)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model = MarianMTModel(config)
         model.generation_config = GenerationConfig(
             pad_token_id=special.pad,
             eos_token_id=special.eos,
@@ -353,11 +357,10 @@ def _language(described: Any, key: str) -> str | None:
 
 def _special_ids(mapping: Path) -> SpecialIds:
     ids = read_json(mapping)
-    missing = [piece for piece in ("</s>", "<unk>", "<pad>") if not isinstance(ids, dict) or piece not in ids]
-    if missing:
-        raise ParentError(
-            f"{mapping} has no piece {', '.join(missing)}; expected a JSON object of pieces to ids"
-        )
+    if not isinstance(ids, dict) or not all(type(index) is int for index in ids.values()):
+        raise ParentError(f"{mapping}: expected a JSON object that maps pieces to the ids 0 to n-1")
+    if missing := [piece for piece in ("</s>", "<unk>", "<pad>") if piece not in ids]:
+        raise ParentError(f"{mapping} has no piece {', '.join(missing)}, which Marian's layout needs")
     return SpecialIds(eos=ids["</s>"], unk=ids["<unk>"], pad=ids["<pad>"], bos=ids.get("<s>"))
 
 

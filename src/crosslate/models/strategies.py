@@ -157,8 +157,8 @@ def _parse_limits(text: str, whole: str) -> Limits:
             heads[layer] = chosen
         else:
             raise StrategyError(
-                f"{whole!r}: unknown limit {key!r}; {nearest(key, ('layers', 'heads'))} "
-                "Limits look like layers=0-2, heads=0:1,3 or k,v"
+                f"{whole!r}: unknown limit {key!r} (limits look like layers=0-2, heads=0:1,3 or k,v); "
+                f"{nearest(key, ('layers', 'heads'))}"
             )
     limits = Limits(layers, projections, tuple(sorted(heads.items())) if heads else None)
     _check_consistent(limits, whole)
@@ -192,8 +192,8 @@ def _heads(text: str, whole: str) -> tuple[int, frozenset[int]]:
 def _projection(name: str, whole: str) -> str:
     if name not in PROJECTIONS:
         raise StrategyError(
-            f"{whole!r}: unknown projection {name!r}; {nearest(name, PROJECTIONS)} "
-            "Other limits look like layers=0-2 or heads=0:1,3"
+            f"{whole!r}: unknown projection {name!r} (other limits look like layers=0-2 or heads=0:1,3); "
+            f"{nearest(name, PROJECTIONS)}"
         )
     return name
 

@@ -39,7 +39,7 @@ def pack_child(
     scores: Sequence[ScoreRecord] = (),
     licence: str = "",
 ) -> Pack:
-    """The pack of a trained child: what its plan changed, on the CPU.
+    """The pack of a trained child: a copy, on the CPU, of what its plan changed.
 
     Args:
         name: what to call it; the language pair and strategy by default.
@@ -55,7 +55,9 @@ def pack_child(
     parent = child.parent
     both: dict[Side, Vocabulary] = {"source": child.source, "target": child.target}
     vocabularies = {side: both[side] for side in SIDES if side in child.plan.renewed}
-    tensors = {name: tensor.to("cpu").contiguous() for name, tensor in child.changed_tensors().items()}
+    tensors = {
+        name: tensor.to("cpu", copy=True).contiguous() for name, tensor in child.changed_tensors().items()
+    }
     records = {
         planned.name: TensorRecord(
             planned.stored_shape,

@@ -16,7 +16,15 @@ from crosslate.models.strategies import STRATEGIES, parse_strategy
 
 SPEECH_AND_IMAGES = ("whisper", "speech2text", "moonshine", "trocr", "speech-encoder-decoder")
 TEXT_FAMILIES = tuple(name for name in families.names() if name not in (*SPEECH_AND_IMAGES, "t5gemma2"))
-COUNTS_FROM_PADDING = {"m2m100", "nllb-moe", "seamless-m4t", "seamless-m4t-v2", "fsmt", "roberta2roberta", "prophetnet"}
+COUNTS_FROM_PADDING = {
+    "m2m100",
+    "nllb-moe",
+    "seamless-m4t",
+    "seamless-m4t-v2",
+    "fsmt",
+    "roberta2roberta",
+    "prophetnet",
+}
 """Families whose positions are numbered from the padding id, read off their code."""
 ROUTED = {"nllb-moe", "switch"}
 """Experts with a capacity: what one sentence gets depends on the others."""
@@ -74,7 +82,11 @@ class TestEveryFamily:
         child = child_of(parent, text)
         model = child.model.eval()
         assert_frozen_are_the_parents(child)
-        assert not [path for path, _ in model.named_modules() if path.endswith(("shared", "prophetnet.word_embeddings"))]
+        assert not [
+            path
+            for path, _ in model.named_modules()
+            if path.endswith(("shared", "prophetnet.word_embeddings"))
+        ]
         inputs = parents.batch(child.source, child.target)
         logits = parents.logits(model, inputs)
         assert logits.shape == (2, 5, target_rows(child))
@@ -102,7 +114,9 @@ class TestEveryFamily:
         ids = parent.source.special
         moved = SpecialIds(eos=ids.eos, unk=7, pad=9, bos=ids.bos)
         if family in COUNTS_FROM_PADDING:
-            with pytest.raises(VocabularyError, match=rf"pads with id 9, .* the padding id {ids.pad}; make one"):
+            with pytest.raises(
+                VocabularyError, match=rf"pads with id 9, .* the padding id {ids.pad}; make one"
+            ):
                 child_of(parent, "src+xattn", special=moved)
             return
         child = child_of(parent, "src+tgt+xattn", special=moved)
@@ -200,7 +214,16 @@ class TestAliases:
 
 
 class TestInitialisation:
-    FAMILIES = ("marian-separate", "marian-shared", "mbart", "t5", "fsmt", "bert2bert", "nllb-moe", "prophetnet")
+    FAMILIES = (
+        "marian-separate",
+        "marian-shared",
+        "mbart",
+        "t5",
+        "fsmt",
+        "bert2bert",
+        "nllb-moe",
+        "prophetnet",
+    )
 
     @pytest.mark.parametrize("family", FAMILIES)
     @pytest.mark.parametrize("text", ["src+randxattn", "tgt+randxattn", "scratch", "embed+randxattn"])

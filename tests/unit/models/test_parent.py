@@ -1,0 +1,334 @@
+"""Parents: created, saved, loaded; layouts of the hub; everything wrong with a folder in one readable message."""
+
+import io
+import json
+import shutil
+
+import pytest
+import torch
+import transformers
+
+import families
+import parents
+from crosslate.corpora.vocabularies import SpecialIds, Vocabulary
+from crosslate.errors import InputError, ParentError, UsageError
+from crosslate.models.child import make_child
+from crosslate.models.parent import RECORD, Parent, Size, parse_size
+from crosslate.models.strategies import parse_strategy
+
+SPECIAL = SpecialIds(eos=0, unk=1, pad=2)
+TINY = Size(layers=2, width=16, heads=2, feed_forward=24)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread():
+    with families.one_thread():
+        yield
+
+
+def created(**options):
+    source, target = parents.vocabulary(41, SPECIAL), parents.vocabulary(44, SPECIAL)
+    return Parent.create(source, target, "fr", "en", TINY, **options)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("parents") / "fr-en"
+    created().save(folder, {"scores": {"BLEU": 1.5}})
+    return folder
+
+
+@pytest.fixture
+def copy(saved, tmp_path):
+    """A saved parent to damage."""
+    shutil.copytree(saved, tmp_path / "parent")
+    return tmp_path / "parent"
+
+
+class TestSize:
+    def test_names_and_numbers(self):
+        assert parse_size("base") == Size(layers=6, width=512, heads=8, feed_forward=2048)
+        assert parse_size("3,256,4,1024") == parse_size("small") == Size(3, 256, 4, 1024)
+
+    @pytest.mark.parametrize("text", ["bas", "3,256,4", "3,256,4,1024,5", "a,b,c,d", ""])
+    def test_others_are_refused(self, text):
+        with pytest.raises(
+            UsageError, match=r"unknown model size .*layers,width,heads,feed_forward like 3,256,4"
+        ):
+            parse_size(text)
+
+    @pytest.mark.parametrize("text", ["3,255,4,1024", "0,256,4,1024", "3,-4,4,1024"])
+    def test_numbers_that_make_no_model_are_refused(self, text):
+        with pytest.raises(UsageError, match="all numbers must be positive and heads must divide width"):
+            parse_size(text)
+
+
+class TestCreate:
+    def test_two_vocabularies(self):
+        parent = created()
+        assert parent.model.model.encoder.embed_tokens.weight.shape == (41, 16)
+        assert parent.model.lm_head.weight is parent.model.model.decoder.embed_tokens.weight
+        assert parent.model.lm_head.weight.shape == (44, 16)
+        assert parent.model.config.pad_token_id == parent.model.config.decoder_start_token_id == 2
+        assert parent.model.generation_config.eos_token_id == 0
+        assert not parent.model.training and not any(p.requires_grad for p in parent.model.parameters())
+
+    def test_the_seed_decides_and_the_random_state_stays(self):
+        torch.manual_seed(7)
+        before = torch.random.get_rng_state()
+        assert created(seed=3).fingerprint() == created(seed=3).fingerprint() != created(seed=4).fingerprint()
+        assert torch.equal(torch.random.get_rng_state(), before)
+
+    def test_different_special_ids_are_refused(self):
+        other = parents.vocabulary(44, SpecialIds(eos=0, unk=1, pad=3))
+        with pytest.raises(ParentError, match=r"different special ids, .*pad=2.* and .*pad=3"):
+            Parent.create(parents.vocabulary(41, SPECIAL), other, "fr", "en", TINY)
+
+
+class TestRoundTrip:
+    def test_the_same_parent_comes_back(self, saved):
+        parent, again = created(), Parent.load(saved)
+        assert again.fingerprint() == parent.fingerprint()
+        assert (again.source_language, again.target_language) == ("fr", "en")
+        assert (again.name, again.folder) == (str(saved), saved)
+        inputs = parents.batch(parent.source, parent.target)
+        assert torch.equal(parents.logits(again.model, inputs), parents.logits(parent.model, inputs))
+        for mine, theirs in ((parent.source, again.source), (parent.target, again.target)):
+            assert theirs.encode("der Hund liest ein Buch") == mine.encode("der Hund liest ein Buch")
+            assert (theirs.pieces, theirs.special) == (mine.pieces, mine.special)
+        record = json.loads((saved / RECORD).read_text(encoding="utf-8"))
+        assert record["fingerprint"] == parent.fingerprint() and record["scores"] == {"BLEU": 1.5}
+
+    def test_saving_again_changes_no_file(self, saved, tmp_path):
+        again = Parent.load(saved)
+        again.save(tmp_path / "again", {"scores": {"BLEU": 1.5}})
+        names = {path.name for path in saved.iterdir()}
+        assert names == {path.name for path in (tmp_path / "again").iterdir()}
+        for name in names:
+            assert (saved / name).read_bytes() == (tmp_path / "again" / name).read_bytes(), name
+        assert again.folder == tmp_path / "again" and again.name == str(tmp_path / "again")
+
+    def test_plain_transformers_loads_it(self, saved):
+        """Nothing of Crosslate is needed to use a parent."""
+        parent = Parent.load(saved)
+        model = transformers.AutoModelForSeq2SeqLM.from_pretrained(saved)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(saved)
+        inputs = parents.batch(parent.source, parent.target)
+        assert torch.equal(parents.logits(model, inputs), parents.logits(parent.model, inputs))
+        for text in (*parents.TEXT, "der Garten"):
+            assert tokenizer(text)["input_ids"] == parent.source.encode(text)
+            assert tokenizer(text_target=text)["input_ids"] == parent.target.encode(text)
+            ids = parent.target.encode(text)
+            assert tokenizer.decode(ids, skip_special_tokens=True) == parent.target.decode(ids)
+        encoded = tokenizer(["der Hund", "die Frau kauft heute"], padding=True, return_tensors="pt")
+        generated = model.generate(**encoded, num_beams=1, max_new_tokens=5)
+        assert torch.equal(generated, parent.model.generate(**encoded, num_beams=1, max_new_tokens=5))
+
+    @pytest.mark.parametrize("family", ["marian-shared"])
+    def test_a_shared_table_stays_shared(self, family, tmp_path):
+        parent = parents.parent(family)
+        fingerprint = parent.fingerprint()
+        parent.save(tmp_path / "parent")
+        again = Parent.load(tmp_path / "parent")
+        assert again.fingerprint() == fingerprint
+        assert again.model.lm_head.weight is again.model.model.encoder.embed_tokens.weight
+
+    def test_an_existing_folder_is_not_replaced_unasked(self, copy):
+        with pytest.raises(InputError, match="already exists"):
+            created().save(copy)
+        created(seed=2).save(copy, replace=True)
+        assert Parent.load(copy).fingerprint() == created(seed=2).fingerprint()
+
+    def test_languages_can_be_given(self, copy):
+        parent = Parent.load(copy, source_language="oc", target_language="ca")
+        assert (parent.source_language, parent.target_language) == ("oc", "ca")
+
+    def test_a_written_tensor_changes_the_fingerprint(self):
+        parent = created()
+        before = parent.fingerprint()
+        assert parent.fingerprint() == before
+        parent.model.model.encoder.layers[1].fc2.weight.data[0, 0] += 1
+        assert parent.fingerprint() != before
+
+
+class TestFaults:
+    def refused(self, folder, message):
+        with pytest.raises(ParentError, match=message) as caught:
+            Parent.load(folder)
+        assert len(str(caught.value).splitlines()) == 1
+
+    @pytest.mark.parametrize(
+        ("name", "message"),
+        [
+            ("config.json", r"has no config\.json; expected a model in Hugging Face's layout"),
+            (
+                "source.spm",
+                r"cannot read the vocabularies of .*: source\.spm missing; expected Marian's layout",
+            ),
+            ("target.spm", r": target\.spm missing;"),
+            ("vocab.json", r": vocab\.json missing;"),
+            ("model.safetensors", "cannot load the model in"),
+            ("tokenizer_config.json", "does not say which languages it translates; give both language codes"),
+        ],
+    )
+    def test_a_missing_file(self, copy, name, message):
+        (copy / name).unlink()
+        self.refused(copy, message)
+
+    @pytest.mark.parametrize(
+        ("name", "content", "message"),
+        [
+            ("config.json", "{", "cannot read the configuration in"),
+            ("config.json", '{"model_type": "unheard-of"}', "cannot read the configuration in"),
+            ("config.json", '{"model_type": "gpt2"}', "holds a gpt2 model, which is no encoder-decoder; expected"),
+            ("model.safetensors", "not tensors", "cannot load the model in"),
+            ("vocab.json", "[]", "expected a JSON object that maps pieces to the ids 0 to n-1"),
+            ("vocab.json", '{"</s>": 0, "<unk>": 1}', "has no piece <pad>, which"),
+            ("vocab.json", '{"</s>": 0, "<unk>": 1, "<pad>": 9}', "maps pieces to the ids 0 to n-1"),
+            ("vocab.json", '{"</s>": 0, "<unk>": 1, "<pad>": "2"}', "maps pieces to the ids 0 to n-1"),
+            ("vocab.json", "{", "not JSON at line 1"),
+            ("source.spm", "not a vocabulary", "not a SentencePiece model"),
+            ("tokenizer_config.json", "{", "not JSON at line 1"),
+            ("tokenizer_config.json", "[]", "does not say which languages"),
+            ("tokenizer_config.json", '{"source_lang": "ROMANCE", "target_lang": "en"}', "does not say which"),
+        ],
+    )  # fmt: skip
+    def test_a_damaged_file(self, copy, name, content, message):
+        (copy / name).write_text(content, encoding="utf-8")
+        self.refused(copy, message)
+
+    def test_a_checkpoint_without_all_tensors(self, copy):
+        from safetensors.torch import load_file, save_file
+
+        weights = load_file(copy / "model.safetensors")
+        for name in ("model.encoder.layers.1.fc1.weight", "model.encoder.layers.1.fc1.bias"):
+            weights.pop(name)
+        save_file(weights, copy / "model.safetensors", metadata={"format": "pt"})
+        self.refused(copy, r"lacks 2 tensors of its model, the first model\.encoder\.layers\.1\.fc1\.bias")
+
+    def test_a_checkpoint_of_other_sizes(self, copy):
+        config = json.loads((copy / "config.json").read_text(encoding="utf-8"))
+        (copy / "config.json").write_text(json.dumps(config | {"encoder_ffn_dim": 32}), encoding="utf-8")
+        self.refused(copy, "cannot load the model in")
+
+    def test_a_vocabulary_larger_than_its_table(self, copy):
+        large = parents.vocabulary(50, SPECIAL)
+        large.save(copy / "target.spm")
+        large.save_mapping(copy / "target_vocab.json")
+        self.refused(copy, "the target vocabulary has 50 pieces, its embedding table only 44 rows")
+
+    def test_a_file_for_a_folder(self, copy):
+        self.refused(copy / "config.json", "is a file, expected the folder of a model or a hub id")
+
+    @pytest.mark.parametrize("name", ["no-such-folder", "./a/b", "/no/such", "a/b/c", "~/no-such-parent"])
+    def test_no_such_folder(self, name):
+        self.refused(name, "no such folder")
+
+    def test_the_hub_out_of_reach(self):
+        self.refused(
+            "nobody/nothing", "nobody/nothing is no folder here and could not be fetched from the hub: "
+        )
+
+    def test_different_special_ids_cannot_be_saved(self, tmp_path):
+        parent = created()
+        parent.target = parents.vocabulary(44, SpecialIds(eos=0, unk=1, pad=3))
+        with pytest.raises(ParentError, match="different special ids"):
+            parent.save(tmp_path / "parent")
+        assert not (tmp_path / "parent").exists()
+
+
+@pytest.fixture(scope="module")
+def opus(tmp_path_factory):
+    """A folder laid out as the OPUS-MT models of the hub are: one table for both sides with padding last, two
+    SentencePiece models whose own ids mean nothing, half precision, generation settings in the configuration.
+    """
+    import sentencepiece
+
+    folder = tmp_path_factory.mktemp("opus") / "opus-mt-fr-en"
+    folder.mkdir()
+    english = ["the dog sees the cat", "a woman buys a book", "we go to the garden"]
+    pieces = set()
+    for name, lines in (("source.spm", parents.TEXT), ("target.spm", english)):
+        model = io.BytesIO()
+        sentencepiece.SentencePieceTrainer.Train(
+            sentence_iterator=iter(lines), model_writer=model, vocab_size=36, bos_id=-1, num_threads=1, minloglevel=2,
+            hard_vocab_limit=False,
+        )  # fmt: skip
+        (folder / name).write_bytes(model.getvalue())
+        processor = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
+        pieces |= {processor.IdToPiece(index) for index in range(processor.GetPieceSize())}
+    listed = ["</s>", "<unk>", *sorted(pieces - {"</s>", "<unk>"}), "<pad>"]
+    (folder / "vocab.json").write_text(json.dumps({piece: index for index, piece in enumerate(listed)}))
+    (folder / "tokenizer_config.json").write_text(json.dumps({"source_lang": "fr", "target_lang": "en"}))
+    pad = len(listed) - 1
+    model = families.build(
+        "marian-shared", vocab_size=len(listed), decoder_vocab_size=len(listed), pad_token_id=pad,
+        eos_token_id=0, bos_token_id=None, decoder_start_token_id=pad, forced_eos_token_id=0,
+        scale_embedding=True, static_position_embeddings=True,
+    )  # fmt: skip
+    model.generation_config = transformers.GenerationConfig(
+        bad_words_ids=[[pad]], decoder_start_token_id=pad, eos_token_id=0, pad_token_id=pad,
+        forced_eos_token_id=0, num_beams=4, max_length=32,
+    )  # fmt: skip
+    model.half().save_pretrained(folder)
+    return folder
+
+
+class TestOpusLayout:
+    def test_it_loads(self, opus):
+        parent = Parent.load(opus)
+        listed = json.loads((opus / "vocab.json").read_text())
+        assert (parent.source_language, parent.target_language) == ("fr", "en")
+        assert parent.source.special == parent.target.special == SpecialIds(eos=0, unk=1, pad=len(listed) - 1)
+        assert {tensor.dtype for tensor in parent.model.parameters()} == {torch.float32}
+        ids = parent.source.encode("der Hund sieht die Katze")
+        assert ids[-1] == 0 and parent.source.decode(ids) == "der Hund sieht die Katze"
+        assert [listed[piece] for piece in parent.source.encode_pieces("der Hund")] == parent.source.encode(
+            "der Hund"
+        )[:-1]
+        tokenizer = transformers.MarianTokenizer.from_pretrained(opus)
+        assert tokenizer("der Hund sieht die Katze")["input_ids"] == ids
+
+    @pytest.mark.parametrize("side", ["source", "target"])
+    def test_it_adapts_and_generates_where_its_padding_id_does_not_fit(self, opus, side):
+        parent = Parent.load(opus)
+        fingerprint, pad = parent.fingerprint(), parent.source.special.pad
+        special = parent.source.special.fitted(40)
+        assert pad >= 40 and special == SpecialIds(eos=0, unk=1, pad=2)
+        new = parents.vocabulary(40, special)
+        strategy = parse_strategy({"source": "src+xattn", "target": "tgt+xattn"}[side])
+        child = make_child(parent, strategy, **{f"new_{side}": ("de", new)})
+        parents.shake(child)
+        kept = {"source": child.target, "target": child.source}[side]
+        assert (kept.special.pad, len(child.source), len(child.target)) == (
+            pad,
+            *((40, pad + 1) if side == "source" else (pad + 1, 40)),
+        )
+        inputs = parents.batch(child.source, child.target)
+        logits = parents.logits(child.model, inputs)
+        assert logits.shape[-1] == len(child.target)
+        alone = {name: rows[1:] for name, rows in inputs.items()}
+        short = {name: alone[name][:, :-2] for name in ("input_ids", "attention_mask")}
+        assert torch.allclose(parents.logits(child.model, alone | short), logits[1:], atol=1e-5)
+        for num_beams in (1, 4):
+            generated = child.model.generate(
+                input_ids=inputs["input_ids"],
+                attention_mask=inputs["attention_mask"],
+                num_beams=num_beams,
+                max_new_tokens=6,
+            )
+            assert generated[:, 0].eq(child.target.special.pad).all()
+            assert generated.max() < len(child.target)
+            assert all(isinstance(child.target.decode(row), str) for row in generated.tolist())
+        assert parent.fingerprint() == fingerprint == Parent.load(opus).fingerprint()
+        assert parent.model.config.pad_token_id == pad
+
+    def test_it_can_be_saved_in_our_layout(self, opus, tmp_path):
+        parent = Parent.load(opus)
+        parent.save(tmp_path / "parent")
+        again = Parent.load(tmp_path / "parent")
+        assert again.fingerprint() == parent.fingerprint()
+        assert again.source.encode("der Hund") == parent.source.encode("der Hund")
+        assert isinstance(again.source, Vocabulary) and again.source.special == parent.source.special
+        tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "parent")
+        assert tokenizer("der Hund")["input_ids"] == parent.source.encode("der Hund")

@@ -1,0 +1,366 @@
+"""Packs on parents: saved, loaded in another process, composed, refused."""
+
+import dataclasses
+import functools
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import families
+import parents
+from crosslate.corpora.vocabularies import SpecialIds
+from crosslate.errors import PackError, VocabularyError
+from crosslate.models.anatomy import named_tensors
+from crosslate.models.child import make_child
+from crosslate.models.parent import Parent
+from crosslate.models.strategies import STRATEGIES, parse_strategy
+from crosslate.packs.compose import apply_packs, pack_child
+from crosslate.packs.manifest import Selection, TensorRecord
+from crosslate.packs.pack import Pack
+
+LIMITED = (
+    "src+xattn[layers=1;k,v]",
+    "tgt+xattn[heads=0:1;1:0-1]",
+    "src+xattn[heads=1:0;o]",
+    "embed+body[norm]",
+)
+FAMILIES = ("marian-separate", "marian-shared")
+SOURCE_TABLE = "model.encoder.embed_tokens.weight"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread():
+    with families.one_thread():
+        yield
+
+
+@functools.cache
+def shared_parent(family):
+    """For tests that only read it."""
+    return parents.parent(family)
+
+
+def trained_child(parent, text, seed=0):
+    strategy = parse_strategy(text)
+    sides = ("source", "target") if strategy.renews is None else strategy.renews
+    new = {
+        "source": ("de", parents.vocabulary(43, parent.source.special)),
+        "target": ("es", parents.vocabulary(45, parent.target.special)),
+    }
+    child = make_child(parent, strategy, **{f"new_{side}": new[side] for side in sides})
+    parents.shake(child, seed)
+    # PyTorch folds a product with a matrix that requires gradients in another way: FSMT then differs by 1e-6.
+    child.model.requires_grad_(False)
+    return child
+
+
+def pack_of(parent, text, folder=None, seed=0):
+    pack = pack_child(trained_child(parent, text, seed))
+    if folder is not None:
+        pack.save(folder)
+        return Pack.load(folder)
+    return pack
+
+
+def logits_of(child):
+    return parents.logits(child.model, parents.batch(child.source, child.target))
+
+
+# Run in a process of its own: every pack of a folder on its parent, bit for bit.
+READER = """
+import sys
+from pathlib import Path
+import torch
+torch.set_num_threads(1)
+from safetensors.torch import load_file
+from crosslate.models.parent import Parent
+from crosslate.packs.compose import apply_packs
+from crosslate.packs.pack import Pack
+folder = Path(sys.argv[1])
+parent = Parent.load(folder / "parent")
+for path in sorted((folder / "packs").iterdir()):
+    stored = load_file(folder / "expected" / f"{path.name}.safetensors")
+    child = apply_packs(parent, [Pack.load(path)])
+    expected = stored.pop("logits")
+    with torch.no_grad():
+        logits = child.model(**stored, use_cache=False).logits
+    same = logits.shape == expected.shape and torch.equal(logits, expected)
+    sys.stdout.write(f"{path.name} {'same' if same else 'DIFFERS'}\\n")
+"""
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_saved_packs_give_the_same_logits_in_another_process(family, tmp_path):
+    from safetensors.torch import save_file
+
+    parent = parents.parent(family)
+    parent.save(tmp_path / "parent")
+    (tmp_path / "expected").mkdir()
+    texts = [*STRATEGIES, *LIMITED]
+    for number, text in enumerate(texts):
+        child = trained_child(parent, text, seed=number)
+        pack_child(child).save(tmp_path / "packs" / f"{number:02}")
+        inputs = parents.batch(child.source, child.target)
+        stored = inputs | {"logits": parents.logits(child.model, inputs)}
+        save_file(stored, tmp_path / "expected" / f"{number:02}.safetensors")
+    done = subprocess.run(
+        [sys.executable, "-c", READER, str(tmp_path)], capture_output=True, text=True, encoding="utf-8"
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [f"{number:02} same" for number in range(len(texts))]
+
+
+@pytest.mark.parametrize("family", [*FAMILIES, "mbart", "t5", "m2m100", "fsmt", "bert2bert"])
+def test_a_pack_that_was_never_saved_applies_as_well(family):
+    parent = shared_parent(family)
+    for text in ("src+xattn", "tgt+body", "src+xattn[heads=0:1]", "embed+xattn"):
+        child = trained_child(parent, text)
+        applied = apply_packs(parent, [pack_child(child)])
+        assert torch.equal(logits_of(applied), logits_of(child)), text
+        assert applied.source == child.source and applied.target == child.target
+        assert applied.model.config.to_dict() == child.model.config.to_dict()
+        assert not any(parameter.requires_grad for parameter in applied.model.parameters())
+
+
+class TestComposition:
+    @pytest.mark.parametrize("family", [*FAMILIES, "mbart", "t5"])
+    def test_source_embeddings_from_one_and_all_else_from_the_other(self, family):
+        parent = shared_parent(family)
+        packs = [pack_of(parent, "src+xattn", seed=1), pack_of(parent, "tgt+xattn", seed=2)]
+        child = apply_packs(parent, packs)
+        assert (child.source_language, child.target_language) == ("de", "es")
+        assert (len(child.source), len(child.target)) == (43, 45)
+        tensors, originals = dict(named_tensors(child.model)), dict(named_tensors(parent.model))
+        groups, from_pack = parent.anatomy.groups, set()
+        for name, tensor in tensors.items():
+            pack = packs[0] if groups[name] == "src" else packs[1]
+            first = next((each for each in pack.tensors if each in aliases_of(child, name)), None)
+            if first is not None:
+                assert torch.equal(tensor, pack.tensors[first]), name
+                from_pack.add(groups[name])
+            else:
+                assert tensor is originals[name], name
+        assert from_pack == {"src", "tgt", "xattn"}
+        other_way = apply_packs(parent, packs[::-1])
+        assert torch.equal(logits_of(other_way), logits_of(child))
+        assert logits_of(child).shape[-1] == 45
+
+    @pytest.mark.parametrize(
+        "texts", [("src", "tgt"), ("src+xattn[k,v]", "tgt+xattn[heads=0:1]"), ("src+xattn", "tgt+body")]
+    )
+    def test_any_two_sides_compose(self, texts):
+        parent = shared_parent("marian-shared")
+        child = apply_packs(parent, [pack_of(parent, text) for text in texts])
+        assert logits_of(child).isfinite().all() and not hasattr(child.model.model, "shared")
+
+    def test_a_source_pack_that_changed_the_body_is_warned_of(self, caplog):
+        parent = shared_parent("marian-separate")
+        target = pack_of(parent, "tgt+xattn")
+        apply_packs(parent, [target, pack_of(parent, "src+xattn")])
+        assert not caplog.records
+        apply_packs(parent, [pack_of(parent, "src+body"), target])
+        assert "pack 'de-en src+body' also changed dec and enc" in caplog.text
+
+    @pytest.mark.parametrize(
+        ("texts", "message"),
+        [
+            (("src+xattn", "src"), "'de-en src' renews source; expected one that renews the source and one"),
+            (("tgt", "tgt"), "do not compose"),
+            (("src", "embed"), "'fr-en embed' renews no side"),
+            (("src+tgt+xattn", "tgt"), "renews source and target"),
+            (("src", "tgt", "tgt"), "do not compose"),
+            ((), "no pack was given"),
+        ],
+    )
+    def test_others_do_not_compose(self, texts, message):
+        parent = shared_parent("marian-separate")
+        with pytest.raises(PackError, match=message):
+            apply_packs(parent, [pack_of(parent, text) for text in texts])
+
+
+def aliases_of(child, name):
+    tensors = dict(named_tensors(child.model))
+    return {each for each, tensor in tensors.items() if tensor is tensors[name]}
+
+
+class TestMemory:
+    @pytest.mark.parametrize("family", FAMILIES)
+    def test_packs_cost_only_their_own_tensors(self, family):
+        parent = parents.parent(family)
+        alone = storages(parent.model)
+        packs = [pack_of(parent, text) for text in ("src+xattn", "tgt", "embed+xattn")]
+        children = [apply_packs(parent, [pack]) for pack in packs] + [apply_packs(parent, packs[:2])]
+        together = storages(parent.model, *(child.model for child in children))
+        own = sum(
+            tensor.numel() * tensor.element_size() for pack in packs for tensor in pack.tensors.values()
+        )
+        assert alone.items() <= together.items()
+        assert sum(together.values()) == sum(alone.values()) + own
+
+
+def storages(*models):
+    """Bytes by address of every storage that the models keep alive."""
+    found = {}
+    for model in models:
+        for tensor in (*model.parameters(), *model.buffers()):
+            storage = tensor.untyped_storage()
+            found[storage.data_ptr()] = storage.nbytes()
+    return found
+
+
+class TestRefusals:
+    """Nothing of a refused pack reaches a model: errors come before any child exists."""
+
+    @pytest.fixture
+    def pack(self):
+        return pack_of(shared_parent("marian-separate"), "src+xattn[heads=0:1]")
+
+    @pytest.fixture(autouse=True)
+    def _never_built(self, monkeypatch):
+        from crosslate.packs import compose
+
+        def build(*_):
+            pytest.fail("a child was built")
+
+        monkeypatch.setattr(compose, "graft", build)
+
+    def refused(self, pack, message):
+        with pytest.raises(PackError, match=message):
+            apply_packs(shared_parent("marian-separate"), [pack])
+
+    def test_another_parent(self, pack):
+        other = parents.parent("marian-separate", seed=4)
+        expected = shared_parent("marian-separate").fingerprint()
+        with pytest.raises(PackError) as caught:
+            apply_packs(other, [pack])
+        assert expected in str(caught.value) and other.fingerprint() in str(caught.value)
+
+    def test_an_altered_parent(self, pack):
+        other = parents.parent("marian-separate")
+        assert other.fingerprint() == pack.manifest.parent.fingerprint
+        with torch.no_grad():
+            other.model.model.encoder.layers[0].fc1.bias[0] += 1e-3
+        with pytest.raises(PackError, match="made for another parent"):
+            apply_packs(other, [pack])
+
+    def test_other_vocabularies_of_the_parent(self, pack):
+        parent = shared_parent("marian-separate")
+        other = Parent(parent.model, parents.vocabulary(40), parent.target, "fr", "en", name="other")
+        with pytest.raises(PackError, match="its source vocabulary is "):
+            apply_packs(other, [pack])
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            (lambda tensors: tensors.pop(SOURCE_TABLE), f"it lacks '{SOURCE_TABLE}', which a new source vocabulary"),
+            (lambda tensors: tensors.update({SOURCE_TABLE: torch.zeros(44, 16)}), r"\[44, 16\], expected .* of \[43, 16\]"),
+            (lambda tensors: tensors.update({SOURCE_TABLE: torch.zeros(43, 16).half()}), "is torch.float16 of shape"),
+            (lambda tensors: tensors.update({"model.shared.weight": torch.zeros(1)}), "has a tensor 'model.shared.weight'"),
+            (lambda tensors: tensors.update({"model.decoder.embed_tokens.weight": torch.zeros(37, 16)}), "does not have under this name"),
+            (lambda tensors: tensors.update({"lm_head.weight": torch.zeros(45, 16)}), r"expected .* of \[37, 16\]"),
+            (lambda tensors: tensors.update({"model.encoder.embed_positions.weight": torch.zeros(64, 16)}), "does not have under this name"),
+        ],
+    )  # fmt: skip
+    def test_tensors_that_do_not_fit(self, pack, change, message):
+        change(pack.tensors)
+        self.refused(pack, message)
+
+    def test_all_faults_at_once(self, pack):
+        pack.tensors.pop(SOURCE_TABLE)
+        pack.tensors["foreign"] = torch.zeros(1)
+        self.refused(pack, r"2 faults:\n  - it has a tensor 'foreign'.*\n  - it lacks")
+
+    @pytest.mark.parametrize(
+        "selection",
+        [
+            Selection(0, 24, ((8, 16),)),
+            Selection(1, 4, ((0, 2),)),
+            Selection(0, 16, ((8, 15),)),
+            Selection(2, 16, ((0, 8),)),
+        ],
+    )
+    def test_slices_of_something_else(self, pack, selection):
+        name = "model.decoder.layers.0.encoder_attn.q_proj.weight"
+        records = {**pack.manifest.tensors, name: TensorRecord((8, 16), "float32", selection)}
+        pack.manifest = dataclasses.replace(pack.manifest, tensors=records)
+        self.refused(pack, f"{name} (was cut from|is torch.float32 of shape)")
+
+    def test_a_missing_vocabulary(self, pack):
+        pack.vocabularies.clear()
+        self.refused(pack, r"brings vocabularies for \[\], expected for the sides it renews, \['source'\]")
+
+    def test_a_constant_replaced(self):
+        parent = shared_parent("pegasus")
+        pack = pack_of(parent, "src")
+        pack.tensors["model.decoder.embed_positions.weight"] = torch.zeros(64, 16)
+        with pytest.raises(PackError, match="is a constant of the model, which no pack may replace"):
+            apply_packs(parent, [pack])
+
+
+def test_a_saved_pack_with_a_missing_tensor_is_refused(tmp_path, rehash, reseal):
+    """Hashes right, content wrong: the file and the manifest agree, the parent's model does not."""
+    from safetensors.torch import load_file, save_file
+
+    parent = shared_parent("marian-shared")
+    folder = tmp_path / "pack"
+    pack_of(parent, "src+xattn", folder)
+    weights = load_file(folder / "weights.safetensors")
+    weights.pop(SOURCE_TABLE)
+    save_file(weights, folder / "weights.safetensors")
+    reseal(folder, lambda values: values["tensors"].pop(SOURCE_TABLE))
+    rehash(folder)
+    with pytest.raises(PackError, match=f"lacks '{SOURCE_TABLE}'"):
+        apply_packs(parent, [Pack.load(folder)])
+
+
+def test_a_padding_id_that_the_family_cannot_take_is_refused():
+    parent = shared_parent("m2m100")
+    pack = pack_of(parent, "src")
+    moved = SpecialIds(eos=2, unk=3, pad=9, bos=1)
+    pack.vocabularies["source"] = parents.vocabulary(43, moved)
+    with pytest.raises(VocabularyError, match="counts positions from the padding id 0"):
+        apply_packs(parent, [pack])
+
+
+def test_the_manifest_says_what_was_done(tmp_path):
+    parent = shared_parent("marian-separate")
+    pack = pack_child(
+        trained_child(parent, "src+xattn[heads=0:1]"),
+        name="mine",
+        training={"seed": 1},
+        data={"pairs": 2},
+        licence="CC0-1.0",
+    )
+    pack.save(tmp_path / "pack")
+    values = json.loads(Path(tmp_path / "pack" / "pack.json").read_text(encoding="utf-8"))
+    assert values["strategy"] == "src+xattn[heads=0:1]" and values["renewed"] == ["source"]
+    assert (values["source_language"], values["target_language"]) == ("de", "en")
+    assert (values["source_vocabulary_size"], values["target_vocabulary_size"]) == (43, len(parent.target))
+    assert values["parent"]["fingerprint"] == parent.fingerprint()
+    assert values["tensors"]["model.decoder.layers.0.encoder_attn.out_proj.weight"] == {
+        "shape": [16, 8],
+        "dtype": "float32",
+        "selection": {"axis": 1, "size": 16, "ranges": [[8, 16]]},
+    }
+    assert (values["training"], values["data"], values["licence"]) == ({"seed": 1}, {"pairs": 2}, "CC0-1.0")
+
+
+def test_a_pack_is_not_moved_by_further_training():
+    parent = shared_parent("marian-separate")
+    child = trained_child(parent, "src+xattn[heads=0:1]")
+    pack = pack_child(child)
+    before = {name: tensor.clone() for name, tensor in pack.tensors.items()}
+    parents.shake(child, seed=5)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in pack.tensors.items())
+
+
+def test_a_child_of_packs_is_no_pack():
+    parent = shared_parent("marian-separate")
+    child = apply_packs(parent, [pack_of(parent, "src")])
+    assert child.changed_tensors() == {}
+    with pytest.raises(PackError, match="only a child that a strategy made can become a pack"):
+        pack_child(child)
