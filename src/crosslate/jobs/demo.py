@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal
 
 from crosslate.corpora.parallel import ParallelCorpus
 from crosslate.corpora.phrasebook import Phrasebook
+from crosslate.engines.ctranslate2 import num_usable_cores
 from crosslate.errors import CrosslateError
 from crosslate.evaluation.lexicon import LexiconScore
 from crosslate.evaluation.scores import Score, bleu
@@ -23,7 +26,7 @@ from crosslate.models.parent import Parent, parse_size
 from crosslate.packs.compose import apply_packs
 from crosslate.packs.pack import Pack
 from crosslate.training.loop import machine, versions
-from crosslate.training.progress import Progress
+from crosslate.training.progress import ConsoleProgress, Progress
 from crosslate.training.settings import TrainingSettings
 
 Part = Literal["parent", "child"]
@@ -37,29 +40,56 @@ class DemoFailed(CrosslateError):
 
 
 @dataclass(frozen=True)
+class Wanted:
+    """A pack that the demo makes."""
+
+    name: str
+    source: str
+    target: str
+    strategy: str
+
+    @property
+    def title(self) -> str:
+        return f"{self.source}-{self.target} {self.strategy}"
+
+
+PACKS = (
+    Wanted("de-en", "de", "en", "src+xattn"),
+    Wanted("fr-es", "fr", "es", "tgt+xattn"),
+    Wanted("de-en-src", "de", "en", "src"),
+    Wanted("de-en-src+body", "de", "en", "src+body"),
+)
+
+
+PARENT_TRAINING = TrainingSettings(
+    max_epochs=6, fresh_learning_rate=1.5e-3, warmup_updates=300, schedule="cosine", patience=0
+)
+CHILD_TRAINING = TrainingSettings(
+    max_epochs=4,
+    fresh_learning_rate=8e-3,  # nothing but embeddings learns from random values: no depth to upset
+    pretrained_learning_rate=1e-3,
+    warmup_updates=100,
+    schedule="cosine",
+    patience=0,
+)
+
+
+@dataclass(frozen=True)
 class DemoSettings:
-    """Sizes of the demo; the defaults take minutes on two cores."""
+    """Sizes of the demo; the defaults take minutes on two cores.
+
+    ``workers`` packs are trained side by side: a model this small leaves a second core idle.
+    """
 
     seed: int = 1
-    train_pairs: int = 8_000
-    valid_pairs: int = 200
+    train_pairs: int = 16_000
+    valid_pairs: int = 100
     test_pairs: int = 500
     size: str = "tiny"
-    vocabulary_size: int = 1_600
-    parent: TrainingSettings = field(default_factory=lambda: _training(max_epochs=9))
-    child: TrainingSettings = field(default_factory=lambda: _training(max_epochs=6))
-
-
-def _training(max_epochs: int) -> TrainingSettings:
-    """High rates that fall to nothing: short sentences of few words are learnt in few epochs."""
-    return TrainingSettings(
-        max_epochs=max_epochs,
-        warmup_updates=100,
-        schedule="cosine",
-        fresh_learning_rate=3e-3,
-        pretrained_learning_rate=1e-3,
-        patience=0,
-    )
+    vocabulary_size: int = 2_400
+    workers: int = 2
+    parent: TrainingSettings = PARENT_TRAINING
+    child: TrainingSettings = CHILD_TRAINING
 
 
 @dataclass(frozen=True)
@@ -140,15 +170,10 @@ def run_demo(
     parent = demo.parent()
     before, translations_before = demo.score(Translator(parent), "fr", "en")
     fingerprint = parent.fingerprint()
-    packs = {
-        strategy: demo.pack(parent, folder, "de", "en", strategy)
-        for folder, strategy in (("de-en-src", "src"), ("de-en", "src+xattn"), ("de-en-src+body", "src+body"))
-    }
-    children = [demo.result(parent, pack, "de", "en") for pack in packs.values()]
-    spanish = demo.pack(parent, "fr-es", "fr", "es", "tgt+xattn")
-    children.append(demo.result(parent, spanish, "fr", "es"))
+    packs = demo.packs(parent)
+    children = [demo.result(parent, packs[wanted.name], wanted) for wanted in PACKS]
     say("composing German to Spanish, which nothing was trained on")
-    zero_shot, composed = demo.score(Translator(parent, packs["src+xattn"], spanish), "de", "es")
+    zero_shot, composed = demo.score(Translator(parent, packs["de-en"], packs["fr-es"]), "de", "es")
     after, translations_after = demo.score(Translator(parent), "fr", "en")
     german = demo.test("de", "es")
     english = next(each for each in children if each.strategy == "src+xattn").translations
@@ -216,37 +241,79 @@ class _Demo:
             data=self.data, progress=self.progress,
         )  # fmt: skip
 
-    def pack(self, parent: Parent, name: str, source: str, target: str, strategy: str) -> Pack:
-        folder = self.out / "packs" / name
-        if folder.exists():
-            self.say(f"pack {name}: using {folder}")
-            return Pack.load(folder)
-        train, valid, _ = self.corpora(source, target, "child")
-        self.say(f"adapting to {source}-{target} with {strategy}, {len(train):,} pairs")
-        return adapt(
-            parent, train, valid=valid, strategy=strategy, settings=self.settings.child, data=self.data,
-            new_source=source if source != parent.source_language else None,
-            new_target=target if target != parent.target_language else None,
-            out=folder, licence="CC0-1.0", progress=self.progress,
-        )  # fmt: skip
+    def packs(self, parent: Parent) -> dict[str, Pack]:
+        """All packs by name; those that are missing are trained, several at a time."""
+        missing = [wanted for wanted in PACKS if not self.folder(wanted).exists()]
+        for wanted in PACKS:
+            if wanted not in missing:
+                self.say(f"pack {wanted.name}: using {self.folder(wanted)}")
+        workers = min(self.settings.workers, num_usable_cores(), len(missing))
+        if workers > 1:
+            self.say(f"adapting to {', '.join(wanted.title for wanted in missing)}; {workers} at a time")
+            threads = max(1, num_usable_cores() // workers)
+            with ProcessPoolExecutor(
+                workers, mp_context=get_context("spawn"), initializer=_share_cores, initargs=(threads,)
+            ) as pool:
+                arguments = (self.out, self.settings, self.progress is not None)
+                for done in [pool.submit(_adapt_aside, *arguments, wanted) for wanted in missing]:
+                    done.result()
+        else:
+            for wanted in missing:
+                self.adapt(parent, wanted)
+        return {wanted.name: Pack.load(self.folder(wanted)) for wanted in PACKS}
+
+    def folder(self, wanted: Wanted) -> Path:
+        return self.out / "packs" / wanted.name
+
+    def adapt(self, parent: Parent, wanted: Wanted) -> None:
+        train, valid, _ = self.corpora(wanted.source, wanted.target, "child")
+        self.say(f"adapting to {wanted.title}, {len(train):,} pairs")
+        adapt(
+            parent,
+            train,
+            valid=valid,
+            strategy=wanted.strategy,
+            settings=self.settings.child,
+            data=self.data,
+            new_source=wanted.source if wanted.source != parent.source_language else None,
+            new_target=wanted.target if wanted.target != parent.target_language else None,
+            out=self.folder(wanted),
+            licence="CC0-1.0",
+            progress=self.progress,
+        )
 
     def score(self, translator: Translator, source: str, target: str) -> tuple[Score, list[str]]:
         test = self.test(source, target)
         translations = translator.translate(test.source)
         return bleu(translations, test.target), translations
 
-    def result(self, parent: Parent, pack: Pack, source: str, target: str) -> ChildResult:
-        score, translations = self.score(Translator(parent, pack), source, target)
+    def result(self, parent: Parent, pack: Pack, wanted: Wanted) -> ChildResult:
+        score, translations = self.score(Translator(parent, pack), wanted.source, wanted.target)
         counts = pack.manifest.training["parameters"]
         return ChildResult(
-            f"{source}-{target}",
-            pack.manifest.strategy,
+            f"{wanted.source}-{wanted.target}",
+            wanted.strategy,
             score,
             counts["share_stored"],
             counts["pack_bytes"],
             _lexicon(self.book, parent, pack),
             translations,
         )
+
+
+def _share_cores(threads: int) -> None:
+    import torch
+
+    torch.set_num_threads(threads)
+
+
+def _adapt_aside(out: Path, settings: DemoSettings, is_shown: bool, wanted: Wanted) -> None:
+    """One pack in a process of its own. Two bars would fight for one line, so progress is plain lines."""
+    from rich.console import Console
+
+    progress = ConsoleProgress(Console(stderr=True, force_terminal=False)) if is_shown else None
+    demo = _Demo(out, settings, progress, lambda text: None)
+    demo.adapt(demo.parent(), wanted)
 
 
 def _lexicon(book: Phrasebook, parent: Parent, pack: Pack) -> LexiconScore:
