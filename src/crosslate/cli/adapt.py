@@ -51,7 +51,7 @@ def adapt(
     if strategy is None:
         strategy = "+".join([*(["src"] if new_source else []), *(["tgt"] if new_target else []), "xattn"])
     settings = o.training_settings(
-        preset, groups=parse_strategy(strategy).train, changes=set_, max_epochs=epochs, max_updates=updates,
+        preset, parse_strategy(strategy), changes=set_, max_epochs=epochs, max_updates=updates,
         batch_tokens=batch_tokens, patience=patience, dropout=dropout, schedule=schedule,
         precision=precision, seed=seed,
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,11 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from crosslate.errors import UsageError
-from crosslate.training.settings import TrainingSettings, preset
+from crosslate.training.settings import GROUPS, TrainingSettings, preset
 
 if TYPE_CHECKING:
     from crosslate.corpora.parallel import ParallelCorpus
     from crosslate.jobs.data import DataSettings
+    from crosslate.models.strategies import Strategy
 
 _DEFAULTS = TrainingSettings()
 
@@ -21,37 +23,58 @@ Corpus = Annotated[
     list[str],
     typer.Option(
         "--train",
-        help="Training text: a file of the source side and one of the target side, or one TSV, JSONL, TMX or data set folder; .gz .bz2 .xz .zst are read directly, - is "
-        "standard input.",
+        metavar="FILE [FILE]",
+        help="Training text: a file of the source side and one of the target side, or one TSV, JSONL, TMX or "
+        "data set folder; .gz .bz2 .xz .zst are read directly, - is standard input.",
     ),
 ]
 Valid = Annotated[
     list[str] | None,
-    typer.Option("--valid", help="Validation text, likewise; without it part of the training text is held out."),
+    typer.Option(
+        "--valid",
+        metavar="FILE [FILE]",
+        help="Validation text, likewise; without it part of the training text is held out.",
+    ),
 ]
-Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write; the state of the run is kept in OUT.run.")]
+Out = Annotated[
+    Path, typer.Option("--out", "-o", help="Folder to write; the state of the run is kept in OUT.run.")
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace OUT if it exists.")]
 Preset = Annotated[
-    str, typer.Option("--preset", help="default: tens of epochs on tens of thousands of pairs; paper: the paper's settings.")
+    str,
+    typer.Option(
+        "--preset",
+        help="default: for tens of thousands of pairs, about ten epochs; paper: the paper's settings.",
+    ),
 ]
-Epochs = Annotated[int | None, typer.Option(help=f"Passes over the data at most. [default: {_DEFAULTS.max_epochs}]")]
+Epochs = Annotated[
+    int | None, typer.Option(help=f"Passes over the data at most. [default: {_DEFAULTS.max_epochs}]")
+]
 Updates = Annotated[int | None, typer.Option(help="Optimiser steps at most; 0 sets no limit.")]
 BatchTokens = Annotated[
-    int | None, typer.Option(help=f"Source plus target tokens per batch. [default: {_DEFAULTS.batch_tokens}]")
+    int | None,
+    typer.Option(help=f"Source plus target tokens per batch. [default: {_DEFAULTS.batch_tokens}]"),
 ]
 Patience = Annotated[
     int | None,
-    typer.Option(help=f"Stop after so many validations without a better score; 0 never. [default: {_DEFAULTS.patience}]"),
+    typer.Option(
+        help=f"Stop after so many validations without a better score; 0 never. [default: {_DEFAULTS.patience}]"
+    ),
 ]
 Dropout = Annotated[float | None, typer.Option(help="Dropout probability; the model's own if not given.")]
 Schedule = Annotated[
-    str | None, typer.Option(help=f"inverse_sqrt, linear, cosine or constant. [default: {_DEFAULTS.schedule}]")
+    str | None,
+    typer.Option(help=f"inverse_sqrt, linear, cosine or constant. [default: {_DEFAULTS.schedule}]"),
 ]
 Precision = Annotated[str | None, typer.Option(help="auto, fp32 or bf16. [default: auto]")]
 Seed = Annotated[int | None, typer.Option(help=f"Seed of everything random. [default: {_DEFAULTS.seed}]")]
 Set = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="NAME=VALUE", help="Any other training setting, e.g. learning_rates.xattn=1e-4."),
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Any other training setting, e.g. pretrained_learning_rate=1e-4.",
+    ),
 ]
 Metric = Annotated[str, typer.Option(help="What validation measures: bleu or chrf.")]
 NoCleaning = Annotated[bool, typer.Option("--no-cleaning", help="Keep every pair.")]
@@ -79,12 +102,21 @@ def expand_values(arguments: list[str]) -> list[str]:
 
 
 def training_settings(
-    preset_name: str, *, groups: frozenset[str] = frozenset(), changes: list[str] | None, **flags: Any
+    preset_name: str,
+    strategy: Strategy | None,
+    *,
+    changes: list[str] | None,
+    **flags: Any,
 ) -> TrainingSettings:
-    """Settings from a preset, flags (None: not given) and ``--set`` assignments, checked as a whole."""
+    """Settings from a preset, flags (None: not given) and ``--set`` assignments, checked as a whole.
+
+    Args:
+        strategy: of an adaptation; None trains a whole model from random values.
+    """
     from crosslate.settings import from_values, to_values
 
-    base = preset(preset_name, trained_groups=groups)
+    trained, fresh = (strategy.train, strategy.reinitialise) if strategy else (frozenset(GROUPS),) * 2
+    base = preset(preset_name, trained_groups=trained, fresh_groups=fresh)
     values = to_values(base) | {name: value for name, value in flags.items() if value is not None}
     if flags.get("max_updates") and flags.get("max_epochs") is None:
         values["max_epochs"] = 0
@@ -107,10 +139,8 @@ def _assign(values: dict[str, Any], change: str) -> None:
     value = yaml.safe_load(text)
     # YAML 1.1 reads 1e-4 as text.
     if isinstance(value, str):
-        try:
+        with suppress(ValueError):
             value = float(value)
-        except ValueError:
-            pass
     values[last] = value
 
 

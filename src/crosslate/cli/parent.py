@@ -47,7 +47,7 @@ def train(
 
     source_language, target_language = language_pair(langs)
     settings = o.training_settings(
-        preset, groups=frozenset({"enc"}), changes=set_, max_epochs=epochs, max_updates=updates,
+        preset, None, changes=set_, max_epochs=epochs, max_updates=updates,
         batch_tokens=batch_tokens, patience=patience, dropout=dropout, schedule=schedule,
         precision=precision, seed=seed,
     )  # fmt: skip
@@ -98,7 +98,9 @@ def show(parent: Annotated[str, typer.Argument(help="Folder or hub id.")]) -> No
         from crosslate.files import read_json
 
         training = read_json(record).get("training", {})
-        best = [entry for entry in training.get("validations", []) if entry["updates"] == training["best_updates"]]
+        best = [
+            entry for entry in training.get("validations", []) if entry["updates"] == training["best_updates"]
+        ]
         for entry in best[:1]:
             out.print(
                 f"validation {entry['metric']} {entry['score']:.2f} after {entry['updates']} updates "

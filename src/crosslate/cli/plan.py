@@ -14,9 +14,7 @@ def plan(
     parent: Annotated[str, typer.Option(help="Folder or hub id of the parent.")],
     strategy: Annotated[str, typer.Option(help="See docs/strategies.md.")] = "src+xattn",
     vocab_size: Annotated[int, typer.Option(help="Pieces of a new vocabulary.")] = 8_000,
-    side: Annotated[
-        str | None, typer.Option(help="For scratch: source or target, whichever is new.")
-    ] = None,
+    side: Annotated[str | None, typer.Option(help="For scratch: source or target, whichever is new.")] = None,
     tensors: Annotated[bool, typer.Option("--tensors", help="List every tensor with its fate.")] = False,
 ) -> None:
     """Show what a strategy would re-initialise, train, freeze and store."""
@@ -32,16 +30,22 @@ def plan(
     from crosslate.models.plan import make_plan
 
     loaded = Parent.load(parent)
-    made = make_plan(loaded.model, loaded.anatomy, parsed, {each: vocab_size for each in SIDES if each in renewed})
+    made = make_plan(
+        loaded.model, loaded.anatomy, parsed, {each: vocab_size for each in SIDES if each in renewed}
+    )
     out = console()
-    table = Table("group", "parameters", "from random", "trained", "frozen", "stored", box=None, pad_edge=False)
+    table = Table(
+        "group", "parameters", "from random", "trained", "frozen", "stored", box=None, pad_edge=False
+    )
     for column in table.columns[1:]:
         column.justify = "right"
     for row in made.account():
         numbers = (row.num_elements, row.num_reinitialised, row.num_trained,
                    row.num_elements - row.num_trained, row.num_stored)  # fmt: skip
         table.add_row(row.group, *(f"{number:,}" for number in numbers))
-    out.print(f"{parsed} on {loaded.name}" + (f", new vocabulary of {vocab_size:,} pieces" if renewed else ""))
+    out.print(
+        f"{parsed} on {loaded.name}" + (f", new vocabulary of {vocab_size:,} pieces" if renewed else "")
+    )
     out.print(table)
     if tensors:
         for tensor in made.tensors:
