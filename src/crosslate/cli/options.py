@@ -58,7 +58,7 @@ BatchTokens = Annotated[
 Patience = Annotated[
     int | None,
     typer.Option(
-        help=f"Stop after so many validations without a better score; 0 never. [default: {_DEFAULTS.patience}]"
+        help=f"Stop after N validations without a better score; 0 never. [default: {_DEFAULTS.patience}]"
     ),
 ]
 Dropout = Annotated[float | None, typer.Option(help="Dropout probability; the model's own if not given.")]
