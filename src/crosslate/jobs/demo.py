@@ -13,6 +13,7 @@ from typing import Any, Literal
 from crosslate.corpora.parallel import ParallelCorpus
 from crosslate.corpora.phrasebook import Phrasebook
 from crosslate.engines.ctranslate2 import num_usable_cores
+from crosslate.engines.decoding import DecodingOptions
 from crosslate.errors import CrosslateError
 from crosslate.evaluation.lexicon import LexiconScore
 from crosslate.evaluation.scores import Score, bleu
@@ -64,6 +65,7 @@ PACKS = (
 PARENT_TRAINING = TrainingSettings(
     max_epochs=6, fresh_learning_rate=1.5e-3, warmup_updates=300, schedule="cosine", patience=0
 )
+DECODING = DecodingOptions(beam_size=5, length_penalty=1.2)  # as in the paper
 CHILD_TRAINING = TrainingSettings(
     max_epochs=4,
     fresh_learning_rate=8e-3,  # nothing but embeddings learns from random values: no depth to upset
@@ -168,13 +170,13 @@ def run_demo(
     started = time.monotonic()
     demo = _Demo(out, settings, progress, say)
     parent = demo.parent()
-    before, translations_before = demo.score(Translator(parent), "fr", "en")
+    before, translations_before = demo.score("fr", "en", parent)
     fingerprint = parent.fingerprint()
     packs = demo.packs(parent)
     children = [demo.result(parent, packs[wanted.name], wanted) for wanted in PACKS]
     say("composing German to Spanish, which nothing was trained on")
-    zero_shot, composed = demo.score(Translator(parent, packs["de-en"], packs["fr-es"]), "de", "es")
-    after, translations_after = demo.score(Translator(parent), "fr", "en")
+    zero_shot, composed = demo.score("de", "es", parent, packs["de-en"], packs["fr-es"])
+    after, translations_after = demo.score("fr", "en", parent)
     german = demo.test("de", "es")
     english = next(each for each in children if each.strategy == "src+xattn").translations
     result = DemoResult(
@@ -282,13 +284,13 @@ class _Demo:
             progress=self.progress,
         )
 
-    def score(self, translator: Translator, source: str, target: str) -> tuple[Score, list[str]]:
+    def score(self, source: str, target: str, parent: Parent, *packs: Pack) -> tuple[Score, list[str]]:
         test = self.test(source, target)
-        translations = translator.translate(test.source)
+        translations = Translator(parent, *packs, options=DECODING).translate(test.source)
         return bleu(translations, test.target), translations
 
     def result(self, parent: Parent, pack: Pack, wanted: Wanted) -> ChildResult:
-        score, translations = self.score(Translator(parent, pack), wanted.source, wanted.target)
+        score, translations = self.score(wanted.source, wanted.target, parent, pack)
         counts = pack.manifest.training["parameters"]
         return ChildResult(
             f"{wanted.source}-{wanted.target}",
