@@ -114,7 +114,9 @@ class Faults:
         """Turns an error of one of ``kinds`` (default: any of ours) inside the block into a fault."""
         try:
             yield
-        except kinds or (CrosslateError,) as error:
+        except CrosslateError as error:
+            if kinds and not isinstance(error, kinds):
+                raise
             self.add(str(error))
 
     def raise_as(self, kind: type[CrosslateError]) -> None:

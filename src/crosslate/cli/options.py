@@ -152,11 +152,9 @@ def data_settings(
 
     if metric not in ("bleu", "chrf"):
         raise UsageError(f"unknown metric {metric!r}; known: bleu, chrf")
-    settings = DataSettings(
-        metric=metric,  # type: ignore[arg-type]
-        vocabulary_kind="unigram" if unigram else "bpe",
-        **{name: size for name, size in sizes.items() if size is not None},
-    )
+    settings = DataSettings(metric=metric, vocabulary_kind="unigram" if unigram else "bpe")  # type: ignore[arg-type]
+    given: dict[str, Any] = {name: size for name, size in sizes.items() if size is not None}
+    settings = replace(settings, **given)
     if no_cleaning:
         settings = replace(settings, cleaning=replace(settings.cleaning, enabled=False))
     return settings if max_tokens is None else replace(settings, max_tokens=max_tokens)
