@@ -11,7 +11,7 @@ import json
 import logging
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +27,7 @@ MIN_OCCURRENCES = 100
 MAX_DEFAULT_SIZE = 32_000
 MIN_SIZE = 64
 _SIZE_STEP = 500
+_SIZE_SAMPLE_LINES = 500_000
 _CANDIDATE_SIZES = (1_000, 2_000, 4_000, 8_000, 16_000, MAX_DEFAULT_SIZE)
 
 
@@ -192,7 +193,7 @@ def train_vocabulary(
         size: number of pieces, special ones included; None chooses :func:`default_size`.
         kind: byte-pair encoding or unigram language model.
         special: the special ids wanted; those that do not fit below ``size`` move (see SpecialIds.fitted).
-        max_lines: at most so many lines, sampled evenly by SentencePiece, are learnt from.
+        max_lines: at most so many lines, spread evenly over the text, are learnt from.
 
     Raises:
         VocabularyError: no text, a size below 64, or more pieces asked for than the text yields
@@ -211,15 +212,31 @@ def train_vocabulary(
             raise VocabularyError("cannot learn a vocabulary: the text is empty")
         is_chosen_by_us = size is None
         if size is None:
-            size = default_size(text.open(encoding="utf-8"), kind=kind)
+            with text.open(encoding="utf-8") as file:
+                sample = list(_thinned(file, num_lines, _SIZE_SAMPLE_LINES))
+            size = default_size(sample, kind=kind, num_lines=num_lines)
             log.info("vocabulary size chosen: %d pieces", size)
         if size < MIN_SIZE:
             raise VocabularyError(f"a vocabulary of {size} pieces is too small; give at least {MIN_SIZE}")
+        if num_lines > max_lines:
+            # SentencePiece itself would take the first ones, which may be all of one kind.
+            with (
+                text.open(encoding="utf-8") as whole,
+                (Path(folder) / "thinned").open("w", encoding="utf-8") as file,
+            ):
+                file.writelines(_thinned(whole, num_lines, max_lines))
+            text = Path(folder) / "thinned"
         model = _train(text, size, kind, special.fitted(size), max_lines, hard=not is_chosen_by_us)
     return Vocabulary(model)
 
 
-def default_size(lines: Iterable[str], *, kind: Kind = "bpe", cap: int = MAX_DEFAULT_SIZE) -> int:
+def default_size(
+    lines: Iterable[str],
+    *,
+    kind: Kind = "bpe",
+    cap: int = MAX_DEFAULT_SIZE,
+    num_lines: int | None = None,
+) -> int:
     """The largest vocabulary size whose pieces nearly all occur at least 100 times in the text.
 
     Source: Gowda & May 2020, "Finding the Optimal Vocabulary Size for Neural Machine Translation": as many
@@ -228,19 +245,21 @@ def default_size(lines: Iterable[str], *, kind: Kind = "bpe", cap: int = MAX_DEF
     thousands of short sentences the rule would ask for hundreds of pieces, and twice the tokens.
 
     Args:
-        lines: the text the vocabulary will be trained on.
+        lines: the text the vocabulary will be trained on, or an even sample of it.
         cap: never more pieces than this.
+        num_lines: how many lines the text has of which ``lines`` is a sample; None if it is the whole text.
     """
     sample = [line.strip() for line in lines if line.strip()]
     if not sample:
         raise VocabularyError("cannot choose a vocabulary size: the text is empty")
+    enough = MIN_OCCURRENCES * min(1.0, len(sample) / (num_lines or len(sample)))
     with tempfile.TemporaryDirectory() as folder:
         text = Path(folder) / "text"
         text.write_text("\n".join(sample) + "\n", encoding="utf-8")
 
         def is_frequent_enough(size: int) -> bool:
             model = _train(text, size, kind, SpecialIds(), 1_000_000, hard=False)
-            return _share_frequent(model, sample) >= 0.95
+            return _share_frequent(model, sample, enough) >= 0.95
 
         candidates = [size for size in _CANDIDATE_SIZES if size <= cap]
         chosen = candidates[0]
@@ -262,7 +281,14 @@ def default_size(lines: Iterable[str], *, kind: Kind = "bpe", cap: int = MAX_DEF
         return chosen
 
 
-def _share_frequent(model: bytes, sample: Sequence[str]) -> float:
+def _thinned(lines: Iterable[str], num_lines: int, num_wanted: int) -> Iterator[str]:
+    """``num_wanted`` of ``num_lines`` lines, evenly spaced; all of them if there are no more."""
+    for row, line in enumerate(lines):
+        if row * num_wanted // num_lines != (row - 1) * num_wanted // num_lines or num_wanted >= num_lines:
+            yield line
+
+
+def _share_frequent(model: bytes, sample: Sequence[str], enough: float) -> float:
     import sentencepiece
 
     processor = sentencepiece.SentencePieceProcessor(model_proto=model)
@@ -273,7 +299,7 @@ def _share_frequent(model: bytes, sample: Sequence[str]) -> float:
         if not (processor.IsControl(index) or processor.IsUnknown(index))
         and len(processor.IdToPiece(index).lstrip("▁")) > 1
     ]
-    return sum(counts[index] >= MIN_OCCURRENCES for index in ordinary) / max(1, len(ordinary))
+    return sum(counts[index] >= enough for index in ordinary) / max(1, len(ordinary))
 
 
 def _train(text: Path, size: int, kind: Kind, special: SpecialIds, max_lines: int, *, hard: bool) -> bytes:

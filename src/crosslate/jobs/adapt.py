@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from crosslate.corpora.vocabularies import Vocabulary, train_vocabulary
 from crosslate.errors import InputError, Interrupted, StrategyError, TrainingError, UsageError
 from crosslate.jobs.data import DataSettings, Prepared, encode, prepare
 from crosslate.jobs.runs import Run
+from crosslate.jobs.texts import TextFiles
 from crosslate.jobs.validation import make_validate
 from crosslate.languages import language_code
 from crosslate.models.child import Child, make_child
@@ -27,11 +29,11 @@ from crosslate.training.settings import TrainingSettings
 
 def adapt(
     parent: Parent,
-    corpus: ParallelCorpus,
+    corpus: ParallelCorpus | TextFiles,
     *,
     new_source: str | None = None,
     new_target: str | None = None,
-    valid: ParallelCorpus | None = None,
+    valid: ParallelCorpus | TextFiles | None = None,
     strategy: str | Strategy | None = None,
     settings: TrainingSettings | None = None,
     data: DataSettings | None = None,
@@ -48,7 +50,7 @@ def adapt(
     state is kept in ``<out>.run``.
 
     Args:
-        corpus: sentence pairs of the new pair, in the direction of translation.
+        corpus: sentence pairs of the new pair, in the direction of translation; files are read as a stream.
         new_source: code of the new source language.
         new_target: code of the new target language.
         valid: validation corpus; None holds part of ``corpus`` out.
@@ -83,7 +85,7 @@ def adapt(
     chosen = _strategy(strategy, new_source, new_target)
     _check_languages(parent, corpus, new_source, new_target)
     run = Run(out, MANIFEST_NAME, replace=replace)
-    prepared = prepare(corpus, valid, data, settings.seed)
+    prepared = prepare(corpus, valid, data, settings.seed, run.folder)
     child = _child(parent, chosen, prepared, new_source, new_target, data, settings.seed)
     before = parent.fingerprint()
     with run.main_process_first():
@@ -136,7 +138,7 @@ def _strategy(strategy: str | Strategy | None, new_source: str | None, new_targe
 
 
 def _check_languages(
-    parent: Parent, corpus: ParallelCorpus, new_source: str | None, new_target: str | None
+    parent: Parent, corpus: ParallelCorpus | TextFiles, new_source: str | None, new_target: str | None
 ) -> None:
     expected = (new_source or parent.source_language, new_target or parent.target_language)
     if (corpus.source_language, corpus.target_language) != expected:
@@ -158,17 +160,17 @@ def _child(
 ) -> Child:
     keeps_vocabularies = strategy.renews == frozenset()
 
-    def vocabulary(lines: tuple[str, ...], size: int, kept: Vocabulary) -> Vocabulary:
+    def vocabulary(lines: Iterable[str], size: int, kept: Vocabulary) -> Vocabulary:
         return train_vocabulary(lines, size or None, kind=data.vocabulary_kind, special=kept.special)
 
     return make_child(
         parent,
         strategy,
         new_source=None if new_source is None or keeps_vocabularies else (
-            new_source, vocabulary(tuple(prepared.train.source), data.source_vocabulary_size, parent.source)
+            new_source, vocabulary(prepared.train.source, data.source_vocabulary_size, parent.source)
         ),
         new_target=None if new_target is None or keeps_vocabularies else (
-            new_target, vocabulary(tuple(prepared.train.target), data.target_vocabulary_size, parent.target)
+            new_target, vocabulary(prepared.train.target, data.target_vocabulary_size, parent.target)
         ),
         source_language=new_source,
         target_language=new_target,

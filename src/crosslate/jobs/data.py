@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import logging
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
-from crosslate.corpora.cleaning import CleaningSettings, clean
+from crosslate.corpora.cleaning import CleaningReport, CleaningSettings, clean, clean_pairs
 from crosslate.corpora.encoded import EncodedCorpus
 from crosslate.corpora.parallel import ParallelCorpus
+from crosslate.corpora.readers import read_corpus
 from crosslate.corpora.vocabularies import Kind, Vocabulary
-from crosslate.errors import CorpusError
+from crosslate.errors import CorpusError, Faults, SettingsError, nearest
+from crosslate.jobs.texts import StoredPairs, TextFiles
 from crosslate.training.batches import longest_unpadded
 
 log = logging.getLogger(__name__)
+
+Metric = Literal["bleu", "chrf"]
 
 _HELD_OUT_SHARE = 0.02
 _MAX_HELD_OUT = 1_000
@@ -42,30 +47,62 @@ class DataSettings:
     vocabulary_kind: Kind = "bpe"
     max_tokens: int = 256
     cleaning: CleaningSettings = field(default_factory=CleaningSettings)
-    metric: Literal["bleu", "chrf"] = "bleu"
+    metric: Metric = "bleu"
     max_validation_pairs: int = 1_000
+
+    def __post_init__(self) -> None:
+        faults = Faults("cannot use the data settings")
+        for name, known in (("metric", get_args(Metric)), ("vocabulary_kind", get_args(Kind))):
+            if (word := getattr(self, name)) not in known:
+                faults.add(f"{name} is {word!r}; {nearest(str(word), known)}")
+        for name, least in (
+            ("source_vocabulary_size", 0),
+            ("target_vocabulary_size", 0),
+            ("max_tokens", 2),
+            ("max_validation_pairs", 0),
+        ):
+            if getattr(self, name) < least:
+                faults.add(f"{name} is {getattr(self, name)}, expected {least} or more")
+        faults.raise_as(SettingsError)
 
 
 @dataclass(frozen=True)
 class Prepared:
     """Text ready for a run: what is trained on, what is validated on, and what goes into the record."""
 
-    train: ParallelCorpus
+    train: ParallelCorpus | StoredPairs
     valid: ParallelCorpus
     record: dict[str, Any]
 
 
 def prepare(
-    train: ParallelCorpus, valid: ParallelCorpus | None, settings: DataSettings, seed: int
+    train: ParallelCorpus | TextFiles,
+    valid: ParallelCorpus | TextFiles | None,
+    settings: DataSettings,
+    seed: int,
+    folder: Path,
 ) -> Prepared:
     """Cleans the training corpus and, where no validation corpus is given, holds part of it out.
 
-    Validation text is never cleaned: scores must be of what the user gave.
+    Validation text is never cleaned: scores must be of what the user gave. Files are read as a stream: what
+    is kept of the training text is stored in ``folder``, never held in memory. The result is the same.
 
     Raises:
-        CorpusError: the languages differ, nothing is left after cleaning, or too little to hold out.
+        CorpusError: text that cannot be read (the faults of both corpora together), languages that differ,
+            nothing left after cleaning, or too little to hold out.
     """
-    kept, report = clean(train, settings.cleaning)
+    languages = (train.source_language, train.target_language)
+    if valid is not None and (valid.source_language, valid.target_language) != languages:
+        raise CorpusError(
+            f"the validation corpus is {valid.source_language}-{valid.target_language}, "
+            f"the training corpus {'-'.join(languages)}; give both in the same direction"
+        )
+    faults = Faults("cannot read the text")
+    with faults.catch(CorpusError):
+        kept, report = _cleaned(train, settings, folder)
+    with faults.catch(CorpusError):
+        given = _in_memory(valid)
+    faults.raise_as(CorpusError)
     for line in report.lines():
         log.info("%s", line)
     if not len(kept):
@@ -73,31 +110,43 @@ def prepare(
             f"{train.origin}: no pair is left after cleaning: {'; '.join(report.lines())}; "
             "switch rules off if these pairs are good"
         )
-    held_out = valid is None
-    if valid is None:
-        kept, valid = _hold_out(kept, seed)
-        log.info("no validation corpus was given: %d pairs are held out of the training corpus", len(valid))
-    if not len(valid):
-        raise CorpusError(f"{valid.origin}: the validation corpus is empty")
-    languages = (train.source_language, train.target_language)
-    if (valid.source_language, valid.target_language) != languages:
-        raise CorpusError(
-            f"the validation corpus is {valid.source_language}-{valid.target_language}, "
-            f"the training corpus {'-'.join(languages)}; give both in the same direction"
-        )
+    if given is None:
+        kept, chosen = _hold_out(kept, seed)
+        log.info("no validation corpus was given: %d pairs are held out of the training corpus", len(chosen))
+    else:
+        chosen = given
+    if not len(chosen):
+        raise CorpusError(f"{chosen.origin}: the validation corpus is empty")
+    limit = min(settings.max_validation_pairs or len(chosen), len(chosen))
     record = {
         "train": {"origin": train.origin, "pairs": len(kept), "sha256": kept.content_hash},
         "valid": {
-            "origin": valid.origin,
-            "pairs": len(valid),
-            "sha256": valid.content_hash,
-            "held_out": held_out,
+            "origin": chosen.origin,
+            "pairs": len(chosen),
+            "translated": limit,
+            "sha256": chosen.content_hash,
+            "held_out": given is None,
         },
         "cleaning": report.as_values(),
     }
-    if limit := settings.max_validation_pairs:
-        valid = _rows(valid, range(min(limit, len(valid))))
-    return Prepared(kept, valid, record)
+    return Prepared(kept, _rows(chosen, range(limit)), record)
+
+
+def _cleaned(
+    corpus: ParallelCorpus | TextFiles, settings: DataSettings, folder: Path
+) -> tuple[ParallelCorpus | StoredPairs, CleaningReport]:
+    if isinstance(corpus, ParallelCorpus):
+        return clean(corpus, settings.cleaning)
+    report = CleaningReport()
+    pairs = clean_pairs(corpus, settings.cleaning, report)
+    languages = (corpus.source_language, corpus.target_language)
+    return StoredPairs.store(pairs, languages, corpus.origin, folder), report
+
+
+def _in_memory(corpus: ParallelCorpus | TextFiles | None) -> ParallelCorpus | None:
+    if isinstance(corpus, TextFiles):
+        return read_corpus(corpus.paths, corpus.source_language, corpus.target_language)
+    return corpus
 
 
 def encode(
@@ -115,7 +164,9 @@ def encode(
         max_positions: of the model; pairs that would not fit are dropped and counted with the too long ones.
     """
     max_tokens = min(settings.max_tokens, longest_unpadded(max_positions))
-    pairs = EncodedCorpus.build(prepared.train, source, target, cache, max_tokens=max_tokens)
+    pairs = EncodedCorpus.build_from_pairs(
+        prepared.train, prepared.train.content_hash, source, target, cache, max_tokens=max_tokens
+    )
     prepared.record["encoded"] = {
         "pairs": len(pairs),
         "dropped_too_long": pairs.dropped_too_long,
@@ -127,7 +178,9 @@ def encode(
     return pairs
 
 
-def _hold_out(corpus: ParallelCorpus, seed: int) -> tuple[ParallelCorpus, ParallelCorpus]:
+def _hold_out(
+    corpus: ParallelCorpus | StoredPairs, seed: int
+) -> tuple[ParallelCorpus | StoredPairs, ParallelCorpus]:
     count = min(_MAX_HELD_OUT, int(len(corpus) * _HELD_OUT_SHARE))
     if count < _MIN_HELD_OUT:
         raise CorpusError(
@@ -135,15 +188,17 @@ def _hold_out(corpus: ParallelCorpus, seed: int) -> tuple[ParallelCorpus, Parall
             "give a validation corpus"
         )
     chosen = sorted(random.Random(seed).sample(range(len(corpus)), count))
+    if isinstance(corpus, StoredPairs):
+        return corpus.split(chosen)
     out = set(chosen)
     return _rows(corpus, [row for row in range(len(corpus)) if row not in out]), _rows(corpus, chosen)
 
 
-def _rows(corpus: ParallelCorpus, rows: Any) -> ParallelCorpus:
+def _rows(corpus: ParallelCorpus, rows: Iterable[int]) -> ParallelCorpus:
     rows = list(rows)
     return ParallelCorpus(
-        tuple(corpus.source[row] for row in rows),
-        tuple(corpus.target[row] for row in rows),
+        [corpus.source[row] for row in rows],
+        [corpus.target[row] for row in rows],
         corpus.source_language,
         corpus.target_language,
         corpus.origin,

@@ -10,6 +10,7 @@ from crosslate.corpora.parallel import ParallelCorpus
 from crosslate.corpora.vocabularies import train_vocabulary
 from crosslate.jobs.data import DataSettings, encode, prepare
 from crosslate.jobs.runs import Run
+from crosslate.jobs.texts import TextFiles
 from crosslate.jobs.validation import make_validate
 from crosslate.models.parent import RECORD, SIZES, Parent, Size
 from crosslate.training.loop import Trainee, train
@@ -18,10 +19,10 @@ from crosslate.training.settings import TrainingSettings
 
 
 def train_parent(
-    corpus: ParallelCorpus,
+    corpus: ParallelCorpus | TextFiles,
     out: str | Path,
     *,
-    valid: ParallelCorpus | None = None,
+    valid: ParallelCorpus | TextFiles | None = None,
     size: Size = SIZES["small"],
     settings: TrainingSettings | None = None,
     data: DataSettings | None = None,
@@ -34,6 +35,7 @@ def train_parent(
     Interrupted, the same call goes on where it was; its state is kept in ``<out>.run``.
 
     Args:
+        corpus: sentence pairs, in the direction of translation; files are read as a stream.
         valid: validation corpus; None holds part of ``corpus`` out.
         size: layers, width, heads and feed-forward width.
         replace: overwrite an existing ``out``.
@@ -46,7 +48,7 @@ def train_parent(
     settings, data = settings or TrainingSettings(), data or DataSettings()
     out = Path(out)
     run = Run(out, RECORD, replace=replace)
-    prepared = prepare(corpus, valid, data, settings.seed)
+    prepared = prepare(corpus, valid, data, settings.seed, run.folder)
     kind = data.vocabulary_kind
     source = train_vocabulary(prepared.train.source, data.source_vocabulary_size or None, kind=kind)
     target = train_vocabulary(prepared.train.target, data.target_vocabulary_size or None, kind=kind)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from crosslate.errors import InputError
+from crosslate.jobs.texts import PREFIX, SUFFIX
 from crosslate.training.checkpoints import remove_checkpoints
 from crosslate.training.devices import make_accelerator
 
@@ -35,8 +36,21 @@ class Run:
         self.folder = out.with_name(out.name + ".run")
         self.encoded = self.folder / "encoded"
         self._processes = make_accelerator()
-        if not self._processes.is_main_process:
+        if self._processes.is_main_process:
+            self._remove_torn()
+        else:
             logging.getLogger("crosslate").setLevel(logging.WARNING)
+        self._processes.wait_for_everyone()
+
+    def _remove_torn(self) -> None:
+        """Removes what a killed process left half-written; the loop looks after its checkpoints."""
+        torn = [
+            *self.folder.glob(f"{PREFIX}*{SUFFIX}"),
+            *self.encoded.glob(".*.tmp"),
+            *self.encoded.glob(".*.old"),
+        ]
+        for folder in torn:
+            shutil.rmtree(folder, ignore_errors=True)
 
     @contextmanager
     def main_process_first(self) -> Iterator[None]:

@@ -185,7 +185,7 @@ def test_a_file_that_may_not_grow_is_reported_as_a_full_disk(tmp_path: Path):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
     try:
-        with pytest.raises(TrainingError, match="cannot write .*best.safetensors"):
+        with pytest.raises(TrainingError, match=r"cannot write .*best\.safetensors"):
             save_best(tmp_path, named)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)

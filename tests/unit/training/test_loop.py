@@ -267,7 +267,7 @@ def test_changed_settings_are_refused(tmp_path: Path, changes: dict[str, Any], m
 
 def test_another_corpus_or_parent_is_refused(tmp_path: Path):
     train_toy(tmp_path, identity={"corpus": "aa", "parent": "bb"})
-    with pytest.raises(TrainingError, match="identity.parent: 'bb' before, 'cc' now"):
+    with pytest.raises(TrainingError, match=r"identity\.parent: 'bb' before, 'cc' now"):
         train_toy(tmp_path, identity={"corpus": "aa", "parent": "cc"})
 
 
@@ -275,7 +275,7 @@ def test_another_limit_is_refused_where_the_schedule_ends_there(tmp_path: Path):
     train_toy(tmp_path / "fixed", toy_settings(max_epochs=1, schedule="linear", schedule_updates=20))
     train_toy(tmp_path / "fixed", toy_settings(max_epochs=2, schedule="linear", schedule_updates=20))
     train_toy(tmp_path / "limit", toy_settings(max_epochs=1, schedule="linear"))
-    with pytest.raises(TrainingError, match="settings.schedule_updates: 5 before, 10 now"):
+    with pytest.raises(TrainingError, match=r"settings\.schedule_updates: 5 before, 10 now"):
         train_toy(tmp_path / "limit", toy_settings(max_epochs=2, schedule="linear"))
 
 

@@ -1,0 +1,56 @@
+"""Word-for-word corpora in the toy languages of ``tiny_models``, and a parent in memory."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import tiny_models
+from crosslate.corpora.parallel import ParallelCorpus
+from crosslate.jobs.data import DataSettings
+from crosslate.models.parent import Parent
+from crosslate.training.settings import TrainingSettings
+
+DATA = DataSettings(source_vocabulary_size=80, target_vocabulary_size=80)
+
+
+def corpus(source: str, target: str, count: int = 60, seed: int = 0) -> ParallelCorpus:
+    """``count`` distinct sentences of two to six words."""
+    chooser = random.Random(seed)
+    rows: dict[tuple[int, ...], None] = {}
+    while len(rows) < count:
+        rows[tuple(chooser.choices(range(15), k=chooser.randint(2, 6)))] = None
+
+    def sentences(language: str) -> list[str]:
+        return [" ".join(tiny_models.WORDS[language][word] for word in row) + "." for row in rows]
+
+    return ParallelCorpus(
+        sentences(source), sentences(target), source, target, f"toy.{source} + toy.{target}"
+    )
+
+
+def parent() -> Parent:
+    """An untrained French-English parent."""
+    return Parent.create(
+        tiny_models.vocabulary("fr"), tiny_models.vocabulary("en"), "fr", "en", tiny_models.SIZE,
+        max_positions=tiny_models.MAX_TOKENS,
+    )  # fmt: skip
+
+
+def settings(**changes: Any) -> TrainingSettings:
+    """Three updates, one epoch each."""
+    values = {
+        "max_epochs": 3, "batch_tokens": 4096, "warmup_updates": 2, "precision": "fp32", "patience": 0,
+        "checkpoint_every_seconds": 0.0,
+    }  # fmt: skip
+    return TrainingSettings(**(values | changes))
+
+
+def write(corpus: ParallelCorpus, folder: Path, name: str = "train") -> list[Path]:
+    """The corpus as two plain files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{name}.{corpus.source_language}", folder / f"{name}.{corpus.target_language}"]
+    for path, lines in zip(paths, (corpus.source, corpus.target)):
+        path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+    return paths
