@@ -24,7 +24,7 @@ from crosslate.packs.manifest import MANIFEST_NAME, ScoreRecord
 from crosslate.packs.pack import Pack
 from crosslate.training.loop import Trainee, train
 from crosslate.training.progress import Progress
-from crosslate.training.settings import TrainingSettings
+from crosslate.training.settings import TrainingSettings, preset
 
 
 def adapt(
@@ -80,9 +80,10 @@ def adapt(
                 raise Interrupted("stopped; nothing is kept, since no output folder was given") from None
             pack.folder = None
             return pack
-    settings, data, out = settings or TrainingSettings(), data or DataSettings(), Path(out)
+    data, out = data or DataSettings(), Path(out)
     new_source, new_target = (code and language_code(code) for code in (new_source, new_target))
     chosen = _strategy(strategy, new_source, new_target)
+    settings = settings or preset("default", trained_groups=chosen.train, fresh_groups=chosen.reinitialise)
     _check_languages(parent, corpus, new_source, new_target)
     run = Run(out, MANIFEST_NAME, replace=replace)
     prepared = prepare(corpus, valid, data, settings.seed, run.folder)
