@@ -309,26 +309,28 @@ def _train(text: Path, size: int, kind: Kind, special: SpecialIds, max_lines: in
 
     model = io.BytesIO()
     try:
-        sentencepiece.SentencePieceTrainer.Train(
-            input=str(text),
-            model_writer=model,
-            vocab_size=size,
-            model_type=kind,
-            character_coverage=1.0 if size >= 1_000 else 0.9995,
-            eos_id=special.eos,
-            unk_id=special.unk,
-            pad_id=special.pad,
-            bos_id=-1 if special.bos is None else special.bos,
-            eos_piece="</s>",
-            unk_piece="<unk>",
-            pad_piece="<pad>",
-            input_sentence_size=max_lines,
-            shuffle_input_sentence=False,
-            max_sentence_length=65_536,
-            num_threads=1,  # the result must not depend on the machine
-            hard_vocab_limit=hard,
-            minloglevel=2,
-        )
+        with text.open(encoding="utf-8", newline="\n") as lines:
+            sentencepiece.SentencePieceTrainer.Train(
+                # Not the file's name: it would stand in the model, and no two models would be the same bytes.
+                sentence_iterator=(line.rstrip("\n") for line in lines),
+                model_writer=model,
+                vocab_size=size,
+                model_type=kind,
+                character_coverage=1.0 if size >= 1_000 else 0.9995,
+                eos_id=special.eos,
+                unk_id=special.unk,
+                pad_id=special.pad,
+                bos_id=-1 if special.bos is None else special.bos,
+                eos_piece="</s>",
+                unk_piece="<unk>",
+                pad_piece="<pad>",
+                input_sentence_size=max_lines,
+                shuffle_input_sentence=False,
+                max_sentence_length=65_536,
+                num_threads=1,  # the result must not depend on the machine
+                hard_vocab_limit=hard,
+                minloglevel=2,
+            )
     except RuntimeError as error:
         raise VocabularyError(_explain(str(error), size)) from None
     return model.getvalue()
