@@ -66,14 +66,16 @@ PARENT_TRAINING = TrainingSettings(
     max_epochs=6, fresh_learning_rate=1.5e-3, warmup_updates=300, schedule="cosine", patience=0
 )
 DECODING = DecodingOptions(beam_size=5, length_penalty=1.2)  # as in the paper
-CHILD_TRAINING = TrainingSettings(
-    max_epochs=4,
+SOURCE_TRAINING = TrainingSettings(
+    max_epochs=6,
     fresh_learning_rate=8e-3,  # nothing but embeddings learns from random values: no depth to upset
-    pretrained_learning_rate=1e-3,
+    pretrained_learning_rate=5e-4,  # the less cross-attention moves, the better the packs compose
+    dropout=0.05,
     warmup_updates=100,
     schedule="cosine",
     patience=0,
 )
+TARGET_TRAINING = replace(SOURCE_TRAINING, pretrained_learning_rate=1e-3, dropout=None)
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,8 @@ class DemoSettings:
     vocabulary_size: int = 2_400
     workers: int = 2
     parent: TrainingSettings = PARENT_TRAINING
-    child: TrainingSettings = CHILD_TRAINING
+    new_source: TrainingSettings = SOURCE_TRAINING
+    new_target: TrainingSettings = TARGET_TRAINING
 
 
 @dataclass(frozen=True)
@@ -270,15 +273,16 @@ class _Demo:
     def adapt(self, parent: Parent, wanted: Wanted) -> None:
         train, valid, _ = self.corpora(wanted.source, wanted.target, "child")
         self.say(f"adapting to {wanted.title}, {len(train):,} pairs")
+        is_new_source = wanted.source != parent.source_language
         adapt(
             parent,
             train,
             valid=valid,
             strategy=wanted.strategy,
-            settings=self.settings.child,
+            settings=self.settings.new_source if is_new_source else self.settings.new_target,
             data=self.data,
-            new_source=wanted.source if wanted.source != parent.source_language else None,
-            new_target=wanted.target if wanted.target != parent.target_language else None,
+            new_source=wanted.source if is_new_source else None,
+            new_target=None if is_new_source else wanted.target,
             out=self.folder(wanted),
             licence="CC0-1.0",
             progress=self.progress,

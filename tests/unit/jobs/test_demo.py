@@ -17,7 +17,8 @@ TOY = DemoSettings(
     size="1,32,2,64",
     vocabulary_size=400,
     parent=QUICK,
-    child=QUICK,
+    new_source=QUICK,
+    new_target=QUICK,
 )
 
 
