@@ -30,7 +30,9 @@ def program(*arguments: object, **options) -> subprocess.Popen:
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": ""}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     command = [sys.executable, "-m", "crosslate", *map(str, arguments)]
-    return subprocess.Popen(command, env=environment, **(pipes | options))
+    # A shell that starts the tests in the background has them ignore Ctrl-C, and they would hand that on.
+    heeding = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    return subprocess.Popen(command, env=environment, **(pipes | heeding | options))
 
 
 @pytest.fixture(scope="module")
