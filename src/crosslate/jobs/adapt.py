@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from crosslate.corpora.parallel import ParallelCorpus
-from crosslate.corpora.vocabularies import Vocabulary, train_vocabulary
+from crosslate.corpora.vocabularies import Vocabulary
 from crosslate.errors import InputError, Interrupted, StrategyError, TrainingError, UsageError
-from crosslate.jobs.data import DataSettings, Prepared, encode, prepare
+from crosslate.jobs.data import DataSettings, Prepared, encode, prepare, vocabulary
 from crosslate.jobs.runs import Run
 from crosslate.jobs.texts import TextFiles
 from crosslate.jobs.validation import make_validate
 from crosslate.languages import language_code
 from crosslate.models.child import Child, make_child
 from crosslate.models.parent import Parent
-from crosslate.models.strategies import Strategy, parse_strategy
+from crosslate.models.strategies import SIDES, Side, Strategy, parse_strategy
 from crosslate.packs.compose import pack_child
 from crosslate.packs.manifest import MANIFEST_NAME, ScoreRecord
 from crosslate.packs.pack import Pack
@@ -87,7 +87,8 @@ def adapt(
     _check_languages(parent, corpus, new_source, new_target)
     run = Run(out, MANIFEST_NAME, replace=replace)
     prepared = prepare(corpus, valid, data, settings.seed, run.folder)
-    child = _child(parent, chosen, prepared, new_source, new_target, data, settings.seed)
+    new: dict[Side, str | None] = {"source": new_source, "target": new_target}
+    child = _child(parent, chosen, prepared, new, data, settings.seed, run)
     before = parent.fingerprint()
     with run.main_process_first():
         pairs = encode(prepared, child.source, child.target, data, run.encoded, parent.max_tokens)
@@ -154,29 +155,28 @@ def _child(
     parent: Parent,
     strategy: Strategy,
     prepared: Prepared,
-    new_source: str | None,
-    new_target: str | None,
+    new: Mapping[Side, str | None],
     data: DataSettings,
     seed: int,
+    run: Run,
 ) -> Child:
-    keeps_vocabularies = strategy.renews == frozenset()
-
-    def vocabulary(lines: Iterable[str], size: int, kept: Vocabulary) -> Vocabulary:
-        return train_vocabulary(lines, size or None, kind=data.vocabulary_kind, special=kept.special)
-
+    made: dict[Side, tuple[str, Vocabulary]] = {}
+    # A strategy that renews no side keeps the parent's vocabularies for the new language, too.
+    if strategy.renews != frozenset():
+        with run.main_process_first():
+            for side in SIDES:
+                kept = parent.source if side == "source" else parent.target
+                if language := new[side]:
+                    made[side] = (language, vocabulary(prepared, side, data, run.encoded, kept.special))
     return make_child(
         parent,
         strategy,
-        new_source=None if new_source is None or keeps_vocabularies else (
-            new_source, vocabulary(prepared.train.source, data.source_vocabulary_size, parent.source)
-        ),
-        new_target=None if new_target is None or keeps_vocabularies else (
-            new_target, vocabulary(prepared.train.target, data.target_vocabulary_size, parent.target)
-        ),
-        source_language=new_source,
-        target_language=new_target,
+        new_source=made.get("source"),
+        new_target=made.get("target"),
+        source_language=new["source"],
+        target_language=new["target"],
         seed=seed,
-    )  # fmt: skip
+    )
 
 
 def _counts(child: Child) -> dict[str, Any]:

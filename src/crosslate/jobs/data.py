@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -13,8 +15,9 @@ from crosslate.corpora.cleaning import CleaningReport, CleaningSettings, clean, 
 from crosslate.corpora.encoded import EncodedCorpus
 from crosslate.corpora.parallel import ParallelCorpus
 from crosslate.corpora.readers import read_corpus
-from crosslate.corpora.vocabularies import Kind, Vocabulary
-from crosslate.errors import CorpusError, Faults, SettingsError, nearest
+from crosslate.corpora.vocabularies import Kind, SpecialIds, Vocabulary, train_vocabulary
+from crosslate.errors import CorpusError, Faults, SettingsError, VocabularyError, nearest
+from crosslate.files import sha256_text
 from crosslate.jobs.texts import StoredPairs, TextFiles
 from crosslate.training.batches import longest_unpadded
 
@@ -147,6 +150,33 @@ def _in_memory(corpus: ParallelCorpus | TextFiles | None) -> ParallelCorpus | No
     if isinstance(corpus, TextFiles):
         return read_corpus(corpus.paths, corpus.source_language, corpus.target_language)
     return corpus
+
+
+def vocabulary(
+    prepared: Prepared,
+    side: Literal["source", "target"],
+    settings: DataSettings,
+    cache: Path,
+    special: SpecialIds | None = None,
+) -> Vocabulary:
+    """The vocabulary of one side of the training pairs: learnt once, then found again in ``cache``.
+
+    Args:
+        special: the special ids wanted; see :func:`crosslate.corpora.vocabularies.train_vocabulary`.
+    """
+    size = settings.source_vocabulary_size if side == "source" else settings.target_vocabulary_size
+    kind = settings.vocabulary_kind
+    described = [prepared.train.content_hash, side, size, kind, repr(special), version("sentencepiece")]
+    path = cache / f"{sha256_text(json.dumps(described))[:32]}.spm"
+    if path.is_file():
+        try:
+            return Vocabulary.load(path)
+        except VocabularyError as error:
+            log.warning("%s: %s; it is learnt again", path, error)
+    lines = prepared.train.source if side == "source" else prepared.train.target
+    made = train_vocabulary(lines, size or None, kind=kind, special=special)
+    made.save(path)
+    return made
 
 
 def encode(

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from crosslate.corpora.parallel import ParallelCorpus
-from crosslate.corpora.vocabularies import train_vocabulary
-from crosslate.jobs.data import DataSettings, encode, prepare
+from crosslate.jobs.data import DataSettings, encode, prepare, vocabulary
 from crosslate.jobs.runs import Run
 from crosslate.jobs.texts import TextFiles
 from crosslate.jobs.validation import make_validate
@@ -49,9 +48,9 @@ def train_parent(
     out = Path(out)
     run = Run(out, RECORD, replace=replace)
     prepared = prepare(corpus, valid, data, settings.seed, run.folder)
-    kind = data.vocabulary_kind
-    source = train_vocabulary(prepared.train.source, data.source_vocabulary_size or None, kind=kind)
-    target = train_vocabulary(prepared.train.target, data.target_vocabulary_size or None, kind=kind)
+    with run.main_process_first():
+        source = vocabulary(prepared, "source", data, run.encoded)
+        target = vocabulary(prepared, "target", data, run.encoded)
     parent = Parent.create(
         source,
         target,

@@ -24,7 +24,7 @@ class Run:
 
     Attributes:
         folder: of the run's state.
-        encoded: where encoded corpora are kept.
+        encoded: where encoded corpora and their vocabularies are kept.
 
     Raises:
         InputError: ``out`` exists and may not be replaced; found now, not when the work is done.
@@ -49,8 +49,11 @@ class Run:
             *self.encoded.glob(".*.tmp"),
             *self.encoded.glob(".*.old"),
         ]
-        for folder in torn:
-            shutil.rmtree(folder, ignore_errors=True)
+        for path in torn:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
 
     @contextmanager
     def main_process_first(self) -> Iterator[None]:

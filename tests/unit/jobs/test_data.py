@@ -13,8 +13,10 @@ import tiny_models
 import toy_corpora
 from crosslate.corpora.cleaning import CleaningSettings
 from crosslate.corpora.parallel import ParallelCorpus
+from crosslate.corpora.vocabularies import SpecialIds
 from crosslate.errors import CorpusError, SettingsError, UsageError
-from crosslate.jobs.data import DataSettings, encode, prepare
+from crosslate.jobs import data
+from crosslate.jobs.data import DataSettings, encode, prepare, vocabulary
 from crosslate.jobs.texts import StoredPairs, TextFiles
 
 
@@ -156,3 +158,30 @@ def test_pairs_that_the_model_cannot_hold_are_dropped_and_counted(
     assert encoded.source_lengths.tolist() == lengths[lengths <= limit].tolist()
     assert prepared.record["encoded"]["dropped_too_long"] == int((lengths > limit).sum()) > 0
     assert prepared.record["encoded"]["max_tokens"] == limit
+
+
+def test_a_vocabulary_is_learnt_once_and_again_only_where_it_could_differ(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    prepared = prepare(toy_corpora.corpus("de", "en"), pairs(1), DataSettings(), 1, tmp_path)
+    made = vocabulary(prepared, "source", toy_corpora.DATA, tmp_path)
+    calls: list[str] = []
+    learn = data.train_vocabulary
+    monkeypatch.setattr(
+        data, "train_vocabulary", lambda *given, **named: calls.append("learnt") or learn(*given, **named)
+    )
+    again = vocabulary(prepared, "source", toy_corpora.DATA, tmp_path)
+    assert again == made and again.fingerprint == made.fingerprint and not calls
+    for changes in (
+        {"side": "target"},
+        {"special": SpecialIds(eos=3, unk=2, pad=1)},
+        {"settings": DataSettings(source_vocabulary_size=70)},
+        {"settings": DataSettings(vocabulary_kind="unigram")},
+    ):
+        options = {"side": "source", "settings": toy_corpora.DATA} | changes
+        other = vocabulary(prepared, cache=tmp_path, **options)  # type: ignore[arg-type]
+        assert calls.pop() and other != made
+    [path] = [path for path in tmp_path.glob("*.spm") if path.read_bytes() == made.model]
+    path.write_bytes(b"damaged")
+    assert vocabulary(prepared, "source", toy_corpora.DATA, tmp_path) == made
+    assert calls and "learnt again" in caplog.text

@@ -1,0 +1,48 @@
+"""Two processes learn what one learns with the same batches; one of them writes."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+from toy_training import toy_settings, train_toy
+
+TESTS = Path(__file__).parent.parent
+
+
+def test_two_processes_make_the_updates_of_one(tmp_path: Path):
+    torch.set_num_threads(1)
+    # The fifth batch of an epoch has no partner, so that one process takes an empty one.
+    expected = train_toy(tmp_path / "one", toy_settings(accumulate_batches=2, dropout=0.0))
+    record = train_toy.record
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = os.environ | {
+        "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2",
+        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "GLOO_SOCKET_IFNAME": "lo",
+    }  # fmt: skip
+    processes = [
+        subprocess.Popen(
+            [sys.executable, str(TESTS / "toy_training.py"), str(tmp_path / "two"), "dropout=0.0"],
+            env=environment | {"RANK": rank, "LOCAL_RANK": rank}, text=True, stderr=subprocess.PIPE,
+        )
+        for rank in ("0", "1")
+    ]  # fmt: skip
+    for process in processes:
+        _, errors = process.communicate(timeout=300)
+        assert process.returncode == 0, errors
+    tensors = load_file(tmp_path / "two" / "best.safetensors")
+    assert (tmp_path / "two" / "log.jsonl").read_text().count('"event": "started"') == 1
+    assert sorted(path.name for path in (tmp_path / "two").iterdir()) == [
+        "best.safetensors", "checkpoint-00000012-4", "log.jsonl",
+    ]  # fmt: skip
+    assert record["best_updates"] == 12
+    for name, tensor in expected.items():
+        torch.testing.assert_close(tensors[name], tensor, rtol=1e-4, atol=1e-5)
