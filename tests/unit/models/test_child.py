@@ -93,11 +93,11 @@ class TestEveryFamily:
         assert logits.isfinite().all()
         labels = inputs["decoder_input_ids"]
         assert model(**inputs, labels=labels).loss.isfinite()
-        for num_beams in (1, 3):
+        for num_beams in (1, 3) if text == "src+tgt+xattn" else (1,):
             generated = model.generate(
                 **{name: inputs[name] for name in ("input_ids", "attention_mask")},
                 num_beams=num_beams,
-                max_new_tokens=4,
+                max_new_tokens=3,
                 do_sample=False,
             )
             assert generated.shape[0] == 2 and 0 <= generated.min() <= generated.max() < target_rows(child)
@@ -108,7 +108,9 @@ class TestEveryFamily:
         assert parent.model.config.to_dict() == config
         assert torch.equal(parents.logits(parent.model, inputs_of_parent), before)
 
-    @pytest.mark.parametrize("family", TEXT_FAMILIES)
+    @pytest.mark.parametrize(
+        "family", sorted(COUNTS_FROM_PADDING | {"marian-shared", "mbart", "t5", "led", "bert2bert"})
+    )
     def test_another_padding_id_works_or_is_refused(self, family):
         parent = shared_parent(family)
         ids = parent.source.special
@@ -214,19 +216,10 @@ class TestAliases:
 
 
 class TestInitialisation:
-    FAMILIES = (
-        "marian-separate",
-        "marian-shared",
-        "mbart",
-        "t5",
-        "fsmt",
-        "bert2bert",
-        "nllb-moe",
-        "prophetnet",
-    )
+    FAMILIES = ("marian-separate", "marian-shared", "mbart", "t5", "fsmt")
 
     @pytest.mark.parametrize("family", FAMILIES)
-    @pytest.mark.parametrize("text", ["src+randxattn", "tgt+randxattn", "scratch", "embed+randxattn"])
+    @pytest.mark.parametrize("text", ["src+randxattn", "tgt+randxattn", "scratch"])
     def test_what_starts_anew_is_finite_and_other_and_nothing_else_moves(self, family, text):
         parent = shared_parent(family)
         originals = dict(named_tensors(parent.model))
