@@ -50,6 +50,12 @@ def names() -> tuple[str, ...]:
     return tuple(_BUILDERS)
 
 
+def text_names() -> tuple[str, ...]:
+    """The families that read text, not speech or images."""
+    others = {"speech2text", "whisper", "moonshine", "speech-encoder-decoder", "trocr"}
+    return tuple(name for name in names() if name not in others)
+
+
 def _family(name: str) -> Callable[[Builder], Builder]:
     def register(builder: Builder) -> Builder:
         _BUILDERS[name] = builder

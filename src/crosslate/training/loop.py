@@ -31,8 +31,8 @@ from crosslate.training.checkpoints import (
     save_best,
     save_checkpoint,
 )
+from crosslate.training.cpu import SeededDropout, cheaper_on_cpu
 from crosslate.training.devices import (
-    eager_attention,
     machine,
     make_accelerator,
     on_device,
@@ -130,7 +130,7 @@ def train(
     with (
         closing(log),
         on_device(trainee.model, device),
-        eager_attention(trainee.model, is_bf16 and device.type == "cpu"),
+        cheaper_on_cpu(trainee.model, is_bf16=is_bf16) if device.type == "cpu" else nullcontext(),
     ):
         run = _Run(accelerator, is_bf16, trainee, pairs, settings, validate, folder, identity or {}, log)
         return run.run(title)
@@ -228,7 +228,8 @@ class _Run:
         mine = list(shard(group, accelerator.process_index, processes))
         total = torch.zeros((), device=self.device)
         for index, planned in enumerate(mine):
-            torch.manual_seed(_mix(self.settings.seed, state.updates, index, accelerator.process_index))
+            seed = _mix(self.settings.seed, state.updates, index, accelerator.process_index)
+            torch.manual_seed(seed)
             batch = collate(
                 self.pairs,
                 planned,
@@ -238,7 +239,10 @@ class _Run:
             ).to(self.device)
             is_last = index == len(mine) - 1
             with nullcontext() if is_last else accelerator.no_sync(self.objective):
-                with torch.autocast(self.device.type, torch.bfloat16, enabled=self.is_bf16):
+                with (
+                    torch.autocast(self.device.type, torch.bfloat16, enabled=self.is_bf16),
+                    SeededDropout(seed) if self.device.type == "cpu" else nullcontext(),
+                ):
                     loss = self.objective(batch)
                 # Processes average their gradients; the sum over all labels is wanted.
                 accelerator.backward(loss * (processes / num_labels))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -30,17 +33,41 @@ class TranslationLoss(nn.Module):
         Decoder input is always given: some families build it wrongly from labels where the two
         vocabularies differ in size.
         """
-        logits = self.model(
-            input_ids=batch.source,
-            attention_mask=batch.source_mask,
-            decoder_input_ids=batch.decoder_input,
-            use_cache=False,
-        ).logits
         labelled = batch.labels != IGNORED
-        # Padding has no loss: leaving it out before the softmax saves the largest matrix of the model.
+        with _only_rows(self.model, labelled):
+            logits = self.model(
+                input_ids=batch.source,
+                attention_mask=batch.source_mask,
+                decoder_input_ids=batch.decoder_input,
+                use_cache=False,
+            ).logits
         return functional.cross_entropy(
-            logits[labelled].float(),
+            (logits if logits.dim() == 2 else logits[labelled]).float(),
             batch.labels[labelled],
             label_smoothing=self.label_smoothing,
             reduction="sum",
         )
+
+
+@contextmanager
+def _only_rows(model: nn.Module, labelled: torch.Tensor) -> Iterator[None]:
+    """Inside, a model's output layer sees only the positions that have a loss: (num_labels, width).
+
+    Its logits, (num_labels, vocabulary), are the largest matrix of the model; padding has no part in it.
+    Models without a plain output layer after the decoder compute all positions.
+    """
+
+    def select(layer: nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...] | None:
+        states = inputs[0]
+        # Where the input embeddings are given as the output layer (FSMT), ids come through, not states.
+        return (states[labelled],) if states.dim() == 3 and states.shape[:2] == labelled.shape else None
+
+    layer = getattr(model, "get_output_embeddings", lambda: None)()
+    if layer is None:
+        yield
+        return
+    handle = layer.register_forward_pre_hook(select)
+    try:
+        yield
+    finally:
+        handle.remove()

@@ -1,4 +1,4 @@
-"""Precision by what the processor has, dropout where models keep it, attention and device put back."""
+"""Precision by what the processor has, dropout where models keep it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import nn
 
 import families
 from crosslate.training import devices
-from crosslate.training.devices import eager_attention, resolve_precision, set_dropout
+from crosslate.training.devices import resolve_precision, set_dropout
 
 CPU = torch.device("cpu")
 
@@ -78,15 +78,3 @@ def test_dropout_on_attention_weights_is_set_apart_from_all_other(family: str):
     assert dropouts(model) == before | dict.fromkeys(others, 0.25)
     set_dropout(model, None, 0.125)
     assert {name for name, value in dropouts(model).items() if value == 0.125} == ON_WEIGHTS[family]
-
-
-def test_eager_attention_lasts_as_long_as_it_is_wanted():
-    model = families.build("marian-separate")
-    model.set_attn_implementation("sdpa")
-    with eager_attention(model, wanted=True):
-        assert model.config._attn_implementation == "eager"
-    assert model.config._attn_implementation == "sdpa"
-    with eager_attention(model, wanted=False):
-        assert model.config._attn_implementation == "sdpa"
-    with eager_attention(nn.Linear(1, 1), wanted=True):
-        pass

@@ -53,6 +53,34 @@ def test_the_loss_is_hugging_faces(smoothing: float):
         torch.testing.assert_close(ours / batch.num_labels, plain, rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("family", families.text_names())
+def test_leaving_positions_out_early_changes_no_familys_loss(family: str):
+    model = families.build(family)
+    batch = batch_of(0, 1, 2, rows=4, src_len=8, tgt_len=16)
+    with torch.no_grad():
+        logits = model(
+            input_ids=batch.source, attention_mask=batch.source_mask, decoder_input_ids=batch.decoder_input,
+            use_cache=False,
+        ).logits  # fmt: skip
+        whole = torch.nn.functional.cross_entropy(
+            logits.flatten(0, 1), batch.labels.flatten(), label_smoothing=0.1, ignore_index=IGNORED,
+            reduction="sum",
+        )  # fmt: skip
+        ours = TranslationLoss(model, 0.1)(batch)
+    torch.testing.assert_close(ours, whole, rtol=1e-5, atol=1e-5)
+
+
+def test_the_output_layer_computes_labelled_positions_only():
+    model = families.build("marian-separate")
+    shapes = []
+    model.lm_head.register_forward_hook(lambda layer, inputs, output: shapes.append(tuple(output.shape)))
+    batch = batch_of(0, 1, 2, rows=4, src_len=8, tgt_len=16)
+    TranslationLoss(model, 0.1)(batch)
+    assert shapes == [(batch.num_labels, families.TARGET_VOCABULARY)]
+    model(input_ids=batch.source, decoder_input_ids=batch.decoder_input)
+    assert shapes[1] == (4, 16, families.TARGET_VOCABULARY)
+
+
 @pytest.mark.parametrize("family", ["marian-separate", "t5", "bart"])
 def test_a_pair_has_the_same_loss_in_any_company(family: str):
     objective = TranslationLoss(families.build(family), 0.1)

@@ -1,0 +1,102 @@
+"""What is cheaper on CPU computes the same, and leaves the model as it was."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+import families
+from crosslate.training.batches import PlannedBatch, collate
+from crosslate.training.cpu import SeededDropout, bf16_states, cheaper_on_cpu, eager_attention
+from crosslate.training.loss import TranslationLoss
+from toy_training import ToyPairs
+
+
+def test_eager_attention_lasts_as_long_as_it_is_wanted():
+    model = families.build("marian-separate")
+    model.set_attn_implementation("sdpa")
+    with eager_attention(model):
+        assert model.config._attn_implementation == "eager"
+    assert model.config._attn_implementation == "sdpa"
+    with eager_attention(nn.Linear(1, 1)):
+        pass
+
+
+def test_in_fp32_nothing_changes():
+    model = families.build("marian-separate").train()
+    with cheaper_on_cpu(model, is_bf16=False):
+        assert not any(module._forward_hooks for module in model.modules())
+        assert model.config._attn_implementation == "sdpa"
+
+
+def test_states_are_bf16_in_training_and_fp32_in_validation():
+    model = families.build("marian-separate").train()
+    with bf16_states(model):
+        assert model.model.encoder.embed_tokens(torch.tensor([1])).dtype == torch.bfloat16
+        model.eval()
+        assert model.model.encoder.embed_tokens(torch.tensor([1])).dtype == torch.float32
+    assert model.train().model.encoder.embed_tokens(torch.tensor([1])).dtype == torch.float32
+    assert {each.dtype for each in model.parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize("family", families.text_names())
+def test_every_family_learns_the_same_in_bf16(family: str):
+    model = families.build(family).train()
+    planned = PlannedBatch((0, 1, 2), 4, 16, 16)
+    batch = collate(ToyPairs.random(), planned, source_pad=0, target_pad=0, decoder_start=0)
+    objective = TranslationLoss(model, 0.1)
+    for module in model.modules():  # dropout and routing noise off, yet in training mode
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+        for name in ("dropout", "attention_dropout", "activation_dropout", "layerdrop", "jitter_noise"):
+            if isinstance(vars(module).get(name), float):
+                setattr(module, name, 0.0)
+    exact = objective(batch)
+    with cheaper_on_cpu(model, is_bf16=True), torch.autocast("cpu", torch.bfloat16):
+        loss = objective(batch)
+    torch.testing.assert_close(loss, exact, rtol=0.02, atol=0.0)
+    loss.backward()
+    assert all(each.grad.dtype == torch.float32 for each in model.parameters() if each.grad is not None)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_dropout_keeps_the_mean_and_its_gradient_is_the_mask(dtype: torch.dtype):
+    states = torch.ones(400, 251, dtype=dtype, requires_grad=True)
+    with SeededDropout(3):
+        dropped = functional.dropout(states, 0.2)
+    dropped.sum().backward()
+    values = dropped.detach().unique()
+    assert values.tolist() == [0.0, 1.25]
+    assert torch.equal(states.grad, dropped.detach())
+    # 100,400 draws: the standard deviation of the share is 0.0013.
+    assert (dropped == 0).float().mean().item() == pytest.approx(0.2, abs=0.005)
+    assert (dropped == 0).float().mean(0).std().item() == pytest.approx((0.2 * 0.8 / 400) ** 0.5, rel=0.2)
+
+
+def test_masks_depend_on_the_seed_alone():
+    states = torch.ones(64, 33)
+
+    def dropped(seed: int, threads: int = 1) -> torch.Tensor:
+        before = torch.get_num_threads()
+        torch.set_num_threads(threads)
+        try:
+            with SeededDropout(seed):
+                return torch.cat([functional.dropout(states, 0.5), nn.Dropout(0.5)(states)])
+        finally:
+            torch.set_num_threads(before)
+
+    assert torch.equal(dropped(1), dropped(1, threads=2))
+    assert not torch.equal(dropped(1), dropped(2))
+    both = dropped(1)
+    assert not torch.equal(both[:64], both[64:])
+
+
+def test_dropout_outside_training_and_at_its_limits():
+    states = torch.ones(5, 7)
+    with SeededDropout(1):
+        assert torch.equal(functional.dropout(states, 0.5, training=False), states)
+        assert torch.equal(functional.dropout(states, 0.0), states)
+        assert not functional.dropout(states, 1.0).any()
+        assert not functional.dropout(states, 1 - 2**-20).any()
