@@ -36,9 +36,10 @@ def measure(mode: str, size: str, updates: int, precision: str) -> dict[str, flo
     from crosslate.models.parent import Parent, parse_size
     from crosslate.models.strategies import parse_strategy
     from crosslate.training.batches import collate, plan_batches
-    from crosslate.training.loop import Trainee, train
+    from crosslate.training.loop import train
     from crosslate.training.loss import TranslationLoss
     from crosslate.training.settings import TrainingSettings
+    from crosslate.training.trainee import Trainee
 
     class Ids:
         """Random ids; lengths as in captions: 8 to 40 tokens, 15 in the mean."""

@@ -22,9 +22,10 @@ from crosslate.models.strategies import SIDES, Side, Strategy, parse_strategy
 from crosslate.packs.compose import pack_child
 from crosslate.packs.manifest import MANIFEST_NAME, ScoreRecord
 from crosslate.packs.pack import Pack
-from crosslate.training.loop import Trainee, train
+from crosslate.training.loop import train
 from crosslate.training.progress import Progress
 from crosslate.training.settings import TrainingSettings, preset
+from crosslate.training.trainee import Trainee
 
 
 def adapt(

@@ -12,9 +12,10 @@ from crosslate.jobs.runs import Run
 from crosslate.jobs.texts import TextFiles
 from crosslate.jobs.validation import make_validate
 from crosslate.models.parent import RECORD, SIZES, Parent, Size
-from crosslate.training.loop import Trainee, train
+from crosslate.training.loop import train
 from crosslate.training.progress import Progress
 from crosslate.training.settings import TrainingSettings
+from crosslate.training.trainee import Trainee
 
 
 def train_parent(

@@ -38,6 +38,12 @@ class PairIds(Protocol):
     def target_ids(self, index: int) -> Integers: ...
 
 
+class SourceStates(Protocol):
+    """What a frozen encoder gives for each pair."""
+
+    def gather(self, indices: tuple[int, ...], rows: int, length: int) -> torch.Tensor: ...
+
+
 @dataclass(frozen=True)
 class PlannedBatch:
     """Which pairs form a batch, and its fixed shape. ``len(indices) <= rows``."""
@@ -59,6 +65,7 @@ class Batch:
         labels: (rows, tgt_len) int64 target ids; :data:`IGNORED` where there is no loss.
         num_labels: positions with loss.
         num_tokens: source and target tokens that are no padding.
+        states: (rows, src_len, width) output of a frozen encoder, in place of running it; None otherwise.
     """
 
     source: torch.Tensor
@@ -67,6 +74,7 @@ class Batch:
     labels: torch.Tensor
     num_labels: int
     num_tokens: int
+    states: torch.Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
         return Batch(
@@ -76,6 +84,7 @@ class Batch:
             self.labels.to(device, non_blocking=True),
             self.num_labels,
             self.num_tokens,
+            None if self.states is None else self.states.to(device, non_blocking=True),
         )
 
 
@@ -190,8 +199,9 @@ def collate(
     source_pad: int,
     target_pad: int,
     decoder_start: int,
+    states: SourceStates | None = None,
 ) -> Batch:
-    """Builds the tensors of a planned batch."""
+    """Builds the tensors of a planned batch, with a frozen encoder's output where there is one."""
     import torch
 
     shape_src, shape_tgt = (planned.rows, planned.src_len), (planned.rows, planned.tgt_len)
@@ -217,6 +227,7 @@ def collate(
         torch.from_numpy(labels),
         num_labels,
         num_tokens,
+        states.gather(planned.indices, planned.rows, planned.src_len) if states else None,
     )
 
 

@@ -32,7 +32,7 @@ differs in the resolved settings and the change is refused.
 
 BEST = "best.safetensors"
 _NAME = re.compile(r"checkpoint-(\d{8,})(?:-(\d+))?")
-_TORN = re.compile(r"\.(checkpoint-\d|best\.safetensors\.).*\.(tmp|old)")
+_TORN = re.compile(r"\.(checkpoint-\d|best\.safetensors\.|encoder-states-).*\.(tmp|old)")
 
 
 @dataclass
@@ -151,7 +151,8 @@ def remove_checkpoints(folder: Path) -> None:
     """Removes the resumable state of a finished run; nothing that we did not write is touched."""
     for old in _checkpoints(folder):
         shutil.rmtree(old, ignore_errors=True)
-    (folder / BEST).unlink(missing_ok=True)
+    for path in (folder / BEST, *folder.glob("encoder-states-*.bin")):
+        path.unlink(missing_ok=True)
     remove_torn(folder)
 
 

@@ -19,7 +19,6 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
-from torch import nn
 
 from crosslate.errors import Interrupted, TrainingError
 from crosslate.training.batches import PairIds, PlannedBatch, collate, plan_batches, shard
@@ -40,40 +39,23 @@ from crosslate.training.devices import (
     set_dropout,
     versions,
 )
+from crosslate.training.encoder_states import (
+    MAX_BYTES,
+    EncoderStates,
+    compute_states,
+    states_path,
+    states_size,
+)
 from crosslate.training.loss import TranslationLoss
+from crosslate.training.optimiser import make_optimiser
 from crosslate.training.progress import Progress, RunLog, Silent
 from crosslate.training.schedules import learning_rate_factor
 from crosslate.training.settings import TrainingSettings
 from crosslate.training.stopping import StopRequest
+from crosslate.training.trainee import Trainee
 
 _WINDOW_UPDATES = 50
 """Loss and tokens/s are shown as means over so many updates, and logged as often."""
-
-
-@dataclass(frozen=True)
-class Trainee:
-    """What the loop needs to know of a model.
-
-    Attributes:
-        model: a Hugging Face encoder-decoder.
-        parameters: what is trained, by group and name; everything else must not require gradients.
-        fresh: the groups that start from random values.
-        source_pad: id that fills up source rows.
-        target_pad: id that fills up target rows.
-        decoder_start: id the decoder starts with.
-    """
-
-    model: nn.Module
-    parameters: dict[str, dict[str, nn.Parameter]]
-    fresh: frozenset[str]
-    source_pad: int
-    target_pad: int
-    decoder_start: int
-
-    @property
-    def trained(self) -> dict[str, nn.Parameter]:
-        """All trained parameters by name."""
-        return {name: each for group in self.parameters.values() for name, each in group.items()}
 
 
 @dataclass(frozen=True)
@@ -153,7 +135,7 @@ class _Run:
         self.trainee, self.pairs, self.settings = trainee, pairs, settings
         self.validate, self.folder, self.log = validate, folder, log
         set_dropout(trainee.model, settings.dropout, settings.attention_dropout)
-        self.optimiser = _optimiser(trainee, settings, self.device)
+        self.optimiser = make_optimiser(trainee, settings)
         self.objective = accelerator.prepare(TranslationLoss(trainee.model, settings.label_smoothing))
         self.limit = self._limit()
         self.schedule_end = self._schedule_end()
@@ -163,6 +145,7 @@ class _Run:
             "processes": accelerator.num_processes,
         }
         self.state = RunState()
+        self.states: EncoderStates | None = None
         self.stop = StopRequest()
         self.must_stop = False
         self.saved_at = time.monotonic()
@@ -177,6 +160,8 @@ class _Run:
         self.log.start(title, self.limit, state.updates)
         self.log.event("resumed" if state.updates else "started", {"updates": state.updates})
         with self.stop:
+            if not self._reason_to_stop():
+                self._prepare_states()
             while not self._reason_to_stop():
                 self._epoch()
             if not state.history or state.history[-1]["updates"] != state.updates:
@@ -191,6 +176,24 @@ class _Run:
         self.accelerator.wait_for_everyone()
         self.log.event("finished", {"reason": state.finished, "updates": state.updates})
         return self._record()
+
+    def _prepare_states(self) -> None:
+        """Computes what a frozen encoder gives, or finds it as an interrupted run has left it."""
+        encoder = self.trainee.frozen_encoder
+        dtype = torch.bfloat16 if self.is_bf16 else torch.float32
+        if encoder is None or self.settings.encoder_cache == "off":
+            return
+        if states_size(encoder, self.pairs, dtype, self.device) > MAX_BYTES:
+            self.log.event("encoder computed anew in every epoch", {})
+            return
+        path = states_path(self.folder, self.pairs, dtype, self.described["identity"])
+        if self.accelerator.is_main_process and not path.is_file():
+            compute_states(
+                encoder, self.pairs, path, dtype=dtype, source_pad=self.trainee.source_pad,
+                batch_tokens=self.settings.batch_tokens, device=self.device, check_stop=self._stop_if_asked,
+            )  # fmt: skip
+        self.accelerator.wait_for_everyone()
+        self.states = EncoderStates(path, self.pairs, dtype)
 
     def _epoch(self) -> None:
         state, settings = self.state, self.settings
@@ -236,6 +239,7 @@ class _Run:
                 source_pad=self.trainee.source_pad,
                 target_pad=self.trainee.target_pad,
                 decoder_start=self.trainee.decoder_start,
+                states=self.states,
             ).to(self.device)
             is_last = index == len(mine) - 1
             with nullcontext() if is_last else accelerator.no_sync(self.objective):
@@ -392,22 +396,6 @@ class _Run:
             "machine": machine(self.device),
             "versions": versions(),
         }
-
-
-def _optimiser(trainee: Trainee, settings: TrainingSettings, device: torch.device) -> torch.optim.Optimizer:
-    groups: list[dict[str, Any]] = []
-    for group, named in trainee.parameters.items():
-        rate = settings.learning_rate(group, is_fresh=group in trainee.fresh)
-        groups.append({"params": list(named.values()), "lr": rate, "peak_lr": rate})
-    if not groups:
-        raise TrainingError("nothing is to be trained: the strategy leaves every tensor frozen")
-    return torch.optim.AdamW(
-        groups,
-        betas=(settings.adam_beta1, settings.adam_beta2),
-        eps=settings.adam_epsilon,
-        weight_decay=settings.weight_decay,
-        fused=device.type in ("cpu", "cuda"),
-    )
 
 
 def _mix(seed: int, update: int, batch: int, process: int) -> int:

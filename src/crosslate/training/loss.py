@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional
+from transformers.modeling_outputs import MoeModelOutputWithPast
 
 from crosslate.training.batches import IGNORED, Batch
 
@@ -34,9 +36,13 @@ class TranslationLoss(nn.Module):
         vocabularies differ in size.
         """
         labelled = batch.labels != IGNORED
+        source: dict[str, Any] = {"input_ids": batch.source}
+        if batch.states is not None:
+            # Mixtures of experts also ask an encoder for what its routers did: nothing, in this class.
+            source = {"encoder_outputs": MoeModelOutputWithPast(batch.states)}
         with _only_rows(self.model, labelled):
             logits = self.model(
-                input_ids=batch.source,
+                **source,
                 attention_mask=batch.source_mask,
                 decoder_input_ids=batch.decoder_input,
                 use_cache=False,

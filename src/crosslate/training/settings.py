@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 from crosslate.errors import Faults, SettingsError, nearest
 
 Precision = Literal["auto", "fp32", "bf16"]
+EncoderCache = Literal["auto", "off"]
 ScheduleName = Literal["inverse_sqrt", "linear", "cosine", "constant"]
 
 GROUPS = ("src", "tgt", "enc", "dec", "xattn")
@@ -39,6 +40,8 @@ class TrainingSettings:
         adam_epsilon: added to the denominator.
         clip_norm: gradients are scaled down to this global norm; 0 disables.
         precision: arithmetic of matrix products; ``auto`` takes bf16 where the processor has it natively.
+        encoder_cache: ``auto`` computes the states of an encoder that is frozen with its source side once
+            and without dropout; ``off`` in every epoch.
         validate_every_updates: 0 validates at the end of every epoch.
         patience: validations without a better score after which training stops; 0 disables.
         checkpoint_every_seconds: how often the state is saved between validations; 0 saves only there.
@@ -64,6 +67,7 @@ class TrainingSettings:
     adam_epsilon: float = 1e-8
     clip_norm: float = 1.0
     precision: Precision = "auto"
+    encoder_cache: EncoderCache = "auto"
     validate_every_updates: int = 0
     patience: int = 4
     checkpoint_every_seconds: float = 60.0
@@ -73,7 +77,8 @@ class TrainingSettings:
         faults = Faults("cannot use the training settings")
         if self.max_epochs <= 0 and self.max_updates <= 0:
             faults.add("neither max_epochs nor max_updates sets a limit; set one of them above 0")
-        for name, known in (("schedule", get_args(ScheduleName)), ("precision", get_args(Precision))):
+        choices = {"schedule": ScheduleName, "precision": Precision, "encoder_cache": EncoderCache}
+        for name, known in ((name, get_args(choice)) for name, choice in choices.items()):
             if (word := getattr(self, name)) not in known:
                 faults.add(f"{name} is {word!r}; {nearest(str(word), known)}")
         for name in ("max_epochs", "max_updates", "warmup_updates", "schedule_updates", "patience",
@@ -157,5 +162,6 @@ def _paper(trained_groups: frozenset[str]) -> TrainingSettings:
         attention_dropout=0.1,
         adam_epsilon=1e-6,
         clip_norm=0.0,
+        encoder_cache="off",
         patience=25,
     )

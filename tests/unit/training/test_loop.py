@@ -16,8 +16,9 @@ import torch
 from safetensors.torch import load_file
 
 from crosslate.errors import TrainingError
-from crosslate.training.loop import Trainee, Validation, train
+from crosslate.training.loop import Validation, train
 from crosslate.training.progress import Silent
+from crosslate.training.trainee import Trainee
 from toy_training import ToyPairs, toy_settings, toy_trainee, toy_validate, train_toy
 
 

@@ -1,0 +1,125 @@
+"""States of a frozen encoder, computed once per run and read by every epoch.
+
+Where neither the source side nor the encoder is trained, a sentence has the same encoder states in every
+epoch. They are kept in a memory-mapped file, so that a corpus of any size needs no more memory for them.
+Dropout does not reach the encoder then: it is a constant, and is treated as one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from crosslate.errors import TrainingError
+from crosslate.training.batches import PairIds, collate, plan_batches
+
+MAX_BYTES = 32 * 2**30
+"""States that would take more are computed anew in every epoch."""
+
+# numpy knows no bfloat16: its bits are kept, and seen as such by PyTorch.
+_BITS = {torch.bfloat16: torch.int16, torch.float32: torch.int32}
+
+
+class EncoderStates:
+    """The states of all pairs' source sentences, end of sentence included.
+
+    Args:
+        path: a file that :func:`compute_states` wrote for the same pairs.
+        pairs: whose source lengths say where each sentence's rows lie.
+        dtype: of the file, bfloat16 or float32.
+    """
+
+    def __init__(self, path: Path, pairs: PairIds, dtype: torch.dtype) -> None:
+        self._starts = _starts(pairs)
+        bits = torch.empty(0, dtype=_BITS[dtype]).numpy().dtype
+        self._rows = np.memmap(path, bits, "r").reshape(int(self._starts[-1]), -1)
+        self._dtype = dtype
+
+    def gather(self, indices: tuple[int, ...], rows: int, length: int) -> torch.Tensor:
+        """(rows, length, width) states of the given pairs, zero where there is no token."""
+        gathered = np.zeros((rows, length, self._rows.shape[1]), self._rows.dtype)
+        for row, index in enumerate(indices):
+            start, end = self._starts[index : index + 2]
+            gathered[row, : end - start] = self._rows[start:end]
+        return torch.from_numpy(gathered).view(self._dtype)
+
+
+@torch.no_grad()
+def states_size(encoder: nn.Module, pairs: PairIds, dtype: torch.dtype, device: torch.device) -> int:
+    """Bytes that the states of all source tokens take."""
+    one = torch.ones(1, 1, dtype=torch.int64, device=device)
+    width = encoder(input_ids=one, attention_mask=one)[0].shape[-1]
+    return int(np.sum(pairs.source_lengths, dtype=np.int64)) * width * dtype.itemsize
+
+
+def states_path(folder: Path, pairs: PairIds, dtype: torch.dtype, identity: dict[str, Any]) -> Path:
+    """Where a run keeps its states; another corpus, model or precision has another file."""
+    key = hashlib.sha256(json.dumps([identity, str(dtype)], sort_keys=True).encode())
+    key.update(np.ascontiguousarray(pairs.source_lengths).tobytes())
+    return folder / f"encoder-states-{key.hexdigest()[:16]}.bin"
+
+
+@torch.no_grad()
+def compute_states(
+    encoder: nn.Module,
+    pairs: PairIds,
+    path: Path,
+    *,
+    dtype: torch.dtype,
+    source_pad: int,
+    batch_tokens: int,
+    device: torch.device,
+    check_stop: Callable[[], None] = lambda: None,
+) -> None:
+    """Writes the encoder's output for every source sentence to ``path``, whole or not at all.
+
+    Args:
+        encoder: called in evaluation mode with ``input_ids`` and ``attention_mask``.
+        dtype: of the file; bfloat16 is also computed in.
+        batch_tokens: source plus target positions of a batch, as in training.
+        check_stop: called after every batch; what it raises ends the computation.
+
+    Raises:
+        TrainingError: the file cannot be written (a full disk).
+    """
+    starts, lengths = _starts(pairs), pairs.source_lengths
+    partial = path.with_name(f".{path.name}.tmp")
+    was_training = encoder.training
+    encoder.eval()
+    try:
+        with partial.open("wb") as file:
+            for planned in plan_batches(lengths, pairs.target_lengths, batch_tokens, seed=0, epoch=0):
+                batch = collate(pairs, planned, source_pad=source_pad, target_pad=0, decoder_start=0)
+                batch = batch.to(device)
+                with torch.autocast(device.type, torch.bfloat16, enabled=dtype == torch.bfloat16):
+                    states = encoder(input_ids=batch.source, attention_mask=batch.source_mask)[0]
+                values = states.to("cpu", dtype).view(_BITS[dtype]).numpy()
+                row_bytes = values.shape[-1] * values.itemsize
+                for row, index in enumerate(planned.indices):
+                    file.seek(int(starts[index]) * row_bytes)
+                    file.write(values[row, : lengths[index]].tobytes())
+                check_stop()
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        raise TrainingError(
+            f"the encoder's states ({starts[-1]:,} tokens) cannot be written to {path.parent}: "
+            f"{error.strerror}; make room, or compute them anew in every epoch with encoder_cache=off"
+        ) from error
+    finally:
+        encoder.train(was_training)
+        partial.unlink(missing_ok=True)
+
+
+def _starts(pairs: PairIds) -> np.ndarray:
+    """(num_pairs + 1,) first row of each sentence."""
+    return np.concatenate([[0], np.cumsum(pairs.source_lengths, dtype=np.int64)])

@@ -1,0 +1,117 @@
+"""A frozen encoder runs once: the states are those it gives in every batch, and interruptions lose none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import families
+from crosslate.errors import Interrupted, TrainingError
+from crosslate.training.batches import PlannedBatch, collate
+from crosslate.training.encoder_states import EncoderStates, compute_states, states_path, states_size
+from crosslate.training.loop import train
+from crosslate.training.loss import TranslationLoss
+from crosslate.training.trainee import Trainee
+from toy_training import ToyPairs, toy_settings
+
+CPU = torch.device("cpu")
+
+
+def compute(model: Any, pairs: ToyPairs, path: Path, **more: Any) -> None:
+    values = {"dtype": torch.float32, "source_pad": 0, "batch_tokens": 64, "device": CPU}
+    compute_states(model.get_encoder(), pairs, path, **(values | more))
+
+
+@pytest.mark.parametrize("family", families.text_names())
+def test_every_family_has_the_same_loss_from_kept_states(family: str, tmp_path: Path):
+    model, pairs = families.build(family), ToyPairs.random(12)
+    compute(model, pairs, tmp_path / "states")
+    states = EncoderStates(tmp_path / "states", pairs, torch.float32)
+    planned = PlannedBatch((7, 2, 11), 4, 16, 16)
+    losses = []
+    with torch.no_grad():
+        for each in (None, states):
+            batch = collate(pairs, planned, source_pad=0, target_pad=0, decoder_start=2, states=each)
+            losses.append(TranslationLoss(model, 0.1)(batch))
+    torch.testing.assert_close(losses[1], losses[0], rtol=1e-5, atol=1e-5)
+
+
+def test_states_lie_where_their_tokens_are(tmp_path: Path):
+    class Doubling(torch.nn.Module):
+        def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> tuple[torch.Tensor]:
+            return (torch.stack([input_ids.float(), -2.0 * input_ids], dim=-1),)
+
+    pairs = ToyPairs([np.array([5, 6, 0]), np.array([7, 0])])
+    for dtype in (torch.float32, torch.bfloat16):
+        path = tmp_path / str(dtype)
+        compute_states(
+            Doubling(), pairs, path, dtype=dtype, source_pad=0, batch_tokens=64, device=CPU
+        )  # fmt: skip
+        assert path.stat().st_size == 5 * 2 * dtype.itemsize
+        assert states_size(Doubling(), pairs, dtype, CPU) == path.stat().st_size
+        gathered = EncoderStates(path, pairs, dtype).gather((1, 0), rows=3, length=4)
+        assert gathered.dtype == dtype
+        assert gathered[..., 0].tolist() == [[7, 0, 0, 0], [5, 6, 0, 0], [0] * 4]
+        assert gathered[..., 1].tolist() == [[-14, 0, 0, 0], [-10, -12, 0, 0], [0] * 4]
+
+
+def test_other_data_another_model_or_precision_is_another_file(tmp_path: Path):
+    pairs = ToyPairs.random()
+    paths = {
+        states_path(tmp_path, pairs, torch.float32, {"parent": "one"}),
+        states_path(tmp_path, pairs, torch.bfloat16, {"parent": "one"}),
+        states_path(tmp_path, pairs, torch.float32, {"parent": "two"}),
+        states_path(tmp_path, ToyPairs.random(seed=1), torch.float32, {"parent": "one"}),
+    }
+    assert len(paths) == 4
+
+
+def test_a_stop_or_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    model, pairs = families.build("marian-separate"), ToyPairs.random(12)
+
+    def stop() -> None:
+        raise Interrupted("stopped")
+
+    with pytest.raises(Interrupted):
+        compute(model, pairs, tmp_path / "states", check_stop=stop)
+    with pytest.raises(TrainingError, match=r"encoder's states.*No such file.*encoder_cache=off"):
+        compute(model, pairs, tmp_path / "missing" / "states")
+    assert list(tmp_path.iterdir()) == []
+
+
+def decoder_trainee() -> Trainee:
+    model = families.build("marian-separate")
+    for each in model.parameters():
+        each.requires_grad_(False)
+    trained = {name: each for name, each in model.named_parameters() if "encoder_attn" in name}
+    for each in trained.values():
+        each.requires_grad_(True)
+    return Trainee(model, {"xattn": trained}, frozenset(), 0, 0, 2)
+
+
+def run(folder: Path, **changes: Any) -> tuple[Trainee, int]:
+    """Trains cross-attention alone; how often the encoder ran on the way."""
+    trainee, calls = decoder_trainee(), []
+    trainee.model.get_encoder().register_forward_hook(lambda *arguments: calls.append(1))
+    train(trainee, ToyPairs.random(), toy_settings(dropout=0.0, **changes), None, folder)
+    return trainee, len(calls)
+
+
+def test_training_runs_a_frozen_encoder_once_and_learns_the_same(tmp_path: Path):
+    cached, once = run(tmp_path / "cached")
+    computed, often = run(tmp_path / "computed", encoder_cache="off")
+    num_batches = 5
+    assert once <= num_batches + 2 < often
+    for name, each in cached.trained.items():
+        torch.testing.assert_close(each, computed.trained[name], rtol=1e-3, atol=1e-4)
+
+
+def test_an_encoder_below_something_trained_is_run():
+    trainee = decoder_trainee()
+    assert trainee.frozen_encoder is not None
+    for group in ("src", "enc"):
+        assert Trainee(trainee.model, {group: {}}, frozenset(), 0, 0, 2).frozen_encoder is None
