@@ -10,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,8 @@ class EncoderStates:
 def states_size(encoder: nn.Module, pairs: PairIds, dtype: torch.dtype, device: torch.device) -> int:
     """Bytes that the states of all source tokens take."""
     one = torch.ones(1, 1, dtype=torch.int64, device=device)
-    width = encoder(input_ids=one, attention_mask=one)[0].shape[-1]
+    with _evaluating(encoder):
+        width = encoder(input_ids=one, attention_mask=one)[0].shape[-1]
     return int(np.sum(pairs.source_lengths, dtype=np.int64)) * width * dtype.itemsize
 
 
@@ -92,10 +94,8 @@ def compute_states(
     """
     starts, lengths = _starts(pairs), pairs.source_lengths
     partial = path.with_name(f".{path.name}.tmp")
-    was_training = encoder.training
-    encoder.eval()
     try:
-        with partial.open("wb") as file:
+        with _evaluating(encoder), partial.open("wb") as file:
             for planned in plan_batches(lengths, pairs.target_lengths, batch_tokens, seed=0, epoch=0):
                 batch = collate(pairs, planned, source_pad=source_pad, target_pad=0, decoder_start=0)
                 batch = batch.to(device)
@@ -116,8 +116,17 @@ def compute_states(
             f"{error.strerror}; make room, or compute them anew in every epoch with encoder_cache=off"
         ) from error
     finally:
-        encoder.train(was_training)
         partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _evaluating(encoder: nn.Module) -> Iterator[None]:
+    was_training = encoder.training
+    encoder.eval()
+    try:
+        yield
+    finally:
+        encoder.train(was_training)
 
 
 def _starts(pairs: PairIds) -> np.ndarray:

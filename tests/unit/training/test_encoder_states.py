@@ -110,6 +110,13 @@ def test_training_runs_a_frozen_encoder_once_and_learns_the_same(tmp_path: Path)
         torch.testing.assert_close(each, computed.trained[name], rtol=1e-3, atol=1e-4)
 
 
+def test_training_in_bf16_from_kept_states(tmp_path: Path):
+    cached, _ = run(tmp_path / "cached", precision="bf16")
+    computed, _ = run(tmp_path / "computed", precision="bf16", encoder_cache="off")
+    for name, each in cached.trained.items():
+        torch.testing.assert_close(each, computed.trained[name], rtol=0.1, atol=0.05)
+
+
 def test_an_encoder_below_something_trained_is_run():
     trainee = decoder_trainee()
     assert trainee.frozen_encoder is not None

@@ -1,0 +1,80 @@
+"""The task on which speed is compared: random ids with the lengths of captions, and models to train on them.
+
+Speed does not depend on what sentences say. Everything else that costs time is as in practice: lengths
+vary, vocabularies have thousands of pieces, and a child shares its frozen tensors with its parent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from crosslate.corpora.vocabularies import SpecialIds
+
+if TYPE_CHECKING:
+    from crosslate.training.trainee import Trainee
+
+VOCABULARY = 4_000
+PAD = 2
+
+
+class Captions:
+    """Pairs of random ids, 6 to 40 tokens a side, 15 in the mean, ended by id 0; the same for a seed."""
+
+    def __init__(self, count: int, seed: int = 1) -> None:
+        random = np.random.default_rng(seed)
+        # Two sides of a pair are about equally long.
+        common = random.normal(2.65, 0.33, count)
+        lengths = np.exp(common + random.normal(0, 0.12, (2, count)))
+        self.source_lengths, self.target_lengths = np.clip(lengths, 6, 40).astype(np.int64)
+        self._starts = random.integers(0, 50_000, (2, count))
+        self._ids = random.integers(3, VOCABULARY, 50_100).astype(np.int64)
+
+    def __len__(self) -> int:
+        return len(self.source_lengths)
+
+    def source_ids(self, index: int) -> np.ndarray:
+        return self._sentence(self._starts[0, index], self.source_lengths[index])
+
+    def target_ids(self, index: int) -> np.ndarray:
+        return self._sentence(self._starts[1, index], self.target_lengths[index])
+
+    def _sentence(self, start: int, length: int) -> np.ndarray:
+        return np.append(self._ids[start : start + length - 1], 0)
+
+
+@dataclass(frozen=True)
+class Pieces:
+    """A vocabulary's size and special ids; nothing is tokenised here."""
+
+    special: SpecialIds = SpecialIds()
+
+    def __len__(self) -> int:
+        return VOCABULARY
+
+
+def make_parent(size: str) -> Any:
+    from crosslate.models.parent import Parent, parse_size
+
+    return Parent.create(Pieces(), Pieces(), "fr", "en", parse_size(size))
+
+
+def make_trainee(mode: str, size: str) -> Trainee:
+    """``all`` trains every parameter of a fresh parent; any other mode is a strategy for a child."""
+    from crosslate.models.child import make_child
+    from crosslate.models.strategies import parse_strategy
+    from crosslate.training.trainee import Trainee
+
+    parent = make_parent(size)
+    if mode == "all":
+        model, constant = parent.model, parent.anatomy.constant
+        named = {name: each for name, each in model.named_parameters() if name not in constant}
+        for each in named.values():
+            each.requires_grad_(True)
+        return Trainee(model, {"enc": named}, frozenset({"enc"}), PAD, PAD, PAD)
+    strategy = parse_strategy(mode)
+    sides = {"source": "new_source", "target": "new_target"}
+    child = make_child(parent, strategy, **{sides[side]: ("de", Pieces()) for side in strategy.renews})
+    return Trainee(child.model, child.trained, strategy.reinitialise, PAD, PAD, PAD)
