@@ -6,7 +6,8 @@ vary, vocabularies have thousands of pieces, and a child shares its frozen tenso
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,7 +50,7 @@ class Captions:
 class Pieces:
     """A vocabulary's size and special ids; nothing is tokenised here."""
 
-    special: SpecialIds = SpecialIds()
+    special: SpecialIds = field(default_factory=SpecialIds)
 
     def __len__(self) -> int:
         return VOCABULARY
@@ -78,3 +79,18 @@ def make_trainee(mode: str, size: str) -> Trainee:
     sides = {"source": "new_source", "target": "new_target"}
     child = make_child(parent, strategy, **{sides[side]: ("de", Pieces()) for side in strategy.renews})
     return Trainee(child.model, child.trained, strategy.reinitialise, PAD, PAD, PAD)
+
+
+def save_task(folder: Path, size: str, pairs: Captions) -> None:
+    """The task for programs that know nothing of Crosslate: a Marian checkpoint and the pairs' ids."""
+    make_parent(size).model.save_pretrained(folder / "model")
+    sides = {
+        "source": [pairs.source_ids(index) for index in range(len(pairs))],
+        "target": [pairs.target_ids(index) for index in range(len(pairs))],
+    }
+    np.savez(
+        folder / "pairs.npz",
+        source_lengths=pairs.source_lengths,
+        target_lengths=pairs.target_lengths,
+        **{side: np.concatenate(sentences) for side, sentences in sides.items()},
+    )

@@ -2,10 +2,10 @@
 
     python -m benchmarks.training MODE [--size small] [--pairs 6000] [--precision auto]
 
-MODE is ``all`` (every parameter of a parent) or a strategy. One epoch over generated captions after a warm-up;
-prints one line of JSON: seconds and source plus target tokens/s of the epoch, the floating-point operations that
-PyTorch's own counter sees as a share of the machine's measured matrix-product peak in that precision, and
-the peak of resident memory.
+MODE is ``all`` (every parameter of a parent) or a strategy. One epoch over generated captions after a
+warm-up; prints one line of JSON: seconds and source plus target tokens/s of the epoch, the floating-point
+operations that PyTorch's own counter sees as a share of the machine's measured matrix-product peak in that
+precision, and the peak of resident memory.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ no sentence fills are dummies without loss.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -77,14 +77,21 @@ class Batch:
     states: torch.Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
+        return self._mapped(lambda tensor: tensor.to(device, non_blocking=True))
+
+    def rows(self, start: int, end: int) -> Batch:
+        """Some of the rows; the counts remain those of the whole batch."""
+        return self._mapped(lambda tensor: tensor[start:end])
+
+    def _mapped(self, change: Callable[[torch.Tensor], torch.Tensor]) -> Batch:
         return Batch(
-            self.source.to(device, non_blocking=True),
-            self.source_mask.to(device, non_blocking=True),
-            self.decoder_input.to(device, non_blocking=True),
-            self.labels.to(device, non_blocking=True),
+            change(self.source),
+            change(self.source_mask),
+            change(self.decoder_input),
+            change(self.labels),
             self.num_labels,
             self.num_tokens,
-            None if self.states is None else self.states.to(device, non_blocking=True),
+            None if self.states is None else change(self.states),
         )
 
 

@@ -30,7 +30,7 @@ from crosslate.training.checkpoints import (
     save_best,
     save_checkpoint,
 )
-from crosslate.training.cpu import SeededDropout, cheaper_on_cpu
+from crosslate.training.cpu import cheaper_on_cpu
 from crosslate.training.devices import (
     machine,
     make_accelerator,
@@ -46,6 +46,7 @@ from crosslate.training.encoder_states import (
     states_path,
     states_size,
 )
+from crosslate.training.gradients import Gradients, HalvedGradients, PlainGradients
 from crosslate.training.loss import TranslationLoss
 from crosslate.training.optimiser import make_optimiser
 from crosslate.training.progress import Progress, RunLog, Silent
@@ -115,7 +116,8 @@ def train(
         cheaper_on_cpu(trainee.model, is_bf16=is_bf16) if device.type == "cpu" else nullcontext(),
     ):
         run = _Run(accelerator, is_bf16, trainee, pairs, settings, validate, folder, identity or {}, log)
-        return run.run(title)
+        with closing(run.loss):
+            return run.run(title)
 
 
 class _Run:
@@ -136,7 +138,9 @@ class _Run:
         self.validate, self.folder, self.log = validate, folder, log
         set_dropout(trainee.model, settings.dropout, settings.attention_dropout)
         self.optimiser = make_optimiser(trainee, settings)
-        self.objective = accelerator.prepare(TranslationLoss(trainee.model, settings.label_smoothing))
+        self.loss = TranslationLoss(trainee.model, settings.label_smoothing)
+        self.objective = accelerator.prepare(self.loss)
+        self.gradients = self._gradients()
         self.limit = self._limit()
         self.schedule_end = self._schedule_end()
         self.described = {
@@ -176,6 +180,12 @@ class _Run:
         self.accelerator.wait_for_everyone()
         self.log.event("finished", {"reason": state.finished, "updates": state.updates})
         return self._record()
+
+    def _gradients(self) -> Gradients:
+        threads = torch.get_num_threads()
+        if self.device.type == "cpu" and self.accelerator.num_processes == 1 and threads > 1:
+            return HalvedGradients(self.loss, self.trainee.trained.values(), threads, is_bf16=self.is_bf16)
+        return PlainGradients(self.accelerator, self.objective, is_bf16=self.is_bf16)
 
     def _prepare_states(self) -> None:
         """Computes what a frozen encoder gives, or finds it as an interrupted run has left it."""
@@ -231,8 +241,6 @@ class _Run:
         mine = list(shard(group, accelerator.process_index, processes))
         total = torch.zeros((), device=self.device)
         for index, planned in enumerate(mine):
-            seed = _mix(self.settings.seed, state.updates, index, accelerator.process_index)
-            torch.manual_seed(seed)
             batch = collate(
                 self.pairs,
                 planned,
@@ -241,16 +249,9 @@ class _Run:
                 decoder_start=self.trainee.decoder_start,
                 states=self.states,
             ).to(self.device)
-            is_last = index == len(mine) - 1
-            with nullcontext() if is_last else accelerator.no_sync(self.objective):
-                with (
-                    torch.autocast(self.device.type, torch.bfloat16, enabled=self.is_bf16),
-                    SeededDropout(seed) if self.device.type == "cpu" else nullcontext(),
-                ):
-                    loss = self.objective(batch)
-                # Processes average their gradients; the sum over all labels is wanted.
-                accelerator.backward(loss * (processes / num_labels))
-            total += loss.detach()
+            seed = _mix(self.settings.seed, state.updates, index, accelerator.process_index)
+            # Processes average their gradients; the sum over all labels is wanted.
+            total += self.gradients(batch, seed, processes / num_labels, index == len(mine) - 1)
         # All processes stop after the same update, whichever of them was asked to.
         asked = torch.tensor(float(self.stop.number != 0), device=self.device)
         loss_sum, num_asked = accelerator.reduce(torch.stack([total, asked]), "sum").tolist()

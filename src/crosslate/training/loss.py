@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
 from typing import Any
 
 import torch
@@ -17,7 +16,9 @@ from crosslate.training.batches import IGNORED, Batch
 class TranslationLoss(nn.Module):
     """Runs an encoder-decoder on a batch and returns its loss.
 
-    Wrapping the model keeps the loss inside what a distributed wrapper calls.
+    Wrapping the model keeps the loss inside what a distributed wrapper calls. The model's output layer sees
+    only the positions that have a loss: its logits, (num_labels, vocabulary), are the largest matrix of the
+    model, and padding has no part in it. Models without a plain output layer compute all positions.
 
     Args:
         model: a Hugging Face encoder-decoder.
@@ -28,6 +29,14 @@ class TranslationLoss(nn.Module):
         super().__init__()
         self.model = model
         self.label_smoothing = label_smoothing
+        self._batch = threading.local()  # threads may share an objective
+        layer = getattr(model, "get_output_embeddings", lambda: None)()
+        self._hook = layer and layer.register_forward_pre_hook(self._select)
+
+    def close(self) -> None:
+        """Leaves the model as it was found."""
+        if self._hook:
+            self._hook.remove()
 
     def forward(self, batch: Batch) -> torch.Tensor:
         """The loss summed over labelled positions, in nats: a float32 scalar.
@@ -40,13 +49,16 @@ class TranslationLoss(nn.Module):
         if batch.states is not None:
             # Mixtures of experts also ask an encoder for what its routers did: nothing, in this class.
             source = {"encoder_outputs": MoeModelOutputWithPast(batch.states)}
-        with _only_rows(self.model, labelled):
+        self._batch.labelled = labelled
+        try:
             logits = self.model(
                 **source,
                 attention_mask=batch.source_mask,
                 decoder_input_ids=batch.decoder_input,
                 use_cache=False,
             ).logits
+        finally:
+            self._batch.labelled = None
         return functional.cross_entropy(
             (logits if logits.dim() == 2 else logits[labelled]).float(),
             batch.labels[labelled],
@@ -54,26 +66,9 @@ class TranslationLoss(nn.Module):
             reduction="sum",
         )
 
-
-@contextmanager
-def _only_rows(model: nn.Module, labelled: torch.Tensor) -> Iterator[None]:
-    """Inside, a model's output layer sees only the positions that have a loss: (num_labels, width).
-
-    Its logits, (num_labels, vocabulary), are the largest matrix of the model; padding has no part in it.
-    Models without a plain output layer after the decoder compute all positions.
-    """
-
-    def select(layer: nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...] | None:
-        states = inputs[0]
+    def _select(self, layer: nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...] | None:
+        states, labelled = inputs[0], getattr(self._batch, "labelled", None)
         # Where the input embeddings are given as the output layer (FSMT), ids come through, not states.
-        return (states[labelled],) if states.dim() == 3 and states.shape[:2] == labelled.shape else None
-
-    layer = getattr(model, "get_output_embeddings", lambda: None)()
-    if layer is None:
-        yield
-        return
-    handle = layer.register_forward_pre_hook(select)
-    try:
-        yield
-    finally:
-        handle.remove()
+        if labelled is None or states.dim() != 3 or states.shape[:2] != labelled.shape:
+            return None
+        return (states[labelled],)

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 import families
 from crosslate.training.batches import PlannedBatch, collate
-from crosslate.training.cpu import SeededDropout, bf16_states, cheaper_on_cpu, eager_attention
+from crosslate.training.cpu import SeededRandom, bf16_states, cheaper_on_cpu, eager_attention
 from crosslate.training.loss import TranslationLoss
 from toy_training import ToyPairs
 
@@ -24,11 +24,11 @@ def test_eager_attention_lasts_as_long_as_it_is_wanted():
         pass
 
 
-def test_in_fp32_nothing_changes():
+def test_in_fp32_states_stay_fp32():
     model = families.build("marian-separate").train()
     with cheaper_on_cpu(model, is_bf16=False):
         assert not any(module._forward_hooks for module in model.modules())
-        assert model.config._attn_implementation == "sdpa"
+        assert model.config._attn_implementation == "eager"
 
 
 def test_states_are_bf16_in_training_and_fp32_in_validation():
@@ -64,7 +64,7 @@ def test_every_family_learns_the_same_in_bf16(family: str):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_dropout_keeps_the_mean_and_its_gradient_is_the_mask(dtype: torch.dtype):
     states = torch.ones(400, 251, dtype=dtype, requires_grad=True)
-    with SeededDropout(3):
+    with SeededRandom(3):
         dropped = functional.dropout(states, 0.2)
     dropped.sum().backward()
     values = dropped.detach().unique()
@@ -82,7 +82,7 @@ def test_masks_depend_on_the_seed_alone():
         before = torch.get_num_threads()
         torch.set_num_threads(threads)
         try:
-            with SeededDropout(seed):
+            with SeededRandom(seed):
                 return torch.cat([functional.dropout(states, 0.5), nn.Dropout(0.5)(states)])
         finally:
             torch.set_num_threads(before)
@@ -95,8 +95,20 @@ def test_masks_depend_on_the_seed_alone():
 
 def test_dropout_outside_training_and_at_its_limits():
     states = torch.ones(5, 7)
-    with SeededDropout(1):
+    with SeededRandom(1):
         assert torch.equal(functional.dropout(states, 0.5, training=False), states)
         assert torch.equal(functional.dropout(states, 0.0), states)
         assert not functional.dropout(states, 1.0).any()
         assert not functional.dropout(states, 1 - 2**-20).any()
+
+
+def test_other_randomness_is_seeded_too_and_leaves_pytorchs_own_alone():
+    before = torch.get_rng_state()
+
+    def drawn(seed: int) -> torch.Tensor:
+        with SeededRandom(seed):
+            return torch.cat([torch.rand([3]), torch.empty(3).uniform_(), torch.zeros(3).normal_()])
+
+    assert torch.equal(drawn(1), drawn(1))
+    assert not torch.equal(drawn(1), drawn(2))
+    assert torch.equal(torch.get_rng_state(), before)

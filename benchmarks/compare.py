@@ -1,0 +1,117 @@
+"""Training and translating side by side with what a user would otherwise do, as ratios in one run.
+
+    python -m benchmarks.compare [--size small] [--pairs 6000] [--turns 3] [--peers .venv-peers] [--out FILE]
+
+Hugging Face's Seq2SeqTrainer (everything, the tensors of src+xattn, LoRA through PEFT) runs in an
+environment of its own, which is made at first use. Every measurement is a process of its own; systems take
+turns, each turn gives ratios, and their median and spread are printed. ``--out`` writes everything as JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import venv
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+OURS = ("all", "src+xattn", "tgt+xattn", "src+body")
+PEERS = ("all", "src+xattn", "lora")
+REFERENCE = "Seq2SeqTrainer all"
+PEER_PACKAGES = ("torch", "transformers", "accelerate", "peft", "sentencepiece", "ctranslate2")
+PEFT = "peft==0.21.2"
+
+
+def peers_python(folder: Path) -> str:
+    """The interpreter of the peers' environment, with the versions that Crosslate itself was tested with."""
+    python = folder / "bin" / "python"
+    if not (folder / "installed").exists():
+        print(f"installing the peers into {folder}", file=sys.stderr)
+        venv.create(folder, with_pip=True, clear=True)
+        constraints = HERE.parent / "constraints.txt"
+        packages = [package for package in PEER_PACKAGES if package != "peft"] + [PEFT]
+        pip = [python, "-m", "pip", "install", "--quiet", "-c", constraints, *packages]
+        subprocess.run(pip, check=True)
+        (folder / "installed").touch()
+    return str(python)
+
+
+def run(command: list[str]) -> dict[str, float]:
+    done = subprocess.run(command, capture_output=True, text=True, cwd=HERE.parent)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)} failed:\n{done.stderr[-3000:]}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def systems(arguments: argparse.Namespace, task: Path) -> dict[str, list[str]]:
+    """The command of every system by its name."""
+    peer = [peers_python(arguments.peers), str(HERE / "peers" / "trainer.py"), str(task)]
+    ours = [sys.executable, "-m", "benchmarks.training"]
+    options = ["--size", arguments.size, "--pairs", str(arguments.pairs)]
+    return {f"Seq2SeqTrainer {mode}": [*peer, mode, "bf16"] for mode in PEERS} | {
+        f"Crosslate {mode}": [*ours, mode, *options] for mode in OURS
+    }
+
+
+def spread(values: list[float], unit: str = "") -> str:
+    middle = statistics.median(values)
+    digits = 0 if middle >= 100 else 2
+    return f"{middle:,.{digits}f}{unit} ({min(values):,.{digits}f}-{max(values):,.{digits}f})"
+
+
+def table(results: dict[str, list[dict[str, float]]]) -> str:
+    lines = [
+        "| system | tokens/s | epoch, to the first row's | of peak | peak memory, MB | to the first row's |",
+        "|---|---|---|---|---|---|",
+    ]
+    reference = results[REFERENCE]
+    for name, rows in results.items():
+        ratios = [row["seconds"] / base["seconds"] for row, base in zip(rows, reference, strict=True)]
+        memory = [row["megabytes"] / base["megabytes"] for row, base in zip(rows, reference, strict=True)]
+        shares = [100 * row["share_of_peak"] for row in rows if "share_of_peak" in row]
+        lines.append(
+            f"| {name} | {spread([row['tokens_per_second'] for row in rows])} "
+            f"| 1/{1 / statistics.median(ratios):.2f} (1/{1 / min(ratios):.2f}-1/{1 / max(ratios):.2f}) "
+            f"| {spread(shares, ' %') if shares else ''} "
+            f"| {spread([row['megabytes'] for row in rows])} | {statistics.median(memory):.2f} |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--size", default="small")
+    parser.add_argument("--pairs", type=int, default=6_000)
+    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--peers", type=Path, default=Path(".venv-peers"))
+    parser.add_argument("--out", type=Path)
+    arguments = parser.parse_args()
+
+    from benchmarks.generated import Captions, save_task
+
+    results: dict[str, list[dict[str, Any]]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        task = Path(folder)
+        save_task(task, arguments.size, Captions(arguments.pairs))
+        commands = systems(arguments, task)
+        for turn in range(arguments.turns):
+            for name, command in commands.items():
+                results.setdefault(name, []).append(run(command))
+                print(f"turn {turn + 1}: {name}: {results[name][-1]['seconds']:.1f} s", file=sys.stderr)
+                if arguments.out:
+                    arguments.out.write_text(json.dumps(results, indent=1))
+    print(
+        f"size {arguments.size}, {arguments.pairs:,} pairs, {os.cpu_count()} cores, "
+        f"{arguments.turns} turns: median (lowest-highest)\n"
+    )
+    print(table(results))
+
+
+if __name__ == "__main__":
+    main()

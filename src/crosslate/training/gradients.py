@@ -1,0 +1,94 @@
+"""Gradients of a batch: as PyTorch computes them, or on CPU by two threads with half of the rows each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+
+import torch
+from accelerate import Accelerator
+from torch import nn
+
+from crosslate.training.batches import Batch
+from crosslate.training.cpu import SeededRandom
+
+Gradients = Callable[[Batch, int, float, bool], torch.Tensor]
+"""Adds a batch's gradients to the parameters and returns its loss, a scalar.
+
+Called with the batch, a seed for everything random in it, the factor between loss and gradient, and whether
+it is the last batch of an update on this process.
+"""
+
+
+class PlainGradients:
+    """Forward and backward pass of the whole batch.
+
+    Args:
+        accelerator: sums gradients over processes at the last batch of an update.
+        objective: loss of a batch, as the accelerator has prepared it.
+        is_bf16: run matrix products in bfloat16.
+    """
+
+    def __init__(self, accelerator: Accelerator, objective: nn.Module, *, is_bf16: bool) -> None:
+        self.accelerator, self.objective, self.is_bf16 = accelerator, objective, is_bf16
+
+    def __call__(self, batch: Batch, seed: int, factor: float, is_last: bool) -> torch.Tensor:
+        torch.manual_seed(seed)
+        with nullcontext() if is_last else self.accelerator.no_sync(self.objective):
+            loss = _loss(self.objective, batch, seed, self.accelerator.device.type, self.is_bf16)
+            self.accelerator.backward(loss * factor)
+        return loss.detach()
+
+
+class HalvedGradients:
+    """Two threads, each with half of a batch's rows and half of the cores.
+
+    Between matrix products a small model has much that a second core cannot help with (measured in
+    docs/performance.md). Sums are taken in a fixed order, and each half has random masks of its own, so the
+    result depends on no timing.
+
+    Args:
+        objective: loss of a batch.
+        parameters: what gradients are wanted for.
+        num_threads: cores to use, 2 or more.
+        is_bf16: run matrix products in bfloat16.
+    """
+
+    def __init__(
+        self, objective: nn.Module, parameters: Iterable[nn.Parameter], num_threads: int, *, is_bf16: bool
+    ) -> None:
+        self.objective, self.parameters, self.is_bf16 = objective, list(parameters), is_bf16
+        # The number of threads within an operation is a property of the thread that calls it.
+        self._pool = ThreadPoolExecutor(2, "gradients", torch.set_num_threads, (num_threads // 2,))
+
+    def __call__(self, batch: Batch, seed: int, factor: float, is_last: bool) -> torch.Tensor:
+        middle = len(batch.source) // 2
+        halves = [batch.rows(0, middle), batch.rows(middle, len(batch.source))] if middle else [batch]
+        jobs = [
+            self._pool.submit(self._half, half, seed + number, factor) for number, half in enumerate(halves)
+        ]
+        results = [job.result() for job in jobs]
+        for at, parameter in enumerate(self.parameters):
+            for _, gradients in results:
+                if gradients[at] is None:
+                    continue
+                if parameter.grad is None:
+                    parameter.grad = gradients[at]
+                else:
+                    parameter.grad += gradients[at]
+        return torch.stack([loss for loss, _ in results]).sum()
+
+    def _half(
+        self, batch: Batch, seed: int, factor: float
+    ) -> tuple[torch.Tensor, tuple[torch.Tensor | None, ...]]:
+        loss = _loss(self.objective, batch, seed, "cpu", self.is_bf16)
+        return loss.detach(), torch.autograd.grad(loss * factor, self.parameters, allow_unused=True)
+
+
+def _loss(objective: nn.Module, batch: Batch, seed: int, device: str, is_bf16: bool) -> torch.Tensor:
+    with (
+        torch.autocast(device, torch.bfloat16, enabled=is_bf16),
+        SeededRandom(seed) if device == "cpu" else nullcontext(),
+    ):
+        return objective(batch)
