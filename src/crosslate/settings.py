@@ -8,6 +8,7 @@ only converts. Types understood: ``bool``, ``int``, ``float``, ``str``, ``None``
 from __future__ import annotations
 
 import dataclasses
+import functools
 import types
 import typing
 from pathlib import Path
@@ -86,7 +87,7 @@ def _build(kind: Any, values: Any, prefix: str, faults: Faults) -> Any:
             f"{prefix.rstrip('.') or 'the top level'} is {type(values).__name__}, expected a mapping of names"
         )
         return None
-    hints = get_type_hints(kind)
+    hints = _hints(kind)
     known = {field.name: field for field in dataclasses.fields(kind) if field.init}
     arguments = {}
     for key, value in values.items():
@@ -106,6 +107,10 @@ def _build(kind: Any, values: Any, prefix: str, faults: Faults) -> Any:
     if faults:
         return None
     return kind(**arguments)
+
+
+# Evaluating annotations is most of the time that reading a pack's manifest takes.
+_hints = functools.cache(get_type_hints)
 
 
 def _convert(hint: Any, value: Any, name: str, faults: Faults) -> Any:
