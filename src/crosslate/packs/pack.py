@@ -316,7 +316,9 @@ def _read_weights(path: Path, manifest: Manifest) -> dict[str, torch.Tensor]:
     import numpy
     import torch
 
-    block = torch.from_numpy(numpy.fromfile(path, numpy.uint8))
+    block = torch.from_numpy(numpy.empty(path.stat().st_size, numpy.uint8))
+    with path.open("rb") as file:
+        file.readinto(block.numpy())
     start = 8 + int.from_bytes(block[:8].numpy().tobytes(), "little")
     header = json.loads(block[8:start].numpy().tobytes())
     tensors = {}

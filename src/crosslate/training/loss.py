@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -29,9 +31,9 @@ class TranslationLoss(nn.Module):
         super().__init__()
         self.model = model
         self.label_smoothing = label_smoothing
-        self._batch = threading.local()  # threads may share an objective
+        self._labelled = _LabelledRows()
         layer = getattr(model, "get_output_embeddings", lambda: None)()
-        self._hook = layer and layer.register_forward_pre_hook(self._select)
+        self._hook = layer and layer.register_forward_pre_hook(self._labelled)
 
     def close(self) -> None:
         """Leaves the model as it was found."""
@@ -49,16 +51,13 @@ class TranslationLoss(nn.Module):
         if batch.states is not None:
             # Mixtures of experts also ask an encoder for what its routers did: nothing, in this class.
             source = {"encoder_outputs": MoeModelOutputWithPast(batch.states)}
-        self._batch.labelled = labelled
-        try:
+        with self._labelled.of(labelled):
             logits = self.model(
                 **source,
                 attention_mask=batch.source_mask,
                 decoder_input_ids=batch.decoder_input,
                 use_cache=False,
             ).logits
-        finally:
-            self._batch.labelled = None
         return functional.cross_entropy(
             (logits if logits.dim() == 2 else logits[labelled]).float(),
             batch.labels[labelled],
@@ -66,8 +65,29 @@ class TranslationLoss(nn.Module):
             reduction="sum",
         )
 
-    def _select(self, layer: nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...] | None:
-        states, labelled = inputs[0], getattr(self._batch, "labelled", None)
+
+class _LabelledRows:
+    """A hook before an output layer: of the states (rows, length, width) it lets labelled ones through.
+
+    Threads may share a model, each with a batch of its own.
+    """
+
+    def __init__(self) -> None:
+        self._current = threading.local()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _LabelledRows:
+        return self  # a copy of a model keeps a hook that does nothing outside of a loss
+
+    @contextmanager
+    def of(self, labelled: torch.Tensor) -> Iterator[None]:
+        self._current.labelled = labelled
+        try:
+            yield
+        finally:
+            self._current.labelled = None
+
+    def __call__(self, layer: nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor] | None:
+        states, labelled = inputs[0], getattr(self._current, "labelled", None)
         # Where the input embeddings are given as the output layer (FSMT), ids come through, not states.
         if labelled is None or states.dim() != 3 or states.shape[:2] != labelled.shape:
             return None

@@ -144,7 +144,7 @@ def test_settings_are_checked_before_any_work(changes: dict[str, object], messag
         DataSettings(**changes)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("max_tokens", "max_positions", "limit"), [(256, 32, 32), (256, 30, 24), (9, 32, 9)])
+@pytest.mark.parametrize(("max_tokens", "max_positions", "limit"), [(256, 32, 32), (256, 30, 28), (9, 32, 9)])
 def test_pairs_that_the_model_cannot_hold_are_dropped_and_counted(
     tmp_path: Path, max_tokens: int, max_positions: int, limit: int
 ):

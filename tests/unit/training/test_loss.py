@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -77,8 +79,10 @@ def test_the_output_layer_computes_labelled_positions_only():
     batch = batch_of(0, 1, 2, rows=4, src_len=8, tgt_len=16)
     TranslationLoss(model, 0.1)(batch)
     assert shapes == [(batch.num_labels, families.TARGET_VOCABULARY)]
-    model(input_ids=batch.source, decoder_input_ids=batch.decoder_input)
-    assert shapes[1] == (4, 16, families.TARGET_VOCABULARY)
+    copied = copy.deepcopy(model)
+    for each in (model, copied):
+        each(input_ids=batch.source, decoder_input_ids=batch.decoder_input)
+    assert shapes[1:] == [(4, 16, families.TARGET_VOCABULARY)] * 2
 
 
 @pytest.mark.parametrize("family", ["marian-separate", "t5", "bart"])
