@@ -1,9 +1,67 @@
-"""All benchmarks, one after the other: ``make bench`` or ``python -m benchmarks``."""
+"""All benchmarks: ``make bench`` prints them and puts what they print into docs/performance.md.
+
+    python -m benchmarks [--pack FOLDER] [--turns 3]
+
+``--pack`` is a pack on disk for the time of a cold command; without it that line is left out.
+"""
 
 from __future__ import annotations
 
+import argparse
+import datetime
+import platform
 import subprocess
 import sys
+from pathlib import Path
 
-for name in ("training", "translation", "corpora"):
-    subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *sys.argv[1:]], check=True)
+PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
+START, END = "<!-- measured: start -->", "<!-- measured: end -->"
+
+
+def commands(arguments: argparse.Namespace) -> dict[str, list[str]]:
+    """The arguments of ``python -m`` by the heading under which their output goes."""
+    turns = ["--turns", str(arguments.turns)]
+    pack = ["--pack", str(arguments.pack)] if arguments.pack else []
+    return {
+        "Training a small model": ["benchmarks.compare", *turns],
+        "Training a Transformer base": ["benchmarks.compare", "--size", "base", "--pairs", "1000", *turns],
+        "Translating": ["benchmarks.translation", *turns],
+        "Being ready": ["benchmarks.readiness", *pack],
+        "Preparing two million pairs": ["benchmarks.corpora"],
+    }
+
+
+def machine() -> str:
+    import torch
+
+    from crosslate.training.devices import versions
+
+    described = ", ".join(f"{name} {version}" for name, version in versions().items())
+    return (
+        f"{datetime.date.today()}: {platform.machine()}, {torch.get_num_threads()} cores, "
+        f"{torch.backends.cpu.get_cpu_capability()}; {described}."
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pack", type=Path)
+    parser.add_argument("--turns", type=int, default=3)
+    arguments = parser.parse_args()
+    sections = [machine()]
+    for heading, command in commands(arguments).items():
+        print(f"\n== {heading}: python -m {' '.join(command)}", flush=True)
+        done = subprocess.run([sys.executable, "-m", *command], stdout=subprocess.PIPE, text=True)
+        print(done.stdout, flush=True)
+        outcome = "" if not done.returncode else f"\n\nEnded with exit code {done.returncode}."
+        text = done.stdout.strip()
+        shown = text if "|---" in text else f"```\n{text}\n```"
+        shell = " ".join(part if part != str(arguments.pack) else "PACK" for part in command)
+        sections.append(f"### {heading}\n\n`python -m {shell}`\n\n{shown}{outcome}")
+        page = PAGE.read_text(encoding="utf-8")
+        before, after = page.split(START)[0], page.split(END)[1]
+        PAGE.write_text(f"{before}{START}\n\n" + "\n\n".join(sections) + f"\n\n{END}{after}", "utf-8")
+
+
+if __name__ == "__main__":
+    main()

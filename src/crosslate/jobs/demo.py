@@ -67,7 +67,7 @@ PARENT_TRAINING = TrainingSettings(
 )
 DECODING = DecodingOptions(beam_size=5, length_penalty=1.2)  # as in the paper
 SOURCE_TRAINING = TrainingSettings(
-    max_epochs=6,
+    max_epochs=7,
     fresh_learning_rate=8e-3,  # nothing but embeddings learns from random values: no depth to upset
     pretrained_learning_rate=5e-4,  # the less cross-attention moves, the better the packs compose
     dropout=0.05,
@@ -75,7 +75,13 @@ SOURCE_TRAINING = TrainingSettings(
     schedule="cosine",
     patience=0,
 )
-TARGET_TRAINING = replace(SOURCE_TRAINING, pretrained_learning_rate=1e-3, dropout=None)
+TARGET_TRAINING = replace(
+    SOURCE_TRAINING,
+    max_epochs=6,
+    pretrained_learning_rate=1e-3,
+    dropout=None,
+    encoder_cache="off",  # dropout in the encoder, too, helps what is composed
+)
 
 
 @dataclass(frozen=True)
