@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,13 @@ class PairIds(Protocol):
     def __len__(self) -> int: ...
     def source_ids(self, index: int) -> Integers: ...
     def target_ids(self, index: int) -> Integers: ...
+
+
+@runtime_checkable
+class ChangingPairs(Protocol):
+    """Pairs whose source sides differ from epoch to epoch; their lengths are upper bounds and stay."""
+
+    def set_epoch(self, epoch: int) -> None: ...
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from accelerate.utils import broadcast_object_list
 from torch import nn
 
 from crosslate.errors import Interrupted, TrainingError
-from crosslate.training.batches import PairIds, PlannedBatch, collate, plan_batches, shard
+from crosslate.training.batches import ChangingPairs, PairIds, PlannedBatch, collate, plan_batches, shard
 from crosslate.training.checkpoints import (
     RunState,
     load_best,
@@ -194,6 +194,8 @@ class _Run:
 
     def _epoch(self) -> None:
         state, settings = self.state, self.settings
+        if isinstance(self.pairs, ChangingPairs):
+            self.pairs.set_epoch(state.epoch)
         batches = plan_batches(
             self.pairs.source_lengths,
             self.pairs.target_lengths,
