@@ -87,8 +87,8 @@ def matching(cells: Sequence[Cell], pattern: str | None) -> list[Cell]:
     """The cells whose kind or title a pattern matches, and all that these need; in order.
 
     Args:
-        pattern: as of file names: ``*`` stands for anything. Without ``*`` the title must contain it. Several
-            are joined by commas. None takes all cells.
+        pattern: as of file names: ``*`` stands for anything. Without ``*`` it is a title or a kind, or else a
+            part of titles. Several are joined by commas. None takes all cells.
 
     Raises:
         UsageError: no cell matches.
@@ -96,12 +96,11 @@ def matching(cells: Sequence[Cell], pattern: str | None) -> list[Cell]:
     if pattern is None:
         return in_order(cells)
     parts = [part.strip() for part in pattern.split(",") if part.strip()]
-    wanted = [cell for cell in cells if any(_matches(cell, part) for part in parts)]
+    titles = {cell.title for cell in cells}
+    wanted = [cell for cell in cells if any(_matches(cell, part, part in titles) for part in parts)]
     if not wanted:
-        titles = "; ".join(cell.title for cell in cells[:8])
-        raise UsageError(
-            f"no cell matches {pattern!r}; the study has {len(cells)} cells, the first: {titles}"
-        )
+        first = "; ".join(cell.title for cell in cells[:8])
+        raise UsageError(f"no cell matches {pattern!r}; the study has {len(cells)} cells, the first: {first}")
     return in_order(with_needs(wanted, cells))
 
 
@@ -132,7 +131,9 @@ def find(cells: Sequence[Cell], kind: str, **labels: Any) -> list[Cell]:
     ]
 
 
-def _matches(cell: Cell, pattern: str) -> bool:
+def _matches(cell: Cell, pattern: str, is_title: bool) -> bool:
+    if is_title:
+        return cell.title == pattern
     if "*" not in pattern:
         return pattern == cell.kind or pattern in cell.title
     return fnmatchcase(cell.title, pattern) or fnmatchcase(cell.kind, pattern)

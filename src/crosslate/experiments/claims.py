@@ -18,6 +18,8 @@ from crosslate.experiments.store import Result
 Verdict = Literal["confirmed", "contradicted", "undecided", "not measured"]
 SIGNIFICANT = 0.05
 MAX_GAP_BLEU = 2.0
+LEAST_BLEU = 1.0
+"""Where neither of two systems reaches it, none translates, and their difference says nothing."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,8 @@ class Evidence:
     @property
     def side(self) -> int:
         """1 where it supports the claim, -1 where it speaks against it, 0 where it does neither."""
+        if max(self.first, self.second) < LEAST_BLEU:
+            return 0
         if self.p_value is not None and self.p_value >= SIGNIFICANT:
             return 0
         return (self.difference > 0) - (self.difference < 0)
@@ -121,7 +125,9 @@ class Findings:
             return _missing(claim, "section 3.3, Table 2")
         gaps = [each.difference for each in evidence]
         verdict: Verdict = "undecided"
-        if max(gaps) <= MAX_GAP_BLEU:
+        if max(each.first for each in evidence) < LEAST_BLEU:
+            verdict = "undecided"
+        elif max(gaps) <= MAX_GAP_BLEU:
             verdict = "confirmed"
         elif mean(gaps) > MAX_GAP_BLEU:
             verdict = "contradicted"

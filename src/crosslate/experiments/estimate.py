@@ -12,10 +12,10 @@ from crosslate.training.settings import GROUPS, TrainingSettings
 TOKENS_PER_SIDE = 16
 """Of a sentence; captions and phrases have about as many, news text twice as many."""
 
-OPERATIONS_PER_SECOND = 6e10
+OPERATIONS_PER_SECOND = 8e10
 """Of one core with low-precision matrix products; only used until a cell of the study is done."""
 
-ANALYSIS_OPERATIONS = 1e12
+ANALYSIS_OPERATIONS = 5e11
 _TYPICAL_VOCABULARY = 8_000
 
 

@@ -29,6 +29,7 @@ def quick(recipe: Recipe) -> Recipe:
     return replace(
         recipe,
         name=f"{recipe.name}-quick",
+        about=f"Scaled down to minutes: its numbers mean nothing. {recipe.about}".strip(),
         parents=[
             parent
             if parent.load

@@ -51,7 +51,8 @@ class ParentRecipe:
         load: folder or hub id of a parent that exists; nothing is trained then, and ``text.test`` alone is
             used.
         size: ``tiny``, ``small``, ``base`` or ``layers,width,heads,feed_forward``.
-        source_vocabulary: pieces; 0 chooses from the text. Likewise ``target_vocabulary``.
+        source_vocabulary: pieces; 0 chooses from the text.
+        target_vocabulary: likewise.
         training: changes to the training settings; the key ``preset`` names what they start from.
     """
 

@@ -44,6 +44,8 @@ def test_cells_stand_behind_what_they_need_and_once():
     ("pattern", "titles"),
     [
         (None, ["parent fr-en", "de-en src", "cs-en src", "lexicon of de-en src"]),
+        ("de-en src", ["parent fr-en", "de-en src"]),
+        ("en src", ["parent fr-en", "de-en src", "cs-en src", "lexicon of de-en src"]),
         ("cs-en", ["parent fr-en", "cs-en src"]),
         ("*de-en*", ["parent fr-en", "de-en src", "lexicon of de-en src"]),
         ("de-en*,cs-en*", ["parent fr-en", "de-en src", "cs-en src"]),

@@ -3,6 +3,7 @@
 import sys
 import threading
 import time
+from importlib.util import find_spec
 
 import pytest
 
@@ -116,3 +117,23 @@ def test_ray_is_asked_for_only_when_it_is_wanted(place, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingExtra, match=r"pip install 'crosslate\[ray\]'"):
         OnRay(place, study_work.work)
+
+
+@pytest.mark.skipif(find_spec("ray") is None, reason="ray is not installed: pip install 'crosslate[ray]'")
+def test_cells_are_ray_tasks(grid, place):
+    import ray
+
+    from crosslate.experiments.on_ray import OnRay
+
+    # Ray's own processes must find this folder of tests.
+    ray.init(
+        num_cpus=2, include_dashboard=False, runtime_env={"env_vars": {"PYTHONPATH": ":".join(sys.path)}}
+    )
+    try:
+        (place.data / "one.dies").touch()
+        summary = run(grid, place, OnRay(place, study_work.work))
+    finally:
+        ray.shutdown()
+    assert set(titles(summary.done)) == {"parent", "two", "three"}
+    assert summary.failed[0][0].title == "one" and "Ray lost it" in summary.failed[0][1]
+    assert titles(summary.blocked) == ["compare"]
