@@ -15,6 +15,7 @@ from crosslate.cli.align import align
 from crosslate.cli.console import error_console, print_line
 from crosslate.cli.demo import demo
 from crosslate.cli.evaluate import evaluate
+from crosslate.cli.experiment import experiment_app
 from crosslate.cli.options import expand_values
 from crosslate.cli.pack import pack_app
 from crosslate.cli.parent import parent_app
@@ -65,6 +66,7 @@ app.command()(translate)
 app.command()(evaluate)
 app.command()(align)
 app.add_typer(pack_app, name="pack")
+app.add_typer(experiment_app, name="experiment")
 
 
 # Typer brings a copy of click along or uses click itself, depending on its version; these are its classes.

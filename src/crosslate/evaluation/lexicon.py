@@ -4,17 +4,25 @@ A child's new embeddings were never trained to resemble the parent's. Where they
 parent piece of a word is its translation. Source: section 4.2 of "Cross-Attention is All You Need",
 arXiv 2104.08771. Two deviations: pieces are compared by cosine, as the text says (the authors' code takes
 the largest dot product), and every translation in the dictionary counts (their code keeps one per word).
+Their own way is there too, under that name.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy
 
-from crosslate.errors import InputError, UsageError
+from crosslate.errors import InputError, UsageError, nearest
+from crosslate.evaluation.similarity import Measure, nearest_neighbours
 
+__all__ = ["WORD_START", "LexiconExample", "LexiconScore", "Way", "induce", "nearest_neighbours"]
+
+Way = Literal["cosine", "csls", "authors"]
+WAYS: tuple[Way, ...] = get_args(Way)
+_MEASURES: dict[Way, Measure] = {"cosine": "cosine", "csls": "csls", "authors": "dot"}
 WORD_START = "▁"
 _MAX_RANK = 10
 
@@ -60,52 +68,6 @@ class LexiconScore:
     examples: tuple[LexiconExample, ...]
 
 
-def nearest_neighbours(
-    child: numpy.ndarray, parent: numpy.ndarray, k: int, chunk: int = 1024
-) -> tuple[numpy.ndarray, numpy.ndarray]:
-    """The ``k`` rows of ``parent`` that are nearest to each row of ``child`` by cosine.
-
-    Memory beyond the two matrices (normalised copies in float32) is ``chunk`` times the rows of ``parent``,
-    4 bytes each: 125 MB for 30,000 rows and the default.
-
-    Args:
-        child: ``(n, width)`` floating point.
-        parent: ``(m, width)`` floating point.
-        k: 1 to m; time grows with it.
-        chunk: rows of ``child`` compared at a time.
-
-    Returns:
-        Indices into ``parent`` ``(n, k)`` int64 and cosines ``(n, k)`` float32, the nearest first; of equal
-        ones the lower index first. A row of zeros has cosine 0 with everything.
-
-    Raises:
-        InputError: other shapes, unequal widths, or values that are not finite.
-        UsageError: ``k`` or ``chunk`` out of range.
-    """
-    queries, candidates = _unit_rows(child, "the child's"), _unit_rows(parent, "the parent's")
-    if queries.shape[1] != candidates.shape[1]:
-        raise InputError(
-            f"the child's embeddings have width {queries.shape[1]}, the parent's {candidates.shape[1]}; "
-            "only embeddings of one model can be compared"
-        )
-    if not 1 <= k <= len(candidates):
-        raise UsageError(f"{k} nearest neighbours asked for, expected 1 to {len(candidates)}")
-    if chunk < 1:
-        raise UsageError(f"chunk is {chunk}, expected at least 1")
-    indices = numpy.empty((len(queries), k), dtype=numpy.int64)
-    cosines = numpy.empty((len(queries), k), dtype=numpy.float32)
-    for start in range(0, len(queries), chunk):
-        similar = queries[start : start + chunk] @ candidates.T
-        rows = numpy.arange(len(similar))
-        # One maximum after the other: faster than sorting for a small k, and ties go to the lower index.
-        for rank in range(k):
-            best = similar.argmax(axis=1)
-            indices[start : start + chunk, rank] = best
-            cosines[start : start + chunk, rank] = similar[rows, best]
-            similar[rows, best] = -numpy.inf
-    return indices, cosines
-
-
 def induce(
     child_pieces: Sequence[str],
     child_matrix: numpy.ndarray,
@@ -115,9 +77,11 @@ def induce(
     *,
     ignore_case: bool = True,
     whole_words_only: bool = True,
+    child_words: Collection[str] | None = None,
     parent_words: Collection[str] | None = None,
     num_examples: int = 10,
     chunk: int = 1024,
+    way: Way = "cosine",
 ) -> LexiconScore:
     """Looks up words of a child's vocabulary among the parent's pieces and checks them in a dictionary.
 
@@ -132,27 +96,37 @@ def induce(
             different pieces: each is tested, and each is a candidate.
         whole_words_only: candidates are parent pieces that start a word; else all of them, as long as
             one that continues a word never counts as right.
+        child_words: only pieces that are one of these words are tested; None: no such limit.
         parent_words: candidates are only pieces that are one of these words, for example the words of
             a corpus (as the authors' code does); None: no such limit.
         num_examples: how many words to show.
-        chunk: see :func:`nearest_neighbours`.
+        chunk: see :func:`crosslate.evaluation.similarity.nearest_neighbours`.
+        way: ``cosine``, ``csls`` (whose neighbourhoods are the whole words of either side), or ``authors``:
+            the largest dot product, and of a word's translations the one listed last, as a mapping filled
+            line by line keeps it, so the dictionary must hold them in order. Their code also looks at words
+            of the corpus alone: ``child_words`` and ``parent_words``.
 
     Raises:
+        UsageError: an unknown way.
         InputError: as many pieces as rows are not given, the dictionary is empty or no mapping to
             collections of words, or none of its words can be tested.
     """
+    if way not in WAYS:
+        raise UsageError(f"unknown way {way!r} of lexicon induction; {nearest(str(way), WAYS)}")
     _check_rows(child_pieces, child_matrix, "child")
     _check_rows(parent_pieces, parent_matrix, "parent")
+    if way == "authors":
+        dictionary = {word: list(found)[-1:] for word, found in dictionary.items()}
     translations = _normalised(dictionary, ignore_case)
+    child_side = [_word(piece, ignore_case) for piece in child_pieces]
     parent_side = [_word(piece, ignore_case) for piece in parent_pieces]
-    allowed = None if parent_words is None else {_fold(word, ignore_case) for word in parent_words}
-    candidates = _candidates(parent_side, whole_words_only, allowed)
+    candidates = _candidates(parent_side, whole_words_only, _folded(parent_words, ignore_case))
     reachable = {parent_side[index] for index in candidates}
+    whole_words = _candidates(child_side, True, _folded(child_words, ignore_case))
     queries = [
         index
-        for index, piece in enumerate(child_pieces)
-        if (word := _word(piece, ignore_case)) is not None
-        and not reachable.isdisjoint(translations.get(word, frozenset()))
+        for index in whole_words
+        if not reachable.isdisjoint(translations.get(child_side[index] or "", frozenset()))
     ]
     if not queries:
         raise InputError(
@@ -160,9 +134,13 @@ def induce(
             f"dictionary ({len(translations)} words) with a translation among the {len(candidates)} "
             "parent pieces; are the dictionary's languages the right way round?"
         )
-    k = min(_MAX_RANK, len(candidates))
     found, _ = nearest_neighbours(
-        numpy.asarray(child_matrix)[queries], numpy.asarray(parent_matrix)[candidates], k, chunk
+        numpy.asarray(child_matrix)[queries],
+        numpy.asarray(parent_matrix)[candidates],
+        min(_MAX_RANK, len(candidates)),
+        chunk,
+        measure=_MEASURES[way],
+        context=numpy.asarray(child_matrix)[whole_words] if way == "csls" else None,
     )
     examples = [
         _example(
@@ -207,18 +185,6 @@ def _precision(ranks: Sequence[int | None], limit: int) -> float:
     return 100 * sum(rank is not None and rank <= limit for rank in ranks) / len(ranks)
 
 
-def _unit_rows(matrix: numpy.ndarray, whose: str) -> numpy.ndarray:
-    rows = numpy.array(matrix, dtype=numpy.float32)
-    if rows.ndim != 2 or not rows.size:
-        raise InputError(f"{whose} embeddings have shape {rows.shape}, expected (pieces, width), neither 0")
-    if not numpy.isfinite(rows).all():
-        raise InputError(f"{whose} embeddings hold values that are not finite; training went astray")
-    # Scaled by the largest value first, so that no square overflows or vanishes.
-    rows /= numpy.maximum(numpy.abs(rows).max(axis=1, keepdims=True), numpy.finfo(numpy.float32).tiny)
-    rows /= numpy.maximum(numpy.linalg.norm(rows, axis=1, keepdims=True), numpy.finfo(numpy.float32).tiny)
-    return rows
-
-
 def _check_rows(pieces: Sequence[str], matrix: numpy.ndarray, side: str) -> None:
     shape = numpy.shape(matrix)
     if len(shape) != 2 or shape[0] != len(pieces):
@@ -247,6 +213,10 @@ def _word(piece: str, ignore_case: bool) -> str | None:
     if not piece.startswith(WORD_START) or len(piece) == len(WORD_START):
         return None
     return _fold(piece[len(WORD_START) :], ignore_case)
+
+
+def _folded(words: Collection[str] | None, ignore_case: bool) -> set[str] | None:
+    return None if words is None else {_fold(word, ignore_case) for word in words}
 
 
 def _fold(word: str, ignore_case: bool) -> str:

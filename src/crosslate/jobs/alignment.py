@@ -5,14 +5,14 @@ Source: Gheini, Ren & May 2021, section 4.2.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crosslate.corpora.streams import read_lines
 from crosslate.errors import Faults, InputError, UsageError
-from crosslate.evaluation.lexicon import WORD_START, LexiconScore, induce, nearest_neighbours
+from crosslate.evaluation.lexicon import WORD_START, LexiconScore, Way, induce, nearest_neighbours
 
 if TYPE_CHECKING:
     import numpy
@@ -92,7 +92,7 @@ def embeddings(model: Parent | Child, side: Side, name: str) -> Embeddings:
     return Embeddings(name, language, vocabulary, table.float().cpu().numpy())
 
 
-def read_dictionary(path: str | Path) -> dict[str, set[str]]:
+def read_entries(path: str | Path) -> list[tuple[str, str]]:
     """Reads a dictionary in MUSE's format: a word and a translation per line, a word as often as it has some.
 
     The two are separated by a tab, or by other space where there is no tab. Compressed files are read
@@ -102,7 +102,7 @@ def read_dictionary(path: str | Path) -> dict[str, set[str]]:
         CorpusError: the file cannot be read as text.
         InputError: a line without exactly two words, or no line at all.
     """
-    dictionary: dict[str, set[str]] = {}
+    entries: list[tuple[str, str]] = []
     faults = Faults("cannot read the dictionary")
     num_faults = 0
     for number, line in enumerate(read_lines(path), start=1):
@@ -117,17 +117,62 @@ def read_dictionary(path: str | Path) -> dict[str, set[str]]:
                     f"between, found {line[:60]!r}"
                 )
             continue
-        dictionary.setdefault(cells[0], set()).add(cells[1])
+        entries.append((cells[0], cells[1]))
     if num_faults > _FAULTS_SHOWN:
         faults.add(f"{path}: {num_faults - _FAULTS_SHOWN} more such lines")
     faults.raise_as(InputError)
-    if not dictionary:
+    if not entries:
         raise InputError(f"{path} holds no words; expected a word and its translation per line")
+    return entries
+
+
+def read_dictionary(path: str | Path) -> dict[str, set[str]]:
+    """All translations of each word; see :func:`read_entries` for the format and the faults."""
+    dictionary: dict[str, set[str]] = {}
+    for word, translation in read_entries(path):
+        dictionary.setdefault(word, set()).add(translation)
     return dictionary
 
 
+def compose_dictionaries(
+    first: Mapping[str, Collection[str]], second: Mapping[str, Collection[str]]
+) -> dict[str, set[str]]:
+    """A dictionary through a third language; words that have no translation left are left out."""
+    composed = {
+        word: {end for middle in translations for end in second.get(middle, ())}
+        for word, translations in first.items()
+    }
+    return {word: ends for word, ends in composed.items() if ends}
+
+
+def through(one: Embeddings, middle: Embeddings) -> Embeddings:
+    """Embeddings with each row replaced by the nearest whole word's of ``middle``, by cosine.
+
+    What is looked up among a third model's words is then not the word itself but what it means in the parent.
+    """
+    words = whole_word_rows(middle.vocabulary)
+    found, _ = nearest_neighbours(one.matrix, middle.matrix[words], 1)
+    return replace(one, matrix=middle.matrix[words][found[:, 0]])
+
+
+def whole_word_rows(vocabulary: Vocabulary) -> list[int]:
+    """Ids of the pieces that start a word and hold more than its mark."""
+    return [
+        row
+        for row, piece in enumerate(vocabulary.pieces)
+        if piece.startswith(WORD_START) and len(piece) > len(WORD_START)
+    ]
+
+
 def lexicon_score(
-    child: Embeddings, others: Embeddings, dictionary: dict[str, set[str]], num_examples: int = 10
+    child: Embeddings,
+    others: Embeddings,
+    dictionary: Mapping[str, Collection[str]],
+    num_examples: int = 10,
+    *,
+    way: Way = "cosine",
+    child_words: Collection[str] | None = None,
+    parent_words: Collection[str] | None = None,
 ) -> LexiconScore:
     """How often a word is found by its nearest pieces: :func:`crosslate.evaluation.lexicon.induce`."""
     return induce(
@@ -137,6 +182,9 @@ def lexicon_score(
         others.matrix,
         dictionary,
         num_examples=num_examples,
+        way=way,
+        child_words=child_words,
+        parent_words=parent_words,
     )
 
 
@@ -156,11 +204,7 @@ def neighbours(child: Embeddings, others: Embeddings, words: Sequence[str], k: i
             pieces = " ".join(child.vocabulary.encode_pieces(word)) or "nothing"
             faults.add(f"{word!r} is split into {pieces}")
     faults.raise_as(InputError)
-    candidates = [
-        row
-        for row, piece in enumerate(others.vocabulary.pieces)
-        if piece.startswith(WORD_START) and len(piece) > len(WORD_START)
-    ]
+    candidates = whole_word_rows(others.vocabulary)
     if not words:
         return []
     asked = [rows[WORD_START + word] for word in words]

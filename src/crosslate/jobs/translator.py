@@ -61,10 +61,21 @@ class Translator:
     ) -> None:
         wanted = _wanted_engine(engine, quantization)
         model = _model(parent, packs)
-        if wanted == "auto" and model.model.device.type != "cpu":
-            wanted = "pytorch"
-        made = _live_engine(model, wanted, quantization)
-        self._attach(made, model.source_language, model.target_language, options)
+        self._attach_live(model, wanted, quantization, options)
+
+    @classmethod
+    def of_model(
+        cls,
+        model: Parent | Child,
+        *,
+        engine: EngineName = "auto",
+        quantization: str = UNQUANTIZED,
+        options: DecodingOptions | None = None,
+    ) -> Translator:
+        """A translator for a model in memory that is no parent with packs: a child in the making, say."""
+        made = cls.__new__(cls)
+        made._attach_live(model, _wanted_engine(engine, quantization), quantization, options)
+        return made
 
     @classmethod
     def open(
@@ -113,6 +124,18 @@ class Translator:
             options,
         )
         return made
+
+    def _attach_live(
+        self,
+        model: Parent | Child,
+        wanted: EngineName,
+        quantization: str,
+        options: DecodingOptions | None,
+    ) -> None:
+        if wanted == "auto" and model.model.device.type != "cpu":
+            wanted = "pytorch"
+        made = _live_engine(model, wanted, quantization)
+        self._attach(made, model.source_language, model.target_language, options)
 
     def _attach(
         self, engine: Engine, source_language: str, target_language: str, options: DecodingOptions | None

@@ -107,6 +107,7 @@ class Parent:
         target_language: str,
         size: Size,
         *,
+        is_tied: bool = False,
         dropout: float = 0.1,
         max_positions: int = 512,
         seed: int = 1,
@@ -114,22 +115,25 @@ class Parent:
         """A new, untrained Marian model with two vocabularies; the global random state stays as it is.
 
         Args:
+            is_tied: one table of embeddings for both sides, as in mBART; the vocabularies must be the same.
             dropout: probability of dropout on embeddings and sublayers; there is none on attention weights.
             max_positions: longest sequence in tokens.
             seed: seed of the initial values.
 
         Raises:
-            ParentError: the two vocabularies have different special ids.
+            ParentError: the two vocabularies have different special ids, or differ and are to be tied.
         """
         import torch
         from transformers import GenerationConfig, MarianConfig, MarianMTModel
 
         _check_special(source, target)
+        if is_tied and source != target:
+            raise ParentError("one table for both sides needs one vocabulary, but the two given differ")
         special = source.special
         config = MarianConfig(
             vocab_size=len(source),
             decoder_vocab_size=len(target),
-            share_encoder_decoder_embeddings=False,
+            share_encoder_decoder_embeddings=is_tied,
             d_model=size.width,
             encoder_layers=size.layers,
             decoder_layers=size.layers,
@@ -154,7 +158,7 @@ class Parent:
             eos_token_id=special.eos,
             decoder_start_token_id=special.pad,
             forced_eos_token_id=special.eos,
-            bad_words_ids=[[special.pad]],
+            bad_words_ids=[[each] for each in (special.pad, special.bos) if each is not None],
             max_length=max_positions,
             num_beams=4,
         )

@@ -137,6 +137,22 @@ def apply_packs(parent: Parent, packs: Sequence[Pack]) -> Child:
     )
 
 
+def plug_back(parent: Parent, pack: Pack) -> Child:
+    """A child's body with its parent's embeddings: what of the parent's pair the changed body still knows.
+
+    Forgetting as the paper measures it. The parent itself forgets nothing: no pack alters it.
+
+    Source: Gheini, Ren & May 2021, section 5.1.
+
+    Raises:
+        PackError: the parent is another, or the tensors do not fit it.
+    """
+    check_parent(pack.manifest, parent.fingerprint(), parent.source.fingerprint, parent.target.fingerprint)
+    embeddings = set(GROUP_OF_SIDE.values())
+    tensors = {each.names: each.tensor for each in _fit(parent, pack) if each.group not in embeddings}
+    return graft(parent, tensors, {}, {"source": parent.source_language, "target": parent.target_language})
+
+
 def _order(packs: Sequence[Pack]) -> list[Pack]:
     """One pack as it is; of two, the one that renews the source first."""
     if len(packs) == 1:

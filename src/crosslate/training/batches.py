@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +42,13 @@ class SourceStates(Protocol):
     """What a frozen encoder gives for each pair."""
 
     def gather(self, indices: tuple[int, ...], rows: int, length: int) -> torch.Tensor: ...
+
+
+@runtime_checkable
+class ChangingPairs(Protocol):
+    """Pairs whose source sides differ from epoch to epoch; their lengths are upper bounds and stay."""
+
+    def set_epoch(self, epoch: int) -> None: ...
 
 
 @dataclass(frozen=True)

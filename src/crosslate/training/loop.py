@@ -21,7 +21,7 @@ from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 
 from crosslate.errors import Interrupted, TrainingError
-from crosslate.training.batches import PairIds, PlannedBatch, collate, plan_batches, shard
+from crosslate.training.batches import ChangingPairs, PairIds, PlannedBatch, collate, plan_batches, shard
 from crosslate.training.checkpoints import (
     RunState,
     load_best,
@@ -191,7 +191,7 @@ class _Run:
         """Computes what a frozen encoder gives, or finds it as an interrupted run has left it."""
         encoder = self.trainee.frozen_encoder
         dtype = torch.bfloat16 if self.is_bf16 else torch.float32
-        if encoder is None or self.settings.encoder_cache == "off":
+        if encoder is None or self.settings.encoder_cache == "off" or isinstance(self.pairs, ChangingPairs):
             return
         if states_size(encoder, self.pairs, dtype, self.device) > MAX_BYTES:
             self.log.event("encoder computed anew in every epoch", {})
@@ -207,6 +207,8 @@ class _Run:
 
     def _epoch(self) -> None:
         state, settings = self.state, self.settings
+        if isinstance(self.pairs, ChangingPairs):
+            self.pairs.set_epoch(state.epoch)
         batches = plan_batches(
             self.pairs.source_lengths,
             self.pairs.target_lengths,

@@ -1,0 +1,403 @@
+"""From a recipe to the grid of its cells. Nothing is run, and only files are read, for their hashes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from itertools import combinations
+from typing import Any
+
+from crosslate.errors import Faults, InputError
+from crosslate.experiments.cells import Cell, PlacedText, find, in_order, needs
+from crosslate.experiments.estimate import ANALYSIS_OPERATIONS, training_operations
+from crosslate.experiments.recipe import (
+    PHRASEBOOK,
+    ChildRecipe,
+    DenoiserRecipe,
+    PairText,
+    ParentRecipe,
+    Recipe,
+    ZeroShotRecipe,
+    part_of,
+    resolved,
+)
+from crosslate.experiments.texts import Library, Text
+from crosslate.models.strategies import parse_strategy
+
+COMPARED = (
+    ("xattn", "embeddings"), ("xattn", "body"), ("xattn", "randxattn"), ("xattn", "scratch"),
+    ("embeddings", "scratch"),
+)  # fmt: skip
+"""Parts of which every child's systems are compared, the first with the second."""
+
+
+def plan_study(recipe: Recipe, library: Library) -> list[Cell]:
+    """All cells of a study, each behind what it needs."""
+    return in_order(_Grid(recipe, library).cells())
+
+
+def check_texts(cells: Sequence[Cell], library: Library) -> None:
+    """Refuses cells whose texts are not there, before anything is run.
+
+    Raises:
+        InputError: lists every missing file.
+    """
+    faults = Faults("the study needs text that is not there (give the folder that holds it)")
+    missing = [
+        path
+        for cell in cells
+        for placed in cell.texts.values()
+        for path in library.missing(placed.text, placed.source, placed.target)
+    ]
+    for path in dict.fromkeys(missing):
+        faults.add(path)
+    faults.raise_as(InputError)
+
+
+class _Grid:
+    def __init__(self, recipe: Recipe, library: Library) -> None:
+        self.recipe, self.library = recipe, library
+        self.decoding = asdict(recipe.decoding)
+        self.parents: dict[str, Cell] = {}
+
+    def cells(self) -> list[Cell]:
+        recipe = self.recipe
+        made = [self.parent(parent) for parent in recipe.parents]
+        self.parents = {parent.name: cell for parent, cell in zip(recipe.parents, made)}
+        children = [cell for child in recipe.children for cell in self.children(child)]
+        made += children
+        for denoiser in recipe.denoisers:
+            made += self.denoiser(denoiser)
+        if "lexicon" in recipe.analyses:
+            made += [cell for child in recipe.children for cell in self.lexicons(child, children)]
+            made += self.lexicons_between(children)
+        if "forgetting" in recipe.analyses:
+            made += [
+                self.forgetting(cell) for cell in self.full(children) if cell.labels["part"] != "scratch"
+            ]
+        if "zero-shot" in recipe.analyses:
+            for pair in recipe.zero_shot:
+                made += self.zero_shot(pair, children)
+        if "compare" in recipe.analyses:
+            made += list(self.comparisons(made))
+        return made
+
+    def full(self, cells: Sequence[Cell]) -> list[Cell]:
+        """Children trained on the most text that the recipe asks for."""
+        size = 0 if 0 in self.recipe.sizes else max(self.recipe.sizes)
+        return [cell for cell in cells if cell.labels["size"] == size]
+
+    def texts(self, text: PairText, source: str, target: str, *roles: str) -> dict[str, PlacedText]:
+        return {role: PlacedText(getattr(text, role), source, target) for role in roles}
+
+    def identities(self, texts: dict[str, PlacedText]) -> dict[str, Any]:
+        return {
+            role: self.library.identity(each.text, each.source, each.target) for role, each in texts.items()
+        }
+
+    def parent(self, parent: ParentRecipe) -> Cell:
+        texts = self.texts(parent.text, parent.source, parent.target, "train", "valid", "test")
+        labels = {"parent": parent.name, "source": parent.source, "target": parent.target, "size": 0}
+        if parent.load:
+            texts = {"test": texts["test"]}
+            spec: dict[str, Any] = {"load": parent.load, "languages": [parent.source, parent.target]}
+            operations = ANALYSIS_OPERATIONS
+        else:
+            settings = resolved(parent.training)
+            spec = {
+                "size": parent.size,
+                "vocabularies": [parent.source_vocabulary, parent.target_vocabulary],
+                "training": asdict(settings),
+            }
+            operations = training_operations(parent.size, texts["train"].text.estimated_pairs, settings)
+        spec |= {"text": self.identities(texts), "decoding": self.decoding}
+        return Cell("parent", f"parent {parent.name}", spec, {}, labels, texts, operations)
+
+    def children(self, child: ChildRecipe) -> Iterator[Cell]:
+        for strategy in self.recipe.strategies_of(child):
+            for size in self.recipe.sizes:
+                for seed in self.recipe.seeds:
+                    yield self.child(child, strategy, size, seed)
+
+    def child(self, child: ChildRecipe, strategy: str, size: int, seed: int) -> Cell:
+        parent = self.recipe.parent(child.parent)
+        side = self.recipe.new_side(child)
+        text = self.cut(child.text, size)
+        new = {"source": child.source if side == "source" else None,
+               "target": child.target if side == "target" else None}  # fmt: skip
+        labels = {"child": child.name, "parent": parent.name, "side": side}
+        return self.trained(
+            f"{child.name} {strategy}", self.parents[parent.name], parent.size, text, child.source,
+            child.target, strategy, new, child.vocabulary, seed, size, labels,
+        )  # fmt: skip
+
+    def trained(
+        self,
+        title: str,
+        parent: Cell,
+        model_size: str,
+        text: PairText,
+        source: str,
+        target: str,
+        strategy: str,
+        new: dict[str, str | None],
+        vocabulary: int,
+        seed: int,
+        size: int,
+        labels: dict[str, Any],
+        kind: str = "child",
+    ) -> Cell:
+        texts = self.texts(text, source, target, "train", "valid", "test")
+        parsed = parse_strategy(strategy)
+        settings = self.recipe.training_settings(strategy, seed)
+        title += f", {size} pairs" if size else ""
+        title += f", seed {seed}" if len(self.recipe.seeds) > 1 else ""
+        spec = {
+            "strategy": str(parsed),
+            "new": new,
+            "vocabulary": vocabulary,
+            "training": asdict(settings),
+            "text": self.identities(texts),
+            "decoding": self.decoding,
+        }
+        labels = labels | {
+            "source": source, "target": target, "strategy": str(parsed), "part": part_of(parsed),
+            "seed": seed, "size": size,
+        }  # fmt: skip
+        pairs = texts["train"].text.estimated_pairs
+        operations = training_operations(model_size, pairs, settings, trained=parsed.train)
+        return Cell(kind, title, spec, needs(parent=parent), labels, texts, operations)
+
+    def cut(self, text: PairText, size: int) -> PairText:
+        """The first pairs of the training text; 0 takes all."""
+        if not size:
+            return text
+        last = text.train.first_line + size - 1
+        if text.train.last_line:
+            last = min(last, text.train.last_line)
+        return replace(text, train=replace(text.train, last_line=last, num_pairs=0))
+
+    def denoiser(self, denoiser: DenoiserRecipe) -> list[Cell]:
+        """A denoising parent, its trimmed copies and their children."""
+        settings = resolved(denoiser.training)
+        texts = {
+            f"{role} {language}": PlacedText(getattr(denoiser, role), language, language)
+            for role in ("train", "valid")
+            for language in denoiser.languages
+        }
+        spec = {
+            "languages": denoiser.languages, "size": denoiser.size, "vocabulary": denoiser.vocabulary,
+            "mask_share": denoiser.mask_share, "mean_span_words": denoiser.mean_span_words,
+            "training": asdict(settings), "text": self.identities(texts),
+        }  # fmt: skip
+        lines = denoiser.train.estimated_pairs * len(denoiser.languages)
+        operations = training_operations(denoiser.size, lines, settings)
+        labels = {"denoiser": denoiser.name}
+        made = [Cell("denoiser", f"denoiser {denoiser.name}", spec, {}, labels, texts, operations)]
+        for child in self.recipe.children:
+            if child.is_target_of_denoisers and {child.source, child.target} <= set(denoiser.languages):
+                made += self.denoising_children(denoiser, made[0], child)
+        return made
+
+    def denoising_children(self, denoiser: DenoiserRecipe, cell: Cell, child: ChildRecipe) -> Iterator[Cell]:
+        texts = self.texts(child.text, child.source, child.target, "train")
+        labels = {"denoiser": denoiser.name, "child": child.name}
+        trimmed = Cell(
+            "trimmed", f"{denoiser.name} trimmed to {child.name}", {"text": self.identities(texts)},
+            needs(denoiser=cell), labels, texts, ANALYSIS_OPERATIONS / 4,
+        )  # fmt: skip
+        yield trimmed
+        new: dict[str, str | None] = {"source": child.source, "target": child.target}
+        for strategy in self.recipe.denoising_strategies:
+            for seed in self.recipe.seeds:
+                yield self.trained(
+                    f"{child.name} {strategy} on {denoiser.name}", trimmed, denoiser.size, child.text,
+                    child.source, child.target, strategy, new, 0, seed, 0, labels, kind="denoising child",
+                )  # fmt: skip
+
+    def forgetting(self, cell: Cell) -> Cell:
+        """The parent's embeddings plugged back into a child's body, on the parent's pair."""
+        parent = next(each for each in self.parents.values() if each.key == cell.needs["parent"])
+        texts = {"test": parent.texts["test"]}
+        spec = {"text": self.identities(texts), "decoding": self.decoding}
+        return Cell(
+            "forgetting", f"forgetting of {cell.title}", spec,
+            {"child": cell.key, "parent": parent.key}, cell.labels, texts, ANALYSIS_OPERATIONS,
+        )  # fmt: skip
+
+    def lexicons(self, child: ChildRecipe, children: Sequence[Cell]) -> Iterator[Cell]:
+        """The new words of each of a child's systems looked up among its parent's."""
+        parent = self.recipe.parent(child.parent)
+        side = self.recipe.new_side(child)
+        ours, theirs = (child.source, parent.source) if side == "source" else (child.target, parent.target)
+        for cell in find(self.full(children), "child", child=child.name):
+            spec = self.lexicon_spec(side, ours, theirs)
+            if spec and cell.labels["part"] != "scratch":
+                yield Cell(
+                    "lexicon", f"lexicon of {cell.title}", spec,
+                    {"child": cell.key, "parent": cell.needs["parent"]},
+                    cell.labels | {"languages": f"{ours}-{theirs}"},
+                    {"train": cell.texts["train"], **self.other_text(self.parents[child.parent])},
+                    ANALYSIS_OPERATIONS / 2,
+                )  # fmt: skip
+
+    def lexicons_between(self, children: Sequence[Cell]) -> Iterator[Cell]:
+        """The new words of one child looked up among another's: same parent, side, strategy and seed."""
+        for one, other in combinations(self.full(children), 2):
+            same = ("parent", "side", "strategy", "seed")
+            if (
+                any(one.labels[name] != other.labels[name] for name in same)
+                or one.labels["part"] == "scratch"
+            ):
+                continue
+            side = one.labels["side"]
+            spec = self.lexicon_spec(side, one.labels[side], other.labels[side])
+            if spec and one.labels["child"] != other.labels["child"]:
+                title = f"lexicon of {one.labels['child']} and {other.title}"
+                labels = one.labels | {
+                    "languages": f"{one.labels[side]}-{other.labels[side]}",
+                    "other": other.title,
+                }
+                yield Cell(
+                    "lexicon between", title, spec,
+                    {"child": one.key, "other": other.key, "parent": one.needs["parent"]}, labels,
+                    {"train": one.texts["train"], **self.other_text(other)}, ANALYSIS_OPERATIONS / 2,
+                )  # fmt: skip
+
+    def other_text(self, cell: Cell) -> dict[str, PlacedText]:
+        """What the other side of a lexicon was trained on; nothing where a parent was only loaded."""
+        return {"other": cell.texts["train"]} if "train" in cell.texts else {}
+
+    def lexicon_spec(self, side: str, ours: str, theirs: str) -> dict[str, Any]:
+        """Which dictionaries lead from one language to another; empty where none do."""
+        known = self.recipe.dictionaries
+        steps = [f"{ours}-{theirs}"] if f"{ours}-{theirs}" in known else []
+        if not steps:
+            through = [first.split("-")[1] for first in known if first.startswith(f"{ours}-")]
+            between = next((each for each in through if f"{each}-{theirs}" in known), None)
+            steps = [f"{ours}-{between}", f"{between}-{theirs}"] if between else []
+        if not steps:
+            return {}
+        dictionaries = [
+            {"languages": step, "file": known[step], "identity": self.dictionary_identity(step)}
+            for step in steps
+        ]
+        return {"side": side, "dictionaries": dictionaries, "words": self.recipe.words.get(ours, [])}
+
+    def dictionary_identity(self, step: str) -> Any:
+        name = self.recipe.dictionaries[step]
+        if name == PHRASEBOOK:
+            return {PHRASEBOOK: self.library.seed}
+        return self.library.identity(Text(files=[name]), *step.split("-"))
+
+    def zero_shot(self, pair: ZeroShotRecipe, children: Sequence[Cell]) -> Iterator[Cell]:
+        recipe = self.recipe
+        source = recipe.child(pair.source_child).source
+        target = recipe.child(pair.target_child).target
+        name = f"{source}-{target}"
+        texts = self.texts(pair.text, source, target, "test")
+        spec = {"text": self.identities(texts), "decoding": self.decoding}
+        full = self.full(children)
+        for seed in recipe.seeds:
+            made: dict[str, Cell] = {}
+            for strategy in pair.source_strategies:
+                (first,) = find(full, "child", child=pair.source_child, strategy=strategy, seed=seed)
+                (second,) = find(
+                    full, "child", child=pair.target_child, strategy=pair.target_strategy, seed=seed
+                )
+                labels = {
+                    "pair": name,
+                    "strategy": strategy,
+                    "seed": seed,
+                    "size": 0,
+                    "part": first.labels["part"],
+                }
+                made[strategy] = Cell(
+                    "zero-shot", f"{name} composed of {first.title} and {second.title}", spec,
+                    {"source": first.key, "target": second.key, "parent": first.needs["parent"]}, labels,
+                    texts, ANALYSIS_OPERATIONS,
+                )  # fmt: skip
+            yield from made.values()
+            yield from self.supervised(pair, source, target, seed)
+            if pair.pivot:
+                yield from self.pivot(pair, source, target, seed, full, texts, spec)
+
+    def supervised(self, pair: ZeroShotRecipe, source: str, target: str, seed: int) -> Iterator[Cell]:
+        """Models from scratch for a composed pair, on several amounts of text."""
+        child = self.recipe.child(pair.source_child)
+        parent = self.recipe.parent(child.parent)
+        vocabulary = child.vocabulary
+        new: dict[str, str | None] = {"source": source, "target": target}
+        for size in pair.supervised_sizes:
+            yield self.trained(
+                f"{source}-{target} scratch", self.parents[parent.name], parent.size,
+                self.cut(pair.text, size), source, target, "scratch", new, vocabulary, seed, size,
+                {"pair": f"{source}-{target}"},
+                kind="supervised",
+            )  # fmt: skip
+
+    def pivot(
+        self,
+        pair: ZeroShotRecipe,
+        source: str,
+        target: str,
+        seed: int,
+        children: Sequence[Cell],
+        texts: dict[str, PlacedText],
+        spec: dict[str, Any],
+    ) -> Iterator[Cell]:
+        """Two steps: the source child, then a model from scratch from its target language."""
+        child = self.recipe.child(pair.source_child)
+        parent = self.recipe.parent(child.parent)
+        new: dict[str, str | None] = {"source": child.target, "target": target}
+        second = self.trained(
+            f"{child.target}-{target} scratch", self.parents[parent.name], parent.size, pair.text,
+            child.target, target, "scratch", new, child.vocabulary, seed, 0,
+            {"pair": f"{child.target}-{target}"},
+            kind="supervised",
+        )  # fmt: skip
+        (first,) = find(children, "child", child=child.name, strategy=pair.source_strategies[0], seed=seed)
+        yield second
+        labels = {"pair": f"{source}-{target}", "seed": seed, "size": 0}
+        title = f"{source}-{target} through {child.target}"
+        title += f", seed {seed}" if len(self.recipe.seeds) > 1 else ""
+        yield Cell(
+            "pivot", title, spec,
+            {"first": first.key, "second": second.key, "parent": first.needs["parent"]}, labels, texts,
+            ANALYSIS_OPERATIONS,
+        )  # fmt: skip
+
+    def comparisons(self, made: Sequence[Cell]) -> Iterator[Cell]:
+        """Paired bootstrap between systems of the same test set that a claim is about."""
+        for kind in ("child", "forgetting"):
+            for first, second in COMPARED:
+                for one in find(made, kind, part=first):
+                    same = {name: one.labels[name] for name in ("child", "seed", "size")}
+                    yield from (_comparison(one, other) for other in find(made, kind, part=second, **same))
+        for one in find(made, "denoising child"):
+            same = {name: one.labels[name] for name in ("child", "seed")}
+            for part, other_part in (("embeddings", "xattn"), ("xattn", "body"), ("xattn", "randxattn")):
+                others = find(
+                    made, "denoising child", part=other_part, denoiser=one.labels["denoiser"], **same
+                )
+                yield from (_comparison(one, other) for other in others if one.labels["part"] == part)
+            yield from (
+                _comparison(one, other) for other in find(self.full_of(made), "child", part="scratch", **same)
+            )
+        for one in find(made, "zero-shot"):
+            same = {"pair": one.labels["pair"], "seed": one.labels["seed"]}
+            for kind in ("supervised", "pivot"):
+                yield from (_comparison(one, other) for other in find(made, kind, **same))
+
+    def full_of(self, made: Sequence[Cell]) -> list[Cell]:
+        return self.full(find(made, "child"))
+
+
+def _comparison(one: Cell, other: Cell) -> Cell:
+    spec = {"text": one.spec["text"]["test"]}
+    labels = {"first": one.title, "second": other.title}
+    title = f"{one.title} against {other.title}"
+    texts = {"test": one.texts["test"]}
+    return Cell(
+        "compare", title, spec, needs(first=one, second=other), labels, texts, ANALYSIS_OPERATIONS / 4
+    )

@@ -1,0 +1,195 @@
+"""The report of a study, rebuilt from stored results only: Markdown for people, JSON for programs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from crosslate.experiments.cells import Cell, find
+from crosslate.experiments.claims import Finding, Findings
+from crosslate.experiments.estimate import duration
+from crosslate.experiments.recipe import Recipe
+from crosslate.experiments.store import Result, Store
+from crosslate.experiments.tables import Table, Tables, Value
+from crosslate.files import write_json, write_text
+from crosslate.settings import to_values
+
+MARKDOWN, JSON = "report.md", "report.json"
+NUM_SAMPLES = 3
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a study found.
+
+    Attributes:
+        name: of the recipe.
+        about: what it shows.
+        findings: the claims with their verdicts.
+        tables: all numbers.
+        samples: translations of the first test sentences side by side, by pair.
+        failures: title and error of every failed cell.
+        missing: titles of cells without a result.
+        environment: versions, machines, time.
+        signatures: of the scores.
+        recipe: in full.
+        curves: validation scores by epoch, by title.
+    """
+
+    name: str
+    about: str
+    findings: list[Finding]
+    tables: list[Table]
+    samples: list[dict[str, Any]]
+    failures: list[tuple[str, str]]
+    missing: list[str]
+    environment: dict[str, Any]
+    signatures: list[str]
+    recipe: dict[str, Any]
+    curves: dict[str, Any]
+
+
+def make_report(recipe: Recipe, cells: Sequence[Cell], store: Store) -> Report:
+    """Reads what is stored of a study's cells; runs nothing.
+
+    Raises:
+        InputError: a stored result is damaged.
+    """
+    results = store.results(cells)
+    missing = [cell for cell in cells if cell.key not in results]
+    failures = [(cell.title, error) for cell in missing if (error := store.failure(cell))]
+    return Report(
+        recipe.name,
+        recipe.about,
+        Findings(cells, results).all(),
+        Tables(cells, results).all(),
+        _samples(cells, results),
+        failures,
+        [cell.title for cell in missing],
+        _environment(results),
+        sorted({each["signature"] for result in results.values() for each in _scores(result)}),
+        to_values(recipe),
+        {
+            result.title: result.values["training"]["curve"]
+            for result in results.values()
+            if "training" in result.values
+        },
+    )
+
+
+def write_report(report: Report, folder: Path) -> tuple[Path, Path]:
+    """Writes ``report.md`` and ``report.json`` into a folder and returns their paths."""
+    write_text(folder / MARKDOWN, markdown(report))
+    write_json(folder / JSON, asdict(report))
+    return folder / MARKDOWN, folder / JSON
+
+
+def markdown(report: Report) -> str:
+    """The report as Markdown: the verdicts first."""
+    lines = [f"# Study: {report.name}", "", *([report.about, ""] if report.about else [])]
+    counts = Counter(finding.verdict for finding in report.findings)
+    lines += ["## Claims", "", "; ".join(f"{count} {verdict}" for verdict, count in counts.items()) + ".", ""]
+    for number, finding in enumerate(report.findings, start=1):
+        lines += [f"{number}. **{finding.verdict}**: {finding.claim} ({finding.source})"]
+        lines += [f"   {finding.reason}" + (f" ({finding.test})." if finding.test else ".")]
+        lines += [
+            f"   - {each.what}: {each.first:.1f} against {each.second:.1f}"
+            + ("" if each.p_value is None else f", p = {each.p_value:.3f}")
+            for each in finding.evidence
+        ]
+    lines.append("")
+    for table in report.tables:
+        lines += [f"## {table.title}", "", *([table.note, ""] if table.note else []), *_table(table), ""]
+    lines += _sample_lines(report.samples)
+    if report.failures:
+        lines += ["## Failed", "", *(f"- {title}: {error}" for title, error in report.failures), ""]
+    if report.missing:
+        lines += [
+            f"{len(report.missing)} cells have no result yet: " + "; ".join(report.missing[:20])
+            + ("; …" if len(report.missing) > 20 else "") + ".", "",
+        ]  # fmt: skip
+    lines += ["## How it was made", "", f"`crosslate experiment run {report.name}`", ""]
+    lines += [f"- {name}: {value}" for name, value in report.environment.items()]
+    lines += [f"- signature: `{signature}`" for signature in report.signatures]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _table(table: Table) -> list[str]:
+    columns = list(zip(*table.rows))
+    numeric = [index > 0 and all(map(_is_number, column)) for index, column in enumerate(columns)]
+    rule = "|" + "|".join("---:" if each else "---" for each in numeric) + "|"
+    return [
+        "| " + " | ".join(table.columns) + " |",
+        rule,
+        *("| " + " | ".join(_cell(value) for value in row) + " |" for row in table.rows),
+    ]
+
+
+def _is_number(value: Value) -> bool:
+    return not isinstance(value, str) or value[:1].isdigit()
+
+
+def _cell(value: Value) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, int):
+        return f"{value:,}"
+    return str(value).replace("|", "\\|")
+
+
+def _samples(cells: Sequence[Cell], results: dict[str, Result]) -> list[dict[str, Any]]:
+    """The first test sentences of every pair with what each system made of them."""
+    by_test: dict[str, dict[str, Any]] = {}
+    for kind in ("child", "denoising child", "zero-shot", "pivot", "supervised"):
+        for cell in find(cells, kind):
+            result = results.get(cell.key)
+            if result is None or result.translations is None or "samples" not in result.values["test"]:
+                continue
+            test = result.values["test"]
+            lines = result.translations.read_text(encoding="utf-8").split("\n")
+            at = by_test.setdefault(
+                test["sha256"], {"test": f"{_pair(cell)}: {test['origin']}", "sentences": []}
+            )
+            for row, sample in enumerate(test["samples"][:NUM_SAMPLES]):
+                if row >= len(at["sentences"]):
+                    at["sentences"].append({**sample, "systems": {}})
+                at["sentences"][row]["systems"][cell.title] = lines[row]
+    return list(by_test.values())
+
+
+def _pair(cell: Cell) -> str:
+    return str(cell.labels.get("pair") or f"{cell.labels['source']}-{cell.labels['target']}")
+
+
+def _sample_lines(samples: list[dict[str, Any]]) -> list[str]:
+    lines = ["## Translations side by side", ""] if samples else []
+    for pair in samples:
+        lines += [f"### {pair['test']}", ""]
+        for sentence in pair["sentences"]:
+            lines += [f"- source: {sentence['source']}", f"  - reference: {sentence['reference']}"]
+            lines += [f"  - {title}: {text}" for title, text in sentence["systems"].items()]
+        lines.append("")
+    return lines
+
+
+def _scores(result: Result) -> list[dict[str, Any]]:
+    return list(result.values.get("scores", {}).values())
+
+
+def _environment(results: dict[str, Result]) -> dict[str, Any]:
+    """What the results were made with; several where cells ran on several machines or versions."""
+    found: dict[str, dict[str, None]] = {}
+    for result in results.values():
+        for name, value in result.environment.items():
+            if name != "ended":
+                found.setdefault(name, {})[str(value)] = None
+    ended = sorted(str(result.environment.get("ended", "")) for result in results.values())
+    about = {name: "; ".join(values) for name, values in found.items()}
+    about["cells"] = f"{len(results)} done"
+    about["time of all cells"] = duration(sum(result.seconds for result in results.values()))
+    if ended:
+        about["between"] = f"{ended[0]} and {ended[-1]}"
+    return about

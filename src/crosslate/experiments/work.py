@@ -1,0 +1,38 @@
+"""Which work each kind of cell is. Kinds are loaded when they are needed."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from crosslate.errors import CrosslateError, nearest
+from crosslate.experiments.bench import Bench
+from crosslate.experiments.cells import Cell
+from crosslate.experiments.run import Place
+from crosslate.experiments.store import Output
+
+_TRAINING, _ANALYSIS = "crosslate.experiments.training_work", "crosslate.experiments.analysis_work"
+KINDS = {
+    "parent": (_TRAINING, "parent_work"),
+    "denoiser": (_TRAINING, "denoiser_work"),
+    "trimmed": (_TRAINING, "trimmed_work"),
+    "child": (_TRAINING, "child_work"),
+    "denoising child": (_TRAINING, "child_work"),
+    "supervised": (_TRAINING, "child_work"),
+    "forgetting": (_ANALYSIS, "forgetting_work"),
+    "lexicon": (_ANALYSIS, "lexicon_work"),
+    "lexicon between": (_ANALYSIS, "lexicon_between_work"),
+    "zero-shot": (_ANALYSIS, "zero_shot_work"),
+    "pivot": (_ANALYSIS, "pivot_work"),
+    "compare": (_ANALYSIS, "compare_work"),
+}
+
+
+def work(cell: Cell, place: Place) -> Output:
+    """Does the work of a cell."""
+    if cell.kind not in KINDS:
+        raise CrosslateError(
+            f"no work is known for the kind {cell.kind!r}; {nearest(cell.kind, list(KINDS))}"
+        )
+    module, name = KINDS[cell.kind]
+    output: Output = getattr(import_module(module), name)(Bench(cell, place))
+    return output

@@ -1,0 +1,149 @@
+"""Denoising: pairs of noised and whole text, for parents that know languages but no translation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from crosslate.corpora.vocabularies import Vocabulary
+from crosslate.errors import Faults, SettingsError, VocabularyError
+from crosslate.training.batches import Integers, PairIds
+
+WORD_START = "▁"
+_SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？")
+_TRIES = 8
+
+
+@dataclass(frozen=True)
+class NoiseSettings:
+    """What is done to a line; the defaults are mBART's.
+
+    Attributes:
+        mask_share: share of the words that are replaced by masks, in [0, 1).
+        mean_span_words: mean of the Poisson distribution of span lengths. A span becomes one mask,
+            whatever its length; one of length 0 puts a mask between two words.
+        permute_sentences: put the sentences of a line that has several into random order.
+
+    Source: Lewis et al. 2020 (BART), section 2.2; Liu et al. 2020 (mBART), section 2.2. A deviation: a line
+    never gets longer than it was, so masks between words are left out where no span made room for them.
+    """
+
+    mask_share: float = 0.35
+    mean_span_words: float = 3.5
+    permute_sentences: bool = True
+
+    def __post_init__(self) -> None:
+        faults = Faults("cannot use the noise settings")
+        if not 0 <= self.mask_share < 1:
+            faults.add(f"mask_share is {self.mask_share}, expected 0 or more and below 1")
+        if not self.mean_span_words > 0:
+            faults.add(f"mean_span_words is {self.mean_span_words}, expected a positive number")
+        faults.raise_as(SettingsError)
+
+
+class DenoisingPairs:
+    """Lines as pairs for the training loop: a noised line is the source, the line itself the target.
+
+    The noise of a line depends on (seed, epoch, line) alone, so a resumed run sees the same. Source lengths
+    are those of the whole lines, an upper bound, so that every epoch has the same batches.
+
+    Args:
+        lines: encoded lines; their target sides are used.
+        vocabulary: of all languages; its beginning-of-sentence id, which nothing else uses, is the mask.
+        settings: what is done to a line.
+        seed: of the noise.
+
+    Raises:
+        VocabularyError: the vocabulary has no beginning-of-sentence id.
+    """
+
+    def __init__(self, lines: PairIds, vocabulary: Vocabulary, settings: NoiseSettings, seed: int) -> None:
+        if vocabulary.special.bos is None:
+            raise VocabularyError("denoising masks with the beginning-of-sentence id, but there is none")
+        self._lines, self._settings, self._seed = lines, settings, seed
+        self._mask = vocabulary.special.bos
+        self._starts_word = np.array([piece.startswith(WORD_START) for piece in vocabulary.pieces])
+        self._ends_sentence = np.array([piece.endswith(_SENTENCE_ENDS) for piece in vocabulary.pieces])
+        self._epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Chooses the noise of an epoch, counted from 0."""
+        self._epoch = epoch
+
+    @property
+    def source_lengths(self) -> Integers:
+        return self._lines.target_lengths
+
+    @property
+    def target_lengths(self) -> Integers:
+        return self._lines.target_lengths
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    def target_ids(self, index: int) -> Integers:
+        """The whole line: ``(tgt_len,)``, ended by end of sentence."""
+        return self._lines.target_ids(index)
+
+    def source_ids(self, index: int) -> Integers:
+        """The noised line: ``(src_len,)`` int64, ended by end of sentence, no longer than the whole."""
+        random = np.random.default_rng([self._seed, self._epoch, index])
+        whole = np.asarray(self._lines.target_ids(index), dtype=np.int64)
+        body: Integers = whole[:-1]
+        if self._settings.permute_sentences:
+            body = self._permuted(body, random)
+        return np.append(self._masked(body, random), whole[-1])
+
+    def _permuted(self, ids: Integers, random: np.random.Generator) -> Integers:
+        is_border = self._ends_sentence[ids[:-1]] & self._starts_word[ids[1:]]
+        borders = np.flatnonzero(is_border) + 1
+        if not len(borders):
+            return ids
+        sentences = np.split(ids, borders)
+        return np.concatenate([sentences[each] for each in random.permutation(len(sentences))])
+
+    def _masked(self, ids: Integers, random: np.random.Generator) -> Integers:
+        starts = np.flatnonzero(self._starts_word[ids])
+        if not len(starts) or starts[0]:
+            starts = np.r_[0, starts]  # a line may begin in the middle of a word
+        words = np.split(ids, starts[1:])
+        wanted = int(self._settings.mask_share * len(words) + random.random())
+        spans, num_between = self._lengths(wanted, random)
+        owner = _placed(spans, len(words), random)
+        noised: list[Integers] = []
+        mask = np.array([self._mask], dtype=np.int64)
+        for at, word in enumerate(words):
+            if owner[at] < 0:
+                noised.append(word)
+            elif at == 0 or owner[at] != owner[at - 1]:
+                noised.append(mask)
+        room = len(ids) - sum(map(len, noised))
+        for _ in range(min(num_between, room)):
+            noised.insert(int(random.integers(len(noised) + 1)), mask)
+        return np.concatenate(noised) if noised else ids
+
+    def _lengths(self, wanted: int, random: np.random.Generator) -> tuple[list[int], int]:
+        """Lengths of spans that mask ``wanted`` words together, and how many spans of length 0 were drawn."""
+        spans: list[int] = []
+        num_between, left = 0, wanted
+        while left > 0:
+            length = int(random.poisson(self._settings.mean_span_words))
+            if length:
+                spans.append(min(length, left))
+                left -= spans[-1]
+            else:
+                num_between += 1
+        return spans, num_between
+
+
+def _placed(spans: list[int], num_words: int, random: np.random.Generator) -> list[int]:
+    """The span that each word is in, -1 for none; spans do not overlap, one without a place is left out."""
+    owner = [-1] * num_words
+    for number, length in enumerate(sorted(spans, reverse=True)):
+        for _ in range(_TRIES):
+            start = int(random.integers(num_words - length + 1))
+            if all(each < 0 for each in owner[start : start + length]):
+                owner[start : start + length] = [number] * length
+                break
+    return owner

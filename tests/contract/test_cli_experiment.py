@@ -1,0 +1,86 @@
+"""``crosslate experiment``: the plan, a whole toy study with its report, errors and exit codes."""
+
+import json
+
+import pytest
+
+import toy_study
+from crosslate.settings import dump_yaml
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("experiments")
+
+
+@pytest.fixture(scope="module")
+def recipe(folder):
+    path = folder / "toy.yaml"
+    path.write_text(dump_yaml(toy_study.recipe(sizes=[0])), encoding="utf-8")
+    return path
+
+
+def test_the_plan_comes_without_running(crosslate, recipe, tmp_path):
+    ran = crosslate("experiment", "run", recipe, "--out", tmp_path / "study", "--dry-run")
+    assert ran.code == 0
+    assert any(line.startswith("de-en src+xattn ") and " child " in line for line in ran.lines)
+    assert "22 cells, 0 done, about" in ran.lines[-1]
+    assert not (tmp_path / "study").exists()
+
+
+def test_a_study_runs_goes_on_and_is_reported(crosslate, recipe, folder):
+    study = folder / "study"
+    first = crosslate("experiment", "run", recipe, "--out", study, "--only", "de-en src+xattn")
+    assert first.code == 0, first.err
+    assert "[2/2] de-en src+xattn: done in" in first.err
+    # A cell that cannot work fails alone; what it needs stands, and so does the rest.
+    (study / "models").rename(study / "elsewhere")
+    broken = crosslate("experiment", "run", recipe, "--out", study, "--only", "lexicon of de-en src+xattn")
+    assert broken.code == 1
+    assert "lexicon of de-en src+xattn: failed" in broken.err and "remove its result" in broken.err
+    (study / "elsewhere").rename(study / "models")
+
+    second = crosslate("experiment", "run", recipe, "--out", study)
+    assert second.code == 0, second.err
+    assert "22 cells, 2 done" in second.err and "[20/20]" in second.err
+    report = json.loads((study / "report.json").read_text(encoding="utf-8"))
+    assert report["missing"] == [] and report["failures"] == []
+    assert len(report["findings"]) == 11
+    assert report["findings"][7]["verdict"] == "confirmed"  # the parent stays what it was
+    titles = {table["title"] for table in report["tables"]}
+    assert {"Children: BLEU", "Denoising parent", "Lexicon induction", "Forgetting", "Zero-shot translation",
+            "Storage"} <= titles  # fmt: skip
+    page = (study / "report.md").read_text(encoding="utf-8")
+    assert page.startswith("# Study: toy\n") and "## Translations side by side" in page
+    results = list((study / "results").glob("*.json"))
+    assert len(results) == 22 and max(path.stat().st_size for path in results) < 30_000
+
+    third = crosslate("experiment", "run", recipe, "--out", study)
+    assert third.code == 0 and "22 cells, 22 done" in third.err and "[" not in third.err
+
+
+def test_the_report_is_rebuilt_from_results_alone(crosslate, recipe, folder, tmp_path):
+    study = folder / "study"
+    (study / "models").rename(tmp_path / "models")
+    before = json.loads((study / "report.json").read_text(encoding="utf-8"))
+    ran = crosslate("experiment", "report", recipe, "--out", study, "--to", tmp_path / "again")
+    assert ran.code == 0, ran.err
+    assert json.loads((tmp_path / "again" / "report.json").read_text(encoding="utf-8")) == before
+    assert (tmp_path / "again" / "report.md").read_text("utf-8") == (study / "report.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["phrasebok"], 2, "no recipe 'phrasebok'; did you mean 'phrasebook'"),
+        (["phrasebook", "--jobs", "0"], 2, "--jobs is 0, expected 1 or more"),
+        (["phrasebook", "--on", "slurm"], 2, "--on is 'slurm', expected here or ray"),
+        (["phrasebook", "--only", "it-en"], 2, "no cell matches 'it-en'"),
+        (["multi30k"], 3, "multi30k/train.fr.gz"),
+    ],
+)
+def test_errors_say_what_and_with_which_code(crosslate, tmp_path, monkeypatch, arguments, code, message):
+    monkeypatch.chdir(tmp_path)
+    ran = crosslate("experiment", "run", *arguments)
+    assert ran.code == code and message in ran.err
+    assert list(tmp_path.iterdir()) == []

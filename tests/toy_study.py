@@ -1,0 +1,48 @@
+"""A study of one parent and two children on a few sentences of the phrasebook."""
+
+from crosslate.experiments.recipe import Recipe
+from crosslate.settings import from_values
+
+TRAINING = {
+    "max_epochs": 1, "max_updates": 3, "batch_tokens": 1024, "warmup_updates": 2, "patience": 0,
+    "precision": "fp32", "checkpoint_every_seconds": 0.0,
+}  # fmt: skip
+SIZE = "1,32,2,48"
+
+
+def text(share: str, last: int) -> dict:
+    return {"phrasebook": share, "last_line": last}
+
+
+def pair_text(share: str) -> dict:
+    return {"train": text(share, 200), "valid": text("valid", 8), "test": text("test", 6)}
+
+
+def recipe(**changes) -> Recipe:
+    """The study with some keys changed."""
+    values = {
+        "name": "toy",
+        "parents": [
+            {"name": "fr-en", "source": "fr", "target": "en", "text": pair_text("parent"), "size": SIZE,
+             "source_vocabulary": 300, "target_vocabulary": 300, "training": TRAINING}
+        ],
+        "denoisers": [
+            {"name": "denoiser", "languages": ["de", "en"], "train": text("parent", 150), "valid": text("valid", 8),
+             "size": SIZE, "vocabulary": 400, "training": TRAINING}
+        ],
+        "children": [
+            {"parent": "fr-en", "source": "de", "target": "en", "vocabulary": 300, "text": pair_text("child"),
+             "strategies": ["scratch", "src", "src+xattn"]},
+            {"parent": "fr-en", "source": "fr", "target": "es", "vocabulary": 300, "text": pair_text("child"),
+             "strategies": ["tgt+xattn"], "is_target_of_denoisers": False},
+        ],
+        "zero_shot": [
+            {"source_child": "de-en", "target_child": "fr-es", "text": pair_text("child"),
+             "supervised_sizes": [120], "pivot": False}
+        ],
+        "denoising_strategies": ["embed+xattn"],
+        "training": {"all": TRAINING},
+        "dictionaries": {"de-fr": "phrasebook", "es-en": "phrasebook"},
+        "decoding": {"beam_size": 1, "max_new_tokens": 12},
+    }  # fmt: skip
+    return from_values(Recipe, values | changes)

@@ -1,0 +1,67 @@
+"""Keys of cells, and which cells a pattern chooses."""
+
+from dataclasses import replace
+
+import pytest
+
+from crosslate.errors import UsageError
+from crosslate.experiments.cells import Cell, in_order, matching, needs
+
+
+def cell(title="a", kind="child", **changes) -> Cell:
+    return Cell(kind, title, {"size": 1} | changes.pop("spec", {}), **changes)
+
+
+def test_the_key_holds_what_determines_the_result_and_nothing_else():
+    one = cell()
+    assert one.key == cell(title="renamed", labels={"seed": 1}, operations=9.0).key
+    assert one.key != cell(spec={"size": 2}).key
+    assert one.key != cell(kind="parent").key
+    assert one.key != cell(needs={"parent": "0" * 64}).key
+
+
+def test_a_changed_need_changes_every_key_above_it():
+    parent, other = cell("parent"), cell("parent", spec={"size": 2})
+    children = [cell("child", needs=needs(parent=each)) for each in (parent, other)]
+    grandchildren = [cell("grandchild", needs=needs(child=each)) for each in children]
+    assert children[0].key != children[1].key
+    assert grandchildren[0].key != grandchildren[1].key
+
+
+def test_the_slug_is_a_file_name():
+    made = cell("de-en src+xattn, 250 pairs")
+    assert made.slug == f"de-en-src+xattn-250-pairs-{made.key[:12]}"
+
+
+def test_cells_stand_behind_what_they_need_and_once():
+    parent = cell("parent")
+    child = cell("child", needs=needs(parent=parent), spec={"size": 3})
+    again = replace(parent, title="the same work under another name")
+    assert in_order([child, parent, again]) == [parent, child]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "titles"),
+    [
+        (None, ["parent fr-en", "de-en src", "cs-en src", "lexicon of de-en src"]),
+        ("de-en src", ["parent fr-en", "de-en src"]),
+        ("en src", ["parent fr-en", "de-en src", "cs-en src", "lexicon of de-en src"]),
+        ("cs-en", ["parent fr-en", "cs-en src"]),
+        ("*de-en*", ["parent fr-en", "de-en src", "lexicon of de-en src"]),
+        ("de-en*,cs-en*", ["parent fr-en", "de-en src", "cs-en src"]),
+        ("parent", ["parent fr-en"]),
+    ],
+)
+def test_only_takes_what_matches_and_what_that_needs(pattern, titles):
+    parent = cell("parent fr-en", "parent")
+    german = cell("de-en src", spec={"size": 2}, needs=needs(parent=parent))
+    czech = cell("cs-en src", spec={"size": 3}, needs=needs(parent=parent))
+    lexicon = cell("lexicon of de-en src", "lexicon", needs=needs(child=german))
+    assert [each.title for each in matching([parent, german, czech, lexicon], pattern)] == titles
+
+
+def test_a_pattern_without_a_match_says_what_there_is():
+    with pytest.raises(
+        UsageError, match="no cell matches 'fr-it'; the study has 1 cells, the first: de-en src"
+    ):
+        matching([cell("de-en src")], "fr-it")

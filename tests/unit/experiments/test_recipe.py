@@ -1,0 +1,179 @@
+"""Recipes: strict, complete, and every shipped one can be planned without its data."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from crosslate.errors import InputError, SettingsError
+from crosslate.experiments.cells import find
+from crosslate.experiments.grid import check_texts, plan_study
+from crosslate.experiments.quick import TRAIN_PAIRS, quick
+from crosslate.experiments.recipe import load_recipe, part_of, shipped_recipes
+from crosslate.experiments.texts import Library
+from crosslate.models.strategies import parse_strategy
+from toy_study import pair_text, recipe
+
+NOWHERE = Library(Path("nowhere"))
+
+
+def titles(cells):
+    return [cell.title for cell in cells]
+
+
+@pytest.mark.parametrize("name", ["low-resource", "multi30k", "paper", "phrasebook"])
+def test_every_shipped_recipe_is_planned_without_its_data(name):
+    cells = plan_study(load_recipe(name), NOWHERE)
+    assert len({cell.title for cell in cells}) == len({cell.key for cell in cells}) == len(cells)
+    short = plan_study(quick(load_recipe(name)), NOWHERE)
+    assert sum(cell.operations for cell in short) < 0.5 * sum(cell.operations for cell in cells)
+    assert not {cell.key for cell in find(short, "child")} & {cell.key for cell in find(cells, "child")}
+
+
+def test_no_shipped_recipe_is_left_out():
+    assert list(shipped_recipes()) == ["low-resource", "multi30k", "paper", "phrasebook"]
+
+
+def test_the_plan_of_multi30k_is_the_protocol():
+    study = load_recipe("multi30k")
+    cells = plan_study(study, NOWHERE)
+    children = {(cell.labels["child"], cell.labels["strategy"]) for cell in find(cells, "child")}
+    strategies = ("scratch", "{}", "{}+body", "{}+xattn", "{}+randxattn")
+    expected = {
+        (child, strategy.format(side))
+        for child, side in (("de-en", "src"), ("cs-en", "src"), ("fr-de", "tgt"), ("fr-cs", "tgt"))
+        for strategy in strategies
+    }
+    assert children == expected
+    assert {cell.labels["pair"] for cell in find(cells, "zero-shot")} == {"de-cs", "cs-de"}
+    (parent,) = find(cells, "parent")
+    assert parent.spec["text"]["train"]["lines"] == [1, 14500]
+    assert all(cell.spec["text"]["train"]["lines"] == [14501, 29000] for cell in find(cells, "child"))
+    assert len(find(cells, "denoiser")) == 1 and len(find(cells, "denoising child")) == 16
+
+
+def test_the_paper_has_its_sizes_and_settings():
+    study = load_recipe("paper")
+    assert [(child.name, child.vocabulary) for child in study.children] == [
+        ("ro-en", 16000), ("ja-en", 8000), ("de-en", 8000), ("ha-en", 8000), ("fr-es", 8000), ("fr-de", 8000),
+    ]  # fmt: skip
+    assert study.training_settings("src", 1).fresh_learning_rate == 3e-4
+    assert study.training_settings("tgt+xattn", 1).pretrained_learning_rate == 3e-5
+    assert study.parent("fr-en").source_vocabulary == 32000
+
+
+def test_children_take_the_strategies_of_their_side():
+    toy = recipe(children=[{"parent": "fr-en", "source": "fr", "target": "es", "text": pair_text("child")}],
+                 zero_shot=[])  # fmt: skip
+    assert toy.strategies_of(toy.children[0]) == ["scratch", "tgt", "tgt+body", "tgt+xattn", "tgt+randxattn"]
+
+
+def test_settings_of_a_strategy_go_before_those_of_all():
+    toy = recipe(training={"all": {"max_epochs": 3}, "src": {"max_epochs": 7}})
+    assert [toy.training_settings(name, 5).max_epochs for name in ("src", "src+xattn")] == [7, 3]
+    assert toy.training_settings("src", 5).seed == 5
+
+
+@pytest.mark.parametrize(
+    ("strategy", "part"),
+    [("scratch", "scratch"), ("src", "embeddings"), ("embed", "embeddings"), ("tgt+xattn", "xattn"),
+     ("src+body", "body"), ("embed+randxattn", "randxattn")],
+)  # fmt: skip
+def test_parts_are_the_rows_of_the_papers_tables(strategy, part):
+    assert part_of(parse_strategy(strategy)) == part
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"nmae": "x"}, "unknown key nmae; did you mean 'name'"),
+        ({"name": "My Study"}, "expected small letters, digits and hyphens"),
+        ({"seeds": [1, 1]}, "seeds names 1 twice"),
+        ({"sizes": []}, "expected at least one number"),
+        ({"strategies": ["src+xatn"]}, "did you mean 'src"),
+        ({"training": {"src": {"max_epoch": 3}}}, "did you mean 'max_epochs'"),
+        ({"denoising_strategies": ["src"]}, "expected those that keep the vocabulary"),
+        ({"children": [{"parent": "fr", "source": "de", "target": "en", "text": pair_text("child")}],
+          "zero_shot": []}, "has the parent 'fr'; known: fr-en"),
+        ({"children": [{"parent": "fr-en", "source": "de", "target": "es", "text": pair_text("child")}],
+          "zero_shot": []}, "must share exactly one side with its parent"),
+        ({"zero_shot": [{"source_child": "fr-es", "target_child": "fr-es", "text": pair_text("child")}]},
+         "takes a new source from fr-es, which renews the other side"),
+        ({"zero_shot": [{"source_child": "de-en", "target_child": "fr-es", "target_strategy": "tgt",
+                         "text": pair_text("child")}]}, "is trained with tgt\\+xattn only"),
+        ({"parents": [{"name": "fr-en", "source": "fr", "target": "en", "text": pair_text("parent"),
+                       "size": "huge"}]}, "unknown model size 'huge'"),
+    ],
+)  # fmt: skip
+def test_contradictions_are_refused_with_what_to_do(changes, message):
+    with pytest.raises(SettingsError, match=message):
+        recipe(**changes)
+
+
+def test_text_has_one_source():
+    both = pair_text("child")
+    both["train"] = {"phrasebook": "child", "files": ["train.{source}"]}
+    with pytest.raises(
+        SettingsError, match="expected exactly one of files, phrasebook, mtdata and sacrebleu"
+    ):
+        recipe(children=[{"parent": "fr-en", "source": "de", "target": "en", "text": both}], zero_shot=[])
+
+
+def test_an_unknown_recipe_names_the_nearest():
+    with pytest.raises(SettingsError, match="no recipe 'multi30'; did you mean 'multi30k'"):
+        load_recipe("multi30")
+
+
+def test_keys_follow_the_bytes_of_files_not_their_place(tmp_path):
+    def planned(folder, text):
+        folder.mkdir()
+        for language in ("de", "en"):
+            (folder / f"train.{language}").write_text(text, encoding="utf-8")
+        texts = pair_text("child") | {"train": {"files": ["train.{source}", "train.{target}"]}}
+        toy = recipe(zero_shot=[], children=[
+            {"parent": "fr-en", "source": "de", "target": "en", "text": texts, "strategies": ["src"]}
+        ])  # fmt: skip
+        (cell,) = find(plan_study(toy, Library(folder)), "child")
+        return cell.key
+
+    one, same, other = (
+        planned(tmp_path / name, text) for name, text in (("a", "x\n"), ("b", "x\n"), ("c", "y\n"))
+    )
+    assert one == same != other
+
+
+def test_missing_text_is_reported_before_anything_runs():
+    cells = plan_study(load_recipe("multi30k"), NOWHERE)
+    with pytest.raises(InputError, match=r"nowhere/multi30k/train\.fr\.gz") as refused:
+        check_texts(cells, NOWHERE)
+    assert "nowhere/multi30k/val.cs.gz" in str(refused.value)
+
+
+def test_a_size_cuts_the_training_text_alone():
+    toy = recipe(sizes=[50, 0])
+    small, whole = find(plan_study(toy, NOWHERE), "child", strategy="src")
+    assert small.spec["text"]["train"]["lines"] == [1, 50] and whole.spec["text"]["train"]["lines"] == [
+        1,
+        200,
+    ]
+    assert small.spec["text"]["test"] == whole.spec["text"]["test"]
+    assert small.title == "de-en src, 50 pairs"
+
+
+def test_quick_changes_the_scale_and_not_the_grid():
+    whole, short = (titles(plan_study(each, NOWHERE)) for each in (recipe(), quick(recipe())))
+    assert short == whole
+    study = quick(load_recipe("multi30k"))
+    assert study.name == "multi30k-quick"
+    assert study.children[0].text.train.last_line == 14501 + TRAIN_PAIRS - 1
+
+
+def test_analyses_can_be_left_out():
+    kinds = {cell.kind for cell in plan_study(replace(recipe(), analyses=["forgetting"]), NOWHERE)}
+    assert "forgetting" in kinds and not kinds & {"lexicon", "zero-shot", "supervised", "compare"}
+
+
+def test_a_dictionary_is_composed_where_there_is_none():
+    toy = recipe(dictionaries={"de-en": "phrasebook", "en-fr": "phrasebook"})
+    cells = find(plan_study(toy, NOWHERE), "lexicon", child="de-en")
+    assert [step["languages"] for step in cells[0].spec["dictionaries"]] == ["de-en", "en-fr"]

@@ -1,0 +1,109 @@
+"""Noise: bounded, deterministic per seed, epoch and line, and of the stated amount."""
+
+import numpy
+import pytest
+
+import tiny_models
+from crosslate.corpora.vocabularies import SpecialIds, train_vocabulary
+from crosslate.errors import SettingsError, VocabularyError
+from crosslate.training.batches import ChangingPairs
+from crosslate.training.denoising import DenoisingPairs, NoiseSettings
+
+MASK = 3
+WORDS = ["eins", "zwei", "drei", "vier", "sechs", "sieben", "acht", "neun", "zehn", "elf"]
+VOCABULARY = train_vocabulary(
+    [" ".join(WORDS) + ".", "Eins zwei. Drei vier. Sechs sieben."] * 3,  # no size: as many as there are
+    special=SpecialIds(eos=0, unk=1, pad=2, bos=MASK),
+)
+
+
+class Lines:
+    """Encoded lines in memory."""
+
+    def __init__(self, *texts):
+        self.ids = [numpy.array(VOCABULARY.encode(text), dtype=numpy.uint16) for text in texts]
+        self.target_lengths = self.source_lengths = numpy.array([len(ids) for ids in self.ids])
+
+    def __len__(self):
+        return len(self.ids)
+
+    def target_ids(self, index):
+        return self.ids[index]
+
+    source_ids = target_ids
+
+
+LONG = " ".join(WORDS * 6)
+
+
+def pairs(*texts, seed=1, **settings):
+    return DenoisingPairs(Lines(*texts), VOCABULARY, NoiseSettings(**settings), seed)
+
+
+def test_targets_stay_whole_and_sources_never_get_longer():
+    noised = pairs(*[LONG] * 40, mask_share=0.9, mean_span_words=0.5)
+    assert isinstance(noised, ChangingPairs)
+    for index in range(40):
+        source, target = noised.source_ids(index), noised.target_ids(index)
+        assert VOCABULARY.decode(target) == LONG
+        assert len(source) <= len(target) == noised.source_lengths[index]
+        assert source[-1] == VOCABULARY.special.eos and (source[:-1] != VOCABULARY.special.eos).all()
+
+
+def test_noise_depends_on_seed_epoch_and_line_alone():
+    noised = pairs(LONG, LONG)
+    first = noised.source_ids(0).tolist()
+    assert noised.source_ids(1).tolist() != first
+    noised.set_epoch(1)
+    assert noised.source_ids(0).tolist() != first
+    noised.set_epoch(0)
+    assert noised.source_ids(0).tolist() == first == pairs(LONG, LONG).source_ids(0).tolist()
+    assert pairs(LONG, LONG, seed=2).source_ids(0).tolist() != first
+
+
+@pytest.mark.parametrize("share", [0.15, 0.35, 0.6])
+def test_the_share_of_masked_words_is_the_one_asked_for(share):
+    noised = pairs(*[LONG] * 60, mask_share=share)
+    kept = sum(len(VOCABULARY.decode(noised.source_ids(index)).split()) for index in range(60))
+    assert kept / (60 * len(LONG.split())) == pytest.approx(1 - share, abs=0.03)
+
+
+def test_spans_have_the_mean_length_asked_for():
+    masked = masks = 0
+    noised = pairs(*[LONG] * 60, mask_share=0.2, mean_span_words=3.5)
+    for index in range(60):
+        source = noised.source_ids(index)
+        masks += int((source == MASK).sum())
+        masked += len(LONG.split()) - len(VOCABULARY.decode(source).split())
+    # 0.2 x 60 words make 12 a line: the last span is cut, and masks between words count for none.
+    assert 2.5 < masked / masks < 3.8
+
+
+def test_nothing_is_masked_where_nothing_is_to_be():
+    noised = pairs(LONG, mask_share=0.0)
+    assert noised.source_ids(0).tolist() == noised.target_ids(0).tolist()
+
+
+def test_sentences_are_permuted_and_none_is_lost():
+    text = "Eins zwei. Drei vier. Sechs sieben."
+    noised = pairs(text, mask_share=0.0)
+    seen = set()
+    for epoch in range(12):
+        noised.set_epoch(epoch)
+        seen.add(VOCABULARY.decode(noised.source_ids(0)))
+    assert len(seen) > 2
+    assert {" ".join(sorted(each.split())) for each in seen} == {" ".join(sorted(text.split()))}
+    assert (
+        pairs(text, mask_share=0.0, permute_sentences=False).source_ids(0).tolist()
+        == noised.target_ids(0).tolist()
+    )
+
+
+def test_a_vocabulary_without_a_mask_is_refused():
+    with pytest.raises(VocabularyError, match="masks with the beginning-of-sentence id"):
+        DenoisingPairs(Lines("eins"), tiny_models.vocabulary("de"), NoiseSettings(), 1)
+
+
+def test_impossible_noise_is_refused():
+    with pytest.raises(SettingsError, match="2 faults"):
+        NoiseSettings(mask_share=1.0, mean_span_words=0.0)
