@@ -55,10 +55,10 @@ class Wanted:
 
 
 PACKS = (
-    Wanted("de-en", "de", "en", "src+xattn"),
-    Wanted("fr-es", "fr", "es", "tgt+xattn"),
     Wanted("de-en-src", "de", "en", "src"),
+    Wanted("de-en", "de", "en", "src+xattn"),
     Wanted("de-en-src+body", "de", "en", "src+body"),
+    Wanted("fr-es", "fr", "es", "tgt+xattn"),
 )
 
 
@@ -255,6 +255,9 @@ class _Demo:
     def packs(self, parent: Parent) -> dict[str, Pack]:
         """All packs by name; those that are missing are trained, several at a time."""
         missing = [wanted for wanted in PACKS if not self.folder(wanted).exists()]
+        missing.sort(
+            key=lambda wanted: "body" not in wanted.strategy
+        )  # the longest must not be alone at the end
         for wanted in PACKS:
             if wanted not in missing:
                 self.say(f"pack {wanted.name}: using {self.folder(wanted)}")
