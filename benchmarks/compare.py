@@ -1,6 +1,8 @@
 """Training and translating side by side with what a user would otherwise do, as ratios in one run.
 
-    python -m benchmarks.compare [--size small] [--pairs 6000] [--turns 3] [--peers .venv-peers] [--out FILE]
+    python -m benchmarks.compare [--size small] [--pairs 6000] [--turns 3] [--ours MODE ...]
+        [--theirs MODE ...]
+        [--peers .venv-peers] [--out FILE]
 
 Hugging Face's Seq2SeqTrainer (everything, the tensors of src+xattn, LoRA through PEFT) runs in an
 environment of its own, which is made at first use. Every measurement is a process of its own; systems take
@@ -24,8 +26,7 @@ HERE = Path(__file__).parent
 OURS = ("all", "src+xattn", "tgt+xattn", "src+body")
 PEERS = ("all", "src+xattn", "lora")
 REFERENCE = "Seq2SeqTrainer all"
-PEER_PACKAGES = ("torch", "transformers", "accelerate", "peft", "sentencepiece", "ctranslate2")
-PEFT = "peft==0.21.2"
+PEER_PACKAGES = ("torch", "transformers", "accelerate", "peft==0.21.2")
 
 
 def peers_python(folder: Path) -> str:
@@ -35,8 +36,7 @@ def peers_python(folder: Path) -> str:
         print(f"installing the peers into {folder}", file=sys.stderr)
         venv.create(folder, with_pip=True, clear=True)
         constraints = HERE.parent / "constraints.txt"
-        packages = [package for package in PEER_PACKAGES if package != "peft"] + [PEFT]
-        pip = [python, "-m", "pip", "install", "--quiet", "-c", constraints, *packages]
+        pip = [python, "-m", "pip", "install", "--quiet", "-c", constraints, *PEER_PACKAGES]
         subprocess.run(pip, check=True)
         (folder / "installed").touch()
     return str(python)
@@ -54,8 +54,9 @@ def systems(arguments: argparse.Namespace, task: Path) -> dict[str, list[str]]:
     peer = [peers_python(arguments.peers), str(HERE / "peers" / "trainer.py"), str(task)]
     ours = [sys.executable, "-m", "benchmarks.training"]
     options = ["--size", arguments.size, "--pairs", str(arguments.pairs)]
-    return {f"Seq2SeqTrainer {mode}": [*peer, mode, "bf16"] for mode in PEERS} | {
-        f"Crosslate {mode}": [*ours, mode, *options] for mode in OURS
+    theirs = dict.fromkeys(["all", *arguments.theirs])  # what all others are compared with comes first
+    return {f"Seq2SeqTrainer {mode}": [*peer, mode, "bf16"] for mode in theirs} | {
+        f"Crosslate {mode}": [*ours, mode, *options] for mode in arguments.ours
     }
 
 
@@ -89,6 +90,8 @@ def main() -> None:
     parser.add_argument("--size", default="small")
     parser.add_argument("--pairs", type=int, default=6_000)
     parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--ours", nargs="*", default=OURS, metavar="MODE")
+    parser.add_argument("--theirs", nargs="*", default=PEERS, choices=PEERS, metavar="MODE")
     parser.add_argument("--peers", type=Path, default=Path(".venv-peers"))
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()

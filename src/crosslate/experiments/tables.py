@@ -77,14 +77,7 @@ class Tables:
         """Children by what they train (the rows of the paper's Table 2)."""
         children = self.names("child", "child")
         size = self._full_size()
-        rows: list[tuple[Value, ...]] = []
-        for part in PARTS:
-            row = [
-                _over_seeds(self._scores("child", metric, child=child, part=part, size=size))
-                for child in children
-            ]
-            if any(row):
-                rows.append((NAMES[part], *row))
+        rows = self._by_part("child", metric, PARTS, children, size=size)
         parents = [
             f"{cell.labels['parent']} {_number(values['scores'][metric])}"
             for cell, values in self.found("parent")
@@ -125,13 +118,7 @@ class Tables:
         ]
         if any(scratch):
             rows.append(("scratch", *scratch))
-        for part in PARTS[1:]:
-            row = [
-                _over_seeds(self._scores("denoising child", "bleu", child=child, part=part))
-                for child in children
-            ]
-            if any(row):
-                rows.append((NAMES[part], *row))
+        rows += self._by_part("denoising child", "bleu", PARTS[1:], children)
         losses = [
             f"{cell.title}: {values['validation_loss']:.3f} nats per token"
             for cell, values in self.found("denoiser")
@@ -298,6 +285,20 @@ class Tables:
 
     def _scores(self, kind: str, metric: str, **labels: Any) -> list[float]:
         return [values["scores"][metric]["value"] for _, values in self.found(kind, **labels)]
+
+    def _by_part(
+        self, kind: str, metric: str, parts: Sequence[str], children: Sequence[str], **labels: Any
+    ) -> list[tuple[Value, ...]]:
+        """A row per part that is trained, a column per child; parts that no child has are left out."""
+        rows: list[tuple[Value, ...]] = []
+        for part in parts:
+            row = [
+                _over_seeds(self._scores(kind, metric, child=child, part=part, **labels))
+                for child in children
+            ]
+            if any(row):
+                rows.append((NAMES[part], *row))
+        return rows
 
     def _full_size(self) -> int:
         sizes = self.names("child", "size") or [0]

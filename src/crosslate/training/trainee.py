@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 from torch import nn
 
-_BEFORE_DECODER = frozenset({"src", "enc"})
-
 
 @dataclass(frozen=True)
 class Trainee:
@@ -36,7 +34,8 @@ class Trainee:
 
     @property
     def frozen_encoder(self) -> nn.Module | None:
-        """The encoder, where nothing that its output depends on is trained."""
-        if not _BEFORE_DECODER.isdisjoint(self.parameters) or not hasattr(self.model, "get_encoder"):
+        """The encoder, where nothing in it (its table of embeddings included) is trained."""
+        encoder = getattr(self.model, "get_encoder", lambda: None)()
+        if encoder is None or any(each.requires_grad for each in encoder.parameters()):
             return None
-        return self.model.get_encoder()
+        return encoder

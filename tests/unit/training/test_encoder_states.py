@@ -117,8 +117,9 @@ def test_training_in_bf16_from_kept_states(tmp_path: Path):
         torch.testing.assert_close(each, computed.trained[name], rtol=0.1, atol=0.05)
 
 
-def test_an_encoder_below_something_trained_is_run():
+@pytest.mark.parametrize("name", ["embed_tokens.weight", "layers.1.fc1.bias"])
+def test_an_encoder_with_something_trained_in_it_is_run(name: str):
     trainee = decoder_trainee()
-    assert trainee.frozen_encoder is not None
-    for group in ("src", "enc"):
-        assert Trainee(trainee.model, {group: {}}, frozenset(), 0, 0, 2).frozen_encoder is None
+    assert trainee.frozen_encoder is trainee.model.get_encoder()
+    trainee.model.get_encoder().get_parameter(name).requires_grad_(True)
+    assert trainee.frozen_encoder is None
