@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -71,6 +72,11 @@ def alias_model(model: PreTrainedModel) -> PreTrainedModel:
     """A copy of a model's module tree in which every parameter and buffer IS the original's."""
     memo: dict[int, object] = {id(each): each for each in model.parameters()}
     memo |= {id(each): each for each in model.buffers()}
+    # Every module carries a dozen empty ordered dictionaries of hooks. Copying them took half of the time.
+    for module in model.modules():
+        for value in vars(module).values():
+            if type(value) is OrderedDict and not value:
+                memo[id(value)] = OrderedDict()
     return copy.deepcopy(model, memo)
 
 

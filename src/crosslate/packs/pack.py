@@ -5,9 +5,11 @@ The format is specified in ``docs/pack-format.md``.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -89,8 +91,9 @@ class Pack:
             PackError: see :func:`verify`.
         """
         folder = Path(folder)
-        manifest, vocabularies = _verify(folder)
-        return cls(manifest, _read_weights(folder / WEIGHTS_NAME, manifest), vocabularies, folder)
+        weights = _Weights()
+        manifest, vocabularies = _verify(folder, hash_file=weights.hash_file)
+        return cls(manifest, weights.tensors(manifest), vocabularies, folder)
 
 
 def verify(folder: Path) -> Manifest:
@@ -135,7 +138,9 @@ def check_parent(
     faults.raise_as(PackError)
 
 
-def _verify(folder: Path, heading: str | None = None) -> tuple[Manifest, dict[Side, Vocabulary]]:
+def _verify(
+    folder: Path, heading: str | None = None, hash_file: Callable[[Path], str] = sha256_file
+) -> tuple[Manifest, dict[Side, Vocabulary]]:
     heading = heading or f"pack {folder} is refused"
     faults = Faults(heading)
     found, odd = _entries(folder, faults)
@@ -146,7 +151,7 @@ def _verify(folder: Path, heading: str | None = None) -> tuple[Manifest, dict[Si
     elif MANIFEST_NAME not in odd:
         faults.add(f"{MANIFEST_NAME} is missing, so this is no pack")
     if manifest is not None:
-        _check_files(folder, manifest, found, odd, faults)
+        _check_files(folder, manifest, found, odd, faults, hash_file)
     # From here on the content of the files is interpreted: only if every hash is right.
     faults.raise_as(PackError)
     if manifest is None:
@@ -187,7 +192,14 @@ def _entries(folder: Path, faults: Faults) -> tuple[set[str], set[str]]:
     return plain, {entry.name for entry in entries} - plain
 
 
-def _check_files(folder: Path, manifest: Manifest, found: set[str], odd: set[str], faults: Faults) -> None:
+def _check_files(
+    folder: Path,
+    manifest: Manifest,
+    found: set[str],
+    odd: set[str],
+    faults: Faults,
+    hash_file: Callable[[Path], str],
+) -> None:
     for name in sorted(found - {MANIFEST_NAME, *manifest.files}):
         faults.add(f"{name} is in the folder but not in the manifest: remove it")
     for name, record in manifest.files.items():
@@ -198,7 +210,7 @@ def _check_files(folder: Path, manifest: Manifest, found: set[str], odd: set[str
             continue
         try:
             size = path.stat().st_size
-            digest = sha256_file(path) if size == record.bytes else None
+            digest = hash_file(path) if size == record.bytes else None
         except OSError as error:
             faults.add(f"{name} cannot be read: {error.strerror}")
             continue
@@ -307,25 +319,38 @@ def _with_file_records(manifest: Manifest, folder: Path) -> Manifest:
     )
 
 
-def _read_weights(path: Path, manifest: Manifest) -> dict[str, torch.Tensor]:
-    """The tensors of a file that was verified, all in one block of memory.
+class _Weights:
+    """Reads the weights' file while it is hashed, so that what is used is what was verified.
 
-    The library maps the file, so that a later change of it would reach into the model, and copying tensors
-    from the map was measured to take three times as long as reading the file at once.
+    The library maps the file: a later change of it would reach into the model. All tensors lie in one block.
     """
-    import numpy
-    import torch
 
-    block = torch.from_numpy(numpy.empty(path.stat().st_size, numpy.uint8))
-    with path.open("rb") as file:
-        file.readinto(block.numpy())
-    start = 8 + int.from_bytes(block[:8].numpy().tobytes(), "little")
-    header = json.loads(block[8:start].numpy().tobytes())
-    tensors = {}
-    for name, record in manifest.tensors.items():
-        begin, end = (start + offset for offset in header[name]["data_offsets"])
-        tensors[name] = block[begin:end].view(getattr(torch, record.dtype)).reshape(record.shape)
-    return tensors
+    def hash_file(self, path: Path) -> str:
+        """The file's sha256 in hexadecimal."""
+        if path.name != WEIGHTS_NAME:
+            return sha256_file(path)
+        import numpy
+
+        self._bytes = numpy.empty(path.stat().st_size, numpy.uint8)
+        with path.open("rb", buffering=0) as file:
+            length = 0
+            while count := file.readinto(memoryview(self._bytes)[length:]):
+                length += count
+        self._bytes = self._bytes[:length]  # shorter where the file has shrunk since; its hash will tell
+        return hashlib.sha256(self._bytes).hexdigest()
+
+    def tensors(self, manifest: Manifest) -> dict[str, torch.Tensor]:
+        """What the verified file holds."""
+        import torch
+
+        start = 8 + int.from_bytes(self._bytes[:8].tobytes(), "little")
+        header = json.loads(self._bytes[8:start].tobytes())
+        block = torch.from_numpy(self._bytes)
+        tensors = {}
+        for name, record in manifest.tensors.items():
+            begin, end = (start + offset for offset in header[name]["data_offsets"])
+            tensors[name] = block[begin:end].view(getattr(torch, record.dtype)).reshape(record.shape)
+        return tensors
 
 
 def _write_weights(tensors: dict[str, torch.Tensor], path: Path) -> None:
