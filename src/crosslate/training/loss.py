@@ -14,6 +14,8 @@ from transformers.modeling_outputs import MoeModelOutputWithPast
 
 from crosslate.training.batches import IGNORED, Batch
 
+_ROW_STEP = 64
+
 
 class TranslationLoss(nn.Module):
     """Runs an encoder-decoder on a batch and returns its loss.
@@ -46,12 +48,12 @@ class TranslationLoss(nn.Module):
         Decoder input is always given: some families build it wrongly from labels where the two
         vocabularies differ in size.
         """
-        labelled = batch.labels != IGNORED
+        positions = labelled_positions(batch.labels)
         source: dict[str, Any] = {"input_ids": batch.source}
         if batch.states is not None:
             # Mixtures of experts also ask an encoder for what its routers did: nothing, in this class.
             source = {"encoder_outputs": MoeModelOutputWithPast(batch.states)}
-        with self._labelled.of(labelled):
+        with self._labelled.of(positions, batch.labels.shape):
             logits = self.model(
                 **source,
                 attention_mask=batch.source_mask,
@@ -59,15 +61,30 @@ class TranslationLoss(nn.Module):
                 use_cache=False,
             ).logits
         return functional.cross_entropy(
-            (logits if logits.dim() == 2 else logits[labelled]).float(),
-            batch.labels[labelled],
+            (logits if logits.dim() == 2 else logits.flatten(0, 1)[positions]).float(),
+            batch.labels.flatten()[positions],
             label_smoothing=self.label_smoothing,
+            ignore_index=IGNORED,
             reduction="sum",
         )
 
 
+def labelled_positions(labels: torch.Tensor) -> torch.Tensor:
+    """Indices, (num_rows,) int64, of labelled positions in the flattened labels, filled up by others.
+
+    Their number is rounded up, since low-precision kernels are prepared once for every number of rows.
+
+    Args:
+        labels: (rows, length).
+    """
+    flat = labels.flatten() != IGNORED
+    wanted = -(-int(flat.sum()) // _ROW_STEP) * _ROW_STEP
+    # A stable sort puts what has no label behind.
+    return flat.int().sort(descending=True, stable=True).indices[: min(wanted, len(flat))]
+
+
 class _LabelledRows:
-    """A hook before an output layer: of the states (rows, length, width) it lets labelled ones through.
+    """A hook before an output layer: of the states (rows, length, width) it lets some positions through.
 
     Threads may share a model, each with a batch of its own.
     """
@@ -79,16 +96,16 @@ class _LabelledRows:
         return self  # a copy of a model keeps a hook that does nothing outside of a loss
 
     @contextmanager
-    def of(self, labelled: torch.Tensor) -> Iterator[None]:
-        self._current.labelled = labelled
+    def of(self, positions: torch.Tensor, shape: torch.Size) -> Iterator[None]:
+        self._current.wanted = positions, shape
         try:
             yield
         finally:
-            self._current.labelled = None
+            self._current.wanted = None
 
     def __call__(self, layer: nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor] | None:
-        states, labelled = inputs[0], getattr(self._current, "labelled", None)
+        states, wanted = inputs[0], getattr(self._current, "wanted", None)
         # Where the input embeddings are given as the output layer (FSMT), ids come through, not states.
-        if labelled is None or states.dim() != 3 or states.shape[:2] != labelled.shape:
+        if wanted is None or states.dim() != 3 or states.shape[:2] != wanted[1]:
             return None
-        return (states[labelled],)
+        return (states.flatten(0, 1)[wanted[0]],)

@@ -12,7 +12,7 @@ from transformers.trainer_pt_utils import LabelSmoother
 
 import families
 from crosslate.training.batches import IGNORED, Batch, PlannedBatch, collate
-from crosslate.training.loss import TranslationLoss
+from crosslate.training.loss import TranslationLoss, labelled_positions
 from toy_training import ToyModel
 
 LENGTHS = [(5, 9), (2, 3), (7, 1)]
@@ -72,17 +72,27 @@ def test_leaving_positions_out_early_changes_no_familys_loss(family: str):
     torch.testing.assert_close(ours, whole, rtol=1e-5, atol=1e-5)
 
 
-def test_the_output_layer_computes_labelled_positions_only():
+def test_the_output_layer_computes_few_positions_besides_labelled_ones():
     model = families.build("marian-separate")
     shapes = []
     model.lm_head.register_forward_hook(lambda layer, inputs, output: shapes.append(tuple(output.shape)))
-    batch = batch_of(0, 1, 2, rows=4, src_len=8, tgt_len=16)
+    batch = batch_of(0, 1, 2, rows=8, src_len=8, tgt_len=16)
     TranslationLoss(model, 0.1)(batch)
-    assert shapes == [(batch.num_labels, families.TARGET_VOCABULARY)]
+    assert shapes == [(64, families.TARGET_VOCABULARY)]
     copied = copy.deepcopy(model)
     for each in (model, copied):
         each(input_ids=batch.source, decoder_input_ids=batch.decoder_input)
-    assert shapes[1:] == [(4, 16, families.TARGET_VOCABULARY)] * 2
+    assert shapes[1:] == [(8, 16, families.TARGET_VOCABULARY)] * 2
+
+
+@pytest.mark.parametrize(("num_labelled", "expected"), [(0, 0), (1, 64), (64, 64), (65, 100), (100, 100)])
+def test_the_number_of_positions_with_loss_is_rounded_up(num_labelled: int, expected: int):
+    labels = torch.full((4, 25), IGNORED)
+    chosen = torch.randperm(100, generator=torch.Generator().manual_seed(1))[:num_labelled]
+    labels.view(-1)[chosen] = 7
+    positions = labelled_positions(labels)
+    assert len(positions) == len(set(positions.tolist())) == expected
+    assert positions[:num_labelled].tolist() == sorted(chosen.tolist())
 
 
 @pytest.mark.parametrize("family", ["marian-separate", "t5", "bart"])
