@@ -151,7 +151,7 @@ def _draw(identifier: str, panel: Panel, x_name: str, y_name: str) -> Markup:
     points = [point for line in panel.lines.values() for run in line.runs for point in run]
     xs, ys = [x for x, _ in points], [y for _, y in points]
     x_end = max(*xs, 1.0)
-    x_ticks = [tick for tick in ticks(0.0, x_end, 5) if tick <= x_end]
+    x_ticks = [tick for tick in ticks(0.0, x_end, min(int(x_end), 5)) if tick <= x_end]
     y_ticks = ticks(min(*ys, 0.0), max(*ys, 0.0) or (0.0 if min(ys) < 0 else 1.0))
     names = {name: _shortened(name) for name in panel.lines}
     right = WIDTH - 14 - max(map(text_width, names.values()))

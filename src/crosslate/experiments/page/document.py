@@ -24,6 +24,8 @@ MAX_OPEN_ROWS = 25
 SYMBOLS = {"confirmed": "✓", "contradicted": "✕", "undecided": "≈", "not measured": "–"}
 NOTHING = "–"
 _OURS, _PAPERS, _STORAGE = "Children: BLEU", "The paper's numbers: BLEU", "Storage for N pairs"
+# A number, or one with its deviation or interval; a hash that starts with a digit is none.
+_NUMBER = re.compile(r"[-−]?\d[\d.,]*( .*)?")
 # What no XML or HTML may hold, not even escaped; a system's translation can.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
@@ -90,7 +92,7 @@ def _verdicts(findings: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[int
 
 
 def _claim(finding: Mapping[str, Any]) -> dict[str, Any]:
-    """A claim with its evidence as texts, and each difference as a share of the largest."""
+    """A claim with its evidence as texts, and each difference as a bar beside a middle line, in percent."""
     evidence = finding["evidence"]
     differences = [each["first"] - each["second"] for each in evidence]
     largest = max(map(abs, differences), default=0.0) or 1.0
@@ -98,7 +100,8 @@ def _claim(finding: Mapping[str, Any]) -> dict[str, Any]:
         {
             "what": each["what"], "first": f"{each['first']:.1f}", "second": f"{each['second']:.1f}",
             "difference": f"{difference:+.1f}".replace("-", "−"),
-            "share": round(50 * difference / largest, 1),
+            "from": f"{50 + min(50 * difference / largest, 0):.1f}",
+            "width": f"{abs(50 * difference / largest):.1f}",
             "p": NOTHING if each["p_value"] is None else f"{each['p_value']:.3f}",
         }
         for each, difference in zip(evidence, differences)
@@ -146,7 +149,7 @@ def _grid(number: int, table: Mapping[str, Any], groups: tuple[tuple[str, int], 
 
 
 def _is_number(value: Any) -> bool:
-    return not isinstance(value, str) or bool(re.match(r"[-−]?\d", value))
+    return not isinstance(value, str) or bool(_NUMBER.fullmatch(value))
 
 
 def _shown(column: Sequence[Any]) -> list[str]:
@@ -177,7 +180,7 @@ def _pictures(report: Mapping[str, Any]) -> list[dict[str, Any]]:
         },
         {
             "anchor": "storage", "title": "Storage curve", "shape": "one",
-            "note": "What N pairs take on disk: N packs beside one parent, or a full model for each.",
+            "note": "What the tensors of N pairs take: N packs beside one parent, or a full model for each.",
             "figures": [_figure("", each) for each in (storage_curve(storage),) if each],
         },
         {
