@@ -67,7 +67,7 @@ def report(**changes: Any) -> dict[str, Any]:
         "about": f"What {NASTY} shows.",
         "findings": [
             finding("confirmed", "The first claim.", evidence("a against b", 35.04, 32.0, 0.001),
-                    evidence("c against d", 1.0, 3.5, None)),
+                    evidence("c against d", 1.0, 3.5, None), evidence("e against f", 2.0, 1.0, 1e-9)),
             finding("contradicted", f"The second claim {NASTY}."),
             finding("undecided", "The third claim."),
             finding("not measured", "The fourth claim."),

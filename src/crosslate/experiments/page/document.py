@@ -102,12 +102,18 @@ def _claim(finding: Mapping[str, Any]) -> dict[str, Any]:
             "difference": f"{difference:+.1f}".replace("-", "−"),
             "from": f"{50 + min(50 * difference / largest, 0):.1f}",
             "width": f"{abs(50 * difference / largest):.1f}",
-            "p": NOTHING if each["p_value"] is None else f"{each['p_value']:.3f}",
+            "p": _p_value(each["p_value"]),
         }
         for each, difference in zip(evidence, differences)
     ]  # fmt: skip
     reason = str(finding["reason"])
     return {**finding, "reason": reason[:1].upper() + reason[1:], "rows": rows}
+
+
+def _p_value(value: float | None) -> str:
+    if value is None:
+        return NOTHING
+    return f"{value:.3f}" if value >= 0.0005 else "<0.001"
 
 
 def _grids(tables: Sequence[Mapping[str, Any]]) -> list[Grid]:
