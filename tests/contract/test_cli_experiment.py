@@ -1,6 +1,7 @@
 """``crosslate experiment``: the plan, a whole toy study with its report, errors and exit codes."""
 
 import json
+from html import unescape
 
 import pytest
 
@@ -84,3 +85,22 @@ def test_errors_say_what_and_with_which_code(crosslate, tmp_path, monkeypatch, a
     ran = crosslate("experiment", "run", *arguments)
     assert ran.code == code and message in ran.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_page_holds_what_the_json_holds(folder):
+    report = json.loads((folder / "study" / "report.json").read_text(encoding="utf-8"))
+    page = unescape((folder / "study" / "report.html").read_text(encoding="utf-8"))
+    assert page.startswith("<!DOCTYPE html>") and "<h3>Children: BLEU</h3>" in page
+    for kind, name in (
+        ("findings", "claim"),
+        ("findings", "reason"),
+        ("tables", "note"),
+        ("texts", "sha256"),
+    ):
+        assert [each[name] for each in report[kind] if each[name][1:] not in page] == []
+    uses = {each["use"]: each["pairs"] for each in report["texts"]}
+    assert (
+        uses["fr-en train"] == uses["de-en train"] == 200
+        and uses["fr-es valid"] == 8
+        and uses["de-en test"] == 6
+    )

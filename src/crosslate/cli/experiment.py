@@ -192,4 +192,4 @@ def _write(recipe: Recipe, cells: Sequence[Cell], store: Store, folder: Path) ->
     out = console()
     for finding in made.findings:
         print_line(out, f"{finding.verdict:12}  {finding.claim}")
-    print_line(out, f"report: {paths[0]} and {paths[1].name}")
+    print_line(out, f"report: {paths[0]}, {paths[1].name} and {paths[2].name}")

@@ -24,9 +24,11 @@ from crosslate.training.settings import TrainingSettings
 _HEAD = """# Recipes
 
 A recipe is a study as a YAML file: `crosslate experiment run RECIPE` plans a grid of cells from it, runs
-those that have no stored result yet, and writes `report.md` and `report.json`. RECIPE is the path of a file
-or the name of a shipped recipe. Unknown keys are refused with the nearest known one. This page is made from
-the code (`crosslate.experiments.reference`); a test keeps the two the same.
+those that have no stored result yet, and writes the report three times: `report.html` to read (one file with
+all tables and pictures, which opens from disk and asks for nothing outside itself), `report.md`, and
+`report.json` for programs. RECIPE is the path of a file or the name of a shipped recipe. Unknown keys are
+refused with the nearest known one. This page is made from the code (`crosslate.experiments.reference`); a
+test keeps the two the same.
 
 ```
 crosslate experiment run phrasebook --jobs 2             # every cell, two at a time

@@ -1,4 +1,4 @@
-"""The report of a study, rebuilt from stored results only: Markdown for people, JSON for programs."""
+"""The report of a study, rebuilt from stored results only: HTML, Markdown, and JSON for programs."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from typing import Any
 from crosslate.experiments.cells import Cell, find
 from crosslate.experiments.claims import Finding, Findings
 from crosslate.experiments.estimate import duration
+from crosslate.experiments.page.document import page
 from crosslate.experiments.recipe import Recipe
 from crosslate.experiments.store import Result, Store
 from crosslate.experiments.tables import Table, Tables, Value
 from crosslate.files import write_json, write_text
 from crosslate.settings import to_values
 
-MARKDOWN, JSON = "report.md", "report.json"
+MARKDOWN, JSON, HTML = "report.md", "report.json", "report.html"
 NUM_SAMPLES = 3
 
 
@@ -34,6 +35,7 @@ class Report:
         failures: title and error of every failed cell.
         missing: titles of cells without a result.
         environment: versions, machines, time.
+        texts: what each was used as, with its origin, number of pairs and hash.
         signatures: of the scores.
         recipe: in full.
         curves: validation scores by epoch, by title.
@@ -47,6 +49,7 @@ class Report:
     failures: list[tuple[str, str]]
     missing: list[str]
     environment: dict[str, Any]
+    texts: list[dict[str, Any]]
     signatures: list[str]
     recipe: dict[str, Any]
     curves: dict[str, Any]
@@ -70,6 +73,7 @@ def make_report(recipe: Recipe, cells: Sequence[Cell], store: Store) -> Report:
         failures,
         [cell.title for cell in missing],
         _environment(results),
+        _texts(results),
         sorted({each["signature"] for result in results.values() for each in _scores(result)}),
         to_values(recipe),
         {
@@ -80,11 +84,13 @@ def make_report(recipe: Recipe, cells: Sequence[Cell], store: Store) -> Report:
     )
 
 
-def write_report(report: Report, folder: Path) -> tuple[Path, Path]:
-    """Writes ``report.md`` and ``report.json`` into a folder and returns their paths."""
+def write_report(report: Report, folder: Path) -> tuple[Path, Path, Path]:
+    """Writes ``report.md``, ``report.json`` and ``report.html`` into a folder and returns their paths."""
+    values = asdict(report)
     write_text(folder / MARKDOWN, markdown(report))
-    write_json(folder / JSON, asdict(report))
-    return folder / MARKDOWN, folder / JSON
+    write_json(folder / JSON, values)
+    write_text(folder / HTML, page(values))
+    return folder / MARKDOWN, folder / JSON, folder / HTML
 
 
 def markdown(report: Report) -> str:
@@ -193,3 +199,21 @@ def _environment(results: dict[str, Result]) -> dict[str, Any]:
     if ended:
         about["between"] = f"{ended[0]} and {ended[-1]}"
     return about
+
+
+def _texts(results: dict[str, Result]) -> list[dict[str, Any]]:
+    """Every text that a result names with its hash, once for each use."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for result in results.values():
+        labels = [result.labels.get(name) for name in ("child", "pair", "parent")]
+        pair = next((label for label in labels if label), "")
+        texts = dict(result.values.get("data", {}))
+        if test := result.values.get("test"):
+            texts["test"] = {**test, "pairs": test["sentences"]}
+        for role, text in texts.items():
+            named = {
+                "use": f"{pair} {role}".strip(),
+                **{key: text[key] for key in ("origin", "pairs", "sha256")},
+            }
+            found.setdefault((named["use"], named["sha256"]), named)
+    return list(found.values())

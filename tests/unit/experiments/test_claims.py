@@ -120,3 +120,16 @@ def test_systems_that_translate_nothing_decide_nothing():
     low = {("child", part): 0.1 for part in BLEU} | {("child", "xattn"): 0.4}
     found = verdicts(low)
     assert {found[name].verdict for name in ("above_random", "close_to_body")} == {"undecided"}
+
+
+def test_every_number_belongs_to_the_system_that_is_named_with_it():
+    found = verdicts()
+    denoising = found["embeddings_fail_with_denoiser"].evidence[0]
+    assert (denoising.what, denoising.first, denoising.second) == (
+        "de-en scratch against de-en embed on denoiser", 32.0, 20.0,
+    )  # fmt: skip
+    zero_shot = found["zero_shot_below_all_text"].evidence[0]
+    assert zero_shot.what.startswith("de-cs scratch against de-cs composed of ")
+    assert (zero_shot.first, zero_shot.second) == (25.0, 12.0)
+    body = found["close_to_body"].evidence[0]
+    assert (body.what, body.first, body.second) == ("de-en src+body against de-en src+xattn", 36.0, 35.0)
