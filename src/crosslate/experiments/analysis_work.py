@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, cast
 
@@ -11,10 +10,9 @@ from crosslate.evaluation.frequency import count_words, frequency_bands
 from crosslate.evaluation.lexicon import WAYS, LexiconScore
 from crosslate.evaluation.scores import compare
 from crosslate.experiments.bench import Bench
-from crosslate.experiments.recipe import PHRASEBOOK
+from crosslate.experiments.dictionaries import read_steps
 from crosslate.experiments.store import Output
-from crosslate.experiments.texts import book
-from crosslate.experiments.training_work import NUM_SAMPLES, scored
+from crosslate.experiments.training_work import NUM_SAMPLES, scored, words_of_sides
 from crosslate.jobs import alignment
 from crosslate.jobs.forgetting import measure_forgetting
 from crosslate.jobs.translator import Translator
@@ -24,8 +22,6 @@ from crosslate.packs.compose import apply_packs
 _ALL = 1_000_000
 _NUM_NEIGHBOURS = 5
 _NUM_EXAMPLES = 12
-
-Dictionary = Mapping[str, Any]
 
 
 def forgetting_work(bench: Bench) -> Output:
@@ -81,6 +77,18 @@ def lexicon_work(bench: Bench) -> Output:
     return Output(_lexicon(bench, one, other, side))
 
 
+def lexicon_of_languages_work(bench: Bench) -> Output:
+    """The words of one language looked up among the other's, in a table that both share; before and after."""
+    side = cast(Side, bench.spec["side"])
+    parent = bench.parent()
+    words = words_of_sides(bench.text("train"))
+    one, other = alignment.words_of_languages(apply_packs(parent, [bench.pack("child")]), side, words)
+    values = _lexicon(bench, one, other, side)
+    pair = alignment.words_of_languages(parent, side, words)
+    found = alignment.lexicon_score(*pair, read_steps(bench.library, bench.spec["dictionaries"]), 0)
+    return Output(values | {"before training": _precisions(found)})
+
+
 def lexicon_between_work(bench: Bench) -> Output:
     """A child's new words looked up among another child's: directly, and through the parent's words."""
     side = cast(Side, bench.spec["side"])
@@ -91,7 +99,7 @@ def lexicon_between_work(bench: Bench) -> Output:
     )
     values = _lexicon(bench, one, other, side)
     middle = alignment.through(one, alignment.embeddings(parent, side, "parent"))
-    found = alignment.lexicon_score(middle, other, _dictionary(bench), 0)
+    found = alignment.lexicon_score(middle, other, read_steps(bench.library, bench.spec["dictionaries"]), 0)
     values["through the parent"] = _precisions(found)
     return Output(values)
 
@@ -99,7 +107,7 @@ def lexicon_between_work(bench: Bench) -> Output:
 def _lexicon(
     bench: Bench, one: alignment.Embeddings, other: alignment.Embeddings, side: Side
 ) -> dict[str, Any]:
-    dictionary = _dictionary(bench)
+    dictionary = read_steps(bench.library, bench.spec["dictionaries"])
     counts = _words(bench, "train", side)
     others = set(_words(bench, "other", side)) if "other" in bench.cell.texts else None
     values: dict[str, Any] = {}
@@ -134,20 +142,3 @@ def _precisions(found: LexiconScore) -> dict[str, float]:
         "precision_at_5": found.precision_at_5,
         "precision_at_10": found.precision_at_10,
     }
-
-
-def _dictionary(bench: Bench) -> Dictionary:
-    """The dictionary of a cell: one, or two through a third language; translations in the file's order."""
-    steps = [_step(bench, step["languages"], step["file"]) for step in bench.spec["dictionaries"]]
-    return steps[0] if len(steps) == 1 else alignment.compose_dictionaries(steps[0], steps[1])
-
-
-def _step(bench: Bench, languages: str, file: str) -> Dictionary:
-    source, target = languages.split("-")
-    if file == PHRASEBOOK:
-        gold = book(bench.library.seed).dictionary(source, target)
-        return {word: sorted(translations) for word, translations in gold.items()}
-    found: dict[str, list[str]] = {}
-    for word, translation in alignment.read_entries(bench.library.data / file):
-        found.setdefault(word, []).append(translation)
-    return found

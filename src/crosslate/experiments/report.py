@@ -36,7 +36,8 @@ class Report:
         environment: versions, machines, time.
         signatures: of the scores.
         recipe: in full.
-        curves: validation scores by epoch, by title.
+        curves: by title, a row for each validation: epoch, updates, score and, where it was measured, the
+            lexicon's precision@1.
     """
 
     name: str

@@ -20,6 +20,7 @@ KINDS = {
     "supervised": (_TRAINING, "child_work"),
     "forgetting": (_ANALYSIS, "forgetting_work"),
     "lexicon": (_ANALYSIS, "lexicon_work"),
+    "lexicon of languages": (_ANALYSIS, "lexicon_of_languages_work"),
     "lexicon between": (_ANALYSIS, "lexicon_between_work"),
     "zero-shot": (_ANALYSIS, "zero_shot_work"),
     "pivot": (_ANALYSIS, "pivot_work"),
