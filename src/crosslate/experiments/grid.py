@@ -29,6 +29,9 @@ COMPARED = (
 )  # fmt: skip
 """Parts of which every child's systems are compared, the first with the second."""
 
+ATTENTION_PAIRS = 200
+"""The first pairs of a test set on which cross-attention is looked at."""
+
 
 def plan_study(recipe: Recipe, library: Library) -> list[Cell]:
     """All cells of a study, each behind what it needs."""
@@ -76,6 +79,10 @@ class _Grid:
             made += self.lexicons.between(full)
             for cell in find(made, "denoising child"):
                 made += self.lexicons.of_languages(cell)
+        if "attention" in recipe.analyses:
+            looked_at = self.full(children) + find(made, "denoising child")
+            first = [cell for cell in looked_at if cell.labels["seed"] == recipe.seeds[0]]
+            made += [self.attention(cell) for cell in [*self.parents.values(), *first]]
         if "forgetting" in recipe.analyses:
             made += [
                 self.forgetting(cell) for cell in self.full(children) if cell.labels["part"] != "scratch"
@@ -241,6 +248,21 @@ class _Grid:
             "forgetting", f"forgetting of {cell.title}", spec,
             {"child": cell.key, "parent": parent.key}, cell.labels, texts, ANALYSIS_OPERATIONS,
         )  # fmt: skip
+
+    def attention(self, cell: Cell) -> Cell:
+        """The cross-attention of a model on the first pairs of its test set."""
+        texts = {"test": cell.texts["test"]}
+        spec = {
+            "text": self.identities(texts),
+            "pairs": ATTENTION_PAIRS,
+            "lexicon": self.lexicons.watched_between(cell.labels["source"], cell.labels["target"]),
+        }
+        is_parent = cell.kind == "parent"
+        roles = {"parent": cell.key} if is_parent else {"child": cell.key, "parent": cell.needs["parent"]}
+        labels = cell.labels | ({"part": "parent"} if is_parent else {})
+        return Cell(
+            "attention", f"attention of {cell.title}", spec, roles, labels, texts, ANALYSIS_OPERATIONS / 2
+        )
 
     def zero_shot(self, pair: ZeroShotRecipe, children: Sequence[Cell]) -> Iterator[Cell]:
         recipe = self.recipe

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from crosslate.experiments.attention_tables import attention_maps, attention_tables
 from crosslate.experiments.cells import Cell, find
 from crosslate.experiments.claims import Finding, Findings
 from crosslate.experiments.estimate import duration
@@ -38,6 +39,8 @@ class Report:
         recipe: in full.
         curves: by title, a row for each validation: epoch, updates, score and, where it was measured, the
             lexicon's precision@1.
+        attention: maps of one test sentence, see
+            :func:`crosslate.experiments.attention_tables.attention_maps`.
     """
 
     name: str
@@ -51,6 +54,7 @@ class Report:
     signatures: list[str]
     recipe: dict[str, Any]
     curves: dict[str, Any]
+    attention: list[dict[str, Any]]
 
 
 def make_report(recipe: Recipe, cells: Sequence[Cell], store: Store) -> Report:
@@ -66,7 +70,7 @@ def make_report(recipe: Recipe, cells: Sequence[Cell], store: Store) -> Report:
         recipe.name,
         recipe.about,
         Findings(cells, results).all(),
-        Tables(cells, results).all(),
+        [*Tables(cells, results).all(), *attention_tables(cells, results)],
         _samples(cells, results),
         failures,
         [cell.title for cell in missing],
@@ -78,6 +82,7 @@ def make_report(recipe: Recipe, cells: Sequence[Cell], store: Store) -> Report:
             for result in results.values()
             if "training" in result.values
         },
+        attention_maps(cells, results),
     )
 
 

@@ -18,6 +18,7 @@ KINDS = {
     "child": (_TRAINING, "child_work"),
     "denoising child": (_TRAINING, "child_work"),
     "supervised": (_TRAINING, "child_work"),
+    "attention": ("crosslate.experiments.attention_work", "attention_work"),
     "forgetting": (_ANALYSIS, "forgetting_work"),
     "lexicon": (_ANALYSIS, "lexicon_work"),
     "lexicon of languages": (_ANALYSIS, "lexicon_of_languages_work"),
