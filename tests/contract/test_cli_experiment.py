@@ -70,6 +70,13 @@ def test_a_study_runs_goes_on_and_is_reported(crosslate, recipe, folder):
         for title in ("parent fr-en", "de-en src+xattn", "fr-es tgt+xattn")
         for is_mean in (True, False)
     ]
+    assert [(each["title"], each["languages"]) for each in report["maps"]] == [
+        ("de-en src", "de-fr"), ("de-en src+xattn", "de-fr"), ("fr-es tgt+xattn", "es-en"),
+    ]  # fmt: skip
+    one, other, _ = (
+        [(pair["word"], pair["translation"]) for pair in each["points"]] for each in report["maps"]
+    )
+    assert one == other and 2 <= len(one) <= 30
     page = (study / "report.md").read_text(encoding="utf-8")
     assert page.startswith("# Study: toy\n") and "## Translations side by side" in page
     results = list((study / "results").glob("*.json"))

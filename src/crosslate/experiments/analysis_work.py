@@ -15,6 +15,7 @@ from crosslate.experiments.store import Output
 from crosslate.experiments.training_work import NUM_SAMPLES, scored, words_of_sides
 from crosslate.jobs import alignment
 from crosslate.jobs.forgetting import measure_forgetting
+from crosslate.jobs.lexicon_map import lexicon_map
 from crosslate.jobs.translator import Translator
 from crosslate.models.strategies import Side
 from crosslate.packs.compose import apply_packs
@@ -74,7 +75,15 @@ def lexicon_work(bench: Bench) -> Output:
     parent = bench.parent()
     one = alignment.embeddings(apply_packs(parent, [bench.pack("child")]), side, "child")
     other = alignment.embeddings(parent, side, "parent")
-    return Output(_lexicon(bench, one, other, side))
+    values = _lexicon(bench, one, other, side)
+    if num_pairs := bench.spec.get("map_pairs"):
+        theirs = _words(bench, "other", side) if "other" in bench.cell.texts else Counter[str]()
+        pairs, share = lexicon_map(
+            one, other, read_steps(bench.library, bench.spec["dictionaries"]), _words(bench, "train", side),
+            theirs, num_pairs,
+        )  # fmt: skip
+        values["map"] = {"points": [asdict(each) for each in pairs], "variance %": round(100 * share, 1)}
+    return Output(values)
 
 
 def lexicon_of_languages_work(bench: Bench) -> Output:

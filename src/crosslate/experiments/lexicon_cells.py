@@ -13,6 +13,9 @@ from crosslate.experiments.recipe import Recipe
 from crosslate.experiments.texts import Library
 from crosslate.models.strategies import Side
 
+MAP_PAIRS = 30
+"""Pairs of translations that the map of a child shows."""
+
 
 class Lexicons:
     """Plans which words are looked up among which.
@@ -45,6 +48,8 @@ class Lexicons:
         side = cell.labels["side"]
         ours, theirs = cell.labels[side], parent.labels[side]
         if (spec := self._spec(side, ours, theirs)) and cell.labels["part"] != "scratch":
+            if cell.labels["seed"] == self.recipe.seeds[0]:
+                spec["map_pairs"] = MAP_PAIRS
             yield Cell(
                 "lexicon", f"lexicon of {cell.title}", spec, needs(child=cell, parent=parent),
                 cell.labels | {"languages": f"{ours}-{theirs}"}, _texts(cell, parent),

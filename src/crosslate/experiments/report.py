@@ -20,6 +20,7 @@ from crosslate.settings import to_values
 
 MARKDOWN, JSON = "report.md", "report.json"
 NUM_SAMPLES = 3
+MAPPED = ("embeddings", "xattn", "body")
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Report:
             lexicon's precision@1.
         attention: maps of one test sentence, see
             :func:`crosslate.experiments.attention_tables.attention_maps`.
+        maps: pairs of translations on the plane of their principal components, by child and strategy.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Report:
     recipe: dict[str, Any]
     curves: dict[str, Any]
     attention: list[dict[str, Any]]
+    maps: list[dict[str, Any]]
 
 
 def make_report(recipe: Recipe, cells: Sequence[Cell], store: Store) -> Report:
@@ -83,6 +86,7 @@ def make_report(recipe: Recipe, cells: Sequence[Cell], store: Store) -> Report:
             if "training" in result.values
         },
         attention_maps(cells, results),
+        _lexicon_maps(cells, results),
     )
 
 
@@ -164,6 +168,21 @@ def _samples(cells: Sequence[Cell], results: dict[str, Result]) -> list[dict[str
                     at["sentences"].append({**sample, "systems": {}})
                 at["sentences"][row]["systems"][cell.title] = lines[row]
     return list(by_test.values())
+
+
+def _lexicon_maps(cells: Sequence[Cell], results: dict[str, Result]) -> list[dict[str, Any]]:
+    """New words and the parent's words that translate them, for the strategies that the paper compares."""
+    return [
+        {
+            "title": cell.title.removeprefix("lexicon of "),
+            "languages": cell.labels["languages"],
+            "variance %": found["variance %"],
+            "points": found["points"],
+        }
+        for cell in find(cells, "lexicon")
+        if cell.key in results and cell.labels["part"] in MAPPED
+        if (found := results[cell.key].values.get("map")) and found["points"]
+    ]
 
 
 def _pair(cell: Cell) -> str:
