@@ -42,7 +42,7 @@ def recipe(**changes) -> Recipe:
         ],
         "denoising_strategies": ["embed+xattn"],
         "training": {"all": TRAINING},
-        "dictionaries": {"de-fr": "phrasebook", "es-en": "phrasebook"},
+        "dictionaries": {"de-fr": "phrasebook", "de-en": "phrasebook", "es-en": "phrasebook"},
         "decoding": {"beam_size": 1, "max_new_tokens": 12},
     }  # fmt: skip
     return from_values(Recipe, values | changes)

@@ -25,7 +25,7 @@ def test_the_plan_comes_without_running(crosslate, recipe, tmp_path):
     ran = crosslate("experiment", "run", recipe, "--out", tmp_path / "study", "--dry-run")
     assert ran.code == 0
     assert any(line.startswith("de-en src+xattn ") and " child " in line for line in ran.lines)
-    assert "22 cells, 0 done, about" in ran.lines[-1]
+    assert "29 cells, 0 done, about" in ran.lines[-1]
     assert not (tmp_path / "study").exists()
 
 
@@ -43,21 +43,48 @@ def test_a_study_runs_goes_on_and_is_reported(crosslate, recipe, folder):
 
     second = crosslate("experiment", "run", recipe, "--out", study)
     assert second.code == 0, second.err
-    assert "22 cells, 2 done" in second.err and "[20/20]" in second.err
+    assert "29 cells, 2 done" in second.err and "[27/27]" in second.err
     report = json.loads((study / "report.json").read_text(encoding="utf-8"))
     assert report["missing"] == [] and report["failures"] == []
     assert len(report["findings"]) == 11
     assert report["findings"][7]["verdict"] == "confirmed"  # the parent stays what it was
     titles = {table["title"] for table in report["tables"]}
-    assert {"Children: BLEU", "Denoising parent", "Lexicon induction", "Forgetting", "Zero-shot translation",
-            "Storage"} <= titles  # fmt: skip
+    assert {
+        "Children: BLEU", "Denoising parent", "Lexicon induction", "Lexicon precision@1 by epoch",
+        "Lexicon induction between the languages of one table", "Forgetting", "Zero-shot translation", "Storage",
+        "Cross-attention: entropy", "Cross-attention: change against the parent",
+        "Word alignment from cross-attention",
+    } <= titles  # fmt: skip
+    assert all(
+        len(row) == 4 for row in report["curves"]["de-en src+xattn"] + report["curves"]["fr-es tgt+xattn"]
+    )
+    assert all(len(row) == 4 for row in report["curves"]["de-en embed+xattn on denoiser"])
+    assert all(len(row) == 3 for row in report["curves"]["de-en scratch"] + report["curves"]["parent fr-en"])
+    for shown in report["attention"]:
+        assert len(shown["weights"]) == len(shown["target"]) and shown["layer"] == 1
+        assert all(len(row) == len(shown["source"]) and abs(sum(row) - 1) < 0.01 for row in shown["weights"])
+        assert all(
+            one < len(shown["target"]) and other < len(shown["source"]) for one, other in shown["alignment"]
+        )
+    assert [(each["title"], each["head"] is None) for each in report["attention"]] == [
+        (title, is_mean)
+        for title in ("parent fr-en", "de-en src+xattn", "fr-es tgt+xattn")
+        for is_mean in (True, False)
+    ]
+    assert [(each["title"], each["languages"]) for each in report["maps"]] == [
+        ("de-en src", "de-fr"), ("de-en src+xattn", "de-fr"), ("fr-es tgt+xattn", "es-en"),
+    ]  # fmt: skip
+    one, other, _ = (
+        [(pair["word"], pair["translation"]) for pair in each["points"]] for each in report["maps"]
+    )
+    assert one == other and 2 <= len(one) <= 30
     page = (study / "report.md").read_text(encoding="utf-8")
     assert page.startswith("# Study: toy\n") and "## Translations side by side" in page
     results = list((study / "results").glob("*.json"))
-    assert len(results) == 22 and max(path.stat().st_size for path in results) < 30_000
+    assert len(results) == 29 and max(path.stat().st_size for path in results) < 30_000
 
     third = crosslate("experiment", "run", recipe, "--out", study)
-    assert third.code == 0 and "22 cells, 22 done" in third.err and "[" not in third.err
+    assert third.code == 0 and "29 cells, 29 done" in third.err and "[" not in third.err
 
 
 def test_the_report_is_rebuilt_from_results_alone(crosslate, recipe, folder, tmp_path):

@@ -118,6 +118,14 @@ class Vocabulary:
             raise VocabularyError(f"{mapping}: expected a JSON object that maps pieces to the ids 0 to n-1")
         return cls(_read(path), sorted(ids, key=ids.__getitem__), special)
 
+    def restricted(self, ids: Iterable[int]) -> tuple[Vocabulary, list[int]]:
+        """A vocabulary of some of the pieces, in their order, with the special ones; and the ids it kept."""
+        special = {key: index for key, index in vars(self.special).items() if index is not None}
+        kept = sorted({*special.values(), *ids})
+        new_ids = {old: new for new, old in enumerate(kept)}
+        specials = SpecialIds(**{key: new_ids[index] for key, index in special.items()})
+        return Vocabulary(self.model, [self.pieces[index] for index in kept], specials), kept
+
     def __len__(self) -> int:
         return len(self.pieces)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, cast
 
@@ -11,12 +10,12 @@ from crosslate.evaluation.frequency import count_words, frequency_bands
 from crosslate.evaluation.lexicon import WAYS, LexiconScore
 from crosslate.evaluation.scores import compare
 from crosslate.experiments.bench import Bench
-from crosslate.experiments.recipe import PHRASEBOOK
+from crosslate.experiments.dictionaries import read_steps
 from crosslate.experiments.store import Output
-from crosslate.experiments.texts import book
-from crosslate.experiments.training_work import NUM_SAMPLES, scored
+from crosslate.experiments.training_work import NUM_SAMPLES, scored, words_of_sides
 from crosslate.jobs import alignment
 from crosslate.jobs.forgetting import measure_forgetting
+from crosslate.jobs.lexicon_map import lexicon_map
 from crosslate.jobs.translator import Translator
 from crosslate.models.strategies import Side
 from crosslate.packs.compose import apply_packs
@@ -24,8 +23,6 @@ from crosslate.packs.compose import apply_packs
 _ALL = 1_000_000
 _NUM_NEIGHBOURS = 5
 _NUM_EXAMPLES = 12
-
-Dictionary = Mapping[str, Any]
 
 
 def forgetting_work(bench: Bench) -> Output:
@@ -78,7 +75,27 @@ def lexicon_work(bench: Bench) -> Output:
     parent = bench.parent()
     one = alignment.embeddings(apply_packs(parent, [bench.pack("child")]), side, "child")
     other = alignment.embeddings(parent, side, "parent")
-    return Output(_lexicon(bench, one, other, side))
+    values = _lexicon(bench, one, other, side)
+    if num_pairs := bench.spec.get("map_pairs"):
+        theirs = _words(bench, "other", side) if "other" in bench.cell.texts else Counter[str]()
+        pairs, share = lexicon_map(
+            one, other, read_steps(bench.library, bench.spec["dictionaries"]), _words(bench, "train", side),
+            theirs, num_pairs,
+        )  # fmt: skip
+        values["map"] = {"points": [asdict(each) for each in pairs], "variance %": round(100 * share, 1)}
+    return Output(values)
+
+
+def lexicon_of_languages_work(bench: Bench) -> Output:
+    """The words of one language looked up among the other's, in a table that both share; before and after."""
+    side = cast(Side, bench.spec["side"])
+    parent = bench.parent()
+    words = words_of_sides(bench.text("train"))
+    one, other = alignment.words_of_languages(apply_packs(parent, [bench.pack("child")]), side, words)
+    values = _lexicon(bench, one, other, side)
+    pair = alignment.words_of_languages(parent, side, words)
+    found = alignment.lexicon_score(*pair, read_steps(bench.library, bench.spec["dictionaries"]), 0)
+    return Output(values | {"before training": _precisions(found)})
 
 
 def lexicon_between_work(bench: Bench) -> Output:
@@ -91,7 +108,7 @@ def lexicon_between_work(bench: Bench) -> Output:
     )
     values = _lexicon(bench, one, other, side)
     middle = alignment.through(one, alignment.embeddings(parent, side, "parent"))
-    found = alignment.lexicon_score(middle, other, _dictionary(bench), 0)
+    found = alignment.lexicon_score(middle, other, read_steps(bench.library, bench.spec["dictionaries"]), 0)
     values["through the parent"] = _precisions(found)
     return Output(values)
 
@@ -99,7 +116,7 @@ def lexicon_between_work(bench: Bench) -> Output:
 def _lexicon(
     bench: Bench, one: alignment.Embeddings, other: alignment.Embeddings, side: Side
 ) -> dict[str, Any]:
-    dictionary = _dictionary(bench)
+    dictionary = read_steps(bench.library, bench.spec["dictionaries"])
     counts = _words(bench, "train", side)
     others = set(_words(bench, "other", side)) if "other" in bench.cell.texts else None
     values: dict[str, Any] = {}
@@ -134,20 +151,3 @@ def _precisions(found: LexiconScore) -> dict[str, float]:
         "precision_at_5": found.precision_at_5,
         "precision_at_10": found.precision_at_10,
     }
-
-
-def _dictionary(bench: Bench) -> Dictionary:
-    """The dictionary of a cell: one, or two through a third language; translations in the file's order."""
-    steps = [_step(bench, step["languages"], step["file"]) for step in bench.spec["dictionaries"]]
-    return steps[0] if len(steps) == 1 else alignment.compose_dictionaries(steps[0], steps[1])
-
-
-def _step(bench: Bench, languages: str, file: str) -> Dictionary:
-    source, target = languages.split("-")
-    if file == PHRASEBOOK:
-        gold = book(bench.library.seed).dictionary(source, target)
-        return {word: sorted(translations) for word, translations in gold.items()}
-    found: dict[str, list[str]] = {}
-    for word, translation in alignment.read_entries(bench.library.data / file):
-        found.setdefault(word, []).append(translation)
-    return found

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
-from itertools import combinations
 from typing import Any
 
 from crosslate.errors import Faults, InputError
 from crosslate.experiments.cells import Cell, PlacedText, find, in_order, needs
 from crosslate.experiments.estimate import ANALYSIS_OPERATIONS, training_operations
+from crosslate.experiments.lexicon_cells import Lexicons
 from crosslate.experiments.recipe import (
-    PHRASEBOOK,
     ChildRecipe,
     DenoiserRecipe,
     PairText,
@@ -21,7 +20,7 @@ from crosslate.experiments.recipe import (
     part_of,
     resolved,
 )
-from crosslate.experiments.texts import Library, Text
+from crosslate.experiments.texts import Library
 from crosslate.models.strategies import parse_strategy
 
 COMPARED = (
@@ -29,6 +28,9 @@ COMPARED = (
     ("embeddings", "scratch"),
 )  # fmt: skip
 """Parts of which every child's systems are compared, the first with the second."""
+
+ATTENTION_PAIRS = 200
+"""The first pairs of a test set on which cross-attention is looked at."""
 
 
 def plan_study(recipe: Recipe, library: Library) -> list[Cell]:
@@ -59,6 +61,8 @@ class _Grid:
         self.recipe, self.library = recipe, library
         self.decoding = asdict(recipe.decoding)
         self.parents: dict[str, Cell] = {}
+        self.lexicons = Lexicons(recipe, library)
+        self.full_size = 0 if 0 in recipe.sizes else max(recipe.sizes)
 
     def cells(self) -> list[Cell]:
         recipe = self.recipe
@@ -69,8 +73,16 @@ class _Grid:
         for denoiser in recipe.denoisers:
             made += self.denoiser(denoiser)
         if "lexicon" in recipe.analyses:
-            made += [cell for child in recipe.children for cell in self.lexicons(child, children)]
-            made += self.lexicons_between(children)
+            full = self.full(children)
+            for cell in full:
+                made += self.lexicons.of_child(cell, self.parents[cell.labels["parent"]])
+            made += self.lexicons.between(full)
+            for cell in find(made, "denoising child"):
+                made += self.lexicons.of_languages(cell)
+        if "attention" in recipe.analyses:
+            looked_at = self.full(children) + find(made, "denoising child")
+            first = [cell for cell in looked_at if cell.labels["seed"] == recipe.seeds[0]]
+            made += [self.attention(cell) for cell in [*self.parents.values(), *first]]
         if "forgetting" in recipe.analyses:
             made += [
                 self.forgetting(cell) for cell in self.full(children) if cell.labels["part"] != "scratch"
@@ -84,8 +96,13 @@ class _Grid:
 
     def full(self, cells: Sequence[Cell]) -> list[Cell]:
         """Children trained on the most text that the recipe asks for."""
-        size = 0 if 0 in self.recipe.sizes else max(self.recipe.sizes)
-        return [cell for cell in cells if cell.labels["size"] == size]
+        return [cell for cell in cells if cell.labels["size"] == self.full_size]
+
+    def is_watched(self, strategy: str, seed: int, size: int = 0) -> bool:
+        """Whether a child is measured while it trains: the first seed's on all text, but not from scratch."""
+        is_scratch = part_of(parse_strategy(strategy)) == "scratch"
+        is_first = seed == self.recipe.seeds[0] and size == self.full_size
+        return "lexicon" in self.recipe.analyses and is_first and not is_scratch
 
     def texts(self, text: PairText, source: str, target: str, *roles: str) -> dict[str, PlacedText]:
         return {role: PlacedText(getattr(text, role), source, target) for role in roles}
@@ -126,9 +143,11 @@ class _Grid:
         new = {"source": child.source if side == "source" else None,
                "target": child.target if side == "target" else None}  # fmt: skip
         labels = {"child": child.name, "parent": parent.name, "side": side}
+        lexicon = self.lexicons.watched(side, getattr(child, side), getattr(parent, side))
         return self.trained(
             f"{child.name} {strategy}", self.parents[parent.name], parent.size, text, child.source,
             child.target, strategy, new, child.vocabulary, seed, size, labels,
+            lexicon=lexicon if self.is_watched(strategy, seed, size) else {},
         )  # fmt: skip
 
     def trained(
@@ -146,6 +165,7 @@ class _Grid:
         size: int,
         labels: dict[str, Any],
         kind: str = "child",
+        lexicon: dict[str, Any] | None = None,
     ) -> Cell:
         texts = self.texts(text, source, target, "train", "valid", "test")
         parsed = parse_strategy(strategy)
@@ -160,6 +180,8 @@ class _Grid:
             "text": self.identities(texts),
             "decoding": self.decoding,
         }
+        if lexicon:  # only where it is measured, so that a dictionary makes nothing else anew
+            spec["lexicon"] = lexicon
         labels = labels | {
             "source": source, "target": target, "strategy": str(parsed), "part": part_of(parsed),
             "seed": seed, "size": size,
@@ -208,11 +230,13 @@ class _Grid:
         )  # fmt: skip
         yield trimmed
         new: dict[str, str | None] = {"source": child.source, "target": child.target}
+        lexicon = self.lexicons.watched_between(child.source, child.target)
         for strategy in self.recipe.denoising_strategies:
             for seed in self.recipe.seeds:
                 yield self.trained(
                     f"{child.name} {strategy} on {denoiser.name}", trimmed, denoiser.size, child.text,
                     child.source, child.target, strategy, new, 0, seed, 0, labels, kind="denoising child",
+                    lexicon=lexicon if self.is_watched(strategy, seed, self.full_size) else {},
                 )  # fmt: skip
 
     def forgetting(self, cell: Cell) -> Cell:
@@ -225,70 +249,20 @@ class _Grid:
             {"child": cell.key, "parent": parent.key}, cell.labels, texts, ANALYSIS_OPERATIONS,
         )  # fmt: skip
 
-    def lexicons(self, child: ChildRecipe, children: Sequence[Cell]) -> Iterator[Cell]:
-        """The new words of each of a child's systems looked up among its parent's."""
-        parent = self.recipe.parent(child.parent)
-        side = self.recipe.new_side(child)
-        ours, theirs = (child.source, parent.source) if side == "source" else (child.target, parent.target)
-        for cell in find(self.full(children), "child", child=child.name):
-            spec = self.lexicon_spec(side, ours, theirs)
-            if spec and cell.labels["part"] != "scratch":
-                yield Cell(
-                    "lexicon", f"lexicon of {cell.title}", spec,
-                    {"child": cell.key, "parent": cell.needs["parent"]},
-                    cell.labels | {"languages": f"{ours}-{theirs}"},
-                    {"train": cell.texts["train"], **self.other_text(self.parents[child.parent])},
-                    ANALYSIS_OPERATIONS / 2,
-                )  # fmt: skip
-
-    def lexicons_between(self, children: Sequence[Cell]) -> Iterator[Cell]:
-        """The new words of one child looked up among another's: same parent, side, strategy and seed."""
-        for one, other in combinations(self.full(children), 2):
-            same = ("parent", "side", "strategy", "seed")
-            if (
-                any(one.labels[name] != other.labels[name] for name in same)
-                or one.labels["part"] == "scratch"
-            ):
-                continue
-            side = one.labels["side"]
-            spec = self.lexicon_spec(side, one.labels[side], other.labels[side])
-            if spec and one.labels["child"] != other.labels["child"]:
-                title = f"lexicon of {one.labels['child']} and {other.title}"
-                labels = one.labels | {
-                    "languages": f"{one.labels[side]}-{other.labels[side]}",
-                    "other": other.title,
-                }
-                yield Cell(
-                    "lexicon between", title, spec,
-                    {"child": one.key, "other": other.key, "parent": one.needs["parent"]}, labels,
-                    {"train": one.texts["train"], **self.other_text(other)}, ANALYSIS_OPERATIONS / 2,
-                )  # fmt: skip
-
-    def other_text(self, cell: Cell) -> dict[str, PlacedText]:
-        """What the other side of a lexicon was trained on; nothing where a parent was only loaded."""
-        return {"other": cell.texts["train"]} if "train" in cell.texts else {}
-
-    def lexicon_spec(self, side: str, ours: str, theirs: str) -> dict[str, Any]:
-        """Which dictionaries lead from one language to another; empty where none do."""
-        known = self.recipe.dictionaries
-        steps = [f"{ours}-{theirs}"] if f"{ours}-{theirs}" in known else []
-        if not steps:
-            through = [first.split("-")[1] for first in known if first.startswith(f"{ours}-")]
-            between = next((each for each in through if f"{each}-{theirs}" in known), None)
-            steps = [f"{ours}-{between}", f"{between}-{theirs}"] if between else []
-        if not steps:
-            return {}
-        dictionaries = [
-            {"languages": step, "file": known[step], "identity": self.dictionary_identity(step)}
-            for step in steps
-        ]
-        return {"side": side, "dictionaries": dictionaries, "words": self.recipe.words.get(ours, [])}
-
-    def dictionary_identity(self, step: str) -> Any:
-        name = self.recipe.dictionaries[step]
-        if name == PHRASEBOOK:
-            return {PHRASEBOOK: self.library.seed}
-        return self.library.identity(Text(files=[name]), *step.split("-"))
+    def attention(self, cell: Cell) -> Cell:
+        """The cross-attention of a model on the first pairs of its test set."""
+        texts = {"test": cell.texts["test"]}
+        spec = {
+            "text": self.identities(texts),
+            "pairs": ATTENTION_PAIRS,
+            "lexicon": self.lexicons.watched_between(cell.labels["source"], cell.labels["target"]),
+        }
+        is_parent = cell.kind == "parent"
+        roles = {"parent": cell.key} if is_parent else {"child": cell.key, "parent": cell.needs["parent"]}
+        labels = cell.labels | ({"part": "parent"} if is_parent else {})
+        return Cell(
+            "attention", f"attention of {cell.title}", spec, roles, labels, texts, ANALYSIS_OPERATIONS / 2
+        )
 
     def zero_shot(self, pair: ZeroShotRecipe, children: Sequence[Cell]) -> Iterator[Cell]:
         recipe = self.recipe

@@ -16,7 +16,7 @@ from crosslate.models.strategies import STRATEGIES, Side, Strategy, parse_strate
 from crosslate.settings import from_values, load_yaml
 from crosslate.training.settings import GROUPS, TrainingSettings, preset
 
-Analysis = Literal["lexicon", "forgetting", "zero-shot", "compare"]
+Analysis = Literal["lexicon", "attention", "forgetting", "zero-shot", "compare"]
 Part = Literal["scratch", "embeddings", "body", "xattn", "randxattn"]
 ANALYSES: tuple[Analysis, ...] = get_args(Analysis)
 PHRASEBOOK = "phrasebook"
@@ -164,7 +164,8 @@ class Recipe:
         dictionaries: by languages, like ``de-fr``: a file in MUSE's format inside the folder of the data, or
             ``phrasebook``. Where one is missing, it is composed through a third language if that is there.
         words: words whose nearest neighbours are shown, by language.
-        analyses: ``lexicon``, ``forgetting``, ``zero-shot`` and ``compare`` (paired bootstrap).
+        analyses: ``lexicon`` (of the first seed also at every validation), ``attention`` (of the first seed),
+            ``forgetting``, ``zero-shot`` and ``compare`` (paired bootstrap).
         decoding: of test sets; the defaults are the paper's (section 3.2).
         phrasebook_seed: of the built-in phrasebook.
     """

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from crosslate.experiments.attention_tables import attention_maps, attention_tables
 from crosslate.experiments.cells import Cell, find
 from crosslate.experiments.claims import Finding, Findings
 from crosslate.experiments.estimate import duration
@@ -20,6 +21,7 @@ from crosslate.settings import to_values
 
 MARKDOWN, JSON, HTML = "report.md", "report.json", "report.html"
 NUM_SAMPLES = 3
+MAPPED = ("embeddings", "xattn", "body")
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,11 @@ class Report:
         texts: what each was used as, with its origin, number of pairs and hash.
         signatures: of the scores.
         recipe: in full.
-        curves: validation scores by epoch, by title.
+        curves: by title, a row for each validation: epoch, updates, score and, where it was measured, the
+            lexicon's precision@1.
+        attention: maps of one test sentence, see
+            :func:`crosslate.experiments.attention_tables.attention_maps`.
+        maps: pairs of translations on the plane of their principal components, by child and strategy.
     """
 
     name: str
@@ -53,6 +59,8 @@ class Report:
     signatures: list[str]
     recipe: dict[str, Any]
     curves: dict[str, Any]
+    attention: list[dict[str, Any]]
+    maps: list[dict[str, Any]]
 
 
 def make_report(recipe: Recipe, cells: Sequence[Cell], store: Store) -> Report:
@@ -68,7 +76,7 @@ def make_report(recipe: Recipe, cells: Sequence[Cell], store: Store) -> Report:
         recipe.name,
         recipe.about,
         Findings(cells, results).all(),
-        Tables(cells, results).all(),
+        [*Tables(cells, results).all(), *attention_tables(cells, results)],
         _samples(cells, results),
         failures,
         [cell.title for cell in missing],
@@ -81,6 +89,8 @@ def make_report(recipe: Recipe, cells: Sequence[Cell], store: Store) -> Report:
             for result in results.values()
             if "training" in result.values
         },
+        attention_maps(cells, results),
+        _lexicon_maps(cells, results),
     )
 
 
@@ -164,6 +174,21 @@ def _samples(cells: Sequence[Cell], results: dict[str, Result]) -> list[dict[str
                     at["sentences"].append({**sample, "systems": {}})
                 at["sentences"][row]["systems"][cell.title] = lines[row]
     return list(by_test.values())
+
+
+def _lexicon_maps(cells: Sequence[Cell], results: dict[str, Result]) -> list[dict[str, Any]]:
+    """New words and the parent's words that translate them, for the strategies that the paper compares."""
+    return [
+        {
+            "title": cell.title.removeprefix("lexicon of "),
+            "languages": cell.labels["languages"],
+            "variance %": found["variance %"],
+            "points": found["points"],
+        }
+        for cell in find(cells, "lexicon")
+        if cell.key in results and cell.labels["part"] in MAPPED
+        if (found := results[cell.key].values.get("map")) and found["points"]
+    ]
 
 
 def _pair(cell: Cell) -> str:

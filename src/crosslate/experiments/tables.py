@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
@@ -58,8 +59,9 @@ class Tables:
         """Every table that has a number, in the order of the report."""
         tables = (
             self.scores("bleu", "BLEU"), self.scores("chrf", "chrF2"), self.paper(), self.sizes(),
-            self.denoising(), self.storage(), self.costs(), self.lexicons(), self.bands(), self.between(),
-            self.neighbours(), self.forgetting(), self.zero_shot(), self.comparisons(), self.training(),
+            self.denoising(), self.storage(), self.costs(), self.lexicons(), self.lexicon_epochs(),
+            self.bands(), self.between(), self.lexicons_of_languages(), self.neighbours(),
+            self.forgetting(), self.zero_shot(), self.comparisons(), self.training(),
         )  # fmt: skip
         return [table for table in tables if table.rows]
 
@@ -181,6 +183,41 @@ class Tables:
         columns = ("child", "languages", "words", "coverage %", "@1", "@5", "@10", "@1 CSLS", "@1 authors")
         return Table("Lexicon induction", note, columns, tuple(rows))
 
+    def lexicon_epochs(self) -> Table:
+        """How alignment comes about while children train."""
+        curves = {
+            cell.title: {epoch: found[0] for epoch, _, _, *found in values["training"]["curve"] if found}
+            for kind in ("child", "denoising child")
+            for cell, values in self.found(kind)
+        }
+        epochs = _some_epochs(max((epoch for curve in curves.values() for epoch in curve), default=0))
+        rows = [
+            (title, *(_until(curve, epoch) for epoch in epochs)) for title, curve in curves.items() if curve
+        ]
+        note = (
+            "By cosine, at validations of the first seed, the last one by the end of each epoch: "
+            "new words among the parent's; on a denoising parent, one language's words among the other's."
+        )
+        columns = ("child", *(f"epoch {epoch}" for epoch in epochs))
+        return Table("Lexicon precision@1 by epoch", note, columns, tuple(rows))
+
+    def lexicons_of_languages(self) -> Table:
+        """Lexicon induction inside the tables of denoising parents' children."""
+        rows = [
+            (
+                cell.title.removeprefix("lexicon of "), cell.labels["languages"], values["words"],
+                *_precisions(values["before training"])[:1], *_precisions(values["cosine"]),
+                round(values["csls"]["precision_at_1"], 1),
+            )
+            for cell, values in self.found("lexicon of languages")
+        ]  # fmt: skip
+        note = (
+            "Children of denoising parents: words of one language among the other's, both from the table "
+            "that they share, without the words that both have; before training is the parent, trimmed."
+        )
+        columns = ("child", "languages", "words", "@1 before", "@1", "@5", "@10", "@1 CSLS")
+        return Table("Lexicon induction between the languages of one table", note, columns, tuple(rows))
+
     def bands(self) -> Table:
         """Lexicon induction by frequency."""
         rows = [
@@ -272,7 +309,7 @@ class Tables:
         for kind in ("parent", "denoiser", "child", "denoising child", "supervised"):
             for cell, values in self.found(kind):
                 if training := values.get("training"):
-                    best = max((score for _, _, score in training["curve"]), default=None)
+                    best = max((score for _, _, score, *_ in training["curve"]), default=None)
                     rows.append(
                         (cell.title, values["data"]["train"]["pairs"], *(training[name] for name in names),
                          None if best is None else round(best, 2), round(training["training_seconds"]),
@@ -324,6 +361,23 @@ def _number(score: dict[str, Any]) -> str:
 def _precisions(values: dict[str, float]) -> tuple[float, float, float]:
     one, five, ten = (round(values[f"precision_at_{rank}"], 1) for rank in (1, 5, 10))
     return one, five, ten
+
+
+_MAX_EPOCHS_SHOWN = 8
+
+
+def _some_epochs(last: float) -> list[int]:
+    """Epochs to show of so many: all of few, else 1, 2, 4, … and the last."""
+    whole = math.ceil(last)
+    if whole <= _MAX_EPOCHS_SHOWN:
+        return list(range(1, whole + 1))
+    return [2**power for power in range(whole.bit_length()) if 2**power < whole] + [whole]
+
+
+def _until(curve: dict[float, float], epoch: int) -> float | None:
+    """The last value by the end of an epoch; None where the curve ends before it or starts after it."""
+    values = [value for at, value in curve.items() if at <= epoch]
+    return round(values[-1], 1) if values and math.ceil(max(curve)) >= epoch else None
 
 
 def _p_value(value: float | None) -> str | None:

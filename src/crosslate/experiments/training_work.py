@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from crosslate.corpora.parallel import ParallelCorpus
+from crosslate.evaluation.frequency import count_words
 from crosslate.evaluation.scores import bleu, chrf
 from crosslate.experiments.bench import PACK, PARENT, Bench
+from crosslate.experiments.dictionaries import read_steps
 from crosslate.experiments.store import Output
 from crosslate.jobs.adapt import adapt
+from crosslate.jobs.alignment import LEXICON, measure_against_parent, measure_between_languages
 from crosslate.jobs.data import DataSettings
 from crosslate.jobs.denoising import train_denoiser
 from crosslate.jobs.parents import train_parent
@@ -20,6 +25,8 @@ from crosslate.packs.manifest import MANIFEST_NAME
 from crosslate.packs.pack import Pack
 
 if TYPE_CHECKING:
+    from crosslate.models.child import Child
+    from crosslate.models.strategies import Side
     from crosslate.training.denoising import NoiseSettings
 
 NUM_SAMPLES = 1_000
@@ -98,7 +105,7 @@ def child_work(bench: Bench) -> Output:
             parent, bench.training_text(), new_source=spec["new"]["source"], new_target=spec["new"]["target"],
             valid=bench.text("valid"), strategy=spec["strategy"], settings=bench.settings,
             data=DataSettings(source_vocabulary_size=size, target_vocabulary_size=size), out=folder,
-            progress=bench.progress,
+            progress=bench.progress, measure=lexicon_measure(bench, parent),
         )  # fmt: skip
     pack = Pack.load(folder)
     test = bench.text("test")
@@ -110,6 +117,22 @@ def child_work(bench: Bench) -> Output:
         "bytes_on_disk": sum(file.stat().st_size for file in folder.iterdir() if file.is_file()),
     }
     return Output(values | scored(translations, test), translations)
+
+
+def lexicon_measure(bench: Bench, parent: Parent) -> Callable[[Child], dict[str, float]] | None:
+    """What a child's words are measured with at every validation; None where its cell does not ask for it."""
+    if LEXICON not in bench.spec:
+        return None
+    side = cast("Side", bench.spec[LEXICON]["side"])
+    dictionary = read_steps(bench.library, bench.spec[LEXICON]["dictionaries"])
+    if bench.cell.kind == "denoising child":
+        return measure_between_languages(words_of_sides(bench.text("train")), side, dictionary)
+    return measure_against_parent(parent, side, dictionary)
+
+
+def words_of_sides(text: ParallelCorpus) -> dict[Side, Counter[str]]:
+    """How often the words of each side of a text occur, in lower case."""
+    return {"source": count_words(text.source), "target": count_words(text.target)}
 
 
 def scored(translations: list[str], test: ParallelCorpus) -> dict[str, Any]:
@@ -138,7 +161,11 @@ def _training(record: dict[str, Any]) -> dict[str, Any]:
     training, data = record["training"], record["data"]
     kept = ("updates", "best_updates", "epochs", "training_seconds", "tokens", "tokens_per_second",
             "finished", "precision")  # fmt: skip
-    curve = [[entry["epoch"], entry["updates"], entry["score"]] for entry in training["validations"]]
+    # The lexicon's precision stands behind the score, where it was measured.
+    curve = [
+        [entry["epoch"], entry["updates"], entry["score"], *([entry[LEXICON]] if LEXICON in entry else [])]
+        for entry in training["validations"]
+    ]
     metric = training["validations"][-1]["metric"] if training["validations"] else ""
     return {
         "training": {name: training[name] for name in kept} | {"curve": curve, "metric": metric},

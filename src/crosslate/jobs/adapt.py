@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ def adapt(
     replace: bool = False,
     progress: Progress | None = None,
     tensorboard: bool = False,
+    measure: Callable[[Child], dict[str, float]] | None = None,
 ) -> Pack:
     """Teaches a parent a new language on one side (or both) and returns the pack of what changed.
 
@@ -59,6 +61,8 @@ def adapt(
         out: folder of the pack; None saves nothing.
         licence: of the pack, best an SPDX expression.
         replace: overwrite an existing pack.
+        measure: called with the child after every validation, in evaluation mode; what it finds is kept in
+            the pack's record beside the validation's score. It must alter nothing, and chooses nothing.
 
     Raises:
         UsageError: neither side is new.
@@ -76,6 +80,7 @@ def adapt(
                     parent, corpus, new_source=new_source, new_target=new_target, valid=valid,
                     strategy=strategy, settings=settings, data=data, out=Path(folder) / "pack", name=name,
                     licence=licence, progress=progress, tensorboard=tensorboard,
+                    measure=measure,
                 )  # fmt: skip
             except Interrupted:
                 raise Interrupted("stopped; nothing is kept, since no output folder was given") from None
@@ -101,7 +106,7 @@ def adapt(
         ),
         pairs,
         settings,
-        make_validate(child, prepared.valid, data.metric),
+        make_validate(child, prepared.valid, data.metric, measure and partial(measure, child)),
         run.folder,
         identity={"parent": before, "strategy": str(chosen), "data": asdict(data),
                   "corpus": prepared.record["train"]["sha256"], "valid": prepared.record["valid"]["sha256"]},

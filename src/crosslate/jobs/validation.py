@@ -41,8 +41,17 @@ def live_engine(model: TranslationModel, folder: Path) -> Engine:
     return CTranslate2Engine(folder)
 
 
-def make_validate(model: TranslationModel, valid: ParallelCorpus, metric: str) -> Callable[[], Validation]:
-    """The callable that training validates with: greedy translations of ``valid``, scored by ``metric``."""
+def make_validate(
+    model: TranslationModel,
+    valid: ParallelCorpus,
+    metric: str,
+    measure: Callable[[], dict[str, float]] | None = None,
+) -> Callable[[], Validation]:
+    """The callable that training validates with: greedy translations of ``valid``, scored by ``metric``.
+
+    Args:
+        measure: called after each validation; what it finds is kept beside the score and chooses nothing.
+    """
 
     def validate() -> Validation:
         with tempfile.TemporaryDirectory(prefix="crosslate-validation-") as folder:
@@ -53,6 +62,6 @@ def make_validate(model: TranslationModel, valid: ParallelCorpus, metric: str) -
                 )
             )
         score = SCORERS[metric](translations, valid.target, num_samples=0)
-        return Validation(metric, score.value, score.signature)
+        return Validation(metric, score.value, score.signature, {} if measure is None else dict(measure()))
 
     return validate

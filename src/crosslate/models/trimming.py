@@ -8,7 +8,6 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
-from crosslate.corpora.vocabularies import SpecialIds, Vocabulary
 from crosslate.errors import ParentError
 from crosslate.models.anatomy import named_tensors
 from crosslate.models.parent import Parent
@@ -36,17 +35,10 @@ def trim_parent(parent: Parent, lines: Iterable[str], name: str = "") -> Parent:
         raise ParentError(f"{parent.name} has two vocabularies; only one that both sides share is trimmed")
     whole = parent.source
     ids = {piece: index for index, piece in enumerate(whole.pieces)}
-    special = {key: index for key, index in vars(whole.special).items() if index is not None}
-    used = set(special.values())
+    used: set[int] = set()
     for line in lines:
         used.update(ids[piece] for piece in whole.encode_pieces(line))
-    kept = sorted(used)
-    new_ids = {old: new for new, old in enumerate(kept)}
-    vocabulary = Vocabulary(
-        whole.model,
-        [whole.pieces[index] for index in kept],
-        SpecialIds(**{key: new_ids[index] for key, index in special.items()}),
-    )
+    vocabulary, kept = whole.restricted(used)
     model = copy.deepcopy(parent.model)
     anatomy = parent.anatomy
     names_of: dict[int, list[str]] = {}

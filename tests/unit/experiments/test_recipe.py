@@ -49,7 +49,7 @@ def test_the_plan_of_multi30k_is_the_protocol():
     (parent,) = find(cells, "parent")
     assert parent.spec["text"]["train"]["lines"] == [1, 14500]
     assert all(cell.spec["text"]["train"]["lines"] == [14501, 29000] for cell in find(cells, "child"))
-    assert len(find(cells, "denoiser")) == 1 and len(find(cells, "denoising child")) == 16
+    assert len(find(cells, "denoiser")) == 1 and len(find(cells, "denoising child")) == 8
 
 
 def test_the_paper_has_its_sizes_and_settings():
@@ -177,3 +177,30 @@ def test_a_dictionary_is_composed_where_there_is_none():
     toy = recipe(dictionaries={"de-en": "phrasebook", "en-fr": "phrasebook"})
     cells = find(plan_study(toy, NOWHERE), "lexicon", child="de-en")
     assert [step["languages"] for step in cells[0].spec["dictionaries"]] == ["de-en", "en-fr"]
+
+
+def test_the_lexicon_is_in_the_key_of_what_measures_it_and_of_nothing_else():
+    studies = [recipe(seeds=[1, 2], sizes=[50, 0], dictionaries=each)
+               for each in ({}, {"de-fr": "phrasebook"})]  # fmt: skip
+    without, known = (
+        {cell.title: cell for cell in plan_study(study, NOWHERE) if cell.kind in ("parent", "child")}
+        for study in studies
+    )
+    changed = {title for title in known if known[title].key != without[title].key}
+    assert changed == {"de-en src, seed 1", "de-en src+xattn, seed 1"}
+    measured = known["de-en src, seed 1"].spec["lexicon"]
+    assert (measured["side"], [step["languages"] for step in measured["dictionaries"]]) == (
+        "source",
+        ["de-fr"],
+    )
+    off = plan_study(replace(studies[1], analyses=["forgetting"]), NOWHERE)
+    assert not any("lexicon" in cell.spec for cell in off)
+
+
+@pytest.mark.parametrize(("pair", "side"), [("de-en", "source"), ("en-de", "target")])
+def test_children_of_denoisers_compare_their_languages_whichever_way_a_dictionary_leads(pair, side):
+    cells = plan_study(recipe(dictionaries={pair: "phrasebook"}), NOWHERE)
+    (child,) = find(cells, "denoising child")
+    (lexicon,) = find(cells, "lexicon of languages")
+    assert child.spec["lexicon"]["side"] == lexicon.spec["side"] == side
+    assert lexicon.labels["languages"] == pair and lexicon.needs["child"] == child.key

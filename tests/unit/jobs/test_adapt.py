@@ -192,3 +192,30 @@ def test_what_a_killed_process_left_is_removed(parent: Parent, tmp_path: Path):
     (run / "notes.txt").write_text("mine")
     adapted(parent, tmp_path / "pack")
     assert sorted(path.name for path in run.iterdir()) == ["log.jsonl", "notes.txt"]
+
+
+def test_a_measurement_stands_beside_every_score_and_changes_nothing(parent: Parent, tmp_path: Path):
+    tables = []
+
+    def measure(child):
+        assert not child.model.training
+        tables.append(child.model.get_encoder().get_input_embeddings().weight.detach().clone())
+        return {"lexicon": float(len(tables))}
+
+    plain = adapted(parent, tmp_path / "plain")
+    measured = adapted(parent, tmp_path / "measured", measure=measure)
+    entries = measured.manifest.training["validations"]
+    assert [entry["lexicon"] for entry in entries] == [1.0, 2.0, 3.0]
+    assert not torch.equal(tables[0], tables[2])
+    assert [each["score"] for each in plain.manifest.training["validations"]] == [
+        entry["score"] for entry in entries
+    ]
+    assert all(torch.equal(tensor, measured.tensors[name]) for name, tensor in plain.tensors.items())
+
+
+def test_measurements_before_an_interruption_are_kept(parent: Parent, tmp_path: Path):
+    with pytest.raises(Interrupted):
+        adapted(parent, tmp_path / "pack", progress=Stop(), measure=lambda child: {"lexicon": 1.0})
+    pack = adapted(parent, tmp_path / "pack", measure=lambda child: {"lexicon": 2.0})
+    found = [entry["lexicon"] for entry in pack.manifest.training["validations"]]
+    assert found == sorted(found) and {1.0, 2.0} == set(found)
