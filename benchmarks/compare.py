@@ -1,12 +1,13 @@
 """Training and translating side by side with what a user would otherwise do, as ratios in one run.
 
     python -m benchmarks.compare [--size small] [--pairs 6000] [--turns 3] [--ours MODE ...]
-        [--theirs MODE ...]
-        [--peers .venv-peers] [--out FILE]
+        [--theirs PEER ...] [--peers .venv-peers] [--out FILE]
 
-Hugging Face's Seq2SeqTrainer (everything, the tensors of src+xattn, LoRA through PEFT) runs in an
-environment of its own, which is made at first use. Every measurement is a process of its own; systems take
-turns, each turn gives ratios, and their median and spread are printed. ``--out`` writes everything as JSON.
+Hugging Face's Seq2SeqTrainer (everything, the tensors of src+xattn, LoRA through PEFT) and JoeyNMT
+(everything) have an environment each, made at first use in the folder ``--peers``. ``--theirs`` names the
+peers to run: where ``joeynmt`` is not among them, it is neither installed nor run; the system of the first
+row always is. Every measurement is a process of its own; systems take turns, each turn gives ratios, and
+their median and spread are printed. ``--out`` writes everything as JSON.
 """
 
 from __future__ import annotations
@@ -19,24 +20,50 @@ import subprocess
 import sys
 import tempfile
 import venv
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).parent
 OURS = ("all", "src+xattn", "tgt+xattn", "src+body")
-PEERS = ("all", "src+xattn", "lora")
+PEERS = ("all", "src+xattn", "lora", "joeynmt")
 REFERENCE = "Seq2SeqTrainer all"
-PEER_PACKAGES = ("torch", "transformers", "accelerate", "peft==0.21.2")
 
 
-def peers_python(folder: Path) -> str:
-    """The interpreter of the peers' environment, with the versions that Crosslate itself was tested with."""
+@dataclass(frozen=True)
+class Environment:
+    """What a peer needs besides what comes with it, and the pins of Crosslate that it cannot live with."""
+
+    packages: tuple[str, ...]
+    unpinned: frozenset[str] = frozenset()
+
+
+ENVIRONMENTS = {
+    "trainer": Environment(("torch", "transformers", "accelerate", "peft==0.21.2")),
+    # JoeyNMT needs protobuf below 3.21, and imports importlib_metadata without asking for it.
+    "joeynmt": Environment(
+        ("torch", "joeynmt==2.3.0", "importlib_metadata==10.2.0"), frozenset({"protobuf"})
+    ),
+}
+
+
+def pins(unpinned: frozenset[str]) -> str:
+    """The versions that Crosslate itself was tested with, as pip's constraints, without those named."""
+    lines = (HERE.parent / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    return "".join(f"{line}\n" for line in lines if line.split("==")[0] not in unpinned)
+
+
+def peer_python(name: str, root: Path) -> str:
+    """The interpreter of a peer's environment under ``root``, which is made where it is missing."""
+    folder = root / name
     python = folder / "bin" / "python"
     if not (folder / "installed").exists():
-        print(f"installing the peers into {folder}", file=sys.stderr)
+        print(f"installing {name} into {folder}", file=sys.stderr)
+        environment = ENVIRONMENTS[name]
         venv.create(folder, with_pip=True, clear=True)
-        constraints = HERE.parent / "constraints.txt"
-        pip = [python, "-m", "pip", "install", "--quiet", "-c", constraints, *PEER_PACKAGES]
+        constraints = folder / "constraints.txt"
+        constraints.write_text(pins(environment.unpinned), encoding="utf-8")
+        pip = [python, "-m", "pip", "install", "--quiet", "-c", constraints, *environment.packages]
         subprocess.run(pip, check=True)
         (folder / "installed").touch()
     return str(python)
@@ -51,13 +78,16 @@ def run(command: list[str]) -> dict[str, float]:
 
 def systems(arguments: argparse.Namespace, task: Path) -> dict[str, list[str]]:
     """The command of every system by its name."""
-    peer = [peers_python(arguments.peers), str(HERE / "peers" / "trainer.py"), str(task)]
+    trainer = [peer_python("trainer", arguments.peers), str(HERE / "peers" / "trainer.py"), str(task)]
     ours = [sys.executable, "-m", "benchmarks.training"]
     options = ["--size", arguments.size, "--pairs", str(arguments.pairs)]
-    theirs = dict.fromkeys(["all", *arguments.theirs])  # what all others are compared with comes first
-    return {f"Seq2SeqTrainer {mode}": [*peer, mode, "bf16"] for mode in theirs} | {
-        f"Crosslate {mode}": [*ours, mode, *options] for mode in arguments.ours
-    }
+    # What all others are compared with comes first.
+    modes = [mode for mode in dict.fromkeys(["all", *arguments.theirs]) if mode != "joeynmt"]
+    commands = {f"Seq2SeqTrainer {mode}": [*trainer, mode, "bf16"] for mode in modes}
+    if "joeynmt" in arguments.theirs:
+        joey = [peer_python("joeynmt", arguments.peers), str(HERE / "peers" / "joey.py"), str(task)]
+        commands["JoeyNMT all"] = [*joey, "bf16"]
+    return commands | {f"Crosslate {mode}": [*ours, mode, *options] for mode in arguments.ours}
 
 
 def spread(values: list[float], unit: str = "") -> str:
@@ -91,7 +121,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=6_000)
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--ours", nargs="*", default=OURS, metavar="MODE")
-    parser.add_argument("--theirs", nargs="*", default=PEERS, choices=PEERS, metavar="MODE")
+    parser.add_argument("--theirs", nargs="*", default=PEERS, choices=PEERS, metavar="PEER")
     parser.add_argument("--peers", type=Path, default=Path(".venv-peers"))
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
