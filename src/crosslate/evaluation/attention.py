@@ -120,8 +120,8 @@ def align_words(
     pieces. What falls on no word (the end of the sentence, where heads rest) counts for none.
 
     Args:
-        weights: ``(target pieces, source pieces)``; by convention the mean over the heads of the last layer
-            but one, which Garg et al. found to align best.
+        weights: ``(target pieces, source pieces)``; by convention the mean over the heads of one layer, see
+            :func:`alignment_layer`.
         target: words of the target sentence.
         source: words of the source sentence.
 
@@ -140,8 +140,12 @@ def align_words(
 
 
 def alignment_layer(num_layers: int) -> int:
-    """The layer (from 0) that word alignments are read from: the last but one, or the only one."""
-    return max(0, num_layers - 2)
+    """The layer (from 0) that alignments are read from: the last but one of three or more, else the last.
+
+    Garg et al. found the last but one of six to align best. Of two layers that would be the first, whose
+    queries have seen no source yet: on the phrasebook it aligns 41 % of the words, the second 94 %.
+    """
+    return num_layers - 2 if num_layers > 2 else num_layers - 1
 
 
 def score_alignment(

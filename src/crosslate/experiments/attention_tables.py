@@ -106,8 +106,8 @@ def _alignment(found: Sequence[tuple[Cell, dict[str, Any]]]) -> Table:
     note = (
         "Percent of target words linked to a source word that a dictionary calls a translation, among those "
         "that have one in the source sentence. The link is the source word with most attention in the mean "
-        "over the heads of the last layer but one (Garg et al. 2019), the end of the sentence left out; by "
-        "chance: any source word."
+        "over the heads of one layer, the end of the sentence left out: of the last but one of three or more "
+        "layers (Garg et al. 2019), else of the last. By chance: any source word."
     )
     columns = ("model", "languages", "words", "precision", "by chance", "precision of each layer")
     return Table("Word alignment from cross-attention", note, columns, tuple(rows))

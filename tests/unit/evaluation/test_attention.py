@@ -80,5 +80,5 @@ def test_only_what_the_dictionary_knows_is_scored():
     assert found + AlignmentScore(1, 1, 0.25) == AlignmentScore(2, 3, 0.75)
 
 
-def test_alignments_are_read_from_the_last_layer_but_one():
-    assert [alignment_layer(count) for count in (1, 2, 3, 6)] == [0, 0, 1, 4]
+def test_alignments_are_read_from_the_last_layer_but_one_unless_that_is_the_first():
+    assert [alignment_layer(count) for count in (1, 2, 3, 6)] == [0, 1, 1, 4]
