@@ -1,8 +1,11 @@
 """All benchmarks: ``make bench`` prints them and puts what they print into docs/performance.md.
 
-    python -m benchmarks [--pack FOLDER] [--turns 3]
+    python -m benchmarks [--parent FOLDER --train FILE FILE --valid FILE FILE --text FILE] [--pack FOLDER]
+        [--turns 3]
 
-``--pack`` is a pack on disk for the time of a cold command; without it that line is left out.
+``--parent`` is a trained parent into English; with it go a new pair's texts for the time to a score, and a
+text in the parent's source language to translate. ``--pack`` is a pack on disk for the time of a cold
+command. What is not given is left out.
 """
 
 from __future__ import annotations
@@ -22,10 +25,22 @@ def commands(arguments: argparse.Namespace) -> dict[str, list[str]]:
     """The arguments of ``python -m`` by the heading under which their output goes."""
     turns = ["--turns", str(arguments.turns)]
     pack = ["--pack", str(arguments.pack)] if arguments.pack else []
-    return {
-        "Training a small model": ["benchmarks.compare", *turns],
-        "Training a Transformer base": ["benchmarks.compare", "--size", "base", "--pairs", "1000", *turns],
-        "Translating": ["benchmarks.translation", *turns],
+    found = {
+        "Training a small model": ["benchmarks.compare", "--pairs", "3000", *turns],
+        "Training a Transformer base": [
+            "benchmarks.compare", "--size", "base", "--pairs", "600", "--theirs", "all",
+            "--ours", "src+xattn", *turns,
+        ],
+        "Where the time goes": ["benchmarks.profiling"],
+    }  # fmt: skip
+    if arguments.parent:
+        parent = ["--parent", str(arguments.parent)]
+        train, valid = ([str(each) for each in paths] for paths in (arguments.train, arguments.valid))
+        found["Time to a score"] = [
+            "benchmarks.learning", *parent, "--train", *train, "--valid", *valid, *turns,
+        ]  # fmt: skip
+        found["Translating"] = ["benchmarks.translation", *parent, "--text", str(arguments.text), *turns]
+    return found | {
         "Being ready": ["benchmarks.readiness", *pack],
         "Preparing two million pairs": ["benchmarks.corpora"],
     }
@@ -45,6 +60,10 @@ def machine() -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--parent", type=Path)
+    parser.add_argument("--train", type=Path, nargs=2, default=[])
+    parser.add_argument("--valid", type=Path, nargs=2, default=[])
+    parser.add_argument("--text", type=Path)
     parser.add_argument("--pack", type=Path)
     parser.add_argument("--turns", type=int, default=3)
     arguments = parser.parse_args()
@@ -56,7 +75,8 @@ def main() -> None:
         outcome = "" if not done.returncode else f"\n\nEnded with exit code {done.returncode}."
         text = done.stdout.strip()
         shown = text if "|---" in text else f"```\n{text}\n```"
-        shell = " ".join(part if part != str(arguments.pack) else "PACK" for part in command)
+        # Folders of this machine say nothing to others.
+        shell = " ".join(Path(part).name if Path(part).is_absolute() else part for part in command)
         sections.append(f"### {heading}\n\n`python -m {shell}`\n\n{shown}{outcome}")
         page = PAGE.read_text(encoding="utf-8")
         before, after = page.split(START)[0], page.split(END)[1]

@@ -1,0 +1,263 @@
+"""Time to a score, and whether speed costs quality: on real text, in one run.
+
+    python -m benchmarks.learning --parent FOLDER --train FILE FILE --valid FILE FILE [--new-source de]
+        [--pairs 3000] [--epochs 6] [--turns 3] [--peers .venv-peers] [--out FILE]
+
+Three systems take turns, each in a process of its own and from the same parent: Hugging Face's Seq2SeqTrainer
+training everything with a new source vocabulary; ``crosslate adapt`` with src+xattn; and a plain loop, the
+same src+xattn in fp32 with nothing of what makes Crosslate fast: PyTorch's own dropout and attention, full
+logits, whole batches. All translate the same validation text greedily after every epoch and are scored alike.
+Seconds count from the start of the process. Every turn has a seed of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.compare import HERE, peer_python, spread
+
+if TYPE_CHECKING:
+    from crosslate.corpora.parallel import ParallelCorpus
+    from crosslate.models.child import Child
+    from crosslate.training.settings import TrainingSettings
+
+THEIRS, OURS, PLAIN = "Seq2SeqTrainer all", "Crosslate src+xattn", "plain loop, src+xattn, fp32"
+NUM_VALID = 300
+STRATEGY = "src+xattn"
+
+
+def texts(arguments: argparse.Namespace) -> tuple[ParallelCorpus, ParallelCorpus]:
+    from crosslate.corpora.parallel import ParallelCorpus
+
+    def first(paths: list[Path], count: int) -> ParallelCorpus:
+        source, target = (path.read_text(encoding="utf-8").splitlines()[:count] for path in paths)
+        return ParallelCorpus(source, target, arguments.new_source, "en", origin=str(paths[0].name))
+
+    return first(arguments.train, arguments.pairs), first(arguments.valid, NUM_VALID)
+
+
+def settings_of(arguments: argparse.Namespace) -> TrainingSettings:
+    from crosslate.models.strategies import parse_strategy
+    from crosslate.training.settings import preset
+
+    strategy = parse_strategy(STRATEGY)
+    return preset(
+        "default", trained_groups=strategy.train, fresh_groups=strategy.reinitialise, dropout=0.1,
+        schedule="cosine", warmup_updates=50, max_epochs=arguments.epochs, patience=0, seed=arguments.seed,
+    )  # fmt: skip
+
+
+def adapted(arguments: argparse.Namespace) -> list[dict[str, float]]:
+    """What a user runs."""
+    from crosslate.jobs.adapt import adapt
+    from crosslate.jobs.data import DataSettings
+    from crosslate.models.parent import Parent
+
+    train, valid = texts(arguments)
+    pack = adapt(
+        Parent.load(arguments.parent), train, new_source=arguments.new_source, valid=valid, strategy=STRATEGY,
+        settings=settings_of(arguments), data=DataSettings(source_vocabulary_size=arguments.vocabulary),
+        measure=lambda child: {"seconds": time.time() - arguments.started},
+    )  # fmt: skip
+    return [
+        {"seconds": each["seconds"], "score": each["score"]} for each in pack.manifest.training["validations"]
+    ]
+
+
+def new_child(arguments: argparse.Namespace, strategy: str, folder: Path) -> tuple[Child, Any, Any]:
+    """A child with its encoded pairs and validation text."""
+    from crosslate.jobs.data import DataSettings, encode, prepare, vocabulary
+    from crosslate.models.child import make_child
+    from crosslate.models.parent import Parent
+    from crosslate.models.strategies import parse_strategy
+
+    train, valid = texts(arguments)
+    data = DataSettings(source_vocabulary_size=arguments.vocabulary)
+    parent = Parent.load(arguments.parent)
+    prepared = prepare(train, valid, data, arguments.seed, folder)
+    pieces = vocabulary(prepared, "source", data, folder, parent.source.special)
+    child = make_child(
+        parent, parse_strategy(strategy), new_source=(arguments.new_source, pieces), seed=arguments.seed
+    )
+    pairs = encode(prepared, child.source, child.target, data, folder, parent.max_tokens)
+    return child, pairs, prepared.valid
+
+
+def plain(arguments: argparse.Namespace) -> list[dict[str, float]]:
+    """The same training in the plainest way."""
+    import torch
+    from torch.nn import functional
+
+    from crosslate.jobs.validation import make_validate
+    from crosslate.training.batches import collate, plan_batches
+    from crosslate.training.schedules import learning_rate_factor
+
+    settings = settings_of(arguments)
+    torch.manual_seed(arguments.seed)
+    found = []
+    with tempfile.TemporaryDirectory() as folder:
+        child, pairs, valid = new_child(arguments, STRATEGY, Path(folder))
+        ids = {
+            "source_pad": child.source.special.pad, "target_pad": child.target.special.pad,
+            "decoder_start": child.model.config.decoder_start_token_id,
+        }  # fmt: skip
+        validate = make_validate(child, valid, "bleu")
+        groups = [
+            {"params": list(named.values()), "peak": settings.learning_rate(group, is_fresh=group == "src")}
+            for group, named in child.trained.items()
+        ]
+        optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=0.0)
+        for module in child.model.modules():
+            if isinstance(getattr(module, "dropout", None), float):
+                module.dropout = settings.dropout
+        updates = 0
+        for epoch in range(settings.max_epochs):
+            child.model.train()
+            plan = plan_batches(
+                pairs.source_lengths, pairs.target_lengths, settings.batch_tokens, settings.seed, epoch
+            )
+            for planned in plan:
+                updates += 1
+                factor = learning_rate_factor(
+                    settings.schedule, updates, warmup_updates=settings.warmup_updates,
+                    total_updates=len(plan) * settings.max_epochs,
+                )  # fmt: skip
+                for group in optimiser.param_groups:
+                    group["lr"] = factor * group["peak"]
+                batch = collate(pairs, planned, **ids)
+                logits = child.model(
+                    input_ids=batch.source, attention_mask=batch.source_mask,
+                    decoder_input_ids=batch.decoder_input,
+                ).logits  # fmt: skip
+                loss = functional.cross_entropy(
+                    logits.flatten(0, 1), batch.labels.flatten(), label_smoothing=settings.label_smoothing
+                )
+                optimiser.zero_grad()
+                loss.backward()
+                torch.nn.utils.clip_grad_norm_(
+                    [each for group in groups for each in group["params"]], settings.clip_norm
+                )
+                optimiser.step()
+            child.model.eval()
+            score = validate().score
+            found.append({"seconds": time.time() - arguments.started, "score": score})
+    return found
+
+
+def theirs(arguments: argparse.Namespace) -> list[dict[str, float]]:
+    """Prepares the peer's folder (its preparation is not counted), runs it, scores what it translated."""
+    import numpy as np
+
+    from crosslate.evaluation.scores import bleu
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        child, pairs, valid = new_child(arguments, "src+body", folder / "prepared")
+        child.model.save_pretrained(folder / "model")
+        sides = {side: [getattr(pairs, f"{side}_ids")(at) for at in range(len(pairs))]
+                 for side in ("source", "target")}  # fmt: skip
+        np.savez(
+            folder / "pairs.npz",
+            source_lengths=pairs.source_lengths, target_lengths=pairs.target_lengths,
+            **{side: np.concatenate(sentences) for side, sentences in sides.items()},
+        )  # fmt: skip
+        (folder / "valid.json").write_text(json.dumps([child.source.encode(each) for each in valid.source]))
+        command = [peer_python("trainer", arguments.peers), str(HERE / "peers" / "learning.py"), name]
+        numbers = (arguments.seed, arguments.epochs, arguments.rate, time.time())
+        found = json.loads(output_of([*command, *map(str, numbers)]))["validations"]
+        translated = [[child.target.decode(ids) for ids in each["ids"]] for each in found]
+        scores = [bleu(lines, valid.target, num_samples=0).value for lines in translated]
+        return [
+            {"seconds": each["seconds"], "score": score} for each, score in zip(found, scores, strict=True)
+        ]
+
+
+def output_of(command: list[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, cwd=HERE.parent)
+    if done.returncode:
+        sys.exit(f"{' '.join(command)} failed:\n{done.stderr[-3000:]}")
+    return done.stdout.splitlines()[-1]
+
+
+def first_to_reach(validations: list[dict[str, float]], score: float) -> float | None:
+    """Seconds to the first validation with at least that score."""
+    return next((each["seconds"] for each in validations if each["score"] >= score), None)
+
+
+def best(validations: list[dict[str, float]]) -> float:
+    return max(each["score"] for each in validations)
+
+
+def table(turns: list[dict[str, list[dict[str, float]]]]) -> str:
+    """Every system against the first, turn by turn."""
+    lines = ["| system | best validation BLEU | seconds to the first row's best - 1 | to the first row's |",
+             "|---|---|---|---|"]  # fmt: skip
+    for name in (THEIRS, OURS, PLAIN):
+        seconds, ratios = [], []
+        for turn in turns:
+            wanted = best(turn[THEIRS]) - 1
+            reached, base = first_to_reach(turn[name], wanted), first_to_reach(turn[THEIRS], wanted)
+            if reached is not None and base is not None:
+                seconds.append(reached)
+                ratios.append(reached / base)
+        missed = f"not reached in {len(turns) - len(seconds)} of {len(turns)} turns"
+        shown = [spread(seconds, " s"), spread(ratios)] if len(seconds) == len(turns) else [missed, ""]
+        lines.append(f"| {name} | {spread([best(turn[name]) for turn in turns])} | {shown[0]} | {shown[1]} |")
+    differences = [best(turn[OURS]) - best(turn[PLAIN]) for turn in turns]
+    lines += ["", "Best validation BLEU of Crosslate less that of the plain loop, by turn: "
+              + ", ".join(f"{each:+.2f}" for each in differences)
+              + f"; mean {statistics.mean(differences):+.2f}."]  # fmt: skip
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--parent", type=Path, required=True)
+    parser.add_argument("--train", type=Path, nargs=2, required=True)
+    parser.add_argument("--valid", type=Path, nargs=2, required=True)
+    parser.add_argument("--new-source", default="de")
+    parser.add_argument("--pairs", type=int, default=3_000)
+    parser.add_argument("--vocabulary", type=int, default=2_000)
+    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument(
+        "--rate", type=float, default=2e-3, help="of Seq2SeqTrainer; 3e-4 and 1e-3 were worse"
+    )
+    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--peers", type=Path, default=Path(".venv-peers"))
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--system", choices=(THEIRS, OURS, PLAIN), help=argparse.SUPPRESS)
+    parser.add_argument("--seed", type=int, default=1, help=argparse.SUPPRESS)
+    parser.add_argument("--started", type=float, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.system:
+        systems = {THEIRS: theirs, OURS: adapted, PLAIN: plain}
+        print(json.dumps(systems[arguments.system](arguments)))
+        return
+    turns: list[dict[str, list[dict[str, float]]]] = []
+    for seed in range(1, arguments.turns + 1):
+        turns.append({})
+        for name in (THEIRS, OURS, PLAIN):
+            command = [sys.executable, "-m", "benchmarks.learning", *sys.argv[1:], "--system", name]
+            more = ["--seed", str(seed), "--started", str(time.time())]
+            turns[-1][name] = json.loads(output_of([*command, *more]))
+            last = turns[-1][name][-1]
+            print(f"turn {seed}: {name}: {last['seconds']:.0f} s, {last['score']:.2f}", file=sys.stderr)
+            if arguments.out:
+                arguments.out.write_text(json.dumps(turns, indent=1))
+    print(
+        f"{arguments.pairs:,} pairs, {arguments.epochs} epochs, {NUM_VALID} validation sentences, "
+        f"{arguments.turns} turns: median (lowest-highest)\n"
+    )
+    print(table(turns))
+
+
+if __name__ == "__main__":
+    main()

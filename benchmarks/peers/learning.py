@@ -1,0 +1,95 @@
+"""Hugging Face's Seq2SeqTrainer training everything on real text, with a validation after every epoch.
+
+    python learning.py FOLDER SEED EPOCHS RATE STARTED
+
+FOLDER holds ``model``, ``pairs.npz`` and ``valid.json`` (ids of the source sentences). Validation translates
+greedily with ``generate``, longest first. STARTED is the time of day at which this process was started.
+Prints one line of JSON: for every validation, seconds since then and the ids of the translations.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from trainer import SENTENCES, Collator, Pairs
+from transformers import (
+    AutoModelForSeq2SeqLM,
+    Seq2SeqTrainer,
+    Seq2SeqTrainingArguments,
+    TrainerCallback,
+    set_seed,
+)
+
+
+class Validation(TrainerCallback):
+    """Translates after every epoch."""
+
+    def __init__(self, model: Any, sources: list[list[int]], collator: Collator, started: float) -> None:
+        self.model, self.sources, self.collator, self.started = model, sources, collator, started
+        self.found: list[dict[str, Any]] = []
+
+    @torch.inference_mode()
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **more: Any) -> None:
+        self.model.eval()
+        order = sorted(range(len(self.sources)), key=lambda index: -len(self.sources[index]))
+        translations: list[list[int]] = [[]] * len(order)
+        for start in range(0, len(order), SENTENCES):
+            chosen = order[start : start + SENTENCES]
+            batch = self.collator([{"input_ids": self.sources[index], "labels": [0]} for index in chosen])
+            with torch.autocast("cpu", torch.bfloat16):
+                ids = self.model.generate(
+                    input_ids=batch["input_ids"], attention_mask=batch["attention_mask"],
+                    num_beams=1, max_new_tokens=100,
+                )  # fmt: skip
+            for index, row in zip(chosen, ids.tolist(), strict=True):
+                translations[index] = row
+        self.found.append({"seconds": time.time() - self.started, "ids": translations})
+        self.model.train()
+
+
+def main() -> None:
+    folder, seed, epochs, rate, started = Path(sys.argv[1]), *map(float, sys.argv[2:6])
+    set_seed(int(seed))
+    model = AutoModelForSeq2SeqLM.from_pretrained(folder / "model")
+    config = model.config
+    for name, each in model.named_parameters():
+        each.requires_grad_("embed_positions" not in name)
+    collator = Collator(config.pad_token_id, config.decoder_start_token_id)
+    sources = json.loads((folder / "valid.json").read_text(encoding="utf-8"))
+    validation = Validation(model, sources, collator, started)
+    with tempfile.TemporaryDirectory() as output:
+        arguments = Seq2SeqTrainingArguments(
+            output,
+            num_train_epochs=epochs,
+            per_device_train_batch_size=SENTENCES,
+            learning_rate=rate,
+            lr_scheduler_type="cosine",
+            warmup_steps=50,
+            bf16=True,
+            optim="adamw_torch_fused",
+            train_sampling_strategy="group_by_length",
+            length_column_name="length",
+            label_smoothing_factor=0.1,
+            save_strategy="no",
+            report_to=[],
+            disable_tqdm=True,
+            logging_strategy="no",
+            remove_unused_columns=False,
+            use_cpu=True,
+            seed=int(seed),
+        )
+        Seq2SeqTrainer(
+            model, arguments, data_collator=collator, train_dataset=Pairs(folder / "pairs.npz"),
+            callbacks=[validation],
+        ).train()  # fmt: skip
+    print(json.dumps({"validations": validation.found}))
+
+
+if __name__ == "__main__":
+    main()
