@@ -12,21 +12,36 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import json
 import platform
 import subprocess
 import sys
+import tempfile
+import time
 from pathlib import Path
+from typing import Any
+
+from benchmarks.compare import peer_python
+from benchmarks.targets import table
 
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 START, END = "<!-- measured: start -->", "<!-- measured: end -->"
 
+MEASURED = {
+    "Training a small model": "small",
+    "Training a Transformer base": "base",
+    "Time to a score": "score",
+    "Translating": "translation",
+    "Being ready": "ready",
+}
+
 
 def commands(arguments: argparse.Namespace) -> dict[str, list[str]]:
     """The arguments of ``python -m`` by the heading under which their output goes."""
-    turns = ["--turns", str(arguments.turns)]
+    turns = ["--turns", str(arguments.turns), "--peers", str(arguments.peers)]
     pack = ["--pack", str(arguments.pack)] if arguments.pack else []
     found = {
-        "Training a small model": ["benchmarks.compare", "--pairs", "3000", *turns],
+        "Training a small model": ["benchmarks.compare", "--pairs", "2500", *turns],
         "Training a Transformer base": [
             "benchmarks.compare", "--size", "base", "--pairs", "600", "--theirs", "all",
             "--ours", "src+xattn", *turns,
@@ -37,12 +52,12 @@ def commands(arguments: argparse.Namespace) -> dict[str, list[str]]:
         parent = ["--parent", str(arguments.parent)]
         train, valid = ([str(each) for each in paths] for paths in (arguments.train, arguments.valid))
         found["Time to a score"] = [
-            "benchmarks.learning", *parent, "--train", *train, "--valid", *valid, *turns,
+            "benchmarks.learning", *parent, "--train", *train, "--valid", *valid, "--pairs", "2500", *turns,
         ]  # fmt: skip
-        found["Translating"] = ["benchmarks.translation", *parent, "--text", str(arguments.text), *turns]
+        found["Translating"] = ["benchmarks.translation", *parent, "--text", str(arguments.text), *turns[:2]]
     return found | {
         "Being ready": ["benchmarks.readiness", *pack],
-        "Preparing two million pairs": ["benchmarks.corpora"],
+        "Preparing half a million pairs": ["benchmarks.corpora", "--pairs", "500000"],
     }
 
 
@@ -65,21 +80,36 @@ def main() -> None:
     parser.add_argument("--valid", type=Path, nargs=2, default=[])
     parser.add_argument("--text", type=Path)
     parser.add_argument("--pack", type=Path)
+    parser.add_argument("--peers", type=Path, default=Path(".venv-peers"))
     parser.add_argument("--turns", type=int, default=3)
     arguments = parser.parse_args()
-    sections = [machine()]
+    for name in ("trainer", "joeynmt"):  # made before anything is timed
+        peer_python(name, arguments.peers)
+    sections = [machine(), ""]
+    measured: dict[str, Any] = {}
     for heading, command in commands(arguments).items():
         print(f"\n== {heading}: python -m {' '.join(command)}", flush=True)
-        done = subprocess.run([sys.executable, "-m", *command], stdout=subprocess.PIPE, text=True)
+        started = time.monotonic()
+        with tempfile.TemporaryDirectory() as folder:
+            out = Path(folder) / "measured.json"
+            written = ["--out", str(out)] if heading in MEASURED else []
+            done = subprocess.run(
+                [sys.executable, "-m", *command, *written], stdout=subprocess.PIPE, text=True
+            )
+            if out.exists():
+                measured[MEASURED[heading]] = json.loads(out.read_text(encoding="utf-8"))
+        minutes = (time.monotonic() - started) / 60
         print(done.stdout, flush=True)
         outcome = "" if not done.returncode else f"\n\nEnded with exit code {done.returncode}."
         text = done.stdout.strip()
         shown = text if "|---" in text else f"```\n{text}\n```"
         # Folders of this machine say nothing to others.
         shell = " ".join(Path(part).name if Path(part).is_absolute() else part for part in command)
-        sections.append(f"### {heading}\n\n`python -m {shell}`\n\n{shown}{outcome}")
+        sections.append(f"### {heading}\n\n`python -m {shell}`, {minutes:.1f} minutes\n\n{shown}{outcome}")
+        sections[1] = table(**({name: {} for name in MEASURED.values()} | measured))
         page = PAGE.read_text(encoding="utf-8")
         before, after = page.split(START)[0], page.split(END)[1]
+        print(sections[1], flush=True)
         PAGE.write_text(f"{before}{START}\n\n" + "\n\n".join(sections) + f"\n\n{END}{after}", "utf-8")
 
 

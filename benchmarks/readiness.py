@@ -40,6 +40,8 @@ def resident_bytes() -> int:
 
 def further_pack(turns: int) -> dict[str, float | list[float]]:
     """Seconds until a verified pack from disk is a child of a resident parent, and what it adds to memory."""
+    import numpy
+
     from crosslate.corpora.phrasebook import Phrasebook
     from crosslate.corpora.vocabularies import train_vocabulary
     from crosslate.models.child import make_child
@@ -59,9 +61,12 @@ def further_pack(turns: int) -> dict[str, float | list[float]]:
             pack_child(child, name="pack").save(path)
         first = Pack.load(paths[0])
         num_bytes = sum(tensor.nbytes for tensor in first.tensors.values())
-        kept = [apply_packs(parent, [first])]
-        loading, applying, grown = [], [], []
+        kept, touched = [apply_packs(parent, [first])], []
+        loading, applying, grown, touching = [], [], [], []
         for path in paths:
+            started = time.perf_counter()
+            touched.append(numpy.ones(num_bytes, numpy.uint8))
+            touching.append(time.perf_counter() - started)
             before, started = resident_bytes(), time.perf_counter()
             pack = Pack.load(path)
             loaded = time.perf_counter()
@@ -70,7 +75,7 @@ def further_pack(turns: int) -> dict[str, float | list[float]]:
             loading.append(loaded - started)
             grown.append(resident_bytes() - before)
     return {
-        "pack_bytes": num_bytes, "loading": loading, "applying": applying,
+        "pack_bytes": num_bytes, "loading": loading, "applying": applying, "touching": touching,
         "memory_to_tensors": [each / num_bytes for each in grown],
     }  # fmt: skip
 
@@ -96,6 +101,8 @@ def main() -> None:
         print(
             f"{name} a further pack: {statistics.median(values):.0f} ms ({min(values):.0f}-{max(values):.0f})"
         )
+    least = statistics.median(pack["touching"])
+    print(f"filling as much fresh memory on this machine: {1000 * least:.0f} ms")
     ratios = pack["memory_to_tensors"]
     print(
         f"memory of a further pack ({pack['pack_bytes'] / 1e6:.0f} MB of tensors): "
