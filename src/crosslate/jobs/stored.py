@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _CONFIG = "config.json"
-_MODEL_FILES = (".json", ".safetensors", ".spm", ".model", ".bin")
+_RECORDED_LANGUAGES = ("source_language", "target_language")
+_MODEL_FILES = (".json", ".safetensors", ".spm", ".model", ".bin", ".txt")
 
 
 class StoredModel:
@@ -191,11 +192,14 @@ def _verified(packs: Sequence[Path]) -> tuple[Manifest, ...]:
 
 
 def _parent_languages(name: str) -> tuple[str, str]:
-    described = _read_object(_local_folder(name) / "tokenizer_config.json")
-    found = described.get("source_lang"), described.get("target_lang")
-    if not all(found):
-        raise ParentError(f"{name} does not say which languages it translates, so it needs a pack that does")
-    return str(found[0]), str(found[1])
+    from crosslate.models.parent import RECORD
+
+    folder = _local_folder(name)
+    described, recorded = _read_object(folder / "tokenizer_config.json"), _read_object(folder / RECORD)
+    for values, names in ((described, ("source_lang", "target_lang")), (recorded, _RECORDED_LANGUAGES)):
+        if all(values.get(each) for each in names):
+            return str(values[names[0]]), str(values[names[1]])
+    raise ParentError(f"{name} does not say which languages it translates, so it needs a pack that does")
 
 
 def _local_folder(name: str) -> Path:
