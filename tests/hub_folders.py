@@ -24,8 +24,14 @@ import transformers
 import families
 from crosslate.corpora.phrasebook import Phrasebook
 
+SPREAD = 0.4
+"""Standard deviation of weights: large, so that translations differ from text to text."""
 FAIRSEQ_IDS = {"bos_token_id": 0, "pad_token_id": 1, "eos_token_id": 2}
 T5_IDS = {"pad_token_id": 0, "eos_token_id": 1, "decoder_start_token_id": 0}
+
+
+NLLB_CODES = ["ace_Arab", "arb_Arab", "ary_Arab", "deu_Latn", "eng_Latn", "fra_Latn", "zho_Hans", "zho_Hant"]
+"""Some of the 202 that the published checkpoints list in their ``tokenizer_config.json``."""
 
 
 @dataclass(frozen=True)
@@ -67,12 +73,17 @@ def write(name: str, folder: Path) -> Layout:
         rows = sizes + layout.spare_rows
         sized = {"vocab_size": rows}
         if layout.family == "marian-shared":  # padding last
-            sized |= {"decoder_vocab_size": rows, "pad_token_id": rows - 1, "decoder_start_token_id": rows - 1}
+            sized |= {
+                "decoder_vocab_size": rows,
+                "pad_token_id": rows - 1,
+                "decoder_start_token_id": rows - 1,
+            }
     model = families.build(layout.family, seed=3, **{**sized, **layout.config})
+    generator = torch.Generator().manual_seed(5)
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.dim() > 1 and parameter.requires_grad:
-                parameter.copy_(0.4 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(5)))
+                parameter.copy_(SPREAD * torch.randn(parameter.shape, generator=generator))
     model.half().save_pretrained(folder)
     return layout
 
@@ -97,12 +108,12 @@ def _length(folder: Path) -> int:
     return len(transformers.AutoTokenizer.from_pretrained(folder))
 
 
-def _fairseq(tokenizer_class: str, kind: str, model_type: str) -> Callable[[Path], int]:
+def _fairseq(tokenizer_class: str, kind: str, model_type: str, **config: Any) -> Callable[[Path], int]:
     """``sentencepiece.bpe.model`` whose ids are shifted by one, with the codes of languages after them."""
 
     def make(folder: Path) -> int:
         (folder / "sentencepiece.bpe.model").write_bytes(sentencepiece_model(150, kind))
-        _json(folder, "tokenizer_config.json", {"tokenizer_class": tokenizer_class})
+        _json(folder, "tokenizer_config.json", {"tokenizer_class": tokenizer_class, **config})
         _json(folder, "config.json", {"model_type": model_type})
         return _length(folder)
 
@@ -276,8 +287,8 @@ LAYOUTS: dict[str, Layout] = {
     ),
     "m2m100": Layout("m2m100", _m2m100, _EOS_FIRST, _FRENCH_ENGLISH, ("fr", "en"), spare_rows=8),
     "nllb": Layout(
-        "m2m100", _fairseq("NllbTokenizer", "bpe", "m2m_100"), _EOS_FIRST, _FRENCH_ENGLISH,
-        ("fra_Latn", "eng_Latn"),
+        "m2m100", _fairseq("NllbTokenizer", "bpe", "m2m_100", additional_special_tokens=NLLB_CODES), _EOS_FIRST,
+        _FRENCH_ENGLISH, ("fra_Latn", "eng_Latn"),
     ),
     "bart": Layout(
         "bart", _byte_level(["<s>", "<pad>", "</s>", "<unk>", "<mask>"], {"tokenizer_class": "BartTokenizer"}),
@@ -307,5 +318,5 @@ LAYOUTS: dict[str, Layout] = {
     "t5-v1.1": Layout("t5-v1.1", _t5({}, "t5"), T5_IDS, _FRENCH_ENGLISH, spare_rows=6),
     "mt5": Layout("mt5", _t5({"extra_ids": 0}, "mt5"), T5_IDS, _FRENCH_ENGLISH),
     "umt5": Layout("umt5", _umt5, T5_IDS, _FRENCH_ENGLISH),
-    "fsmt": Layout("fsmt", _fsmt, _EOS_FIRST | {"langs": ["fr", "en"]}),
+    "fsmt": Layout("fsmt", _fsmt, _EOS_FIRST | {"langs": ["fr", "en"], "forced_eos_token_id": None}),
 }  # fmt: skip

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from crosslate.errors import VocabularyError
 
 WORD_START = "▁"
-"""SentencePiece's mark of a piece that begins a word; :meth:`Segmenter.marked` gives any piece in this way."""
+"""SentencePiece's mark of a piece that begins a word; see :meth:`Segmenter.marked`."""
 
 
 class Segmenter(Protocol):
@@ -31,7 +31,7 @@ class Segmenter(Protocol):
 
     @property
     def identity(self) -> bytes:
-        """What a fingerprint covers: the same for the same segmentation, whichever library version wrote it."""
+        """What a fingerprint covers: the same for the same segmentation, by any version of its library."""
         ...
 
     @property
@@ -96,7 +96,7 @@ class SentencePieceSegmenter:
 
 
 class JsonSegmenter:
-    """A ``tokenizer.json`` of the ``tokenizers`` library: byte-level BPE (BART), Unigram (T5, mBART), BPE (NLLB).
+    """A ``tokenizer.json`` of the ``tokenizers`` library: byte-level BPE (BART), Unigram (T5), BPE (NLLB).
 
     Its post-processing is not used: what surrounds the pieces is the vocabulary's frame.
     """
@@ -131,7 +131,9 @@ class JsonSegmenter:
         return pieces
 
     def split_to_ids(self, texts: Sequence[str]) -> list[list[int]]:
-        return [each.ids for each in self._tokenizer.encode_batch(list(texts), add_special_tokens=False)]
+        # Byte-level BPE has pieces for spaces, but a text of spaces alone is no text.
+        filled = [text if text.strip() else "" for text in texts]
+        return [each.ids for each in self._tokenizer.encode_batch(filled, add_special_tokens=False)]
 
     def join(self, pieces: Sequence[str], unknown: str) -> str:
         shown = [" ⁇ " if piece == unknown else piece for piece in pieces]

@@ -84,6 +84,7 @@ class Vocabulary:
         special: ids of end of sentence, unknown, padding and (maybe) beginning of sentence.
         frame: what surrounds a sentence.
         has_own_ids: whether ids are the segmenter's own.
+        silent: ids that stand for no text: the frame's, and special ones except the unknown piece's.
     """
 
     def __init__(
@@ -103,9 +104,8 @@ class Vocabulary:
         self.special = special
         self.frame = Frame(after=(special.eos,)) if frame is None else frame
         self._ids = {piece: index for index, piece in enumerate(self.pieces)}
-        self.silent = frozenset(
-            {special.eos, special.pad, special.bos, *self.frame.before, *self.frame.after} - {None}
-        )
+        silent = (special.eos, special.pad, special.bos, *self.frame.before, *self.frame.after)
+        self.silent = frozenset(index for index in silent if index is not None)
 
     @classmethod
     def load(cls, path: Path) -> Vocabulary:
@@ -131,7 +131,7 @@ class Vocabulary:
         return Vocabulary(self.segmenter, None if self.has_own_ids else self.pieces, self.special, frame)
 
     def restricted(self, ids: Iterable[int]) -> tuple[Vocabulary, list[int]]:
-        """A vocabulary of some of the pieces, in their order, with special and framing ones; the ids it kept."""
+        """A vocabulary of some pieces, in their order, with special and framing ones; and the ids it kept."""
         special = {key: index for key, index in vars(self.special).items() if index is not None}
         kept = sorted({*special.values(), *self.frame.before, *self.frame.after, *ids})
         new_ids = {old: new for new, old in enumerate(kept)}
@@ -159,7 +159,7 @@ class Vocabulary:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hex sha256 over the segmenter, the pieces, the special ids and the frame if it is not the usual one."""
+        """Hex sha256 over segmenter, pieces, special ids and, where it is not the usual one, the frame."""
         import hashlib
 
         described: list[Any] = [list(self.pieces), repr(self.special)]

@@ -2,7 +2,8 @@
 
 ``model.bin``, ``config.json``, ``source_vocabulary.json`` and ``target_vocabulary.json`` are CTranslate2's;
 ``source.spm`` and ``target.spm`` (with other endings for other segmenters) split and join text,
-``source.json`` and ``target.json`` map pieces to ids where these are not the segmenter's own, and ``crosslate.json`` is a :class:`FolderDescription`.
+``source.json`` and ``target.json`` map pieces to ids where these are not the segmenter's own, and
+``crosslate.json`` is a :class:`FolderDescription`.
 """
 
 from __future__ import annotations

@@ -67,8 +67,9 @@ def attend(
     """
     facts = Generation.of(model)
     # A forced first piece that is not in the target's frame is a step of its own, which predicts none of it.
-    is_step = facts.forced_first is not None and facts.forced_first not in model.target.frame.before
-    start = [facts.start, *([facts.forced_first] if is_step else [])]
+    start = [facts.start]
+    if facts.forced_first is not None and facts.forced_first not in model.target.frame.before:
+        start.append(facts.forced_first)
     rows = [
         (index, source, target)
         for index, (source, target) in enumerate(

@@ -1,4 +1,4 @@
-"""How families of tokenizers write languages, as data; nothing else in the package names a family of tokenizers.
+"""How families of tokenizers write languages, as data; no other code asks for a family of tokenizers.
 
 What surrounds a sentence is asked of the tokenizer itself. What it does not say stands here: which pieces are
 codes of languages, and where a model wants the code of the language that it shall write.
@@ -26,7 +26,8 @@ class Conventions:
             there are none.
         target: where the target language's code goes: ``first`` piece of every translation, token that the
             decoder ``start``s with, or before the ``source`` text.
-        is_optional: whether a model that has codes may be for one pair all the same, as some of OPUS-MT are.
+        is_optional: whether there are models without codes, and others that have some but are for one pair,
+            as in OPUS-MT.
     """
 
     codes: str = ""
@@ -48,20 +49,26 @@ _ARTIFICIAL = "art-"
 
 
 def find_code(conventions: Conventions, pieces: Iterable[str], language: str) -> str | None:
-    """The piece that stands for ``language``: ``fra_Latn`` for ``fr``, say; None where no piece is a code.
+    """The piece that stands for ``language``: ``fra_Latn`` for ``fr``, say; None where models
+    may do without, and this one does.
 
     Args:
         language: any code that :func:`crosslate.languages.language_code` takes, or the model's own.
 
     Raises:
-        ParentError: no code is that language's, or several are; the message lists them.
+        ParentError: no code is that language's, or several are (the message lists them), or there are none.
     """
     if not conventions.codes:
         return None
     pattern = re.compile(conventions.codes)
     codes = {match[1]: piece for piece in pieces if (match := pattern.fullmatch(piece))}
-    if not codes:
+    if not codes and conventions.is_optional:
         return None
+    if not codes:
+        raise ParentError(
+            "the tokenizer lists none of the codes of languages that its family has; files that name them "
+            "(tokenizer.json, or special tokens in tokenizer_config.json) are missing: get the model again"
+        )
     wanted = _plain(language.removeprefix(_ARTIFICIAL))
     for code, piece in codes.items():
         if wanted in (_plain(code), _plain(piece)):

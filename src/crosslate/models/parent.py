@@ -360,7 +360,7 @@ def _load_model(folder: Path) -> PreTrainedModel:
 
 
 def _copy_tokenizer(folder: Path | None, to: Path) -> None:
-    """Copies what is neither tensors nor the model's configuration: any tokenizer's files are text or a model."""
+    """Copies what is neither tensors nor the model's configuration."""
     for pattern in _TEXT_FILES:
         for file in sorted(folder.glob(pattern)) if folder else ():
             if file.name not in _MODEL_FILES and not file.name.endswith(".index.json"):

@@ -83,8 +83,9 @@ class PythonSegmenter:
 def _make(name: str, files: Mapping[str, str], arguments: Mapping[str, Any]) -> Any:
     import transformers
 
-    kind = getattr(transformers, name, None)
-    if not (isinstance(kind, type) and issubclass(kind, transformers.PreTrainedTokenizer)):
+    kind: Any = getattr(transformers, name, None)
+    is_tokenizer = isinstance(kind, type) and issubclass(kind, transformers.PreTrainedTokenizer)
+    if not is_tokenizer:
         raise VocabularyError(f"transformers has no tokenizer {name!r} in Python; get the model again")
     with tempfile.TemporaryDirectory() as folder:
         for file, text in files.items():

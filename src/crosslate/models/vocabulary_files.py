@@ -32,6 +32,7 @@ RECORD = "crosslate.json"
 MARIAN = "MarianTokenizer"
 
 _SENTENCEPIECE_ENDINGS = (".model", ".spm")
+_Names = tuple[str | None, str | None]
 _PROBES = ("a", "the", "1", ".")
 
 
@@ -96,19 +97,16 @@ def read_vocabularies(
     described = described if isinstance(described, dict) else {}
     given = (source_language, target_language)
     if _tokenizer_class(config, described) == MARIAN:
-        named = _valid(described.get("source_lang")), _valid(described.get("target_lang"))
+        named: _Names = _valid(described.get("source_lang")), _valid(described.get("target_lang"))
         return _read_marian(folder, _Languages(folder, given, named))
-    named = _named_languages(folder, config, described)
-    languages = _Languages(folder, given, named)
+    languages = _Languages(folder, given, _named_languages(folder, config, described))
     return _Reader(folder, config, _open_tokenizer(folder), languages).read()
 
 
 class _Languages:
     """The two languages of a parent: as given, else as its files name them."""
 
-    def __init__(
-        self, folder: Path, given: tuple[str | None, ...], named: tuple[str | None, ...]
-    ) -> None:
+    def __init__(self, folder: Path, given: _Names, named: _Names) -> None:
         self._folder = folder
         self._source, self._target = given[0] or named[0], given[1] or named[1]
         self.is_target_given = bool(given[1])
@@ -126,7 +124,7 @@ class _Languages:
         return self._source, self._target
 
 
-def _named_languages(folder: Path, config: Any, described: dict[str, Any]) -> tuple[str | None, ...]:
+def _named_languages(folder: Path, config: Any, described: dict[str, Any]) -> _Names:
     """The languages that the files of any family but Marian's name; our own record goes first."""
     recorded = _recorded(folder / RECORD)
     pairs = [
@@ -134,10 +132,11 @@ def _named_languages(folder: Path, config: Any, described: dict[str, Any]) -> tu
         (described.get("src_lang"), described.get("tgt_lang")),
         *(langs for langs in (getattr(config, "langs", None), described.get("langs")) if langs),
     ]
-    return tuple(
+    source, target = (
         next((pair[side] for pair in pairs if len(pair) == 2 and isinstance(pair[side], str)), None)
         for side in (0, 1)
     )
+    return source, target
 
 
 def _tokenizer_class(config: Any, described: dict[str, Any]) -> str:
@@ -222,7 +221,8 @@ class _Reader:
             if name.endswith(_SENTENCEPIECE_ENDINGS) and (self.folder / name).is_file():
                 return (self.folder / name).read_bytes()
         raise ParentError(
-            f"cannot read the vocabularies of {self.folder}: none of {', '.join(names)} is a SentencePiece model"
+            f"cannot read the vocabularies of {self.folder}: none of {', '.join(names)} is there and a "
+            "SentencePiece model"
         )
 
     def _pieces_of_rows(self) -> list[str]:
@@ -253,7 +253,7 @@ class _Reader:
             )
         if found["bos"] in (found["eos"], found["unk"], found["pad"]):
             found["bos"] = None  # a default of configurations whose family has none
-        return SpecialIds(**found)
+        return SpecialIds(**{name: index for name, index in found.items() if index is not None})
 
     def _configured(self, name: str) -> int | None:
         value = getattr(self.config, f"{name}_token_id", None)
@@ -282,9 +282,7 @@ class _Reader:
         if not self.conventions.codes:
             return ""
         codes = [
-            match[1]
-            for piece in vocabulary.pieces
-            if (match := re.fullmatch(self.conventions.codes, piece))
+            match[1] for piece in vocabulary.pieces if (match := re.fullmatch(self.conventions.codes, piece))
         ]
         return f" (the model knows {', '.join(sorted(codes))})" if codes else ""
 
@@ -324,9 +322,7 @@ def _marian_special_ids(mapping: Path) -> SpecialIds:
         raise ParentError(f"{mapping}: expected a JSON object that maps pieces to the ids 0 to n-1")
     if missing := [piece for piece in ("</s>", "<unk>", "<pad>") if piece not in pieces]:
         raise ParentError(f"{mapping} has no piece {', '.join(missing)}, which Marian's layout needs")
-    return SpecialIds(
-        eos=pieces["</s>"], unk=pieces["<unk>"], pad=pieces["<pad>"], bos=pieces.get("<s>")
-    )
+    return SpecialIds(eos=pieces["</s>"], unk=pieces["<unk>"], pad=pieces["<pad>"], bos=pieces.get("<s>"))
 
 
 def _without_rows_beyond(vocabulary: Vocabulary, num_rows: int, optional: frozenset[str]) -> Vocabulary:

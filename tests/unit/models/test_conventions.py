@@ -64,7 +64,13 @@ def test_what_is_no_single_language_is_refused(language, message):
 
 @pytest.mark.parametrize(
     ("language", "described"),
-    [("fr", "fr"), ("fra_Latn", "fra-Latn"), ("java", "art-java"), ("__python__", "art-python"), ("art-java", "art-java")],
+    [
+        ("fr", "fr"),
+        ("fra_Latn", "fra-Latn"),
+        ("java", "art-java"),
+        ("__python__", "art-python"),
+        ("art-java", "art-java"),
+    ],
 )
 def test_what_a_parent_calls_a_language(language, described):
     assert describe_language(language) == described
@@ -92,5 +98,7 @@ class TestTaskPrefix:
         assert task_prefix(config, "en", "fr") == ""
 
     def test_another_pair_is_refused(self):
-        with pytest.raises(ParentError, match="translates en to de, en to ro, not de to en; name one of these"):
+        with pytest.raises(
+            ParentError, match="translates en to de, en to ro, not de to en; name one of these"
+        ):
             task_prefix(self.CONFIG, "de", "en")
