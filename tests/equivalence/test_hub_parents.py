@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from contextlib import nullcontext
 from types import SimpleNamespace
@@ -29,7 +30,11 @@ from crosslate.models.parent import Parent
 from crosslate.models.strategies import parse_strategy
 from crosslate.packs.compose import apply_packs, pack_child
 from crosslate.packs.pack import Pack
+from crosslate.training.batches import Batch
+from crosslate.training.loss import TranslationLoss
 
+IN_PYTHON = {"fsmt", "blenderbot-small"}
+"""Their tokenizers are Python code of transformers."""
 NUM_NEW = 12
 GREEDY = DecodingOptions(beam_size=1, max_new_tokens=NUM_NEW)
 SENTENCES = [line for line in hub_folders.lines() if len(line) < 45][:6]
@@ -178,6 +183,61 @@ def test_sides_are_replaced_packed_and_put_back(case, side, tmp_path):
     facts = Generation.of(child)
     expected_first = Generation.of(parent).forced_first if side == "source" else None
     assert facts.forced_first == expected_first
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_the_loss_of_a_child_reaches_all_that_is_trained(case, side):
+    parent = case.parent
+    new = {
+        f"new_{each}": ("de", new_vocabulary(parent))
+        for each in ("source", "target")
+        if side in (each, "both")
+    }
+    child = make_child(parent, parse_strategy(SIDES[side]), **new)
+    text = "ein Vogel singt"
+    source, target = child.source.encode(text), child.target.encode(text)
+    start = child.model.config.decoder_start_token_id
+    batch = Batch(
+        source=torch.tensor([source]), source_mask=torch.ones(1, len(source), dtype=torch.long),
+        decoder_input=torch.tensor([[start, *target[:-1]]]), labels=torch.tensor([target]),
+        num_labels=len(target), num_tokens=len(source) + len(target),
+    )  # fmt: skip
+    loss = TranslationLoss(child.model, 0.1)
+    loss(batch).backward()
+    loss.close()
+    for group in child.trained.values():
+        for name, tensor in group.items():
+            assert tensor.grad is not None and tensor.grad.isfinite().all(), name
+    assert all(parameter.grad is None for parameter in parent.model.parameters())
+
+
+def test_files_that_transformers_wrote_again(case, tmp_path):
+    """Other files than the hub's, the same vocabularies: packs still know their parent."""
+    tokenizer_of(case).save_pretrained(tmp_path)
+    transformers.AutoModelForSeq2SeqLM.from_pretrained(case.folder).save_pretrained(tmp_path)
+    again = Parent.load(tmp_path, **case.layout.languages)
+    assert again.fingerprint() == case.parent.fingerprint()
+    assert again.source.fingerprint == case.parent.source.fingerprint
+    assert again.target.fingerprint == case.parent.target.fingerprint
+
+
+def test_the_engine_of_an_export_needs_neither_torch_nor_transformers(case, tmp_path):
+    if case.name in NOT_EXPORTED or case.name in IN_PYTHON:
+        return
+    export_ctranslate2(case.parent, tmp_path / "model", "float32")
+    expected = [best.text for (best,) in TorchEngine(case.parent).translate(SENTENCES[:2], GREEDY)]
+    program = f"""
+import json, sys
+sys.modules["torch"] = sys.modules["transformers"] = None
+from pathlib import Path
+from crosslate.engines.ctranslate2 import CTranslate2Engine
+from crosslate.engines.decoding import DecodingOptions
+found = CTranslate2Engine(Path({str(tmp_path / "model")!r})).translate(
+    {SENTENCES[:2]!r}, DecodingOptions(beam_size=1, max_new_tokens={NUM_NEW}))
+print(json.dumps([best.text for (best,) in found]))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == expected
 
 
 def test_both_engines_agree(case, tmp_path):

@@ -13,6 +13,7 @@ from crosslate.corpora.segmenters import SEGMENTERS, WORD_START, by_id
 from crosslate.errors import MissingExtra, VocabularyError
 from crosslate.files import is_inside_name
 
+_CONFIG = "tokenizer_config.json"
 _WORD_END = "</w>"
 
 
@@ -46,16 +47,23 @@ class PythonSegmenter:
             tokenizer: as loaded from ``folder``; it names its files.
             arguments: what its constructor gets beside what ``tokenizer_config.json`` says.
         """
-        names = sorted({*type(tokenizer).vocab_files_names.values(), "tokenizer_config.json"})
+        names = sorted({*type(tokenizer).vocab_files_names.values(), _CONFIG})
         files = {
             name: (folder / name).read_text(encoding="utf-8") for name in names if (folder / name).is_file()
         }
         described = {"class": type(tokenizer).__name__, "files": files, "arguments": arguments}
         return cls(json.dumps(described, ensure_ascii=False, sort_keys=True).encode("utf-8"))
 
-    @property
+    @cached_property
     def identity(self) -> bytes:
-        return self.data
+        described = json.loads(self.data)
+        files = {
+            name: _without_layout(name, text)
+            for name, text in described["files"].items()
+            if name != _CONFIG  # libraries write more into it with every version
+        }
+        found = [described["class"], files, described["arguments"]]
+        return json.dumps(found, ensure_ascii=False, sort_keys=True).encode("utf-8")
 
     @cached_property
     def pieces(self) -> tuple[str, ...]:
@@ -98,6 +106,13 @@ def _make(name: str, files: Mapping[str, str], arguments: Mapping[str, Any]) -> 
             raise MissingExtra(f"{name} needs another package: {_flat(error)}") from error
         except Exception as error:  # the library raises a dozen unrelated types for damaged files
             raise VocabularyError(f"{name} cannot be made of its files: {_flat(error)}") from error
+
+
+def _without_layout(name: str, text: str) -> Any:
+    """What a file says, whichever way it was written: JSON as values, merges as pairs."""
+    if name.endswith(".json"):
+        return json.loads(text)
+    return [line.split()[:2] for line in text.splitlines() if not line.startswith("#version")]
 
 
 def _flat(error: BaseException) -> str:
