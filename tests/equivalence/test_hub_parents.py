@@ -23,11 +23,13 @@ from crosslate.engines.decoding import DecodingOptions
 from crosslate.engines.export import export_ctranslate2
 from crosslate.engines.generation import Generation
 from crosslate.engines.pytorch import TorchEngine
-from crosslate.errors import EngineError, ParentError
+from crosslate.errors import EngineError, ParentError, UsageError
 from crosslate.jobs.attention import attend
+from crosslate.jobs.stored import StoredModel
 from crosslate.models.child import make_child
 from crosslate.models.parent import Parent
 from crosslate.models.strategies import parse_strategy
+from crosslate.models.trimming import trim_parent
 from crosslate.packs.compose import apply_packs, pack_child
 from crosslate.packs.pack import Pack
 from crosslate.training.batches import Batch
@@ -265,6 +267,35 @@ def test_attention_is_read(case):
     assert found.weights.shape[2:] == (len(parent.target.encode(TEXTS[1])), len(found.source))
 
 
+@torch.no_grad()
+def test_trimming_changes_nothing_on_what_is_kept(case):
+    parent = case.parent
+    if not parent.source.has_pieces_of(parent.target):
+        with pytest.raises(ParentError, match="has two vocabularies"):
+            trim_parent(parent, SENTENCES)
+        return
+    trimmed = trim_parent(parent, SENTENCES)
+    assert len(trimmed.source) == len(trimmed.target) < len(parent.source)
+    rows = {piece: row for row, piece in enumerate(parent.source.pieces)}
+    kept = [rows[piece] for piece in trimmed.source.pieces]
+    for text in SENTENCES:
+        assert [kept[index] for index in trimmed.source.encode(text)] == parent.source.encode(text)
+        assert trimmed.target.decode(trimmed.target.encode(text)) == parent.target.decode(
+            parent.target.encode(text)
+        )
+    facts, old = Generation.of(trimmed), Generation.of(parent)
+    assert kept[facts.start] == old.start
+    assert (facts.forced_first and kept[facts.forced_first]) == old.forced_first
+    logits = [
+        each.model(
+            input_ids=torch.tensor([each.source.encode(SENTENCES[0])]),
+            decoder_input_ids=torch.tensor([[start, *each.target.encode(SENTENCES[1])]]),
+        ).logits
+        for each, start in ((parent, old.start), (trimmed, facts.start))
+    ]
+    torch.testing.assert_close(logits[1], logits[0][..., kept])
+
+
 def test_it_is_saved_in_its_own_layout(case, tmp_path):
     parent = Parent.load(case.folder, **case.layout.languages)
     parent.save(tmp_path / "saved")
@@ -339,8 +370,6 @@ class TestFaults:
             Parent.load(tmp_path / "fsmt")
 
     def test_a_trimmed_vocabulary_is_not_written_in_its_layout(self, nllb, tmp_path):
-        from crosslate.models.trimming import trim_parent
-
         parent = Parent.load(nllb, source_language="fr", target_language="en")
         trimmed = trim_parent(parent, SENTENCES)
         assert len(trimmed.source) < len(parent.source)
@@ -350,3 +379,20 @@ class TestFaults:
         assert all(piece in parent.target.pieces for (best,) in found for piece in best.pieces)
         config = json.loads((nllb / "config.json").read_text())
         assert config["decoder_start_token_id"] == trimmed.model.config.decoder_start_token_id
+
+
+class TestStored:
+    def test_a_parent_of_many_languages_by_its_folder(self, tmp_path):
+        """As ``crosslate translate --parent NAME --parent-langs fr-en`` does; each pair has its own model."""
+        hub_folders.write("nllb", tmp_path / "nllb")
+        english = StoredModel(parent=tmp_path / "nllb", languages=("fr", "en"))
+        german = StoredModel(parent=tmp_path / "nllb", languages=("fr", "de"))
+        assert (english.source_language, english.target_language) == ("fr", "en")
+        assert english.key() != german.key()
+        assert english.load().target.frame != german.load().target.frame
+        with pytest.raises(ParentError, match="does not say which languages"):
+            StoredModel(parent=tmp_path / "nllb")
+
+    def test_packs_name_the_languages(self, tmp_path):
+        with pytest.raises(UsageError, match="given beside packs, which name them"):
+            StoredModel([tmp_path / "pack"], languages=("fr", "en"))

@@ -187,10 +187,16 @@ def read_pairs(
     return found[0], found[1] if valid else None
 
 
-def load_parent(name: str, languages: str | None) -> Parent:
-    """A parent by folder or hub id; ``languages`` as in ``--parent-langs``."""
+def parent_languages(pair: str | None) -> tuple[str, str] | None:
+    """The two languages of ``--parent-langs``."""
     from crosslate.languages import language_pair
+
+    return None if pair is None else language_pair(pair)
+
+
+def load_parent(name: str, pair: str | None) -> Parent:
+    """A parent by folder or hub id; ``pair`` as in ``--parent-langs``."""
     from crosslate.models.parent import Parent
 
-    source, target = (None, None) if languages is None else language_pair(languages)
+    source, target = parent_languages(pair) or (None, None)
     return Parent.load(name, source_language=source, target_language=target)

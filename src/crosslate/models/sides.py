@@ -80,8 +80,8 @@ def remove_aliases(model: nn.Module, names: Iterable[str], instead: nn.Module | 
     """Removes modules that only repeat a table of both sides (``model.shared``) once the sides differ.
 
     Args:
-        instead: what the attribute gives from now on, where the library's code asks for it as the model's input
-            embeddings. It stays a module of its own place only, so no tensor gets a second name.
+        instead: what the attribute gives from now on, where the library's code asks for it as the model's
+            input embeddings. It stays a module of its own place only, so no tensor gets a second name.
     """
     for name in names:
         path = name.rpartition(".")[0]
