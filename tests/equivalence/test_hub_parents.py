@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from contextlib import nullcontext
@@ -24,6 +25,7 @@ from crosslate.engines.export import export_ctranslate2
 from crosslate.engines.generation import Generation
 from crosslate.engines.pytorch import TorchEngine
 from crosslate.errors import EngineError, ParentError, UsageError
+from crosslate.jobs.alignment import whole_word_rows
 from crosslate.jobs.attention import attend
 from crosslate.jobs.stored import StoredModel
 from crosslate.models.child import make_child
@@ -296,6 +298,16 @@ def test_trimming_changes_nothing_on_what_is_kept(case):
     torch.testing.assert_close(logits[1], logits[0][..., kept])
 
 
+def test_whole_words_are_known_where_pieces_mark_their_start(case):
+    parent = case.parent
+    words = {parent.source.marked_pieces[row] for row in whole_word_rows(parent.source)}
+    if case.name == "blenderbot-small":  # it marks where words go on
+        assert not words
+        return
+    assert "▁la" in words or "▁l" in words
+    assert not words & {parent.source.marked_pieces[row] for row in parent.source.silent}
+
+
 def test_it_is_saved_in_its_own_layout(case, tmp_path):
     parent = Parent.load(case.folder, **case.layout.languages)
     parent.save(tmp_path / "saved")
@@ -368,6 +380,29 @@ class TestFaults:
         monkeypatch.setitem(sys.modules, "sacremoses", None)
         with pytest.raises(ParentError, match=r"cannot read the vocabularies of .*install sacremoses"):
             Parent.load(tmp_path / "fsmt")
+
+    def test_sentinels_beyond_the_table_are_left_out(self, tmp_path):
+        """mT5's tables have no rows for the hundred pieces that its tokenizer adds unless told not to."""
+        hub_folders.write("mt5", tmp_path / "mt5")
+        (tmp_path / "mt5" / "tokenizer_config.json").write_text('{"tokenizer_class": "T5Tokenizer"}')
+        tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "mt5")
+        parent = Parent.load(tmp_path / "mt5", source_language="fr", target_language="en")
+        assert len(tokenizer) == 250 and len(parent.source) == len(parent.target) == 150
+        for text in TEXTS:
+            assert parent.source.encode(text) == tokenizer(text)["input_ids"]
+
+    def test_a_tokenizer_of_another_model(self, tmp_path):
+        hub_folders.write("bart", tmp_path / "bart")
+        hub_folders.write("t5", tmp_path / "t5")
+        for name in ("vocab.json", "merges.txt", "tokenizer_config.json"):
+            shutil.copyfile(tmp_path / "bart" / name, tmp_path / "t5" / name)
+        config = json.loads((tmp_path / "t5" / "config.json").read_text())
+        config["task_specific_params"] = None
+        (tmp_path / "t5" / "config.json").write_text(json.dumps(config))
+        with pytest.raises(
+            ParentError, match="source vocabulary has 340 pieces, its embedding table only 256 rows"
+        ):
+            Parent.load(tmp_path / "t5", source_language="fr", target_language="en")
 
     def test_a_trimmed_vocabulary_is_not_written_in_its_layout(self, nllb, tmp_path):
         parent = Parent.load(nllb, source_language="fr", target_language="en")

@@ -127,11 +127,13 @@ class JsonSegmenter:
         return by_id(ids)
 
     def split(self, text: str) -> list[str]:
+        # Byte-level BPE has pieces for spaces, but a text of spaces alone is no text.
+        if not text.strip():
+            return []
         pieces: list[str] = self._tokenizer.encode(text, add_special_tokens=False).tokens
         return pieces
 
     def split_to_ids(self, texts: Sequence[str]) -> list[list[int]]:
-        # Byte-level BPE has pieces for spaces, but a text of spaces alone is no text.
         filled = [text if text.strip() else "" for text in texts]
         return [each.ids for each in self._tokenizer.encode_batch(filled, add_special_tokens=False)]
 

@@ -180,18 +180,21 @@ class Vocabulary:
 
     def encode(self, text: str) -> list[int]:
         """Ids of ``text`` in its frame, which by default is the end-of-sentence id after them."""
-        return self.encode_batch([text])[0]
+        return [*self.frame.before, *self._ids_of(self._prefixed(text)), *self.frame.after]
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         """:meth:`encode` for many texts; several times faster where ids are the segmenter's own.
 
         A text that is empty, or all space, gives the frame's ids alone.
         """
-        before, after, prefix = self.frame.before, self.frame.after, self.frame.text
-        if prefix:
-            texts = [prefix + text if text.strip() else "" for text in texts]
+        before, after = self.frame.before, self.frame.after
+        if self.frame.text:
+            texts = [self._prefixed(text) for text in texts]
         rows = self.segmenter.split_to_ids(texts) if self.has_own_ids else map(self._ids_of, texts)
         return [[*before, *row, *after] for row in rows]
+
+    def _prefixed(self, text: str) -> str:
+        return self.frame.text + text if self.frame.text and text.strip() else text
 
     def _ids_of(self, text: str) -> list[int]:
         unknown = self.special.unk

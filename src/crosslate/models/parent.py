@@ -287,10 +287,12 @@ class Parent:
         return sum(parameter.numel() for parameter in self.model.parameters())
 
     def _num_rows(self, side: Side) -> int:
-        """Rows of the smallest table of token embeddings of a side; the target's includes the output's."""
+        """Rows of the smallest table of token embeddings of a side; 0 where it reads no text."""
         from crosslate.models.sides import token_tables
 
-        return min(table.num_embeddings for table in token_tables(self.model, self.anatomy, side))
+        return min(
+            (table.num_embeddings for table in token_tables(self.model, self.anatomy, side)), default=0
+        )
 
     def _check_sizes(self) -> None:
         """The tables may be larger than the vocabularies (padding rows), never smaller."""
