@@ -83,6 +83,8 @@ def main() -> None:
     parser.add_argument("--peers", type=Path, default=Path(".venv-peers"))
     parser.add_argument("--turns", type=int, default=3)
     arguments = parser.parse_args()
+    if arguments.parent and not (arguments.train and arguments.valid and arguments.text):
+        parser.error("--parent needs --train, --valid and --text")
     for name in ("trainer", "joeynmt"):  # made before anything is timed
         peer_python(name, arguments.peers)
     sections = [machine(), ""]

@@ -98,6 +98,7 @@ def plain(arguments: argparse.Namespace) -> list[dict[str, float]]:
 
     from crosslate.jobs.validation import make_validate
     from crosslate.training.batches import collate, plan_batches
+    from crosslate.training.devices import set_dropout
     from crosslate.training.schedules import learning_rate_factor
 
     settings = settings_of(arguments)
@@ -115,9 +116,7 @@ def plain(arguments: argparse.Namespace) -> list[dict[str, float]]:
             for group, named in child.trained.items()
         ]
         optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=0.0)
-        for module in child.model.modules():
-            if isinstance(getattr(module, "dropout", None), float):
-                module.dropout = settings.dropout
+        set_dropout(child.model, settings.dropout, settings.attention_dropout)
         updates = 0
         for epoch in range(settings.max_epochs):
             child.model.train()

@@ -39,9 +39,11 @@ REST = "Python, autograd and the rest"
 
 def kind_of(name: str) -> str:
     """The kind of an operation by its name; the first that matches."""
+    if name.startswith("autograd::") or name.endswith("Backward0"):
+        return REST
     plain = name.removeprefix("aten::").removeprefix("Optimizer.").lower()
     for kind, parts in KINDS.items():
-        if any(part in plain for part in parts):
+        if any(part == plain.strip("_") or (len(part) > 3 and part in plain) for part in parts):
             return kind
     return REST
 

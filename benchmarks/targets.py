@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from benchmarks.compare import REFERENCE, spread
+from benchmarks.compare import REFERENCE, shares_of_peak, spread
 from benchmarks.learning import OURS, THEIRS, best, first_to_reach
 
 Measured = Mapping[str, Any]
@@ -48,7 +48,7 @@ def table(small: Measured, base: Measured, score: Sequence[Measured], translatio
     engine = "Crosslate, CTranslate2 engine"
     cold = ready.get("cold_start", {})
     pack = ready.get("further_pack", {})
-    shares = [100 * row["share_of_peak"] for row in base.get("Crosslate src+xattn", ())]
+    shares = shares_of_peak(base.get("Crosslate src+xattn", ()))
     rows = [
         ("training everything: times Seq2SeqTrainer's tokens/s", "≥ 1.8", faster("Crosslate all"), ""),
         ("epoch of src+xattn: times as fast as (a)'s", "≥ 2.5", faster("Crosslate src+xattn"), ""),
@@ -76,9 +76,8 @@ def _as_soon(score: Sequence[Measured]) -> list[float]:
     for turn in score:
         wanted = best(turn[THEIRS]) - 1
         theirs, ours = first_to_reach(turn[THEIRS], wanted), first_to_reach(turn[OURS], wanted)
-        if theirs is None or ours is None:
-            return []
-        found.append(theirs / ours)
+        # What is never reached takes forever.
+        found.append(0.0 if theirs is None or ours is None else theirs / ours)
     return found
 
 

@@ -6,6 +6,7 @@ is the step that predicts it, and every row sums to 1 over the source pieces.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -102,7 +103,8 @@ def words_of(pieces: Sequence[str], special: Collection[str] = ()) -> list[Word]
             is_open = False
             continue
         text = piece.removeprefix(WORD_START)
-        is_punctuation = bool(text) and not any(letter.isalnum() for letter in text)
+        # By category: the vowel signs of Indic scripts are no letters, and no punctuation either.
+        is_punctuation = bool(text) and all(unicodedata.category(each)[0] in "PS" for each in text)
         if is_open and text == piece and not is_punctuation:
             words[-1] = Word(words[-1].text + text, (*words[-1].rows, row))
         else:

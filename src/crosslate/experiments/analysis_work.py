@@ -10,7 +10,6 @@ from crosslate.evaluation.frequency import count_words, frequency_bands
 from crosslate.evaluation.lexicon import WAYS, LexiconScore
 from crosslate.evaluation.scores import compare
 from crosslate.experiments.bench import Bench
-from crosslate.experiments.dictionaries import read_steps
 from crosslate.experiments.store import Output
 from crosslate.experiments.training_work import NUM_SAMPLES, scored, words_of_sides
 from crosslate.jobs import alignment
@@ -79,7 +78,7 @@ def lexicon_work(bench: Bench) -> Output:
     if num_pairs := bench.spec.get("map_pairs"):
         theirs = _words(bench, "other", side) if "other" in bench.cell.texts else Counter[str]()
         pairs, share = lexicon_map(
-            one, other, read_steps(bench.library, bench.spec["dictionaries"]), _words(bench, "train", side),
+            one, other, bench.dictionary(bench.spec), _words(bench, "train", side),
             theirs, num_pairs,
         )  # fmt: skip
         values["map"] = {"points": [asdict(each) for each in pairs], "variance %": round(100 * share, 1)}
@@ -94,7 +93,7 @@ def lexicon_of_languages_work(bench: Bench) -> Output:
     one, other = alignment.words_of_languages(apply_packs(parent, [bench.pack("child")]), side, words)
     values = _lexicon(bench, one, other, side)
     pair = alignment.words_of_languages(parent, side, words)
-    found = alignment.lexicon_score(*pair, read_steps(bench.library, bench.spec["dictionaries"]), 0)
+    found = alignment.lexicon_score(*pair, bench.dictionary(bench.spec), 0)
     return Output(values | {"before training": _precisions(found)})
 
 
@@ -108,7 +107,7 @@ def lexicon_between_work(bench: Bench) -> Output:
     )
     values = _lexicon(bench, one, other, side)
     middle = alignment.through(one, alignment.embeddings(parent, side, "parent"))
-    found = alignment.lexicon_score(middle, other, read_steps(bench.library, bench.spec["dictionaries"]), 0)
+    found = alignment.lexicon_score(middle, other, bench.dictionary(bench.spec), 0)
     values["through the parent"] = _precisions(found)
     return Output(values)
 
@@ -116,7 +115,7 @@ def lexicon_between_work(bench: Bench) -> Output:
 def _lexicon(
     bench: Bench, one: alignment.Embeddings, other: alignment.Embeddings, side: Side
 ) -> dict[str, Any]:
-    dictionary = read_steps(bench.library, bench.spec["dictionaries"])
+    dictionary = bench.dictionary(bench.spec)
     counts = _words(bench, "train", side)
     others = set(_words(bench, "other", side)) if "other" in bench.cell.texts else None
     values: dict[str, Any] = {}
@@ -134,7 +133,7 @@ def _lexicon(
                 "candidates": found.num_candidates,
             }  # fmt: skip
     known = {piece.removeprefix("▁") for piece in one.vocabulary.marked_pieces if piece.startswith("▁")}
-    asked = [word for word in bench.spec["words"] if word in known]
+    asked = [word for word in bench.spec.get("words", ()) if word in known]
     near = alignment.neighbours(one, other, asked, _NUM_NEIGHBOURS)
     return values | {"neighbours": [asdict(each) for each in near]}
 

@@ -64,28 +64,29 @@ def _title(cell: Cell) -> str:
 def _entropy(found: Sequence[tuple[Cell, dict[str, Any]]], layers: tuple[str, ...]) -> Table:
     rows = [
         (
-            _title(cell), *_by_layer(values["entropy"], len(layers)),
+            _title(cell), values["sentences"], *_by_layer(values["entropy"], len(layers)),
             round(100 * _mean(values["normalised entropy"]), 1), round(100 * _mean(values["on no word"]), 1),
         )
         for cell, values in found
     ]  # fmt: skip
     note = (
-        "Nats, mean over the heads (least to most of one head), over the first "
-        f"{found[0][1]['sentences']} pairs of the test set with the reference forced; all heads as percent "
-        "of the largest possible; and the percent of attention that rests on the end of the sentence."
+        "Nats, mean over the heads (least to most of one head), over those of the first "
+        f"{found[0][0].spec['pairs']} pairs of the test set that fit into the model, with the reference "
+        "forced; all heads as percent of the largest possible; and the percent of attention that rests on "
+        "the end of the sentence."
     )
-    columns = ("model", *layers, "% of largest", "% on the end")
+    columns = ("model", "pairs", *layers, "% of largest", "% on the end")
     return Table("Cross-attention: entropy", note, columns, tuple(rows))
 
 
 def _changes(found: Sequence[tuple[Cell, dict[str, Any]]], layers: tuple[str, ...]) -> Table:
     rows: list[tuple[Value, ...]] = []
+    roles = tuple(dict.fromkeys(role for _, values in found for role in values.get("change") or ()))
     for cell, values in found:
         if changes := values.get("change"):
             heads = [[mean(head) for head in zip(*of_layer)] for of_layer in zip(*changes.values())]
-            by_role = (round(_mean(each), 3) for each in changes.values())
+            by_role = (round(_mean(changes[role]), 3) if role in changes else None for role in roles)
             rows.append((_title(cell), *_by_layer(heads, len(layers)), *by_role))
-    roles = tuple(next((values["change"] for _, values in found if "change" in values), {}))
     note = (
         "Frobenius norm of the change over that of the parent's weights, mean over the heads (least to most "
         "of one head), for each head the mean of its rows of q, k, v and columns of o; then each projection "

@@ -16,7 +16,6 @@ from crosslate.evaluation.attention import (
     words_of,
 )
 from crosslate.experiments.bench import Bench
-from crosslate.experiments.dictionaries import read_steps
 from crosslate.experiments.store import Output
 from crosslate.jobs.attention import SentenceAttention, attend, head_changes
 from crosslate.packs.compose import apply_packs
@@ -94,7 +93,7 @@ def _alignment(
 
 def _translations(bench: Bench) -> dict[str, set[str]]:
     """Source words by target word, in lower case, whichever way the cell's dictionary leads."""
-    dictionary = read_steps(bench.library, bench.spec["lexicon"]["dictionaries"])
+    dictionary = bench.dictionary(bench.spec["lexicon"])
     found: dict[str, set[str]] = {}
     for word, translations in dictionary.items():
         for translation in translations:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crosslate.errors import InputError
 from crosslate.experiments.cells import Cell
+from crosslate.experiments.dictionaries import Dictionary, read_steps
 from crosslate.experiments.run import Place
 from crosslate.experiments.store import MODELS, Store
 from crosslate.experiments.texts import Library
@@ -54,6 +56,10 @@ class Bench:
         """The lines of a text in one language."""
         placed = self.cell.texts[role]
         return self.library.monolingual(placed.text, placed.source)
+
+    def dictionary(self, lexicon: Mapping[str, Any]) -> Dictionary:
+        """The dictionary that leads from one language to the other; see :func:`read_steps`."""
+        return read_steps(self.library, lexicon["dictionaries"], self.cell.texts)
 
     def values(self, role: str) -> dict[str, Any]:
         """What the cell in a role found."""

@@ -38,6 +38,7 @@ class Cell:
         needs: keys of the cells whose results or models this one uses, by the role they have in it.
         labels: what the report finds cells by (child, strategy, seed, …); in no key.
         texts: where its texts are read from; in no key, since ``spec`` has their hashes.
+        watched: what is measured while the work goes on; in no key, since it changes nothing else.
         operations: about how many floating-point operations the work takes; times are estimated from it.
     """
 
@@ -48,6 +49,7 @@ class Cell:
     labels: dict[str, Any] = field(default_factory=dict)
     texts: dict[str, PlacedText] = field(default_factory=dict)
     operations: float = 0.0
+    watched: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
     def key(self) -> str:

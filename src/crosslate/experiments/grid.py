@@ -180,15 +180,15 @@ class _Grid:
             "text": self.identities(texts),
             "decoding": self.decoding,
         }
-        if lexicon:  # only where it is measured, so that a dictionary makes nothing else anew
-            spec["lexicon"] = lexicon
         labels = labels | {
             "source": source, "target": target, "strategy": str(parsed), "part": part_of(parsed),
             "seed": seed, "size": size,
         }  # fmt: skip
         pairs = texts["train"].text.estimated_pairs
         operations = training_operations(model_size, pairs, settings, trained=parsed.train)
-        return Cell(kind, title, spec, needs(parent=parent), labels, texts, operations)
+        watched = {"lexicon": lexicon} if lexicon else {}
+        texts |= self.lexicons.texts(lexicon or {})
+        return Cell(kind, title, spec, needs(parent=parent), labels, texts, operations, watched)
 
     def cut(self, text: PairText, size: int) -> PairText:
         """The first pairs of the training text; 0 takes all."""
@@ -252,11 +252,9 @@ class _Grid:
     def attention(self, cell: Cell) -> Cell:
         """The cross-attention of a model on the first pairs of its test set."""
         texts = {"test": cell.texts["test"]}
-        spec = {
-            "text": self.identities(texts),
-            "pairs": ATTENTION_PAIRS,
-            "lexicon": self.lexicons.watched_between(cell.labels["source"], cell.labels["target"]),
-        }
+        lexicon = self.lexicons.watched_between(cell.labels["source"], cell.labels["target"])
+        spec = {"text": self.identities(texts), "pairs": ATTENTION_PAIRS, "lexicon": lexicon}
+        texts |= self.lexicons.texts(lexicon)
         is_parent = cell.kind == "parent"
         roles = {"parent": cell.key} if is_parent else {"child": cell.key, "parent": cell.needs["parent"]}
         labels = cell.labels | ({"part": "parent"} if is_parent else {})

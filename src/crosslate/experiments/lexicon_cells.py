@@ -7,7 +7,7 @@ from itertools import combinations
 from typing import Any
 
 from crosslate.experiments.cells import Cell, PlacedText, needs
-from crosslate.experiments.dictionaries import dictionary_steps
+from crosslate.experiments.dictionaries import dictionary_steps, dictionary_texts
 from crosslate.experiments.estimate import ANALYSIS_OPERATIONS
 from crosslate.experiments.recipe import Recipe
 from crosslate.experiments.texts import Library
@@ -27,6 +27,10 @@ class Lexicons:
 
     def __init__(self, recipe: Recipe, library: Library) -> None:
         self.recipe, self.library = recipe, library
+
+    def texts(self, spec: dict[str, Any]) -> dict[str, PlacedText]:
+        """The files of the dictionaries that a specification names."""
+        return dictionary_texts(self.recipe, spec.get("dictionaries", ()))
 
     def watched(self, side: Side, ours: str, theirs: str) -> dict[str, Any]:
         """What the training of a child on a translation parent measures; empty where no dictionary is known.
@@ -52,7 +56,7 @@ class Lexicons:
                 spec["map_pairs"] = MAP_PAIRS
             yield Cell(
                 "lexicon", f"lexicon of {cell.title}", spec, needs(child=cell, parent=parent),
-                cell.labels | {"languages": f"{ours}-{theirs}"}, _texts(cell, parent),
+                cell.labels | {"languages": f"{ours}-{theirs}"}, _texts(cell, parent) | self.texts(spec),
                 ANALYSIS_OPERATIONS / 2,
             )  # fmt: skip
 
@@ -64,14 +68,13 @@ class Lexicons:
         """
         spec = self.watched_between(cell.labels["source"], cell.labels["target"])
         if spec:
-            side = spec["side"]
-            ours, theirs = (cell.labels[each] for each in (side, "target" if side == "source" else "source"))
+            sides = ("source", "target") if spec["side"] == "source" else ("target", "source")
+            ours, theirs = (cell.labels[each] for each in sides)
             yield Cell(
                 "lexicon of languages", f"lexicon of {cell.title}",
-                spec | {"words": self.recipe.words.get(ours, [])},
-                {"child": cell.key, "parent": cell.needs["parent"]},
-                cell.labels | {"languages": f"{ours}-{theirs}"}, {"train": cell.texts["train"]},
-                ANALYSIS_OPERATIONS / 2,
+                spec, {"child": cell.key, "parent": cell.needs["parent"]},
+                cell.labels | {"languages": f"{ours}-{theirs}"},
+                {"train": cell.texts["train"]} | self.texts(spec), ANALYSIS_OPERATIONS / 2,
             )  # fmt: skip
 
     def between(self, cells: Sequence[Cell]) -> Iterator[Cell]:
@@ -94,7 +97,7 @@ class Lexicons:
                 yield Cell(
                     "lexicon between", title, spec,
                     {"child": one.key, "other": other.key, "parent": one.needs["parent"]}, labels,
-                    _texts(one, other), ANALYSIS_OPERATIONS / 2,
+                    _texts(one, other) | self.texts(spec), ANALYSIS_OPERATIONS / 2,
                 )  # fmt: skip
 
     def _spec(self, side: Side, ours: str, theirs: str) -> dict[str, Any]:

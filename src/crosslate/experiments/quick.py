@@ -18,6 +18,14 @@ _TRAINING: dict[str, Any] = {
     "validate_every_updates": 0, "patience": 0, "schedule_updates": 0,
 }  # fmt: skip
 
+_SUFFIX = "-quick"
+
+
+def command_of(name: str) -> str:
+    """What a reader types behind ``crosslate experiment run`` to have a study of this name again."""
+    shipped = name.removesuffix(_SUFFIX)
+    return f"{shipped} --quick" if name != shipped else name
+
 
 def quick(recipe: Recipe) -> Recipe:
     """The same study in minutes: one epoch, one seed, small models and vocabularies, little text.
@@ -28,7 +36,7 @@ def quick(recipe: Recipe) -> Recipe:
     sizes = sorted({min(size or TRAIN_PAIRS, TRAIN_PAIRS) for size in recipe.sizes})
     return replace(
         recipe,
-        name=f"{recipe.name}-quick",
+        name=f"{recipe.name}{_SUFFIX}",
         about=f"Scaled down to minutes: its numbers mean nothing. {recipe.about}".strip(),
         parents=[
             parent

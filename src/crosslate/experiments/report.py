@@ -13,9 +13,10 @@ from crosslate.experiments.cells import Cell, find
 from crosslate.experiments.claims import Finding, Findings
 from crosslate.experiments.estimate import duration
 from crosslate.experiments.page.document import page
+from crosslate.experiments.quick import command_of
 from crosslate.experiments.recipe import Recipe
 from crosslate.experiments.store import Result, Store
-from crosslate.experiments.tables import Table, Tables, Value
+from crosslate.experiments.tables import Table, Tables, Value, shown_p_value
 from crosslate.files import write_json, write_text
 from crosslate.settings import to_values
 
@@ -113,7 +114,7 @@ def markdown(report: Report) -> str:
         lines += [f"   {finding.reason}" + (f" ({finding.test})." if finding.test else ".")]
         lines += [
             f"   - {each.what}: {each.first:.1f} against {each.second:.1f}"
-            + ("" if each.p_value is None else f", p = {each.p_value:.3f}")
+            + ("" if each.p_value is None else f", p {shown_p_value(each.p_value)}")
             for each in finding.evidence
         ]
     lines.append("")
@@ -127,7 +128,7 @@ def markdown(report: Report) -> str:
             f"{len(report.missing)} cells have no result yet: " + "; ".join(report.missing[:20])
             + ("; …" if len(report.missing) > 20 else "") + ".", "",
         ]  # fmt: skip
-    lines += ["## How it was made", "", f"`crosslate experiment run {report.name}`", ""]
+    lines += ["## How it was made", "", f"`crosslate experiment run {command_of(report.name)}`", ""]
     lines += [f"- {name}: {value}" for name, value in report.environment.items()]
     lines += [f"- signature: `{signature}`" for signature in report.signatures]
     return "\n".join(lines).rstrip() + "\n"
@@ -230,6 +231,8 @@ def _texts(results: dict[str, Result]) -> list[dict[str, Any]]:
     """Every text that a result names with its hash, once for each use."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for result in results.values():
+        if result.kind == "forgetting":
+            continue  # a child's labels on its parent's test set, which the parent names itself
         labels = [result.labels.get(name) for name in ("child", "pair", "parent")]
         pair = next((label for label in labels if label), "")
         texts = dict(result.values.get("data", {}))

@@ -189,6 +189,7 @@ class Tables:
             cell.title: {epoch: found[0] for epoch, _, _, *found in values["training"]["curve"] if found}
             for kind in ("child", "denoising child")
             for cell, values in self.found(kind)
+            if values.get("watched") == cell.watched  # not with a dictionary that has changed since
         }
         epochs = _some_epochs(max((epoch for curve in curves.values() for epoch in curve), default=0))
         rows = [
@@ -380,5 +381,10 @@ def _until(curve: dict[float, float], epoch: int) -> float | None:
     return round(values[-1], 1) if values and math.ceil(max(curve)) >= epoch else None
 
 
+def shown_p_value(value: float) -> str:
+    """A p-value to three decimals; a bootstrap's 0 is only a bound."""
+    return "< 0.001" if value < 0.0005 else f"= {value:.3f}"
+
+
 def _p_value(value: float | None) -> str | None:
-    return None if value is None else f"{value:.3f}"
+    return None if value is None else shown_p_value(value).removeprefix("= ")

@@ -11,7 +11,6 @@ from crosslate.corpora.parallel import ParallelCorpus
 from crosslate.evaluation.frequency import count_words
 from crosslate.evaluation.scores import bleu, chrf
 from crosslate.experiments.bench import PACK, PARENT, Bench
-from crosslate.experiments.dictionaries import read_steps
 from crosslate.experiments.store import Output
 from crosslate.jobs.adapt import adapt
 from crosslate.jobs.alignment import LEXICON, measure_against_parent, measure_between_languages
@@ -111,7 +110,7 @@ def child_work(bench: Bench) -> Output:
     test = bench.text("test")
     translations = Translator(parent, pack, options=bench.decoding).translate(test.source)
     training = pack.manifest.training
-    values = _training({"training": training, "data": pack.manifest.data})
+    values = _training({"training": training, "data": pack.manifest.data}) | {"watched": bench.cell.watched}
     values |= {
         "stored": training["parameters"],
         "bytes_on_disk": sum(file.stat().st_size for file in folder.iterdir() if file.is_file()),
@@ -121,10 +120,11 @@ def child_work(bench: Bench) -> Output:
 
 def lexicon_measure(bench: Bench, parent: Parent) -> Callable[[Child], dict[str, float]] | None:
     """What a child's words are measured with at every validation; None where its cell does not ask for it."""
-    if LEXICON not in bench.spec:
+    watched = bench.cell.watched.get(LEXICON)
+    if not watched:
         return None
-    side = cast("Side", bench.spec[LEXICON]["side"])
-    dictionary = read_steps(bench.library, bench.spec[LEXICON]["dictionaries"])
+    side = cast("Side", watched["side"])
+    dictionary = bench.dictionary(watched)
     if bench.cell.kind == "denoising child":
         return measure_between_languages(words_of_sides(bench.text("train")), side, dictionary)
     return measure_against_parent(parent, side, dictionary)

@@ -141,10 +141,10 @@ def read_dictionary(path: str | Path) -> dict[str, set[str]]:
 
 def compose_dictionaries(
     first: Mapping[str, Collection[str]], second: Mapping[str, Collection[str]]
-) -> dict[str, set[str]]:
-    """A dictionary through a third language; words that have no translation left are left out."""
+) -> dict[str, list[str]]:
+    """A dictionary through a third language, in the order of the two; words without a way are left out."""
     composed = {
-        word: {end for middle in translations for end in second.get(middle, ())}
+        word: list(dict.fromkeys(end for middle in translations for end in second.get(middle, ())))
         for word, translations in first.items()
     }
     return {word: ends for word, ends in composed.items() if ends}

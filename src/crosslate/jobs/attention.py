@@ -148,11 +148,12 @@ def _check(weights: Sequence[Any], anatomy: Anatomy) -> None:
     )
     # Some families give scores before the softmax.
     if not is_right or any(
-        (layer.sum(dim=-1) - 1).abs().max() > 1e-2 or layer.min() < 0 for layer in weights
+        not ((layer.sum(dim=-1) - 1).abs().max() <= 1e-2 and layer.min() >= 0) for layer in weights
     ):
         raise ParentError(
             f"this family of models does not give its cross-attention: expected weights that sum to 1 of "
-            f"{num_layers} layers with {anatomy.heads} heads, found {shapes or 'none'}"
+            f"{num_layers} layers with {anatomy.heads} heads, found {shapes or 'none'}; leave out what "
+            "reads it (`attention` among the analyses of a recipe)"
         )
 
 
@@ -160,7 +161,7 @@ def head_changes(child: Parent | Child, parent: Parent) -> dict[str, list[list[f
     """How far the cross-attention of a child has moved from its parent's, head by head.
 
     Args:
-        child: on that parent.
+        child: on that parent, made of packs (while heads are trained their slices have other names).
         parent: what it is compared with.
 
     Returns:
@@ -181,7 +182,10 @@ def head_changes(child: Parent | Child, parent: Parent) -> dict[str, list[list[f
             moved = relative_changes(one, other, axis, anatomy.heads)
             changes.setdefault(role, {})[anatomy.layers[name]] = [round(float(each), 4) for each in moved]
     if not changes:
-        raise ParentError("no cross-attention projection of this model has a slice for each of its heads")
+        raise ParentError(
+            "no cross-attention projection of this model has a slice for each of its heads; leave out what "
+            "compares them (`attention` among the analyses of a recipe)"
+        )
     return {
         role: [changes[role][layer] for layer in sorted(changes[role])] for role in _ROLES if role in changes
     }

@@ -322,7 +322,7 @@ def _with_file_records(manifest: Manifest, folder: Path) -> Manifest:
 
 
 class _Weights:
-    """Reads the weights' file while it is hashed, so that what is used is what was verified.
+    """Reads the weights' file while it is hashed, so that the bytes used are the bytes that were hashed.
 
     The library maps the file: a later change of it would reach into the model. All tensors lie in one block.
     """
@@ -336,10 +336,10 @@ class _Weights:
         self._bytes = numpy.empty(path.stat().st_size, numpy.uint8)
         with path.open("rb", buffering=0) as file:
             length = 0
-            while count := file.readinto(memoryview(self._bytes)[length:]):
+            while count := file.readinto(self._bytes.data[length:]):
                 length += count
         self._bytes = self._bytes[:length]  # shorter where the file has shrunk since; its hash will tell
-        return hashlib.sha256(self._bytes).hexdigest()
+        return hashlib.sha256(self._bytes.data).hexdigest()
 
     def tensors(self, manifest: Manifest) -> dict[str, torch.Tensor]:
         """What the verified file holds."""

@@ -322,14 +322,13 @@ class _Run:
                 save_best(self.folder, self.trainee.trained)
         else:
             state.validations_since_best += 1
-        entry = {
+        entry = result.details | {
             "epoch": round(epoch, 3),
             "updates": state.updates,
             "metric": result.metric,
             "score": result.score,
             "signature": result.signature,
             "training_seconds": round(state.seconds, 1),
-            **result.details,
         }
         state.history.append(entry)
         self.log.event("validation", entry | {"is_best": is_best})

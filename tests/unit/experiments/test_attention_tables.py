@@ -21,7 +21,8 @@ def study(*models):
     cells, results = [], {}
     for title, labels, values in models:
         labels = {"source": "de", "target": "en"} | labels
-        cell = Cell("attention", f"attention of {title}", {"title": title}, labels=labels)
+        spec = {"title": title, "pairs": 200}
+        cell = Cell("attention", f"attention of {title}", spec, labels=labels)
         cells.append(cell)
         results[cell.key] = Result(cell.key, cell.kind, cell.title, labels, {}, VALUES | values, 1.0)
     return cells, results
@@ -31,8 +32,8 @@ def test_layers_have_their_mean_and_range_over_the_heads():
     entropy, change = attention_tables(
         *study(("parent", {"part": "parent"}, {}), ("de-en src", {"part": "embeddings"}, {"change": CHANGE}))
     )
-    assert entropy.columns == ("model", "layer 1", "layer 2", "% of largest", "% on the end")
-    assert entropy.rows[0] == ("parent", "1.50 (1.00–2.00)", "0.38 (0.25–0.50)", 40.0, 10.0)
+    assert entropy.columns == ("model", "pairs", "layer 1", "layer 2", "% of largest", "% on the end")
+    assert entropy.rows[0] == ("parent", 200, "1.50 (1.00–2.00)", "0.38 (0.25–0.50)", 40.0, 10.0)
     # A head's change is the mean over its projections: 0.1 and 0.3, then 0.2 and 0.2.
     assert change.columns == ("model", "layer 1", "layer 2", "q", "v")
     assert change.rows == (("de-en src", "0.20 (0.10–0.30)", "0.20 (0.20–0.20)", 0.1, 0.3),)
@@ -43,7 +44,17 @@ def test_models_of_fewer_layers_leave_cells_empty():
     table, *_ = attention_tables(
         *study(("deep", {"part": "parent"}, {}), ("shallow", {"part": "parent"}, shallow))
     )
-    assert table.rows[1][:3] == ("shallow", "1.50 (1.00–2.00)", None)
+    assert table.rows[1][:4] == ("shallow", 200, "1.50 (1.00–2.00)", None)
+
+
+def test_a_projection_that_a_model_lacks_is_empty_in_its_own_column():
+    fused = {"q": [[0.1, 0.1]], "o": [[0.4, 0.4]]}
+    whole = fused | {"k": [[0.2, 0.2]]}
+    *_, table = attention_tables(
+        *study(("fused", {"part": "body"}, {"change": fused}), ("whole", {"part": "body"}, {"change": whole}))
+    )
+    rows = [dict(zip(table.columns, row, strict=True)) for row in table.rows]
+    assert [(row["q"], row["k"], row["o"]) for row in rows] == [(0.1, None, 0.4), (0.1, 0.2, 0.4)]
 
 
 def test_alignment_is_shown_where_a_word_could_be_tested():

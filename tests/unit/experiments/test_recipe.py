@@ -179,22 +179,40 @@ def test_a_dictionary_is_composed_where_there_is_none():
     assert [step["languages"] for step in cells[0].spec["dictionaries"]] == ["de-en", "en-fr"]
 
 
-def test_the_lexicon_is_in_the_key_of_what_measures_it_and_of_nothing_else():
+def test_what_is_measured_beside_training_is_in_no_key():
     studies = [recipe(seeds=[1, 2], sizes=[50, 0], dictionaries=each)
                for each in ({}, {"de-fr": "phrasebook"})]  # fmt: skip
     without, known = (
         {cell.title: cell for cell in plan_study(study, NOWHERE) if cell.kind in ("parent", "child")}
         for study in studies
     )
-    changed = {title for title in known if known[title].key != without[title].key}
-    assert changed == {"de-en src, seed 1", "de-en src+xattn, seed 1"}
-    measured = known["de-en src, seed 1"].spec["lexicon"]
-    assert (measured["side"], [step["languages"] for step in measured["dictionaries"]]) == (
-        "source",
-        ["de-fr"],
-    )
+    assert {title: cell.key for title, cell in known.items()} == {
+        title: cell.key for title, cell in without.items()
+    }
+    watched = {title: cell.watched["lexicon"] for title, cell in known.items() if cell.watched}
+    assert {title: (each["side"], [step["languages"] for step in each["dictionaries"]])
+            for title, each in watched.items()} == {
+        "de-en src, seed 1": ("source", ["de-fr"]), "de-en src+xattn, seed 1": ("source", ["de-fr"]),
+    }  # fmt: skip
     off = plan_study(replace(studies[1], analyses=["forgetting"]), NOWHERE)
-    assert not any("lexicon" in cell.spec for cell in off)
+    assert not any(cell.watched for cell in off)
+
+
+def test_a_dictionary_that_is_not_there_is_refused_before_anything_runs():
+    study = recipe(dictionaries={"de-fr": "words/de-fr.txt"})
+    with pytest.raises(InputError, match=r"words.de-fr\.txt"):
+        check_texts(plan_study(study, NOWHERE), NOWHERE)
+
+
+def test_keys_follow_what_a_dictionary_says_not_where_it_lies(tmp_path):
+    keys = []
+    for folder in ("one", "other"):
+        file = tmp_path / folder / "de-fr.txt"
+        file.parent.mkdir()
+        file.write_text("Hund chien\n", encoding="utf-8")
+        study = recipe(dictionaries={"de-fr": f"{folder}/de-fr.txt"})
+        keys.append([cell.key for cell in plan_study(study, Library(tmp_path, study.phrasebook_seed))])
+    assert keys[0] == keys[1]
 
 
 @pytest.mark.parametrize(("pair", "side"), [("de-en", "source"), ("en-de", "target")])
@@ -202,5 +220,5 @@ def test_children_of_denoisers_compare_their_languages_whichever_way_a_dictionar
     cells = plan_study(recipe(dictionaries={pair: "phrasebook"}), NOWHERE)
     (child,) = find(cells, "denoising child")
     (lexicon,) = find(cells, "lexicon of languages")
-    assert child.spec["lexicon"]["side"] == lexicon.spec["side"] == side
+    assert child.watched["lexicon"]["side"] == lexicon.spec["side"] == side
     assert lexicon.labels["languages"] == pair and lexicon.needs["child"] == child.key

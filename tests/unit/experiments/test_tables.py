@@ -6,16 +6,25 @@ from crosslate.experiments.cells import Cell
 from crosslate.experiments.store import Result
 from crosslate.experiments.tables import Tables
 
+WATCHED = {"lexicon": {"side": "source", "dictionaries": ["one"]}}
 
-def tables(curves):
-    cells = [Cell("child", title, {"title": title}) for title in curves]
+
+def tables(curves, watched=WATCHED):
+    cells = [Cell("child", title, {"title": title}, watched=WATCHED) for title in curves]
     results = {
         cell.key: Result(
-            cell.key, cell.kind, cell.title, {}, {}, {"training": {"curve": curves[cell.title]}}, 1.0
+            cell.key, cell.kind, cell.title, {}, {},
+            {"training": {"curve": curves[cell.title]}, "watched": watched}, 1.0,
         )
         for cell in cells
-    }
+    }  # fmt: skip
     return Tables(cells, results)
+
+
+def test_what_was_measured_with_another_dictionary_is_left_out():
+    curves = {"de-en src": [[1, 10, 5.0, 1.0]]}
+    other = {"lexicon": {"side": "source", "dictionaries": ["other"]}}
+    assert tables(curves).lexicon_epochs().rows and not tables(curves, other).lexicon_epochs().rows
 
 
 def test_few_epochs_are_all_shown_and_what_was_not_measured_is_left_out():

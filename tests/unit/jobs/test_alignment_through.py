@@ -32,9 +32,9 @@ def embeddings(language, words, rows):
 
 
 def test_a_composed_dictionary_has_every_way_through_the_middle():
-    first = {"Hund": {"dog", "hound"}, "Haus": {"house"}, "Mut": {"courage"}}
+    first = {"Hund": ["hound", "dog"], "Haus": ["house"], "Mut": ["courage"]}
     second = {"dog": ["pes"], "hound": ["ohař", "pes"], "house": ["dům"]}
-    assert compose_dictionaries(first, second) == {"Hund": {"pes", "ohař"}, "Haus": {"dům"}}
+    assert compose_dictionaries(first, second) == {"Hund": ["ohař", "pes"], "Haus": ["dům"]}
 
 
 def test_entries_keep_the_order_of_the_file(tmp_path):

@@ -18,6 +18,8 @@ from markupsafe import Markup
 from crosslate.experiments.claims import Verdict
 from crosslate.experiments.page.curves import learning_curves, storage_curve
 from crosslate.experiments.page.maps import attention_map, attention_place, lexicon_map
+from crosslate.experiments.quick import command_of
+from crosslate.experiments.tables import shown_p_value
 
 MAX_OPEN_ROWS = 25
 """A table with more rows scrolls in a box."""
@@ -76,7 +78,7 @@ def page(report: Mapping[str, Any]) -> str:
         report=report, style=Markup(style), script=Markup(script), script_digest=digest, symbols=SYMBOLS,
         verdicts=_verdicts(report["findings"]), claims=[_claim(each) for each in report["findings"]],
         tables=_grids(report["tables"]), sections=_pictures(report), samples=_samples(report["samples"]),
-        command=_command(report["name"]), environment=_environment(report["environment"]),
+        command=command_of(report["name"]), environment=_environment(report["environment"]),
         texts=_texts(report.get("texts", ())),
         recipe=yaml.safe_dump(report["recipe"], sort_keys=False, allow_unicode=True),
     )  # fmt: skip
@@ -102,18 +104,12 @@ def _claim(finding: Mapping[str, Any]) -> dict[str, Any]:
             "difference": f"{difference:+.1f}".replace("-", "−"),
             "from": f"{50 + min(50 * difference / largest, 0):.1f}",
             "width": f"{abs(50 * difference / largest):.1f}",
-            "p": _p_value(each["p_value"]),
+            "p": NOTHING if each["p_value"] is None else shown_p_value(each["p_value"]).removeprefix("= "),
         }
         for each, difference in zip(evidence, differences)
     ]  # fmt: skip
     reason = str(finding["reason"])
     return {**finding, "reason": reason[:1].upper() + reason[1:], "rows": rows}
-
-
-def _p_value(value: float | None) -> str:
-    if value is None:
-        return NOTHING
-    return f"{value:.3f}" if value >= 0.0005 else "<0.001"
 
 
 def _grids(tables: Sequence[Mapping[str, Any]]) -> list[Grid]:
@@ -195,7 +191,7 @@ def _pictures(report: Mapping[str, Any]) -> list[dict[str, Any]]:
             "two principal components of both; a line joins a word with its translation, so short lines mean "
             "that translations lie together. Point at a mark for its words where labels leave no room.",
             "figures": [
-                _figure(f"{found['title']} ({found['languages']})", each)
+                _figure(f"{found['title']} ({found['languages']}){_variance(found)}", each)
                 for number, found in enumerate(report.get("maps") or (), start=1)
                 if (each := lexicon_map(f"map-{number}", found))
             ],
@@ -203,7 +199,8 @@ def _pictures(report: Mapping[str, Any]) -> list[dict[str, Any]]:
         {
             "anchor": "attention", "title": "Attention maps", "shape": "natural",
             "note": "Cross-attention from each piece of the translation (down) to the pieces of the source "
-            "(across): the fuller the colour, the more weight. Outlines are the word alignment read from it.",
+            "(across): the fuller the colour, the more weight. Outlines are the word alignment, "
+            "read from the mean of all heads of the layer.",
             "figures": [
                 _figure(f"{found['title']}, {attention_place(found)}", each)
                 for number, found in enumerate(report.get("attention") or (), start=1)
@@ -216,6 +213,11 @@ def _pictures(report: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _figure(caption: str, picture: Markup) -> dict[str, Any]:
     return {"caption": caption, "picture": picture}
+
+
+def _variance(found: Mapping[str, Any]) -> str:
+    share = found.get("variance %")
+    return "" if share is None else f", {share:.0f} % of the variance"
 
 
 def _heading(picture: Markup) -> str:
@@ -241,11 +243,6 @@ def _samples(samples: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
             }
         )  # fmt: skip
     return shown
-
-
-def _command(name: str) -> str:
-    """What a reader types to run the study again; a quick one is the same recipe, scaled down."""
-    return f"{name.removesuffix('-quick')} --quick" if name.endswith("-quick") else name
 
 
 def _environment(environment: Mapping[str, Any]) -> list[tuple[str, str]]:

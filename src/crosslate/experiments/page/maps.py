@@ -129,9 +129,12 @@ def _strongest(weights: Sequence[Sequence[float]], source: Sequence[str], target
 
 def _square(xs: Sequence[float], ys: Sequence[float]) -> Frame:
     """A frame with one scale for both axes, so that distances can be compared."""
-    half = 1.06 * max(max(xs) - min(xs), max(ys) - min(ys)) / 2 or 1.0
+    width, height = SIDE - 4.0, SIDE - 4.0 - _MARGIN
+    # Units of the data for half of the frame's width, such that both directions fit.
+    half = 1.06 * max(max(xs) - min(xs), (max(ys) - min(ys)) * width / height) / 2 or 1.0
+    low = half * height / width
     x, y = (max(xs) + min(xs)) / 2, (max(ys) + min(ys)) / 2
-    return Frame(2.0, _MARGIN, SIDE - 2, SIDE - 4, (x - half, x + half), (y - half, y + half))
+    return Frame(2.0, _MARGIN, SIDE - 2, SIDE - 4, (x - half, x + half), (y - low, y + low))
 
 
 def _pair(text: str, word: Place, translation: Place) -> Markup:

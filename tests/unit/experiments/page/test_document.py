@@ -60,7 +60,7 @@ def test_every_claim_has_its_verdict_in_words_and_its_numbers(root):
     assert rows[1:] == [
         ["a against b", "35.0", "32.0", "+3.0", "", "0.001"],
         ["c against d", "1.0", "3.5", "−2.5", "", "–"],
-        ["e against f", "2.0", "1.0", "+1.0", "", "<0.001"],
+        ["e against f", "2.0", "1.0", "+1.0", "", "< 0.001"],
     ]
     bars = [each.get("style") for each in cards[0].findall(".//td[@class='balance']/span")]
     assert bars == ["left:50.0%;width:50.0%", "left:8.9%;width:41.1%", "left:50.0%;width:16.4%"]
