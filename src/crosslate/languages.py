@@ -60,3 +60,33 @@ def language_pair(pair: str) -> tuple[str, str]:
 def language_name(code: str) -> str:
     """The English name of a language, or the code itself where we know no name."""
     return NAMES.get(code, NAMES.get(re.split("[-_]", code)[0], code))
+
+
+_THREE_LETTERS = {
+    code: tuple(rest)
+    for code, *rest in (
+        entry.split()
+        for entry in """
+        af afr,am amh,ar ara arb,az aze azj,be bel,bg bul,bn ben,br bre,bs bos,ca cat,cs ces,
+        cy cym,da dan,de deu,el ell,en eng,eo epo,es spa,et est ekk,eu eus,fa fas pes,fi fin,
+        fr fra,fy fry,ga gle,gd gla,gl glg,gu guj,ha hau,he heb,hi hin,hr hrv,ht hat,hu hun,
+        hy hye,id ind,ig ibo,is isl,it ita,ja jpn,jv jav,ka kat,kk kaz,km khm,kn kan,ko kor,
+        ky kir,lb ltz,lg lug,ln lin,lo lao,lt lit,lv lav lvs,mg mlg plt,mi mri,mk mkd,ml mal,
+        mn mon khk,mr mar,ms msa zsm,mt mlt,my mya,ne nep npi,nl nld,no nor nob,ny nya,oc oci,
+        om orm gaz,or ori ory,pa pan,pl pol,ps pus pbt,pt por,qu que quy,rm roh,ro ron,ru rus,
+        rw kin,sd snd,si sin,sk slk,sl slv,sn sna,so som,sq sqi als,sr srp,ss ssw,st sot,
+        su sun,sv swe,sw swa swh,ta tam,te tel,tg tgk,th tha,ti tir,tk tuk,tl tgl,tn tsn,
+        tr tur,ts tso,tt tat,ug uig,uk ukr,ur urd,uz uzb uzn,vi vie,wo wol,xh xho,yi yid ydd,
+        yo yor,zh zho cmn,zu zul
+        """.replace("\n", "").split(",")
+    )
+}
+"""ISO 639-3 codes of the languages that have a two-letter code; of macrolanguages the standard member too."""
+
+
+def is_same_language(one: str, other: str) -> bool:
+    """Whether two codes name one language: ``fr`` and ``fra_Latn``; regions and scripts are not compared."""
+    first, second = (re.split("[-_]", code)[0].lower() for code in (one, other))
+    return (
+        first == second or second in _THREE_LETTERS.get(first, ()) or first in _THREE_LETTERS.get(second, ())
+    )

@@ -17,6 +17,7 @@ def adapt(
     out: o.Out,
     new_source: Annotated[str | None, typer.Option(help="Code of a new source language.")] = None,
     new_target: Annotated[str | None, typer.Option(help="Code of a new target language.")] = None,
+    parent_langs: o.ParentLangs = None,
     valid: o.Valid = None,
     strategy: Annotated[
         str | None, typer.Option(help="See docs/strategies.md. [default: src+xattn or tgt+xattn]")
@@ -59,9 +60,7 @@ def adapt(
         metric=metric, no_cleaning=no_cleaning, max_tokens=max_tokens, unigram=unigram,
         source_vocabulary_size=vocab_size, target_vocabulary_size=vocab_size,
     )  # fmt: skip
-    from crosslate.models.parent import Parent
-
-    loaded = Parent.load(parent)
+    loaded = o.load_parent(parent, parent_langs)
     corpus, held = o.read_pairs(
         train, valid, new_source or loaded.source_language, new_target or loaded.target_language
     )

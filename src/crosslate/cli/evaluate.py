@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crosslate.cli import decoding as d
+from crosslate.cli import options as o
 from crosslate.cli.console import console, print_line
 from crosslate.cli.output import STANDARD_OUTPUT, open_output, with_bar, write_lines
 from crosslate.engines.decoding import DecodingOptions
@@ -33,6 +34,7 @@ def evaluate(
     ],
     pack: d.Packs = None,
     parent: d.ParentPlace = None,
+    parent_langs: o.ParentLangs = None,
     hypotheses: Annotated[
         list[str] | None,
         typer.Option(
@@ -99,7 +101,7 @@ def evaluate(
         check_comet()
     if save_translations and not (pack or parent):
         raise UsageError("--save-translations needs --pack or --parent: without them nothing is translated")
-    systems = _systems(pack, parent, hypotheses, compare)
+    systems = _systems(pack, parent, hypotheses, compare, o.parent_languages(parent_langs))
     if len(systems) > 1 and not samples:
         raise UsageError("--samples 0 leaves nothing to compare systems with; give at least 1")
     models = [system for system in systems if not isinstance(system, str)]
@@ -126,12 +128,16 @@ def evaluate(
 
 
 def _systems(
-    packs: list[Path] | None, parent: str | None, hypotheses: list[str] | None, compare: list[str] | None
+    packs: list[Path] | None,
+    parent: str | None,
+    hypotheses: list[str] | None,
+    compare: list[str] | None,
+    languages: tuple[str, str] | None = None,
 ) -> list[StoredModel | str]:
     """What is scored, the baseline first: models on disk, and names of files with translations."""
     from crosslate.jobs.stored import StoredModel
 
-    main = StoredModel(packs or [], parent) if packs or parent else None
+    main = StoredModel(packs or [], parent, languages) if packs or parent else None
     systems: list[StoredModel | str] = [*([main] if main else []), *(hypotheses or [])]
     for name in compare or []:
         if not Path(name).is_dir():

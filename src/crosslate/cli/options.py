@@ -15,6 +15,7 @@ from crosslate.training.settings import GROUPS, TrainingSettings, preset
 if TYPE_CHECKING:
     from crosslate.corpora.parallel import ParallelCorpus
     from crosslate.jobs.data import DataSettings
+    from crosslate.models.parent import Parent
     from crosslate.models.strategies import Strategy
 
 _DEFAULTS = TrainingSettings()
@@ -34,6 +35,15 @@ Valid = Annotated[
         "--valid",
         metavar="FILE [FILE]",
         help="Validation text, likewise; without it part of the training text is held out.",
+    ),
+]
+ParentLangs = Annotated[
+    str | None,
+    typer.Option(
+        "--parent-langs",
+        metavar="XX-YY",
+        help="Languages of the parent, where its files name none or many (mBART, NLLB): fr-en, or in its own "
+        "codes fra_Latn-eng_Latn.",
     ),
 ]
 Out = Annotated[
@@ -175,3 +185,18 @@ def read_pairs(
                 found.append(read_corpus(paths, source_language, target_language))
     faults.raise_as(CorpusError)
     return found[0], found[1] if valid else None
+
+
+def parent_languages(pair: str | None) -> tuple[str, str] | None:
+    """The two languages of ``--parent-langs``."""
+    from crosslate.languages import language_pair
+
+    return None if pair is None else language_pair(pair)
+
+
+def load_parent(name: str, pair: str | None) -> Parent:
+    """A parent by folder or hub id; ``pair`` as in ``--parent-langs``."""
+    from crosslate.models.parent import Parent
+
+    source, target = parent_languages(pair) or (None, None)
+    return Parent.load(name, source_language=source, target_language=target)

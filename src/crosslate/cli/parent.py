@@ -74,13 +74,15 @@ def train(
 
 
 @parent_app.command()
-def show(parent: Annotated[str, typer.Argument(help="Folder or hub id.")]) -> None:
+def show(
+    parent: Annotated[str, typer.Argument(help="Folder or hub id.")], parent_langs: o.ParentLangs = None
+) -> None:
     """Show a parent's languages, groups, fingerprint and record."""
     from rich.table import Table
 
-    from crosslate.models.parent import RECORD, Parent
+    from crosslate.models.parent import RECORD
 
-    loaded = Parent.load(parent)
+    loaded = o.load_parent(parent, parent_langs)
     out = console()
     out.print(f"{loaded.name}: {loaded.source_language} to {loaded.target_language}", soft_wrap=True)
     out.print(f"fingerprint {loaded.fingerprint()}", soft_wrap=True)

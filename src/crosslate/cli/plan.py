@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from crosslate.cli import options as o
 from crosslate.cli.console import console, megabytes
 from crosslate.errors import UsageError
 
@@ -15,6 +16,7 @@ def plan(
     strategy: Annotated[str, typer.Option(help="See docs/strategies.md.")] = "src+xattn",
     vocab_size: Annotated[int, typer.Option(help="Pieces of a new vocabulary.")] = 8_000,
     side: Annotated[str | None, typer.Option(help="For scratch: source or target, whichever is new.")] = None,
+    parent_langs: o.ParentLangs = None,
     tensors: Annotated[bool, typer.Option("--tensors", help="List every tensor with its fate.")] = False,
 ) -> None:
     """Show what a strategy would re-initialise, train, freeze and store."""
@@ -26,10 +28,9 @@ def plan(
     if side is not None and side not in SIDES:
         raise UsageError(f"--side is {side!r}, expected source or target")
     renewed = parsed.renews if parsed.renews is not None else {side or "source"}
-    from crosslate.models.parent import Parent
     from crosslate.models.plan import make_plan
 
-    loaded = Parent.load(parent)
+    loaded = o.load_parent(parent, parent_langs)
     made = make_plan(
         loaded.model, loaded.anatomy, parsed, {each: vocab_size for each in SIDES if each in renewed}
     )

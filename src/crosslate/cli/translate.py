@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Annotated
 import typer
 
 from crosslate.cli import decoding as d
+from crosslate.cli import options as o
 from crosslate.cli.console import error_console, print_line
 from crosslate.cli.output import STANDARD_OUTPUT, open_output, with_bar
 from crosslate.engines.decoding import DecodingOptions
@@ -26,6 +27,7 @@ _WINDOW_LINES = 1024
 def translate(
     pack: d.Packs = None,
     parent: d.ParentPlace = None,
+    parent_langs: o.ParentLangs = None,
     input_: Annotated[
         list[str] | None,
         typer.Option(
@@ -91,7 +93,7 @@ def translate(
     lines = _read(paths)
     from crosslate.jobs.stored import StoredModel
 
-    model = StoredModel(pack or [], parent)
+    model = StoredModel(pack or [], parent, o.parent_languages(parent_langs))
     translator = d.open_translator(model, engine=engine, quantization=quantization, options=options)
     is_typed = paths == [STANDARD_OUTPUT] and sys.stdin.isatty()
     if is_typed:

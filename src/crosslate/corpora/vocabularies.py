@@ -1,8 +1,8 @@
-"""SentencePiece vocabularies of one side, with special ids that fit the parent.
+"""Vocabularies of one side: text to ids and back, with special ids that fit the parent.
 
-A :class:`Vocabulary` turns text into ids and back. Two kinds of files lead to one: a SentencePiece
-model whose own ids are used (every vocabulary that Crosslate trains), and a SentencePiece model beside
-a ``vocab.json`` that maps its pieces to other ids (Marian parents).
+A :class:`Vocabulary` is a segmenter, the piece of every id, the special ids and the frame that sentences
+stand in. Vocabularies that Crosslate trains are SentencePiece models whose own ids are used; a parent's may
+map a model's pieces to other ids (Marian, M2M100) or be cut by the ``tokenizers`` library (BART, NLLB, T5).
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+from crosslate.corpora.segmenters import Segmenter, SentencePieceSegmenter
 from crosslate.errors import VocabularyError
 from crosslate.files import atomic_file, read_json
 
@@ -52,54 +53,59 @@ class SpecialIds:
         return SpecialIds(**{name: kept[name] if name in kept else next(free) for name in wanted})
 
 
-class Vocabulary:
-    """The pieces of one side.
-
-    Args:
-        model: a SentencePiece model, as bytes.
-        pieces: the piece of every id, where ids are not SentencePiece's own.
-        special: the special ids; required with ``pieces``, else read from the model.
+@dataclass(frozen=True)
+class Frame:
+    """What stands around the pieces of a sentence, as a family of models was trained to see it.
 
     Attributes:
+        before: ids before the pieces: a language's code (NLLB), the beginning of the sentence (BART).
+        after: ids after them: the end of the sentence, and in mBART the language's code after that.
+        text: put before the text itself (T5's ``translate English to German: ``).
+    """
+
+    before: tuple[int, ...] = ()
+    after: tuple[int, ...] = ()
+    text: str = ""
+
+
+class Vocabulary:
+    """The pieces of one side: text to ids in their frame, and back.
+
+    Args:
+        model: a SentencePiece model as bytes, or any other segmenter.
+        pieces: the piece of every id, where ids are not the segmenter's own.
+        special: the special ids; required with ``pieces`` and with other segmenters than SentencePiece's,
+            else read from the model.
+        frame: what surrounds a sentence; by default the end of sentence follows it.
+
+    Attributes:
+        segmenter: cuts text into pieces.
         pieces: the piece of every id, in id order.
         special: ids of end of sentence, unknown, padding and (maybe) beginning of sentence.
+        frame: what surrounds a sentence.
+        has_own_ids: whether ids are the segmenter's own.
+        silent: ids that stand for no text: the frame's, and special ones except the unknown piece's.
     """
 
     def __init__(
         self,
-        model: bytes,
+        model: bytes | Segmenter,
         pieces: Sequence[str] | None = None,
         special: SpecialIds | None = None,
+        frame: Frame | None = None,
     ) -> None:
-        import sentencepiece
-
-        self.model = model
-        self._processor = sentencepiece.SentencePieceProcessor()
-        try:
-            self._processor.LoadFromSerializedProto(model)
-        except (RuntimeError, OSError) as error:
-            raise VocabularyError(f"not a SentencePiece model: {error}") from None
+        self.segmenter = SentencePieceSegmenter(model) if isinstance(model, bytes) else model
         self.has_own_ids = pieces is None
-        if pieces is None:
-            pieces = [self._processor.IdToPiece(index) for index in range(self._processor.GetPieceSize())]
-            bos = self._processor.bos_id()
-            special = SpecialIds(
-                eos=self._processor.eos_id(),
-                unk=self._processor.unk_id(),
-                pad=self._processor.pad_id(),
-                bos=None if bos < 0 else bos,
-            )
-            if min(special.eos, special.unk, special.pad) < 0:
-                raise VocabularyError(
-                    f"the SentencePiece model lacks a special piece ({special}); "
-                    "it must have end of sentence, unknown and padding"
-                )
+        if special is None and pieces is None and isinstance(self.segmenter, SentencePieceSegmenter):
+            special = _own_special_ids(self.segmenter)
         if special is None:
             raise VocabularyError("pieces were given without their special ids")
-        self.pieces = tuple(pieces)
+        self.pieces = self.segmenter.pieces if pieces is None else tuple(pieces)
         self.special = special
+        self.frame = Frame(after=(special.eos,)) if frame is None else frame
         self._ids = {piece: index for index, piece in enumerate(self.pieces)}
-        self._silent = {special.eos, special.pad, special.bos}
+        silent = (special.eos, special.pad, special.bos, *self.frame.before, *self.frame.after)
+        self.silent = frozenset(index for index in silent if index is not None)
 
     @classmethod
     def load(cls, path: Path) -> Vocabulary:
@@ -113,67 +119,107 @@ class Vocabulary:
     @classmethod
     def load_mapped(cls, path: Path, mapping: Path, special: SpecialIds) -> Vocabulary:
         """Reads a SentencePiece model beside a JSON file ``{piece: id}`` (the layout of Marian parents)."""
-        ids = read_json(mapping)
-        if not isinstance(ids, dict) or sorted(ids.values()) != list(range(len(ids))):
-            raise VocabularyError(f"{mapping}: expected a JSON object that maps pieces to the ids 0 to n-1")
-        return cls(_read(path), sorted(ids, key=ids.__getitem__), special)
+        return cls(_read(path), read_mapping(mapping), special)
+
+    @property
+    def model(self) -> bytes:
+        """What the segmenter is made of: for SentencePiece, its model."""
+        return self.segmenter.data
+
+    def framed(self, frame: Frame) -> Vocabulary:
+        """The same vocabulary with another frame."""
+        return Vocabulary(self.segmenter, None if self.has_own_ids else self.pieces, self.special, frame)
 
     def restricted(self, ids: Iterable[int]) -> tuple[Vocabulary, list[int]]:
-        """A vocabulary of some of the pieces, in their order, with the special ones; and the ids it kept."""
+        """A vocabulary of some pieces, in their order, with special and framing ones; and the ids it kept."""
         special = {key: index for key, index in vars(self.special).items() if index is not None}
-        kept = sorted({*special.values(), *ids})
+        kept = sorted({*special.values(), *self.frame.before, *self.frame.after, *ids})
         new_ids = {old: new for new, old in enumerate(kept)}
         specials = SpecialIds(**{key: new_ids[index] for key, index in special.items()})
-        return Vocabulary(self.model, [self.pieces[index] for index in kept], specials), kept
+        frame = Frame(
+            tuple(new_ids[index] for index in self.frame.before),
+            tuple(new_ids[index] for index in self.frame.after),
+            self.frame.text,
+        )
+        return Vocabulary(self.segmenter, [self.pieces[index] for index in kept], specials, frame), kept
 
     def __len__(self) -> int:
         return len(self.pieces)
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Vocabulary) and (self.model, self.pieces, self.special) == (
-            other.model,
-            other.pieces,
-            other.special,
+    def has_pieces_of(self, other: Vocabulary) -> bool:
+        """Whether both give the same ids to the same text, frames aside."""
+        return (self.pieces, self.special) == (other.pieces, other.special) and (
+            self.segmenter is other.segmenter or self.segmenter.identity == other.segmenter.identity
         )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Vocabulary) and self.frame == other.frame and self.has_pieces_of(other)
 
     __hash__ = object.__hash__
 
     @cached_property
     def fingerprint(self) -> str:
-        """Hex sha256 over the SentencePiece model, the pieces and the special ids."""
+        """Hex sha256 over segmenter, pieces, special ids and, where it is not the usual one, the frame."""
         import hashlib
 
-        described = json.dumps([list(self.pieces), repr(self.special)], ensure_ascii=False)
-        return hashlib.sha256(self.model + described.encode("utf-8")).hexdigest()
+        described: list[Any] = [list(self.pieces), repr(self.special)]
+        if not self.has_usual_frame:
+            described.append(repr(self.frame))
+        text = json.dumps(described, ensure_ascii=False)
+        return hashlib.sha256(self.segmenter.identity + text.encode("utf-8")).hexdigest()
+
+    @property
+    def has_usual_frame(self) -> bool:
+        """Whether a sentence is its pieces and the end of sentence, as in every vocabulary that we train."""
+        return self.frame == Frame(after=(self.special.eos,))
 
     def encode_pieces(self, text: str) -> list[str]:
-        """Pieces of ``text`` without special ones; a piece without an id becomes the unknown piece."""
+        """Pieces of ``text`` without its frame; a piece without an id becomes the unknown piece."""
         unknown = self.pieces[self.special.unk]
-        return [piece if piece in self._ids else unknown for piece in self._processor.EncodeAsPieces(text)]
+        return [piece if piece in self._ids else unknown for piece in self.segmenter.split(text)]
 
     def encode(self, text: str) -> list[int]:
-        """Ids of ``text``, ended by the end-of-sentence id."""
-        return [*(self._ids[piece] for piece in self.encode_pieces(text)), self.special.eos]
+        """Ids of ``text`` in its frame, which by default is the end-of-sentence id after them."""
+        return [*self.frame.before, *self._ids_of(self._prefixed(text)), *self.frame.after]
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
-        """:meth:`encode` for many texts; several times faster where ids are SentencePiece's own."""
-        if self.has_own_ids:
-            return [
-                [*ids, self.special.eos] for ids in self._processor.EncodeAsIds(list(texts), num_threads=1)
-            ]
-        return [self.encode(text) for text in texts]
+        """:meth:`encode` for many texts; several times faster where ids are the segmenter's own.
+
+        A text that is empty, or all space, gives the frame's ids alone.
+        """
+        before, after = self.frame.before, self.frame.after
+        if self.frame.text:
+            texts = [self._prefixed(text) for text in texts]
+        rows = self.segmenter.split_to_ids(texts) if self.has_own_ids else map(self._ids_of, texts)
+        return [[*before, *row, *after] for row in rows]
+
+    def _prefixed(self, text: str) -> str:
+        return self.frame.text + text if self.frame.text and text.strip() else text
+
+    def _ids_of(self, text: str) -> list[int]:
+        unknown = self.special.unk
+        return [self._ids.get(piece, unknown) for piece in self.segmenter.split(text)]
+
+    @property
+    def num_frame_ids(self) -> int:
+        """How many ids :meth:`encode` gives for an empty text."""
+        return len(self.frame.before) + len(self.frame.after)
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Text of ``ids``; end of sentence, padding and beginning of sentence are silent."""
-        return self.decode_pieces([self.pieces[index] for index in ids if index not in self._silent])
+        """Text of ``ids``; end of sentence, padding, beginning of sentence and the frame are silent."""
+        return self.decode_pieces([self.pieces[index] for index in ids if index not in self.silent])
 
     def decode_pieces(self, pieces: Sequence[str]) -> str:
         """Text of non-special pieces. The unknown piece shows as ``⁇``."""
-        text: str = self._processor.DecodePieces(list(pieces))
-        return text
+        return self.segmenter.join(pieces, self.pieces[self.special.unk])
+
+    @cached_property
+    def marked_pieces(self) -> tuple[str, ...]:
+        """Every piece as readable text, after SentencePiece's mark if it begins a word."""
+        return tuple(map(self.segmenter.marked, self.pieces))
 
     def save(self, path: Path) -> None:
-        """Writes the SentencePiece model (only; see :meth:`save_mapping`) atomically."""
+        """Writes the segmenter (for SentencePiece its model; see :meth:`save_mapping`) atomically."""
         with atomic_file(path) as temporary:
             temporary.write_bytes(self.model)
 
@@ -184,6 +230,35 @@ class Vocabulary:
                 json.dumps({piece: index for index, piece in enumerate(self.pieces)}, ensure_ascii=False),
                 encoding="utf-8",
             )
+
+
+def read_mapping(path: Path) -> list[str]:
+    """The pieces of a JSON file ``{piece: id}``, in the order of their ids.
+
+    Raises:
+        VocabularyError: it does not map pieces to the ids 0 to n-1.
+    """
+    ids = read_json(path)
+    if not isinstance(ids, dict) or sorted(ids.values()) != list(range(len(ids))):
+        raise VocabularyError(f"{path}: expected a JSON object that maps pieces to the ids 0 to n-1")
+    return sorted(ids, key=ids.__getitem__)
+
+
+def _own_special_ids(segmenter: SentencePieceSegmenter) -> SpecialIds:
+    processor = segmenter.processor
+    bos = processor.bos_id()
+    special = SpecialIds(
+        eos=processor.eos_id(),
+        unk=processor.unk_id(),
+        pad=processor.pad_id(),
+        bos=None if bos < 0 else bos,
+    )
+    if min(special.eos, special.unk, special.pad) < 0:
+        raise VocabularyError(
+            f"the SentencePiece model lacks a special piece ({special}); "
+            "it must have end of sentence, unknown and padding"
+        )
+    return special
 
 
 def train_vocabulary(

@@ -73,7 +73,9 @@ class CTranslate2Engine:
         suppressed = [*description.never_generated, *([] if options.allow_unknown else [description.unknown])]
         forced = description.forced_first
         pending = []
-        for group in group_sources(encoded, options, description.max_target_tokens):
+        for group in group_sources(
+            encoded, options, description.max_target_tokens, self.source.num_frame_ids
+        ):
             results = self._translator.translate_batch(
                 [[pieces[index] for index in encoded[text]] for text in group.indices],
                 target_prefix=None if forced is None else [[forced]] * len(group.indices),

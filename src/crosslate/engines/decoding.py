@@ -141,7 +141,7 @@ class SourceGroup:
 
 
 def encode_sources(source: Vocabulary, texts: Sequence[str], max_source_tokens: int) -> list[list[int]]:
-    """Ids of every text, ended by the end of sentence; texts without pieces give that id alone.
+    """Ids of every text in its frame; texts without pieces give the frame's ids alone.
 
     Raises:
         EngineError: a text has more than ``max_source_tokens`` tokens.
@@ -157,12 +157,19 @@ def encode_sources(source: Vocabulary, texts: Sequence[str], max_source_tokens: 
 
 
 def group_sources(
-    encoded: Sequence[Sequence[int]], options: DecodingOptions, max_target_tokens: int
+    encoded: Sequence[Sequence[int]],
+    options: DecodingOptions,
+    max_target_tokens: int,
+    num_frame_ids: int = 1,
 ) -> list[SourceGroup]:
-    """Groups sources by the limit of their outputs; sources of the end of sentence alone are left out."""
+    """Groups sources by the limit of their outputs; sources without pieces are left out.
+
+    Args:
+        num_frame_ids: how many ids stand around the pieces: the end of sentence, a language's code.
+    """
     groups: dict[int, list[int]] = {}
     for index in sorted(range(len(encoded)), key=lambda index: -len(encoded[index])):
-        if len(encoded[index]) > 1:
+        if len(encoded[index]) > num_frame_ids:
             limit = options.output_limit(len(encoded[index]), max_target_tokens)
             groups.setdefault(limit, []).append(index)
     return [SourceGroup(limit, tuple(indices)) for limit, indices in groups.items()]

@@ -1,8 +1,9 @@
 """What a CTranslate2 folder of ours holds beside the model, so that it can translate alone.
 
 ``model.bin``, ``config.json``, ``source_vocabulary.json`` and ``target_vocabulary.json`` are CTranslate2's;
-``source.spm`` and ``target.spm`` split and join text, ``source.json`` and ``target.json`` map pieces to ids
-where these are not SentencePiece's own, and ``crosslate.json`` is a :class:`FolderDescription`.
+``source.spm`` and ``target.spm`` (with other endings for other segmenters) split and join text,
+``source.json`` and ``target.json`` map pieces to ids where these are not the segmenter's own, and
+``crosslate.json`` is a :class:`FolderDescription`.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from crosslate.corpora.vocabularies import SpecialIds, Vocabulary
-from crosslate.errors import EngineError, InputError
+from crosslate.corpora.vocabularies import Frame, SpecialIds, Vocabulary, read_mapping
+from crosslate.errors import EngineError, InputError, VocabularyError
 from crosslate.files import read_json
+from crosslate.models.python_segmenter import segmenters
 from crosslate.settings import from_values
 
 FORMAT_VERSION = 1
@@ -21,14 +23,24 @@ FORMAT_VERSION = 1
 
 @dataclass(frozen=True)
 class SideDescription:
-    """How one side's vocabulary is stored: its special ids, and whether a mapping lies beside it."""
+    """How one side's vocabulary is stored.
+
+    Attributes:
+        special: its special ids.
+        has_own_ids: whether ids are the segmenter's own; if not, a mapping lies beside it.
+        kind: of its segmenter.
+        frame: what surrounds a sentence; None for the end of sentence after it.
+    """
 
     special: SpecialIds
     has_own_ids: bool
+    kind: str = "sentencepiece"
+    frame: Frame | None = None
 
     @classmethod
     def of(cls, vocabulary: Vocabulary) -> SideDescription:
-        return cls(vocabulary.special, vocabulary.has_own_ids)
+        frame = None if vocabulary.has_usual_frame else vocabulary.frame
+        return cls(vocabulary.special, vocabulary.has_own_ids, vocabulary.segmenter.kind, frame)
 
 
 @dataclass(frozen=True)
@@ -59,17 +71,27 @@ class FolderDescription:
 
 
 def save_vocabulary(vocabulary: Vocabulary, folder: Path, side: str) -> None:
-    """Writes ``side``.spm and, where ids are not SentencePiece's own, ``side``.json."""
-    vocabulary.save(folder / f"{side}.spm")
+    """Writes the segmenter of a side and, where ids are not its own, ``side``.json."""
+    ending, _ = segmenters()[vocabulary.segmenter.kind]
+    vocabulary.save(folder / f"{side}{ending}")
     if not vocabulary.has_own_ids:
         vocabulary.save_mapping(folder / f"{side}.json")
 
 
 def load_vocabulary(folder: Path, side: str, description: SideDescription) -> Vocabulary:
     """Reads what :func:`save_vocabulary` wrote."""
-    if description.has_own_ids:
-        return Vocabulary.load(folder / f"{side}.spm")
-    return Vocabulary.load_mapped(folder / f"{side}.spm", folder / f"{side}.json", description.special)
+    if description.kind not in segmenters():
+        raise EngineError(
+            f"{folder}: the {side} vocabulary is of kind {description.kind!r}, expected one of "
+            f"{', '.join(segmenters())}; export the model again"
+        )
+    ending, make = segmenters()[description.kind]
+    try:
+        segmenter = make((folder / f"{side}{ending}").read_bytes())
+    except OSError as error:
+        raise VocabularyError(f"{folder}: cannot read the {side} vocabulary: {error}") from None
+    pieces = None if description.has_own_ids else read_mapping(folder / f"{side}.json")
+    return Vocabulary(segmenter, pieces, description.special, description.frame)
 
 
 def load_description(folder: Path) -> FolderDescription:

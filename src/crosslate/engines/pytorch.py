@@ -56,7 +56,9 @@ class TorchEngine:
         translations = empty_translations(len(texts), options)
         model = self._translation_model.model
         with self._lock, _ready_to_translate(model), torch.inference_mode():
-            for group in group_sources(encoded, options, self._generation.max_target_tokens):
+            for group in group_sources(
+                encoded, options, self._generation.max_target_tokens, self.source.num_frame_ids
+            ):
                 config = self._configuration(options, group.output_limit)
                 for batch in self._batches(group.indices, encoded, options.beam_size):
                     found = self._translate_batch(model, [encoded[index] for index in batch], config, options)

@@ -15,6 +15,7 @@ from typing import Literal, get_args
 
 import numpy
 
+from crosslate.corpora.segmenters import WORD_START
 from crosslate.errors import InputError, UsageError, nearest
 from crosslate.evaluation.similarity import Measure, nearest_neighbours
 
@@ -23,7 +24,6 @@ __all__ = ["WORD_START", "LexiconExample", "LexiconScore", "Way", "induce", "nea
 Way = Literal["cosine", "csls", "authors"]
 WAYS: tuple[Way, ...] = get_args(Way)
 _MEASURES: dict[Way, Measure] = {"cosine": "cosine", "csls": "csls", "authors": "dot"}
-WORD_START = "▁"
 _MAX_RANK = 10
 
 

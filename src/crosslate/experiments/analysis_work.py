@@ -132,7 +132,7 @@ def _lexicon(
                 "coverage": found.coverage, "words": found.num_words, "pieces": found.num_pieces,
                 "candidates": found.num_candidates,
             }  # fmt: skip
-    known = {piece.removeprefix("▁") for piece in one.vocabulary.pieces if piece.startswith("▁")}
+    known = {piece.removeprefix("▁") for piece in one.vocabulary.marked_pieces if piece.startswith("▁")}
     asked = [word for word in bench.spec.get("words", ()) if word in known]
     near = alignment.neighbours(one, other, asked, _NUM_NEIGHBOURS)
     return values | {"neighbours": [asdict(each) for each in near]}

@@ -134,9 +134,7 @@ def _is_short(pair: tuple[str, str]) -> bool:
 
 def _special(vocabulary: Vocabulary) -> set[str]:
     """Pieces that stand for no text. The unknown piece stands for some."""
-    special = vocabulary.special
-    ids = (special.eos, special.pad, special.bos)
-    return {vocabulary.pieces[index] for index in ids if index is not None}
+    return {vocabulary.marked_pieces[index] for index in vocabulary.silent}
 
 
 def _rounded(values: numpy.ndarray) -> Any:

@@ -164,7 +164,7 @@ def whole_word_rows(vocabulary: Vocabulary) -> list[int]:
     """Ids of the pieces that start a word and hold more than its mark."""
     return [
         row
-        for row, piece in enumerate(vocabulary.pieces)
+        for row, piece in enumerate(vocabulary.marked_pieces)
         if piece.startswith(WORD_START) and len(piece) > len(WORD_START)
     ]
 
@@ -189,7 +189,7 @@ def words_of_languages(
         rows = [
             row
             for row in whole_word_rows(table.vocabulary)
-            if table.vocabulary.pieces[row].removeprefix(WORD_START).lower() in own
+            if table.vocabulary.marked_pieces[row].removeprefix(WORD_START).lower() in own
         ]
         vocabulary, kept = table.vocabulary.restricted(rows)
         found.append(replace(table, vocabulary=vocabulary, matrix=table.matrix[kept]))
@@ -254,9 +254,9 @@ def lexicon_score(
 ) -> LexiconScore:
     """How often a word is found by its nearest pieces: :func:`crosslate.evaluation.lexicon.induce`."""
     return induce(
-        child.vocabulary.pieces,
+        child.vocabulary.marked_pieces,
         child.matrix,
-        others.vocabulary.pieces,
+        others.vocabulary.marked_pieces,
         others.matrix,
         dictionary,
         num_examples=num_examples,
@@ -275,7 +275,7 @@ def neighbours(child: Embeddings, others: Embeddings, words: Sequence[str], k: i
     Raises:
         InputError: lists every word that is not one piece, with the pieces that it is split into.
     """
-    rows = {piece: row for row, piece in enumerate(child.vocabulary.pieces)}
+    rows = {piece: row for row, piece in enumerate(child.vocabulary.marked_pieces)}
     faults = Faults(f"only words that are one piece of {child.name} have embeddings of their own")
     for word in words:
         if WORD_START + word not in rows:
@@ -292,7 +292,7 @@ def neighbours(child: Embeddings, others: Embeddings, words: Sequence[str], k: i
     return [
         Neighbours(
             word,
-            tuple(others.vocabulary.pieces[candidates[each]].removeprefix(WORD_START) for each in row),
+            tuple(others.vocabulary.marked_pieces[candidates[each]].removeprefix(WORD_START) for each in row),
             tuple(float(cosine) for cosine in near),
         )
         for word, row, near in zip(words, found, cosines)

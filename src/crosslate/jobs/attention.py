@@ -66,16 +66,18 @@ def attend(
         EngineError: the model does not say where its decoder starts.
     """
     facts = Generation.of(model)
-    # A forced language code is a step of its own, which predicts no piece of the sentence.
-    start = [facts.start, *([] if facts.forced_first is None else [facts.forced_first])]
+    # A forced first piece that is not in the target's frame is a step of its own, which predicts none of it.
+    start = [facts.start]
+    if facts.forced_first is not None and facts.forced_first not in model.target.frame.before:
+        start.append(facts.forced_first)
     rows = [
         (index, source, target)
         for index, (source, target) in enumerate(
             zip(model.source.encode_batch([one for one, _ in pairs]),
                 model.target.encode_batch([other for _, other in pairs]))
         )
-        if 1 < len(source) <= facts.max_source_tokens
-        and 1 < len(target) <= facts.max_target_tokens - len(start) + 1
+        if model.source.num_frame_ids < len(source) <= facts.max_source_tokens
+        and model.target.num_frame_ids < len(target) <= facts.max_target_tokens - len(start) + 1
     ]  # fmt: skip
     found: list[SentenceAttention] = []
     was_training = model.model.training
@@ -90,8 +92,8 @@ def attend(
                     found.append(
                         SentenceAttention(
                             index,
-                            tuple(model.source.pieces[each] for each in source),
-                            tuple(model.target.pieces[each] for each in target),
+                            tuple(model.source.marked_pieces[each] for each in source),
+                            tuple(model.target.marked_pieces[each] for each in target),
                             torch.stack([layer[row, :, steps, : len(source)] for layer in weights])
                             .float().cpu().numpy(),
                         )

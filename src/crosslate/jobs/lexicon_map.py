@@ -110,4 +110,4 @@ def _frequent(
 
 
 def _word(embeddings: Embeddings, row: int) -> str:
-    return embeddings.vocabulary.pieces[row].removeprefix(WORD_START)
+    return embeddings.vocabulary.marked_pieces[row].removeprefix(WORD_START)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _CONFIG = "config.json"
-_MODEL_FILES = (".json", ".safetensors", ".spm", ".model", ".bin")
+_RECORDED_LANGUAGES = ("source_language", "target_language")
+_MODEL_FILES = (".json", ".safetensors", ".spm", ".model", ".bin", ".txt")
 
 
 class StoredModel:
@@ -30,6 +31,7 @@ class StoredModel:
     Args:
         packs: pack folders; every one is verified.
         parent: hub id or folder; None finds it by the packs' manifests.
+        languages: of a parent without packs whose files name none, or many (mBART, NLLB).
 
     Attributes:
         packs: the pack folders.
@@ -39,16 +41,24 @@ class StoredModel:
         target_language: code of the language that is written.
 
     Raises:
-        UsageError: neither packs nor a parent.
+        UsageError: neither packs nor a parent; or languages beside packs, which name them.
         PackError: lists what is wrong with every pack, or the parent is known to be another one.
         ParentError: the parent's folder does not say which languages it translates.
     """
 
-    def __init__(self, packs: Sequence[str | Path] = (), parent: str | Path | None = None) -> None:
+    def __init__(
+        self,
+        packs: Sequence[str | Path] = (),
+        parent: str | Path | None = None,
+        languages: tuple[str, str] | None = None,
+    ) -> None:
         if isinstance(packs, str | Path):
             raise UsageError("packs are given as a list; put a single folder into a list")
         if not packs and parent is None:
             raise UsageError("give at least one pack, or a parent to translate its own pair")
+        if packs and languages is not None:
+            raise UsageError("the parent's languages are given beside packs, which name them; leave them out")
+        self._given_languages = languages
         self.packs = tuple(Path(pack) for pack in packs)
         self.parent = None if parent is None else str(parent)
         self.manifests = _verified(self.packs)
@@ -72,6 +82,7 @@ class StoredModel:
         user names in their place, and that does not record its fingerprint, counts with its files.
         """
         described = sorted(manifest.checksum for manifest in self.manifests)
+        described += ["-".join(self._given_languages)] if self._given_languages else []
         if self.parent is not None:
             folder = _local_folder(self.parent)
             if not self.manifests or recorded_fingerprint(folder) is None:
@@ -88,7 +99,8 @@ class StoredModel:
         from crosslate.models.parent import Parent
 
         if not self.manifests:
-            return Parent.load(str(self.parent))
+            source, target = self._given_languages or (None, None)
+            return Parent.load(str(self.parent), source_language=source, target_language=target)
         wanted = self.manifests[0].parent
         languages = {"source_language": wanted.source_language, "target_language": wanted.target_language}
         if self.parent is not None:
@@ -125,7 +137,7 @@ class StoredModel:
 
     def _languages(self) -> tuple[str, str]:
         if not self.manifests:
-            return _parent_languages(str(self.parent))
+            return self._given_languages or _parent_languages(str(self.parent))
         source = next((each for each in self.manifests if "source" in each.renewed), self.manifests[0])
         target = next((each for each in self.manifests if "target" in each.renewed), self.manifests[-1])
         return source.source_language, target.target_language
@@ -191,11 +203,14 @@ def _verified(packs: Sequence[Path]) -> tuple[Manifest, ...]:
 
 
 def _parent_languages(name: str) -> tuple[str, str]:
-    described = _read_object(_local_folder(name) / "tokenizer_config.json")
-    found = described.get("source_lang"), described.get("target_lang")
-    if not all(found):
-        raise ParentError(f"{name} does not say which languages it translates, so it needs a pack that does")
-    return str(found[0]), str(found[1])
+    from crosslate.models.parent import RECORD
+
+    folder = _local_folder(name)
+    described, recorded = _read_object(folder / "tokenizer_config.json"), _read_object(folder / RECORD)
+    for values, names in ((described, ("source_lang", "target_lang")), (recorded, _RECORDED_LANGUAGES)):
+        if all(values.get(each) for each in names):
+            return str(values[names[0]]), str(values[names[1]])
+    raise ParentError(f"{name} does not say which languages it translates, so it needs a pack that does")
 
 
 def _local_folder(name: str) -> Path:

@@ -22,6 +22,7 @@ from crosslate.models.sides import (
     remove_aliases,
     set_slice,
     set_tensor,
+    token_tables,
 )
 from crosslate.models.strategies import Side, Strategy
 
@@ -190,7 +191,8 @@ def _fresh_tensor(planned: PlannedTensor, original: torch.Tensor) -> torch.Tenso
 def _settle(model: PreTrainedModel, parent: Parent, vocabularies: Mapping[Side, Vocabulary]) -> None:
     """What follows from renewed sides: no alias of both, sizes and special ids in the configurations."""
     if vocabularies:
-        remove_aliases(model, parent.anatomy.aliases)
+        tables = token_tables(model, parent.anatomy, "source")
+        remove_aliases(model, parent.anatomy.aliases, tables[0] if tables else None)
         describe_vocabularies(model, parent.anatomy, vocabularies)
 
 

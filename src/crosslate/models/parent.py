@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,10 +11,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from crosslate.corpora.vocabularies import SpecialIds, Vocabulary
-from crosslate.errors import CrosslateError, ParentError, UsageError, nearest
-from crosslate.files import atomic_folder, read_json, write_json
+from crosslate.corpora.vocabularies import Vocabulary
+from crosslate.errors import ParentError, UsageError, nearest
+from crosslate.files import atomic_folder, write_json
 from crosslate.languages import language_code
+from crosslate.models.strategies import SIDES
+from crosslate.models.vocabulary_files import MARIAN, RECORD, TOKENIZER_CONFIG, read_vocabularies
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -22,11 +25,11 @@ if TYPE_CHECKING:
     from crosslate.models.fingerprint import CachedFingerprint
     from crosslate.models.strategies import Side
 
-RECORD = "crosslate.json"
-"""Beside a parent that Crosslate trained: languages, training and data record, scores."""
+__all__ = ["RECORD", "SIZES", "Parent", "Size", "local_folder", "parse_size"]
 
-_TOKENIZER = "tokenizer_config.json"
-_FILES = ["*.json", "*.safetensors", "*.spm", "*.model", "pytorch_model*.bin"]
+_TEXT_FILES = ("*.json", "*.spm", "*.model", "*.txt")
+_FILES = [*_TEXT_FILES, "*.safetensors", "pytorch_model*.bin"]
+_MODEL_FILES = ("config.json", "generation_config.json", RECORD)
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,8 @@ class Parent:
         target_language: language code.
         name: hub id or folder it was loaded from, as packs name it.
         folder: where its files lie, where it has any.
+        is_marian: whether its vocabularies can be written in Marian's layout, which is ours; those of other
+            families stay as they are.
     """
 
     def __init__(
@@ -90,12 +95,13 @@ class Parent:
         *,
         name: str,
         folder: Path | None = None,
+        is_marian: bool = True,
     ) -> None:
         self.model = model.eval().requires_grad_(False)
         self.source, self.target = source, target
         self.source_language = language_code(source_language)
         self.target_language = language_code(target_language)
-        self.name, self.folder = name, folder
+        self.name, self.folder, self.is_marian = name, folder, is_marian
         self._fingerprint: CachedFingerprint | None = None
 
     @classmethod
@@ -176,21 +182,26 @@ class Parent:
 
         Args:
             name: a folder in Hugging Face's layout, or a hub id such as ``Helsinki-NLP/opus-mt-fr-en``.
-            source_language: needed only where the files do not name the languages.
+            source_language: needed only where the files do not name the languages, or name several (mBART,
+                NLLB); any language code, or the model's own.
             target_language: likewise.
 
         Raises:
-            ParentError: missing, incomplete, without readable vocabularies, or not an encoder-decoder.
+            ParentError: missing, incomplete, without readable vocabularies, not an encoder-decoder, or not of
+                these languages.
         """
         _silence_bars()
         folder = local_folder(str(name))
-        _check_is_encoder_decoder(folder)
-        source, target, languages = _vocabularies(folder)
-        given = (source_language or languages[0], target_language or languages[1])
-        if given[0] is None or given[1] is None:
-            raise ParentError(f"{name} does not say which languages it translates; give both language codes")
+        config = _configuration(folder)
+        with _silenced():
+            found = read_vocabularies(folder, config, source_language, target_language)
         model = _load_model(folder)
-        parent = cls(model, source, target, given[0], given[1], name=str(name), folder=folder)
+        found.settle(model)
+        parent = cls(
+            model, found.source, found.target, found.source_language, found.target_language, name=str(name),
+            folder=folder, is_marian=found.is_marian,
+        )  # fmt: skip
+        parent.source, parent.target = found.fit(*(parent._num_rows(side) for side in SIDES))
         parent._check_sizes()
         return parent
 
@@ -202,29 +213,24 @@ class Parent:
             replace: overwrite an existing folder.
 
         Raises:
-            ParentError: the vocabularies have different special ids, which the file layout cannot express.
+            ParentError: the vocabularies have different special ids, which Marian's layout cannot express;
+                or they are of another family and were changed since they were loaded.
             InputError: ``folder`` exists and ``replace`` is False.
         """
-        _check_special(self.source, self.target)
+        if self.is_marian:
+            _check_special(self.source, self.target)
+        elif self.folder is None:
+            raise ParentError(
+                f"the vocabularies of {self.name} are not what its family's files hold, so they cannot be "
+                "written in its layout; save packs of its children instead"
+            )
         _silence_bars()
         with atomic_folder(folder, replace=replace) as temporary:
             self.model.save_pretrained(temporary)
-            self.source.save(temporary / "source.spm")
-            self.target.save(temporary / "target.spm")
-            self.source.save_mapping(temporary / "vocab.json")
-            self.target.save_mapping(temporary / "target_vocab.json")
-            special = vars(self.source.special)
-            write_json(
-                temporary / _TOKENIZER,
-                {
-                    "tokenizer_class": "MarianTokenizer",
-                    "separate_vocabs": True,
-                    "source_lang": self.source_language,
-                    "target_lang": self.target_language,
-                    "model_max_length": self.max_tokens,
-                    **{f"{name}_token": self.source.pieces[special[name]] for name in ("eos", "unk", "pad")},
-                },
-            )
+            if self.is_marian:
+                self._save_marian_vocabularies(temporary)
+            else:
+                _copy_tokenizer(self.folder, temporary)
             write_json(
                 temporary / RECORD,
                 {
@@ -235,6 +241,24 @@ class Parent:
                 },
             )
         self.name, self.folder = str(folder), folder
+
+    def _save_marian_vocabularies(self, folder: Path) -> None:
+        self.source.save(folder / "source.spm")
+        self.target.save(folder / "target.spm")
+        self.source.save_mapping(folder / "vocab.json")
+        self.target.save_mapping(folder / "target_vocab.json")
+        special = vars(self.source.special)
+        write_json(
+            folder / TOKENIZER_CONFIG,
+            {
+                "tokenizer_class": MARIAN,
+                "separate_vocabs": True,
+                "source_lang": self.source_language,
+                "target_lang": self.target_language,
+                "model_max_length": self.max_tokens,
+                **{f"{name}_token": self.source.pieces[special[name]] for name in ("eos", "unk", "pad")},
+            },
+        )
 
     def fingerprint(self) -> str:
         """Hex sha256 of the tensors as they are now; see :mod:`crosslate.models.fingerprint`."""
@@ -262,18 +286,23 @@ class Parent:
         """Parameters, tied ones counted once."""
         return sum(parameter.numel() for parameter in self.model.parameters())
 
-    def _check_sizes(self) -> None:
-        """The tables may be larger than the vocabularies (padding rows), never smaller."""
+    def _num_rows(self, side: Side) -> int:
+        """Rows of the smallest table of token embeddings of a side; 0 where it reads no text."""
         from crosslate.models.sides import token_tables
 
+        return min(
+            (table.num_embeddings for table in token_tables(self.model, self.anatomy, side)), default=0
+        )
+
+    def _check_sizes(self) -> None:
+        """The tables may be larger than the vocabularies (padding rows), never smaller."""
         vocabularies: dict[Side, Vocabulary] = {"source": self.source, "target": self.target}
         for side, vocabulary in vocabularies.items():
-            for table in token_tables(self.model, self.anatomy, side):
-                if table.num_embeddings < len(vocabulary):
-                    raise ParentError(
-                        f"{self.name}: the {side} vocabulary has {len(vocabulary)} pieces, "
-                        f"its embedding table only {table.num_embeddings} rows"
-                    )
+            if (num_rows := self._num_rows(side)) < len(vocabulary):
+                raise ParentError(
+                    f"{self.name}: the {side} vocabulary has {len(vocabulary)} pieces, "
+                    f"its embedding table only {num_rows} rows"
+                )
 
 
 def local_folder(name: str) -> Path:
@@ -295,7 +324,7 @@ def local_folder(name: str) -> Path:
         ) from error
 
 
-def _check_is_encoder_decoder(folder: Path) -> None:
+def _configuration(folder: Path) -> Any:
     from transformers import AutoConfig
 
     if not (folder / "config.json").is_file():
@@ -309,6 +338,7 @@ def _check_is_encoder_decoder(folder: Path) -> None:
             f"{folder} holds a {config.model_type} model, which is no encoder-decoder; "
             "expected a translation model such as Marian, mBART, NLLB or T5"
         )
+    return config
 
 
 def _load_model(folder: Path) -> PreTrainedModel:
@@ -331,41 +361,12 @@ def _load_model(folder: Path) -> PreTrainedModel:
     return model
 
 
-def _vocabularies(folder: Path) -> tuple[Vocabulary, Vocabulary, tuple[str | None, str | None]]:
-    """Source and target vocabulary and languages, from Marian's file layout."""
-    needed = ("source.spm", "target.spm", "vocab.json")
-    if missing := [name for name in needed if not (folder / name).is_file()]:
-        raise ParentError(
-            f"cannot read the vocabularies of {folder}: {', '.join(missing)} missing; "
-            f"expected Marian's layout ({', '.join(needed)}, target_vocab.json where the sides differ)"
-        )
-    source_map = folder / "vocab.json"
-    target_map = folder / "target_vocab.json"
-    target_map = target_map if target_map.is_file() else source_map
-    try:
-        described = read_json(folder / _TOKENIZER) if (folder / _TOKENIZER).is_file() else {}
-        source = Vocabulary.load_mapped(folder / "source.spm", source_map, _special_ids(source_map))
-        target = Vocabulary.load_mapped(folder / "target.spm", target_map, _special_ids(target_map))
-    except CrosslateError as error:
-        raise ParentError(f"cannot read the vocabularies of {folder}: {error}") from error
-    return source, target, (_language(described, "source_lang"), _language(described, "target_lang"))
-
-
-def _language(described: Any, key: str) -> str | None:
-    """A language code, where there is one: models of several languages name families (``ROMANCE``) here."""
-    try:
-        return language_code(described[key])
-    except (CrosslateError, KeyError, TypeError):
-        return None
-
-
-def _special_ids(mapping: Path) -> SpecialIds:
-    ids = read_json(mapping)
-    if not isinstance(ids, dict) or not all(type(index) is int for index in ids.values()):
-        raise ParentError(f"{mapping}: expected a JSON object that maps pieces to the ids 0 to n-1")
-    if missing := [piece for piece in ("</s>", "<unk>", "<pad>") if piece not in ids]:
-        raise ParentError(f"{mapping} has no piece {', '.join(missing)}, which Marian's layout needs")
-    return SpecialIds(eos=ids["</s>"], unk=ids["<unk>"], pad=ids["<pad>"], bos=ids.get("<s>"))
+def _copy_tokenizer(folder: Path | None, to: Path) -> None:
+    """Copies what is neither tensors nor the model's configuration."""
+    for pattern in _TEXT_FILES:
+        for file in sorted(folder.glob(pattern)) if folder else ():
+            if file.name not in _MODEL_FILES and not file.name.endswith(".index.json"):
+                shutil.copyfile(file, to / file.name)
 
 
 def _check_special(source: Vocabulary, target: Vocabulary) -> None:

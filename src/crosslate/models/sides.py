@@ -76,14 +76,31 @@ def set_slice(model: nn.Module, name: str, base: torch.Tensor, selection: Select
     return part
 
 
-def remove_aliases(model: nn.Module, names: Iterable[str]) -> None:
-    """Removes modules that only repeat a table of both sides (``model.shared``) once the sides differ."""
+def remove_aliases(model: nn.Module, names: Iterable[str], instead: nn.Module | None = None) -> None:
+    """Removes modules that only repeat a table of both sides (``model.shared``) once the sides differ.
+
+    Args:
+        instead: what the attribute gives from now on, where the library's code asks for it as the model's
+            input embeddings. It stays a module of its own place only, so no tensor gets a second name.
+    """
     for name in names:
         path = name.rpartition(".")[0]
         parent_path, _, leaf = path.rpartition(".")
         holder = model.get_submodule(parent_path)
         if leaf in holder._modules:
             del holder._modules[leaf]
+            if instead is not None and not _gives_input_embeddings(model):
+                vars(holder)[leaf] = instead
+
+
+def _gives_input_embeddings(model: Any) -> bool:
+    try:
+        model.get_input_embeddings()
+    except AttributeError:
+        return False
+    except NotImplementedError:  # families of which nobody can ask
+        return True
+    return True
 
 
 def token_tables(model: nn.Module, anatomy: Anatomy, side: Side) -> list[nn.Embedding]:

@@ -291,9 +291,11 @@ def _check_vocabularies_given(pack: Pack) -> None:
             f"expected for the renewed sides {sorted(pack.manifest.renewed)}"
         )
     for side, vocabulary in pack.vocabularies.items():
-        if not vocabulary.has_own_ids:
+        is_ours = vocabulary.segmenter.kind == "sentencepiece" and vocabulary.has_usual_frame
+        if not (vocabulary.has_own_ids and is_ours):
             faults.add(
-                f"the {side} vocabulary maps its pieces to other ids than SentencePiece's own; "
+                f"the {side} vocabulary is no SentencePiece model, has another frame than the end of "
+                "sentence, or maps its pieces to other ids than SentencePiece's own; "
                 "a pack stores vocabularies whose ids are their own"
             )
     faults.raise_as(PackError)

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from crosslate.corpora.segmenters import WORD_START
 from crosslate.corpora.vocabularies import Vocabulary
 from crosslate.errors import Faults, SettingsError, VocabularyError
 from crosslate.training.batches import Integers, PairIds
 
-WORD_START = "▁"
 _SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？")
 _TRIES = 8
 

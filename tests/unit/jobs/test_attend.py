@@ -9,6 +9,7 @@ import torch
 import families
 import tiny_models
 import toy_corpora
+from crosslate.corpora.vocabularies import Frame
 from crosslate.errors import ParentError
 from crosslate.jobs.attention import attend, head_changes
 from crosslate.models.anatomy import Anatomy
@@ -96,6 +97,16 @@ class _Vocabulary:
     @property
     def special(self):
         return type("Special", (), {"pad": 0, "eos": 2, "bos": 1, "unk": 3})()
+
+    @property
+    def marked_pieces(self):
+        return self.pieces
+
+    @property
+    def frame(self):
+        return Frame(after=(2,))
+
+    num_frame_ids = 1
 
     def encode_batch(self, texts):
         return [[*map(int, text.split()), 2] for text in texts]

@@ -180,3 +180,13 @@ def test_owner_and_aliases():
     remove_aliases(model, ["inner.shared.weight"])
     remove_aliases(model, ["inner.shared.weight"])
     assert list(model["inner"]) == ["table"]
+
+
+@pytest.mark.parametrize("family", ["m2m100", "bart", "t5", "marian-shared", "fsmt"])
+def test_the_library_finds_a_childs_input_embeddings(family):
+    parent = parents.parent(family)
+    model = renewed(parent, "source", "target")
+    table = model.get_encoder().embed_tokens
+    assert model.get_input_embeddings() is table
+    assert table.num_embeddings == 43
+    assert not any("shared" in name for name, _ in model.named_modules())

@@ -1,0 +1,166 @@
+"""What cuts text into pieces and joins them again: SentencePiece models, and the ``tokenizers`` library's.
+
+A segmenter knows nothing of special ids, language codes or prefixes; these are a vocabulary's. It is made of
+bytes, which are all there is to save.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import Any, Protocol
+
+from crosslate.errors import VocabularyError
+
+WORD_START = "▁"
+"""SentencePiece's mark of a piece that begins a word; see :meth:`Segmenter.marked`."""
+
+
+class Segmenter(Protocol):
+    """Cuts and joins text.
+
+    Attributes:
+        kind: ``sentencepiece``, ``tokenizers``, or ``transformers`` for tokenizers that exist only as Python
+            code of that library.
+        data: everything it is made of.
+    """
+
+    kind: str
+    data: bytes
+
+    @property
+    def identity(self) -> bytes:
+        """What a fingerprint covers: the same for the same segmentation, by any version of its library."""
+        ...
+
+    @property
+    def pieces(self) -> tuple[str, ...]:
+        """The piece of each of its own ids."""
+        ...
+
+    def split(self, text: str) -> list[str]:
+        """Pieces of a text; what it does not know comes as any text that is no piece."""
+        ...
+
+    def split_to_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        """Its own ids of many texts."""
+        ...
+
+    def join(self, pieces: Sequence[str], unknown: str) -> str:
+        """Text of pieces; the piece ``unknown`` shows as ``⁇``."""
+        ...
+
+    def marked(self, piece: str) -> str:
+        """A piece as readable text, after SentencePiece's mark if it begins a word."""
+        ...
+
+
+class SentencePieceSegmenter:
+    """A SentencePiece model."""
+
+    kind = "sentencepiece"
+
+    def __init__(self, data: bytes) -> None:
+        import sentencepiece
+
+        self.data = data
+        self.processor = sentencepiece.SentencePieceProcessor()
+        try:
+            self.processor.LoadFromSerializedProto(data)
+        except (RuntimeError, OSError) as error:
+            raise VocabularyError(f"not a SentencePiece model: {error}") from None
+
+    @property
+    def identity(self) -> bytes:
+        return self.data
+
+    @cached_property
+    def pieces(self) -> tuple[str, ...]:
+        return tuple(self.processor.IdToPiece(index) for index in range(self.processor.GetPieceSize()))
+
+    def split(self, text: str) -> list[str]:
+        pieces: list[str] = self.processor.EncodeAsPieces(text)
+        return pieces
+
+    def split_to_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        ids: list[list[int]] = self.processor.EncodeAsIds(list(texts), num_threads=1)
+        return ids
+
+    def join(self, pieces: Sequence[str], unknown: str) -> str:
+        text: str = self.processor.DecodePieces(list(pieces))
+        return text
+
+    def marked(self, piece: str) -> str:
+        return piece
+
+
+class JsonSegmenter:
+    """A ``tokenizer.json`` of the ``tokenizers`` library: byte-level BPE (BART), Unigram (T5), BPE (NLLB).
+
+    Its post-processing is not used: what surrounds the pieces is the vocabulary's frame.
+    """
+
+    kind = "tokenizers"
+
+    def __init__(self, data: bytes) -> None:
+        from tokenizers import Tokenizer
+
+        self.data = data
+        try:
+            self._tokenizer = Tokenizer.from_str(data.decode("utf-8"))
+        except Exception as error:  # the library raises plain Exception
+            raise VocabularyError(f"not a tokenizer of the tokenizers library: {error}") from None
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+
+    @cached_property
+    def identity(self) -> bytes:
+        model = json.loads(self.data)["model"]
+        merges = [each.split(" ") if isinstance(each, str) else each for each in model.get("merges", [])]
+        described = json.dumps([model["vocab"], merges], ensure_ascii=False, sort_keys=True)
+        return described.encode("utf-8")
+
+    @cached_property
+    def pieces(self) -> tuple[str, ...]:
+        ids = self._tokenizer.get_vocab(with_added_tokens=True)
+        return by_id(ids)
+
+    def split(self, text: str) -> list[str]:
+        # Byte-level BPE has pieces for spaces, but a text of spaces alone is no text.
+        if not text.strip():
+            return []
+        pieces: list[str] = self._tokenizer.encode(text, add_special_tokens=False).tokens
+        return pieces
+
+    def split_to_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        filled = [text if text.strip() else "" for text in texts]
+        return [each.ids for each in self._tokenizer.encode_batch(filled, add_special_tokens=False)]
+
+    def join(self, pieces: Sequence[str], unknown: str) -> str:
+        shown = [" ⁇ " if piece == unknown else piece for piece in pieces]
+        text = self._tokenizer.decoder.decode(shown) if self._tokenizer.decoder else " ".join(shown)
+        return str(text).strip()
+
+    @cached_property
+    def _is_byte_level(self) -> bool:
+        return '"ByteLevel"' in json.dumps(json.loads(self.data).get("decoder"))
+
+    def marked(self, piece: str) -> str:
+        if not self._is_byte_level:
+            return piece
+        text: str = self._tokenizer.decoder.decode([piece])
+        return WORD_START + text[1:] if text.startswith(" ") else text
+
+
+def by_id(ids: dict[str, int]) -> tuple[str, ...]:
+    """The piece of every id up to the largest; ids without a piece get names that no text leads to."""
+    pieces = {index: piece for piece, index in ids.items()}
+    return tuple(pieces.get(index, f"<unused {index}>") for index in range(max(pieces, default=-1) + 1))
+
+
+SEGMENTERS: dict[str, tuple[str, Callable[[bytes], Any]]] = {
+    "sentencepiece": (".spm", SentencePieceSegmenter),
+    "tokenizers": (".tokenizer.json", JsonSegmenter),
+}
+"""By kind: how a file with its data ends, and what makes a segmenter of the data."""

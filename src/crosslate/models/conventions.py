@@ -1,0 +1,123 @@
+"""How families of tokenizers write languages, as data; no other code asks for a family of tokenizers.
+
+What surrounds a sentence is asked of the tokenizer itself. What it does not say stands here: which pieces are
+codes of languages, and where a model wants the code of the language that it shall write.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from crosslate.errors import CrosslateError, ParentError
+from crosslate.languages import is_same_language, language_code
+
+CodePlace = Literal["first", "start", "source"]
+
+
+@dataclass(frozen=True)
+class Conventions:
+    """Where a family of tokenizers keeps its languages.
+
+    Attributes:
+        codes: pattern of the pieces that stand for languages, with the language as its group; empty where
+            there are none.
+        target: where the target language's code goes: ``first`` piece of every translation, token that the
+            decoder ``start``s with, or before the ``source`` text.
+        is_optional: whether there are models without codes, and others that have some but are for one pair,
+            as in OPUS-MT.
+    """
+
+    codes: str = ""
+    target: CodePlace = "first"
+    is_optional: bool = False
+
+
+CONVENTIONS: Mapping[str, Conventions] = {
+    "MarianTokenizer": Conventions(r">>(.+)<<", "source", is_optional=True),
+    "MBartTokenizer": Conventions(r"([a-z]{2}_[A-Z]{2})", "start"),
+    "MBart50Tokenizer": Conventions(r"([a-z]{2}_[A-Z]{2})", "first"),
+    "M2M100Tokenizer": Conventions(r"__([a-z]{2,3})__", "first"),
+    "NllbTokenizer": Conventions(r"([a-z]{3}_[A-Z][a-z]{3})", "first"),
+    "PLBartTokenizer": Conventions(r"__([a-z]+(?:_XX)?)__", "start"),
+}
+"""By class of tokenizer; one that is missing here has no codes."""
+
+_ARTIFICIAL = "art-"
+
+
+def find_code(conventions: Conventions, pieces: Iterable[str], language: str) -> str | None:
+    """The piece that stands for ``language``: ``fra_Latn`` for ``fr``, say; None where models
+    may do without, and this one does.
+
+    Args:
+        language: any code that :func:`crosslate.languages.language_code` takes, or the model's own.
+
+    Raises:
+        ParentError: no code is that language's, or several are (the message lists them), or there are none.
+    """
+    if not conventions.codes:
+        return None
+    pattern = re.compile(conventions.codes)
+    codes = {match[1]: piece for piece in pieces if (match := pattern.fullmatch(piece))}
+    if not codes and conventions.is_optional:
+        return None
+    if not codes:
+        raise ParentError(
+            "the tokenizer lists none of the codes of languages that its family has; files that name them "
+            "(tokenizer.json, or special tokens in tokenizer_config.json) are missing: get the model again"
+        )
+    wanted = _plain(language.removeprefix(_ARTIFICIAL))
+    for code, piece in codes.items():
+        if wanted in (_plain(code), _plain(piece)):
+            return piece
+    same = [code for code in codes if is_same_language(code, wanted)]
+    if len(same) > 1:
+        parts = set(wanted.split("_")[1:])
+        same = [code for code in same if parts and parts <= set(_plain(code).split("_"))] or same
+    if len(same) == 1:
+        return codes[same[0]]
+    what = f"several codes for {language!r}" if same else f"no code for {language!r}"
+    listed = ", ".join(sorted(same or codes))
+    raise ParentError(f"the model has {what}; give one of its own: {listed}")
+
+
+def describe_language(language: str) -> str:
+    """The code that a parent calls a language by; programming languages (PLBart) become ``art-java``."""
+    plain = language.strip("_")
+    try:
+        return language_code(plain)
+    except CrosslateError:
+        return language_code(_ARTIFICIAL + plain)
+
+
+def _plain(code: str) -> str:
+    return code.replace("-", "_").lower()
+
+
+def task_prefix(config: Any, source_language: str, target_language: str) -> str:
+    """What a model that was trained on named tasks wants before the text; empty for all others.
+
+    The configurations of T5 list them: ``translation_en_to_de`` with ``translate English to German: ``.
+
+    Raises:
+        ParentError: it lists translations, but not this one.
+    """
+    listed = getattr(config, "task_specific_params", None) or {}
+    prefixes = {
+        (match[1], match[2]): str(settings.get("prefix", ""))
+        for task, settings in listed.items()
+        if (match := re.fullmatch(r"translation_(\w+)_to_(\w+)", task))
+    }
+    for (source, target), prefix in prefixes.items():
+        if is_same_language(source, source_language) and is_same_language(target, target_language):
+            return prefix
+    if prefixes:
+        known = ", ".join(f"{source} to {target}" for source, target in prefixes)
+        raise ParentError(
+            f"the model translates {known}, not {source_language} to {target_language}; name one of these "
+            "pairs, and teach it the other language as a new source or target"
+        )
+    return ""

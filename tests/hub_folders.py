@@ -1,0 +1,322 @@
+"""Folders that look like the checkpoints of the hub: a tiny random model in half precision with a real tokenizer.
+
+``write("nllb", folder)`` makes one; :data:`LAYOUTS` says which there are. Tokenizers are trained on the
+phrasebook and lie in the files that the family's published checkpoints have, no more.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import json
+import re
+import sys
+import types
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+
+import families
+from crosslate.corpora.phrasebook import Phrasebook
+
+SPREAD = 0.4
+"""Standard deviation of weights: large, so that translations differ from text to text."""
+FAIRSEQ_IDS = {"bos_token_id": 0, "pad_token_id": 1, "eos_token_id": 2}
+T5_IDS = {"pad_token_id": 0, "eos_token_id": 1, "decoder_start_token_id": 0}
+
+
+NLLB_CODES = ["ace_Arab", "arb_Arab", "ary_Arab", "deu_Latn", "eng_Latn", "fra_Latn", "zho_Hans", "zho_Hant"]
+"""Some of the 202 that the published checkpoints list in their ``tokenizer_config.json``."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One family as it lies on the hub.
+
+    Attributes:
+        family: of ``families.build``.
+        write: writes the tokenizer's files and returns its number of pieces, or one number for each side.
+        config: fields of the model's configuration.
+        languages: what ``Parent.load`` is given; empty where the files name the languages.
+        codes: the languages as the family's own tokenizer wants them.
+        spare_rows: rows of the table beyond the tokenizer's pieces.
+    """
+
+    family: str
+    write: Callable[[Path], int | tuple[int, int]]
+    config: dict[str, Any] = field(default_factory=dict)
+    languages: dict[str, str] = field(default_factory=dict)
+    codes: tuple[str, str] | None = None
+    spare_rows: int = 0
+
+
+@functools.cache
+def lines() -> tuple[str, ...]:
+    """French and English sentences of the phrasebook."""
+    train, _, _ = Phrasebook().corpora("fr", "en", train=300, valid=0, test=0)
+    return (*train.source, *train.target)
+
+
+def write(name: str, folder: Path) -> Layout:
+    """Writes a checkpoint of a family into a new folder."""
+    layout = LAYOUTS[name]
+    folder.mkdir(parents=True)
+    sizes = layout.write(folder)
+    if isinstance(sizes, tuple):
+        sized = {"src_vocab_size": sizes[0], "tgt_vocab_size": sizes[1]}
+    else:
+        rows = sizes + layout.spare_rows
+        sized = {"vocab_size": rows}
+        if layout.family == "marian-shared":  # padding last
+            sized |= {
+                "decoder_vocab_size": rows,
+                "pad_token_id": rows - 1,
+                "decoder_start_token_id": rows - 1,
+            }
+    model = families.build(layout.family, seed=3, **{**sized, **layout.config})
+    generator = torch.Generator().manual_seed(5)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.dim() > 1 and parameter.requires_grad:
+                parameter.copy_(SPREAD * torch.randn(parameter.shape, generator=generator))
+    model.half().save_pretrained(folder)
+    return layout
+
+
+def sentencepiece_model(size: int, kind: str, **ids: Any) -> bytes:
+    import sentencepiece
+
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.Train(
+        sentence_iterator=iter(lines()), model_writer=model, vocab_size=size, model_type=kind, num_threads=1,
+        minloglevel=2, **ids,
+    )  # fmt: skip
+    return model.getvalue()
+
+
+def _json(folder: Path, name: str, value: Any) -> None:
+    (folder / name).write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
+
+
+def _length(folder: Path) -> int:
+    """Pieces of the tokenizer in ``folder``, its own codes included; the model's type must be known for that."""
+    return len(transformers.AutoTokenizer.from_pretrained(folder))
+
+
+def _fairseq(tokenizer_class: str, kind: str, model_type: str, **config: Any) -> Callable[[Path], int]:
+    """``sentencepiece.bpe.model`` whose ids are shifted by one, with the codes of languages after them."""
+
+    def make(folder: Path) -> int:
+        (folder / "sentencepiece.bpe.model").write_bytes(sentencepiece_model(150, kind))
+        _json(folder, "tokenizer_config.json", {"tokenizer_class": tokenizer_class, **config})
+        _json(folder, "config.json", {"model_type": model_type})
+        return _length(folder)
+
+    return make
+
+
+def _m2m100(folder: Path) -> int:
+    import sentencepiece
+
+    model = sentencepiece_model(150, "bpe")
+    (folder / "sentencepiece.bpe.model").write_bytes(model)
+    processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+    # The dictionary is fairseq's: four special pieces, the others by frequency, not all of the model's.
+    pieces = [processor.IdToPiece(index) for index in range(3, processor.GetPieceSize() - 2)]
+    listed = ["<s>", "<pad>", "</s>", "<unk>", *reversed(pieces)]
+    _json(folder, "vocab.json", {piece: index for index, piece in enumerate(listed)})
+    _json(folder, "tokenizer_config.json", {"tokenizer_class": "M2M100Tokenizer"})
+    return len(listed) + 100
+
+
+def _byte_level(special: list[str], config: dict[str, Any]) -> Callable[[Path], int]:
+    """``vocab.json`` and ``merges.txt`` of byte-level BPE, special pieces first."""
+
+    def make(folder: Path) -> int:
+        from tokenizers import ByteLevelBPETokenizer
+
+        tokenizer = ByteLevelBPETokenizer()
+        tokenizer.train_from_iterator(lines(), vocab_size=340, special_tokens=special, show_progress=False)
+        tokenizer.save_model(str(folder))
+        _json(folder, "tokenizer_config.json", config)
+        return int(tokenizer.get_vocab_size())
+
+    return make
+
+
+def _blenderbot_small(folder: Path) -> int:
+    """Pieces that are no word's last end in ``@@``; merges mark the last with ``</w>``."""
+    special = ["__null__", "__start__", "__end__", "__unk__"]
+    merges, pieces = _word_merges(lower=True)
+    named = [piece.removesuffix("</w>") if piece.endswith("</w>") else f"{piece}@@" for piece in pieces]
+    vocabulary = {piece: index for index, piece in enumerate(dict.fromkeys([*special, *named]))}
+    _json(folder, "vocab.json", vocabulary)
+    (folder / "merges.txt").write_text("#version: 0.2\n" + "".join(f"{each}\n" for each in merges))
+    _json(folder, "tokenizer_config.json", {"tokenizer_class": "BlenderbotSmallTokenizer"})
+    return len(vocabulary)
+
+
+def _fsmt(folder: Path) -> tuple[int, int]:
+    merges, pieces = _word_merges(lower=False)
+    special = ["<s>", "<pad>", "</s>", "<unk>"]
+    source = [*special, *pieces]
+    target = [*special, *reversed(pieces[:-3])]  # two vocabularies over one list of merges
+    _json(folder, "vocab-src.json", {piece: index for index, piece in enumerate(source)})
+    _json(folder, "vocab-tgt.json", {piece: index for index, piece in enumerate(target)})
+    (folder / "merges.txt").write_text("".join(f"{each} 1\n" for each in merges))
+    _json(folder, "tokenizer_config.json", {"tokenizer_class": "FSMTTokenizer", "langs": ["fr", "en"]})
+    return len(source), len(target)
+
+
+def _word_merges(*, lower: bool) -> tuple[list[str], list[str]]:
+    """Merges of BPE within words, and every piece that they and single letters give."""
+    from tokenizers import Tokenizer
+    from tokenizers.models import BPE
+    from tokenizers.pre_tokenizers import WhitespaceSplit
+    from tokenizers.trainers import BpeTrainer
+
+    tokenizer = Tokenizer(BPE(end_of_word_suffix="</w>"))
+    tokenizer.pre_tokenizer = WhitespaceSplit()
+    text = [re.sub(r"([.,!?'])", r" \1 ", line.lower() if lower else line) for line in lines()]
+    trainer = BpeTrainer(vocab_size=260, end_of_word_suffix="</w>", show_progress=False)
+    tokenizer.train_from_iterator(text, trainer)
+    model = json.loads(tokenizer.to_str())["model"]
+    merges = [each if isinstance(each, str) else " ".join(each) for each in model["merges"]]
+    return merges, sorted(model["vocab"], key=model["vocab"].__getitem__)
+
+
+def _t5(config: dict[str, Any], model_type: str) -> Callable[[Path], int]:
+    def make(folder: Path) -> int:
+        ids = {"pad_id": 0, "eos_id": 1, "unk_id": 2, "bos_id": -1, "pad_piece": "<pad>"}
+        (folder / "spiece.model").write_bytes(sentencepiece_model(150, "unigram", **ids))
+        _json(folder, "tokenizer_config.json", {"tokenizer_class": "T5Tokenizer", **config})
+        _json(folder, "config.json", {"model_type": model_type})
+        return _length(folder)
+
+    return make
+
+
+def _umt5(folder: Path) -> int:
+    """``tokenizer.json`` beside the SentencePiece model."""
+    number = _t5({"extra_ids": 0}, "t5")(folder)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
+    _json(
+        folder,
+        "tokenizer_config.json",
+        {"tokenizer_class": "T5Tokenizer", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"},
+    )
+    return number
+
+
+def _pegasus(folder: Path) -> int:
+    ids = {"pad_id": 0, "eos_id": 1, "unk_id": 2, "bos_id": -1, "pad_piece": "<pad>"}
+    (folder / "spiece.model").write_bytes(sentencepiece_model(150, "unigram", **ids))
+    _json(folder, "tokenizer_config.json", {"tokenizer_class": "PegasusTokenizer"})
+    _json(folder, "config.json", {"model_type": "pegasus"})
+    return _length(folder)
+
+
+def _marian_of_many(folder: Path) -> int:
+    """OPUS-MT from one language to many: a code before the source text, padding last."""
+    import sentencepiece
+
+    pieces: set[str] = set()
+    for name, kind in (("source.spm", "unigram"), ("target.spm", "bpe")):
+        model = sentencepiece_model(120, kind, bos_id=-1)
+        (folder / name).write_bytes(model)
+        processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+        pieces |= {processor.IdToPiece(index) for index in range(processor.GetPieceSize())}
+    codes = [">>fra<<", ">>eng<<", ">>spa<<"]
+    listed = ["</s>", "<unk>", *sorted(pieces - {"</s>", "<unk>"}), *codes, "<pad>"]
+    _json(folder, "vocab.json", {piece: index for index, piece in enumerate(listed)})
+    _json(folder, "tokenizer_config.json", {"source_lang": "fr", "target_lang": "mul"})
+    return len(listed)
+
+
+@contextmanager
+def plain_sacremoses() -> Iterator[None]:
+    """A stand-in for sacremoses, which FSMT's tokenizer asks for: words and punctuation apart, no more."""
+
+    class Tokenizer:
+        def __init__(self, lang: str = "en") -> None:
+            self.lang = lang
+
+        def tokenize(self, text: str, **_: Any) -> list[str]:
+            return re.findall(r"\w+|[^\w\s]", text)
+
+        def detokenize(self, tokens: list[str]) -> str:
+            return re.sub(r" ([.,!?])", r"\1", " ".join(tokens))
+
+        def normalize(self, text: str) -> str:
+            return text
+
+    module: Any = types.ModuleType("sacremoses")
+    module.MosesTokenizer = module.MosesDetokenizer = module.MosesPunctNormalizer = Tokenizer
+    before = sys.modules.get("sacremoses")
+    sys.modules["sacremoses"] = module
+    try:
+        yield
+    finally:
+        if before is None:
+            del sys.modules["sacremoses"]
+        else:
+            sys.modules["sacremoses"] = before
+
+
+_FRENCH_ENGLISH = {"source_language": "fr", "target_language": "en"}
+_EOS_FIRST = FAIRSEQ_IDS | {"decoder_start_token_id": 2}
+
+LAYOUTS: dict[str, Layout] = {
+    "marian-of-many": Layout(
+        "marian-shared", _marian_of_many,
+        {"eos_token_id": 0, "bos_token_id": None, "scale_embedding": True},
+        _FRENCH_ENGLISH,
+    ),
+    "mbart": Layout(
+        "mbart", _fairseq("MBartTokenizer", "unigram", "mbart"), FAIRSEQ_IDS | {"decoder_start_token_id": None},
+        _FRENCH_ENGLISH, ("fr_XX", "en_XX"),
+    ),
+    "mbart-50": Layout(
+        "mbart", _fairseq("MBart50Tokenizer", "unigram", "mbart"), _EOS_FIRST, _FRENCH_ENGLISH, ("fr_XX", "en_XX")
+    ),
+    "m2m100": Layout("m2m100", _m2m100, _EOS_FIRST, _FRENCH_ENGLISH, ("fr", "en"), spare_rows=8),
+    "nllb": Layout(
+        "m2m100", _fairseq("NllbTokenizer", "bpe", "m2m_100", additional_special_tokens=NLLB_CODES), _EOS_FIRST,
+        _FRENCH_ENGLISH, ("fra_Latn", "eng_Latn"),
+    ),
+    "bart": Layout(
+        "bart", _byte_level(["<s>", "<pad>", "</s>", "<unk>", "<mask>"], {"tokenizer_class": "BartTokenizer"}),
+        _EOS_FIRST | {"forced_bos_token_id": 0}, _FRENCH_ENGLISH,
+    ),
+    "pegasus": Layout("pegasus", _pegasus, T5_IDS | {"bos_token_id": 0}, _FRENCH_ENGLISH),
+    "blenderbot": Layout(
+        "blenderbot",
+        _byte_level(["<pad>", "<s>", "</s>", "<unk>", "<mask>"], {"tokenizer_class": "BlenderbotTokenizer"}),
+        {"decoder_start_token_id": 1}, _FRENCH_ENGLISH,
+    ),
+    "blenderbot-small": Layout(
+        "blenderbot-small", _blenderbot_small, {"decoder_start_token_id": 1}, _FRENCH_ENGLISH
+    ),
+    "plbart": Layout(
+        "plbart", _fairseq("PLBartTokenizer", "bpe", "plbart"), FAIRSEQ_IDS | {"decoder_start_token_id": None},
+        {"source_language": "python", "target_language": "en"}, ("__python__", "__en_XX__"),
+    ),
+    "t5": Layout(
+        "t5", _t5({}, "t5"),
+        T5_IDS | {"task_specific_params": {
+            "translation_fr_to_en": {"prefix": "translate French to English: ", "num_beams": 4},
+            "translation_en_to_de": {"prefix": "translate English to German: "},
+        }},
+        _FRENCH_ENGLISH, spare_rows=6,
+    ),
+    "t5-v1.1": Layout("t5-v1.1", _t5({}, "t5"), T5_IDS, _FRENCH_ENGLISH, spare_rows=6),
+    "mt5": Layout("mt5", _t5({"extra_ids": 0}, "mt5"), T5_IDS, _FRENCH_ENGLISH),
+    "umt5": Layout("umt5", _umt5, T5_IDS, _FRENCH_ENGLISH),
+    "fsmt": Layout("fsmt", _fsmt, _EOS_FIRST | {"langs": ["fr", "en"], "forced_eos_token_id": None}),
+}  # fmt: skip
