@@ -70,7 +70,8 @@ def peer_python(name: str, root: Path) -> str:
     return str(python)
 
 
-def run(command: list[str]) -> dict[str, float]:
+def run(command: list[str]) -> Any:
+    """The JSON that a command prints in its last line."""
     done = subprocess.run(command, capture_output=True, text=True, cwd=HERE.parent)
     if done.returncode:
         sys.exit(f"{' '.join(command)} failed:\n{done.stderr[-3000:]}")

@@ -26,7 +26,8 @@ from crosslate.corpora.cleaning import CleaningReport, CleaningSettings, clean_p
 from crosslate.corpora.encoded import EncodedCorpus
 from crosslate.corpora.parallel import hash_pairs
 from crosslate.corpora.readers import iterate_pairs, read_corpus
-from crosslate.corpora.vocabularies import Vocabulary, train_vocabulary
+from crosslate.corpora.vocabularies import Vocabulary
+from crosslate.corpora.vocabulary_training import train_vocabulary
 from crosslate.training.batches import plan_batches
 
 LIMIT_BYTES = 2_000_000_000

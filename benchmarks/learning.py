@@ -15,14 +15,13 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.compare import HERE, peer_python, spread
+from benchmarks.compare import HERE, peer_python, run, spread
 
 if TYPE_CHECKING:
     from crosslate.corpora.parallel import ParallelCorpus
@@ -171,19 +170,12 @@ def theirs(arguments: argparse.Namespace) -> list[dict[str, float]]:
         (folder / "valid.json").write_text(json.dumps([child.source.encode(each) for each in valid.source]))
         command = [peer_python("trainer", arguments.peers), str(HERE / "peers" / "learning.py"), name]
         numbers = (arguments.seed, arguments.epochs, arguments.rate, time.time())
-        found = json.loads(output_of([*command, *map(str, numbers)]))["validations"]
+        found = run([*command, *map(str, numbers)])["validations"]
         translated = [[child.target.decode(ids) for ids in each["ids"]] for each in found]
         scores = [bleu(lines, valid.target, num_samples=0).value for lines in translated]
         return [
             {"seconds": each["seconds"], "score": score} for each, score in zip(found, scores, strict=True)
         ]
-
-
-def output_of(command: list[str]) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, cwd=HERE.parent)
-    if done.returncode:
-        sys.exit(f"{' '.join(command)} failed:\n{done.stderr[-3000:]}")
-    return done.stdout.splitlines()[-1]
 
 
 def first_to_reach(validations: list[dict[str, float]], score: float) -> float | None:
@@ -246,7 +238,7 @@ def main() -> None:
         for name in (THEIRS, OURS, PLAIN):
             command = [sys.executable, "-m", "benchmarks.learning", *sys.argv[1:], "--system", name]
             more = ["--seed", str(seed), "--started", str(time.time())]
-            turns[-1][name] = json.loads(output_of([*command, *more]))
+            turns[-1][name] = run([*command, *more])
             last = turns[-1][name][-1]
             print(f"turn {seed}: {name}: {last['seconds']:.0f} s, {last['score']:.2f}", file=sys.stderr)
             if arguments.out:

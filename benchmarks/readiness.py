@@ -43,7 +43,7 @@ def further_pack(turns: int) -> dict[str, float | list[float]]:
     import numpy
 
     from crosslate.corpora.phrasebook import Phrasebook
-    from crosslate.corpora.vocabularies import train_vocabulary
+    from crosslate.corpora.vocabulary_training import train_vocabulary
     from crosslate.models.child import make_child
     from crosslate.models.parent import Parent, parse_size
     from crosslate.models.strategies import parse_strategy

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import torch
 
-from crosslate.corpora.vocabularies import Vocabulary, train_vocabulary
+from crosslate.corpora.vocabularies import Vocabulary
+from crosslate.corpora.vocabulary_training import train_vocabulary
 from crosslate.models.child import make_child
 from crosslate.models.parent import Parent, Size
 from crosslate.models.strategies import parse_strategy

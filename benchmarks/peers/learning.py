@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from trainer import SENTENCES, Collator, Pairs
+from trainer import SENTENCES, Collator, Pairs, best_arguments, prepared
 from transformers import (
     AutoModelForSeq2SeqLM,
     Seq2SeqTrainer,
-    Seq2SeqTrainingArguments,
     TrainerCallback,
     set_seed,
 )
@@ -56,34 +55,16 @@ class Validation(TrainerCallback):
 def main() -> None:
     folder, seed, epochs, rate, started = Path(sys.argv[1]), *map(float, sys.argv[2:6])
     set_seed(int(seed))
-    model = AutoModelForSeq2SeqLM.from_pretrained(folder / "model")
+    model = prepared(AutoModelForSeq2SeqLM.from_pretrained(folder / "model"), "all")
     config = model.config
-    for name, each in model.named_parameters():
-        each.requires_grad_("embed_positions" not in name)
     collator = Collator(config.pad_token_id, config.decoder_start_token_id)
     sources = json.loads((folder / "valid.json").read_text(encoding="utf-8"))
     validation = Validation(model, sources, collator, started)
     with tempfile.TemporaryDirectory() as output:
-        arguments = Seq2SeqTrainingArguments(
-            output,
-            num_train_epochs=epochs,
-            per_device_train_batch_size=SENTENCES,
-            learning_rate=rate,
-            lr_scheduler_type="cosine",
-            warmup_steps=50,
-            bf16=True,
-            optim="adamw_torch_fused",
-            train_sampling_strategy="group_by_length",
-            length_column_name="length",
-            label_smoothing_factor=0.1,
-            save_strategy="no",
-            report_to=[],
-            disable_tqdm=True,
-            logging_strategy="no",
-            remove_unused_columns=False,
-            use_cpu=True,
-            seed=int(seed),
-        )
+        arguments = best_arguments(
+            output, num_train_epochs=epochs, learning_rate=rate, lr_scheduler_type="cosine",
+            warmup_steps=50, bf16=True, seed=int(seed),
+        )  # fmt: skip
         Seq2SeqTrainer(
             model, arguments, data_collator=collator, train_dataset=Pairs(folder / "pairs.npz"),
             callbacks=[validation],

@@ -109,6 +109,15 @@ def read_json(path: Path) -> Any:
         ) from None
 
 
+def read_optional_object(path: Path) -> dict[str, Any]:
+    """A JSON object; empty where there is none that can be read, since such a record is a courtesy."""
+    try:
+        values = read_json(path)
+    except (InputError, OSError):
+        return {}
+    return values if isinstance(values, dict) else {}
+
+
 def is_inside_name(name: str) -> bool:
     """Whether ``name`` is a plain relative file name that cannot leave the folder it is joined to."""
     path = PurePosixPath(name)

@@ -15,7 +15,8 @@ import transformers
 from transformers import GenerationConfig, MarianConfig, MarianMTModel
 
 import families
-from crosslate.corpora.vocabularies import SpecialIds, Vocabulary, train_vocabulary
+from crosslate.corpora.vocabularies import SpecialIds, Vocabulary
+from crosslate.corpora.vocabulary_training import train_vocabulary
 from crosslate.engines.ctranslate2 import CTranslate2Engine
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.engines.export import export_ctranslate2

@@ -18,7 +18,7 @@ from transformers import GenerationConfig
 import families
 import hub_folders
 import parents
-from crosslate.corpora.vocabularies import train_vocabulary
+from crosslate.corpora.vocabulary_training import train_vocabulary
 from crosslate.engines.ctranslate2 import CTranslate2Engine
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.engines.export import export_ctranslate2

@@ -15,7 +15,8 @@ from crosslate.corpora.cleaning import CleaningReport, CleaningSettings, clean, 
 from crosslate.corpora.encoded import EncodedCorpus
 from crosslate.corpora.parallel import ParallelCorpus
 from crosslate.corpora.readers import read_corpus
-from crosslate.corpora.vocabularies import Kind, SpecialIds, Vocabulary, train_vocabulary
+from crosslate.corpora.vocabularies import SpecialIds, Vocabulary
+from crosslate.corpora.vocabulary_training import Kind, train_vocabulary
 from crosslate.errors import CorpusError, Faults, SettingsError, VocabularyError, nearest
 from crosslate.files import sha256_text
 from crosslate.jobs.texts import StoredPairs, TextFiles
@@ -162,7 +163,7 @@ def vocabulary(
     """The vocabulary of one side of the training pairs: learnt once, then found again in ``cache``.
 
     Args:
-        special: the special ids wanted; see :func:`crosslate.corpora.vocabularies.train_vocabulary`.
+        special: the special ids wanted; see :func:`crosslate.corpora.vocabulary_training.train_vocabulary`.
     """
     size = settings.source_vocabulary_size if side == "source" else settings.target_vocabulary_size
     kind = settings.vocabulary_kind

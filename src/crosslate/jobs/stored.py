@@ -6,10 +6,10 @@ import hashlib
 import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from crosslate.errors import Faults, InputError, PackError, ParentError, UsageError
-from crosslate.files import read_json, sha256_file
+from crosslate.errors import Faults, PackError, ParentError, UsageError
+from crosslate.files import read_optional_object, sha256_file
 from crosslate.packs.manifest import Manifest
 from crosslate.packs.pack import check_parent, verify
 
@@ -176,7 +176,7 @@ def recorded_fingerprint(folder: Path) -> str | None:
     """The fingerprint that a parent made by Crosslate records beside its files; None for others."""
     from crosslate.models.parent import RECORD
 
-    record = _read_object(folder / RECORD)
+    record = read_optional_object(folder / RECORD)
     found = record.get("fingerprint")
     return found if isinstance(found, str) else None
 
@@ -206,7 +206,10 @@ def _parent_languages(name: str) -> tuple[str, str]:
     from crosslate.models.parent import RECORD
 
     folder = _local_folder(name)
-    described, recorded = _read_object(folder / "tokenizer_config.json"), _read_object(folder / RECORD)
+    described, recorded = (
+        read_optional_object(folder / "tokenizer_config.json"),
+        read_optional_object(folder / RECORD),
+    )
     for values, names in ((described, ("source_lang", "target_lang")), (recorded, _RECORDED_LANGUAGES)):
         if all(values.get(each) for each in names):
             return str(values[names[0]]), str(values[names[1]])
@@ -225,12 +228,3 @@ def _local_folder(name: str) -> Path:
 def _file_hashes(folder: Path) -> list[str]:
     files = [path for path in sorted(folder.iterdir()) if path.suffix in _MODEL_FILES and path.is_file()]
     return [f"{path.name} {sha256_file(path)}" for path in files]
-
-
-def _read_object(path: Path) -> dict[str, Any]:
-    """A JSON object; empty where there is none, since a record is a courtesy."""
-    try:
-        values = read_json(path)
-    except (InputError, OSError):
-        return {}
-    return values if isinstance(values, dict) else {}

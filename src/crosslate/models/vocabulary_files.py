@@ -15,7 +15,7 @@ from typing import Any
 from crosslate.corpora.segmenters import JsonSegmenter, by_id
 from crosslate.corpora.vocabularies import Frame, SpecialIds, Vocabulary
 from crosslate.errors import CrosslateError, ParentError
-from crosslate.files import read_json
+from crosslate.files import read_json, read_optional_object
 from crosslate.languages import language_code
 from crosslate.models.conventions import (
     CONVENTIONS,
@@ -126,7 +126,7 @@ class _Languages:
 
 def _named_languages(folder: Path, config: Any, described: dict[str, Any]) -> _Names:
     """The languages that the files of any family but Marian's name; our own record goes first."""
-    recorded = _recorded(folder / RECORD)
+    recorded = read_optional_object(folder / RECORD)
     pairs = [
         (recorded.get("source_language"), recorded.get("target_language")),
         (described.get("src_lang"), described.get("tgt_lang")),
@@ -343,12 +343,3 @@ def _valid(language: Any) -> str | None:
         return language_code(language)
     except (CrosslateError, TypeError):
         return None
-
-
-def _recorded(path: Path) -> dict[str, Any]:
-    """The record beside a parent that we wrote; empty where there is none that can be read."""
-    try:
-        values = read_json(path)
-    except (CrosslateError, OSError):
-        return {}
-    return values if isinstance(values, dict) else {}

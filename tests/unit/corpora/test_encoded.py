@@ -7,7 +7,7 @@ import pytest
 
 from crosslate.corpora.encoded import EncodedCorpus
 from crosslate.corpora.parallel import ParallelCorpus
-from crosslate.corpora.vocabularies import train_vocabulary
+from crosslate.corpora.vocabulary_training import train_vocabulary
 from crosslate.errors import CorpusError, UsageError
 
 WORDS = ["eins", "zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun", "zehn"]

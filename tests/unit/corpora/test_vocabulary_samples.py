@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from crosslate.corpora import vocabularies
-from crosslate.corpora.vocabularies import _thinned, default_size, train_vocabulary
+from crosslate.corpora.vocabulary_training import _thinned, default_size, train_vocabulary
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 import pytest
 
-from crosslate.corpora.vocabularies import train_vocabulary
+from crosslate.corpora.vocabulary_training import train_vocabulary
 from crosslate.engines.decoding import (
     DecodingOptions,
     encode_sources,

@@ -6,7 +6,7 @@ import torch
 
 import tiny_models
 import toy_corpora
-from crosslate.corpora.vocabularies import train_vocabulary
+from crosslate.corpora.vocabulary_training import train_vocabulary
 from crosslate.jobs.alignment import (
     Embeddings,
     compose_dictionaries,

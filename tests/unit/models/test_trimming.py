@@ -5,7 +5,8 @@ import torch
 
 import tiny_models
 import toy_corpora
-from crosslate.corpora.vocabularies import SpecialIds, train_vocabulary
+from crosslate.corpora.vocabularies import SpecialIds
+from crosslate.corpora.vocabulary_training import train_vocabulary
 from crosslate.errors import ParentError
 from crosslate.models.parent import Parent
 from crosslate.models.trimming import trim_parent

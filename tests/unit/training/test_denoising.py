@@ -4,7 +4,8 @@ import numpy
 import pytest
 
 import tiny_models
-from crosslate.corpora.vocabularies import SpecialIds, train_vocabulary
+from crosslate.corpora.vocabularies import SpecialIds
+from crosslate.corpora.vocabulary_training import train_vocabulary
 from crosslate.errors import SettingsError, VocabularyError
 from crosslate.training.batches import ChangingPairs
 from crosslate.training.denoising import DenoisingPairs, NoiseSettings
