@@ -183,7 +183,9 @@ def _word_merges(*, lower: bool) -> tuple[list[str], list[str]]:
     tokenizer = Tokenizer(BPE(end_of_word_suffix="</w>"))
     tokenizer.pre_tokenizer = WhitespaceSplit()
     text = [re.sub(r"([.,!?'])", r" \1 ", line.lower() if lower else line) for line in lines()]
-    trainer = BpeTrainer(vocab_size=260, end_of_word_suffix="</w>", show_progress=False)
+    # Named beforehand, since the trainer numbers last letters in the order of a hash table: merges would vary.
+    last = sorted({f"{word[-1]}</w>" for line in text for word in line.split()})
+    trainer = BpeTrainer(vocab_size=260, special_tokens=last, end_of_word_suffix="</w>", show_progress=False)
     tokenizer.train_from_iterator(text, trainer)
     model = json.loads(tokenizer.to_str())["model"]
     merges = [each if isinstance(each, str) else " ".join(each) for each in model["merges"]]

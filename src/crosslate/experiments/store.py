@@ -36,7 +36,7 @@ class Result:
     Attributes:
         key: of the cell; likewise ``kind``, ``title``, ``labels`` and ``spec``.
         values: what was found.
-        seconds: that the work took, in the sitting that ended it.
+        seconds: that the work took, in the sitting that ended it; training counts in full.
         environment: versions, machine, when it ended.
         translations: file of the test set's translations; None where there is none.
     """
