@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from crosslate.corpora import vocabularies
+from crosslate.corpora import vocabulary_training
 from crosslate.corpora.vocabulary_training import _thinned, default_size, train_vocabulary
 
 
@@ -36,7 +36,7 @@ def test_the_end_of_a_long_text_is_learnt_too():
 def test_in_a_sample_pieces_need_occur_only_in_proportion(monkeypatch: pytest.MonkeyPatch):
     wanted: list[float] = []
     monkeypatch.setattr(
-        vocabularies, "_share_frequent", lambda model, sample, enough: wanted.append(enough) or 0.0
+        vocabulary_training, "_share_frequent", lambda model, sample, enough: wanted.append(enough) or 0.0
     )
     text = lines("dog cat house book sleeps", 40)
     for sample, num_lines, enough in ((text, None, 100.0), (text, 40, 100.0), (text[::4], 40, 25.0)):
