@@ -97,6 +97,21 @@ def _plain(code: str) -> str:
     return code.replace("-", "_").lower()
 
 
+def task_prefixes(config: Any) -> list[str]:
+    """Every text that a model may want before the text, see :func:`task_prefix`."""
+    return list(_task_prefixes(config).values())
+
+
+def _task_prefixes(config: Any) -> dict[tuple[str, str], str]:
+    """By source and target language, as the configuration spells them."""
+    listed = getattr(config, "task_specific_params", None) or {}
+    return {
+        (match[1], match[2]): str(settings.get("prefix", ""))
+        for task, settings in listed.items()
+        if (match := re.fullmatch(r"translation_(\w+)_to_(\w+)", task))
+    }
+
+
 def task_prefix(config: Any, source_language: str, target_language: str) -> str:
     """What a model that was trained on named tasks wants before the text; empty for all others.
 
@@ -105,12 +120,7 @@ def task_prefix(config: Any, source_language: str, target_language: str) -> str:
     Raises:
         ParentError: it lists translations, but not this one.
     """
-    listed = getattr(config, "task_specific_params", None) or {}
-    prefixes = {
-        (match[1], match[2]): str(settings.get("prefix", ""))
-        for task, settings in listed.items()
-        if (match := re.fullmatch(r"translation_(\w+)_to_(\w+)", task))
-    }
+    prefixes = _task_prefixes(config)
     for (source, target), prefix in prefixes.items():
         if is_same_language(source, source_language) and is_same_language(target, target_language):
             return prefix

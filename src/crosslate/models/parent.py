@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import shutil
 from collections.abc import Iterator, Mapping
@@ -17,16 +18,18 @@ from crosslate.files import atomic_folder, write_json
 from crosslate.languages import language_code
 from crosslate.models.saved_vocabularies import save_vocabularies
 from crosslate.models.strategies import SIDES
+from crosslate.models.tokenizer_files import write_tokenizer
 from crosslate.models.vocabulary_files import MARIAN, RECORD, TOKENIZER_CONFIG, read_vocabularies
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedModel
 
     from crosslate.models.anatomy import Anatomy
     from crosslate.models.fingerprint import CachedFingerprint
     from crosslate.models.strategies import Side
 
-__all__ = ["RECORD", "SIZES", "Parent", "Size", "local_folder", "parse_size"]
+__all__ = ["RECORD", "SIZES", "Parent", "Size", "exact_dtype", "local_folder", "parse_size"]
 
 _TEXT_FILES = ("*.json", "*.spm", "*.model", "*.txt")
 _FILES = [*_TEXT_FILES, "*.safetensors", "pytorch_model*.bin"]
@@ -82,6 +85,7 @@ class Parent:
         target_language: language code.
         name: hub id or folder it was loaded from, as packs name it.
         folder: where its files lie, where it has any.
+        origin: where the files lie that its vocabularies were cut from, where they were.
         is_marian: whether its vocabularies can be written in Marian's layout, which is ours; those of other
             families stay as they are.
     """
@@ -103,6 +107,7 @@ class Parent:
         self.source_language = language_code(source_language)
         self.target_language = language_code(target_language)
         self.name, self.folder, self.is_marian = name, folder, is_marian
+        self.origin: Path | None = None
         self._fingerprint: CachedFingerprint | None = None
 
     @classmethod
@@ -206,15 +211,24 @@ class Parent:
         parent._check_sizes()
         return parent
 
-    def save(self, folder: Path, record: Mapping[str, Any] | None = None, *, replace: bool = False) -> None:
+    def save(
+        self,
+        folder: Path,
+        record: Mapping[str, Any] | None = None,
+        *,
+        replace: bool = False,
+        dtype: torch.dtype | None = None,
+    ) -> None:
         """Writes the parent in Hugging Face's layout: AutoModelForSeq2SeqLM and AutoTokenizer load it.
 
-        A vocabulary that is no tokenizer's any more (a trimmed one of another family than Marian's) goes into
-        files of our own, which :meth:`load` alone reads.
+        A vocabulary that is no tokenizer's any more (a trimmed one that its family's files cannot express)
+        goes into files of our own, which :meth:`load` alone reads.
 
         Args:
             record: training and data record, scores; goes into ``crosslate.json`` beside the fingerprint.
             replace: overwrite an existing folder.
+            dtype: type of the tensors in the files, one that holds their values exactly
+                (:func:`exact_dtype`); None keeps theirs.
 
         Raises:
             ParentError: the vocabularies have different special ids, which Marian's layout cannot express.
@@ -224,13 +238,14 @@ class Parent:
             _check_special(self.source, self.target)
         _silence_bars()
         with atomic_folder(folder, replace=replace) as temporary:
-            self.model.save_pretrained(temporary)
+            model = self.model if dtype is None else copy.deepcopy(self.model).to(dtype)
+            model.save_pretrained(temporary)
             if self.is_marian:
                 self._save_marian_vocabularies(temporary)
-            elif self.folder is None:  # not what a tokenizer's files hold
-                save_vocabularies(temporary, self.source, self.target)
-            else:
+            elif self.folder is not None:
                 _copy_tokenizer(self.folder, temporary)
+            elif self.origin is None or not write_tokenizer(self.origin, temporary, self):
+                save_vocabularies(temporary, self.source, self.target)
             write_json(
                 temporary / RECORD,
                 {
@@ -303,6 +318,23 @@ class Parent:
                     f"{self.name}: the {side} vocabulary has {len(vocabulary)} pieces, "
                     f"its embedding table only {num_rows} rows"
                 )
+
+
+def exact_dtype(model: PreTrainedModel) -> torch.dtype:
+    """The smallest type of floating-point numbers that holds every parameter of a model as it is.
+
+    Parents are loaded in float32; what a checkpoint in half precision held is found again by its values.
+    """
+    import torch
+
+    def is_exact(tensor: torch.Tensor, dtype: torch.dtype) -> bool:
+        return bool(torch.equal(tensor, tensor.to(dtype).to(tensor.dtype)))
+
+    parameters = [each.detach() for each in model.parameters() if each.is_floating_point()]
+    for dtype in (torch.float16, torch.bfloat16):
+        if all(is_exact(each, dtype) for each in parameters):
+            return dtype
+    return torch.float32
 
 
 def local_folder(name: str) -> Path:

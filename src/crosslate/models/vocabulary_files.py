@@ -103,7 +103,7 @@ def read_vocabularies(
         named: _Names = _valid(described.get("source_lang")), _valid(described.get("target_lang"))
         return _read_marian(folder, _Languages(folder, given, named))
     languages = _Languages(folder, given, _named_languages(folder, config, described))
-    return _Reader(folder, config, _open_tokenizer(folder), languages).read()
+    return _Reader(folder, config, open_tokenizer(folder), languages).read()
 
 
 class _Languages:
@@ -149,7 +149,12 @@ def _tokenizer_class(config: Any, described: dict[str, Any]) -> str:
     return str(named or TOKENIZER_MAPPING_NAMES.get(config.model_type) or "").removesuffix("Fast")
 
 
-def _open_tokenizer(folder: Path) -> Any:
+def open_tokenizer(folder: Path) -> Any:
+    """The tokenizer of a folder as transformers makes it; code from the folder is never run.
+
+    Raises:
+        ParentError: its files are missing, damaged or unknown.
+    """
     from transformers import AutoTokenizer
 
     try:
