@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from crosslate.errors import CrosslateError, ParentError
-from crosslate.languages import is_same_language, language_code
+from crosslate.languages import is_same_language, language_code, three_letter_code
 
 CodePlace = Literal["first", "start", "source"]
 
@@ -28,20 +28,22 @@ class Conventions:
             decoder ``start``s with, or before the ``source`` text.
         is_optional: whether there are models without codes, and others that have some but are for one pair,
             as in OPUS-MT.
+        spelling: of a code, with ``{language}``, ``{three_letters}`` and ``{script}`` in their places.
     """
 
     codes: str = ""
     target: CodePlace = "first"
     is_optional: bool = False
+    spelling: str = ""
 
 
 CONVENTIONS: Mapping[str, Conventions] = {
-    "MarianTokenizer": Conventions(r">>(.+)<<", "source", is_optional=True),
-    "MBartTokenizer": Conventions(r"([a-z]{2}_[A-Z]{2})", "start"),
-    "MBart50Tokenizer": Conventions(r"([a-z]{2}_[A-Z]{2})", "first"),
-    "M2M100Tokenizer": Conventions(r"__([a-z]{2,3})__", "first"),
-    "NllbTokenizer": Conventions(r"([a-z]{3}_[A-Z][a-z]{3})", "first"),
-    "PLBartTokenizer": Conventions(r"__([a-z]+(?:_XX)?)__", "start"),
+    "MarianTokenizer": Conventions(r">>(.+)<<", "source", is_optional=True, spelling=">>{three_letters}<<"),
+    "MBartTokenizer": Conventions(r"([a-z]{2}_[A-Z]{2})", "start", spelling="{language}_XX"),
+    "MBart50Tokenizer": Conventions(r"([a-z]{2}_[A-Z]{2})", "first", spelling="{language}_XX"),
+    "M2M100Tokenizer": Conventions(r"__([a-z]{2,3})__", "first", spelling="__{language}__"),
+    "NllbTokenizer": Conventions(r"([a-z]{3}_[A-Z][a-z]{3})", "first", spelling="{three_letters}_{script}"),
+    "PLBartTokenizer": Conventions(r"__([a-z]+(?:_XX)?)__", "start", spelling="__{language}__"),
 }
 """By class of tokenizer; one that is missing here has no codes."""
 
@@ -82,6 +84,24 @@ def find_code(conventions: Conventions, pieces: Iterable[str], language: str) ->
     what = f"several codes for {language!r}" if same else f"no code for {language!r}"
     listed = ", ".join(sorted(same or codes))
     raise ParentError(f"the model has {what}; give one of its own: {listed}")
+
+
+def spell_code(conventions: Conventions, language: str) -> str:
+    """A code for a language that a model lacks, as its family would spell it: ``kab_Latn`` for ``kab-Latn``.
+
+    Raises:
+        ParentError: the family's codes name the script, and ``language`` does not.
+    """
+    first, *parts = language.removeprefix(_ARTIFICIAL).split("-")
+    script = next((part for part in parts if len(part) == 4), "")
+    if "{script}" in conventions.spelling and not script:
+        raise ParentError(
+            f"the model's codes name the script, like fra_Latn, and {language!r} does not; "
+            f"give the code, {three_letter_code(first)}_Latn for Latin script, say"
+        )
+    return conventions.spelling.format(
+        language=first, three_letters=three_letter_code(first), script=script.title()
+    )
 
 
 def describe_language(language: str) -> str:
