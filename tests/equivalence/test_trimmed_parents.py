@@ -114,9 +114,7 @@ def test_another_word_is_cut_into_smaller_pieces_and_not_unknown(case):
     line = next(
         line
         for line in hub_folders.lines()
-        if any(
-            piece not in vocabulary.pieces for piece in case.parent.source.encode_pieces(line)
-        )
+        if any(piece not in vocabulary.pieces for piece in case.parent.source.encode_pieces(line))
         and set(line) <= set("".join(hub_folders.lines()[:200]))
     )
     assert case.parent.source.special.unk not in case.parent.source.encode(line)
@@ -154,7 +152,8 @@ class TestSeveralPairs:
                     expected.pieces[index] for index in expected.encode(line)
                 ]
         first = [
-            each.model.generation_config.forced_bos_token_id or each.model.generation_config.decoder_start_token_id
+            each.model.generation_config.forced_bos_token_id
+            or each.model.generation_config.decoder_start_token_id
             for each in (whole, small)
         ]
         assert small.target.pieces[first[1]] == whole.target.pieces[first[0]]

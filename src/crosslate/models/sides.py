@@ -70,7 +70,7 @@ def _follow_shape(module: nn.Module, leaf: str, shape: torch.Size) -> None:
 def set_slice(
     model: nn.Module, names: Iterable[str], base: torch.Tensor, selection: Selection
 ) -> nn.Parameter:
-    """Makes ``selection`` of a tensor the only trained part of it under all of ``names``; returns that part."""
+    """Makes ``selection`` of a tensor, under all of ``names``, the only trained part of it; returns that."""
     parts: list[nn.Parameter] = []
     for name in names:
         module, leaf = owner(model, name)

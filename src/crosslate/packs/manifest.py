@@ -105,8 +105,8 @@ class TensorRecord:
         shape: as stored.
         dtype: a key of :data:`DTYPES`.
         selection: which slices of the parent's tensor it holds, where not all.
-        appended: which slices of the child's tensor it holds, where the others are the parent's slices for the
-            same pieces. Since version 2.
+        appended: which slices of the child's tensor it holds, where the others are the parent's slices for
+            the same pieces. Since version 2.
     """
 
     shape: tuple[int, ...]

@@ -305,7 +305,7 @@ def _check_vocabularies_given(pack: Pack) -> None:
 
 
 def _with_tensor_records(pack: Pack) -> Manifest:
-    """The manifest with the shape and dtype of every tensor; slices that they hold stay as they were given."""
+    """The manifest with the shape and dtype of every tensor; what slices they hold stays as it was given."""
     given = pack.manifest.tensors
     sliced = {name for name, record in given.items() if record.selection or record.appended}
     if absent := sorted(sliced - pack.tensors.keys()):
