@@ -321,16 +321,23 @@ class Parent:
 
 
 def exact_dtype(model: PreTrainedModel) -> torch.dtype:
-    """The smallest type of floating-point numbers that holds every parameter of a model as it is.
+    """The smallest type of floating-point numbers that holds every saved parameter of a model as it is.
 
     Parents are loaded in float32; what a checkpoint in half precision held is found again by its values.
     """
     import torch
 
+    from crosslate.models.anatomy import unsaved_names
+
     def is_exact(tensor: torch.Tensor, dtype: torch.dtype) -> bool:
         return bool(torch.equal(tensor, tensor.to(dtype).to(tensor.dtype)))
 
-    parameters = [each.detach() for each in model.parameters() if each.is_floating_point()]
+    unsaved = unsaved_names(model)
+    parameters = [
+        each.detach()
+        for name, each in model.named_parameters()
+        if name not in unsaved and each.is_floating_point()
+    ]
     for dtype in (torch.float16, torch.bfloat16):
         if all(is_exact(each, dtype) for each in parameters):
             return dtype
