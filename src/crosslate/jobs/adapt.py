@@ -155,10 +155,11 @@ def adapt(
     )  # fmt: skip
     if parent.fingerprint() != before:
         raise TrainingError("training altered the parent; this is a fault of Crosslate, please report it")
+    kind = {} if wanted.kind == "separate" else {"vocabulary": wanted.kind}
     pack = pack_child(
         child,
         name=name,
-        training={**record, "parameters": _counts(child), "vocabulary": wanted.kind},
+        training={**record, "parameters": _counts(child), **kind},
         data=prepared.record,
         scores=_validation_scores(record, prepared.valid.origin),
         licence=licence,

@@ -81,8 +81,7 @@ def trim(
     seen = _Seen(lines)
     trimmed = trim_to_languages(parent, seen, min_occurrences=min_occurrences, name=str(out))
     dtype = exact_dtype(parent.model)
-    rows = [each.get_input_embeddings().num_embeddings for each in (parent.model, trimmed.model)]
-    sizes = [each.num_parameters * dtype.itemsize for each in (parent, trimmed)]
+    rows_after, bytes_after = _num_rows(trimmed), trimmed.num_parameters * dtype.itemsize
     record: dict[str, Any] = {
         "trimmed": {
             "parent": parent.name,
@@ -99,11 +98,22 @@ def trim(
         num_compared = _compare(parent, loaded, seen.sample)
     loaded.name, loaded.folder = str(out), out
     account = TrimmingAccount(
-        *rows, *sizes, str(dtype).removeprefix("torch."), seen.num_lines, num_compared,
+        rows_before=_num_rows(parent),
+        rows_after=rows_after,
+        bytes_before=parent.num_parameters * dtype.itemsize,
+        bytes_after=bytes_after,
+        dtype=str(dtype).removeprefix("torch."),
+        num_lines=seen.num_lines,
+        num_compared=num_compared,
         has_tokenizer=not (out / SAVED_VOCABULARIES).is_file(),
-    )  # fmt: skip
+    )
     log.debug("trimmed %s: %s (recorded in %s)", parent.name, asdict(account), RECORD)
     return loaded, account
+
+
+def _num_rows(parent: Parent) -> int:
+    table: Any = parent.model.get_input_embeddings()
+    return int(table.num_embeddings)
 
 
 class _Seen:

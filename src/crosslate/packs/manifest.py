@@ -24,7 +24,7 @@ from crosslate.packs.strict_json import strict_json
 from crosslate.settings import from_values, to_values
 
 FORMAT_VERSION = 2
-"""The newest version that is known; a pack that can do with an older one is written in that."""
+"""The newest version that is read. A pack is written in the oldest that can express it."""
 MANIFEST_NAME = "pack.json"
 WEIGHTS_NAME = "weights.safetensors"
 CARD_NAME = "README.md"
@@ -115,6 +115,10 @@ class TensorRecord:
     appended: Selection | None = None
 
 
+_SINCE_2 = frozenset({"frames", "appended"})
+"""Keys that version 1 does not have."""
+
+
 @dataclass(frozen=True)
 class FrameRecord:
     """What stands around a renewed side's sentences, where it is more than the end of sentence after them.
@@ -197,8 +201,9 @@ class Manifest:
 
     @property
     def needed_version(self) -> int:
-        """The oldest version of the format that can say all of this."""
-        return 2 if self.frames or any(record.appended for record in self.tensors.values()) else 1
+        """The oldest version of the format that can express this manifest."""
+        is_newer = self.frames or any(each.appended for each in self.tensors.values())
+        return 2 if is_newer else 1
 
     def vocabulary_size(self, side: Side) -> int:
         """Pieces of the child's vocabulary on ``side``."""
@@ -221,23 +226,15 @@ class Manifest:
             PackError: a free-form record holds something that JSON cannot.
         """
         try:
-            text = json.dumps(self._values(), indent=2, ensure_ascii=False, allow_nan=False)
+            values = _without_newer(to_values(self))
+            values["tensors"] = {name: _without_newer(each) for name, each in values["tensors"].items()}
+            text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
             return (text + "\n").encode("utf-8")
         except (TypeError, ValueError, RecursionError) as error:
             raise PackError(
                 f"the manifest of {self.name!r} cannot be written as JSON: {error}; "
                 "records may hold text, whole and finite numbers, true, false, null, lists and dictionaries"
             ) from None
-
-    def _values(self) -> dict[str, Any]:
-        """Plain values; what came with a later version is left out where it says nothing."""
-        values = to_values(self)
-        if not values["frames"]:
-            del values["frames"]
-        for record in values["tensors"].values():
-            if record["appended"] is None:
-                del record["appended"]
-        return values
 
     @classmethod
     def from_bytes(cls, data: bytes, where: str = MANIFEST_NAME) -> Manifest:
@@ -262,8 +259,8 @@ class Manifest:
         _check_frames(manifest, faults)
         if manifest.format_version < manifest.needed_version:
             faults.add(
-                f"format_version is {manifest.format_version}, but the manifest holds records of version "
-                f"{manifest.needed_version} (frames, or appended slices of a tensor)"
+                f"format_version is {manifest.format_version}, but frames and appended slices came with "
+                f"version {manifest.needed_version}"
             )
         for name, record in manifest.tensors.items():
             _check_tensor(name, record, faults)
@@ -301,10 +298,15 @@ def read_manifest(path: Path) -> Manifest:
     return Manifest.from_bytes(data, path.name)
 
 
+def _without_newer(values: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 stays what it was, to the byte: what it does not know is written only where it is used."""
+    return {key: value for key, value in values.items() if key not in _SINCE_2 or value}
+
+
 def _check_version(values: dict[str, Any], where: str) -> None:
     """Comes before everything else: what another version of the format may hold, this one cannot judge."""
     version = values.get("format_version")
-    reads = f"this program reads format version {FORMAT_VERSION}"
+    reads = f"this program reads format versions 1 to {FORMAT_VERSION}"
     if "format_version" not in values:
         raise PackError(f"{where}: format_version is missing, so this is not a pack's manifest; {reads}")
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
