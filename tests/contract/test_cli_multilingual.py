@@ -115,5 +115,5 @@ def test_kinds_of_vocabularies_are_checked_first(crosslate, folder, tmp_path):
     )
     ran = crosslate(*common, "--vocabulary", "joint")
     assert ran.code == 2 and "unknown kind of vocabulary 'joint'" in ran.err
-    ran = crosslate(*common, "--code", "kab_Latn")
-    assert ran.code == 2 and "a separate vocabulary has no code" in ran.err
+    ran = crosslate(*common, "--related", "fr")
+    assert ran.code == 2 and "all rows of a separate vocabulary start from random values" in ran.err

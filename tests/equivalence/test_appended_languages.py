@@ -19,7 +19,7 @@ from crosslate.engines.generation import Generation
 from crosslate.engines.pytorch import TorchEngine
 from crosslate.errors import PackError, ParentError, StrategyError, VocabularyError
 from crosslate.models.anatomy import named_tensors
-from crosslate.models.appended import NEW, append_vocabulary
+from crosslate.models.appended import NEW, append_vocabulary, coded_vocabulary
 from crosslate.models.child import make_child
 from crosslate.models.parent import Parent
 from crosslate.models.strategies import parse_strategy
@@ -236,6 +236,46 @@ def test_the_new_language_is_translated_by_both_engines_alike(case, strategy, tm
             assert each.code == (facts.start if each.start is not None else facts.forced_first)
         known = set(child.target.segmenter.pieces)
         assert all(set(best.pieces) <= known for (best,) in by_torch)
+
+
+def test_a_separate_vocabulary_may_have_a_code_as_well(case, tmp_path):
+    piece = CODES[case.name]
+    if not piece:
+        return
+    parent = case.parent
+
+    def train(control):
+        return train_vocabulary(TEXT, 130, special=parent.target.special.fitted(130), control=control)
+
+    coded = coded_vocabulary(parent, "target", "kab", train, code=piece)
+    child = make_child(
+        parent, parse_strategy("tgt+xattn"), new_target=("kab", coded.vocabulary), start=coded.start
+    )
+    parents.shake(child).model.requires_grad_(False)
+    pack_child(child).save(tmp_path / "pack")
+    pack = Pack.load(tmp_path / "pack")
+    assert pack.manifest.format_version == 2
+    assert not any(record.appended for record in pack.manifest.tensors.values())
+    again = apply_packs(parent, [pack])
+    facts = Generation.of(again)
+    assert facts == Generation.of(child)
+    assert piece == again.target.pieces[facts.start if coded.start is not None else facts.forced_first]
+    assert TorchEngine(again).translate(SENTENCES, GREEDY) == TorchEngine(child).translate(SENTENCES, GREEDY)
+
+
+def test_a_source_and_a_target_are_composed(case):
+    parent = case.parent
+    packs, tables = [], {}
+    for strategy, side in (("src+xattn", "source"), ("tgt+xattn", "target")):
+        child, _ = child_of(parent, strategy)
+        parents.shake(child).model.requires_grad_(False)
+        tables[side] = table_of(child.model, side)
+        packs.append(pack_child(child))
+        first = Generation.of(child)
+    both = apply_packs(parent, packs)
+    assert all(torch.equal(table_of(both.model, side), table) for side, table in tables.items())
+    facts = Generation.of(both)
+    assert (facts.start, facts.forced_first) == (first.start, first.forced_first)
 
 
 class TestFaults:

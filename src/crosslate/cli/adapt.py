@@ -35,8 +35,8 @@ def adapt(
     code: Annotated[
         str,
         typer.Option(
-            help="Piece that stands for the new language, as the parent's family spells it (kab_Latn); for "
-            "--vocabulary appended. [default: the parent's, or one by the family's rules]"
+            help="Piece that stands for the new language, as the parent's family spells it (kab_Latn). "
+            "[default: none for separate; for appended the parent's, or one by the family's rules]"
         ),
     ] = "",
     related: Annotated[

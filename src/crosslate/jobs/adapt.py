@@ -19,7 +19,7 @@ from crosslate.jobs.runs import Run
 from crosslate.jobs.texts import TextFiles
 from crosslate.jobs.validation import make_validate
 from crosslate.languages import language_code
-from crosslate.models.appended import Appended, append_vocabulary
+from crosslate.models.appended import Appended, append_vocabulary, coded_vocabulary
 from crosslate.models.child import Child, make_child
 from crosslate.models.parent import Parent
 from crosslate.models.strategies import SIDES, Side, Strategy, parse_strategy
@@ -42,8 +42,9 @@ class NewVocabulary:
 
     Attributes:
         kind: ``separate`` or ``appended``.
-        code: of an appended one, the piece that stands for the language (``kab_Latn``); empty for the
-            parent's own, else one spelt by its family's rules.
+        code: the piece that stands for the language (``kab_Latn``), where the parent has codes. Empty: a
+            separate vocabulary has none; an appended one the parent's for this language, else one spelt by
+            its family's rules.
         related: a language of the parent whose code a new code starts from; empty for the mean of all.
     """
 
@@ -56,8 +57,10 @@ class NewVocabulary:
             raise UsageError(
                 f"unknown kind of vocabulary {self.kind!r}; {nearest(self.kind, get_args(VocabularyKind))}"
             )
-        if self.kind == "separate" and (self.code or self.related):
-            raise UsageError("a separate vocabulary has no code of its language; leave it out, or append")
+        if self.kind == "separate" and self.related:
+            raise UsageError(
+                "all rows of a separate vocabulary start from random values; leave the related language out"
+            )
 
 
 def adapt(
@@ -125,6 +128,8 @@ def adapt(
     data, out = data or DataSettings(), Path(out)
     wanted = NewVocabulary(vocabulary) if isinstance(vocabulary, str) else vocabulary
     new_source, new_target = (code and language_code(code) for code in (new_source, new_target))
+    if wanted.code and new_source and new_target:
+        raise UsageError(f"both sides are new, and {wanted.code!r} can be the code of one language only")
     chosen = _strategy(strategy, new_source, new_target, wanted.kind)
     settings = settings or preset("default", trained_groups=chosen.train, fresh_groups=chosen.reinitialise)
     _check_languages(parent, corpus, new_source, new_target)
@@ -216,6 +221,7 @@ def _child(
 ) -> Child:
     made: dict[Side, tuple[str, Vocabulary]] = {}
     appended: dict[Side, Appended] = {}
+    start: int | None = None
     # A strategy that renews no side keeps the parent's vocabularies for the new language, too.
     if strategy.renews != frozenset():
         with run.main_process_first():
@@ -225,8 +231,12 @@ def _child(
                     continue
                 kept = parent.source if side == "source" else parent.target
                 learn = partial(learn_vocabulary, prepared, side, data, run.encoded, kept.special)
-                if wanted.kind == "separate":
+                if wanted.kind == "separate" and not wanted.code:
                     made[side] = (language, learn())
+                    continue
+                if wanted.kind == "separate":
+                    coded = coded_vocabulary(parent, side, language, learn, code=wanted.code)
+                    made[side], start = (language, coded.vocabulary), coded.start
                     continue
                 appended[side] = append_vocabulary(
                     parent, side, language, learn, code=wanted.code, related=wanted.related
@@ -241,6 +251,7 @@ def _child(
         source_language=new["source"],
         target_language=new["target"],
         appended=appended,
+        start=start,
         seed=seed,
     )
 

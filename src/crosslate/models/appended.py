@@ -23,6 +23,8 @@ from crosslate.models.parent import Parent
 from crosslate.models.sides import effective_setting
 from crosslate.models.strategies import Side
 
+Train = Callable[[Sequence[str]], Vocabulary]
+
 NEW = -1
 """In place of the parent's row, where a row is new."""
 
@@ -51,16 +53,23 @@ class Appended:
         return new_rows(self.parent_rows)
 
 
-def append_vocabulary(
-    parent: Parent,
-    side: Side,
-    language: str,
-    train: Callable[[Sequence[str]], Vocabulary],
-    *,
-    code: str = "",
-    related: str = "",
-) -> Appended:
-    """A vocabulary for a new language on the rows of a parent.
+@dataclass(frozen=True)
+class Coded:
+    """A new side's vocabulary in the frame that its parent's has, with the new language's code in it.
+
+    Attributes:
+        vocabulary: with ids of its own.
+        code: the id of the language's code; None where the parent's side has none.
+        start: the id that the decoder starts with, where that is the code (mBART).
+    """
+
+    vocabulary: Vocabulary
+    code: int | None
+    start: int | None
+
+
+def coded_vocabulary(parent: Parent, side: Side, language: str, train: Train, *, code: str = "") -> Coded:
+    """A vocabulary for a new language whose sentences stand in the frame of a parent's side.
 
     Args:
         side: where the new language stands.
@@ -68,17 +77,14 @@ def append_vocabulary(
         train: trains a SentencePiece vocabulary on its text; gets pieces that no text may lead to.
         code: the piece that stands for the language, as the parent's family spells it; by default the
             parent's own for this language, else one made by the family's spelling.
-        related: a language of the parent whose code a new code starts from; by default it starts from the
-            mean of all.
 
     Raises:
-        ParentError: a code is given where the family has none, or cannot be made, or ``related`` is unknown.
-        VocabularyError: the parent has every piece already.
+        ParentError: a code is given where the family has none, or cannot be made.
     """
     old = parent.source if side == "source" else parent.target
     start = effective_setting(parent.model, "decoder_start_token_id") if side == "target" else None
     conventions, own = _own_code(old, start)
-    if own is None and (code or related):
+    if own is None and code:
         raise ParentError(f"{parent.name} has no codes of languages on its {side} side; leave the code out")
     piece = None if conventions is None else code or _code_for(conventions, old, language)
     special = {index: role for role, index in vars(old.special).items() if index is not None}
@@ -93,20 +99,42 @@ def append_vocabulary(
         return ids[piece if piece and index == own else old.pieces[index]]
 
     before, after = (tuple(map(moved, each)) for each in (old.frame.before, old.frame.after))
-    framed = vocabulary.framed(Frame(before, after))
-    rows = parent_rows(framed, old)
+    row = ids[piece] if piece else None
+    is_start = start is not None and start == own
+    return Coded(vocabulary.framed(Frame(before, after)), row, row if is_start else None)
+
+
+def append_vocabulary(
+    parent: Parent, side: Side, language: str, train: Train, *, code: str = "", related: str = ""
+) -> Appended:
+    """A vocabulary for a new language on the rows of a parent; see :func:`coded_vocabulary`.
+
+    Args:
+        related: a language of the parent whose code a new code starts from; by default it starts from the
+            mean of all.
+
+    Raises:
+        ParentError: a code is given where the family has none, or cannot be made, or ``related`` is unknown.
+        VocabularyError: the parent has every piece already.
+    """
+    old = parent.source if side == "source" else parent.target
+    start = effective_setting(parent.model, "decoder_start_token_id") if side == "target" else None
+    conventions, _ = _own_code(old, start)
+    if conventions is None and related:
+        raise ParentError(f"{parent.name} has no codes of languages on its {side} side; name no related one")
+    coded = coded_vocabulary(parent, side, language, train, code=code)
+    rows = parent_rows(coded.vocabulary, old)
     if NEW not in rows:
         raise VocabularyError(
             f"{parent.name} has every piece of the new {side} vocabulary; adapt it without a new vocabulary "
             "(embed+xattn), or give a larger one"
         )
-    row = ids[piece] if piece else None
-    is_new = row is not None and rows[row] == NEW
+    is_new = coded.code is not None and rows[coded.code] == NEW
     return Appended(
-        framed,
+        coded.vocabulary,
         rows,
-        start=row if start is not None and start == own else None,
-        code=row if is_new else None,
+        start=coded.start,
+        code=coded.code if is_new else None,
         relatives=_relatives(conventions, old, related) if conventions and is_new else (),
     )
 

@@ -101,6 +101,7 @@ def make_child(
     source_language: str | None = None,
     target_language: str | None = None,
     appended: Mapping[Side, Appended] | None = None,
+    start: int | None = None,
     seed: int = 1,
 ) -> Child:
     """A child ready for training: what the strategy trains is new, the rest is the parent's.
@@ -116,6 +117,7 @@ def make_child(
         target_language: likewise for the target side.
         appended: of renewed sides whose new vocabulary is on the parent's rows: which those are. Nothing but
             the new rows of such a side is re-initialised or trained.
+        start: the piece of a renewed target that the decoder starts with, where its role does not tell.
         seed: seed of the re-initialised values.
 
     Raises:
@@ -159,7 +161,7 @@ def make_child(
             set_tensor(model, planned.names, value)
         if isinstance(value, nn.Parameter) and planned.train:
             trained.setdefault(planned.group, {})[planned.name] = value
-    start = appended["target"].start if "target" in appended else None
+    start = appended["target"].start if "target" in appended else start
     _settle(model, parent, vocabularies, start)
     source = vocabularies.get("source", parent.source)
     target = vocabularies.get("target", parent.target)
