@@ -160,6 +160,23 @@ class TestSeveralPairs:
         assert small.target.pieces[first[1]] == whole.target.pieces[first[0]]
 
 
+@pytest.mark.parametrize("name", ["nllb", "mbart", "m2m100", "t5", "bart"])
+def test_files_that_transformers_wrote_are_trimmed_as_well(name, tmp_path):
+    """As newer checkpoints lie on the hub: tokenizer.json, with what a tokenizer adds beside it."""
+    layout = hub_folders.write(name, tmp_path / "hub")
+    transformers.AutoModelForSeq2SeqLM.from_pretrained(tmp_path / "hub").save_pretrained(tmp_path / "whole")
+    transformers.AutoTokenizer.from_pretrained(tmp_path / "hub").save_pretrained(tmp_path / "whole")
+    parent = Parent.load(tmp_path / "whole", **layout.languages)
+    _, account = trim(parent, LINES, tmp_path / "small")
+    assert account.has_tokenizer and account.dtype == "float16"
+    again = Parent.load(tmp_path / "small", **layout.languages)
+    for line in LINES[:5]:
+        assert [again.source.pieces[index] for index in again.source.encode(line)] == [
+            parent.source.pieces[index] for index in parent.source.encode(line)
+        ]
+    assert again.fingerprint() == trim(parent, LINES, tmp_path / "other")[0].fingerprint()
+
+
 def test_rare_pieces_may_be_left_out(tmp_path):
     layout = hub_folders.write("nllb", tmp_path / "nllb")
     parent = Parent.load(tmp_path / "nllb", **layout.languages)

@@ -9,6 +9,7 @@ import typer
 
 from crosslate.cli import options as o
 from crosslate.cli.console import console, error_console, megabytes, millions
+from crosslate.cli.output import with_bar
 from crosslate.errors import UsageError
 
 parent_app = typer.Typer(help="Train, trim and inspect parents.", no_args_is_help=True, rich_markup_mode=None)
@@ -106,7 +107,7 @@ def trim(
     loaded = o.load_parent(parent, parent_langs)
     from crosslate.jobs.trimming import trim as run
 
-    _, account = run(loaded, lines, out, min_occurrences=min_count, replace=force)
+    _, account = run(loaded, with_bar(lines, "reading", None), out, min_occurrences=min_count, replace=force)
     console().print(
         f"rows: {account.rows_before:,} before, {account.rows_after:,} after; parameters in {account.dtype}: "
         f"{megabytes(account.bytes_before)} before, {megabytes(account.bytes_after)} after",

@@ -14,9 +14,9 @@ from crosslate.corpora.vocabularies import Vocabulary
 from crosslate.engines.generation import Generation
 from crosslate.errors import ParentError
 from crosslate.files import atomic_folder
-from crosslate.models.parent import RECORD, Parent, exact_dtype
+from crosslate.models.parent import RECORD, Parent
 from crosslate.models.saved_vocabularies import SAVED_VOCABULARIES
-from crosslate.models.trimming import trim_to_languages
+from crosslate.models.trimming import exact_dtype, trim_to_languages
 
 log = logging.getLogger(__name__)
 

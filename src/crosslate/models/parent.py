@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from crosslate.models.fingerprint import CachedFingerprint
     from crosslate.models.strategies import Side
 
-__all__ = ["RECORD", "SIZES", "Parent", "Size", "exact_dtype", "local_folder", "parse_size"]
+__all__ = ["RECORD", "SIZES", "Parent", "Size", "local_folder", "parse_size"]
 
 _TEXT_FILES = ("*.json", "*.spm", "*.model", "*.txt")
 _FILES = [*_TEXT_FILES, "*.safetensors", "pytorch_model*.bin"]
@@ -228,7 +228,7 @@ class Parent:
             record: training and data record, scores; goes into ``crosslate.json`` beside the fingerprint.
             replace: overwrite an existing folder.
             dtype: type of the tensors in the files, one that holds their values exactly
-                (:func:`exact_dtype`); None keeps theirs.
+                (:func:`crosslate.models.trimming.exact_dtype`); None keeps theirs.
 
         Raises:
             ParentError: the vocabularies have different special ids, which Marian's layout cannot express.
@@ -318,30 +318,6 @@ class Parent:
                     f"{self.name}: the {side} vocabulary has {len(vocabulary)} pieces, "
                     f"its embedding table only {num_rows} rows"
                 )
-
-
-def exact_dtype(model: PreTrainedModel) -> torch.dtype:
-    """The smallest type of floating-point numbers that holds every saved parameter of a model as it is.
-
-    Parents are loaded in float32; what a checkpoint in half precision held is found again by its values.
-    """
-    import torch
-
-    from crosslate.models.anatomy import unsaved_names
-
-    def is_exact(tensor: torch.Tensor, dtype: torch.dtype) -> bool:
-        return bool(torch.equal(tensor, tensor.to(dtype).to(tensor.dtype)))
-
-    unsaved = unsaved_names(model)
-    parameters = [
-        each.detach()
-        for name, each in model.named_parameters()
-        if name not in unsaved and each.is_floating_point()
-    ]
-    for dtype in (torch.float16, torch.bfloat16):
-        if all(is_exact(each, dtype) for each in parameters):
-            return dtype
-    return torch.float32
 
 
 def local_folder(name: str) -> Path:

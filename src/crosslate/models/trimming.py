@@ -14,7 +14,7 @@ from torch import nn
 from crosslate.corpora.smaller_segmenters import completed, reduced, scripts_of
 from crosslate.corpora.vocabularies import Frame, SpecialIds, Vocabulary
 from crosslate.errors import ParentError
-from crosslate.models.anatomy import named_tensors
+from crosslate.models.anatomy import named_tensors, unsaved_names
 from crosslate.models.conventions import task_prefixes
 from crosslate.models.parent import Parent
 from crosslate.models.plan import vocabulary_axis
@@ -94,6 +94,27 @@ def trim_to_languages(
     if len(sides) == 1:
         target = source.framed(target.frame)
     return _with_rows(parent, source, target, kept, name)
+
+
+def exact_dtype(model: Any) -> torch.dtype:
+    """The smallest type of floating-point numbers that holds every saved parameter of a model as it is.
+
+    Parents are loaded in float32; what a checkpoint in half precision held is found again by its values.
+    """
+
+    def is_exact(tensor: torch.Tensor, dtype: torch.dtype) -> bool:
+        return bool(torch.equal(tensor, tensor.to(dtype).to(tensor.dtype)))
+
+    unsaved = unsaved_names(model)
+    parameters = [
+        each.detach()
+        for name, each in model.named_parameters()
+        if name not in unsaved and each.is_floating_point()
+    ]
+    for dtype in (torch.float16, torch.bfloat16):
+        if all(is_exact(each, dtype) for each in parameters):
+            return dtype
+    return torch.float32
 
 
 def _rows_of(parent: Parent, sides: Sequence[Vocabulary], wanted: Collection[str]) -> list[int]:
