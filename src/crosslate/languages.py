@@ -84,6 +84,12 @@ _THREE_LETTERS = {
 """ISO 639-3 codes of the languages that have a two-letter code; of macrolanguages the standard member too."""
 
 
+def three_letter_code(code: str) -> str:
+    """The ISO 639-3 code of a language: ``deu`` for ``de``; codes without a counterpart stay."""
+    first = re.split("[-_]", code)[0]
+    return _THREE_LETTERS.get(first, (first,))[0]
+
+
 def is_same_language(one: str, other: str) -> bool:
     """Whether two codes name one language: ``fr`` and ``fra_Latn``; regions and scripts are not compared."""
     first, second = (re.split("[-_]", code)[0].lower() for code in (one, other))

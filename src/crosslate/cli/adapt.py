@@ -25,6 +25,27 @@ def adapt(
     vocab_size: Annotated[
         int | None, typer.Option(help="Pieces of the new vocabulary; chosen from the text if not given.")
     ] = None,
+    vocabulary: Annotated[
+        str,
+        typer.Option(
+            help="separate: new rows for all pieces of the new vocabulary; appended: the parent's rows, "
+            "frozen, for the pieces that it has, and new rows for the others and the language's code."
+        ),
+    ] = "separate",
+    code: Annotated[
+        str,
+        typer.Option(
+            help="Piece that stands for the new language, as the parent's family spells it (kab_Latn). "
+            "[default: none for separate; for appended the parent's, or one by the family's rules]"
+        ),
+    ] = "",
+    related: Annotated[
+        str,
+        typer.Option(
+            metavar="XX",
+            help="Language of the parent from whose code a new code starts. [default: the mean of all]",
+        ),
+    ] = "",
     preset: o.Preset = "default",
     epochs: o.Epochs = None,
     updates: o.Updates = None,
@@ -60,6 +81,9 @@ def adapt(
         metric=metric, no_cleaning=no_cleaning, max_tokens=max_tokens, unigram=unigram,
         source_vocabulary_size=vocab_size, target_vocabulary_size=vocab_size,
     )  # fmt: skip
+    from crosslate.jobs.adapt import NewVocabulary
+
+    wanted = NewVocabulary(vocabulary, code, related)  # type: ignore[arg-type]
     loaded = o.load_parent(parent, parent_langs)
     corpus, held = o.read_pairs(
         train, valid, new_source or loaded.source_language, new_target or loaded.target_language
@@ -69,7 +93,7 @@ def adapt(
 
     pack = run(
         loaded, corpus, new_source=new_source, new_target=new_target, valid=held, strategy=strategy,
-        settings=settings, data=data, out=out, name=name, licence=licence, replace=force,
+        vocabulary=wanted, settings=settings, data=data, out=out, name=name, licence=licence, replace=force,
         progress=ConsoleProgress(error_console()), tensorboard=tensorboard,
     )  # fmt: skip
     manifest = pack.manifest

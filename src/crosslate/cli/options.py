@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -93,7 +95,18 @@ TensorBoard = Annotated[bool, typer.Option("--tensorboard", help="Also log for T
 Unigram = Annotated[bool, typer.Option("--unigram", help="Unigram instead of BPE vocabularies.")]
 
 _SEVERAL_VALUES = frozenset(
-    {"--train", "--valid", "--test", "--pack", "--input", "-i", "--hypotheses", "--compare", "--word"}
+    {
+        "--train",
+        "--valid",
+        "--test",
+        "--pack",
+        "--input",
+        "-i",
+        "--hypotheses",
+        "--compare",
+        "--word",
+        "--text",
+    }
 )
 
 
@@ -185,6 +198,23 @@ def read_pairs(
                 found.append(read_corpus(paths, source_language, target_language))
     faults.raise_as(CorpusError)
     return found[0], found[1] if valid else None
+
+
+def read_all_lines(paths: list[str]) -> Iterator[str]:
+    """The lines of all files, one after the other; that every file is there is checked at once."""
+    from crosslate.cli.output import STANDARD_OUTPUT
+    from crosslate.corpora.streams import read_lines
+    from crosslate.errors import CorpusError, Faults
+
+    if paths.count(STANDARD_OUTPUT) > 1:
+        raise UsageError("standard input can be read only once; give '-' once")
+    faults = Faults("cannot read the text")
+    readers = []
+    for path in paths:
+        with faults.catch(CorpusError):
+            readers.append(read_lines(path))
+    faults.raise_as(CorpusError)
+    return chain.from_iterable(readers)
 
 
 def parent_languages(pair: str | None) -> tuple[str, str] | None:

@@ -1,4 +1,4 @@
-"""``crosslate parent``: train a parent, show one."""
+"""``crosslate parent``: train a parent, trim one of many languages, show one."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import typer
 
 from crosslate.cli import options as o
 from crosslate.cli.console import console, error_console, megabytes, millions
+from crosslate.cli.output import with_bar
+from crosslate.errors import UsageError
 
-parent_app = typer.Typer(help="Train and inspect parents.", no_args_is_help=True, rich_markup_mode=None)
+parent_app = typer.Typer(help="Train, trim and inspect parents.", no_args_is_help=True, rich_markup_mode=None)
 
 
 @parent_app.command()
@@ -71,6 +73,56 @@ def train(
         f"{megabytes(parent.num_parameters * 4)} in float32, saved to {out}",
         soft_wrap=True,
     )
+
+
+@parent_app.command()
+def trim(
+    parent: Annotated[str, typer.Option(help="Folder or hub id of a parent of many languages.")],
+    text: Annotated[
+        list[str],
+        typer.Option(
+            "--text",
+            metavar="FILE...",
+            help="Text in the languages to keep, a sentence per line; .gz .bz2 .xz .zst are read directly.",
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")],
+    parent_langs: o.ParentLangs = None,
+    min_count: Annotated[
+        int, typer.Option(metavar="N", help="Leave out pieces that occur fewer than N times in the text.")
+    ] = 1,
+    force: o.Force = False,
+) -> None:
+    """Write a smaller parent: only the pieces of its vocabulary that the text uses.
+
+    Codes of languages and single characters stay. On the languages of the text it translates as before.
+    """
+    if min_count < 1:
+        raise UsageError(f"--min-count is {min_count}, expected 1 or more")
+    from crosslate.jobs.runs import check_output
+    from crosslate.models.parent import RECORD
+
+    check_output(out, RECORD, force)
+    lines = o.read_all_lines(text)
+    loaded = o.load_parent(parent, parent_langs)
+    from crosslate.jobs.trimming import trim as run
+
+    _, account = run(loaded, with_bar(lines, "reading", None), out, min_occurrences=min_count, replace=force)
+    console().print(
+        f"rows: {account.rows_before:,} before, {account.rows_after:,} after; parameters in {account.dtype}: "
+        f"{megabytes(account.bytes_before)} before, {megabytes(account.bytes_after)} after",
+        soft_wrap=True,
+    )
+    console().print(
+        f"compared on {account.num_compared} of {account.num_lines:,} lines: the same logits; saved to {out}",
+        soft_wrap=True,
+    )
+    if not account.has_tokenizer:
+        error_console().print(
+            "the family's tokenizer cannot express the smaller vocabulary: it is in files of Crosslate's "
+            "own, and AutoTokenizer does not read it",
+            soft_wrap=True,
+        )
 
 
 @parent_app.command()

@@ -90,7 +90,7 @@ def translate(
     if window_lines is not None and window_lines < 1:
         raise UsageError(f"--window-lines is {window_lines}, expected 1 or more")
     paths = input_ or [STANDARD_OUTPUT]
-    lines = _read(paths)
+    lines = o.read_all_lines(paths)
     from crosslate.jobs.stored import StoredModel
 
     model = StoredModel(pack or [], parent, o.parent_languages(parent_langs))
@@ -105,22 +105,6 @@ def translate(
             translated = with_bar(translated, "translating", None)
         for line in translated:
             file.write(line.encode("utf-8") + b"\n")
-
-
-def _read(paths: list[str]) -> Iterator[str]:
-    """The lines of all files; that every file is there is checked at once."""
-    from crosslate.corpora.streams import read_lines
-    from crosslate.errors import CorpusError, Faults
-
-    if paths.count(STANDARD_OUTPUT) > 1:
-        raise UsageError("standard input can be read only once; give '-' once")
-    faults = Faults("cannot read the text")
-    readers = []
-    for path in paths:
-        with faults.catch(CorpusError):
-            readers.append(read_lines(path))
-    faults.raise_as(CorpusError)
-    return chain.from_iterable(readers)
 
 
 def _flushing(lines: Iterable[str], file: IO[bytes]) -> Iterator[str]:

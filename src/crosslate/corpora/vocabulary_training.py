@@ -30,6 +30,7 @@ def train_vocabulary(
     kind: Kind = "bpe",
     special: SpecialIds | None = None,
     max_lines: int = 2_000_000,
+    control: Sequence[str] = (),
 ) -> Vocabulary:
     """Trains a SentencePiece vocabulary on the text of one side.
 
@@ -39,6 +40,7 @@ def train_vocabulary(
         kind: byte-pair encoding or unigram language model.
         special: the special ids wanted; those that do not fit below ``size`` move (see SpecialIds.fitted).
         max_lines: at most so many lines, spread evenly over the text, are learnt from.
+        control: pieces that no text leads to (codes of languages); they count among ``size``.
 
     Raises:
         VocabularyError: no text, a size below 64, or more pieces asked for than the text yields
@@ -71,7 +73,9 @@ def train_vocabulary(
             ):
                 file.writelines(_thinned(whole, num_lines, max_lines))
             text = Path(folder) / "thinned"
-        model = _train(text, size, kind, special.fitted(size), max_lines, hard=not is_chosen_by_us)
+        model = _train(
+            text, size, kind, special.fitted(size), max_lines, hard=not is_chosen_by_us, control=control
+        )
     return Vocabulary(model)
 
 
@@ -147,7 +151,16 @@ def _share_frequent(model: bytes, sample: Sequence[str], enough: float) -> float
     return sum(counts[index] >= enough for index in ordinary) / max(1, len(ordinary))
 
 
-def _train(text: Path, size: int, kind: Kind, special: SpecialIds, max_lines: int, *, hard: bool) -> bytes:
+def _train(
+    text: Path,
+    size: int,
+    kind: Kind,
+    special: SpecialIds,
+    max_lines: int,
+    *,
+    hard: bool,
+    control: Sequence[str] = (),
+) -> bytes:
     import io
 
     import sentencepiece
@@ -169,6 +182,7 @@ def _train(text: Path, size: int, kind: Kind, special: SpecialIds, max_lines: in
                 eos_piece="</s>",
                 unk_piece="<unk>",
                 pad_piece="<pad>",
+                control_symbols=list(control),
                 input_sentence_size=max_lines,
                 shuffle_input_sentence=False,
                 max_sentence_length=65_536,

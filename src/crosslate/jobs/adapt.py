@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from crosslate.corpora.parallel import ParallelCorpus
 from crosslate.corpora.vocabularies import Vocabulary
-from crosslate.errors import InputError, Interrupted, StrategyError, TrainingError, UsageError
-from crosslate.jobs.data import DataSettings, Prepared, encode, prepare, vocabulary
+from crosslate.errors import InputError, Interrupted, StrategyError, TrainingError, UsageError, nearest
+from crosslate.jobs.data import DataSettings, Prepared, encode, prepare
+from crosslate.jobs.data import vocabulary as learn_vocabulary
 from crosslate.jobs.runs import Run
 from crosslate.jobs.texts import TextFiles
 from crosslate.jobs.validation import make_validate
 from crosslate.languages import language_code
+from crosslate.models.appended import Appended, append_vocabulary, coded_vocabulary
 from crosslate.models.child import Child, make_child
 from crosslate.models.parent import Parent
 from crosslate.models.strategies import SIDES, Side, Strategy, parse_strategy
@@ -28,6 +31,37 @@ from crosslate.training.progress import Progress
 from crosslate.training.settings import TrainingSettings, preset
 from crosslate.training.trainee import Trainee
 
+log = logging.getLogger(__name__)
+
+VocabularyKind = Literal["separate", "appended"]
+
+
+@dataclass(frozen=True)
+class NewVocabulary:
+    """What a new language's vocabulary is.
+
+    Attributes:
+        kind: ``separate`` or ``appended``.
+        code: the piece that stands for the language (``kab_Latn``), where the parent has codes. Empty: a
+            separate vocabulary has none; an appended one the parent's for this language, else one spelt by
+            its family's rules.
+        related: a language of the parent whose code a new code starts from; empty for the mean of all.
+    """
+
+    kind: VocabularyKind = "separate"
+    code: str = ""
+    related: str = ""
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(VocabularyKind):
+            raise UsageError(
+                f"unknown kind of vocabulary {self.kind!r}; {nearest(self.kind, get_args(VocabularyKind))}"
+            )
+        if self.kind == "separate" and self.related:
+            raise UsageError(
+                "all rows of a separate vocabulary start from random values; leave the related language out"
+            )
+
 
 def adapt(
     parent: Parent,
@@ -37,6 +71,7 @@ def adapt(
     new_target: str | None = None,
     valid: ParallelCorpus | TextFiles | None = None,
     strategy: str | Strategy | None = None,
+    vocabulary: VocabularyKind | NewVocabulary = "separate",
     settings: TrainingSettings | None = None,
     data: DataSettings | None = None,
     out: str | Path | None = None,
@@ -58,6 +93,9 @@ def adapt(
         new_target: code of the new target language.
         valid: validation corpus; None holds part of ``corpus`` out.
         strategy: see docs/strategies.md; by default ``src+xattn``, ``tgt+xattn`` or ``src+tgt+xattn``.
+        vocabulary: ``separate`` gives a new side rows of its own for all of its pieces; ``appended`` keeps
+            the parent's rows for the pieces that the parent has, frozen, and adds rows for the others and
+            for the language's code (docs/multilingual.md).
         out: folder of the pack; None saves nothing.
         licence: of the pack, best an SPDX expression.
         replace: overwrite an existing pack.
@@ -78,7 +116,8 @@ def adapt(
             try:
                 pack = adapt(
                     parent, corpus, new_source=new_source, new_target=new_target, valid=valid,
-                    strategy=strategy, settings=settings, data=data, out=Path(folder) / "pack", name=name,
+                    strategy=strategy, vocabulary=vocabulary, settings=settings, data=data,
+                    out=Path(folder) / "pack", name=name,
                     licence=licence, progress=progress, tensorboard=tensorboard,
                     measure=measure,
                 )  # fmt: skip
@@ -87,14 +126,17 @@ def adapt(
             pack.folder = None
             return pack
     data, out = data or DataSettings(), Path(out)
+    wanted = NewVocabulary(vocabulary) if isinstance(vocabulary, str) else vocabulary
     new_source, new_target = (code and language_code(code) for code in (new_source, new_target))
-    chosen = _strategy(strategy, new_source, new_target)
+    if wanted.code and new_source and new_target:
+        raise UsageError(f"both sides are new, and {wanted.code!r} can be the code of one language only")
+    chosen = _strategy(strategy, new_source, new_target, wanted.kind)
     settings = settings or preset("default", trained_groups=chosen.train, fresh_groups=chosen.reinitialise)
     _check_languages(parent, corpus, new_source, new_target)
     run = Run(out, MANIFEST_NAME, replace=replace)
     prepared = prepare(corpus, valid, data, settings.seed, run.folder)
     new: dict[Side, str | None] = {"source": new_source, "target": new_target}
-    child = _child(parent, chosen, prepared, new, data, settings.seed, run)
+    child = _child(parent, chosen, prepared, new, data, settings.seed, run, wanted)
     before = parent.fingerprint()
     with run.main_process_first():
         pairs = encode(prepared, child.source, child.target, data, run.encoded, parent.max_tokens)
@@ -109,17 +151,20 @@ def adapt(
         make_validate(child, prepared.valid, data.metric, measure and partial(measure, child)),
         run.folder,
         identity={"parent": before, "strategy": str(chosen), "data": asdict(data),
-                  "corpus": prepared.record["train"]["sha256"], "valid": prepared.record["valid"]["sha256"]},
+                  "corpus": prepared.record["train"]["sha256"], "valid": prepared.record["valid"]["sha256"],
+                  # Absent where it is as it always was, so that runs begun before go on.
+                  **({"vocabulary": asdict(wanted)} if wanted != NewVocabulary() else {})},
         title=f"{corpus.source_language}-{corpus.target_language} {chosen}",
         progress=progress,
         tensorboard=tensorboard,
     )  # fmt: skip
     if parent.fingerprint() != before:
         raise TrainingError("training altered the parent; this is a fault of Crosslate, please report it")
+    kind = {} if wanted.kind == "separate" else {"vocabulary": wanted.kind}
     pack = pack_child(
         child,
         name=name,
-        training={**record, "parameters": _counts(child)},
+        training={**record, "parameters": _counts(child), **kind},
         data=prepared.record,
         scores=_validation_scores(record, prepared.valid.origin),
         licence=licence,
@@ -128,7 +173,9 @@ def adapt(
     return pack
 
 
-def _strategy(strategy: str | Strategy | None, new_source: str | None, new_target: str | None) -> Strategy:
+def _strategy(
+    strategy: str | Strategy | None, new_source: str | None, new_target: str | None, kind: VocabularyKind
+) -> Strategy:
     if new_source is None and new_target is None:
         raise UsageError("neither the source nor the target is new; name the language of one of them")
     if strategy is None:
@@ -141,6 +188,11 @@ def _strategy(strategy: str | Strategy | None, new_source: str | None, new_targe
         raise StrategyError(
             f"{chosen} is for a new {' and '.join(sorted(chosen.renews))}, "
             f"but the new side is {' and '.join(sorted(new))}"
+        )
+    if kind == "appended" and not chosen.renews:
+        raise StrategyError(
+            f"{chosen} {'starts everything anew' if chosen.renews is None else 'keeps the vocabularies'}, so "
+            "nothing is appended to them; take a strategy of the new side, such as src+xattn"
         )
     return chosen
 
@@ -165,15 +217,32 @@ def _child(
     data: DataSettings,
     seed: int,
     run: Run,
+    wanted: NewVocabulary,
 ) -> Child:
     made: dict[Side, tuple[str, Vocabulary]] = {}
+    appended: dict[Side, Appended] = {}
+    start: int | None = None
     # A strategy that renews no side keeps the parent's vocabularies for the new language, too.
     if strategy.renews != frozenset():
         with run.main_process_first():
             for side in SIDES:
+                language = new[side]
+                if language is None:
+                    continue
                 kept = parent.source if side == "source" else parent.target
-                if language := new[side]:
-                    made[side] = (language, vocabulary(prepared, side, data, run.encoded, kept.special))
+                learn = partial(learn_vocabulary, prepared, side, data, run.encoded, kept.special)
+                if wanted.kind == "separate" and not wanted.code:
+                    made[side] = (language, learn())
+                    continue
+                if wanted.kind == "separate":
+                    coded = coded_vocabulary(parent, side, language, learn, code=wanted.code)
+                    made[side], start = (language, coded.vocabulary), coded.start
+                    continue
+                appended[side] = append_vocabulary(
+                    parent, side, language, learn, code=wanted.code, related=wanted.related
+                )
+                made[side] = (language, appended[side].vocabulary)
+                _log_appended(side, appended[side])
     return make_child(
         parent,
         strategy,
@@ -181,8 +250,21 @@ def _child(
         new_target=made.get("target"),
         source_language=new["source"],
         target_language=new["target"],
+        appended=appended,
+        start=start,
         seed=seed,
     )
+
+
+def _log_appended(side: Side, appended: Appended) -> None:
+    code = (
+        "" if appended.code is None else f", one of them its code {appended.vocabulary.pieces[appended.code]}"
+    )
+    log.info(
+        "the new %s vocabulary has %d pieces: %d are the parent's, %d are appended%s",
+        side, len(appended.vocabulary), len(appended.vocabulary) - len(appended.new_rows),
+        len(appended.new_rows), code,
+    )  # fmt: skip
 
 
 def _counts(child: Child) -> dict[str, Any]:

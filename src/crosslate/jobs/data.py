@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -159,15 +159,18 @@ def vocabulary(
     settings: DataSettings,
     cache: Path,
     special: SpecialIds | None = None,
+    control: Sequence[str] = (),
 ) -> Vocabulary:
     """The vocabulary of one side of the training pairs: learnt once, then found again in ``cache``.
 
     Args:
         special: the special ids wanted; see :func:`crosslate.corpora.vocabulary_training.train_vocabulary`.
+        control: pieces that no text leads to, likewise.
     """
     size = settings.source_vocabulary_size if side == "source" else settings.target_vocabulary_size
     kind = settings.vocabulary_kind
     described = [prepared.train.content_hash, side, size, kind, repr(special), version("sentencepiece")]
+    described += control
     path = cache / f"{sha256_text(json.dumps(described))[:32]}.spm"
     if path.is_file():
         try:
@@ -175,7 +178,7 @@ def vocabulary(
         except VocabularyError as error:
             log.warning("%s: %s; it is learnt again", path, error)
     lines = prepared.train.source if side == "source" else prepared.train.target
-    made = train_vocabulary(lines, size or None, kind=kind, special=special)
+    made = train_vocabulary(lines, size or None, kind=kind, special=special, control=control)
     made.save(path)
     return made
 

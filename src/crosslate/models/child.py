@@ -15,9 +15,11 @@ from crosslate.corpora.vocabularies import Vocabulary
 from crosslate.errors import AnatomyError, StrategyError
 from crosslate.languages import language_code
 from crosslate.models.anatomy import named_tensors
-from crosslate.models.plan import Plan, PlannedTensor, make_plan
+from crosslate.models.appended import Appended, joined
+from crosslate.models.plan import Plan, PlannedTensor, make_plan, vocabulary_axis
 from crosslate.models.sides import (
     check_padding,
+    describe_start,
     describe_vocabularies,
     remove_aliases,
     set_slice,
@@ -64,9 +66,18 @@ class Child:
         if self.plan is None:
             return {}
         tensors = dict(named_tensors(self.model))
-        for group in self.trained.values():  # a slice goes by another name in the model
-            tensors.update(group)
-        return {planned.name: tensors[planned.name].detach() for planned in self.plan.changed}
+        trained = {name: tensor for group in self.trained.values() for name, tensor in group.items()}
+        changed: dict[str, torch.Tensor] = {}
+        for planned in self.plan.changed:
+            if planned.name in trained:  # a slice goes by another name in the model
+                changed[planned.name] = trained[planned.name].detach()
+                continue
+            tensor = tensors[planned.name].detach()
+            if planned.selection is not None:
+                indices = torch.tensor(planned.selection.indices, device=tensor.device)
+                tensor = tensor.index_select(planned.selection.axis, indices)
+            changed[planned.name] = tensor
+        return changed
 
 
 def alias_model(model: PreTrainedModel) -> PreTrainedModel:
@@ -89,6 +100,8 @@ def make_child(
     new_target: tuple[str, Vocabulary] | None = None,
     source_language: str | None = None,
     target_language: str | None = None,
+    appended: Mapping[Side, Appended] | None = None,
+    start: int | None = None,
     seed: int = 1,
 ) -> Child:
     """A child ready for training: what the strategy trains is new, the rest is the parent's.
@@ -102,6 +115,9 @@ def make_child(
         new_target: language and vocabulary of a renewed target side.
         source_language: the language of a source side whose vocabulary stays (``embed`` strategies).
         target_language: likewise for the target side.
+        appended: of renewed sides whose new vocabulary is on the parent's rows: which those are. Nothing but
+            the new rows of such a side is re-initialised or trained.
+        start: the piece of a renewed target that the decoder starts with, where its role does not tell.
         seed: seed of the re-initialised values.
 
     Raises:
@@ -122,21 +138,31 @@ def make_child(
         "target": language_code(new_target[0] if new_target else target_language or parent.target_language),
     }
     sizes: dict[Side, int] = {side: len(vocabulary) for side, vocabulary in vocabularies.items()}
-    plan = make_plan(parent.model, parent.anatomy, strategy, sizes)
+    appended = appended or {}
+    plan = make_plan(
+        parent.model,
+        parent.anatomy,
+        strategy,
+        sizes,
+        {side: each.new_rows for side, each in appended.items()},
+    )
     check_padding(parent.model, parent.anatomy, vocabularies)
     model = alias_model(parent.model)
     originals = dict(named_tensors(parent.model))
     trained: dict[str, dict[str, nn.Parameter]] = {}
     for planned in plan.changed:
         value: torch.Tensor
-        if planned.selection is not None:
-            value = set_slice(model, planned.name, originals[planned.name], planned.selection)
+        if planned.is_appended:
+            value = _append(model, parent, planned, originals[planned.name], appended, seed)
+        elif planned.selection is not None:
+            value = set_slice(model, planned.names, originals[planned.name], planned.selection)
         else:
             value = _fresh_tensor(planned, originals[planned.name])
             set_tensor(model, planned.names, value)
         if isinstance(value, nn.Parameter) and planned.train:
             trained.setdefault(planned.group, {})[planned.name] = value
-    _settle(model, parent, vocabularies)
+    start = appended["target"].start if "target" in appended else start
+    _settle(model, parent, vocabularies, start)
     source = vocabularies.get("source", parent.source)
     target = vocabularies.get("target", parent.target)
     with torch.random.fork_rng(devices=[]):
@@ -150,10 +176,14 @@ def graft(
     tensors: Mapping[tuple[str, ...], torch.Tensor],
     vocabularies: Mapping[Side, Vocabulary],
     languages: Mapping[Side, str],
+    start: int | None = None,
 ) -> Child:
     """A child made of given tensors, each under all of its names, on the body of a parent.
 
     The tensors are used as they are, so several children may share them. Checks are the caller's.
+
+    Args:
+        start: the piece that the decoder starts with, where its role does not tell.
 
     Raises:
         VocabularyError: a new vocabulary pads with an id that this family of models cannot pad with.
@@ -164,7 +194,7 @@ def graft(
     for names, tensor in tensors.items():
         value = nn.Parameter(tensor, requires_grad=False) if names[0] in parameters else tensor
         set_tensor(model, names, value)
-    _settle(model, parent, vocabularies)
+    _settle(model, parent, vocabularies, start)
     return Child(
         parent,
         model.eval(),
@@ -188,12 +218,52 @@ def _fresh_tensor(planned: PlannedTensor, original: torch.Tensor) -> torch.Tenso
     return nn.Parameter(value, requires_grad=planned.train)
 
 
-def _settle(model: PreTrainedModel, parent: Parent, vocabularies: Mapping[Side, Vocabulary]) -> None:
+def _append(
+    model: PreTrainedModel,
+    parent: Parent,
+    planned: PlannedTensor,
+    original: torch.Tensor,
+    appended: Mapping[Side, Appended],
+    seed: int,
+) -> torch.Tensor:
+    """Puts a tensor on the parent's slices into a child, with new ones of small random values beside them.
+
+    A new code starts from the mean of the codes that it is related to; a bias, and a buffer, from zero.
+
+    Returns:
+        The new slices, which are trained; of a buffer the whole.
+    """
+    axis = vocabulary_axis(parent.anatomy, planned.names)
+    if axis is None or planned.selection is None:
+        raise AnatomyError(f"{planned.name} has no vocabulary axis, so nothing can be appended to it")
+    side = appended[axis[0]]
+    whole = joined(original, axis[1], side.parent_rows)
+    if not planned.is_parameter:
+        set_tensor(model, planned.names, whole)
+        return whole
+    part = set_slice(model, planned.names, whole, planned.selection)
+    is_table = max(original.shape) != original.numel()
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        if is_table:
+            part.normal_(0.0, part.shape[1 - axis[1]] ** -0.5)
+        if side.code is not None:
+            row = side.new_rows.index(side.code)
+            relatives = torch.tensor(side.relatives, device=original.device)
+            part.select(axis[1], row).copy_(original.detach().index_select(axis[1], relatives).mean(axis[1]))
+    return part
+
+
+def _settle(
+    model: PreTrainedModel, parent: Parent, vocabularies: Mapping[Side, Vocabulary], start: int | None = None
+) -> None:
     """What follows from renewed sides: no alias of both, sizes and special ids in the configurations."""
     if vocabularies:
         tables = token_tables(model, parent.anatomy, "source")
         remove_aliases(model, parent.anatomy.aliases, tables[0] if tables else None)
         describe_vocabularies(model, parent.anatomy, vocabularies)
+    if "target" in vocabularies:
+        describe_start(model, vocabularies["target"], start)
 
 
 def _initialise(model: PreTrainedModel, parent: Parent, plan: Plan, padding: Mapping[str, int]) -> None:
@@ -207,7 +277,12 @@ def _initialise(model: PreTrainedModel, parent: Parent, plan: Plan, padding: Map
     Args:
         padding: padding id by group, ``src`` and ``tgt``.
     """
-    fresh = {name: planned for planned in plan.tensors if planned.reinitialise for name in planned.names}
+    fresh = {
+        name: planned
+        for planned in plan.tensors
+        if planned.reinitialise and not planned.is_appended
+        for name in planned.names
+    }
     if not fresh:
         return
     tensors = dict(named_tensors(model))

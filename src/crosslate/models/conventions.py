@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from crosslate.errors import CrosslateError, ParentError
-from crosslate.languages import is_same_language, language_code
+from crosslate.languages import is_same_language, language_code, three_letter_code
 
 CodePlace = Literal["first", "start", "source"]
 
@@ -28,20 +28,22 @@ class Conventions:
             decoder ``start``s with, or before the ``source`` text.
         is_optional: whether there are models without codes, and others that have some but are for one pair,
             as in OPUS-MT.
+        spelling: of a code, with ``{language}``, ``{three_letters}`` and ``{script}`` in their places.
     """
 
     codes: str = ""
     target: CodePlace = "first"
     is_optional: bool = False
+    spelling: str = ""
 
 
 CONVENTIONS: Mapping[str, Conventions] = {
-    "MarianTokenizer": Conventions(r">>(.+)<<", "source", is_optional=True),
-    "MBartTokenizer": Conventions(r"([a-z]{2}_[A-Z]{2})", "start"),
-    "MBart50Tokenizer": Conventions(r"([a-z]{2}_[A-Z]{2})", "first"),
-    "M2M100Tokenizer": Conventions(r"__([a-z]{2,3})__", "first"),
-    "NllbTokenizer": Conventions(r"([a-z]{3}_[A-Z][a-z]{3})", "first"),
-    "PLBartTokenizer": Conventions(r"__([a-z]+(?:_XX)?)__", "start"),
+    "MarianTokenizer": Conventions(r">>(.+)<<", "source", is_optional=True, spelling=">>{three_letters}<<"),
+    "MBartTokenizer": Conventions(r"([a-z]{2}_[A-Z]{2})", "start", spelling="{language}_XX"),
+    "MBart50Tokenizer": Conventions(r"([a-z]{2}_[A-Z]{2})", "first", spelling="{language}_XX"),
+    "M2M100Tokenizer": Conventions(r"__([a-z]{2,3})__", "first", spelling="__{language}__"),
+    "NllbTokenizer": Conventions(r"([a-z]{3}_[A-Z][a-z]{3})", "first", spelling="{three_letters}_{script}"),
+    "PLBartTokenizer": Conventions(r"__([a-z]+(?:_XX)?)__", "start", spelling="__{language}__"),
 }
 """By class of tokenizer; one that is missing here has no codes."""
 
@@ -84,6 +86,24 @@ def find_code(conventions: Conventions, pieces: Iterable[str], language: str) ->
     raise ParentError(f"the model has {what}; give one of its own: {listed}")
 
 
+def spell_code(conventions: Conventions, language: str) -> str:
+    """A code for a language that a model lacks, as its family would spell it: ``kab_Latn`` for ``kab-Latn``.
+
+    Raises:
+        ParentError: the family's codes name the script, and ``language`` does not.
+    """
+    first, *parts = language.removeprefix(_ARTIFICIAL).split("-")
+    script = next((part for part in parts if len(part) == 4), "")
+    if "{script}" in conventions.spelling and not script:
+        raise ParentError(
+            f"the model's codes name the script, like fra_Latn, and {language!r} does not; "
+            f"give the code, {three_letter_code(first)}_Latn for Latin script, say"
+        )
+    return conventions.spelling.format(
+        language=first, three_letters=three_letter_code(first), script=script.title()
+    )
+
+
 def describe_language(language: str) -> str:
     """The code that a parent calls a language by; programming languages (PLBart) become ``art-java``."""
     plain = language.strip("_")
@@ -97,6 +117,21 @@ def _plain(code: str) -> str:
     return code.replace("-", "_").lower()
 
 
+def task_prefixes(config: Any) -> list[str]:
+    """Every text that a model may want before the text, see :func:`task_prefix`."""
+    return list(_task_prefixes(config).values())
+
+
+def _task_prefixes(config: Any) -> dict[tuple[str, str], str]:
+    """By source and target language, as the configuration spells them."""
+    listed = getattr(config, "task_specific_params", None) or {}
+    return {
+        (match[1], match[2]): str(settings.get("prefix", ""))
+        for task, settings in listed.items()
+        if (match := re.fullmatch(r"translation_(\w+)_to_(\w+)", task))
+    }
+
+
 def task_prefix(config: Any, source_language: str, target_language: str) -> str:
     """What a model that was trained on named tasks wants before the text; empty for all others.
 
@@ -105,12 +140,7 @@ def task_prefix(config: Any, source_language: str, target_language: str) -> str:
     Raises:
         ParentError: it lists translations, but not this one.
     """
-    listed = getattr(config, "task_specific_params", None) or {}
-    prefixes = {
-        (match[1], match[2]): str(settings.get("prefix", ""))
-        for task, settings in listed.items()
-        if (match := re.fullmatch(r"translation_(\w+)_to_(\w+)", task))
-    }
+    prefixes = _task_prefixes(config)
     for (source, target), prefix in prefixes.items():
         if is_same_language(source, source_language) and is_same_language(target, target_language):
             return prefix

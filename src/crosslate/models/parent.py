@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import shutil
 from collections.abc import Iterator, Mapping
@@ -15,10 +16,13 @@ from crosslate.corpora.vocabularies import Vocabulary
 from crosslate.errors import ParentError, UsageError, nearest
 from crosslate.files import atomic_folder, write_json
 from crosslate.languages import language_code
+from crosslate.models.saved_vocabularies import save_vocabularies
 from crosslate.models.strategies import SIDES
+from crosslate.models.tokenizer_files import write_tokenizer
 from crosslate.models.vocabulary_files import MARIAN, RECORD, TOKENIZER_CONFIG, read_vocabularies
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedModel
 
     from crosslate.models.anatomy import Anatomy
@@ -81,6 +85,7 @@ class Parent:
         target_language: language code.
         name: hub id or folder it was loaded from, as packs name it.
         folder: where its files lie, where it has any.
+        origin: where the files lie that its vocabularies were cut from, where they were.
         is_marian: whether its vocabularies can be written in Marian's layout, which is ours; those of other
             families stay as they are.
     """
@@ -102,6 +107,7 @@ class Parent:
         self.source_language = language_code(source_language)
         self.target_language = language_code(target_language)
         self.name, self.folder, self.is_marian = name, folder, is_marian
+        self.origin: Path | None = None
         self._fingerprint: CachedFingerprint | None = None
 
     @classmethod
@@ -205,32 +211,41 @@ class Parent:
         parent._check_sizes()
         return parent
 
-    def save(self, folder: Path, record: Mapping[str, Any] | None = None, *, replace: bool = False) -> None:
+    def save(
+        self,
+        folder: Path,
+        record: Mapping[str, Any] | None = None,
+        *,
+        replace: bool = False,
+        dtype: torch.dtype | None = None,
+    ) -> None:
         """Writes the parent in Hugging Face's layout: AutoModelForSeq2SeqLM and AutoTokenizer load it.
+
+        A vocabulary that is no tokenizer's any more (a trimmed one that its family's files cannot express)
+        goes into files of our own, which :meth:`load` alone reads.
 
         Args:
             record: training and data record, scores; goes into ``crosslate.json`` beside the fingerprint.
             replace: overwrite an existing folder.
+            dtype: type of the tensors in the files, one that holds their values exactly
+                (:func:`crosslate.models.trimming.exact_dtype`); None keeps theirs.
 
         Raises:
-            ParentError: the vocabularies have different special ids, which Marian's layout cannot express;
-                or they are of another family and were changed since they were loaded.
+            ParentError: the vocabularies have different special ids, which Marian's layout cannot express.
             InputError: ``folder`` exists and ``replace`` is False.
         """
         if self.is_marian:
             _check_special(self.source, self.target)
-        elif self.folder is None:
-            raise ParentError(
-                f"the vocabularies of {self.name} are not what its family's files hold, so they cannot be "
-                "written in its layout; save packs of its children instead"
-            )
         _silence_bars()
         with atomic_folder(folder, replace=replace) as temporary:
-            self.model.save_pretrained(temporary)
+            model = self.model if dtype is None else copy.deepcopy(self.model).to(dtype)
+            model.save_pretrained(temporary)
             if self.is_marian:
                 self._save_marian_vocabularies(temporary)
-            else:
+            elif self.folder is not None:
                 _copy_tokenizer(self.folder, temporary)
+            elif self.origin is None or not write_tokenizer(self.origin, temporary, self):
+                save_vocabularies(temporary, self.source, self.target)
             write_json(
                 temporary / RECORD,
                 {

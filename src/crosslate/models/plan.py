@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -45,6 +45,7 @@ class PlannedTensor:
         reinitialise: it starts from random values.
         train: it is trained (whole, or ``selection`` of it).
         selection: the part that is trained, where not the whole.
+        is_appended: ``selection`` is of new slices, and the others are the parent's, taken by their pieces.
     """
 
     name: str
@@ -57,6 +58,7 @@ class PlannedTensor:
     reinitialise: bool
     train: bool
     selection: Selection | None = None
+    is_appended: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -145,7 +147,7 @@ class Plan:
         return GroupAccount(
             group,
             sum(tensor.num_elements for tensor in mine),
-            sum(tensor.num_elements for tensor in mine if tensor.reinitialise),
+            sum(math.prod(tensor.stored_shape) for tensor in mine if tensor.reinitialise),
             sum(math.prod(tensor.stored_shape) for tensor in mine if tensor.train),
             sum(tensor.num_stored for tensor in mine),
         )
@@ -156,6 +158,7 @@ def make_plan(
     anatomy: Anatomy,
     strategy: Strategy,
     vocabulary_sizes: Mapping[Side, int] | None = None,
+    appended: Mapping[Side, Sequence[int]] | None = None,
 ) -> Plan:
     """Resolves a strategy on a parent.
 
@@ -164,6 +167,8 @@ def make_plan(
         anatomy: its anatomy.
         strategy: what to do.
         vocabulary_sizes: sizes of the new vocabularies by side; for ``scratch`` they say which sides are new.
+        appended: of sides whose vocabulary is on the parent's rows, the new rows. Of such a side these alone
+            start anew and are trained, neither positions nor norms.
 
     Raises:
         StrategyError: a size is missing or given for a side that the strategy keeps, or a limit names a
@@ -182,6 +187,9 @@ def make_plan(
             "(speech and images come without one); choose a strategy for the other side"
         )
     selections = _select(model, anatomy, strategy.limits)
+    appended = appended or {}
+    _check_appended(strategy, appended)
+    kept_groups = {GROUP_OF_SIDE[side] for side in appended}
     tensors = []
     for names, group, tensor in child_tensors(model, anatomy, renewed):
         axis = vocabulary_axis(anatomy, names)
@@ -193,6 +201,12 @@ def make_plan(
         is_constant = any(name in anatomy.constant for name in names)
         is_limited = group == "xattn" and bool(strategy.limits)
         groups = {anatomy.groups[name] for name in names if name in anatomy.groups}
+        new_rows = appended.get(axis[0]) if axis is not None and is_resized else None
+        if new_rows is None:
+            groups -= kept_groups
+        selection = selections[names[0]] if is_limited and names[0] in selections else None
+        if axis is not None and new_rows is not None:
+            selection = Selection(axis[1], tuple(new_rows))
         tensors.append(
             PlannedTensor(
                 name=names[0],
@@ -210,7 +224,8 @@ def make_plan(
                 and is_parameter
                 and bool(groups & strategy.train)
                 and (not is_limited or names[0] in selections),
-                selection=selections[names[0]] if is_limited and names[0] in selections else None,
+                selection=selection,
+                is_appended=new_rows is not None,
             )
         )
     return Plan(strategy, renewed, tuple(tensors))
@@ -242,6 +257,14 @@ def child_tensors(
 
 
 _ORDER = ("src", "tgt", "xattn", "enc", "dec")
+
+
+def _check_appended(strategy: Strategy, appended: Collection[Side]) -> None:
+    if appended and strategy.renews is None:
+        raise StrategyError(
+            f"{strategy} starts every tensor anew, so nothing can be appended to the parent's vocabulary; "
+            "take a separate one"
+        )
 
 
 def vocabulary_axis(anatomy: Anatomy, names: Iterable[str]) -> tuple[Side, int] | None:

@@ -57,23 +57,33 @@ def set_tensor(model: nn.Module, names: Iterable[str], tensor: torch.Tensor) -> 
             module._parameters[leaf] = tensor
         else:
             module._buffers[leaf] = tensor
-        if leaf != "weight":
-            continue
-        if isinstance(module, nn.Embedding):
-            module.num_embeddings = tensor.shape[0]
-        elif isinstance(module, nn.Linear):
-            module.out_features, module.in_features = tensor.shape
+        _follow_shape(module, leaf, tensor.shape)
 
 
-def set_slice(model: nn.Module, name: str, base: torch.Tensor, selection: Selection) -> nn.Parameter:
-    """Makes ``selection`` of a tensor the only trained part of it, and returns that part."""
-    module, leaf = owner(model, name)
-    # PyTorch moves the parametrized parameter onto its trained part; it must not be the parent's object.
-    module._parameters[leaf] = nn.Parameter(base.detach(), requires_grad=False)
-    parametrize.register_parametrization(module, leaf, SliceOver(base, selection), unsafe=True)
-    part: nn.Parameter = module.parametrizations[leaf].original
-    part.requires_grad_(True)
-    return part
+def _follow_shape(module: nn.Module, leaf: str, shape: torch.Size) -> None:
+    if leaf == "weight" and isinstance(module, nn.Embedding):
+        module.num_embeddings = shape[0]
+    elif leaf == "weight" and isinstance(module, nn.Linear):
+        module.out_features, module.in_features = shape
+
+
+def set_slice(
+    model: nn.Module, names: Iterable[str], base: torch.Tensor, selection: Selection
+) -> nn.Parameter:
+    """Makes ``selection`` of a tensor, under all of ``names``, the only trained part of it; returns that."""
+    parts: list[nn.Parameter] = []
+    for name in names:
+        module, leaf = owner(model, name)
+        # PyTorch moves the parametrized parameter onto its trained part; it must not be the parent's object.
+        module._parameters[leaf] = nn.Parameter(base.detach(), requires_grad=False)
+        parametrize.register_parametrization(module, leaf, SliceOver(base, selection), unsafe=True)
+        _follow_shape(module, leaf, base.shape)
+        if parts:  # tied: one part under every name
+            module.parametrizations[leaf].original = parts[0]
+        else:
+            parts.append(module.parametrizations[leaf].original)
+    parts[0].requires_grad_(True)
+    return parts[0]
 
 
 def remove_aliases(model: nn.Module, names: Iterable[str], instead: nn.Module | None = None) -> None:
@@ -149,6 +159,24 @@ def describe_vocabularies(model: Any, anatomy: Anatomy, vocabularies: Mapping[Si
         _set_special(model, vocabularies["target"].special)
     if vocabularies and hasattr(config, "share_encoder_decoder_embeddings"):
         config.share_encoder_decoder_embeddings = False
+
+
+def describe_start(model: Any, target: Vocabulary, start: int | None = None) -> None:
+    """Makes a model write what its target's frame says comes first, as a new language's code.
+
+    Args:
+        start: the piece that the decoder starts with, where that is the code; None leaves it as it is.
+    """
+    if target.frame.before:
+        model.generation_config.forced_bos_token_id = target.frame.before[0]
+    if start is not None:
+        for config in (model.config, model.generation_config):
+            config.decoder_start_token_id = start
+
+
+def effective_setting(model: Any, name: str) -> int | None:
+    """A setting of decoding; the generation configuration goes before the model's."""
+    return _effective((model.generation_config, model.config), name)
 
 
 def _size_fields(config: Any, side: Side) -> list[tuple[Any, str]]:

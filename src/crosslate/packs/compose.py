@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -12,12 +12,14 @@ import torch
 import crosslate
 from crosslate.corpora.vocabularies import Vocabulary
 from crosslate.errors import Faults, PackError
+from crosslate.models.appended import joined, new_rows, parent_rows
 from crosslate.models.child import Child, graft
 from crosslate.models.parent import Parent
-from crosslate.models.plan import GROUP_OF_SIDE, child_tensors, vocabulary_axis
+from crosslate.models.plan import GROUP_OF_SIDE, PlannedTensor, child_tensors, vocabulary_axis
+from crosslate.models.sides import effective_setting
 from crosslate.models.strategies import SIDES, Side
 from crosslate.packs.manifest import (
-    FORMAT_VERSION,
+    FrameRecord,
     Manifest,
     ParentIdentity,
     ScoreRecord,
@@ -62,13 +64,12 @@ def pack_child(
         planned.name: TensorRecord(
             planned.stored_shape,
             str(planned.dtype).removeprefix("torch."),
-            Selection.of(part.axis, planned.shape[part.axis], part.indices) if part else None,
+            **_slices(planned),
         )
         for planned in child.plan.changed
-        for part in [planned.selection]
     }
     manifest = Manifest(
-        format_version=FORMAT_VERSION,
+        format_version=1,
         crosslate_version=crosslate.__version__,
         name=name or f"{child.source_language}-{child.target_language} {child.plan.strategy}",
         source_language=child.source_language,
@@ -85,8 +86,32 @@ def pack_child(
         data=dict(data or {}),
         scores=tuple(scores),
         tensors=records,
+        frames={
+            side: FrameRecord(
+                vocabulary.frame.before,
+                vocabulary.frame.after,
+                _start(child) if side == "target" else None,
+            )
+            for side, vocabulary in vocabularies.items()
+            if not vocabulary.has_usual_frame or (side == "target" and _start(child) is not None)
+        },
     )
+    manifest = replace(manifest, format_version=manifest.needed_version)
     return Pack(manifest, tensors, vocabularies)
+
+
+def _slices(planned: PlannedTensor) -> dict[str, Selection]:
+    part = planned.selection
+    if part is None:
+        return {}
+    selection = Selection.of(part.axis, planned.shape[part.axis], part.indices)
+    return {"appended" if planned.is_appended else "selection": selection}
+
+
+def _start(child: Child) -> int | None:
+    """The piece that the decoder starts with, where it is no special one: a language's code."""
+    start = effective_setting(child.model, "decoder_start_token_id")
+    return None if start in vars(child.target.special).values() else start
 
 
 def identity(parent: Parent) -> ParentIdentity:
@@ -132,8 +157,13 @@ def apply_packs(parent: Parent, packs: Sequence[Pack]) -> Child:
         tensors |= {each.names: each.tensor for each in fitted}
         vocabularies |= pack.vocabularies
     first, last = ordered[0].manifest, ordered[-1].manifest
+    frame = last.frames.get("target")
     return graft(
-        parent, tensors, vocabularies, {"source": first.source_language, "target": last.target_language}
+        parent,
+        tensors,
+        vocabularies,
+        {"source": first.source_language, "target": last.target_language},
+        None if frame is None else frame.start,
     )
 
 
@@ -197,6 +227,7 @@ def _fit(parent: Parent, pack: Pack) -> list[_Fitted]:
             f"it brings vocabularies for {sorted(pack.vocabularies)}, "
             f"expected for the sides it renews, {sorted(manifest.renewed)}"
         )
+    rows = {side: parent_rows(each, _vocabulary(parent, side)) for side, each in pack.vocabularies.items()}
     needed, fitted = set(), []
     known = set()
     for names, group, original in child_tensors(parent.model, anatomy, manifest.renewed):
@@ -211,17 +242,33 @@ def _fit(parent: Parent, pack: Pack) -> list[_Fitted]:
         if tensor is not None and name not in needed and name in anatomy.constant:
             faults.add(f"{name} is a constant of the model, which no pack may replace")
         elif tensor is not None:
-            selection = None if record is None else record.selection
-            if fault := _misfit(tensor, original.dtype, expected, selection):
+            slices = None if record is None else record.selection or record.appended
+            if fault := _misfit(tensor, original.dtype, expected, slices):
                 faults.add(f"{name} {fault}")
+            elif record is not None and record.appended is not None:
+                if axis is None or axis[0] not in rows:
+                    faults.add(f"{name} holds appended slices, but belongs to no renewed vocabulary")
+                elif (axis[1], tuple(record.appended.indices)) != (
+                    record.appended.axis,
+                    new_rows(rows[axis[0]]),
+                ):
+                    faults.add(
+                        f"{name} holds appended slices for other pieces than those that the parent lacks"
+                    )
+                else:
+                    fitted.append(_Fitted(names, group, joined(original, axis[1], rows[axis[0]], tensor)))
             else:
-                fitted.append(_Fitted(names, group, _whole_tensor(tensor, original, selection)))
+                fitted.append(_Fitted(names, group, _whole_tensor(tensor, original, slices)))
     for name in sorted(set(pack.tensors) - known):
         faults.add(f"it has a tensor {name!r}, which the parent's model does not have under this name")
     for name in sorted(needed - set(pack.tensors)):
         faults.add(f"it lacks {name!r}, which a new {' and '.join(manifest.renewed)} vocabulary needs")
     faults.raise_as(PackError)
     return fitted
+
+
+def _vocabulary(parent: Parent, side: Side) -> Vocabulary:
+    return parent.source if side == "source" else parent.target
 
 
 def _misfit(tensor: torch.Tensor, dtype: torch.dtype, shape: list[int], selection: Selection | None) -> str:

@@ -16,14 +16,15 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal
 
-from crosslate.corpora.vocabularies import SpecialIds
+from crosslate.corpora.vocabularies import Frame, SpecialIds, Vocabulary
 from crosslate.errors import Faults, PackError, SettingsError, UsageError
 from crosslate.files import is_inside_name
 from crosslate.languages import language_code
 from crosslate.packs.strict_json import strict_json
 from crosslate.settings import from_values, to_values
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""The newest version that is read. A pack is written in the oldest that can express it."""
 MANIFEST_NAME = "pack.json"
 WEIGHTS_NAME = "weights.safetensors"
 CARD_NAME = "README.md"
@@ -98,11 +99,43 @@ class Selection:
 
 @dataclass(frozen=True)
 class TensorRecord:
-    """One stored tensor: its shape as stored, a key of :data:`DTYPES`, and which slices it holds."""
+    """One stored tensor.
+
+    Attributes:
+        shape: as stored.
+        dtype: a key of :data:`DTYPES`.
+        selection: which slices of the parent's tensor it holds, where not all.
+        appended: which slices of the child's tensor it holds, where the others are the parent's slices for
+            the same pieces. Since version 2.
+    """
 
     shape: tuple[int, ...]
     dtype: str
     selection: Selection | None = None
+    appended: Selection | None = None
+
+
+_SINCE_2 = frozenset({"frames", "appended"})
+"""Keys that version 1 does not have."""
+
+
+@dataclass(frozen=True)
+class FrameRecord:
+    """What stands around a renewed side's sentences, where it is more than the end of sentence after them.
+
+    Attributes:
+        before: ids before the pieces of a sentence.
+        after: ids after them.
+        start: the id that the decoder starts with, where it is no special one's; target side only.
+    """
+
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+    start: int | None = None
+
+    def applied_to(self, vocabulary: Vocabulary) -> Vocabulary:
+        """The vocabulary in this frame."""
+        return vocabulary.framed(Frame(self.before, self.after))
 
 
 @dataclass(frozen=True)
@@ -138,6 +171,7 @@ class Manifest:
         renewed: the sides whose vocabulary is new; empty where the parent's vocabularies are kept.
         source_vocabulary_size: pieces of the child's source vocabulary; target likewise.
         special_ids: the special ids of each renewed side.
+        frames: of renewed sides in another frame than the end of sentence after the pieces. Since version 2.
         training: settings, versions, seed, updates, seconds, machine; free in form.
         data: origins, content hashes, numbers of pairs, cleaning counts; free in form.
         created: UTC, ``2025-01-31T12:00:00Z``.
@@ -163,6 +197,13 @@ class Manifest:
     tensors: dict[str, TensorRecord] = field(default_factory=dict)
     files: dict[str, FileRecord] = field(default_factory=dict)
     checksum: str = ""
+    frames: dict[str, FrameRecord] = field(default_factory=dict)
+
+    @property
+    def needed_version(self) -> int:
+        """The oldest version of the format that can express this manifest."""
+        is_newer = self.frames or any(each.appended for each in self.tensors.values())
+        return 2 if is_newer else 1
 
     def vocabulary_size(self, side: Side) -> int:
         """Pieces of the child's vocabulary on ``side``."""
@@ -185,7 +226,9 @@ class Manifest:
             PackError: a free-form record holds something that JSON cannot.
         """
         try:
-            text = json.dumps(to_values(self), indent=2, ensure_ascii=False, allow_nan=False)
+            values = _without_newer(to_values(self))
+            values["tensors"] = {name: _without_newer(each) for name, each in values["tensors"].items()}
+            text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
             return (text + "\n").encode("utf-8")
         except (TypeError, ValueError, RecursionError) as error:
             raise PackError(
@@ -213,6 +256,12 @@ class Manifest:
         faults = Faults(f"cannot use {where}")
         _check_description(manifest, faults)
         _check_sides(manifest, faults)
+        _check_frames(manifest, faults)
+        if manifest.format_version < manifest.needed_version:
+            faults.add(
+                f"format_version is {manifest.format_version}, but frames and appended slices came with "
+                f"version {manifest.needed_version}"
+            )
         for name, record in manifest.tensors.items():
             _check_tensor(name, record, faults)
         if not manifest.tensors:
@@ -249,10 +298,15 @@ def read_manifest(path: Path) -> Manifest:
     return Manifest.from_bytes(data, path.name)
 
 
+def _without_newer(values: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 stays what it was, to the byte: what it does not know is written only where it is used."""
+    return {key: value for key, value in values.items() if key not in _SINCE_2 or value}
+
+
 def _check_version(values: dict[str, Any], where: str) -> None:
     """Comes before everything else: what another version of the format may hold, this one cannot judge."""
     version = values.get("format_version")
-    reads = f"this program reads format version {FORMAT_VERSION}"
+    reads = f"this program reads format versions 1 to {FORMAT_VERSION}"
     if "format_version" not in values:
         raise PackError(f"{where}: format_version is missing, so this is not a pack's manifest; {reads}")
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
@@ -335,6 +389,19 @@ def _check_sides(manifest: Manifest, faults: Faults) -> None:
                 )
 
 
+def _check_frames(manifest: Manifest, faults: Faults) -> None:
+    for side, frame in manifest.frames.items():
+        if side not in manifest.renewed:
+            faults.add(f"frames is given for {side!r}, expected renewed sides only: {list(manifest.renewed)}")
+            continue
+        size = manifest.source_vocabulary_size if side == "source" else manifest.target_vocabulary_size
+        ids = [*frame.before, *frame.after, *([] if frame.start is None else [frame.start])]
+        if not all(0 <= index < size for index in ids):
+            faults.add(f"frames.{side} holds the ids {ids}, expected ids from 0 to {size - 1}")
+        if side == "source" and frame.start is not None:
+            faults.add(f"frames.source.start is {frame.start}, expected null: only a target side has a start")
+
+
 def _check_tensor(name: str, record: TensorRecord, faults: Faults) -> None:
     where = f"tensor {name!r}"
     if not name or not name.isprintable() or name == "__metadata__":
@@ -343,27 +410,33 @@ def _check_tensor(name: str, record: TensorRecord, faults: Faults) -> None:
         faults.add(f"{where}: shape is {list(record.shape)}, expected lengths from 0")
     if record.dtype not in DTYPES:
         faults.add(f"{where}: dtype is {record.dtype!r}, expected one of {', '.join(DTYPES)}")
-    selection = record.selection
+    if record.selection is not None and record.appended is not None:
+        faults.add(f"{where}: has both selection and appended, expected one of them")
+    for field_name in ("selection", "appended"):
+        _check_selection(f"{where}: {field_name}", getattr(record, field_name), record.shape, faults)
+
+
+def _check_selection(where: str, selection: Selection | None, shape: tuple[int, ...], faults: Faults) -> None:
     if selection is None:
         return
-    if not 0 <= selection.axis < len(record.shape):
-        faults.add(f"{where}: selection.axis is {selection.axis}, expected 0 to {len(record.shape) - 1}")
+    if not 0 <= selection.axis < len(shape):
+        faults.add(f"{where}.axis is {selection.axis}, expected 0 to {len(shape) - 1}")
         return
     if any(len(pair) != 2 for pair in selection.ranges):
-        faults.add(f"{where}: selection.ranges is {selection.ranges}, expected pairs [start, stop]")
+        faults.add(f"{where}.ranges is {selection.ranges}, expected pairs [start, stop]")
         return
     ends = [end for pair in selection.ranges for end in pair]
     is_ascending = all(before < after for before, after in itertools.pairwise(ends))
     if not ends or not is_ascending or ends[0] < 0 or ends[-1] > selection.size:
         faults.add(
-            f"{where}: selection.ranges is {[list(pair) for pair in selection.ranges]}, expected ascending "
+            f"{where}.ranges is {[list(pair) for pair in selection.ranges]}, expected ascending "
             f"[start, stop] pairs from 0 to {selection.size} that do not touch"
         )
         return
     num_selected = sum(stop - start for start, stop in selection.ranges)
-    if num_selected != record.shape[selection.axis]:
+    if num_selected != shape[selection.axis]:
         faults.add(
-            f"{where}: axis {selection.axis} has length {record.shape[selection.axis]}, "
+            f"{where}: axis {selection.axis} has length {shape[selection.axis]}, "
             f"but {num_selected} slices are selected"
         )
 

@@ -45,7 +45,7 @@ class Pack:
     Attributes:
         manifest: what the pack is; its tensors, files and checksum are brought up to date by saving.
             A record in ``manifest.tensors`` with a selection says which slices of the parent's tensor
-            the pack's tensor of that name holds.
+            the pack's tensor of that name holds; with ``appended``, which of the child's.
         tensors: by their names in the child's model; on the CPU when loaded.
         vocabularies: of the renewed sides, and of no other.
         folder: where the pack was loaded from or last saved to.
@@ -264,7 +264,8 @@ def _read_vocabularies(folder: Path, manifest: Manifest, faults: Faults) -> dict
             faults.add(
                 f"{name} has the special ids {vocabulary.special}, expected {manifest.special_ids[side]}"
             )
-        vocabularies[side] = vocabulary
+        frame = manifest.frames.get(side)
+        vocabularies[side] = vocabulary if frame is None else frame.applied_to(vocabulary)
     return vocabularies
 
 
@@ -291,26 +292,33 @@ def _check_vocabularies_given(pack: Pack) -> None:
             f"expected for the renewed sides {sorted(pack.manifest.renewed)}"
         )
     for side, vocabulary in pack.vocabularies.items():
-        is_ours = vocabulary.segmenter.kind == "sentencepiece" and vocabulary.has_usual_frame
-        if not (vocabulary.has_own_ids and is_ours):
+        frame = pack.manifest.frames.get(side)
+        framed = vocabulary if frame is None else frame.applied_to(vocabulary)
+        is_framed = vocabulary.has_usual_frame if frame is None else vocabulary.frame == framed.frame
+        if not (vocabulary.has_own_ids and vocabulary.segmenter.kind == "sentencepiece" and is_framed):
             faults.add(
-                f"the {side} vocabulary is no SentencePiece model, has another frame than the end of "
-                "sentence, or maps its pieces to other ids than SentencePiece's own; "
+                f"the {side} vocabulary is no SentencePiece model, has another frame than the manifest says "
+                "(by default the end of sentence), or maps its pieces to other ids than SentencePiece's own; "
                 "a pack stores vocabularies whose ids are their own"
             )
     faults.raise_as(PackError)
 
 
 def _with_tensor_records(pack: Pack) -> Manifest:
-    """The manifest with the shape and dtype of every tensor; selections stay as they were given."""
-    selected = {name: record.selection for name, record in pack.manifest.tensors.items() if record.selection}
-    if absent := sorted(selected.keys() - pack.tensors.keys()):
+    """The manifest with the shape and dtype of every tensor; what slices they hold stays as it was given."""
+    given = pack.manifest.tensors
+    sliced = {name for name, record in given.items() if record.selection or record.appended}
+    if absent := sorted(sliced - pack.tensors.keys()):
         raise PackError(f"slices are selected of tensors that the pack does not hold: {', '.join(absent)}")
+    bare = TensorRecord((), "")
     records = {
-        name: TensorRecord(tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."), selected.get(name))
+        name: replace(
+            given.get(name, bare), shape=tuple(tensor.shape), dtype=str(tensor.dtype).removeprefix("torch.")
+        )
         for name, tensor in sorted(pack.tensors.items())
     }
-    return replace(pack.manifest, tensors=records)
+    made = replace(pack.manifest, tensors=records)
+    return replace(made, format_version=made.needed_version)
 
 
 def _with_file_records(manifest: Manifest, folder: Path) -> Manifest:

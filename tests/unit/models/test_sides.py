@@ -151,7 +151,7 @@ def test_a_slice_over_a_constant():
 def test_setting_a_slice_leaves_the_base_alone():
     model = nn.Sequential(nn.Linear(4, 4))
     base = model[0].weight
-    part = set_slice(model, "0.weight", base, Selection(0, (2,)))
+    part = set_slice(model, ["0.weight"], base, Selection(0, (2,)))
     assert part.shape == (1, 4) and part.requires_grad
     before = base.detach().clone()
     with torch.no_grad():

@@ -1,0 +1,343 @@
+"""A language appended to parents of many: new rows alone are trained and stored, kept pairs stay byte for byte."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+import families
+import hub_folders
+import parents
+from crosslate.corpora.vocabulary_training import train_vocabulary
+from crosslate.engines.ctranslate2 import CTranslate2Engine
+from crosslate.engines.decoding import DecodingOptions
+from crosslate.engines.export import export_ctranslate2
+from crosslate.engines.generation import Generation
+from crosslate.engines.pytorch import TorchEngine
+from crosslate.errors import PackError, ParentError, StrategyError, VocabularyError
+from crosslate.models.anatomy import named_tensors
+from crosslate.models.appended import NEW, append_vocabulary, coded_vocabulary
+from crosslate.models.child import make_child
+from crosslate.models.parent import Parent
+from crosslate.models.strategies import parse_strategy
+from crosslate.packs.compose import apply_packs, pack_child
+from crosslate.packs.pack import Pack, verify
+from crosslate.training.batches import Batch
+from crosslate.training.loss import TranslationLoss
+
+# A language beyond the parent's, by the code that its family would give it; T5 has no codes, and Marian's
+# stands before the source text whatever language that is.
+CODES = {
+    "nllb": "kab_Latn", "m2m100": "__kab__", "mbart": "kab_XX", "mbart-50": "kab_XX", "plbart": "__kab__",
+    "t5": "", "mt5": "", "marian-of-many": "", "bart": "",
+}  # fmt: skip
+TEXT = [*parents.TEXT, "qq ww zz qqww zzqq", "wwzz la maison qq"] * 4
+SENTENCES = [line for line in hub_folders.lines() if len(line) < 45][:4]
+GREEDY = DecodingOptions(beam_size=1, max_new_tokens=12)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    with families.one_thread():
+        yield
+
+
+@pytest.fixture(scope="module", params=CODES)
+def case(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("hub") / request.param
+    layout = hub_folders.write(request.param, folder)
+    return SimpleNamespace(
+        name=request.param, folder=folder, layout=layout, parent=Parent.load(folder, **layout.languages)
+    )
+
+
+def appended_to(parent, side="source", **options):
+    def train(control):
+        return train_vocabulary(TEXT, 130, special=parent.source.special.fitted(130), control=control)
+
+    return append_vocabulary(parent, side, "kab-Latn", train, **options)
+
+
+def child_of(parent, strategy="src+xattn", **options):
+    sides = [side for side, group in (("source", "src"), ("target", "tgt")) if group in strategy]
+    appended = {side: appended_to(parent, side) for side in sides}
+    new = {f"new_{side}": ("kab-Latn", each.vocabulary) for side, each in appended.items()}
+    return make_child(parent, parse_strategy(strategy), **new, appended=appended, **options), appended
+
+
+def table_of(model, side):
+    stack = model.get_encoder() if side == "source" else model.get_decoder()
+    return stack.get_input_embeddings().weight
+
+
+def test_pieces_that_the_parent_has_keep_its_rows(case):
+    parent = case.parent
+    child, appended = child_of(parent, "src+tgt+xattn")
+    for side, each in appended.items():
+        old = getattr(parent, side)
+        table, theirs = table_of(child.model, side), table_of(parent.model, side)
+        shared = 0
+        for row, (piece, origin) in enumerate(zip(each.vocabulary.pieces, each.parent_rows, strict=True)):
+            if origin != NEW:
+                assert torch.equal(table[row], theirs[origin])
+                is_special = row in vars(each.vocabulary.special).values()
+                assert is_special or old.pieces[origin] == piece
+                shared += not is_special
+            else:
+                assert piece not in old.pieces
+        assert len(table) == len(each.vocabulary) == 130
+        # Byte-level BPE spells pieces of several letters otherwise where they begin a word.
+        assert shared >= 15 and len(each.new_rows) >= 20
+
+
+def test_the_code_stands_where_the_parents_does(case):
+    piece = CODES[case.name]
+    for side in ("source", "target"):
+        each = appended_to(case.parent, side)
+        old, frame = getattr(case.parent, side), each.vocabulary.frame
+        assert (len(frame.before), len(frame.after), frame.text) == (
+            len(old.frame.before), len(old.frame.after), "",
+        )  # fmt: skip
+        where = {"nllb": frame.before, "m2m100": frame.before, "mbart-50": frame.before}.get(
+            case.name, frame.after
+        )
+        if side == "target" and case.name in ("mbart", "plbart"):
+            where = (each.start,)
+        if not piece:
+            assert each.code is None and each.start is None
+            continue
+        assert each.vocabulary.pieces[each.code] == piece
+        assert each.code in where
+        # No text leads to it, and it is silent.
+        assert each.code not in each.vocabulary.segmenter.split_to_ids([f"qq {piece} zz"])[0]
+        assert each.vocabulary.decode(each.vocabulary.encode("qq zz")) == "qq zz"
+
+
+def test_a_new_code_starts_from_the_others(case):
+    if not CODES[case.name]:
+        return
+    parent = case.parent
+    child, appended = child_of(parent, "src+xattn")
+    each = appended["source"]
+    theirs = table_of(parent.model, "source")
+    listed = [parent.source.pieces[row] for row in each.relatives]
+    assert {"nllb": "fra_Latn", "m2m100": "__fr__"}.get(case.name, listed[0]) in listed
+    assert len(listed) == len(set(listed)) >= 3
+    torch.testing.assert_close(
+        table_of(child.model, "source")[each.code], theirs[list(each.relatives)].mean(0)
+    )
+    related = appended_to(parent, related="en")
+    assert [parent.source.pieces[row] for row in related.relatives] == [
+        {"nllb": "eng_Latn", "m2m100": "__en__", "plbart": "__en_XX__"}.get(case.name, "en_XX")
+    ]
+
+
+@pytest.mark.parametrize("strategy", ["src+xattn", "tgt+xattn", "src+tgt+xattn", "tgt+body"])
+def test_training_moves_new_rows_alone(case, strategy):
+    """Real optimiser steps with weight decay."""
+    parent = case.parent
+    before = parent.fingerprint()
+    child, appended = child_of(parent, strategy)
+    start = {name: tensor.detach().clone() for name, tensor in child.changed_tensors().items()}
+    tables = {side: table_of(child.model, side).detach().clone() for side in appended}
+    trained = [tensor for group in child.trained.values() for tensor in group.values()]
+    assert all(any(tensor is each for each in child.model.parameters()) for tensor in trained)
+    optimiser = torch.optim.AdamW(trained, lr=0.01, weight_decay=0.1)
+    text = "qq wwzz la maison"
+    source, target = child.source.encode(text), child.target.encode(text)
+    first = child.model.config.decoder_start_token_id
+    batch = Batch(
+        source=torch.tensor([source]), source_mask=torch.ones(1, len(source), dtype=torch.long),
+        decoder_input=torch.tensor([[first, *target[:-1]]]), labels=torch.tensor([target]),
+        num_labels=len(target), num_tokens=len(source) + len(target),
+    )  # fmt: skip
+    loss = TranslationLoss(child.model, 0.1)
+    losses = []
+    for _ in range(3):
+        losses.append(loss(batch))
+        losses[-1].backward()
+        optimiser.step()
+        optimiser.zero_grad()
+    loss.close()
+    assert losses[2] < losses[0]
+    for side, each in appended.items():
+        table = table_of(child.model, side)
+        old = [row for row, origin in enumerate(each.parent_rows) if origin != NEW]
+        assert torch.equal(table[old], tables[side][old])
+        assert not torch.equal(table[list(each.new_rows)], tables[side][list(each.new_rows)])
+    moved = {name for name, tensor in child.changed_tensors().items() if not torch.equal(tensor, start[name])}
+    assert moved >= {name for group in child.trained.values() for name in group if "bias" not in name}
+    assert parent.fingerprint() == before
+
+
+@pytest.mark.parametrize("strategy", ["src+xattn", "tgt+xattn", "src+tgt+xattn"])
+def test_packs_store_new_rows_and_give_the_same_child(case, strategy, tmp_path):
+    child, appended = child_of(case.parent, strategy)
+    parents.shake(child).model.requires_grad_(False)
+    pack_child(child).save(tmp_path / "pack")
+    manifest = verify(tmp_path / "pack")
+    assert manifest.format_version == 2
+    described = json.loads((tmp_path / "pack" / "pack.json").read_text())
+    widths = {side: len(each.new_rows) for side, each in appended.items()}
+    records = [record for record in described["tensors"].values() if "appended" in record]
+    assert len(records) >= len(appended)
+    for record in records:
+        ranges = record["appended"]["ranges"]
+        assert sum(stop - start for start, stop in ranges) in widths.values()
+        assert record["appended"]["size"] == 130 and max(record["shape"]) < 140
+    again = apply_packs(Parent.load(case.folder, **case.layout.languages), [Pack.load(tmp_path / "pack")])
+    assert (again.source, again.target) == (child.source, child.target)
+    batch = parents.batch(child.source, child.target)
+    assert torch.equal(parents.logits(again.model, batch), parents.logits(child.model, batch))
+    assert again.model.config.to_dict() == child.model.config.to_dict()
+    assert Generation.of(again) == Generation.of(child)
+    Pack.load(tmp_path / "pack").save(tmp_path / "again")
+    assert (tmp_path / "again" / "pack.json").read_bytes() == (tmp_path / "pack" / "pack.json").read_bytes()
+
+
+@torch.no_grad()
+def test_the_parent_beside_its_pack_translates_byte_for_byte_as_before(case):
+    parent = case.parent
+    engine = TorchEngine(parent)
+    batch = parents.batch(parent.source, parent.target)
+    before = parents.logits(parent.model, batch), engine.translate(SENTENCES, GREEDY), parent.fingerprint()
+    originals = {name: id(tensor) for name, tensor in named_tensors(parent.model)}
+    for strategy in ("src+xattn", "tgt+xattn"):
+        child, _ = child_of(parent, strategy)
+        pack = pack_child(parents.shake(child))
+        resident = apply_packs(parent, [pack])
+        kept = parent.target if strategy == "src+xattn" else parent.source
+        assert (resident.target if strategy == "src+xattn" else resident.source) is kept
+        TorchEngine(resident).translate(TEXT[:2], GREEDY)
+        assert torch.equal(parents.logits(parent.model, batch), before[0])
+        assert engine.translate(SENTENCES, GREEDY) == before[1]
+    assert parent.fingerprint() == before[2]
+    assert {name: id(tensor) for name, tensor in named_tensors(parent.model)} == originals
+
+
+@pytest.mark.parametrize("strategy", ["src+xattn", "tgt+xattn"])
+def test_the_new_language_is_translated_by_both_engines_alike(case, strategy, tmp_path):
+    child, appended = child_of(case.parent, strategy)
+    parents.shake(child)
+    texts = TEXT[-2:] if strategy == "src+xattn" else SENTENCES
+    by_torch = TorchEngine(child).translate(texts, GREEDY)
+    with torch.no_grad():
+        export_ctranslate2(child, tmp_path / "model", "float32")
+    engine = CTranslate2Engine(tmp_path / "model", inter_threads=1, intra_threads=1)
+    assert [best.pieces for (best,) in engine.translate(texts, GREEDY)] == [
+        best.pieces for (best,) in by_torch
+    ]
+    if "target" in appended:
+        facts, each = Generation.of(child), appended["target"]
+        if each.code is not None:
+            assert each.code == (facts.start if each.start is not None else facts.forced_first)
+        known = set(child.target.segmenter.pieces)
+        assert all(set(best.pieces) <= known for (best,) in by_torch)
+
+
+def test_a_separate_vocabulary_may_have_a_code_as_well(case, tmp_path):
+    piece = CODES[case.name]
+    if not piece:
+        return
+    parent = case.parent
+
+    def train(control):
+        return train_vocabulary(TEXT, 130, special=parent.target.special.fitted(130), control=control)
+
+    coded = coded_vocabulary(parent, "target", "kab", train, code=piece)
+    child = make_child(
+        parent, parse_strategy("tgt+xattn"), new_target=("kab", coded.vocabulary), start=coded.start
+    )
+    parents.shake(child).model.requires_grad_(False)
+    pack_child(child).save(tmp_path / "pack")
+    pack = Pack.load(tmp_path / "pack")
+    assert pack.manifest.format_version == 2
+    assert not any(record.appended for record in pack.manifest.tensors.values())
+    again = apply_packs(parent, [pack])
+    facts = Generation.of(again)
+    assert facts == Generation.of(child)
+    assert piece == again.target.pieces[facts.start if coded.start is not None else facts.forced_first]
+    assert TorchEngine(again).translate(SENTENCES, GREEDY) == TorchEngine(child).translate(SENTENCES, GREEDY)
+
+
+def test_a_source_and_a_target_are_composed(case):
+    parent = case.parent
+    packs, tables = [], {}
+    for strategy, side in (("src+xattn", "source"), ("tgt+xattn", "target")):
+        child, _ = child_of(parent, strategy)
+        parents.shake(child).model.requires_grad_(False)
+        tables[side] = table_of(child.model, side)
+        packs.append(pack_child(child))
+        first = Generation.of(child)
+    both = apply_packs(parent, packs)
+    assert all(torch.equal(table_of(both.model, side), table) for side, table in tables.items())
+    facts = Generation.of(both)
+    assert (facts.start, facts.forced_first) == (first.start, first.forced_first)
+
+
+class TestFaults:
+    @pytest.fixture(scope="class")
+    def nllb(self, tmp_path_factory):
+        folder = tmp_path_factory.mktemp("faults") / "nllb"
+        layout = hub_folders.write("nllb", folder)
+        return Parent.load(folder, **layout.languages)
+
+    def test_a_code_of_the_parents_stays_the_parents(self, nllb):
+        def train(control):
+            return train_vocabulary(TEXT, 130, special=nllb.source.special, control=control)
+
+        german = append_vocabulary(nllb, "source", "de", train)
+        row = german.vocabulary.frame.before[0]
+        assert german.vocabulary.pieces[row] == "deu_Latn" and german.code is None
+        assert german.parent_rows[row] == nllb.source.pieces.index("deu_Latn")
+
+    @pytest.mark.parametrize(
+        ("language", "options", "message"),
+        [
+            ("kab", {}, "codes name the script, like fra_Latn, and 'kab' does not; give the code, kab_Latn"),
+            ("kab", {"code": "kab_Latn", "related": "xx"}, "no code for 'xx'"),
+        ],
+    )
+    def test_codes_that_cannot_be_made(self, nllb, language, options, message):
+        def train(control):
+            return train_vocabulary(TEXT, 130, special=nllb.source.special, control=control)
+
+        with pytest.raises(ParentError, match=message):
+            append_vocabulary(nllb, "source", language, train, **options)
+
+    def test_a_family_without_codes(self):
+        with pytest.raises(ParentError, match="has no codes of languages on its source side"):
+            appended_to(parents.parent("t5"), code="kab_Latn")
+
+    def test_nothing_to_append(self, nllb):
+        known = train_vocabulary(TEXT, 130, special=nllb.source.special)
+        parent = Parent(nllb.model, known, known, "fr", "en", name="known")
+        with pytest.raises(
+            VocabularyError, match=r"has every piece of the new source vocabulary.*embed\+xattn"
+        ):
+            append_vocabulary(parent, "source", "kab", lambda control: known)
+
+    def test_everything_anew(self, nllb):
+        with pytest.raises(StrategyError, match="starts every tensor anew"):
+            child_of(nllb, "src+xattn") and make_child(
+                nllb, parse_strategy("scratch"), new_source=("kab", appended_to(nllb).vocabulary),
+                appended={"source": appended_to(nllb)},
+            )  # fmt: skip
+
+    def test_rows_for_other_pieces_are_refused(self, nllb):
+        from dataclasses import replace
+
+        from crosslate.packs.manifest import Selection
+
+        pack = pack_child(child_of(nllb)[0])
+        name, record = next((n, r) for n, r in pack.manifest.tensors.items() if r.appended)
+        other = Selection.of(0, 130, range(130 - record.shape[0], 130))
+        assert other != record.appended
+        pack.manifest = replace(
+            pack.manifest, tensors={**pack.manifest.tensors, name: replace(record, appended=other)}
+        )
+        with pytest.raises(PackError, match="for other pieces than those that the parent lacks"):
+            apply_packs(nllb, [pack])
