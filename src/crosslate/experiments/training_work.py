@@ -113,6 +113,7 @@ def child_work(bench: Bench) -> Output:
     values = _training({"training": training, "data": pack.manifest.data}) | {"watched": bench.cell.watched}
     values |= {
         "stored": training["parameters"],
+        "peak_memory_bytes": training.get("peak_memory_bytes", 0),
         "bytes_on_disk": sum(file.stat().st_size for file in folder.iterdir() if file.is_file()),
     }
     return Output(values | scored(translations, test), translations)

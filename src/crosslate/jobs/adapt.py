@@ -13,11 +13,13 @@ from crosslate.corpora.parallel import ParallelCorpus
 from crosslate.corpora.vocabularies import Vocabulary
 from crosslate.errors import InputError, Interrupted, StrategyError, TrainingError, UsageError
 from crosslate.jobs.data import DataSettings, Prepared, encode, prepare, vocabulary
+from crosslate.jobs.memory import PeakMemory
 from crosslate.jobs.runs import Run
 from crosslate.jobs.texts import TextFiles
 from crosslate.jobs.validation import make_validate
 from crosslate.languages import language_code
 from crosslate.models.child import Child, make_child
+from crosslate.models.methods import ADDED
 from crosslate.models.parent import Parent
 from crosslate.models.strategies import SIDES, Side, Strategy, parse_strategy
 from crosslate.packs.compose import pack_child
@@ -67,6 +69,7 @@ def adapt(
     Raises:
         UsageError: neither side is new.
         StrategyError: unknown strategy, or one that does not fit the new sides.
+        MissingExtra: the strategy's method needs PEFT, which is not installed.
         InputError: the corpus is not of the new pair, or ``out`` exists (where it should be replaced: and
             is not a pack).
         Interrupted: asked to stop; the state is saved.
@@ -98,15 +101,17 @@ def adapt(
     before = parent.fingerprint()
     with run.main_process_first():
         pairs = encode(prepared, child.source, child.target, data, run.encoded, parent.max_tokens)
+    validate = make_validate(child, prepared.valid, data.metric, measure and partial(measure, child))
+    memory = PeakMemory()
     record = train(
         Trainee(
-            child.model, child.trained, chosen.reinitialise,
+            child.model, child.trained, chosen.reinitialise | {ADDED},
             child.source.special.pad, child.target.special.pad,
             child.model.config.decoder_start_token_id,
         ),
         pairs,
         settings,
-        make_validate(child, prepared.valid, data.metric, measure and partial(measure, child)),
+        memory.leaving_out(validate),
         run.folder,
         identity={"parent": before, "strategy": str(chosen), "data": asdict(data),
                   "corpus": prepared.record["train"]["sha256"], "valid": prepared.record["valid"]["sha256"]},
@@ -119,7 +124,7 @@ def adapt(
     pack = pack_child(
         child,
         name=name,
-        training={**record, "parameters": _counts(child)},
+        training={**record, "parameters": _counts(child), "peak_memory_bytes": memory.bytes()},
         data=prepared.record,
         scores=_validation_scores(record, prepared.valid.origin),
         licence=licence,

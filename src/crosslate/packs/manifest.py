@@ -20,10 +20,12 @@ from crosslate.corpora.vocabularies import SpecialIds
 from crosslate.errors import Faults, PackError, SettingsError, UsageError
 from crosslate.files import is_inside_name
 from crosslate.languages import language_code
+from crosslate.models.forms import Form
 from crosslate.packs.strict_json import strict_json
 from crosslate.settings import from_values, to_values
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""The newest version that is read. A pack is written in the oldest that can express it."""
 MANIFEST_NAME = "pack.json"
 WEIGHTS_NAME = "weights.safetensors"
 CARD_NAME = "README.md"
@@ -38,6 +40,7 @@ DTYPES = {
     "int64": "I64", "int32": "I32", "int16": "I16", "int8": "I8", "uint8": "U8", "bool": "BOOL",
 }  # fmt: skip
 
+_FLOATING = ("float64", "float32", "float16", "bfloat16")
 _NO_CHECKSUM = "0" * 64
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -98,11 +101,40 @@ class Selection:
 
 @dataclass(frozen=True)
 class TensorRecord:
-    """One stored tensor: its shape as stored, a key of :data:`DTYPES`, and which slices it holds."""
+    """One stored tensor.
+
+    Attributes:
+        shape: as stored.
+        dtype: as stored, a key of :data:`DTYPES`.
+        selection: which slices of the parent's tensor it holds; None holds all of it.
+        form: how the child's tensor is made of the parent's and of this one; None where this one is it.
+        child_dtype: the type that it has in the child; None where that is ``dtype``.
+        scales: name of the tensor with a float32 factor for every row of this one; None where it has none.
+    """
 
     shape: tuple[int, ...]
     dtype: str
     selection: Selection | None = None
+    form: Form | None = None
+    child_dtype: str | None = None
+    scales: str | None = None
+
+
+@dataclass(frozen=True)
+class AddedModules:
+    """Modules that a child has and its parent has not.
+
+    Attributes:
+        kind: ``adapters`` behind every layer, or a ``prefix`` in every attention.
+        size: width of an adapter's bottleneck, vectors of a prefix.
+    """
+
+    kind: Literal["adapters", "prefix"]
+    size: int
+
+
+_SINCE_2 = frozenset({"added", "form", "child_dtype", "scales"})
+"""Keys that version 1 does not have."""
 
 
 @dataclass(frozen=True)
@@ -141,6 +173,7 @@ class Manifest:
         training: settings, versions, seed, updates, seconds, machine; free in form.
         data: origins, content hashes, numbers of pairs, cleaning counts; free in form.
         created: UTC, ``2025-01-31T12:00:00Z``.
+        added: modules that the parent has not; None where there are none.
         checksum: hex sha256 of ``pack.json`` itself, computed with this value as 64 zeros.
     """
 
@@ -160,6 +193,7 @@ class Manifest:
     training: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
     scores: tuple[ScoreRecord, ...] = ()
+    added: AddedModules | None = None
     tensors: dict[str, TensorRecord] = field(default_factory=dict)
     files: dict[str, FileRecord] = field(default_factory=dict)
     checksum: str = ""
@@ -167,6 +201,18 @@ class Manifest:
     def vocabulary_size(self, side: Side) -> int:
         """Pieces of the child's vocabulary on ``side``."""
         return self.source_vocabulary_size if side == "source" else self.target_vocabulary_size
+
+    @property
+    def needed_version(self) -> int:
+        """The oldest version of the format that can express this manifest."""
+        records = self.tensors.values()
+        is_newer = self.added or any(each.form or each.child_dtype or each.scales for each in records)
+        return 2 if is_newer else 1
+
+    @property
+    def scale_names(self) -> frozenset[str]:
+        """Names of the tensors that only hold the factors of others' rows."""
+        return frozenset(record.scales for record in self.tensors.values() if record.scales)
 
     @property
     def file_names(self) -> tuple[str, ...]:
@@ -185,7 +231,9 @@ class Manifest:
             PackError: a free-form record holds something that JSON cannot.
         """
         try:
-            text = json.dumps(to_values(self), indent=2, ensure_ascii=False, allow_nan=False)
+            values = _without_newer(to_values(self))
+            values["tensors"] = {name: _without_newer(each) for name, each in values["tensors"].items()}
+            text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
             return (text + "\n").encode("utf-8")
         except (TypeError, ValueError, RecursionError) as error:
             raise PackError(
@@ -213,8 +261,14 @@ class Manifest:
         faults = Faults(f"cannot use {where}")
         _check_description(manifest, faults)
         _check_sides(manifest, faults)
+        if manifest.format_version < manifest.needed_version:
+            faults.add(
+                f"format_version is {manifest.format_version}, but compact forms and added modules came "
+                f"with version {manifest.needed_version}"
+            )
         for name, record in manifest.tensors.items():
             _check_tensor(name, record, faults)
+            _check_compact(name, record, manifest, faults)
         if not manifest.tensors:
             faults.add("tensors is empty or missing; a pack holds at least one tensor")
         _check_file_records(manifest, faults)
@@ -249,10 +303,15 @@ def read_manifest(path: Path) -> Manifest:
     return Manifest.from_bytes(data, path.name)
 
 
+def _without_newer(values: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 stays what it was, to the byte: what it does not know is written only where it is used."""
+    return {key: value for key, value in values.items() if key not in _SINCE_2 or value is not None}
+
+
 def _check_version(values: dict[str, Any], where: str) -> None:
     """Comes before everything else: what another version of the format may hold, this one cannot judge."""
     version = values.get("format_version")
-    reads = f"this program reads format version {FORMAT_VERSION}"
+    reads = f"this program reads format versions 1 to {FORMAT_VERSION}"
     if "format_version" not in values:
         raise PackError(f"{where}: format_version is missing, so this is not a pack's manifest; {reads}")
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
@@ -366,6 +425,31 @@ def _check_tensor(name: str, record: TensorRecord, faults: Faults) -> None:
             f"{where}: axis {selection.axis} has length {record.shape[selection.axis]}, "
             f"but {num_selected} slices are selected"
         )
+
+
+def _check_compact(name: str, record: TensorRecord, manifest: Manifest, faults: Faults) -> None:
+    """What version 2 may say of a tensor."""
+    where = f"tensor {name!r}"
+    if record.form is not None:
+        if fault := record.form.fault:
+            faults.add(f"{where}: form is {vars(record.form)}: {fault}")
+        elif record.shape != record.form.stored_shape:
+            faults.add(
+                f"{where}: shape is {list(record.shape)}, its form needs {list(record.form.stored_shape)}"
+            )
+        if record.selection is not None:
+            faults.add(f"{where} has a selection and a form; expected one of them at most")
+    if record.child_dtype is not None and record.child_dtype not in _FLOATING:
+        faults.add(f"{where}: child_dtype is {record.child_dtype!r}, expected {', '.join(_FLOATING)}")
+    if record.child_dtype is not None and record.scales is None and record.dtype not in _FLOATING:
+        faults.add(f"{where}: {record.dtype} numbers become {record.child_dtype} by scales, which it lacks")
+    if record.scales is None:
+        return
+    scales = manifest.tensors.get(record.scales)
+    if record.child_dtype is None or record.dtype != "int8" or len(record.shape) < 2:
+        faults.add(f"{where}: scales belong to int8 tensors of two axes or more with a child_dtype")
+    elif scales is None or (scales.shape, scales.dtype) != (record.shape[:1], "float32"):
+        faults.add(f"{where}: scales names {record.scales!r}, expected {record.shape[0]} float32 numbers")
 
 
 def _check_file_records(manifest: Manifest, faults: Faults) -> None:

@@ -302,15 +302,17 @@ def _check_vocabularies_given(pack: Pack) -> None:
 
 
 def _with_tensor_records(pack: Pack) -> Manifest:
-    """The manifest with the shape and dtype of every tensor; selections stay as they were given."""
-    selected = {name: record.selection for name, record in pack.manifest.tensors.items() if record.selection}
-    if absent := sorted(selected.keys() - pack.tensors.keys()):
+    """The manifest with the shape and dtype of every tensor; selections and forms stay as they were given."""
+    given = pack.manifest.tensors
+    partial = {name for name, record in given.items() if record.selection or record.form or record.scales}
+    if absent := sorted(partial - pack.tensors.keys()):
         raise PackError(f"slices are selected of tensors that the pack does not hold: {', '.join(absent)}")
-    records = {
-        name: TensorRecord(tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."), selected.get(name))
-        for name, tensor in sorted(pack.tensors.items())
-    }
-    return replace(pack.manifest, tensors=records)
+    records = {}
+    for name, tensor in sorted(pack.tensors.items()):
+        shape, dtype = tuple(tensor.shape), str(tensor.dtype).removeprefix("torch.")
+        records[name] = replace(given.get(name, TensorRecord(shape, dtype)), shape=shape, dtype=dtype)
+    manifest = replace(pack.manifest, tensors=records)
+    return replace(manifest, format_version=max(manifest.format_version, manifest.needed_version))
 
 
 def _with_file_records(manifest: Manifest, folder: Path) -> Manifest:

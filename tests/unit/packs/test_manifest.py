@@ -67,12 +67,12 @@ class TestSelection:
 class TestVersions:
     def test_a_newer_one(self, sealed):
         text = sealed.to_bytes().replace(b'"format_version": 1', b'"format_version": 7, "novelty": 1')
-        text_refused(text, "format version 7", "this program reads format version 1", "Install a newer")
+        text_refused(text, "format version 7", "this program reads format versions 1 to 2", "Install a newer")
 
     @pytest.mark.parametrize("value", ["0", "-1", "true", "1.0", '"1"', "null", "[]"])
     def test_an_unknown_one(self, sealed, value):
         text = sealed.to_bytes().replace(b'"format_version": 1', f'"format_version": {value}'.encode())
-        text_refused(text, "format_version is", "this program reads format version 1")
+        text_refused(text, "format_version is", "this program reads format versions 1 to 2")
 
     def test_none(self):
         text_refused("{}", "format_version is missing")
