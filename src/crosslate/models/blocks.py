@@ -84,7 +84,7 @@ class Blocks:
         return {f"{stack}.{name}": group for name, _ in self._modules[stack].named_children()}
 
     def _cross(self, block: CrossAttention) -> Attention:
-        paths = {role: path for path, role in block.roles.items() if role in _ROLES}
+        paths: dict[str, str] = {role: path for path, role in block.roles.items() if role in _ROLES}
         if set(paths) != set(_ROLES) or not all(self._is_linear(path) for path in paths.values()):
             raise StrategyError(
                 f"cannot tell four linear projections of the cross-attention {block.block!r} apart (found "

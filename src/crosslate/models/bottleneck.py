@@ -1,7 +1,7 @@
 """Bottleneck adapters: a small residual network behind every Transformer layer.
 
 Source: Houlsby et al. 2019 (https://arxiv.org/abs/1902.00751), with one adapter behind each layer and a
-normalisation in front of it, as Bapna & Firat 2019 (https://arxiv.org/abs/1909.08478) have it for translation.
+norm in front of it, as Bapna & Firat 2019 (https://arxiv.org/abs/1909.08478) have it for translation.
 """
 
 from __future__ import annotations

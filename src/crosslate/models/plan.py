@@ -88,7 +88,7 @@ class PlannedTensor:
 
     @property
     def fate(self) -> str:
-        """``trained``, ``trained in part``, ``trained from random values``, ``scaled``, ``zero``, ``frozen``, …"""
+        """``trained``, ``trained in part``, ``trained from random values``, ``zero``, ``frozen``, …"""
         if self.form is not None:
             rank = self.form.rank
             return (

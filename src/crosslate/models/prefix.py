@@ -39,7 +39,7 @@ def supports_prefix(model: Any) -> None:
 
 def prefix_shapes(model: nn.Module, attention: Attention, length: int) -> dict[str, tuple[int, ...]]:
     """Names and shapes of the prefix of an attention."""
-    width = int(model.get_submodule(attention.projections["k"]).out_features)  # type: ignore[arg-type]
+    width = int(model.get_submodule(attention.projections["k"]).out_features)
     return {f"{attention.path}.{name}": (length, width) for name in (_KEYS, _VALUES)}
 
 

@@ -54,11 +54,11 @@ def formed_tensors(model: Any, anatomy: Anatomy, method: Method | None) -> dict[
     if method.kind == "lora":
         attentions = blocks.cross if method.where == "xattn" else blocks.attentions()
         names = [f"{path}.weight" for each in attentions for path in each.projections.values()]
-        too_high = [name for name in names if method.size > min(shapes[name])]
-        if too_high:
+        highest = {name: min(shapes[name]) for name in names}
+        if too_small := [name for name in names if method.size > highest[name]]:
             raise StrategyError(
-                f"a delta of rank {method.size} is asked for, and {too_high[0]} has the shape "
-                f"{list(shapes[too_high[0]])}; give a rank up to {min(map(min, map(shapes.get, too_high)))}"
+                f"a delta of rank {method.size} is asked for, and {too_small[0]} has the shape "
+                f"{list(shapes[too_small[0]])}; give a rank up to {min(highest.values())}"
             )
         return {name: (Form("low-rank", shapes[name], rank=method.size), True) for name in names}
     formed = {}
@@ -136,7 +136,7 @@ def add_modules(
 
 
 def added_kind(model: nn.Module) -> str:
-    """What a method added to a model that nothing but the PyTorch engine knows of; empty where nothing was."""
+    """What a method added to a model that only the PyTorch engine knows of; empty where nothing was."""
     if any(isinstance(module, Bottleneck) for module in model.modules()):
         return "adapters"
     return "prefixes" if any(has_prefix(module) for module in model.modules()) else ""

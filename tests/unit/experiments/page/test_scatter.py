@@ -58,7 +58,7 @@ def test_kinds_have_colours_of_their_own(pictures):
 
 
 def test_names_and_axes_are_there_and_nothing_overlaps(pictures):
-    texts = [each for each in pictures["de-en"].iter("text")]
+    texts = list(pictures["de-en"].iter("text"))
     names = [each.text for each in texts if each.get("class").startswith("name")]
     assert names == ["MB of tensors (logarithmic)", "BLEU"]
     assert {"1", "2", "5"} & {each.text for each in texts if each.get("class") == "tick"} >= {"1", "2"}
