@@ -89,9 +89,12 @@ def compress(
     ] = None,
 ) -> None:
     """Store a pack in fewer bytes, and nearly the same child; evaluate says what that costs."""
+    from crosslate.errors import InputError
     from crosslate.jobs.stored import StoredModel
     from crosslate.packs.compact import compressed
 
+    if out.exists():
+        raise InputError(f"{out} already exists; give another folder or remove it first")
     model = StoredModel([pack], parent)
     (whole,) = model.load_packs()
     made = compressed(whole, model.load_parent() if rank else None, rank=rank, dtype=dtype)  # type: ignore[arg-type]

@@ -266,6 +266,8 @@ class Manifest:
                 f"format_version is {manifest.format_version}, but compact forms and added modules came "
                 f"with version {manifest.needed_version}"
             )
+        if manifest.added is not None and manifest.added.size < 1:
+            faults.add(f"added.size is {manifest.added.size}, expected 1 or more")
         for name, record in manifest.tensors.items():
             _check_tensor(name, record, faults)
             _check_compact(name, record, manifest, faults)

@@ -306,6 +306,22 @@ class TestFormat:
             Manifest.from_bytes(made.sealed().to_bytes())
         assert message in str(refused.value)
 
+    @pytest.mark.parametrize(
+        ("kind", "size", "message"), [("adapters", 0, "added.size is 0"), ("magic", 4, "added")]
+    )
+    def test_added_modules_that_cannot_be(self, kind, size, message):
+        manifest = dataclasses.replace(
+            pack_of("src").manifest, format_version=2, added=AddedModules(kind, size), files=verify_files()
+        )
+        with pytest.raises(PackError, match=message):
+            Manifest.from_bytes(manifest.sealed().to_bytes())
+
+    def test_the_card_says_which_engine(self, tmp_path):
+        for text, row in (("src+adapters[width=4]", True), ("src+xattn", False)):
+            pack_of(text).save(tmp_path / text)
+            card = (tmp_path / text / "README.md").read_text(encoding="utf-8")
+            assert ("| Added | adapters of size 4; translates with the PyTorch engine only |" in card) is row
+
     def test_version_1_has_no_forms(self):
         manifest = dataclasses.replace(pack_of("src+lora[rank=2]").manifest, files=verify_files())
         with pytest.raises(PackError, match="format_version is 1, but compact forms"):
