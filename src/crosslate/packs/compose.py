@@ -20,7 +20,6 @@ from crosslate.models.rivals import added_tensors
 from crosslate.models.strategies import SIDES, Side
 from crosslate.packs.compact import decoded
 from crosslate.packs.manifest import (
-    AddedModules,
     Manifest,
     ParentIdentity,
     ScoreRecord,
@@ -29,6 +28,7 @@ from crosslate.packs.manifest import (
     utc_now,
 )
 from crosslate.packs.pack import Pack, check_parent
+from crosslate.packs.version_2 import AddedModules
 
 log = logging.getLogger(__name__)
 

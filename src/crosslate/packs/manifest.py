@@ -22,6 +22,7 @@ from crosslate.files import is_inside_name
 from crosslate.languages import language_code
 from crosslate.models.forms import Form
 from crosslate.packs.strict_json import strict_json
+from crosslate.packs.version_2 import AddedModules, check_added, check_compact, without_newer
 from crosslate.settings import from_values, to_values
 
 FORMAT_VERSION = 2
@@ -40,7 +41,6 @@ DTYPES = {
     "int64": "I64", "int32": "I32", "int16": "I16", "int8": "I8", "uint8": "U8", "bool": "BOOL",
 }  # fmt: skip
 
-_FLOATING = ("float64", "float32", "float16", "bfloat16")
 _NO_CHECKSUM = "0" * 64
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -118,23 +118,6 @@ class TensorRecord:
     form: Form | None = None
     child_dtype: str | None = None
     scales: str | None = None
-
-
-@dataclass(frozen=True)
-class AddedModules:
-    """Modules that a child has and its parent has not.
-
-    Attributes:
-        kind: ``adapters`` behind every layer, or a ``prefix`` in every attention.
-        size: width of an adapter's bottleneck, vectors of a prefix.
-    """
-
-    kind: Literal["adapters", "prefix"]
-    size: int
-
-
-_SINCE_2 = frozenset({"added", "form", "child_dtype", "scales"})
-"""Keys that version 1 does not have."""
 
 
 @dataclass(frozen=True)
@@ -231,8 +214,8 @@ class Manifest:
             PackError: a free-form record holds something that JSON cannot.
         """
         try:
-            values = _without_newer(to_values(self))
-            values["tensors"] = {name: _without_newer(each) for name, each in values["tensors"].items()}
+            values = without_newer(to_values(self))
+            values["tensors"] = {name: without_newer(each) for name, each in values["tensors"].items()}
             text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
             return (text + "\n").encode("utf-8")
         except (TypeError, ValueError, RecursionError) as error:
@@ -266,11 +249,10 @@ class Manifest:
                 f"format_version is {manifest.format_version}, but compact forms and added modules came "
                 f"with version {manifest.needed_version}"
             )
-        if manifest.added is not None and manifest.added.size < 1:
-            faults.add(f"added.size is {manifest.added.size}, expected 1 or more")
+        check_added(manifest.added, faults)
         for name, record in manifest.tensors.items():
             _check_tensor(name, record, faults)
-            _check_compact(name, record, manifest, faults)
+            check_compact(name, record, manifest.tensors, faults)
         if not manifest.tensors:
             faults.add("tensors is empty or missing; a pack holds at least one tensor")
         _check_file_records(manifest, faults)
@@ -303,11 +285,6 @@ def read_manifest(path: Path) -> Manifest:
     if len(data) > MAX_MANIFEST_BYTES:
         raise PackError(f"{path.name} is longer than {MAX_MANIFEST_BYTES} bytes, so it is no manifest")
     return Manifest.from_bytes(data, path.name)
-
-
-def _without_newer(values: dict[str, Any]) -> dict[str, Any]:
-    """Version 1 stays what it was, to the byte: what it does not know is written only where it is used."""
-    return {key: value for key, value in values.items() if key not in _SINCE_2 or value is not None}
 
 
 def _check_version(values: dict[str, Any], where: str) -> None:
@@ -427,31 +404,6 @@ def _check_tensor(name: str, record: TensorRecord, faults: Faults) -> None:
             f"{where}: axis {selection.axis} has length {record.shape[selection.axis]}, "
             f"but {num_selected} slices are selected"
         )
-
-
-def _check_compact(name: str, record: TensorRecord, manifest: Manifest, faults: Faults) -> None:
-    """What version 2 may say of a tensor."""
-    where = f"tensor {name!r}"
-    if record.form is not None:
-        if fault := record.form.fault:
-            faults.add(f"{where}: form is {vars(record.form)}: {fault}")
-        elif record.shape != record.form.stored_shape:
-            faults.add(
-                f"{where}: shape is {list(record.shape)}, its form needs {list(record.form.stored_shape)}"
-            )
-        if record.selection is not None:
-            faults.add(f"{where} has a selection and a form; expected one of them at most")
-    if record.child_dtype is not None and record.child_dtype not in _FLOATING:
-        faults.add(f"{where}: child_dtype is {record.child_dtype!r}, expected {', '.join(_FLOATING)}")
-    if record.child_dtype is not None and record.scales is None and record.dtype not in _FLOATING:
-        faults.add(f"{where}: {record.dtype} numbers become {record.child_dtype} by scales, which it lacks")
-    if record.scales is None:
-        return
-    scales = manifest.tensors.get(record.scales)
-    if record.child_dtype is None or record.dtype != "int8" or len(record.shape) < 2:
-        faults.add(f"{where}: scales belong to int8 tensors of two axes or more with a child_dtype")
-    elif scales is None or (scales.shape, scales.dtype) != (record.shape[:1], "float32"):
-        faults.add(f"{where}: scales names {record.scales!r}, expected {record.shape[0]} float32 numbers")
 
 
 def _check_file_records(manifest: Manifest, faults: Faults) -> None:

@@ -16,8 +16,9 @@ from crosslate.models.forms import Form
 from crosslate.models.strategies import parse_strategy
 from crosslate.packs.compact import compressed, decoded, low_rank
 from crosslate.packs.compose import apply_packs, pack_child, plug_back
-from crosslate.packs.manifest import AddedModules, Manifest, TensorRecord
+from crosslate.packs.manifest import Manifest, TensorRecord
 from crosslate.packs.pack import Pack, verify
+from crosslate.packs.version_2 import AddedModules
 
 FORMED = ("lora[xattn;rank=2]", "lora[attention;rank=2]", "ia3")
 ADDING = ("adapters[width=4]", "prefix[length=3]")
