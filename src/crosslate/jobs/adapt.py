@@ -97,12 +97,12 @@ def adapt(
     run = Run(out, MANIFEST_NAME, replace=replace)
     prepared = prepare(corpus, valid, data, settings.seed, run.folder)
     new: dict[Side, str | None] = {"source": new_source, "target": new_target}
+    memory = PeakMemory()
     child = _child(parent, chosen, prepared, new, data, settings.seed, run)
     before = parent.fingerprint()
     with run.main_process_first():
         pairs = encode(prepared, child.source, child.target, data, run.encoded, parent.max_tokens)
     validate = make_validate(child, prepared.valid, data.metric, measure and partial(measure, child))
-    memory = PeakMemory()
     record = train(
         Trainee(
             child.model, child.trained, chosen.reinitialise | {ADDED},
@@ -124,7 +124,12 @@ def adapt(
     pack = pack_child(
         child,
         name=name,
-        training={**record, "parameters": _counts(child), "peak_memory_bytes": memory.bytes()},
+        training={
+            **record,
+            "parameters": _counts(child),
+            "memory_before_bytes": memory.before,
+            "peak_memory_bytes": memory.bytes(),
+        },
         data=prepared.record,
         scores=_validation_scores(record, prepared.valid.origin),
         licence=licence,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -17,11 +19,17 @@ class PeakMemory:
 
     Linux can forget an earlier peak. Elsewhere, or where that is not allowed, an earlier and higher peak of
     the same process counts as well.
+
+    Attributes:
+        before: what was resident when it was made, after memory that is free had been given back; the program
+            itself, what it has loaded, and what other work in the same process has left; 0 where the system
+            does not tell.
     """
 
     def __init__(self) -> None:
-        self._peak = 0
+        _give_back()
         _forget()
+        self.before = self._peak = _peak_bytes()
 
     def leaving_out(self, work: Callable[[], T]) -> Callable[[], T]:
         """The same callable, with what it takes left out: validations, which are alike for all strategies."""
@@ -39,6 +47,15 @@ class PeakMemory:
         """The peak so far; 0 where the system does not tell."""
         self._peak = max(self._peak, _peak_bytes())
         return self._peak
+
+
+def _give_back() -> None:
+    """What was freed stays resident until the C library is asked for it; not every one can be."""
+    gc.collect()
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+    except (OSError, AttributeError, TypeError):
+        return
 
 
 def _forget() -> None:

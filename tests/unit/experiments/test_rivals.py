@@ -136,7 +136,8 @@ def stored(cells):
         values = {
             "scores": {"bleu": {"value": value, "interval": [value - 1, value + 1]}},
             "stored": {"pack_bytes": 400, "groups": {"src": {"num_trained": 60}, "xattn": {"num_trained": 40}}},
-            "training": {"training_seconds": 12.4}, "peak_memory_bytes": 512_000_000,
+            "training": {"training_seconds": 12.4},
+            "memory": {"memory_before": 400_000_000, "peak_memory": 512_000_000},
             "cosine": {"precision_at_1": 41.23}, "tensor_bytes": 100, "whole_bytes": 400,
             "bleu": {"p_value": 0.0}, "watched": cell.watched,
         }  # fmt: skip
@@ -149,7 +150,7 @@ def test_the_tables():
     sides, smaller = rival_tables(cells, stored(cells))
     assert (sides.title, smaller.title) == (QUALITY, COMPRESSED)
     rows = {row[0]: row[1:] for row in sides.rows}
-    assert rows[f"de-en {LORA}"] == (33.0, "32.0 to 34.0", 400, 100, 12, 512, 41.2, 33.0)
+    assert rows[f"de-en {LORA}"] == (33.0, "32.0 to 34.0", 400, 100, 12, 512, 112, 41.2, 33.0)
     # Composed with cross-attention's pack, not with that of the adapters.
     assert rows["de-en src+xattn"][-1] == 35.0 and rows["de-en src+all"][-1] is None
     assert rows["fr-es tgt+adapters[width=4]"][-1] == 35.0

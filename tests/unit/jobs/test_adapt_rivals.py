@@ -95,7 +95,7 @@ def test_the_record_counts_and_measures(parent: Parent, tmp_path: Path):
     width, layers = 32, 1
     trained = sum(group["num_trained"] for group in training["parameters"]["groups"].values())
     assert trained == 80 * width + 3 * layers * 4 * 2 * 2 * width
-    assert training["peak_memory_bytes"] > 50e6
+    assert training["peak_memory_bytes"] > training["memory_before_bytes"] > 50e6
     assert training["versions"]["peft"]
 
 
@@ -114,7 +114,7 @@ def test_what_is_added_has_a_rate_of_its_own(parent: Parent, tmp_path: Path):
 def test_peak_memory_forgets_what_is_left_out():
     memory = PeakMemory()
     start = memory.bytes()
-    assert start > 0
+    assert start >= memory.before > 0
 
     def work() -> int:
         return len(bytearray(150_000_000))
