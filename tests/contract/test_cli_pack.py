@@ -111,6 +111,43 @@ class TestVerify:
             assert "2 faults:" in ran.err and "extra is a file that is no part" in ran.err
 
 
+class TestCompress:
+    def test_fewer_bytes_that_still_translate(self, crosslate, tiny, tmp_path):
+        whole, small = tiny / "packs/de-en", tmp_path / "small"
+        ran = crosslate("pack", "compress", whole, "--out", small, "--rank", 4, "--dtype", "int8")
+        assert ran.code == 0, ran.err
+        # 80 x 32 embeddings, 4 x (32 x 32 + 32) projections and 2 x 32 of the norm in float32 ...
+        # ... became 80 x 32 bytes and 80 scales, 4 x 4 x 64 bytes and 4 x 4 scales, 6 x 32 numbers in bfloat16.
+        assert ran.lines == [
+            f"27.4 kB of tensors before, {(2560 + 4 * 80 + 1024 + 4 * 16 + 2 * 192) / 1000:.1f} kB after "
+            f"({100 * 4352 / 27392:.1f} %), saved to {small}"
+        ]
+        assert crosslate("pack", "verify", small, "--parent", tiny / "parents/fr-en").code == 0
+        ran = crosslate(
+            "translate", "--pack", small, "--parent", tiny / "parents/fr-en", stdin=b"Hund sieht\n"
+        )
+        assert ran.code == 0 and len(ran.lines) == 1
+
+    @pytest.mark.parametrize(
+        ("options", "code", "message"),
+        [
+            ((), 2, "neither a rank nor a type is given"),
+            (("--dtype", "int4"), 2, "did you mean 'int8'?"),
+            (("--rank", -1), 2, "rank is -1"),
+            (("--rank", 4, "--parent", "other"), 4, "was made for another parent"),
+        ],
+    )
+    def test_what_is_refused(self, crosslate, tiny, tmp_path, options, code, message):
+        given = [tiny / "parents/other" if each == "other" else each for each in options]
+        ran = crosslate("pack", "compress", tiny / "packs/de-en", "--out", tmp_path / "small", *given)
+        assert (ran.code, ran.out) == (code, "") and message in ran.err
+        assert list(tmp_path.iterdir()) == []
+
+    def test_nothing_is_replaced(self, crosslate, tiny, tmp_path):
+        ran = crosslate("pack", "compress", tiny / "packs/de-en", "--out", tmp_path, "--rank", 4)
+        assert ran.code == 3 and "already exists" in ran.err
+
+
 class TestExport:
     def test_the_folder_translates_alone(self, crosslate, tiny, tmp_path):
         packs = tiny / "packs/de-en", tiny / "packs/fr-es"

@@ -13,6 +13,7 @@ from torch import nn
 from crosslate.corpora.vocabularies import SpecialIds, Vocabulary
 from crosslate.errors import PackError
 from crosslate.models.fingerprint import fingerprint
+from crosslate.packs.compact import decoded
 from crosslate.packs.manifest import DTYPES, Manifest
 from crosslate.packs.pack import Pack, verify
 
@@ -25,9 +26,12 @@ def document() -> str:
     return DOCUMENT.read_text(encoding="utf-8")
 
 
+def blocks(document: str, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", document, flags=re.DOTALL | re.MULTILINE)
+
+
 def block(document: str, language: str) -> str:
-    (only,) = re.findall(rf"^```{language}\n(.*?)^```$", document, flags=re.DOTALL | re.MULTILINE)
-    return only
+    return blocks(document, language)[0]
 
 
 @pytest.fixture
@@ -35,9 +39,22 @@ def by_hand(document, tmp_path, monkeypatch) -> Path:
     """The pack that the page's own program writes, without Crosslate."""
     monkeypatch.chdir(tmp_path)
     shutil.copy(GOLDEN / "source.spm", tmp_path)
-    program = block(document, "python")
+    run(block(document, "python"))
+    return tmp_path / "by-hand"
+
+
+def run(program: str) -> None:
     assert "crosslate." not in program.replace("crosslate_version", "")
     exec(compile(program, str(DOCUMENT), "exec"), {})
+
+
+@pytest.fixture
+def by_hand_in_version_2(document, tmp_path, monkeypatch) -> Path:
+    """The pack of the page's second program, which goes on where the first ends."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(GOLDEN / "source.spm", tmp_path)
+    first, second = blocks(document, "python")
+    run(first + second)
     return tmp_path / "by-hand"
 
 
@@ -87,6 +104,15 @@ class TestDocument:
     def test_it_can_be_saved_by_crosslate(self, by_hand, tmp_path):
         Pack.load(by_hand).save(tmp_path / "again")
         assert verify(tmp_path / "again").name == "by hand"
+
+    def test_version_2_written_by_hand(self, by_hand_in_version_2):
+        pack = Pack.load(by_hand_in_version_2)
+        assert pack.manifest.format_version == 2
+        table, keys = "model.encoder.embed_tokens.weight", "model.decoder.layers.0.encoder_attn.k_proj.weight"
+        found = decoded(pack.tensors, pack.manifest, table)
+        assert torch.allclose(found, torch.linspace(-1, 1, 96).reshape(24, 4), atol=0.5 / 127)
+        form = pack.manifest.tensors[keys].form
+        assert form.applied(torch.zeros(4, 4), pack.tensors[keys]).tolist() == [[0.0, 1.0, 2.0, 3.0]] * 4
 
     def test_it_is_refused_after_any_edit(self, by_hand):
         path = by_hand / "pack.json"

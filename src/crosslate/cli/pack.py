@@ -1,4 +1,4 @@
-"""``crosslate pack``: show, verify and export packs."""
+"""``crosslate pack``: show, verify, compress and export packs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from crosslate.errors import UsageError
 if TYPE_CHECKING:
     from crosslate.packs.manifest import Manifest
 
-pack_app = typer.Typer(help="Show, verify and export packs.", no_args_is_help=True, rich_markup_mode=None)
+pack_app = typer.Typer(
+    help="Show, verify, compress and export packs.", no_args_is_help=True, rich_markup_mode=None
+)
 
 _Folder = Annotated[Path, typer.Argument(metavar="PACK", help="Folder of the pack.")]
 
@@ -70,6 +72,39 @@ def verify(
         return
     model.load()
     print_line(out, f"fits {parent}, fingerprint {fingerprint}")
+
+
+@pack_app.command()
+def compress(
+    pack: _Folder,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the smaller pack.")],
+    rank: Annotated[
+        int,
+        typer.Option(help="Store trained matrices as the parent's plus a delta of this rank; 0 does not."),
+    ] = 0,
+    dtype: Annotated[str | None, typer.Option(help="Type of the stored numbers: bfloat16 or int8.")] = None,
+    parent: Annotated[
+        str | None,
+        typer.Option(help="Folder or hub id of the parent; the manifest says where it is if not given."),
+    ] = None,
+) -> None:
+    """Store a pack in fewer bytes, and nearly the same child; evaluate says what that costs."""
+    from crosslate.errors import InputError
+    from crosslate.jobs.stored import StoredModel
+    from crosslate.packs.compact import compressed
+
+    if out.exists():
+        raise InputError(f"{out} already exists; give another folder or remove it first")
+    model = StoredModel([pack], parent)
+    (whole,) = model.load_packs()
+    made = compressed(whole, model.load_parent() if rank else None, rank=rank, dtype=dtype)  # type: ignore[arg-type]
+    made.save(out)
+    before, after = (sum(each.nbytes for each in one.tensors.values()) for one in (whole, made))
+    print_line(
+        console(),
+        f"{_size(before)} of tensors before, {_size(after)} after "
+        f"({100 * after / max(before, 1):.1f} %), saved to {out}",
+    )
 
 
 @pack_app.command()

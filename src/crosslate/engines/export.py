@@ -16,6 +16,7 @@ from crosslate.engines.generation import Generation, TranslationModel
 from crosslate.engines.specs import build_spec, family_of
 from crosslate.errors import EngineError, UsageError, nearest
 from crosslate.files import atomic_folder, write_json
+from crosslate.models.rivals import added_kind
 from crosslate.models.saved_vocabularies import SideDescription, save_vocabulary
 
 log = logging.getLogger(__name__)
@@ -51,6 +52,11 @@ def export_ctranslate2(
     if quantization not in get_args(Quantization):
         raise UsageError(f"quantization is {quantization!r}; {nearest(quantization, get_args(Quantization))}")
     live = translation_model.model
+    if added := added_kind(live):
+        raise EngineError(
+            f"the model has {added}, which CTranslate2 has no counterpart of; use the PyTorch engine for it, "
+            "or train lora, ia3 or bitfit in their place, which become plain tensors"
+        )
     family = family_of(live)
     generation = Generation.of(translation_model)
     source, target = translation_model.source, translation_model.target

@@ -17,6 +17,7 @@ from crosslate.jobs.forgetting import measure_forgetting
 from crosslate.jobs.lexicon_map import lexicon_map
 from crosslate.jobs.translator import Translator
 from crosslate.models.strategies import Side
+from crosslate.packs.compact import StoredType, compressed
 from crosslate.packs.compose import apply_packs
 
 _ALL = 1_000_000
@@ -31,6 +32,21 @@ def forgetting_work(bench: Bench) -> Output:
     values = scored(found.translations, test)
     values |= {"parent_is_identical": found.parent_is_identical, "fingerprint": found.fingerprint}
     return Output(values, found.translations)
+
+
+def compressed_work(bench: Bench) -> Output:
+    """A pack in fewer bytes: how many, and what they cost."""
+    parent, whole = bench.parent(), bench.pack("child")
+    made = compressed(
+        whole, parent, rank=bench.spec["rank"], dtype=cast(StoredType, bench.spec["dtype"] or None)
+    )
+    test = bench.text("test")
+    translations = Translator(parent, made, options=bench.decoding).translate(test.source)
+    values = scored(translations, test) | {
+        "whole_bytes": sum(tensor.nbytes for tensor in whole.tensors.values()),
+        "tensor_bytes": sum(tensor.nbytes for tensor in made.tensors.values()),
+    }
+    return Output(values, translations)
 
 
 def zero_shot_work(bench: Bench) -> Output:

@@ -11,6 +11,7 @@ from crosslate.experiments.cells import Cell, PlacedText, find, in_order, needs
 from crosslate.experiments.estimate import ANALYSIS_OPERATIONS, training_operations
 from crosslate.experiments.lexicon_cells import Lexicons
 from crosslate.experiments.recipe import (
+    RIVALS,
     ChildRecipe,
     DenoiserRecipe,
     PairText,
@@ -26,6 +27,7 @@ from crosslate.models.strategies import parse_strategy
 COMPARED = (
     ("xattn", "embeddings"), ("xattn", "body"), ("xattn", "randxattn"), ("xattn", "scratch"),
     ("embeddings", "scratch"),
+    *(("xattn", rival) for rival in RIVALS),
 )  # fmt: skip
 """Parts of which every child's systems are compared, the first with the second."""
 
@@ -87,6 +89,7 @@ class _Grid:
             made += [
                 self.forgetting(cell) for cell in self.full(children) if cell.labels["part"] != "scratch"
             ]
+        made += list(self.compressed(self.full(children)))
         if "zero-shot" in recipe.analyses:
             for pair in recipe.zero_shot:
                 made += self.zero_shot(pair, children)
@@ -262,6 +265,25 @@ class _Grid:
             "attention", f"attention of {cell.title}", spec, roles, labels, texts, ANALYSIS_OPERATIONS / 2
         )
 
+    def compressed(self, children: Sequence[Cell]) -> Iterator[Cell]:
+        """Packs in fewer bytes, with the score of each."""
+        wanted = {str(parse_strategy(name)) for name in self.recipe.compressed}
+        for cell in children:
+            for way in self.recipe.compressions if cell.labels["strategy"] in wanted else ():
+                texts = {"test": cell.texts["test"]}
+                spec = {
+                    "rank": way.rank,
+                    "dtype": way.dtype,
+                    "text": self.identities(texts),
+                    "decoding": self.decoding,
+                }
+                how = ", ".join([*([f"rank {way.rank}"] if way.rank else []), *filter(None, [way.dtype])])
+                yield Cell(
+                    "compressed", f"{cell.title} in {how}", spec,
+                    {"child": cell.key, "parent": cell.needs["parent"]},
+                    cell.labels | {"how": how, "whole": cell.title}, texts, ANALYSIS_OPERATIONS,
+                )  # fmt: skip
+
     def zero_shot(self, pair: ZeroShotRecipe, children: Sequence[Cell]) -> Iterator[Cell]:
         recipe = self.recipe
         source = recipe.child(pair.source_child).source
@@ -273,10 +295,13 @@ class _Grid:
         for seed in recipe.seeds:
             made: dict[str, Cell] = {}
             for strategy in pair.source_strategies:
-                (first,) = find(full, "child", child=pair.source_child, strategy=strategy, seed=seed)
-                (second,) = find(
-                    full, "child", child=pair.target_child, strategy=pair.target_strategy, seed=seed
+                (first,) = find(
+                    full, "child", child=pair.source_child, strategy=str(parse_strategy(strategy)), seed=seed
                 )
+                (second,) = find(
+                    full, "child", child=pair.target_child,
+                    strategy=str(parse_strategy(pair.target_strategy)), seed=seed,
+                )  # fmt: skip
                 labels = {
                     "pair": name,
                     "strategy": strategy,
@@ -328,7 +353,8 @@ class _Grid:
             {"pair": f"{child.target}-{target}"},
             kind="supervised",
         )  # fmt: skip
-        (first,) = find(children, "child", child=child.name, strategy=pair.source_strategies[0], seed=seed)
+        strategy = str(parse_strategy(pair.source_strategies[0]))
+        (first,) = find(children, "child", child=child.name, strategy=strategy, seed=seed)
         yield second
         labels = {"pair": f"{source}-{target}", "seed": seed, "size": 0}
         title = f"{source}-{target} through {child.target}"
@@ -346,6 +372,9 @@ class _Grid:
                 for one in find(made, kind, part=first):
                     same = {name: one.labels[name] for name in ("child", "seed", "size")}
                     yield from (_comparison(one, other) for other in find(made, kind, part=second, **same))
+        for cell in find(made, "compressed"):
+            (whole,) = (each for each in made if each.key == cell.needs["child"])
+            yield _comparison(cell, whole)
         for one in find(made, "denoising child"):
             same = {name: one.labels[name] for name in ("child", "seed")}
             for part, other_part in (("embeddings", "xattn"), ("xattn", "body"), ("xattn", "randxattn")):

@@ -5,19 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.errors import CrosslateError, Faults, SettingsError, nearest
 from crosslate.experiments.texts import Text
 from crosslate.languages import language_code
 from crosslate.models.parent import parse_size
-from crosslate.models.strategies import STRATEGIES, Side, Strategy, parse_strategy
+from crosslate.models.strategies import Side, Strategy, parse_strategy
 from crosslate.settings import from_values, load_yaml
-from crosslate.training.settings import GROUPS, TrainingSettings, preset
+from crosslate.training.settings import EMBEDDINGS, GROUPS, TrainingSettings, preset
 
 Analysis = Literal["lexicon", "attention", "forgetting", "zero-shot", "compare"]
-Part = Literal["scratch", "embeddings", "body", "xattn", "randxattn"]
+Part = Literal[
+    "scratch", "embeddings", "body", "xattn", "randxattn",
+    "all", "bitfit", "lora-xattn", "lora-attention", "ia3", "adapters", "prefix",
+]  # fmt: skip
+RIVALS: tuple[Part, ...] = get_args(Part)[5:]
+"""Parts that the paper does not have."""
 ANALYSES: tuple[Analysis, ...] = get_args(Analysis)
 PHRASEBOOK = "phrasebook"
 ALL = "all"
@@ -146,6 +151,19 @@ class ZeroShotRecipe:
 
 
 @dataclass(frozen=True)
+class CompressionRecipe:
+    """A way in which packs are stored in fewer bytes.
+
+    Attributes:
+        rank: of the deltas that matrices between the embeddings are stored as; 0 stores whole matrices.
+        dtype: of the stored numbers, ``bfloat16`` or ``int8``; empty leaves what they are.
+    """
+
+    rank: int = 0
+    dtype: str = ""
+
+
+@dataclass(frozen=True)
 class Recipe:
     """A study.
 
@@ -160,6 +178,8 @@ class Recipe:
         denoising_strategies: of the children of denoising parents.
         seeds: every child is trained once for each.
         sizes: training pairs of a child, the first ones; 0 takes all. Analyses look at the largest.
+        compressed: strategies of which packs are compressed, each in every way of ``compressions``.
+        compressions: ways of storing a pack in fewer bytes, each with the score it costs.
         training: changes to the training settings of children, by strategy; ``all`` holds for every one.
         dictionaries: by languages, like ``de-fr``: a file in MUSE's format inside the folder of the data, or
             ``phrasebook``. Where one is missing, it is composed through a third language if that is there.
@@ -187,6 +207,8 @@ class Recipe:
     )
     seeds: list[int] = field(default_factory=lambda: [1])
     sizes: list[int] = field(default_factory=lambda: [0])
+    compressed: list[str] = field(default_factory=lambda: ["src+xattn", "tgt+xattn"])
+    compressions: list[CompressionRecipe] = field(default_factory=list)
     training: dict[str, dict[str, Any]] = field(default_factory=dict)
     dictionaries: dict[str, str] = field(default_factory=dict)
     words: dict[str, list[str]] = field(default_factory=dict)
@@ -254,6 +276,10 @@ def part_of(strategy: Strategy) -> Part:
     """What a strategy trains beside embeddings, whichever the side: the rows of the paper's tables."""
     if strategy.renews is None:
         return "scratch"
+    if strategy.method is not None:
+        return cast(Part, strategy.method.label)
+    if strategy.renews and not strategy.train & EMBEDDINGS <= strategy.reinitialise:
+        return "all"
     body = strategy.train - {"src", "tgt"}
     if not body:
         return "embeddings"
@@ -338,22 +364,29 @@ def _check_zero_shot(recipe: Recipe, faults: Faults) -> None:
             elif recipe.new_side(children[name]) != side:
                 faults.add(f"zero_shot takes a new {side} from {name}, which renews the other side")
             else:
-                has = recipe.strategies_of(children[name])
+                has = [str(parse_strategy(each)) for each in recipe.strategies_of(children[name])]
                 faults.messages += [
                     f"zero_shot composes {each} of {name}, which is trained with {', '.join(has)} only"
                     for each in strategies
-                    if each not in has
+                    if str(parse_strategy(each)) not in has
                 ]
 
 
 def _check_settings(recipe: Recipe, faults: Faults) -> None:
-    for name in (*recipe.strategies, *recipe.denoising_strategies):
+    for name in (*recipe.strategies, *recipe.compressed):
         with faults.catch():
             parse_strategy(name)
     for name in recipe.denoising_strategies:
-        if name in STRATEGIES and STRATEGIES[name].renews != frozenset():
+        with faults.catch():
+            if parse_strategy(name).renews != frozenset():
+                faults.add(
+                    f"denoising_strategies has {name}; expected those that keep the vocabulary, like embed"
+                )
+    for way in recipe.compressions:
+        if way.rank < 0 or way.dtype not in ("", "bfloat16", "int8") or not (way.rank or way.dtype):
             faults.add(
-                f"denoising_strategies has {name}; expected those that keep the vocabulary, like embed"
+                f"compressions has rank {way.rank} and dtype {way.dtype!r}; expected a rank from 1, "
+                "bfloat16 or int8, or both"
             )
     for name in recipe.training:
         with faults.catch():

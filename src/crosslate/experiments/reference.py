@@ -10,6 +10,7 @@ from typing import Any, get_type_hints
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.experiments.recipe import (
     ChildRecipe,
+    CompressionRecipe,
     DenoiserRecipe,
     PairText,
     ParentRecipe,
@@ -49,7 +50,7 @@ A report needs the same texts in `--data` as the run, since their hashes are par
 _CLASSES: tuple[tuple[str, Any], ...] = (
     ("The recipe", Recipe), ("parents", ParentRecipe), ("children", ChildRecipe),
     ("denoisers", DenoiserRecipe), ("zero_shot", ZeroShotRecipe), ("text", PairText), ("A text", Text),
-    ("training", TrainingSettings), ("decoding", DecodingOptions),
+    ("compressions", CompressionRecipe), ("training", TrainingSettings), ("decoding", DecodingOptions),
 )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from crosslate.experiments.estimate import duration
 from crosslate.experiments.page.document import page
 from crosslate.experiments.quick import command_of
 from crosslate.experiments.recipe import Recipe
+from crosslate.experiments.rival_tables import rival_tables
 from crosslate.experiments.store import Result, Store
 from crosslate.experiments.tables import Table, Tables, Value, shown_p_value
 from crosslate.files import write_json, write_text
@@ -77,7 +78,7 @@ def make_report(recipe: Recipe, cells: Sequence[Cell], store: Store) -> Report:
         recipe.name,
         recipe.about,
         Findings(cells, results).all(),
-        [*Tables(cells, results).all(), *attention_tables(cells, results)],
+        [*Tables(cells, results).all(), *rival_tables(cells, results), *attention_tables(cells, results)],
         _samples(cells, results),
         failures,
         [cell.title for cell in missing],

@@ -113,6 +113,7 @@ def child_work(bench: Bench) -> Output:
     values = _training({"training": training, "data": pack.manifest.data}) | {"watched": bench.cell.watched}
     values |= {
         "stored": training["parameters"],
+        "memory": {name: training.get(f"{name}_bytes", 0) for name in ("memory_before", "peak_memory")},
         "bytes_on_disk": sum(file.stat().st_size for file in folder.iterdir() if file.is_file()),
     }
     return Output(values | scored(translations, test), translations)

@@ -19,6 +19,7 @@ KINDS = {
     "denoising child": (_TRAINING, "child_work"),
     "supervised": (_TRAINING, "child_work"),
     "attention": ("crosslate.experiments.attention_work", "attention_work"),
+    "compressed": (_ANALYSIS, "compressed_work"),
     "forgetting": (_ANALYSIS, "forgetting_work"),
     "lexicon": (_ANALYSIS, "lexicon_work"),
     "lexicon of languages": (_ANALYSIS, "lexicon_of_languages_work"),

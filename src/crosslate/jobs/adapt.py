@@ -15,12 +15,14 @@ from crosslate.corpora.vocabularies import Vocabulary
 from crosslate.errors import InputError, Interrupted, StrategyError, TrainingError, UsageError, nearest
 from crosslate.jobs.data import DataSettings, Prepared, encode, prepare
 from crosslate.jobs.data import vocabulary as learn_vocabulary
+from crosslate.jobs.memory import PeakMemory
 from crosslate.jobs.runs import Run
 from crosslate.jobs.texts import TextFiles
 from crosslate.jobs.validation import make_validate
 from crosslate.languages import language_code
 from crosslate.models.appended import Appended, append_vocabulary, coded_vocabulary
 from crosslate.models.child import Child, make_child
+from crosslate.models.methods import ADDED
 from crosslate.models.parent import Parent
 from crosslate.models.strategies import SIDES, Side, Strategy, parse_strategy
 from crosslate.packs.compose import pack_child
@@ -105,6 +107,7 @@ def adapt(
     Raises:
         UsageError: neither side is new.
         StrategyError: unknown strategy, or one that does not fit the new sides.
+        MissingExtra: the strategy's method needs PEFT, which is not installed.
         InputError: the corpus is not of the new pair, or ``out`` exists (where it should be replaced: and
             is not a pack).
         Interrupted: asked to stop; the state is saved.
@@ -136,19 +139,21 @@ def adapt(
     run = Run(out, MANIFEST_NAME, replace=replace)
     prepared = prepare(corpus, valid, data, settings.seed, run.folder)
     new: dict[Side, str | None] = {"source": new_source, "target": new_target}
+    memory = PeakMemory()
     child = _child(parent, chosen, prepared, new, data, settings.seed, run, wanted)
     before = parent.fingerprint()
     with run.main_process_first():
         pairs = encode(prepared, child.source, child.target, data, run.encoded, parent.max_tokens)
+    validate = make_validate(child, prepared.valid, data.metric, measure and partial(measure, child))
     record = train(
         Trainee(
-            child.model, child.trained, chosen.reinitialise,
+            child.model, child.trained, chosen.reinitialise | {ADDED},
             child.source.special.pad, child.target.special.pad,
             child.model.config.decoder_start_token_id,
         ),
         pairs,
         settings,
-        make_validate(child, prepared.valid, data.metric, measure and partial(measure, child)),
+        memory.leaving_out(validate),
         run.folder,
         identity={"parent": before, "strategy": str(chosen), "data": asdict(data),
                   "corpus": prepared.record["train"]["sha256"], "valid": prepared.record["valid"]["sha256"],
@@ -164,7 +169,13 @@ def adapt(
     pack = pack_child(
         child,
         name=name,
-        training={**record, "parameters": _counts(child), **kind},
+        training={
+            **record,
+            **kind,
+            "parameters": _counts(child),
+            "memory_before_bytes": memory.before,
+            "peak_memory_bytes": memory.bytes(),
+        },
         data=prepared.record,
         scores=_validation_scores(record, prepared.valid.origin),
         licence=licence,

@@ -13,6 +13,7 @@ from crosslate.engines.generation import TranslationModel
 from crosslate.engines.lines import translate_lines
 from crosslate.errors import EngineError
 from crosslate.evaluation.scores import Score, bleu, chrf
+from crosslate.models.child import Child, plain_child
 from crosslate.training.loop import Validation
 
 log = logging.getLogger(__name__)
@@ -55,7 +56,9 @@ def make_validate(
 
     def validate() -> Validation:
         with tempfile.TemporaryDirectory(prefix="crosslate-validation-") as folder:
-            engine = live_engine(model, Path(folder) / "model")
+            # What a method learns beside the tensors is folded into them, so that any engine can translate.
+            current = plain_child(model) if isinstance(model, Child) else model
+            engine = live_engine(current, Path(folder) / "model")
             translations = list(
                 translate_lines(
                     engine, valid.source, DecodingOptions(beam_size=1), language=valid.source_language

@@ -16,11 +16,15 @@ from crosslate.errors import AnatomyError, StrategyError
 from crosslate.languages import language_code
 from crosslate.models.anatomy import named_tensors
 from crosslate.models.appended import Appended, joined
+from crosslate.models.methods import ADDED
 from crosslate.models.plan import Plan, PlannedTensor, make_plan, vocabulary_axis
+from crosslate.models.rivals import add_modules, attach, stored_form
 from crosslate.models.sides import (
     check_padding,
     describe_start,
     describe_vocabularies,
+    effective_setting,
+    owner,
     remove_aliases,
     set_slice,
     set_tensor,
@@ -46,7 +50,8 @@ class Child:
         source_language: language code.
         target_language: language code.
         plan: what was changed and how; None for a child made from packs.
-        trained: trained parameters by group and name; empty for a child made from packs.
+        trained: trained parameters by group and name, those of a method in the group ``added``; empty for a
+            child made from packs.
     """
 
     parent: Parent
@@ -61,7 +66,7 @@ class Child:
     def changed_tensors(self) -> dict[str, torch.Tensor]:
         """What a pack stores: every changed tensor under its first name, slices where only a part is trained.
 
-        Empty for a child made from packs.
+        Of a tensor in a compact form, what its form is applied to. Empty for a child made from packs.
         """
         if self.plan is None:
             return {}
@@ -69,6 +74,9 @@ class Child:
         trained = {name: tensor for group in self.trained.values() for name, tensor in group.items()}
         changed: dict[str, torch.Tensor] = {}
         for planned in self.plan.changed:
+            if planned.form is not None:
+                changed[planned.name] = stored_form(self.model, planned.name, planned.form)
+                continue
             if planned.name in trained:  # a slice goes by another name in the model
                 changed[planned.name] = trained[planned.name].detach()
                 continue
@@ -124,6 +132,7 @@ def make_child(
         StrategyError: the strategy renews other sides than were given, or does not fit the model.
         VocabularyError: a new vocabulary pads with an id that this family of models cannot pad with.
         AnatomyError: the model cannot be initialised safely.
+        MissingExtra: the strategy's method needs PEFT, which is not installed.
     """
     if strategy.renews is None and not (new_source or new_target):
         raise StrategyError(f"{strategy} needs to know which side is new; give a new source, target or both")
@@ -152,6 +161,8 @@ def make_child(
     trained: dict[str, dict[str, nn.Parameter]] = {}
     for planned in plan.changed:
         value: torch.Tensor
+        if planned.form is not None or planned.is_added:
+            continue  # attached below
         if planned.is_appended:
             value = _append(model, parent, planned, originals[planned.name], appended, seed)
         elif planned.selection is not None:
@@ -168,6 +179,8 @@ def make_child(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         _initialise(model, parent, plan, {"src": source.special.pad, "tgt": target.special.pad})
+        if added := attach(model, plan):
+            trained[ADDED] = added
     return Child(parent, model, source, target, languages["source"], languages["target"], plan, trained)
 
 
@@ -177,6 +190,7 @@ def graft(
     vocabularies: Mapping[Side, Vocabulary],
     languages: Mapping[Side, str],
     start: int | None = None,
+    added: Mapping[str, torch.Tensor] | None = None,
 ) -> Child:
     """A child made of given tensors, each under all of its names, on the body of a parent.
 
@@ -184,6 +198,7 @@ def graft(
 
     Args:
         start: the piece that the decoder starts with, where its role does not tell.
+        added: tensors of modules that the parent does not have, by name.
 
     Raises:
         VocabularyError: a new vocabulary pads with an id that this family of models cannot pad with.
@@ -195,6 +210,9 @@ def graft(
         value = nn.Parameter(tensor, requires_grad=False) if names[0] in parameters else tensor
         set_tensor(model, names, value)
     _settle(model, parent, vocabularies, start)
+    if added:
+        with torch.random.fork_rng(devices=[]):
+            add_modules(model, {name: tuple(tensor.shape) for name, tensor in added.items()}, added)
     return Child(
         parent,
         model.eval(),
@@ -205,6 +223,32 @@ def graft(
         None,
         {},
     )
+
+
+def plain_child(child: Child) -> Child:
+    """A child of plain tensors that translates as a child in training does at this moment.
+
+    Tensors in compact forms are folded; all others are the child's own, not copies. A child without such
+    forms is given back as it is, and so is one with added modules, which nothing can fold.
+    """
+    if child.plan is None or not any(planned.form for planned in child.plan.tensors):
+        return child
+    originals, stored = dict(named_tensors(child.parent.model)), child.changed_tensors()
+    tensors = {}
+    for planned in child.plan.changed:
+        if planned.form is not None:
+            tensors[planned.names] = planned.form.applied(originals[planned.name], stored[planned.name])
+        else:  # a parametrised one comes whole as an attribute
+            module, leaf = owner(child.model, planned.name)
+            tensors[planned.names] = getattr(module, leaf).detach()
+    both: dict[Side, Vocabulary] = {"source": child.source, "target": child.target}
+    plain = graft(
+        child.parent, tensors, {side: both[side] for side in both if side in child.plan.renewed},
+        {"source": child.source_language, "target": child.target_language},
+        effective_setting(child.model, "decoder_start_token_id"),
+    )  # fmt: skip
+    plain.model.to(child.model.device)
+    return plain
 
 
 def _fresh_tensor(planned: PlannedTensor, original: torch.Tensor) -> torch.Tensor:

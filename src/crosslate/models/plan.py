@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from crosslate.errors import StrategyError
+from crosslate.models.forms import Form
 from crosslate.models.strategies import SIDES, Limits, Side, Strategy
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ class PlannedTensor:
         train: it is trained (whole, or ``selection`` of it).
         selection: the part that is trained, where not the whole.
         is_appended: ``selection`` is of new slices, and the others are the parent's, taken by their pieces.
+        form: how the child's tensor is made of the parent's and a smaller one, which is what is stored.
+        is_added: the parent has no such tensor; it belongs to a module that a method adds.
     """
 
     name: str
@@ -59,6 +62,8 @@ class PlannedTensor:
     train: bool
     selection: Selection | None = None
     is_appended: bool = False
+    form: Form | None = None
+    is_added: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -67,10 +72,12 @@ class PlannedTensor:
     @property
     def is_changed(self) -> bool:
         """Whether a pack stores it."""
-        return self.train or self.reinitialise or self.is_resized
+        return self.train or self.reinitialise or self.is_resized or self.form is not None
 
     @property
     def stored_shape(self) -> tuple[int, ...]:
+        if self.form is not None:
+            return self.form.stored_shape
         return self.selection.shape(self.shape) if self.selection else self.shape
 
     @property
@@ -84,6 +91,13 @@ class PlannedTensor:
     @property
     def fate(self) -> str:
         """``trained``, ``trained in part``, ``trained from random values``, ``zero``, ``frozen``, …"""
+        if self.form is not None:
+            rank = self.form.rank
+            return (
+                f"trained as a delta of rank {rank}" if rank else "scaled" if self.train else "scaled alike"
+            )
+        if self.is_added:
+            return "added, trained"
         if self.train:
             part = " in part" if self.selection else ""
             return f"trained{part} from random values" if self.reinitialise else f"trained{part}"
@@ -186,10 +200,13 @@ def make_plan(
             f"{strategy} renews {_sides(missing)}, which has no vocabulary in this model "
             "(speech and images come without one); choose a strategy for the other side"
         )
+    from crosslate.models.rivals import added_tensors, formed_tensors, is_left_out
+
     selections = _select(model, anatomy, strategy.limits)
     appended = appended or {}
     _check_appended(strategy, appended)
     kept_groups = {GROUP_OF_SIDE[side] for side in appended}
+    forms = formed_tensors(model, anatomy, strategy.method)
     tensors = []
     for names, group, tensor in child_tensors(model, anatomy, renewed):
         axis = vocabulary_axis(anatomy, names)
@@ -207,6 +224,12 @@ def make_plan(
         selection = selections[names[0]] if is_limited and names[0] in selections else None
         if axis is not None and new_rows is not None:
             selection = Selection(axis[1], tuple(new_rows))
+        form, is_trained_form = forms.get(names[0], (None, False))
+        if len(names) > 1 and forms.keys() & set(names):
+            raise StrategyError(
+                f"{strategy} needs a tensor of its own in every layer, but {' and '.join(names)} are one; "
+                "choose another method, or src+xattn"
+            )
         tensors.append(
             PlannedTensor(
                 name=names[0],
@@ -220,15 +243,25 @@ def make_plan(
                 reinitialise=not is_constant
                 and (is_parameter or axis is not None)
                 and bool(groups & strategy.reinitialise),
-                train=not is_constant
-                and is_parameter
-                and bool(groups & strategy.train)
-                and (not is_limited or names[0] in selections),
+                train=is_trained_form
+                or (
+                    not is_constant
+                    and is_parameter
+                    and bool(groups & strategy.train)
+                    and (not is_limited or names[0] in selections)
+                    and not is_left_out(names[0], group, strategy.method)
+                ),
                 selection=selection,
                 is_appended=new_rows is not None,
+                form=form,
             )
         )
-    return Plan(strategy, renewed, tuple(tensors))
+    dtype = next(each.dtype for each in model.parameters() if each.is_floating_point())
+    for name, (group, shape) in added_tensors(model, strategy.method).items():
+        tensors.append(
+            PlannedTensor(name, (), group, shape, dtype, True, False, False, train=True, is_added=True)
+        )
+    return Plan(strategy, renewed, tuple(sorted(tensors, key=lambda tensor: tensor.name)))
 
 
 def child_tensors(

@@ -1,6 +1,7 @@
 """Strategies as data: which groups start anew, which are trained, and limits within cross-attention.
 
-Adding a strategy is adding one entry to :data:`STRATEGIES`; nothing else branches on names.
+Adding a strategy is adding one entry to :data:`STRATEGIES` (the paper's) or :data:`RIVALS`; nothing else
+branches on names.
 
 Source: Gheini, Ren & May 2021, section 3.1.
 """
@@ -12,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from crosslate.errors import StrategyError, nearest
+from crosslate.models.methods import Method, parse_method
 
 Side = Literal["source", "target"]
 Projection = Literal["q", "k", "v", "o", "norm"]
@@ -60,6 +62,7 @@ class Strategy:
         reinitialise: groups that start from random values.
         train: groups that are trained.
         limits: limits within ``xattn``.
+        method: what stands for training the body's tensors themselves; None where they are trained.
     """
 
     name: str
@@ -67,18 +70,22 @@ class Strategy:
     reinitialise: frozenset[str]
     train: frozenset[str]
     limits: Limits = Limits()
+    method: Method | None = None
 
     def __str__(self) -> str:
-        return self.name + str(self.limits)
+        return f"{self.name}{self.limits}{self.method or ''}"
 
 
-def _entry(name: str, renews: str | None, reinitialise: str, train: str) -> Strategy:
+def _entry(
+    name: str, renews: str | None, reinitialise: str, train: str, method: Method | None = None
+) -> Strategy:
     sides: dict[str, Side] = {"src": "source", "tgt": "target"}
     return Strategy(
         name,
         None if renews is None else frozenset(sides[side] for side in renews.split()),
         frozenset(reinitialise.split()),
         frozenset(train.split()),
+        method=method,
     )
 
 
@@ -102,26 +109,43 @@ STRATEGIES: dict[str, Strategy] = {
     )
 }
 
+RIVALS: dict[str, Strategy] = {
+    strategy.name: strategy
+    for side in ("src", "tgt")
+    for strategy in (
+        _entry(f"{side}+all", side, side, "src tgt enc dec xattn"),
+        _entry(f"{side}+bitfit", side, side, f"{side} enc dec xattn", Method("bitfit")),
+        _entry(f"{side}+lora", side, side, side, Method("lora", "xattn", 8)),
+        _entry(f"{side}+ia3", side, side, side, Method("ia3")),
+        _entry(f"{side}+adapters", side, side, side, Method("adapters", size=64)),
+        _entry(f"{side}+prefix", side, side, side, Method("prefix", size=16)),
+    )
+}
+"""Strategies beside the paper's, all with the new side's embeddings trained as a whole."""
+
 
 def parse_strategy(text: str) -> Strategy:
-    """Reads a strategy from its name and optional limits.
+    """Reads a strategy from its name and optional limits, or the values of its method.
 
     Limits stand in brackets and are separated by semicolons: ``layers=0-2,5``, projections ``k,v``,
     heads by layer ``heads=0:1,3;2:0-1``. So ``src+xattn[layers=0-2]``, ``src+xattn[k,v]``,
-    ``src+xattn[heads=0:1,3]``.
+    ``src+xattn[heads=0:1,3]``. Methods have values instead: ``src+lora[attention;rank=4]``.
 
     Raises:
-        StrategyError: unknown name (with the nearest known), or limits that cannot be read.
+        StrategyError: unknown name (with the nearest known), or limits or values that cannot be read.
     """
     match = re.fullmatch(r"\s*([^\[\]]+?)\s*(?:\[([^\[\]]*)\])?\s*", text)
     if not match:
         raise StrategyError(f"cannot read the strategy {text!r}; expected a name like src+xattn[layers=0-2]")
     name, limits = match[1], match[2]
-    if name not in STRATEGIES:
-        raise StrategyError(f"unknown strategy {name!r}; {nearest(name, list(STRATEGIES))}")
-    strategy = STRATEGIES[name]
+    known = STRATEGIES | RIVALS
+    if name not in known:
+        raise StrategyError(f"unknown strategy {name!r}; {nearest(name, list(known))}")
+    strategy = known[name]
     if limits is None:
         return strategy
+    if strategy.method is not None:
+        return replace(strategy, method=parse_method(limits, strategy.method, text))
     if "xattn" not in strategy.train:
         raise StrategyError(f"{name} does not train cross-attention, so the limits [{limits}] mean nothing")
     if "xattn" in strategy.reinitialise:

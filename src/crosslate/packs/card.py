@@ -46,6 +46,7 @@ def model_card(manifest: Manifest) -> str:
         _row("Parent's pair", f"{manifest.parent.source_language}-{manifest.parent.target_language}"),
         _row("Parent's fingerprint", manifest.parent.fingerprint),
         _row("Stored", f"{len(manifest.tensors)} tensors, {num_bytes / 1e6:.2f} MB"),
+        *_added(manifest),
         _row("Licence", manifest.licence),
         _row("Created", f"{manifest.created} by Crosslate {manifest.crosslate_version}"),
         "",
@@ -60,6 +61,14 @@ def model_card(manifest: Manifest) -> str:
     lines += [""] if manifest.scores else []
     lines.append("How it was trained and on what data: `pack.json`.")
     return "\n".join(lines) + "\n"
+
+
+def _added(manifest: Manifest) -> list[str]:
+    """A row for modules that the parent does not have, since not every engine has a place for them."""
+    if manifest.added is None:
+        return []
+    how = f"{manifest.added.kind} of size {manifest.added.size}; translates with the PyTorch engine only"
+    return [_row("Added", how)]
 
 
 def _num_bytes(record: TensorRecord) -> int:

@@ -11,15 +11,17 @@ import torch
 
 import crosslate
 from crosslate.corpora.vocabularies import Vocabulary
-from crosslate.errors import Faults, PackError
+from crosslate.errors import Faults, PackError, StrategyError
 from crosslate.models.appended import joined, new_rows, parent_rows
 from crosslate.models.child import Child, graft
+from crosslate.models.methods import Method
 from crosslate.models.parent import Parent
 from crosslate.models.plan import GROUP_OF_SIDE, PlannedTensor, child_tensors, vocabulary_axis
+from crosslate.models.rivals import added_tensors
 from crosslate.models.sides import effective_setting
 from crosslate.models.strategies import SIDES, Side
+from crosslate.packs.compact import decoded
 from crosslate.packs.manifest import (
-    FrameRecord,
     Manifest,
     ParentIdentity,
     ScoreRecord,
@@ -28,6 +30,7 @@ from crosslate.packs.manifest import (
     utc_now,
 )
 from crosslate.packs.pack import Pack, check_parent
+from crosslate.packs.version_2 import AddedModules, FrameRecord
 
 log = logging.getLogger(__name__)
 
@@ -64,12 +67,14 @@ def pack_child(
         planned.name: TensorRecord(
             planned.stored_shape,
             str(planned.dtype).removeprefix("torch."),
-            **_slices(planned),
+            selection=None if planned.is_appended else _slices(planned),
+            form=planned.form,
+            appended=_slices(planned) if planned.is_appended else None,
         )
         for planned in child.plan.changed
     }
     manifest = Manifest(
-        format_version=1,
+        format_version=1,  # saving raises it where a newer one is needed
         crosslate_version=crosslate.__version__,
         name=name or f"{child.source_language}-{child.target_language} {child.plan.strategy}",
         source_language=child.source_language,
@@ -85,6 +90,7 @@ def pack_child(
         training=dict(training or {}),
         data=dict(data or {}),
         scores=tuple(scores),
+        added=_added_modules(child.plan.strategy.method),
         tensors=records,
         frames={
             side: FrameRecord(
@@ -100,18 +106,21 @@ def pack_child(
     return Pack(manifest, tensors, vocabularies)
 
 
-def _slices(planned: PlannedTensor) -> dict[str, Selection]:
+def _slices(planned: PlannedTensor) -> Selection | None:
     part = planned.selection
-    if part is None:
-        return {}
-    selection = Selection.of(part.axis, planned.shape[part.axis], part.indices)
-    return {"appended" if planned.is_appended else "selection": selection}
+    return part and Selection.of(part.axis, planned.shape[part.axis], part.indices)
 
 
 def _start(child: Child) -> int | None:
     """The piece that the decoder starts with, where it is no special one: a language's code."""
     start = effective_setting(child.model, "decoder_start_token_id")
     return None if start in vars(child.target.special).values() else start
+
+
+def _added_modules(method: Method | None) -> AddedModules | None:
+    if method is None or not method.adds_modules:
+        return None
+    return AddedModules("adapters" if method.kind == "adapters" else "prefix", method.size)
 
 
 def identity(parent: Parent) -> ParentIdentity:
@@ -133,7 +142,7 @@ def apply_packs(parent: Parent, packs: Sequence[Pack]) -> Child:
 
     Of two packs, in either order, the target pack gives everything it holds; the source pack gives only
     its source embeddings, since its cross-attention was fitted to the parent's target side. Nothing of a
-    pack is copied, except that slices of attention heads are laid into whole tensors once.
+    pack is copied, except that slices of attention heads and compact forms become whole tensors once.
 
     Source: Gheini, Ren & May 2021, section 5.2.
 
@@ -147,24 +156,23 @@ def apply_packs(parent: Parent, packs: Sequence[Pack]) -> Child:
     for pack in packs:
         check_parent(pack.manifest, fingerprint, parent.source.fingerprint, parent.target.fingerprint)
     ordered = _order(packs)
-    tensors: dict[tuple[str, ...], torch.Tensor] = {}
+    chosen: list[_Fitted] = []
     vocabularies: dict[Side, Vocabulary] = {}
     for pack in ordered:
         fitted = _fit(parent, pack)
         if pack is not ordered[-1]:
             _warn_of_left_out(pack, fitted)
             fitted = [each for each in fitted if each.group == GROUP_OF_SIDE["source"]]
-        tensors |= {each.names: each.tensor for each in fitted}
+        elif len(ordered) > 1:  # it may have trained the parent's source embeddings, which are not in use
+            fitted = [each for each in fitted if each.group != GROUP_OF_SIDE["source"]]
+        chosen += fitted
         vocabularies |= pack.vocabularies
     first, last = ordered[0].manifest, ordered[-1].manifest
     frame = last.frames.get("target")
-    return graft(
-        parent,
-        tensors,
-        vocabularies,
-        {"source": first.source_language, "target": last.target_language},
+    return _grafted(
+        parent, chosen, vocabularies, {"source": first.source_language, "target": last.target_language},
         None if frame is None else frame.start,
-    )
+    )  # fmt: skip
 
 
 def plug_back(parent: Parent, pack: Pack) -> Child:
@@ -179,8 +187,25 @@ def plug_back(parent: Parent, pack: Pack) -> Child:
     """
     check_parent(pack.manifest, parent.fingerprint(), parent.source.fingerprint, parent.target.fingerprint)
     embeddings = set(GROUP_OF_SIDE.values())
-    tensors = {each.names: each.tensor for each in _fit(parent, pack) if each.group not in embeddings}
-    return graft(parent, tensors, {}, {"source": parent.source_language, "target": parent.target_language})
+    chosen = [each for each in _fit(parent, pack) if each.group not in embeddings]
+    return _grafted(parent, chosen, {}, {"source": parent.source_language, "target": parent.target_language})
+
+
+def _grafted(
+    parent: Parent,
+    chosen: Sequence[_Fitted],
+    vocabularies: Mapping[Side, Vocabulary],
+    languages: Mapping[Side, str],
+    start: int | None = None,
+) -> Child:
+    return graft(
+        parent,
+        {each.names: each.tensor for each in chosen if not each.is_added},
+        vocabularies,
+        languages,
+        start,
+        {each.names[0]: each.tensor for each in chosen if each.is_added},
+    )
 
 
 def _order(packs: Sequence[Pack]) -> list[Pack]:
@@ -201,11 +226,12 @@ def _order(packs: Sequence[Pack]) -> list[Pack]:
 
 @dataclass(frozen=True)
 class _Fitted:
-    """A whole tensor of a child, with all of its names there and its group."""
+    """A whole tensor of a child, with all of its names there and its group; added where no parent has it."""
 
     names: tuple[str, ...]
     group: str
     tensor: torch.Tensor
+    is_added: bool = False
 
 
 def _warn_of_left_out(pack: Pack, fitted: list[_Fitted]) -> None:
@@ -227,7 +253,6 @@ def _fit(parent: Parent, pack: Pack) -> list[_Fitted]:
             f"it brings vocabularies for {sorted(pack.vocabularies)}, "
             f"expected for the sides it renews, {sorted(manifest.renewed)}"
         )
-    rows = {side: parent_rows(each, _vocabulary(parent, side)) for side, each in pack.vocabularies.items()}
     needed, fitted = set(), []
     known = set()
     for names, group, original in child_tensors(parent.model, anatomy, manifest.renewed):
@@ -238,27 +263,25 @@ def _fit(parent: Parent, pack: Pack) -> list[_Fitted]:
         if axis is not None and axis[0] in manifest.renewed:
             expected[axis[1]] = manifest.vocabulary_size(axis[0])
             needed.add(name)
-        tensor, record = pack.tensors.get(name), manifest.tensors.get(name)
-        if tensor is not None and name not in needed and name in anatomy.constant:
+        if name not in pack.tensors:
+            continue
+        if name not in needed and name in anatomy.constant:
             faults.add(f"{name} is a constant of the model, which no pack may replace")
-        elif tensor is not None:
-            slices = None if record is None else record.selection or record.appended
-            if fault := _misfit(tensor, original.dtype, expected, slices):
-                faults.add(f"{name} {fault}")
-            elif record is not None and record.appended is not None:
-                if axis is None or axis[0] not in rows:
-                    faults.add(f"{name} holds appended slices, but belongs to no renewed vocabulary")
-                elif (axis[1], tuple(record.appended.indices)) != (
-                    record.appended.axis,
-                    new_rows(rows[axis[0]]),
-                ):
-                    faults.add(
-                        f"{name} holds appended slices for other pieces than those that the parent lacks"
-                    )
-                else:
-                    fitted.append(_Fitted(names, group, joined(original, axis[1], rows[axis[0]], tensor)))
-            else:
-                fitted.append(_Fitted(names, group, _whole_tensor(tensor, original, slices)))
+            continue
+        tensor = decoded(pack.tensors, manifest, name)
+        record = manifest.tensors.get(name, TensorRecord((), ""))
+        if name in needed and record.form is not None:
+            faults.add(f"{name} is of a renewed side, so it cannot be a form of the parent's")
+        elif fault := _misfit(tensor, original.dtype, expected, record):
+            faults.add(f"{name} {fault}")
+        elif record.appended is not None:
+            whole = _with_parent_rows(parent, pack, name, axis, original, tensor, faults)
+            if whole is not None:
+                fitted.append(_Fitted(names, group, whole))
+        else:
+            fitted.append(_Fitted(names, group, _whole_tensor(tensor, original, record)))
+    fitted += (added := _fit_added(parent, pack, faults))
+    known |= {each.names[0] for each in added} | manifest.scale_names
     for name in sorted(set(pack.tensors) - known):
         faults.add(f"it has a tensor {name!r}, which the parent's model does not have under this name")
     for name in sorted(needed - set(pack.tensors)):
@@ -267,12 +290,60 @@ def _fit(parent: Parent, pack: Pack) -> list[_Fitted]:
     return fitted
 
 
-def _vocabulary(parent: Parent, side: Side) -> Vocabulary:
-    return parent.source if side == "source" else parent.target
+def _with_parent_rows(
+    parent: Parent,
+    pack: Pack,
+    name: str,
+    axis: tuple[Side, int] | None,
+    original: torch.Tensor,
+    tensor: torch.Tensor,
+    faults: Faults,
+) -> torch.Tensor | None:
+    """A whole tensor of the parent's slices and the pack's appended ones; None, and a fault, where they do
+    not go together."""
+    appended = pack.manifest.tensors[name].appended
+    if appended is None or axis is None or axis[0] not in pack.vocabularies:
+        faults.add(f"{name} holds appended slices, but belongs to no renewed vocabulary")
+        return None
+    side, along = axis
+    rows = parent_rows(pack.vocabularies[side], parent.source if side == "source" else parent.target)
+    if (along, tuple(new_rows(rows))) != (appended.axis, tuple(appended.indices)):
+        faults.add(f"{name} holds appended slices for other pieces than those that the parent lacks")
+        return None
+    return joined(original, along, rows, tensor)
 
 
-def _misfit(tensor: torch.Tensor, dtype: torch.dtype, shape: list[int], selection: Selection | None) -> str:
+def _fit_added(parent: Parent, pack: Pack, faults: Faults) -> list[_Fitted]:
+    """The tensors of modules that the parent does not have."""
+    added = pack.manifest.added
+    if added is None:
+        return []
+    try:
+        wanted = added_tensors(parent.model, Method(added.kind, size=added.size))
+    except StrategyError as error:
+        faults.add(str(error))
+        return []
+    dtype = next(each.dtype for each in parent.model.parameters() if each.is_floating_point())
+    fitted = []
+    for name, (group, shape) in wanted.items():
+        if name not in pack.tensors:
+            faults.add(f"it lacks {name!r}, which its {added.kind} of size {added.size} need")
+            continue
+        tensor = decoded(pack.tensors, pack.manifest, name)
+        if fault := _misfit(tensor, dtype, list(shape), TensorRecord((), "")):
+            faults.add(f"{name} {fault}")
+        else:
+            fitted.append(_Fitted((name,), group, tensor.to(parent.model.device), is_added=True))
+    return fitted
+
+
+def _misfit(tensor: torch.Tensor, dtype: torch.dtype, shape: list[int], record: TensorRecord) -> str:
     """What is wrong with a pack's tensor for a place of ``dtype`` and ``shape``; empty where nothing is."""
+    selection, form = record.selection or record.appended, record.form
+    if form is not None:
+        if list(form.shape) != shape:
+            return f"is a form of a tensor of shape {list(form.shape)}, the parent's has {shape}"
+        shape = list(form.stored_shape)
     if selection is not None:
         length = shape[selection.axis] if selection.axis < len(shape) else 0
         if selection.size != length:
@@ -286,8 +357,11 @@ def _misfit(tensor: torch.Tensor, dtype: torch.dtype, shape: list[int], selectio
     return f"is {tensor.dtype} of shape {list(tensor.shape)}, expected {dtype} of {shape}"
 
 
-def _whole_tensor(tensor: torch.Tensor, original: torch.Tensor, selection: Selection | None) -> torch.Tensor:
-    if selection is None:
-        return tensor.to(original.device)
-    indices = torch.tensor(selection.indices, device=original.device)
-    return original.detach().index_copy(selection.axis, indices, tensor.to(original.device))
+def _whole_tensor(tensor: torch.Tensor, original: torch.Tensor, record: TensorRecord) -> torch.Tensor:
+    tensor = tensor.to(original.device)
+    if record.form is not None:
+        return record.form.applied(original, tensor)
+    if record.selection is None:
+        return tensor
+    indices = torch.tensor(record.selection.indices, device=original.device)
+    return original.detach().index_copy(record.selection.axis, indices, tensor)

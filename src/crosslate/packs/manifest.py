@@ -16,11 +16,22 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal
 
-from crosslate.corpora.vocabularies import Frame, SpecialIds, Vocabulary
+from crosslate.corpora.vocabularies import SpecialIds
 from crosslate.errors import Faults, PackError, SettingsError, UsageError
 from crosslate.files import is_inside_name
 from crosslate.languages import language_code
+from crosslate.models.forms import Form
 from crosslate.packs.strict_json import strict_json
+from crosslate.packs.version_2 import (
+    AddedModules,
+    FrameRecord,
+    check_added,
+    check_compact,
+    check_frames,
+    check_version,
+    is_of_version_2,
+    without_newer,
+)
 from crosslate.settings import from_values, to_values
 
 FORMAT_VERSION = 2
@@ -103,39 +114,22 @@ class TensorRecord:
 
     Attributes:
         shape: as stored.
-        dtype: a key of :data:`DTYPES`.
-        selection: which slices of the parent's tensor it holds, where not all.
+        dtype: as stored, a key of :data:`DTYPES`.
+        selection: which slices of the parent's tensor it holds; None holds all of it.
+        form: how the child's tensor is made of the parent's and of this one; None where this one is it.
+        child_dtype: the type that it has in the child; None where that is ``dtype``.
+        scales: name of the tensor with a float32 factor for every row of this one; None where it has none.
         appended: which slices of the child's tensor it holds, where the others are the parent's slices for
-            the same pieces. Since version 2.
+            the same pieces.
     """
 
     shape: tuple[int, ...]
     dtype: str
     selection: Selection | None = None
+    form: Form | None = None
+    child_dtype: str | None = None
+    scales: str | None = None
     appended: Selection | None = None
-
-
-_SINCE_2 = frozenset({"frames", "appended"})
-"""Keys that version 1 does not have."""
-
-
-@dataclass(frozen=True)
-class FrameRecord:
-    """What stands around a renewed side's sentences, where it is more than the end of sentence after them.
-
-    Attributes:
-        before: ids before the pieces of a sentence.
-        after: ids after them.
-        start: the id that the decoder starts with, where it is no special one's; target side only.
-    """
-
-    before: tuple[int, ...]
-    after: tuple[int, ...]
-    start: int | None = None
-
-    def applied_to(self, vocabulary: Vocabulary) -> Vocabulary:
-        """The vocabulary in this frame."""
-        return vocabulary.framed(Frame(self.before, self.after))
 
 
 @dataclass(frozen=True)
@@ -175,6 +169,7 @@ class Manifest:
         training: settings, versions, seed, updates, seconds, machine; free in form.
         data: origins, content hashes, numbers of pairs, cleaning counts; free in form.
         created: UTC, ``2025-01-31T12:00:00Z``.
+        added: modules that the parent has not; None where there are none.
         checksum: hex sha256 of ``pack.json`` itself, computed with this value as 64 zeros.
     """
 
@@ -194,20 +189,27 @@ class Manifest:
     training: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
     scores: tuple[ScoreRecord, ...] = ()
+    added: AddedModules | None = None
     tensors: dict[str, TensorRecord] = field(default_factory=dict)
     files: dict[str, FileRecord] = field(default_factory=dict)
     checksum: str = ""
     frames: dict[str, FrameRecord] = field(default_factory=dict)
 
-    @property
-    def needed_version(self) -> int:
-        """The oldest version of the format that can express this manifest."""
-        is_newer = self.frames or any(each.appended for each in self.tensors.values())
-        return 2 if is_newer else 1
-
     def vocabulary_size(self, side: Side) -> int:
         """Pieces of the child's vocabulary on ``side``."""
         return self.source_vocabulary_size if side == "source" else self.target_vocabulary_size
+
+    @property
+    def needed_version(self) -> int:
+        """The oldest version of the format that can express this manifest."""
+        records = self.tensors.values()
+        is_newer = self.added or self.frames or any(map(is_of_version_2, records))
+        return 2 if is_newer else 1
+
+    @property
+    def scale_names(self) -> frozenset[str]:
+        """Names of the tensors that only hold the factors of others' rows."""
+        return frozenset(record.scales for record in self.tensors.values() if record.scales)
 
     @property
     def file_names(self) -> tuple[str, ...]:
@@ -226,8 +228,8 @@ class Manifest:
             PackError: a free-form record holds something that JSON cannot.
         """
         try:
-            values = _without_newer(to_values(self))
-            values["tensors"] = {name: _without_newer(each) for name, each in values["tensors"].items()}
+            values = without_newer(to_values(self))
+            values["tensors"] = {name: without_newer(each) for name, each in values["tensors"].items()}
             text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
             return (text + "\n").encode("utf-8")
         except (TypeError, ValueError, RecursionError) as error:
@@ -256,14 +258,12 @@ class Manifest:
         faults = Faults(f"cannot use {where}")
         _check_description(manifest, faults)
         _check_sides(manifest, faults)
-        _check_frames(manifest, faults)
-        if manifest.format_version < manifest.needed_version:
-            faults.add(
-                f"format_version is {manifest.format_version}, but frames and appended slices came with "
-                f"version {manifest.needed_version}"
-            )
+        check_version(manifest, faults)
+        check_frames(manifest, faults)
+        check_added(manifest.added, faults)
         for name, record in manifest.tensors.items():
             _check_tensor(name, record, faults)
+            check_compact(name, record, manifest.tensors, faults)
         if not manifest.tensors:
             faults.add("tensors is empty or missing; a pack holds at least one tensor")
         _check_file_records(manifest, faults)
@@ -296,11 +296,6 @@ def read_manifest(path: Path) -> Manifest:
     if len(data) > MAX_MANIFEST_BYTES:
         raise PackError(f"{path.name} is longer than {MAX_MANIFEST_BYTES} bytes, so it is no manifest")
     return Manifest.from_bytes(data, path.name)
-
-
-def _without_newer(values: dict[str, Any]) -> dict[str, Any]:
-    """Version 1 stays what it was, to the byte: what it does not know is written only where it is used."""
-    return {key: value for key, value in values.items() if key not in _SINCE_2 or value}
 
 
 def _check_version(values: dict[str, Any], where: str) -> None:
@@ -389,19 +384,6 @@ def _check_sides(manifest: Manifest, faults: Faults) -> None:
                 )
 
 
-def _check_frames(manifest: Manifest, faults: Faults) -> None:
-    for side, frame in manifest.frames.items():
-        if side not in manifest.renewed:
-            faults.add(f"frames is given for {side!r}, expected renewed sides only: {list(manifest.renewed)}")
-            continue
-        size = manifest.source_vocabulary_size if side == "source" else manifest.target_vocabulary_size
-        ids = [*frame.before, *frame.after, *([] if frame.start is None else [frame.start])]
-        if not all(0 <= index < size for index in ids):
-            faults.add(f"frames.{side} holds the ids {ids}, expected ids from 0 to {size - 1}")
-        if side == "source" and frame.start is not None:
-            faults.add(f"frames.source.start is {frame.start}, expected null: only a target side has a start")
-
-
 def _check_tensor(name: str, record: TensorRecord, faults: Faults) -> None:
     where = f"tensor {name!r}"
     if not name or not name.isprintable() or name == "__metadata__":
@@ -410,8 +392,6 @@ def _check_tensor(name: str, record: TensorRecord, faults: Faults) -> None:
         faults.add(f"{where}: shape is {list(record.shape)}, expected lengths from 0")
     if record.dtype not in DTYPES:
         faults.add(f"{where}: dtype is {record.dtype!r}, expected one of {', '.join(DTYPES)}")
-    if record.selection is not None and record.appended is not None:
-        faults.add(f"{where}: has both selection and appended, expected one of them")
     for field_name in ("selection", "appended"):
         _check_selection(f"{where}: {field_name}", getattr(record, field_name), record.shape, faults)
 

@@ -31,6 +31,7 @@ from crosslate.packs.manifest import (
     read_manifest,
     vocabulary_name,
 )
+from crosslate.packs.version_2 import is_of_version_2
 
 if TYPE_CHECKING:
     import torch
@@ -305,20 +306,17 @@ def _check_vocabularies_given(pack: Pack) -> None:
 
 
 def _with_tensor_records(pack: Pack) -> Manifest:
-    """The manifest with the shape and dtype of every tensor; what slices they hold stays as it was given."""
+    """The manifest with the shape and dtype of every tensor; what they are part of stays as it was given."""
     given = pack.manifest.tensors
-    sliced = {name for name, record in given.items() if record.selection or record.appended}
-    if absent := sorted(sliced - pack.tensors.keys()):
+    described = {name for name, record in given.items() if record.selection or is_of_version_2(record)}
+    if absent := sorted(described - pack.tensors.keys()):
         raise PackError(f"slices are selected of tensors that the pack does not hold: {', '.join(absent)}")
-    bare = TensorRecord((), "")
-    records = {
-        name: replace(
-            given.get(name, bare), shape=tuple(tensor.shape), dtype=str(tensor.dtype).removeprefix("torch.")
-        )
-        for name, tensor in sorted(pack.tensors.items())
-    }
-    made = replace(pack.manifest, tensors=records)
-    return replace(made, format_version=made.needed_version)
+    records = {}
+    for name, tensor in sorted(pack.tensors.items()):
+        shape, dtype = tuple(tensor.shape), str(tensor.dtype).removeprefix("torch.")
+        records[name] = replace(given.get(name, TensorRecord(shape, dtype)), shape=shape, dtype=dtype)
+    manifest = replace(pack.manifest, tensors=records)
+    return replace(manifest, format_version=manifest.needed_version)
 
 
 def _with_file_records(manifest: Manifest, folder: Path) -> Manifest:

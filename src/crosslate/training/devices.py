@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -93,7 +94,16 @@ def versions() -> dict[str, str]:
     """Versions of what a run's numbers depend on."""
     from importlib.metadata import version
 
-    names = ("crosslate", "torch", "transformers", "accelerate", "sentencepiece", "sacrebleu", "ctranslate2")
+    names: tuple[str, ...] = (
+        "crosslate",
+        "torch",
+        "transformers",
+        "accelerate",
+        "sentencepiece",
+        "sacrebleu",
+        "ctranslate2",
+    )
+    names += ("peft",) if "peft" in sys.modules else ()
     return {"python": platform.python_version()} | {name: version(name) for name in names}
 
 

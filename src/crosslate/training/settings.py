@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, Literal, get_args
 
 from crosslate.errors import Faults, SettingsError, nearest
+from crosslate.models.methods import ADDED
 
 Precision = Literal["auto", "fp32", "bf16"]
 EncoderCache = Literal["auto", "off"]
@@ -27,7 +28,8 @@ class TrainingSettings:
         accumulate_batches: batches whose gradients are summed into one update.
         fresh_learning_rate: peak rate of groups that start from random values.
         pretrained_learning_rate: peak rate of groups that start from the parent's values.
-        learning_rates: peak rates of single groups (src, tgt, enc, dec, xattn) that differ from these.
+        learning_rates: peak rates of single groups (src, tgt, enc, dec, xattn, and added for what a method
+            such as LoRA trains beside the model's tensors, which starts fresh) that differ from these.
         schedule: shape of the learning rate after the warm-up.
         warmup_updates: updates over which the rate rises linearly from 0 to its peak; 0 starts at the peak.
         schedule_updates: update at which ``linear`` and ``cosine`` reach 0; 0 takes the run's limit.
@@ -97,8 +99,8 @@ class TrainingSettings:
             if value is not None and not 0 <= value < 1:
                 faults.add(f"{name} is {value}, expected 0 or more and below 1")
         for group, rate in self.learning_rates.items():
-            if group not in GROUPS:
-                faults.add(f"learning_rates has a group {group!r}; {nearest(group, GROUPS)}")
+            if group not in (*GROUPS, ADDED):
+                faults.add(f"learning_rates has a group {group!r}; {nearest(group, (*GROUPS, ADDED))}")
             elif not rate > 0:
                 faults.add(f"the learning rate of {group} is {rate}, expected a positive number")
         faults.raise_as(SettingsError)

@@ -21,7 +21,7 @@ def titles(cells):
     return [cell.title for cell in cells]
 
 
-@pytest.mark.parametrize("name", ["low-resource", "multi30k", "paper", "phrasebook"])
+@pytest.mark.parametrize("name", ["low-resource", "multi30k", "paper", "phrasebook", "rivals"])
 def test_every_shipped_recipe_is_planned_without_its_data(name):
     cells = plan_study(load_recipe(name), NOWHERE)
     assert len({cell.title for cell in cells}) == len({cell.key for cell in cells}) == len(cells)
@@ -31,7 +31,7 @@ def test_every_shipped_recipe_is_planned_without_its_data(name):
 
 
 def test_no_shipped_recipe_is_left_out():
-    assert list(shipped_recipes()) == ["low-resource", "multi30k", "paper", "phrasebook"]
+    assert list(shipped_recipes()) == ["low-resource", "multi30k", "paper", "phrasebook", "rivals"]
 
 
 def test_the_plan_of_multi30k_is_the_protocol():

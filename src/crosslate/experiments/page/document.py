@@ -18,7 +18,9 @@ from markupsafe import Markup
 from crosslate.experiments.claims import Verdict
 from crosslate.experiments.page.curves import learning_curves, storage_curve
 from crosslate.experiments.page.maps import attention_map, attention_place, lexicon_map
+from crosslate.experiments.page.scatter import quality_by_bytes
 from crosslate.experiments.quick import command_of
+from crosslate.experiments.rival_tables import COMPRESSED, QUALITY
 from crosslate.experiments.tables import shown_p_value
 
 MAX_OPEN_ROWS = 25
@@ -172,7 +174,8 @@ def _shown(column: Sequence[Any]) -> list[str]:
 
 def _pictures(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Sections with their pictures; those without are left out."""
-    storage = next((table for table in report["tables"] if table["title"] == _STORAGE), None)
+    by_title = {table["title"]: table for table in report["tables"]}
+    storage = by_title.get(_STORAGE)
     sections = [
         {
             "anchor": "curves", "title": "Learning curves", "shape": "small",
@@ -184,6 +187,15 @@ def _pictures(report: Mapping[str, Any]) -> list[dict[str, Any]]:
             "anchor": "storage", "title": "Storage curve", "shape": "one",
             "note": "What the tensors of N pairs take: N packs beside one parent, or a full model for each.",
             "figures": [_figure("", each) for each in (storage_curve(storage),) if each],
+        },
+        {
+            "anchor": "quality", "title": "Quality against bytes", "shape": "medium",
+            "note": "Every point is a pack: further left are fewer bytes, further up more BLEU. The paper's "
+            "strategies, others, and packs of cross-attention in fewer bytes have colours of their own.",
+            "figures": [
+                _figure(child, each)
+                for child, each in quality_by_bytes(by_title.get(QUALITY), by_title.get(COMPRESSED))
+            ],
         },
         {
             "anchor": "maps", "title": "Lexicon maps", "shape": "medium",

@@ -1,0 +1,138 @@
+"""Packs made smaller: deltas of low rank in the place of whole matrices, and fewer bits for each number.
+
+Deltas are cut by the singular value decomposition of what training changed. In int8, every row of a matrix
+has its own scale, such that its largest number becomes 127; vectors, which are few, are stored in bfloat16.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Literal, get_args
+
+import torch
+
+from crosslate.errors import PackError, UsageError, nearest
+from crosslate.models.forms import Form
+from crosslate.models.parent import Parent
+from crosslate.models.plan import GROUP_OF_SIDE, child_tensors
+from crosslate.packs.manifest import Manifest, TensorRecord
+from crosslate.packs.pack import Pack, check_parent
+
+StoredType = Literal["bfloat16", "int8"]
+STORED_TYPES: tuple[StoredType, ...] = get_args(StoredType)
+_LARGEST = 127
+
+
+def compressed(
+    pack: Pack, parent: Parent | None = None, *, rank: int = 0, dtype: StoredType | None = None
+) -> Pack:
+    """A smaller pack that makes nearly the same child.
+
+    The scores go, since they are the original's; what was done is noted in the training's record.
+
+    Args:
+        pack: it is not altered.
+        parent: needed for deltas of low rank.
+        rank: of the deltas that matrices between the embeddings are stored as, where that is smaller; 0
+            stores whole matrices. Embeddings, vectors and slices of heads are never cut.
+        dtype: of the stored numbers; None leaves what they are.
+
+    Raises:
+        UsageError: neither is asked for, the parent is missing, or an unknown type.
+        PackError: the parent is another.
+    """
+    if not rank and dtype is None:
+        raise UsageError("neither a rank nor a type is given, so nothing would get smaller; give one of them")
+    if rank < 0 or (dtype is not None and dtype not in STORED_TYPES):
+        raise UsageError(
+            f"rank is {rank} and type {dtype!r}; {nearest(str(dtype), STORED_TYPES)}, rank from 0"
+        )
+    originals = _matrices(pack.manifest, parent) if rank else {}
+    tensors: dict[str, torch.Tensor] = {}
+    records: dict[str, TensorRecord] = {}
+    for name in sorted(pack.tensors.keys() - pack.manifest.scale_names):
+        tensor = decoded(pack.tensors, pack.manifest, name)
+        record = pack.manifest.tensors.get(name, TensorRecord((), ""))
+        record = replace(record, child_dtype=None, scales=None)
+        original = originals.get(name)
+        if original is not None and record.form is None and record.selection is None:
+            cut = low_rank(tensor, original, rank)
+            if cut.numel() < tensor.numel():
+                tensor, record = cut, replace(record, form=Form("low-rank", tuple(original.shape), rank=rank))
+        _encode(tensors, records, name, tensor, record, dtype)
+    before = {"checksum": pack.manifest.checksum, "rank": rank or None, "dtype": dtype}
+    manifest = replace(
+        pack.manifest, tensors=records, files={}, checksum="", scores=(),
+        training={**pack.manifest.training, "compressed": before},
+    )  # fmt: skip
+    return Pack(manifest, tensors, pack.vocabularies)
+
+
+def decoded(tensors: Mapping[str, torch.Tensor], manifest: Manifest, name: str) -> torch.Tensor:
+    """A stored tensor in the type that it has in the child; the very tensor where it has it already."""
+    tensor, record = tensors[name], manifest.tensors.get(name)
+    if record is None or record.child_dtype is None:
+        return tensor
+    dtype = getattr(torch, record.child_dtype)
+    if record.scales is None:
+        return tensor.to(dtype)
+    scales = tensors[record.scales].view([-1] + [1] * (tensor.dim() - 1))
+    return (tensor.float() * scales).to(dtype)
+
+
+def low_rank(tensor: torch.Tensor, original: torch.Tensor, rank: int) -> torch.Tensor:
+    """What a low-rank form stores for a trained matrix: (rank, rows + columns), the nearest to it there is.
+
+    Args:
+        tensor: trained, (rows, columns).
+        original: the parent's.
+    """
+    left, sizes, right = torch.linalg.svd(tensor.float() - original.float(), full_matrices=False)
+    # Both factors get half of each singular value, so that numbers of like size are stored in one row.
+    roots = sizes[:rank].sqrt()
+    both = torch.cat([(left[:, :rank] * roots).T, roots[:, None] * right[:rank]], dim=1)
+    return both.to(tensor.dtype).contiguous()
+
+
+def _encode(
+    tensors: dict[str, torch.Tensor],
+    records: dict[str, TensorRecord],
+    name: str,
+    tensor: torch.Tensor,
+    record: TensorRecord,
+    dtype: StoredType | None,
+) -> None:
+    """Adds a tensor in its stored type, with its record and scales."""
+    plain = str(tensor.dtype).removeprefix("torch.")
+    if dtype == "int8" and tensor.is_floating_point() and tensor.dim() >= 2 and tensor.numel():
+        scales = tensor.float().abs().flatten(1).amax(1) / _LARGEST
+        scales_name = f"{name}.scales"
+        if scales_name in tensors or scales_name in records:
+            raise PackError(f"the pack has a tensor {scales_name!r}, the name that the scales of {name} need")
+        shaped = scales.clamp(min=torch.finfo(torch.float32).tiny).view([-1] + [1] * (tensor.dim() - 1))
+        stored = (tensor.float() / shaped).round().clamp(-_LARGEST, _LARGEST).to(torch.int8)
+        tensors[scales_name] = scales
+        records[scales_name] = TensorRecord(tuple(scales.shape), "float32")
+        record = replace(record, child_dtype=plain, scales=scales_name)
+    elif dtype is not None and tensor.is_floating_point() and tensor.dtype != torch.bfloat16:
+        stored = tensor.to(torch.bfloat16)
+        # The type is that of a number as stored; 16 bits of another kind gain nothing but are kept alike.
+        record = replace(record, child_dtype=plain)
+    else:
+        stored = tensor.clone()
+    tensors[name] = stored
+    stored_type = str(stored.dtype).removeprefix("torch.")
+    records[name] = replace(record, shape=tuple(stored.shape), dtype=stored_type)
+
+
+def _matrices(manifest: Manifest, parent: Parent | None) -> dict[str, torch.Tensor]:
+    """The parent's matrices of which a pack may hold a delta, by the names they have in the child."""
+    if parent is None:
+        raise UsageError("deltas are differences from the parent; give the parent, or leave the rank out")
+    check_parent(manifest, parent.fingerprint(), parent.source.fingerprint, parent.target.fingerprint)
+    return {
+        names[0]: tensor.detach().cpu()
+        for names, group, tensor in child_tensors(parent.model, parent.anatomy, manifest.renewed)
+        if group not in GROUP_OF_SIDE.values() and tensor.dim() == 2 and tensor.is_floating_point()
+    }

@@ -1,0 +1,339 @@
+"""Rivals on tiny models: what is trained counted by hand, what is folded is what was trained, what cannot be."""
+
+import functools
+import sys
+
+import pytest
+import torch
+from torch.nn import functional
+
+import families
+import parents
+from crosslate.errors import MissingExtra, StrategyError
+from crosslate.models.anatomy import named_tensors
+from crosslate.models.blocks import Blocks
+from crosslate.models.bottleneck import Bottleneck
+from crosslate.models.child import make_child, plain_child
+from crosslate.models.forms import Form
+from crosslate.models.plan import make_plan
+from crosslate.models.rivals import added_kind
+from crosslate.models.strategies import parse_strategy
+
+RIVALS = (
+    "all", "bitfit", "lora[xattn;rank=2]", "lora[attention;rank=2]", "ia3", "adapters[width=4]", "prefix[length=3]",
+)  # fmt: skip
+FOLDED = ("lora[xattn;rank=2]", "lora[attention;rank=2]", "ia3")
+ADDING = ("adapters[width=4]", "prefix[length=3]")
+
+# marian-separate: width 16, feed-forward 24, 2 layers a side, biases everywhere; 43 or 45 new pieces.
+# A layer's self-attention has 4 x 16 biases, its norms 2 x 16, its feed-forward 24 + 16; cross-attention 5 x 16.
+BITFIT = 4 * (4 * 16 + 2 * 16 + 24 + 16) + 2 * 5 * 16
+# 6 attentions: 2 in the encoder, 2 in the decoder, 2 across.
+TRAINED = {
+    "bitfit": BITFIT,
+    "lora[xattn;rank=2]": 2 * 4 * 2 * (16 + 16),
+    "lora[attention;rank=2]": 6 * 4 * 2 * (16 + 16),
+    "ia3": 6 * 2 * 16 + 4 * 24,
+    "adapters[width=4]": 4 * (16 + 16 + 16 * 4 + 4 + 4 * 16 + 16),
+    "prefix[length=3]": 6 * 2 * 3 * 16,
+}
+SIZES = {"src": 43, "tgt": 45}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread():
+    with families.one_thread():
+        yield
+
+
+@functools.cache
+def shared_parent(family="marian-separate"):
+    return parents.parent(family)
+
+
+def child_of(parent, text, seed=1):
+    side = text[:3]
+    special = (parent.source if side == "src" else parent.target).special
+    new = {f"new_{'source' if side == 'src' else 'target'}": ("de", parents.vocabulary(SIZES[side], special))}
+    return make_child(parent, parse_strategy(text), **new, seed=seed)
+
+
+def stirred(child, *groups):
+    """Moves what is trained in some groups so far that it shows in the output."""
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        for group in groups:
+            for tensor in child.trained.get(group, {}).values():
+                tensor += torch.randn_like(tensor)
+    child.model.eval()
+    return child
+
+
+def logits(child):
+    return parents.logits(child.model, parents.batch(child.source, child.target))
+
+
+def trained(child):
+    return {name: each for group in child.trained.values() for name, each in group.items()}
+
+
+class TestCounts:
+    @pytest.mark.parametrize("side", ["src", "tgt"])
+    @pytest.mark.parametrize("rival", TRAINED)
+    def test_what_is_trained(self, side, rival):
+        child = child_of(shared_parent(), f"{side}+{rival}")
+        table = SIZES[side] * 16
+        assert sum(each.num_trained for each in child.plan.account()) == table + TRAINED[rival]
+        assert sum(each.numel() for each in trained(child).values()) == table + TRAINED[rival]
+        assert {id(each) for each in child.model.parameters() if each.requires_grad} == {
+            id(each) for each in trained(child).values()
+        }
+
+    def test_everything_is_everything(self):
+        parent = shared_parent()
+        child = child_of(parent, "src+all")
+        old, new = parent.num_parameters, sum(each.numel() for each in trained(child).values())
+        # All but the two tables of constant positions, and two pieces more.
+        assert new == old - 2 * 64 * 16 + (43 - 41) * 16
+
+    def test_what_is_stored(self):
+        def stored(rival):
+            plan = child_of(shared_parent(), f"src+{rival}").plan
+            return plan.pack_bytes - 4 * 43 * 16
+
+        assert stored("lora[xattn;rank=2]") == 4 * TRAINED["lora[xattn;rank=2]"]
+        # The biases of keys and values go with their rows: 16 numbers more for each.
+        assert stored("ia3") == 4 * (TRAINED["ia3"] + 6 * 2 * 16)
+        assert stored("adapters[width=4]") == 4 * TRAINED["adapters[width=4]"]
+
+    def test_what_is_stored_has_the_shapes_of_the_plan(self):
+        for rival in RIVALS:
+            child = child_of(shared_parent(), f"src+{rival}")
+            shapes = {name: tuple(each.shape) for name, each in child.changed_tensors().items()}
+            assert shapes == {planned.name: planned.stored_shape for planned in child.plan.changed}, rival
+
+    def test_fates_say_how(self):
+        fates = {each.name: each.fate for each in child_of(shared_parent(), "src+ia3").plan.tensors}
+        assert fates["model.encoder.layers.0.self_attn.k_proj.weight"] == "scaled"
+        assert fates["model.encoder.layers.0.self_attn.k_proj.bias"] == "scaled alike"
+        assert fates["model.encoder.layers.0.fc2.bias"] == "frozen"
+        plan = child_of(shared_parent(), "src+lora[xattn;rank=2]").plan
+        fates = {each.name: each.fate for each in plan.tensors}
+        assert fates["model.decoder.layers.1.encoder_attn.q_proj.weight"] == "trained as a delta of rank 2"
+        assert fates["model.decoder.layers.1.self_attn.q_proj.weight"] == "frozen"
+
+
+class TestTraining:
+    @pytest.mark.parametrize("family", ["marian-separate", "marian-shared"])
+    @pytest.mark.parametrize("rival", RIVALS)
+    def test_only_what_is_trained_moves(self, family, rival):
+        parent = shared_parent(family)
+        fingerprint, implementation = parent.fingerprint(), parent.model.config._attn_implementation
+        child = child_of(parent, f"tgt+{rival}")
+        mine = trained(child)
+        frozen = {
+            name: (each, each.detach().clone())
+            for name, each in named_tensors(child.model)
+            if id(each) not in {id(one) for one in mine.values()}
+        }
+        started = {name: each.detach().clone() for name, each in mine.items()}
+        optimiser = torch.optim.AdamW(mine.values(), lr=1e-2, weight_decay=0.1)
+        child.model.train()
+        for update in range(3):
+            inputs = parents.batch(child.source, child.target, seed=update)
+            found = child.model(**inputs, use_cache=False).logits
+            labels = inputs["decoder_input_ids"].roll(-1, 1)
+            functional.cross_entropy(found.flatten(0, 1), labels.flatten()).backward()
+            optimiser.step()
+            optimiser.zero_grad()
+        assert not [name for name, each in mine.items() if torch.equal(each, started[name])]
+        for name, (tensor, before) in frozen.items():
+            assert torch.equal(tensor, before), name
+            assert tensor.grad is None, name
+        assert parent.fingerprint() == fingerprint
+        assert parent.model.config._attn_implementation == implementation
+
+    @pytest.mark.parametrize("rival", [*FOLDED, "adapters[width=4]"])
+    def test_it_starts_as_embeddings_alone_do(self, rival):
+        parent = shared_parent()
+        alone, child = child_of(parent, "src"), child_of(parent, f"src+{rival}")
+        assert torch.allclose(logits(child), logits(alone), atol=1e-6)
+
+    def test_the_seed_decides_and_the_global_random_state_stays(self):
+        torch.manual_seed(5)
+        expected = torch.rand(1)
+        torch.manual_seed(5)
+        one, same, other = (
+            child_of(shared_parent(), "src+lora", seed=seed).changed_tensors() for seed in (1, 1, 2)
+        )
+        assert torch.equal(torch.rand(1), expected)
+        assert all(torch.equal(each, same[name]) for name, each in one.items())
+        name = "model.decoder.layers.0.encoder_attn.q_proj.weight"
+        assert not torch.equal(one[name], other[name])
+
+
+class TestFolding:
+    @pytest.mark.parametrize("family", ["marian-separate", "marian-shared", "mbart", "t5", "m2m100"])
+    @pytest.mark.parametrize("rival", FOLDED)
+    @pytest.mark.parametrize("side", ["src", "tgt"])
+    def test_folded_is_unfolded(self, family, rival, side):
+        child = child_of(shared_parent(family), f"{side}+{rival}")
+        before = logits(stirred(child, "src", "tgt"))
+        live, plain = logits(stirred(child, "added")), plain_child(child)
+        effect = (live - before).abs().max()
+        assert effect > 1e-3
+        assert (logits(plain) - live).abs().max() < 1e-3 * effect
+        assert not [name for name, _ in plain.model.named_modules() if "lora" in name or "base_layer" in name]
+        originals = dict(named_tensors(child.parent.model))
+        frozen = [each.name for each in child.plan.tensors if not each.is_changed]
+        assert all(dict(named_tensors(plain.model))[name] is originals[name] for name in frozen[:10])
+
+    def test_a_folded_child_follows_training(self):
+        child = child_of(shared_parent(), "src+lora")
+        first = logits(plain_child(child))
+        parents.shake(child)
+        assert not torch.allclose(logits(plain_child(child)), first, atol=1e-3)
+        table = "model.encoder.embed_tokens.weight"
+        plain = dict(named_tensors(plain_child(child).model))[table]
+        assert plain.data_ptr() == child.trained["src"][table].data_ptr()
+
+    def test_nothing_to_fold_gives_the_same_child(self):
+        for text in ("src+xattn", "src+bitfit", "src+adapters[width=4]"):
+            child = child_of(shared_parent(), text)
+            assert plain_child(child) is child
+
+    def test_forms_by_hand(self):
+        original = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+        low = Form("low-rank", (2, 3), rank=1)
+        # left (1, 2) and right (1, 0, -1)
+        stored = torch.tensor([[1.0, 2.0, 1.0, 0.0, -1.0]])
+        assert low.stored_shape == (1, 5)
+        assert low.applied(original, stored).tolist() == [[2.0, 2.0, 2.0], [6.0, 5.0, 4.0]]
+        rows, columns = Form("scale", (2, 3), axis=0), Form("scale", (2, 3), axis=1)
+        assert (rows.stored_shape, columns.stored_shape) == ((2,), (3,))
+        assert rows.applied(original, torch.tensor([2.0, 0.5])).tolist() == [[2, 4, 6], [2, 2.5, 3]]
+        assert columns.applied(original, torch.tensor([1.0, 0.0, -1.0])).tolist() == [[1, 0, -3], [4, 0, -6]]
+        assert rows.applied(original.half(), torch.tensor([2.0, 0.5])).dtype == torch.float16
+
+    @pytest.mark.parametrize(
+        "form",
+        [Form("low-rank", (2,), rank=1), Form("low-rank", (2, 3)), Form("low-rank", (2, 3), rank=1, axis=0),
+         Form("scale", (2, 3)), Form("scale", (2, 3), axis=2), Form("scale", (2, 3), rank=1, axis=0)],
+    )  # fmt: skip
+    def test_forms_that_mean_nothing(self, form):
+        assert form.fault
+
+
+class TestAdded:
+    def test_an_adapter_by_hand(self):
+        adapter = Bottleneck(2, 1)
+        states = torch.tensor([[[1.0, 3.0]]])
+        assert torch.equal(adapter(states), states)
+        with torch.no_grad():
+            adapter.down.weight.copy_(torch.tensor([[0.0, 2.0]]))
+            adapter.down.bias.fill_(-1.0)
+            adapter.up.weight.copy_(torch.tensor([[1.0], [10.0]]))
+        # The norm of (1, 3) is (-1, 1); down gives 2 x 1 - 1 = 1; up gives (1, 10).
+        assert torch.allclose(adapter(states), torch.tensor([[[2.0, 13.0]]]), atol=1e-3)
+
+    @pytest.mark.parametrize("family", ["marian-shared", "mbart", "t5"])
+    @pytest.mark.parametrize("rival", ADDING)
+    def test_generation_sees_what_training_sees(self, family, rival):
+        child = child_of(shared_parent(family), f"src+{rival}")
+        before = logits(stirred(child, "src"))
+        assert not torch.allclose(logits(stirred(child, "added")), before, atol=1e-3)
+        inputs = parents.batch(child.source, child.target)
+        source = {name: inputs[name] for name in ("input_ids", "attention_mask")}
+        with torch.no_grad():
+            generated = child.model.generate(**source, num_beams=1, max_new_tokens=5, do_sample=False)
+            again = child.model(**source, decoder_input_ids=generated[:, :-1], use_cache=False).logits
+        chosen = again.argmax(-1)
+        ends = generated[:, 1:] == child.model.generation_config.eos_token_id
+        for row in range(2):
+            stop = int(ends[row].int().argmax()) + 1 if ends[row].any() else generated.shape[1] - 1
+            assert torch.equal(chosen[row, :stop], generated[row, 1 : stop + 1])
+
+    @pytest.mark.parametrize("family", ["marian-separate", "t5", "mbart"])
+    def test_padding_is_unseen_beside_a_prefix(self, family):
+        child = parents.shake(child_of(shared_parent(family), "tgt+prefix[length=3]"))
+        inputs = parents.batch(child.source, child.target)
+        alone = {name: rows[1:] for name, rows in inputs.items()}
+        for name in ("input_ids", "attention_mask"):
+            alone[name] = alone[name][:, :-2]
+        assert torch.allclose(
+            parents.logits(child.model, alone), parents.logits(child.model, inputs)[1:], atol=1e-4
+        )
+
+    def test_a_prefix_of_strong_keys_takes_over(self):
+        """All weight goes to one prefix vector, so that every position of the encoder attends alike."""
+        child = child_of(shared_parent(), "src+prefix[length=1]")
+        module = child.model.get_submodule("model.encoder.layers.0.self_attn")
+        seen = []
+        module.out_proj.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+        with torch.no_grad():
+            module.q_proj.weight.data = torch.zeros(16, 16)
+            module.q_proj.bias.data = torch.ones(16)
+            module.prefix_keys.fill_(1000.0)
+            module.prefix_values.copy_(torch.arange(16.0))
+        logits(child)
+        assert torch.allclose(seen[0], torch.arange(16.0).expand_as(seen[0]))
+
+    def test_what_was_added_is_told(self):
+        kinds = {rival: added_kind(child_of(shared_parent(), f"src+{rival}").model) for rival in RIVALS}
+        assert {rival: kind for rival, kind in kinds.items() if kind} == {
+            "adapters[width=4]": "adapters", "prefix[length=3]": "prefixes",
+        }  # fmt: skip
+
+
+class TestRefusals:
+    def plan(self, family, text):
+        parent = shared_parent(family)
+        return make_plan(parent.model, parent.anatomy, parse_strategy(text), {"source": 43})
+
+    @pytest.mark.parametrize(
+        ("family", "text", "message"),
+        [
+            ("t5", "src+bitfit", "the layers of this model have none"),
+            ("marian-separate", "src+lora[rank=17]", "has the shape [16, 16]; give a rank up to 16"),
+            ("fsmt", "src+prefix", "FSMTForConditionalGeneration does not have; choose adapters"),
+            ("led", "src+ia3", "has 0 self-attentions"),
+            ("led", "src+lora[attention]", "expected one: choose a method that changes cross-attention only"),
+            ("bert2gpt2", "src+lora", "cannot tell four linear projections"),
+            ("nllb-moe", "src+ia3", "expected the one that ends its feed-forward part"),
+        ],
+    )
+    def test_what_a_family_cannot_do(self, family, text, message):
+        with pytest.raises(StrategyError) as refused:
+            self.plan(family, text)
+        assert message in str(refused.value)
+
+    def test_cross_attention_alone_works_where_self_attention_is_another(self):
+        embeddings = 43 * 16 + 64 * 16 + 2 * 16  # with positions and a norm
+        assert self.plan("led", "src+lora[rank=2]").pack_bytes == 4 * (embeddings + 2 * 4 * 2 * 32)
+
+    def test_without_peft(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "peft", None)
+        with pytest.raises(MissingExtra, match=r"pip install 'crosslate\[rivals\]'"):
+            child_of(shared_parent(), "src+lora")
+        child_of(shared_parent(), "src+adapters[width=4]")
+
+
+@pytest.mark.parametrize(
+    ("family", "encoder", "self_attention", "feed_forward"),
+    [
+        ("marian-shared", "model.encoder.layers.0", "model.encoder.layers.0.self_attn",
+         "model.encoder.layers.0.fc2"),
+        ("t5", "encoder.block.0", "encoder.block.0.layer.0.SelfAttention",
+         "encoder.block.0.layer.1.DenseReluDense.wo"),
+        ("bert2bert", "encoder.encoder.layer.0", "encoder.encoder.layer.0.attention",
+         "encoder.encoder.layer.0.output.dense"),
+    ],
+)  # fmt: skip
+def test_blocks_are_found_by_structure(family, encoder, self_attention, feed_forward):
+    blocks = Blocks(shared_parent(family).model)
+    assert list(blocks.layers.values()) == ["enc", "enc", "dec", "dec"]
+    assert next(iter(blocks.layers)) == encoder
+    attentions = blocks.attentions()
+    assert [each.group for each in attentions] == ["xattn", "xattn", "enc", "enc", "dec", "dec"]
+    assert attentions[2].path == self_attention
+    assert next(iter(blocks.feed_forward_outputs())) == feed_forward
