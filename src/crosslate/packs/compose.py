@@ -108,7 +108,7 @@ def pack_child(
 
 def _slices(planned: PlannedTensor) -> Selection | None:
     part = planned.selection
-    return part and Selection.of(part.axis, planned.shape[part.axis], part.indices)
+    return None if part is None else Selection.of(part.axis, planned.shape[part.axis], part.indices)
 
 
 def _start(child: Child) -> int | None:

@@ -15,10 +15,12 @@ import parents
 from crosslate.corpora.vocabularies import Frame
 from crosslate.errors import PackError
 from crosslate.packs.compose import apply_packs, identity
-from crosslate.packs.manifest import FileRecord, FrameRecord, Manifest, Selection, TensorRecord
+from crosslate.packs.manifest import FileRecord, Manifest, Selection, TensorRecord
 from crosslate.packs.pack import Pack
+from crosslate.packs.version_2 import FrameRecord
 
 TABLE = "model.encoder.embed_tokens.weight"
+ONE = Selection(0, 4, ((0, 1),))
 
 
 @pytest.fixture
@@ -27,7 +29,7 @@ def sealed(manifest):
     files = {name: FileRecord("d" * 64, 10) for name in ("weights.safetensors", "source.spm", "README.md")}
     return replace(
         manifest, format_version=2, files=files,
-        tensors={"w": TensorRecord((2, 3), "float32", None, Selection(0, 24, ((3, 4), (20, 21))))},
+        tensors={"w": TensorRecord((2, 3), "float32", appended=Selection(0, 24, ((3, 4), (20, 21))))},
         frames={"source": FrameRecord((3,), (0,))},
     ).sealed()  # fmt: skip
 
@@ -65,11 +67,11 @@ class TestManifest:
             ({"frames": {"source": FrameRecord((), (0,), -1)}}, "frames.source holds the ids [0, -1]"),
             ({"frames": {"source": FrameRecord((), (0,), 3)}}, "frames.source.start is 3, expected null"),
             (
-                {"tensors": {"w": TensorRecord((1,), "float32", *[Selection(0, 4, ((0, 1),))] * 2)}},
-                "has both selection and appended",
+                {"tensors": {"w": TensorRecord((1,), "float32", selection=ONE, appended=ONE)}},
+                "has selection and appended; expected one of them",
             ),
             (
-                {"tensors": {"w": TensorRecord((2,), "float32", None, Selection(0, 4, ((0, 1),)))}},
+                {"tensors": {"w": TensorRecord((2,), "float32", appended=ONE)}},
                 "appended: axis 0 has length 2, but 1 slices are selected",
             ),
         ],
