@@ -93,7 +93,8 @@ TensorBoard = Annotated[bool, typer.Option("--tensorboard", help="Also log for T
 Unigram = Annotated[bool, typer.Option("--unigram", help="Unigram instead of BPE vocabularies.")]
 
 _SEVERAL_VALUES = frozenset(
-    {"--train", "--valid", "--test", "--pack", "--input", "-i", "--hypotheses", "--compare", "--word"}
+    {"--train", "--valid", "--test", "--pack", "--input", "-i", "--hypotheses", "--compare", "--word",
+     "--dictionary"}
 )
 
 

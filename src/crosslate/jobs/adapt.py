@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, astuple
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,23 @@ from typing import Any
 from crosslate.corpora.parallel import ParallelCorpus
 from crosslate.corpora.vocabularies import Vocabulary
 from crosslate.errors import InputError, Interrupted, StrategyError, TrainingError, UsageError
+from crosslate.files import sha256_text
+from crosslate.jobs.auto_heads import choose_heads, without_choice
 from crosslate.jobs.data import DataSettings, Prepared, encode, prepare, vocabulary
 from crosslate.jobs.runs import Run
 from crosslate.jobs.texts import TextFiles
 from crosslate.jobs.validation import make_validate
 from crosslate.languages import language_code
 from crosslate.models.child import Child, make_child
+from crosslate.models.initial_embeddings import (
+    RANDOM,
+    InitialEmbeddings,
+    Method,
+    TranslatedWord,
+    check_initial,
+    count_forms,
+    translated_words,
+)
 from crosslate.models.parent import Parent
 from crosslate.models.strategies import SIDES, Side, Strategy, parse_strategy
 from crosslate.packs.compose import pack_child
@@ -46,6 +58,8 @@ def adapt(
     progress: Progress | None = None,
     tensorboard: bool = False,
     measure: Callable[[Child], dict[str, float]] | None = None,
+    initial_embeddings: Method = RANDOM,
+    dictionaries: Mapping[Side, Mapping[str, Collection[str]]] | None = None,
 ) -> Pack:
     """Teaches a parent a new language on one side (or both) and returns the pack of what changed.
 
@@ -63,9 +77,14 @@ def adapt(
         replace: overwrite an existing pack.
         measure: called with the child after every validation, in evaluation mode; what it finds is kept in
             the pack's record beside the validation's score. It must alter nothing, and chooses nothing.
+        initial_embeddings: where the new side's embeddings start: ``random`` values as in the paper, the
+            ``mean`` of the parent's, or rows ``copied`` where the parent has the same piece, or from a
+            ``dictionary``; see docs/strategies.md.
+        dictionaries: by new side, translations of the new language's words into the parent's language of that
+            side; needed for ``dictionary`` alone.
 
     Raises:
-        UsageError: neither side is new.
+        UsageError: neither side is new, or initial embeddings that mean nothing here.
         StrategyError: unknown strategy, or one that does not fit the new sides.
         InputError: the corpus is not of the new pair, or ``out`` exists (where it should be replaced: and
             is not a pack).
@@ -80,7 +99,7 @@ def adapt(
                     parent, corpus, new_source=new_source, new_target=new_target, valid=valid,
                     strategy=strategy, settings=settings, data=data, out=Path(folder) / "pack", name=name,
                     licence=licence, progress=progress, tensorboard=tensorboard,
-                    measure=measure,
+                    measure=measure, initial_embeddings=initial_embeddings, dictionaries=dictionaries,
                 )  # fmt: skip
             except Interrupted:
                 raise Interrupted("stopped; nothing is kept, since no output folder was given") from None
@@ -89,15 +108,29 @@ def adapt(
     data, out = data or DataSettings(), Path(out)
     new_source, new_target = (code and language_code(code) for code in (new_source, new_target))
     chosen = _strategy(strategy, new_source, new_target)
+    new: dict[Side, str | None] = {"source": new_source, "target": new_target}
+    renewed = [side for side in SIDES if new[side]] if chosen.renews is None else chosen.renews
+    check_initial(initial_embeddings, dictionaries or {}, renewed, chosen)
     settings = settings or preset("default", trained_groups=chosen.train, fresh_groups=chosen.reinitialise)
     _check_languages(parent, corpus, new_source, new_target)
     run = Run(out, MANIFEST_NAME, replace=replace)
     prepared = prepare(corpus, valid, data, settings.seed, run.folder)
-    new: dict[Side, str | None] = {"source": new_source, "target": new_target}
-    child = _child(parent, chosen, prepared, new, data, settings.seed, run)
+    start = _initial(initial_embeddings, dictionaries or {}, prepared, new)
+    make = _maker(parent, chosen, prepared, new, data, settings.seed, run, start)
+    child = make(without_choice(chosen) if chosen.limits.auto else chosen)
     before = parent.fingerprint()
     with run.main_process_first():
         pairs = encode(prepared, child.source, child.target, data, run.encoded, parent.max_tokens)
+    identity = {"parent": before, "strategy": str(chosen), "data": asdict(data),
+                "corpus": prepared.record["train"]["sha256"], "valid": prepared.record["valid"]["sha256"],
+                **_described(start)}  # fmt: skip
+    heads: dict[str, Any] = {}
+    if chosen.limits.auto:
+        chosen, heads["heads"] = choose_heads(
+            child, chosen, pairs, settings, run.encoded, identity=identity,
+            main_process_first=run.main_process_first, progress=progress,
+        )  # fmt: skip
+        child, identity["strategy"] = make(chosen), str(chosen)
     record = train(
         Trainee(
             child.model, child.trained, chosen.reinitialise,
@@ -108,8 +141,7 @@ def adapt(
         settings,
         make_validate(child, prepared.valid, data.metric, measure and partial(measure, child)),
         run.folder,
-        identity={"parent": before, "strategy": str(chosen), "data": asdict(data),
-                  "corpus": prepared.record["train"]["sha256"], "valid": prepared.record["valid"]["sha256"]},
+        identity=identity,
         title=f"{corpus.source_language}-{corpus.target_language} {chosen}",
         progress=progress,
         tensorboard=tensorboard,
@@ -119,11 +151,12 @@ def adapt(
     pack = pack_child(
         child,
         name=name,
-        training={**record, "parameters": _counts(child)},
+        training={**record, "parameters": _counts(child), **heads,
+                  "initial_embeddings": {"method": start.method, "rows": child.initial_rows}},
         data=prepared.record,
         scores=_validation_scores(record, prepared.valid.origin),
         licence=licence,
-    )
+    )  # fmt: skip
     run.finish(lambda: pack.save(out, replace=replace))
     return pack
 
@@ -157,7 +190,30 @@ def _check_languages(
         )
 
 
-def _child(
+def _initial(
+    method: Method,
+    dictionaries: Mapping[Side, Mapping[str, Collection[str]]],
+    prepared: Prepared,
+    new: Mapping[Side, str | None],
+) -> InitialEmbeddings:
+    """Where new embeddings start, with the words of the training text that the dictionaries translate."""
+    words: dict[Side, Sequence[TranslatedWord]] = {}
+    for side, dictionary in dictionaries.items() if method == "dictionary" else ():
+        if new[side]:
+            lines = prepared.train.source if side == "source" else prepared.train.target
+            words[side] = translated_words(dictionary, count_forms(lines))
+    return InitialEmbeddings(method, words)
+
+
+def _described(start: InitialEmbeddings) -> dict[str, Any]:
+    """What a resumed run must have the same of it; nothing of the default, so that older runs go on."""
+    if start.method == RANDOM:
+        return {}
+    words = json.dumps({side: [astuple(word) for word in each] for side, each in sorted(start.words.items())})
+    return {"initial_embeddings": [start.method, sha256_text(words)]}
+
+
+def _maker(
     parent: Parent,
     strategy: Strategy,
     prepared: Prepared,
@@ -165,7 +221,9 @@ def _child(
     data: DataSettings,
     seed: int,
     run: Run,
-) -> Child:
+    start: InitialEmbeddings,
+) -> Callable[[Strategy], Child]:
+    """Makes children of the new vocabularies by strategies that renew the same sides."""
     made: dict[Side, tuple[str, Vocabulary]] = {}
     # A strategy that renews no side keeps the parent's vocabularies for the new language, too.
     if strategy.renews != frozenset():
@@ -174,14 +232,15 @@ def _child(
                 kept = parent.source if side == "source" else parent.target
                 if language := new[side]:
                     made[side] = (language, vocabulary(prepared, side, data, run.encoded, kept.special))
-    return make_child(
+    return lambda each: make_child(
         parent,
-        strategy,
+        each,
         new_source=made.get("source"),
         new_target=made.get("target"),
         source_language=new["source"],
         target_language=new["target"],
         seed=seed,
+        initial=start,
     )
 
 
