@@ -31,7 +31,7 @@ def test_embeddings_start_from_a_dictionary(crosslate, tiny, text, tmp_path):
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (("--initial-embeddings", "medium"), "--initial-embeddings is 'medium'; did you mean 'mean'?"),
+        (("--initial-embeddings", "median"), "--initial-embeddings is 'median'; did you mean 'mean'?"),
         (("--initial-embeddings", "dictionary"), "--dictionary names 0 files, expected 1"),
         (("--dictionary", "de-fr.txt"), "--dictionary names 1 files, expected 0"),
     ],

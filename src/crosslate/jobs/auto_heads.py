@@ -18,6 +18,7 @@ from crosslate.models.child import Child
 from crosslate.models.plan import make_plan
 from crosslate.models.strategies import Limits, Side, Strategy, with_heads
 from crosslate.training.batches import PairIds
+from crosslate.training.checkpoints import MAY_CHANGE
 from crosslate.training.importance import ROLES, head_importance, most_important
 from crosslate.training.loop import train
 from crosslate.training.progress import Progress
@@ -68,18 +69,17 @@ def choose_heads(
     limits, trainee = strategy.limits, _trainee(child)
     _check(child, strategy)
     warmup = _warmup(settings)
-    described = {"identity": identity, "warmup": asdict(warmup), "batches": SCORED_BATCHES,
-                 "projections": sorted(limits.projections or ())}  # fmt: skip
-    folder = folder / f"heads-{sha256_text(json.dumps(described, sort_keys=True))[:12]}"
+    folder = folder / f"heads-{_key(identity, warmup, limits)[:12]}"
     path = folder / "importance.json"
+    num_updates = 0
     if not path.is_file():
         groups = {name: each for name, each in trainee.parameters.items() if name in EMBEDDINGS}
         _require_gradients(trainee, groups)
-        train(
+        num_updates = train(
             replace(trainee, parameters=groups), pairs, warmup, None, folder, identity=identity,
             title=f"{child.source_language}-{child.target_language} warm-up to choose heads",
             progress=progress,
-        )  # fmt: skip
+        )["updates"]  # fmt: skip
         _require_gradients(trainee, trainee.parameters)
     with main_process_first():
         if not path.is_file():
@@ -88,13 +88,14 @@ def choose_heads(
                 max_batches=SCORED_BATCHES, batch_tokens=settings.batch_tokens,
                 label_smoothing=settings.label_smoothing, seed=settings.seed,
             )  # fmt: skip
-            write_json(path, {str(layer): each for layer, each in scores.items()})
-    importance = {int(layer): each for layer, each in read_json(path).items()}
+            write_json(path, {"updates": num_updates, "importance": list(scores.items())})
+    found = read_json(path)
+    importance: dict[int, list[float]] = dict(found["importance"])
     if limits.layers is not None:
         importance = {layer: each for layer, each in importance.items() if layer in limits.layers}
     resolved = with_heads(strategy, most_important(importance, limits.auto or 100))
     record = {
-        "asked": str(strategy), "warmup_updates": warmup.max_updates, "batches": SCORED_BATCHES,
+        "asked": str(strategy), "warmup_updates": found["updates"], "batches": SCORED_BATCHES,
         "importance": {str(layer): [_rounded(each) for each in row] for layer, row in importance.items()},
     }  # fmt: skip
     return resolved, record
@@ -109,13 +110,21 @@ def _check(child: Child, strategy: Strategy) -> None:
 
 
 def _warmup(settings: TrainingSettings) -> TrainingSettings:
-    """A short run at a constant rate, whatever the schedule of the training that follows."""
+    """A run at a constant rate, no longer than the training that follows."""
+    updates = min(WARMUP_UPDATES, settings.max_updates or WARMUP_UPDATES)
     return replace(
-        settings, max_epochs=0, max_updates=WARMUP_UPDATES, schedule="constant", schedule_updates=0,
+        settings, max_updates=updates, schedule="constant", schedule_updates=0,
         warmup_updates=min(settings.warmup_updates, WARMUP_UPDATES // 4), validate_every_updates=0, patience=0,
         # The states of all sentences would be computed for a fraction of an epoch.
         encoder_cache="off",
     )  # fmt: skip
+
+
+def _key(identity: dict[str, Any], warmup: TrainingSettings, limits: Limits) -> str:
+    """What the importance depends on; not what a resumed run may change, so that its heads stay."""
+    settings = {name: value for name, value in asdict(warmup).items() if name not in MAY_CHANGE}
+    described = [identity, settings, SCORED_BATCHES, sorted(limits.projections or ())]
+    return sha256_text(json.dumps(described, sort_keys=True))
 
 
 def _trainee(child: Child) -> Trainee:

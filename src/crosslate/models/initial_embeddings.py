@@ -185,7 +185,7 @@ class RowSources:
             ordinary = torch.ones(len(rows), dtype=torch.bool, device=rows.device)
             ordinary[special] = False
             # Equal rows would learn the same from the same words; a little noise tells them apart.
-            noise = table * (NOISE * table.shape[1] ** 0.5 * rows[ordinary].std(dim=0))
+            noise = table * (NOISE * table.shape[1] ** 0.5 * rows[ordinary].std(dim=0, correction=0))
             table.copy_(rows[ordinary].mean(dim=0) + noise)
             if self._copied:
                 ours, theirs = map(list, zip(*self._copied))

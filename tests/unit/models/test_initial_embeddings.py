@@ -97,7 +97,7 @@ def test_special_rows_keep_their_roles():
 def test_the_mean_has_a_little_noise_of_the_parents_deviation():
     sources, table, parent, draws = filled("mean")
     known = parent[[MAISON, POR, TE, STOP, ROUGE]]
-    expected = known.mean(0) + NOISE * (draws[3:] * 2) * known.std(0)
+    expected = known.mean(0) + NOISE * (draws[3:] * 2) * known.std(0, correction=0)
     assert torch.allclose(table[3:], expected)
     assert sources.counts == {"special": 3, "mean": 7}
 
