@@ -93,7 +93,9 @@ def adapt(
         settings=settings, data=data, out=out, name=name, licence=licence, replace=force,
         progress=ConsoleProgress(error_console()), tensorboard=tensorboard,
         initial_embeddings=cast("Method", initial_embeddings),
-        dictionaries={cast("Side", side): read_dictionary(file) for side, file in zip(sides, dictionary or [])},
+        dictionaries={
+            cast("Side", side): read_dictionary(file) for side, file in zip(sides, dictionary or [])
+        },
     )  # fmt: skip
     manifest = pack.manifest
     counts = manifest.training["parameters"]
@@ -111,6 +113,6 @@ def _check_dictionaries(method: str, dictionaries: list[Path], sides: list[str])
     wanted = len(sides) if method == "dictionary" else 0
     if len(dictionaries) != wanted:
         raise UsageError(
-            f"--dictionary names {len(dictionaries)} files, expected {wanted}: --initial-embeddings dictionary "
-            "takes one for each new side, the others take none"
+            f"--dictionary names {len(dictionaries)} files, expected {wanted}: "
+            "--initial-embeddings dictionary takes one for each new side, the others take none"
         )

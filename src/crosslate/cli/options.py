@@ -95,7 +95,7 @@ Unigram = Annotated[bool, typer.Option("--unigram", help="Unigram instead of BPE
 _SEVERAL_VALUES = frozenset(
     {"--train", "--valid", "--test", "--pack", "--input", "-i", "--hypotheses", "--compare", "--word",
      "--dictionary"}
-)
+)  # fmt: skip
 
 
 def expand_values(arguments: list[str]) -> list[str]:

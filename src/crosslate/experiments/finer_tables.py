@@ -1,4 +1,4 @@
-"""What a report says of freezing inside cross-attention and of initial embeddings, from stored results alone."""
+"""What a report says of freezing within cross-attention and of initial embeddings, from stored results."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _by(cells: Sequence[Cell], key: Callable[[Cell], Any]) -> dict[Any, list[Cel
 
 
 def _compared(study: _Study) -> dict[str, dict[str, list[Cell]]]:
-    """By child, by strategy: what trains embeddings and none, some or all of cross-attention, on most text."""
+    """By child, by strategy: children with none, some or all of cross-attention trained, on most text."""
     found: dict[str, dict[str, list[Cell]]] = {}
     for child, cells in _by(study.found(initial=RANDOM), lambda cell: cell.labels["child"]).items():
         size = study.sizes[-1]
@@ -95,45 +95,45 @@ def _whole(strategies: dict[str, list[Cell]]) -> list[Cell]:
     return next(cells for cells in strategies.values() if cells[0].labels["part"] == "xattn")
 
 
+_FREEZING = ("child", "trained", "BLEU", "difference", "p", "tensor bytes", "% of the pack")
+
+
+def _frozen_row(study: _Study, cells: Sequence[Cell], whole: Sequence[Cell]) -> tuple[Value, ...]:
+    """What children of one strategy reach and take, against those of which all was trained."""
+    difference, p = (None, None) if cells is whole else study.differences(cells, whole)
+    size, labels = _bytes(study, cells), cells[0].labels
+    return (
+        labels["child"], labels["strategy"], over_seeds([study.bleu(cell) for cell in cells]),
+        _signed(difference), p, size, round(100 * size / _bytes(study, whole), 1),
+    )  # fmt: skip
+
+
 def _freezing(study: _Study) -> Table:
-    rows: list[tuple[Value, ...]] = []
-    for child, strategies in _compared(study).items():
-        whole = _whole(strategies)
-        for strategy, cells in strategies.items():
-            difference, p = (None, None) if cells is whole else study.differences(cells, whole)
-            size = _bytes(study, cells)
-            rows.append(
-                (child, strategy, over_seeds([study.bleu(cell) for cell in cells]), _signed(difference), p, size,
-                 round(100 * size / _bytes(study, whole), 1))
-            )  # fmt: skip
+    rows = [
+        _frozen_row(study, cells, _whole(strategies))
+        for strategies in _compared(study).values()
+        for cells in strategies.values()
+    ]
     note = (
         "BLEU on the test set; the difference to the child of which all of cross-attention was trained, with "
         "the p of a paired bootstrap (of several seeds the largest); bytes of the pack's tensors, also as "
         "percent of that child's pack."
     )
-    columns = ("child", "trained", "BLEU", "difference", "p", "tensor bytes", "% of the pack")
-    return Table("Finer freezing", note, columns, tuple(rows))
+    return Table("Finer freezing", note, _FREEZING, tuple(rows))
 
 
 def _smallest(study: _Study) -> Table:
     rows: list[tuple[Value, ...]] = []
-    for child, strategies in _compared(study).items():
+    for strategies in _compared(study).values():
         whole = _whole(strategies)
         near = [cells for cells in strategies.values() if _is_near(study, cells, whole)]
-        cells = min(near, key=lambda each: (_bytes(study, each), -mean(map(study.bleu, each))))
-        difference, p = (0.0, None) if cells is whole else study.differences(cells, whole)
-        size = _bytes(study, cells)
-        rows.append(
-            (child, cells[0].labels["strategy"], over_seeds([study.bleu(cell) for cell in cells]), _signed(difference), p, size,
-             round(100 * size / _bytes(study, whole), 1))
-        )  # fmt: skip
+        chosen = min(near, key=lambda each: (_bytes(study, each), -mean(map(study.bleu, each))))
+        rows.append(_frozen_row(study, chosen, whole))
     note = (
         f"Of the packs at most {MAX_LOSS_BLEU:g} BLEU below the child of which all of cross-attention was "
         "trained, the one with the fewest bytes. It is chosen and scored on the same test set."
     )
-    columns = ("child", "trained", "BLEU", "difference", "p", "tensor bytes", "% of the pack")
-    title = f"The smallest pack within {MAX_LOSS_BLEU:g} BLEU"
-    return Table(title, note, columns, tuple(rows))
+    return Table(f"The smallest pack within {MAX_LOSS_BLEU:g} BLEU", note, _FREEZING, tuple(rows))
 
 
 def _is_near(study: _Study, cells: Sequence[Cell], whole: Sequence[Cell]) -> bool:
@@ -148,7 +148,7 @@ def _heads(study: _Study) -> Table:
         if study.values(cell).get("heads")
     ]
     note = (
-        "Heads by decoder layer, from 0, with what each head's importance (gradient times weight) is as percent "
+        "Heads by decoder layer, from 0, and the importance of each head (gradient times weight) as percent "
         "of all."
     )
     return Table("Heads that were chosen", note, ("child", "trained", "importance % by layer"), tuple(rows))
@@ -157,7 +157,8 @@ def _heads(study: _Study) -> Table:
 def _importance(by_layer: dict[str, list[float]]) -> str:
     total = sum(map(sum, by_layer.values())) or 1.0
     return "; ".join(
-        f"{layer}: " + " ".join(f"{100 * each / total:.0f}" for each in heads) for layer, heads in by_layer.items()
+        f"{layer}: " + " ".join(f"{100 * each / total:.0f}" for each in heads)
+        for layer, heads in by_layer.items()
     )
 
 
@@ -183,7 +184,9 @@ def _validation(study: _Study) -> Table:
     rows: list[tuple[Value, ...]] = []
     for key, by_method in groups.items():
         scores = {
-            method: [max(score for _, _, score, *_ in study.values(cell)["training"]["curve"]) for cell in cells]
+            method: [
+                max(score for _, _, score, *_ in study.values(cell)["training"]["curve"]) for cell in cells
+            ]
             for method, cells in by_method.items()
         }
         best = max(scores, key=lambda method: mean(scores[method]))
@@ -191,6 +194,10 @@ def _validation(study: _Study) -> Table:
     note = "Best greedy BLEU on the validation set, by which methods are chosen."
     columns = ("child", "trained", "pairs", *methods, "best")
     return Table("Initial embeddings: validation", note, columns, tuple(rows))
+
+
+def _best(curve: Sequence[Sequence[float]]) -> float:
+    return max(score for _, _, score, *_ in curve)
 
 
 def _test(study: _Study) -> Table:
@@ -207,8 +214,8 @@ def _test(study: _Study) -> Table:
             row.append(shown)
         rows.append((*_named(key), *row))
     note = (
-        "BLEU on the test set; in brackets the difference to random values and the p of a paired bootstrap (of "
-        "several seeds the largest)."
+        "BLEU on the test set; in brackets the difference to random values and the p of a paired bootstrap "
+        "(of several seeds the largest)."
     )
     return Table("Initial embeddings: test", note, ("child", "trained", "pairs", *methods), tuple(rows))
 

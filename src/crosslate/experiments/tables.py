@@ -331,8 +331,7 @@ class Tables:
         rows: list[tuple[Value, ...]] = []
         for part in parts:
             row = [
-                over_seeds(self._scores(kind, metric, child=child, part=part, **labels))
-                for child in children
+                over_seeds(self._scores(kind, metric, child=child, part=part, **labels)) for child in children
             ]
             if any(row):
                 rows.append((NAMES[part], *row))

@@ -129,7 +129,7 @@ def _start(bench: Bench) -> dict[str, Any]:
     dictionary = bench.dictionary(start) if "dictionaries" in start else None
     return {
         "initial_embeddings": start.get("method", RANDOM),
-        "dictionaries": {side: dictionary for side in sides} if dictionary else None,
+        "dictionaries": dict.fromkeys(sides, dictionary) if dictionary else None,
     }
 
 

@@ -103,7 +103,8 @@ def choose_heads(
 
 def _check(child: Child, strategy: Strategy) -> None:
     """Refuses what could not be chosen from, before any work."""
-    parent, renewed = child.parent, child.plan.renewed if child.plan else frozenset[Side]()
+    parent = child.parent
+    renewed = child.plan.renewed if child.plan else frozenset[Side]()
     sizes = {side: len(child.source if side == "source" else child.target) for side in renewed}
     some = with_heads(strategy, {layer: [0] for layer in strategy.limits.layers or [0]})
     make_plan(parent.model, parent.anatomy, some, sizes)
@@ -114,7 +115,7 @@ def _warmup(settings: TrainingSettings) -> TrainingSettings:
     updates = min(WARMUP_UPDATES, settings.max_updates or WARMUP_UPDATES)
     return replace(
         settings, max_updates=updates, schedule="constant", schedule_updates=0,
-        warmup_updates=min(settings.warmup_updates, WARMUP_UPDATES // 4), validate_every_updates=0, patience=0,
+        warmup_updates=min(settings.warmup_updates, updates // 4), validate_every_updates=0, patience=0,
         # The states of all sentences would be computed for a fraction of an epoch.
         encoder_cache="off",
     )  # fmt: skip

@@ -59,7 +59,9 @@ class InitialEmbeddings:
     words: Mapping[Side, Sequence[TranslatedWord]] = field(default_factory=dict)
 
 
-def check_initial(method: str, known: Collection[Side], renewed: Collection[Side], strategy: Strategy) -> None:
+def check_initial(
+    method: str, known: Collection[Side], renewed: Collection[Side], strategy: Strategy
+) -> None:
     """Refuses initial embeddings that do not exist or would mean nothing.
 
     Args:
@@ -123,7 +125,8 @@ def translated_words(
     counts = dict.fromkeys(dictionary, 1) if counts is None else counts
     found = []
     for word, count in sorted(counts.items()):
-        translations = sorted(dictionary.get(word) or folded.get(word.lower(), ()))
+        known: Collection[str] = dictionary.get(word) or folded.get(word.lower(), ())
+        translations = sorted(known)
         if word[:1].isupper() and word not in dictionary and word.lower() in counts:
             translations = [each[:1].upper() + each[1:] for each in translations]
         if translations and count > 0:
@@ -161,7 +164,9 @@ class RowSources:
         taken = {*roles.values()}
         self._bags = _Bags(words, new, old, taken) if method == "dictionary" else None
         translated = set() if self._bags is None else set(self._bags.rows)
-        self._copied = _same_pieces(new, old, taken | translated) if method in ("copied", "dictionary") else []
+        self._copied = (
+            _same_pieces(new, old, taken | translated) if method in ("copied", "dictionary") else []
+        )
         self.counts = {"special": len(taken)}
         if method == "dictionary":
             self.counts["dictionary"] = len(translated)

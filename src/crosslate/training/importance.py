@@ -4,11 +4,11 @@ The importance of head h of layer l is
 
     I(l, h) = 1/B  sum over batches b  sum over theta in (l, h)  | theta * dL_b / d theta |
 
-where theta runs over the head's entries of the projections (rows of q, k and v with their biases, columns of
-o) and L_b is the mean loss of a label in batch b. Michel, Levy & Neubig 2019 ("Are Sixteen Heads Really Better
-than One?", arXiv 1905.10650) take the gradient with respect to a gate on each head, which is the sum of the
-same products over o alone, before the absolute value; here every entry counts by itself, since what is asked
-for is where training would change the loss, not which head could go.
+where theta runs over the head's entries of the projections (rows of q, k and v with their biases, columns
+of o) and L_b is the mean loss of a label in batch b. Michel, Levy & Neubig 2019 ("Are Sixteen Heads Really
+Better than One?", arXiv 1905.10650) take the gradient with respect to a gate on each head, which is the sum
+of the same products over o alone, before the absolute value; here every entry counts by itself, since what
+is asked for is where training would change the loss, not which head could go.
 """
 
 from __future__ import annotations
@@ -60,7 +60,8 @@ def head_importance(
     names = [name for name in sorted(anatomy.head_axis) if anatomy.projections.get(name) in roles]
     if not names:
         raise StrategyError(
-            "this family does not show which part of its cross-attention is which head's; limit layers instead"
+            "this family does not show which part of its cross-attention is which head's; "
+            "limit layers instead"
         )
     parameters = [tensors[name] for name in names]
     totals = [torch.zeros(anatomy.heads, dtype=torch.float64) for _ in names]
@@ -100,6 +101,8 @@ def most_important(importance: dict[int, list[float]], percent: int) -> dict[int
     Returns:
         Heads by layer, ascending; layers without one are left out.
     """
-    ranked = sorted((-value, layer, head) for layer, each in importance.items() for head, value in enumerate(each))
+    ranked = sorted(
+        (-value, layer, head) for layer, each in importance.items() for head, value in enumerate(each)
+    )
     chosen = sorted((layer, head) for _, layer, head in ranked[: max(1, round(percent / 100 * len(ranked)))])
     return {layer: [head for at, head in chosen if at == layer] for layer, _ in chosen}

@@ -297,7 +297,9 @@ def test_parts_of_cross_attention_are_compared_with_all_of_it():
     assert "fr-de tgt+xattn[k,v] against fr-de tgt+xattn" in against
     assert "de-en src+xattn against de-en src" in against
     keys = {cell.title: cell.key for cell in plan_study(load_recipe("multi30k"), NOWHERE)}
-    assert {cell.key for cell in cells} >= {keys[each] for each in ("parent fr-en", "de-en src+xattn", "fr-de tgt")}
+    assert {cell.key for cell in cells} >= {
+        keys[each] for each in ("parent fr-en", "de-en src+xattn", "fr-de tgt")
+    }
 
 
 def test_quick_models_have_the_layers_and_heads_that_are_named():
