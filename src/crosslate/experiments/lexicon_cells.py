@@ -78,7 +78,7 @@ class Lexicons:
             )  # fmt: skip
 
     def between(self, cells: Sequence[Cell]) -> Iterator[Cell]:
-        """The new words of one child looked up among another's: same parent, side, strategy, start and seed."""
+        """The new words of one child looked up among another's, if all else but the language is the same."""
         for one, other in combinations(cells, 2):
             same = ("parent", "side", "strategy", "seed", "initial")
             if (

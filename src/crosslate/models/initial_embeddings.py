@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 Method = Literal["random", "mean", "copied", "dictionary"]
 METHODS: tuple[Method, ...] = get_args(Method)
 RANDOM: Method = "random"
-NOISE = 0.1
-"""Of rows that start at the mean: the deviation of their noise as a share of the parent's, per dimension."""
 
 _WORD = re.compile(r"[^\W\d_]+")
 
@@ -125,8 +123,7 @@ def translated_words(
     counts = dict.fromkeys(dictionary, 1) if counts is None else counts
     found = []
     for word, count in sorted(counts.items()):
-        known: Collection[str] = dictionary.get(word) or folded.get(word.lower(), ())
-        translations = sorted(known)
+        translations = sorted(dictionary.get(word, ()) or folded.get(word.lower(), ()))
         if word[:1].isupper() and word not in dictionary and word.lower() in counts:
             translations = [each[:1].upper() + each[1:] for each in translations]
         if translations and count > 0:
@@ -178,8 +175,7 @@ class RowSources:
         """Writes the rows of a new table.
 
         Args:
-            table: (new pieces, width), filled with normal values of deviation width^-0.5, which become the
-                noise around the mean.
+            table: (new pieces, width); every row is written.
             parents: (rows, width), the parent's table of the same side; rows beyond its pieces are ignored.
         """
         import torch
@@ -189,9 +185,9 @@ class RowSources:
             special = [index for index in vars(self.old.special).values() if index is not None]
             ordinary = torch.ones(len(rows), dtype=torch.bool, device=rows.device)
             ordinary[special] = False
-            # Equal rows would learn the same from the same words; a little noise tells them apart.
-            noise = table * (NOISE * table.shape[1] ** 0.5 * rows[ordinary].std(dim=0, correction=0))
-            table.copy_(rows[ordinary].mean(dim=0) + noise)
+            # Equal rows part as soon as they are trained, since no two pieces stand in the same sentences;
+            # noise around the mean was no better (docs/strategies.md).
+            table.copy_(rows[ordinary].mean(dim=0).expand_as(table))
             if self._copied:
                 ours, theirs = map(list, zip(*self._copied))
                 table[ours] = rows[theirs]
