@@ -14,7 +14,7 @@ from crosslate.corpora.parallel import ParallelCorpus
 from crosslate.corpora.vocabularies import Vocabulary
 from crosslate.errors import InputError, Interrupted, StrategyError, TrainingError, UsageError
 from crosslate.files import sha256_text
-from crosslate.jobs.auto_heads import choose_heads, without_choice
+from crosslate.jobs.auto_heads import choose_heads, trainee_of, without_choice
 from crosslate.jobs.data import DataSettings, Prepared, encode, prepare, vocabulary
 from crosslate.jobs.runs import Run
 from crosslate.jobs.texts import TextFiles
@@ -38,7 +38,6 @@ from crosslate.packs.pack import Pack
 from crosslate.training.loop import train
 from crosslate.training.progress import Progress
 from crosslate.training.settings import TrainingSettings, preset
-from crosslate.training.trainee import Trainee
 
 
 def adapt(
@@ -132,11 +131,7 @@ def adapt(
         )  # fmt: skip
         child, identity["strategy"] = make(chosen), str(chosen)
     record = train(
-        Trainee(
-            child.model, child.trained, chosen.reinitialise,
-            child.source.special.pad, child.target.special.pad,
-            child.model.config.decoder_start_token_id,
-        ),
+        trainee_of(child),
         pairs,
         settings,
         make_validate(child, prepared.valid, data.metric, measure and partial(measure, child)),

@@ -66,7 +66,7 @@ def choose_heads(
             that it does not have.
         Interrupted: asked to stop; the state is saved.
     """
-    limits, trainee = strategy.limits, _trainee(child)
+    limits, trainee = strategy.limits, trainee_of(child)
     _check(child, strategy)
     warmup = _warmup(settings)
     folder = folder / f"heads-{_key(identity, warmup, limits)[:12]}"
@@ -128,7 +128,8 @@ def _key(identity: dict[str, Any], warmup: TrainingSettings, limits: Limits) -> 
     return sha256_text(json.dumps(described, sort_keys=True))
 
 
-def _trainee(child: Child) -> Trainee:
+def trainee_of(child: Child) -> Trainee:
+    """What the training loop needs to know of a child that a strategy made."""
     fresh = frozenset() if child.plan is None else child.plan.strategy.reinitialise
     return Trainee(
         child.model, child.trained, fresh, child.source.special.pad, child.target.special.pad,
