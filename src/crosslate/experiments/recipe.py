@@ -231,8 +231,10 @@ class Recipe:
 
     def training_settings(self, strategy: str, seed: int) -> TrainingSettings:
         """The settings in full that a strategy is trained with."""
-        changes = self.training.get(ALL, {}) | self.training.get(strategy, {})
         parsed = parse_strategy(strategy)
+        changes = {}
+        for name in dict.fromkeys((ALL, parsed.name, strategy)):  # limits inherit from what they limit
+            changes |= self.training.get(name, {})
         return resolved(changes, parsed.train, parsed.reinitialise, seed=seed)
 
 

@@ -146,8 +146,8 @@ def adapt(
     pack = pack_child(
         child,
         name=name,
-        training={**record, "parameters": _counts(child), **heads,
-                  "initial_embeddings": {"method": start.method, "rows": child.initial_rows}},
+        training={**record, "parameters": _counts(child), "initial_embeddings": _started(child, start),
+                  **heads},
         data=prepared.record,
         scores=_validation_scores(record, prepared.valid.origin),
         licence=licence,
@@ -206,6 +206,12 @@ def _described(start: InitialEmbeddings) -> dict[str, Any]:
         return {}
     words = json.dumps({side: [astuple(word) for word in each] for side, each in sorted(start.words.items())})
     return {"initial_embeddings": [start.method, sha256_text(words)]}
+
+
+def _started(child: Child, start: InitialEmbeddings) -> dict[str, Any]:
+    """What new embeddings started from: rows by their source, and words that were translated."""
+    words = {"words": {side: len(each) for side, each in start.words.items()}} if start.words else {}
+    return {"method": start.method, "rows": child.initial_rows, **words}
 
 
 def _maker(

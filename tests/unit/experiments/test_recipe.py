@@ -75,6 +75,10 @@ def test_settings_of_a_strategy_go_before_those_of_all():
     toy = recipe(training={"all": {"max_epochs": 3}, "src": {"max_epochs": 7}})
     assert [toy.training_settings(name, 5).max_epochs for name in ("src", "src+xattn")] == [7, 3]
     assert toy.training_settings("src", 5).seed == 5
+    limited = recipe(training={"all": {"max_epochs": 3}, "src+xattn": {"max_epochs": 7},
+                               "src+xattn[k]": {"dropout": 0.5}})  # fmt: skip
+    found = [limited.training_settings(f"src+xattn[{limit}]", 5) for limit in ("k", "v")]
+    assert [(each.max_epochs, each.dropout) for each in found] == [(7, 0.5), (7, None)]
 
 
 @pytest.mark.parametrize(
