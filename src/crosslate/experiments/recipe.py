@@ -232,7 +232,7 @@ class Recipe:
     def training_settings(self, strategy: str, seed: int) -> TrainingSettings:
         """The settings in full that a strategy is trained with."""
         parsed = parse_strategy(strategy)
-        changes = {}
+        changes: dict[str, Any] = {}
         for name in dict.fromkeys((ALL, parsed.name, strategy)):  # limits inherit from what they limit
             changes |= self.training.get(name, {})
         return resolved(changes, parsed.train, parsed.reinitialise, seed=seed)
