@@ -97,6 +97,29 @@ def test_the_report_is_rebuilt_from_results_alone(crosslate, recipe, folder, tmp
     assert (tmp_path / "again" / "report.md").read_text("utf-8") == (study / "report.md").read_text("utf-8")
 
 
+def test_starts_and_chosen_heads_are_children_with_tables_of_their_own(crosslate, tmp_path):
+    child = {"parent": "fr-en", "source": "de", "target": "en", "vocabulary": 300,
+             "text": toy_study.pair_text("child"), "initial_embeddings": ["random", "dictionary"],
+             "strategies": ["src+xattn", "src+xattn[auto=50%]"]}  # fmt: skip
+    path = tmp_path / "starts.yaml"
+    toy = toy_study.recipe(children=[child], denoisers=[], zero_shot=[], analyses=["compare"])
+    path.write_text(dump_yaml(toy), encoding="utf-8")
+    ran = crosslate("experiment", "run", path, "--out", tmp_path / "study")
+    assert ran.code == 0, ran.err
+    report = json.loads((tmp_path / "study" / "report.json").read_text(encoding="utf-8"))
+    assert report["failures"] == report["missing"] == []
+    tables = {table["title"]: table for table in report["tables"]}
+    assert [row[0] for row in tables["Children: BLEU"]["rows"]] == ["embeddings + cross-attention"]
+    assert [row[1] for row in tables["Finer freezing"]["rows"]] == ["src+xattn[auto=50%]", "src+xattn"]
+    for row in tables["Heads that were chosen"]["rows"]:
+        assert row[1] in ("src+xattn[heads=0:0]", "src+xattn[heads=0:1]")
+    assert [row[:3] for row in tables["Initial embeddings: validation"]["rows"]] == [
+        ["de-en", "src+xattn", "all"], ["de-en", "src+xattn[auto=50%]", "all"],
+    ]  # fmt: skip
+    (row,) = tables["Initial embeddings: where rows come from"]["rows"]
+    assert row[:4] == ["de-en", "all", "dictionary", "source"] and row[4] > 50 and sum(row[4:]) == 300
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [

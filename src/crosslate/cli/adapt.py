@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from crosslate.cli import options as o
 from crosslate.cli.console import console, error_console, megabytes
-from crosslate.errors import UsageError
+from crosslate.errors import UsageError, nearest
+from crosslate.models.initial_embeddings import METHODS, RANDOM
+
+if TYPE_CHECKING:
+    from crosslate.models.initial_embeddings import Method
+    from crosslate.models.strategies import Side
 
 
 def adapt(
@@ -46,6 +52,18 @@ def adapt(
             help="Language of the parent from whose code a new code starts. [default: the mean of all]",
         ),
     ] = "",
+    initial_embeddings: Annotated[
+        str, typer.Option(help="Where new embeddings start: random, mean, copied or dictionary.")
+    ] = RANDOM,
+    dictionary: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--dictionary",
+            metavar="FILE [FILE]",
+            help="For --initial-embeddings dictionary: a word of the new language and a translation into the "
+            "parent's language of that side per line, as MUSE has them; the source's first if both are new.",
+        ),
+    ] = None,
     preset: o.Preset = "default",
     epochs: o.Epochs = None,
     updates: o.Updates = None,
@@ -70,6 +88,8 @@ def adapt(
         raise UsageError("give --new-source or --new-target (or both): the language that the parent lacks")
     from crosslate.models.strategies import parse_strategy
 
+    sides = [side for side, new in (("source", new_source), ("target", new_target)) if new]
+    _check_dictionaries(initial_embeddings, dictionary or [], sides)
     if strategy is None:
         strategy = "+".join([*(["src"] if new_source else []), *(["tgt"] if new_target else []), "xattn"])
     settings = o.training_settings(
@@ -89,12 +109,17 @@ def adapt(
         train, valid, new_source or loaded.source_language, new_target or loaded.target_language
     )
     from crosslate.jobs.adapt import adapt as run
+    from crosslate.jobs.alignment import read_dictionary
     from crosslate.training.progress import ConsoleProgress
 
     pack = run(
         loaded, corpus, new_source=new_source, new_target=new_target, valid=held, strategy=strategy,
         vocabulary=wanted, settings=settings, data=data, out=out, name=name, licence=licence, replace=force,
         progress=ConsoleProgress(error_console()), tensorboard=tensorboard,
+        initial_embeddings=cast("Method", initial_embeddings),
+        dictionaries={
+            cast("Side", side): read_dictionary(file) for side, file in zip(sides, dictionary or [])
+        },
     )  # fmt: skip
     manifest = pack.manifest
     counts = manifest.training["parameters"]
@@ -104,3 +129,14 @@ def adapt(
         f"{100 * counts['share_stored']:.1f} % of a full model{score}, saved to {out}",
         soft_wrap=True,
     )
+
+
+def _check_dictionaries(method: str, dictionaries: list[Path], sides: list[str]) -> None:
+    if method not in METHODS:
+        raise UsageError(f"--initial-embeddings is {method!r}; {nearest(method, METHODS)}")
+    wanted = len(sides) if method == "dictionary" else 0
+    if len(dictionaries) != wanted:
+        raise UsageError(
+            f"--dictionary names {len(dictionaries)} files, expected {wanted}: "
+            "--initial-embeddings dictionary takes one for each new side, the others take none"
+        )

@@ -95,19 +95,9 @@ TensorBoard = Annotated[bool, typer.Option("--tensorboard", help="Also log for T
 Unigram = Annotated[bool, typer.Option("--unigram", help="Unigram instead of BPE vocabularies.")]
 
 _SEVERAL_VALUES = frozenset(
-    {
-        "--train",
-        "--valid",
-        "--test",
-        "--pack",
-        "--input",
-        "-i",
-        "--hypotheses",
-        "--compare",
-        "--word",
-        "--text",
-    }
-)
+    {"--train", "--valid", "--test", "--pack", "--input", "-i", "--hypotheses", "--compare", "--word",
+     "--text", "--dictionary"}
+)  # fmt: skip
 
 
 def expand_values(arguments: list[str]) -> list[str]:

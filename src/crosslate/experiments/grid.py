@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from crosslate.errors import Faults, InputError
+from crosslate.errors import Faults, InputError, SettingsError
 from crosslate.experiments.cells import Cell, PlacedText, find, in_order, needs
+from crosslate.experiments.dictionaries import dictionary_steps
 from crosslate.experiments.estimate import ANALYSIS_OPERATIONS, training_operations
 from crosslate.experiments.lexicon_cells import Lexicons
 from crosslate.experiments.recipe import (
@@ -22,14 +23,18 @@ from crosslate.experiments.recipe import (
     resolved,
 )
 from crosslate.experiments.texts import Library
+from crosslate.models.initial_embeddings import RANDOM
 from crosslate.models.strategies import parse_strategy
 
 COMPARED = (
     ("xattn", "embeddings"), ("xattn", "body"), ("xattn", "randxattn"), ("xattn", "scratch"),
-    ("embeddings", "scratch"),
+    ("embeddings", "scratch"), ("limited", "xattn"),
     *(("xattn", rival) for rival in RIVALS),
 )  # fmt: skip
 """Parts of which every child's systems are compared, the first with the second."""
+
+OTHER_START = "other start"
+"""The part of children whose embeddings do not start at random: they have tables of their own."""
 
 ATTENTION_PAIRS = 200
 """The first pairs of a test set on which cross-attention is looked at."""
@@ -91,8 +96,9 @@ class _Grid:
             ]
         made += list(self.compressed(self.full(children)))
         if "zero-shot" in recipe.analyses:
+            plain = find(children, "child", initial=RANDOM)
             for pair in recipe.zero_shot:
-                made += self.zero_shot(pair, children)
+                made += self.zero_shot(pair, plain)
         if "compare" in recipe.analyses:
             made += list(self.comparisons(made))
         return made
@@ -135,23 +141,41 @@ class _Grid:
 
     def children(self, child: ChildRecipe) -> Iterator[Cell]:
         for strategy in self.recipe.strategies_of(child):
-            for size in self.recipe.sizes:
-                for seed in self.recipe.seeds:
-                    yield self.child(child, strategy, size, seed)
+            is_scratch = part_of(parse_strategy(strategy)) == "scratch"
+            for method in [RANDOM] if is_scratch else child.initial_embeddings:
+                for size in self.recipe.sizes:
+                    for seed in self.recipe.seeds:
+                        yield self.child(child, strategy, size, seed, method)
 
-    def child(self, child: ChildRecipe, strategy: str, size: int, seed: int) -> Cell:
+    def child(self, child: ChildRecipe, strategy: str, size: int, seed: int, method: str = RANDOM) -> Cell:
         parent = self.recipe.parent(child.parent)
         side = self.recipe.new_side(child)
         text = self.cut(child.text, size)
         new = {"source": child.source if side == "source" else None,
                "target": child.target if side == "target" else None}  # fmt: skip
-        labels = {"child": child.name, "parent": parent.name, "side": side}
+        labels = {"child": child.name, "parent": parent.name, "side": side, "initial": method}
         lexicon = self.lexicons.watched(side, getattr(child, side), getattr(parent, side))
+        start = self.start(method, getattr(child, side), getattr(parent, side))
         return self.trained(
-            f"{child.name} {strategy}", self.parents[parent.name], parent.size, text, child.source,
+            f"{child.name} {strategy}" + (f", {method} embeddings" if start else ""),
+            self.parents[parent.name], parent.size, text, child.source,
             child.target, strategy, new, child.vocabulary, seed, size, labels,
-            lexicon=lexicon if self.is_watched(strategy, seed, size) else {},
+            lexicon=lexicon if self.is_watched(strategy, seed, size) else {}, start=start,
         )  # fmt: skip
+
+    def start(self, method: str, ours: str, theirs: str) -> dict[str, Any]:
+        """Where a child's new embeddings start; empty for the default, so that it is in no key."""
+        if method == RANDOM:
+            return {}
+        if method != "dictionary":
+            return {"method": method}
+        steps = dictionary_steps(self.recipe, self.library, ours, theirs)
+        if not steps:
+            raise SettingsError(
+                f"initial embeddings from a dictionary need one from {ours} to {theirs}; "
+                f"the recipe names {', '.join(self.recipe.dictionaries) or 'none'}"
+            )
+        return {"method": method, "dictionaries": steps}
 
     def trained(
         self,
@@ -169,6 +193,7 @@ class _Grid:
         labels: dict[str, Any],
         kind: str = "child",
         lexicon: dict[str, Any] | None = None,
+        start: dict[str, Any] | None = None,
     ) -> Cell:
         texts = self.texts(text, source, target, "train", "valid", "test")
         parsed = parse_strategy(strategy)
@@ -182,15 +207,15 @@ class _Grid:
             "training": asdict(settings),
             "text": self.identities(texts),
             "decoding": self.decoding,
-        }
+        } | ({"initial_embeddings": start} if start else {})
         labels = labels | {
-            "source": source, "target": target, "strategy": str(parsed), "part": part_of(parsed),
-            "seed": seed, "size": size,
+            "source": source, "target": target, "strategy": str(parsed), "seed": seed, "size": size,
+            "part": part_of(parsed) if not start else OTHER_START,
         }  # fmt: skip
         pairs = texts["train"].text.estimated_pairs
         operations = training_operations(model_size, pairs, settings, trained=parsed.train)
         watched = {"lexicon": lexicon} if lexicon else {}
-        texts |= self.lexicons.texts(lexicon or {})
+        texts |= self.lexicons.texts(lexicon or {}) | self.lexicons.texts(start or {})
         return Cell(kind, title, spec, needs(parent=parent), labels, texts, operations, watched)
 
     def cut(self, text: PairText, size: int) -> PairText:
@@ -375,6 +400,9 @@ class _Grid:
         for cell in find(made, "compressed"):
             (whole,) = (each for each in made if each.key == cell.needs["child"])
             yield _comparison(cell, whole)
+        for one in find(made, "child", part=OTHER_START):
+            same = {name: one.labels[name] for name in ("child", "seed", "size", "strategy")}
+            yield from (_comparison(one, other) for other in find(made, "child", initial=RANDOM, **same))
         for one in find(made, "denoising child"):
             same = {name: one.labels[name] for name in ("child", "seed")}
             for part, other_part in (("embeddings", "xattn"), ("xattn", "body"), ("xattn", "randxattn")):

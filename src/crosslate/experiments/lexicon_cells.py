@@ -78,9 +78,9 @@ class Lexicons:
             )  # fmt: skip
 
     def between(self, cells: Sequence[Cell]) -> Iterator[Cell]:
-        """The new words of one child looked up among another's: same parent, side, strategy and seed."""
+        """The new words of one child looked up among another's, if all else but the language is the same."""
         for one, other in combinations(cells, 2):
-            same = ("parent", "side", "strategy", "seed")
+            same = ("parent", "side", "strategy", "seed", "initial")
             if (
                 any(one.labels[name] != other.labels[name] for name in same)
                 or one.labels["part"] == "scratch"

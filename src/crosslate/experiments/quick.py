@@ -7,6 +7,8 @@ from typing import Any
 
 from crosslate.experiments.recipe import PairText, Recipe
 from crosslate.experiments.texts import Text
+from crosslate.models.parent import parse_size
+from crosslate.models.strategies import parse_strategy
 
 TRAIN_PAIRS = 1_500
 VALID_PAIRS = 40
@@ -44,7 +46,7 @@ def quick(recipe: Recipe) -> Recipe:
             else replace(
                 parent,
                 text=_short(parent.text),
-                size=SIZE,
+                size=_size(recipe),
                 source_vocabulary=_small(parent.source_vocabulary),
                 target_vocabulary=_small(parent.target_vocabulary),
                 training=parent.training | _TRAINING,
@@ -56,7 +58,7 @@ def quick(recipe: Recipe) -> Recipe:
                 denoiser,
                 train=_cut(denoiser.train, TRAIN_PAIRS),
                 valid=_cut(denoiser.valid, VALID_PAIRS),
-                size=SIZE,
+                size=_size(recipe),
                 vocabulary=_small(denoiser.vocabulary),
                 training=denoiser.training | _TRAINING,
             )
@@ -83,6 +85,19 @@ def quick(recipe: Recipe) -> Recipe:
         | {"all": recipe.training.get("all", {}) | _TRAINING},
         decoding=replace(recipe.decoding, beam_size=min(2, recipe.decoding.beam_size)),
     )
+
+
+def _size(recipe: Recipe) -> str:
+    """A small model that has every layer and head that the recipe's strategies name."""
+    smallest = parse_size(SIZE)
+    layers, heads = smallest.layers, smallest.heads
+    for name in (*recipe.strategies, *(each for child in recipe.children for each in child.strategies)):
+        limits = parse_strategy(name).limits
+        by_layer = dict(limits.heads or ())
+        layers = max([layers, *(1 + layer for layer in (*(limits.layers or ()), *by_layer))])
+        heads = max([heads, *(1 + head for each in by_layer.values() for head in each)])
+    width = heads * -(-smallest.width // heads)
+    return f"{layers},{width},{heads},{smallest.feed_forward}"
 
 
 def _short(text: PairText) -> PairText:

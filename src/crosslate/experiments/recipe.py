@@ -11,6 +11,7 @@ from crosslate.engines.decoding import DecodingOptions
 from crosslate.errors import CrosslateError, Faults, SettingsError, nearest
 from crosslate.experiments.texts import Text
 from crosslate.languages import language_code
+from crosslate.models.initial_embeddings import RANDOM, Method
 from crosslate.models.parent import parse_size
 from crosslate.models.strategies import Side, Strategy, parse_strategy
 from crosslate.settings import from_values, load_yaml
@@ -18,10 +19,10 @@ from crosslate.training.settings import EMBEDDINGS, GROUPS, TrainingSettings, pr
 
 Analysis = Literal["lexicon", "attention", "forgetting", "zero-shot", "compare"]
 Part = Literal[
-    "scratch", "embeddings", "body", "xattn", "randxattn",
+    "scratch", "embeddings", "body", "xattn", "randxattn", "limited",
     "all", "bitfit", "lora-xattn", "lora-attention", "ia3", "adapters", "prefix",
 ]  # fmt: skip
-RIVALS: tuple[Part, ...] = get_args(Part)[5:]
+RIVALS: tuple[Part, ...] = get_args(Part)[6:]
 """Parts that the paper does not have."""
 ANALYSES: tuple[Analysis, ...] = get_args(Analysis)
 PHRASEBOOK = "phrasebook"
@@ -111,6 +112,8 @@ class ChildRecipe:
         vocabulary: pieces of the new side; 0 chooses from the text.
         strategies: of this child alone; empty takes those of the recipe that renew its side.
         is_target_of_denoisers: whether the denoising parents are adapted to this pair, too.
+        initial_embeddings: where the new embeddings start, each a child of its own: ``random``, ``mean``,
+            ``copied``, ``dictionary`` (one of the recipe's); from ``scratch`` only at random.
     """
 
     parent: str
@@ -120,6 +123,7 @@ class ChildRecipe:
     vocabulary: int = 0
     strategies: list[str] = field(default_factory=list)
     is_target_of_denoisers: bool = True
+    initial_embeddings: list[Method] = field(default_factory=lambda: [RANDOM])
 
     @property
     def name(self) -> str:
@@ -249,8 +253,10 @@ class Recipe:
 
     def training_settings(self, strategy: str, seed: int) -> TrainingSettings:
         """The settings in full that a strategy is trained with."""
-        changes = self.training.get(ALL, {}) | self.training.get(strategy, {})
         parsed = parse_strategy(strategy)
+        changes: dict[str, Any] = {}
+        for name in dict.fromkeys((ALL, parsed.name, strategy)):  # limits inherit from what they limit
+            changes |= self.training.get(name, {})
         return resolved(changes, parsed.train, parsed.reinitialise, seed=seed)
 
 
@@ -273,11 +279,16 @@ def resolved(
 
 
 def part_of(strategy: Strategy) -> Part:
-    """What a strategy trains beside embeddings, whichever the side: the rows of the paper's tables."""
+    """What a strategy trains beside embeddings, whichever the side: the rows of the paper's tables.
+
+    Those that train cross-attention in part are ``limited``, and have tables of their own.
+    """
     if strategy.renews is None:
         return "scratch"
     if strategy.method is not None:
         return cast(Part, strategy.method.label)
+    if strategy.limits:
+        return "limited"
     if strategy.renews and not strategy.train & EMBEDDINGS <= strategy.reinitialise:
         return "all"
     body = strategy.train - {"src", "tgt"}
@@ -340,6 +351,9 @@ def _check_children(recipe: Recipe, faults: Faults) -> None:
         if child.parent not in names:
             faults.add(f"child {child.name} has the parent {child.parent!r}; {nearest(child.parent, names)}")
             continue
+        starts = child.initial_embeddings
+        if not starts or len(set(starts)) < len(starts):
+            faults.add(f"child {child.name} has initial_embeddings {starts}, expected some, each once")
         parent = recipe.parent(child.parent)
         if (child.source == parent.source) == (child.target == parent.target):
             faults.add(
@@ -364,6 +378,8 @@ def _check_zero_shot(recipe: Recipe, faults: Faults) -> None:
             elif recipe.new_side(children[name]) != side:
                 faults.add(f"zero_shot takes a new {side} from {name}, which renews the other side")
             else:
+                if RANDOM not in children[name].initial_embeddings:
+                    faults.add(f"zero_shot composes {name} with {RANDOM} initial embeddings; add them to it")
                 has = [str(parse_strategy(each)) for each in recipe.strategies_of(children[name])]
                 faults.messages += [
                     f"zero_shot composes {each} of {name}, which is trained with {', '.join(has)} only"

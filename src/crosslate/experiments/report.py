@@ -12,6 +12,7 @@ from crosslate.experiments.attention_tables import attention_maps, attention_tab
 from crosslate.experiments.cells import Cell, find
 from crosslate.experiments.claims import Finding, Findings
 from crosslate.experiments.estimate import duration
+from crosslate.experiments.finer_tables import finer_tables
 from crosslate.experiments.page.document import page
 from crosslate.experiments.quick import command_of
 from crosslate.experiments.recipe import Recipe
@@ -78,7 +79,12 @@ def make_report(recipe: Recipe, cells: Sequence[Cell], store: Store) -> Report:
         recipe.name,
         recipe.about,
         Findings(cells, results).all(),
-        [*Tables(cells, results).all(), *rival_tables(cells, results), *attention_tables(cells, results)],
+        [
+            *Tables(cells, results).all(),
+            *rival_tables(cells, results),
+            *attention_tables(cells, results),
+            *finer_tables(cells, results),
+        ],
         _samples(cells, results),
         failures,
         [cell.title for cell in missing],

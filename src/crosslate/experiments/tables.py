@@ -103,7 +103,7 @@ class Tables:
         for child in self.names("child", "child"):
             for part in PARTS:
                 row = [
-                    _over_seeds(self._scores("child", "bleu", child=child, part=part, size=size))
+                    over_seeds(self._scores("child", "bleu", child=child, part=part, size=size))
                     for size in sizes
                 ]
                 if any(row):
@@ -116,7 +116,7 @@ class Tables:
         children = self.names("denoising child", "child")
         rows: list[tuple[Value, ...]] = []
         scratch = [
-            _over_seeds(self._scores("child", "bleu", child=child, part="scratch")) for child in children
+            over_seeds(self._scores("child", "bleu", child=child, part="scratch")) for child in children
         ]
         if any(scratch):
             rows.append(("scratch", *scratch))
@@ -267,7 +267,7 @@ class Tables:
         rows = []
         for part in PARTS:
             row = [
-                _over_seeds(self._scores("forgetting", "bleu", child=child, part=part)) for child in children
+                over_seeds(self._scores("forgetting", "bleu", child=child, part=part)) for child in children
             ]
             if any(row):
                 rows.append((NAMES[part], *row))
@@ -331,8 +331,7 @@ class Tables:
         rows: list[tuple[Value, ...]] = []
         for part in parts:
             row = [
-                _over_seeds(self._scores(kind, metric, child=child, part=part, **labels))
-                for child in children
+                over_seeds(self._scores(kind, metric, child=child, part=part, **labels)) for child in children
             ]
             if any(row):
                 rows.append((NAMES[part], *row))
@@ -346,7 +345,7 @@ class Tables:
         return (self.names("child", "seed") or [1])[0]
 
 
-def _over_seeds(scores: Sequence[float]) -> str | None:
+def over_seeds(scores: Sequence[float]) -> str | None:
     """One score, or the mean and deviation of several; None of none."""
     if not scores:
         return None

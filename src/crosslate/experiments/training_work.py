@@ -18,6 +18,7 @@ from crosslate.jobs.data import DataSettings
 from crosslate.jobs.denoising import train_denoiser
 from crosslate.jobs.parents import train_parent
 from crosslate.jobs.translator import Translator
+from crosslate.models.initial_embeddings import RANDOM
 from crosslate.models.parent import RECORD, Parent, parse_size
 from crosslate.models.trimming import trim_parent
 from crosslate.packs.manifest import MANIFEST_NAME
@@ -104,7 +105,7 @@ def child_work(bench: Bench) -> Output:
             parent, bench.training_text(), new_source=spec["new"]["source"], new_target=spec["new"]["target"],
             valid=bench.text("valid"), strategy=spec["strategy"], settings=bench.settings,
             data=DataSettings(source_vocabulary_size=size, target_vocabulary_size=size), out=folder,
-            progress=bench.progress, measure=lexicon_measure(bench, parent),
+            progress=bench.progress, measure=lexicon_measure(bench, parent), **_start(bench),
         )  # fmt: skip
     pack = Pack.load(folder)
     test = bench.text("test")
@@ -112,11 +113,25 @@ def child_work(bench: Bench) -> Output:
     training = pack.manifest.training
     values = _training({"training": training, "data": pack.manifest.data}) | {"watched": bench.cell.watched}
     values |= {
+        "strategy": pack.manifest.strategy,
+        "initial_embeddings": training.get("initial_embeddings"),
+        "heads": training.get("heads"),
         "stored": training["parameters"],
         "memory": {name: training.get(f"{name}_bytes", 0) for name in ("memory_before", "peak_memory")},
         "bytes_on_disk": sum(file.stat().st_size for file in folder.iterdir() if file.is_file()),
     }
     return Output(values | scored(translations, test), translations)
+
+
+def _start(bench: Bench) -> dict[str, Any]:
+    """Where the new embeddings start, as arguments of :func:`adapt`."""
+    start = bench.spec.get("initial_embeddings", {})
+    sides = [side for side, language in bench.spec["new"].items() if language]
+    dictionary = bench.dictionary(start) if "dictionaries" in start else None
+    return {
+        "initial_embeddings": start.get("method", RANDOM),
+        "dictionaries": dict.fromkeys(sides, dictionary) if dictionary else None,
+    }
 
 
 def lexicon_measure(bench: Bench, parent: Parent) -> Callable[[Child], dict[str, float]] | None:

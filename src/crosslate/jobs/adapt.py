@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-import logging
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 from crosslate.corpora.parallel import ParallelCorpus
-from crosslate.corpora.vocabularies import Vocabulary
-from crosslate.errors import InputError, Interrupted, StrategyError, TrainingError, UsageError, nearest
-from crosslate.jobs.data import DataSettings, Prepared, encode, prepare
-from crosslate.jobs.data import vocabulary as learn_vocabulary
+from crosslate.errors import InputError, Interrupted, StrategyError, TrainingError, UsageError
+from crosslate.jobs.auto_heads import choose_heads, trainee_of, without_choice
+from crosslate.jobs.data import DataSettings, encode, prepare
 from crosslate.jobs.memory import PeakMemory
+from crosslate.jobs.new_sides import (
+    Dictionary,
+    NewSides,
+    NewVocabulary,
+    VocabularyKind,
+)
+from crosslate.jobs.new_sides import (
+    initial_embeddings as start_of,
+)
 from crosslate.jobs.runs import Run
 from crosslate.jobs.texts import TextFiles
 from crosslate.jobs.validation import make_validate
 from crosslate.languages import language_code
-from crosslate.models.appended import Appended, append_vocabulary, coded_vocabulary
-from crosslate.models.child import Child, make_child
-from crosslate.models.methods import ADDED
+from crosslate.models.child import Child
+from crosslate.models.initial_embeddings import RANDOM, Method, check_initial
 from crosslate.models.parent import Parent
 from crosslate.models.strategies import SIDES, Side, Strategy, parse_strategy
 from crosslate.packs.compose import pack_child
@@ -31,38 +37,6 @@ from crosslate.packs.pack import Pack
 from crosslate.training.loop import train
 from crosslate.training.progress import Progress
 from crosslate.training.settings import TrainingSettings, preset
-from crosslate.training.trainee import Trainee
-
-log = logging.getLogger(__name__)
-
-VocabularyKind = Literal["separate", "appended"]
-
-
-@dataclass(frozen=True)
-class NewVocabulary:
-    """What a new language's vocabulary is.
-
-    Attributes:
-        kind: ``separate`` or ``appended``.
-        code: the piece that stands for the language (``kab_Latn``), where the parent has codes. Empty: a
-            separate vocabulary has none; an appended one the parent's for this language, else one spelt by
-            its family's rules.
-        related: a language of the parent whose code a new code starts from; empty for the mean of all.
-    """
-
-    kind: VocabularyKind = "separate"
-    code: str = ""
-    related: str = ""
-
-    def __post_init__(self) -> None:
-        if self.kind not in get_args(VocabularyKind):
-            raise UsageError(
-                f"unknown kind of vocabulary {self.kind!r}; {nearest(self.kind, get_args(VocabularyKind))}"
-            )
-        if self.kind == "separate" and self.related:
-            raise UsageError(
-                "all rows of a separate vocabulary start from random values; leave the related language out"
-            )
 
 
 def adapt(
@@ -83,6 +57,8 @@ def adapt(
     progress: Progress | None = None,
     tensorboard: bool = False,
     measure: Callable[[Child], dict[str, float]] | None = None,
+    initial_embeddings: Method = RANDOM,
+    dictionaries: Mapping[Side, Dictionary] | None = None,
 ) -> Pack:
     """Teaches a parent a new language on one side (or both) and returns the pack of what changed.
 
@@ -103,9 +79,14 @@ def adapt(
         replace: overwrite an existing pack.
         measure: called with the child after every validation, in evaluation mode; what it finds is kept in
             the pack's record beside the validation's score. It must alter nothing, and chooses nothing.
+        initial_embeddings: where the new side's embeddings start: ``random`` values as in the paper, the
+            ``mean`` of the parent's, or rows ``copied`` where the parent has the same piece, or from a
+            ``dictionary``; see docs/strategies.md.
+        dictionaries: by new side, translations of the new language's words into the parent's language of that
+            side; needed for ``dictionary`` alone.
 
     Raises:
-        UsageError: neither side is new.
+        UsageError: neither side is new, or initial embeddings that mean nothing here.
         StrategyError: unknown strategy, or one that does not fit the new sides.
         MissingExtra: the strategy's method needs PEFT, which is not installed.
         InputError: the corpus is not of the new pair, or ``out`` exists (where it should be replaced: and
@@ -122,7 +103,7 @@ def adapt(
                     strategy=strategy, vocabulary=vocabulary, settings=settings, data=data,
                     out=Path(folder) / "pack", name=name,
                     licence=licence, progress=progress, tensorboard=tensorboard,
-                    measure=measure,
+                    measure=measure, initial_embeddings=initial_embeddings, dictionaries=dictionaries,
                 )  # fmt: skip
             except Interrupted:
                 raise Interrupted("stopped; nothing is kept, since no output folder was given") from None
@@ -134,52 +115,59 @@ def adapt(
     if wanted.code and new_source and new_target:
         raise UsageError(f"both sides are new, and {wanted.code!r} can be the code of one language only")
     chosen = _strategy(strategy, new_source, new_target, wanted.kind)
+    new: dict[Side, str | None] = {"source": new_source, "target": new_target}
+    renewed = [side for side in SIDES if new[side]] if chosen.renews is None else chosen.renews
+    check_initial(initial_embeddings, dictionaries or {}, renewed, chosen)
     settings = settings or preset("default", trained_groups=chosen.train, fresh_groups=chosen.reinitialise)
     _check_languages(parent, corpus, new_source, new_target)
     run = Run(out, MANIFEST_NAME, replace=replace)
     prepared = prepare(corpus, valid, data, settings.seed, run.folder)
-    new: dict[Side, str | None] = {"source": new_source, "target": new_target}
+    start = start_of(initial_embeddings, dictionaries or {}, prepared, new)
     memory = PeakMemory()
-    child = _child(parent, chosen, prepared, new, data, settings.seed, run, wanted)
+    sides = NewSides(parent, chosen, new, wanted, start, prepared, data, run)
+    child = sides.child(without_choice(chosen) if chosen.limits.auto else chosen, settings.seed)
     before = parent.fingerprint()
     with run.main_process_first():
         pairs = encode(prepared, child.source, child.target, data, run.encoded, parent.max_tokens)
+    identity = {"parent": before, "strategy": str(chosen), "data": asdict(data),
+                "corpus": prepared.record["train"]["sha256"], "valid": prepared.record["valid"]["sha256"],
+                **sides.identity}  # fmt: skip
+    heads: dict[str, Any] = {}
+    if chosen.limits.auto:
+        chosen, heads["heads"] = choose_heads(
+            child, chosen, pairs, settings, run.encoded, identity=identity,
+            main_process_first=run.main_process_first, progress=progress,
+        )  # fmt: skip
+        child, identity["strategy"] = sides.child(chosen, settings.seed), str(chosen)
     validate = make_validate(child, prepared.valid, data.metric, measure and partial(measure, child))
     record = train(
-        Trainee(
-            child.model, child.trained, chosen.reinitialise | {ADDED},
-            child.source.special.pad, child.target.special.pad,
-            child.model.config.decoder_start_token_id,
-        ),
+        trainee_of(child),
         pairs,
         settings,
         memory.leaving_out(validate),
         run.folder,
-        identity={"parent": before, "strategy": str(chosen), "data": asdict(data),
-                  "corpus": prepared.record["train"]["sha256"], "valid": prepared.record["valid"]["sha256"],
-                  # Absent where it is as it always was, so that runs begun before go on.
-                  **({"vocabulary": asdict(wanted)} if wanted != NewVocabulary() else {})},
+        identity=identity,
         title=f"{corpus.source_language}-{corpus.target_language} {chosen}",
         progress=progress,
         tensorboard=tensorboard,
     )  # fmt: skip
     if parent.fingerprint() != before:
         raise TrainingError("training altered the parent; this is a fault of Crosslate, please report it")
-    kind = {} if wanted.kind == "separate" else {"vocabulary": wanted.kind}
     pack = pack_child(
         child,
         name=name,
         training={
             **record,
-            **kind,
             "parameters": _counts(child),
+            **sides.record(child),
+            **heads,
             "memory_before_bytes": memory.before,
             "peak_memory_bytes": memory.bytes(),
         },
         data=prepared.record,
         scores=_validation_scores(record, prepared.valid.origin),
         licence=licence,
-    )
+    )  # fmt: skip
     run.finish(lambda: pack.save(out, replace=replace))
     return pack
 
@@ -218,64 +206,6 @@ def _check_languages(
             f"expected {'-'.join(expected)}: "
             f"the parent ({parent.source_language}-{parent.target_language}) with what is new"
         )
-
-
-def _child(
-    parent: Parent,
-    strategy: Strategy,
-    prepared: Prepared,
-    new: Mapping[Side, str | None],
-    data: DataSettings,
-    seed: int,
-    run: Run,
-    wanted: NewVocabulary,
-) -> Child:
-    made: dict[Side, tuple[str, Vocabulary]] = {}
-    appended: dict[Side, Appended] = {}
-    start: int | None = None
-    # A strategy that renews no side keeps the parent's vocabularies for the new language, too.
-    if strategy.renews != frozenset():
-        with run.main_process_first():
-            for side in SIDES:
-                language = new[side]
-                if language is None:
-                    continue
-                kept = parent.source if side == "source" else parent.target
-                learn = partial(learn_vocabulary, prepared, side, data, run.encoded, kept.special)
-                if wanted.kind == "separate" and not wanted.code:
-                    made[side] = (language, learn())
-                    continue
-                if wanted.kind == "separate":
-                    coded = coded_vocabulary(parent, side, language, learn, code=wanted.code)
-                    made[side], start = (language, coded.vocabulary), coded.start
-                    continue
-                appended[side] = append_vocabulary(
-                    parent, side, language, learn, code=wanted.code, related=wanted.related
-                )
-                made[side] = (language, appended[side].vocabulary)
-                _log_appended(side, appended[side])
-    return make_child(
-        parent,
-        strategy,
-        new_source=made.get("source"),
-        new_target=made.get("target"),
-        source_language=new["source"],
-        target_language=new["target"],
-        appended=appended,
-        start=start,
-        seed=seed,
-    )
-
-
-def _log_appended(side: Side, appended: Appended) -> None:
-    code = (
-        "" if appended.code is None else f", one of them its code {appended.vocabulary.pieces[appended.code]}"
-    )
-    log.info(
-        "the new %s vocabulary has %d pieces: %d are the parent's, %d are appended%s",
-        side, len(appended.vocabulary), len(appended.vocabulary) - len(appended.new_rows),
-        len(appended.new_rows), code,
-    )  # fmt: skip
 
 
 def _counts(child: Child) -> dict[str, Any]:

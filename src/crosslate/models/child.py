@@ -5,19 +5,20 @@ from __future__ import annotations
 import copy
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from crosslate.corpora.vocabularies import Vocabulary
-from crosslate.errors import AnatomyError, StrategyError
+from crosslate.errors import AnatomyError, StrategyError, UsageError
 from crosslate.languages import language_code
 from crosslate.models.anatomy import named_tensors
 from crosslate.models.appended import Appended, joined
+from crosslate.models.initial_embeddings import RANDOM, InitialEmbeddings, RowSources, check_initial
 from crosslate.models.methods import ADDED
-from crosslate.models.plan import Plan, PlannedTensor, make_plan, vocabulary_axis
+from crosslate.models.plan import GROUP_OF_SIDE, Plan, PlannedTensor, make_plan, vocabulary_axis
 from crosslate.models.rivals import add_modules, attach, stored_form
 from crosslate.models.sides import (
     check_padding,
@@ -52,6 +53,8 @@ class Child:
         plan: what was changed and how; None for a child made from packs.
         trained: trained parameters by group and name, those of a method in the group ``added``; empty for a
             child made from packs.
+        initial_rows: by renewed side, how many rows of its tables started from what; empty for a child made
+            from packs, and where all rows started from random values.
     """
 
     parent: Parent
@@ -62,6 +65,7 @@ class Child:
     target_language: str
     plan: Plan | None
     trained: dict[str, dict[str, nn.Parameter]]
+    initial_rows: dict[Side, dict[str, int]] = field(default_factory=dict)
 
     def changed_tensors(self) -> dict[str, torch.Tensor]:
         """What a pack stores: every changed tensor under its first name, slices where only a part is trained.
@@ -111,6 +115,7 @@ def make_child(
     appended: Mapping[Side, Appended] | None = None,
     start: int | None = None,
     seed: int = 1,
+    initial: InitialEmbeddings | None = None,
 ) -> Child:
     """A child ready for training: what the strategy trains is new, the rest is the parent's.
 
@@ -127,9 +132,11 @@ def make_child(
             the new rows of such a side is re-initialised or trained.
         start: the piece of a renewed target that the decoder starts with, where its role does not tell.
         seed: seed of the re-initialised values.
+        initial: where the rows of renewed tables start; None starts them from random values.
 
     Raises:
         StrategyError: the strategy renews other sides than were given, or does not fit the model.
+        UsageError: initial embeddings that mean nothing here.
         VocabularyError: a new vocabulary pads with an id that this family of models cannot pad with.
         AnatomyError: the model cannot be initialised safely.
         MissingExtra: the strategy's method needs PEFT, which is not installed.
@@ -155,6 +162,13 @@ def make_child(
         sizes,
         {side: each.new_rows for side, each in appended.items()},
     )
+    initial = initial or InitialEmbeddings()
+    check_initial(initial.method, initial.words, plan.renewed, strategy)
+    if appended and initial.method != RANDOM:
+        raise UsageError(
+            "an appended vocabulary keeps the parent's rows and starts the others from random values; "
+            f"expected {RANDOM} initial embeddings, not {initial.method}, or a separate vocabulary"
+        )
     check_padding(parent.model, parent.anatomy, vocabularies)
     model = alias_model(parent.model)
     originals = dict(named_tensors(parent.model))
@@ -181,7 +195,8 @@ def make_child(
         _initialise(model, parent, plan, {"src": source.special.pad, "tgt": target.special.pad})
         if added := attach(model, plan):
             trained[ADDED] = added
-    return Child(parent, model, source, target, languages["source"], languages["target"], plan, trained)
+    rows = _start_rows(model, parent, plan, vocabularies, initial)
+    return Child(parent, model, source, target, languages["source"], languages["target"], plan, trained, rows)
 
 
 def graft(
@@ -348,6 +363,33 @@ def _initialise(model: PreTrainedModel, parent: Parent, plan: Plan, padding: Map
             f"initialising new tensors altered {touched[0]}, which must stay as it is; "
             "load the parent again before using it"
         )
+
+
+def _start_rows(
+    model: PreTrainedModel,
+    parent: Parent,
+    plan: Plan,
+    vocabularies: Mapping[Side, Vocabulary],
+    initial: InitialEmbeddings,
+) -> dict[Side, dict[str, int]]:
+    """Puts rows of the parent's tables into renewed ones, and counts what came from where.
+
+    Tables that were tied on a side start alike, each from the parent's table of its name; a bias over the
+    vocabulary stays zero.
+    """
+    if initial.method == RANDOM:
+        return {}
+    tensors, originals = dict(named_tensors(model)), dict(named_tensors(parent.model))
+    counts: dict[Side, dict[str, int]] = {}
+    for side, new in vocabularies.items():
+        old = parent.source if side == "source" else parent.target
+        sources = RowSources(initial.method, new, old, initial.words.get(side, ()))
+        counts[side] = sources.counts
+        for planned in plan.changed:
+            is_table = planned.is_resized and max(planned.shape) != planned.num_elements
+            if is_table and planned.group == GROUP_OF_SIDE[side]:
+                sources.fill(tensors[planned.name], originals[planned.name])
+    return counts
 
 
 def _unsaved_buffers(model: nn.Module) -> list[torch.Tensor]:

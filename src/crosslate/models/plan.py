@@ -338,6 +338,11 @@ def _select(model: PreTrainedModel, anatomy: Anatomy, limits: Limits) -> dict[st
 
 
 def _check_limits(anatomy: Anatomy, limits: Limits) -> None:
+    if limits.auto is not None:
+        raise StrategyError(
+            f"the limits {limits} leave open which heads are trained, which the training text decides; "
+            "name any heads (heads=0:1,3) to see what as many of them take"
+        )
     num_layers = 1 + max(anatomy.layers.values())
     named = set(limits.layers or ()) | {layer for layer, _ in limits.heads or ()}
     if too_large := sorted(layer for layer in named if layer >= num_layers):

@@ -9,6 +9,7 @@ Source: Gheini, Ren & May 2021, section 3.1.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -32,14 +33,17 @@ class Limits:
         projections: ``q k v o norm``.
         heads: heads per decoder layer; layers not named train no head. Limits q, k, v and o to the heads'
             rows and columns; biases of o and the norm belong to no head and stay frozen.
+        auto: percent of the heads, 1-100, that are chosen by their importance before training starts; then
+            they stand in ``heads`` (see :func:`with_heads`).
     """
 
     layers: frozenset[int] | None = None
     projections: frozenset[str] | None = None
     heads: tuple[tuple[int, frozenset[int]], ...] | None = None
+    auto: int | None = None
 
     def __bool__(self) -> bool:
-        return not (self.layers is None and self.projections is None and self.heads is None)
+        return self != Limits()
 
     def __str__(self) -> str:
         parts = []
@@ -47,6 +51,8 @@ class Limits:
             parts.append(f"layers={_ranges(self.layers)}")
         if self.heads is not None:
             parts.append("heads=" + ";".join(f"{layer}:{_ranges(heads)}" for layer, heads in self.heads))
+        if self.auto is not None:
+            parts.append(f"auto={self.auto}%")
         if self.projections is not None:
             parts.append(",".join(name for name in PROJECTIONS if name in self.projections))
         return f"[{';'.join(parts)}]" if parts else ""
@@ -128,8 +134,9 @@ def parse_strategy(text: str) -> Strategy:
     """Reads a strategy from its name and optional limits, or the values of its method.
 
     Limits stand in brackets and are separated by semicolons: ``layers=0-2,5``, projections ``k,v``,
-    heads by layer ``heads=0:1,3;2:0-1``. So ``src+xattn[layers=0-2]``, ``src+xattn[k,v]``,
-    ``src+xattn[heads=0:1,3]``. Methods have values instead: ``src+lora[attention;rank=4]``.
+    heads by layer ``heads=0:1,3;2:0-1``, or a share of the heads to choose ``auto=50%``. So
+    ``src+xattn[layers=0-2]``, ``src+xattn[k,v]``, ``src+xattn[heads=0:1,3]``. Methods have values instead:
+    ``src+lora[attention;rank=4]``.
 
     Raises:
         StrategyError: unknown name (with the nearest known), or limits or values that cannot be read.
@@ -156,17 +163,25 @@ def parse_strategy(text: str) -> Strategy:
     return replace(strategy, limits=_parse_limits(limits, text))
 
 
+def with_heads(strategy: Strategy, heads: Mapping[int, Collection[int]]) -> Strategy:
+    """A strategy with the heads in place of the share that was asked for; they imply the layers."""
+    chosen = tuple((layer, frozenset(each)) for layer, each in sorted(heads.items()) if each)
+    return replace(strategy, limits=replace(strategy.limits, layers=None, heads=chosen, auto=None))
+
+
 def _parse_limits(text: str, whole: str) -> Limits:
     layers: frozenset[int] | None = None
     projections: frozenset[str] | None = None
     heads: dict[int, frozenset[int]] = {}
+    auto: int | None = None
     key = ""
     for part in text.split(";"):
         before = key
         key, equals, value = (each.strip() for each in part.partition("="))
         if not equals:  # a further layer of heads=0:1;2:0, or projections
             key, value = ("heads" if before == "heads" and ":" in part else "projections"), key
-        if (key == "layers" and layers is not None) or (key == "projections" and projections is not None):
+        known = {"layers": layers, "projections": projections, "auto": auto}
+        if known.get(key) is not None:
             raise StrategyError(f"{whole!r} limits {key} twice; give one list, like layers=0-2,5 or k,v")
         if key == "layers":
             layers = _numbers(value, whole)
@@ -179,29 +194,41 @@ def _parse_limits(text: str, whole: str) -> Limits:
                     f"{whole!r} gives the heads of layer {layer} twice; give one list, like 0:1,3"
                 )
             heads[layer] = chosen
+        elif key == "auto":
+            auto = _percent(value, whole)
         else:
             raise StrategyError(
                 f"{whole!r}: unknown limit {key!r} (limits look like layers=0-2, heads=0:1,3 or k,v); "
-                f"{nearest(key, ('layers', 'heads'))}"
+                f"{nearest(key, ('layers', 'heads', 'auto'))}"
             )
-    limits = Limits(layers, projections, tuple(sorted(heads.items())) if heads else None)
+    limits = Limits(layers, projections, tuple(sorted(heads.items())) if heads else None, auto)
     _check_consistent(limits, whole)
     return limits
 
 
 def _check_consistent(limits: Limits, whole: str) -> None:
     """Refuses limits part of which would silently mean nothing."""
-    if limits.heads is None:
+    if limits.heads is None and limits.auto is None:
         return
+    if limits.heads is not None and limits.auto is not None:
+        raise StrategyError(f"{whole!r} names heads and asks for a choice of them; leave one of the two out")
     if limits.projections is not None and "norm" in limits.projections:
         raise StrategyError(f"{whole!r}: the norm belongs to all heads; leave it out, or leave the heads out")
     if limits.layers is not None:
-        for layer, _ in limits.heads:
+        for layer, _ in limits.heads or ():
             if layer not in limits.layers:
                 raise StrategyError(
                     f"{whole!r} names heads of layer {layer}, which its layers "
                     f"{_ranges(limits.layers)} leave out"
                 )
+
+
+def _percent(text: str, whole: str) -> int:
+    """``50%`` as 50."""
+    match = re.fullmatch(r"(\d{1,3})\s*%", text)
+    if not match or not 1 <= int(match[1]) <= 100:
+        raise StrategyError(f"{whole!r}: auto is {text!r}, expected a share of the heads from 1% to 100%")
+    return int(match[1])
 
 
 def _heads(text: str, whole: str) -> tuple[int, frozenset[int]]:

@@ -21,7 +21,18 @@ def titles(cells):
     return [cell.title for cell in cells]
 
 
-@pytest.mark.parametrize("name", ["low-resource", "multi30k", "paper", "phrasebook", "rivals"])
+SHIPPED = [
+    "finer-freezing",
+    "initial-embeddings",
+    "low-resource",
+    "multi30k",
+    "paper",
+    "phrasebook",
+    "rivals",
+]
+
+
+@pytest.mark.parametrize("name", SHIPPED)
 def test_every_shipped_recipe_is_planned_without_its_data(name):
     cells = plan_study(load_recipe(name), NOWHERE)
     assert len({cell.title for cell in cells}) == len({cell.key for cell in cells}) == len(cells)
@@ -31,7 +42,7 @@ def test_every_shipped_recipe_is_planned_without_its_data(name):
 
 
 def test_no_shipped_recipe_is_left_out():
-    assert list(shipped_recipes()) == ["low-resource", "multi30k", "paper", "phrasebook", "rivals"]
+    assert list(shipped_recipes()) == SHIPPED
 
 
 def test_the_plan_of_multi30k_is_the_protocol():
@@ -72,11 +83,15 @@ def test_settings_of_a_strategy_go_before_those_of_all():
     toy = recipe(training={"all": {"max_epochs": 3}, "src": {"max_epochs": 7}})
     assert [toy.training_settings(name, 5).max_epochs for name in ("src", "src+xattn")] == [7, 3]
     assert toy.training_settings("src", 5).seed == 5
+    limited = recipe(training={"all": {"max_epochs": 3}, "src+xattn": {"max_epochs": 7},
+                               "src+xattn[k]": {"dropout": 0.5}})  # fmt: skip
+    found = [limited.training_settings(f"src+xattn[{limit}]", 5) for limit in ("k", "v")]
+    assert [(each.max_epochs, each.dropout) for each in found] == [(7, 0.5), (7, None)]
 
 
 @pytest.mark.parametrize(
     ("strategy", "part"),
-    [("scratch", "scratch"), ("src", "embeddings"), ("embed", "embeddings"), ("tgt+xattn", "xattn"),
+    [("src+xattn[k,v]", "limited"), ("tgt+xattn[auto=50%]", "limited"), ("scratch", "scratch"), ("src", "embeddings"), ("embed", "embeddings"), ("tgt+xattn", "xattn"),
      ("src+body", "body"), ("embed+randxattn", "randxattn")],
 )  # fmt: skip
 def test_parts_are_the_rows_of_the_papers_tables(strategy, part):
@@ -103,6 +118,11 @@ def test_parts_are_the_rows_of_the_papers_tables(strategy, part):
                          "text": pair_text("child")}]}, "is trained with tgt\\+xattn only"),
         ({"parents": [{"name": "fr-en", "source": "fr", "target": "en", "text": pair_text("parent"),
                        "size": "huge"}]}, "unknown model size 'huge'"),
+        ({"children": [{"parent": "fr-en", "source": "de", "target": "en", "text": pair_text("child"),
+                        "initial_embeddings": ["median"]}], "zero_shot": []},
+         "initial_embeddings\\[0\\] is 'median', expected one of 'random', 'mean'"),
+        ({"children": [{"parent": "fr-en", "source": "de", "target": "en", "text": pair_text("child"),
+                        "initial_embeddings": []}], "zero_shot": []}, "expected some, each once"),
     ],
 )  # fmt: skip
 def test_contradictions_are_refused_with_what_to_do(changes, message):
@@ -222,3 +242,79 @@ def test_children_of_denoisers_compare_their_languages_whichever_way_a_dictionar
     (lexicon,) = find(cells, "lexicon of languages")
     assert child.watched["lexicon"]["side"] == lexicon.spec["side"] == side
     assert lexicon.labels["languages"] == pair and lexicon.needs["child"] == child.key
+
+
+def test_keys_of_stored_results_stay():
+    """A study of days is found again by them; whoever changes what a key means raises the cells' revision."""
+    kept = {
+        ("phrasebook", "parent fr-en"): "f770b27f46d7",
+        ("phrasebook", "de-en src"): "952fa1cd0732",
+        ("phrasebook", "de-en src+xattn"): "fb0aeb633d4a",
+        ("phrasebook", "fr-es tgt+xattn"): "80befaa54516",
+        ("phrasebook", "de-en embed+xattn on denoiser"): "76347a9e01ff",
+        ("phrasebook", "attention of de-en src+xattn"): "bea372d6f2ea",
+        ("multi30k", "parent fr-en"): "d1028531f337",
+        ("multi30k", "de-en src+xattn"): "042c099cf321",
+        ("low-resource", "fr-de tgt, 500 pairs"): "afb8d3df2be3",
+    }
+    for name in {name for name, _ in kept}:
+        found = {cell.title: cell.key[:12] for cell in plan_study(load_recipe(name), NOWHERE)}
+        assert {title: found[title] for each, title in kept if each == name} == {
+            title: key for (each, title), key in kept.items() if each == name
+        }
+
+
+def test_initial_embeddings_are_children_of_their_own_and_the_default_is_in_no_key():
+    start = ["random", "mean", "dictionary"]
+    child = {"parent": "fr-en", "source": "de", "target": "en", "text": pair_text("child"), "vocabulary": 300,
+             "strategies": ["scratch", "src"]}  # fmt: skip
+    plain, several = (
+        plan_study(recipe(children=[child | more], zero_shot=[], sizes=[50, 0]), NOWHERE)
+        for more in ({}, {"initial_embeddings": start})
+    )
+    keys = {cell.title: cell.key for cell in several}
+    assert all(keys[cell.title] == cell.key for cell in plain)
+    new = [cell for cell in find(several, "child") if cell.labels["initial"] != "random"]
+    assert titles(new) == [
+        "de-en src, mean embeddings, 50 pairs", "de-en src, mean embeddings",
+        "de-en src, dictionary embeddings, 50 pairs", "de-en src, dictionary embeddings",
+    ]  # fmt: skip
+    assert new[0].spec["initial_embeddings"] == {"method": "mean"}
+    (step,) = new[2].spec["initial_embeddings"]["dictionaries"]
+    assert step["languages"] == "de-fr"
+    against = titles(find(several, "compare"))
+    assert "de-en src, mean embeddings against de-en src" in against
+    assert "de-en src, dictionary embeddings, 50 pairs against de-en src, 50 pairs" in against
+    with pytest.raises(SettingsError, match="need one from de to fr; the recipe names es-en"):
+        plan_study(
+            recipe(children=[child | {"initial_embeddings": start}], zero_shot=[],
+                   dictionaries={"es-en": "phrasebook"}), NOWHERE,
+        )  # fmt: skip
+
+
+def test_a_composed_child_starts_at_random():
+    toy = recipe()
+    children = [replace(toy.children[0], initial_embeddings=["random", "mean"]), toy.children[1]]
+    cells = plan_study(replace(toy, children=children), NOWHERE)
+    assert titles(find(cells, "zero-shot")) == ["de-es composed of de-en src+xattn and fr-es tgt+xattn"]
+    with pytest.raises(SettingsError, match="zero_shot composes de-en with random initial embeddings"):
+        replace(toy, children=[replace(children[0], initial_embeddings=["mean"]), children[1]])
+
+
+def test_parts_of_cross_attention_are_compared_with_all_of_it():
+    study = load_recipe("finer-freezing")
+    cells = plan_study(study, NOWHERE)
+    against = titles(find(cells, "compare"))
+    assert "de-en src+xattn[auto=50%] against de-en src+xattn" in against
+    assert "fr-de tgt+xattn[k,v] against fr-de tgt+xattn" in against
+    assert "de-en src+xattn against de-en src" in against
+    keys = {cell.title: cell.key for cell in plan_study(load_recipe("multi30k"), NOWHERE)}
+    assert {cell.key for cell in cells} >= {
+        keys[each] for each in ("parent fr-en", "de-en src+xattn", "fr-de tgt")
+    }
+
+
+def test_quick_models_have_the_layers_and_heads_that_are_named():
+    assert [quick(load_recipe(name)).parents[0].size for name in ("finer-freezing", "multi30k")] == [
+        "3,64,4,128", "1,64,2,128",
+    ]  # fmt: skip

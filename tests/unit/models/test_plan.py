@@ -289,6 +289,11 @@ def test_the_shares_of_the_papers_table_2():
         ("src+tgt+xattn", {"source": 43}, "renews the source and the target, but .* for the source$"),
         ("src+xattn[layers=0-2]", {"source": 43}, "name layer 2; the decoder has the layers 0 to 1"),
         ("src+xattn[heads=2:0]", {"source": 43}, "name layer 2; the decoder has the layers 0 to 1"),
+        (
+            "src+xattn[auto=50%]",
+            {"source": 43},
+            r"the limits \[auto=50%\] leave open which heads are trained",
+        ),
         ("src+xattn[heads=0:0-2]", {"source": 43}, "name head 2; a layer has the heads 0 to 1"),
     ],
 )

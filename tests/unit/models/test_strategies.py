@@ -3,7 +3,7 @@
 import pytest
 
 from crosslate.errors import StrategyError
-from crosslate.models.strategies import STRATEGIES, Limits, parse_strategy
+from crosslate.models.strategies import STRATEGIES, Limits, parse_strategy, with_heads
 
 ALL = {"src", "tgt", "enc", "dec", "xattn"}
 
@@ -42,11 +42,12 @@ def test_the_papers_table(name):
     assert str(strategy) == strategy.name == name
 
 
-def limits(layers=None, projections=None, heads=None):
+def limits(layers=None, projections=None, heads=None, auto=None):
     return Limits(
         None if layers is None else frozenset(layers),
         None if projections is None else frozenset(projections),
         None if heads is None else tuple((layer, frozenset(chosen)) for layer, chosen in heads.items()),
+        auto,
     )
 
 
@@ -63,6 +64,8 @@ def limits(layers=None, projections=None, heads=None):
         ("heads=2:0-1;heads=0:7", limits(heads={0: {7}, 2: {0, 1}})),
         ("layers=0-1;k,v", limits(layers={0, 1}, projections={"k", "v"})),
         ("q;heads=0:1;1:0;layers=0-3", limits({0, 1, 2, 3}, {"q"}, {0: {1}, 1: {0}})),
+        ("auto=50%", limits(auto=50)),
+        ("layers=1-2;auto=100%;k,v", limits(layers={1, 2}, projections={"k", "v"}, auto=100)),
         (" layers = 0 - 2 , 5 ; v , k ", limits({0, 1, 2, 5}, {"k", "v"})),
     ],
 )
@@ -115,6 +118,11 @@ def test_a_strategy_has_one_spelling(text, written):
         ("src+xattn[heads=0:1;k,v;2:0]", "limits projections twice"),
         ("src+xattn[layers=0;heads=0:1;2:0]", "names heads of layer 2, which its layers 0 leave out"),
         ("src+xattn[heads=0:1;q,norm]", "the norm belongs to all heads"),
+        ("src+xattn[auto=50]", "auto is '50', expected a share of the heads from 1% to 100%"),
+        ("src+xattn[auto=0%]", "auto is '0%', expected a share"),
+        ("src+xattn[auto=5%;auto=6%]", "limits auto twice"),
+        ("src+xattn[heads=0:1;auto=50%]", "names heads and asks for a choice of them"),
+        ("src+xattn[auto=50%;norm]", "the norm belongs to all heads"),
         ("src[k]", r"src does not train cross-attention, so the limits \[k\] mean nothing"),
         ("scratch[k]", "must be trained as a whole"),
         ("src+randxattn[layers=0]", "must be trained as a whole"),
@@ -128,3 +136,8 @@ def test_what_cannot_be_meant_is_refused(text, message):
 def test_equal_strategies_are_equal_values():
     assert parse_strategy("src+xattn[v,k]") == parse_strategy("src+xattn[k,v]") != parse_strategy("src+xattn")
     assert hash(parse_strategy("src+xattn[layers=0,1]")) == hash(parse_strategy("src+xattn[layers=0-1]"))
+
+
+def test_heads_take_the_place_of_the_share_and_of_the_layers():
+    strategy = parse_strategy("tgt+xattn[layers=1-2;auto=50%;k,v]")
+    assert str(with_heads(strategy, {2: [3, 0], 1: []})) == "tgt+xattn[heads=2:0,3;k,v]"

@@ -1,0 +1,108 @@
+"""How much each head of cross-attention matters to the loss: gradient times weight, from one pass over pairs.
+
+The importance of head h of layer l is
+
+    I(l, h) = 1/B  sum over batches b  sum over theta in (l, h)  | theta * dL_b / d theta |
+
+where theta runs over the head's entries of the projections (rows of q, k and v with their biases, columns
+of o) and L_b is the mean loss of a label in batch b. Michel, Levy & Neubig 2019 ("Are Sixteen Heads Really
+Better than One?", arXiv 1905.10650) take the gradient with respect to a gate on each head, which is the sum
+of the same products over o alone, before the absolute value; here every entry counts by itself, since what
+is asked for is where training would change the loss, not which head could go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import torch
+
+from crosslate.errors import StrategyError
+from crosslate.models.anatomy import Anatomy, named_tensors
+from crosslate.training.batches import PairIds, collate, plan_batches
+from crosslate.training.devices import make_accelerator, on_device
+from crosslate.training.loss import TranslationLoss
+from crosslate.training.trainee import Trainee
+
+ROLES = ("q", "k", "v", "o")
+
+
+def head_importance(
+    trainee: Trainee,
+    anatomy: Anatomy,
+    pairs: PairIds,
+    *,
+    roles: Collection[str] = ROLES,
+    max_batches: int = 50,
+    batch_tokens: int = 2048,
+    label_smoothing: float = 0.1,
+    seed: int = 1,
+) -> dict[int, list[float]]:
+    """The importance of every head, without dropout, in float32; the model stays as it is.
+
+    Args:
+        trainee: a model whose cross-attention is trained as a whole.
+        anatomy: of its parent.
+        pairs: of the training text.
+        roles: projections that count.
+        max_batches: at most so many batches of a shuffled epoch are looked at.
+        batch_tokens: source plus target positions of a batch.
+        label_smoothing: of the loss, in [0, 1).
+        seed: of the order.
+
+    Returns:
+        By decoder layer, a number for every head.
+
+    Raises:
+        StrategyError: heads have no slices of their own in this family of models.
+    """
+    tensors = dict(named_tensors(trainee.model))
+    names = [name for name in sorted(anatomy.head_axis) if anatomy.projections.get(name) in roles]
+    if not names:
+        raise StrategyError(
+            "this family does not show which part of its cross-attention is which head's; "
+            "limit layers instead"
+        )
+    parameters = [tensors[name] for name in names]
+    totals = [torch.zeros(anatomy.heads, dtype=torch.float64) for _ in names]
+    batches = plan_batches(pairs.source_lengths, pairs.target_lengths, batch_tokens, seed, 0)[:max_batches]
+    device = make_accelerator().device
+    loss = TranslationLoss(trainee.model, label_smoothing)
+    was_training = trainee.model.training
+    trainee.model.eval()
+    try:
+        with on_device(trainee.model, device):
+            for planned in batches:
+                batch = collate(
+                    pairs, planned, source_pad=trainee.source_pad, target_pad=trainee.target_pad,
+                    decoder_start=trainee.decoder_start,
+                ).to(device)  # fmt: skip
+                gradients = torch.autograd.grad(loss(batch) / batch.num_labels, parameters)
+                for total, name, parameter, gradient in zip(totals, names, parameters, gradients):
+                    product = (parameter.detach() * gradient).abs().movedim(anatomy.head_axis[name], 0)
+                    total += product.reshape(anatomy.heads, -1).sum(dim=1).double().cpu() / len(batches)
+    finally:
+        trainee.model.train(was_training)
+        loss.close()
+    found: dict[int, torch.Tensor] = {}
+    for name, total in zip(names, totals):
+        layer = anatomy.layers[name]
+        found[layer] = found.get(layer, torch.zeros_like(total)) + total
+    return {layer: found[layer].tolist() for layer in sorted(found)}
+
+
+def most_important(importance: dict[int, list[float]], percent: int) -> dict[int, list[int]]:
+    """The heads of the highest importance over all layers, at least one; the lower numbers where it is equal.
+
+    Args:
+        importance: by layer, a number for every head.
+        percent: share of the heads, 1-100.
+
+    Returns:
+        Heads by layer, ascending; layers without one are left out.
+    """
+    ranked = sorted(
+        (-value, layer, head) for layer, each in importance.items() for head, value in enumerate(each)
+    )
+    chosen = sorted((layer, head) for _, layer, head in ranked[: max(1, round(percent / 100 * len(ranked)))])
+    return {layer: [head for at, head in chosen if at == layer] for layer, _ in chosen}
