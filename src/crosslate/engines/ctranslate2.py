@@ -14,8 +14,9 @@ from crosslate.engines.decoding import (
     group_sources,
     hypothesis,
 )
-from crosslate.engines.folders import load_description, load_vocabulary
+from crosslate.engines.folders import load_description
 from crosslate.errors import EngineError
+from crosslate.models.saved_vocabularies import load_vocabulary
 
 _MAX_INTER_THREADS = 8
 

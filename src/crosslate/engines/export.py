@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from crosslate.corpora.vocabularies import Vocabulary
-from crosslate.engines.folders import FORMAT_VERSION, FolderDescription, SideDescription, save_vocabulary
+from crosslate.engines.folders import FORMAT_VERSION, FolderDescription
 from crosslate.engines.generation import Generation, TranslationModel
 from crosslate.engines.specs import build_spec, family_of
 from crosslate.errors import EngineError, UsageError, nearest
 from crosslate.files import atomic_folder, write_json
+from crosslate.models.saved_vocabularies import SideDescription, save_vocabulary
 
 log = logging.getLogger(__name__)
 

@@ -12,35 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from crosslate.corpora.vocabularies import Frame, SpecialIds, Vocabulary, read_mapping
-from crosslate.errors import EngineError, InputError, VocabularyError
+from crosslate.errors import EngineError, InputError
 from crosslate.files import read_json
-from crosslate.models.python_segmenter import segmenters
+from crosslate.models.saved_vocabularies import SideDescription
 from crosslate.settings import from_values
 
 FORMAT_VERSION = 1
-
-
-@dataclass(frozen=True)
-class SideDescription:
-    """How one side's vocabulary is stored.
-
-    Attributes:
-        special: its special ids.
-        has_own_ids: whether ids are the segmenter's own; if not, a mapping lies beside it.
-        kind: of its segmenter.
-        frame: what surrounds a sentence; None for the end of sentence after it.
-    """
-
-    special: SpecialIds
-    has_own_ids: bool
-    kind: str = "sentencepiece"
-    frame: Frame | None = None
-
-    @classmethod
-    def of(cls, vocabulary: Vocabulary) -> SideDescription:
-        frame = None if vocabulary.has_usual_frame else vocabulary.frame
-        return cls(vocabulary.special, vocabulary.has_own_ids, vocabulary.segmenter.kind, frame)
 
 
 @dataclass(frozen=True)
@@ -68,30 +45,6 @@ class FolderDescription:
     forced_first: str | None
     never_generated: list[str]
     unknown: str
-
-
-def save_vocabulary(vocabulary: Vocabulary, folder: Path, side: str) -> None:
-    """Writes the segmenter of a side and, where ids are not its own, ``side``.json."""
-    ending, _ = segmenters()[vocabulary.segmenter.kind]
-    vocabulary.save(folder / f"{side}{ending}")
-    if not vocabulary.has_own_ids:
-        vocabulary.save_mapping(folder / f"{side}.json")
-
-
-def load_vocabulary(folder: Path, side: str, description: SideDescription) -> Vocabulary:
-    """Reads what :func:`save_vocabulary` wrote."""
-    if description.kind not in segmenters():
-        raise EngineError(
-            f"{folder}: the {side} vocabulary is of kind {description.kind!r}, expected one of "
-            f"{', '.join(segmenters())}; export the model again"
-        )
-    ending, make = segmenters()[description.kind]
-    try:
-        segmenter = make((folder / f"{side}{ending}").read_bytes())
-    except OSError as error:
-        raise VocabularyError(f"{folder}: cannot read the {side} vocabulary: {error}") from None
-    pieces = None if description.has_own_ids else read_mapping(folder / f"{side}.json")
-    return Vocabulary(segmenter, pieces, description.special, description.frame)
 
 
 def load_description(folder: Path) -> FolderDescription:

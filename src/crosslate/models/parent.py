@@ -15,6 +15,7 @@ from crosslate.corpora.vocabularies import Vocabulary
 from crosslate.errors import ParentError, UsageError, nearest
 from crosslate.files import atomic_folder, write_json
 from crosslate.languages import language_code
+from crosslate.models.saved_vocabularies import save_vocabularies
 from crosslate.models.strategies import SIDES
 from crosslate.models.vocabulary_files import MARIAN, RECORD, TOKENIZER_CONFIG, read_vocabularies
 
@@ -208,27 +209,26 @@ class Parent:
     def save(self, folder: Path, record: Mapping[str, Any] | None = None, *, replace: bool = False) -> None:
         """Writes the parent in Hugging Face's layout: AutoModelForSeq2SeqLM and AutoTokenizer load it.
 
+        A vocabulary that is no tokenizer's any more (a trimmed one of another family than Marian's) goes into
+        files of our own, which :meth:`load` alone reads.
+
         Args:
             record: training and data record, scores; goes into ``crosslate.json`` beside the fingerprint.
             replace: overwrite an existing folder.
 
         Raises:
-            ParentError: the vocabularies have different special ids, which Marian's layout cannot express;
-                or they are of another family and were changed since they were loaded.
+            ParentError: the vocabularies have different special ids, which Marian's layout cannot express.
             InputError: ``folder`` exists and ``replace`` is False.
         """
         if self.is_marian:
             _check_special(self.source, self.target)
-        elif self.folder is None:
-            raise ParentError(
-                f"the vocabularies of {self.name} are not what its family's files hold, so they cannot be "
-                "written in its layout; save packs of its children instead"
-            )
         _silence_bars()
         with atomic_folder(folder, replace=replace) as temporary:
             self.model.save_pretrained(temporary)
             if self.is_marian:
                 self._save_marian_vocabularies(temporary)
+            elif self.folder is None:  # not what a tokenizer's files hold
+                save_vocabularies(temporary, self.source, self.target)
             else:
                 _copy_tokenizer(self.folder, temporary)
             write_json(

@@ -16,7 +16,7 @@ from crosslate.corpora.segmenters import JsonSegmenter, by_id
 from crosslate.corpora.vocabularies import Frame, SpecialIds, Vocabulary
 from crosslate.errors import CrosslateError, ParentError
 from crosslate.files import read_json, read_optional_object
-from crosslate.languages import language_code
+from crosslate.languages import is_same_language, language_code
 from crosslate.models.conventions import (
     CONVENTIONS,
     Conventions,
@@ -25,6 +25,7 @@ from crosslate.models.conventions import (
     task_prefix,
 )
 from crosslate.models.python_segmenter import PythonSegmenter
+from crosslate.models.saved_vocabularies import SAVED_VOCABULARIES, load_vocabularies
 
 TOKENIZER_CONFIG = "tokenizer_config.json"
 RECORD = "crosslate.json"
@@ -96,6 +97,8 @@ def read_vocabularies(
         raise ParentError(f"cannot read the vocabularies of {folder}: {error}") from error
     described = described if isinstance(described, dict) else {}
     given = (source_language, target_language)
+    if (folder / SAVED_VOCABULARIES).is_file():
+        return _read_saved(folder, given)
     if _tokenizer_class(config, described) == MARIAN:
         named: _Names = _valid(described.get("source_lang")), _valid(described.get("target_lang"))
         return _read_marian(folder, _Languages(folder, given, named))
@@ -285,6 +288,24 @@ class _Reader:
             match[1] for piece in vocabulary.pieces if (match := re.fullmatch(self.conventions.codes, piece))
         ]
         return f" (the model knows {', '.join(sorted(codes))})" if codes else ""
+
+
+def _read_saved(folder: Path, given: _Names) -> ParentVocabularies:
+    """Vocabularies in our own files: their frames were settled, for two languages, before they were saved."""
+    recorded = read_optional_object(folder / RECORD)
+    named: _Names = _valid(recorded.get("source_language")), _valid(recorded.get("target_language"))
+    pair = _Languages(folder, given, named).pair()
+    others = [one for one, other in zip(pair, named) if other and not is_same_language(one, other)]
+    try:
+        source, target = load_vocabularies(folder)
+    except CrosslateError as error:
+        raise ParentError(str(error)) from error
+    if others and not (source.has_usual_frame and target.has_usual_frame):
+        raise ParentError(
+            f"{folder} was saved for {'-'.join(map(str, named))} and its vocabularies hold these languages' "
+            f"codes; it cannot be opened for {', '.join(others)}: open what it was made of for these"
+        )
+    return ParentVocabularies(source, target, *pair)
 
 
 def _read_marian(folder: Path, languages: _Languages) -> ParentVocabularies:
