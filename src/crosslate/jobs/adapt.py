@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from crosslate.corpora.no_vocabulary import NoVocabulary
 from crosslate.corpora.parallel import ParallelCorpus
 from crosslate.corpora.vocabularies import Vocabulary
 from crosslate.errors import InputError, Interrupted, StrategyError, TrainingError, UsageError
@@ -46,6 +47,8 @@ def adapt(
     progress: Progress | None = None,
     tensorboard: bool = False,
     measure: Callable[[Child], dict[str, float]] | None = None,
+    gradient_checkpointing: bool = False,
+    shard_frozen: bool = False,
 ) -> Pack:
     """Teaches a parent a new language on one side (or both) and returns the pack of what changed.
 
@@ -63,9 +66,12 @@ def adapt(
         replace: overwrite an existing pack.
         measure: called with the child after every validation, in evaluation mode; what it finds is kept in
             the pack's record beside the validation's score. It must alter nothing, and chooses nothing.
+        gradient_checkpointing: compute every layer again for its gradients, for less memory; see
+            docs/large-parents.md, where parents in lower precision (:meth:`Parent.lower`) are described too.
+        shard_frozen: of the frozen matrices each of several processes holds a part.
 
     Raises:
-        UsageError: neither side is new.
+        UsageError: neither side is new, or the parent reads speech or images.
         StrategyError: unknown strategy, or one that does not fit the new sides.
         InputError: the corpus is not of the new pair, or ``out`` exists (where it should be replaced: and
             is not a pack).
@@ -73,6 +79,8 @@ def adapt(
 
     Source: Gheini, Ren & May 2021, section 3.1.
     """
+    if isinstance(parent.source, NoVocabulary):
+        raise UsageError(parent.source.reason)
     if out is None:
         with tempfile.TemporaryDirectory(prefix="crosslate-") as folder:
             try:
@@ -80,7 +88,8 @@ def adapt(
                     parent, corpus, new_source=new_source, new_target=new_target, valid=valid,
                     strategy=strategy, settings=settings, data=data, out=Path(folder) / "pack", name=name,
                     licence=licence, progress=progress, tensorboard=tensorboard,
-                    measure=measure,
+                    measure=measure, gradient_checkpointing=gradient_checkpointing,
+                    shard_frozen=shard_frozen,
                 )  # fmt: skip
             except Interrupted:
                 raise Interrupted("stopped; nothing is kept, since no output folder was given") from None
@@ -96,6 +105,7 @@ def adapt(
     new: dict[Side, str | None] = {"source": new_source, "target": new_target}
     child = _child(parent, chosen, prepared, new, data, settings.seed, run)
     before = parent.fingerprint()
+    held: dict[str, Any] = {"frozen": "bfloat16"} if parent.lowering else {}
     with run.main_process_first():
         pairs = encode(prepared, child.source, child.target, data, run.encoded, parent.max_tokens)
     record = train(
@@ -109,17 +119,22 @@ def adapt(
         make_validate(child, prepared.valid, data.metric, measure and partial(measure, child)),
         run.folder,
         identity={"parent": before, "strategy": str(chosen), "data": asdict(data),
-                  "corpus": prepared.record["train"]["sha256"], "valid": prepared.record["valid"]["sha256"]},
+                  "corpus": prepared.record["train"]["sha256"], "valid": prepared.record["valid"]["sha256"],
+                  **held},
         title=f"{corpus.source_language}-{corpus.target_language} {chosen}",
         progress=progress,
         tensorboard=tensorboard,
+        gradient_checkpointing=gradient_checkpointing,
+        shard_frozen=shard_frozen,
     )  # fmt: skip
+    if gradient_checkpointing:
+        record["gradient_checkpointing"] = True
     if parent.fingerprint() != before:
         raise TrainingError("training altered the parent; this is a fault of Crosslate, please report it")
     pack = pack_child(
         child,
         name=name,
-        training={**record, "parameters": _counts(child)},
+        training={**record, **held, "parameters": _counts(child)},
         data=prepared.record,
         scores=_validation_scores(record, prepared.valid.origin),
         licence=licence,

@@ -31,7 +31,7 @@ class Run:
     """
 
     def __init__(self, out: Path, marker: str, *, replace: bool) -> None:
-        _check_output(out, marker, replace)
+        check_output(out, marker, replace)
         out = out.absolute()
         self.folder = out.with_name(out.name + ".run")
         self.encoded = self.folder / "encoded"
@@ -70,7 +70,12 @@ class Run:
         self._processes.wait_for_everyone()
 
 
-def _check_output(out: Path, marker: str, replace: bool) -> None:
+def check_output(out: Path, marker: str, replace: bool) -> None:
+    """Refuses an output folder that may not be written, or replaced.
+
+    Raises:
+        InputError: it exists and is not to be replaced, or is no earlier output with the file ``marker``.
+    """
     if not out.exists():
         return
     if not replace:

@@ -122,7 +122,8 @@ def make_child(
         "target": language_code(new_target[0] if new_target else target_language or parent.target_language),
     }
     sizes: dict[Side, int] = {side: len(vocabulary) for side, vocabulary in vocabularies.items()}
-    plan = make_plan(parent.model, parent.anatomy, strategy, sizes)
+    types = parent.lowering.types if parent.lowering else None
+    plan = make_plan(parent.model, parent.anatomy, strategy, sizes, types)
     check_padding(parent.model, parent.anatomy, vocabularies)
     model = alias_model(parent.model)
     originals = dict(named_tensors(parent.model))
@@ -179,10 +180,10 @@ def graft(
 
 def _fresh_tensor(planned: PlannedTensor, original: torch.Tensor) -> torch.Tensor:
     if not planned.is_parameter:
-        return torch.zeros(planned.shape, dtype=original.dtype, device=original.device)
+        return torch.zeros(planned.shape, dtype=planned.dtype, device=original.device)
     if planned.reinitialise:
         # NaN shows what no initialisation reached.
-        value = torch.full(planned.shape, torch.nan, dtype=original.dtype, device=original.device)
+        value = torch.full(planned.shape, torch.nan, dtype=planned.dtype, device=original.device)
     else:
         value = original.detach().clone()
     return nn.Parameter(value, requires_grad=planned.train)

@@ -212,7 +212,7 @@ def _fit(parent: Parent, pack: Pack) -> list[_Fitted]:
             faults.add(f"{name} is a constant of the model, which no pack may replace")
         elif tensor is not None:
             selection = None if record is None else record.selection
-            if fault := _misfit(tensor, original.dtype, expected, selection):
+            if fault := _misfit(tensor, parent.type_of(name, original), expected, selection):
                 faults.add(f"{name} {fault}")
             else:
                 fitted.append(_Fitted(names, group, _whole_tensor(tensor, original, selection)))
@@ -243,4 +243,5 @@ def _whole_tensor(tensor: torch.Tensor, original: torch.Tensor, selection: Selec
     if selection is None:
         return tensor.to(original.device)
     indices = torch.tensor(selection.indices, device=original.device)
-    return original.detach().index_copy(selection.axis, indices, tensor.to(original.device))
+    base = original.detach().to(tensor.dtype)
+    return base.index_copy(selection.axis, indices, tensor.to(original.device))
