@@ -68,7 +68,7 @@ def save_padded(model: Any, anatomy: Anatomy, folder: Path) -> dict[Side, int]:
 
 
 def cut_tables(model: Any, rows: Any) -> None:
-    """Makes a padded model what it was: tables of their true sizes, tied where they are equal.
+    """Makes a padded model what it was: tables of their true sizes, tied where those of a side are equal.
 
     Args:
         rows: what :func:`save_padded` returned.
@@ -86,14 +86,14 @@ def cut_tables(model: Any, rows: Any) -> None:
         raise ParentError(
             f"its record says {rows!r} of the rows of its tables, which have {lengths}; get it again"
         )
-    made: list[torch.Tensor] = []
+    made: dict[Side, list[torch.Tensor]] = {side: [] for side in SIDES}
     for name, (side, axis) in anatomy.vocabulary.items():
         old = tensors[name]
         new = old.detach().narrow(axis, 0, rows[side]).clone()
-        same = next((each for each in made if each.shape == new.shape and torch.equal(each, new)), None)
+        same = next((each for each in made[side] if torch.equal(each, new)), None)
         if same is None:
             same = nn.Parameter(new, requires_grad=False) if isinstance(old, nn.Parameter) else new
-            made.append(same)
+            made[side].append(same)
         set_tensor(model, [name], same)
     source = token_tables(model, anatomy, "source")[0]
     remove_aliases(model, anatomy.aliases, source)
