@@ -1,42 +1,36 @@
-"""``crosslate adapt``: where new embeddings start, and the refusals."""
+"""``crosslate adapt``: options for less memory, and what cannot be is refused before the work."""
 
-import pytest
+from __future__ import annotations
 
 import toy_corpora
+from crosslate.errors import EXIT_FAILED, EXIT_USAGE
+from crosslate.models.parent import Parent
+from crosslate.packs.pack import Pack
 
 
-@pytest.fixture
-def text(tmp_path):
-    files = toy_corpora.write(toy_corpora.corpus("de", "en"), tmp_path)
-    dictionary = tmp_path / "de-fr.txt"
-    dictionary.write_text("hund chien\nkatze chat\n", encoding="utf-8")
-    return [str(file) for file in files], dictionary
+def arguments(tiny, folder, *more):
+    train = toy_corpora.write(toy_corpora.corpus("de", "en"), folder / "text")
+    valid = toy_corpora.write(toy_corpora.corpus("de", "en", 12, seed=1), folder / "text", "valid")
+    options = ["--parent", tiny / "parents/fr-en", "--new-source", "de", "--vocab-size", 80, "--epochs", 1]
+    return ["adapt", *options, "--train", *train, "--valid", *valid, "--out", folder / "de-en", *more]
 
 
-def arguments(tiny, files, out, *more):
-    return ("adapt", "--parent", tiny / "parents" / "fr-en", "--new-source", "de", "--train", *files, "--valid",
-            *files, "--out", out, "--vocab-size", 80, "--updates", 2, "--precision", "fp32", *more)  # fmt: skip
-
-
-def test_embeddings_start_from_a_dictionary(crosslate, tiny, text, tmp_path):
-    files, dictionary = text
-    out = tmp_path / "pack"
-    ran = crosslate(
-        *arguments(tiny, files, out, "--initial-embeddings", "dictionary", "--dictionary", dictionary)
-    )
+def test_less_memory(crosslate, tiny, tmp_path):
+    ran = crosslate(*arguments(tiny, tmp_path, "--frozen-dtype", "bfloat16", "--gradient-checkpointing"))
     assert ran.code == 0, ran.err
-    assert '"method": "dictionary"' in (out / "pack.json").read_text(encoding="utf-8")
+    manifest = Pack.load(tmp_path / "de-en").manifest
+    assert (manifest.training["frozen"], manifest.training["gradient_checkpointing"]) == ("bfloat16", True)
+    assert manifest.parent.fingerprint == Parent.load(tiny / "parents/fr-en").fingerprint()
+    assert {record.dtype for record in manifest.tensors.values()} == {"float32"}
 
 
-@pytest.mark.parametrize(
-    ("more", "message"),
-    [
-        (("--initial-embeddings", "median"), "--initial-embeddings is 'median'; did you mean 'mean'?"),
-        (("--initial-embeddings", "dictionary"), "--dictionary names 0 files, expected 1"),
-        (("--dictionary", "de-fr.txt"), "--dictionary names 1 files, expected 0"),
-    ],
-)
-def test_what_makes_no_sense_is_refused_before_anything_is_read(crosslate, tiny, tmp_path, more, message):
-    ran = crosslate(*arguments(tiny, ["no.de", "no.en"], tmp_path / "pack", *more))
-    assert ran.code == 2
-    assert message in ran.err
+def test_what_cannot_be(crosslate, tiny, tmp_path):
+    ran = crosslate(*arguments(tiny, tmp_path, "--frozen-dtype", "int8"))
+    assert ran.code == EXIT_USAGE
+    assert "frozen tensors cannot be held in 'int8'; known: float32, bfloat16" in ran.err
+    ran = crosslate(*arguments(tiny, tmp_path, "--frozen-dtype", "bfloat16", "--precision", "fp32"))
+    assert ran.code == EXIT_FAILED
+    assert "the precision is fp32, but frozen tensors are held in bfloat16" in ran.err
+    ran = crosslate(*arguments(tiny, tmp_path, "--shard-frozen"))
+    assert ran.code == EXIT_FAILED and "start several with accelerate launch" in ran.err
+    assert not (tmp_path / "de-en").exists()

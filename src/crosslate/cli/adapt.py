@@ -78,6 +78,19 @@ def adapt(
     no_cleaning: o.NoCleaning = False,
     max_tokens: o.MaxTokens = None,
     unigram: o.Unigram = False,
+    frozen_dtype: Annotated[
+        str,
+        typer.Option(
+            help="float32, or bfloat16: half the memory for what stays frozen; see docs/large-parents.md."
+        ),
+    ] = "float32",
+    gradient_checkpointing: Annotated[
+        bool, typer.Option("--gradient-checkpointing", help="Compute layers twice instead of keeping them.")
+    ] = False,
+    shard_frozen: Annotated[
+        bool,
+        typer.Option("--shard-frozen", help="With accelerate launch: each process holds a part."),
+    ] = False,
     name: Annotated[str, typer.Option(help="Name of the pack.")] = "",
     licence: Annotated[str, typer.Option(help="Licence of the pack, as an SPDX expression.")] = "",
     tensorboard: o.TensorBoard = False,
@@ -86,14 +99,16 @@ def adapt(
     """Teach a parent a new language and write the pack of what changed."""
     if new_source is None and new_target is None:
         raise UsageError("give --new-source or --new-target (or both): the language that the parent lacks")
+    from crosslate.models.parent import check_frozen_type
     from crosslate.models.strategies import parse_strategy
 
     sides = [side for side, new in (("source", new_source), ("target", new_target)) if new]
     _check_dictionaries(initial_embeddings, dictionary or [], sides)
     if strategy is None:
         strategy = "+".join([*(["src"] if new_source else []), *(["tgt"] if new_target else []), "xattn"])
+    chosen = parse_strategy(strategy)
     settings = o.training_settings(
-        preset, parse_strategy(strategy), changes=set_, max_epochs=epochs, max_updates=updates,
+        preset, chosen, changes=set_, max_epochs=epochs, max_updates=updates,
         batch_tokens=batch_tokens, patience=patience, dropout=dropout, schedule=schedule,
         precision=precision, seed=seed,
     )  # fmt: skip
@@ -101,10 +116,12 @@ def adapt(
         metric=metric, no_cleaning=no_cleaning, max_tokens=max_tokens, unigram=unigram,
         source_vocabulary_size=vocab_size, target_vocabulary_size=vocab_size,
     )  # fmt: skip
-    from crosslate.jobs.adapt import NewVocabulary
+    from crosslate.jobs.new_sides import NewVocabulary
 
     wanted = NewVocabulary(vocabulary, code, related)  # type: ignore[arg-type]
+    frozen = check_frozen_type(frozen_dtype)
     loaded = o.load_parent(parent, parent_langs)
+    loaded.lower(frozen, keep=chosen.train - chosen.reinitialise)
     corpus, held = o.read_pairs(
         train, valid, new_source or loaded.source_language, new_target or loaded.target_language
     )
@@ -120,6 +137,7 @@ def adapt(
         dictionaries={
             cast("Side", side): read_dictionary(file) for side, file in zip(sides, dictionary or [])
         },
+        gradient_checkpointing=gradient_checkpointing, shard_frozen=shard_frozen,
     )  # fmt: skip
     manifest = pack.manifest
     counts = manifest.training["parameters"]

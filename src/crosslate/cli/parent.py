@@ -1,4 +1,4 @@
-"""``crosslate parent``: train a parent, trim one of many languages, show one."""
+"""``crosslate parent``: train a parent, import one, trim one of many languages, show one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from crosslate.cli.console import console, error_console, megabytes, millions
 from crosslate.cli.output import with_bar
 from crosslate.errors import UsageError
 
-parent_app = typer.Typer(help="Train, trim and inspect parents.", no_args_is_help=True, rich_markup_mode=None)
+parent_app = typer.Typer(
+    help="Train, import, trim and inspect parents.", no_args_is_help=True, rich_markup_mode=None
+)
 
 
 @parent_app.command()
@@ -71,6 +73,51 @@ def train(
     console().print(
         f"parent {langs}: {millions(parent.num_parameters)} parameters, "
         f"{megabytes(parent.num_parameters * 4)} in float32, saved to {out}",
+        soft_wrap=True,
+    )
+
+
+@parent_app.command("import")
+def import_(
+    checkpoint: Annotated[Path, typer.Argument(help="checkpoint_best.pt of fairseq.")],
+    source_dict: Annotated[Path, typer.Option(help="Dictionary of the source, like dict.fr.txt.")],
+    target_dict: Annotated[Path, typer.Option(help="Dictionary of the target, like dict.en.txt.")],
+    source_spm: Annotated[Path, typer.Option(help="SentencePiece model that the source was cut with.")],
+    target_spm: Annotated[Path, typer.Option(help="SentencePiece model that the target was cut with.")],
+    langs: Annotated[str, typer.Option(help="Language pair, source first, like fr-en.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")],
+    heads: Annotated[
+        int | None, typer.Option(help="Attention heads, where the checkpoint does not say.")
+    ] = None,
+    scale_embedding: Annotated[
+        bool | None,
+        typer.Option(
+            "--scale-embedding/--no-scale-embedding",
+            help="Whether token embeddings are multiplied by the root of their width, likewise.",
+        ),
+    ] = None,
+    activation: Annotated[
+        str | None, typer.Option(help="relu, gelu or tanh, likewise. [default: relu]")
+    ] = None,
+    force: o.Force = False,
+) -> None:
+    """Make a parent of a fairseq checkpoint of the paper's kind; fairseq is not needed."""
+    from crosslate.languages import language_pair
+
+    languages = language_pair(langs)
+    from crosslate.jobs.runs import check_output
+    from crosslate.models.fairseq import FairseqFiles, import_fairseq
+    from crosslate.models.parent import RECORD
+
+    check_output(out, RECORD, force)
+    files = FairseqFiles(checkpoint, source_dict, target_dict, source_spm, target_spm)
+    parent = import_fairseq(
+        files, *languages, heads=heads, scales_embeddings=scale_embedding, activation=activation
+    )
+    parent.save(out, {"imported": {"from": str(checkpoint), "kind": "fairseq"}}, replace=force)
+    console().print(
+        f"parent {langs}: {millions(parent.num_parameters)} parameters, vocabularies of "
+        f"{len(parent.source):,} and {len(parent.target):,} pieces, saved to {out}",
         soft_wrap=True,
     )
 

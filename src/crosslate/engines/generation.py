@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from crosslate.corpora.no_vocabulary import NoVocabulary
 from crosslate.corpora.vocabularies import Vocabulary
 from crosslate.errors import EngineError
 
@@ -52,8 +53,11 @@ class Generation:
         """Reads the facts from a live model.
 
         Raises:
-            EngineError: no start token, or a vocabulary with more pieces than its table has rows.
+            EngineError: the model reads no text, it has no start token, or a vocabulary with more pieces than
+                its table has rows.
         """
+        if isinstance(translation_model.source, NoVocabulary):
+            raise EngineError(translation_model.source.reason)
         model = translation_model.model
         start = _setting(model, "decoder_start_token_id", "bos_token_id")
         if start is None:

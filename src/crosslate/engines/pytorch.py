@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import torch
@@ -25,6 +25,7 @@ from crosslate.engines.decoding import (
     hypothesis,
 )
 from crosslate.engines.generation import Generation, TranslationModel
+from crosslate.models.lowered import is_mixed
 
 
 class TorchEngine:
@@ -55,7 +56,7 @@ class TorchEngine:
         encoded = encode_sources(self.source, texts, self.max_source_tokens)
         translations = empty_translations(len(texts), options)
         model = self._translation_model.model
-        with self._lock, _ready_to_translate(model), torch.inference_mode():
+        with self._lock, _ready_to_translate(model), torch.inference_mode(), _arithmetic(model):
             for group in group_sources(
                 encoded, options, self._generation.max_target_tokens, self.source.num_frame_ids
             ):
@@ -220,6 +221,11 @@ def _ready_to_translate(model: Any) -> Iterator[None]:
         model.generation_config = generation_config
         for module, mode in modes:
             module.training = mode
+
+
+def _arithmetic(model: Any) -> AbstractContextManager[Any]:
+    """Mixed precision for a model that is held in bfloat16 in part, which cannot compute otherwise."""
+    return torch.autocast(next(model.parameters()).device.type, torch.bfloat16, enabled=is_mixed(model))
 
 
 def _repetition_guards(options: DecodingOptions) -> LogitsProcessorList:

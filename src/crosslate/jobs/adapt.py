@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from crosslate.corpora.no_vocabulary import NoVocabulary
 from crosslate.corpora.parallel import ParallelCorpus
 from crosslate.errors import InputError, Interrupted, StrategyError, TrainingError, UsageError
 from crosslate.jobs.auto_heads import choose_heads, trainee_of, without_choice
@@ -59,6 +60,8 @@ def adapt(
     measure: Callable[[Child], dict[str, float]] | None = None,
     initial_embeddings: Method = RANDOM,
     dictionaries: Mapping[Side, Dictionary] | None = None,
+    gradient_checkpointing: bool = False,
+    shard_frozen: bool = False,
 ) -> Pack:
     """Teaches a parent a new language on one side (or both) and returns the pack of what changed.
 
@@ -84,9 +87,13 @@ def adapt(
             ``dictionary``; see docs/strategies.md.
         dictionaries: by new side, translations of the new language's words into the parent's language of that
             side; needed for ``dictionary`` alone.
+        gradient_checkpointing: compute every layer again for its gradients, for less memory; see
+            docs/large-parents.md, where parents in lower precision (:meth:`Parent.lower`) are described too.
+        shard_frozen: of the frozen matrices each of several processes holds a part.
 
     Raises:
-        UsageError: neither side is new, or initial embeddings that mean nothing here.
+        UsageError: neither side is new, the parent reads speech or images, or initial embeddings that mean
+            nothing here.
         StrategyError: unknown strategy, or one that does not fit the new sides.
         MissingExtra: the strategy's method needs PEFT, which is not installed.
         InputError: the corpus is not of the new pair, or ``out`` exists (where it should be replaced: and
@@ -95,6 +102,8 @@ def adapt(
 
     Source: Gheini, Ren & May 2021, section 3.1.
     """
+    if isinstance(parent.source, NoVocabulary):
+        raise UsageError(parent.source.reason)
     if out is None:
         with tempfile.TemporaryDirectory(prefix="crosslate-") as folder:
             try:
@@ -104,6 +113,7 @@ def adapt(
                     out=Path(folder) / "pack", name=name,
                     licence=licence, progress=progress, tensorboard=tensorboard,
                     measure=measure, initial_embeddings=initial_embeddings, dictionaries=dictionaries,
+                    gradient_checkpointing=gradient_checkpointing, shard_frozen=shard_frozen,
                 )  # fmt: skip
             except Interrupted:
                 raise Interrupted("stopped; nothing is kept, since no output folder was given") from None
@@ -127,11 +137,12 @@ def adapt(
     sides = NewSides(parent, chosen, new, wanted, start, prepared, data, run)
     child = sides.child(without_choice(chosen) if chosen.limits.auto else chosen, settings.seed)
     before = parent.fingerprint()
+    held: dict[str, Any] = {"frozen": "bfloat16"} if parent.lowering else {}
     with run.main_process_first():
         pairs = encode(prepared, child.source, child.target, data, run.encoded, parent.max_tokens)
     identity = {"parent": before, "strategy": str(chosen), "data": asdict(data),
                 "corpus": prepared.record["train"]["sha256"], "valid": prepared.record["valid"]["sha256"],
-                **sides.identity}  # fmt: skip
+                **sides.identity, **held}  # fmt: skip
     heads: dict[str, Any] = {}
     if chosen.limits.auto:
         chosen, heads["heads"] = choose_heads(
@@ -150,7 +161,11 @@ def adapt(
         title=f"{corpus.source_language}-{corpus.target_language} {chosen}",
         progress=progress,
         tensorboard=tensorboard,
+        gradient_checkpointing=gradient_checkpointing,
+        shard_frozen=shard_frozen,
     )  # fmt: skip
+    if gradient_checkpointing:
+        record["gradient_checkpointing"] = True
     if parent.fingerprint() != before:
         raise TrainingError("training altered the parent; this is a fault of Crosslate, please report it")
     pack = pack_child(
@@ -158,6 +173,7 @@ def adapt(
         name=name,
         training={
             **record,
+            **held,
             "parameters": _counts(child),
             **sides.record(child),
             **heads,

@@ -71,10 +71,10 @@ class Run:
 
 
 def check_output(out: Path, marker: str, replace: bool) -> None:
-    """Checks before any work that an output can be written; see :class:`Run`.
+    """Refuses an output folder that may not be written, or replaced.
 
     Raises:
-        InputError: it exists and may not be replaced.
+        InputError: it exists and is not to be replaced, or is no earlier output with the file ``marker``.
     """
     if not out.exists():
         return

@@ -14,7 +14,9 @@ from crosslate.engines.lines import translate_lines
 from crosslate.errors import EngineError
 from crosslate.evaluation.scores import Score, bleu, chrf
 from crosslate.models.child import Child, plain_child
+from crosslate.models.lowered import is_mixed
 from crosslate.training.loop import Validation
+from crosslate.training.sharding import is_sharded
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +31,8 @@ def live_engine(model: TranslationModel, folder: Path) -> Engine:
     """
     from crosslate.engines.pytorch import TorchEngine
 
-    if model.model.device.type != "cpu":
+    # An export of what is held in less memory would take more than it all.
+    if model.model.device.type != "cpu" or is_mixed(model.model) or is_sharded(model.model):
         return TorchEngine(model)
     from crosslate.engines.ctranslate2 import CTranslate2Engine
     from crosslate.engines.export import export_ctranslate2

@@ -161,6 +161,7 @@ def make_child(
         strategy,
         sizes,
         {side: each.new_rows for side, each in appended.items()},
+        parent.lowering.types if parent.lowering else None,
     )
     initial = initial or InitialEmbeddings()
     check_initial(initial.method, initial.words, plan.renewed, strategy)
@@ -268,10 +269,10 @@ def plain_child(child: Child) -> Child:
 
 def _fresh_tensor(planned: PlannedTensor, original: torch.Tensor) -> torch.Tensor:
     if not planned.is_parameter:
-        return torch.zeros(planned.shape, dtype=original.dtype, device=original.device)
+        return torch.zeros(planned.shape, dtype=planned.dtype, device=original.device)
     if planned.reinitialise:
         # NaN shows what no initialisation reached.
-        value = torch.full(planned.shape, torch.nan, dtype=original.dtype, device=original.device)
+        value = torch.full(planned.shape, torch.nan, dtype=planned.dtype, device=original.device)
     else:
         value = original.detach().clone()
     return nn.Parameter(value, requires_grad=planned.train)
@@ -296,7 +297,7 @@ def _append(
     if axis is None or planned.selection is None:
         raise AnatomyError(f"{planned.name} has no vocabulary axis, so nothing can be appended to it")
     side = appended[axis[0]]
-    whole = joined(original, axis[1], side.parent_rows)
+    whole = joined(original.to(planned.dtype), axis[1], side.parent_rows)
     if not planned.is_parameter:
         set_tensor(model, planned.names, whole)
         return whole

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import copy
-import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
+from crosslate.corpora.no_vocabulary import NoVocabulary
 from crosslate.corpora.vocabularies import Vocabulary
 from crosslate.errors import ParentError, UsageError, nearest
-from crosslate.files import atomic_folder, write_json
+from crosslate.files import atomic_folder, read_optional_object, write_json
 from crosslate.languages import language_code
 from crosslate.models.saved_vocabularies import save_vocabularies
+from crosslate.models.sizes import SIZES, Size, parse_size
 from crosslate.models.strategies import SIDES
 from crosslate.models.tokenizer_files import write_tokenizer
 from crosslate.models.vocabulary_files import MARIAN, RECORD, TOKENIZER_CONFIG, read_vocabularies
@@ -27,51 +27,32 @@ if TYPE_CHECKING:
 
     from crosslate.models.anatomy import Anatomy
     from crosslate.models.fingerprint import CachedFingerprint
+    from crosslate.models.lowered import Lowering
     from crosslate.models.strategies import Side
 
-__all__ = ["RECORD", "SIZES", "Parent", "Size", "local_folder", "parse_size"]
+__all__ = [
+    "RECORD",
+    "SIZES",
+    "FrozenType",
+    "Parent",
+    "Size",
+    "check_frozen_type",
+    "local_folder",
+    "parse_size",
+]
+
+FrozenType = Literal["float32", "bfloat16"]
 
 _TEXT_FILES = ("*.json", "*.spm", "*.model", "*.txt")
 _FILES = [*_TEXT_FILES, "*.safetensors", "pytorch_model*.bin"]
 _MODEL_FILES = ("config.json", "generation_config.json", RECORD)
 
 
-@dataclass(frozen=True)
-class Size:
-    """Numbers of a new Transformer, the same on both sides."""
-
-    layers: int
-    width: int
-    heads: int
-    feed_forward: int
-
-    def __post_init__(self) -> None:
-        if min(self.layers, self.width, self.heads, self.feed_forward) < 1 or self.width % self.heads:
-            raise UsageError(f"{self} is no model: all numbers must be positive and heads must divide width")
-
-
-SIZES = {
-    "tiny": Size(layers=2, width=128, heads=4, feed_forward=512),
-    "small": Size(layers=3, width=256, heads=4, feed_forward=1024),
-    "base": Size(layers=6, width=512, heads=8, feed_forward=2048),
-}
-
-
-def parse_size(text: str) -> Size:
-    """``tiny``, ``small``, ``base``, or numbers ``layers,width,heads,feed_forward`` like ``3,256,4,1024``.
-
-    Raises:
-        UsageError: neither, or numbers that make no model.
-    """
-    if text in SIZES:
-        return SIZES[text]
-    numbers = [int(part) for part in text.split(",") if re.fullmatch(r"\s*-?\d+\s*", part)]
-    if len(numbers) != 4 or text.count(",") != 3:
-        raise UsageError(
-            f"unknown model size {text!r}; {nearest(text, list(SIZES))}, "
-            "or give layers,width,heads,feed_forward like 3,256,4,1024"
-        )
-    return Size(*numbers)
+def check_frozen_type(name: str) -> FrozenType:
+    """Raises :class:`UsageError` where ``name`` is no type that frozen tensors can be held in."""
+    if name not in get_args(FrozenType):
+        raise UsageError(f"frozen tensors cannot be held in {name!r}; {nearest(name, get_args(FrozenType))}")
+    return cast("FrozenType", name)
 
 
 class Parent:
@@ -88,6 +69,7 @@ class Parent:
         origin: where the files lie that its vocabularies were cut from, where they were.
         is_marian: whether its vocabularies can be written in Marian's layout, which is ours; those of other
             families stay as they are.
+        lowering: which tensors are held in a lower precision than they had; None for none. See :meth:`lower`.
     """
 
     def __init__(
@@ -109,6 +91,7 @@ class Parent:
         self.name, self.folder, self.is_marian = name, folder, is_marian
         self.origin: Path | None = None
         self._fingerprint: CachedFingerprint | None = None
+        self.lowering: Lowering | None = None
 
     @classmethod
     def create(
@@ -201,8 +184,16 @@ class Parent:
         config = _configuration(folder)
         with _silenced():
             found = read_vocabularies(folder, config, source_language, target_language)
-        model = _load_model(folder)
-        found.settle(model)
+        signal = signal_of(config)
+        model = _load_model(folder, signal)
+        if (rows := read_optional_object(folder / RECORD).get("table_rows")) is not None:
+            from crosslate.models.padded import cut_tables
+
+            cut_tables(model, rows)
+        if signal:
+            found = found.without_text(signal)
+        else:
+            found.settle(model)
         parent = cls(
             model, found.source, found.target, found.source_language, found.target_language, name=str(name),
             folder=folder, is_marian=found.is_marian,
@@ -231,15 +222,26 @@ class Parent:
                 (:func:`crosslate.models.trimming.exact_dtype`); None keeps theirs.
 
         Raises:
-            ParentError: the vocabularies have different special ids, which Marian's layout cannot express.
+            ParentError: the vocabularies have different special ids, which Marian's layout cannot express;
+                or the parent is held in lower precision.
             InputError: ``folder`` exists and ``replace`` is False.
         """
+        if self.lowering:
+            raise ParentError(f"{self.name} is held in lower precision, so it is not saved; copy its folder")
+        if not self.reads_text and self.folder is None:
+            raise ParentError(f"{self.name} was not loaded from a folder whose files could be copied")
         if self.is_marian:
             _check_special(self.source, self.target)
+        from crosslate.models.padded import is_one_size_too_few, save_padded
+
         _silence_bars()
+        rows: dict[str, Any] = {}
         with atomic_folder(folder, replace=replace) as temporary:
             model = self.model if dtype is None else copy.deepcopy(self.model).to(dtype)
-            model.save_pretrained(temporary)
+            if is_one_size_too_few(model, self.anatomy):
+                rows = {"table_rows": save_padded(model, self.anatomy, temporary)}
+            else:
+                model.save_pretrained(temporary)
             if self.is_marian:
                 self._save_marian_vocabularies(temporary)
             elif self.folder is not None:
@@ -252,6 +254,7 @@ class Parent:
                     "source_language": self.source_language,
                     "target_language": self.target_language,
                     "fingerprint": self.fingerprint(),
+                    **rows,
                     **(record or {}),
                 },
             )
@@ -276,13 +279,47 @@ class Parent:
         )
 
     def fingerprint(self) -> str:
-        """Hex sha256 of the tensors as they are now; see :mod:`crosslate.models.fingerprint`."""
+        """Hex sha256 of the tensors as they are now; see :mod:`crosslate.models.fingerprint`.
+
+        Of a parent that :meth:`lower` was asked to hold in less memory, what it was before.
+        """
         from crosslate.models.anatomy import unsaved_names
         from crosslate.models.fingerprint import CachedFingerprint
 
         if self._fingerprint is None:
             self._fingerprint = CachedFingerprint()
-        return self._fingerprint.of(self.model, unsaved_names(self.model))
+        found = self._fingerprint.of(self.model, unsaved_names(self.model))
+        return self.lowering.fingerprint if self.lowering and found == self.lowering.held else found
+
+    def lower(self, frozen: FrozenType, keep: Collection[str]) -> None:
+        """Holds the matrices that stay frozen in a lower precision from now on, to save memory.
+
+        Packs of its children name the parent as it was, and hold tensors of the types it had. The model then
+        computes under automatic mixed precision only, as training in bf16 and the PyTorch engine do.
+
+        Args:
+            frozen: ``float32`` changes nothing.
+            keep: groups that stay as they are: those that a strategy trains from the parent's values.
+
+        Raises:
+            UsageError: unknown type, or the parent was lowered before.
+        """
+        from crosslate.models.anatomy import unsaved_names
+        from crosslate.models.fingerprint import fingerprint
+        from crosslate.models.lowered import Lowering, lower
+
+        check_frozen_type(frozen)
+        if self.lowering:
+            raise UsageError(f"{self.name} is held in lower precision already; load it again")
+        if frozen == "float32":
+            return
+        before = self.fingerprint()
+        types = lower(self.model, self.anatomy, keep)
+        self.lowering = Lowering(before, fingerprint(self.model, unsaved_names(self.model)), types)
+
+    def type_of(self, name: str, tensor: torch.Tensor) -> torch.dtype:
+        """The type that one of its tensors has, or had before it was lowered."""
+        return self.lowering.types.get(name, tensor.dtype) if self.lowering else tensor.dtype
 
     @cached_property
     def anatomy(self) -> Anatomy:
@@ -290,6 +327,11 @@ class Parent:
         from crosslate.models.anatomy import Anatomy
 
         return Anatomy.of(self.model)
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether its source is text, not speech or images."""
+        return not isinstance(self.source, NoVocabulary)
 
     @property
     def max_tokens(self) -> int:
@@ -313,6 +355,8 @@ class Parent:
         """The tables may be larger than the vocabularies (padding rows), never smaller."""
         vocabularies: dict[Side, Vocabulary] = {"source": self.source, "target": self.target}
         for side, vocabulary in vocabularies.items():
+            if side == "source" and not self.reads_text:
+                continue
             if (num_rows := self._num_rows(side)) < len(vocabulary):
                 raise ParentError(
                     f"{self.name}: the {side} vocabulary has {len(vocabulary)} pieces, "
@@ -356,13 +400,27 @@ def _configuration(folder: Path) -> Any:
     return config
 
 
-def _load_model(folder: Path) -> PreTrainedModel:
-    import torch
-    from transformers import AutoModelForSeq2SeqLM
+_SIGNALS = {"audio": "AutoModelForSpeechSeq2Seq", "images": "AutoModelForImageTextToText"}
 
+
+def signal_of(config: Any) -> str:
+    """What the encoder reads where that is not text: ``audio`` or ``images``; empty for text."""
+    import transformers
+
+    if type(config) in transformers.AutoModelForSeq2SeqLM._model_mapping:
+        return ""
+    mappings = {signal: getattr(transformers, name)._model_mapping for signal, name in _SIGNALS.items()}
+    return next((signal for signal, mapping in mappings.items() if type(config) in mapping), "")
+
+
+def _load_model(folder: Path, signal: str) -> PreTrainedModel:
+    import torch
+    import transformers
+
+    kind = getattr(transformers, _SIGNALS.get(signal, "AutoModelForSeq2SeqLM"))
     try:
         with _silenced():
-            model, info = AutoModelForSeq2SeqLM.from_pretrained(
+            model, info = kind.from_pretrained(
                 folder, dtype=torch.float32, trust_remote_code=False, output_loading_info=True
             )
     except Exception as error:  # the library raises a dozen unrelated types for damaged files

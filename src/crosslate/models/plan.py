@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from crosslate.errors import StrategyError
@@ -173,6 +173,7 @@ def make_plan(
     strategy: Strategy,
     vocabulary_sizes: Mapping[Side, int] | None = None,
     appended: Mapping[Side, Sequence[int]] | None = None,
+    types: Mapping[str, torch.dtype] | None = None,
 ) -> Plan:
     """Resolves a strategy on a parent.
 
@@ -183,10 +184,13 @@ def make_plan(
         vocabulary_sizes: sizes of the new vocabularies by side; for ``scratch`` they say which sides are new.
         appended: of sides whose vocabulary is on the parent's rows, the new rows. Of such a side these alone
             start anew and are trained, neither positions nor norms.
+        types: names of tensors that are held in a lower precision at present, to the types they had, which
+            are what counts.
 
     Raises:
         StrategyError: a size is missing or given for a side that the strategy keeps, or a limit names a
-            layer, head or projection that the model does not have.
+            layer, head or projection that the model does not have; or the strategy trains a tensor that is
+            held in lower precision.
     """
     sizes = dict(vocabulary_sizes or {})
     renewed = frozenset(sizes) if strategy.renews is None else strategy.renews
@@ -261,7 +265,19 @@ def make_plan(
         tensors.append(
             PlannedTensor(name, (), group, shape, dtype, True, False, False, train=True, is_added=True)
         )
+    tensors = [_with_own_types(each, types or {}) for each in tensors]
     return Plan(strategy, renewed, tuple(sorted(tensors, key=lambda tensor: tensor.name)))
+
+
+def _with_own_types(planned: PlannedTensor, types: Mapping[str, torch.dtype]) -> PlannedTensor:
+    if planned.name not in types:
+        return planned
+    if planned.form is not None or (planned.train and not planned.reinitialise):
+        raise StrategyError(
+            f"{planned.name} is to be trained from the parent's values, but these are held in a lower "
+            f"precision; load the parent again and keep {planned.group} as it is"
+        )
+    return replace(planned, dtype=types[planned.name])
 
 
 def child_tensors(

@@ -179,6 +179,11 @@ def effective_setting(model: Any, name: str) -> int | None:
     return _effective((model.generation_config, model.config), name)
 
 
+def has_two_sizes(config: Any) -> bool:
+    """Whether a configuration has room for a source vocabulary of another size than the target's."""
+    return bool(_size_fields(config, "source"))
+
+
 def _size_fields(config: Any, side: Side) -> list[tuple[Any, str]]:
     """Where a configuration keeps the vocabulary size of one side."""
     name = {"source": "src_vocab_size", "target": "tgt_vocab_size"}[side]
@@ -189,7 +194,12 @@ def _size_fields(config: Any, side: Side) -> list[tuple[Any, str]]:
         return [(inner["encoder" if side == "source" else "decoder"], "vocab_size")]
     if getattr(config, "decoder_vocab_size", None) is not None:  # Marian
         return [(config, "vocab_size" if side == "source" else "decoder_vocab_size")]
-    return [(config, "vocab_size")] if side == "target" else []
+    if side == "source":
+        return []
+    holder = (
+        inner["decoder"] if hasattr(inner["decoder"], "vocab_size") else config
+    )  # speech or images to text
+    return [(holder, "vocab_size")]
 
 
 def _set_special(model: Any, special: SpecialIds) -> None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from crosslate.corpora.no_vocabulary import NoVocabulary
 from crosslate.corpora.segmenters import JsonSegmenter, by_id
 from crosslate.corpora.vocabularies import Frame, SpecialIds, Vocabulary
 from crosslate.errors import CrosslateError, ParentError
@@ -66,6 +67,11 @@ class ParentVocabularies:
             for vocabulary, num_rows in ((self.source, num_source_rows), (self.target, num_target_rows))
         )
         return source, target
+
+    def without_text(self, signal: str) -> ParentVocabularies:
+        """The same of a model that reads ``signal``; how its output begins is left to its own generation."""
+        target = self.target.framed(Frame(after=(self.target.special.eos,)))
+        return replace(self, source=NoVocabulary(signal), target=target, start=None)
 
     def settle(self, model: Any) -> None:
         """Makes a model write the target language: its code starts the decoder, or comes first."""
@@ -237,7 +243,7 @@ class _Reader:
         """The piece of every row of the model's table: tokenizers in Python do not list language codes."""
         pieces: list[str] = []
         known: set[str] = set()
-        for index in range(int(self.config.vocab_size)):
+        for index in range(self._num_rows()):
             try:
                 piece = str(self.tokenizer.convert_ids_to_tokens(index))
             except IndexError:
@@ -249,6 +255,11 @@ class _Reader:
             known.add(pieces[-1])
         last = max(index for index, piece in enumerate(pieces) if not piece.startswith("<unused "))
         return pieces[: last + 1]
+
+    def _num_rows(self) -> int:
+        """Of the model's table, or of its decoder's where every side has a configuration."""
+        decoder: Any = getattr(self.config, "decoder", None)
+        return int((decoder if hasattr(decoder, "vocab_size") else self.config).vocab_size)
 
     def _special_ids(self) -> SpecialIds:
         found = {

@@ -272,7 +272,7 @@ def _fit(parent: Parent, pack: Pack) -> list[_Fitted]:
         record = manifest.tensors.get(name, TensorRecord((), ""))
         if name in needed and record.form is not None:
             faults.add(f"{name} is of a renewed side, so it cannot be a form of the parent's")
-        elif fault := _misfit(tensor, original.dtype, expected, record):
+        elif fault := _misfit(tensor, parent.type_of(name, original), expected, record):
             faults.add(f"{name} {fault}")
         elif record.appended is not None:
             whole = _with_parent_rows(parent, pack, name, axis, original, tensor, faults)
@@ -310,7 +310,7 @@ def _with_parent_rows(
     if (along, tuple(new_rows(rows))) != (appended.axis, tuple(appended.indices)):
         faults.add(f"{name} holds appended slices for other pieces than those that the parent lacks")
         return None
-    return joined(original, along, rows, tensor)
+    return joined(original.detach().to(tensor.dtype), along, rows, tensor)
 
 
 def _fit_added(parent: Parent, pack: Pack, faults: Faults) -> list[_Fitted]:
@@ -359,9 +359,10 @@ def _misfit(tensor: torch.Tensor, dtype: torch.dtype, shape: list[int], record: 
 
 def _whole_tensor(tensor: torch.Tensor, original: torch.Tensor, record: TensorRecord) -> torch.Tensor:
     tensor = tensor.to(original.device)
+    base = original.detach().to(tensor.dtype)  # the parent may be held in a lower precision
     if record.form is not None:
-        return record.form.applied(original, tensor)
+        return record.form.applied(base, tensor)
     if record.selection is None:
         return tensor
     indices = torch.tensor(record.selection.indices, device=original.device)
-    return original.detach().index_copy(record.selection.axis, indices, tensor)
+    return base.index_copy(record.selection.axis, indices, tensor)

@@ -11,15 +11,30 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import GradientAccumulationPlugin
+from accelerate.utils import DistributedType, GradientAccumulationPlugin
 from torch import nn
+
+from crosslate.errors import TrainingError
+
+_UNKNOWN_WAYS = (DistributedType.FSDP, DistributedType.DEEPSPEED, DistributedType.MEGATRON_LM)
 
 
 def make_accelerator() -> Accelerator:
-    """Which device and how many processes; everything else is said by our settings, not by a launcher's."""
-    return Accelerator(
+    """Which device and how many processes; everything else is said by our settings, not by a launcher's.
+
+    Raises:
+        TrainingError: the launcher asks for another way to spread a model than plain processes.
+    """
+    accelerator = Accelerator(
         mixed_precision="no", gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=1)
     )
+    if accelerator.distributed_type in _UNKNOWN_WAYS:
+        raise TrainingError(
+            f"the launcher asks for {accelerator.distributed_type.value}, which would take the parent's "
+            "tensors apart; launch plain processes (accelerate launch --multi_gpu), and ask to shard what is "
+            "frozen"
+        )
+    return accelerator
 
 
 def resolve_precision(wanted: str, device: torch.device) -> str:

@@ -57,7 +57,7 @@ class EncoderStates:
 def states_size(encoder: nn.Module, pairs: PairIds, dtype: torch.dtype, device: torch.device) -> int:
     """Bytes that the states of all source tokens take."""
     one = torch.ones(1, 1, dtype=torch.int64, device=device)
-    with _evaluating(encoder):
+    with _evaluating(encoder), torch.autocast(device.type, torch.bfloat16, enabled=dtype == torch.bfloat16):
         width = encoder(input_ids=one, attention_mask=one)[0].shape[-1]
     return int(np.sum(pairs.source_lengths, dtype=np.int64)) * width * dtype.itemsize
 

@@ -28,15 +28,22 @@ class PlainGradients:
         accelerator: sums gradients over processes at the last batch of an update.
         objective: loss of a batch, as the accelerator has prepared it.
         is_bf16: run matrix products in bfloat16.
+        is_checkpointed: whether layers are computed again in the backward pass, which must find the same
+            masks: only PyTorch's own generator is put back for that.
     """
 
-    def __init__(self, accelerator: Accelerator, objective: nn.Module, *, is_bf16: bool) -> None:
+    def __init__(
+        self, accelerator: Accelerator, objective: nn.Module, *, is_bf16: bool, is_checkpointed: bool = False
+    ) -> None:
         self.accelerator, self.objective, self.is_bf16 = accelerator, objective, is_bf16
+        self.has_own_masks = accelerator.device.type == "cpu" and not is_checkpointed
 
     def __call__(self, batch: Batch, seed: int, factor: float, is_last: bool) -> torch.Tensor:
         torch.manual_seed(seed)
         with nullcontext() if is_last else self.accelerator.no_sync(self.objective):
-            loss = _loss(self.objective, batch, seed, self.accelerator.device.type, self.is_bf16)
+            device = self.accelerator.device.type
+            with SeededRandom(seed) if self.has_own_masks else nullcontext():
+                loss = _loss(self.objective, batch, device, self.is_bf16)
             self.accelerator.backward(loss * factor)
         return loss.detach()
 
@@ -82,13 +89,11 @@ class HalvedGradients:
     def _half(
         self, batch: Batch, seed: int, factor: float
     ) -> tuple[torch.Tensor, tuple[torch.Tensor | None, ...]]:
-        loss = _loss(self.objective, batch, seed, "cpu", self.is_bf16)
+        with SeededRandom(seed):
+            loss = _loss(self.objective, batch, "cpu", self.is_bf16)
         return loss.detach(), torch.autograd.grad(loss * factor, self.parameters, allow_unused=True)
 
 
-def _loss(objective: nn.Module, batch: Batch, seed: int, device: str, is_bf16: bool) -> torch.Tensor:
-    with (
-        torch.autocast(device, torch.bfloat16, enabled=is_bf16),
-        SeededRandom(seed) if device == "cpu" else nullcontext(),
-    ):
+def _loss(objective: nn.Module, batch: Batch, device: str, is_bf16: bool) -> torch.Tensor:
+    with torch.autocast(device, torch.bfloat16, enabled=is_bf16):
         return objective(batch)

@@ -35,7 +35,6 @@ from crosslate.training.devices import (
     machine,
     make_accelerator,
     on_device,
-    resolve_precision,
     set_dropout,
     versions,
 )
@@ -48,10 +47,12 @@ from crosslate.training.encoder_states import (
 )
 from crosslate.training.gradients import Gradients, HalvedGradients, PlainGradients
 from crosslate.training.loss import TranslationLoss
+from crosslate.training.memory import checkpointed, is_bf16_run
 from crosslate.training.optimiser import make_optimiser
 from crosslate.training.progress import Progress, RunLog, Silent
 from crosslate.training.schedules import learning_rate_factor
 from crosslate.training.settings import TrainingSettings
+from crosslate.training.sharding import is_sharded, leave_out_shards, spread_frozen
 from crosslate.training.stopping import StopRequest
 from crosslate.training.trainee import Trainee
 
@@ -83,6 +84,8 @@ def train(
     title: str = "training",
     progress: Progress | None = None,
     tensorboard: bool = False,
+    gradient_checkpointing: bool = False,
+    shard_frozen: bool = False,
 ) -> dict[str, Any]:
     """Trains in place; at the end the model holds the tensors with the best validation score.
 
@@ -94,28 +97,37 @@ def train(
             and keeps the last state.
         folder: where checkpoints and the log are kept.
         identity: hashes of data and model; a resumed run must have the same.
+        gradient_checkpointing: keep of a layer its input alone, and compute it again for gradients.
+        shard_frozen: spread the frozen matrices of layers over the processes; all of them then validate.
 
     Returns:
         The run's record: settings, updates, seconds, tokens, scores, versions and machine.
 
     Raises:
         Interrupted: SIGINT or SIGTERM came; the state is saved.
-        TrainingError: the loss is not finite, the run cannot be resumed as asked, or the disk is full.
+        TrainingError: the loss is not finite, the run cannot be resumed as asked, the disk is full, or memory
+            cannot be saved as asked.
     """
     if not len(pairs):
         raise TrainingError("there is nothing to train on: the corpus has no pairs left after cleaning")
     accelerator = make_accelerator()
+    device = accelerator.device
+    is_bf16 = is_bf16_run(trainee.model, settings.precision, device)
+    identity = dict(identity or {})
+    if gradient_checkpointing:  # on a CPU other dropout masks
+        identity["gradient_checkpointing"] = True
+    if shard_frozen:
+        spread_frozen(trainee.model, accelerator)
     log: RunLog | Silent = Silent()
     if accelerator.is_main_process:
         log = RunLog(folder, progress, tensorboard=tensorboard)
-    device = accelerator.device
-    is_bf16 = resolve_precision(settings.precision, device) == "bf16"
     with (
         closing(log),
         on_device(trainee.model, device),
         cheaper_on_cpu(trainee.model, is_bf16=is_bf16) if device.type == "cpu" else nullcontext(),
+        checkpointed(trainee.model) if gradient_checkpointing else nullcontext(),
     ):
-        run = _Run(accelerator, is_bf16, trainee, pairs, settings, validate, folder, identity or {}, log)
+        run = _Run(accelerator, is_bf16, trainee, pairs, settings, validate, folder, identity, log)
         with closing(run.loss):
             return run.run(title)
 
@@ -139,8 +151,9 @@ class _Run:
         set_dropout(trainee.model, settings.dropout, settings.attention_dropout)
         self.optimiser = make_optimiser(trainee, settings)
         self.loss = TranslationLoss(trainee.model, settings.label_smoothing)
+        leave_out_shards(self.loss)
+        self.is_sharded = is_sharded(trainee.model)
         self.objective = accelerator.prepare(self.loss)
-        self.gradients = self._gradients()
         self.limit = self._limit()
         self.schedule_end = self._schedule_end()
         self.described = {
@@ -148,6 +161,7 @@ class _Run:
             "identity": identity,
             "processes": accelerator.num_processes,
         }
+        self.gradients = self._gradients()
         self.state = RunState()
         self.states: EncoderStates | None = None
         self.stop = StopRequest()
@@ -183,15 +197,21 @@ class _Run:
 
     def _gradients(self) -> Gradients:
         threads = torch.get_num_threads()
-        if self.device.type == "cpu" and self.accelerator.num_processes == 1 and threads > 1:
+        is_checkpointed = self.described["identity"].get("gradient_checkpointing", False)
+        is_alone = self.device.type == "cpu" and self.accelerator.num_processes == 1
+        if is_alone and threads > 1 and not is_checkpointed:
             return HalvedGradients(self.loss, self.trainee.trained.values(), threads, is_bf16=self.is_bf16)
-        return PlainGradients(self.accelerator, self.objective, is_bf16=self.is_bf16)
+        return PlainGradients(
+            self.accelerator, self.objective, is_bf16=self.is_bf16, is_checkpointed=is_checkpointed
+        )
 
     def _prepare_states(self) -> None:
         """Computes what a frozen encoder gives, or finds it as an interrupted run has left it."""
         encoder = self.trainee.frozen_encoder
         dtype = torch.bfloat16 if self.is_bf16 else torch.float32
-        if encoder is None or self.settings.encoder_cache == "off" or isinstance(self.pairs, ChangingPairs):
+        is_off = self.settings.encoder_cache == "off" or isinstance(self.pairs, ChangingPairs)
+        # Where it is spread over processes the main one cannot compute alone.
+        if encoder is None or is_off or self.is_sharded:
             return
         if states_size(encoder, self.pairs, dtype, self.device) > MAX_BYTES:
             self.log.event("encoder computed anew in every epoch", {})
@@ -306,7 +326,7 @@ class _Run:
         state = self.state
         self.objective.eval()
         found: list[Any] = [None, 0]
-        if self.accelerator.is_main_process:
+        if self.accelerator.is_main_process or self.is_sharded:
             with torch.no_grad():
                 found[0] = self.validate()
             found[1] = self.stop.number

@@ -219,3 +219,38 @@ def test_measurements_before_an_interruption_are_kept(parent: Parent, tmp_path: 
     pack = adapted(parent, tmp_path / "pack", measure=lambda child: {"lexicon": 2.0})
     found = [entry["lexicon"] for entry in pack.manifest.training["validations"]]
     assert found == sorted(found) and {1.0, 2.0} == set(found)
+
+
+def test_less_memory_and_a_pack_like_any_other(parent: Parent, tmp_path: Path):
+    """Frozen matrices in bfloat16, layers computed twice; interrupted and resumed runs know of both."""
+    low = toy_corpora.parent()
+    low.lower("bfloat16", keep={"xattn"})
+    settings = toy_corpora.settings(precision="auto")
+    options = {"corpus": toy_corpora.corpus("de", "en"), "valid": toy_corpora.corpus("de", "en", 12, seed=1)}
+    pack = adapt(
+        low, options["corpus"], new_source="de", valid=options["valid"], data=toy_corpora.DATA, settings=settings,
+        out=tmp_path / "pack", gradient_checkpointing=True,
+    )  # fmt: skip
+    assert low.fingerprint() == parent.fingerprint() == pack.manifest.parent.fingerprint
+    training = Pack.load(tmp_path / "pack").manifest.training
+    assert (training["frozen"], training["gradient_checkpointing"], training["precision"]) == (
+        "bfloat16",
+        True,
+        "bf16",
+    )
+    assert not any(getattr(module, "gradient_checkpointing", False) for module in low.model.modules())
+    plain = adapted(parent, tmp_path / "plain").manifest.training
+    assert not {"frozen", "gradient_checkpointing"} & plain.keys()
+    assert plain["parameters"] == training["parameters"]
+    child = apply_packs(parent, [Pack.load(tmp_path / "pack")])
+    assert {each.dtype for each in child.model.parameters()} == {torch.float32}
+
+
+def test_frozen_states_of_a_parent_held_in_bfloat16(tmp_path: Path):
+    low = toy_corpora.parent()
+    low.lower("bfloat16", keep={"xattn"})
+    pack = adapt(
+        low, toy_corpora.corpus("fr", "de"), new_target="de", valid=toy_corpora.corpus("fr", "de", 12, seed=1),
+        data=toy_corpora.DATA, settings=toy_corpora.settings(precision="auto"), out=tmp_path / "pack",
+    )  # fmt: skip
+    assert pack.manifest.training["updates"] == 3

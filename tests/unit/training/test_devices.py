@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
+from accelerate.utils import DistributedType
 from torch import nn
 
 import families
+from crosslate.errors import TrainingError
 from crosslate.training import devices
 from crosslate.training.devices import resolve_precision, set_dropout
 
@@ -78,3 +82,11 @@ def test_dropout_on_attention_weights_is_set_apart_from_all_other(family: str):
     assert dropouts(model) == before | dict.fromkeys(others, 0.25)
     set_dropout(model, None, 0.125)
     assert {name for name, value in dropouts(model).items() if value == 0.125} == ON_WEIGHTS[family]
+
+
+@pytest.mark.parametrize("way", ["FSDP", "DEEPSPEED"])
+def test_launchers_that_would_take_the_parent_apart_are_refused(way: str, monkeypatch: pytest.MonkeyPatch):
+    launched = SimpleNamespace(distributed_type=DistributedType[way])
+    monkeypatch.setattr(devices, "Accelerator", lambda **options: launched)
+    with pytest.raises(TrainingError, match=f"asks for {way}, .*--multi_gpu.* shard what is"):
+        devices.make_accelerator()

@@ -1,0 +1,69 @@
+"""A parent held in less memory: matrices that a strategy leaves frozen, in bfloat16."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+from transformers.pytorch_utils import Conv1D
+
+from crosslate.models.anatomy import Anatomy, named_tensors
+from crosslate.models.sides import owner
+
+
+@dataclass(frozen=True)
+class Lowering:
+    """What was lowered.
+
+    Attributes:
+        fingerprint: of the parent as it was, by which packs know it.
+        held: fingerprint of what the model holds since.
+        types: name of every lowered tensor to the type it had.
+    """
+
+    fingerprint: str
+    held: str
+    types: Mapping[str, torch.dtype]
+
+
+@torch.no_grad()
+def lower(model: Any, anatomy: Anatomy, keep: Collection[str]) -> dict[str, torch.dtype]:
+    """Rounds matrices of products and tables of tokens to bfloat16, in place; returns the types they had.
+
+    Norms, biases and positions, a thousandth of a model, stay as they are: some families compute with them
+    outside of what automatic mixed precision converts.
+
+    Args:
+        keep: groups (src, tgt, enc, dec, xattn) that stay as they are.
+    """
+    types: dict[str, torch.dtype] = {}
+    for name, tensor in named_tensors(model):
+        module, _ = owner(model, name)
+        is_matrix = isinstance(tensor, nn.Parameter) and tensor.dim() == 2
+        is_matrix = is_matrix and (
+            isinstance(module, nn.Linear | Conv1D) or name in anatomy.vocabulary or name in anatomy.aliases
+        )
+        groups = {anatomy.groups[each] for each in _ties(anatomy, name) if each in anatomy.groups}
+        is_float = tensor.is_floating_point() and tensor.dtype.itemsize > torch.bfloat16.itemsize
+        if not is_matrix or not is_float or groups & set(keep) or name in anatomy.constant:
+            continue
+        for each in _ties(anatomy, name):
+            types[each] = tensor.dtype
+        tensor.data = tensor.data.to(torch.bfloat16)
+    return types
+
+
+def _ties(anatomy: Anatomy, name: str) -> tuple[str, ...]:
+    return next((names for names in anatomy.ties if name in names), (name,))
+
+
+def is_mixed(model: nn.Module) -> bool:
+    """Whether some of a model's matrices are held in bfloat16 and other tensors in float32.
+
+    Such a model computes under automatic mixed precision only.
+    """
+    types = {parameter.dtype for parameter in model.parameters()}
+    return torch.bfloat16 in types and torch.float32 in types

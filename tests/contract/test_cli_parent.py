@@ -1,0 +1,50 @@
+"""``crosslate parent import``: a checkpoint of fairseq becomes a parent, and nothing is overwritten unasked."""
+
+from __future__ import annotations
+
+import fairseq_checkpoints
+from crosslate.errors import EXIT_INPUT, EXIT_REFUSED
+from crosslate.models.parent import Parent
+
+
+def arguments(paths, out, *more):
+    options = {
+        "--source-dict": paths["source_dictionary"], "--target-dict": paths["target_dictionary"],
+        "--source-spm": paths["source_model"], "--target-spm": paths["target_model"], "--langs": "fr-en", "--out": out,
+    }  # fmt: skip
+    return [
+        "parent",
+        "import",
+        paths["checkpoint"],
+        *(each for pair in options.items() for each in pair),
+        *more,
+    ]
+
+
+def test_import_and_show(crosslate, tmp_path):
+    paths = fairseq_checkpoints.write(tmp_path / "run")
+    out = tmp_path / "fr-en"
+    ran = crosslate(*arguments(paths, out))
+    assert ran.code == 0, ran.err
+    # Embeddings 96 x 16, positions 44 x 16, two encoder layers of 1,960, two decoder layers of 3,080, four norms.
+    assert ran.lines == [f"parent fr-en: 12,448 parameters, vocabularies of 46 and 50 pieces, saved to {out}"]
+    fingerprint = Parent.load(out).fingerprint()
+    assert f"fingerprint {fingerprint}" in crosslate("parent", "show", out).lines
+    again = crosslate(*arguments(paths, out))
+    assert again.code == EXIT_INPUT and "already exists" in again.err
+    assert crosslate(*arguments(paths, out, "--force")).code == 0
+
+
+def test_what_is_no_parent_is_not_replaced(crosslate, tmp_path):
+    paths = fairseq_checkpoints.write(tmp_path / "run")
+    ran = crosslate(*arguments(paths, tmp_path / "run", "--force"))
+    assert ran.code == EXIT_INPUT and "holds something else" in ran.err
+    assert paths["checkpoint"].is_file()
+
+
+def test_a_contradiction(crosslate, tmp_path):
+    paths = fairseq_checkpoints.write(tmp_path / "run")
+    ran = crosslate(*arguments(paths, tmp_path / "out", "--heads", 2, "--scale-embedding"))
+    assert ran.code == EXIT_REFUSED
+    assert "heads is given as 2, but the checkpoint says 4; leave it out" in ran.err
+    assert "scales_embeddings is given as True, but the checkpoint says False" in ran.err

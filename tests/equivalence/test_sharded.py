@@ -1,0 +1,73 @@
+"""What is frozen, spread over two processes: the same updates, half of the memory, the parent as it was."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import sharded_run
+import toy_corpora
+from crosslate.errors import TrainingError
+from crosslate.jobs.adapt import adapt
+from crosslate.packs.compose import apply_packs
+from crosslate.packs.pack import Pack
+
+PROGRAM = Path(sharded_run.__file__)
+
+
+def run_two(folder: Path, *options: str) -> Pack:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = os.environ | {
+        "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2",
+        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "GLOO_SOCKET_IFNAME": "lo",
+    }  # fmt: skip
+    processes = [
+        subprocess.Popen(
+            [sys.executable, str(PROGRAM), str(folder), *options],
+            env=environment | {"RANK": rank, "LOCAL_RANK": rank}, text=True, stderr=subprocess.PIPE,
+        )
+        for rank in ("0", "1")
+    ]  # fmt: skip
+    for process in processes:
+        _, errors = process.communicate(timeout=300)
+        assert process.returncode == 0, errors
+    return Pack.load(folder)
+
+
+def measured(pack: Pack) -> tuple[float, float]:
+    entry = pack.manifest.training["validations"][0]
+    return entry["fc1"], entry["k_proj"]
+
+
+@pytest.mark.parametrize("options", [(), ("bf16", "checkpointed")])
+def test_sharding_changes_no_update(tmp_path: Path, options: tuple[str, ...]):
+    whole = run_two(tmp_path / "whole", *options)
+    sharded = run_two(tmp_path / "sharded", "shard", *options)
+    # fc1 is 48 x 32 and frozen, k_proj 32 x 32 and trained.
+    assert measured(whole) == (48 * 32, 32 * 32) and measured(sharded) == (48 * 32 / 2, 32 * 32)
+    assert sharded.manifest.training["updates"] == whole.manifest.training["updates"] == 9
+    scores = [[v["score"] for v in each.manifest.training["validations"]] for each in (whole, sharded)]
+    assert scores[0] == scores[1]
+    assert whole.tensors.keys() == sharded.tensors.keys()
+    for name, tensor in whole.tensors.items():
+        torch.testing.assert_close(sharded.tensors[name], tensor, rtol=1e-4, atol=1e-6)
+    parent = toy_corpora.parent()
+    assert sharded.manifest.parent.fingerprint == parent.fingerprint()
+    assert apply_packs(parent, [sharded]).source_language == "de"
+
+
+def test_one_process_has_nobody_to_share_with(tmp_path: Path):
+    with pytest.raises(TrainingError, match="there is one; start several with accelerate launch"):
+        adapt(
+            toy_corpora.parent(), toy_corpora.corpus("de", "en"), new_source="de",
+            valid=toy_corpora.corpus("de", "en", 12, seed=1), data=toy_corpora.DATA,
+            settings=toy_corpora.settings(), out=tmp_path / "pack", shard_frozen=True,
+        )  # fmt: skip

@@ -1,0 +1,47 @@
+"""Adapts a toy parent as one of several processes; the first argument is the pack's folder, others are options.
+
+``shard`` spreads what is frozen, ``bf16`` holds it in bfloat16, ``checkpointed`` computes layers twice.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import torch
+
+import toy_corpora
+from crosslate.jobs.adapt import adapt
+from crosslate.models.child import Child
+
+
+def held(child: Child) -> dict[str, float]:
+    """Elements of a frozen and of a trained matrix that this process holds."""
+    found = {}
+    for name in ("model.decoder.layers.0.fc1.weight", "model.decoder.layers.0.encoder_attn.k_proj.weight"):
+        tensor = dict(child.model.named_parameters())[name]
+        local = tensor.to_local() if hasattr(tensor, "to_local") else tensor
+        found[name.rsplit(".", 2)[1]] = float(local.numel())
+    return found
+
+
+def main(folder: Path, options: set[str]) -> None:
+    torch.set_num_threads(1)
+    parent = toy_corpora.parent()
+    if "bf16" in options:
+        parent.lower("bfloat16", keep={"xattn"})
+    settings = toy_corpora.settings(
+        precision="bf16" if "bf16" in options else "fp32",
+        dropout=0.0,
+        batch_tokens=256,
+        fresh_learning_rate=1e-2,
+    )
+    adapt(
+        parent, toy_corpora.corpus("de", "en"), new_source="de", valid=toy_corpora.corpus("de", "en", 12, seed=1),
+        data=toy_corpora.DATA, settings=settings, out=folder, measure=held,
+        shard_frozen="shard" in options, gradient_checkpointing="checkpointed" in options,
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), set(sys.argv[2:]))

@@ -1,0 +1,136 @@
+"""Parents held in bfloat16 where frozen: known by the same fingerprint, with packs of the same types."""
+
+import pytest
+import torch
+
+import families
+import parents
+from crosslate.engines.decoding import DecodingOptions
+from crosslate.engines.pytorch import TorchEngine
+from crosslate.errors import ParentError, StrategyError, UsageError
+from crosslate.models.anatomy import named_tensors
+from crosslate.models.child import make_child
+from crosslate.models.lowered import is_mixed
+from crosslate.models.strategies import parse_strategy
+from crosslate.packs.compose import apply_packs, pack_child
+
+FAMILIES = ["marian-separate", "mbart", "m2m100", "t5", "fsmt"]
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    with families.one_thread():
+        yield
+
+
+def lowered(family, keep=("xattn",)):
+    parent = parents.parent(family)
+    parent.lower("bfloat16", keep)
+    return parent
+
+
+def child_of(parent, strategy="src+xattn", **options):
+    new = ("de", parents.vocabulary(44, parent.source.special))
+    return parents.shake(make_child(parent, parse_strategy(strategy), new_source=new, **options))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_is_lowered(family):
+    parent = lowered(family)
+    types = {name: tensor.dtype for name, tensor in named_tensors(parent.model)}
+    groups = parent.anatomy.groups
+    assert is_mixed(parent.model) and not is_mixed(parents.parent(family).model)
+    for name, tensor in named_tensors(parent.model):
+        is_norm_or_bias = tensor.dim() < 2 or name == "final_logits_bias"
+        if groups.get(name) == "xattn" or is_norm_or_bias or name in parent.anatomy.constant:
+            assert types[name] == torch.float32, name
+    body = [name for name in types if groups.get(name) in ("enc", "dec") and name.endswith("weight")]
+    matrices = [name for name in body if dict(named_tensors(parent.model))[name].dim() == 2]
+    in_bf16 = [name for name in matrices if types[name] == torch.bfloat16]
+    assert len(in_bf16) >= 20 and {
+        name for name in parent.anatomy.vocabulary if types[name] == torch.float32
+    } <= {"final_logits_bias"}
+    assert set(matrices) - set(in_bf16) <= {name for name in matrices if "relative" in name}
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_it_is_known_as_it_was(family):
+    plain, parent = parents.parent(family), lowered(family)
+    assert parent.fingerprint() == plain.fingerprint()
+    with torch.no_grad():
+        name, tensor = next((n, t) for n, t in parent.model.named_parameters() if t.dtype == torch.bfloat16)
+        tensor[0, 0] += 1
+    assert parent.fingerprint() != plain.fingerprint(), name
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_packs_hold_the_parent_s_types(family):
+    plain, parent = parents.parent(family), lowered(family)
+    child = child_of(parent)
+    trained = [tensor for group in child.trained.values() for tensor in group.values()]
+    assert trained and all(tensor.dtype == torch.float32 for tensor in trained)
+    own = dict(named_tensors(parent.model))
+    frozen = [name for name, tensor in named_tensors(child.model) if own.get(name) is tensor]
+    assert sum(own[name].dtype == torch.bfloat16 for name in frozen) >= 20  # aliased, not copied
+    pack = pack_child(child)
+    assert {tensor.dtype for tensor in pack.tensors.values()} == {torch.float32}
+    assert pack.manifest.parent.fingerprint == plain.fingerprint()
+    expected = pack_child(child_of(plain)).tensors
+    assert all(torch.equal(pack.tensors[name], expected[name]) for name in expected)
+    # Each goes onto the other, also where the parent's own tensor is lowered.
+    assert apply_packs(plain, [pack]).source_language == "de"
+    everything = parents.parent(family)
+    everything.lower("bfloat16", ())
+    again = apply_packs(everything, [pack])
+    assert torch.equal(
+        dict(named_tensors(again.model))[next(iter(pack.tensors))], next(iter(pack.tensors.values()))
+    )
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_it_computes_what_rounded_weights_compute(family):
+    parent, rounded = lowered(family), parents.parent(family)
+    with torch.no_grad():
+        for name, tensor in named_tensors(rounded.model):
+            if dict(named_tensors(parent.model))[name].dtype == torch.bfloat16:
+                tensor.copy_(tensor.to(torch.bfloat16))
+    inputs = parents.batch(parent.source, parent.target)
+    with torch.autocast("cpu", torch.bfloat16):
+        found, wanted = (parents.logits(each.model, inputs) for each in (parent, rounded))
+    torch.testing.assert_close(found.float(), wanted.float(), rtol=0.02, atol=0.02)
+    texts = parents.TEXT[:2]
+    assert len(TorchEngine(parent).translate(texts, DecodingOptions(beam_size=1))) == 2
+
+
+def test_training_what_was_rounded_is_refused():
+    parent = lowered("mbart", keep=())
+    with pytest.raises(
+        StrategyError, match=r"encoder_attn.* held in a lower precision; .* keep xattn as it is"
+    ):
+        child_of(parent)
+    # Random values instead of the parent's do not matter.
+    child = child_of(parent, "src+randxattn")
+    assert {each.dtype for group in child.trained.values() for each in group.values()} == {torch.float32}
+
+
+def test_misuse_is_refused(tmp_path):
+    parent = parents.parent()
+    with pytest.raises(UsageError, match=r"'bfloat6'; did you mean 'bfloat16'"):
+        parent.lower("bfloat6", ())
+    parent.lower("float32", ())
+    assert parent.lowering is None
+    parent.lower("bfloat16", ())
+    with pytest.raises(UsageError, match="held in lower precision already; load it again"):
+        parent.lower("bfloat16", ())
+    with pytest.raises(ParentError, match="it is not saved; copy its folder"):
+        parent.save(tmp_path / "parent")
+
+
+def test_slices_of_heads_lie_in_the_rounded_tensor():
+    plain = parents.parent()
+    pack = pack_child(child_of(plain, "src+xattn[heads=0:1]"))
+    parent = lowered("marian-separate", keep=())
+    name = "model.decoder.layers.0.encoder_attn.q_proj.weight"
+    whole = dict(named_tensors(apply_packs(parent, [pack]).model))[name]
+    assert torch.equal(whole[8:], pack.tensors[name])
+    assert torch.equal(whole[:8], dict(named_tensors(plain.model))[name][:8].to(torch.bfloat16).float())
