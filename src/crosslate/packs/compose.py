@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -69,7 +69,7 @@ def pack_child(
         for planned in child.plan.changed
     }
     manifest = Manifest(
-        format_version=1,
+        format_version=1,  # saving raises it where a newer one is needed
         crosslate_version=crosslate.__version__,
         name=name or f"{child.source_language}-{child.target_language} {child.plan.strategy}",
         source_language=child.source_language,
@@ -96,7 +96,6 @@ def pack_child(
             if not vocabulary.has_usual_frame or (side == "target" and _start(child) is not None)
         },
     )
-    manifest = replace(manifest, format_version=manifest.needed_version)
     return Pack(manifest, tensors, vocabularies)
 
 
