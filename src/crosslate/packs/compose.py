@@ -64,7 +64,8 @@ def pack_child(
         planned.name: TensorRecord(
             planned.stored_shape,
             str(planned.dtype).removeprefix("torch."),
-            **_slices(planned),
+            selection=_slices(planned, is_appended=False),
+            appended=_slices(planned, is_appended=True),
         )
         for planned in child.plan.changed
     }
@@ -99,12 +100,11 @@ def pack_child(
     return Pack(manifest, tensors, vocabularies)
 
 
-def _slices(planned: PlannedTensor) -> dict[str, Selection]:
+def _slices(planned: PlannedTensor, *, is_appended: bool) -> Selection | None:
     part = planned.selection
-    if part is None:
-        return {}
-    selection = Selection.of(part.axis, planned.shape[part.axis], part.indices)
-    return {"appended" if planned.is_appended else "selection": selection}
+    if part is None or planned.is_appended != is_appended:
+        return None
+    return Selection.of(part.axis, planned.shape[part.axis], part.indices)
 
 
 def _start(child: Child) -> int | None:
