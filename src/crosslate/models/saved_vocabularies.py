@@ -1,8 +1,8 @@
 """Vocabularies of any family in files of our own: for what no family's tokenizer can be written to hold.
 
-Of each side: ``source.spm`` (with other endings for other segmenters) splits and joins text, ``source.json`` maps
-pieces to ids where these are not the segmenter's own, and a :class:`SideDescription` holds the rest. A parent's
-folder keeps both descriptions in ``vocabularies.json``.
+Of each side: ``source.spm`` (with other endings for other segmenters) splits and joins text, ``source.json``
+maps pieces to ids where these are not the segmenter's own, and a :class:`SideDescription` holds the rest. A
+parent's folder keeps both descriptions in ``vocabularies.json``.
 """
 
 from __future__ import annotations

@@ -25,7 +25,10 @@ def word_level() -> Vocabulary:
     tokenizer = Tokenizer(models.WordLevel({piece: i for i, piece in enumerate(pieces)}, unk_token="<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     return Vocabulary(
-        JsonSegmenter(tokenizer.to_str().encode()), None, SpecialIds(eos=1, unk=2, pad=0), Frame((3,), (1,), "so: ")
+        JsonSegmenter(tokenizer.to_str().encode()),
+        None,
+        SpecialIds(eos=1, unk=2, pad=0),
+        Frame((3,), (1,), "so: "),
     )
 
 
