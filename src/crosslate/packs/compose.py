@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -67,9 +67,9 @@ def pack_child(
         planned.name: TensorRecord(
             planned.stored_shape,
             str(planned.dtype).removeprefix("torch."),
-            selection=None if planned.is_appended else _slices(planned),
+            selection=_slices(planned, is_appended=False),
             form=planned.form,
-            appended=_slices(planned) if planned.is_appended else None,
+            appended=_slices(planned, is_appended=True),
         )
         for planned in child.plan.changed
     }
@@ -102,13 +102,14 @@ def pack_child(
             if not vocabulary.has_usual_frame or (side == "target" and _start(child) is not None)
         },
     )
-    manifest = replace(manifest, format_version=manifest.needed_version)
     return Pack(manifest, tensors, vocabularies)
 
 
-def _slices(planned: PlannedTensor) -> Selection | None:
+def _slices(planned: PlannedTensor, *, is_appended: bool) -> Selection | None:
     part = planned.selection
-    return None if part is None else Selection.of(part.axis, planned.shape[part.axis], part.indices)
+    if part is None or planned.is_appended != is_appended:
+        return None
+    return Selection.of(part.axis, planned.shape[part.axis], part.indices)
 
 
 def _start(child: Child) -> int | None:
