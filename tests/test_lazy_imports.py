@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 HEAVY = (
-    "accelerate", "ctranslate2", "datasets", "huggingface_hub", "numpy", "pandas", "pyarrow", "sacrebleu",
+    "accelerate", "ctranslate2", "datasets", "huggingface_hub", "numpy", "pandas", "peft", "pyarrow", "sacrebleu",
     "safetensors", "sentencepiece", "tokenizers", "torch", "transformers",
 )  # fmt: skip
 IMPORT = "import crosslate"

@@ -124,7 +124,7 @@ RIVALS: dict[str, Strategy] = {
         _entry(f"{side}+lora", side, side, side, Method("lora", "xattn", 8)),
         _entry(f"{side}+ia3", side, side, side, Method("ia3")),
         _entry(f"{side}+adapters", side, side, side, Method("adapters", size=64)),
-        _entry(f"{side}+prefix", side, side, side, Method("prefix", size=16)),
+        _entry(f"{side}+prefix", side, side, side, Method("prefix", size=4)),
     )
 }
 """Strategies beside the paper's, all with the new side's embeddings trained as a whole."""

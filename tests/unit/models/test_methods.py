@@ -15,7 +15,7 @@ TABLE = {
     "src+lora": ({"src"}, Method("lora", "xattn", 8), "src+lora[xattn;rank=8]"),
     "src+ia3": ({"src"}, Method("ia3"), "src+ia3"),
     "src+adapters": ({"src"}, Method("adapters", "", 64), "src+adapters[width=64]"),
-    "src+prefix": ({"src"}, Method("prefix", "", 16), "src+prefix[length=16]"),
+    "src+prefix": ({"src"}, Method("prefix", "", 4), "src+prefix[length=4]"),
 }
 
 
