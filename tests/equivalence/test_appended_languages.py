@@ -23,6 +23,7 @@ from crosslate.models.appended import NEW, append_vocabulary, coded_vocabulary
 from crosslate.models.child import make_child
 from crosslate.models.parent import Parent
 from crosslate.models.strategies import parse_strategy
+from crosslate.packs.compact import compressed
 from crosslate.packs.compose import apply_packs, pack_child
 from crosslate.packs.pack import Pack, verify
 from crosslate.training.batches import Batch
@@ -276,6 +277,25 @@ def test_a_source_and_a_target_are_composed(case):
     assert all(torch.equal(table_of(both.model, side), table) for side, table in tables.items())
     facts = Generation.of(both)
     assert (facts.start, facts.forced_first) == (first.start, first.forced_first)
+
+
+def test_a_compressed_pack_with_a_delta_of_low_rank(case, tmp_path):
+    """Version 2's other records stand beside appended rows."""
+    pytest.importorskip("peft")
+    child, appended = child_of(case.parent, "src+lora[xattn;rank=2]")
+    parents.shake(child).model.requires_grad_(False)
+    batch = parents.batch(child.source, child.target)
+    expected = parents.logits(child.model, batch)
+    pack = pack_child(child)
+    whole = apply_packs(case.parent, [pack])
+    torch.testing.assert_close(parents.logits(whole.model, batch), expected, rtol=1e-3, atol=1e-3)
+    compressed(pack, dtype="int8").save(tmp_path / "small")
+    small = Pack.load(tmp_path / "small")
+    assert any(record.appended and record.scales for record in small.manifest.tensors.values())
+    table = table_of(apply_packs(case.parent, [small]).model, "source")
+    old = [row for row, origin in enumerate(appended["source"].parent_rows) if origin != NEW]
+    assert torch.equal(table[old], table_of(whole.model, "source")[old])
+    torch.testing.assert_close(table, table_of(whole.model, "source"), rtol=0, atol=0.05)
 
 
 class TestFaults:
