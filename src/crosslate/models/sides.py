@@ -138,7 +138,7 @@ def describe_vocabularies(model: Any, anatomy: Anatomy, vocabularies: Mapping[Si
     """
     config = model.config
     for side, vocabulary in vocabularies.items():
-        for holder, name in _size_fields(config, side):
+        for holder, name in size_fields(config, side):
             setattr(holder, name, len(vocabulary))
         for table in token_tables(model, anatomy, side):
             if table.padding_idx is not None:  # the row that never gets a gradient
@@ -151,8 +151,8 @@ def describe_vocabularies(model: Any, anatomy: Anatomy, vocabularies: Mapping[Si
         config.share_encoder_decoder_embeddings = False
 
 
-def _size_fields(config: Any, side: Side) -> list[tuple[Any, str]]:
-    """Where a configuration keeps the vocabulary size of one side."""
+def size_fields(config: Any, side: Side) -> list[tuple[Any, str]]:
+    """Where a configuration keeps the vocabulary size of one side; nowhere where it has one for both."""
     name = {"source": "src_vocab_size", "target": "tgt_vocab_size"}[side]
     if getattr(config, name, None) is not None:  # FSMT
         return [(config, name)]
