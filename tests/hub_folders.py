@@ -22,7 +22,12 @@ import torch
 import transformers
 
 import families
+import parents
 from crosslate.corpora.phrasebook import Phrasebook
+from crosslate.corpora.vocabulary_training import train_vocabulary
+from crosslate.models.child import Child, make_child
+from crosslate.models.parent import Parent
+from crosslate.models.strategies import parse_strategy
 
 SPREAD = 0.4
 """Standard deviation of weights: large, so that translations differ from text to text."""
@@ -62,13 +67,21 @@ def lines() -> tuple[str, ...]:
     return (*train.source, *train.target)
 
 
-def write(name: str, folder: Path) -> Layout:
-    """Writes a checkpoint of a family into a new folder."""
+def write(name: str, folder: Path, *, is_learnable: bool = False, **changes: Any) -> Layout:
+    """Writes a checkpoint of a family into a new folder.
+
+    Args:
+        is_learnable: the weights are as the family initialises them, not spread.
+        changes: of the model's configuration.
+    """
     layout = LAYOUTS[name]
     folder.mkdir(parents=True)
     sizes = layout.write(folder)
     if isinstance(sizes, tuple):
-        sized = {"src_vocab_size": sizes[0], "tgt_vocab_size": sizes[1]}
+        names = (
+            ("src_vocab_size", "tgt_vocab_size") if name == "fsmt" else ("vocab_size", "decoder_vocab_size")
+        )
+        sized = dict(zip(names, sizes, strict=True))
     else:
         rows = sizes + layout.spare_rows
         sized = {"vocab_size": rows}
@@ -78,11 +91,11 @@ def write(name: str, folder: Path) -> Layout:
                 "pad_token_id": rows - 1,
                 "decoder_start_token_id": rows - 1,
             }
-    model = families.build(layout.family, seed=3, **{**sized, **layout.config})
+    model = families.build(layout.family, seed=3, **{**sized, **layout.config, **changes})
     generator = torch.Generator().manual_seed(5)
     with torch.no_grad():
         for parameter in model.parameters():
-            if parameter.dim() > 1 and parameter.requires_grad:
+            if parameter.dim() > 1 and parameter.requires_grad and not is_learnable:
                 parameter.copy_(SPREAD * torch.randn(parameter.shape, generator=generator))
     model.half().save_pretrained(folder)
     return layout
@@ -224,21 +237,51 @@ def _pegasus(folder: Path) -> int:
     return _length(folder)
 
 
-def _marian_of_many(folder: Path) -> int:
-    """OPUS-MT from one language to many: a code before the source text, padding last."""
+def _marian(codes: list[str], target_language: str) -> Callable[[Path], int]:
+    """OPUS-MT: one mapping for two SentencePiece models, padding last, maybe codes of languages before that."""
+
+    def make(folder: Path) -> int:
+        pieces = _marian_pieces(folder, "source.spm", "unigram") | _marian_pieces(folder, "target.spm", "bpe")
+        listed = ["</s>", "<unk>", *sorted(pieces - {"</s>", "<unk>"}), *codes, "<pad>"]
+        _json(folder, "vocab.json", {piece: index for index, piece in enumerate(listed)})
+        _json(folder, "tokenizer_config.json", {"source_lang": "fr", "target_lang": target_language})
+        return len(listed)
+
+    return make
+
+
+def _marian_separate(folder: Path) -> tuple[int, int]:
+    """Two mappings; the special pieces come first, in both."""
+    sizes = []
+    for name, kind, mapping in (("source", "unigram", "vocab.json"), ("target", "bpe", "target_vocab.json")):
+        special = ["</s>", "<unk>", "<pad>"]
+        listed = [*special, *sorted(_marian_pieces(folder, f"{name}.spm", kind) - set(special))]
+        _json(folder, mapping, {piece: index for index, piece in enumerate(listed)})
+        sizes.append(len(listed))
+    _json(
+        folder, "tokenizer_config.json", {"source_lang": "fr", "target_lang": "en", "separate_vocabs": True}
+    )
+    return sizes[0], sizes[1]
+
+
+def _marian_pieces(folder: Path, name: str, kind: str) -> set[str]:
     import sentencepiece
 
-    pieces: set[str] = set()
-    for name, kind in (("source.spm", "unigram"), ("target.spm", "bpe")):
-        model = sentencepiece_model(120, kind, bos_id=-1)
-        (folder / name).write_bytes(model)
-        processor = sentencepiece.SentencePieceProcessor(model_proto=model)
-        pieces |= {processor.IdToPiece(index) for index in range(processor.GetPieceSize())}
-    codes = [">>fra<<", ">>eng<<", ">>spa<<"]
-    listed = ["</s>", "<unk>", *sorted(pieces - {"</s>", "<unk>"}), *codes, "<pad>"]
-    _json(folder, "vocab.json", {piece: index for index, piece in enumerate(listed)})
-    _json(folder, "tokenizer_config.json", {"source_lang": "fr", "target_lang": "mul"})
-    return len(listed)
+    model = sentencepiece_model(120, kind, bos_id=-1)
+    (folder / name).write_bytes(model)
+    processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+    return {processor.IdToPiece(index) for index in range(processor.GetPieceSize())}
+
+
+SIDES = {"source": "src+xattn", "target": "tgt+xattn", "both": "src+tgt+xattn"}
+"""Strategies by the sides that they renew."""
+
+
+def shaken_child(parent: Parent, side: str) -> Child:
+    """A child whose new sides are German, moved as training would; without new ones for ``none``."""
+    vocabulary = train_vocabulary(parents.TEXT * 4, 120, special=parent.source.special.fitted(120))
+    new = {f"new_{each}": ("de", vocabulary) for each in ("source", "target") if side in (each, "both")}
+    return parents.shake(make_child(parent, parse_strategy(SIDES.get(side, "embed+xattn")), **new))
 
 
 @contextmanager
@@ -275,8 +318,18 @@ _FRENCH_ENGLISH = {"source_language": "fr", "target_language": "en"}
 _EOS_FIRST = FAIRSEQ_IDS | {"decoder_start_token_id": 2}
 
 LAYOUTS: dict[str, Layout] = {
+    "marian": Layout(
+        "marian-shared", _marian([], "en"), {"eos_token_id": 0, "bos_token_id": None, "scale_embedding": True},
+    ),
+    "marian-separate": Layout(
+        "marian-separate", _marian_separate,
+        {
+            "eos_token_id": 0, "bos_token_id": None, "pad_token_id": 2, "decoder_start_token_id": 2,
+            "scale_embedding": True,
+        },
+    ),
     "marian-of-many": Layout(
-        "marian-shared", _marian_of_many,
+        "marian-shared", _marian([">>fra<<", ">>eng<<", ">>spa<<"], "mul"),
         {"eos_token_id": 0, "bos_token_id": None, "scale_embedding": True},
         _FRENCH_ENGLISH,
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 
 import pytest
@@ -145,6 +146,27 @@ class TestCompress:
 
     def test_nothing_is_replaced(self, crosslate, tiny, tmp_path):
         ran = crosslate("pack", "compress", tiny / "packs/de-en", "--out", tmp_path, "--rank", 4)
+        assert ran.code == 3 and "already exists" in ran.err
+
+
+class TestMerge:
+    def test_two_packs(self, crosslate, tiny, tmp_path):
+        out = tmp_path / "de-es"
+        ran = crosslate("pack", "merge", tiny / "packs/de-en", tiny / "packs/fr-es", "--out", out)
+        assert ran.code == 0, ran.err
+        assert re.fullmatch(rf"de-es: [\d.]+ (kB|MB) in float32, saved to {out}", ran.lines[0])
+        assert re.fullmatch(
+            r"loaded again with transformers alone: no tensor missing, (the same logits|logits within .*), "
+            rf"the same tokens for 8 sentences; how to translate with it: {out}/README.md",
+            ran.lines[1],
+        )
+
+    def test_another_precision_must_be_known(self, crosslate, tiny, tmp_path):
+        ran = crosslate("pack", "merge", tiny / "packs/de-en", "--out", tmp_path / "x", "--dtype", "int8")
+        assert ran.code == 2 and "unknown precision 'int8'" in ran.err
+
+    def test_nothing_is_replaced(self, crosslate, tiny, tmp_path):
+        ran = crosslate("pack", "merge", tiny / "packs/de-en", "--out", tmp_path)
         assert ran.code == 3 and "already exists" in ran.err
 
 

@@ -6,8 +6,6 @@ import json
 import shutil
 import subprocess
 import sys
-from contextlib import nullcontext
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,7 +16,7 @@ from transformers import GenerationConfig
 import families
 import hub_folders
 import parents
-from crosslate.corpora.vocabulary_training import train_vocabulary
+import support
 from crosslate.engines.ctranslate2 import CTranslate2Engine
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.engines.export import export_ctranslate2
@@ -28,9 +26,7 @@ from crosslate.errors import EngineError, ParentError, UsageError
 from crosslate.jobs.alignment import whole_word_rows
 from crosslate.jobs.attention import attend
 from crosslate.jobs.stored import StoredModel
-from crosslate.models.child import make_child
 from crosslate.models.parent import Parent
-from crosslate.models.strategies import parse_strategy
 from crosslate.models.trimming import trim_parent
 from crosslate.packs.compose import apply_packs, pack_child
 from crosslate.packs.pack import Pack
@@ -43,26 +39,14 @@ NUM_NEW = 12
 GREEDY = DecodingOptions(beam_size=1, max_new_tokens=NUM_NEW)
 SENTENCES = [line for line in hub_folders.lines() if len(line) < 45][:6]
 TEXTS = [*SENTENCES, "Déjà vu, n'est-ce pas?", "a", "x ☃ y"]
-NOT_EXPORTED = {"blenderbot-small"}
-"""Its decoder adds positions after the norm of the embeddings, for which CTranslate2 has no counterpart."""
+NOT_EXPORTED = {name for name, facts in support.FAMILIES.items() if not facts.is_exported}
+"""Blenderbot-small adds positions after the norm of the embeddings, for which CTranslate2 has no counterpart."""
 
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread():
     with families.one_thread():
         yield
-
-
-@pytest.fixture(scope="module", params=hub_folders.LAYOUTS)
-def case(request, tmp_path_factory):
-    """A folder, its layout and the parent that was loaded from it."""
-    name = request.param
-    with hub_folders.plain_sacremoses() if name == "fsmt" else nullcontext():
-        folder = tmp_path_factory.mktemp("hub") / name
-        layout = hub_folders.write(name, folder)
-        yield SimpleNamespace(
-            name=name, folder=folder, layout=layout, parent=Parent.load(folder, **layout.languages)
-        )
 
 
 def tokenizer_of(case) -> Any:
@@ -155,24 +139,11 @@ def test_nothing_in_nothing_out(case):
     assert [best.text for (best,) in TorchEngine(case.parent).translate(["", "  "], GREEDY)] == ["", ""]
 
 
-def new_vocabulary(parent):
-    lines = parents.TEXT * 4
-    return train_vocabulary(lines, 120, special=parent.source.special.fitted(120))
-
-
-SIDES = {"source": "src+xattn", "target": "tgt+xattn", "both": "src+tgt+xattn"}
-
-
-@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("side", hub_folders.SIDES)
 def test_sides_are_replaced_packed_and_put_back(case, side, tmp_path):
     parent = case.parent
     before = parent.fingerprint()
-    new = {
-        f"new_{each}": ("de", new_vocabulary(parent))
-        for each in ("source", "target")
-        if side in (each, "both")
-    }
-    child = parents.shake(make_child(parent, parse_strategy(SIDES[side]), **new))
+    child = hub_folders.shaken_child(parent, side)
     pack_child(child).save(tmp_path / "pack")
     again = apply_packs(Parent.load(case.folder, **case.layout.languages), [Pack.load(tmp_path / "pack")])
     batch = parents.batch(child.source, child.target)
@@ -189,15 +160,9 @@ def test_sides_are_replaced_packed_and_put_back(case, side, tmp_path):
     assert facts.forced_first == expected_first
 
 
-@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("side", hub_folders.SIDES)
 def test_the_loss_of_a_child_reaches_all_that_is_trained(case, side):
-    parent = case.parent
-    new = {
-        f"new_{each}": ("de", new_vocabulary(parent))
-        for each in ("source", "target")
-        if side in (each, "both")
-    }
-    child = make_child(parent, parse_strategy(SIDES[side]), **new)
+    child = hub_folders.shaken_child(case.parent, side)
     text = "ein Vogel singt"
     source, target = child.source.encode(text), child.target.encode(text)
     start = child.model.config.decoder_start_token_id
@@ -212,7 +177,7 @@ def test_the_loss_of_a_child_reaches_all_that_is_trained(case, side):
     for group in child.trained.values():
         for name, tensor in group.items():
             assert tensor.grad is not None and tensor.grad.isfinite().all(), name
-    assert all(parameter.grad is None for parameter in parent.model.parameters())
+    assert all(parameter.grad is None for parameter in case.parent.model.parameters())
 
 
 def test_files_that_transformers_wrote_again(case, tmp_path):
@@ -250,8 +215,7 @@ def test_both_engines_agree(case, tmp_path):
         with pytest.raises(EngineError, match=r"cannot be exported.*use the PyTorch engine"):
             export_ctranslate2(parent, tmp_path / "model", "float32")
         return
-    child = make_child(parent, parse_strategy("src+xattn"), new_source=("de", new_vocabulary(parent)))
-    for number, model in enumerate((parent, parents.shake(child))):
+    for number, model in enumerate((parent, hub_folders.shaken_child(parent, "source"))):
         export_ctranslate2(model, tmp_path / str(number), "float32")
         engine = CTranslate2Engine(tmp_path / str(number), inter_threads=1, intra_threads=1)
         texts = SENTENCES if model is parent else list(parents.TEXT)

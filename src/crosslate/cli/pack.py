@@ -1,4 +1,4 @@
-"""``crosslate pack``: show, verify, compress and export packs."""
+"""``crosslate pack``: show, verify, compress, merge and export packs."""
 
 from __future__ import annotations
 
@@ -14,10 +14,18 @@ if TYPE_CHECKING:
     from crosslate.packs.manifest import Manifest
 
 pack_app = typer.Typer(
-    help="Show, verify, compress and export packs.", no_args_is_help=True, rich_markup_mode=None
+    help="Show, verify, compress, merge and export packs.", no_args_is_help=True, rich_markup_mode=None
 )
 
 _Folder = Annotated[Path, typer.Argument(metavar="PACK", help="Folder of the pack.")]
+
+_Packs = Annotated[
+    list[Path], typer.Argument(metavar="PACK...", help="Folder of the pack; two packs are composed.")
+]
+_Parent = Annotated[
+    str | None,
+    typer.Option(help="Folder or hub id of the parent; the manifest says where it is if not given."),
+]
 
 
 @pack_app.command()
@@ -83,10 +91,7 @@ def compress(
         typer.Option(help="Store trained matrices as the parent's plus a delta of this rank; 0 does not."),
     ] = 0,
     dtype: Annotated[str | None, typer.Option(help="Type of the stored numbers: bfloat16 or int8.")] = None,
-    parent: Annotated[
-        str | None,
-        typer.Option(help="Folder or hub id of the parent; the manifest says where it is if not given."),
-    ] = None,
+    parent: _Parent = None,
 ) -> None:
     """Store a pack in fewer bytes, and nearly the same child; evaluate says what that costs."""
     from crosslate.errors import InputError
@@ -109,15 +114,10 @@ def compress(
 
 @pack_app.command()
 def export(
-    packs: Annotated[
-        list[Path], typer.Argument(metavar="PACK...", help="Folder of the pack; two packs are composed.")
-    ],
+    packs: _Packs,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")],
     to: Annotated[str, typer.Option("--to", help="Format: ctranslate2.")] = "ctranslate2",
-    parent: Annotated[
-        str | None,
-        typer.Option(help="Folder or hub id of the parent; the manifest says where it is if not given."),
-    ] = None,
+    parent: _Parent = None,
     quantization: Annotated[
         str, typer.Option(help="Type of the weights: float32, int8, int16, float16, bfloat16, …")
     ] = "float32",
@@ -137,6 +137,36 @@ def export(
     print_line(
         console(),
         f"{model.source_language}-{model.target_language}: {_size(total)} in {quantization}, saved to {out}",
+    )
+
+
+@pack_app.command()
+def merge(
+    packs: _Packs,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")],
+    parent: _Parent = None,
+    dtype: Annotated[
+        str, typer.Option(help="Type of the tensors: float32, float16 or bfloat16.")
+    ] = "float32",
+) -> None:
+    """Write the whole model as a plain checkpoint that transformers loads without Crosslate."""
+    from crosslate.errors import InputError
+    from crosslate.jobs.merging import merge as merge_packs
+    from crosslate.jobs.stored import StoredModel
+
+    if out.exists():
+        raise InputError(f"{out} already exists; give another folder or remove it first")
+    model = StoredModel(packs, parent)
+    merged = merge_packs(model.load_parent(), model.load_packs(), out, precision=dtype)  # type: ignore[arg-type]
+    lines = console()
+    pair = f"{merged.source_language}-{merged.target_language}"
+    print_line(lines, f"{pair}: {_size(merged.num_bytes)} in {dtype}, saved to {out}")
+    difference = merged.logit_difference
+    logits = f"logits within {difference:.1g} of the largest" if difference else "the same logits"
+    print_line(
+        lines,
+        f"loaded again with transformers alone: no tensor missing, {logits}, the same tokens for "
+        f"{merged.num_sentences} sentences; how to translate with it: {out / 'README.md'}",
     )
 
 

@@ -89,7 +89,8 @@ class SentencePieceSegmenter:
 
     def join(self, pieces: Sequence[str], unknown: str) -> str:
         text: str = self.processor.DecodePieces(list(pieces))
-        return text
+        # Pieces of another model (OPUS-MT lists those of both sides together) keep their mark.
+        return text.replace(WORD_START, " ").strip() if WORD_START in text else text
 
     def marked(self, piece: str) -> str:
         return piece

@@ -15,11 +15,12 @@ from crosslate.corpora.vocabularies import Vocabulary
 from crosslate.errors import ParentError, UsageError, nearest
 from crosslate.files import atomic_folder, read_optional_object, write_json
 from crosslate.languages import language_code
+from crosslate.models.marian_files import write_marian_files
 from crosslate.models.saved_vocabularies import save_vocabularies
 from crosslate.models.sizes import SIZES, Size, parse_size
 from crosslate.models.strategies import SIDES
 from crosslate.models.tokenizer_files import write_tokenizer
-from crosslate.models.vocabulary_files import MARIAN, RECORD, TOKENIZER_CONFIG, read_vocabularies
+from crosslate.models.vocabulary_files import RECORD, read_vocabularies
 
 if TYPE_CHECKING:
     import torch
@@ -182,7 +183,7 @@ class Parent:
         _silence_bars()
         folder = local_folder(str(name))
         config = _configuration(folder)
-        with _silenced():
+        with silenced():
             found = read_vocabularies(folder, config, source_language, target_language)
         signal = signal_of(config)
         model = _load_model(folder, signal)
@@ -243,7 +244,8 @@ class Parent:
             else:
                 model.save_pretrained(temporary)
             if self.is_marian:
-                self._save_marian_vocabularies(temporary)
+                languages = (self.source_language, self.target_language)
+                write_marian_files(temporary, self.source, self.target, languages, self.max_tokens)
             elif self.folder is not None:
                 _copy_tokenizer(self.folder, temporary)
             elif self.origin is None or not write_tokenizer(self.origin, temporary, self):
@@ -259,24 +261,6 @@ class Parent:
                 },
             )
         self.name, self.folder = str(folder), folder
-
-    def _save_marian_vocabularies(self, folder: Path) -> None:
-        self.source.save(folder / "source.spm")
-        self.target.save(folder / "target.spm")
-        self.source.save_mapping(folder / "vocab.json")
-        self.target.save_mapping(folder / "target_vocab.json")
-        special = vars(self.source.special)
-        write_json(
-            folder / TOKENIZER_CONFIG,
-            {
-                "tokenizer_class": MARIAN,
-                "separate_vocabs": True,
-                "source_lang": self.source_language,
-                "target_lang": self.target_language,
-                "model_max_length": self.max_tokens,
-                **{f"{name}_token": self.source.pieces[special[name]] for name in ("eos", "unk", "pad")},
-            },
-        )
 
     def fingerprint(self) -> str:
         """Hex sha256 of the tensors as they are now; see :mod:`crosslate.models.fingerprint`.
@@ -419,7 +403,7 @@ def _load_model(folder: Path, signal: str) -> PreTrainedModel:
 
     kind = getattr(transformers, _SIGNALS.get(signal, "AutoModelForSeq2SeqLM"))
     try:
-        with _silenced():
+        with silenced():
             model, info = kind.from_pretrained(
                 folder, dtype=torch.float32, trust_remote_code=False, output_loading_info=True
             )
@@ -452,7 +436,7 @@ def _check_special(source: Vocabulary, target: Vocabulary) -> None:
 
 
 @contextmanager
-def _silenced() -> Iterator[None]:
+def silenced() -> Iterator[None]:
     """Transformers reports in tables what our errors say in a line."""
     from transformers.utils import logging
 

@@ -148,7 +148,7 @@ def describe_vocabularies(model: Any, anatomy: Anatomy, vocabularies: Mapping[Si
     """
     config = model.config
     for side, vocabulary in vocabularies.items():
-        for holder, name in _size_fields(config, side):
+        for holder, name in size_fields(config, side):
             setattr(holder, name, len(vocabulary))
         for table in token_tables(model, anatomy, side):
             if table.padding_idx is not None:  # the row that never gets a gradient
@@ -181,11 +181,11 @@ def effective_setting(model: Any, name: str) -> int | None:
 
 def has_two_sizes(config: Any) -> bool:
     """Whether a configuration has room for a source vocabulary of another size than the target's."""
-    return bool(_size_fields(config, "source"))
+    return bool(size_fields(config, "source"))
 
 
-def _size_fields(config: Any, side: Side) -> list[tuple[Any, str]]:
-    """Where a configuration keeps the vocabulary size of one side."""
+def size_fields(config: Any, side: Side) -> list[tuple[Any, str]]:
+    """Where a configuration keeps the vocabulary size of one side; nowhere where it has one for both."""
     name = {"source": "src_vocab_size", "target": "tgt_vocab_size"}[side]
     if getattr(config, name, None) is not None:  # FSMT
         return [(config, name)]

@@ -67,6 +67,17 @@ class TestByteLevel:
             JsonSegmenter(b"{}")
 
 
+class TestSentencePiece:
+    def test_pieces_of_another_model_are_words_too(self):
+        """OPUS-MT lists the pieces of both sides together, so that a target may hold the source's."""
+        own = parents.vocabulary(46)
+        assert "▁maison" not in own.pieces
+        vocabulary = Vocabulary(own.model, [*own.pieces, "▁maison"], own.special)
+        ids = own.encode(parents.TEXT[0])[:-1]
+        assert vocabulary.decode([46, *ids, 46, 2]) == f"maison {parents.TEXT[0]} maison"
+        assert vocabulary.decode(ids) == parents.TEXT[0]
+
+
 class TestFrames:
     def test_ids_around_the_text_and_text_before_it(self):
         plain = parents.vocabulary(50)

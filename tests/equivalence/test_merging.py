@@ -1,0 +1,140 @@
+"""Packs of every family, merged: the program of the README translates with transformers alone as the packs do."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import safetensors.torch
+import torch
+import transformers
+
+import families
+import hub_folders
+import parents
+import plain_program
+import support
+from crosslate.engines.decoding import DecodingOptions
+from crosslate.engines.pytorch import TorchEngine
+from crosslate.jobs.merging import Merged, merge
+from crosslate.models.anatomy import unsaved_names
+from crosslate.packs.compose import apply_packs, pack_child
+
+NUM_NEW = 12
+OPTIONS = DecodingOptions(max_new_tokens=NUM_NEW)
+FRENCH = [line for line in hub_folders.lines() if len(line) < 45][:8]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    with families.one_thread():
+        yield
+
+
+def limited(folder: Path) -> Path:
+    """The same folder, with a limit of length: random models do not stop by themselves."""
+    path = folder / "generation_config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"max_new_tokens": NUM_NEW}))
+    return folder
+
+
+def translated(model, texts: list[str], merged: Merged) -> list[str]:
+    """What the packs translate to, without what the target's own tokenizer never shows (T5's sentinels)."""
+    tokenizer = transformers.AutoTokenizer.from_pretrained(
+        merged.folder, subfolder=merged.tokenizers.target_folder
+    )
+    hidden = set(tokenizer.all_special_tokens)
+    return [
+        model.target.decode_pieces([piece for piece in best.pieces if piece not in hidden])
+        for (best,) in TorchEngine(model).translate(texts, OPTIONS)
+    ]
+
+
+def texts_for(side: str) -> list[str]:
+    return FRENCH if side == "target" else [*parents.TEXT, *parents.TEXT[0].split()]
+
+
+@pytest.mark.parametrize("side", hub_folders.SIDES)
+def test_a_merged_checkpoint_translates_as_its_pack(case, side, tmp_path):
+    parent = case.parent
+    before = parent.fingerprint()
+    pack = pack_child(hub_folders.shaken_child(parent, side))
+    merged = merge(parent, [pack], tmp_path / "merged")
+    assert merged.logit_difference <= 1e-6 and merged.num_sentences >= 4
+    number = "one" if merged.tokenizers.is_single else "two"
+    assert number == support.FAMILIES[case.name].tokenizers[side]
+    expected = translated(apply_packs(parent, [pack]), texts_for(side), merged)
+    assert len(set(expected)) >= 2  # the source matters
+    assert plain_program.run(limited(tmp_path / "merged"), texts_for(side)) == expected
+    assert parent.fingerprint() == before
+
+
+def test_the_tensors_are_the_childs(case, tmp_path):
+    """In half precision every tensor is the child's, rounded, and rows beyond a vocabulary are never chosen."""
+    child = hub_folders.shaken_child(case.parent, "target")
+    merge(case.parent, [pack_child(child)], tmp_path / "merged", precision="float16")
+    stored = safetensors.torch.load_file(tmp_path / "merged" / "model.safetensors")
+    again = transformers.AutoModelForSeq2SeqLM.from_pretrained(tmp_path / "merged")
+    assert {tensor.dtype for tensor in stored.values()} == {torch.float16}
+    assert again.dtype == torch.float16
+    live = child.model.state_dict()
+    vocabulary = case.parent.anatomy.vocabulary
+    for name in live.keys() - vocabulary.keys() - unsaved_names(child.model):
+        assert torch.equal(stored[name], live[name].half()), name
+    for name, (side, axis) in vocabulary.items():
+        number = live[name].shape[axis]
+        kept = stored[name].narrow(axis, 0, number)
+        if case.name not in support.REORDERED or side == "target":
+            assert torch.equal(kept, live[name].half()), name
+        else:
+            assert torch.equal(kept.sum(axis).float(), live[name].half().sum(axis).float()), name
+
+
+def test_a_checkpoint_without_a_new_side(case, tmp_path):
+    """A pack of ``embed+xattn`` keeps both vocabularies: the parent's own tokenizer does all of it."""
+    pack = pack_child(hub_folders.shaken_child(case.parent, "none"))
+    merged = merge(case.parent, [pack], tmp_path / "merged")
+    assert merged.tokenizers.is_single
+    expected = translated(apply_packs(case.parent, [pack]), FRENCH, merged)
+    assert plain_program.run(limited(tmp_path / "merged"), FRENCH) == expected
+
+
+def test_without_crosslate(tmp_path):
+    """As a user does it who never heard of Crosslate, in a process of their own."""
+    expected, programs = [], []
+    for name, side in (("marian", "source"), ("nllb", "target"), ("umt5", "both")):
+        layout = hub_folders.write(name, tmp_path / name)
+        parent = hub_folders.Parent.load(tmp_path / name, **layout.languages)
+        pack = pack_child(hub_folders.shaken_child(parent, side))
+        merged = merge(parent, [pack], tmp_path / f"merged-{name}")
+        expected += translated(apply_packs(parent, [pack]), FRENCH, merged)
+        programs.append(plain_program.program_of(limited(merged.folder)))
+    program = "\n".join(
+        [
+            "import io, sys",
+            "sys.modules['crosslate'] = None",
+            *(f"sys.stdin = io.StringIO({chr(10).join(FRENCH)!r})\n{each}" for each in programs),
+        ]
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == expected
+
+
+def test_a_composed_child(tmp_path):
+    """German to German of a source pack and a target pack: nobody trained it, one tokenizer reads it."""
+    layout = hub_folders.write("mbart", tmp_path / "parent")
+    parent = hub_folders.Parent.load(tmp_path / "parent", **layout.languages)
+    packs = [pack_child(hub_folders.shaken_child(parent, side)) for side in ("source", "target")]
+    merged = merge(parent, packs, tmp_path / "merged")
+    assert merged.tokenizers.is_single and (merged.source_language, merged.target_language) == ("de", "de")
+    texts = list(parents.TEXT)
+    expected = translated(apply_packs(parent, packs), texts, merged)
+    assert plain_program.run(limited(tmp_path / "merged"), texts) == expected
