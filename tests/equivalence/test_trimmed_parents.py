@@ -21,7 +21,7 @@ from crosslate.models.saved_vocabularies import SAVED_VOCABULARIES
 
 # All that transformers reads again; the others' vocabularies are in files of our own.
 OWN_FILES = {"plbart", "blenderbot-small"}
-SHARED = [name for name in hub_folders.LAYOUTS if name != "fsmt"]
+SHARED = [name for name in hub_folders.LAYOUTS if name not in ("fsmt", "marian-separate")]
 LINES = [line for line in hub_folders.lines() if len(line) < 45][:40]
 GREEDY = DecodingOptions(beam_size=1, max_new_tokens=12)
 
