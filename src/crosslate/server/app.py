@@ -7,7 +7,7 @@ import json
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -33,6 +33,7 @@ from crosslate.server.stream import stream_events
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+Handler = Callable[..., Awaitable[Response]]
 # Where the page's files lie; served where there are any.
 PAGE = Path(__file__).parent / "page"
 _POLL_SECONDS = 0.5
@@ -299,7 +300,7 @@ def _error(status: int, message: str, headers: Mapping[str, str]) -> Response:
     )
 
 
-_GETS = {
+_GETS: dict[str, Handler] = {
     "/languages": languages,
     "/frontend/settings": frontend_settings,
     "/health": health,
@@ -311,7 +312,7 @@ _GETS = {
     "/download_file/{name}": download,
     "/v1/packs": packs,
 }
-_POSTS = {
+_POSTS: dict[str, Handler] = {
     "/translate": translate,
     "/detect": detect,
     "/translate_file": upload,

@@ -112,14 +112,14 @@ def check_texts(fields: Fields, limits: Limits) -> tuple[tuple[str, ...], bool]:
     given = fields.values.get("q")
     if given is None or given == "" or given == []:
         _missing("q")
-    texts = given if isinstance(given, list) else [given]
+    texts: list[Any] = given if isinstance(given, list) else [given]
     if not all(isinstance(text, str) for text in texts):
         raise _invalid("q parameter is neither a text nor a list of texts")
     if isinstance(given, list) and 0 <= limits.texts < len(texts):
         raise _exceeds(len(texts), limits.texts)
-    for text in texts:
-        if 0 <= limits.characters < len(text):
-            raise _exceeds(len(text), limits.characters)
+    longest = max(map(len, texts))
+    if 0 <= limits.characters < longest:
+        raise _exceeds(longest, limits.characters)
     return tuple(map(valid_unicode, texts)), isinstance(given, list)
 
 

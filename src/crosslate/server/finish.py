@@ -27,13 +27,14 @@ _OWN = {
 _CAPITALISED_NOUNS = ("de", "lb")
 
 
-def finished(source: str, translation: str, language: str) -> str:
-    """A translation as it goes out, of plain text.
+def finished(source: str, translation: str, language: str, *, unescapes: bool = True) -> str:
+    """A sentence's translation as it goes out.
 
     Args:
         language: public code of the translation's language.
+        unescapes: make characters of entities like ``&lt;``, as clients expect of plain text.
     """
-    text = html.unescape(translation)
+    text = html.unescape(translation) if unescapes else translation
     return _with_case(source, _with_end(source, text, language.split("-")[0]), language)
 
 

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from crosslate.server.refusals import Refusal
 
@@ -84,8 +85,8 @@ class RateLimiter:
                 break
         raise Refusal(429, f"Slowdown: {limit} per 1 minute", retry_after=wait)
 
-    def _window(self, windows: dict, key: object, before: float) -> _Window:  # type: ignore[type-arg]
-        window: _Window = windows.setdefault(key, _Window())
+    def _window(self, windows: dict[Any, _Window], key: Any, before: float) -> _Window:
+        window = windows.setdefault(key, _Window())
         window.forget(before)
         if len(windows) > _MAX_CLIENTS:
             for other in [each for each, found in windows.items() if found is not window]:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +52,9 @@ async def stream_events(
     return StreamingResponse(events, media_type="text/event-stream", headers=_HEADERS)
 
 
-async def _events(service: Service, job: Job, begin: dict[str, Any], seconds: float) -> AsyncIterator[str]:
+async def _events(
+    service: Service, job: Job, begin: dict[str, Any], seconds: float
+) -> AsyncGenerator[str, None]:
     yield _event("start", begin)
     deadline = time.monotonic() + seconds
     try:

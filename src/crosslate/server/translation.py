@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
@@ -17,15 +17,14 @@ from crosslate.errors import CrosslateError
 from crosslate.server.backends import Backend, Model
 from crosslate.server.batching import Batcher, Found, Piece, Ticket
 from crosslate.server.catalogue import Direction
-from crosslate.server.finish import finished, has_words
+from crosslate.server.finish import finished
 from crosslate.server.refusals import Overloaded, Refusal
-from crosslate.server.texts import Document, TextFormat, read_text
+from crosslate.server.texts import Document, Pieces, TextFormat, read_text
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 _PREPARATION_THREADS = 8
-# Sentence by sentence, so much is in the queue ahead of what has been streamed.
 _Item = tuple[Direction, str]
 
 
@@ -88,15 +87,22 @@ class TranslationService:
             for segment in document.segments
             if job.direction is not None
         ]
-        ranked = iter(await self.translate_segments(segments, num_best))
+        is_plain = all(job.format == "text" for job in jobs)
+        ranked = iter(await self.translate_segments(segments, num_best, unescapes=is_plain))
         results = []
         for job, document in zip(jobs, documents, strict=True):
             own = [next(ranked) for _ in document.segments] if job.direction is not None else []
             results.append([_rebuilt(job, document, own, rank) for rank in range(num_best)])
         return results
 
-    async def translate_segments(self, items: Sequence[_Item], num_best: int = 1) -> list[list[str]]:
-        """The best translations of segments, each by its own direction; through two where it is a pivot."""
+    async def translate_segments(
+        self, items: Sequence[_Item], num_best: int = 1, *, unescapes: bool = False
+    ) -> list[list[str]]:
+        """The best translations of segments, each by its own direction; through two where it is a pivot.
+
+        Args:
+            unescapes: see :func:`crosslate.server.finish.finished`.
+        """
         current = [text for _, text in items]
         results: list[list[str]] = [[text] * num_best for text in current]
         for stage in range(max((len(direction.models) for direction, _ in items), default=0)):
@@ -113,9 +119,12 @@ class TranslationService:
                     current[index] = ranks[0]
                     if is_last:
                         results[index] = ranks
-        return results
+        return [
+            [finished(text, each, direction.target, unescapes=unescapes) for each in ranks]
+            for (direction, text), ranks in zip(items, results, strict=True)
+        ]
 
-    async def stream(self, job: Job) -> AsyncIterator[Sentence | str]:
+    async def stream(self, job: Job) -> AsyncGenerator[Sentence | str, None]:
         """The sentences of a text as they are translated, in order; at the end the whole translation."""
         document = await self.in_thread(lambda: _document(job))
         translations: list[str] = []
@@ -128,11 +137,12 @@ class TranslationService:
                 )
                 current = [rank[0] for rank in ranks]
             items = [(last, text) for text in current]
-            async with aclosing(self._in_order(items, self._with_n_best(1))) as found:
-                async for ranks in found:
-                    index = len(translations)
-                    translations.append(ranks[0])
-                    yield Sentence(index, document.segments[index], ranks[0])
+            async with aclosing(self._in_order(items, self._with_n_best(1))) as arriving:
+                async for best, *_ in arriving:
+                    source = document.segments[len(translations)]
+                    text = finished(source, best, last.target, unescapes=job.format == "text")
+                    translations.append(text)
+                    yield Sentence(len(translations) - 1, source, text)
         yield _rebuilt(job, document, [[each] for each in translations], 0)
 
     def _with_n_best(self, num_best: int) -> DecodingOptions:
@@ -144,7 +154,9 @@ class TranslationService:
         async with aclosing(self._in_order(items, options)) as found:
             return [ranks async for ranks in found]
 
-    async def _in_order(self, items: Sequence[_Item], options: DecodingOptions) -> AsyncIterator[list[str]]:
+    async def _in_order(
+        self, items: Sequence[_Item], options: DecodingOptions
+    ) -> AsyncGenerator[list[str], None]:
         """The translations of items in their order, each as soon as it and all before it are there."""
         plan = await self.in_thread(lambda: _Plan.of(self._backend, items))
         known: dict[int, list[Hypothesis]] = {}
@@ -156,7 +168,7 @@ class TranslationService:
                     yield plan.joined(position, known, options.n_best)
                     position += 1
 
-    async def _found(self, pieces: Sequence[Piece], options: DecodingOptions) -> AsyncIterator[Found]:
+    async def _found(self, pieces: Sequence[Piece], options: DecodingOptions) -> AsyncGenerator[Found, None]:
         """What the queue finds, batch by batch; an empty list first, for items without pieces."""
         yield []
         if not pieces:
@@ -242,15 +254,15 @@ def _fitting(model: Model, language: str, text: str) -> list[Segment]:
 
 
 def _document(job: Job) -> Document:
-    language = job.direction.source if job.direction is not None else ""
-    return read_text(job.text, job.format, language)
+    if job.direction is None:
+        return Pieces([])
+    return read_text(job.text, job.format, job.direction.source)
 
 
 def _rebuilt(job: Job, document: Document, ranked: Sequence[Sequence[str]], rank: int) -> str:
-    if job.direction is None or not has_words(job.text):
+    if job.direction is None or not document.segments:
         return job.text
-    text = document.rebuild([ranks[rank] for ranks in ranked])
-    return text if job.format == "html" else finished(job.text, text, job.direction.target)
+    return document.rebuild([ranks[rank] for ranks in ranked])
 
 
 def _as_refusal(error: Exception) -> Exception:
