@@ -11,7 +11,8 @@ from crosslate.documents.units import Flow, Wrapped
 from crosslate.errors import InputError
 from crosslate.languages import is_same_language
 
-_CHARSET = re.compile(rb"""^"[^"\n]{0,80}charset=([\w.:-]{1,40})""", re.MULTILINE)
+CHARSET = re.compile(r"""(^"[^"\n]{0,80}charset=)([\w.:-]{1,40})""", re.MULTILINE)
+_HEADER_BYTES = 16_384
 _LINE = re.compile(r"[^\n]*\n|[^\n]+\Z")
 _FIELD = re.compile(r"(\s*(msgctxt|msgid_plural|msgid|msgstr)(?:\[(\d{1,3})\])?[ \t]*)(?=\")")
 _STRING = re.compile(r'\s*"((?:[^"\\]|\\.)*)"\s*')
@@ -24,8 +25,8 @@ _LANGUAGE = re.compile(r'("Language:[ \t]*)([\w@.-]*)(\\n")')
 
 def declared_charset(data: bytes) -> str | None:
     """The encoding that a catalogue's header declares."""
-    match = _CHARSET.search(data)
-    return match.group(1).decode("ascii") if match else None
+    match = CHARSET.search(data[:_HEADER_BYTES].decode("latin-1"))
+    return match.group(2) if match else None
 
 
 @dataclass

@@ -10,7 +10,7 @@ from typing import Any, Protocol, overload
 
 from crosslate.documents.archives import Archive
 from crosslate.documents.books import book_package, book_pages, package_in_language
-from crosslate.documents.catalogues import declared_charset, read_catalogue
+from crosslate.documents.catalogues import CHARSET, declared_charset, read_catalogue
 from crosslate.documents.encodings import Decoded, decode
 from crosslate.documents.markup import declared_encoding, escaped, read_markup
 from crosslate.documents.memories import read_memory
@@ -81,19 +81,13 @@ class TextDocument:
         pieces: of the document.
         segments: its sentences.
         decoded: how it is written in bytes.
-        has_references: characters that its encoding lacks are written as ``&#…;``.
     """
 
     def __init__(
-        self,
-        kind: str,
-        pieces: Sequence[Piece],
-        segments: list[Segment],
-        decoded: Decoded,
-        has_references: bool,
+        self, kind: str, pieces: Sequence[Piece], segments: list[Segment], decoded: Decoded
     ) -> None:
         self.kind, self.segments = kind, segments
-        self._pieces, self._decoded, self._has_references = pieces, decoded, has_references
+        self._pieces, self._decoded = pieces, decoded
 
     def render(self, translations: Sequence[str], align: Align | None = None) -> str:
         """:meth:`rebuild` as text, without its byte order mark."""
@@ -112,7 +106,10 @@ class TextDocument:
 
     def rebuild(self, translations: Sequence[str], align: Align | None = None) -> bytes:
         """See :meth:`Document.rebuild`."""
-        return self._decoded.encode(self.render(translations, align), has_references=self._has_references)
+        text = self.render(translations, align)
+        if self.kind == "po":
+            return self._decoded.encode(text, declaration=CHARSET)
+        return self._decoded.encode(text, has_references=self.kind in ("html", "tmx"))
 
 
 class ArchiveDocument:
@@ -191,7 +188,7 @@ def _read(decoded: Decoded, kind: str, language: str, target_language: str | Non
         read_memory(flow, text, target_language)
     else:
         read_text(flow, text)
-    return TextDocument(kind, flow.finish(), segments, decoded, kind in ("html", "tmx"))
+    return TextDocument(kind, flow.finish(), segments, decoded)
 
 
 def _open_archive(data: bytes, kind: str, language: str, target_language: str | None) -> ArchiveDocument:

@@ -40,18 +40,24 @@ class Decoded:
     codec: str
     mark: bytes = b""
 
-    def encode(self, text: str, *, has_references: bool) -> bytes:
+    def encode(
+        self, text: str, *, has_references: bool = False, declaration: re.Pattern[str] | None = None
+    ) -> bytes:
         """``text`` as bytes in the document's encoding.
 
         Args:
             has_references: a character that the encoding lacks can be written as ``&#…;``; otherwise a
                 document with one becomes UTF-8.
+            declaration: finds what stands before the name of the encoding (group 1) and the name, for a
+                document that becomes UTF-8.
         """
         if self.codec == "utf-8":
             return self.mark + text.encode("utf-8", "surrogateescape")
         try:
             return self.mark + text.encode(self.codec, "xmlcharrefreplace" if has_references else "strict")
         except UnicodeEncodeError:
+            if declaration:
+                text = declaration.sub(r"\1UTF-8", text, count=1)
             return text.encode("utf-8", "replace")
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Literal
+from unicodedata import normalize
 
 from crosslate.sentences import UNSPACED_RANGES
 
@@ -28,6 +29,7 @@ _LETTERS = rf"[^\s{_PUNCTUATION}{UNSPACED_RANGES}]"
 _WORD = re.compile(
     rf"{_LETTERS}+(?:['’.,·‧-]{_LETTERS}+)*|\S[\u0300-\u036f\u0e31\u0e34-\u0e3a\u0e47-\u0e4e]*"
 )
+_SAME_SIGNS = str.maketrans("。、،؛؟।", ".,,;?.")
 _MAX_DEPTH = 40
 
 
@@ -85,17 +87,15 @@ def place(
 
 
 def proportional_links(source: Sequence[str], target: Sequence[str]) -> list[tuple[int, int]]:
-    """A link for every target word: words that occur once on both sides hold, the rest is spread between."""
+    """Links for the words of both sides: those that occur once on each hold, the rest is spread between."""
     anchors = [(-1, -1), *_anchors(source, target), (len(target), len(source))]
     links = []
     for (left_target, left_source), (right_target, right_source) in pairwise(anchors):
         width, source_width = right_target - left_target - 1, right_source - left_source - 1
-        for step in range(width):
-            if source_width:
-                other = left_source + 1 + step * source_width // width
-            else:
-                other = min(max(left_source, 0), len(source) - 1)
-            links.append((left_target + 1 + step, other))
+        num_steps = max(width, source_width) if width and source_width else 0
+        for step in range(num_steps):
+            link = step * width // num_steps, step * source_width // num_steps
+            links.append((left_target + 1 + link[0], left_source + 1 + link[1]))
         if right_target < len(target):
             links.append((right_target, right_source))
     return links
@@ -106,7 +106,7 @@ def _anchors(source: Sequence[str], target: Sequence[str]) -> list[tuple[int, in
     places: tuple[dict[str, int], dict[str, int]] = ({}, {})
     for known, side in zip(places, (target, source)):
         for index, word in enumerate(side):
-            key = word.casefold()
+            key = normalize("NFKC", word).casefold().translate(_SAME_SIGNS)
             known[key] = -1 if key in known else index
     common = [
         (index, places[1][word])
@@ -168,16 +168,17 @@ class _Sentence:
     def boundary(self, mark: PlacedMark) -> tuple[int, bool]:
         """Number of target words before a mark, and whether it stands right before the next of them."""
         after = bisect_left(self._starts, mark.offset)  # first source word that begins at or after it
-        goes_with_next = mark.role == "open" or (
-            mark.role != "close"
-            and mark.has_space_before
-            and (mark.role == "joint" or not mark.has_space_after)
-        )
-        if goes_with_next and after < len(self.source):
+        if after < len(self.source) and self._goes_with_next(mark, self._spelt[after]):
             return self._image(after, first=True), True
         if after == 0:
             return 0, True
         return self._image(after - 1, first=False) + 1, False
+
+    def _goes_with_next(self, mark: PlacedMark, following: str) -> bool:
+        """Whether a mark belongs to the word that follows it rather than to the one before."""
+        if mark.role == "point":  # "{width}px", but not "{name}, …"
+            return mark.has_space_before and not mark.has_space_after and following[0].isalnum()
+        return mark.role == "open" or (mark.role == "joint" and mark.has_space_before)
 
     def span(self, start: int, end: int) -> tuple[int, int] | None:
         """The target words of the source text between two offsets; None where no word is in between."""
