@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qsl
 
 from crosslate.engines.decoding import valid_unicode
@@ -20,12 +20,12 @@ from crosslate.server.catalogue import Direction, Snapshot
 from crosslate.server.codes import normalised, public_name, resolve_code
 from crosslate.server.refusals import Refusal
 from crosslate.server.settings import Limits
-from crosslate.server.texts import TextFormat
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
 AUTO = "auto"
+TextFormat = Literal["text", "html"]
 _JSON_TYPE = re.compile(r"application/(json|[\w.+-]+\+json)")
 _MAX_FIELDS = 1000
 _LINE_ENDS = re.compile(r"\r\n?")

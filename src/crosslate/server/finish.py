@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import unicodedata
 
 # Marks that end a sentence, by what they say; the first of each is what most scripts use.
@@ -27,15 +26,13 @@ _OWN = {
 _CAPITALISED_NOUNS = ("de", "lb")
 
 
-def finished(source: str, translation: str, language: str, *, unescapes: bool = True) -> str:
+def finished(source: str, translation: str, language: str) -> str:
     """A sentence's translation as it goes out.
 
     Args:
         language: public code of the translation's language.
-        unescapes: make characters of entities like ``&lt;``, as clients expect of plain text.
     """
-    text = html.unescape(translation) if unescapes else translation
-    return _with_case(source, _with_end(source, text, language.split("-")[0]), language)
+    return _with_case(source, _with_end(source, translation, language.split("-")[0]), language)
 
 
 def has_words(text: str) -> bool:

@@ -11,7 +11,7 @@ from crosslate.errors import CrosslateError
 from crosslate.server.backends import make_backend
 from crosslate.server.batching import Batcher
 from crosslate.server.catalogue import Catalogue, Snapshot
-from crosslate.server.contract import AUTO, check_pair, distinct_alternatives
+from crosslate.server.contract import AUTO, TextFormat, check_pair, distinct_alternatives
 from crosslate.server.detection import Detection, Guess
 from crosslate.server.downloads import Downloads
 from crosslate.server.keys import Key, KeyStore
@@ -19,7 +19,6 @@ from crosslate.server.limits import RateLimiter
 from crosslate.server.metrics import Labels, Metric, RequestMetrics, counter, gauge
 from crosslate.server.refusals import Overloaded, Refusal
 from crosslate.server.settings import Limits, ServerSettings
-from crosslate.server.texts import TextFormat
 from crosslate.server.translation import Job, TranslationService
 from crosslate.server.watcher import PackWatcher
 

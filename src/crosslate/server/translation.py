@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import logging
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -11,15 +12,16 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from crosslate.documents.document import TextDocument, open_text
 from crosslate.engines.decoding import DecodingOptions, Hypothesis, valid_unicode
 from crosslate.engines.segments import Segment, join_translations, split_text
 from crosslate.errors import CrosslateError
 from crosslate.server.backends import Backend, Model
 from crosslate.server.batching import Batcher, Found, Piece, Ticket
 from crosslate.server.catalogue import Direction
+from crosslate.server.contract import TextFormat
 from crosslate.server.finish import finished
 from crosslate.server.refusals import Overloaded, Refusal
-from crosslate.server.texts import Document, Pieces, TextFormat, read_text
 
 log = logging.getLogger(__name__)
 
@@ -81,28 +83,23 @@ class TranslationService:
             Refusal: a model cannot be used.
         """
         documents = await self.in_thread(lambda: [_document(job) for job in jobs])
-        segments = [
-            (job.direction, segment)
+        items = [
+            (job.direction, segment.text)
             for job, document in zip(jobs, documents, strict=True)
+            if job.direction is not None and document is not None
             for segment in document.segments
-            if job.direction is not None
         ]
-        is_plain = all(job.format == "text" for job in jobs)
-        ranked = iter(await self.translate_segments(segments, num_best, unescapes=is_plain))
-        results = []
-        for job, document in zip(jobs, documents, strict=True):
-            own = [next(ranked) for _ in document.segments] if job.direction is not None else []
-            results.append([_rebuilt(job, document, own, rank) for rank in range(num_best)])
-        return results
+        ranked = iter(await self.translate_segments(items, num_best))
+        own = [[next(ranked) for _ in document.segments] if document else [] for document in documents]
+        return await self.in_thread(
+            lambda: [
+                [_rendered(job, document, [ranks[rank] for ranks in found]) for rank in range(num_best)]
+                for job, document, found in zip(jobs, documents, own, strict=True)
+            ]
+        )
 
-    async def translate_segments(
-        self, items: Sequence[_Item], num_best: int = 1, *, unescapes: bool = False
-    ) -> list[list[str]]:
-        """The best translations of segments, each by its own direction; through two where it is a pivot.
-
-        Args:
-            unescapes: see :func:`crosslate.server.finish.finished`.
-        """
+    async def translate_segments(self, items: Sequence[_Item], num_best: int = 1) -> list[list[str]]:
+        """The best translations of segments, each by its own direction; through two where it is a pivot."""
         current = [text for _, text in items]
         results: list[list[str]] = [[text] * num_best for text in current]
         for stage in range(max((len(direction.models) for direction, _ in items), default=0)):
@@ -120,7 +117,7 @@ class TranslationService:
                     if is_last:
                         results[index] = ranks
         return [
-            [finished(text, each, direction.target, unescapes=unescapes) for each in ranks]
+            [finished(text, each, direction.target) for each in ranks]
             for (direction, text), ranks in zip(items, results, strict=True)
         ]
 
@@ -128,9 +125,9 @@ class TranslationService:
         """The sentences of a text as they are translated, in order; at the end the whole translation."""
         document = await self.in_thread(lambda: _document(job))
         translations: list[str] = []
-        if job.direction is not None:
+        if job.direction is not None and document is not None:
             *before, last = job.direction.models
-            current = list(document.segments)
+            current = [segment.text for segment in document.segments]
             for direction in before:
                 ranks = await self._translate_directly(
                     [(direction, text) for text in current], self._with_n_best(1)
@@ -139,11 +136,11 @@ class TranslationService:
             items = [(last, text) for text in current]
             async with aclosing(self._in_order(items, self._with_n_best(1))) as arriving:
                 async for best, *_ in arriving:
-                    source = document.segments[len(translations)]
-                    text = finished(source, best, last.target, unescapes=job.format == "text")
+                    source = document.segments[len(translations)].text
+                    text = finished(source, best, last.target)
                     translations.append(text)
                     yield Sentence(len(translations) - 1, source, text)
-        yield _rebuilt(job, document, [[each] for each in translations], 0)
+        yield _rendered(job, document, translations)
 
     def _with_n_best(self, num_best: int) -> DecodingOptions:
         return replace(self._options, n_best=num_best, beam_size=max(num_best, self._options.beam_size))
@@ -253,16 +250,19 @@ def _fitting(model: Model, language: str, text: str) -> list[Segment]:
     return split_text(valid_unicode(text), num_tokens, model.engine.max_source_tokens, language)
 
 
-def _document(job: Job) -> Document:
+def _document(job: Job) -> TextDocument | None:
+    """The text as sentences; None where it stays as it is."""
     if job.direction is None:
-        return Pieces([])
-    return read_text(job.text, job.format, job.direction.source)
+        return None
+    return open_text(job.text, job.format, job.direction.source, job.direction.target)
 
 
-def _rebuilt(job: Job, document: Document, ranked: Sequence[Sequence[str]], rank: int) -> str:
-    if job.direction is None or not document.segments:
+def _rendered(job: Job, document: TextDocument | None, translations: Sequence[str]) -> str:
+    if document is None or not document.segments:
         return job.text
-    return document.rebuild([ranks[rank] for ranks in ranked])
+    text = document.render(translations)
+    # Clients expect characters in plain text, even where the source spelt them as entities.
+    return text if job.format == "html" else html.unescape(text)
 
 
 def _as_refusal(error: Exception) -> Exception:
