@@ -19,6 +19,8 @@ from crosslate.packs.manifest import Manifest
 from crosslate.server.catalogue import Direction, InstalledPack
 
 if TYPE_CHECKING:
+    from crosslate.engines.shared import Member
+    from crosslate.models.child import Child
     from crosslate.models.parent import Parent
     from crosslate.packs.pack import Pack
 
@@ -35,11 +37,13 @@ class Model:
         direction: what it was loaded for.
         engine: knows the vocabularies and the longest text.
         body: what runs; texts of models with one body may share a batch.
+        member: what stands for it in a shared body.
     """
 
     direction: Direction
     engine: Engine
     body: Body
+    member: Member | None = None
 
 
 class Body(Protocol):
@@ -109,6 +113,31 @@ class OwnBody:
     ) -> list[list[Hypothesis]]:
         """See :meth:`Body.translate`."""
         return self._engine.translate([text for _, text in items], options)
+
+
+class ParentsBody:
+    """The body of a parent and of all children that can share it.
+
+    Args:
+        parent: in memory.
+    """
+
+    def __init__(self, parent: Parent) -> None:
+        from crosslate.engines.shared import SharedBody
+
+        self._body = SharedBody(parent)
+
+    def join(self, model: Parent | Child) -> Member | None:
+        """See :meth:`crosslate.engines.shared.SharedBody.join`."""
+        return self._body.join(model)
+
+    def translate(
+        self, items: Sequence[tuple[Model, str]], options: DecodingOptions
+    ) -> list[list[Hypothesis]]:
+        """See :meth:`Body.translate`; scores are 0."""
+        return self._body.translate(
+            [(model.member, text) for model, text in items if model.member is not None], options
+        )
 
 
 class CTranslate2Backend:
@@ -219,6 +248,7 @@ class TorchBackend:
     def __init__(self, parent: str) -> None:
         self._name = parent
         self._parent: Parent | None = None
+        self._body: ParentsBody | None = None
         self._packs: dict[str, Pack] = {}  # by checksum
         self._models: dict[Identity, Model] = {}
         self._lock = threading.RLock()
@@ -259,8 +289,15 @@ class TorchBackend:
 
         parent = self._the_parent(direction)
         packs = [self._pack(each) for each in direction.packs]
-        engine = TorchEngine(apply_packs(parent, packs) if packs else parent)
-        return Model(direction, engine, OwnBody(engine))
+        model = apply_packs(parent, packs) if packs else parent
+        engine = TorchEngine(model)
+        if self._body is None:
+            self._body = ParentsBody(parent)
+        member = self._body.join(model)
+        if member is None:
+            log.info("%s changes too much to share batches with other packs", direction.label)
+            return Model(direction, engine, OwnBody(engine))
+        return Model(direction, engine, self._body, member)
 
     def _the_parent(self, direction: Direction) -> Parent:
         if self._parent is None:
