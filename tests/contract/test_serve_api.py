@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import random
 import threading
 import time
-from dataclasses import replace
+from collections import Counter
 from types import SimpleNamespace
 from typing import ClassVar
 
@@ -851,5 +852,98 @@ class TestPrivacy:
         assert "'Geheimnis' -> 'En:geheimnis'" in caplog.text
 
 
-def test_limits_are_the_settings(server):
-    assert replace(server.service.settings.limits) == Limits()
+class TestAnything:
+    """Whatever comes in, a JSON error or a translation goes out."""
+
+    CHARACTERS = "aЖ猫ا\u0301😀\u202e\x00\x1b\ud800\n\r\t <>&%{}\"'\\/"
+    KINDS = (
+        "application/json",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=b",
+        "",
+        "x/y",
+    )
+
+    def text(self, chooser):
+        return "".join(chooser.choices(self.CHARACTERS, k=chooser.randint(0, 12)))
+
+    def value(self, chooser, depth=0):
+        options = [
+            lambda: self.text(chooser),
+            lambda: chooser.choice(["de", "en", "auto", "html", "Hund.", "", "zz", "fr_FR"]),
+            lambda: chooser.choice([None, True, False, 0, -1, 10**30, 1e308, 0.5]),
+        ]
+        if depth < 3:
+            options.append(lambda: [self.value(chooser, depth + 1) for _ in range(chooser.randint(0, 3))])
+            options.append(lambda: {self.text(chooser): self.value(chooser, depth + 1)})
+        return chooser.choice(options)()
+
+    def body(self, chooser):
+        names = ("q", "source", "target", "format", "alternatives", "api_key", "s", "file")
+        fields = {name: self.value(chooser) for name in names if chooser.random() < 0.8}
+        data = json.dumps(fields, ensure_ascii=chooser.random() < 0.5).encode("utf-8", "surrogatepass")
+        return chooser.choice(
+            [
+                data,
+                data[: chooser.randint(0, len(data))],
+                chooser.randbytes(chooser.randint(0, 60)),
+                "&".join(f"{name}={value}" for name, value in fields.items()).encode("utf-8", "replace"),
+                b"--b\r\nContent-Disposition: form-data; name=\"q\"\r\n\r\n" + data + b"\r\n--b--\r\n",
+                b"--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\n\r\n" + data + b"\r\n--b--",
+            ]
+        )  # fmt: skip
+
+    def test_bodies(self, make_server):
+        server = make_server(limits={"alternatives": 3})
+        chooser = random.Random(6)
+        statuses = Counter()
+        for _ in range(1000):
+            path = chooser.choice(
+                [
+                    "/translate",
+                    "/detect",
+                    "/translate_file",
+                    "/v1/stream",
+                    "/suggest",
+                    "/translate?q=a&source=de&target=en",
+                ]
+            )
+            body = self.body(chooser)
+            response = server.client.post(
+                path, content=body, headers={"Content-Type": chooser.choice(self.KINDS)}
+            )
+            assert response.status_code < 500, (path, body)
+            if response.headers["content-type"].startswith("application/json"):
+                response.json()
+            else:
+                assert events(response)[-1][0] == "end", (path, body)
+            statuses[response.status_code] += 1
+        assert statuses[200] > 20 and statuses[400] > 400, statuses
+
+    def test_every_script_keeps_its_lines(self, server):
+        chooser = random.Random(7)
+        starts = [
+            0x20,
+            0x370,
+            0x400,
+            0x590,
+            0x600,
+            0x900,
+            0xE00,
+            0x1000,
+            0x1200,
+            0x3040,
+            0x4E00,
+            0xAC00,
+            0x1F300,
+        ]
+        lines = ["".join(chr(start + chooser.randrange(90)) for _ in range(20)) for start in starts * 3]
+        text = "\n".join(line.replace("\x7f", "").replace("\u2028", "") for line in lines)
+        for format in ("text", "html"):
+            for q in (text, [text, *lines]):
+                answer = server.translate(q, source="auto", target="en", format=format).json()[
+                    "translatedText"
+                ]
+                first = answer[0] if isinstance(q, list) else answer
+                assert first.count("\n") == text.count("\n")
+                assert not isinstance(q, list) or len(answer) == len(q)
