@@ -45,6 +45,9 @@ class MarkingBackend:
     def residents(self):
         return [Resident("parent", 1000)]
 
+    def loaded(self, direction):
+        return None
+
     def model(self, direction):
         engine = SimpleNamespace(source=Vocabulary(), max_source_tokens=200)
         return Model(direction, engine, self)

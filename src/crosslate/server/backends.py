@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Protocol
 
+from crosslate.engines.ctranslate2 import default_threads, num_usable_cores
 from crosslate.engines.decoding import DecodingOptions, Engine, Hypothesis
 from crosslate.errors import EngineError, PackError
 from crosslate.files import read_optional_object
@@ -93,6 +94,10 @@ class Backend(Protocol):
         """The model of a direction (not of a pivot), loaded now if it is not there."""
         ...
 
+    def loaded(self, direction: Direction) -> Model | None:
+        """The model of a direction if it is there, at once; nobody waits for another model's loading."""
+        ...
+
     def retire(self, needed: set[Identity]) -> None:
         """Drops every model of another identity."""
         ...
@@ -153,10 +158,10 @@ class CTranslate2Backend:
     """
 
     name = "ctranslate2"
-    # The next batch is taken while the last sentences of the one before are being finished.
-    num_workers = 2
 
     def __init__(self, parent: str, quantization: str, memory_bytes: int | None) -> None:
+        # Small batches take one core each; of large ones the engine makes several.
+        self.num_workers = max(2, default_threads(num_usable_cores())[0])
         self._parent, self._quantization, self._memory_bytes = parent, quantization, memory_bytes
         self._folders: dict[Identity, Path] = {}
         self._loaded: OrderedDict[Identity, tuple[Model, int]] = OrderedDict()
@@ -170,10 +175,10 @@ class CTranslate2Backend:
 
     def model(self, direction: Direction) -> Model:
         """See :meth:`Backend.model`."""
-        if found := self._found(direction.identity):
+        if found := self.loaded(direction):
             return found
         with self._loading:
-            if found := self._found(direction.identity):  # somebody else has loaded it while we waited
+            if found := self.loaded(direction):  # somebody else has loaded it while we waited
                 return found
             folder = self._folder(direction)
             num_bytes = _folder_bytes(folder)
@@ -187,6 +192,14 @@ class CTranslate2Backend:
             log.info("loaded %s, %.1f MB", direction.label, num_bytes / 1e6)
             return model
 
+    def loaded(self, direction: Direction) -> Model | None:
+        """See :meth:`Backend.loaded`; it counts as a use."""
+        with self._lock:
+            if direction.identity not in self._loaded:
+                return None
+            self._loaded.move_to_end(direction.identity)
+            return self._loaded[direction.identity][0]
+
     def retire(self, needed: set[Identity]) -> None:
         """See :meth:`Backend.retire`."""
         with self._lock:
@@ -199,13 +212,6 @@ class CTranslate2Backend:
         """See :meth:`Backend.residents`."""
         with self._lock:
             return [Resident(model.direction.label, size) for model, size in self._loaded.values()]
-
-    def _found(self, identity: Identity) -> Model | None:
-        with self._lock:
-            if identity not in self._loaded:
-                return None
-            self._loaded.move_to_end(identity)
-            return self._loaded[identity][0]
 
     def _folder(self, direction: Direction) -> Path:
         known = self._folders.get(direction.identity)
@@ -263,6 +269,10 @@ class TorchBackend:
             if direction.identity not in self._models:
                 self._models[direction.identity] = self._load(direction)
             return self._models[direction.identity]
+
+    def loaded(self, direction: Direction) -> Model | None:
+        """See :meth:`Backend.loaded`."""
+        return self._models.get(direction.identity)
 
     def retire(self, needed: set[Identity]) -> None:
         """See :meth:`Backend.retire`."""

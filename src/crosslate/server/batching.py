@@ -24,6 +24,10 @@ log = logging.getLogger(__name__)
 Found = list[tuple[int, list[Hypothesis]]]
 # What is tried where the model ran in circles: no run of so many tokens twice.
 _GUARD_NGRAM = 3
+# The longest window, and what part of a batch's time it may take.
+_MAX_WINDOW_SECONDS, _WINDOW_SHARE = 0.1, 0.15
+# Less is not worth dividing between workers.
+_MIN_SHARE_TOKENS = 128
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,6 +106,8 @@ class Batcher:
         self._tokens = 0  # of all pieces that wait
         self._changed = threading.Condition()
         self._is_closed = False
+        self._num_idle = 0
+        self._usual_seconds = 0.0  # of a batch, lately
         self._workers = [
             threading.Thread(target=self._work, name=f"translation-{number}", daemon=True)
             for number in range(num_workers)
@@ -152,24 +158,44 @@ class Batcher:
             worker.join(max(0.0, deadline - time.monotonic()))
 
     def _work(self) -> None:
-        while (batch := self._take()) is not None:
+        expected = 1
+        while (batch := self._take(expected)) is not None:
             if batch:
                 self._translate(batch)
+                # Whoever got an answer may soon ask again.
+                expected = len({id(ticket) for ticket, _ in batch if not ticket.pieces})
 
-    def _take(self) -> list[tuple[Ticket, Piece]] | None:
-        """The next batch; None when all is done and the server stops."""
+    def _take(self, expected: int) -> list[tuple[Ticket, Piece]] | None:
+        """The next batch; None when all is done and the server stops.
+
+        Args:
+            expected: how many tickets would fill it as the last one was filled.
+        """
         with self._changed:
-            while not self._tickets:
-                if self._is_closed:
-                    return None
-                self._changed.wait()
-            self._wait_for_more(self._tickets[0].arrived + self._batching.window_seconds)
-            return self._cut() if self._tickets else []
+            self._num_idle += 1
+            try:
+                while not self._tickets:
+                    if self._is_closed:
+                        return None
+                    self._changed.wait()
+                self._wait_for_more(expected)
+                return self._cut() if self._tickets else []
+            finally:
+                self._num_idle -= 1
 
-    def _wait_for_more(self, until: float) -> None:
+    def _wait_for_more(self, expected: int) -> None:
+        """Waits for a batch to fill up, for a short window.
+
+        A batch of one takes nearly as long as one of ten. So where the last batch was of many clients, who
+        come back one by one, the window is a part of the time that a batch takes.
+        """
+        window = self._batching.window_seconds
+        if expected > 1:
+            window = max(window, min(_MAX_WINDOW_SECONDS, _WINDOW_SHARE * self._usual_seconds))
         while not self._is_closed and self._tickets:
-            left = until - time.monotonic()
-            if left <= 0 or self._tokens >= self._batching.tokens:
+            left = self._tickets[0].arrived + window - time.monotonic()
+            is_full = self._tokens >= self._batching.tokens
+            if left <= 0 or is_full or 1 < expected <= len(self._tickets):
                 return
             self._changed.wait(left)
 
@@ -183,7 +209,9 @@ class Batcher:
             if ticket.options == first.options and ticket.pieces[0].model.body is body
         ]
         taken: list[tuple[Ticket, Piece]] = []
-        left = self._batching.tokens
+        # What waits is shared with workers that have nothing to do.
+        fair = -(-self._tokens // max(1, self._num_idle))
+        left = min(self._batching.tokens, max(fair, _MIN_SHARE_TOKENS))
         for share in (max(1, left // len(fitting)), left):
             for ticket in fitting:
                 used = 0
@@ -209,8 +237,10 @@ class Batcher:
             self._translate_apart(batch, error)
             return
         finally:
+            seconds = time.monotonic() - start
             self.counts.batches += 1
-            self.counts.seconds += time.monotonic() - start
+            self.counts.seconds += seconds
+            self._usual_seconds += 0.2 * (seconds - self._usual_seconds)
         self.counts.pieces += len(batch)
         self.counts.tokens += sum(piece.num_tokens for _, piece in batch)
         by_ticket: dict[Ticket, Found] = {}

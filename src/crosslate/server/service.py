@@ -177,7 +177,9 @@ class Service:
     async def detect(self, texts: Sequence[str]) -> list[list[Guess]]:
         """The languages that each text may be in."""
         detector = self.detection.of(self.snapshot().languages)
-        return await self.translation.in_thread(lambda: [detector.detect(text) for text in texts])
+        return await self.translation.beside(
+            lambda: [detector.detect(text) for text in texts], sum(map(len, texts))
+        )
 
     async def sources(
         self, snapshot: Snapshot, texts: Sequence[str], source: str, target: str

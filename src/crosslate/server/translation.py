@@ -6,7 +6,7 @@ import asyncio
 import html
 import logging
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ from crosslate.documents.document import TextDocument, open_text
 from crosslate.engines.decoding import DecodingOptions, Hypothesis, valid_unicode
 from crosslate.engines.segments import Segment, join_translations, split_text
 from crosslate.errors import CrosslateError
-from crosslate.server.backends import Backend, Model
+from crosslate.server.backends import Backend, Identity, Model
 from crosslate.server.batching import Batcher, Found, Piece, Ticket
 from crosslate.server.catalogue import Direction
 from crosslate.server.contract import TextFormat
@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 _PREPARATION_THREADS = 8
+# About a millisecond's work.
+_SMALL_CHARACTERS = 2000
 _Item = tuple[Direction, str]
 
 
@@ -71,6 +73,10 @@ class TranslationService:
         """Stops the threads."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
+    async def beside(self, function: Callable[[], T], num_characters: int) -> T:
+        """Runs something beside the requests of others, unless it is so small that a thread costs more."""
+        return function() if num_characters <= _SMALL_CHARACTERS else await self.in_thread(function)
+
     async def in_thread(self, function: Callable[[], T]) -> T:
         """Runs something slow beside the requests of others."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, function)
@@ -82,7 +88,8 @@ class TranslationService:
             Overloaded: too much waits already.
             Refusal: a model cannot be used.
         """
-        documents = await self.in_thread(lambda: [_document(job) for job in jobs])
+        size = sum(len(job.text) for job in jobs)
+        documents = await self.beside(lambda: [_document(job) for job in jobs], size)
         items = [
             (job.direction, segment.text)
             for job, document in zip(jobs, documents, strict=True)
@@ -91,11 +98,12 @@ class TranslationService:
         ]
         ranked = iter(await self.translate_segments(items, num_best))
         own = [[next(ranked) for _ in document.segments] if document else [] for document in documents]
-        return await self.in_thread(
+        return await self.beside(
             lambda: [
                 [_rendered(job, document, [ranks[rank] for ranks in found]) for rank in range(num_best)]
                 for job, document, found in zip(jobs, documents, own, strict=True)
-            ]
+            ],
+            size,
         )
 
     async def translate_segments(self, items: Sequence[_Item], num_best: int = 1) -> list[list[str]]:
@@ -155,7 +163,7 @@ class TranslationService:
         self, items: Sequence[_Item], options: DecodingOptions
     ) -> AsyncGenerator[list[str], None]:
         """The translations of items in their order, each as soon as it and all before it are there."""
-        plan = await self.in_thread(lambda: _Plan.of(self._backend, items))
+        plan = await self._plan(items)
         known: dict[int, list[Hypothesis]] = {}
         position = 0
         async with aclosing(self._found(plan.pieces, options)) as arriving:
@@ -164,6 +172,14 @@ class TranslationService:
                 while position < len(items) and all(index in known for index in plan.needs[position]):
                     yield plan.joined(position, known, options.n_best)
                     position += 1
+
+    async def _plan(self, items: Sequence[_Item]) -> _Plan:
+        directions = {direction.identity: direction for direction, _ in items}
+        loaded = {identity: self._backend.loaded(each) for identity, each in directions.items()}
+        models = {identity: model for identity, model in loaded.items() if model is not None}
+        if len(models) < len(directions):
+            models = await self.in_thread(lambda: _load(self._backend, directions))
+        return await self.beside(lambda: _Plan.of(models, items), sum(len(text) for _, text in items))
 
     async def _found(self, pieces: Sequence[Piece], options: DecodingOptions) -> AsyncGenerator[Found, None]:
         """What the queue finds, batch by batch; an empty list first, for items without pieces."""
@@ -205,18 +221,7 @@ class _Plan:
     segments: list[list[Segment]]
 
     @classmethod
-    def of(cls, backend: Backend, items: Sequence[_Item]) -> _Plan:
-        models: dict[tuple[str, ...], Model] = {}
-        for direction, _ in items:
-            if direction.identity not in models:
-                try:
-                    models[direction.identity] = backend.model(direction)
-                except (CrosslateError, OSError) as error:
-                    log.error("cannot load %s: %s", direction.label, error)
-                    raise Overloaded(
-                        f"The model of {direction.source} to {direction.target} cannot be used at the moment",
-                        5,
-                    ) from error
+    def of(cls, models: Mapping[Identity, Model], items: Sequence[_Item]) -> _Plan:
         plan = cls([], [], [])
         index_of: dict[tuple[tuple[str, ...], str], int] = {}
         for direction, text in items:
@@ -241,6 +246,19 @@ class _Plan:
             join_translations(self.segments[position], [each[rank].text for each in ranked])
             for rank in range(num_best)
         ]
+
+
+def _load(backend: Backend, directions: Mapping[Identity, Direction]) -> dict[Identity, Model]:
+    models = {}
+    for identity, direction in directions.items():
+        try:
+            models[identity] = backend.model(direction)
+        except (CrosslateError, OSError) as error:
+            log.error("cannot load %s: %s", direction.label, error)
+            raise Overloaded(
+                f"The model of {direction.source} to {direction.target} cannot be used at the moment", 5
+            ) from error
+    return models
 
 
 def _fitting(model: Model, language: str, text: str) -> list[Segment]:

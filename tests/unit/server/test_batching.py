@@ -157,6 +157,51 @@ def test_a_full_batch_does_not_wait(batcher):
     assert client.texts == list("ABC")
 
 
+def test_idle_workers_share_what_waits(batcher):
+    queue, gate = batcher(tokens=1000, num_workers=2), threading.Event()
+    body = Body(gate)
+    wait_for(lambda: queue._num_idle == 2)
+    client = Client(body, *map(str, range(40)), tokens=10)
+    queue.submit(client.ticket)
+    wait_for(lambda: len(body.batches) == 2)
+    gate.set()
+    assert client.texts == [str(number) for number in range(40)]
+    assert [len(batch) for batch in body.batches] == [20, 20]
+
+
+def test_what_is_too_little_to_share_stays_together(batcher):
+    queue, body = batcher(tokens=1000, num_workers=2), Body()
+    wait_for(lambda: queue._num_idle == 2)
+    client = Client(body, *"abcdef", tokens=10)
+    queue.submit(client.ticket)
+    assert client.texts == list("ABCDEF") and len(body.batches) == 1
+
+
+def test_clients_that_come_back_one_by_one_are_waited_for(batcher):
+    """A batch of three, which took a while, is followed by a batch of three, not by one and two."""
+    queue = batcher()
+    queue._usual_seconds = 10.0
+    body, gate, _ = held(queue)
+    for text in "abc":
+        queue.submit(Client(body, text).ticket)
+    gate.set()
+    wait_for(lambda: queue.counts.pieces == 4)
+    queue._usual_seconds = 10.0
+    again = [Client(body, text) for text in "def"]
+    for client in again:
+        queue.submit(client.ticket)
+        time.sleep(0.01)
+    assert [client.texts for client in again] == [["D"], ["E"], ["F"]]
+    assert body.batches == [["first"], ["a", "b", "c"], ["d", "e", "f"]]
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
 def test_a_text_larger_than_a_batch_is_translated_alone(batcher):
     queue, body = batcher(tokens=5), Body()
     client = Client(body, "a", "b", tokens=50)
