@@ -9,7 +9,7 @@ from pathlib import Path
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.errors import Faults, UsageError
 
-_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?\s*", re.IGNORECASE)
+_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?\s*", re.IGNORECASE)
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
 
@@ -141,7 +141,7 @@ class ServerSettings:
 
 
 def parse_bytes(text: str) -> int:
-    """``800MB``, ``2G`` or ``1048576`` in bytes; a kilobyte is 1000 bytes.
+    """``800MB``, ``2G`` or ``1048576`` in bytes; a kilobyte is 1000 bytes, a KiB 1024.
 
     Raises:
         UsageError: it is no size.
@@ -149,4 +149,4 @@ def parse_bytes(text: str) -> int:
     match = _SIZE.fullmatch(text)
     if not match:
         raise UsageError(f"{text!r} is no size; expected bytes, or a number with a unit like 800MB or 2GB")
-    return int(float(match[1]) * 1000 ** _POWERS[match[2].lower()])
+    return int(float(match[1]) * (1024 if match[3] else 1000) ** _POWERS[match[2].lower()])

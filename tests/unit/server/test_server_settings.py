@@ -11,7 +11,7 @@ from crosslate.server.settings import Limits, ServerSettings, parse_bytes
         ("800MB", 800_000_000),
         ("2G", 2_000_000_000),
         ("1.5 kb", 1500),
-        ("3GiB", 3_000_000_000),
+        ("3GiB", 3 << 30),
     ],
 )
 def test_sizes(text, expected):
