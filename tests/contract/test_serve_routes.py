@@ -146,6 +146,16 @@ class TestFiles:
         response = self.upload(server, data=f"{GERMAN}\n".encode(), source="auto", target="es")
         assert response.status_code == 200
 
+    def test_subtitles_keep_their_times(self, server):
+        data = b"1\n00:00:01,000 --> 00:00:02,000\nHund.\n\n2\n00:00:03,000 --> 00:00:04,000\nKatze.\n"
+        url = self.upload(server, "film.srt", data).json()["translatedFileUrl"]
+        assert server.client.get(url).content == data.replace(b"Hund", b"En:hund").replace(
+            b"Katze", b"En:katze"
+        )
+
+    def test_what_is_not_its_kind(self, server):
+        assert "cannot be read" in error(self.upload(server, "book.epub", b"PK no zip"), 400)
+
     @pytest.mark.parametrize("name", ["a.exe", "a", "a.txt.zip"])
     def test_other_formats(self, server, name):
         assert error(self.upload(server, name), 400) == "Invalid request: file format not supported"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from crosslate.server.catalogue import Direction
 from toy_server import FRENCH, GERMAN, HUND, TRANSLATED, error, events
 
 
@@ -146,6 +148,43 @@ class TestTranslate:
         words = [f"wort{number}" for number in range(200)]
         answer = server.translate(" ".join(words) + ".").json()["translatedText"]
         assert [word.split(":")[-1].rstrip(".") for word in answer.split()] == words
+
+
+class TestWhatIsNoText:
+    """Tags, placeholders, addresses and what must not be translated come back as they were."""
+
+    @pytest.mark.parametrize("kept", ["%1$s", "{name}", "https://example.org/a?b=c&d", "😀", "${x}"])
+    def test_placeholders(self, server, kept):
+        answer = server.translate(f"Der Hund {kept} schläft.").json()["translatedText"]
+        assert kept in answer
+        assert not any(kept in text for batch in server.backend.batches for text in batch)
+
+    def test_translate_no(self, server):
+        text = 'Hund <span translate="no">Katze</span> Haus.'
+        answer = server.translate(text, format="html").json()["translatedText"]
+        assert '<span translate="no">Katze</span>' in answer
+
+    def test_scripts_and_comments(self, server):
+        text = "<script>var hund = 1;</script><!-- Hund --><p>Katze.</p>"
+        answer = server.translate(text, format="html").json()["translatedText"]
+        assert answer == "<script>var hund = 1;</script><!-- Hund --><p>En:katze.</p>"
+
+
+def test_through_a_third_language(make_server):
+    """No tiny pack reads English or Spanish, so one direction is turned round for the time of the test."""
+    server = make_server()
+    catalogue = server.service._catalogue
+    first, second = catalogue.snapshot.directions[("de", "en")], catalogue.snapshot.directions[("fr", "es")]
+    second = replace(second, source="en", target="ru")
+    pivot = Direction("de", "ru", "pivot", legs=(first, second))
+    catalogue.snapshot = replace(catalogue.snapshot, directions={("de", "ru"): pivot})
+    server.backend.batches.clear()
+    answer = server.translate(["Hund.", "Katze."], target="ru", alternatives=1).json()
+    assert answer["translatedText"] == ["Ru:en:hund.", "Ru:en:katze."]
+    assert server.backend.batches == [["Hund.", "Katze."], ["en:hund.", "en:katze."]]
+    assert len(answer["alternatives"][0]) == 1
+    (german, *_) = server.get("/languages").json()
+    assert (german["code"], german["targets"], german["pivot"]) == ("de", ["de", "ru"], ["ru"])
 
 
 class TestAlternatives:
