@@ -181,6 +181,14 @@ def test_refusals(crosslate, tiny, arguments, code, expected):
     assert ran.err.startswith("crosslate: ") and expected in ran.err and "Traceback" not in ran.err
 
 
+def test_a_parent_that_cannot_be_loaded(crosslate, tiny, tmp_path):
+    """That shows only after the server has begun to listen; it ends with the reason all the same."""
+    shutil.copytree(tiny / "parents" / "fr-en", tmp_path / "parent")
+    (tmp_path / "parent" / "model.safetensors").write_bytes(b"no tensors")
+    ran = crosslate("serve", "--parent", tmp_path / "parent", "--engine", "pytorch", "--port", "0")
+    assert ran.code == 4 and "cannot load the model" in ran.err and "Traceback" not in ran.err
+
+
 def test_a_port_that_is_taken(crosslate, tiny):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         ran = crosslate("serve", "--parent", tiny / "parents" / "fr-en", "--port", taken.getsockname()[1])

@@ -164,6 +164,7 @@ class CTranslate2Backend:
         self.num_workers = max(2, default_threads(num_usable_cores())[0])
         self._parent, self._quantization, self._memory_bytes = parent, quantization, memory_bytes
         self._folders: dict[Identity, Path] = {}
+        self._too_large: set[Identity] = set()
         self._loaded: OrderedDict[Identity, tuple[Model, int]] = OrderedDict()
         self._lock = threading.Lock()
         self._loading = threading.Lock()  # one at a time: each takes all cores and much memory
@@ -225,7 +226,8 @@ class CTranslate2Backend:
     def _make_room(self, num_bytes: int, direction: Direction) -> None:
         if self._memory_bytes is None:
             return
-        if num_bytes > self._memory_bytes:
+        if num_bytes > self._memory_bytes and direction.identity not in self._too_large:
+            self._too_large.add(direction.identity)  # said once
             log.warning(
                 "%s takes %.1f MB, more than the limit of %.1f MB; it is loaded alone",
                 direction.label,

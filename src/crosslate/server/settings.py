@@ -131,6 +131,8 @@ class ServerSettings:
             faults.add(f"port is {self.port}, expected 0 to 65535")
         if self.require_key and self.keys is None:
             faults.add("a key is required of everybody, but there is no file of keys; give one")
+        if self.limits.requests_per_minute == 0 and self.keys is None:
+            faults.add("requests are for holders of keys, but there is no file of keys; give one")
         if self.memory_bytes is not None and self.memory_bytes < 1:
             faults.add(f"memory is {self.memory_bytes} bytes, expected more")
         if self.url_prefix and not re.fullmatch(r"(/[\w.~-]+)+", self.url_prefix):
