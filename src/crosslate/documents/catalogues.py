@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from crosslate.documents.items import Wrapped
 from crosslate.documents.text import read_text
-from crosslate.documents.units import Flow, Wrapped
+from crosslate.documents.units import Flow
 from crosslate.errors import InputError
 from crosslate.languages import is_same_language
 

@@ -6,8 +6,9 @@ import html
 import re
 from dataclasses import dataclass
 
+from crosslate.documents.items import Mark, Piece
 from crosslate.documents.tags import Attribute, Token, tokens
-from crosslate.documents.units import Flow, Mark, Piece
+from crosslate.documents.units import Flow
 from crosslate.languages import is_same_language
 
 

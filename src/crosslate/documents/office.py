@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
+from crosslate.documents.items import Mark, Piece
 from crosslate.documents.markup import read_references
 from crosslate.documents.tags import Token, tokens
-from crosslate.documents.units import Flow, Mark, Piece
+from crosslate.documents.units import Flow
 from crosslate.errors import InputError
 
 WORD_PARTS = re.compile(r"word/(?:document|header|footer|footnotes|endnotes|comments)\d*\.xml")

@@ -44,6 +44,6 @@ def test_placeholders(text, expected):
     ],
 )
 def test_hostile_text_takes_linear_time(text):
-    start = time.perf_counter()
+    start = time.process_time()
     found(text)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5

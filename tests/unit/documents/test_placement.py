@@ -100,6 +100,6 @@ class TestPlaces:
         marks = [PlacedMark("open", 0, 2 * depth - 1 - index) for index in range(depth)]
         marks += [PlacedMark("close", 3, depth - 1 - index) for index in range(depth)]
         text = "red " * 20_000
-        start = time.perf_counter()
+        start = time.process_time()
         assert len(place(text, marks, text.upper())) == 2 * depth
-        assert time.perf_counter() - start < 10
+        assert time.process_time() - start < 10

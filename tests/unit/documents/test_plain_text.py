@@ -131,9 +131,9 @@ def test_a_stream_comes_as_its_translations_come():
 
 
 @pytest.mark.parametrize(
-    "text", ["word " * 200_000, "." * 300_000, " " * 300_000, "a\n" * 200_000, "{x} a " * 50_000]
+    "text", ["word " * 50_000, "." * 300_000, " " * 300_000, "a\n" * 20_000, "{x} a " * 10_000]
 )
 def test_a_long_line_takes_linear_time(text):
-    start = time.perf_counter()
+    start = time.process_time()
     assert through(text, str.upper) == text.upper().replace("{X}", "{x}")
-    assert time.perf_counter() - start < 20
+    assert time.process_time() - start < 20
