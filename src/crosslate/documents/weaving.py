@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from crosslate.documents.items import Filling, Item, Mark, Segment, Text, partners_of
+from crosslate.documents.items import Escape, Filling, Item, Mark, Segment, Text, partners_of
 from crosslate.documents.placement import Align, PlacedMark, place
 
 _RUNS = re.compile(r"\s+|\S+")
