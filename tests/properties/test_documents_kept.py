@@ -30,7 +30,7 @@ PROSE = [
     "\u2028",
     "\r\n",
 ]
-SHIELDED = ["%1$s", "{name}", "{{ x }}", "https://a.b/c", "a@b.org", "👋🏽", "🇩🇪", " %d"]
+SHIELDED = ["%1$s", "{name}", "{{ x }}", "https://a.b/c", "a@b.org", "👋🏽", "🇩🇪", "${x}"]
 TAGS = [
     "<b>", "</b>", "<i title='A title'>", "</i>", "<p>", "</p>", "<br>", "<img alt=\"A dog\">", "<!-- c -->", "<code>", "</code>",
     "<span translate=no>", "</span>", "<script>", "</script>", "<li>", "<td>", "&amp;", "&lt;", "&nbsp;", "&nope;", "<", ">", "&", "<a href=",
