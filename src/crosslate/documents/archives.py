@@ -15,6 +15,8 @@ MAX_UNPACKED_BYTES = 256 << 20
 MAX_TEXT_BYTES = 32 << 20
 """Of one member that holds text."""
 
+_COMPRESSIONS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+
 
 class Archive:
     """A zip archive in memory. Nothing of it is ever written to a folder.
@@ -87,6 +89,11 @@ class Archive:
             raise InputError(f"the {self.what} file has a member with an unsafe name: {unsafe[0]!r}")
         if len(set(names)) < len(names):
             raise InputError(f"the {self.what} file has two members of one name; save it again")
+        if others := [info for info in infos if info.compress_type not in _COMPRESSIONS]:
+            raise InputError(
+                f"{others[0].filename} in the {self.what} file is compressed in a way that such files never "
+                "are; save the file again"
+            )
         if any(info.flag_bits & 1 for info in infos):
             raise InputError(f"the {self.what} file is encrypted; save it without a password")
 

@@ -37,7 +37,7 @@ class Kind:
 
 
 KINDS = {
-    "text": Kind((".txt", ".text", ".md"), "text/plain"),
+    "text": Kind((".txt", ".text"), "text/plain"),
     "html": Kind((".html", ".htm", ".xhtml"), "text/html"),
     "srt": Kind((".srt",), "application/x-subrip"),
     "docx": Kind((".docx",), "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
@@ -55,7 +55,8 @@ class Document(Protocol):
 
     Attributes:
         kind: one of :data:`KINDS`.
-        segments: the sentences, in the order of the document.
+        segments: the sentences in the order of the document; texts in the tags of a paragraph (titles of
+            links) come before its sentences.
     """
 
     kind: str

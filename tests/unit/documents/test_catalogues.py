@@ -52,6 +52,13 @@ def test_messages_without_a_translation_get_one():
     assert result == expected
 
 
+def test_a_language_with_one_form_gets_the_plural():
+    text = PO.replace('"Language: ', '"Plural-Forms: nplurals = 1; plural=0;\\n"\n"Language: ').replace(
+        'msgstr[1] ""\n', ""
+    )
+    assert texts(open_document(text.encode(), "po", "en", "ja"))[-1] == "files"
+
+
 def test_a_whole_catalogue_stays():
     data = (
         PO.split("msgctxt")[0].replace('"\nmsgstr ""\n\n', '"\nmsgstr "x"\n\n').replace("\n", "\r\n").encode()

@@ -1,4 +1,5 @@
 import xml.etree.ElementTree as ElementTree
+import zipfile
 
 import pytest
 
@@ -194,6 +195,10 @@ class TestArchives:
         monkeypatch.setattr("crosslate.documents.archives.MAX_MEMBERS", 0)
         with pytest.raises(InputError, match="at most 0 members"):
             open_document(data, "docx", "en")
+
+    def test_other_compressions_are_refused(self, zipped):
+        with pytest.raises(InputError, match="compressed in a way"):
+            open_document(zipped({"word/document.xml": "x"}, compression=zipfile.ZIP_LZMA), "docx", "en")
 
     def test_encrypted_archives_are_refused(self, word):
         data = bytearray(word(""))

@@ -101,6 +101,13 @@ def test_an_encoding_is_read_and_written():
     assert document.rebuild(["你好"]) == "\ufeff你好".encode("utf-16-le")
 
 
+@pytest.mark.parametrize("name", ["punycode", "idna", "unicode_escape", "rot13", "zlib", "nonsense", "utf-7"])
+def test_declared_encodings_that_are_none_are_passed_over(name):
+    data = f'<meta charset="{name}"><p>{"abc-" * 50_000}</p>é'.encode()
+    document = open_document(data, "html", "en")
+    assert texts(document)[-1] == "é" and document.rebuild(texts(document)) == data
+
+
 def test_what_is_no_text_is_refused():
     with pytest.raises(InputError, match="NUL at byte 3"):
         open_document(b"abc\0\1\2\3defghijk", "text", "en")
