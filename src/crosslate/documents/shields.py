@@ -8,6 +8,7 @@ from crosslate.documents.items import Item, Mark, Text, cut, has_letters, partne
 from crosslate.documents.placeholders import placeholders
 
 _MAX_NOTE_ITEMS = 8
+_WORD_ENDS = ".,;!?)]%'\"’”»"
 
 
 def shielded(items: list[Item]) -> list[Item]:
@@ -53,7 +54,8 @@ def with_notes_whole(items: list[Item]) -> list[Item]:
         if index < done or last < index or last - index > _MAX_NOTE_ITEMS:
             continue
         start, end = offsets[index], offsets[last + 1]
-        is_behind_word = start > 0 and not plain[start - 1].isspace()
+        before = plain[max(start - 1, 0) : start]
+        is_behind_word = before.isalnum() or (before != "" and before in _WORD_ENDS)
         is_word_end = not plain[end : end + 1].isalnum()
         if start < end and is_behind_word and is_word_end and not has_letters(plain[start:end]):
             written = [each.raw if isinstance(each, Text) else each for each in items[index : last + 1]]

@@ -52,9 +52,10 @@ class Sentence:
             result.append(self.escape(before.rstrip() if has_line_break else before))
             done = offset
             written = "".join(marks[index].fill(filling, True) for index in group)
-            result.append(self._spaced(written, group, "".join(result[-2:]), translation[done:]))
-            if has_line_break:
-                done += len(translation[done:]) - len(translation[done:].lstrip())
+            following = translation[done : done + 1]
+            result.append(self._spaced(written, group, "".join(result[-2:]), following))
+            while has_line_break and translation[done : done + 1].isspace():
+                done += 1
         result.append(self.escape(translation[done:]))
         return "".join(result)
 
@@ -73,15 +74,15 @@ class Sentence:
                 groups.append((offset, [index]))
         return groups
 
-    def _spaced(self, written: str, group: Sequence[int], before: str, rest: str) -> str:
+    def _spaced(self, written: str, group: Sequence[int], before: str, following: str) -> str:
         """Marks with the spaces that they had in the source, if there is a point among them."""
         marks = [self.marks[index] for index in group]
         if all(mark.role != "point" for mark in marks):
             return written
         if any(mark.has_space_before for mark in marks) and before and not before[-1].isspace():
             written = f" {written}"
-        if any(mark.has_space_after for mark in marks) and rest and not rest[0].isspace():
-            return written if rest[0] in _CLOSING else f"{written} "
+        if any(mark.has_space_after for mark in marks) and following and not following.isspace():
+            return written if following in _CLOSING else f"{written} "
         return written
 
 

@@ -175,7 +175,7 @@ class TestArchives:
         with pytest.raises(InputError, match="is damaged"):
             open_document(bytes(flipped), "docx", "en")
 
-    @pytest.mark.parametrize("name", ["../word/document.xml", "/etc/passwd", "a\\..\\b", "a//b"])
+    @pytest.mark.parametrize("name", ["../word/document.xml", "/etc/passwd", "a\\..\\b", "a/../../b", "c:/x"])
     def test_names_that_lead_away_are_refused(self, zipped, name):
         with pytest.raises(InputError, match="unsafe name"):
             open_document(zipped({name: "x"}), "docx", "en")
