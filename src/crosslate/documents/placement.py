@@ -7,10 +7,10 @@ places only where their places do not overlap, and where marks are no forest the
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Literal
 from unicodedata import normalize
 
@@ -134,6 +134,33 @@ def _longest_rising(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     return series[::-1]
 
 
+def carried_links(
+    links: Links, cut: tuple[Sequence[str], Sequence[str]], words_wanted: tuple[Sequence[str], Sequence[str]]
+) -> list[tuple[int, int]]:
+    """Links between words of one cutting (by a model's vocabulary, say) as links between those of another.
+
+    Args:
+        links: between ``cut``.
+        cut: words of the target and of the source, which joined are the texts without spaces.
+        words_wanted: the same texts cut otherwise.
+    """
+    target, source = (_overlaps(one, other) for one, other in zip(cut, words_wanted))
+    return sorted({(a, b) for one, other in links for a in target[one] for b in source[other]})
+
+
+def _overlaps(words_: Sequence[str], others: Sequence[str]) -> list[range]:
+    """For each of ``words_`` those of ``others`` that share a character with it."""
+    ends = list(accumulate(map(len, others)))
+    starts = [0, *ends[:-1]]
+    result = []
+    start = 0
+    for word in words_:
+        end = start + len(word)
+        result.append(range(bisect_right(ends, start), bisect_left(starts, end)))
+        start = end
+    return result
+
+
 class _Sentence:
     """The words of both sides and what is linked with what."""
 
@@ -141,13 +168,17 @@ class _Sentence:
         self.source, self.target = words(text), words(translation)
         self._spelt = [text[start:end] for start, end in self.source]
         self._translated = [translation[start:end] for start, end in self.target]
-        links = (align or proportional_links)(self._spelt, self._translated)
-        self.images: list[list[int]] = [[] for _ in self.source]
-        for target, source in sorted(links):
-            if 0 <= target < len(self.target) and 0 <= source < len(self.source):
-                self.images[source].append(target)
+        self.images = self._images((align or proportional_links)(self._spelt, self._translated))
+        self._spread = self.images if align is None else None
         self._ends = [end for _, end in self.source]
         self._starts = [start for start, _ in self.source]
+
+    def _images(self, links: Links) -> list[list[int]]:
+        images: list[list[int]] = [[] for _ in self.source]
+        for target, source in sorted(links):
+            if 0 <= target < len(self.target) and 0 <= source < len(self.source):
+                images[source].append(target)
+        return images
 
     def point(self, mark: PlacedMark) -> int:
         """The offset in the translation of a mark by itself."""
@@ -184,6 +215,10 @@ class _Sentence:
         """The target words of the source text between two offsets; None where no word is in between."""
         first, last = bisect_left(self._ends, start + 1), bisect_left(self._starts, end)
         linked = sorted({each for word in range(first, last) for each in self.images[word]})
+        if not linked:  # rather about there than around nothing
+            if self._spread is None:
+                self._spread = self._images(proportional_links(self._spelt, self._translated))
+            linked = sorted({each for word in range(first, last) for each in self._spread[word]})
         if not linked:
             return None
         # Of stray links only the longest run counts; a gap of one word is bridged.
