@@ -310,10 +310,31 @@ class TestDocuments:
     def test_a_page_keeps_its_markup(self, crosslate, marking, cached, tmp_path):
         page = tmp_path / "page.html"
         page.write_text('<html lang="de"><p>Der <b>Hund</b> schläft.<br>&amp; {x}\n', encoding="utf-8")
-        ran = crosslate("translate", "--pack", cached, "--format", "auto", "-i", page, "-o", tmp_path / "out")
+        ran = crosslate(
+            "translate",
+            "--pack",
+            cached,
+            "--format",
+            "auto",
+            "--in-proportion",
+            "-i",
+            page,
+            "-o",
+            tmp_path / "out",
+        )
         assert (ran.code, ran.out, ran.err) == (0, "", "")
         expected = '<html lang="en"><p>DER <b>HUND</b> SCHLÄFT.<br>&amp; {x}\n'
         assert (tmp_path / "out").read_text(encoding="utf-8") == expected
+
+    def test_tags_follow_their_words_by_attention(self, crosslate, marking, cached, monkeypatch):
+        def swapped(model, pairs):
+            assert pairs == [("Der Hund", "DER HUND")] and model.source_language == "de"
+            return lambda source, target: [(0, 1), (1, 0)]
+
+        monkeypatch.setattr("crosslate.jobs.word_links.attention_align", swapped)
+        page = b"<p>Der <b>Hund</b></p><p>Die Katze"
+        ran = crosslate("translate", "--pack", cached, "--format", "html", stdin=page)
+        assert (ran.code, ran.out) == (0, "<p><b>DER</b> HUND</p><p>DIE KATZE")
 
     def test_text_from_standard_input(self, crosslate, marking, cached):
         text = b"\n  Der Hund. Die Katze.\r\n\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -18,8 +19,12 @@ from crosslate.engines.decoding import DecodingOptions
 from crosslate.errors import UsageError
 
 if TYPE_CHECKING:
+    from crosslate.documents.placement import Align
     from crosslate.engines.decoding import Hypothesis
+    from crosslate.jobs.stored import StoredModel
     from crosslate.jobs.translator import Translator
+
+log = logging.getLogger(__name__)
 
 _WINDOW_LINES = 1024
 _LINES = "lines"
@@ -57,6 +62,14 @@ def translate(
             "(by the file's ending), text, html, srt, docx, odt, epub, po or tmx.",
         ),
     ] = _LINES,
+    follow_words: Annotated[
+        bool,
+        typer.Option(
+            "--follow-words/--in-proportion",
+            help="In a document, tags and placeholders follow their words by the model's attention, which "
+            "needs PyTorch; or their places are found by equal words and proportion.",
+        ),
+    ] = True,
     engine: d.EngineName = "auto",
     quantization: d.Quantization = "float32",
     beam: d.Beam = d.DEFAULTS.beam_size,
@@ -107,7 +120,7 @@ def translate(
     model = StoredModel(pack or [], parent, o.parent_languages(parent_langs))
     translator = d.open_translator(model, engine=engine, quantization=quantization, options=options)
     if kind is not None:
-        _translate_document(translator, kind, paths[0], output)
+        _translate_document(translator, kind, paths[0], output, model if follow_words else None)
         return
     is_typed = paths == [STANDARD_OUTPUT] and sys.stdin.isatty()
     if is_typed:
@@ -137,7 +150,9 @@ def _document_kind(format_: str, paths: list[str], n_best: int | None, window_li
     return kind_of(paths[0]) if format_ == "auto" else format_
 
 
-def _translate_document(translator: Translator, kind: str, path: str, output: Path | None) -> None:
+def _translate_document(
+    translator: Translator, kind: str, path: str, output: Path | None, model: StoredModel | None
+) -> None:
     from crosslate.corpora.streams import read_blocks
     from crosslate.documents.document import open_document
     from crosslate.errors import InputError
@@ -150,7 +165,21 @@ def _translate_document(translator: Translator, kind: str, path: str, output: Pa
     with open_output(output) as file:
         texts = [segment.text for segment in document.segments]
         translations = list(with_bar(translator.translate_lines(texts), "translating", len(texts)))
-        file.write(document.rebuild(translations))
+        marked = [pair for pair, each in zip(zip(texts, translations), document.segments) if each.has_marks]
+        align = _align(model, marked) if model and marked else None
+        file.write(document.rebuild(translations, align))
+
+
+def _align(model: StoredModel, pairs: list[tuple[str, str]]) -> Align | None:
+    """Links of words by attention; None where the model gives none."""
+    from crosslate.errors import EngineError, ParentError
+    from crosslate.jobs.word_links import attention_align
+
+    try:
+        return attention_align(model.load(), pairs)
+    except (ParentError, EngineError) as error:
+        log.info("tags are placed in proportion: %s", error)
+        return None
 
 
 def _read(paths: list[str]) -> Iterator[str]:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from crosslate.documents.placement import Align, carried_links, proportional_links
 from crosslate.evaluation.attention import align_words, alignment_layer, words_of
 from crosslate.jobs.attention import SentenceAttention, attend
+from crosslate.models.child import Child
 
 if TYPE_CHECKING:
     from crosslate.corpora.vocabularies import Vocabulary
-    from crosslate.models.child import Child
     from crosslate.models.parent import Parent
 
 Words = tuple[str, ...]
@@ -27,10 +27,14 @@ def attention_align(model: Parent | Child, pairs: Sequence[tuple[str, str]]) -> 
     Args:
         model: what translated, or a model for the same pair of languages.
         pairs: sentences and their translations; those of segments with marks are enough.
+
+    Raises:
+        ParentError: the model gives no attention.
+        EngineError: the model does not say where its decoder starts.
     """
-    layer = -1
+    anatomy = model.parent.anatomy if isinstance(model, Child) else model.anatomy
     found: dict[tuple[str, str], tuple[list[tuple[int, int]], Words, Words]] = {}
-    for each in attend(model, model.anatomy, pairs):
+    for each in attend(model, anatomy, pairs):
         layer = alignment_layer(each.weights.shape[0])
         links, target, source = _linked(each, layer, model.target, model.source)
         found[_key(*pairs[each.index])] = links, target, source
