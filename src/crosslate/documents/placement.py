@@ -48,6 +48,7 @@ class PlacedMark:
         partner: index of the other end of its element among the sentence's marks; None without one.
         has_space_before: whether a space stood before it.
         has_space_after: likewise after it.
+        has_gap: whether a space stood between it and the mark before it.
     """
 
     role: Role
@@ -55,6 +56,7 @@ class PlacedMark:
     partner: int | None = None
     has_space_before: bool = False
     has_space_after: bool = False
+    has_gap: bool = False
 
 
 def place(

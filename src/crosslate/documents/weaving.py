@@ -51,7 +51,11 @@ class Sentence:
             before = translation[done:offset]
             result.append(self.escape(before.rstrip() if has_line_break else before))
             done = offset
-            written = "".join(marks[index].fill(filling, True) for index in group)
+            written = "".join(
+                (" " if index > group[0] and self.marks[index].has_gap else "")
+                + marks[index].fill(filling, True)
+                for index in group
+            )
             following = translation[done : done + 1]
             result.append(self._spaced(written, group, "".join(result[-2:]), following))
             while has_line_break and translation[done : done + 1].isspace():
@@ -93,19 +97,18 @@ def _flattened(items: Sequence[Item]) -> tuple[str, list[PlacedMark]]:
     indices = {index: number for number, index in enumerate(_mark_indices(items))}
     partners = partners_of(items)
     length = 0
-    is_spaced, is_after_point = False, False
+    is_spaced = is_gap = is_after_point = False
     for index, item in enumerate(items):
         if isinstance(item, Mark):
             partner = partners.get(index)
-            marks.append(
-                PlacedMark(item.role, length, None if partner is None else indices[partner], is_spaced)
-            )
-            is_spaced = is_spaced or bool(item.plain)
+            other = None if partner is None else indices[partner]
+            marks.append(PlacedMark(item.role, length, other, is_spaced, has_gap=is_gap))
+            is_spaced, is_gap = is_spaced or bool(item.plain), False
             is_after_point = item.role == "point"
             continue
         for run in _RUNS.findall(_UNREADABLE.sub("", item.plain)):
             if run.isspace():
-                is_spaced = True
+                is_spaced = is_gap = True
                 for number in range(len(marks) - 1, -1, -1):
                     if marks[number].offset != length or marks[number].has_space_after:
                         break
@@ -116,7 +119,7 @@ def _flattened(items: Sequence[Item]) -> tuple[str, list[PlacedMark]]:
                 run = f" {run}"
             runs.append(run)
             length += len(run)
-            is_spaced = is_after_point = False
+            is_spaced = is_gap = is_after_point = False
     return "".join(runs), marks
 
 

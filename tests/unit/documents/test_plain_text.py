@@ -54,6 +54,7 @@ def test_a_blank_translation_leaves_the_sentence():
         ("Welcome home 👋🏽!", "Welcome home!", "Willkommen!", "Willkommen 👋🏽!"),
         ("😀 Welcome home 🎉", "Welcome home", "Willkommen daheim", "😀 Willkommen daheim 🎉"),
         ("{count}px wide", "px wide", "px breit", "{count}px breit"),
+        ("Hi {a} {b}{c}, you", "Hi, you", "Hallo, du", "Hallo {a} {b}{c}, du"),
         ("Item (#%d) is gone", "Item (#) is gone", "Teil (#) ist weg", "Teil (#%d) ist weg"),
         ("See https://a.b/c?d=e. Now.", "See.", "Siehe.", "Siehe https://a.b/c?d=e. Now."),
     ],
