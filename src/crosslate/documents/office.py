@@ -121,9 +121,9 @@ class _Word:
             keeping = [_keeping_spaces(opening, f"<{self.text}")]
             if story.is_divided:
                 story.flow.copy(*before)
-                story.flow.mark(Mark([opening], "joint", if_changed=keeping))
+                story.flow.mark(Mark([opening], "run", if_changed=keeping))
             else:
-                story.flow.mark(Mark([*before, opening], "joint", if_changed=[*before, *keeping]))
+                story.flow.mark(Mark([*before, opening], "run", if_changed=[*before, *keeping]))
             story.waiting, story.is_divided = [], False
         read_references(story.flow, token.raw, is_xml=True)
 

@@ -74,6 +74,14 @@ class TestPlaces:
         ]
         assert written(self.TEXT, joints, "c b a", align) == "c <0><1>b a"
 
+    def test_a_short_run_keeps_its_words(self):
+        runs = [PlacedMark("run", 3, has_space_before=True), PlacedMark("run", 7, has_space_before=True)]
+        links = [(0, 0), (1, 2), (2, 1)]
+        assert written(self.TEXT, runs, "La voiture rouge", lambda *_: links) == "La voiture <0>rouge<1>"
+        links = [(0, 1), (1, 0), (2, 2)]
+        assert written(self.TEXT, runs, "Rouge la voiture", lambda *_: links) == "<0>Rouge <1>la voiture"
+        assert written("Hello you", [PlacedMark("run", 3)], "HELLO du") == "HEL<0>LO du"
+
     def test_inner_elements_stay_inside(self):
         align = lambda source, target: [(0, 0), (1, 2), (2, 1)]  # noqa: E731
         marks = [
