@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 import zlib
 from collections.abc import Mapping
 
 from crosslate.errors import InputError
-from crosslate.files import is_inside_name
 
 MAX_MEMBERS = 20_000
 MAX_UNPACKED_BYTES = 256 << 20
 MAX_TEXT_BYTES = 32 << 20
 """Of one member that holds text."""
+
+# Nothing is unpacked to a folder here, but who gets the document may do that.
+_UNSAFE_NAME = re.compile(r"^/|^[A-Za-z]:|(?:^|/)\.\.(?:/|$)|[\\\0]|^$")
+_COMPRESSIONS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 
 
 class Archive:
@@ -83,10 +87,15 @@ class Archive:
                 f"the {self.what} file unpacks to {len(infos):,} members with {size:,} bytes, at most "
                 f"{MAX_MEMBERS:,} members and {MAX_UNPACKED_BYTES:,} bytes are read; split the document"
             )
-        if unsafe := [name for name in names if not is_inside_name(name.rstrip("/"))]:
+        if unsafe := [name for name in names if _UNSAFE_NAME.search(name)]:
             raise InputError(f"the {self.what} file has a member with an unsafe name: {unsafe[0]!r}")
         if len(set(names)) < len(names):
             raise InputError(f"the {self.what} file has two members of one name; save it again")
+        if others := [info for info in infos if info.compress_type not in _COMPRESSIONS]:
+            raise InputError(
+                f"{others[0].filename} in the {self.what} file is compressed in a way that such files never "
+                "are; save the file again"
+            )
         if any(info.flag_bits & 1 for info in infos):
             raise InputError(f"the {self.what} file is encrypted; save it without a password")
 

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from crosslate.documents.items import Wrapped
 from crosslate.documents.text import read_text
-from crosslate.documents.units import Flow, Wrapped
+from crosslate.documents.units import Flow
 from crosslate.errors import InputError
 from crosslate.languages import is_same_language
 
@@ -58,6 +59,7 @@ def read_catalogue(flow: Flow, text: str, target_language: str | None = None) ->
         InputError: a line is no catalogue's.
     """
     message: dict[str, str] = {}
+    has_one_form = False
     for part in _fields(text):
         if isinstance(part, str):
             flow.copy(part)
@@ -68,12 +70,14 @@ def read_catalogue(flow: Flow, text: str, target_language: str | None = None) ->
         if part.keyword != "msgstr":
             flow.copy(*part.lines)
         elif not message.get("msgid"):
+            has_one_form = has_one_form or "nplurals=1;" in part.value.replace(" ", "")
             flow.copy(_header("".join(part.lines), flow.language, target_language))
         elif part.value:
             flow.copy(*part.lines)
         else:
             plural = message.get("msgid_plural", "")
-            _fill(flow, part, plural if part.index and plural else message["msgid"])
+            is_plural = plural and (part.index or has_one_form)
+            _fill(flow, part, plural if is_plural else message["msgid"])
 
 
 def _fill(flow: Flow, part: _Field, text: str) -> None:

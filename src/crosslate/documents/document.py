@@ -12,13 +12,14 @@ from crosslate.documents.archives import Archive
 from crosslate.documents.books import book_package, book_pages, package_in_language
 from crosslate.documents.catalogues import CHARSET, declared_charset, read_catalogue
 from crosslate.documents.encodings import Decoded, decode
+from crosslate.documents.items import Filling, Piece, Segment, fill
 from crosslate.documents.markup import declared_encoding, escaped, read_markup
 from crosslate.documents.memories import read_memory
 from crosslate.documents.office import ODF_PARTS, WORD_PARTS, check_xml, read_odf, read_word
 from crosslate.documents.placement import Align
 from crosslate.documents.subtitles import read_subtitles
 from crosslate.documents.text import read_text
-from crosslate.documents.units import Filling, Flow, Piece, Segment, fill
+from crosslate.documents.units import Flow
 from crosslate.errors import InputError, UsageError, nearest
 
 
@@ -36,7 +37,7 @@ class Kind:
 
 
 KINDS = {
-    "text": Kind((".txt", ".text", ".md"), "text/plain"),
+    "text": Kind((".txt", ".text"), "text/plain"),
     "html": Kind((".html", ".htm", ".xhtml"), "text/html"),
     "srt": Kind((".srt",), "application/x-subrip"),
     "docx": Kind((".docx",), "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
@@ -54,7 +55,8 @@ class Document(Protocol):
 
     Attributes:
         kind: one of :data:`KINDS`.
-        segments: the sentences, in the order of the document.
+        segments: the sentences in the order of the document; texts in the tags of a paragraph (titles of
+            links) come before its sentences.
     """
 
     kind: str
@@ -83,9 +85,7 @@ class TextDocument:
         decoded: how it is written in bytes.
     """
 
-    def __init__(
-        self, kind: str, pieces: Sequence[Piece], segments: list[Segment], decoded: Decoded
-    ) -> None:
+    def __init__(self, kind: str, pieces: Sequence[Piece], segments: list[Segment], decoded: Decoded) -> None:
         self.kind, self.segments = kind, segments
         self._pieces, self._decoded = pieces, decoded
 

@@ -23,6 +23,11 @@ _LEGACY = {
     "ar": "cp1256", "fa": "cp1256", "et": "cp1257", "lv": "cp1257", "lt": "cp1257", "vi": "cp1258",
     "th": "cp874", "ja": "cp932", "ko": "cp949", "zh": "gb18030",
 }  # fmt: skip
+# Encodings of documents; others that Python knows (punycode, unicode_escape) are slow or none.
+_ENCODING = re.compile(
+    r"utf-(?:8|16|32)(?:-[lb]e)?|ascii|cp\d{3,4}|iso8859-\d+|koi8-[rtu]|mac-\w+|gb\w+|big5\w*|euc_\w+|"
+    r"iso2022_\w+|shift_jis\w*|tis-620|hz"
+)
 _BAD = re.compile(r"[\udc80-\udcff]")
 _GOOD = re.compile(r"[^\x00-\x7f\udc80-\udcff]")
 
@@ -105,10 +110,11 @@ def _exact(data: bytes, codec: str, mark: bytes = b"") -> Decoded | None:
     """The text of ``data`` in an encoding, if that can be undone."""
     try:
         name = codecs.lookup(codec).name
+        if not _ENCODING.fullmatch(name):
+            return None
         if name == "utf-8":
             return Decoded(data.decode("utf-8", "surrogateescape"), "utf-8", mark) if mark else None
         text = data.decode(name)
         return Decoded(text, name, mark) if text.encode(name) == data else None
-    # What is no encoding of text (rot13, zlib) says so by one of these.
-    except (LookupError, ValueError, TypeError, AttributeError):
+    except (LookupError, ValueError):
         return None

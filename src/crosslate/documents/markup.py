@@ -6,8 +6,9 @@ import html
 import re
 from dataclasses import dataclass
 
+from crosslate.documents.items import Mark, Piece
 from crosslate.documents.tags import Attribute, Token, tokens
-from crosslate.documents.units import Flow, Mark, Piece
+from crosslate.documents.units import Flow
 from crosslate.languages import is_same_language
 
 
@@ -42,6 +43,7 @@ _CLOSES_PARAGRAPH = _names(
     ul"""
 )
 _MAX_INLINE_DEPTH = 64
+_MAX_HELD_DEPTH = 16
 _REFERENCE = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});?")
 _CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{1,40})""", re.IGNORECASE)
 _XML_ENCODING = re.compile(rb"""^\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([\w.:-]{1,40})["']""")
@@ -159,6 +161,7 @@ class _Reader:
         are_attributes_read = self.is_read if asked is None else asked
         pieces = self._tag(token, name) if are_attributes_read else [token.raw]
         is_held = is_inline and self.is_read and not is_read and not is_void
+        is_held = is_held and len(self.flows) <= _MAX_HELD_DEPTH
         if is_held:
             self.flows.append(self.flow.nested())
             self.flow.copy(*pieces)

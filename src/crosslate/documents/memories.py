@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from crosslate.documents.items import Mark, Piece
 from crosslate.documents.markup import escaped_in_quotes, read_references
 from crosslate.documents.tags import Token, tokens
-from crosslate.documents.units import Flow, Mark, Piece
+from crosslate.documents.units import Flow
 from crosslate.errors import UsageError
 from crosslate.languages import is_same_language
 

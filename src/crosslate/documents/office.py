@@ -6,9 +6,10 @@ import re
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
+from crosslate.documents.items import Mark, Piece
 from crosslate.documents.markup import read_references
 from crosslate.documents.tags import Token, tokens
-from crosslate.documents.units import Flow, Mark, Piece
+from crosslate.documents.units import Flow
 from crosslate.errors import InputError
 
 WORD_PARTS = re.compile(r"word/(?:document|header|footer|footnotes|endnotes|comments)\d*\.xml")
@@ -120,9 +121,9 @@ class _Word:
             keeping = [_keeping_spaces(opening, f"<{self.text}")]
             if story.is_divided:
                 story.flow.copy(*before)
-                story.flow.mark(Mark([opening], "joint", if_changed=keeping))
+                story.flow.mark(Mark([opening], "run", if_changed=keeping))
             else:
-                story.flow.mark(Mark([*before, opening], "joint", if_changed=[*before, *keeping]))
+                story.flow.mark(Mark([*before, opening], "run", if_changed=[*before, *keeping]))
             story.waiting, story.is_divided = [], False
         read_references(story.flow, token.raw, is_xml=True)
 

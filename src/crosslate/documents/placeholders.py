@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 
 # Repetitions are bounded or begin at a place that cannot be passed twice, so that time stays linear.
+# Brackets belong to an address only in pairs, and a sign at its end to the sentence.
+_ADDRESS = (
+    r"(?:[^\s<>\"“”«»(){}]|\([^\s()]{0,200}\)|\{\{[^{}\n]{0,200}\}\}|\{[^{}\s]{0,100}\})+(?<![.,;:!?\]'’])"
+)
 _PATTERNS = (
-    r"(?:https?|ftp|mailto|tel|file):[^\s<>\"“”«»]+(?<![.,;:!?)\]'’])|(?<!\w)www\.[^\s<>\"“”«»]+(?<![.,;:!?)\]'’])",
+    rf"(?:(?:https?|ftp)://|(?:mailto|tel):|(?<!\w)www\.){_ADDRESS}",
     r"(?<![\w.+-])[\w.+-]{1,64}@\w[\w-]{0,62}(?:\.\w[\w-]{0,62}){1,8}",
     r"\{\{[^{}\n]{0,200}\}\}|\{%[^{}\n]{0,200}%\}|\$\{[^{}\n]{0,200}\}|%\{[^{}\s]{0,100}\}|\{\\[^{}\n]{0,200}\}|\{[^{}\s]{0,100}\}",
     r"%\([^()\s]{1,100}\)[-+#0]*\d*(?:\.\d+)?[a-zA-Z]",
     # No space as a flag: "100 % des" is no variable; nor is what follows a digit.
-    r"(?<!\d)%(?:\d{1,3}\$)?[-+#0]*\d{0,6}(?:\.\d{0,6}|\.\*)?(?:hh?|ll?|[qjzt])?[diouxXeEfFgGcspn@]|(?<!\d)%%|(?<!\d)%\d{1,2}(?!\d)",
+    r"(?:%\d{1,3}\$|(?<!\d)%)[-+#0]*\d{0,6}(?:\.\d{0,6}|\.\*)?(?:hh?|ll?|[qjzt])?[diouxXeEfFgGcspn@]|(?<!\d)%%|(?<!\d)%\d{1,2}(?!\d)",
     r"%[A-Z_]{2,40}%",
     r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});",
     # Emoji: flags, keycaps, pictures with their modifiers and what is joined to them; private characters.

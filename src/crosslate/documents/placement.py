@@ -7,16 +7,16 @@ places only where their places do not overlap, and where marks are no forest the
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Literal
 from unicodedata import normalize
 
 from crosslate.sentences import UNSPACED_RANGES
 
-Role = Literal["open", "close", "point", "joint"]
+Role = Literal["open", "close", "point", "joint", "run"]
 Links = Sequence[tuple[int, int]]
 Align = Callable[[Sequence[str], Sequence[str]], Links]
 """Words of a sentence and of its translation to links: index of a target word, index of its source word."""
@@ -43,11 +43,13 @@ class PlacedMark:
     """A mark in a sentence.
 
     Attributes:
-        role: an element's start or end, a point, or a joint, which never trades places with another mark.
+        role: an element's start or end; a point; a joint, which never trades places with another mark; or
+            the joint between two runs of text, each with its own format.
         offset: of characters of the sentence's text before it.
         partner: index of the other end of its element among the sentence's marks; None without one.
         has_space_before: whether a space stood before it.
         has_space_after: likewise after it.
+        has_gap: whether a space stood between it and the mark before it.
     """
 
     role: Role
@@ -55,6 +57,7 @@ class PlacedMark:
     partner: int | None = None
     has_space_before: bool = False
     has_space_after: bool = False
+    has_gap: bool = False
 
 
 def place(
@@ -75,7 +78,7 @@ def place(
     sentence = _Sentence(text, translation, align)
     forest = _forest(marks)
     if forest is None:
-        order = [(sentence.point(mark), index) for index, mark in enumerate(marks)]
+        order = _in_order(marks, sentence, len(text), len(translation))
     else:
         order = _placed(forest, marks, sentence, 0, len(sentence.target))
     highest = 0
@@ -134,6 +137,33 @@ def _longest_rising(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     return series[::-1]
 
 
+def carried_links(
+    links: Links, cut: tuple[Sequence[str], Sequence[str]], words_wanted: tuple[Sequence[str], Sequence[str]]
+) -> list[tuple[int, int]]:
+    """Links between words of one cutting (by a model's vocabulary, say) as links between those of another.
+
+    Args:
+        links: between ``cut``.
+        cut: words of the target and of the source, which joined are the texts without spaces.
+        words_wanted: the same texts cut otherwise.
+    """
+    target, source = (_overlaps(one, other) for one, other in zip(cut, words_wanted))
+    return sorted({(a, b) for one, other in links for a in target[one] for b in source[other]})
+
+
+def _overlaps(words_: Sequence[str], others: Sequence[str]) -> list[range]:
+    """For each of ``words_`` those of ``others`` that share a character with it."""
+    ends = list(accumulate(map(len, others)))
+    starts = [0, *ends[:-1]]
+    result = []
+    start = 0
+    for word in words_:
+        end = start + len(word)
+        result.append(range(bisect_right(ends, start), bisect_left(starts, end)))
+        start = end
+    return result
+
+
 class _Sentence:
     """The words of both sides and what is linked with what."""
 
@@ -141,18 +171,22 @@ class _Sentence:
         self.source, self.target = words(text), words(translation)
         self._spelt = [text[start:end] for start, end in self.source]
         self._translated = [translation[start:end] for start, end in self.target]
-        links = (align or proportional_links)(self._spelt, self._translated)
-        self.images: list[list[int]] = [[] for _ in self.source]
-        for target, source in sorted(links):
-            if 0 <= target < len(self.target) and 0 <= source < len(self.source):
-                self.images[source].append(target)
+        self.images = self._images((align or proportional_links)(self._spelt, self._translated))
+        self._spread = self.images if align is None else None
         self._ends = [end for _, end in self.source]
         self._starts = [start for start, _ in self.source]
+
+    def _images(self, links: Links) -> list[list[int]]:
+        images: list[list[int]] = [[] for _ in self.source]
+        for target, source in sorted(links):
+            if 0 <= target < len(self.target) and 0 <= source < len(self.source):
+                images[source].append(target)
+        return images
 
     def point(self, mark: PlacedMark) -> int:
         """The offset in the translation of a mark by itself."""
         exact = self.inside(mark.offset)
-        return self._offset(*self.boundary(mark)) if exact is None else exact
+        return self.offset(*self.boundary(mark)) if exact is None else exact
 
     def inside(self, offset: int) -> int | None:
         """The offset in the translation of one inside a word, if the word is the same there (``H2O``)."""
@@ -178,12 +212,16 @@ class _Sentence:
         """Whether a mark belongs to the word that follows it rather than to the one before."""
         if mark.role == "point":  # "{width}px", but not "{name}, …"
             return mark.has_space_before and not mark.has_space_after and following[0].isalnum()
-        return mark.role == "open" or (mark.role == "joint" and mark.has_space_before)
+        return mark.role == "open" or (mark.role != "close" and mark.has_space_before)
 
     def span(self, start: int, end: int) -> tuple[int, int] | None:
         """The target words of the source text between two offsets; None where no word is in between."""
         first, last = bisect_left(self._ends, start + 1), bisect_left(self._starts, end)
         linked = sorted({each for word in range(first, last) for each in self.images[word]})
+        if not linked:  # rather about there than around nothing
+            if self._spread is None:
+                self._spread = self._images(proportional_links(self._spelt, self._translated))
+            linked = sorted({each for word in range(first, last) for each in self._spread[word]})
         if not linked:
             return None
         # Of stray links only the longest run counts; a gap of one word is bridged.
@@ -196,13 +234,8 @@ class _Sentence:
         first, last = max(runs, key=lambda run: run[1] - run[0])
         return first, last + 1
 
-    def start_of(self, word: int) -> int:
-        return self._offset(word, True)
-
-    def end_of(self, word: int) -> int:
-        return self._offset(word, False)
-
-    def _offset(self, num_before: int, is_before_next: bool) -> int:
+    def offset(self, num_before: int, is_before_next: bool) -> int:
+        """Where in the translation a mark behind so many words stands: after the last or before the next."""
         if not self.target:
             return 0
         if num_before == 0 or (is_before_next and num_before < len(self.target)):
@@ -232,7 +265,7 @@ def _forest(marks: Sequence[PlacedMark]) -> list[_Node] | None:
     roots: list[_Node] = []
     open_nodes: list[_Node] = []
     for index, mark in enumerate(marks):
-        if mark.role == "joint" or (mark.role != "point" and mark.partner is None):
+        if mark.role in ("joint", "run") or (mark.role != "point" and mark.partner is None):
             return None
         siblings = open_nodes[-1].children if open_nodes else roots
         if mark.role == "point":
@@ -246,6 +279,42 @@ def _forest(marks: Sequence[PlacedMark]) -> list[_Node] | None:
         elif not open_nodes or open_nodes.pop().last != index:
             return None
     return None if open_nodes else roots
+
+
+def _in_order(
+    marks: Sequence[PlacedMark], sentence: _Sentence, text_length: int, length: int
+) -> list[tuple[int, int]]:
+    """Offsets of marks that keep their order; runs get the words they had, inner and short ones first."""
+    runs = [index for index, mark in enumerate(marks) if mark.role == "run"]
+    bounds = [0, *(marks[index].offset for index in runs), text_length]
+    cuts: dict[int, int] = {0: 0, len(bounds) - 1: length}
+    assigned = [0, len(bounds) - 1]  # keys of cuts, sorted
+
+    def assign(number: int, wanted: int) -> None:
+        if number not in cuts:
+            at = bisect_left(assigned, number)
+            cuts[number] = min(max(wanted, cuts[assigned[at - 1]]), cuts[assigned[at]])
+            assigned.insert(at, number)
+
+    def rank(number: int) -> tuple[bool, int]:
+        # The first and the last run tend to have the format of the paragraph.
+        return number in (0, len(runs)), bounds[number + 1] - bounds[number]
+
+    for number, offset in enumerate(bounds):
+        exact = sentence.inside(offset)
+        if exact is not None:
+            assign(number, exact)
+    # Space goes to the side that had it.
+    sides = [True, *(marks[index].has_space_before for index in runs), False]
+    for number in sorted(range(len(runs) + 1), key=rank):
+        span = sentence.span(bounds[number], bounds[number + 1])
+        if span is not None:
+            assign(number, sentence.offset(span[0], sides[number]))
+            assign(number + 1, sentence.offset(span[1], sides[number + 1]))
+    for number in range(len(bounds)):
+        assign(number, cuts.get(number - 1, 0))
+    places = {index: cuts[number] for number, index in enumerate(runs, 1)}
+    return [(places.get(index, sentence.point(mark)), index) for index, mark in enumerate(marks)]
 
 
 def _placed(
@@ -263,13 +332,13 @@ def _placed(
         end = reached = max(end, start)
         if node.first == node.last or start == end:
             # What stands at the end of an element stays in it.
-            offset = sentence.start_of(start) if is_before_next and start < high else sentence.end_of(start)
+            offset = sentence.offset(start, is_before_next and start < high)
             result += [(offset, index) for index in range(node.first, node.last + 1)]
         else:
             first, last = (sentence.inside(marks[index].offset) for index in (node.first, node.last))
-            result.append((sentence.start_of(start) if first is None else first, node.first))
+            result.append((sentence.offset(start, True) if first is None else first, node.first))
             result += _placed(node.children, marks, sentence, start, end)
-            result.append((sentence.end_of(end) if last is None else last, node.last))
+            result.append((sentence.offset(end, False) if last is None else last, node.last))
     return result
 
 

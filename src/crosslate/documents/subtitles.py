@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
+from crosslate.documents.items import Mark
 from crosslate.documents.text import read_tagged
-from crosslate.documents.units import Flow, Mark
+from crosslate.documents.units import Flow
 
 _TIMES = re.compile(r"\s*\d+:\d\d:\d\d[,.]\d{1,3}\s*-->")
 _NUMBER = re.compile(r"\s*\d+\s*$")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from crosslate.documents.units import Flow, Mark
+from crosslate.documents.items import Mark
+from crosslate.documents.units import Flow
 
 # More than one space, a tab or a line end divides; one space does not.
 _BREAK = re.compile(r"\s\s+|[^\S \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")

@@ -3,7 +3,9 @@ import pytest
 from crosslate.documents.document import open_document
 from crosslate.errors import InputError
 
-CONTAINER = '<container><rootfiles><rootfile full-path="OEBPS/a &amp; b.opf" media-type="x"/></rootfiles></container>'
+CONTAINER = (
+    '<container><rootfiles><rootfile full-path="OEBPS/a &amp; b.opf" media-type="x"/></rootfiles></container>'
+)
 PACKAGE = (
     '<package xmlns:dc="d"><metadata><dc:title>Title</dc:title><dc:language>en</dc:language></metadata><manifest>'
     '<item href="text/one%20page.xhtml" media-type="application/xhtml+xml"/><item href="toc.ncx" media-type="application/x-dtbncx+xml"/>'
@@ -27,9 +29,9 @@ def test_the_pages_of_the_package_are_read(zipped, unzipped):
     assert texts(document) == ["Page", "Hello you there.", "Contents"]
     result = unzipped(document.rebuild([text.upper() for text in texts(document)]))
     assert list(result) == list(MEMBERS)
-    assert result["OEBPS/text/one page.xhtml"].decode() == PAGE.replace('"en"', '"de"').replace("Page", "PAGE").replace(
-        "Hello <b>you</b>&nbsp;there", "HELLO <b>YOU</b> THERE"
-    )
+    assert result["OEBPS/text/one page.xhtml"].decode() == PAGE.replace('"en"', '"de"').replace(
+        "Page", "PAGE"
+    ).replace("Hello <b>you</b>&nbsp;there", "HELLO <b>YOU</b> THERE")
     assert result["OEBPS/toc.ncx"] == b"<ncx><docTitle><text>CONTENTS</text></docTitle></ncx>"
     assert result["OEBPS/a & b.opf"].decode() == PACKAGE.replace(">en<", ">de<")
     assert result["OEBPS/style.css"] == b"p {}"

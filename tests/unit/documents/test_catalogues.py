@@ -3,7 +3,7 @@ import pytest
 from crosslate.documents.document import open_document
 from crosslate.errors import InputError
 
-PO = r'''# Comment
+PO = r"""# Comment
 msgid ""
 msgstr ""
 "Content-Type: text/plain; charset=UTF-8\n"
@@ -31,7 +31,7 @@ msgstr[1] ""
 
 #~ msgid "old"
 #~ msgstr ""
-'''
+"""
 
 
 def texts(document):
@@ -52,14 +52,25 @@ def test_messages_without_a_translation_get_one():
     assert result == expected
 
 
+def test_a_language_with_one_form_gets_the_plural():
+    text = PO.replace('"Language: ', '"Plural-Forms: nplurals = 1; plural=0;\\n"\n"Language: ').replace(
+        'msgstr[1] ""\n', ""
+    )
+    assert texts(open_document(text.encode(), "po", "en", "ja"))[-1] == "files"
+
+
 def test_a_whole_catalogue_stays():
-    data = PO.split("msgctxt")[0].replace('"\nmsgstr ""\n\n', '"\nmsgstr "x"\n\n').replace("\n", "\r\n").encode()
+    data = (
+        PO.split("msgctxt")[0].replace('"\nmsgstr ""\n\n', '"\nmsgstr "x"\n\n').replace("\n", "\r\n").encode()
+    )
     document = open_document(data, "po", "en")
     assert texts(document) == [] and document.rebuild([]) == data
 
 
 def test_line_ends_and_encoding_stay():
-    data = PO.replace("UTF-8", "ISO-8859-1").replace("Comment", "Grüße").replace("\n", "\r\n").encode("latin-1")
+    data = (
+        PO.replace("UTF-8", "ISO-8859-1").replace("Comment", "Grüße").replace("\n", "\r\n").encode("latin-1")
+    )
     document = open_document(data, "po", "en", "de")
     result = document.rebuild(["ä"] * 5)
     assert b'"\xe4 %s\\n"\r\n' in result and result.count(b"\n") == result.count(b"\r\n")

@@ -180,12 +180,12 @@ def test_tokens_joined_are_the_text(text, is_xml):
 
 @pytest.mark.parametrize(
     "text",
-    ["<" * 200_000, "<b>" * 50_000, "<b>x" * 30_000 + "</b>" * 30_000, "<a " * 100_000, "<!--" * 100_000, "<script>" * 50_000,
-     "<script><!--<script>" + "</script>x" * 50_000, "<p>" * 50_000, "<b><i>" * 20_000 + "</b>x</i>" * 20_000, "<a b='" * 50_000,
-     "<b>" * 20_000 + "<div>x" * 20_000, "&" * 200_000, "<code>" * 50_000, "x <b>y</b> " * 20_000, "<a" + " " * 200_000 + "b"],
+    ["<" * 50_000, "<b>" * 50_000, "<b>x" * 10_000 + "</b>" * 10_000, "<a " * 100_000, "<!--" * 100_000, "<script>" * 50_000,
+     "<script><!--<script>" + "</script>x" * 20_000, "<p>" * 20_000, "<b><i>" * 10_000 + "</b>x</i>" * 10_000, "<a b='" * 50_000,
+     "<b>" * 10_000 + "<div>x" * 10_000, "&" * 50_000, "<code>" * 50_000, "<b translate=no>a<i translate=yes>b" * 5_000, "x <b>y</b> " * 5_000, "<a" + " " * 50_000 + "b"],
 )  # fmt: skip
 def test_hostile_markup_takes_linear_time(text):
-    start = time.perf_counter()
+    start = time.process_time()
     assert through(text, str) == text
     through(text, str.upper)
-    assert time.perf_counter() - start < 20
+    assert time.process_time() - start < 20

@@ -21,7 +21,9 @@ def test_units_without_the_target_language_get_it():
     assert [segment.text for segment in document.segments] == ["Hello big & world", "A new one"]
     result = document.rebuild(["HELLO BIG & WORLD", "A NEW ONE"]).decode()
     first = '<seg>HELLO <bpt i="1">&lt;b></bpt>BIG<ept i="1">&lt;/b></ept> &amp; <ph>%s</ph> WORLD</seg>'
-    expected = TMX.replace("world</seg></tuv>\n", f'world</seg></tuv>\n    <tuv xml:lang="de">{first}</tuv>\n')
+    expected = TMX.replace(
+        "world</seg></tuv>\n", f'world</seg></tuv>\n    <tuv xml:lang="de">{first}</tuv>\n'
+    )
     expected = expected.replace("<seg></seg>", "<seg>A <hi>NEW</hi> ONE</seg>")
     assert result == expected
 

@@ -1,4 +1,5 @@
 import xml.etree.ElementTree as ElementTree
+import zipfile
 
 import pytest
 
@@ -17,12 +18,16 @@ def texts(document):
 
 @pytest.fixture
 def word(zipped):
-    return lambda body: zipped({"[Content_Types].xml": "<Types/>", "word/document.xml": BODY % body, "word/media/a.png": b"\x89PNG"})
+    return lambda body: zipped(
+        {"[Content_Types].xml": "<Types/>", "word/document.xml": BODY % body, "word/media/a.png": b"\x89PNG"}
+    )
 
 
 @pytest.fixture
 def odt(zipped):
-    return lambda body: zipped({"mimetype": "application/vnd.oasis.opendocument.text", "content.xml": CONTENT % body})
+    return lambda body: zipped(
+        {"mimetype": "application/vnd.oasis.opendocument.text", "content.xml": CONTENT % body}
+    )
 
 
 class TestWord:
@@ -30,7 +35,9 @@ class TestWord:
         document = open_document(data, "docx", "en")
         result = unzipped(document.rebuild([translate(text) for text in texts(document)]))
         ElementTree.fromstring(result["word/document.xml"])
-        return texts(document), result["word/document.xml"].decode().split("<w:body>")[1].split("</w:body>")[0]
+        return texts(document), result["word/document.xml"].decode().split("<w:body>")[1].split("</w:body>")[
+            0
+        ]
 
     def test_runs_of_a_paragraph_are_one_text(self, word, unzipped):
         body = (
@@ -39,9 +46,9 @@ class TestWord:
         )
         read, written = self.through(word(body), str.upper, unzipped)
         assert read == ["Hello big world & all."]
-        assert written == body.replace("<w:t>", '<w:t xml:space="preserve">').replace("Hel<", "HEL<").replace("lo <", "LO <").replace(
-            ">big<", ">BIG<"
-        ).replace("world", "WORLD").replace("all.", "ALL.")
+        assert written == body.replace("<w:t>", '<w:t xml:space="preserve">').replace("Hel<", "HEL<").replace(
+            "lo <", "LO <"
+        ).replace(">big<", ">BIG<").replace("world", "WORLD").replace("all.", "ALL.")
 
     def test_what_is_not_translated_comes_back_whole(self, word):
         data = word("<w:p><w:r><w:t>Hello </w:t></w:r><w:r><w:t>there</w:t></w:r></w:p>")
@@ -52,7 +59,10 @@ class TestWord:
         body = "<w:p><w:r><w:t>One</w:t><w:tab/><w:t>two</w:t><w:br/><w:t>three</w:t></w:r></w:p>"
         read, written = self.through(word(body), str.upper, unzipped)
         assert read == ["One", "two", "three"]
-        assert [each.text for each in ElementTree.fromstring(f'<a xmlns:w="{WORD}">{written}</a>').iter(f"{{{WORD}}}t")] == ["ONE", "TWO", "THREE"]
+        assert [
+            each.text
+            for each in ElementTree.fromstring(f'<a xmlns:w="{WORD}">{written}</a>').iter(f"{{{WORD}}}t")
+        ] == ["ONE", "TWO", "THREE"]
 
     def test_boxes_in_paragraphs_hold_their_own(self, word, unzipped):
         body = (
@@ -67,15 +77,30 @@ class TestWord:
     def test_fields_and_deletions_stay(self, word, unzipped):
         body = "<w:p><w:r><w:instrText>PAGE no</w:instrText></w:r><w:del><w:r><w:delText>gone</w:delText></w:r></w:del><w:r><w:t>x</w:t></w:r></w:p>"
         read, written = self.through(word(body), lambda _: "<y> & z", unzipped)
-        assert read == ["x"] and written == body.replace("<w:t>x", '<w:t xml:space="preserve">&lt;y&gt; &amp; z')
+        assert read == ["x"] and written == body.replace(
+            "<w:t>x", '<w:t xml:space="preserve">&lt;y&gt; &amp; z'
+        )
 
     def test_another_prefix(self, zipped, unzipped):
-        data = zipped({"word/document.xml": (BODY % "<w:p><w:r><w:t>Hi</w:t></w:r></w:p>").replace("w:", "ns0:").replace("xmlns:w", "xmlns:ns0")})
+        data = zipped(
+            {
+                "word/document.xml": (BODY % "<w:p><w:r><w:t>Hi</w:t></w:r></w:p>")
+                .replace("w:", "ns0:")
+                .replace("xmlns:w", "xmlns:ns0")
+            }
+        )
         assert texts(open_document(data, "docx", "en")) == ["Hi"]
 
     def test_headers_and_notes_are_read_and_other_members_copied(self, zipped, unzipped):
         part = BODY % "<w:p><w:r><w:t>Hi</w:t></w:r></w:p>"
-        members = {"word/document.xml": part, "word/header1.xml": part, "word/footnotes.xml": part, "word/styles.xml": part, "x/": b"", "a.bin": bytes(range(256))}
+        members = {
+            "word/document.xml": part,
+            "word/header1.xml": part,
+            "word/footnotes.xml": part,
+            "word/styles.xml": part,
+            "x/": b"",
+            "a.bin": bytes(range(256)),
+        }
         data = zipped(members)
         result = unzipped(open_document(data, "docx", "en").rebuild(["A", "B", "C"]))
         assert list(result) == list(members)
@@ -121,13 +146,12 @@ class TestOpenDocument:
     def test_what_is_read(self, odt, unzipped, body, expected):
         read, written = self.through(odt(body), str.upper, unzipped)
         assert sorted(read) == sorted(expected)
-        changed = body
-        for text in [word for text in expected for word in text.split()]:
-            changed = changed.replace(f"{text}", text.upper()) if f"{text}>" not in changed else changed
         assert "".join(ElementTree.fromstring(f'<a xmlns:text="{ODF}">{written}</a>').itertext()).lower() == "".join(
             ElementTree.fromstring(f'<a xmlns:text="{ODF}">{body}</a>').itertext()
         ).lower()  # fmt: skip
-        assert [part.split(">")[0] for part in written.split("<")] == [part.split(">")[0] for part in body.split("<")] or not read
+        assert [part.split(">")[0] for part in written.split("<")] == [
+            part.split(">")[0] for part in body.split("<")
+        ] or not read
 
     def test_the_first_member_stays_first(self, odt, unzipped):
         document = open_document(odt("<text:p>Hi</text:p>"), "odt", "en")
@@ -151,7 +175,7 @@ class TestArchives:
         with pytest.raises(InputError, match="is damaged"):
             open_document(bytes(flipped), "docx", "en")
 
-    @pytest.mark.parametrize("name", ["../word/document.xml", "/etc/passwd", "a\\..\\b", "a//b"])
+    @pytest.mark.parametrize("name", ["../word/document.xml", "/etc/passwd", "a\\..\\b", "a/../../b", "c:/x"])
     def test_names_that_lead_away_are_refused(self, zipped, name):
         with pytest.raises(InputError, match="unsafe name"):
             open_document(zipped({name: "x"}), "docx", "en")
@@ -171,6 +195,10 @@ class TestArchives:
         monkeypatch.setattr("crosslate.documents.archives.MAX_MEMBERS", 0)
         with pytest.raises(InputError, match="at most 0 members"):
             open_document(data, "docx", "en")
+
+    def test_other_compressions_are_refused(self, zipped):
+        with pytest.raises(InputError, match="compressed in a way"):
+            open_document(zipped({"word/document.xml": "x"}, compression=zipfile.ZIP_LZMA), "docx", "en")
 
     def test_encrypted_archives_are_refused(self, word):
         data = bytearray(word(""))

@@ -13,6 +13,7 @@ def found(text):
     ("text", "expected"),
     [
         ("See https://example.org/a?b=c&d=(e)#f, or http://x.y.", ["https://example.org/a?b=c&d=(e)#f", "http://x.y"]),
+        ("(see https://a.b/x_(y)), https://a.b/{id}/{{ x }}/z", ["https://a.b/x_(y)", "https://a.b/{id}/{{ x }}/z"]),
         ("(www.example.org)", ["www.example.org"]),
         ("Write to some.one+tag@mail.example.org.", ["some.one+tag@mail.example.org"]),
         ("%1$s of %2$d, %s %d %.2f %05d %-3s %lu %@ %%", ["%1$s", "%2$d", "%s", "%d", "%.2f", "%05d", "%-3s", "%lu", "%@", "%%"]),
@@ -41,9 +42,11 @@ def test_placeholders(text, expected):
         "a.b" * 70_000,
         "👋\u200d" * 60_000,
         "www." * 50_000,
+        "https://(" * 30_000,
+        "https://a.,.,.,.," * 10_000,
     ],
 )
 def test_hostile_text_takes_linear_time(text):
-    start = time.perf_counter()
+    start = time.process_time()
     found(text)
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
