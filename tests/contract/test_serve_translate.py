@@ -253,6 +253,18 @@ class TestDetection:
     def test_not_without_auto(self, server):
         assert "detectedLanguage" not in server.translate(GERMAN).json()
 
+    @pytest.mark.parametrize("q", ["😀", ["😀"], [GERMAN, "😀"]])
+    def test_nothing_to_tell_is_no_error_even_where_english_cannot_be_translated(self, server, q):
+        answer = server.translate(q, source="auto", target="es").json()
+        last = [answer["translatedText"]] if isinstance(q, str) else answer["translatedText"]
+        assert last[-1] == "😀"
+        detected = [answer["detectedLanguage"]] if isinstance(q, str) else answer["detectedLanguage"]
+        assert detected[-1] == {"confidence": 0.0, "language": "en"}
+
+    def test_a_language_that_cannot_be_translated_into_the_target(self, server):
+        message = error(server.translate("The dog sleeps in the big house.", source="auto", target="es"), 400)
+        assert message == "Spanish (es) is not available as a target language from English (en)"
+
     def test_what_needs_no_translation(self, server):
         answer = server.translate("The dog sleeps in the big house.", source="auto").json()
         assert answer["translatedText"] == "The dog sleeps in the big house."

@@ -187,26 +187,28 @@ class Service:
         """The language of each text, and where it was not given, what it was taken for.
 
         A text whose likeliest language cannot be translated into the target is taken for the next likely
-        one that can; a text of a list, for what the list as a whole is.
+        one that can; a text of a list, for what the list as a whole is; and one of which nothing can be
+        told stays as it is, as if it were in the target language.
 
         Raises:
-            Refusal: none can.
+            Refusal: the text is in a language that cannot be translated into the target.
         """
         if source != AUTO:
             return [source] * len(texts), []
         guesses = await self.detect(texts)
         whole: list[Guess] | None = None
-        chosen = []
+        sources, chosen = [], []
         for found in guesses:
             fitting = _first_fitting(snapshot, found, target)
-            if fitting is None and len(texts) > 1:
+            if fitting is None and len(texts) > 1 and found[0].confidence:
                 if whole is None:
                     (whole,) = await self.detect(["\n".join(texts)])
                 fitting = _first_fitting(snapshot, whole, target)
-            if fitting is None:
+            if fitting is None and found[0].confidence:
                 check_pair(snapshot, found[0].language, target)
             chosen.append(fitting or found[0])
-        return [guess.language for guess in chosen], chosen
+            sources.append(fitting.language if fitting else target)
+        return sources, chosen
 
     async def translate(
         self,
