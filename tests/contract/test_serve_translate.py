@@ -282,6 +282,16 @@ class TestStream:
             ("end", {"translatedText": "En:hund. En:katze.\nEn:haus."}),
         ]
 
+    def test_the_first_sentences_do_not_wait_for_the_last(self, server):
+        sentences = [f"Das ist der Satz {number}." for number in range(100)]
+        server.backend.batches.clear()
+        found = events(server.post("/v1/stream", HUND | {"q": " ".join(sentences)}))
+        assert [data["source"] for name, data in found if name == "sentence"] == sentences
+        assert max(map(len, server.backend.batches)) < 12
+        server.backend.batches.clear()
+        server.translate(" ".join(sentences))
+        assert len(server.backend.batches) == 1
+
     def test_detected_and_identical(self, server):
         found = events(server.post("/v1/stream", HUND | {"q": GERMAN, "source": "auto", "target": "de"}))
         assert [name for name, _ in found] == ["start", "end"]

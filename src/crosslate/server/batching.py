@@ -54,12 +54,14 @@ class Ticket:
         options: how all of them are translated.
         deliver: called with what a batch has found for this ticket.
         fail: called once, instead, when a piece cannot be translated.
+        most_tokens: of this ticket in one batch, so that its first results come soon; None for no limit.
     """
 
     pieces: deque[Piece]
     options: DecodingOptions
     deliver: Callable[[Found], None]
     fail: Callable[[Exception], None]
+    most_tokens: int | None = None
     arrived: float = field(default_factory=time.monotonic)
 
     @property
@@ -212,10 +214,12 @@ class Batcher:
         # What waits is shared with workers that have nothing to do.
         fair = -(-self._tokens // max(1, self._num_idle))
         left = min(self._batching.tokens, max(fair, _MIN_SHARE_TOKENS))
-        for share in (max(1, left // len(fitting)), left):
+        for is_second, share in enumerate((max(1, left // len(fitting)), left)):
             for ticket in fitting:
-                used = 0
-                while ticket.pieces and used < min(share, left) and ticket.pieces[0].model.body is body:
+                used, most = 0, min(share, left)
+                if ticket.most_tokens is not None:
+                    most = 0 if is_second else min(most, ticket.most_tokens)
+                while ticket.pieces and used < most and ticket.pieces[0].model.body is body:
                     piece = ticket.pieces.popleft()
                     used += piece.num_tokens
                     taken.append((ticket, piece))

@@ -29,6 +29,8 @@ T = TypeVar("T")
 _PREPARATION_THREADS = 8
 # About a millisecond's work.
 _SMALL_CHARACTERS = 2000
+# Of a text that is streamed, so much at a time: its reader begins at the first sentence.
+_STREAM_TOKENS = 192
 _Item = tuple[Direction, str]
 
 
@@ -142,7 +144,8 @@ class TranslationService:
                 )
                 current = [rank[0] for rank in ranks]
             items = [(last, text) for text in current]
-            async with aclosing(self._in_order(items, self._with_n_best(1))) as arriving:
+            options = self._with_n_best(1)
+            async with aclosing(self._in_order(items, options, _STREAM_TOKENS)) as arriving:
                 async for best, *_ in arriving:
                     source = document.segments[len(translations)].text
                     text = finished(source, best, last.target)
@@ -160,13 +163,13 @@ class TranslationService:
             return [ranks async for ranks in found]
 
     async def _in_order(
-        self, items: Sequence[_Item], options: DecodingOptions
+        self, items: Sequence[_Item], options: DecodingOptions, most_tokens: int | None = None
     ) -> AsyncGenerator[list[str], None]:
         """The translations of items in their order, each as soon as it and all before it are there."""
         plan = await self._plan(items)
         known: dict[int, list[Hypothesis]] = {}
         position = 0
-        async with aclosing(self._found(plan.pieces, options)) as arriving:
+        async with aclosing(self._found(plan.pieces, options, most_tokens)) as arriving:
             async for found in arriving:
                 known.update(found)
                 while position < len(items) and all(index in known for index in plan.needs[position]):
@@ -181,7 +184,9 @@ class TranslationService:
             models = await self.in_thread(lambda: _load(self._backend, directions))
         return await self.beside(lambda: _Plan.of(models, items), sum(len(text) for _, text in items))
 
-    async def _found(self, pieces: Sequence[Piece], options: DecodingOptions) -> AsyncGenerator[Found, None]:
+    async def _found(
+        self, pieces: Sequence[Piece], options: DecodingOptions, most_tokens: int | None
+    ) -> AsyncGenerator[Found, None]:
         """What the queue finds, batch by batch; an empty list first, for items without pieces."""
         yield []
         if not pieces:
@@ -193,7 +198,7 @@ class TranslationService:
             with suppress(RuntimeError):  # the loop was closed: nobody waits
                 loop.call_soon_threadsafe(arrived.put_nowait, found)
 
-        ticket = Ticket(deque(pieces), options, put, put)
+        ticket = Ticket(deque(pieces), options, put, put, most_tokens)
         self._batcher.submit(ticket)
         left = len(pieces)
         try:
