@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 HEAVY = (
-    "accelerate", "ctranslate2", "datasets", "huggingface_hub", "numpy", "pandas", "peft", "pyarrow", "sacrebleu",
-    "safetensors", "sentencepiece", "tokenizers", "torch", "transformers",
+    "accelerate", "ctranslate2", "datasets", "fastapi", "huggingface_hub", "numpy", "pandas", "peft", "pyarrow",
+    "sacrebleu", "safetensors", "sentencepiece", "tokenizers", "torch", "transformers", "uvicorn",
 )  # fmt: skip
 IMPORT = "import crosslate"
 # What the installed command runs, with its exit caught.

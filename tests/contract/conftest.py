@@ -51,3 +51,25 @@ def crosslate(capsysbinary, monkeypatch):
         return Ran(stop.value.code, out.decode("utf-8"), err.decode("utf-8"))
 
     return call
+
+
+@pytest.fixture(scope="module")
+def make_server(tiny):
+    """``make_server(is_loaded=True, **settings)``: a server in this process, see :mod:`toy_server`."""
+    import toy_server
+
+    made = []
+
+    def make(**settings):
+        made.append(toy_server.build(tiny / "parents" / "fr-en", tiny / "packs", **settings))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.service.stop()
+
+
+@pytest.fixture(scope="module")
+def server(make_server):
+    """One that no test changes."""
+    return make_server()

@@ -304,6 +304,59 @@ class TestProcess:
         assert list(tmp_path.iterdir()) == []
 
 
+class TestDocuments:
+    """``--format``: a whole document in, the document out."""
+
+    def test_a_page_keeps_its_markup(self, crosslate, marking, cached, tmp_path):
+        page = tmp_path / "page.html"
+        page.write_text('<html lang="de"><p>Der <b>Hund</b> schläft.<br>&amp; {x}\n', encoding="utf-8")
+        ran = crosslate(
+            "translate",
+            "--pack",
+            cached,
+            "--format",
+            "auto",
+            "--in-proportion",
+            "-i",
+            page,
+            "-o",
+            tmp_path / "out",
+        )
+        assert (ran.code, ran.out, ran.err) == (0, "", "")
+        expected = '<html lang="en"><p>DER <b>HUND</b> SCHLÄFT.<br>&amp; {x}\n'
+        assert (tmp_path / "out").read_text(encoding="utf-8") == expected
+
+    def test_tags_follow_their_words_by_attention(self, crosslate, marking, cached, monkeypatch):
+        def swapped(model, pairs):
+            assert pairs == [("Der Hund", "DER HUND")] and model.source_language == "de"
+            return lambda source, target: [(0, 1), (1, 0)]
+
+        monkeypatch.setattr("crosslate.jobs.word_links.attention_align", swapped)
+        page = b"<p>Der <b>Hund</b></p><p>Die Katze"
+        ran = crosslate("translate", "--pack", cached, "--format", "html", stdin=page)
+        assert (ran.code, ran.out) == (0, "<p><b>DER</b> HUND</p><p>DIE KATZE")
+
+    def test_text_from_standard_input(self, crosslate, marking, cached):
+        text = b"\n  Der Hund. Die Katze.\r\n\n"
+        ran = crosslate("translate", "--pack", cached, "--format", "text", stdin=text)
+        assert (ran.code, ran.out) == (0, "\n  DER HUND. DIE KATZE.\r\n\n")
+
+    @pytest.mark.parametrize(
+        ("arguments", "code", "message"),
+        [
+            (("--format", "htm"), 2, "did you mean 'html'?"),
+            (("--format", "auto"), 2, "name the format of standard input"),
+            (("--format", "auto", "-i", "a.xyz"), 2, "cannot tell the kind of document by its ending '.xyz'"),
+            (("--format", "text", "-i", "a", "b"), 2, "--input names 2 files"),
+            (("--format", "text", "--n-best", "2"), 2, "--n-best and --window-lines go with lines"),
+            (("--format", "docx"), 3, "it is no whole docx file"),
+        ],
+    )
+    def test_what_cannot_be_done(self, crosslate, marking, cached, arguments, code, message):
+        ran = crosslate("translate", "--pack", cached, *arguments)
+        assert ran.code == code and message in " ".join(ran.err.split()) and ran.out == ""
+
+
 def test_the_temporary_world_is_whole(tiny):
     """The tests above changed nothing but caches."""
     assert sorted(path.name for path in Path(tiny).iterdir()) == ["packs", "parents"]

@@ -20,6 +20,7 @@ from crosslate.cli.options import expand_values
 from crosslate.cli.pack import pack_app
 from crosslate.cli.parent import parent_app
 from crosslate.cli.plan import plan
+from crosslate.cli.serve import serve_app
 from crosslate.cli.translate import translate
 from crosslate.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, CrosslateError
 
@@ -67,6 +68,7 @@ app.command()(evaluate)
 app.command()(align)
 app.add_typer(pack_app, name="pack")
 app.add_typer(experiment_app, name="experiment")
+app.add_typer(serve_app, name="serve")
 
 
 # Typer brings a copy of click along or uses click itself, depending on its version; these are its classes.

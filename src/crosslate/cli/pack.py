@@ -170,6 +170,23 @@ def merge(
     )
 
 
+@pack_app.command()
+def install(
+    packs: Annotated[list[Path], typer.Argument(metavar="PACK...", help="Folders of the packs.")],
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="Folder of packs that a server watches.")],
+    parent: Annotated[
+        str | None, typer.Option(help="Folder or hub id of the parent: also check that the packs fit it.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a pack of the same name.")] = False,
+) -> None:
+    """Put packs into a folder that a server watches; each is verified and appears there in one step."""
+    from crosslate.jobs.installation import install_pack
+
+    out = console()
+    for pack in packs:
+        print_line(out, f"installed {install_pack(pack, to, parent=parent, replace=force)}")
+
+
 def _pair(described: Any) -> str:
     from crosslate.languages import language_name
 

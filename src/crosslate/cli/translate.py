@@ -1,7 +1,8 @@
-"""``crosslate translate``: lines in, as many lines out."""
+"""``crosslate translate``: lines in, as many lines out; or a document in, and the document out."""
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -18,10 +19,15 @@ from crosslate.engines.decoding import DecodingOptions
 from crosslate.errors import UsageError
 
 if TYPE_CHECKING:
+    from crosslate.documents.placement import Align
     from crosslate.engines.decoding import Hypothesis
+    from crosslate.jobs.stored import StoredModel
     from crosslate.jobs.translator import Translator
 
+log = logging.getLogger(__name__)
+
 _WINDOW_LINES = 1024
+_LINES = "lines"
 
 
 def translate(
@@ -47,6 +53,23 @@ def translate(
             help="File for the translations; it appears when all are done. [default: standard output]",
         ),
     ] = None,
+    format_: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            metavar="NAME",
+            help="lines: N lines in, N lines out. Otherwise one whole document, which keeps its markup: auto "
+            "(by the file's ending), text, html, srt, docx, odt, epub, po or tmx.",
+        ),
+    ] = _LINES,
+    follow_words: Annotated[
+        bool,
+        typer.Option(
+            "--follow-words/--in-proportion",
+            help="In a document, tags and placeholders follow their words by the model's attention, which "
+            "needs PyTorch; or their places are found by equal words and proportion.",
+        ),
+    ] = True,
     engine: d.EngineName = "auto",
     quantization: d.Quantization = "float32",
     beam: d.Beam = d.DEFAULTS.beam_size,
@@ -74,7 +97,7 @@ def translate(
         ),
     ] = None,
 ) -> None:
-    """Translate text line by line: N lines in, N lines out, in order."""
+    """Translate text line by line, N lines in and N lines out, or a whole document (--format)."""
     options = DecodingOptions(
         beam_size=beam,
         length_penalty=length_penalty,
@@ -90,11 +113,15 @@ def translate(
     if window_lines is not None and window_lines < 1:
         raise UsageError(f"--window-lines is {window_lines}, expected 1 or more")
     paths = input_ or [STANDARD_OUTPUT]
-    lines = o.read_all_lines(paths)
+    kind = None if format_ == _LINES else _document_kind(format_, paths, n_best, window_lines)
+    lines = o.read_all_lines(paths) if kind is None else iter(())
     from crosslate.jobs.stored import StoredModel
 
     model = StoredModel(pack or [], parent, o.parent_languages(parent_langs))
     translator = d.open_translator(model, engine=engine, quantization=quantization, options=options)
+    if kind is not None:
+        _translate_document(translator, kind, paths[0], output, model if follow_words else None)
+        return
     is_typed = paths == [STANDARD_OUTPUT] and sys.stdin.isatty()
     if is_typed:
         _greet(translator)
@@ -105,6 +132,54 @@ def translate(
             translated = with_bar(translated, "translating", None)
         for line in translated:
             file.write(line.encode("utf-8") + b"\n")
+
+
+def _document_kind(format_: str, paths: list[str], n_best: int | None, window_lines: int | None) -> str:
+    """The kind of document that is asked for; whether the other options go with it is checked too."""
+    from crosslate.documents.document import KINDS, kind_of
+    from crosslate.errors import nearest
+
+    if format_ not in (*KINDS, "auto"):
+        raise UsageError(f"unknown --format {format_!r}; {nearest(format_, [_LINES, 'auto', *KINDS])}")
+    if len(paths) != 1:
+        raise UsageError(f"--format {format_} translates one document, but --input names {len(paths)} files")
+    if n_best is not None or window_lines is not None:
+        raise UsageError(f"--n-best and --window-lines go with lines, not with --format {format_}")
+    if format_ == "auto" and paths[0] == STANDARD_OUTPUT:
+        raise UsageError("--format auto goes by the ending of a file; name the format of standard input")
+    return kind_of(paths[0]) if format_ == "auto" else format_
+
+
+def _translate_document(
+    translator: Translator, kind: str, path: str, output: Path | None, model: StoredModel | None
+) -> None:
+    from crosslate.corpora.streams import read_blocks
+    from crosslate.documents.document import open_document
+    from crosslate.errors import InputError
+
+    data = b"".join(read_blocks(path))
+    try:
+        document = open_document(data, kind, translator.source_language, translator.target_language)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    with open_output(output) as file:
+        texts = [segment.text for segment in document.segments]
+        translations = list(with_bar(translator.translate_lines(texts), "translating", len(texts)))
+        marked = [pair for pair, each in zip(zip(texts, translations), document.segments) if each.has_marks]
+        align = _align(model, marked) if model and marked else None
+        file.write(document.rebuild(translations, align))
+
+
+def _align(model: StoredModel, pairs: list[tuple[str, str]]) -> Align | None:
+    """Links of words by attention; None where the model gives none."""
+    from crosslate.errors import EngineError, ParentError
+    from crosslate.jobs.word_links import attention_align
+
+    try:
+        return attention_align(model.load(), pairs)
+    except (ParentError, EngineError) as error:
+        log.info("tags are placed in proportion: %s", error)
+        return None
 
 
 def _flushing(lines: Iterable[str], file: IO[bytes]) -> Iterator[str]:

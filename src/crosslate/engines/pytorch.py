@@ -16,6 +16,7 @@ from transformers import (
     RepetitionPenaltyLogitsProcessor,
 )
 
+from crosslate.corpora.vocabularies import Vocabulary
 from crosslate.engines.decoding import (
     DecodingOptions,
     Hypothesis,
@@ -56,7 +57,7 @@ class TorchEngine:
         encoded = encode_sources(self.source, texts, self.max_source_tokens)
         translations = empty_translations(len(texts), options)
         model = self._translation_model.model
-        with self._lock, _ready_to_translate(model), torch.inference_mode(), _arithmetic(model):
+        with self._lock, ready_to_translate(model), torch.inference_mode(), _arithmetic(model):
             for group in group_sources(
                 encoded, options, self._generation.max_target_tokens, self.source.num_frame_ids
             ):
@@ -79,23 +80,8 @@ class TorchEngine:
             start += size
 
     def _configuration(self, options: DecodingOptions, output_limit: int) -> Any:
-        is_beam_search = options.beam_size > 1
-        return GenerationConfig(
-            do_sample=False,
-            use_cache=True,
-            num_beams=options.beam_size,
-            num_return_sequences=options.n_best,
-            max_new_tokens=output_limit,
-            decoder_start_token_id=self._generation.start,
-            forced_bos_token_id=self._generation.forced_first,
-            eos_token_id=self.target.special.eos,
-            pad_token_id=self.target.special.pad,
-            suppress_tokens=self._never_generated(options),
-            # The mass of what is suppressed goes to the rest, as in CTranslate2.
-            renormalize_logits=True,
-            # Stop at beam_size finished hypotheses, as CTranslate2 does.
-            early_stopping=True if is_beam_search else None,
-            length_penalty=float(options.length_penalty) if is_beam_search else None,
+        return generation_configuration(
+            self._generation, self.target, options, output_limit, suppressed=self._never_generated(options)
         )
 
     def _never_generated(self, options: DecodingOptions) -> list[int]:
@@ -110,7 +96,7 @@ class TorchEngine:
         input_ids = torch.tensor([[*row, *[pad] * (width - len(row))] for row in rows], device=device)
         mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows], device=device)
         encoded = model.get_encoder()(input_ids=input_ids, attention_mask=mask, return_dict=True)
-        processors = _repetition_guards(options)
+        processors = repetition_guards(options)
         greedy_scores = GreedyScores()
         if options.beam_size == 1:
             processors.append(greedy_scores)
@@ -124,7 +110,7 @@ class TorchEngine:
             logits_processor=processors,
         )
         # The first column is the decoder's start.
-        outputs = [self._trimmed(row) for row in generated[:, 1:].tolist()]
+        outputs = [trimmed(self.target, row) for row in generated[:, 1:].tolist()]
         if options.beam_size == 1:
             log_probabilities = greedy_scores.log_probabilities()
         else:
@@ -138,20 +124,8 @@ class TorchEngine:
         n_best = options.n_best
         return [hypotheses[start : start + n_best] for start in range(0, len(hypotheses), n_best)]
 
-    def _trimmed(self, ids: list[int]) -> list[int]:
-        """``ids`` up to the end of sentence, included, or to the padding that follows the length limit."""
-        special = self.target.special
-        for position, index in enumerate(ids):
-            if index == special.eos:
-                return ids[: position + 1]
-            if index == special.pad:
-                return ids[:position]
-        return ids
-
     def _hypothesis(self, ids: Sequence[int], score: float) -> Hypothesis:
-        forced = self._generation.forced_first
-        pieces = [self.target.pieces[index] for index in ids if index != self.target.special.eos]
-        return hypothesis(self.target, pieces, score, None if forced is None else self.target.pieces[forced])
+        return hypothesis_of(self._generation, self.target, ids, score)
 
     def _log_probabilities(
         self, model: Any, inputs: Mapping[str, Any], generated: torch.Tensor, options: DecodingOptions
@@ -182,6 +156,56 @@ class TorchEngine:
         return [row for rows in zip(*ranks, strict=True) for row in rows]
 
 
+def generation_configuration(
+    generation: Generation,
+    target: Vocabulary,
+    options: DecodingOptions,
+    output_limit: int,
+    suppressed: Sequence[int] | None = None,
+) -> Any:
+    """What ``model.generate`` is told, made from scratch.
+
+    Args:
+        suppressed: target ids that no output may hold; None where the caller sees to that.
+    """
+    is_beam_search = options.beam_size > 1
+    return GenerationConfig(
+        do_sample=False,
+        use_cache=True,
+        num_beams=options.beam_size,
+        num_return_sequences=options.n_best,
+        max_new_tokens=output_limit,
+        decoder_start_token_id=generation.start,
+        forced_bos_token_id=generation.forced_first,
+        eos_token_id=target.special.eos,
+        pad_token_id=target.special.pad,
+        suppress_tokens=suppressed,
+        # The mass of what is suppressed goes to the rest, as in CTranslate2.
+        renormalize_logits=True,
+        # Stop at beam_size finished hypotheses, as CTranslate2 does.
+        early_stopping=True if is_beam_search else None,
+        length_penalty=float(options.length_penalty) if is_beam_search else None,
+    )
+
+
+def trimmed(target: Vocabulary, ids: list[int]) -> list[int]:
+    """``ids`` up to the end of sentence, included, or to the padding that follows the length limit."""
+    special = target.special
+    for position, index in enumerate(ids):
+        if index == special.eos:
+            return ids[: position + 1]
+        if index == special.pad:
+            return ids[:position]
+    return ids
+
+
+def hypothesis_of(generation: Generation, target: Vocabulary, ids: Sequence[int], score: float) -> Hypothesis:
+    """The hypothesis that generated ids stand for."""
+    forced = generation.forced_first
+    pieces = [target.pieces[index] for index in ids if index != target.special.eos]
+    return hypothesis(target, pieces, score, None if forced is None else target.pieces[forced])
+
+
 class GreedyScores(LogitsProcessor):
     """Keeps, in greedy search, the log-probability of each step's best token; must be the last processor."""
 
@@ -210,7 +234,7 @@ class AfterStart(LogitsProcessor):
 
 
 @contextmanager
-def _ready_to_translate(model: Any) -> Iterator[None]:
+def ready_to_translate(model: Any) -> Iterator[None]:
     """Evaluation mode for the time of the block; every module's mode is put back, not only the root's."""
     modes = [(module, module.training) for module in model.modules()]
     generation_config = model.generation_config
@@ -228,7 +252,8 @@ def _arithmetic(model: Any) -> AbstractContextManager[Any]:
     return torch.autocast(next(model.parameters()).device.type, torch.bfloat16, enabled=is_mixed(model))
 
 
-def _repetition_guards(options: DecodingOptions) -> LogitsProcessorList:
+def repetition_guards(options: DecodingOptions) -> LogitsProcessorList:
+    """What keeps a translation from repeating itself, as options ask for."""
     guards: list[Any] = []
     if options.repetition_penalty != 1:
         guards.append(RepetitionPenaltyLogitsProcessor(float(options.repetition_penalty)))

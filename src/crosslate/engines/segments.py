@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-# Sentence ends: closing punctuation before a space, or the full stops of scripts that use no spaces.
-_SENTENCE_END = re.compile(r"""[.!?…।॥؟۔።]+["'”’»)\]]*\s+|[。！？｡]+[」』”’）]*\s*""")
+from crosslate.sentences import UNSPACED, cut_after, sentences
+
 # A comma inside a number has no space after it.
 _CLAUSE_END = re.compile(r"[,;:،؛]\s+|\s[–—-]+\s+|[，、；：]\s*")
 _WORD_END = re.compile(r"\s+")
-# Scripts written without spaces between words, and their punctuation.
-_UNSPACED = re.compile(
-    r"[\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]"
-)
 _MAX_MARKS = 16
 
 
@@ -55,19 +51,6 @@ def split_text(text: str, num_tokens: Callable[[str], int], limit: int, language
     return segments
 
 
-def sentences(text: str, language: str) -> list[str]:
-    """The sentences of ``text``; joined they are ``text`` again.
-
-    Uses sentencex where it is installed (about 300 languages, any code is accepted), else a regular
-    expression for closing punctuation.
-    """
-    try:
-        import sentencex
-    except ImportError:
-        return list(_cut_after(text, _SENTENCE_END))
-    return list(sentencex.segment(language, text))
-
-
 def join_translations(segments: Sequence[Segment], translations: Sequence[str]) -> str:
     """The translations of a text's segments as one text, with spaces where the script uses them."""
     joined = ""
@@ -81,9 +64,9 @@ def join_translations(segments: Sequence[Segment], translations: Sequence[str]) 
 def _touch(left: str, right: str, segment: Segment) -> bool:
     # A word cut in the middle goes on without a space; in a script without spaces one cannot know
     # that it was a word, and the translation's script decides.
-    if segment.is_inside_word and not _UNSPACED.match(segment.text):
+    if segment.is_inside_word and not UNSPACED.match(segment.text):
         return True
-    return bool(_UNSPACED.match(left) or _UNSPACED.match(right))
+    return bool(UNSPACED.match(left) or UNSPACED.match(right))
 
 
 def _fitted(
@@ -99,7 +82,7 @@ def _fitted(
         return _characters(stripped, num_tokens, limit)
     segments: list[Segment] = []
     run, run_tokens = "", 1  # the end of sentence, counted once for the run
-    for part in _cut_after(text, boundaries[0]):
+    for part in cut_after(text, boundaries[0]):
         tokens = num_tokens(part) - 1
         # Counts add up nearly, not exactly: a run is checked again below.
         if run and run_tokens + tokens > limit:
@@ -140,12 +123,3 @@ def _before_marks(word: str, start: int, end: int) -> int:
 
 def _continues(before: str, character: str) -> bool:
     return "\u200d" in (before, character) or unicodedata.category(character).startswith("M")
-
-
-def _cut_after(text: str, boundary: re.Pattern[str]) -> Iterator[str]:
-    start = 0
-    for match in boundary.finditer(text):
-        if match.end() < len(text):
-            yield text[start : match.end()]
-            start = match.end()
-    yield text[start:]

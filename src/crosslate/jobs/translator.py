@@ -59,7 +59,7 @@ class Translator:
         quantization: str = UNQUANTIZED,
         options: DecodingOptions | None = None,
     ) -> None:
-        wanted = _wanted_engine(engine, quantization)
+        wanted = wanted_engine(engine, quantization)
         model = _model(parent, packs)
         self._attach_live(model, wanted, quantization, options)
 
@@ -74,7 +74,7 @@ class Translator:
     ) -> Translator:
         """A translator for a model in memory that is no parent with packs: a child in the making, say."""
         made = cls.__new__(cls)
-        made._attach_live(model, _wanted_engine(engine, quantization), quantization, options)
+        made._attach_live(model, wanted_engine(engine, quantization), quantization, options)
         return made
 
     @classmethod
@@ -99,7 +99,7 @@ class Translator:
         Raises:
             PackError: a pack is refused; see :class:`crosslate.jobs.stored.StoredModel`.
         """
-        _wanted_engine(engine, quantization)
+        wanted_engine(engine, quantization)
         stored = StoredModel(packs, parent)
         return cls.of_stored(stored, engine=engine, quantization=quantization, options=options)
 
@@ -113,8 +113,8 @@ class Translator:
         options: DecodingOptions | None = None,
     ) -> Translator:
         """:meth:`open` for a model on disk that was described already."""
-        wanted = _wanted_engine(engine, quantization)
-        if wanted == "auto" and _has_gpu():
+        wanted = wanted_engine(engine, quantization)
+        if wanted == "auto" and has_gpu():
             wanted = "pytorch"
         made = cls.__new__(cls)
         made._attach(
@@ -170,7 +170,7 @@ class Translator:
         )
 
 
-def _wanted_engine(engine: str, quantization: str) -> EngineName:
+def wanted_engine(engine: str, quantization: str) -> EngineName:
     """The engine asked for, after checks; a quantised model is CTranslate2's alone."""
     from crosslate.engines.export import Quantization
 
@@ -222,24 +222,41 @@ def _stored_engine(stored: StoredModel, wanted: EngineName, quantization: str) -
     """An engine for a model on disk; what CTranslate2 reads is kept beside it."""
     if wanted == "pytorch":
         return _torch_engine(_on_best_device(stored.load()))
-    from crosslate.engines.cache import cached_ctranslate2_model
     from crosslate.engines.ctranslate2 import CTranslate2Engine
 
     loaded: list[Parent | Child] = []
-
-    def build(folder: Path) -> None:
-        from crosslate.engines.export import export_ctranslate2
-
-        loaded.append(stored.load())
-        export_ctranslate2(loaded[0], folder, cast("Quantization", quantization))
-
     try:
-        return CTranslate2Engine(cached_ctranslate2_model(stored.origin, stored.key(), quantization, build))
+        return CTranslate2Engine(ctranslate2_folder_of(stored, quantization, loaded))
     except EngineError as error:
         if wanted == "ctranslate2":
             raise
         log.info("translating with PyTorch: %s", error)
         return _torch_engine(_on_best_device(loaded[0] if loaded else stored.load()))
+
+
+def ctranslate2_folder_of(
+    stored: StoredModel, quantization: str = UNQUANTIZED, loaded: list[Parent | Child] | None = None
+) -> Path:
+    """The folder of a stored model's CTranslate2 model, built now if it is not there yet.
+
+    Args:
+        loaded: receives the PyTorch model if one had to be loaded.
+
+    Raises:
+        EngineError: CTranslate2 cannot express the model.
+        PackError: a pack does not fit the parent, or the packs do not compose.
+    """
+    from crosslate.engines.cache import cached_ctranslate2_model
+
+    def build(folder: Path) -> None:
+        from crosslate.engines.export import export_ctranslate2
+
+        model = stored.load()
+        if loaded is not None:
+            loaded.append(model)
+        export_ctranslate2(model, folder, cast("Quantization", quantization))
+
+    return cached_ctranslate2_model(stored.origin, stored.key(), quantization, build)
 
 
 def _torch_engine(model: Parent | Child) -> Engine:
@@ -257,8 +274,8 @@ def _on_best_device(model: Parent | Child) -> Parent | Child:
     return model
 
 
-def _has_gpu() -> bool:
-    """Whether PyTorch could use a GPU, asked first of CTranslate2, which is loaded faster."""
+def has_gpu() -> bool:
+    """Whether PyTorch could use a GPU; asked first of CTranslate2, which is loaded faster."""
     import ctranslate2
 
     if not ctranslate2.get_cuda_device_count():

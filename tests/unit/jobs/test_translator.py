@@ -93,7 +93,7 @@ class TestEngines:
             Translator.open([tmp_path / "de-en"], engine="ctranslate2")
 
     def test_with_a_gpu_auto_is_pytorch_but_a_quantised_model_is_not(self, tiny, monkeypatch):
-        monkeypatch.setattr(module, "_has_gpu", lambda: True)
+        monkeypatch.setattr(module, "has_gpu", lambda: True)
         packs = [tiny / "packs/de-en"]
         assert Translator.open(packs, options=GREEDY).engine.name == "pytorch"
         assert Translator.open(packs, quantization="int8", options=GREEDY).engine.name == "ctranslate2"

@@ -1,0 +1,358 @@
+"""Where the marks of a sentence (tags, placeholders) belong in its translation.
+
+No mark is ever lost, doubled or nested wrongly: marks are moved as a forest of elements, siblings trading
+places only where their places do not overlap, and where marks are no forest they keep their order.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import accumulate, pairwise
+from typing import Literal
+from unicodedata import normalize
+
+from crosslate.sentences import UNSPACED_RANGES
+
+Role = Literal["open", "close", "point", "joint", "run"]
+Links = Sequence[tuple[int, int]]
+Align = Callable[[Sequence[str], Sequence[str]], Links]
+"""Words of a sentence and of its translation to links: index of a target word, index of its source word."""
+
+_PUNCTUATION = (
+    r"!-/:-@\[-`{-~¡-©«-±´-»¿×÷\u055a-\u055f\u05be\u05c3\u05f3\u05f4\u060c\u061b\u061f\u066a-\u066d\u06d4"
+    r"\u0964\u0965\u1360-\u1368\u2010-\u205e\u2190-\u2bff"
+)
+_LETTERS = rf"[^\s{_PUNCTUATION}{UNSPACED_RANGES}]"
+_WORD = re.compile(
+    rf"{_LETTERS}+(?:['’.,·‧-]{_LETTERS}+)*|\S[\u0300-\u036f\u0e31\u0e34-\u0e3a\u0e47-\u0e4e]*"
+)
+_SAME_SIGNS = str.maketrans("。、،؛؟।", ".,,;?.")
+_MAX_DEPTH = 40
+
+
+def words(text: str) -> list[tuple[int, int]]:
+    """Start and end of every word; a sign of punctuation, or of a script without spaces, is one by itself."""
+    return [match.span() for match in _WORD.finditer(text)]
+
+
+@dataclass(frozen=True)
+class PlacedMark:
+    """A mark in a sentence.
+
+    Attributes:
+        role: an element's start or end; a point; a joint, which never trades places with another mark; or
+            the joint between two runs of text, each with its own format.
+        offset: of characters of the sentence's text before it.
+        partner: index of the other end of its element among the sentence's marks; None without one.
+        has_space_before: whether a space stood before it.
+        has_space_after: likewise after it.
+        has_gap: whether a space stood between it and the mark before it.
+    """
+
+    role: Role
+    offset: int
+    partner: int | None = None
+    has_space_before: bool = False
+    has_space_after: bool = False
+    has_gap: bool = False
+
+
+def place(
+    text: str, marks: Sequence[PlacedMark], translation: str, align: Align | None = None
+) -> list[tuple[int, int]]:
+    """The places of all ``marks`` of ``text`` in ``translation``.
+
+    Args:
+        translation: not empty.
+        align: says which words translate which; None goes by words that both sentences hold, and by
+            proportion between those.
+
+    Returns:
+        Offset in ``translation`` and index in ``marks``, each mark once, in the order to write them in.
+    """
+    if not marks:
+        return []
+    sentence = _Sentence(text, translation, align)
+    forest = _forest(marks)
+    if forest is None:
+        order = _in_order(marks, sentence, len(text), len(translation))
+    else:
+        order = _placed(forest, marks, sentence, 0, len(sentence.target))
+    highest = 0
+    result = []
+    for offset, index in order:
+        highest = max(highest, offset)
+        result.append((highest, index))
+    return result
+
+
+def proportional_links(source: Sequence[str], target: Sequence[str]) -> list[tuple[int, int]]:
+    """Links for the words of both sides: those that occur once on each hold, the rest is spread between."""
+    anchors = [(-1, -1), *_anchors(source, target), (len(target), len(source))]
+    links = []
+    for (left_target, left_source), (right_target, right_source) in pairwise(anchors):
+        width, source_width = right_target - left_target - 1, right_source - left_source - 1
+        num_steps = max(width, source_width) if width and source_width else 0
+        for step in range(num_steps):
+            link = step * width // num_steps, step * source_width // num_steps
+            links.append((left_target + 1 + link[0], left_source + 1 + link[1]))
+        if right_target < len(target):
+            links.append((right_target, right_source))
+    return links
+
+
+def _anchors(source: Sequence[str], target: Sequence[str]) -> list[tuple[int, int]]:
+    """Words that occur once on both sides, as the longest series that keeps its order on both."""
+    places: tuple[dict[str, int], dict[str, int]] = ({}, {})
+    for known, side in zip(places, (target, source)):
+        for index, word in enumerate(side):
+            key = normalize("NFKC", word).casefold().translate(_SAME_SIGNS)
+            known[key] = -1 if key in known else index
+    common = [
+        (index, places[1][word])
+        for word, index in places[0].items()
+        if index >= 0 and places[1].get(word, -1) >= 0
+    ]
+    return _longest_rising(common)
+
+
+def _longest_rising(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The longest series of ``pairs`` (whose first numbers rise) in which the second numbers rise too."""
+    tails: list[int] = []  # smallest second number that ends a series of each length
+    holders: list[int] = []
+    before: list[int] = []
+    for index, (_, second) in enumerate(pairs):
+        length = bisect_left(tails, second)
+        before.append(holders[length - 1] if length else -1)
+        tails[length : length + 1] = [second]
+        holders[length : length + 1] = [index]
+    series = []
+    index = holders[-1] if holders else -1
+    while index >= 0:
+        series.append(pairs[index])
+        index = before[index]
+    return series[::-1]
+
+
+def carried_links(
+    links: Links, cut: tuple[Sequence[str], Sequence[str]], words_wanted: tuple[Sequence[str], Sequence[str]]
+) -> list[tuple[int, int]]:
+    """Links between words of one cutting (by a model's vocabulary, say) as links between those of another.
+
+    Args:
+        links: between ``cut``.
+        cut: words of the target and of the source, which joined are the texts without spaces.
+        words_wanted: the same texts cut otherwise.
+    """
+    target, source = (_overlaps(one, other) for one, other in zip(cut, words_wanted))
+    return sorted({(a, b) for one, other in links for a in target[one] for b in source[other]})
+
+
+def _overlaps(words_: Sequence[str], others: Sequence[str]) -> list[range]:
+    """For each of ``words_`` those of ``others`` that share a character with it."""
+    ends = list(accumulate(map(len, others)))
+    starts = [0, *ends[:-1]]
+    result = []
+    start = 0
+    for word in words_:
+        end = start + len(word)
+        result.append(range(bisect_right(ends, start), bisect_left(starts, end)))
+        start = end
+    return result
+
+
+class _Sentence:
+    """The words of both sides and what is linked with what."""
+
+    def __init__(self, text: str, translation: str, align: Align | None) -> None:
+        self.source, self.target = words(text), words(translation)
+        self._spelt = [text[start:end] for start, end in self.source]
+        self._translated = [translation[start:end] for start, end in self.target]
+        self.images = self._images((align or proportional_links)(self._spelt, self._translated))
+        self._spread = self.images if align is None else None
+        self._ends = [end for _, end in self.source]
+        self._starts = [start for start, _ in self.source]
+
+    def _images(self, links: Links) -> list[list[int]]:
+        images: list[list[int]] = [[] for _ in self.source]
+        for target, source in sorted(links):
+            if 0 <= target < len(self.target) and 0 <= source < len(self.source):
+                images[source].append(target)
+        return images
+
+    def point(self, mark: PlacedMark) -> int:
+        """The offset in the translation of a mark by itself."""
+        exact = self.inside(mark.offset)
+        return self.offset(*self.boundary(mark)) if exact is None else exact
+
+    def inside(self, offset: int) -> int | None:
+        """The offset in the translation of one inside a word, if the word is the same there (``H2O``)."""
+        word = bisect_left(self._ends, offset)
+        if word == len(self.source) or not self.source[word][0] < offset < self.source[word][1]:
+            return None
+        for image in self.images[word]:
+            if self._spelt[word].casefold() == self._translated[image].casefold():
+                start, end = self.target[image]
+                return min(start + offset - self.source[word][0], end)
+        return None
+
+    def boundary(self, mark: PlacedMark) -> tuple[int, bool]:
+        """Number of target words before a mark, and whether it stands right before the next of them."""
+        after = bisect_left(self._starts, mark.offset)  # first source word that begins at or after it
+        if after < len(self.source) and self._goes_with_next(mark, self._spelt[after]):
+            return self._image(after, first=True), True
+        if after == 0:
+            return 0, True
+        return self._image(after - 1, first=False) + 1, False
+
+    def _goes_with_next(self, mark: PlacedMark, following: str) -> bool:
+        """Whether a mark belongs to the word that follows it rather than to the one before."""
+        if mark.role == "point":  # "{width}px", but not "{name}, …"
+            return mark.has_space_before and not mark.has_space_after and following[0].isalnum()
+        return mark.role == "open" or (mark.role != "close" and mark.has_space_before)
+
+    def span(self, start: int, end: int) -> tuple[int, int] | None:
+        """The target words of the source text between two offsets; None where no word is in between."""
+        first, last = bisect_left(self._ends, start + 1), bisect_left(self._starts, end)
+        linked = sorted({each for word in range(first, last) for each in self.images[word]})
+        if not linked:  # rather about there than around nothing
+            if self._spread is None:
+                self._spread = self._images(proportional_links(self._spelt, self._translated))
+            linked = sorted({each for word in range(first, last) for each in self._spread[word]})
+        if not linked:
+            return None
+        # Of stray links only the longest run counts; a gap of one word is bridged.
+        runs = [[linked[0], linked[0]]]
+        for each in linked[1:]:
+            if each - runs[-1][1] <= 2:
+                runs[-1][1] = each
+            else:
+                runs.append([each, each])
+        first, last = max(runs, key=lambda run: run[1] - run[0])
+        return first, last + 1
+
+    def offset(self, num_before: int, is_before_next: bool) -> int:
+        """Where in the translation a mark behind so many words stands: after the last or before the next."""
+        if not self.target:
+            return 0
+        if num_before == 0 or (is_before_next and num_before < len(self.target)):
+            return self.target[min(num_before, len(self.target) - 1)][0]
+        return self.target[min(num_before, len(self.target)) - 1][1]
+
+    def _image(self, word: int, *, first: bool) -> int:
+        """The target word that ``word`` leads to; that of its nearest linked neighbour where it has none."""
+        for distance in range(len(self.source)):
+            for near in (word - distance, word + distance):
+                if 0 <= near < len(self.source) and self.images[near]:
+                    return self.images[near][0] if first else self.images[near][-1]
+        return 0
+
+
+@dataclass
+class _Node:
+    """An element (two marks) or a point (one), with what is inside it."""
+
+    first: int
+    last: int
+    children: list[_Node] = field(default_factory=list)
+
+
+def _forest(marks: Sequence[PlacedMark]) -> list[_Node] | None:
+    """The marks as elements in each other; None where they are no forest, or one without a sane depth."""
+    roots: list[_Node] = []
+    open_nodes: list[_Node] = []
+    for index, mark in enumerate(marks):
+        if mark.role in ("joint", "run") or (mark.role != "point" and mark.partner is None):
+            return None
+        siblings = open_nodes[-1].children if open_nodes else roots
+        if mark.role == "point":
+            siblings.append(_Node(index, index))
+        elif mark.role == "open":
+            node = _Node(index, mark.partner or 0)
+            siblings.append(node)
+            open_nodes.append(node)
+            if len(open_nodes) > _MAX_DEPTH:
+                return None
+        elif not open_nodes or open_nodes.pop().last != index:
+            return None
+    return None if open_nodes else roots
+
+
+def _in_order(
+    marks: Sequence[PlacedMark], sentence: _Sentence, text_length: int, length: int
+) -> list[tuple[int, int]]:
+    """Offsets of marks that keep their order; runs get the words they had, inner and short ones first."""
+    runs = [index for index, mark in enumerate(marks) if mark.role == "run"]
+    bounds = [0, *(marks[index].offset for index in runs), text_length]
+    cuts: dict[int, int] = {0: 0, len(bounds) - 1: length}
+    assigned = [0, len(bounds) - 1]  # keys of cuts, sorted
+
+    def assign(number: int, wanted: int) -> None:
+        if number not in cuts:
+            at = bisect_left(assigned, number)
+            cuts[number] = min(max(wanted, cuts[assigned[at - 1]]), cuts[assigned[at]])
+            assigned.insert(at, number)
+
+    def rank(number: int) -> tuple[bool, int]:
+        # The first and the last run tend to have the format of the paragraph.
+        return number in (0, len(runs)), bounds[number + 1] - bounds[number]
+
+    for number, offset in enumerate(bounds):
+        exact = sentence.inside(offset)
+        if exact is not None:
+            assign(number, exact)
+    # Space goes to the side that had it.
+    sides = [True, *(marks[index].has_space_before for index in runs), False]
+    for number in sorted(range(len(runs) + 1), key=rank):
+        span = sentence.span(bounds[number], bounds[number + 1])
+        if span is not None:
+            assign(number, sentence.offset(span[0], sides[number]))
+            assign(number + 1, sentence.offset(span[1], sides[number + 1]))
+    for number in range(len(bounds)):
+        assign(number, cuts.get(number - 1, 0))
+    places = {index: cuts[number] for number, index in enumerate(runs, 1)}
+    return [(places.get(index, sentence.point(mark)), index) for index, mark in enumerate(marks)]
+
+
+def _placed(
+    nodes: Sequence[_Node], marks: Sequence[PlacedMark], sentence: _Sentence, low: int, high: int
+) -> list[tuple[int, int]]:
+    """Offsets and marks of ``nodes`` within the target words from ``low`` to ``high``."""
+    wanted = [(_wanted(node, marks, sentence, low, high), node) for node in nodes]
+    moved = sorted(wanted, key=lambda each: each[0][:2])  # stable: what ties keeps its order
+    if any(left[0][1] > right[0][0] for left, right in pairwise(moved)):
+        moved = wanted
+    result: list[tuple[int, int]] = []
+    reached = low
+    for (start, end, is_before_next), node in moved:
+        start = max(start, reached)
+        end = reached = max(end, start)
+        if node.first == node.last or start == end:
+            # What stands at the end of an element stays in it.
+            offset = sentence.offset(start, is_before_next and start < high)
+            result += [(offset, index) for index in range(node.first, node.last + 1)]
+        else:
+            first, last = (sentence.inside(marks[index].offset) for index in (node.first, node.last))
+            result.append((sentence.offset(start, True) if first is None else first, node.first))
+            result += _placed(node.children, marks, sentence, start, end)
+            result.append((sentence.offset(end, False) if last is None else last, node.last))
+    return result
+
+
+def _wanted(
+    node: _Node, marks: Sequence[PlacedMark], sentence: _Sentence, low: int, high: int
+) -> tuple[int, int, bool]:
+    """The target words that a node would cover, and for one without any the side that it is on."""
+    first, last = marks[node.first], marks[node.last]
+    span = sentence.span(first.offset, last.offset) if first.offset != last.offset else None
+    if span is None:
+        has_space_after = first.has_space_after or last.has_space_after
+        mark = replace(first, role="point", has_space_after=has_space_after)
+        point, is_before_next = sentence.boundary(mark)
+        point = min(max(point, low), high)
+        return point, point, is_before_next
+    start, end = (min(max(each, low), high) for each in span)
+    return start, end, True

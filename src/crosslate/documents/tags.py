@@ -1,0 +1,179 @@
+"""HTML and XML as tokens whose texts, joined, are the document again.
+
+Tags, comments and raw text begin and end where the HTML standard has them begin and end, broken markup
+included, so that a browser takes nothing for a tag that is text here. Nothing is expanded and nothing is
+fetched: an entity of the document's own stays what it is.
+
+Source: https://html.spec.whatwg.org/multipage/parsing.html (section 13.2.5, tokenization).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["text", "start", "end", "other"]
+
+# Without an end, a comment or a tag goes on to the end of the document.
+_COMMENT = re.compile(r"<!--(?:-?>|.*?(?:--!?>|\Z))", re.DOTALL)
+_CDATA = re.compile(r"<!\[CDATA\[.*?(?:\]\]>|\Z)", re.DOTALL)
+_DECLARATION = re.compile(r"<[!?/][^>]*(?:>|\Z)")
+_XML_INSTRUCTION = re.compile(r"<\?.*?(?:\?>|\Z)", re.DOTALL)
+_XML_DOCTYPE = re.compile(r"<!DOCTYPE[^\[>]*(?:\[.*?\]\s*)?(?:>|\Z)", re.DOTALL)
+_NAME = re.compile(r"</?([A-Za-z_][^\s/>]*)")
+_ATTRIBUTE = re.compile(
+    r"[\s/]*([^\s/>][^\s/>=]*)(?:\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s>\"'][^\s>]*)|(?=>)))?", re.DOTALL
+)
+_SPACE = re.compile(r"[\s/]*")
+_OPEN_VALUE = re.compile(r"\s*=\s*[\"']")
+_RAW_TEXT = frozenset({"script", "style", "xmp", "iframe", "noembed", "noframes", "textarea"})
+_SCRIPT_SIGN = re.compile(r"<!(?=--)|-->|</?script(?=[\s/>])", re.IGNORECASE)
+_FOREIGN = frozenset({"svg", "math"})
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """An attribute of a start tag.
+
+    Attributes:
+        name: in lower case in HTML.
+        start: of the value, in the token's text; -1 where there is no value in quotes.
+        value: as spelt.
+    """
+
+    name: str
+    start: int
+    value: str
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.value)
+
+
+@dataclass(frozen=True)
+class Token:
+    """A part of a document.
+
+    Attributes:
+        kind: ``other`` is a comment, a declaration, an instruction, or raw text such as a script's.
+        raw: as the document has it.
+        name: of a tag, in lower case in HTML.
+        is_empty: a tag that ends itself (``<a/>``).
+    """
+
+    kind: Kind
+    raw: str
+    name: str = ""
+    attributes: tuple[Attribute, ...] = ()
+    is_empty: bool = False
+
+    def attribute(self, name: str) -> str | None:
+        """The spelt value of an attribute; None without it."""
+        return next((each.value for each in self.attributes if each.name == name), None)
+
+
+def tokens(text: str, *, is_xml: bool) -> Iterator[Token]:
+    """The tokens of a document; their ``raw`` joined is ``text``."""
+    position = 0
+    foreign_depth = 0
+    while position < len(text):
+        opening = text.find("<", position)
+        if opening < 0:
+            opening = len(text)
+        if opening > position:
+            yield Token("text", text[position:opening])
+            position = opening
+            continue
+        token = _token(text, position, is_xml)
+        yield token
+        position += len(token.raw)
+        if is_xml or token.kind not in ("start", "end"):
+            continue
+        if token.name in _FOREIGN and not token.is_empty:
+            foreign_depth = max(0, foreign_depth + (1 if token.kind == "start" else -1))
+        elif token.kind == "start" and not foreign_depth:
+            raw = _raw_text(text, position, token.name)
+            if raw:
+                yield Token("text" if token.name == "title" else "other", raw)
+                position += len(raw)
+
+
+def _token(text: str, position: int, is_xml: bool) -> Token:
+    """What begins with the ``<`` at ``position``."""
+    if text.startswith("<!--", position):
+        return Token("other", _matched(_COMMENT, text, position))
+    if is_xml and text.startswith("<![CDATA[", position):
+        return Token("other", _matched(_CDATA, text, position))
+    if is_xml and text.startswith("<!DOCTYPE", position):
+        return Token("other", _matched(_XML_DOCTYPE, text, position))
+    if is_xml and text.startswith("<?", position):
+        return Token("other", _matched(_XML_INSTRUCTION, text, position))
+    if name := _NAME.match(text, position):
+        return _tag(text, position, name, is_xml)
+    following = text[position + 1 : position + 2]
+    if following and following in "!?/" and (following != "/" or text[position + 2 : position + 3]):
+        return Token("other", _matched(_DECLARATION, text, position))
+    return Token("text", "<")
+
+
+def _matched(pattern: re.Pattern[str], text: str, position: int) -> str:
+    match = pattern.match(text, position)
+    return match.group() if match else text[position:]
+
+
+def _tag(text: str, start: int, name: re.Match[str], is_xml: bool) -> Token:
+    """A tag with its attributes; one without an end is no tag, and hides the rest of the document."""
+    position = name.end()
+    attributes = []
+    while match := _ATTRIBUTE.match(text, position):
+        value_group = next((number for number in (2, 3, 4) if match.group(number) is not None), None)
+        spelt = match.group(1) if is_xml else match.group(1).lower()
+        if value_group is None:
+            attributes.append(Attribute(spelt, -1, ""))
+        else:
+            begin = match.start(value_group) - start if value_group < 4 else -1
+            attributes.append(Attribute(spelt, begin, match.group(value_group)))
+        position = match.end()
+        if _OPEN_VALUE.match(text, position):
+            return Token("other", text[start:])  # quotes that never close
+    spaces = _SPACE.match(text, position)
+    end = spaces.end() if spaces else position
+    if not text.startswith(">", end):
+        return Token("other", text[start:])
+    raw = text[start : end + 1]
+    spelt = name.group(1) if is_xml else name.group(1).lower()
+    kind: Kind = "end" if raw.startswith("</") else "start"
+    return Token(kind, raw, spelt, tuple(attributes), raw.endswith("/>"))
+
+
+def _raw_text(text: str, position: int, name: str) -> str:
+    """The text after a start tag that holds no tags, up to its end tag."""
+    if name == "plaintext":
+        return text[position:]
+    if name not in _RAW_TEXT and name != "title":
+        return ""
+    if name == "script":
+        end = _script_end(text, position)
+        return text[position:] if end is None else text[position:end]
+    match = re.compile(rf"</{name}(?=[\s/>])", re.IGNORECASE).search(text, position)
+    return text[position : match.start()] if match else text[position:]
+
+
+def _script_end(text: str, position: int) -> int | None:
+    """Where a script's end tag is; a script in a comment in it hides one (``<!-- <script> </script>``)."""
+    is_comment, is_hidden = False, False
+    for match in _SCRIPT_SIGN.finditer(text, position):
+        sign = match.group().lower()
+        if sign == "<!":
+            is_comment = True
+        elif sign == "-->":
+            is_comment = is_hidden = False
+        elif sign == "<script":
+            is_hidden = is_comment
+        elif not is_hidden:
+            return match.start()
+        else:
+            is_hidden = False
+    return None

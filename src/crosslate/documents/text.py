@@ -1,0 +1,58 @@
+"""Plain text, and text with a few tags in it: every line and every column by itself."""
+
+from __future__ import annotations
+
+import re
+
+from crosslate.documents.items import Mark
+from crosslate.documents.units import Flow
+
+# More than one space, a tab or a line end divides; one space does not.
+_BREAK = re.compile(r"\s\s+|[^\S \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+_LIST_MARKER = re.compile(r"(?:[-*+•◦▪‣·–—>#=|]+|\(?\d{1,4}[.)]|\(?[a-zA-Z]\))\s+")
+_LINE_ENDS = frozenset("\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029")
+_TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]{0,20})((?:\s[^<>]{0,500})?/?)>")
+_VOID = frozenset({"br", "hr", "img", "wbr", "input"})
+
+
+def read_text(flow: Flow, text: str, *, has_tags: bool = False) -> None:
+    """Adds plain text; lines, indents, columns and the markers of lists stay as they are.
+
+    Args:
+        has_tags: ``<b>`` and the like are marks, as in subtitles and catalogues, while everything else is
+            plain text: ``&amp;`` is no ampersand.
+    """
+    start = 0
+    is_line_start = True
+    for match in _BREAK.finditer(text):
+        _read_part(flow, text[start : match.start()], is_line_start, has_tags)
+        flow.copy(match.group())
+        is_line_start = not _LINE_ENDS.isdisjoint(match.group()) or match.end() == 0
+        start = match.end()
+    _read_part(flow, text[start:], is_line_start, has_tags)
+    flow.flush()
+
+
+def _read_part(flow: Flow, text: str, is_line_start: bool, has_tags: bool) -> None:
+    if is_line_start and (marker := _LIST_MARKER.match(text)):
+        flow.copy(marker.group())
+        text = text[marker.end() :]
+    if has_tags:
+        read_tagged(flow, text)
+    else:
+        flow.text(text)
+
+
+def read_tagged(flow: Flow, text: str) -> None:
+    """Adds text to the open unit, with tags as marks."""
+    start = 0
+    for match in _TAG.finditer(text):
+        flow.text(text[start : match.start()])
+        is_end, name, rest = match.groups()
+        name = name.lower()
+        if name in _VOID or rest.endswith("/"):
+            flow.mark(Mark([match.group()]))
+        else:
+            flow.mark(Mark([match.group()], "close" if is_end else "open", name))
+        start = match.end()
+    flow.text(text[start:])

@@ -1,0 +1,367 @@
+"""One frozen body for many packs: texts of different pairs in one batch.
+
+Children of one parent differ in few modules (embeddings, cross-attention, the output layer). Here those
+modules are replaced, in an aliasing copy of the parent's module tree, by one that sends every row of a
+batch through its own child's module; everything else runs once for all rows. No tensor is copied.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
+
+from crosslate.engines.decoding import (
+    DecodingOptions,
+    Hypothesis,
+    empty_translations,
+    encode_sources,
+    group_sources,
+)
+from crosslate.engines.generation import Generation, TranslationModel
+from crosslate.engines.pytorch import (
+    generation_configuration,
+    hypothesis_of,
+    ready_to_translate,
+    repetition_guards,
+    trimmed,
+)
+from crosslate.models.child import alias_model
+
+_OUTPUT_BIAS = "final_logits_bias"
+_TOLERANCE = 1e-4
+
+
+@dataclass(eq=False)
+class Member:
+    """A model that takes part in a shared body.
+
+    Attributes:
+        model: a parent or a child of it.
+        generation: what the model says about decoding.
+        modules: its own modules at the paths where members differ.
+    """
+
+    model: TranslationModel
+    generation: Generation
+    modules: dict[str, nn.Module] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> tuple[int | None, ...]:
+        """What must be the same for all rows of one search."""
+        special = self.model.target.special
+        return (self.generation.start, self.generation.forced_first, special.eos, special.pad)
+
+
+@dataclass
+class _Routes:
+    """Whose the rows of the present batch are: members with their numbers of texts, in order."""
+
+    runs: list[tuple[Member, int]] = field(default_factory=list)
+
+    @property
+    def num_texts(self) -> int:
+        return sum(count for _, count in self.runs)
+
+    def rows(self, num_rows: int) -> Iterator[tuple[Member, slice]]:
+        """The rows of each member; in beam search a text has several, one after the other."""
+        each, rest = divmod(num_rows, self.num_texts)
+        if rest:
+            raise ValueError(f"{num_rows} rows for {self.num_texts} texts")
+        start = 0
+        for member, count in self.runs:
+            yield member, slice(start, start + count * each)
+            start += count * each
+
+
+class _Routed(nn.Module):
+    """Stands in a module's place and sends every row through its own member's module."""
+
+    def __init__(self, original: nn.Module, path: str, routes: _Routes) -> None:
+        super().__init__()
+        self.original, self._path, self._routes = original, path, routes
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return super().__getattr__(name)
+        except AttributeError:
+            # Some families ask a module for its weight or its size.
+            return getattr(super().__getattr__("original"), name)
+
+    def forward(self, rows: torch.Tensor, *arguments: Any, **options: Any) -> torch.Tensor:
+        parts: list[tuple[nn.Module, slice]] = []
+        for member, place in self._routes.rows(rows.shape[0]):
+            module = member.modules.get(self._path, self.original)
+            if parts and _is_same(parts[-1][0], module):
+                parts[-1] = (module, slice(parts[-1][1].start, place.stop))
+            else:
+                parts.append((module, place))
+        found = [module(rows[place], *arguments, **options) for module, place in parts]
+        return found[0] if len(found) == 1 else _stacked(found)
+
+
+class _Biased(nn.Module):
+    """An output layer with the bias that its model adds elsewhere."""
+
+    def __init__(self, layer: nn.Module, bias: torch.Tensor) -> None:
+        super().__init__()
+        self.layer = layer
+        self.register_buffer("bias_of_model", bias, persistent=False)
+
+    def forward(self, states: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.layer(states) + self.bias_of_model
+        return logits
+
+
+class SharedBody:
+    """Translates texts of a parent and its children together.
+
+    The translations are those of :class:`crosslate.engines.pytorch.TorchEngine` for each model alone, up to
+    rounding. Scores are not computed; they are 0.
+
+    Args:
+        parent: whose body it is.
+        max_batch_tokens: padded source tokens, times the beam size, that one batch may hold.
+    """
+
+    def __init__(self, parent: TranslationModel, *, max_batch_tokens: int = 8192) -> None:
+        self._parent, self._max_batch_tokens = parent, max_batch_tokens
+        self._model: Any = alias_model(parent.model)
+        self._routes = _Routes()
+        self._routed: set[str] = set()
+        self._lock = threading.Lock()
+        self._output_path = _output_path(parent.model)
+        if hasattr(self._model, _OUTPUT_BIAS) and self._output_path:
+            # Its width is that of one vocabulary; the output layers add it themselves.
+            device = self._model.final_logits_bias.device
+            self._model._buffers[_OUTPUT_BIAS] = torch.zeros((1, 1), device=device)
+            self._route(self._output_path)
+        self._own = Member(parent, Generation.of(parent))
+        self._own.modules = self._modules(parent)
+
+    def join(self, model: TranslationModel) -> Member | None:
+        """Lets the parent or a child of it take part.
+
+        Returns:
+            What stands for it in :meth:`translate`; None where its difference from the parent is more than
+            a body can be shared over, which a trial in a mixed batch also finds out.
+        """
+        paths = _differing_paths(self._parent.model, model.model)
+        if paths is None or not self._output_path:
+            return None
+        member = Member(model, Generation.of(model))
+        with self._lock:
+            for path in paths:
+                self._route(path)
+            member.modules = self._modules(model)
+            return member if self._agrees(member) else None
+
+    @torch.inference_mode()
+    def translate(
+        self, items: Sequence[tuple[Member, str]], options: DecodingOptions
+    ) -> list[list[Hypothesis]]:
+        """Translates each text by its member's model, as :meth:`TorchEngine.translate` does.
+
+        Raises:
+            EngineError: a text is longer than the model reads.
+        """
+        translations = empty_translations(len(items), options)
+        encoded: dict[int, list[int]] = {}
+        searches: dict[tuple[int, tuple[int | None, ...]], list[int]] = {}
+        for member, indices in _by_member(items):
+            limit = member.generation.max_source_tokens
+            rows = encode_sources(member.model.source, [items[index][1] for index in indices], limit)
+            encoded |= dict(zip(indices, rows, strict=True))
+            most = member.generation.max_target_tokens
+            for group in group_sources(rows, options, most, member.model.source.num_frame_ids):
+                search = searches.setdefault((group.output_limit, member.kind), [])
+                search += [indices[each] for each in group.indices]
+        with self._lock, ready_to_translate(self._model):
+            for (output_limit, _), indices in searches.items():
+                for batch in self._batches(indices, encoded, options.beam_size):
+                    members = [items[index][0] for index in batch]
+                    found = self._search(members, [encoded[index] for index in batch], options, output_limit)
+                    for index, hypotheses in zip(batch, found, strict=True):
+                        translations[index] = hypotheses
+            self._routes.runs = []  # nothing here may keep a pack in memory that was removed
+        return translations
+
+    def _batches(
+        self, indices: list[int], encoded: dict[int, list[int]], beam_size: int
+    ) -> Iterator[list[int]]:
+        """Texts of about one length together; within a batch, those of one member one after the other."""
+        order = sorted(indices, key=lambda index: -len(encoded[index]))
+        rank = {index: position for position, index in enumerate(indices)}  # members are in runs there
+        start = 0
+        while start < len(order):
+            size = max(1, self._max_batch_tokens // (len(encoded[order[start]]) * beam_size))
+            yield sorted(order[start : start + size], key=rank.__getitem__)
+            start += size
+
+    def _search(
+        self,
+        members: Sequence[Member],
+        rows: Sequence[Sequence[int]],
+        options: DecodingOptions,
+        output_limit: int,
+    ) -> list[list[Hypothesis]]:
+        device = next(self._parent.model.parameters()).device
+        width = max(map(len, rows))
+        pads = [member.model.source.special.pad for member in members]
+        padded = [[*row, *[pad] * (width - len(row))] for row, pad in zip(rows, pads, strict=True)]
+        input_ids = torch.tensor(padded, device=device)
+        mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows], device=device)
+        self._routes.runs = [(member, len(list(run))) for member, run in groupby(members)]
+        states = self._model.get_encoder()(input_ids=input_ids, attention_mask=mask, return_dict=True)
+        first = members[0]
+        # generate() fills what is None in our configuration from the model's own; that one must be empty.
+        self._model.generation_config = GenerationConfig()
+        generated = self._model.generate(
+            input_ids=input_ids,
+            attention_mask=mask,
+            encoder_outputs=states,
+            generation_config=generation_configuration(
+                first.generation, first.model.target, options, output_limit
+            ),
+            logits_processor=LogitsProcessorList(
+                [_NeverGenerated(self._routes, options.allow_unknown), *repetition_guards(options)]
+            ),
+        )
+        outputs = generated[:, 1:].tolist()  # the first column is the decoder's start
+        return [
+            [
+                hypothesis_of(member.generation, member.model.target, trimmed(member.model.target, row), 0.0)
+                for row in outputs[position * options.n_best : (position + 1) * options.n_best]
+            ]
+            for position, member in enumerate(members)
+        ]
+
+    def _route(self, path: str) -> None:
+        if path in self._routed:
+            return
+        above, _, name = path.rpartition(".")
+        owner = self._model.get_submodule(above)
+        owner._modules[name] = _Routed(owner._modules[name], path, self._routes)
+        self._routed.add(path)
+
+    def _modules(self, model: TranslationModel) -> dict[str, nn.Module]:
+        """A member's own modules, at every path where it has other tensors than the parent."""
+        paths = {*(_differing_paths(self._parent.model, model.model) or ()), *self._routed}
+        found = {}
+        for path in paths:
+            module = _module_at(model.model, path)
+            if module is not None:
+                found[path] = module
+        bias = getattr(model.model, _OUTPUT_BIAS, None)
+        if bias is not None and self._output_path in found:
+            found[self._output_path] = _Biased(found[self._output_path], bias)
+        return found
+
+    @torch.inference_mode()
+    def _agrees(self, member: Member) -> bool:
+        """Whether a row of the member, beside one of the parent, gives what its own model gives."""
+        device = next(self._parent.model.parameters()).device
+        width = min(8, *(len(each.source) for each in (member.model, self._parent)))
+        length = min(6, *(len(each.target) for each in (member.model, self._parent)))
+        sources = torch.arange(width, device=device).unsqueeze(0)
+        targets = torch.arange(length, device=device).unsqueeze(0)
+        model: Any = member.model.model
+        try:
+            with ready_to_translate(model), ready_to_translate(self._model):
+                alone = model(input_ids=sources, decoder_input_ids=targets, use_cache=False).logits[0]
+                self._routes.runs = [(self._own, 1), (member, 1)]
+                together = self._model(
+                    input_ids=sources.repeat(2, 1), decoder_input_ids=targets.repeat(2, 1), use_cache=False
+                ).logits[1, :, : alone.shape[-1]]
+        except Exception:  # a family that uses its modules in another way raises whatever it likes
+            return False
+        self._routes.runs = []
+        return bool(torch.allclose(alone, together, rtol=_TOLERANCE, atol=_TOLERANCE))
+
+
+class _NeverGenerated(LogitsProcessor):
+    """Keeps out, row by row, what a member's translations may not hold."""
+
+    def __init__(self, routes: _Routes, allow_unknown: bool) -> None:
+        self._suppressed = [
+            (member, member.generation.never_generated(member.model.target, allow_unknown=allow_unknown))
+            for member, _ in routes.runs
+        ]
+        self._routes = routes
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        scores = scores.clone()
+        places = self._routes.rows(scores.shape[0])
+        for (_, rows), (_, ids) in zip(places, self._suppressed, strict=True):
+            scores[rows, ids] = -torch.inf
+        return scores
+
+
+def _by_member(items: Sequence[tuple[Member, str]]) -> Iterator[tuple[Member, list[int]]]:
+    indices: dict[int, list[int]] = {}
+    for index, (member, _) in enumerate(items):
+        indices.setdefault(id(member), []).append(index)
+    for found in indices.values():
+        yield items[found[0]][0], found
+
+
+def _stacked(parts: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Rows under each other; where vocabularies have different sizes, the smaller cannot be chosen beyond."""
+    width = max(part.shape[-1] for part in parts)
+    return torch.cat(
+        [
+            functional.pad(part, (0, width - part.shape[-1]), value=-torch.inf)
+            if part.shape[-1] < width
+            else part
+            for part in parts
+        ]
+    )
+
+
+def _is_same(one: nn.Module, other: nn.Module) -> bool:
+    """Whether two modules hold the same tensors, so that one call does for both."""
+    if one is other:
+        return True
+    pairs = zip([*one.parameters(), *one.buffers()], [*other.parameters(), *other.buffers()])
+    return type(one) is type(other) and all(first is second for first, second in pairs)
+
+
+def _differing_paths(parent: nn.Module, child: nn.Module) -> set[str] | None:
+    """Paths of the modules that hold other tensors in the child; None where one of them has parts."""
+    found = set()
+    for path, module in parent.named_modules(remove_duplicate=False):
+        other = _module_at(child, path)
+        if other is None:
+            continue  # an alias of a table of both sides, which a child with one new side has not
+        own, others = _direct_tensors(module), _direct_tensors(other)
+        changed = {name for name, tensor in own.items() if others.get(name) is not tensor}
+        if not path:
+            changed -= {_OUTPUT_BIAS}
+        if changed and (not path or any(module.children())):
+            return None
+        if changed:
+            found.add(path)
+    return found
+
+
+def _direct_tensors(module: nn.Module) -> dict[str, torch.Tensor | None]:
+    return {**module._parameters, **module._buffers}
+
+
+def _module_at(model: nn.Module, path: str) -> nn.Module | None:
+    try:
+        return model.get_submodule(path)
+    except AttributeError:
+        return None
+
+
+def _output_path(model: Any) -> str:
+    layer = model.get_output_embeddings()
+    return next((path for path, module in model.named_modules() if module is layer), "")

@@ -1,0 +1,382 @@
+"""The models of a server's directions: PyTorch on one shared parent, or CTranslate2 within a memory limit."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, Protocol
+
+from crosslate.engines.ctranslate2 import default_threads, num_usable_cores
+from crosslate.engines.decoding import DecodingOptions, Engine, Hypothesis
+from crosslate.errors import EngineError, PackError
+from crosslate.files import read_optional_object
+from crosslate.jobs.stored import StoredModel
+from crosslate.packs.manifest import Manifest
+from crosslate.server.catalogue import Direction, InstalledPack
+
+if TYPE_CHECKING:
+    from crosslate.engines.shared import Member
+    from crosslate.models.child import Child
+    from crosslate.models.parent import Parent
+    from crosslate.packs.pack import Pack
+
+log = logging.getLogger(__name__)
+
+Identity = tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """What translates one direction, loaded. Whoever holds one may use it, whatever the server drops.
+
+    Attributes:
+        direction: what it was loaded for.
+        engine: knows the vocabularies and the longest text.
+        body: what runs; texts of models with one body may share a batch.
+        member: what stands for it in a shared body.
+    """
+
+    direction: Direction
+    engine: Engine
+    body: Body
+    member: Member | None = None
+
+
+class Body(Protocol):
+    """What runs batches."""
+
+    def translate(
+        self, items: Sequence[tuple[Model, str]], options: DecodingOptions
+    ) -> list[list[Hypothesis]]:
+        """Translates each text by its model; see :meth:`crosslate.engines.decoding.Engine.translate`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Resident:
+    """Something that takes memory.
+
+    Attributes:
+        name: for people.
+        num_bytes: of its tensors, or of the file they were read from.
+    """
+
+    name: str
+    num_bytes: int
+
+
+class Backend(Protocol):
+    """Where models come from.
+
+    Attributes:
+        name: ``ctranslate2`` or ``pytorch``.
+        num_workers: batches that are worth running at the same time.
+    """
+
+    name: str
+    num_workers: int
+
+    def prepare(self, direction: Direction) -> None:
+        """Makes sure that a direction's model fits and can be had quickly.
+
+        Raises:
+            PackError: the pack does not fit the parent.
+            EngineError: this engine cannot express the model.
+        """
+        ...
+
+    def model(self, direction: Direction) -> Model:
+        """The model of a direction (not of a pivot), loaded now if it is not there."""
+        ...
+
+    def loaded(self, direction: Direction) -> Model | None:
+        """The model of a direction if it is there, at once; nobody waits for another model's loading."""
+        ...
+
+    def retire(self, needed: set[Identity]) -> None:
+        """Drops every model of another identity."""
+        ...
+
+    def residents(self) -> list[Resident]:
+        """What is in memory now."""
+        ...
+
+
+class OwnBody:
+    """A body of one model: an engine as it is."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def translate(
+        self, items: Sequence[tuple[Model, str]], options: DecodingOptions
+    ) -> list[list[Hypothesis]]:
+        """See :meth:`Body.translate`."""
+        return self._engine.translate([text for _, text in items], options)
+
+
+class ParentsBody:
+    """The body of a parent and of all children that can share it.
+
+    Args:
+        parent: in memory.
+    """
+
+    def __init__(self, parent: Parent) -> None:
+        from crosslate.engines.shared import SharedBody
+
+        self._body = SharedBody(parent)
+
+    def join(self, model: Parent | Child) -> Member | None:
+        """See :meth:`crosslate.engines.shared.SharedBody.join`."""
+        return self._body.join(model)
+
+    def translate(
+        self, items: Sequence[tuple[Model, str]], options: DecodingOptions
+    ) -> list[list[Hypothesis]]:
+        """See :meth:`Body.translate`; scores are 0."""
+        return self._body.translate(
+            [(model.member, text) for model, text in items if model.member is not None], options
+        )
+
+
+class CTranslate2Backend:
+    """Loads merged models on first use and drops the least recently used ones above a limit.
+
+    A model that is being loaded counts before it is there, so the limit holds at every moment, except that
+    requests in flight may hold a dropped one to their end, and that a single larger model is loaded alone.
+
+    Args:
+        parent: hub id or folder.
+        quantization: of the weights.
+        memory_bytes: of all models together; None sets no limit.
+    """
+
+    name = "ctranslate2"
+
+    def __init__(self, parent: str, quantization: str, memory_bytes: int | None) -> None:
+        # Small batches take one core each; of large ones the engine makes several.
+        self.num_workers = max(2, default_threads(num_usable_cores())[0])
+        self._parent, self._quantization, self._memory_bytes = parent, quantization, memory_bytes
+        self._folders: dict[Identity, Path] = {}
+        self._too_large: set[Identity] = set()
+        self._loaded: OrderedDict[Identity, tuple[Model, int]] = OrderedDict()
+        self._lock = threading.Lock()
+        self._loading = threading.Lock()  # one at a time: each takes all cores and much memory
+
+    def prepare(self, direction: Direction) -> None:
+        """See :meth:`Backend.prepare`; builds the CTranslate2 model where it is not kept from before."""
+        with self._loading:
+            self._folder(direction)
+
+    def model(self, direction: Direction) -> Model:
+        """See :meth:`Backend.model`."""
+        if found := self.loaded(direction):
+            return found
+        with self._loading:
+            if found := self.loaded(direction):  # somebody else has loaded it while we waited
+                return found
+            folder = self._folder(direction)
+            num_bytes = _folder_bytes(folder)
+            self._make_room(num_bytes, direction)
+            from crosslate.engines.ctranslate2 import CTranslate2Engine
+
+            engine = CTranslate2Engine(folder)
+            model = Model(direction, engine, OwnBody(engine))
+            with self._lock:
+                self._loaded[direction.identity] = (model, num_bytes)
+            log.info("loaded %s, %.1f MB", direction.label, num_bytes / 1e6)
+            return model
+
+    def loaded(self, direction: Direction) -> Model | None:
+        """See :meth:`Backend.loaded`; it counts as a use."""
+        with self._lock:
+            if direction.identity not in self._loaded:
+                return None
+            self._loaded.move_to_end(direction.identity)
+            return self._loaded[direction.identity][0]
+
+    def retire(self, needed: set[Identity]) -> None:
+        """See :meth:`Backend.retire`."""
+        with self._lock:
+            for identity in set(self._loaded) - needed:
+                del self._loaded[identity]
+            for identity in set(self._folders) - needed:
+                del self._folders[identity]
+
+    def residents(self) -> list[Resident]:
+        """See :meth:`Backend.residents`."""
+        with self._lock:
+            return [Resident(model.direction.label, size) for model, size in self._loaded.values()]
+
+    def _folder(self, direction: Direction) -> Path:
+        known = self._folders.get(direction.identity)
+        if known is None or not known.is_dir():  # a cache may be emptied at any time
+            from crosslate.jobs.translator import ctranslate2_folder_of
+
+            stored = _stored(self._parent, direction)
+            self._folders[direction.identity] = ctranslate2_folder_of(stored, self._quantization)
+        return self._folders[direction.identity]
+
+    def _make_room(self, num_bytes: int, direction: Direction) -> None:
+        if self._memory_bytes is None:
+            return
+        if num_bytes > self._memory_bytes and direction.identity not in self._too_large:
+            self._too_large.add(direction.identity)  # said once
+            log.warning(
+                "%s takes %.1f MB, more than the limit of %.1f MB; it is loaded alone",
+                direction.label,
+                num_bytes / 1e6,
+                self._memory_bytes / 1e6,
+            )
+        with self._lock:
+            while self._loaded and num_bytes + self._total() > self._memory_bytes:
+                _, (dropped, size) = self._loaded.popitem(last=False)
+                log.info("dropped %s, %.1f MB", dropped.direction.label, size / 1e6)
+
+    def _total(self) -> int:
+        return sum(size for _, size in self._loaded.values())
+
+
+class TorchBackend:
+    """One parent in memory; a pack costs its own tensors, a composition nothing but Python objects.
+
+    Args:
+        parent: hub id or folder.
+    """
+
+    name = "pytorch"
+    num_workers = 1
+
+    def __init__(self, parent: str) -> None:
+        self._name = parent
+        self._parent: Parent | None = None
+        self._body: ParentsBody | None = None
+        self._packs: dict[str, Pack] = {}  # by checksum
+        self._models: dict[Identity, Model] = {}
+        self._lock = threading.RLock()
+
+    def prepare(self, direction: Direction) -> None:
+        """See :meth:`Backend.prepare`; loads the pack's tensors."""
+        self.model(direction)
+
+    def model(self, direction: Direction) -> Model:
+        """See :meth:`Backend.model`."""
+        with self._lock:
+            if direction.identity not in self._models:
+                self._models[direction.identity] = self._load(direction)
+            return self._models[direction.identity]
+
+    def loaded(self, direction: Direction) -> Model | None:
+        """See :meth:`Backend.loaded`."""
+        return self._models.get(direction.identity)
+
+    def retire(self, needed: set[Identity]) -> None:
+        """See :meth:`Backend.retire`."""
+        with self._lock:
+            self._models = {key: model for key, model in self._models.items() if key in needed}
+            kept = {checksum for identity in needed for checksum in identity}
+            self._packs = {checksum: pack for checksum, pack in self._packs.items() if checksum in kept}
+
+    def residents(self) -> list[Resident]:
+        """See :meth:`Backend.residents`."""
+        with self._lock:
+            found = []
+            if self._parent is not None:
+                tensors = self._parent.model.parameters()
+                found.append(Resident("parent", sum(each.nbytes for each in tensors)))
+            for pack in self._packs.values():
+                name = pack.folder.name if pack.folder else pack.manifest.name
+                found.append(Resident(name, sum(each.nbytes for each in pack.tensors.values())))
+            return found
+
+    def _load(self, direction: Direction) -> Model:
+        from crosslate.engines.pytorch import TorchEngine
+        from crosslate.packs.compose import apply_packs
+
+        parent = self._the_parent(direction)
+        packs = [self._pack(each) for each in direction.packs]
+        model = apply_packs(parent, packs) if packs else parent
+        engine = TorchEngine(model)
+        if self._body is None:
+            self._body = ParentsBody(parent)
+        member = self._body.join(model)
+        if member is None:
+            log.info("%s changes too much to share batches with other packs", direction.label)
+            return Model(direction, engine, OwnBody(engine))
+        return Model(direction, engine, self._body, member)
+
+    def _the_parent(self, direction: Direction) -> Parent:
+        if self._parent is None:
+            parent = _stored(self._name, direction).load_parent()
+            import torch
+
+            if torch.cuda.is_available():
+                parent.model.to("cuda")
+            self._parent = parent
+        return self._parent
+
+    def _pack(self, installed: InstalledPack) -> Pack:
+        from crosslate.packs.pack import Pack
+
+        checksum = installed.manifest.checksum
+        if checksum not in self._packs:
+            pack = Pack.load(installed.folder)
+            _check_unchanged(installed, pack.manifest)
+            self._packs[checksum] = pack
+        return self._packs[checksum]
+
+
+def make_backend(
+    parent: str, *, engine: str = "auto", quantization: str = "float32", memory_bytes: int | None = None
+) -> Backend:
+    """The backend asked for; ``auto`` is PyTorch on a GPU, else CTranslate2 where it knows the family.
+
+    Raises:
+        UsageError: the name or the quantization is unknown, or the two do not go together.
+    """
+    from crosslate.jobs.translator import has_gpu, wanted_engine
+
+    wanted = wanted_engine(engine, quantization)
+    if wanted == "auto":
+        wanted = "pytorch" if has_gpu() or not _is_exportable(parent) else "ctranslate2"
+    if wanted == "pytorch":
+        if memory_bytes is not None:
+            log.warning("the PyTorch engine keeps one parent for all packs and has no limit of memory")
+        return TorchBackend(parent)
+    return CTranslate2Backend(parent, quantization, memory_bytes)
+
+
+def _stored(parent: str, direction: Direction) -> StoredModel:
+    languages = None if direction.packs else direction.languages
+    stored = StoredModel([pack.folder for pack in direction.packs], parent, languages)
+    for pack, manifest in zip(direction.packs, stored.manifests, strict=True):
+        _check_unchanged(pack, manifest)
+    return stored
+
+
+def _check_unchanged(pack: InstalledPack, found: Manifest) -> None:
+    if found.checksum != pack.manifest.checksum:
+        raise PackError(f"pack {pack.folder} was changed since it was installed; it is read again soon")
+
+
+def _is_exportable(parent: str) -> bool:
+    from crosslate.engines.specs import family_of
+    from crosslate.models.parent import local_folder
+
+    config: Any = read_optional_object(local_folder(parent) / "config.json")
+    try:
+        family_of(SimpleNamespace(config=SimpleNamespace(**config)))
+    except EngineError as error:
+        log.info("translating with PyTorch: %s", error)
+        return False
+    return True
+
+
+def _folder_bytes(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.iterdir() if path.is_file())

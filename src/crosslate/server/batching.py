@@ -1,0 +1,283 @@
+"""One queue for the texts of all clients, cut into batches by tokens.
+
+Every request is a ticket with its pieces. Batches take from all tickets in turn, so a long document does
+not keep a short sentence waiting, and a ticket that nobody waits for any more costs nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from crosslate.engines.decoding import DecodingOptions, Hypothesis
+from crosslate.server.backends import Model
+from crosslate.server.refusals import Overloaded, without_texts
+from crosslate.server.repetition import runs_in_circles
+from crosslate.server.settings import Batching
+
+log = logging.getLogger(__name__)
+
+Found = list[tuple[int, list[Hypothesis]]]
+# What is tried where the model ran in circles: no run of so many tokens twice.
+_GUARD_NGRAM = 3
+# The longest window, and what part of a batch's time it may take.
+_MAX_WINDOW_SECONDS, _WINDOW_SHARE = 0.1, 0.15
+# Less is not worth dividing between workers.
+_MIN_SHARE_TOKENS = 128
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """A text that one model translates at once.
+
+    Attributes:
+        index: its place in the request.
+        num_tokens: of the source, for the size of batches.
+    """
+
+    index: int
+    model: Model
+    text: str
+    num_tokens: int
+
+
+@dataclass(eq=False)
+class Ticket:
+    """The pieces of one request; callbacks come on a worker's thread.
+
+    Attributes:
+        pieces: those not yet taken.
+        options: how all of them are translated.
+        deliver: called with what a batch has found for this ticket.
+        fail: called once, instead, when a piece cannot be translated.
+        most_tokens: of this ticket in one batch, so that its first results come soon; None for no limit.
+    """
+
+    pieces: deque[Piece]
+    options: DecodingOptions
+    deliver: Callable[[Found], None]
+    fail: Callable[[Exception], None]
+    most_tokens: int | None = None
+    arrived: float = field(default_factory=time.monotonic)
+
+    @property
+    def num_tokens(self) -> int:
+        return sum(piece.num_tokens for piece in self.pieces)
+
+
+@dataclass
+class Counts:
+    """What the queue has seen, for ``/metrics``."""
+
+    batches: int = 0
+    pieces: int = 0
+    tokens: int = 0
+    guarded: int = 0
+    refused: int = 0
+    seconds: float = 0.0
+
+
+class Batcher:
+    """Translates tickets on worker threads.
+
+    Args:
+        batching: size and window of batches.
+        num_workers: batches at the same time.
+        waiting_requests: tickets that may wait.
+        waiting_tokens: tokens that may wait; one ticket is taken whatever its size.
+        repetition_guard: translate again, without repeats, what ran in circles.
+    """
+
+    def __init__(
+        self,
+        batching: Batching,
+        *,
+        num_workers: int = 1,
+        waiting_requests: int = 256,
+        waiting_tokens: int = 2_000_000,
+        repetition_guard: bool = True,
+    ) -> None:
+        self.counts = Counts()
+        self._batching, self._guard = batching, repetition_guard
+        self._waiting_requests, self._waiting_tokens = waiting_requests, waiting_tokens
+        self._tickets: deque[Ticket] = deque()
+        self._tokens = 0  # of all pieces that wait
+        self._changed = threading.Condition()
+        self._is_closed = False
+        self._num_idle = 0
+        self._usual_seconds = 0.0  # of a batch, lately
+        self._workers = [
+            threading.Thread(target=self._work, name=f"translation-{number}", daemon=True)
+            for number in range(num_workers)
+        ]
+        for worker in self._workers:
+            worker.start()
+
+    @property
+    def waiting(self) -> tuple[int, int]:
+        """Tickets and pieces that wait."""
+        with self._changed:
+            return len(self._tickets), sum(len(ticket.pieces) for ticket in self._tickets)
+
+    def submit(self, ticket: Ticket) -> None:
+        """Puts a ticket into the queue; one without pieces is not looked at.
+
+        Raises:
+            Overloaded: too much waits already, or the server is about to stop.
+        """
+        with self._changed:
+            if self._is_closed:
+                raise Overloaded("The server is shutting down", retry_after=5)
+            num_tokens = ticket.num_tokens
+            is_full = self._tokens + num_tokens > self._waiting_tokens
+            if len(self._tickets) >= self._waiting_requests or (self._tickets and is_full):
+                self.counts.refused += 1
+                raise Overloaded("Too many requests are waiting; try again soon", retry_after=2)
+            if ticket.pieces:
+                self._tickets.append(ticket)
+                self._tokens += num_tokens
+                self._changed.notify()
+
+    def cancel(self, ticket: Ticket) -> None:
+        """Takes back what has not been translated yet."""
+        with self._changed:
+            self._tokens -= ticket.num_tokens
+            ticket.pieces.clear()
+            if ticket in self._tickets:
+                self._tickets.remove(ticket)
+
+    def close(self, seconds: float = 30.0) -> None:
+        """Finishes what waits, within a time, and stops the workers."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+        deadline = time.monotonic() + seconds
+        for worker in self._workers:
+            worker.join(max(0.0, deadline - time.monotonic()))
+
+    def _work(self) -> None:
+        expected = 1
+        while (batch := self._take(expected)) is not None:
+            if batch:
+                self._translate(batch)
+                # Whoever got an answer may soon ask again.
+                expected = len({id(ticket) for ticket, _ in batch if not ticket.pieces})
+
+    def _take(self, expected: int) -> list[tuple[Ticket, Piece]] | None:
+        """The next batch; None when all is done and the server stops.
+
+        Args:
+            expected: how many tickets would fill it as the last one was filled.
+        """
+        with self._changed:
+            self._num_idle += 1
+            try:
+                while not self._tickets:
+                    if self._is_closed:
+                        return None
+                    self._changed.wait()
+                self._wait_for_more(expected)
+                return self._cut() if self._tickets else []
+            finally:
+                self._num_idle -= 1
+
+    def _wait_for_more(self, expected: int) -> None:
+        """Waits for a batch to fill up, for a short window.
+
+        A batch of one takes nearly as long as one of ten. So where the last batch was of many clients, who
+        come back one by one, the window is a part of the time that a batch takes.
+        """
+        window = self._batching.window_seconds
+        if expected > 1:
+            window = max(window, min(_MAX_WINDOW_SECONDS, _WINDOW_SHARE * self._usual_seconds))
+        while not self._is_closed and self._tickets:
+            left = self._tickets[0].arrived + window - time.monotonic()
+            is_full = self._tokens >= self._batching.tokens
+            if left <= 0 or is_full or 1 < expected <= len(self._tickets):
+                return
+            self._changed.wait(left)
+
+    def _cut(self) -> list[tuple[Ticket, Piece]]:
+        """Takes a batch: of the oldest ticket's kind, an equal share of every ticket first."""
+        first = self._tickets[0]
+        body = first.pieces[0].model.body
+        fitting = [
+            ticket
+            for ticket in self._tickets
+            if ticket.options == first.options and ticket.pieces[0].model.body is body
+        ]
+        taken: list[tuple[Ticket, Piece]] = []
+        # What waits is shared with workers that have nothing to do.
+        fair = -(-self._tokens // max(1, self._num_idle))
+        left = min(self._batching.tokens, max(fair, _MIN_SHARE_TOKENS))
+        for is_second, share in enumerate((max(1, left // len(fitting)), left)):
+            for ticket in fitting:
+                used, most = 0, min(share, left)
+                if ticket.most_tokens is not None:
+                    most = 0 if is_second else min(most, ticket.most_tokens)
+                while ticket.pieces and used < most and ticket.pieces[0].model.body is body:
+                    piece = ticket.pieces.popleft()
+                    used += piece.num_tokens
+                    taken.append((ticket, piece))
+                left -= used
+                self._tokens -= used
+        # Whoever was served and wants more goes to the end, so that other kinds get their turn.
+        served = [ticket for ticket in fitting if ticket.pieces]
+        others = [ticket for ticket in self._tickets if ticket.pieces and ticket not in served]
+        self._tickets = deque([*others, *served])
+        if self._tickets:
+            self._changed.notify()
+        return taken
+
+    def _translate(self, batch: list[tuple[Ticket, Piece]]) -> None:
+        start = time.monotonic()
+        try:
+            found = self._run([piece for _, piece in batch], batch[0][0].options)
+        except Exception as error:  # whatever an engine raises must not end the worker
+            self._translate_apart(batch, error)
+            return
+        finally:
+            seconds = time.monotonic() - start
+            self.counts.batches += 1
+            self.counts.seconds += seconds
+            self._usual_seconds += 0.2 * (seconds - self._usual_seconds)
+        self.counts.pieces += len(batch)
+        self.counts.tokens += sum(piece.num_tokens for _, piece in batch)
+        by_ticket: dict[Ticket, Found] = {}
+        for (ticket, piece), hypotheses in zip(batch, found, strict=True):
+            by_ticket.setdefault(ticket, []).append((piece.index, hypotheses))
+        for ticket, results in by_ticket.items():
+            ticket.deliver(results)
+
+    def _translate_apart(self, batch: list[tuple[Ticket, Piece]], error: Exception) -> None:
+        """After a failure each ticket gets its own try, so that one client's text spoils no other's."""
+        tickets = list(dict.fromkeys(ticket for ticket, _ in batch))
+        if len(tickets) == 1:
+            log.error("a batch failed: %s", without_texts(error))
+            self.cancel(tickets[0])
+            tickets[0].fail(error)
+            return
+        for ticket in tickets:
+            self._translate([each for each in batch if each[0] is ticket])
+
+    def _run(self, pieces: Sequence[Piece], options: DecodingOptions) -> list[list[Hypothesis]]:
+        body = pieces[0].model.body
+        found = body.translate([(piece.model, piece.text) for piece in pieces], options)
+        if not self._guard or options.no_repeat_ngram:
+            return found
+        circling = [
+            index
+            for index, piece in enumerate(pieces)
+            if runs_in_circles(found[index][0].text) and not runs_in_circles(piece.text)
+        ]
+        if circling:
+            self.counts.guarded += len(circling)
+            again = [(pieces[index].model, pieces[index].text) for index in circling]
+            better = body.translate(again, replace(options, no_repeat_ngram=_GUARD_NGRAM))
+            for index, hypotheses in zip(circling, better, strict=True):
+                found[index] = hypotheses
+        return found

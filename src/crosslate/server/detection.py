@@ -1,0 +1,121 @@
+"""Which of the served languages a text is in."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from crosslate.errors import MissingExtra
+from crosslate.server.codes import resolve_code
+from crosslate.server.finish import has_words
+
+# More text does not change the answer, and each character costs about a microsecond.
+_MAX_CHARACTERS = 3000
+_UNKNOWN = "en"
+# Characters that only one of the two scripts of Chinese uses, among the most frequent ones.
+_SIMPLIFIED = frozenset(
+    "们这个来为说国时会对发过学么后头业东进动还长开从问样现种经无关应与机体电当两车间门书马"
+)
+_TRADITIONAL = frozenset(
+    "們這個來為說國時會對發過學麼後頭業東進動還長開從問樣現種經無關應與機體電當兩車間門書馬"
+)
+
+
+@dataclass(frozen=True)
+class Guess:
+    """A language that a text may be in.
+
+    Attributes:
+        language: public code.
+        confidence: 0 to 100; 0 where nothing could be told.
+    """
+
+    language: str
+    confidence: float
+
+    def to_values(self) -> dict[str, Any]:
+        """As clients get it."""
+        return {"confidence": self.confidence, "language": self.language}
+
+
+class Detector:
+    """Tells apart the languages it is given, and never answers with another one.
+
+    Args:
+        languages: public codes of all languages that are served.
+
+    Raises:
+        MissingExtra: py3langid is not installed.
+    """
+
+    def __init__(self, languages: Iterable[str]) -> None:
+        self.languages = tuple(sorted(languages))
+        known = set(_identifier().labels)
+        # Several served codes may be one language to the identifier: pt and pt-BR, the scripts of Chinese.
+        self._served: dict[str, list[str]] = {}
+        for code in self.languages:
+            self._served.setdefault(code.split("-")[0], []).append(code)
+        self._identifier = copy.copy(_identifier())
+        # Its own method, on our copy: the tables stay shared.
+        self._identifier.set_languages(sorted(known & self._served.keys()) or None)
+        self._can_tell = bool(known & self._served.keys())
+
+    def detect(self, text: str) -> list[Guess]:
+        """The languages that a text may be in, the best first, never empty.
+
+        A text without letters, or of which nothing can be told, is in English with confidence 0, or in the
+        first language where English is not served.
+        """
+        sample = text[:_MAX_CHARACTERS]
+        if not has_words(sample) or not self._can_tell:
+            return [self._unknown()]
+        ranked = self._identifier.rank(sample)
+        if len(ranked) > 1 and ranked[0][1] == ranked[-1][1]:
+            return [self._unknown()]
+        guesses = [
+            Guess(self._code(label, sample), round(100.0 * probability, 1)) for label, probability in ranked
+        ]
+        return [guess for guess in guesses if guess.confidence >= 1.0] or guesses[:1]
+
+    def _unknown(self) -> Guess:
+        code = resolve_code(_UNKNOWN, self.languages) or (self.languages[0] if self.languages else _UNKNOWN)
+        return Guess(code, 0.0)
+
+    def _code(self, label: str, text: str) -> str:
+        codes = self._served[label]
+        if label == "zh" and len(codes) > 1:
+            simplified = sum(character in _SIMPLIFIED for character in text)
+            traditional = sum(character in _TRADITIONAL for character in text)
+            return resolve_code("zh-Hant" if traditional > simplified else "zh-Hans", codes) or codes[0]
+        return codes[0]
+
+
+class Detection:
+    """A detector for whatever is served at the moment."""
+
+    def __init__(self) -> None:
+        self._detector: Detector | None = None
+        self._lock = threading.Lock()
+
+    def of(self, languages: Sequence[str]) -> Detector:
+        """The detector of these languages; made anew only when they change."""
+        with self._lock:
+            if self._detector is None or self._detector.languages != tuple(sorted(languages)):
+                self._detector = Detector(languages)
+            return self._detector
+
+
+@functools.cache
+def _identifier() -> Any:
+    """The model with all its languages; nobody may restrict it, since it is shared."""
+    try:
+        from py3langid.langid import MODEL_FILE, LanguageIdentifier
+    except ImportError:
+        raise MissingExtra(
+            "detecting languages needs py3langid, which is not installed; pip install 'crosslate[serve]'"
+        ) from None
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

@@ -1,0 +1,136 @@
+"""API keys in an SQLite file. What is stored is a key's hash: the file gives nobody access."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from crosslate.errors import InputError, UsageError
+from crosslate.packs.manifest import utc_now
+
+_ID_CHARACTERS = 8
+_CREATE = """
+CREATE TABLE IF NOT EXISTS keys (
+    hash TEXT PRIMARY KEY,
+    label TEXT NOT NULL,
+    created TEXT NOT NULL,
+    requests_per_minute INTEGER,
+    characters INTEGER
+)
+"""
+
+
+@dataclass(frozen=True)
+class Key:
+    """What a key allows.
+
+    Attributes:
+        id: the first characters of its hash, for people.
+        label: whose it is.
+        created: UTC.
+        requests_per_minute: in place of the server's limit; None for that one, -1 for none at all.
+        characters: of one text, likewise.
+    """
+
+    id: str
+    label: str
+    created: str
+    requests_per_minute: int | None = None
+    characters: int | None = None
+
+
+class KeyStore:
+    """The keys of a server. Other processes may add and remove keys while it runs.
+
+    Args:
+        path: of the file; it is made where it is not there.
+
+    Raises:
+        InputError: the file is something else.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            # Autocommit: every statement stands for itself.
+            self._connection = sqlite3.connect(
+                path, check_same_thread=False, isolation_level=None, timeout=10
+            )
+            self._connection.execute(_CREATE)
+        except sqlite3.Error as error:
+            raise InputError(f"{path} cannot be used as a file of keys: {error}") from None
+        path.chmod(0o600)
+
+    def close(self) -> None:
+        """Closes the file."""
+        with self._lock:
+            self._connection.close()
+
+    def add(
+        self, label: str = "", requests_per_minute: int | None = None, characters: int | None = None
+    ) -> tuple[str, Key]:
+        """Makes a key. It is returned here and never again."""
+        for name, value in (("requests per minute", requests_per_minute), ("characters", characters)):
+            if value is not None and value < -1:
+                raise UsageError(f"{name} is {value}, expected -1 (no limit), 0 or more")
+        secret = secrets.token_urlsafe(24)
+        key = Key(_hash(secret)[:_ID_CHARACTERS], label, utc_now(), requests_per_minute, characters)
+        with self._using() as connection:
+            connection.execute(
+                "INSERT INTO keys VALUES (?, ?, ?, ?, ?)",
+                (_hash(secret), label, key.created, requests_per_minute, characters),
+            )
+        return secret, key
+
+    def find(self, secret: str) -> Key | None:
+        """What a key allows; None where there is no such key."""
+        found = self._rows("WHERE hash = ?", _hash(secret))
+        return found[0] if found else None
+
+    def all(self) -> list[Key]:
+        """Every key, the oldest first."""
+        return self._rows("ORDER BY created, hash")
+
+    def remove(self, key: str) -> Key:
+        """Removes a key, named by itself or by its id.
+
+        Raises:
+            UsageError: there is no such key, or the id stands for several.
+        """
+        found = self._rows("WHERE hash = ? OR substr(hash, 1, ?) = ?", _hash(key), _ID_CHARACTERS, key)
+        if len(found) != 1:
+            reason = "several keys have this id; give the key itself" if found else "no such key"
+            raise UsageError(f"{reason}: {key[:_ID_CHARACTERS]}; `crosslate serve keys list` shows the ids")
+        with self._using() as connection:
+            connection.execute(
+                "DELETE FROM keys WHERE hash = ? OR substr(hash, 1, ?) = ?", (_hash(key), _ID_CHARACTERS, key)
+            )
+        return found[0]
+
+    def _rows(self, condition: str, *values: object) -> list[Key]:
+        with self._using() as connection:
+            rows = connection.execute(
+                f"SELECT hash, label, created, requests_per_minute, characters FROM keys {condition}", values
+            ).fetchall()
+        return [Key(row[0][:_ID_CHARACTERS], *row[1:]) for row in rows]
+
+    @contextmanager
+    def _using(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            try:
+                yield self._connection
+            except sqlite3.Error as error:
+                raise InputError(f"{self._path}: {error}") from None
+
+
+def _hash(secret: str) -> str:
+    # Keys are 192 random bits, so a plain hash cannot be searched; a slow one would only slow us down.
+    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()

@@ -1,0 +1,77 @@
+"""Runs a server until it is told to stop."""
+
+from __future__ import annotations
+
+import logging
+import socket
+
+from crosslate.errors import CrosslateError, InputError, MissingExtra
+from crosslate.server.settings import ServerSettings
+
+log = logging.getLogger(__name__)
+
+_SHUTDOWN_SECONDS = 30
+# Some clients put the whole text into the query string; h11 alone would end at 64 kB.
+_MAX_HEADER_BYTES = 1 << 20
+
+
+def serve(settings: ServerSettings) -> None:
+    """Serves until the process is asked to end; then finishes what it has begun.
+
+    Raises:
+        MissingExtra: what serving needs is not installed.
+        CrosslateError: parent or packs cannot be served.
+        InputError: the address cannot be listened on.
+    """
+    try:
+        import uvicorn
+
+        from crosslate.server.app import create_app
+    except ImportError as error:
+        raise MissingExtra(
+            f"serving needs {error.name}, which is not installed; pip install 'crosslate[serve]'"
+        ) from None
+    from crosslate.server.service import Service
+
+    listener = _listen(settings.host, settings.port)
+    service = Service(settings)
+    config = uvicorn.Config(
+        create_app(service, loads=False),
+        log_config=None,
+        access_log=False,  # it would write query strings, and with them texts and keys
+        http="h11",
+        h11_max_incomplete_event_size=_MAX_HEADER_BYTES,
+        proxy_headers=False,  # the application reads them itself, and only from the proxy in front
+        server_header=False,
+        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+        timeout_keep_alive=30,
+        lifespan="on",
+    )
+    server = uvicorn.Server(config)
+
+    def failed() -> None:
+        server.should_exit = True
+
+    service.start(failed)
+    host, port = listener.getsockname()[:2]
+    shown = f"[{host}]" if ":" in host else host
+    log.info("serving at http://%s:%d%s/", shown, port, settings.url_prefix)
+    server.run(sockets=[listener])
+    if isinstance(service.failure, CrosslateError | OSError):
+        raise service.failure
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # With the protocol named, asyncio sends small answers at once; without, each may wait 40 ms.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        raise InputError(
+            f"cannot listen on {host} port {port}: {error.strerror or error}; give another port or host"
+        ) from None
+    return listener

@@ -1,0 +1,355 @@
+"""The API described: one table, from which OpenAPI, Swagger 2.0 and the page for people are made."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from typing import Any
+
+import crosslate
+from crosslate.server.settings import ServerSettings
+
+Schema = dict[str, Any]
+
+_TEXT: Schema = {"type": "string"}
+_TEXTS: Schema = {"type": "array", "items": _TEXT}
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of a request."""
+
+    name: str
+    description: str
+    is_required: bool = False
+    schema: Schema | None = None
+    json_schema: Schema | None = None  # what JSON allows beside what a form does
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One route.
+
+    Attributes:
+        fields: of the body; in a form, the query string or JSON.
+        answer: name of the schema of a success, or a media type without a schema.
+        errors: statuses of refusals.
+        is_upload: the body is a multipart form with a file.
+        is_json: the answer of a success is JSON.
+    """
+
+    path: str
+    method: str
+    summary: str
+    answer: str
+    fields: tuple[Field, ...] = ()
+    errors: tuple[int, ...] = ()
+    is_upload: bool = False
+    is_json: bool = True
+
+
+_KEY = Field("api_key", "API key, where the server wants one.")
+_LANGUAGES = (
+    Field("source", "Code of the text's language, or auto.", True),
+    Field("target", "Code of the language to translate into.", True),
+)
+_Q = Field(
+    "q", "The text, or in JSON a list of texts.", True, _TEXT, {"oneOf": [_TEXT, _TEXTS]}
+)  # fmt: skip
+_TRANSLATE = (
+    _Q,
+    *_LANGUAGES,
+    Field("format", "text or html.", False, {"type": "string", "enum": ["text", "html"], "default": "text"}),
+    Field(
+        "alternatives",
+        "How many other translations to give.",
+        False,
+        {"type": "integer", "minimum": 0, "default": 0},
+    ),
+    _KEY,
+)
+_REFUSALS = (400, 403, 413, 429, 500, 503, 504)
+
+_FILE = Field("file", "The file.", True, {"type": "string", "format": "binary"})
+_BETTER = Field("s", "The better translation.", True)
+_EVENTS, _BYTES = "text/event-stream", "application/octet-stream"
+_NOT_READY = (503,)
+
+OPERATIONS = (
+    Operation("/translate", "post", "Translate texts.", "Translation", _TRANSLATE, _REFUSALS),
+    Operation("/detect", "post", "Tell the language of a text.", "Detections", (_Q, _KEY), _REFUSALS),
+    Operation("/languages", "get", "List the languages with their targets.", "Languages", (), _NOT_READY),
+    Operation("/frontend/settings", "get", "Settings for pages and apps.", "Settings", (), _NOT_READY),
+    Operation("/health", "get", "Whether the server is ready.", "Health", (), _NOT_READY),
+    Operation(
+        "/translate_file",
+        "post",
+        "Translate a file.",
+        "FileTranslation",
+        (_FILE, *_LANGUAGES, _KEY),
+        _REFUSALS,
+        is_upload=True,
+    ),
+    Operation(
+        "/download_file/{name}", "get", "Fetch a translated file.", _BYTES, (), (404, 429), is_json=False
+    ),
+    Operation("/suggest", "post", "Switched off.", "Error", (_Q, _BETTER, *_LANGUAGES), (403, 429)),
+    Operation(
+        "/v1/stream",
+        "post",
+        "Translate a text sentence by sentence, as server-sent events.",
+        _EVENTS,
+        _TRANSLATE,
+        _REFUSALS,
+        is_json=False,
+    ),
+    Operation("/v1/packs", "get", "What is installed, and what is in memory.", "Packs", (), _NOT_READY),
+    Operation("/metrics", "get", "Numbers for Prometheus.", "text/plain", (), (401, 404), is_json=False),
+    Operation("/spec", "get", "This description as Swagger 2.0.", "Any", (), ()),
+    Operation("/openapi.json", "get", "This description as OpenAPI 3.1.", "Any", (), ()),
+)
+
+_MEANINGS = {
+    400: "The request cannot be meant so.",
+    401: "The token is wrong.",
+    403: "The key is wrong, or this is switched off.",
+    404: "There is no such thing.",
+    413: "The body is too large.",
+    429: "Too many requests; Retry-After says when to come again.",
+    500: "The server failed.",
+    503: "Not ready, or too much is waiting; Retry-After says when to come again.",
+    504: "It took too long.",
+}
+
+
+def _object(required: list[str], **properties: Schema) -> Schema:
+    return {"type": "object", "required": required, "properties": properties}
+
+
+def _reference(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _one_or_list(schema: Schema) -> Schema:
+    return {"oneOf": [schema, {"type": "array", "items": schema}]}
+
+
+_NUMBER: Schema = {"type": "number"}
+_LANGUAGE = _object(["code", "name"], code=_TEXT, name=_TEXT)
+_SCHEMAS: dict[str, Schema] = {
+    "Error": _object(["error"], error=_TEXT),
+    "Any": {"type": "object"},
+    "Detection": _object(
+        ["confidence", "language"],
+        confidence={"type": "number", "minimum": 0, "maximum": 100},
+        language=_TEXT,
+    ),
+    "Detections": {"type": "array", "minItems": 1, "items": _reference("Detection")},
+    "Translation": _object(
+        ["translatedText"],
+        translatedText=_one_or_list(_TEXT),
+        detectedLanguage=_one_or_list(_reference("Detection")),
+        alternatives={"type": "array", "items": _one_or_list(_TEXT)},
+    ),
+    "Language": _object(
+        ["code", "name", "targets"], code=_TEXT, name=_TEXT, targets=_TEXTS, zeroShot=_TEXTS, pivot=_TEXTS
+    ),
+    "Languages": {"type": "array", "items": _reference("Language")},
+    "Settings": _object(
+        ["charLimit", "frontendTimeout", "apiKeys", "keyRequired", "suggestions", "language"],
+        apiKeys={"type": "boolean"},
+        charLimit={"type": "integer"},
+        filesTranslation={"type": "boolean"},
+        frontendTimeout={"type": "integer"},
+        keyRequired={"type": "boolean"},
+        suggestions={"type": "boolean"},
+        supportedFilesFormat=_TEXTS,
+        language=_object(["source", "target"], source=_LANGUAGE, target=_LANGUAGE),
+    ),
+    "Health": _object(["status"], status=_TEXT),
+    "FileTranslation": _object(["translatedFileUrl"], translatedFileUrl=_TEXT),
+    "Packs": _object(
+        ["engine", "packs", "directions"],
+        engine=_TEXT,
+        packs={"type": "array", "items": {"type": "object"}},
+        directions={"type": "array", "items": {"type": "object"}},
+        refused=_TEXTS,
+        resident={"type": "array", "items": _object(["name", "bytes"], name=_TEXT, bytes=_NUMBER)},
+    ),
+}
+
+
+def openapi(settings: ServerSettings) -> dict[str, Any]:
+    """The API as OpenAPI 3.1."""
+    return {
+        "openapi": "3.1.0",
+        "info": _info(),
+        "servers": [{"url": settings.url_prefix or "/"}],
+        "paths": {each.path: {each.method: _operation(each)} for each in OPERATIONS},
+        "components": {"schemas": _SCHEMAS},
+    }
+
+
+def swagger(settings: ServerSettings) -> dict[str, Any]:
+    """The API as Swagger 2.0, which knows neither alternatives of a schema nor several kinds of bodies."""
+    return {
+        "swagger": "2.0",
+        "info": _info(),
+        "basePath": settings.url_prefix or "/",
+        "paths": {each.path: {each.method: _old_operation(each)} for each in OPERATIONS},
+        "definitions": _old_schema(_SCHEMAS),
+    }
+
+
+def docs_page(settings: ServerSettings) -> str:
+    """The API as a page without scripts."""
+    sections = "".join(_section(each, settings.url_prefix) for each in OPERATIONS)
+    return _PAGE.format(version=html.escape(crosslate.__version__), prefix=settings.url_prefix, body=sections)
+
+
+def _info() -> dict[str, str]:
+    return {
+        "title": "Crosslate",
+        "version": crosslate.__version__,
+        "description": "Machine translation with one parent and many packs.",
+    }
+
+
+def _operation(operation: Operation) -> dict[str, Any]:
+    described: dict[str, Any] = {"summary": operation.summary, "operationId": _name(operation)}
+    if parameters := _path_parameters(operation):
+        described["parameters"] = [
+            {"name": name, "in": "path", "required": True, "schema": _TEXT} for name in parameters
+        ]
+    if operation.fields:
+        described["requestBody"] = {"required": True, "content": _bodies(operation)}
+    described["responses"] = {
+        str(status): {
+            "description": _MEANINGS[status],
+            "content": {
+                "application/json": {
+                    "schema": _reference("Health" if operation.path == "/health" else "Error")
+                }
+            },
+        }
+        for status in operation.errors
+    }
+    if operation.answer != "Error":
+        content = (
+            {"application/json": {"schema": _reference(operation.answer)}}
+            if operation.is_json
+            else {operation.answer: {}}
+        )
+        described["responses"]["200"] = {"description": "Success.", "content": content}
+    return described
+
+
+def _bodies(operation: Operation) -> dict[str, Any]:
+    def body(*, is_json: bool) -> Schema:
+        properties = {
+            field.name: {
+                **(field.json_schema if is_json and field.json_schema else field.schema or _TEXT),
+                "description": field.description,
+            }
+            for field in operation.fields
+        }
+        return _object([field.name for field in operation.fields if field.is_required], **properties)
+
+    if operation.is_upload:
+        return {"multipart/form-data": {"schema": body(is_json=False)}}
+    form = {"schema": body(is_json=False)}
+    return {
+        "application/json": {"schema": body(is_json=True)},
+        "application/x-www-form-urlencoded": form,
+        "multipart/form-data": form,
+    }
+
+
+def _old_operation(operation: Operation) -> dict[str, Any]:
+    parameters: list[dict[str, Any]] = [
+        {"name": name, "in": "path", "required": True, "type": "string"}
+        for name in _path_parameters(operation)
+    ]
+    for field in operation.fields:
+        schema = dict(field.schema or _TEXT)
+        if schema.pop("format", None) == "binary":
+            schema = {"type": "file"}
+        parameters.append(
+            {
+                "name": field.name,
+                "in": "formData",
+                "required": field.is_required,
+                "description": field.description,
+                **schema,
+            }
+        )
+    answers: dict[str, Any] = {
+        str(status): {"description": _MEANINGS[status], "schema": {"$ref": "#/definitions/Error"}}
+        for status in operation.errors
+    }
+    if operation.answer != "Error":
+        answers["200"] = {"description": "Success."}
+        if operation.is_json:
+            answers["200"]["schema"] = {"$ref": f"#/definitions/{operation.answer}"}
+    return {
+        "summary": operation.summary,
+        "operationId": _name(operation),
+        "consumes": ["multipart/form-data" if operation.is_upload else "application/x-www-form-urlencoded"],
+        "produces": ["application/json" if operation.is_json else operation.answer],
+        "parameters": parameters,
+        "responses": answers,
+    }
+
+
+def _old_schema(schema: Any) -> Any:
+    """A schema as Swagger 2.0 has it: of alternatives, the first."""
+    if isinstance(schema, list):
+        return [_old_schema(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "oneOf" in schema:
+        return _old_schema(schema["oneOf"][0])
+    return {
+        key: value.replace("#/components/schemas/", "#/definitions/") if key == "$ref" else _old_schema(value)
+        for key, value in schema.items()
+    }
+
+
+def _path_parameters(operation: Operation) -> list[str]:
+    return [part[1:-1] for part in operation.path.split("/") if part.startswith("{")]
+
+
+def _name(operation: Operation) -> str:
+    words = operation.path.strip("/").replace("{", "").replace("}", "").replace(".", "_")
+    return f"{operation.method}_{words.replace('/', '_')}"
+
+
+def _section(operation: Operation, prefix: str) -> str:
+    rows = "".join(
+        f"<tr><td><code>{field.name}</code></td><td>{'required' if field.is_required else ''}</td>"
+        f"<td>{html.escape(field.description)}</td></tr>"
+        for field in operation.fields
+    )
+    table = f"<table><tr><th>Field<th><th>Meaning</tr>{rows}</table>" if rows else ""
+    return (
+        f"<section><h2><code>{operation.method.upper()} {prefix}{operation.path}</code></h2>"
+        f"<p>{html.escape(operation.summary)}</p>{table}</section>"
+    )
+
+
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>Crosslate {version}: the API</title>
+<style>
+:root {{ color-scheme: light dark; }}
+body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }}
+table {{ border-collapse: collapse; }} td, th {{ text-align: left; padding: .2rem 1rem .2rem 0; }}
+h2 {{ font-size: 1.1rem; margin-top: 2rem; }}
+</style></head><body>
+<h1>Crosslate {version}</h1>
+<p>Fields go in as JSON, as a form, as a multipart form or in the query string of a POST. Errors are JSON
+with one entry, <code>error</code>. For programs: <a href="{prefix}/openapi.json">OpenAPI</a>,
+<a href="{prefix}/spec">Swagger 2.0</a>.</p>
+{body}
+</body></html>
+"""

@@ -1,0 +1,191 @@
+import re
+import time
+from html.parser import HTMLParser
+
+import pytest
+
+from crosslate.documents.document import open_document, open_text
+from crosslate.documents.tags import tokens
+
+
+def texts(document):
+    return [segment.text for segment in document.segments]
+
+
+def through(text, translate, align=None, target=None):
+    document = open_text(text, "html", "en", target)
+    return document.render([translate(sentence) for sentence in texts(document)], align)
+
+
+@pytest.mark.parametrize(
+    ("html", "expected"),
+    [
+        ("<p>Hello <b>big</b> world.</p>", ["Hello big world."]),
+        ("<p>One. Two.<p>Three", ["One.", "Two.", "Three"]),
+        ("Line<br>break", ["Line", "break"]),
+        ("<p>A\n  line\nbreak in the file.</p>", ["A line break in the file."]),
+        ("Fish &amp; chips &lt;here&gt; caf&eacute; &#8364; a&nbsp;b", ["Fish & chips <here> café € a b"]),
+        ("Donau&shy;dampf", ["Donaudampf"]),
+        ("<p>Run <code>make all</code> now</p>", ["Run now"]),
+        ('<p>Ask <span class="x notranslate">Jane Doe</span> now</p>', ["Ask now"]),
+        ('<p translate="no">No<br>no <b>no</b> <i translate="yes">yes</i></p>after', ["yes", "after"]),
+        ('<div class="notranslate"><p>no</p></div><p>yes</p>', ["yes"]),
+        ("<pre>no</pre><script>no no</script><style>no</style><textarea>no</textarea><kbd>no</kbd>", []),
+        ("<script><!-- <script>no</script> no --></script>yes", ["yes"]),
+        ("<svg><title>no</title><style/><text>no</text></svg>yes<math><mi>no</mi></math>", ["yes"]),
+        ("<!DOCTYPE html><!-- no --><title>The title</title><?no no?><![CDATA[no]]>", ["The title"]),
+        ('<img alt="A dog" src="dog.png"><a title="Go on">x</a><input placeholder=\'Your name\' value="v">', ["A dog", "Go on", "Your name", "x"]),
+        ('<input type="submit" value="Send"><meta name="description" content="About us"><meta name="x" content="no">', ["Send", "About us"]),
+        ('<img alt="No" translate="no"><textarea placeholder="Write here">no</textarea>', ["Write here"]),
+        ("<ul><li translate=no>no<li>yes</ul><table><tr><td translate=no>no<td>yes", ["yes", "yes"]),
+        ("a < b and c > d", ["a < b and c > d"]),
+        ("Hello <b", ["Hello"]),
+        ('Hello <a href="x>y</a> no', ["Hello"]),
+        ("Hello <!-- no", ["Hello"]),
+        ("&unknown; Hello", ["Hello"]),
+        ("123 <b>45</b> !", []),
+        ("", []),
+    ],
+)  # fmt: skip
+def test_what_is_read(html, expected):
+    document = open_text(html, "html", "en")
+    assert texts(document) == expected
+    assert document.render(texts(document)) == html
+
+
+@pytest.mark.parametrize(
+    ("html", "expected"),
+    [
+        ("<p>Hello <b>big</b> world.</p>", "<p>HELLO <b>BIG</b> WORLD.</p>"),
+        ("<p><b>Hello world.</b></p>", "<p><b>HELLO WORLD.</b></p>"),
+        ("<p><b>One is. Two are.</b> Three.</p>", "<p><b>ONE IS. TWO ARE.</b> THREE.</p>"),
+        ("<p>One <b>is. Two</b> are.</p>", "<p>ONE <b>IS. TWO</b> ARE.</p>"),
+        ("<p>Run <code>make all</code> now, <img src=a.png> you</p>", "<p>RUN <code>make all</code> NOW, <img src=a.png> YOU</p>"),
+        ("word<sup>1</sup> and <i></i>more", "WORD<sup>1</sup> AND <i></i>MORE"),
+        ("the H<sub>2</sub>O of<a href=x>[2]</a>, you", "THE H<sub>2</sub>O OF<a href=x>[2]</a>, YOU"),
+        ("a <b>b <i>c</i></b> d <b><i>e</i> f</b>", "A <b>B <i>C</i></b> D <b><i>E</i> F</b>"),
+        ("<b>mis <i>nested</b> tags</i> here", "<b>MIS <i>NESTED</b> TAGS</i> HERE"),
+        ("stray</b> end <i>and start", "STRAY</b> END <i>AND START"),
+        ('<a title="Go &quot;on&quot;" href="?a=1&amp;b">x</a>', '<a title="GO &quot;ON&quot;" href="?a=1&amp;b">X</a>'),
+        ("See <a href=https://a.b/>https://a.b/</a> now", "SEE <a href=https://a.b/>https://a.b/</a> NOW"),
+        ("<p>Text<!-- c --> here</p>\n\n <p>&nbsp;</p>", "<p>TEXT<!-- c --> HERE</p>\n\n <p>&nbsp;</p>"),
+    ],
+)  # fmt: skip
+def test_markup_survives(html, expected):
+    assert through(html, str.upper) == expected
+
+
+def test_translations_never_become_markup():
+    hostile = "<img src=x onerror=alert(1)> & \"quotes\" 'too' </script><!--"
+    html = "<p>Hello</p><a title=\"Hello\" lang=en>x</a><input placeholder='Hello'><title>Hello</title>"
+    result = through(html, lambda sentence: hostile if sentence == "Hello" else sentence)
+
+    class Tags(HTMLParser):
+        def __init__(self):
+            super().__init__()
+            self.found = []
+
+        def handle_starttag(self, tag, attributes):
+            self.found.append((tag, dict(attributes)))
+
+    reader = Tags()
+    reader.feed(result)
+    assert [tag for tag, _ in reader.found] == ["p", "a", "input", "title"]
+    assert reader.found[1][1] == {"title": hostile, "lang": "en"}
+    assert reader.found[2][1] == {"placeholder": hostile}
+    assert result.count("&lt;img") == 4
+
+
+def test_escaped_markup_stays_escaped():
+    html = "<p>&lt;img src=x onerror=..&gt; Fine</p><a href='?a=1&amp;b'>go</a>"
+    assert through(html, str.upper) == "<p>&lt;IMG SRC=X ONERROR=..&gt; FINE</p><a href='?a=1&amp;b'>GO</a>"
+
+
+def test_words_take_their_tags_along():
+    def align(source, target):
+        assert (list(source), list(target)) == (["The", "red", "car", "."], ["La", "voiture", "rouge", "."])
+        return [(0, 0), (1, 2), (2, 1), (3, 3)]
+
+    html = "<p>The <b>red</b> <i>car</i>.</p>"
+    assert through(html, lambda _: "La voiture rouge.", align) == "<p>La <i>voiture</i> <b>rouge</b>.</p>"
+
+
+@pytest.mark.parametrize(
+    "translate",
+    [
+        lambda sentence: "",
+        lambda sentence: "x",
+        lambda sentence: " ".join(reversed(sentence.split())),
+        lambda sentence: f"{sentence} {sentence}",
+        lambda sentence: "你好世界" * 3,
+        lambda sentence: "مرحبا بالعالم",
+        lambda sentence: " ".join(sentence.split()[::2]),
+    ],
+)
+def test_no_tag_is_lost_doubled_or_nested_wrongly(translate):
+    html = (
+        '<p>A <a href="1">link <b>with</b> {name}</a> and <i>more <u>of</u> it</i>, %s, <img src="2"> '
+        "<code>x</code> 👋 https://a.b <em>and so</em> on.</p>"
+    )
+    result = through(html, translate)
+    tags = re.findall(r"<[^<>]+>", html)
+    assert sorted(re.findall(r"<[^<>]+>", result)) == sorted(tags)
+    for placeholder in ("{name}", "%s", "👋", "https://a.b", "<code>x</code>", '<img src="2">'):
+        assert result.count(placeholder) == 1
+    stack = []
+    for end, name in re.findall(r"<(/?)(\w+)", result):
+        if end:
+            assert stack.pop() == name
+        elif name != "img":
+            stack.append(name)
+    assert stack == []
+
+
+def test_the_language_of_the_page():
+    html = '<html lang="en-GB"><p lang="en">Hi</p></html>'
+    assert through(html, str, target="de") == '<html lang="de"><p lang="en">Hi</p></html>'
+    assert through(html.replace("en-GB", "it"), str, target="de") == html.replace("en-GB", "it")
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "iso-8859-1", "windows-1251", "utf-16"])
+def test_declared_encodings(codec):
+    data = f'<meta charset="{codec}"><p>Hello there</p>'.encode(codec)
+    document = open_document(data, "html", "en")
+    assert texts(document) == ["Hello there"]
+    assert document.rebuild(texts(document)) == data
+    result = document.rebuild(["Grüße 你好"]).decode(codec)
+    expected = (
+        "Grüße 你好"
+        if codec.startswith("utf")
+        else "Grüße 你好".encode(codec, "xmlcharrefreplace").decode(codec)
+    )
+    assert f"<p>{expected}</p>" in result
+
+
+def test_xhtml_keeps_case_cdata_and_entities():
+    html = '<?xml version="1.0"?><!DOCTYPE html [<!ENTITY own "x>">]><html><P>Hi &own; you <br/> <Svg/>end<![CDATA[ <no> ]]></P></html>'
+    document = open_text(html, "html", "en")
+    assert texts(document) == ["Hi you", "end"]
+    assert "HI &own; YOU <br/> <Svg/>END<![CDATA[ <no> ]]></P>" in document.render(["HI YOU", "END"])
+
+
+@pytest.mark.parametrize("is_xml", [False, True])
+@pytest.mark.parametrize(
+    "text",
+    ["<", "</", "</>", "<!", "<a b='", "<a b=c d>x</A>", "<1>", "<a/b>", "<a\n=x>", "x<!-->y", "<!--->z", "<? x >y ?>", "<a b=>c", "<plaintext>x<b>", "</title><title>a<b></title>"],
+)  # fmt: skip
+def test_tokens_joined_are_the_text(text, is_xml):
+    assert "".join(token.raw for token in tokens(text, is_xml=is_xml)) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["<" * 50_000, "<b>" * 50_000, "<b>x" * 10_000 + "</b>" * 10_000, "<a " * 100_000, "<!--" * 100_000, "<script>" * 50_000,
+     "<script><!--<script>" + "</script>x" * 20_000, "<p>" * 20_000, "<b><i>" * 10_000 + "</b>x</i>" * 10_000, "<a b='" * 50_000,
+     "<b>" * 10_000 + "<div>x" * 10_000, "&" * 50_000, "<code>" * 50_000, "<b translate=no>a<i translate=yes>b" * 5_000, "x <b>y</b> " * 5_000, "<a" + " " * 50_000 + "b"],
+)  # fmt: skip
+def test_hostile_markup_takes_linear_time(text):
+    start = time.process_time()
+    assert through(text, str) == text
+    through(text, str.upper)
+    assert time.process_time() - start < 20
