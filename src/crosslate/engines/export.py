@@ -16,7 +16,6 @@ from crosslate.engines.generation import Generation, TranslationModel
 from crosslate.engines.specs import build_spec, family_of
 from crosslate.errors import EngineError, UsageError, nearest
 from crosslate.files import atomic_folder, write_json
-from crosslate.models.rivals import added_kind
 from crosslate.models.saved_vocabularies import SideDescription, save_vocabulary
 
 log = logging.getLogger(__name__)
@@ -51,6 +50,8 @@ def export_ctranslate2(
     """
     if quantization not in get_args(Quantization):
         raise UsageError(f"quantization is {quantization!r}; {nearest(quantization, get_args(Quantization))}")
+    from crosslate.models.rivals import added_kind  # loads torch, which a cached export can do without
+
     live = translation_model.model
     if added := added_kind(live):
         raise EngineError(
