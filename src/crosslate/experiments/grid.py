@@ -8,11 +8,11 @@ from typing import Any
 
 from crosslate.errors import Faults, InputError, SettingsError
 from crosslate.experiments.cells import Cell, PlacedText, find, in_order, needs
+from crosslate.experiments.comparisons import OTHER_START, comparisons
 from crosslate.experiments.dictionaries import dictionary_steps
 from crosslate.experiments.estimate import ANALYSIS_OPERATIONS, training_operations
 from crosslate.experiments.lexicon_cells import Lexicons
 from crosslate.experiments.recipe import (
-    RIVALS,
     ChildRecipe,
     DenoiserRecipe,
     PairText,
@@ -25,16 +25,6 @@ from crosslate.experiments.recipe import (
 from crosslate.experiments.texts import Library
 from crosslate.models.initial_embeddings import RANDOM
 from crosslate.models.strategies import parse_strategy
-
-COMPARED = (
-    ("xattn", "embeddings"), ("xattn", "body"), ("xattn", "randxattn"), ("xattn", "scratch"),
-    ("embeddings", "scratch"), ("limited", "xattn"),
-    *(("xattn", rival) for rival in RIVALS),
-)  # fmt: skip
-"""Parts of which every child's systems are compared, the first with the second."""
-
-OTHER_START = "other start"
-"""The part of children whose embeddings do not start at random: they have tables of their own."""
 
 ATTENTION_PAIRS = 200
 """The first pairs of a test set on which cross-attention is looked at."""
@@ -100,7 +90,7 @@ class _Grid:
             for pair in recipe.zero_shot:
                 made += self.zero_shot(pair, plain)
         if "compare" in recipe.analyses:
-            made += list(self.comparisons(made))
+            made += comparisons(made, self.full_size)
         return made
 
     def full(self, cells: Sequence[Cell]) -> list[Cell]:
@@ -389,44 +379,3 @@ class _Grid:
             {"first": first.key, "second": second.key, "parent": first.needs["parent"]}, labels, texts,
             ANALYSIS_OPERATIONS,
         )  # fmt: skip
-
-    def comparisons(self, made: Sequence[Cell]) -> Iterator[Cell]:
-        """Paired bootstrap between systems of the same test set that a claim is about."""
-        for kind in ("child", "forgetting"):
-            for first, second in COMPARED:
-                for one in find(made, kind, part=first):
-                    same = {name: one.labels[name] for name in ("child", "seed", "size")}
-                    yield from (_comparison(one, other) for other in find(made, kind, part=second, **same))
-        for cell in find(made, "compressed"):
-            (whole,) = (each for each in made if each.key == cell.needs["child"])
-            yield _comparison(cell, whole)
-        for one in find(made, "child", part=OTHER_START):
-            same = {name: one.labels[name] for name in ("child", "seed", "size", "strategy")}
-            yield from (_comparison(one, other) for other in find(made, "child", initial=RANDOM, **same))
-        for one in find(made, "denoising child"):
-            same = {name: one.labels[name] for name in ("child", "seed")}
-            for part, other_part in (("embeddings", "xattn"), ("xattn", "body"), ("xattn", "randxattn")):
-                others = find(
-                    made, "denoising child", part=other_part, denoiser=one.labels["denoiser"], **same
-                )
-                yield from (_comparison(one, other) for other in others if one.labels["part"] == part)
-            yield from (
-                _comparison(one, other) for other in find(self.full_of(made), "child", part="scratch", **same)
-            )
-        for one in find(made, "zero-shot"):
-            same = {"pair": one.labels["pair"], "seed": one.labels["seed"]}
-            for kind in ("supervised", "pivot"):
-                yield from (_comparison(one, other) for other in find(made, kind, **same))
-
-    def full_of(self, made: Sequence[Cell]) -> list[Cell]:
-        return self.full(find(made, "child"))
-
-
-def _comparison(one: Cell, other: Cell) -> Cell:
-    spec = {"text": one.spec["text"]["test"]}
-    labels = {"first": one.title, "second": other.title}
-    title = f"{one.title} against {other.title}"
-    texts = {"test": one.texts["test"]}
-    return Cell(
-        "compare", title, spec, needs(first=one, second=other), labels, texts, ANALYSIS_OPERATIONS / 4
-    )

@@ -2,7 +2,7 @@
 
 from crosslate.experiments.cells import Cell, needs
 from crosslate.experiments.finer_tables import finer_tables
-from crosslate.experiments.grid import OTHER_START
+from crosslate.experiments.comparisons import OTHER_START
 from crosslate.experiments.store import Result
 
 PARTS = {"src": "embeddings", "src+xattn": "xattn"}
