@@ -13,7 +13,8 @@ from crosslate.errors import CrosslateError, PackError
 from crosslate.files import atomic_folder, write_text
 from crosslate.jobs.merge_check import check_merged
 from crosslate.models.child import Child
-from crosslate.models.parent import Parent, silenced
+from crosslate.models.parent import Parent
+from crosslate.models.parent_files import silenced
 from crosslate.models.rivals import added_kind
 from crosslate.packs.compose import apply_packs
 from crosslate.packs.plain_card import plain_card

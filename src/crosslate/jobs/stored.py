@@ -217,7 +217,7 @@ def _parent_languages(name: str) -> tuple[str, str]:
 
 
 def _local_folder(name: str) -> Path:
-    from crosslate.models.parent import local_folder
+    from crosslate.models.parent_files import local_folder
 
     folder = local_folder(name)
     if not (folder / _CONFIG).is_file():

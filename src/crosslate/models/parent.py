@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-import shutil
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
@@ -16,6 +14,15 @@ from crosslate.errors import ParentError, UsageError, nearest
 from crosslate.files import atomic_folder, read_optional_object, write_json
 from crosslate.languages import language_code
 from crosslate.models.marian_files import write_marian_files
+from crosslate.models.parent_files import (
+    copy_tokenizer,
+    load_model,
+    local_folder,
+    read_configuration,
+    signal_of,
+    silence_bars,
+    silenced,
+)
 from crosslate.models.saved_vocabularies import save_vocabularies
 from crosslate.models.sizes import SIZES, Size, parse_size
 from crosslate.models.strategies import SIDES
@@ -38,15 +45,10 @@ __all__ = [
     "Parent",
     "Size",
     "check_frozen_type",
-    "local_folder",
     "parse_size",
 ]
 
 FrozenType = Literal["float32", "bfloat16"]
-
-_TEXT_FILES = ("*.json", "*.spm", "*.model", "*.txt")
-_FILES = [*_TEXT_FILES, "*.safetensors", "pytorch_model*.bin"]
-_MODEL_FILES = ("config.json", "generation_config.json", RECORD)
 
 
 def check_frozen_type(name: str) -> FrozenType:
@@ -180,13 +182,13 @@ class Parent:
             ParentError: missing, incomplete, without readable vocabularies, not an encoder-decoder, or not of
                 these languages.
         """
-        _silence_bars()
+        silence_bars()
         folder = local_folder(str(name))
-        config = _configuration(folder)
+        config = read_configuration(folder)
         with silenced():
             found = read_vocabularies(folder, config, source_language, target_language)
         signal = signal_of(config)
-        model = _load_model(folder, signal)
+        model = load_model(folder, signal)
         if (rows := read_optional_object(folder / RECORD).get("table_rows")) is not None:
             from crosslate.models.padded import cut_tables
 
@@ -235,7 +237,7 @@ class Parent:
             _check_special(self.source, self.target)
         from crosslate.models.padded import is_one_size_too_few, save_padded
 
-        _silence_bars()
+        silence_bars()
         rows: dict[str, Any] = {}
         with atomic_folder(folder, replace=replace) as temporary:
             model = self.model if dtype is None else copy.deepcopy(self.model).to(dtype)
@@ -247,7 +249,7 @@ class Parent:
                 languages = (self.source_language, self.target_language)
                 write_marian_files(temporary, self.source, self.target, languages, self.max_tokens)
             elif self.folder is not None:
-                _copy_tokenizer(self.folder, temporary)
+                copy_tokenizer(self.folder, temporary)
             elif self.origin is None or not write_tokenizer(self.origin, temporary, self):
                 save_vocabularies(temporary, self.source, self.target)
             write_json(
@@ -348,84 +350,6 @@ class Parent:
                 )
 
 
-def local_folder(name: str) -> Path:
-    """The folder of a parent given by path or hub id; fetches it from the hub where it is not local."""
-    path = Path(name).expanduser()
-    if path.is_dir():
-        return path
-    if path.exists():
-        raise ParentError(f"{name} is a file, expected the folder of a model or a hub id")
-    if name.count("/") != 1 or name.startswith((".", "/", "~")):
-        raise ParentError(f"{name}: no such folder")
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(name, allow_patterns=_FILES))
-    except Exception as error:  # the hub client raises a dozen unrelated types
-        raise ParentError(
-            f"{name} is no folder here and could not be fetched from the hub: {_first_line(error)}"
-        ) from error
-
-
-def _configuration(folder: Path) -> Any:
-    from transformers import AutoConfig
-
-    if not (folder / "config.json").is_file():
-        raise ParentError(f"{folder} has no config.json; expected a model in Hugging Face's layout")
-    try:
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-    except Exception as error:  # the library raises a dozen unrelated types for damaged files
-        raise ParentError(f"cannot read the configuration in {folder}: {_first_line(error)}") from error
-    if not config.is_encoder_decoder:
-        raise ParentError(
-            f"{folder} holds a {config.model_type} model, which is no encoder-decoder; "
-            "expected a translation model such as Marian, mBART, NLLB or T5"
-        )
-    return config
-
-
-_SIGNALS = {"audio": "AutoModelForSpeechSeq2Seq", "images": "AutoModelForImageTextToText"}
-
-
-def signal_of(config: Any) -> str:
-    """What the encoder reads where that is not text: ``audio`` or ``images``; empty for text."""
-    import transformers
-
-    if type(config) in transformers.AutoModelForSeq2SeqLM._model_mapping:
-        return ""
-    mappings = {signal: getattr(transformers, name)._model_mapping for signal, name in _SIGNALS.items()}
-    return next((signal for signal, mapping in mappings.items() if type(config) in mapping), "")
-
-
-def _load_model(folder: Path, signal: str) -> PreTrainedModel:
-    import torch
-    import transformers
-
-    kind = getattr(transformers, _SIGNALS.get(signal, "AutoModelForSeq2SeqLM"))
-    try:
-        with silenced():
-            model, info = kind.from_pretrained(
-                folder, dtype=torch.float32, trust_remote_code=False, output_loading_info=True
-            )
-    except Exception as error:  # the library raises a dozen unrelated types for damaged files
-        raise ParentError(f"cannot load the model in {folder}: {_first_line(error)}") from error
-    if lost := sorted(info["missing_keys"]):
-        # Transformers only warns and goes on with random values.
-        raise ParentError(
-            f"{folder} lacks {len(lost)} tensors of its model, the first {lost[0]}; "
-            "the checkpoint is incomplete, get it again"
-        )
-    return model
-
-
-def _copy_tokenizer(folder: Path | None, to: Path) -> None:
-    """Copies what is neither tensors nor the model's configuration."""
-    for pattern in _TEXT_FILES:
-        for file in sorted(folder.glob(pattern)) if folder else ():
-            if file.name not in _MODEL_FILES and not file.name.endswith(".index.json"):
-                shutil.copyfile(file, to / file.name)
-
-
 def _check_special(source: Vocabulary, target: Vocabulary) -> None:
     """A configuration, and the tokenizer of the file layout, know one set of special ids for both sides."""
     if source.special != target.special:
@@ -433,27 +357,3 @@ def _check_special(source: Vocabulary, target: Vocabulary) -> None:
             f"the two vocabularies have different special ids, {source.special} and {target.special}; "
             "expected the same on both sides"
         )
-
-
-@contextmanager
-def silenced() -> Iterator[None]:
-    """Transformers reports in tables what our errors say in a line."""
-    from transformers.utils import logging
-
-    before = logging.get_verbosity()
-    logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(before)
-
-
-def _silence_bars() -> None:
-    """Bars for files of a second's work only blur ours."""
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -367,7 +367,7 @@ def _check_unchanged(pack: InstalledPack, found: Manifest) -> None:
 
 def _is_exportable(parent: str) -> bool:
     from crosslate.engines.specs import family_of
-    from crosslate.models.parent import local_folder
+    from crosslate.models.parent_files import local_folder
 
     config: Any = read_optional_object(local_folder(parent) / "config.json")
     try:

@@ -1,8 +1,8 @@
 """Tables of finer freezing and of initial embeddings, on results made by hand."""
 
 from crosslate.experiments.cells import Cell, needs
-from crosslate.experiments.finer_tables import finer_tables
 from crosslate.experiments.comparisons import OTHER_START
+from crosslate.experiments.finer_tables import finer_tables
 from crosslate.experiments.store import Result
 
 PARTS = {"src": "embeddings", "src+xattn": "xattn"}
