@@ -236,7 +236,7 @@ def list_(keys: _KeysFile) -> None:
     from crosslate.server.keys import KeyStore
 
     out = console()
-    for key in KeyStore(keys).all():
+    for key in KeyStore(keys, make=False).all():
         print_line(out, _described(key))
 
 
@@ -247,7 +247,7 @@ def remove(
     """Remove a key; a running server refuses it from now on."""
     from crosslate.server.keys import KeyStore
 
-    print_line(console(), f"removed {_described(KeyStore(keys).remove(key))}")
+    print_line(console(), f"removed {_described(KeyStore(keys, make=False).remove(key))}")
 
 
 def _described(key: Key) -> str:
