@@ -149,10 +149,11 @@ class TestCompress:
         ran = crosslate("pack", "compress", tiny / "packs/de-en", "--out", tmp_path, "--rank", 4)
         assert ran.code == 3 and "already exists" in ran.err
 
-
     def test_what_would_grow(self, crosslate, tiny, tmp_path):
         small, larger = tmp_path / "small", tmp_path / "larger"
-        assert crosslate("pack", "compress", tiny / "packs/de-en", "--out", small, "--dtype", "int8").code == 0
+        assert (
+            crosslate("pack", "compress", tiny / "packs/de-en", "--out", small, "--dtype", "int8").code == 0
+        )
         shown = crosslate("pack", "show", small).out
         assert "then compressed: int8\n" in shown
         ran = crosslate("pack", "compress", small, "--out", larger, "--dtype", "bfloat16")

@@ -155,7 +155,7 @@ class Catalogue:
     def signatures(self) -> dict[str, Signature]:
         """What lies in the folder of packs now, by name; other files and hidden folders are left out.
 
-        So are the folders that runs keep beside their packs: ``de-en.run`` is none, and nothing is wrong with it.
+        So are the folders that runs keep beside their packs, like ``de-en.run``: they are no faulty packs.
         """
         if self.folder is None:
             return {}
