@@ -111,10 +111,10 @@ def serve(
     ] = _LIMITS.refusals_per_hour,
     body_limit: Annotated[
         str, typer.Option(metavar="SIZE", help="Of one request.")
-    ] = f"{_LIMITS.body_bytes}",
+    ] = f"{_LIMITS.body_bytes >> 20}MiB",
     file_limit: Annotated[
         str, typer.Option(metavar="SIZE", help="Of one file to translate.")
-    ] = f"{_LIMITS.file_bytes}",
+    ] = f"{_LIMITS.file_bytes >> 20}MiB",
     timeout: Annotated[
         float, typer.Option(metavar="SECONDS", help="How long one request may take.")
     ] = _LIMITS.request_seconds,
