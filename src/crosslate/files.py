@@ -14,6 +14,9 @@ from typing import Any
 
 from crosslate.errors import InputError
 
+RUN_SUFFIX = ".run"
+"""Of the folder beside an output in which a run keeps its state and its log."""
+
 _BLOCK_BYTES = 1 << 20
 
 

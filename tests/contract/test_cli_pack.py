@@ -134,7 +134,8 @@ class TestCompress:
         [
             ((), 2, "neither a rank nor a type is given"),
             (("--dtype", "int4"), 2, "did you mean 'int8'?"),
-            (("--rank", -1), 2, "rank is -1"),
+            (("--rank", -1), 2, "rank is -1, expected at least 0"),
+            (("--dtype", "int4", "--parent", "nowhere"), 2, "unknown type of stored numbers 'int4'"),
             (("--rank", 4, "--parent", "other"), 4, "was made for another parent"),
         ],
     )
@@ -147,6 +148,16 @@ class TestCompress:
     def test_nothing_is_replaced(self, crosslate, tiny, tmp_path):
         ran = crosslate("pack", "compress", tiny / "packs/de-en", "--out", tmp_path, "--rank", 4)
         assert ran.code == 3 and "already exists" in ran.err
+
+    def test_what_would_grow(self, crosslate, tiny, tmp_path):
+        small, larger = tmp_path / "small", tmp_path / "larger"
+        assert (
+            crosslate("pack", "compress", tiny / "packs/de-en", "--out", small, "--dtype", "int8").code == 0
+        )
+        shown = crosslate("pack", "show", small).out
+        assert "then compressed: int8\n" in shown
+        ran = crosslate("pack", "compress", small, "--out", larger, "--dtype", "bfloat16")
+        assert ran.code == 2 and "would not get smaller" in ran.err and not larger.exists()
 
 
 class TestMerge:
@@ -162,7 +173,7 @@ class TestMerge:
         )
 
     def test_another_precision_must_be_known(self, crosslate, tiny, tmp_path):
-        ran = crosslate("pack", "merge", tiny / "packs/de-en", "--out", tmp_path / "x", "--dtype", "int8")
+        ran = crosslate("pack", "merge", tiny / "no-pack", "--out", tmp_path / "x", "--dtype", "int8")
         assert ran.code == 2 and "unknown precision 'int8'" in ran.err
 
     def test_nothing_is_replaced(self, crosslate, tiny, tmp_path):

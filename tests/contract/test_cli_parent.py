@@ -48,3 +48,10 @@ def test_a_contradiction(crosslate, tmp_path):
     assert ran.code == EXIT_REFUSED
     assert "heads is given as 2, but the checkpoint says 4; leave it out" in ran.err
     assert "scales_embeddings is given as True, but the checkpoint says False" in ran.err
+
+
+def test_files_that_are_not_there(crosslate, tmp_path):
+    paths = fairseq_checkpoints.write(tmp_path / "run")
+    ran = crosslate(*arguments({**paths, "source_dictionary": tmp_path / "dict.xx.txt"}, tmp_path / "out"))
+    assert ran.code == EXIT_REFUSED and not (tmp_path / "out").exists()
+    assert f"{tmp_path / 'dict.xx.txt'}: No such file or directory" in ran.err and "Errno" not in ran.err

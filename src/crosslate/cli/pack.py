@@ -96,15 +96,21 @@ def compress(
     """Store a pack in fewer bytes, and nearly the same child; evaluate says what that costs."""
     from crosslate.errors import InputError
     from crosslate.jobs.stored import StoredModel
-    from crosslate.packs.compact import compressed
+    from crosslate.packs.compact import check_compression, compressed
 
+    check_compression(rank, dtype)
     if out.exists():
         raise InputError(f"{out} already exists; give another folder or remove it first")
     model = StoredModel([pack], parent)
     (whole,) = model.load_packs()
     made = compressed(whole, model.load_parent() if rank else None, rank=rank, dtype=dtype)  # type: ignore[arg-type]
-    made.save(out)
     before, after = (sum(each.nbytes for each in one.tensors.values()) for one in (whole, made))
+    if after >= before:
+        raise UsageError(
+            f"{pack} would not get smaller: {_size(before)} of tensors now, {_size(after)} then; "
+            "ask for a smaller type or rank"
+        )
+    made.save(out)
     print_line(
         console(),
         f"{_size(before)} of tensors before, {_size(after)} after "
@@ -153,7 +159,9 @@ def merge(
     from crosslate.errors import InputError
     from crosslate.jobs.merging import merge as merge_packs
     from crosslate.jobs.stored import StoredModel
+    from crosslate.packs.plain_model import torch_type
 
+    torch_type(dtype)
     if out.exists():
         raise InputError(f"{out} already exists; give another folder or remove it first")
     model = StoredModel(packs, parent)
@@ -236,6 +244,11 @@ def _training(record: dict[str, Any]) -> list[tuple[str, str]]:
         lines.append("on " + ", ".join(f"{name} {value}" for name, value in machine.items()))
     if isinstance(record.get("finished"), str) and record["finished"]:
         lines.append(f"ended: {record['finished']}")
+    compressed = record.get("compressed")
+    if isinstance(compressed, dict):
+        rank = [f"deltas of rank {compressed['rank']}"] if _are_numbers(compressed, "rank") else []
+        dtype = [compressed["dtype"]] if isinstance(compressed.get("dtype"), str) else []
+        lines.append(f"then compressed: {', '.join(rank + dtype)}")
     return _labelled("training", lines)
 
 

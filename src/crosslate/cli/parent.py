@@ -79,7 +79,7 @@ def train(
 
 @parent_app.command("import")
 def import_(
-    checkpoint: Annotated[Path, typer.Argument(help="checkpoint_best.pt of fairseq.")],
+    checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="checkpoint_best.pt of fairseq.")],
     source_dict: Annotated[Path, typer.Option(help="Dictionary of the source, like dict.fr.txt.")],
     target_dict: Annotated[Path, typer.Option(help="Dictionary of the target, like dict.en.txt.")],
     source_spm: Annotated[Path, typer.Option(help="SentencePiece model that the source was cut with.")],

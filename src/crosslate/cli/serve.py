@@ -111,10 +111,10 @@ def serve(
     ] = _LIMITS.refusals_per_hour,
     body_limit: Annotated[
         str, typer.Option(metavar="SIZE", help="Of one request.")
-    ] = f"{_LIMITS.body_bytes}",
+    ] = f"{_LIMITS.body_bytes >> 20}MiB",
     file_limit: Annotated[
         str, typer.Option(metavar="SIZE", help="Of one file to translate.")
-    ] = f"{_LIMITS.file_bytes}",
+    ] = f"{_LIMITS.file_bytes >> 20}MiB",
     timeout: Annotated[
         float, typer.Option(metavar="SECONDS", help="How long one request may take.")
     ] = _LIMITS.request_seconds,
@@ -236,7 +236,7 @@ def list_(keys: _KeysFile) -> None:
     from crosslate.server.keys import KeyStore
 
     out = console()
-    for key in KeyStore(keys).all():
+    for key in KeyStore(keys, make=False).all():
         print_line(out, _described(key))
 
 
@@ -247,7 +247,7 @@ def remove(
     """Remove a key; a running server refuses it from now on."""
     from crosslate.server.keys import KeyStore
 
-    print_line(console(), f"removed {_described(KeyStore(keys).remove(key))}")
+    print_line(console(), f"removed {_described(KeyStore(keys, make=False).remove(key))}")
 
 
 def _described(key: Key) -> str:

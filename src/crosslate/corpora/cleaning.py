@@ -104,7 +104,7 @@ class CleaningReport:
 
     def lines(self) -> list[str]:
         """For the log: how many pairs were kept, and a line for each rule that dropped some."""
-        lines = [f"cleaning kept {self.kept} of {self.total} pairs"]
+        lines = [f"cleaning kept {self.kept:,} of {self.total:,} pairs"]
         for name, count in self.rules.items():
             if count.example is not None:
                 source, target = (

@@ -311,7 +311,7 @@ def load_recipe(name: str | Path) -> Recipe:
     path = Path(name)
     if path.suffix not in (".yaml", ".yml") and not path.is_file():
         raise SettingsError(
-            f"no recipe {str(name)!r}; {nearest(str(name), list(shipped))}, or give a YAML file"
+            f"no recipe {str(name)!r}; {nearest(str(name), list(shipped))}; or give a YAML file"
         )
     return load_yaml(Recipe, path)
 

@@ -39,7 +39,7 @@ def install_pack(pack: Path, folder: Path, *, parent: str | None = None, replace
         if place.resolve() == pack.resolve():
             raise InputError(f"{pack} lies in {folder} already")
         if not replace:
-            raise InputError(f"{place} exists; have it replaced, or rename one of the two")
+            raise InputError(f"{place} already exists; ask to replace it, or rename one of the two")
         if not (place / MANIFEST_NAME).is_file():
             raise InputError(f"{place} is no pack and is not replaced; rename the new one")
     with atomic_folder(place, replace=replace) as temporary:

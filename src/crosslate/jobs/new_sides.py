@@ -165,7 +165,7 @@ def _log_appended(side: Side, appended: Appended) -> None:
         "" if appended.code is None else f", one of them its code {appended.vocabulary.pieces[appended.code]}"
     )
     log.info(
-        "the new %s vocabulary has %d pieces: %d are the parent's, %d are appended%s",
-        side, len(appended.vocabulary), len(appended.vocabulary) - len(appended.new_rows),
-        len(appended.new_rows), code,
+        "the new %s vocabulary has %s pieces: %s are the parent's, %s are appended%s",
+        side, f"{len(appended.vocabulary):,}", f"{len(appended.vocabulary) - len(appended.new_rows):,}",
+        f"{len(appended.new_rows):,}", code,
     )  # fmt: skip

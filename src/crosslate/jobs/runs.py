@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from crosslate.errors import InputError
+from crosslate.files import RUN_SUFFIX
 from crosslate.jobs.texts import PREFIX, SUFFIX
 from crosslate.training.checkpoints import remove_checkpoints
 from crosslate.training.devices import make_accelerator
@@ -33,7 +34,7 @@ class Run:
     def __init__(self, out: Path, marker: str, *, replace: bool) -> None:
         check_output(out, marker, replace)
         out = out.absolute()
-        self.folder = out.with_name(out.name + ".run")
+        self.folder = out.with_name(out.name + RUN_SUFFIX)
         self.encoded = self.folder / "encoded"
         self._processes = make_accelerator()
         if self._processes.is_main_process:

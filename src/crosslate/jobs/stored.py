@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from crosslate.errors import Faults, PackError, ParentError, UsageError
 from crosslate.files import read_optional_object, sha256_file
 from crosslate.packs.manifest import Manifest
-from crosslate.packs.pack import check_parent, verify
+from crosslate.packs.pack import check_composition, check_parent, verify
 
 if TYPE_CHECKING:
     from crosslate.models.child import Child
@@ -42,7 +42,8 @@ class StoredModel:
 
     Raises:
         UsageError: neither packs nor a parent; or languages beside packs, which name them.
-        PackError: lists what is wrong with every pack, or the parent is known to be another one.
+        PackError: lists what is wrong with every pack; or the packs do not compose, or the parent is known
+            to be another one.
         ParentError: the parent's folder does not say which languages it translates.
     """
 
@@ -62,6 +63,8 @@ class StoredModel:
         self.packs = tuple(Path(pack) for pack in packs)
         self.parent = None if parent is None else str(parent)
         self.manifests = _verified(self.packs)
+        if self.manifests:
+            check_composition(self.manifests)
         self._check_recorded_parent()
         self.source_language, self.target_language = self._languages()
 

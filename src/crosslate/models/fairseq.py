@@ -111,8 +111,10 @@ def read_vocabulary(dictionary: Path, model: Path) -> Vocabulary:
     try:
         lines = dictionary.read_text(encoding="utf-8").split("\n")
         segmenter = SentencePieceSegmenter(model.read_bytes())
-    except (OSError, UnicodeDecodeError) as error:
-        raise ParentError(f"{dictionary} with {model}: {error}") from None
+    except OSError as error:
+        raise ParentError(f"{error.filename}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ParentError(f"{dictionary}: not UTF-8 at byte {error.start}; expected a dictionary") from None
     pieces = list(SPECIAL_PIECES)
     for number, line in enumerate(lines, start=1):
         piece, _, count = line.rpartition(" ")

@@ -34,7 +34,8 @@ def local_folder(name: str) -> Path:
         return Path(snapshot_download(name, allow_patterns=_FILES))
     except Exception as error:  # the hub client raises a dozen unrelated types
         raise ParentError(
-            f"{name} is no folder here and could not be fetched from the hub: {_first_line(error)}"
+            f"{name} is no folder here and could not be fetched from the hub: "
+            f"{_first_line(error).rstrip('.')}"
         ) from error
 
 

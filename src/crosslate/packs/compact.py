@@ -42,12 +42,7 @@ def compressed(
         UsageError: neither is asked for, the parent is missing, or an unknown type.
         PackError: the parent is another.
     """
-    if not rank and dtype is None:
-        raise UsageError("neither a rank nor a type is given, so nothing would get smaller; give one of them")
-    if rank < 0 or (dtype is not None and dtype not in STORED_TYPES):
-        raise UsageError(
-            f"rank is {rank} and type {dtype!r}; {nearest(str(dtype), STORED_TYPES)}, rank from 0"
-        )
+    check_compression(rank, dtype)
     originals = _matrices(pack.manifest, parent) if rank else {}
     tensors: dict[str, torch.Tensor] = {}
     records: dict[str, TensorRecord] = {}
@@ -67,6 +62,21 @@ def compressed(
         training={**pack.manifest.training, "compressed": before},
     )  # fmt: skip
     return Pack(manifest, tensors, pack.vocabularies)
+
+
+def check_compression(rank: int, dtype: str | None) -> None:
+    """Checks what is asked for, before anything is loaded.
+
+    Raises:
+        UsageError: neither a rank nor a type, a negative rank, or an unknown type.
+    """
+    if not rank and dtype is None:
+        raise UsageError("neither a rank nor a type is given, so nothing would get smaller; give one of them")
+    faults = [f"rank is {rank}, expected at least 0"] if rank < 0 else []
+    if dtype is not None and dtype not in STORED_TYPES:
+        faults.append(f"unknown type of stored numbers {dtype!r}; {nearest(dtype, STORED_TYPES)}")
+    if faults:
+        raise UsageError("; ".join(faults))
 
 
 def decoded(tensors: Mapping[str, torch.Tensor], manifest: Manifest, name: str) -> torch.Tensor:

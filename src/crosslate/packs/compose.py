@@ -29,7 +29,7 @@ from crosslate.packs.manifest import (
     TensorRecord,
     utc_now,
 )
-from crosslate.packs.pack import Pack, check_parent
+from crosslate.packs.pack import Pack, check_composition, check_parent
 from crosslate.packs.version_2 import AddedModules, FrameRecord
 
 log = logging.getLogger(__name__)
@@ -211,17 +211,10 @@ def _grafted(
 
 def _order(packs: Sequence[Pack]) -> list[Pack]:
     """One pack as it is; of two, the one that renews the source first."""
+    check_composition([pack.manifest for pack in packs])
     if len(packs) == 1:
         return list(packs)
-    described = "; ".join(
-        f"{pack.manifest.name!r} renews {' and '.join(pack.manifest.renewed) or 'no side'}" for pack in packs
-    )
     by_side = {pack.manifest.renewed: pack for pack in packs}
-    if len(packs) != 2 or set(by_side) != {("source",), ("target",)}:
-        raise PackError(
-            f"these packs do not compose: {described}; expected one that renews the source and one that "
-            "renews the target"
-        )
     return [by_side[("source",)], by_side[("target",)]]
 
 

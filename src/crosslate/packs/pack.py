@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -108,6 +108,24 @@ def verify(folder: Path) -> Manifest:
         PackError: lists every fault found.
     """
     return _verify(Path(folder))[0]
+
+
+def check_composition(manifests: Sequence[Manifest]) -> None:
+    """Checks that it is one pack, or one with a new source and one with a new target, in either order.
+
+    Raises:
+        PackError: says which side each pack renews.
+    """
+    renewed = [manifest.renewed for manifest in manifests]
+    if len(renewed) == 1 or sorted(renewed) == [("source",), ("target",)]:
+        return
+    described = "; ".join(
+        f"{each.name!r} renews {' and '.join(each.renewed) or 'no side'}" for each in manifests
+    )
+    raise PackError(
+        f"these packs do not compose: {described}; expected one that renews the source and one that "
+        "renews the target"
+    )
 
 
 def check_parent(

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from crosslate.errors import CrosslateError, ParentError, UsageError
+from crosslate.files import RUN_SUFFIX
 from crosslate.jobs.stored import StoredModel
 from crosslate.packs.manifest import MANIFEST_NAME, Manifest
 from crosslate.server.codes import public_code
@@ -152,13 +153,16 @@ class Catalogue:
         self._refused: dict[str, tuple[Signature, str]] = {}
 
     def signatures(self) -> dict[str, Signature]:
-        """What lies in the folder of packs now, by name; other files and hidden folders are left out."""
+        """What lies in the folder of packs now, by name; other files and hidden folders are left out.
+
+        So are the folders that runs keep beside their packs, like ``de-en.run``: they are no faulty packs.
+        """
         if self.folder is None:
             return {}
         found = {}
         try:
             for entry in sorted(self.folder.iterdir()):
-                if entry.is_dir() and not entry.name.startswith("."):
+                if entry.is_dir() and not entry.name.startswith(".") and not _is_of_a_run(entry):
                     found[entry.name] = _signature(entry)
         except OSError as error:
             # A folder that cannot be read for a moment (a network drive) takes nothing out of service.
@@ -202,7 +206,7 @@ class Catalogue:
         except (CrosslateError, OSError) as error:
             self._refused[name] = (signature, str(error))
             kept = "; what was installed before is served on" if installed else ""
-            log.error("the pack in %s is refused: %s%s", folder, error, kept)
+            log.error("not served: %s%s", error, kept)
             return
         self._refused.pop(name, None)
         self._installed[name] = pack
@@ -239,6 +243,10 @@ class Catalogue:
         own = Direction(public_code(source), public_code(target), "parent", languages=languages)
         self._prepare(own)
         return own
+
+
+def _is_of_a_run(folder: Path) -> bool:
+    return folder.name.endswith(RUN_SUFFIX) and not (folder / MANIFEST_NAME).exists()
 
 
 def pack_direction(pack: InstalledPack) -> Direction:

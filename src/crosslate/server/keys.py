@@ -49,13 +49,16 @@ class KeyStore:
     """The keys of a server. Other processes may add and remove keys while it runs.
 
     Args:
-        path: of the file; it is made where it is not there.
+        path: of the file.
+        make: make the file where it is not there.
 
     Raises:
-        InputError: the file is something else.
+        InputError: the file is something else, or is missing and not to be made.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, make: bool = True) -> None:
+        if not make and not path.exists():
+            raise InputError(f"{path}: no such file; expected a file of keys, which adding a key makes")
         self._path = path
         self._lock = threading.Lock()
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -153,6 +153,15 @@ class TestFolder:
         catalogue.refresh()
         assert caplog.text == ""  # said once, not every second
 
+    def test_the_folder_of_a_run_is_no_bad_pack(self, catalogue, folder, caplog):
+        shutil.copytree(folder / "de-en", folder / "copy.run")
+        (folder / "de-en.run").mkdir()
+        (folder / "de-en.run" / "log.jsonl").write_text("{}\n")
+        with caplog.at_level(logging.ERROR):
+            snapshot = catalogue.refresh()
+        assert not snapshot.refused and caplog.text == ""
+        assert "copy.run" in {pack.name for pack in snapshot.packs}
+
     def test_a_pack_for_another_parent_is_refused(self, tiny, folder):
         made = Catalogue(str(tiny / "parents" / "other"), folder, prepare=lambda each: None)
         snapshot = made.refresh()

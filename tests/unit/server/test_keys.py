@@ -65,3 +65,9 @@ def test_the_schema_is_plain(store, tmp_path):
         "SELECT label, requests_per_minute FROM keys"
     )
     assert rows.fetchall() == [("ann", -1)]
+
+
+def test_a_file_that_is_only_read_is_not_made(tmp_path):
+    with pytest.raises(InputError, match="no such file; expected a file of keys"):
+        KeyStore(tmp_path / "mistyped.db", make=False)
+    assert list(tmp_path.iterdir()) == []
