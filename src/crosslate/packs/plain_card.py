@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from crosslate.languages import language_name
 from crosslate.models.child import Child
@@ -23,8 +24,12 @@ def plain_card(
         "language": list(dict.fromkeys([child.source_language, child.target_language])),
         "library_name": "transformers",
         "pipeline_tag": "translation",
-        "base_model": child.parent.name,
     }
+    parent = child.parent.name
+    if Path(parent).expanduser().exists():
+        parent = Path(parent).name  # where it lies here is nobody's business elsewhere
+    else:
+        front["base_model"] = parent
     packs = "; ".join(f"{manifest.name}, licence {manifest.licence}" for manifest in manifests)
     lines = [
         "---",
@@ -34,7 +39,7 @@ def plain_card(
         f"# {source} to {target}",
         "",
         f"Translates {source} ({child.source_language}) to {target} ({child.target_language}). A plain "
-        f"checkpoint for transformers 5 or later, in {precision}: {child.parent.name} merged by Crosslate "
+        f"checkpoint for transformers 5 or later, in {precision}: {parent} merged by Crosslate "
         f"with {packs}.",
         "",
         "## How to translate",

@@ -47,6 +47,7 @@ def test_what_is_written(parent, pack, tmp_path):
     card = (merged.folder / "README.md").read_text(encoding="utf-8")
     assert "license: CC0-1.0" in card and "German (de) to English (en)" in card
     assert "\ntokenizer = AutoTokenizer.from_pretrained(folder)\nmodel" in card
+    assert "float16: fr-en merged" in card and "base_model" not in card and str(parent.name) not in card
 
 
 def test_a_merged_marian_checkpoint_is_a_parent_again(parent, pack, tmp_path):
