@@ -203,8 +203,8 @@ def test_modules_that_the_parent_lacks_are_not_shared(strategy):
     """Nor while they are new, when an adapter changes nothing that a trial could see."""
     parent = parents.parent()
     new = ("de", parents.vocabulary(44))
-    child = make_child(parent, parse_strategy(strategy), new_source=new)
-    for child in (child, parents.shake(child)):
+    made = make_child(parent, parse_strategy(strategy), new_source=new)
+    for child in (made, parents.shake(made)):
         assert SharedBody(parent).join(apply_packs(parent, [pack_child(child)])) is None
 
 

@@ -8,11 +8,13 @@ import parents
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.engines.pytorch import TorchEngine
 from crosslate.errors import ParentError, StrategyError, UsageError
+from crosslate.jobs.merging import merge
 from crosslate.models.anatomy import named_tensors
 from crosslate.models.child import make_child
 from crosslate.models.initial_embeddings import InitialEmbeddings, TranslatedWord
 from crosslate.models.lowered import is_mixed
 from crosslate.models.strategies import parse_strategy
+from crosslate.packs.compact import compressed
 from crosslate.packs.compose import apply_packs, pack_child
 
 FAMILIES = ["marian-separate", "mbart", "m2m100", "t5", "fsmt"]
@@ -171,3 +173,12 @@ def test_new_rows_start_from_rounded_ones(method):
         tables.append(child.model.get_encoder().get_input_embeddings().weight)
     assert tables[1].dtype == torch.float32
     assert torch.allclose(tables[0], tables[1], rtol=0.01, atol=1e-3)
+
+
+def test_what_needs_the_parent_s_own_values_is_refused(tmp_path):
+    parent = lowered("marian-separate")
+    pack = pack_child(child_of(parent))
+    with pytest.raises(ParentError, match="nothing is merged; load it again"):
+        merge(parent, [pack], tmp_path / "merged")
+    with pytest.raises(ParentError, match="deltas would be off; load it again"):
+        compressed(pack, parent, rank=2)
