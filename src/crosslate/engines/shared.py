@@ -155,7 +155,7 @@ class SharedBody:
             a body can be shared over, which a trial in a mixed batch also finds out.
         """
         paths = _differing_paths(self._parent.model, model.model)
-        # Modules that the parent lacks have no place here; while they change nothing they would pass the trial.
+        # Modules that the parent lacks have no place here; while they change nothing, a trial misses them.
         if paths is None or not self._output_path or added_kind(model.model):
             return None
         member = Member(model, Generation.of(model))
