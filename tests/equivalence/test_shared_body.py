@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import families
+import parents
 import tiny_models
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.engines.pytorch import TorchEngine
@@ -195,6 +196,16 @@ def test_families(name):
     assert torch.allclose(together[1:, :, : alone.shape[-1]], alone, atol=1e-5)
     assert torch.allclose(together[:1, :, : own.shape[-1]], own, atol=1e-5)
     assert not torch.allclose(alone, own, atol=1e-3)
+
+
+@pytest.mark.parametrize("strategy", ["src+adapters", "src+prefix"])
+def test_modules_that_the_parent_lacks_are_not_shared(strategy):
+    """Nor while they are new, when an adapter changes nothing that a trial could see."""
+    parent = parents.parent()
+    new = ("de", parents.vocabulary(44))
+    made = make_child(parent, parse_strategy(strategy), new_source=new)
+    for child in (made, parents.shake(made)):
+        assert SharedBody(parent).join(apply_packs(parent, [pack_child(child)])) is None
 
 
 def test_a_family_that_cannot_share_is_refused():

@@ -121,7 +121,7 @@ def adapt(
     wanted = NewVocabulary(vocabulary, code, related)  # type: ignore[arg-type]
     frozen = check_frozen_type(frozen_dtype)
     loaded = o.load_parent(parent, parent_langs)
-    loaded.lower(frozen, keep=chosen.train - chosen.reinitialise)
+    loaded.lower(frozen, keep=chosen.precise_groups)
     corpus, held = o.read_pairs(
         train, valid, new_source or loaded.source_language, new_target or loaded.target_language
     )

@@ -34,6 +34,7 @@ from crosslate.engines.pytorch import (
     trimmed,
 )
 from crosslate.models.child import alias_model
+from crosslate.models.rivals import added_kind
 
 _OUTPUT_BIAS = "final_logits_bias"
 _TOLERANCE = 1e-4
@@ -154,7 +155,8 @@ class SharedBody:
             a body can be shared over, which a trial in a mixed batch also finds out.
         """
         paths = _differing_paths(self._parent.model, model.model)
-        if paths is None or not self._output_path:
+        # Modules that the parent lacks have no place here; while they change nothing, a trial misses them.
+        if paths is None or not self._output_path or added_kind(model.model):
             return None
         member = Member(model, Generation.of(model))
         with self._lock:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.engines.generation import Generation
-from crosslate.errors import CrosslateError, PackError
+from crosslate.errors import CrosslateError, PackError, ParentError
 from crosslate.files import atomic_folder, write_text
 from crosslate.jobs.merge_check import check_merged
 from crosslate.models.child import Child
@@ -65,10 +65,13 @@ def merge(
 
     Raises:
         PackError: the packs do not fit, or no plain checkpoint does what they do; nothing is written.
+        ParentError: the parent is held in lower precision.
         InputError: ``out`` exists.
         UsageError: unknown precision.
     """
     torch_type(precision)
+    if parent.lowering:
+        raise ParentError(f"{parent.name} is held in lower precision, so nothing is merged; load it again")
     out = Path(out)
     child = apply_packs(parent, packs)
     if added := added_kind(child.model):

@@ -181,7 +181,7 @@ class RowSources:
         import torch
 
         with torch.no_grad():
-            rows = parents.detach()[: len(self.old)]
+            rows = parents.detach()[: len(self.old)].to(table.dtype)  # they may be held in bfloat16
             special = [index for index in vars(self.old.special).values() if index is not None]
             ordinary = torch.ones(len(rows), dtype=torch.bool, device=rows.device)
             ordinary[special] = False

@@ -50,6 +50,13 @@ class Method:
         """Whether the child has modules that its parent has no place for, so that nothing can be folded."""
         return self.kind in ("prefix", "adapters")
 
+    @property
+    def formed_groups(self) -> frozenset[str]:
+        """Groups of which it stores tensors as forms of the parent's."""
+        if self.kind not in ("lora", "ia3"):
+            return frozenset()
+        return frozenset({"xattn"} if self.where == "xattn" else {"enc", "dec", "xattn"})
+
 
 def parse_method(text: str, default: Method, whole: str) -> Method:
     """Reads what stands in a strategy's brackets, like ``attention;rank=4``.

@@ -8,7 +8,7 @@ stand for no piece are -inf, so plain transformers computes the same with it. Lo
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -55,16 +55,22 @@ def save_padded(model: Any, anatomy: Anatomy, folder: Path) -> dict[Side, int]:
     config.vocab_size, config.tie_word_embeddings = largest, False
     config.architectures = [type(model).__name__]
     config.dtype = str(model.dtype).removeprefix("torch.")
-    # The families also build the one table that both sides would share, though nothing uses it then.
-    with torch.device("meta"):
-        unused = set(type(model)(config).state_dict()) - set(tensors)
     zeros = torch.zeros(largest, config.d_model)
-    tensors |= dict.fromkeys(unused, zeros)
+    tensors |= dict.fromkeys(unused_names(type(model), config, tensors), zeros)
     copies = {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
     save_file(copies, folder / "model.safetensors", {"format": "pt"})
     config.save_pretrained(folder)
     model.generation_config.save_pretrained(folder)
     return rows
+
+
+def unused_names(model_class: Any, config: Any, names: Collection[str]) -> set[str]:
+    """What plain transformers builds beside the given names: the one table that both sides would share.
+
+    Nothing uses it then, but a file that lacks it does not load without complaint.
+    """
+    with torch.device("meta"):
+        return set(model_class(config).state_dict()) - set(names)
 
 
 def cut_tables(model: Any, rows: Any) -> None:

@@ -204,7 +204,7 @@ def make_plan(
             f"{strategy} renews {_sides(missing)}, which has no vocabulary in this model "
             "(speech and images come without one); choose a strategy for the other side"
         )
-    from crosslate.models.rivals import added_tensors, formed_tensors, is_left_out
+    from crosslate.models.rivals import added_tensors, added_type, formed_tensors, is_left_out
 
     selections = _select(model, anatomy, strategy.limits)
     appended = appended or {}
@@ -260,7 +260,7 @@ def make_plan(
                 form=form,
             )
         )
-    dtype = next(each.dtype for each in model.parameters() if each.is_floating_point())
+    dtype = added_type(model)
     for name, (group, shape) in added_tensors(model, strategy.method).items():
         tensors.append(
             PlannedTensor(name, (), group, shape, dtype, True, False, False, train=True, is_added=True)

@@ -79,7 +79,7 @@ class Probe:
         probe = cls(twin, paths[id(encoder)][0], paths[id(decoder)][0], reads_tokens)
         probe._modules, probe._paths = dict(twin.named_modules(remove_duplicate=False)), _paths(twin)
         recorder = _Recorder(probe, inputs["decoder_input_ids"], inputs.get("input_ids"))
-        with torch.no_grad(), _unmoved_rng(model):
+        with torch.no_grad(), _unmoved_rng(model), _arithmetic(model):
             try:
                 output = recorder.watch(lambda: twin(**inputs, use_cache=False, return_dict=True))
             except Exception as error:
@@ -156,7 +156,7 @@ class Probe:
         return silent
 
     def _run_decoder(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
-        with torch.no_grad(), _unmoved_rng(self.model):
+        with torch.no_grad(), _unmoved_rng(self.model), _arithmetic(self.model):
             self.module(self.decoder)(*arguments, **keywords)
 
 
@@ -256,6 +256,13 @@ def _paths(model: nn.Module) -> dict[int, tuple[str, ...]]:
 def _unmoved_rng(model: nn.Module) -> Any:
     devices = {tensor.device for tensor in model.parameters() if tensor.device.type == "cuda"}
     return torch.random.fork_rng(devices=sorted(devices, key=str))
+
+
+def _arithmetic(model: nn.Module) -> torch.autocast:
+    """Mixed precision for a parent that is held in bfloat16 in part, which cannot compute otherwise."""
+    from crosslate.models.lowered import is_mixed
+
+    return torch.autocast(next(model.parameters()).device.type, torch.bfloat16, enabled=is_mixed(model))
 
 
 def _on_call(model: nn.Module, note: Callable[[nn.Module], None]) -> list[Any]:

@@ -94,6 +94,12 @@ def added_tensors(model: Any, method: Method | None) -> dict[str, tuple[str, tup
     }
 
 
+def added_type(model: nn.Module) -> torch.dtype:
+    """The type of added tensors: the parameters' widest, since some may be held in a lower precision."""
+    types = (each.dtype for each in model.parameters() if each.is_floating_point())
+    return max(types, key=lambda dtype: dtype.itemsize)
+
+
 def attach(model: Any, plan: Plan) -> dict[str, nn.Parameter]:
     """Puts what a plan's method trains into a child's model; the random state is the caller's.
 
@@ -122,7 +128,7 @@ def add_modules(
     Args:
         tensors: their values, which are used as they are and frozen; None initialises them, to be trained.
     """
-    dtype = next(each.dtype for each in model.parameters() if each.is_floating_point())
+    dtype = added_type(model)
     made: dict[str, nn.Parameter] = {}
     for layer in bottleneck_layers(shapes):
         made |= add_bottleneck(model, layer, shapes, dtype)

@@ -81,6 +81,11 @@ class Strategy:
     def __str__(self) -> str:
         return f"{self.name}{self.limits}{self.method or ''}"
 
+    @property
+    def precise_groups(self) -> frozenset[str]:
+        """Groups that a parent may not hold in a lower precision, since training starts from its values."""
+        return (self.train - self.reinitialise) | (self.method.formed_groups if self.method else frozenset())
+
 
 def _entry(
     name: str, renews: str | None, reinitialise: str, train: str, method: Method | None = None

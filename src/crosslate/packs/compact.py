@@ -12,7 +12,7 @@ from typing import Literal, get_args
 
 import torch
 
-from crosslate.errors import PackError, UsageError, nearest
+from crosslate.errors import PackError, ParentError, UsageError, nearest
 from crosslate.models.forms import Form
 from crosslate.models.parent import Parent
 from crosslate.models.plan import GROUP_OF_SIDE, child_tensors
@@ -41,6 +41,7 @@ def compressed(
     Raises:
         UsageError: neither is asked for, the parent is missing, or an unknown type.
         PackError: the parent is another.
+        ParentError: the parent is held in lower precision.
     """
     check_compression(rank, dtype)
     originals = _matrices(pack.manifest, parent) if rank else {}
@@ -140,6 +141,8 @@ def _matrices(manifest: Manifest, parent: Parent | None) -> dict[str, torch.Tens
     """The parent's matrices of which a pack may hold a delta, by the names they have in the child."""
     if parent is None:
         raise UsageError("deltas are differences from the parent; give the parent, or leave the rank out")
+    if parent.lowering:
+        raise ParentError(f"{parent.name} is held in lower precision, so deltas would be off; load it again")
     check_parent(manifest, parent.fingerprint(), parent.source.fingerprint, parent.target.fingerprint)
     return {
         names[0]: tensor.detach().cpu()

@@ -17,7 +17,7 @@ from crosslate.models.child import Child, graft
 from crosslate.models.methods import Method
 from crosslate.models.parent import Parent
 from crosslate.models.plan import GROUP_OF_SIDE, PlannedTensor, child_tensors, vocabulary_axis
-from crosslate.models.rivals import added_tensors
+from crosslate.models.rivals import added_tensors, added_type
 from crosslate.models.sides import effective_setting
 from crosslate.models.strategies import SIDES, Side
 from crosslate.packs.compact import decoded
@@ -317,7 +317,7 @@ def _fit_added(parent: Parent, pack: Pack, faults: Faults) -> list[_Fitted]:
     except StrategyError as error:
         faults.add(str(error))
         return []
-    dtype = next(each.dtype for each in parent.model.parameters() if each.is_floating_point())
+    dtype = added_type(parent.model)
     fitted = []
     for name, (group, shape) in wanted.items():
         if name not in pack.tensors:

@@ -17,6 +17,7 @@ from crosslate.errors import UsageError, nearest
 from crosslate.files import write_json
 from crosslate.models.anatomy import named_tensors, unsaved_names
 from crosslate.models.child import Child
+from crosslate.models.padded import is_one_size_too_few, unused_names
 from crosslate.models.sides import size_fields
 from crosslate.models.strategies import SIDES, Side
 from crosslate.packs.plain_tokenizers import PlainSide
@@ -51,9 +52,12 @@ class PlainModel:
         self._live = dict(named_tensors(child.model))
         is_renewed = child.source is not child.parent.source or child.target is not child.parent.target
         has_two_sizes = bool(size_fields(child.model.config, "source"))
+        # Of an imported mBART or BART the parent itself is written so.
+        is_padded = is_one_size_too_few(child.parent.model, self._anatomy)
+        is_untied = is_renewed or is_padded
         self.num_own_rows = {side: self._largest(side) for side in SIDES}
         self.num_rows = dict(self.num_own_rows)
-        if is_renewed and not has_two_sizes:
+        if is_untied and not has_two_sizes:
             self.num_rows = dict.fromkeys(SIDES, max(self.num_own_rows.values()))
         self.masks_padding = any(self._is_bias(name) for name in self._anatomy.vocabulary)
         # A name that only repeats a table of both sides has no place where the family has a size for each.
@@ -64,7 +68,9 @@ class PlainModel:
             and (name in self._live or not (is_renewed and has_two_sizes))
         ]
         self.config = copy.deepcopy(child.model.config)
-        self._configure(type(child.model).__name__, is_renewed, has_two_sizes)
+        self._configure(type(child.model).__name__, is_untied, has_two_sizes)
+        if is_padded:
+            self.names += sorted(unused_names(type(child.model), self.config, self.names))
 
     def write(self, folder: Path, precision: Precision = "float32") -> None:
         """Writes ``config.json`` and the tensors, in files of 5 GB at most; copies one file's at a time.
@@ -138,7 +144,7 @@ class PlainModel:
         tensor = self._live[name]
         return side == "target" and tensor.numel() == tensor.shape[axis]
 
-    def _configure(self, class_name: str, is_renewed: bool, has_two_sizes: bool) -> None:
+    def _configure(self, class_name: str, is_untied: bool, has_two_sizes: bool) -> None:
         config: Any = self.config
         config.architectures = [class_name]
         config.tokenizer_class = config.task_specific_params = None
@@ -147,7 +153,7 @@ class PlainModel:
             field = f"{name}_token_id"
             if (index := getattr(config, field, None)) is not None:
                 setattr(config, field, new_id(index))
-        if not is_renewed:
+        if not is_untied:
             return
         for key in _CONVERTER_KEYS:
             if hasattr(config, key):

@@ -21,6 +21,7 @@ from crosslate.models.child import Child
 from crosslate.models.conventions import CONVENTIONS, Conventions
 from crosslate.models.marian_files import write_marian_files
 from crosslate.models.parent import Parent
+from crosslate.models.saved_vocabularies import SAVED_VOCABULARIES
 from crosslate.models.vocabulary_files import MARIAN, TOKENIZER_CONFIG
 
 Kind = Literal["parent", "marian"]
@@ -80,7 +81,7 @@ class PlainTokenizers:
         source, target = PlainSide(child.source), PlainSide(child.target)
         prefix = _prefix(child.source)
         is_kept = (child.source is parent.source, child.target is parent.target)
-        if all(is_kept) and parent.folder is not None:
+        if all(is_kept) and _has_tokenizer(parent):
             return cls(source, target, "", "", ("parent", "parent"), prefix)
         is_heeded = _heeds_tokenizer_class(model_type)
         # Marian's tokenizer would show any other start of the decoder, such as PLBart's code of a language.
@@ -122,14 +123,22 @@ class PlainTokenizers:
 
 
 def _kind(side: str, vocabulary: Vocabulary, parent: Parent, is_kept: bool) -> Kind:
-    if is_kept and parent.folder is not None:
+    if is_kept and _has_tokenizer(parent):
         return "parent"
     if _fits_marian(vocabulary):
         return "marian"
-    raise PackError(
-        f"the {side} vocabulary is not what the files of {parent.name} hold, so no tokenizer of transformers "
-        "reads it; translate with the packs themselves, or export them to CTranslate2"
+    reason = (
+        f"{parent.name} has no files from which transformers makes a tokenizer of its {side} vocabulary"
+        if is_kept
+        else f"the new {side} vocabulary stands in a frame of more than the end of sentence (a language's "
+        "code), which no tokenizer of transformers gives it"
     )
+    raise PackError(f"{reason}; translate with the packs themselves, or export them to CTranslate2")
+
+
+def _has_tokenizer(parent: Parent) -> bool:
+    """Whether a parent's folder holds a tokenizer of transformers; a trimmed one may have files of ours."""
+    return parent.folder is not None and not (parent.folder / SAVED_VOCABULARIES).is_file()
 
 
 def _heeds_tokenizer_class(model_type: str) -> bool:

@@ -19,6 +19,7 @@ import torch
 
 from crosslate.errors import StrategyError
 from crosslate.models.anatomy import Anatomy, named_tensors
+from crosslate.models.lowered import is_mixed
 from crosslate.training.batches import PairIds, collate, plan_batches
 from crosslate.training.devices import make_accelerator, on_device
 from crosslate.training.loss import TranslationLoss
@@ -38,7 +39,9 @@ def head_importance(
     label_smoothing: float = 0.1,
     seed: int = 1,
 ) -> dict[int, list[float]]:
-    """The importance of every head, without dropout, in float32; the model stays as it is.
+    """The importance of every head, without dropout; the model stays as it is.
+
+    In float32, or in mixed precision where the parent holds its frozen matrices in bfloat16.
 
     Args:
         trainee: a model whose cross-attention is trained as a whole.
@@ -77,7 +80,9 @@ def head_importance(
                     pairs, planned, source_pad=trainee.source_pad, target_pad=trainee.target_pad,
                     decoder_start=trainee.decoder_start,
                 ).to(device)  # fmt: skip
-                gradients = torch.autograd.grad(loss(batch) / batch.num_labels, parameters)
+                with torch.autocast(device.type, torch.bfloat16, enabled=is_mixed(trainee.model)):
+                    mean = loss(batch) / batch.num_labels
+                gradients = torch.autograd.grad(mean, parameters)
                 for total, name, parameter, gradient in zip(totals, names, parameters, gradients):
                     product = (parameter.detach() * gradient).abs().movedim(anatomy.head_axis[name], 0)
                     total += product.reshape(anatomy.heads, -1).sum(dim=1).double().cpu() / len(batches)

@@ -15,6 +15,7 @@ from crosslate.errors import Interrupted, StrategyError
 from crosslate.jobs import auto_heads
 from crosslate.jobs.adapt import adapt
 from crosslate.models.parent import Parent
+from crosslate.models.strategies import parse_strategy
 from crosslate.packs.pack import Pack
 from crosslate.training.progress import Silent
 
@@ -30,10 +31,10 @@ def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(auto_heads, "WARMUP_UPDATES", 2)
 
 
-def adapted(parent: Parent, out: Path, strategy: str, **options: Any) -> Pack:
+def adapted(parent: Parent, out: Path, strategy: str, *, precision: str = "fp32", **options: Any) -> Pack:
     return adapt(
         parent, toy_corpora.corpus("de", "en"), valid=toy_corpora.corpus("de", "en", 12, seed=1), out=out,
-        data=toy_corpora.DATA, settings=toy_corpora.settings(), new_source="de", strategy=strategy, **options,
+        data=toy_corpora.DATA, settings=toy_corpora.settings(precision=precision), new_source="de", strategy=strategy, **options,
     )  # fmt: skip
 
 
@@ -101,3 +102,23 @@ def test_initial_embeddings_are_recorded(parent: Parent, tmp_path: Path):
     assert sum(record["rows"]["source"].values()) == 80
     plain = adapted(parent, tmp_path / "plain", "src+xattn")
     assert plain.manifest.training["initial_embeddings"] == {"method": "random", "rows": {}}
+
+
+@pytest.mark.parametrize("vocabulary", ["separate", "appended"])
+def test_heads_of_a_parent_held_in_bfloat16(tmp_path: Path, vocabulary: str):
+    """Chosen in mixed precision, the only one that such a model computes in; also by a resumed run."""
+    strategy = "src+xattn[auto=50%]"
+    packs = []
+    for stops in (None, Stop(3)):
+        low = toy_corpora.parent()
+        low.lower("bfloat16", parse_strategy(strategy).precise_groups)
+        out = tmp_path / ("whole" if stops is None else "resumed")
+        options: dict[str, Any] = {"vocabulary": vocabulary, "precision": "auto"}
+        if stops is not None:
+            with pytest.raises(Interrupted):
+                adapted(low, out, strategy, progress=stops, **options)
+        packs.append(adapted(low, out, strategy, **options))
+    first, second = packs
+    assert first.manifest.strategy == second.manifest.strategy != strategy
+    assert first.manifest.training["frozen"] == "bfloat16"
+    assert all(torch.equal(tensor, second.tensors[name]) for name, tensor in first.tensors.items())

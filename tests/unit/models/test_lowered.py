@@ -8,10 +8,13 @@ import parents
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.engines.pytorch import TorchEngine
 from crosslate.errors import ParentError, StrategyError, UsageError
+from crosslate.jobs.merging import merge
 from crosslate.models.anatomy import named_tensors
 from crosslate.models.child import make_child
+from crosslate.models.initial_embeddings import InitialEmbeddings, TranslatedWord
 from crosslate.models.lowered import is_mixed
 from crosslate.models.strategies import parse_strategy
+from crosslate.packs.compact import compressed
 from crosslate.packs.compose import apply_packs, pack_child
 
 FAMILIES = ["marian-separate", "mbart", "m2m100", "t5", "fsmt"]
@@ -134,3 +137,48 @@ def test_slices_of_heads_lie_in_the_rounded_tensor():
     whole = dict(named_tensors(apply_packs(parent, [pack]).model))[name]
     assert torch.equal(whole[8:], pack.tensors[name])
     assert torch.equal(whole[:8], dict(named_tensors(plain.model))[name][:8].to(torch.bfloat16).float())
+
+
+@pytest.mark.parametrize("family", ["marian-separate", "mbart", "t5"])
+@pytest.mark.parametrize(
+    "strategy", ["src+adapters", "src+prefix", "src+lora", "src+lora[attention]", "src+ia3", "src+all"]
+)
+def test_rivals_on_a_lowered_parent(family, strategy):
+    """Added modules and forms have the type that the parent had, so their packs go onto anybody's parent."""
+    plain, parent = parents.parent(family), parents.parent(family)
+    parent.lower("bfloat16", parse_strategy(strategy).precise_groups)
+    assert is_mixed(parent.model) == (strategy != "src+all" or family == "marian-separate")
+    pack = pack_child(child_of(parent, strategy))
+    assert {tensor.dtype for tensor in pack.tensors.values()} == {torch.float32}
+    for each in (plain, parent):
+        model = apply_packs(each, [pack])
+        assert TorchEngine(model).translate(["der Hund"], DecodingOptions(beam_size=1, max_new_tokens=4))
+
+
+@pytest.mark.parametrize("strategy", ["src+lora", "src+ia3"])
+def test_a_form_of_a_rounded_tensor_is_refused(strategy):
+    with pytest.raises(StrategyError, match="held in a lower precision; load the parent again"):
+        child_of(lowered("marian-separate", keep=()), strategy)
+
+
+@pytest.mark.parametrize("method", ["mean", "copied", "dictionary"])
+def test_new_rows_start_from_rounded_ones(method):
+    words = {"source": [TranslatedWord("Hund", ("der",), 1.0)]} if method == "dictionary" else {}
+    tables = []
+    for parent in (parents.parent(), lowered("marian-separate")):
+        new = ("de", parents.vocabulary(44, parent.source.special))
+        child = make_child(
+            parent, parse_strategy("src+xattn"), new_source=new, initial=InitialEmbeddings(method, words)
+        )
+        tables.append(child.model.get_encoder().get_input_embeddings().weight)
+    assert tables[1].dtype == torch.float32
+    assert torch.allclose(tables[0], tables[1], rtol=0.01, atol=1e-3)
+
+
+def test_what_needs_the_parent_s_own_values_is_refused(tmp_path):
+    parent = lowered("marian-separate")
+    pack = pack_child(child_of(parent))
+    with pytest.raises(ParentError, match="nothing is merged; load it again"):
+        merge(parent, [pack], tmp_path / "merged")
+    with pytest.raises(ParentError, match="deltas would be off; load it again"):
+        compressed(pack, parent, rank=2)

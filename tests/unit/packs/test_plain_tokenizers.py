@@ -71,7 +71,8 @@ def test_a_code_before_the_text_becomes_a_prefix():
 def test_a_frame_that_no_plain_tokenizer_has_is_refused(frame):
     """The side was changed in memory: the parent's own files do not express it either."""
     with pytest.raises(
-        PackError, match=r"the source vocabulary is not what the files of parents/p hold.*export"
+        PackError,
+        match=r"parents/p has no files from which transformers makes a .* its source vocabulary.*export",
     ):
         PlainTokenizers.of(child(new().framed(frame), new(), kept=["source"]))
 

@@ -1,0 +1,72 @@
+"""Packs merged on parents whose files are not as a hub has them: imported with two tables, trimmed."""
+
+from __future__ import annotations
+
+import pytest
+
+import fairseq_checkpoints
+import families
+import hub_folders
+import parents
+from crosslate.errors import PackError
+from crosslate.jobs.merging import merge
+from crosslate.jobs.trimming import trim
+from crosslate.models.child import make_child
+from crosslate.models.fairseq import FairseqFiles, import_fairseq
+from crosslate.models.parent import Parent
+from crosslate.models.saved_vocabularies import SAVED_VOCABULARIES
+from crosslate.models.strategies import parse_strategy
+from crosslate.packs.compose import pack_child
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    with families.one_thread():
+        yield
+
+
+@pytest.fixture(scope="module", params=["imported", "loaded"])
+def two_tables(request, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("fairseq")
+    (folder / "files").mkdir()
+    parent = import_fairseq(FairseqFiles(**fairseq_checkpoints.write(folder / "files")), "fr", "en")
+    parent.save(folder / "parent")
+    return parent if request.param == "imported" else Parent.load(folder / "parent")
+
+
+@pytest.mark.parametrize("side", ["source", "target", "none"])
+def test_a_parent_with_two_tables_of_a_family_with_one_size(two_tables, side, tmp_path):
+    child = hub_folders.shaken_child(two_tables, side)
+    merged = merge(two_tables, [pack_child(child)], tmp_path / "merged")
+    assert merged.logit_difference <= 1e-6 and merged.num_sentences >= 4
+    assert merged.tokenizers.is_single
+
+
+@pytest.fixture(scope="module")
+def trimmed(tmp_path_factory):
+    """A parent whose vocabulary is in files of our own."""
+    folder = tmp_path_factory.mktemp("trimmed")
+    layout = hub_folders.write("blenderbot-small", folder / "whole")
+    whole = Parent.load(folder / "whole", **layout.languages)
+    parent, _ = trim(whole, [line for line in hub_folders.lines() if len(line) < 45][:40], folder / "small")
+    assert (folder / "small" / SAVED_VOCABULARIES).is_file()
+    return parent
+
+
+@pytest.mark.parametrize(("side", "kept"), [("source", "target"), ("target", "source"), ("none", "source")])
+def test_a_kept_side_that_no_tokenizer_reads_is_refused(trimmed, side, kept, tmp_path):
+    pack = pack_child(hub_folders.shaken_child(trimmed, side))
+    with pytest.raises(PackError, match=f"no files from which transformers makes .* its {kept} vocabulary"):
+        merge(trimmed, [pack], tmp_path / "merged")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_code_in_the_frame_of_a_new_side_is_refused(tmp_path):
+    layout = hub_folders.write("nllb", tmp_path / "nllb")
+    parent = Parent.load(tmp_path / "nllb", **layout.languages)
+    vocabulary = parents.vocabulary(60, parent.source.special.fitted(60))
+    framed = vocabulary.framed(type(vocabulary.frame)((9,), (vocabulary.special.eos,)))
+    child = make_child(parent, parse_strategy("src+xattn"), new_source=("de", framed))
+    with pytest.raises(PackError, match="new source vocabulary stands in a frame of more than the end"):
+        merge(parent, [pack_child(child)], tmp_path / "merged")
+    assert not (tmp_path / "merged").exists()
