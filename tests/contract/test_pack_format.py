@@ -14,7 +14,8 @@ from crosslate.corpora.vocabularies import SpecialIds, Vocabulary
 from crosslate.errors import PackError
 from crosslate.models.fingerprint import fingerprint
 from crosslate.packs.compact import decoded
-from crosslate.packs.manifest import DTYPES, Manifest
+from crosslate.packs.manifest import Manifest
+from crosslate.packs.manifest_rules import DTYPES
 from crosslate.packs.pack import Pack, verify
 
 GOLDEN = Path(__file__).parent / "data" / "pack-v1"

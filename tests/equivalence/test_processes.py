@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
 
 from toy_training import toy_settings, train_toy
+from two_processes import run_by_two
 
 TESTS = Path(__file__).parent.parent
 
@@ -21,23 +18,7 @@ def test_two_processes_make_the_updates_of_one(tmp_path: Path):
     # The fifth batch of an epoch has no partner, so that one process takes an empty one.
     expected = train_toy(tmp_path / "one", toy_settings(accumulate_batches=2, dropout=0.0))
     record = train_toy.record
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = os.environ | {
-        "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2",
-        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "GLOO_SOCKET_IFNAME": "lo",
-    }  # fmt: skip
-    processes = [
-        subprocess.Popen(
-            [sys.executable, str(TESTS / "toy_training.py"), str(tmp_path / "two"), "dropout=0.0"],
-            env=environment | {"RANK": rank, "LOCAL_RANK": rank}, text=True, stderr=subprocess.PIPE,
-        )
-        for rank in ("0", "1")
-    ]  # fmt: skip
-    for process in processes:
-        _, errors = process.communicate(timeout=300)
-        assert process.returncode == 0, errors
+    run_by_two(TESTS / "toy_training.py", str(tmp_path / "two"), "dropout=0.0")
     tensors = load_file(tmp_path / "two" / "best.safetensors")
     assert (tmp_path / "two" / "log.jsonl").read_text().count('"event": "started"') == 1
     assert sorted(path.name for path in (tmp_path / "two").iterdir()) == [

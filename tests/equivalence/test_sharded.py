@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,28 +13,13 @@ from crosslate.errors import TrainingError
 from crosslate.jobs.adapt import adapt
 from crosslate.packs.compose import apply_packs
 from crosslate.packs.pack import Pack
+from two_processes import run_by_two
 
 PROGRAM = Path(sharded_run.__file__)
 
 
 def run_two(folder: Path, *options: str) -> Pack:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = os.environ | {
-        "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2",
-        "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "GLOO_SOCKET_IFNAME": "lo",
-    }  # fmt: skip
-    processes = [
-        subprocess.Popen(
-            [sys.executable, str(PROGRAM), str(folder), *options],
-            env=environment | {"RANK": rank, "LOCAL_RANK": rank}, text=True, stderr=subprocess.PIPE,
-        )
-        for rank in ("0", "1")
-    ]  # fmt: skip
-    for process in processes:
-        _, errors = process.communicate(timeout=300)
-        assert process.returncode == 0, errors
+    run_by_two(PROGRAM, str(folder), *options)
     return Pack.load(folder)
 
 

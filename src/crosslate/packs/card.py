@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from crosslate.languages import language_name
-from crosslate.packs.manifest import DTYPES, SIDES, Manifest, TensorRecord
+from crosslate.packs.manifest import Manifest, TensorRecord
+from crosslate.packs.manifest_rules import DTYPES, SIDES
 
 _BYTES_PER_VALUE = {"F64": 8, "I64": 8, "F32": 4, "I32": 4, "F16": 2, "BF16": 2, "I16": 2}
 

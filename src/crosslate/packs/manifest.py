@@ -7,20 +7,25 @@ touches a tensor, so that a pack can be shown and refused without loading torch.
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from crosslate.corpora.vocabularies import SpecialIds
-from crosslate.errors import Faults, PackError, SettingsError, UsageError
-from crosslate.files import is_inside_name
-from crosslate.languages import language_code
+from crosslate.errors import Faults, PackError, SettingsError
 from crosslate.models.forms import Form
+from crosslate.packs.manifest_rules import (
+    NO_CHECKSUM,
+    Side,
+    check_checksum,
+    check_description,
+    check_file_records,
+    check_sides,
+    check_tensor,
+)
 from crosslate.packs.strict_json import strict_json
 from crosslate.packs.version_2 import (
     AddedModules,
@@ -40,20 +45,6 @@ MANIFEST_NAME = "pack.json"
 WEIGHTS_NAME = "weights.safetensors"
 CARD_NAME = "README.md"
 MAX_MANIFEST_BYTES = 16 << 20
-
-Side = Literal["source", "target"]
-SIDES: tuple[Side, Side] = ("source", "target")
-
-# The manifest's word for a number type, and safetensors' code for the same.
-DTYPES = {
-    "float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF16",
-    "int64": "I64", "int32": "I32", "int16": "I16", "int8": "I8", "uint8": "U8", "bool": "BOOL",
-}  # fmt: skip
-
-_NO_CHECKSUM = "0" * 64
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_CREATED = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 
 
 @dataclass(frozen=True)
@@ -218,7 +209,7 @@ class Manifest:
 
     def sealed(self) -> Manifest:
         """The same manifest with its checksum filled in."""
-        blank = replace(self, checksum=_NO_CHECKSUM)
+        blank = replace(self, checksum=NO_CHECKSUM)
         return replace(self, checksum=hashlib.sha256(blank.to_bytes()).hexdigest())
 
     def to_bytes(self) -> bytes:
@@ -256,18 +247,18 @@ class Manifest:
         except SettingsError as error:
             raise PackError(str(error)) from None
         faults = Faults(f"cannot use {where}")
-        _check_description(manifest, faults)
-        _check_sides(manifest, faults)
+        check_description(manifest, faults)
+        check_sides(manifest, faults)
         check_version(manifest, faults)
         check_frames(manifest, faults)
         check_added(manifest.added, faults)
         for name, record in manifest.tensors.items():
-            _check_tensor(name, record, faults)
+            check_tensor(name, record, faults)
             check_compact(name, record, manifest.tensors, faults)
         if not manifest.tensors:
             faults.add("tensors is empty or missing; a pack holds at least one tensor")
-        _check_file_records(manifest, faults)
-        _check_checksum(manifest, data, faults)
+        check_file_records(manifest, faults)
+        check_checksum(manifest, data, faults)
         faults.raise_as(PackError)
         return manifest
 
@@ -311,151 +302,3 @@ def _check_version(values: dict[str, Any], where: str) -> None:
             f"{where}: the pack is in format version {version}; {reads}. "
             "Install a newer Crosslate (pip install --upgrade crosslate) or ask for the pack in this version"
         )
-
-
-def _check_description(manifest: Manifest, faults: Faults) -> None:
-    parent = manifest.parent
-    words = {
-        "crosslate_version": manifest.crosslate_version,
-        "name": manifest.name,
-        "strategy": manifest.strategy,
-        "licence": manifest.licence,
-        "parent.name": parent.name,
-    }
-    for name, value in words.items():
-        if not value.strip() or _CONTROL.search(value):
-            faults.add(f"{name} is {value!r}, expected a line of text without control characters")
-    codes = (
-        manifest.source_language,
-        manifest.target_language,
-        parent.source_language,
-        parent.target_language,
-    )
-    for code in codes:
-        with faults.catch(UsageError):
-            if language_code(code) != code:
-                faults.add(f"language {code!r} is spelt {language_code(code)!r} in a pack")
-    fingerprints = {
-        "parent.fingerprint": parent.fingerprint,
-        "parent.source_vocabulary_fingerprint": parent.source_vocabulary_fingerprint,
-        "parent.target_vocabulary_fingerprint": parent.target_vocabulary_fingerprint,
-    }
-    for name, value in fingerprints.items():
-        if not _SHA256.fullmatch(value):
-            faults.add(f"{name} is {value!r}, expected 64 hexadecimal digits (lower case)")
-    if not _is_moment(manifest.created):
-        faults.add(f"created is {manifest.created!r}, expected a moment in UTC like '2025-01-31T12:00:00Z'")
-    for index, score in enumerate(manifest.scores):
-        if not score.metric.strip():
-            faults.add(f"scores[{index}].metric is {score.metric!r}, expected the name of a metric")
-        if score.interval is not None and (len(score.interval) != 2 or score.interval[0] > score.interval[1]):
-            faults.add(f"scores[{index}].interval is {list(score.interval)}, expected [lower, upper]")
-
-
-def _check_sides(manifest: Manifest, faults: Faults) -> None:
-    if list(manifest.renewed) != [side for side in SIDES if side in manifest.renewed]:
-        faults.add(f"renewed is {list(manifest.renewed)}, expected each side once, the source first")
-    if set(manifest.special_ids) != set(manifest.renewed):
-        faults.add(
-            f"special_ids is given for {sorted(manifest.special_ids)}, "
-            f"expected for the renewed sides {sorted(manifest.renewed)}"
-        )
-    parents = {
-        "source": manifest.parent.source_vocabulary_size,
-        "target": manifest.parent.target_vocabulary_size,
-    }
-    for side in SIDES:
-        size = manifest.vocabulary_size(side)
-        if min(size, parents[side]) < 1:
-            faults.add(
-                f"{side}_vocabulary_size is {size} (the parent's {parents[side]}), expected at least 1"
-            )
-        if side not in manifest.renewed and size != parents[side]:
-            faults.add(
-                f"{side}_vocabulary_size is {size}, expected the parent's {parents[side]}: "
-                f"the {side} side is not renewed"
-            )
-        special = manifest.special_ids.get(side)
-        if special is not None:
-            ids = [index for index in vars(special).values() if index is not None]
-            if len(set(ids)) != len(ids) or not all(0 <= index < size for index in ids):
-                faults.add(
-                    f"special_ids.{side} is {vars(special)}, expected different ids from 0 to {size - 1}"
-                )
-
-
-def _check_tensor(name: str, record: TensorRecord, faults: Faults) -> None:
-    where = f"tensor {name!r}"
-    if not name or not name.isprintable() or name == "__metadata__":
-        faults.add(f"{where}: not the name of a tensor")
-    if any(length < 0 for length in record.shape):
-        faults.add(f"{where}: shape is {list(record.shape)}, expected lengths from 0")
-    if record.dtype not in DTYPES:
-        faults.add(f"{where}: dtype is {record.dtype!r}, expected one of {', '.join(DTYPES)}")
-    for field_name in ("selection", "appended"):
-        _check_selection(f"{where}: {field_name}", getattr(record, field_name), record.shape, faults)
-
-
-def _check_selection(where: str, selection: Selection | None, shape: tuple[int, ...], faults: Faults) -> None:
-    if selection is None:
-        return
-    if not 0 <= selection.axis < len(shape):
-        faults.add(f"{where}.axis is {selection.axis}, expected 0 to {len(shape) - 1}")
-        return
-    if any(len(pair) != 2 for pair in selection.ranges):
-        faults.add(f"{where}.ranges is {selection.ranges}, expected pairs [start, stop]")
-        return
-    ends = [end for pair in selection.ranges for end in pair]
-    is_ascending = all(before < after for before, after in itertools.pairwise(ends))
-    if not ends or not is_ascending or ends[0] < 0 or ends[-1] > selection.size:
-        faults.add(
-            f"{where}.ranges is {[list(pair) for pair in selection.ranges]}, expected ascending "
-            f"[start, stop] pairs from 0 to {selection.size} that do not touch"
-        )
-        return
-    num_selected = sum(stop - start for start, stop in selection.ranges)
-    if num_selected != shape[selection.axis]:
-        faults.add(
-            f"{where}: axis {selection.axis} has length {shape[selection.axis]}, "
-            f"but {num_selected} slices are selected"
-        )
-
-
-def _check_file_records(manifest: Manifest, faults: Faults) -> None:
-    for name, record in manifest.files.items():
-        if not is_inside_name(name) or "/" in name or not name.isprintable():
-            faults.add(f"files names {name!r}, which leaves the pack's folder or is no plain file name")
-        elif name not in manifest.file_names:
-            faults.add(
-                f"files names {name!r}, which is no part of this pack: {', '.join(manifest.file_names)}"
-            )
-        if not _SHA256.fullmatch(record.sha256):
-            faults.add(f"files[{name!r}].sha256 is {record.sha256!r}, expected 64 hexadecimal digits")
-        if record.bytes < 0:
-            faults.add(f"files[{name!r}].bytes is {record.bytes}, expected a length from 0")
-    for name in manifest.file_names:
-        if name not in manifest.files:
-            faults.add(f"files lacks {name!r}")
-
-
-def _check_checksum(manifest: Manifest, data: bytes, faults: Faults) -> None:
-    if not _SHA256.fullmatch(manifest.checksum):
-        faults.add(f"checksum is {manifest.checksum!r}, expected 64 hexadecimal digits (lower case)")
-        return
-    blank = data.replace(manifest.checksum.encode("ascii"), _NO_CHECKSUM.encode("ascii"))
-    actual = hashlib.sha256(blank).hexdigest()
-    if actual != manifest.checksum:
-        faults.add(
-            f"the file's checksum is {actual}, but it says {manifest.checksum}: it was changed or damaged "
-            "after it was written; get the pack again"
-        )
-
-
-def _is_moment(text: str) -> bool:
-    if not _CREATED.fullmatch(text):
-        return False
-    try:
-        datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ")
-    except ValueError:
-        return False
-    return True

@@ -20,17 +20,15 @@ from crosslate.files import atomic_file, atomic_folder, sha256_file
 from crosslate.packs.card import model_card
 from crosslate.packs.manifest import (
     CARD_NAME,
-    DTYPES,
     MANIFEST_NAME,
-    SIDES,
     WEIGHTS_NAME,
     FileRecord,
     Manifest,
-    Side,
     TensorRecord,
     read_manifest,
     vocabulary_name,
 )
+from crosslate.packs.manifest_rules import DTYPES, SIDES, Side
 from crosslate.packs.version_2 import is_of_version_2
 
 if TYPE_CHECKING:
