@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
+
+from crosslate.training.allocator import give_back
 
 T = TypeVar("T")
 
@@ -27,7 +28,8 @@ class PeakMemory:
     """
 
     def __init__(self) -> None:
-        _give_back()
+        gc.collect()
+        give_back()
         _forget()
         self.before = self._peak = _peak_bytes()
 
@@ -47,15 +49,6 @@ class PeakMemory:
         """The peak so far; 0 where the system does not tell."""
         self._peak = max(self._peak, _peak_bytes())
         return self._peak
-
-
-def _give_back() -> None:
-    """What was freed stays resident until the C library is asked for it; not every one can be."""
-    gc.collect()
-    try:
-        ctypes.CDLL(None).malloc_trim(0)
-    except (OSError, AttributeError, TypeError):
-        return
 
 
 def _forget() -> None:

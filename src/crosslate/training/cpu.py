@@ -12,11 +12,13 @@ from torch import nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from crosslate.training.allocator import kept_memory
+
 
 @contextmanager
 def cheaper_on_cpu(model: nn.Module, *, is_bf16: bool) -> Iterator[None]:
     """What pays for a whole run on CPU; the model is as it was afterwards."""
-    with eager_attention(model), bf16_states(model) if is_bf16 else nullcontext():
+    with kept_memory(), eager_attention(model), bf16_states(model) if is_bf16 else nullcontext():
         yield
 
 
