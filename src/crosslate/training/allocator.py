@@ -9,8 +9,8 @@ import ctypes
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# Parameters of glibc's mallopt (malloc.h). Blocks above 32 MiB, the highest threshold it takes, still come from
-# the system and go back to it one by one.
+# Parameters of glibc's mallopt (malloc.h). Blocks above 32 MiB, the highest threshold it takes, still come
+# from the system and go back to it one by one.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _KEEPING = {_MMAP_THRESHOLD: 32 << 20, _TRIM_THRESHOLD: 2**31 - 1}
 _USUAL = {_MMAP_THRESHOLD: 128 << 10, _TRIM_THRESHOLD: 128 << 10}
