@@ -41,13 +41,14 @@ def export(
     if to == "hf":
         merge(packs, out, parent, quantization)
         return
+    from crosslate.engines.export import Quantization
     from crosslate.jobs.exporting import Format
     from crosslate.jobs.exporting import export as export_packs
     from crosslate.jobs.stored import StoredModel
 
     _check_free(out)
     model = StoredModel(packs, parent)
-    num_bytes = export_packs(model, out, cast("Format", to), quantization)
+    num_bytes = export_packs(model, out, cast("Format", to), cast("Quantization", quantization))
     pair = f"{model.source_language}-{model.target_language}"
     print_line(console(), f"{pair}: {size_of(num_bytes)} in {quantization}, saved to {out}")
 

@@ -15,7 +15,7 @@ from crosslate.engines.folders import FORMAT_VERSION, FolderDescription
 from crosslate.engines.generation import Generation, TranslationModel
 from crosslate.engines.specs import build_spec, family_of
 from crosslate.errors import EngineError, UsageError, nearest
-from crosslate.files import atomic_folder, write_json
+from crosslate.files import atomic_folder, write_json, write_text
 from crosslate.models.saved_vocabularies import SideDescription, save_vocabulary
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,11 @@ _TOLERANCE = 5e-3
 
 
 def export_ctranslate2(
-    translation_model: TranslationModel, folder: Path, quantization: Quantization = "float32"
+    translation_model: TranslationModel,
+    folder: Path,
+    quantization: Quantization = "float32",
+    *,
+    readme: str = "",
 ) -> None:
     """Writes ``folder`` for :class:`crosslate.engines.ctranslate2.CTranslate2Engine`, atomically.
 
@@ -41,6 +45,7 @@ def export_ctranslate2(
         translation_model: a parent or a child.
         folder: must not exist.
         quantization: the type weights are stored in; ``int8_*`` computes the rest in the second type.
+        readme: Markdown for ``README.md``; empty for none.
 
     Raises:
         EngineError: the model has no CTranslate2 counterpart, or the export differs from the live model;
@@ -70,6 +75,8 @@ def export_ctranslate2(
             unknown=target.pieces[target.special.unk],
         )
         write_json(temporary / "crosslate.json", asdict(description))
+        if readme:
+            write_text(temporary / "README.md", readme)
     log.debug("exported %s to %s (%s)", written.family, folder, quantization)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from crosslate.engines.argos import export_argos
 from crosslate.engines.export import Quantization, export_ctranslate2
-from crosslate.jobs.export_cards import argos_card
+from crosslate.jobs.export_cards import argos_card, ctranslate2_card
 from crosslate.jobs.stored import StoredModel
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Format = Literal["ctranslate2", "argos"]
 
 
-def export(stored: StoredModel, out: Path, to: Format, quantization: str = "float32") -> int:
+def export(stored: StoredModel, out: Path, to: Format, quantization: Quantization = "float32") -> int:
     """Writes what packs make of their parent for a program that knows neither.
 
     Args:
@@ -35,10 +35,10 @@ def export(stored: StoredModel, out: Path, to: Format, quantization: str = "floa
         UsageError: unknown quantization, or a name that the program would not take.
     """
     child = cast("Child", stored.load())
-    stored_as = cast("Quantization", quantization)
     if to == "argos":
-        readme = argos_card(child, stored.manifests)
-        export_argos(child, out, (child.source_language, child.target_language), stored_as, readme=readme)
+        languages = child.source_language, child.target_language
+        export_argos(child, out, languages, quantization, readme=argos_card(child, stored.manifests))
         return out.stat().st_size
-    export_ctranslate2(child, out, stored_as)
+    readme = ctranslate2_card(child, stored.manifests, quantization)
+    export_ctranslate2(child, out, quantization, readme=readme)
     return sum(path.stat().st_size for path in out.iterdir())
