@@ -34,12 +34,24 @@ def export(
             help="Type of the weights: float32, float16, bfloat16; not with --to hf also int8, int16, …"
         ),
     ] = "float32",
+    push: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REPO",
+            help="With --to hf: then upload it to this repository of the Hugging Face Hub (ann/de-en).",
+        ),
+    ] = None,
+    private: Annotated[bool, typer.Option("--private", help="With --push: to a private repository.")] = False,
 ) -> None:
     """Write the whole model that a pack and its parent make, to be used without either."""
     if to not in _FORMATS:
         raise UsageError(f"unknown format {to!r}; {nearest(to, _FORMATS)}")
+    if push is not None and to != "hf":
+        raise UsageError(f"--push is given with --to {to}, expected --to hf, which the hub shows and serves")
+    if private and push is None:
+        raise UsageError("--private is given without --push")
     if to == "hf":
-        merge(packs, out, parent, quantization)
+        _export_plain(packs, out, parent, quantization, push, private)
         return
     from crosslate.engines.export import Quantization
     from crosslate.jobs.exporting import Format
@@ -51,6 +63,19 @@ def export(
     num_bytes = export_packs(model, out, cast("Format", to), cast("Quantization", quantization))
     pair = f"{model.source_language}-{model.target_language}"
     print_line(console(), f"{pair}: {size_of(num_bytes)} in {quantization}, saved to {out}")
+
+
+def _export_plain(
+    packs: list[Path], out: Path, parent: str | None, dtype: str, push: str | None, is_private: bool
+) -> None:
+    if push is None:
+        merge(packs, out, parent, dtype)
+        return
+    from crosslate.jobs.publishing import check_publishing, publish
+
+    check_publishing(push)
+    merge(packs, out, parent, dtype)
+    print_line(console(), f"uploaded to {publish(out, push, is_private=is_private)}")
 
 
 def merge(
