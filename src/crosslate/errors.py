@@ -76,6 +76,10 @@ class EngineError(CrosslateError, RuntimeError):
     """A translation engine cannot do what was asked."""
 
 
+class HubError(CrosslateError, OSError):
+    """A model hub cannot be reached, or refuses what it is asked for."""
+
+
 class MissingExtra(CrosslateError, ImportError):
     """An optional dependency is needed for what was asked and is not installed."""
 

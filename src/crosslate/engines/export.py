@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 import logging
 import tempfile
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -15,7 +15,7 @@ from crosslate.engines.folders import FORMAT_VERSION, FolderDescription
 from crosslate.engines.generation import Generation, TranslationModel
 from crosslate.engines.specs import build_spec, family_of
 from crosslate.errors import EngineError, UsageError, nearest
-from crosslate.files import atomic_folder, write_json
+from crosslate.files import atomic_folder, write_json, write_text
 from crosslate.models.saved_vocabularies import SideDescription, save_vocabulary
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,11 @@ _TOLERANCE = 5e-3
 
 
 def export_ctranslate2(
-    translation_model: TranslationModel, folder: Path, quantization: Quantization = "float32"
+    translation_model: TranslationModel,
+    folder: Path,
+    quantization: Quantization = "float32",
+    *,
+    readme: str = "",
 ) -> None:
     """Writes ``folder`` for :class:`crosslate.engines.ctranslate2.CTranslate2Engine`, atomically.
 
@@ -41,12 +45,60 @@ def export_ctranslate2(
         translation_model: a parent or a child.
         folder: must not exist.
         quantization: the type weights are stored in; ``int8_*`` computes the rest in the second type.
+        readme: Markdown for ``README.md``; empty for none.
 
     Raises:
         EngineError: the model has no CTranslate2 counterpart, or the export differs from the live model;
             the message points to the PyTorch engine.
         InputError: ``folder`` exists.
         UsageError: unknown quantization.
+    """
+    source, target = translation_model.source, translation_model.target
+    with atomic_folder(folder) as temporary:
+        written = write_model(translation_model, temporary, quantization)
+        for side, vocabulary in (("source", source), ("target", target)):
+            save_vocabulary(vocabulary, temporary, side)
+        generation, forced = written.generation, written.generation.forced_first
+        description = FolderDescription(
+            format=FORMAT_VERSION,
+            family=written.family,
+            quantization=quantization,
+            source=SideDescription.of(source),
+            target=SideDescription.of(target),
+            max_source_tokens=generation.max_source_tokens,
+            max_target_tokens=generation.max_target_tokens,
+            forced_first=None if forced is None else target.pieces[forced],
+            never_generated=[
+                _all_pieces(target, generation.num_target_rows)[index]
+                for index in generation.never_generated(target, allow_unknown=True)
+            ],
+            unknown=target.pieces[target.special.unk],
+        )
+        write_json(temporary / "crosslate.json", asdict(description))
+        if readme:
+            write_text(temporary / "README.md", readme)
+    log.debug("exported %s to %s (%s)", written.family, folder, quantization)
+
+
+@dataclass(frozen=True)
+class WrittenModel:
+    """What is known of a model that CTranslate2 can load now."""
+
+    family: str
+    generation: Generation
+
+
+def write_model(
+    translation_model: TranslationModel,
+    folder: Path,
+    quantization: Quantization,
+    *,
+    adjust: Callable[[Any, Generation], None] | None = None,
+) -> WrittenModel:
+    """Writes CTranslate2's own files into an existing folder, after the check described above.
+
+    Args:
+        adjust: changes the checked specification before its weights are quantised and written.
     """
     if quantization not in get_args(Quantization):
         raise UsageError(f"quantization is {quantization!r}; {nearest(quantization, get_args(Quantization))}")
@@ -61,38 +113,21 @@ def export_ctranslate2(
     family = family_of(live)
     generation = Generation.of(translation_model)
     source, target = translation_model.source, translation_model.target
-    with atomic_folder(folder) as temporary:
-        private = copy.deepcopy(live).to("cpu").float().eval()
-        sample = _sample(source), _sample(target)
-        expected = _live_log_probabilities(private, *sample, start=generation.start, target=target)
-        spec = build_spec(private)
-        # The loader leaves it out for Marian, whose decoder would else start from zeros.
-        spec.decoder.start_from_zero_embedding = False
-        _register_vocabularies(spec, source, target, generation)
+    private = copy.deepcopy(live).to("cpu").float().eval()
+    sample = _sample(source), _sample(target)
+    expected = _live_log_probabilities(private, *sample, start=generation.start, target=target)
+    spec = build_spec(private)
+    # The loader leaves it out for Marian, whose decoder would else start from zeros.
+    spec.decoder.start_from_zero_embedding = False
+    _register_vocabularies(spec, source, target, generation)
+    _validate(spec)
+    _compare(_exported_log_probabilities(spec, source, target, sample), expected, family)
+    if adjust is not None:
+        adjust(spec, generation)
         _validate(spec)
-        _compare(_exported_log_probabilities(spec, source, target, sample), expected, family)
-        spec.optimize(quantization)
-        spec.save(str(temporary))
-        for side, vocabulary in (("source", source), ("target", target)):
-            save_vocabulary(vocabulary, temporary, side)
-        forced = generation.forced_first
-        description = FolderDescription(
-            format=FORMAT_VERSION,
-            family=family,
-            quantization=quantization,
-            source=SideDescription.of(source),
-            target=SideDescription.of(target),
-            max_source_tokens=generation.max_source_tokens,
-            max_target_tokens=generation.max_target_tokens,
-            forced_first=None if forced is None else target.pieces[forced],
-            never_generated=[
-                _all_pieces(target, generation.num_target_rows)[index]
-                for index in generation.never_generated(target, allow_unknown=True)
-            ],
-            unknown=target.pieces[target.special.unk],
-        )
-        write_json(temporary / "crosslate.json", asdict(description))
-    log.debug("exported %s to %s (%s)", family, folder, quantization)
+    spec.optimize(quantization)
+    spec.save(str(folder))
+    return WrittenModel(family, generation)
 
 
 def _all_pieces(vocabulary: Vocabulary, num_rows: int) -> list[str]:
