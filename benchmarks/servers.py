@@ -81,9 +81,11 @@ class ServerProcess:
     def post(self, path: str, fields: Mapping[str, Any]) -> Any:
         """The JSON that a POST of JSON is answered with."""
         headers = {"Content-Type": "application/json"}
-        request = urllib.request.Request(self.url + path, json.dumps(fields).encode(), headers)
-        with urllib.request.urlopen(request, timeout=120) as response:
-            return json.load(response)
+        return _json(urllib.request.Request(self.url + path, json.dumps(fields).encode(), headers))
+
+    def get(self, path: str) -> Any:
+        """The JSON that a GET is answered with."""
+        return _json(urllib.request.Request(self.url + path))
 
     def _is_ready(self) -> bool:
         try:
@@ -91,6 +93,11 @@ class ServerProcess:
                 return bool(response.status == 200)
         except (urllib.error.URLError, OSError):
             return False
+
+
+def _json(request: urllib.request.Request) -> Any:
+    with urllib.request.urlopen(request, timeout=120) as response:
+        return json.load(response)
 
 
 def crosslate_server(parent: Path, packs: Path | None, *options: str) -> ServerProcess:
