@@ -96,3 +96,37 @@ def is_same_language(one: str, other: str) -> bool:
     return (
         first == second or second in _THREE_LETTERS.get(first, ()) or first in _THREE_LETTERS.get(second, ())
     )
+
+
+MODERN_CODES = {"zh": "zh-Hans", "zt": "zh-Hant", "pb": "pt-BR"}
+"""Old codes that many programs still use, and what they have become."""
+
+_MODERN_NAMES = {
+    "zh-Hans": "Chinese",
+    "zh-Hant": "Chinese (traditional)",
+    "pt-BR": "Portuguese (Brazil)",
+}
+_SCRIPT = re.compile(r"[A-Z][a-z]{3}")
+
+
+def public_code(code: str) -> str:
+    """The code by which other programs know a model's language.
+
+    ``fra_Latn`` is ``fr``, ``zho-Hant`` is ``zh-Hant``, ``zh`` is ``zh-Hans``; a region stays,
+    a script stays where the language is Chinese, and what has no two-letter code stays as it is.
+
+    Raises:
+        UsageError: it does not look like a language code.
+    """
+    base, *rest = language_code(code).split("-")
+    if len(base) == 3:
+        base = next((known for known in NAMES if len(known) == 2 and is_same_language(known, base)), base)
+        if base != "zh":
+            rest = [part for part in rest if not _SCRIPT.fullmatch(part)]
+    joined = "-".join([base, *rest])
+    return MODERN_CODES.get(joined, joined)
+
+
+def public_name(code: str) -> str:
+    """The English name of a language by its public code."""
+    return _MODERN_NAMES.get(code) or language_name(code)

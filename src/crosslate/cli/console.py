@@ -32,6 +32,11 @@ def megabytes(num_bytes: float) -> str:
     return f"{num_bytes / 1e6:,.1f} MB"
 
 
+def size_of(num_bytes: float) -> str:
+    """Megabytes, or kilobytes where a pack is tiny."""
+    return megabytes(num_bytes) if num_bytes >= 100_000 else f"{num_bytes / 1e3:,.1f} kB"
+
+
 def millions(count: int) -> str:
     """A count as ``1.23 M``; small counts in full."""
     return f"{count / 1e6:,.2f} M" if count >= 100_000 else f"{count:,}"

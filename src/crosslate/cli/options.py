@@ -52,6 +52,15 @@ Out = Annotated[
     Path, typer.Option("--out", "-o", help="Folder to write; the state of the run is kept in OUT.run.")
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace OUT if it exists.")]
+PackFolders = Annotated[
+    list[Path], typer.Argument(metavar="PACK...", help="Folder of the pack; two packs are composed.")
+]
+PackParent = Annotated[
+    str | None,
+    typer.Option(
+        "--parent", help="Folder or hub id of the parent; the manifest says where it is if not given."
+    ),
+]
 Preset = Annotated[
     str,
     typer.Option(

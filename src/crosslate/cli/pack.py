@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from crosslate.cli.console import console, megabytes, print_facts, print_line
+from crosslate.cli.console import console, print_facts, print_line, size_of
+from crosslate.cli.options import PackParent
+from crosslate.cli.pack_export import export, merge
 from crosslate.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,14 +20,6 @@ pack_app = typer.Typer(
 )
 
 _Folder = Annotated[Path, typer.Argument(metavar="PACK", help="Folder of the pack.")]
-
-_Packs = Annotated[
-    list[Path], typer.Argument(metavar="PACK...", help="Folder of the pack; two packs are composed.")
-]
-_Parent = Annotated[
-    str | None,
-    typer.Option(help="Folder or hub id of the parent; the manifest says where it is if not given."),
-]
 
 
 @pack_app.command()
@@ -44,7 +38,7 @@ def show(pack: _Folder) -> None:
             ("parent", f"{manifest.parent.name}, {_pair(manifest.parent)}"),
             ("", f"fingerprint {manifest.parent.fingerprint}"),
             ("stored", _stored(manifest)),
-            ("files", ", ".join(f"{name} {_size(each.bytes)}" for name, each in manifest.files.items())),
+            ("files", ", ".join(f"{name} {size_of(each.bytes)}" for name, each in manifest.files.items())),
             *_training(manifest.training),
             *_data(manifest.data),
             *_scores(manifest),
@@ -70,7 +64,7 @@ def verify(
     out = console()
     print_line(
         out,
-        f"{pack}: sound; {len(manifest.files) + 1} files, {len(manifest.tensors)} tensors, {_size(total)}, "
+        f"{pack}: sound; {len(manifest.files) + 1} files, {len(manifest.tensors)} tensors, {size_of(total)}, "
         "every hash is right",
     )
     fingerprint = manifest.parent.fingerprint
@@ -91,7 +85,7 @@ def compress(
         typer.Option(help="Store trained matrices as the parent's plus a delta of this rank; 0 does not."),
     ] = 0,
     dtype: Annotated[str | None, typer.Option(help="Type of the stored numbers: bfloat16 or int8.")] = None,
-    parent: _Parent = None,
+    parent: PackParent = None,
 ) -> None:
     """Store a pack in fewer bytes, and nearly the same child; evaluate says what that costs."""
     from crosslate.errors import InputError
@@ -107,74 +101,14 @@ def compress(
     before, after = (sum(each.nbytes for each in one.tensors.values()) for one in (whole, made))
     if after >= before:
         raise UsageError(
-            f"{pack} would not get smaller: {_size(before)} of tensors now, {_size(after)} then; "
+            f"{pack} would not get smaller: {size_of(before)} of tensors now, {size_of(after)} then; "
             "ask for a smaller type or rank"
         )
     made.save(out)
     print_line(
         console(),
-        f"{_size(before)} of tensors before, {_size(after)} after "
+        f"{size_of(before)} of tensors before, {size_of(after)} after "
         f"({100 * after / max(before, 1):.1f} %), saved to {out}",
-    )
-
-
-@pack_app.command()
-def export(
-    packs: _Packs,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")],
-    to: Annotated[str, typer.Option("--to", help="Format: ctranslate2.")] = "ctranslate2",
-    parent: _Parent = None,
-    quantization: Annotated[
-        str, typer.Option(help="Type of the weights: float32, int8, int16, float16, bfloat16, …")
-    ] = "float32",
-) -> None:
-    """Write the whole model that a pack and its parent make, to be used without either."""
-    if to != "ctranslate2":
-        raise UsageError(f"unknown format {to!r}; known: ctranslate2")
-    from crosslate.engines.export import export_ctranslate2
-    from crosslate.errors import InputError
-    from crosslate.jobs.stored import StoredModel
-
-    if out.exists():
-        raise InputError(f"{out} already exists; give another folder or remove it first")
-    model = StoredModel(packs, parent)
-    export_ctranslate2(model.load(), out, quantization)  # type: ignore[arg-type]
-    total = sum(path.stat().st_size for path in out.iterdir())
-    print_line(
-        console(),
-        f"{model.source_language}-{model.target_language}: {_size(total)} in {quantization}, saved to {out}",
-    )
-
-
-@pack_app.command()
-def merge(
-    packs: _Packs,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")],
-    parent: _Parent = None,
-    dtype: Annotated[
-        str, typer.Option(help="Type of the tensors: float32, float16 or bfloat16.")
-    ] = "float32",
-) -> None:
-    """Write the whole model as a plain checkpoint that transformers loads without Crosslate."""
-    from crosslate.errors import InputError
-    from crosslate.jobs.merging import merge as merge_packs
-    from crosslate.jobs.stored import StoredModel
-    from crosslate.packs.plain_model import torch_type
-
-    torch_type(dtype)
-    if out.exists():
-        raise InputError(f"{out} already exists; give another folder or remove it first")
-    model = StoredModel(packs, parent)
-    merged = merge_packs(model.load_parent(), model.load_packs(), out, precision=dtype)  # type: ignore[arg-type]
-    lines = console()
-    pair = f"{merged.source_language}-{merged.target_language}"
-    print_line(lines, f"{pair}: {_size(merged.num_bytes)} in {dtype}, saved to {out}")
-    difference = merged.logit_difference
-    logits = f"logits within {difference:.1g} of the largest" if difference else "the same logits"
-    print_line(
-        lines,
-        f"loaded again with transformers alone: no tensor missing, {logits}, the same tokens for "
-        f"{merged.num_sentences} sentences; how to translate with it: {out / 'README.md'}",
     )
 
 
@@ -195,6 +129,10 @@ def install(
         print_line(out, f"installed {install_pack(pack, to, parent=parent, replace=force)}")
 
 
+pack_app.command()(export)
+pack_app.command()(merge)
+
+
 def _pair(described: Any) -> str:
     from crosslate.languages import language_name
 
@@ -209,18 +147,13 @@ def _languages(manifest: Manifest) -> str:
     return f"{_pair(manifest)}; new {' and '.join(new) if new else 'vocabulary: none'}"
 
 
-def _size(num_bytes: float) -> str:
-    """Megabytes, or kilobytes where a pack is tiny."""
-    return megabytes(num_bytes) if num_bytes >= 100_000 else f"{num_bytes / 1e3:,.1f} kB"
-
-
 def _stored(manifest: Manifest) -> str:
     size = manifest.files["weights.safetensors"].bytes
-    text = f"{len(manifest.tensors)} tensors, {_size(size)}"
+    text = f"{len(manifest.tensors)} tensors, {size_of(size)}"
     counts = manifest.training.get("parameters")
     if isinstance(counts, dict) and _are_numbers(counts, "share_stored", "model_bytes"):
         text += f", {100 * counts['share_stored']:.1f} % of the parameters of a full model"
-        text += f" ({_size(counts['model_bytes'])})"
+        text += f" ({size_of(counts['model_bytes'])})"
     return text
 
 

@@ -14,13 +14,13 @@ from __future__ import annotations
 import json
 import struct
 import unicodedata
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from crosslate.corpora.segmenters import WORD_START, JsonSegmenter, Segmenter, SentencePieceSegmenter
-from crosslate.errors import VocabularyError
+from crosslate.protobuf import fields
 
 _NORMAL, _BPE = 1, 2  # of SentencePiece's types of pieces and of models
 
@@ -110,10 +110,10 @@ class _SentencePieceEditor:
     """
 
     def __init__(self, data: bytes) -> None:
-        self._fields = [(number, value, raw) for number, value, raw in _fields(data) if number != 4]
+        self._fields = [(number, value, raw) for number, value, raw in fields(data) if number != 4]
         self._entries = [_entry(value) for number, value, _ in self._fields if number == 1]
         settings = next((value for number, value, _ in self._fields if number == 2), b"")
-        kinds = [value for number, value, _ in _fields(settings) if number == 3]
+        kinds = [value for number, value, _ in fields(settings) if number == 3]
         self._is_bpe = bool(kinds) and kinds[-1] == _BPE
 
     @cached_property
@@ -150,40 +150,9 @@ class _SentencePieceEditor:
 
 
 def _entry(data: Any) -> _Entry:
-    values = {number: value for number, value, _ in _fields(data)}
+    values = {number: value for number, value, _ in fields(data)}
     (score,) = struct.unpack("<f", values.get(2, bytes(4)))
     return _Entry(values[1].decode("utf-8"), score, values.get(3, _NORMAL))
-
-
-def _fields(data: bytes) -> Iterator[tuple[int, Any, bytes]]:
-    """The fields of a protocol buffer: number, value (a number, or bytes), and the field's own bytes."""
-    at = 0
-    while at < len(data):
-        start = at
-        key, at = _varint(data, at)
-        value: Any
-        if key & 7 == 0:
-            value, at = _varint(data, at)
-        else:
-            lengths = {1: 8, 5: 4}
-            if key & 7 == 2:
-                length, at = _varint(data, at)
-            elif key & 7 in lengths:
-                length = lengths[key & 7]
-            else:
-                raise VocabularyError(f"not a SentencePiece model: a field of unknown type at byte {start}")
-            value, at = data[at : at + length], at + length
-        yield key >> 3, value, data[start:at]
-
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = data[at]
-        value |= (byte & 127) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 128:
-            return value, at
 
 
 class _JsonEditor:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 import logging
 import tempfile
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -48,37 +48,15 @@ def export_ctranslate2(
         InputError: ``folder`` exists.
         UsageError: unknown quantization.
     """
-    if quantization not in get_args(Quantization):
-        raise UsageError(f"quantization is {quantization!r}; {nearest(quantization, get_args(Quantization))}")
-    from crosslate.models.rivals import added_kind  # loads torch, which a cached export can do without
-
-    live = translation_model.model
-    if added := added_kind(live):
-        raise EngineError(
-            f"the model has {added}, which CTranslate2 has no counterpart of; use the PyTorch engine for it, "
-            "or train lora, ia3 or bitfit in their place, which become plain tensors"
-        )
-    family = family_of(live)
-    generation = Generation.of(translation_model)
     source, target = translation_model.source, translation_model.target
     with atomic_folder(folder) as temporary:
-        private = copy.deepcopy(live).to("cpu").float().eval()
-        sample = _sample(source), _sample(target)
-        expected = _live_log_probabilities(private, *sample, start=generation.start, target=target)
-        spec = build_spec(private)
-        # The loader leaves it out for Marian, whose decoder would else start from zeros.
-        spec.decoder.start_from_zero_embedding = False
-        _register_vocabularies(spec, source, target, generation)
-        _validate(spec)
-        _compare(_exported_log_probabilities(spec, source, target, sample), expected, family)
-        spec.optimize(quantization)
-        spec.save(str(temporary))
+        written = write_model(translation_model, temporary, quantization)
         for side, vocabulary in (("source", source), ("target", target)):
             save_vocabulary(vocabulary, temporary, side)
-        forced = generation.forced_first
+        generation, forced = written.generation, written.generation.forced_first
         description = FolderDescription(
             format=FORMAT_VERSION,
-            family=family,
+            family=written.family,
             quantization=quantization,
             source=SideDescription.of(source),
             target=SideDescription.of(target),
@@ -92,7 +70,57 @@ def export_ctranslate2(
             unknown=target.pieces[target.special.unk],
         )
         write_json(temporary / "crosslate.json", asdict(description))
-    log.debug("exported %s to %s (%s)", family, folder, quantization)
+    log.debug("exported %s to %s (%s)", written.family, folder, quantization)
+
+
+@dataclass(frozen=True)
+class WrittenModel:
+    """What is known of a model that CTranslate2 can load now."""
+
+    family: str
+    generation: Generation
+
+
+def write_model(
+    translation_model: TranslationModel,
+    folder: Path,
+    quantization: Quantization,
+    *,
+    adjust: Callable[[Any, Generation], None] | None = None,
+) -> WrittenModel:
+    """Writes CTranslate2's own files into an existing folder, after the check described above.
+
+    Args:
+        adjust: changes the checked specification before its weights are quantised and written.
+    """
+    if quantization not in get_args(Quantization):
+        raise UsageError(f"quantization is {quantization!r}; {nearest(quantization, get_args(Quantization))}")
+    from crosslate.models.rivals import added_kind  # loads torch, which a cached export can do without
+
+    live = translation_model.model
+    if added := added_kind(live):
+        raise EngineError(
+            f"the model has {added}, which CTranslate2 has no counterpart of; use the PyTorch engine for it, "
+            "or train lora, ia3 or bitfit in their place, which become plain tensors"
+        )
+    family = family_of(live)
+    generation = Generation.of(translation_model)
+    source, target = translation_model.source, translation_model.target
+    private = copy.deepcopy(live).to("cpu").float().eval()
+    sample = _sample(source), _sample(target)
+    expected = _live_log_probabilities(private, *sample, start=generation.start, target=target)
+    spec = build_spec(private)
+    # The loader leaves it out for Marian, whose decoder would else start from zeros.
+    spec.decoder.start_from_zero_embedding = False
+    _register_vocabularies(spec, source, target, generation)
+    _validate(spec)
+    _compare(_exported_log_probabilities(spec, source, target, sample), expected, family)
+    if adjust is not None:
+        adjust(spec, generation)
+        _validate(spec)
+    spec.optimize(quantization)
+    spec.save(str(folder))
+    return WrittenModel(family, generation)
 
 
 def _all_pieces(vocabulary: Vocabulary, num_rows: int) -> list[str]:

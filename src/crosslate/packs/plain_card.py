@@ -15,32 +15,12 @@ def plain_card(
     child: Child, manifests: Sequence[Manifest], tokenizers: PlainTokenizers, precision: str
 ) -> str:
     """Markdown with the front matter that model hubs read."""
-    import yaml
-
-    source, target = language_name(child.source_language), language_name(child.target_language)
-    licences = dict.fromkeys(manifest.licence for manifest in manifests)
-    front = {
-        "license": next(iter(licences)) if len(licences) == 1 else "other",
-        "language": list(dict.fromkeys([child.source_language, child.target_language])),
-        "library_name": "transformers",
-        "pipeline_tag": "translation",
-    }
-    parent = child.parent.name
-    if Path(parent).expanduser().exists():
-        parent = Path(parent).name  # where it lies here is nobody's business elsewhere
-    else:
-        front["base_model"] = parent
-    packs = "; ".join(f"{manifest.name}, licence {manifest.licence}" for manifest in manifests)
     lines = [
-        "---",
-        yaml.safe_dump(front, sort_keys=False, allow_unicode=True).rstrip("\n"),
-        "---",
+        *front_matter(child, manifests, "transformers"),
+        f"# {title(child)}",
         "",
-        f"# {source} to {target}",
-        "",
-        f"Translates {source} ({child.source_language}) to {target} ({child.target_language}). A plain "
-        f"checkpoint for transformers 5 or later, in {precision}: {parent} merged by Crosslate "
-        f"with {packs}.",
+        f"Translates {pair(child)}. A plain checkpoint for transformers 5 or later, in {precision}: "
+        f"{made_of(child, manifests)}.",
         "",
         "## How to translate",
         "",
@@ -58,6 +38,50 @@ def plain_card(
         "`crosslate pack export` makes such a model from the packs.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def front_matter(child: Child, manifests: Sequence[Manifest], library: str) -> list[str]:
+    """The lines that model hubs read, and an empty one.
+
+    Args:
+        library: name of the program that translates with the model.
+    """
+    import yaml
+
+    licences = dict.fromkeys(manifest.licence for manifest in manifests)
+    front = {
+        "license": next(iter(licences)) if len(licences) == 1 else "other",
+        "language": list(dict.fromkeys([child.source_language, child.target_language])),
+        "library_name": library,
+        "pipeline_tag": "translation",
+    }
+    if not _is_folder(child.parent.name):
+        front["base_model"] = child.parent.name
+    return ["---", yaml.safe_dump(front, sort_keys=False, allow_unicode=True).rstrip("\n"), "---", ""]
+
+
+def title(child: Child) -> str:
+    """``German to English``."""
+    return f"{language_name(child.source_language)} to {language_name(child.target_language)}"
+
+
+def pair(child: Child) -> str:
+    """``German (de) to English (en)``."""
+    languages = child.source_language, child.target_language
+    return " to ".join(f"{language_name(code)} ({code})" for code in languages)
+
+
+def made_of(child: Child, manifests: Sequence[Manifest]) -> str:
+    """Which parent and packs, with their licences."""
+    name = child.parent.name
+    # Where it lies here is nobody's business elsewhere.
+    parent = Path(name).name if _is_folder(name) else name
+    packs = "; ".join(f"{manifest.name}, licence {manifest.licence}" for manifest in manifests)
+    return f"{parent} merged by Crosslate with {packs}"
+
+
+def _is_folder(name: str) -> bool:
+    return Path(name).expanduser().exists()
 
 
 def program(tokenizers: PlainTokenizers) -> str:

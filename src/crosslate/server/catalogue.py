@@ -16,8 +16,8 @@ from typing import Literal
 from crosslate.errors import CrosslateError, ParentError, UsageError
 from crosslate.files import RUN_SUFFIX
 from crosslate.jobs.stored import StoredModel
+from crosslate.languages import public_code
 from crosslate.packs.manifest import MANIFEST_NAME, Manifest
-from crosslate.server.codes import public_code
 
 log = logging.getLogger(__name__)
 

@@ -1,50 +1,18 @@
-"""Codes of languages as clients write them and as the server answers with them."""
+"""Codes of languages as clients write them, and which of the served ones they mean."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
-from crosslate.languages import NAMES, is_same_language, language_code, language_name
+from crosslate.languages import MODERN_CODES
 
-# Old codes that many clients still send, and what they have become.
-_MODERN = {"zh": "zh-Hans", "zt": "zh-Hant", "pb": "pt-BR"}
-_MODERN_NAMES = {
-    "zh-Hans": "Chinese",
-    "zh-Hant": "Chinese (traditional)",
-    "pt-BR": "Portuguese (Brazil)",
-}
 # What else clients call a language: in lower case, on both sides.
 _ALIASES = {
-    **{old: new.lower() for old, new in _MODERN.items()},
+    **{old: new.lower() for old, new in MODERN_CODES.items()},
     **{"zh-cn": "zh-hans", "zh-sg": "zh-hans", "zh-tw": "zh-hant", "zh-hk": "zh-hant", "zh-mo": "zh-hant"},
     **{"nb": "no", "no": "nb", "iw": "he", "in": "id", "ji": "yi", "fil": "tl"},
 }
 _CHINESE = ("zh-hans", "zh-hant")
-_SCRIPT = re.compile(r"[A-Z][a-z]{3}")
-
-
-def public_code(code: str) -> str:
-    """The code under which a model's language is served.
-
-    ``fra_Latn`` is served as ``fr``, ``zho-Hant`` as ``zh-Hant``, ``zh`` as ``zh-Hans``; a region stays,
-    a script stays where the language is Chinese, and what has no two-letter code stays as it is.
-
-    Raises:
-        UsageError: it does not look like a language code.
-    """
-    base, *rest = language_code(code).split("-")
-    if len(base) == 3:
-        base = next((known for known in NAMES if len(known) == 2 and is_same_language(known, base)), base)
-        if base != "zh":
-            rest = [part for part in rest if not _SCRIPT.fullmatch(part)]
-    joined = "-".join([base, *rest])
-    return _MODERN.get(joined, joined)
-
-
-def public_name(code: str) -> str:
-    """The English name of a language by its public code."""
-    return _MODERN_NAMES.get(code) or language_name(code)
 
 
 def normalised(code: str) -> str:

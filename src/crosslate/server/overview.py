@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from crosslate.server.codes import public_name
+from crosslate.languages import public_name
 from crosslate.settings import to_values
 
 if TYPE_CHECKING:

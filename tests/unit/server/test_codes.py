@@ -1,6 +1,7 @@
 import pytest
 
-from crosslate.server.codes import normalised, public_code, public_name, resolve_code
+from crosslate.languages import public_code, public_name
+from crosslate.server.codes import normalised, resolve_code
 
 
 @pytest.mark.parametrize(
