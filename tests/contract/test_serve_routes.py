@@ -100,6 +100,12 @@ class TestOtherRoutes:
         text, texts = content["application/json"]["schema"]["properties"]["q"]["oneOf"]
         assert text["minLength"] == 1 and texts["minItems"] == 1 and "minLength" not in texts["items"]
 
+    def test_openapi_says_that_a_stream_is_of_one_text(self, server):
+        content = server.get("/openapi.json").json()["paths"]["/v1/stream"]["post"]["requestBody"]["content"]
+        q = content["application/json"]["schema"]["properties"]["q"]
+        assert (q["type"], q["minLength"]) == ("string", 1)
+        assert server.post("/v1/stream", HUND | {"q": ["Hund."]}).status_code == 400
+
     def test_docs(self, server):
         response = server.client.get("/docs", follow_redirects=False)
         assert (response.status_code, response.headers["location"]) == (308, "/docs/")

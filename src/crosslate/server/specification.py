@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import crosslate
@@ -104,7 +104,7 @@ OPERATIONS = (
         "post",
         "Translate a text sentence by sentence, as server-sent events.",
         _EVENTS,
-        _TRANSLATE,
+        (replace(_Q, description="The text.", json_schema=None), *_TRANSLATE[1:]),
         _REFUSALS,
         is_json=False,
     ),
