@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test lint types unit bench clean
+.PHONY: install demo test lint types unit bench test-clients test-openapi clean
 
 install: .venv/installed
 
@@ -29,6 +29,14 @@ unit: install
 # For example BENCH="--pack packs/de-en"; see benchmarks/__main__.py.
 bench: install
 	$(BIN)/python -m benchmarks $(BENCH)
+
+# The server in use: clients of its API, each in an environment of its own, and requests made from its description.
+# Both install with pip (and npm) at first, so they need the network once.
+test-clients: install
+	$(BIN)/python -m tests.clients.run
+
+test-openapi: install
+	$(BIN)/python -m tests.clients.openapi
 
 clean:
 	rm -rf .venv build dist

@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.compare import peer_python
+from benchmarks.environments import peer_python
 from benchmarks.targets import table
 
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"

@@ -19,55 +19,16 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import venv
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from benchmarks.environments import peer_python
 
 HERE = Path(__file__).parent
 OURS = ("all", "src+xattn", "tgt+xattn", "src+body")
 PEERS = ("all", "src+xattn", "lora", "joeynmt")
 REFERENCE = "Seq2SeqTrainer all"
-
-
-@dataclass(frozen=True)
-class Environment:
-    """What a peer needs besides what comes with it, and the pins of Crosslate that it cannot live with."""
-
-    packages: tuple[str, ...]
-    unpinned: frozenset[str] = frozenset()
-
-
-ENVIRONMENTS = {
-    "trainer": Environment(("torch", "transformers", "accelerate", "peft==0.21.2")),
-    # JoeyNMT needs protobuf below 3.21, and imports importlib_metadata without asking for it.
-    "joeynmt": Environment(
-        ("torch", "joeynmt==2.3.0", "importlib_metadata==10.2.0"), frozenset({"protobuf"})
-    ),
-}
-
-
-def pins(unpinned: frozenset[str]) -> str:
-    """The versions that Crosslate itself was tested with, as pip's constraints, without those named."""
-    lines = (HERE.parent / "constraints.txt").read_text(encoding="utf-8").splitlines()
-    return "".join(f"{line}\n" for line in lines if line.split("==")[0] not in unpinned)
-
-
-def peer_python(name: str, root: Path) -> str:
-    """The interpreter of a peer's environment under ``root``, which is made where it is missing."""
-    folder = root / name
-    python = folder / "bin" / "python"
-    if not (folder / "installed").exists():
-        print(f"installing {name} into {folder}", file=sys.stderr)
-        environment = ENVIRONMENTS[name]
-        venv.create(folder, with_pip=True, clear=True)
-        constraints = folder / "constraints.txt"
-        constraints.write_text(pins(environment.unpinned), encoding="utf-8")
-        pip = [python, "-m", "pip", "install", "--quiet", "-c", constraints, *environment.packages]
-        subprocess.run(pip, check=True)
-        (folder / "installed").touch()
-    return str(python)
 
 
 def run(command: list[str]) -> Any:

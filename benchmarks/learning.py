@@ -21,7 +21,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.compare import HERE, peer_python, run, spread
+from benchmarks.compare import HERE, run, spread
+from benchmarks.environments import peer_python
 
 if TYPE_CHECKING:
     from crosslate.corpora.parallel import ParallelCorpus

@@ -46,7 +46,7 @@ def hugging_face(parent: Any, dtype: str) -> Translate:
     return translate
 
 
-def raw_ctranslate2(parent: Any, folder: Path) -> Translate:
+def raw_ctranslate2(parent: Any, folder: Path, beam: int = BEAM, max_tokens: int = 128) -> Translate:
     """The same exported model, threads and batches, without anything of ours around it."""
     import ctranslate2
 
@@ -61,7 +61,11 @@ def raw_ctranslate2(parent: Any, folder: Path) -> Translate:
     def translate(texts: list[str]) -> list[str]:
         tokens = [[pieces[index] for index in parent.source.encode(text)] + end for text in texts]
         results = translator.translate_batch(
-            tokens, max_batch_size=1024, batch_type="tokens", beam_size=BEAM, max_decoding_length=128
+            tokens,
+            max_batch_size=1024,
+            batch_type="tokens",
+            beam_size=beam,
+            max_decoding_length=max_tokens,
         )
         return [parent.target.decode([ids_of[piece] for piece in result.hypotheses[0]]) for result in results]
 

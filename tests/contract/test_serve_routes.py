@@ -93,6 +93,19 @@ class TestOtherRoutes:
         for name in json.dumps(found).split('"#/components/schemas/')[1:]:
             assert name.split('"')[0] in found["components"]["schemas"]
 
+    def test_openapi_says_what_may_not_be_empty(self, server):
+        content = server.get("/openapi.json").json()["paths"]["/translate"]["post"]["requestBody"]["content"]
+        form = content["multipart/form-data"]["schema"]["properties"]
+        assert [form[name]["minLength"] for name in ("q", "source", "target")] == [1, 1, 1]
+        text, texts = content["application/json"]["schema"]["properties"]["q"]["oneOf"]
+        assert text["minLength"] == 1 and texts["minItems"] == 1 and "minLength" not in texts["items"]
+
+    def test_openapi_says_that_a_stream_is_of_one_text(self, server):
+        content = server.get("/openapi.json").json()["paths"]["/v1/stream"]["post"]["requestBody"]["content"]
+        q = content["application/json"]["schema"]["properties"]["q"]
+        assert (q["type"], q["minLength"]) == ("string", 1)
+        assert server.post("/v1/stream", HUND | {"q": ["Hund."]}).status_code == 400
+
     def test_docs(self, server):
         response = server.client.get("/docs", follow_redirects=False)
         assert (response.status_code, response.headers["location"]) == (308, "/docs/")
@@ -216,6 +229,16 @@ class TestAcrossOrigins:
         assert {name: response.headers[name] for name in self.HEADERS} == self.HEADERS
         if method in ("OPTIONS", "HEAD"):
             assert response.content == b""
+
+    @pytest.mark.parametrize(
+        ("path", "allowed"),
+        [
+            ("/translate", "POST, OPTIONS"), ("/languages", "GET, HEAD, OPTIONS"),
+            ("/download_file/x", "GET, HEAD, OPTIONS"), ("/nothing", "GET, HEAD, POST, OPTIONS"),
+        ],
+    )  # fmt: skip
+    def test_options_names_the_methods_of_a_path(self, server, path, allowed):
+        assert server.client.options(path).headers["allow"] == allowed
 
     def test_head_is_get_without_a_body(self, server):
         head, get = server.client.head("/languages"), server.get("/languages")

@@ -38,7 +38,7 @@ Handler = Callable[..., Awaitable[Response]]
 PAGE = Path(__file__).parent / "page"
 _POLL_SECONDS = 0.5
 _FRONTEND_MILLISECONDS = 500
-_OTHER_ENDPOINTS = ("/", "/static", "/download_file")
+_OTHER_GETS = ("/", "/static", "/download_file")
 
 
 def create_app(service: Service, *, loads: bool = True) -> Edge:
@@ -78,7 +78,7 @@ def create_app(service: Service, *, loads: bool = True) -> Edge:
     return Edge(
         app,
         service.metrics,
-        endpoints=frozenset([*_GETS, *_POSTS, *_OTHER_ENDPOINTS]),
+        methods=dict.fromkeys([*_GETS, *_OTHER_GETS], "GET") | dict.fromkeys(_POSTS, "POST"),
         body_bytes=settings.limits.body_bytes,
         file_bytes=settings.limits.file_bytes,
         url_prefix=settings.url_prefix,

@@ -9,7 +9,7 @@ import json
 import logging
 import re
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 from crosslate.server.metrics import RequestMetrics
@@ -42,7 +42,7 @@ class Edge:
 
     Args:
         application: the real one.
-        endpoints: first parts of known paths, for metrics.
+        methods: of the known paths, or of all that begin with the same part.
         body_bytes: the longest body.
         file_bytes: the longest file, on the route that takes files.
         url_prefix: paths outside are not found.
@@ -54,13 +54,13 @@ class Edge:
         application: Application,
         metrics: RequestMetrics,
         *,
-        endpoints: frozenset[str],
+        methods: Mapping[str, str],
         body_bytes: int,
         file_bytes: int,
         url_prefix: str = "",
         trust_forwarded_for: bool = False,
     ) -> None:
-        self._application, self._metrics, self._endpoints = application, metrics, endpoints
+        self._application, self._metrics, self._methods = application, metrics, methods
         self._body_bytes, self._file_bytes = body_bytes, file_bytes
         self._prefix, self._trusts_proxy = url_prefix, trust_forwarded_for
 
@@ -77,7 +77,7 @@ class Edge:
         self._metrics.begin(endpoint)
         try:
             if scope["method"] == "OPTIONS":
-                await answer.empty(200)
+                await answer.options(self._methods.get(endpoint))
             elif not is_ours:
                 await answer.refuse(Refusal(404, "Not Found"))
             else:
@@ -107,9 +107,9 @@ class Edge:
 
     def _endpoint(self, path: str) -> str:
         first = "/" + path.split("/")[1]
-        if path in self._endpoints:
+        if path in self._methods:
             return path
-        return first if first in self._endpoints else "other"
+        return first if first in self._methods else "other"
 
     def _limit(self, path: str) -> int:
         return self._file_bytes + _FORM_BYTES if path == "/translate_file" else self._body_bytes
@@ -139,9 +139,11 @@ class _Answer:
             message = {**message, "body": b""}
         await self._send(message)
 
-    async def empty(self, status: int) -> None:
-        headers = [(b"content-length", b"0"), (b"allow", b"GET, HEAD, POST, OPTIONS")]
-        await self({"type": "http.response.start", "status": status, "headers": headers})
+    async def options(self, method: str | None) -> None:
+        """What may be asked of a path that answers ``method``; of an unknown one, anything."""
+        known = {"GET": b"GET, HEAD, OPTIONS", "POST": b"POST, OPTIONS", None: b"GET, HEAD, POST, OPTIONS"}
+        headers = [(b"content-length", b"0"), (b"allow", known[method])]
+        await self({"type": "http.response.start", "status": 200, "headers": headers})
         await self({"type": "http.response.body", "body": b""})
 
     async def refuse(self, refusal: Refusal) -> None:

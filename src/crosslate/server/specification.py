@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import crosslate
@@ -13,6 +13,7 @@ Schema = dict[str, Any]
 
 _TEXT: Schema = {"type": "string"}
 _TEXTS: Schema = {"type": "array", "items": _TEXT}
+_NOT_EMPTY: Schema = {"type": "string", "minLength": 1}
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,16 @@ class Operation:
 
 _KEY = Field("api_key", "API key, where the server wants one.")
 _LANGUAGES = (
-    Field("source", "Code of the text's language, or auto.", True),
-    Field("target", "Code of the language to translate into.", True),
+    Field("source", "Code of the text's language, or auto.", True, _NOT_EMPTY),
+    Field("target", "Code of the language to translate into.", True, _NOT_EMPTY),
 )
 _Q = Field(
-    "q", "The text, or in JSON a list of texts.", True, _TEXT, {"oneOf": [_TEXT, _TEXTS]}
-)  # fmt: skip
+    "q",
+    "The text, or in JSON a list of texts.",
+    True,
+    _NOT_EMPTY,
+    {"oneOf": [_NOT_EMPTY, {**_TEXTS, "minItems": 1}]},
+)
 _TRANSLATE = (
     _Q,
     *_LANGUAGES,
@@ -99,7 +104,7 @@ OPERATIONS = (
         "post",
         "Translate a text sentence by sentence, as server-sent events.",
         _EVENTS,
-        _TRANSLATE,
+        (replace(_Q, description="The text.", json_schema=None), *_TRANSLATE[1:]),
         _REFUSALS,
         is_json=False,
     ),

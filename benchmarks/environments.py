@@ -1,0 +1,66 @@
+"""Environments of their own for what is compared with or tried against Crosslate, made at first use."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import venv
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+# Ignored by git.
+FOLDER = ROOT / ".venv-peers"
+
+
+@dataclass(frozen=True)
+class Environment:
+    """What a program needs, and the pins of Crosslate that it cannot live with.
+
+    Attributes:
+        is_alone: install the packages without what they ask for.
+    """
+
+    packages: tuple[str, ...]
+    unpinned: frozenset[str] = frozenset()
+    is_alone: bool = False
+
+
+ENVIRONMENTS = {
+    "trainer": Environment(("torch", "transformers", "accelerate", "peft==0.21.2")),
+    # JoeyNMT needs protobuf below 3.21, and imports importlib_metadata without asking for it.
+    "joeynmt": Environment(
+        ("torch", "joeynmt==2.3.0", "importlib_metadata==10.2.0"), frozenset({"protobuf"})
+    ),
+    "libretranslate": Environment(
+        ("libretranslate==1.9.6",), frozenset({"numpy", "packaging", "requests", "rich"})
+    ),
+    "libretranslatepy": Environment(("libretranslatepy==2.1.4",)),
+    "deep-translator": Environment(("deep-translator==1.11.4",)),
+    "translate": Environment(("translate==3.8.1",)),
+    # Its API client needs nothing of the gigabytes that its translator asks for.
+    "argostranslate": Environment(("argostranslate==1.11.0",), is_alone=True),
+    "schemathesis": Environment(("schemathesis==4.32.5",)),
+}
+
+
+def pins(unpinned: frozenset[str]) -> str:
+    """The versions that Crosslate itself was tested with, as pip's constraints, without those named."""
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    return "".join(f"{line}\n" for line in lines if line.split("==")[0] not in unpinned)
+
+
+def peer_python(name: str, root: Path = FOLDER) -> str:
+    """The interpreter of an environment under ``root``, which is made where it is missing."""
+    folder = root / name
+    python = folder / "bin" / "python"
+    if not (folder / "installed").exists():
+        print(f"installing {name} into {folder}", file=sys.stderr)
+        environment = ENVIRONMENTS[name]
+        venv.create(folder, with_pip=True, clear=True)
+        constraints = folder / "constraints.txt"
+        constraints.write_text(pins(environment.unpinned), encoding="utf-8")
+        pip = [python, "-m", "pip", "install", "--quiet", "-c", constraints, *environment.packages]
+        subprocess.run([*pip, "--no-deps"] if environment.is_alone else pip, check=True)
+        (folder / "installed").touch()
+    return str(python)
