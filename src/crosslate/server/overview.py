@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import crosslate
 from crosslate.server.codes import public_code, public_name
 from crosslate.settings import to_values
 
@@ -43,10 +44,12 @@ def overview(service: Service) -> dict[str, Any]:
     """Packs, directions, what was refused and what is in memory."""
     snapshot = service.snapshot()
     return {
+        "version": crosslate.__version__,
         "engine": service.engine,
         "parent": service.settings.parent,
         "parentLanguages": _parent_languages(snapshot),
         "insight": service.settings.insight,
+        "alternativesLimit": service.settings.limits.alternatives,
         "packs": [_pack(pack) for pack in snapshot.packs],
         "directions": [
             {

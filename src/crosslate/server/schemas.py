@@ -109,7 +109,9 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "Packs": object_schema(
         ["engine", "packs", "directions"],
+        version=TEXT,
         engine=TEXT,
+        alternativesLimit={"type": "integer"},
         parentLanguages=TEXTS,
         insight={"type": "boolean"},
         packs={"type": "array", "items": {"type": "object"}},
