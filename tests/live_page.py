@@ -21,7 +21,9 @@ class Site:
     """A toy server that listens, until it is stopped."""
 
     def __init__(self, server, prefix=""):
-        config = uvicorn.Config(create_app(server.service, loads=False), port=0, log_config=None, lifespan="off")
+        config = uvicorn.Config(
+            create_app(server.service, loads=False), port=0, log_config=None, lifespan="off"
+        )
         self.server = server
         self._uvicorn = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._uvicorn.run, daemon=True)
@@ -61,7 +63,10 @@ class Tab:
         self.posted: list[dict] = []
         self.faults: list[str] = []
         self.page.on("request", self._requested)
-        self.page.on("console", lambda message: message.type in ("error", "warning") and self.faults.append(message.text))
+        self.page.on(
+            "console",
+            lambda message: message.type in ("error", "warning") and self.faults.append(message.text),
+        )
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
 
     def _requested(self, request):
@@ -77,13 +82,15 @@ class Tab:
     def shows(self, selector, text):
         """Waits until an element's text is this."""
         self.page.wait_for_function(
-            "([selector, text]) => document.querySelector(selector)?.textContent === text", arg=[selector, text]
+            "([selector, text]) => document.querySelector(selector)?.textContent === text",
+            arg=[selector, text],
         )
 
     def has(self, selector, text):
         """Waits until an element's text holds this."""
         self.page.wait_for_function(
-            "([selector, text]) => document.querySelector(selector)?.textContent.includes(text)", arg=[selector, text]
+            "([selector, text]) => document.querySelector(selector)?.textContent.includes(text)",
+            arg=[selector, text],
         )
 
     def type(self, text):
@@ -92,4 +99,6 @@ class Tab:
     @property
     def overflow(self):
         """By how many pixels the page is wider than the window."""
-        return self.page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        return self.page.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )

@@ -125,11 +125,22 @@ class TestNewcomer:
 
     def test_packs_with_size_scores_and_what_is_zero_shot(self, tab):
         tab.page.click('nav a[href="#packs"]')
-        card = tab.page.locator(".pack").filter(has_text="de-en").filter(has_text="BLEU")
+        card = tab.page.locator(".pack-card").filter(has_text="de-en").filter(has_text="BLEU")
         text = card.inner_text()
-        for expected in ("of 2.5 MB", "% of a full model", "31.2 BLEU", "30.0–32.5", "14,500 pairs", "src+xattn", "German → Spanish"):
+        for expected in (
+            "of 2.5 MB",
+            "% of a full model",
+            "31.2 BLEU",
+            "30.0–32.5",
+            "14,500 pairs",
+            "src+xattn",
+            "German → Spanish",
+        ):
             assert expected in text, expected
-        assert tab.page.locator("td.zero-shot").get_attribute("title") == "zero-shot: two packs put together (de-en + fr-es)"
+        assert (
+            tab.page.locator("td.zero-shot").get_attribute("title")
+            == "zero-shot: two packs put together (de-en + fr-es)"
+        )
 
     def test_a_word_and_its_neighbours(self, tab):
         tab.page.click('nav a[href="#alignment"]')
@@ -152,7 +163,9 @@ def test_keyboard_alone(tab):
     tab.page.focus(".skip")
     names = []
     for _ in range(30):
-        names.append(tab.page.evaluate("document.activeElement.id || document.activeElement.textContent.trim()"))
+        names.append(
+            tab.page.evaluate("document.activeElement.id || document.activeElement.textContent.trim()")
+        )
         tab.page.keyboard.press("Tab")
     for wanted in ("Packs", "theme", "source", "swap", "target", "text", "go", "output", "share", "copy"):
         assert wanted in names, wanted
@@ -239,7 +252,9 @@ class TestErrors:
 
         keys = tmp_path / "keys.db"
         secret, _ = KeyStore(keys).add("ann", None, 100)
-        server = make_server(url_prefix="/mt", keys=keys, require_key=True, limits={"characters": 10, "alternatives": 1})
+        server = make_server(
+            url_prefix="/mt", keys=keys, require_key=True, limits={"characters": 10, "alternatives": 1}
+        )
         site = Site(server, "/mt")
         tab = Tab(running)
         tab.open(f"{site.url}?source=de&target=en")
@@ -279,7 +294,7 @@ def test_a_phone(running, site, scheme):
     assert tab.page.evaluate("getComputedStyle(document.body).backgroundColor") != background
     for view in ("packs", "alignment"):
         tab.page.click(f'nav a[href="#{view}"]')
-        tab.page.wait_for_selector(f"#{view}-view >> css=.pack, #map svg[role=img]")
+        tab.page.wait_for_selector(f"#{view}-view >> css=.pack-card, #map svg[role=img]")
         assert tab.overflow <= 0
     assert tab.faults == []
     tab.context.close()

@@ -94,8 +94,10 @@ def induced_dictionary(
     Returns:
         A dictionary, and for each of its words a number that is greater the more frequent it is.
     """
-    ours = whole_word_rows(child.vocabulary)[:num_words]
-    theirs = whole_word_rows(parent.vocabulary)[:num_words]
+    ours, theirs = (
+        [row for row in whole_word_rows(each.vocabulary) if len(_word(each, row)) >= _SHORTEST][:num_words]
+        for each in (child, parent)
+    )
     if not ours or not theirs:
         return {}, {}
     there, _ = nearest_neighbours(child.matrix[ours], parent.matrix[theirs], 1)

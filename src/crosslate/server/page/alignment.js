@@ -92,7 +92,9 @@ function showNeighbours(found, chosen) {
   if (!found.neighbours.length) return;
   const points = [{ word: found.word, x: found.x, y: found.y, series: 4 }];
   found.neighbours.forEach((each, index) => points.push(...each.words.map((near) => ({ ...near, series: index % 4 }))));
-  draw(byId("map"), points, [], [...found.neighbours.map(spaceName), null, `${found.word}, ${name(found.language)} (${chosen.pack || "parent"})`],
+  const labels = found.neighbours.slice(0, 4).map(spaceName);
+  labels[4] = `${found.word}, ${name(found.language)} (${chosen.pack || "parent"})`;
+  draw(byId("map"), points, [], labels,
     "The word and its nearest words, on the plane in which they differ most.");
 }
 

@@ -11,7 +11,7 @@ const SHAPES = [
   (x, y) => svg("circle", { cx: x, cy: y, r: 6.5 }),
 ];
 
-// labels: by series; series without one are left out of the legend.
+// labels: by series; those that are left out have no line in the legend.
 export function draw(figure, points, lines, labels, caption) {
   const width = Math.max(320, Math.round(figure.clientWidth || 640));
   const scale = (values, length) => {
@@ -36,10 +36,11 @@ export function draw(figure, points, lines, labels, caption) {
     }
     image.append(group);
   }
-  const legend = element("p", { class: "legend" }, ...labels.map((label, series) => {
-    if (!label) return null;
-    return element("span", { class: `series-${series}` }, svg("svg", { viewBox: "-8 -8 16 16", class: "key", "aria-hidden": "true" }, SHAPES[series](0, 0)), ` ${label}`);
-  }).filter(Boolean));
+  const legend = element("p", { class: "legend" });
+  labels.forEach((label, series) => {
+    const key = svg("svg", { viewBox: "-8 -8 16 16", class: "key", "aria-hidden": "true" }, SHAPES[series](0, 0));
+    legend.append(element("span", { class: `series-${series}` }, key, ` ${label}`));
+  });
   figure.replaceChildren(legend, image, element("figcaption", {}, caption));
 }
 

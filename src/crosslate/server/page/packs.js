@@ -57,7 +57,7 @@ function card(pack) {
     ...(pack.licence ? fact("Licence", pack.licence) : []),
     ...fact("Made", pack.created.slice(0, 10)),
   ];
-  return element("article", { class: "pack" },
+  return element("article", { class: "pack-card" },
     element("h2", {}, `${name(pack.source)} → ${name(pack.target)}`, " ", element("code", {}, pack.name)),
     storage(pack),
     scores(pack),
