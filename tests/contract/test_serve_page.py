@@ -130,7 +130,7 @@ class TestNewcomer:
         for expected in (
             "of 2.5 MB",
             "% of a full model",
-            "31.2 BLEU",
+            "31.3 BLEU",
             "30.0–32.5",
             "14,500 pairs",
             "src+xattn",

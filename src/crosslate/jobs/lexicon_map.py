@@ -89,7 +89,7 @@ def induced_dictionary(
         child: its new embeddings.
         parent: those of the same side.
         num_words: so many of the first words of both vocabularies are compared, which are the most frequent
-            ones; time grows with the square (0.3 s for 4000 words of width 512 on one core).
+            ones; time grows with the square (0.5 s for 4000 words of width 512 on one core).
 
     Returns:
         A dictionary, and for each of its words a number that is greater the more frequent it is.
