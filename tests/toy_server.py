@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 from crosslate.engines.decoding import Hypothesis
 from crosslate.server.app import create_app
 from crosslate.server.backends import Model, Resident
+from crosslate.server.live_models import LiveModels
 from crosslate.server.service import Service
 from crosslate.server.settings import Batching, Limits, ServerSettings
 
@@ -29,7 +30,8 @@ class MarkingBackend:
 
     name, num_workers = "marking", 1
 
-    def __init__(self):
+    def __init__(self, parent):
+        self.live = LiveModels(parent)
         self.batches: list[list[str]] = []
         self.gate: threading.Event | None = None
         self.entered = threading.Event()
@@ -119,7 +121,7 @@ def events(response):
 
 def build(parent, packs, *, is_loaded=True, **settings):
     """A server of these folders; ``limits`` are given by name, the rest is :class:`ServerSettings`."""
-    backend = MarkingBackend()
+    backend = MarkingBackend(str(parent))
     limits = Limits(**settings.pop("limits", {}))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("crosslate.server.service.make_backend", lambda *args, **options: backend)

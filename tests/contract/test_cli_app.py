@@ -69,7 +69,10 @@ def test_the_version(crosslate):
         (("pack", "show"), "Missing argument 'PACK'"),
         (("align", "--pack", "a", "b", "--word", "x"), "--pack names 2 packs, expected one"),
         (("align", "--pack", "a"), "give --dictionary to measure the alignment, or --word"),
-        (("pack", "export", "a", "--out", "b", "--to", "onnx"), "unknown format 'onnx'; known: hf, ctranslate2, argos"),
+        (
+            ("pack", "export", "a", "--out", "b", "--to", "onnx"),
+            "unknown format 'onnx'; known: hf, ctranslate2, argos",
+        ),
     ],
 )
 def test_a_usage_error_is_one_message(crosslate, arguments, expected):

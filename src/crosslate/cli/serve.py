@@ -139,6 +139,15 @@ def serve(
     files: Annotated[
         bool, typer.Option("--files/--no-files", help="Translate whole files.")
     ] = _SETTINGS.files,
+    page: Annotated[bool, typer.Option("--page/--no-page", help="Show a page at /.")] = _SETTINGS.page,
+    insight: Annotated[
+        bool,
+        typer.Option(
+            "--insight/--no-insight",
+            help="Answer /v1/links, /v1/neighbours and /v1/map; when one is asked for first, the parent is "
+            "loaded in PyTorch.",
+        ),
+    ] = _SETTINGS.insight,
     metrics: Annotated[
         bool, typer.Option("--metrics/--no-metrics", help="Answer /metrics.")
     ] = _SETTINGS.metrics,
@@ -205,6 +214,8 @@ def serve(
             require_key=require_key,
             key_url=key_url,
             files=files,
+            page=page,
+            insight=insight,
             metrics=metrics,
             metrics_token=metrics_token,
             trust_forwarded_for=trust_forwarded_for,

@@ -9,7 +9,7 @@ import numpy
 
 from crosslate.evaluation.lexicon import WORD_START
 from crosslate.evaluation.projection import principal_components
-from crosslate.evaluation.similarity import unit_rows
+from crosslate.evaluation.similarity import nearest_neighbours, unit_rows
 from crosslate.jobs.alignment import Embeddings, whole_word_rows
 
 _SHORTEST = 3
@@ -78,6 +78,38 @@ def lexicon_map(
         for (one, other), point, opposite in zip(pairs, points, points[len(pairs) :])
     ]
     return shown, share
+
+
+def induced_dictionary(
+    child: Embeddings, parent: Embeddings, num_words: int = 4000
+) -> tuple[dict[str, list[str]], dict[str, int]]:
+    """Words of a child with the parent's word that is nearest to them, where that holds both ways.
+
+    Args:
+        child: its new embeddings.
+        parent: those of the same side.
+        num_words: so many of the first words of both vocabularies are compared, which are the most frequent
+            ones; time grows with the square (0.5 s for 4000 words of width 512 on one core).
+
+    Returns:
+        A dictionary, and for each of its words a number that is greater the more frequent it is.
+    """
+    ours, theirs = (
+        [row for row in whole_word_rows(each.vocabulary) if len(_word(each, row)) >= _SHORTEST][:num_words]
+        for each in (child, parent)
+    )
+    if not ours or not theirs:
+        return {}, {}
+    there, _ = nearest_neighbours(child.matrix[ours], parent.matrix[theirs], 1)
+    back, _ = nearest_neighbours(parent.matrix[theirs], child.matrix[ours], 1)
+    dictionary: dict[str, list[str]] = {}
+    counts: dict[str, int] = {}
+    for position, (found,) in enumerate(there.tolist()):
+        if int(back[found, 0]) == position:
+            word = _word(child, ours[position])
+            dictionary[word] = [_word(parent, theirs[found])]
+            counts.setdefault(word.lower(), len(ours) - position)
+    return dictionary, counts
 
 
 def _frequent(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from crosslate.documents.placement import Align, carried_links, proportional_links
@@ -12,9 +12,13 @@ from crosslate.models.child import Child
 
 if TYPE_CHECKING:
     from crosslate.corpora.vocabularies import Vocabulary
+    from crosslate.engines.generation import TranslationModel
+    from crosslate.models.anatomy import Anatomy
     from crosslate.models.parent import Parent
 
 Words = tuple[str, ...]
+Linked = Callable[[Sequence[str], Sequence[str]], "list[tuple[int, int]] | None"]
+"""As :data:`crosslate.documents.placement.Align`; None for a pair of which nothing is known."""
 
 
 def attention_align(model: Parent | Child, pairs: Sequence[tuple[str, str]]) -> Align:
@@ -33,20 +37,39 @@ def attention_align(model: Parent | Child, pairs: Sequence[tuple[str, str]]) -> 
         EngineError: the model does not say where its decoder starts.
     """
     anatomy = model.parent.anatomy if isinstance(model, Child) else model.anatomy
+    linked = attention_links(model, anatomy, pairs)
+
+    def align(source: Sequence[str], target: Sequence[str]) -> Sequence[tuple[int, int]]:
+        known = linked(source, target)
+        return proportional_links(source, target) if known is None else known
+
+    return align
+
+
+def attention_links(model: TranslationModel, anatomy: Anatomy, pairs: Sequence[tuple[str, str]]) -> Linked:
+    """The same, where a sentence that is too long for the model shall have no links at all.
+
+    Args:
+        anatomy: of the model's parent.
+
+    Raises:
+        ParentError: the model gives no attention.
+        EngineError: the model does not say where its decoder starts.
+    """
     found: dict[tuple[str, str], tuple[list[tuple[int, int]], Words, Words]] = {}
     for each in attend(model, anatomy, pairs):
         layer = alignment_layer(each.weights.shape[0])
         links, target, source = _linked(each, layer, model.target, model.source)
         found[_key(*pairs[each.index])] = links, target, source
 
-    def align(source: Sequence[str], target: Sequence[str]) -> Sequence[tuple[int, int]]:
+    def linked(source: Sequence[str], target: Sequence[str]) -> list[tuple[int, int]] | None:
         known = found.get(("".join(source), "".join(target)))
         if known is None:
-            return proportional_links(source, target)
+            return None
         links, target_words, source_words = known
         return carried_links(links, (target_words, source_words), (target, source))
 
-    return align
+    return linked
 
 
 def _key(source: str, target: str) -> tuple[str, str]:

@@ -23,10 +23,12 @@ from crosslate.languages import public_name
 from crosslate.server import contract
 from crosslate.server.edge import Edge
 from crosslate.server.files import FILE_ENDINGS, read_upload, translate_file
+from crosslate.server.insight import MOST_CHARACTERS, MOST_WORD_CHARACTERS
 from crosslate.server.metrics import exposition
 from crosslate.server.overview import language_list, overview
 from crosslate.server.refusals import Refusal, without_texts
 from crosslate.server.service import Service
+from crosslate.server.spaces import find_space
 from crosslate.server.specification import docs_page, openapi, swagger
 from crosslate.server.stream import stream_events
 
@@ -34,7 +36,6 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 Handler = Callable[..., Awaitable[Response]]
-# Where the page's files lie; served where there are any.
 PAGE = Path(__file__).parent / "page"
 _POLL_SECONDS = 0.5
 _FRONTEND_MILLISECONDS = 500
@@ -73,7 +74,7 @@ def create_app(service: Service, *, loads: bool = True) -> Edge:
         app.add_api_route(path, handler, methods=["GET"])
     for path, handler in _POSTS.items():
         app.add_api_route(path, handler, methods=["POST"])
-    if PAGE.is_dir():
+    if settings.page:
         _serve_page(app)
     return Edge(
         app,
@@ -89,7 +90,15 @@ def create_app(service: Service, *, loads: bool = True) -> Edge:
 def _serve_page(app: FastAPI) -> None:
     from starlette.staticfiles import StaticFiles
 
-    app.mount("/static", StaticFiles(directory=PAGE), name="static")
+    class PageFiles(StaticFiles):
+        """Asked for again every time, so that no old module meets a new page; an unchanged one is a 304."""
+
+        def file_response(self, *arguments: Any, **options: Any) -> Response:
+            response = super().file_response(*arguments, **options)
+            response.headers["Cache-Control"] = "no-cache"
+            return response
+
+    app.mount("/static", PageFiles(directory=PAGE), name="static")
 
     async def index() -> Response:
         return FileResponse(PAGE / "index.html", headers=_PAGE_HEADERS)
@@ -102,6 +111,7 @@ _PAGE_HEADERS = {
     "img-src 'self' data:; connect-src 'self'; font-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
 }
 
 
@@ -251,6 +261,43 @@ async def packs(request: Request) -> Response:
     return JSONResponse(overview(_service(request)))
 
 
+async def links(request: Request) -> Response:
+    service = _service(request)
+    fields = await contract.read_fields(request)
+    limits = service.admit(fields.text("api_key"), _address(request), "/v1/links", 1)
+    snapshot, insight = service.snapshot(), service.insight
+    text, translation = fields.needed("q"), fields.needed("translation")
+    source, target = (contract.served_code(fields.needed(name), snapshot) for name in ("source", "target"))
+    contract.check_length(len(text), limits.characters)
+    contract.check_length(max(len(text), len(translation)), MOST_CHARACTERS)
+    direction = contract.check_pair(snapshot, source, target)
+    if direction is None or direction.legs:
+        raise Refusal(400, f"No single model translates {source} to {target}, so no words are linked")
+    work = insight.run(lambda: insight.links(direction, text, translation))
+    return JSONResponse(await guarded(request, work))
+
+
+async def neighbours(request: Request) -> Response:
+    service = _service(request)
+    fields = await contract.read_fields(request)
+    service.admit(fields.text("api_key"), _address(request), "/v1/neighbours", 1)
+    snapshot, insight = service.snapshot(), service.insight
+    word = fields.needed("q").strip()
+    contract.check_length(len(word), MOST_WORD_CHARACTERS)
+    space = find_space(snapshot, fields.text("pack"), fields.text("side"))
+    work = insight.run(lambda: insight.neighbours(snapshot, space, word))
+    return JSONResponse(await guarded(request, work))
+
+
+async def word_map(request: Request) -> Response:
+    service = _service(request)
+    fields = await contract.read_fields(request)
+    service.admit(fields.text("api_key"), _address(request), "/v1/map", 1)
+    snapshot, insight = service.snapshot(), service.insight
+    space = find_space(snapshot, fields.needed("pack"), fields.text("side"))
+    return JSONResponse(await guarded(request, insight.run(lambda: insight.map(space))))
+
+
 async def guarded(request: Request, work: Coroutine[Any, Any, T]) -> T:
     """Runs the work of a request as long as somebody waits for it, and no longer than a request may take.
 
@@ -318,4 +365,7 @@ _POSTS: dict[str, Handler] = {
     "/translate_file": upload,
     "/suggest": suggest,
     "/v1/stream": stream,
+    "/v1/links": links,
+    "/v1/neighbours": neighbours,
+    "/v1/map": word_map,
 }

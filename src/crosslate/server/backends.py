@@ -13,21 +13,22 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from crosslate.engines.ctranslate2 import default_threads, num_usable_cores
 from crosslate.engines.decoding import DecodingOptions, Engine, Hypothesis
-from crosslate.errors import EngineError, PackError
+from crosslate.errors import EngineError
 from crosslate.files import read_optional_object
-from crosslate.jobs.stored import StoredModel
-from crosslate.packs.manifest import Manifest
-from crosslate.server.catalogue import Direction, InstalledPack
+from crosslate.server.catalogue import Direction
+from crosslate.server.live_models import Identity, LiveModels, Resident, stored_model
 
 if TYPE_CHECKING:
     from crosslate.engines.shared import Member
     from crosslate.models.child import Child
     from crosslate.models.parent import Parent
-    from crosslate.packs.pack import Pack
+
+__all__ = ["Backend", "CTranslate2Backend", "Identity", "Model", "Resident", "TorchBackend", "make_backend"]
 
 log = logging.getLogger(__name__)
 
-Identity = tuple[str, ...]
+# Beside CTranslate2's models, the tensors of so many packs are kept in PyTorch.
+_LIVE_PACK_BYTES = 512 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,29 +58,18 @@ class Body(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Resident:
-    """Something that takes memory.
-
-    Attributes:
-        name: for people.
-        num_bytes: of its tensors, or of the file they were read from.
-    """
-
-    name: str
-    num_bytes: int
-
-
 class Backend(Protocol):
     """Where models come from.
 
     Attributes:
         name: ``ctranslate2`` or ``pytorch``.
         num_workers: batches that are worth running at the same time.
+        live: the models in PyTorch, loaded when something needs them.
     """
 
     name: str
     num_workers: int
+    live: LiveModels
 
     def prepare(self, direction: Direction) -> None:
         """Makes sure that a direction's model fits and can be had quickly.
@@ -163,6 +153,7 @@ class CTranslate2Backend:
         # Small batches take one core each; of large ones the engine makes several.
         self.num_workers = max(2, default_threads(num_usable_cores())[0])
         self._parent, self._quantization, self._memory_bytes = parent, quantization, memory_bytes
+        self.live = LiveModels(parent, _LIVE_PACK_BYTES)
         self._folders: dict[Identity, Path] = {}
         self._too_large: set[Identity] = set()
         self._loaded: OrderedDict[Identity, tuple[Model, int]] = OrderedDict()
@@ -208,18 +199,21 @@ class CTranslate2Backend:
                 del self._loaded[identity]
             for identity in set(self._folders) - needed:
                 del self._folders[identity]
+        self.live.retire(needed)
 
     def residents(self) -> list[Resident]:
-        """See :meth:`Backend.residents`."""
+        """See :meth:`Backend.residents`; what is there in PyTorch, too, says so."""
         with self._lock:
-            return [Resident(model.direction.label, size) for model, size in self._loaded.values()]
+            found = [Resident(model.direction.label, size) for model, size in self._loaded.values()]
+        live = self.live.residents()
+        return found + [Resident(f"{each.name} (pytorch)", each.num_bytes) for each in live]
 
     def _folder(self, direction: Direction) -> Path:
         known = self._folders.get(direction.identity)
         if known is None or not known.is_dir():  # a cache may be emptied at any time
             from crosslate.jobs.translator import ctranslate2_folder_of
 
-            stored = _stored(self._parent, direction)
+            stored = stored_model(self._parent, direction)
             self._folders[direction.identity] = ctranslate2_folder_of(stored, self._quantization)
         return self._folders[direction.identity]
 
@@ -240,7 +234,8 @@ class CTranslate2Backend:
                 log.info("dropped %s, %.1f MB", dropped.direction.label, size / 1e6)
 
     def _total(self) -> int:
-        return sum(size for _, size in self._loaded.values())
+        live = sum(each.num_bytes for each in self.live.residents())
+        return live + sum(size for _, size in self._loaded.values())
 
 
 class TorchBackend:
@@ -254,10 +249,8 @@ class TorchBackend:
     num_workers = 1
 
     def __init__(self, parent: str) -> None:
-        self._name = parent
-        self._parent: Parent | None = None
+        self.live = LiveModels(parent)
         self._body: ParentsBody | None = None
-        self._packs: dict[str, Pack] = {}  # by checksum
         self._models: dict[Identity, Model] = {}
         self._lock = threading.RLock()
 
@@ -280,56 +273,24 @@ class TorchBackend:
         """See :meth:`Backend.retire`."""
         with self._lock:
             self._models = {key: model for key, model in self._models.items() if key in needed}
-            kept = {checksum for identity in needed for checksum in identity}
-            self._packs = {checksum: pack for checksum, pack in self._packs.items() if checksum in kept}
+        self.live.retire(needed)
 
     def residents(self) -> list[Resident]:
         """See :meth:`Backend.residents`."""
-        with self._lock:
-            found = []
-            if self._parent is not None:
-                tensors = self._parent.model.parameters()
-                found.append(Resident("parent", sum(each.nbytes for each in tensors)))
-            for pack in self._packs.values():
-                name = pack.folder.name if pack.folder else pack.manifest.name
-                found.append(Resident(name, sum(each.nbytes for each in pack.tensors.values())))
-            return found
+        return self.live.residents()
 
     def _load(self, direction: Direction) -> Model:
         from crosslate.engines.pytorch import TorchEngine
-        from crosslate.packs.compose import apply_packs
 
-        parent = self._the_parent(direction)
-        packs = [self._pack(each) for each in direction.packs]
-        model = apply_packs(parent, packs) if packs else parent
+        model = self.live.model(direction)
         engine = TorchEngine(model)
         if self._body is None:
-            self._body = ParentsBody(parent)
+            self._body = ParentsBody(self.live.parent(direction))
         member = self._body.join(model)
         if member is None:
             log.info("%s changes too much to share batches with other packs", direction.label)
             return Model(direction, engine, OwnBody(engine))
         return Model(direction, engine, self._body, member)
-
-    def _the_parent(self, direction: Direction) -> Parent:
-        if self._parent is None:
-            parent = _stored(self._name, direction).load_parent()
-            import torch
-
-            if torch.cuda.is_available():
-                parent.model.to("cuda")
-            self._parent = parent
-        return self._parent
-
-    def _pack(self, installed: InstalledPack) -> Pack:
-        from crosslate.packs.pack import Pack
-
-        checksum = installed.manifest.checksum
-        if checksum not in self._packs:
-            pack = Pack.load(installed.folder)
-            _check_unchanged(installed, pack.manifest)
-            self._packs[checksum] = pack
-        return self._packs[checksum]
 
 
 def make_backend(
@@ -350,19 +311,6 @@ def make_backend(
             log.warning("the PyTorch engine keeps one parent for all packs and has no limit of memory")
         return TorchBackend(parent)
     return CTranslate2Backend(parent, quantization, memory_bytes)
-
-
-def _stored(parent: str, direction: Direction) -> StoredModel:
-    languages = None if direction.packs else direction.languages
-    stored = StoredModel([pack.folder for pack in direction.packs], parent, languages)
-    for pack, manifest in zip(direction.packs, stored.manifests, strict=True):
-        _check_unchanged(pack, manifest)
-    return stored
-
-
-def _check_unchanged(pack: InstalledPack, found: Manifest) -> None:
-    if found.checksum != pack.manifest.checksum:
-        raise PackError(f"pack {pack.folder} was changed since it was installed; it is read again soon")
 
 
 def _is_exportable(parent: str) -> bool:

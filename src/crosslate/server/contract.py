@@ -119,9 +119,18 @@ def check_texts(fields: Fields, limits: Limits) -> tuple[tuple[str, ...], bool]:
     if isinstance(given, list) and 0 <= limits.texts < len(texts):
         raise _exceeds(len(texts), limits.texts)
     longest = max(map(len, texts))
-    if 0 <= limits.characters < longest:
-        raise _exceeds(longest, limits.characters)
+    check_length(longest, limits.characters)
     return tuple(map(valid_unicode, texts)), isinstance(given, list)
+
+
+def check_length(num_characters: int, limit: int) -> None:
+    """Checks a text's length; a limit of -1 is none.
+
+    Raises:
+        Refusal: it is too long.
+    """
+    if 0 <= limit < num_characters:
+        raise _exceeds(num_characters, limit)
 
 
 def check_translate(fields: Fields, snapshot: Snapshot, limits: Limits) -> TranslateRequest:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from crosslate.languages import public_name
+import crosslate
+from crosslate.languages import public_code, public_name
 from crosslate.settings import to_values
 
 if TYPE_CHECKING:
@@ -43,8 +44,12 @@ def overview(service: Service) -> dict[str, Any]:
     """Packs, directions, what was refused and what is in memory."""
     snapshot = service.snapshot()
     return {
+        "version": crosslate.__version__,
         "engine": service.engine,
         "parent": service.settings.parent,
+        "parentLanguages": _parent_languages(snapshot),
+        "insight": service.settings.insight,
+        "alternativesLimit": service.settings.limits.alternatives,
         "packs": [_pack(pack) for pack in snapshot.packs],
         "directions": [
             {
@@ -59,6 +64,14 @@ def overview(service: Service) -> dict[str, Any]:
         "refused": list(snapshot.refused),
         "resident": service.residents(),
     }
+
+
+def _parent_languages(snapshot: Snapshot) -> list[str]:
+    """Source and target; none where neither the parent nor a pack says what they are."""
+    for pack in snapshot.packs:
+        named = pack.manifest.parent
+        return [public_code(named.source_language), public_code(named.target_language)]
+    return [code for pair, each in snapshot.directions.items() if each.kind == "parent" for code in pair]
 
 
 def _pack(pack: InstalledPack) -> dict[str, Any]:

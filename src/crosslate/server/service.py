@@ -14,6 +14,7 @@ from crosslate.server.catalogue import Catalogue, Snapshot
 from crosslate.server.contract import AUTO, TextFormat, check_pair, distinct_alternatives
 from crosslate.server.detection import Detection, Guess
 from crosslate.server.downloads import Downloads
+from crosslate.server.insight import Insight
 from crosslate.server.keys import Key, KeyStore
 from crosslate.server.limits import RateLimiter
 from crosslate.server.metrics import Labels, Metric, RequestMetrics, counter, gauge
@@ -65,6 +66,7 @@ class Service:
             repetition_guard=settings.repetition_guard,
         )
         self.translation = TranslationService(self._backend, self._batcher, settings.options)
+        self._insight = Insight(self._backend.live)
         self._is_ready = False
 
     def start(self, failed: Callable[[], None] | None = None) -> None:
@@ -104,6 +106,7 @@ class Service:
         self._watcher.stop()
         self._batcher.close()
         self.translation.close()
+        self._insight.close()
         self.downloads.close()
         if self._keys is not None:
             self._keys.close()
@@ -122,6 +125,17 @@ class Service:
     def engine(self) -> str:
         """Name of the engine."""
         return self._backend.name
+
+    @property
+    def insight(self) -> Insight:
+        """What looks into the models.
+
+        Raises:
+            Refusal: it is switched off.
+        """
+        if not self.settings.insight:
+            raise Refusal(403, "Looking into models is disabled on this server.")
+        return self._insight
 
     def snapshot(self) -> Snapshot:
         """What is served now.

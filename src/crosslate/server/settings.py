@@ -95,6 +95,9 @@ class ServerSettings:
         require_key: translate only for holders of a key.
         key_url: where to get one, for people.
         files: whether whole files are translated.
+        page: whether there is a page for people at ``/``.
+        insight: whether ``/v1/links``, ``/v1/neighbours`` and ``/v1/map`` answer; they need the parent in
+            PyTorch.
         metrics: whether ``/metrics`` answers.
         metrics_token: what it must be asked with; empty for nothing.
         trust_forwarded_for: take a client's address from the proxy in front.
@@ -119,6 +122,8 @@ class ServerSettings:
     require_key: bool = False
     key_url: str = ""
     files: bool = True
+    page: bool = True
+    insight: bool = True
     metrics: bool = True
     metrics_token: str = ""
     trust_forwarded_for: bool = False

@@ -7,12 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import crosslate
+from crosslate.server.schemas import SCHEMAS, TEXT, TEXTS, Schema, object_schema, reference
 from crosslate.server.settings import ServerSettings
 
-Schema = dict[str, Any]
-
-_TEXT: Schema = {"type": "string"}
-_TEXTS: Schema = {"type": "array", "items": _TEXT}
 _NOT_EMPTY: Schema = {"type": "string", "minLength": 1}
 
 
@@ -59,7 +56,7 @@ _Q = Field(
     "The text, or in JSON a list of texts.",
     True,
     _NOT_EMPTY,
-    {"oneOf": [_NOT_EMPTY, {**_TEXTS, "minItems": 1}]},
+    {"oneOf": [_NOT_EMPTY, {**TEXTS, "minItems": 1}]},
 )
 _TRANSLATE = (
     _Q,
@@ -73,6 +70,11 @@ _TRANSLATE = (
     ),
     _KEY,
 )
+_PACK = "Name of the pack whose words are looked at"
+_SIDE = Field(
+    "side", "source or target; else the first that the pack has.", False,
+    {"type": "string", "enum": ["source", "target"]},
+)  # fmt: skip
 _REFUSALS = (400, 403, 413, 429, 500, 503, 504)
 
 _FILE = Field("file", "The file.", True, {"type": "string", "format": "binary"})
@@ -108,6 +110,41 @@ OPERATIONS = (
         _REFUSALS,
         is_json=False,
     ),
+    Operation(
+        "/v1/links",
+        "post",
+        "Tell which words of a translation belong to which words of its text.",
+        "Links",
+        (
+            Field("q", "The text.", True),
+            Field("translation", "Its translation.", True),
+            Field("source", "Code of the text's language.", True),
+            Field("target", "Code of the translation's language.", True),
+            _KEY,
+        ),
+        _REFUSALS,
+    ),
+    Operation(
+        "/v1/neighbours",
+        "post",
+        "Find the words nearest to a word in the other embeddings of the same side.",
+        "Neighbours",
+        (
+            Field("q", "The word; it must be one piece of the vocabulary.", True),
+            Field("pack", f"{_PACK}; empty for the parent."),
+            _SIDE,
+            _KEY,
+        ),
+        _REFUSALS,
+    ),
+    Operation(
+        "/v1/map",
+        "post",
+        "Show frequent words of a pack and of the parent that are each other's nearest, on a plane.",
+        "Map",
+        (Field("pack", f"{_PACK}.", True), _SIDE, _KEY),
+        _REFUSALS,
+    ),
     Operation("/v1/packs", "get", "What is installed, and what is in memory.", "Packs", (), _NOT_READY),
     Operation("/metrics", "get", "Numbers for Prometheus.", "text/plain", (), (401, 404), is_json=False),
     Operation("/spec", "get", "This description as Swagger 2.0.", "Any", (), ()),
@@ -127,63 +164,6 @@ _MEANINGS = {
 }
 
 
-def _object(required: list[str], **properties: Schema) -> Schema:
-    return {"type": "object", "required": required, "properties": properties}
-
-
-def _reference(name: str) -> Schema:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _one_or_list(schema: Schema) -> Schema:
-    return {"oneOf": [schema, {"type": "array", "items": schema}]}
-
-
-_NUMBER: Schema = {"type": "number"}
-_LANGUAGE = _object(["code", "name"], code=_TEXT, name=_TEXT)
-_SCHEMAS: dict[str, Schema] = {
-    "Error": _object(["error"], error=_TEXT),
-    "Any": {"type": "object"},
-    "Detection": _object(
-        ["confidence", "language"],
-        confidence={"type": "number", "minimum": 0, "maximum": 100},
-        language=_TEXT,
-    ),
-    "Detections": {"type": "array", "minItems": 1, "items": _reference("Detection")},
-    "Translation": _object(
-        ["translatedText"],
-        translatedText=_one_or_list(_TEXT),
-        detectedLanguage=_one_or_list(_reference("Detection")),
-        alternatives={"type": "array", "items": _one_or_list(_TEXT)},
-    ),
-    "Language": _object(
-        ["code", "name", "targets"], code=_TEXT, name=_TEXT, targets=_TEXTS, zeroShot=_TEXTS, pivot=_TEXTS
-    ),
-    "Languages": {"type": "array", "items": _reference("Language")},
-    "Settings": _object(
-        ["charLimit", "frontendTimeout", "apiKeys", "keyRequired", "suggestions", "language"],
-        apiKeys={"type": "boolean"},
-        charLimit={"type": "integer"},
-        filesTranslation={"type": "boolean"},
-        frontendTimeout={"type": "integer"},
-        keyRequired={"type": "boolean"},
-        suggestions={"type": "boolean"},
-        supportedFilesFormat=_TEXTS,
-        language=_object(["source", "target"], source=_LANGUAGE, target=_LANGUAGE),
-    ),
-    "Health": _object(["status"], status=_TEXT),
-    "FileTranslation": _object(["translatedFileUrl"], translatedFileUrl=_TEXT),
-    "Packs": _object(
-        ["engine", "packs", "directions"],
-        engine=_TEXT,
-        packs={"type": "array", "items": {"type": "object"}},
-        directions={"type": "array", "items": {"type": "object"}},
-        refused=_TEXTS,
-        resident={"type": "array", "items": _object(["name", "bytes"], name=_TEXT, bytes=_NUMBER)},
-    ),
-}
-
-
 def openapi(settings: ServerSettings) -> dict[str, Any]:
     """The API as OpenAPI 3.1."""
     return {
@@ -191,7 +171,7 @@ def openapi(settings: ServerSettings) -> dict[str, Any]:
         "info": _info(),
         "servers": [{"url": settings.url_prefix or "/"}],
         "paths": {each.path: {each.method: _operation(each)} for each in OPERATIONS},
-        "components": {"schemas": _SCHEMAS},
+        "components": {"schemas": SCHEMAS},
     }
 
 
@@ -202,7 +182,7 @@ def swagger(settings: ServerSettings) -> dict[str, Any]:
         "info": _info(),
         "basePath": settings.url_prefix or "/",
         "paths": {each.path: {each.method: _old_operation(each)} for each in OPERATIONS},
-        "definitions": _old_schema(_SCHEMAS),
+        "definitions": _old_schema(SCHEMAS),
     }
 
 
@@ -224,7 +204,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
     described: dict[str, Any] = {"summary": operation.summary, "operationId": _name(operation)}
     if parameters := _path_parameters(operation):
         described["parameters"] = [
-            {"name": name, "in": "path", "required": True, "schema": _TEXT} for name in parameters
+            {"name": name, "in": "path", "required": True, "schema": TEXT} for name in parameters
         ]
     if operation.fields:
         described["requestBody"] = {"required": True, "content": _bodies(operation)}
@@ -233,7 +213,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
             "description": _MEANINGS[status],
             "content": {
                 "application/json": {
-                    "schema": _reference("Health" if operation.path == "/health" else "Error")
+                    "schema": reference("Health" if operation.path == "/health" else "Error")
                 }
             },
         }
@@ -241,7 +221,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
     }
     if operation.answer != "Error":
         content = (
-            {"application/json": {"schema": _reference(operation.answer)}}
+            {"application/json": {"schema": reference(operation.answer)}}
             if operation.is_json
             else {operation.answer: {}}
         )
@@ -253,12 +233,12 @@ def _bodies(operation: Operation) -> dict[str, Any]:
     def body(*, is_json: bool) -> Schema:
         properties = {
             field.name: {
-                **(field.json_schema if is_json and field.json_schema else field.schema or _TEXT),
+                **(field.json_schema if is_json and field.json_schema else field.schema or TEXT),
                 "description": field.description,
             }
             for field in operation.fields
         }
-        return _object([field.name for field in operation.fields if field.is_required], **properties)
+        return object_schema([field.name for field in operation.fields if field.is_required], **properties)
 
     if operation.is_upload:
         return {"multipart/form-data": {"schema": body(is_json=False)}}
@@ -276,7 +256,7 @@ def _old_operation(operation: Operation) -> dict[str, Any]:
         for name in _path_parameters(operation)
     ]
     for field in operation.fields:
-        schema = dict(field.schema or _TEXT)
+        schema = dict(field.schema or TEXT)
         if schema.pop("format", None) == "binary":
             schema = {"type": "file"}
         parameters.append(

@@ -1,0 +1,148 @@
+"""Models in PyTorch: one parent in memory, and the children that packs make of it."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from crosslate.errors import PackError
+from crosslate.jobs.stored import StoredModel
+from crosslate.packs.manifest import Manifest
+from crosslate.server.catalogue import Direction, InstalledPack
+
+if TYPE_CHECKING:
+    from crosslate.models.child import Child
+    from crosslate.models.parent import Parent
+    from crosslate.packs.pack import Pack
+
+Identity = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Resident:
+    """Something that takes memory.
+
+    Attributes:
+        name: for people.
+        num_bytes: of its tensors, or of the file they were read from.
+    """
+
+    name: str
+    num_bytes: int
+
+
+class LiveModels:
+    """Loads the parent once; a pack then costs its own tensors, a composition nothing but Python objects.
+
+    Args:
+        parent: hub id or folder.
+        most_pack_bytes: when packs take more, models are dropped, the least recently used first; None keeps
+            all of them.
+    """
+
+    def __init__(self, parent: str, most_pack_bytes: int | None = None) -> None:
+        self._name, self._most_pack_bytes = parent, most_pack_bytes
+        self._parent: Parent | None = None
+        self._packs: dict[str, Pack] = {}  # by checksum
+        self._models: OrderedDict[Identity, Parent | Child] = OrderedDict()
+        self._lock = threading.RLock()
+
+    def parent(self, direction: Direction) -> Parent:
+        """The parent, loaded now if it is not there.
+
+        Args:
+            direction: names the parent's languages, where its files do not.
+        """
+        with self._lock:
+            if self._parent is None:
+                parent = stored_model(self._name, direction).load_parent()
+                import torch
+
+                if torch.cuda.is_available():
+                    parent.model.to("cuda")
+                self._parent = parent
+            return self._parent
+
+    def model(self, direction: Direction) -> Parent | Child:
+        """The model of a direction (not of a pivot), loaded now if it is not there.
+
+        Raises:
+            PackError: a pack does not fit the parent, or was changed.
+            ParentError: the parent cannot be loaded.
+        """
+        with self._lock:
+            if direction.identity not in self._models:
+                self._models[direction.identity] = self._load(direction)
+            self._models.move_to_end(direction.identity)
+            self._make_room()
+            return self._models[direction.identity]
+
+    def retire(self, needed: set[Identity]) -> None:
+        """Drops every model of another identity."""
+        with self._lock:
+            for identity in set(self._models) - needed:
+                del self._models[identity]
+            self._drop_packs()
+
+    def residents(self) -> list[Resident]:
+        """What is in memory now; nobody waits for a model that is being loaded."""
+        found = []
+        if self._parent is not None:
+            tensors = self._parent.model.parameters()
+            found.append(Resident("parent", sum(each.nbytes for each in tensors)))
+        for pack in list(self._packs.values()):
+            name = pack.folder.name if pack.folder else pack.manifest.name
+            found.append(Resident(name, _pack_bytes(pack)))
+        return found
+
+    def _load(self, direction: Direction) -> Parent | Child:
+        from crosslate.packs.compose import apply_packs
+
+        parent = self.parent(direction)
+        packs = [self._pack(each) for each in direction.packs]
+        return apply_packs(parent, packs) if packs else parent
+
+    def _pack(self, installed: InstalledPack) -> Pack:
+        from crosslate.packs.pack import Pack
+
+        checksum = installed.manifest.checksum
+        if checksum not in self._packs:
+            pack = Pack.load(installed.folder)
+            _check_unchanged(installed, pack.manifest)
+            self._packs[checksum] = pack
+        return self._packs[checksum]
+
+    def _make_room(self) -> None:
+        if self._most_pack_bytes is None:
+            return
+        while len(self._models) > 1 and sum(map(_pack_bytes, self._packs.values())) > self._most_pack_bytes:
+            self._models.popitem(last=False)
+            self._drop_packs()
+
+    def _drop_packs(self) -> None:
+        kept = {checksum for identity in self._models for checksum in identity}
+        self._packs = {checksum: pack for checksum, pack in self._packs.items() if checksum in kept}
+
+
+def stored_model(parent: str, direction: Direction) -> StoredModel:
+    """A direction's parent and packs as they lie on disk.
+
+    Raises:
+        PackError: a pack is not the one that was installed.
+    """
+    languages = None if direction.packs else direction.languages
+    stored = StoredModel([pack.folder for pack in direction.packs], parent, languages)
+    for pack, manifest in zip(direction.packs, stored.manifests, strict=True):
+        _check_unchanged(pack, manifest)
+    return stored
+
+
+def _check_unchanged(pack: InstalledPack, found: Manifest) -> None:
+    if found.checksum != pack.manifest.checksum:
+        raise PackError(f"pack {pack.folder} was changed since it was installed; it is read again soon")
+
+
+def _pack_bytes(pack: Pack) -> int:
+    return sum(each.nbytes for each in pack.tensors.values())

@@ -1,0 +1,103 @@
+// The view of embeddings: a word, what lies next to it, and both on a plane.
+import { post } from "./api.js";
+import { byId, element } from "./dom.js";
+import { name, served } from "./languages.js";
+import { draw } from "./map.js";
+
+let asked = 0;
+
+export function start() {
+  byId("lookup").addEventListener("submit", (event) => {
+    event.preventDefault();
+    lookUp(byId("word").value.trim());
+  });
+  byId("space").addEventListener("change", overview);
+}
+
+export function show() {
+  const { packs, parentLanguages } = served.overview;
+  const options = packs.flatMap((pack) => pack.renewed.map((side) => option(pack.name, side, pack[side])));
+  parentLanguages.forEach((language, index) => options.push(option("", ["source", "target"][index], language)));
+  const before = byId("space").value;
+  byId("space").replaceChildren(...options);
+  if (before && [...byId("space").options].some((each) => each.value === before)) byId("space").value = before;
+  else overview();
+}
+
+function option(pack, side, language) {
+  return element("option", { value: JSON.stringify({ pack, side }) }, `${name(language)}: ${pack ? `pack ${pack}` : "the parent"}`);
+}
+
+async function overview() {
+  const own = ++asked;
+  const chosen = JSON.parse(byId("space").value || "{}");
+  byId("neighbours").replaceChildren();
+  byId("map").replaceChildren();
+  if (!chosen.pack) return note("Type a word of the parent to find the words of packs that lie next to it.");
+  note("Reading the embeddings…");
+  try {
+    const found = await post("v1/map", chosen);
+    if (own !== asked) return;
+    note("");
+    showMap(found, chosen);
+  } catch (error) {
+    if (own === asked) note(error.message);
+  }
+}
+
+function showMap(found, chosen) {
+  if (!found.pairs.length) return note("No two words are each other's nearest. Type a word.");
+  const points = found.pairs.flatMap((pair) => [
+    { word: pair.word, x: pair.x, y: pair.y, series: 1 },
+    { word: pair.translation, x: pair.translationX, y: pair.translationY, series: 0 },
+  ]);
+  const lines = found.pairs.map((_, index) => [2 * index, 2 * index + 1]);
+  const labels = [`${name(found.parentLanguage)} (parent)`, `${name(found.language)} (${chosen.pack})`];
+  draw(byId("map"), points, lines, labels, `Frequent words that are each other's nearest. The plane holds ${Math.round(100 * found.share)} % of the variance.`);
+  const words = found.pairs.slice(0, 12).map((pair) => {
+    const button = element("button", { type: "button", class: "chip" }, pair.word);
+    button.addEventListener("click", () => lookUp(pair.word));
+    return button;
+  });
+  byId("neighbours").replaceChildren(element("h2", {}, "Try a word"), element("div", { class: "chips" }, ...words));
+}
+
+async function lookUp(word) {
+  if (!word) return overview();
+  const own = ++asked;
+  byId("word").value = word;
+  const chosen = JSON.parse(byId("space").value);
+  note("Looking…");
+  try {
+    const found = await post("v1/neighbours", { q: word, ...chosen });
+    if (own !== asked) return;
+    const count = found.neighbours.reduce((sum, each) => sum + each.words.length, 0);
+    note(count ? `${found.word}: ${count} nearest words, by cosine.` : "There are no other embeddings of this side to compare with.");
+    showNeighbours(found, chosen);
+  } catch (error) {
+    if (own === asked) note(error.message);
+  }
+}
+
+function showNeighbours(found, chosen) {
+  const spaceName = (each) => `${name(each.language)} (${each.pack || "parent"})`;
+  byId("neighbours").replaceChildren(...found.neighbours.map((each, index) => element("section", { class: `series-${index % 4}` },
+    element("h2", {}, spaceName(each)),
+    element("ol", { class: "near" }, ...each.words.map(({ word, cosine }) => {
+      const bar = element("span", { class: "cosine", "aria-hidden": "true" });
+      bar.style.width = `${Math.max(0, 100 * cosine)}%`;
+      return element("li", {}, element("span", { class: "near-word", dir: "auto" }, word), element("span", { class: "track" }, bar), element("span", { class: "count" }, cosine.toFixed(2)));
+    })))));
+  byId("map").replaceChildren();
+  if (!found.neighbours.length) return;
+  const points = [{ word: found.word, x: found.x, y: found.y, series: 4 }];
+  found.neighbours.forEach((each, index) => points.push(...each.words.map((near) => ({ ...near, series: index % 4 }))));
+  const labels = found.neighbours.slice(0, 4).map(spaceName);
+  labels[4] = `${found.word}, ${name(found.language)} (${chosen.pack || "parent"})`;
+  draw(byId("map"), points, [], labels,
+    "The word and its nearest words, on the plane in which they differ most.");
+}
+
+function note(text) {
+  byId("lookup-note").textContent = text;
+}

@@ -1,0 +1,99 @@
+// The files view: dropped or chosen, translated one after the other, downloaded.
+import { postForm } from "./api.js";
+import { byId, element, say, size } from "./dom.js";
+import { name, served, source, target } from "./languages.js";
+
+const waiting = [];
+let isRunning = false;
+
+export function start() {
+  byId("modes").hidden = !served.settings.filesTranslation;
+  byId("formats").textContent = (served.settings.supportedFilesFormat || []).join("  ");
+  byId("text-mode").addEventListener("click", () => mode("text"));
+  byId("files-mode").addEventListener("click", () => mode("files"));
+  byId("file").addEventListener("change", (event) => {
+    take(event.target.files);
+    event.target.value = "";
+  });
+  if (!served.settings.filesTranslation) return;
+  // Anywhere on the page: a file that is dropped beside a small field would replace the page.
+  addEventListener("dragover", (event) => {
+    if (![...event.dataTransfer.types].includes("Files")) return;
+    event.preventDefault();
+    mode("files");
+    byId("drop").classList.add("over");
+  });
+  addEventListener("dragleave", (event) => event.relatedTarget || byId("drop").classList.remove("over"));
+  addEventListener("drop", (event) => {
+    if (!event.dataTransfer.files.length) return;
+    event.preventDefault();
+    location.hash = "#translate";
+    mode("files");
+    byId("drop").classList.remove("over");
+    take(event.dataTransfer.files);
+  });
+  byId("notify").hidden = !(window.isSecureContext && "Notification" in window);
+  byId("notify-me").addEventListener("change", async (event) => {
+    if (event.target.checked && (await Notification.requestPermission()) !== "granted") event.target.checked = false;
+  });
+}
+
+export function mode(which) {
+  for (const each of ["text", "files"]) {
+    byId(`${each}-mode`).setAttribute("aria-pressed", String(each === which));
+    byId(`${each}-panel`).hidden = each !== which;
+  }
+  const isText = which === "text";
+  byId("alternatives").classList.toggle("away", !isText);
+  for (const each of ["wire", "link-tip"]) byId(each).classList.toggle("away", !isText);
+}
+
+function take(files) {
+  for (const file of files) {
+    const state = element("span", { class: "state" }, "waiting");
+    const row = element("li", {}, element("span", { class: "name" }, file.name), element("span", { class: "count" }, size(file.size)), state);
+    byId("file-list").prepend(row);
+    const ending = file.name.slice(file.name.lastIndexOf(".")).toLowerCase();
+    if (!served.settings.supportedFilesFormat.includes(ending)) {
+      finish(row, state, `This format is not read. Expected one of ${served.settings.supportedFilesFormat.join(" ")}`, "failed");
+      continue;
+    }
+    waiting.push({ file, row, state, source: source.value, target: target.value });
+  }
+  work();
+}
+
+async function work() {
+  if (isRunning) return;
+  isRunning = true;
+  while (waiting.length) {
+    const { file, row, state, ...pair } = waiting.shift();
+    state.replaceChildren(element("progress", { "aria-label": `Translating ${file.name}` }), ` into ${name(pair.target)}`);
+    say(`Translating ${file.name}`);
+    try {
+      const answer = await postForm("translate_file", { file, ...pair });
+      // Only the last part: what the server takes for its own address need not be the one that is seen here.
+      const part = new URL(answer.translatedFileUrl, location.href).pathname.split("/").pop();
+      const link = element("a", { href: `download_file/${part}`, download: true }, "Download");
+      state.replaceChildren(link);
+      row.classList.add("done");
+      link.click();
+      say(`${file.name} is translated and downloaded`);
+      tell(`${file.name} is translated`);
+    } catch (error) {
+      finish(row, state, error.message, "failed");
+      tell(`${file.name} could not be translated`);
+    }
+  }
+  isRunning = false;
+}
+
+function finish(row, state, text, kind) {
+  row.classList.add(kind);
+  state.textContent = text;
+  say(text);
+}
+
+function tell(text) {
+  if (byId("notify-me").checked && document.hidden) new Notification("Crosslate", { body: text });
+}
