@@ -28,6 +28,12 @@ def test_embeddings_start_from_a_dictionary(crosslate, tiny, text, tmp_path):
     assert '"method": "dictionary"' in (out / "pack.json").read_text(encoding="utf-8")
 
 
+def test_embeddings_start_from_an_alignment_of_the_text(crosslate, tiny, text, tmp_path):
+    ran = crosslate(*arguments(tiny, text[0], tmp_path / "pack", "--initial-embeddings", "aligned"))
+    assert ran.code == 0, ran.err
+    assert '"method": "aligned"' in (tmp_path / "pack" / "pack.json").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("more", "message"),
     [

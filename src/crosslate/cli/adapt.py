@@ -53,7 +53,10 @@ def adapt(
         ),
     ] = "",
     initial_embeddings: Annotated[
-        str, typer.Option(help="Where new embeddings start: random, mean, copied or dictionary.")
+        str,
+        typer.Option(
+            help="Where new embeddings start: random, mean, copied, dictionary or aligned (see docs/strategies.md)."
+        ),
     ] = RANDOM,
     dictionary: Annotated[
         list[Path] | None,

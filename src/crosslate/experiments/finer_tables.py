@@ -9,7 +9,7 @@ from typing import Any
 from crosslate.experiments.cells import Cell, find
 from crosslate.experiments.store import Result
 from crosslate.experiments.tables import Table, Value, over_seeds, shown_p_value
-from crosslate.models.initial_embeddings import METHODS, RANDOM
+from crosslate.models.initial_embeddings import METHODS, RANDOM, TRANSLATED
 
 MAX_LOSS_BLEU = 0.5
 """How far below the whole of cross-attention the smallest pack may be."""
@@ -221,7 +221,7 @@ def _test(study: _Study) -> Table:
 
 
 def _rows_of_tables(study: _Study) -> Table:
-    sources = ("dictionary", "copied", "mean", "special")
+    sources = (*TRANSLATED, "copied", "mean", "special")
     found: dict[tuple[str, str, str], tuple[Value, ...]] = {}
     for cell in study.children:
         record = study.values(cell).get("initial_embeddings") or {}

@@ -113,7 +113,7 @@ class ChildRecipe:
         strategies: of this child alone; empty takes those of the recipe that renew its side.
         is_target_of_denoisers: whether the denoising parents are adapted to this pair, too.
         initial_embeddings: where the new embeddings start, each a child of its own: ``random``, ``mean``,
-            ``copied``, ``dictionary`` (one of the recipe's); from ``scratch`` only at random.
+            ``copied``, ``dictionary`` (one of the recipe's), ``aligned``; from ``scratch`` only at random.
     """
 
     parent: str

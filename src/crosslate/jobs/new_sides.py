@@ -12,11 +12,13 @@ from typing import Any, Literal, get_args
 from crosslate.corpora.vocabularies import Vocabulary
 from crosslate.errors import UsageError, nearest
 from crosslate.files import sha256_text
+from crosslate.jobs.aligned_words import aligned_words
 from crosslate.jobs.data import DataSettings, Prepared, vocabulary
 from crosslate.jobs.runs import Run
 from crosslate.models.appended import Appended, append_vocabulary, coded_vocabulary
 from crosslate.models.child import Child, make_child
 from crosslate.models.initial_embeddings import (
+    ALIGNED,
     RANDOM,
     InitialEmbeddings,
     Method,
@@ -98,8 +100,10 @@ class NewSides:
         self.identity: dict[str, Any] = {}
         if wanted != NewVocabulary():
             self.identity["vocabulary"] = asdict(wanted)
-        if start.method != RANDOM:
-            words = {side: [astuple(word) for word in each] for side, each in sorted(start.words.items())}
+        if start.method == ALIGNED:  # made of the parent and the corpus, which are in the identity anyway
+            self.identity["initial_embeddings"] = [start.method]
+        elif start.method != RANDOM:
+            words = {side: [astuple(word)[:3] for word in each] for side, each in sorted(start.words.items())}
             self.identity["initial_embeddings"] = [start.method, sha256_text(json.dumps(words))]
 
     def _make(
@@ -148,11 +152,14 @@ class NewSides:
 def initial_embeddings(
     method: Method,
     dictionaries: Mapping[Side, Dictionary],
+    parent: Parent,
     prepared: Prepared,
     new: Mapping[Side, str | None],
 ) -> InitialEmbeddings:
-    """Where new embeddings start, with the words of the training text that the dictionaries translate."""
+    """Where new embeddings start, with the words of the training text that have translations."""
     words: dict[Side, Sequence[TranslatedWord]] = {}
+    if method == ALIGNED:
+        words = {side: aligned_words(parent, side, prepared.train) for side in SIDES if new[side]}
     for side, dictionary in dictionaries.items() if method == "dictionary" else ():
         if new[side]:
             lines = prepared.train.source if side == "source" else prepared.train.target

@@ -2,7 +2,7 @@
 
 The paper draws them at random (section 3.1). The other methods take them from the parent's embeddings of the
 same side, and each adds a source before that of the one above it: the mean of all rows, the row of the same
-piece, the rows of a translation.
+piece, the rows of a translation, which a dictionary gives or an alignment of the training text.
 """
 
 from __future__ import annotations
@@ -22,9 +22,12 @@ from crosslate.models.strategies import SIDES, Side, Strategy
 if TYPE_CHECKING:
     import torch
 
-Method = Literal["random", "mean", "copied", "dictionary"]
+Method = Literal["random", "mean", "copied", "dictionary", "aligned"]
 METHODS: tuple[Method, ...] = get_args(Method)
 RANDOM: Method = "random"
+ALIGNED: Method = "aligned"
+TRANSLATED: tuple[Method, ...] = ("dictionary", ALIGNED)
+"""Methods that start from rows of translations."""
 
 _WORD = re.compile(r"[^\W\d_]+")
 
@@ -37,11 +40,13 @@ class TranslatedWord:
         word: the word.
         translations: into the parent's language of the side; at least one.
         weight: how much it counts, above 0: how often it occurs.
+        shares: how much each translation counts, above 0; empty if all count alike.
     """
 
     word: str
     translations: tuple[str, ...]
     weight: float = 1.0
+    shares: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -49,8 +54,9 @@ class InitialEmbeddings:
     """How renewed tables start.
 
     Attributes:
-        method: ``random`` (normal values, as in the paper), ``mean``, ``copied`` or ``dictionary``.
-        words: by side, what ``dictionary`` starts from; see :func:`translated_words`.
+        method: ``random`` (normal values, as in the paper), ``mean``, ``copied``, ``dictionary`` or
+            ``aligned``.
+        words: by side, what ``dictionary`` and ``aligned`` start from; see :func:`translated_words`.
     """
 
     method: Method = RANDOM
@@ -64,13 +70,13 @@ def check_initial(
 
     Args:
         method: how renewed tables are to start.
-        known: the sides that a dictionary is given for.
+        known: the sides whose words have translations, from a dictionary or an alignment.
         renewed: the sides that get a new vocabulary.
         strategy: what is trained.
 
     Raises:
-        UsageError: an unknown method; nothing is renewed; the whole model starts from random values; or a
-            renewed side has no dictionary.
+        UsageError: an unknown method; nothing is renewed; the whole model starts from random values; a
+            renewed side has no dictionary; or there is no kept side that an alignment could lead through.
     """
     if method not in METHODS:
         raise UsageError(f"unknown initial embeddings {method!r}; {nearest(method, METHODS)}")
@@ -86,20 +92,41 @@ def check_initial(
             f"{strategy} starts the whole model from random values, to which the parent's embeddings mean "
             f"nothing; expected {RANDOM} initial embeddings, not {method}"
         )
-    missing = [side for side in SIDES if side in renewed and side not in known]
-    if method == "dictionary" and missing:
+    if method == ALIGNED and len(renewed) > 1:
         raise UsageError(
-            f"no dictionary is given for the new {' and the new '.join(missing)} language; expected one into "
-            "the parent's language of that side"
+            "both sides are new, so the text has no language of the parent's to align with; expected mean, "
+            f"copied or dictionary initial embeddings, not {method}"
+        )
+    missing = [side for side in SIDES if side in renewed and side not in known]
+    if method in TRANSLATED and missing:
+        raise UsageError(
+            f"no {'dictionary' if method != ALIGNED else 'alignment'} is given for the new "
+            f"{' and the new '.join(missing)} language; expected one into the parent's language of that side"
         )
 
 
+def words_of(line: str) -> list[str]:
+    """The words of a line as they are spelt; letters make words."""
+    return _WORD.findall(line)
+
+
 def count_forms(lines: Iterable[str]) -> Counter[str]:
-    """How often each word occurs as it is spelt; letters make words."""
+    """How often each word occurs as it is spelt."""
     counts: Counter[str] = Counter()
     for line in lines:
-        counts.update(_WORD.findall(line))
+        counts.update(words_of(line))
     return counts
+
+
+def with_capital_of(word: str, counts: Mapping[str, int], translations: Iterable[str]) -> tuple[str, ...]:
+    """Translations of a word in lower case, as its place has them.
+
+    If the text has a capitalised word in lower case, too, its capital is due to its place, and its
+    translations get one.
+    """
+    if word[:1].isupper() and word.lower() in counts:
+        return tuple(each[:1].upper() + each[1:] for each in translations)
+    return tuple(translations)
 
 
 def translated_words(
@@ -107,8 +134,8 @@ def translated_words(
 ) -> list[TranslatedWord]:
     """The words of a text that a dictionary translates, in the order of their spelling.
 
-    Dictionaries are mostly in lower case. A word that is not found as it is spelt is looked up in lower case;
-    if the text has it in lower case, too, its capital is due to its place, and its translations get one.
+    Dictionaries are mostly in lower case. A word that is not found as it is spelt is looked up in lower case:
+    see :func:`with_capital_of`.
 
     Args:
         dictionary: translations of words of the new language into the parent's.
@@ -123,11 +150,11 @@ def translated_words(
     counts = dict.fromkeys(dictionary, 1) if counts is None else counts
     found = []
     for word, count in sorted(counts.items()):
-        translations = sorted(dictionary.get(word, ()) or folded.get(word.lower(), ()))
-        if word[:1].isupper() and word not in dictionary and word.lower() in counts:
-            translations = [each[:1].upper() + each[1:] for each in translations]
+        translations = tuple(sorted(dictionary.get(word, ()) or folded.get(word.lower(), ())))
+        if word not in dictionary:
+            translations = with_capital_of(word, counts, translations)
         if translations and count > 0:
-            found.append(TranslatedWord(word, tuple(translations), float(count)))
+            found.append(TranslatedWord(word, translations, float(count)))
     if not found:
         raise InputError(
             f"none of the {len(counts)} words of the text is among the {len(dictionary)} of the dictionary; "
@@ -143,11 +170,11 @@ class RowSources:
         method: any but ``random``.
         new: the new vocabulary.
         old: the parent's vocabulary of the same side.
-        words: what ``dictionary`` starts from.
+        words: what ``dictionary`` and ``aligned`` start from.
 
     Attributes:
         counts: rows by what they start from: ``special`` (the parent's row of the same role; padding is
-            zero), ``dictionary``, ``copied``, ``mean``.
+            zero), ``dictionary`` or ``aligned``, ``copied``, ``mean``.
     """
 
     def __init__(
@@ -159,15 +186,14 @@ class RowSources:
         self._special = [(index, theirs[role]) for role, index in roles.items()
                          if role != "pad" and theirs[role] is not None]  # fmt: skip
         taken = {*roles.values()}
-        self._bags = _Bags(words, new, old, taken) if method == "dictionary" else None
+        self._bags = _Bags(words, new, old, taken) if method in TRANSLATED else None
         translated = set() if self._bags is None else set(self._bags.rows)
-        self._copied = (
-            _same_pieces(new, old, taken | translated) if method in ("copied", "dictionary") else []
-        )
+        copies = method in ("copied", *TRANSLATED)
+        self._copied = _same_pieces(new, old, taken | translated) if copies else []
         self.counts = {"special": len(taken)}
-        if method == "dictionary":
-            self.counts["dictionary"] = len(translated)
-        if method in ("copied", "dictionary"):
+        if method in TRANSLATED:
+            self.counts[method] = len(translated)
+        if copies:
             self.counts["copied"] = len(self._copied)
         self.counts["mean"] = len(new) - sum(self.counts.values())
 
@@ -212,8 +238,8 @@ def _same_pieces(new: Vocabulary, old: Vocabulary, taken: Collection[int]) -> li
 class _Bags:
     """Weighted means of a parent's rows, in two steps: of each word's translations, of each piece's words.
 
-    A word w has the mean v(w) of its translations, of which each is the mean of its pieces' rows. A piece p
-    gets the mean of v(w) over the words that hold it, weighted by how often the word occurs and by the share
+    A word w has the mean v(w) of its translations by their shares, each the mean of its pieces' rows. A piece
+    p gets the mean of v(w) over the words that hold it, weighted by how often the word occurs and by the share
     of its letters that the piece has: c(w) |p| / |w|. So a piece that is a word is mostly that word.
 
     Attributes:
@@ -256,8 +282,10 @@ class _Bags:
 
 
 def _word_bag(word: TranslatedWord, pieces: Mapping[str, list[int]]) -> list[tuple[int, float]]:
-    known = [pieces[each] for each in word.translations if each in pieces]
-    return [(index, 1 / (len(known) * len(ids))) for ids in known for index in ids]
+    shares = word.shares or (1.0,) * len(word.translations)
+    known = [(pieces[each], share) for each, share in zip(word.translations, shares) if each in pieces]
+    total = sum(share for _, share in known)
+    return [(index, share / (total * len(ids))) for ids, share in known for index in ids]
 
 
 def _normalised(bag: list[tuple[int, float]]) -> list[tuple[int, float]]:

@@ -119,6 +119,6 @@ def test_initial_embeddings_are_compared_by_size_and_the_best_on_validation_is_n
         "de-en", "src", "500", "10.0", "12.0 (+2.0)", "14.0 (+4.0, p 0.001)",
     )  # fmt: skip
     assert tables["Initial embeddings: where rows come from"].rows == (
-        ("de-en", "all", "copied", "source", 0, 20, 77, 3), ("de-en", "all", "mean", "source", 0, 0, 97, 3),
-        ("de-en", "500", "copied", "source", 0, 20, 77, 3), ("de-en", "500", "mean", "source", 0, 0, 97, 3),
+        ("de-en", "all", "copied", "source", 0, 0, 20, 77, 3), ("de-en", "all", "mean", "source", 0, 0, 0, 97, 3),
+        ("de-en", "500", "copied", "source", 0, 0, 20, 77, 3), ("de-en", "500", "mean", "source", 0, 0, 0, 97, 3),
     )  # fmt: skip

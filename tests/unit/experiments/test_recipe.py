@@ -292,6 +292,15 @@ def test_initial_embeddings_are_children_of_their_own_and_the_default_is_in_no_k
         )  # fmt: skip
 
 
+def test_aligned_embeddings_need_no_dictionary():
+    child = {"parent": "fr-en", "source": "de", "target": "en", "text": pair_text("child"), "vocabulary": 300,
+             "strategies": ["src"], "initial_embeddings": ["aligned"]}  # fmt: skip
+    (cell,) = find(
+        plan_study(recipe(children=[child], zero_shot=[], dictionaries={}), NOWHERE), "child", child="de-en"
+    )
+    assert cell.spec["initial_embeddings"] == {"method": "aligned"}
+
+
 def test_a_composed_child_starts_at_random():
     toy = recipe()
     children = [replace(toy.children[0], initial_embeddings=["random", "mean"]), toy.children[1]]

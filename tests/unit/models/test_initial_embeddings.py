@@ -85,6 +85,16 @@ def test_a_translated_piece_is_the_mean_of_its_words_by_their_counts_and_letters
     assert torch.equal(table[7], parent[STOP])
 
 
+def test_shares_weigh_the_translations_of_a_word():
+    words = [TranslatedWord("Tür", ("porte", "maison", "quatre"), 1.0, (0.2, 0.6, 0.2))]
+    sources, table, parent = filled("aligned", words)
+    door = (parent[POR] + parent[TE]) / 2
+    assert torch.allclose(
+        table[5], 0.25 * door + 0.75 * parent[MAISON]
+    )  # "quatre" is no text of the parent's
+    assert sources.counts == {"special": 3, "aligned": 1, "copied": 1, "mean": 5}
+
+
 def test_special_rows_keep_their_roles():
     for method, words in (("mean", ()), ("copied", ()), ("dictionary", WORDS)):
         _, table, parent = filled(method, words)
@@ -194,6 +204,7 @@ def test_the_seed_has_no_part_in_it():
         ("src", "median", "unknown initial embeddings 'median'; did you mean 'mean'"),
         ("scratch", "mean", "scratch starts the whole model from random values"),
         ("src", "dictionary", "no dictionary is given for the new source language"),
+        ("src", "aligned", "no alignment is given for the new source language"),
         ("embed", "copied", "embed renews no side"),
     ],
 )
