@@ -69,7 +69,7 @@ def served(description: dict[str, Any]) -> dict[str, Any]:
             if name in fields:
                 fields[name]["enum"] = codes
         if "alternatives" in fields:
-            fields["alternatives"]["maximum"] = 5
+            fields["alternatives"] = {"type": "integer", "maximum": 5}
     return {**description, "paths": paths}
 
 

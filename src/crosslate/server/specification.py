@@ -46,7 +46,7 @@ class Operation:
     is_json: bool = True
 
 
-_KEY = Field("api_key", "API key, where the server wants one.")
+_KEY = Field("api_key", "API key, where the server wants one.", json_schema={"type": ["string", "null"]})
 _LANGUAGES = (
     Field("source", "Code of the text's language, or auto.", True, _NOT_EMPTY),
     Field("target", "Code of the language to translate into.", True, _NOT_EMPTY),
@@ -61,12 +61,19 @@ _Q = Field(
 _TRANSLATE = (
     _Q,
     *_LANGUAGES,
-    Field("format", "text or html.", False, {"type": "string", "enum": ["text", "html"], "default": "text"}),
+    Field(
+        "format",
+        "text or html.",
+        False,
+        {"type": "string", "enum": ["text", "html", ""], "default": "text"},
+        {"enum": ["text", "html", "", None], "default": "text"},
+    ),
     Field(
         "alternatives",
-        "How many other translations to give.",
+        "How many other translations to give; a negative number is none.",
         False,
-        {"type": "integer", "minimum": 0, "default": 0},
+        {"type": "integer", "default": 0},
+        {"type": ["number", "string", "null"], "default": 0},
     ),
     _KEY,
 )
