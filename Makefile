@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test lint types unit bench clean
+.PHONY: install demo test lint types unit bench test-exports clean
 
 install: .venv/installed
 
@@ -29,6 +29,10 @@ unit: install
 # For example BENCH="--pack packs/de-en"; see benchmarks/__main__.py.
 bench: install
 	$(BIN)/python -m benchmarks $(BENCH)
+
+# Exports in the programs that they are for, with the demo's models; installs with pip at first. EXPORTS=folder
+test-exports: install
+	$(BIN)/python -m tests.exports.run $(EXPORTS)
 
 clean:
 	rm -rf .venv build dist
