@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test lint types unit bench test-clients test-openapi clean
+.PHONY: install demo test lint types unit bench test-clients test-openapi test-exports clean
 
 install: .venv/installed
 
@@ -37,6 +37,10 @@ test-clients: install
 
 test-openapi: install
 	$(BIN)/python -m tests.clients.openapi
+
+# Exports in the programs that they are for, with the demo's models; installs with pip at first. EXPORTS=folder
+test-exports: install
+	$(BIN)/python -m tests.exports.run $(EXPORTS)
 
 clean:
 	rm -rf .venv build dist

@@ -56,6 +56,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         if self.path.startswith("/api/models/"):
             name = self.path.removeprefix("/api/models/").partition("?")[0]
+            if name not in self.server.private:
+                return self._answer({"error": "Repository not found"}, 404, "RepoNotFound")
             return self._answer(
                 {"id": name, "private": self.server.private[name], "siblings": [], "tags": []}
             )
@@ -101,7 +103,9 @@ class _Handler(BaseHTTPRequestHandler):
         if not self.server.is_writable:
             return self._answer({"error": "You don't have the rights to create a model here"}, 403)
         is_new = name not in self.server.private
-        self.server.private.setdefault(name, bool(asked.get("private")))
+        self.server.private.setdefault(
+            name, asked.get("visibility") == "private" or bool(asked.get("private"))
+        )
         return self._answer({"url": f"{self.server.address}/{name}", "name": name}, 200 if is_new else 409)
 
     def _commit(self, body):
@@ -118,10 +122,12 @@ class _Handler(BaseHTTPRequestHandler):
     def _body(self) -> bytes:
         return self.rfile.read(int(self.headers.get("Content-Length") or 0))
 
-    def _answer(self, value, status=200):
+    def _answer(self, value, status=200, code=None):
         content = json.dumps(value).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
+        if code:
+            self.send_header("X-Error-Code", code)
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
