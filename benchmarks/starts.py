@@ -1,9 +1,9 @@
-"""What a start of the new embeddings is worth with little text: the phrasebook's German-English, one short run each.
+"""What a start of the new embeddings is worth with little text: short runs on the phrasebook.
 
     python -m benchmarks.starts --parent FOLDER [--pairs 500] [--updates 150] [--methods mean aligned …]
 
-FOLDER is a French-English parent of the phrasebook (``crosslate demo`` makes one). Scores are greedy BLEU on 300
-validation sentences, the best of three validations; the dictionary is the phrasebook's own.
+FOLDER is a French-English parent of the phrasebook (``crosslate demo`` makes one). Scores are greedy BLEU
+on 300 validation sentences, the best of three validations; the dictionary is the phrasebook's own.
 """
 
 from __future__ import annotations

@@ -54,9 +54,7 @@ def adapt(
     ] = "",
     initial_embeddings: Annotated[
         str,
-        typer.Option(
-            help="Where new embeddings start: random, mean, copied, dictionary or aligned (see docs/strategies.md)."
-        ),
+        typer.Option(help="Where new embeddings start: random, mean, copied, dictionary or aligned."),
     ] = RANDOM,
     dictionary: Annotated[
         list[Path] | None,

@@ -1,9 +1,9 @@
 """Which words of two languages translate each other, learnt from sentence pairs alone.
 
-IBM model 1 (Brown et al. 1993) with a prior for words that stand at like places in their sentences (Dyer, Chahuneau
-& Smith 2013), learnt in both directions. A link counts as far as both agree, by the product of their posteriors
-(Liang, Taskar & Klein 2006): so frequent words collect no rare ones. All of it is sums over arrays, and the order
-of the sums is fixed: the same pairs give the same links.
+IBM model 1 (Brown et al. 1993) with a prior for words that stand at like places in their sentences (Dyer,
+Chahuneau & Smith 2013), learnt in both directions. A link counts as far as both agree, by the product of
+their posteriors (Liang, Taskar & Klein 2006): so frequent words collect no rare ones. All of it is sums
+over arrays, and the order of the sums is fixed: the same pairs give the same links.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _TENSION = 4.0  # how much the diagonal is preferred; 0 is model 1 itself
 _LEAST_SHARE = 0.02  # of a word's links; what has less is chance
 
 Links = dict[str, dict[str, float]]
-"""By word, the words of the other language that it is linked to, with how often (at least 0, no whole numbers)."""
+"""By word, the words of the other language that it is linked to, with how often: no whole numbers."""
 
 
 def link_words(pairs: Iterable[tuple[Sequence[str], Sequence[str]]]) -> Links:

@@ -1,8 +1,9 @@
 """Translations of a new language's words without a dictionary: from the training text and the parent alone.
 
-The text pairs the new language with the language that the child shares with its parent; which words translate each
-other there is learnt by alignment. From the shared language to the parent's other language, whose rows the new ones
-start from, it is the parent itself that leads: it is shown the words of its own vocabulary, one at a time.
+The text pairs the new language with the language that the child shares with its parent; which words
+translate each other there is learnt by alignment. From the shared language to the parent's other language,
+whose rows the new ones start from, it is the parent itself that leads: it is shown the words of its own
+vocabulary, one at a time.
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ _MOST_SHARES = 5  # what follows is mostly chance, and would be noise in a mean
 def aligned_words(parent: Parent, side: Side, text: ParallelCorpus | StoredPairs) -> list[TranslatedWord]:
     """The words of a new language with translations into the parent's language of the same side.
 
-    A word n of the new language gets the translation p with the weight Σ_s P(s | n) P(p | s) over the words s
-    of the shared language. P(s | n) are the links of the text, P(p | s) those of the parent's own translations;
-    of each word the five best translations are kept.
+    A word n of the new language gets the translation p with the weight Σ_s P(s | n) P(p | s) over the words
+    s of the shared language. P(s | n) are the links of the text, P(p | s) those of the parent's own
+    translations; of each word the five best translations are kept.
 
     Args:
         parent: translates the words of its source vocabulary.
@@ -104,8 +105,8 @@ def _whole_words(vocabulary: Vocabulary) -> Iterator[str]:
 def _to_side(links: Links, side: Side) -> Links:
     """Links from source to target words, by the word of the shared language.
 
-    A link counts by its share of either word's links: a piece that is no word is translated to anything, and an
-    article stands in many translations; neither is a translation of much.
+    A link counts by its share of either word's links: a piece that is no word is translated to anything,
+    and an article stands in many translations; neither is a translation of much.
     """
     columns: dict[str, float] = {}
     for found in links.values():

@@ -238,9 +238,10 @@ def _same_pieces(new: Vocabulary, old: Vocabulary, taken: Collection[int]) -> li
 class _Bags:
     """Weighted means of a parent's rows, in two steps: of each word's translations, of each piece's words.
 
-    A word w has the mean v(w) of its translations by their shares, each the mean of its pieces' rows. A piece
-    p gets the mean of v(w) over the words that hold it, weighted by how often the word occurs and by the share
-    of its letters that the piece has: c(w) |p| / |w|. So a piece that is a word is mostly that word.
+    A word w has the mean v(w) of its translations by their shares, each the mean of its pieces' rows. A
+    piece p gets the mean of v(w) over the words that hold it, weighted by how often the word occurs and by
+    the share of its letters that the piece has: c(w) |p| / |w|. So a piece that is a word is mostly that
+    word.
 
     Attributes:
         rows: the new ids that get a value, ascending.
