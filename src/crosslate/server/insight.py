@@ -134,7 +134,8 @@ class Insight:
 
         own = self._embeddings(space)
         spelt = _spelling(own, word)
-        vectors, entries = [_row(own, spelt)], []
+        vectors = [_row(own, spelt)]
+        entries: list[dict[str, Any]] = []
         lists: list[dict[str, Any]] = []
         for other in spaces(snapshot):
             if other.side != space.side or other == space or len(lists) == _MOST_SPACES:
