@@ -95,6 +95,11 @@ def test_the_report_is_rebuilt_from_results_alone(crosslate, recipe, folder, tmp
     assert ran.code == 0, ran.err
     assert json.loads((tmp_path / "again" / "report.json").read_text(encoding="utf-8")) == before
     assert (tmp_path / "again" / "report.md").read_text("utf-8") == (study / "report.md").read_text("utf-8")
+    published, stored = (
+        {path.name: path.read_bytes() for path in place.glob("*.txt")}
+        for place in (tmp_path / "again" / "translations", study / "results")
+    )
+    assert published == stored and f"translations of {len(stored)} test sets" in ran.out and stored
 
 
 def test_starts_and_chosen_heads_are_children_with_tables_of_their_own(crosslate, tmp_path):

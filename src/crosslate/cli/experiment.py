@@ -99,12 +99,20 @@ def report(
     quick: Quick = False,
     to: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Where the report is written. [default: the study's]"),
+        typer.Option(
+            metavar="FOLDER",
+            help="Where the report is written, with all translations of test sets. [default: the study's]",
+        ),
     ] = None,
 ) -> None:
     """Rebuild a study's report from its stored results; nothing is run."""
     loaded, cells, store = _study(recipe, out, data, quick)
     _write(loaded, cells, store, to or store.folder)
+    if to:
+        from crosslate.experiments.store import TRANSLATIONS
+
+        count = store.publish_translations(cells, to / TRANSLATIONS)
+        print_line(console(), f"translations of {count} test sets: {to / TRANSLATIONS}")
 
 
 def _study(name: str, out: Path | None, data: Path, is_quick: bool) -> tuple[Recipe, list[Cell], Store]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from crosslate.errors import InputError
 from crosslate.experiments.cells import Cell
@@ -14,6 +14,7 @@ from crosslate.files import read_json, write_json, write_text
 RESULTS = "results"
 FAILURES = "failures"
 MODELS = "models"
+TRANSLATIONS = "translations"
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,18 @@ class Store:
         if result.translations is None:
             raise InputError(f"{result.title} has no stored translations; remove its result and run it again")
         return result.translations.read_text(encoding="utf-8").split("\n")[:-1]
+
+    def publish_translations(self, cells: Sequence[Cell], folder: Path) -> int:
+        """Writes the translations of test sets into a folder, a file for each cell, for others to score.
+
+        Returns:
+            How many files.
+        """
+        results = [result for result in self.results(cells).values() if result.translations is not None]
+        for result in results:
+            path = cast("Path", result.translations)
+            write_text(folder / path.name, path.read_text(encoding="utf-8"))
+        return len(results)
 
     def record_failure(self, cell: Cell, error: str, trace: str) -> None:
         """Notes why a cell failed; the next run tries it again."""
