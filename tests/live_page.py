@@ -57,7 +57,7 @@ class Tab:
 
     def __init__(self, chromium, **options):
         self.context = chromium.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
-        self.context.set_default_timeout(8000)
+        self.context.set_default_timeout(30_000)  # for machines with much else to do
         self.page = self.context.new_page()
         self.requests: list[str] = []
         self.posted: list[dict] = []
