@@ -110,7 +110,10 @@ class _SentencePieceEditor:
     """
 
     def __init__(self, data: bytes) -> None:
-        self._fields = [(number, value, raw) for number, value, raw in fields(data) if number != 4]
+        try:
+            self._fields = [(number, value, raw) for number, value, raw in fields(data) if number != 4]
+        except InputError as error:
+            raise VocabularyError(f"not a SentencePiece model: {error}") from error
         self._entries = [_entry(value) for number, value, _ in self._fields if number == 1]
         settings = next((value for number, value, _ in self._fields if number == 2), b"")
         kinds = [value for number, value, _ in fields(settings) if number == 3]
