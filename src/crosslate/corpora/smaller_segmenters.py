@@ -20,6 +20,7 @@ from functools import cached_property
 from typing import Any
 
 from crosslate.corpora.segmenters import WORD_START, JsonSegmenter, Segmenter, SentencePieceSegmenter
+from crosslate.errors import InputError, VocabularyError
 from crosslate.protobuf import fields
 
 _NORMAL, _BPE = 1, 2  # of SentencePiece's types of pieces and of models
