@@ -45,7 +45,9 @@ def write_texts(folder: Path, pair: str) -> None:
 
 def test_there_is_a_test_for_every_guide():
     """Of a model of the hub, that is; the others' subjects have tests of their own."""
-    assert {guide.stem for guide in GUIDES.glob("*.md")} - {"documents", "exporting", "serving"} == set(STAND_INS)
+    assert {guide.stem for guide in GUIDES.glob("*.md")} - {"documents", "exporting", "serving"} == set(
+        STAND_INS
+    )
 
 
 @pytest.mark.parametrize("name", STAND_INS)
