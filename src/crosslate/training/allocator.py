@@ -13,7 +13,9 @@ from contextlib import contextmanager
 # from the system and go back to it one by one.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _KEEPING = {_MMAP_THRESHOLD: 32 << 20, _TRIM_THRESHOLD: 2**31 - 1}
-_USUAL = {_MMAP_THRESHOLD: 128 << 10, _TRIM_THRESHOLD: 128 << 10}
+# What has been set no longer adapts by itself, so afterwards stands what adapting comes to at the most, and
+# not what a process begins with: translations in the same process would be slower ever after.
+_AFTERWARDS = {_TRIM_THRESHOLD: 64 << 20}
 
 
 @contextmanager
@@ -31,7 +33,7 @@ def kept_memory() -> Iterator[None]:
     try:
         yield
     finally:
-        _set(library, _USUAL)
+        _set(library, _AFTERWARDS)
         library.malloc_trim(0)
 
 

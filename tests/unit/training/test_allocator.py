@@ -12,24 +12,25 @@ import torch
 from crosslate.training.allocator import give_back, kept_memory
 
 NEEDS_GLIBC = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told")
-COUNT = 2_000_000  # float32, 8 MB: far above what is kept anyway
+COUNT = 2_000_000  # float32, 8 MB
 
 
-def faults(times: int = 20) -> int:
-    """Pages that were fetched from the system while a tensor was made and dropped again and again."""
+def faults(num_tensors: int) -> int:
+    """Pages that were fetched from the system for so many tensors at once."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    for _ in range(times):
-        torch.ones(COUNT)
-        torch.ones(COUNT // 2)
+    tensors = [torch.ones(COUNT) for _ in range(num_tensors)]
+    assert len(tensors) == num_tensors
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 
 @NEEDS_GLIBC
-def test_freed_memory_is_used_again():
+def test_memory_is_kept_inside_and_goes_back_afterwards():
+    pages = COUNT * 4 // resource.getpagesize()
     with kept_memory():
-        faults(3)  # until the process has as much as is ever used at once
-        kept = faults()
-    assert 5 * kept < faults()
+        faults(30)
+        assert faults(24) < pages
+    assert faults(24) > 12 * pages  # 64 MiB stay
+    assert sum(faults(1) for _ in range(20)) < 4 * pages  # and are used again and again
 
 
 def test_without_glibc_nothing_changes(monkeypatch: pytest.MonkeyPatch):
