@@ -40,6 +40,12 @@ ENVIRONMENTS = {
     "translate": Environment(("translate==3.8.1",)),
     # Its API client needs nothing of the gigabytes that its translator asks for.
     "argostranslate": Environment(("argostranslate==1.11.0",), is_alone=True),
+    # Stanza is imported, not used; without torch named, pip may take one for GPUs.
+    "argostranslate-whole": Environment(
+        ("argostranslate==1.11.0", "ctranslate2", "sentencepiece", "torch"),
+        frozenset({"ctranslate2", "numpy", "packaging", "protobuf", "requests", "sentencepiece"}),
+    ),
+    "ctranslate2-alone": Environment(("ctranslate2", "sentencepiece")),
     "schemathesis": Environment(("schemathesis==4.32.5",)),
 }
 

@@ -12,8 +12,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import venv
 from pathlib import Path
+
+from benchmarks.environments import ROOT, peer_python
 
 from crosslate.corpora.phrasebook import Phrasebook
 from crosslate.engines.decoding import DecodingOptions
@@ -21,12 +22,6 @@ from crosslate.jobs.exporting import export
 from crosslate.jobs.stored import StoredModel
 from crosslate.jobs.translator import Translator
 
-ROOT = Path(__file__).parent.parent.parent
-ENVIRONMENTS = {
-    "ctranslate2": ("ctranslate2", "sentencepiece"),
-    # Stanza is imported, not used; without torch named, pip may take one for GPUs.
-    "argostranslate": ("argostranslate==1.11.0", "ctranslate2", "sentencepiece", "torch"),
-}
 ARGOS_PROGRAM = """
 import sys
 import argostranslate.package, argostranslate.translate
@@ -38,20 +33,6 @@ for line in sys.stdin:
 NUM_LINES = 60
 # Where a small model finds no end, each program stops at a limit of its own.
 MAX_WORDS = 30
-
-
-def python_of(name: str) -> Path:
-    """The interpreter of a fresh environment, which is made where it is missing."""
-    folder = ROOT / ".venv-exports" / name
-    python = folder / "bin" / "python"
-    if not (folder / "installed").exists():
-        print(f"installing {name} into {folder}", file=sys.stderr)
-        venv.create(folder, with_pip=True, clear=True)
-        own = {line.split("==")[0]: line for line in (ROOT / "constraints.txt").read_text().splitlines()}
-        packages = [own.get(each, each) for each in ENVIRONMENTS[name]]
-        subprocess.run([python, "-m", "pip", "install", "--quiet", *packages], check=True)
-        (folder / "installed").touch()
-    return python
 
 
 def offline(command: list[object], texts: list[str], home: Path) -> list[str]:
@@ -98,11 +79,11 @@ def main(folder: Path) -> None:
             readme = (out / "model" / "README.md").read_text(encoding="utf-8")
             program = readme.split("```python\n")[1].split("```")[0]
             (out / "model" / "translate.py").write_text(program, encoding="utf-8")
-            found = offline([python_of("ctranslate2"), out / "model" / "translate.py"], german, out)
+            found = offline([peer_python("ctranslate2-alone"), out / "model" / "translate.py"], german, out)
             compare(f"{pair} ctranslate2", found, translator.translate(german))
             export(stored, out / "x.argosmodel", "argos")
             command = [
-                python_of("argostranslate"),
+                peer_python("argostranslate-whole"),
                 "-c",
                 ARGOS_PROGRAM,
                 out / "x.argosmodel",

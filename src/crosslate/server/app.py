@@ -28,6 +28,7 @@ from crosslate.server.metrics import exposition
 from crosslate.server.overview import language_list, overview
 from crosslate.server.refusals import Refusal, without_texts
 from crosslate.server.service import Service
+from crosslate.server.settings import Limits
 from crosslate.server.spaces import find_space
 from crosslate.server.specification import docs_page, openapi, swagger
 from crosslate.server.stream import stream_events
@@ -124,10 +125,30 @@ def _address(request: Request) -> str:
     return request.client.host if request.client else "unknown"
 
 
+def _one(fields: contract.Fields) -> int:
+    return 1
+
+
+async def _admitted(
+    request: Request, endpoint: str, cost: Callable[[contract.Fields], int] = _one
+) -> tuple[contract.Fields, Limits]:
+    """The fields of a request, and the limits of whoever sent it.
+
+    Args:
+        endpoint: whose rate is counted.
+        cost: how many requests it counts as.
+
+    Raises:
+        Refusal: the request cannot be read, its key is unknown, or there were too many.
+    """
+    fields = await contract.read_fields(request)
+    key = fields.text("api_key")
+    return fields, _service(request).admit(key, _address(request), endpoint, cost(fields))
+
+
 async def translate(request: Request) -> Response:
     service = _service(request)
-    fields = await contract.read_fields(request)
-    limits = service.admit(fields.text("api_key"), _address(request), "/translate", _cost(fields))
+    fields, limits = await _admitted(request, "/translate", _cost)
     snapshot = service.snapshot()
     wanted = contract.check_translate(fields, snapshot, limits)
 
@@ -154,8 +175,7 @@ async def translate(request: Request) -> Response:
 
 async def detect(request: Request) -> Response:
     service = _service(request)
-    fields = await contract.read_fields(request)
-    limits = service.admit(fields.text("api_key"), _address(request), "/detect", 1)
+    fields, limits = await _admitted(request, "/detect")
     texts, _ = contract.check_texts(fields, limits)
     (found,) = await service.detect(["\n".join(texts)])
     return JSONResponse([guess.to_values() for guess in found])
@@ -252,8 +272,7 @@ async def download(request: Request, name: str) -> Response:
 
 async def stream(request: Request) -> Response:
     service = _service(request)
-    fields = await contract.read_fields(request)
-    limits = service.admit(fields.text("api_key"), _address(request), "/translate", 1)
+    fields, limits = await _admitted(request, "/translate")
     return await stream_events(service, request, fields, limits)
 
 
@@ -263,8 +282,7 @@ async def packs(request: Request) -> Response:
 
 async def links(request: Request) -> Response:
     service = _service(request)
-    fields = await contract.read_fields(request)
-    limits = service.admit(fields.text("api_key"), _address(request), "/v1/links", 1)
+    fields, limits = await _admitted(request, "/v1/links")
     snapshot, insight = service.snapshot(), service.insight
     text, translation = fields.needed("q"), fields.needed("translation")
     source, target = (contract.served_code(fields.needed(name), snapshot) for name in ("source", "target"))
@@ -279,8 +297,7 @@ async def links(request: Request) -> Response:
 
 async def neighbours(request: Request) -> Response:
     service = _service(request)
-    fields = await contract.read_fields(request)
-    service.admit(fields.text("api_key"), _address(request), "/v1/neighbours", 1)
+    fields, _ = await _admitted(request, "/v1/neighbours")
     snapshot, insight = service.snapshot(), service.insight
     word = fields.needed("q").strip()
     contract.check_length(len(word), MOST_WORD_CHARACTERS)
@@ -291,8 +308,7 @@ async def neighbours(request: Request) -> Response:
 
 async def word_map(request: Request) -> Response:
     service = _service(request)
-    fields = await contract.read_fields(request)
-    service.admit(fields.text("api_key"), _address(request), "/v1/map", 1)
+    fields, _ = await _admitted(request, "/v1/map")
     snapshot, insight = service.snapshot(), service.insight
     space = find_space(snapshot, fields.needed("pack"), fields.text("side"))
     return JSONResponse(await guarded(request, insight.run(lambda: insight.map(space))))
