@@ -25,12 +25,12 @@ def faults(num_tensors: int) -> int:
 
 @NEEDS_GLIBC
 def test_memory_is_kept_inside_and_goes_back_afterwards():
-    pages = COUNT * 4 // resource.getpagesize()
     with kept_memory():
         faults(30)
-        assert faults(24) < pages
-    assert faults(24) > 12 * pages  # 64 MiB stay
-    assert sum(faults(1) for _ in range(20)) < 4 * pages  # and are used again and again
+        inside = faults(24)  # nothing, or a tensor or two that find no hole of their size
+    afterwards = faults(24)
+    assert inside < afterwards / 4  # 64 MiB stay: 8 of the 24
+    assert sum(faults(1) for _ in range(20)) < afterwards / 4  # and are used again and again
 
 
 def test_without_glibc_nothing_changes(monkeypatch: pytest.MonkeyPatch):
