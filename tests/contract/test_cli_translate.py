@@ -362,3 +362,33 @@ def test_the_temporary_world_is_whole(tiny):
     """The tests above changed nothing but caches."""
     assert sorted(path.name for path in Path(tiny).iterdir()) == ["packs", "parents"]
     assert sorted(path.name for path in (tiny / "packs").iterdir()) == [".crosslate-cache", "de-en", "fr-es"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--on", "moon"], "--on is 'moon', expected here or ray"),
+        (["--on", "ray"], "give --input and --output"),
+        (["--on", "ray", "-i", "a.de", "-o", "-"], "give --input and --output"),
+        (["--on", "ray", "--n-best", "2"], "--n-best cannot go with --on ray"),
+        (
+            ["--on", "ray", "-i", "a.de", "-o", "a.en", "--engine", "pytorch"],
+            "--engine is pytorch; leave it out",
+        ),
+    ],
+)
+def test_bulk_translation_goes_from_files_to_a_file(crosslate, tiny, arguments, message):
+    result = crosslate("translate", "--pack", tiny / "packs" / "de-en", *arguments)
+    assert result.code == 2
+    assert message in " ".join(result.err.split())
+
+
+def test_bulk_translation_without_ray_says_what_to_install(crosslate, tiny, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    (tmp_path / "a.de").write_text("Hund\n", encoding="utf-8")
+    result = crosslate(
+        "translate", "--pack", tiny / "packs" / "de-en", "--on", "ray", "-i", tmp_path / "a.de",
+        "-o", tmp_path / "a.en",
+    )  # fmt: skip
+    assert result.code == 2
+    assert "pip install 'crosslate[ray]'" in " ".join(result.err.split())

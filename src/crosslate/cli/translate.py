@@ -17,6 +17,7 @@ from crosslate.cli.console import error_console, print_line
 from crosslate.cli.output import STANDARD_OUTPUT, open_output, with_bar
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.errors import UsageError
+from crosslate.jobs.bulk import SHARD_LINES
 
 if TYPE_CHECKING:
     from crosslate.documents.placement import Align
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 
 _WINDOW_LINES = 1024
 _LINES = "lines"
+_HERE = "here"
 
 
 def translate(
@@ -96,6 +98,21 @@ def translate(
             "terminal 1]",
         ),
     ] = None,
+    on: Annotated[
+        str,
+        typer.Option(
+            metavar="PLACE",
+            help="here, or ray: --input is cut into shards that workers on Ray translate with CTranslate2; "
+            "the same command again goes on where it was stopped.",
+        ),
+    ] = _HERE,
+    shard_lines: Annotated[
+        int, typer.Option("--shard-lines", metavar="N", help="With ray: lines of a shard.")
+    ] = SHARD_LINES,
+    worker_cpus: Annotated[
+        int,
+        typer.Option("--worker-cpus", metavar="N", help="With ray: CPUs that a worker asks for and uses."),
+    ] = 1,
 ) -> None:
     """Translate text line by line, N lines in and N lines out, or a whole document (--format)."""
     options = DecodingOptions(
@@ -113,6 +130,22 @@ def translate(
     if window_lines is not None and window_lines < 1:
         raise UsageError(f"--window-lines is {window_lines}, expected 1 or more")
     paths = input_ or [STANDARD_OUTPUT]
+    if on != _HERE:
+        alone = {"--format": format_ != _LINES, "--n-best": n_best, "--window-lines": window_lines}
+        files = _files_for_ray(on, paths, output, [name for name, is_given in alone.items() if is_given])
+        from crosslate.jobs.bulk import translate_in_bulk
+        from crosslate.jobs.on_ray import ShardsOnRay
+        from crosslate.jobs.stored import StoredModel
+        from crosslate.jobs.translator import wanted_engine
+
+        if wanted_engine(engine, quantization) == "pytorch":
+            raise UsageError("--on ray translates with CTranslate2, but --engine is pytorch; leave it out")
+        model = StoredModel(pack or [], parent, o.parent_languages(parent_langs))
+        translate_in_bulk(
+            model, paths, files, ShardsOnRay(cpus=worker_cpus),
+            quantization=quantization, options=options, shard_lines=shard_lines,
+        )  # fmt: skip
+        return
     kind = None if format_ == _LINES else _document_kind(format_, paths, n_best, window_lines)
     lines = o.read_all_lines(paths) if kind is None else iter(())
     from crosslate.jobs.stored import StoredModel
@@ -132,6 +165,20 @@ def translate(
             translated = with_bar(translated, "translating", None)
         for line in translated:
             file.write(line.encode("utf-8") + b"\n")
+
+
+def _files_for_ray(on: str, paths: list[str], output: Path | None, alone: list[str]) -> Path:
+    """The file to write, after checks of what goes with --on ray."""
+    if on != "ray":
+        raise UsageError(f"--on is {on!r}, expected {_HERE} or ray")
+    if alone:
+        raise UsageError(f"{', '.join(alone)} cannot go with --on ray, which translates lines; leave it out")
+    if STANDARD_OUTPUT in paths or output is None or str(output) == STANDARD_OUTPUT:
+        raise UsageError(
+            "--on ray goes from files to a file, so that it can go on where it was stopped; "
+            "give --input and --output"
+        )
+    return output
 
 
 def _document_kind(format_: str, paths: list[str], n_best: int | None, window_lines: int | None) -> str:
