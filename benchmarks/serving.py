@@ -9,9 +9,11 @@ then set against a model as heavy as those that people serve; LibreTranslate, wh
 left out.
 
 Systems take turns and each turn gives ratios; the clients are threads of one process on the same machine, and
-what they take of it is measured against the servers, not against CTranslate2 alone. That gets 250 sentences
-at once, sorted by length, in the threads, beam and quantization of the server. LibreTranslate (in an
-environment of its own, offline) serves the package that ``crosslate pack export --to argos`` writes.
+what they take of it is measured against the servers, not against CTranslate2. That is measured twice, in the
+threads, beam and quantization of the server: alone, with 250 sentences at once, sorted by length, which is
+the most that it can do; and called by as many threads as there are clients, each with what a request holds,
+which is what a program without a server would do. LibreTranslate (in an environment of its own, offline)
+serves the package that ``crosslate pack export --to argos`` writes.
 ``--memory-minutes`` puts a mixed load on a server for so long and prints its memory every tenth of that.
 """
 
@@ -24,10 +26,11 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from itertools import cycle, islice
+from itertools import cycle, islice, product
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +43,9 @@ from benchmarks.servers import ServerProcess, crosslate_server
 BEAM = 4
 OUTPUT_TOKENS = 20
 LIST, LINES, PER_LINE = 32, 6, 5
-DIRECT, OURS, RIVAL = "CTranslate2 alone", "Crosslate", "LibreTranslate"
+DIRECT, CALLED, OURS, RIVAL = "CTranslate2 alone", "CTranslate2 called", "Crosslate", "LibreTranslate"
 SENTENCES, LISTS, DOCUMENTS = "sentences", f"lists of {LIST}", f"documents of {LINES * PER_LINE}"
-# One client shows what a request costs, some more what waiting for each other costs.
-FEW = (1, 8)
+SIZES = {SENTENCES: 1, LISTS: LIST, DOCUMENTS: LINES * PER_LINE}
 _DIRECT_SENTENCES = 250
 Row = dict[str, Any]
 
@@ -94,6 +96,26 @@ class Direct:
             count += min(_DIRECT_SENTENCES, len(texts) - count % len(texts))
         return count / took
 
+    def called_by(self, clients: int, chunks: Sequence[Sequence[str]], seconds: float) -> Row:
+        """So many threads that call it for so long, each with every ``clients``-th of the chunks in turn."""
+        counts = [0.0] * clients
+        start = time.perf_counter()
+
+        def client(number: int) -> None:
+            position = number
+            while (began := time.perf_counter()) < start + seconds:
+                chunk = list(chunks[position % len(chunks)])
+                self._translate(chunk)
+                took, position = time.perf_counter() - began, position + clients
+                counts[number] += len(chunk) * min(1.0, (start + seconds - began) / took)
+
+        threads = [threading.Thread(target=client, args=(number,)) for number in range(clients)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return {"rate": sum(counts) / seconds, "failed": 0}
+
 
 def libretranslate(package: Path, home: Path, quantization: str) -> ServerProcess:
     """LibreTranslate with one package and nothing from the network."""
@@ -123,12 +145,13 @@ def one_turn(
     clients: Sequence[int], seconds: float,
 ) -> list[Row]:  # fmt: skip
     """Every point once; what is compared with each other stands close together in time."""
-    points = [(SENTENCES, count) for count in clients]
-    points += [(kind, count) for kind in (LISTS, DOCUMENTS) for count in FEW if count in clients]
     rows: list[Row] = []
-    for kind, count in points:
+    for kind, count in product((SENTENCES, LISTS, DOCUMENTS), clients):
+        chunks = list(_chunks(islice(cycle(texts), 40 * len(texts)), SIZES[kind]))
+        point = {"kind": kind, "clients": count}
         rate = direct.sentences_per_second(texts, seconds / 2)
-        rows.append({"system": DIRECT, "kind": kind, "clients": count, "rate": rate, "failed": 0})
+        rows.append({"system": DIRECT, **point, "rate": rate, "failed": 0})
+        rows.append({"system": CALLED, **point, **direct.called_by(count, chunks, seconds / 2)})
         for name, server in servers.items():
             rows.append(
                 measured(name, kind, put_load(server.port, requests(texts, kind, languages), count, seconds))
@@ -160,8 +183,9 @@ def watch_memory(
 def table(turns: list[list[Row]]) -> str:
     """The medians over the turns; ratios are of one turn each."""
     lines = [
-        f"| system | requests | clients | sentences/s | p50, p95, p99 in ms | to {DIRECT} | times {RIVAL} |",
-        "|---|---|---|---|---|---|---|",
+        "| system | requests | clients | sentences/s | p50, p95, p99 in ms "
+        f"| to {DIRECT} | to {CALLED} | times {RIVAL} |",
+        "|---|---|---|---|---|---|---|---|",
     ]
 
     def column(system: str, row: Row, name: str) -> list[float]:
@@ -177,7 +201,7 @@ def table(turns: list[list[Row]]) -> str:
 
     for row in turns[0]:
         system = row["system"]
-        if system == DIRECT:
+        if system in (DIRECT, CALLED):
             continue
         times = ", ".join(
             f"{statistics.median(column(system, row, name)):,.0f}" for name in ("p50", "p95", "p99")
@@ -185,7 +209,7 @@ def table(turns: list[list[Row]]) -> str:
         rate = spread(column(system, row, "rate"))
         lines.append(
             f"| {system} | {row['kind']} | {row['clients']} | {rate} | {times} "
-            f"| {ratio(row, DIRECT)} | {ratio(row, RIVAL) if system == OURS else ''} |"
+            f"| {ratio(row, DIRECT)} | {ratio(row, CALLED)} | {ratio(row, RIVAL) if system == OURS else ''} |"
         )
     failed = {name: sum(row["failed"] for turn in turns for row in turn if row["system"] == name)
               for name in (OURS, RIVAL)}  # fmt: skip

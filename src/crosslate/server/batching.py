@@ -109,6 +109,7 @@ class Batcher:
         self._changed = threading.Condition()
         self._is_closed = False
         self._num_idle = 0
+        self._num_running = 0  # tickets that batches under way will end
         self._usual_seconds = 0.0  # of a batch, lately
         self._workers = [
             threading.Thread(target=self._work, name=f"translation-{number}", daemon=True)
@@ -160,37 +161,46 @@ class Batcher:
             worker.join(max(0.0, deadline - time.monotonic()))
 
     def _work(self) -> None:
-        expected = 1
-        while (batch := self._take(expected)) is not None:
+        ended = 0
+        while (taken := self._take(ended)) is not None:
+            batch, ended = taken
             if batch:
                 self._translate(batch)
-                # Whoever got an answer may soon ask again.
-                expected = len({id(ticket) for ticket, _ in batch if not ticket.pieces})
 
-    def _take(self, expected: int) -> list[tuple[Ticket, Piece]] | None:
-        """The next batch; None when all is done and the server stops.
+    def _take(self, ended: int) -> tuple[list[tuple[Ticket, Piece]], int] | None:
+        """The next batch, and how many tickets it will end; None when all is done and the server stops.
 
         Args:
-            expected: how many tickets would fill it as the last one was filled.
+            ended: tickets that the worker's last batch has ended.
         """
         with self._changed:
             self._num_idle += 1
+            self._num_running -= ended
             try:
                 while not self._tickets:
                     if self._is_closed:
                         return None
                     self._changed.wait()
-                self._wait_for_more(expected)
-                return self._cut() if self._tickets else []
+                self._wait_for_more(ended)
+                batch = self._cut() if self._tickets else []
             finally:
                 self._num_idle -= 1
+            ending = len({id(ticket) for ticket, _ in batch if not ticket.pieces})
+            self._num_running += ending
+            return batch, ending
 
-    def _wait_for_more(self, expected: int) -> None:
+    def _wait_for_more(self, ended: int) -> None:
         """Waits for a batch to fill up, for a short window.
 
-        A batch of one takes nearly as long as one of ten. So where the last batch was of many clients, who
-        come back one by one, the window is a part of the time that a batch takes.
+        A batch of one takes nearly as long as one of ten. Whoever was answered may soon ask again, so where
+        clients are many, the window is a part of the time that a batch takes, and ends when the worker has
+        its share of all who wait, are being served, or may come back.
+
+        Args:
+            ended: tickets that the worker's last batch has ended.
         """
+        around = len(self._tickets) + ended
+        expected = min(around, -(-(around + self._num_running) // len(self._workers)))
         window = self._batching.window_seconds
         if expected > 1:
             window = max(window, min(_MAX_WINDOW_SECONDS, _WINDOW_SHARE * self._usual_seconds))
