@@ -140,6 +140,7 @@ class CTranslate2Backend:
 
     A model that is being loaded counts before it is there, so the limit holds at every moment, except that
     requests in flight may hold a dropped one to their end, and that a single larger model is loaded alone.
+    What is in PyTorch, to look into, counts too, and is dropped first when another model needs the room.
 
     Args:
         parent: hub id or folder.
@@ -228,6 +229,9 @@ class CTranslate2Backend:
                 num_bytes / 1e6,
                 self._memory_bytes / 1e6,
             )
+        if num_bytes + self._total() > self._memory_bytes and self.live.residents():
+            self.live.clear()  # translations come before looking into models
+            log.info("dropped what was in memory in PyTorch")
         with self._lock:
             while self._loaded and num_bytes + self._total() > self._memory_bytes:
                 _, (dropped, size) = self._loaded.popitem(last=False)
@@ -235,7 +239,7 @@ class CTranslate2Backend:
 
     def _total(self) -> int:
         live = sum(each.num_bytes for each in self.live.residents())
-        return live + sum(size for _, size in self._loaded.values())
+        return live + sum(size for _, size in list(self._loaded.values()))
 
 
 class TorchBackend:

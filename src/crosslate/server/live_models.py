@@ -86,11 +86,17 @@ class LiveModels:
                 del self._models[identity]
             self._drop_packs()
 
+    def clear(self) -> None:
+        """Drops everything; whoever holds a model may use it to the end."""
+        with self._lock:
+            self._models.clear()
+            self._packs, self._parent = {}, None
+
     def residents(self) -> list[Resident]:
         """What is in memory now; nobody waits for a model that is being loaded."""
         found = []
-        if self._parent is not None:
-            tensors = self._parent.model.parameters()
+        if (parent := self._parent) is not None:
+            tensors = parent.model.parameters()
             found.append(Resident("parent", sum(each.nbytes for each in tensors)))
         for pack in list(self._packs.values()):
             name = pack.folder.name if pack.folder else pack.manifest.name

@@ -121,6 +121,19 @@ class TestCTranslate2:
         backend.model(found[pairs[2]])
         assert [each.name for each in backend.residents()] == ["parent", "fr-es"]
 
+    def test_what_is_there_to_look_into_is_dropped_first(self, tiny, parent):
+        sizer = self.backend(parent)
+        found = directions(parent, tiny / "packs", sizer)
+        first, second = found[("fr", "en")], found[("de", "en")]
+        for direction in (first, second):
+            sizer.model(direction)
+        backend = self.backend(parent, memory_bytes=sum(each.num_bytes for each in sizer.residents()))
+        backend.model(first)
+        backend.live.model(second)
+        assert [each.name for each in backend.residents()][1:] == ["parent (pytorch)", "de-en (pytorch)"]
+        backend.model(second)
+        assert [each.name for each in backend.residents()] == ["parent", "de-en"]
+
     def test_one_model_above_the_limit_is_loaded_alone(self, tiny, parent, caplog):
         backend = self.backend(parent, memory_bytes=1)
         found = directions(parent, tiny / "packs", backend)
