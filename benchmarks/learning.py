@@ -66,6 +66,7 @@ def adapted(arguments: argparse.Namespace) -> list[dict[str, float]]:
         Parent.load(arguments.parent), train, new_source=arguments.new_source, valid=valid, strategy=STRATEGY,
         settings=settings_of(arguments), data=DataSettings(source_vocabulary_size=arguments.vocabulary),
         measure=lambda child: {"seconds": time.time() - arguments.started},
+        initial_embeddings="random",  # as the other trainers start
     )  # fmt: skip
     return [
         {"seconds": each["seconds"], "score": each["score"]} for each in pack.manifest.training["validations"]

@@ -53,9 +53,12 @@ def adapt(
         ),
     ] = "",
     initial_embeddings: Annotated[
-        str,
-        typer.Option(help="Where new embeddings start: random, mean, copied, dictionary or aligned."),
-    ] = RANDOM,
+        str | None,
+        typer.Option(
+            help="Where new embeddings start: random, mean, copied, dictionary or aligned. [default: mean; "
+            "random for scratch, appended vocabularies and the preset paper]"
+        ),
+    ] = None,
     dictionary: Annotated[
         list[Path] | None,
         typer.Option(
@@ -104,6 +107,8 @@ def adapt(
     from crosslate.models.strategies import parse_strategy
 
     sides = [side for side, new in (("source", new_source), ("target", new_target)) if new]
+    if initial_embeddings is None and preset == "paper":
+        initial_embeddings = RANDOM
     _check_dictionaries(initial_embeddings, dictionary or [], sides)
     if strategy is None:
         strategy = "+".join([*(["src"] if new_source else []), *(["tgt"] if new_target else []), "xattn"])
@@ -134,7 +139,7 @@ def adapt(
         loaded, corpus, new_source=new_source, new_target=new_target, valid=held, strategy=strategy,
         vocabulary=wanted, settings=settings, data=data, out=out, name=name, licence=licence, replace=force,
         progress=ConsoleProgress(error_console()), tensorboard=tensorboard,
-        initial_embeddings=cast("Method", initial_embeddings),
+        initial_embeddings=cast("Method | None", initial_embeddings),
         dictionaries={
             cast("Side", side): read_dictionary(file) for side, file in zip(sides, dictionary or [])
         },
@@ -150,8 +155,8 @@ def adapt(
     )
 
 
-def _check_dictionaries(method: str, dictionaries: list[Path], sides: list[str]) -> None:
-    if method not in METHODS:
+def _check_dictionaries(method: str | None, dictionaries: list[Path], sides: list[str]) -> None:
+    if method is not None and method not in METHODS:
         raise UsageError(f"--initial-embeddings is {method!r}; {nearest(method, METHODS)}")
     wanted = len(sides) if method == "dictionary" else 0
     if len(dictionaries) != wanted:

@@ -29,7 +29,7 @@ from crosslate.jobs.texts import TextFiles
 from crosslate.jobs.validation import make_validate
 from crosslate.languages import language_code
 from crosslate.models.child import Child
-from crosslate.models.initial_embeddings import ALIGNED, RANDOM, Method, check_initial
+from crosslate.models.initial_embeddings import ALIGNED, Method, check_initial, default_method
 from crosslate.models.parent import Parent
 from crosslate.models.strategies import SIDES, Side, Strategy, parse_strategy
 from crosslate.packs.compose import pack_child
@@ -58,7 +58,7 @@ def adapt(
     progress: Progress | None = None,
     tensorboard: bool = False,
     measure: Callable[[Child], dict[str, float]] | None = None,
-    initial_embeddings: Method = RANDOM,
+    initial_embeddings: Method | None = None,
     dictionaries: Mapping[Side, Dictionary] | None = None,
     gradient_checkpointing: bool = False,
     shard_frozen: bool = False,
@@ -84,7 +84,8 @@ def adapt(
             the pack's record beside the validation's score. It must alter nothing, and chooses nothing.
         initial_embeddings: where the new side's embeddings start: ``random`` values as in the paper, the
             ``mean`` of the parent's, or rows ``copied`` where the parent has the same piece, or rows of
-            translations, from a ``dictionary`` or ``aligned`` with ``corpus``; see docs/strategies.md.
+            translations, from a ``dictionary`` or ``aligned`` with ``corpus``; None takes the mean where the
+            parent's rows mean something to the child. See docs/strategies.md.
         dictionaries: by new side, translations of the new language's words into the parent's language of that
             side; needed for ``dictionary`` alone.
         gradient_checkpointing: compute every layer again for its gradients, for less memory; see
@@ -127,14 +128,13 @@ def adapt(
     chosen = _strategy(strategy, new_source, new_target, wanted.kind)
     new: dict[Side, str | None] = {"source": new_source, "target": new_target}
     renewed = [side for side in SIDES if new[side]] if chosen.renews is None else chosen.renews
-    check_initial(
-        initial_embeddings, renewed if initial_embeddings == ALIGNED else dictionaries or {}, renewed, chosen
-    )
+    method = initial_embeddings or default_method(renewed, chosen, is_appended=wanted.kind == "appended")
+    check_initial(method, renewed if method == ALIGNED else dictionaries or {}, renewed, chosen)
     settings = settings or preset("default", trained_groups=chosen.train, fresh_groups=chosen.reinitialise)
     _check_languages(parent, corpus, new_source, new_target)
     run = Run(out, MANIFEST_NAME, replace=replace)
     prepared = prepare(corpus, valid, data, settings.seed, run.folder)
-    start = start_of(initial_embeddings, dictionaries or {}, parent, prepared, new)
+    start = start_of(method, dictionaries or {}, parent, prepared, new)
     memory = PeakMemory()
     sides = NewSides(parent, chosen, new, wanted, start, prepared, data, run)
     child = sides.child(without_choice(chosen) if chosen.limits.auto else chosen, settings.seed)
