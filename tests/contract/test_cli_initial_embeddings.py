@@ -35,6 +35,16 @@ def test_embeddings_start_from_an_alignment_of_the_text(crosslate, tiny, text, t
 
 
 @pytest.mark.parametrize(
+    ("more", "method"),
+    [((), "mean"), (("--strategy", "scratch"), "random"), (("--preset", "paper"), "random")],
+)
+def test_where_embeddings_start_when_nothing_is_said(crosslate, tiny, text, tmp_path, more, method):
+    ran = crosslate(*arguments(tiny, text[0], tmp_path / "pack", *more))
+    assert ran.code == 0, ran.err
+    assert f'"method": "{method}"' in (tmp_path / "pack" / "pack.json").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
     ("more", "message"),
     [
         (("--initial-embeddings", "median"), "--initial-embeddings is 'median'; did you mean 'mean'?"),
