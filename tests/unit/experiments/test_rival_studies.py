@@ -123,8 +123,8 @@ def test_the_shipped_recipe_shares_its_cells_with_the_papers_study():
     assert len(find(cells, "zero-shot")) == 10 + 8
     assert len(find(cells, "compressed")) == 2 * 6
     for cell in find(cells, "child"):
-        rate = {"lora": 1e-3, "adapters": 1e-3}.get(cell.labels["part"].partition("-")[0])
-        assert cell.spec["training"]["learning_rates"] == ({} if rate is None else {"added": rate})
+        adds = cell.labels["part"].partition("-")[0] in ("lora", "ia3", "adapters", "prefix")
+        assert cell.spec["training"]["learning_rates"] == ({"added": 4e-3} if adds else {})
     assert titles(plan_study(quick(study), NOWHERE)) == titles(cells)
 
 

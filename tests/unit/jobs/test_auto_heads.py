@@ -100,7 +100,7 @@ def test_initial_embeddings_are_recorded(parent: Parent, tmp_path: Path):
     assert record["method"] == "dictionary" and record["rows"]["source"]["dictionary"] == 2
     assert record["words"] == {"source": 2}
     assert sum(record["rows"]["source"].values()) == 80
-    plain = adapted(parent, tmp_path / "plain", "src+xattn")
+    plain = adapted(parent, tmp_path / "plain", "src+xattn", initial_embeddings="random")
     assert plain.manifest.training["initial_embeddings"] == {"method": "random", "rows": {}}
 
 
