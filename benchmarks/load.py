@@ -54,7 +54,7 @@ class Load:
 
     clients: int
     seconds: float
-    sentences: float = 0.0
+    sentences: int = 0
     failed: int = 0
     latencies: list[float] = field(default_factory=list)
 
@@ -110,7 +110,7 @@ class _Connection:
 def put_load(port: int, requests: Sequence[Request], clients: int, seconds: float) -> Load:
     """Lets so many clients ask for so long; each asks for every ``clients``-th of the requests in turn.
 
-    Sentences of requests that are under way at the end count by the part of their time that lies before it.
+    What is under way at the end is waited for, and the seconds are those until the last answer.
     """
     load, lock = Load(clients, seconds), threading.Lock()
     start = time.perf_counter()
@@ -130,7 +130,7 @@ def put_load(port: int, requests: Sequence[Request], clients: int, seconds: floa
             with lock:
                 load.failed += not is_well
                 load.latencies.append(took)
-                load.sentences += request.sentences * is_well * min(1.0, (end - began) / took)
+                load.sentences += request.sentences * is_well
         connection.close()
 
     threads = [threading.Thread(target=client, args=(number,)) for number in range(clients)]
@@ -138,4 +138,5 @@ def put_load(port: int, requests: Sequence[Request], clients: int, seconds: floa
         thread.start()
     for thread in threads:
         thread.join()
+    load.seconds = time.perf_counter() - start
     return load

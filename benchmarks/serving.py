@@ -1,7 +1,8 @@
 """The server under load, beside CTranslate2 alone and beside LibreTranslate with the same model.
 
     python -m benchmarks.serving [--parent FOLDER --text FILE | --size base] [--seconds 20] [--turns 3]
-        [--clients 1 8 32] [--quantization float32] [--no-rival] [--memory-minutes 0] [--out FILE]
+        [--clients 1 8 32] [--kinds sentences lists documents] [--quantization float32] [--no-rival]
+        [--memory-minutes 0] [--out FILE]
 
 By default a small parent is trained on the phrasebook first, and the sentences are of its test set.
 ``--size`` takes a random parent of that size instead, with outputs of 20 tokens: what the server takes is
@@ -46,6 +47,7 @@ LIST, LINES, PER_LINE = 32, 6, 5
 DIRECT, CALLED, OURS, RIVAL = "CTranslate2 alone", "CTranslate2 called", "Crosslate", "LibreTranslate"
 SENTENCES, LISTS, DOCUMENTS = "sentences", f"lists of {LIST}", f"documents of {LINES * PER_LINE}"
 SIZES = {SENTENCES: 1, LISTS: LIST, DOCUMENTS: LINES * PER_LINE}
+NAMES = {"sentences": SENTENCES, "lists": LISTS, "documents": DOCUMENTS}
 _DIRECT_SENTENCES = 250
 Row = dict[str, Any]
 
@@ -98,23 +100,23 @@ class Direct:
 
     def called_by(self, clients: int, chunks: Sequence[Sequence[str]], seconds: float) -> Row:
         """So many threads that call it for so long, each with every ``clients``-th of the chunks in turn."""
-        counts = [0.0] * clients
+        counts = [0] * clients
         start = time.perf_counter()
 
         def client(number: int) -> None:
             position = number
-            while (began := time.perf_counter()) < start + seconds:
+            while time.perf_counter() < start + seconds:
                 chunk = list(chunks[position % len(chunks)])
                 self._translate(chunk)
-                took, position = time.perf_counter() - began, position + clients
-                counts[number] += len(chunk) * min(1.0, (start + seconds - began) / took)
+                counts[number] += len(chunk)
+                position += clients
 
         threads = [threading.Thread(target=client, args=(number,)) for number in range(clients)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        return {"rate": sum(counts) / seconds, "failed": 0}
+        return {"rate": sum(counts) / (time.perf_counter() - start), "failed": 0}
 
 
 def libretranslate(package: Path, home: Path, quantization: str) -> ServerProcess:
@@ -142,11 +144,11 @@ def measured(system: str, kind: str, load: Load) -> Row:
 
 def one_turn(
     direct: Direct, servers: dict[str, ServerProcess], texts: list[str], languages: tuple[str, str],
-    clients: Sequence[int], seconds: float,
+    kinds: Sequence[str], clients: Sequence[int], seconds: float,
 ) -> list[Row]:  # fmt: skip
     """Every point once; what is compared with each other stands close together in time."""
     rows: list[Row] = []
-    for kind, count in product((SENTENCES, LISTS, DOCUMENTS), clients):
+    for kind, count in product(kinds, clients):
         chunks = list(_chunks(islice(cycle(texts), 40 * len(texts)), SIZES[kind]))
         point = {"kind": kind, "clients": count}
         rate = direct.sentences_per_second(texts, seconds / 2)
@@ -228,6 +230,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20, help="of one point")
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 32])
+    parser.add_argument("--kinds", nargs="+", default=list(NAMES), choices=NAMES)
     parser.add_argument("--quantization", default="float32")
     parser.add_argument("--no-rival", action="store_true")
     parser.add_argument("--memory-minutes", type=float, default=0)
@@ -266,8 +269,11 @@ def main() -> None:
             put_load(server.port, requests(texts, LISTS, languages), 2, 3)
         memory = []
         turns = []
+        kinds = [NAMES[name] for name in arguments.kinds]
         for _ in range(arguments.turns):
-            turns.append(one_turn(direct, servers, texts, languages, arguments.clients, arguments.seconds))
+            turns.append(
+                one_turn(direct, servers, texts, languages, kinds, arguments.clients, arguments.seconds)
+            )
         if arguments.memory_minutes:
             memory = watch_memory(servers[OURS], texts, languages, arguments.memory_minutes)
     if arguments.out:
