@@ -90,8 +90,8 @@ def main(folder: Path) -> None:
                 *pair.split("-"),
             ]
             options = DecodingOptions(beam_size=4, length_penalty=0.2)
-            ours = translator.translate(german, options)
-            compare(f"{pair} argos", offline(command, german, out), ours)
+            ours = Translator.open(packs, engine="ctranslate2", options=options)
+            compare(f"{pair} argos", offline(command, german, out), ours.translate(german))
 
 
 if __name__ == "__main__":
