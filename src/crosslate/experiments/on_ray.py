@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from crosslate.errors import MissingExtra
 from crosslate.experiments.cells import Cell
 from crosslate.experiments.run import Outcome, Place, Work, work_on
 from crosslate.experiments.store import Store
+from crosslate.jobs.on_ray import started_ray
 
 
 class OnRay:
@@ -27,15 +27,7 @@ class OnRay:
     def __init__(
         self, place: Place, work: Work, *, cpus: float = 1.0, gpus: float = 0.0, address: str | None = None
     ) -> None:
-        try:
-            import ray
-        except ImportError:
-            raise MissingExtra(
-                "Ray is not installed; install it with: pip install 'crosslate[ray]'"
-            ) from None
-        self._ray: Any = ray
-        if not ray.is_initialized():
-            ray.init(address=address, log_to_driver=False, include_dashboard=False)
+        ray = self._ray = started_ray(address)
         self._place = place
         self._task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=0)(_ray_work)
         self._work = work

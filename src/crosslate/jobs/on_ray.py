@@ -11,6 +11,24 @@ from crosslate.jobs.bulk import Shard, ShardTranslator, Work
 _RESTARTS = 3
 
 
+def started_ray(address: str | None = None) -> Any:
+    """The module ``ray``, connected.
+
+    Args:
+        address: of a cluster; None takes the one that Ray's environment names, or starts one here.
+
+    Raises:
+        MissingExtra: Ray is not installed.
+    """
+    try:
+        import ray
+    except ImportError:
+        raise MissingExtra("Ray is not installed; install it with: pip install 'crosslate[ray]'") from None
+    if not ray.is_initialized():
+        ray.init(address=address, log_to_driver=False, include_dashboard=False)
+    return ray
+
+
 class ShardsOnRay:
     """Runs shards on Ray; see :data:`crosslate.jobs.bulk.Run`.
 
@@ -31,15 +49,7 @@ class ShardsOnRay:
     def __init__(self, *, cpus: int = 1, address: str | None = None) -> None:
         if cpus < 1:
             raise UsageError(f"cpus is {cpus}, expected 1 or more")
-        try:
-            import ray
-        except ImportError:
-            raise MissingExtra(
-                "Ray is not installed; install it with: pip install 'crosslate[ray]'"
-            ) from None
-        self._ray: Any = ray
-        if not ray.is_initialized():
-            ray.init(address=address, log_to_driver=False, include_dashboard=False)
+        self._ray = started_ray(address)
         self._cpus = cpus
 
     def __call__(self, work: Work, shards: Sequence[Shard]) -> Iterator[Shard]:
