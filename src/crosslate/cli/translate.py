@@ -17,7 +17,6 @@ from crosslate.cli.console import error_console, print_line
 from crosslate.cli.output import STANDARD_OUTPUT, open_output, with_bar
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.errors import UsageError
-from crosslate.jobs.bulk import SHARD_LINES
 
 if TYPE_CHECKING:
     from crosslate.documents.placement import Align
@@ -30,6 +29,7 @@ log = logging.getLogger(__name__)
 _WINDOW_LINES = 1024
 _LINES = "lines"
 _HERE = "here"
+_SHARD_LINES = 10_000
 
 
 def translate(
@@ -108,7 +108,7 @@ def translate(
     ] = _HERE,
     shard_lines: Annotated[
         int, typer.Option("--shard-lines", metavar="N", help="With ray: lines of a shard.")
-    ] = SHARD_LINES,
+    ] = _SHARD_LINES,
     worker_cpus: Annotated[
         int,
         typer.Option("--worker-cpus", metavar="N", help="With ray: CPUs that a worker asks for and uses."),

@@ -26,7 +26,6 @@ from crosslate.jobs.translator import UNQUANTIZED, ctranslate2_folder_of
 log = logging.getLogger(__name__)
 
 MANIFEST = "bulk.json"
-SHARD_LINES = 10_000
 _PINNED = "pinned"
 
 
@@ -96,7 +95,7 @@ def translate_in_bulk(
     *,
     quantization: str = UNQUANTIZED,
     options: DecodingOptions | None = None,
-    shard_lines: int = SHARD_LINES,
+    shard_lines: int = 10_000,
 ) -> int:
     """Translates files line by line into one; the same call again goes on where it was stopped.
 
