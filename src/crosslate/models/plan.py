@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from crosslate.errors import StrategyError
 from crosslate.models.forms import Form
-from crosslate.models.strategies import SIDES, Limits, Side, Strategy
+from crosslate.models.selections import Selection, select
+from crosslate.models.strategies import SIDES, Side, Strategy
 
 if TYPE_CHECKING:
     import torch
@@ -18,17 +19,6 @@ if TYPE_CHECKING:
     from crosslate.models.anatomy import Anatomy
 
 GROUP_OF_SIDE: dict[Side, str] = {"source": "src", "target": "tgt"}
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Part of a tensor: entries ``indices`` along ``axis``."""
-
-    axis: int
-    indices: tuple[int, ...]
-
-    def shape(self, whole: tuple[int, ...]) -> tuple[int, ...]:
-        return (*whole[: self.axis], len(self.indices), *whole[self.axis + 1 :])
 
 
 @dataclass(frozen=True)
@@ -192,7 +182,28 @@ def make_plan(
             layer, head or projection that the model does not have; or the strategy trains a tensor that is
             held in lower precision.
     """
+    from crosslate.models.rivals import added_tensors, added_type, formed_tensors
+
     sizes = dict(vocabulary_sizes or {})
+    renewed = _renewed(strategy, anatomy, sizes)
+    appended = appended or {}
+    _check_appended(strategy, appended)
+    selections = select(model, anatomy, strategy.limits)
+    rules = _Rules(
+        anatomy, strategy, sizes, appended, selections, formed_tensors(model, anatomy, strategy.method)
+    )
+    tensors = [rules.planned(*each) for each in child_tensors(model, anatomy, renewed)]
+    dtype = added_type(model)
+    for name, (group, shape) in added_tensors(model, strategy.method).items():
+        tensors.append(
+            PlannedTensor(name, (), group, shape, dtype, True, False, False, train=True, is_added=True)
+        )
+    tensors = [_with_own_types(each, types or {}) for each in tensors]
+    return Plan(strategy, renewed, tuple(sorted(tensors, key=lambda tensor: tensor.name)))
+
+
+def _renewed(strategy: Strategy, anatomy: Anatomy, sizes: Collection[Side]) -> frozenset[Side]:
+    """The sides that get a new vocabulary, which must be those whose sizes were given."""
     renewed = frozenset(sizes) if strategy.renews is None else strategy.renews
     if renewed != frozenset(sizes):
         raise StrategyError(
@@ -204,69 +215,81 @@ def make_plan(
             f"{strategy} renews {_sides(missing)}, which has no vocabulary in this model "
             "(speech and images come without one); choose a strategy for the other side"
         )
-    from crosslate.models.rivals import added_tensors, added_type, formed_tensors, is_left_out
+    return renewed
 
-    selections = _select(model, anatomy, strategy.limits)
-    appended = appended or {}
-    _check_appended(strategy, appended)
-    kept_groups = {GROUP_OF_SIDE[side] for side in appended}
-    forms = formed_tensors(model, anatomy, strategy.method)
-    tensors = []
-    for names, group, tensor in child_tensors(model, anatomy, renewed):
-        axis = vocabulary_axis(anatomy, names)
-        shape = tuple(tensor.shape)
-        is_resized = axis is not None and axis[0] in renewed
-        if axis is not None and is_resized:
-            shape = (*shape[: axis[1]], sizes[axis[0]], *shape[axis[1] + 1 :])
-        is_parameter = names[0] in anatomy.parameters
-        is_constant = any(name in anatomy.constant for name in names)
-        is_limited = group == "xattn" and bool(strategy.limits)
-        groups = {anatomy.groups[name] for name in names if name in anatomy.groups}
-        new_rows = appended.get(axis[0]) if axis is not None and is_resized else None
-        if new_rows is None:
-            groups -= kept_groups
-        selection = selections[names[0]] if is_limited and names[0] in selections else None
-        if axis is not None and new_rows is not None:
-            selection = Selection(axis[1], tuple(new_rows))
-        form, is_trained_form = forms.get(names[0], (None, False))
-        if len(names) > 1 and forms.keys() & set(names):
+
+@dataclass(frozen=True)
+class _Rules:
+    """What a strategy makes of each of the parent's tensors.
+
+    Attributes:
+        sizes: of the new vocabularies; their sides are the renewed ones.
+        appended: of sides whose vocabulary is on the parent's rows, the new rows.
+        selections: of the cross-attention tensors that limits leave trainable, the part of each.
+        forms: of the tensors that a method changes by a smaller one, how; and whether that one is trained.
+    """
+
+    anatomy: Anatomy
+    strategy: Strategy
+    sizes: Mapping[Side, int]
+    appended: Mapping[Side, Sequence[int]]
+    selections: Mapping[str, Selection | None]
+    forms: Mapping[str, tuple[Form, bool]]
+
+    def planned(self, names: tuple[str, ...], group: str, tensor: torch.Tensor) -> PlannedTensor:
+        """The child's tensor of these names, made of the parent's ``tensor``."""
+        name, strategy = names[0], self.strategy
+        if len(names) > 1 and self.forms.keys() & set(names):
             raise StrategyError(
                 f"{strategy} needs a tensor of its own in every layer, but {' and '.join(names)} are one; "
                 "choose another method, or src+xattn"
             )
-        tensors.append(
-            PlannedTensor(
-                name=names[0],
-                aliases=names[1:],
-                group=group,
-                shape=shape,
-                dtype=tensor.dtype,
-                is_parameter=is_parameter,
-                is_resized=is_resized,
-                # Of the buffers only biases over the vocabulary were learnt; the others are constants.
-                reinitialise=not is_constant
-                and (is_parameter or axis is not None)
-                and bool(groups & strategy.reinitialise),
-                train=is_trained_form
-                or (
-                    not is_constant
-                    and is_parameter
-                    and bool(groups & strategy.train)
-                    and (not is_limited or names[0] in selections)
-                    and not is_left_out(names[0], group, strategy.method)
-                ),
-                selection=selection,
-                is_appended=new_rows is not None,
-                form=form,
-            )
+        axis = vocabulary_axis(self.anatomy, names)
+        shape = tuple(tensor.shape)
+        is_resized = axis is not None and axis[0] in self.sizes
+        selection = self.selections.get(name) if group == "xattn" else None
+        new_rows = None
+        if axis is not None and is_resized:
+            side, at = axis
+            shape = (*shape[:at], self.sizes[side], *shape[at + 1 :])
+            new_rows = self.appended.get(side)
+            if new_rows is not None:
+                selection = Selection(at, tuple(new_rows))
+        groups = {self.anatomy.groups[each] for each in names if each in self.anatomy.groups}
+        if new_rows is None:
+            groups -= {GROUP_OF_SIDE[side] for side in self.appended}
+        is_parameter = name in self.anatomy.parameters
+        is_learnt = not any(each in self.anatomy.constant for each in names)
+        form, is_trained_form = self.forms.get(name) or (None, False)
+        return PlannedTensor(
+            name=name,
+            aliases=names[1:],
+            group=group,
+            shape=shape,
+            dtype=tensor.dtype,
+            is_parameter=is_parameter,
+            is_resized=is_resized,
+            # Of the buffers only biases over the vocabulary were learnt; the others are constants.
+            reinitialise=is_learnt
+            and (is_parameter or axis is not None)
+            and bool(groups & strategy.reinitialise),
+            train=is_trained_form
+            or (
+                is_learnt and is_parameter and bool(groups & strategy.train) and self._may_train(name, group)
+            ),
+            selection=selection,
+            is_appended=new_rows is not None,
+            form=form,
         )
-    dtype = added_type(model)
-    for name, (group, shape) in added_tensors(model, strategy.method).items():
-        tensors.append(
-            PlannedTensor(name, (), group, shape, dtype, True, False, False, train=True, is_added=True)
+
+    def _may_train(self, name: str, group: str) -> bool:
+        """Whether neither limits nor the method leave this tensor of a trained group as it is."""
+        from crosslate.models.rivals import is_left_out
+
+        is_limited = group == "xattn" and bool(self.strategy.limits)
+        return not (is_limited and name not in self.selections) and not is_left_out(
+            name, group, self.strategy.method
         )
-    tensors = [_with_own_types(each, types or {}) for each in tensors]
-    return Plan(strategy, renewed, tuple(sorted(tensors, key=lambda tensor: tensor.name)))
 
 
 def _with_own_types(planned: PlannedTensor, types: Mapping[str, torch.dtype]) -> PlannedTensor:
@@ -320,56 +343,6 @@ def vocabulary_axis(anatomy: Anatomy, names: Iterable[str]) -> tuple[Side, int] 
     """Side and axis of the vocabulary of a tensor with these names; None where it has none."""
     found = [anatomy.vocabulary[name] for name in names if name in anatomy.vocabulary]
     return found[0] if found else None
-
-
-def _select(model: PreTrainedModel, anatomy: Anatomy, limits: Limits) -> dict[str, Selection | None]:
-    """The cross-attention tensors that limits leave trainable: a selection of each, or None for the whole."""
-    if not limits:
-        return {}
-    _check_limits(anatomy, limits)
-    heads = dict(limits.heads or ())
-    shapes = {name: tuple(tensor.shape) for name, tensor in model.named_parameters(remove_duplicate=False)}
-    chosen: dict[str, Selection | None] = {}
-    for name, layer in anatomy.layers.items():
-        role = anatomy.projections.get(name)
-        if role is None and (limits.projections is not None or limits.heads is not None):
-            raise StrategyError(
-                f"cannot limit {name}: this family does not show which projection it is; limit layers instead"
-            )
-        if limits.layers is not None and layer not in limits.layers:
-            continue
-        if limits.projections is not None and role not in limits.projections:
-            continue
-        if limits.heads is None:
-            chosen[name] = None
-        elif layer in heads and name in anatomy.head_axis:  # not norms, nor the output's bias: no head's own
-            axis = anatomy.head_axis[name]
-            width = shapes[name][axis] // anatomy.heads
-            chosen[name] = Selection(
-                axis, tuple(head * width + at for head in sorted(heads[layer]) for at in range(width))
-            )
-    if not chosen:
-        raise StrategyError(f"the limits {limits} leave nothing of cross-attention to train")
-    return chosen
-
-
-def _check_limits(anatomy: Anatomy, limits: Limits) -> None:
-    if limits.auto is not None:
-        raise StrategyError(
-            f"the limits {limits} leave open which heads are trained, which the training text decides; "
-            "name any heads (heads=0:1,3) to see what as many of them take"
-        )
-    num_layers = 1 + max(anatomy.layers.values())
-    named = set(limits.layers or ()) | {layer for layer, _ in limits.heads or ()}
-    if too_large := sorted(layer for layer in named if layer >= num_layers):
-        raise StrategyError(
-            f"the limits {limits} name layer {too_large[0]}; the decoder has the layers 0 to {num_layers - 1}"
-        )
-    asked = {head for _, heads in limits.heads or () for head in heads}
-    if too_large := sorted(head for head in asked if head >= anatomy.heads):
-        raise StrategyError(
-            f"the limits {limits} name head {too_large[0]}; a layer has the heads 0 to {anatomy.heads - 1}"
-        )
 
 
 def _sides(sides: Collection[str]) -> str:

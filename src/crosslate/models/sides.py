@@ -12,7 +12,7 @@ from torch.nn.utils import parametrize
 from crosslate.corpora.vocabularies import SpecialIds, Vocabulary
 from crosslate.errors import VocabularyError
 from crosslate.models.anatomy import Anatomy
-from crosslate.models.plan import Selection
+from crosslate.models.selections import Selection
 from crosslate.models.strategies import Side
 
 

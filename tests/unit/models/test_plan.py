@@ -15,7 +15,8 @@ import parents
 from crosslate.errors import StrategyError
 from crosslate.models.anatomy import Anatomy
 from crosslate.models.child import make_child
-from crosslate.models.plan import Selection, make_plan
+from crosslate.models.plan import make_plan
+from crosslate.models.selections import Selection
 from crosslate.models.strategies import STRATEGIES, parse_strategy
 
 NEW_SOURCE, NEW_TARGET = 43, 45
