@@ -6,6 +6,7 @@ from html import unescape
 import pytest
 
 import toy_study
+from crosslate.experiments.processes import default_jobs
 from crosslate.settings import dump_yaml
 
 
@@ -25,18 +26,28 @@ def test_the_plan_comes_without_running(crosslate, recipe, tmp_path):
     ran = crosslate("experiment", "run", recipe, "--out", tmp_path / "study", "--dry-run")
     assert ran.code == 0
     assert any(line.startswith("de-en src+xattn ") and " child " in line for line in ran.lines)
-    assert "29 cells, 0 done, about" in ran.lines[-1]
+    assert "29 cells, 0 done, about" in ran.lines[-1] and f"with {default_jobs()} at a time" in ran.lines[-1]
     assert not (tmp_path / "study").exists()
+
+
+@pytest.mark.parametrize(
+    ("cores", "has_gpu", "jobs"), [(1, False, 1), (2, False, 2), (16, False, 2), (16, True, 1)]
+)
+def test_cells_at_a_time_by_default(monkeypatch, cores, has_gpu, jobs):
+    monkeypatch.setattr("crosslate.experiments.processes.num_usable_cores", lambda: cores)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: has_gpu)
+    assert default_jobs() == jobs
 
 
 def test_a_study_runs_goes_on_and_is_reported(crosslate, recipe, folder):
     study = folder / "study"
-    first = crosslate("experiment", "run", recipe, "--out", study, "--only", "de-en src+xattn")
+    first = crosslate("experiment", "run", recipe, "--out", study, "--only", "de-en src+xattn", "--jobs", 1)
     assert first.code == 0, first.err
     assert "[2/2] de-en src+xattn: done in" in first.err
     # A cell that cannot work fails alone; what it needs stands, and so does the rest.
     (study / "models").rename(study / "elsewhere")
-    broken = crosslate("experiment", "run", recipe, "--out", study, "--only", "lexicon of de-en src+xattn")
+    only = ["--only", "lexicon of de-en src+xattn", "--jobs", 1]
+    broken = crosslate("experiment", "run", recipe, "--out", study, *only)
     assert broken.code == 1
     assert "lexicon of de-en src+xattn: failed" in broken.err and "remove its result" in broken.err
     (study / "elsewhere").rename(study / "models")
@@ -109,7 +120,7 @@ def test_starts_and_chosen_heads_are_children_with_tables_of_their_own(crosslate
     path = tmp_path / "starts.yaml"
     toy = toy_study.recipe(children=[child], denoisers=[], zero_shot=[], analyses=["compare"])
     path.write_text(dump_yaml(toy), encoding="utf-8")
-    ran = crosslate("experiment", "run", path, "--out", tmp_path / "study")
+    ran = crosslate("experiment", "run", path, "--out", tmp_path / "study", "--jobs", 1)
     assert ran.code == 0, ran.err
     report = json.loads((tmp_path / "study" / "report.json").read_text(encoding="utf-8"))
     assert report["failures"] == report["missing"] == []

@@ -49,7 +49,13 @@ def run(
     recipe: RecipeName,
     out: Out = None,
     data: Data = Path(),
-    jobs: Annotated[int, typer.Option(metavar="N", help="Cells at the same time, in processes.")] = 1,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Cells at the same time, in processes. [default: 2 on two cores or more, 1 with a GPU]",
+        ),
+    ] = None,
     only: Only = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and run nothing.")] = False,
     quick: Quick = False,
@@ -61,15 +67,17 @@ def run(
 
     Every finished cell is kept; after an interruption the same command goes on where it was.
     """
-    if jobs < 1:
+    if jobs is not None and jobs < 1:
         raise UsageError(f"--jobs is {jobs}, expected 1 or more")
     if on not in ("here", "ray"):
         raise UsageError(f"--on is {on!r}, expected here or ray")
     from crosslate.experiments.cells import matching
     from crosslate.experiments.grid import check_texts
+    from crosslate.experiments.processes import default_jobs
     from crosslate.experiments.run import Place, run_study
     from crosslate.experiments.texts import Library
 
+    jobs = jobs or default_jobs()
     loaded, cells, store = _study(recipe, out, data, quick)
     chosen = matching(cells, only)
     notes = error_console()

@@ -17,6 +17,17 @@ from crosslate.experiments.store import Store
 _STOP_SECONDS = 60.0
 
 
+def default_jobs() -> int:
+    """Two where there are two processor cores or more, one where a GPU does the work.
+
+    A small model leaves most of a second core idle, so two cells at a time take less than one after the other
+    with two threads. More would hold as many models in memory, which only who knows their size should choose.
+    """
+    import torch
+
+    return 1 if torch.cuda.is_available() else min(2, num_usable_cores())
+
+
 class Processes:
     """Works on cells in a fixed number of processes; they live on from cell to cell.
 

@@ -32,7 +32,7 @@ refused with the nearest known one. This page is made from the code (`crosslate.
 test keeps the two the same.
 
 ```
-crosslate experiment run phrasebook --jobs 2             # every cell, two at a time
+crosslate experiment run phrasebook                      # every cell; --jobs N at a time
 crosslate experiment run multi30k --data data --dry-run  # the plan with estimated times
 crosslate experiment run multi30k --data data --only "de-en*"
 crosslate experiment run multi30k --data data --quick    # the same grid in minutes; its numbers mean nothing
