@@ -49,7 +49,7 @@ def test_a_study_runs_goes_on_and_is_reported(crosslate, recipe, folder):
     only = ["--only", "lexicon of de-en src+xattn", "--jobs", 1]
     broken = crosslate("experiment", "run", recipe, "--out", study, *only)
     assert broken.code == 1
-    assert "lexicon of de-en src+xattn: failed" in broken.err and "remove its result" in broken.err
+    assert "lexicon of de-en src+xattn: failed" in broken.err and "remove " in broken.err
     (study / "elsewhere").rename(study / "models")
 
     second = crosslate("experiment", "run", recipe, "--out", study)
@@ -134,6 +134,14 @@ def test_starts_and_chosen_heads_are_children_with_tables_of_their_own(crosslate
     ]  # fmt: skip
     (row,) = tables["Initial embeddings: where rows come from"]["rows"]
     assert row[:4] == ["de-en", "all", "dictionary", "source"] and row[4] > 50 and sum(row[4:]) == 300
+
+
+def test_a_report_is_not_made_of_nothing(crosslate, recipe, tmp_path):
+    typo = crosslate("experiment", "report", recipe, "--out", tmp_path / "typo")
+    assert typo.code == 3 and "typo holds no result of toy" in typo.err and "--out" in typo.err
+    nowhere = crosslate("experiment", "report", "multi30k", "--out", tmp_path / "study", "--data", tmp_path)
+    assert nowhere.code == 3 and "multi30k/train.fr.gz" in nowhere.err
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crosslate.cli.console import console, error_console, print_line
-from crosslate.errors import EXIT_FAILED, UsageError
+from crosslate.errors import EXIT_FAILED, InputError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,7 +114,16 @@ def report(
     ] = None,
 ) -> None:
     """Rebuild a study's report from its stored results; nothing is run."""
+    from crosslate.experiments.grid import check_files
+    from crosslate.experiments.texts import Library
+
     loaded, cells, store = _study(recipe, out, data, quick)
+    check_files(cells, Library(data, loaded.phrasebook_seed))
+    if not any(store.is_done(cell) for cell in cells):
+        raise InputError(
+            f"{store.folder} holds no result of {loaded.name} with these settings and texts; run the study, "
+            "or give the --out, --data and --quick that it was run with"
+        )
     _write(loaded, cells, store, to or store.folder)
     if to:
         from crosslate.experiments.store import TRANSLATIONS

@@ -42,6 +42,21 @@ class Bench:
         self.library = Library(place.data, place.seed)
         self.folder = self.store.models(cell)
 
+    def check_texts(self) -> None:
+        """Refuses texts that are no longer those of the plan, under whose hashes the result is stored.
+
+        Raises:
+            InputError: one has changed.
+        """
+        planned = self.spec.get("text", {})
+        for role, placed in self.cell.texts.items():
+            identity = self.library.identity(placed.text, placed.source, placed.target)
+            if role in planned and identity != planned[role]:
+                raise InputError(
+                    f"the text {role!r} of {self.cell.title} has changed since the study was planned; run "
+                    "the same command again for a plan with the text as it is now"
+                )
+
     def text(self, role: str) -> ParallelCorpus:
         """A text of the cell in memory."""
         placed = self.cell.texts[role]
@@ -87,10 +102,10 @@ class Bench:
         key = self.cell.needs[role]
         found = sorted((self.place.study / MODELS).glob(f"*-{key[:12]}"))
         if not found:
-            title = self.store.load(key).title
+            result = self.store.load(key)
             raise InputError(
-                f"the models of {title} are not in {self.place.study / MODELS}; remove its result there and "
-                "run the study again to make them anew"
+                f"the models of {result.title} are not in {self.place.study / MODELS}; remove {result.file} "
+                "and run the study again to make them anew"
             )
         return found[0]
 

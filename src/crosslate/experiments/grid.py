@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from crosslate.errors import Faults, InputError, SettingsError
+from crosslate.errors import CrosslateError, Faults, InputError, SettingsError
 from crosslate.experiments.cells import Cell, PlacedText, find, in_order, needs
 from crosslate.experiments.comparisons import OTHER_START, comparisons
 from crosslate.experiments.dictionaries import dictionary_steps
@@ -36,7 +36,32 @@ def plan_study(recipe: Recipe, library: Library) -> list[Cell]:
 
 
 def check_texts(cells: Sequence[Cell], library: Library) -> None:
-    """Refuses cells whose texts are not there, before anything is run.
+    """Refuses cells whose texts are not there or cannot be read, before anything is run.
+
+    Of training text that is found out by reading it, which comes first; validation and test text would be
+    read after hours.
+
+    Raises:
+        InputError: lists every missing file, or every validation or test text that cannot be read.
+    """
+    check_files(cells, library)
+    faults = Faults("the study needs text that cannot be read")
+    small = {
+        repr(placed): placed
+        for cell in cells
+        for role, placed in cell.texts.items()
+        if role in ("valid", "test") and placed.text.files
+    }
+    for placed in small.values():
+        try:
+            library.load(placed.text, placed.source, placed.target)
+        except CrosslateError as error:
+            faults.add(str(error))
+    faults.raise_as(InputError)
+
+
+def check_files(cells: Sequence[Cell], library: Library) -> None:
+    """Refuses cells whose files of text are not there: without them no cell's key is known.
 
     Raises:
         InputError: lists every missing file.

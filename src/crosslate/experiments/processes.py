@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
-from multiprocessing import get_context
+from contextlib import suppress
+from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from threading import Thread
 from typing import Any
 
 from crosslate.engines.ctranslate2 import num_usable_cores
@@ -47,9 +49,10 @@ class Processes:
         self._busy: dict[str, _Worker] = {}
 
     def submit(self, cell: Cell) -> None:
-        worker = self._idle.pop() if self._idle else _Worker(self._place, self._work, self._threads)
-        worker.start(cell)
+        worker = self._living() or _Worker(self._place, self._work, self._threads)
         self._busy[cell.key] = worker
+        with suppress(OSError):  # it has died at once, which is found out by waiting for it
+            worker.start(cell)
 
     def wait(self) -> list[Outcome]:
         workers = list(self._busy.values())
@@ -67,6 +70,15 @@ class Processes:
             worker.end(_STOP_SECONDS if worker in busy else 5.0)
         self._busy.clear()
         self._idle.clear()
+
+    def _living(self) -> _Worker | None:
+        """An idle worker; what has killed others in their idleness must not stop the study."""
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.process.is_alive():
+                return worker
+            worker.end(0.0)
+        return None
 
     def _end_of(self, worker: _Worker) -> Outcome:
         cell = worker.cell
@@ -114,6 +126,7 @@ def _serve(pipe: Connection, place: Place, work: Work, threads: int) -> None:
     if hasattr(os, "setsid"):
         os.setsid()
     signal.signal(signal.SIGTERM, _interrupt)
+    Thread(target=_follow, daemon=True).start()
     # Read by PyTorch when the first cell loads it.
     os.environ["OMP_NUM_THREADS"] = str(threads)
     try:
@@ -123,5 +136,14 @@ def _serve(pipe: Connection, place: Place, work: Work, threads: int) -> None:
         return
 
 
+def _follow() -> None:
+    """Ends this process when the first one has died: nobody would take its result, or stop it."""
+    first = parent_process()
+    if first is not None:
+        wait([first.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
 def _interrupt(number: int, frame: Any) -> None:
+    signal.signal(number, signal.SIG_IGN)  # asked again, it is saving its state already
     raise KeyboardInterrupt

@@ -173,7 +173,7 @@ def _samples(cells: Sequence[Cell], results: dict[str, Result]) -> list[dict[str
             if result is None or result.translations is None or "samples" not in result.values["test"]:
                 continue
             test = result.values["test"]
-            lines = result.translations.read_text(encoding="utf-8").split("\n")
+            lines = result.lines()
             at = by_test.setdefault(
                 test["sha256"], {"test": f"{_pair(cell)}: {test['origin']}", "sentences": []}
             )
@@ -208,10 +208,16 @@ def _sample_lines(samples: list[dict[str, Any]]) -> list[str]:
     for pair in samples:
         lines += [f"### {pair['test']}", ""]
         for sentence in pair["sentences"]:
-            lines += [f"- source: {sentence['source']}", f"  - reference: {sentence['reference']}"]
-            lines += [f"  - {title}: {text}" for title, text in sentence["systems"].items()]
+            lines += [f"- source: {_text(sentence['source'])}"]
+            lines += [f"  - reference: {_text(sentence['reference'])}"]
+            lines += [f"  - {title}: {_text(text)}" for title, text in sentence["systems"].items()]
         lines.append("")
     return lines
+
+
+def _text(text: str) -> str:
+    """Text in Markdown: no tag of its own."""
+    return text.replace("<", "\\<")
 
 
 def _scores(result: Result) -> list[dict[str, Any]]:

@@ -114,15 +114,15 @@ def run_study(
     """
     grid = _Grid(cells, store, executor, tell)
     try:
-        with _terminated_as_interrupted():
+        with _ended_as_interrupted():
             grid.run()
     except (Interrupted, KeyboardInterrupt) as error:
-        executor.stop()
         raise Interrupted(
             f"stopped; {len(grid.summary.done)} cells were done in this sitting, the state of those at work "
             f"is kept in {store.folder}: run the same command again to go on"
         ) from error
-    executor.stop()
+    finally:
+        executor.stop()
     return grid.summary
 
 
@@ -184,8 +184,8 @@ class _Grid:
 
 
 @contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """SIGTERM ends a study as Ctrl-C does: what is at work saves its state."""
+def _ended_as_interrupted() -> Iterator[None]:
+    """SIGTERM and a closed terminal end a study as Ctrl-C does: what is at work saves its state."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -193,23 +193,35 @@ def _terminated_as_interrupted() -> Iterator[None]:
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    previous = signal.signal(signal.SIGTERM, interrupt)
+    # Under nohup a closed terminal is ignored, and goes on being so.
+    ends = [number for number in (signal.SIGTERM, getattr(signal, "SIGHUP", None)) if number is not None]
+    previous = {number: old for number in ends if (old := signal.getsignal(number)) != signal.SIG_IGN}
+    for number in previous:
+        signal.signal(number, interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for number, old in previous.items():
+            signal.signal(number, old)
 
 
 def work_on(cell: Cell, place: Place, work: Work) -> Outcome:
-    """Does the work of one cell here and stores its result or its failure."""
+    """Does the work of one cell here and stores its result or its failure.
+
+    A cell that another run is at work on is waited for: it may be done then, or ended with its state saved.
+    """
     store, started = Store(place.study), time.monotonic()
     try:
-        output = work(cell, place)
-        # Training that was taken up again counts in full: estimates are made from what earlier cells took.
-        trained = output.values.get("training", {}).get("training_seconds", 0.0)
-        seconds = max(time.monotonic() - started, trained)
-        store.save(cell, output, seconds, _environment())
-        return Outcome(cell.key, "done", seconds)
+        with store.lock(cell):
+            if store.is_done(cell):
+                return Outcome(cell.key, "done", store.load(cell.key).seconds)
+            started = time.monotonic()
+            output = work(cell, place)
+            # Training that was taken up again counts in full: estimates are made from what cells took.
+            trained = output.values.get("training", {}).get("training_seconds", 0.0)
+            seconds = max(time.monotonic() - started, trained)
+            store.save(cell, output, seconds, _environment())
+            return Outcome(cell.key, "done", seconds)
     except (Interrupted, KeyboardInterrupt) as error:
         return Outcome(cell.key, "interrupted", time.monotonic() - started, str(error))
     except Exception as error:  # whatever happens in one cell must not stop the others

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
+
+from filelock import BaseFileLock, FileLock
 
 from crosslate.errors import InputError
 from crosslate.experiments.cells import Cell
-from crosslate.files import read_json, write_json, write_text
+from crosslate.files import read_json, read_optional_object, write_json, write_text
 
 RESULTS = "results"
 FAILURES = "failures"
 MODELS = "models"
 TRANSLATIONS = "translations"
+LOCKS = ".locks"
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ class Result:
         seconds: that the work took, in the sitting that ended it; training counts in full.
         environment: versions, machine, when it ended.
         translations: file of the test set's translations; None where there is none.
+        file: that it was read from.
     """
 
     key: str
@@ -51,6 +56,25 @@ class Result:
     seconds: float
     environment: dict[str, Any] = field(default_factory=dict)
     translations: Path | None = None
+    file: Path | None = None
+
+    def lines(self) -> list[str]:
+        """The translations of the test set, one for each of its sentences.
+
+        Raises:
+            InputError: there are none, or they are damaged.
+        """
+        remedy = f"remove {self.file} and run the study again"
+        if self.translations is None:
+            raise InputError(f"{self.title} has no stored translations; {remedy}")
+        try:
+            lines = self.translations.read_text(encoding="utf-8").split("\n")[:-1]
+        except UnicodeDecodeError as error:
+            raise InputError(f"{self.translations}: not UTF-8 at byte {error.start}; {remedy}") from None
+        wanted = self.values.get("test", {}).get("sentences", len(lines))
+        if len(lines) != wanted:
+            raise InputError(f"{self.translations} has {len(lines)} lines, expected {wanted}; {remedy}")
+        return lines
 
 
 class Store:
@@ -67,6 +91,12 @@ class Store:
     def models(self, cell: Cell) -> Path:
         """Folder for the models that a cell makes and the state of its training."""
         return self.folder / MODELS / cell.slug
+
+    def lock(self, cell: Cell) -> BaseFileLock:
+        """What a process holds while it works on a cell; the system frees it when the process dies."""
+        folder = self.folder / LOCKS
+        folder.mkdir(parents=True, exist_ok=True)
+        return FileLock(folder / f"{cell.key[:12]}.lock")
 
     def is_done(self, cell: Cell) -> bool:
         """Whether a result of this cell is stored, under whatever title it was made."""
@@ -96,18 +126,26 @@ class Store:
         path = self._file(key)
         if path is None:
             raise InputError(f"{self.folder} has no result with the key {key[:12]}; run the study again")
-        values = read_json(path)
         try:
+            values = read_json(path)
             if values["key"] != key:
                 raise ValueError(f"its key is {values['key']}, not {key}")
-            translations = path.with_suffix(".txt")
+            for name in ("labels", "spec", "values", "environment"):
+                if not isinstance(values[name], dict):
+                    raise TypeError(f"{name} is {values[name]!r}, expected an object")
+            seconds, translations = float(values["seconds"]), path.with_suffix(".txt")
+            if not math.isfinite(seconds):
+                raise ValueError(f"seconds is {seconds}")
+            if "test" in values["values"] and not translations.is_file():
+                raise FileNotFoundError(f"{translations} is missing")
             return Result(
                 values["key"], values["kind"], values["title"], values["labels"], values["spec"],
-                values["values"], float(values["seconds"]), values["environment"],
-                translations if translations.is_file() else None,
+                values["values"], seconds, values["environment"],
+                translations if translations.is_file() else None, path,
             )  # fmt: skip
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"{path} is damaged ({error!r}); remove it and run the study again") from None
+        except (InputError, OSError, KeyError, TypeError, ValueError) as error:
+            reason = repr(error) if isinstance(error, KeyError) else str(error)
+            raise InputError(f"{path} is damaged ({reason}); remove it and run the study again") from None
 
     def results(self, cells: Sequence[Cell]) -> dict[str, Result]:
         """The results of those cells that are done, by key, under the titles and labels of the plan."""
@@ -117,7 +155,7 @@ class Store:
                 stored = self.load(cell.key)
                 found[cell.key] = Result(
                     cell.key, cell.kind, cell.title, cell.labels, stored.spec, stored.values, stored.seconds,
-                    stored.environment, stored.translations,
+                    stored.environment, stored.translations, stored.file,
                 )  # fmt: skip
         return found
 
@@ -125,12 +163,9 @@ class Store:
         """The translations that a cell made of its test set.
 
         Raises:
-            InputError: the cell has none.
+            InputError: the cell has none, or they are damaged.
         """
-        result = self.load(key)
-        if result.translations is None:
-            raise InputError(f"{result.title} has no stored translations; remove its result and run it again")
-        return result.translations.read_text(encoding="utf-8").split("\n")[:-1]
+        return self.load(key).lines()
 
     def publish_translations(self, cells: Sequence[Cell], folder: Path) -> int:
         """Writes the translations of test sets into a folder, a file for each cell, for others to score.
@@ -138,11 +173,12 @@ class Store:
         Returns:
             How many files.
         """
-        results = [result for result in self.results(cells).values() if result.translations is not None]
-        for result in results:
-            path = cast("Path", result.translations)
-            write_text(folder / path.name, path.read_text(encoding="utf-8"))
-        return len(results)
+        count = 0
+        for result in self.results(cells).values():
+            if result.translations is not None:
+                write_text(folder / result.translations.name, "".join(f"{line}\n" for line in result.lines()))
+                count += 1
+        return count
 
     def record_failure(self, cell: Cell, error: str, trace: str) -> None:
         """Notes why a cell failed; the next run tries it again."""
@@ -156,7 +192,7 @@ class Store:
         path = self._failure(cell)
         if not path.is_file():
             return None
-        return str(read_json(path)["error"])
+        return str(read_optional_object(path).get("error", f"{path} cannot be read"))
 
     def _failure(self, cell: Cell) -> Path:
         return self.folder / FAILURES / f"{cell.slug}.json"

@@ -37,5 +37,8 @@ def work(cell: Cell, place: Place) -> Output:
             f"no work is known for the kind {cell.kind!r}; {nearest(cell.kind, list(KINDS))}"
         )
     module, name = KINDS[cell.kind]
-    output: Output = getattr(import_module(module), name)(Bench(cell, place))
+    bench = Bench(cell, place)
+    bench.check_texts()
+    output: Output = getattr(import_module(module), name)(bench)
+    bench.check_texts()
     return output

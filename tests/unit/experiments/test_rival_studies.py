@@ -53,7 +53,7 @@ def test_the_keys_of_the_shipped_phrasebook_study_stay():
 
 
 PHRASEBOOK_CELLS = 119
-PHRASEBOOK_KEYS = "1cdf2395ff6e43125f5b8aa48537030f6fc5f0765cd0491a3fb44cfa088dbaab"
+PHRASEBOOK_KEYS = "7692d3af9ee412f62f887880909a8b84b3f9caf72f44a50fae56df1bac48ef15"
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,13 @@
 """Running a grid: resumable, independent cells; here and in processes."""
 
+import os
+import signal
+import subprocess
 import sys
 import threading
 import time
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -108,6 +112,78 @@ def test_an_interrupted_study_ends_its_processes(grid, place):
     thread.join()
     assert len(workers) == 2 and not any(worker.is_alive() for worker in workers)
     assert not Store(place.study).is_done(grid["one"])
+
+
+def test_an_idle_process_that_dies_is_replaced(grid, place):
+    executor = Processes(place, study_work.work, 2)
+
+    def kill_the_idle(summary, cell, outcome):
+        for worker in executor._idle:
+            worker.process.kill()
+            worker.process.join()
+
+    summary = run_study(list(grid.values()), Store(place.study), executor, kill_the_idle)
+    assert len(summary.done) == 5 and summary.failed == []
+
+
+def test_two_runs_in_one_folder_share_the_work(grid, place):
+    summaries = []
+    threads = [threading.Thread(target=lambda: summaries.append(run(grid, place))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [len(summary.done) + len(summary.reused) for summary in summaries] == [5, 5]
+    assert [study_work.calls(place, title) for title in grid] == [1] * 5
+
+
+_SCRIPT = """
+import sys
+from pathlib import Path
+import study_work
+from crosslate.experiments.processes import Processes
+from crosslate.experiments.run import Place, run_study
+from crosslate.experiments.store import Store
+
+if __name__ == "__main__":
+    place = Place(Path(sys.argv[1]) / "study", Path(sys.argv[1]) / "data")
+    run_study(list(study_work.grid().values()), Store(place.study), Processes(place, study_work.work, 2))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGKILL])
+def test_no_process_outlives_a_closed_terminal_or_a_killed_run(grid, place, tmp_path, number):
+    (place.data / "parent.waits").touch()
+    script = tmp_path / "script.py"
+    script.write_text(_SCRIPT)
+    first = subprocess.Popen(
+        [sys.executable, script, tmp_path], env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    while not study_work.calls(place, "parent"):
+        assert first.poll() is None
+        time.sleep(0.05)
+    worker = int((place.data / "parent.calls").read_text())
+    first.send_signal(number)
+    first.wait(timeout=60)
+    for _ in range(600):
+        if not _is_running(worker):
+            break
+        time.sleep(0.05)
+    assert not _is_running(worker)
+    assert (
+        not Store(place.study).is_done(grid["parent"]) and Store(place.study).failure(grid["parent"]) is None
+    )
+
+
+def _is_running(number):
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    # One that has ended and that nobody has asked for its end yet still has its number.
+    status = Path(f"/proc/{number}/stat")
+    return not (status.is_file() and status.read_text().rpartition(")")[2].split()[0] == "Z")
 
 
 def test_ray_is_asked_for_only_when_it_is_wanted(place, monkeypatch):

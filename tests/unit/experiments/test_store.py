@@ -50,6 +50,44 @@ def test_a_result_without_translations_says_so(store):
         store.translations(CELL.key)
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"values": None}, "values is None"),
+        ({"environment": []}, "environment is \\[\\]"),
+        ({"seconds": float("nan")}, "seconds is nan"),
+        ({"seconds": "soon"}, "soon"),
+        ({"values": {"test": {"sentences": 2}}}, "txt is missing"),
+    ],
+)
+def test_a_damaged_result_is_named_with_what_to_do(store, change, message):
+    store.save(CELL, Output({}), 1.0, {})
+    (path,) = (store.folder / "results").glob("*.json")
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | change), encoding="utf-8")
+    with pytest.raises(InputError, match=f"is damaged .*{message}.*remove it and run the study again"):
+        store.load(CELL.key)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"one\n", "has 1 lines, expected 2"), (b"", "0 lines"), (b"\xff\n\n", "UTF-8 at byte 0")],
+)
+def test_damaged_translations_are_named_with_what_to_do(store, content, message):
+    store.save(CELL, Output({"test": {"sentences": 2}}, ["one", "two"]), 1.0, {})
+    (path,) = (store.folder / "results").glob("*.txt")
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=f"{message}.*remove .*json and run the study again"):
+        store.translations(CELL.key)
+
+
+def test_a_damaged_note_of_a_failure_stops_nothing(store):
+    store.record_failure(CELL, "no text", "")
+    (path,) = (store.folder / "failures").glob("*.json")
+    for content in ("", "[]", "{}", "{"):
+        path.write_text(content, encoding="utf-8")
+        assert "cannot be read" in store.failure(CELL)
+
+
 def test_damage_is_named(store):
     store.save(CELL, Output({}), 1.0, {})
     (path,) = (store.folder / "results").glob("*.json")
