@@ -42,8 +42,9 @@ crosslate experiment report multi30k --data data --to docs/results
 A cell is found again by the hash of everything that determines its result: settings in full, hashes of its
 texts, and the cells it is built on. So changing a key makes anew what depends on it and nothing else. A
 failed cell is noted with its error under `failures/`, stops only what needs it, and is tried again by the
-next run. `results/` holds a small JSON file for each cell and the translations of its test set; `models/`
-holds parents and packs, which reports never read.
+next run. Two runs in one folder share the work: a cell that one is at, the other waits for. `results/`
+holds a small JSON file for each cell and the translations of its test set; `models/` holds parents and
+packs, which reports never read.
 
 A report needs the same texts in `--data` as the run, since their hashes are part of the keys.
 """
