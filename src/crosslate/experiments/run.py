@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
 import traceback
@@ -17,6 +16,7 @@ from typing import Any, Literal, Protocol
 from crosslate.errors import CrosslateError, Interrupted
 from crosslate.experiments.cells import Cell
 from crosslate.experiments.store import Output, Store
+from crosslate.training.stopping import handle, restore
 
 Status = Literal["done", "failed", "interrupted"]
 
@@ -193,16 +193,11 @@ def _ended_as_interrupted() -> Iterator[None]:
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    # Under nohup a closed terminal is ignored, and goes on being so.
-    ends = [number for number in (signal.SIGTERM, getattr(signal, "SIGHUP", None)) if number is not None]
-    previous = {number: old for number in ends if (old := signal.getsignal(number)) != signal.SIG_IGN}
-    for number in previous:
-        signal.signal(number, interrupt)
+    previous = handle(interrupt)
     try:
         yield
     finally:
-        for number, old in previous.items():
-            signal.signal(number, old)
+        restore(previous)
 
 
 def work_on(cell: Cell, place: Place, work: Work) -> Outcome:

@@ -104,7 +104,7 @@ def train(
         The run's record: settings, updates, seconds, tokens, scores, versions and machine.
 
     Raises:
-        Interrupted: SIGINT or SIGTERM came; the state is saved.
+        Interrupted: SIGINT or SIGTERM came, or the terminal was closed; the state is saved.
         TrainingError: the loss is not finite, the run cannot be resumed as asked, the disk is full, or memory
             cannot be saved as asked.
     """

@@ -1,13 +1,37 @@
-"""Requests to stop: SIGINT and SIGTERM are noted, and obeyed where the run can be continued from."""
+"""Requests to stop: signals that end a process are noted, and obeyed where the run can be continued from."""
 
 from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+
+
+def handle(handler: Callable[[int, FrameType | None], None]) -> dict[int, Any]:
+    """Has Ctrl-C, SIGTERM and a closed terminal handled; under nohup a closed terminal goes on being ignored.
+
+    Returns:
+        The handlers before, by signal, for :func:`restore`.
+    """
+    previous: dict[int, Any] = {
+        number: old
+        for number in _SIGNALS
+        if (old := signal.getsignal(number)) != signal.SIG_IGN or number in (signal.SIGINT, signal.SIGTERM)
+    }
+    for number in previous:
+        signal.signal(number, handler)
+    return previous
+
+
+def restore(previous: dict[int, Any]) -> None:
+    """Gives signals the handlers back that they had."""
+    for number, handler in previous.items():
+        if handler is not None:  # one that Python did not set cannot be set by it
+            signal.signal(number, handler)
 
 
 class StopRequest:
@@ -21,7 +45,7 @@ class StopRequest:
 
     def __init__(self) -> None:
         self.number = 0
-        self._previous: list[Any] = []
+        self._previous: dict[int, Any] = {}
 
     @property
     def name(self) -> str:
@@ -30,14 +54,13 @@ class StopRequest:
 
     def __enter__(self) -> StopRequest:
         if threading.current_thread() is threading.main_thread():
-            self._previous = [signal.signal(number, self._note) for number in _SIGNALS]
+            self._previous = handle(self._note)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for number, handler in zip(_SIGNALS, self._previous):
-            signal.signal(number, handler)
+        restore(self._previous)
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         if self.number:

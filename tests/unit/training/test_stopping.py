@@ -11,7 +11,7 @@ import pytest
 from crosslate.training.stopping import StopRequest
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_the_first_signal_is_noted_and_the_second_interrupts(number: signal.Signals):
     before = signal.getsignal(number)
     with pytest.raises(KeyboardInterrupt), StopRequest() as request:
@@ -20,6 +20,17 @@ def test_the_first_signal_is_noted_and_the_second_interrupts(number: signal.Sign
         assert (request.number, request.name) == (number, number.name)
         os.kill(os.getpid(), number)
     assert signal.getsignal(number) is before
+
+
+def test_under_nohup_a_closed_terminal_is_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with StopRequest() as request:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert request.number == 0
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_outside_the_main_thread_signals_are_left_alone():
