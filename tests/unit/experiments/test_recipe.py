@@ -10,7 +10,7 @@ from crosslate.experiments.cells import find
 from crosslate.experiments.grid import check_texts, plan_study
 from crosslate.experiments.quick import TRAIN_PAIRS, quick
 from crosslate.experiments.recipe import load_recipe, part_of, shipped_recipes
-from crosslate.experiments.texts import Library
+from crosslate.experiments.texts import Library, Text
 from crosslate.models.strategies import parse_strategy
 from toy_study import pair_text, recipe
 
@@ -137,6 +137,46 @@ def test_text_has_one_source():
         SettingsError, match="expected exactly one of files, phrasebook, mtdata and sacrebleu"
     ):
         recipe(children=[{"parent": "fr-en", "source": "de", "target": "en", "text": both}], zero_shot=[])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "{foo}",
+        "{0}",
+        "{}",
+        "{source",
+        "{",
+        "}",
+        "{source.__class__}",
+        "{source!r}",
+        "{source:>9}",
+        "{source:}}",
+    ],
+)
+def test_names_of_files_are_filled_with_codes_alone(name):
+    broken = pair_text("child") | {"train": {"files": [name]}}
+    with pytest.raises(SettingsError) as refused:
+        recipe(children=[{"parent": "fr-en", "source": "de", "target": "en", "text": broken}], zero_shot=[])
+    assert f"children[0].text.train: cannot use this text: files names {name!r}" in str(refused.value)
+    assert "expected {source}, {target} or {language} alone in braces" in str(refused.value)
+
+
+def test_a_brace_of_a_path_is_written_twice():
+    text = Text(files=["{{a}}/{source}.{target}.{language}"])
+    assert NOWHERE.paths(text, "de", "en") == [Path("nowhere/{a}/de.en.de")]
+
+
+def test_faults_of_texts_say_where():
+    broken = pair_text("child") | {"valid": {"phrasebook": "valid", "first_line": 0}}
+    with pytest.raises(
+        SettingsError, match=r"children\[0\]\.text\.valid: cannot use this text: first_line is 0"
+    ):
+        recipe(children=[{"parent": "fr-en", "source": "de", "target": "en", "text": broken}], zero_shot=[])
+    with pytest.raises(SettingsError, match=r"children\[0\]\.text\.valid\.phrasebook is 'x', expected 'parent', "
+                       "'child', 'valid', 'test' or nothing"):  # fmt: skip
+        broken["valid"] = {"phrasebook": "x"}
+        recipe(children=[{"parent": "fr-en", "source": "de", "target": "en", "text": broken}], zero_shot=[])
 
 
 def test_an_unknown_recipe_names_the_nearest():
