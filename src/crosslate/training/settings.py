@@ -16,7 +16,7 @@ ScheduleName = Literal["inverse_sqrt", "linear", "cosine", "constant"]
 GROUPS = ("src", "tgt", "enc", "dec", "xattn")
 EMBEDDINGS = frozenset({"src", "tgt"})
 MAX_SEED = 2**63 - 1
-"""PyTorch's generators take no larger one."""
+"""Of 64 bits with a sign, wherever a seed goes; PyTorch refuses those beyond 64 bits."""
 _FRESH_EMBEDDINGS_RATE = 3e-3
 
 
