@@ -52,6 +52,8 @@ def load_yaml(kind: type[T], path: Path) -> T:
         values = _read_yaml(path.read_text(encoding="utf-8"), faults)
     except FileNotFoundError:
         raise SettingsError(f"{path}: no such file") from None
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read: {error.strerror}") from None
     except (yaml.YAMLError, ValueError) as error:  # ValueError: not UTF-8, or a date that does not exist
         raise SettingsError(f"{path}: not YAML: {error}") from None
     faults.raise_as(SettingsError)

@@ -61,6 +61,11 @@ names: {a: x}
     }  # fmt: skip
 
 
+def test_a_folder_is_no_file(tmp_path):
+    with pytest.raises(SettingsError, match="cannot be read: Is a directory"):
+        load_yaml(Whole, tmp_path)
+
+
 def test_a_date_that_does_not_exist_is_no_yaml(tmp_path):
     with pytest.raises(SettingsError, match=r"whole\.yaml: not YAML: month must be in 1\.\.12"):
         read(tmp_path, "names: {a: 2026-13-01}")
