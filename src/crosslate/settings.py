@@ -14,7 +14,7 @@ import typing
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
-from crosslate.errors import Faults, SettingsError, nearest
+from crosslate.errors import Faults, SettingsError, UsageError, nearest
 
 T = TypeVar("T")
 
@@ -40,15 +40,23 @@ def from_values(kind: type[T], values: Any, *, where: str = "settings") -> T:
 
 
 def load_yaml(kind: type[T], path: Path) -> T:
-    """Reads a YAML file into the dataclass ``kind``; see :func:`from_values`."""
+    """Reads a YAML file into the dataclass ``kind``; see :func:`from_values`.
+
+    Raises:
+        SettingsError: no such file, no YAML, a key that stands twice, or as :func:`from_values`.
+    """
     import yaml
 
+    faults = Faults(f"{path} cannot be read")
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = _read_yaml(path.read_text(encoding="utf-8"), faults)
     except FileNotFoundError:
         raise SettingsError(f"{path}: no such file") from None
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be read: {error.strerror}") from None
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: not UTF-8, or a date that does not exist
         raise SettingsError(f"{path}: not YAML: {error}") from None
+    faults.raise_as(SettingsError)
     return from_values(kind, {} if values is None else values, where=str(path))
 
 
@@ -71,6 +79,29 @@ def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> l
     return found
 
 
+def _read_yaml(text: str, faults: Faults) -> Any:
+    """The values of a YAML text; keys that stand twice are faults, where YAML's own reader takes the last."""
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        # Not later: merged keys (<<) then lie among a mapping's own, which may repeat them.
+        def compose_mapping_node(self, anchor: Any) -> Any:
+            node = super().compose_mapping_node(anchor)
+            lines: dict[tuple[str, str], int] = {}
+            for key, _ in node.value:
+                if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
+                    continue
+                line, name = key.start_mark.line + 1, (key.tag, key.value)
+                if name in lines:
+                    faults.add(
+                        f"the key {key.value} of line {line} stands in line {lines[name]}, too; keep one"
+                    )
+                lines.setdefault(name, line)
+            return node
+
+    return yaml.load(text, Loader)
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
@@ -87,6 +118,7 @@ def _build(kind: Any, values: Any, prefix: str, faults: Faults) -> Any:
             f"{prefix.rstrip('.') or 'the top level'} is {type(values).__name__}, expected a mapping of names"
         )
         return None
+    already = len(faults.messages)
     hints = _hints(kind)
     known = {field.name: field for field in dataclasses.fields(kind) if field.init}
     arguments = {}
@@ -104,9 +136,16 @@ def _build(kind: Any, values: Any, prefix: str, faults: Faults) -> Any:
     ]
     for name in missing:
         faults.add(f"{prefix}{name} is missing")
-    if faults:
+    if len(faults.messages) > already:
         return None
-    return kind(**arguments)
+    if not prefix:
+        return kind(**arguments)  # what is wrong with the whole says so itself
+    try:
+        return kind(**arguments)
+    except UsageError as error:
+        message = str(error).replace("\n", "\n  ")
+        faults.add(f"{prefix.rstrip('.')}: {message}")
+        return None
 
 
 # Evaluating annotations is most of the time that reading a pack's manifest takes.
@@ -124,26 +163,51 @@ def _convert(hint: Any, value: Any, name: str, faults: Faults) -> Any:
             faults.add(f"{name} is {value!r}, expected one of {', '.join(map(repr, get_args(hint)))}")
         return value
     if origin in (typing.Union, types.UnionType):
+        nested = [option for option in get_args(hint) if dataclasses.is_dataclass(option)]
+        if len(nested) == 1 and isinstance(value, dict):
+            return _convert(nested[0], value, name, faults)  # its own faults say more than "is no such thing"
         for option in get_args(hint):
             trial = Faults("")
             result = _convert(option, value, name, trial)
             if not trial:
                 return result
-        faults.add(f"{name} is {value!r}, expected {hint}")
+        faults.add(f"{name} is {value!r}, expected {_expected(hint)}")
         return value
     if origin in (list, tuple) and isinstance(value, list | tuple):
         inner = get_args(hint)[0] if get_args(hint) else Any
         return origin(_convert(inner, item, f"{name}[{index}]", faults) for index, item in enumerate(value))
     if origin is dict and isinstance(value, dict):
-        inner = get_args(hint)[1] if get_args(hint) else Any
+        keys, inner = get_args(hint) or (Any, Any)
+        for key in value:
+            if keys is str and not isinstance(key, str):
+                faults.add(f"{name} has the key {key!r}, expected text; put it in quotes")
         return {key: _convert(inner, item, f"{name}.{key}", faults) for key, item in value.items()}
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            faults.add(f"{name} is an integer of {value.bit_length()} bits, expected a number below 1.8e308")
+            return value
     if hint is Path and isinstance(value, str):
         return Path(value)
     if hint is type(None) and value is None:
         return None
     if isinstance(hint, type) and isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
         return value
-    faults.add(f"{name} is {value!r}, expected {getattr(hint, '__name__', hint)}")
+    faults.add(f"{name} is {value!r}, expected {_expected(hint)}")
     return value
+
+
+def _expected(hint: Any) -> str:
+    """A type for people: ``'a', 'b' or nothing``."""
+    *others, last = _alternatives(hint)
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def _alternatives(hint: Any) -> list[str]:
+    origin = get_origin(hint)
+    if origin is typing.Literal:
+        return [repr(each) for each in get_args(hint)]
+    if origin in (typing.Union, types.UnionType):
+        return [each for option in get_args(hint) for each in _alternatives(option)]
+    return ["nothing" if hint is type(None) else getattr(hint, "__name__", str(hint))]

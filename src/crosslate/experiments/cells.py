@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any
 
@@ -89,17 +88,16 @@ def matching(cells: Sequence[Cell], pattern: str | None) -> list[Cell]:
     """The cells whose kind or title a pattern matches, and all that these need; in order.
 
     Args:
-        pattern: as of file names: ``*`` stands for anything. Without ``*`` it is a title or a kind, or else a
-            part of titles. Several are joined by commas. None takes all cells.
+        pattern: a title or a kind, or else a part of titles; with ``*``, which stands for anything, the whole
+            of a title or kind. No other character is special. Several are joined by commas; what matches a
+            title with its commas is not split there. None takes all cells.
 
     Raises:
         UsageError: no cell matches.
     """
     if pattern is None:
         return in_order(cells)
-    parts = [part.strip() for part in pattern.split(",") if part.strip()]
-    titles = {cell.title for cell in cells}
-    wanted = [cell for cell in cells if any(_matches(cell, part, part in titles) for part in parts)]
+    wanted = _chosen_by_several(pattern, cells)
     if not wanted:
         first = "; ".join(cell.title for cell in cells[:8])
         raise UsageError(f"no cell matches {pattern!r}; the study has {len(cells)} cells, the first: {first}")
@@ -133,9 +131,28 @@ def find(cells: Sequence[Cell], kind: str, **labels: Any) -> list[Cell]:
     ]
 
 
-def _matches(cell: Cell, pattern: str, is_title: bool) -> bool:
-    if is_title:
-        return cell.title == pattern
-    if "*" not in pattern:
-        return pattern == cell.kind or pattern in cell.title
-    return fnmatchcase(cell.title, pattern) or fnmatchcase(cell.kind, pattern)
+def _chosen_by_several(pattern: str, cells: Sequence[Cell]) -> list[Cell]:
+    """Titles have commas, too: as many parts as match a title together are one pattern."""
+    parts = pattern.strip(", ").split(",")
+    found: list[Cell] = []
+    first = 0
+    while first < len(parts):
+        for last in range(len(parts), first, -1):
+            if chosen := _chosen(",".join(parts[first:last]).strip(), cells):
+                found += chosen
+                break
+        first = last
+    return found
+
+
+def _chosen(pattern: str, cells: Sequence[Cell]) -> list[Cell]:
+    if not pattern:
+        return []
+    named = [cell for cell in cells if cell.title == pattern] or [
+        cell for cell in cells if cell.kind == pattern
+    ]
+    if named or "*" not in pattern:
+        return named or [cell for cell in cells if pattern in cell.title]
+    # Not fnmatch: strategies have brackets in their names, like src+xattn[layers=0].
+    wanted = re.compile(".*".join(map(re.escape, pattern.split("*"))))
+    return [cell for cell in cells if wanted.fullmatch(cell.title) or wanted.fullmatch(cell.kind)]

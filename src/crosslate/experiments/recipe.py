@@ -8,11 +8,9 @@ from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
 from crosslate.engines.decoding import DecodingOptions
-from crosslate.errors import CrosslateError, Faults, SettingsError, nearest
+from crosslate.errors import SettingsError, nearest
 from crosslate.experiments.texts import Text
-from crosslate.languages import language_code
 from crosslate.models.initial_embeddings import RANDOM, Method
-from crosslate.models.parent import parse_size
 from crosslate.models.strategies import Side, Strategy, parse_strategy
 from crosslate.settings import from_values, load_yaml
 from crosslate.training.settings import EMBEDDINGS, GROUPS, TrainingSettings, preset
@@ -223,14 +221,9 @@ class Recipe:
     phrasebook_seed: int = 1
 
     def __post_init__(self) -> None:
-        faults = Faults(f"recipe {self.name!r} makes no study")
-        if not self.name or not set(self.name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-"):
-            faults.add(f"name is {self.name!r}, expected small letters, digits and hyphens")
-        _check_names(self, faults)
-        _check_children(self, faults)
-        _check_zero_shot(self, faults)
-        _check_settings(self, faults)
-        faults.raise_as(SettingsError)
+        from crosslate.experiments.recipe_checks import check_recipe
+
+        check_recipe(self)
 
     def parent(self, name: str) -> ParentRecipe:
         """The translation parent of a name."""
@@ -320,99 +313,3 @@ def shipped_recipes() -> dict[str, Path]:
     """The files of the recipes that come with the package, by name."""
     folder = Path(str(files("crosslate.experiments"))) / "recipes"
     return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
-
-
-def _check_names(recipe: Recipe, faults: Faults) -> None:
-    parents: list[Any] = [*recipe.parents, *recipe.denoisers]
-    named: dict[str, list[Any]] = {
-        "parents": [parent.name for parent in parents],
-        "children": [child.name for child in recipe.children],
-        "seeds": recipe.seeds,
-        "sizes": recipe.sizes,
-    }
-    for kind, names in named.items():
-        for name in {name for name in names if names.count(name) > 1}:
-            faults.add(f"{kind} names {name} twice")
-    for name in ("seeds", "sizes"):
-        values = getattr(recipe, name)
-        if not values or min(values) < 0:
-            faults.add(f"{name} is {values}, expected at least one number, none below 0")
-    languages = [each for parent in recipe.parents for each in (parent.source, parent.target)]
-    languages += [each for child in recipe.children for each in (child.source, child.target)]
-    languages += [each for denoiser in recipe.denoisers for each in denoiser.languages]
-    for language in dict.fromkeys(languages):
-        with faults.catch():
-            language_code(language)
-
-
-def _check_children(recipe: Recipe, faults: Faults) -> None:
-    names = [parent.name for parent in recipe.parents]
-    for child in recipe.children:
-        if child.parent not in names:
-            faults.add(f"child {child.name} has the parent {child.parent!r}; {nearest(child.parent, names)}")
-            continue
-        starts = child.initial_embeddings
-        if not starts or len(set(starts)) < len(starts):
-            faults.add(f"child {child.name} has initial_embeddings {starts}, expected some, each once")
-        parent = recipe.parent(child.parent)
-        if (child.source == parent.source) == (child.target == parent.target):
-            faults.add(
-                f"child {child.name} must share exactly one side with its parent, "
-                f"{parent.source}-{parent.target}"
-            )
-            continue
-        for name in child.strategies:
-            with faults.catch():
-                if parse_strategy(name).renews not in (None, frozenset({recipe.new_side(child)})):
-                    faults.add(f"child {child.name} renews its {recipe.new_side(child)}, {name} does not")
-
-
-def _check_zero_shot(recipe: Recipe, faults: Faults) -> None:
-    children = {child.name: child for child in recipe.children if not faults}
-    for pair in recipe.zero_shot if not faults else []:
-        wanted = (("source", pair.source_child, pair.source_strategies),
-                  ("target", pair.target_child, [pair.target_strategy]))  # fmt: skip
-        for side, name, strategies in wanted:
-            if name not in children:
-                faults.add(f"zero_shot names the child {name!r}; {nearest(name, list(children))}")
-            elif recipe.new_side(children[name]) != side:
-                faults.add(f"zero_shot takes a new {side} from {name}, which renews the other side")
-            else:
-                if RANDOM not in children[name].initial_embeddings:
-                    faults.add(f"zero_shot composes {name} with {RANDOM} initial embeddings; add them to it")
-                has = [str(parse_strategy(each)) for each in recipe.strategies_of(children[name])]
-                faults.messages += [
-                    f"zero_shot composes {each} of {name}, which is trained with {', '.join(has)} only"
-                    for each in strategies
-                    if str(parse_strategy(each)) not in has
-                ]
-
-
-def _check_settings(recipe: Recipe, faults: Faults) -> None:
-    for name in (*recipe.strategies, *recipe.compressed):
-        with faults.catch():
-            parse_strategy(name)
-    for name in recipe.denoising_strategies:
-        with faults.catch():
-            if parse_strategy(name).renews != frozenset():
-                faults.add(
-                    f"denoising_strategies has {name}; expected those that keep the vocabulary, like embed"
-                )
-    for way in recipe.compressions:
-        if way.rank < 0 or way.dtype not in ("", "bfloat16", "int8") or not (way.rank or way.dtype):
-            faults.add(
-                f"compressions has rank {way.rank} and dtype {way.dtype!r}; expected a rank from 1, "
-                "bfloat16 or int8, or both"
-            )
-    for name in recipe.training:
-        with faults.catch():
-            recipe.training_settings("scratch" if name == ALL else name, 1)
-    parents: list[Any] = [*recipe.parents, *recipe.denoisers]
-    for each in parents:
-        with faults.catch(CrosslateError):
-            parse_size(each.size)
-        with faults.catch():
-            resolved(each.training)
-    for pair, name in recipe.dictionaries.items():
-        if len(pair.split("-")) != 2 or not name:
-            faults.add(f"dictionaries has {pair!r}: {name!r}, expected two codes like de-fr and a file")

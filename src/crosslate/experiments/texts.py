@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
+from string import Formatter
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from crosslate.errors import Faults, InputError, SettingsError
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from crosslate.corpora.phrasebook import Phrasebook
     from crosslate.jobs.texts import TextFiles
 
+_FIELDS = ("source", "target", "language")
 Share = Literal["parent", "child", "valid", "test"]
 _TYPICAL_PAIRS = {"phrasebook": 16_000, "mtdata": 300_000, "sacrebleu": 2_000}
 
@@ -55,6 +57,12 @@ class Text:
             )
         if len(self.files) > 2:
             faults.add(f"files names {len(self.files)} files, expected one or two")
+        for name in self.files:
+            if fault := _misfilled(name):
+                faults.add(
+                    f"files names {name!r}, {fault}; expected {{source}}, {{target}} or {{language}} alone "
+                    "in braces (a brace of the path itself is written twice)"
+                )
         if self.first_line < 1:
             faults.add(f"first_line is {self.first_line}, expected 1 or more")
         if self.last_line and self.last_line < self.first_line:
@@ -90,7 +98,7 @@ class Library:
 
     def paths(self, text: Text, source: str, target: str) -> list[Path]:
         """The files of a text for a pair, whether or not they are there."""
-        names = {"source": source, "target": target, "language": source}
+        names = dict(zip(_FIELDS, (source, target, source)))
         return [self.data / name.format(**names) for name in text.files]
 
     def missing(self, text: Text, source: str, target: str) -> list[str]:
@@ -187,6 +195,18 @@ def book(seed: int) -> Phrasebook:
     from crosslate.corpora.phrasebook import Phrasebook
 
     return Phrasebook(seed=seed)
+
+
+def _misfilled(name: str) -> str:
+    """What keeps the name of a file from being filled with codes; empty where nothing does."""
+    try:
+        found = [each for each in Formatter().parse(name) if each[1] is not None]
+    except ValueError as error:
+        return str(error).lower()
+    for _, field_name, description, conversion in found:
+        if field_name not in _FIELDS or description or conversion:
+            return "where something else stands in braces"
+    return ""
 
 
 def _hash(path: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields, replace
+from math import inf
 from typing import Any, Literal, get_args
 
 from crosslate.errors import Faults, SettingsError, nearest
@@ -14,6 +15,8 @@ ScheduleName = Literal["inverse_sqrt", "linear", "cosine", "constant"]
 
 GROUPS = ("src", "tgt", "enc", "dec", "xattn")
 EMBEDDINGS = frozenset({"src", "tgt"})
+MAX_SEED = 2**63 - 1
+"""Of 64 bits with a sign, wherever a seed goes; PyTorch refuses those beyond 64 bits."""
 _FRESH_EMBEDDINGS_RATE = 3e-3
 
 
@@ -47,7 +50,7 @@ class TrainingSettings:
         validate_every_updates: 0 validates at the end of every epoch.
         patience: validations without a better score after which training stops; 0 disables.
         checkpoint_every_seconds: how often the state is saved between validations; 0 saves only there.
-        seed: seed of initialisation, data order and dropout.
+        seed: seed of initialisation, data order and dropout, below 2**63.
     """
 
     max_epochs: int = 15
@@ -86,11 +89,13 @@ class TrainingSettings:
         for name in ("max_epochs", "max_updates", "warmup_updates", "schedule_updates", "patience",
                      "validate_every_updates", "weight_decay", "clip_norm", "checkpoint_every_seconds",
                      "seed"):  # fmt: skip
-            if not getattr(self, name) >= 0:  # also when it is not a number
-                faults.add(f"{name} is {getattr(self, name)}, expected 0 or more")
+            if not 0 <= getattr(self, name) < inf:  # also when it is not a number
+                faults.add(f"{name} is {getattr(self, name)}, expected 0 or more and finite")
         for name in ("fresh_learning_rate", "pretrained_learning_rate", "adam_epsilon"):
-            if not getattr(self, name) > 0:
-                faults.add(f"{name} is {getattr(self, name)}, expected a positive number")
+            if not 0 < getattr(self, name) < inf:
+                faults.add(f"{name} is {getattr(self, name)}, expected a positive, finite number")
+        if self.seed > MAX_SEED:
+            faults.add(f"seed is {self.seed}, expected at most {MAX_SEED}")
         for name in ("batch_tokens", "accumulate_batches"):
             if getattr(self, name) < 1:
                 faults.add(f"{name} is {getattr(self, name)}, expected 1 or more")
@@ -101,8 +106,8 @@ class TrainingSettings:
         for group, rate in self.learning_rates.items():
             if group not in (*GROUPS, ADDED):
                 faults.add(f"learning_rates has a group {group!r}; {nearest(group, (*GROUPS, ADDED))}")
-            elif not rate > 0:
-                faults.add(f"the learning rate of {group} is {rate}, expected a positive number")
+            elif not 0 < rate < inf:
+                faults.add(f"the learning rate of {group} is {rate}, expected a positive, finite number")
         faults.raise_as(SettingsError)
 
     def learning_rate(self, group: str, *, is_fresh: bool) -> float:

@@ -50,6 +50,7 @@ def test_cells_stand_behind_what_they_need_and_once():
         ("*de-en*", ["parent fr-en", "de-en src", "lexicon of de-en src"]),
         ("de-en*,cs-en*", ["parent fr-en", "de-en src", "cs-en src"]),
         ("parent", ["parent fr-en"]),
+        (" cs-en src , parent,", ["parent fr-en", "cs-en src"]),
     ],
 )
 def test_only_takes_what_matches_and_what_that_needs(pattern, titles):
@@ -58,6 +59,47 @@ def test_only_takes_what_matches_and_what_that_needs(pattern, titles):
     czech = cell("cs-en src", spec={"size": 3}, needs=needs(parent=parent))
     lexicon = cell("lexicon of de-en src", "lexicon", needs=needs(child=german))
     assert [each.title for each in matching([parent, german, czech, lexicon], pattern)] == titles
+
+
+TITLES = [
+    "de-en src", "de-en src, 250 pairs", "de-en src, 500 pairs", "cs-en src, 250 pairs", "250 pairs of texts",
+    "de-en src+xattn[layers=0]", "de-en src+xattnl", "what?", "whats",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("pattern", "titles"),
+    [
+        ("de-en src, 250 pairs", TITLES[1:2]),
+        ("de-en src, 250", TITLES[1:2]),
+        ("*-en src, 250 pairs", [TITLES[1], TITLES[3]]),
+        ("de-en src,what?", [TITLES[0], TITLES[7]]),
+        ("de-en src, 250 pairs,cs-en src, 250 pairs", [TITLES[1], TITLES[3]]),
+        ("de-en src, 500 pairs, what?, de-en src+xattn[*]", [TITLES[2], TITLES[5], TITLES[7]]),
+        ("*xattn[layers=0]", TITLES[5:6]),
+        ("src+xattn[layers=0]", TITLES[5:6]),
+        ("what?*", TITLES[7:8]),
+    ],
+)
+def test_only_the_star_is_special_and_commas_of_titles_split_nothing(pattern, titles):
+    cells = [cell(title, spec={"size": number}) for number, title in enumerate(TITLES)]
+    assert [each.title for each in matching(cells, pattern)] == titles
+
+
+@pytest.mark.parametrize(
+    ("pattern", "kinds"),
+    [
+        ("lexicon", ["lexicon"]),
+        ("lexicon*", ["lexicon", "lexicon of languages", "compare"]),
+        ("lexicon of", ["lexicon", "lexicon of languages", "compare"]),
+    ],
+)
+def test_the_name_of_a_kind_takes_that_kind_alone(pattern, kinds):
+    cells = [
+        cell(f"lexicon of {number}", kind, spec={"size": number})
+        for number, kind in enumerate(("lexicon", "lexicon of languages", "compare"))
+    ]
+    assert [each.kind for each in matching(cells, pattern)] == kinds
 
 
 def test_a_pattern_without_a_match_says_what_there_is():

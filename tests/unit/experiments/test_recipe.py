@@ -10,7 +10,7 @@ from crosslate.experiments.cells import find
 from crosslate.experiments.grid import check_texts, plan_study
 from crosslate.experiments.quick import TRAIN_PAIRS, quick
 from crosslate.experiments.recipe import load_recipe, part_of, shipped_recipes
-from crosslate.experiments.texts import Library
+from crosslate.experiments.texts import Library, Text
 from crosslate.models.strategies import parse_strategy
 from toy_study import pair_text, recipe
 
@@ -130,6 +130,78 @@ def test_contradictions_are_refused_with_what_to_do(changes, message):
         recipe(**changes)
 
 
+CHILD = {"parent": "fr-en", "source": "de", "target": "en", "text": pair_text("child"), "strategies": ["src"]}
+SPANISH = CHILD | {"source": "fr", "target": "es", "strategies": ["tgt"]}
+ZERO_SHOT = {"source_child": "de-en", "target_child": "fr-es", "text": pair_text("child"),
+             "source_strategies": ["src"], "target_strategy": "tgt"}  # fmt: skip
+PARENT = {"name": "fr-en", "source": "fr", "target": "en", "text": pair_text("parent")}
+DENOISER = {"name": "noise", "languages": ["de", "en"], "train": {"phrasebook": "parent"},
+            "valid": {"phrasebook": "valid"}}  # fmt: skip
+
+
+def children(*children, **zero_shot):
+    return {"children": list(children), "zero_shot": [ZERO_SHOT | zero_shot] if zero_shot else []}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (children(CHILD, SPANISH, source_strategies=[]), "zero_shot of de-en and fr-es has no source_strategies"),
+        (children(CHILD, SPANISH, supervised_sizes=[5, -1]), "supervised_sizes [5, -1], expected none below 0"),
+        (children(CHILD | {"strategies": ["scratch"]}, SPANISH, source_strategies=["scratch"]),
+         "zero_shot composes scratch of de-en, expected a strategy that renews the source and keeps the other"),
+        (children(CHILD, SPANISH | {"strategies": ["scratch"]}, target_strategy="scratch"),
+         "zero_shot composes scratch of fr-es, expected a strategy that renews the target and keeps the other"),
+        (children(CHILD, SPANISH, target_strategy="src"), "zero_shot composes src of fr-es, expected a strategy"),
+        (children(CHILD, SPANISH, target_strategy="tgtt"), "unknown strategy 'tgtt'"),
+        (children(CHILD, SPANISH | {"target": "de"}, target_child="fr-de"),
+         "zero_shot composes de-en and fr-de to translate from de into itself"),
+        ({"parents": [PARENT, PARENT | {"name": "other"}]} | children(CHILD, SPANISH | {"parent": "other"}, pivot=True),
+         "zero_shot composes de-en of the parent fr-en and fr-es of other, expected children of one parent"),
+        (children(CHILD | {"source": "en"}), "child en-en translates from en into itself"),
+        (children(CHILD | {"vocabulary": -1}), "vocabulary of child de-en is -1, expected 0 (chosen from the text) or 64"),
+        (children(CHILD | {"vocabulary": 63}), "vocabulary of child de-en is 63"),
+        ({"parents": [PARENT | {"target_vocabulary": -5}]}, "target_vocabulary of parent fr-en is -5"),
+        ({"denoisers": [DENOISER | {"vocabulary": -5}]}, "vocabulary of denoiser noise is -5"),
+        (children(CHILD | {"strategies": ["src+xattn[layers=0-1]", "src+xattn[layers=0,1]"]}),
+         "child de-en names the strategy src+xattn[layers=0,1] twice"),
+        ({"strategies": ["src", "src"]}, "strategies names the strategy src twice"),
+        ({"denoising_strategies": ["embed", "embed"]}, "denoising_strategies names the strategy embed twice"),
+        ({"seeds": [-1]}, "seeds is [-1], expected at least one number, none below 0"),
+        ({"seeds": [2**63]}, "seeds has 9223372036854775808, expected at most 9223372036854775807"),
+        ({"phrasebook_seed": -1}, "phrasebook_seed is -1, expected 0 or more"),
+        ({"phrasebook_seed": 2**63}, "phrasebook_seed has 9223372036854775808, expected at most"),
+        ({"parents": [], "denoisers": [], "children": [], "zero_shot": []}, "neither parents nor denoisers"),
+        ({"denoisers": [DENOISER | {"languages": []}]}, "denoiser noise has the languages [], expected at least one"),
+        ({"denoisers": [DENOISER | {"languages": ["de", "de"]}]}, "has the languages ['de', 'de'], expected"),
+        ({"denoisers": [DENOISER | {"mask_share": 1.0}]}, "mask_share 1.0, expected 0 or more and below 1"),
+        ({"denoisers": [DENOISER | {"mask_share": float("nan")}]}, "mask_share nan, expected 0 or more and below 1"),
+        ({"denoisers": [DENOISER | {"mean_span_words": 0.0}]}, "mean_span_words 0.0, expected a positive, finite"),
+        ({"denoisers": [DENOISER | {"mean_span_words": float("inf")}]}, "mean_span_words inf, expected"),
+        ({"denoisers": [DENOISER | {"valid": {"files": ["a.{language}", "b.{language}"]}}]},
+         "denoiser noise has valid text in 2 files, expected one for each language"),
+        ({"denoisers": [DENOISER | {"train": {"sacrebleu": "wmt14"}}]}, "train text from sacrebleu, expected files or"),
+        ({"training": {"src": {"weight_decay": float("inf")}}},
+         "training.src: cannot use the training settings: weight_decay is inf"),
+        ({"parents": [PARENT | {"training": {"fresh_learning_rate": 10**400}}]},
+         "training of fr-en: cannot use the training settings: fresh_learning_rate is an integer of 1329 bits"),
+        ({"training": {1: {}}}, "training has the key 1, expected text"),
+        ({"dictionaries": {1: "phrasebook"}}, "dictionaries has the key 1, expected text"),
+        ({"dictionaries": {"de-fr": "{foo}"}}, "dictionaries has de-fr: '{foo}', expected a path without braces"),
+        ({"dictionaries": {"de-fr": "muse/{source}"}}, "expected a path without braces"),
+    ],
+)  # fmt: skip
+def test_what_would_fail_hours_later_is_refused(changes, message):
+    with pytest.raises(SettingsError) as refused:
+        recipe(**changes)
+    assert message in str(refused.value)
+
+
+def test_a_study_of_denoisers_alone_is_one():
+    toy = recipe(parents=[], children=[], zero_shot=[], denoisers=[DENOISER])
+    assert titles(plan_study(toy, NOWHERE)) == ["denoiser noise"]
+
+
 def test_text_has_one_source():
     both = pair_text("child")
     both["train"] = {"phrasebook": "child", "files": ["train.{source}"]}
@@ -137,6 +209,46 @@ def test_text_has_one_source():
         SettingsError, match="expected exactly one of files, phrasebook, mtdata and sacrebleu"
     ):
         recipe(children=[{"parent": "fr-en", "source": "de", "target": "en", "text": both}], zero_shot=[])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "{foo}",
+        "{0}",
+        "{}",
+        "{source",
+        "{",
+        "}",
+        "{source.__class__}",
+        "{source!r}",
+        "{source:>9}",
+        "{source:}}",
+    ],
+)
+def test_names_of_files_are_filled_with_codes_alone(name):
+    broken = pair_text("child") | {"train": {"files": [name]}}
+    with pytest.raises(SettingsError) as refused:
+        recipe(children=[{"parent": "fr-en", "source": "de", "target": "en", "text": broken}], zero_shot=[])
+    assert f"children[0].text.train: cannot use this text: files names {name!r}" in str(refused.value)
+    assert "expected {source}, {target} or {language} alone in braces" in str(refused.value)
+
+
+def test_a_brace_of_a_path_is_written_twice():
+    text = Text(files=["{{a}}/{source}.{target}.{language}"])
+    assert NOWHERE.paths(text, "de", "en") == [Path("nowhere/{a}/de.en.de")]
+
+
+def test_faults_of_texts_say_where():
+    broken = pair_text("child") | {"valid": {"phrasebook": "valid", "first_line": 0}}
+    with pytest.raises(
+        SettingsError, match=r"children\[0\]\.text\.valid: cannot use this text: first_line is 0"
+    ):
+        recipe(children=[{"parent": "fr-en", "source": "de", "target": "en", "text": broken}], zero_shot=[])
+    with pytest.raises(SettingsError, match=r"children\[0\]\.text\.valid\.phrasebook is 'x', expected 'parent', "
+                       "'child', 'valid', 'test' or nothing"):  # fmt: skip
+        broken["valid"] = {"phrasebook": "x"}
+        recipe(children=[{"parent": "fr-en", "source": "de", "target": "en", "text": broken}], zero_shot=[])
 
 
 def test_an_unknown_recipe_names_the_nearest():
