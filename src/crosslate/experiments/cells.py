@@ -93,15 +93,11 @@ def matching(cells: Sequence[Cell], pattern: str | None) -> list[Cell]:
             title with its commas is not split there. None takes all cells.
 
     Raises:
-        UsageError: no cell matches.
+        UsageError: no cell matches, or none matches one of several patterns.
     """
     if pattern is None:
         return in_order(cells)
-    wanted = _chosen_by_several(pattern, cells)
-    if not wanted:
-        first = "; ".join(cell.title for cell in cells[:8])
-        raise UsageError(f"no cell matches {pattern!r}; the study has {len(cells)} cells, the first: {first}")
-    return in_order(with_needs(wanted, cells))
+    return in_order(with_needs(_chosen_by_several(pattern, cells), cells))
 
 
 def with_needs(wanted: Sequence[Cell], cells: Sequence[Cell]) -> list[Cell]:
@@ -141,6 +137,11 @@ def _chosen_by_several(pattern: str, cells: Sequence[Cell]) -> list[Cell]:
             if chosen := _chosen(",".join(parts[first:last]).strip(), cells):
                 found += chosen
                 break
+        else:
+            part, shown = parts[first].strip(), "; ".join(cell.title for cell in cells[:8])
+            raise UsageError(
+                f"no cell matches {part!r}; the study has {len(cells)} cells, the first: {shown}"
+            )
         first = last
     return found
 

@@ -107,3 +107,8 @@ def test_a_pattern_without_a_match_says_what_there_is():
         UsageError, match="no cell matches 'fr-it'; the study has 1 cells, the first: de-en src"
     ):
         matching([cell("de-en src")], "fr-it")
+
+
+def test_none_of_several_patterns_is_dropped_for_want_of_a_match():
+    with pytest.raises(UsageError, match="no cell matches 'fr-it'"):
+        matching([cell("de-en src")], "de-en src, fr-it")
