@@ -35,7 +35,7 @@ def test_the_plan_comes_without_running(crosslate, recipe, tmp_path):
 )
 def test_cells_at_a_time_by_default(monkeypatch, cores, has_gpu, jobs):
     monkeypatch.setattr("crosslate.experiments.processes.num_usable_cores", lambda: cores)
-    monkeypatch.setattr("torch.cuda.is_available", lambda: has_gpu)
+    monkeypatch.setattr("ctranslate2.get_cuda_device_count", lambda: int(has_gpu))
     assert default_jobs() == jobs
 
 

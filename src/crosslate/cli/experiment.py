@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from crosslate.experiments.recipe import Recipe
     from crosslate.experiments.run import Executor, Outcome, Place, Summary
     from crosslate.experiments.store import Store
+    from crosslate.experiments.texts import Library
 
 experiment_app = typer.Typer(
     help="Run whole studies and report what they found.",
@@ -75,17 +76,16 @@ def run(
     from crosslate.experiments.grid import check_texts
     from crosslate.experiments.processes import default_jobs
     from crosslate.experiments.run import Place, run_study
-    from crosslate.experiments.texts import Library
 
-    jobs = jobs or default_jobs()
-    loaded, cells, store = _study(recipe, out, data, quick)
+    loaded, cells, store, library = _study(recipe, out, data, quick)
     chosen = matching(cells, only)
+    jobs = jobs or default_jobs()
     notes = error_console()
     _show_plan(notes if not dry_run else console(), loaded, chosen, store, jobs, in_full=dry_run)
     if dry_run:
         return
     todo = [cell for cell in chosen if not store.is_done(cell)]
-    check_texts(todo, Library(data, loaded.phrasebook_seed))
+    check_texts(todo, library)
     place = Place(store.folder, data, loaded.phrasebook_seed, is_shown=jobs == 1 and on == "here")
 
     def tell(summary: Summary, cell: Cell, outcome: Outcome) -> None:
@@ -115,10 +115,9 @@ def report(
 ) -> None:
     """Rebuild a study's report from its stored results; nothing is run."""
     from crosslate.experiments.grid import check_files
-    from crosslate.experiments.texts import Library
 
-    loaded, cells, store = _study(recipe, out, data, quick)
-    check_files(cells, Library(data, loaded.phrasebook_seed))
+    loaded, cells, store, library = _study(recipe, out, data, quick)
+    check_files(cells, library)
     if not any(store.is_done(cell) for cell in cells):
         raise InputError(
             f"{store.folder} holds no result of {loaded.name} with these settings and texts; run the study, "
@@ -132,7 +131,9 @@ def report(
         print_line(console(), f"translations of {count} test sets: {to / TRANSLATIONS}")
 
 
-def _study(name: str, out: Path | None, data: Path, is_quick: bool) -> tuple[Recipe, list[Cell], Store]:
+def _study(
+    name: str, out: Path | None, data: Path, is_quick: bool
+) -> tuple[Recipe, list[Cell], Store, Library]:
     from crosslate.experiments.grid import plan_study
     from crosslate.experiments.quick import quick
     from crosslate.experiments.recipe import load_recipe
@@ -142,8 +143,9 @@ def _study(name: str, out: Path | None, data: Path, is_quick: bool) -> tuple[Rec
     recipe = load_recipe(name)
     if is_quick:
         recipe = quick(recipe)
-    cells = plan_study(recipe, Library(data, recipe.phrasebook_seed))
-    return recipe, cells, Store(out or Path("experiments") / recipe.name)
+    library = Library(data, recipe.phrasebook_seed)
+    store = Store(out or Path("experiments") / recipe.name)
+    return recipe, plan_study(recipe, library), store, library
 
 
 def _executor(place: Place, jobs: int, on: str, cpus: float, gpus: float) -> Executor:

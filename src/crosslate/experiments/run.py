@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -186,9 +185,6 @@ class _Grid:
 @contextmanager
 def _ended_as_interrupted() -> Iterator[None]:
     """SIGTERM and a closed terminal end a study as Ctrl-C does: what is at work saves its state."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt

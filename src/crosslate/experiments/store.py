@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -153,10 +153,7 @@ class Store:
         for cell in cells:
             if self.is_done(cell):
                 stored = self.load(cell.key)
-                found[cell.key] = Result(
-                    cell.key, cell.kind, cell.title, cell.labels, stored.spec, stored.values, stored.seconds,
-                    stored.environment, stored.translations, stored.file,
-                )  # fmt: skip
+                found[cell.key] = replace(stored, kind=cell.kind, title=cell.title, labels=cell.labels)
         return found
 
     def translations(self, key: str) -> list[str]:

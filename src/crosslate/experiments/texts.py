@@ -98,7 +98,7 @@ class Library:
 
     def paths(self, text: Text, source: str, target: str) -> list[Path]:
         """The files of a text for a pair, whether or not they are there."""
-        names = dict(zip(_FIELDS, (source, target, source)))
+        names = {"source": source, "target": target, "language": source}
         return [self.data / name.format(**names) for name in text.files]
 
     def missing(self, text: Text, source: str, target: str) -> list[str]:

@@ -286,10 +286,9 @@ class _Rules:
         """Whether neither limits nor the method leave this tensor of a trained group as it is."""
         from crosslate.models.rivals import is_left_out
 
-        is_limited = group == "xattn" and bool(self.strategy.limits)
-        return not (is_limited and name not in self.selections) and not is_left_out(
-            name, group, self.strategy.method
-        )
+        if group == "xattn" and self.strategy.limits and name not in self.selections:
+            return False
+        return not is_left_out(name, group, self.strategy.method)
 
 
 def _with_own_types(planned: PlannedTensor, types: Mapping[str, torch.dtype]) -> PlannedTensor:

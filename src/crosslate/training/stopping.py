@@ -14,9 +14,13 @@ _SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, 
 def handle(handler: Callable[[int, FrameType | None], None]) -> dict[int, Any]:
     """Has Ctrl-C, SIGTERM and a closed terminal handled; under nohup a closed terminal goes on being ignored.
 
+    Outside of the main thread, where Python handles no signals, nothing is done.
+
     Returns:
         The handlers before, by signal, for :func:`restore`.
     """
+    if threading.current_thread() is not threading.main_thread():
+        return {}
     previous: dict[int, Any] = {
         number: old
         for number in _SIGNALS
@@ -53,8 +57,7 @@ class StopRequest:
         return signal.Signals(self.number).name if self.number else "another process"
 
     def __enter__(self) -> StopRequest:
-        if threading.current_thread() is threading.main_thread():
-            self._previous = handle(self._note)
+        self._previous = handle(self._note)
         return self
 
     def __exit__(
