@@ -22,12 +22,12 @@ from typing import TypeVar
 
 import numpy as np
 
-from crosslate.corpora.cleaning import CleaningReport, CleaningSettings, clean_pairs
-from crosslate.corpora.encoded import EncodedCorpus
-from crosslate.corpora.parallel import hash_pairs
-from crosslate.corpora.readers import iterate_pairs, read_corpus
-from crosslate.corpora.vocabularies import Vocabulary
-from crosslate.corpora.vocabulary_training import train_vocabulary
+from crosslate.text.cleaning import CleaningReport, CleaningSettings, clean_pairs
+from crosslate.text.encoded import EncodedCorpus
+from crosslate.text.parallel import hash_pairs
+from crosslate.text.readers import iterate_pairs, read_corpus
+from crosslate.text.vocabularies import Vocabulary
+from crosslate.text.vocabulary_training import train_vocabulary
 from crosslate.training.batches import plan_batches
 
 LIMIT_BYTES = 2_000_000_000

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from crosslate.corpora.vocabularies import SpecialIds
+from crosslate.text.vocabularies import SpecialIds
 
 if TYPE_CHECKING:
     from crosslate.training.trainee import Trainee

@@ -25,8 +25,8 @@ from benchmarks.compare import HERE, run, spread
 from benchmarks.environments import peer_python
 
 if TYPE_CHECKING:
-    from crosslate.corpora.parallel import ParallelCorpus
     from crosslate.models.child import Child
+    from crosslate.text.parallel import ParallelCorpus
     from crosslate.training.settings import TrainingSettings
 
 THEIRS, OURS, PLAIN = "Seq2SeqTrainer all", "Crosslate src+xattn", "plain loop, src+xattn, fp32"
@@ -35,7 +35,7 @@ STRATEGY = "src+xattn"
 
 
 def texts(arguments: argparse.Namespace) -> tuple[ParallelCorpus, ParallelCorpus]:
-    from crosslate.corpora.parallel import ParallelCorpus
+    from crosslate.text.parallel import ParallelCorpus
 
     def first(paths: list[Path], count: int) -> ParallelCorpus:
         source, target = (path.read_text(encoding="utf-8").splitlines()[:count] for path in paths)
@@ -57,8 +57,8 @@ def settings_of(arguments: argparse.Namespace) -> TrainingSettings:
 
 def adapted(arguments: argparse.Namespace) -> list[dict[str, float]]:
     """What a user runs."""
-    from crosslate.jobs.adapt import adapt
-    from crosslate.jobs.data import DataSettings
+    from crosslate.adaptation.adapt import adapt
+    from crosslate.adaptation.data import DataSettings
     from crosslate.models.parent import Parent
 
     train, valid = texts(arguments)
@@ -75,7 +75,7 @@ def adapted(arguments: argparse.Namespace) -> list[dict[str, float]]:
 
 def new_child(arguments: argparse.Namespace, strategy: str, folder: Path) -> tuple[Child, Any, Any]:
     """A child with its encoded pairs and validation text."""
-    from crosslate.jobs.data import DataSettings, encode, prepare, vocabulary
+    from crosslate.adaptation.data import DataSettings, encode, prepare, vocabulary
     from crosslate.models.child import make_child
     from crosslate.models.parent import Parent
     from crosslate.models.strategies import parse_strategy
@@ -97,7 +97,7 @@ def plain(arguments: argparse.Namespace) -> list[dict[str, float]]:
     import torch
     from torch.nn import functional
 
-    from crosslate.jobs.validation import make_validate
+    from crosslate.adaptation.validation import make_validate
     from crosslate.training.batches import collate, plan_batches
     from crosslate.training.devices import set_dropout
     from crosslate.training.schedules import learning_rate_factor

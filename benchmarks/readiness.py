@@ -42,13 +42,13 @@ def further_pack(turns: int) -> dict[str, float | list[float]]:
     """Seconds until a verified pack from disk is a child of a resident parent, and what it adds to memory."""
     import numpy
 
-    from crosslate.corpora.phrasebook import Phrasebook
-    from crosslate.corpora.vocabulary_training import train_vocabulary
     from crosslate.models.child import make_child
     from crosslate.models.parent import Parent, parse_size
     from crosslate.models.strategies import parse_strategy
     from crosslate.packs.compose import apply_packs, pack_child
     from crosslate.packs.pack import Pack
+    from crosslate.text.phrasebook import Phrasebook
+    from crosslate.text.vocabulary_training import train_vocabulary
 
     corpus = Phrasebook(seed=1).corpora("de", "en", train=4_000, valid=1, test=1)[0]
     vocabulary = train_vocabulary(corpus.source, 1_600)

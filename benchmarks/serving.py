@@ -55,8 +55,8 @@ Row = dict[str, Any]
 def random_parent(size: str, folder: Path) -> list[str]:
     """A parent of a size with random weights, saved; and sentences for it."""
     from benchmarks.sharing import PIECES, made_up_lines
-    from crosslate.corpora.vocabulary_training import train_vocabulary
     from crosslate.models.parent import Parent, parse_size
+    from crosslate.text.vocabulary_training import train_vocabulary
 
     vocabularies = [train_vocabulary(made_up_lines(language), PIECES) for language in ("fr", "en")]
     Parent.create(*vocabularies, "fr", "en", parse_size(size)).save(folder)
@@ -258,7 +258,7 @@ def main() -> None:
         options += ["--max-new-tokens", str(limit), *(["--no-repetition-guard"] if is_random else [])]
         servers = {OURS: running.enter_context(crosslate_server(saved, None, *options))}
         if not (is_random or arguments.no_rival):
-            from crosslate.engines.argos import export_argos
+            from crosslate.export.argos import export_argos
 
             export_argos(parent, root / "package.argosmodel", languages, arguments.quantization)
             home = root / "rival"

@@ -29,11 +29,11 @@ def made_up_lines(language: str, count: int = 8_000) -> list[str]:
 
 def make_models(size: str) -> tuple[Any, dict[str, Any]]:
     """A parent, and children by the language that they read."""
-    from crosslate.corpora.vocabulary_training import train_vocabulary
     from crosslate.models.child import make_child
     from crosslate.models.parent import Parent, parse_size
     from crosslate.models.strategies import parse_strategy
     from crosslate.packs.compose import apply_packs, pack_child
+    from crosslate.text.vocabulary_training import train_vocabulary
 
     names = ("fr", "en", "es", *NEW_SOURCES)
     vocabularies = {name: train_vocabulary(made_up_lines(name), PIECES) for name in names}

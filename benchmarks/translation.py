@@ -76,8 +76,8 @@ def systems(parent: Any, folder: Path) -> dict[str, Translate]:
     from crosslate import DecodingOptions
     from crosslate.engines.ctranslate2 import CTranslate2Engine
     from crosslate.engines.export import export_ctranslate2
-    from crosslate.engines.lines import translate_lines
     from crosslate.engines.pytorch import TorchEngine
+    from crosslate.translation.lines import translate_lines
 
     options = DecodingOptions(beam_size=BEAM)
 
@@ -98,7 +98,7 @@ def systems(parent: Any, folder: Path) -> dict[str, Translate]:
 
 def phrasebook_parent(folder: Path) -> tuple[Any, list[str]]:
     from crosslate import Phrasebook, TrainingSettings, train_parent
-    from crosslate.jobs.data import DataSettings
+    from crosslate.adaptation.data import DataSettings
     from crosslate.models.parent import SIZES
 
     train, valid, test = Phrasebook(seed=1).corpora("fr", "en", train=4000, valid=50, test=500)

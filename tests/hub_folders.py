@@ -23,11 +23,11 @@ import transformers
 
 import families
 import parents
-from crosslate.corpora.phrasebook import Phrasebook
-from crosslate.corpora.vocabulary_training import train_vocabulary
 from crosslate.models.child import Child, make_child
 from crosslate.models.parent import Parent
 from crosslate.models.strategies import parse_strategy
+from crosslate.text.phrasebook import Phrasebook
+from crosslate.text.vocabulary_training import train_vocabulary
 
 SPREAD = 0.4
 """Standard deviation of weights: large, so that translations differ from text to text."""

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 
 import families
-from crosslate.corpora.vocabularies import SpecialIds, Vocabulary
-from crosslate.models.anatomy import Anatomy, named_tensors
+from crosslate.models.anatomy.anatomy import Anatomy, named_tensors
 from crosslate.models.child import Child
 from crosslate.models.parent import Parent
+from crosslate.text.vocabularies import SpecialIds, Vocabulary
 
 TEXT = [
     "der Hund sieht die Katze und den Vogel im Garten",

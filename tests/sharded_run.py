@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 import toy_corpora
-from crosslate.jobs.adapt import adapt
+from crosslate.adaptation.adapt import adapt
 from crosslate.models.child import Child
 
 

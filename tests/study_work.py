@@ -4,9 +4,9 @@ import os
 import time
 
 from crosslate.errors import InputError, Interrupted
-from crosslate.experiments.cells import Cell, needs
-from crosslate.experiments.run import Place
-from crosslate.experiments.store import Output, Store
+from crosslate.studies.cells import Cell, needs
+from crosslate.studies.run import Place
+from crosslate.studies.store import Output, Store
 
 
 def grid() -> dict[str, Cell]:

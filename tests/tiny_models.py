@@ -7,14 +7,14 @@ from pathlib import Path
 
 import torch
 
-from crosslate.corpora.vocabularies import Vocabulary
-from crosslate.corpora.vocabulary_training import train_vocabulary
 from crosslate.models.child import make_child
 from crosslate.models.parent import Parent, Size
 from crosslate.models.strategies import parse_strategy
 from crosslate.packs.compose import pack_child
 from crosslate.packs.manifest import ScoreRecord
 from crosslate.packs.pack import Pack
+from crosslate.text.vocabularies import Vocabulary
+from crosslate.text.vocabulary_training import train_vocabulary
 
 # The n-th words of all languages mean the same.
 _TEXT = {

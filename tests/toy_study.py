@@ -1,7 +1,7 @@
 """A study of one parent and two children on a few sentences of the phrasebook."""
 
-from crosslate.experiments.recipe import Recipe
-from crosslate.settings import from_values
+from crosslate.config import from_values
+from crosslate.studies.recipe import Recipe
 
 TRAINING = {
     "max_epochs": 1, "max_updates": 3, "batch_tokens": 1024, "warmup_updates": 2, "patience": 0,

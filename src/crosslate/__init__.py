@@ -11,32 +11,32 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from crosslate.corpora.parallel import ParallelCorpus
-    from crosslate.corpora.phrasebook import Phrasebook
-    from crosslate.corpora.readers import read_corpus
-    from crosslate.corpora.vocabularies import Vocabulary
+    from crosslate.adaptation.adapt import adapt
+    from crosslate.adaptation.parents import train_parent
     from crosslate.engines.decoding import DecodingOptions
     from crosslate.errors import CrosslateError
-    from crosslate.jobs.adapt import adapt
-    from crosslate.jobs.parents import train_parent
-    from crosslate.jobs.translator import Translator
     from crosslate.models.parent import Parent
     from crosslate.packs.pack import Pack
+    from crosslate.text.parallel import ParallelCorpus
+    from crosslate.text.phrasebook import Phrasebook
+    from crosslate.text.readers import read_corpus
+    from crosslate.text.vocabularies import Vocabulary
     from crosslate.training.settings import TrainingSettings
+    from crosslate.translation.translator import Translator
 
 _MODULES = {
     "CrosslateError": "crosslate.errors",
     "DecodingOptions": "crosslate.engines.decoding",
     "Pack": "crosslate.packs.pack",
-    "ParallelCorpus": "crosslate.corpora.parallel",
+    "ParallelCorpus": "crosslate.text.parallel",
     "Parent": "crosslate.models.parent",
-    "Phrasebook": "crosslate.corpora.phrasebook",
+    "Phrasebook": "crosslate.text.phrasebook",
     "TrainingSettings": "crosslate.training.settings",
-    "Translator": "crosslate.jobs.translator",
-    "Vocabulary": "crosslate.corpora.vocabularies",
-    "adapt": "crosslate.jobs.adapt",
-    "read_corpus": "crosslate.corpora.readers",
-    "train_parent": "crosslate.jobs.parents",
+    "Translator": "crosslate.translation.translator",
+    "Vocabulary": "crosslate.text.vocabularies",
+    "adapt": "crosslate.adaptation.adapt",
+    "read_corpus": "crosslate.text.readers",
+    "train_parent": "crosslate.adaptation.parents",
 }
 
 __all__ = [

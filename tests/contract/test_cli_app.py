@@ -36,7 +36,7 @@ ALL = sorted(commands())
 
 def test_the_commands():
     assert {" ".join(path) for path in ALL} >= {
-        "", "adapt", "align", "demo", "evaluate", "experiment report", "experiment run", "pack", "pack export", "pack merge", "pack show", "pack verify", "parent",
+        "", "adapt", "align", "demo", "evaluate", "study report", "study run", "pack", "pack export", "pack merge", "pack show", "pack verify", "parent",
         "pack compress", "parent show", "parent train", "plan", "translate",
     }  # fmt: skip
 

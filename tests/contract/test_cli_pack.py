@@ -10,7 +10,7 @@ import pytest
 
 from crosslate.engines.ctranslate2 import CTranslate2Engine
 from crosslate.engines.decoding import DecodingOptions
-from crosslate.jobs.translator import Translator
+from crosslate.translation.translator import Translator
 
 
 def facts(lines):

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from crosslate.engines.decoding import DecodingOptions, Hypothesis
-from crosslate.jobs.translator import Translator
+from crosslate.translation.translator import Translator
 
 HOSTILE = [
     "Hund sieht Katze.", "", "   ", "\t", "😀 🐈‍⬛", "猫は寝る。", "القط", "a\x07b\x1b[31m", "Haus\u2028Buch", "x\x85y",
@@ -332,7 +332,7 @@ class TestDocuments:
             assert pairs == [("Der Hund", "DER HUND")] and model.source_language == "de"
             return lambda source, target: [(0, 1), (1, 0)]
 
-        monkeypatch.setattr("crosslate.jobs.word_links.attention_align", swapped)
+        monkeypatch.setattr("crosslate.translation.word_links.attention_align", swapped)
         page = b"<p>Der <b>Hund</b></p><p>Die Katze"
         ran = crosslate("translate", "--pack", cached, "--format", "html", stdin=page)
         assert (ran.code, ran.out) == (0, "<p><b>DER</b> HUND</p><p>DIE KATZE")

@@ -10,7 +10,7 @@ import pytest
 
 import families
 import hub_folders
-from crosslate.corpora.phrasebook import Phrasebook
+from crosslate.text.phrasebook import Phrasebook
 
 GUIDES = Path(__file__).parents[2] / "docs" / "guides"
 STAND_INS = {

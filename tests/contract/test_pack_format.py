@@ -10,13 +10,13 @@ import pytest
 import torch
 from torch import nn
 
-from crosslate.corpora.vocabularies import SpecialIds, Vocabulary
 from crosslate.errors import PackError
 from crosslate.models.fingerprint import fingerprint
 from crosslate.packs.compact import decoded
 from crosslate.packs.manifest import Manifest
 from crosslate.packs.manifest_rules import DTYPES
 from crosslate.packs.pack import Pack, verify
+from crosslate.text.vocabularies import SpecialIds, Vocabulary
 
 GOLDEN = Path(__file__).parent / "data" / "pack-v1"
 DOCUMENT = Path(__file__).parents[2] / "docs" / "pack-format.md"

@@ -4,7 +4,7 @@ import pytest
 
 import browser
 import toy_report
-from crosslate.experiments.page.document import page
+from crosslate.studies.page.document import page
 
 pytestmark = pytest.mark.skipif(
     browser.CHROMIUM is None, reason="there is no chromium on the PATH (Debian: apt-get install chromium)"

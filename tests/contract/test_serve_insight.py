@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from crosslate.jobs.stored import StoredModel
-from crosslate.jobs.word_links import attention_align
+from crosslate.packs.stored import StoredModel
+from crosslate.translation.word_links import attention_align
 from toy_server import error
 
 LINKS = {"q": "Hund sieht Katze.", "translation": "dog sees cat.", "source": "de", "target": "en"}

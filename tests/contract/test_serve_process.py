@@ -19,7 +19,7 @@ import urllib.request
 import pytest
 
 from crosslate.engines.decoding import DecodingOptions
-from crosslate.jobs.translator import Translator
+from crosslate.translation.translator import Translator
 
 OPTIONS = ("--beam", "1", "--max-new-tokens", "6")
 

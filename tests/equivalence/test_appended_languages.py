@@ -11,21 +11,21 @@ import torch
 import families
 import hub_folders
 import parents
-from crosslate.corpora.vocabulary_training import train_vocabulary
 from crosslate.engines.ctranslate2 import CTranslate2Engine
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.engines.export import export_ctranslate2
 from crosslate.engines.generation import Generation
 from crosslate.engines.pytorch import TorchEngine
 from crosslate.errors import PackError, ParentError, StrategyError, VocabularyError
-from crosslate.models.anatomy import named_tensors
-from crosslate.models.appended import NEW, append_vocabulary, coded_vocabulary
+from crosslate.models.anatomy.anatomy import named_tensors
 from crosslate.models.child import make_child
 from crosslate.models.parent import Parent
 from crosslate.models.strategies import parse_strategy
+from crosslate.models.vocabularies.appended import NEW, append_vocabulary, coded_vocabulary
 from crosslate.packs.compact import compressed
 from crosslate.packs.compose import apply_packs, pack_child
 from crosslate.packs.pack import Pack, verify
+from crosslate.text.vocabulary_training import train_vocabulary
 from crosslate.training.batches import Batch
 from crosslate.training.loss import TranslationLoss
 

@@ -15,17 +15,17 @@ import transformers
 from transformers import GenerationConfig, MarianConfig, MarianMTModel
 
 import families
-from crosslate.corpora.vocabularies import SpecialIds, Vocabulary
-from crosslate.corpora.vocabulary_training import train_vocabulary
 from crosslate.engines.ctranslate2 import CTranslate2Engine
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.engines.export import export_ctranslate2
-from crosslate.engines.lines import translate_lines
 from crosslate.engines.pytorch import TorchEngine
 from crosslate.errors import EngineError, InputError, UsageError
 from crosslate.models.child import make_child
 from crosslate.models.parent import Parent
 from crosslate.models.strategies import parse_strategy
+from crosslate.text.vocabularies import SpecialIds, Vocabulary
+from crosslate.text.vocabulary_training import train_vocabulary
+from crosslate.translation.lines import translate_lines
 
 NUMBERS = {
     "one": "eins", "two": "zwei", "three": "drei", "four": "vier", "five": "fünf", "six": "sechs",
@@ -308,7 +308,7 @@ def test_the_exported_folder_needs_no_torch(exported):
     script = (
         "import sys; from pathlib import Path\n"
         "from crosslate.engines.ctranslate2 import CTranslate2Engine\n"
-        "from crosslate.engines.lines import translate_lines\n"
+        "from crosslate.translation.lines import translate_lines\n"
         "engine = CTranslate2Engine(Path(sys.argv[1]))\n"
         "sys.stdout.write('|'.join(translate_lines(engine, ['two five', '', 'ten'], language='en')))\n"
         "found = {'torch', 'transformers'} & set(sys.modules)\n"

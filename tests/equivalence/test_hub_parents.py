@@ -23,13 +23,13 @@ from crosslate.engines.export import export_ctranslate2
 from crosslate.engines.generation import Generation
 from crosslate.engines.pytorch import TorchEngine
 from crosslate.errors import EngineError, ParentError, UsageError
-from crosslate.jobs.alignment import whole_word_rows
-from crosslate.jobs.attention import attend
-from crosslate.jobs.stored import StoredModel
+from crosslate.evaluation.alignment import whole_word_rows
+from crosslate.evaluation.sentence_attention import attend
 from crosslate.models.parent import Parent
-from crosslate.models.trimming import trim_parent
+from crosslate.models.vocabularies.trimming import trim_parent
 from crosslate.packs.compose import apply_packs, pack_child
 from crosslate.packs.pack import Pack
+from crosslate.packs.stored import StoredModel
 from crosslate.training.batches import Batch
 from crosslate.training.loss import TranslationLoss
 

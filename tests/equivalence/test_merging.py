@@ -20,8 +20,8 @@ import plain_program
 import support
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.engines.pytorch import TorchEngine
-from crosslate.jobs.merging import Merged, merge
-from crosslate.models.anatomy import unsaved_names
+from crosslate.export.merging import Merged, merge
+from crosslate.models.anatomy.anatomy import unsaved_names
 from crosslate.packs.compose import apply_packs, pack_child
 
 NUM_NEW = 12

@@ -8,14 +8,14 @@ import fairseq_checkpoints
 import families
 import hub_folders
 import parents
+from crosslate.adaptation.trimming import trim
 from crosslate.errors import PackError
-from crosslate.jobs.merging import merge
-from crosslate.jobs.trimming import trim
+from crosslate.export.merging import merge
 from crosslate.models.child import make_child
-from crosslate.models.fairseq import FairseqFiles, import_fairseq
+from crosslate.models.importers.fairseq import FairseqFiles, import_fairseq
 from crosslate.models.parent import Parent
-from crosslate.models.saved_vocabularies import SAVED_VOCABULARIES
 from crosslate.models.strategies import parse_strategy
+from crosslate.models.vocabularies.saved_vocabularies import SAVED_VOCABULARIES
 from crosslate.packs.compose import pack_child
 
 

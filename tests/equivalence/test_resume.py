@@ -17,8 +17,8 @@ import pytest
 import torch
 
 import toy_corpora
+from crosslate.adaptation.adapt import adapt
 from crosslate.errors import EXIT_INTERRUPTED, Interrupted, TrainingError
-from crosslate.jobs.adapt import adapt
 from crosslate.models.parent import Parent
 from crosslate.packs.pack import Pack
 from crosslate.training import checkpoints

@@ -9,8 +9,8 @@ import torch
 
 import sharded_run
 import toy_corpora
+from crosslate.adaptation.adapt import adapt
 from crosslate.errors import TrainingError
-from crosslate.jobs.adapt import adapt
 from crosslate.packs.compose import apply_packs
 from crosslate.packs.pack import Pack
 from two_processes import run_by_two

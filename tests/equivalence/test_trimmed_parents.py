@@ -11,13 +11,13 @@ from safetensors import safe_open
 
 import families
 import hub_folders
+from crosslate.adaptation import trimming
+from crosslate.adaptation.trimming import trim
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.engines.pytorch import TorchEngine
 from crosslate.errors import ParentError
-from crosslate.jobs import trimming
-from crosslate.jobs.trimming import trim
 from crosslate.models.parent import Parent
-from crosslate.models.saved_vocabularies import SAVED_VOCABULARIES
+from crosslate.models.vocabularies.saved_vocabularies import SAVED_VOCABULARIES
 
 # All that transformers reads again; the others' vocabularies are in files of our own.
 OWN_FILES = {"plbart", "blenderbot-small"}

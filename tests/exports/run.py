@@ -16,11 +16,11 @@ from pathlib import Path
 
 from benchmarks.environments import ROOT, peer_python
 
-from crosslate.corpora.phrasebook import Phrasebook
 from crosslate.engines.decoding import DecodingOptions
-from crosslate.jobs.exporting import export
-from crosslate.jobs.stored import StoredModel
-from crosslate.jobs.translator import Translator
+from crosslate.export.exporting import export
+from crosslate.packs.stored import StoredModel
+from crosslate.text.phrasebook import Phrasebook
+from crosslate.translation.translator import Translator
 
 ARGOS_PROGRAM = """
 import sys

@@ -11,16 +11,16 @@ from types import SimpleNamespace
 
 import pytest
 
-from crosslate.corpora.phrasebook import Phrasebook
+from crosslate.adaptation.adapt import adapt
+from crosslate.adaptation.data import DataSettings
+from crosslate.adaptation.parents import train_parent
+from crosslate.evaluation.alignment import embeddings, lexicon_score
 from crosslate.evaluation.scores import bleu
-from crosslate.jobs.adapt import adapt
-from crosslate.jobs.alignment import embeddings, lexicon_score
-from crosslate.jobs.data import DataSettings
-from crosslate.jobs.parents import train_parent
-from crosslate.jobs.translator import Translator
 from crosslate.models.parent import parse_size
 from crosslate.packs.compose import apply_packs
+from crosslate.text.phrasebook import Phrasebook
 from crosslate.training.settings import TrainingSettings
+from crosslate.translation.translator import Translator
 from families import one_thread
 
 DATA = DataSettings(source_vocabulary_size=1_600, target_vocabulary_size=1_600)

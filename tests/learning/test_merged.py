@@ -12,16 +12,16 @@ import pytest
 
 import hub_folders
 import plain_program
-from crosslate.corpora.parallel import ParallelCorpus
-from crosslate.corpora.phrasebook import Phrasebook
+from crosslate.adaptation.adapt import adapt
+from crosslate.adaptation.data import DataSettings
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.engines.pytorch import TorchEngine
 from crosslate.evaluation.scores import chrf
-from crosslate.jobs.adapt import adapt
-from crosslate.jobs.data import DataSettings
-from crosslate.jobs.merging import merge
+from crosslate.export.merging import merge
 from crosslate.models.parent import Parent
 from crosslate.packs.compose import apply_packs
+from crosslate.text.parallel import ParallelCorpus
+from crosslate.text.phrasebook import Phrasebook
 from crosslate.training.settings import TrainingSettings
 from families import one_thread
 

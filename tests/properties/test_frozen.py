@@ -9,7 +9,7 @@ import torch
 
 import families
 import parents
-from crosslate.models.anatomy import named_tensors
+from crosslate.models.anatomy.anatomy import named_tensors
 from crosslate.models.child import make_child
 from crosslate.models.strategies import STRATEGIES, parse_strategy
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 import families
-from crosslate.models.anatomy import GROUPS, Anatomy
+from crosslate.models.anatomy.anatomy import GROUPS, Anatomy
 
 SEPARABLE = tuple(name for name in families.names() if name != "t5gemma2")
 
@@ -100,7 +100,7 @@ def test_the_source_reaches_the_logits_through_the_values_alone(family):
 
 def _logit_change(model: nn.Module) -> float:
     """Largest difference that another source makes to the logits."""
-    from crosslate.models.probe import _step_inputs
+    from crosslate.models.anatomy.probe import _step_inputs
 
     inputs, reads_tokens = _step_inputs(model, model.get_encoder())
     name = next(iter(inputs))

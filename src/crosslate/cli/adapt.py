@@ -10,10 +10,10 @@ import typer
 from crosslate.cli import options as o
 from crosslate.cli.console import console, error_console, megabytes
 from crosslate.errors import UsageError, nearest
-from crosslate.models.initial_embeddings import METHODS, RANDOM
+from crosslate.models.initialisers.initial_embeddings import METHODS, RANDOM
 
 if TYPE_CHECKING:
-    from crosslate.models.initial_embeddings import Method
+    from crosslate.models.initialisers.initial_embeddings import Method
     from crosslate.models.strategies import Side
 
 
@@ -122,7 +122,7 @@ def adapt(
         metric=metric, no_cleaning=no_cleaning, max_tokens=max_tokens, unigram=unigram,
         source_vocabulary_size=vocab_size, target_vocabulary_size=vocab_size,
     )  # fmt: skip
-    from crosslate.jobs.new_sides import NewVocabulary
+    from crosslate.adaptation.new_sides import NewVocabulary
 
     wanted = NewVocabulary(vocabulary, code, related)  # type: ignore[arg-type]
     frozen = check_frozen_type(frozen_dtype)
@@ -131,8 +131,8 @@ def adapt(
     corpus, held = o.read_pairs(
         train, valid, new_source or loaded.source_language, new_target or loaded.target_language
     )
-    from crosslate.jobs.adapt import adapt as run
-    from crosslate.jobs.alignment import read_dictionary
+    from crosslate.adaptation.adapt import adapt as run
+    from crosslate.evaluation.alignment import read_dictionary
     from crosslate.training.progress import ConsoleProgress
 
     pack = run(

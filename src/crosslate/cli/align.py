@@ -13,8 +13,8 @@ from crosslate.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from crosslate.evaluation.alignment import Embeddings, Neighbours
     from crosslate.evaluation.lexicon import LexiconScore
-    from crosslate.jobs.alignment import Embeddings, Neighbours
 
 
 def align(
@@ -57,8 +57,8 @@ def align(
         raise UsageError(f"--pack names {len(pack)} packs, expected one; the second goes with --other-pack")
     if neighbours < 1:
         raise UsageError(f"-k is {neighbours}, expected 1 or more")
-    from crosslate.jobs import alignment as a
-    from crosslate.jobs.stored import StoredModel
+    from crosslate.evaluation import alignment as a
+    from crosslate.packs.stored import StoredModel
 
     packs = pack if other_pack is None else [*pack, other_pack]
     models = [StoredModel([each], parent) for each in packs]
@@ -84,7 +84,7 @@ def align(
 
 
 def _introduce(out: Console, one: Embeddings, other: Embeddings, side: str) -> None:
-    from crosslate.languages import language_name
+    from crosslate.languages.codes import language_name
 
     looked_up, among = (f"{language_name(each.language)} ({each.name})" for each in (one, other))
     print_line(out, f"{looked_up} looked up among {among}, {side} embeddings, by cosine")

@@ -15,12 +15,12 @@ from crosslate.cli.align import align
 from crosslate.cli.console import error_console, print_line
 from crosslate.cli.demo import demo
 from crosslate.cli.evaluate import evaluate
-from crosslate.cli.experiment import experiment_app
 from crosslate.cli.options import expand_values
 from crosslate.cli.pack import pack_app
 from crosslate.cli.parent import parent_app
 from crosslate.cli.plan import plan
 from crosslate.cli.serve import serve_app
+from crosslate.cli.study import study_app
 from crosslate.cli.translate import translate
 from crosslate.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, CrosslateError
 
@@ -67,7 +67,7 @@ app.command()(translate)
 app.command()(evaluate)
 app.command()(align)
 app.add_typer(pack_app, name="pack")
-app.add_typer(experiment_app, name="experiment")
+app.add_typer(study_app, name="study")
 app.add_typer(serve_app, name="serve")
 
 

@@ -10,8 +10,8 @@ import typer
 from crosslate.engines.decoding import DecodingOptions
 
 if TYPE_CHECKING:
-    from crosslate.jobs.stored import StoredModel
-    from crosslate.jobs.translator import Translator
+    from crosslate.packs.stored import StoredModel
+    from crosslate.translation.translator import Translator
 
 DEFAULTS = DecodingOptions()
 
@@ -78,6 +78,6 @@ def open_translator(
     model: StoredModel, *, engine: str, quantization: str, options: DecodingOptions
 ) -> Translator:
     """A translator for a model on disk, from what the options say."""
-    from crosslate.jobs.translator import Translator
+    from crosslate.translation.translator import Translator
 
     return Translator.of_stored(model, engine=engine, quantization=quantization, options=options)  # type: ignore[arg-type]

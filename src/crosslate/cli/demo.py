@@ -13,7 +13,7 @@ from crosslate.cli.console import console, error_console, megabytes
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from crosslate.jobs.demo import DemoResult
+    from crosslate.demo import DemoResult
 
 
 def demo(
@@ -30,7 +30,7 @@ def demo(
     """
     notes = error_console()
     notes.print("loading PyTorch")
-    from crosslate.jobs.demo import run_demo
+    from crosslate.demo import run_demo
     from crosslate.training.progress import ConsoleProgress
 
     result = run_demo(
@@ -80,7 +80,7 @@ def _print_result(show: Console, result: DemoResult) -> None:
 
 def _ask(show: Console, out: Path) -> None:
     """Translates German sentences that the user types, to English and (zero-shot) to Spanish."""
-    from crosslate.jobs.translator import Translator
+    from crosslate.translation.translator import Translator
 
     packs = out / "packs"
     parent = out / "parents" / "fr-en"

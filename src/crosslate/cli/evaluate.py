@@ -18,9 +18,9 @@ from crosslate.errors import InputError, UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from crosslate.corpora.parallel import ParallelCorpus
-    from crosslate.jobs.scoring import Evaluation
-    from crosslate.jobs.stored import StoredModel
+    from crosslate.evaluation.scoring import Evaluation
+    from crosslate.packs.stored import StoredModel
+    from crosslate.text.parallel import ParallelCorpus
 
 
 def evaluate(
@@ -86,7 +86,7 @@ def evaluate(
     max_new_tokens: d.MaxNewTokens = d.DEFAULTS.max_new_tokens,
 ) -> None:
     """Score translations of a test set by BLEU and chrF, and compare systems."""
-    from crosslate.jobs.scoring import EvaluationSettings, check_comet, read_translations, score
+    from crosslate.evaluation.scoring import EvaluationSettings, check_comet, read_translations, score
 
     options = DecodingOptions(
         beam_size=beam,
@@ -135,7 +135,7 @@ def _systems(
     languages: tuple[str, str] | None = None,
 ) -> list[StoredModel | str]:
     """What is scored, the baseline first: models on disk, and names of files with translations."""
-    from crosslate.jobs.stored import StoredModel
+    from crosslate.packs.stored import StoredModel
 
     main = StoredModel(packs or [], parent, languages) if packs or parent else None
     systems: list[StoredModel | str] = [*([main] if main else []), *(hypotheses or [])]
@@ -157,8 +157,8 @@ def _systems(
 
 
 def _read_test(paths: list[str], langs: str | None, models: list[StoredModel]) -> ParallelCorpus:
-    from crosslate.corpora.readers import read_corpus
-    from crosslate.languages import language_pair
+    from crosslate.languages.codes import language_pair
+    from crosslate.text.readers import read_corpus
 
     pairs = {model.name: (model.source_language, model.target_language) for model in models}
     if len(set(pairs.values())) > 1:

@@ -15,10 +15,10 @@ from crosslate.errors import UsageError
 from crosslate.training.settings import GROUPS, TrainingSettings, preset
 
 if TYPE_CHECKING:
-    from crosslate.corpora.parallel import ParallelCorpus
-    from crosslate.jobs.data import DataSettings
+    from crosslate.adaptation.data import DataSettings
     from crosslate.models.parent import Parent
     from crosslate.models.strategies import Strategy
+    from crosslate.text.parallel import ParallelCorpus
 
 _DEFAULTS = TrainingSettings()
 
@@ -135,7 +135,7 @@ def training_settings(
     Args:
         strategy: of an adaptation; None trains a whole model from random values.
     """
-    from crosslate.settings import from_values, to_values
+    from crosslate.config import from_values, to_values
 
     trained, fresh = (strategy.train, strategy.reinitialise) if strategy else (frozenset(GROUPS),) * 2
     base = preset(preset_name, trained_groups=trained, fresh_groups=fresh)
@@ -170,7 +170,7 @@ def data_settings(
     *, metric: str, no_cleaning: bool, max_tokens: int | None, unigram: bool, **sizes: int | None
 ) -> DataSettings:
     """How the text is prepared, from flags."""
-    from crosslate.jobs.data import DataSettings
+    from crosslate.adaptation.data import DataSettings
 
     if metric not in ("bleu", "chrf"):
         raise UsageError(f"unknown metric {metric!r}; known: bleu, chrf")
@@ -186,8 +186,8 @@ def read_pairs(
     train: list[str], valid: list[str] | None, source_language: str, target_language: str
 ) -> tuple[ParallelCorpus, ParallelCorpus | None]:
     """Reads the training and the validation corpus; the faults of both are reported together."""
-    from crosslate.corpora.readers import read_corpus
     from crosslate.errors import CorpusError, Faults
+    from crosslate.text.readers import read_corpus
 
     faults = Faults("cannot read the text")
     found: list[ParallelCorpus] = []
@@ -202,8 +202,8 @@ def read_pairs(
 def read_all_lines(paths: list[str]) -> Iterator[str]:
     """The lines of all files, one after the other; that every file is there is checked at once."""
     from crosslate.cli.output import STANDARD_OUTPUT
-    from crosslate.corpora.streams import read_lines
     from crosslate.errors import CorpusError, Faults
+    from crosslate.text.streams import read_lines
 
     if paths.count(STANDARD_OUTPUT) > 1:
         raise UsageError("standard input can be read only once; give '-' once")
@@ -218,7 +218,7 @@ def read_all_lines(paths: list[str]) -> Iterator[str]:
 
 def parent_languages(pair: str | None) -> tuple[str, str] | None:
     """The two languages of ``--parent-langs``."""
-    from crosslate.languages import language_pair
+    from crosslate.languages.codes import language_pair
 
     return None if pair is None else language_pair(pair)
 

@@ -54,9 +54,9 @@ def export(
         _export_plain(packs, out, parent, quantization, push, private)
         return
     from crosslate.engines.export import Quantization
-    from crosslate.jobs.exporting import Format
-    from crosslate.jobs.exporting import export as export_packs
-    from crosslate.jobs.stored import StoredModel
+    from crosslate.export.exporting import Format
+    from crosslate.export.exporting import export as export_packs
+    from crosslate.packs.stored import StoredModel
 
     _check_free(out)
     model = StoredModel(packs, parent)
@@ -71,7 +71,7 @@ def _export_plain(
     if push is None:
         merge(packs, out, parent, dtype)
         return
-    from crosslate.jobs.publishing import check_publishing, publish
+    from crosslate.packs.hub import check_publishing, publish
 
     check_publishing(push)
     merge(packs, out, parent, dtype)
@@ -87,9 +87,9 @@ def merge(
     ] = "float32",
 ) -> None:
     """Write the whole model as a plain checkpoint for transformers; the same as export --to hf."""
-    from crosslate.jobs.merging import merge as merge_packs
-    from crosslate.jobs.stored import StoredModel
-    from crosslate.packs.plain_model import torch_type
+    from crosslate.export.merging import merge as merge_packs
+    from crosslate.export.plain_model import torch_type
+    from crosslate.packs.stored import StoredModel
 
     torch_type(dtype)
     _check_free(out)

@@ -47,7 +47,7 @@ def train(
     force: o.Force = False,
 ) -> None:
     """Train a new parent on sentence pairs."""
-    from crosslate.languages import language_pair
+    from crosslate.languages.codes import language_pair
 
     source_language, target_language = language_pair(langs)
     settings = o.training_settings(
@@ -63,7 +63,7 @@ def train(
 
     chosen = parse_size(size)
     corpus, held = o.read_pairs(train, valid, source_language, target_language)
-    from crosslate.jobs.parents import train_parent
+    from crosslate.adaptation.parents import train_parent
     from crosslate.training.progress import ConsoleProgress
 
     parent = train_parent(
@@ -102,11 +102,11 @@ def import_(
     force: o.Force = False,
 ) -> None:
     """Make a parent of a fairseq checkpoint of the paper's kind; fairseq is not needed."""
-    from crosslate.languages import language_pair
+    from crosslate.languages.codes import language_pair
 
     languages = language_pair(langs)
-    from crosslate.jobs.runs import check_output
-    from crosslate.models.fairseq import FairseqFiles, import_fairseq
+    from crosslate.adaptation.runs import check_output
+    from crosslate.models.importers.fairseq import FairseqFiles, import_fairseq
     from crosslate.models.parent import RECORD
 
     check_output(out, RECORD, force)
@@ -146,13 +146,13 @@ def trim(
     """
     if min_count < 1:
         raise UsageError(f"--min-count is {min_count}, expected 1 or more")
-    from crosslate.jobs.runs import check_output
+    from crosslate.adaptation.runs import check_output
     from crosslate.models.parent import RECORD
 
     check_output(out, RECORD, force)
     lines = o.read_all_lines(text)
     loaded = o.load_parent(parent, parent_langs)
-    from crosslate.jobs.trimming import trim as run
+    from crosslate.adaptation.trimming import trim as run
 
     _, account = run(loaded, with_bar(lines, "reading", None), out, min_occurrences=min_count, replace=force)
     console().print(

@@ -21,8 +21,8 @@ from crosslate.errors import UsageError
 if TYPE_CHECKING:
     from crosslate.documents.placement import Align
     from crosslate.engines.decoding import Hypothesis
-    from crosslate.jobs.stored import StoredModel
-    from crosslate.jobs.translator import Translator
+    from crosslate.packs.stored import StoredModel
+    from crosslate.translation.translator import Translator
 
 log = logging.getLogger(__name__)
 
@@ -133,10 +133,10 @@ def translate(
     if on != _HERE:
         alone = {"--format": format_ != _LINES, "--n-best": n_best, "--window-lines": window_lines}
         files = _files_for_ray(on, paths, output, [name for name, is_given in alone.items() if is_given])
-        from crosslate.jobs.bulk import translate_in_bulk
-        from crosslate.jobs.on_ray import ShardsOnRay
-        from crosslate.jobs.stored import StoredModel
-        from crosslate.jobs.translator import wanted_engine
+        from crosslate.packs.stored import StoredModel
+        from crosslate.translation.bulk import translate_in_bulk
+        from crosslate.translation.on_ray import ShardsOnRay
+        from crosslate.translation.translator import wanted_engine
 
         if wanted_engine(engine, quantization) == "pytorch":
             raise UsageError("--on ray translates with CTranslate2, but --engine is pytorch; leave it out")
@@ -148,7 +148,7 @@ def translate(
         return
     kind = None if format_ == _LINES else _document_kind(format_, paths, n_best, window_lines)
     lines = o.read_all_lines(paths) if kind is None else iter(())
-    from crosslate.jobs.stored import StoredModel
+    from crosslate.packs.stored import StoredModel
 
     model = StoredModel(pack or [], parent, o.parent_languages(parent_langs))
     translator = d.open_translator(model, engine=engine, quantization=quantization, options=options)
@@ -200,9 +200,9 @@ def _document_kind(format_: str, paths: list[str], n_best: int | None, window_li
 def _translate_document(
     translator: Translator, kind: str, path: str, output: Path | None, model: StoredModel | None
 ) -> None:
-    from crosslate.corpora.streams import read_blocks
     from crosslate.documents.document import open_document
     from crosslate.errors import InputError
+    from crosslate.text.streams import read_blocks
 
     data = b"".join(read_blocks(path))
     try:
@@ -220,7 +220,7 @@ def _translate_document(
 def _align(model: StoredModel, pairs: list[tuple[str, str]]) -> Align | None:
     """Links of words by attention; None where the model gives none."""
     from crosslate.errors import EngineError, ParentError
-    from crosslate.jobs.word_links import attention_align
+    from crosslate.translation.word_links import attention_align
 
     try:
         return attention_align(model.load(), pairs)
@@ -255,7 +255,7 @@ def _row(hypotheses: list[Hypothesis]) -> str:
 
 
 def _greet(translator: Translator) -> None:
-    from crosslate.languages import language_name
+    from crosslate.languages.codes import language_name
 
     source, target = (
         language_name(code) for code in (translator.source_language, translator.target_language)

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from crosslate.documents.archives import Archive
 from crosslate.documents.tags import tokens
 from crosslate.errors import InputError
-from crosslate.languages import is_same_language
+from crosslate.languages.codes import is_same_language
 
 _CONTAINER = "META-INF/container.xml"
 _ENCRYPTION = "META-INF/encryption.xml"

@@ -10,7 +10,7 @@ from crosslate.documents.items import Wrapped
 from crosslate.documents.text import read_text
 from crosslate.documents.units import Flow
 from crosslate.errors import InputError
-from crosslate.languages import is_same_language
+from crosslate.languages.codes import is_same_language
 
 CHARSET = re.compile(r"""(^"[^"\n]{0,80}charset=)([\w.:-]{1,40})""", re.MULTILINE)
 _HEADER_BYTES = 16_384

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from crosslate.documents.items import Mark, Piece
 from crosslate.documents.tags import Attribute, Token, tokens
 from crosslate.documents.units import Flow
-from crosslate.languages import is_same_language
+from crosslate.languages.codes import is_same_language
 
 
 def _names(listed: str) -> frozenset[str]:

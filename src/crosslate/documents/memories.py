@@ -10,7 +10,7 @@ from crosslate.documents.markup import escaped_in_quotes, read_references
 from crosslate.documents.tags import Token, tokens
 from crosslate.documents.units import Flow
 from crosslate.errors import UsageError
-from crosslate.languages import is_same_language
+from crosslate.languages.codes import is_same_language
 
 # What stands inside these is formatting code of the translated document, not its text.
 _CODES = frozenset({"bpt", "ept", "it", "ph", "ut"})

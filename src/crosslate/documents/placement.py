@@ -14,7 +14,7 @@ from itertools import accumulate, pairwise
 from typing import Literal
 from unicodedata import normalize
 
-from crosslate.sentences import UNSPACED_RANGES
+from crosslate.languages.sentence_ends import UNSPACED_RANGES
 
 Role = Literal["open", "close", "point", "joint", "run"]
 Links = Sequence[tuple[int, int]]

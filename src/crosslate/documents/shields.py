@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import accumulate
 
 from crosslate.documents.items import Item, Mark, Text, cut, has_letters, partners_of
-from crosslate.documents.placeholders import placeholders
+from crosslate.text.placeholders import placeholders
 
 _MAX_NOTE_ITEMS = 8
 _WORD_ENDS = ".,;!?)]%'\"’”»"

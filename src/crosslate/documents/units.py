@@ -21,7 +21,7 @@ from crosslate.documents.items import (
 )
 from crosslate.documents.shields import shielded, with_notes_whole
 from crosslate.documents.weaving import Sentence
-from crosslate.sentences import UNSPACED, sentences
+from crosslate.languages.sentence_ends import UNSPACED, sentences
 
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 

@@ -16,7 +16,7 @@ from crosslate.engines.decoding import (
 )
 from crosslate.engines.folders import load_description
 from crosslate.errors import EngineError
-from crosslate.models.saved_vocabularies import load_vocabulary
+from crosslate.models.vocabularies.saved_vocabularies import load_vocabulary
 
 _MAX_INTER_THREADS = 8
 

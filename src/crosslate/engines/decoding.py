@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
-from crosslate.corpora.vocabularies import Vocabulary
 from crosslate.errors import EngineError, Faults, UsageError
+from crosslate.text.vocabularies import Vocabulary
 
 _SMALLEST_BUCKET_TOKENS = 16
 _SPARE_TOKENS = 16

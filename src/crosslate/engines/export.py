@@ -10,13 +10,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from crosslate.corpora.vocabularies import Vocabulary
 from crosslate.engines.folders import FORMAT_VERSION, FolderDescription
 from crosslate.engines.generation import Generation, TranslationModel
 from crosslate.engines.specs import build_spec, family_of
 from crosslate.errors import EngineError, UsageError, nearest
 from crosslate.files import atomic_folder, write_json, write_text
-from crosslate.models.saved_vocabularies import SideDescription, save_vocabulary
+from crosslate.models.vocabularies.saved_vocabularies import SideDescription, save_vocabulary
+from crosslate.text.vocabularies import Vocabulary
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +102,9 @@ def write_model(
     """
     if quantization not in get_args(Quantization):
         raise UsageError(f"quantization is {quantization!r}; {nearest(quantization, get_args(Quantization))}")
-    from crosslate.models.rivals import added_kind  # loads torch, which a cached export can do without
+    from crosslate.models.methods.rivals import (
+        added_kind,  # loads torch, which a cached export can do without
+    )
 
     live = translation_model.model
     if added := added_kind(live):

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from crosslate.config import from_values
 from crosslate.errors import EngineError, InputError
 from crosslate.files import read_json
-from crosslate.models.saved_vocabularies import SideDescription
-from crosslate.settings import from_values
+from crosslate.models.vocabularies.saved_vocabularies import SideDescription
 
 FORMAT_VERSION = 1
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from crosslate.corpora.no_vocabulary import NoVocabulary
-from crosslate.corpora.vocabularies import Vocabulary
 from crosslate.errors import EngineError
+from crosslate.text.no_vocabulary import NoVocabulary
+from crosslate.text.vocabularies import Vocabulary
 
 # Longer inputs are far from anything a sentence-level model was trained on.
 MAX_SOURCE_TOKENS = 512

@@ -16,7 +16,6 @@ from transformers import (
     RepetitionPenaltyLogitsProcessor,
 )
 
-from crosslate.corpora.vocabularies import Vocabulary
 from crosslate.engines.decoding import (
     DecodingOptions,
     Hypothesis,
@@ -27,6 +26,7 @@ from crosslate.engines.decoding import (
 )
 from crosslate.engines.generation import Generation, TranslationModel
 from crosslate.models.lowered import is_mixed
+from crosslate.text.vocabularies import Vocabulary
 
 
 class TorchEngine:

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from crosslate.sentences import UNSPACED, cut_after, sentences
+from crosslate.languages.sentence_ends import UNSPACED, cut_after, sentences
 
 # A comma inside a number has no space after it.
 _CLAUSE_END = re.compile(r"[,;:،؛]\s+|\s[–—-]+\s+|[，、；：]\s*")

@@ -34,7 +34,7 @@ from crosslate.engines.pytorch import (
     trimmed,
 )
 from crosslate.models.child import alias_model
-from crosslate.models.rivals import added_kind
+from crosslate.models.methods.rivals import added_kind
 
 _OUTPUT_BIAS = "final_logits_bias"
 _TOLERANCE = 1e-4

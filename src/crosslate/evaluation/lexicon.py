@@ -15,9 +15,9 @@ from typing import Literal, get_args
 
 import numpy
 
-from crosslate.corpora.segmenters import WORD_START
 from crosslate.errors import InputError, UsageError, nearest
 from crosslate.evaluation.similarity import Measure, nearest_neighbours
+from crosslate.text.segmenters import WORD_START
 
 __all__ = ["WORD_START", "LexiconExample", "LexiconScore", "Way", "induce", "nearest_neighbours"]
 

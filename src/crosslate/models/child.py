@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from crosslate.corpora.vocabularies import Vocabulary
 from crosslate.errors import AnatomyError, StrategyError, UsageError
-from crosslate.languages import language_code
-from crosslate.models.anatomy import named_tensors
-from crosslate.models.appended import Appended, joined
-from crosslate.models.initial_embeddings import RANDOM, InitialEmbeddings, RowSources, check_initial
-from crosslate.models.methods import ADDED
+from crosslate.languages.codes import language_code
+from crosslate.models.anatomy.anatomy import named_tensors
+from crosslate.models.initialisers.initial_embeddings import (
+    RANDOM,
+    InitialEmbeddings,
+    RowSources,
+    check_initial,
+)
+from crosslate.models.methods.method import ADDED
+from crosslate.models.methods.rivals import add_modules, attach, stored_form
 from crosslate.models.plan import GROUP_OF_SIDE, Plan, PlannedTensor, make_plan, vocabulary_axis
-from crosslate.models.rivals import add_modules, attach, stored_form
 from crosslate.models.sides import (
     check_padding,
     describe_start,
@@ -32,6 +35,8 @@ from crosslate.models.sides import (
     token_tables,
 )
 from crosslate.models.strategies import Side, Strategy
+from crosslate.models.vocabularies.appended import Appended, joined
+from crosslate.text.vocabularies import Vocabulary
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -11,7 +11,7 @@ import numpy
 import torch
 from torch import nn
 
-from crosslate.models.anatomy import named_tensors, storage_key
+from crosslate.models.anatomy.anatomy import named_tensors, storage_key
 
 _COLUMNS = 509  # a prime, so that rows of a matrix that change places fall into other columns
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
-from crosslate.models.anatomy import Anatomy, named_tensors
+from crosslate.models.anatomy.anatomy import Anatomy, named_tensors
 from crosslate.models.sides import owner
 
 

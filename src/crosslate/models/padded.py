@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from crosslate.errors import ParentError
-from crosslate.models.anatomy import Anatomy, named_tensors
+from crosslate.models.anatomy.anatomy import Anatomy, named_tensors
 from crosslate.models.sides import has_two_sizes, remove_aliases, set_tensor, token_tables
 from crosslate.models.strategies import SIDES, Side
 

@@ -8,12 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
-from crosslate.corpora.no_vocabulary import NoVocabulary
-from crosslate.corpora.vocabularies import Vocabulary
 from crosslate.errors import ParentError, UsageError, nearest
 from crosslate.files import atomic_folder, read_optional_object, write_json
-from crosslate.languages import language_code
-from crosslate.models.marian_files import write_marian_files
+from crosslate.languages.codes import language_code
 from crosslate.models.parent_files import (
     copy_tokenizer,
     load_model,
@@ -23,17 +20,20 @@ from crosslate.models.parent_files import (
     silence_bars,
     silenced,
 )
-from crosslate.models.saved_vocabularies import save_vocabularies
 from crosslate.models.sizes import SIZES, Size, parse_size
 from crosslate.models.strategies import SIDES
-from crosslate.models.tokenizer_files import write_tokenizer
-from crosslate.models.vocabulary_files import RECORD, read_vocabularies
+from crosslate.models.vocabularies.marian_files import write_marian_files
+from crosslate.models.vocabularies.saved_vocabularies import save_vocabularies
+from crosslate.models.vocabularies.tokenizer_files import write_tokenizer
+from crosslate.models.vocabularies.vocabulary_files import RECORD, read_vocabularies
+from crosslate.text.no_vocabulary import NoVocabulary
+from crosslate.text.vocabularies import Vocabulary
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
-    from crosslate.models.anatomy import Anatomy
+    from crosslate.models.anatomy.anatomy import Anatomy
     from crosslate.models.fingerprint import CachedFingerprint
     from crosslate.models.lowered import Lowering
     from crosslate.models.strategies import Side
@@ -222,7 +222,7 @@ class Parent:
             record: training and data record, scores; goes into ``crosslate.json`` beside the fingerprint.
             replace: overwrite an existing folder.
             dtype: type of the tensors in the files, one that holds their values exactly
-                (:func:`crosslate.models.trimming.exact_dtype`); None keeps theirs.
+                (:func:`crosslate.models.vocabularies.trimming.exact_dtype`); None keeps theirs.
 
         Raises:
             ParentError: the vocabularies have different special ids, which Marian's layout cannot express;
@@ -269,7 +269,7 @@ class Parent:
 
         Of a parent that :meth:`lower` was asked to hold in less memory, what it was before.
         """
-        from crosslate.models.anatomy import unsaved_names
+        from crosslate.models.anatomy.anatomy import unsaved_names
         from crosslate.models.fingerprint import CachedFingerprint
 
         if self._fingerprint is None:
@@ -290,7 +290,7 @@ class Parent:
         Raises:
             UsageError: unknown type, or the parent was lowered before.
         """
-        from crosslate.models.anatomy import unsaved_names
+        from crosslate.models.anatomy.anatomy import unsaved_names
         from crosslate.models.fingerprint import fingerprint
         from crosslate.models.lowered import Lowering, lower
 
@@ -310,7 +310,7 @@ class Parent:
     @cached_property
     def anatomy(self) -> Anatomy:
         """Which tensor belongs to which group."""
-        from crosslate.models.anatomy import Anatomy
+        from crosslate.models.anatomy.anatomy import Anatomy
 
         return Anatomy.of(self.model)
 

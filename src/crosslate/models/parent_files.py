@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crosslate.errors import ParentError
-from crosslate.models.vocabulary_files import RECORD
+from crosslate.models.vocabularies.vocabulary_files import RECORD
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

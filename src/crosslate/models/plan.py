@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from crosslate.errors import StrategyError
-from crosslate.models.forms import Form
+from crosslate.models.methods.forms import Form
 from crosslate.models.selections import Selection, select
 from crosslate.models.strategies import SIDES, Side, Strategy
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
-    from crosslate.models.anatomy import Anatomy
+    from crosslate.models.anatomy.anatomy import Anatomy
 
 GROUP_OF_SIDE: dict[Side, str] = {"source": "src", "target": "tgt"}
 
@@ -182,7 +182,7 @@ def make_plan(
             layer, head or projection that the model does not have; or the strategy trains a tensor that is
             held in lower precision.
     """
-    from crosslate.models.rivals import added_tensors, added_type, formed_tensors
+    from crosslate.models.methods.rivals import added_tensors, added_type, formed_tensors
 
     sizes = dict(vocabulary_sizes or {})
     renewed = _renewed(strategy, anatomy, sizes)
@@ -284,7 +284,7 @@ class _Rules:
 
     def _may_train(self, name: str, group: str) -> bool:
         """Whether neither limits nor the method leave this tensor of a trained group as it is."""
-        from crosslate.models.rivals import is_left_out
+        from crosslate.models.methods.rivals import is_left_out
 
         if group == "xattn" and self.strategy.limits and name not in self.selections:
             return False
@@ -310,7 +310,7 @@ def child_tensors(
     Where a table that the parent ties over both sides is renewed on one of them, each side has its own.
     Alias names at the root then belong to neither and are gone.
     """
-    from crosslate.models.anatomy import unsaved_names
+    from crosslate.models.anatomy.anatomy import unsaved_names
     from crosslate.models.fingerprint import distinct_tensors
 
     split: list[tuple[tuple[str, ...], str, torch.Tensor]] = []

@@ -11,7 +11,7 @@ from crosslate.models.strategies import Limits
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-    from crosslate.models.anatomy import Anatomy
+    from crosslate.models.anatomy.anatomy import Anatomy
 
 
 @dataclass(frozen=True)

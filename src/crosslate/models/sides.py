@@ -9,11 +9,11 @@ import torch
 from torch import nn
 from torch.nn.utils import parametrize
 
-from crosslate.corpora.vocabularies import SpecialIds, Vocabulary
 from crosslate.errors import VocabularyError
-from crosslate.models.anatomy import Anatomy
+from crosslate.models.anatomy.anatomy import Anatomy
 from crosslate.models.selections import Selection
 from crosslate.models.strategies import Side
+from crosslate.text.vocabularies import SpecialIds, Vocabulary
 
 
 class SliceOver(nn.Module):

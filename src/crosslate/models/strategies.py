@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from crosslate.errors import StrategyError, nearest
-from crosslate.models.methods import Method, parse_method
+from crosslate.models.methods.method import Method, parse_method
 
 Side = Literal["source", "target"]
 Projection = Literal["q", "k", "v", "o", "norm"]

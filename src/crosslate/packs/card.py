@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from crosslate.languages import language_name
+from crosslate.languages.codes import language_name
 from crosslate.packs.manifest import Manifest, TensorRecord
 from crosslate.packs.manifest_rules import DTYPES, SIDES
 

@@ -13,7 +13,7 @@ from typing import Literal, get_args
 import torch
 
 from crosslate.errors import PackError, ParentError, UsageError, nearest
-from crosslate.models.forms import Form
+from crosslate.models.methods.forms import Form
 from crosslate.models.parent import Parent
 from crosslate.models.plan import GROUP_OF_SIDE, child_tensors
 from crosslate.packs.manifest import Manifest, TensorRecord

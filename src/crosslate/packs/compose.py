@@ -10,16 +10,15 @@ from typing import Any
 import torch
 
 import crosslate
-from crosslate.corpora.vocabularies import Vocabulary
 from crosslate.errors import Faults, PackError, StrategyError
-from crosslate.models.appended import joined, new_rows, parent_rows
 from crosslate.models.child import Child, graft
-from crosslate.models.methods import Method
+from crosslate.models.methods.method import Method
+from crosslate.models.methods.rivals import added_tensors, added_type
 from crosslate.models.parent import Parent
 from crosslate.models.plan import GROUP_OF_SIDE, PlannedTensor, child_tensors, vocabulary_axis
-from crosslate.models.rivals import added_tensors, added_type
 from crosslate.models.sides import effective_setting
 from crosslate.models.strategies import SIDES, Side
+from crosslate.models.vocabularies.appended import joined, new_rows, parent_rows
 from crosslate.packs.compact import decoded
 from crosslate.packs.manifest import (
     Manifest,
@@ -31,6 +30,7 @@ from crosslate.packs.manifest import (
 )
 from crosslate.packs.pack import Pack, check_composition, check_parent
 from crosslate.packs.version_2 import AddedModules, FrameRecord
+from crosslate.text.vocabularies import Vocabulary
 
 log = logging.getLogger(__name__)
 

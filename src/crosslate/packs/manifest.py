@@ -14,9 +14,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from crosslate.corpora.vocabularies import SpecialIds
+from crosslate.config import from_values, to_values
 from crosslate.errors import Faults, PackError, SettingsError
-from crosslate.models.forms import Form
+from crosslate.models.methods.forms import Form
 from crosslate.packs.manifest_rules import (
     NO_CHECKSUM,
     Side,
@@ -37,7 +37,7 @@ from crosslate.packs.version_2 import (
     is_of_version_2,
     without_newer,
 )
-from crosslate.settings import from_values, to_values
+from crosslate.text.vocabularies import SpecialIds
 
 FORMAT_VERSION = 2
 """The newest version that is read. A pack is written in the oldest that can express it."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from crosslate.errors import Faults, UsageError
 from crosslate.files import is_inside_name
-from crosslate.languages import language_code
+from crosslate.languages.codes import language_code
 
 if TYPE_CHECKING:
     from crosslate.packs.manifest import Manifest, Selection, TensorRecord

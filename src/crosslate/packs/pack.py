@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crosslate.corpora.vocabularies import Vocabulary
 from crosslate.errors import Faults, PackError, VocabularyError
 from crosslate.files import atomic_file, atomic_folder, sha256_file
 from crosslate.packs.card import model_card
@@ -30,6 +29,7 @@ from crosslate.packs.manifest import (
 )
 from crosslate.packs.manifest_rules import DTYPES, SIDES, Side
 from crosslate.packs.version_2 import is_of_version_2
+from crosslate.text.vocabularies import Vocabulary
 
 if TYPE_CHECKING:
     import torch

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from crosslate.corpora.vocabularies import Frame, Vocabulary
 from crosslate.errors import Faults
+from crosslate.text.vocabularies import Frame, Vocabulary
 
 if TYPE_CHECKING:
     from crosslate.packs.manifest import Manifest, TensorRecord

@@ -19,7 +19,7 @@ from starlette.exceptions import HTTPException
 
 import crosslate
 from crosslate.errors import CrosslateError
-from crosslate.languages import public_name
+from crosslate.languages.codes import public_name
 from crosslate.server import contract
 from crosslate.server.edge import Edge
 from crosslate.server.files import FILE_ENDINGS, read_upload, translate_file

@@ -212,7 +212,7 @@ class CTranslate2Backend:
     def _folder(self, direction: Direction) -> Path:
         known = self._folders.get(direction.identity)
         if known is None or not known.is_dir():  # a cache may be emptied at any time
-            from crosslate.jobs.translator import ctranslate2_folder_of
+            from crosslate.translation.translator import ctranslate2_folder_of
 
             stored = stored_model(self._parent, direction)
             self._folders[direction.identity] = ctranslate2_folder_of(stored, self._quantization)
@@ -305,7 +305,7 @@ def make_backend(
     Raises:
         UsageError: the name or the quantization is unknown, or the two do not go together.
     """
-    from crosslate.jobs.translator import has_gpu, wanted_engine
+    from crosslate.translation.translator import has_gpu, wanted_engine
 
     wanted = wanted_engine(engine, quantization)
     if wanted == "auto":

@@ -15,9 +15,9 @@ from typing import Literal
 
 from crosslate.errors import CrosslateError, ParentError, UsageError
 from crosslate.files import RUN_SUFFIX
-from crosslate.jobs.stored import StoredModel
-from crosslate.languages import public_code
+from crosslate.languages.codes import public_code
 from crosslate.packs.manifest import MANIFEST_NAME, Manifest
+from crosslate.packs.stored import StoredModel
 
 log = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from crosslate.languages import MODERN_CODES
+from crosslate.languages.codes import MODERN_CODES
 
 # What else clients call a language: in lower case, on both sides.
 _ALIASES = {

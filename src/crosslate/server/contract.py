@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import parse_qsl
 
 from crosslate.engines.decoding import valid_unicode
-from crosslate.languages import public_name
+from crosslate.languages.codes import public_name
 from crosslate.server.catalogue import Direction, Snapshot
 from crosslate.server.codes import normalised, resolve_code
 from crosslate.server.refusals import Refusal

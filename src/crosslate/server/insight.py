@@ -14,20 +14,20 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from crosslate.corpora.segmenters import WORD_START
 from crosslate.documents.placement import words
 from crosslate.errors import EngineError, ParentError
-from crosslate.languages import public_code
-from crosslate.sentences import sentences
+from crosslate.languages.codes import public_code
+from crosslate.languages.sentence_ends import sentences
 from crosslate.server.catalogue import Direction, Snapshot
 from crosslate.server.live_models import LiveModels
 from crosslate.server.refusals import Overloaded, Refusal
 from crosslate.server.spaces import Space, spaces
+from crosslate.text.segmenters import WORD_START
 
 if TYPE_CHECKING:
     import numpy
 
-    from crosslate.jobs.alignment import Embeddings
+    from crosslate.evaluation.alignment import Embeddings
 
 T = TypeVar("T")
 Span = tuple[int, int]
@@ -89,8 +89,8 @@ class Insight:
         Raises:
             Refusal: the model does not give its attention.
         """
-        from crosslate.jobs.word_links import attention_links
         from crosslate.models.child import alias_model
+        from crosslate.translation.word_links import attention_links
 
         pairs = list(paired_sentences(text, translation, direction.source, direction.target))
         model = self._live.model(direction)
@@ -128,9 +128,9 @@ class Insight:
         """
         import numpy
 
+        from crosslate.evaluation.alignment import neighbours
         from crosslate.evaluation.projection import principal_components
         from crosslate.evaluation.similarity import unit_rows
-        from crosslate.jobs.alignment import neighbours
 
         own = self._embeddings(space)
         spelt = _spelling(own, word)
@@ -163,8 +163,8 @@ class Insight:
         Raises:
             Refusal: the space is the parent's own.
         """
-        from crosslate.jobs.alignment import embeddings
-        from crosslate.jobs.lexicon_map import induced_dictionary, lexicon_map
+        from crosslate.evaluation.alignment import embeddings
+        from crosslate.evaluation.lexicon_map import induced_dictionary, lexicon_map
 
         if space.pack is None:
             raise Refusal(400, "A map shows the words of a pack beside the parent's; name a pack")
@@ -200,7 +200,7 @@ class Insight:
         return found
 
     def _embeddings(self, space: Space) -> Embeddings:
-        from crosslate.jobs.alignment import embeddings
+        from crosslate.evaluation.alignment import embeddings
 
         if space.pack is None:
             return embeddings(self._live.parent(space.direction), space.side, "the parent")

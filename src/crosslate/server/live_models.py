@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from crosslate.errors import PackError
-from crosslate.jobs.stored import StoredModel
 from crosslate.packs.manifest import Manifest
+from crosslate.packs.stored import StoredModel
 from crosslate.server.catalogue import Direction, InstalledPack
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import crosslate
-from crosslate.languages import public_code, public_name
-from crosslate.settings import to_values
+from crosslate.config import to_values
+from crosslate.languages.codes import public_code, public_name
 
 if TYPE_CHECKING:
     from crosslate.server.catalogue import InstalledPack, Snapshot

@@ -19,9 +19,9 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from crosslate.config import differences
 from crosslate.errors import CrosslateError, TrainingError
 from crosslate.files import atomic_file, atomic_folder, read_json, write_json
-from crosslate.settings import differences
 
 MAY_CHANGE = frozenset({"max_epochs", "max_updates", "patience", "checkpoint_every_seconds"})
 """Settings that a resumed run may change: they only say how far it goes or how often it is saved.

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crosslate.corpora.segmenters import WORD_START
-from crosslate.corpora.vocabularies import Vocabulary
 from crosslate.errors import Faults, SettingsError, VocabularyError
+from crosslate.text.segmenters import WORD_START
+from crosslate.text.vocabularies import Vocabulary
 from crosslate.training.batches import Integers, PairIds
 
 _SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？")

@@ -7,7 +7,7 @@ from math import inf
 from typing import Any, Literal, get_args
 
 from crosslate.errors import Faults, SettingsError, nearest
-from crosslate.models.methods import ADDED
+from crosslate.models.methods.method import ADDED
 
 Precision = Literal["auto", "fp32", "bf16"]
 EncoderCache = Literal["auto", "off"]

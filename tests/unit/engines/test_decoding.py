@@ -1,6 +1,5 @@
 import pytest
 
-from crosslate.corpora.vocabulary_training import train_vocabulary
 from crosslate.engines.decoding import (
     DecodingOptions,
     encode_sources,
@@ -9,6 +8,7 @@ from crosslate.engines.decoding import (
     valid_unicode,
 )
 from crosslate.errors import EngineError, UsageError
+from crosslate.text.vocabulary_training import train_vocabulary
 
 
 @pytest.fixture(scope="module")

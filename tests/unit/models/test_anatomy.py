@@ -13,8 +13,8 @@ from torch import nn
 import families
 from crosslate.errors import AnatomyError
 from crosslate.models import placement
-from crosslate.models.anatomy import Anatomy, unsaved_names
-from crosslate.models.probe import Probe
+from crosslate.models.anatomy.anatomy import Anatomy, unsaved_names
+from crosslate.models.anatomy.probe import Probe
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -8,11 +8,11 @@ from torch.nn.utils import parametrize
 
 import families
 import parents
-from crosslate.corpora.vocabularies import SpecialIds
 from crosslate.errors import StrategyError, UsageError, VocabularyError
-from crosslate.models.anatomy import named_tensors
+from crosslate.models.anatomy.anatomy import named_tensors
 from crosslate.models.child import alias_model, make_child
 from crosslate.models.strategies import STRATEGIES, parse_strategy
+from crosslate.text.vocabularies import SpecialIds
 
 SPEECH_AND_IMAGES = ("whisper", "speech2text", "moonshine", "trocr", "speech-encoder-decoder")
 TEXT_FAMILIES = tuple(name for name in families.names() if name not in (*SPEECH_AND_IMAGES, "t5gemma2"))

@@ -5,7 +5,13 @@ from types import SimpleNamespace
 import pytest
 
 from crosslate.errors import ParentError
-from crosslate.models.conventions import CONVENTIONS, Conventions, describe_language, find_code, task_prefix
+from crosslate.models.vocabularies.conventions import (
+    CONVENTIONS,
+    Conventions,
+    describe_language,
+    find_code,
+    task_prefix,
+)
 
 PIECES = {
     "MBartTokenizer": ["<s>", "▁de", "de_DE", "en_XX", "pt_XX", "<mask>"],

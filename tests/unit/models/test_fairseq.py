@@ -14,7 +14,7 @@ import parents
 from crosslate.engines.export import export_ctranslate2
 from crosslate.errors import CrosslateError, ParentError
 from crosslate.models.child import make_child
-from crosslate.models.fairseq import FairseqFiles, import_fairseq, read_checkpoint
+from crosslate.models.importers.fairseq import FairseqFiles, import_fairseq, read_checkpoint
 from crosslate.models.parent import RECORD, Parent
 from crosslate.models.strategies import parse_strategy
 from crosslate.packs.compose import apply_packs, pack_child

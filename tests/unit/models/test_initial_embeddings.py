@@ -5,11 +5,10 @@ import torch
 
 import parents
 import toy_corpora
-from crosslate.corpora.vocabularies import SpecialIds, Vocabulary
 from crosslate.errors import InputError, UsageError
-from crosslate.models.anatomy import named_tensors
+from crosslate.models.anatomy.anatomy import named_tensors
 from crosslate.models.child import make_child
-from crosslate.models.initial_embeddings import (
+from crosslate.models.initialisers.initial_embeddings import (
     InitialEmbeddings,
     RowSources,
     TranslatedWord,
@@ -17,6 +16,7 @@ from crosslate.models.initial_embeddings import (
     translated_words,
 )
 from crosslate.models.strategies import parse_strategy
+from crosslate.text.vocabularies import SpecialIds, Vocabulary
 from tiny_models import vocabulary
 
 SPECIAL = SpecialIds(eos=0, unk=1, pad=2)

@@ -8,10 +8,10 @@ import parents
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.engines.pytorch import TorchEngine
 from crosslate.errors import ParentError, StrategyError, UsageError
-from crosslate.jobs.merging import merge
-from crosslate.models.anatomy import named_tensors
+from crosslate.export.merging import merge
+from crosslate.models.anatomy.anatomy import named_tensors
 from crosslate.models.child import make_child
-from crosslate.models.initial_embeddings import InitialEmbeddings, TranslatedWord
+from crosslate.models.initialisers.initial_embeddings import InitialEmbeddings, TranslatedWord
 from crosslate.models.lowered import is_mixed
 from crosslate.models.strategies import parse_strategy
 from crosslate.packs.compact import compressed

@@ -3,7 +3,7 @@
 import pytest
 
 from crosslate.errors import StrategyError
-from crosslate.models.methods import Method
+from crosslate.models.methods.method import Method
 from crosslate.models.strategies import RIVALS, STRATEGIES, parse_strategy
 
 ALL = {"src", "tgt", "enc", "dec", "xattn"}

@@ -10,11 +10,11 @@ import transformers
 
 import families
 import parents
-from crosslate.corpora.vocabularies import SpecialIds, Vocabulary
 from crosslate.errors import InputError, ParentError, UsageError
 from crosslate.models.child import make_child
 from crosslate.models.parent import RECORD, Parent, Size, parse_size
 from crosslate.models.strategies import parse_strategy
+from crosslate.text.vocabularies import SpecialIds, Vocabulary
 
 SPECIAL = SpecialIds(eos=0, unk=1, pad=2)
 TINY = Size(layers=2, width=16, heads=2, feed_forward=24)

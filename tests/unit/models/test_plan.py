@@ -13,7 +13,7 @@ import transformers
 import families
 import parents
 from crosslate.errors import StrategyError
-from crosslate.models.anatomy import Anatomy
+from crosslate.models.anatomy.anatomy import Anatomy
 from crosslate.models.child import make_child
 from crosslate.models.plan import make_plan
 from crosslate.models.selections import Selection

@@ -10,13 +10,13 @@ from torch.nn import functional
 import families
 import parents
 from crosslate.errors import MissingExtra, StrategyError
-from crosslate.models.anatomy import named_tensors
-from crosslate.models.blocks import Blocks
-from crosslate.models.bottleneck import Bottleneck
+from crosslate.models.anatomy.anatomy import named_tensors
+from crosslate.models.anatomy.blocks import Blocks
 from crosslate.models.child import make_child, plain_child
-from crosslate.models.forms import Form
+from crosslate.models.methods.bottleneck import Bottleneck
+from crosslate.models.methods.forms import Form
+from crosslate.models.methods.rivals import added_kind
 from crosslate.models.plan import make_plan
-from crosslate.models.rivals import added_kind
 from crosslate.models.strategies import parse_strategy
 
 RIVALS = (

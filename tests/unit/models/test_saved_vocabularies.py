@@ -5,15 +5,15 @@ import json
 import pytest
 
 import parents
-from crosslate.corpora.segmenters import JsonSegmenter
-from crosslate.corpora.vocabularies import Frame, SpecialIds, Vocabulary
 from crosslate.errors import VocabularyError
-from crosslate.models.saved_vocabularies import (
+from crosslate.models.vocabularies.saved_vocabularies import (
     SAVED_VOCABULARIES,
     load_vocabularies,
     save_vocabularies,
     save_vocabulary,
 )
+from crosslate.text.segmenters import JsonSegmenter
+from crosslate.text.vocabularies import Frame, SpecialIds, Vocabulary
 
 TEXTS = ["der Hund sieht die Katze", "ein Vogel", ""]
 

@@ -6,11 +6,11 @@ from torch import nn
 
 import families
 import parents
-from crosslate.corpora.vocabularies import SpecialIds
 from crosslate.models.child import make_child
 from crosslate.models.selections import Selection
 from crosslate.models.sides import SliceOver, owner, remove_aliases, set_slice, set_tensor, token_tables
 from crosslate.models.strategies import parse_strategy
+from crosslate.text.vocabularies import SpecialIds
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -12,9 +12,9 @@ import families
 import hub_folders
 import parents
 import toy_corpora
+from crosslate.adaptation.adapt import adapt
 from crosslate.engines.pytorch import TorchEngine
 from crosslate.errors import EngineError, ParentError, StrategyError, UsageError
-from crosslate.jobs.adapt import adapt
 from crosslate.models.child import make_child
 from crosslate.models.parent import Parent
 from crosslate.models.strategies import parse_strategy

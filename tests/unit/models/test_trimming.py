@@ -5,11 +5,11 @@ import torch
 
 import tiny_models
 import toy_corpora
-from crosslate.corpora.vocabularies import SpecialIds
-from crosslate.corpora.vocabulary_training import train_vocabulary
 from crosslate.errors import ParentError
 from crosslate.models.parent import Parent
-from crosslate.models.trimming import trim_parent
+from crosslate.models.vocabularies.trimming import trim_parent
+from crosslate.text.vocabularies import SpecialIds
+from crosslate.text.vocabulary_training import train_vocabulary
 
 TEXT = toy_corpora.corpus("de", "fr")
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from crosslate.corpora.vocabularies import SpecialIds, Vocabulary
 from crosslate.packs.manifest import Manifest, ParentIdentity, ScoreRecord, Selection, TensorRecord
 from crosslate.packs.pack import Pack
+from crosslate.text.vocabularies import SpecialIds, Vocabulary
 
 
 @pytest.fixture(scope="session")

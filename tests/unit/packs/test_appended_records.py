@@ -12,12 +12,12 @@ import torch
 from safetensors.torch import save_file
 
 import parents
-from crosslate.corpora.vocabularies import Frame
 from crosslate.errors import PackError
 from crosslate.packs.compose import apply_packs, identity
 from crosslate.packs.manifest import FileRecord, Manifest, Selection, TensorRecord
 from crosslate.packs.pack import Pack
 from crosslate.packs.version_2 import FrameRecord
+from crosslate.text.vocabularies import Frame
 
 TABLE = "model.encoder.embed_tokens.weight"
 ONE = Selection(0, 4, ((0, 1),))

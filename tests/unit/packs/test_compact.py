@@ -10,9 +10,9 @@ import families
 import parents
 from crosslate.engines.export import export_ctranslate2
 from crosslate.errors import EngineError, PackError, UsageError
-from crosslate.models.anatomy import named_tensors
+from crosslate.models.anatomy.anatomy import named_tensors
 from crosslate.models.child import make_child
-from crosslate.models.forms import Form
+from crosslate.models.methods.forms import Form
 from crosslate.models.strategies import parse_strategy
 from crosslate.packs.compact import compressed, decoded, low_rank
 from crosslate.packs.compose import apply_packs, pack_child, plug_back

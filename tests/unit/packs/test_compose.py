@@ -12,15 +12,15 @@ import torch
 
 import families
 import parents
-from crosslate.corpora.vocabularies import SpecialIds
 from crosslate.errors import PackError, VocabularyError
-from crosslate.models.anatomy import named_tensors
+from crosslate.models.anatomy.anatomy import named_tensors
 from crosslate.models.child import make_child
 from crosslate.models.parent import Parent
 from crosslate.models.strategies import STRATEGIES, parse_strategy
 from crosslate.packs.compose import apply_packs, pack_child
 from crosslate.packs.manifest import Selection, TensorRecord
 from crosslate.packs.pack import Pack
+from crosslate.text.vocabularies import SpecialIds
 
 LIMITED = (
     "src+xattn[layers=1;k,v]",

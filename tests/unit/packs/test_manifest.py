@@ -3,10 +3,10 @@ from dataclasses import replace
 
 import pytest
 
-from crosslate.corpora.vocabularies import SpecialIds
 from crosslate.errors import PackError
 from crosslate.packs.manifest import FileRecord, Manifest, Selection, TensorRecord, read_manifest, utc_now
 from crosslate.packs.strict_json import strict_json
+from crosslate.text.vocabularies import SpecialIds
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from crosslate.corpora.vocabularies import SpecialIds, Vocabulary
 from crosslate.errors import InputError, PackError
 from crosslate.packs.manifest import Selection, TensorRecord
 from crosslate.packs.pack import Pack, check_parent, verify
+from crosslate.text.vocabularies import SpecialIds, Vocabulary
 
 FILES = ["README.md", "pack.json", "source.spm", "weights.safetensors"]
 

@@ -10,9 +10,9 @@ import pytest
 import tiny_models
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.errors import PackError, UsageError
-from crosslate.jobs.translator import Translator
 from crosslate.server.backends import CTranslate2Backend, TorchBackend, make_backend
 from crosslate.server.catalogue import Catalogue
+from crosslate.translation.translator import Translator
 
 GREEDY = DecodingOptions(beam_size=1, max_new_tokens=6)
 TEXTS = ["Hund sieht Katze.", "Kind", "eine rote Katze schläft"]
@@ -154,16 +154,16 @@ class TestCTranslate2:
 
 class TestChoice:
     def test_auto_without_a_gpu(self, parent, monkeypatch):
-        monkeypatch.setattr("crosslate.jobs.translator.has_gpu", lambda: False)
+        monkeypatch.setattr("crosslate.translation.translator.has_gpu", lambda: False)
         assert make_backend(parent).name == "ctranslate2"
 
     def test_auto_with_one(self, parent, monkeypatch):
-        monkeypatch.setattr("crosslate.jobs.translator.has_gpu", lambda: True)
+        monkeypatch.setattr("crosslate.translation.translator.has_gpu", lambda: True)
         assert make_backend(parent).name == "pytorch"
         assert make_backend(parent, quantization="int8").name == "ctranslate2"
 
     def test_auto_for_a_family_that_cannot_be_exported(self, parent, tmp_path, monkeypatch):
-        monkeypatch.setattr("crosslate.jobs.translator.has_gpu", lambda: False)
+        monkeypatch.setattr("crosslate.translation.translator.has_gpu", lambda: False)
         shutil.copytree(parent, tmp_path / "parent")
         config = tmp_path / "parent" / "config.json"
         config.write_text(config.read_text().replace('"marian"', '"led"'))

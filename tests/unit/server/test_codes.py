@@ -1,6 +1,6 @@
 import pytest
 
-from crosslate.languages import public_code, public_name
+from crosslate.languages.codes import public_code, public_name
 from crosslate.server.codes import normalised, resolve_code
 
 

@@ -4,9 +4,9 @@ import numpy
 import pytest
 
 import tiny_models
-from crosslate.corpora.vocabularies import SpecialIds
-from crosslate.corpora.vocabulary_training import train_vocabulary
 from crosslate.errors import SettingsError, VocabularyError
+from crosslate.text.vocabularies import SpecialIds
+from crosslate.text.vocabulary_training import train_vocabulary
 from crosslate.training.batches import ChangingPairs
 from crosslate.training.denoising import DenoisingPairs, NoiseSettings
 

@@ -5,7 +5,7 @@ import torch
 
 import parents
 from crosslate.errors import StrategyError
-from crosslate.models.anatomy import named_tensors
+from crosslate.models.anatomy.anatomy import named_tensors
 from crosslate.models.child import make_child
 from crosslate.models.strategies import parse_strategy
 from crosslate.training.importance import head_importance, most_important

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from crosslate.config import from_values, to_values
 from crosslate.errors import SettingsError
-from crosslate.settings import from_values, to_values
 from crosslate.training.settings import TrainingSettings, preset
 
 

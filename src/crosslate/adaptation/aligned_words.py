@@ -1,0 +1,154 @@
+"""Translations of a new language's words without a dictionary: from the training text and the parent alone.
+
+The text pairs the new language with the language that the child shares with its parent; which words
+translate each other there is learnt by alignment. From the shared language to the parent's other language,
+whose rows the new ones start from, it is the parent itself that leads: it is shown the words of its own
+vocabulary, one at a time.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+
+from crosslate.engines.decoding import DecodingOptions
+from crosslate.errors import InputError
+from crosslate.models.initialisers.initial_embeddings import (
+    TranslatedWord,
+    count_forms,
+    with_capital_of,
+    words_of,
+)
+from crosslate.models.parent import Parent
+from crosslate.models.strategies import Side
+from crosslate.text.parallel import ParallelCorpus
+from crosslate.text.segmenters import WORD_START
+from crosslate.text.stored_pairs import StoredPairs
+from crosslate.text.vocabularies import Vocabulary
+from crosslate.text.word_alignment import Links, link_words
+from crosslate.translation.translator import Translator
+
+log = logging.getLogger(__name__)
+
+_NUM_TRANSLATIONS = 5  # the parent's translations of a word; the word is what they have in common
+_MOST_NEW_TOKENS = 16
+_MOST_SHARES = 5  # what follows is mostly chance, and would be noise in a mean
+
+
+def aligned_words(parent: Parent, side: Side, text: ParallelCorpus | StoredPairs) -> list[TranslatedWord]:
+    """The words of a new language with translations into the parent's language of the same side.
+
+    A word n of the new language gets the translation p with the weight Σ_s P(s | n) P(p | s) over the words
+    s of the shared language. P(s | n) are the links of the text, P(p | s) those of the parent's own
+    translations; of each word the five best translations are kept.
+
+    Args:
+        parent: translates the words of its source vocabulary.
+        side: that of the new language in ``text``.
+        text: sentence pairs; the language of the other side is the parent's.
+
+    Raises:
+        InputError: no word of the text is linked.
+    """
+    at = 0 if side == "source" else 1
+    new = link_words((words[at], words[1 - at]) for words in map(_lower_words, text))
+    spellings, shared = _parent_links(parent, side)
+    counts = count_forms(text.source if side == "source" else text.target)
+    found: list[TranslatedWord] = []
+    for word, count in sorted(counts.items()):
+        weights = _through(new.get(word.lower(), {}), shared)
+        if weights:
+            best = sorted(weights, key=lambda each: (-weights[each], each))[:_MOST_SHARES]
+            translations = with_capital_of(word, counts, (spellings[each] for each in best))
+            found.append(
+                TranslatedWord(word, translations, float(count), tuple(weights[each] for each in best))
+            )
+    if not found:
+        raise InputError(
+            f"none of the {len(counts)} words of the new language is linked to a word that the parent "
+            "translates; expected a text in words with the parent's language on its other side"
+        )
+    log.info(
+        "%s of %s words of the new language are aligned with words of the parent's",
+        f"{len(found):,}", f"{len(counts):,}",
+    )  # fmt: skip
+    return found
+
+
+def _lower_words(pair: tuple[str, str]) -> tuple[list[str], list[str]]:
+    return words_of(pair[0].lower()), words_of(pair[1].lower())
+
+
+def _parent_links(parent: Parent, side: Side) -> tuple[dict[str, str], Links]:
+    """What the parent knows of words, one language to the other.
+
+    Returns:
+        The spelling of each word of the parent's language of the side, and by word of the shared language the
+        weights of those words, which sum to 1. Words are in lower case.
+    """
+    words = [piece.removeprefix(WORD_START) for piece in _whole_words(parent.source)]
+    options = DecodingOptions(beam_size=_NUM_TRANSLATIONS, max_new_tokens=_MOST_NEW_TOKENS)
+    # The engine that needs no export: every parent that adapts has it, also one in lower precision.
+    translations = Translator.of_model(parent, engine="pytorch", options=options).n_best(
+        words, _NUM_TRANSLATIONS
+    )
+    pairs = [(word, each.text) for word, found in zip(words, translations) for each in found]
+    links = link_words(map(_lower_words, pairs))
+    seen = words if side == "source" else [word for _, text in pairs for word in words_of(text)]
+    spellings = _spellings(seen, parent.source if side == "source" else parent.target)
+    return spellings, _to_side(links, side)
+
+
+def _whole_words(vocabulary: Vocabulary) -> Iterator[str]:
+    special = {index for index in vars(vocabulary.special).values() if index is not None}
+    for index, piece in enumerate(vocabulary.marked_pieces):
+        word = piece.removeprefix(WORD_START)
+        if index not in special and word != piece and words_of(word) == [word]:
+            yield piece
+
+
+def _to_side(links: Links, side: Side) -> Links:
+    """Links from source to target words, by the word of the shared language.
+
+    A link counts by its share of either word's links: a piece that is no word is translated to anything,
+    and an article stands in many translations; neither is a translation of much.
+    """
+    columns: dict[str, float] = {}
+    for found in links.values():
+        for word, count in found.items():
+            columns[word] = columns.get(word, 0.0) + count
+    turned: Links = {}
+    for source, found in links.items():
+        total = sum(found.values())
+        for target, count in found.items():
+            shared, theirs = (target, source) if side == "source" else (source, target)
+            turned.setdefault(shared, {})[theirs] = count * count / (total * columns[target])
+    return {shared: _normalised(found) for shared, found in turned.items()}
+
+
+def _through(links: Mapping[str, float], shared: Links) -> dict[str, float]:
+    """The weights of the parent's words for one new word, which sum to 1; empty without a way to any."""
+    weights: dict[str, float] = {}
+    for middle, share in links.items():
+        for word, other in shared.get(middle, {}).items():
+            weights[word] = weights.get(word, 0.0) + share * other
+    return _normalised(weights) if weights else {}
+
+
+def _normalised(weights: Mapping[str, float]) -> dict[str, float]:
+    total = sum(weights.values())
+    return {word: weight / total for word, weight in weights.items()}
+
+
+def _spellings(words: list[str], vocabulary: Vocabulary) -> dict[str, str]:
+    """How the parent spells words inside a sentence: in lower case if it has that as a piece or writes it."""
+    forms: dict[str, dict[str, None]] = {}
+    for word in words:
+        forms.setdefault(word.lower(), {})[word] = None
+    pieces = set(vocabulary.marked_pieces)
+
+    def spelling(lower: str, seen: dict[str, None]) -> str:
+        whole = (form for form in (lower, *seen) if WORD_START + form in pieces)
+        return next(whole, lower if lower in seen else next(iter(seen)))
+
+    return {lower: spelling(lower, seen) for lower, seen in forms.items()}

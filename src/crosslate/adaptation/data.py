@@ -1,0 +1,239 @@
+"""From corpora to what the training loop reads: cleaned, held out, encoded; and the record of it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from crosslate.errors import CorpusError, Faults, SettingsError, VocabularyError, nearest
+from crosslate.files import sha256_text
+from crosslate.text.cleaning import CleaningReport, CleaningSettings, clean, clean_pairs
+from crosslate.text.encoded import EncodedCorpus
+from crosslate.text.parallel import ParallelCorpus
+from crosslate.text.readers import read_corpus
+from crosslate.text.stored_pairs import StoredPairs, TextFiles
+from crosslate.text.vocabularies import SpecialIds, Vocabulary
+from crosslate.text.vocabulary_training import Kind, train_vocabulary
+from crosslate.training.batches import longest_unpadded
+
+log = logging.getLogger(__name__)
+
+Metric = Literal["bleu", "chrf"]
+
+_HELD_OUT_SHARE = 0.02
+_MAX_HELD_OUT = 1_000
+_MIN_HELD_OUT = 10
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """How text becomes training data.
+
+    Attributes:
+        source_vocabulary_size: pieces of a new source vocabulary; 0 chooses from the text.
+        target_vocabulary_size: pieces of a new target vocabulary; 0 chooses from the text.
+        vocabulary_kind: ``bpe`` or ``unigram``.
+        max_tokens: pairs with a longer side (in tokens) are dropped and counted.
+        cleaning: which pairs are dropped before that.
+        metric: what validation measures, ``bleu`` or ``chrf``.
+        max_validation_pairs: at most so many pairs of the validation corpus are translated each time,
+            the first ones; 0 takes all.
+    """
+
+    source_vocabulary_size: int = 0
+    target_vocabulary_size: int = 0
+    vocabulary_kind: Kind = "bpe"
+    max_tokens: int = 256
+    cleaning: CleaningSettings = field(default_factory=CleaningSettings)
+    metric: Metric = "bleu"
+    max_validation_pairs: int = 1_000
+
+    def __post_init__(self) -> None:
+        faults = Faults("cannot use the data settings")
+        for name, known in (("metric", get_args(Metric)), ("vocabulary_kind", get_args(Kind))):
+            if (word := getattr(self, name)) not in known:
+                faults.add(f"{name} is {word!r}; {nearest(str(word), known)}")
+        for name, least in (
+            ("source_vocabulary_size", 0),
+            ("target_vocabulary_size", 0),
+            ("max_tokens", 2),
+            ("max_validation_pairs", 0),
+        ):
+            if getattr(self, name) < least:
+                faults.add(f"{name} is {getattr(self, name)}, expected {least} or more")
+        faults.raise_as(SettingsError)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Text ready for a run: what is trained on, what is validated on, and what goes into the record."""
+
+    train: ParallelCorpus | StoredPairs
+    valid: ParallelCorpus
+    record: dict[str, Any]
+
+
+def prepare(
+    train: ParallelCorpus | TextFiles,
+    valid: ParallelCorpus | TextFiles | None,
+    settings: DataSettings,
+    seed: int,
+    folder: Path,
+) -> Prepared:
+    """Cleans the training corpus and, where no validation corpus is given, holds part of it out.
+
+    Validation text is never cleaned: scores must be of what the user gave. Files are read as a stream: what
+    is kept of the training text is stored in ``folder``, never held in memory. The result is the same.
+
+    Raises:
+        CorpusError: text that cannot be read (the faults of both corpora together), languages that differ,
+            nothing left after cleaning, or too little to hold out.
+    """
+    languages = (train.source_language, train.target_language)
+    if valid is not None and (valid.source_language, valid.target_language) != languages:
+        raise CorpusError(
+            f"the validation corpus is {valid.source_language}-{valid.target_language}, "
+            f"the training corpus {'-'.join(languages)}; give both in the same direction"
+        )
+    faults = Faults("cannot read the text")
+    with faults.catch(CorpusError):
+        kept, report = _cleaned(train, settings, folder)
+    with faults.catch(CorpusError):
+        given = _in_memory(valid)
+    faults.raise_as(CorpusError)
+    for line in report.lines():
+        log.info("%s", line)
+    if not len(kept):
+        raise CorpusError(
+            f"{train.origin}: no pair is left after cleaning: {'; '.join(report.lines())}; "
+            "switch rules off if these pairs are good"
+        )
+    if given is None:
+        kept, chosen = _hold_out(kept, seed)
+        log.info("no validation corpus was given: %d pairs are held out of the training corpus", len(chosen))
+    else:
+        chosen = given
+    if not len(chosen):
+        raise CorpusError(f"{chosen.origin}: the validation corpus is empty")
+    limit = min(settings.max_validation_pairs or len(chosen), len(chosen))
+    record = {
+        "train": {"origin": train.origin, "pairs": len(kept), "sha256": kept.content_hash},
+        "valid": {
+            "origin": chosen.origin,
+            "pairs": len(chosen),
+            "translated": limit,
+            "sha256": chosen.content_hash,
+            "held_out": given is None,
+        },
+        "cleaning": report.as_values(),
+    }
+    return Prepared(kept, _rows(chosen, range(limit)), record)
+
+
+def _cleaned(
+    corpus: ParallelCorpus | TextFiles, settings: DataSettings, folder: Path
+) -> tuple[ParallelCorpus | StoredPairs, CleaningReport]:
+    if isinstance(corpus, ParallelCorpus):
+        return clean(corpus, settings.cleaning)
+    report = CleaningReport()
+    pairs = clean_pairs(corpus, settings.cleaning, report)
+    languages = (corpus.source_language, corpus.target_language)
+    return StoredPairs.store(pairs, languages, corpus.origin, folder), report
+
+
+def _in_memory(corpus: ParallelCorpus | TextFiles | None) -> ParallelCorpus | None:
+    if isinstance(corpus, TextFiles):
+        return read_corpus(corpus.paths, corpus.source_language, corpus.target_language)
+    return corpus
+
+
+def vocabulary(
+    prepared: Prepared,
+    side: Literal["source", "target"],
+    settings: DataSettings,
+    cache: Path,
+    special: SpecialIds | None = None,
+    control: Sequence[str] = (),
+) -> Vocabulary:
+    """The vocabulary of one side of the training pairs: learnt once, then found again in ``cache``.
+
+    Args:
+        special: the special ids wanted; see :func:`crosslate.text.vocabulary_training.train_vocabulary`.
+        control: pieces that no text leads to, likewise.
+    """
+    size = settings.source_vocabulary_size if side == "source" else settings.target_vocabulary_size
+    kind = settings.vocabulary_kind
+    described = [prepared.train.content_hash, side, size, kind, repr(special), version("sentencepiece")]
+    described += control
+    path = cache / f"{sha256_text(json.dumps(described))[:32]}.spm"
+    if path.is_file():
+        try:
+            return Vocabulary.load(path)
+        except VocabularyError as error:
+            log.warning("%s: %s; it is learnt again", path, error)
+    lines = prepared.train.source if side == "source" else prepared.train.target
+    made = train_vocabulary(lines, size or None, kind=kind, special=special, control=control)
+    made.save(path)
+    return made
+
+
+def encode(
+    prepared: Prepared,
+    source: Vocabulary,
+    target: Vocabulary,
+    settings: DataSettings,
+    cache: Path,
+    max_positions: int,
+) -> EncodedCorpus:
+    """Encodes the training pairs into memory-mapped arrays and records how many were too long.
+
+    Args:
+        cache: where encoded corpora are kept.
+        max_positions: of the model; pairs that would not fit are dropped and counted with the too long ones.
+    """
+    max_tokens = min(settings.max_tokens, longest_unpadded(max_positions))
+    pairs = EncodedCorpus.build_from_pairs(
+        prepared.train, prepared.train.content_hash, source, target, cache, max_tokens=max_tokens
+    )
+    prepared.record["encoded"] = {
+        "pairs": len(pairs),
+        "dropped_too_long": pairs.dropped_too_long,
+        "example": pairs.dropped_example,
+        "max_tokens": pairs.max_tokens,
+    }
+    if pairs.dropped_too_long:
+        log.info("dropped %d pairs of more than %d tokens", pairs.dropped_too_long, pairs.max_tokens)
+    return pairs
+
+
+def _hold_out(
+    corpus: ParallelCorpus | StoredPairs, seed: int
+) -> tuple[ParallelCorpus | StoredPairs, ParallelCorpus]:
+    count = min(_MAX_HELD_OUT, int(len(corpus) * _HELD_OUT_SHARE))
+    if count < _MIN_HELD_OUT:
+        raise CorpusError(
+            f"{corpus.origin} has {len(corpus)} pairs, too few to hold some out for validation; "
+            "give a validation corpus"
+        )
+    chosen = sorted(random.Random(seed).sample(range(len(corpus)), count))
+    if isinstance(corpus, StoredPairs):
+        return corpus.split(chosen)
+    out = set(chosen)
+    return _rows(corpus, [row for row in range(len(corpus)) if row not in out]), _rows(corpus, chosen)
+
+
+def _rows(corpus: ParallelCorpus, rows: Iterable[int]) -> ParallelCorpus:
+    rows = list(rows)
+    return ParallelCorpus(
+        [corpus.source[row] for row in rows],
+        [corpus.target[row] for row in rows],
+        corpus.source_language,
+        corpus.target_language,
+        corpus.origin,
+    )

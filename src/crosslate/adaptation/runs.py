@@ -1,0 +1,87 @@
+"""The folder beside an output in which a run keeps its state, and who of several processes writes."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from crosslate.errors import InputError
+from crosslate.files import RUN_SUFFIX
+from crosslate.text.stored_pairs import PREFIX, SUFFIX
+from crosslate.training.checkpoints import remove_checkpoints
+from crosslate.training.devices import make_accelerator
+
+
+class Run:
+    """``<out>.run``: checkpoints, encoded corpora and the log while a run lasts; afterwards the log alone.
+
+    Args:
+        out: the folder that the run will write at its end.
+        marker: a file by which an earlier output of the kind is known.
+        replace: allow such an output to be overwritten.
+
+    Attributes:
+        folder: of the run's state.
+        encoded: where encoded corpora and their vocabularies are kept.
+
+    Raises:
+        InputError: ``out`` exists and may not be replaced; found now, not when the work is done.
+    """
+
+    def __init__(self, out: Path, marker: str, *, replace: bool) -> None:
+        check_output(out, marker, replace)
+        out = out.absolute()
+        self.folder = out.with_name(out.name + RUN_SUFFIX)
+        self.encoded = self.folder / "encoded"
+        self._processes = make_accelerator()
+        if self._processes.is_main_process:
+            self._remove_torn()
+        else:
+            logging.getLogger("crosslate").setLevel(logging.WARNING)
+        self._processes.wait_for_everyone()
+
+    def _remove_torn(self) -> None:
+        """Removes what a killed process left half-written; the loop looks after its checkpoints."""
+        torn = [
+            *self.folder.glob(f"{PREFIX}*{SUFFIX}"),
+            *self.encoded.glob(".*.tmp"),
+            *self.encoded.glob(".*.old"),
+        ]
+        for path in torn:
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+
+    @contextmanager
+    def main_process_first(self) -> Iterator[None]:
+        """What the main process has built inside, the others find there."""
+        with self._processes.main_process_first():
+            yield
+
+    def finish(self, save: Callable[[], object]) -> None:
+        """Saves the output, then removes what is no longer needed; in the main process, the others wait."""
+        if self._processes.is_main_process:
+            save()
+            remove_checkpoints(self.folder)
+            shutil.rmtree(self.encoded, ignore_errors=True)
+        self._processes.wait_for_everyone()
+
+
+def check_output(out: Path, marker: str, replace: bool) -> None:
+    """Refuses an output folder that may not be written, or replaced.
+
+    Raises:
+        InputError: it exists and is not to be replaced, or is no earlier output with the file ``marker``.
+    """
+    if not out.exists():
+        return
+    if not replace:
+        raise InputError(f"{out} already exists; give another folder or ask to replace it")
+    if not out.is_dir():
+        raise InputError(f"{out} is a file and is not replaced; give another folder")
+    if any(out.iterdir()) and not (out / marker).is_file():
+        raise InputError(f"{out} holds something else (no {marker}) and is not replaced; give another folder")

@@ -1,0 +1,183 @@
+"""Trimming a parent of many languages to some of them: written, read back, compared with the whole."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from crosslate.engines.generation import Generation
+from crosslate.errors import ParentError
+from crosslate.files import atomic_folder
+from crosslate.models.parent import RECORD, Parent
+from crosslate.models.vocabularies.saved_vocabularies import SAVED_VOCABULARIES
+from crosslate.models.vocabularies.trimming import exact_dtype, trim_to_languages
+from crosslate.text.vocabularies import Vocabulary
+
+log = logging.getLogger(__name__)
+
+_SAMPLE_LINES = 8
+_SAMPLE_CHARACTERS = 400
+# The same numbers in matrix products of another shape: rounding of float32, relative to the largest logit.
+_TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class TrimmingAccount:
+    """What trimming did.
+
+    Attributes:
+        rows_before: of the table of embeddings, padding rows included.
+        rows_after: likewise.
+        bytes_before: of the model's parameters in the type they are stored in, tied ones once.
+        bytes_after: likewise.
+        dtype: that type, ``float16`` for example.
+        num_lines: of text that were read.
+        num_compared: lines on which the trimmed parent gave the logits of the whole one.
+        has_tokenizer: whether transformers reads the vocabularies from the folder, too.
+    """
+
+    rows_before: int
+    rows_after: int
+    bytes_before: int
+    bytes_after: int
+    dtype: str
+    num_lines: int
+    num_compared: int
+    has_tokenizer: bool
+
+
+def trim(
+    parent: Parent,
+    lines: Iterable[str],
+    out: str | Path,
+    *,
+    min_occurrences: int = 1,
+    replace: bool = False,
+) -> tuple[Parent, TrimmingAccount]:
+    """Writes a parent with the pieces alone that a text uses; see :func:`trim_to_languages`.
+
+    Before the folder gets its name it is loaded again, and must give the whole parent's logits of the kept
+    pieces on a sample of the text.
+
+    Args:
+        lines: text in the languages to keep.
+        out: folder to write.
+        min_occurrences: pieces that occur fewer times are left out.
+        replace: overwrite an existing parent there.
+
+    Returns:
+        The trimmed parent, loaded from ``out``, and the account.
+
+    Raises:
+        ParentError: no text, two vocabularies, or logits that differ (nothing is written then).
+        InputError: ``out`` exists and is not to be replaced.
+    """
+    out = Path(out)
+    seen = _Seen(lines)
+    trimmed = trim_to_languages(parent, seen, min_occurrences=min_occurrences, name=str(out))
+    dtype = exact_dtype(parent.model)
+    rows_after, bytes_after = _num_rows(trimmed), trimmed.num_parameters * dtype.itemsize
+    record: dict[str, Any] = {
+        "trimmed": {
+            "parent": parent.name,
+            "fingerprint": parent.fingerprint(),
+            "lines": seen.num_lines,
+            "min_occurrences": min_occurrences,
+        }
+    }
+    languages = {"source_language": parent.source_language, "target_language": parent.target_language}
+    with atomic_folder(out, replace=replace) as temporary:
+        trimmed.save(temporary, record, replace=True, dtype=dtype)
+        del trimmed  # of a large parent three are one too many
+        loaded = Parent.load(temporary, **languages)
+        num_compared = _compare(parent, loaded, seen.sample)
+    loaded.name, loaded.folder = str(out), out
+    account = TrimmingAccount(
+        rows_before=_num_rows(parent),
+        rows_after=rows_after,
+        bytes_before=parent.num_parameters * dtype.itemsize,
+        bytes_after=bytes_after,
+        dtype=str(dtype).removeprefix("torch."),
+        num_lines=seen.num_lines,
+        num_compared=num_compared,
+        has_tokenizer=not (out / SAVED_VOCABULARIES).is_file(),
+    )
+    log.debug("trimmed %s: %s (recorded in %s)", parent.name, asdict(account), RECORD)
+    return loaded, account
+
+
+def _num_rows(parent: Parent) -> int:
+    table: Any = parent.model.get_input_embeddings()
+    return int(table.num_embeddings)
+
+
+class _Seen:
+    """Lines with a count, and some of them, spread over the whole text."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines = lines
+        self.num_lines = 0
+        self.sample: list[str] = []
+
+    def __iter__(self) -> Iterator[str]:
+        step = 1
+        for line in self._lines:
+            if line.strip() and self.num_lines % step == 0:
+                is_long = len(line) > _SAMPLE_CHARACTERS
+                self.sample.append(line[:_SAMPLE_CHARACTERS].rpartition(" ")[0] if is_long else line)
+                if len(self.sample) >= 2 * _SAMPLE_LINES:
+                    self.sample = self.sample[::2]
+                    step *= 2
+            self.num_lines += 1
+            yield line
+
+
+@torch.no_grad()
+def _compare(whole: Parent, trimmed: Parent, sample: list[str]) -> int:
+    """Compares logits, line by line as source and as target; returns the number of lines compared.
+
+    Lines with a piece that was left out are passed over, since they cannot agree.
+    """
+    rows = {piece: row for row, piece in enumerate(whole.target.pieces)}
+    kept = torch.tensor([rows[piece] for piece in trimmed.target.pieces])
+    starts = [Generation.of(each).start for each in (whole, trimmed)]
+    num_compared = 0
+    for line in sample:
+        ids = [(each.source.encode(line), each.target.encode(line)) for each in (whole, trimmed)]
+        if _pieces(whole, ids[0]) != _pieces(trimmed, ids[1]):
+            continue
+        logits = [
+            each.model(
+                input_ids=torch.tensor([source]),
+                attention_mask=torch.ones(1, len(source), dtype=torch.long),
+                decoder_input_ids=torch.tensor([[start, *target]]),
+                use_cache=False,
+            ).logits[0]
+            for each, start, (source, target) in zip((whole, trimmed), starts, ids, strict=True)
+        ]
+        expected, found = logits[0][:, kept], logits[1][:, : len(trimmed.target)]
+        difference = float((expected - found).abs().max() / expected.abs().max().clamp_min(1e-6))
+        if not difference <= _TOLERANCE:  # also when it is not a number
+            raise ParentError(
+                f"the trimmed parent differs from {whole.name}: its logits by {difference:.2g} of the "
+                f"largest, expected at most {_TOLERANCE}, on the line {line!r}; nothing was written"
+            )
+        num_compared += 1
+    if not num_compared:
+        raise ParentError(
+            f"of {len(sample)} sampled lines none has kept pieces alone, so nothing could be compared; "
+            "lower the number of occurrences that a piece needs"
+        )
+    return num_compared
+
+
+def _pieces(parent: Parent, ids: tuple[list[int], list[int]]) -> list[list[str]]:
+    vocabularies: tuple[Vocabulary, Vocabulary] = (parent.source, parent.target)
+    return [
+        [vocabulary.pieces[index] for index in row] for vocabulary, row in zip(vocabularies, ids, strict=True)
+    ]

@@ -1,0 +1,1 @@
+"""Packs and parents written for other programs."""

@@ -1,0 +1,208 @@
+"""Whether a merged checkpoint does what its child does, seen through transformers alone."""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from crosslate.engines.decoding import DecodingOptions
+from crosslate.engines.generation import Generation
+from crosslate.engines.pytorch import TorchEngine
+from crosslate.errors import Faults, PackError
+from crosslate.export.plain_model import PlainModel, torch_type
+from crosslate.export.plain_tokenizers import PlainTokenizers
+from crosslate.models.anatomy.anatomy import named_tensors, unsaved_names
+from crosslate.models.child import Child
+from crosslate.text.segmenters import WORD_START
+from crosslate.text.vocabularies import Vocabulary
+
+_NUM_TEXTS = 8
+_PIECES_PER_TEXT = 6
+_GREEDY = DecodingOptions(beam_size=1, max_new_tokens=16)
+# Of the largest logit. With as many rows in all tables, sums are made in another order; a wrong row or
+# scale shows in the first digits.
+_TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What was found equal.
+
+    Attributes:
+        num_sentences: how many sentences were translated by both.
+        logit_difference: largest difference of a logit.
+    """
+
+    num_sentences: int
+    logit_difference: float
+
+
+def check_merged(
+    folder: Path, child: Child, plain: PlainModel, tokenizers: PlainTokenizers, precision: str
+) -> Comparison:
+    """Compares a merged checkpoint with its child.
+
+    Raises:
+        PackError: lists how they differ.
+    """
+    faults = Faults(
+        "no plain checkpoint was written, since it would not do what the packs do (translate with the packs "
+        "themselves, or export them to CTranslate2)"
+    )
+    try:
+        model = _load_model(folder, faults)
+        readers = _Readers(folder, tokenizers)
+    except Exception as error:  # the library raises a dozen unrelated types
+        reason = " ".join(str(error).split())
+        raise PackError(
+            f"{faults.heading}: transformers cannot load it ({type(error).__name__}: {reason})"
+        ) from error
+    reference = replace(child, model=_rounded(child.model, precision))
+    facts = Generation.of(reference)
+    texts = sample_texts(child.source, facts.max_source_tokens)
+    for text in texts:
+        if readers.encode(text) != child.source.encode(text):
+            faults.add(f"the tokenizer gives other ids for {text!r}")
+            break
+    ids = _sample(child.target)[: min(3 * _PIECES_PER_TEXT, facts.max_target_tokens - 1)]
+    if readers.decode(ids) != child.target.decode(ids).strip():
+        faults.add(f"the tokenizer gives another text for the ids {ids}")
+    source_ids, target_ids = child.source.encode(texts[0]), [facts.start, *ids]
+    difference = _logit_difference(model, reference, plain, tokenizers, source_ids, target_ids)
+    if not difference <= _TOLERANCE:  # also when it is not a number
+        faults.add(f"logits differ by {difference:.2g} of the largest, expected at most {_TOLERANCE}")
+    engine = TorchEngine(reference)
+    for text in texts:
+        pieces, written = readers.translate(model, text)
+        ((best,),) = engine.translate([text], _GREEDY)
+        if pieces != best.pieces or (written != best.text.strip() and not readers.has_special(pieces)):
+            faults.add(f"it translates {text!r} to {written!r}, the packs to {best.text!r}")
+            break
+    faults.raise_as(PackError)
+    return Comparison(len(texts), difference)
+
+
+def sample_texts(vocabulary: Vocabulary, max_tokens: int) -> list[str]:
+    """Texts of a vocabulary's pieces, taken evenly from all of it, of at most ``max_tokens`` tokens."""
+    ids = _sample(vocabulary)
+    rows = [ids[start::_NUM_TEXTS][:_PIECES_PER_TEXT] for start in range(_NUM_TEXTS)]
+    texts = [text for row in rows if (text := vocabulary.decode(row)).strip()]
+    return [text for text in texts if len(vocabulary.encode(text)) <= max_tokens] or [texts[0][:1]]
+
+
+def _sample(vocabulary: Vocabulary) -> list[int]:
+    """Ids of pieces that are letters, taken evenly: as text, special pieces and codes mean something else."""
+    special = {*vocabulary.silent, vocabulary.special.unk}
+    ids = [index for index in range(len(vocabulary)) if index not in special]
+    letters = [
+        index for index in ids if vocabulary.marked_pieces[index].removeprefix(WORD_START).isalpha()
+    ]  # fmt: skip
+    chosen = letters if len(letters) >= _NUM_TEXTS else ids
+    step = max(1, len(chosen) // (_NUM_TEXTS * _PIECES_PER_TEXT))
+    return chosen[::step][: _NUM_TEXTS * _PIECES_PER_TEXT]
+
+
+class _Readers:
+    """The tokenizers of a merged checkpoint, as its README uses them, with ids as the child has them."""
+
+    def __init__(self, folder: Path, tokenizers: PlainTokenizers) -> None:
+        from transformers import AutoTokenizer
+
+        self._plan = tokenizers
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # Marian's recommends a package that it does not use
+            self._source, self._target = (
+                AutoTokenizer.from_pretrained(folder, subfolder=place, trust_remote_code=False)
+                for place in (tokenizers.source_folder, tokenizers.target_folder)
+            )
+
+    def encode(self, text: str) -> list[int]:
+        ids: list[int] = self._source(self._plan.prefix + text)["input_ids"]
+        order = self._plan.source.order
+        return ids if order is None else [order[index] for index in ids]
+
+    def decode(self, ids: Sequence[int]) -> str:
+        new_ids = [self._plan.target.new_id(index) for index in ids]
+        return str(self._target.decode(new_ids, skip_special_tokens=True)).strip()
+
+    def has_special(self, pieces: Sequence[str]) -> bool:
+        """Whether there are pieces that this tokenizer takes for no text, such as T5's sentinels."""
+        return not set(self._target.all_special_tokens).isdisjoint(pieces)
+
+    def translate(self, model: Any, text: str) -> tuple[tuple[str, ...], str]:
+        """Pieces and text of a greedy translation."""
+        inputs = self._source([self._plan.prefix + text], return_tensors="pt")
+        ids = model.generate(
+            inputs.input_ids, attention_mask=inputs.attention_mask, num_beams=1, early_stopping=False,
+            max_new_tokens=_GREEDY.max_new_tokens,
+        )[0].tolist()  # fmt: skip
+        vocabulary, forced = self._plan.target.vocabulary, model.generation_config.forced_bos_token_id
+        special = vocabulary.special
+        written = ids[1:]  # the first is the decoder's start
+        written = written[: next((at for at, each in enumerate(written) if each == special.eos), None)]
+        if forced is not None and written[:1] == [forced]:
+            written = written[1:]
+        pieces = tuple(
+            vocabulary.pieces[index] if index < len(vocabulary) else f"row {index}" for index in written
+        )
+        return pieces, str(self._target.decode(ids, skip_special_tokens=True)).strip()
+
+
+def _load_model(folder: Path, faults: Faults) -> Any:
+    from transformers import AutoModelForSeq2SeqLM
+
+    model, info = AutoModelForSeq2SeqLM.from_pretrained(
+        folder, dtype=torch.float32, trust_remote_code=False, output_loading_info=True
+    )
+    for kind in ("missing_keys", "unexpected_keys", "mismatched_keys", "error_msgs"):
+        if found := sorted(map(str, info.get(kind) or ())):
+            faults.add(f"{len(found)} {kind.replace('_', ' ')}, the first {found[0]}")
+    return model.eval()
+
+
+def _rounded(model: Any, precision: str) -> Any:
+    """A model with its tensors as they are in the file; itself in full precision."""
+    dtype = torch_type(precision)
+    if dtype == torch.float32:
+        return model
+    private = copy.deepcopy(model)
+    unsaved = unsaved_names(model)  # computed anew in full precision
+    with torch.no_grad():
+        for name, tensor in named_tensors(private):
+            if tensor.is_floating_point() and name not in unsaved:
+                tensor.copy_(tensor.to(dtype))
+    return private
+
+
+@torch.inference_mode()
+def _logit_difference(
+    model: Any, child: Child, plain: PlainModel, tokenizers: PlainTokenizers,
+    source_ids: Sequence[int], target_ids: Sequence[int],
+) -> float:  # fmt: skip
+    """The largest difference of a logit, as a share of the largest logit.
+
+    Args:
+        source_ids: ids of a source text as the child has them.
+        target_ids: likewise what its decoder reads.
+    """
+    source, target = tokenizers.source, tokenizers.target
+    ours, theirs = (
+        each(
+            input_ids=torch.tensor([inputs]), attention_mask=torch.ones(1, len(inputs), dtype=torch.long),
+            decoder_input_ids=torch.tensor([outputs]), use_cache=False, return_dict=True,
+        ).logits
+        for each, inputs, outputs in (
+            (child.model, list(source_ids), list(target_ids)),
+            (model, list(map(source.new_id, source_ids)), list(map(target.new_id, target_ids))),
+        )
+    )  # fmt: skip
+    num_rows = plain.num_own_rows["target"]
+    if target.order is not None:
+        ours = ours[..., [*target.order, *range(len(target.order), num_rows)]]
+    return float((theirs[..., :num_rows] - ours).abs().max() / ours.abs().max().clamp(min=1.0))

@@ -1,0 +1,247 @@
+"""Tokenizers of a merged checkpoint: files from which transformers alone reads and writes a child's text.
+
+A renewed side is a SentencePiece model whose sentences end with the end of sentence: ``MarianTokenizer``
+reads such files in a model of nearly any family, and both sides from one folder. A side that stayed the
+parent's keeps the parent's own tokenizer, with its languages set. Where no single tokenizer serves both
+sides there are two.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from crosslate.errors import PackError
+from crosslate.files import read_json, write_json
+from crosslate.models.child import Child
+from crosslate.models.parent import Parent
+from crosslate.models.vocabularies.conventions import CONVENTIONS, Conventions
+from crosslate.models.vocabularies.marian_files import write_marian_files
+from crosslate.models.vocabularies.saved_vocabularies import SAVED_VOCABULARIES
+from crosslate.models.vocabularies.vocabulary_files import MARIAN, TOKENIZER_CONFIG
+from crosslate.text.vocabularies import Frame, SpecialIds, Vocabulary
+
+Kind = Literal["parent", "marian"]
+
+_GENERIC = ("TokenizersBackend", "PythonBackend", "PreTrainedTokenizerFast")
+
+
+@dataclass(frozen=True)
+class PlainSide:
+    """One side's vocabulary as the merged checkpoint numbers it.
+
+    Attributes:
+        vocabulary: pieces, special ids and frame in the checkpoint's ids.
+        order: the child's id of each of these ids; None where both number alike.
+    """
+
+    vocabulary: Vocabulary
+    order: tuple[int, ...] | None = None
+
+    def new_id(self, index: int) -> int:
+        """The checkpoint's id of a child's id; rows beyond the vocabulary keep theirs."""
+        if self.order is None or index >= len(self.order):
+            return index
+        return self.order.index(index)
+
+
+@dataclass(frozen=True)
+class PlainTokenizers:
+    """Which files a merged checkpoint's tokenizers are, and where they lie.
+
+    Attributes:
+        source: the source side in the checkpoint's ids.
+        target: the target side in the checkpoint's ids.
+        source_folder: where the tokenizer that reads lies in the checkpoint's folder; empty for that folder.
+        target_folder: likewise of the one that writes; the same where one tokenizer does both.
+        kinds: whether each is the parent's own tokenizer or a new one in Marian's layout.
+        prefix: what a user puts before every text, as the parent's family wants it (T5's task, the code of
+            OPUS-MT's models of many languages); mostly empty.
+    """
+
+    source: PlainSide
+    target: PlainSide
+    source_folder: str
+    target_folder: str
+    kinds: tuple[Kind, Kind]
+    prefix: str
+
+    @classmethod
+    def of(cls, child: Child) -> PlainTokenizers:
+        """The tokenizers for a child.
+
+        Raises:
+            PackError: a side's vocabulary was changed in memory and no plain tokenizer expresses it.
+        """
+        parent = child.parent
+        model_type = str(child.model.config.model_type)
+        source, target = PlainSide(child.source), PlainSide(child.target)
+        prefix = _prefix(child.source)
+        is_kept = (child.source is parent.source, child.target is parent.target)
+        if all(is_kept) and _has_tokenizer(parent):
+            return cls(source, target, "", "", ("parent", "parent"), prefix)
+        is_heeded = _heeds_tokenizer_class(model_type)
+        # Marian's tokenizer would show any other start of the decoder, such as PLBart's code of a language.
+        starts_silently = child.model.generation_config.decoder_start_token_id in _special(child.target)
+        aligned = _aligned(child.source, child.target) if is_heeded and starts_silently else None
+        if aligned is not None:
+            return cls(*aligned, "", "", ("marian", "marian"), prefix)
+        kinds = (
+            _kind("source", child.source, parent, is_kept[0]),
+            _kind("target", child.target, parent, is_kept[1]),
+        )
+        root = "" if kinds[0] == "parent" or is_heeded else "source"
+        return cls(source, target, root, "target", kinds, prefix)
+
+    @property
+    def is_single(self) -> bool:
+        """Whether one tokenizer reads and writes."""
+        return self.source_folder == self.target_folder
+
+    def write(self, child: Child, folder: Path) -> None:
+        """Writes the files into the folder of the checkpoint."""
+        languages = (child.source_language, child.target_language)
+        longest = child.parent.max_tokens
+        if self.is_single and self.kinds[0] == "marian":
+            write_marian_files(folder, self.source.vocabulary, self.target.vocabulary, languages, longest)
+            return
+        places = [(self.source_folder, self.kinds[0], self.source)]
+        places += [] if self.is_single else [(self.target_folder, self.kinds[1], self.target)]
+        for place, kind, side in places:
+            (folder / place).mkdir(exist_ok=True)
+            if kind == "parent":
+                _write_own(child.parent, folder / place)
+            else:
+                write_marian_files(folder / place, side.vocabulary, side.vocabulary, languages, longest)
+            if place:
+                # Before it opens a tokenizer, transformers asks for the type of the model beside it.
+                model_type = child.model.config.model_type if kind == "parent" else "marian"
+                write_json(folder / place / "config.json", {"model_type": model_type})
+
+
+def _kind(side: str, vocabulary: Vocabulary, parent: Parent, is_kept: bool) -> Kind:
+    if is_kept and _has_tokenizer(parent):
+        return "parent"
+    if _fits_marian(vocabulary):
+        return "marian"
+    reason = (
+        f"{parent.name} has no files from which transformers makes a tokenizer of its {side} vocabulary"
+        if is_kept
+        else f"the new {side} vocabulary stands in a frame of more than the end of sentence (a language's "
+        "code), which no tokenizer of transformers gives it"
+    )
+    raise PackError(f"{reason}; translate with the packs themselves, or export them to CTranslate2")
+
+
+def _has_tokenizer(parent: Parent) -> bool:
+    """Whether a parent's folder holds a tokenizer of transformers; a trimmed one may have files of ours."""
+    return parent.folder is not None and not (parent.folder / SAVED_VOCABULARIES).is_file()
+
+
+def _heeds_tokenizer_class(model_type: str) -> bool:
+    """Whether transformers opens the tokenizer that a folder names, whatever is usual for its model."""
+    from transformers.models.auto.tokenization_auto import TOKENIZER_MAPPING_NAMES
+
+    return TOKENIZER_MAPPING_NAMES.get(model_type) not in (None, *_GENERIC)
+
+
+def _code(vocabulary: Vocabulary) -> str:
+    """The code of a language that OPUS-MT's models of many languages want before the text; mostly empty."""
+    before = [vocabulary.pieces[index] for index in vocabulary.frame.before]
+    is_code = len(before) == 1 and re.fullmatch(CONVENTIONS[MARIAN].codes, before[0])
+    return before[0] if is_code else ""
+
+
+def _prefix(vocabulary: Vocabulary) -> str:
+    code = _code(vocabulary)
+    return f"{code} " if code else vocabulary.frame.text
+
+
+def _fits_marian(vocabulary: Vocabulary) -> bool:
+    """Whether Marian's tokenizer gives the same ids, after the prefix."""
+    frame = vocabulary.frame
+    return (
+        vocabulary.segmenter.kind == "sentencepiece"
+        and not frame.text
+        and frame.after == (vocabulary.special.eos,)
+        and (not frame.before or bool(_code(vocabulary)))
+    )
+
+
+def _aligned(source: Vocabulary, target: Vocabulary) -> tuple[PlainSide, PlainSide] | None:
+    """Both sides for one of Marian's tokenizers, which needs the same special ids; None where it cannot be.
+
+    Checkpoints of OPUS-MT pad with their last id, which a smaller new vocabulary does not have: then rows of
+    the larger vocabulary change places.
+    """
+    if not _fits_marian(source) or not _fits_marian(target):
+        return None
+    if source.special == target.special:
+        return PlainSide(source), PlainSide(target)
+    if (source.special.bos is None) != (target.special.bos is None):
+        return None
+    if len(source) > len(target):
+        return _reordered(source, target.special), PlainSide(target)
+    return PlainSide(source), _reordered(target, source.special)
+
+
+def _special(vocabulary: Vocabulary) -> set[int]:
+    return {index for index in vars(vocabulary.special).values() if index is not None}
+
+
+def _reordered(vocabulary: Vocabulary, special: SpecialIds) -> PlainSide:
+    """A vocabulary in which pieces have changed places until the special ones have the wanted ids."""
+    order = list(range(len(vocabulary)))
+    for name, wanted in vars(special).items():
+        if wanted is not None:
+            at = order.index(getattr(vocabulary.special, name))
+            order[at], order[wanted] = order[wanted], order[at]
+    frame = vocabulary.frame
+    moved = Frame(_moved(frame.before, order), _moved(frame.after, order), frame.text)
+    pieces = [vocabulary.pieces[index] for index in order]
+    return PlainSide(Vocabulary(vocabulary.segmenter, pieces, special, moved), tuple(order))
+
+
+def _moved(ids: Sequence[int], order: Sequence[int]) -> tuple[int, ...]:
+    return tuple(order.index(index) for index in ids)
+
+
+def _write_own(parent: Parent, folder: Path) -> None:
+    """The parent's own tokenizer, set to its languages, with the spaces that the text has."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(parent.folder, trust_remote_code=False)
+    tokenizer.save_pretrained(folder)
+    path = folder / TOKENIZER_CONFIG
+    described = read_json(path) | {"clean_up_tokenization_spaces": False}
+    conventions = CONVENTIONS.get(type(tokenizer).__name__, Conventions())
+    for name, (index, piece) in _language_pieces(parent, conventions).items():
+        match = re.fullmatch(conventions.codes, piece)
+        described[name] = match[1] if match else piece
+        if piece not in tokenizer.all_special_tokens:  # M2M100's are not, so decoding would show them
+            described.setdefault("extra_special_tokens", []).append(piece)
+            described.setdefault("added_tokens_decoder", {})[str(index)] = {**_SPECIAL, "content": piece}
+    write_json(path, described)
+
+
+_SPECIAL = {"lstrip": False, "normalized": False, "rstrip": False, "single_word": False, "special": True}
+
+
+def _language_pieces(parent: Parent, conventions: Conventions) -> dict[str, tuple[int, str]]:
+    """Id and piece of the codes of the parent's languages, by what tokenizers call these languages."""
+    if not conventions.codes or conventions.target == "source":
+        return {}
+    start = parent.model.generation_config.decoder_start_token_id
+    framing = {
+        "src_lang": (parent.source, (*parent.source.frame.before, *parent.source.frame.after)),
+        "tgt_lang": (parent.target, (*parent.target.frame.before, start)),
+    }
+    return {
+        name: (index, vocabulary.pieces[index])
+        for name, (vocabulary, ids) in framing.items()
+        for index in ids
+        if index is not None and re.fullmatch(conventions.codes, vocabulary.pieces[index])
+    }

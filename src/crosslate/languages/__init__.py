@@ -1,0 +1,1 @@
+"""Languages and scripts: everything that depends on one is asked here."""

@@ -1,0 +1,151 @@
+"""The parts of a model that methods attach to: layers, attention with its projections, feed-forward outputs.
+
+Cross-attention is read off the anatomy's probe. Self-attention is what has the same projections at the same
+places inside; the output of a feed-forward part is the layer's remaining linear module that leads from
+another width back to the model's. Families that are built otherwise are refused, with what was looked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from crosslate.errors import StrategyError
+from crosslate.models.anatomy.probe import Probe
+from crosslate.models.anatomy.stacks import CrossAttention, cross_attentions, encoder_stack, is_under
+
+_ROLES = ("q", "k", "v", "o")
+
+
+@dataclass(frozen=True)
+class Attention:
+    """One attention; everything is a module path.
+
+    Attributes:
+        path: the innermost module that holds all projections.
+        group: enc, dec or xattn.
+        projections: ``q k v o`` to their linear modules.
+    """
+
+    path: str
+    group: str
+    projections: dict[str, str]
+
+
+class Blocks:
+    """What a model's layers consist of.
+
+    Args:
+        model: a Hugging Face encoder-decoder; it is not altered.
+
+    Raises:
+        StrategyError: cross-attention has no four linear projections of its own in some layer.
+    """
+
+    def __init__(self, model: Any) -> None:
+        probe = Probe.of(model)
+        self._modules = dict(model.named_modules(remove_duplicate=False))
+        decoder, found = cross_attentions(probe)
+        self._blocks = {f"{decoder}.{block.layer}": block for block in found}
+        self.layers = {
+            **self._layers(encoder_stack(probe), "enc"),
+            **self._layers(decoder, "dec"),
+        }
+        """Path of every Transformer layer to its group, ``enc`` or ``dec``, the encoder's first."""
+        self.cross = [self._cross(block) for block in found]
+        """Cross-attention by decoder layer."""
+
+    def width(self, group: str) -> int:
+        """Length of the hidden states of the encoder's or the decoder's layers."""
+        first = self.cross[0].projections
+        return (
+            self._linear(first["k"]).in_features if group == "enc" else self._linear(first["o"]).out_features
+        )
+
+    def attentions(self) -> list[Attention]:
+        """Cross-attention and self-attention of every layer.
+
+        Raises:
+            StrategyError: a layer whose self-attention is built otherwise than its cross-attention.
+        """
+        return [*self.cross, *(self._self_attention(layer) for layer in self.layers)]
+
+    def feed_forward_outputs(self) -> dict[str, str]:
+        """Path of the last linear module of every layer's feed-forward part, to its group.
+
+        Raises:
+            StrategyError: a layer that has none, or several.
+        """
+        return {self._feed_forward(layer): group for layer, group in self.layers.items()}
+
+    def _layers(self, stack: str, group: str) -> dict[str, str]:
+        return {f"{stack}.{name}": group for name, _ in self._modules[stack].named_children()}
+
+    def _cross(self, block: CrossAttention) -> Attention:
+        paths: dict[str, str] = {role: path for path, role in block.roles.items() if role in _ROLES}
+        if set(paths) != set(_ROLES) or not all(self._is_linear(path) for path in paths.values()):
+            raise StrategyError(
+                f"cannot tell four linear projections of the cross-attention {block.block!r} apart (found "
+                f"{', '.join(sorted(paths)) or 'none'}); train whole groups, as with src+xattn"
+            )
+        return Attention(_common_path(list(paths.values())), "xattn", paths)
+
+    def _self_attention(self, layer: str) -> Attention:
+        pattern = self.cross[0]
+        inside = {role: path[len(pattern.path) + 1 :] for role, path in pattern.projections.items()}
+        found = [
+            Attention(path, self.layers[layer], {role: f"{path}.{leaf}" for role, leaf in inside.items()})
+            for path in self._inside(layer)
+            if all(self._is_linear(f"{path}.{leaf}") for leaf in inside.values())
+        ]
+        if len(found) != 1:
+            raise StrategyError(
+                f"{layer} has {len(found)} self-attentions with linear modules {', '.join(inside.values())}, "
+                "as its cross-attention has; expected one: choose a method that changes cross-attention only"
+            )
+        return found[0]
+
+    def _feed_forward(self, layer: str) -> str:
+        width, attention = self.width(self.layers[layer]), self._self_attention(layer).path
+        found = [
+            path
+            for path in self._inside(layer)
+            if self._is_linear(path) and not is_under(path, attention)
+            and self._linear(path).out_features == width != self._linear(path).in_features
+        ]  # fmt: skip
+        if len(found) != 1:
+            raise StrategyError(
+                f"{layer} has {len(found)} linear modules that lead from another width to the model's "
+                f"{width}; expected the one that ends its feed-forward part: choose lora or src+xattn"
+            )
+        return found[0]
+
+    def _inside(self, layer: str) -> list[str]:
+        """Paths of a layer's modules outside its cross-attention."""
+        cross = self._blocks[layer].block if layer in self._blocks else None
+        return [
+            path
+            for path in self._modules
+            if is_under(path, layer) and path != layer and (cross is None or not is_under(path, cross))
+        ]
+
+    def _is_linear(self, path: str) -> bool:
+        return isinstance(self._modules.get(path), nn.Linear)
+
+    def _linear(self, path: str) -> nn.Linear:
+        module = self._modules[path]
+        if not isinstance(module, nn.Linear):
+            raise StrategyError(f"{path} is a {type(module).__name__}, expected a linear module")
+        return module
+
+
+def _common_path(paths: list[str]) -> str:
+    """The longest path that all of the given ones lie under."""
+    common = []
+    for steps in zip(*(path.split(".") for path in paths)):
+        if len(set(steps)) > 1:
+            break
+        common.append(steps[0])
+    return ".".join(common)

@@ -1,0 +1,306 @@
+"""Where every tensor of a model belongs, read off a probe and the stacks found in it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, Literal, get_args
+
+import torch
+from torch import nn
+
+from crosslate.errors import AnatomyError
+from crosslate.models.anatomy.probe import Probe, Stage
+from crosslate.models.anatomy.stacks import (
+    CrossAttention,
+    Role,
+    cross_attentions,
+    encoder_stack,
+    is_norm,
+    is_under,
+    owns_tensors,
+    parts_of_layer,
+)
+
+Group = Literal["src", "tgt", "enc", "dec", "xattn"]
+GROUPS: tuple[Group, ...] = get_args(Group)
+
+_NAMES_SHOWN = 8
+_CROSS_ATTENTION_NAME = re.compile(
+    r"encoder_attn|EncDecAttention|crossattention|cross_attention|cross_attn|ln_cross_attn"
+    r"|(encoder_attn|cross_attn|cross_attention)_layer_?norm|(pre|post)_cross_attn_layernorm"
+)
+
+
+def named_tensors(model: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    """Every parameter and persistent buffer under each of its names, tied or not, in the model's order."""
+    for name, tensor in model.state_dict(keep_vars=True).items():
+        if isinstance(tensor, torch.Tensor):
+            yield name, tensor
+
+
+def storage_key(tensor: torch.Tensor) -> tuple[Any, ...]:
+    """A value that two tensors share exactly when they are the same elements of the same storage."""
+    address = tensor.data_ptr() or id(tensor)  # tensors without elements or data have no address
+    return (str(tensor.device), address, tuple(tensor.shape), tensor.stride())
+
+
+class Placement:
+    """Puts every tensor into its group, from what one probe showed."""
+
+    def __init__(self, probe: Probe, tensors: dict[str, torch.Tensor]) -> None:
+        self.probe = probe
+        self.tensors = tensors
+        self.stacks: dict[Stage, str] = {"encoder": encoder_stack(probe)}
+        self.stacks["decoder"], self.blocks = cross_attentions(probe)
+        self.entry = {stage: self._entry(stage, stack) for stage, stack in self.stacks.items()}
+        self.tables = {"source": self._tables("encoder"), "target": self._tables("decoder")}
+        self.output = self._output_projection()
+        self._within = {path: block for block in self.blocks for path in (block.block, *block.norms)}
+        self._check_tables()
+
+    def groups(self) -> tuple[dict[str, Group], dict[str, tuple[str, ...]]]:
+        """The group of every name, and the aliases with what they stand for.
+
+        Raises:
+            AnatomyError: some names could not be placed.
+        """
+        groups: dict[str, Group] = {}
+        outside: list[str] = []
+        for name in self.tensors:
+            group = self._group(name)
+            if group is None:
+                outside.append(name)
+            else:
+                groups[name] = group
+        partners: dict[tuple[Any, ...], list[str]] = {}
+        for name in groups:
+            partners.setdefault(storage_key(self.tensors[name]), []).append(name)
+        aliases = {name: tuple(partners.get(storage_key(self.tensors[name]), ())) for name in outside}
+        unplaced = [
+            name
+            for name, others in aliases.items()
+            # A table nobody looks anything up in is what untying leaves behind; anything else is a riddle.
+            if not others and not isinstance(self.probe.module(owner_of(name)), nn.Embedding)
+        ]
+        if unplaced:
+            raise AnatomyError(
+                f"{len(unplaced)} tensors belong to neither side of the model: {_shown(unplaced)}; expected "
+                "one encoder, one decoder, and outside them only shared embeddings and an output head"
+            )
+        return groups, aliases
+
+    def layers(self, groups: dict[str, Group]) -> dict[str, int]:
+        """Decoder layer of each cross-attention tensor."""
+        found = {}
+        for name in groups:
+            block = self._cross_attention(owner_of(name))
+            if block is not None:
+                found[name] = block.layer
+        return found
+
+    def projections(self) -> dict[str, Role]:
+        """Role of each cross-attention tensor."""
+        return {f"{path}.{name}": role for path, role, name, _ in self._roles()}
+
+    def heads(self) -> int:
+        """Number of cross-attention heads, the same in every layer."""
+        found = {block.layer: block.heads for block in self.blocks}
+        if len(set(found.values())) > 1:
+            raise AnatomyError(
+                f"the decoder layers have different numbers of cross-attention heads ({found}); expected one"
+            )
+        return self.blocks[0].heads
+
+    def head_axis(self) -> dict[str, int]:
+        """Axis of the heads of each projection tensor whose heads have slices."""
+        axes, width = {}, {block.layer: 0 for block in self.blocks}
+        for path, role, name, tensor in sorted(self._roles(), key=lambda entry: entry[1] != "q"):
+            module = self.probe.module(path)
+            linear = isinstance(module, nn.Linear)
+            # transformers' Conv1D (GPT-2) stores its matrix as (inputs, outputs), and `nf` outputs.
+            if role == "norm" or not (linear or isinstance(getattr(module, "nf", None), int)):
+                continue
+            if tensor.dim() == 1 and role == "o":
+                continue
+            axis = 0 if tensor.dim() == 1 else int((role == "o") == linear)
+            layer = self._layer(path)
+            if role == "q":
+                width[layer] = tensor.shape[axis]
+            # Keys and values shared by several heads are narrower than the queries.
+            if tensor.shape[axis] == width[layer]:
+                axes[f"{path}.{name}"] = axis
+        return axes
+
+    def vocabulary(self, groups: dict[str, Group]) -> dict[str, tuple[Literal["source", "target"], int]]:
+        """Side and vocabulary axis of every tensor that has one."""
+        found: dict[str, tuple[Literal["source", "target"], int]] = {}
+        for name, group in groups.items():
+            owner, tensor = owner_of(name), self.tensors[name]
+            if owner in self.tables["source"] and group == "src":
+                found[name] = ("source", 0)
+            elif owner in self.tables["target"] and group == "tgt":
+                found[name] = ("target", 0)
+            elif group == "tgt" and self._is_output(owner, tensor):
+                found[name] = ("target", tuple(tensor.shape).index(self.probe.num_logits))
+        return found
+
+    def check(self, groups: dict[str, Group]) -> None:
+        """Compares the cross-attention found with names and with a decoder that gets no encoder states.
+
+        Raises:
+            AnatomyError: they disagree.
+        """
+        self._check_names(groups)
+        self._check_without_states()
+
+    def _check_names(self, groups: dict[str, Group]) -> None:
+        decoder = self.probe.decoder
+        found = {name for name, group in groups.items() if group == "xattn" and is_under(name, decoder)}
+        named = {
+            name
+            for name in groups
+            if is_under(name, decoder)
+            and any(_CROSS_ATTENTION_NAME.fullmatch(step) for step in name.split("."))
+        }
+        # Norms may be named after their place (T5, Moonshine); names that say nothing at all prove nothing.
+        norms = {name for name in found if is_norm(self.probe.module(owner_of(name)))}
+        if named and (wrong := sorted((named - found) | (found - named - norms))):
+            raise AnatomyError(
+                f"structure and names disagree on what is cross-attention: {_shown(wrong)}; expected what is "
+                "named after cross-attention to be what reads the encoder states"
+            )
+
+    def _check_without_states(self) -> None:
+        called = self.probe.called_without_states()
+        if called is None:
+            return
+        stack = self.stacks["decoder"]
+        used = {
+            path
+            for call in self.probe.calls
+            if call.stage == "decoder"
+            for path in call.paths
+            if is_under(path, stack) and path != stack
+        }
+        silent = {parts_of_layer(self.probe, stack, path) for path in used - called} - {
+            parts_of_layer(self.probe, stack, path) for path in used & called
+        }
+        silent = {part for part in silent if any(True for _ in self.probe.module(part).parameters())}
+        if wrong := sorted(silent ^ set(self._within)):
+            raise AnatomyError(
+                "structure and a decoder step without encoder states disagree on what is cross-attention: "
+                f"{_shown(wrong)}; expected exactly the cross-attention and its norms to go uncalled"
+            )
+
+    def _group(self, name: str) -> Group | None:
+        owner = owner_of(name)
+        if is_under(owner, self.probe.encoder):
+            return self._group_in_side(name, owner, "encoder")
+        if is_under(owner, self.probe.decoder):
+            return self._group_in_side(name, owner, "decoder")
+        return self._group_outside(name, owner)
+
+    def _group_in_side(self, name: str, owner: str, stage: Literal["encoder", "decoder"]) -> Group:
+        embeddings: Group = "src" if stage == "encoder" else "tgt"
+        body: Group = "enc" if stage == "encoder" else "dec"
+        if is_under(owner, self.stacks[stage]):
+            return body if self._cross_attention(owner) is None else "xattn"
+        module, first = self.probe.module(owner), self.probe.first(owner, stage)
+        # What a side owns as a whole stands at its entrance, as wav2vec 2.0's mask vector does; a table that
+        # is read without a call is an embedding (ProphetNet's n-gram table).
+        at_entrance = (
+            is_under(self.stacks[stage], owner)
+            or (first is None and isinstance(module, nn.Embedding))
+            or (first is not None and first < self.entry[stage])
+        )
+        is_output = stage == "decoder" and self._is_output(owner, self.tensors[name])
+        return embeddings if at_entrance or is_output else body
+
+    def _group_outside(self, name: str, owner: str) -> Group | None:
+        if self._is_output(owner, self.tensors[name]):
+            return "tgt"
+        stages = [call.stage for call in self.probe.calls if owner in call.paths]
+        contains_side = is_under(self.probe.encoder, owner) or is_under(self.probe.decoder, owner)
+        if contains_side or not stages or {"encoder", "decoder"} & set(stages):
+            return None
+        by_stage: dict[Stage, Group] = {"before": "src", "between": "xattn", "after": "dec"}
+        return by_stage[stages[0]]
+
+    def _cross_attention(self, owner: str) -> CrossAttention | None:
+        """The cross-attention that the module at ``owner`` is part of."""
+        if not is_under(owner, self.stacks["decoder"]):
+            return None
+        steps = owner.split(".")
+        for end in range(len(steps), 0, -1):
+            if block := self._within.get(".".join(steps[:end])):
+                return block
+        return None
+
+    def _layer(self, owner: str) -> int:
+        block = self._cross_attention(owner)
+        return -1 if block is None else block.layer
+
+    def _roles(self) -> Iterator[tuple[str, Role, str, torch.Tensor]]:
+        for block in self.blocks:
+            for path, role in block.roles.items():
+                for name, tensor in self.probe.module(path).named_parameters(recurse=False):
+                    yield path, role, name, tensor
+
+    def _entry(self, stage: Stage, stack: str) -> int:
+        positions = [
+            position
+            for position, call in enumerate(self.probe.calls)
+            if call.stage == stage and any(is_under(path, stack) and path != stack for path in call.paths)
+        ]
+        return positions[0]
+
+    def _tables(self, stage: Literal["encoder", "decoder"]) -> frozenset[str]:
+        """Paths of the module that turns this side's token ids into embeddings."""
+        for call in self.probe.calls[: self.entry[stage]]:
+            if call.stage == stage and call.looks_up and owns_tensors(self.probe.module(call.paths[0])):
+                return frozenset(call.paths)
+        return frozenset()
+
+    def _check_tables(self) -> None:
+        if not self.tables["target"] or (self.probe.reads_tokens and not self.tables["source"]):
+            side = "decoder" if not self.tables["target"] else "encoder"
+            raise AnatomyError(
+                f"no table of token embeddings in the {side}; expected a module before the first layer that "
+                "gives equal token ids equal rows"
+            )
+
+    def _output_projection(self) -> frozenset[str]:
+        """Paths of the last module after the decoder layers with a matrix as long as the logits."""
+        stack, found = self.stacks["decoder"], frozenset[str]()
+        for call in self.probe.calls[self.entry["decoder"] :]:
+            if any(is_under(path, stack) for path in call.paths):
+                continue
+            own = self.probe.module(call.paths[0]).parameters(recurse=False)
+            if any(tensor.dim() == 2 and self.probe.num_logits in tensor.shape for tensor in own):
+                found = frozenset(call.paths)
+        if not found:
+            raise AnatomyError(
+                "no output projection: nothing after the decoder layers has a matrix with "
+                f"{self.probe.num_logits} rows, as many as logits; load the model with its generation head"
+            )
+        return found
+
+    def _is_output(self, owner: str, tensor: torch.Tensor) -> bool:
+        """Whether the tensor is the output projection, or a bias of the logits beside it."""
+        if owner in self.output:
+            return True
+        # A bias of the logits hangs on a module with parts: on the model (BART) or on the output head (BERT).
+        vector = max(tensor.shape, default=0) == tensor.numel() == self.probe.num_logits
+        return vector and any(True for _ in self.probe.module(owner).children())
+
+
+def owner_of(name: str) -> str:
+    """Path of the module that a tensor's name belongs to."""
+    return name.rpartition(".")[0]
+
+
+def _shown(names: Iterable[str]) -> str:
+    listed = list(names)
+    more = f" and {len(listed) - _NAMES_SHOWN} more" if len(listed) > _NAMES_SHOWN else ""
+    return ", ".join(listed[:_NAMES_SHOWN]) + more

@@ -1,0 +1,1 @@
+"""Parents from other programs' files."""

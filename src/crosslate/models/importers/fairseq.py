@@ -1,0 +1,347 @@
+"""Parents from checkpoints of fairseq, of the kind that the paper's authors trained; fairseq is not needed.
+
+A Transformer with learned positions, layer norm on embeddings and two vocabularies. With layer norms before
+each sublayer it is what transformers' mBART computes, after each BART, with tables of two sizes in either.
+
+Source: Gheini, Ren & May 2021, section 3.2 and the released training scripts (fairseq 0.9).
+"""
+
+from __future__ import annotations
+
+import argparse
+import pickle
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from crosslate.errors import CrosslateError, Faults, ParentError
+from crosslate.models.parent import Parent
+from crosslate.models.sides import remove_aliases, set_tensor
+from crosslate.text.segmenters import SentencePieceSegmenter
+from crosslate.text.vocabularies import SpecialIds, Vocabulary
+
+SPECIAL_PIECES = ("<s>", "<pad>", "</s>", "<unk>")
+"""The first pieces of every dictionary of fairseq; its files do not list them."""
+SPECIAL = SpecialIds(bos=0, pad=1, eos=2, unk=3)
+_FIRST_POSITION = 2  # the row after padding's
+_IGNORED = frozenset({"encoder.version", "decoder.version"})
+_SOURCE, _TARGET = "encoder.embed_tokens.weight", "decoder.embed_tokens.weight"
+_OUTPUT = "decoder.output_projection.weight"
+_ACTIVATIONS = ("relu", "gelu", "tanh")
+# Of a dictionary's pieces, so many must be its SentencePiece model's; the others are rare characters.
+_LEAST_SHARE = 0.5
+_NAMES_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class FairseqFiles:
+    """What a training run of fairseq leaves behind, and the models that its text was cut with.
+
+    Attributes:
+        checkpoint: ``checkpoint_best.pt``, for example.
+        source_dictionary: ``dict.fr.txt``: a piece and its count per line.
+        target_dictionary: likewise for the target.
+        source_model: SentencePiece model of the source.
+        target_model: SentencePiece model of the target.
+    """
+
+    checkpoint: Path
+    source_dictionary: Path
+    target_dictionary: Path
+    source_model: Path
+    target_model: Path
+
+
+def import_fairseq(
+    files: FairseqFiles,
+    source_language: str,
+    target_language: str,
+    *,
+    heads: int | None = None,
+    scales_embeddings: bool | None = None,
+    activation: str | None = None,
+) -> Parent:
+    """A parent, float32, that computes what fairseq does with a checkpoint.
+
+    The checkpoint is read without running any code that it may hold. Positions beyond those that both sides
+    have are cut off.
+
+    Args:
+        heads: attention heads of each layer; needed where the checkpoint does not say: no shape shows it.
+        scales_embeddings: whether token embeddings are multiplied by the root of their width; likewise.
+        activation: ``relu``, ``gelu`` or ``tanh``; relu where the checkpoint does not say.
+
+    Raises:
+        ParentError: a file is missing, damaged or holds more than tensors and settings; the architecture is
+            another; dictionaries or SentencePiece models do not belong to the checkpoint.
+    """
+    faults = Faults(f"cannot import {files.checkpoint}")
+    vocabularies: list[Vocabulary] = []
+    for dictionary, model in (
+        (files.source_dictionary, files.source_model),
+        (files.target_dictionary, files.target_model),
+    ):
+        with faults.catch(CrosslateError):
+            vocabularies.append(read_vocabulary(dictionary, model))
+    with faults.catch(ParentError):
+        tensors, recorded = read_checkpoint(files.checkpoint)
+    faults.raise_as(ParentError)
+    source, target = vocabularies
+    given = {"heads": heads, "scales_embeddings": scales_embeddings, "activation": activation}
+    settings = _settings(recorded, given, faults)
+    _check_kind(tensors, faults)
+    _check_rows(tensors, source, target, faults)
+    faults.raise_as(ParentError)
+    model = _build(tensors, settings, is_one_dictionary=source.pieces == target.pieces)
+    return Parent(model, source, target, source_language, target_language, name=str(files.checkpoint))
+
+
+def read_vocabulary(dictionary: Path, model: Path) -> Vocabulary:
+    """The vocabulary of one side: fairseq's ids for the pieces of a SentencePiece model.
+
+    Raises:
+        VocabularyError: ``model`` is not a SentencePiece model.
+        ParentError: a file cannot be read, or the dictionary is not of the model's pieces.
+    """
+    try:
+        lines = dictionary.read_text(encoding="utf-8").split("\n")
+        segmenter = SentencePieceSegmenter(model.read_bytes())
+    except OSError as error:
+        raise ParentError(f"{error.filename}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ParentError(f"{dictionary}: not UTF-8 at byte {error.start}; expected a dictionary") from None
+    pieces = list(SPECIAL_PIECES)
+    for number, line in enumerate(lines, start=1):
+        piece, _, count = line.rpartition(" ")
+        if piece and count.isdecimal():
+            pieces.append(piece)
+        elif line.strip():
+            raise ParentError(
+                f"{dictionary}, line {number}: {line!r}, expected a piece, a space and its count"
+            )
+    listed = pieces[len(SPECIAL_PIECES) :]
+    if len(set(pieces)) < len(pieces):
+        twice = next(piece for piece in listed if pieces.count(piece) > 1)
+        raise ParentError(f"{dictionary} has the piece {twice!r} twice; expected every piece once")
+    known = len(set(segmenter.pieces).intersection(listed))
+    if known < _LEAST_SHARE * len(listed):
+        raise ParentError(
+            f"of the {len(listed):,} pieces of {dictionary} only {known:,} are pieces of {model}; "
+            "give the SentencePiece model that the text of this side was cut with"
+        )
+    return Vocabulary(segmenter, pieces, SPECIAL)
+
+
+def read_checkpoint(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
+    """The tensors of a checkpoint by fairseq's names, and its model's settings as far as they can be read.
+
+    Raises:
+        ParentError: missing, damaged, without tensors, or with objects whose reading could run code.
+    """
+    try:
+        # The namespace of a command line holds plain values, and reading it runs nothing.
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise ParentError(f"{path}: {error.strerror}") from None
+    except pickle.UnpicklingError as error:
+        raise ParentError(_refusal(path, str(error))) from None
+    except (RuntimeError, EOFError, KeyError, ValueError):
+        raise ParentError(_refusal(path, "")) from None
+    tensors = checkpoint.get("model") if isinstance(checkpoint, dict) else None
+    if not isinstance(tensors, dict) or not all(isinstance(each, torch.Tensor) for each in tensors.values()):
+        raise ParentError(f'{path} has no tensors under "model"; expected a checkpoint of fairseq')
+    settings: Any = checkpoint.get("args")
+    if settings is None and isinstance(configuration := checkpoint.get("cfg"), dict):
+        settings = configuration.get("model")
+    settings = vars(settings) if isinstance(settings, argparse.Namespace) else settings
+    return dict(tensors), dict(settings) if isinstance(settings, dict) else {}
+
+
+def _refusal(path: Path, error: str) -> str:
+    found = re.search(r"GLOBAL (\S+)", error)
+    if not found:
+        return f"{path} is not a checkpoint of PyTorch, or is damaged; get it again"
+    return (
+        f"{path} holds {found[1]} objects, and reading such may run code, so it is not opened. If you trust "
+        "it, write its tensors alone where fairseq is installed: "
+        'torch.save({"model": torch.load(PATH, weights_only=False)["model"]}, "tensors.pt"); '
+        "import tensors.pt, and say how many heads it has and whether it scales embeddings"
+    )
+
+
+def _settings(recorded: Mapping[str, Any], given: Mapping[str, Any], faults: Faults) -> dict[str, Any]:
+    """Fields of a configuration: from the checkpoint's own settings, else as given."""
+    unscaled = recorded.get("no_scale_embedding")
+    own = {
+        "heads": recorded.get("encoder_attention_heads"),
+        "scales_embeddings": None if unscaled is None else not unscaled,
+        "activation": recorded.get("activation_fn"),
+    }
+    values = {name: given[name] if value is None else value for name, value in own.items()}
+    for name, value in own.items():
+        if value is not None and given[name] not in (None, value):
+            faults.add(f"{name} is given as {given[name]!r}, but the checkpoint says {value!r}; leave it out")
+    values["activation"] = "relu" if values["activation"] is None else values["activation"]
+    for name in ("heads", "scales_embeddings"):
+        if values[name] is None:
+            faults.add(f"the checkpoint does not say {name}, and shapes do not show it; give it")
+    if values["activation"] not in _ACTIVATIONS:
+        faults.add(f"the activation is {values['activation']!r}, known are {', '.join(_ACTIVATIONS)}")
+    return {
+        "encoder_attention_heads": values["heads"],
+        "decoder_attention_heads": recorded.get("decoder_attention_heads", values["heads"]),
+        "scale_embedding": values["scales_embeddings"],
+        "activation_function": values["activation"],
+        "dropout": recorded.get("dropout", 0.1),
+        "attention_dropout": recorded.get("attention_dropout", 0.0),
+        "activation_dropout": recorded.get("activation_dropout", 0.0),
+    }
+
+
+def _check_kind(tensors: Mapping[str, torch.Tensor], faults: Faults) -> None:
+    """Architectures that neither mBART nor BART computes."""
+    if any(name.endswith("in_proj_weight") for name in tensors):
+        faults.add(
+            "its attention is stored as before fairseq 0.9; load and save it with fairseq 0.9 or later"
+        )
+    for side, table in (("encoder", _SOURCE), ("decoder", _TARGET)):
+        for name, what in (
+            (table, "token embeddings"),
+            (f"{side}.embed_positions.weight", "learned positions"),
+            (f"{side}.layernorm_embedding.weight", "layer norm on embeddings"),
+        ):
+            if name not in tensors:
+                faults.add(f"its {side} has no {what} ({name}), which the paper's kind of model has")
+    if len({f"{side}.layer_norm.weight" in tensors for side in ("encoder", "decoder")}) > 1:
+        faults.add("one of encoder and decoder ends with a layer norm, the other does not; expected the same")
+
+
+def _check_rows(
+    tensors: Mapping[str, torch.Tensor], source: Vocabulary, target: Vocabulary, faults: Faults
+) -> None:
+    for side, name, vocabulary in (("source", _SOURCE, source), ("target", _TARGET, target)):
+        if name in tensors and len(tensors[name]) != len(vocabulary):
+            faults.add(
+                f"its {side} table has {len(tensors[name]):,} rows, the dictionary {len(vocabulary):,} "
+                f"pieces ({len(SPECIAL_PIECES)} special ones included); give that of this run and side"
+            )
+
+
+def _build(
+    tensors: Mapping[str, torch.Tensor], settings: Mapping[str, Any], *, is_one_dictionary: bool
+) -> Any:
+    """The Hugging Face model that holds the tensors.
+
+    Raises:
+        ParentError: lists tensors that it lacks or has no place for, and those of another shape.
+    """
+    import transformers
+
+    is_pre_norm = "encoder.layer_norm.weight" in tensors
+    family = "MBart" if is_pre_norm else "Bart"
+    positions = min(len(tensors[f"{side}.embed_positions.weight"]) for side in ("encoder", "decoder"))
+    source, target = tensors[_SOURCE], tensors[_TARGET]
+    output = tensors.get(_OUTPUT, target)
+    is_output_tied = output.shape == target.shape and torch.equal(output, target)
+    config = getattr(transformers, f"{family}Config")(
+        vocab_size=len(target),
+        d_model=target.shape[1],
+        max_position_embeddings=positions - _FIRST_POSITION,
+        tie_word_embeddings=is_output_tied,
+        pad_token_id=SPECIAL.pad,
+        bos_token_id=SPECIAL.bos,
+        eos_token_id=SPECIAL.eos,
+        decoder_start_token_id=SPECIAL.eos,
+        forced_eos_token_id=SPECIAL.eos,
+        **{f"{side}_layers": _num_layers(tensors, side) for side in ("encoder", "decoder")},
+        **{f"{side}_ffn_dim": _feed_forward(tensors, side) for side in ("encoder", "decoder")},
+        **settings,
+    )
+    try:
+        with torch.device("meta"):
+            model = getattr(transformers, f"{family}ForConditionalGeneration")(config)
+    except ValueError as error:  # heads that do not divide the width, for example
+        raise ParentError(f"no model can be made of the checkpoint's numbers: {error}") from error
+    values = {f"model.{name}": value for name, value in tensors.items() if name not in {*_IGNORED, _OUTPUT}}
+    for side in ("encoder", "decoder"):
+        name = f"model.{side}.embed_positions.weight"
+        values[name] = values[name][:positions]
+    values |= {"lm_head.weight": output, "final_logits_bias": torch.zeros(1, len(target))}
+    if is_one_dictionary and torch.equal(source, target):
+        values["model.shared.weight"] = source
+    else:
+        remove_aliases(model, ["model.shared.weight"], model.get_encoder().embed_tokens)
+    _check_shapes(model, values, free={f"model.{_SOURCE}": len(source)})
+    _fill(model, values, is_output_tied=is_output_tied)
+    model.generation_config = _generation(positions - _FIRST_POSITION)
+    return model
+
+
+def _num_layers(tensors: Mapping[str, torch.Tensor], side: str) -> int:
+    layers = [int(match[1]) for name in tensors if (match := re.match(rf"{side}\.layers\.(\d+)\.", name))]
+    return 1 + max(layers, default=-1)
+
+
+def _feed_forward(tensors: Mapping[str, torch.Tensor], side: str) -> int:
+    name = f"{side}.layers.0.fc1.weight"
+    return len(tensors[name]) if name in tensors else 0
+
+
+def _check_shapes(model: nn.Module, values: Mapping[str, torch.Tensor], free: Mapping[str, int]) -> None:
+    """Whether the model has exactly these tensors.
+
+    Args:
+        free: rows of tables that the model's configuration has no number for.
+    """
+    expected = {name: list(tensor.shape) for name, tensor in model.state_dict().items()}
+    for name, rows in free.items():
+        expected[name][0] = rows
+    faults = Faults("the checkpoint is of another architecture than the paper's")
+    for what, names in (
+        ("it has tensors without a counterpart", values.keys() - expected.keys()),
+        ("it lacks tensors", expected.keys() - values.keys()),
+    ):
+        if names:
+            shown = ", ".join(sorted(names)[:_NAMES_SHOWN])
+            faults.add(f"{what}, {len(names)} in all: {shown}")
+    for name in sorted(expected.keys() & values.keys()):
+        if list(values[name].shape) != expected[name]:
+            faults.add(f"{name} has the shape {list(values[name].shape)}, expected {expected[name]}")
+    faults.raise_as(ParentError)
+
+
+def _fill(model: nn.Module, values: Mapping[str, torch.Tensor], *, is_output_tied: bool) -> None:
+    def parameter(value: torch.Tensor) -> nn.Parameter:
+        return nn.Parameter(value.detach().to(torch.float32, copy=True), requires_grad=False)
+
+    tables = [["model.encoder.embed_tokens.weight"], ["model.decoder.embed_tokens.weight"]]
+    if "model.shared.weight" in values:
+        tables = [[*tables[0], *tables[1], "model.shared.weight"]]
+    if is_output_tied:
+        tables[-1].append("lm_head.weight")
+    tied = {name for names in tables for name in names}
+    for names in (*tables, *([name] for name in values if name not in tied)):
+        value = values[names[0]]
+        is_buffer = names[0] == "final_logits_bias"
+        set_tensor(model, names, value if is_buffer else parameter(value))
+
+
+def _generation(max_length: int) -> Any:
+    from transformers import GenerationConfig
+
+    return GenerationConfig(
+        pad_token_id=SPECIAL.pad,
+        bos_token_id=SPECIAL.bos,
+        eos_token_id=SPECIAL.eos,
+        decoder_start_token_id=SPECIAL.eos,
+        forced_eos_token_id=SPECIAL.eos,
+        bad_words_ids=[[SPECIAL.pad], [SPECIAL.bos]],
+        max_length=max_length,
+        num_beams=5,
+    )

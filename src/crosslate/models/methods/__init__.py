@@ -1,0 +1,1 @@
+"""Ways in which a group of parameters learns."""

@@ -1,0 +1,112 @@
+"""Prefixes: learnt keys and values that every attention sees beside those of its input.
+
+PEFT's prefix tuning wraps a model's forward pass and fills the decoder's cache, which shifts the positions of
+the target and reaches the decoder's self-attention alone. Here the prefix belongs to each attention, encoder,
+decoder and cross-attention (as Li & Liang have it), through the attention functions that transformers lets
+one register; positions, caches and generation stay as they are.
+
+Source: Li & Liang 2021 (https://arxiv.org/abs/2101.00190), without the network that makes the prefix.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from crosslate.errors import StrategyError
+from crosslate.models.anatomy.blocks import Attention
+
+_NAME = "crosslate_prefix"
+_KEYS, _VALUES = "prefix_keys", "prefix_values"
+_DEVIATION = 0.02
+
+
+def supports_prefix(model: Any) -> None:
+    """Checks that the attention of a model's family can be exchanged.
+
+    Raises:
+        StrategyError: it cannot.
+    """
+    if not getattr(model, "_supports_sdpa", False):
+        raise StrategyError(
+            f"prefixes need an attention function that can be exchanged, which {type(model).__name__} does "
+            "not have; choose adapters, lora or src+xattn"
+        )
+
+
+def prefix_shapes(model: nn.Module, attention: Attention, length: int) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the prefix of an attention."""
+    width = int(model.get_submodule(attention.projections["k"]).out_features)
+    return {f"{attention.path}.{name}": (length, width) for name in (_KEYS, _VALUES)}
+
+
+def add_prefix(model: Any, name: str, shape: tuple[int, ...], dtype: torch.dtype) -> nn.Parameter:
+    """Adds one half of a prefix, (length, width), to an attention."""
+    path, _, leaf = name.rpartition(".")
+    attention = model.get_submodule(path)
+    device = next(attention.parameters()).device
+    parameter = nn.Parameter(torch.empty(shape, dtype=dtype).normal_(0.0, _DEVIATION).to(device))
+    attention.register_parameter(leaf, parameter)
+    if model.config._attn_implementation != _NAME:
+        _register()
+        model.set_attn_implementation(_NAME)
+    return parameter
+
+
+def has_prefix(module: nn.Module) -> bool:
+    """Whether an attention has a prefix."""
+    return _KEYS in module._parameters
+
+
+def _register() -> None:
+    from transformers import AttentionInterface, AttentionMaskInterface
+    from transformers.masking_utils import eager_mask
+
+    AttentionInterface.register(_NAME, prefixed_attention)
+    AttentionMaskInterface.register(_NAME, eager_mask)
+
+
+def prefixed_attention(
+    module: nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    scaling: float | None = None,
+    dropout: float = 0.0,
+    position_bias: torch.Tensor | None = None,
+    **_: Any,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Attention with the module's prefix behind the keys and values, where no mask or bias reaches it.
+
+    Args:
+        query: (batch, heads, tgt_len, head width); key and value likewise with src_len.
+        attention_mask: added to the scores, (batch or 1, heads or 1, tgt_len or 1, src_len), or None.
+        position_bias: T5's, likewise.
+
+    Returns:
+        (batch, tgt_len, heads, head width), and the weights of the input itself (batch, heads, tgt_len,
+        src_len), which sum to less than 1.
+    """
+    src_len = key.shape[2]
+    if has_prefix(module):
+        key, value = (
+            torch.cat([own, _by_head(getattr(module, name), own)], dim=2)
+            for own, name in ((key, _KEYS), (value, _VALUES))
+        )
+    scores = query @ key.transpose(2, 3) * (query.shape[-1] ** -0.5 if scaling is None else scaling)
+    for addend in (position_bias, attention_mask):
+        if addend is not None:
+            scores = scores + functional.pad(addend, (0, key.shape[2] - src_len))
+    weights = functional.dropout(scores.softmax(dim=-1), p=dropout, training=module.training)
+    return (weights @ value).transpose(1, 2).contiguous(), weights[..., :src_len]
+
+
+def _by_head(prefix: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
+    """A prefix (length, width) as (batch, heads, length, head width)."""
+    batch, heads, _, width = own.shape
+    split = prefix.to(own.dtype).view(len(prefix), heads, width).transpose(0, 1)
+    return split.expand(batch, heads, len(prefix), width)

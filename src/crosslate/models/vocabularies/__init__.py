@@ -1,0 +1,1 @@
+"""A parent's tokenizer in any family's layout, as vocabularies."""

@@ -1,0 +1,210 @@
+"""New languages on a parent's own pieces: new rows only for pieces that it lacks, and for a code.
+
+The text of the new language is cut by a SentencePiece model of its own, so that the parent's segmentation of
+its languages stays as it is. A piece that the parent has as well keeps the parent's row, frozen; the others,
+and the language's code, are rows appended to the parent's. A child's table holds the rows that its side uses,
+in the order of its own vocabulary, and no others: the softmax is over these alone, and what the parent cannot
+be asked for in the new language costs neither memory nor time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from crosslate.errors import ParentError, VocabularyError
+from crosslate.models.parent import Parent
+from crosslate.models.sides import effective_setting
+from crosslate.models.strategies import Side
+from crosslate.models.vocabularies.conventions import CONVENTIONS, Conventions, find_code, spell_code
+from crosslate.text.vocabularies import Frame, Vocabulary
+
+Train = Callable[[Sequence[str]], Vocabulary]
+
+NEW = -1
+"""In place of the parent's row, where a row is new."""
+
+
+@dataclass(frozen=True)
+class Appended:
+    """A side's vocabulary on a parent's rows.
+
+    Attributes:
+        vocabulary: the new language's, with ids of its own, in the frame that the parent's side has.
+        parent_rows: for every piece the parent's row, or :data:`NEW`.
+        start: the piece that the decoder starts with, where that is the language's code (mBART).
+        code: the row of a new code; None where the parent has the code, or its family none.
+        relatives: rows of the parent's codes whose mean a new code starts from.
+    """
+
+    vocabulary: Vocabulary
+    parent_rows: tuple[int, ...]
+    start: int | None = None
+    code: int | None = None
+    relatives: tuple[int, ...] = ()
+
+    @property
+    def new_rows(self) -> tuple[int, ...]:
+        """Ids whose rows are new, ascending."""
+        return new_rows(self.parent_rows)
+
+
+@dataclass(frozen=True)
+class Coded:
+    """A new side's vocabulary in the frame that its parent's has, with the new language's code in it.
+
+    Attributes:
+        vocabulary: with ids of its own.
+        code: the id of the language's code; None where the parent's side has none.
+        start: the id that the decoder starts with, where that is the code (mBART).
+    """
+
+    vocabulary: Vocabulary
+    code: int | None
+    start: int | None
+
+
+def coded_vocabulary(parent: Parent, side: Side, language: str, train: Train, *, code: str = "") -> Coded:
+    """A vocabulary for a new language whose sentences stand in the frame of a parent's side.
+
+    Args:
+        side: where the new language stands.
+        language: its code.
+        train: trains a SentencePiece vocabulary on its text; gets pieces that no text may lead to.
+        code: the piece that stands for the language, as the parent's family spells it; by default the
+            parent's own for this language, else one made by the family's spelling.
+
+    Raises:
+        ParentError: a code is given where the family has none, or cannot be made.
+    """
+    old = parent.source if side == "source" else parent.target
+    start = effective_setting(parent.model, "decoder_start_token_id") if side == "target" else None
+    conventions, own = _own_code(old, start)
+    if own is None and code:
+        raise ParentError(f"{parent.name} has no codes of languages on its {side} side; leave the code out")
+    piece = None if conventions is None else code or _code_for(conventions, old, language)
+    special = {index: role for role, index in vars(old.special).items() if index is not None}
+    framing = [index for index in (*old.frame.before, *old.frame.after) if index not in special]
+    control = dict.fromkeys([*([piece] if piece else []), *(old.pieces[i] for i in framing if i != own)])
+    vocabulary = train(tuple(control))
+    ids = {each: row for row, each in enumerate(vocabulary.pieces)}
+
+    def moved(index: int) -> int:
+        if index in special:
+            return int(getattr(vocabulary.special, special[index]))
+        return ids[piece if piece and index == own else old.pieces[index]]
+
+    before, after = (tuple(map(moved, each)) for each in (old.frame.before, old.frame.after))
+    row = ids[piece] if piece else None
+    is_start = start is not None and start == own
+    return Coded(vocabulary.framed(Frame(before, after)), row, row if is_start else None)
+
+
+def append_vocabulary(
+    parent: Parent, side: Side, language: str, train: Train, *, code: str = "", related: str = ""
+) -> Appended:
+    """A vocabulary for a new language on the rows of a parent; see :func:`coded_vocabulary`.
+
+    Args:
+        related: a language of the parent whose code a new code starts from; by default it starts from the
+            mean of all.
+
+    Raises:
+        ParentError: a code is given where the family has none, or cannot be made, or ``related`` is unknown.
+        VocabularyError: the parent has every piece already.
+    """
+    old = parent.source if side == "source" else parent.target
+    start = effective_setting(parent.model, "decoder_start_token_id") if side == "target" else None
+    conventions, _ = _own_code(old, start)
+    if conventions is None and related:
+        raise ParentError(f"{parent.name} has no codes of languages on its {side} side; name no related one")
+    coded = coded_vocabulary(parent, side, language, train, code=code)
+    rows = parent_rows(coded.vocabulary, old)
+    if NEW not in rows:
+        raise VocabularyError(
+            f"{parent.name} has every piece of the new {side} vocabulary; adapt it without a new vocabulary "
+            "(embed+xattn), or give a larger one"
+        )
+    is_new = coded.code is not None and rows[coded.code] == NEW
+    return Appended(
+        coded.vocabulary,
+        rows,
+        start=coded.start,
+        code=coded.code if is_new else None,
+        relatives=_relatives(conventions, old, related) if conventions and is_new else (),
+    )
+
+
+def parent_rows(vocabulary: Vocabulary, parents: Vocabulary) -> tuple[int, ...]:
+    """For every piece of a vocabulary the parent's row, or :data:`NEW`.
+
+    A special piece has the row of the parent's piece with the same role; any other that of the parent's piece
+    of the same spelling, of several the last, of special ones none.
+    """
+    special = [index for index in vars(parents.special).values() if index is not None]
+    known = {piece: row for row, piece in enumerate(parents.pieces) if row not in special}
+    rows = [known.get(piece, NEW) for piece in vocabulary.pieces]
+    for role, index in vars(vocabulary.special).items():
+        row = getattr(parents.special, role)
+        if index is not None:
+            rows[index] = NEW if row is None else row
+    return tuple(rows)
+
+
+def new_rows(rows: Sequence[int]) -> tuple[int, ...]:
+    """Where :func:`parent_rows` found none."""
+    return tuple(row for row, parents in enumerate(rows) if parents == NEW)
+
+
+def joined(
+    original: torch.Tensor, axis: int, rows: Sequence[int], new: torch.Tensor | None = None
+) -> torch.Tensor:
+    """A child's tensor: slices of the parent's, and new ones where there are none.
+
+    Args:
+        original: the parent's tensor.
+        axis: of the vocabulary.
+        rows: as :func:`parent_rows` gives them.
+        new: the new slices, in order; None makes them zero.
+    """
+    index = torch.tensor([max(row, 0) for row in rows], device=original.device)
+    whole = original.detach().index_select(axis, index)
+    fresh = torch.tensor(new_rows(rows), dtype=torch.long, device=original.device)
+    if new is None:
+        return whole.index_fill_(axis, fresh, 0)
+    return whole.index_copy_(axis, fresh, new.to(original.device))
+
+
+def _own_code(old: Vocabulary, start: int | None) -> tuple[Conventions | None, int | None]:
+    """The code of the parent's language on a side, and the conventions that it follows.
+
+    Where the target's code stands in the source's frame (Marian), no side has one of its own.
+    """
+    framing = [*old.frame.before, *old.frame.after, *([] if start is None else [start])]
+    special = set(vars(old.special).values())
+    for index in framing:
+        for conventions in CONVENTIONS.values():
+            is_code = bool(conventions.codes) and re.fullmatch(conventions.codes, old.pieces[index])
+            if is_code and index not in special and conventions.target != "source":
+                return conventions, index
+    return None, None
+
+
+def _code_for(conventions: Conventions, old: Vocabulary, language: str) -> str:
+    try:
+        found = find_code(conventions, old.pieces, language)
+    except ParentError:
+        found = None
+    return found or spell_code(conventions, language)
+
+
+def _relatives(conventions: Conventions, old: Vocabulary, related: str) -> tuple[int, ...]:
+    rows: dict[str, int] = {piece: row for row, piece in enumerate(old.pieces)}
+    if related:
+        found: Any = find_code(conventions, old.pieces, related)
+        return (rows[found],)
+    return tuple(row for piece, row in rows.items() if re.fullmatch(conventions.codes, piece))

@@ -1,0 +1,109 @@
+"""Vocabularies of any family in files of our own: for what no family's tokenizer can be written to hold.
+
+Of each side: ``source.spm`` (with other endings for other segmenters) splits and joins text, ``source.json``
+maps pieces to ids where these are not the segmenter's own, and a :class:`SideDescription` holds the rest. A
+parent's folder keeps both descriptions in ``vocabularies.json``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from crosslate.config import from_values
+from crosslate.errors import InputError, VocabularyError
+from crosslate.files import read_json, write_json
+from crosslate.models.vocabularies.python_segmenter import segmenters
+from crosslate.text.vocabularies import Frame, SpecialIds, Vocabulary, read_mapping
+
+SAVED_VOCABULARIES = "vocabularies.json"
+_FORMAT = 1
+
+
+@dataclass(frozen=True)
+class SideDescription:
+    """How one side's vocabulary is stored.
+
+    Attributes:
+        special: its special ids.
+        has_own_ids: whether ids are the segmenter's own; if not, a mapping lies beside it.
+        kind: of its segmenter.
+        frame: what surrounds a sentence; None for the end of sentence after it.
+    """
+
+    special: SpecialIds
+    has_own_ids: bool
+    kind: str = "sentencepiece"
+    frame: Frame | None = None
+
+    @classmethod
+    def of(cls, vocabulary: Vocabulary) -> SideDescription:
+        frame = None if vocabulary.has_usual_frame else vocabulary.frame
+        return cls(vocabulary.special, vocabulary.has_own_ids, vocabulary.segmenter.kind, frame)
+
+
+@dataclass(frozen=True)
+class _Descriptions:
+    format: int
+    source: SideDescription
+    target: SideDescription
+
+
+def save_vocabularies(folder: Path, source: Vocabulary, target: Vocabulary) -> None:
+    """Writes both sides' files and ``vocabularies.json`` into a parent's folder."""
+    for side, vocabulary in (("source", source), ("target", target)):
+        save_vocabulary(vocabulary, folder, side)
+    described = _Descriptions(_FORMAT, SideDescription.of(source), SideDescription.of(target))
+    write_json(folder / SAVED_VOCABULARIES, asdict(described))
+
+
+def load_vocabularies(folder: Path) -> tuple[Vocabulary, Vocabulary]:
+    """Reads what :func:`save_vocabularies` wrote: source and target.
+
+    Raises:
+        VocabularyError: a file is missing or damaged, or was written by another version of this layout.
+    """
+    path = folder / SAVED_VOCABULARIES
+    try:
+        values: Any = read_json(path)
+        version = values.get("format") if isinstance(values, dict) else None
+        if version != _FORMAT:
+            raise VocabularyError(f"{path}: format {version!r}, expected {_FORMAT}; save the parent again")
+        described = from_values(_Descriptions, values, where=str(path))
+        return (
+            load_vocabulary(folder, "source", described.source),
+            load_vocabulary(folder, "target", described.target),
+        )
+    except VocabularyError:
+        raise
+    except InputError as error:
+        raise VocabularyError(f"cannot read the vocabularies of {folder}: {error}") from error
+
+
+def save_vocabulary(vocabulary: Vocabulary, folder: Path, side: str) -> None:
+    """Writes the segmenter of a side and, where ids are not its own, ``side``.json."""
+    ending, _ = segmenters()[vocabulary.segmenter.kind]
+    vocabulary.save(folder / f"{side}{ending}")
+    if not vocabulary.has_own_ids:
+        vocabulary.save_mapping(folder / f"{side}.json")
+
+
+def load_vocabulary(folder: Path, side: str, description: SideDescription) -> Vocabulary:
+    """Reads what :func:`save_vocabulary` wrote.
+
+    Raises:
+        VocabularyError: a file is missing or damaged, or of a kind that is not known.
+    """
+    if description.kind not in segmenters():
+        raise VocabularyError(
+            f"{folder}: the {side} vocabulary is of kind {description.kind!r}, expected one of "
+            f"{', '.join(segmenters())}; make the folder again"
+        )
+    ending, make = segmenters()[description.kind]
+    try:
+        segmenter = make((folder / f"{side}{ending}").read_bytes())
+    except OSError as error:
+        raise VocabularyError(f"{folder}: cannot read the {side} vocabulary: {error}") from None
+    pieces = None if description.has_own_ids else read_mapping(folder / f"{side}.json")
+    return Vocabulary(segmenter, pieces, description.special, description.frame)

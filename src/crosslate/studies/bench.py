@@ -1,0 +1,144 @@
+"""What every kind of cell works with: its texts, and the models and results of the cells that it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from crosslate.errors import InputError
+from crosslate.studies.cells import Cell
+from crosslate.studies.dictionaries import Dictionary, read_steps
+from crosslate.studies.run import Place
+from crosslate.studies.store import MODELS, Store
+from crosslate.studies.texts import Library
+
+if TYPE_CHECKING:
+    from crosslate.engines.decoding import DecodingOptions
+    from crosslate.models.parent import Parent
+    from crosslate.packs.pack import Pack
+    from crosslate.text.parallel import ParallelCorpus
+    from crosslate.text.stored_pairs import TextFiles
+    from crosslate.training.progress import Progress
+    from crosslate.training.settings import TrainingSettings
+
+PARENT, PACK = "parent", "pack"
+"""Folders inside that of a cell's models."""
+
+
+class Bench:
+    """The place where one cell is worked on.
+
+    Args:
+        cell: what is worked on.
+        place: where.
+    """
+
+    def __init__(self, cell: Cell, place: Place) -> None:
+        self.cell, self.place = cell, place
+        self.spec = cell.spec
+        self.store = Store(place.study)
+        self.library = Library(place.data, place.seed)
+        self.folder = self.store.models(cell)
+
+    def check_texts(self) -> None:
+        """Refuses texts that are no longer those of the plan, under whose hashes the result is stored.
+
+        Raises:
+            InputError: one has changed.
+        """
+        planned = self.spec.get("text", {})
+        for role, placed in self.cell.texts.items():
+            if role not in planned:
+                continue
+            if self.library.identity(placed.text, placed.source, placed.target) != planned[role]:
+                raise InputError(
+                    f"the text {role!r} of {self.cell.title} has changed since the study was planned; run "
+                    "the same command again for a plan with the text as it is now"
+                )
+
+    def text(self, role: str) -> ParallelCorpus:
+        """A text of the cell in memory."""
+        placed = self.cell.texts[role]
+        return self.library.load(placed.text, placed.source, placed.target)
+
+    def training_text(self, role: str = "train") -> ParallelCorpus | TextFiles:
+        """A text of the cell to train on; read as a stream where it is large."""
+        placed = self.cell.texts[role]
+        return self.library.training(placed.text, placed.source, placed.target)
+
+    def monolingual(self, role: str) -> list[str]:
+        """The lines of a text in one language."""
+        placed = self.cell.texts[role]
+        return self.library.monolingual(placed.text, placed.source)
+
+    def dictionary(self, lexicon: Mapping[str, Any]) -> Dictionary:
+        """The dictionary that leads from one language to the other; see :func:`read_steps`."""
+        return read_steps(self.library, lexicon["dictionaries"], self.cell.texts)
+
+    def values(self, role: str) -> dict[str, Any]:
+        """What the cell in a role found."""
+        return self.store.load(self.cell.needs[role]).values
+
+    def translations(self, role: str) -> list[str]:
+        """How the cell in a role translated its test set."""
+        return self.store.translations(self.cell.needs[role])
+
+    def parent(self, role: str = "parent") -> Parent:
+        """The parent that the cell in a role made; loaded once in each process."""
+        values = self.values(role)
+        if values.get("load"):
+            return _parent(str(values["load"]), *values["languages"])
+        return _parent(str(self.models_of(role) / PARENT), None, None)
+
+    def pack(self, role: str) -> Pack:
+        """The pack that the cell in a role made."""
+        from crosslate.packs.pack import Pack
+
+        return Pack.load(self.models_of(role) / PACK)
+
+    def models_of(self, role: str) -> Path:
+        """The folder with the models of the cell in a role."""
+        key = self.cell.needs[role]
+        found = sorted((self.place.study / MODELS).glob(f"*-{key[:12]}"))
+        if not found:
+            result = self.store.load(key)
+            raise InputError(
+                f"the models of {result.title} are not in {self.place.study / MODELS}; remove {result.file} "
+                "and run the study again to make them anew"
+            )
+        return found[0]
+
+    @cached_property
+    def settings(self) -> TrainingSettings:
+        """The training settings of the cell."""
+        from crosslate.config import from_values
+        from crosslate.training.settings import TrainingSettings
+
+        return from_values(TrainingSettings, self.spec["training"], where=self.cell.title)
+
+    @cached_property
+    def decoding(self) -> DecodingOptions:
+        """How the cell decodes its test set."""
+        from crosslate.engines.decoding import DecodingOptions
+
+        return DecodingOptions(**self.spec["decoding"])
+
+    @property
+    def progress(self) -> Progress | None:
+        """A bar on standard error, where one is wanted."""
+        if not self.place.is_shown:
+            return None
+        from rich.console import Console
+
+        from crosslate.training.progress import ConsoleProgress
+
+        return ConsoleProgress(Console(stderr=True, highlight=False, markup=False))
+
+
+@lru_cache(maxsize=2)
+def _parent(name: str, source: str | None, target: str | None) -> Parent:
+    from crosslate.models.parent import Parent
+
+    return Parent.load(name, source_language=source, target_language=target)

@@ -1,0 +1,159 @@
+"""Cells: independent pieces of a study, each keyed by everything that determines its result."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from crosslate.errors import UsageError
+from crosslate.files import sha256_text
+from crosslate.studies.texts import Text
+
+_REVISION = 1
+"""Part of every key: raised when the same settings come to mean other work."""
+
+
+@dataclass(frozen=True)
+class PlacedText:
+    """A text with the pair that it is read for. For monolingual text both languages are the same."""
+
+    text: Text
+    source: str
+    target: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One piece of work.
+
+    Attributes:
+        kind: which work; :data:`crosslate.studies.work.KINDS` knows how it is done.
+        title: for people, different for every cell of a study.
+        spec: plain values that, with ``needs``, determine the result: settings in full, hashes of texts.
+        needs: keys of the cells whose results or models this one uses, by the role they have in it.
+        labels: what the report finds cells by (child, strategy, seed, …); in no key.
+        texts: where its texts are read from; in no key, since ``spec`` has their hashes.
+        watched: what is measured while the work goes on; in no key, since it changes nothing else.
+        operations: about how many floating-point operations the work takes; times are estimated from it.
+    """
+
+    kind: str
+    title: str
+    spec: dict[str, Any]
+    needs: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, Any] = field(default_factory=dict)
+    texts: dict[str, PlacedText] = field(default_factory=dict)
+    operations: float = 0.0
+    watched: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def key(self) -> str:
+        """Hex sha256 over kind, spec and the keys of what it needs."""
+        described = {"revision": _REVISION, "kind": self.kind, "spec": self.spec, "needs": self.needs}
+        return sha256_text(json.dumps(described, sort_keys=True, ensure_ascii=False))
+
+    @property
+    def slug(self) -> str:
+        """A file name: the title and the first 12 digits of the key."""
+        words = re.sub(r"[^A-Za-z0-9+]+", "-", self.title).strip("-")
+        return f"{words}-{self.key[:12]}"
+
+
+def in_order(cells: Sequence[Cell]) -> list[Cell]:
+    """Cells such that each stands behind all it needs, otherwise in their order; every key once."""
+    by_key: dict[str, Cell] = {}
+    for cell in cells:
+        by_key.setdefault(cell.key, cell)
+    done: dict[str, Cell] = {}
+
+    def add(cell: Cell) -> None:
+        if cell.key in done:
+            return
+        cell = by_key[cell.key]
+        for key in cell.needs.values():
+            if key in by_key:
+                add(by_key[key])
+        done[cell.key] = cell
+
+    for cell in cells:
+        add(cell)
+    return list(done.values())
+
+
+def matching(cells: Sequence[Cell], pattern: str | None) -> list[Cell]:
+    """The cells whose kind or title a pattern matches, and all that these need; in order.
+
+    Args:
+        pattern: a title or a kind, or else a part of titles; with ``*``, which stands for anything, the whole
+            of a title or kind. No other character is special. Several are joined by commas; what matches a
+            title with its commas is not split there. None takes all cells.
+
+    Raises:
+        UsageError: no cell matches, or none matches one of several patterns.
+    """
+    if pattern is None:
+        return in_order(cells)
+    return in_order(with_needs(_chosen_by_several(pattern, cells), cells))
+
+
+def with_needs(wanted: Sequence[Cell], cells: Sequence[Cell]) -> list[Cell]:
+    """Cells and all that they need, directly or not."""
+    by_key = {cell.key: cell for cell in cells}
+    found: dict[str, Cell] = {}
+    left = list(wanted)
+    while left:
+        cell = left.pop()
+        if cell.key not in found:
+            found[cell.key] = cell
+            left += [by_key[key] for key in cell.needs.values() if key in by_key]
+    return [cell for cell in cells if cell.key in found]
+
+
+def needs(**cells: Cell) -> dict[str, str]:
+    """Keys of cells by role, for :attr:`Cell.needs`."""
+    return {role: cell.key for role, cell in cells.items()}
+
+
+def find(cells: Sequence[Cell], kind: str, **labels: Any) -> list[Cell]:
+    """The cells of a kind with these labels."""
+    return [
+        cell
+        for cell in cells
+        if cell.kind == kind and all(cell.labels.get(name) == value for name, value in labels.items())
+    ]
+
+
+def _chosen_by_several(pattern: str, cells: Sequence[Cell]) -> list[Cell]:
+    """Titles have commas, too: as many parts as match a title together are one pattern."""
+    parts = pattern.strip(", ").split(",")
+    found: list[Cell] = []
+    first = 0
+    while first < len(parts):
+        for last in range(len(parts), first, -1):
+            if chosen := _chosen(",".join(parts[first:last]).strip(), cells):
+                found += chosen
+                break
+        else:
+            part, shown = parts[first].strip(), "; ".join(cell.title for cell in cells[:8])
+            raise UsageError(
+                f"no cell matches {part!r}; the study has {len(cells)} cells, the first: {shown}"
+            )
+        first = last
+    return found
+
+
+def _chosen(pattern: str, cells: Sequence[Cell]) -> list[Cell]:
+    if not pattern:
+        return []
+    named = [cell for cell in cells if cell.title == pattern] or [
+        cell for cell in cells if cell.kind == pattern
+    ]
+    if named or "*" not in pattern:
+        return named or [cell for cell in cells if pattern in cell.title]
+    # Not fnmatch: strategies have brackets in their names, like src+xattn[layers=0].
+    wanted = re.compile(".*".join(map(re.escape, pattern.split("*"))))
+    return [cell for cell in cells if wanted.fullmatch(cell.title) or wanted.fullmatch(cell.kind)]

@@ -1,0 +1,261 @@
+"""Running a study: what is missing, as soon as what it needs is there; failures stop nothing else."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from types import FrameType
+from typing import Any, Literal, Protocol
+
+from crosslate.errors import CrosslateError, Interrupted
+from crosslate.studies.cells import Cell
+from crosslate.studies.store import Output, Store
+from crosslate.training.stopping import handle, restore
+
+Status = Literal["done", "failed", "interrupted"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the work of a cell is done.
+
+    Attributes:
+        study: folder of the study's store.
+        data: folder that the texts of the recipe are in.
+        seed: of the phrasebook.
+        is_shown: whether the progress of training is shown.
+    """
+
+    study: Path
+    data: Path
+    seed: int = 1
+    is_shown: bool = False
+
+
+Work = Callable[[Cell, Place], Output]
+"""What a cell does; a function of a module, so that other processes find it."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a cell ended.
+
+    Attributes:
+        error: one line; empty where it is done.
+    """
+
+    key: str
+    status: Status
+    seconds: float = 0.0
+    error: str = ""
+
+
+class Executor(Protocol):
+    """Where cells are worked on."""
+
+    @property
+    def capacity(self) -> int:
+        """How many cells at the same time."""
+
+    def submit(self, cell: Cell) -> None:
+        """Starts a cell, or waits with it until there is room."""
+
+    def wait(self) -> list[Outcome]:
+        """The cells that have ended, at least one; blocks until then."""
+
+    def stop(self) -> None:
+        """Asks what is running to save its state and end, and waits for that."""
+
+
+@dataclass
+class Summary:
+    """What a run did.
+
+    Attributes:
+        done: cells done in this run; likewise the others.
+        reused: cells that were done before.
+        failed: with their errors.
+        blocked: cells that need a failed one.
+    """
+
+    done: list[Cell] = field(default_factory=list)
+    reused: list[Cell] = field(default_factory=list)
+    failed: list[tuple[Cell, str]] = field(default_factory=list)
+    blocked: list[Cell] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+Tell = Callable[[Summary, Cell, Outcome], None]
+
+
+def run_study(
+    cells: Sequence[Cell],
+    store: Store,
+    executor: Executor,
+    tell: Tell = lambda summary, cell, outcome: None,
+) -> Summary:
+    """Runs every cell that has no stored result, each as soon as what it needs is there.
+
+    Args:
+        cells: each behind what it needs, with all that it needs.
+        tell: called after every cell.
+
+    Returns:
+        What was done, reused, failed and left out.
+
+    Raises:
+        Interrupted: asked to stop; what was running has saved its state, and the same call goes on.
+    """
+    grid = _Grid(cells, store, executor, tell)
+    try:
+        with _ended_as_interrupted():
+            grid.run()
+    except (Interrupted, KeyboardInterrupt) as error:
+        raise Interrupted(
+            f"stopped; {len(grid.summary.done)} cells were done in this sitting, the state of those at work "
+            f"is kept in {store.folder}: run the same command again to go on"
+        ) from error
+    finally:
+        executor.stop()
+    return grid.summary
+
+
+class _Grid:
+    """The state of a run: what waits, what is at work, what can be built on, what is lost."""
+
+    def __init__(self, cells: Sequence[Cell], store: Store, executor: Executor, tell: Tell) -> None:
+        self.executor, self.tell = executor, tell
+        self.by_key = {cell.key: cell for cell in cells}
+        self.summary = Summary(reused=[cell for cell in cells if store.is_done(cell)])
+        self.ready = {cell.key for cell in self.summary.reused}
+        self.waiting = [cell for cell in cells if cell.key not in self.ready]
+        self.running: set[str] = set()
+        self.lost: set[str] = set()
+        self.started = time.monotonic()
+
+    def run(self) -> None:
+        while self.waiting or self.running:
+            self._block()
+            self._submit()
+            if self.running:
+                for outcome in self.executor.wait():
+                    self._note(outcome)
+            elif self.waiting:
+                cell = self.waiting[0]
+                missing = sorted(key[:12] for key in cell.needs.values() if key not in self.by_key)
+                raise CrosslateError(
+                    f"{cell.title} needs cells that are not in the plan: {', '.join(missing)}"
+                )
+
+    def _block(self) -> None:
+        """Gives up cells that need a lost one; they stand behind it, so one pass finds all."""
+        for cell in list(self.waiting):
+            if self.lost & set(cell.needs.values()):
+                self.lost.add(cell.key)
+                self.waiting.remove(cell)
+                self.summary.blocked.append(cell)
+
+    def _submit(self) -> None:
+        for cell in [cell for cell in self.waiting if set(cell.needs.values()) <= self.ready]:
+            if len(self.running) < self.executor.capacity:
+                self.executor.submit(cell)
+                self.running.add(cell.key)
+                self.waiting.remove(cell)
+
+    def _note(self, outcome: Outcome) -> None:
+        cell = self.by_key[outcome.key]
+        self.running.discard(outcome.key)
+        if outcome.status == "done":
+            self.ready.add(cell.key)
+            self.summary.done.append(cell)
+        elif outcome.status == "failed":
+            self.lost.add(cell.key)
+            self.summary.failed.append((cell, outcome.error))
+        self.summary.seconds = time.monotonic() - self.started
+        self.tell(self.summary, cell, outcome)
+        if outcome.status == "interrupted":
+            raise Interrupted(outcome.error or "stopped")
+
+
+@contextmanager
+def _ended_as_interrupted() -> Iterator[None]:
+    """SIGTERM and a closed terminal end a study as Ctrl-C does: what is at work saves its state."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    previous = handle(interrupt)
+    try:
+        yield
+    finally:
+        restore(previous)
+
+
+def work_on(cell: Cell, place: Place, work: Work) -> Outcome:
+    """Does the work of one cell here and stores its result or its failure.
+
+    A cell that another run is at work on is waited for: it may be done then, or ended with its state saved.
+    """
+    store, started = Store(place.study), time.monotonic()
+    try:
+        with store.lock(cell):
+            if store.is_done(cell):
+                return Outcome(cell.key, "done", store.load(cell.key).seconds)
+            started = time.monotonic()
+            output = work(cell, place)
+            # Training that was taken up again counts in full: estimates are made from what cells took.
+            trained = output.values.get("training", {}).get("training_seconds", 0.0)
+            seconds = max(time.monotonic() - started, trained)
+            store.save(cell, output, seconds, _environment())
+            return Outcome(cell.key, "done", seconds)
+    except (Interrupted, KeyboardInterrupt) as error:
+        return Outcome(cell.key, "interrupted", time.monotonic() - started, str(error))
+    except Exception as error:  # whatever happens in one cell must not stop the others
+        message = str(error) if isinstance(error, CrosslateError) else f"{type(error).__name__}: {error}"
+        store.record_failure(cell, message, traceback.format_exc())
+        return Outcome(cell.key, "failed", time.monotonic() - started, message)
+
+
+class Here:
+    """Cells one after the other in this process."""
+
+    capacity = 1
+
+    def __init__(self, place: Place, work: Work) -> None:
+        self._place, self._work = place, work
+        self._submitted: list[Cell] = []
+
+    def submit(self, cell: Cell) -> None:
+        self._submitted.append(cell)
+
+    def wait(self) -> list[Outcome]:
+        return [work_on(self._submitted.pop(0), self._place, self._work)]
+
+    def stop(self) -> None:
+        self._submitted.clear()
+
+
+def _environment() -> dict[str, Any]:
+    """Versions and machine, as far as what is loaded already tells them."""
+    import platform
+    import sys
+
+    from crosslate import __version__
+
+    now = datetime.now(timezone.utc).replace(microsecond=0)
+    found: dict[str, Any] = {
+        "crosslate": __version__, "python": platform.python_version(), "ended": now.isoformat(),
+        "machine": platform.machine(), "system": platform.system(),
+    }  # fmt: skip
+    if "torch" in sys.modules:
+        import torch
+
+        from crosslate.training.devices import machine, versions
+
+        found |= {"machine": machine(torch.device("cpu")), "versions": versions()}
+    return found

@@ -1,0 +1,206 @@
+"""The store of a study: results as small JSON with the translations of test sets, models beside them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from filelock import BaseFileLock, FileLock
+
+from crosslate.errors import InputError
+from crosslate.files import read_json, read_optional_object, write_json, write_text
+from crosslate.studies.cells import Cell
+
+RESULTS = "results"
+FAILURES = "failures"
+MODELS = "models"
+TRANSLATIONS = "translations"
+LOCKS = ".locks"
+
+
+@dataclass(frozen=True)
+class Output:
+    """What the work of a cell yields.
+
+    Attributes:
+        values: plain values for JSON.
+        translations: of the test set, line by line; None where the cell translates nothing.
+    """
+
+    values: dict[str, Any]
+    translations: list[str] | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """A stored result.
+
+    Attributes:
+        key: of the cell; likewise ``kind``, ``title``, ``labels`` and ``spec``.
+        values: what was found.
+        seconds: that the work took, in the sitting that ended it; training counts in full.
+        environment: versions, machine, when it ended.
+        translations: file of the test set's translations; None where there is none.
+        file: that it was read from.
+    """
+
+    key: str
+    kind: str
+    title: str
+    labels: dict[str, Any]
+    spec: dict[str, Any]
+    values: dict[str, Any]
+    seconds: float
+    environment: dict[str, Any] = field(default_factory=dict)
+    translations: Path | None = None
+    file: Path | None = None
+
+    def lines(self) -> list[str]:
+        """The translations of the test set, one for each of its sentences.
+
+        Raises:
+            InputError: there are none, or they are damaged.
+        """
+        remedy = f"remove {self.file} and run the study again"
+        if self.translations is None:
+            raise InputError(f"{self.title} has no stored translations; {remedy}")
+        try:
+            lines = self.translations.read_text(encoding="utf-8").split("\n")[:-1]
+        except UnicodeDecodeError as error:
+            raise InputError(f"{self.translations}: not UTF-8 at byte {error.start}; {remedy}") from None
+        wanted = self.values.get("test", {}).get("sentences", len(lines))
+        if len(lines) != wanted:
+            raise InputError(f"{self.translations} has {len(lines)} lines, expected {wanted}; {remedy}")
+        return lines
+
+
+class Store:
+    """The folder of a study. Several processes may write to it: every file is one cell's.
+
+    Args:
+        folder: of the study; made when first written to.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder)
+        self._files: dict[str, Path] = {}
+
+    def models(self, cell: Cell) -> Path:
+        """Folder for the models that a cell makes and the state of its training."""
+        return self.folder / MODELS / cell.slug
+
+    def lock(self, cell: Cell) -> BaseFileLock:
+        """What a process holds while it works on a cell; the system frees it when the process dies."""
+        folder = self.folder / LOCKS
+        folder.mkdir(parents=True, exist_ok=True)
+        return FileLock(folder / f"{cell.key[:12]}.lock")
+
+    def is_done(self, cell: Cell) -> bool:
+        """Whether a result of this cell is stored, under whatever title it was made."""
+        return self._file(cell.key) is not None
+
+    def save(self, cell: Cell, output: Output, seconds: float, environment: Mapping[str, Any]) -> None:
+        """Stores a result; an earlier failure of the cell is forgotten."""
+        path = self.folder / RESULTS / f"{cell.slug}.json"
+        if output.translations is not None:
+            write_text(path.with_suffix(".txt"), "".join(line + "\n" for line in output.translations))
+        write_json(
+            path,
+            {
+                "key": cell.key, "kind": cell.kind, "title": cell.title, "labels": cell.labels,
+                "spec": cell.spec, "needs": cell.needs, "values": output.values,
+                "seconds": round(seconds, 1), "environment": dict(environment),
+            },
+        )  # fmt: skip
+        self._failure(cell).unlink(missing_ok=True)
+
+    def load(self, key: str) -> Result:
+        """The result of a cell.
+
+        Raises:
+            InputError: there is none, or it is damaged.
+        """
+        path = self._file(key)
+        if path is None:
+            raise InputError(f"{self.folder} has no result with the key {key[:12]}; run the study again")
+        try:
+            values = read_json(path)
+            if values["key"] != key:
+                raise ValueError(f"its key is {values['key']}, not {key}")
+            for name in ("labels", "spec", "values", "environment"):
+                if not isinstance(values[name], dict):
+                    raise TypeError(f"{name} is {values[name]!r}, expected an object")
+            seconds, translations = float(values["seconds"]), path.with_suffix(".txt")
+            if not math.isfinite(seconds):
+                raise ValueError(f"seconds is {seconds}")
+            if "test" in values["values"] and not translations.is_file():
+                raise FileNotFoundError(f"{translations} is missing")
+            return Result(
+                values["key"], values["kind"], values["title"], values["labels"], values["spec"],
+                values["values"], seconds, values["environment"],
+                translations if translations.is_file() else None, path,
+            )  # fmt: skip
+        except (InputError, OSError, KeyError, TypeError, ValueError) as error:
+            reason = repr(error) if isinstance(error, KeyError) else str(error)
+            raise InputError(f"{path} is damaged ({reason}); remove it and run the study again") from None
+
+    def results(self, cells: Sequence[Cell]) -> dict[str, Result]:
+        """The results of those cells that are done, by key, under the titles and labels of the plan."""
+        found = {}
+        for cell in cells:
+            if self.is_done(cell):
+                stored = self.load(cell.key)
+                found[cell.key] = replace(stored, kind=cell.kind, title=cell.title, labels=cell.labels)
+        return found
+
+    def translations(self, key: str) -> list[str]:
+        """The translations that a cell made of its test set.
+
+        Raises:
+            InputError: the cell has none, or they are damaged.
+        """
+        return self.load(key).lines()
+
+    def publish_translations(self, cells: Sequence[Cell], folder: Path) -> int:
+        """Writes the translations of test sets into a folder, a file for each cell, for others to score.
+
+        Returns:
+            How many files.
+        """
+        count = 0
+        for result in self.results(cells).values():
+            if result.translations is not None:
+                write_text(folder / result.translations.name, "".join(f"{line}\n" for line in result.lines()))
+                count += 1
+        return count
+
+    def record_failure(self, cell: Cell, error: str, trace: str) -> None:
+        """Notes why a cell failed; the next run tries it again."""
+        write_json(
+            self._failure(cell),
+            {"key": cell.key, "kind": cell.kind, "title": cell.title, "error": error, "trace": trace},
+        )
+
+    def failure(self, cell: Cell) -> str | None:
+        """The error with which a cell failed last; None where it did not."""
+        path = self._failure(cell)
+        if not path.is_file():
+            return None
+        return str(read_optional_object(path).get("error", f"{path} cannot be read"))
+
+    def _failure(self, cell: Cell) -> Path:
+        return self.folder / FAILURES / f"{cell.slug}.json"
+
+    def _file(self, key: str) -> Path | None:
+        """The file of a result, found by the end of its name, which is the start of the key."""
+        known = self._files.get(key)
+        if known is not None and known.is_file():
+            return known
+        matches = sorted((self.folder / RESULTS).glob(f"*-{key[:12]}.json"))
+        if not matches:
+            return None
+        self._files[key] = matches[0]
+        return matches[0]

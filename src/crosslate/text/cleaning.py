@@ -1,0 +1,201 @@
+"""Cleaning of parallel text: five rules, each of which counts what it drops and keeps one example."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from crosslate.errors import Faults, SettingsError
+from crosslate.text.parallel import ParallelCorpus
+
+_EXAMPLE_CHARACTERS = 200
+_LOG_CHARACTERS = 60
+_RULES = ("empty", "copy", "too long", "length ratio", "duplicate")
+
+
+@dataclass(frozen=True)
+class CleaningSettings:
+    """Which pairs are dropped. No default favours a script or a language.
+
+    Attributes:
+        enabled: False keeps every pair, whatever the other settings say.
+        drop_empty: drop pairs of which a side is empty or only white space.
+        drop_copies: drop pairs whose sides are the same text (but for white space at the ends).
+        max_characters: drop pairs of which a side has more Unicode characters; 0 disables. The default
+            is several paragraphs in any script: it is meant for lines that are no sentences.
+        max_length_ratio: drop pairs of which one side is more than so many times as long as the other;
+            0 disables, else at least 1. A side must be too long in characters AND in UTF-8 bytes:
+            Chinese has few characters for the same meaning, Burmese many bytes, neither has both.
+        ratio_from_characters: the ratio is looked at only where the longer side has more characters
+            than this: short sentences differ much ("Ja." and "Yes, of course.").
+        drop_duplicates: drop pairs that occurred before (but for white space at the ends of the sides).
+    """
+
+    enabled: bool = True
+    drop_empty: bool = True
+    drop_copies: bool = True
+    max_characters: int = 2_000
+    max_length_ratio: float = 4.0
+    ratio_from_characters: int = 20
+    drop_duplicates: bool = True
+
+    def __post_init__(self) -> None:
+        faults = Faults("cannot clean the corpus")
+        if self.max_characters < 0:
+            faults.add(f"max_characters is {self.max_characters}, expected 0 (off) or more")
+        if self.max_length_ratio != 0 and not self.max_length_ratio >= 1:
+            faults.add(f"max_length_ratio is {self.max_length_ratio}, expected 0 (off) or at least 1")
+        if self.ratio_from_characters < 0:
+            faults.add(f"ratio_from_characters is {self.ratio_from_characters}, expected 0 or more")
+        faults.raise_as(SettingsError)
+
+
+@dataclass(frozen=True)
+class Example:
+    """A dropped pair, its texts shortened to 200 characters.
+
+    Attributes:
+        line: number of the pair in the corpus, from 1; in plain files that is the line.
+    """
+
+    line: int
+    source: str
+    target: str
+
+    @classmethod
+    def of(cls, line: int, source: str, target: str) -> Example:
+        return cls(line, shorten(source, _EXAMPLE_CHARACTERS), shorten(target, _EXAMPLE_CHARACTERS))
+
+
+@dataclass
+class RuleCount:
+    """What one rule dropped; ``example`` is the first such pair."""
+
+    dropped: int = 0
+    example: Example | None = None
+
+
+@dataclass
+class CleaningReport:
+    """What cleaning kept and what each rule dropped.
+
+    Attributes:
+        total: pairs before.
+        kept: pairs after; ``total`` minus what all rules dropped.
+        rules: the count of each rule by its name, in the order in which they are tried.
+    """
+
+    total: int = 0
+    kept: int = 0
+    rules: dict[str, RuleCount] = field(default_factory=lambda: {name: RuleCount() for name in _RULES})
+
+    def as_values(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        rules = {
+            name: {
+                "dropped": count.dropped,
+                "example": None if count.example is None else dict(vars(count.example)),
+            }
+            for name, count in self.rules.items()
+        }
+        return {"total": self.total, "kept": self.kept, "rules": rules}
+
+    def lines(self) -> list[str]:
+        """For the log: how many pairs were kept, and a line for each rule that dropped some."""
+        lines = [f"cleaning kept {self.kept:,} of {self.total:,} pairs"]
+        for name, count in self.rules.items():
+            if count.example is not None:
+                source, target = (
+                    shorten(text, _LOG_CHARACTERS) for text in (count.example.source, count.example.target)
+                )
+                lines.append(
+                    f"dropped by rule {name!r}: {count.dropped}, first pair {count.example.line}: "
+                    f"{source!r} | {target!r}"
+                )
+        return lines
+
+    def _drop(self, rule: str, source: str, target: str) -> None:
+        count = self.rules[rule]
+        count.dropped += 1
+        if count.example is None:
+            count.example = Example.of(self.total, source, target)
+
+
+def shorten(text: str, num_characters: int) -> str:
+    """``text``, or its start and ``…`` where it is longer than ``num_characters``."""
+    return text if len(text) <= num_characters else text[: num_characters - 1] + "…"
+
+
+def clean(corpus: ParallelCorpus, settings: CleaningSettings) -> tuple[ParallelCorpus, CleaningReport]:
+    """The pairs that no rule drops, in their order and unchanged, and the report."""
+    report = CleaningReport()
+    kept = list(clean_pairs(corpus, settings, report))
+    if len(kept) == len(corpus):
+        return corpus, report
+    source, target = zip(*kept) if kept else ((), ())
+    return (
+        ParallelCorpus(source, target, corpus.source_language, corpus.target_language, corpus.origin),
+        report,
+    )
+
+
+def clean_pairs(
+    pairs: Iterable[tuple[str, str]], settings: CleaningSettings, report: CleaningReport
+) -> Iterator[tuple[str, str]]:
+    """:func:`clean` as a stream, for corpora that should not be in memory.
+
+    The rule for duplicates remembers about 100 bytes for every pair kept.
+
+    Args:
+        report: a fresh report, filled while the pairs are taken.
+    """
+    seen: set[bytes] = set()
+    for source, target in pairs:
+        report.total += 1
+        rule = _broken_rule(source, target, settings, seen) if settings.enabled else None
+        if rule is None:
+            report.kept += 1
+            yield source, target
+        else:
+            report._drop(rule, source, target)
+
+
+def _broken_rule(source: str, target: str, settings: CleaningSettings, seen: set[bytes]) -> str | None:
+    """The first rule that drops the pair."""
+    one, other = source.strip(), target.strip()
+    if settings.drop_empty and not (one and other):
+        return "empty"
+    if settings.drop_copies and one == other:
+        return "copy"
+    if settings.max_characters and max(len(one), len(other)) > settings.max_characters:
+        return "too long"
+    if settings.max_length_ratio and _is_lopsided(one, other, settings):
+        return "length ratio"
+    if settings.drop_duplicates:
+        digest = _digest(one, other)
+        if digest in seen:
+            return "duplicate"
+        seen.add(digest)
+    return None
+
+
+def _is_lopsided(one: str, other: str, settings: CleaningSettings) -> bool:
+    """Whether the same side is too long by characters and by bytes."""
+    ratio = settings.max_length_ratio
+    short, long = sorted((one, other), key=len)
+    if len(long) <= settings.ratio_from_characters or len(long) <= ratio * len(short):
+        return False
+    return _num_bytes(long) > ratio * _num_bytes(short)
+
+
+def _num_bytes(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))
+
+
+def _digest(one: str, other: str) -> bytes:
+    """16 bytes in place of both texts: among a billion pairs two collide with a chance of 1 in 10^20."""
+    data = one.encode("utf-8", "surrogatepass")
+    text = len(data).to_bytes(8, "little") + data + other.encode("utf-8", "surrogatepass")
+    return hashlib.blake2b(text, digest_size=16).digest()

@@ -1,0 +1,201 @@
+"""Training SentencePiece vocabularies on the text of one side, and choosing their size from it."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+from crosslate.errors import VocabularyError
+from crosslate.text.vocabularies import SpecialIds, Vocabulary
+
+log = logging.getLogger(__name__)
+
+Kind = Literal["bpe", "unigram"]
+MIN_OCCURRENCES = 100
+MAX_DEFAULT_SIZE = 32_000
+MIN_SIZE = 64
+_SIZE_STEP = 500
+_SIZE_SAMPLE_LINES = 500_000
+_CANDIDATE_SIZES = (1_000, 2_000, 4_000, 8_000, 16_000, MAX_DEFAULT_SIZE)
+
+
+def train_vocabulary(
+    lines: Iterable[str],
+    size: int | None = None,
+    *,
+    kind: Kind = "bpe",
+    special: SpecialIds | None = None,
+    max_lines: int = 2_000_000,
+    control: Sequence[str] = (),
+) -> Vocabulary:
+    """Trains a SentencePiece vocabulary on the text of one side.
+
+    Args:
+        lines: sentences of one language.
+        size: number of pieces, special ones included; None chooses :func:`default_size`.
+        kind: byte-pair encoding or unigram language model.
+        special: the special ids wanted; those that do not fit below ``size`` move (see SpecialIds.fitted).
+        max_lines: at most so many lines, spread evenly over the text, are learnt from.
+        control: pieces that no text leads to (codes of languages); they count among ``size``.
+
+    Raises:
+        VocabularyError: no text, a size below 64, or more pieces asked for than the text yields
+            (the message then says how many it yields).
+    """
+    special = special or SpecialIds()
+    with tempfile.TemporaryDirectory() as folder:
+        text = Path(folder) / "text"
+        num_lines = 0
+        with text.open("w", encoding="utf-8") as file:
+            for line in lines:
+                if cleaned := line.replace("\n", " ").strip():
+                    file.write(cleaned + "\n")
+                    num_lines += 1
+        if not num_lines:
+            raise VocabularyError("cannot learn a vocabulary: the text is empty")
+        is_chosen_by_us = size is None
+        if size is None:
+            with text.open(encoding="utf-8") as file:
+                sample = list(_thinned(file, num_lines, _SIZE_SAMPLE_LINES))
+            size = default_size(sample, kind=kind, num_lines=num_lines)
+            log.info("vocabulary size chosen: %d pieces", size)
+        if size < MIN_SIZE:
+            raise VocabularyError(f"a vocabulary of {size} pieces is too small; give at least {MIN_SIZE}")
+        if num_lines > max_lines:
+            # SentencePiece itself would take the first ones, which may be all of one kind.
+            with (
+                text.open(encoding="utf-8") as whole,
+                (Path(folder) / "thinned").open("w", encoding="utf-8") as file,
+            ):
+                file.writelines(_thinned(whole, num_lines, max_lines))
+            text = Path(folder) / "thinned"
+        model = _train(
+            text, size, kind, special.fitted(size), max_lines, hard=not is_chosen_by_us, control=control
+        )
+    return Vocabulary(model)
+
+
+def default_size(
+    lines: Iterable[str],
+    *,
+    kind: Kind = "bpe",
+    cap: int = MAX_DEFAULT_SIZE,
+    num_lines: int | None = None,
+) -> int:
+    """The largest vocabulary size whose pieces nearly all occur at least 100 times in the text.
+
+    Source: Gowda & May 2020, "Finding the Optimal Vocabulary Size for Neural Machine Translation": as many
+    types as leave at least 95 % of them with 100 or more training examples. Single characters are not
+    counted (rare ones are in every text), sizes go in steps of 500, and never below 1,000: on tens of
+    thousands of short sentences the rule would ask for hundreds of pieces, and twice the tokens.
+
+    Args:
+        lines: the text the vocabulary will be trained on, or an even sample of it.
+        cap: never more pieces than this.
+        num_lines: how many lines the text has of which ``lines`` is a sample; None if it is the whole text.
+    """
+    sample = [line.strip() for line in lines if line.strip()]
+    if not sample:
+        raise VocabularyError("cannot choose a vocabulary size: the text is empty")
+    enough = MIN_OCCURRENCES * min(1.0, len(sample) / (num_lines or len(sample)))
+    with tempfile.TemporaryDirectory() as folder:
+        text = Path(folder) / "text"
+        text.write_text("\n".join(sample) + "\n", encoding="utf-8")
+
+        def is_frequent_enough(size: int) -> bool:
+            model = _train(text, size, kind, SpecialIds(), 1_000_000, hard=False)
+            return _share_frequent(model, sample, enough) >= 0.95
+
+        candidates = [size for size in _CANDIDATE_SIZES if size <= cap]
+        chosen = candidates[0]
+        for size in candidates[1:]:
+            if not is_frequent_enough(size):
+                break
+            chosen = size
+        else:
+            return chosen
+        upper = candidates[candidates.index(chosen) + 1]
+        while upper - chosen > _SIZE_STEP:
+            middle = (chosen + upper) // 2 // _SIZE_STEP * _SIZE_STEP
+            if middle <= chosen:
+                break
+            if is_frequent_enough(middle):
+                chosen = middle
+            else:
+                upper = middle
+        return chosen
+
+
+def _thinned(lines: Iterable[str], num_lines: int, num_wanted: int) -> Iterator[str]:
+    """``num_wanted`` of ``num_lines`` lines, evenly spaced; all of them if there are no more."""
+    for row, line in enumerate(lines):
+        if row * num_wanted // num_lines != (row - 1) * num_wanted // num_lines or num_wanted >= num_lines:
+            yield line
+
+
+def _share_frequent(model: bytes, sample: Sequence[str], enough: float) -> float:
+    import sentencepiece
+
+    processor = sentencepiece.SentencePieceProcessor(model_proto=model)
+    counts = Counter(index for ids in processor.EncodeAsIds(list(sample)) for index in ids)
+    ordinary = [
+        index
+        for index in range(processor.GetPieceSize())
+        if not (processor.IsControl(index) or processor.IsUnknown(index))
+        and len(processor.IdToPiece(index).lstrip("▁")) > 1
+    ]
+    return sum(counts[index] >= enough for index in ordinary) / max(1, len(ordinary))
+
+
+def _train(
+    text: Path,
+    size: int,
+    kind: Kind,
+    special: SpecialIds,
+    max_lines: int,
+    *,
+    hard: bool,
+    control: Sequence[str] = (),
+) -> bytes:
+    import io
+
+    import sentencepiece
+
+    model = io.BytesIO()
+    try:
+        with text.open(encoding="utf-8", newline="\n") as lines:
+            sentencepiece.SentencePieceTrainer.Train(
+                # Not the file's name: it would stand in the model, and no two models would be the same bytes.
+                sentence_iterator=(line.rstrip("\n") for line in lines),
+                model_writer=model,
+                vocab_size=size,
+                model_type=kind,
+                character_coverage=1.0 if size >= 1_000 else 0.9995,
+                eos_id=special.eos,
+                unk_id=special.unk,
+                pad_id=special.pad,
+                bos_id=-1 if special.bos is None else special.bos,
+                eos_piece="</s>",
+                unk_piece="<unk>",
+                pad_piece="<pad>",
+                control_symbols=list(control),
+                input_sentence_size=max_lines,
+                shuffle_input_sentence=False,
+                max_sentence_length=65_536,
+                num_threads=1,  # the result must not depend on the machine
+                hard_vocab_limit=hard,
+                minloglevel=2,
+            )
+    except RuntimeError as error:
+        raise VocabularyError(_explain(str(error), size)) from None
+    return model.getvalue()
+
+
+def _explain(message: str, size: int) -> str:
+    """SentencePiece's own message ends with what to do, after a source location that helps nobody."""
+    detail = message.rsplit("]", 1)[-1].strip() or message
+    return f"cannot learn a vocabulary of {size} pieces: {detail} Give a smaller size or more text."

@@ -1,0 +1,1 @@
+"""Translation for people: lines, documents, files in bulk."""

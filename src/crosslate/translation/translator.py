@@ -1,0 +1,290 @@
+"""Translators for people: from folders or from objects in memory, through either engine."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, cast, get_args
+
+from crosslate.engines.decoding import DecodingOptions, Engine, Hypothesis
+from crosslate.errors import EngineError, UsageError, nearest
+from crosslate.packs.stored import StoredModel
+from crosslate.translation.lines import n_best_lines, translate_lines
+
+if TYPE_CHECKING:
+    from crosslate.engines.export import Quantization
+    from crosslate.models.child import Child
+    from crosslate.models.parent import Parent
+    from crosslate.packs.pack import Pack
+
+log = logging.getLogger(__name__)
+
+EngineName = Literal["auto", "ctranslate2", "pytorch"]
+ENGINES: tuple[EngineName, ...] = get_args(EngineName)
+UNQUANTIZED = "float32"
+
+
+class Translator:
+    """Translates with a parent and its packs.
+
+    Args:
+        parent: the parent.
+        packs: none for the parent's own pair, one, or a source pack and a target pack.
+        engine: ``auto`` takes CTranslate2 for a model on a CPU if it can express the family, else PyTorch.
+        quantization: of the CTranslate2 model's weights: ``float32``, ``int8``, …; any but the first is
+            CTranslate2's alone.
+        options: beam size, length penalty and so on.
+
+    Attributes:
+        source_language: code of the language that is read.
+        target_language: code of the language that is written.
+        engine: what translates.
+        options: as given, or the defaults.
+
+    Raises:
+        PackError: the packs do not fit the parent or each other.
+        EngineError: CTranslate2 was asked for and cannot express the family.
+        UsageError: unknown engine or quantization.
+    """
+
+    def __init__(
+        self,
+        parent: Parent,
+        *packs: Pack,
+        engine: EngineName = "auto",
+        quantization: str = UNQUANTIZED,
+        options: DecodingOptions | None = None,
+    ) -> None:
+        wanted = wanted_engine(engine, quantization)
+        model = _model(parent, packs)
+        self._attach_live(model, wanted, quantization, options)
+
+    @classmethod
+    def of_model(
+        cls,
+        model: Parent | Child,
+        *,
+        engine: EngineName = "auto",
+        quantization: str = UNQUANTIZED,
+        options: DecodingOptions | None = None,
+    ) -> Translator:
+        """A translator for a model in memory that is no parent with packs: a child in the making, say."""
+        made = cls.__new__(cls)
+        made._attach_live(model, wanted_engine(engine, quantization), quantization, options)
+        return made
+
+    @classmethod
+    def open(
+        cls,
+        packs: Sequence[str | Path] = (),
+        parent: str | Path | None = None,
+        *,
+        engine: EngineName = "auto",
+        quantization: str = UNQUANTIZED,
+        options: DecodingOptions | None = None,
+    ) -> Translator:
+        """Opens packs (or a parent) from disk; the CTranslate2 model is built once and kept beside them.
+
+        Where that model is there already, neither PyTorch nor transformers is imported. With a GPU,
+        ``auto`` is PyTorch on the GPU.
+
+        Args:
+            packs: pack folders; every one is verified.
+            parent: hub id or folder; None finds it by the packs' manifests.
+
+        Raises:
+            PackError: a pack is refused; see :class:`crosslate.packs.stored.StoredModel`.
+        """
+        wanted_engine(engine, quantization)
+        stored = StoredModel(packs, parent)
+        return cls.of_stored(stored, engine=engine, quantization=quantization, options=options)
+
+    @classmethod
+    def of_stored(
+        cls,
+        stored: StoredModel,
+        *,
+        engine: EngineName = "auto",
+        quantization: str = UNQUANTIZED,
+        options: DecodingOptions | None = None,
+    ) -> Translator:
+        """:meth:`open` for a model on disk that was described already."""
+        wanted = wanted_engine(engine, quantization)
+        if wanted == "auto" and has_gpu():
+            wanted = "pytorch"
+        made = cls.__new__(cls)
+        made._attach(
+            _stored_engine(stored, wanted, quantization),
+            stored.source_language,
+            stored.target_language,
+            options,
+        )
+        return made
+
+    def _attach_live(
+        self,
+        model: Parent | Child,
+        wanted: EngineName,
+        quantization: str,
+        options: DecodingOptions | None,
+    ) -> None:
+        if wanted == "auto" and model.model.device.type != "cpu":
+            wanted = "pytorch"
+        made = _live_engine(model, wanted, quantization)
+        self._attach(made, model.source_language, model.target_language, options)
+
+    def _attach(
+        self, engine: Engine, source_language: str, target_language: str, options: DecodingOptions | None
+    ) -> None:
+        self.engine = engine
+        self.source_language, self.target_language = source_language, target_language
+        self.options = options or DecodingOptions()
+
+    def translate(self, texts: Sequence[str]) -> list[str]:
+        """Translations of texts: as many, in the same order; long texts are split and joined again."""
+        _check_list(texts)
+        return list(self.translate_lines(texts, window_lines=max(1, len(texts))))
+
+    def translate_lines(self, lines: Iterable[str], *, window_lines: int = 1024) -> Iterator[str]:
+        """A translation for each line of a stream, in order and in bounded memory."""
+        return translate_lines(
+            self.engine, lines, self.options, language=self.source_language, window_lines=window_lines
+        )
+
+    def n_best(self, texts: Sequence[str], count: int) -> list[list[Hypothesis]]:
+        """The ``count`` best translations of each text with their scores, the best first."""
+        _check_list(texts)
+        return list(self.n_best_lines(texts, count, window_lines=max(1, len(texts))))
+
+    def n_best_lines(
+        self, lines: Iterable[str], count: int, *, window_lines: int = 1024
+    ) -> Iterator[list[Hypothesis]]:
+        """The ``count`` best translations of each line of a stream; the beam is widened to ``count``."""
+        options = replace(self.options, n_best=count, beam_size=max(count, self.options.beam_size))
+        return n_best_lines(
+            self.engine, lines, options, language=self.source_language, window_lines=window_lines
+        )
+
+
+def wanted_engine(engine: str, quantization: str) -> EngineName:
+    """The engine asked for, after checks; a quantised model is CTranslate2's alone."""
+    from crosslate.engines.export import Quantization
+
+    known = get_args(Quantization)
+    if engine not in ENGINES:
+        raise UsageError(f"unknown engine {engine!r}; {nearest(str(engine), ENGINES)}")
+    if quantization not in known:
+        raise UsageError(f"unknown quantization {quantization!r}; {nearest(str(quantization), known)}")
+    if quantization == UNQUANTIZED:
+        return engine
+    if engine == "pytorch":
+        raise UsageError(
+            f"quantization is {quantization!r}, but the PyTorch engine translates in {UNQUANTIZED}; "
+            "use the CTranslate2 engine or leave the quantization out"
+        )
+    return "ctranslate2"
+
+
+def _model(parent: Parent, packs: Sequence[Pack]) -> Parent | Child:
+    if not packs:
+        return parent
+    from crosslate.packs.compose import apply_packs
+
+    return apply_packs(parent, packs)
+
+
+def _live_engine(model: Parent | Child, wanted: EngineName, quantization: str) -> Engine:
+    """An engine for a model in memory; what CTranslate2 reads is written to a folder that does not stay."""
+    if wanted == "pytorch":
+        return _torch_engine(model)
+    from crosslate.engines.ctranslate2 import CTranslate2Engine
+    from crosslate.engines.export import export_ctranslate2
+
+    # Once loaded, the model is in memory and the folder may go.
+    folder = Path(tempfile.mkdtemp(prefix="crosslate-engine-"))
+    try:
+        export_ctranslate2(model, folder / "model", cast("Quantization", quantization))
+        return CTranslate2Engine(folder / "model")
+    except EngineError as error:
+        if wanted == "ctranslate2":
+            raise
+        log.info("translating with PyTorch: %s", error)
+        return _torch_engine(model)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _stored_engine(stored: StoredModel, wanted: EngineName, quantization: str) -> Engine:
+    """An engine for a model on disk; what CTranslate2 reads is kept beside it."""
+    if wanted == "pytorch":
+        return _torch_engine(_on_best_device(stored.load()))
+    from crosslate.engines.ctranslate2 import CTranslate2Engine
+
+    loaded: list[Parent | Child] = []
+    try:
+        return CTranslate2Engine(ctranslate2_folder_of(stored, quantization, loaded))
+    except EngineError as error:
+        if wanted == "ctranslate2":
+            raise
+        log.info("translating with PyTorch: %s", error)
+        return _torch_engine(_on_best_device(loaded[0] if loaded else stored.load()))
+
+
+def ctranslate2_folder_of(
+    stored: StoredModel, quantization: str = UNQUANTIZED, loaded: list[Parent | Child] | None = None
+) -> Path:
+    """The folder of a stored model's CTranslate2 model, built now if it is not there yet.
+
+    Args:
+        loaded: receives the PyTorch model if one had to be loaded.
+
+    Raises:
+        EngineError: CTranslate2 cannot express the model.
+        PackError: a pack does not fit the parent, or the packs do not compose.
+    """
+    from crosslate.engines.cache import cached_ctranslate2_model
+
+    def build(folder: Path) -> None:
+        from crosslate.engines.export import export_ctranslate2
+
+        model = stored.load()
+        if loaded is not None:
+            loaded.append(model)
+        export_ctranslate2(model, folder, cast("Quantization", quantization))
+
+    return cached_ctranslate2_model(stored.origin, stored.key(), quantization, build)
+
+
+def _torch_engine(model: Parent | Child) -> Engine:
+    from crosslate.engines.pytorch import TorchEngine
+
+    return TorchEngine(model)
+
+
+def _on_best_device(model: Parent | Child) -> Parent | Child:
+    """Moves a model that nobody else holds to the GPU where there is one."""
+    import torch
+
+    if torch.cuda.is_available():
+        model.model.to("cuda")
+    return model
+
+
+def has_gpu() -> bool:
+    """Whether PyTorch could use a GPU; asked first of CTranslate2, which is loaded faster."""
+    import ctranslate2
+
+    if not ctranslate2.get_cuda_device_count():
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def _check_list(texts: Sequence[str]) -> None:
+    if isinstance(texts, str):
+        raise UsageError("expected a list of texts; put a single text into a list")

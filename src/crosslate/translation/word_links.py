@@ -1,0 +1,95 @@
+"""Links between the words of sentences and of their translations, for the tags of a document to follow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from crosslate.documents.placement import Align, carried_links, proportional_links
+from crosslate.evaluation.attention import align_words, alignment_layer, words_of
+from crosslate.evaluation.sentence_attention import SentenceAttention, attend
+from crosslate.models.child import Child
+
+if TYPE_CHECKING:
+    from crosslate.engines.generation import TranslationModel
+    from crosslate.models.anatomy.anatomy import Anatomy
+    from crosslate.models.parent import Parent
+    from crosslate.text.vocabularies import Vocabulary
+
+Words = tuple[str, ...]
+Linked = Callable[[Sequence[str], Sequence[str]], "list[tuple[int, int]] | None"]
+"""As :data:`crosslate.documents.placement.Align`; None for a pair of which nothing is known."""
+
+
+def attention_align(model: Parent | Child, pairs: Sequence[tuple[str, str]]) -> Align:
+    """What :meth:`crosslate.documents.document.Document.rebuild` asks for the links of words.
+
+    The links are read from cross-attention in one pass over all pairs, with the translations forced, so it
+    does not matter which engine made them. Of a sentence that is too long for the model words are linked by
+    proportion.
+
+    Args:
+        model: what translated, or a model for the same pair of languages.
+        pairs: sentences and their translations; those of segments with marks are enough.
+
+    Raises:
+        ParentError: the model gives no attention.
+        EngineError: the model does not say where its decoder starts.
+    """
+    anatomy = model.parent.anatomy if isinstance(model, Child) else model.anatomy
+    linked = attention_links(model, anatomy, pairs)
+
+    def align(source: Sequence[str], target: Sequence[str]) -> Sequence[tuple[int, int]]:
+        known = linked(source, target)
+        return proportional_links(source, target) if known is None else known
+
+    return align
+
+
+def attention_links(model: TranslationModel, anatomy: Anatomy, pairs: Sequence[tuple[str, str]]) -> Linked:
+    """The same, where a sentence that is too long for the model shall have no links at all.
+
+    Args:
+        anatomy: of the model's parent.
+
+    Raises:
+        ParentError: the model gives no attention.
+        EngineError: the model does not say where its decoder starts.
+    """
+    found: dict[tuple[str, str], tuple[list[tuple[int, int]], Words, Words]] = {}
+    for each in attend(model, anatomy, pairs):
+        layer = alignment_layer(each.weights.shape[0])
+        links, target, source = _linked(each, layer, model.target, model.source)
+        found[_key(*pairs[each.index])] = links, target, source
+
+    def linked(source: Sequence[str], target: Sequence[str]) -> list[tuple[int, int]] | None:
+        known = found.get(("".join(source), "".join(target)))
+        if known is None:
+            return None
+        links, target_words, source_words = known
+        return carried_links(links, (target_words, source_words), (target, source))
+
+    return linked
+
+
+def _key(source: str, target: str) -> tuple[str, str]:
+    return "".join(source.split()), "".join(target.split())
+
+
+def _linked(
+    found: SentenceAttention, layer: int, target: Vocabulary, source: Vocabulary
+) -> tuple[list[tuple[int, int]], Words, Words]:
+    """Links of one pair, and the words that they are between, in the vocabulary's cutting."""
+    target_words = words_of(found.target, _silent(target))
+    source_words = words_of(found.source, _silent(source))
+    links = align_words(found.weights[layer].mean(axis=0), target_words, source_words)
+    return (
+        links,
+        tuple(word.text for word in target_words),
+        tuple(word.text for word in source_words),
+    )
+
+
+def _silent(vocabulary: Vocabulary) -> set[str]:
+    """Pieces that stand for no text."""
+    return {vocabulary.marked_pieces[index] for index in vocabulary.silent}

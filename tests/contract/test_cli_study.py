@@ -1,0 +1,180 @@
+"""``crosslate study``: the plan, a whole toy study with its report, errors and exit codes."""
+
+import json
+from html import unescape
+
+import pytest
+
+import toy_study
+from crosslate.config import dump_yaml
+from crosslate.studies.processes import default_jobs
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("experiments")
+
+
+@pytest.fixture(scope="module")
+def recipe(folder):
+    path = folder / "toy.yaml"
+    path.write_text(dump_yaml(toy_study.recipe(sizes=[0])), encoding="utf-8")
+    return path
+
+
+def test_the_plan_comes_without_running(crosslate, recipe, tmp_path):
+    ran = crosslate("study", "run", recipe, "--out", tmp_path / "study", "--dry-run")
+    assert ran.code == 0
+    assert any(line.startswith("de-en src+xattn ") and " child " in line for line in ran.lines)
+    assert "29 cells, 0 done, about" in ran.lines[-1] and f"with {default_jobs()} at a time" in ran.lines[-1]
+    assert not (tmp_path / "study").exists()
+
+
+@pytest.mark.parametrize(
+    ("cores", "has_gpu", "jobs"), [(1, False, 1), (2, False, 2), (16, False, 2), (16, True, 1)]
+)
+def test_cells_at_a_time_by_default(monkeypatch, cores, has_gpu, jobs):
+    monkeypatch.setattr("crosslate.studies.processes.num_usable_cores", lambda: cores)
+    monkeypatch.setattr("ctranslate2.get_cuda_device_count", lambda: int(has_gpu))
+    assert default_jobs() == jobs
+
+
+def test_a_study_runs_goes_on_and_is_reported(crosslate, recipe, folder):
+    study = folder / "study"
+    first = crosslate("study", "run", recipe, "--out", study, "--only", "de-en src+xattn", "--jobs", 1)
+    assert first.code == 0, first.err
+    assert "[2/2] de-en src+xattn: done in" in first.err
+    # A cell that cannot work fails alone; what it needs stands, and so does the rest.
+    (study / "models").rename(study / "elsewhere")
+    only = ["--only", "lexicon of de-en src+xattn", "--jobs", 1]
+    broken = crosslate("study", "run", recipe, "--out", study, *only)
+    assert broken.code == 1
+    assert "lexicon of de-en src+xattn: failed" in broken.err and "remove " in broken.err
+    (study / "elsewhere").rename(study / "models")
+
+    second = crosslate("study", "run", recipe, "--out", study)
+    assert second.code == 0, second.err
+    assert "29 cells, 2 done" in second.err and "[27/27]" in second.err
+    report = json.loads((study / "report.json").read_text(encoding="utf-8"))
+    assert report["missing"] == [] and report["failures"] == []
+    assert len(report["findings"]) == 11
+    assert report["findings"][7]["verdict"] == "confirmed"  # the parent stays what it was
+    titles = {table["title"] for table in report["tables"]}
+    assert {
+        "Children: BLEU", "Denoising parent", "Lexicon induction", "Lexicon precision@1 by epoch",
+        "Lexicon induction between the languages of one table", "Forgetting", "Zero-shot translation", "Storage",
+        "Cross-attention: entropy", "Cross-attention: change against the parent",
+        "Word alignment from cross-attention",
+    } <= titles  # fmt: skip
+    assert all(
+        len(row) == 4 for row in report["curves"]["de-en src+xattn"] + report["curves"]["fr-es tgt+xattn"]
+    )
+    assert all(len(row) == 4 for row in report["curves"]["de-en embed+xattn on denoiser"])
+    assert all(len(row) == 3 for row in report["curves"]["de-en scratch"] + report["curves"]["parent fr-en"])
+    for shown in report["attention"]:
+        assert len(shown["weights"]) == len(shown["target"]) and shown["layer"] == 1
+        assert all(len(row) == len(shown["source"]) and abs(sum(row) - 1) < 0.01 for row in shown["weights"])
+        assert all(
+            one < len(shown["target"]) and other < len(shown["source"]) for one, other in shown["alignment"]
+        )
+    assert [(each["title"], each["head"] is None) for each in report["attention"]] == [
+        (title, is_mean)
+        for title in ("parent fr-en", "de-en src+xattn", "fr-es tgt+xattn")
+        for is_mean in (True, False)
+    ]
+    assert [(each["title"], each["languages"]) for each in report["maps"]] == [
+        ("de-en src", "de-fr"), ("de-en src+xattn", "de-fr"), ("fr-es tgt+xattn", "es-en"),
+    ]  # fmt: skip
+    one, other, _ = (
+        [(pair["word"], pair["translation"]) for pair in each["points"]] for each in report["maps"]
+    )
+    assert one == other and 2 <= len(one) <= 30
+    page = (study / "report.md").read_text(encoding="utf-8")
+    assert page.startswith("# Study: toy\n") and "## Translations side by side" in page
+    results = list((study / "results").glob("*.json"))
+    assert len(results) == 29 and max(path.stat().st_size for path in results) < 30_000
+
+    third = crosslate("study", "run", recipe, "--out", study)
+    assert third.code == 0 and "29 cells, 29 done" in third.err and "[" not in third.err
+
+
+def test_the_report_is_rebuilt_from_results_alone(crosslate, recipe, folder, tmp_path):
+    study = folder / "study"
+    (study / "models").rename(tmp_path / "models")
+    before = json.loads((study / "report.json").read_text(encoding="utf-8"))
+    ran = crosslate("study", "report", recipe, "--out", study, "--to", tmp_path / "again")
+    assert ran.code == 0, ran.err
+    assert json.loads((tmp_path / "again" / "report.json").read_text(encoding="utf-8")) == before
+    assert (tmp_path / "again" / "report.md").read_text("utf-8") == (study / "report.md").read_text("utf-8")
+    published, stored = (
+        {path.name: path.read_bytes() for path in place.glob("*.txt")}
+        for place in (tmp_path / "again" / "translations", study / "results")
+    )
+    assert published == stored and f"translations of {len(stored)} test sets" in ran.out and stored
+
+
+def test_starts_and_chosen_heads_are_children_with_tables_of_their_own(crosslate, tmp_path):
+    child = {"parent": "fr-en", "source": "de", "target": "en", "vocabulary": 300,
+             "text": toy_study.pair_text("child"), "initial_embeddings": ["random", "dictionary"],
+             "strategies": ["src+xattn", "src+xattn[auto=50%]"]}  # fmt: skip
+    path = tmp_path / "starts.yaml"
+    toy = toy_study.recipe(children=[child], denoisers=[], zero_shot=[], analyses=["compare"])
+    path.write_text(dump_yaml(toy), encoding="utf-8")
+    ran = crosslate("study", "run", path, "--out", tmp_path / "study", "--jobs", 1)
+    assert ran.code == 0, ran.err
+    report = json.loads((tmp_path / "study" / "report.json").read_text(encoding="utf-8"))
+    assert report["failures"] == report["missing"] == []
+    tables = {table["title"]: table for table in report["tables"]}
+    assert [row[0] for row in tables["Children: BLEU"]["rows"]] == ["embeddings + cross-attention"]
+    assert [row[1] for row in tables["Finer freezing"]["rows"]] == ["src+xattn[auto=50%]", "src+xattn"]
+    for row in tables["Heads that were chosen"]["rows"]:
+        assert row[1] in ("src+xattn[heads=0:0]", "src+xattn[heads=0:1]")
+    assert [row[:3] for row in tables["Initial embeddings: validation"]["rows"]] == [
+        ["de-en", "src+xattn", "all"], ["de-en", "src+xattn[auto=50%]", "all"],
+    ]  # fmt: skip
+    (row,) = tables["Initial embeddings: where rows come from"]["rows"]
+    assert row[:4] == ["de-en", "all", "dictionary", "source"] and row[4] > 50 and sum(row[4:]) == 300
+
+
+def test_a_report_is_not_made_of_nothing(crosslate, recipe, tmp_path):
+    typo = crosslate("study", "report", recipe, "--out", tmp_path / "typo")
+    assert typo.code == 3 and "typo holds no result of toy" in typo.err and "--out" in typo.err
+    nowhere = crosslate("study", "report", "multi30k", "--out", tmp_path / "study", "--data", tmp_path)
+    assert nowhere.code == 3 and "multi30k/train.fr.gz" in nowhere.err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["phrasebok"], 2, "no recipe 'phrasebok'; did you mean 'phrasebook'"),
+        (["phrasebook", "--jobs", "0"], 2, "--jobs is 0, expected 1 or more"),
+        (["phrasebook", "--on", "slurm"], 2, "--on is 'slurm', expected here or ray"),
+        (["phrasebook", "--only", "it-en"], 2, "no cell matches 'it-en'"),
+        (["multi30k"], 3, "multi30k/train.fr.gz"),
+    ],
+)
+def test_errors_say_what_and_with_which_code(crosslate, tmp_path, monkeypatch, arguments, code, message):
+    monkeypatch.chdir(tmp_path)
+    ran = crosslate("study", "run", *arguments)
+    assert ran.code == code and message in ran.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_page_holds_what_the_json_holds(folder):
+    report = json.loads((folder / "study" / "report.json").read_text(encoding="utf-8"))
+    page = unescape((folder / "study" / "report.html").read_text(encoding="utf-8"))
+    assert page.startswith("<!DOCTYPE html>") and "<h3>Children: BLEU</h3>" in page
+    for kind, name in (
+        ("findings", "claim"),
+        ("findings", "reason"),
+        ("tables", "note"),
+        ("texts", "sha256"),
+    ):
+        assert [each[name] for each in report[kind] if each[name][1:] not in page] == []
+    uses = {each["use"]: each["pairs"] for each in report["texts"]}
+    assert (
+        uses["fr-en train"] == uses["de-en train"] == 200
+        and uses["fr-es valid"] == 8
+        and uses["de-en test"] == 6
+    )

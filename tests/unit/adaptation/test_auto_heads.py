@@ -1,0 +1,124 @@
+"""Heads chosen before training: the pack is the one that naming them would have given, also when resumed."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import toy_corpora
+from crosslate.adaptation import auto_heads
+from crosslate.adaptation.adapt import adapt
+from crosslate.errors import Interrupted, StrategyError
+from crosslate.models.parent import Parent
+from crosslate.models.strategies import parse_strategy
+from crosslate.packs.pack import Pack
+from crosslate.training.progress import Silent
+
+
+@pytest.fixture(scope="module")
+def parent() -> Parent:
+    torch.set_num_threads(1)
+    return toy_corpora.parent()
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auto_heads, "WARMUP_UPDATES", 2)
+
+
+def adapted(parent: Parent, out: Path, strategy: str, *, precision: str = "fp32", **options: Any) -> Pack:
+    return adapt(
+        parent, toy_corpora.corpus("de", "en"), valid=toy_corpora.corpus("de", "en", 12, seed=1), out=out,
+        data=toy_corpora.DATA, settings=toy_corpora.settings(precision=precision), new_source="de", strategy=strategy, **options,
+    )  # fmt: skip
+
+
+class Stop(Silent):
+    """Asks the process to stop at an update, counted over warm-up and training."""
+
+    def __init__(self, at: int) -> None:
+        self.left = at
+
+    def update(self, updates: int, values: dict[str, float]) -> None:
+        self.left -= 1
+        if not self.left:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_the_pack_is_that_of_the_heads_by_name(parent: Parent, tmp_path: Path):
+    before = parent.fingerprint()
+    pack = adapted(parent, tmp_path / "auto", "src+xattn[auto=50%]")
+    manifest = pack.manifest
+    assert manifest.strategy in ("src+xattn[heads=0:0]", "src+xattn[heads=0:1]")
+    record = manifest.training["heads"]
+    assert record["asked"] == "src+xattn[auto=50%]" and record["warmup_updates"] == 2
+    (scores,) = record["importance"].values()
+    assert manifest.strategy.endswith(f"0:{scores.index(max(scores))}]")
+    named = adapted(parent, tmp_path / "named", manifest.strategy)
+    assert named.tensors.keys() == pack.tensors.keys()
+    assert all(torch.equal(named.tensors[name], tensor) for name, tensor in pack.tensors.items())
+    assert "heads" not in named.manifest.training
+    assert parent.fingerprint() == before
+    assert not any(each.requires_grad for each in parent.model.parameters())
+    assert [path.name for path in (tmp_path / "auto.run").iterdir()] == ["log.jsonl"]
+
+
+@pytest.mark.parametrize("at", [1, 4])
+def test_stopped_in_the_warm_up_or_behind_it_a_run_goes_on_with_the_same_heads(
+    parent: Parent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
+):
+    whole = adapted(parent, tmp_path / "whole", "src+xattn[auto=50%]")
+    with pytest.raises(Interrupted):
+        adapted(parent, tmp_path / "pack", "src+xattn[auto=50%]", progress=Stop(at))
+    if at > 2:  # the heads are known: neither the warm-up nor the scoring runs again
+        monkeypatch.setattr(auto_heads, "head_importance", None)
+    pack = adapted(parent, tmp_path / "pack", "src+xattn[auto=50%]")
+    assert pack.manifest.strategy == whole.manifest.strategy
+    assert pack.manifest.training["heads"] == whole.manifest.training["heads"]
+    assert all(torch.equal(whole.tensors[name], tensor) for name, tensor in pack.tensors.items())
+
+
+def test_other_limits_hold(parent: Parent, tmp_path: Path):
+    pack = adapted(parent, tmp_path / "pack", "src+xattn[layers=0;auto=100%;k,v]")
+    assert pack.manifest.strategy == "src+xattn[heads=0:0-1;k,v]"
+    with pytest.raises(StrategyError, match="name layer 3; the decoder has the layers 0 to 0"):
+        adapted(parent, tmp_path / "other", "src+xattn[layers=3;auto=50%]")
+
+
+def test_initial_embeddings_are_recorded(parent: Parent, tmp_path: Path):
+    dictionary = {"hund": {"chien"}, "katze": {"chat"}}
+    pack = adapted(
+        parent, tmp_path / "pack", "src+xattn", initial_embeddings="dictionary",
+        dictionaries={"source": dictionary},
+    )  # fmt: skip
+    record = pack.manifest.training["initial_embeddings"]
+    assert record["method"] == "dictionary" and record["rows"]["source"]["dictionary"] == 2
+    assert record["words"] == {"source": 2}
+    assert sum(record["rows"]["source"].values()) == 80
+    plain = adapted(parent, tmp_path / "plain", "src+xattn", initial_embeddings="random")
+    assert plain.manifest.training["initial_embeddings"] == {"method": "random", "rows": {}}
+
+
+@pytest.mark.parametrize("vocabulary", ["separate", "appended"])
+def test_heads_of_a_parent_held_in_bfloat16(tmp_path: Path, vocabulary: str):
+    """Chosen in mixed precision, the only one that such a model computes in; also by a resumed run."""
+    strategy = "src+xattn[auto=50%]"
+    packs = []
+    for stops in (None, Stop(3)):
+        low = toy_corpora.parent()
+        low.lower("bfloat16", parse_strategy(strategy).precise_groups)
+        out = tmp_path / ("whole" if stops is None else "resumed")
+        options: dict[str, Any] = {"vocabulary": vocabulary, "precision": "auto"}
+        if stops is not None:
+            with pytest.raises(Interrupted):
+                adapted(low, out, strategy, progress=stops, **options)
+        packs.append(adapted(low, out, strategy, **options))
+    first, second = packs
+    assert first.manifest.strategy == second.manifest.strategy != strategy
+    assert first.manifest.training["frozen"] == "bfloat16"
+    assert all(torch.equal(tensor, second.tensors[name]) for name, tensor in first.tensors.items())

@@ -1,0 +1,187 @@
+"""From corpora to a run's data: cleaned, held out, encoded; from files as from memory."""
+
+from __future__ import annotations
+
+import gc
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tiny_models
+import toy_corpora
+from crosslate.adaptation import data
+from crosslate.adaptation.data import DataSettings, encode, prepare, vocabulary
+from crosslate.errors import CorpusError, SettingsError, UsageError
+from crosslate.text.cleaning import CleaningSettings
+from crosslate.text.parallel import ParallelCorpus
+from crosslate.text.stored_pairs import StoredPairs, TextFiles
+from crosslate.text.vocabularies import SpecialIds
+
+
+def pairs(count: int, source: str = "de", target: str = "en") -> ParallelCorpus:
+    return ParallelCorpus(
+        [f"Satz {row}" for row in range(count)],
+        [f"sentence {row}" for row in range(count)],
+        source,
+        target,
+        "toy",
+    )
+
+
+def files(corpus: ParallelCorpus, folder: Path, name: str = "train") -> TextFiles:
+    return TextFiles(toy_corpora.write(corpus, folder, name), corpus.source_language, corpus.target_language)
+
+
+def test_dirty_pairs_are_dropped_counted_and_told(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    dirty = ParallelCorpus(["Satz 0", "", "Satz 2"], ["sentence 0", "lost", "sentence 2"], "de", "en", "toy")
+    with caplog.at_level(logging.INFO, logger="crosslate"):
+        prepared = prepare(dirty, pairs(5), DataSettings(), 1, tmp_path)
+    assert list(prepared.train) == [("Satz 0", "sentence 0"), ("Satz 2", "sentence 2")]
+    assert prepared.record["train"]["pairs"] == 2
+    assert prepared.record["cleaning"]["rules"]["empty"]["dropped"] == 1
+    assert "kept 2 of 3 pairs" in caplog.text and "'empty': 1" in caplog.text
+
+
+def test_validation_text_is_never_cleaned_and_only_its_first_pairs_are_translated(tmp_path: Path):
+    given = ParallelCorpus(["", "b", "b", "c"], ["x", "b", "b", "d"], "de", "en", "valid")
+    prepared = prepare(pairs(9), given, DataSettings(max_validation_pairs=3), 1, tmp_path)
+    assert list(prepared.valid) == [("", "x"), ("b", "b"), ("b", "b")]
+    assert prepared.record["valid"] == {
+        "origin": "valid", "pairs": 4, "translated": 3, "sha256": given.content_hash, "held_out": False,
+    }  # fmt: skip
+    everything = prepare(pairs(9), given, DataSettings(max_validation_pairs=0), 1, tmp_path)
+    assert len(everything.valid) == 4
+
+
+def test_two_in_a_hundred_are_held_out_at_most_a_thousand_by_the_seed(tmp_path: Path):
+    prepared = prepare(pairs(1_000), None, DataSettings(), 1, tmp_path)
+    assert (len(prepared.train), len(prepared.valid)) == (980, 20)
+    assert sorted([*prepared.train, *prepared.valid]) == sorted(pairs(1_000))
+    assert list(prepared.train) == sorted(prepared.train, key=lambda pair: int(pair[0].split()[1]))
+    assert prepared.record["valid"]["held_out"] is True
+    assert list(prepare(pairs(1_000), None, DataSettings(), 1, tmp_path).valid) == list(prepared.valid)
+    assert list(prepare(pairs(1_000), None, DataSettings(), 2, tmp_path).valid) != list(prepared.valid)
+    large = prepare(pairs(60_000), None, DataSettings(cleaning=CleaningSettings(enabled=False)), 1, tmp_path)
+    assert len(large.valid) == 1_000
+
+
+@pytest.mark.parametrize("is_given", [True, False])
+def test_files_give_the_same_as_memory(tmp_path: Path, is_given: bool):
+    corpus = pairs(700)
+    corpus = ParallelCorpus(
+        [*corpus.source, "Satz 3", " x"], [*corpus.target, "sentence 3", ""], "de", "en", "toy"
+    )
+    valid = pairs(20) if is_given else None
+    expected = prepare(corpus, valid, DataSettings(), 5, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    streamed = prepare(
+        files(corpus, tmp_path),
+        valid and files(valid, tmp_path, "valid"),
+        DataSettings(),
+        5,
+        tmp_path / "run",
+    )
+    assert isinstance(streamed.train, StoredPairs)
+    for one, other in ((streamed.train, expected.train), (streamed.valid, expected.valid)):
+        assert list(one) == list(other)
+        assert (list(one.source), list(one.target)) == (list(other.source), list(other.target))
+        assert (len(one), one.content_hash) == (len(other), other.content_hash)
+    assert streamed.record["cleaning"] == expected.record["cleaning"]
+    assert streamed.record["train"] == expected.record["train"] | {"origin": "train.de + train.en"}
+
+
+def test_stored_pairs_vanish_with_their_last_reader(tmp_path: Path):
+    stored = StoredPairs.store(iter([("a\r", "\u2028b"), ("c", "")]), ("de", "en"), "toy", tmp_path)
+    assert list(stored) == [("a\r", "\u2028b"), ("c", "")]
+    rest, taken = stored.split([0])
+    del stored
+    gc.collect()
+    assert (list(rest), list(taken)) == ([("c", "")], [("a\r", "\u2028b")])
+    assert len(list(tmp_path.iterdir())) == 1
+    del rest
+    gc.collect()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_faults_of_both_corpora_come_together_and_leave_nothing(tmp_path: Path):
+    train = files(pairs(3), tmp_path)
+    Path(train.paths[1]).write_text("only one\n")
+    missing = TextFiles([tmp_path / "no.de", tmp_path / "no.en"], "de", "en")
+    with pytest.raises(CorpusError) as caught:
+        prepare(train, missing, DataSettings(), 1, tmp_path / "run")
+    assert "train.de has 3 lines" in str(caught.value) and "no.de" in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_cannot_be_used_is_said(tmp_path: Path):
+    empty = ParallelCorpus([], [], "de", "en", "nothing.de")
+    blank = ParallelCorpus([""], [""], "de", "en", "blank.de")
+    for train, valid, message in [
+        (pairs(9), pairs(9, "en", "de"), "validation corpus is en-de, the training corpus de-en"),
+        (blank, pairs(9), "blank.de: no pair is left after cleaning: cleaning kept 0 of 1"),
+        (pairs(9), empty, "nothing.de: the validation corpus is empty"),
+        (pairs(499), None, "499 pairs, too few to hold some out"),
+    ]:
+        with pytest.raises(CorpusError, match=message):
+            prepare(train, valid, DataSettings(), 1, tmp_path)
+    with pytest.raises(UsageError, match="expected a list"):
+        TextFiles("train.de", "de", "en")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"metric": "blue"}, "did you mean 'bleu'"),
+        ({"vocabulary_kind": "bep"}, "did you mean 'bpe'"),
+        ({"max_tokens": 1}, "max_tokens is 1, expected 2 or more"),
+        ({"source_vocabulary_size": -1}, "source_vocabulary_size is -1"),
+    ],
+)
+def test_settings_are_checked_before_any_work(changes: dict[str, object], message: str):
+    with pytest.raises(SettingsError, match=message):
+        DataSettings(**changes)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("max_tokens", "max_positions", "limit"), [(256, 32, 32), (256, 30, 28), (9, 32, 9)])
+def test_pairs_that_the_model_cannot_hold_are_dropped_and_counted(
+    tmp_path: Path, max_tokens: int, max_positions: int, limit: int
+):
+    long = ParallelCorpus(["Hund " * length for length in range(1, 40)], ["dog"] * 39, "de", "en", "toy")
+    prepared = prepare(long, pairs(1), DataSettings(cleaning=CleaningSettings(enabled=False)), 1, tmp_path)
+    source, target = tiny_models.vocabulary("de"), tiny_models.vocabulary("en")
+    encoded = encode(
+        prepared, source, target, DataSettings(max_tokens=max_tokens), tmp_path / "cache", max_positions
+    )
+    lengths = np.array([len(source.encode(text)) for text in long.source])
+    assert encoded.source_lengths.tolist() == lengths[lengths <= limit].tolist()
+    assert prepared.record["encoded"]["dropped_too_long"] == int((lengths > limit).sum()) > 0
+    assert prepared.record["encoded"]["max_tokens"] == limit
+
+
+def test_a_vocabulary_is_learnt_once_and_again_only_where_it_could_differ(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    prepared = prepare(toy_corpora.corpus("de", "en"), pairs(1), DataSettings(), 1, tmp_path)
+    made = vocabulary(prepared, "source", toy_corpora.DATA, tmp_path)
+    calls: list[str] = []
+    learn = data.train_vocabulary
+    monkeypatch.setattr(
+        data, "train_vocabulary", lambda *given, **named: calls.append("learnt") or learn(*given, **named)
+    )
+    again = vocabulary(prepared, "source", toy_corpora.DATA, tmp_path)
+    assert again == made and again.fingerprint == made.fingerprint and not calls
+    for changes in (
+        {"side": "target"},
+        {"special": SpecialIds(eos=3, unk=2, pad=1)},
+        {"settings": DataSettings(source_vocabulary_size=70)},
+        {"settings": DataSettings(vocabulary_kind="unigram")},
+    ):
+        options = {"side": "source", "settings": toy_corpora.DATA} | changes
+        other = vocabulary(prepared, cache=tmp_path, **options)  # type: ignore[arg-type]
+        assert calls.pop() and other != made
+    [path] = [path for path in tmp_path.glob("*.spm") if path.read_bytes() == made.model]
+    path.write_bytes(b"damaged")
+    assert vocabulary(prepared, "source", toy_corpora.DATA, tmp_path) == made
+    assert calls and "learnt again" in caplog.text

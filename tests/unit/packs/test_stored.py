@@ -1,0 +1,155 @@
+"""Models on disk: where parents are found, what a model is described by, what is refused before loading."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from crosslate.errors import PackError, ParentError, UsageError
+from crosslate.packs.pack import Pack
+from crosslate.packs.stored import StoredModel, find_parent, recorded_fingerprint
+
+
+def make_parent(folder: Path, fingerprint: str | None = None) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    if fingerprint is not None:
+        (folder / "crosslate.json").write_text(json.dumps({"fingerprint": fingerprint}))
+    return folder
+
+
+class TestFindParent:
+    def test_at_the_path_that_the_pack_gives(self, tmp_path):
+        parent = make_parent(tmp_path / "p")
+        assert find_parent(str(parent), tmp_path / "pack") == str(parent)
+
+    def test_relative_to_the_working_directory_first(self, tmp_path, monkeypatch):
+        make_parent(tmp_path / "here/parents/fr-en")
+        make_parent(tmp_path / "there/parents/fr-en")
+        monkeypatch.chdir(tmp_path / "here")
+        assert find_parent("parents/fr-en", tmp_path / "there/packs/de-en") == "parents/fr-en"
+
+    @pytest.mark.parametrize("name", ["parents/fr-en", "/old/home/models/parents/fr-en", "../parents/fr-en"])
+    def test_moved_together_with_the_pack(self, tmp_path, monkeypatch, name):
+        parent = make_parent(tmp_path / "new/parents/fr-en")
+        (tmp_path / "new/packs/de-en").mkdir(parents=True)
+        (tmp_path / "elsewhere").mkdir()
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        found = find_parent(name, tmp_path / "new/packs/de-en")
+        assert Path(found).resolve() == parent.resolve()
+
+    def test_beside_the_pack(self, tmp_path, monkeypatch):
+        make_parent(tmp_path / "new/fr-en")
+        monkeypatch.chdir(tmp_path / "new")
+        assert Path(find_parent("/old/fr-en", Path("de-en"))).resolve() == tmp_path / "new/fr-en"
+
+    def test_a_pack_reached_through_a_link(self, tmp_path):
+        parent = make_parent(tmp_path / "real/parents/fr-en")
+        (tmp_path / "real/packs/de-en").mkdir(parents=True)
+        (tmp_path / "link").symlink_to(tmp_path / "real/packs/de-en")
+        assert find_parent("/old/parents/fr-en", tmp_path / "link") == str(parent)
+
+    def test_the_nearest_one_with_the_longest_name_wins(self, tmp_path):
+        make_parent(tmp_path / "fr-en")
+        make_parent(tmp_path / "a/fr-en")
+        nearest = make_parent(tmp_path / "a/parents/fr-en")
+        assert find_parent("/old/parents/fr-en", tmp_path / "a/de-en") == str(nearest)
+
+    def test_one_that_records_the_fingerprint_wins_over_all(self, tmp_path):
+        make_parent(tmp_path / "a/parents/fr-en", "retrained")
+        right = make_parent(tmp_path / "parents/fr-en", "wanted")
+        assert find_parent("/old/parents/fr-en", tmp_path / "a/de-en", "wanted") == str(right)
+        assert find_parent("/old/parents/fr-en", tmp_path / "a/de-en", "unknown") != str(right)
+
+    def test_a_folder_without_a_model_is_none(self, tmp_path):
+        (tmp_path / "fr-en").mkdir()
+        assert find_parent("Somebody/fr-en", tmp_path / "de-en") == "Somebody/fr-en"
+
+    @pytest.mark.parametrize("text", ["", "[]", "{", '{"fingerprint": 3}'])
+    def test_a_record_that_says_nothing(self, tmp_path, text):
+        (tmp_path / "crosslate.json").write_text(text)
+        assert recorded_fingerprint(tmp_path) is None
+
+
+class TestDescription:
+    def test_languages_and_names(self, tiny):
+        german, spanish = tiny / "packs/de-en", tiny / "packs/fr-es"
+        composed = StoredModel([spanish, german])
+        assert (composed.source_language, composed.target_language) == ("de", "es")
+        assert composed.name == f"{spanish} + {german}"
+        alone = StoredModel([spanish])
+        assert (alone.source_language, alone.target_language) == ("fr", "es")
+        parent = StoredModel(parent=tiny / "parents/fr-en")
+        assert (parent.source_language, parent.target_language) == ("fr", "en")
+        assert (parent.name, parent.origin) == (str(tiny / "parents/fr-en"), tiny / "parents/fr-en")
+
+    def test_the_key_is_of_the_content(self, tiny, tmp_path):
+        german, spanish = tiny / "packs/de-en", tiny / "packs/fr-es"
+        shutil.copytree(german, tmp_path / "copy")
+        shutil.copytree(tiny / "parents/fr-en", tmp_path / "parent")
+        key = StoredModel([german]).key()
+        assert StoredModel([tmp_path / "copy"]).key() == key
+        # The record of a parent that a user names shows that it is the one in the manifest.
+        assert StoredModel([german], tmp_path / "parent").key() == key
+        assert StoredModel([german, spanish]).key() == StoredModel([spanish, german]).key() != key
+        parents = {StoredModel(parent=tiny / "parents" / name).key() for name in ("fr-en", "other")}
+        assert len(parents) == 2
+        assert StoredModel(parent=tmp_path / "parent").key() in parents
+        (tmp_path / "parent/crosslate.json").unlink()
+        assert StoredModel([german], tmp_path / "parent").key() != key
+
+    def test_the_child_that_it_loads(self, tiny):
+        child = StoredModel([tiny / "packs/de-en", tiny / "packs/fr-es"]).load()
+        assert (child.source_language, child.target_language) == ("de", "es")
+        assert child.parent.fingerprint() == recorded_fingerprint(tiny / "parents/fr-en")
+
+
+class TestRefusals:
+    def test_nothing_to_open(self):
+        with pytest.raises(UsageError, match="give at least one pack, or a parent"):
+            StoredModel()
+
+    def test_a_folder_in_place_of_a_list(self, tiny):
+        with pytest.raises(UsageError, match="put a single folder into a list"):
+            StoredModel(str(tiny / "packs/de-en"))
+
+    def test_every_pack_that_is_none(self, tmp_path):
+        with pytest.raises(PackError) as refused:
+            StoredModel([tmp_path / "a", tmp_path / "b"])
+        assert "2 faults" in str(refused.value)
+        assert f"{tmp_path / 'a'}: no such folder" in str(refused.value)
+
+    def test_a_parent_whose_record_names_another_fingerprint(self, tiny):
+        with pytest.raises(PackError, match="made for another parent") as refused:
+            StoredModel([tiny / "packs/de-en"], tiny / "parents/other")
+        for name in ("fr-en", "other"):
+            assert recorded_fingerprint(tiny / "parents" / name) in str(refused.value)
+
+    def test_a_parent_that_was_replaced_by_another(self, tiny, tmp_path):
+        shutil.copytree(tiny / "packs", tmp_path / "packs")
+        shutil.copytree(tiny / "parents/other", tmp_path / "parents/fr-en")
+        (tmp_path / "parents/fr-en/crosslate.json").unlink()
+        name = str(tiny / "parents/fr-en")
+        assert find_parent(name, tmp_path / "packs/de-en") == name
+        model = StoredModel([tmp_path / "packs/de-en"], tmp_path / "parents/fr-en")
+        with pytest.raises(PackError, match="made for another parent"):
+            model.load()
+
+    def test_a_parent_that_is_nowhere(self, tiny, tmp_path):
+        pack = Pack.load(tiny / "packs/de-en")
+        named = replace(pack.manifest.parent, name="/gone/fr-en")
+        pack.manifest = replace(pack.manifest, parent=named)
+        pack.save(tmp_path / "de-en")
+        with pytest.raises(PackError, match=r"names \(/gone/fr-en\): /gone/fr-en: no such folder; say where"):
+            StoredModel([tmp_path / "de-en"]).load()
+
+    def test_folders_that_are_no_parents(self, tiny, tmp_path):
+        with pytest.raises(ParentError, match="has no config"):
+            StoredModel(parent=tmp_path)
+        make_parent(tmp_path / "model")
+        with pytest.raises(ParentError, match="does not say which languages"):
+            StoredModel(parent=tmp_path / "model")

@@ -1,0 +1,69 @@
+"""The demo at toy size: what it leaves on disk, that it goes on, and that its check can fail."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from crosslate.demo import ChildResult, DemoFailed, DemoResult, DemoSettings, run_demo
+from crosslate.evaluation.scores import Score
+from crosslate.training.settings import TrainingSettings
+
+QUICK = TrainingSettings(max_updates=3, max_epochs=0, batch_tokens=1024, patience=0, precision="fp32")
+TOY = DemoSettings(
+    train_pairs=300,
+    valid_pairs=10,
+    test_pairs=12,
+    size="1,32,2,64",
+    vocabulary_size=400,
+    parent=QUICK,
+    new_source=QUICK,
+    new_target=QUICK,
+)
+
+
+def score(value):
+    return Score("BLEU", value, "signature", (value - 1, value + 1), 12)
+
+
+def result(src, xattn, body, zero_shot, *, identical=True):
+    children = [
+        ChildResult("de-en", strategy, score(value), 0.1, 1000, None, [])
+        for strategy, value in (("src", src), ("src+xattn", xattn), ("src+body", body))
+    ]
+    return DemoResult(score(90), score(90), identical, children, score(zero_shot), [], 1.0)
+
+
+def test_toy_demo_leaves_a_report_and_fails_its_check(tmp_path):
+    said = []
+    with pytest.raises(DemoFailed, match="zero-shot German-Spanish reaches"):
+        run_demo(tmp_path / "demo", TOY, say=said.append)
+    report = json.loads((tmp_path / "demo/report.json").read_text(encoding="utf-8"))
+    assert report["parent"]["identical"] is True
+    assert [(each["pair"], each["strategy"]) for each in report["children"]] == [
+        ("de-en", "src"), ("de-en", "src+xattn"), ("de-en", "src+body"), ("fr-es", "tgt+xattn"),
+    ]  # fmt: skip
+    assert report["zero_shot"]["num_sentences"] == 12
+    assert report["failures"]
+    for made in ("parents/fr-en/model.safetensors", "packs/de-en/pack.json", "packs/fr-es/pack.json"):
+        assert (tmp_path / "demo" / made).is_file()
+    assert not any(line.endswith("using " + str(tmp_path / "demo/parents/fr-en")) for line in said)
+
+    said.clear()
+    with pytest.raises(DemoFailed):
+        run_demo(tmp_path / "demo", TOY, say=said.append)
+    assert sum("using" in line for line in said) == 5  # the parent and four packs: nothing is trained twice
+
+
+def test_check_states_each_broken_promise():
+    assert result(90, 93, 95, 60).failures() == []
+    assert "does not beat src" in result(93, 93, 95, 60).failures()[0]
+    assert "below src+body" in result(90, 91.9, 95, 60).failures()[0]
+    assert result(90, 92, 95, 60).failures() == []
+    assert "zero-shot" in result(90, 93, 95, 50).failures()[0]
+    assert "parent" in result(90, 93, 95, 60, identical=False).failures()[0]
+    assert len(result(95, 80, 95, 10, identical=False).failures()) == 4
+
+
+def test_settings_are_values():
+    assert replace(DemoSettings(), seed=2).parent == DemoSettings().parent

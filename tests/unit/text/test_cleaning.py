@@ -1,0 +1,162 @@
+"""Each rule of cleaning: what it drops, what it must leave, and that everything dropped is counted."""
+
+import json
+
+import pytest
+
+from crosslate.errors import SettingsError
+from crosslate.text.cleaning import CleaningReport, CleaningSettings, clean, clean_pairs
+from crosslate.text.parallel import ParallelCorpus
+
+PAIRS = [
+    ("Guten Morgen.", "Good morning."),
+    ("  ", "Nothing on the left."),
+    ("Nichts rechts.", "\u3000\t"),
+    ("OK", " OK "),
+    ("x" * 31, "too long"),
+    ("Das ist ein langer Satz.", "short"),
+    ("Guten Morgen. ", "Good morning."),
+    ("Guten Morgen.", "Good day."),
+    ("Ja.", "Yes, of course I do."),
+    ("y" * 30, "z" * 30),
+]
+SETTINGS = CleaningSettings(max_characters=30)
+
+
+def corpus(pairs):
+    source, target = zip(*pairs) if pairs else ((), ())
+    return ParallelCorpus(source, target, "de", "en", "here")
+
+
+def test_each_rule_counts_what_it_drops_with_its_first_example():
+    kept, report = clean(corpus(PAIRS), SETTINGS)
+    assert list(kept) == [PAIRS[0], PAIRS[7], PAIRS[8], PAIRS[9]]
+    assert (kept.source_language, kept.target_language, kept.origin) == ("de", "en", "here")
+    assert report.as_values() == {
+        "total": 10,
+        "kept": 4,
+        "rules": {
+            "empty": {
+                "dropped": 2,
+                "example": {"line": 2, "source": "  ", "target": "Nothing on the left."},
+            },
+            "copy": {"dropped": 1, "example": {"line": 4, "source": "OK", "target": " OK "}},
+            "too long": {"dropped": 1, "example": {"line": 5, "source": "x" * 31, "target": "too long"}},
+            "length ratio": {
+                "dropped": 1,
+                "example": {"line": 6, "source": "Das ist ein langer Satz.", "target": "short"},
+            },
+            "duplicate": {
+                "dropped": 1,
+                "example": {"line": 7, "source": "Guten Morgen. ", "target": "Good morning."},
+            },
+        },
+    }
+    json.dumps(report.as_values())
+
+
+def test_the_log_has_a_line_for_each_rule_that_dropped():
+    _, report = clean(corpus(PAIRS[:4]), SETTINGS)
+    assert report.lines() == [
+        "cleaning kept 1 of 4 pairs",
+        "dropped by rule 'empty': 2, first pair 2: '  ' | 'Nothing on the left.'",
+        "dropped by rule 'copy': 1, first pair 4: 'OK' | ' OK '",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("off", "indices"),
+    [
+        ({"drop_empty": False}, {1, 2}),
+        ({"drop_copies": False}, {3}),
+        ({"max_characters": 0}, {4}),
+        ({"max_length_ratio": 0}, {5}),
+        ({"drop_duplicates": False}, {6}),
+    ],
+)
+def test_each_rule_can_be_switched_off(off, indices):
+    pairs = [pair if index != 4 else ("x" * 31, "y" * 20) for index, pair in enumerate(PAIRS)]
+    kept, _ = clean(corpus(pairs), CleaningSettings(**{"max_characters": 30, **off}))
+    # the pairs with one empty side are short enough for the length ratio to leave them
+    assert list(kept) == [pair for index, pair in enumerate(pairs) if index in {0, 7, 8, 9} | indices]
+
+
+def test_cleaning_can_be_switched_off():
+    kept, report = clean(corpus(PAIRS), CleaningSettings(enabled=False))
+    assert list(kept) == PAIRS
+    assert (report.total, report.kept) == (10, 10)
+    assert all(count.dropped == 0 for count in report.rules.values())
+
+
+def test_an_empty_pair_is_empty_and_not_a_copy():
+    _, report = clean(corpus([("", "")]), CleaningSettings())
+    assert {name: count.dropped for name, count in report.rules.items() if count.dropped} == {"empty": 1}
+
+
+def test_nothing_left_is_an_empty_corpus():
+    kept, report = clean(corpus([("", "")] * 3), CleaningSettings())
+    assert (len(kept), report.kept, report.total) == (0, 0, 3)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (
+            "我昨天在图书馆里看了一本关于天文学的书。",
+            "Yesterday in the library I was reading a book that was about astronomy, and it was very good.",
+        ),
+        ("ကျွန်တော်မနေ့ကစာကြည့်တိုက်မှာစာအုပ်ဖတ်ခဲ့တယ်။", "I read a book at the library."),
+        ("Вчера я читал в библиотеке книгу.", "I read a book in the library."),
+        ("நான் நேற்று நூலகத்தில் ஒரு புத்தகம் படித்தேன்.", "I read a book yesterday."),
+        ("昨日図書館で本を読みました。", "Donaudampfschifffahrtsgesellschaftskapitän"),
+    ],
+)
+def test_no_script_is_lopsided_against_another(one, other):
+    for pair in ((one, other), (other, one)):
+        assert len(clean(corpus([pair]), CleaningSettings())[0]) == 1
+
+
+def test_the_ratio_is_inclusive_and_needs_characters_and_bytes():
+    def is_kept(source, target, **settings):
+        return len(clean(corpus([(source, target)]), CleaningSettings(**settings))[0]) == 1
+
+    assert is_kept("a" * 40, "b" * 10)
+    assert not is_kept("a" * 41, "b" * 10)
+    assert not is_kept("b" * 10, "a" * 41)
+    assert is_kept("a" * 41, "你" * 10)  # 41 characters to 10, but 41 bytes to 30
+    assert is_kept("你" * 20, "a" * 10)  # 60 bytes to 10, but 20 characters to 10
+    assert not is_kept("你" * 41, "好" * 10)
+    assert is_kept("a" * 20, "b")
+    assert not is_kept("a" * 21, "b")
+    assert is_kept("a" * 21, "b", ratio_from_characters=21)
+
+
+def test_duplicates_are_pairs_not_sides_and_borders_count():
+    pairs = [("a b", "c"), ("a b", "d"), ("x", "c"), ("a", "b c"), ("a b", "c")]
+    kept, report = clean(corpus(pairs), CleaningSettings())
+    assert list(kept) == pairs[:4]
+    assert report.rules["duplicate"].example.line == 5
+
+
+def test_streaming_gives_the_same_as_the_whole():
+    report = CleaningReport()
+    kept = list(clean_pairs(iter(PAIRS), SETTINGS, report))
+    whole, expected = clean(corpus(PAIRS), SETTINGS)
+    assert kept == list(whole)
+    assert report == expected
+
+
+def test_examples_are_shortened_in_the_record():
+    _, report = clean(corpus([("x" * 5000, "y")]), CleaningSettings())
+    example = report.rules["too long"].example
+    assert example.source == "x" * 199 + "…"
+    assert max(map(len, report.lines())) < 200
+
+
+def test_impossible_settings_are_refused_together():
+    with pytest.raises(SettingsError) as caught:
+        CleaningSettings(max_characters=-1, max_length_ratio=0.5, ratio_from_characters=-2)
+    for name in ("max_characters is -1", "max_length_ratio is 0.5", "ratio_from_characters is -2"):
+        assert name in str(caught.value)
+    with pytest.raises(SettingsError):
+        CleaningSettings(max_length_ratio=float("nan"))

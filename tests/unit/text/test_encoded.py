@@ -1,0 +1,227 @@
+"""Encoded corpora: the ids are those of the vocabularies, and the cache never answers with anything else."""
+
+import json
+
+import numpy as np
+import pytest
+
+from crosslate.errors import CorpusError, UsageError
+from crosslate.text.encoded import EncodedCorpus
+from crosslate.text.parallel import ParallelCorpus
+from crosslate.text.vocabulary_training import train_vocabulary
+
+WORDS = ["eins", "zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun", "zehn"]
+NUMBERS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+PAIRS = [
+    (
+        " ".join(WORDS[(start + step) % 10] for step in range(1 + start % 7)),
+        " ".join(NUMBERS[(start + step) % 10] for step in range(1 + start % 7)),
+    )
+    for start in range(5_000)
+]
+
+
+@pytest.fixture(scope="module")
+def source():
+    return train_vocabulary([pair[0] for pair in PAIRS[:200]], 64)
+
+
+@pytest.fixture(scope="module")
+def target():
+    return train_vocabulary([pair[1] for pair in PAIRS[:200]], 70)
+
+
+@pytest.fixture
+def corpus():
+    return ParallelCorpus(*zip(*PAIRS), "de", "en", "numbers")
+
+
+def test_ids_are_those_of_the_vocabularies(corpus, source, target, tmp_path):
+    encoded = EncodedCorpus.build(corpus, source, target, tmp_path)
+    assert len(encoded) == 5_000
+    for index in (0, 1, 2_047, 2_048, 4_999):
+        assert encoded.source_ids(index).tolist() == source.encode(PAIRS[index][0])
+        assert encoded.target_ids(index).tolist() == target.encode(PAIRS[index][1])
+        assert encoded.source_ids(index)[-1] == source.special.eos
+    assert encoded.source_lengths.tolist() == [len(source.encode(pair[0])) for pair in PAIRS]
+    assert encoded.target_lengths.tolist() == [len(target.encode(pair[1])) for pair in PAIRS]
+    assert encoded.source_lengths.dtype == encoded.target_lengths.dtype == np.int32
+    assert encoded.num_tokens == encoded.source_lengths.sum() + encoded.target_lengths.sum()
+    assert encoded.source_ids(0).dtype == np.uint16
+    assert (encoded.dropped_too_long, encoded.dropped_example) == (0, None)
+
+
+def test_an_index_out_of_range_is_refused(corpus, source, target):
+    encoded = EncodedCorpus.build(corpus, source, target, None)
+    for index in (-1, 5_000):
+        with pytest.raises(IndexError):
+            encoded.source_ids(index)
+
+
+def test_the_arrays_cannot_be_written(corpus, source, target):
+    encoded = EncodedCorpus.build(corpus, source, target, None)
+    with pytest.raises(ValueError, match="read-only"):
+        encoded.source_ids(0)[0] = 1
+
+
+def test_a_finished_corpus_is_found_again_without_reading_the_pairs(source, target, tmp_path):
+    def no_pairs():
+        raise AssertionError("read again")
+        yield
+
+    first = EncodedCorpus.build_from_pairs(iter(PAIRS), "key", source, target, tmp_path)
+    again = EncodedCorpus.build_from_pairs(no_pairs(), "key", source, target, tmp_path)
+    assert (again.folder, again.key, len(again)) == (first.folder, first.key, len(first))
+    assert [path.name for path in tmp_path.iterdir()] == [first.folder.name]
+
+
+def test_another_content_vocabulary_or_limit_is_another_corpus(source, target, tmp_path):
+    def build(key="key", src=source, tgt=target, **settings):
+        return EncodedCorpus.build_from_pairs(PAIRS[:10], key, src, tgt, tmp_path, **settings).folder
+
+    folders = {
+        build(),
+        build("another key"),
+        build(src=target),
+        build(tgt=source),
+        build(src=target, tgt=source),
+        build(max_tokens=128),
+    }
+    assert len(folders) == 6
+    assert build() in folders
+
+
+@pytest.mark.parametrize(
+    "name", ["source.ids", "source.offsets", "target.ids", "target.offsets", "meta.json"]
+)
+@pytest.mark.parametrize("damage", ["flip", "cut", "remove", "empty"])
+def test_a_damaged_corpus_is_refused_and_built_again(source, target, tmp_path, name, damage):
+    first = EncodedCorpus.build_from_pairs(PAIRS[:50], "key", source, target, tmp_path)
+    path = first.folder / name
+    data = bytearray(path.read_bytes())
+    if damage == "flip":
+        data[len(data) // 2] ^= 0xFF
+    elif damage == "cut":
+        data = data[:-1] if name != "meta.json" else data[:-10]
+    elif damage == "empty":
+        data = bytearray()
+    path.unlink()
+    if damage != "remove":
+        path.write_bytes(data)
+    with pytest.raises(CorpusError, match="encode it again"):
+        EncodedCorpus.open(first.folder)
+    again = EncodedCorpus.build_from_pairs(PAIRS[:50], "key", source, target, tmp_path)
+    assert again.source_ids(49).tolist() == source.encode(PAIRS[49][0])
+    assert EncodedCorpus.open(again.folder).key == first.key
+
+
+@pytest.mark.parametrize(("field", "value"), [("version", 99), ("pairs", 49), ("source", {}), ("sha256", [])])
+def test_a_changed_meta_is_refused(source, target, tmp_path, field, value):
+    made = EncodedCorpus.build_from_pairs(PAIRS[:50], "key", source, target, tmp_path)
+    meta = json.loads((made.folder / "meta.json").read_text())
+    (made.folder / "meta.json").write_text(json.dumps({**meta, field: value}))
+    with pytest.raises(CorpusError, match="encode it again"):
+        EncodedCorpus.open(made.folder)
+
+
+def test_an_interrupted_build_leaves_nothing(source, target, tmp_path):
+    def interrupted():
+        yield from PAIRS
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        EncodedCorpus.build_from_pairs(interrupted(), "key", source, target, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_another_process_built_meanwhile_is_taken(source, target, tmp_path):
+    def slowly():
+        yield from PAIRS[:5]
+        EncodedCorpus.build_from_pairs(PAIRS[:10], "key", source, target, tmp_path)
+        yield from PAIRS[5:10]
+
+    encoded = EncodedCorpus.build_from_pairs(slowly(), "key", source, target, tmp_path)
+    assert len(encoded) == 10
+    assert [path.name for path in tmp_path.iterdir()] == [encoded.folder.name]
+
+
+def test_too_long_pairs_are_dropped_whole_and_counted(source, target, tmp_path):
+    limit = len(source.encode("eins zwei"))
+    pairs = [
+        ("eins zwei", "one"),
+        ("eins zwei drei vier fünf", "one"),
+        ("eins", "one two three four five six seven eight"),
+        ("zwei", "two"),
+    ]
+    assert all(len(target.encode(text)) <= limit for text in ("one", "two"))
+    for cache in (tmp_path, None):
+        encoded = EncodedCorpus.build_from_pairs(pairs, "key", source, target, cache, max_tokens=limit)
+        assert len(encoded) == 2
+        assert encoded.source_ids(0).tolist() == source.encode("eins zwei")
+        assert encoded.source_ids(1).tolist() == source.encode("zwei")
+        assert encoded.target_ids(1).tolist() == target.encode("two")
+        assert encoded.dropped_too_long == 2
+        assert encoded.dropped_example == {"line": 2, "source": "eins zwei drei vier fünf", "target": "one"}
+        assert encoded.max_tokens == limit
+    reopened = EncodedCorpus.build_from_pairs([], "key", source, target, tmp_path, max_tokens=limit)
+    assert reopened.dropped_too_long == 2
+    with pytest.raises(CorpusError, match="no pair is left of 1: 1 had a side of more than 2 tokens"):
+        EncodedCorpus.build_from_pairs(pairs[1:2], "key", source, target, None, max_tokens=2)
+
+
+def test_the_example_is_numbered_over_batches(source, target):
+    pairs = [*PAIRS[:3_000], ("eins " * 50, "one")]
+    encoded = EncodedCorpus.build_from_pairs(pairs, "key", source, target, None, max_tokens=50)
+    assert (encoded.dropped_too_long, encoded.dropped_example["line"]) == (1, 3_001)
+
+
+def test_no_pairs_and_senseless_limits_are_refused(source, target):
+    with pytest.raises(CorpusError, match="no pair is left of 0"):
+        EncodedCorpus.build_from_pairs([], "key", source, target, None)
+    with pytest.raises(UsageError, match="max_tokens is 1"):
+        EncodedCorpus.build_from_pairs(PAIRS, "key", source, target, None, max_tokens=1)
+
+
+def test_a_temporary_corpus_vanishes_with_its_object(source, target):
+    encoded = EncodedCorpus.build_from_pairs(PAIRS[:3], "key", source, target, None)
+    folder = encoded.folder
+    assert folder.is_dir()
+    del encoded
+    assert not folder.exists()
+
+
+def test_ids_outlive_the_corpus_they_are_from(source, target):
+    ids = EncodedCorpus.build_from_pairs(PAIRS[:3], "key", source, target, None).source_ids(1)
+    assert ids.tolist() == source.encode(PAIRS[1][0])
+
+
+def test_empty_texts_are_only_an_end_of_sentence(source, target):
+    encoded = EncodedCorpus.build_from_pairs([("", "one")], "key", source, target, None)
+    assert encoded.source_ids(0).tolist() == [source.special.eos]
+
+
+def test_large_vocabularies_take_32_bits(source, target, tmp_path):
+    class Large:
+        """A vocabulary with an id that 16 bits cannot hold."""
+
+        fingerprint = "large"
+
+        def __init__(self, size):
+            self.size = size
+
+        def __len__(self):
+            return self.size
+
+        def encode_batch(self, texts):
+            return [[self.size - 1, 0] for _ in texts]
+
+    for size, dtype in ((65_536, np.uint16), (65_537, np.uint32)):
+        encoded = EncodedCorpus.build_from_pairs([("a", "b")], "key", Large(size), target, None)
+        assert encoded.source_ids(0).dtype == dtype
+        assert encoded.source_ids(0).tolist() == [size - 1, 0]
+
+
+def test_progress_tells_the_pairs_read(source, target):
+    seen = []
+    EncodedCorpus.build_from_pairs(PAIRS, "key", source, target, None, seen.append)
+    assert seen == [2_048, 4_096, 5_000]

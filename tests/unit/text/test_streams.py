@@ -1,0 +1,238 @@
+"""Lines of text: what ends a line, what is refused, and where the fault is said to be."""
+
+import bz2
+import gzip
+import io
+import lzma
+
+import pytest
+import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crosslate.errors import CorpusError
+from crosslate.text.streams import bare_name, read_blocks, read_lines
+
+COMPRESSORS = {
+    ".gz": gzip.compress,
+    ".bz2": bz2.compress,
+    ".xz": lzma.compress,
+    ".zst": zstandard.ZstdCompressor().compress,
+}
+
+
+@pytest.fixture
+def lines_of(tmp_path):
+    def read(data: bytes, name: str = "text.de") -> list[str]:
+        path = tmp_path / name
+        path.write_bytes(data)
+        return list(read_lines(path))
+
+    return read
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (b"", []),
+        (b"\n", [""]),
+        (b"\n\n", ["", ""]),
+        (b"a", ["a"]),
+        (b"a\n", ["a"]),
+        (b"a\n\nb", ["a", "", "b"]),
+        (b"a\r\nb\r\n", ["a", "b"]),
+        (b"a\r\n\r\nb", ["a", "", "b"]),
+        (b"a\r\r\nb\r", ["a\r", "b\r"]),
+        (b"one\rline\n", ["one\rline"]),
+        (b"\xef\xbb\xbfa\nb\n", ["a", "b"]),
+        (b"\xef\xbb\xbf", []),
+        (b"\xef\xbb\xbf\n", [""]),
+        (b"a\n\xef\xbb\xbfb\n", ["a", "\ufeffb"]),
+        ("x\u2028y\u2029z\x85w\x0bv\x0cu\x1ct\n".encode(), ["x\u2028y\u2029z\x85w\x0bv\x0cu\x1ct"]),
+        (b" \t\n", [" \t"]),
+        ("😀 é e\u0301 \u200b\n".encode(), ["😀 é e\u0301 \u200b"]),
+    ],
+)
+def test_only_a_line_feed_ends_a_line(lines_of, data, expected):
+    assert lines_of(data) == expected
+
+
+@pytest.mark.parametrize("ending", COMPRESSORS)
+@pytest.mark.parametrize("text", ["", "eins\nzwei\r\n\u2028drei"])
+def test_compressed_files_are_read_by_their_ending(lines_of, ending, text):
+    expected = ["eins", "zwei", "\u2028drei"] if text else []
+    assert lines_of(COMPRESSORS[ending](text.encode()), f"text.de{ending}") == expected
+    assert lines_of(COMPRESSORS[ending](text.encode()), f"text.de{ending.upper()}") == expected
+
+
+@pytest.mark.parametrize("ending", COMPRESSORS)
+def test_files_of_several_compressed_parts_are_read_to_the_end(lines_of, ending):
+    compress = COMPRESSORS[ending]
+    assert lines_of(compress(b"a\nb") + compress(b"c\nd\n"), f"text{ending}") == ["a", "bc", "d"]
+
+
+@pytest.mark.parametrize("ending", COMPRESSORS)
+@pytest.mark.parametrize("kept", [0, 0.5, 0.99])
+def test_a_compressed_file_that_was_cut_off_is_refused(lines_of, ending, kept):
+    data = COMPRESSORS[ending](b"".join(b"line %d of the text\n" % (number**3) for number in range(20_000)))
+    with pytest.raises(
+        CorpusError, match=rf"text{ending}: the compressed file ends too early; it was cut off"
+    ):
+        lines_of(data[: int(len(data) * kept)], f"text{ending}")
+
+
+@pytest.mark.parametrize("ending", COMPRESSORS)
+def test_a_file_that_is_not_compressed_as_its_name_says_is_refused(lines_of, ending):
+    with pytest.raises(CorpusError, match=rf"text{ending}: not a whole {ending} file"):
+        lines_of(b"plain text, and enough of it to be read as a header\n", f"text{ending}")
+
+
+def test_a_changed_byte_in_a_gzip_file_is_refused(lines_of):
+    data = bytearray(gzip.compress(b"many words " * 1000))
+    data[len(data) // 2] ^= 0xFF
+    with pytest.raises(CorpusError, match=r"text\.gz: "):
+        lines_of(bytes(data), "text.gz")
+
+
+@pytest.mark.parametrize(
+    ("data", "line", "byte", "offset"),
+    [
+        (b"\xffabc\n", 1, "0xff", 0),
+        (b"ab\ncd\xe4f\n", 2, "0xe4", 5),
+        (b"ab\r\ncd\xe4f\n", 2, "0xe4", 6),
+        ("äö\n".encode() + b"x\xed\xa0\x80\n", 2, "0xed", 6),  # half a surrogate pair
+        (b"ok\n\xc3", 2, "0xc3", 3),  # a character cut off by the end of the file
+        (b"\xef\xbb\xbfok\n\xc0\xaf\n", 2, "0xc0", 6),  # an overlong form
+    ],
+)
+def test_invalid_utf8_is_refused_with_its_place(lines_of, data, line, byte, offset):
+    expected = rf"text\.de, line {line}: byte {byte} at offset {offset} of the file \(from 0\) is not UTF-8"
+    with pytest.raises(CorpusError, match=expected):
+        lines_of(data)
+
+
+def test_offsets_count_over_blocks_and_long_lines(lines_of):
+    long = b"x" * 3_000_000
+    with pytest.raises(CorpusError, match="line 3: byte 0xff at offset 3000003 "):
+        lines_of(long + b"\n\n" + b"y\xff\n")
+
+
+def test_long_lines_and_characters_across_blocks_are_whole(lines_of):
+    text = "a" + "ä😀" * 600_000
+    assert lines_of(f"{text}\n{text}".encode()) == [text, text]
+
+
+def test_a_byte_order_mark_at_the_start_of_a_block_is_text(lines_of):
+    long = "x" * ((1 << 20) - 1)
+    assert lines_of(f"{long}\n\ufeffb\n".encode()) == [long, "\ufeffb"]
+
+
+@pytest.mark.parametrize(
+    ("data", "hint"),
+    [
+        ("text".encode("utf-16"), "UTF-16"),
+        (gzip.compress(b"text", mtime=0), r"\.gz"),
+        (zstandard.ZstdCompressor().compress(b"text"), r"\.zst"),
+    ],
+)
+def test_a_wrong_kind_of_file_is_guessed(lines_of, data, hint):
+    with pytest.raises(CorpusError, match=hint):
+        lines_of(data)
+
+
+def test_a_nul_byte_is_refused_with_its_place(lines_of):
+    with pytest.raises(CorpusError, match=r"text\.de, line 2: has a NUL byte at offset 4 of the file"):
+        lines_of(b"ab\nc\0d\n")
+
+
+def test_all_faults_are_reported_together_the_first_in_full(lines_of):
+    with pytest.raises(CorpusError) as caught:
+        lines_of(b"a\n\xff\0\nb\n" + b"c\0\n" * 10)
+    message = str(caught.value)
+    assert [f"line {number}:" in message for number in (1, 2, 3, 4, 5, 6)] == [
+        False, True, False, True, False, False,
+    ]  # fmt: skip
+    assert "9 more faults (12 in all)" in message
+
+
+def test_lines_before_a_fault_are_given_first(tmp_path):
+    path = tmp_path / "text"
+    path.write_bytes(b"a\nb\n\xff\nc\n")
+    lines = read_lines(path)
+    assert [next(lines), next(lines)] == ["a", "b"]
+    with pytest.raises(CorpusError):
+        next(lines)
+
+
+def test_what_is_no_file_is_refused_by_the_call(tmp_path):
+    with pytest.raises(CorpusError, match="no such file"):
+        read_lines(tmp_path / "missing")
+    with pytest.raises(CorpusError, match="is a folder, expected a file"):
+        read_lines(tmp_path)
+    with pytest.raises(CorpusError, match=r"nul.byte: (no such file|cannot be read)"):
+        read_lines("nul\0byte")
+
+
+def test_standard_input_is_read_as_it_comes():
+    class Pipe(io.BytesIO):
+        """Holds one line at a time, as a pipe from somebody who types."""
+
+        asked = 0
+
+        def read1(self, size: int = -1) -> bytes:
+            self.asked += 1
+            return self.readline()
+
+    pipe = Pipe(b"a\r\nb\nc")
+    lines = read_lines("-", stdin=pipe)
+    assert next(lines) == "a"
+    assert pipe.asked == 1
+    assert list(lines) == ["b", "c"]
+    with pytest.raises(CorpusError, match="standard input, line 1: byte 0xff"):
+        list(read_lines("-", stdin=io.BytesIO(b"\xff")))
+
+
+def test_reading_needs_memory_for_a_block_not_for_the_file(tmp_path):
+    import tracemalloc
+
+    path = tmp_path / "zeros.zst"
+    path.write_bytes(zstandard.ZstdCompressor(level=1).compress(b"0123456\n" * 1_000_000))
+    tracemalloc.start()
+    assert sum(1 for _ in read_lines(path)) == 1_000_000
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    # 16 kB of this file unfold to all of its 8 MB, which are 64 MB as lines
+    assert peak < 32_000_000
+
+
+@settings(derandomize=True, max_examples=200, deadline=None)
+@given(
+    text=st.text(st.sampled_from("ab\n\r\u2028\x85\x0cäह😀\ufeff"), max_size=30),
+    sizes=st.lists(st.integers(1, 5), min_size=1, max_size=5),
+)
+def test_lines_do_not_depend_on_how_the_bytes_arrive(text, sizes):
+    class Trickle(io.BytesIO):
+        count = 0
+
+        def read1(self, size: int = -1) -> bytes:
+            self.count += 1
+            return self.read(sizes[self.count % len(sizes)])
+
+    whole = text.removeprefix("\ufeff")
+    expected = [part.removesuffix("\r") for part in whole.split("\n")]
+    if whole.endswith("\n") or not whole:
+        expected.pop()
+    else:  # nothing ends the last line, so a carriage return there is text
+        expected[-1] = whole.split("\n")[-1]
+    assert list(read_lines("-", stdin=Trickle(text.encode()))) == expected
+
+
+def test_bare_name():
+    assert bare_name("folder.gz/Train.TSV.GZ") == "train.tsv"
+    assert bare_name("train.de") == "train.de"
+
+
+def test_blocks_are_the_bytes_of_the_file(tmp_path):
+    path = tmp_path / "x.xz"
+    path.write_bytes(lzma.compress(b"\0\xff" * 1_000_000))
+    assert b"".join(read_blocks(path)) == b"\0\xff" * 1_000_000
