@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test lint types unit bench test-clients test-openapi test-exports clean
+.PHONY: install demo test test-all lint types unit bench test-clients test-openapi test-exports clean
 
 install: .venv/installed
 
@@ -24,8 +24,14 @@ lint: install
 types: install
 	$(BIN)/mypy
 
+PYTEST := OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false $(BIN)/python -m pytest -n 2 --dist worksteal
+
 unit: install
-	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false $(BIN)/python -m pytest -n 2 --dist worksteal
+	$(PYTEST) -m "not full"
+
+# The full products of families, sides, strategies and engines, every benchmark once, every command in the docs.
+test-all: lint types
+	$(PYTEST)
 
 # For example BENCH="--pack packs/de-en"; see benchmarks/__main__.py.
 bench: install

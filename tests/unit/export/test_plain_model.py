@@ -11,11 +11,11 @@ import torch
 import families
 import parents
 from crosslate.errors import UsageError
+from crosslate.export import plain_model
 from crosslate.export.plain_model import PlainModel
 from crosslate.export.plain_tokenizers import PlainSide
 from crosslate.models.child import make_child
 from crosslate.models.strategies import parse_strategy
-from crosslate.export import plain_model
 from crosslate.packs.compose import apply_packs, pack_child
 
 
