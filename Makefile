@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test test-all lint types unit bench test-clients test-openapi test-exports clean
+.PHONY: install demo test test-all lint types unit docs bench test-clients test-openapi test-exports clean
 
 install: .venv/installed
 
@@ -32,6 +32,10 @@ unit: install
 # The full products of families, sides, strategies and engines, every benchmark once, every command in the docs.
 test-all: lint types
 	$(PYTEST)
+
+# The documentation as a site in build/site; any warning is an error.
+docs: install
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 # For example BENCH="--pack packs/de-en"; see benchmarks/__main__.py.
 bench: install
