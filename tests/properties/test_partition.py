@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 import families
-from crosslate.models.anatomy.anatomy import GROUPS, Anatomy
+from crosslate.models.anatomy.anatomy import Anatomy
+from crosslate.models.groups import GROUPS
 
 SEPARABLE = tuple(name for name in families.names() if name != "t5gemma2")
 

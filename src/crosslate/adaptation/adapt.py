@@ -25,9 +25,10 @@ from crosslate.adaptation.validation import make_validate
 from crosslate.errors import InputError, Interrupted, StrategyError, TrainingError, UsageError
 from crosslate.languages.codes import language_code
 from crosslate.models.child import Child
+from crosslate.models.groups import SIDES, Side
 from crosslate.models.initialisers.initial_embeddings import ALIGNED, Method, check_initial, default_method
 from crosslate.models.parent import Parent
-from crosslate.models.strategies import SIDES, Side, Strategy, parse_strategy
+from crosslate.models.strategies import Strategy, parse_strategy
 from crosslate.packs.compose import pack_child
 from crosslate.packs.manifest import MANIFEST_NAME, ScoreRecord
 from crosslate.packs.pack import Pack

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.errors import InputError
+from crosslate.models.groups import Side
 from crosslate.models.initialisers.initial_embeddings import (
     TranslatedWord,
     count_forms,
@@ -20,7 +21,6 @@ from crosslate.models.initialisers.initial_embeddings import (
     words_of,
 )
 from crosslate.models.parent import Parent
-from crosslate.models.strategies import Side
 from crosslate.text.parallel import ParallelCorpus
 from crosslate.text.segmenters import WORD_START
 from crosslate.text.stored_pairs import StoredPairs

@@ -15,15 +15,15 @@ from typing import Any
 
 from crosslate.files import read_json, sha256_text, write_json
 from crosslate.models.child import Child
-from crosslate.models.methods.method import ADDED
+from crosslate.models.groups import ADDED, EMBEDDINGS, Side
 from crosslate.models.plan import make_plan
-from crosslate.models.strategies import Limits, Side, Strategy, with_heads
+from crosslate.models.strategies import Limits, Strategy, with_heads
 from crosslate.training.batches import PairIds
 from crosslate.training.checkpoints import MAY_CHANGE
 from crosslate.training.importance import ROLES, head_importance, most_important
 from crosslate.training.loop import train
 from crosslate.training.progress import Progress
-from crosslate.training.settings import EMBEDDINGS, TrainingSettings
+from crosslate.training.settings import TrainingSettings
 from crosslate.training.trainee import Trainee
 
 WARMUP_UPDATES = 200
@@ -74,7 +74,7 @@ def choose_heads(
     path = folder / "importance.json"
     num_updates = 0
     if not path.is_file():
-        groups = {name: each for name, each in trainee.parameters.items() if name in EMBEDDINGS}
+        groups = {group: each for group, each in trainee.parameters.items() if group in EMBEDDINGS}
         _require_gradients(trainee, groups)
         num_updates = train(
             replace(trainee, parameters=groups), pairs, warmup, None, folder, identity=identity,

@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 
 from crosslate.errors import CorpusError, Faults, SettingsError, VocabularyError, nearest
 from crosslate.files import sha256_text
+from crosslate.models.groups import Side
 from crosslate.text.cleaning import CleaningReport, CleaningSettings, clean, clean_pairs
 from crosslate.text.encoded import EncodedCorpus
 from crosslate.text.parallel import ParallelCorpus
@@ -155,7 +156,7 @@ def _in_memory(corpus: ParallelCorpus | TextFiles | None) -> ParallelCorpus | No
 
 def vocabulary(
     prepared: Prepared,
-    side: Literal["source", "target"],
+    side: Side,
     settings: DataSettings,
     cache: Path,
     special: SpecialIds | None = None,

@@ -15,6 +15,7 @@ from crosslate.adaptation.runs import Run
 from crosslate.errors import UsageError, nearest
 from crosslate.files import sha256_text
 from crosslate.models.child import Child, make_child
+from crosslate.models.groups import SIDES, Side
 from crosslate.models.initialisers.initial_embeddings import (
     ALIGNED,
     RANDOM,
@@ -25,7 +26,7 @@ from crosslate.models.initialisers.initial_embeddings import (
     translated_words,
 )
 from crosslate.models.parent import Parent
-from crosslate.models.strategies import SIDES, Side, Strategy
+from crosslate.models.strategies import Strategy
 from crosslate.models.vocabularies.appended import Appended, append_vocabulary, coded_vocabulary
 from crosslate.text.vocabularies import Vocabulary
 

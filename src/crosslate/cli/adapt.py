@@ -13,8 +13,8 @@ from crosslate.errors import UsageError, nearest
 from crosslate.models.initialisers.initial_embeddings import METHODS, RANDOM
 
 if TYPE_CHECKING:
+    from crosslate.models.groups import Side
     from crosslate.models.initialisers.initial_embeddings import Method
-    from crosslate.models.strategies import Side
 
 
 def adapt(

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from crosslate.errors import UsageError
-from crosslate.training.settings import GROUPS, TrainingSettings, preset
+from crosslate.models.groups import GROUPS
+from crosslate.training.settings import TrainingSettings, preset
 
 if TYPE_CHECKING:
     from crosslate.adaptation.data import DataSettings

@@ -22,7 +22,8 @@ def plan(
     """Show what a strategy would re-initialise, train, freeze and store."""
     from rich.table import Table
 
-    from crosslate.models.strategies import SIDES, parse_strategy
+    from crosslate.models.groups import SIDES
+    from crosslate.models.strategies import parse_strategy
 
     parsed = parse_strategy(strategy)
     if side is not None and side not in SIDES:

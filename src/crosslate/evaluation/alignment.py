@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import numpy
 
     from crosslate.models.child import Child
+    from crosslate.models.groups import Side
     from crosslate.models.parent import Parent
-    from crosslate.models.strategies import Side
     from crosslate.packs.pack import Pack
     from crosslate.text.vocabularies import Vocabulary
 

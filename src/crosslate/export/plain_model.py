@@ -18,9 +18,9 @@ from crosslate.export.plain_tokenizers import PlainSide
 from crosslate.files import write_json
 from crosslate.models.anatomy.anatomy import named_tensors, unsaved_names
 from crosslate.models.child import Child
+from crosslate.models.groups import SIDES, Side
 from crosslate.models.padded import is_one_size_too_few, unused_names
 from crosslate.models.sides import size_fields
-from crosslate.models.strategies import SIDES, Side
 
 Precision = Literal["float32", "float16", "bfloat16"]
 

@@ -14,15 +14,15 @@ from torch import nn
 from crosslate.errors import AnatomyError, StrategyError, UsageError
 from crosslate.languages.codes import language_code
 from crosslate.models.anatomy.anatomy import named_tensors
+from crosslate.models.groups import ADDED, GROUP_OF_SIDE, Side
 from crosslate.models.initialisers.initial_embeddings import (
     RANDOM,
     InitialEmbeddings,
     RowSources,
     check_initial,
 )
-from crosslate.models.methods.method import ADDED
 from crosslate.models.methods.rivals import add_modules, attach, stored_form
-from crosslate.models.plan import GROUP_OF_SIDE, Plan, PlannedTensor, make_plan, vocabulary_axis
+from crosslate.models.plan import Plan, PlannedTensor, make_plan, vocabulary_axis
 from crosslate.models.sides import (
     check_padding,
     describe_start,
@@ -34,7 +34,7 @@ from crosslate.models.sides import (
     set_tensor,
     token_tables,
 )
-from crosslate.models.strategies import Side, Strategy
+from crosslate.models.strategies import Strategy
 from crosslate.models.vocabularies.appended import Appended, joined
 from crosslate.text.vocabularies import Vocabulary
 

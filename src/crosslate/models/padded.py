@@ -17,8 +17,8 @@ from torch import nn
 
 from crosslate.errors import ParentError
 from crosslate.models.anatomy.anatomy import Anatomy, named_tensors
+from crosslate.models.groups import SIDES, Side
 from crosslate.models.sides import has_two_sizes, remove_aliases, set_tensor, token_tables
-from crosslate.models.strategies import SIDES, Side
 
 # Others have no bias of the logits that could silence a padding row, or scale what they tie.
 _FAMILIES = ("bart", "mbart")

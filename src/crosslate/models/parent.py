@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 from crosslate.errors import ParentError, UsageError, nearest
 from crosslate.files import atomic_folder, read_optional_object, write_json
 from crosslate.languages.codes import language_code
+from crosslate.models.groups import SIDES
 from crosslate.models.parent_files import (
     copy_tokenizer,
     load_model,
@@ -21,7 +22,6 @@ from crosslate.models.parent_files import (
     silenced,
 )
 from crosslate.models.sizes import SIZES, Size, parse_size
-from crosslate.models.strategies import SIDES
 from crosslate.models.vocabularies.marian_files import write_marian_files
 from crosslate.models.vocabularies.saved_vocabularies import save_vocabularies
 from crosslate.models.vocabularies.tokenizer_files import write_tokenizer
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
     from crosslate.models.anatomy.anatomy import Anatomy
     from crosslate.models.fingerprint import CachedFingerprint
+    from crosslate.models.groups import Side
     from crosslate.models.lowered import Lowering
-    from crosslate.models.strategies import Side
 
 __all__ = [
     "RECORD",

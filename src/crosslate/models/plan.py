@@ -8,17 +8,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from crosslate.errors import StrategyError
+from crosslate.models.groups import EMBEDDINGS, GROUP_OF_SIDE, GROUPS, SIDES, Side
 from crosslate.models.methods.forms import Form
 from crosslate.models.selections import Selection, select
-from crosslate.models.strategies import SIDES, Side, Strategy
+from crosslate.models.strategies import Strategy
 
 if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedModel
 
     from crosslate.models.anatomy.anatomy import Anatomy
-
-GROUP_OF_SIDE: dict[Side, str] = {"source": "src", "target": "tgt"}
 
 
 @dataclass(frozen=True)
@@ -144,7 +143,7 @@ class Plan:
 
     def account(self) -> list[GroupAccount]:
         """Parameters per group, in the paper's order; buffers are not counted."""
-        return [self._account_of(group) for group in ("src", "tgt", "enc", "dec", "xattn")]
+        return [self._account_of(group) for group in GROUPS]
 
     def _account_of(self, group: str) -> GroupAccount:
         mine = [tensor for tensor in self.tensors if tensor.group == group and tensor.is_parameter]
@@ -317,7 +316,7 @@ def child_tensors(
     for name, aliases, tensor in distinct_tensors(model, unsaved_names(model)):
         names = (name, *aliases)
         placed = [each for each in names if each in anatomy.groups]
-        sides = {anatomy.groups[each] for each in placed} & set(GROUP_OF_SIDE.values())
+        sides = {anatomy.groups[each] for each in placed} & EMBEDDINGS
         if len(sides) > 1 and any(GROUP_OF_SIDE[side] in sides for side in renewed):
             for group in sorted(sides):
                 own = tuple(sorted(each for each in placed if anatomy.groups[each] == group))

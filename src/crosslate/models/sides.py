@@ -11,8 +11,8 @@ from torch.nn.utils import parametrize
 
 from crosslate.errors import VocabularyError
 from crosslate.models.anatomy.anatomy import Anatomy
+from crosslate.models.groups import Side
 from crosslate.models.selections import Selection
-from crosslate.models.strategies import Side
 from crosslate.text.vocabularies import SpecialIds, Vocabulary
 
 

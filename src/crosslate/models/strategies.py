@@ -14,14 +14,12 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from crosslate.errors import StrategyError, nearest
+from crosslate.models.groups import SIDE_OF_GROUP, Side
 from crosslate.models.methods.method import Method, parse_method
 
-Side = Literal["source", "target"]
 Projection = Literal["q", "k", "v", "o", "norm"]
 
-SIDES: tuple[Side, ...] = ("source", "target")
 PROJECTIONS: tuple[Projection, ...] = ("q", "k", "v", "o", "norm")
-_ALL = frozenset({"src", "tgt", "enc", "dec", "xattn"})
 
 
 @dataclass(frozen=True)
@@ -90,10 +88,9 @@ class Strategy:
 def _entry(
     name: str, renews: str | None, reinitialise: str, train: str, method: Method | None = None
 ) -> Strategy:
-    sides: dict[str, Side] = {"src": "source", "tgt": "target"}
     return Strategy(
         name,
-        None if renews is None else frozenset(sides[side] for side in renews.split()),
+        None if renews is None else frozenset(SIDE_OF_GROUP[group] for group in renews.split()),
         frozenset(reinitialise.split()),
         frozenset(train.split()),
         method=method,

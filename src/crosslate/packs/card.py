@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 from crosslate.languages.codes import language_name
+from crosslate.models.groups import SIDES
 from crosslate.packs.manifest import Manifest, TensorRecord
-from crosslate.packs.manifest_rules import DTYPES, SIDES
+from crosslate.packs.manifest_rules import DTYPES
 
 _BYTES_PER_VALUE = {"F64": 8, "I64": 8, "F32": 4, "I32": 4, "F16": 2, "BF16": 2, "I16": 2}
 

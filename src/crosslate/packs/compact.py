@@ -13,9 +13,10 @@ from typing import Literal, get_args
 import torch
 
 from crosslate.errors import PackError, ParentError, UsageError, nearest
+from crosslate.models.groups import EMBEDDINGS
 from crosslate.models.methods.forms import Form
 from crosslate.models.parent import Parent
-from crosslate.models.plan import GROUP_OF_SIDE, child_tensors
+from crosslate.models.plan import child_tensors
 from crosslate.packs.manifest import Manifest, TensorRecord
 from crosslate.packs.pack import Pack, check_parent
 
@@ -147,5 +148,5 @@ def _matrices(manifest: Manifest, parent: Parent | None) -> dict[str, torch.Tens
     return {
         names[0]: tensor.detach().cpu()
         for names, group, tensor in child_tensors(parent.model, parent.anatomy, manifest.renewed)
-        if group not in GROUP_OF_SIDE.values() and tensor.dim() == 2 and tensor.is_floating_point()
+        if group not in EMBEDDINGS and tensor.dim() == 2 and tensor.is_floating_point()
     }

@@ -12,12 +12,12 @@ import torch
 import crosslate
 from crosslate.errors import Faults, PackError, StrategyError
 from crosslate.models.child import Child, graft
+from crosslate.models.groups import EMBEDDINGS, GROUP_OF_SIDE, SIDES, Side
 from crosslate.models.methods.method import Method
 from crosslate.models.methods.rivals import added_tensors, added_type
 from crosslate.models.parent import Parent
-from crosslate.models.plan import GROUP_OF_SIDE, PlannedTensor, child_tensors, vocabulary_axis
+from crosslate.models.plan import PlannedTensor, child_tensors, vocabulary_axis
 from crosslate.models.sides import effective_setting
-from crosslate.models.strategies import SIDES, Side
 from crosslate.models.vocabularies.appended import joined, new_rows, parent_rows
 from crosslate.packs.compact import decoded
 from crosslate.packs.manifest import (
@@ -187,8 +187,7 @@ def plug_back(parent: Parent, pack: Pack) -> Child:
         PackError: the parent is another, or the tensors do not fit it.
     """
     check_parent(pack.manifest, parent.fingerprint(), parent.source.fingerprint, parent.target.fingerprint)
-    embeddings = set(GROUP_OF_SIDE.values())
-    chosen = [each for each in _fit(parent, pack) if each.group not in embeddings]
+    chosen = [each for each in _fit(parent, pack) if each.group not in EMBEDDINGS]
     return _grafted(parent, chosen, {}, {"source": parent.source_language, "target": parent.target_language})
 
 

@@ -16,10 +16,10 @@ from typing import Any
 
 from crosslate.config import from_values, to_values
 from crosslate.errors import Faults, PackError, SettingsError
+from crosslate.models.groups import Side
 from crosslate.models.methods.forms import Form
 from crosslate.packs.manifest_rules import (
     NO_CHECKSUM,
-    Side,
     check_checksum,
     check_description,
     check_file_records,

@@ -6,17 +6,15 @@ import hashlib
 import itertools
 import re
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from crosslate.errors import Faults, UsageError
 from crosslate.files import is_inside_name
 from crosslate.languages.codes import language_code
+from crosslate.models.groups import SIDES
 
 if TYPE_CHECKING:
     from crosslate.packs.manifest import Manifest, Selection, TensorRecord
-
-Side = Literal["source", "target"]
-SIDES: tuple[Side, Side] = ("source", "target")
 
 # The manifest's word for a number type, and safetensors' code for the same.
 DTYPES = {

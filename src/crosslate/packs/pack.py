@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from crosslate.errors import Faults, PackError, VocabularyError
 from crosslate.files import atomic_file, atomic_folder, sha256_file
+from crosslate.models.groups import SIDES, Side
 from crosslate.packs.card import model_card
 from crosslate.packs.manifest import (
     CARD_NAME,
@@ -27,7 +28,7 @@ from crosslate.packs.manifest import (
     read_manifest,
     vocabulary_name,
 )
-from crosslate.packs.manifest_rules import DTYPES, SIDES, Side
+from crosslate.packs.manifest_rules import DTYPES
 from crosslate.packs.version_2 import is_of_version_2
 from crosslate.text.vocabularies import Vocabulary
 

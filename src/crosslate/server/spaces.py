@@ -10,7 +10,7 @@ from crosslate.server.catalogue import Direction, InstalledPack, Snapshot, pack_
 from crosslate.server.refusals import Refusal
 
 if TYPE_CHECKING:
-    from crosslate.models.strategies import Side
+    from crosslate.models.groups import Side
 
 
 @dataclass(frozen=True)

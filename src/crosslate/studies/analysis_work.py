@@ -11,7 +11,7 @@ from crosslate.evaluation.frequency import count_words, frequency_bands
 from crosslate.evaluation.lexicon import WAYS, LexiconScore
 from crosslate.evaluation.lexicon_map import lexicon_map
 from crosslate.evaluation.scores import compare
-from crosslate.models.strategies import Side
+from crosslate.models.groups import Side
 from crosslate.packs.compact import StoredType, compressed
 from crosslate.packs.compose import apply_packs
 from crosslate.studies.bench import Bench

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from statistics import median
 
+from crosslate.models.groups import GROUPS
 from crosslate.models.parent import parse_size
 from crosslate.studies.cells import Cell
-from crosslate.training.settings import GROUPS, TrainingSettings
+from crosslate.training.settings import TrainingSettings
 
 TOKENS_PER_SIDE = 16
 """Of a sentence; captions and phrases have about as many, news text twice as many."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import Any
 
-from crosslate.models.strategies import Side
+from crosslate.models.groups import Side
 from crosslate.studies.cells import Cell, PlacedText, needs
 from crosslate.studies.dictionaries import dictionary_steps, dictionary_texts
 from crosslate.studies.estimate import ANALYSIS_OPERATIONS

@@ -10,10 +10,11 @@ from typing import Any, Literal, cast, get_args
 from crosslate.config import from_values, load_yaml
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.errors import SettingsError, nearest
+from crosslate.models.groups import BODY, EMBEDDINGS, GROUPS, Side
 from crosslate.models.initialisers.initial_embeddings import RANDOM, Method
-from crosslate.models.strategies import Side, Strategy, parse_strategy
+from crosslate.models.strategies import Strategy, parse_strategy
 from crosslate.studies.texts import Text
-from crosslate.training.settings import EMBEDDINGS, GROUPS, TrainingSettings, preset
+from crosslate.training.settings import TrainingSettings, preset
 
 Analysis = Literal["lexicon", "attention", "forgetting", "zero-shot", "compare"]
 Part = Literal[
@@ -284,7 +285,7 @@ def part_of(strategy: Strategy) -> Part:
         return "limited"
     if strategy.renews and not strategy.train & EMBEDDINGS <= strategy.reinitialise:
         return "all"
-    body = strategy.train - {"src", "tgt"}
+    body = strategy.train & BODY
     if not body:
         return "embeddings"
     if body != {"xattn"}:

@@ -9,9 +9,10 @@ from typing import Any
 
 from crosslate.errors import CrosslateError, Faults, SettingsError, StrategyError, nearest
 from crosslate.languages.codes import language_code
+from crosslate.models.groups import Side
 from crosslate.models.initialisers.initial_embeddings import RANDOM
 from crosslate.models.parent import parse_size
-from crosslate.models.strategies import Side, parse_strategy
+from crosslate.models.strategies import parse_strategy
 from crosslate.studies.recipe import ALL, ChildRecipe, Recipe, resolved
 from crosslate.text.vocabulary_training import MIN_SIZE
 from crosslate.training.settings import MAX_SEED

@@ -26,7 +26,7 @@ from crosslate.translation.translator import Translator
 
 if TYPE_CHECKING:
     from crosslate.models.child import Child
-    from crosslate.models.strategies import Side
+    from crosslate.models.groups import Side
     from crosslate.training.denoising import NoiseSettings
 
 NUM_SAMPLES = 1_000

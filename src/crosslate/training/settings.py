@@ -7,14 +7,12 @@ from math import inf
 from typing import Any, Literal, get_args
 
 from crosslate.errors import Faults, SettingsError, nearest
-from crosslate.models.methods.method import ADDED
+from crosslate.models.groups import ADDED, EMBEDDINGS, GROUPS
 
 Precision = Literal["auto", "fp32", "bf16"]
 EncoderCache = Literal["auto", "off"]
 ScheduleName = Literal["inverse_sqrt", "linear", "cosine", "constant"]
 
-GROUPS = ("src", "tgt", "enc", "dec", "xattn")
-EMBEDDINGS = frozenset({"src", "tgt"})
 MAX_SEED = 2**63 - 1
 """Of 64 bits with a sign, wherever a seed goes; PyTorch refuses those beyond 64 bits."""
 _FRESH_EMBEDDINGS_RATE = 3e-3

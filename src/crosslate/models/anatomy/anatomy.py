@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import nn
 
-from crosslate.models.anatomy.placement import GROUPS, Group, Placement, named_tensors, owner_of, storage_key
+from crosslate.models.anatomy.placement import Placement, named_tensors, owner_of, storage_key
 from crosslate.models.anatomy.probe import Probe
 from crosslate.models.anatomy.stacks import Role
+from crosslate.models.groups import GROUPS, Group, Side
 
-__all__ = ["GROUPS", "Anatomy", "Group", "named_tensors", "storage_key", "unsaved_names"]
+__all__ = ["Anatomy", "named_tensors", "storage_key", "unsaved_names"]
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Anatomy:
     parameters: frozenset[str]
     layers: dict[str, int]
     projections: dict[str, Role]
-    vocabulary: dict[str, tuple[Literal["source", "target"], int]]
+    vocabulary: dict[str, tuple[Side, int]]
     heads: int
     head_axis: dict[str, int]
     constant: frozenset[str]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -21,9 +21,7 @@ from crosslate.models.anatomy.stacks import (
     owns_tensors,
     parts_of_layer,
 )
-
-Group = Literal["src", "tgt", "enc", "dec", "xattn"]
-GROUPS: tuple[Group, ...] = get_args(Group)
+from crosslate.models.groups import Group, Side
 
 _NAMES_SHOWN = 8
 _CROSS_ATTENTION_NAME = re.compile(
@@ -132,9 +130,9 @@ class Placement:
                 axes[f"{path}.{name}"] = axis
         return axes
 
-    def vocabulary(self, groups: dict[str, Group]) -> dict[str, tuple[Literal["source", "target"], int]]:
+    def vocabulary(self, groups: dict[str, Group]) -> dict[str, tuple[Side, int]]:
         """Side and vocabulary axis of every tensor that has one."""
-        found: dict[str, tuple[Literal["source", "target"], int]] = {}
+        found: dict[str, tuple[Side, int]] = {}
         for name, group in groups.items():
             owner, tensor = owner_of(name), self.tensors[name]
             if owner in self.tables["source"] and group == "src":

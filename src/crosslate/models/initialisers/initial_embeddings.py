@@ -15,7 +15,8 @@ from itertools import accumulate, chain
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from crosslate.errors import InputError, UsageError, nearest
-from crosslate.models.strategies import SIDES, Side, Strategy
+from crosslate.models.groups import SIDES, Side
+from crosslate.models.strategies import Strategy
 from crosslate.text.segmenters import WORD_START
 from crosslate.text.vocabularies import Frame, Vocabulary
 

@@ -13,9 +13,6 @@ from crosslate.errors import StrategyError, nearest
 MethodKind = Literal["lora", "ia3", "prefix", "adapters", "bitfit"]
 Where = Literal["", "xattn", "attention"]
 
-ADDED = "added"
-"""The group under which what a method adds is trained; it starts fresh, at the rate of fresh groups."""
-
 _SIZES: dict[MethodKind, str] = {"lora": "rank", "prefix": "length", "adapters": "width"}
 _PLACES: tuple[str, ...] = tuple(place for place in get_args(Where) if place)
 

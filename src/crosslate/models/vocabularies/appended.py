@@ -17,9 +17,9 @@ from typing import Any
 import torch
 
 from crosslate.errors import ParentError, VocabularyError
+from crosslate.models.groups import Side
 from crosslate.models.parent import Parent
 from crosslate.models.sides import effective_setting
-from crosslate.models.strategies import Side
 from crosslate.models.vocabularies.conventions import CONVENTIONS, Conventions, find_code, spell_code
 from crosslate.text.vocabularies import Frame, Vocabulary
 

@@ -1,0 +1,23 @@
+"""The two sides of a model and the five groups that its tensors belong to. Imports nothing.
+
+Source: Gheini, Ren & May 2021, section 3.1, for the groups.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+Side = Literal["source", "target"]
+Group = Literal["src", "tgt", "enc", "dec", "xattn"]
+
+SIDES: tuple[Side, ...] = get_args(Side)
+GROUPS: tuple[Group, ...] = get_args(Group)
+GROUP_OF_SIDE: dict[Side, Group] = {"source": "src", "target": "tgt"}
+"""The group that holds a side's embeddings."""
+SIDE_OF_GROUP: dict[str, Side] = {group: side for side, group in GROUP_OF_SIDE.items()}
+EMBEDDINGS: frozenset[str] = frozenset(GROUP_OF_SIDE.values())
+"""The groups of both sides' embeddings."""
+BODY: frozenset[str] = frozenset(GROUPS) - EMBEDDINGS
+"""All other groups: encoder, decoder and cross-attention."""
+ADDED = "added"
+"""Beside the groups: what a method trains that the parent has no tensor for. It starts fresh."""
