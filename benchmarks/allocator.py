@@ -24,8 +24,8 @@ def measure(way: str, mode: str, size: str, updates: int) -> None:
 
     from benchmarks.generated import Captions, make_trainee
     from benchmarks.profiling import make_step
-    from crosslate.training.allocator import kept_memory
     from crosslate.training.batches import collate, plan_batches
+    from crosslate.training.cpu import kept_memory
 
     torch.set_num_threads(1)
     trainee, pairs = make_trainee(mode, size), Captions(6_000)

@@ -15,7 +15,7 @@ import numpy as np
 from crosslate.text.vocabularies import SpecialIds
 
 if TYPE_CHECKING:
-    from crosslate.training.trainee import Trainee
+    from crosslate.training.optimiser import Trainee
 
 VOCABULARY = 4_000
 PAD = 2
@@ -66,7 +66,7 @@ def make_trainee(mode: str, size: str) -> Trainee:
     """``all`` trains every parameter of a fresh parent; any other mode is a strategy for a child."""
     from crosslate.models.child import make_child
     from crosslate.models.strategies import parse_strategy
-    from crosslate.training.trainee import Trainee
+    from crosslate.training.optimiser import Trainee
 
     parent = make_parent(size)
     if mode == "all":

@@ -58,8 +58,8 @@ def measure(row: str, shape: str, updates: int, batch_tokens: int) -> dict[str, 
     from crosslate.models.child import make_child
     from crosslate.models.strategies import parse_strategy
     from crosslate.training.loop import train
+    from crosslate.training.optimiser import Trainee
     from crosslate.training.settings import TrainingSettings
-    from crosslate.training.trainee import Trainee
 
     frozen, _, checkpointing = row.partition("+")
     parent = make_parent(**SHAPES[shape])

@@ -100,7 +100,7 @@ def plain(arguments: argparse.Namespace) -> list[dict[str, float]]:
     from crosslate.adaptation.validation import make_validate
     from crosslate.training.batches import collate, plan_batches
     from crosslate.training.devices import set_dropout
-    from crosslate.training.schedules import learning_rate_factor
+    from crosslate.training.optimiser import learning_rate_factor
 
     settings = settings_of(arguments)
     torch.manual_seed(arguments.seed)

@@ -20,7 +20,7 @@ from benchmarks.generated import Captions, make_trainee
 
 if TYPE_CHECKING:
     from crosslate.training.batches import Batch
-    from crosslate.training.trainee import Trainee
+    from crosslate.training.optimiser import Trainee
 
 KINDS = {
     "matrix products": ("mm", "bmm", "addmm", "baddbmm", "linear", "mkldnn"),

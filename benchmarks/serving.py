@@ -84,7 +84,7 @@ class Direct:
 
     def __init__(self, parent: Any, folder: Path, quantization: str, max_tokens: int) -> None:
         from benchmarks.translation import raw_ctranslate2
-        from crosslate.engines.export import export_ctranslate2
+        from crosslate.engines.conversion import export_ctranslate2
 
         export_ctranslate2(parent, folder, quantization)  # type: ignore[arg-type]
         self._translate = raw_ctranslate2(parent, folder, beam=BEAM, max_tokens=max_tokens)

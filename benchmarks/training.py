@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from benchmarks.generated import Captions, make_trainee
 
 if TYPE_CHECKING:
-    from crosslate.training.trainee import Trainee
+    from crosslate.training.optimiser import Trainee
 
 WARM_UP = 10
 

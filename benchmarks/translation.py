@@ -74,8 +74,8 @@ def raw_ctranslate2(parent: Any, folder: Path, beam: int = BEAM, max_tokens: int
 
 def systems(parent: Any, folder: Path) -> dict[str, Translate]:
     from crosslate import DecodingOptions
+    from crosslate.engines.conversion import export_ctranslate2
     from crosslate.engines.ctranslate2 import CTranslate2Engine
-    from crosslate.engines.export import export_ctranslate2
     from crosslate.engines.pytorch import TorchEngine
     from crosslate.translation.lines import translate_lines
 

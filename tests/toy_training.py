@@ -19,8 +19,8 @@ from torch import nn
 from crosslate.training.batches import PlannedBatch, collate
 from crosslate.training.loop import Validation, train
 from crosslate.training.loss import TranslationLoss
+from crosslate.training.optimiser import Trainee
 from crosslate.training.settings import TrainingSettings
-from crosslate.training.trainee import Trainee
 
 VOCABULARY = 24
 PAD = 2

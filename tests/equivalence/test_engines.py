@@ -15,9 +15,9 @@ import transformers
 from transformers import GenerationConfig, MarianConfig, MarianMTModel
 
 import families
+from crosslate.engines.conversion import export_ctranslate2
 from crosslate.engines.ctranslate2 import CTranslate2Engine
 from crosslate.engines.decoding import DecodingOptions
-from crosslate.engines.export import export_ctranslate2
 from crosslate.engines.pytorch import TorchEngine
 from crosslate.errors import EngineError, InputError, UsageError
 from crosslate.models.child import make_child

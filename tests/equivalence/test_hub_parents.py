@@ -17,9 +17,9 @@ import families
 import hub_folders
 import parents
 import support
+from crosslate.engines.conversion import export_ctranslate2
 from crosslate.engines.ctranslate2 import CTranslate2Engine
 from crosslate.engines.decoding import DecodingOptions
-from crosslate.engines.export import export_ctranslate2
 from crosslate.engines.generation import Generation
 from crosslate.engines.pytorch import TorchEngine
 from crosslate.errors import EngineError, ParentError, UsageError

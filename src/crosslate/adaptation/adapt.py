@@ -36,7 +36,7 @@ from crosslate.text.no_vocabulary import NoVocabulary
 from crosslate.text.parallel import ParallelCorpus
 from crosslate.text.stored_pairs import TextFiles
 from crosslate.training.loop import train
-from crosslate.training.peak_memory import PeakMemory
+from crosslate.training.memory import PeakMemory
 from crosslate.training.progress import Progress
 from crosslate.training.settings import TrainingSettings, preset
 

@@ -22,9 +22,9 @@ from crosslate.training.batches import PairIds
 from crosslate.training.checkpoints import MAY_CHANGE
 from crosslate.training.importance import ROLES, head_importance, most_important
 from crosslate.training.loop import train
+from crosslate.training.optimiser import Trainee
 from crosslate.training.progress import Progress
 from crosslate.training.settings import TrainingSettings
-from crosslate.training.trainee import Trainee
 
 WARMUP_UPDATES = 200
 """Updates of the embeddings alone before heads are scored; see docs/strategies.md for why so many."""

@@ -13,9 +13,9 @@ from crosslate.models.parent import RECORD, SIZES, Parent, Size
 from crosslate.text.parallel import ParallelCorpus
 from crosslate.text.stored_pairs import TextFiles
 from crosslate.training.loop import train
+from crosslate.training.optimiser import Trainee
 from crosslate.training.progress import Progress
 from crosslate.training.settings import TrainingSettings
-from crosslate.training.trainee import Trainee
 
 
 def train_parent(

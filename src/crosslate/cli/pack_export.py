@@ -53,7 +53,7 @@ def export(
     if to == "hf":
         _export_plain(packs, out, parent, quantization, push, private)
         return
-    from crosslate.engines.export import Quantization
+    from crosslate.engines.conversion import Quantization
     from crosslate.export.exporting import Format
     from crosslate.export.exporting import export as export_packs
     from crosslate.packs.stored import StoredModel

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from crosslate.config import from_values
 from crosslate.engines.decoding import (
     DecodingOptions,
     Hypothesis,
@@ -14,15 +19,15 @@ from crosslate.engines.decoding import (
     group_sources,
     hypothesis,
 )
-from crosslate.engines.folders import load_description
-from crosslate.errors import EngineError
-from crosslate.models.vocabularies.saved_vocabularies import load_vocabulary
+from crosslate.errors import EngineError, InputError
+from crosslate.files import read_json
+from crosslate.models.vocabularies.saved_vocabularies import SideDescription, load_vocabulary
 
 _MAX_INTER_THREADS = 8
 
 
 class CTranslate2Engine:
-    """Translates with a folder that :func:`crosslate.engines.export.export_ctranslate2` wrote.
+    """Translates with a folder that :func:`crosslate.engines.conversion.export_ctranslate2` wrote.
 
     Several threads may call :meth:`translate` at once.
 
@@ -120,3 +125,112 @@ def default_threads(num_cores: int) -> tuple[int, int]:
     """
     inter = min(_MAX_INTER_THREADS, num_cores)
     return inter, max(1, num_cores // inter)
+
+
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class FolderDescription:
+    """What the engine must know and CTranslate2 does not keep.
+
+    Attributes:
+        format: version of this layout.
+        family: Hugging Face's name of the model's type.
+        quantization: the type the weights are stored in.
+        max_source_tokens: longest input, end of sentence included.
+        max_target_tokens: longest output.
+        forced_first: piece that every output begins with, or None.
+        never_generated: pieces that no output may hold.
+        unknown: the target's unknown piece, allowed by option.
+    """
+
+    format: int
+    family: str
+    quantization: str
+    source: SideDescription
+    target: SideDescription
+    max_source_tokens: int
+    max_target_tokens: int
+    forced_first: str | None
+    never_generated: list[str]
+    unknown: str
+
+
+def load_description(folder: Path) -> FolderDescription:
+    """Reads ``crosslate.json``.
+
+    Raises:
+        EngineError: the folder was not written by ``export_ctranslate2``, or by another version of it.
+    """
+    path = folder / "crosslate.json"
+    try:
+        values: Any = read_json(path)
+        version = values.get("format") if isinstance(values, dict) else None
+        if version != FORMAT_VERSION:
+            raise EngineError(
+                f"{path}: format {version!r}, expected {FORMAT_VERSION}; export the model again"
+            )
+        return from_values(FolderDescription, values, where=str(path))
+    except InputError as error:
+        raise EngineError(f"not a CTranslate2 model exported by Crosslate: {error}") from None
+
+
+log = logging.getLogger(__name__)
+
+_CACHE_NAME = ".crosslate-cache"
+
+
+def ctranslate2_folder(origin: Path, key: str, quantization: str) -> Path:
+    """Where the CTranslate2 model of a pack or parent folder belongs; it may not be there yet.
+
+    Beside ``origin``, never inside (a pack refuses files it does not list), or in the user's cache
+    directory where that place cannot be written to.
+
+    Args:
+        origin: the pack's or parent's folder; its name becomes part of the answer.
+        key: hash of everything the model is made of; another key is another folder.
+        quantization: the type of its weights.
+    """
+    origin = origin.resolve()
+    readable = re.sub(r"[^\w.-]", "_", origin.name) or "model"
+    # Another version of the layout gets another name, so that no old folder is read or has to go.
+    layout = "" if FORMAT_VERSION == 1 else f"-{FORMAT_VERSION}"
+    name = f"{readable}-{key[:16]}-{quantization}{layout}"
+    beside = origin.parent / _CACHE_NAME
+    if (beside / name).is_dir() or _can_be_written(beside):
+        return beside / name
+    return _user_cache() / name
+
+
+def cached_ctranslate2_model(
+    origin: Path, key: str, quantization: str, build: Callable[[Path], None]
+) -> Path:
+    """The folder of the CTranslate2 model, built now if it is not there; reuse imports no PyTorch.
+
+    Args:
+        build: writes the model to the path it is given, atomically, as ``export_ctranslate2`` does.
+    """
+    folder = ctranslate2_folder(origin, key, quantization)
+    if folder.is_dir():
+        return folder
+    log.info("building the CTranslate2 model %s", folder)
+    try:
+        build(folder)
+    except (InputError, OSError):
+        # Somebody else built the same model at the same moment.
+        if not (folder / "crosslate.json").is_file():
+            raise
+    return folder
+
+
+def _can_be_written(folder: Path) -> bool:
+    existing = folder
+    while not existing.exists():
+        existing = existing.parent
+    return existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)
+
+
+def _user_cache() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(base) if base else Path.home() / ".cache") / "crosslate"

@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from crosslate.engines.export import Quantization, write_model
+from crosslate.engines.conversion import Quantization, write_model
 from crosslate.engines.generation import Generation, TranslationModel
 from crosslate.errors import EngineError, Faults, InputError, UsageError
 from crosslate.export.sentence_model import sentence_model

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
-from crosslate.engines.export import Quantization, export_ctranslate2
+from crosslate.engines.conversion import Quantization, export_ctranslate2
 from crosslate.export.argos import export_argos
 from crosslate.export.export_cards import argos_card, ctranslate2_card
 from crosslate.packs.stored import StoredModel

@@ -318,7 +318,7 @@ def make_backend(
 
 
 def _is_exportable(parent: str) -> bool:
-    from crosslate.engines.specs import family_of
+    from crosslate.engines.conversion import family_of
     from crosslate.models.parent_files import local_folder
 
     config: Any = read_optional_object(local_folder(parent) / "config.json")

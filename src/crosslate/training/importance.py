@@ -23,7 +23,7 @@ from crosslate.models.lowered import is_mixed
 from crosslate.training.batches import PairIds, collate, plan_batches
 from crosslate.training.devices import make_accelerator, on_device
 from crosslate.training.loss import TranslationLoss
-from crosslate.training.trainee import Trainee
+from crosslate.training.optimiser import Trainee
 
 ROLES = ("q", "k", "v", "o")
 

@@ -47,14 +47,11 @@ from crosslate.training.encoder_states import (
 )
 from crosslate.training.gradients import Gradients, HalvedGradients, PlainGradients
 from crosslate.training.loss import TranslationLoss
-from crosslate.training.memory import checkpointed, is_bf16_run
-from crosslate.training.optimiser import make_optimiser
+from crosslate.training.memory import checkpointed, is_bf16_run, is_sharded, leave_out_shards, spread_frozen
+from crosslate.training.optimiser import Trainee, learning_rate_factor, make_optimiser
 from crosslate.training.progress import Progress, RunLog, Silent
-from crosslate.training.schedules import learning_rate_factor
 from crosslate.training.settings import TrainingSettings
-from crosslate.training.sharding import is_sharded, leave_out_shards, spread_frozen
 from crosslate.training.stopping import StopRequest
-from crosslate.training.trainee import Trainee
 
 _WINDOW_UPDATES = 50
 """Loss and tokens/s are shown as means over so many updates, and logged as often."""

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import gc
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
+from accelerate import Accelerator
 from torch import nn
+from transformers.modeling_layers import GradientCheckpointingLayer
 
 from crosslate.errors import TrainingError
 from crosslate.models.lowered import is_mixed
+from crosslate.training.cpu import give_back
 from crosslate.training.devices import resolve_precision
 
 
@@ -59,3 +65,117 @@ def is_bf16_run(model: nn.Module, precision: str, device: torch.device) -> bool:
             "precision out, or hold them in float32"
         )
     return True
+
+
+def spread_frozen(model: Any, accelerator: Accelerator) -> None:
+    """Shards the frozen matrices of all layers over the processes.
+
+    The parent keeps its own tensors, where they are: call this before the model moves to its device.
+
+    Raises:
+        TrainingError: there is one process, with which there is nothing to share.
+    """
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import fully_shard
+
+    if accelerator.num_processes < 2:
+        raise TrainingError(
+            "frozen tensors are to be spread over processes, but there is one; start several with "
+            "accelerate launch, or leave it out"
+        )
+    layers = [module for module in model.modules() if isinstance(module, GradientCheckpointingLayer)]
+    if not layers:
+        raise TrainingError(f"{type(model).__name__} does not show its layers, so it cannot be sharded")
+    mesh = init_device_mesh(accelerator.device.type, (accelerator.num_processes,))
+    # One type in all, since a layer's parts travel together; what is left is small.
+    held = torch.bfloat16 if is_mixed(model) else torch.float32
+    for layer in layers:
+        whole: set[nn.Parameter] = set()
+        for module in layer.modules():
+            for name, parameter in module.named_parameters(recurse=False):
+                if parameter.requires_grad or parameter.dim() < 2 or parameter.dtype != held:
+                    whole.add(parameter)
+                else:
+                    # Sharding takes the object's memory away, and the object is the parent's.
+                    module._parameters[name] = nn.Parameter(parameter.detach(), requires_grad=False)
+        fully_shard(layer, mesh=mesh, reshard_after_forward=True, ignored_params=whole)
+
+
+def leave_out_shards(objective: Any) -> None:
+    """Tells PyTorch's data parallelism that shards have no gradients to sum, and nothing to be made equal."""
+    shards = [name for name, parameter in objective.named_parameters() if _is_shard(parameter)]
+    objective._ddp_params_and_buffers_to_ignore = shards
+
+
+def _is_shard(tensor: torch.Tensor) -> bool:
+    """Whether a tensor is this process's part of one."""
+    return hasattr(tensor, "device_mesh")
+
+
+def is_sharded(model: nn.Module) -> bool:
+    """Whether some of a model's parameters are spread over processes: all of them must compute together."""
+    return any(_is_shard(parameter) for parameter in model.parameters())
+
+
+T = TypeVar("T")
+
+_STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
+
+class PeakMemory:
+    """The largest resident memory of this process since it was made, in bytes.
+
+    Linux can forget an earlier peak. Elsewhere, or where that is not allowed, an earlier and higher peak of
+    the same process counts as well.
+
+    Attributes:
+        before: what was resident when it was made, after memory that is free had been given back; the program
+            itself, what it has loaded, and what other work in the same process has left; 0 where the system
+            does not tell.
+    """
+
+    def __init__(self) -> None:
+        gc.collect()
+        give_back()
+        _forget()
+        self.before = self._peak = _peak_bytes()
+
+    def leaving_out(self, work: Callable[[], T]) -> Callable[[], T]:
+        """The same callable, with what it takes left out: validations, which are alike for all strategies."""
+
+        def measured() -> T:
+            self.bytes()
+            try:
+                return work()
+            finally:
+                _forget()
+
+        return measured
+
+    def bytes(self) -> int:
+        """The peak so far; 0 where the system does not tell."""
+        self._peak = max(self._peak, _peak_bytes())
+        return self._peak
+
+
+def _forget() -> None:
+    try:
+        _RESET.write_text("5", encoding="ascii")
+    except OSError:
+        return
+
+
+def _peak_bytes() -> int:
+    try:
+        lines = _STATUS.read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    for line in lines:
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak) if sys.platform == "darwin" else int(peak) * 1024

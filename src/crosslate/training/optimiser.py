@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import nn
 
 from crosslate.errors import TrainingError
-from crosslate.training.settings import TrainingSettings
-from crosslate.training.trainee import Trainee
+from crosslate.training.settings import ScheduleName, TrainingSettings
 
 
 def make_optimiser(trainee: Trainee, settings: TrainingSettings) -> torch.optim.Optimizer:
@@ -30,3 +32,59 @@ def make_optimiser(trainee: Trainee, settings: TrainingSettings) -> torch.optim.
         weight_decay=settings.weight_decay,
         fused=all(each.device.type in ("cpu", "cuda") for each in trainee.trained.values()),
     )
+
+
+@dataclass(frozen=True)
+class Trainee:
+    """What the loop needs to know of a model.
+
+    Attributes:
+        model: a Hugging Face encoder-decoder.
+        parameters: what is trained, by group and name; everything else must not require gradients.
+        fresh: the groups that start from random values.
+        source_pad: id that fills up source rows.
+        target_pad: id that fills up target rows.
+        decoder_start: id the decoder starts with.
+    """
+
+    model: nn.Module
+    parameters: dict[str, dict[str, nn.Parameter]]
+    fresh: frozenset[str]
+    source_pad: int
+    target_pad: int
+    decoder_start: int
+
+    @property
+    def trained(self) -> dict[str, nn.Parameter]:
+        """All trained parameters by name."""
+        return {name: each for group in self.parameters.values() for name, each in group.items()}
+
+    @property
+    def frozen_encoder(self) -> nn.Module | None:
+        """The encoder, where nothing in it (its table of embeddings included) is trained."""
+        encoder = getattr(self.model, "get_encoder", lambda: None)()
+        if encoder is None or any(each.requires_grad for each in encoder.parameters()):
+            return None
+        return encoder
+
+
+def learning_rate_factor(
+    schedule: ScheduleName, update: int, *, warmup_updates: int, total_updates: int
+) -> float:
+    """Share of the peak learning rate at an update, in [0, 1].
+
+    Args:
+        update: 1-based number of the update about to be made.
+        warmup_updates: linear rise over so many updates; 0 for none.
+        total_updates: where ``linear`` and ``cosine`` reach 0; ignored by the others.
+    """
+    if update <= warmup_updates:
+        return update / warmup_updates
+    if schedule == "constant":
+        return 1.0
+    if schedule == "inverse_sqrt":
+        return math.sqrt(max(1, warmup_updates) / update)
+    progress = min(1.0, (update - warmup_updates) / max(1, total_updates - warmup_updates))
+    if schedule == "linear":
+        return 1.0 - progress
+    return 0.5 * (1.0 + math.cos(math.pi * progress))

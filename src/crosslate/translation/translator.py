@@ -16,7 +16,7 @@ from crosslate.packs.stored import StoredModel
 from crosslate.translation.lines import n_best_lines, translate_lines
 
 if TYPE_CHECKING:
-    from crosslate.engines.export import Quantization
+    from crosslate.engines.conversion import Quantization
     from crosslate.models.child import Child
     from crosslate.models.parent import Parent
     from crosslate.packs.pack import Pack
@@ -172,7 +172,7 @@ class Translator:
 
 def wanted_engine(engine: str, quantization: str) -> EngineName:
     """The engine asked for, after checks; a quantised model is CTranslate2's alone."""
-    from crosslate.engines.export import Quantization
+    from crosslate.engines.conversion import Quantization
 
     known = get_args(Quantization)
     if engine not in ENGINES:
@@ -201,8 +201,8 @@ def _live_engine(model: Parent | Child, wanted: EngineName, quantization: str) -
     """An engine for a model in memory; what CTranslate2 reads is written to a folder that does not stay."""
     if wanted == "pytorch":
         return _torch_engine(model)
+    from crosslate.engines.conversion import export_ctranslate2
     from crosslate.engines.ctranslate2 import CTranslate2Engine
-    from crosslate.engines.export import export_ctranslate2
 
     # Once loaded, the model is in memory and the folder may go.
     folder = Path(tempfile.mkdtemp(prefix="crosslate-engine-"))
@@ -246,10 +246,10 @@ def ctranslate2_folder_of(
         EngineError: CTranslate2 cannot express the model.
         PackError: a pack does not fit the parent, or the packs do not compose.
     """
-    from crosslate.engines.cache import cached_ctranslate2_model
+    from crosslate.engines.ctranslate2 import cached_ctranslate2_model
 
     def build(folder: Path) -> None:
-        from crosslate.engines.export import export_ctranslate2
+        from crosslate.engines.conversion import export_ctranslate2
 
         model = stored.load()
         if loaded is not None:

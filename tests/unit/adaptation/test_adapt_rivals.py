@@ -15,7 +15,7 @@ from crosslate.engines import ctranslate2
 from crosslate.errors import EngineError, Interrupted
 from crosslate.models.parent import Parent
 from crosslate.packs.pack import Pack
-from crosslate.training.peak_memory import PeakMemory
+from crosslate.training.memory import PeakMemory
 from crosslate.training.progress import Silent
 from crosslate.training.settings import SettingsError, TrainingSettings
 from crosslate.translation.translator import Translator

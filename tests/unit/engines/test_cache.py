@@ -2,8 +2,8 @@ import os
 
 import pytest
 
-from crosslate.engines import cache
-from crosslate.engines.cache import cached_ctranslate2_model, ctranslate2_folder
+from crosslate.engines import ctranslate2 as cache
+from crosslate.engines.ctranslate2 import cached_ctranslate2_model, ctranslate2_folder
 from crosslate.errors import InputError
 
 KEY = "0123456789abcdef" * 4

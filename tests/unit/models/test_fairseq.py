@@ -11,7 +11,7 @@ from torch.nn import functional
 import fairseq_checkpoints as fairseq
 import families
 import parents
-from crosslate.engines.export import export_ctranslate2
+from crosslate.engines.conversion import export_ctranslate2
 from crosslate.errors import CrosslateError, ParentError
 from crosslate.models.child import make_child
 from crosslate.models.importers.fairseq import FairseqFiles, import_fairseq, read_checkpoint

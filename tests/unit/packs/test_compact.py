@@ -8,7 +8,7 @@ import torch
 
 import families
 import parents
-from crosslate.engines.export import export_ctranslate2
+from crosslate.engines.conversion import export_ctranslate2
 from crosslate.errors import EngineError, PackError, UsageError
 from crosslate.models.anatomy.anatomy import named_tensors
 from crosslate.models.child import make_child

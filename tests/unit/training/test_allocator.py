@@ -9,7 +9,7 @@ import resource
 import pytest
 import torch
 
-from crosslate.training.allocator import give_back, kept_memory
+from crosslate.training.cpu import give_back, kept_memory
 
 NEEDS_GLIBC = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told")
 COUNT = 2_000_000  # float32, 8 MB

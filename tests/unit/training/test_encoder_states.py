@@ -15,7 +15,7 @@ from crosslate.training.batches import PlannedBatch, collate
 from crosslate.training.encoder_states import EncoderStates, compute_states, states_path, states_size
 from crosslate.training.loop import train
 from crosslate.training.loss import TranslationLoss
-from crosslate.training.trainee import Trainee
+from crosslate.training.optimiser import Trainee
 from toy_training import ToyPairs, toy_settings
 
 CPU = torch.device("cpu")

@@ -9,7 +9,7 @@ from crosslate.models.anatomy.anatomy import named_tensors
 from crosslate.models.child import make_child
 from crosslate.models.strategies import parse_strategy
 from crosslate.training.importance import head_importance, most_important
-from crosslate.training.trainee import Trainee
+from crosslate.training.optimiser import Trainee
 
 WIDTH, HEADS = 16, 2
 

@@ -17,8 +17,8 @@ from safetensors.torch import load_file
 
 from crosslate.errors import TrainingError
 from crosslate.training.loop import Validation, train
+from crosslate.training.optimiser import Trainee
 from crosslate.training.progress import Silent
-from crosslate.training.trainee import Trainee
 from toy_training import ToyPairs, toy_settings, toy_trainee, toy_validate, train_toy
 
 

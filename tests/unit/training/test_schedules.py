@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from crosslate.training.schedules import learning_rate_factor
+from crosslate.training.optimiser import learning_rate_factor
 
 
 def factors(schedule: str, updates: list[int], warmup: int = 4, total: int = 12) -> list[float]:

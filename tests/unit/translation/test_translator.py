@@ -79,7 +79,7 @@ class TestEngines:
         def refuse(*_):
             raise EngineError("cannot be exported")
 
-        monkeypatch.setattr("crosslate.engines.export.export_ctranslate2", refuse)
+        monkeypatch.setattr("crosslate.engines.conversion.export_ctranslate2", refuse)
         shutil.copytree(tiny / "packs/de-en", tmp_path / "de-en")
         with caplog.at_level(logging.INFO):
             live = Translator(parent, pack, options=GREEDY)
