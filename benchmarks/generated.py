@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from crosslate.text.vocabularies import SpecialIds
+from crosslate.text.vocabularies import Frame, SpecialIds
 
 if TYPE_CHECKING:
     from crosslate.training.optimiser import Trainee
@@ -48,9 +48,10 @@ class Captions:
 
 @dataclass(frozen=True)
 class Pieces:
-    """A vocabulary's size and special ids; nothing is tokenised here."""
+    """A vocabulary's size, special ids and frame; nothing is tokenised here."""
 
     special: SpecialIds = field(default_factory=SpecialIds)
+    frame: Frame = Frame()
 
     def __len__(self) -> int:
         return VOCABULARY
