@@ -1,42 +1,53 @@
-"""Settings from YAML: what is refused, and that every fault says where it is."""
+"""Settings: what is refused and in which words, plain values and YAML in and out."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
+from pydantic import Field
 
-from crosslate.config import from_values, load_yaml
-from crosslate.errors import SettingsError, UsageError
+from crosslate.config import Settings, differences, dump_yaml, from_values, load_yaml
+from crosslate.errors import Faults, SettingsError
 
 
-@dataclass(frozen=True)
-class Part:
-    count: int = 1
+class Part(Settings):
+    count: int = Field(1, ge=1, description="How many.")
+    stop: int = Field(9, ge=0, lt=10, description="Where it ends.")
     share: Literal["parent", "child"] | None = None
     rate: float | None = 0.5
     speed: float = 1.0
 
-    def __post_init__(self) -> None:
-        if self.count < 1:
-            raise UsageError(
-                f"cannot use this part, 2 faults:\n  - count is {self.count}\n  - expected 1 or more"
-            )
+    def find_faults(self, faults: Faults) -> None:
+        if self.stop < self.count:
+            faults.add(f"stop is {self.stop}, expected count ({self.count}) or more")
+            faults.add("no room")
 
 
-@dataclass(frozen=True)
-class Whole:
-    parts: list[Part] = field(default_factory=list)
+class WholeThing(Settings):
+    parts: list[Part] = Field(default_factory=list)
     maybe: Part | None = None
-    training: dict[str, dict[str, Any]] = field(default_factory=dict)
-    names: dict[str, str] = field(default_factory=dict)
+    either: str | Part | list[str] = ""
+    training: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    names: dict[str, str] = Field(default_factory=dict)
+    folder: Path | None = None
+    span: tuple[int, int] = (0, 1)
 
 
-def read(tmp_path, text: str) -> Whole:
+def read(tmp_path, text: str) -> WholeThing:
     path = tmp_path / "whole.yaml"
     path.write_text(text, encoding="utf-8")
-    return load_yaml(Whole, path)
+    return load_yaml(WholeThing, path)
+
+
+def test_values_come_back_from_yaml(tmp_path):
+    whole = WholeThing(
+        parts=[Part(count=2)], either=Part(), folder=Path("a/b"), span=(1, 2), names={"no": "é"}
+    )
+    assert read(tmp_path, dump_yaml(whole)) == whole
+    assert whole.to_values()["folder"] == "a/b"
+    assert WholeThing.from_values(whole.to_values()) == whole
 
 
 def test_keys_that_stand_twice_are_refused_with_their_lines(tmp_path):
@@ -61,50 +72,84 @@ names: {a: x}
     }  # fmt: skip
 
 
+def test_yaml_reads_as_in_version_1_2(tmp_path):
+    whole = read(tmp_path, "names: {a: no, b: 2026-13-01}\nmaybe: {rate: 1e-4, speed: -.5}\nspan: [3, 4]")
+    assert whole.names == {"a": "no", "b": "2026-13-01"}
+    assert (whole.maybe, whole.span) == (Part(rate=1e-4, speed=-0.5), (3, 4))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (None, "no such file"),
+        ("names: {a: [", r"whole\.yaml: not YAML: "),
+        ("- a", "expected a mapping of names"),
+    ],
+)
+def test_files_that_cannot_be_used_are_refused(tmp_path, text, message):
+    with pytest.raises(SettingsError, match=message):
+        read(tmp_path, text) if text else load_yaml(WholeThing, tmp_path / "none.yaml")
+
+
 def test_a_folder_is_no_file(tmp_path):
     with pytest.raises(SettingsError, match="cannot be read: Is a directory"):
-        load_yaml(Whole, tmp_path)
-
-
-def test_a_date_that_does_not_exist_is_no_yaml(tmp_path):
-    with pytest.raises(SettingsError, match=r"whole\.yaml: not YAML: month must be in 1\.\.12"):
-        read(tmp_path, "names: {a: 2026-13-01}")
+        load_yaml(WholeThing, tmp_path)
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
         ({"training": {1: {}}}, "training has the key 1, expected text; put it in quotes"),
-        ({"training": {"all": {False: 1}}}, "training.all has the key False, expected text"),
-        ({"names": {1: "phrasebook"}}, "names has the key 1, expected text"),
+        ({"training": {"all": {False: 1}}}, "training.all has the key False, expected text; put it in quotes"),
+        ({"prats": []}, "unknown key prats; did you mean 'parts'?"),
+        ({"maybe": {"cuont": 1}}, "unknown key maybe.cuont; did you mean 'count'?"),
+        ({"parts": [{"speed": 10**400}]}, "parts[0].speed is an integer of 1329 bits, expected a number below 1.8e308"),
+        ({"parts": [{"speed": float("nan")}]}, "parts[0].speed is nan, expected a finite number"),
+        ({"parts": [{"count": True}]}, "parts[0].count is True, expected a whole number"),
+        ({"parts": [{"stop": 10}]}, "parts[0].stop is 10, expected 0 or more and below 10"),
+        ({"parts": [{"share": "both"}]}, "parts[0].share is 'both', expected 'parent', 'child' or nothing"),
         (
-            {"parts": [{"speed": 10**400}]},
-            r"parts\[0\]\.speed is an integer of 1329 bits, expected a number below",
+            {"parts": [{"share": "chid"}]},
+            "parts[0].share is 'chid', expected 'parent', 'child' or nothing; did you mean 'child'?",
         ),
-        (
-            {"parts": [{"share": "both"}]},
-            r"parts\[0\]\.share is 'both', expected 'parent', 'child' or nothing$",
-        ),
-        ({"parts": [{"rate": "x"}]}, r"parts\[0\]\.rate is 'x', expected float or nothing$"),
-        ({"maybe": {"count": "x"}}, "maybe.count is 'x', expected int$"),
-        ({"maybe": 3}, "maybe is 3, expected Part or nothing$"),
+        ({"parts": [{"rate": "x"}]}, "parts[0].rate is 'x', expected a number or nothing"),
+        ({"maybe": {"count": "x"}}, "maybe.count is 'x', expected a whole number"),
+        ({"maybe": 3}, "maybe is 3, expected a mapping of names or nothing"),
+        ({"either": 3}, "either is 3, expected text, a mapping of names or a list"),
+        ({"either": {"count": 0}}, "either.count is 0, expected 1 or more"),
+        ({"span": [1, "x"]}, "span[1] is 'x', expected a whole number"),
+        ([], "the top level is [], expected a mapping of names"),
     ],
-)
-def test_values_of_a_wrong_type_are_named(values, message):
-    with pytest.raises(SettingsError, match=message):
-        from_values(Whole, values)
-
-
-def test_faults_of_what_stands_inside_say_where():
+)  # fmt: skip
+def test_wrong_values_are_named(values, message):
     with pytest.raises(SettingsError) as refused:
-        from_values(Whole, {"parts": [{}, {"count": 0}], "maybe": {"count": -1}, "names": {"a": 1}})
+        from_values(WholeThing, values)
+    assert str(refused.value) == f"cannot use settings: {message}"
+
+
+def test_all_faults_are_listed_with_their_places():
+    with pytest.raises(SettingsError) as refused:
+        WholeThing.from_values(
+            {"parts": [{}, {"count": 0}], "maybe": {"count": 2, "stop": 1}, "names": {"a": 1}}
+        )
     assert str(refused.value).splitlines() == [
-        "cannot use settings, 3 faults:",
-        "  - parts[1]: cannot use this part, 2 faults:",
-        "    - count is 0",
-        "    - expected 1 or more",
-        "  - maybe: cannot use this part, 2 faults:",
-        "    - count is -1",
-        "    - expected 1 or more",
-        "  - names.a is 1, expected str",
+        "cannot use the whole thing, 4 faults:",
+        "  - parts[1].count is 0, expected 1 or more",
+        "  - maybe: stop is 1, expected count (2) or more",
+        "  - maybe: no room",
+        "  - names.a is 1, expected text",
     ]
+
+
+def test_settings_made_and_changed_in_python_are_checked_alike():
+    with pytest.raises(SettingsError, match="cannot use the part: count is 0, expected 1 or more"):
+        Part(count=0)
+    part = Part(count=2)
+    assert part.changed(stop=5) == Part(count=2, stop=5)
+    with pytest.raises(SettingsError, match="unknown key stopp; did you mean 'stop'"):
+        part.changed(stopp=5)
+
+
+def test_differences_are_named_by_their_dotted_keys():
+    old, new = WholeThing(maybe=Part()).to_values(), WholeThing(maybe=Part(count=2), span=(0, 2)).to_values()
+    assert differences(old, new) == ["maybe.count: 1 before, 2 now", "span: [0, 1] before, [0, 2] now"]

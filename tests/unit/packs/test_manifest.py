@@ -234,7 +234,7 @@ class TestRules:
             ("w", TensorRecord((2,), "float32", Selection(0, 4, ((2, 3), (0, 1)))), "ascending"),
             ("w", TensorRecord((2,), "float32", Selection(0, 4, ((0, 1), (1, 2)))), "do not touch"),
             ("w", TensorRecord((2,), "float32", Selection(0, 4, ())), "ascending"),
-            ("w", TensorRecord((2,), "float32", Selection(0, 4, ((0, 1, 2),))), "pairs [start, stop]"),
+            ("w", TensorRecord((2,), "float32", Selection(0, 4, ((0, 1, 2),))), "expected a list of 2"),
             ("w", TensorRecord((2,), "float32", Selection(0, 4, ((0, 3),))), "but 3 slices are selected"),
         ],
     )
