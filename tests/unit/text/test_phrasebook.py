@@ -1,11 +1,7 @@
-"""The phrasebook as a corpus: sizes, splits, determinism, variety and the gold dictionary."""
+"""The phrasebook as a corpus: sizes, splits, determinism and the gold dictionary."""
 
 from __future__ import annotations
 
-import re
-import subprocess
-import sys
-from collections import Counter
 from itertools import permutations
 
 import pytest
@@ -64,51 +60,15 @@ def test_more_training_sentences_only_add_some(book: Phrasebook) -> None:
     assert tuple(many_tests.target)[:10] == few_tests.target
 
 
-def test_a_seed_gives_the_same_book_in_another_process_and_another_seed_another() -> None:
-    program = (
-        "from crosslate.text.phrasebook import Phrasebook;"
-        "print(Phrasebook(seed=5).corpora('de', 'es', train=200, valid=5, test=5)[0].content_hash)"
-    )
+def test_the_sentences_of_a_seed_never_change() -> None:
     hashes = {
-        subprocess.run(
-            [sys.executable, "-c", program], env={"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(sys.path)},
-            capture_output=True, text=True, check=True,
-        ).stdout.strip()
-        for seed in ("1", "2")
-    }  # fmt: skip
-    assert hashes == {Phrasebook(seed=5).corpora("de", "es", train=200, valid=5, test=5)[0].content_hash}
-    assert Phrasebook(seed=6).corpora("de", "es", train=200, valid=5, test=5)[0].content_hash not in hashes
-
-
-def test_every_lexeme_is_frequent_enough_to_be_learnt(book: Phrasebook) -> None:
-    train, _, _ = book.corpora("en", "de", train=8000, valid=0, test=0)
-    text = Counter(word for sentence in train.source for word in re.findall(r"[\w'-]+", sentence.lower()))
-    for words in (
-        "dog dogs", "mouse mice", "cherry cherries", "child children child's", "london", "vienna", "paul paul's", "eva eva's",
-        "expensive", "better good", "dangerous", "bought buy buying buys", "danced dance dancing dances",
-        "twelve", "fifteen", "thirty-four", "yesterday", "rarely", "without", "wednesday", "winter",
-    ):  # fmt: skip
-        assert sum(text[word] for word in words.split()) >= 20, words
-    lengths = [sentence.count(" ") + 1 for sentence in train.source]
-    assert 6.5 < sum(lengths) / len(lengths) < 9
-    assert max(lengths) <= 14
-
-
-def test_lexemes(book: Phrasebook) -> None:
-    lexemes = book.lexemes()
-    assert len(set(lexemes)) == len(lexemes) == book.num_lexemes >= 300
-    assert {"noun:dog", "verb:open", "adjective:red", "word:yesterday", "numeral:12", "name:Anna"} <= set(
-        lexemes
-    )
-
-
-def test_word_by_word_translation_does_not_solve_it(book: Phrasebook) -> None:
-    _, _, test = book.corpora("de", "en", train=0, valid=0, test=300)
-    gold = book.dictionary("de", "en")
-    same_length = sum(len(source.split()) == len(target.split()) for source, target in test)
-    assert same_length < 0.6 * len(test)
-    assert all(source != target for source, target in test)
-    assert len(gold) > 900
+        seed: Phrasebook(seed).corpora("de", "es", train=200, valid=5, test=5)[0].content_hash
+        for seed in (1, 5)
+    }
+    assert hashes == {
+        1: "7e92bb392f4bf6de41690f77a96018c293da84fe850c0c0765749c449a086cc5",
+        5: "c28f4baa451dd0feee1674de7aa03889acd40bd4351779e1fd09c480359d483d",
+    }
 
 
 @pytest.mark.parametrize(
@@ -158,18 +118,6 @@ def test_dictionaries_hold_single_words_and_are_symmetric(book: Phrasebook) -> N
             assert all(word in backwards[translation] for translation in translations)
 
 
-def test_the_dictionary_knows_most_words_of_the_corpus(book: Phrasebook) -> None:
-    train, _, _ = book.corpora("de", "en", train=1000, valid=0, test=0)
-    nouns = Counter(
-        word
-        for sentence in train.source
-        for word in re.findall(r"\w+", sentence)[1:]
-        if word[0].isupper() and not word.endswith("s")
-    )
-    known = sum(count for word, count in nouns.items() if word in book.dictionary("de", "en"))
-    assert known / nouns.total() > 0.97
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -184,11 +132,12 @@ def test_languages_are_checked(book: Phrasebook, arguments: tuple[str, str], mes
         book.dictionary(*arguments)
 
 
-def test_parts_and_sizes_are_checked(book: Phrasebook, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parts_and_sizes_are_checked(book: Phrasebook) -> None:
     with pytest.raises(UsageError, match="'cousin'"):
         book.corpora("de", "en", part="cousin")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="-1 valid"):
         book.corpora("de", "en", valid=-1)
-    monkeypatch.setattr("crosslate.text.phrasebook.book.MAX_SENTENCES", 500)
-    with pytest.raises(CorpusError, match="at most 500"):
-        Phrasebook(seed=99).corpora("de", "en", train=2000)
+    with pytest.raises(
+        CorpusError, match="28,001 parent sentences were requested and the phrasebook has 28,000"
+    ):
+        book.corpora("de", "en", train=28_001, part="parent")

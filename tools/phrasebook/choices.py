@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import TypeVar
 
-from crosslate.text.phrasebook.lexicon import (
+from tools.phrasebook.lexicon import (
     Adjective,
     Noun,
     all_adjectives,
@@ -16,8 +16,8 @@ from crosslate.text.phrasebook.lexicon import (
     all_numerals,
     all_words,
 )
-from crosslate.text.phrasebook.meaning import Both, Determiner, Name, Nominal, Phrase, Pronoun, persons
-from crosslate.text.phrasebook.words import MEN, WOMEN
+from tools.phrasebook.meaning import Both, Determiner, Name, Nominal, Phrase, Pronoun, persons
+from tools.phrasebook.words import MEN, WOMEN
 
 Choice = TypeVar("Choice")
 

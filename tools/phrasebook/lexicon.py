@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from types import MappingProxyType
 
-from crosslate.text.phrasebook import adjectives, nouns, verbs, words
+from tools.phrasebook import adjectives, nouns, verbs, words
 
 LANGUAGES = ("en", "fr", "de", "es")
 

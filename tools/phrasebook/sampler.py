@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from crosslate.text.phrasebook.adjectives import INCOMPARABLE
-from crosslate.text.phrasebook.choices import Choices, nouns_with
-from crosslate.text.phrasebook.clauses import (
+from tools.phrasebook.adjectives import INCOMPARABLE
+from tools.phrasebook.choices import Choices, nouns_with
+from tools.phrasebook.clauses import (
     PERSON,
     cause,
     described,
@@ -15,8 +15,8 @@ from crosslate.text.phrasebook.clauses import (
     frames_with,
     pick_frame,
 )
-from crosslate.text.phrasebook.lexicon import Noun, all_adjectives, all_nouns
-from crosslate.text.phrasebook.meaning import (
+from tools.phrasebook.lexicon import Noun, all_adjectives, all_nouns
+from tools.phrasebook.meaning import (
     Clause,
     Determiner,
     Kind,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from crosslate.text.phrasebook.lexicon import Adjective, Noun, Verb, spanish_plural
+from tools.phrasebook.lexicon import Adjective, Noun, Verb, spanish_plural
 
 PERSONS = ((1, False), (2, False), (3, False), (1, True), (3, True))
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from crosslate.text.phrasebook.lexicon import Adjective, Noun, Verb, place_prepositions
-from crosslate.text.phrasebook.lexicon import all_adjectives as adjectives
-from crosslate.text.phrasebook.lexicon import all_nouns as nouns
-from crosslate.text.phrasebook.lexicon import all_numerals as numerals
-from crosslate.text.phrasebook.lexicon import all_verbs as verbs
-from crosslate.text.phrasebook.meaning import (
+from tools.phrasebook.lexicon import Adjective, Noun, Verb, place_prepositions
+from tools.phrasebook.lexicon import all_adjectives as adjectives
+from tools.phrasebook.lexicon import all_nouns as nouns
+from tools.phrasebook.lexicon import all_numerals as numerals
+from tools.phrasebook.lexicon import all_verbs as verbs
+from tools.phrasebook.meaning import (
     Both,
     Clause,
     Name,
@@ -19,7 +19,7 @@ from crosslate.text.phrasebook.meaning import (
     Time,
     persons,
 )
-from crosslate.text.phrasebook.spelling import finish
+from tools.phrasebook.spelling import finish
 
 _IRREGULAR_PASTS = """
 eat ate, drink drank, cut cut, read read, write wrote, buy bought, sell sold, see saw, find found, lose lost,

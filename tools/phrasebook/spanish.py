@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from crosslate.text.phrasebook import spanish_words as words
-from crosslate.text.phrasebook.lexicon import all_adjectives as adjectives
-from crosslate.text.phrasebook.lexicon import all_nouns as nouns
-from crosslate.text.phrasebook.lexicon import all_numerals as numerals
-from crosslate.text.phrasebook.lexicon import all_verbs as verbs
-from crosslate.text.phrasebook.lexicon import all_words
-from crosslate.text.phrasebook.meaning import (
+from tools.phrasebook import spanish_words as words
+from tools.phrasebook.lexicon import all_adjectives as adjectives
+from tools.phrasebook.lexicon import all_nouns as nouns
+from tools.phrasebook.lexicon import all_numerals as numerals
+from tools.phrasebook.lexicon import all_verbs as verbs
+from tools.phrasebook.lexicon import all_words
+from tools.phrasebook.meaning import (
     Both,
     Clause,
     Name,
@@ -22,8 +22,8 @@ from crosslate.text.phrasebook.meaning import (
     Time,
     persons,
 )
-from crosslate.text.phrasebook.spelling import finish
-from crosslate.text.phrasebook.words import WOMEN
+from tools.phrasebook.spelling import finish
+from tools.phrasebook.words import WOMEN
 
 _SUBJECTS = {(3, True): "ellos"}
 _CLITICS = {(1, False): "me", (2, False): "te", (1, True): "nos"}

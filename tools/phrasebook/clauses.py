@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import cache
 
-from crosslate.text.phrasebook.choices import Choices, nouns_with, reference_to
-from crosslate.text.phrasebook.lexicon import Frame, Noun, all_frames, all_nouns
-from crosslate.text.phrasebook.meaning import (
+from tools.phrasebook.choices import Choices, nouns_with, reference_to
+from tools.phrasebook.lexicon import Frame, Noun, all_frames, all_nouns
+from tools.phrasebook.meaning import (
     Both,
     Clause,
     Nominal,

@@ -1,13 +1,12 @@
-"""The gold bilingual dictionary: surface forms of one language to the forms of another."""
+"""The gold dictionary: which surface forms of the four languages translate each other."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping
-from functools import cache
+from collections.abc import Hashable, Iterator
 
-from crosslate.text.phrasebook import english, french_words, german_words, spanish_words, words
-from crosslate.text.phrasebook.adjectives import INCOMPARABLE
-from crosslate.text.phrasebook.lexicon import (
+from tools.phrasebook import english, french_words, german_words, spanish_words, words
+from tools.phrasebook.adjectives import INCOMPARABLE
+from tools.phrasebook.lexicon import (
     LANGUAGES,
     Verb,
     all_adjectives,
@@ -23,17 +22,20 @@ _ONLY_PRESENT = {"can", "must"}
 _GRAMMARS = {"en": english, "fr": french_words, "de": german_words, "es": spanish_words}
 
 
-@cache
-def dictionary(source: str, target: str) -> Mapping[str, frozenset[str]]:
-    """Every one-word form of ``source`` with the one-word forms of ``target`` that share its features."""
-    found: dict[str, set[str]] = {}
+def rows() -> Iterator[tuple[str, ...]]:
+    """The words of each language that share a lexeme and its features, in the order of ``LANGUAGES``.
+
+    Words of one language are separated by ``|``. Forms of more than one word are left out, and rows with
+    words of a single language. Each word of a row translates each word of another language in it.
+    """
     for cells in _paradigms():
-        for feature, forms in cells[source].items():
-            translations = {form for form in cells[target].get(feature, ()) if " " not in form}
-            for form in forms:
-                if translations and " " not in form:
-                    found.setdefault(form, set()).update(translations)
-    return {form: frozenset(translations) for form, translations in sorted(found.items())}
+        for feature in dict.fromkeys(feature for forms in cells.values() for feature in forms):
+            words_of = [
+                sorted(form for form in cells[language].get(feature, ()) if " " not in form)
+                for language in LANGUAGES
+            ]
+            if sum(map(bool, words_of)) > 1:
+                yield tuple(map("|".join, words_of))
 
 
 def _paradigms() -> Iterator[dict[str, dict[Hashable, set[str]]]]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from crosslate.text.phrasebook import french_words as words
-from crosslate.text.phrasebook.lexicon import all_adjectives as adjectives
-from crosslate.text.phrasebook.lexicon import all_nouns as nouns
-from crosslate.text.phrasebook.lexicon import all_numerals as numerals
-from crosslate.text.phrasebook.lexicon import all_verbs as verbs
-from crosslate.text.phrasebook.lexicon import all_words, place_prepositions
-from crosslate.text.phrasebook.meaning import (
+from tools.phrasebook import french_words as words
+from tools.phrasebook.lexicon import all_adjectives as adjectives
+from tools.phrasebook.lexicon import all_nouns as nouns
+from tools.phrasebook.lexicon import all_numerals as numerals
+from tools.phrasebook.lexicon import all_verbs as verbs
+from tools.phrasebook.lexicon import all_words, place_prepositions
+from tools.phrasebook.meaning import (
     Both,
     Clause,
     Name,
@@ -20,8 +20,8 @@ from crosslate.text.phrasebook.meaning import (
     Time,
     persons,
 )
-from crosslate.text.phrasebook.spelling import finish
-from crosslate.text.phrasebook.words import WOMEN
+from tools.phrasebook.spelling import finish
+from tools.phrasebook.words import WOMEN
 
 _VOWELS = "aeiouyhàâéèêîôœ"
 _ELIDING = {

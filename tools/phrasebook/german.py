@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from crosslate.text.phrasebook import german_words as words
-from crosslate.text.phrasebook.german_words import Case
-from crosslate.text.phrasebook.lexicon import all_adjectives as adjectives
-from crosslate.text.phrasebook.lexicon import all_nouns as nouns
-from crosslate.text.phrasebook.lexicon import all_numerals as numerals
-from crosslate.text.phrasebook.lexicon import all_verbs as verbs
-from crosslate.text.phrasebook.lexicon import all_words, place_prepositions
-from crosslate.text.phrasebook.meaning import (
+from tools.phrasebook import german_words as words
+from tools.phrasebook.german_words import Case
+from tools.phrasebook.lexicon import all_adjectives as adjectives
+from tools.phrasebook.lexicon import all_nouns as nouns
+from tools.phrasebook.lexicon import all_numerals as numerals
+from tools.phrasebook.lexicon import all_verbs as verbs
+from tools.phrasebook.lexicon import all_words, place_prepositions
+from tools.phrasebook.meaning import (
     Both,
     Clause,
     Name,
@@ -24,7 +24,7 @@ from crosslate.text.phrasebook.meaning import (
     Time,
     persons,
 )
-from crosslate.text.phrasebook.spelling import finish
+from tools.phrasebook.spelling import finish
 
 VerbPosition = Literal["second", "first", "final"]
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
-from crosslate.text.phrasebook import english, french, german, spanish
-from crosslate.text.phrasebook.meaning import Both, Clause, Name, Phrase, Place, Pronoun, Sentence, Time
+from tools.phrasebook import english, french, german, spanish
+from tools.phrasebook.meaning import Both, Clause, Name, Phrase, Place, Pronoun, Sentence, Time
 
 ME, YOU, WE = Pronoun(1), Pronoun(2), Pronoun(1, plural=True)
 HE, SHE, THEY = Pronoun(3), Pronoun(3, feminine=True), Pronoun(3, plural=True)

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from itertools import islice
 
 import pytest
-
-from crosslate.text.phrasebook.choices import reference_to
-from crosslate.text.phrasebook.lexicon import all_nouns
-from crosslate.text.phrasebook.meaning import Clause, Phrase, Pronoun, Sentence
-from crosslate.text.phrasebook.sampler import meanings
+from tools.phrasebook.choices import reference_to
+from tools.phrasebook.lexicon import all_nouns
+from tools.phrasebook.meaning import Clause, Phrase, Pronoun, Sentence
+from tools.phrasebook.sampler import meanings
 
 NUM_MEANINGS = 6000
 
