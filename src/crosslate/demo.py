@@ -16,8 +16,8 @@ from crosslate.adaptation.parents import train_parent
 from crosslate.engines.ctranslate2 import num_usable_cores
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.errors import CrosslateError
-from crosslate.evaluation.alignment import embeddings, lexicon_score
-from crosslate.evaluation.lexicon import LexiconScore
+from crosslate.evaluation.embeddings import embeddings
+from crosslate.evaluation.lexicon import LexiconScore, induce
 from crosslate.evaluation.scores import Score, bleu
 from crosslate.files import write_json
 from crosslate.models.parent import Parent, parse_size
@@ -337,7 +337,7 @@ def _lexicon(book: Phrasebook, parent: Parent, pack: Pack) -> LexiconScore:
     ours = embeddings(apply_packs(parent, [pack]), side, pack.manifest.name)
     theirs = embeddings(parent, side, parent.name)
     gold = book.dictionary(ours.language, theirs.language)
-    return lexicon_score(ours, theirs, {word: set(words) for word, words in gold.items()})
+    return induce(ours, theirs, gold)
 
 
 def _report(result: DemoResult, settings: DemoSettings, parent: Parent) -> dict[str, Any]:

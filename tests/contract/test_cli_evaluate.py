@@ -115,6 +115,6 @@ def test_refusals(crosslate, files, tiny, arguments, code, expected):
 
 
 def test_comet_is_refused_before_anything_is_read(crosslate, files, monkeypatch):
-    monkeypatch.setattr("crosslate.evaluation.scoring.find_spec", lambda name: None)
+    monkeypatch.setattr("crosslate.evaluation.scores.find_spec", lambda name: None)
     ran = crosslate("evaluate", "--test", "nothing", "--hypotheses", "good", "--comet")
     assert ran.code == 2 and "pip install 'crosslate[comet]'" in ran.err

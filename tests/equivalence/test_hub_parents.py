@@ -23,8 +23,8 @@ from crosslate.engines.decoding import DecodingOptions
 from crosslate.engines.generation import Generation
 from crosslate.engines.pytorch import TorchEngine
 from crosslate.errors import EngineError, ParentError, UsageError
-from crosslate.evaluation.alignment import whole_word_rows
-from crosslate.evaluation.sentence_attention import attend
+from crosslate.evaluation.attention import attend
+from crosslate.evaluation.embeddings import embeddings
 from crosslate.models.parent import Parent
 from crosslate.models.vocabularies.trimming import trim_parent
 from crosslate.packs.compose import apply_packs, pack_child
@@ -264,7 +264,7 @@ def test_trimming_changes_nothing_on_what_is_kept(case):
 
 def test_whole_words_are_known_where_pieces_mark_their_start(case):
     parent = case.parent
-    words = {parent.source.marked_pieces[row] for row in whole_word_rows(parent.source)}
+    words = {"▁" + word for word in embeddings(parent, "source", "parent").whole_words.values()}
     if case.name == "blenderbot-small":  # it marks where words go on
         assert not words
         return

@@ -14,7 +14,8 @@ import pytest
 from crosslate.adaptation.adapt import adapt
 from crosslate.adaptation.data import DataSettings
 from crosslate.adaptation.parents import train_parent
-from crosslate.evaluation.alignment import embeddings, lexicon_score
+from crosslate.evaluation.embeddings import embeddings
+from crosslate.evaluation.lexicon import induce
 from crosslate.evaluation.scores import bleu
 from crosslate.models.parent import parse_size
 from crosslate.packs.compose import apply_packs
@@ -71,6 +72,6 @@ def test_words_find_their_translations(learnt: SimpleNamespace, strategy: str):
     ours = embeddings(apply_packs(learnt.parent, [pack]), "source", "de-en")
     theirs = embeddings(learnt.parent, "source", "fr-en")
     gold = learnt.book.dictionary("de", "fr")
-    score = lexicon_score(ours, theirs, {word: set(words) for word, words in gold.items()})
+    score = induce(ours, theirs, gold)
     assert score.num_words > 100
     assert score.precision_at_1 > 30

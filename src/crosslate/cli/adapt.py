@@ -132,7 +132,7 @@ def adapt(
         train, valid, new_source or loaded.source_language, new_target or loaded.target_language
     )
     from crosslate.adaptation.adapt import adapt as run
-    from crosslate.evaluation.alignment import read_dictionary
+    from crosslate.evaluation.dictionaries import read_dictionary
     from crosslate.training.progress import ConsoleProgress
 
     pack = run(

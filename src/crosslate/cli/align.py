@@ -13,7 +13,7 @@ from crosslate.errors import UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from crosslate.evaluation.alignment import Embeddings, Neighbours
+    from crosslate.evaluation.embeddings import Embeddings, Neighbours
     from crosslate.evaluation.lexicon import LexiconScore
 
 
@@ -47,7 +47,7 @@ def align(
     side: Annotated[
         str | None, typer.Option(help="For a pack that renews both sides: source or target.")
     ] = None,
-    neighbours: Annotated[int, typer.Option("-k", metavar="N", help="Nearest words to show.")] = 5,
+    k: Annotated[int, typer.Option("-k", metavar="N", help="Nearest words to show.")] = 5,
     examples: Annotated[int, typer.Option(metavar="N", help="Words of the dictionary to show.")] = 10,
 ) -> None:
     """Look up a pack's new words among the parent's by their embeddings (bilingual lexicon induction)."""
@@ -55,26 +55,28 @@ def align(
         raise UsageError("give --dictionary to measure the alignment, or --word to see a word's neighbours")
     if len(pack) != 1:
         raise UsageError(f"--pack names {len(pack)} packs, expected one; the second goes with --other-pack")
-    if neighbours < 1:
-        raise UsageError(f"-k is {neighbours}, expected 1 or more")
-    from crosslate.evaluation import alignment as a
+    if k < 1:
+        raise UsageError(f"-k is {k}, expected 1 or more")
+    from crosslate.evaluation.dictionaries import read_dictionary
+    from crosslate.evaluation.embeddings import embeddings, neighbours, renewed_side
+    from crosslate.evaluation.lexicon import induce
     from crosslate.packs.stored import StoredModel
 
     packs = pack if other_pack is None else [*pack, other_pack]
     models = [StoredModel([each], parent) for each in packs]
-    gold = None if dictionary is None else a.read_dictionary(dictionary)
+    gold = None if dictionary is None else read_dictionary(dictionary)
     loaded = [model.load_packs()[0] for model in models]
-    chosen = a.renewed_side(loaded, side)
+    chosen = renewed_side(loaded, side)
     base = models[0].load_parent()
     from crosslate.packs.compose import apply_packs
 
-    one = a.embeddings(apply_packs(base, loaded[:1]), chosen, str(pack[0]))
+    one = embeddings(apply_packs(base, loaded[:1]), chosen, str(pack[0]))
     if other_pack is None:
-        other = a.embeddings(base, chosen, base.name)
+        other = embeddings(base, chosen, base.name)
     else:
-        other = a.embeddings(apply_packs(base, loaded[1:]), chosen, str(other_pack))
-    score = None if gold is None else a.lexicon_score(one, other, gold, examples)
-    near = a.neighbours(one, other, word or [], neighbours)
+        other = embeddings(apply_packs(base, loaded[1:]), chosen, str(other_pack))
+    score = None if gold is None else induce(one, other, gold, num_examples=examples)
+    near = neighbours(one, other, word or [], k)
     out = console()
     _introduce(out, one, other, chosen)
     if score is not None:

@@ -18,7 +18,7 @@ from crosslate.errors import InputError, UsageError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from crosslate.evaluation.scoring import Evaluation
+    from crosslate.evaluation.scores import Evaluation
     from crosslate.packs.stored import StoredModel
     from crosslate.text.parallel import ParallelCorpus
 
@@ -86,7 +86,7 @@ def evaluate(
     max_new_tokens: d.MaxNewTokens = d.DEFAULTS.max_new_tokens,
 ) -> None:
     """Score translations of a test set by BLEU and chrF, and compare systems."""
-    from crosslate.evaluation.scoring import EvaluationSettings, check_comet, read_translations, score
+    from crosslate.evaluation.scores import EvaluationSettings, check_comet, read_translations, score_systems
 
     options = DecodingOptions(
         beam_size=beam,
@@ -117,7 +117,7 @@ def evaluate(
         translations[system.name] = list(lines)
     if save_translations:
         write_lines(save_translations, translations[models[0].name])
-    evaluation = score(corpus, translations, settings)
+    evaluation = score_systems(corpus, translations, settings)
     if json_:
         record = {"decoding": vars(options) | {"quantization": quantization}} if models else {}
         with open_output(json_) as file:

@@ -1,0 +1,1 @@
+"""What translations and embeddings are worth: scores, lexicon induction, cross-attention."""

@@ -1,19 +1,231 @@
-"""What cross-attention looks at: how spread it is, how far it has moved, which words it aligns.
+"""Cross-attention: collected from a model, how spread it is, how far it has moved, which words it aligns.
 
-Functions on arrays; no model. Weights of a sentence are ``(..., target, source)``: the row of a target piece
-is the step that predicts it, and every row sums to 1 over the source pieces.
+Weights of a sentence are ``(..., target, source)``: the row of a target piece is the step that predicts it,
+and every row sums to 1 over the source pieces.
 """
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy
+import torch
 
-from crosslate.errors import InputError
-from crosslate.evaluation.lexicon import WORD_START
+from crosslate.engines.generation import Generation, TranslationModel
+from crosslate.errors import ParentError
+from crosslate.models.anatomy.anatomy import named_tensors
+from crosslate.text.segmenters import WORD_START
+from crosslate.training.cpu import eager_attention
+
+if TYPE_CHECKING:
+    from crosslate.models.anatomy.anatomy import Anatomy
+    from crosslate.models.child import Child
+    from crosslate.models.parent import Parent
+    from crosslate.text.vocabularies import Vocabulary
+
+BATCH_TOKENS = 1024
+"""Source and target tokens of a batch, with padding. Most memory goes to the logits of large vocabularies."""
+
+_ROLES = ("q", "k", "v", "o")
+
+
+@dataclass(frozen=True)
+class SentenceAttention:
+    """The cross-attention of one pair.
+
+    Attributes:
+        index: of the pair.
+        source: pieces that are looked at, the end of sentence included.
+        target: pieces that are predicted, likewise.
+        weights: ``(layers, heads, target, source)`` float32: what the step looks at that predicts a piece.
+    """
+
+    index: int
+    source: tuple[str, ...]
+    target: tuple[str, ...]
+    weights: numpy.ndarray
+
+
+def attend(
+    model: TranslationModel,
+    anatomy: Anatomy,
+    pairs: Sequence[tuple[str, str]],
+    batch_tokens: int = BATCH_TOKENS,
+) -> list[SentenceAttention]:
+    """Collects cross-attention with the target forced, without dropout; the model stays as it is.
+
+    Args:
+        model: a parent or a child, of any family whose decoder gives its cross-attention.
+        anatomy: of its parent; says how many layers and heads there must be.
+        pairs: source and target sentences.
+        batch_tokens: what one batch may hold.
+
+    Returns:
+        One for every pair, in their order; pairs that are empty or longer than the model's positions are
+        left out.
+
+    Raises:
+        ParentError: the model does not give weights of that shape that sum to 1.
+        EngineError: the model does not say where its decoder starts.
+    """
+    facts = Generation.of(model)
+    # A forced first piece that is not in the target's frame is a step of its own, which predicts none of it.
+    start = [facts.start]
+    if facts.forced_first is not None and facts.forced_first not in model.target.frame.before:
+        start.append(facts.forced_first)
+    rows = [
+        (index, source, target)
+        for index, (source, target) in enumerate(
+            zip(model.source.encode_batch([one for one, _ in pairs]),
+                model.target.encode_batch([other for _, other in pairs]))
+        )
+        if model.source.num_frame_ids < len(source) <= facts.max_source_tokens
+        and model.target.num_frame_ids < len(target) <= facts.max_target_tokens - len(start) + 1
+    ]  # fmt: skip
+    found: list[SentenceAttention] = []
+    was_training = model.model.training
+    model.model.eval()
+    try:
+        with torch.inference_mode(), eager_attention(model.model):
+            for batch in _batches(rows, batch_tokens):
+                weights = _forward(model, batch, start)
+                _check(weights, anatomy)
+                for row, (index, source, target) in enumerate(batch):
+                    steps = slice(len(start) - 1, len(start) - 1 + len(target))
+                    found.append(
+                        SentenceAttention(
+                            index,
+                            tuple(model.source.marked_pieces[each] for each in source),
+                            tuple(model.target.marked_pieces[each] for each in target),
+                            torch.stack([layer[row, :, steps, : len(source)] for layer in weights])
+                            .float().cpu().numpy(),
+                        )
+                    )  # fmt: skip
+    finally:
+        model.model.train(was_training)
+    return sorted(found, key=lambda each: each.index)
+
+
+Row = tuple[int, list[int], list[int]]
+
+
+def _batches(rows: Sequence[Row], batch_tokens: int) -> Iterator[list[Row]]:
+    """Pairs of similar length together."""
+    batch: list[Row] = []
+    widest = 0
+    for row in sorted(rows, key=lambda each: len(each[1]) + len(each[2])):
+        wider = max(widest, len(row[1]) + len(row[2]))
+        if batch and wider * (len(batch) + 1) > batch_tokens:
+            yield batch
+            batch, wider = [], len(row[1]) + len(row[2])
+        batch.append(row)
+        widest = wider
+    if batch:
+        yield batch
+
+
+def _forward(model: TranslationModel, batch: Sequence[Row], start: Sequence[int]) -> Sequence[Any]:
+    """Cross-attention weights ``(rows, heads, target, source)`` of every layer."""
+    device = next(model.model.parameters()).device
+    sources = _padded([source for _, source, _ in batch], model.source.special.pad)
+    inputs = _padded([[*start, *target[:-1]] for _, _, target in batch], model.target.special.pad)
+    lengths = torch.tensor([len(source) for _, source, _ in batch])
+    mask = (torch.arange(sources.shape[1])[None] < lengths[:, None]).long()
+    output = model.model(
+        input_ids=sources.to(device), attention_mask=mask.to(device), decoder_input_ids=inputs.to(device),
+        output_attentions=True, use_cache=False, return_dict=True,
+    )  # fmt: skip
+    return getattr(output, "cross_attentions", None) or ()
+
+
+def _padded(rows: Sequence[Sequence[int]], pad: int) -> torch.Tensor:
+    width = max(map(len, rows))
+    return torch.tensor([[*row, *[pad] * (width - len(row))] for row in rows])
+
+
+def _check(weights: Sequence[Any], anatomy: Anatomy) -> None:
+    num_layers = len(set(anatomy.layers.values()))
+    shapes = [None if layer is None else tuple(layer.shape) for layer in weights]
+    is_right = len(shapes) == num_layers and all(
+        shape is not None and len(shape) == 4 and shape[1] == anatomy.heads for shape in shapes
+    )
+    # Some families give scores before the softmax.
+    if not is_right or any(
+        not ((layer.sum(dim=-1) - 1).abs().max() <= 1e-2 and layer.min() >= 0) for layer in weights
+    ):
+        raise ParentError(
+            f"this family of models does not give its cross-attention: expected weights that sum to 1 of "
+            f"{num_layers} layers with {anatomy.heads} heads, found {shapes or 'none'}; leave out what "
+            "reads it (`attention` among the analyses of a recipe)"
+        )
+
+
+def entropies(weights: numpy.ndarray) -> numpy.ndarray:
+    """Entropy of every distribution along the last axis ``(..., source)``, in nats: 0 to log(source).
+
+    Args:
+        weights: non-negative, each distribution sums to 1; padding is cut off or 0.
+    """
+    weights = numpy.asarray(weights, dtype=numpy.float64)
+    logs = numpy.log(weights, out=numpy.zeros_like(weights), where=weights > 0)
+    return -(weights * logs).sum(axis=-1)
+
+
+def head_changes(child: Parent | Child, parent: Parent) -> dict[str, list[list[float]]]:
+    """How far the cross-attention of a child has moved from its parent's, head by head.
+
+    Args:
+        child: on that parent, made of packs (while heads are trained their slices have other names).
+        parent: what it is compared with.
+
+    Returns:
+        By projection (``q``, ``k``, ``v``, ``o``), by layer, by head: the relative Frobenius norm of the
+        change of the head's rows of queries, keys and values, of its columns of the output. Projections where
+        a head has no slice of its own (fused or shared keys and values) are left out.
+
+    Raises:
+        ParentError: no projection has a slice for each head.
+    """
+    anatomy = parent.anatomy
+    ours, theirs = dict(named_tensors(child.model)), dict(named_tensors(parent.model))
+    changes: dict[str, dict[int, list[float]]] = {}
+    for name, axis in anatomy.head_axis.items():
+        role = anatomy.projections.get(name)
+        if role is not None and theirs[name].dim() == 2:
+            one, other = (tensors[name].detach().float().cpu().numpy() for tensors in (ours, theirs))
+            moved = relative_changes(one, other, axis, anatomy.heads)
+            changes.setdefault(role, {})[anatomy.layers[name]] = [round(float(each), 4) for each in moved]
+    if not changes:
+        raise ParentError(
+            "no cross-attention projection of this model has a slice for each of its heads; leave out what "
+            "compares them (`attention` among the analyses of a recipe)"
+        )
+    return {
+        role: [changes[role][layer] for layer in sorted(changes[role])] for role in _ROLES if role in changes
+    }
+
+
+def relative_changes(child: numpy.ndarray, parent: numpy.ndarray, axis: int, num_heads: int) -> numpy.ndarray:
+    """How far each head's slice of a matrix has moved: Frobenius norms ``||child - parent|| / ||parent||``.
+
+    Args:
+        child: ``(rows, columns)``; the parent's has the same shape.
+        axis: along which the heads lie one after the other.
+        num_heads: how many, of equal size.
+
+    Returns:
+        ``(num_heads,)`` float64; 0 where nothing moved, about 1.4 for two unrelated matrices of equal size.
+    """
+    slices = (
+        numpy.stack(numpy.split(numpy.asarray(each, dtype=numpy.float64), num_heads, axis=axis))
+        for each in (child - parent, parent)
+    )
+    moved, whole = (numpy.sqrt((each**2).sum(axis=(1, 2))) for each in slices)
+    changes: numpy.ndarray = moved / numpy.maximum(whole, numpy.finfo(numpy.float64).tiny)
+    return changes
 
 
 @dataclass(frozen=True)
@@ -47,46 +259,6 @@ class AlignmentScore:
         return AlignmentScore(
             self.right + other.right, self.tested + other.tested, self.chance + other.chance
         )
-
-
-def entropies(weights: numpy.ndarray) -> numpy.ndarray:
-    """Entropy of every distribution along the last axis ``(..., source)``, in nats: 0 to log(source).
-
-    Args:
-        weights: non-negative, each distribution sums to 1; padding is cut off or 0.
-    """
-    weights = numpy.asarray(weights, dtype=numpy.float64)
-    logs = numpy.log(weights, out=numpy.zeros_like(weights), where=weights > 0)
-    return -(weights * logs).sum(axis=-1)
-
-
-def relative_changes(child: numpy.ndarray, parent: numpy.ndarray, axis: int, num_heads: int) -> numpy.ndarray:
-    """How far each head's slice of a matrix has moved: Frobenius norms ``||child - parent|| / ||parent||``.
-
-    Args:
-        child: ``(rows, columns)``.
-        parent: likewise.
-        axis: along which the heads lie one after the other.
-        num_heads: how many, of equal size.
-
-    Returns:
-        ``(num_heads,)`` float64; 0 where nothing moved, about 1.4 for two unrelated matrices of equal size.
-
-    Raises:
-        InputError: the shapes differ, or do not divide into so many heads.
-    """
-    if child.shape != parent.shape or child.shape[axis] % num_heads:
-        raise InputError(
-            f"the child's matrix is {child.shape}, the parent's {parent.shape}; expected equal shapes whose "
-            f"axis {axis} divides into {num_heads} heads"
-        )
-    slices = (
-        numpy.stack(numpy.split(numpy.asarray(each, dtype=numpy.float64), num_heads, axis=axis))
-        for each in (child - parent, parent)
-    )
-    moved, whole = (numpy.sqrt((each**2).sum(axis=(1, 2))) for each in slices)
-    changes: numpy.ndarray = moved / numpy.maximum(whole, numpy.finfo(numpy.float64).tiny)
-    return changes
 
 
 def words_of(pieces: Sequence[str], special: Collection[str] = ()) -> list[Word]:
@@ -139,6 +311,20 @@ def align_words(
         looked = weights[list(word.rows)].mean(axis=0)
         links.append((index, int(numpy.argmax([looked[list(each.rows)].sum() for each in source]))))
     return links
+
+
+def linked_words(
+    found: SentenceAttention, model: TranslationModel, layer: int
+) -> tuple[list[tuple[int, int]], list[Word], list[Word]]:
+    """Links of one pair by the mean over the heads of a layer, and its target and source words."""
+    target = words_of(found.target, silent_pieces(model.target))
+    source = words_of(found.source, silent_pieces(model.source))
+    return align_words(found.weights[layer].mean(axis=0), target, source), target, source
+
+
+def silent_pieces(vocabulary: Vocabulary) -> set[str]:
+    """Pieces that stand for no text. The unknown piece stands for some."""
+    return {vocabulary.marked_pieces[index] for index in vocabulary.silent}
 
 
 def alignment_layer(num_layers: int) -> int:

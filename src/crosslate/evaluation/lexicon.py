@@ -9,22 +9,33 @@ Their own way is there too, under that name.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import logging
+import re
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
-
-import numpy
+from typing import TYPE_CHECKING, Literal, get_args
 
 from crosslate.errors import InputError, UsageError, nearest
+from crosslate.evaluation.dictionaries import Dictionary
+from crosslate.evaluation.embeddings import Embeddings, embeddings, words_of_languages
 from crosslate.evaluation.similarity import Measure, nearest_neighbours
-from crosslate.text.segmenters import WORD_START
+from crosslate.models.groups import Side
 
-__all__ = ["WORD_START", "LexiconExample", "LexiconScore", "Way", "induce", "nearest_neighbours"]
+if TYPE_CHECKING:
+    from crosslate.models.child import Child
+    from crosslate.models.parent import Parent
 
 Way = Literal["cosine", "csls", "authors"]
 WAYS: tuple[Way, ...] = get_args(Way)
+LEXICON = "lexicon"
+"""The name of precision@1 by cosine, in percent, among the measurements beside training."""
+
 _MEASURES: dict[Way, Measure] = {"cosine": "cosine", "csls": "csls", "authors": "dot"}
 _MAX_RANK = 10
+_WORD = re.compile(r"\w+")
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -45,12 +56,34 @@ class LexiconExample:
 
 
 @dataclass(frozen=True)
-class LexiconScore:
-    """How often a translation is among the nearest parent pieces of a child's word.
+class Precisions:
+    """How often a translation is among the nearest words.
 
     Attributes:
         precision_at_1: percent (0-100) of the words whose nearest candidate is a translation.
         precision_at_5: the same for any of the 5 nearest; ``precision_at_10`` likewise.
+    """
+
+    precision_at_1: float
+    precision_at_5: float
+    precision_at_10: float
+
+    @classmethod
+    def of(cls, examples: Sequence[LexiconExample]) -> Precisions:
+        ranks = [example.rank or _MAX_RANK + 1 for example in examples]
+        return cls(*(100 * sum(rank <= limit for rank in ranks) / len(ranks) for limit in (1, 5, 10)))
+
+    @property
+    def precisions(self) -> dict[str, float]:
+        """The three percentages by name."""
+        return {f"precision_at_{rank}": getattr(self, f"precision_at_{rank}") for rank in (1, 5, 10)}
+
+
+@dataclass(frozen=True)
+class LexiconScore(Precisions):
+    """The result of lexicon induction.
+
+    Attributes:
         num_words: child pieces tested.
         num_pieces: pieces of the child's vocabulary in all.
         num_candidates: parent pieces that could be found.
@@ -58,9 +91,6 @@ class LexiconScore:
         examples: words in the order of their ids, spread evenly over the vocabulary.
     """
 
-    precision_at_1: float
-    precision_at_5: float
-    precision_at_10: float
     num_words: int
     num_pieces: int
     num_candidates: int
@@ -68,161 +98,187 @@ class LexiconScore:
     examples: tuple[LexiconExample, ...]
 
 
+@dataclass(frozen=True)
+class FrequencyBand(Precisions):
+    """Words of similar frequency.
+
+    Attributes:
+        most: occurrences of its most frequent word in the training text.
+        least: of its least frequent one.
+        num_words: words tested.
+    """
+
+    most: int
+    least: int
+    num_words: int
+
+
 def induce(
-    child_pieces: Sequence[str],
-    child_matrix: numpy.ndarray,
-    parent_pieces: Sequence[str],
-    parent_matrix: numpy.ndarray,
-    dictionary: Mapping[str, Collection[str]],
+    child: Embeddings,
+    parent: Embeddings,
+    dictionary: Dictionary,
     *,
-    ignore_case: bool = True,
-    whole_words_only: bool = True,
+    way: Way = "cosine",
+    num_examples: int = 10,
     child_words: Collection[str] | None = None,
     parent_words: Collection[str] | None = None,
-    num_examples: int = 10,
-    chunk: int = 1024,
-    way: Way = "cosine",
 ) -> LexiconScore:
     """Looks up words of a child's vocabulary among the parent's pieces and checks them in a dictionary.
 
     Tested is every child piece that starts a word (SentencePiece's ``▁``), is a word of the dictionary as
-    it stands, and has a translation that is itself one candidate piece.
+    it stands, and has a translation that is itself one piece of the parent that starts a word. Words are
+    compared in lower case; pieces that differ in case only stay different pieces: each is tested, and each
+    is a candidate.
 
     Args:
-        child_pieces: piece of every row of ``child_matrix`` ``(n, width)``.
-        parent_pieces: piece of every row of ``parent_matrix`` ``(m, width)``.
         dictionary: translations into the parent's language of words of the child's.
-        ignore_case: compare in lower case, on both sides. Pieces that differ in case only stay
-            different pieces: each is tested, and each is a candidate.
-        whole_words_only: candidates are parent pieces that start a word; else all of them, as long as
-            one that continues a word never counts as right.
-        child_words: only pieces that are one of these words are tested; None: no such limit.
-        parent_words: candidates are only pieces that are one of these words, for example the words of
-            a corpus (as the authors' code does); None: no such limit.
-        num_examples: how many words to show.
-        chunk: see :func:`crosslate.evaluation.similarity.nearest_neighbours`.
         way: ``cosine``, ``csls`` (whose neighbourhoods are the whole words of either side), or ``authors``:
             the largest dot product, and of a word's translations the one listed last, as a mapping filled
             line by line keeps it, so the dictionary must hold them in order. Their code also looks at words
             of the corpus alone: ``child_words`` and ``parent_words``.
+        num_examples: how many words to show.
+        child_words: only pieces that are one of these words are tested; None: no such limit.
+        parent_words: candidates are only pieces that are one of these words; None: no such limit.
 
     Raises:
         UsageError: an unknown way.
-        InputError: as many pieces as rows are not given, the dictionary is empty or no mapping to
-            collections of words, or none of its words can be tested.
+        InputError: the dictionary is empty or maps words to texts, or none of its words can be tested.
     """
     if way not in WAYS:
         raise UsageError(f"unknown way {way!r} of lexicon induction; {nearest(str(way), WAYS)}")
-    _check_rows(child_pieces, child_matrix, "child")
-    _check_rows(parent_pieces, parent_matrix, "parent")
     if way == "authors":
         dictionary = {word: list(found)[-1:] for word, found in dictionary.items()}
-    translations = _normalised(dictionary, ignore_case)
-    child_side = [_word(piece, ignore_case) for piece in child_pieces]
-    parent_side = [_word(piece, ignore_case) for piece in parent_pieces]
-    candidates = _candidates(parent_side, whole_words_only, _folded(parent_words, ignore_case))
-    reachable = {parent_side[index] for index in candidates}
-    whole_words = _candidates(child_side, True, _folded(child_words, ignore_case))
-    queries = [
-        index
-        for index in whole_words
-        if not reachable.isdisjoint(translations.get(child_side[index] or "", frozenset()))
-    ]
-    if not queries:
+    translations = _folded(dictionary)
+    candidates = _limited(parent, parent_words)
+    reachable = {word.lower() for word in candidates.values()}
+    words = _limited(child, child_words)
+    tested = {
+        row: word
+        for row, word in words.items()
+        if not reachable.isdisjoint(translations.get(word.lower(), frozenset()))
+    }
+    if not tested:
         raise InputError(
-            f"no word can be tested: none of the {len(child_pieces)} child pieces is a word of the "
+            f"no word can be tested: none of the {len(child.pieces)} child pieces is a word of the "
             f"dictionary ({len(translations)} words) with a translation among the {len(candidates)} "
             "parent pieces; are the dictionary's languages the right way round?"
         )
     found, _ = nearest_neighbours(
-        numpy.asarray(child_matrix)[queries],
-        numpy.asarray(parent_matrix)[candidates],
+        child.matrix[list(tested)],
+        parent.matrix[list(candidates)],
         min(_MAX_RANK, len(candidates)),
-        chunk,
         measure=_MEASURES[way],
-        context=numpy.asarray(child_matrix)[whole_words] if way == "csls" else None,
+        context=child.matrix[list(words)] if way == "csls" else None,
     )
+    spelt = list(candidates.values())
     examples = [
-        _example(
-            child_pieces[index].removeprefix(WORD_START),
-            [(parent_side[candidates[each]], parent_pieces[candidates[each]]) for each in neighbours],
-            translations[_fold(child_pieces[index].removeprefix(WORD_START), ignore_case)],
-        )
-        for index, neighbours in zip(queries, found)
+        _example(word, [spelt[each] for each in near], translations[word.lower()])
+        for word, near in zip(tested.values(), found)
     ]
-    ranks = [example.rank for example in examples]
-    tested = {_fold(example.word, ignore_case) for example in examples}
+    shown = min(num_examples, len(examples))
     return LexiconScore(
-        precision_at_1=_precision(ranks, 1),
-        precision_at_5=_precision(ranks, 5),
-        precision_at_10=_precision(ranks, 10),
-        num_words=len(queries),
-        num_pieces=len(child_pieces),
+        **Precisions.of(examples).precisions,
+        num_words=len(tested),
+        num_pieces=len(child.pieces),
         num_candidates=len(candidates),
-        coverage=100 * len(tested) / len(translations),
-        examples=_spread(examples, num_examples),
+        coverage=100 * len({word.lower() for word in tested.values()}) / len(translations),
+        examples=tuple(examples[index * len(examples) // shown] for index in range(shown)),
     )
 
 
-def _candidates(
-    parent_side: Sequence[str | None], whole_words_only: bool, allowed: set[str] | None
-) -> list[int]:
-    return [
-        index
-        for index, word in enumerate(parent_side)
-        if (word is not None or not whole_words_only) and (allowed is None or word in allowed)
-    ]
+def _limited(table: Embeddings, allowed: Collection[str] | None) -> dict[int, str]:
+    """Whole words by row, as far as they are among those that are allowed."""
+    words = table.whole_words
+    if allowed is None:
+        return words
+    lowered = {word.lower() for word in allowed}
+    return {row: word for row, word in words.items() if word.lower() in lowered}
 
 
-def _example(word: str, found: list[tuple[str | None, str]], right: frozenset[str]) -> LexiconExample:
-    ranks = [rank for rank, (found_word, _) in enumerate(found, start=1) if found_word in right]
-    shown = tuple(piece.removeprefix(WORD_START) for _, piece in found[:5])
-    return LexiconExample(word, shown, tuple(sorted(right)), ranks[0] if ranks else None)
-
-
-def _precision(ranks: Sequence[int | None], limit: int) -> float:
-    """Percent of ``ranks`` that are at most ``limit``."""
-    return 100 * sum(rank is not None and rank <= limit for rank in ranks) / len(ranks)
-
-
-def _check_rows(pieces: Sequence[str], matrix: numpy.ndarray, side: str) -> None:
-    shape = numpy.shape(matrix)
-    if len(shape) != 2 or shape[0] != len(pieces):
-        raise InputError(
-            f"the {side} has {len(pieces)} pieces and a matrix of shape {shape}; expected a row per piece"
-        )
-
-
-def _normalised(dictionary: Mapping[str, Collection[str]], ignore_case: bool) -> dict[str, frozenset[str]]:
+def _folded(dictionary: Dictionary) -> dict[str, frozenset[str]]:
+    """The dictionary in lower case."""
     merged: dict[str, set[str]] = {}
     for word, translations in dictionary.items():
         if isinstance(translations, str):
             raise InputError(
                 f"the dictionary maps {word!r} to the text {translations!r}; expected a collection of words"
             )
-        merged.setdefault(_fold(word, ignore_case), set()).update(
-            _fold(translation, ignore_case) for translation in translations
-        )
+        merged.setdefault(word.lower(), set()).update(each.lower() for each in translations)
     if not merged:
         raise InputError("the dictionary is empty; expected words with their translations")
     return {word: frozenset(translations) for word, translations in merged.items()}
 
 
-def _word(piece: str, ignore_case: bool) -> str | None:
-    """The word that a piece spells from its start; None for a piece that continues a word."""
-    if not piece.startswith(WORD_START) or len(piece) == len(WORD_START):
-        return None
-    return _fold(piece[len(WORD_START) :], ignore_case)
+def _example(word: str, found: Sequence[str], right: frozenset[str]) -> LexiconExample:
+    ranks = [rank for rank, each in enumerate(found, start=1) if each.lower() in right]
+    return LexiconExample(word, tuple(found[:5]), tuple(sorted(right)), ranks[0] if ranks else None)
 
 
-def _folded(words: Collection[str] | None, ignore_case: bool) -> set[str] | None:
-    return None if words is None else {_fold(word, ignore_case) for word in words}
+def count_words(lines: Iterable[str]) -> Counter[str]:
+    """How often each word occurs, in lower case; digits and letters make words."""
+    counts: Counter[str] = Counter()
+    for line in lines:
+        counts.update(_WORD.findall(line.lower()))
+    return counts
 
 
-def _fold(word: str, ignore_case: bool) -> str:
-    return word.lower() if ignore_case else word
+def frequency_bands(
+    examples: Sequence[LexiconExample], counts: Mapping[str, int], num_bands: int = 4
+) -> list[FrequencyBand]:
+    """Splits tested words into bands of (nearly) equal size, the most frequent words first.
+
+    Args:
+        examples: all tested words.
+        counts: occurrences by word in lower case; a word that is not there has none.
+        num_bands: how many bands; fewer where there are fewer words.
+    """
+    ranked = sorted(examples, key=lambda each: -counts.get(each.word.lower(), 0))
+    num_bands = min(num_bands, len(ranked))
+    bands = []
+    for band in range(num_bands):
+        inside = ranked[band * len(ranked) // num_bands : (band + 1) * len(ranked) // num_bands]
+        most, least = (counts.get(each.word.lower(), 0) for each in (inside[0], inside[-1]))
+        bands.append(
+            FrequencyBand(**Precisions.of(inside).precisions, most=most, least=least, num_words=len(inside))
+        )
+    return bands
 
 
-def _spread(examples: Sequence[LexiconExample], wanted: int) -> tuple[LexiconExample, ...]:
-    number = min(wanted, len(examples))
-    return tuple(examples[index * len(examples) // number] for index in range(number))
+def measure_against_parent(
+    parent: Parent, side: Side, dictionary: Dictionary
+) -> Callable[[Child], dict[str, float]]:
+    """A measurement beside training: how many of a child's words lie nearest to a translation in its parent.
+
+    Args:
+        parent: its embeddings are read once; training does not change them.
+        side: which the child renews.
+        dictionary: from the child's language to the parent's.
+
+    Returns:
+        Gives ``{"lexicon": precision@1}`` of a child, by cosine, 0-100; nothing where no word can be tested.
+    """
+    others = embeddings(parent, side, "parent")
+    return lambda child: _precision(embeddings(child, side, "child"), others, dictionary)
+
+
+def measure_between_languages(
+    words: Mapping[Side, Collection[str]], side: Side, dictionary: Dictionary
+) -> Callable[[Child], dict[str, float]]:
+    """The same for children whose two languages share a vocabulary: one side's words among the other's.
+
+    Args:
+        words: see :func:`crosslate.evaluation.embeddings.words_of_languages`.
+        side: whose words are looked up.
+        dictionary: from that side's language to the other's.
+    """
+    return lambda child: _precision(*words_of_languages(child, side, words), dictionary)
+
+
+def _precision(one: Embeddings, other: Embeddings, dictionary: Dictionary) -> dict[str, float]:
+    try:
+        found = induce(one, other, dictionary, num_examples=0)
+    except InputError as error:
+        # Training must not end because nothing can be measured beside it.
+        log.warning("no lexicon precision: %s", error)
+        return {}
+    return {LEXICON: round(found.precision_at_1, 3)}

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy
 
-from crosslate.evaluation.alignment import Embeddings, whole_word_rows
-from crosslate.evaluation.lexicon import WORD_START
-from crosslate.evaluation.projection import principal_components
+from crosslate.errors import InputError
+from crosslate.evaluation.dictionaries import Dictionary
+from crosslate.evaluation.embeddings import Embeddings
 from crosslate.evaluation.similarity import nearest_neighbours, unit_rows
 
 _SHORTEST = 3
@@ -38,7 +38,7 @@ class MappedPair:
 def lexicon_map(
     child: Embeddings,
     parent: Embeddings,
-    dictionary: Mapping[str, Collection[str]],
+    dictionary: Dictionary,
     child_counts: Mapping[str, int],
     parent_counts: Mapping[str, int],
     num_pairs: int = 30,
@@ -73,11 +73,41 @@ def lexicon_map(
     )
     points, share = principal_components(rows)
     points = points.round(3) + 0.0  # no negative zero
+    our_words, their_words = child.whole_words, parent.whole_words
     shown = [
-        MappedPair(_word(child, one), _word(parent, other), *map(float, (*point, *opposite)))
+        MappedPair(our_words[one], their_words[other], *map(float, (*point, *opposite)))
         for (one, other), point, opposite in zip(pairs, points, points[len(pairs) :])
     ]
     return shown, share
+
+
+def _frequent(
+    child: Embeddings,
+    parent: Embeddings,
+    dictionary: Dictionary,
+    child_counts: Mapping[str, int],
+    parent_counts: Mapping[str, int],
+) -> list[tuple[int, int]]:
+    """Rows of words and their translations, the child's most frequent word first; no word twice."""
+    translations: dict[str, list[str]] = {}
+    for word, found in dictionary.items():
+        translations.setdefault(word.lower(), []).extend(each.lower() for each in found)
+    theirs: dict[str, int] = {}
+    for row, word in parent.whole_words.items():
+        theirs.setdefault(word.lower(), row)
+    words = [(word.lower(), row) for row, word in child.whole_words.items()]
+    words.sort(key=lambda each: (-child_counts.get(each[0], 0), *each))
+    used: set[str] = set()
+    taken: set[str] = set()
+    pairs = []
+    for word, row in words:
+        known = [each for each in translations.get(word, ()) if each in theirs and each not in taken]
+        if known and word not in used and len(word) >= _SHORTEST:
+            best = max(known, key=lambda each: parent_counts.get(each, 0))
+            used.add(word)
+            taken.add(best)
+            pairs.append((row, theirs[best]))
+    return pairs
 
 
 def induced_dictionary(
@@ -95,51 +125,46 @@ def induced_dictionary(
         A dictionary, and for each of its words a number that is greater the more frequent it is.
     """
     ours, theirs = (
-        [row for row in whole_word_rows(each.vocabulary) if len(_word(each, row)) >= _SHORTEST][:num_words]
+        dict([(row, word) for row, word in each.whole_words.items() if len(word) >= _SHORTEST][:num_words])
         for each in (child, parent)
     )
     if not ours or not theirs:
         return {}, {}
-    there, _ = nearest_neighbours(child.matrix[ours], parent.matrix[theirs], 1)
-    back, _ = nearest_neighbours(parent.matrix[theirs], child.matrix[ours], 1)
+    there, _ = nearest_neighbours(child.matrix[list(ours)], parent.matrix[list(theirs)], 1)
+    back, _ = nearest_neighbours(parent.matrix[list(theirs)], child.matrix[list(ours)], 1)
+    words, translations = list(ours.values()), list(theirs.values())
     dictionary: dict[str, list[str]] = {}
     counts: dict[str, int] = {}
     for position, (found,) in enumerate(there.tolist()):
         if int(back[found, 0]) == position:
-            word = _word(child, ours[position])
-            dictionary[word] = [_word(parent, theirs[found])]
-            counts.setdefault(word.lower(), len(ours) - position)
+            dictionary[words[position]] = [translations[found]]
+            counts.setdefault(words[position].lower(), len(words) - position)
     return dictionary, counts
 
 
-def _frequent(
-    child: Embeddings,
-    parent: Embeddings,
-    dictionary: Mapping[str, Collection[str]],
-    child_counts: Mapping[str, int],
-    parent_counts: Mapping[str, int],
-) -> list[tuple[int, int]]:
-    """Rows of words and their translations, the child's most frequent word first; no word twice."""
-    translations: dict[str, list[str]] = {}
-    for word, found in dictionary.items():
-        translations.setdefault(word.lower(), []).extend(each.lower() for each in found)
-    theirs: dict[str, int] = {}
-    for row in whole_word_rows(parent.vocabulary):
-        theirs.setdefault(_word(parent, row).lower(), row)
-    words = [(_word(child, row).lower(), row) for row in whole_word_rows(child.vocabulary)]
-    words.sort(key=lambda each: (-child_counts.get(each[0], 0), *each))
-    used: set[str] = set()
-    taken: set[str] = set()
-    pairs = []
-    for word, row in words:
-        known = [each for each in translations.get(word, ()) if each in theirs and each not in taken]
-        if known and word not in used and len(word) >= _SHORTEST:
-            best = max(known, key=lambda each: parent_counts.get(each, 0))
-            used.add(word)
-            taken.add(best)
-            pairs.append((row, theirs[best]))
-    return pairs
+def principal_components(rows: numpy.ndarray, count: int = 2) -> tuple[numpy.ndarray, float]:
+    """Projects rows onto the directions in which they differ most.
 
+    Args:
+        rows: ``(n, width)`` floating point.
+        count: how many directions; at most the smaller of n and width.
 
-def _word(embeddings: Embeddings, row: int) -> str:
-    return embeddings.vocabulary.marked_pieces[row].removeprefix(WORD_START)
+    Returns:
+        Coordinates ``(n, count)`` float64 around 0, the first direction first, and the share of all variance
+        that they hold (0-1). A direction's sign, which is arbitrary, is such that its largest component is
+        positive.
+
+    Raises:
+        InputError: fewer rows or columns than directions.
+    """
+    rows = numpy.asarray(rows, dtype=numpy.float64)
+    if rows.ndim != 2 or min(rows.shape) < count:
+        raise InputError(f"rows of shape {rows.shape} have no {count} directions; expected at least as many")
+    centred = rows - rows.mean(axis=0)
+    _, scales, directions = numpy.linalg.svd(centred, full_matrices=False)
+    directions = directions[:count]
+    largest = numpy.abs(directions).argmax(axis=1)
+    directions = directions * numpy.sign(directions[numpy.arange(count), largest])[:, None]
+    variance = scales**2
+    total = float(variance.sum())
+    return centred @ directions.T, float(variance[:count].sum()) / total if total else 0.0

@@ -6,22 +6,23 @@ hypothesis against two references that it begins, for example.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from crosslate.errors import Faults, InputError, MissingExtra, UsageError, nearest
+from crosslate.errors import CorpusError, Faults, InputError, MissingExtra, UsageError, nearest
+from crosslate.text.parallel import ParallelCorpus
+from crosslate.text.streams import read_lines
 
 if TYPE_CHECKING:
     import numpy
 
-log = logging.getLogger(__name__)
-
 Metric = Literal["bleu", "chrf"]
 Tokenizer = Literal["13a", "intl", "char", "zh", "none"]
-METRICS: tuple[Metric, ...] = ("bleu", "chrf")
-TOKENIZERS: tuple[Tokenizer, ...] = ("13a", "intl", "char", "zh", "none")
+METRICS: tuple[Metric, ...] = get_args(Metric)
+TOKENIZERS: tuple[Tokenizer, ...] = get_args(Tokenizer)
 NUM_SAMPLES = 1000
 COMET_MODEL = "Unbabel/wmt22-comet-da"
 _SEED = 12345  # sacreBLEU's own
@@ -64,6 +65,77 @@ class SystemScore:
     name: str
     score: Score
     p_value: float | None
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """What is measured, and how.
+
+    Attributes:
+        metrics: ``bleu``, ``chrf`` or both, in the order of the report.
+        tokenizer: sacreBLEU's, for BLEU.
+        num_samples: bootstrap resamples; 0 leaves intervals out and allows no comparison.
+        with_comet: also COMET, where it is installed.
+
+    Raises:
+        UsageError: lists every unknown metric or tokenizer.
+    """
+
+    metrics: tuple[str, ...] = METRICS
+    tokenizer: str = "13a"
+    num_samples: int = NUM_SAMPLES
+    with_comet: bool = False
+
+    def __post_init__(self) -> None:
+        faults = Faults("cannot evaluate like this")
+        for metric in self.metrics:
+            if metric not in METRICS:
+                faults.add(f"unknown metric {metric!r}; {nearest(metric, METRICS)}")
+        if not self.metrics:
+            faults.add(f"no metric was given; known: {', '.join(METRICS)}")
+        if self.tokenizer not in TOKENIZERS:
+            faults.add(f"unknown tokenizer {self.tokenizer!r}; {nearest(self.tokenizer, TOKENIZERS)}")
+        if self.num_samples < 0:
+            faults.add(f"{self.num_samples} bootstrap samples, expected 0 (no interval) or more")
+        faults.raise_as(UsageError)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of one or several systems on one test set.
+
+    Attributes:
+        test: the test set.
+        scores: for each metric (by its name in the signature), the systems in the order given; the first
+            is the one that the others are compared with.
+    """
+
+    test: ParallelCorpus
+    scores: dict[str, list[SystemScore]]
+
+    def as_values(self) -> dict[str, Any]:
+        """Plain values for JSON: the test set with its hash, and every score with interval and signature."""
+        return {
+            "test": {
+                "origin": self.test.origin,
+                "sentences": len(self.test),
+                "sha256": self.test.content_hash,
+                "source_language": self.test.source_language,
+                "target_language": self.test.target_language,
+            },
+            "scores": [
+                {
+                    "system": system.name,
+                    "metric": metric,
+                    "value": system.score.value,
+                    "interval": None if system.score.interval is None else list(system.score.interval),
+                    "p_value": system.p_value,
+                    "signature": system.score.signature,
+                }
+                for metric, systems in self.scores.items()
+                for system in systems
+            ],
+        }
 
 
 def bleu(
@@ -114,7 +186,7 @@ def compare(
         The systems in the order given.
 
     Raises:
-        InputError: fewer than two systems, or what :func:`bleu` refuses, for every system at once.
+        InputError: fewer than two systems, or input that :func:`bleu` refuses, of every system at once.
         UsageError: an unknown metric or tokenizer, or fewer samples than 1.
     """
     if len(systems) < 2:
@@ -156,9 +228,7 @@ def comet(
     try:
         from comet import download_model, load_from_checkpoint
     except ImportError:
-        raise MissingExtra(
-            "COMET is not installed; install it with: pip install 'crosslate[comet]'"
-        ) from None
+        raise _comet_is_missing() from None
     from importlib.metadata import PackageNotFoundError, version
 
     try:
@@ -168,12 +238,78 @@ def comet(
     rows = [{"src": src, "mt": mt, "ref": ref} for src, mt, ref in zip(sources, hypotheses, references)]
     scorer = load_from_checkpoint(download_model(model))
     predicted = scorer.predict(rows, batch_size=batch_sentences, gpus=num_gpus, progress_bar=False)
-    signature = f"nrefs:1|model:{model}|version:{installed}"
-    interval = None
-    if num_samples:
-        interval = _mean_interval(predicted.scores, num_samples)
-        signature = f"nrefs:1|bs:{num_samples}|seed:{_SEED}|model:{model}|version:{installed}"
+    interval = _mean_interval(predicted.scores, num_samples) if num_samples else None
+    resamples = f"bs:{num_samples}|seed:{_SEED}|" if num_samples else ""
+    signature = f"nrefs:1|{resamples}model:{model}|version:{installed}"
     return Score("COMET", 100 * float(predicted.system_score), signature, interval, len(rows))
+
+
+def check_comet() -> None:
+    """Refuses COMET where it is not installed, before anything is translated for it.
+
+    Raises:
+        MissingExtra: says how to install it.
+    """
+    if find_spec("comet") is None:
+        raise _comet_is_missing()
+
+
+def read_translations(paths: Sequence[str | Path], test: ParallelCorpus) -> dict[str, list[str]]:
+    """Translations of a test set from files, one sentence per line, by the names of the files.
+
+    Raises:
+        InputError: lists every file that cannot be read or has not as many lines as the test set.
+    """
+    faults = Faults("cannot score these translations")
+    found: dict[str, list[str]] = {}
+    for path in paths:
+        with faults.catch(CorpusError):
+            lines = list(read_lines(path))
+            if len(lines) != len(test):
+                faults.add(
+                    f"{path} has {len(lines)} lines, the test set ({test.origin}) has {len(test)}; "
+                    "expected a translation per sentence, line by line"
+                )
+            found[str(path)] = lines
+    faults.raise_as(InputError)
+    return found
+
+
+def score_systems(
+    test: ParallelCorpus, systems: Mapping[str, Sequence[str]], settings: EvaluationSettings | None = None
+) -> Evaluation:
+    """Scores the translations of one or several systems; several are compared with the first.
+
+    Args:
+        test: sources and references.
+        systems: translations of ``test.source``, by the system's name.
+
+    Raises:
+        InputError: no system, or one with another number of sentences than the test set.
+        UsageError: several systems and no bootstrap samples to compare them with.
+        MissingExtra: COMET was asked for and is not installed.
+    """
+    settings = settings or EvaluationSettings()
+    if not systems:
+        raise InputError("there is nothing to score: no system was given")
+    if len(systems) > 1 and not settings.num_samples:
+        raise UsageError(f"{len(systems)} systems cannot be compared without bootstrap samples")
+    scores: dict[str, list[SystemScore]] = {}
+    for metric in settings.metrics:
+        how: Any = (metric, settings.tokenizer, settings.num_samples)
+        if len(systems) > 1:
+            found = compare(test.target, systems, how[0], tokenizer=how[1], num_samples=how[2])
+        else:
+            found = [
+                SystemScore(name, _score(lines, test.target, *how), None) for name, lines in systems.items()
+            ]
+        scores[found[0].score.metric] = found
+    if settings.with_comet:
+        scores["COMET"] = [
+            SystemScore(name, comet(test.source, lines, test.target, num_samples=settings.num_samples), None)
+            for name, lines in systems.items()
+        ]
+    return Evaluation(test, scores)
 
 
 def _score(
@@ -204,12 +340,9 @@ def _bootstrap(
     """sacreBLEU's paired bootstrap; of a single system it gives the interval alone."""
     from sacrebleu.significance import PairedTest
 
+    scorer = _scorer(metric, tokenizer)
     test = PairedTest(
-        list(systems.items()),
-        {metric: _scorer(metric, tokenizer)},
-        [references],
-        test_type="bs",
-        n_samples=num_samples,
+        list(systems.items()), {metric: scorer}, [references], test_type="bs", n_samples=num_samples
     )
     signatures, table = test()
     ((name, signature),) = signatures.items()
@@ -232,11 +365,12 @@ def _percent(value: float) -> float:
 def _scorer(metric: Metric, tokenizer: Tokenizer) -> Any:
     from sacrebleu.metrics import BLEU, CHRF
 
-    if metric not in METRICS:
-        raise UsageError(f"unknown metric {metric!r}; {nearest(str(metric), METRICS)}")
-    if tokenizer not in TOKENIZERS:
-        raise UsageError(f"unknown tokenizer {tokenizer!r}; {nearest(str(tokenizer), TOKENIZERS)}")
+    EvaluationSettings((metric,), tokenizer)  # refuses unknown ones
     return BLEU(tokenize=tokenizer) if metric == "bleu" else CHRF()
+
+
+def _comet_is_missing() -> MissingExtra:
+    return MissingExtra("COMET is not installed; install it with: pip install 'crosslate[comet]'")
 
 
 def _check_lines(hypotheses: Sequence[str], references: Sequence[str], what: str = "the translation") -> None:

@@ -13,6 +13,7 @@ MEASURES: tuple[Measure, ...] = get_args(Measure)
 NEIGHBOURHOOD = 10
 """Rows whose mean cosine tells how crowded a place is (Conneau et al. 2018)."""
 
+_CHUNK = 1024
 _BLOCK = 32
 
 
@@ -20,8 +21,8 @@ def nearest_neighbours(
     child: numpy.ndarray,
     parent: numpy.ndarray,
     k: int,
-    chunk: int = 1024,
     *,
+    chunk: int = _CHUNK,
     measure: Measure = "cosine",
     context: numpy.ndarray | None = None,
 ) -> tuple[numpy.ndarray, numpy.ndarray]:
@@ -89,7 +90,7 @@ def nearest_neighbours(
 
 
 def mean_similarity(
-    rows: numpy.ndarray, others: numpy.ndarray, k: int = NEIGHBOURHOOD, chunk: int = 1024
+    rows: numpy.ndarray, others: numpy.ndarray, k: int = NEIGHBOURHOOD, chunk: int = _CHUNK
 ) -> numpy.ndarray:
     """Mean of the ``k`` largest dot products of each row with ``others``: ``(n,)`` float32.
 
@@ -101,8 +102,7 @@ def mean_similarity(
     k = min(k, len(others))
     means = numpy.empty(len(rows), dtype=numpy.float32)
     for start in range(0, len(rows), chunk):
-        similar = rows[start : start + chunk] @ others.T
-        largest = _some_of_the_largest(similar, k)
+        largest = _some_of_the_largest(rows[start : start + chunk] @ others.T, k)
         means[start : start + chunk] = numpy.partition(largest, -k, axis=1)[:, -k:].mean(axis=1)
     return means
 
@@ -141,5 +141,5 @@ def _plain_rows(matrix: numpy.ndarray, whose: str) -> numpy.ndarray:
     if rows.ndim != 2 or not rows.size:
         raise InputError(f"{whose} embeddings have shape {rows.shape}, expected (pieces, width), neither 0")
     if not numpy.isfinite(rows).all():
-        raise InputError(f"{whose} embeddings hold values that are not finite; training went astray")
+        raise InputError(f"{whose} embeddings hold values that are not finite; training has diverged")
     return rows

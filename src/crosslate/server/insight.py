@@ -27,7 +27,7 @@ from crosslate.text.segmenters import WORD_START
 if TYPE_CHECKING:
     import numpy
 
-    from crosslate.evaluation.alignment import Embeddings
+    from crosslate.evaluation.embeddings import Embeddings
 
 T = TypeVar("T")
 Span = tuple[int, int]
@@ -128,8 +128,8 @@ class Insight:
         """
         import numpy
 
-        from crosslate.evaluation.alignment import neighbours
-        from crosslate.evaluation.projection import principal_components
+        from crosslate.evaluation.embeddings import neighbours
+        from crosslate.evaluation.lexicon_map import principal_components
         from crosslate.evaluation.similarity import unit_rows
 
         own = self._embeddings(space)
@@ -163,7 +163,7 @@ class Insight:
         Raises:
             Refusal: the space is the parent's own.
         """
-        from crosslate.evaluation.alignment import embeddings
+        from crosslate.evaluation.embeddings import embeddings
         from crosslate.evaluation.lexicon_map import induced_dictionary, lexicon_map
 
         if space.pack is None:
@@ -200,7 +200,7 @@ class Insight:
         return found
 
     def _embeddings(self, space: Space) -> Embeddings:
-        from crosslate.evaluation.alignment import embeddings
+        from crosslate.evaluation.embeddings import embeddings
 
         if space.pack is None:
             return embeddings(self._live.parent(space.direction), space.side, "the parent")

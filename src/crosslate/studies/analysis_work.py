@@ -6,9 +6,8 @@ from collections import Counter
 from dataclasses import asdict
 from typing import Any, cast
 
-from crosslate.evaluation import alignment
-from crosslate.evaluation.frequency import count_words, frequency_bands
-from crosslate.evaluation.lexicon import WAYS, LexiconScore
+from crosslate.evaluation.embeddings import Embeddings, embeddings, neighbours, through, words_of_languages
+from crosslate.evaluation.lexicon import WAYS, count_words, frequency_bands, induce
 from crosslate.evaluation.lexicon_map import lexicon_map
 from crosslate.evaluation.scores import compare
 from crosslate.models.groups import Side
@@ -88,8 +87,8 @@ def lexicon_work(bench: Bench) -> Output:
     """A child's new words looked up among its parent's."""
     side = cast(Side, bench.spec["side"])
     parent = bench.parent()
-    one = alignment.embeddings(apply_packs(parent, [bench.pack("child")]), side, "child")
-    other = alignment.embeddings(parent, side, "parent")
+    one = embeddings(apply_packs(parent, [bench.pack("child")]), side, "child")
+    other = embeddings(parent, side, "parent")
     values = _lexicon(bench, one, other, side)
     if num_pairs := bench.spec.get("map_pairs"):
         theirs = _words(bench, "other", side) if "other" in bench.cell.texts else Counter[str]()
@@ -106,11 +105,11 @@ def lexicon_of_languages_work(bench: Bench) -> Output:
     side = cast(Side, bench.spec["side"])
     parent = bench.parent()
     words = words_of_sides(bench.text("train"))
-    one, other = alignment.words_of_languages(apply_packs(parent, [bench.pack("child")]), side, words)
+    one, other = words_of_languages(apply_packs(parent, [bench.pack("child")]), side, words)
     values = _lexicon(bench, one, other, side)
-    pair = alignment.words_of_languages(parent, side, words)
-    found = alignment.lexicon_score(*pair, bench.dictionary(bench.spec), 0)
-    return Output(values | {"before training": _precisions(found)})
+    pair = words_of_languages(parent, side, words)
+    found = induce(*pair, bench.dictionary(bench.spec), num_examples=0)
+    return Output(values | {"before training": found.precisions})
 
 
 def lexicon_between_work(bench: Bench) -> Output:
@@ -118,27 +117,24 @@ def lexicon_between_work(bench: Bench) -> Output:
     side = cast(Side, bench.spec["side"])
     parent = bench.parent()
     one, other = (
-        alignment.embeddings(apply_packs(parent, [bench.pack(role)]), side, role)
-        for role in ("child", "other")
+        embeddings(apply_packs(parent, [bench.pack(role)]), side, role) for role in ("child", "other")
     )
     values = _lexicon(bench, one, other, side)
-    middle = alignment.through(one, alignment.embeddings(parent, side, "parent"))
-    found = alignment.lexicon_score(middle, other, bench.dictionary(bench.spec), 0)
-    values["through the parent"] = _precisions(found)
+    middle = through(one, embeddings(parent, side, "parent"))
+    found = induce(middle, other, bench.dictionary(bench.spec), num_examples=0)
+    values["through the parent"] = found.precisions
     return Output(values)
 
 
-def _lexicon(
-    bench: Bench, one: alignment.Embeddings, other: alignment.Embeddings, side: Side
-) -> dict[str, Any]:
+def _lexicon(bench: Bench, one: Embeddings, other: Embeddings, side: Side) -> dict[str, Any]:
     dictionary = bench.dictionary(bench.spec)
     counts = _words(bench, "train", side)
     others = set(_words(bench, "other", side)) if "other" in bench.cell.texts else None
     values: dict[str, Any] = {}
     for way in WAYS:
         limits = {"child_words": set(counts), "parent_words": others} if way == "authors" else {}
-        found = alignment.lexicon_score(one, other, dictionary, _ALL, way=way, **limits)
-        values[way] = _precisions(found)
+        found = induce(one, other, dictionary, num_examples=_ALL, way=way, **limits)
+        values[way] = found.precisions
         if way == "cosine":
             bands = [asdict(band) for band in frequency_bands(found.examples, counts)]
             step = max(1, len(found.examples) // _NUM_EXAMPLES)
@@ -150,7 +146,7 @@ def _lexicon(
             }  # fmt: skip
     known = {piece.removeprefix("▁") for piece in one.vocabulary.marked_pieces if piece.startswith("▁")}
     asked = [word for word in bench.spec.get("words", ()) if word in known]
-    near = alignment.neighbours(one, other, asked, _NUM_NEIGHBOURS)
+    near = neighbours(one, other, asked, _NUM_NEIGHBOURS)
     return values | {"neighbours": [asdict(each) for each in near]}
 
 
@@ -158,11 +154,3 @@ def _words(bench: Bench, role: str, side: Side) -> Counter[str]:
     """How often the words of one side of a training text occur."""
     text = bench.text(role)
     return count_words(text.source if side == "source" else text.target)
-
-
-def _precisions(found: LexiconScore) -> dict[str, float]:
-    return {
-        "precision_at_1": found.precision_at_1,
-        "precision_at_5": found.precision_at_5,
-        "precision_at_10": found.precision_at_10,
-    }

@@ -9,13 +9,15 @@ import numpy
 
 from crosslate.evaluation.attention import (
     AlignmentScore,
-    align_words,
+    SentenceAttention,
     alignment_layer,
+    attend,
     entropies,
+    head_changes,
+    linked_words,
     score_alignment,
-    words_of,
+    silent_pieces,
 )
-from crosslate.evaluation.sentence_attention import SentenceAttention, attend, head_changes
 from crosslate.packs.compose import apply_packs
 from crosslate.studies.bench import Bench
 from crosslate.studies.store import Output
@@ -23,7 +25,6 @@ from crosslate.studies.store import Output
 if TYPE_CHECKING:
     from crosslate.models.child import Child
     from crosslate.models.parent import Parent
-    from crosslate.text.vocabularies import Vocabulary
 
 FEWEST_WORDS, MOST_WORDS = 5, 10
 """Of the sentence that is shown, on both sides."""
@@ -59,7 +60,7 @@ def _mean_entropy(sentences: Sequence[SentenceAttention], *, is_normalised: bool
 
 def _on_no_word(sentences: Sequence[SentenceAttention], model: Parent | Child) -> numpy.ndarray:
     """The share of attention that rests on pieces of no word, such as the end of the sentence."""
-    special = _special(model.source)
+    special = silent_pieces(model.source)
     found = [
         each.weights[..., [piece in special for piece in each.source]].sum(axis=-1) for each in sentences
     ]
@@ -75,10 +76,8 @@ def _alignment(
     num_layers = sentences[0].weights.shape[0]
     scores = [AlignmentScore()] * num_layers
     for each in sentences:
-        target = words_of(each.target, _special(model.target))
-        source = words_of(each.source, _special(model.source))
         for layer in range(num_layers):
-            links = align_words(each.weights[layer].mean(axis=0), target, source)
+            links, target, source = linked_words(each, model, layer)
             scores[layer] += score_alignment(links, target, source, dictionary)
     tested = scores[0].tested
     by_layer = [round(100 * score.right / tested, 2) if tested else None for score in scores]
@@ -115,9 +114,7 @@ def _map(
     shown = (short or sorted(sentences, key=lambda each: len(each.source) + len(each.target)))[0]
     layer = alignment_layer(len(entropy))
     head = int(numpy.argmin(entropy[layer]))
-    target = words_of(shown.target, _special(model.target))
-    source = words_of(shown.source, _special(model.source))
-    links = align_words(shown.weights[layer].mean(axis=0), target, source)
+    links, target, source = linked_words(shown, model, layer)
     return {
         "pair": list(pairs[shown.index]),
         "source": list(shown.source), "target": list(shown.target),
@@ -130,11 +127,6 @@ def _map(
 
 def _is_short(pair: tuple[str, str]) -> bool:
     return all(FEWEST_WORDS <= len(text.split()) <= MOST_WORDS for text in pair)
-
-
-def _special(vocabulary: Vocabulary) -> set[str]:
-    """Pieces that stand for no text. The unknown piece stands for some."""
-    return {vocabulary.marked_pieces[index] for index in vocabulary.silent}
 
 
 def _rounded(values: numpy.ndarray) -> Any:

@@ -56,21 +56,18 @@ def read_steps(
         CorpusError: a file cannot be read.
         InputError: a file is no dictionary.
     """
-    from crosslate.evaluation.alignment import compose_dictionaries
+    from crosslate.evaluation.dictionaries import compose_dictionaries
 
     found = [_words(library, step["languages"], texts) for step in steps]
     return found[0] if len(found) == 1 else compose_dictionaries(found[0], found[1])
 
 
 def _words(library: Library, languages: str, texts: Mapping[str, PlacedText]) -> Dictionary:
-    from crosslate.evaluation.alignment import read_entries
+    from crosslate.evaluation.dictionaries import read_dictionary
 
     source, target = languages.split("-")
     placed = texts.get(_role(languages))
     if placed is None:
         gold = book(library.seed).dictionary(source, target)
         return {word: sorted(translations) for word, translations in gold.items()}
-    found: dict[str, list[str]] = {}
-    for word, translation in read_entries(library.data / placed.text.files[0]):
-        found.setdefault(word, []).append(translation)
-    return found
+    return read_dictionary(library.data / placed.text.files[0])

@@ -11,8 +11,12 @@ from crosslate.adaptation.adapt import adapt
 from crosslate.adaptation.data import DataSettings
 from crosslate.adaptation.denoising import train_denoiser
 from crosslate.adaptation.parents import train_parent
-from crosslate.evaluation.alignment import LEXICON, measure_against_parent, measure_between_languages
-from crosslate.evaluation.frequency import count_words
+from crosslate.evaluation.lexicon import (
+    LEXICON,
+    count_words,
+    measure_against_parent,
+    measure_between_languages,
+)
 from crosslate.evaluation.scores import bleu, chrf
 from crosslate.models.initialisers.initial_embeddings import RANDOM
 from crosslate.models.parent import RECORD, Parent, parse_size

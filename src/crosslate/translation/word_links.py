@@ -6,15 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from crosslate.documents.placement import Align, carried_links, proportional_links
-from crosslate.evaluation.attention import align_words, alignment_layer, words_of
-from crosslate.evaluation.sentence_attention import SentenceAttention, attend
+from crosslate.evaluation.attention import alignment_layer, attend, linked_words
 from crosslate.models.child import Child
 
 if TYPE_CHECKING:
     from crosslate.engines.generation import TranslationModel
     from crosslate.models.anatomy.anatomy import Anatomy
     from crosslate.models.parent import Parent
-    from crosslate.text.vocabularies import Vocabulary
 
 Words = tuple[str, ...]
 Linked = Callable[[Sequence[str], Sequence[str]], "list[tuple[int, int]] | None"]
@@ -58,9 +56,9 @@ def attention_links(model: TranslationModel, anatomy: Anatomy, pairs: Sequence[t
     """
     found: dict[tuple[str, str], tuple[list[tuple[int, int]], Words, Words]] = {}
     for each in attend(model, anatomy, pairs):
-        layer = alignment_layer(each.weights.shape[0])
-        links, target, source = _linked(each, layer, model.target, model.source)
-        found[_key(*pairs[each.index])] = links, target, source
+        links, target, source = linked_words(each, model, alignment_layer(each.weights.shape[0]))
+        spelt = tuple(word.text for word in target), tuple(word.text for word in source)
+        found[_key(*pairs[each.index])] = links, *spelt
 
     def linked(source: Sequence[str], target: Sequence[str]) -> list[tuple[int, int]] | None:
         known = found.get(("".join(source), "".join(target)))
@@ -74,22 +72,3 @@ def attention_links(model: TranslationModel, anatomy: Anatomy, pairs: Sequence[t
 
 def _key(source: str, target: str) -> tuple[str, str]:
     return "".join(source.split()), "".join(target.split())
-
-
-def _linked(
-    found: SentenceAttention, layer: int, target: Vocabulary, source: Vocabulary
-) -> tuple[list[tuple[int, int]], Words, Words]:
-    """Links of one pair, and the words that they are between, in the vocabulary's cutting."""
-    target_words = words_of(found.target, _silent(target))
-    source_words = words_of(found.source, _silent(source))
-    links = align_words(found.weights[layer].mean(axis=0), target_words, source_words)
-    return (
-        links,
-        tuple(word.text for word in target_words),
-        tuple(word.text for word in source_words),
-    )
-
-
-def _silent(vocabulary: Vocabulary) -> set[str]:
-    """Pieces that stand for no text."""
-    return {vocabulary.marked_pieces[index] for index in vocabulary.silent}

@@ -1,11 +1,27 @@
+"""Lexicon induction on tables whose answers are known by hand, by frequency, and beside training."""
+
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy
 import pytest
+import torch
 
+import tiny_models
+import toy_corpora
 from crosslate.errors import InputError, UsageError
-from crosslate.evaluation.lexicon import LexiconExample, induce, nearest_neighbours
+from crosslate.evaluation.embeddings import Embeddings
+from crosslate.evaluation.lexicon import (
+    LexiconExample,
+    count_words,
+    frequency_bands,
+    induce,
+    measure_against_parent,
+    measure_between_languages,
+)
+from crosslate.models.parent import Parent
+from crosslate.text.vocabulary_training import train_vocabulary
 
 PARENT = ["</s>", "▁chat", "▁chien", "▁maison", "▁Maison", "on", "▁mai", "▁noir"]
 CHILD = ["</s>", "▁Katze", "▁Hund", "▁Haus", "haus", "▁schwarz", "▁und", "▁Kater"]
@@ -18,160 +34,142 @@ DICTIONARY = {
     "und": {"et"},
     "baum": {"arbre"},
 }
+ALIGNED = (0, 1, 2, 3, 3, 7, 0, 1)
 
 
-def rows(*directions, width=8):
-    """One row per direction: a unit vector, or a mix given as {direction: weight}."""
-    matrix = numpy.zeros((len(directions), width), dtype=numpy.float32)
+def table(pieces, *directions):
+    """A row per piece: a unit vector, or a mix given as {direction: weight}."""
+    matrix = numpy.zeros((len(pieces), 8), dtype=numpy.float32)
     for row, direction in enumerate(directions):
         for index, weight in (direction if isinstance(direction, dict) else {direction: 1.0}).items():
             matrix[row, index] = weight
-    return matrix
+    return Embeddings("a table", "de", SimpleNamespace(marked_pieces=pieces), matrix)
 
 
-PARENT_ROWS = rows(0, 1, 2, 3, {3: 1.0, 4: 0.5}, 5, 6, 7)
+FRENCH = table(PARENT, 0, 1, 2, 3, {3: 1.0, 4: 0.5}, 5, 6, 7)
 
 
-class TestNearestNeighbours:
-    def test_by_hand(self):
-        child = numpy.array([[2.0, 0.0], [0.0, 3.0], [1.0, 1.0]])
-        parent = numpy.array([[0.0, 1.0], [5.0, 0.0], [-1.0, 0.0]])
-        indices, cosines = nearest_neighbours(child, parent, 3)
-        assert indices.tolist() == [[1, 0, 2], [0, 1, 2], [0, 1, 2]]
-        half = 0.5**0.5
-        numpy.testing.assert_allclose(cosines, [[1, 0, -1], [1, 0, 0], [half, half, -half]], atol=1e-6)
-        assert indices.dtype == numpy.int64 and cosines.dtype == numpy.float32
-
-    def test_length_does_not_count(self):
-        # By dot product the long row 0 would be nearest.
-        indices, _ = nearest_neighbours(numpy.array([[1.0, 0.1]]), numpy.array([[50.0, 50.0], [1.0, 0.0]]), 1)
-        assert indices.tolist() == [[1]]
-
-    def test_of_equal_rows_the_lower_index_comes_first(self):
-        parent = numpy.ones((9, 3))
-        indices, _ = nearest_neighbours(numpy.ones((2, 3)), parent, 4)
-        assert indices.tolist() == [[0, 1, 2, 3]] * 2
-
-    def test_a_row_of_zeros_is_near_nothing(self):
-        indices, cosines = nearest_neighbours(numpy.zeros((1, 2)), numpy.array([[1.0, 0.0], [0.0, 1.0]]), 2)
-        assert cosines.tolist() == [[0.0, 0.0]]
-        assert indices.tolist() == [[0, 1]]
-
-    def test_extreme_lengths(self):
-        child = numpy.array([[1e-30, 0.0], [0.0, 1e30]])
-        parent = numpy.array([[0.0, 1e-35], [1e35, 0.0]])
-        indices, cosines = nearest_neighbours(child, parent, 1)
-        assert indices.tolist() == [[1], [0]]
-        numpy.testing.assert_allclose(cosines, 1.0, atol=1e-6)
-
-    @pytest.mark.parametrize("chunk", [1, 7, 1000])
-    def test_chunks_do_not_matter(self, chunk):
-        generator = numpy.random.default_rng(0)
-        child, parent = generator.standard_normal((50, 16)), generator.standard_normal((80, 16))
-        unit = parent / numpy.linalg.norm(parent, axis=1, keepdims=True)
-        expected = numpy.argsort(-(child @ unit.T), axis=1)[:, :5]
-        indices, _ = nearest_neighbours(child, parent, 5, chunk)
-        assert numpy.array_equal(indices, expected)
-
-    def test_the_matrices_stay_as_they_were(self):
-        child, parent = rows(1, 2) * 3, rows(2, 3) * 5
-        nearest_neighbours(child, parent, 1)
-        assert child.max() == 3 and parent.max() == 5
-
-    def test_refusals(self):
-        with pytest.raises(InputError, match="width 4, the parent's 8"):
-            nearest_neighbours(rows(1, width=4), rows(1), 1)
-        with pytest.raises(InputError, match="not finite"):
-            nearest_neighbours(rows(1), rows({1: float("nan")}), 1)
-        with pytest.raises(InputError, match="expected \\(pieces, width\\)"):
-            nearest_neighbours(numpy.zeros(3), rows(1), 1)
-        with pytest.raises(InputError, match="neither 0"):
-            nearest_neighbours(rows(1), numpy.zeros((0, 8)), 1)
-        with pytest.raises(UsageError, match="3 nearest neighbours asked for, expected 1 to 2"):
-            nearest_neighbours(rows(1), rows(1, 2), 3)
-        with pytest.raises(UsageError, match="chunk is 0"):
-            nearest_neighbours(rows(1), rows(1, 2), 1, 0)
+def score(*directions, dictionary=DICTIONARY, **options):
+    return induce(table(CHILD, *directions), FRENCH, dictionary, **options)
 
 
-class TestInduce:
-    def score(self, *child_rows, **options):
-        return induce(CHILD, rows(*child_rows), PARENT, PARENT_ROWS, DICTIONARY, **options)
+def test_perfectly_aligned():
+    found = score(*ALIGNED)
+    # Katze, Hund, Haus, schwarz, Kater; not "haus" (continues a word), "und" ("et" is no piece).
+    assert (found.num_words, found.num_pieces, found.num_candidates) == (5, 8, 6)
+    assert found.coverage == pytest.approx(100 * 5 / 7)
+    assert (found.precision_at_1, found.precision_at_5, found.precision_at_10) == (100, 100, 100)
+    assert [each.word for each in score(*ALIGNED, num_examples=2).examples] == ["Katze", "Haus"]
+    assert score(*ALIGNED, num_examples=0).examples == ()
 
-    def test_perfectly_aligned(self):
-        score = self.score(0, 1, 2, 3, 3, 7, 0, 1)
-        # Katze, Hund, Haus, schwarz, Kater; not "haus" (continues a word), "und" ("et" is no piece).
-        assert score.num_words == 5
-        assert score.num_pieces == 8
-        assert score.num_candidates == 6
-        assert score.coverage == pytest.approx(100 * 5 / 7)
-        assert (score.precision_at_1, score.precision_at_5, score.precision_at_10) == (100, 100, 100)
 
-    def test_ranks_count(self):
-        # Katze: first. Hund: second, behind noir. Haus: chat, chien and noir are nearer. schwarz: opposite.
-        score = self.score(
-            0,
-            1,
-            {7: 1.0, 2: 0.9},
-            {1: 3, 2: 2, 7: 2.5, 3: 1, 6: 0.5},
-            0,
-            {1: 5, 2: 4, 3: 3, 6: 2, 7: -1},
-            0,
-            1,
+def test_ranks_count():
+    # Katze: first. Hund: second, behind noir. Haus: chat, chien and noir are nearer. schwarz: opposite.
+    hund, haus = {7: 1.0, 2: 0.9}, {1: 3, 2: 2, 7: 2.5, 3: 1, 6: 0.5}
+    found = score(0, 1, hund, haus, 0, {1: 5, 2: 4, 3: 3, 6: 2, 7: -1}, 0, 1)
+    assert [example.rank for example in found.examples] == [1, 2, 4, 6, 1]
+    assert found.precision_at_1 == pytest.approx(100 * 2 / 5)
+    assert found.precision_at_5 == pytest.approx(100 * 4 / 5)
+    assert found.precision_at_10 == 100
+    assert found.examples[1] == LexiconExample("Hund", found.examples[1].found, ("chien",), 2)
+    assert found.examples[1].found[:2] == ("noir", "chien") and len(found.examples[1].found) == 5
+
+
+def test_words_may_be_limited_to_those_of_a_corpus():
+    mai = (0, 1, 2, {6: 1.0, 3: 0.5}, 3, 7, 0, 1)  # "mai" is the beginning of maison
+    assert score(*mai).precision_at_1 == pytest.approx(80)
+    found = score(*mai, parent_words={"chat", "chien", "MAISON", "noir"})
+    assert (found.num_candidates, found.precision_at_1) == (5, 100)
+    assert [each.word for each in score(*ALIGNED, child_words={"katze"}).examples] == ["Katze"]
+
+
+def test_case_does_not_count_but_pieces_stay_apart():
+    found = score(0, 1, 2, {3: 1.0, 4: 0.5}, 3, 7, 0, 1)
+    assert found.examples[2].found[0] == "Maison" and found.precision_at_1 == 100
+    found = induce(table(["▁Hund", "▁hund"], 2, 1), FRENCH, DICTIONARY)
+    assert (found.num_words, found.precision_at_1) == (2, 50)
+    assert found.coverage == pytest.approx(100 / 7)
+
+
+def test_the_authors_way_takes_the_largest_dot_product_and_the_entry_listed_last():
+    # Hund lies where toutou does; chien is the longest row.
+    child = table(["▁Hund", "▁Katze", "en"], {0: 1.0, 1: 0.1}, 1, {0: 1, 1: 1})
+    parent = table(["▁chien", "▁chat", "▁toutou"], {0: 9, 1: 3}, 1, {0: 1, 1: 0.1})
+    gold = {"hund": ["chien"], "katze": ["chat"]}
+    assert induce(child, parent, gold).precision_at_1 == 50  # toutou is nearest to Hund by cosine
+    found = induce(child, parent, gold, way="authors").examples
+    assert [each.found[0] for each in found] == ["chien", "chien"]
+    both = {"hund": ["chien", "toutou"]}
+    assert induce(child, parent, both).examples[0].expected == ("chien", "toutou")
+    assert induce(child, parent, both, way="authors").examples[0].expected == ("toutou",)
+    assert induce(child, parent, {"katze": ["chat"]}, way="csls").precision_at_1 == 100
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"dictionary": {}}, InputError, "dictionary is empty"),
+        ({"dictionary": {"hund": "chien"}}, InputError, "maps 'hund' to the text 'chien'"),
+        ({"dictionary": {"chien": ["hund"]}}, InputError, "the right way round"),
+        ({"way": "author"}, UsageError, "did you mean 'authors'"),
+    ],
+)
+def test_refusals(options, error, message):
+    with pytest.raises(error, match=message):
+        score(*ALIGNED, **options)
+
+
+def test_bands_hold_their_own_precision():
+    counts = count_words(["Oft, oft oft", "Haus! haus selten"])
+    assert counts == {"oft": 3, "haus": 2, "selten": 1}
+    ranks = {"selten": None, "oft": 1, "Haus": 6, "nie": 2}
+    examples = [LexiconExample(word, (), ("x",), rank) for word, rank in ranks.items()]
+    often, rarely = frequency_bands(examples, counts, 2)
+    assert (often.most, often.least, often.num_words) == (3, 2, 2)
+    assert (often.precision_at_1, often.precision_at_5, often.precision_at_10) == (50, 50, 100)
+    assert (rarely.most, rarely.least, rarely.precision_at_1, rarely.precision_at_5) == (1, 0, 0, 50)
+    assert [band.num_words for band in frequency_bands(examples[:2], {}, 4)] == [1, 1]
+    assert frequency_bands([], {}, 4) == []
+
+
+@pytest.fixture
+def shared():
+    """A model of the German and French toy languages with one table, which a test may fill."""
+    text = toy_corpora.corpus("de", "fr")
+    vocabulary = train_vocabulary([*text.source, *text.target], 140)
+    return Parent.create(vocabulary, vocabulary, "de", "fr", tiny_models.SIZE, is_tied=True, max_positions=32)
+
+
+def place(model, word, row):
+    weight = model.model.get_encoder().get_input_embeddings().weight
+    with torch.no_grad():
+        weight[model.source.pieces.index("▁" + word)] = torch.nn.functional.pad(
+            torch.tensor(row), (0, weight.shape[1] - len(row))
         )
-        assert [example.rank for example in score.examples] == [1, 2, 4, 6, 1]
-        assert score.precision_at_1 == pytest.approx(100 * 2 / 5)
-        assert score.precision_at_5 == pytest.approx(100 * 4 / 5)
-        assert score.precision_at_10 == 100
-        assert score.examples[1] == LexiconExample("Hund", score.examples[1].found, ("chien",), 2)
-        assert score.examples[1].found[:2] == ("noir", "chien")
-        assert len(score.examples[1].found) == 5
 
-    def test_candidates_may_be_any_piece(self):
-        # "on" is nearest to Haus; as it continues a word it is no candidate by default.
-        child = (0, 1, 2, {5: 1.0, 3: 0.5}, 3, 7, 0, 1)
-        assert self.score(*child).precision_at_1 == 100
-        score = self.score(*child, whole_words_only=False)
-        assert score.num_candidates == 8
-        assert score.precision_at_1 == pytest.approx(80)
 
-    def test_candidates_may_be_limited_to_known_words(self):
-        child = (0, 1, 2, {6: 1.0, 3: 0.5}, 3, 7, 0, 1)  # "mai" is the beginning of maison
-        assert self.score(*child).precision_at_1 == pytest.approx(80)
-        score = self.score(*child, parent_words={"chat", "chien", "MAISON", "noir"})
-        assert (score.num_candidates, score.precision_at_1) == (5, 100)
+def test_languages_of_one_table_are_measured_as_the_table_is_now(shared):
+    words = {"source": {"hund", "katze"}, "target": {"chien", "chat"}}
+    measure = measure_between_languages(words, "source", {"Hund": ["chien"], "Katze": ["chat"]})
+    rows = {"Hund": [1.0, 0.0], "Katze": [0.9, 0.5], "chien": [0.0, 1.0], "chat": [1.0, 0.1]}
+    for word, row in rows.items():
+        place(shared, word, row)
+    assert measure(shared) == {"lexicon": 50.0}
+    place(shared, "chien", [1.0, 0.0])
+    assert measure(shared) == {"lexicon": 100.0}
 
-    def test_case_counts_if_asked(self):
-        with pytest.raises(InputError, match="no word can be tested"):
-            induce(["▁Katze"], rows(1), PARENT, PARENT_ROWS, DICTIONARY, ignore_case=False)
-        score = self.score(0, 1, 2, 3, 3, 7, 0, 1, ignore_case=False)
-        assert [example.word for example in score.examples] == ["schwarz"]
 
-    def test_either_case_of_a_candidate_is_right(self):
-        score = self.score(0, 1, 2, {3: 1.0, 4: 0.5}, 3, 7, 0, 1)
-        assert score.examples[2].found[0] == "Maison"
-        assert score.precision_at_1 == 100
-
-    def test_pieces_that_differ_in_case_only_are_each_tested(self):
-        score = induce(["▁Hund", "▁hund"], rows(2, 1), PARENT, PARENT_ROWS, DICTIONARY)
-        assert (score.num_words, score.precision_at_1) == (2, 50)
-        assert score.coverage == pytest.approx(100 / 7)
-
-    def test_examples_are_spread(self):
-        score = self.score(0, 1, 2, 3, 3, 7, 0, 1, num_examples=2)
-        assert [example.word for example in score.examples] == ["Katze", "Haus"]
-        assert self.score(0, 1, 2, 3, 3, 7, 0, 1, num_examples=0).examples == ()
-
-    def test_refusals(self):
-        with pytest.raises(InputError, match="the child has 8 pieces and a matrix of shape \\(1, 8\\)"):
-            self.score(1)
-        with pytest.raises(InputError, match="the parent has 1 pieces"):
-            induce(CHILD, rows(*range(8)), ["▁x"], PARENT_ROWS, DICTIONARY)
-        with pytest.raises(InputError, match="dictionary is empty"):
-            induce(CHILD, rows(*range(8)), PARENT, PARENT_ROWS, {})
-        with pytest.raises(InputError, match="maps 'hund' to the text 'chien'"):
-            induce(CHILD, rows(*range(8)), PARENT, PARENT_ROWS, {"hund": "chien"})
-        with pytest.raises(InputError, match="the right way round"):
-            induce(PARENT, PARENT_ROWS, CHILD, rows(*range(8)), DICTIONARY)
+def test_words_of_a_child_are_measured_against_its_parents(shared):
+    measure = measure_against_parent(shared, "source", {"Hund": ["chien"]})
+    weight = shared.model.get_encoder().get_input_embeddings().weight
+    child = Parent.create(
+        shared.source, shared.target, "de", "fr", tiny_models.SIZE, is_tied=True, max_positions=32, seed=2
+    )
+    for word, found in (("chien", 100.0), ("chat", 0.0)):
+        place(child, "Hund", weight[shared.source.pieces.index("▁" + word)].tolist())
+        assert measure(child) == {"lexicon": found}
+    # Where no word can be tested, training goes on.
+    assert measure_against_parent(shared, "source", {"Wort": ["mot"]})(shared) == {}
 
 
 def test_no_torch():

@@ -4,8 +4,9 @@ import numpy
 import pytest
 
 import tiny_models
-from crosslate.evaluation.alignment import Embeddings
-from crosslate.evaluation.lexicon_map import lexicon_map
+from crosslate.errors import InputError
+from crosslate.evaluation.embeddings import Embeddings
+from crosslate.evaluation.lexicon_map import lexicon_map, principal_components
 
 DICTIONARY = {
     "Hund": ["chien"], "Katze": ["chat"], "Haus": ["maison"], "Frau": ["femme"], "Mann": ["enfant", "chat"],
@@ -60,3 +61,24 @@ def test_translations_in_the_same_direction_lie_at_the_same_place(german, french
 
 def test_one_pair_makes_no_map(german, french):
     assert lexicon_map(german, french, {"Hund": ["chien"]}, COUNTS, {}) == ([], 0.0)
+
+
+def test_the_widest_direction_comes_first_and_its_largest_component_is_positive():
+    # Spread 3 along (0, -1, 0), 1 along (0, 0, 1), nothing else; centre (5, 5, 5).
+    rows = numpy.array([[5, 2, 5], [5, 8, 5], [5, 5, 4], [5, 5, 6]], dtype=numpy.float32)
+    points, share = principal_components(rows)
+    assert points == pytest.approx(numpy.array([[-3, 0], [3, 0], [0, -1], [0, 1]], dtype=float))
+    assert share == pytest.approx(1.0)
+    (first, share) = principal_components(rows, 1)
+    assert first[:, 0] == pytest.approx([-3, 3, 0, 0])
+    assert share == pytest.approx(18 / 20)
+
+
+def test_points_without_spread_stay_at_the_centre():
+    points, share = principal_components(numpy.ones((3, 4)))
+    assert (points == 0).all() and share == 0
+
+
+def test_too_few_rows_are_refused():
+    with pytest.raises(InputError, match=r"shape \(1, 4\) have no 2 directions"):
+        principal_components(numpy.ones((1, 4)))

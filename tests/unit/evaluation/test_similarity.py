@@ -1,9 +1,9 @@
-"""CSLS and dot products, by hand and against a plain computation; block by block like all at once."""
+"""Nearest rows by cosine, CSLS and dot product: by hand, against a plain computation, in blocks of any size."""
 
 import numpy
 import pytest
 
-from crosslate.errors import UsageError
+from crosslate.errors import InputError, UsageError
 from crosslate.evaluation.similarity import mean_similarity, nearest_neighbours
 
 
@@ -24,7 +24,45 @@ def plain_csls(child, parent, context, k=10):
     return 2 * child @ parent.T - crowding(child, parent)[:, None] - crowding(parent, context)[None, :]
 
 
-def test_csls_is_what_its_formula_says():
+def test_by_hand():
+    child = numpy.array([[2.0, 0.0], [0.0, 3.0], [1.0, 1.0]])
+    parent = numpy.array([[0.0, 1.0], [5.0, 0.0], [-1.0, 0.0]])
+    before = child.copy(), parent.copy()
+    indices, cosines = nearest_neighbours(child, parent, 3)
+    assert indices.tolist() == [[1, 0, 2], [0, 1, 2], [0, 1, 2]]
+    half = 0.5**0.5
+    numpy.testing.assert_allclose(cosines, [[1, 0, -1], [1, 0, 0], [half, half, -half]], atol=1e-6)
+    assert indices.dtype == numpy.int64 and cosines.dtype == numpy.float32
+    assert (child == before[0]).all() and (parent == before[1]).all()
+
+
+def test_odd_rows():
+    # Of equal rows the lower index comes first; a row of zeros is near nothing; no length is too extreme.
+    assert nearest_neighbours(numpy.ones((2, 3)), numpy.ones((9, 3)), 4)[0].tolist() == [[0, 1, 2, 3]] * 2
+    assert nearest_neighbours(numpy.zeros((1, 2)), angle(0, 90), 2)[1].tolist() == [[0.0, 0.0]]
+    child, parent = numpy.array([[1e-30, 0.0], [0.0, 1e30]]), numpy.array([[0.0, 1e-35], [1e35, 0.0]])
+    indices, cosines = nearest_neighbours(child, parent, 1)
+    assert indices.tolist() == [[1], [0]]
+    numpy.testing.assert_allclose(cosines, 1.0, atol=1e-6)
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 1000])
+def test_chunks_do_not_matter(chunk):
+    generator = numpy.random.default_rng(0)
+    child, parent = generator.standard_normal((50, 16)), generator.standard_normal((80, 16))
+    unit = parent / numpy.linalg.norm(parent, axis=1, keepdims=True)
+    expected = numpy.argsort(-(child @ unit.T), axis=1)[:, :5]
+    assert numpy.array_equal(nearest_neighbours(child, parent, 5, chunk=chunk)[0], expected)
+
+
+def test_the_dot_product_prefers_long_rows():
+    parent = numpy.array([[1.0, 0.0], [5.0, 5.0]])
+    for measure, expected in (("dot", 1), ("cosine", 0)):
+        found, _ = nearest_neighbours(numpy.array([[1.0, 0.0]]), parent, 1, measure=measure)
+        assert found.tolist() == [[expected]]
+
+
+def test_csls_is_its_formula():
     random = numpy.random.default_rng(3)
     child, parent, context = (random.standard_normal((count, 16)) for count in (7, 900, 40))
     expected = plain_csls(child, parent, context)
@@ -36,16 +74,9 @@ def test_csls_is_what_its_formula_says():
 
 def test_csls_finds_a_hub_less_often():
     # The hub at 0 degrees is nearest to all by cosine; the words around it are its crowd.
-    child = angle(-20, -10, 10, 20)
-    parent = angle(0, 45)
+    child, parent = angle(-20, -10, 10, 20), angle(0, 45)
     assert nearest_neighbours(child, parent, 1)[0][:, 0].tolist() == [0, 0, 0, 0]
     assert nearest_neighbours(child, parent, 1, measure="csls")[0][:, 0].tolist() == [0, 0, 0, 1]
-
-
-def test_the_dot_product_prefers_long_rows():
-    parent = numpy.array([[1.0, 0.0], [5.0, 5.0]])
-    assert nearest_neighbours(numpy.array([[1.0, 0.0]]), parent, 1, measure="dot")[0].tolist() == [[1]]
-    assert nearest_neighbours(numpy.array([[1.0, 0.0]]), parent, 1, measure="cosine")[0].tolist() == [[0]]
 
 
 @pytest.mark.parametrize("count", [5, 333, 1000])
@@ -56,6 +87,18 @@ def test_the_mean_of_the_nearest_is_exact_for_any_number_of_columns(count):
     numpy.testing.assert_allclose(mean_similarity(rows, others, chunk=4), expected, rtol=1e-5)
 
 
-def test_an_unknown_measure_is_refused():
-    with pytest.raises(UsageError, match="did you mean 'csls'"):
-        nearest_neighbours(angle(0), angle(0), 1, measure="clss")
+@pytest.mark.parametrize(
+    ("child", "parent", "k", "options", "error", "message"),
+    [
+        (numpy.ones((1, 4)), numpy.ones((1, 8)), 1, {}, InputError, "width 4, the parent's 8"),
+        (angle(0), angle(float("nan")), 1, {}, InputError, "not finite"),
+        (numpy.zeros(3), angle(0), 1, {}, InputError, r"expected \(pieces, width\)"),
+        (angle(0), numpy.zeros((0, 8)), 1, {}, InputError, "neither 0"),
+        (angle(0), angle(0, 1), 3, {}, UsageError, "3 nearest neighbours asked for, expected 1 to 2"),
+        (angle(0), angle(0), 1, {"chunk": 0}, UsageError, "chunk is 0"),
+        (angle(0), angle(0), 1, {"measure": "clss"}, UsageError, "did you mean 'csls'"),
+    ],
+)
+def test_refusals(child, parent, k, options, error, message):
+    with pytest.raises(error, match=message):
+        nearest_neighbours(child, parent, k, **options)

@@ -6,7 +6,7 @@ import pytest
 import tiny_models
 from crosslate.documents.document import open_text
 from crosslate.documents.placement import words
-from crosslate.evaluation.sentence_attention import SentenceAttention
+from crosslate.evaluation.attention import SentenceAttention
 from crosslate.models.parent import Parent, Size
 from crosslate.translation import word_links
 

@@ -1,0 +1,167 @@
+"""The embeddings of one side of a model, and the words nearest to its words.
+
+Source: Gheini, Ren & May 2021, section 4.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from crosslate.errors import Faults, InputError, UsageError
+from crosslate.evaluation.similarity import nearest_neighbours
+from crosslate.models.groups import Side
+from crosslate.text.segmenters import WORD_START
+
+if TYPE_CHECKING:
+    import numpy
+
+    from crosslate.models.child import Child
+    from crosslate.models.parent import Parent
+    from crosslate.packs.pack import Pack
+    from crosslate.text.vocabularies import Vocabulary
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """The embeddings of one side of a model.
+
+    Attributes:
+        name: whose they are, for people.
+        language: code of the side's language.
+        vocabulary: what the rows stand for.
+        matrix: ``(pieces, width)`` float32.
+    """
+
+    name: str
+    language: str
+    vocabulary: Vocabulary
+    matrix: numpy.ndarray
+
+    @property
+    def pieces(self) -> Sequence[str]:
+        """The piece of every row, with its word-start mark."""
+        return self.vocabulary.marked_pieces
+
+    @property
+    def whole_words(self) -> dict[int, str]:
+        """By row, the words of the pieces that start one and hold more than its mark."""
+        return {
+            row: piece.removeprefix(WORD_START)
+            for row, piece in enumerate(self.pieces)
+            if piece.startswith(WORD_START) and len(piece) > len(WORD_START)
+        }
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """The nearest words of one word.
+
+    Attributes:
+        word: as it was asked for.
+        words: the nearest first.
+        cosines: theirs, -1 to 1.
+    """
+
+    word: str
+    words: tuple[str, ...]
+    cosines: tuple[float, ...]
+
+
+def embeddings(model: Parent | Child, side: Side, name: str) -> Embeddings:
+    """The input embeddings of one side, without the rows that stand for no piece."""
+    half = model.model.get_encoder() if side == "source" else model.model.get_decoder()
+    vocabulary = model.source if side == "source" else model.target
+    language = model.source_language if side == "source" else model.target_language
+    table = half.get_input_embeddings().weight.detach()[: len(vocabulary)]
+    return Embeddings(name, language, vocabulary, table.float().cpu().numpy())
+
+
+def renewed_side(packs: Sequence[Pack], side: str | None = None) -> Side:
+    """The side whose new embeddings are looked at; all packs must renew it.
+
+    Args:
+        side: ``source`` or ``target``; None takes the one that the first pack renews.
+
+    Raises:
+        UsageError: the pack renews both sides and none was named, or no side, or the packs differ.
+    """
+    renewed = packs[0].manifest.renewed
+    if side is None and len(renewed) > 1:
+        raise UsageError(f"pack {packs[0].manifest.name!r} renews both sides; name one: source or target")
+    chosen: Side | None = next((each for each in renewed if side in (None, each)), None)
+    for pack in packs:
+        if chosen is None or chosen not in pack.manifest.renewed:
+            has = " and ".join(pack.manifest.renewed) or "no"
+            wanted = chosen or side or "source or target"
+            raise UsageError(
+                f"pack {pack.manifest.name!r} renews {has} vocabulary, so it has no new {wanted} embeddings"
+            )
+    if chosen is None:
+        raise UsageError("no pack was given")
+    return chosen
+
+
+def neighbours(child: Embeddings, others: Embeddings, words: Sequence[str], k: int = 10) -> list[Neighbours]:
+    """The ``k`` whole words of ``others`` that are nearest to each of ``words``, by cosine.
+
+    Args:
+        words: each one piece of the child's vocabulary.
+
+    Raises:
+        InputError: lists every word that is not one piece, with the pieces that it is split into.
+    """
+    rows = {piece: row for row, piece in enumerate(child.pieces)}
+    faults = Faults(f"only words that are one piece of {child.name} have embeddings of their own")
+    for word in words:
+        if WORD_START + word not in rows:
+            pieces = " ".join(child.vocabulary.encode_pieces(word)) or "nothing"
+            faults.add(f"{word!r} is split into {pieces}")
+    faults.raise_as(InputError)
+    if not words:
+        return []
+    candidates = list(others.whole_words.items())
+    found, cosines = nearest_neighbours(
+        child.matrix[[rows[WORD_START + word] for word in words]],
+        others.matrix[[row for row, _ in candidates]],
+        min(k, len(candidates)),
+    )
+    return [
+        Neighbours(word, tuple(candidates[each][1] for each in near), tuple(map(float, of_word)))
+        for word, near, of_word in zip(words, found, cosines)
+    ]
+
+
+def through(one: Embeddings, middle: Embeddings) -> Embeddings:
+    """Embeddings with each row replaced by the nearest whole word's of ``middle``, by cosine.
+
+    Looked up among a third model's words is then what a word means in the parent, not the word itself.
+    """
+    words = middle.matrix[list(middle.whole_words)]
+    found, _ = nearest_neighbours(one.matrix, words, 1)
+    return replace(one, matrix=words[found[:, 0]])
+
+
+def words_of_languages(
+    model: Parent | Child, side: Side, words: Mapping[Side, Collection[str]]
+) -> tuple[Embeddings, Embeddings]:
+    """The embeddings of the words of one side's language and of the other's, for one shared vocabulary.
+
+    Where both languages share a table, a word that both have is one row and its own nearest neighbour, so
+    words that occur on both sides are left out.
+
+    Args:
+        model: both sides have the same vocabulary, as children of denoising parents do.
+        side: whose words come first.
+        words: those that occur in the text of each side, in lower case.
+    """
+    other: Side = "target" if side == "source" else "source"
+    found = []
+    for each, opposite in ((side, other), (other, side)):
+        own = set(words[each]) - set(words[opposite])
+        table = embeddings(model, each, each)
+        rows = [row for row, word in table.whole_words.items() if word.lower() in own]
+        vocabulary, kept = table.vocabulary.restricted(rows)
+        found.append(replace(table, vocabulary=vocabulary, matrix=table.matrix[kept]))
+    return found[0], found[1]
