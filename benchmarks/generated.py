@@ -51,7 +51,7 @@ class Pieces:
     """A vocabulary's size, special ids and frame; nothing is tokenised here."""
 
     special: SpecialIds = field(default_factory=SpecialIds)
-    frame: Frame = Frame()
+    frame: Frame = field(default_factory=Frame)
 
     def __len__(self) -> int:
         return VOCABULARY

@@ -4,77 +4,62 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
-from crosslate.errors import EngineError, Faults, UsageError
+from pydantic import Field
+
+from crosslate.config import Settings
+from crosslate.errors import EngineError, Faults
 from crosslate.text.vocabularies import Vocabulary
 
 _SMALLEST_BUCKET_TOKENS = 16
 _SPARE_TOKENS = 16
 
 
-@dataclass(frozen=True)
-class DecodingOptions:
+class DecodingOptions(Settings):
     """How translations are searched for.
 
     An output may get ``max_length_factor`` times as long as its source, plus 16 tokens, and never longer
     than ``max_new_tokens`` or than the model's positions reach. The source's length is first rounded up
     to a power of two (16 at least), so that the limit depends on the text alone, never on the batch.
 
-    Attributes:
-        beam_size: hypotheses kept at each step; 1 is greedy search.
-        length_penalty: exponent of the length that a hypothesis' log-probability is divided by;
-            0 disables, above 1 favours long translations.
-        n_best: translations returned for each text, at most ``beam_size``.
-        max_new_tokens: no output gets longer than this, in target tokens (end of sentence included).
-        max_length_factor: see above.
-        repetition_penalty: tokens already generated become less likely; 1 disables. In beam search the
-            engines apply it at different points, so their translations may differ.
-        no_repeat_ngram: no sequence of so many tokens occurs twice in a translation; 0 disables.
-        allow_unknown: let the unknown piece be generated; it shows as ``⁇``.
-
     Raises:
-        UsageError: lists every value out of range.
+        SettingsError: lists every value out of range.
     """
 
-    beam_size: int = 5
-    length_penalty: float = 1.0
-    n_best: int = 1
-    max_new_tokens: int = 512
-    max_length_factor: float = 2.0
-    repetition_penalty: float = 1.0
-    no_repeat_ngram: int = 0
-    allow_unknown: bool = False
+    beam_size: int = Field(5, ge=1, description="Hypotheses kept at each step; 1 is greedy search.")
+    length_penalty: float = Field(
+        1.0,
+        ge=0,
+        description="Exponent of the length that a hypothesis' log-probability is divided by; 0 disables, "
+        "above 1 favours long translations.",
+    )
+    n_best: int = Field(1, ge=1, description="Translations returned for each text, at most the beam size.")
+    max_new_tokens: int = Field(
+        512, ge=1, description="No output gets longer than this, in target tokens with the end of sentence."
+    )
+    max_length_factor: float = Field(
+        2.0, gt=0, description="How many times as long as its source an output may get, plus 16 tokens."
+    )
+    repetition_penalty: float = Field(
+        1.0,
+        gt=0,
+        description="Tokens already generated become less likely; 1 disables. The engines apply it at "
+        "different points of beam search, so their translations may differ.",
+    )
+    no_repeat_ngram: int = Field(
+        0, ge=0, description="No sequence of so many tokens occurs twice in a translation; 0 disables."
+    )
+    allow_unknown: bool = Field(False, description="Allow the unknown piece, which shows as ⁇, in outputs.")
 
-    def __post_init__(self) -> None:
-        faults = Faults("cannot decode with these options")
-        for field in fields(self):
-            value: Any = getattr(self, field.name)
-            kind = type(field.default)
-            is_bool = isinstance(value, bool)
-            is_number = isinstance(value, int | float) and not is_bool
-            fits = {bool: is_bool, int: is_number and isinstance(value, int), float: is_number}
-            if not fits[kind]:
-                faults.add(f"{field.name} is {value!r}, expected a value of type {kind.__name__}")
-            elif is_number and not math.isfinite(value):
-                faults.add(f"{field.name} is {value!r}, expected a finite number")
-        faults.raise_as(UsageError)
-        for name in ("beam_size", "n_best", "max_new_tokens"):
-            if getattr(self, name) < 1:
-                faults.add(f"{name} is {getattr(self, name)}, expected 1 or more")
-        for name in ("length_penalty", "no_repeat_ngram"):
-            if getattr(self, name) < 0:
-                faults.add(f"{name} is {getattr(self, name)}, expected 0 (disabled) or more")
-        for name in ("max_length_factor", "repetition_penalty"):
-            if getattr(self, name) <= 0:
-                faults.add(f"{name} is {getattr(self, name)}, expected more than 0")
+    def find_faults(self, faults: Faults) -> None:
+        """Checks ``n_best`` against the beam size."""
         if self.n_best > self.beam_size:
             faults.add(
                 f"n_best is {self.n_best} and beam_size {self.beam_size}, expected n_best up to beam_size; "
                 "raise beam_size or lower n_best"
             )
-        faults.raise_as(UsageError)
 
     def output_limit(self, num_source_tokens: int, max_target_tokens: int) -> int:
         """The longest output, in tokens, that a source of ``num_source_tokens`` may lead to."""

@@ -11,7 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from crosslate.engines.decoding import DecodingOptions, Hypothesis
 from crosslate.server.backends import Model
@@ -287,7 +287,7 @@ class Batcher:
         if circling:
             self.counts.guarded += len(circling)
             again = [(pieces[index].model, pieces[index].text) for index in circling]
-            better = body.translate(again, replace(options, no_repeat_ngram=_GUARD_NGRAM))
+            better = body.translate(again, options.changed(no_repeat_ngram=_GUARD_NGRAM))
             for index, hypotheses in zip(circling, better, strict=True):
                 found[index] = hypotheses
         return found

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
 
 from crosslate.documents.document import TextDocument, open_text
@@ -154,7 +154,7 @@ class TranslationService:
         yield _rendered(job, document, translations)
 
     def _with_n_best(self, num_best: int) -> DecodingOptions:
-        return replace(self._options, n_best=num_best, beam_size=max(num_best, self._options.beam_size))
+        return self._options.changed(n_best=num_best, beam_size=max(num_best, self._options.beam_size))
 
     async def _translate_directly(self, items: Sequence[_Item], options: DecodingOptions) -> list[list[str]]:
         if not items:

@@ -81,7 +81,7 @@ def check_files(cells: Sequence[Cell], library: Library) -> None:
 class _Grid:
     def __init__(self, recipe: Recipe, library: Library) -> None:
         self.recipe, self.library = recipe, library
-        self.decoding = asdict(recipe.decoding)
+        self.decoding = recipe.decoding.to_values()
         self.parents: dict[str, Cell] = {}
         self.lexicons = Lexicons(recipe, library)
         self.full_size = 0 if 0 in recipe.sizes else max(recipe.sizes)

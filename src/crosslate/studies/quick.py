@@ -83,7 +83,7 @@ def quick(recipe: Recipe) -> Recipe:
             for name, changes in recipe.training.items()
         }
         | {"all": recipe.training.get("all", {}) | _TRAINING},
-        decoding=replace(recipe.decoding, beam_size=min(2, recipe.decoding.beam_size)),
+        decoding=recipe.decoding.changed(beam_size=min(2, recipe.decoding.beam_size)),
     )
 
 

@@ -7,6 +7,7 @@ import inspect
 import re
 from typing import Any, get_type_hints
 
+from crosslate.config import Settings
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.studies.recipe import (
     ChildRecipe,
@@ -67,6 +68,11 @@ def reference() -> str:
 
 
 def _rows(kind: Any) -> list[str]:
+    if issubclass(kind, Settings):
+        return [
+            f"| `{name}` | {_type(field.annotation)} | `{field.default!r}` | {field.description or ''} |"
+            for name, field in kind.model_fields.items()
+        ]
     hints, about = get_type_hints(kind), _attributes(kind)
     return [
         f"| `{field.name}` | {_type(hints[field.name])} | {_default(field)} | {about.get(field.name, '')} |"
@@ -92,7 +98,7 @@ def _attributes(kind: Any) -> dict[str, str]:
 
 
 def _type(hint: Any) -> str:
-    if dataclasses.is_dataclass(hint):
+    if dataclasses.is_dataclass(hint) or (isinstance(hint, type) and issubclass(hint, Settings)):
         return getattr(hint, "__name__", str(hint))
     name = str(hint) if "[" in str(hint) or "|" in str(hint) else getattr(hint, "__name__", str(hint))
     name = re.sub(r"\b(?:typing|[\w.]+)\.(\w+)", r"\1", name)
@@ -102,7 +108,7 @@ def _type(hint: Any) -> str:
 def _default(field: dataclasses.Field[Any]) -> str:
     if field.default_factory is not dataclasses.MISSING:
         value = field.default_factory()
-        return "" if dataclasses.is_dataclass(value) else f"`{value}`"
+        return "" if dataclasses.is_dataclass(value) or isinstance(value, Settings) else f"`{value}`"
     if field.default is dataclasses.MISSING:
         return "required"
     return f"`{field.default!r}`"

@@ -11,7 +11,7 @@ import logging
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -127,7 +127,7 @@ def translate_in_bulk(
         "packs or parent": model.key(),
         "quantization": quantization,
         "shard_lines": shard_lines,
-        **asdict(options),
+        **options.to_values(),
     }
     shards = _shards(state, pinned, inputs, shard_lines)
     missing = [shard for shard in shards if not Path(shard.target).is_file()]

@@ -6,7 +6,6 @@ import logging
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
@@ -164,7 +163,7 @@ class Translator:
         self, lines: Iterable[str], count: int, *, window_lines: int = 1024
     ) -> Iterator[list[Hypothesis]]:
         """The ``count`` best translations of each line of a stream; the beam is widened to ``count``."""
-        options = replace(self.options, n_best=count, beam_size=max(count, self.options.beam_size))
+        options = self.options.changed(n_best=count, beam_size=max(count, self.options.beam_size))
         return n_best_lines(
             self.engine, lines, options, language=self.source_language, window_lines=window_lines
         )
