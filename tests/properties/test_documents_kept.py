@@ -8,8 +8,8 @@ import zipfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crosslate.documents.document import open_document, open_text
-from crosslate.documents.tags import tokens
+from crosslate.documents import open_document, open_text
+from crosslate.documents.markup import tokens
 
 PROSE = [
     "Hello there.",

@@ -15,6 +15,7 @@ from crosslate.cli import decoding as d
 from crosslate.cli import options as o
 from crosslate.cli.console import error_console, print_line
 from crosslate.cli.output import STANDARD_OUTPUT, open_output, with_bar
+from crosslate.documents import FORMATS
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.errors import UsageError
 
@@ -61,7 +62,7 @@ def translate(
             "--format",
             metavar="NAME",
             help="lines: N lines in, N lines out. Otherwise one whole document, which keeps its markup: auto "
-            "(by the file's ending), text, html, srt, docx, odt, epub, po or tmx.",
+            f"(by the file's ending), {', '.join(FORMATS.names)}.",
         ),
     ] = _LINES,
     follow_words: Annotated[
@@ -183,24 +184,25 @@ def _files_for_ray(on: str, paths: list[str], output: Path | None, alone: list[s
 
 def _document_kind(format_: str, paths: list[str], n_best: int | None, window_lines: int | None) -> str:
     """The kind of document that is asked for; whether the other options go with it is checked too."""
-    from crosslate.documents.document import KINDS, kind_of
+    from crosslate.documents import format_of
     from crosslate.errors import nearest
 
-    if format_ not in (*KINDS, "auto"):
-        raise UsageError(f"unknown --format {format_!r}; {nearest(format_, [_LINES, 'auto', *KINDS])}")
+    known = ["auto", *FORMATS.names]
+    if format_ not in known:
+        raise UsageError(f"unknown --format {format_!r}; {nearest(format_, [_LINES, *known])}")
     if len(paths) != 1:
         raise UsageError(f"--format {format_} translates one document, but --input names {len(paths)} files")
     if n_best is not None or window_lines is not None:
         raise UsageError(f"--n-best and --window-lines go with lines, not with --format {format_}")
     if format_ == "auto" and paths[0] == STANDARD_OUTPUT:
         raise UsageError("--format auto goes by the ending of a file; name the format of standard input")
-    return kind_of(paths[0]) if format_ == "auto" else format_
+    return format_of(paths[0]).name if format_ == "auto" else format_
 
 
 def _translate_document(
     translator: Translator, kind: str, path: str, output: Path | None, model: StoredModel | None
 ) -> None:
-    from crosslate.documents.document import open_document
+    from crosslate.documents import open_document
     from crosslate.errors import InputError
     from crosslate.text.streams import read_blocks
 

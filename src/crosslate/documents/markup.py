@@ -1,53 +1,194 @@
-"""HTML and XHTML: paragraphs are translated with their inline tags; everything else stays as it is."""
+"""HTML and XML as tokens that, joined, are the document again.
+
+Tags, comments and raw text begin and end where the HTML standard says, in broken markup too, so that no
+browser sees a tag in what is text here. Nothing is expanded and nothing is fetched: an entity that the
+document declares stays as it is.
+
+Source: https://html.spec.whatwg.org/multipage/parsing.html (section 13.2.5, tokenization).
+"""
 
 from __future__ import annotations
 
 import html
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
-from crosslate.documents.items import Mark, Piece
-from crosslate.documents.tags import Attribute, Token, tokens
-from crosslate.documents.units import Flow
-from crosslate.languages.codes import is_same_language
+from crosslate.documents.flow import Flow, Mark
 
+Kind = Literal["text", "start", "end", "other"]
 
-def _names(listed: str) -> frozenset[str]:
-    return frozenset(listed.split())
-
-
-# A start of any other element ends a sentence.
-_INLINE = _names(
-    """a abbr acronym b bdi bdo big cite code data del dfn em font i img ins kbd mark nobr q s samp small
-    span strike strong sub sup svg math time tt u var wbr"""
+# Without an end, a comment or a tag goes on to the end of the document.
+_COMMENT = re.compile(r"<!--(?:-?>|.*?(?:--!?>|\Z))", re.DOTALL)
+_CDATA = re.compile(r"<!\[CDATA\[.*?(?:\]\]>|\Z)", re.DOTALL)
+_DECLARATION = re.compile(r"<[!?/][^>]*(?:>|\Z)")
+_XML_INSTRUCTION = re.compile(r"<\?.*?(?:\?>|\Z)", re.DOTALL)
+_XML_DOCTYPE = re.compile(r"<!DOCTYPE[^\[>]*(?:\[.*?\]\s*)?(?:>|\Z)", re.DOTALL)
+_NAME = re.compile(r"</?([A-Za-z_][^\s/>]*)")
+_ATTRIBUTE = re.compile(
+    r"[\s/]*([^\s/>][^\s/>=]*)(?:\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s>\"'][^\s>]*)|(?=>)))?", re.DOTALL
 )
-_UNTOUCHED = _names(
-    """code pre kbd samp var svg math script style xmp iframe noembed noframes textarea plaintext"""
-)
-_VOID = _names("""area base basefont br col embed frame hr img input link meta param source track wbr""")
-_READ_ATTRIBUTES = frozenset({"title", "alt", "placeholder", "aria-label", "aria-description", "summary"})
-_READ_METAS = frozenset({"description", "keywords", "og:title", "og:description", "twitter:title"})
-_BUTTONS = frozenset({"submit", "button", "reset"})
-_UNTOUCHED_CLASSES = frozenset({"notranslate", "no-translate", "skiptranslate"})
-# A start of the element closes an open one of these, when nothing but inline elements is open in that.
-_CELLS = frozenset({"td", "th"})
-_CLOSED_BY = {
-    "li": frozenset({"li"}), "dt": frozenset({"dt", "dd"}), "dd": frozenset({"dt", "dd"}),
-    "td": _CELLS, "th": _CELLS, "tr": _CELLS | {"tr"}, "tbody": _CELLS | {"tr", "thead", "tbody"},
-    "tfoot": _CELLS | {"tr", "thead", "tbody"}, "option": frozenset({"option"}),
-    "optgroup": frozenset({"option", "optgroup"}),
-}  # fmt: skip
-_CLOSES_PARAGRAPH = _names(
-    """address article aside blockquote center details dialog dir div dl dt dd fieldset figcaption figure
-    footer form h1 h2 h3 h4 h5 h6 header hgroup hr li main menu nav ol p pre search section summary table
-    ul"""
-)
-_MAX_INLINE_DEPTH = 64
-_MAX_HELD_DEPTH = 16
+_SPACE = re.compile(r"[\s/]*")
+_OPEN_VALUE = re.compile(r"\s*=\s*[\"']")
+_RAW_TEXT = frozenset({"script", "style", "xmp", "iframe", "noembed", "noframes", "textarea"})
+_SCRIPT_SIGN = re.compile(r"<!(?=--)|-->|</?script(?=[\s/>])", re.IGNORECASE)
+_FOREIGN = frozenset({"svg", "math"})
 _REFERENCE = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});?")
 _CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{1,40})""", re.IGNORECASE)
 _XML_ENCODING = re.compile(rb"""^\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([\w.:-]{1,40})["']""")
 _DECLARED_WITHIN_BYTES = 4096
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """An attribute of a start tag.
+
+    Attributes:
+        name: in lower case in HTML.
+        start: of the value, in the token's text; -1 where there is no value in quotes.
+        value: as spelt.
+    """
+
+    name: str
+    start: int
+    value: str
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.value)
+
+
+@dataclass(frozen=True)
+class Token:
+    """A part of a document.
+
+    Attributes:
+        kind: ``other`` is a comment, a declaration, an instruction, or raw text such as a script's.
+        raw: its spelling in the document.
+        name: of a tag, in lower case in HTML.
+        is_empty: a start tag that is its own end (``<a/>``).
+    """
+
+    kind: Kind
+    raw: str
+    name: str = ""
+    attributes: tuple[Attribute, ...] = ()
+    is_empty: bool = False
+
+    @property
+    def local_name(self) -> str:
+        """The name without the prefix of its namespace."""
+        return self.name.rpartition(":")[2]
+
+    def attribute(self, name: str) -> str | None:
+        """The value of an attribute as spelt; None without it."""
+        return next((each.value for each in self.attributes if each.name == name), None)
+
+
+def tokens(text: str, *, is_xml: bool) -> Iterator[Token]:
+    """The tokens of a document; their ``raw`` joined is ``text``."""
+    position = 0
+    foreign_depth = 0
+    while position < len(text):
+        opening = text.find("<", position)
+        if opening < 0:
+            opening = len(text)
+        if opening > position:
+            yield Token("text", text[position:opening])
+            position = opening
+            continue
+        token = _token(text, position, is_xml)
+        yield token
+        position += len(token.raw)
+        if is_xml or token.kind not in ("start", "end"):
+            continue
+        if token.name in _FOREIGN and not token.is_empty:
+            foreign_depth = max(0, foreign_depth + (1 if token.kind == "start" else -1))
+        elif token.kind == "start" and not foreign_depth:
+            raw = _raw_text(text, position, token.name)
+            if raw:
+                yield Token("text" if token.name == "title" else "other", raw)
+                position += len(raw)
+
+
+def _token(text: str, position: int, is_xml: bool) -> Token:
+    """What begins with the ``<`` at ``position``."""
+    if text.startswith("<!--", position):
+        return Token("other", _matched(_COMMENT, text, position))
+    if is_xml and text.startswith("<![CDATA[", position):
+        return Token("other", _matched(_CDATA, text, position))
+    if is_xml and text.startswith("<!DOCTYPE", position):
+        return Token("other", _matched(_XML_DOCTYPE, text, position))
+    if is_xml and text.startswith("<?", position):
+        return Token("other", _matched(_XML_INSTRUCTION, text, position))
+    if name := _NAME.match(text, position):
+        return _tag(text, position, name, is_xml)
+    following = text[position + 1 : position + 2]
+    if following and following in "!?/" and (following != "/" or text[position + 2 : position + 3]):
+        return Token("other", _matched(_DECLARATION, text, position))
+    return Token("text", "<")
+
+
+def _matched(pattern: re.Pattern[str], text: str, position: int) -> str:
+    match = pattern.match(text, position)
+    return match.group() if match else text[position:]
+
+
+def _tag(text: str, start: int, name: re.Match[str], is_xml: bool) -> Token:
+    """A tag with its attributes; a tag that never ends hides the rest of the document."""
+    position = name.end()
+    attributes = []
+    while match := _ATTRIBUTE.match(text, position):
+        value_group = next((number for number in (2, 3, 4) if match.group(number) is not None), None)
+        spelt = match.group(1) if is_xml else match.group(1).lower()
+        if value_group is None:
+            attributes.append(Attribute(spelt, -1, ""))
+        else:
+            begin = match.start(value_group) - start if value_group < 4 else -1
+            attributes.append(Attribute(spelt, begin, match.group(value_group)))
+        position = match.end()
+        if _OPEN_VALUE.match(text, position):
+            return Token("other", text[start:])  # quotes that never close
+    spaces = _SPACE.match(text, position)
+    end = spaces.end() if spaces else position
+    if not text.startswith(">", end):
+        return Token("other", text[start:])
+    raw = text[start : end + 1]
+    spelt = name.group(1) if is_xml else name.group(1).lower()
+    kind: Kind = "end" if raw.startswith("</") else "start"
+    return Token(kind, raw, spelt, tuple(attributes), raw.endswith("/>"))
+
+
+def _raw_text(text: str, position: int, name: str) -> str:
+    """The text after a start tag whose element holds no tags, up to its end tag."""
+    if name == "plaintext":
+        return text[position:]
+    if name not in _RAW_TEXT and name != "title":
+        return ""
+    if name == "script":
+        end = _script_end(text, position)
+        return text[position:] if end is None else text[position:end]
+    match = re.compile(rf"</{name}(?=[\s/>])", re.IGNORECASE).search(text, position)
+    return text[position : match.start()] if match else text[position:]
+
+
+def _script_end(text: str, position: int) -> int | None:
+    """Place of a script's end tag; a script in a comment hides one (``<!-- <script> </script>``)."""
+    is_comment, is_hidden = False, False
+    for match in _SCRIPT_SIGN.finditer(text, position):
+        sign = match.group().lower()
+        if sign == "<!":
+            is_comment = True
+        elif sign == "-->":
+            is_comment = is_hidden = False
+        elif sign == "<script":
+            is_hidden = is_comment
+        elif not is_hidden:
+            return match.start()
+        else:
+            is_hidden = False
+    return None
 
 
 def declared_encoding(data: bytes) -> str | None:
@@ -57,18 +198,27 @@ def declared_encoding(data: bytes) -> str | None:
     return match.group(1).decode("ascii", "replace") if match else None
 
 
+def namespace_prefix(text: str, namespaces: tuple[str, ...], usual: str) -> str:
+    """What names of a namespace begin with in a document, colon included; ``usual`` where undeclared."""
+    for namespace in namespaces:
+        declaration = rf"""xmlns(?::([\w.-]+))?\s*=\s*["']{re.escape(namespace)}["']"""
+        if match := re.search(declaration, text):
+            return f"{match.group(1)}:" if match.group(1) else ""
+    return f"{usual}:"
+
+
 def escaped(text: str) -> str:
-    """Text that no browser takes for markup."""
+    """``text`` such that no browser takes it for markup."""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def escaped_in_quotes(text: str) -> str:
-    """Text for an attribute's value, whichever quotes are around it."""
+    """``text`` for the value of an attribute in quotes of either kind."""
     return escaped(text).replace('"', "&quot;").replace("'", "&#39;")
 
 
 def read_references(flow: Flow, raw: str, *, is_xml: bool = False) -> None:
-    """Adds text in which characters may be spelt as references; unknown entities stay as they are."""
+    """Adds text in which characters may be spelt as references; unknown entities become marks."""
     start = 0
     for match in _REFERENCE.finditer(raw):
         spelt = match.group()
@@ -83,178 +233,3 @@ def read_references(flow: Flow, raw: str, *, is_xml: bool = False) -> None:
             flow.mark(Mark([spelt]))
         start = match.end()
     flow.text(raw[start:])
-
-
-def read_markup(
-    flow: Flow, text: str, *, is_xml: bool = False, target_language: str | None = None
-) -> list[Piece]:
-    """The pieces of an HTML page or fragment, or of XHTML.
-
-    Inline elements are marks in the sentences around them. Left as they are: ``code``, ``pre``, ``script``
-    and the like, comments, elements with ``translate="no"`` or class ``notranslate``, and every tag but for
-    the texts in ``title``, ``alt``, ``placeholder``, ``aria-label``, button labels and descriptions.
-
-    Args:
-        target_language: becomes the page's ``lang`` where that names the flow's language; None leaves it.
-    """
-    reader = _Reader(flow, is_xml, target_language)
-    for token in tokens(text, is_xml=is_xml):
-        reader.read(token)
-    return reader.finish()
-
-
-@dataclass(frozen=True)
-class _Open:
-    """An element that is open.
-
-    Attributes:
-        is_read: its text is translated.
-        is_held: it is a mark of the sentence around it as a whole, with a flow of its own.
-    """
-
-    name: str
-    is_read: bool
-    is_held: bool
-
-
-class _Reader:
-    def __init__(self, flow: Flow, is_xml: bool, target_language: str | None) -> None:
-        self.flows = [flow]
-        self.is_xml, self.target_language = is_xml, target_language
-        self.stack: list[_Open] = []
-        self.num_open: dict[str, int] = {}
-
-    @property
-    def flow(self) -> Flow:
-        return self.flows[-1]
-
-    @property
-    def is_read(self) -> bool:
-        return self.stack[-1].is_read if self.stack else True
-
-    def read(self, token: Token) -> None:
-        if token.kind == "start":
-            self._start(token)
-        elif token.kind == "end":
-            self._end(token)
-        elif not self.is_read:
-            self.flow.copy(token.raw)
-        elif token.kind == "text":
-            read_references(self.flow, token.raw, is_xml=self.is_xml)
-        else:
-            self.flow.mark(Mark([token.raw]))
-
-    def finish(self) -> list[Piece]:
-        while self.stack:
-            self._pop()
-        return self.flow.finish()
-
-    def _start(self, token: Token) -> None:
-        name = token.name.lower()
-        is_inline = name in _INLINE
-        if not is_inline and not self.is_xml:
-            self._close_implied(name)
-        is_void = token.is_empty if self.is_xml else name in _VOID
-        asked = _asked(token)
-        is_read = (self.is_read and name not in _UNTOUCHED) if asked is None else asked
-        # The texts in a tag are not what keeps its element from being translated (<textarea title=...>).
-        are_attributes_read = self.is_read if asked is None else asked
-        pieces = self._tag(token, name) if are_attributes_read else [token.raw]
-        is_held = is_inline and self.is_read and not is_read and not is_void
-        is_held = is_held and len(self.flows) <= _MAX_HELD_DEPTH
-        if is_held:
-            self.flows.append(self.flow.nested())
-            self.flow.copy(*pieces)
-        elif is_inline and self.is_read:
-            self.flow.mark(Mark(pieces, "point" if is_void else "open", name))
-        else:
-            self.flow.copy(*pieces)
-        if not is_void:
-            self.stack.append(_Open(name, is_read, is_held))
-            self.num_open[name] = self.num_open.get(name, 0) + 1
-
-    def _end(self, token: Token) -> None:
-        name = token.name.lower()
-        if not self.num_open.get(name):  # </b> without <b>
-            self._add_end(token, name, self.is_read)
-            return
-        while self.stack[-1].name != name:
-            self._pop()
-        if self.stack[-1].is_held:
-            self.flow.copy(token.raw)
-            self._pop()
-        else:
-            was_read = self.is_read
-            self._pop()
-            self._add_end(token, name, was_read and self.is_read)
-
-    def _add_end(self, token: Token, name: str, is_read: bool) -> None:
-        if name in _INLINE and is_read:
-            self.flow.mark(Mark([token.raw], "close", name))
-        else:
-            self.flow.copy(token.raw)
-
-    def _pop(self) -> None:
-        element = self.stack.pop()
-        self.num_open[element.name] -= 1
-        if element.is_held:
-            held = self.flows.pop()
-            self.flow.mark(Mark(held.finish()))
-
-    def _close_implied(self, name: str) -> None:
-        """Ends elements whose end tags may be left out: ``<li>`` ends the one before, a block a paragraph."""
-        closed = _CLOSED_BY.get(name, frozenset())
-        if name in _CLOSES_PARAGRAPH:
-            closed |= {"p"}
-        depth = len(self.stack)
-        lowest = depth - _MAX_INLINE_DEPTH
-        while depth > max(lowest, 0) and self.stack[depth - 1].name in _INLINE:
-            depth -= 1
-        while depth and self.stack[depth - 1].name in closed:
-            depth -= 1
-            while len(self.stack) > depth:
-                self._pop()
-
-    def _tag(self, token: Token, name: str) -> list[Piece]:
-        """A start tag, with the texts in it as units."""
-        pieces: list[Piece] = []
-        done = 0
-        for attribute in token.attributes:
-            if attribute.start < 0:
-                continue
-            found = self._value(token, name, attribute)
-            if found is not None:
-                pieces += [token.raw[done : attribute.start], *found]
-                done = attribute.end
-        return [*pieces, token.raw[done:]]
-
-    def _value(self, token: Token, name: str, attribute: Attribute) -> list[Piece] | None:
-        if attribute.name in ("lang", "xml:lang") and name == "html":
-            target = self.target_language
-            is_ours = target is not None and is_same_language(attribute.value.strip(), self.flow.language)
-            return [escaped_in_quotes(target)] if is_ours and target else None
-        if not _is_read_attribute(token, name, attribute.name):
-            return None
-        inner = self.flow.nested(escaped_in_quotes)
-        read_references(inner, attribute.value, is_xml=self.is_xml)
-        return inner.finish()
-
-
-def _asked(token: Token) -> bool | None:
-    """Whether a tag asks for its element to be translated or not; None where it says nothing."""
-    translate = (token.attribute("translate") or "").strip().lower()
-    if translate in ("yes", "no"):
-        return translate == "yes"
-    classes = token.attribute("class")
-    return False if classes and not _UNTOUCHED_CLASSES.isdisjoint(classes.split()) else None
-
-
-def _is_read_attribute(token: Token, name: str, attribute: str) -> bool:
-    if attribute in _READ_ATTRIBUTES:
-        return True
-    if attribute == "content" and name == "meta":
-        kind = token.attribute("name") or token.attribute("property") or ""
-        return kind.strip().lower() in _READ_METAS
-    if attribute == "value" and name == "input":
-        return (token.attribute("type") or "").strip().lower() in _BUTTONS
-    return attribute == "label" and name in ("option", "optgroup", "track")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from crosslate.documents.document import KINDS, Document, kind_of, open_document
+from crosslate.documents import all_formats, format_of
+from crosslate.documents.document import Document, Format
 from crosslate.errors import InputError, UsageError
 from crosslate.server import contract
 from crosslate.server.refusals import Refusal
@@ -13,7 +14,7 @@ from crosslate.server.refusals import Refusal
 if TYPE_CHECKING:
     from crosslate.server.service import Service
 
-FILE_ENDINGS = tuple(ending for kind in KINDS.values() for ending in kind.endings)
+FILE_ENDINGS = tuple(suffix for each in all_formats() for suffix in each.suffixes)
 # So many sentences tell a file's language.
 _SAMPLE_SEGMENTS = 100
 _ANY_LANGUAGE = "en"
@@ -21,10 +22,10 @@ _ANY_LANGUAGE = "en"
 
 @dataclass(frozen=True)
 class Upload:
-    """An uploaded file: its name as the client gave it, its kind, and its bytes."""
+    """An uploaded file: its name as the client gave it, its format, and its bytes."""
 
     name: str
-    kind: str
+    format: Format
     data: bytes
 
 
@@ -40,10 +41,10 @@ async def read_upload(fields: contract.Fields) -> Upload:
     if not file.filename:
         raise Refusal(400, "Invalid request: empty file")
     try:
-        kind = kind_of(file.filename)
+        format_ = format_of(file.filename)
     except UsageError:
         raise Refusal(400, "Invalid request: file format not supported") from None
-    return Upload(file.filename, kind, await file.read())
+    return Upload(file.filename, format_, await file.read())
 
 
 async def translate_file(service: Service, fields: contract.Fields, file: Upload) -> str:
@@ -76,6 +77,6 @@ async def translate_file(service: Service, fields: contract.Fields, file: Upload
 
 def _opened(file: Upload, source: str, target: str) -> Document:
     try:
-        return open_document(file.data, file.kind, source, target)
+        return file.format.open(file.data, source, target)
     except InputError as error:
         raise Refusal(400, f"Invalid request: the file cannot be read: {error}") from None

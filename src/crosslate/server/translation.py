@@ -12,7 +12,8 @@ from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
-from crosslate.documents.document import TextDocument, open_text
+from crosslate.documents import open_text
+from crosslate.documents.document import TextDocument
 from crosslate.engines.decoding import DecodingOptions, Hypothesis, valid_unicode
 from crosslate.engines.segments import Segment, join_translations, split_text
 from crosslate.errors import CrosslateError

@@ -8,18 +8,122 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import Any
+from dataclasses import dataclass, field
 from xml.parsers import expat
 
-from crosslate.errors import CorpusError
+from crosslate.errors import InputError
 from crosslate.text.parallel import match_language, one_line
 from crosslate.text.streams import FileFaults
+from crosslate.text.xml import parse_xml
 
 log = logging.getLogger(__name__)
 
-# What stands inside these is formatting code of the translated document ("\\b", "<br>"), not its text.
-_CODE_ELEMENTS = frozenset({"bpt", "ept", "it", "ph", "ut"})
+CODE_ELEMENTS = frozenset({"bpt", "ept", "it", "ph", "ut"})
+"""What stands inside these is formatting code of the translated document ("\\\\b", "<br>"), not text."""
+
 _LANGUAGES_SHOWN = 20
+
+
+@dataclass
+class Variant:
+    """The text of a unit in one language. Places are bytes from the start of the document.
+
+    Attributes:
+        language: its ``xml:lang`` or ``lang``, as spelt; empty without one.
+        start: place of its start tag.
+        end: place of its end tag.
+        segment: places of the start tag and the end tag of its ``seg``; equal for ``<seg/>``.
+        text: of the segment, also inside highlighting (``hi``), but without formatting codes.
+    """
+
+    language: str
+    start: int
+    end: int = 0
+    segment: tuple[int, int] = (0, 0)
+    text: str = ""
+
+
+Unit = list[Variant]
+"""The variants of a ``tu`` that have a segment."""
+
+
+def read_units(
+    blocks: Iterable[bytes],
+    name: str,
+    encoding: str | None = None,
+    *,
+    keeps_undefined_entities: bool = False,
+) -> Iterator[Unit]:
+    """The units of a document, one by one.
+
+    Args:
+        blocks: the bytes of the document.
+        name: of the file, for messages.
+        encoding: of the bytes; None is what the document declares.
+        keeps_undefined_entities: pass over the entities that an external DTD may define; their text is
+            missing from :attr:`Variant.text`.
+
+    Raises:
+        InputError: see :func:`crosslate.text.xml.parse_xml`.
+    """
+
+    def refuse(entity: str, is_parameter: bool) -> None:
+        if not is_parameter:
+            raise InputError(
+                f"{name}, line {parser.CurrentLineNumber}: uses the entity &{entity}; which is not defined; "
+                "write the character itself"
+            )
+
+    parser = expat.ParserCreate(encoding)
+    units = _Units(parser)
+    if not keeps_undefined_entities:
+        parser.SkippedEntityHandler = refuse
+    for _ in parse_xml(parser, blocks, name):
+        yield from units.complete
+        units.complete.clear()
+
+
+class _Units:
+    """Collects units from the events of the parser."""
+
+    def __init__(self, parser: expat.XMLParserType) -> None:
+        self.complete: list[Unit] = []
+        self._unit: Unit = []
+        self._parts: list[str] | None = None  # of the open segment
+        self._segment_start = 0
+        self._code_depth = 0
+        self._parser = parser
+        parser.buffer_text = True
+        parser.StartElementHandler = self._start
+        parser.EndElementHandler = self._end
+        parser.CharacterDataHandler = self._text
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        if name in CODE_ELEMENTS:
+            self._code_depth += 1
+        elif name == "tu":
+            self._unit = []
+        elif name == "tuv":
+            language = attributes.get("xml:lang", attributes.get("lang", ""))
+            self._unit.append(Variant(language, self._parser.CurrentByteIndex))
+        elif name == "seg":
+            self._parts, self._segment_start = [], self._parser.CurrentByteIndex
+
+    def _text(self, data: str) -> None:
+        if self._parts is not None and not self._code_depth:
+            self._parts.append(data)
+
+    def _end(self, name: str) -> None:
+        if name in CODE_ELEMENTS:
+            self._code_depth -= 1
+        elif name == "seg" and self._unit:
+            self._unit[-1].segment = self._segment_start, self._parser.CurrentByteIndex
+            self._unit[-1].text = "".join(self._parts or ())
+            self._parts = None
+        elif name == "tuv" and self._unit:
+            self._unit[-1].end = self._parser.CurrentByteIndex
+        elif name == "tu":
+            self.complete.append([each for each in self._unit if each.segment[1]])
 
 
 def read_tmx(
@@ -27,123 +131,51 @@ def read_tmx(
 ) -> Iterator[tuple[str, str]]:
     """The pairs of one language pair, unit by unit.
 
-    Of a segment the text is kept, also inside highlighting (``hi``), but not the formatting codes inside
-    ``bpt``, ``ept``, ``it``, ``ph`` and ``ut``. A unit without one of the languages is passed over;
-    where a unit has several texts in one language, the first counts. Both are counted in the log.
+    A unit without one of the languages is passed over; where a unit has several texts in one language, the
+    first counts. Both are counted in the log.
 
     Args:
         blocks: the bytes of the file.
-        source_language: matched with ``xml:lang`` or ``lang`` as :func:`match_language` describes.
+        source_language: matched with the variants' languages as :func:`match_language` describes.
         found: gets the faults: not well-formed, entities declared, no unit with both languages.
     """
-    units = _Units(source_language, target_language)
-    parser = expat.ParserCreate()
-    parser.buffer_text = True
-    parser.StartElementHandler = units.start
-    parser.EndElementHandler = units.end
-    parser.CharacterDataHandler = units.text
-    parser.EntityDeclHandler = _refuse_entity
-    parser.SkippedEntityHandler = _refuse_unknown_entity
+    census = _Census()
     try:
-        for block in blocks:
-            parser.Parse(block, False)
-            yield from units.take()
-        parser.Parse(b"", True)
-        yield from units.take()
-    except expat.ExpatError as error:
-        place = f"line {error.lineno}, column {error.offset} (byte {parser.ErrorByteIndex} from 0)"
-        found.break_off(
-            f"{found.name}, {place}: not well-formed XML in its encoding: {expat.ErrorString(error.code)}"
-        )
-        return
-    except _Refused as error:
-        found.break_off(f"{found.name}, line {parser.CurrentLineNumber}: {error}")
-        return
-    except CorpusError as error:
+        for unit in read_units(blocks, found.name):
+            texts = census.texts(unit)
+            source, target = (match_language(each, texts) for each in (source_language, target_language))
+            if source is not None and target is not None:
+                census.num_pairs += 1
+                yield texts[source], texts[target]
+    except InputError as error:
         found.break_off(str(error))
-        return
-    except (LookupError, ValueError) as error:  # what expat makes of an encoding it does not know
-        found.break_off(f"{found.name}, line 1: its encoding cannot be read ({error}); convert it to UTF-8")
-        return
-    units.conclude(found)
+    else:
+        census.conclude(source_language, target_language, found)
 
 
-class _Refused(Exception):
-    pass
+@dataclass
+class _Census:
+    """Counts what is passed over."""
 
+    num_units: int = 0
+    num_pairs: int = 0
+    num_alternatives: int = 0
+    seen: Counter[str] = field(default_factory=Counter)
 
-def _refuse_entity(name: str, *_: Any) -> None:
-    raise _Refused(
-        f"declares the entity {name!r}; declared entities are refused, because a few of them can unfold "
-        "to gigabytes; replace them by their text"
-    )
-
-
-def _refuse_unknown_entity(name: str, is_parameter: bool) -> None:
-    if not is_parameter:
-        raise _Refused(f"uses the entity &{name}; which is not defined; write the character itself")
-
-
-class _Units:
-    """Collects the units of a document from the events of the parser."""
-
-    def __init__(self, source_language: str, target_language: str) -> None:
-        self.languages = (source_language, target_language)
-        self.pairs: list[tuple[str, str]] = []
-        self.num_units = 0
-        self.num_pairs = 0
-        self.num_alternatives = 0
-        self.seen: Counter[str] = Counter()
-        self._texts: dict[str, str] = {}
-        self._language = ""
-        self._parts: list[str] | None = None  # of the open segment; None outside
-        self._code_depth = 0
-
-    def take(self) -> list[tuple[str, str]]:
-        """The pairs since the last call."""
-        pairs, self.pairs = self.pairs, []
-        self.num_pairs += len(pairs)
-        return pairs
-
-    def start(self, name: str, attributes: dict[str, str]) -> None:
-        if name in _CODE_ELEMENTS:
-            self._code_depth += 1
-        elif name == "tu":
-            self._texts = {}
-        elif name == "tuv":
-            self._language = attributes.get("xml:lang", attributes.get("lang", ""))
-        elif name == "seg":
-            self._parts = []
-
-    def text(self, data: str) -> None:
-        if self._parts is not None and not self._code_depth:
-            self._parts.append(data)
-
-    def end(self, name: str) -> None:
-        if name in _CODE_ELEMENTS:
-            self._code_depth -= 1
-        elif name == "seg" and self._parts is not None:
-            self._close_segment("".join(self._parts))
-            self._parts = None
-        elif name == "tu":
-            self._close_unit()
-
-    def _close_segment(self, text: str) -> None:
-        if self._language in self._texts:
-            self.num_alternatives += 1
-        else:
-            self._texts[self._language] = one_line(text)
-
-    def _close_unit(self) -> None:
+    def texts(self, unit: Unit) -> dict[str, str]:
+        """The first text of a unit in each language."""
         self.num_units += 1
-        self.seen.update(self._texts.keys())
-        source, target = (match_language(language, self._texts) for language in self.languages)
-        if source is not None and target is not None:
-            self.pairs.append((self._texts[source], self._texts[target]))
+        texts: dict[str, str] = {}
+        for variant in unit:
+            if variant.language in texts:
+                self.num_alternatives += 1
+            else:
+                texts[variant.language] = one_line(variant.text)
+        self.seen.update(texts.keys())
+        return texts
 
-    def conclude(self, found: FileFaults) -> None:
-        """Says what was passed over; no pair at all in a file with units is a fault."""
-        source, target = self.languages
+    def conclude(self, source: str, target: str, found: FileFaults) -> None:
+        """Logs what was passed over; no pair at all in a file with units is a fault."""
         if self.num_units and not self.num_pairs:
             shown = [
                 f"{code or 'none given'} ({count})" for code, count in self.seen.most_common(_LANGUAGES_SHOWN)

@@ -3,7 +3,7 @@ import zipfile
 
 import pytest
 
-from crosslate.documents.document import open_document
+from crosslate.documents import open_document
 from crosslate.errors import InputError
 
 WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"

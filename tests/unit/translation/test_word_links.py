@@ -4,7 +4,7 @@ import numpy
 import pytest
 
 import tiny_models
-from crosslate.documents.document import open_text
+from crosslate.documents import open_text
 from crosslate.documents.placement import words
 from crosslate.evaluation.attention import SentenceAttention
 from crosslate.models.parent import Parent, Size

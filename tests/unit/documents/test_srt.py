@@ -1,4 +1,4 @@
-from crosslate.documents.document import open_document, open_text
+from crosslate.documents import open_document, open_text
 
 SRT = (
     "\ufeff1\r\n00:00:01,000 --> 00:00:02,500\r\nHello there,\r\nmy <i>dear</i> friend.\r\n\r\n"

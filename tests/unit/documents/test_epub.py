@@ -1,6 +1,6 @@
 import pytest
 
-from crosslate.documents.document import open_document
+from crosslate.documents import open_document
 from crosslate.errors import InputError
 
 CONTAINER = (

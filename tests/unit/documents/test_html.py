@@ -4,8 +4,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from crosslate.documents.document import open_document, open_text
-from crosslate.documents.tags import tokens
+from crosslate.documents import open_document, open_text
+from crosslate.documents.markup import tokens
 
 
 def texts(document):

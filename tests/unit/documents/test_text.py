@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from crosslate.documents.document import open_document, open_text
+from crosslate.documents import open_document, open_text
 from crosslate.errors import InputError, UsageError
 
 
@@ -120,22 +120,6 @@ def test_translations_must_be_as_many():
     document = open_text("Hi. You there.", "text", "en")
     with pytest.raises(UsageError, match="1 translations for 2 segments"):
         document.render(["a"])
-    with pytest.raises(UsageError, match="only 1 translations for 2 segments"):
-        list(document.stream(["a"]))
-
-
-def test_a_stream_comes_as_its_translations_come():
-    document = open_text("Hi there.\nYou there.\n", "text", "en")
-    taken = []
-
-    def translations():
-        for sentence in texts(document):
-            taken.append(sentence)
-            yield sentence.upper()
-
-    stream = document.stream(translations())
-    assert next(stream) == "HI THERE." and taken == ["Hi there."]
-    assert "".join(stream) == "\nYOU THERE.\n"
 
 
 @pytest.mark.parametrize(

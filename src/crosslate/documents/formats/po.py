@@ -1,4 +1,4 @@
-"""Message catalogues of gettext (.po, .pot): messages without a translation get one."""
+"""Message catalogues of gettext: messages without a translation get one."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from crosslate.documents.items import Wrapped
-from crosslate.documents.text import read_text
-from crosslate.documents.units import Flow
+from crosslate.documents.document import TextFormat
+from crosslate.documents.flow import Flow, Wrapped
+from crosslate.documents.formats.text import read_text
 from crosslate.errors import InputError
 from crosslate.languages.codes import is_same_language
 
-CHARSET = re.compile(r"""(^"[^"\n]{0,80}charset=)([\w.:-]{1,40})""", re.MULTILINE)
+_CHARSET = re.compile(r"""(^"[^"\n]{0,80}charset=)([\w.:-]{1,40})""", re.MULTILINE)
 _HEADER_BYTES = 16_384
 _LINE = re.compile(r"[^\n]*\n|[^\n]+\Z")
 _FIELD = re.compile(r"(\s*(msgctxt|msgid_plural|msgid|msgstr)(?:\[(\d{1,3})\])?[ \t]*)(?=\")")
@@ -24,10 +24,41 @@ _SPELT = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r", "\a":
 _LANGUAGE = re.compile(r'("Language:[ \t]*)([\w@.-]*)(\\n")')
 
 
-def declared_charset(data: bytes) -> str | None:
-    """The encoding that a catalogue's header declares."""
-    match = CHARSET.search(data[:_HEADER_BYTES].decode("latin-1"))
-    return match.group(2) if match else None
+class Po(TextFormat):
+    suffixes = (".po", ".pot")
+    translated = "messages without a translation"
+    kept = (
+        "Other translations stay, also fuzzy ones. The header gets the language if it names none or "
+        "the source's. Plural forms beyond the first all get the plural's translation."
+    )
+    position = 7
+    declaration = _CHARSET
+
+    def declared_encoding(self, data: bytes) -> str | None:
+        match = _CHARSET.search(data[:_HEADER_BYTES].decode("latin-1"))
+        return match.group(2) if match else None
+
+    def read(self, flow: Flow, text: str, target_language: str | None) -> None:
+        message: dict[str, str] = {}
+        has_one_form = False
+        for part in _fields(text):
+            if isinstance(part, str):
+                flow.copy(part)
+                continue
+            if part.keyword in ("msgctxt", "msgid") and (part.keyword in message or "msgstr" in message):
+                message = {}
+            message[part.keyword] = part.value
+            if part.keyword != "msgstr":
+                flow.copy(*part.lines)
+            elif not message.get("msgid"):
+                has_one_form = has_one_form or "nplurals=1;" in part.value.replace(" ", "")
+                flow.copy(_header("".join(part.lines), flow.language, target_language))
+            elif part.value:
+                flow.copy(*part.lines)
+            else:
+                plural = message.get("msgid_plural", "")
+                is_plural = plural and (part.index or has_one_form)
+                _fill(flow, part, plural if is_plural else message["msgid"])
 
 
 @dataclass
@@ -49,38 +80,8 @@ class _Field:
     value: str
 
 
-def read_catalogue(flow: Flow, text: str, target_language: str | None = None) -> None:
-    """Adds the messages that have no translation; all else stays as it is, also what is marked as fuzzy.
-
-    Args:
-        target_language: goes into the header where that names no language or the flow's; None leaves it.
-
-    Raises:
-        InputError: a line is no catalogue's.
-    """
-    message: dict[str, str] = {}
-    has_one_form = False
-    for part in _fields(text):
-        if isinstance(part, str):
-            flow.copy(part)
-            continue
-        if part.keyword in ("msgctxt", "msgid") and (part.keyword in message or "msgstr" in message):
-            message = {}
-        message[part.keyword] = part.value
-        if part.keyword != "msgstr":
-            flow.copy(*part.lines)
-        elif not message.get("msgid"):
-            has_one_form = has_one_form or "nplurals=1;" in part.value.replace(" ", "")
-            flow.copy(_header("".join(part.lines), flow.language, target_language))
-        elif part.value:
-            flow.copy(*part.lines)
-        else:
-            plural = message.get("msgid_plural", "")
-            is_plural = plural and (part.index or has_one_form)
-            _fill(flow, part, plural if is_plural else message["msgid"])
-
-
 def _fill(flow: Flow, part: _Field, text: str) -> None:
+    """Adds a translation of ``text`` in the place of the empty one."""
     last = part.lines[-1]
     line_end = "\r\n" if last.endswith("\r\n") else "\n"
     ending = last[len(last.rstrip("\r\n")) :]
@@ -135,13 +136,15 @@ def _meaning(match: re.Match[str]) -> str:
 
 
 def _quoted(text: str, line_end: str) -> str:
-    """A string as catalogues write it: one of several lines begins with an empty one."""
+    """A string as catalogues write it: several lines follow an empty string."""
     lines = re.findall(r"[^\n]*\n|[^\n]+", text) or [""]
     quoted = ['"' + "".join(_SPELT.get(character, character) for character in line) + '"' for line in lines]
     return quoted[0] if len(quoted) == 1 else line_end.join(['""', *quoted])
 
 
 def _header(text: str, language: str, target_language: str | None) -> str:
+    """The header with the target language, where it names no language or that of the messages."""
+
     def named(match: re.Match[str]) -> str:
         is_ours = not match.group(2) or is_same_language(match.group(2), language)
         code = target_language if is_ours and target_language else match.group(2)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
-from crosslate.documents.items import Mark
-from crosslate.documents.units import Flow
+from crosslate.documents.document import TextFormat
+from crosslate.documents.flow import Flow, Mark
 
 # More than one space, a tab or a line end divides; one space does not.
 _BREAK = re.compile(r"\s\s+|[^\S \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
@@ -15,36 +16,46 @@ _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]{0,20})((?:\s[^<>]{0,500})?/?)>")
 _VOID = frozenset({"br", "hr", "img", "wbr", "input"})
 
 
+class PlainText(TextFormat):
+    suffixes = (".txt", ".text")
+    translated = "every line by itself, in sentences"
+    kept = (
+        "Lines, indents, columns (two spaces or more, tabs) and list markers stay. Sentences that were "
+        "wrapped over several lines are translated line by line."
+    )
+    position = 1
+
+    def read(self, flow: Flow, text: str, target_language: str | None) -> None:
+        read_text(flow, text)
+
+
 def read_text(flow: Flow, text: str, *, has_tags: bool = False) -> None:
-    """Adds plain text; lines, indents, columns and the markers of lists stay as they are.
+    """Hands plain text to ``flow``; lines, indents, columns and list markers stay.
 
     Args:
-        has_tags: ``<b>`` and the like are marks, as in subtitles and catalogues, while everything else is
-            plain text: ``&amp;`` is no ampersand.
+        has_tags: ``<b>`` and the like are marks, while everything else is plain text: ``&amp;`` is five
+            characters.
     """
+    read_part = read_tagged if has_tags else Flow.text
     start = 0
     is_line_start = True
     for match in _BREAK.finditer(text):
-        _read_part(flow, text[start : match.start()], is_line_start, has_tags)
+        _read_part(flow, text[start : match.start()], is_line_start, read_part)
         flow.copy(match.group())
         is_line_start = not _LINE_ENDS.isdisjoint(match.group()) or match.end() == 0
         start = match.end()
-    _read_part(flow, text[start:], is_line_start, has_tags)
-    flow.flush()
+    _read_part(flow, text[start:], is_line_start, read_part)
 
 
-def _read_part(flow: Flow, text: str, is_line_start: bool, has_tags: bool) -> None:
+def _read_part(flow: Flow, text: str, is_line_start: bool, read: Callable[[Flow, str], None]) -> None:
     if is_line_start and (marker := _LIST_MARKER.match(text)):
         flow.copy(marker.group())
         text = text[marker.end() :]
-    if has_tags:
-        read_tagged(flow, text)
-    else:
-        flow.text(text)
+    read(flow, text)
 
 
 def read_tagged(flow: Flow, text: str) -> None:
-    """Adds text to the open unit, with tags as marks."""
+    """Adds text to the open paragraph, with tags as marks."""
     start = 0
     for match in _TAG.finditer(text):
         flow.text(text[start : match.start()])

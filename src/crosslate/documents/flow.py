@@ -1,0 +1,445 @@
+"""A document as a flow of text and marks: cut into sentences, and filled with their translations.
+
+Readers of all formats hand a :class:`Flow` everything in its order: text; marks, which stand in a sentence
+without being text (a tag, a placeholder, a line break); and what is copied, which ends a paragraph. Sentences
+are cut from the text alone, and :mod:`crosslate.documents.placement` finds the marks' places in translations.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
+from typing import Protocol
+
+from crosslate.documents.placement import Align, PlacedMark, Role, place
+from crosslate.languages.sentence_ends import UNSPACED, sentences
+from crosslate.text.placeholders import placeholders
+
+_MAX_NOTE_ITEMS = 8
+_WORD_ENDS = ".,;!?)]%'\"’”»"
+_RUNS = re.compile(r"\s+|\S+")
+_CLOSING = frozenset(".,;:!?)]}»”’…%،؛؟。，、；：！？）」』】।")
+_LINE_BREAKS = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")
+_SURROGATES = re.compile(r"[\ud800-\udfff]")
+# Characters that XML 1.0 forbids, and halves of surrogate pairs, which no encoding can write.
+_UNWRITABLE = re.compile(r"[\x00-\x08\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
+# Undecodable bytes appear as halves of surrogate pairs; soft hyphens would cut words in two.
+_UNREADABLE = re.compile(r"[\x00-\x08\x0e-\x1b\ufffe\uffff\ud800-\udfff\u00ad]")
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A sentence of a document, as a translator gets it.
+
+    Attributes:
+        text: one line without markup and placeholders; never blank.
+        has_marks: whether marks must be put back into its translation, so that an alignment of words helps.
+    """
+
+    text: str
+    has_marks: bool = False
+
+
+@dataclass(frozen=True)
+class Filling:
+    """The translations to fill a document with.
+
+    Attributes:
+        translations: one for each segment.
+        align: see :data:`crosslate.documents.placement.Align`.
+    """
+
+    translations: Sequence[str]
+    align: Align | None = None
+
+
+class Part(Protocol):
+    """A part of a document that depends on translations."""
+
+    def fill(self, filling: Filling) -> str: ...
+
+
+Piece = str | Part
+Escape = Callable[[str], str]
+
+
+def fill(pieces: Iterable[Piece], filling: Filling) -> str:
+    """The pieces joined, with their translations."""
+    return "".join(piece if isinstance(piece, str) else piece.fill(filling) for piece in pieces)
+
+
+@dataclass(frozen=True)
+class Wrapped:
+    """Pieces whose text is written in a notation of its own, such as a quoted string."""
+
+    pieces: Sequence[Piece]
+    wrap: Callable[[str], str]
+
+    def fill(self, filling: Filling) -> str:
+        return self.wrap(fill(self.pieces, filling))
+
+
+@dataclass(frozen=True)
+class Text:
+    """Characters to translate.
+
+    Attributes:
+        raw: as the document spells them.
+        plain: as they are meant; if it differs from ``raw`` (``&amp;``), the text cannot be cut.
+    """
+
+    raw: str
+    plain: str
+
+
+@dataclass(frozen=True, eq=False)
+class Mark:
+    """Something between characters: a tag, a placeholder, a comment, a line break inside a sentence.
+
+    Attributes:
+        pieces: its spelling in the document.
+        role: see :class:`crosslate.documents.placement.PlacedMark`.
+        name: of the element, to match starts with ends.
+        plain: what the sentence has in its place: nothing or a space.
+        if_changed: its spelling beside changed text; None keeps ``pieces``.
+    """
+
+    pieces: Sequence[Piece]
+    role: Role = "point"
+    name: str = ""
+    plain: str = ""
+    if_changed: Sequence[Piece] | None = None
+
+    def fill(self, filling: Filling, is_changed: bool = False) -> str:
+        pieces = self.if_changed if is_changed and self.if_changed is not None else self.pieces
+        return fill(pieces, filling)
+
+
+Item = Text | Mark
+
+
+class Flow:
+    """Collects text and marks in the order of the document, paragraph by paragraph.
+
+    Args:
+        language: of the text, for the rules of sentence ends.
+        segments: receives every sentence; shared by all flows of a document.
+        escape: spells plain text in the document's notation.
+    """
+
+    def __init__(self, language: str, segments: list[Segment], escape: Escape = str) -> None:
+        self.language, self.segments, self.escape = language, segments, escape
+        self._pieces: list[Piece] = []
+        self._items: list[Item] = []  # of the open paragraph
+
+    def nested(self, escape: Escape | None = None) -> Flow:
+        """A separate flow in the same document: a note, a text in a tag."""
+        return Flow(self.language, self.segments, escape or self.escape)
+
+    def text(self, raw: str, plain: str | None = None) -> None:
+        """Adds characters to the open paragraph; see :class:`Text`."""
+        if raw:
+            self._items.append(Text(raw, raw if plain is None else plain))
+
+    def mark(self, mark: Mark) -> None:
+        """Adds a mark to the open paragraph."""
+        self._items.append(mark)
+
+    def copy(self, *pieces: Piece) -> None:
+        """Ends the paragraph and adds ``pieces`` after it."""
+        self.flush()
+        self._pieces += pieces
+
+    def flush(self) -> None:
+        """Ends the paragraph."""
+        if any(isinstance(item, Text) and _has_letters(item.plain) for item in self._items):
+            self._pieces.append(_Paragraph(_with_whole_notes(_shielded(self._items)), self))
+        else:
+            for item in self._items:
+                self._pieces += [item.raw] if isinstance(item, Text) else item.pieces
+        self._items = []
+
+    def finish(self) -> list[Piece]:
+        """Ends the last paragraph and returns all pieces."""
+        self.flush()
+        return self._pieces
+
+
+class _Paragraph:
+    """A run of text between two breaks: sentences, and the items between them."""
+
+    def __init__(self, items: Sequence[Item], flow: Flow) -> None:
+        plain = "".join(item.plain for item in items)
+        # Lines of the file are not ends of sentences, so all white space is the same.
+        spaced = _SURROGATES.sub("\ufffd", re.sub(r"\s", " ", plain))
+        spans = list(_sentence_spans(spaced, flow.language))
+        pieces = _cut(items, [offset for span in spans for offset in span])
+        self.parts: list[Item | _Sentence] = []
+        done = 0
+        for first, last in _sentence_ranges(pieces, spans):
+            self.parts += [*pieces[done:first], _Sentence(pieces[first:last], flow)]
+            done = last
+        self.parts += pieces[done:]
+
+    def fill(self, filling: Filling) -> str:
+        changed = {
+            index
+            for index, part in enumerate(self.parts)
+            if isinstance(part, _Sentence) and part.is_changed(filling)
+        }
+        result = []
+        last_character = ""  # of a changed sentence that the next one follows without a space
+        for index, part in enumerate(self.parts):
+            if isinstance(part, Mark):
+                result.append(part.fill(filling, bool(changed)))
+            elif isinstance(part, Text):
+                result.append(part.raw)
+                last_character = ""
+            else:
+                translation = part.translation(filling)
+                if last_character and index in changed and not UNSPACED.match(translation):
+                    result.append(" ")
+                result.append(part.fill(filling, index in changed, bool(changed)))
+                is_spaced = index in changed and not UNSPACED.match(translation[-1])
+                last_character = translation[-1] if is_spaced else ""
+        return "".join(result)
+
+
+class _Sentence:
+    """A sentence with its marks, and its segment."""
+
+    def __init__(self, items: Sequence[Item], flow: Flow) -> None:
+        self.items = items
+        self.escape = flow.escape
+        self.text, self.marks = _flattened(items)
+        self.index = len(flow.segments)
+        flow.segments.append(Segment(self.text, bool(self.marks)))
+
+    def translation(self, filling: Filling) -> str:
+        """The translation on one line; the sentence itself if that is blank."""
+        given = _UNWRITABLE.sub("", _LINE_BREAKS.sub(" ", filling.translations[self.index])).strip()
+        return given or self.text
+
+    def is_changed(self, filling: Filling) -> bool:
+        return self.translation(filling) != self.text
+
+    def fill(self, filling: Filling, is_changed: bool, is_paragraph_changed: bool) -> str:
+        if not is_changed:
+            return "".join(
+                item.raw if isinstance(item, Text) else item.fill(filling, is_paragraph_changed)
+                for item in self.items
+            )
+        translation = self.translation(filling)
+        marks = [item for item in self.items if isinstance(item, Mark)]
+        result: list[str] = []
+        done = 0
+        for offset, group in self._groups(translation, filling.align):
+            has_line_break = any(marks[index].plain for index in group)
+            before = translation[done:offset]
+            result.append(self.escape(before.rstrip() if has_line_break else before))
+            done = offset
+            written = "".join(
+                (" " if index > group[0] and self.marks[index].has_gap else "")
+                + marks[index].fill(filling, True)
+                for index in group
+            )
+            following = translation[done : done + 1]
+            result.append(self._spaced(written, group, "".join(result[-2:]), following))
+            while has_line_break and translation[done : done + 1].isspace():
+                done += 1
+        result.append(self.escape(translation[done:]))
+        return "".join(result)
+
+    def _groups(self, translation: str, align: Align | None) -> list[tuple[int, list[int]]]:
+        """Marks that stood side by side and still do, with their offset in the translation."""
+        groups: list[tuple[int, list[int]]] = []
+        for offset, index in place(self.text, self.marks, translation, align):
+            is_side_by_side = (
+                groups
+                and groups[-1][0] == offset
+                and self.marks[groups[-1][1][-1]].offset == self.marks[index].offset
+            )
+            if is_side_by_side:
+                groups[-1][1].append(index)
+            else:
+                groups.append((offset, [index]))
+        return groups
+
+    def _spaced(self, written: str, group: Sequence[int], before: str, following: str) -> str:
+        """Marks with the spaces around them in the source, if a point is among them."""
+        marks = [self.marks[index] for index in group]
+        if all(mark.role != "point" for mark in marks):
+            return written
+        if any(mark.has_space_before for mark in marks) and before and not before[-1].isspace():
+            written = f" {written}"
+        if any(mark.has_space_after for mark in marks) and following and not following.isspace():
+            return written if following in _CLOSING else f"{written} "
+        return written
+
+
+def _flattened(items: Sequence[Item]) -> tuple[str, list[PlacedMark]]:
+    """The text of a sentence with single spaces, and its marks."""
+    runs: list[str] = []
+    marks: list[PlacedMark] = []
+    mark_indices = [index for index, item in enumerate(items) if isinstance(item, Mark)]
+    number_of = {index: number for number, index in enumerate(mark_indices)}
+    partners = _partners(items)
+    length = 0
+    is_spaced = is_gap = is_after_point = False
+    for index, item in enumerate(items):
+        if isinstance(item, Mark):
+            partner = partners.get(index)
+            other = None if partner is None else number_of[partner]
+            marks.append(PlacedMark(item.role, length, other, is_spaced, has_gap=is_gap))
+            is_spaced, is_gap = is_spaced or bool(item.plain), False
+            is_after_point = item.role == "point"
+            continue
+        for run in _RUNS.findall(_UNREADABLE.sub("", item.plain)):
+            if run.isspace():
+                is_spaced = is_gap = True
+                for number in range(len(marks) - 1, -1, -1):
+                    if marks[number].offset != length or marks[number].has_space_after:
+                        break
+                    marks[number] = replace(marks[number], has_space_after=True)
+                continue
+            # "Hello {name}, come" is read as "Hello, come".
+            if is_spaced and runs and not (is_after_point and run[0] in _CLOSING):
+                run = f" {run}"
+            runs.append(run)
+            length += len(run)
+            is_spaced = is_gap = is_after_point = False
+    return "".join(runs), marks
+
+
+def _has_letters(text: str) -> bool:
+    return any(map(str.isalpha, text))
+
+
+def _sentence_spans(text: str, language: str) -> Iterator[tuple[int, int]]:
+    """Start and end of every sentence with letters in it, without the spaces around it."""
+    start = 0
+    for sentence in sentences(text, language):
+        bare = sentence.strip()
+        if _has_letters(bare):
+            first = start + len(sentence) - len(sentence.lstrip())
+            yield first, first + len(bare)
+        start += len(sentence)
+
+
+def _sentence_ranges(items: Sequence[Item], spans: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """The items of every sentence: its text, marks inside it, and elements that begin or end at its edges."""
+    offsets = [0, *accumulate(len(item.plain) for item in items)]
+    partners = _partners(items)
+    done = 0
+    for start, end in spans:
+        # The first item with text at or after the start, the last with text before the end.
+        first = bisect_right(offsets, start) - 1
+        last = bisect_left(offsets, end)
+        left, right = first, last
+        while left > done and isinstance(items[left - 1], Mark) and offsets[left - 1] == start:
+            left -= 1
+        while right < len(items) and isinstance(items[right], Mark) and offsets[right + 1] == end:
+            right += 1
+        while left < first and not left < partners.get(left, -1) < right:
+            left += 1
+        while right > last and not left <= partners.get(right - 1, -1) < right - 1:
+            right -= 1
+        # An element around the whole sentence stays around it.
+        while right - left > 2 and partners.get(left) == right - 1:
+            left, right = left + 1, right - 1
+        yield left, right
+        done = right
+
+
+def _cut(items: Iterable[Item], offsets: Iterable[int]) -> list[Item]:
+    """``items`` with texts cut at ``offsets``; texts that are spelt otherwise than meant stay whole."""
+    wanted = sorted(set(offsets))
+    result: list[Item] = []
+    start = 0
+    for item in items:
+        end = start + len(item.plain)
+        if isinstance(item, Text) and item.raw == item.plain:
+            inner = wanted[bisect_right(wanted, start) : bisect_left(wanted, end)]
+            for left, right in pairwise([start, *inner, end]):
+                part = item.raw[left - start : right - start]
+                result.append(Text(part, part))
+        else:
+            result.append(item)
+        start = end
+    return result
+
+
+def _partners(items: Sequence[Item]) -> dict[int, int]:
+    """For starts and ends of elements the index of the other end; elements that cross others have none."""
+    partners: dict[int, int] = {}
+    stack: list[tuple[int, str]] = []
+    num_open: dict[str, int] = {}
+    for index, item in enumerate(items):
+        if not isinstance(item, Mark) or item.role not in ("open", "close"):
+            continue
+        if item.role == "open":
+            stack.append((index, item.name))
+            num_open[item.name] = num_open.get(item.name, 0) + 1
+        elif num_open.get(item.name):
+            while True:
+                other, name = stack.pop()
+                num_open[name] -= 1
+                if name == item.name:
+                    break
+            partners[index], partners[other] = other, index
+    return partners
+
+
+def _shielded(items: list[Item]) -> list[Item]:
+    """``items`` with placeholders as marks; a placeholder with other marks inside stays text."""
+    plain = "".join(item.plain for item in items)
+    spans = placeholders(plain)
+    if not spans:
+        return items
+    pieces = _cut(items, [offset for span in spans for offset in span])
+    result: list[Item] = []
+    held: list[Text] = []
+    offset, index = 0, 0
+    for item in pieces:
+        while index < len(spans) and spans[index][1] <= offset:
+            index += 1
+        start, end = spans[index] if index < len(spans) else (len(plain) + 1, len(plain) + 1)
+        if isinstance(item, Text) and start <= offset and offset + len(item.plain) <= end:
+            held.append(item)
+        else:
+            result += held
+            held = []
+            result.append(item)
+        offset += len(item.plain)
+        if held and offset == end:
+            is_whole = sum(len(text.plain) for text in held) == end - start
+            result += [Mark(["".join(text.raw for text in held)])] if is_whole else held
+            held = []
+    return result + held
+
+
+def _with_whole_notes(items: list[Item]) -> list[Item]:
+    """``items`` with the numbers of notes as points: elements without letters right after a word."""
+    partners = _partners(items)
+    if not partners:
+        return items
+    result: list[Item] = []
+    plain = "".join(item.plain for item in items)
+    offsets = [0, *accumulate(len(item.plain) for item in items)]
+    done = 0
+    for index in range(len(items)):
+        last = partners.get(index, -1)
+        if index < done or last < index or last - index > _MAX_NOTE_ITEMS:
+            continue
+        start, end = offsets[index], offsets[last + 1]
+        before = plain[max(start - 1, 0) : start]
+        is_behind_word = before.isalnum() or (before != "" and before in _WORD_ENDS)
+        is_word_end = not plain[end : end + 1].isalnum()
+        if start < end and is_behind_word and is_word_end and not _has_letters(plain[start:end]):
+            written = [each.raw if isinstance(each, Text) else each for each in items[index : last + 1]]
+            result += [*items[done:index], Mark(written)]
+            done = last + 1
+    return [*result, *items[done:]]

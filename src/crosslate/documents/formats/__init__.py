@@ -1,0 +1,1 @@
+"""Formats of documents, one module each; a module is found by its being here."""

@@ -1,0 +1,245 @@
+"""HTML and XHTML: paragraphs are translated with their inline tags."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from crosslate.documents.document import TextFormat
+from crosslate.documents.flow import Flow, Mark, Piece
+from crosslate.documents.markup import (
+    Attribute,
+    Token,
+    declared_encoding,
+    escaped,
+    escaped_in_quotes,
+    read_references,
+    tokens,
+)
+from crosslate.languages.codes import is_same_language
+
+
+def _names(listed: str) -> frozenset[str]:
+    return frozenset(listed.split())
+
+
+# A start of any other element ends a sentence.
+_INLINE = _names(
+    """a abbr acronym b bdi bdo big cite code data del dfn em font i img ins kbd mark nobr q s samp small
+    span strike strong sub sup svg math time tt u var wbr"""
+)
+_UNTOUCHED = _names(
+    """code pre kbd samp var svg math script style xmp iframe noembed noframes textarea plaintext"""
+)
+_VOID = _names("""area base basefont br col embed frame hr img input link meta param source track wbr""")
+_READ_ATTRIBUTES = frozenset({"title", "alt", "placeholder", "aria-label", "aria-description", "summary"})
+_READ_METAS = frozenset({"description", "keywords", "og:title", "og:description", "twitter:title"})
+_BUTTONS = frozenset({"submit", "button", "reset"})
+_UNTOUCHED_CLASSES = frozenset({"notranslate", "no-translate", "skiptranslate"})
+# A start of the element closes an open one of these, when nothing but inline elements is open in that.
+_CELLS = frozenset({"td", "th"})
+_CLOSED_BY = {
+    "li": frozenset({"li"}), "dt": frozenset({"dt", "dd"}), "dd": frozenset({"dt", "dd"}),
+    "td": _CELLS, "th": _CELLS, "tr": _CELLS | {"tr"}, "tbody": _CELLS | {"tr", "thead", "tbody"},
+    "tfoot": _CELLS | {"tr", "thead", "tbody"}, "option": frozenset({"option"}),
+    "optgroup": frozenset({"option", "optgroup"}),
+}  # fmt: skip
+_CLOSES_PARAGRAPH = _names(
+    """address article aside blockquote center details dialog dir div dl dt dd fieldset figcaption figure
+    footer form h1 h2 h3 h4 h5 h6 header hgroup hr li main menu nav ol p pre search section summary table
+    ul"""
+)
+_MAX_INLINE_DEPTH = 64
+_MAX_HELD_DEPTH = 16
+
+
+class Html(TextFormat):
+    suffixes = (".html", ".htm", ".xhtml")
+    translated = (
+        "paragraphs with their inline tags; `title`, `alt`, `placeholder`, `aria-label`, button "
+        "labels, descriptions"
+    )
+    kept = (
+        "`code`, `pre`, `kbd`, `samp`, `var`, `script`, `style`, `textarea`, `svg`, `math`, comments, "
+        '`translate="no"` and class `notranslate` stay. `<html lang>` becomes the target language; '
+        "`dir` does not change. In a changed sentence `&nbsp;` becomes a space, soft hyphens go, and "
+        "characters are written without references where the encoding has them."
+    )
+    position = 2
+    escape = staticmethod(escaped)
+    has_references = True
+
+    def declared_encoding(self, data: bytes) -> str | None:
+        return declared_encoding(data)
+
+    def read(self, flow: Flow, text: str, target_language: str | None) -> None:
+        read_html(flow, text, target_language, is_xml=text.lstrip()[:5] == "<?xml")
+
+
+def read_html(flow: Flow, text: str, target_language: str | None, *, is_xml: bool) -> None:
+    """Hands an HTML page or fragment, or XHTML, to ``flow``.
+
+    Inline elements are marks in the sentences around them.
+
+    Args:
+        target_language: becomes the page's ``lang`` where that names the flow's language; None leaves it.
+    """
+    reader = _Reader(flow, is_xml, target_language)
+    for token in tokens(text, is_xml=is_xml):
+        reader.read(token)
+    reader.finish()
+
+
+@dataclass(frozen=True)
+class _Open:
+    """An element that is open.
+
+    Attributes:
+        is_read: its text is translated.
+        is_held: it is a mark of the sentence around it as a whole, with a flow of its own.
+    """
+
+    name: str
+    is_read: bool
+    is_held: bool
+
+
+class _Reader:
+    def __init__(self, flow: Flow, is_xml: bool, target_language: str | None) -> None:
+        self.flows = [flow]
+        self.is_xml, self.target_language = is_xml, target_language
+        self.stack: list[_Open] = []
+        self.num_open: dict[str, int] = {}
+
+    @property
+    def flow(self) -> Flow:
+        return self.flows[-1]
+
+    @property
+    def is_read(self) -> bool:
+        return self.stack[-1].is_read if self.stack else True
+
+    def read(self, token: Token) -> None:
+        if token.kind == "start":
+            self._start(token)
+        elif token.kind == "end":
+            self._end(token)
+        elif not self.is_read:
+            self.flow.copy(token.raw)
+        elif token.kind == "text":
+            read_references(self.flow, token.raw, is_xml=self.is_xml)
+        else:
+            self.flow.mark(Mark([token.raw]))
+
+    def finish(self) -> None:
+        while self.stack:
+            self._pop()
+
+    def _start(self, token: Token) -> None:
+        name = token.name.lower()
+        is_inline = name in _INLINE
+        if not is_inline and not self.is_xml:
+            self._close_implied(name)
+        is_void = token.is_empty if self.is_xml else name in _VOID
+        asked = _asked(token)
+        is_read = (self.is_read and name not in _UNTOUCHED) if asked is None else asked
+        # The texts in a tag are not what keeps its element from being translated (<textarea title=...>).
+        are_attributes_read = self.is_read if asked is None else asked
+        pieces = self._tag(token, name) if are_attributes_read else [token.raw]
+        is_held = is_inline and self.is_read and not is_read and not is_void
+        is_held = is_held and len(self.flows) <= _MAX_HELD_DEPTH
+        if is_held:
+            self.flows.append(self.flow.nested())
+            self.flow.copy(*pieces)
+        elif is_inline and self.is_read:
+            self.flow.mark(Mark(pieces, "point" if is_void else "open", name))
+        else:
+            self.flow.copy(*pieces)
+        if not is_void:
+            self.stack.append(_Open(name, is_read, is_held))
+            self.num_open[name] = self.num_open.get(name, 0) + 1
+
+    def _end(self, token: Token) -> None:
+        name = token.name.lower()
+        if not self.num_open.get(name):  # </b> without <b>
+            self._add_end(token, name, self.is_read)
+            return
+        while self.stack[-1].name != name:
+            self._pop()
+        if self.stack[-1].is_held:
+            self.flow.copy(token.raw)
+            self._pop()
+        else:
+            was_read = self.is_read
+            self._pop()
+            self._add_end(token, name, was_read and self.is_read)
+
+    def _add_end(self, token: Token, name: str, is_read: bool) -> None:
+        if name in _INLINE and is_read:
+            self.flow.mark(Mark([token.raw], "close", name))
+        else:
+            self.flow.copy(token.raw)
+
+    def _pop(self) -> None:
+        element = self.stack.pop()
+        self.num_open[element.name] -= 1
+        if element.is_held:
+            held = self.flows.pop()
+            self.flow.mark(Mark(held.finish()))
+
+    def _close_implied(self, name: str) -> None:
+        """Ends elements whose end tags may be left out: ``<li>`` ends the one before, a block a paragraph."""
+        closed = _CLOSED_BY.get(name, frozenset())
+        if name in _CLOSES_PARAGRAPH:
+            closed |= {"p"}
+        depth = len(self.stack)
+        lowest = depth - _MAX_INLINE_DEPTH
+        while depth > max(lowest, 0) and self.stack[depth - 1].name in _INLINE:
+            depth -= 1
+        while depth and self.stack[depth - 1].name in closed:
+            depth -= 1
+            while len(self.stack) > depth:
+                self._pop()
+
+    def _tag(self, token: Token, name: str) -> list[Piece]:
+        """A start tag, with the texts in it as units."""
+        pieces: list[Piece] = []
+        done = 0
+        for attribute in token.attributes:
+            if attribute.start < 0:
+                continue
+            found = self._value(token, name, attribute)
+            if found is not None:
+                pieces += [token.raw[done : attribute.start], *found]
+                done = attribute.end
+        return [*pieces, token.raw[done:]]
+
+    def _value(self, token: Token, name: str, attribute: Attribute) -> list[Piece] | None:
+        if attribute.name in ("lang", "xml:lang") and name == "html":
+            target = self.target_language
+            is_ours = target is not None and is_same_language(attribute.value.strip(), self.flow.language)
+            return [escaped_in_quotes(target)] if is_ours and target else None
+        if not _is_read_attribute(token, name, attribute.name):
+            return None
+        inner = self.flow.nested(escaped_in_quotes)
+        read_references(inner, attribute.value, is_xml=self.is_xml)
+        return inner.finish()
+
+
+def _asked(token: Token) -> bool | None:
+    """Whether a tag asks for its element to be translated or not; None where it says nothing."""
+    translate = (token.attribute("translate") or "").strip().lower()
+    if translate in ("yes", "no"):
+        return translate == "yes"
+    classes = token.attribute("class")
+    return False if classes and not _UNTOUCHED_CLASSES.isdisjoint(classes.split()) else None
+
+
+def _is_read_attribute(token: Token, name: str, attribute: str) -> bool:
+    if attribute in _READ_ATTRIBUTES:
+        return True
+    if attribute == "content" and name == "meta":
+        kind = token.attribute("name") or token.attribute("property") or ""
+        return kind.strip().lower() in _READ_METAS
+    if attribute == "value" and name == "input":
+        return (token.attribute("type") or "").strip().lower() in _BUTTONS
+    return attribute == "label" and name in ("option", "optgroup", "track")

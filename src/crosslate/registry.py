@@ -1,0 +1,54 @@
+"""Kinds that are found in a package: one module for each, with one class in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from importlib import import_module
+from importlib.util import find_spec
+from pkgutil import iter_modules
+from typing import Generic, TypeVar
+
+from crosslate.errors import UsageError, nearest
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """The classes in a package, by the names of their modules: a new module is a new kind.
+
+    Nothing is imported before a class is asked for.
+
+    Args:
+        package: name of the package.
+        base: of the classes, as ``module:Class``.
+        what: one of them is, for messages.
+    """
+
+    def __init__(self, package: str, base: str, what: str) -> None:
+        self._package, self._base, self._what = package, base, what
+
+    @cached_property
+    def names(self) -> list[str]:
+        """All names in alphabetical order."""
+        spec = find_spec(self._package)
+        return sorted(module.name for module in iter_modules(spec and spec.submodule_search_locations))
+
+    def __getitem__(self, name: str) -> type[T]:
+        """The class of a name.
+
+        Raises:
+            UsageError: unknown name.
+        """
+        if name not in self.names:
+            raise UsageError(f"unknown {self._what} {name!r}; {nearest(name, self.names)}")
+        module_name, class_name = self._base.split(":")
+        base = getattr(import_module(module_name), class_name)
+        module = import_module(f"{self._package}.{name}")
+        own = (each for each in vars(module).values() if getattr(each, "__module__", "") == module.__name__)
+        (found,) = (each for each in own if isinstance(each, type) and issubclass(each, base))
+        return found
+
+    def __iter__(self) -> Iterator[type[T]]:
+        """All classes in the order of their names."""
+        return map(self.__getitem__, self.names)
