@@ -258,7 +258,7 @@ def main() -> None:
         options += ["--max-new-tokens", str(limit), *(["--no-repetition-guard"] if is_random else [])]
         servers = {OURS: running.enter_context(crosslate_server(saved, None, *options))}
         if not (is_random or arguments.no_rival):
-            from crosslate.export.argos import export_argos
+            from crosslate.export.formats.argos import export_argos
 
             export_argos(parent, root / "package.argosmodel", languages, arguments.quantization)
             home = root / "rival"

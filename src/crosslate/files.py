@@ -55,6 +55,8 @@ def atomic_file(path: Path) -> Iterator[Path]:
 def atomic_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
     """Yields a temporary folder beside ``path``; on success it becomes ``path``.
 
+    All files in it get the mode that the umask gives, since some libraries let only the owner read theirs.
+
     Args:
         replace: allow an existing ``path`` (a folder that an earlier call of ours made) to be replaced.
 
@@ -70,6 +72,7 @@ def atomic_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
         for file in temporary.rglob("*"):
             if file.is_file():
                 _sync(file)
+                file.chmod(0o666 & ~_umask())
         temporary.chmod(0o777 & ~_umask())
         if path.exists():
             retired = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".old", dir=path.parent))

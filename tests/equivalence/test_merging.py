@@ -20,7 +20,7 @@ import plain_program
 import support
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.engines.pytorch import TorchEngine
-from crosslate.export.merging import Merged, merge
+from crosslate.export.formats.hf import Merged, merge
 from crosslate.models.anatomy.anatomy import unsaved_names
 from crosslate.packs.compose import apply_packs, pack_child
 
@@ -45,7 +45,7 @@ def limited(folder: Path) -> Path:
 def translated(model, texts: list[str], merged: Merged) -> list[str]:
     """What the packs translate to, without what the target's own tokenizer never shows (T5's sentinels)."""
     tokenizer = transformers.AutoTokenizer.from_pretrained(
-        merged.folder, subfolder=merged.tokenizers.target_folder
+        merged.path, subfolder=merged.tokenizers.target_folder
     )
     hidden = set(tokenizer.all_special_tokens)
     return [
@@ -112,7 +112,7 @@ def test_without_crosslate(tmp_path):
         pack = pack_child(hub_folders.shaken_child(parent, side))
         merged = merge(parent, [pack], tmp_path / f"merged-{name}")
         expected += translated(apply_packs(parent, [pack]), FRENCH, merged)
-        programs.append(plain_program.program_of(limited(merged.folder)))
+        programs.append(plain_program.program_of(limited(merged.path)))
     program = "\n".join(
         [
             "import io, sys",

@@ -10,7 +10,7 @@ import hub_folders
 import parents
 from crosslate.adaptation.trimming import trim
 from crosslate.errors import PackError
-from crosslate.export.merging import merge
+from crosslate.export.formats.hf import merge
 from crosslate.models.child import make_child
 from crosslate.models.importers.fairseq import FairseqFiles, import_fairseq
 from crosslate.models.parent import Parent

@@ -17,7 +17,7 @@ from pathlib import Path
 from benchmarks.environments import ROOT, peer_python
 
 from crosslate.engines.decoding import DecodingOptions
-from crosslate.export.exporting import export
+from crosslate.export.exporter import export
 from crosslate.packs.stored import StoredModel
 from crosslate.text.phrasebook import Phrasebook
 from crosslate.translation.translator import Translator

@@ -17,7 +17,7 @@ from crosslate.adaptation.data import DataSettings
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.engines.pytorch import TorchEngine
 from crosslate.evaluation.scores import chrf
-from crosslate.export.merging import merge
+from crosslate.export.formats.hf import merge
 from crosslate.models.parent import Parent
 from crosslate.packs.compose import apply_packs
 from crosslate.text.parallel import ParallelCorpus

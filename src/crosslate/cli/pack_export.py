@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 
 from crosslate.cli.console import console, print_line, size_of
 from crosslate.cli.options import PackFolders, PackParent
-from crosslate.errors import UsageError, nearest
-
-_FORMATS = ("hf", "ctranslate2", "argos")
-
-_Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write; a file with --to argos.")]
+from crosslate.errors import UsageError
+from crosslate.export.exporter import exporter_names
 
 
 def export(
     packs: PackFolders,
-    out: _Out,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write; a file with --to argos.")],
     to: Annotated[
         str,
         typer.Option(
             "--to",
-            help="Program that shall translate with it: hf (transformers), ctranslate2, or argos "
-            "(Argos Translate, LibreTranslate).",
+            help=f"Format to write: {', '.join(exporter_names())}. hf is a checkpoint for transformers, "
+            "argos a package for Argos Translate and LibreTranslate.",
         ),
     ] = "ctranslate2",
     parent: PackParent = None,
@@ -44,38 +41,19 @@ def export(
     private: Annotated[bool, typer.Option("--private", help="With --push: to a private repository.")] = False,
 ) -> None:
     """Write the whole model that a pack and its parent make, to be used without either."""
-    if to not in _FORMATS:
-        raise UsageError(f"unknown format {to!r}; {nearest(to, _FORMATS)}")
-    if push is not None and to != "hf":
+    from crosslate.export.exporter import exporter
+    from crosslate.packs.hub import check_publishing, publish
+
+    is_for_hub = exporter(to).is_for_hub
+    if push is not None and not is_for_hub:
         raise UsageError(f"--push is given with --to {to}, expected --to hf, which the hub shows and serves")
     if private and push is None:
         raise UsageError("--private is given without --push")
-    if to == "hf":
-        _export_plain(packs, out, parent, quantization, push, private)
-        return
-    from crosslate.engines.conversion import Quantization
-    from crosslate.export.exporting import Format
-    from crosslate.export.exporting import export as export_packs
-    from crosslate.packs.stored import StoredModel
-
-    _check_free(out)
-    model = StoredModel(packs, parent)
-    num_bytes = export_packs(model, out, cast("Format", to), cast("Quantization", quantization))
-    pair = f"{model.source_language}-{model.target_language}"
-    print_line(console(), f"{pair}: {size_of(num_bytes)} in {quantization}, saved to {out}")
-
-
-def _export_plain(
-    packs: list[Path], out: Path, parent: str | None, dtype: str, push: str | None, is_private: bool
-) -> None:
-    if push is None:
-        merge(packs, out, parent, dtype)
-        return
-    from crosslate.packs.hub import check_publishing, publish
-
-    check_publishing(push)
-    merge(packs, out, parent, dtype)
-    print_line(console(), f"uploaded to {publish(out, push, is_private=is_private)}")
+    if push is not None:
+        check_publishing(push)
+    _export(packs, out, to, parent, quantization)
+    if push is not None:
+        print_line(console(), f"uploaded to {publish(out, push, is_private=private)}")
 
 
 def merge(
@@ -87,29 +65,17 @@ def merge(
     ] = "float32",
 ) -> None:
     """Write the whole model as a plain checkpoint for transformers; the same as export --to hf."""
-    from crosslate.export.merging import merge as merge_packs
-    from crosslate.export.plain_model import torch_type
+    _export(packs, out, "hf", parent, dtype)
+
+
+def _export(packs: list[Path], out: Path, to: str, parent: str | None, precision: str) -> None:
+    from crosslate.export.exporter import export as write
+    from crosslate.export.exporter import exporter
     from crosslate.packs.stored import StoredModel
 
-    torch_type(dtype)
-    _check_free(out)
-    model = StoredModel(packs, parent)
-    merged = merge_packs(model.load_parent(), model.load_packs(), out, precision=dtype)  # type: ignore[arg-type]
-    lines = console()
-    pair = f"{merged.source_language}-{merged.target_language}"
-    print_line(lines, f"{pair}: {size_of(merged.num_bytes)} in {dtype}, saved to {out}")
-    difference = merged.logit_difference
-    logits = f"logits within {difference:.1g} of the largest" if difference else "the same logits"
-    print_line(
-        lines,
-        f"loaded again with transformers alone: no tensor missing, {logits}, the same tokens for "
-        f"{merged.num_sentences} sentences; how to translate with it: {out / 'README.md'}",
-    )
-
-
-def _check_free(out: Path) -> None:
-    """Before anything is loaded."""
-    from crosslate.errors import InputError
-
-    if out.exists():
-        raise InputError(f"{out} already exists; give another name or remove it first")
+    exporter(to).check(out, precision)  # before the packs are read
+    written = write(StoredModel(packs, parent), out, to, precision)
+    pair = f"{written.source_language}-{written.target_language}"
+    print_line(console(), f"{pair}: {size_of(written.num_bytes)} in {precision}, saved to {out}")
+    if written.note:
+        print_line(console(), written.note)

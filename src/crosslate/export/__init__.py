@@ -1,1 +1,1 @@
-"""Packs and parents written for other programs."""
+"""Packs and their parents written for other programs."""

@@ -15,7 +15,7 @@ from crosslate.engines.decoding import DecodingOptions
 from crosslate.engines.generation import Generation
 from crosslate.engines.pytorch import TorchEngine
 from crosslate.errors import Faults, PackError
-from crosslate.export.plain_model import PlainModel, torch_type
+from crosslate.export.plain_model import PlainModel
 from crosslate.export.plain_tokenizers import PlainTokenizers
 from crosslate.models.anatomy.anatomy import named_tensors, unsaved_names
 from crosslate.models.child import Child
@@ -43,9 +43,7 @@ class Comparison:
     logit_difference: float
 
 
-def check_merged(
-    folder: Path, child: Child, plain: PlainModel, tokenizers: PlainTokenizers, precision: str
-) -> Comparison:
+def check_merged(folder: Path, child: Child, plain: PlainModel, tokenizers: PlainTokenizers) -> Comparison:
     """Compares a merged checkpoint with its child.
 
     Raises:
@@ -63,7 +61,7 @@ def check_merged(
         raise PackError(
             f"{faults.heading}: transformers cannot load it ({type(error).__name__}: {reason})"
         ) from error
-    reference = replace(child, model=_rounded(child.model, precision))
+    reference = replace(child, model=_rounded(child.model, plain.config.dtype))
     facts = Generation.of(reference)
     texts = sample_texts(child.source, facts.max_source_tokens)
     for text in texts:
@@ -166,9 +164,8 @@ def _load_model(folder: Path, faults: Faults) -> Any:
     return model.eval()
 
 
-def _rounded(model: Any, precision: str) -> Any:
+def _rounded(model: Any, dtype: torch.dtype) -> Any:
     """A model with its tensors as they are in the file; itself in full precision."""
-    dtype = torch_type(precision)
     if dtype == torch.float32:
         return model
     private = copy.deepcopy(model)

@@ -8,7 +8,8 @@ stand for no piece are -inf, so plain transformers computes the same with it. Lo
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,14 @@ import torch
 from torch import nn
 
 from crosslate.errors import ParentError
+from crosslate.files import write_json
 from crosslate.models.anatomy.anatomy import Anatomy, named_tensors
 from crosslate.models.groups import SIDES, Side
 from crosslate.models.sides import has_two_sizes, remove_aliases, set_tensor, token_tables
 
+SHARD_BYTES = 5_000_000_000
+"""The largest file of a checkpoint."""
+_WEIGHTS = "model{suffix}.safetensors"
 # Others have no bias of the logits that could silence a padding row, or scale what they tie.
 _FAMILIES = ("bart", "mbart")
 
@@ -32,14 +37,79 @@ def is_one_size_too_few(model: Any, anatomy: Anatomy) -> bool:
     return bool(source and target) and source[0].weight is not target[0].weight
 
 
+@dataclass(frozen=True)
+class PlainTensors:
+    """Tensors of a model with two vocabularies, as a plain checkpoint of its family holds them.
+
+    Attributes:
+        tensors: every tensor of the checkpoint, by name.
+        axes: side and axis of the tensors that have one slice for each piece of a vocabulary.
+        num_rows: how many such slices the checkpoint has, by side. Tables are filled up with zeros, a bias of
+            the logits with -inf.
+        orders: by side, the model's slice for each of the checkpoint's first slices; None where both agree.
+        dtype: of floating-point tensors; None leaves them as they are.
+    """
+
+    tensors: Mapping[str, torch.Tensor]
+    axes: Mapping[str, tuple[Side, int]]
+    num_rows: Mapping[Side, int]
+    orders: Mapping[Side, Sequence[int] | None]
+    dtype: torch.dtype | None = None
+
+    def write(self, folder: Path) -> None:
+        """Writes the tensors into files of at most 5 GB each; copies only one file's tensors at a time."""
+        from huggingface_hub import split_state_dict_into_shards_factory
+        from safetensors.torch import save_file
+
+        num_bytes = {name: self._num_bytes(name) for name in self.tensors}
+        shards = split_state_dict_into_shards_factory(
+            num_bytes, get_storage_size=int, filename_pattern=_WEIGHTS, max_shard_size=SHARD_BYTES
+        )
+        for file, names in shards.filename_to_tensors.items():
+            save_file({name: self.tensor(name) for name in names}, folder / file, {"format": "pt"})
+        if shards.is_sharded:
+            index = {"metadata": shards.metadata, "weight_map": shards.tensor_to_filename}
+            write_json(folder / "model.safetensors.index.json", index)
+
+    def tensor(self, name: str) -> torch.Tensor:
+        """A copy of one tensor as the checkpoint holds it, on the CPU."""
+        tensor = self.tensors[name].detach()
+        if name in self.axes:
+            side, axis = self.axes[name]
+            order = self.orders.get(side)
+            if order is not None:
+                rows = torch.tensor([*order, *range(len(order), tensor.shape[axis])], device=tensor.device)
+                tensor = tensor.index_select(axis, rows)
+            if missing := self.num_rows[side] - tensor.shape[axis]:
+                shape = (*tensor.shape[:axis], missing, *tensor.shape[axis + 1 :])
+                filling = -torch.inf if self.is_bias(name) else 0.0
+                tensor = torch.cat([tensor, tensor.new_full(shape, filling)], dim=axis)
+        return tensor.to("cpu", self._type(tensor), copy=True).contiguous()
+
+    def is_bias(self, name: str) -> bool:
+        """Whether a tensor with a vocabulary axis is a bias of the target's logits."""
+        side, axis = self.axes[name]
+        tensor = self.tensors[name]
+        return side == "target" and tensor.numel() == tensor.shape[axis]
+
+    def _num_bytes(self, name: str) -> int:
+        tensor = self.tensors[name]
+        num_elements = tensor.numel()
+        if name in self.axes:
+            side, axis = self.axes[name]
+            num_elements = num_elements // tensor.shape[axis] * self.num_rows[side]
+        return num_elements * self._type(tensor).itemsize
+
+    def _type(self, tensor: torch.Tensor) -> torch.dtype:
+        return self.dtype if self.dtype is not None and tensor.is_floating_point() else tensor.dtype
+
+
 def save_padded(model: Any, anatomy: Anatomy, folder: Path) -> dict[Side, int]:
     """Writes tensors and configurations as ``save_pretrained`` does; returns the true rows of each side.
 
     Raises:
         ParentError: a family for which this was not shown to be exact.
     """
-    from safetensors.torch import save_file
-
     if model.config.model_type not in _FAMILIES:
         raise ParentError(
             f"a {model.config.model_type} model with two tables of embeddings cannot be saved as a parent "
@@ -47,18 +117,14 @@ def save_padded(model: Any, anatomy: Anatomy, folder: Path) -> dict[Side, int]:
         )
     rows: dict[Side, int] = {side: token_tables(model, anatomy, side)[0].weight.shape[0] for side in SIDES}
     largest = max(rows.values())
-    tensors = {}
-    for name, tensor in named_tensors(model):
-        side_and_axis = anatomy.vocabulary.get(name)
-        tensors[name] = _padded(tensor.detach(), side_and_axis[1], largest) if side_and_axis else tensor
+    tensors = dict(named_tensors(model))
     config = copy.deepcopy(model.config)
     config.vocab_size, config.tie_word_embeddings = largest, False
     config.architectures = [type(model).__name__]
     config.dtype = str(model.dtype).removeprefix("torch.")
     zeros = torch.zeros(largest, config.d_model)
     tensors |= dict.fromkeys(unused_names(type(model), config, tensors), zeros)
-    copies = {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
-    save_file(copies, folder / "model.safetensors", {"format": "pt"})
+    PlainTensors(tensors, anatomy.vocabulary, dict.fromkeys(SIDES, largest), {}).write(folder)
     config.save_pretrained(folder)
     model.generation_config.save_pretrained(folder)
     return rows
@@ -106,11 +172,3 @@ def cut_tables(model: Any, rows: Any) -> None:
     model.config.vocab_size = rows["target"]
     outputs = model.get_output_embeddings()
     model.config.tie_word_embeddings = outputs.weight is token_tables(model, anatomy, "target")[0].weight
-
-
-def _padded(tensor: torch.Tensor, axis: int, size: int) -> torch.Tensor:
-    """A tensor as long as ``size`` along its vocabulary axis; biases get -inf, tables zeros."""
-    shape = list(tensor.shape)
-    shape[axis] = size - shape[axis]
-    is_bias = max(tensor.shape) == tensor.numel()
-    return torch.cat([tensor, tensor.new_full(shape, -torch.inf if is_bias else 0.0)], dim=axis)

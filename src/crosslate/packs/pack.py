@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crosslate.errors import Faults, PackError, VocabularyError
-from crosslate.files import atomic_file, atomic_folder, sha256_file
+from crosslate.files import atomic_folder, sha256_file
 from crosslate.models.groups import SIDES, Side
-from crosslate.packs.card import model_card
+from crosslate.packs.cards import pack_card
 from crosslate.packs.manifest import (
     CARD_NAME,
     MANIFEST_NAME,
@@ -77,7 +77,7 @@ class Pack:
             _write_weights(self.tensors, temporary / WEIGHTS_NAME)
             for side, vocabulary in self.vocabularies.items():
                 vocabulary.save(temporary / vocabulary_name(side))
-            (temporary / CARD_NAME).write_text(model_card(manifest), encoding="utf-8", newline="\n")
+            (temporary / CARD_NAME).write_text(pack_card(manifest), encoding="utf-8", newline="\n")
             manifest = _with_file_records(manifest, temporary).sealed()
             (temporary / MANIFEST_NAME).write_bytes(manifest.to_bytes())
             _verify(temporary, f"pack {folder} cannot be saved")
@@ -388,5 +388,4 @@ def _write_weights(tensors: dict[str, torch.Tensor], path: Path) -> None:
         # The library refuses tensors that share storage, as slices of one parameter do.
         plain[name] = stored.clone() if storage in seen else stored
         seen.add(storage)
-    with atomic_file(path) as temporary:  # the library makes files that only their owner may read
-        save_file(plain, temporary)
+    save_file(plain, path)

@@ -14,7 +14,7 @@ import parents
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.engines.pytorch import TorchEngine
 from crosslate.errors import EngineError, InputError, UsageError
-from crosslate.export.argos import (
+from crosslate.export.formats.argos import (
     argos_code,
     export_argos,
     joined_by_argos,
@@ -130,7 +130,7 @@ def test_names(child, tmp_path):
     (tmp_path / "there.argosmodel").write_text("mine")
     with pytest.raises(InputError, match="already exists"):
         export_argos(child, tmp_path / "there.argosmodel", ("de", "en"))
-    with pytest.raises(UsageError, match="quantization"):
+    with pytest.raises(UsageError, match="unknown precision 'int4'"):
         export_argos(child, tmp_path / "x.argosmodel", ("de", "en"), "int4")
     assert [path.name for path in tmp_path.iterdir()] == ["there.argosmodel"]
     assert (tmp_path / "there.argosmodel").read_text() == "mine"

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
 
 import families
 from crosslate.errors import InputError, PackError, UsageError
-from crosslate.export.merging import merge
-from crosslate.export.plain_model import PlainModel
+from crosslate.export.formats.hf import merge
 from crosslate.export.plain_tokenizers import PlainTokenizers
+from crosslate.models.padded import PlainTensors
 from crosslate.models.parent import Parent
 from crosslate.packs.pack import Pack
 
@@ -33,18 +34,18 @@ def pack(tiny):
 
 def test_what_is_written(parent, pack, tmp_path):
     merged = merge(parent, [pack], tmp_path / "merged", precision="float16")
-    assert sorted(path.name for path in merged.folder.iterdir()) == [
+    assert sorted(path.name for path in merged.path.iterdir()) == [
         "README.md", "config.json", "generation_config.json", "model.safetensors", "source.spm", "target.spm",
         "target_vocab.json", "tokenizer_config.json", "vocab.json",
     ]  # fmt: skip
     assert (merged.source_language, merged.target_language) == ("de", "en")
-    assert merged.num_bytes == sum(path.stat().st_size for path in merged.folder.iterdir())
-    decoding = json.loads((merged.folder / "generation_config.json").read_text())
+    assert merged.num_bytes == sum(path.stat().st_size for path in merged.path.iterdir())
+    decoding = json.loads((merged.path / "generation_config.json").read_text())
     assert (decoding["num_beams"], decoding["renormalize_logits"]) == (5, True)
     special = pack.vocabularies["source"].special
     assert decoding["suppress_tokens"] == sorted({special.unk, special.pad})
     assert "max_length" not in decoding and decoding["max_new_tokens"] == 30  # of 32 positions
-    card = (merged.folder / "README.md").read_text(encoding="utf-8")
+    card = (merged.path / "README.md").read_text(encoding="utf-8")
     assert "license: CC0-1.0" in card and "German (de) to English (en)" in card
     assert "\ntokenizer = AutoTokenizer.from_pretrained(folder)\nmodel" in card
     assert "float16: fr-en merged" in card and "base_model" not in card and str(parent.name) not in card
@@ -57,51 +58,42 @@ def test_a_merged_marian_checkpoint_is_a_parent_again(parent, pack, tmp_path):
     assert again.source.has_pieces_of(pack.vocabularies["source"])
 
 
-def zeroed(self, name, dtype=None):
-    tensor = TENSOR(self, name) if dtype is None else TENSOR(self, name, dtype)
-    return tensor * 0 if name == "model.decoder.layers.0.encoder_attn.v_proj.weight" else tensor
-
-
-TENSOR = PlainModel.tensor
+FC1 = "model.decoder.layers.0.fc1.weight"
+VALUES = "model.decoder.layers.0.encoder_attn.v_proj.weight"
 
 
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
         ("zeroed", "logits differ by"),
-        ("missing", "1 missing keys, the first model.decoder.layers.0.fc1.weight"),
-        ("unknown", "1 unexpected keys, the first model.decoder.layers.0.fc9.weight"),
+        ("missing", f"1 missing keys, the first {FC1}"),
+        ("unknown", "1 unexpected keys, the first fc9"),
         ("swapped", "the tokenizer gives other ids for"),
         ("damaged", r"transformers cannot load it \(.*Error"),
     ],
 )
 def test_a_checkpoint_that_differs_is_refused(parent, pack, tmp_path, monkeypatch, fault, message):
-    if fault == "zeroed":
-        monkeypatch.setattr(PlainModel, "tensor", zeroed)
-    elif fault in ("missing", "unknown"):
-        write = PlainModel.write
+    write_tensors, write_files = PlainTensors.write, PlainTokenizers.write
 
-        def damaged(self, folder, precision):
-            self.names.remove("model.decoder.layers.0.fc1.weight") if fault == "missing" else None
-            if fault == "unknown":
-                self._live["model.decoder.layers.0.fc9.weight"] = self._live[
-                    "model.decoder.layers.0.fc1.weight"
-                ]
-                self.names.append("model.decoder.layers.0.fc9.weight")
-            write(self, folder, precision)
+    def damage_tensors(self, folder):
+        tensors = dict(self.tensors)
+        if fault == "zeroed":
+            tensors[VALUES] = tensors[VALUES] * 0
+        elif fault == "missing":
+            del tensors[FC1]
+        elif fault == "unknown":
+            tensors["fc9"] = tensors[FC1]
+        write_tensors(dataclasses.replace(self, tensors=tensors), folder)
 
-        monkeypatch.setattr(PlainModel, "write", damaged)
-    else:
-        write_files = PlainTokenizers.write
+    def damage_files(self, child, folder):
+        write_files(self, child, folder)
+        if fault == "damaged":
+            (folder / "vocab.json").write_text("{")
+        elif fault == "swapped":
+            (folder / "vocab.json").write_bytes((folder / "target_vocab.json").read_bytes())
 
-        def other(self, child, folder):
-            write_files(self, child, folder)
-            if fault == "damaged":
-                (folder / "vocab.json").write_text("{")
-            else:
-                (folder / "vocab.json").write_bytes((folder / "target_vocab.json").read_bytes())
-
-        monkeypatch.setattr(PlainTokenizers, "write", other)
+    monkeypatch.setattr(PlainTensors, "write", damage_tensors)
+    monkeypatch.setattr(PlainTokenizers, "write", damage_files)
     with pytest.raises(
         PackError, match=f"(?s)no plain checkpoint was written.*export them to CTranslate2.*{message}"
     ):

@@ -11,9 +11,9 @@ import torch
 import families
 import parents
 from crosslate.errors import UsageError
-from crosslate.export import plain_model
 from crosslate.export.plain_model import PlainModel
 from crosslate.export.plain_tokenizers import PlainSide
+from crosslate.models import padded
 from crosslate.models.child import make_child
 from crosslate.models.strategies import parse_strategy
 from crosslate.packs.compose import apply_packs, pack_child
@@ -25,7 +25,7 @@ def _one_thread():
         yield
 
 
-def plain(family: str, **sizes: int) -> PlainModel:
+def plain(family: str, precision: str = "float32", **sizes: int) -> PlainModel:
     """The plain model of a child with new sides of the given sizes."""
     parent = parents.parent(family)
     strategy = {("source",): "src", ("target",): "tgt", ("source", "target"): "src+tgt+xattn"}[tuple(sizes)]
@@ -34,33 +34,41 @@ def plain(family: str, **sizes: int) -> PlainModel:
     }
     child = parents.shake(make_child(parent, parse_strategy(strategy), **new))
     child = apply_packs(parent, [pack_child(child)])
-    return PlainModel(child, PlainSide(child.source), PlainSide(child.target))
+    return PlainModel(child, PlainSide(child.source), PlainSide(child.target), precision)
 
 
 def test_marian_has_a_size_for_each_side():
     model = plain("marian-shared", source=45)
     assert (model.config.vocab_size, model.config.decoder_vocab_size) == (45, 41)
     assert model.config.share_encoder_decoder_embeddings is False
-    assert "model.shared.weight" not in model.names
-    assert model.tensor("model.encoder.embed_tokens.weight").shape[0] == 45
-    assert model.tensor("lm_head.weight").shape[0] == model.tensor("final_logits_bias").shape[1] == 41
+    assert "model.shared.weight" not in model.tensors.tensors
+    assert model.tensors.tensor("model.encoder.embed_tokens.weight").shape[0] == 45
+    assert (
+        model.tensors.tensor("lm_head.weight").shape[0]
+        == model.tensors.tensor("final_logits_bias").shape[1]
+        == 41
+    )
 
 
 @pytest.mark.parametrize("family", ["mbart", "t5", "umt5"])
 def test_other_families_get_as_many_rows_on_both_sides(family):
     model = plain(family, source=45, target=40)
-    tables = [name for name in model.names if "embed_tokens" in name or "shared" in name or "lm_head" in name]
+    tables = [
+        name
+        for name in model.tensors.tensors
+        if "embed_tokens" in name or "shared" in name or "lm_head" in name
+    ]
     assert len(tables) == 4
-    assert {model.tensor(name).shape[0] for name in tables} == {45}
+    assert {model.tensors.tensor(name).shape[0] for name in tables} == {45}
     assert model.config.vocab_size == 45 and model.num_own_rows == {"source": 45, "target": 40}
     # T5's configurations tie whatever they are told; what it says decides about scales.
     assert model.config.tie_word_embeddings is (family != "mbart")
-    assert not model.tensor("lm_head.weight")[40:].any()
+    assert not model.tensors.tensor("lm_head.weight")[40:].any()
 
 
 def test_a_bias_keeps_rows_of_padding_from_being_generated():
     model = plain("mbart", target=40)
-    bias = model.tensor("final_logits_bias")
+    bias = model.tensors.tensor("final_logits_bias")
     assert model.masks_padding and bias.shape == (1, 41) and bias[0, 40] == -torch.inf
     assert bias[0, :40].isfinite().all()
     assert not plain("t5", target=40).masks_padding
@@ -75,16 +83,16 @@ def test_rows_in_another_order():
     order = (1, 0, *range(2, len(child.target)))
     model = PlainModel(child, PlainSide(child.source), PlainSide(child.target, order))
     live = child.model.lm_head.weight
-    assert torch.equal(model.tensor("lm_head.weight")[:3], live[[1, 0, 2]])
-    assert torch.equal(model.tensor("lm_head.weight")[len(order) :], live[len(order) :])
+    assert torch.equal(model.tensors.tensor("lm_head.weight")[:3], live[[1, 0, 2]])
+    assert torch.equal(model.tensors.tensor("lm_head.weight")[len(order) :], live[len(order) :])
 
 
 def test_files_of_a_bounded_size(tmp_path, monkeypatch):
-    monkeypatch.setattr(plain_model, "_SHARD_BYTES", 8_000)
-    model = plain("mbart", source=45)
-    model.write(tmp_path, "bfloat16")
+    monkeypatch.setattr(padded, "SHARD_BYTES", 8_000)
+    model = plain("mbart", "bfloat16", source=45)
+    model.write(tmp_path)
     index = json.loads((tmp_path / "model.safetensors.index.json").read_text())
-    assert set(index["weight_map"]) == set(model.names)
+    assert set(index["weight_map"]) == set(model.tensors.tensors)
     stored = {}
     for file in sorted(set(index["weight_map"].values())):
         tensors = safetensors.torch.load_file(tmp_path / file)
@@ -92,10 +100,10 @@ def test_files_of_a_bounded_size(tmp_path, monkeypatch):
         stored |= tensors
     assert sum(tensor.nbytes for tensor in stored.values()) == index["metadata"]["total_size"]
     for name, tensor in stored.items():
-        assert torch.equal(tensor, model.tensor(name, torch.bfloat16)), name
+        assert torch.equal(tensor, model.tensors.tensor(name)), name
     assert json.loads((tmp_path / "config.json").read_text())["dtype"] == "bfloat16"
 
 
-def test_an_unknown_precision(tmp_path):
+def test_an_unknown_precision():
     with pytest.raises(UsageError, match="unknown precision 'float8'; did you mean 'float"):
-        plain("marian-separate", source=45).write(tmp_path, "float8")
+        plain("marian-separate", "float8", source=45)

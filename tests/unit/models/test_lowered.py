@@ -8,7 +8,7 @@ import parents
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.engines.pytorch import TorchEngine
 from crosslate.errors import ParentError, StrategyError, UsageError
-from crosslate.export.merging import merge
+from crosslate.export.formats.hf import merge
 from crosslate.models.anatomy.anatomy import named_tensors
 from crosslate.models.child import make_child
 from crosslate.models.initialisers.initial_embeddings import InitialEmbeddings, TranslatedWord

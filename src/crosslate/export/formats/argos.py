@@ -19,29 +19,33 @@ Source: ``package.py``, ``translate.py`` and ``tokenizer.py`` of argostranslate 
 from __future__ import annotations
 
 import json
-import logging
 import tempfile
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from crosslate.engines.conversion import Quantization, write_model
 from crosslate.engines.generation import Generation, TranslationModel
-from crosslate.errors import EngineError, Faults, InputError, UsageError
+from crosslate.errors import EngineError, Faults, UsageError
+from crosslate.export.exporter import Exported, Exporter
 from crosslate.export.sentence_model import sentence_model
 from crosslate.files import atomic_file
 from crosslate.languages.codes import MODERN_CODES, public_code, public_name
+from crosslate.packs.cards import exported_card
+from crosslate.packs.manifest import Manifest
 from crosslate.text.protobuf import field, message
 from crosslate.text.segmenters import WORD_START, SentencePieceSegmenter
 from crosslate.text.vocabularies import Vocabulary
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from crosslate.models.child import Child
 
 SUFFIX = ".argosmodel"
 PACKAGE_VERSION = "1.0"
 # The first whose sentence boundary detection takes a file from the package.
 ARGOS_VERSION = "1.10.0"
+_CARD = Path(__file__).with_suffix(".md")
 # What Argos lets CTranslate2 read and write, in tokens of a sentence.
 _MAX_TOKENS = 1024
 # Below any score that a model gives, within what half precision can hold.
@@ -50,11 +54,44 @@ _CONTROL = 3  # of SentencePiece's types of pieces
 _PIECES_PER_CHECK = 16
 
 
+class Argos(Exporter):
+    """A package that Argos Translate, and LibreTranslate with it, installs from a file."""
+
+    precisions = get_args(Quantization)
+
+    def check(self, out: Path, precision: str) -> None:
+        """See :meth:`Exporter.check`."""
+        if out.suffix != SUFFIX:
+            raise UsageError(f"{out} does not end in {SUFFIX}, by which Argos Translate knows its packages")
+        super().check(out, precision)
+
+    def write(
+        self, child: Child, manifests: Sequence[Manifest], out: Path, precision: str = "float32"
+    ) -> Exported:
+        """See :meth:`Exporter.write`.
+
+        Raises:
+            EngineError: Argos has no place for something that the model needs, or CTranslate2 has no
+                counterpart of it; lists what, and nothing is written.
+        """
+        languages = child.source_language, child.target_language
+        source, target = map(argos_code, languages)
+        readme = exported_card(
+            _CARD, languages, child.parent.name, manifests, "argostranslate",
+            file=package_name(languages) + SUFFIX, source=source, target=target,
+        )  # fmt: skip
+        export_argos(child, out, languages, precision, readme=readme)
+        return Exported(
+            path=out, source_language=languages[0], target_language=languages[1],
+            num_bytes=out.stat().st_size,
+        )  # fmt: skip
+
+
 def export_argos(
     translation_model: TranslationModel,
     file: Path,
     languages: tuple[str, str],
-    quantization: Quantization = "float32",
+    precision: str = "float32",
     *,
     readme: str = "",
 ) -> None:
@@ -62,21 +99,10 @@ def export_argos(
 
     Args:
         translation_model: a parent or a child; not touched.
-        file: must not exist, and end in ``.argosmodel``.
         languages: codes of source and target; see :func:`argos_code` for how Argos writes them.
-        quantization: the type weights are stored in.
         readme: Markdown for ``README.md``, which Argos shows as the package's description.
-
-    Raises:
-        EngineError: Argos has no place for something that the model needs, or CTranslate2 has no counterpart
-            of it; lists what, and nothing is written.
-        InputError: ``file`` exists.
-        UsageError: another ending, or unknown quantization.
     """
-    if file.suffix != SUFFIX:
-        raise UsageError(f"{file} does not end in {SUFFIX}, by which Argos Translate knows its packages")
-    if file.exists():
-        raise InputError(f"{file} already exists; give another name or remove it first")
+    Argos().check(file, precision)
     source, target = translation_model.source, translation_model.target
     _check(source, target)
     forced = Generation.of(translation_model).forced_first
@@ -89,7 +115,7 @@ def export_argos(
         write_model(
             translation_model,
             model,
-            quantization,
+            cast("Quantization", precision),
             adjust=lambda spec, generation: _adjust(spec, generation, source, target),
         )
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as package:
@@ -102,7 +128,6 @@ def export_argos(
             package.writestr(f"{name}/minisbd/sentences.onnx", sentence_model())
             for path in sorted(model.iterdir()):
                 package.write(path, f"{name}/model/{path.name}")
-    log.debug("exported %s as %s (%s)", name, file, quantization)
 
 
 def argos_code(code: str) -> str:

@@ -1,0 +1,122 @@
+"""What packs can be exported to: one class for each format, in a module of :mod:`crosslate.export.formats`.
+
+The module's name is the format's name, as in ``crosslate pack export --to ctranslate2``. Adding a format is
+adding such a module with a subclass of :class:`Exporter`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from crosslate.errors import InputError, UsageError, nearest
+from crosslate.export import formats
+
+if TYPE_CHECKING:
+    from crosslate.models.child import Child
+    from crosslate.packs.manifest import Manifest
+    from crosslate.packs.stored import StoredModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exported:
+    """A finished export.
+
+    Attributes:
+        path: the file or folder that was written.
+        source_language: code of the language that is read.
+        target_language: code of the language that is written.
+        num_bytes: of everything that was written.
+        note: what was checked, for people; may be empty.
+    """
+
+    path: Path
+    source_language: str
+    target_language: str
+    num_bytes: int
+    note: str = ""
+
+
+class Exporter(ABC):
+    """Writes what packs make of their parent for a program that knows neither."""
+
+    precisions: ClassVar[tuple[str, ...]]
+    """The types that weights can be stored in."""
+    is_for_hub: ClassVar[bool] = False
+    """Whether the result is a folder that a model hub shows and serves."""
+
+    def check(self, out: Path, precision: str) -> None:
+        """Checks a request before anything is loaded.
+
+        Raises:
+            InputError: ``out`` exists.
+            UsageError: unknown precision, or a name that the program would not take.
+        """
+        if precision not in self.precisions:
+            raise UsageError(f"unknown precision {precision!r}; {nearest(precision, self.precisions)}")
+        if out.exists():
+            raise InputError(f"{out} already exists; give another name or remove it first")
+
+    @abstractmethod
+    def write(
+        self, child: Child, manifests: Sequence[Manifest], out: Path, precision: str = "float32"
+    ) -> Exported:
+        """Writes ``out`` atomically.
+
+        Args:
+            child: made from packs; it is not altered.
+            manifests: of the packs.
+            out: file or folder to write; must not exist.
+            precision: the type that weights are stored in.
+
+        Raises:
+            CrosslateError: the program has no place for something that the model needs; nothing is written.
+        """
+
+
+def exporter_names() -> list[str]:
+    """The names of all formats; loads none of them."""
+    return [module.name for module in pkgutil.iter_modules(formats.__path__)]
+
+
+def exporter(name: str) -> Exporter:
+    """The exporter of a format.
+
+    Raises:
+        UsageError: unknown name.
+    """
+    known = exporter_names()
+    if name not in known:
+        raise UsageError(f"unknown format {name!r}; {nearest(name, known)}")
+    module = importlib.import_module(f"{formats.__name__}.{name}")
+    own = [each for each in vars(module).values() if getattr(each, "__module__", "") == module.__name__]
+    (kind,) = (each for each in own if inspect.isclass(each) and issubclass(each, Exporter))
+    made: Exporter = kind()
+    return made
+
+
+def export(stored: StoredModel, out: Path, to: str, precision: str = "float32") -> Exported:
+    """Writes what packs make of their parent for a program that knows neither.
+
+    Args:
+        stored: at least one pack.
+        out: file or folder to write; must not exist.
+        to: the name of the format.
+        precision: the type that weights are stored in.
+
+    Raises:
+        CrosslateError: see :meth:`Exporter.check` and :meth:`Exporter.write`.
+        PackError: a pack does not fit the parent, or the packs do not compose.
+    """
+    from crosslate.packs.compose import apply_packs
+
+    chosen = exporter(to)
+    chosen.check(out, precision)
+    child = apply_packs(stored.load_parent(), stored.load_packs())
+    return chosen.write(child, stored.manifests, out, precision)

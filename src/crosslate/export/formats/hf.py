@@ -1,0 +1,183 @@
+"""Packs and their parent merged into a plain Hugging Face checkpoint for transformers alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from crosslate.errors import CrosslateError, PackError, ParentError
+from crosslate.export.exporter import Exported, Exporter
+from crosslate.files import atomic_folder, write_text
+from crosslate.packs.cards import exported_card
+from crosslate.packs.manifest import Manifest
+
+if TYPE_CHECKING:
+    from crosslate.export.plain_model import PlainModel
+    from crosslate.export.plain_tokenizers import PlainTokenizers
+    from crosslate.models.child import Child
+    from crosslate.models.parent import Parent
+    from crosslate.packs.pack import Pack
+
+_CARD = Path(__file__).with_suffix(".md")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Merged(Exported):
+    """A merged checkpoint that passed its check.
+
+    Attributes:
+        num_sentences: how many sentences were translated by both and came out the same.
+        logit_difference: largest difference of a logit to the child's, in the checkpoint's precision.
+        tokenizers: which tokenizers it has.
+    """
+
+    num_sentences: int
+    logit_difference: float
+    tokenizers: PlainTokenizers
+
+
+class HuggingFace(Exporter):
+    """A folder from which ``AutoModelForSeq2SeqLM`` and ``AutoTokenizer`` load the whole model.
+
+    It translates as the child does with the default decoding options; ``README.md`` holds the program. Before
+    the folder gets its name it is loaded again and compared with the child: no tensor missing, unexpected or
+    of another shape, the same ids of texts, texts of ids, logits and greedy translations.
+    """
+
+    precisions = ("float32", "float16", "bfloat16")
+    is_for_hub = True
+
+    def write(
+        self, child: Child, manifests: Sequence[Manifest], out: Path, precision: str = "float32"
+    ) -> Merged:
+        """See :meth:`Exporter.write`.
+
+        Raises:
+            PackError: no plain checkpoint does what the packs do; nothing is written.
+            ParentError: the parent is held in lower precision.
+        """
+        from crosslate.export.merge_check import check_merged
+        from crosslate.export.plain_model import PlainModel
+        from crosslate.export.plain_tokenizers import PlainTokenizers
+        from crosslate.models.methods.rivals import added_kind
+        from crosslate.models.parent_files import silenced
+
+        self.check(out, precision)
+        parent = child.parent
+        if parent.lowering:
+            raise ParentError(
+                f"{parent.name} is held in lower precision, so nothing is merged; load it again"
+            )
+        if added := added_kind(child.model):
+            raise PackError(
+                f"the child has {added}, which no plain checkpoint has; translate with the packs themselves, "
+                "or train lora, ia3 or bitfit in their place, which become plain tensors"
+            )
+        tokenizers = PlainTokenizers.of(child)
+        model = PlainModel(child, tokenizers.source, tokenizers.target, precision)
+        with atomic_folder(out) as folder, silenced():
+            try:
+                model.write(folder)
+                tokenizers.write(child, folder)
+                generation_configuration(child, model, tokenizers).save_pretrained(folder)
+            except CrosslateError:
+                raise
+            except (ValueError, KeyError, AttributeError) as error:
+                raise PackError(
+                    f"this model of type {child.model.config.model_type!r} cannot be written as a plain "
+                    f"checkpoint ({type(error).__name__}: {error}); translate with the packs themselves, or "
+                    "export them to CTranslate2"
+                ) from error
+            write_text(folder / "README.md", _card(child, manifests, tokenizers, precision))
+            found = check_merged(folder, child, model, tokenizers)
+        logits = "the same logits"
+        if found.logit_difference:
+            logits = f"logits within {found.logit_difference:.1g} of the largest"
+        return Merged(
+            path=out, source_language=child.source_language, target_language=child.target_language,
+            num_bytes=sum(path.stat().st_size for path in out.rglob("*") if path.is_file()),
+            note=f"loaded again with transformers alone: no tensor missing, {logits}, the same tokens for "
+            f"{found.num_sentences} sentences; how to translate with it: {out / 'README.md'}",
+            num_sentences=found.num_sentences, logit_difference=found.logit_difference, tokenizers=tokenizers,
+        )  # fmt: skip
+
+
+def merge(parent: Parent, packs: Sequence[Pack], out: str | Path, *, precision: str = "float32") -> Merged:
+    """Writes what a parent and its packs make as a plain checkpoint; see :class:`HuggingFace`.
+
+    Args:
+        packs: one, or a source pack and a target pack.
+        out: folder to write; must not exist.
+        precision: of the tensors in the files: ``float32``, ``float16`` or ``bfloat16``.
+
+    Raises:
+        PackError: the packs do not fit, or no plain checkpoint does what they do; nothing is written.
+        ParentError: the parent is held in lower precision.
+        InputError: ``out`` exists.
+        UsageError: unknown precision.
+    """
+    from crosslate.packs.compose import apply_packs
+
+    exporter = HuggingFace()
+    exporter.check(Path(out), precision)
+    child = apply_packs(parent, packs)
+    return exporter.write(child, [pack.manifest for pack in packs], Path(out), precision)
+
+
+def generation_configuration(child: Child, model: PlainModel, tokenizers: PlainTokenizers) -> Any:
+    """Decoding as Crosslate's by default, in the checkpoint's ids.
+
+    The limit of an output's length, which Crosslate takes from its source, is one number here.
+    """
+    from transformers import GenerationConfig
+
+    from crosslate.engines.decoding import DecodingOptions
+    from crosslate.engines.generation import Generation
+
+    facts, options = Generation.of(child), DecodingOptions()
+    side = tokenizers.target
+    suppressed = {side.new_id(index) for index in facts.never_generated(child.target, allow_unknown=False)}
+    if not model.masks_padding:
+        suppressed |= set(range(model.num_own_rows["target"], model.tensors.num_rows["target"]))
+    forced = facts.forced_first
+    return GenerationConfig(
+        decoder_start_token_id=side.new_id(facts.start),
+        forced_bos_token_id=None if forced is None else side.new_id(forced),
+        eos_token_id=side.vocabulary.special.eos,
+        pad_token_id=side.vocabulary.special.pad,
+        suppress_tokens=sorted(suppressed),
+        renormalize_logits=True,
+        num_beams=options.beam_size,
+        early_stopping=True,
+        length_penalty=options.length_penalty,
+        max_new_tokens=min(options.max_new_tokens, facts.max_target_tokens),
+    )
+
+
+def _card(child: Child, manifests: Sequence[Manifest], tokenizers: PlainTokenizers, precision: str) -> str:
+    prefix, writer = tokenizers.prefix, "tokenizer" if tokenizers.is_single else "target_tokenizer"
+    about = "One tokenizer reads and writes."
+    if not tokenizers.is_single:
+        reader = f"in `{tokenizers.source_folder}/`" if tokenizers.source_folder else "in this folder"
+        about = (
+            "No single tokenizer reads the one language and writes the other, so there are two: the one "
+            f"{reader} reads, the one in `{tokenizers.target_folder}/` writes."
+        )
+    if prefix:
+        about += f" Every text begins with `{prefix.strip()}`, as the parent was trained."
+    return exported_card(
+        _CARD, (child.source_language, child.target_language), child.parent.name, manifests, "transformers",
+        precision=precision,
+        tokenizers=about,
+        reader=_opened(tokenizers.source_folder),
+        writer="" if tokenizers.is_single else f"{writer} = {_opened(tokenizers.target_folder)}\n",
+        writer_name=writer,
+        text=f"{prefix!r} + line.strip()" if prefix else "line.strip()",
+    )  # fmt: skip
+
+
+def _opened(folder: str) -> str:
+    place = f', subfolder="{folder}"' if folder else ""
+    return f"AutoTokenizer.from_pretrained(folder{place})"

@@ -1,0 +1,144 @@
+"""Model cards: ``README.md`` files with the front matter that model hubs read, filled in from templates."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from crosslate.languages.codes import language_name
+from crosslate.packs.manifest import Manifest
+
+_BYTES_PER_NUMBER = {
+    "float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "int64": 8, "int32": 4, "int16": 2, "int8": 1,
+    "uint8": 1, "bool": 1,
+}  # fmt: skip
+
+Languages = tuple[str, str]
+"""Codes of source and target."""
+
+
+def filled(template: Path, **values: Any) -> str:
+    """The Markdown of a template, with every ``$name`` replaced by its value."""
+    return Template(template.read_text(encoding="utf-8")).substitute(values)
+
+
+def front_matter(languages: Languages, licences: Sequence[str], library: str, parent: str) -> str:
+    """The lines that model hubs read, and an empty one.
+
+    Args:
+        licences: of everything that the model is made of.
+        library: the name of the program that translates with the model.
+        parent: hub id; empty for a parent that is only a folder on this machine.
+    """
+    import yaml
+
+    front = {
+        "license": licences[0] if len(set(licences)) == 1 else "other",
+        "language": list(dict.fromkeys(languages)),
+        "library_name": library,
+        "pipeline_tag": "translation",
+        **({"base_model": parent} if parent else {}),
+    }
+    return f"---\n{yaml.safe_dump(front, sort_keys=False, allow_unicode=True)}---\n"
+
+
+def title(languages: Languages) -> str:
+    """``German to English``."""
+    return " to ".join(map(language_name, languages))
+
+
+def pair(languages: Languages) -> str:
+    """``German (de) to English (en)``."""
+    return " to ".join(f"{language_name(code)} ({code})" for code in languages)
+
+
+def exported_card(
+    template: Path,
+    languages: Languages,
+    parent: str,
+    manifests: Sequence[Manifest],
+    library: str,
+    **values: Any,
+) -> str:
+    """The card of a model that packs and their parent were exported to.
+
+    Args:
+        template: may use ``$front_matter``, ``$title``, ``$pair``, ``$made_of`` (parent, packs and licences)
+            and the names of ``values``.
+        parent: name of the parent. The path of a folder on this machine is shortened to the folder's name.
+        library: the name of the program that translates with the model.
+    """
+    is_folder = Path(parent).expanduser().exists()
+    packs = "; ".join(f"{manifest.name}, licence {manifest.licence}" for manifest in manifests)
+    licences = [manifest.licence for manifest in manifests]
+    return filled(
+        template,
+        front_matter=front_matter(languages, licences, library, "" if is_folder else parent),
+        title=title(languages),
+        pair=pair(languages),
+        made_of=f"{Path(parent).name if is_folder else parent} merged by Crosslate with {packs}",
+        **values,
+    )
+
+
+def pack_card(manifest: Manifest) -> str:
+    """The card of a pack; depends on its manifest alone.
+
+    The records of files and the checksum are not used, because the card is one of the files they cover.
+    """
+    languages, parent = (manifest.source_language, manifest.target_language), manifest.parent
+    renewed = [f"{side}, {manifest.vocabulary_size(side)} pieces" for side in manifest.renewed]
+    num_bytes = sum(
+        math.prod(each.shape) * _BYTES_PER_NUMBER.get(each.dtype, 1) for each in manifest.tensors.values()
+    )
+    added = [
+        f"| Added | {each.kind} of size {each.size}; translates with the PyTorch engine only |\n"
+        for each in ([manifest.added] if manifest.added else [])
+    ]
+    cells = {
+        "pair": pair(languages),
+        "strategy": manifest.strategy,
+        "renewed": ", ".join(renewed) or "none",
+        "parent": parent.name,
+        "parent_pair": f"{parent.source_language}-{parent.target_language}",
+        "fingerprint": parent.fingerprint,
+        "stored": f"{len(manifest.tensors)} tensors, {num_bytes / 1e6:.2f} MB",
+        "licence": manifest.licence,
+        "created": manifest.created,
+        "version": manifest.crosslate_version,
+    }
+    return filled(
+        Path(__file__).with_name("card.md"),
+        front_matter=front_matter(languages, [manifest.licence], "crosslate", parent.name),
+        name=manifest.name,
+        source=language_name(languages[0]),
+        target=language_name(languages[1]),
+        added="".join(added),
+        scores=_scores(manifest),
+        **{name: _cell(text) for name, text in cells.items()},
+    )
+
+
+def _scores(manifest: Manifest) -> str:
+    """A section with the scores; empty without any."""
+    if not manifest.scores:
+        return ""
+    lines = [
+        "## Scores",
+        "",
+        "| metric | score | 95 % interval | test set | signature |",
+        "|---|---|---|---|---|",
+    ]
+    for score in manifest.scores:
+        interval = "" if score.interval is None else f"{score.interval[0]:.1f} to {score.interval[1]:.1f}"
+        cells = (score.metric, f"{score.value:.1f}", interval, score.test_set, score.signature)
+        lines.append(f"| {' | '.join(map(_cell, cells))} |")
+    return "\n".join([*lines, "", ""])
+
+
+def _cell(text: str) -> str:
+    """Text that cannot end a table's cell early."""
+    return " ".join(text.split()).replace("|", "\\|")
