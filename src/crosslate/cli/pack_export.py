@@ -10,7 +10,7 @@ import typer
 from crosslate.cli.console import console, print_line, size_of
 from crosslate.cli.options import PackFolders, PackParent
 from crosslate.errors import UsageError
-from crosslate.export.exporter import exporter_names
+from crosslate.export.exporter import EXPORTERS
 
 
 def export(
@@ -20,7 +20,7 @@ def export(
         str,
         typer.Option(
             "--to",
-            help=f"Format to write: {', '.join(exporter_names())}. hf is a checkpoint for transformers, "
+            help=f"Format to write: {', '.join(EXPORTERS.names)}. hf is a checkpoint for transformers, "
             "argos a package for Argos Translate and LibreTranslate.",
         ),
     ] = "ctranslate2",
@@ -41,10 +41,9 @@ def export(
     private: Annotated[bool, typer.Option("--private", help="With --push: to a private repository.")] = False,
 ) -> None:
     """Write the whole model that a pack and its parent make, to be used without either."""
-    from crosslate.export.exporter import exporter
     from crosslate.packs.hub import check_publishing, publish
 
-    is_for_hub = exporter(to).is_for_hub
+    is_for_hub = EXPORTERS[to]().is_for_hub
     if push is not None and not is_for_hub:
         raise UsageError(f"--push is given with --to {to}, expected --to hf, which the hub shows and serves")
     if private and push is None:
@@ -70,10 +69,9 @@ def merge(
 
 def _export(packs: list[Path], out: Path, to: str, parent: str | None, precision: str) -> None:
     from crosslate.export.exporter import export as write
-    from crosslate.export.exporter import exporter
     from crosslate.packs.stored import StoredModel
 
-    exporter(to).check(out, precision)  # before the packs are read
+    EXPORTERS[to]().check(out, precision)  # before the packs are read
     written = write(StoredModel(packs, parent), out, to, precision)
     pair = f"{written.source_language}-{written.target_language}"
     print_line(console(), f"{pair}: {size_of(written.num_bytes)} in {precision}, saved to {out}")

@@ -6,9 +6,6 @@ adding such a module with a subclass of :class:`Exporter`.
 
 from __future__ import annotations
 
-import importlib
-import inspect
-import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from crosslate.errors import InputError, UsageError, nearest
-from crosslate.export import formats
+from crosslate.registry import Registry
 
 if TYPE_CHECKING:
     from crosslate.models.child import Child
@@ -80,25 +77,10 @@ class Exporter(ABC):
         """
 
 
-def exporter_names() -> list[str]:
-    """The names of all formats; loads none of them."""
-    return [module.name for module in pkgutil.iter_modules(formats.__path__)]
-
-
-def exporter(name: str) -> Exporter:
-    """The exporter of a format.
-
-    Raises:
-        UsageError: unknown name.
-    """
-    known = exporter_names()
-    if name not in known:
-        raise UsageError(f"unknown format {name!r}; {nearest(name, known)}")
-    module = importlib.import_module(f"{formats.__name__}.{name}")
-    own = [each for each in vars(module).values() if getattr(each, "__module__", "") == module.__name__]
-    (kind,) = (each for each in own if inspect.isclass(each) and issubclass(each, Exporter))
-    made: Exporter = kind()
-    return made
+EXPORTERS: Registry[Exporter] = Registry(
+    "crosslate.export.formats", "crosslate.export.exporter:Exporter", "format"
+)
+"""All formats by their names, which are those of their modules."""
 
 
 def export(stored: StoredModel, out: Path, to: str, precision: str = "float32") -> Exported:
@@ -116,7 +98,7 @@ def export(stored: StoredModel, out: Path, to: str, precision: str = "float32") 
     """
     from crosslate.packs.compose import apply_packs
 
-    chosen = exporter(to)
+    chosen = EXPORTERS[to]()
     chosen.check(out, precision)
     child = apply_packs(stored.load_parent(), stored.load_packs())
     return chosen.write(child, stored.manifests, out, precision)

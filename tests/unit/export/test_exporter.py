@@ -9,7 +9,7 @@ import pytest
 
 from crosslate.errors import InputError, UsageError
 from crosslate.export import formats
-from crosslate.export.exporter import Exporter, export, exporter, exporter_names
+from crosslate.export.exporter import EXPORTERS, Exporter, export
 from crosslate.packs.stored import StoredModel
 
 STUB = """
@@ -25,16 +25,15 @@ class Lengths(Exporter):
 
 
 def test_every_format_has_one_exporter():
-    assert exporter_names() == ["argos", "ctranslate2", "hf"]
-    for name in exporter_names():
-        assert isinstance(exporter(name), Exporter) and "float32" in exporter(name).precisions
-    with pytest.raises(UsageError, match="unknown format 'ctranslate'; did you mean 'ctranslate2'"):
-        exporter("ctranslate")
+    assert EXPORTERS.names == ["argos", "ctranslate2", "hf"]
+    for kind in EXPORTERS:
+        assert issubclass(kind, Exporter) and "float32" in kind.precisions
 
 
 def test_a_format_is_added_by_adding_a_module(tiny, tmp_path, monkeypatch):
     (tmp_path / "lengths.py").write_text(STUB)
     monkeypatch.setattr(formats, "__path__", [*formats.__path__, str(tmp_path)])
+    monkeypatch.setattr(EXPORTERS, "names", [*EXPORTERS.names, "lengths"])
     try:
         made = export(StoredModel([tiny / "packs/de-en"]), tmp_path / "out", "lengths")
     finally:
@@ -42,14 +41,14 @@ def test_a_format_is_added_by_adding_a_module(tiny, tmp_path, monkeypatch):
     assert made.path.read_text() == "80 80 de-en src+xattn"
 
 
-def test_a_request_is_checked_first(tmp_path):
-    for name in exporter_names():
-        out = tmp_path / ("out.argosmodel" if name == "argos" else "out")
-        with pytest.raises(UsageError, match="unknown precision 'float31'; did you mean 'float32'"):
-            exporter(name).check(out, "float31")
-        out.touch()
-        with pytest.raises(InputError, match="already exists"):
-            exporter(name).check(out, "float32")
+@pytest.mark.parametrize("to", EXPORTERS.names)
+def test_a_request_is_checked_first(tmp_path, to):
+    out, exporter = tmp_path / ("out.argosmodel" if to == "argos" else "out"), EXPORTERS[to]()
+    with pytest.raises(UsageError, match="unknown precision 'float31'; did you mean 'float32'"):
+        exporter.check(out, "float31")
+    out.touch()
+    with pytest.raises(InputError, match="already exists"):
+        exporter.check(out, "float32")
 
 
 @pytest.mark.parametrize("to", ["hf", "ctranslate2"])
