@@ -71,13 +71,11 @@ def measure(row: str, shape: str, updates: int, batch_tokens: int) -> dict[str, 
     Path("/proc/self/clear_refs").write_text("5")  # the peak is counted from here
     settings = TrainingSettings(
         max_updates=updates, batch_tokens=batch_tokens, warmup_updates=1, precision="bf16", patience=0,
-        checkpoint_every_seconds=0.0,
+        checkpoint_every_seconds=0.0, gradient_checkpointing=bool(checkpointing),
     )  # fmt: skip
     trainee = Trainee(child.model, child.trained, strategy.reinitialise, PAD, PAD, PAD)
     with tempfile.TemporaryDirectory() as folder:
-        record = train(
-            trainee, Captions(2_000), settings, None, Path(folder), gradient_checkpointing=bool(checkpointing)
-        )
+        record = train(trainee, Captions(2_000), settings, None, Path(folder))
     return {
         "parameters": parent.num_parameters,
         "before": before,

@@ -46,13 +46,14 @@ def texts(arguments: argparse.Namespace) -> tuple[ParallelCorpus, ParallelCorpus
 
 def settings_of(arguments: argparse.Namespace) -> TrainingSettings:
     from crosslate.models.strategies import parse_strategy
-    from crosslate.training.settings import preset
+    from crosslate.training.settings import TrainingChanges
 
     strategy = parse_strategy(STRATEGY)
-    return preset(
-        "default", trained_groups=strategy.train, fresh_groups=strategy.reinitialise, dropout=0.1,
-        schedule="cosine", warmup_updates=50, max_epochs=arguments.epochs, patience=0, seed=arguments.seed,
+    changes = TrainingChanges(
+        dropout=0.1, schedule="cosine", warmup_updates=50, max_epochs=arguments.epochs, patience=0,
+        seed=arguments.seed,
     )  # fmt: skip
+    return changes.resolved(trained_groups=strategy.train, fresh_groups=strategy.reinitialise)
 
 
 def adapted(arguments: argparse.Namespace) -> list[dict[str, float]]:

@@ -59,7 +59,7 @@ def measure(mode: str, size: str, num_pairs: int, precision: str) -> dict[str, f
     trainee, pairs = make_trainee(mode, size), Captions(num_pairs)
     settings = TrainingSettings(max_epochs=1, precision=precision, checkpoint_every_seconds=0)
     with tempfile.TemporaryDirectory() as folder:
-        warm_up = replace(settings, max_epochs=0, max_updates=WARM_UP)
+        warm_up = settings.changed(max_epochs=0, max_updates=WARM_UP)
         train(trainee, pairs, warm_up, None, Path(folder) / "warm-up")
         record = train(trainee, pairs, settings, None, Path(folder) / "run")
     peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

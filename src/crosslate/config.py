@@ -13,7 +13,18 @@ import re
 import types
 import typing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    ClassVar,
+    Literal,
+    TypeVar,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
 from pydantic.fields import FieldInfo
@@ -39,6 +50,9 @@ class Settings(BaseModel):
     Give each field a default and ``Field(ge=..., description=...)``; put rules that concern several fields
     into :meth:`find_faults`. Whatever is wrong raises one SettingsError that lists all faults.
     """
+
+    spoken_name: ClassVar[str] = ""
+    """In messages; empty takes it from the name of the class."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=(),
@@ -75,7 +89,7 @@ class Settings(BaseModel):
 
     def changed(self, **changes: Any) -> Self:
         """A copy with other values for some fields, checked like new settings."""
-        return type(self)(**{name: getattr(self, name) for name in type(self).model_fields} | changes)
+        return type(self)(**{name: getattr(self, name) for name in self.model_fields_set} | changes)
 
     def find_faults(self, faults: Faults) -> None:
         """Adds what is wrong with values that are each valid by themselves; nothing by default."""
@@ -228,9 +242,9 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, Path) else value
 
 
-def _spoken_name(kind: type) -> str:
+def _spoken_name(kind: type[Settings]) -> str:
     """``the training settings`` for ``TrainingSettings``."""
-    return "the " + re.sub(r"(?<!^)(?=[A-Z])", " ", kind.__name__).lower()
+    return kind.spoken_name or "the " + re.sub(r"(?<!^)(?=[A-Z])", " ", kind.__name__).lower()
 
 
 def _check_keys(values: Any, name: str, faults: Faults) -> None:
@@ -349,13 +363,12 @@ class _Place:
     def range(self, context: dict[str, Any], is_infinite: bool) -> str:
         """The range of a number: ``0 or more and below 1``."""
         words = {"ge": "{} or more", "gt": "above {}", "lt": "below {}", "le": "at most {}"}
-        found = [
-            text.format(getattr(limit, sign))
-            for sign, text in words.items()
-            for limit in [*self.limits, types.SimpleNamespace(**context)]
-            if getattr(limit, sign, None) is not None
-        ]
-        found = list(dict.fromkeys(found))
+        found = []
+        for sign, text in words.items():
+            limits = [getattr(limit, sign, None) for limit in self.limits] + [context.get(sign)]
+            limit = next((each for each in limits if each is not None), None)
+            if limit is not None:
+                found.append(text.format(int(limit) if limit == int(limit) else limit))
         if is_infinite:
             return " and ".join([*found, "finite"]) if found else "a finite number"
         return " and ".join(found)

@@ -13,6 +13,7 @@ from typing import Any, Literal
 from crosslate.adaptation.adapt import adapt
 from crosslate.adaptation.data import DataSettings
 from crosslate.adaptation.parents import train_parent
+from crosslate.config import to_values
 from crosslate.engines.ctranslate2 import num_usable_cores
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.errors import CrosslateError
@@ -75,8 +76,7 @@ SOURCE_TRAINING = TrainingSettings(
     schedule="cosine",
     patience=0,
 )
-TARGET_TRAINING = replace(
-    SOURCE_TRAINING,
+TARGET_TRAINING = SOURCE_TRAINING.changed(
     max_epochs=6,
     pretrained_learning_rate=1e-3,
     dropout=None,
@@ -355,7 +355,7 @@ def _report(result: DemoResult, settings: DemoSettings, parent: Parent) -> dict[
         "zero_shot": {"pair": "de-es", **asdict(result.zero_shot)},
         "samples": result.samples,
         "failures": result.failures(),
-        "settings": asdict(settings),
+        "settings": to_values(settings),
         "seconds": round(result.seconds, 1),
         "machine": machine(torch.device("cpu")),
         "versions": versions(),

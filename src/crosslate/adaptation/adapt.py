@@ -38,7 +38,7 @@ from crosslate.text.stored_pairs import TextFiles
 from crosslate.training.loop import train
 from crosslate.training.memory import PeakMemory
 from crosslate.training.progress import Progress
-from crosslate.training.settings import TrainingSettings, preset
+from crosslate.training.settings import TrainingChanges, TrainingSettings
 
 
 def adapt(
@@ -131,7 +131,12 @@ def adapt(
     renewed = [side for side in SIDES if new[side]] if chosen.renews is None else chosen.renews
     method = initial_embeddings or default_method(renewed, chosen, is_appended=wanted.kind == "appended")
     check_initial(method, renewed if method == ALIGNED else dictionaries or {}, renewed, chosen)
-    settings = settings or preset("default", trained_groups=chosen.train, fresh_groups=chosen.reinitialise)
+    settings = settings or TrainingChanges().resolved(
+        trained_groups=chosen.train, fresh_groups=chosen.reinitialise
+    )
+    settings = settings.changed(
+        gradient_checkpointing=gradient_checkpointing, shard_frozen=shard_frozen, tensorboard=tensorboard
+    )
     _check_languages(parent, corpus, new_source, new_target)
     run = Run(out, MANIFEST_NAME, replace=replace)
     prepared = prepare(corpus, valid, data, settings.seed, run.folder)
@@ -163,9 +168,6 @@ def adapt(
         identity=identity,
         title=f"{corpus.source_language}-{corpus.target_language} {chosen}",
         progress=progress,
-        tensorboard=tensorboard,
-        gradient_checkpointing=gradient_checkpointing,
-        shard_frozen=shard_frozen,
     )  # fmt: skip
     if gradient_checkpointing:
         record["gradient_checkpointing"] = True

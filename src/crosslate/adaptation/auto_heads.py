@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -114,8 +114,8 @@ def _check(child: Child, strategy: Strategy) -> None:
 def _warmup(settings: TrainingSettings) -> TrainingSettings:
     """A run at a constant rate, no longer than the training that follows."""
     updates = min(WARMUP_UPDATES, settings.max_updates or WARMUP_UPDATES)
-    return replace(
-        settings, max_updates=updates, schedule="constant", schedule_updates=0,
+    return settings.changed(
+        max_updates=updates, schedule="constant", schedule_updates=0,
         warmup_updates=min(settings.warmup_updates, updates // 4), validate_every_updates=0, patience=0,
         # The states of all sentences would be computed for a fraction of an epoch.
         encoder_cache="off",
@@ -124,7 +124,7 @@ def _warmup(settings: TrainingSettings) -> TrainingSettings:
 
 def _key(identity: dict[str, Any], warmup: TrainingSettings, limits: Limits) -> str:
     """What the importance depends on; not what a resumed run may change, so that its heads stay."""
-    settings = {name: value for name, value in asdict(warmup).items() if name not in MAY_CHANGE}
+    settings = {name: value for name, value in warmup.to_values().items() if name not in MAY_CHANGE}
     described = [identity, settings, SCORED_BATCHES, sorted(limits.projections or ())]
     return sha256_text(json.dumps(described, sort_keys=True))
 

@@ -45,7 +45,7 @@ def train_parent(
         InputError: ``out`` exists, or is not a parent where it should be replaced.
         Interrupted: asked to stop; the state is saved.
     """
-    settings, data = settings or TrainingSettings(), data or DataSettings()
+    settings, data = (settings or TrainingSettings()).changed(tensorboard=tensorboard), data or DataSettings()
     out = Path(out)
     run = Run(out, RECORD, replace=replace)
     prepared = prepare(corpus, valid, data, settings.seed, run.folder)
@@ -81,7 +81,6 @@ def train_parent(
                   "valid": prepared.record["valid"]["sha256"]},
         title=f"parent {corpus.source_language}-{corpus.target_language}",
         progress=progress,
-        tensorboard=tensorboard,
     )  # fmt: skip
     parent.model.requires_grad_(False).eval()
     run.finish(lambda: parent.save(out, {"training": record, "data": prepared.record}, replace=replace))

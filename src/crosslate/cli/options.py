@@ -13,7 +13,7 @@ import typer
 
 from crosslate.errors import UsageError
 from crosslate.models.groups import GROUPS
-from crosslate.training.settings import TrainingSettings, preset
+from crosslate.training.settings import TrainingChanges, TrainingSettings
 
 if TYPE_CHECKING:
     from crosslate.adaptation.data import DataSettings
@@ -136,16 +136,14 @@ def training_settings(
     Args:
         strategy: of an adaptation; None trains a whole model from random values.
     """
-    from crosslate.config import from_values, to_values
-
     trained, fresh = (strategy.train, strategy.reinitialise) if strategy else (frozenset(GROUPS),) * 2
-    base = preset(preset_name, trained_groups=trained, fresh_groups=fresh)
-    values = to_values(base) | {name: value for name, value in flags.items() if value is not None}
+    values = {name: value for name, value in flags.items() if value is not None} | {"preset": preset_name}
     if flags.get("max_updates") and flags.get("max_epochs") is None:
         values["max_epochs"] = 0
     for change in changes or []:
         _assign(values, change)
-    return from_values(TrainingSettings, values, where="the training settings")
+    made = TrainingChanges.from_values(values)
+    return made.resolved(trained_groups=trained, fresh_groups=fresh)
 
 
 def _assign(values: dict[str, Any], change: str) -> None:

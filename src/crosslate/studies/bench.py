@@ -113,10 +113,9 @@ class Bench:
     @cached_property
     def settings(self) -> TrainingSettings:
         """The training settings of the cell."""
-        from crosslate.config import from_values
         from crosslate.training.settings import TrainingSettings
 
-        return from_values(TrainingSettings, self.spec["training"], where=self.cell.title)
+        return TrainingSettings.from_values(self.spec["training"], where=self.cell.title)
 
     @cached_property
     def decoding(self) -> DecodingOptions:

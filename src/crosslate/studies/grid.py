@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from crosslate.errors import CrosslateError, Faults, InputError, SettingsError
@@ -22,9 +22,9 @@ from crosslate.studies.recipe import (
     Recipe,
     ZeroShotRecipe,
     part_of,
-    resolved,
 )
 from crosslate.studies.texts import Library
+from crosslate.training.settings import TrainingChanges
 
 ATTENTION_PAIRS = 200
 """The first pairs of a test set on which cross-attention is looked at."""
@@ -144,11 +144,11 @@ class _Grid:
             spec: dict[str, Any] = {"load": parent.load, "languages": [parent.source, parent.target]}
             operations = ANALYSIS_OPERATIONS
         else:
-            settings = resolved(parent.training)
+            settings = TrainingChanges.from_values(parent.training).resolved()
             spec = {
                 "size": parent.size,
                 "vocabularies": [parent.source_vocabulary, parent.target_vocabulary],
-                "training": asdict(settings),
+                "training": settings.to_values(),
             }
             operations = training_operations(parent.size, texts["train"].text.estimated_pairs, settings)
         spec |= {"text": self.identities(texts), "decoding": self.decoding}
@@ -219,7 +219,7 @@ class _Grid:
             "strategy": str(parsed),
             "new": new,
             "vocabulary": vocabulary,
-            "training": asdict(settings),
+            "training": settings.to_values(),
             "text": self.identities(texts),
             "decoding": self.decoding,
         } | ({"initial_embeddings": start} if start else {})
@@ -244,7 +244,7 @@ class _Grid:
 
     def denoiser(self, denoiser: DenoiserRecipe) -> list[Cell]:
         """A denoising parent, its trimmed copies and their children."""
-        settings = resolved(denoiser.training)
+        settings = TrainingChanges.from_values(denoiser.training).resolved()
         texts = {
             f"{role} {language}": PlacedText(getattr(denoiser, role), language, language)
             for role in ("train", "valid")
@@ -253,7 +253,7 @@ class _Grid:
         spec = {
             "languages": denoiser.languages, "size": denoiser.size, "vocabulary": denoiser.vocabulary,
             "mask_share": denoiser.mask_share, "mean_span_words": denoiser.mean_span_words,
-            "training": asdict(settings), "text": self.identities(texts),
+            "training": settings.to_values(), "text": self.identities(texts),
         }  # fmt: skip
         lines = denoiser.train.estimated_pairs * len(denoiser.languages)
         operations = training_operations(denoiser.size, lines, settings)

@@ -7,14 +7,14 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
 
-from crosslate.config import from_values, load_yaml
+from crosslate.config import load_yaml
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.errors import SettingsError, nearest
-from crosslate.models.groups import BODY, EMBEDDINGS, GROUPS, Side
+from crosslate.models.groups import BODY, EMBEDDINGS, Side
 from crosslate.models.initialisers.initial_embeddings import RANDOM, Method
 from crosslate.models.strategies import Strategy, parse_strategy
 from crosslate.studies.texts import Text
-from crosslate.training.settings import TrainingSettings, preset
+from crosslate.training.settings import TrainingChanges, TrainingSettings
 
 Analysis = Literal["lexicon", "attention", "forgetting", "zero-shot", "compare"]
 Part = Literal[
@@ -26,7 +26,6 @@ RIVALS: tuple[Part, ...] = get_args(Part)[6:]
 ANALYSES: tuple[Analysis, ...] = get_args(Analysis)
 PHRASEBOOK = "phrasebook"
 ALL = "all"
-_PRESET = "preset"
 
 
 @dataclass(frozen=True)
@@ -251,25 +250,9 @@ class Recipe:
         changes: dict[str, Any] = {}
         for name in dict.fromkeys((ALL, parsed.name, strategy)):  # limits inherit from what they limit
             changes |= self.training.get(name, {})
-        return resolved(changes, parsed.train, parsed.reinitialise, seed=seed)
-
-
-def resolved(
-    changes: dict[str, Any],
-    trained: frozenset[str] = frozenset(GROUPS),
-    fresh: frozenset[str] = frozenset(GROUPS),
-    **more: Any,
-) -> TrainingSettings:
-    """Training settings from a recipe's changes to a preset.
-
-    Raises:
-        SettingsError: an unknown preset or setting, or a value of a wrong type or out of range.
-    """
-    from dataclasses import asdict
-
-    values = {key: value for key, value in changes.items() if key != _PRESET} | more
-    base = asdict(preset(str(changes.get(_PRESET, "default")), trained_groups=trained, fresh_groups=fresh))
-    return from_values(TrainingSettings, base | values, where="the training settings")
+        return TrainingChanges.from_values(changes | {"seed": seed}).resolved(
+            trained_groups=parsed.train, fresh_groups=parsed.reinitialise
+        )
 
 
 def part_of(strategy: Strategy) -> Part:

@@ -13,9 +13,9 @@ from crosslate.models.groups import Side
 from crosslate.models.initialisers.initial_embeddings import RANDOM
 from crosslate.models.parent import parse_size
 from crosslate.models.strategies import parse_strategy
-from crosslate.studies.recipe import ALL, ChildRecipe, Recipe, resolved
+from crosslate.studies.recipe import ALL, ChildRecipe, Recipe
 from crosslate.text.vocabulary_training import MIN_SIZE
-from crosslate.training.settings import MAX_SEED
+from crosslate.training.settings import MAX_SEED, TrainingChanges
 
 
 def check_recipe(recipe: Recipe) -> None:
@@ -232,7 +232,7 @@ def _check_settings(recipe: Recipe, faults: Faults) -> None:
         with _placed(f"size of {each.name}", faults):
             parse_size(each.size)
         with _placed(f"training of {each.name}", faults):
-            resolved(each.training)
+            TrainingChanges.from_values(each.training).resolved()
     for pair, name in recipe.dictionaries.items():
         if len(pair.split("-")) != 2 or not name:
             faults.add(f"dictionaries has {pair!r}: {name!r}, expected two codes like de-fr and a file")

@@ -23,8 +23,10 @@ from crosslate.config import differences
 from crosslate.errors import CrosslateError, TrainingError
 from crosslate.files import atomic_file, atomic_folder, read_json, write_json
 
-MAY_CHANGE = frozenset({"max_epochs", "max_updates", "patience", "checkpoint_every_seconds"})
-"""Settings that a resumed run may change: they only say how far it goes or how often it is saved.
+MAY_CHANGE = frozenset(
+    {"max_epochs", "max_updates", "patience", "checkpoint_every_seconds", "shard_frozen", "tensorboard"}
+)
+"""Settings that a resumed run may change: they say how far it goes, how often it is saved and the like.
 
 Where the schedule ends at a limit, changing the limit changes the schedule; ``schedule_updates`` then
 differs in the resolved settings and the change is refused.

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import closing, nullcontext
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -80,9 +80,6 @@ def train(
     identity: dict[str, Any] | None = None,
     title: str = "training",
     progress: Progress | None = None,
-    tensorboard: bool = False,
-    gradient_checkpointing: bool = False,
-    shard_frozen: bool = False,
 ) -> dict[str, Any]:
     """Trains in place; at the end the model holds the tensors with the best validation score.
 
@@ -94,8 +91,6 @@ def train(
             and keeps the last state.
         folder: where checkpoints and the log are kept.
         identity: hashes of data and model; a resumed run must have the same.
-        gradient_checkpointing: keep of a layer its input alone, and compute it again for gradients.
-        shard_frozen: spread the frozen matrices of layers over the processes; all of them then validate.
 
     Returns:
         The run's record: settings, updates, seconds, tokens, scores, versions and machine.
@@ -110,21 +105,18 @@ def train(
     accelerator = make_accelerator()
     device = accelerator.device
     is_bf16 = is_bf16_run(trainee.model, settings.precision, device)
-    identity = dict(identity or {})
-    if gradient_checkpointing:  # on a CPU other dropout masks
-        identity["gradient_checkpointing"] = True
-    if shard_frozen:
+    if settings.shard_frozen:
         spread_frozen(trainee.model, accelerator)
     log: RunLog | Silent = Silent()
     if accelerator.is_main_process:
-        log = RunLog(folder, progress, tensorboard=tensorboard)
+        log = RunLog(folder, progress, tensorboard=settings.tensorboard)
     with (
         closing(log),
         on_device(trainee.model, device),
         cheaper_on_cpu(trainee.model, is_bf16=is_bf16) if device.type == "cpu" else nullcontext(),
-        checkpointed(trainee.model) if gradient_checkpointing else nullcontext(),
+        checkpointed(trainee.model) if settings.gradient_checkpointing else nullcontext(),
     ):
-        run = _Run(accelerator, is_bf16, trainee, pairs, settings, validate, folder, identity, log)
+        run = _Run(accelerator, is_bf16, trainee, pairs, settings, validate, folder, identity or {}, log)
         with closing(run.loss):
             return run.run(title)
 
@@ -154,7 +146,7 @@ class _Run:
         self.limit = self._limit()
         self.schedule_end = self._schedule_end()
         self.described = {
-            "settings": asdict(settings) | {"schedule_updates": self.schedule_end},
+            "settings": settings.to_values() | {"schedule_updates": self.schedule_end},
             "identity": identity,
             "processes": accelerator.num_processes,
         }
@@ -194,7 +186,7 @@ class _Run:
 
     def _gradients(self) -> Gradients:
         threads = torch.get_num_threads()
-        is_checkpointed = self.described["identity"].get("gradient_checkpointing", False)
+        is_checkpointed = self.settings.gradient_checkpointing
         is_alone = self.device.type == "cpu" and self.accelerator.num_processes == 1
         if is_alone and threads > 1 and not is_checkpointed:
             return HalvedGradients(self.loss, self.trainee.trained.values(), threads, is_bf16=self.is_bf16)

@@ -184,7 +184,7 @@ def children(*children, **zero_shot):
         ({"training": {"src": {"weight_decay": float("inf")}}},
          "training.src: cannot use the training settings: weight_decay is inf"),
         ({"parents": [PARENT | {"training": {"fresh_learning_rate": 10**400}}]},
-         "training of fr-en: cannot use the training settings: fresh_learning_rate is inf"),
+         "training of fr-en: cannot use the training settings: fresh_learning_rate is an integer of 1329 bits"),
         ({"training": {1: {}}}, "training has the key 1, expected text"),
         ({"dictionaries": {1: "phrasebook"}}, "dictionaries has the key 1, expected text"),
         ({"dictionaries": {"de-fr": "{foo}"}}, "dictionaries has de-fr: '{foo}', expected a path without braces"),

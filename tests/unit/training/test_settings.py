@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from crosslate.config import from_values, to_values
 from crosslate.errors import SettingsError
-from crosslate.training.settings import TrainingSettings, preset
+from crosslate.training.settings import TrainingChanges, TrainingSettings
 
 
 @pytest.mark.parametrize(
@@ -19,20 +18,20 @@ from crosslate.training.settings import TrainingSettings, preset
         ({"weight_decay": float("nan")}, "weight_decay is nan"),
         ({"weight_decay": float("inf")}, "weight_decay is inf, expected 0 or more and finite"),
         ({"clip_norm": float("inf")}, "clip_norm is inf"),
-        ({"fresh_learning_rate": float("inf")}, "fresh_learning_rate is inf, expected a positive, finite"),
+        ({"fresh_learning_rate": float("inf")}, "fresh_learning_rate is inf, expected above 0 and finite"),
         (
             {"learning_rates": {"src": float("inf")}},
-            "learning rate of src is inf, expected a positive, finite",
+            "learning_rates.src is inf, expected above 0 and finite",
         ),
-        ({"seed": 2**63}, "seed is 9223372036854775808, expected at most 9223372036854775807"),
-        ({"fresh_learning_rate": 0.0}, "fresh_learning_rate is 0.0, expected a positive"),
+        ({"seed": 2**63}, "seed is 9223372036854775808, expected 0 or more and at most 9223372036854775807"),
+        ({"fresh_learning_rate": 0.0}, "fresh_learning_rate is 0.0, expected above 0"),
         ({"pretrained_learning_rate": float("nan")}, "pretrained_learning_rate is nan"),
         ({"label_smoothing": 1.0}, "label_smoothing is 1.0, expected 0 or more and below 1"),
         ({"adam_beta2": 1.0}, "adam_beta2 is 1.0"),
         ({"dropout": -0.1}, "dropout is -0.1"),
         ({"learning_rates": {"xatn": 1e-3}}, "did you mean 'xattn'"),
-        ({"learning_rates": {"xattn": 0.0}}, "learning rate of xattn is 0.0"),
-        ({"schedule": "cosin"}, "schedule is 'cosin'; did you mean 'cosine'"),
+        ({"learning_rates": {"xattn": 0.0}}, "learning_rates.xattn is 0.0, expected above 0"),
+        ({"schedule": "cosin"}, "schedule is 'cosin', expected .*; did you mean 'cosine'"),
         ({"precision": "fp16"}, "precision is 'fp16'"),
     ],
 )
@@ -57,22 +56,31 @@ def test_the_learning_rate_of_a_group():
 
 
 def test_the_paper_preset_depends_on_what_is_trained():
-    embeddings = preset("paper", trained_groups=frozenset({"src"}))
-    attention = preset("paper", trained_groups=frozenset({"src", "xattn"}))
+    paper = TrainingChanges(preset="paper")
+    embeddings = paper.resolved(trained_groups=frozenset({"src"}))
+    attention = paper.resolved(trained_groups=frozenset({"src", "xattn"}))
     assert (embeddings.fresh_learning_rate, embeddings.schedule) == (3e-4, "inverse_sqrt")
     assert (attention.fresh_learning_rate, attention.pretrained_learning_rate) == (3e-5, 3e-5)
     assert attention.schedule == "linear"
     assert (attention.max_updates, attention.max_epochs, attention.accumulate_batches) == (150_000, 0, 8)
 
 
-def test_presets_take_changes_and_refuse_unknown_names():
-    assert preset("default", patience=7) == TrainingSettings(patience=7)
+def test_changes_win_over_the_preset_and_are_checked_with_it():
+    assert TrainingChanges(patience=7).resolved() == TrainingSettings(patience=7)
+    fresh = TrainingChanges().resolved(fresh_groups=frozenset({"src"}))
+    assert fresh == TrainingSettings(fresh_learning_rate=3e-3)
+    assert TrainingChanges(preset="paper", max_epochs=0).resolved().max_updates == 150_000
+    with pytest.raises(SettingsError, match="neither max_epochs nor max_updates sets a limit"):
+        TrainingChanges(max_epochs=0).resolved()
     with pytest.raises(SettingsError, match="did you mean 'patience'"):
-        preset("default", patence=7)
+        TrainingChanges.from_values({"patence": 7})
     with pytest.raises(SettingsError, match="did you mean 'paper'"):
-        preset("papr")
+        TrainingChanges.from_values({"preset": "papr"})
 
 
 def test_settings_survive_the_way_through_plain_values():
     settings = TrainingSettings(learning_rates={"xattn": 1e-4}, dropout=None, schedule="linear")
-    assert from_values(TrainingSettings, to_values(settings)) == settings
+    assert TrainingSettings.from_values(settings.to_values()) == settings
+    assert "tensorboard" not in settings.to_values()
+    logged = settings.changed(tensorboard=True)
+    assert TrainingSettings.from_values(logged.to_values()) == logged
