@@ -22,10 +22,10 @@ from typing import TypeVar
 
 import numpy as np
 
-from crosslate.text.cleaning import CleaningReport, CleaningSettings, clean_pairs
+from crosslate.text.cleaning import CleaningSettings, clean
+from crosslate.text.corpora import TextFiles, read_corpus
 from crosslate.text.encoded import EncodedCorpus
-from crosslate.text.parallel import hash_pairs
-from crosslate.text.readers import iterate_pairs, read_corpus
+from crosslate.text.reading import iterate_pairs
 from crosslate.text.vocabularies import Vocabulary
 from crosslate.text.vocabulary_training import train_vocabulary
 from crosslate.training.batches import plan_batches
@@ -79,18 +79,15 @@ def _stages(folder: Path, num_pairs: int, seed: int, is_whole: bool) -> int:
 
     source, target = stage("learn two vocabularies", lambda: _vocabularies(pairs()), VOCABULARY_LINES)
     stage("read", lambda: sum(1 for _ in pairs()))
-    report = CleaningReport()
-
-    def cleaned() -> Iterator[tuple[str, str]]:
-        return clean_pairs(pairs(), CleaningSettings(), report)
-
-    key = stage("read, clean and hash", lambda: hash_pairs(cleaned()))
-    report = CleaningReport()
+    kept, report = stage(
+        "read, clean and store", lambda: clean(TextFiles(paths, "aa", "bb"), CleaningSettings(), folder)
+    )
+    stage("hash", lambda: kept.content_hash)
 
     def encode() -> EncodedCorpus:
-        return EncodedCorpus.build_from_pairs(cleaned(), key, source, target, folder / "cache")
+        return EncodedCorpus.build(kept, source, target, folder / "cache")
 
-    encoded = stage("read, clean, encode and store", encode)
+    encoded = stage("encode", encode)
     stage("find it encoded and verify", encode)
     lengths = encoded.source_lengths, encoded.target_lengths
     batches = stage("plan an epoch's batches", lambda: plan_batches(*lengths, BATCH_TOKENS, seed, 0))

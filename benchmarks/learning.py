@@ -26,7 +26,7 @@ from benchmarks.environments import peer_python
 
 if TYPE_CHECKING:
     from crosslate.models.child import Child
-    from crosslate.text.parallel import ParallelCorpus
+    from crosslate.text.corpora import ParallelCorpus
     from crosslate.training.settings import TrainingSettings
 
 THEIRS, OURS, PLAIN = "Seq2SeqTrainer all", "Crosslate src+xattn", "plain loop, src+xattn, fp32"
@@ -35,7 +35,7 @@ STRATEGY = "src+xattn"
 
 
 def texts(arguments: argparse.Namespace) -> tuple[ParallelCorpus, ParallelCorpus]:
-    from crosslate.text.parallel import ParallelCorpus
+    from crosslate.text.corpora import ParallelCorpus
 
     def first(paths: list[Path], count: int) -> ParallelCorpus:
         source, target = (path.read_text(encoding="utf-8").splitlines()[:count] for path in paths)

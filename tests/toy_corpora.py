@@ -9,7 +9,7 @@ from typing import Any
 import tiny_models
 from crosslate.adaptation.data import DataSettings
 from crosslate.models.parent import Parent
-from crosslate.text.parallel import ParallelCorpus
+from crosslate.text.corpora import ParallelCorpus
 from crosslate.training.settings import TrainingSettings
 
 DATA = DataSettings(source_vocabulary_size=80, target_vocabulary_size=80)

@@ -17,9 +17,8 @@ if TYPE_CHECKING:
     from crosslate.errors import CrosslateError
     from crosslate.models.parent import Parent
     from crosslate.packs.pack import Pack
-    from crosslate.text.parallel import ParallelCorpus
+    from crosslate.text.corpora import ParallelCorpus, read_corpus
     from crosslate.text.phrasebook import Phrasebook
-    from crosslate.text.readers import read_corpus
     from crosslate.text.vocabularies import Vocabulary
     from crosslate.training.settings import TrainingSettings
     from crosslate.translation.translator import Translator
@@ -28,14 +27,14 @@ _MODULES = {
     "CrosslateError": "crosslate.errors",
     "DecodingOptions": "crosslate.engines.decoding",
     "Pack": "crosslate.packs.pack",
-    "ParallelCorpus": "crosslate.text.parallel",
+    "ParallelCorpus": "crosslate.text.corpora",
     "Parent": "crosslate.models.parent",
     "Phrasebook": "crosslate.text.phrasebook",
     "TrainingSettings": "crosslate.training.settings",
     "Translator": "crosslate.translation.translator",
     "Vocabulary": "crosslate.text.vocabularies",
     "adapt": "crosslate.adaptation.adapt",
-    "read_corpus": "crosslate.text.readers",
+    "read_corpus": "crosslate.text.corpora",
     "train_parent": "crosslate.adaptation.parents",
 }
 

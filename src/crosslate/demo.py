@@ -24,7 +24,7 @@ from crosslate.files import write_json
 from crosslate.models.parent import Parent, parse_size
 from crosslate.packs.compose import apply_packs
 from crosslate.packs.pack import Pack
-from crosslate.text.parallel import ParallelCorpus
+from crosslate.text.corpora import ParallelCorpus
 from crosslate.text.phrasebook import Phrasebook
 from crosslate.training.loop import machine, versions
 from crosslate.training.progress import ConsoleProgress, Progress

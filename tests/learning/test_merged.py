@@ -20,7 +20,7 @@ from crosslate.evaluation.scores import chrf
 from crosslate.export.formats.hf import merge
 from crosslate.models.parent import Parent
 from crosslate.packs.compose import apply_packs
-from crosslate.text.parallel import ParallelCorpus
+from crosslate.text.corpora import ParallelCorpus
 from crosslate.text.phrasebook import Phrasebook
 from crosslate.training.settings import TrainingSettings
 from families import one_thread

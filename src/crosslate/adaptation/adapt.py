@@ -32,9 +32,8 @@ from crosslate.models.strategies import Strategy, parse_strategy
 from crosslate.packs.compose import pack_child
 from crosslate.packs.manifest import MANIFEST_NAME, ScoreRecord
 from crosslate.packs.pack import Pack
+from crosslate.text.corpora import Corpus
 from crosslate.text.no_vocabulary import NoVocabulary
-from crosslate.text.parallel import ParallelCorpus
-from crosslate.text.stored_pairs import TextFiles
 from crosslate.training.loop import train
 from crosslate.training.memory import PeakMemory
 from crosslate.training.progress import Progress
@@ -43,11 +42,11 @@ from crosslate.training.settings import TrainingChanges, TrainingSettings
 
 def adapt(
     parent: Parent,
-    corpus: ParallelCorpus | TextFiles,
+    corpus: Corpus,
     *,
     new_source: str | None = None,
     new_target: str | None = None,
-    valid: ParallelCorpus | TextFiles | None = None,
+    valid: Corpus | None = None,
     strategy: str | Strategy | None = None,
     vocabulary: VocabularyKind | NewVocabulary = "separate",
     settings: TrainingSettings | None = None,
@@ -217,9 +216,7 @@ def _strategy(
     return chosen
 
 
-def _check_languages(
-    parent: Parent, corpus: ParallelCorpus | TextFiles, new_source: str | None, new_target: str | None
-) -> None:
+def _check_languages(parent: Parent, corpus: Corpus, new_source: str | None, new_target: str | None) -> None:
     expected = (new_source or parent.source_language, new_target or parent.target_language)
     if (corpus.source_language, corpus.target_language) != expected:
         raise InputError(

@@ -21,9 +21,8 @@ from crosslate.models.initialisers.initial_embeddings import (
     words_of,
 )
 from crosslate.models.parent import Parent
-from crosslate.text.parallel import ParallelCorpus
+from crosslate.text.corpora import SizedCorpus
 from crosslate.text.segmenters import WORD_START
-from crosslate.text.stored_pairs import StoredPairs
 from crosslate.text.vocabularies import Vocabulary
 from crosslate.text.word_alignment import Links, link_words
 from crosslate.translation.translator import Translator
@@ -35,7 +34,7 @@ _MOST_NEW_TOKENS = 16
 _MOST_SHARES = 5  # what follows is mostly chance, and would be noise in a mean
 
 
-def aligned_words(parent: Parent, side: Side, text: ParallelCorpus | StoredPairs) -> list[TranslatedWord]:
+def aligned_words(parent: Parent, side: Side, text: SizedCorpus) -> list[TranslatedWord]:
     """The words of a new language with translations into the parent's language of the same side.
 
     A word n of the new language gets the translation p with the weight Σ_s P(s | n) P(p | s) over the words
@@ -53,7 +52,7 @@ def aligned_words(parent: Parent, side: Side, text: ParallelCorpus | StoredPairs
     at = 0 if side == "source" else 1
     new = link_words((words[at], words[1 - at]) for words in map(_lower_words, text))
     spellings, shared = _parent_links(parent, side)
-    counts = count_forms(text.source if side == "source" else text.target)
+    counts = count_forms(text.lines(side))
     found: list[TranslatedWord] = []
     for word, count in sorted(counts.items()):
         weights = _through(new.get(word.lower(), {}), shared)

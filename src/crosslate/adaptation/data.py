@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -14,11 +14,9 @@ from typing import Any, Literal, get_args
 from crosslate.errors import CorpusError, Faults, SettingsError, VocabularyError, nearest
 from crosslate.files import sha256_text
 from crosslate.models.groups import Side
-from crosslate.text.cleaning import CleaningReport, CleaningSettings, clean, clean_pairs
+from crosslate.text.cleaning import CleaningSettings, clean
+from crosslate.text.corpora import Corpus, ParallelCorpus, SizedCorpus
 from crosslate.text.encoded import EncodedCorpus
-from crosslate.text.parallel import ParallelCorpus
-from crosslate.text.readers import read_corpus
-from crosslate.text.stored_pairs import StoredPairs, TextFiles
 from crosslate.text.vocabularies import SpecialIds, Vocabulary
 from crosslate.text.vocabulary_training import Kind, train_vocabulary
 from crosslate.training.batches import longest_unpadded
@@ -75,38 +73,37 @@ class DataSettings:
 class Prepared:
     """Text ready for a run: what is trained on, what is validated on, and what goes into the record."""
 
-    train: ParallelCorpus | StoredPairs
+    train: SizedCorpus
     valid: ParallelCorpus
     record: dict[str, Any]
 
 
 def prepare(
-    train: ParallelCorpus | TextFiles,
-    valid: ParallelCorpus | TextFiles | None,
+    train: Corpus,
+    valid: Corpus | None,
     settings: DataSettings,
     seed: int,
     folder: Path,
 ) -> Prepared:
     """Cleans the training corpus and, where no validation corpus is given, holds part of it out.
 
-    Validation text is never cleaned: scores must be of what the user gave. Files are read as a stream: what
-    is kept of the training text is stored in ``folder``, never held in memory. The result is the same.
+    Validation text is never cleaned: scores must be of what the user gave. What is kept of training text in
+    files is stored in ``folder``, never held in memory. The result is the same.
 
     Raises:
         CorpusError: text that cannot be read (the faults of both corpora together), languages that differ,
             nothing left after cleaning, or too little to hold out.
     """
-    languages = (train.source_language, train.target_language)
-    if valid is not None and (valid.source_language, valid.target_language) != languages:
+    if valid is not None and valid.languages != train.languages:
         raise CorpusError(
-            f"the validation corpus is {valid.source_language}-{valid.target_language}, "
-            f"the training corpus {'-'.join(languages)}; give both in the same direction"
+            f"the validation corpus is {'-'.join(valid.languages)}, the training corpus "
+            f"{'-'.join(train.languages)}; give both in the same direction"
         )
     faults = Faults("cannot read the text")
     with faults.catch(CorpusError):
-        kept, report = _cleaned(train, settings, folder)
+        kept, report = clean(train, settings.cleaning, folder)
     with faults.catch(CorpusError):
-        given = _in_memory(valid)
+        given = None if valid is None else valid.in_memory()
     faults.raise_as(CorpusError)
     for line in report.lines():
         log.info("%s", line)
@@ -134,24 +131,7 @@ def prepare(
         },
         "cleaning": report.as_values(),
     }
-    return Prepared(kept, _rows(chosen, range(limit)), record)
-
-
-def _cleaned(
-    corpus: ParallelCorpus | TextFiles, settings: DataSettings, folder: Path
-) -> tuple[ParallelCorpus | StoredPairs, CleaningReport]:
-    if isinstance(corpus, ParallelCorpus):
-        return clean(corpus, settings.cleaning)
-    report = CleaningReport()
-    pairs = clean_pairs(corpus, settings.cleaning, report)
-    languages = (corpus.source_language, corpus.target_language)
-    return StoredPairs.store(pairs, languages, corpus.origin, folder), report
-
-
-def _in_memory(corpus: ParallelCorpus | TextFiles | None) -> ParallelCorpus | None:
-    if isinstance(corpus, TextFiles):
-        return read_corpus(corpus.paths, corpus.source_language, corpus.target_language)
-    return corpus
+    return Prepared(kept, chosen.rows(range(limit)), record)
 
 
 def vocabulary(
@@ -178,8 +158,9 @@ def vocabulary(
             return Vocabulary.load(path)
         except VocabularyError as error:
             log.warning("%s: %s; it is learnt again", path, error)
-    lines = prepared.train.source if side == "source" else prepared.train.target
-    made = train_vocabulary(lines, size or None, kind=kind, special=special, control=control)
+    made = train_vocabulary(
+        prepared.train.lines(side), size or None, kind=kind, special=special, control=control
+    )
     made.save(path)
     return made
 
@@ -199,9 +180,7 @@ def encode(
         max_positions: of the model; pairs that would not fit are dropped and counted with the too long ones.
     """
     max_tokens = min(settings.max_tokens, longest_unpadded(max_positions))
-    pairs = EncodedCorpus.build_from_pairs(
-        prepared.train, prepared.train.content_hash, source, target, cache, max_tokens=max_tokens
-    )
+    pairs = EncodedCorpus.build(prepared.train, source, target, cache, max_tokens=max_tokens)
     prepared.record["encoded"] = {
         "pairs": len(pairs),
         "dropped_too_long": pairs.dropped_too_long,
@@ -213,28 +192,11 @@ def encode(
     return pairs
 
 
-def _hold_out(
-    corpus: ParallelCorpus | StoredPairs, seed: int
-) -> tuple[ParallelCorpus | StoredPairs, ParallelCorpus]:
+def _hold_out(corpus: SizedCorpus, seed: int) -> tuple[SizedCorpus, ParallelCorpus]:
     count = min(_MAX_HELD_OUT, int(len(corpus) * _HELD_OUT_SHARE))
     if count < _MIN_HELD_OUT:
         raise CorpusError(
             f"{corpus.origin} has {len(corpus)} pairs, too few to hold some out for validation; "
             "give a validation corpus"
         )
-    chosen = sorted(random.Random(seed).sample(range(len(corpus)), count))
-    if isinstance(corpus, StoredPairs):
-        return corpus.split(chosen)
-    out = set(chosen)
-    return _rows(corpus, [row for row in range(len(corpus)) if row not in out]), _rows(corpus, chosen)
-
-
-def _rows(corpus: ParallelCorpus, rows: Iterable[int]) -> ParallelCorpus:
-    rows = list(rows)
-    return ParallelCorpus(
-        [corpus.source[row] for row in rows],
-        [corpus.target[row] for row in rows],
-        corpus.source_language,
-        corpus.target_language,
-        corpus.origin,
-    )
+    return corpus.split(sorted(random.Random(seed).sample(range(len(corpus)), count)))

@@ -14,7 +14,7 @@ from crosslate.adaptation.runs import Run
 from crosslate.errors import CorpusError
 from crosslate.models.parent import RECORD, SIZES, Parent, Size
 from crosslate.models.plan import child_tensors
-from crosslate.text.parallel import ParallelCorpus
+from crosslate.text.corpora import ParallelCorpus
 from crosslate.text.vocabularies import SpecialIds
 from crosslate.training.batches import IGNORED, collate, plan_batches
 from crosslate.training.denoising import DenoisingPairs, NoiseSettings

@@ -10,8 +10,7 @@ from crosslate.adaptation.data import DataSettings, encode, prepare, vocabulary
 from crosslate.adaptation.runs import Run
 from crosslate.adaptation.validation import make_validate
 from crosslate.models.parent import RECORD, SIZES, Parent, Size
-from crosslate.text.parallel import ParallelCorpus
-from crosslate.text.stored_pairs import TextFiles
+from crosslate.text.corpora import Corpus
 from crosslate.training.loop import train
 from crosslate.training.optimiser import Trainee
 from crosslate.training.progress import Progress
@@ -19,10 +18,10 @@ from crosslate.training.settings import TrainingSettings
 
 
 def train_parent(
-    corpus: ParallelCorpus | TextFiles,
+    corpus: Corpus,
     out: str | Path,
     *,
-    valid: ParallelCorpus | TextFiles | None = None,
+    valid: Corpus | None = None,
     size: Size = SIZES["small"],
     settings: TrainingSettings | None = None,
     data: DataSettings | None = None,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from crosslate.errors import InputError
 from crosslate.files import RUN_SUFFIX
-from crosslate.text.stored_pairs import PREFIX, SUFFIX
+from crosslate.text.corpora import PREFIX, SUFFIX
 from crosslate.training.checkpoints import remove_checkpoints
 from crosslate.training.devices import make_accelerator
 

@@ -13,7 +13,7 @@ from crosslate.errors import EngineError
 from crosslate.evaluation.scores import Score, bleu, chrf
 from crosslate.models.child import Child, plain_child
 from crosslate.models.lowered import is_mixed
-from crosslate.text.parallel import ParallelCorpus
+from crosslate.text.corpora import ParallelCorpus
 from crosslate.training.loop import Validation
 from crosslate.training.memory import is_sharded
 from crosslate.translation.lines import translate_lines

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from crosslate.evaluation.scores import Evaluation
     from crosslate.packs.stored import StoredModel
-    from crosslate.text.parallel import ParallelCorpus
+    from crosslate.text.corpora import ParallelCorpus
 
 
 def evaluate(
@@ -158,7 +158,7 @@ def _systems(
 
 def _read_test(paths: list[str], langs: str | None, models: list[StoredModel]) -> ParallelCorpus:
     from crosslate.languages.codes import language_pair
-    from crosslate.text.readers import read_corpus
+    from crosslate.text.corpora import read_corpus
 
     pairs = {model.name: (model.source_language, model.target_language) for model in models}
     if len(set(pairs.values())) > 1:

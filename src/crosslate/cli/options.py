@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from crosslate.adaptation.data import DataSettings
     from crosslate.models.parent import Parent
     from crosslate.models.strategies import Strategy
-    from crosslate.text.parallel import ParallelCorpus
+    from crosslate.text.corpora import ParallelCorpus
 
 _DEFAULTS = TrainingSettings()
 
@@ -186,7 +186,7 @@ def read_pairs(
 ) -> tuple[ParallelCorpus, ParallelCorpus | None]:
     """Reads the training and the validation corpus; the faults of both are reported together."""
     from crosslate.errors import CorpusError, Faults
-    from crosslate.text.readers import read_corpus
+    from crosslate.text.corpora import read_corpus
 
     faults = Faults("cannot read the text")
     found: list[ParallelCorpus] = []

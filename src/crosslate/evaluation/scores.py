@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from crosslate.errors import CorpusError, Faults, InputError, MissingExtra, UsageError, nearest
-from crosslate.text.parallel import ParallelCorpus
+from crosslate.text.corpora import ParallelCorpus
 from crosslate.text.streams import read_lines
 
 if TYPE_CHECKING:

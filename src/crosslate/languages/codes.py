@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from crosslate.errors import UsageError
 
@@ -130,3 +131,27 @@ def public_code(code: str) -> str:
 def public_name(code: str) -> str:
     """The English name of a language by its public code."""
     return _MODERN_NAMES.get(code) or language_name(code)
+
+
+def match_language(language: str, available: Iterable[str]) -> str | None:
+    """The code in ``available`` that stands for ``language``, or None.
+
+    Upper case and ``_`` make no difference. The same code comes first, then a more exact one
+    (``de-AT`` for ``de``), then a less exact one (``de`` for ``de-AT``). ``pt-PT`` never stands
+    for ``pt-BR``.
+    """
+    wanted = _subtags(language)
+    more_exact = less_exact = None
+    for code in available:
+        found = _subtags(code)
+        if found == wanted:
+            return code
+        if found[: len(wanted)] == wanted:
+            more_exact = more_exact or code
+        elif wanted[: len(found)] == found:
+            less_exact = less_exact or code
+    return more_exact or less_exact
+
+
+def _subtags(code: str) -> list[str]:
+    return code.strip().lower().replace("_", "-").split("-")

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from crosslate.engines.decoding import DecodingOptions
     from crosslate.models.parent import Parent
     from crosslate.packs.pack import Pack
-    from crosslate.text.parallel import ParallelCorpus
-    from crosslate.text.stored_pairs import TextFiles
+    from crosslate.text.corpora import Corpus, ParallelCorpus
     from crosslate.training.progress import Progress
     from crosslate.training.settings import TrainingSettings
 
@@ -63,7 +62,7 @@ class Bench:
         placed = self.cell.texts[role]
         return self.library.load(placed.text, placed.source, placed.target)
 
-    def training_text(self, role: str = "train") -> ParallelCorpus | TextFiles:
+    def training_text(self, role: str = "train") -> Corpus:
         """A text of the cell to train on; read as a stream where it is large."""
         placed = self.cell.texts[role]
         return self.library.training(placed.text, placed.source, placed.target)

@@ -9,7 +9,7 @@ from crosslate.evaluation.scores import NUM_SAMPLES, Score, bleu
 from crosslate.models.parent import Parent
 from crosslate.packs.compose import apply_packs, plug_back
 from crosslate.packs.pack import Pack
-from crosslate.text.parallel import ParallelCorpus
+from crosslate.text.corpora import ParallelCorpus
 from crosslate.translation.translator import Translator
 
 

@@ -13,9 +13,8 @@ from crosslate.errors import Faults, InputError, SettingsError
 from crosslate.files import sha256_file
 
 if TYPE_CHECKING:
-    from crosslate.text.parallel import ParallelCorpus
+    from crosslate.text.corpora import Corpus, ParallelCorpus
     from crosslate.text.phrasebook import Phrasebook
-    from crosslate.text.stored_pairs import TextFiles
 
 _FIELDS = ("source", "target", "language")
 Share = Literal["parent", "child", "valid", "test"]
@@ -122,29 +121,17 @@ class Library:
         Raises:
             InputError: files are missing, or there are fewer pairs than ``first_line``.
         """
-        from crosslate.text.parallel import ParallelCorpus
-        from crosslate.text.readers import describe, iterate_pairs
+        return self.training(text, source, target).in_memory()
 
-        first, last = text.first_line - 1, text.last_line or None
+    def training(self, text: Text, source: str, target: str) -> Corpus:
+        """A text to train on, as a stream where it is in files."""
+        from crosslate.text.corpora import TextFiles
+
         if text.phrasebook:
             return self._phrasebook(text, source, target)
         paths = self._fetched(text, source, target)
-        pairs = list(islice(iterate_pairs(paths, source, target), first, last))
-        origin = describe(paths) if text.files else ", ".join(text.mtdata) or text.sacrebleu
-        if first or last:
-            origin += f", pairs {text.first_line}-{text.last_line or 'end'}"
-        if not pairs:
-            raise InputError(f"{origin}: there are no such pairs; expected at least {text.first_line}")
-        ones, others = zip(*pairs)
-        return ParallelCorpus(ones, others, source, target, origin)
-
-    def training(self, text: Text, source: str, target: str) -> ParallelCorpus | TextFiles:
-        """A text to train on: read as a stream where all of some files is wanted, else in memory."""
-        from crosslate.text.stored_pairs import TextFiles
-
-        if text.phrasebook or text.first_line > 1 or text.last_line:
-            return self.load(text, source, target)
-        return TextFiles(self._fetched(text, source, target), source, target)
+        name = ", ".join(text.mtdata) or text.sacrebleu
+        return TextFiles(paths, source, target, text.first_line, text.last_line, name)
 
     def monolingual(self, text: Text, language: str) -> list[str]:
         """The lines of one language.
@@ -163,7 +150,7 @@ class Library:
         return list(islice(read_lines(path), text.first_line - 1, text.last_line or None))
 
     def _phrasebook(self, text: Text, source: str, target: str) -> ParallelCorpus:
-        from crosslate.text.parallel import ParallelCorpus
+        from crosslate.text.corpora import ParallelCorpus
 
         last = text.last_line or _TYPICAL_PAIRS["phrasebook"]
         wanted = {"train": 0, "valid": 0, "test": 0}

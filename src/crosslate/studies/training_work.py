@@ -25,7 +25,7 @@ from crosslate.packs.manifest import MANIFEST_NAME
 from crosslate.packs.pack import Pack
 from crosslate.studies.bench import PACK, PARENT, Bench
 from crosslate.studies.store import Output
-from crosslate.text.parallel import ParallelCorpus
+from crosslate.text.corpora import ParallelCorpus
 from crosslate.translation.translator import Translator
 
 if TYPE_CHECKING:

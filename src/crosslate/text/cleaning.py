@@ -5,10 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from crosslate.errors import Faults, SettingsError
-from crosslate.text.parallel import ParallelCorpus
+from crosslate.text.corpora import Corpus, ParallelCorpus, SizedCorpus, StoredPairs
 
 _EXAMPLE_CHARACTERS = 200
 _LOG_CHARACTERS = 60
@@ -128,23 +129,27 @@ def shorten(text: str, num_characters: int) -> str:
     return text if len(text) <= num_characters else text[: num_characters - 1] + "…"
 
 
-def clean(corpus: ParallelCorpus, settings: CleaningSettings) -> tuple[ParallelCorpus, CleaningReport]:
-    """The pairs that no rule drops, in their order and unchanged, and the report."""
+def clean(corpus: Corpus, settings: CleaningSettings, folder: Path) -> tuple[SizedCorpus, CleaningReport]:
+    """The pairs that no rule drops, in their order and unchanged, and the report.
+
+    Args:
+        folder: where the pairs kept of a corpus that is not in memory are stored.
+    """
     report = CleaningReport()
-    kept = list(clean_pairs(corpus, settings, report))
-    if len(kept) == len(corpus):
+    kept = clean_pairs(corpus, settings, report)
+    if not isinstance(corpus, ParallelCorpus):
+        return StoredPairs.store(kept, corpus.languages, corpus.origin, folder), report
+    pairs = list(kept)
+    if len(pairs) == len(corpus):
         return corpus, report
-    source, target = zip(*kept) if kept else ((), ())
-    return (
-        ParallelCorpus(source, target, corpus.source_language, corpus.target_language, corpus.origin),
-        report,
-    )
+    source, target = zip(*pairs) if pairs else ((), ())
+    return ParallelCorpus(source, target, *corpus.languages, corpus.origin), report
 
 
 def clean_pairs(
     pairs: Iterable[tuple[str, str]], settings: CleaningSettings, report: CleaningReport
 ) -> Iterator[tuple[str, str]]:
-    """:func:`clean` as a stream, for corpora that should not be in memory.
+    """:func:`clean` as a stream.
 
     The rule for duplicates remembers about 100 bytes for every pair kept.
 

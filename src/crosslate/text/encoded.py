@@ -26,7 +26,7 @@ import numpy.typing as npt
 from crosslate.errors import CorpusError, InputError, UsageError
 from crosslate.files import atomic_folder, read_json, sha256_file, sha256_text, write_json
 from crosslate.text.cleaning import Example
-from crosslate.text.parallel import ParallelCorpus
+from crosslate.text.corpora import SizedCorpus
 from crosslate.text.vocabularies import Vocabulary
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ class EncodedCorpus:
     @classmethod
     def build(
         cls,
-        corpus: ParallelCorpus,
+        corpus: SizedCorpus,
         source: Vocabulary,
         target: Vocabulary,
         cache: Path | None,
@@ -72,30 +72,11 @@ class EncodedCorpus:
         *,
         max_tokens: int = MAX_TOKENS,
     ) -> EncodedCorpus:
-        """Encodes a corpus that is in memory; see :meth:`build_from_pairs`."""
-        return cls.build_from_pairs(
-            corpus, corpus.content_hash, source, target, cache, progress, max_tokens=max_tokens
-        )
-
-    @classmethod
-    def build_from_pairs(
-        cls,
-        pairs: Iterable[tuple[str, str]],
-        key: str,
-        source: Vocabulary,
-        target: Vocabulary,
-        cache: Path | None,
-        progress: Progress | None = None,
-        *,
-        max_tokens: int = MAX_TOKENS,
-    ) -> EncodedCorpus:
-        """Encodes a stream of pairs in bounded memory, or finds it already encoded.
+        """Encodes a corpus in bounded memory, or finds it already encoded.
 
         A pair of which a side has too many tokens is dropped whole and counted, never cut.
 
         Args:
-            pairs: not touched where the cache has them already.
-            key: stands for the content of ``pairs``; :func:`crosslate.text.parallel.hash_pairs`.
             source: vocabulary of the first text of each pair.
             target: vocabulary of the second.
             cache: the folder that holds encoded corpora; None keeps the arrays in a temporary folder
@@ -110,13 +91,13 @@ class EncodedCorpus:
         if max_tokens < 2:
             raise UsageError(f"max_tokens is {max_tokens}, expected at least 2 (a token and end of sentence)")
         full_key = sha256_text(
-            json.dumps([_VERSION, key, source.fingerprint, target.fingerprint, max_tokens])
+            json.dumps([_VERSION, corpus.content_hash, source.fingerprint, target.fingerprint, max_tokens])
         )
         writer = _Writer(full_key, (source, target), max_tokens, progress)
         if cache is None:
             folder = Path(tempfile.mkdtemp(prefix="crosslate-encoded-"))
             try:
-                writer.write(pairs, folder)
+                writer.write(corpus, folder)
                 made = cls.open(folder)
             except BaseException:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -134,7 +115,7 @@ class EncodedCorpus:
                 log.warning("%s; it is built again", error)
         is_replaced = folder.exists()
         with suppress(_BuiltMeanwhile), atomic_folder(folder, replace=True) as temporary:
-            writer.write(pairs, temporary)
+            writer.write(corpus, temporary)
             if folder.exists() and not is_replaced:
                 raise _BuiltMeanwhile  # by another process, which may be reading it: leave it in its place
         return cls.open(folder)

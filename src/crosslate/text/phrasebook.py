@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from crosslate.errors import CorpusError, UsageError
-from crosslate.text.parallel import ParallelCorpus
+from crosslate.text.corpora import ParallelCorpus
 
 Part = Literal["parent", "child"]
 

@@ -8,11 +8,14 @@ file is dropped. Text is UTF-8 without NUL; anything else is a fault, never repa
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
 import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 from crosslate.errors import CorpusError, Faults
 
@@ -85,33 +88,36 @@ def bare_name(path: str | Path) -> str:
     return name
 
 
-def read_blocks(path: str | Path, *, stdin: BinaryIO | None = None) -> Iterator[bytes]:
+def read_blocks(path: str | Path) -> Iterator[bytes]:
     """The uncompressed bytes of a file in blocks; ``-`` is standard input, which is not uncompressed.
-
-    Args:
-        stdin: read in place of the process's standard input.
 
     Raises:
         CorpusError: the file is missing, a folder, unreadable, or damaged as a compressed file.
     """
     if str(path) == STANDARD_INPUT:
-        stream = sys.stdin.buffer if stdin is None else stdin
+        stream = sys.stdin.buffer
         # read1 returns what a pipe holds now, so that a line is answered before the next one is written
-        read: Callable[[int], bytes] = getattr(stream, "read1", stream.read)
-        while block := read(_BLOCK_BYTES):
-            yield block
+        yield from _blocks(getattr(stream, "read1", stream.read))
         return
     path = Path(path)
     check_is_file(path)
-    decompress = _DECOMPRESSORS.get(path.suffix.lower(), _blocks)
+    decompress = _DECOMPRESSORS.get(path.suffix.lower())
     try:
         with path.open("rb") as file:
-            yield from decompress(file)
+            if decompress is None:
+                yield from _blocks(file.read)
+            else:
+                is_empty = True
+                for block in decompress(file):
+                    is_empty = False
+                    yield block
+                if is_empty and not file.tell():
+                    raise EOFError  # no compressed file has no bytes at all
     except EOFError:
         raise CorpusError(
             f"{path}: the compressed file ends too early; it was cut off, copy or download it again"
         ) from None
-    except (OSError, zlib.error, _Damaged) as error:
+    except (OSError, zlib.error, lzma.LZMAError, _Damaged) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise CorpusError(f"{path}: cannot be read: {error.strerror}") from None
         raise CorpusError(
@@ -139,7 +145,7 @@ def check_is_file(path: str | Path) -> None:
         raise CorpusError(f"{path}: no such file")
 
 
-def read_lines(path: str | Path, *, stdin: BinaryIO | None = None) -> Iterator[str]:
+def read_lines(path: str | Path) -> Iterator[str]:
     """The lines of one text file, without their ends, streaming.
 
     Whether the file exists is checked by the call, everything else while reading. Lines before a fault
@@ -147,19 +153,18 @@ def read_lines(path: str | Path, *, stdin: BinaryIO | None = None) -> Iterator[s
 
     Args:
         path: a file, compressed or not by its ending, or ``-`` for standard input.
-        stdin: read in place of the process's standard input.
 
     Raises:
         CorpusError: the file is missing, a folder or damaged, or has lines that are not UTF-8 or hold
             NUL bytes; the message names each of the first few.
     """
     check_is_file(path)
-    return _read_lines(path, stdin)
+    return _read_lines(path)
 
 
-def _read_lines(path: str | Path, stdin: BinaryIO | None) -> Iterator[str]:
+def _read_lines(path: str | Path) -> Iterator[str]:
     found = FileFaults(path)
-    lines = checked_lines(path, found, stdin=stdin)
+    lines = checked_lines(path, found)
     for line in lines:
         if line is None:
             break
@@ -172,13 +177,11 @@ def _read_lines(path: str | Path, stdin: BinaryIO | None) -> Iterator[str]:
     faults.raise_as(CorpusError)
 
 
-def checked_lines(
-    path: str | Path, found: FileFaults, *, stdin: BinaryIO | None = None
-) -> Iterator[str | None]:
+def checked_lines(path: str | Path, found: FileFaults) -> Iterator[str | None]:
     """The lines of a file; None in the place of a line with a fault, which goes to ``found``."""
     number, offset = 0, 0
     try:
-        for chunk in _whole_lines(read_blocks(path, stdin=stdin)):
+        for chunk in _whole_lines(read_blocks(path)):
             lines = _decode(chunk, number, offset, found)
             number += len(lines)
             offset += len(chunk)
@@ -268,57 +271,23 @@ def _decode_line(raw: bytes, number: int, offset: int, found: FileFaults) -> str
 
 
 class _Damaged(Exception):
-    """One name for the error classes of libraries that are imported only when needed."""
+    """Stands for the errors of zstandard, which is imported only when needed."""
 
 
-class _Readable(Protocol):
-    def read(self, size: int, /) -> bytes: ...
-
-
-def _blocks(file: _Readable) -> Iterator[bytes]:
-    while block := file.read(_BLOCK_BYTES):
+def _blocks(read: Callable[[int], bytes]) -> Iterator[bytes]:
+    while block := read(_BLOCK_BYTES):
         yield block
-
-
-def _gzip(file: BinaryIO) -> Iterator[bytes]:
-    import gzip
-
-    stream = gzip.GzipFile(fileobj=file)
-    first = stream.read(_BLOCK_BYTES)
-    if not first and file.tell() == 0:
-        raise EOFError  # GzipFile takes a file of no bytes for a whole one
-    yield first
-    yield from _blocks(stream)
-
-
-def _bzip2(file: BinaryIO) -> Iterator[bytes]:
-    import bz2
-
-    with bz2.BZ2File(file) as stream:
-        yield from _blocks(stream)
-
-
-def _xz(file: BinaryIO) -> Iterator[bytes]:
-    import lzma
-
-    try:
-        with lzma.LZMAFile(file) as stream:
-            yield from _blocks(stream)
-    except lzma.LZMAError as error:
-        raise _Damaged(error) from None
 
 
 def _zstd(file: BinaryIO) -> Iterator[bytes]:
     import zstandard
 
+    # The library's own stream takes a file that was cut off for a whole one.
     decompressor = zstandard.ZstdDecompressor()
     frame = None
-    num_frames = 0
     while block := file.read(_ZSTD_BLOCK_BYTES):
         while block:
-            if frame is None:
-                frame = decompressor.decompressobj()
-                num_frames += 1
+            frame = frame or decompressor.decompressobj()
             try:
                 data = frame.decompress(block)
             except zstandard.ZstdError as error:
@@ -328,8 +297,23 @@ def _zstd(file: BinaryIO) -> Iterator[bytes]:
                 block, frame = frame.unused_data, None
             for start in range(0, len(data), _BLOCK_BYTES):
                 yield data[start : start + _BLOCK_BYTES]
-    if frame is not None or not num_frames:
+    if frame is not None:
         raise EOFError
+
+
+def _gzip(file: BinaryIO) -> Iterator[bytes]:
+    with gzip.GzipFile(fileobj=file) as stream:
+        yield from _blocks(stream.read)
+
+
+def _bzip2(file: BinaryIO) -> Iterator[bytes]:
+    with bz2.BZ2File(file) as stream:
+        yield from _blocks(stream.read)
+
+
+def _xz(file: BinaryIO) -> Iterator[bytes]:
+    with lzma.LZMAFile(file) as stream:
+        yield from _blocks(stream.read)
 
 
 _DECOMPRESSORS: dict[str, Callable[[BinaryIO], Iterator[bytes]]] = {

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from xml.parsers import expat
 
 from crosslate.errors import InputError
-from crosslate.text.parallel import match_language, one_line
+from crosslate.languages.codes import match_language
+from crosslate.text.reading import one_line
 from crosslate.text.streams import FileFaults
 from crosslate.text.xml import parse_xml
 

@@ -16,7 +16,7 @@ from crosslate.errors import InputError, Interrupted, StrategyError, UsageError
 from crosslate.models.parent import Parent
 from crosslate.packs.compose import apply_packs
 from crosslate.packs.pack import Pack
-from crosslate.text.stored_pairs import TextFiles
+from crosslate.text.corpora import TextFiles
 from crosslate.training.progress import Silent
 
 

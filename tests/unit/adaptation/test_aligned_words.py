@@ -13,7 +13,7 @@ from crosslate.errors import InputError, UsageError
 from crosslate.models.child import make_child
 from crosslate.models.initialisers.initial_embeddings import InitialEmbeddings
 from crosslate.models.strategies import parse_strategy
-from crosslate.text.parallel import ParallelCorpus
+from crosslate.text.corpora import ParallelCorpus
 
 WORDS = tiny_models.WORDS
 ENGLISH = dict(zip(WORDS["fr"], WORDS["en"]))

@@ -10,7 +10,7 @@ from crosslate.models.parent import Parent
 from crosslate.packs.compose import plug_back
 from crosslate.packs.pack import Pack
 from crosslate.studies.forgetting import measure_forgetting
-from crosslate.text.parallel import ParallelCorpus
+from crosslate.text.corpora import ParallelCorpus
 from crosslate.translation.translator import Translator
 
 OPTIONS = DecodingOptions(beam_size=1, max_new_tokens=6)

@@ -1,12 +1,14 @@
 """Each rule of cleaning: what it drops, what it must leave, and that everything dropped is counted."""
 
 import json
+from pathlib import Path
 
 import pytest
 
+import toy_corpora
 from crosslate.errors import SettingsError
-from crosslate.text.cleaning import CleaningReport, CleaningSettings, clean, clean_pairs
-from crosslate.text.parallel import ParallelCorpus
+from crosslate.text.cleaning import CleaningSettings, clean
+from crosslate.text.corpora import ParallelCorpus, StoredPairs, TextFiles
 
 PAIRS = [
     ("Guten Morgen.", "Good morning."),
@@ -28,8 +30,12 @@ def corpus(pairs):
     return ParallelCorpus(source, target, "de", "en", "here")
 
 
+def cleaned(pairs, settings=SETTINGS):
+    return clean(corpus(pairs), settings, Path("unused"))
+
+
 def test_each_rule_counts_what_it_drops_with_its_first_example():
-    kept, report = clean(corpus(PAIRS), SETTINGS)
+    kept, report = cleaned(PAIRS, SETTINGS)
     assert list(kept) == [PAIRS[0], PAIRS[7], PAIRS[8], PAIRS[9]]
     assert (kept.source_language, kept.target_language, kept.origin) == ("de", "en", "here")
     assert report.as_values() == {
@@ -56,7 +62,7 @@ def test_each_rule_counts_what_it_drops_with_its_first_example():
 
 
 def test_the_log_has_a_line_for_each_rule_that_dropped():
-    _, report = clean(corpus(PAIRS[:4]), SETTINGS)
+    _, report = cleaned(PAIRS[:4], SETTINGS)
     assert report.lines() == [
         "cleaning kept 1 of 4 pairs",
         "dropped by rule 'empty': 2, first pair 2: '  ' | 'Nothing on the left.'",
@@ -76,25 +82,25 @@ def test_the_log_has_a_line_for_each_rule_that_dropped():
 )
 def test_each_rule_can_be_switched_off(off, indices):
     pairs = [pair if index != 4 else ("x" * 31, "y" * 20) for index, pair in enumerate(PAIRS)]
-    kept, _ = clean(corpus(pairs), CleaningSettings(**{"max_characters": 30, **off}))
+    kept, _ = cleaned(pairs, CleaningSettings(**{"max_characters": 30, **off}))
     # the pairs with one empty side are short enough for the length ratio to leave them
     assert list(kept) == [pair for index, pair in enumerate(pairs) if index in {0, 7, 8, 9} | indices]
 
 
 def test_cleaning_can_be_switched_off():
-    kept, report = clean(corpus(PAIRS), CleaningSettings(enabled=False))
+    kept, report = cleaned(PAIRS, CleaningSettings(enabled=False))
     assert list(kept) == PAIRS
     assert (report.total, report.kept) == (10, 10)
     assert all(count.dropped == 0 for count in report.rules.values())
 
 
 def test_an_empty_pair_is_empty_and_not_a_copy():
-    _, report = clean(corpus([("", "")]), CleaningSettings())
+    _, report = cleaned([("", "")], CleaningSettings())
     assert {name: count.dropped for name, count in report.rules.items() if count.dropped} == {"empty": 1}
 
 
 def test_nothing_left_is_an_empty_corpus():
-    kept, report = clean(corpus([("", "")] * 3), CleaningSettings())
+    kept, report = cleaned([("", "")] * 3, CleaningSettings())
     assert (len(kept), report.kept, report.total) == (0, 0, 3)
 
 
@@ -113,12 +119,12 @@ def test_nothing_left_is_an_empty_corpus():
 )
 def test_no_script_is_lopsided_against_another(one, other):
     for pair in ((one, other), (other, one)):
-        assert len(clean(corpus([pair]), CleaningSettings())[0]) == 1
+        assert len(cleaned([pair], CleaningSettings())[0]) == 1
 
 
 def test_the_ratio_is_inclusive_and_needs_characters_and_bytes():
     def is_kept(source, target, **settings):
-        return len(clean(corpus([(source, target)]), CleaningSettings(**settings))[0]) == 1
+        return len(cleaned([(source, target)], CleaningSettings(**settings))[0]) == 1
 
     assert is_kept("a" * 40, "b" * 10)
     assert not is_kept("a" * 41, "b" * 10)
@@ -133,21 +139,22 @@ def test_the_ratio_is_inclusive_and_needs_characters_and_bytes():
 
 def test_duplicates_are_pairs_not_sides_and_borders_count():
     pairs = [("a b", "c"), ("a b", "d"), ("x", "c"), ("a", "b c"), ("a b", "c")]
-    kept, report = clean(corpus(pairs), CleaningSettings())
+    kept, report = cleaned(pairs, CleaningSettings())
     assert list(kept) == pairs[:4]
     assert report.rules["duplicate"].example.line == 5
 
 
-def test_streaming_gives_the_same_as_the_whole():
-    report = CleaningReport()
-    kept = list(clean_pairs(iter(PAIRS), SETTINGS, report))
-    whole, expected = clean(corpus(PAIRS), SETTINGS)
-    assert kept == list(whole)
+def test_files_are_cleaned_as_a_stream_with_the_same_result(tmp_path):
+    made = corpus(PAIRS)
+    files = TextFiles(toy_corpora.write(made, tmp_path, "train"), "de", "en")
+    kept, report = clean(files, SETTINGS, tmp_path / "run")
+    whole, expected = cleaned(PAIRS)
+    assert isinstance(kept, StoredPairs) and kept.content_hash == whole.content_hash
     assert report == expected
 
 
 def test_examples_are_shortened_in_the_record():
-    _, report = clean(corpus([("x" * 5000, "y")]), CleaningSettings())
+    _, report = cleaned([("x" * 5000, "y")], CleaningSettings())
     example = report.rules["too long"].example
     assert example.source == "x" * 199 + "…"
     assert max(map(len, report.lines())) < 200

@@ -2,7 +2,6 @@
 
 import bz2
 import gzip
-import io
 import json
 import lzma
 import sys
@@ -11,7 +10,8 @@ import pytest
 import zstandard
 
 from crosslate.errors import CorpusError, MissingExtra, UsageError
-from crosslate.text.readers import describe, iterate_pairs, read_corpus
+from crosslate.text.corpora import read_corpus
+from crosslate.text.reading import describe, iterate_pairs, one_line
 
 PAIRS = [("eins", "one"), ("zwei", "two")]
 COMPRESSORS = {
@@ -34,10 +34,10 @@ def write(tmp_path):
     return make
 
 
-def faults_of(paths, *, languages=("de", "en"), stdin=None) -> list[str]:
+def faults_of(paths, *, languages=("de", "en")) -> list[str]:
     """The messages of the error that reading raises."""
     with pytest.raises(CorpusError) as caught:
-        read_corpus(paths, *languages, stdin=stdin)
+        read_corpus(paths, *languages)
     text = str(caught.value)
     heading, *rest = text.split("\n  - ")
     if not rest:
@@ -120,12 +120,13 @@ def test_of_many_faults_the_first_are_shown(write):
     assert found[3].endswith("97 more faults (100 in all)")
 
 
-def test_one_of_two_plain_files_may_be_standard_input(write):
-    corpus = read_corpus(["-", write("b", "one\ntwo\n")], "de", "en", stdin=io.BytesIO(b"eins\nzwei"))
+def test_one_of_two_plain_files_may_be_standard_input(write, standard_input):
+    standard_input(b"eins\nzwei")
+    corpus = read_corpus(["-", write("b", "one\ntwo\n")], "de", "en")
     assert list(corpus) == PAIRS
     assert corpus.origin == "standard input + b"
     with pytest.raises(UsageError, match="standard input cannot be both sides"):
-        read_corpus(["-", "-"], "de", "en", stdin=io.BytesIO())
+        read_corpus(["-", "-"], "de", "en")
 
 
 def test_one_or_two_paths_and_language_codes_are_expected(write):
@@ -181,13 +182,13 @@ def test_a_tsv_of_a_first_row_only_is_empty(write):
     assert "has no pairs" in faults_of([write("train.tsv", "de\ten\n")])[0]
 
 
-def test_standard_input_alone_is_tsv():
-    corpus = read_corpus(["-"], "de", "en", stdin=io.BytesIO(b"eins\tone\nzwei\ttwo\n"))
+def test_standard_input_alone_is_tsv(standard_input):
+    standard_input(b"eins\tone\nzwei\ttwo\n")
+    corpus = read_corpus(["-"], "de", "en")
     assert list(corpus) == PAIRS
     assert corpus.origin == "standard input"
-    assert faults_of(["-"], stdin=io.BytesIO(b"eins one\n")) == [
-        "standard input, line 1: has 1 column(s), expected 2 separated by tabs"
-    ]
+    standard_input(b"eins one\n")
+    assert faults_of(["-"]) == ["standard input, line 1: has 1 column(s), expected 2 separated by tabs"]
 
 
 # JSON lines
@@ -245,7 +246,7 @@ def test_json_over_several_lines_gets_a_hint(write):
 def test_an_ending_that_says_nothing_is_refused(write, tmp_path):
     path = write("train.txt.gz", gzip.compress(b"a\tb\n"))
     assert faults_of([path])[0].startswith(
-        f"{path}: the ending '.txt' does not tell the format; expected .tsv"
+        f"{path}: the ending '.txt' does not tell the format; expected a folder"
     )
     assert faults_of([tmp_path / "missing.txt"]) == [f"{tmp_path / 'missing.txt'}: no such file"]
 
@@ -256,6 +257,11 @@ def test_tmx_is_read_by_its_ending(write):
     assert list(read_corpus([path], "de", "en")) == PAIRS[:1]
     broken = write("broken.tmx.gz", gzip.compress(f"<tmx><body>{unit}</body></tmx>".encode())[:-9])
     assert "ends too early" in faults_of([broken])[0]
+
+
+def test_one_line():
+    assert one_line(" a b\tc\r ") == " a b\tc\r "
+    assert one_line("\n  a  \r\n\n\tb\u2028c\n") == "a b\u2028c"
 
 
 def test_describe_names_no_folders():

@@ -4,6 +4,8 @@ import bz2
 import gzip
 import io
 import lzma
+import sys
+from types import SimpleNamespace
 
 import pytest
 import zstandard
@@ -173,7 +175,7 @@ def test_what_is_no_file_is_refused_by_the_call(tmp_path):
         read_lines("nul\0byte")
 
 
-def test_standard_input_is_read_as_it_comes():
+def test_standard_input_is_read_as_it_comes(standard_input):
     class Pipe(io.BytesIO):
         """Holds one line at a time, as a pipe from somebody who types."""
 
@@ -183,13 +185,14 @@ def test_standard_input_is_read_as_it_comes():
             self.asked += 1
             return self.readline()
 
-    pipe = Pipe(b"a\r\nb\nc")
-    lines = read_lines("-", stdin=pipe)
+    pipe = standard_input(Pipe(b"a\r\nb\nc"))
+    lines = read_lines("-")
     assert next(lines) == "a"
     assert pipe.asked == 1
     assert list(lines) == ["b", "c"]
+    standard_input(b"\xff")
     with pytest.raises(CorpusError, match="standard input, line 1: byte 0xff"):
-        list(read_lines("-", stdin=io.BytesIO(b"\xff")))
+        list(read_lines("-"))
 
 
 def test_reading_needs_memory_for_a_block_not_for_the_file(tmp_path):
@@ -224,7 +227,9 @@ def test_lines_do_not_depend_on_how_the_bytes_arrive(text, sizes):
         expected.pop()
     else:  # nothing ends the last line, so a carriage return there is text
         expected[-1] = whole.split("\n")[-1]
-    assert list(read_lines("-", stdin=Trickle(text.encode()))) == expected
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdin", SimpleNamespace(buffer=Trickle(text.encode())))
+        assert list(read_lines("-")) == expected
 
 
 def test_bare_name():

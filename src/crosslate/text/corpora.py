@@ -1,0 +1,267 @@
+"""Parallel corpora: aligned sentences of two languages, in memory, in files, or stored during a run.
+
+All of them are streams: whoever reads one iterates over its pairs, as often as needed, in bounded memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+import weakref
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+
+from crosslate.errors import CorpusError, UsageError
+from crosslate.languages.codes import language_code
+from crosslate.text.reading import Pairs, describe, iterate_pairs
+
+PREFIX, SUFFIX = ".text-", ".tmp"
+"""Of the folders in which pairs are stored; a killed process leaves them behind."""
+
+
+class Corpus(ABC):
+    """Sentences of two languages; both sentences of a pair mean the same.
+
+    Attributes:
+        source_language: code of the source's language.
+        target_language: code of the target's language.
+        origin: where the sentences are from, for people ("train.de + train.en").
+    """
+
+    source_language: str
+    target_language: str
+    origin: str
+
+    @abstractmethod
+    def __iter__(self) -> Pairs:
+        """The pairs from the first on; every iteration starts anew."""
+
+    @property
+    def languages(self) -> tuple[str, str]:
+        """The codes of both languages."""
+        return self.source_language, self.target_language
+
+    def lines(self, side: str) -> Iterator[str]:
+        """The sentences of one side, ``source`` or ``target``."""
+        column = ("source", "target").index(side)
+        return (pair[column] for pair in self)
+
+    def in_memory(self) -> ParallelCorpus:
+        """The same pairs in memory."""
+        source: list[str] = []
+        target: list[str] = []
+        for one, other in self:
+            source.append(one)
+            target.append(other)
+        return ParallelCorpus(source, target, *self.languages, self.origin)
+
+
+class SizedCorpus(Corpus):
+    """A corpus whose pairs are counted, and which always holds the same ones."""
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @cached_property
+    def content_hash(self) -> str:
+        """Hex sha256 over all sentences in order; see :func:`hash_pairs`."""
+        return hash_pairs(self)
+
+    @abstractmethod
+    def split(self, rows: Sequence[int]) -> tuple[SizedCorpus, ParallelCorpus]:
+        """All pairs but ``rows``, and these alone in memory; in order."""
+
+
+@dataclass(frozen=True)
+class ParallelCorpus(SizedCorpus):
+    """A corpus in memory; the i-th source sentence and the i-th target sentence mean the same.
+
+    Attributes:
+        source: the sentences of one side, kept as a tuple.
+        target: those of the other, equally many.
+
+    Raises:
+        CorpusError: the sides are of different length, or one is a single string.
+    """
+
+    source: Sequence[str]
+    target: Sequence[str]
+    source_language: str
+    target_language: str
+    origin: str = "memory"
+
+    def __post_init__(self) -> None:
+        for name in ("source", "target"):
+            side = getattr(self, name)
+            if isinstance(side, str | bytes):
+                raise CorpusError(
+                    f"the {name} side is one {type(side).__name__}, expected a sequence of sentences"
+                )
+            object.__setattr__(self, name, tuple(side))
+        if len(self.source) != len(self.target):
+            raise CorpusError(
+                f"{self.origin}: {len(self.source)} source and {len(self.target)} target sentences; "
+                "expected as many on both sides"
+            )
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __iter__(self) -> Pairs:
+        return zip(self.source, self.target)
+
+    def in_memory(self) -> ParallelCorpus:
+        return self
+
+    def rows(self, rows: Iterable[int]) -> ParallelCorpus:
+        """Some of its pairs, in the order given."""
+        rows = list(rows)
+        source, target = ([side[row] for row in rows] for side in (self.source, self.target))
+        return ParallelCorpus(source, target, *self.languages, self.origin)
+
+    def split(self, rows: Sequence[int]) -> tuple[ParallelCorpus, ParallelCorpus]:
+        taken = set(rows)
+        return self.rows(row for row in range(len(self)) if row not in taken), self.rows(sorted(taken))
+
+
+@dataclass(frozen=True)
+class TextFiles(Corpus):
+    """A corpus in files, for millions of pairs.
+
+    Attributes:
+        paths: one file or two; see :func:`crosslate.text.reading.iterate_pairs`.
+        first_pair: the first pair that counts, from 1.
+        last_pair: the last pair that counts; 0 is the last of the files.
+        name: what people call it; by default the names of the files.
+
+    Raises:
+        UsageError: ``paths`` is not a list, or a language is not a code.
+    """
+
+    paths: Sequence[str | Path]
+    source_language: str
+    target_language: str
+    first_pair: int = 1
+    last_pair: int = 0
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.paths, str | Path):
+            raise UsageError(f"paths is {self.paths!r}, expected a list of one or two paths")
+        object.__setattr__(self, "paths", tuple(self.paths))
+        for name in ("source_language", "target_language"):
+            object.__setattr__(self, name, language_code(getattr(self, name)))
+
+    def __iter__(self) -> Pairs:
+        pairs = iterate_pairs(self.paths, *self.languages)
+        if not self._is_part:
+            return pairs
+        return self._part(pairs)
+
+    def _part(self, pairs: Pairs) -> Pairs:
+        found = islice(pairs, self.first_pair - 1, self.last_pair or None)
+        first = next(found, None)
+        if first is None:
+            raise CorpusError(f"{self.origin}: there are no such pairs; expected at least {self.first_pair}")
+        yield first
+        yield from found
+
+    @property
+    def _is_part(self) -> bool:
+        return self.first_pair > 1 or self.last_pair > 0
+
+    @property
+    def origin(self) -> str:  # type: ignore[override]
+        """Where the sentences are from, for people."""
+        part = f", pairs {self.first_pair}-{self.last_pair or 'end'}" if self._is_part else ""
+        return (self.name or describe(self.paths)) + part
+
+
+class StoredPairs(SizedCorpus):
+    """Pairs in two files, one sentence per line, read again whenever they are iterated.
+
+    The files vanish with the last object that reads them.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        count: int,
+        languages: tuple[str, str],
+        origin: str,
+        omitted: frozenset[int] = frozenset(),
+    ) -> None:
+        self._folder, self._count, self._omitted = folder, count, omitted
+        self.source_language, self.target_language = languages
+        self.origin = origin
+        self._whole: StoredPairs | None = None
+
+    @classmethod
+    def store(
+        cls, pairs: Iterable[tuple[str, str]], languages: tuple[str, str], origin: str, folder: Path
+    ) -> StoredPairs:
+        """Writes pairs, whose texts hold no line feed, to a new folder inside ``folder``."""
+        folder.mkdir(parents=True, exist_ok=True)
+        inner = Path(tempfile.mkdtemp(prefix=PREFIX, suffix=SUFFIX, dir=folder))
+        count = 0
+        try:
+            with (
+                (inner / "source").open("w", encoding="utf-8", newline="\n") as source,
+                (inner / "target").open("w", encoding="utf-8", newline="\n") as target,
+            ):
+                for one, other in pairs:
+                    source.write(one + "\n")
+                    target.write(other + "\n")
+                    count += 1
+        except BaseException:
+            shutil.rmtree(inner, ignore_errors=True)
+            with suppress(OSError):  # it holds something else
+                folder.rmdir()
+            raise
+        stored = cls(inner, count, languages, origin)
+        weakref.finalize(stored, shutil.rmtree, inner, ignore_errors=True)
+        return stored
+
+    def __len__(self) -> int:
+        return self._count - len(self._omitted)
+
+    def __iter__(self) -> Pairs:
+        return zip(self.lines("source"), self.lines("target"), strict=True)
+
+    def lines(self, side: str) -> Iterator[str]:
+        with (self._folder / side).open(encoding="utf-8", newline="\n") as file:
+            for row, line in enumerate(file):
+                if row not in self._omitted:
+                    yield line[:-1]
+
+    def split(self, rows: Sequence[int]) -> tuple[StoredPairs, ParallelCorpus]:
+        omitted = frozenset(rows)
+        rest = StoredPairs(self._folder, self._count, self.languages, self.origin, omitted)
+        rest._whole = self  # keeps the files alive
+        taken = [pair for row, pair in enumerate(self) if row in omitted]
+        source, target = zip(*taken) if taken else ((), ())
+        return rest, ParallelCorpus(source, target, *self.languages, self.origin)
+
+
+def read_corpus(paths: Sequence[str | Path], source_language: str, target_language: str) -> ParallelCorpus:
+    """Reads a corpus into memory; see :func:`crosslate.text.reading.iterate_pairs` for formats and faults."""
+    return TextFiles(paths, source_language, target_language).in_memory()
+
+
+def hash_pairs(pairs: Iterable[tuple[str, str]]) -> str:
+    """Hex sha256 over pairs in order; needs no memory for the pairs.
+
+    Every text counts with its length, so that moving a sentence's end or a pair's border changes the hash.
+    """
+    digest = hashlib.sha256()
+    for pair in pairs:
+        for text in pair:
+            data = text.encode("utf-8", "surrogatepass")
+            digest.update(len(data).to_bytes(8, "little") + data)
+    return digest.hexdigest()

@@ -1,0 +1,72 @@
+"""Folders with a dataset: as the ``datasets`` library saves them, or of parquet or JSON lines files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from crosslate.errors import CorpusError
+from crosslate.text.readers.jsonl import JSONLines
+from crosslate.text.readers.parquet import Parquet
+from crosslate.text.reading import Pairs, Paths, Reader, Reading, ending_of, missing_datasets
+from crosslate.text.streams import STANDARD_INPUT
+
+_BATCH_ROWS = 1_000
+_SPLITS = ("train", "validation", "valid", "dev", "test")
+
+
+class Dataset(Reader):
+    """A folder made by ``save_to_disk``, or one with parquet or JSON lines files of one split."""
+
+    expected = "a folder with a dataset"
+
+    @classmethod
+    def takes(cls, paths: Paths) -> bool:
+        return len(paths) == 1 and str(paths[0]) != STANDARD_INPUT and Path(paths[0]).is_dir()
+
+    def pairs(self, paths: Paths, reading: Reading) -> Pairs:
+        folder = Path(paths[0])
+        if (folder / "dataset_dict.json").is_file():
+            splits = sorted(path.parent.name for path in folder.glob("*/state.json"))
+            if len(splits) != 1:
+                found = ", ".join(splits) or "none"
+                reading.fault(f"{folder}: holds the splits {found}; give the folder of one of them")
+                return
+            folder = folder / splits[0]
+        if (folder / "state.json").is_file():
+            yield from reading.pairs_of(_saved_records(folder, reading), reading.file(folder, unit="row"))
+            return
+        files = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+        parquet = [path for path in files if path.suffix.lower() == ".parquet"]
+        chosen = parquet or [path for path in files if ending_of(path) == ".jsonl"]
+        if not chosen:
+            reading.fault(f"{folder}: is a folder without a dataset; expected parquet or JSON lines files")
+        splits = sorted(
+            {split for split in _SPLITS for path in chosen if path.name.lower().startswith(split)}
+        )
+        if "valid" in splits and "validation" in splits:
+            splits.remove("valid")  # the one name begins with the other
+        if len(splits) > 1:
+            found = ", ".join(splits)
+            reading.fault(
+                f"{folder}: holds files of the splits {found}; give the file or folder of one of them"
+            )
+            return
+        for path in chosen:
+            yield from (Parquet() if parquet else JSONLines()).pairs([path], reading)
+
+
+def _saved_records(folder: Path, reading: Reading) -> Iterator[dict[str, Any]]:
+    try:
+        import datasets
+    except ImportError:
+        raise missing_datasets(folder) from None
+    try:
+        dataset = datasets.load_from_disk(str(folder))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CorpusError(f"{folder}: cannot be read as a saved dataset: {error}") from None
+    dataset = dataset.select_columns(reading.columns(dataset.column_names))
+    for batch in dataset.iter(batch_size=_BATCH_ROWS):
+        for row in zip(*batch.values()):
+            yield dict(zip(batch, row))

@@ -1,0 +1,50 @@
+"""Tab-separated values: two columns, or columns named by language codes in a first row."""
+
+from __future__ import annotations
+
+from crosslate.languages.codes import match_language
+from crosslate.text.reading import Pairs, Paths, Reader, Reading
+from crosslate.text.streams import STANDARD_INPUT, checked_lines
+
+
+class TSV(Reader):
+    """A file with a pair in each row, also from standard input. Quotes are text."""
+
+    expected = ".tsv"
+    endings = (".tsv",)
+
+    @classmethod
+    def takes(cls, paths: Paths) -> bool:
+        return super().takes(paths) or [*map(str, paths)] == [STANDARD_INPUT]
+
+    def pairs(self, paths: Paths, reading: Reading) -> Pairs:
+        found = reading.file(paths[0])
+        columns, expected = (0, 1), 2
+        for number, line in enumerate(checked_lines(paths[0], found), start=1):
+            if line is None:
+                continue
+            cells = line.split("\t")
+            if number == 1 and (named := _named_columns(cells, reading)):
+                columns, expected = named, len(cells)
+                continue
+            if len(cells) != expected:
+                hint = _hint(len(cells), expected)
+                found.add(f"has {len(cells)} column(s), expected {expected}{hint}", number)
+                continue
+            yield cells[columns[0]], cells[columns[1]]
+
+
+def _named_columns(cells: list[str], reading: Reading) -> tuple[int, int] | None:
+    """The places of both languages if the row names them."""
+    source, target = (match_language(language, cells) for language in reading.languages)
+    if source is None or target is None or source == target:
+        return None
+    return cells.index(source), cells.index(target)
+
+
+def _hint(count: int, expected: int) -> str:
+    if count < expected:
+        return " separated by tabs"
+    if expected == 2:
+        return "; where there are more, a first row must name the two by their language codes"
+    return " as in the first row"

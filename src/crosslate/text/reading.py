@@ -1,0 +1,225 @@
+"""Reading parallel text: one class for each format in ``readers``, chosen by a corpus's files."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from crosslate.errors import CorpusError, Faults, MissingExtra, UsageError
+from crosslate.languages.codes import language_code, match_language
+from crosslate.registry import Registry
+from crosslate.text.streams import (
+    STANDARD_INPUT,
+    FileFaults,
+    bare_name,
+    check_is_file,
+    display_name,
+)
+
+Pairs = Iterator[tuple[str, str]]
+Paths = Sequence[str | Path]
+_LINE_BREAK = re.compile(r"[ \t]*[\r\n]+[ \t]*")
+
+
+class Reader(ABC):
+    """Reads the pairs of one format. A new module in ``readers`` with a subclass is a new format.
+
+    Attributes:
+        expected: what it reads, for the message about files that no reader takes.
+        endings: of the names of its files, in lower case, before the ending of a compression.
+    """
+
+    expected: ClassVar[str]
+    endings: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def takes(cls, paths: Paths) -> bool:
+        """Whether a corpus in these one or two files is in this format."""
+        return len(paths) == 1 and ending_of(paths[0]) in cls.endings
+
+    @abstractmethod
+    def pairs(self, paths: Paths, reading: Reading) -> Pairs:
+        """The pairs in bounded memory; faults go to ``reading`` and do not end the iteration if avoidable."""
+
+
+READERS: Registry[Reader] = Registry("crosslate.text.readers", "crosslate.text.reading:Reader", "format")
+
+
+class Reading:
+    """What one call reads, and the faults it found.
+
+    Attributes:
+        languages: codes of the source's and the target's language.
+    """
+
+    def __init__(self, source_language: str, target_language: str) -> None:
+        self.languages = (language_code(source_language), language_code(target_language))
+        self._faults = Faults("cannot read the corpus")
+        self._files: list[FileFaults] = []
+
+    @property
+    def has_faults(self) -> bool:
+        return bool(self._faults) or any(self._files)
+
+    def fault(self, message: str) -> None:
+        """Notes a fault of the corpus as a whole."""
+        self._faults.add(message)
+
+    def file(self, path: str | Path, *, unit: str = "line") -> FileFaults:
+        """Where the faults of one file go."""
+        found = FileFaults(path, unit=unit)
+        self._files.append(found)
+        return found
+
+    def raise_faults(self) -> None:
+        for found in self._files:
+            found.report(self._faults)
+        self._faults.raise_as(CorpusError)
+
+    def pair_of(self, record: Any, number: int, found: FileFaults) -> Pairs:
+        """The pair in a record, ``{"de": …, "en": …}`` or ``{"translation": {…}}``.
+
+        Yields nothing and notes a fault if there is none.
+        """
+        if isinstance(record, dict) and isinstance(record.get("translation"), dict):
+            record = record["translation"]
+        if not isinstance(record, dict):
+            found.add(f"is {_kind(record)}, expected an object with a text for each language", number)
+            return
+        texts: list[str] = []
+        for language in self.languages:
+            key = language if language in record else match_language(language, record)
+            if key is None:
+                names = ", ".join(map(repr, list(record)[:20])) or "none"
+                found.add(f"has no text for {language!r}; keys there: {names}", number)
+            elif not isinstance(text := record[key], str):
+                found.add(f"the text of {key!r} is {_kind(text)}, expected a string", number)
+            elif problem := _unusable(text):
+                found.add(f"the text of {key!r} has {problem}", number)
+            else:
+                texts.append(one_line(text))
+        if len(texts) == 2:
+            yield texts[0], texts[1]
+
+    def pairs_of(self, records: Iterable[Any], found: FileFaults) -> Pairs:
+        """The pairs of the rows of a dataset."""
+        try:
+            for number, record in enumerate(records, start=1):
+                yield from self.pair_of(record, number, found)
+        except CorpusError as error:
+            found.break_off(str(error))
+
+    def columns(self, names: Sequence[str]) -> list[str]:
+        """The columns of a dataset that are needed, so that images and sounds are not even decoded."""
+        if "translation" in names:
+            return ["translation"]
+        chosen = [match_language(language, names) for language in self.languages]
+        return [name for name in dict.fromkeys(chosen) if name is not None] or list(names)
+
+
+def iterate_pairs(paths: Paths, source_language: str, target_language: str) -> Pairs:
+    """The pairs of a corpus one after the other, in bounded memory.
+
+    Two paths are a pair of plain files, source first, one sentence per line. One path is read by its
+    ending, after that of a compression (``.gz``, ``.bz2``, ``.xz``, ``.zst``):
+
+    - ``.tsv``: two columns, or columns named by language codes in a first row; quotes are text;
+    - ``.jsonl``, ``.json``: an object per line, ``{"de": …, "en": …}`` or ``{"translation": {…}}``;
+    - ``.tmx``: a translation memory;
+    - ``.parquet``, or a folder: a dataset saved by the ``datasets`` library, or parquet or JSON lines files
+      of one split, with columns as the keys of JSON lines.
+
+    ``-`` is standard input: TSV alone, or one of two plain files. A language stands under its own code
+    or one with or without a region (``de-AT`` for ``de``). A line break inside a JSON or TMX text becomes
+    a space.
+
+    After the first fault nothing more is yielded and the rest is only searched for faults, which are all
+    raised together. So a caller must not keep what it made of the pairs before the iteration has ended.
+
+    Raises:
+        CorpusError: missing or damaged files, folders in place of files, text that is not UTF-8 or holds
+            NUL, unequal line counts, broken rows, languages that are not there, no pairs at all.
+        MissingExtra: a dataset, and the ``datasets`` library is not installed.
+        UsageError: not one or two paths, not a language code, standard input twice.
+    """
+    return _iterate(list(paths), Reading(source_language, target_language))
+
+
+def _iterate(paths: list[str | Path], reading: Reading) -> Pairs:
+    num_pairs = 0
+    for pair in _open(paths, reading):
+        if not reading.has_faults:
+            num_pairs += 1
+            yield pair
+    reading.raise_faults()
+    if not num_pairs:
+        raise CorpusError(
+            f"cannot read the corpus: {describe(paths)} has no pairs; expected at least one pair of sentences"
+        )
+
+
+def _open(paths: list[str | Path], reading: Reading) -> Pairs:
+    if len(paths) not in (1, 2):
+        raise UsageError(
+            f"{len(paths)} files given for a corpus; expected two plain files, or one with both sides"
+        )
+    for reader in READERS:
+        if reader.takes(paths):
+            return reader().pairs(paths, reading)
+    try:
+        check_is_file(paths[0])
+    except CorpusError as error:
+        reading.fault(str(error))
+    else:
+        expected = ", ".join(reader.expected for reader in READERS)
+        reading.fault(
+            f"{paths[0]}: the ending {ending_of(paths[0])!r} does not tell the format; expected {expected}"
+        )
+    return iter(())
+
+
+def describe(paths: Paths) -> str:
+    """Where a corpus is from, for people: file names without their folders."""
+    return " + ".join(
+        display_name(path) if str(path) == STANDARD_INPUT else Path(path).name for path in paths
+    )
+
+
+def ending_of(path: str | Path) -> str:
+    """The ending of a file's name in lower case, before that of a compression."""
+    return Path(bare_name(path)).suffix
+
+
+def one_line(text: str) -> str:
+    """``text`` with its line breaks (and the blanks around them) as single spaces.
+
+    JSON and XML may break lines inside a sentence; elsewhere a sentence is one line.
+    """
+    if "\n" not in text:
+        return text
+    return _LINE_BREAK.sub(" ", text.strip(" \t\r\n"))
+
+
+def missing_datasets(path: Path) -> MissingExtra:
+    """The error that says how to install what reads datasets."""
+    return MissingExtra(f"{path}: reading a dataset needs the 'datasets' library; install crosslate[data]")
+
+
+def _unusable(text: str) -> str | None:
+    """What JSON can write and text cannot have."""
+    if "\0" in text:
+        return "a NUL character; expected text"
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        half = f"U+{ord(text[error.start]):04X}"
+        return f"half a surrogate pair ({half}) at character {error.start}; expected text"
+    return None
+
+
+def _kind(value: Any) -> str:
+    names = {dict: "an object", list: "a list", bool: "true or false", type(None): "null", str: "a string"}
+    return names.get(type(value), f"a number ({value})" if isinstance(value, int | float) else "no text")
