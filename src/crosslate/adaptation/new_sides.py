@@ -163,8 +163,7 @@ def initial_embeddings(
         words = {side: aligned_words(parent, side, prepared.train) for side in SIDES if new[side]}
     for side, dictionary in dictionaries.items() if method == "dictionary" else ():
         if new[side]:
-            lines = prepared.train.source if side == "source" else prepared.train.target
-            words[side] = translated_words(dictionary, count_forms(lines))
+            words[side] = translated_words(dictionary, count_forms(prepared.train.lines(side)))
     return InitialEmbeddings(method, words)
 
 

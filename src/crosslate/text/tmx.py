@@ -5,24 +5,15 @@ Source: https://www.gala-global.org/tmx-14b (elements tu, tuv, seg and the inlin
 
 from __future__ import annotations
 
-import logging
-from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from xml.parsers import expat
 
 from crosslate.errors import InputError
-from crosslate.languages.codes import match_language
-from crosslate.text.reading import one_line
-from crosslate.text.streams import FileFaults
 from crosslate.text.xml import parse_xml
-
-log = logging.getLogger(__name__)
 
 CODE_ELEMENTS = frozenset({"bpt", "ept", "it", "ph", "ut"})
 """What stands inside these is formatting code of the translated document ("\\\\b", "<br>"), not text."""
-
-_LANGUAGES_SHOWN = 20
 
 
 @dataclass
@@ -125,73 +116,3 @@ class _Units:
             self._unit[-1].end = self._parser.CurrentByteIndex
         elif name == "tu":
             self.complete.append([each for each in self._unit if each.segment[1]])
-
-
-def read_tmx(
-    blocks: Iterable[bytes], source_language: str, target_language: str, found: FileFaults
-) -> Iterator[tuple[str, str]]:
-    """The pairs of one language pair, unit by unit.
-
-    A unit without one of the languages is passed over; where a unit has several texts in one language, the
-    first counts. Both are counted in the log.
-
-    Args:
-        blocks: the bytes of the file.
-        source_language: matched with the variants' languages as :func:`match_language` describes.
-        found: gets the faults: not well-formed, entities declared, no unit with both languages.
-    """
-    census = _Census()
-    try:
-        for unit in read_units(blocks, found.name):
-            texts = census.texts(unit)
-            source, target = (match_language(each, texts) for each in (source_language, target_language))
-            if source is not None and target is not None:
-                census.num_pairs += 1
-                yield texts[source], texts[target]
-    except InputError as error:
-        found.break_off(str(error))
-    else:
-        census.conclude(source_language, target_language, found)
-
-
-@dataclass
-class _Census:
-    """Counts what is passed over."""
-
-    num_units: int = 0
-    num_pairs: int = 0
-    num_alternatives: int = 0
-    seen: Counter[str] = field(default_factory=Counter)
-
-    def texts(self, unit: Unit) -> dict[str, str]:
-        """The first text of a unit in each language."""
-        self.num_units += 1
-        texts: dict[str, str] = {}
-        for variant in unit:
-            if variant.language in texts:
-                self.num_alternatives += 1
-            else:
-                texts[variant.language] = one_line(variant.text)
-        self.seen.update(texts.keys())
-        return texts
-
-    def conclude(self, source: str, target: str, found: FileFaults) -> None:
-        """Logs what was passed over; no pair at all in a file with units is a fault."""
-        if self.num_units and not self.num_pairs:
-            shown = [
-                f"{code or 'none given'} ({count})" for code, count in self.seen.most_common(_LANGUAGES_SHOWN)
-            ]
-            more = len(self.seen) - len(shown)
-            found.break_off(
-                f"{found.name}: none of its {self.num_units} units has both {source!r} and {target!r}; "
-                f"languages there: {', '.join(shown) or 'none'}{f' and {more} more' if more else ''}"
-            )
-            return
-        if passed_over := self.num_units - self.num_pairs:
-            log.info(
-                "%s: %d of %d units lack %s or %s and were passed over",
-                found.name, passed_over, self.num_units, source, target,
-            )  # fmt: skip
-        if self.num_alternatives:
-            log.info("%s: %d further texts in a language that the unit already had were passed over",
-                     found.name, self.num_alternatives)  # fmt: skip

@@ -4,9 +4,9 @@ import logging
 
 import pytest
 
-from crosslate.errors import CorpusError, Faults
-from crosslate.text.streams import FileFaults
-from crosslate.text.tmx import read_tmx
+from crosslate.errors import CorpusError
+from crosslate.text.readers import tmx
+from crosslate.text.reading import Reading
 
 
 def unit(**texts):
@@ -20,15 +20,19 @@ def document(*units, start=""):
     return f'<?xml version="1.0" encoding="UTF-8"?>{start}<tmx version="1.4"><header/><body>{"".join(units)}</body></tmx>'
 
 
+def pairs(blocks, reading):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tmx, "read_blocks", lambda path: blocks)
+        yield from tmx.TMX().pairs(["memory.tmx"], reading)
+
+
 def read(data, languages=("de", "en"), block=7):
     """Pairs, or the error; in small blocks, so that every token crosses a border somewhere."""
     data = data.encode() if isinstance(data, str) else data
-    found = FileFaults("memory.tmx")
-    pairs = list(read_tmx((data[at : at + block] for at in range(0, len(data), block)), *languages, found))
-    faults = Faults("refused")
-    found.report(faults)
-    faults.raise_as(CorpusError)
-    return pairs
+    reading = Reading(*languages)
+    found = list(pairs((data[at : at + block] for at in range(0, len(data), block)), reading))
+    reading.raise_faults()
+    return found
 
 
 def test_units_in_either_order_and_with_other_languages():
@@ -174,7 +178,7 @@ def test_memory_does_not_grow_with_the_document():
         yield b"</body></tmx>"
 
     tracemalloc.start()
-    count = sum(1 for _ in read_tmx(blocks(), "de", "en", FileFaults("memory.tmx")))
+    count = sum(1 for _ in pairs(blocks(), Reading("de", "en")))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert count == 10_000
