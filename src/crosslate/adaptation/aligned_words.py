@@ -88,9 +88,7 @@ def _parent_links(parent: Parent, side: Side) -> tuple[dict[str, str], Links]:
     words = [piece.removeprefix(WORD_START) for piece in _whole_words(parent.source)]
     options = DecodingOptions(beam_size=_NUM_TRANSLATIONS, max_new_tokens=_MOST_NEW_TOKENS)
     # The engine that needs no export: every parent that adapts has it, also one in lower precision.
-    translations = Translator.of_model(parent, engine="pytorch", options=options).n_best(
-        words, _NUM_TRANSLATIONS
-    )
+    translations = Translator(parent, engine="pytorch", options=options).n_best(words, _NUM_TRANSLATIONS)
     pairs = [(word, each.text) for word, found in zip(words, translations) for each in found]
     links = link_words(map(_lower_words, pairs))
     seen = words if side == "source" else [word for _, text in pairs for word in words_of(text)]

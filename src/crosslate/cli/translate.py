@@ -18,6 +18,7 @@ from crosslate.cli.output import STANDARD_OUTPUT, open_output, with_bar
 from crosslate.documents import FORMATS
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.errors import UsageError
+from crosslate.translation.bulk import BulkSettings, translate_in_bulk
 
 if TYPE_CHECKING:
     from crosslate.documents.placement import Align
@@ -30,7 +31,7 @@ log = logging.getLogger(__name__)
 _WINDOW_LINES = 1024
 _LINES = "lines"
 _HERE = "here"
-_SHARD_LINES = 10_000
+_BULK = BulkSettings()
 
 
 def translate(
@@ -109,11 +110,11 @@ def translate(
     ] = _HERE,
     shard_lines: Annotated[
         int, typer.Option("--shard-lines", metavar="N", help="With ray: lines of a shard.")
-    ] = _SHARD_LINES,
+    ] = _BULK.shard_lines,
     worker_cpus: Annotated[
         int,
         typer.Option("--worker-cpus", metavar="N", help="With ray: CPUs that a worker asks for and uses."),
-    ] = 1,
+    ] = _BULK.worker_cpus,
 ) -> None:
     """Translate text line by line, N lines in and N lines out, or a whole document (--format)."""
     options = DecodingOptions(
@@ -135,16 +136,14 @@ def translate(
         alone = {"--format": format_ != _LINES, "--n-best": n_best, "--window-lines": window_lines}
         files = _files_for_ray(on, paths, output, [name for name, is_given in alone.items() if is_given])
         from crosslate.packs.stored import StoredModel
-        from crosslate.translation.bulk import translate_in_bulk
-        from crosslate.translation.on_ray import ShardsOnRay
         from crosslate.translation.translator import wanted_engine
 
         if wanted_engine(engine, quantization) == "pytorch":
             raise UsageError("--on ray translates with CTranslate2, but --engine is pytorch; leave it out")
         model = StoredModel(pack or [], parent, o.parent_languages(parent_langs))
         translate_in_bulk(
-            model, paths, files, ShardsOnRay(cpus=worker_cpus),
-            quantization=quantization, options=options, shard_lines=shard_lines,
+            model, paths, files, quantization=quantization, options=options,
+            settings=BulkSettings(shard_lines=shard_lines, worker_cpus=worker_cpus),
         )  # fmt: skip
         return
     kind = None if format_ == _LINES else _document_kind(format_, paths, n_best, window_lines)

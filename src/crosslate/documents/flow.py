@@ -56,13 +56,13 @@ class Filling:
     align: Align | None = None
 
 
-class Part(Protocol):
-    """A part of a document that depends on translations."""
+class Fillable(Protocol):
+    """A piece of a document that depends on translations."""
 
     def fill(self, filling: Filling) -> str: ...
 
 
-Piece = str | Part
+Piece = str | Fillable
 Escape = Callable[[str], str]
 
 

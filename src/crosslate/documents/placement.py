@@ -7,10 +7,10 @@ places only where their places do not overlap, and where marks are no forest the
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import accumulate, pairwise
+from itertools import pairwise
 from typing import Literal
 from unicodedata import normalize
 
@@ -135,33 +135,6 @@ def _longest_rising(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
         series.append(pairs[index])
         index = before[index]
     return series[::-1]
-
-
-def carried_links(
-    links: Links, cut: tuple[Sequence[str], Sequence[str]], words_wanted: tuple[Sequence[str], Sequence[str]]
-) -> list[tuple[int, int]]:
-    """Links between words of one cutting (by a model's vocabulary, say) as links between those of another.
-
-    Args:
-        links: between ``cut``.
-        cut: words of the target and of the source, which joined are the texts without spaces.
-        words_wanted: the same texts cut otherwise.
-    """
-    target, source = (_overlaps(one, other) for one, other in zip(cut, words_wanted))
-    return sorted({(a, b) for one, other in links for a in target[one] for b in source[other]})
-
-
-def _overlaps(words_: Sequence[str], others: Sequence[str]) -> list[range]:
-    """For each of ``words_`` those of ``others`` that share a character with it."""
-    ends = list(accumulate(map(len, others)))
-    starts = [0, *ends[:-1]]
-    result = []
-    start = 0
-    for word in words_:
-        end = start + len(word)
-        result.append(range(bisect_right(ends, start), bisect_left(starts, end)))
-        start = end
-    return result
 
 
 class _Sentence:

@@ -15,7 +15,6 @@ from typing import TypeVar
 from crosslate.documents import open_text
 from crosslate.documents.document import TextDocument
 from crosslate.engines.decoding import DecodingOptions, Hypothesis, valid_unicode
-from crosslate.engines.segments import Segment, join_translations, split_text
 from crosslate.errors import CrosslateError
 from crosslate.server.backends import Backend, Identity, Model
 from crosslate.server.batching import Batcher, Found, Piece, Ticket
@@ -23,6 +22,7 @@ from crosslate.server.catalogue import Direction
 from crosslate.server.contract import TextFormat
 from crosslate.server.finish import finished
 from crosslate.server.refusals import Overloaded, Refusal
+from crosslate.translation.lines import Part, join_translations, split_text
 
 log = logging.getLogger(__name__)
 
@@ -224,7 +224,7 @@ class _Plan:
 
     pieces: list[Piece]
     needs: list[list[int]]
-    segments: list[list[Segment]]
+    segments: list[list[Part]]
 
     @classmethod
     def of(cls, models: Mapping[Identity, Model], items: Sequence[_Item]) -> _Plan:
@@ -267,7 +267,7 @@ def _load(backend: Backend, directions: Mapping[Identity, Direction]) -> dict[Id
     return models
 
 
-def _fitting(model: Model, language: str, text: str) -> list[Segment]:
+def _fitting(model: Model, language: str, text: str) -> list[Part]:
     def num_tokens(part: str) -> int:
         return len(model.engine.source.encode(part))
 

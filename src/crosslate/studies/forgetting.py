@@ -56,7 +56,7 @@ def measure_forgetting(
     before = parent.fingerprint()
     child = apply_packs(parent, [pack])
     mixed = plug_back(parent, pack)
-    translations = Translator.of_model(mixed, options=options).translate(test.source)
+    translations = Translator(mixed, options=options).translate(test.source)
     del child
     score = bleu(translations, test.target, num_samples=num_samples)
     return Forgetting(score, translations, parent.fingerprint() == before, before)

@@ -7,7 +7,7 @@ from typing import Any
 from crosslate.studies.cells import Cell
 from crosslate.studies.run import Outcome, Place, Work, work_on
 from crosslate.studies.store import Store
-from crosslate.translation.on_ray import started_ray
+from crosslate.translation.bulk import started_ray
 
 
 class OnRay:

@@ -1,12 +1,13 @@
-"""Translation of files in shards that workers take: every line once, in order, resumable.
+"""Translate files in shards, here or by workers on Ray: every line once, in order, resumable.
 
-The input is cut into numbered shards in a folder beside the output. A translated shard is a file that appears
-whole, so whatever is killed loses the shards that were being translated and nothing else. The output appears
-when all shards are there and hold as many lines as went in.
+The input is cut into numbered shards in a folder beside the output. A translated shard is a file that
+appears whole, so a killed run loses only the shards that were being translated. The output appears when all
+shards are there and hold as many lines as went in.
 """
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import shutil
 import time
@@ -14,19 +15,33 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from pydantic import Field
+
+from crosslate.config import Settings
 from crosslate.engines.decoding import DecodingOptions
-from crosslate.errors import EngineError, InputError, UsageError
-from crosslate.files import RUN_SUFFIX, atomic_file, read_json, sha256_file, write_json, write_text
-from crosslate.packs.stored import StoredModel
+from crosslate.errors import EngineError, InputError, MissingExtra
+from crosslate.files import RUN_SUFFIX, atomic_file, read_json, write_json, write_text
 from crosslate.text.streams import check_is_file, read_lines
-from crosslate.translation.translator import UNQUANTIZED, ctranslate2_folder_of
+
+if TYPE_CHECKING:
+    from crosslate.packs.stored import StoredModel
 
 log = logging.getLogger(__name__)
 
 MANIFEST = "bulk.json"
 _PINNED = "pinned"
+_RESTARTS = 3
+
+
+class BulkSettings(Settings):
+    """How files are cut and how workers are sized."""
+
+    shard_lines: int = Field(
+        10_000, ge=1, description="Lines of a shard: what a stopped run may lose for each worker."
+    )
+    worker_cpus: int = Field(1, ge=1, description="CPUs that a worker on Ray asks for and uses.")
 
 
 @dataclass(frozen=True)
@@ -39,7 +54,7 @@ class Work:
         options: of the search.
     """
 
-    model: str
+    model: Path
     language: str
     options: DecodingOptions
 
@@ -50,17 +65,17 @@ class Shard:
 
     Attributes:
         source: file with its lines.
-        target: file that its translations are in, once they are done.
+        target: file for its translations; it exists when they are done.
         num_lines: how many.
     """
 
-    source: str
-    target: str
+    source: Path
+    target: Path
     num_lines: int
 
 
 Run = Callable[[Work, Sequence[Shard]], Iterator[Shard]]
-"""Translates shards by :class:`ShardTranslator`, in any order, and gives each back when it is done."""
+"""Translates shards with a :class:`ShardTranslator`, in any order, and yields each when it is done."""
 
 
 class ShardTranslator:
@@ -75,15 +90,15 @@ class ShardTranslator:
         from crosslate.engines.ctranslate2 import CTranslate2Engine
 
         self._work = work
-        self._engine = CTranslate2Engine(Path(work.model), inter_threads=1, intra_threads=threads)
+        self._engine = CTranslate2Engine(work.model, inter_threads=1, intra_threads=threads)
 
     def translate(self, shard: Shard) -> Shard:
         """Writes a shard's translations, atomically."""
         from crosslate.translation.lines import translate_lines
 
-        lines = _stored_lines(Path(shard.source))
-        found = translate_lines(self._engine, lines, self._work.options, language=self._work.language)
-        write_text(Path(shard.target), "".join(line + "\n" for line in found))
+        with shard.source.open(encoding="utf-8", newline="\n") as lines:
+            found = translate_lines(self._engine, lines, self._work.options, language=self._work.language)
+            write_text(shard.target, "".join(line + "\n" for line in found))
         return shard
 
 
@@ -91,89 +106,95 @@ def translate_in_bulk(
     model: StoredModel,
     inputs: Sequence[str | Path],
     output: str | Path,
-    run: Run,
     *,
-    quantization: str = UNQUANTIZED,
+    quantization: str = "float32",
     options: DecodingOptions | None = None,
-    shard_lines: int = 10_000,
+    settings: BulkSettings | None = None,
+    run: Run | None = None,
 ) -> int:
     """Translates files line by line into one; the same call again goes on where it was stopped.
 
     Args:
         inputs: files, compressed or not; their lines follow each other.
         output: file for the translations; beside it lies the state until it is done.
-        run: where shards are translated: :class:`crosslate.translation.on_ray.ShardsOnRay`.
-        shard_lines: lines of a shard, which is what a stopped run may lose for each worker.
+        run: translates the shards; None is :class:`ShardsOnRay`.
 
     Returns:
         How many lines were translated, now or before.
 
     Raises:
-        UsageError: ``shard_lines`` below 1.
         CorpusError: an input is missing or cannot be read.
         InputError: the output exists, or what is translated is not what the stopped run translated.
         EngineError: CTranslate2 cannot express the model, or a shard has not as many lines as it should.
+        MissingExtra: Ray is wanted and not installed.
     """
-    if shard_lines < 1:
-        raise UsageError(f"shard_lines is {shard_lines}, expected 1 or more")
+    from crosslate.translation.translator import ctranslate2_folder_of
+
+    output, options, settings = (
+        Path(output).resolve(),
+        options or DecodingOptions(),
+        settings or BulkSettings(),
+    )
+    run = run or ShardsOnRay(cpus=settings.worker_cpus)
     for path in inputs:
         check_is_file(path)
-    output, options = Path(output).resolve(), options or DecodingOptions()
     if output.exists():
         raise InputError(f"{output} already exists; give another file or remove it first")
     state = output.with_name(output.name + RUN_SUFFIX)
     pinned = {
-        "inputs": [sha256_file(Path(path)) for path in inputs],
         "packs or parent": model.key(),
         "quantization": quantization,
-        "shard_lines": shard_lines,
+        "shard_lines": settings.shard_lines,
         **options.to_values(),
     }
-    shards = _shards(state, pinned, inputs, shard_lines)
-    missing = [shard for shard in shards if not Path(shard.target).is_file()]
+    shards = _shards(state, pinned, inputs, settings.shard_lines)
+    missing = [shard for shard in shards if not shard.target.is_file()]
     if len(missing) < len(shards):
         log.info("%d of %d shards are translated already", len(shards) - len(missing), len(shards))
     if missing:
         folder = ctranslate2_folder_of(model, quantization).resolve()
-        _report(run(Work(str(folder), model.source_language, options), missing), missing)
+        _report(run(Work(folder, model.source_language, options), missing), missing)
     total = _assemble(shards, output)
     shutil.rmtree(state)
     return total
 
 
 def _shards(
-    state: Path, pinned: dict[str, Any], inputs: Iterable[str | Path], shard_lines: int
+    state: Path, pinned: dict[str, Any], inputs: Sequence[str | Path], shard_lines: int
 ) -> list[Shard]:
     """The shards of a stopped run, or new ones; the manifest is written when all are cut."""
     manifest = state / MANIFEST
-    if manifest.is_file():
-        recorded = read_json(manifest)
-        before = recorded[_PINNED]
-        differing = [name for name in pinned if before.get(name) != pinned[name]]
-        if differing:
+    digest = hashlib.sha256()
+    counts = []
+    is_resumed = manifest.is_file()
+    if not is_resumed:
+        state.mkdir(parents=True, exist_ok=True)
+        # The folder is removed at the end, so all in it must be ours.
+        others = [path.name for path in state.iterdir() if not path.name.lstrip(".").startswith("shard-")]
+        if others:
+            raise InputError(
+                f"{state} holds {others[0]}, expected the state of a run; give another output or move it away"
+            )
+    lines = chain.from_iterable(map(read_lines, inputs))
+    while block := list(islice(lines, shard_lines)):
+        # A line may hold what other readers take for the end of one, and lines end in LF alone here.
+        text = "".join(line.replace("\n", " ") + "\n" for line in block)
+        digest.update(text.encode())
+        if not is_resumed:
+            write_text(state / _name(len(counts), "in"), text)
+        counts.append(len(block))
+    pinned = {"inputs": digest.hexdigest(), **pinned}
+    if is_resumed:
+        before = read_json(manifest)[_PINNED]
+        if differing := [name for name in pinned if before.get(name) != pinned[name]]:
             raise InputError(
                 f"{state} holds the state of a run with other {', '.join(differing)}; "
                 "expected the same call again: give another output, or remove that folder to begin anew"
             )
-        counts = recorded["lines"]
     else:
-        state.mkdir(parents=True, exist_ok=True)
-        # The folder is removed at the end, so all in it must be ours.
-        if others := [
-            path.name for path in state.iterdir() if not path.name.lstrip(".").startswith("shard-")
-        ]:
-            raise InputError(
-                f"{state} holds {others[0]}, expected the state of a run; give another output or move it away"
-            )
-        lines, counts = chain.from_iterable(map(read_lines, inputs)), []
-        while block := list(islice(lines, shard_lines)):
-            # A line may hold what other readers take for the end of one, and lines end in LF alone here.
-            text = "".join(line.replace("\n", " ") + "\n" for line in block)
-            write_text(state / _name(len(counts), "in"), text)
-            counts.append(len(block))
-        write_json(manifest, {_PINNED: pinned, "lines": counts})
+        write_json(manifest, {_PINNED: pinned})
     return [
-        Shard(str(state / _name(number, "in")), str(state / _name(number, "out")), count)
+        Shard(state / _name(number, "in"), state / _name(number, "out"), count)
         for number, count in enumerate(counts)
     ]
 
@@ -182,13 +203,8 @@ def _name(number: int, ending: str) -> str:
     return f"shard-{number:06d}.{ending}"
 
 
-def _stored_lines(path: Path) -> Iterator[str]:
-    with path.open(encoding="utf-8", newline="\n") as file:
-        for line in file:
-            yield line.removesuffix("\n")
-
-
 def _report(done: Iterable[Shard], wanted: Sequence[Shard]) -> None:
+    """Waits for the shards and logs the progress."""
     started, num_lines = time.monotonic(), 0
     total = sum(shard.num_lines for shard in wanted)
     for number, shard in enumerate(done, start=1):
@@ -204,7 +220,7 @@ def _assemble(shards: Sequence[Shard], output: Path) -> int:
     """Joins the shards in order, if each has as many lines as went in."""
     with atomic_file(output) as temporary, temporary.open("wb") as file:
         for shard in shards:
-            data = Path(shard.target).read_bytes() if Path(shard.target).is_file() else b""
+            data = shard.target.read_bytes() if shard.target.is_file() else b""
             if (found := data.count(b"\n")) != shard.num_lines:
                 raise EngineError(
                     f"{shard.target} has {found} lines, expected {shard.num_lines}; "
@@ -212,3 +228,79 @@ def _assemble(shards: Sequence[Shard], output: Path) -> int:
                 )
             file.write(data)
     return sum(shard.num_lines for shard in shards)
+
+
+class ShardsOnRay:
+    """Translates shards by Ray actors; see :data:`Run`. All machines must share the storage.
+
+    Each actor holds one model and gets the next shard when it is done with one. Ray restarts an actor that
+    died, with the shard that it had.
+
+    Args:
+        cpus: that each actor asks for and uses.
+        address: of a cluster; None takes the one that Ray's environment names, or starts one here.
+
+    Raises:
+        MissingExtra: Ray is not installed.
+    """
+
+    translator: type[ShardTranslator] = ShardTranslator
+
+    def __init__(self, *, cpus: int = 1, address: str | None = None) -> None:
+        self._ray = started_ray(address)
+        self._cpus = cpus
+
+    def __call__(self, work: Work, shards: Sequence[Shard]) -> Iterator[Shard]:
+        ray = self._ray
+        available = int(ray.cluster_resources().get("CPU", 0)) // self._cpus
+        if available < 1:
+            raise EngineError(
+                f"Ray has fewer CPUs than the {self._cpus} that a worker asks for; ask for fewer"
+            )
+        actor = ray.remote(
+            num_cpus=self._cpus, max_restarts=_RESTARTS, max_task_retries=_RESTARTS
+        )(self.translator)  # fmt: skip
+        actors = [actor.remote(work, self._cpus) for _ in range(min(available, len(shards)))]
+        waiting, idle = list(reversed(shards)), list(actors)
+        running: dict[Any, tuple[Any, Shard]] = {}
+        try:
+            while waiting or running:
+                while waiting and idle:
+                    worker, shard = idle.pop(), waiting.pop()
+                    running[worker.translate.remote(shard)] = worker, shard
+                ended, _ = ray.wait(list(running), num_returns=1)
+                worker, shard = running.pop(ended[0])
+                yield self._result(ended[0], shard)
+                idle.append(worker)
+        finally:
+            for each in actors:
+                ray.kill(each)
+
+    def _result(self, reference: Any, shard: Shard) -> Shard:
+        try:
+            found: Shard = self._ray.get(reference)
+        except self._ray.exceptions.RayError as error:
+            reason = str(getattr(error, "cause", None) or error).strip().splitlines()[0]
+            raise EngineError(
+                f"{shard.source} was not translated: {reason}; "
+                "the same call again goes on with what is missing"
+            ) from error
+        return found
+
+
+def started_ray(address: str | None = None) -> Any:
+    """The module ``ray``, connected.
+
+    Args:
+        address: see :class:`ShardsOnRay`.
+
+    Raises:
+        MissingExtra: Ray is not installed.
+    """
+    try:
+        import ray
+    except ImportError:
+        raise MissingExtra("Ray is not installed; install it with: pip install 'crosslate[ray]'") from None
+    if not ray.is_initialized():
+        ray.init(address=address, log_to_driver=False, include_dashboard=False)
+    return ray

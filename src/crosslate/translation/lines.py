@@ -1,18 +1,23 @@
-"""Lines in, as many lines out, in order, whatever the lines hold."""
+"""Lines in, as many lines out, in order, whatever they hold; long ones are cut and joined again."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from crosslate.engines.decoding import DecodingOptions, Engine, Hypothesis, valid_unicode
-from crosslate.engines.segments import Segment, join_translations, split_text
 from crosslate.errors import UsageError
+from crosslate.languages.sentence_ends import UNSPACED, cut_after, sentences
 
 # Whatever some reader takes for the end of a line: the characters that str.splitlines() splits at.
 _LINE_BREAKS = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")
 _MAX_WINDOW_CHARACTERS = 4_000_000
+# A comma inside a number has no space after it.
+_CLAUSE_END = re.compile(r"[,;:،؛]\s+|\s[–—-]+\s+|[，、；：]\s*")
+_WORD_END = re.compile(r"\s+")
+_MAX_COMBINING_MARKS = 16
 
 
 def translate_lines(
@@ -22,14 +27,13 @@ def translate_lines(
     *,
     language: str,
     window_lines: int = 1024,
-    max_segment_tokens: int | None = None,
 ) -> Iterator[str]:
     """Translates a stream of lines: N in, N out, in order, in bounded memory.
 
     Lines are taken in windows; the engine sorts a window by length and restores its order. A line that
-    is too long for the model is cut at sentence ends, then clauses, words and characters, and its
-    translations are joined; one that fits is translated as it is, since lines are what models are
-    trained on, and a line of several sentences is translated better with its context.
+    is too long for the model is cut (see :func:`split_text`), and its translations are joined; one that
+    fits is translated as it is, since lines are what models are trained on, and a line of several
+    sentences is translated better with its context.
 
     A line without visible text (empty, only spaces) gives an empty line. Characters that some reader
     takes for the end of a line (U+2028, U+0085, carriage return, ...) count as a space inside a line,
@@ -39,22 +43,14 @@ def translate_lines(
         lines: with or without their line ends.
         language: code of the language of ``lines``, for the rules of sentence ends.
         window_lines: at most so many lines are read ahead; 1 answers each line at once.
-        max_segment_tokens: cut lines longer than this many source tokens; None is the model's limit.
 
     Yields:
         One translation per line, without a line end.
 
     Raises:
-        UsageError: ``window_lines`` below 1 or ``max_segment_tokens`` below 2.
+        UsageError: ``window_lines`` below 1.
     """
-    ranked = n_best_lines(
-        engine,
-        lines,
-        options,
-        language=language,
-        window_lines=window_lines,
-        max_segment_tokens=max_segment_tokens,
-    )
+    ranked = n_best_lines(engine, lines, options, language=language, window_lines=window_lines)
     return (hypotheses[0].text for hypotheses in ranked)
 
 
@@ -65,55 +61,31 @@ def n_best_lines(
     *,
     language: str,
     window_lines: int = 1024,
-    max_segment_tokens: int | None = None,
 ) -> Iterator[list[Hypothesis]]:
     """The ``options.n_best`` best translations of each line of a stream; see :func:`translate_lines`.
 
-    Of a line that was split, the k-th translation joins the k-th ones of its segments; its score is the
-    mean of theirs, weighted by their numbers of pieces.
+    Of a line that was cut, the k-th translation joins the k-th ones of its parts; its score is the mean of
+    theirs, weighted by their numbers of pieces.
     """
     if window_lines < 1:
         raise UsageError(f"window_lines is {window_lines}, expected 1 or more")
-    limit = engine.max_source_tokens
-    if max_segment_tokens is not None:
-        if max_segment_tokens < 2:
-            raise UsageError(f"max_segment_tokens is {max_segment_tokens}, expected 2 or more")
-        limit = min(limit, max_segment_tokens)
-    return _translated(engine, lines, options or DecodingOptions(), language, window_lines, limit)
+    return _translated(engine, lines, options or DecodingOptions(), language, window_lines)
 
 
 def _translated(
-    engine: Engine,
-    lines: Iterable[str],
-    options: DecodingOptions,
-    language: str,
-    window_lines: int,
-    limit: int,
+    engine: Engine, lines: Iterable[str], options: DecodingOptions, language: str, window_lines: int
 ) -> Iterator[list[Hypothesis]]:
     for window in _windows(lines, window_lines):
-        segmented = _segments(engine, window, language, limit)
-        # The same segment again (headings, "Yes.") is translated once.
-        distinct = list(dict.fromkeys(segment.text for segments in segmented for segment in segments))
+        cut = _cut(engine, window, language)
+        # The same part again (headings, "Yes.") is translated once.
+        distinct = list(dict.fromkeys(part.text for parts in cut for part in parts))
         translations = dict(zip(distinct, engine.translate(distinct, options), strict=True))
-        for segments in segmented:
-            ranked = [translations[segment.text] for segment in segments]
+        for parts in cut:
+            ranked = [translations[part.text] for part in parts]
             if not ranked:
                 yield [Hypothesis("", 0.0, ())] * options.n_best
             else:
-                yield [_joined(segments, rank) for rank in zip(*ranked)]
-
-
-def _joined(segments: Sequence[Segment], hypotheses: Sequence[Hypothesis]) -> Hypothesis:
-    """One translation of a line from those of its segments, on one line."""
-    text = _LINE_BREAKS.sub(" ", join_translations(segments, [each.text for each in hypotheses]))
-    if len(hypotheses) == 1:
-        return replace(hypotheses[0], text=text)
-    # The end of each sentence counts as a piece, as in the scores.
-    weights = [len(each.pieces) + 1 for each in hypotheses]
-    total = sum(weight * each.score for weight, each in zip(weights, hypotheses))
-    return Hypothesis(
-        text, total / sum(weights), tuple(piece for each in hypotheses for piece in each.pieces)
-    )
+                yield [_joined(parts, rank) for rank in zip(*ranked)]
 
 
 def _windows(lines: Iterable[str], window_lines: int) -> Iterator[list[str]]:
@@ -129,15 +101,134 @@ def _windows(lines: Iterable[str], window_lines: int) -> Iterator[list[str]]:
         yield window
 
 
-def _segments(engine: Engine, window: Sequence[str], language: str, limit: int) -> list[list[Segment]]:
+def _cut(engine: Engine, window: Sequence[str], language: str) -> list[list[Part]]:
+    """The parts of every line."""
+
     def num_tokens(text: str) -> int:
         return len(engine.source.encode(text))
 
+    limit = engine.max_source_tokens
     # In one call, since nearly all lines fit.
     lengths = [len(ids) for ids in engine.source.encode_batch(window)]
     return [
-        ([Segment(line)] if line else [])
-        if length <= limit
-        else split_text(line, num_tokens, limit, language)
+        ([Part(line)] if line else []) if length <= limit else split_text(line, num_tokens, limit, language)
         for line, length in zip(window, lengths, strict=True)
     ]
+
+
+def _joined(parts: Sequence[Part], hypotheses: Sequence[Hypothesis]) -> Hypothesis:
+    """One translation of a line from those of its parts, on one line."""
+    text = _LINE_BREAKS.sub(" ", join_translations(parts, [each.text for each in hypotheses]))
+    if len(hypotheses) == 1:
+        return replace(hypotheses[0], text=text)
+    # The end of each sentence counts as a piece, as in the scores.
+    weights = [len(each.pieces) + 1 for each in hypotheses]
+    total = sum(weight * each.score for weight, each in zip(weights, hypotheses))
+    return Hypothesis(
+        text, total / sum(weights), tuple(piece for each in hypotheses for piece in each.pieces)
+    )
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of a text that fits the model.
+
+    Attributes:
+        text: without surrounding spaces.
+        is_inside_word: the text goes on, before this part, in the middle of a word.
+    """
+
+    text: str
+    is_inside_word: bool = False
+
+
+def split_text(text: str, num_tokens: Callable[[str], int], limit: int, language: str) -> list[Part]:
+    """Cuts ``text`` into parts of at most ``limit`` tokens; nothing but spaces is left out.
+
+    A text that fits is one part: models are trained on whole lines, which may well hold several
+    sentences. In one that does not, every sentence becomes a part, and a sentence that still is too
+    long is cut into as few runs of clauses, then words, then characters as fit.
+
+    Args:
+        num_tokens: how many source tokens a text has, end of sentence included.
+        limit: at least 2; a single character that takes more becomes a part of its own.
+        language: of ``text``; chooses the rules for sentence ends.
+    """
+    stripped = text.strip()
+    if not stripped:
+        return []
+    if num_tokens(stripped) <= limit:
+        return [Part(stripped)]
+    return [
+        part
+        for sentence in sentences(stripped, language)
+        for part in _fitted(sentence, num_tokens, limit, (_CLAUSE_END, _WORD_END))
+    ]
+
+
+def join_translations(parts: Sequence[Part], translations: Sequence[str]) -> str:
+    """The translations of a text's parts as one text, with spaces where the script uses them."""
+    joined = ""
+    for part, translation in zip(parts, translations, strict=True):
+        if joined and translation and not _touch(joined[-1], translation[0], part):
+            joined += " "
+        joined += translation
+    return joined
+
+
+def _touch(left: str, right: str, part: Part) -> bool:
+    # A word cut in the middle goes on without a space; in a script without spaces one cannot know
+    # that it was a word, and the translation's script decides.
+    if part.is_inside_word and not UNSPACED.match(part.text):
+        return True
+    return bool(UNSPACED.match(left) or UNSPACED.match(right))
+
+
+def _fitted(
+    text: str, num_tokens: Callable[[str], int], limit: int, boundaries: Sequence[re.Pattern[str]]
+) -> list[Part]:
+    """``text`` in parts that fit, cut at the first of ``boundaries`` as far as that goes."""
+    stripped = text.strip()
+    if not stripped:
+        return []
+    if num_tokens(stripped) <= limit:
+        return [Part(stripped)]
+    if not boundaries:
+        return _characters(stripped, num_tokens, limit)
+    runs: list[str] = []
+    run, run_tokens = "", 1  # the end of sentence, counted once for the run
+    for piece in cut_after(text, boundaries[0]):
+        tokens = num_tokens(piece) - 1
+        if run and run_tokens + tokens > limit:
+            runs.append(run)
+            run, run_tokens = "", 1
+        run, run_tokens = run + piece, run_tokens + tokens
+    # Counts add up nearly, not exactly, so runs are checked again.
+    return [part for each in [*runs, run] for part in _fitted(each, num_tokens, limit, boundaries[1:])]
+
+
+def _characters(word: str, num_tokens: Callable[[str], int], limit: int) -> list[Part]:
+    """A word that does not fit, in runs of characters; a combining mark stays with its letter."""
+    parts: list[Part] = []
+    start = 0
+    while start < len(word):
+        # A token is rarely less than a character, so few runs are tried.
+        size = limit
+        while size > 1 and num_tokens(word[start : start + size]) > limit:
+            size = size // 2
+        end = _before_marks(word, start, start + size)
+        if part := word[start:end].strip():
+            parts.append(Part(part, is_inside_word=start > 0))
+        start = end
+    return parts
+
+
+def _before_marks(word: str, start: int, end: int) -> int:
+    for cut in range(end, max(start, end - _MAX_COMBINING_MARKS), -1):
+        if cut >= len(word) or not _continues(word[cut - 1], word[cut]):
+            return cut
+    return end
+
+
+def _continues(before: str, character: str) -> bool:
+    return "\u200d" in (before, character) or unicodedata.category(character).startswith("M")

@@ -1,11 +1,11 @@
-"""Translators for people: from folders or from objects in memory, through either engine."""
+"""Translate with a parent and its packs, from folders or in memory, through either engine."""
 
 from __future__ import annotations
 
 import logging
-import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
@@ -28,11 +28,11 @@ UNQUANTIZED = "float32"
 
 
 class Translator:
-    """Translates with a parent and its packs.
+    """Translates with a parent and its packs, or with a child.
 
     Args:
-        parent: the parent.
-        packs: none for the parent's own pair, one, or a source pack and a target pack.
+        model: a parent, or a child in memory.
+        packs: none for the model's own pair, one, or a source pack and a target pack.
         engine: ``auto`` takes CTranslate2 for a model on a CPU if it can express the family, else PyTorch.
         quantization: of the CTranslate2 model's weights: ``float32``, ``int8``, …; any but the first is
             CTranslate2's alone.
@@ -52,34 +52,25 @@ class Translator:
 
     def __init__(
         self,
-        parent: Parent,
+        model: Parent | Child,
         *packs: Pack,
         engine: EngineName = "auto",
         quantization: str = UNQUANTIZED,
         options: DecodingOptions | None = None,
     ) -> None:
         wanted = wanted_engine(engine, quantization)
-        model = _model(parent, packs)
-        self._attach_live(model, wanted, quantization, options)
+        if packs:
+            from crosslate.packs.compose import apply_packs
 
-    @classmethod
-    def of_model(
-        cls,
-        model: Parent | Child,
-        *,
-        engine: EngineName = "auto",
-        quantization: str = UNQUANTIZED,
-        options: DecodingOptions | None = None,
-    ) -> Translator:
-        """A translator for a model in memory that is no parent with packs: a child in the making, say."""
-        made = cls.__new__(cls)
-        made._attach_live(model, wanted_engine(engine, quantization), quantization, options)
-        return made
+            model = apply_packs(cast("Parent", model), packs)
+        if wanted == "auto" and model.model.device.type != "cpu":
+            wanted = "pytorch"
+        self._attach(_live_engine(model, wanted, quantization), model, options)
 
     @classmethod
     def open(
         cls,
-        packs: Sequence[str | Path] = (),
+        packs: str | Path | Sequence[str | Path] = (),
         parent: str | Path | None = None,
         *,
         engine: EngineName = "auto",
@@ -92,14 +83,14 @@ class Translator:
         ``auto`` is PyTorch on the GPU.
 
         Args:
-            packs: pack folders; every one is verified.
+            packs: folder of a pack, or of several; every one is verified.
             parent: hub id or folder; None finds it by the packs' manifests.
 
         Raises:
             PackError: a pack is refused; see :class:`crosslate.packs.stored.StoredModel`.
         """
         wanted_engine(engine, quantization)
-        stored = StoredModel(packs, parent)
+        stored = StoredModel([packs] if isinstance(packs, str | Path) else packs, parent)
         return cls.of_stored(stored, engine=engine, quantization=quantization, options=options)
 
     @classmethod
@@ -116,31 +107,14 @@ class Translator:
         if wanted == "auto" and has_gpu():
             wanted = "pytorch"
         made = cls.__new__(cls)
-        made._attach(
-            _stored_engine(stored, wanted, quantization),
-            stored.source_language,
-            stored.target_language,
-            options,
-        )
+        made._attach(_stored_engine(stored, wanted, quantization), stored, options)
         return made
 
-    def _attach_live(
-        self,
-        model: Parent | Child,
-        wanted: EngineName,
-        quantization: str,
-        options: DecodingOptions | None,
-    ) -> None:
-        if wanted == "auto" and model.model.device.type != "cpu":
-            wanted = "pytorch"
-        made = _live_engine(model, wanted, quantization)
-        self._attach(made, model.source_language, model.target_language, options)
-
     def _attach(
-        self, engine: Engine, source_language: str, target_language: str, options: DecodingOptions | None
+        self, engine: Engine, model: Parent | Child | StoredModel, options: DecodingOptions | None
     ) -> None:
         self.engine = engine
-        self.source_language, self.target_language = source_language, target_language
+        self.source_language, self.target_language = model.source_language, model.target_language
         self.options = options or DecodingOptions()
 
     def translate(self, texts: Sequence[str]) -> list[str]:
@@ -188,58 +162,24 @@ def wanted_engine(engine: str, quantization: str) -> EngineName:
     return "ctranslate2"
 
 
-def _model(parent: Parent, packs: Sequence[Pack]) -> Parent | Child:
-    if not packs:
-        return parent
-    from crosslate.packs.compose import apply_packs
+def has_gpu() -> bool:
+    """Whether PyTorch could use a GPU; asked first of CTranslate2, which is loaded faster."""
+    import ctranslate2
 
-    return apply_packs(parent, packs)
+    if not ctranslate2.get_cuda_device_count():
+        return False
+    import torch
 
-
-def _live_engine(model: Parent | Child, wanted: EngineName, quantization: str) -> Engine:
-    """An engine for a model in memory; what CTranslate2 reads is written to a folder that does not stay."""
-    if wanted == "pytorch":
-        return _torch_engine(model)
-    from crosslate.engines.conversion import export_ctranslate2
-    from crosslate.engines.ctranslate2 import CTranslate2Engine
-
-    # Once loaded, the model is in memory and the folder may go.
-    folder = Path(tempfile.mkdtemp(prefix="crosslate-engine-"))
-    try:
-        export_ctranslate2(model, folder / "model", cast("Quantization", quantization))
-        return CTranslate2Engine(folder / "model")
-    except EngineError as error:
-        if wanted == "ctranslate2":
-            raise
-        log.info("translating with PyTorch: %s", error)
-        return _torch_engine(model)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _stored_engine(stored: StoredModel, wanted: EngineName, quantization: str) -> Engine:
-    """An engine for a model on disk; what CTranslate2 reads is kept beside it."""
-    if wanted == "pytorch":
-        return _torch_engine(_on_best_device(stored.load()))
-    from crosslate.engines.ctranslate2 import CTranslate2Engine
-
-    loaded: list[Parent | Child] = []
-    try:
-        return CTranslate2Engine(ctranslate2_folder_of(stored, quantization, loaded))
-    except EngineError as error:
-        if wanted == "ctranslate2":
-            raise
-        log.info("translating with PyTorch: %s", error)
-        return _torch_engine(_on_best_device(loaded[0] if loaded else stored.load()))
+    return torch.cuda.is_available()
 
 
 def ctranslate2_folder_of(
-    stored: StoredModel, quantization: str = UNQUANTIZED, loaded: list[Parent | Child] | None = None
+    stored: StoredModel, quantization: str, load: Callable[[], Parent | Child] | None = None
 ) -> Path:
     """The folder of a stored model's CTranslate2 model, built now if it is not there yet.
 
     Args:
-        loaded: receives the PyTorch model if one had to be loaded.
+        load: gives the PyTorch model if one is needed; None is the stored model's own.
 
     Raises:
         EngineError: CTranslate2 cannot express the model.
@@ -250,38 +190,57 @@ def ctranslate2_folder_of(
     def build(folder: Path) -> None:
         from crosslate.engines.conversion import export_ctranslate2
 
-        model = stored.load()
-        if loaded is not None:
-            loaded.append(model)
-        export_ctranslate2(model, folder, cast("Quantization", quantization))
+        export_ctranslate2((load or stored.load)(), folder, cast("Quantization", quantization))
 
     return cached_ctranslate2_model(stored.origin, stored.key(), quantization, build)
 
 
-def _torch_engine(model: Parent | Child) -> Engine:
+def _stored_engine(stored: StoredModel, wanted: EngineName, quantization: str) -> Engine:
+    """An engine for a model on disk; the files that CTranslate2 reads are kept beside it."""
+    load = cache(stored.load)
+
+    def convert() -> Engine:
+        from crosslate.engines.ctranslate2 import CTranslate2Engine
+
+        return CTranslate2Engine(ctranslate2_folder_of(stored, quantization, load))
+
+    def load_on_best_device() -> Parent | Child:
+        import torch
+
+        model = load()
+        if torch.cuda.is_available():  # nobody else holds the model
+            model.model.to("cuda")
+        return model
+
+    return _engine(wanted, convert, load_on_best_device)
+
+
+def _live_engine(model: Parent | Child, wanted: EngineName, quantization: str) -> Engine:
+    """An engine for a model in memory; the files that CTranslate2 reads are removed again."""
+
+    def convert() -> Engine:
+        from crosslate.engines.conversion import export_ctranslate2
+        from crosslate.engines.ctranslate2 import CTranslate2Engine
+
+        with tempfile.TemporaryDirectory(prefix="crosslate-engine-", ignore_cleanup_errors=True) as folder:
+            export_ctranslate2(model, Path(folder, "model"), cast("Quantization", quantization))
+            return CTranslate2Engine(Path(folder, "model"))  # which holds all of it in memory
+
+    return _engine(wanted, convert, lambda: model)
+
+
+def _engine(wanted: EngineName, convert: Callable[[], Engine], load: Callable[[], Parent | Child]) -> Engine:
+    """CTranslate2's engine unless PyTorch's is wanted; ``auto`` is PyTorch where conversion fails."""
+    if wanted != "pytorch":
+        try:
+            return convert()
+        except EngineError as error:
+            if wanted == "ctranslate2":
+                raise
+            log.info("translating with PyTorch: %s", error)
     from crosslate.engines.pytorch import TorchEngine
 
-    return TorchEngine(model)
-
-
-def _on_best_device(model: Parent | Child) -> Parent | Child:
-    """Moves a model that nobody else holds to the GPU where there is one."""
-    import torch
-
-    if torch.cuda.is_available():
-        model.model.to("cuda")
-    return model
-
-
-def has_gpu() -> bool:
-    """Whether PyTorch could use a GPU; asked first of CTranslate2, which is loaded faster."""
-    import ctranslate2
-
-    if not ctranslate2.get_cuda_device_count():
-        return False
-    import torch
-
-    return torch.cuda.is_available()
+    return TorchEngine(load())
 
 
 def _check_list(texts: Sequence[str]) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from crosslate.documents.placement import Align, carried_links, proportional_links
+from crosslate.documents.placement import Align, Links, proportional_links
 from crosslate.evaluation.attention import alignment_layer, attend, linked_words
 from crosslate.models.child import Child
 
@@ -14,16 +16,14 @@ if TYPE_CHECKING:
     from crosslate.models.anatomy.anatomy import Anatomy
     from crosslate.models.parent import Parent
 
-Words = tuple[str, ...]
-Linked = Callable[[Sequence[str], Sequence[str]], "list[tuple[int, int]] | None"]
-"""As :data:`crosslate.documents.placement.Align`; None for a pair of which nothing is known."""
+Words = Sequence[str]
 
 
 def attention_align(model: Parent | Child, pairs: Sequence[tuple[str, str]]) -> Align:
-    """What :meth:`crosslate.documents.document.Document.rebuild` asks for the links of words.
+    """Links of words for :meth:`crosslate.documents.document.Document.rebuild`.
 
-    The links are read from cross-attention in one pass over all pairs, with the translations forced, so it
-    does not matter which engine made them. Of a sentence that is too long for the model words are linked by
+    They are read from cross-attention in one pass over all pairs, with the translations forced, so it does
+    not matter which engine made them. In a sentence that is too long for the model, words are linked by
     proportion.
 
     Args:
@@ -37,38 +37,57 @@ def attention_align(model: Parent | Child, pairs: Sequence[tuple[str, str]]) -> 
     anatomy = model.parent.anatomy if isinstance(model, Child) else model.anatomy
     linked = attention_links(model, anatomy, pairs)
 
-    def align(source: Sequence[str], target: Sequence[str]) -> Sequence[tuple[int, int]]:
+    def align(source: Words, target: Words) -> Links:
         known = linked(source, target)
         return proportional_links(source, target) if known is None else known
 
     return align
 
 
-def attention_links(model: TranslationModel, anatomy: Anatomy, pairs: Sequence[tuple[str, str]]) -> Linked:
-    """The same, where a sentence that is too long for the model shall have no links at all.
+def attention_links(
+    model: TranslationModel, anatomy: Anatomy, pairs: Sequence[tuple[str, str]]
+) -> Callable[[Words, Words], list[tuple[int, int]] | None]:
+    """:func:`attention_align` with None for the links of a sentence that is too long for the model.
 
     Args:
         anatomy: of the model's parent.
-
-    Raises:
-        ParentError: the model gives no attention.
-        EngineError: the model does not say where its decoder starts.
     """
-    found: dict[tuple[str, str], tuple[list[tuple[int, int]], Words, Words]] = {}
+    found = {}
     for each in attend(model, anatomy, pairs):
         links, target, source = linked_words(each, model, alignment_layer(each.weights.shape[0]))
-        spelt = tuple(word.text for word in target), tuple(word.text for word in source)
-        found[_key(*pairs[each.index])] = links, *spelt
+        cut = [word.text for word in target], [word.text for word in source]
+        key = tuple("".join(text.split()) for text in pairs[each.index])
+        found[key] = links, cut
 
-    def linked(source: Sequence[str], target: Sequence[str]) -> list[tuple[int, int]] | None:
+    def linked(source: Words, target: Words) -> list[tuple[int, int]] | None:
         known = found.get(("".join(source), "".join(target)))
-        if known is None:
-            return None
-        links, target_words, source_words = known
-        return carried_links(links, (target_words, source_words), (target, source))
+        return None if known is None else carried_links(*known, (target, source))
 
     return linked
 
 
-def _key(source: str, target: str) -> tuple[str, str]:
-    return "".join(source.split()), "".join(target.split())
+def carried_links(
+    links: Links, cut: tuple[Words, Words], wanted: tuple[Words, Words]
+) -> list[tuple[int, int]]:
+    """Links between words of one cutting (by a model's vocabulary, say) as links between those of another.
+
+    Args:
+        links: between ``cut``.
+        cut: words of the target and of the source, which joined are the texts without spaces.
+        wanted: the same texts cut otherwise.
+    """
+    target, source = (_overlaps(one, other) for one, other in zip(cut, wanted))
+    return sorted({(a, b) for one, other in links for a in target[one] for b in source[other]})
+
+
+def _overlaps(words: Words, others: Words) -> list[range]:
+    """For each of ``words`` those of ``others`` that share a character with it."""
+    ends = list(accumulate(map(len, others)))
+    starts = [0, *ends[:-1]]
+    result = []
+    start = 0
+    for word in words:
+        end = start + len(word)
+        result.append(range(bisect_right(ends, start), bisect_left(starts, end)))
+        start = end
+    return result

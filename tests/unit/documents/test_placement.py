@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from crosslate.documents.placement import PlacedMark, carried_links, place, proportional_links, words
+from crosslate.documents.placement import PlacedMark, place, proportional_links, words
 
 
 def spelt(text):
@@ -111,16 +111,6 @@ class TestPlaces:
         start = time.process_time()
         assert len(place(text, marks, text.upper())) == 2 * depth
         assert time.process_time() - start < 10
-
-
-def test_links_are_carried_to_another_cutting():
-    """ "it", "'s" there are "it's" here, and "3.5" there is "3", ".", "5" here."""
-    links = [(0, 0), (1, 1), (2, 2)]
-    cut = (["it", "'s", "so"], ["3.5", "is", "it"])
-    wanted = (["it's", "so"], ["3", ".", "5", "is", "it"])
-    assert carried_links(links, cut, wanted) == [(0, 0), (0, 1), (0, 2), (0, 3), (1, 4)]
-    # What a model cannot spell makes its words shorter or longer than the text.
-    assert carried_links([(0, 0), (1, 1)], (["a", "bcd"], ["a", "b"]), (["a", "b"], ["a"])) == [(0, 0)]
 
 
 def test_an_element_whose_words_are_not_linked_goes_by_proportion():

@@ -10,8 +10,7 @@ import tiny_models
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.errors import EngineError, InputError
 from crosslate.packs.stored import StoredModel
-from crosslate.translation.bulk import ShardTranslator, translate_in_bulk
-from crosslate.translation.on_ray import ShardsOnRay
+from crosslate.translation.bulk import BulkSettings, ShardsOnRay, ShardTranslator, translate_in_bulk
 from crosslate.translation.translator import Translator
 
 OPTIONS = DecodingOptions(beam_size=2, max_new_tokens=8)
@@ -76,9 +75,9 @@ def test_a_stopped_run_goes_on_and_gives_what_plain_translation_gives(packed, tm
     second.write_text("\n".join(LINES[4:]), encoding="utf-8")
     killed = Here(most=1)
 
-    def again(run, **changes):
-        values = {"options": OPTIONS, "shard_lines": 2} | changes
-        return translate_in_bulk(model, [first, second], out, run, **values)
+    def again(run, shard_lines=2, options=OPTIONS):
+        settings = BulkSettings(shard_lines=shard_lines)
+        return translate_in_bulk(model, [first, second], out, options=options, settings=settings, run=run)
 
     with pytest.raises(KeyboardInterrupt):
         again(killed)
@@ -118,5 +117,5 @@ def test_a_shard_that_lost_lines_is_not_assembled(packed, tmp_path):
                 yield shard
 
     with pytest.raises(EngineError, match="has 1 lines, expected 3"):
-        translate_in_bulk(StoredModel(*packed), [text], out, Losing(), options=OPTIONS)
+        translate_in_bulk(StoredModel(*packed), [text], out, options=OPTIONS, run=Losing())
     assert not out.exists()

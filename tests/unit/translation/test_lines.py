@@ -73,7 +73,6 @@ def test_only_lines_that_are_too_long_are_split():
         [fits.strip(), "One two three.", "Four five six.", "Seven eight nine.", "Ten eleven twelve."]
     ]
     assert out == [fits.strip().upper(), too_long.upper()]
-    assert translated(["a b c d"], max_segment_tokens=3) == ["A B C D"]
 
 
 def test_equal_segments_of_a_window_are_translated_once():
@@ -108,8 +107,6 @@ def test_a_window_is_bounded_in_characters_too():
 def test_windows_out_of_range_are_refused_at_once():
     with pytest.raises(UsageError, match="window_lines is 0"):
         translate_lines(Shouting(), [], language="en", window_lines=0)
-    with pytest.raises(UsageError, match="max_segment_tokens is 1"):
-        translate_lines(Shouting(), [], language="en", max_segment_tokens=1)
 
 
 class Ranking(Shouting):
@@ -146,7 +143,8 @@ def test_the_best_translations_of_a_line_that_is_split():
         ]
 
     engine.translate = translate
-    (found,) = n_best_lines(engine, ["One two three. Four."], options, language="en", max_segment_tokens=4)
+    engine.max_source_tokens = 4
+    (found,) = n_best_lines(engine, ["One two three. Four."], options, language="en")
     assert [each.text for each in found] == ["One two three. Four.", "One two three.! Four.!"]
     # Three pieces and one, each with an end of sentence: (4 * -1 + 2 * -4) / 6.
     assert [each.score for each in found] == pytest.approx([-2.0, -3.0])

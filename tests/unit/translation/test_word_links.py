@@ -52,3 +52,15 @@ def test_a_live_model_places_every_tag(parent):
     result = document.render([translation], align)
     for tag in ("<b>", "</b>", "<i>", "</i>", "{x}"):
         assert result.count(tag) == 1
+
+
+def test_links_are_carried_to_another_cutting():
+    """ "it", "'s" there are "it's" here, and "3.5" there is "3", ".", "5" here."""
+    links = [(0, 0), (1, 1), (2, 2)]
+    cut = (["it", "'s", "so"], ["3.5", "is", "it"])
+    wanted = (["it's", "so"], ["3", ".", "5", "is", "it"])
+    assert word_links.carried_links(links, cut, wanted) == [(0, 0), (0, 1), (0, 2), (0, 3), (1, 4)]
+    # What a model cannot spell makes its words shorter or longer than the text.
+    assert word_links.carried_links([(0, 0), (1, 1)], (["a", "bcd"], ["a", "b"]), (["a", "b"], ["a"])) == [
+        (0, 0)
+    ]

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from crosslate.engines.segments import Segment, join_translations, sentences, split_text
+from crosslate.translation.lines import Part, join_translations, sentences, split_text
 
 
 def num_words(text):
@@ -22,7 +22,7 @@ def split(text, limit):
 
 
 def test_what_fits_is_one_segment_whatever_it_holds():
-    assert split("Yes. No. May be.", 5) == [Segment("Yes. No. May be.")]
+    assert split("Yes. No. May be.", 5) == [Part("Yes. No. May be.")]
 
 
 def test_sentences_come_first():
@@ -41,8 +41,8 @@ def test_then_words():
 def test_then_characters_inside_a_giant_word():
     segments = split("go abcdefghijklmnopqrstuvwxyz on", 3)
     assert "".join(texts(segments)) == "goabcdefghijklmnopqrstuvwxyzon"
-    assert segments[0] == Segment("go") and not segments[1].is_inside_word and segments[2].is_inside_word
-    assert segments[-1] == Segment("on")
+    assert segments[0] == Part("go") and not segments[1].is_inside_word and segments[2].is_inside_word
+    assert segments[-1] == Part("on")
 
 
 def test_marks_stay_with_their_letters():
@@ -113,12 +113,12 @@ def test_sentences_joined_are_the_text(splitter):
 @pytest.mark.parametrize(
     ("segments", "translations", "expected"),
     [
-        ([Segment("a"), Segment("b")], ["Eins.", "Zwei."], "Eins. Zwei."),
-        ([Segment("a"), Segment("b")], ["一。", "二。"], "一。二。"),
-        ([Segment("ab"), Segment("cd", is_inside_word=True), Segment("e")], ["ab", "cd", "e"], "abcd e"),
-        ([Segment("数字"), Segment("很多", is_inside_word=True)], ["many", "digits"], "many digits"),
-        ([Segment("a"), Segment("b"), Segment("c")], ["x", "", "y"], "x y"),
-        ([Segment("a"), Segment("b")], ["한국", "사람"], "한국 사람"),
+        ([Part("a"), Part("b")], ["Eins.", "Zwei."], "Eins. Zwei."),
+        ([Part("a"), Part("b")], ["一。", "二。"], "一。二。"),
+        ([Part("ab"), Part("cd", is_inside_word=True), Part("e")], ["ab", "cd", "e"], "abcd e"),
+        ([Part("数字"), Part("很多", is_inside_word=True)], ["many", "digits"], "many digits"),
+        ([Part("a"), Part("b"), Part("c")], ["x", "", "y"], "x y"),
+        ([Part("a"), Part("b")], ["한국", "사람"], "한국 사람"),
         ([], [], ""),
     ],
 )
