@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _CONFIG = "config.json"
-_RECORDED_LANGUAGES = ("source_language", "target_language")
 _MODEL_FILES = (".json", ".safetensors", ".spm", ".model", ".bin", ".txt")
 
 
@@ -206,17 +205,12 @@ def _verified(packs: Sequence[Path]) -> tuple[Manifest, ...]:
 
 
 def _parent_languages(name: str) -> tuple[str, str]:
-    from crosslate.models.parent import RECORD
+    from crosslate.models.vocabularies.vocabulary_files import named_languages
 
-    folder = _local_folder(name)
-    described, recorded = (
-        read_optional_object(folder / "tokenizer_config.json"),
-        read_optional_object(folder / RECORD),
-    )
-    for values, names in ((described, ("source_lang", "target_lang")), (recorded, _RECORDED_LANGUAGES)):
-        if all(values.get(each) for each in names):
-            return str(values[names[0]]), str(values[names[1]])
-    raise ParentError(f"{name} does not say which languages it translates, so it needs a pack that does")
+    source, target = named_languages(_local_folder(name))
+    if not source or not target:
+        raise ParentError(f"{name} does not say which languages it translates, so it needs a pack that does")
+    return source, target
 
 
 def _local_folder(name: str) -> Path:

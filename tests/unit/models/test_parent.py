@@ -168,7 +168,6 @@ class TestFaults:
             ("target.spm", r": target\.spm missing;"),
             ("vocab.json", r": vocab\.json missing;"),
             ("model.safetensors", "cannot load the model in"),
-            ("tokenizer_config.json", "does not say which languages it translates; give both language codes"),
         ],
     )
     def test_a_missing_file(self, copy, name, message):
@@ -189,13 +188,19 @@ class TestFaults:
             ("vocab.json", "{", "not JSON at line 1"),
             ("source.spm", "not a vocabulary", "not a SentencePiece model"),
             ("tokenizer_config.json", "{", "not JSON at line 1"),
-            ("tokenizer_config.json", "[]", "does not say which languages"),
-            ("tokenizer_config.json", '{"source_lang": "ROMANCE", "target_lang": "en"}', "does not say which"),
         ],
     )  # fmt: skip
     def test_a_damaged_file(self, copy, name, content, message):
         (copy / name).write_text(content, encoding="utf-8")
         self.refused(copy, message)
+
+    @pytest.mark.parametrize("content", [None, "[]", '{"source_lang": "ROMANCE", "target_lang": "en"}'])
+    def test_no_file_names_both_languages(self, copy, content):
+        described = copy / "tokenizer_config.json"
+        described.unlink() if content is None else described.write_text(content, encoding="utf-8")
+        assert Parent.load(copy).source_language == "fr"  # as our own record says
+        (copy / "crosslate.json").unlink()
+        self.refused(copy, "does not say which languages it translates; give both language codes")
 
     def test_a_checkpoint_without_all_tensors(self, copy):
         from safetensors.torch import load_file, save_file

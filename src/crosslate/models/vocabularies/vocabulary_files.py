@@ -34,7 +34,6 @@ RECORD = "crosslate.json"
 MARIAN = "MarianTokenizer"
 
 _SENTENCEPIECE_ENDINGS = (".model", ".spm")
-_Names = tuple[str | None, str | None]
 _PROBES = ("a", "the", "1", ".")
 
 
@@ -102,22 +101,20 @@ def read_vocabularies(
     except CrosslateError as error:
         raise ParentError(f"cannot read the vocabularies of {folder}: {error}") from error
     described = described if isinstance(described, dict) else {}
-    given = (source_language, target_language)
+    languages = _Languages(folder, (source_language, target_language))
     if (folder / SAVED_VOCABULARIES).is_file():
-        return _read_saved(folder, given)
+        return _read_saved(folder, languages)
     if _tokenizer_class(config, described) == MARIAN:
-        named: _Names = _valid(described.get("source_lang")), _valid(described.get("target_lang"))
-        return _read_marian(folder, _Languages(folder, given, named))
-    languages = _Languages(folder, given, _named_languages(folder, config, described))
+        return _read_marian(folder, languages)
     return _Reader(folder, config, open_tokenizer(folder), languages).read()
 
 
 class _Languages:
     """The two languages of a parent: as given, else as its files name them."""
 
-    def __init__(self, folder: Path, given: _Names, named: _Names) -> None:
-        self._folder = folder
-        self._source, self._target = given[0] or named[0], given[1] or named[1]
+    def __init__(self, folder: Path, given: tuple[str | None, str | None]) -> None:
+        self._folder, self.named = folder, named_languages(folder)
+        self._source, self._target = given[0] or self.named[0], given[1] or self.named[1]
         self.is_target_given = bool(given[1])
 
     def pair(self, hint: str = "") -> tuple[str, str]:
@@ -133,16 +130,24 @@ class _Languages:
         return self._source, self._target
 
 
-def _named_languages(folder: Path, config: Any, described: dict[str, Any]) -> _Names:
-    """The languages that the files of any family but Marian's name; our own record goes first."""
-    recorded = read_optional_object(folder / RECORD)
+def named_languages(folder: Path) -> tuple[str | None, str | None]:
+    """The source and the target language that a parent's files name; None where they name none.
+
+    Our own record goes first, then the tokenizer's configuration, then the model's.
+    """
+    recorded, described, config = (
+        read_optional_object(folder / name) for name in (RECORD, TOKENIZER_CONFIG, "config.json")
+    )
     pairs = [
         (recorded.get("source_language"), recorded.get("target_language")),
+        # Models of several languages name families there (``ROMANCE``).
+        (_valid(described.get("source_lang")), _valid(described.get("target_lang"))),
         (described.get("src_lang"), described.get("tgt_lang")),
-        *(langs for langs in (getattr(config, "langs", None), described.get("langs")) if langs),
+        config.get("langs"),
+        described.get("langs"),
     ]
     source, target = (
-        next((pair[side] for pair in pairs if len(pair) == 2 and isinstance(pair[side], str)), None)
+        next((pair[side] for pair in pairs if pair and len(pair) == 2 and isinstance(pair[side], str)), None)
         for side in (0, 1)
     )
     return source, target
@@ -306,11 +311,9 @@ class _Reader:
         return f" (the model knows {', '.join(sorted(codes))})" if codes else ""
 
 
-def _read_saved(folder: Path, given: _Names) -> ParentVocabularies:
+def _read_saved(folder: Path, languages: _Languages) -> ParentVocabularies:
     """Vocabularies in our own files: their frames were settled, for two languages, before they were saved."""
-    recorded = read_optional_object(folder / RECORD)
-    named: _Names = _valid(recorded.get("source_language")), _valid(recorded.get("target_language"))
-    pair = _Languages(folder, given, named).pair()
+    pair, named = languages.pair(), languages.named
     others = [one for one, other in zip(pair, named) if other and not is_same_language(one, other)]
     try:
         source, target = load_vocabularies(folder)
