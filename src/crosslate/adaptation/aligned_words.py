@@ -13,12 +13,11 @@ from collections.abc import Iterator, Mapping
 
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.errors import InputError
+from crosslate.languages.words import count_words, words_in
 from crosslate.models.groups import Side
 from crosslate.models.initialisers.initial_embeddings import (
     TranslatedWord,
-    count_forms,
     with_capital_of,
-    words_of,
 )
 from crosslate.models.parent import Parent
 from crosslate.text.corpora import SizedCorpus
@@ -52,7 +51,7 @@ def aligned_words(parent: Parent, side: Side, text: SizedCorpus) -> list[Transla
     at = 0 if side == "source" else 1
     new = link_words((words[at], words[1 - at]) for words in map(_lower_words, text))
     spellings, shared = _parent_links(parent, side)
-    counts = count_forms(text.lines(side))
+    counts = count_words(text.lines(side))
     found: list[TranslatedWord] = []
     for word, count in sorted(counts.items()):
         weights = _through(new.get(word.lower(), {}), shared)
@@ -75,7 +74,7 @@ def aligned_words(parent: Parent, side: Side, text: SizedCorpus) -> list[Transla
 
 
 def _lower_words(pair: tuple[str, str]) -> tuple[list[str], list[str]]:
-    return words_of(pair[0].lower()), words_of(pair[1].lower())
+    return words_in(pair[0].lower()), words_in(pair[1].lower())
 
 
 def _parent_links(parent: Parent, side: Side) -> tuple[dict[str, str], Links]:
@@ -91,7 +90,7 @@ def _parent_links(parent: Parent, side: Side) -> tuple[dict[str, str], Links]:
     translations = Translator(parent, engine="pytorch", options=options).n_best(words, _NUM_TRANSLATIONS)
     pairs = [(word, each.text) for word, found in zip(words, translations) for each in found]
     links = link_words(map(_lower_words, pairs))
-    seen = words if side == "source" else [word for _, text in pairs for word in words_of(text)]
+    seen = words if side == "source" else [word for _, text in pairs for word in words_in(text)]
     spellings = _spellings(seen, parent.source if side == "source" else parent.target)
     return spellings, _to_side(links, side)
 
@@ -100,7 +99,7 @@ def _whole_words(vocabulary: Vocabulary) -> Iterator[str]:
     special = {index for index in vars(vocabulary.special).values() if index is not None}
     for index, piece in enumerate(vocabulary.marked_pieces):
         word = piece.removeprefix(WORD_START)
-        if index not in special and word != piece and words_of(word) == [word]:
+        if index not in special and word != piece and words_in(word) == [word]:
             yield piece
 
 

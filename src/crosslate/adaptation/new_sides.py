@@ -14,6 +14,7 @@ from crosslate.adaptation.data import DataSettings, Prepared, vocabulary
 from crosslate.adaptation.runs import Run
 from crosslate.errors import UsageError, nearest
 from crosslate.files import sha256_text
+from crosslate.languages.words import count_words
 from crosslate.models.child import Child, make_child
 from crosslate.models.groups import SIDES, Side
 from crosslate.models.initialisers.initial_embeddings import (
@@ -22,7 +23,6 @@ from crosslate.models.initialisers.initial_embeddings import (
     InitialEmbeddings,
     Method,
     TranslatedWord,
-    count_forms,
     translated_words,
 )
 from crosslate.models.parent import Parent
@@ -163,7 +163,7 @@ def initial_embeddings(
         words = {side: aligned_words(parent, side, prepared.train) for side in SIDES if new[side]}
     for side, dictionary in dictionaries.items() if method == "dictionary" else ():
         if new[side]:
-            words[side] = translated_words(dictionary, count_forms(prepared.train.lines(side)))
+            words[side] = translated_words(dictionary, count_words(prepared.train.lines(side)))
     return InitialEmbeddings(method, words)
 
 

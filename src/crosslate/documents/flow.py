@@ -15,7 +15,8 @@ from itertools import accumulate, pairwise
 from typing import Protocol
 
 from crosslate.documents.placement import Align, PlacedMark, Role, place
-from crosslate.languages.sentence_ends import UNSPACED, sentences
+from crosslate.languages.sentence_ends import sentences
+from crosslate.languages.words import UNSPACED
 from crosslate.text.placeholders import placeholders
 
 _MAX_NOTE_ITEMS = 8

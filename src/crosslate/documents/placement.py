@@ -6,7 +6,6 @@ places only where their places do not overlap, and where marks are no forest the
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,28 +13,15 @@ from itertools import pairwise
 from typing import Literal
 from unicodedata import normalize
 
-from crosslate.languages.sentence_ends import UNSPACED_RANGES
+from crosslate.languages.words import word_spans
 
 Role = Literal["open", "close", "point", "joint", "run"]
 Links = Sequence[tuple[int, int]]
 Align = Callable[[Sequence[str], Sequence[str]], Links]
 """Words of a sentence and of its translation to links: index of a target word, index of its source word."""
 
-_PUNCTUATION = (
-    r"!-/:-@\[-`{-~¡-©«-±´-»¿×÷\u055a-\u055f\u05be\u05c3\u05f3\u05f4\u060c\u061b\u061f\u066a-\u066d\u06d4"
-    r"\u0964\u0965\u1360-\u1368\u2010-\u205e\u2190-\u2bff"
-)
-_LETTERS = rf"[^\s{_PUNCTUATION}{UNSPACED_RANGES}]"
-_WORD = re.compile(
-    rf"{_LETTERS}+(?:['’.,·‧-]{_LETTERS}+)*|\S[\u0300-\u036f\u0e31\u0e34-\u0e3a\u0e47-\u0e4e]*"
-)
 _SAME_SIGNS = str.maketrans("。、،؛؟।", ".,,;?.")
 _MAX_DEPTH = 40
-
-
-def words(text: str) -> list[tuple[int, int]]:
-    """Start and end of every word; a sign of punctuation, or of a script without spaces, is one by itself."""
-    return [match.span() for match in _WORD.finditer(text)]
 
 
 @dataclass(frozen=True)
@@ -141,7 +127,7 @@ class _Sentence:
     """The words of both sides and what is linked with what."""
 
     def __init__(self, text: str, translation: str, align: Align | None) -> None:
-        self.source, self.target = words(text), words(translation)
+        self.source, self.target = word_spans(text), word_spans(translation)
         self._spelt = [text[start:end] for start, end in self.source]
         self._translated = [translation[start:end] for start, end in self.target]
         self.images = self._images((align or proportional_links)(self._spelt, self._translated))

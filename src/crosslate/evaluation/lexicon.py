@@ -10,9 +10,7 @@ Their own way is there too, under that name.
 from __future__ import annotations
 
 import logging
-import re
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -33,7 +31,6 @@ LEXICON = "lexicon"
 
 _MEASURES: dict[Way, Measure] = {"cosine": "cosine", "csls": "csls", "authors": "dot"}
 _MAX_RANK = 10
-_WORD = re.compile(r"\w+")
 
 log = logging.getLogger(__name__)
 
@@ -212,14 +209,6 @@ def _folded(dictionary: Dictionary) -> dict[str, frozenset[str]]:
 def _example(word: str, found: Sequence[str], right: frozenset[str]) -> LexiconExample:
     ranks = [rank for rank, each in enumerate(found, start=1) if each.lower() in right]
     return LexiconExample(word, tuple(found[:5]), tuple(sorted(right)), ranks[0] if ranks else None)
-
-
-def count_words(lines: Iterable[str]) -> Counter[str]:
-    """How often each word occurs, in lower case; digits and letters make words."""
-    counts: Counter[str] = Counter()
-    for line in lines:
-        counts.update(_WORD.findall(line.lower()))
-    return counts
 
 
 def frequency_bands(

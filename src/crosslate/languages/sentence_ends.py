@@ -8,13 +8,6 @@ from collections.abc import Iterator
 # Sentence ends: closing punctuation before a space, or the full stops of scripts that use no spaces.
 _SENTENCE_END = re.compile(r"""[.!?…।॥؟۔።]+["'”’»)\]]*\s+|[。！？｡]+[」』”’）]*\s*""")
 
-# Scripts written without spaces between words, and their punctuation.
-UNSPACED_RANGES = (
-    r"\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef"
-    r"\U00020000-\U0003ffff"
-)
-UNSPACED = re.compile(f"[{UNSPACED_RANGES}]")
-
 
 def sentences(text: str, language: str) -> list[str]:
     """The sentences of ``text``; joined they are ``text`` again.

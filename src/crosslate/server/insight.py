@@ -14,10 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from crosslate.documents.placement import words
 from crosslate.errors import EngineError, ParentError
 from crosslate.languages.codes import public_code
 from crosslate.languages.sentence_ends import sentences
+from crosslate.languages.words import word_spans
 from crosslate.server.catalogue import Direction, Snapshot
 from crosslate.server.live_models import LiveModels
 from crosslate.server.refusals import Overloaded, Refusal
@@ -253,7 +253,7 @@ def _sentences_within(text: str, span: Span, language: str) -> list[Span]:
 
 
 def _words_within(text: str, span: Span) -> list[Span]:
-    return [(span[0] + start, span[0] + end) for start, end in words(text[slice(*span)])]
+    return [(span[0] + start, span[0] + end) for start, end in word_spans(text[slice(*span)])]
 
 
 def _spelling(table: Embeddings, word: str) -> str:

@@ -7,9 +7,10 @@ from dataclasses import asdict
 from typing import Any, cast
 
 from crosslate.evaluation.embeddings import Embeddings, embeddings, neighbours, through, words_of_languages
-from crosslate.evaluation.lexicon import WAYS, count_words, frequency_bands, induce
+from crosslate.evaluation.lexicon import WAYS, frequency_bands, induce
 from crosslate.evaluation.lexicon_map import lexicon_map
 from crosslate.evaluation.scores import compare
+from crosslate.languages.words import count_words
 from crosslate.models.groups import Side
 from crosslate.packs.compact import StoredType, compressed
 from crosslate.packs.compose import apply_packs
@@ -152,5 +153,4 @@ def _lexicon(bench: Bench, one: Embeddings, other: Embeddings, side: Side) -> di
 
 def _words(bench: Bench, role: str, side: Side) -> Counter[str]:
     """How often the words of one side of a training text occur."""
-    text = bench.text(role)
-    return count_words(text.source if side == "source" else text.target)
+    return count_words(map(str.lower, bench.text(role).lines(side)), with_digits=True)

@@ -13,11 +13,12 @@ from crosslate.adaptation.denoising import train_denoiser
 from crosslate.adaptation.parents import train_parent
 from crosslate.evaluation.lexicon import (
     LEXICON,
-    count_words,
     measure_against_parent,
     measure_between_languages,
 )
 from crosslate.evaluation.scores import bleu, chrf
+from crosslate.languages.words import count_words
+from crosslate.models.groups import SIDES
 from crosslate.models.initialisers.initial_embeddings import RANDOM
 from crosslate.models.parent import RECORD, Parent, parse_size
 from crosslate.models.vocabularies.trimming import trim_parent
@@ -152,7 +153,7 @@ def lexicon_measure(bench: Bench, parent: Parent) -> Callable[[Child], dict[str,
 
 def words_of_sides(text: ParallelCorpus) -> dict[Side, Counter[str]]:
     """How often the words of each side of a text occur, in lower case."""
-    return {"source": count_words(text.source), "target": count_words(text.target)}
+    return {side: count_words(map(str.lower, text.lines(side)), with_digits=True) for side in SIDES}
 
 
 def scored(translations: list[str], test: ParallelCorpus) -> dict[str, Any]:

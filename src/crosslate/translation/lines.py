@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 
 from crosslate.engines.decoding import DecodingOptions, Engine, Hypothesis, valid_unicode
 from crosslate.errors import UsageError
-from crosslate.languages.sentence_ends import UNSPACED, cut_after, sentences
+from crosslate.languages.sentence_ends import cut_after, sentences
+from crosslate.languages.words import UNSPACED
 
 # Whatever some reader takes for the end of a line: the characters that str.splitlines() splits at.
 _LINE_BREAKS = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")

@@ -2,11 +2,7 @@ import time
 
 import pytest
 
-from crosslate.documents.placement import PlacedMark, place, proportional_links, words
-
-
-def spelt(text):
-    return [text[start:end] for start, end in words(text)]
+from crosslate.documents.placement import PlacedMark, place, proportional_links
 
 
 def written(text, marks, translation, align=None):
@@ -25,13 +21,6 @@ def written(text, marks, translation, align=None):
 
 def element(start, end, index=0):
     return [PlacedMark("open", start, index + 1), PlacedMark("close", end, index)]
-
-
-def test_words():
-    assert spelt("It's 3.5 km, isn’t it?") == ["It's", "3.5", "km", ",", "isn’t", "it", "?"]
-    assert spelt("你好。") == ["你", "好", "。"]
-    assert spelt("हिन्दी में") == ["हिन्दी", "में"]
-    assert spelt("") == []
 
 
 class TestLinks:

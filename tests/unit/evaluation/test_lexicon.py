@@ -14,7 +14,6 @@ from crosslate.errors import InputError, UsageError
 from crosslate.evaluation.embeddings import Embeddings
 from crosslate.evaluation.lexicon import (
     LexiconExample,
-    count_words,
     frequency_bands,
     induce,
     measure_against_parent,
@@ -120,8 +119,7 @@ def test_refusals(options, error, message):
 
 
 def test_bands_hold_their_own_precision():
-    counts = count_words(["Oft, oft oft", "Haus! haus selten"])
-    assert counts == {"oft": 3, "haus": 2, "selten": 1}
+    counts = {"oft": 3, "haus": 2, "selten": 1}
     ranks = {"selten": None, "oft": 1, "Haus": 6, "nie": 2}
     examples = [LexiconExample(word, (), ("x",), rank) for word, rank in ranks.items()]
     often, rarely = frequency_bands(examples, counts, 2)

@@ -5,14 +5,14 @@ import pytest
 
 import tiny_models
 from crosslate.documents import open_text
-from crosslate.documents.placement import words
 from crosslate.evaluation.attention import SentenceAttention
+from crosslate.languages.words import word_spans
 from crosslate.models.parent import Parent, Size
 from crosslate.translation import word_links
 
 
 def spelt(text):
-    return [text[start:end] for start, end in words(text)]
+    return [text[start:end] for start, end in word_spans(text)]
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,6 @@ piece, the rows of a translation, which a dictionary gives or an alignment of th
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate, chain
@@ -30,8 +28,6 @@ MEAN: Method = "mean"
 ALIGNED: Method = "aligned"
 TRANSLATED: tuple[Method, ...] = ("dictionary", ALIGNED)
 """Methods that start from rows of translations."""
-
-_WORD = re.compile(r"[^\W\d_]+")
 
 
 @dataclass(frozen=True)
@@ -116,19 +112,6 @@ def check_initial(
             f"no {'dictionary' if method != ALIGNED else 'alignment'} is given for the new "
             f"{' and the new '.join(missing)} language; expected one into the parent's language of that side"
         )
-
-
-def words_of(line: str) -> list[str]:
-    """The words of a line as they are spelt; letters make words."""
-    return _WORD.findall(line)
-
-
-def count_forms(lines: Iterable[str]) -> Counter[str]:
-    """How often each word occurs as it is spelt."""
-    counts: Counter[str] = Counter()
-    for line in lines:
-        counts.update(words_of(line))
-    return counts
 
 
 def with_capital_of(word: str, counts: Mapping[str, int], translations: Iterable[str]) -> tuple[str, ...]:

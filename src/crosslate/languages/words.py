@@ -1,0 +1,48 @@
+"""Words of a text, and the scripts that write none."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+
+# Scripts written without spaces between words, and their punctuation.
+_UNSPACED = (
+    r"\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef"
+    r"\U00020000-\U0003ffff"
+)
+UNSPACED = re.compile(f"[{_UNSPACED}]")
+"""A character of a script that is written without spaces between words."""
+
+_PUNCTUATION = (
+    r"!-/:-@\[-`{-~¡-©«-±´-»¿×÷\u055a-\u055f\u05be\u05c3\u05f3\u05f4\u060c\u061b\u061f\u066a-\u066d\u06d4"
+    r"\u0964\u0965\u1360-\u1368\u2010-\u205e\u2190-\u2bff"
+)
+_IN_WORDS = rf"[^\s{_PUNCTUATION}{_UNSPACED}]"
+_SPAN = re.compile(
+    rf"{_IN_WORDS}+(?:['’.,·‧-]{_IN_WORDS}+)*|\S[\u0300-\u036f\u0e31\u0e34-\u0e3a\u0e47-\u0e4e]*"
+)
+_LETTERS = re.compile(r"[^\W\d_]+")
+_LETTERS_AND_DIGITS = re.compile(r"\w+")
+
+
+def word_spans(text: str) -> list[tuple[int, int]]:
+    """Start and end of every word; a sign of punctuation, or of a script without spaces, is one by itself."""
+    return [match.span() for match in _SPAN.finditer(text)]
+
+
+def words_in(text: str, *, with_digits: bool = False) -> list[str]:
+    """The words of a text as they are spelt, without punctuation.
+
+    Args:
+        with_digits: digits make words, too, as letters do.
+    """
+    return (_LETTERS_AND_DIGITS if with_digits else _LETTERS).findall(text)
+
+
+def count_words(lines: Iterable[str], *, with_digits: bool = False) -> Counter[str]:
+    """How often each word occurs as it is spelt; see :func:`words_in`."""
+    counts: Counter[str] = Counter()
+    for line in lines:
+        counts.update(words_in(line, with_digits=with_digits))
+    return counts

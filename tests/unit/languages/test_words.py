@@ -1,0 +1,27 @@
+"""Words of a text in any script."""
+
+from crosslate.languages.words import UNSPACED, count_words, word_spans, words_in
+
+
+def spelt(text):
+    return [text[start:end] for start, end in word_spans(text)]
+
+
+def test_words():
+    assert spelt("It's 3.5 km, isn’t it?") == ["It's", "3.5", "km", ",", "isn’t", "it", "?"]
+    assert spelt("你好。") == ["你", "好", "。"]
+    assert spelt("हिन्दी में") == ["हिन्दी", "में"]
+    assert spelt("") == []
+
+
+def test_words_without_punctuation():
+    assert words_in("It's 3 o'clock, größer") == ["It", "s", "o", "clock", "größer"]
+    assert words_in("Nummer 12b", with_digits=True) == ["Nummer", "12b"]
+
+
+def test_counts_are_of_words_as_they_are_spelt():
+    assert count_words(["Hund Katze.", "Hund sieht hund"]) == {"Hund": 2, "Katze": 1, "sieht": 1, "hund": 1}
+
+
+def test_scripts_without_spaces():
+    assert [bool(UNSPACED.match(each)) for each in "你กあ。aяह "] == [True] * 4 + [False] * 4
