@@ -12,8 +12,8 @@ from starlette.testclient import TestClient
 
 from crosslate.engines.decoding import Hypothesis
 from crosslate.server.app import create_app
-from crosslate.server.backends import Model, Resident
-from crosslate.server.live_models import LiveModels
+from crosslate.server.backends import Model
+from crosslate.server.live_models import LiveModels, Resident
 from crosslate.server.service import Service
 from crosslate.server.settings import Batching, Limits, ServerSettings
 
@@ -48,7 +48,7 @@ class MarkingBackend:
 
     def model(self, direction):
         engine = SimpleNamespace(source=Vocabulary(), max_source_tokens=200)
-        return Model(direction, engine, self)
+        return Model(direction, engine, self.translate)
 
     def translate(self, items, options):
         self.batches.append([text for _, text in items])

@@ -5,11 +5,8 @@ from __future__ import annotations
 import io
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
-
-import tiny_models
 
 
 @dataclass(frozen=True)
@@ -25,14 +22,6 @@ class Ran:
         """Standard output, cut at line feeds alone; the last line must be ended."""
         assert self.out == "" or self.out.endswith("\n")
         return self.out.split("\n")[:-1]
-
-
-@pytest.fixture(scope="session")
-def tiny(tmp_path_factory) -> Path:
-    """A folder with ``parents`` and ``packs``; nothing in it may be changed, but caches may be added."""
-    root = tmp_path_factory.mktemp("tiny")
-    tiny_models.build(root)
-    return root
 
 
 @pytest.fixture
@@ -53,7 +42,7 @@ def crosslate(capsysbinary, monkeypatch):
     return call
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def make_server(tiny):
     """``make_server(is_loaded=True, **settings)``: a server in this process, see :mod:`toy_server`."""
     import toy_server
@@ -69,7 +58,7 @@ def make_server(tiny):
         each.service.stop()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(make_server):
     """One that no test changes."""
     return make_server()

@@ -12,6 +12,8 @@ import pytest
 from crosslate.server.keys import KeyStore
 from toy_server import HUND, TRANSLATED, error, events, wait_for
 
+JSON = {"Content-Type": "application/json"}
+
 
 class TestErrors:
     @pytest.mark.parametrize("missing", ["q", "source", "target"])
@@ -20,71 +22,57 @@ class TestErrors:
         fields = {name: text for name, text in HUND.items() if name != missing}
         if value is not ...:
             fields[missing] = value
-        assert (
-            error(server.post("/translate", fields), 400) == f"Invalid request: missing {missing} parameter"
-        )
-
-    def test_an_empty_list(self, server):
-        assert error(server.translate([]), 400) == "Invalid request: missing q parameter"
-
-    @pytest.mark.parametrize("path", ["/detect", "/translate_file"])
-    def test_missing_elsewhere(self, server, path):
-        assert error(server.client.post(path, data={}), 400).startswith("Invalid request: missing ")
+        message = error(server.post("/translate", fields), 400)
+        assert message == f"Invalid request: missing {missing} parameter"
 
     @pytest.mark.parametrize(
-        ("source", "target", "expected"),
+        ("changes", "expected"),
         [
-            ("zz", "en", "zz is not supported"),
-            ("ZZ", "en", "zz is not supported"),
-            ("de", "zz", "zz is not supported"),
-            ("de", "auto", "auto is not supported"),
-            ("en", "de", "German (de) is not available as a target language from English (en)"),
+            ({"q": []}, "Invalid request: missing q parameter"),
+            ({"source": "ZZ"}, "zz is not supported"),
+            ({"target": "zz"}, "zz is not supported"),
+            ({"target": "auto"}, "auto is not supported"),
+            (
+                {"source": "en", "target": "de"},
+                "German (de) is not available as a target language from English (en)",
+            ),
+            ({"format": "xml"}, "xml format is not supported"),
+            ({"q": 5, "source": "zz"}, "Invalid request: q parameter is neither a text nor a list of texts"),
+            ({"source": 5}, "Invalid request: source parameter is not a text"),
+            ({"api_key": []}, "Invalid request: api_key parameter is not a text"),
         ],
     )
-    def test_languages(self, server, source, target, expected):
-        assert error(server.translate("Hund", source, target), 400) == expected
+    def test_faults(self, server, changes, expected):
+        assert error(server.post("/translate", HUND | changes), 400) == expected
 
-    def test_formats(self, server):
-        assert error(server.translate("Hund", format="xml"), 400) == "xml format is not supported"
+    @pytest.mark.parametrize("q", [5, True, 1.5, {}, {"a": 1}, [1], ["a", None], [["a"]], [{}]])
+    @pytest.mark.parametrize("path", ["/translate", "/detect"])
+    def test_texts_that_are_none(self, server, path, q):
+        assert "neither a text" in error(server.post(path, HUND | {"q": q}), 400)
+
+    @pytest.mark.parametrize("name", ["source", "target", "api_key", "format"])
+    @pytest.mark.parametrize("value", [5, ["de"], {}, True, "\ud800"])
+    def test_fields_of_the_wrong_kind(self, server, name, value):
+        response = server.client.post("/translate", content=json.dumps(HUND | {name: value}), headers=JSON)
+        if name == "api_key" and value == "\ud800":
+            assert response.json() == TRANSLATED  # nobody asked for a key
+        else:
+            error(response, 400)
 
     @pytest.mark.parametrize("body", ["[]", "5", '"text"', "null"])
     def test_json_that_is_no_object(self, server, body):
-        response = server.client.post(
-            "/translate", content=body, headers={"Content-Type": "application/json"}
-        )
+        response = server.client.post("/translate", content=body, headers=JSON)
         assert error(response, 400) == "Invalid JSON format"
 
     @pytest.mark.parametrize(
         "body", [b"", b"{", b"\xff\xfe{}", b"{'q': 1}", b"[" * 100_000, b'{"q": "\xff"}']
     )
     def test_what_is_no_json(self, server, body):
-        response = server.client.post(
-            "/translate", content=body, headers={"Content-Type": "application/json"}
-        )
-        error(response, 400)
+        error(server.client.post("/translate", content=body, headers=JSON), 400)
 
-    @pytest.mark.parametrize("q", [5, True, 1.5, {}, {"a": 1}, [1], ["a", None], [["a"]], [{}]])
-    def test_texts_that_are_none(self, server, q):
-        for path in ("/translate", "/detect"):
-            error(server.post(path, HUND | {"q": q}), 400)
-
-    @pytest.mark.parametrize("name", ["source", "target", "api_key", "format"])
-    @pytest.mark.parametrize("value", [5, [], ["de"], {}, True])
-    def test_fields_of_the_wrong_kind(self, server, name, value):
-        if value == [] and name == "format":
-            value = [1]
-        error(server.post("/translate", HUND | {name: value}), 400)
-
-    def test_lone_surrogates(self, server):
-        body = b'{"q": "Hund \\ud800", "source": "de", "target": "en"}'
-        response = server.client.post(
-            "/translate", content=body, headers={"Content-Type": "application/json"}
-        )
-        assert response.json() == {"translatedText": "En:hund �"}
-        body = b'{"q": "Hund", "source": "\\ud800", "target": "en"}'
-        response = server.client.post(
-            "/translate", content=body, headers={"Content-Type": "application/json"}
-        )
+    @pytest.mark.parametrize("kind", ["multipart/form-data", "multipart/form-data; boundary=x"])
+    def test_a_broken_multipart_form(self, server, kind):
+        response = server.client.post("/translate", content=b"--y\r\n\r\nz", headers={"Content-Type": kind})
         error(response, 400)
 
     @pytest.mark.parametrize(
@@ -97,24 +85,23 @@ class TestErrors:
     def test_other_methods(self, server, method, path, allowed):
         response = server.client.request(method, path)
         error(response, 405)
-        assert allowed in response.headers["allow"]
+        assert response.headers["allow"] == allowed
 
     @pytest.mark.parametrize("path", ["/nothing", "/translate/", "/languages/", "/download_file", "/v1"])
     def test_other_paths(self, server, path):
         for method in ("GET", "POST"):
             error(server.client.request(method, path), 404)
 
-    def test_a_broken_multipart_form(self, server):
-        for kind in ("multipart/form-data", "multipart/form-data; boundary=x"):
-            response = server.client.post(
-                "/translate", content=b"--y\r\n\r\nz", headers={"Content-Type": kind}
-            )
-            error(response, 400)
-
     def test_an_engine_that_fails(self, server, caplog):
         message = error(server.translate("Explode!"), 500)
         assert "explode" not in message.lower() and "explode" not in caplog.text.lower()
         assert server.translate("Hund.").json() == TRANSLATED
+
+    def test_what_nobody_foresaw_is_a_json_error_too(self, make_server, caplog, monkeypatch):
+        server = make_server()
+        monkeypatch.setattr(type(server.service), "snapshot", lambda self: 1 / 0)
+        assert error(server.translate("Geheim"), 500) == "The server failed; its log says where"
+        assert "ZeroDivisionError" in caplog.text and "Geheim" not in caplog.text
 
 
 class TestLimits:
@@ -122,29 +109,24 @@ class TestLimits:
     def limited(self, make_server):
         return make_server(limits={"characters": 20, "texts": 3, "body_bytes": 2000})
 
-    def test_characters(self, limited):
-        assert limited.translate("x" * 20).status_code == 200
-        message = error(limited.translate("x" * 25), 400)
-        assert message == "Invalid request: request (25) exceeds text limit (20)"
-        error(limited.translate(["ok", "x" * 25]), 400)
+    @pytest.mark.parametrize(
+        ("q", "found", "limit"),
+        [
+            ("x" * 20, None, 20), ("x" * 25, 25, 20), (["ok", "x" * 25], 25, 20),
+            (["a"] * 3, None, 3), (["a"] * 4, 4, 3),
+        ],
+    )  # fmt: skip
+    def test_characters_and_texts(self, limited, q, found, limit):
+        response = limited.translate(q)
+        if found is None:
+            assert response.status_code == 200
+        else:
+            assert error(response, 400) == f"Invalid request: request ({found}) exceeds text limit ({limit})"
 
-    def test_texts(self, limited):
-        assert limited.translate(["a"] * 3).status_code == 200
-        message = error(limited.translate(["a"] * 4), 400)
-        assert message == "Invalid request: request (4) exceeds text limit (3)"
-
-    def test_the_body(self, limited):
-        assert "larger than 2000 bytes" in error(limited.translate("x" * 3000), 413)
-
-    def test_a_body_of_unknown_length(self, limited):
-        def parts():
-            for _ in range(100):
-                yield b"x" * 100
-
-        response = limited.client.post(
-            "/translate", content=parts(), headers={"Content-Type": "application/json"}
-        )
-        error(response, 413)
+    @pytest.mark.parametrize("content", [b"x" * 3000, (b"x" * 100 for _ in range(100))])
+    def test_the_body_also_of_unknown_length(self, limited, content):
+        response = limited.client.post("/translate", content=content, headers=JSON)
+        assert error(response, 413) == "The request is larger than 2000 bytes"
 
     def test_requests_per_minute(self, make_server):
         limited = make_server(limits={"requests_per_minute": 6})
@@ -157,23 +139,18 @@ class TestLimits:
         assert limited.post("/detect", {"q": "Hund"}).status_code == 200
         assert limited.get("/languages").status_code == 200
 
-    def test_a_client_behind_a_proxy(self, make_server):
-        limited = make_server(limits={"requests_per_minute": 1}, trust_forwarded_for=True)
-
-        def status(address):
-            headers = {"X-Forwarded-For": address}
-            return limited.post("/translate", HUND, headers=headers).status_code
-
-        assert [status("1.1.1.1"), status("2.2.2.2"), status("1.1.1.1")] == [200, 200, 429]
-        assert status("9.9.9.9, 2.2.2.2") == 429  # what a client writes itself stands before
-
-    def test_without_a_proxy_nobody_chooses_an_address(self, make_server):
-        limited = make_server(limits={"requests_per_minute": 1})
-        statuses = [
+    @pytest.mark.parametrize(
+        ("is_trusted", "statuses"), [(True, [200, 200, 429, 429]), (False, [200, 429, 429, 429])]
+    )
+    def test_a_client_behind_a_proxy(self, make_server, is_trusted, statuses):
+        limited = make_server(limits={"requests_per_minute": 1}, trust_forwarded_for=is_trusted)
+        # What a client writes itself stands before what its proxy writes.
+        addresses = ["1.1.1.1", "2.2.2.2", "1.1.1.1", "9.9.9.9, 2.2.2.2"]
+        found = [
             limited.post("/translate", HUND, headers={"X-Forwarded-For": address}).status_code
-            for address in ("1.1.1.1", "2.2.2.2")
+            for address in addresses
         ]
-        assert statuses == [200, 429]
+        assert found == statuses
 
     def test_a_full_queue(self, make_server):
         full = make_server(limits={"waiting_requests": 1})
@@ -217,28 +194,27 @@ class TestKeys:
         keyed = make_server(keys=path, limits={"requests_per_minute": 1, "characters": 5})
         assert keyed.translate("Hund").status_code == 200
         error(keyed.translate("Hund"), 429)
-        long = "Hund und Katze"
-        assert keyed.translate(long, api_key=secret).status_code == 200
-        assert keyed.translate("Hund", api_key=secret).status_code == 200
+        for _ in range(2):
+            assert keyed.translate("Hund und Katze", api_key=secret).status_code == 200
         assert error(keyed.translate("Hund", api_key=secret), 429) == "Slowdown: 2 per 1 minute"
 
-    @pytest.mark.parametrize("settings", [{"require_key": True}, {"limits": {"requests_per_minute": 0}}])
-    def test_a_key_may_be_required(self, make_server, path, settings):
+    @pytest.mark.parametrize(
+        ("settings", "where"),
+        [
+            ({"require_key": True}, "Please contact the server operator"),
+            ({"limits": {"requests_per_minute": 0}}, "Please contact the server operator"),
+            ({"require_key": True, "key_url": "https://example.org/"}, "Visit https://example.org/"),
+        ],
+    )
+    def test_a_key_may_be_required(self, make_server, path, settings, where):
         secret, _ = KeyStore(path).add(requests_per_minute=-1)
         keyed = make_server(keys=path, **settings)
         for path_ in ("/translate", "/detect"):
-            assert (
-                error(keyed.post(path_, HUND), 400) == "Please contact the server operator to get an API key"
-            )
+            assert error(keyed.post(path_, HUND), 400) == f"{where} to get an API key"
             assert keyed.post(path_, HUND | {"api_key": secret}).status_code == 200
-        response = keyed.post("/translate", HUND, headers={"Authorization": f"Bearer {secret}"})
-        error(response, 400)
-
-    def test_where_to_get_one(self, make_server, path):
-        keyed = make_server(keys=path, require_key=True, key_url="https://example.org/keys")
-        assert error(keyed.translate("Hund"), 400) == "Visit https://example.org/keys to get an API key"
+        error(keyed.post("/translate", HUND, headers={"Authorization": f"Bearer {secret}"}), 400)
         found = keyed.get("/frontend/settings").json()
-        assert (found["apiKeys"], found["keyRequired"]) == (True, True)
+        assert (found["apiKeys"], found["keyRequired"]) == (True, "require_key" in settings)
 
 
 class TestAnything:
@@ -246,12 +222,12 @@ class TestAnything:
 
     CHARACTERS = "aЖ猫ا\u0301😀\u202e\x00\x1b\ud800\n\r\t <>&%{}\"'\\/"
     KINDS = (
-        "application/json",
-        "application/x-www-form-urlencoded",
-        "multipart/form-data; boundary=b",
-        "",
-        "x/y",
-    )
+        "application/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=b", "", "x/y",
+    )  # fmt: skip
+    PATHS = (
+        "/translate", "/detect", "/translate_file", "/v1/stream", "/suggest", "/v1/links", "/v1/map",
+        "/translate?q=a&source=de&target=en",
+    )  # fmt: skip
 
     def text(self, chooser):
         return "".join(chooser.choices(self.CHARACTERS, k=chooser.randint(0, 12)))
@@ -286,53 +262,25 @@ class TestAnything:
         server = make_server(limits={"alternatives": 3})
         chooser = random.Random(6)
         statuses = Counter()
-        for _ in range(1000):
-            path = chooser.choice(
-                [
-                    "/translate",
-                    "/detect",
-                    "/translate_file",
-                    "/v1/stream",
-                    "/suggest",
-                    "/translate?q=a&source=de&target=en",
-                ]
-            )
-            body = self.body(chooser)
-            response = server.client.post(
-                path, content=body, headers={"Content-Type": chooser.choice(self.KINDS)}
-            )
+        for _ in range(600):
+            path, body = chooser.choice(self.PATHS), self.body(chooser)
+            headers = {"Content-Type": chooser.choice(self.KINDS)}
+            response = server.client.post(path, content=body, headers=headers)
             assert response.status_code < 500, (path, body)
             if response.headers["content-type"].startswith("application/json"):
                 response.json()
             else:
                 assert events(response)[-1][0] == "end", (path, body)
             statuses[response.status_code] += 1
-        assert statuses[200] > 20 and statuses[400] > 400, statuses
+        assert statuses[200] > 10 and statuses[400] > 250, statuses
 
-    def test_every_script_keeps_its_lines(self, server):
+    @pytest.mark.parametrize("format", ["text", "html"])
+    def test_every_script_keeps_its_lines(self, server, format):
         chooser = random.Random(7)
-        starts = [
-            0x20,
-            0x370,
-            0x400,
-            0x590,
-            0x600,
-            0x900,
-            0xE00,
-            0x1000,
-            0x1200,
-            0x3040,
-            0x4E00,
-            0xAC00,
-            0x1F300,
-        ]
+        starts = (
+            0x20, 0x370, 0x400, 0x590, 0x600, 0x900, 0xE00, 0x1000, 0x1200, 0x3040, 0x4E00, 0xAC00, 0x1F300,
+        )  # fmt: skip
         lines = ["".join(chr(start + chooser.randrange(90)) for _ in range(20)) for start in starts * 3]
         text = "\n".join(line.replace("\x7f", "").replace("\u2028", "") for line in lines)
-        for format in ("text", "html"):
-            for q in (text, [text, *lines]):
-                answer = server.translate(q, source="auto", target="en", format=format).json()[
-                    "translatedText"
-                ]
-                first = answer[0] if isinstance(q, list) else answer
-                assert first.count("\n") == text.count("\n")
-                assert not isinstance(q, list) or len(answer) == len(q)
+        answer = server.translate([text, *lines], source="auto", format=format).json()["translatedText"]
+        assert answer[0].count("\n") == text.count("\n") and len(answer) == len(lines) + 1

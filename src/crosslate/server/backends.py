@@ -5,25 +5,21 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from crosslate.engines.ctranslate2 import default_threads, num_usable_cores
 from crosslate.engines.decoding import DecodingOptions, Engine, Hypothesis
 from crosslate.errors import EngineError
 from crosslate.files import read_optional_object
-from crosslate.server.catalogue import Direction
-from crosslate.server.live_models import Identity, LiveModels, Resident, stored_model
+from crosslate.server.catalogue import Direction, Identity
+from crosslate.server.live_models import LiveModels, Resident, stored_model
 
 if TYPE_CHECKING:
-    from crosslate.engines.shared import Member
-    from crosslate.models.child import Child
-    from crosslate.models.parent import Parent
-
-__all__ = ["Backend", "CTranslate2Backend", "Identity", "Model", "Resident", "TorchBackend", "make_backend"]
+    from crosslate.engines.shared import Member, SharedBody
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +34,7 @@ class Model:
     Attributes:
         direction: what it was loaded for.
         engine: knows the vocabularies and the longest text.
-        body: what runs; texts of models with one body may share a batch.
+        body: translates texts, each by its own model; models with equal bodies may share a batch.
         member: what stands for it in a shared body.
     """
 
@@ -48,17 +44,10 @@ class Model:
     member: Member | None = None
 
 
-class Body(Protocol):
-    """What runs batches."""
-
-    def translate(
-        self, items: Sequence[tuple[Model, str]], options: DecodingOptions
-    ) -> list[list[Hypothesis]]:
-        """Translates each text by its model; see :meth:`crosslate.engines.decoding.Engine.translate`."""
-        ...
+Body = Callable[[Sequence[tuple[Model, str]], DecodingOptions], list[list[Hypothesis]]]
 
 
-class Backend(Protocol):
+class Backend:
     """Where models come from.
 
     Attributes:
@@ -68,7 +57,7 @@ class Backend(Protocol):
     """
 
     name: str
-    num_workers: int
+    num_workers = 1
     live: LiveModels
 
     def prepare(self, direction: Direction) -> None:
@@ -78,64 +67,31 @@ class Backend(Protocol):
             PackError: the pack does not fit the parent.
             EngineError: this engine cannot express the model.
         """
-        ...
+        raise NotImplementedError
 
     def model(self, direction: Direction) -> Model:
         """The model of a direction (not of a pivot), loaded now if it is not there."""
-        ...
+        raise NotImplementedError
 
     def loaded(self, direction: Direction) -> Model | None:
         """The model of a direction if it is there, at once; nobody waits for another model's loading."""
-        ...
+        raise NotImplementedError
 
     def retire(self, needed: set[Identity]) -> None:
         """Drops every model of another identity."""
-        ...
+        self.live.retire(needed)
 
     def residents(self) -> list[Resident]:
         """What is in memory now."""
-        ...
+        return self.live.residents()
 
 
-class OwnBody:
-    """A body of one model: an engine as it is."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    def translate(
-        self, items: Sequence[tuple[Model, str]], options: DecodingOptions
-    ) -> list[list[Hypothesis]]:
-        """See :meth:`Body.translate`."""
-        return self._engine.translate([text for _, text in items], options)
+def _own_body(engine: Engine) -> Body:
+    """A body of one model."""
+    return lambda items, options: engine.translate([text for _, text in items], options)
 
 
-class ParentsBody:
-    """The body of a parent and of all children that can share it.
-
-    Args:
-        parent: in memory.
-    """
-
-    def __init__(self, parent: Parent) -> None:
-        from crosslate.engines.shared import SharedBody
-
-        self._body = SharedBody(parent)
-
-    def join(self, model: Parent | Child) -> Member | None:
-        """See :meth:`crosslate.engines.shared.SharedBody.join`."""
-        return self._body.join(model)
-
-    def translate(
-        self, items: Sequence[tuple[Model, str]], options: DecodingOptions
-    ) -> list[list[Hypothesis]]:
-        """See :meth:`Body.translate`; scores are 0."""
-        return self._body.translate(
-            [(model.member, text) for model, text in items if model.member is not None], options
-        )
-
-
-class CTranslate2Backend:
+class CTranslate2Backend(Backend):
     """Loads merged models on first use and drops the least recently used ones above a limit.
 
     A model that is being loaded counts before it is there, so the limit holds at every moment, except that
@@ -162,31 +118,30 @@ class CTranslate2Backend:
         self._loading = threading.Lock()  # one at a time: each takes all cores and much memory
 
     def prepare(self, direction: Direction) -> None:
-        """See :meth:`Backend.prepare`; builds the CTranslate2 model where it is not kept from before."""
+        """Builds the CTranslate2 model where it is not kept from before."""
         with self._loading:
             self._folder(direction)
 
     def model(self, direction: Direction) -> Model:
-        """See :meth:`Backend.model`."""
         if found := self.loaded(direction):
             return found
         with self._loading:
             if found := self.loaded(direction):  # somebody else has loaded it while we waited
                 return found
-            folder = self._folder(direction)
-            num_bytes = _folder_bytes(folder)
-            self._make_room(num_bytes, direction)
             from crosslate.engines.ctranslate2 import CTranslate2Engine
 
+            folder = self._folder(direction)
+            num_bytes = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
+            self._make_room(num_bytes, direction)
             engine = CTranslate2Engine(folder)
-            model = Model(direction, engine, OwnBody(engine))
+            model = Model(direction, engine, _own_body(engine))
             with self._lock:
                 self._loaded[direction.identity] = (model, num_bytes)
             log.info("loaded %s, %.1f MB", direction.label, num_bytes / 1e6)
             return model
 
     def loaded(self, direction: Direction) -> Model | None:
-        """See :meth:`Backend.loaded`; it counts as a use."""
+        """It counts as a use."""
         with self._lock:
             if direction.identity not in self._loaded:
                 return None
@@ -194,16 +149,14 @@ class CTranslate2Backend:
             return self._loaded[direction.identity][0]
 
     def retire(self, needed: set[Identity]) -> None:
-        """See :meth:`Backend.retire`."""
         with self._lock:
-            for identity in set(self._loaded) - needed:
-                del self._loaded[identity]
-            for identity in set(self._folders) - needed:
-                del self._folders[identity]
+            for known in (self._loaded, self._folders):
+                for identity in set(known) - needed:
+                    del known[identity]
         self.live.retire(needed)
 
     def residents(self) -> list[Resident]:
-        """See :meth:`Backend.residents`; what is there in PyTorch, too, says so."""
+        """What is there in PyTorch, too, says so."""
         with self._lock:
             found = [Resident(model.direction.label, size) for model, size in self._loaded.values()]
         live = self.live.residents()
@@ -215,25 +168,26 @@ class CTranslate2Backend:
             from crosslate.translation.translator import ctranslate2_folder_of
 
             stored = stored_model(self._parent, direction)
-            self._folders[direction.identity] = ctranslate2_folder_of(stored, self._quantization)
-        return self._folders[direction.identity]
+            known = self._folders[direction.identity] = ctranslate2_folder_of(stored, self._quantization)
+        return known
 
     def _make_room(self, num_bytes: int, direction: Direction) -> None:
-        if self._memory_bytes is None:
+        limit = self._memory_bytes
+        if limit is None:
             return
-        if num_bytes > self._memory_bytes and direction.identity not in self._too_large:
+        if num_bytes > limit and direction.identity not in self._too_large:
             self._too_large.add(direction.identity)  # said once
             log.warning(
                 "%s takes %.1f MB, more than the limit of %.1f MB; it is loaded alone",
                 direction.label,
                 num_bytes / 1e6,
-                self._memory_bytes / 1e6,
+                limit / 1e6,
             )
-        if num_bytes + self._total() > self._memory_bytes and self.live.residents():
+        if num_bytes + self._total() > limit and self.live.residents():
             self.live.clear()  # translations come before looking into models
             log.info("dropped what was in memory in PyTorch")
         with self._lock:
-            while self._loaded and num_bytes + self._total() > self._memory_bytes:
+            while self._loaded and num_bytes + self._total() > limit:
                 _, (dropped, size) = self._loaded.popitem(last=False)
                 log.info("dropped %s, %.1f MB", dropped.direction.label, size / 1e6)
 
@@ -242,7 +196,7 @@ class CTranslate2Backend:
         return live + sum(size for _, size in list(self._loaded.values()))
 
 
-class TorchBackend:
+class TorchBackend(Backend):
     """One parent in memory; a pack costs its own tensors, a composition nothing but Python objects.
 
     Args:
@@ -250,51 +204,51 @@ class TorchBackend:
     """
 
     name = "pytorch"
-    num_workers = 1
 
     def __init__(self, parent: str) -> None:
         self.live = LiveModels(parent)
-        self._body: ParentsBody | None = None
+        self._shared: SharedBody | None = None
         self._models: dict[Identity, Model] = {}
         self._lock = threading.RLock()
 
     def prepare(self, direction: Direction) -> None:
-        """See :meth:`Backend.prepare`; loads the pack's tensors."""
+        """Loads the pack's tensors."""
         self.model(direction)
 
     def model(self, direction: Direction) -> Model:
-        """See :meth:`Backend.model`."""
         with self._lock:
             if direction.identity not in self._models:
                 self._models[direction.identity] = self._load(direction)
             return self._models[direction.identity]
 
     def loaded(self, direction: Direction) -> Model | None:
-        """See :meth:`Backend.loaded`."""
         return self._models.get(direction.identity)
 
     def retire(self, needed: set[Identity]) -> None:
-        """See :meth:`Backend.retire`."""
         with self._lock:
             self._models = {key: model for key, model in self._models.items() if key in needed}
         self.live.retire(needed)
 
-    def residents(self) -> list[Resident]:
-        """See :meth:`Backend.residents`."""
-        return self.live.residents()
-
     def _load(self, direction: Direction) -> Model:
         from crosslate.engines.pytorch import TorchEngine
+        from crosslate.engines.shared import SharedBody
 
         model = self.live.model(direction)
         engine = TorchEngine(model)
-        if self._body is None:
-            self._body = ParentsBody(self.live.parent(direction))
-        member = self._body.join(model)
+        if self._shared is None:
+            self._shared = SharedBody(self.live.parent(direction))
+        member = self._shared.join(model)
         if member is None:
             log.info("%s changes too much to share batches with other packs", direction.label)
-            return Model(direction, engine, OwnBody(engine))
-        return Model(direction, engine, self._body, member)
+            return Model(direction, engine, _own_body(engine))
+        return Model(direction, engine, self._translate, member)
+
+    def _translate(
+        self, items: Sequence[tuple[Model, str]], options: DecodingOptions
+    ) -> list[list[Hypothesis]]:
+        """The parent's body, shared by all children that can; scores are 0."""
+        members = [(model.member, text) for model, text in items if model.member is not None]
+        return self._shared.translate(members, options) if self._shared else []
 
 
 def make_backend(
@@ -328,7 +282,3 @@ def _is_exportable(parent: str) -> bool:
         log.info("translating with PyTorch: %s", error)
         return False
     return True
-
-
-def _folder_bytes(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.iterdir() if path.is_file())

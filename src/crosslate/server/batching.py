@@ -14,15 +14,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from crosslate.engines.decoding import DecodingOptions, Hypothesis
+from crosslate.server.answers import Overloaded, without_texts
 from crosslate.server.backends import Model
-from crosslate.server.refusals import Overloaded, without_texts
-from crosslate.server.repetition import runs_in_circles
+from crosslate.server.postediting import repeats_itself
 from crosslate.server.settings import Batching
 
 log = logging.getLogger(__name__)
 
 Found = list[tuple[int, list[Hypothesis]]]
-# What is tried where the model ran in circles: no run of so many tokens twice.
+# What is tried where a translation repeats itself: no run of so many tokens twice.
 _GUARD_NGRAM = 3
 # The longest window, and what part of a batch's time it may take.
 _MAX_WINDOW_SECONDS, _WINDOW_SHARE = 0.1, 0.15
@@ -89,7 +89,7 @@ class Batcher:
         num_workers: batches at the same time.
         waiting_requests: tickets that may wait.
         waiting_tokens: tokens that may wait; one ticket is taken whatever its size.
-        repetition_guard: translate again, without repeats, what ran in circles.
+        repetition_guard: translate again, without repeats, what repeats itself.
     """
 
     def __init__(
@@ -218,7 +218,7 @@ class Batcher:
         fitting = [
             ticket
             for ticket in self._tickets
-            if ticket.options == first.options and ticket.pieces[0].model.body is body
+            if ticket.options == first.options and ticket.pieces[0].model.body == body
         ]
         taken: list[tuple[Ticket, Piece]] = []
         # What waits is shared with workers that have nothing to do.
@@ -229,7 +229,7 @@ class Batcher:
                 used, most = 0, min(share, left)
                 if ticket.most_tokens is not None:
                     most = 0 if is_second else min(most, ticket.most_tokens)
-                while ticket.pieces and used < most and ticket.pieces[0].model.body is body:
+                while ticket.pieces and used < most and ticket.pieces[0].model.body == body:
                     piece = ticket.pieces.popleft()
                     used += piece.num_tokens
                     taken.append((ticket, piece))
@@ -275,19 +275,19 @@ class Batcher:
             self._translate([each for each in batch if each[0] is ticket])
 
     def _run(self, pieces: Sequence[Piece], options: DecodingOptions) -> list[list[Hypothesis]]:
-        body = pieces[0].model.body
-        found = body.translate([(piece.model, piece.text) for piece in pieces], options)
+        translated = pieces[0].model.body
+        found = translated([(piece.model, piece.text) for piece in pieces], options)
         if not self._guard or options.no_repeat_ngram:
             return found
-        circling = [
+        repeating = [
             index
             for index, piece in enumerate(pieces)
-            if runs_in_circles(found[index][0].text) and not runs_in_circles(piece.text)
+            if repeats_itself(found[index][0].text) and not repeats_itself(piece.text)
         ]
-        if circling:
-            self.counts.guarded += len(circling)
-            again = [(pieces[index].model, pieces[index].text) for index in circling]
-            better = body.translate(again, options.changed(no_repeat_ngram=_GUARD_NGRAM))
-            for index, hypotheses in zip(circling, better, strict=True):
+        if repeating:
+            self.counts.guarded += len(repeating)
+            again = [(pieces[index].model, pieces[index].text) for index in repeating]
+            better = translated(again, options.changed(no_repeat_ngram=_GUARD_NGRAM))
+            for index, hypotheses in zip(repeating, better, strict=True):
                 found[index] = hypotheses
         return found

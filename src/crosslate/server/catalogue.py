@@ -1,13 +1,16 @@
 """What a parent and a folder of packs offer: the directions, and which packs make each.
 
-A :class:`Snapshot` never changes. The catalogue makes a new one whenever the folder has changed and puts
-it in the place of the old one in a single step, so a request works with the snapshot it began with.
+A :class:`Snapshot` never changes. When :class:`PackWatcher` has seen the folder change, :class:`Catalogue`
+makes a new one and puts it in the place of the old one in a single step, so a request works with the snapshot
+it began with.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,9 +18,11 @@ from typing import Literal
 
 from crosslate.errors import CrosslateError, ParentError, UsageError
 from crosslate.files import RUN_SUFFIX
-from crosslate.languages.codes import public_code
+from crosslate.languages.aliases import normalised, resolve_code
+from crosslate.languages.codes import public_code, public_name
 from crosslate.packs.manifest import MANIFEST_NAME, Manifest
 from crosslate.packs.stored import StoredModel
+from crosslate.server.answers import Refusal
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +30,8 @@ Kind = Literal["parent", "pack", "zero-shot", "pivot"]
 _RANK: dict[Kind, int] = {"pack": 0, "parent": 1, "zero-shot": 2, "pivot": 3}
 # Size and time of change of every file of a folder: the same signature, the same pack.
 Signature = tuple[tuple[str, int, int], ...]
+# Hashes of a direction's packs: the same identity, the same model.
+Identity = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -71,8 +78,8 @@ class Direction:
     languages: tuple[str, str] | None = None
 
     @property
-    def identity(self) -> tuple[str, ...]:
-        """Hashes of the packs: the same identity, the same model."""
+    def identity(self) -> Identity:
+        """Hashes of the packs."""
         return tuple(pack.manifest.checksum for pack in self.packs)
 
     @property
@@ -111,8 +118,33 @@ class Snapshot:
         """What a language can be translated into, in order, itself included."""
         return tuple(sorted({source, *(to for origin, to in self.directions if origin == source)}))
 
+    def code(self, given: str) -> str:
+        """The public code of a language that is served, from any spelling.
+
+        Raises:
+            Refusal: it is not served.
+        """
+        found = resolve_code(given, self.languages)
+        if found is None:
+            raise Refusal(400, f"{normalised(given)[:40]} is not supported")
+        return found
+
+    def direction(self, source: str, target: str) -> Direction | None:
+        """The direction of a pair; None for a language and itself.
+
+        Raises:
+            Refusal: nothing translates this pair.
+        """
+        if source == target:
+            return None
+        found = self.directions.get((source, target))
+        if found is None:
+            names = [f"{public_name(code)} ({code})" for code in (target, source)]
+            raise Refusal(400, f"{names[0]} is not available as a target language from {names[1]}")
+        return found
+
     @property
-    def identities(self) -> set[tuple[str, ...]]:
+    def identities(self) -> set[Identity]:
         """Of all models that may be needed."""
         return {leg.identity for each in self.directions.values() for leg in each.models}
 
@@ -243,6 +275,80 @@ class Catalogue:
         own = Direction(public_code(source), public_code(target), "parent", languages=languages)
         self._prepare(own)
         return own
+
+
+class PackWatcher:
+    """Looks at the folder again and again; a change counts once it has stayed the same for one interval.
+
+    Args:
+        retire: told of all models that are needed, whenever others have left.
+        interval_seconds: between two looks.
+        grace_seconds: how long models that were served before stay, for requests that began with them.
+    """
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        retire: Callable[[set[Identity]], None],
+        *,
+        interval_seconds: float = 1.0,
+        grace_seconds: float = 60.0,
+    ) -> None:
+        self._catalogue, self._retire = catalogue, retire
+        self._interval, self._grace = interval_seconds, grace_seconds
+        self._seen = self._applied = catalogue.signatures()
+        # Until when which models are still needed, although they are served no more.
+        self._leaving: deque[tuple[float, set[Identity]]] = deque()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="pack-watcher", daemon=True)
+
+    def start(self) -> None:
+        """Begins to watch."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stops watching."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout=10)
+
+    def look(self) -> bool:
+        """Looks once; returns whether something else is served now."""
+        found = self._catalogue.signatures()
+        is_settled = found == self._seen
+        self._seen = found
+        if not is_settled or found == self._applied:
+            self._drop_old()
+            return False
+        before = self._catalogue.snapshot.identities
+        self._leaving.append((time.monotonic() + self._grace, before))
+        try:
+            self._catalogue.refresh(found)
+        except (CrosslateError, OSError) as error:
+            log.error("the folder of packs has changed, but cannot be read: %s", error)
+            return False
+        finally:
+            self._applied = found
+        self._drop_old()
+        return True
+
+    def _drop_old(self) -> None:
+        if not self._leaving:
+            return
+        now = time.monotonic()
+        while self._leaving and self._leaving[0][0] <= now:
+            self._leaving.popleft()
+        needed = set(self._catalogue.snapshot.identities)
+        for _, identities in self._leaving:
+            needed |= identities
+        self._retire(needed)
+
+    def _watch(self) -> None:
+        while not self._stopping.wait(self._interval):
+            try:
+                self.look()
+            except Exception:  # whatever it is, watching must go on
+                log.exception("looking at the folder of packs failed")
 
 
 def _is_of_a_run(folder: Path) -> bool:

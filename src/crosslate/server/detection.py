@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import copy
 import functools
-import threading
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Any
 
+from pydantic import BaseModel, Field
+
 from crosslate.errors import MissingExtra
-from crosslate.server.codes import resolve_code
-from crosslate.server.finish import has_words
+from crosslate.languages.aliases import resolve_code
+from crosslate.languages.orthography import has_letters
 
 # More text does not change the answer, and each character costs about a microsecond.
 _MAX_CHARACTERS = 3000
@@ -25,21 +25,11 @@ _TRADITIONAL = frozenset(
 )
 
 
-@dataclass(frozen=True)
-class Guess:
-    """A language that a text may be in.
+class Detection(BaseModel):
+    """A language that a text may be in, by its public code; confidence 0 where nothing could be told."""
 
-    Attributes:
-        language: public code.
-        confidence: 0 to 100; 0 where nothing could be told.
-    """
-
+    confidence: float = Field(ge=0, le=100)
     language: str
-    confidence: float
-
-    def to_values(self) -> dict[str, Any]:
-        """As clients get it."""
-        return {"confidence": self.confidence, "language": self.language}
 
 
 class Detector:
@@ -64,26 +54,27 @@ class Detector:
         self._identifier.set_languages(sorted(known & self._served.keys()) or None)
         self._can_tell = bool(known & self._served.keys())
 
-    def detect(self, text: str) -> list[Guess]:
+    def detect(self, text: str) -> list[Detection]:
         """The languages that a text may be in, the best first, never empty.
 
         A text without letters, or of which nothing can be told, is in English with confidence 0, or in the
         first language where English is not served.
         """
         sample = text[:_MAX_CHARACTERS]
-        if not has_words(sample) or not self._can_tell:
+        if not has_letters(sample) or not self._can_tell:
             return [self._unknown()]
         ranked = self._identifier.rank(sample)
         if len(ranked) > 1 and ranked[0][1] == ranked[-1][1]:
             return [self._unknown()]
         guesses = [
-            Guess(self._code(label, sample), round(100.0 * probability, 1)) for label, probability in ranked
+            Detection(confidence=round(100.0 * probability, 1), language=self._code(label, sample))
+            for label, probability in ranked
         ]
         return [guess for guess in guesses if guess.confidence >= 1.0] or guesses[:1]
 
-    def _unknown(self) -> Guess:
+    def _unknown(self) -> Detection:
         code = resolve_code(_UNKNOWN, self.languages) or (self.languages[0] if self.languages else _UNKNOWN)
-        return Guess(code, 0.0)
+        return Detection(confidence=0.0, language=code)
 
     def _code(self, label: str, text: str) -> str:
         codes = self._served[label]
@@ -94,19 +85,10 @@ class Detector:
         return codes[0]
 
 
-class Detection:
-    """A detector for whatever is served at the moment."""
-
-    def __init__(self) -> None:
-        self._detector: Detector | None = None
-        self._lock = threading.Lock()
-
-    def of(self, languages: Sequence[str]) -> Detector:
-        """The detector of these languages; made anew only when they change."""
-        with self._lock:
-            if self._detector is None or self._detector.languages != tuple(sorted(languages)):
-                self._detector = Detector(languages)
-            return self._detector
+@functools.lru_cache(maxsize=2)
+def detector(languages: tuple[str, ...]) -> Detector:
+    """The detector of these languages; made anew only when they change."""
+    return Detector(languages)
 
 
 @functools.cache

@@ -1,7 +1,7 @@
 """What is read out of models beside translations: links between words, nearest words, a map of words.
 
-All of it needs the models in PyTorch. One request at a time is worked on, in a thread of its own, so that
-whoever is curious never slows those down who translate by more than a core.
+All of it needs the models in PyTorch. One request at a time is worked on, in a thread of its own, so that it
+takes no more than one core from those who translate.
 """
 
 from __future__ import annotations
@@ -12,16 +12,18 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+from pydantic import Field
 
 from crosslate.errors import EngineError, ParentError
 from crosslate.languages.codes import public_code
 from crosslate.languages.sentence_ends import sentences
 from crosslate.languages.words import word_spans
-from crosslate.server.catalogue import Direction, Snapshot
+from crosslate.models.groups import Side
+from crosslate.server.answers import Answer, Overloaded, Refusal, invalid
+from crosslate.server.catalogue import Direction, InstalledPack, Snapshot, pack_direction
 from crosslate.server.live_models import LiveModels
-from crosslate.server.refusals import Overloaded, Refusal
-from crosslate.server.spaces import Space, spaces
 from crosslate.text.segmenters import WORD_START
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Span = tuple[int, int]
+NumberPair = Annotated[list[int], Field(min_length=2, max_length=2)]
 
 MOST_CHARACTERS = 5000
 """Of a text whose words are linked, and of its translation."""
@@ -39,6 +42,113 @@ MOST_WORD_CHARACTERS = 100
 _MOST_WAITING = 16
 _MOST_SPACES, _NUM_NEIGHBOURS = 12, 8
 _MAP_PAIRS, _MOST_MAPS = 40, 32
+
+
+class Links(Answer):
+    """Which words of a translation belong to which words of its text."""
+
+    source: list[NumberPair] = Field(
+        description="Words of the text: first character, and the one after the last."
+    )
+    target: list[NumberPair] = Field(description="Likewise of the translation.")
+    links: list[NumberPair] = Field(description="Indices of a target word and a source word.")
+
+
+class NearWord(Answer):
+    """A word, how near it is (the cosine, -1 to 1), and its place on a plane."""
+
+    word: str
+    cosine: float
+    x: float | None = None
+    y: float | None = None
+
+
+class NearWords(Answer):
+    """The nearest words of a pack, or of the parent, whose name is empty."""
+
+    pack: str
+    language: str
+    words: list[NearWord]
+
+
+class Neighbours(Answer):
+    """A word as it is spelt, and its nearest words, on the plane in which all of them differ most."""
+
+    word: str
+    language: str
+    neighbours: list[NearWords]
+    x: float | None = None
+    y: float | None = None
+
+
+class WordPair(Answer):
+    """A word and a word of the parent that are each other's nearest, with their places."""
+
+    word: str
+    translation: str
+    x: float
+    y: float
+    translation_x: float
+    translation_y: float
+
+
+class WordMap(Answer):
+    """Frequent words of a pack and of the parent on a plane."""
+
+    language: str
+    parent_language: str
+    share: float = Field(ge=0, le=1, description="How much of all variance the plane holds.")
+    pairs: list[WordPair]
+
+
+@dataclass(frozen=True)
+class Space:
+    """The embeddings of one side: the parent's, or those that a pack has renewed.
+
+    Attributes:
+        pack: None for the parent.
+        direction: whose model has them.
+    """
+
+    pack: InstalledPack | None
+    side: Side
+    direction: Direction
+
+    @property
+    def name(self) -> str:
+        """The pack's name; empty for the parent."""
+        return self.pack.name if self.pack else ""
+
+
+def spaces(snapshot: Snapshot) -> Iterator[Space]:
+    """All embeddings that can be looked at: the parent's two sides, then what each pack renews."""
+    known = [pack_direction(pack) for pack in snapshot.packs]
+    own = next((each for each in snapshot.directions.values() if each.kind == "parent"), None)
+    for direction in [own] if own else known[:1]:
+        yield Space(None, "source", direction)
+        yield Space(None, "target", direction)
+    for direction in known:
+        for side in direction.packs[0].manifest.renewed:
+            yield Space(direction.packs[0], side, direction)
+
+
+def find_space(snapshot: Snapshot, pack: str, side: str) -> Space:
+    """The embeddings that a request names.
+
+    Args:
+        pack: its name; empty for the parent.
+        side: ``source`` or ``target``; empty for the first side that there is.
+
+    Raises:
+        Refusal: there are none of that name and side.
+    """
+    if side not in ("", "source", "target"):
+        raise invalid("side parameter is neither source nor target")
+    for space in spaces(snapshot):
+        if space.name == pack and side in ("", space.side):
+            return space
+    whose = f"pack {pack[:80]}" if pack else "parent"
+    raise Refusal(400, f"There is no {whose} with {side or 'new'} embeddings")
 
 
 class Insight:
@@ -53,14 +163,14 @@ class Insight:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="insight")
         self._num_waiting = 0
         # By the pack's checksum, so that a changed pack has a new map. Each is a few kilobytes.
-        self._maps: OrderedDict[tuple[str, str], dict[str, Any]] = OrderedDict()
+        self._maps: OrderedDict[tuple[str, str], WordMap] = OrderedDict()
         self._lock = threading.Lock()
 
     def close(self) -> None:
         """Stops the thread."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    async def run(self, function: Callable[[], T]) -> T:
+    async def run(self, function: Callable[..., T], *arguments: object) -> T:
         """Runs one of the methods below when its turn comes.
 
         Raises:
@@ -71,20 +181,18 @@ class Insight:
             raise Overloaded("Too many requests for words and maps are waiting", 2)
         self._num_waiting += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, function)
+            return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
         finally:
             self._num_waiting -= 1
 
-    def links(self, direction: Direction, text: str, translation: str) -> dict[str, Any]:
+    def links(self, direction: Direction, text: str, translation: str) -> Links:
         """Which words of a translation belong to which words of its text, by cross-attention.
+
+        Sentences that are too long for the model have no links.
 
         Args:
             direction: what translates the text; no pivot.
             text: of at most :data:`MOST_CHARACTERS`; ``translation`` likewise.
-
-        Returns:
-            ``source`` and ``target``, the words as pairs of offsets in characters; ``links``, pairs of a
-            target word and a source word by index. Sentences that are too long for the model have none.
 
         Raises:
             Refusal: the model does not give its attention.
@@ -104,24 +212,19 @@ class Insight:
             )
         except (ParentError, EngineError):
             raise Refusal(400, "This model does not tell which words belong together") from None
-        found: dict[str, list[Any]] = {"source": [], "target": [], "links": []}
+        source: list[Span] = []
+        target: list[Span] = []
+        links: list[Span] = []
         for one, other in pairs:
             ours, theirs = _words_within(text, one), _words_within(translation, other)
             spelt = [text[slice(*each)] for each in ours], [translation[slice(*each)] for each in theirs]
-            found["links"] += [
-                (len(found["target"]) + target, len(found["source"]) + source)
-                for target, source in linked(*spelt) or ()
-            ]
-            found["source"] += ours
-            found["target"] += theirs
-        return found
+            links += [(len(target) + to, len(source) + origin) for to, origin in linked(*spelt) or ()]
+            source += ours
+            target += theirs
+        return Links.model_validate({"source": source, "target": target, "links": links})
 
-    def neighbours(self, snapshot: Snapshot, space: Space, word: str) -> dict[str, Any]:
+    def neighbours(self, snapshot: Snapshot, space: Space, word: str) -> Neighbours:
         """The words nearest to a word, by cosine, in every other space of the same side.
-
-        Returns:
-            The word as it is spelt there, and by space its nearest words with cosines (-1 to 1); all with
-            their places on the plane in which they differ most.
 
         Raises:
             Refusal: the word is not one piece of the vocabulary.
@@ -135,30 +238,27 @@ class Insight:
         own = self._embeddings(space)
         spelt = _spelling(own, word)
         vectors = [_row(own, spelt)]
-        entries: list[dict[str, Any]] = []
-        lists: list[dict[str, Any]] = []
+        lists: list[NearWords] = []
         for other in spaces(snapshot):
             if other.side != space.side or other == space or len(lists) == _MOST_SPACES:
                 continue
             table = self._embeddings(other)
             (near,) = neighbours(own, table, [spelt], _NUM_NEIGHBOURS)
             found = [
-                {"word": each, "cosine": round(cosine, 3)} for each, cosine in zip(near.words, near.cosines)
+                NearWord(word=each, cosine=round(cosine, 3)) for each, cosine in zip(near.words, near.cosines)
             ]
             vectors += [_row(table, each) for each in near.words]
-            entries += found
-            lists.append({"pack": other.name, "language": public_code(table.language), "words": found})
-        answer: dict[str, Any] = {"word": spelt, "language": public_code(own.language), "neighbours": lists}
-        points, _ = principal_components(unit_rows(numpy.stack(vectors), "the words'")) if lists else ((), 0)
-        for entry, (x, y) in zip([answer, *entries], points):
-            entry.update(x=round(float(x), 3), y=round(float(y), 3))
+            lists.append(NearWords(pack=other.name, language=public_code(table.language), words=found))
+        answer = Neighbours(word=spelt, language=public_code(own.language), neighbours=lists)
+        if lists:
+            points, _ = principal_components(unit_rows(numpy.stack(vectors), "the words'"))
+            entries: list[Any] = [answer, *(each for near_words in lists for each in near_words.words)]
+            for entry, (x, y) in zip(entries, points):
+                entry.x, entry.y = round(float(x), 3), round(float(y), 3)
         return answer
 
-    def map(self, space: Space) -> dict[str, Any]:
+    def map(self, space: Space) -> WordMap:
         """Frequent words of a pack and of the parent that are each other's nearest, on a plane.
-
-        Returns:
-            ``pairs`` with coordinates, and ``share``, how much of all variance the plane holds (0-1).
 
         Raises:
             Refusal: the space is the parent's own.
@@ -177,22 +277,12 @@ class Insight:
         parent = embeddings(self._live.parent(space.direction), space.side, "parent")
         dictionary, counts = induced_dictionary(child, parent)
         pairs, share = lexicon_map(child, parent, dictionary, counts, {}, _MAP_PAIRS)
-        found = {
-            "language": public_code(child.language),
-            "parentLanguage": public_code(parent.language),
-            "share": round(share, 3),
-            "pairs": [
-                {
-                    "word": each.word,
-                    "translation": each.translation,
-                    "x": each.x,
-                    "y": each.y,
-                    "translationX": each.translation_x,
-                    "translationY": each.translation_y,
-                }
-                for each in pairs
-            ],
-        }
+        found = WordMap(
+            language=public_code(child.language),
+            parent_language=public_code(parent.language),
+            share=round(share, 3),
+            pairs=[WordPair.model_validate(each, from_attributes=True) for each in pairs],
+        )
         with self._lock:
             self._maps[key] = found
             while len(self._maps) > _MOST_MAPS:
@@ -233,23 +323,22 @@ class _View:
     target: Any
 
 
-def _lines(text: str) -> list[Span]:
-    """Places of the lines that are not blank."""
-    found, start = [], 0
-    for line in text.split("\n"):
-        if line.strip():
-            found.append((start, start + len(line)))
-        start += len(line) + 1
+def _placed(parts: list[str], start: int, gap: int = 0) -> list[Span]:
+    """Places of the parts that are not blank, in a text that they make up with ``gap`` characters between."""
+    found = []
+    for part in parts:
+        if part.strip():
+            found.append((start, start + len(part)))
+        start += len(part) + gap
     return found
+
+
+def _lines(text: str) -> list[Span]:
+    return _placed(text.split("\n"), 0, gap=1)
 
 
 def _sentences_within(text: str, span: Span, language: str) -> list[Span]:
-    found, start = [], span[0]
-    for sentence in sentences(text[slice(*span)], language):
-        if sentence.strip():
-            found.append((start, start + len(sentence)))
-        start += len(sentence)
-    return found
+    return _placed(sentences(text[slice(*span)], language), span[0])
 
 
 def _words_within(text: str, span: Span) -> list[Span]:

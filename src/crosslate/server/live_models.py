@@ -10,24 +10,17 @@ from typing import TYPE_CHECKING
 from crosslate.errors import PackError
 from crosslate.packs.manifest import Manifest
 from crosslate.packs.stored import StoredModel
-from crosslate.server.catalogue import Direction, InstalledPack
+from crosslate.server.catalogue import Direction, Identity, InstalledPack
 
 if TYPE_CHECKING:
     from crosslate.models.child import Child
     from crosslate.models.parent import Parent
     from crosslate.packs.pack import Pack
 
-Identity = tuple[str, ...]
-
 
 @dataclass(frozen=True)
 class Resident:
-    """Something that takes memory.
-
-    Attributes:
-        name: for people.
-        num_bytes: of its tensors, or of the file they were read from.
-    """
+    """Something that takes memory: its name for people, and the bytes of its tensors or files."""
 
     name: str
     num_bytes: int
@@ -76,7 +69,9 @@ class LiveModels:
             if direction.identity not in self._models:
                 self._models[direction.identity] = self._load(direction)
             self._models.move_to_end(direction.identity)
-            self._make_room()
+            while len(self._models) > 1 and self._takes_too_much():
+                self._models.popitem(last=False)
+                self._drop_packs()
             return self._models[direction.identity]
 
     def retire(self, needed: set[Identity]) -> None:
@@ -96,8 +91,7 @@ class LiveModels:
         """What is in memory now; nobody waits for a model that is being loaded."""
         found = []
         if (parent := self._parent) is not None:
-            tensors = parent.model.parameters()
-            found.append(Resident("parent", sum(each.nbytes for each in tensors)))
+            found.append(Resident("parent", sum(each.nbytes for each in parent.model.parameters())))
         for pack in list(self._packs.values()):
             name = pack.folder.name if pack.folder else pack.manifest.name
             found.append(Resident(name, _pack_bytes(pack)))
@@ -105,27 +99,20 @@ class LiveModels:
 
     def _load(self, direction: Direction) -> Parent | Child:
         from crosslate.packs.compose import apply_packs
-
-        parent = self.parent(direction)
-        packs = [self._pack(each) for each in direction.packs]
-        return apply_packs(parent, packs) if packs else parent
-
-    def _pack(self, installed: InstalledPack) -> Pack:
         from crosslate.packs.pack import Pack
 
-        checksum = installed.manifest.checksum
-        if checksum not in self._packs:
-            pack = Pack.load(installed.folder)
-            _check_unchanged(installed, pack.manifest)
-            self._packs[checksum] = pack
-        return self._packs[checksum]
+        parent = self.parent(direction)
+        for installed in direction.packs:
+            if installed.manifest.checksum not in self._packs:
+                pack = Pack.load(installed.folder)
+                _check_unchanged(installed, pack.manifest)
+                self._packs[installed.manifest.checksum] = pack
+        packs = [self._packs[each.manifest.checksum] for each in direction.packs]
+        return apply_packs(parent, packs) if packs else parent
 
-    def _make_room(self) -> None:
-        if self._most_pack_bytes is None:
-            return
-        while len(self._models) > 1 and sum(map(_pack_bytes, self._packs.values())) > self._most_pack_bytes:
-            self._models.popitem(last=False)
-            self._drop_packs()
+    def _takes_too_much(self) -> bool:
+        most = self._most_pack_bytes
+        return most is not None and sum(map(_pack_bytes, self._packs.values())) > most
 
     def _drop_packs(self) -> None:
         kept = {checksum for identity in self._models for checksum in identity}

@@ -1,90 +1,73 @@
-"""Numbers of a running server in Prometheus' text format."""
+"""Numbers of a running server for Prometheus."""
 
 from __future__ import annotations
 
-import threading
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 
-Labels = tuple[tuple[str, str], ...]
+from prometheus_client import CollectorRegistry, Gauge, Summary, disable_created_metrics, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+# They double the number of series, and nothing here begins at another time than the server.
+disable_created_metrics()
 
 
-@dataclass(frozen=True)
-class Metric:
-    """A family of numbers.
+class Metrics:
+    """Counts and times of requests, and whatever else is collected when somebody asks.
 
-    Attributes:
-        kind: ``counter``, ``gauge`` or ``summary``.
-        values: suffix (``_sum`` of a summary, else empty), labels and number.
+    The first two have the names that dashboards for this API know, without clients' addresses.
+
+    Args:
+        collect: gives the rest.
     """
 
-    name: str
-    kind: str
-    help: str
-    values: Sequence[tuple[str, Labels, float]]
-
-
-class RequestMetrics:
-    """Counts and times of requests by route and status, and how many are in flight."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._count: dict[tuple[str, str], int] = defaultdict(int)
-        self._seconds: dict[tuple[str, str], float] = defaultdict(float)
-        self._in_flight: dict[str, int] = defaultdict(int)
+    def __init__(self, collect: Callable[[], Iterable[Metric]]) -> None:
+        self._registry = CollectorRegistry()
+        self._seconds = Summary(
+            "libretranslate_http_request_duration_seconds",
+            "Time of requests.",
+            ("endpoint", "status"),
+            registry=self._registry,
+        )
+        self._in_flight = Gauge(
+            "libretranslate_http_requests_in_flight",
+            "Requests being answered.",
+            ("endpoint",),
+            registry=self._registry,
+        )
+        self._registry.register(_Collector(collect))
 
     def begin(self, endpoint: str) -> None:
         """A request has come in."""
-        with self._lock:
-            self._in_flight[endpoint] += 1
+        self._in_flight.labels(endpoint).inc()
 
     def end(self, endpoint: str, status: int, seconds: float) -> None:
         """It was answered."""
-        with self._lock:
-            self._in_flight[endpoint] -= 1
-            self._count[(endpoint, str(status))] += 1
-            self._seconds[(endpoint, str(status))] += seconds
+        self._in_flight.labels(endpoint).dec()
+        self._seconds.labels(endpoint, str(status)).observe(seconds)
 
-    def collect(self) -> list[Metric]:
-        """The numbers now, under the names that dashboards for this API know, without clients' addresses."""
-        with self._lock:
-            times = [
-                (suffix, (("endpoint", endpoint), ("status", status)), float(value))
-                for suffix, values in (("_count", self._count), ("_sum", self._seconds))
-                for (endpoint, status), value in values.items()
-            ]
-            running = [
-                ("", (("endpoint", endpoint),), float(value)) for endpoint, value in self._in_flight.items()
-            ]
-        return [
-            Metric("libretranslate_http_request_duration_seconds", "summary", "Time of requests.", times),
-            Metric("libretranslate_http_requests_in_flight", "gauge", "Requests being answered.", running),
-        ]
+    def text(self) -> str:
+        """Everything as Prometheus reads it (text format 0.0.4)."""
+        return generate_latest(self._registry).decode()
+
+
+class _Collector:
+    def __init__(self, collect: Callable[[], Iterable[Metric]]) -> None:
+        self.collect = collect
 
 
 def counter(name: str, help: str, value: float) -> Metric:
     """A number that only grows."""
-    return Metric(name, "counter", help, [("", (), value)])
+    return CounterMetricFamily(name, help, value)
 
 
-def gauge(name: str, help: str, values: Mapping[Labels, float] | float) -> Metric:
-    """A number, or one per set of labels."""
-    by_labels = values if isinstance(values, Mapping) else {(): values}
-    return Metric(name, "gauge", help, [("", labels, value) for labels, value in by_labels.items()])
+def gauge(name: str, help: str, value: float) -> Metric:
+    """A number that comes and goes."""
+    return GaugeMetricFamily(name, help, value)
 
 
-def exposition(metrics: Iterable[Metric]) -> str:
-    """The metrics as Prometheus reads them (text format 0.0.4)."""
-    lines = []
-    for metric in metrics:
-        lines += [f"# HELP {metric.name} {metric.help}", f"# TYPE {metric.name} {metric.kind}"]
-        for suffix, labels, value in metric.values:
-            inside = ",".join(f'{name}="{_escaped(text)}"' for name, text in labels)
-            number = repr(int(value)) if float(value).is_integer() else repr(float(value))
-            lines.append(f"{metric.name}{suffix}{'{' + inside + '}' if inside else ''} {number}")
-    return "\n".join(lines) + "\n"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+def gauge_of(name: str, help: str, label: str, values: Mapping[str, float]) -> Metric:
+    """A number for each value of a label."""
+    family = GaugeMetricFamily(name, help, labels=[label])
+    for each, value in values.items():
+        family.add_metric([each], value)
+    return family

@@ -1,4 +1,4 @@
-"""Texts of a request to translations: detection, sentences, the queue, and back into the text's shape."""
+"""Texts of a request to translations: languages, sentences, the queue, and back into the text's shape."""
 
 from __future__ import annotations
 
@@ -6,43 +6,44 @@ import asyncio
 import html
 import logging
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from typing import TypeVar
+from functools import lru_cache, partial
+from typing import Literal, TypeVar
 
 from crosslate.documents import open_text
 from crosslate.documents.document import TextDocument
 from crosslate.engines.decoding import DecodingOptions, Hypothesis, valid_unicode
 from crosslate.errors import CrosslateError
-from crosslate.server.backends import Backend, Identity, Model
+from crosslate.server.answers import Overloaded, Refusal
+from crosslate.server.backends import Backend, Model
 from crosslate.server.batching import Batcher, Found, Piece, Ticket
-from crosslate.server.catalogue import Direction
-from crosslate.server.contract import TextFormat
-from crosslate.server.finish import finished
-from crosslate.server.refusals import Overloaded, Refusal
+from crosslate.server.catalogue import Direction, Identity, Snapshot
+from crosslate.server.detection import Detection, detector
+from crosslate.server.postediting import finished
 from crosslate.translation.lines import Part, join_translations, split_text
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+TextFormat = Literal["text", "html"]
+AUTO = "auto"
+"""In place of a source language: find out which it is."""
 _PREPARATION_THREADS = 8
 # About a millisecond's work.
 _SMALL_CHARACTERS = 2000
 # Of a text that is streamed, so much at a time: its reader begins at the first sentence.
 _STREAM_TOKENS = 192
+# Less confidence than that is no guess.
+_MIN_CONFIDENCE = 10.0
 _Item = tuple[Direction, str]
 
 
 @dataclass(frozen=True)
 class Job:
-    """One text to translate.
-
-    Attributes:
-        direction: what translates it; None where the two languages are the same.
-        format: ``text`` or ``html``.
-    """
+    """One text to translate; ``direction`` is None where the two languages are the same."""
 
     text: str
     direction: Direction | None
@@ -58,17 +59,20 @@ class Sentence:
     translation: str
 
 
-class TranslationService:
+class Translations:
     """Translates jobs with whatever models they need; many requests at once.
 
     Args:
         backend: where models come from.
         batcher: the queue that all requests share.
         options: how to search.
+        logs_text: write texts and translations to the log.
     """
 
-    def __init__(self, backend: Backend, batcher: Batcher, options: DecodingOptions) -> None:
-        self._backend, self._batcher, self._options = backend, batcher, options
+    def __init__(
+        self, backend: Backend, batcher: Batcher, options: DecodingOptions, *, logs_text: bool = False
+    ) -> None:
+        self._backend, self._batcher, self._options, self._logs_text = backend, batcher, options, logs_text
         # Segmenting a long text and loading a model take time; neither may stop the others' requests.
         self._threads = ThreadPoolExecutor(_PREPARATION_THREADS, thread_name_prefix="preparation")
 
@@ -76,60 +80,86 @@ class TranslationService:
         """Stops the threads."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def beside(self, function: Callable[[], T], num_characters: int) -> T:
-        """Runs something beside the requests of others, unless it is so small that a thread costs more."""
-        return function() if num_characters <= _SMALL_CHARACTERS else await self.in_thread(function)
-
     async def in_thread(self, function: Callable[[], T]) -> T:
         """Runs something slow beside the requests of others."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, function)
 
-    async def translate(self, jobs: Sequence[Job], num_best: int = 1) -> list[list[str]]:
-        """The ``num_best`` best translations of each job's text, the best first.
+    async def _beside(self, function: Callable[[], T], num_characters: int) -> T:
+        """:meth:`in_thread`, unless it is so little work that a thread costs more."""
+        return function() if num_characters <= _SMALL_CHARACTERS else await self.in_thread(function)
+
+    async def detect(self, snapshot: Snapshot, texts: Sequence[str]) -> list[list[Detection]]:
+        """The languages that each text may be in, the best first."""
+        found = detector(snapshot.languages)
+        return await self._beside(lambda: [found.detect(text) for text in texts], sum(map(len, texts)))
+
+    async def sources(
+        self, snapshot: Snapshot, texts: Sequence[str], source: str, target: str
+    ) -> tuple[list[str], list[Detection]]:
+        """The language of each text, and where it was not given, what it was taken for.
+
+        A text whose likeliest language cannot be translated into the target is taken for the next likely
+        one that can; a text of a list, for what the list as a whole is; and one of which nothing can be
+        told stays as it is, as if it were in the target language.
+
+        Raises:
+            Refusal: the text is in a language that cannot be translated into the target.
+        """
+        if source != AUTO:
+            return [source] * len(texts), []
+        whole: list[Detection] | None = None
+        sources, chosen = [], []
+        for found in await self.detect(snapshot, texts):
+            fitting = _first_fitting(snapshot, found, target)
+            if fitting is None and len(texts) > 1 and found[0].confidence:
+                if whole is None:
+                    (whole,) = await self.detect(snapshot, ["\n".join(texts)])
+                fitting = _first_fitting(snapshot, whole, target)
+            if fitting is None and found[0].confidence:
+                snapshot.direction(found[0].language, target)
+            chosen.append(fitting or found[0])
+            sources.append(fitting.language if fitting else target)
+        return sources, chosen
+
+    async def translate(self, jobs: Sequence[Job], alternatives: int = 0) -> list[list[str]]:
+        """The best translation of each job's text, then up to ``alternatives`` others.
 
         Raises:
             Overloaded: too much waits already.
             Refusal: a model cannot be used.
         """
         size = sum(len(job.text) for job in jobs)
-        documents = await self.beside(lambda: [_document(job) for job in jobs], size)
+        documents = await self._beside(lambda: [_document(job) for job in jobs], size)
         items = [
             (job.direction, segment.text)
             for job, document in zip(jobs, documents, strict=True)
             if job.direction is not None and document is not None
             for segment in document.segments
         ]
-        ranked = iter(await self.translate_segments(items, num_best))
+        ranked = iter(await self.translate_segments(items, alternatives + 1))
         own = [[next(ranked) for _ in document.segments] if document else [] for document in documents]
-        return await self.beside(
-            lambda: [
-                [_rendered(job, document, [ranks[rank] for ranks in found]) for rank in range(num_best)]
+
+        def rendered() -> list[list[str]]:
+            return [
+                _distinct(
+                    _rendered(job, document, [ranks[rank] for ranks in found])
+                    for rank in range(alternatives + 1)
+                )
                 for job, document, found in zip(jobs, documents, own, strict=True)
-            ],
-            size,
-        )
+            ]
+
+        results = await self._beside(rendered, size)
+        if self._logs_text:
+            for job, (best, *_) in zip(jobs, results, strict=True):
+                log.info("%s: %r -> %r", job.direction.label if job.direction else "same", job.text, best)
+        return results
 
     async def translate_segments(self, items: Sequence[_Item], num_best: int = 1) -> list[list[str]]:
-        """The best translations of segments, each by its own direction; through two where it is a pivot."""
-        current = [text for _, text in items]
-        results: list[list[str]] = [[text] * num_best for text in current]
-        for stage in range(max((len(direction.models) for direction, _ in items), default=0)):
-            for is_last in (False, True):
-                chosen = [
-                    index
-                    for index, (direction, _) in enumerate(items)
-                    if stage < len(direction.models) and (stage == len(direction.models) - 1) == is_last
-                ]
-                options = self._with_n_best(num_best if is_last else 1)
-                staged = [(items[index][0].models[stage], current[index]) for index in chosen]
-                found = await self._translate_directly(staged, options)
-                for index, ranks in zip(chosen, found, strict=True):
-                    current[index] = ranks[0]
-                    if is_last:
-                        results[index] = ranks
+        """The best translations of segments, each by its own direction."""
+        ranked = await self._ranked(await self._through_first_legs(items), num_best)
         return [
             [finished(text, each, direction.target) for each in ranks]
-            for (direction, text), ranks in zip(items, results, strict=True)
+            for (direction, text), ranks in zip(items, ranked, strict=True)
         ]
 
     async def stream(self, job: Job) -> AsyncGenerator[Sentence | str, None]:
@@ -137,44 +167,43 @@ class TranslationService:
         document = await self.in_thread(lambda: _document(job))
         translations: list[str] = []
         if job.direction is not None and document is not None:
-            *before, last = job.direction.models
-            current = [segment.text for segment in document.segments]
-            for direction in before:
-                ranks = await self._translate_directly(
-                    [(direction, text) for text in current], self._with_n_best(1)
-                )
-                current = [rank[0] for rank in ranks]
-            items = [(last, text) for text in current]
-            options = self._with_n_best(1)
-            async with aclosing(self._in_order(items, options, _STREAM_TOKENS)) as arriving:
+            items = [(job.direction, segment.text) for segment in document.segments]
+            last = await self._through_first_legs(items)
+            async with aclosing(self._in_order(last, 1, _STREAM_TOKENS)) as arriving:
                 async for best, *_ in arriving:
                     source = document.segments[len(translations)].text
-                    text = finished(source, best, last.target)
-                    translations.append(text)
-                    yield Sentence(len(translations) - 1, source, text)
+                    translations.append(finished(source, best, job.direction.target))
+                    yield Sentence(len(translations) - 1, source, translations[-1])
         yield _rendered(job, document, translations)
 
-    def _with_n_best(self, num_best: int) -> DecodingOptions:
-        return self._options.changed(n_best=num_best, beam_size=max(num_best, self._options.beam_size))
+    async def _through_first_legs(self, items: Sequence[_Item]) -> list[_Item]:
+        """Items as they stand before their last model: those of a pivot in its third language."""
+        found = list(items)
+        pivots = [index for index, (direction, _) in enumerate(items) if direction.legs]
+        firsts = [(items[index][0].legs[0], items[index][1]) for index in pivots]
+        for index, (best, *_) in zip(pivots, await self._ranked(firsts, 1), strict=True):
+            found[index] = (items[index][0].legs[1], best)
+        return found
 
-    async def _translate_directly(self, items: Sequence[_Item], options: DecodingOptions) -> list[list[str]]:
+    async def _ranked(self, items: Sequence[_Item], num_best: int) -> list[list[str]]:
         if not items:
             return []
-        async with aclosing(self._in_order(items, options)) as found:
+        async with aclosing(self._in_order(items, num_best)) as found:
             return [ranks async for ranks in found]
 
     async def _in_order(
-        self, items: Sequence[_Item], options: DecodingOptions, most_tokens: int | None = None
+        self, items: Sequence[_Item], num_best: int, most_tokens: int | None = None
     ) -> AsyncGenerator[list[str], None]:
         """The translations of items in their order, each as soon as it and all before it are there."""
         plan = await self._plan(items)
+        options = _with_n_best(self._options, num_best)
         known: dict[int, list[Hypothesis]] = {}
         position = 0
         async with aclosing(self._found(plan.pieces, options, most_tokens)) as arriving:
             async for found in arriving:
                 known.update(found)
                 while position < len(items) and all(index in known for index in plan.needs[position]):
-                    yield plan.joined(position, known, options.n_best)
+                    yield plan.joined(position, known, num_best)
                     position += 1
 
     async def _plan(self, items: Sequence[_Item]) -> _Plan:
@@ -183,7 +212,7 @@ class TranslationService:
         models = {identity: model for identity, model in loaded.items() if model is not None}
         if len(models) < len(directions):
             models = await self.in_thread(lambda: _load(self._backend, directions))
-        return await self.beside(lambda: _Plan.of(models, items), sum(len(text) for _, text in items))
+        return await self._beside(lambda: _Plan.of(models, items), sum(len(text) for _, text in items))
 
     async def _found(
         self, pieces: Sequence[Piece], options: DecodingOptions, most_tokens: int | None
@@ -205,8 +234,10 @@ class TranslationService:
         try:
             while left:
                 found = await arrived.get()
+                if isinstance(found, Refusal):
+                    raise found
                 if isinstance(found, Exception):
-                    raise _as_refusal(found)
+                    raise Refusal(500, "The translation failed; the server's log says why")
                 left -= len(found)
                 yield found
         finally:
@@ -229,7 +260,7 @@ class _Plan:
     @classmethod
     def of(cls, models: Mapping[Identity, Model], items: Sequence[_Item]) -> _Plan:
         plan = cls([], [], [])
-        index_of: dict[tuple[tuple[str, ...], str], int] = {}
+        index_of: dict[tuple[Identity, str], int] = {}
         for direction, text in items:
             model = models[direction.identity]
             segments = _fitting(model, direction.source, text)
@@ -238,20 +269,35 @@ class _Plan:
                 key = (direction.identity, segment.text)
                 if key not in index_of:
                     index_of[key] = len(plan.pieces)
-                    num_tokens = len(model.engine.source.encode(segment.text))
+                    num_tokens = _num_tokens(model, segment.text)
                     plan.pieces.append(Piece(index_of[key], model, segment.text, num_tokens))
                 needs.append(index_of[key])
             plan.needs.append(needs)
             plan.segments.append(segments)
         return plan
 
-    def joined(self, position: int, known: dict[int, list[Hypothesis]], num_best: int) -> list[str]:
+    def joined(self, position: int, known: Mapping[int, list[Hypothesis]], num_best: int) -> list[str]:
         """The translations of the item at ``position``, the best first."""
         ranked = [known[index] for index in self.needs[position]]
         return [
             join_translations(self.segments[position], [each[rank].text for each in ranked])
             for rank in range(num_best)
         ]
+
+
+@lru_cache(maxsize=64)
+def _with_n_best(options: DecodingOptions, num_best: int) -> DecodingOptions:
+    return options.changed(n_best=num_best, beam_size=max(num_best, options.beam_size))
+
+
+def _num_tokens(model: Model, text: str) -> int:
+    return len(model.engine.source.encode(text))
+
+
+def _fitting(model: Model, language: str, text: str) -> list[Part]:
+    return split_text(
+        valid_unicode(text), partial(_num_tokens, model), model.engine.max_source_tokens, language
+    )
 
 
 def _load(backend: Backend, directions: Mapping[Identity, Direction]) -> dict[Identity, Model]:
@@ -267,11 +313,13 @@ def _load(backend: Backend, directions: Mapping[Identity, Direction]) -> dict[Id
     return models
 
 
-def _fitting(model: Model, language: str, text: str) -> list[Part]:
-    def num_tokens(part: str) -> int:
-        return len(model.engine.source.encode(part))
-
-    return split_text(valid_unicode(text), num_tokens, model.engine.max_source_tokens, language)
+def _first_fitting(snapshot: Snapshot, guesses: Sequence[Detection], target: str) -> Detection | None:
+    """The likeliest language that can be translated."""
+    for position, guess in enumerate(guesses):
+        is_served = guess.language == target or (guess.language, target) in snapshot.directions
+        if is_served and (position == 0 or guess.confidence >= _MIN_CONFIDENCE):
+            return guess
+    return None
 
 
 def _document(job: Job) -> TextDocument | None:
@@ -289,7 +337,7 @@ def _rendered(job: Job, document: TextDocument | None, translations: Sequence[st
     return text if job.format == "html" else html.unescape(text)
 
 
-def _as_refusal(error: Exception) -> Exception:
-    if isinstance(error, Refusal):
-        return error
-    return Refusal(500, "The translation failed; the server's log says why")
+def _distinct(ranked: Iterable[str]) -> list[str]:
+    """The best, and what differs from it and each other and is not empty."""
+    best, *others = ranked
+    return [best, *(text for text in dict.fromkeys(others) if text and text != best)]

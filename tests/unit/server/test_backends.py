@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 
 import pytest
 
-import tiny_models
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.errors import PackError, UsageError
 from crosslate.server.backends import CTranslate2Backend, TorchBackend, make_backend
@@ -16,13 +14,6 @@ from crosslate.translation.translator import Translator
 
 GREEDY = DecodingOptions(beam_size=1, max_new_tokens=6)
 TEXTS = ["Hund sieht Katze.", "Kind", "eine rote Katze schläft"]
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory) -> Path:
-    root = tmp_path_factory.mktemp("tiny")
-    tiny_models.build(root)
-    return root
 
 
 @pytest.fixture
@@ -36,7 +27,7 @@ def directions(parent, folder, backend):
 
 def translated(backend, direction):
     model = backend.model(direction)
-    found = model.body.translate([(model, text) for text in TEXTS], GREEDY)
+    found = model.body([(model, text) for text in TEXTS], GREEDY)
     return [hypotheses[0].text for hypotheses in found]
 
 

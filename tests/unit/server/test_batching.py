@@ -9,10 +9,11 @@ from collections import deque
 import pytest
 
 from crosslate.engines.decoding import DecodingOptions, Hypothesis
+from crosslate.server.answers import Overloaded
 from crosslate.server.backends import Model
 from crosslate.server.batching import Batcher, Piece, Ticket
-from crosslate.server.refusals import Overloaded
 from crosslate.server.settings import Batching
+from toy_server import wait_for
 
 GREEDY = DecodingOptions(beam_size=1)
 
@@ -26,7 +27,7 @@ class Body:
         self.gate = gate
         self.entered = threading.Event()
 
-    def translate(self, items, options):
+    def __call__(self, items, options):
         self.batches.append([text for _, text in items])
         self.options.append(options)
         self.entered.set()
@@ -157,24 +158,17 @@ def test_a_full_batch_does_not_wait(batcher):
     assert client.texts == list("ABC")
 
 
-def test_idle_workers_share_what_waits(batcher):
+@pytest.mark.parametrize(("num_texts", "sizes"), [(40, [20, 20]), (6, [6])])
+def test_idle_workers_share_what_waits_if_it_is_not_too_little(batcher, num_texts, sizes):
     queue, gate = batcher(tokens=1000, num_workers=2), threading.Event()
     body = Body(gate)
     wait_for(lambda: queue._num_idle == 2)
-    client = Client(body, *map(str, range(40)), tokens=10)
+    client = Client(body, *map(str, range(num_texts)), tokens=10)
     queue.submit(client.ticket)
-    wait_for(lambda: len(body.batches) == 2)
+    wait_for(lambda: len(body.batches) == len(sizes))
     gate.set()
-    assert client.texts == [str(number) for number in range(40)]
-    assert [len(batch) for batch in body.batches] == [20, 20]
-
-
-def test_what_is_too_little_to_share_stays_together(batcher):
-    queue, body = batcher(tokens=1000, num_workers=2), Body()
-    wait_for(lambda: queue._num_idle == 2)
-    client = Client(body, *"abcdef", tokens=10)
-    queue.submit(client.ticket)
-    assert client.texts == list("ABCDEF") and len(body.batches) == 1
+    assert client.texts == [str(number) for number in range(num_texts)]
+    assert [len(batch) for batch in body.batches] == sizes
 
 
 def test_clients_that_come_back_one_by_one_are_waited_for(batcher):
@@ -195,13 +189,6 @@ def test_clients_that_come_back_one_by_one_are_waited_for(batcher):
     assert body.batches == [["first"], ["a", "b", "c"], ["d", "e", "f"]]
 
 
-def wait_for(condition):
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-
-
 def test_a_text_larger_than_a_batch_is_translated_alone(batcher):
     queue, body = batcher(tokens=5), Body()
     client = Client(body, "a", "b", tokens=50)
@@ -209,7 +196,7 @@ def test_a_text_larger_than_a_batch_is_translated_alone(batcher):
     assert client.texts == ["A", "B"] and body.batches == [["a"], ["b"]]
 
 
-def test_a_failure_spoils_only_its_own_request(batcher):
+def test_a_failure_spoils_only_its_own_request_and_logs_no_text(batcher, caplog):
     queue = batcher()
     body, gate, _ = held(queue)
     good, bad = Client(body, "good"), Client(body, "bad", "fine")
@@ -218,17 +205,10 @@ def test_a_failure_spoils_only_its_own_request(batcher):
     gate.set()
     assert good.texts == ["GOOD"]
     assert bad.done.wait(10) and [str(error) for error in bad.errors] == ["an engine's failure"]
+    assert "RuntimeError" in caplog.text and "bad" not in caplog.text and "failure" not in caplog.text
     after = Client(body, "after")
     queue.submit(after.ticket)
     assert after.texts == ["AFTER"]
-
-
-def test_a_failure_logs_no_text(batcher, caplog):
-    queue, body = batcher(), Body()
-    bad = Client(body, "bad secret")
-    queue.submit(bad.ticket)
-    assert bad.done.wait(10)
-    assert "RuntimeError" in caplog.text and "secret" not in caplog.text and "failure" not in caplog.text
 
 
 def test_a_cancelled_request_is_not_translated(batcher):
@@ -243,24 +223,16 @@ def test_a_cancelled_request_is_not_translated(batcher):
     assert body.batches == [["first"], ["stays"]] and gone.results == {}
 
 
-def test_a_full_queue_refuses(batcher):
-    queue = batcher(waiting_requests=2, waiting_tokens=10)
+@pytest.mark.parametrize("most", [{"waiting_requests": 2}, {"waiting_tokens": 60}])
+def test_a_full_queue_refuses(batcher, most):
+    queue = batcher(**most)
     body, gate, _ = held(queue)
-    queue.submit(Client(body, "a", tokens=50).ticket)  # alone it may be as large as it likes
-    with pytest.raises(Overloaded) as full:
+    queue.submit(Client(body, "a", tokens=70).ticket)  # alone it may be as large as it likes
+    if "waiting_requests" in most:
         queue.submit(Client(body, "b").ticket)
-    assert full.value.status == 503 and full.value.headers == {"Retry-After": "2"}
-    gate.set()
-
-
-def test_too_many_requests_are_refused(batcher):
-    queue = batcher(waiting_requests=2)
-    body, gate, _ = held(queue)
-    queue.submit(Client(body, "a").ticket)
-    queue.submit(Client(body, "b").ticket)
-    with pytest.raises(Overloaded):
+    with pytest.raises(Overloaded) as full:
         queue.submit(Client(body, "c").ticket)
-    assert queue.counts.refused == 1
+    assert (full.value.status, full.value.headers, queue.counts.refused) == (503, {"Retry-After": "2"}, 1)
     gate.set()
 
 
@@ -276,27 +248,23 @@ def test_closing_finishes_what_waits(batcher):
         queue.submit(Client(body, "late").ticket)
 
 
-class TestRepetitionGuard:
-    class Circling(Body):
-        def output(self, text, options):
-            return "fine" if options.no_repeat_ngram else "the dog " * 9
+class Repeating(Body):
+    def output(self, text, options):
+        return "fine" if options.no_repeat_ngram else "the dog " * 9
 
-    def test_what_ran_in_circles_is_translated_again(self, batcher):
-        queue, body = batcher(), self.Circling()
-        client = Client(body, "hund")
-        queue.submit(client.ticket)
-        assert client.texts == ["fine"]
-        assert [options.no_repeat_ngram for options in body.options] == [0, 3]
-        assert queue.counts.guarded == 1
 
-    def test_a_source_that_repeats_itself_may_be_translated_so(self, batcher):
-        queue, body = batcher(), self.Circling()
-        client = Client(body, "hund " * 9)
-        queue.submit(client.ticket)
-        assert client.texts == ["the dog " * 9]
-
-    def test_it_can_be_switched_off(self, batcher):
-        queue, body = batcher(repetition_guard=False), self.Circling()
-        client = Client(body, "hund")
-        queue.submit(client.ticket)
-        assert client.texts == ["the dog " * 9]
+@pytest.mark.parametrize(
+    ("text", "guard", "expected", "ngrams"),
+    [
+        ("hund", True, "fine", [0, 3]),
+        ("hund " * 9, True, "the dog " * 9, [0]),  # a source that repeats itself may be translated so
+        ("hund", False, "the dog " * 9, [0]),
+    ],
+)
+def test_what_repeats_itself_is_translated_again(batcher, text, guard, expected, ngrams):
+    queue, body = batcher(repetition_guard=guard), Repeating()
+    client = Client(body, text)
+    queue.submit(client.ticket)
+    assert client.texts == [expected]
+    assert [options.no_repeat_ngram for options in body.options] == ngrams
+    assert queue.counts.guarded == (len(ngrams) == 2)

@@ -9,18 +9,9 @@ from pathlib import Path
 
 import pytest
 
-import tiny_models
 from crosslate.errors import PackError, UsageError
 from crosslate.packs.manifest import read_manifest
-from crosslate.server.catalogue import Catalogue, Direction, InstalledPack, all_directions
-from crosslate.server.watcher import PackWatcher
-
-
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory) -> Path:
-    root = tmp_path_factory.mktemp("tiny")
-    tiny_models.build(root)
-    return root
+from crosslate.server.catalogue import Catalogue, Direction, InstalledPack, PackWatcher, all_directions
 
 
 @pytest.fixture(scope="module")
@@ -198,23 +189,17 @@ class TestFolder:
 
 
 class TestWatcher:
-    class Backend:
-        def __init__(self):
-            self.needed = None
-
-        def retire(self, needed):
-            self.needed = set(needed)
-
     @pytest.fixture
     def folder(self, tiny, tmp_path):
-        (tmp_path / "packs").mkdir()
         shutil.copytree(tiny / "packs" / "de-en", tmp_path / "packs" / "de-en")
         return tmp_path / "packs"
 
-    def test_a_change_counts_once_it_has_settled(self, tiny, folder):
-        catalogue = Catalogue(str(tiny / "parents" / "fr-en"), folder, prepare=lambda each: None)
-        backend = self.Backend()
-        watcher = PackWatcher(catalogue, backend, grace_seconds=0)
+    @pytest.fixture
+    def catalogue(self, tiny, folder):
+        return Catalogue(str(tiny / "parents" / "fr-en"), folder, prepare=lambda each: None)
+
+    def test_a_change_counts_once_it_has_settled(self, tiny, folder, catalogue):
+        watcher = PackWatcher(catalogue, lambda needed: None, grace_seconds=0)
         catalogue.refresh()
         assert not watcher.look()
         shutil.copytree(tiny / "packs" / "fr-es", folder / "fr-es")
@@ -224,14 +209,15 @@ class TestWatcher:
         assert ("de", "es") in catalogue.snapshot.directions
         assert not watcher.look()
 
-    def test_models_stay_for_a_while_after_their_pack_has_gone(self, tiny, folder):
-        catalogue = Catalogue(str(tiny / "parents" / "fr-en"), folder, prepare=lambda each: None)
-        backend = self.Backend()
-        watcher = PackWatcher(catalogue, backend, grace_seconds=60)
+    def test_models_stay_for_a_while_after_their_pack_has_gone(self, folder, catalogue):
+        needed = set()
+        watcher = PackWatcher(
+            catalogue, lambda found: (needed.clear(), needed.update(found)), grace_seconds=60
+        )
         old = catalogue.refresh().directions[("de", "en")].identity
         shutil.rmtree(folder / "de-en")
         watcher.look()
-        assert watcher.look() and old in backend.needed
+        assert watcher.look() and old in needed
         watcher._leaving[0] = (0.0, watcher._leaving[0][1])
         watcher.look()
-        assert old not in backend.needed and () in backend.needed
+        assert old not in needed and () in needed

@@ -1,6 +1,7 @@
 import pytest
 
-from crosslate.server.finish import finished, has_words
+from crosslate.languages.orthography import has_letters
+from crosslate.server.postediting import finished, repeats_itself
 
 
 @pytest.mark.parametrize(
@@ -47,5 +48,25 @@ def test_letter_case(source, translation, language, expected):
 @pytest.mark.parametrize(
     ("text", "expected"), [("a", True), ("猫", True), ("😀 12:30 …", False), ("", False)]
 )
-def test_has_words(text, expected):
-    assert has_words(text) is expected
+def test_has_letters(text, expected):
+    assert has_letters(text) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("the dog the dog the dog the dog the dog", True),
+        ("We went home. and then and then and then and then and then he left", True),
+        ("salad " * 6, True),
+        ("哈哈笑了" * 6, True),
+        ("aaaaaaaaaaaaaaaaaaaaaaaa", True),
+        ("", False),
+        ("no, no, no, no", False),
+        ("The dog sees the cat and the cat sees the dog and the house.", False),
+        ("ha ha ha ha", False),
+        ("........", False),
+        ("one two three one two three one two three", False),
+    ],
+)
+def test_repeats_itself(text, expected):
+    assert repeats_itself(text) is expected

@@ -1,4 +1,4 @@
-"""Codes of languages as clients write them, and which of the served ones they mean."""
+"""Codes of languages as other programs write them, and which of some languages they mean."""
 
 from __future__ import annotations
 

@@ -1,0 +1,110 @@
+"""Who may ask for what: API keys, and how often one client may ask."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from limits import RateLimitItemPerHour, RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+
+from crosslate.server.answers import Refusal
+from crosslate.server.keys import Key, KeyStore
+from crosslate.server.settings import Limits, ServerSettings
+
+
+class Admission:
+    """Lets requests in.
+
+    Args:
+        settings: whether there are keys and who needs one, and the limits of those without.
+    """
+
+    def __init__(self, settings: ServerSettings) -> None:
+        self._settings, self._limits = settings, settings.limits
+        self._keys = KeyStore(settings.keys) if settings.keys else None
+        self._rates = RateLimiter(settings.limits.refusals_per_hour)
+
+    def close(self) -> None:
+        """Closes the file of keys."""
+        if self._keys is not None:
+            self._keys.close()
+
+    def admit(self, secret: str, address: str, route: str, cost: int) -> Limits:
+        """Lets a request in, and says what it may ask for.
+
+        Args:
+            secret: the key that came with it; empty for none.
+            cost: in ordinary requests.
+
+        Raises:
+            Refusal: the key is wrong or missing, or the client has asked too often.
+        """
+        limits = self._limits
+        key = self._key(secret)
+        if key is None:
+            self._rates.charge(f"address {address}", route, cost, limits.requests_per_minute)
+            return limits
+        per_minute, characters = key.requests_per_minute, key.characters
+        self._rates.charge(
+            f"key {key.id}", route, cost, limits.requests_per_minute if per_minute is None else per_minute
+        )
+        return limits if characters is None else replace(limits, characters=characters)
+
+    def limit_rate(self, address: str, route: str) -> None:
+        """Lets a request in that needs no key.
+
+        Raises:
+            Refusal: the client has asked too often.
+        """
+        # A limit of 0 says that the rest is for holders of keys.
+        self._rates.charge(f"address {address}", route, 1, self._limits.requests_per_minute or -1)
+
+    def _key(self, secret: str) -> Key | None:
+        if self._keys is not None and secret:
+            key = self._keys.find(secret)
+            if key is None:
+                raise Refusal(403, "Invalid API key")
+            return key
+        if self._settings.require_key or (self._keys is not None and self._limits.requests_per_minute == 0):
+            url = self._settings.key_url
+            where = f"Visit {url}" if url else "Please contact the server operator"
+            raise Refusal(400, f"{where} to get an API key")
+        return None
+
+
+class RateLimiter:
+    """Counts what clients ask for, within a minute that moves.
+
+    Args:
+        refusals_per_hour: a client that was refused more often is banned until an hour is over; -1 never.
+    """
+
+    def __init__(self, refusals_per_hour: int = -1) -> None:
+        self._windows = MovingWindowRateLimiter(MemoryStorage())
+        self._most_refusals = RateLimitItemPerHour(refusals_per_hour + 1) if refusals_per_hour >= 0 else None
+
+    def charge(self, client: str, route: str, cost: int, limit: int) -> None:
+        """Counts a request.
+
+        Args:
+            client: its key or address.
+            cost: in ordinary requests; a batch costs its number of texts.
+            limit: requests per minute; -1 for no limit.
+
+        Raises:
+            Refusal: 429 where the limit is reached, 403 where the client was refused too often.
+        """
+        if limit < 0:
+            return
+        banning = self._most_refusals
+        if banning is not None and not self._windows.test(banning, client):
+            reset = self._windows.get_window_stats(banning, client).reset_time
+            raise Refusal(403, "Too many request limits violations", retry_after=reset - time.time())
+        rate = RateLimitItemPerMinute(limit)
+        if not self._windows.hit(rate, client, route, cost=cost):
+            if banning is not None:
+                self._windows.hit(banning, client)
+            reset = self._windows.get_window_stats(rate, client, route).reset_time
+            raise Refusal(429, f"Slowdown: {limit} per 1 minute", retry_after=reset - time.time())

@@ -1,0 +1,83 @@
+"""What goes out: answers as JSON objects, and refusals with a status and a short message."""
+
+from __future__ import annotations
+
+import json
+import math
+import traceback
+from collections.abc import Mapping
+
+from pydantic import BaseModel, ConfigDict
+from pydantic.alias_generators import to_camel
+from starlette.responses import Response
+
+
+class Answer(BaseModel):
+    """Base of what routes answer; ``translated_text`` goes out as ``translatedText``."""
+
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
+
+
+class Refusal(ValueError):
+    """A request that is answered with an error. Validators of fields may raise it.
+
+    Args:
+        status: of the HTTP answer.
+        message: goes out as ``{"error": message}``.
+        retry_after: seconds after which trying again makes sense; None where it does not.
+    """
+
+    def __init__(self, status: int, message: str, *, retry_after: float | None = None) -> None:
+        super().__init__(message.encode(errors="replace").decode())  # validation cannot quote lone surrogates
+        self.status, self.message, self.retry_after = status, message, retry_after
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Headers of the answer."""
+        if self.retry_after is None:
+            return {}
+        return {"Retry-After": str(max(1, math.ceil(self.retry_after)))}
+
+
+class Overloaded(Refusal):
+    """Too much is waiting already, or nothing can be translated yet."""
+
+    def __init__(self, message: str, retry_after: float = 1.0) -> None:
+        super().__init__(503, message, retry_after=retry_after)
+
+
+FAILED = Refusal(500, "The server failed; its log says where")
+
+
+def refused(refusal: Refusal, headers: Mapping[str, str] | None = None) -> Response:
+    """The answer to a request that is refused."""
+    body = json.dumps({"error": refusal.message})
+    headers = {**(headers or {}), **refusal.headers}
+    return Response(body, refusal.status, headers=headers, media_type="application/json")
+
+
+def invalid(what: str) -> Refusal:
+    """A refusal of what a request says."""
+    return Refusal(400, f"Invalid request: {what}")
+
+
+def missing(name: str) -> Refusal:
+    """A refusal of a request without a field."""
+    return invalid(f"missing {name} parameter")
+
+
+def check_length(found: int, limit: int) -> None:
+    """Checks a number of characters or of texts; a limit of -1 is none.
+
+    Raises:
+        Refusal: there are too many.
+    """
+    if 0 <= limit < found:
+        raise invalid(f"request ({found}) exceeds text limit ({limit})")
+
+
+def without_texts(error: BaseException) -> str:
+    """Type and place of an error. Its message may quote a text, which must not get into a log."""
+    frames = traceback.extract_tb(error.__traceback__)[-3:]
+    places = " < ".join(f"{frame.filename}:{frame.lineno} {frame.name}" for frame in reversed(frames))
+    return f"{type(error).__name__} at {places or 'an unknown place'}"

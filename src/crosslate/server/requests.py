@@ -1,0 +1,287 @@
+"""How requests are read: fields in any of four encodings, checked against what is served.
+
+Clients of this API send JSON, forms, multipart forms, or everything in the query string of a POST. A route
+declares its fields as a :class:`Fields` and receives them in a :class:`Call`, already checked. Unknown fields
+are ignored, and ``null`` or an empty text is as good as no field.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, TypeVar, cast
+from urllib.parse import parse_qsl
+
+from fastapi import Depends, Request
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
+
+from crosslate.engines.decoding import valid_unicode
+from crosslate.server.answers import Refusal, check_length, invalid, missing
+from crosslate.server.catalogue import Snapshot
+from crosslate.server.service import Service
+from crosslate.server.settings import Limits
+from crosslate.server.translation import AUTO
+
+T = TypeVar("T")
+F = TypeVar("F", bound="Fields")
+_JSON_TYPE = re.compile(r"application/(json|[\w.+-]+\+json)")
+_LINE_ENDS = re.compile(r"\r\n?")
+_MAX_FIELDS = 1000
+# The body as a whole is limited before it comes here.
+_MAX_PART_BYTES = 1 << 30
+_POLL_SECONDS = 0.5
+
+
+async def _service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+Serving = Annotated[Service, Depends(_service)]
+"""The service, as a parameter of a route."""
+
+
+@dataclass(frozen=True)
+class Context:
+    """What fields are checked against: what is served, and what the sender may ask for."""
+
+    snapshot: Snapshot
+    limits: Limits
+
+
+@dataclass(frozen=True)
+class Call(Generic[F]):
+    """A request that was let in, with its fields."""
+
+    request: Request
+    service: Service
+    snapshot: Snapshot
+    limits: Limits
+    fields: F
+
+    async def within_time(self, work: Coroutine[Any, Any, T]) -> T:
+        """See :func:`within_time`."""
+        return await within_time(self.request, self.service, work)
+
+
+def context_of(info: ValidationInfo) -> Context:
+    """What a validator checks against."""
+    return cast(Context, info.context)
+
+
+def valid_text(value: Any) -> Any:
+    """A text without lone surrogates, which cannot be encoded; anything else as it is."""
+    return valid_unicode(value) if isinstance(value, str) else value
+
+
+def checked_texts(value: Any, info: ValidationInfo) -> Any:
+    """A text or a list of texts, within the limits of their sender."""
+    limits = context_of(info).limits
+    texts = value if isinstance(value, list) else [value]
+    if not texts:
+        raise missing("q")
+    if not all(isinstance(text, str) for text in texts):
+        raise invalid("q parameter is neither a text nor a list of texts")
+    check_length(len(texts) if isinstance(value, list) else 0, limits.texts)
+    check_length(max(map(len, texts)), limits.characters)
+    return [valid_unicode(text) for text in texts] if isinstance(value, list) else valid_unicode(value)
+
+
+def _source(code: str, info: ValidationInfo) -> str:
+    return AUTO if code.strip().lower() == AUTO else _code(code, info)
+
+
+def _code(code: str, info: ValidationInfo) -> str:
+    return context_of(info).snapshot.code(code)
+
+
+def _target(code: str, info: ValidationInfo) -> str:
+    target = _code(code, info)
+    source = info.data.get("source", AUTO)
+    if source != AUTO:
+        context_of(info).snapshot.direction(source, target)
+    return target
+
+
+NotEmpty = Annotated[str, Field(min_length=1)]
+Text = Annotated[NotEmpty, BeforeValidator(valid_text)]
+"""A text that must be there."""
+OptionalText = Annotated[str, BeforeValidator(valid_text)] | None
+Texts = Annotated[
+    NotEmpty | Annotated[list[str], Field(min_length=1)],
+    BeforeValidator(checked_texts),
+    Field(description="The text, or in JSON a list of texts."),
+]
+"""What is to be translated or detected."""
+Code = Annotated[Text, AfterValidator(_code)]
+"""The code of a language that is served, in any spelling; becomes the public code."""
+Source = Annotated[Text, AfterValidator(_source), Field(description="Code of the text's language, or auto.")]
+Target = Annotated[
+    Text, AfterValidator(_target), Field(description="Code of the language to translate into.")
+]
+"""A served language that the field ``source``, which must stand before it, can be translated into."""
+ApiKey = Annotated[OptionalText, Field(description="API key, where the server wants one.")]
+
+
+class Fields(BaseModel):
+    """The fields of a request."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_blanks(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in values.items() if value is not None and value != ""}
+
+    @classmethod
+    def cost(cls, values: Mapping[str, Any]) -> int:
+        """How many ordinary requests these values, unchecked yet, count as."""
+        return 1
+
+
+def reads(kind: type[F], rate: str | None = None) -> Callable[[Request], Awaitable[Call[F]]]:
+    """A dependency that lets a request in and gives its :class:`Call`.
+
+    Args:
+        kind: the fields.
+        rate: the route whose requests are counted with this one's; None counts this one by itself.
+    """
+
+    async def admitted(request: Request) -> Call[F]:
+        values = await read_values(request)
+        service = await _service(request)
+        route = rate or request.scope["route"].path
+        limits = service.admission.admit(api_key(values), address(request), route, kind.cost(values))
+        snapshot = service.snapshot()
+        return Call(request, service, snapshot, limits, checked(kind, values, Context(snapshot, limits)))
+
+    return admitted
+
+
+def address(request: Request) -> str:
+    """Where a request comes from."""
+    return request.client.host if request.client else "unknown"
+
+
+def api_key(values: Mapping[str, Any]) -> str:
+    """The key that came with a request; empty for none."""
+    key = values.get("api_key")
+    if not isinstance(key, str | None):
+        raise _not_text("api_key")
+    return valid_unicode(key or "")
+
+
+def checked(kind: type[F], values: Mapping[str, Any], context: Context) -> F:
+    """Values as the fields of a route.
+
+    Raises:
+        Refusal: 400 with the first fault: what is missing counts before what is wrong.
+    """
+    try:
+        return kind.model_validate(values, context=context)
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_input=False)
+        first = min(faults, key=lambda fault: fault["type"] not in ("missing", "string_type"))
+        cause = first.get("ctx", {}).get("error")
+        if isinstance(cause, Refusal):
+            raise cause from None
+        name = str(first["loc"][0])
+        if first["type"] in _FAULTS:
+            raise _FAULTS[first["type"]](name) from None
+        raise invalid(f"{name} parameter: {first['msg']}") from None
+
+
+def _not_text(name: str) -> Refusal:
+    return invalid(f"{name} parameter is not a text")
+
+
+_FAULTS = {"missing": missing, "string_type": _not_text}
+
+
+async def read_values(request: Request) -> dict[str, Any]:
+    """The fields of a POST request as they came; uploaded files are among them.
+
+    Raises:
+        Refusal: JSON that cannot be read or is no object, or a broken form.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if _JSON_TYPE.fullmatch(kind):
+        return _json_object(await request.body())
+    pairs = _pairs(request.scope.get("query_string", b""))
+    if kind == "application/x-www-form-urlencoded":
+        pairs += _pairs(await request.body())
+    elif kind == "multipart/form-data":
+        pairs += await _multipart(request)
+    values: dict[str, Any] = {}
+    for name, value in pairs:
+        # Forms end lines with CR LF, and may add one at the end that nobody typed.
+        text = _LINE_ENDS.sub("\n", value).removesuffix("\n") if isinstance(value, str) else value
+        values.setdefault(name, text)
+    return values
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    try:
+        values = json.loads(body)
+    except (ValueError, RecursionError):
+        raise Refusal(400, "The body is not valid JSON") from None
+    if not isinstance(values, dict):
+        raise Refusal(400, "Invalid JSON format")
+    return values
+
+
+def _pairs(encoded: bytes) -> list[tuple[str, Any]]:
+    # Not Starlette's reader, which takes letters that were not escaped for Latin-1.
+    text = encoded.decode("utf-8", "replace")
+    try:
+        return [*parse_qsl(text, keep_blank_values=True, max_num_fields=_MAX_FIELDS)]
+    except ValueError:
+        raise invalid(f"more than {_MAX_FIELDS} parameters") from None
+
+
+async def _multipart(request: Request) -> list[tuple[str, Any]]:
+    try:
+        form = await request.form(max_files=8, max_fields=_MAX_FIELDS, max_part_size=_MAX_PART_BYTES)
+    except (MultiPartException, HTTPException, LookupError, ValueError) as error:
+        if isinstance(error, Refusal):
+            raise
+        raise invalid("the multipart form is broken") from None
+    return [*form.multi_items()]
+
+
+async def within_time(request: Request, service: Service, work: Coroutine[Any, Any, T]) -> T:
+    """Runs the work of a request as long as somebody waits for it, and no longer than a request may take.
+
+    Raises:
+        Refusal: it took too long, or the client has gone.
+    """
+    seconds = service.settings.limits.request_seconds
+    deadline = time.monotonic() + seconds
+    task = asyncio.ensure_future(work)
+    try:
+        while not task.done():
+            await asyncio.wait({task}, timeout=min(_POLL_SECONDS, max(0.0, deadline - time.monotonic())))
+            if task.done():
+                break
+            if time.monotonic() >= deadline:
+                raise Refusal(504, f"The translation took longer than {seconds:g} s and was stopped")
+            if await request.is_disconnected():
+                raise Refusal(499, "The client has gone")
+        return task.result()
+    finally:
+        task.cancel()

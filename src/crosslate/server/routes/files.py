@@ -1,0 +1,122 @@
+"""``/translate_file`` and ``/download_file``: whole files in their formats, kept for a while."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from urllib.parse import quote
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import FileResponse
+from pydantic import Field, WithJsonSchema
+from starlette.datastructures import UploadFile
+
+from crosslate.documents import format_of
+from crosslate.documents.document import Document
+from crosslate.errors import InputError, UsageError
+from crosslate.server.answers import Answer, Refusal, invalid, missing
+from crosslate.server.description import refusals, takes
+from crosslate.server.requests import (
+    ApiKey,
+    Call,
+    Context,
+    Fields,
+    Serving,
+    Source,
+    Target,
+    address,
+    api_key,
+    checked,
+    read_values,
+)
+from crosslate.server.translation import AUTO
+
+router = APIRouter()
+
+# So many sentences tell a file's language; until it is known, they end as in this one.
+_SAMPLE_SEGMENTS, _ANY_LANGUAGE = 100, "en"
+
+
+class FileFields(Fields):
+    """A file in a multipart form."""
+
+    file: Annotated[
+        Any, WithJsonSchema({"type": "string", "format": "binary"}), Field(description="The file.")
+    ]
+    source: Source
+    target: Target
+    api_key: ApiKey = None
+
+
+class FileTranslation(Answer):
+    """Where the translated file can be fetched."""
+
+    translated_file_url: str
+
+
+async def _file_call(request: Request, service: Serving) -> Call[FileFields]:
+    """Lets an upload in; a file counts as many requests as texts of the longest size would."""
+    if not service.settings.files:
+        raise Refusal(403, "Files translation are disabled on this server.")
+    values = await read_values(request)
+    file = values.get("file")
+    if not isinstance(file, UploadFile):
+        raise missing("file")
+    if not file.filename:
+        raise invalid("empty file")
+    try:
+        format_of(file.filename)
+    except UsageError:
+        raise invalid("file format not supported") from None
+    longest = service.settings.limits.characters
+    cost = max(1, (file.size or 0) // longest) if longest > 0 else 1
+    limits = service.admission.admit(api_key(values), address(request), "/translate_file", cost)
+    snapshot = service.snapshot()
+    return Call(request, service, snapshot, limits, checked(FileFields, values, Context(snapshot, limits)))
+
+
+@router.post("/translate_file", **takes(FileFields, is_upload=True))
+async def translate_file(call: Annotated[Call[FileFields], Depends(_file_call)]) -> FileTranslation:
+    """Translate a file in its format; the translation can be fetched for half an hour."""
+    name = await call.within_time(_translated(call))
+    return FileTranslation(translated_file_url=str(call.request.url_for("download_file", name=quote(name))))
+
+
+async def _translated(call: Call[FileFields]) -> str:
+    """The name of the translated file."""
+    fields, translations, downloads = call.fields, call.service.translations, call.service.downloads
+    name, data = fields.file.filename, await fields.file.read()
+    source, target = fields.source, fields.target
+    if source == AUTO:
+        some = await translations.in_thread(lambda: _opened(name, data, _ANY_LANGUAGE, target))
+        sample = "\n".join(segment.text for segment in some.segments[:_SAMPLE_SEGMENTS])
+        (source,), _ = await translations.sources(call.snapshot, [sample], source, target)
+    direction = call.snapshot.direction(source, target)
+    document = await translations.in_thread(lambda: _opened(name, data, source, target))
+    if direction is None:
+        return await translations.in_thread(lambda: downloads.save(data, name, target))
+    segments = [(direction, segment.text) for segment in document.segments]
+    ranked = await translations.translate_segments(segments)
+    return await translations.in_thread(
+        lambda: downloads.save(document.rebuild([best for best, *_ in ranked]), name, target)
+    )
+
+
+def _opened(name: str, data: bytes, source: str, target: str) -> Document:
+    try:
+        return format_of(name).open(data, source, target)
+    except InputError as error:
+        raise invalid(f"the file cannot be read: {error}") from None
+
+
+@router.get(
+    "/download_file/{name}",
+    response_class=FileResponse,
+    responses=refusals(404, 429) | {200: {"content": {"application/octet-stream": {}}}},
+)
+async def download_file(name: str, request: Request, service: Serving) -> FileResponse:
+    """Fetch a translated file."""
+    service.admission.limit_rate(address(request), "/download_file")
+    path = service.downloads.find(name)
+    if path is None:
+        raise Refusal(404, "No such file; translated files are kept for half an hour")
+    return FileResponse(path, filename=name, media_type="application/octet-stream")
