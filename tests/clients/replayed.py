@@ -78,9 +78,9 @@ def page() -> None:
     assert status == 200 and answer["translatedText"] == FACTS["english"]
     assert answer["detectedLanguage"]["language"] == "de" and 0 < len(answer["alternatives"]) <= 3
     for method in ("HEAD", "OPTIONS"):
-        request = urllib.request.Request(
-            f"{BASE}/translate" if method == "OPTIONS" else BASE + "/languages", method=method
-        )
+        address = f"{BASE}/translate" if method == "OPTIONS" else f"{BASE}/languages"
+        origin = {"Origin": "https://example.org"}
+        request = urllib.request.Request(address, method=method, headers=origin)
         with urllib.request.urlopen(request, timeout=20) as response:
             assert response.status == 200 and response.read() == b""
             assert response.headers["Access-Control-Allow-Origin"] == "*"
