@@ -67,6 +67,7 @@ def make_trainee(mode: str, size: str) -> Trainee:
     """``all`` trains every parameter of a fresh parent; any other mode is a strategy for a child."""
     from crosslate.models.child import make_child
     from crosslate.models.strategies import parse_strategy
+    from crosslate.models.vocabularies.new_language import NewSide
     from crosslate.training.optimiser import Trainee
 
     parent = make_parent(size)
@@ -77,8 +78,7 @@ def make_trainee(mode: str, size: str) -> Trainee:
             each.requires_grad_(True)
         return Trainee(model, {"enc": named}, frozenset({"enc"}), PAD, PAD, PAD)
     strategy = parse_strategy(mode)
-    sides = {"source": "new_source", "target": "new_target"}
-    child = make_child(parent, strategy, **{sides[side]: ("de", Pieces()) for side in strategy.renews})
+    child = make_child(parent, strategy, {side: NewSide("de", Pieces()) for side in strategy.renews})
     return Trainee(child.model, child.trained, strategy.reinitialise, PAD, PAD, PAD)
 
 

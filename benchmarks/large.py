@@ -57,6 +57,7 @@ def measure(row: str, shape: str, updates: int, batch_tokens: int) -> dict[str, 
     from benchmarks.generated import PAD, Captions, Pieces
     from crosslate.models.child import make_child
     from crosslate.models.strategies import parse_strategy
+    from crosslate.models.vocabularies.new_language import NewSide
     from crosslate.training.loop import train
     from crosslate.training.optimiser import Trainee
     from crosslate.training.settings import TrainingSettings
@@ -65,7 +66,7 @@ def measure(row: str, shape: str, updates: int, batch_tokens: int) -> dict[str, 
     parent = make_parent(**SHAPES[shape])
     strategy = parse_strategy("src+xattn")
     parent.lower(frozen, keep=strategy.train - strategy.reinitialise)
-    child = make_child(parent, strategy, new_source=("de", Pieces()))
+    child = make_child(parent, strategy, {"source": NewSide("de", Pieces())})
     gc.collect()
     before = _status("VmRSS")
     Path("/proc/self/clear_refs").write_text("5")  # the peak is counted from here

@@ -80,15 +80,15 @@ def new_child(arguments: argparse.Namespace, strategy: str, folder: Path) -> tup
     from crosslate.models.child import make_child
     from crosslate.models.parent import Parent
     from crosslate.models.strategies import parse_strategy
+    from crosslate.models.vocabularies.new_language import NewSide
 
     train, valid = texts(arguments)
     data = DataSettings(source_vocabulary_size=arguments.vocabulary)
     parent = Parent.load(arguments.parent)
     prepared = prepare(train, valid, data, arguments.seed, folder)
     pieces = vocabulary(prepared, "source", data, folder, parent.source.special)
-    child = make_child(
-        parent, parse_strategy(strategy), new_source=(arguments.new_source, pieces), seed=arguments.seed
-    )
+    new: Any = {"source": NewSide(arguments.new_source, pieces)}
+    child = make_child(parent, parse_strategy(strategy), new, seed=arguments.seed)
     pairs = encode(prepared, child.source, child.target, data, folder, parent.max_tokens)
     return child, pairs, prepared.valid
 

@@ -45,6 +45,7 @@ def further_pack(turns: int) -> dict[str, float | list[float]]:
     from crosslate.models.child import make_child
     from crosslate.models.parent import Parent, parse_size
     from crosslate.models.strategies import parse_strategy
+    from crosslate.models.vocabularies.new_language import NewSide
     from crosslate.packs.compose import apply_packs, pack_child
     from crosslate.packs.pack import Pack
     from crosslate.text.phrasebook import Phrasebook
@@ -53,7 +54,7 @@ def further_pack(turns: int) -> dict[str, float | list[float]]:
     corpus = Phrasebook(seed=1).corpora("de", "en", train=4_000, valid=1, test=1)[0]
     vocabulary = train_vocabulary(corpus.source, 1_600)
     parent = Parent.create(vocabulary, vocabulary, "fr", "en", parse_size("base"))
-    child = make_child(parent, parse_strategy("src+xattn"), new_source=("de", vocabulary))
+    child = make_child(parent, parse_strategy("src+xattn"), {"source": NewSide("de", vocabulary)})
     parent.fingerprint()
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / str(number) for number in range(turns)]

@@ -32,6 +32,7 @@ def make_models(size: str) -> tuple[Any, dict[str, Any]]:
     from crosslate.models.child import make_child
     from crosslate.models.parent import Parent, parse_size
     from crosslate.models.strategies import parse_strategy
+    from crosslate.models.vocabularies.new_language import NewSide
     from crosslate.packs.compose import apply_packs, pack_child
     from crosslate.text.vocabulary_training import train_vocabulary
 
@@ -40,9 +41,10 @@ def make_models(size: str) -> tuple[Any, dict[str, Any]]:
     parent = Parent.create(vocabularies["fr"], vocabularies["en"], "fr", "en", parse_size(size))
     strategies = parse_strategy("src+xattn"), parse_strategy("tgt+xattn")
     children = {
-        name: make_child(parent, strategies[0], new_source=(name, vocabularies[name])) for name in NEW_SOURCES
+        name: make_child(parent, strategies[0], {"source": NewSide(name, vocabularies[name])})
+        for name in NEW_SOURCES
     }
-    children["fr"] = make_child(parent, strategies[1], new_target=("es", vocabularies["es"]))
+    children["fr"] = make_child(parent, strategies[1], {"target": NewSide("es", vocabularies["es"])})
     return parent, {name: apply_packs(parent, [pack_child(child)]) for name, child in children.items()}
 
 

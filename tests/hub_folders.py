@@ -23,9 +23,8 @@ import transformers
 
 import families
 import parents
-from crosslate.models.child import Child, make_child
+from crosslate.models.child import Child
 from crosslate.models.parent import Parent
-from crosslate.models.strategies import parse_strategy
 from crosslate.text.phrasebook import Phrasebook
 from crosslate.text.vocabulary_training import train_vocabulary
 
@@ -280,8 +279,9 @@ SIDES = {"source": "src+xattn", "target": "tgt+xattn", "both": "src+tgt+xattn"}
 def shaken_child(parent: Parent, side: str) -> Child:
     """A child whose new sides are German, moved as training would; without new ones for ``none``."""
     vocabulary = train_vocabulary(parents.TEXT * 4, 120, special=parent.source.special.fitted(120))
-    new = {f"new_{each}": ("de", vocabulary) for each in ("source", "target") if side in (each, "both")}
-    return parents.shake(make_child(parent, parse_strategy(SIDES.get(side, "embed+xattn")), **new))
+    new = {each: vocabulary for each in ("source", "target") if side in (each, "both")}
+    strategy = SIDES.get(side, "embed+xattn")
+    return parents.shake(parents.child(parent, strategy, codes=("de", "de"), **new))
 
 
 @contextmanager

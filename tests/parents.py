@@ -9,9 +9,13 @@ from typing import Any
 import torch
 
 import families
-from crosslate.models.anatomy.anatomy import Anatomy, named_tensors
-from crosslate.models.child import Child
+from crosslate.models.anatomy.anatomy import Anatomy
+from crosslate.models.child import Child, make_child
+from crosslate.models.groups import SIDES, Side
 from crosslate.models.parent import Parent
+from crosslate.models.strategies import parse_strategy
+from crosslate.models.tensors import named_tensors
+from crosslate.models.vocabularies.new_language import NewSide
 from crosslate.text.vocabularies import SpecialIds, Vocabulary
 
 TEXT = [
@@ -74,6 +78,32 @@ def parent(family: str = "marian-separate", **changes: Any) -> Parent:
     if rows["target"] < len(target):  # a table too small for a vocabulary of its own
         target = Vocabulary(target.model, target.pieces[: rows["target"]], special)
     return Parent(model, source, target, "fr", "en", name=f"parents/{family}")
+
+
+def child(
+    parent: Parent,
+    strategy: str = "src+xattn",
+    *,
+    source: Any = None,
+    target: Any = None,
+    codes: tuple[str, str] = ("de", "es"),
+    **options: Any,
+) -> Child:
+    """A child with new sides, not trained; see :func:`shake`.
+
+    Args:
+        source: a new source vocabulary, its size, or a :class:`NewSide`.
+        target: likewise.
+        codes: languages of new sides that are given by a vocabulary.
+        options: of :func:`make_child`.
+    """
+    new: dict[Side, NewSide] = {}
+    for side, language, given in zip(SIDES, codes, (source, target)):
+        if isinstance(given, int):
+            given = vocabulary(given, (parent.source if side == "source" else parent.target).special)
+        if given is not None:
+            new[side] = given if isinstance(given, NewSide) else NewSide(language, given)
+    return make_child(parent, parse_strategy(strategy), new, **options)
 
 
 def shake(child: Child, seed: int = 0) -> Child:

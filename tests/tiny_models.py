@@ -7,9 +7,8 @@ from pathlib import Path
 
 import torch
 
-from crosslate.models.child import make_child
+import parents
 from crosslate.models.parent import Parent, Size
-from crosslate.models.strategies import parse_strategy
 from crosslate.packs.compose import pack_child
 from crosslate.packs.manifest import ScoreRecord
 from crosslate.packs.pack import Pack
@@ -58,11 +57,11 @@ def build(root: Path) -> None:
         parent.save(root / "parents" / name)
         if name == "fr-en":
             first = parent
-    german = make_child(first, parse_strategy("src+xattn"), new_source=("de", vocabulary("de")))
+    german = parents.child(first, source=vocabulary("de"))
     pack = pack_child(german, training=RECORD, data=DATA, scores=(SCORE,), licence="CC0-1.0")
     align(pack, first)
     pack.save(root / "packs" / "de-en")
-    spanish = make_child(first, parse_strategy("tgt+xattn[k,v]"), new_target=("es", vocabulary("es")))
+    spanish = parents.child(first, "tgt+xattn[k,v]", target=vocabulary("es"))
     pack_child(spanish).save(root / "packs" / "fr-es")
 
 

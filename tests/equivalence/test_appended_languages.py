@@ -17,11 +17,9 @@ from crosslate.engines.decoding import DecodingOptions
 from crosslate.engines.generation import Generation
 from crosslate.engines.pytorch import TorchEngine
 from crosslate.errors import PackError, ParentError, StrategyError, VocabularyError
-from crosslate.models.anatomy.anatomy import named_tensors
-from crosslate.models.child import make_child
 from crosslate.models.parent import Parent
-from crosslate.models.strategies import parse_strategy
-from crosslate.models.vocabularies.appended import NEW, append_vocabulary, coded_vocabulary
+from crosslate.models.tensors import named_tensors
+from crosslate.models.vocabularies.new_language import NEW, appended_side, coded_side
 from crosslate.packs.compact import compressed
 from crosslate.packs.compose import apply_packs, pack_child
 from crosslate.packs.pack import Pack, verify
@@ -59,14 +57,13 @@ def appended_to(parent, side="source", **options):
     def train(control):
         return train_vocabulary(TEXT, 130, special=parent.source.special.fitted(130), control=control)
 
-    return append_vocabulary(parent, side, "kab-Latn", train, **options)
+    return appended_side(parent, side, "kab-Latn", train, **options)
 
 
 def child_of(parent, strategy="src+xattn", **options):
     sides = [side for side, group in (("source", "src"), ("target", "tgt")) if group in strategy]
     appended = {side: appended_to(parent, side) for side in sides}
-    new = {f"new_{side}": ("kab-Latn", each.vocabulary) for side, each in appended.items()}
-    return make_child(parent, parse_strategy(strategy), **new, appended=appended, **options), appended
+    return parents.child(parent, strategy, **appended, **options), appended
 
 
 def table_of(model, side):
@@ -248,15 +245,13 @@ def test_a_separate_vocabulary_may_have_a_code_as_well(case, tmp_path):
     def train(control):
         return train_vocabulary(TEXT, 130, special=parent.target.special.fitted(130), control=control)
 
-    coded = coded_vocabulary(parent, "target", "kab", train, code=piece)
-    child = make_child(
-        parent, parse_strategy("tgt+xattn"), new_target=("kab", coded.vocabulary), start=coded.start
-    )
+    coded = coded_side(parent, "target", "kab", train, code=piece)
+    child = parents.child(parent, "tgt+xattn", target=coded)
     parents.shake(child).model.requires_grad_(False)
     pack_child(child).save(tmp_path / "pack")
     pack = Pack.load(tmp_path / "pack")
     assert pack.manifest.format_version == 2
-    assert not any(record.appended for record in pack.manifest.tensors.values())
+    assert not any(record.form for record in pack.manifest.tensors.values())
     again = apply_packs(parent, [pack])
     facts = Generation.of(again)
     assert facts == Generation.of(child)
@@ -309,9 +304,9 @@ class TestFaults:
         def train(control):
             return train_vocabulary(TEXT, 130, special=nllb.source.special, control=control)
 
-        german = append_vocabulary(nllb, "source", "de", train)
+        german = appended_side(nllb, "source", "de", train)
         row = german.vocabulary.frame.before[0]
-        assert german.vocabulary.pieces[row] == "deu_Latn" and german.code is None
+        assert german.vocabulary.pieces[row] == "deu_Latn" and not german.relatives
         assert german.parent_rows[row] == nllb.source.pieces.index("deu_Latn")
 
     @pytest.mark.parametrize(
@@ -326,7 +321,7 @@ class TestFaults:
             return train_vocabulary(TEXT, 130, special=nllb.source.special, control=control)
 
         with pytest.raises(ParentError, match=message):
-            append_vocabulary(nllb, "source", language, train, **options)
+            appended_side(nllb, "source", language, train, **options)
 
     def test_a_family_without_codes(self):
         with pytest.raises(ParentError, match="has no codes of languages on its source side"):
@@ -338,26 +333,23 @@ class TestFaults:
         with pytest.raises(
             VocabularyError, match=r"has every piece of the new source vocabulary.*embed\+xattn"
         ):
-            append_vocabulary(parent, "source", "kab", lambda control: known)
+            appended_side(parent, "source", "kab", lambda control: known)
 
     def test_everything_anew(self, nllb):
         with pytest.raises(StrategyError, match="starts every tensor anew"):
-            child_of(nllb, "src+xattn") and make_child(
-                nllb, parse_strategy("scratch"), new_source=("kab", appended_to(nllb).vocabulary),
-                appended={"source": appended_to(nllb)},
-            )  # fmt: skip
+            parents.child(nllb, "scratch", source=appended_to(nllb))
 
     def test_rows_for_other_pieces_are_refused(self, nllb):
         from dataclasses import replace
 
-        from crosslate.packs.manifest import Selection
+        from crosslate.models.methods.forms import Slices
 
         pack = pack_child(child_of(nllb)[0])
-        name, record = next((n, r) for n, r in pack.manifest.tensors.items() if r.appended)
-        other = Selection.of(0, 130, range(130 - record.shape[0], 130))
-        assert other != record.appended
+        name, record = next((n, r) for n, r in pack.manifest.tensors.items() if r.form)
+        other = Slices.of(record.form.shape, 0, range(130 - record.shape[0], 130))
+        assert other != record.form
         pack.manifest = replace(
-            pack.manifest, tensors={**pack.manifest.tensors, name: replace(record, appended=other)}
+            pack.manifest, tensors={**pack.manifest.tensors, name: replace(record, form=other)}
         )
         with pytest.raises(PackError, match="for other pieces than those that the parent lacks"):
             apply_packs(nllb, [pack])

@@ -15,14 +15,13 @@ import transformers
 from transformers import GenerationConfig, MarianConfig, MarianMTModel
 
 import families
+import parents
 from crosslate.engines.conversion import export_ctranslate2
 from crosslate.engines.ctranslate2 import CTranslate2Engine
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.engines.pytorch import TorchEngine
 from crosslate.errors import EngineError, InputError, UsageError
-from crosslate.models.child import make_child
 from crosslate.models.parent import Parent
-from crosslate.models.strategies import parse_strategy
 from crosslate.text.vocabularies import SpecialIds, Vocabulary
 from crosslate.text.vocabulary_training import train_vocabulary
 from crosslate.translation.lines import translate_lines
@@ -284,8 +283,8 @@ def test_exporting_an_aliasing_child_leaves_its_parent_alone(trained, strategy, 
     new = train_vocabulary(
         ["uno dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce"], 64
     )
-    side = "new_source" if strategy.startswith("src") else "new_target"
-    child = make_child(parent, parse_strategy(strategy), **{side: ("es", new)})
+    side = "source" if strategy.startswith("src") else "target"
+    child = parents.child(parent, strategy, **{side: new})
     torch.manual_seed(3)
     for tensors_of_group in child.trained.values():
         for tensor in tensors_of_group.values():

@@ -21,7 +21,7 @@ import support
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.engines.pytorch import TorchEngine
 from crosslate.export.formats.hf import Merged, merge
-from crosslate.models.anatomy.anatomy import unsaved_names
+from crosslate.models.tensors import unsaved_names
 from crosslate.packs.compose import apply_packs, pack_child
 
 NUM_NEW = 12

@@ -11,10 +11,8 @@ import parents
 from crosslate.adaptation.trimming import trim
 from crosslate.errors import PackError
 from crosslate.export.formats.hf import merge
-from crosslate.models.child import make_child
 from crosslate.models.importers.fairseq import FairseqFiles, import_fairseq
 from crosslate.models.parent import Parent
-from crosslate.models.strategies import parse_strategy
 from crosslate.models.vocabularies.saved_vocabularies import SAVED_VOCABULARIES
 from crosslate.packs.compose import pack_child
 
@@ -66,7 +64,7 @@ def test_a_code_in_the_frame_of_a_new_side_is_refused(tmp_path):
     parent = Parent.load(tmp_path / "nllb", **layout.languages)
     vocabulary = parents.vocabulary(60, parent.source.special.fitted(60))
     framed = vocabulary.framed(type(vocabulary.frame)((9,), (vocabulary.special.eos,)))
-    child = make_child(parent, parse_strategy("src+xattn"), new_source=("de", framed))
+    child = parents.child(parent, source=framed)
     with pytest.raises(PackError, match="new source vocabulary stands in a frame of more than the end"):
         merge(parent, [pack_child(child)], tmp_path / "merged")
     assert not (tmp_path / "merged").exists()

@@ -15,10 +15,8 @@ import tiny_models
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.engines.pytorch import TorchEngine
 from crosslate.engines.shared import SharedBody
-from crosslate.models.child import alias_model, make_child
 from crosslate.models.parent import Parent
-from crosslate.models.sides import set_tensor
-from crosslate.models.strategies import parse_strategy
+from crosslate.models.tensors import alias_model, set_tensor
 from crosslate.packs.compose import apply_packs, pack_child
 
 GREEDY = DecodingOptions(beam_size=1, max_new_tokens=12)
@@ -41,15 +39,15 @@ def world():
     enlarge(parent.model)
 
     def pack(strategy, **new):
-        child = make_child(parent, parse_strategy(strategy), **new)
+        child = parents.child(parent, strategy, **new)
         for group in child.trained.values():
             for parameter in group.values():
                 enlarge_tensor(parameter)
         return pack_child(child)
 
-    german = pack("src+xattn", new_source=("de", vocabularies["de"]))
-    spanish = pack("tgt+xattn[k,v]", new_target=("es", vocabularies["es"]))
-    again = pack("src+xattn", new_source=("de", vocabularies["es"]), seed=5)
+    german = pack("src+xattn", source=vocabularies["de"])
+    spanish = pack("tgt+xattn[k,v]", target=vocabularies["es"])
+    again = pack("src+xattn", source=vocabularies["es"], seed=5)
     return {
         ("fr", "en"): parent,
         ("de", "en"): apply_packs(parent, [german]),
@@ -141,7 +139,7 @@ def test_the_body_runs_once_for_all(world):
 def test_what_changes_the_whole_body_is_shared_too_or_refused_but_never_wrong(world):
     """``scratch`` renews every tensor: nothing is left to share, yet each row gets its own."""
     parent = world[("fr", "en")]
-    child = make_child(parent, parse_strategy("scratch"), new_source=("de", tiny_models.vocabulary("de")))
+    child = parents.child(parent, "scratch", source=tiny_models.vocabulary("de"))
     body = SharedBody(parent)
     member = body.join(child)
     if member is not None:
@@ -202,8 +200,7 @@ def test_families(name):
 def test_modules_that_the_parent_lacks_are_not_shared(strategy):
     """Nor while they are new, when an adapter changes nothing that a trial could see."""
     parent = parents.parent()
-    new = ("de", parents.vocabulary(44))
-    made = make_child(parent, parse_strategy(strategy), new_source=new)
+    made = parents.child(parent, strategy, source=44)
     for child in (made, parents.shake(made)):
         assert SharedBody(parent).join(apply_packs(parent, [pack_child(child)])) is None
 

@@ -9,9 +9,8 @@ import torch
 
 import families
 import parents
-from crosslate.models.anatomy.anatomy import named_tensors
-from crosslate.models.child import make_child
 from crosslate.models.strategies import STRATEGIES, parse_strategy
+from crosslate.models.tensors import named_tensors
 
 LIMITED = (
     "src+xattn[layers=1]",
@@ -66,9 +65,7 @@ def test_only_what_is_trained_moves(family, text):
     strategy = parse_strategy(text)
     sides = ("source", "target") if strategy.renews is None else strategy.renews
     sizes = {"source": 43, "target": 45}
-    child = make_child(
-        origin, strategy, **{f"new_{side}": ("de", parents.vocabulary(sizes[side])) for side in sides}
-    )
+    child = parents.child(origin, text, **{side: sizes[side] for side in sides})
     trained = {name: tensor for group in child.trained.values() for name, tensor in group.items()}
     by_id = {id(tensor) for tensor in trained.values()}
     frozen = {name: t for name, t in everything(child.model).items() if id(t) not in by_id}
@@ -104,7 +101,7 @@ def test_only_the_chosen_heads_move(family):
     """Two heads of width 8: head 1 of layer 0 is rows 8-15 of q, k and v, and columns 8-15 of o."""
     origin = parent(family)
     new = parents.vocabulary(43, origin.source.special)
-    child = make_child(origin, parse_strategy("src+xattn[heads=0:1]"), new_source=("de", new))
+    child = parents.child(origin, "src+xattn[heads=0:1]", source=new)
     before = {name: tensor.detach().clone() for name, tensor in everything(origin.model).items()}
     train(child)
     roles, layers = origin.anatomy.projections, origin.anatomy.layers

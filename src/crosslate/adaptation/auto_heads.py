@@ -16,8 +16,9 @@ from typing import Any
 from crosslate.files import read_json, sha256_text, write_json
 from crosslate.models.child import Child
 from crosslate.models.groups import ADDED, EMBEDDINGS, Side
+from crosslate.models.methods.full import Limits
 from crosslate.models.plan import make_plan
-from crosslate.models.strategies import Limits, Strategy, with_heads
+from crosslate.models.strategies import Strategy
 from crosslate.training.batches import PairIds
 from crosslate.training.checkpoints import MAY_CHANGE
 from crosslate.training.importance import ROLES, head_importance, most_important
@@ -34,7 +35,7 @@ SCORED_BATCHES = 50
 
 def without_choice(strategy: Strategy) -> Strategy:
     """The strategy that trains cross-attention as a whole, which heads are scored on."""
-    return replace(strategy, limits=Limits())
+    return strategy.limited(Limits())
 
 
 def choose_heads(
@@ -94,7 +95,7 @@ def choose_heads(
     importance: dict[int, list[float]] = dict(found["importance"])
     if limits.layers is not None:
         importance = {layer: each for layer, each in importance.items() if layer in limits.layers}
-    resolved = with_heads(strategy, most_important(importance, limits.auto or 100))
+    resolved = strategy.with_heads(most_important(importance, limits.auto or 100))
     record = {
         "asked": str(strategy), "warmup_updates": found["updates"], "batches": SCORED_BATCHES,
         "importance": {str(layer): [_rounded(each) for each in row] for layer, row in importance.items()},
@@ -107,7 +108,7 @@ def _check(child: Child, strategy: Strategy) -> None:
     parent = child.parent
     renewed = child.plan.renewed if child.plan else frozenset[Side]()
     sizes = {side: len(child.source if side == "source" else child.target) for side in renewed}
-    some = with_heads(strategy, {layer: [0] for layer in strategy.limits.layers or [0]})
+    some = strategy.with_heads({layer: [0] for layer in strategy.limits.layers or [0]})
     make_plan(parent.model, parent.anatomy, some, sizes)
 
 

@@ -27,8 +27,7 @@ from crosslate.models.initialisers.initial_embeddings import (
 )
 from crosslate.models.parent import Parent
 from crosslate.models.strategies import Strategy
-from crosslate.models.vocabularies.appended import Appended, append_vocabulary, coded_vocabulary
-from crosslate.text.vocabularies import Vocabulary
+from crosslate.models.vocabularies.new_language import NewSide, appended_side, coded_side
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +71,7 @@ class NewSides:
         start: where their embeddings start.
 
     Attributes:
-        vocabularies: language and vocabulary by renewed side.
+        new: the renewed sides.
         identity: what a resumed run must have the same of all this; nothing of the defaults, so that older
             runs go on.
     """
@@ -88,16 +87,14 @@ class NewSides:
         data: DataSettings,
         run: Run,
     ) -> None:
-        self._parent, self._new, self._wanted, self._start = parent, new, wanted, start
-        self._decoder_start: int | None = None
-        self.vocabularies: dict[Side, tuple[str, Vocabulary]] = {}
-        self._appended: dict[Side, Appended] = {}
+        self._parent, self._languages, self._wanted, self._start = parent, new, wanted, start
+        self.new: dict[Side, NewSide] = {}
         # A strategy that renews no side keeps the parent's vocabularies for the new language, too.
         if strategy.renews != frozenset():
             with run.main_process_first():
                 for side in SIDES:
                     if language := new[side]:
-                        self.vocabularies[side] = (language, self._make(side, language, prepared, data, run))
+                        self.new[side] = self._make(side, language, prepared, data, run)
         self.identity: dict[str, Any] = {}
         if wanted != NewVocabulary():
             self.identity["vocabulary"] = asdict(wanted)
@@ -107,38 +104,24 @@ class NewSides:
             words = {side: [astuple(word)[:3] for word in each] for side, each in sorted(start.words.items())}
             self.identity["initial_embeddings"] = [start.method, sha256_text(json.dumps(words))]
 
-    def _make(
-        self, side: Side, language: str, prepared: Prepared, data: DataSettings, run: Run
-    ) -> Vocabulary:
+    def _make(self, side: Side, language: str, prepared: Prepared, data: DataSettings, run: Run) -> NewSide:
         kept = self._parent.source if side == "source" else self._parent.target
         learn = partial(vocabulary, prepared, side, data, run.encoded, kept.special)
         wanted = self._wanted
         if wanted.kind == "appended":
-            appended = append_vocabulary(
+            made = appended_side(
                 self._parent, side, language, learn, code=wanted.code, related=wanted.related
             )
-            _log_appended(side, appended)
-            self._appended[side] = appended
-            return appended.vocabulary
+            _log_appended(side, made)
+            return made
         if not wanted.code:
-            return learn()
-        coded = coded_vocabulary(self._parent, side, language, learn, code=wanted.code)
-        self._decoder_start = coded.start
-        return coded.vocabulary
+            return NewSide(language, learn())
+        return coded_side(self._parent, side, language, learn, code=wanted.code)
 
     def child(self, strategy: Strategy, seed: int) -> Child:
         """A child of these sides by a strategy that renews them."""
         return make_child(
-            self._parent,
-            strategy,
-            new_source=self.vocabularies.get("source"),
-            new_target=self.vocabularies.get("target"),
-            source_language=self._new["source"],
-            target_language=self._new["target"],
-            appended=self._appended,
-            start=self._decoder_start,
-            seed=seed,
-            initial=self._start,
+            self._parent, strategy, self.new, languages=self._languages, seed=seed, initial=self._start
         )
 
     def record(self, child: Child) -> dict[str, Any]:
@@ -167,12 +150,10 @@ def initial_embeddings(
     return InitialEmbeddings(method, words)
 
 
-def _log_appended(side: Side, appended: Appended) -> None:
-    code = (
-        "" if appended.code is None else f", one of them its code {appended.vocabulary.pieces[appended.code]}"
-    )
+def _log_appended(side: Side, new: NewSide) -> None:
+    pieces, appended = new.vocabulary.pieces, len(new.new_rows)
+    code = f", one of them its code {pieces[new.code]}" if new.code in new.new_rows else ""
     log.info(
         "the new %s vocabulary has %s pieces: %s are the parent's, %s are appended%s",
-        side, f"{len(appended.vocabulary):,}", f"{len(appended.vocabulary) - len(appended.new_rows):,}",
-        f"{len(appended.new_rows):,}", code,
+        side, f"{len(pieces):,}", f"{len(pieces) - appended:,}", f"{appended:,}", code,
     )  # fmt: skip

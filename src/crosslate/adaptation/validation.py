@@ -12,7 +12,7 @@ from crosslate.engines.generation import TranslationModel
 from crosslate.errors import EngineError
 from crosslate.evaluation.scores import Score, bleu, chrf
 from crosslate.models.child import Child, plain_child
-from crosslate.models.lowered import is_mixed
+from crosslate.models.tensors import is_mixed
 from crosslate.text.corpora import ParallelCorpus
 from crosslate.training.loop import Validation
 from crosslate.training.memory import is_sharded

@@ -14,6 +14,7 @@ from crosslate.engines.ctranslate2 import FORMAT_VERSION, FolderDescription
 from crosslate.engines.generation import Generation, TranslationModel
 from crosslate.errors import EngineError, UsageError, nearest
 from crosslate.files import atomic_folder, write_json, write_text
+from crosslate.models.methods.registry import modules_beyond
 from crosslate.models.vocabularies.saved_vocabularies import SideDescription, save_vocabulary
 from crosslate.text.vocabularies import Vocabulary
 
@@ -101,12 +102,8 @@ def write_model(
     """
     if quantization not in get_args(Quantization):
         raise UsageError(f"quantization is {quantization!r}; {nearest(quantization, get_args(Quantization))}")
-    from crosslate.models.methods.rivals import (
-        added_kind,  # loads torch, which a cached export can do without
-    )
-
     live = translation_model.model
-    if added := added_kind(live):
+    if added := modules_beyond(live, "ctranslate2"):
         raise EngineError(
             f"the model has {added}, which CTranslate2 has no counterpart of; use the PyTorch engine for it, "
             "or train lora, ia3 or bitfit in their place, which become plain tensors"

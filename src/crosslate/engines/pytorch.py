@@ -25,7 +25,7 @@ from crosslate.engines.decoding import (
     hypothesis,
 )
 from crosslate.engines.generation import Generation, TranslationModel
-from crosslate.models.lowered import is_mixed
+from crosslate.models.tensors import is_mixed
 from crosslate.text.vocabularies import Vocabulary
 
 

@@ -16,7 +16,7 @@ import torch
 
 from crosslate.engines.generation import Generation, TranslationModel
 from crosslate.errors import ParentError
-from crosslate.models.anatomy.anatomy import named_tensors
+from crosslate.models.tensors import named_tensors
 from crosslate.text.segmenters import WORD_START
 from crosslate.training.cpu import eager_attention
 

@@ -17,8 +17,8 @@ from crosslate.engines.pytorch import TorchEngine
 from crosslate.errors import Faults, PackError
 from crosslate.export.plain_model import PlainModel
 from crosslate.export.plain_tokenizers import PlainTokenizers
-from crosslate.models.anatomy.anatomy import named_tensors, unsaved_names
 from crosslate.models.child import Child
+from crosslate.models.tensors import named_tensors, unsaved_names
 from crosslate.text.segmenters import WORD_START
 from crosslate.text.vocabularies import Vocabulary
 

@@ -15,11 +15,11 @@ import torch
 
 from crosslate.errors import UsageError, nearest
 from crosslate.export.plain_tokenizers import PlainSide
-from crosslate.models.anatomy.anatomy import named_tensors, unsaved_names
 from crosslate.models.child import Child
 from crosslate.models.groups import SIDES, Side
 from crosslate.models.padded import PlainTensors, is_one_size_too_few, unused_names
 from crosslate.models.sides import size_fields
+from crosslate.models.tensors import named_tensors, unsaved_names
 
 Precision = Literal["float32", "float16", "bfloat16"]
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,7 +11,6 @@ from torch import nn
 
 from crosslate.errors import AnatomyError, StrategyError, UsageError
 from crosslate.languages.codes import language_code
-from crosslate.models.anatomy.anatomy import named_tensors
 from crosslate.models.groups import ADDED, GROUP_OF_SIDE, Side
 from crosslate.models.initialisers.initial_embeddings import (
     RANDOM,
@@ -21,21 +18,20 @@ from crosslate.models.initialisers.initial_embeddings import (
     RowSources,
     check_initial,
 )
-from crosslate.models.methods.rivals import add_modules, attach, stored_form
+from crosslate.models.methods.forms import Slices
+from crosslate.models.methods.method import Method
 from crosslate.models.plan import Plan, PlannedTensor, make_plan, vocabulary_axis
 from crosslate.models.sides import (
     check_padding,
     describe_start,
     describe_vocabularies,
     effective_setting,
-    owner,
     remove_aliases,
-    set_slice,
-    set_tensor,
     token_tables,
 )
 from crosslate.models.strategies import Strategy
-from crosslate.models.vocabularies.appended import Appended, joined
+from crosslate.models.tensors import alias_model, named_tensors, owner, set_slice, set_tensor
+from crosslate.models.vocabularies.new_language import NewSide, joined
 from crosslate.text.vocabularies import Vocabulary
 
 if TYPE_CHECKING:
@@ -83,42 +79,24 @@ class Child:
         trained = {name: tensor for group in self.trained.values() for name, tensor in group.items()}
         changed: dict[str, torch.Tensor] = {}
         for planned in self.plan.changed:
-            if planned.form is not None:
-                changed[planned.name] = stored_form(self.model, planned.name, planned.form)
-                continue
             if planned.name in trained:  # a slice goes by another name in the model
                 changed[planned.name] = trained[planned.name].detach()
-                continue
-            tensor = tensors[planned.name].detach()
-            if planned.selection is not None:
-                indices = torch.tensor(planned.selection.indices, device=tensor.device)
-                tensor = tensor.index_select(planned.selection.axis, indices)
-            changed[planned.name] = tensor
+            elif isinstance(planned.form, Slices) and planned.is_appended:  # of a buffer
+                tensor, indices = tensors[planned.name].detach(), planned.form.indices
+                changed[planned.name] = tensor[(slice(None),) * planned.form.axis + (indices,)]
+            elif planned.form is not None and planned.method is not None:
+                changed[planned.name] = planned.method.stored(self.model, planned.name, planned.form)
+            else:
+                changed[planned.name] = tensors[planned.name].detach()
         return changed
-
-
-def alias_model(model: PreTrainedModel) -> PreTrainedModel:
-    """A copy of a model's module tree in which every parameter and buffer IS the original's."""
-    memo: dict[int, object] = {id(each): each for each in model.parameters()}
-    memo |= {id(each): each for each in model.buffers()}
-    # Every module carries a dozen empty ordered dictionaries of hooks. Copying them took half of the time.
-    for module in model.modules():
-        for value in vars(module).values():
-            if type(value) is OrderedDict and not value:
-                memo[id(value)] = OrderedDict()
-    return copy.deepcopy(model, memo)
 
 
 def make_child(
     parent: Parent,
     strategy: Strategy,
+    new: Mapping[Side, NewSide] | None = None,
     *,
-    new_source: tuple[str, Vocabulary] | None = None,
-    new_target: tuple[str, Vocabulary] | None = None,
-    source_language: str | None = None,
-    target_language: str | None = None,
-    appended: Mapping[Side, Appended] | None = None,
-    start: int | None = None,
+    languages: Mapping[Side, str | None] | None = None,
     seed: int = 1,
     initial: InitialEmbeddings | None = None,
 ) -> Child:
@@ -129,13 +107,9 @@ def make_child(
     Args:
         parent: the parent; it is not altered.
         strategy: what to re-initialise and train.
-        new_source: language and vocabulary of a renewed source side.
-        new_target: language and vocabulary of a renewed target side.
-        source_language: the language of a source side whose vocabulary stays (``embed`` strategies).
-        target_language: likewise for the target side.
-        appended: of renewed sides whose new vocabulary is on the parent's rows: which those are. Nothing but
-            the new rows of such a side is re-initialised or trained.
-        start: the piece of a renewed target that the decoder starts with, where its role does not tell.
+        new: the renewed sides.
+        languages: of sides whose vocabulary stays, where the language is another than the parent's
+            (``embed`` strategies).
         seed: seed of the re-initialised values.
         initial: where the rows of renewed tables start; None starts them from random values.
 
@@ -144,27 +118,17 @@ def make_child(
         UsageError: initial embeddings that mean nothing here.
         VocabularyError: a new vocabulary pads with an id that this family of models cannot pad with.
         AnatomyError: the model cannot be initialised safely.
-        MissingExtra: the strategy's method needs PEFT, which is not installed.
+        MissingExtra: a method needs a package that is not installed.
     """
-    if strategy.renews is None and not (new_source or new_target):
+    new = new or {}
+    if strategy.renews is None and not new:
         raise StrategyError(f"{strategy} needs to know which side is new; give a new source, target or both")
-    new: dict[Side, tuple[str, Vocabulary]] = {}
-    if new_source:
-        new["source"] = new_source
-    if new_target:
-        new["target"] = new_target
-    vocabularies = {side: vocabulary for side, (_, vocabulary) in new.items()}
-    languages = {
-        "source": language_code(new_source[0] if new_source else source_language or parent.source_language),
-        "target": language_code(new_target[0] if new_target else target_language or parent.target_language),
-    }
-    sizes: dict[Side, int] = {side: len(vocabulary) for side, vocabulary in vocabularies.items()}
-    appended = appended or {}
+    appended = {side: each for side, each in new.items() if each.parent_rows is not None}
     plan = make_plan(
         parent.model,
         parent.anatomy,
         strategy,
-        sizes,
+        {side: len(each.vocabulary) for side, each in new.items()},
         {side: each.new_rows for side, each in appended.items()},
         parent.lowering.types if parent.lowering else None,
     )
@@ -175,101 +139,136 @@ def make_child(
             "an appended vocabulary keeps the parent's rows and starts the others from random values; "
             f"expected {RANDOM} initial embeddings, not {initial.method}, or a separate vocabulary"
         )
-    check_padding(parent.model, parent.anatomy, vocabularies)
+    check_padding(parent.model, parent.anatomy, {side: each.vocabulary for side, each in new.items()})
     model = alias_model(parent.model)
     originals = dict(named_tensors(parent.model))
-    trained: dict[str, dict[str, nn.Parameter]] = {}
+    values: dict[str, torch.Tensor] = {}
     for planned in plan.changed:
-        value: torch.Tensor
-        if planned.form is not None or planned.is_added:
-            continue  # attached below
         if planned.is_appended:
-            value = _append(model, parent, planned, originals[planned.name], appended, seed)
-        elif planned.selection is not None:
-            value = set_slice(model, planned.names, originals[planned.name], planned.selection)
-        else:
-            value = _fresh_tensor(planned, originals[planned.name])
-            set_tensor(model, planned.names, value)
-        if isinstance(value, nn.Parameter) and planned.train:
-            trained.setdefault(planned.group, {})[planned.name] = value
-    start = appended["target"].start if "target" in appended else start
-    _settle(model, parent, vocabularies, start)
-    source = vocabularies.get("source", parent.source)
-    target = vocabularies.get("target", parent.target)
+            values[planned.name] = _append(model, parent, planned, originals[planned.name], appended, seed)
+        elif planned.form is None and not planned.is_added:  # others are attached below
+            values[planned.name] = _fresh_tensor(planned, originals[planned.name])
+            set_tensor(model, planned.names, values[planned.name])
+    _settle(model, parent, new)
+    source, target = _vocabularies(parent, new)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         _initialise(model, parent, plan, {"src": source.special.pad, "tgt": target.special.pad})
-        if added := attach(model, plan):
-            trained[ADDED] = added
-    rows = _start_rows(model, parent, plan, vocabularies, initial)
-    return Child(parent, model, source, target, languages["source"], languages["target"], plan, trained, rows)
+        attached = _attach(model, plan)
+    rows = _start_rows(model, parent, plan, new, initial)
+    spoken: dict[Side, str] = {"source": parent.source_language, "target": parent.target_language}
+    spoken |= {side: language for side, language in (languages or {}).items() if language}
+    spoken |= {side: each.language for side, each in new.items()}
+    return Child(
+        parent, model, source, target, language_code(spoken["source"]), language_code(spoken["target"]), plan,
+        _by_group(plan, values, attached), rows,
+    )  # fmt: skip
+
+
+def _attach(model: PreTrainedModel, plan: Plan) -> dict[str, nn.Parameter]:
+    """Puts into a child's model what methods train beside whole tensors; returns that by name."""
+    attached: dict[str, nn.Parameter] = {}
+    for method in dict.fromkeys(each.method for each in plan.strategy.assigned):
+        mine = [each for each in plan.tensors if each.method == method and each.train]
+        formed = {each.names: each.form for each in mine if each.form and not each.is_appended}
+        if formed:
+            attached |= method.attach(model, formed)
+        if added := {each.name: each.shape for each in mine if each.is_added}:
+            attached |= method.add(model, added)
+    return attached
+
+
+def _by_group(
+    plan: Plan, values: Mapping[str, torch.Tensor], attached: Mapping[str, nn.Parameter]
+) -> dict[str, dict[str, nn.Parameter]]:
+    """Trained parameters by group and name; what has no tensor of the parent's in the group ``added``."""
+    trained: dict[str, dict[str, nn.Parameter]] = {}
+    own = {**values, **attached}
+    for planned in plan.changed:
+        value = own.get(planned.name)
+        if planned.train and not planned.is_added and isinstance(value, nn.Parameter):
+            trained.setdefault(planned.group, {})[planned.name] = value
+    placed = {name for group in trained.values() for name in group}
+    if added := {name: value for name, value in attached.items() if name not in placed}:
+        trained[ADDED] = added
+    return trained
 
 
 def graft(
     parent: Parent,
     tensors: Mapping[tuple[str, ...], torch.Tensor],
-    vocabularies: Mapping[Side, Vocabulary],
+    new: Mapping[Side, NewSide],
     languages: Mapping[Side, str],
-    start: int | None = None,
-    added: Mapping[str, torch.Tensor] | None = None,
+    added: Sequence[tuple[Method, Mapping[str, torch.Tensor]]] = (),
 ) -> Child:
     """A child made of given tensors, each under all of its names, on the body of a parent.
 
     The tensors are used as they are, so several children may share them. Checks are the caller's.
 
     Args:
-        start: the piece that the decoder starts with, where its role does not tell.
-        added: tensors of modules that the parent does not have, by name.
+        new: the renewed sides.
+        languages: of both sides.
+        added: methods with the tensors, by name, of the modules that they add.
 
     Raises:
         VocabularyError: a new vocabulary pads with an id that this family of models cannot pad with.
     """
-    check_padding(parent.model, parent.anatomy, vocabularies)
+    check_padding(parent.model, parent.anatomy, {side: each.vocabulary for side, each in new.items()})
     model = alias_model(parent.model)
     parameters = parent.anatomy.parameters
     for names, tensor in tensors.items():
         value = nn.Parameter(tensor, requires_grad=False) if names[0] in parameters else tensor
         set_tensor(model, names, value)
-    _settle(model, parent, vocabularies, start)
-    if added:
-        with torch.random.fork_rng(devices=[]):
-            add_modules(model, {name: tuple(tensor.shape) for name, tensor in added.items()}, added)
+    _settle(model, parent, new)
+    with torch.random.fork_rng(devices=[]):
+        for method, values in added:
+            method.add(model, {name: tuple(tensor.shape) for name, tensor in values.items()})
+            for name, tensor in values.items():
+                module, leaf = owner(model, name)
+                module._parameters[leaf] = nn.Parameter(tensor, requires_grad=False)
+    source, target = _vocabularies(parent, new)
     return Child(
-        parent,
-        model.eval(),
-        vocabularies.get("source", parent.source),
-        vocabularies.get("target", parent.target),
-        language_code(languages["source"]),
-        language_code(languages["target"]),
-        None,
-        {},
-    )
+        parent, model.eval(), source, target, language_code(languages["source"]),
+        language_code(languages["target"]), None, {},
+    )  # fmt: skip
 
 
 def plain_child(child: Child) -> Child:
     """A child of plain tensors that translates as a child in training does at this moment.
 
-    Tensors in compact forms are folded; all others are the child's own, not copies. A child without such
-    forms is given back as it is, and so is one with added modules, which nothing can fold.
+    Tensors that learn by forms are folded; all others are the child's own, not copies, as are the modules
+    that methods add. A child without forms is given back as it is.
     """
     if child.plan is None or not any(planned.form for planned in child.plan.tensors):
         return child
     originals, stored = dict(named_tensors(child.parent.model)), child.changed_tensors()
-    tensors = {}
+    tensors: dict[tuple[str, ...], torch.Tensor] = {}
+    added: dict[Method, dict[str, torch.Tensor]] = {}
     for planned in child.plan.changed:
-        if planned.form is not None:
+        if planned.is_added and planned.method is not None:
+            added.setdefault(planned.method, {})[planned.name] = stored[planned.name]
+        elif planned.form is not None and not planned.is_appended:
             tensors[planned.names] = planned.form.applied(originals[planned.name], stored[planned.name])
         else:  # a parametrised one comes whole as an attribute
             module, leaf = owner(child.model, planned.name)
             tensors[planned.names] = getattr(module, leaf).detach()
-    both: dict[Side, Vocabulary] = {"source": child.source, "target": child.target}
-    plain = graft(
-        child.parent, tensors, {side: both[side] for side in both if side in child.plan.renewed},
-        {"source": child.source_language, "target": child.target_language},
-        effective_setting(child.model, "decoder_start_token_id"),
-    )  # fmt: skip
+    start = effective_setting(child.model, "decoder_start_token_id")
+    sides: dict[Side, NewSide] = {
+        "source": NewSide(child.source_language, child.source),
+        "target": NewSide(child.target_language, child.target, start),
+    }
+    new = {side: each for side, each in sides.items() if side in child.plan.renewed}
+    languages = {side: each.language for side, each in sides.items()}
+    plain = graft(child.parent, tensors, new, languages, list(added.items()))
     plain.model.to(child.model.device)
     return plain
+
+
+def _vocabularies(parent: Parent, new: Mapping[Side, NewSide]) -> tuple[Vocabulary, Vocabulary]:
+    """Source and target vocabulary of a child."""
+    source = new["source"].vocabulary if "source" in new else parent.source
+    target = new["target"].vocabulary if "target" in new else parent.target
+    return source, target
 
 
 def _fresh_tensor(planned: PlannedTensor, original: torch.Tensor) -> torch.Tensor:
@@ -288,7 +287,7 @@ def _append(
     parent: Parent,
     planned: PlannedTensor,
     original: torch.Tensor,
-    appended: Mapping[Side, Appended],
+    appended: Mapping[Side, NewSide],
     seed: int,
 ) -> torch.Tensor:
     """Puts a tensor on the parent's slices into a child, with new ones of small random values beside them.
@@ -299,36 +298,35 @@ def _append(
         The new slices, which are trained; of a buffer the whole.
     """
     axis = vocabulary_axis(parent.anatomy, planned.names)
-    if axis is None or planned.selection is None:
+    form = planned.form
+    if axis is None or not isinstance(form, Slices):
         raise AnatomyError(f"{planned.name} has no vocabulary axis, so nothing can be appended to it")
     side = appended[axis[0]]
-    whole = joined(original.to(planned.dtype), axis[1], side.parent_rows)
+    whole = joined(original.to(planned.dtype), axis[1], side.parent_rows or ())
     if not planned.is_parameter:
         set_tensor(model, planned.names, whole)
         return whole
-    part = set_slice(model, planned.names, whole, planned.selection)
+    part = set_slice(model, planned.names, whole, form.axis, form.indices)
     is_table = max(original.shape) != original.numel()
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if is_table:
             part.normal_(0.0, part.shape[1 - axis[1]] ** -0.5)
-        if side.code is not None:
+        if side.code is not None and side.relatives:
             row = side.new_rows.index(side.code)
             relatives = torch.tensor(side.relatives, device=original.device)
             part.select(axis[1], row).copy_(original.detach().index_select(axis[1], relatives).mean(axis[1]))
     return part
 
 
-def _settle(
-    model: PreTrainedModel, parent: Parent, vocabularies: Mapping[Side, Vocabulary], start: int | None = None
-) -> None:
-    """What follows from renewed sides: no alias of both, sizes and special ids in the configurations."""
-    if vocabularies:
+def _settle(model: PreTrainedModel, parent: Parent, new: Mapping[Side, NewSide]) -> None:
+    """Unties shared tables and updates the configuration after vocabularies are replaced."""
+    if new:
         tables = token_tables(model, parent.anatomy, "source")
         remove_aliases(model, parent.anatomy.aliases, tables[0] if tables else None)
-        describe_vocabularies(model, parent.anatomy, vocabularies)
-    if "target" in vocabularies:
-        describe_start(model, vocabularies["target"], start)
+        describe_vocabularies(model, parent.anatomy, {side: each.vocabulary for side, each in new.items()})
+    if "target" in new:
+        describe_start(model, new["target"].vocabulary, new["target"].start)
 
 
 def _initialise(model: PreTrainedModel, parent: Parent, plan: Plan, padding: Mapping[str, int]) -> None:
@@ -375,7 +373,7 @@ def _start_rows(
     model: PreTrainedModel,
     parent: Parent,
     plan: Plan,
-    vocabularies: Mapping[Side, Vocabulary],
+    new: Mapping[Side, NewSide],
     initial: InitialEmbeddings,
 ) -> dict[Side, dict[str, int]]:
     """Puts rows of the parent's tables into renewed ones, and counts what came from where.
@@ -387,9 +385,9 @@ def _start_rows(
         return {}
     tensors, originals = dict(named_tensors(model)), dict(named_tensors(parent.model))
     counts: dict[Side, dict[str, int]] = {}
-    for side, new in vocabularies.items():
+    for side, each in new.items():
         old = parent.source if side == "source" else parent.target
-        sources = RowSources(initial.method, new, old, initial.words.get(side, ()))
+        sources = RowSources(initial.method, each.vocabulary, old, initial.words.get(side, ()))
         counts[side] = sources.counts
         for planned in plan.changed:
             is_table = planned.is_resized and max(planned.shape) != planned.num_elements

@@ -11,25 +11,9 @@ import numpy
 import torch
 from torch import nn
 
-from crosslate.models.anatomy.anatomy import named_tensors, storage_key
+from crosslate.models.tensors import distinct_tensors
 
 _COLUMNS = 509  # a prime, so that rows of a matrix that change places fall into other columns
-
-
-def distinct_tensors(
-    model: nn.Module, without: frozenset[str] = frozenset()
-) -> list[tuple[str, tuple[str, ...], torch.Tensor]]:
-    """Each distinct storage once: its first name in sorted order, its other names, the tensor.
-
-    Args:
-        without: names to leave out.
-    """
-    by_storage: dict[tuple[object, ...], tuple[list[str], torch.Tensor]] = {}
-    for name, tensor in named_tensors(model):
-        if name not in without:
-            by_storage.setdefault(storage_key(tensor), ([], tensor))[0].append(name)
-    found = [(sorted(names), tensor) for names, tensor in by_storage.values()]
-    return [(names[0], tuple(names[1:]), tensor) for names, tensor in sorted(found, key=lambda each: each[0])]
 
 
 def fingerprint(model: nn.Module, unsaved: frozenset[str] = frozenset()) -> str:

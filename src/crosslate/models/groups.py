@@ -17,7 +17,7 @@ GROUP_OF_SIDE: dict[Side, Group] = {"source": "src", "target": "tgt"}
 SIDE_OF_GROUP: dict[str, Side] = {group: side for side, group in GROUP_OF_SIDE.items()}
 EMBEDDINGS: frozenset[str] = frozenset(GROUP_OF_SIDE.values())
 """The groups of both sides' embeddings."""
-BODY: frozenset[str] = frozenset(GROUPS) - EMBEDDINGS
+BODY: frozenset[Group] = frozenset({"enc", "dec", "xattn"})
 """All other groups: encoder, decoder and cross-attention."""
 ADDED = "added"
 """Beside the groups: what a method trains that the parent has no tensor for. It starts fresh."""

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
-from crosslate.models.anatomy.anatomy import Anatomy, named_tensors
-from crosslate.models.sides import owner
+from crosslate.models.anatomy.anatomy import Anatomy
+from crosslate.models.tensors import named_tensors, owner
 
 
 @dataclass(frozen=True)
@@ -58,12 +58,3 @@ def lower(model: Any, anatomy: Anatomy, keep: Collection[str]) -> dict[str, torc
 
 def _ties(anatomy: Anatomy, name: str) -> tuple[str, ...]:
     return next((names for names in anatomy.ties if name in names), (name,))
-
-
-def is_mixed(model: nn.Module) -> bool:
-    """Whether some of a model's matrices are held in bfloat16 and other tensors in float32.
-
-    Such a model computes under automatic mixed precision only.
-    """
-    types = {parameter.dtype for parameter in model.parameters()}
-    return torch.bfloat16 in types and torch.float32 in types

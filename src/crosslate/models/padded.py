@@ -18,9 +18,10 @@ from torch import nn
 
 from crosslate.errors import ParentError
 from crosslate.files import write_json
-from crosslate.models.anatomy.anatomy import Anatomy, named_tensors
+from crosslate.models.anatomy.anatomy import Anatomy
 from crosslate.models.groups import SIDES, Side
-from crosslate.models.sides import has_two_sizes, remove_aliases, set_tensor, token_tables
+from crosslate.models.sides import has_two_sizes, remove_aliases, token_tables
+from crosslate.models.tensors import named_tensors, set_tensor
 
 SHARD_BYTES = 5_000_000_000
 """The largest file of a checkpoint."""

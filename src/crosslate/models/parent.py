@@ -269,8 +269,8 @@ class Parent:
 
         Of a parent that :meth:`lower` was asked to hold in less memory, what it was before.
         """
-        from crosslate.models.anatomy.anatomy import unsaved_names
         from crosslate.models.fingerprint import CachedFingerprint
+        from crosslate.models.tensors import unsaved_names
 
         if self._fingerprint is None:
             self._fingerprint = CachedFingerprint()
@@ -290,9 +290,9 @@ class Parent:
         Raises:
             UsageError: unknown type, or the parent was lowered before.
         """
-        from crosslate.models.anatomy.anatomy import unsaved_names
         from crosslate.models.fingerprint import fingerprint
         from crosslate.models.lowered import Lowering, lower
+        from crosslate.models.tensors import unsaved_names
 
         check_frozen_type(frozen)
         if self.lowering:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from crosslate.errors import StrategyError
-from crosslate.models.groups import EMBEDDINGS, GROUP_OF_SIDE, GROUPS, SIDES, Side
-from crosslate.models.methods.forms import Form
-from crosslate.models.selections import Selection, select
+from crosslate.models.groups import EMBEDDINGS, GROUP_OF_SIDE, GROUPS, SIDES, Group, Side
+from crosslate.models.methods.forms import Form, Slices
+from crosslate.models.methods.method import Method, Treatment
 from crosslate.models.strategies import Strategy
 
 if TYPE_CHECKING:
@@ -33,30 +33,34 @@ class PlannedTensor:
         is_parameter: False for buffers.
         is_resized: its vocabulary axis belongs to a renewed side.
         reinitialise: it starts from random values.
-        train: it is trained (whole, or ``selection`` of it).
-        selection: the part that is trained, where not the whole.
-        is_appended: ``selection`` is of new slices, and the others are the parent's, taken by their pieces.
-        form: how the child's tensor is made of the parent's and a smaller one, which is what is stored.
-        is_added: the parent has no such tensor; it belongs to a module that a method adds.
+        train: it is trained, or what its form is applied to.
+        form: how it is made of the parent's tensor and a smaller one, which is what is stored. Of a resized
+            tensor the new slices, where the others are the parent's, taken by their pieces.
+        method: by which it learns; None for what is not trained.
+        is_added: the parent has no such tensor; it belongs to a module that its method adds.
     """
 
     name: str
     aliases: tuple[str, ...]
-    group: str
+    group: Group
     shape: tuple[int, ...]
     dtype: torch.dtype
     is_parameter: bool
     is_resized: bool
     reinitialise: bool
     train: bool
-    selection: Selection | None = None
-    is_appended: bool = False
     form: Form | None = None
+    method: Method | None = None
     is_added: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
         return (self.name, *self.aliases)
+
+    @property
+    def is_appended(self) -> bool:
+        """Whether it holds slices of the parent's tensor beside those of a new vocabulary's new pieces."""
+        return self.is_resized and self.form is not None
 
     @property
     def is_changed(self) -> bool:
@@ -65,9 +69,7 @@ class PlannedTensor:
 
     @property
     def stored_shape(self) -> tuple[int, ...]:
-        if self.form is not None:
-            return self.form.stored_shape
-        return self.selection.shape(self.shape) if self.selection else self.shape
+        return self.shape if self.form is None else self.form.stored_shape
 
     @property
     def num_elements(self) -> int:
@@ -80,16 +82,13 @@ class PlannedTensor:
     @property
     def fate(self) -> str:
         """``trained``, ``trained in part``, ``trained from random values``, ``zero``, ``frozen``, …"""
-        if self.form is not None:
-            rank = self.form.rank
-            return (
-                f"trained as a delta of rank {rank}" if rank else "scaled" if self.train else "scaled alike"
-            )
+        random = " from random values" if self.reinitialise else ""
+        if self.form is not None and (self.train or not self.is_resized):
+            return self.form.fate(is_trained=self.train) + random
         if self.is_added:
             return "added, trained"
         if self.train:
-            part = " in part" if self.selection else ""
-            return f"trained{part} from random values" if self.reinitialise else f"trained{part}"
+            return f"trained{random}"
         if self.is_changed:
             return "from random values, not trained" if self.is_parameter else "zero"
         return "frozen"
@@ -181,22 +180,28 @@ def make_plan(
             layer, head or projection that the model does not have; or the strategy trains a tensor that is
             held in lower precision.
     """
-    from crosslate.models.methods.rivals import added_tensors, added_type, formed_tensors
+    from crosslate.models.methods.method import added_type
 
     sizes = dict(vocabulary_sizes or {})
     renewed = _renewed(strategy, anatomy, sizes)
     appended = appended or {}
     _check_appended(strategy, appended)
-    selections = select(model, anatomy, strategy.limits)
-    rules = _Rules(
-        anatomy, strategy, sizes, appended, selections, formed_tensors(model, anatomy, strategy.method)
-    )
+    treatments = {
+        name: (each.method, treatment)
+        for each in strategy.assigned
+        for name, treatment in each.method.plan(model, anatomy, each.groups).items()
+    }
+    rules = _Rules(anatomy, strategy, sizes, appended, treatments)
     tensors = [rules.planned(*each) for each in child_tensors(model, anatomy, renewed)]
     dtype = added_type(model)
-    for name, (group, shape) in added_tensors(model, strategy.method).items():
-        tensors.append(
-            PlannedTensor(name, (), group, shape, dtype, True, False, False, train=True, is_added=True)
-        )
+    for name, (method, treatment) in treatments.items():
+        if (shape := treatment.added_shape) is not None:
+            tensors.append(
+                PlannedTensor(
+                    name, (), treatment.group, shape, dtype, True, False, False,
+                    train=True, method=method, is_added=True,
+                )
+            )  # fmt: skip
     tensors = [_with_own_types(each, types or {}) for each in tensors]
     return Plan(strategy, renewed, tuple(sorted(tensors, key=lambda tensor: tensor.name)))
 
@@ -224,42 +229,36 @@ class _Rules:
     Attributes:
         sizes: of the new vocabularies; their sides are the renewed ones.
         appended: of sides whose vocabulary is on the parent's rows, the new rows.
-        selections: of the cross-attention tensors that limits leave trainable, the part of each.
-        forms: of the tensors that a method changes by a smaller one, how; and whether that one is trained.
+        treatments: what methods do to tensors, by name.
     """
 
     anatomy: Anatomy
     strategy: Strategy
     sizes: Mapping[Side, int]
     appended: Mapping[Side, Sequence[int]]
-    selections: Mapping[str, Selection | None]
-    forms: Mapping[str, tuple[Form, bool]]
+    treatments: Mapping[str, tuple[Method, Treatment]]
 
-    def planned(self, names: tuple[str, ...], group: str, tensor: torch.Tensor) -> PlannedTensor:
+    def planned(self, names: tuple[str, ...], group: Group, tensor: torch.Tensor) -> PlannedTensor:
         """The child's tensor of these names, made of the parent's ``tensor``."""
-        name, strategy = names[0], self.strategy
-        if len(names) > 1 and self.forms.keys() & set(names):
-            raise StrategyError(
-                f"{strategy} needs a tensor of its own in every layer, but {' and '.join(names)} are one; "
-                "choose another method, or src+xattn"
-            )
+        name, shape = names[0], tuple(tensor.shape)
         axis = vocabulary_axis(self.anatomy, names)
-        shape = tuple(tensor.shape)
         is_resized = axis is not None and axis[0] in self.sizes
-        selection = self.selections.get(name) if group == "xattn" else None
-        new_rows = None
+        new_rows = self.appended.get(axis[0]) if axis is not None else None
+        form: Form | None = None
         if axis is not None and is_resized:
             side, at = axis
             shape = (*shape[:at], self.sizes[side], *shape[at + 1 :])
-            new_rows = self.appended.get(side)
             if new_rows is not None:
-                selection = Selection(at, tuple(new_rows))
+                form = Slices.of(shape, at, new_rows)
         groups = {self.anatomy.groups[each] for each in names if each in self.anatomy.groups}
         if new_rows is None:
             groups -= {GROUP_OF_SIDE[side] for side in self.appended}
         is_parameter = name in self.anatomy.parameters
         is_learnt = not any(each in self.anatomy.constant for each in names)
-        form, is_trained_form = self.forms.get(name) or (None, False)
+        method, treatment = self._treatment(names, groups)
+        if treatment is not None and treatment.form is not None:
+            form = treatment.form
+        is_trained = treatment is not None and treatment.is_trained and is_learnt and is_parameter
         return PlannedTensor(
             name=name,
             aliases=names[1:],
@@ -271,29 +270,34 @@ class _Rules:
             # Of the buffers only biases over the vocabulary were learnt; the others are constants.
             reinitialise=is_learnt
             and (is_parameter or axis is not None)
-            and bool(groups & strategy.reinitialise),
-            train=is_trained_form
-            or (
-                is_learnt and is_parameter and bool(groups & strategy.train) and self._may_train(name, group)
-            ),
-            selection=selection,
-            is_appended=new_rows is not None,
+            and bool(groups & self.strategy.reinitialise),
+            train=is_trained,
             form=form,
+            method=method,
         )
 
-    def _may_train(self, name: str, group: str) -> bool:
-        """Whether neither limits nor the method leave this tensor of a trained group as it is."""
-        from crosslate.models.methods.rivals import is_left_out
-
-        if group == "xattn" and self.strategy.limits and name not in self.selections:
-            return False
-        return not is_left_out(name, group, self.strategy.method)
+    def _treatment(
+        self, names: tuple[str, ...], groups: Collection[Group]
+    ) -> tuple[Method | None, Treatment | None]:
+        """What is done to the tensor of these names, as far as its ``groups`` may change."""
+        found = [self.treatments[each] for each in names if each in self.treatments]
+        found = [each for each in found if each[1].group in groups]
+        if not found:
+            return None, None
+        forms = {each for _, each in found if not isinstance(each.form, Slices | None)}
+        if len(names) > 1 and forms:
+            raise StrategyError(
+                f"{self.strategy} needs a tensor of its own in every layer, but {' and '.join(names)} are "
+                "one; choose another method, or src+xattn"
+            )
+        return found[0]
 
 
 def _with_own_types(planned: PlannedTensor, types: Mapping[str, torch.dtype]) -> PlannedTensor:
     if planned.name not in types:
         return planned
-    if planned.form is not None or (planned.train and not planned.reinitialise):
+    is_formed = planned.form is not None and not planned.is_resized
+    if is_formed or (planned.train and not planned.reinitialise):
         raise StrategyError(
             f"{planned.name} is to be trained from the parent's values, but these are held in a lower "
             f"precision; load the parent again and keep {planned.group} as it is"
@@ -303,16 +307,15 @@ def _with_own_types(planned: PlannedTensor, types: Mapping[str, torch.dtype]) ->
 
 def child_tensors(
     model: PreTrainedModel, anatomy: Anatomy, renewed: Collection[Side]
-) -> list[tuple[tuple[str, ...], str, torch.Tensor]]:
+) -> list[tuple[tuple[str, ...], Group, torch.Tensor]]:
     """Every distinct tensor that a child has: its names, its group, and the parent's tensor it comes from.
 
     Where a table that the parent ties over both sides is renewed on one of them, each side has its own.
     Alias names at the root then belong to neither and are gone.
     """
-    from crosslate.models.anatomy.anatomy import unsaved_names
-    from crosslate.models.fingerprint import distinct_tensors
+    from crosslate.models.tensors import distinct_tensors, unsaved_names
 
-    split: list[tuple[tuple[str, ...], str, torch.Tensor]] = []
+    split: list[tuple[tuple[str, ...], Group, torch.Tensor]] = []
     for name, aliases, tensor in distinct_tensors(model, unsaved_names(model)):
         names = (name, *aliases)
         placed = [each for each in names if each in anatomy.groups]

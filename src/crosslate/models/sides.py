@@ -5,85 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import torch
 from torch import nn
-from torch.nn.utils import parametrize
 
 from crosslate.errors import VocabularyError
 from crosslate.models.anatomy.anatomy import Anatomy
 from crosslate.models.groups import Side
-from crosslate.models.selections import Selection
+from crosslate.models.tensors import owner
 from crosslate.text.vocabularies import SpecialIds, Vocabulary
-
-
-class SliceOver(nn.Module):
-    """A parametrization: a constant tensor with some of its entries replaced by a trained slice.
-
-    Only the slice is a parameter, so neither gradient, nor optimiser state, nor weight decay exists for
-    the rest.
-
-    Args:
-        base: the whole tensor; it is aliased, not copied.
-        selection: which entries are replaced.
-    """
-
-    def __init__(self, base: torch.Tensor, selection: Selection) -> None:
-        super().__init__()
-        self.axis = selection.axis
-        self.register_buffer("base", base, persistent=False)
-        self.register_buffer("indices", torch.tensor(selection.indices), persistent=False)
-
-    def forward(self, part: torch.Tensor) -> torch.Tensor:
-        """Whole tensor from its trained part."""
-        whole: torch.Tensor = self.base.index_copy(self.axis, self.indices, part)
-        return whole
-
-    def right_inverse(self, whole: torch.Tensor) -> torch.Tensor:
-        """The trained part of a whole tensor."""
-        return whole.index_select(self.axis, self.indices)
-
-
-def owner(model: nn.Module, name: str) -> tuple[nn.Module, str]:
-    """The module that holds a tensor, and the tensor's name in it."""
-    path, _, leaf = name.rpartition(".")
-    return model.get_submodule(path), leaf
-
-
-def set_tensor(model: nn.Module, names: Iterable[str], tensor: torch.Tensor) -> None:
-    """Makes one tensor stand under all of ``names``; module attributes follow its shape."""
-    for name in names:
-        module, leaf = owner(model, name)
-        if leaf in module._parameters:
-            module._parameters[leaf] = tensor
-        else:
-            module._buffers[leaf] = tensor
-        _follow_shape(module, leaf, tensor.shape)
-
-
-def _follow_shape(module: nn.Module, leaf: str, shape: torch.Size) -> None:
-    if leaf == "weight" and isinstance(module, nn.Embedding):
-        module.num_embeddings = shape[0]
-    elif leaf == "weight" and isinstance(module, nn.Linear):
-        module.out_features, module.in_features = shape
-
-
-def set_slice(
-    model: nn.Module, names: Iterable[str], base: torch.Tensor, selection: Selection
-) -> nn.Parameter:
-    """Makes ``selection`` of a tensor, under all of ``names``, the only trained part of it; returns that."""
-    parts: list[nn.Parameter] = []
-    for name in names:
-        module, leaf = owner(model, name)
-        # PyTorch moves the parametrized parameter onto its trained part; it must not be the parent's object.
-        module._parameters[leaf] = nn.Parameter(base.detach(), requires_grad=False)
-        parametrize.register_parametrization(module, leaf, SliceOver(base, selection), unsafe=True)
-        _follow_shape(module, leaf, base.shape)
-        if parts:  # tied: one part under every name
-            module.parametrizations[leaf].original = parts[0]
-        else:
-            parts.append(module.parametrizations[leaf].original)
-    parts[0].requires_grad_(True)
-    return parts[0]
 
 
 def remove_aliases(model: nn.Module, names: Iterable[str], instead: nn.Module | None = None) -> None:

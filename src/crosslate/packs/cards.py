@@ -95,8 +95,8 @@ def pack_card(manifest: Manifest) -> str:
         math.prod(each.shape) * _BYTES_PER_NUMBER.get(each.dtype, 1) for each in manifest.tensors.values()
     )
     added = [
-        f"| Added | {each.kind} of size {each.size}; translates with the PyTorch engine only |\n"
-        for each in ([manifest.added] if manifest.added else [])
+        f"| Added | {' and '.join(manifest.added)}; translates with the PyTorch engine only |\n"
+        for _ in manifest.added[:1]
     ]
     cells = {
         "pair": pair(languages),

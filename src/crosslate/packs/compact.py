@@ -14,7 +14,7 @@ import torch
 
 from crosslate.errors import PackError, ParentError, UsageError, nearest
 from crosslate.models.groups import EMBEDDINGS
-from crosslate.models.methods.forms import Form
+from crosslate.models.methods.forms import LowRank
 from crosslate.models.parent import Parent
 from crosslate.models.plan import child_tensors
 from crosslate.packs.manifest import Manifest, TensorRecord
@@ -53,10 +53,10 @@ def compressed(
         record = pack.manifest.tensors.get(name, TensorRecord((), ""))
         record = replace(record, child_dtype=None, scales=None)
         original = originals.get(name)
-        if original is not None and record.form is None and record.selection is None:
+        if original is not None and record.form is None:
             cut = low_rank(tensor, original, rank)
             if cut.numel() < tensor.numel():
-                tensor, record = cut, replace(record, form=Form("low-rank", tuple(original.shape), rank=rank))
+                tensor, record = cut, replace(record, form=LowRank(tuple(original.shape), rank))
         _encode(tensors, records, name, tensor, record, dtype)
     before = {"checksum": pack.manifest.checksum, "rank": rank or None, "dtype": dtype}
     manifest = replace(

@@ -13,23 +13,23 @@ import crosslate
 from crosslate.errors import Faults, PackError, StrategyError
 from crosslate.models.child import Child, graft
 from crosslate.models.groups import EMBEDDINGS, GROUP_OF_SIDE, SIDES, Side
-from crosslate.models.methods.method import Method
-from crosslate.models.methods.rivals import added_tensors, added_type
+from crosslate.models.methods.forms import Slices
+from crosslate.models.methods.method import Method, added_type
+from crosslate.models.methods.registry import parse_method
 from crosslate.models.parent import Parent
-from crosslate.models.plan import PlannedTensor, child_tensors, vocabulary_axis
+from crosslate.models.plan import child_tensors, vocabulary_axis
 from crosslate.models.sides import effective_setting
-from crosslate.models.vocabularies.appended import joined, new_rows, parent_rows
+from crosslate.models.vocabularies.new_language import NewSide, joined, new_rows, parent_rows
 from crosslate.packs.compact import decoded
 from crosslate.packs.manifest import (
     Manifest,
     ParentIdentity,
     ScoreRecord,
-    Selection,
     TensorRecord,
     utc_now,
 )
 from crosslate.packs.pack import Pack, check_composition, check_parent
-from crosslate.packs.version_2 import AddedModules, FrameRecord
+from crosslate.packs.version_2 import FrameRecord
 from crosslate.text.vocabularies import Vocabulary
 
 log = logging.getLogger(__name__)
@@ -67,9 +67,7 @@ def pack_child(
         planned.name: TensorRecord(
             planned.stored_shape,
             str(planned.dtype).removeprefix("torch."),
-            selection=_slices(planned, is_appended=False),
             form=planned.form,
-            appended=_slices(planned, is_appended=True),
         )
         for planned in child.plan.changed
     }
@@ -90,7 +88,7 @@ def pack_child(
         training=dict(training or {}),
         data=dict(data or {}),
         scores=tuple(scores),
-        added=_added_modules(child.plan.strategy.method),
+        added=tuple(str(each) for each in child.plan.strategy.assigned if each.method.modules),
         tensors=records,
         frames={
             side: FrameRecord(
@@ -105,23 +103,10 @@ def pack_child(
     return Pack(manifest, tensors, vocabularies)
 
 
-def _slices(planned: PlannedTensor, *, is_appended: bool) -> Selection | None:
-    part = planned.selection
-    if part is None or planned.is_appended != is_appended:
-        return None
-    return Selection.of(part.axis, planned.shape[part.axis], part.indices)
-
-
 def _start(child: Child) -> int | None:
     """The piece that the decoder starts with, where it is no special one: a language's code."""
     start = effective_setting(child.model, "decoder_start_token_id")
     return None if start in vars(child.target.special).values() else start
-
-
-def _added_modules(method: Method | None) -> AddedModules | None:
-    if method is None or not method.adds_modules:
-        return None
-    return AddedModules("adapters" if method.kind == "adapters" else "prefix", method.size)
 
 
 def identity(parent: Parent) -> ParentIdentity:
@@ -158,7 +143,6 @@ def apply_packs(parent: Parent, packs: Sequence[Pack]) -> Child:
         check_parent(pack.manifest, fingerprint, parent.source.fingerprint, parent.target.fingerprint)
     ordered = _order(packs)
     chosen: list[_Fitted] = []
-    vocabularies: dict[Side, Vocabulary] = {}
     for pack in ordered:
         fitted = _fit(parent, pack)
         if pack is not ordered[-1]:
@@ -167,13 +151,14 @@ def apply_packs(parent: Parent, packs: Sequence[Pack]) -> Child:
         elif len(ordered) > 1:  # it may have trained the parent's source embeddings, which are not in use
             fitted = [each for each in fitted if each.group != GROUP_OF_SIDE["source"]]
         chosen += fitted
-        vocabularies |= pack.vocabularies
     first, last = ordered[0].manifest, ordered[-1].manifest
     frame = last.frames.get("target")
-    return _grafted(
-        parent, chosen, vocabularies, {"source": first.source_language, "target": last.target_language},
-        None if frame is None else frame.start,
-    )  # fmt: skip
+    new: dict[Side, NewSide] = {}
+    for pack in ordered:
+        for side, vocabulary in pack.vocabularies.items():
+            start = frame.start if side == "target" and frame is not None else None
+            new[side] = NewSide(getattr(pack.manifest, f"{side}_language"), vocabulary, start)
+    return _grafted(parent, chosen, new, {"source": first.source_language, "target": last.target_language})
 
 
 def plug_back(parent: Parent, pack: Pack) -> Child:
@@ -192,20 +177,14 @@ def plug_back(parent: Parent, pack: Pack) -> Child:
 
 
 def _grafted(
-    parent: Parent,
-    chosen: Sequence[_Fitted],
-    vocabularies: Mapping[Side, Vocabulary],
-    languages: Mapping[Side, str],
-    start: int | None = None,
+    parent: Parent, chosen: Sequence[_Fitted], new: Mapping[Side, NewSide], languages: Mapping[Side, str]
 ) -> Child:
-    return graft(
-        parent,
-        {each.names: each.tensor for each in chosen if not each.is_added},
-        vocabularies,
-        languages,
-        start,
-        {each.names[0]: each.tensor for each in chosen if each.is_added},
-    )
+    added: dict[Method, dict[str, torch.Tensor]] = {}
+    for each in chosen:
+        if each.method is not None:
+            added.setdefault(each.method, {})[each.names[0]] = each.tensor
+    plain = {each.names: each.tensor for each in chosen if each.method is None}
+    return graft(parent, plain, new, languages, list(added.items()))
 
 
 def _order(packs: Sequence[Pack]) -> list[Pack]:
@@ -219,12 +198,12 @@ def _order(packs: Sequence[Pack]) -> list[Pack]:
 
 @dataclass(frozen=True)
 class _Fitted:
-    """A whole tensor of a child, with all of its names there and its group; added where no parent has it."""
+    """A whole tensor of a child, with all of its names there and its group, and the method that adds it."""
 
     names: tuple[str, ...]
     group: str
     tensor: torch.Tensor
-    is_added: bool = False
+    method: Method | None = None
 
 
 def _warn_of_left_out(pack: Pack, fitted: list[_Fitted]) -> None:
@@ -263,16 +242,14 @@ def _fit(parent: Parent, pack: Pack) -> list[_Fitted]:
             continue
         tensor = decoded(pack.tensors, manifest, name)
         record = manifest.tensors.get(name, TensorRecord((), ""))
+        base: torch.Tensor | None = original
         if name in needed and record.form is not None:
-            faults.add(f"{name} is of a renewed side, so it cannot be a form of the parent's")
+            base = _with_parent_rows(parent, pack, name, axis, original, faults)
         elif fault := _misfit(tensor, parent.type_of(name, original), expected, record):
             faults.add(f"{name} {fault}")
-        elif record.appended is not None:
-            whole = _with_parent_rows(parent, pack, name, axis, original, tensor, faults)
-            if whole is not None:
-                fitted.append(_Fitted(names, group, whole))
-        else:
-            fitted.append(_Fitted(names, group, _whole_tensor(tensor, original, record)))
+            continue
+        if base is not None:
+            fitted.append(_Fitted(names, group, _whole_tensor(tensor, base, record)))
     fitted += (added := _fit_added(parent, pack, faults))
     known |= {each.names[0] for each in added} | manifest.scale_names
     for name in sorted(set(pack.tensors) - known):
@@ -289,62 +266,59 @@ def _with_parent_rows(
     name: str,
     axis: tuple[Side, int] | None,
     original: torch.Tensor,
-    tensor: torch.Tensor,
     faults: Faults,
 ) -> torch.Tensor | None:
-    """A whole tensor of the parent's slices and the pack's appended ones; None, and a fault, where they do
-    not go together."""
-    appended = pack.manifest.tensors[name].appended
-    if appended is None or axis is None or axis[0] not in pack.vocabularies:
-        faults.add(f"{name} holds appended slices, but belongs to no renewed vocabulary")
+    """The parent's slices for the pieces of a pack's vocabulary, zeros for those that the parent lacks.
+
+    Returns:
+        None, and a fault, where the pack's tensor does not hold exactly what the parent lacks.
+    """
+    form, tensor = pack.manifest.tensors[name].form, decoded(pack.tensors, pack.manifest, name)
+    if not isinstance(form, Slices) or axis is None or axis[0] not in pack.vocabularies:
+        faults.add(f"{name} is of a renewed side, so it cannot be a form of the parent's but slices")
         return None
     side, along = axis
     rows = parent_rows(pack.vocabularies[side], parent.source if side == "source" else parent.target)
-    if (along, tuple(new_rows(rows))) != (appended.axis, tuple(appended.indices)):
+    if (along, new_rows(rows)) != (form.axis, tuple(form.indices)):
         faults.add(f"{name} holds appended slices for other pieces than those that the parent lacks")
         return None
-    return joined(original.detach().to(tensor.dtype), along, rows, tensor)
+    dtype, shape = parent.type_of(name, original), list(original.shape)
+    shape[along] = len(rows)
+    if fault := _misfit(tensor, dtype, shape, pack.manifest.tensors[name]):
+        faults.add(f"{name} {fault}")
+        return None
+    return joined(original.detach().to(tensor.dtype), along, rows)
 
 
 def _fit_added(parent: Parent, pack: Pack, faults: Faults) -> list[_Fitted]:
     """The tensors of modules that the parent does not have."""
-    added = pack.manifest.added
-    if added is None:
-        return []
-    try:
-        wanted = added_tensors(parent.model, Method(added.kind, size=added.size))
-    except StrategyError as error:
-        faults.add(str(error))
-        return []
-    dtype = added_type(parent.model)
-    fitted = []
-    for name, (group, shape) in wanted.items():
-        if name not in pack.tensors:
-            faults.add(f"it lacks {name!r}, which its {added.kind} of size {added.size} need")
+    dtype, fitted = added_type(parent.model), []
+    for text in pack.manifest.added:
+        try:
+            assigned = parse_method(text)
+            planned = assigned.method.plan(parent.model, parent.anatomy, assigned.groups)
+        except StrategyError as error:
+            faults.add(str(error))
             continue
-        tensor = decoded(pack.tensors, pack.manifest, name)
-        if fault := _misfit(tensor, dtype, list(shape), TensorRecord((), "")):
-            faults.add(f"{name} {fault}")
-        else:
-            fitted.append(_Fitted((name,), group, tensor.to(parent.model.device), is_added=True))
+        for name, treatment in planned.items():
+            if name not in pack.tensors:
+                faults.add(f"it lacks {name!r}, which its {text} needs")
+                continue
+            tensor = decoded(pack.tensors, pack.manifest, name)
+            if fault := _misfit(tensor, dtype, list(treatment.added_shape or ()), TensorRecord((), "")):
+                faults.add(f"{name} {fault}")
+            else:
+                tensor = tensor.to(parent.model.device)
+                fitted.append(_Fitted((name,), treatment.group, tensor, assigned.method))
     return fitted
 
 
 def _misfit(tensor: torch.Tensor, dtype: torch.dtype, shape: list[int], record: TensorRecord) -> str:
     """What is wrong with a pack's tensor for a place of ``dtype`` and ``shape``; empty where nothing is."""
-    selection, form = record.selection or record.appended, record.form
-    if form is not None:
+    if (form := record.form) is not None:
         if list(form.shape) != shape:
-            return f"is a form of a tensor of shape {list(form.shape)}, the parent's has {shape}"
+            return f"is a form of a tensor of shape {list(form.shape)}, expected {shape}"
         shape = list(form.stored_shape)
-    if selection is not None:
-        length = shape[selection.axis] if selection.axis < len(shape) else 0
-        if selection.size != length:
-            return (
-                f"was cut from a tensor of length {selection.size} along axis {selection.axis}, "
-                f"the parent's has the shape {shape}"
-            )
-        shape = [*shape[: selection.axis], len(selection.indices), *shape[selection.axis + 1 :]]
     if list(tensor.shape) == shape and tensor.dtype == dtype:
         return ""
     return f"is {tensor.dtype} of shape {list(tensor.shape)}, expected {dtype} of {shape}"
@@ -353,9 +327,4 @@ def _misfit(tensor: torch.Tensor, dtype: torch.dtype, shape: list[int], record: 
 def _whole_tensor(tensor: torch.Tensor, original: torch.Tensor, record: TensorRecord) -> torch.Tensor:
     tensor = tensor.to(original.device)
     base = original.detach().to(tensor.dtype)  # the parent may be held in a lower precision
-    if record.form is not None:
-        return record.form.applied(base, tensor)
-    if record.selection is None:
-        return tensor
-    indices = torch.tensor(record.selection.indices, device=original.device)
-    return base.index_copy(record.selection.axis, indices, tensor)
+    return tensor if record.form is None else record.form.applied(base, tensor)

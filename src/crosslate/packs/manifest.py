@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import PlainValidator
 
 from crosslate.config import from_values, to_values
 from crosslate.errors import Faults, PackError, SettingsError
 from crosslate.models.groups import Side
 from crosslate.models.methods.forms import Form
+from crosslate.models.methods.registry import form_values, read_form
 from crosslate.packs.manifest_rules import (
     NO_CHECKSUM,
     check_checksum,
@@ -28,7 +30,6 @@ from crosslate.packs.manifest_rules import (
 )
 from crosslate.packs.strict_json import strict_json
 from crosslate.packs.version_2 import (
-    AddedModules,
     FrameRecord,
     check_added,
     check_compact,
@@ -45,6 +46,8 @@ MANIFEST_NAME = "pack.json"
 WEIGHTS_NAME = "weights.safetensors"
 CARD_NAME = "README.md"
 MAX_MANIFEST_BYTES = 16 << 20
+
+StoredForm = Annotated[Form, PlainValidator(read_form)]
 
 
 @dataclass(frozen=True)
@@ -69,58 +72,23 @@ class ParentIdentity:
 
 
 @dataclass(frozen=True)
-class Selection:
-    """Which slices of a parent's tensor a pack stores, where it does not store all of it.
-
-    Attributes:
-        axis: the axis of the tensor that is cut, from 0.
-        size: length of that axis in the parent's tensor.
-        ranges: half-open ``(start, stop)`` pairs along the axis, ascending, none touching the next.
-    """
-
-    axis: int
-    size: int
-    ranges: tuple[tuple[int, int], ...]
-
-    @classmethod
-    def of(cls, axis: int, size: int, indices: Iterable[int]) -> Selection:
-        """The selection of ``indices`` (any order, repeats count once)."""
-        ranges: list[tuple[int, int]] = []
-        for index in sorted(set(indices)):
-            if ranges and ranges[-1][1] == index:
-                ranges[-1] = (ranges[-1][0], index + 1)
-            else:
-                ranges.append((index, index + 1))
-        return cls(axis, size, tuple(ranges))
-
-    @property
-    def indices(self) -> list[int]:
-        """Every selected index, ascending: the order in which the slices are stored."""
-        return [index for start, stop in self.ranges for index in range(start, stop)]
-
-
-@dataclass(frozen=True)
 class TensorRecord:
     """One stored tensor.
 
     Attributes:
         shape: as stored.
         dtype: as stored, a key of :data:`DTYPES`.
-        selection: which slices of the parent's tensor it holds; None holds all of it.
-        form: how the child's tensor is made of the parent's and of this one; None where this one is it.
+        form: how the child's tensor is made of the parent's and of this one; None where this one is it. Of a
+            renewed side, where it holds slices, the others are the parent's slices for the same pieces.
         child_dtype: the type that it has in the child; None where that is ``dtype``.
         scales: name of the tensor with a float32 factor for every row of this one; None where it has none.
-        appended: which slices of the child's tensor it holds, where the others are the parent's slices for
-            the same pieces.
     """
 
     shape: tuple[int, ...]
     dtype: str
-    selection: Selection | None = None
-    form: Form | None = None
+    form: StoredForm | None = None
     child_dtype: str | None = None
     scales: str | None = None
-    appended: Selection | None = None
 
 
 @dataclass(frozen=True)
@@ -160,7 +128,7 @@ class Manifest:
         training: settings, versions, seed, updates, seconds, machine; free in form.
         data: origins, content hashes, numbers of pairs, cleaning counts; free in form.
         created: UTC, ``2025-01-31T12:00:00Z``.
-        added: modules that the parent has not; None where there are none.
+        added: methods whose modules the child has and the parent has not, as ``adapters(enc,dec;width=4)``.
         checksum: hex sha256 of ``pack.json`` itself, computed with this value as 64 zeros.
     """
 
@@ -180,7 +148,7 @@ class Manifest:
     training: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
     scores: tuple[ScoreRecord, ...] = ()
-    added: AddedModules | None = None
+    added: tuple[str, ...] = ()
     tensors: dict[str, TensorRecord] = field(default_factory=dict)
     files: dict[str, FileRecord] = field(default_factory=dict)
     checksum: str = ""
@@ -220,6 +188,9 @@ class Manifest:
         """
         try:
             values = without_newer(to_values(self))
+            for name, record in self.tensors.items():
+                if record.form is not None:
+                    values["tensors"][name]["form"] = form_values(record.form)
             values["tensors"] = {name: without_newer(each) for name, each in values["tensors"].items()}
             text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
             return (text + "\n").encode("utf-8")

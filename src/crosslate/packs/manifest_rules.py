@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import re
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ from crosslate.languages.codes import language_code
 from crosslate.models.groups import SIDES
 
 if TYPE_CHECKING:
-    from crosslate.packs.manifest import Manifest, Selection, TensorRecord
+    from crosslate.packs.manifest import Manifest, TensorRecord
 
 # The manifest's word for a number type, and safetensors' code for the same.
 DTYPES = {
@@ -102,7 +101,7 @@ def check_sides(manifest: Manifest, faults: Faults) -> None:
 
 
 def check_tensor(name: str, record: TensorRecord, faults: Faults) -> None:
-    """Checks a tensor's name, shape, type and slices."""
+    """Checks a tensor's name, shape and type."""
     where = f"tensor {name!r}"
     if not name or not name.isprintable() or name == "__metadata__":
         faults.add(f"{where}: not the name of a tensor")
@@ -110,33 +109,6 @@ def check_tensor(name: str, record: TensorRecord, faults: Faults) -> None:
         faults.add(f"{where}: shape is {list(record.shape)}, expected lengths from 0")
     if record.dtype not in DTYPES:
         faults.add(f"{where}: dtype is {record.dtype!r}, expected one of {', '.join(DTYPES)}")
-    for field_name in ("selection", "appended"):
-        _check_selection(f"{where}: {field_name}", getattr(record, field_name), record.shape, faults)
-
-
-def _check_selection(where: str, selection: Selection | None, shape: tuple[int, ...], faults: Faults) -> None:
-    if selection is None:
-        return
-    if not 0 <= selection.axis < len(shape):
-        faults.add(f"{where}.axis is {selection.axis}, expected 0 to {len(shape) - 1}")
-        return
-    if any(len(pair) != 2 for pair in selection.ranges):
-        faults.add(f"{where}.ranges is {selection.ranges}, expected pairs [start, stop]")
-        return
-    ends = [end for pair in selection.ranges for end in pair]
-    is_ascending = all(before < after for before, after in itertools.pairwise(ends))
-    if not ends or not is_ascending or ends[0] < 0 or ends[-1] > selection.size:
-        faults.add(
-            f"{where}.ranges is {[list(pair) for pair in selection.ranges]}, expected ascending "
-            f"[start, stop] pairs from 0 to {selection.size} that do not touch"
-        )
-        return
-    num_selected = sum(stop - start for start, stop in selection.ranges)
-    if num_selected != shape[selection.axis]:
-        faults.add(
-            f"{where}: axis {selection.axis} has length {shape[selection.axis]}, "
-            f"but {num_selected} slices are selected"
-        )
 
 
 def check_file_records(manifest: Manifest, faults: Faults) -> None:

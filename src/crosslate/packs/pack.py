@@ -44,8 +44,7 @@ class Pack:
 
     Attributes:
         manifest: what the pack is; its tensors, files and checksum are brought up to date by saving.
-            A record in ``manifest.tensors`` with a selection says which slices of the parent's tensor
-            the pack's tensor of that name holds; with ``appended``, which of the child's.
+            A record in ``manifest.tensors`` with a form says how the child's tensor is made of the pack's.
         tensors: by their names in the child's model; on the CPU when loaded.
         vocabularies: of the renewed sides, and of no other.
         folder: where the pack was loaded from or last saved to.
@@ -325,7 +324,7 @@ def _check_vocabularies_given(pack: Pack) -> None:
 def _with_tensor_records(pack: Pack) -> Manifest:
     """The manifest with the shape and dtype of every tensor; what they are part of stays as it was given."""
     given = pack.manifest.tensors
-    described = {name for name, record in given.items() if record.selection or is_of_version_2(record)}
+    described = {name for name, record in given.items() if record.form or is_of_version_2(record)}
     if absent := sorted(described - pack.tensors.keys()):
         raise PackError(f"slices are selected of tensors that the pack does not hold: {', '.join(absent)}")
     records = {}

@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from crosslate.errors import Faults
+from crosslate.errors import Faults, StrategyError
+from crosslate.models.methods.registry import parse_method
 from crosslate.text.vocabularies import Frame, Vocabulary
 
 if TYPE_CHECKING:
     from crosslate.packs.manifest import Manifest, TensorRecord
 
-_IN_RECORDS = ("form", "child_dtype", "scales", "appended")
+_IN_RECORDS = ("child_dtype", "scales")
 _SINCE_2 = frozenset({"added", "frames", *_IN_RECORDS})
 """Keys that version 1 does not have."""
 _FLOATING = ("float64", "float32", "float16", "bfloat16")
-
-
-@dataclass(frozen=True)
-class AddedModules:
-    """Modules that a child has and its parent has not.
-
-    Attributes:
-        kind: ``adapters`` behind every layer, or a ``prefix`` in every attention.
-        size: width of an adapter's bottleneck, vectors of a prefix.
-    """
-
-    kind: Literal["adapters", "prefix"]
-    size: int
 
 
 @dataclass(frozen=True)
@@ -52,7 +40,8 @@ class FrameRecord:
 
 def is_of_version_2(record: TensorRecord) -> bool:
     """Whether a tensor's record says anything that version 1 could not."""
-    return any(getattr(record, name) for name in _IN_RECORDS)
+    is_formed = record.form is not None and record.form.kind != "slices"
+    return is_formed or any(getattr(record, name) for name in _IN_RECORDS)
 
 
 def without_newer(values: dict[str, Any]) -> dict[str, Any]:
@@ -83,10 +72,12 @@ def check_frames(manifest: Manifest, faults: Faults) -> None:
             faults.add(f"frames.source.start is {frame.start}, expected null: only a target side has a start")
 
 
-def check_added(added: AddedModules | None, faults: Faults) -> None:
+def check_added(added: Sequence[str], faults: Faults) -> None:
     """Checks what a manifest says of added modules."""
-    if added is not None and added.size < 1:
-        faults.add(f"added.size is {added.size}, expected 1 or more")
+    for text in added:
+        with faults.catch(StrategyError):
+            if not parse_method(text).method.modules:
+                faults.add(f"added names {text!r}, which adds no modules")
 
 
 def check_compact(
@@ -98,16 +89,8 @@ def check_compact(
         records: of all tensors of the pack.
     """
     where = f"tensor {name!r}"
-    kinds = [kind for kind in ("selection", "appended", "form") if getattr(record, kind) is not None]
-    if len(kinds) > 1:
-        faults.add(f"{where} has {' and '.join(kinds)}; expected one of them at most")
-    if record.form is not None:
-        if fault := record.form.fault:
-            faults.add(f"{where}: form is {vars(record.form)}: {fault}")
-        elif record.shape != record.form.stored_shape:
-            faults.add(
-                f"{where}: shape is {list(record.shape)}, its form needs {list(record.form.stored_shape)}"
-            )
+    if record.form is not None and record.shape != record.form.stored_shape:
+        faults.add(f"{where}: shape is {list(record.shape)}, its form needs {list(record.form.stored_shape)}")
     if record.child_dtype is not None and record.child_dtype not in _FLOATING:
         faults.add(f"{where}: child_dtype is {record.child_dtype!r}, expected {', '.join(_FLOATING)}")
     if record.child_dtype is not None and record.scales is None and record.dtype not in _FLOATING:

@@ -197,7 +197,7 @@ class Insight:
         Raises:
             Refusal: the model does not give its attention.
         """
-        from crosslate.models.child import alias_model
+        from crosslate.models.tensors import alias_model
         from crosslate.translation.word_links import attention_links
 
         pairs = list(paired_sentences(text, translation, direction.source, direction.target))

@@ -262,8 +262,8 @@ def part_of(strategy: Strategy) -> Part:
     """
     if strategy.renews is None:
         return "scratch"
-    if strategy.method is not None:
-        return cast(Part, strategy.method.label)
+    if strategy.label:
+        return cast(Part, strategy.label)
     if strategy.limits:
         return "limited"
     if strategy.renews and not strategy.train & EMBEDDINGS <= strategy.reinitialise:

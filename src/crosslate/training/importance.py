@@ -18,8 +18,8 @@ from collections.abc import Collection
 import torch
 
 from crosslate.errors import StrategyError
-from crosslate.models.anatomy.anatomy import Anatomy, named_tensors
-from crosslate.models.lowered import is_mixed
+from crosslate.models.anatomy.anatomy import Anatomy
+from crosslate.models.tensors import is_mixed, named_tensors
 from crosslate.training.batches import PairIds, collate, plan_batches
 from crosslate.training.devices import make_accelerator, on_device
 from crosslate.training.loss import TranslationLoss

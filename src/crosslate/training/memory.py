@@ -15,7 +15,7 @@ from torch import nn
 from transformers.modeling_layers import GradientCheckpointingLayer
 
 from crosslate.errors import TrainingError
-from crosslate.models.lowered import is_mixed
+from crosslate.models.tensors import is_mixed
 from crosslate.training.cpu import give_back
 from crosslate.training.devices import resolve_precision
 

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+import parents
 import tiny_models
 import toy_corpora
 from crosslate.adaptation import aligned_words as module
@@ -10,9 +11,7 @@ from crosslate.adaptation.adapt import adapt
 from crosslate.adaptation.aligned_words import aligned_words
 from crosslate.engines.decoding import Hypothesis
 from crosslate.errors import InputError, UsageError
-from crosslate.models.child import make_child
 from crosslate.models.initialisers.initial_embeddings import InitialEmbeddings
-from crosslate.models.strategies import parse_strategy
 from crosslate.text.corpora import ParallelCorpus
 
 WORDS = tiny_models.WORDS
@@ -59,9 +58,8 @@ def test_words_lead_through_the_shared_language_to_the_parents(parent, pair, sid
 def test_new_rows_lie_nearest_the_rows_of_their_translations(parent):
     german = tiny_models.vocabulary("de")
     words = aligned_words(parent, "source", toy_corpora.corpus("de", "en", count=200))
-    child = make_child(
-        parent, parse_strategy("src+xattn"), new_source=("de", german),
-        initial=InitialEmbeddings("aligned", {"source": words}),
+    child = parents.child(
+        parent, source=german, initial=InitialEmbeddings("aligned", {"source": words}),
     )  # fmt: skip
     ours, theirs = (
         torch.nn.functional.normalize(each.get_encoder().get_input_embeddings().weight.detach(), dim=1)

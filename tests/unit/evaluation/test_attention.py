@@ -7,6 +7,7 @@ import pytest
 import torch
 
 import families
+import parents
 import tiny_models
 import toy_corpora
 from crosslate.errors import ParentError
@@ -23,9 +24,7 @@ from crosslate.evaluation.attention import (
     words_of,
 )
 from crosslate.models.anatomy.anatomy import Anatomy
-from crosslate.models.child import make_child
 from crosslate.models.parent import Parent, Size
-from crosslate.models.strategies import parse_strategy
 from crosslate.text.vocabularies import Frame
 
 SIZE = Size(layers=2, width=32, heads=2, feed_forward=48)
@@ -127,8 +126,8 @@ class _Vocabulary:
 
 
 def test_heads_that_were_trained_have_moved_and_no_others(parent):
-    strategy = parse_strategy("src+xattn[layers=1]")
-    child = make_child(parent, strategy, new_source=("de", tiny_models.vocabulary("de")))
+
+    child = parents.child(parent, "src+xattn[layers=1]", source=tiny_models.vocabulary("de"))
     assert {value for rows in head_changes(child, parent).values() for row in rows for value in row} == {0.0}
     (name,) = [name for name in parent.anatomy.head_axis
                if parent.anatomy.layers[name] == 1 and parent.anatomy.projections[name] == "k"

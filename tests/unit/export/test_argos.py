@@ -21,8 +21,6 @@ from crosslate.export.formats.argos import (
     package_metadata,
     with_control_piece,
 )
-from crosslate.models.child import make_child
-from crosslate.models.strategies import parse_strategy
 from crosslate.text.protobuf import fields
 from crosslate.text.vocabularies import Frame, Vocabulary
 
@@ -33,7 +31,7 @@ TEXTS = ["der Hund sieht die Katze", "ein Vogel singt", "Wald"]
 def child():
     parent = parents.parent("marian-separate")
     german = parents.vocabulary(70, parents.special_of(parent.model))
-    made = make_child(parent, parse_strategy("src+xattn"), new_source=("de", german))
+    made = parents.child(parent, source=german)
     parents.shake(made)
     return made
 

@@ -14,8 +14,6 @@ from crosslate.errors import UsageError
 from crosslate.export.plain_model import PlainModel
 from crosslate.export.plain_tokenizers import PlainSide
 from crosslate.models import padded
-from crosslate.models.child import make_child
-from crosslate.models.strategies import parse_strategy
 from crosslate.packs.compose import apply_packs, pack_child
 
 
@@ -29,10 +27,7 @@ def plain(family: str, precision: str = "float32", **sizes: int) -> PlainModel:
     """The plain model of a child with new sides of the given sizes."""
     parent = parents.parent(family)
     strategy = {("source",): "src", ("target",): "tgt", ("source", "target"): "src+tgt+xattn"}[tuple(sizes)]
-    new = {
-        f"new_{side}": ("de", parents.vocabulary(size, parent.source.special)) for side, size in sizes.items()
-    }
-    child = parents.shake(make_child(parent, parse_strategy(strategy), **new))
+    child = parents.shake(parents.child(parent, strategy, **sizes))
     child = apply_packs(parent, [pack_child(child)])
     return PlainModel(child, PlainSide(child.source), PlainSide(child.target), precision)
 
@@ -76,9 +71,7 @@ def test_a_bias_keeps_rows_of_padding_from_being_generated():
 
 def test_rows_in_another_order():
     parent = parents.parent("marian-separate")
-    child = make_child(
-        parent, parse_strategy("src"), new_source=("de", parents.vocabulary(45, parent.source.special))
-    )
+    child = parents.child(parent, "src", source=45)
     child = apply_packs(parent, [pack_child(parents.shake(child))])
     order = (1, 0, *range(2, len(child.target)))
     model = PlainModel(child, PlainSide(child.source), PlainSide(child.target, order))

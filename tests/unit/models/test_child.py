@@ -9,9 +9,9 @@ from torch.nn.utils import parametrize
 import families
 import parents
 from crosslate.errors import StrategyError, UsageError, VocabularyError
-from crosslate.models.anatomy.anatomy import named_tensors
-from crosslate.models.child import alias_model, make_child
 from crosslate.models.strategies import STRATEGIES, parse_strategy
+from crosslate.models.tensors import alias_model, named_tensors
+from crosslate.models.vocabularies.new_language import NewSide
 from crosslate.text.vocabularies import SpecialIds
 
 SPEECH_AND_IMAGES = ("whisper", "speech2text", "moonshine", "trocr", "speech-encoder-decoder")
@@ -44,13 +44,13 @@ def shared_parent(family):
 
 def new_sides(sides, special):
     sizes = {"source": 43, "target": 45}
-    return {f"new_{side}": ("de", parents.vocabulary(sizes[side], special)) for side in sides}
+    return {side: parents.vocabulary(sizes[side], special) for side in sides}
 
 
 def child_of(parent, text, seed=1, special=None):
     strategy = parse_strategy(text)
     sides = ("source", "target") if strategy.renews is None else strategy.renews
-    return make_child(parent, strategy, **new_sides(sides, special or parent.source.special), seed=seed)
+    return parents.child(parent, text, **new_sides(sides, special or parent.source.special), seed=seed)
 
 
 def changed_names(child):
@@ -269,7 +269,7 @@ class TestInitialisation:
         parent = parents.parent(d_model=128)
         with torch.no_grad():
             parent.model.final_logits_bias += 1
-        child = make_child(parent, parse_strategy("scratch"), **new_sides(["source"], parent.source.special))
+        child = parents.child(parent, "scratch", **new_sides(["source"], parent.source.special))
         table = child.model.lm_head.weight
         assert table.shape == (37, 128) and table[0].eq(0).all()
         assert table[1:].std().item() == pytest.approx(128**-0.5, rel=0.05)
@@ -288,17 +288,17 @@ class TestDescription:
     def test_languages_and_vocabularies(self):
         parent = shared_parent("marian-separate")
         new = parents.vocabulary(45)
-        child = make_child(parent, parse_strategy("tgt"), new_target=("pt_BR", new))
+        child = parents.child(parent, "tgt", target=NewSide("pt_BR", new))
         assert (child.source_language, child.target_language) == ("fr", "pt-BR")
         assert child.source is parent.source and child.target is new
-        kept = make_child(parent, parse_strategy("embed"), source_language="de")
+        kept = parents.child(parent, "embed", languages={"source": "de"})
         assert (kept.source_language, kept.target_language) == ("de", "en")
         with pytest.raises(UsageError, match="'deutsch' is not a language code"):
-            make_child(parent, parse_strategy("tgt"), new_target=("deutsch", new))
+            parents.child(parent, "tgt", target=NewSide("deutsch", new))
 
     def test_scratch_must_know_what_is_new(self):
         with pytest.raises(StrategyError, match="scratch needs to know which side is new"):
-            make_child(shared_parent("marian-separate"), parse_strategy("scratch"))
+            parents.child(shared_parent("marian-separate"), "scratch")
 
     @pytest.mark.parametrize("text", STRATEGIES)
     def test_what_is_trained_is_what_the_plan_trains(self, text):

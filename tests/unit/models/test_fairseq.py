@@ -13,10 +13,8 @@ import families
 import parents
 from crosslate.engines.conversion import export_ctranslate2
 from crosslate.errors import CrosslateError, ParentError
-from crosslate.models.child import make_child
 from crosslate.models.importers.fairseq import FairseqFiles, import_fairseq, read_checkpoint
 from crosslate.models.parent import RECORD, Parent
-from crosslate.models.strategies import parse_strategy
 from crosslate.packs.compose import apply_packs, pack_child
 
 SOURCE = torch.tensor([[5, 9, 17, 40, 2], [7, 8, 2, 1, 1]])
@@ -235,9 +233,7 @@ class TestChildren:
     def test_a_pack_on_it(self, parent):
         before = parent.fingerprint()
         special = parent.source.special
-        child = make_child(
-            parent, parse_strategy("src+xattn"), new_source=("de", parents.vocabulary(41, special)), seed=3
-        )
+        child = parents.child(parent, source=parents.vocabulary(41, special), seed=3)
         parents.shake(child)
         again = apply_packs(parent, [pack_child(child)])
         inputs = parents.batch(child.source, child.target)

@@ -9,7 +9,8 @@ from torch import nn
 
 import families
 from crosslate.models import fingerprint as module
-from crosslate.models.fingerprint import CachedFingerprint, distinct_tensors, fingerprint
+from crosslate.models.fingerprint import CachedFingerprint, fingerprint
+from crosslate.models.tensors import distinct_tensors
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -7,15 +7,13 @@ import parents
 import toy_corpora
 from crosslate.errors import InputError, UsageError
 from crosslate.languages.words import count_words
-from crosslate.models.anatomy.anatomy import named_tensors
-from crosslate.models.child import make_child
 from crosslate.models.initialisers.initial_embeddings import (
     InitialEmbeddings,
     RowSources,
     TranslatedWord,
     translated_words,
 )
-from crosslate.models.strategies import parse_strategy
+from crosslate.models.tensors import named_tensors
 from crosslate.text.vocabularies import SpecialIds, Vocabulary
 from tiny_models import vocabulary
 
@@ -130,9 +128,8 @@ def test_real_vocabularies_and_a_real_text():
     counts = count_words(["Hund Katze.", "Hund sieht Katze"])
     words = translated_words({"hund": ["chien"], "katze": {"chat"}, "haus": ["maison"]}, counts)
     assert words == [TranslatedWord("Hund", ("chien",), 2.0), TranslatedWord("Katze", ("chat",), 2.0)]
-    child = make_child(
-        parent, parse_strategy("src+xattn"), new_source=("de", german),
-        initial=InitialEmbeddings("dictionary", {"source": words}),
+    child = parents.child(
+        parent, source=german, initial=InitialEmbeddings("dictionary", {"source": words}),
     )  # fmt: skip
     table = child.model.get_encoder().get_input_embeddings().weight
     theirs = parent.model.get_encoder().get_input_embeddings().weight
@@ -160,11 +157,10 @@ def test_capitals_of_the_first_word_are_those_of_its_translations():
 def test_a_new_target_starts_alike_in_and_out_and_all_else_is_as_at_random(family, method):
     parent = parents.parent(family)
     fingerprint = parent.fingerprint()
-    new = ("de", parents.vocabulary(45, parent.target.special))
+    new = parents.vocabulary(45, parent.target.special)
     words = {"target": [TranslatedWord("Hund", ("Hund",)), TranslatedWord("Katze", ("Vogel", "Hund"))]}
-    strategy = parse_strategy("tgt+randxattn")
-    plain = make_child(parent, strategy, new_target=new)
-    child = make_child(parent, strategy, new_target=new, initial=InitialEmbeddings(method, words))
+    plain = parents.child(parent, "tgt+randxattn", target=new)
+    child = parents.child(parent, "tgt+randxattn", target=new, initial=InitialEmbeddings(method, words))
     ours, theirs = dict(named_tensors(child.model)), dict(named_tensors(plain.model))
     tables = {
         name
@@ -177,7 +173,7 @@ def test_a_new_target_starts_alike_in_and_out_and_all_else_is_as_at_random(famil
         assert torch.equal(tensor, theirs[name]) == (name not in tables), name
         assert tensor.isfinite().all()
     assert plain.initial_rows == {} and set(child.initial_rows) == {"target"}
-    eos, pad = new[1].special.eos, new[1].special.pad
+    eos, pad = new.special.eos, new.special.pad
     originals = dict(named_tensors(parent.model))
     for name in tables:
         assert torch.equal(ours[name][eos], originals[name][parent.target.special.eos])
@@ -188,10 +184,8 @@ def test_a_new_target_starts_alike_in_and_out_and_all_else_is_as_at_random(famil
 def test_the_seed_has_no_part_in_it():
     parent = parents.parent()
     made = [
-        make_child(
-            parent, parse_strategy("src"), new_source=("de", parents.vocabulary(43)), seed=seed,
-            initial=InitialEmbeddings("mean"),
-        ).model.get_encoder().get_input_embeddings().weight
+        parents.child(parent, "src", source=43, seed=seed, initial=InitialEmbeddings("mean"))
+        .model.get_encoder().get_input_embeddings().weight
         for seed in (1, 2)
     ]  # fmt: skip
     assert torch.equal(made[0], made[1])
@@ -208,6 +202,6 @@ def test_the_seed_has_no_part_in_it():
     ],
 )
 def test_what_would_mean_nothing_is_refused(strategy, method, message):
-    new = {} if strategy == "embed" else {"new_source": ("de", parents.vocabulary(43))}
+    new = {} if strategy == "embed" else {"source": 43}
     with pytest.raises(UsageError, match=message):
-        make_child(parents.parent(), parse_strategy(strategy), **new, initial=InitialEmbeddings(method))
+        parents.child(parents.parent(), strategy, **new, initial=InitialEmbeddings(method))

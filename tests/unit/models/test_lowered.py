@@ -9,11 +9,9 @@ from crosslate.engines.decoding import DecodingOptions
 from crosslate.engines.pytorch import TorchEngine
 from crosslate.errors import ParentError, StrategyError, UsageError
 from crosslate.export.formats.hf import merge
-from crosslate.models.anatomy.anatomy import named_tensors
-from crosslate.models.child import make_child
 from crosslate.models.initialisers.initial_embeddings import InitialEmbeddings, TranslatedWord
-from crosslate.models.lowered import is_mixed
 from crosslate.models.strategies import parse_strategy
+from crosslate.models.tensors import is_mixed, named_tensors
 from crosslate.packs.compact import compressed
 from crosslate.packs.compose import apply_packs, pack_child
 
@@ -33,8 +31,7 @@ def lowered(family, keep=("xattn",)):
 
 
 def child_of(parent, strategy="src+xattn", **options):
-    new = ("de", parents.vocabulary(44, parent.source.special))
-    return parents.shake(make_child(parent, parse_strategy(strategy), new_source=new, **options))
+    return parents.shake(parents.child(parent, strategy, source=44, **options))
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -166,10 +163,7 @@ def test_new_rows_start_from_rounded_ones(method):
     words = {"source": [TranslatedWord("Hund", ("der",), 1.0)]} if method == "dictionary" else {}
     tables = []
     for parent in (parents.parent(), lowered("marian-separate")):
-        new = ("de", parents.vocabulary(44, parent.source.special))
-        child = make_child(
-            parent, parse_strategy("src+xattn"), new_source=new, initial=InitialEmbeddings(method, words)
-        )
+        child = parents.child(parent, source=44, initial=InitialEmbeddings(method, words))
         tables.append(child.model.get_encoder().get_input_embeddings().weight)
     assert tables[1].dtype == torch.float32
     assert torch.allclose(tables[0], tables[1], rtol=0.01, atol=1e-3)

@@ -1,44 +1,62 @@
-"""Rivals as data: their table by hand, and values in brackets that are read, refused and written back."""
+"""Methods as data: their table by hand, and options that are read, refused and written back."""
 
 import pytest
 
 from crosslate.errors import StrategyError
-from crosslate.models.methods.method import Method
-from crosslate.models.strategies import RIVALS, STRATEGIES, parse_strategy
+from crosslate.models.groups import BODY
+from crosslate.models.methods.adapters import Adapters
+from crosslate.models.methods.bitfit import BitFit
+from crosslate.models.methods.forms import LowRank, Scale, Slices
+from crosslate.models.methods.full import Full
+from crosslate.models.methods.ia3 import Ia3
+from crosslate.models.methods.lora import Lora
+from crosslate.models.methods.prefix import Prefix
+from crosslate.models.methods.registry import (
+    Assigned,
+    form_values,
+    forms,
+    methods,
+    named_methods,
+    parse_method,
+    read_form,
+)
+from crosslate.models.strategies import STRATEGIES, parse_strategy, strategy_names
 
-ALL = {"src", "tgt", "enc", "dec", "xattn"}
-
-# name: trained groups, method, what the name says in full
+# name beside src or tgt: groups trained in place, the method of the body, what the name says in full, label
 TABLE = {
-    "src+all": (ALL, None, "src+all"),
-    "src+bitfit": ({"src", "enc", "dec", "xattn"}, Method("bitfit"), "src+bitfit"),
-    "src+lora": ({"src"}, Method("lora", "xattn", 8), "src+lora[xattn;rank=8]"),
-    "src+ia3": ({"src"}, Method("ia3"), "src+ia3"),
-    "src+adapters": ({"src"}, Method("adapters", "", 64), "src+adapters[width=64]"),
-    "src+prefix": ({"src"}, Method("prefix", "", 4), "src+prefix[length=4]"),
-}
+    "bitfit": (BODY, Assigned(BitFit(), BODY), "bitfit", "bitfit"),
+    "lora": (frozenset(), Assigned(Lora(8), frozenset({"xattn"})), "lora[xattn;rank=8]", "lora-xattn"),
+    "ia3": (frozenset(), Assigned(Ia3(), BODY), "ia3", "ia3"),
+    "adapters": (
+        frozenset(), Assigned(Adapters(64), frozenset({"enc", "dec"})), "adapters[width=64]", "adapters"
+    ),
+    "prefix": (frozenset(), Assigned(Prefix(4), BODY), "prefix[length=4]", "prefix"),
+}  # fmt: skip
 
 
-def other_side(text):
-    return text.replace("src", "tgt", 1)
+def test_every_method_is_found_and_none_is_a_name_of_the_papers():
+    assert methods() == {
+        "adapters": Adapters, "bitfit": BitFit, "full": Full, "ia3": Ia3, "lora": Lora, "prefix": Prefix,
+    }  # fmt: skip
+    assert forms() == {"low-rank": LowRank, "scale": Scale, "slices": Slices}
+    assert set(TABLE) == set(named_methods())
+    names = strategy_names()
+    assert len(names) == len(set(names)) == len(STRATEGIES) + 2 * len(TABLE)
 
 
-def test_every_rival_is_here_and_none_is_the_papers():
-    assert set(RIVALS) == set(TABLE) | set(map(other_side, TABLE))
-    assert not RIVALS.keys() & STRATEGIES.keys()
-
-
-@pytest.mark.parametrize("name", TABLE)
-def test_the_table(name):
-    train, method, full = TABLE[name]
-    source, target = parse_strategy(name), parse_strategy(other_side(name))
-    assert (source.renews, target.renews) == ({"source"}, {"target"})
-    assert (source.reinitialise, target.reinitialise) == ({"src"}, {"tgt"})
-    assert source.train == train
-    assert target.train == (train if name == "src+all" else (train - {"src"}) | {"tgt"})
-    assert source.method == target.method == method
-    assert (str(source), str(target)) == (full, other_side(full))
-    assert parse_strategy(full) == source
+@pytest.mark.parametrize("side", ["src", "tgt"])
+@pytest.mark.parametrize("kind", TABLE)
+def test_the_table(kind, side):
+    in_place, assigned, full, label = TABLE[kind]
+    strategy = parse_strategy(f"{side}+{kind}")
+    assert strategy.renews == {"source" if side == "src" else "target"}
+    assert strategy.reinitialise == {side}
+    assert strategy.train == {side} | in_place
+    assert strategy.others == (assigned,)
+    assert strategy.methods == {side: Full(), **dict.fromkeys(assigned.groups, assigned.method)}
+    assert (str(strategy), strategy.name, strategy.label) == (f"{side}+{full}", f"{side}+{kind}", label)
+    assert parse_strategy(str(strategy)) == strategy
+    assert parse_method(str(assigned)) == assigned
 
 
 @pytest.mark.parametrize(
@@ -49,11 +67,26 @@ def test_the_table(name):
         (" src+lora[ rank = 2 ; attention ] ", "src+lora[attention;rank=2]"),
         ("src+adapters[width=1]", "src+adapters[width=1]"),
         ("src+prefix[length=4096]", "src+prefix[length=4096]"),
+        ("src+all[q,k]", "src+all[q,k]"),
+        ("src+lora(xattn;rank=2)", "src+lora[xattn;rank=2]"),
+        ("src+lora(dec, xattn, enc)", "src+lora[attention;rank=8]"),
+        ("src+xattn+lora(dec,enc;rank=16)", "src+xattn+lora(enc,dec;rank=16)"),
+        ("src+xattn[k,v]+adapters[width=8]", "src+xattn[k,v]+adapters[width=8]"),
+        ("src+lora(enc;rank=4)+adapters(dec;width=8)", "src+lora(enc;rank=4)+adapters(dec;width=8)"),
+        ("embed+xattn+ia3(enc)", "embed+xattn+ia3(enc)"),
     ],
 )
-def test_values_are_read_and_written_back(text, full):
+def test_options_and_groups_are_read_and_written_back(text, full):
     assert str(parse_strategy(text)) == full
     assert parse_strategy(full) == parse_strategy(text)
+
+
+def test_a_mixed_strategy_maps_each_group_to_its_method():
+    strategy = parse_strategy("src+xattn+lora(enc;rank=4)+adapters(dec;width=8)")
+    assert strategy.methods == {"src": Full(), "enc": Lora(4), "dec": Adapters(8), "xattn": Full()}
+    assert strategy.train == {"src", "xattn"} and strategy.reinitialise == {"src"}
+    assert strategy.precise_groups == {"enc", "xattn"}
+    assert (strategy.name, strategy.label) == ("src+xattn+lora+adapters", "xattn+lora-enc+adapters-dec")
 
 
 @pytest.mark.parametrize(
@@ -64,27 +97,71 @@ def test_values_are_read_and_written_back(text, full):
         ("src+lora[rank=4097]", "from 1 to 4096"),
         ("src+lora[rank=two]", "rank is 'two'"),
         ("src+lora[rank=4;rank=8]", "gives rank twice"),
-        ("src+lora[xattn;attention]", "gives where twice"),
+        ("src+lora[xattn;attention]", "says twice where lora is applied"),
         ("src+lora[atention]", "lora has no 'atention'; did you mean 'attention'"),
         ("src+lora[width=4]", "lora has no 'width=4'"),
+        ("src+lora(decoder)", "lora cannot be applied to 'decoder'; did you mean 'dec'"),
+        ("src+lora(enc,enc)", "names a group twice"),
+        ("src+adapters(xattn)", "adapters cannot be applied to 'xattn'"),
         ("src+adapters[xattn]", "adapters has no 'xattn'; known: width="),
         ("src+ia3[rank=4]", "ia3 has no 'rank=4'; leave the brackets out"),
         ("src+bitfit[layers=0]", "bitfit has no 'layers=0'"),
-        ("src+all[q,k]", None),
+        ("src+xattn+lora", "xattn would learn by two methods; choose among enc,dec"),
+        ("src+body+ia3(enc)", "enc would learn by two methods; src+body leaves none for it"),
+        ("src+lora+lora(xattn)", "xattn would learn by two methods"),
+        ("lora(xattn)", "unknown strategy 'lora'"),
+        ("src(enc)", "expected limits as in src[layers=0-2]"),
+        ("src[k]+xattn", "expected limits as in src+xattn[layers=0-2]"),
+        ("src+lora(enc", "cannot read the strategy"),
     ],
 )
 def test_what_means_nothing_is_refused(text, message):
-    if message is None:  # limits are of whole tensors, which src+all trains
-        assert str(parse_strategy(text)) == "src+all[q,k]"
-        return
     with pytest.raises(StrategyError) as refused:
         parse_strategy(text)
     assert message in str(refused.value)
 
 
+FORMS = [
+    (LowRank((4, 6), 2), {"kind": "low-rank", "shape": (4, 6), "rank": 2}, (2, 10)),
+    (Scale((4, 6), 1), {"kind": "scale", "shape": (4, 6), "axis": 1}, (6,)),
+    (
+        Slices.of((9, 3), 0, [8, 3, 2, 3, 0]),
+        {"kind": "slices", "shape": (9, 3), "axis": 0, "ranges": ((0, 1), (2, 4), (8, 9))},
+        (4, 3),
+    ),
+]
+
+
+@pytest.mark.parametrize(("form", "values", "stored"), FORMS)
+def test_forms_are_read_and_written_back(form, values, stored):
+    assert form_values(form) == values
+    assert read_form({**values, "shape": list(values["shape"])}) == form
+    assert form.stored_shape == stored
+
+
 @pytest.mark.parametrize(
-    ("method", "label"),
-    [(Method("lora", "attention", 2), "lora-attention"), (Method("prefix", "", 3), "prefix")],
+    ("values", "message"),
+    [
+        ({"kind": "sparse", "shape": [2]}, "expected a mapping with a kind of low-rank, scale, slices"),
+        ({"kind": "low-rank", "shape": [2, 2]}, "expected whole numbers for rank, shape"),
+        ({"kind": "low-rank", "shape": [2, 2], "rank": 1, "axis": 0}, "expected whole numbers for"),
+        ({"kind": "low-rank", "shape": [2, 2], "rank": True}, "expected whole numbers for"),
+        ({"kind": "low-rank", "shape": [2], "rank": 1}, "needs two lengths"),
+        ({"kind": "low-rank", "shape": [2, 2], "rank": 0}, "a rank from 1"),
+        ({"kind": "low-rank", "shape": 3, "rank": 1}, "form is"),
+        ({"kind": "scale", "shape": [2, 2], "axis": 2}, "an axis of its shape"),
+        ({"kind": "slices", "shape": [4], "axis": 1, "ranges": [[0, 1]]}, "axis is 1"),
+        ({"kind": "slices", "shape": [4], "axis": 0, "ranges": [[0, 5]]}, "within 0 to 4"),
+        ({"kind": "slices", "shape": [4], "axis": 0, "ranges": [[-1, 1]]}, "within 0 to 4"),
+        ({"kind": "slices", "shape": [4], "axis": 0, "ranges": [[2, 3], [0, 1]]}, "ascending"),
+        ({"kind": "slices", "shape": [4], "axis": 0, "ranges": [[0, 1], [1, 2]]}, "do not touch"),
+        ({"kind": "slices", "shape": [4], "axis": 0, "ranges": [[0, 1, 2]]}, "ascending pairs"),
+        ({"kind": "slices", "shape": [4], "axis": 0, "ranges": []}, "ascending pairs"),
+        ({"kind": "slices", "shape": [4], "axis": 0, "ranges": [0, 1]}, "form is"),
+        ([], "expected a mapping"),
+    ],
 )
-def test_labels_leave_the_size_out(method, label):
-    assert method.label == label
+def test_values_that_are_not_a_form_are_refused(values, message):
+    with pytest.raises(ValueError, match="form is") as refused:
+        read_form(values)
+    assert message in str(refused.value)

@@ -11,9 +11,7 @@ import transformers
 import families
 import parents
 from crosslate.errors import InputError, ParentError, UsageError
-from crosslate.models.child import make_child
 from crosslate.models.parent import RECORD, Parent, Size, parse_size
-from crosslate.models.strategies import parse_strategy
 from crosslate.text.vocabularies import SpecialIds, Vocabulary
 
 SPECIAL = SpecialIds(eos=0, unk=1, pad=2)
@@ -301,8 +299,8 @@ class TestOpusLayout:
         special = parent.source.special.fitted(40)
         assert pad >= 40 and special == SpecialIds(eos=0, unk=1, pad=2)
         new = parents.vocabulary(40, special)
-        strategy = parse_strategy({"source": "src+xattn", "target": "tgt+xattn"}[side])
-        child = make_child(parent, strategy, **{f"new_{side}": ("de", new)})
+        strategy = {"source": "src+xattn", "target": "tgt+xattn"}[side]
+        child = parents.child(parent, strategy, **{side: new})
         parents.shake(child)
         kept = {"source": child.target, "target": child.source}[side]
         assert (kept.special.pad, len(child.source), len(child.target)) == (

@@ -14,9 +14,8 @@ import families
 import parents
 from crosslate.errors import StrategyError
 from crosslate.models.anatomy.anatomy import Anatomy
-from crosslate.models.child import make_child
+from crosslate.models.methods.forms import Slices
 from crosslate.models.plan import make_plan
-from crosslate.models.selections import Selection
 from crosslate.models.strategies import STRATEGIES, parse_strategy
 
 NEW_SOURCE, NEW_TARGET = 43, 45
@@ -165,9 +164,9 @@ def test_fates():
     assert (bias.fate, bias.shape, bias.is_parameter) == ("zero", (1, 45), False)
     query = planned(found, "model.decoder.layers.1.encoder_attn.q_proj.weight")
     assert (query.fate, query.shape, query.stored_shape) == ("trained in part", (16, 16), (8, 16))
-    assert query.selection == Selection(0, tuple(range(8)))
+    assert query.form == Slices(query.shape, 0, ((0, 8),))
     output = planned(found, "model.decoder.layers.1.encoder_attn.out_proj.weight")
-    assert output.selection == Selection(1, tuple(range(8))) and output.stored_shape == (16, 8)
+    assert output.form == Slices(output.shape, 1, ((0, 8),)) and output.stored_shape == (16, 8)
     for name in (
         "model.decoder.layers.1.encoder_attn.out_proj.bias",
         "model.decoder.layers.1.encoder_attn_layer_norm.weight",
@@ -215,8 +214,7 @@ def test_pack_bytes_are_those_of_the_file(family, text, tmp_path):
     parent = parents.parent(family)
     strategy = parse_strategy(text)
     sides = ("source", "target") if strategy.renews is None else strategy.renews
-    new = {f"new_{side}": ("de", parents.vocabulary(43 if side == "source" else 45)) for side in sides}
-    child = make_child(parent, strategy, **new)
+    child = parents.child(parent, text, **{side: 43 if side == "source" else 45 for side in sides})
     save_file(child.changed_tensors(), tmp_path / "weights.safetensors")
     with safe_open(tmp_path / "weights.safetensors", framework="numpy") as file:
         stored = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dictionary)
@@ -228,7 +226,7 @@ def test_pack_bytes_are_those_of_the_file(family, text, tmp_path):
         tensor.name: tensor.stored_shape for tensor in child.plan.changed
     }
     whole = sum(t.numel() * t.element_size() for t in {id(t): t for t in saved(child.model)}.values())
-    trimmed = sum(4 * (t.num_elements - t.num_stored) for t in child.plan.tensors if t.selection)
+    trimmed = sum(4 * (t.num_elements - t.num_stored) for t in child.plan.tensors if t.form)
     assert child.plan.model_bytes == whole + trimmed  # a slice is all that a sliced tensor shows
 
 

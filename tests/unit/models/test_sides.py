@@ -6,10 +6,8 @@ from torch import nn
 
 import families
 import parents
-from crosslate.models.child import make_child
-from crosslate.models.selections import Selection
-from crosslate.models.sides import SliceOver, owner, remove_aliases, set_slice, set_tensor, token_tables
-from crosslate.models.strategies import parse_strategy
+from crosslate.models.sides import remove_aliases, token_tables
+from crosslate.models.tensors import SliceOver, owner, set_slice, set_tensor
 from crosslate.text.vocabularies import SpecialIds
 
 
@@ -22,9 +20,9 @@ def _one_thread():
 def renewed(parent, *sides, **ids):
     special = SpecialIds(**{**vars(parent.source.special), **ids})
     sizes = {"source": 43, "target": 45}
-    new = {f"new_{side}": ("de", parents.vocabulary(sizes[side], special)) for side in sides}
+    new = {side: parents.vocabulary(sizes[side], special) for side in sides}
     text = "+".join({"source": "src", "target": "tgt"}[side] for side in sides)
-    return make_child(parent, parse_strategy(text if len(sides) == 1 else "src+tgt+xattn"), **new).model
+    return parents.child(parent, text if len(sides) == 1 else "src+tgt+xattn", **new).model
 
 
 # family: fields of the configuration after both, one or the other side was renewed (43 source, 45 target pieces)
@@ -138,7 +136,7 @@ def test_token_tables_are_the_tables_of_their_side(family, source, target):
 
 def test_a_slice_over_a_constant():
     base = torch.arange(12.0).reshape(3, 4)
-    over = SliceOver(base, Selection(1, (1, 3)))
+    over = SliceOver(base, 1, (1, 3))
     part = torch.zeros(3, 2, requires_grad=True)
     whole = over(part)
     assert whole.tolist() == [[0, 0, 2, 0], [4, 0, 6, 0], [8, 0, 10, 0]]
@@ -151,7 +149,7 @@ def test_a_slice_over_a_constant():
 def test_setting_a_slice_leaves_the_base_alone():
     model = nn.Sequential(nn.Linear(4, 4))
     base = model[0].weight
-    part = set_slice(model, ["0.weight"], base, Selection(0, (2,)))
+    part = set_slice(model, ["0.weight"], base, 0, (2,))
     assert part.shape == (1, 4) and part.requires_grad
     before = base.detach().clone()
     with torch.no_grad():

@@ -15,9 +15,7 @@ import toy_corpora
 from crosslate.adaptation.adapt import adapt
 from crosslate.engines.pytorch import TorchEngine
 from crosslate.errors import EngineError, ParentError, StrategyError, UsageError
-from crosslate.models.child import make_child
 from crosslate.models.parent import Parent
-from crosslate.models.strategies import parse_strategy
 from crosslate.packs.compose import apply_packs, pack_child
 from crosslate.packs.pack import Pack
 
@@ -99,8 +97,7 @@ def inputs(family):
 
 
 def spanish(parent, strategy="tgt+xattn"):
-    new = ("es", parents.vocabulary(44, parent.target.special))
-    return parents.shake(make_child(parent, parse_strategy(strategy), new_target=new))
+    return parents.shake(parents.child(parent, strategy, target=44))
 
 
 def test_what_is_loaded(stored, parent):
@@ -210,14 +207,12 @@ def test_what_text_is_for_is_refused(stored, parent, tmp_path):
     with pytest.raises(UsageError, match=reason):
         parent.source.encode_batch(["le chien"])
     with pytest.raises(StrategyError, match="renews the source, which has no vocabulary in this model"):
-        make_child(parent, parse_strategy("src+xattn"), new_source=("de", parents.vocabulary(44)))
+        parents.child(parent, source=parents.vocabulary(44))
 
 
 def test_packs_of_text_do_not_fit(stored, parent):
     other = parents.parent("bart")
-    pack = pack_child(
-        make_child(other, parse_strategy("tgt+xattn"), new_target=("es", parents.vocabulary(44)))
-    )
+    pack = pack_child(parents.child(other, "tgt+xattn", target=parents.vocabulary(44)))
     with pytest.raises(Exception, match="made for another parent"):
         apply_packs(parent, [pack])
 

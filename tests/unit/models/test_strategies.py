@@ -3,7 +3,8 @@
 import pytest
 
 from crosslate.errors import StrategyError
-from crosslate.models.strategies import STRATEGIES, Limits, parse_strategy, with_heads
+from crosslate.models.methods.full import Limits
+from crosslate.models.strategies import STRATEGIES, parse_strategy
 
 ALL = {"src", "tgt", "enc", "dec", "xattn"}
 
@@ -24,6 +25,9 @@ PAPER = {
     "embed+randxattn": (set(), {"xattn"}, {"src", "tgt", "xattn"}),
     # Not in the paper: both sides at once.
     "src+tgt+xattn": ({"source", "target"}, {"src", "tgt"}, {"src", "tgt", "xattn"}),
+    # Nor this: the kept side's embeddings as well.
+    "src+all": ({"source"}, {"src"}, ALL),
+    "tgt+all": ({"target"}, {"tgt"}, ALL),
 }
 
 
@@ -105,11 +109,11 @@ def test_a_strategy_has_one_spelling(text, written):
             "src+xattn[layer=0]",
             r"unknown limit 'layer' \(limits look like layers=0-2, .*\); did you mean 'layers'",
         ),
-        ("src+xattn[layers=]", "'' is no number or range"),
-        ("src+xattn[layers=a]", "'a' is no number or range"),
-        ("src+xattn[layers=-1]", "'-1' is no number or range"),
+        ("src+xattn[layers=]", "'' is not a number or a range"),
+        ("src+xattn[layers=a]", "'a' is not a number or a range"),
+        ("src+xattn[layers=-1]", "'-1' is not a number or a range"),
         ("src+xattn[layers=2-0]", "the range '2-0' is empty"),
-        ("src+xattn[layers=0-99999999]", "'0-99999999' is no number or range"),
+        ("src+xattn[layers=0-99999999]", "'0-99999999' is not a number or a range"),
         ("src+xattn[layers=0;layers=1]", "limits layers twice"),
         ("src+xattn[k;v]", "limits projections twice; give one list"),
         ("src+xattn[heads=1]", "heads are given by layer, like heads=0:1,3; seen '1'"),
@@ -140,4 +144,4 @@ def test_equal_strategies_are_equal_values():
 
 def test_heads_take_the_place_of_the_share_and_of_the_layers():
     strategy = parse_strategy("tgt+xattn[layers=1-2;auto=50%;k,v]")
-    assert str(with_heads(strategy, {2: [3, 0], 1: []})) == "tgt+xattn[heads=2:0,3;k,v]"
+    assert str(strategy.with_heads({2: [3, 0], 1: []})) == "tgt+xattn[heads=2:0,3;k,v]"

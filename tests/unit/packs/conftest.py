@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from crosslate.packs.manifest import Manifest, ParentIdentity, ScoreRecord, Selection, TensorRecord
+from crosslate.models.methods.forms import Slices
+from crosslate.packs.manifest import Manifest, ParentIdentity, ScoreRecord, TensorRecord
 from crosslate.packs.pack import Pack
 from crosslate.text.vocabularies import SpecialIds, Vocabulary
 
@@ -62,7 +63,7 @@ def manifest() -> Manifest:
         training={"seed": 1, "settings": {"lr": 0.001, "groups": ["src", "xattn"]}},
         data={"origin": "two files", "pairs": 100},
         scores=(ScoreRecord("BLEU", 31.25, "nrefs:1|case:mixed", "test", (30.0, 32.5)),),
-        tensors={"k.weight": TensorRecord((0,), "float32", Selection(0, 8, ((0, 2), (4, 6))))},
+        tensors={"k.weight": TensorRecord((4, 3), "bfloat16", Slices((8, 3), 0, ((0, 2), (4, 6))))},
     )
 
 

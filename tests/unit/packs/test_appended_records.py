@@ -13,14 +13,15 @@ from safetensors.torch import save_file
 
 import parents
 from crosslate.errors import PackError
+from crosslate.models.methods.forms import Slices
 from crosslate.packs.compose import apply_packs, identity
-from crosslate.packs.manifest import FileRecord, Manifest, Selection, TensorRecord
+from crosslate.packs.manifest import FileRecord, Manifest, TensorRecord
 from crosslate.packs.pack import Pack
 from crosslate.packs.version_2 import FrameRecord
 from crosslate.text.vocabularies import Frame
 
 TABLE = "model.encoder.embed_tokens.weight"
-ONE = Selection(0, 4, ((0, 1),))
+ONE = Slices((4,), 0, ((0, 1),))
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def sealed(manifest):
     files = {name: FileRecord("d" * 64, 10) for name in ("weights.safetensors", "source.spm", "README.md")}
     return replace(
         manifest, format_version=2, files=files,
-        tensors={"w": TensorRecord((2, 3), "float32", appended=Selection(0, 24, ((3, 4), (20, 21))))},
+        tensors={"w": TensorRecord((2, 3), "float32", form=Slices((24, 3), 0, ((3, 4), (20, 21))))},
         frames={"source": FrameRecord((3,), (0,))},
     ).sealed()  # fmt: skip
 
@@ -45,19 +46,22 @@ class TestManifest:
         assert Manifest.from_bytes(sealed.to_bytes()) == sealed
         described = json.loads(sealed.to_bytes())
         assert described["frames"] == {"source": {"before": [3], "after": [0], "start": None}}
-        assert described["tensors"]["w"]["appended"] == {"axis": 0, "size": 24, "ranges": [[3, 4], [20, 21]]}
+        assert described["tensors"]["w"]["form"] == {
+            "kind": "slices",
+            "shape": [24, 3],
+            "axis": 0,
+            "ranges": [[3, 4], [20, 21]],
+        }
 
     def test_version_1_knows_neither_key(self, sealed):
         plain = replace(sealed, format_version=1, frames={}, tensors={"w": TensorRecord((2,), "float32")})
         assert plain.needed_version == 1
         text = plain.sealed().to_bytes().decode()
-        assert "frames" not in text and "appended" not in text
+        assert "frames" not in text
 
-    @pytest.mark.parametrize("kept", ["frames", "tensors"])
-    def test_their_use_needs_version_2(self, sealed, kept):
-        other = {"frames": {"tensors": {"w": TensorRecord((2,), "float32")}}, "tensors": {"frames": {}}}[kept]
-        assert replace(sealed, **other).needed_version == 2
-        refused(replace(sealed, format_version=1, **other), "came with version 2")
+    def test_frames_need_version_2(self, sealed):
+        assert sealed.needed_version == 2
+        refused(replace(sealed, format_version=1), "came with version 2")
 
     @pytest.mark.parametrize(
         ("changes", "message"),
@@ -66,14 +70,7 @@ class TestManifest:
             ({"frames": {"source": FrameRecord((24,), (0,))}}, "frames.source holds the ids [24, 0]"),
             ({"frames": {"source": FrameRecord((), (0,), -1)}}, "frames.source holds the ids [0, -1]"),
             ({"frames": {"source": FrameRecord((), (0,), 3)}}, "frames.source.start is 3, expected null"),
-            (
-                {"tensors": {"w": TensorRecord((1,), "float32", selection=ONE, appended=ONE)}},
-                "has selection and appended; expected one of them",
-            ),
-            (
-                {"tensors": {"w": TensorRecord((2,), "float32", appended=ONE)}},
-                "appended: axis 0 has length 2, but 1 slices are selected",
-            ),
+            ({"tensors": {"w": TensorRecord((2,), "float32", ONE)}}, "its form needs [1]"),
         ],
     )
     def test_faults(self, sealed, changes, message):
@@ -121,7 +118,7 @@ def by_hand(folder, parent, **changes):
         "tensors": {
             TABLE: {
                 "shape": list(rows.shape), "dtype": "float32",
-                "appended": {"axis": 0, "size": 44, "ranges": [[row, row + 1] for row in missing]},
+                "form": {"kind": "slices", "shape": [44, width], "axis": 0, "ranges": []},
             }
         },
     } | changes  # fmt: skip
@@ -131,7 +128,7 @@ def by_hand(folder, parent, **changes):
             ranges[-1][1] = row + 1
         else:
             ranges.append([row, row + 1])
-    manifest["tensors"][TABLE]["appended"]["ranges"] = ranges
+    manifest["tensors"][TABLE]["form"]["ranges"] = ranges
     text = json.dumps(manifest)
     checksum = hashlib.sha256(text.encode()).hexdigest()
     (folder / "pack.json").write_text(text.replace("0" * 64, checksum))
@@ -161,9 +158,9 @@ def test_a_pack_for_a_vocabulary_with_other_pieces_is_refused(parent, tmp_path):
     by_hand(tmp_path / "pack", parent)
     pack = Pack.load(tmp_path / "pack")
     record = pack.manifest.tensors[TABLE]
-    rows = list(record.appended.indices)
+    rows = list(record.form.indices)
     rows[-1] = next(row for row in range(43, 3, -1) if row not in rows)
-    moved = replace(record, appended=Selection.of(0, 44, rows))
+    moved = replace(record, form=Slices.of(record.form.shape, 0, rows))
     pack.manifest = replace(pack.manifest, tensors={TABLE: moved})
     with pytest.raises(PackError, match="for other pieces than those that the parent lacks"):
         apply_packs(parent, [pack])

@@ -10,15 +10,12 @@ import families
 import parents
 from crosslate.engines.conversion import export_ctranslate2
 from crosslate.errors import EngineError, PackError, UsageError
-from crosslate.models.anatomy.anatomy import named_tensors
-from crosslate.models.child import make_child
-from crosslate.models.methods.forms import Form
-from crosslate.models.strategies import parse_strategy
+from crosslate.models.methods.forms import LowRank, Scale
+from crosslate.models.tensors import named_tensors
 from crosslate.packs.compact import compressed, decoded, low_rank
 from crosslate.packs.compose import apply_packs, pack_child, plug_back
 from crosslate.packs.manifest import Manifest, TensorRecord
 from crosslate.packs.pack import Pack, verify
-from crosslate.packs.version_2 import AddedModules
 
 FORMED = ("lora[xattn;rank=2]", "lora[attention;rank=2]", "ia3")
 ADDING = ("adapters[width=4]", "prefix[length=3]")
@@ -39,11 +36,8 @@ def parent(family="marian-separate"):
 
 def trained_child(text, family="marian-separate", seed=0):
     origin = parent(family)
-    new = {
-        "src": {"new_source": ("de", parents.vocabulary(43, origin.source.special))},
-        "tgt": {"new_target": ("es", parents.vocabulary(45, origin.target.special))},
-    }
-    child = parents.shake(make_child(origin, parse_strategy(text), **new[text[:3]]), seed)
+    new = {"src": {"source": 43}, "tgt": {"target": 45}}
+    child = parents.shake(parents.child(origin, text, **new[text[:3]]), seed)
     child.model.requires_grad_(False)
     return child
 
@@ -77,8 +71,9 @@ class TestRivals:
         assert pack.manifest.strategy == f"{side}+{rival}"
         assert pack.manifest.format_version == (1 if rival == "all" else 2)
         assert pack.manifest.added == {
-            "adapters[width=4]": AddedModules("adapters", 4), "prefix[length=3]": AddedModules("prefix", 3),
-        }.get(rival)  # fmt: skip
+            "adapters[width=4]": ("adapters(enc,dec;width=4)",),
+            "prefix[length=3]": ("prefix(enc,dec,xattn;length=3)",),
+        }.get(rival, ())
         assert not any(each.requires_grad for each in applied.model.parameters())
 
     def test_biases_are_plain_tensors(self, tmp_path):
@@ -134,7 +129,7 @@ class TestRivals:
         pack.tensors[wrong] = torch.zeros(5, 16)
         with pytest.raises(PackError) as refused:
             apply_packs(parent(), [pack])
-        assert f"it lacks '{lacking}', which its adapters of size 4 need" in str(refused.value)
+        assert f"it lacks '{lacking}', which its adapters(enc,dec;width=4) needs" in str(refused.value)
         assert f"{wrong} is torch.float32 of shape [5, 16], expected torch.float32 of [4, 16]" in str(
             refused.value
         )
@@ -153,7 +148,7 @@ class TestLowRank:
         original = torch.zeros(3, 3)
         stored = low_rank(torch.diag(torch.tensor([5.0, 3.0, 1.0])), original, 2)
         assert torch.allclose(
-            Form("low-rank", (3, 3), rank=2).applied(original, stored),
+            LowRank((3, 3), 2).applied(original, stored),
             torch.diag(torch.tensor([5.0, 3.0, 0.0])), atol=1e-5,
         )  # fmt: skip
 
@@ -240,10 +235,10 @@ class TestFewerBits:
         whole = pack_child(child)
         once = saved(compressed(whole, parent(), rank=4, dtype="int8"), tmp_path / "once")
         assert once.manifest.tensors[KEYS] == TensorRecord(
-            (4, 32), "int8", None, Form("low-rank", (16, 16), rank=4), "float32", f"{KEYS}.scales"
+            (4, 32), "int8", LowRank((16, 16), 4), "float32", f"{KEYS}.scales"
         )
         twice = compressed(once, dtype="bfloat16")
-        assert twice.manifest.tensors[KEYS].form == Form("low-rank", (16, 16), rank=4)
+        assert twice.manifest.tensors[KEYS].form == LowRank((16, 16), 4)
         assert not twice.manifest.scale_names
         first, second = (logits_of(apply_packs(parent(), [each])) for each in (once, twice))
         assert torch.allclose(first, second, atol=0.1)
@@ -282,13 +277,13 @@ class TestFormat:
     def test_version_1_is_written_as_ever(self):
         text = pack_of("src+xattn").manifest.to_bytes().decode()
         assert '"format_version": 1' in text
-        assert not any(f'"{key}"' in text for key in ("added", "form", "child_dtype", "scales"))
+        assert not any(f'"{key}"' in text for key in ("added", "child_dtype", "scales"))
 
     @pytest.mark.parametrize(
         ("changes", "message"),
         [
-            ({"form": Form("low-rank", (16, 16), rank=3)}, "its form needs [3, 32]"),
-            ({"form": Form("scale", (16, 16))}, "a scale needs an axis"),
+            ({"form": LowRank((16, 16), 3)}, "its form needs [3, 32]"),
+            ({"form": Scale((16, 16), 2)}, "a scale needs an axis"),
             ({"child_dtype": "int8"}, "child_dtype is 'int8'"),
             ({"dtype": "int8", "child_dtype": "float32"}, "by scales, which it lacks"),
             ({"scales": TABLE}, "scales belong to int8 tensors"),
@@ -308,11 +303,15 @@ class TestFormat:
         assert message in str(refused.value)
 
     @pytest.mark.parametrize(
-        ("kind", "size", "message"), [("adapters", 0, "added.size is 0"), ("magic", 4, "added")]
-    )
-    def test_added_modules_that_cannot_be(self, kind, size, message):
+        ("added", "message"),
+        [
+            ("adapters(enc;width=0)", "width is '0'"), ("magic(enc)", "unknown method 'magic'"),
+            ("lora(enc;rank=2)", "which adds no modules"),
+        ],
+    )  # fmt: skip
+    def test_added_modules_that_cannot_be(self, added, message):
         manifest = dataclasses.replace(
-            pack_of("src").manifest, format_version=2, added=AddedModules(kind, size), files=verify_files()
+            pack_of("src").manifest, format_version=2, added=(added,), files=verify_files()
         )
         with pytest.raises(PackError, match=message):
             Manifest.from_bytes(manifest.sealed().to_bytes())
@@ -321,7 +320,9 @@ class TestFormat:
         for text, row in (("src+adapters[width=4]", True), ("src+xattn", False)):
             pack_of(text).save(tmp_path / text)
             card = (tmp_path / text / "README.md").read_text(encoding="utf-8")
-            assert ("| Added | adapters of size 4; translates with the PyTorch engine only |" in card) is row
+            assert (
+                "| Added | adapters(enc,dec;width=4); translates with the PyTorch engine only |" in card
+            ) is row
 
     def test_version_1_has_no_forms(self):
         manifest = pack_of("src+lora[rank=2]").manifest
@@ -332,14 +333,12 @@ class TestFormat:
     def test_a_form_of_another_shape_or_of_a_new_table_is_refused(self):
         pack = pack_of("src+lora[rank=2]")
         records = dict(pack.manifest.tensors)
-        records[KEYS] = dataclasses.replace(records[KEYS], form=Form("low-rank", (8, 24), rank=2))
-        records[TABLE] = TensorRecord((2, 59), "float32", form=Form("low-rank", (43, 16), rank=2))
+        records[KEYS] = dataclasses.replace(records[KEYS], form=LowRank((8, 24), 2))
+        records[TABLE] = TensorRecord((2, 59), "float32", form=LowRank((43, 16), 2))
         pack.manifest = dataclasses.replace(pack.manifest, tensors=records)
         with pytest.raises(PackError) as refused:
             apply_packs(parent(), [pack])
-        assert f"{KEYS} is a form of a tensor of shape [8, 24], the parent's has [16, 16]" in str(
-            refused.value
-        )
+        assert f"{KEYS} is a form of a tensor of shape [8, 24], expected [16, 16]" in str(refused.value)
         assert f"{TABLE} is of a renewed side, so it cannot be a form" in str(refused.value)
 
 

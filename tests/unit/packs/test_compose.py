@@ -13,12 +13,12 @@ import torch
 import families
 import parents
 from crosslate.errors import PackError, VocabularyError
-from crosslate.models.anatomy.anatomy import named_tensors
-from crosslate.models.child import make_child
+from crosslate.models.methods.forms import Slices
 from crosslate.models.parent import Parent
 from crosslate.models.strategies import STRATEGIES, parse_strategy
+from crosslate.models.tensors import named_tensors
 from crosslate.packs.compose import apply_packs, pack_child
-from crosslate.packs.manifest import Selection, TensorRecord
+from crosslate.packs.manifest import TensorRecord
 from crosslate.packs.pack import Pack
 from crosslate.text.vocabularies import SpecialIds
 
@@ -47,11 +47,8 @@ def shared_parent(family):
 def trained_child(parent, text, seed=0):
     strategy = parse_strategy(text)
     sides = ("source", "target") if strategy.renews is None else strategy.renews
-    new = {
-        "source": ("de", parents.vocabulary(43, parent.source.special)),
-        "target": ("es", parents.vocabulary(45, parent.target.special)),
-    }
-    child = make_child(parent, strategy, **{f"new_{side}": new[side] for side in sides})
+    sizes = {"source": 43, "target": 45}
+    child = parents.child(parent, text, **{side: sizes[side] for side in sides})
     parents.shake(child, seed)
     # PyTorch folds a product with a matrix that requires gradients in another way: FSMT then differs by 1e-6.
     child.model.requires_grad_(False)
@@ -78,6 +75,7 @@ import torch
 torch.set_num_threads(1)
 from safetensors.torch import load_file
 from crosslate.models.parent import Parent
+from crosslate.models.methods.forms import Slices
 from crosslate.packs.compose import apply_packs
 from crosslate.packs.pack import Pack
 for folder in sorted(Path(sys.argv[1]).iterdir()):
@@ -278,19 +276,14 @@ class TestRefusals:
         self.refused(pack, r"2 faults:\n  - it has a tensor 'foreign'.*\n  - it lacks")
 
     @pytest.mark.parametrize(
-        "selection",
-        [
-            Selection(0, 24, ((8, 16),)),
-            Selection(1, 4, ((0, 2),)),
-            Selection(0, 16, ((8, 15),)),
-            Selection(2, 16, ((0, 8),)),
-        ],
+        "form",
+        [Slices((24, 16), 0, ((8, 16),)), Slices((16, 4), 1, ((0, 2),)), Slices((16, 16), 0, ((8, 15),))],
     )
-    def test_slices_of_something_else(self, pack, selection):
+    def test_slices_of_something_else(self, pack, form):
         name = "model.decoder.layers.0.encoder_attn.q_proj.weight"
-        records = {**pack.manifest.tensors, name: TensorRecord((8, 16), "float32", selection)}
+        records = {**pack.manifest.tensors, name: TensorRecord((8, 16), "float32", form)}
         pack.manifest = dataclasses.replace(pack.manifest, tensors=records)
-        self.refused(pack, f"{name} (was cut from|is torch.float32 of shape)")
+        self.refused(pack, f"{name} (is a form of a tensor of shape|is torch.float32 of shape)")
 
     def test_a_missing_vocabulary(self, pack):
         pack.vocabularies.clear()
@@ -347,7 +340,7 @@ def test_the_manifest_says_what_was_done(tmp_path):
     assert values["tensors"]["model.decoder.layers.0.encoder_attn.out_proj.weight"] == {
         "shape": [16, 8],
         "dtype": "float32",
-        "selection": {"axis": 1, "size": 16, "ranges": [[8, 16]]},
+        "form": {"kind": "slices", "shape": [16, 16], "axis": 1, "ranges": [[8, 16]]},
     }
     assert (values["training"], values["data"], values["licence"]) == ({"seed": 1}, {"pairs": 2}, "CC0-1.0")
 

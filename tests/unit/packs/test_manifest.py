@@ -4,7 +4,8 @@ from dataclasses import replace
 import pytest
 
 from crosslate.errors import PackError
-from crosslate.packs.manifest import FileRecord, Manifest, Selection, TensorRecord, read_manifest, utc_now
+from crosslate.models.methods.forms import Slices
+from crosslate.packs.manifest import FileRecord, Manifest, TensorRecord, read_manifest, utc_now
 from crosslate.packs.strict_json import strict_json
 from crosslate.text.vocabularies import SpecialIds
 
@@ -54,14 +55,6 @@ def test_a_huge_file(tmp_path):
 
 def test_the_moment_is_one_that_a_manifest_accepts(sealed):
     assert Manifest.from_bytes(replace(sealed, created=utc_now()).sealed().to_bytes())
-
-
-class TestSelection:
-    def test_of_indices(self):
-        assert Selection.of(1, 9, [8, 3, 2, 4, 3, 0]) == Selection(1, 9, ((0, 1), (2, 5), (8, 9)))
-
-    def test_indices(self):
-        assert Selection(0, 9, ((0, 1), (2, 5), (8, 9))).indices == [0, 2, 3, 4, 8]
 
 
 class TestVersions:
@@ -227,22 +220,15 @@ class TestRules:
             ("__metadata__", TensorRecord((2,), "float32"), "not the name of a tensor"),
             ("w", TensorRecord((-1, 2), "float32"), "shape is [-1, 2]"),
             ("w", TensorRecord((2,), "F32"), "dtype is 'F32', expected one of float64, float32"),
-            ("w", TensorRecord((2,), "float32", Selection(1, 4, ((0, 2),))), "selection.axis is 1"),
-            ("w", TensorRecord((), "float32", Selection(0, 4, ((0, 2),))), "selection.axis is 0"),
-            ("w", TensorRecord((2,), "float32", Selection(0, 4, ((0, 5),))), "from 0 to 4"),
-            ("w", TensorRecord((2,), "float32", Selection(0, 4, ((-1, 1),))), "from 0 to 4"),
-            ("w", TensorRecord((2,), "float32", Selection(0, 4, ((2, 3), (0, 1)))), "ascending"),
-            ("w", TensorRecord((2,), "float32", Selection(0, 4, ((0, 1), (1, 2)))), "do not touch"),
-            ("w", TensorRecord((2,), "float32", Selection(0, 4, ())), "ascending"),
-            ("w", TensorRecord((2,), "float32", Selection(0, 4, ((0, 1, 2),))), "expected a list of 2"),
-            ("w", TensorRecord((2,), "float32", Selection(0, 4, ((0, 3),))), "but 3 slices are selected"),
+            ("w", TensorRecord((1,), "float32", Slices((4,), 0, ((0, 5),))), "tensors.w.form"),
+            ("w", TensorRecord((1,), "float32", Slices((4,), 0, ((0, 2),))), "its form needs [2]"),
         ],
     )
     def test_tensors(self, sealed, name, record, message):
         refused(replace(sealed, tensors={name: record}), message)
 
-    def test_a_selection_that_fits(self, sealed):
-        record = TensorRecord((7, 3), "float16", Selection(1, 8, ((0, 2), (7, 8))))
+    def test_slices_that_fit(self, sealed):
+        record = TensorRecord((7, 3), "float16", Slices((7, 8), 1, ((0, 2), (7, 8))))
         assert Manifest.from_bytes(replace(sealed, tensors={"w": record}).sealed().to_bytes())
 
     @pytest.mark.parametrize(

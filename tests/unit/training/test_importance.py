@@ -5,9 +5,7 @@ import torch
 
 import parents
 from crosslate.errors import StrategyError
-from crosslate.models.anatomy.anatomy import named_tensors
-from crosslate.models.child import make_child
-from crosslate.models.strategies import parse_strategy
+from crosslate.models.tensors import named_tensors
 from crosslate.training.importance import head_importance, most_important
 from crosslate.training.optimiser import Trainee
 
@@ -40,7 +38,7 @@ class Pairs:
 
 def trainee(family="marian-separate"):
     parent = parents.parent(family)
-    child = make_child(parent, parse_strategy("src+xattn"), new_source=("de", parents.vocabulary(43)))
+    child = parents.child(parent, source=43)
     start = child.model.config.decoder_start_token_id
     return parent, Trainee(child.model, child.trained, frozenset({"src"}), 0, 0, start)
 

@@ -8,12 +8,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from crosslate.models.anatomy.placement import Placement, named_tensors, owner_of, storage_key
+from crosslate.models.anatomy.placement import Placement, owner_of
 from crosslate.models.anatomy.probe import Probe
 from crosslate.models.anatomy.stacks import Role
 from crosslate.models.groups import GROUPS, Group, Side
-
-__all__ = ["Anatomy", "named_tensors", "storage_key", "unsaved_names"]
+from crosslate.models.tensors import named_tensors, storage_key
 
 
 @dataclass(frozen=True)
@@ -110,11 +109,6 @@ class Anatomy:
                     seen.add(key)
                     counts[group] += tensors[name].numel()
         return counts
-
-
-def unsaved_names(model: Any) -> frozenset[str]:
-    """Names that ``save_pretrained`` leaves out because the model builds them anew (Marian's positions)."""
-    return frozenset(getattr(model, "_keys_to_ignore_on_save", None) or ())
 
 
 def _ties(tensors: dict[str, torch.Tensor]) -> tuple[tuple[str, ...], ...]:

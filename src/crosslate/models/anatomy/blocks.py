@@ -7,6 +7,7 @@ another width back to the model's. Families that are built otherwise are refused
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ from torch import nn
 from crosslate.errors import StrategyError
 from crosslate.models.anatomy.probe import Probe
 from crosslate.models.anatomy.stacks import CrossAttention, cross_attentions, encoder_stack, is_under
+from crosslate.models.groups import Group
 
 _ROLES = ("q", "k", "v", "o")
 
@@ -30,7 +32,7 @@ class Attention:
     """
 
     path: str
-    group: str
+    group: Group
     projections: dict[str, str]
 
 
@@ -64,23 +66,27 @@ class Blocks:
             self._linear(first["k"]).in_features if group == "enc" else self._linear(first["o"]).out_features
         )
 
-    def attentions(self) -> list[Attention]:
-        """Cross-attention and self-attention of every layer.
+    def attentions_of(self, groups: Collection[Group]) -> list[Attention]:
+        """Cross-attention and self-attention of every layer, as far as they are in ``groups``.
 
         Raises:
             StrategyError: a layer whose self-attention is built otherwise than its cross-attention.
         """
-        return [*self.cross, *(self._self_attention(layer) for layer in self.layers)]
+        cross = self.cross if "xattn" in groups else []
+        return [
+            *cross,
+            *(self._self_attention(layer) for layer, group in self.layers.items() if group in groups),
+        ]
 
-    def feed_forward_outputs(self) -> dict[str, str]:
-        """Path of the last linear module of every layer's feed-forward part, to its group.
+    def feed_forward_outputs(self, groups: Collection[Group]) -> dict[str, Group]:
+        """Path of the last linear module of the feed-forward part of every layer in ``groups``, to its group.
 
         Raises:
             StrategyError: a layer that has none, or several.
         """
-        return {self._feed_forward(layer): group for layer, group in self.layers.items()}
+        return {self._feed_forward(layer): group for layer, group in self.layers.items() if group in groups}
 
-    def _layers(self, stack: str, group: str) -> dict[str, str]:
+    def _layers(self, stack: str, group: Group) -> dict[str, Group]:
         return {f"{stack}.{name}": group for name, _ in self._modules[stack].named_children()}
 
     def _cross(self, block: CrossAttention) -> Attention:

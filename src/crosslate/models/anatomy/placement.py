@@ -22,25 +22,13 @@ from crosslate.models.anatomy.stacks import (
     parts_of_layer,
 )
 from crosslate.models.groups import Group, Side
+from crosslate.models.tensors import storage_key
 
 _NAMES_SHOWN = 8
 _CROSS_ATTENTION_NAME = re.compile(
     r"encoder_attn|EncDecAttention|crossattention|cross_attention|cross_attn|ln_cross_attn"
     r"|(encoder_attn|cross_attn|cross_attention)_layer_?norm|(pre|post)_cross_attn_layernorm"
 )
-
-
-def named_tensors(model: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
-    """Every parameter and persistent buffer under each of its names, tied or not, in the model's order."""
-    for name, tensor in model.state_dict(keep_vars=True).items():
-        if isinstance(tensor, torch.Tensor):
-            yield name, tensor
-
-
-def storage_key(tensor: torch.Tensor) -> tuple[Any, ...]:
-    """A value that two tensors share exactly when they are the same elements of the same storage."""
-    address = tensor.data_ptr() or id(tensor)  # tensors without elements or data have no address
-    return (str(tensor.device), address, tuple(tensor.shape), tensor.stride())
 
 
 class Placement:

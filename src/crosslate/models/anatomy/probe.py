@@ -7,17 +7,16 @@ swaps its attention modules on a short input) die with the copy, and the model i
 
 from __future__ import annotations
 
-import copy
 import inspect
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Any, Literal
 
 import torch
 from torch import nn
 
 from crosslate.errors import AnatomyError
+from crosslate.models.tensors import alias_model, is_mixed
 
 Stage = Literal["before", "encoder", "between", "decoder", "after"]
 
@@ -75,7 +74,7 @@ class Probe:
         encoder, decoder = _sides(model)
         paths = _paths(model)
         inputs, reads_tokens = _step_inputs(model, encoder)
-        twin = _aliasing_copy(model).eval()
+        twin = alias_model(model).eval()
         probe = cls(twin, paths[id(encoder)][0], paths[id(decoder)][0], reads_tokens)
         probe._modules, probe._paths = dict(twin.named_modules(remove_duplicate=False)), _paths(twin)
         recorder = _Recorder(probe, inputs["decoder_input_ids"], inputs.get("input_ids"))
@@ -241,11 +240,6 @@ def _sides(model: Any) -> tuple[nn.Module, nn.Module]:
     return encoder, decoder
 
 
-def _aliasing_copy(model: nn.Module) -> nn.Module:
-    """A copy of the module tree in which every parameter and buffer is the model's own tensor."""
-    return copy.deepcopy(model, {id(tensor): tensor for tensor in chain(model.parameters(), model.buffers())})
-
-
 def _paths(model: nn.Module) -> dict[int, tuple[str, ...]]:
     found: dict[int, tuple[str, ...]] = {}
     for path, module in model.named_modules(remove_duplicate=False):
@@ -260,8 +254,6 @@ def _unmoved_rng(model: nn.Module) -> Any:
 
 def _arithmetic(model: nn.Module) -> torch.autocast:
     """Mixed precision for a parent that is held in bfloat16 in part, which cannot compute otherwise."""
-    from crosslate.models.lowered import is_mixed
-
     return torch.autocast(next(model.parameters()).device.type, torch.bfloat16, enabled=is_mixed(model))
 
 

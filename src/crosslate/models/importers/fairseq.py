@@ -21,7 +21,8 @@ from torch import nn
 
 from crosslate.errors import CrosslateError, Faults, ParentError
 from crosslate.models.parent import Parent
-from crosslate.models.sides import remove_aliases, set_tensor
+from crosslate.models.sides import remove_aliases
+from crosslate.models.tensors import set_tensor
 from crosslate.text.segmenters import SentencePieceSegmenter
 from crosslate.text.vocabularies import SpecialIds, Vocabulary
 

@@ -1,49 +1,50 @@
-"""Compact forms of a changed tensor: what is stored beside the parent's tensor to make the child's.
+"""What a pack stores of a changed tensor where that is smaller than the tensor itself.
 
-Nothing here imports torch: a manifest holds forms, and is read without it.
+Nothing here imports torch: a manifest holds forms, and is read without it. A method whose tensors need
+another form defines it as a further subclass in its own file.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from itertools import pairwise
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     import torch
 
 
 @dataclass(frozen=True)
-class Form:
-    """How a child's tensor is made of its parent's and of a smaller one.
+class Form(ABC):
+    """How a child's tensor is made of its parent's and of a smaller one, which is stored.
 
     Attributes:
-        kind: ``low-rank``: the parent's matrix plus a product of two thin ones, which are stored side by side
-            as one tensor (rank, rows + columns): ``parent + stored[:, :rows].T @ stored[:, rows:]``.
-            ``scale``: the parent's tensor times one factor for each slice along ``axis``.
-        shape: of the whole tensor.
-        rank: of the product; None for a scale.
-        axis: of the slices; None for a low-rank form.
+        kind: its name in a manifest.
+        shape: of the child's tensor.
     """
 
-    kind: Literal["low-rank", "scale"]
+    kind: ClassVar[str]
     shape: tuple[int, ...]
-    rank: int | None = None
-    axis: int | None = None
 
     @property
+    @abstractmethod
     def stored_shape(self) -> tuple[int, ...]:
         """Shape of what is stored."""
-        return (self.rank or 0, sum(self.shape)) if self.axis is None else (self.shape[self.axis],)
 
     @property
+    @abstractmethod
     def fault(self) -> str:
-        """What makes this no form; empty where nothing does."""
-        if self.kind == "low-rank":
-            if len(self.shape) != 2 or self.rank is None or self.rank < 1 or self.axis is not None:
-                return "a low-rank form needs two lengths in its shape, a rank from 1, and no axis"
-        elif self.axis is None or not 0 <= self.axis < len(self.shape) or self.rank is not None:
-            return "a scale needs an axis of its shape, and no rank"
-        return ""
+        """Why the form is invalid; empty if it is valid."""
+
+    @abstractmethod
+    def combined(self, base: torch.Tensor, stored: torch.Tensor) -> torch.Tensor:
+        """The child's tensor; both arguments have the same type."""
+
+    @abstractmethod
+    def fate(self, *, is_trained: bool) -> str:
+        """What happens to the tensor, in a few words for people."""
 
     def applied(self, original: torch.Tensor, stored: torch.Tensor) -> torch.Tensor:
         """The child's tensor, in the type of ``original``; computed in float32 at least.
@@ -53,10 +54,118 @@ class Form:
             stored: of ``stored_shape``.
         """
         base = original.detach() if original.dtype.itemsize >= 4 else original.detach().float()
-        stored = stored.to(base)
-        if self.axis is None:
-            rows = self.shape[0]
-            made = base + stored[:, :rows].T @ stored[:, rows:]
-        else:
-            made = base * stored.view([-1 if axis == self.axis else 1 for axis in range(len(self.shape))])
-        return made.to(original.dtype)
+        return self.combined(base, stored.to(base)).to(original.dtype)
+
+
+@dataclass(frozen=True)
+class Slices(Form):
+    """Some slices of a tensor, which stand in place of the parent's.
+
+    Attributes:
+        axis: along which the tensor is cut.
+        ranges: half-open ``(start, stop)`` pairs along the axis, ascending, none touching the next.
+    """
+
+    kind = "slices"
+    axis: int
+    ranges: tuple[tuple[int, int], ...]
+
+    @classmethod
+    def of(cls, shape: tuple[int, ...], axis: int, indices: Iterable[int]) -> Slices:
+        """The slices ``indices`` (any order, repeats count once) of a tensor of ``shape``."""
+        ranges: list[tuple[int, int]] = []
+        for index in sorted(set(indices)):
+            if ranges and ranges[-1][1] == index:
+                ranges[-1] = (ranges[-1][0], index + 1)
+            else:
+                ranges.append((index, index + 1))
+        return cls(shape, axis, tuple(ranges))
+
+    @property
+    def indices(self) -> list[int]:
+        """Every slice, ascending: the order in which they are stored."""
+        return [index for start, stop in self.ranges for index in range(start, stop)]
+
+    @property
+    def stored_shape(self) -> tuple[int, ...]:
+        count = sum(stop - start for start, stop in self.ranges)
+        return (*self.shape[: self.axis], count, *self.shape[self.axis + 1 :])
+
+    @property
+    def fault(self) -> str:
+        if not 0 <= self.axis < len(self.shape):
+            return f"axis is {self.axis}, expected one of a tensor of {len(self.shape)} axes"
+        bounds = [bound for pair in self.ranges for bound in pair]
+        is_ascending = all(one < other for one, other in pairwise(bounds))
+        is_pairs = bool(bounds) and all(len(pair) == 2 for pair in self.ranges)
+        if not (is_pairs and is_ascending and bounds[0] >= 0 and bounds[-1] <= self.shape[self.axis]):
+            return (
+                f"ranges are {[list(pair) for pair in self.ranges]}, expected ascending pairs within 0 to "
+                f"{self.shape[self.axis]} that do not touch"
+            )
+        return ""
+
+    def combined(self, base: torch.Tensor, stored: torch.Tensor) -> torch.Tensor:
+        import torch
+
+        return base.index_copy(self.axis, torch.tensor(self.indices, device=base.device), stored)
+
+    def fate(self, *, is_trained: bool) -> str:
+        return "trained in part" if is_trained else "new in part"
+
+
+@dataclass(frozen=True)
+class LowRank(Form):
+    """The parent's matrix plus a product of two thin ones.
+
+    They are stored side by side as one tensor (rank, rows + columns):
+    ``parent + stored[:, :rows].T @ stored[:, rows:]``.
+
+    Attributes:
+        rank: of the product.
+    """
+
+    kind = "low-rank"
+    rank: int
+
+    @property
+    def stored_shape(self) -> tuple[int, ...]:
+        return (self.rank, sum(self.shape))
+
+    @property
+    def fault(self) -> str:
+        is_valid = len(self.shape) == 2 and self.rank >= 1
+        return "" if is_valid else "a low-rank form needs two lengths in its shape and a rank from 1"
+
+    def combined(self, base: torch.Tensor, stored: torch.Tensor) -> torch.Tensor:
+        rows = self.shape[0]
+        return base + stored[:, :rows].T @ stored[:, rows:]
+
+    def fate(self, *, is_trained: bool) -> str:
+        return f"trained as a delta of rank {self.rank}"
+
+
+@dataclass(frozen=True)
+class Scale(Form):
+    """The parent's tensor times one factor for each of its slices.
+
+    Attributes:
+        axis: of the slices.
+    """
+
+    kind = "scale"
+    axis: int
+
+    @property
+    def stored_shape(self) -> tuple[int, ...]:
+        return (self.shape[self.axis],)
+
+    @property
+    def fault(self) -> str:
+        return "" if 0 <= self.axis < len(self.shape) else "a scale needs an axis of its shape"
+
+    def combined(self, base: torch.Tensor, stored: torch.Tensor) -> torch.Tensor:
+        return base * stored.view([-1 if axis == self.axis else 1 for axis in range(len(self.shape))])
+
+    def fate(self, *, is_trained: bool) -> str:
+        return "scaled" if is_trained else "scaled alike"

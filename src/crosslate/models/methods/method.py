@@ -1,86 +1,153 @@
-"""Rivals of training whole tensors, as data: low-rank deltas, scales, prefixes, adapters, biases.
+"""A method: how a group of parameters learns.
 
-A strategy with a method trains its new embeddings as a whole; what the method says stands for the rest.
+Every method is one file of this package with one class, which :mod:`crosslate.models.methods.registry` finds.
+Its file imports torch only inside functions: strategies are read and studies are planned without it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from crosslate.errors import StrategyError, nearest
+from crosslate.models.groups import BODY, GROUPS, Group
+from crosslate.models.methods.forms import Form
 
-MethodKind = Literal["lora", "ia3", "prefix", "adapters", "bitfit"]
-Where = Literal["", "xattn", "attention"]
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
 
-_SIZES: dict[MethodKind, str] = {"lora": "rank", "prefix": "length", "adapters": "width"}
-_PLACES: tuple[str, ...] = tuple(place for place in get_args(Where) if place)
+    from crosslate.models.anatomy.anatomy import Anatomy
+
+_MOST = 4096
+ENGINES = frozenset({"pytorch", "ctranslate2"})
 
 
 @dataclass(frozen=True)
-class Method:
-    """How the body of a child learns, other than by training its tensors themselves.
+class Treatment:
+    """What a method does to one tensor of the child; without a form or a shape, it trains the tensor itself.
 
     Attributes:
-        kind: ``lora`` (Hu et al. 2022), ``ia3`` (Liu et al. 2022), ``prefix`` (Li & Liang 2021), ``adapters``
-            (Houlsby et al. 2019, placed as in Bapna & Firat 2019), ``bitfit`` (Ben Zaken et al. 2022).
-        where: of ``lora``: ``xattn`` or all ``attention``; empty for the others.
-        size: rank of ``lora``, vectors of a ``prefix``, width of ``adapters``; 0 for the others.
+        group: of the tensor.
+        form: how the child's tensor is made of the parent's and a smaller one.
+        is_trained: False where the tensor follows from others and has nothing of its own to train.
+        added_shape: of a tensor that the parent does not have; None where it has it.
     """
 
-    kind: MethodKind
-    where: Where = ""
-    size: int = 0
-
-    def __str__(self) -> str:
-        size = f"{_SIZES[self.kind]}={self.size}" if self.kind in _SIZES else ""
-        inside = ";".join(part for part in (self.where, size) if part)
-        return f"[{inside}]" if inside else ""
-
-    @property
-    def label(self) -> str:
-        """Kind and place, without the size: ``lora-xattn``."""
-        return "-".join(part for part in (self.kind, self.where) if part)
-
-    @property
-    def adds_modules(self) -> bool:
-        """Whether the child has modules that its parent has no place for, so that nothing can be folded."""
-        return self.kind in ("prefix", "adapters")
-
-    @property
-    def formed_groups(self) -> frozenset[str]:
-        """Groups of which it stores tensors as forms of the parent's."""
-        if self.kind not in ("lora", "ia3"):
-            return frozenset()
-        return frozenset({"xattn"} if self.where == "xattn" else {"enc", "dec", "xattn"})
+    group: Group
+    form: Form | None = None
+    is_trained: bool = True
+    added_shape: tuple[int, ...] | None = None
 
 
-def parse_method(text: str, default: Method, whole: str) -> Method:
-    """Reads what stands in a strategy's brackets, like ``attention;rank=4``.
+@dataclass(frozen=True)
+class Method(ABC):
+    """How groups of parameters learn. The fields of a subclass are its options: whole numbers from 1.
 
-    Args:
-        default: the method with its default values.
-        whole: the strategy as it was given, for messages.
-
-    Raises:
-        StrategyError: a value that the method does not have, or one out of range.
+    A subclass overrides :meth:`plan`. If it trains forms, which are folded into plain tensors, it overrides
+    :meth:`attach` and :meth:`stored`, too; if it adds modules, :meth:`add` and :meth:`is_in`; if it trains
+    the model's own tensors, no more.
     """
-    made, given = default, set()
-    size_name = _SIZES.get(default.kind, "")
-    for part in (each.strip() for each in text.split(";")):
-        name, equals, value = (each.strip() for each in part.partition("="))
-        key = name if equals else "where"
-        if key in given:
-            raise StrategyError(f"{whole!r} gives {key} twice; give it once")
-        given.add(key)
-        if equals and name == size_name:
-            if not value.isascii() or not value.isdigit() or not 0 < int(value) <= 4096:
-                raise StrategyError(f"{whole!r}: {name} is {value!r}, expected a whole number from 1 to 4096")
-            made = replace(made, size=int(value))
-        elif not equals and default.where and part in _PLACES:
-            made = replace(made, where="xattn" if part == "xattn" else "attention")
-        else:
-            known = [*([f"{size_name}=…"] if size_name else []), *(_PLACES if default.where else ())]
-            what = nearest(part, known) if known else "leave the brackets out"
-            raise StrategyError(f"{whole!r}: {default.kind} has no {part!r}; {what}")
-    return made
+
+    kind: ClassVar[str]
+    """Its name in a strategy."""
+    groups: ClassVar[frozenset[Group]] = BODY
+    """The groups that it can change."""
+    places: ClassVar[Mapping[str, frozenset[Group]]] = {}
+    """Words for sets of groups that may stand in brackets; the first is the default. Without any, brackets
+    mean :attr:`groups`."""
+    trains_own_tensors: ClassVar[bool] = False
+    """Whether it trains tensors of the model itself, not new ones beside them."""
+    modules: ClassVar[str] = ""
+    """What its modules are called, which stay in the model; empty where all that it learns is folded."""
+    engines: ClassVar[frozenset[str]] = ENGINES
+    """The engines that can run a child of it."""
+
+    @abstractmethod
+    def plan(self, model: Any, anatomy: Anatomy, groups: Collection[Group]) -> dict[str, Treatment]:
+        """Tensors by name, those that it changes in a model's ``groups`` and those that it adds.
+
+        Raises:
+            StrategyError: the model has no such parts, or an option does not fit it.
+        """
+
+    def attach(self, model: Any, forms: Mapping[tuple[str, ...], Form]) -> dict[str, nn.Parameter]:
+        """Makes tensors learn by forms; the random state is the caller's.
+
+        Args:
+            forms: of what is trained, by all names of each tensor.
+
+        Returns:
+            The trained parameters by name.
+        """
+        raise NotImplementedError
+
+    def stored(self, model: Any, name: str, form: Form) -> torch.Tensor:
+        """What a pack stores of a tensor that learns by a form, read off the live model."""
+        raise NotImplementedError
+
+    def add(self, model: Any, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, nn.Parameter]:
+        """Adds new modules to a model; the random state is the caller's.
+
+        Args:
+            shapes: of their tensors, by name, as planned.
+
+        Returns:
+            Their parameters by name.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def is_in(cls, model: nn.Module) -> bool:
+        """Whether a model has modules of this method."""
+        return False
+
+    @classmethod
+    def bracket_words(cls) -> Mapping[str, frozenset[Group]]:
+        """What may stand for groups in brackets."""
+        return cls.places or {"": cls.groups}
+
+    def options(self) -> str:
+        """Its options as a strategy spells them: ``rank=8``."""
+        return ";".join(f"{field.name}={getattr(self, field.name)}" for field in fields(self))
+
+    def with_options(self, text: str, whole: str) -> Method:
+        """The method with the options ``rank=4;…`` of a strategy.
+
+        Args:
+            whole: the strategy as it was given, for messages.
+
+        Raises:
+            StrategyError: an unknown option, one given twice, or a value out of range.
+        """
+        known = [field.name for field in fields(self)]
+        values: dict[str, int] = {}
+        for part in filter(None, (each.strip() for each in text.split(";"))):
+            name, equals, value = (each.strip() for each in part.partition("="))
+            if name in values:
+                raise StrategyError(f"{whole!r} gives {name} twice; give it once")
+            if not equals or name not in known:
+                raise StrategyError(f"{whole!r}: {self.kind} has no {part!r}; {self._expected(part)}")
+            if not value.isascii() or not value.isdigit() or not 0 < int(value) <= _MOST:
+                raise StrategyError(
+                    f"{whole!r}: {name} is {value!r}, expected a whole number from 1 to {_MOST}"
+                )
+            values[name] = int(value)
+        return replace(self, **values)
+
+    def _expected(self, part: str) -> str:
+        known = [*(f"{field.name}=…" for field in fields(self)), *self.places]
+        return nearest(part, known) if known else "leave the brackets out"
+
+
+def added_type(model: nn.Module) -> torch.dtype:
+    """The type of added tensors: the parameters' widest, since some may be held in a lower precision."""
+    types = (each.dtype for each in model.parameters() if each.is_floating_point())
+    return max(types, key=lambda dtype: dtype.itemsize)
+
+
+def listed(groups: Collection[Group]) -> str:
+    """Groups as a strategy spells them: ``enc,dec``."""
+    return ",".join(group for group in GROUPS if group in groups)

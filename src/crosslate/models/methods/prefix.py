@@ -10,63 +10,85 @@ Source: Li & Liang 2021 (https://arxiv.org/abs/2101.00190), without the network 
 
 from __future__ import annotations
 
-from typing import Any
-
-import torch
-from torch import nn
-from torch.nn import functional
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from crosslate.errors import StrategyError
-from crosslate.models.anatomy.blocks import Attention
+from crosslate.models.groups import Group
+from crosslate.models.methods.method import Method, Treatment, added_type
 
-_NAME = "crosslate_prefix"
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    from crosslate.models.anatomy.anatomy import Anatomy
+
+_FUNCTION = "crosslate_prefix"
 _KEYS, _VALUES = "prefix_keys", "prefix_values"
 _DEVIATION = 0.02
 
 
-def supports_prefix(model: Any) -> None:
-    """Checks that the attention of a model's family can be exchanged.
+@dataclass(frozen=True)
+class Prefix(Method):
+    """Learnt keys and values, (length, width) each, of every attention in a group.
 
-    Raises:
-        StrategyError: it cannot.
+    Attributes:
+        length: number of learnt keys, and of values.
     """
-    if not getattr(model, "_supports_sdpa", False):
-        raise StrategyError(
-            f"prefixes need an attention function that can be exchanged, which {type(model).__name__} does "
-            "not have; choose adapters, lora or src+xattn"
-        )
 
+    kind = "prefix"
+    modules = "prefixes"
+    engines = frozenset({"pytorch"})
+    length: int = 4
 
-def prefix_shapes(model: nn.Module, attention: Attention, length: int) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of the prefix of an attention."""
-    width = int(model.get_submodule(attention.projections["k"]).out_features)
-    return {f"{attention.path}.{name}": (length, width) for name in (_KEYS, _VALUES)}
+    def plan(self, model: Any, anatomy: Anatomy, groups: Collection[Group]) -> dict[str, Treatment]:
+        from crosslate.models.anatomy.blocks import Blocks
 
+        blocks = Blocks(model)
+        if not getattr(model, "_supports_sdpa", False):
+            raise StrategyError(
+                "prefixes need an attention function that can be exchanged, which "
+                f"{type(model).__name__} does not have; choose adapters, lora or src+xattn"
+            )
+        return {
+            f"{attention.path}.{name}": Treatment(
+                attention.group,
+                added_shape=(self.length, model.get_submodule(attention.projections["k"]).out_features),
+            )
+            for attention in blocks.attentions_of(groups)
+            for name in (_KEYS, _VALUES)
+        }
 
-def add_prefix(model: Any, name: str, shape: tuple[int, ...], dtype: torch.dtype) -> nn.Parameter:
-    """Adds one half of a prefix, (length, width), to an attention."""
-    path, _, leaf = name.rpartition(".")
-    attention = model.get_submodule(path)
-    device = next(attention.parameters()).device
-    parameter = nn.Parameter(torch.empty(shape, dtype=dtype).normal_(0.0, _DEVIATION).to(device))
-    attention.register_parameter(leaf, parameter)
-    if model.config._attn_implementation != _NAME:
-        _register()
-        model.set_attn_implementation(_NAME)
-    return parameter
+    def add(self, model: Any, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, nn.Parameter]:
+        import torch
+        from torch import nn
 
+        dtype, made = added_type(model), {}
+        for name in sorted(shapes):
+            path, _, leaf = name.rpartition(".")
+            attention = model.get_submodule(path)
+            device = next(attention.parameters()).device
+            made[name] = nn.Parameter(
+                torch.empty(shapes[name], dtype=dtype).normal_(0.0, _DEVIATION).to(device)
+            )
+            attention.register_parameter(leaf, made[name])
+        if model.config._attn_implementation != _FUNCTION:
+            _register()
+            model.set_attn_implementation(_FUNCTION)
+        return made
 
-def has_prefix(module: nn.Module) -> bool:
-    """Whether an attention has a prefix."""
-    return _KEYS in module._parameters
+    @classmethod
+    def is_in(cls, model: nn.Module) -> bool:
+        return any(_KEYS in module._parameters for module in model.modules())
 
 
 def _register() -> None:
     from transformers import AttentionInterface, AttentionMaskInterface
     from transformers.masking_utils import eager_mask
 
-    AttentionInterface.register(_NAME, prefixed_attention)
-    AttentionMaskInterface.register(_NAME, eager_mask)
+    AttentionInterface.register(_FUNCTION, prefixed_attention)
+    AttentionMaskInterface.register(_FUNCTION, eager_mask)
 
 
 def prefixed_attention(
@@ -91,8 +113,11 @@ def prefixed_attention(
         (batch, tgt_len, heads, head width), and the weights of the input itself (batch, heads, tgt_len,
         src_len), which sum to less than 1.
     """
+    import torch
+    from torch.nn import functional
+
     src_len = key.shape[2]
-    if has_prefix(module):
+    if _KEYS in module._parameters:
         key, value = (
             torch.cat([own, _by_head(getattr(module, name), own)], dim=2)
             for own, name in ((key, _KEYS), (value, _VALUES))

@@ -12,10 +12,10 @@ import torch
 from torch import nn
 
 from crosslate.errors import ParentError
-from crosslate.models.anatomy.anatomy import named_tensors, unsaved_names
 from crosslate.models.parent import Parent
 from crosslate.models.plan import vocabulary_axis
-from crosslate.models.sides import describe_vocabularies, set_tensor
+from crosslate.models.sides import describe_vocabularies
+from crosslate.models.tensors import named_tensors, set_tensor, unsaved_names
 from crosslate.models.vocabularies.conventions import task_prefixes
 from crosslate.text.smaller_segmenters import completed, reduced, scripts_of
 from crosslate.text.vocabularies import Frame, SpecialIds, Vocabulary

@@ -1,4 +1,4 @@
-"""Rivals on tiny models: what is trained counted by hand, what is folded is what was trained, what cannot be."""
+"""Methods on tiny models: trained parameters counted by hand, folding, packs, and what is refused."""
 
 import functools
 import sys
@@ -10,20 +10,25 @@ from torch.nn import functional
 import families
 import parents
 from crosslate.errors import MissingExtra, StrategyError
-from crosslate.models.anatomy.anatomy import named_tensors
 from crosslate.models.anatomy.blocks import Blocks
-from crosslate.models.child import make_child, plain_child
-from crosslate.models.methods.bottleneck import Bottleneck
-from crosslate.models.methods.forms import Form
-from crosslate.models.methods.rivals import added_kind
+from crosslate.models.child import plain_child
+from crosslate.models.groups import BODY
+from crosslate.models.methods.adapters import Adapters
+from crosslate.models.methods.forms import LowRank, Scale
+from crosslate.models.methods.registry import methods_in, modules_beyond
 from crosslate.models.plan import make_plan
 from crosslate.models.strategies import parse_strategy
+from crosslate.models.tensors import named_tensors
+from crosslate.packs.compose import apply_packs, pack_child
+from crosslate.packs.pack import Pack
 
-RIVALS = (
-    "all", "bitfit", "lora[xattn;rank=2]", "lora[attention;rank=2]", "ia3", "adapters[width=4]", "prefix[length=3]",
+FOLDED = (
+    "lora[xattn;rank=2]", "lora[attention;rank=2]", "ia3", "xattn+lora(enc,dec;rank=2)",
+    "xattn[heads=0:1]+ia3(enc)+lora(dec;rank=2)",
 )  # fmt: skip
-FOLDED = ("lora[xattn;rank=2]", "lora[attention;rank=2]", "ia3")
 ADDING = ("adapters[width=4]", "prefix[length=3]")
+MIXED = "lora(enc;rank=2)+ia3(xattn)+adapters(dec;width=4)"
+METHODS = ("all", "bitfit", *FOLDED, *ADDING, MIXED, "prefix(enc;length=3)+bitfit(dec)")
 
 # marian-separate: width 16, feed-forward 24, 2 layers a side, biases everywhere; 43 or 45 new pieces.
 # A layer's self-attention has 4 x 16 biases, its norms 2 x 16, its feed-forward 24 + 16; cross-attention 5 x 16.
@@ -36,6 +41,13 @@ TRAINED = {
     "ia3": 6 * 2 * 16 + 4 * 24,
     "adapters[width=4]": 4 * (16 + 16 + 16 * 4 + 4 + 4 * 16 + 16),
     "prefix[length=3]": 6 * 2 * 3 * 16,
+    "xattn+lora(enc,dec;rank=2)": 2 * (4 * (16 * 16 + 16) + 2 * 16) + 4 * 4 * 2 * (16 + 16),
+    # One of two heads in layer 0: half of three matrices and their biases, and of the output's matrix.
+    "xattn[heads=0:1]+ia3(enc)+lora(dec;rank=2)": (
+        3 * 8 * 17 + 16 * 8 + 2 * (2 * 16 + 24) + 2 * 4 * 2 * (16 + 16)
+    ),
+    MIXED: 2 * 4 * 2 * (16 + 16) + 2 * 2 * 16 + 2 * (16 + 16 + 16 * 4 + 4 + 4 * 16 + 16),
+    "prefix(enc;length=3)+bitfit(dec)": 2 * 2 * 3 * 16 + 2 * (4 * 16 + 2 * 16 + 24 + 16),
 }
 SIZES = {"src": 43, "tgt": 45}
 
@@ -53,9 +65,8 @@ def shared_parent(family="marian-separate"):
 
 def child_of(parent, text, seed=1):
     side = text[:3]
-    special = (parent.source if side == "src" else parent.target).special
-    new = {f"new_{'source' if side == 'src' else 'target'}": ("de", parents.vocabulary(SIZES[side], special))}
-    return make_child(parent, parse_strategy(text), **new, seed=seed)
+    new = {"source" if side == "src" else "target": SIZES[side]}
+    return parents.child(parent, text, **new, seed=seed)
 
 
 def stirred(child, *groups):
@@ -79,12 +90,12 @@ def trained(child):
 
 class TestCounts:
     @pytest.mark.parametrize("side", ["src", "tgt"])
-    @pytest.mark.parametrize("rival", TRAINED)
-    def test_what_is_trained(self, side, rival):
-        child = child_of(shared_parent(), f"{side}+{rival}")
+    @pytest.mark.parametrize("text", TRAINED)
+    def test_what_is_trained(self, side, text):
+        child = child_of(shared_parent(), f"{side}+{text}")
         table = SIZES[side] * 16
-        assert sum(each.num_trained for each in child.plan.account()) == table + TRAINED[rival]
-        assert sum(each.numel() for each in trained(child).values()) == table + TRAINED[rival]
+        assert sum(each.num_trained for each in child.plan.account()) == table + TRAINED[text]
+        assert sum(each.numel() for each in trained(child).values()) == table + TRAINED[text]
         assert {id(each) for each in child.model.parameters() if each.requires_grad} == {
             id(each) for each in trained(child).values()
         }
@@ -97,8 +108,8 @@ class TestCounts:
         assert new == old - 2 * 64 * 16 + (43 - 41) * 16
 
     def test_what_is_stored(self):
-        def stored(rival):
-            plan = child_of(shared_parent(), f"src+{rival}").plan
+        def stored(text):
+            plan = child_of(shared_parent(), f"src+{text}").plan
             return plan.pack_bytes - 4 * 43 * 16
 
         assert stored("lora[xattn;rank=2]") == 4 * TRAINED["lora[xattn;rank=2]"]
@@ -107,10 +118,10 @@ class TestCounts:
         assert stored("adapters[width=4]") == 4 * TRAINED["adapters[width=4]"]
 
     def test_what_is_stored_has_the_shapes_of_the_plan(self):
-        for rival in RIVALS:
-            child = child_of(shared_parent(), f"src+{rival}")
+        for text in METHODS:
+            child = child_of(shared_parent(), f"src+{text}")
             shapes = {name: tuple(each.shape) for name, each in child.changed_tensors().items()}
-            assert shapes == {planned.name: planned.stored_shape for planned in child.plan.changed}, rival
+            assert shapes == {planned.name: planned.stored_shape for planned in child.plan.changed}, text
 
     def test_fates_say_how(self):
         fates = {each.name: each.fate for each in child_of(shared_parent(), "src+ia3").plan.tensors}
@@ -125,11 +136,11 @@ class TestCounts:
 
 class TestTraining:
     @pytest.mark.parametrize("family", ["marian-separate", "marian-shared"])
-    @pytest.mark.parametrize("rival", RIVALS)
-    def test_only_what_is_trained_moves(self, family, rival):
+    @pytest.mark.parametrize("text", METHODS)
+    def test_only_what_is_trained_moves(self, family, text):
         parent = shared_parent(family)
         fingerprint, implementation = parent.fingerprint(), parent.model.config._attn_implementation
-        child = child_of(parent, f"tgt+{rival}")
+        child = child_of(parent, f"tgt+{text}")
         mine = trained(child)
         frozen = {
             name: (each, each.detach().clone())
@@ -153,10 +164,10 @@ class TestTraining:
         assert parent.fingerprint() == fingerprint
         assert parent.model.config._attn_implementation == implementation
 
-    @pytest.mark.parametrize("rival", [*FOLDED, "adapters[width=4]"])
-    def test_it_starts_as_embeddings_alone_do(self, rival):
+    @pytest.mark.parametrize("text", [*FOLDED, "adapters[width=4]"])
+    def test_it_starts_as_embeddings_alone_do(self, text):
         parent = shared_parent()
-        alone, child = child_of(parent, "src"), child_of(parent, f"src+{rival}")
+        alone, child = child_of(parent, "src"), child_of(parent, f"src+{text}")
         assert torch.allclose(logits(child), logits(alone), atol=1e-6)
 
     def test_the_seed_decides_and_the_global_random_state_stays(self):
@@ -174,10 +185,10 @@ class TestTraining:
 
 class TestFolding:
     @pytest.mark.parametrize("family", ["marian-separate", "marian-shared", "mbart", "t5", "m2m100"])
-    @pytest.mark.parametrize("rival", FOLDED)
+    @pytest.mark.parametrize("text", FOLDED)
     @pytest.mark.parametrize("side", ["src", "tgt"])
-    def test_folded_is_unfolded(self, family, rival, side):
-        child = child_of(shared_parent(family), f"{side}+{rival}")
+    def test_folded_is_unfolded(self, family, text, side):
+        child = child_of(shared_parent(family), f"{side}+{text}")
         before = logits(stirred(child, "src", "tgt"))
         live, plain = logits(stirred(child, "added")), plain_child(child)
         effect = (live - before).abs().max()
@@ -204,42 +215,50 @@ class TestFolding:
 
     def test_forms_by_hand(self):
         original = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
-        low = Form("low-rank", (2, 3), rank=1)
+        low = LowRank((2, 3), 1)
         # left (1, 2) and right (1, 0, -1)
         stored = torch.tensor([[1.0, 2.0, 1.0, 0.0, -1.0]])
         assert low.stored_shape == (1, 5)
         assert low.applied(original, stored).tolist() == [[2.0, 2.0, 2.0], [6.0, 5.0, 4.0]]
-        rows, columns = Form("scale", (2, 3), axis=0), Form("scale", (2, 3), axis=1)
+        rows, columns = Scale((2, 3), 0), Scale((2, 3), 1)
         assert (rows.stored_shape, columns.stored_shape) == ((2,), (3,))
         assert rows.applied(original, torch.tensor([2.0, 0.5])).tolist() == [[2, 4, 6], [2, 2.5, 3]]
         assert columns.applied(original, torch.tensor([1.0, 0.0, -1.0])).tolist() == [[1, 0, -3], [4, 0, -6]]
         assert rows.applied(original.half(), torch.tensor([2.0, 0.5])).dtype == torch.float16
 
-    @pytest.mark.parametrize(
-        "form",
-        [Form("low-rank", (2,), rank=1), Form("low-rank", (2, 3)), Form("low-rank", (2, 3), rank=1, axis=0),
-         Form("scale", (2, 3)), Form("scale", (2, 3), axis=2), Form("scale", (2, 3), rank=1, axis=0)],
-    )  # fmt: skip
-    def test_forms_that_mean_nothing(self, form):
-        assert form.fault
+
+class TestPacks:
+    @pytest.mark.parametrize("text", METHODS)
+    def test_saved_loaded_and_applied_it_is_the_child(self, text, tmp_path):
+        child = parents.shake(child_of(shared_parent(), f"src+{text}"))
+        pack_child(child).save(tmp_path / "pack")
+        again = apply_packs(shared_parent(), [Pack.load(tmp_path / "pack")])
+        plain = dict(named_tensors(plain_child(child).model))
+        found = dict(named_tensors(again.model))
+        assert found.keys() == plain.keys()
+        assert all(torch.equal(each, plain[name]) for name, each in found.items())
+        assert torch.allclose(logits(again), logits(child), atol=1e-4)
 
 
 class TestAdded:
     def test_an_adapter_by_hand(self):
-        adapter = Bottleneck(2, 1)
+        layer = torch.nn.Linear(2, 2)
+        layer.weight.data, layer.bias.data = torch.eye(2), torch.zeros(2)
         states = torch.tensor([[[1.0, 3.0]]])
-        assert torch.equal(adapter(states), states)
+        shapes = {"0.bottleneck.norm.weight": (2,), "0.bottleneck.down.weight": (1, 2)}
+        added = Adapters(1).add(torch.nn.Sequential(layer), shapes)
+        assert torch.equal(layer(states), states)
         with torch.no_grad():
-            adapter.down.weight.copy_(torch.tensor([[0.0, 2.0]]))
-            adapter.down.bias.fill_(-1.0)
-            adapter.up.weight.copy_(torch.tensor([[1.0], [10.0]]))
+            added["0.bottleneck.down.weight"].copy_(torch.tensor([[0.0, 2.0]]))
+            added["0.bottleneck.down.bias"].fill_(-1.0)
+            added["0.bottleneck.up.weight"].copy_(torch.tensor([[1.0], [10.0]]))
         # The norm of (1, 3) is (-1, 1); down gives 2 x 1 - 1 = 1; up gives (1, 10).
-        assert torch.allclose(adapter(states), torch.tensor([[[2.0, 13.0]]]), atol=1e-3)
+        assert torch.allclose(layer(states), torch.tensor([[[2.0, 13.0]]]), atol=1e-3)
 
     @pytest.mark.parametrize("family", ["marian-shared", "mbart", "t5"])
-    @pytest.mark.parametrize("rival", ADDING)
-    def test_generation_sees_what_training_sees(self, family, rival):
-        child = child_of(shared_parent(family), f"src+{rival}")
+    @pytest.mark.parametrize("text", ADDING)
+    def test_generation_sees_what_training_sees(self, family, text):
+        child = child_of(shared_parent(family), f"src+{text}")
         before = logits(stirred(child, "src"))
         assert not torch.allclose(logits(stirred(child, "added")), before, atol=1e-3)
         inputs = parents.batch(child.source, child.target)
@@ -279,10 +298,13 @@ class TestAdded:
         assert torch.allclose(seen[0], torch.arange(16.0).expand_as(seen[0]))
 
     def test_what_was_added_is_told(self):
-        kinds = {rival: added_kind(child_of(shared_parent(), f"src+{rival}").model) for rival in RIVALS}
-        assert {rival: kind for rival, kind in kinds.items() if kind} == {
-            "adapters[width=4]": "adapters", "prefix[length=3]": "prefixes",
-        }  # fmt: skip
+        for text in METHODS:
+            model = child_of(shared_parent(), f"src+{text}").model
+            kinds = [kind for kind in ("adapters", "prefix") if kind in text]
+            assert [method.kind for method in methods_in(model)] == kinds
+            told = {"adapters": "adapters", "prefix": "prefixes"}
+            assert modules_beyond(model, "ctranslate2") == " and ".join(told[kind] for kind in kinds)
+            assert modules_beyond(model, "pytorch") == ""
 
 
 class TestRefusals:
@@ -333,7 +355,7 @@ def test_blocks_are_found_by_structure(family, encoder, self_attention, feed_for
     blocks = Blocks(shared_parent(family).model)
     assert list(blocks.layers.values()) == ["enc", "enc", "dec", "dec"]
     assert next(iter(blocks.layers)) == encoder
-    attentions = blocks.attentions()
+    attentions = blocks.attentions_of(BODY)
     assert [each.group for each in attentions] == ["xattn", "xattn", "enc", "enc", "dec", "dec"]
     assert attentions[2].path == self_attention
-    assert next(iter(blocks.feed_forward_outputs())) == feed_forward
+    assert next(iter(blocks.feed_forward_outputs(BODY))) == feed_forward

@@ -1,17 +1,18 @@
-"""New languages on a parent's own pieces: new rows only for pieces that it lacks, and for a code.
+"""The new side of a child: a language, its vocabulary, and the parent's rows that it may stand on.
 
-The text of the new language is cut by a SentencePiece model of its own, so that the parent's segmentation of
+A vocabulary is separate, with rows that all start anew, or appended to the parent's. Text of a new language
+whose vocabulary is appended is cut by a SentencePiece model of its own, so that the parent's segmentation of
 its languages stays as it is. A piece that the parent has as well keeps the parent's row, frozen; the others,
 and the language's code, are rows appended to the parent's. A child's table holds the rows that its side uses,
-in the order of its own vocabulary, and no others: the softmax is over these alone, and what the parent cannot
-be asked for in the new language costs neither memory nor time.
+in the order of its own vocabulary, and no others: the softmax is over these alone, and rows that the new
+language never uses are omitted.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -30,46 +31,36 @@ NEW = -1
 
 
 @dataclass(frozen=True)
-class Appended:
-    """A side's vocabulary on a parent's rows.
+class NewSide:
+    """A side of a child that the parent does not have.
 
     Attributes:
-        vocabulary: the new language's, with ids of its own, in the frame that the parent's side has.
-        parent_rows: for every piece the parent's row, or :data:`NEW`.
-        start: the piece that the decoder starts with, where that is the language's code (mBART).
-        code: the row of a new code; None where the parent has the code, or its family none.
+        language: its code.
+        vocabulary: with ids of its own.
+        start: the piece that the decoder starts with, where its role does not tell (mBART's codes).
+        code: the piece that stands for the language; None where there is none.
+        parent_rows: of a vocabulary on the parent's rows: for every piece the parent's row, or :data:`NEW`;
+            None for a separate vocabulary. Nothing but the new rows of such a side is trained.
         relatives: rows of the parent's codes whose mean a new code starts from.
     """
 
+    language: str
     vocabulary: Vocabulary
-    parent_rows: tuple[int, ...]
     start: int | None = None
     code: int | None = None
+    parent_rows: tuple[int, ...] | None = None
     relatives: tuple[int, ...] = ()
 
     @property
     def new_rows(self) -> tuple[int, ...]:
         """Ids whose rows are new, ascending."""
+        if self.parent_rows is None:
+            return tuple(range(len(self.vocabulary)))
         return new_rows(self.parent_rows)
 
 
-@dataclass(frozen=True)
-class Coded:
-    """A new side's vocabulary in the frame that its parent's has, with the new language's code in it.
-
-    Attributes:
-        vocabulary: with ids of its own.
-        code: the id of the language's code; None where the parent's side has none.
-        start: the id that the decoder starts with, where that is the code (mBART).
-    """
-
-    vocabulary: Vocabulary
-    code: int | None
-    start: int | None
-
-
-def coded_vocabulary(parent: Parent, side: Side, language: str, train: Train, *, code: str = "") -> Coded:
-    """A vocabulary for a new language whose sentences stand in the frame of a parent's side.
+def coded_side(parent: Parent, side: Side, language: str, train: Train, *, code: str = "") -> NewSide:
+    """A new side whose sentences stand in the frame of the parent's side, with the language's code in it.
 
     Args:
         side: where the new language stands.
@@ -101,13 +92,13 @@ def coded_vocabulary(parent: Parent, side: Side, language: str, train: Train, *,
     before, after = (tuple(map(moved, each)) for each in (old.frame.before, old.frame.after))
     row = ids[piece] if piece else None
     is_start = start is not None and start == own
-    return Coded(vocabulary.framed(Frame(before, after)), row, row if is_start else None)
+    return NewSide(language, vocabulary.framed(Frame(before, after)), row if is_start else None, row)
 
 
-def append_vocabulary(
+def appended_side(
     parent: Parent, side: Side, language: str, train: Train, *, code: str = "", related: str = ""
-) -> Appended:
-    """A vocabulary for a new language on the rows of a parent; see :func:`coded_vocabulary`.
+) -> NewSide:
+    """A new side on the rows of a parent; see :func:`coded_side`.
 
     Args:
         related: a language of the parent whose code a new code starts from; by default it starts from the
@@ -122,21 +113,16 @@ def append_vocabulary(
     conventions, _ = _own_code(old, start)
     if conventions is None and related:
         raise ParentError(f"{parent.name} has no codes of languages on its {side} side; name no related one")
-    coded = coded_vocabulary(parent, side, language, train, code=code)
-    rows = parent_rows(coded.vocabulary, old)
+    new = coded_side(parent, side, language, train, code=code)
+    rows = parent_rows(new.vocabulary, old)
     if NEW not in rows:
         raise VocabularyError(
             f"{parent.name} has every piece of the new {side} vocabulary; adapt it without a new vocabulary "
             "(embed+xattn), or give a larger one"
         )
-    is_new = coded.code is not None and rows[coded.code] == NEW
-    return Appended(
-        coded.vocabulary,
-        rows,
-        start=coded.start,
-        code=coded.code if is_new else None,
-        relatives=_relatives(conventions, old, related) if conventions and is_new else (),
-    )
+    is_new = new.code is not None and rows[new.code] == NEW
+    relatives = _relatives(conventions, old, related) if conventions and is_new else ()
+    return replace(new, parent_rows=rows, relatives=relatives)
 
 
 def parent_rows(vocabulary: Vocabulary, parents: Vocabulary) -> tuple[int, ...]:

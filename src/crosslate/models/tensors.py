@@ -1,0 +1,140 @@
+"""The tensors of a model by their names: found, told apart, shared between models, replaced."""
+
+from __future__ import annotations
+
+import copy
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, TypeVar
+
+import torch
+from torch import nn
+from torch.nn.utils import parametrize
+
+Model = TypeVar("Model", bound=nn.Module)
+
+
+def named_tensors(model: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
+    """Every parameter and persistent buffer under each of its names, tied or not, in the model's order."""
+    for name, tensor in model.state_dict(keep_vars=True).items():
+        if isinstance(tensor, torch.Tensor):
+            yield name, tensor
+
+
+def storage_key(tensor: torch.Tensor) -> tuple[Any, ...]:
+    """A value that two tensors share exactly when they are the same elements of the same storage."""
+    address = tensor.data_ptr() or id(tensor)  # tensors without elements or data have no address
+    return (str(tensor.device), address, tuple(tensor.shape), tensor.stride())
+
+
+def distinct_tensors(
+    model: nn.Module, without: frozenset[str] = frozenset()
+) -> list[tuple[str, tuple[str, ...], torch.Tensor]]:
+    """Each distinct storage once: its first name in sorted order, its other names, the tensor.
+
+    Args:
+        without: names to leave out.
+    """
+    by_storage: dict[tuple[object, ...], tuple[list[str], torch.Tensor]] = {}
+    for name, tensor in named_tensors(model):
+        if name not in without:
+            by_storage.setdefault(storage_key(tensor), ([], tensor))[0].append(name)
+    found = [(sorted(names), tensor) for names, tensor in by_storage.values()]
+    return [(names[0], tuple(names[1:]), tensor) for names, tensor in sorted(found, key=lambda each: each[0])]
+
+
+def unsaved_names(model: Any) -> frozenset[str]:
+    """Names that ``save_pretrained`` leaves out because the model builds them anew (Marian's positions)."""
+    return frozenset(getattr(model, "_keys_to_ignore_on_save", None) or ())
+
+
+def is_mixed(model: nn.Module) -> bool:
+    """Whether some of a model's matrices are held in bfloat16 and other tensors in float32.
+
+    Such a model computes under automatic mixed precision only.
+    """
+    types = {parameter.dtype for parameter in model.parameters()}
+    return torch.bfloat16 in types and torch.float32 in types
+
+
+def alias_model(model: Model) -> Model:
+    """A copy of a model's module tree in which every parameter and buffer IS the original's."""
+    memo: dict[int, object] = {id(each): each for each in model.parameters()}
+    memo |= {id(each): each for each in model.buffers()}
+    # Every module carries a dozen empty ordered dictionaries of hooks. Copying them took half of the time.
+    for module in model.modules():
+        for value in vars(module).values():
+            if type(value) is OrderedDict and not value:
+                memo[id(value)] = OrderedDict()
+    return copy.deepcopy(model, memo)
+
+
+def owner(model: nn.Module, name: str) -> tuple[nn.Module, str]:
+    """The module that holds a tensor, and the tensor's name in it."""
+    path, _, leaf = name.rpartition(".")
+    return model.get_submodule(path), leaf
+
+
+def set_tensor(model: nn.Module, names: Iterable[str], tensor: torch.Tensor) -> None:
+    """Makes one tensor stand under all of ``names``; module attributes follow its shape."""
+    for name in names:
+        module, leaf = owner(model, name)
+        if leaf in module._parameters:
+            module._parameters[leaf] = tensor
+        else:
+            module._buffers[leaf] = tensor
+        _follow_shape(module, leaf, tensor.shape)
+
+
+def _follow_shape(module: nn.Module, leaf: str, shape: torch.Size) -> None:
+    if leaf == "weight" and isinstance(module, nn.Embedding):
+        module.num_embeddings = shape[0]
+    elif leaf == "weight" and isinstance(module, nn.Linear):
+        module.out_features, module.in_features = shape
+
+
+class SliceOver(nn.Module):
+    """A parametrization: a constant tensor with some of its entries replaced by a trained slice.
+
+    Only the slice is a parameter, so neither gradient, nor optimiser state, nor weight decay exists for
+    the rest.
+
+    Args:
+        base: the whole tensor; it is aliased, not copied.
+        axis: along which it is cut.
+        indices: the entries along the axis that are replaced.
+    """
+
+    def __init__(self, base: torch.Tensor, axis: int, indices: Sequence[int]) -> None:
+        super().__init__()
+        self.axis = axis
+        self.register_buffer("base", base, persistent=False)
+        self.register_buffer("indices", torch.tensor(indices), persistent=False)
+
+    def forward(self, part: torch.Tensor) -> torch.Tensor:
+        """Whole tensor from its trained part."""
+        whole: torch.Tensor = self.base.index_copy(self.axis, self.indices, part)
+        return whole
+
+    def right_inverse(self, whole: torch.Tensor) -> torch.Tensor:
+        """The trained part of a whole tensor."""
+        return whole.index_select(self.axis, self.indices)
+
+
+def set_slice(
+    model: nn.Module, names: Iterable[str], base: torch.Tensor, axis: int, indices: Sequence[int]
+) -> nn.Parameter:
+    """Makes entries of a tensor, under all of its ``names``, the only trained part of it; returns that."""
+    parts: list[nn.Parameter] = []
+    for name in names:
+        module, leaf = owner(model, name)
+        # PyTorch moves the parametrized parameter onto its trained part; it must not be the parent's object.
+        module._parameters[leaf] = nn.Parameter(base.detach(), requires_grad=False)
+        parametrize.register_parametrization(module, leaf, SliceOver(base, axis, indices), unsafe=True)
+        _follow_shape(module, leaf, base.shape)
+        if parts:  # tied: one part under every name
+            module.parametrizations[leaf].original = parts[0]
+        else:
+            parts.append(module.parametrizations[leaf].original)
+    parts[0].requires_grad_(True)
+    return parts[0]
