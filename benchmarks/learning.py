@@ -128,9 +128,8 @@ def plain(arguments: argparse.Namespace) -> list[dict[str, float]]:
             for planned in plan:
                 updates += 1
                 factor = learning_rate_factor(
-                    settings.schedule, updates, warmup_updates=settings.warmup_updates,
-                    total_updates=len(plan) * settings.max_epochs,
-                )  # fmt: skip
+                    settings, updates, total_updates=len(plan) * settings.max_epochs
+                )
                 for group in optimiser.param_groups:
                     group["lr"] = factor * group["peak"]
                 batch = collate(pairs, planned, **ids)

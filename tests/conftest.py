@@ -28,3 +28,26 @@ def tiny(tmp_path_factory):
     root = tmp_path_factory.mktemp("tiny")
     tiny_models.build(root)
     return root
+
+
+# `make test` goes through these families, and through every family where that is cheap; the others are the full
+# product. Names of tests/families.py and of the hub folders' layouts.
+FAMILIES = {"marian", "marian-shared", "marian-separate", "mbart", "nllb", "t5"}
+OF_EVERY_FAMILY = {
+    "test_every_tensor_has_exactly_one_group",
+    "test_text_is_read_and_written_as_its_own_tokenizer_does",
+}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Marks tests of further families as full before tests are chosen by their marks."""
+    import families
+    import hub_folders
+
+    further = {*families.names(), *hub_folders.LAYOUTS} - FAMILIES
+    for item in items:
+        values = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        is_further = any(isinstance(value, str) and value in further for value in values)
+        if is_further and item.originalname not in OF_EVERY_FAMILY:
+            item.add_marker(pytest.mark.full)

@@ -22,7 +22,7 @@ from crosslate.errors import EXIT_INTERRUPTED, Interrupted, TrainingError
 from crosslate.models.parent import Parent
 from crosslate.packs.pack import Pack
 from crosslate.training import checkpoints
-from crosslate.training.progress import Silent
+from crosslate.training.progress import Progress
 from toy_training import toy_settings, train_toy
 
 TESTS = Path(__file__).parent.parent
@@ -51,7 +51,7 @@ def wait_until(condition: Any, process: subprocess.Popen[str], seconds: float = 
         time.sleep(0.005)
 
 
-class At(Silent):
+class At(Progress):
     """Calls something at an update."""
 
     def __init__(self, at: int, action: Any) -> None:
@@ -86,7 +86,7 @@ def test_a_signal_during_a_validation(tmp_path: Path, at: int):
     """Also during the last one, so that a job of several trainings does not go on to the next."""
     reference = train_toy(tmp_path / "reference", toy_settings(validate_every_updates=7))
 
-    class DuringValidation(Silent):
+    class DuringValidation(Progress):
         def event(self, kind: str, values: dict[str, Any]) -> None:
             if kind == "validation" and values["updates"] >= at:
                 os.kill(os.getpid(), signal.SIGINT)
@@ -150,7 +150,7 @@ def parent_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def adapted(parent_folder: Path, out: Path, progress: Silent | None = None) -> Pack:
+def adapted(parent_folder: Path, out: Path, progress: Progress | None = None) -> Pack:
     return adapt(
         Parent.load(parent_folder), toy_corpora.corpus("de", "en"), new_source="de",
         valid=toy_corpora.corpus("de", "en", 12, seed=1), out=out, data=toy_corpora.DATA,

@@ -76,10 +76,7 @@ def head_importance(
     try:
         with on_device(trainee.model, device):
             for planned in batches:
-                batch = collate(
-                    pairs, planned, source_pad=trainee.source_pad, target_pad=trainee.target_pad,
-                    decoder_start=trainee.decoder_start,
-                ).to(device)  # fmt: skip
+                batch = collate(pairs, planned, **trainee.ids).to(device)
                 with torch.autocast(device.type, torch.bfloat16, enabled=is_mixed(trainee.model)):
                     mean = loss(batch) / batch.num_labels
                 gradients = torch.autograd.grad(mean, parameters)

@@ -49,7 +49,7 @@ from crosslate.training.gradients import Gradients, HalvedGradients, PlainGradie
 from crosslate.training.loss import TranslationLoss
 from crosslate.training.memory import checkpointed, is_bf16_run, is_sharded, leave_out_shards, spread_frozen
 from crosslate.training.optimiser import Trainee, learning_rate_factor, make_optimiser
-from crosslate.training.progress import Progress, RunLog, Silent
+from crosslate.training.progress import Progress, RunLog
 from crosslate.training.settings import TrainingSettings
 from crosslate.training.stopping import StopRequest
 
@@ -107,7 +107,7 @@ def train(
     is_bf16 = is_bf16_run(trainee.model, settings.precision, device)
     if settings.shard_frozen:
         spread_frozen(trainee.model, accelerator)
-    log: RunLog | Silent = Silent()
+    log = Progress()
     if accelerator.is_main_process:
         log = RunLog(folder, progress, tensorboard=settings.tensorboard)
     with (
@@ -116,7 +116,7 @@ def train(
         cheaper_on_cpu(trainee.model, is_bf16=is_bf16) if device.type == "cpu" else nullcontext(),
         checkpointed(trainee.model) if settings.gradient_checkpointing else nullcontext(),
     ):
-        run = _Run(accelerator, is_bf16, trainee, pairs, settings, validate, folder, identity or {}, log)
+        run = _Run(accelerator, trainee, pairs, settings, validate, folder, identity or {}, log)
         with closing(run.loss):
             return run.run(title)
 
@@ -125,16 +125,16 @@ class _Run:
     def __init__(
         self,
         accelerator: Accelerator,
-        is_bf16: bool,
         trainee: Trainee,
         pairs: PairIds,
         settings: TrainingSettings,
         validate: Validate | None,
         folder: Path,
         identity: dict[str, Any],
-        log: RunLog | Silent,
+        log: Progress,
     ) -> None:
-        self.accelerator, self.device, self.is_bf16 = accelerator, accelerator.device, is_bf16
+        self.accelerator, self.device = accelerator, accelerator.device
+        self.is_bf16 = is_bf16_run(trainee.model, settings.precision, self.device)
         self.trainee, self.pairs, self.settings = trainee, pairs, settings
         self.validate, self.folder, self.log = validate, folder, log
         set_dropout(trainee.model, settings.dropout, settings.attention_dropout)
@@ -252,14 +252,7 @@ class _Run:
         mine = list(shard(group, accelerator.process_index, processes))
         total = torch.zeros((), device=self.device)
         for index, planned in enumerate(mine):
-            batch = collate(
-                self.pairs,
-                planned,
-                source_pad=self.trainee.source_pad,
-                target_pad=self.trainee.target_pad,
-                decoder_start=self.trainee.decoder_start,
-                states=self.states,
-            ).to(self.device)
+            batch = collate(self.pairs, planned, **self.trainee.ids, states=self.states).to(self.device)
             seed = _mix(self.settings.seed, state.updates, index, accelerator.process_index)
             # Processes average their gradients; the sum over all labels is wanted.
             total += self.gradients(batch, seed, processes / num_labels, index == len(mine) - 1)
@@ -278,12 +271,7 @@ class _Run:
 
     def _step(self) -> None:
         settings = self.settings
-        factor = learning_rate_factor(
-            settings.schedule,
-            self.state.updates + 1,
-            warmup_updates=settings.warmup_updates,
-            total_updates=self.schedule_end,
-        )
+        factor = learning_rate_factor(settings, self.state.updates + 1, total_updates=self.schedule_end)
         for parameters in self.optimiser.param_groups:
             parameters["lr"] = parameters["peak_lr"] * factor
         if settings.clip_norm:
@@ -376,9 +364,8 @@ class _Run:
         """Updates of the whole run at most; every epoch has as many batches, whatever their order."""
         settings = self.settings
         per_update = settings.accumulate_batches * self.accelerator.num_processes
-        batches = plan_batches(
-            self.pairs.source_lengths, self.pairs.target_lengths, settings.batch_tokens, settings.seed, 0
-        )
+        pairs, tokens, seed = self.pairs, settings.batch_tokens, settings.seed
+        batches = plan_batches(pairs.source_lengths, pairs.target_lengths, tokens, seed, 0)
         limit = settings.max_epochs * math.ceil(len(batches) / per_update)
         if settings.max_updates:
             return min(limit, settings.max_updates) if limit else settings.max_updates

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from crosslate.errors import TrainingError
-from crosslate.training.settings import ScheduleName, TrainingSettings
+from crosslate.training.settings import TrainingSettings
 
 
 def make_optimiser(trainee: Trainee, settings: TrainingSettings) -> torch.optim.Optimizer:
@@ -55,6 +55,11 @@ class Trainee:
     decoder_start: int
 
     @property
+    def ids(self) -> dict[str, int]:
+        """The special ids, as :func:`crosslate.training.batches.collate` takes them."""
+        return {name: getattr(self, name) for name in ("source_pad", "target_pad", "decoder_start")}
+
+    @property
     def trained(self) -> dict[str, nn.Parameter]:
         """All trained parameters by name."""
         return {name: each for group in self.parameters.values() for name, each in group.items()}
@@ -68,16 +73,14 @@ class Trainee:
         return encoder
 
 
-def learning_rate_factor(
-    schedule: ScheduleName, update: int, *, warmup_updates: int, total_updates: int
-) -> float:
+def learning_rate_factor(settings: TrainingSettings, update: int, *, total_updates: int) -> float:
     """Share of the peak learning rate at an update, in [0, 1].
 
     Args:
         update: 1-based number of the update about to be made.
-        warmup_updates: linear rise over so many updates; 0 for none.
         total_updates: where ``linear`` and ``cosine`` reach 0; ignored by the others.
     """
+    schedule, warmup_updates = settings.schedule, settings.warmup_updates
     if update <= warmup_updates:
         return update / warmup_updates
     if schedule == "constant":

@@ -6,7 +6,7 @@ import json
 import logging
 import time
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from crosslate.errors import MissingExtra, TrainingError
 
@@ -15,8 +15,8 @@ log = logging.getLogger(__name__)
 _PLAIN_EVERY_SECONDS = 20.0
 
 
-class Progress(Protocol):
-    """Receives what happens in a run."""
+class Progress:
+    """Receives the events of a run; this base class shows nothing."""
 
     def start(self, title: str, total_updates: int, updates: int) -> None: ...
     def update(self, updates: int, values: dict[str, float]) -> None: ...
@@ -24,23 +24,7 @@ class Progress(Protocol):
     def close(self) -> None: ...
 
 
-class Silent:
-    """No output."""
-
-    def start(self, title: str, total_updates: int, updates: int) -> None:
-        pass
-
-    def update(self, updates: int, values: dict[str, float]) -> None:
-        pass
-
-    def event(self, kind: str, values: dict[str, Any]) -> None:
-        pass
-
-    def close(self) -> None:
-        pass
-
-
-class ConsoleProgress:
+class ConsoleProgress(Progress):
     """A bar with tokens/s, loss, best score and time left; one plain line now and then without a terminal."""
 
     def __init__(self, console: Any | None = None) -> None:
@@ -99,18 +83,17 @@ class ConsoleProgress:
             self._bar = None
 
 
-class RunLog:
+class RunLog(Progress):
     """Writes every event to ``log.jsonl``, forwards to ``shown``, and to TensorBoard where asked.
 
-    Every line says by itself what happened when. After a run was killed, lines of updates behind the
-    checkpoint come again.
+    After a run was killed, lines of updates behind its last checkpoint come again.
 
     Raises:
         MissingExtra: TensorBoard was asked for and is not installed.
     """
 
     def __init__(self, folder: Path, shown: Progress | None = None, *, tensorboard: bool = False) -> None:
-        self.shown = shown or Silent()
+        self.shown = shown or Progress()
         self._board = _board(folder) if tensorboard else None
         self._path = folder / "log.jsonl"
         folder.mkdir(parents=True, exist_ok=True)
@@ -125,11 +108,6 @@ class RunLog:
                 self._board.add_scalar(name, value, updates)
 
     def event(self, kind: str, values: dict[str, Any]) -> None:
-        """Logs an event.
-
-        Raises:
-            TrainingError: the log cannot be written (a full disk).
-        """
         line = json.dumps({"event": kind, "time": round(time.time(), 3), **values}, ensure_ascii=False)
         try:
             with self._path.open("a", encoding="utf-8") as file:

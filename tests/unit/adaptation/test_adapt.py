@@ -17,7 +17,7 @@ from crosslate.models.parent import Parent
 from crosslate.packs.compose import apply_packs
 from crosslate.packs.pack import Pack
 from crosslate.text.corpora import TextFiles
-from crosslate.training.progress import Silent
+from crosslate.training.progress import Progress
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +108,7 @@ def test_without_a_folder_the_pack_stays_in_memory(
     assert [path.name for path in tmp_path.iterdir()] == ["later"]
 
 
-class Stop(Silent):
+class Stop(Progress):
     """Asks the process to stop at the second update."""
 
     def update(self, updates: int, values: dict[str, float]) -> None:
@@ -135,7 +135,7 @@ def test_an_output_that_could_not_be_saved_is_saved_by_the_same_call(
             adapted(parent, tmp_path / "pack")
     assert not (tmp_path / "pack").exists()
 
-    class Counted(Silent):
+    class Counted(Progress):
         updates = 0
 
         def update(self, updates: int, values: dict[str, float]) -> None:

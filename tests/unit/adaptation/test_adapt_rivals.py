@@ -16,7 +16,7 @@ from crosslate.errors import EngineError, Interrupted
 from crosslate.models.parent import Parent
 from crosslate.packs.pack import Pack
 from crosslate.training.memory import PeakMemory
-from crosslate.training.progress import Silent
+from crosslate.training.progress import Progress
 from crosslate.training.settings import SettingsError, TrainingSettings
 from crosslate.translation.translator import Translator
 
@@ -29,7 +29,7 @@ def parent() -> Parent:
     return toy_corpora.parent()
 
 
-def adapted(parent: Parent, out: Path, strategy: str, progress: Silent | None = None, **changes) -> Pack:
+def adapted(parent: Parent, out: Path, strategy: str, progress: Progress | None = None, **changes) -> Pack:
     return adapt(
         parent, toy_corpora.corpus("de", "en"), valid=toy_corpora.corpus("de", "en", 12, seed=1), out=out,
         data=toy_corpora.DATA, settings=toy_corpora.settings(**changes), new_source="de", strategy=strategy,
@@ -37,7 +37,7 @@ def adapted(parent: Parent, out: Path, strategy: str, progress: Silent | None = 
     )  # fmt: skip
 
 
-class StopAt2(Silent):
+class StopAt2(Progress):
     def update(self, updates: int, values: dict[str, float]) -> None:
         if updates == 2:
             os.kill(os.getpid(), signal.SIGINT)

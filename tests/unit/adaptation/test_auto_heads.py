@@ -17,7 +17,7 @@ from crosslate.errors import Interrupted, StrategyError
 from crosslate.models.parent import Parent
 from crosslate.models.strategies import parse_strategy
 from crosslate.packs.pack import Pack
-from crosslate.training.progress import Silent
+from crosslate.training.progress import Progress
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def adapted(parent: Parent, out: Path, strategy: str, *, precision: str = "fp32"
     )  # fmt: skip
 
 
-class Stop(Silent):
+class Stop(Progress):
     """Asks the process to stop at an update, counted over warm-up and training."""
 
     def __init__(self, at: int) -> None:

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from crosslate.errors import TrainingError
 from crosslate.training.loop import Validation, train
 from crosslate.training.optimiser import Trainee
-from crosslate.training.progress import Silent
+from crosslate.training.progress import Progress
 from toy_training import ToyPairs, toy_settings, toy_trainee, toy_validate, train_toy
 
 
@@ -207,7 +207,7 @@ def test_a_validation_that_fails_loses_nothing(tmp_path: Path):
     reference = train_toy(tmp_path / "reference")
     handler = signal.getsignal(signal.SIGINT)
 
-    class Closed(Silent):
+    class Closed(Progress):
         is_closed = False
 
         def close(self) -> None:
@@ -231,7 +231,7 @@ def test_a_validation_that_fails_loses_nothing(tmp_path: Path):
 
 
 def test_a_finished_run_is_taken_up_without_another_update(tmp_path: Path):
-    class Counted(Silent):
+    class Counted(Progress):
         updates = 0
 
         def update(self, updates: int, values: dict[str, float]) -> None:
@@ -301,7 +301,7 @@ def test_the_log_holds_start_validations_and_end(tmp_path: Path):
 def test_the_title_is_known_before_the_first_event(tmp_path: Path):
     heard: list[str] = []
 
-    class Heard(Silent):
+    class Heard(Progress):
         def start(self, title: str, total_updates: int, updates: int) -> None:
             heard.append(f"{title} {updates}/{total_updates}")
 

@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from crosslate.errors import MissingExtra, TrainingError
-from crosslate.training.progress import ConsoleProgress, RunLog, Silent
+from crosslate.training.progress import ConsoleProgress, Progress, RunLog
 
 VALUES = {"loss": 12.3456, "tokens_per_second": 12_345.6, "best": 43.214}
 VALIDATION = {"epoch": 2.0, "updates": 880, "metric": "bleu", "score": 41.234, "is_best": True}
@@ -108,7 +108,7 @@ def test_every_logged_line_says_what_happened_when(tmp_path: Path):
 
 
 def test_what_happens_is_forwarded(tmp_path: Path):
-    class Heard(Silent):
+    class Heard(Progress):
         def __init__(self) -> None:
             self.calls: list[tuple[Any, ...]] = []
 

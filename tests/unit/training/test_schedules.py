@@ -7,13 +7,12 @@ import math
 import pytest
 
 from crosslate.training.optimiser import learning_rate_factor
+from crosslate.training.settings import TrainingSettings
 
 
 def factors(schedule: str, updates: list[int], warmup: int = 4, total: int = 12) -> list[float]:
-    return [
-        learning_rate_factor(schedule, update, warmup_updates=warmup, total_updates=total)  # type: ignore[arg-type]
-        for update in updates
-    ]
+    settings = TrainingSettings(schedule=schedule, warmup_updates=warmup)
+    return [learning_rate_factor(settings, update, total_updates=total) for update in updates]
 
 
 @pytest.mark.parametrize("schedule", ["inverse_sqrt", "linear", "cosine", "constant"])
