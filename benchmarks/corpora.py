@@ -99,13 +99,12 @@ def _stages(folder: Path, num_pairs: int, seed: int, is_whole: bool) -> int:
             for index in batch.indices
         ),
     )
-    assert num_read == encoded.num_tokens
     positions = sum(batch.rows * (batch.src_len + batch.tgt_len) for batch in batches)
     shapes = len({(batch.rows, batch.src_len, batch.tgt_len) for batch in batches})
     stored = sum(file.stat().st_size for file in encoded.folder.iterdir())
     print(
         f"kept {report.kept:,} pairs in {len(batches):,} batches of {shapes} shapes; "
-        f"{encoded.num_tokens:,} tokens, {encoded.num_tokens / positions:.1%} of the positions; "
+        f"{num_read:,} tokens, {num_read / positions:.1%} of the positions; "
         f"stored in {stored / 1e6:,.0f} MB"
     )
     peak = peak_bytes()

@@ -33,7 +33,7 @@ from crosslate.packs.compose import pack_child
 from crosslate.packs.manifest import MANIFEST_NAME, ScoreRecord
 from crosslate.packs.pack import Pack
 from crosslate.text.corpora import Corpus
-from crosslate.text.no_vocabulary import NoVocabulary
+from crosslate.text.vocabularies import NoVocabulary
 from crosslate.training.loop import train
 from crosslate.training.memory import PeakMemory
 from crosslate.training.progress import Progress

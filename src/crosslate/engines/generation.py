@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from crosslate.errors import EngineError
-from crosslate.text.no_vocabulary import NoVocabulary
-from crosslate.text.vocabularies import Vocabulary
+from crosslate.text.vocabularies import NoVocabulary, Vocabulary
 
 # Longer inputs are far from anything a sentence-level model was trained on.
 MAX_SOURCE_TOKENS = 512

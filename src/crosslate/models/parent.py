@@ -26,8 +26,7 @@ from crosslate.models.vocabularies.marian_files import write_marian_files
 from crosslate.models.vocabularies.saved_vocabularies import save_vocabularies
 from crosslate.models.vocabularies.tokenizer_files import write_tokenizer
 from crosslate.models.vocabularies.vocabulary_files import RECORD, read_vocabularies
-from crosslate.text.no_vocabulary import NoVocabulary
-from crosslate.text.vocabularies import Vocabulary
+from crosslate.text.vocabularies import NoVocabulary, Vocabulary
 
 if TYPE_CHECKING:
     import torch

@@ -9,12 +9,8 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
-import tempfile
-import weakref
 from array import array
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
@@ -35,13 +31,12 @@ MAX_TOKENS = 256
 _VERSION = 1
 _BATCH_PAIRS = 2_048
 _SIDES = ("source", "target")
+_FILES = tuple(f"{side}.{part}" for side in _SIDES for part in ("ids", "offsets"))
 _OFFSET = np.dtype("<i8")
-
-Progress = Callable[[int], None]
 
 
 class EncodedCorpus:
-    """Token ids of the pairs of a corpus, each sequence ended by end of sentence.
+    """Token ids of the pairs of a corpus, each sequence in its vocabulary's frame.
 
     Attributes:
         folder: where the arrays are.
@@ -67,22 +62,13 @@ class EncodedCorpus:
         corpus: SizedCorpus,
         source: Vocabulary,
         target: Vocabulary,
-        cache: Path | None,
-        progress: Progress | None = None,
+        cache: Path,
         *,
         max_tokens: int = MAX_TOKENS,
     ) -> EncodedCorpus:
-        """Encodes a corpus in bounded memory, or finds it already encoded.
+        """Encodes a corpus in bounded memory, or finds it already encoded in the folder ``cache``.
 
-        A pair of which a side has too many tokens is dropped whole and counted, never cut.
-
-        Args:
-            source: vocabulary of the first text of each pair.
-            target: vocabulary of the second.
-            cache: the folder that holds encoded corpora; None keeps the arrays in a temporary folder
-                that vanishes with the returned object.
-            progress: called with the number of pairs read so far.
-            max_tokens: most tokens of a side, end of sentence included; at least 2.
+        A pair of which a side has more than ``max_tokens`` tokens is dropped whole and counted, never cut.
 
         Raises:
             CorpusError: no pair is left.
@@ -90,53 +76,30 @@ class EncodedCorpus:
         """
         if max_tokens < 2:
             raise UsageError(f"max_tokens is {max_tokens}, expected at least 2 (a token and end of sentence)")
-        full_key = sha256_text(
+        key = sha256_text(
             json.dumps([_VERSION, corpus.content_hash, source.fingerprint, target.fingerprint, max_tokens])
         )
-        writer = _Writer(full_key, (source, target), max_tokens, progress)
-        if cache is None:
-            folder = Path(tempfile.mkdtemp(prefix="crosslate-encoded-"))
-            try:
-                writer.write(corpus, folder)
-                made = cls.open(folder)
-            except BaseException:
-                shutil.rmtree(folder, ignore_errors=True)
-                raise
-            weakref.finalize(made, shutil.rmtree, folder, ignore_errors=True)
-            return made
-        folder = Path(cache) / full_key[:32]
+        folder = Path(cache) / key[:32]
         if folder.exists():
             try:
-                found = cls.open(folder)
-                if found.key == full_key:
-                    return found
-                log.warning("%s holds another corpus than its name says and is built again", folder)
+                return cls.open(folder)
             except CorpusError as error:
                 log.warning("%s; it is built again", error)
-        is_replaced = folder.exists()
-        with suppress(_BuiltMeanwhile), atomic_folder(folder, replace=True) as temporary:
-            writer.write(corpus, temporary)
-            if folder.exists() and not is_replaced:
-                raise _BuiltMeanwhile  # by another process, which may be reading it: leave it in its place
+        with atomic_folder(folder, replace=True) as temporary:
+            _Writer(key, (source, target), max_tokens).write(corpus, temporary)
         return cls.open(folder)
 
     @classmethod
     def open(cls, folder: Path) -> EncodedCorpus:
-        """Opens a finished encoded corpus after checking the sizes and hashes of its files.
-
-        Raises:
-            CorpusError: it is not there, unfinished, damaged or of another version.
-        """
-        folder = Path(folder)
+        """Opens an encoded corpus whose files have the hashes in ``meta.json``; CorpusError otherwise."""
         try:
             meta = read_json(folder / "meta.json")
-            problem = _problem(folder, meta)
-            if problem is None:
+            damaged = [name for name in _FILES if sha256_file(folder / name) != meta["sha256"][name]]
+            if meta["version"] == _VERSION and not damaged:
                 return cls(folder, meta)
-        except (InputError, OSError) as error:
-            problem = f"cannot be opened ({error})"
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            problem = f"has a damaged meta.json ({error!r})"
+            problem = f"is damaged: {', '.join(damaged)}" if damaged else "has another version"
+        except (InputError, OSError, KeyError, TypeError, ValueError) as error:
+            problem = f"cannot be opened ({error!r})"
         raise CorpusError(f"the encoded corpus {folder} {problem}; encode it again")
 
     def __len__(self) -> int:
@@ -152,17 +115,8 @@ class EncodedCorpus:
         """Tokens of each target sentence, end of sentence included: ``(pairs,)`` int32."""
         return np.diff(self._offsets["target"]).astype(np.int32)
 
-    @property
-    def num_tokens(self) -> int:
-        """Tokens of both sides together, ends of sentence included."""
-        return sum(len(self._ids[side]) for side in _SIDES)
-
     def source_ids(self, index: int) -> npt.NDArray[np.unsignedinteger[Any]]:
-        """Ids of a source sentence: ``(src_len,)``, read-only, uint16 or uint32.
-
-        Raises:
-            IndexError: ``index`` is not between 0 and the number of pairs - 1.
-        """
+        """Ids of a source sentence: ``(src_len,)``, read-only, uint16 or uint32."""
         return self._sentence("source", index)
 
     def target_ids(self, index: int) -> npt.NDArray[np.unsignedinteger[Any]]:
@@ -182,41 +136,11 @@ def _mapped(path: Path, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     return np.asarray(np.memmap(path, dtype, "r"))
 
 
-def _problem(folder: Path, meta: dict[str, Any]) -> str | None:
-    """What is wrong with an encoded corpus, if anything."""
-    if meta["version"] != _VERSION:
-        return f"has version {meta['version']}, expected {_VERSION}"
-    damaged = [name for name in _FILES if sha256_file(folder / name) != meta["sha256"][name]]
-    if damaged:
-        return f"is damaged: the sha256 of {', '.join(damaged)} is not the one in meta.json"
-    for side in _SIDES:
-        size = (folder / f"{side}.offsets").stat().st_size
-        if size != (meta["pairs"] + 1) * _OFFSET.itemsize:
-            return f"is damaged: {side}.offsets has {size} bytes for {meta['pairs']} pairs"
-    return None
-
-
-_FILES = tuple(f"{side}.{part}" for side in _SIDES for part in ("ids", "offsets"))
-
-
-class _BuiltMeanwhile(Exception):
-    pass
-
-
 class _Writer:
     """Encodes pairs into the files of a folder, a batch at a time."""
 
-    def __init__(
-        self,
-        key: str,
-        vocabularies: tuple[Vocabulary, Vocabulary],
-        max_tokens: int,
-        progress: Progress | None,
-    ) -> None:
-        self.key = key
-        self.vocabularies = vocabularies
-        self.max_tokens = max_tokens
-        self.progress = progress
+    def __init__(self, key: str, vocabularies: tuple[Vocabulary, Vocabulary], max_tokens: int) -> None:
+        self.key, self.vocabularies, self.max_tokens = key, vocabularies, max_tokens
         self.dtypes = [np.dtype("<u2" if len(side) <= 1 << 16 else "<u4") for side in vocabularies]
         self.lengths = [array("i"), array("i")]
         self.num_read = 0
@@ -228,8 +152,6 @@ class _Writer:
         with source.open("wb") as source_file, target.open("wb") as target_file:
             for batch in _batches(pairs):
                 self._encode(batch, (source_file, target_file))
-                if self.progress is not None:
-                    self.progress(self.num_read)
         if not self.lengths[0]:
             raise CorpusError(
                 f"no pair is left of {self.num_read}: {self.num_dropped} had a side of more than "
@@ -238,32 +160,8 @@ class _Writer:
         for side, lengths in zip(_SIDES, self.lengths):
             offsets = np.zeros(len(lengths) + 1, _OFFSET)
             np.cumsum(np.frombuffer(lengths, np.intc), out=offsets[1:])
-            with (folder / f"{side}.offsets").open("wb") as file:
-                offsets.tofile(file)
-        write_json(folder / "meta.json", self._meta(folder))
-
-    def _encode(self, batch: list[tuple[str, str]], files: tuple[BinaryIO, BinaryIO]) -> None:
-        sides = [
-            vocabulary.encode_batch([pair[side] for pair in batch])
-            for side, vocabulary in enumerate(self.vocabularies)
-        ]
-        kept: list[int] = []
-        for index, (source, target) in enumerate(zip(*sides)):
-            if len(source) <= self.max_tokens and len(target) <= self.max_tokens:
-                kept.append(index)
-            else:
-                self.num_dropped += 1
-                if self.example is None:
-                    self.example = Example.of(self.num_read + index + 1, *batch[index])
-        for ids, dtype, lengths, file in zip(sides, self.dtypes, self.lengths, files):
-            if len(kept) < len(batch):
-                ids = [ids[index] for index in kept]
-            lengths.extend(map(len, ids))
-            file.write(np.fromiter(chain.from_iterable(ids), dtype).tobytes())
-        self.num_read += len(batch)
-
-    def _meta(self, folder: Path) -> dict[str, Any]:
-        return {
+            offsets.tofile(folder / f"{side}.offsets")
+        meta = {
             "version": _VERSION,
             "key": self.key,
             "pairs": len(self.lengths[0]),
@@ -273,6 +171,22 @@ class _Writer:
             **{side: {"dtype": dtype.str} for side, dtype in zip(_SIDES, self.dtypes)},
             "sha256": {name: sha256_file(folder / name) for name in _FILES},
         }
+        write_json(folder / "meta.json", meta)
+
+    def _encode(self, batch: list[tuple[str, str]], files: tuple[BinaryIO, BinaryIO]) -> None:
+        sides = [vocabulary.encode_batch(texts) for vocabulary, texts in zip(self.vocabularies, zip(*batch))]
+        kept: list[int] = []
+        for index, (source, target) in enumerate(zip(*sides)):
+            if max(len(source), len(target)) <= self.max_tokens:
+                kept.append(index)
+            else:
+                self.num_dropped += 1
+                self.example = self.example or Example.of(self.num_read + index + 1, *batch[index])
+        for ids, dtype, lengths, file in zip(sides, self.dtypes, self.lengths, files):
+            ids = [ids[index] for index in kept]
+            lengths.extend(map(len, ids))
+            file.write(np.fromiter(chain.from_iterable(ids), dtype).tobytes())
+        self.num_read += len(batch)
 
 
 def _batches(pairs: Iterable[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:

@@ -103,16 +103,10 @@ def read_blocks(path: str | Path) -> Iterator[bytes]:
     check_is_file(path)
     decompress = _DECOMPRESSORS.get(path.suffix.lower())
     try:
+        if decompress is not None and not path.stat().st_size:
+            raise EOFError
         with path.open("rb") as file:
-            if decompress is None:
-                yield from _blocks(file.read)
-            else:
-                is_empty = True
-                for block in decompress(file):
-                    is_empty = False
-                    yield block
-                if is_empty and not file.tell():
-                    raise EOFError  # no compressed file has no bytes at all
+            yield from _blocks(file.read) if decompress is None else decompress(file)
     except EOFError:
         raise CorpusError(
             f"{path}: the compressed file ends too early; it was cut off, copy or download it again"
@@ -127,32 +121,24 @@ def read_blocks(path: str | Path) -> Iterator[bytes]:
 
 
 def check_is_file(path: str | Path) -> None:
-    """Refuses what cannot be read as a file, before anything is read.
-
-    Raises:
-        CorpusError: there is no such file, or it is a folder.
-    """
+    """Refuses a path that does not exist or is a folder (CorpusError), before anything is read."""
     if str(path) == STANDARD_INPUT:
         return
     try:
-        mode_is_folder = Path(path).is_dir()
-        exists = mode_is_folder or Path(path).exists()
+        is_folder, exists = Path(path).is_dir(), Path(path).exists()
     except (OSError, ValueError) as error:  # a name with a NUL byte, a loop of links, no permission
         raise CorpusError(f"{str(path)!r}: cannot be read: {error}") from None
-    if mode_is_folder:
+    if is_folder:
         raise CorpusError(f"{path}: is a folder, expected a file")
     if not exists:
         raise CorpusError(f"{path}: no such file")
 
 
 def read_lines(path: str | Path) -> Iterator[str]:
-    """The lines of one text file, without their ends, streaming.
+    """The lines of a text file (or of standard input, ``-``) without their ends, streaming.
 
     Whether the file exists is checked by the call, everything else while reading. Lines before a fault
     are yielded; after one, the rest of a file (not of standard input) is only searched for more faults.
-
-    Args:
-        path: a file, compressed or not by its ending, or ``-`` for standard input.
 
     Raises:
         CorpusError: the file is missing, a folder or damaged, or has lines that are not UTF-8 or hold
@@ -164,8 +150,7 @@ def read_lines(path: str | Path) -> Iterator[str]:
 
 def _read_lines(path: str | Path) -> Iterator[str]:
     found = FileFaults(path)
-    lines = checked_lines(path, found)
-    for line in lines:
+    for line in (lines := checked_lines(path, found)):
         if line is None:
             break
         yield line
@@ -179,13 +164,12 @@ def _read_lines(path: str | Path) -> Iterator[str]:
 
 def checked_lines(path: str | Path, found: FileFaults) -> Iterator[str | None]:
     """The lines of a file; None in the place of a line with a fault, which goes to ``found``."""
-    number, offset = 0, 0
+    offset = 0
     try:
         for chunk in _whole_lines(read_blocks(path)):
-            lines = _decode(chunk, number, offset, found)
-            number += len(lines)
+            lines = _decode(chunk, found.num_lines, offset, found)
+            found.num_lines += len(lines)
             offset += len(chunk)
-            found.num_lines = number
             yield from lines
     except CorpusError as error:
         found.break_off(str(error))
@@ -195,8 +179,7 @@ def _whole_lines(blocks: Iterable[bytes]) -> Iterator[bytes]:
     """Blocks regrouped so that each ends with a line feed, but for the last."""
     pending: list[bytes] = []
     for block in blocks:
-        end = block.rfind(b"\n") + 1
-        if end:
+        if end := block.rfind(b"\n") + 1:
             yield b"".join((*pending, block[:end]))
             pending = []
         if end < len(block):
@@ -210,42 +193,23 @@ def _decode(chunk: bytes, number: int, offset: int, found: FileFaults) -> list[s
     try:
         text = chunk.decode("utf-8")
     except UnicodeDecodeError:
-        return _decode_each(chunk, number, offset, found)
-    if "\0" in text:
-        return _decode_each(chunk, number, offset, found)
-    if offset == 0 and text.startswith(_BOM):
-        text = text[1:]
-        if not text:
-            return []
-    lines: list[str | None] = [*text.replace("\r\n", "\n").split("\n")]
-    if text.endswith("\n"):
-        lines.pop()
-    return lines
-
-
-def _decode_each(chunk: bytes, number: int, offset: int, found: FileFaults) -> list[str | None]:
-    """The careful way for a chunk with faults: line by line, so that each fault gets its place."""
-    lines: list[str | None] = []
-    for raw in _split_keeping_ends(chunk):
+        text = "\0"
+    if "\0" not in text:
+        if offset == 0:
+            text = text.removeprefix(_BOM)
+        lines: list[str | None] = [*text.replace("\r\n", "\n").split("\n")]
+        return lines if lines[-1] else lines[:-1]
+    lines = []
+    for line in chunk.removesuffix(b"\n").split(b"\n"):  # one by one, so that each fault gets its place
         number += 1
-        lines.append(_decode_line(raw, number, offset, found))
-        offset += len(raw)
+        lines.append(_decode_line(line, number, offset, found))
+        offset += len(line) + 1
     return lines
-
-
-def _split_keeping_ends(chunk: bytes) -> Iterator[bytes]:
-    """bytes.splitlines would also split at lone carriage returns."""
-    start = 0
-    while start < len(chunk):
-        end = chunk.find(b"\n", start) + 1 or len(chunk)
-        yield chunk[start:end]
-        start = end
 
 
 def _decode_line(raw: bytes, number: int, offset: int, found: FileFaults) -> str | None:
-    is_faulty = False
-    if (place := raw.find(b"\0")) >= 0:
-        is_faulty = True
+    place = raw.find(b"\0")
+    if place >= 0:
         found.add(
             f"has a NUL byte at offset {offset + place} of the file (from 0); "
             "expected text, remove such bytes first",
@@ -261,13 +225,9 @@ def _decode_line(raw: bytes, number: int, offset: int, found: FileFaults) -> str
             number,
         )
         return None
-    if is_faulty:
+    if place >= 0:
         return None
-    if offset == 0:
-        text = text.removeprefix(_BOM)
-    if text.endswith("\n"):
-        text = text[:-1].removesuffix("\r")
-    return text
+    return (text.removeprefix(_BOM) if offset == 0 else text).removesuffix("\r")
 
 
 class _Damaged(Exception):

@@ -7,6 +7,7 @@ map a model's pieces to other ids (Marian, M2M100) or be cut by the ``tokenizers
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from crosslate.errors import VocabularyError
+from crosslate.errors import UsageError, VocabularyError
 from crosslate.files import atomic_file, read_json
 from crosslate.text.segmenters import Segmenter, SentencePieceSegmenter
 
@@ -28,13 +29,16 @@ class SpecialIds:
     pad: int = 2
     bos: int | None = None
 
+    def as_values(self) -> dict[str, int]:
+        """The ids by name, without those that the model lacks."""
+        return {name: index for name, index in vars(self).items() if index is not None}
+
     def fitted(self, size: int) -> SpecialIds:
         """The same ids where they lie below ``size``, else the lowest free ones.
 
         Marian checkpoints pad with their last id, which a smaller new vocabulary does not have.
         """
-        names = ("eos", "unk", "pad", "bos")
-        wanted = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        wanted = self.as_values()
         kept = {name: index for name, index in wanted.items() if index < size}
         free = (index for index in range(size) if index not in kept.values())
         return SpecialIds(**{name: kept[name] if name in kept else next(free) for name in wanted})
@@ -61,15 +65,10 @@ class Vocabulary:
     Args:
         model: a SentencePiece model as bytes, or any other segmenter.
         pieces: the piece of every id, where ids are not the segmenter's own.
-        special: the special ids; required with ``pieces`` and with other segmenters than SentencePiece's,
-            else read from the model.
-        frame: what surrounds a sentence; by default the end of sentence follows it.
+        special: required with ``pieces`` and with other segmenters than SentencePiece's, else the model's.
+        frame: by default the end of sentence follows the pieces.
 
     Attributes:
-        segmenter: cuts text into pieces.
-        pieces: the piece of every id, in id order.
-        special: ids of end of sentence, unknown, padding and (maybe) beginning of sentence.
-        frame: what surrounds a sentence.
         has_own_ids: whether ids are the segmenter's own.
         silent: ids that stand for no text: the frame's, and special ones except the unknown piece's.
     """
@@ -96,11 +95,7 @@ class Vocabulary:
 
     @classmethod
     def load(cls, path: Path) -> Vocabulary:
-        """Reads a SentencePiece model whose own ids are used.
-
-        Raises:
-            VocabularyError: missing, not a SentencePiece model, or without the special pieces.
-        """
+        """Reads a SentencePiece model whose own ids are used; VocabularyError where that is not possible."""
         return cls(_read(path))
 
     @classmethod
@@ -119,16 +114,13 @@ class Vocabulary:
 
     def restricted(self, ids: Iterable[int]) -> tuple[Vocabulary, list[int]]:
         """A vocabulary of some pieces, in their order, with special and framing ones; and the ids it kept."""
-        special = {key: index for key, index in vars(self.special).items() if index is not None}
-        kept = sorted({*special.values(), *self.frame.before, *self.frame.after, *ids})
+        special, frame = self.special.as_values(), self.frame
+        kept = sorted({*special.values(), *frame.before, *frame.after, *ids})
         new_ids = {old: new for new, old in enumerate(kept)}
+        before, after = (tuple(new_ids[index] for index in each) for each in (frame.before, frame.after))
         specials = SpecialIds(**{key: new_ids[index] for key, index in special.items()})
-        frame = Frame(
-            tuple(new_ids[index] for index in self.frame.before),
-            tuple(new_ids[index] for index in self.frame.after),
-            self.frame.text,
-        )
-        return Vocabulary(self.segmenter, [self.pieces[index] for index in kept], specials, frame), kept
+        pieces = [self.pieces[index] for index in kept]
+        return Vocabulary(self.segmenter, pieces, specials, Frame(before, after, frame.text)), kept
 
     def __len__(self) -> int:
         return len(self.pieces)
@@ -147,8 +139,6 @@ class Vocabulary:
     @cached_property
     def fingerprint(self) -> str:
         """Hex sha256 over segmenter, pieces, special ids and, where it is not the usual one, the frame."""
-        import hashlib
-
         described: list[Any] = [list(self.pieces), repr(self.special)]
         if not self.has_usual_frame:
             described.append(repr(self.frame))
@@ -170,10 +160,7 @@ class Vocabulary:
         return [*self.frame.before, *self._ids_of(self._prefixed(text)), *self.frame.after]
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
-        """:meth:`encode` for many texts; several times faster where ids are the segmenter's own.
-
-        A text that is empty, or all space, gives the frame's ids alone.
-        """
+        """:meth:`encode` for many texts, faster. A text of nothing but space gives the frame's ids alone."""
         before, after = self.frame.before, self.frame.after
         if self.frame.text:
             texts = [self._prefixed(text) for text in texts]
@@ -212,19 +199,53 @@ class Vocabulary:
 
     def save_mapping(self, path: Path) -> None:
         """Writes ``{piece: id}`` as JSON atomically, the ``vocab.json`` of Marian parents."""
+        mapping = {piece: index for index, piece in enumerate(self.pieces)}
         with atomic_file(path) as temporary:
-            temporary.write_text(
-                json.dumps({piece: index for index, piece in enumerate(self.pieces)}, ensure_ascii=False),
-                encoding="utf-8",
-            )
+            temporary.write_text(json.dumps(mapping, ensure_ascii=False), encoding="utf-8")
+
+
+class NoVocabulary(Vocabulary):
+    """A source that is a signal. It has special pieces alone; asked for text, it says why there is none.
+
+    Args:
+        signal: what is read instead of text: ``audio`` or ``images``.
+
+    Attributes:
+        reason: why this side has nothing to do with text, and what can be done.
+    """
+
+    def __init__(self, signal: str) -> None:
+        self.reason = (
+            f"the source of this model is {signal}, not text: it neither trains on sentence pairs nor "
+            "translates text; train a child of it on your own batches and pack that, as "
+            "docs/speech-and-images.md shows"
+        )
+        super().__init__(_NoSegmenter(signal, self.reason), None, SpecialIds())
+
+
+class _NoSegmenter:
+    kind = "none"
+    pieces = ("</s>", "<unk>", "<pad>")
+
+    def __init__(self, signal: str, reason: str) -> None:
+        self.data = self.identity = signal.encode()
+        self._reason = reason
+
+    def split(self, text: str) -> list[str]:
+        raise UsageError(self._reason)
+
+    def split_to_ids(self, texts: Sequence[str]) -> list[list[int]]:
+        raise UsageError(self._reason)
+
+    def join(self, pieces: Sequence[str], unknown: str) -> str:
+        raise UsageError(self._reason)
+
+    def marked(self, piece: str) -> str:
+        return piece
 
 
 def read_mapping(path: Path) -> list[str]:
-    """The pieces of a JSON file ``{piece: id}``, in the order of their ids.
-
-    Raises:
-        VocabularyError: it does not map pieces to the ids 0 to n-1.
-    """
+    """The pieces of a JSON file that maps pieces to the ids 0 to n-1 (else VocabularyError), by id."""
     ids = read_json(path)
     if not isinstance(ids, dict) or sorted(ids.values()) != list(range(len(ids))):
         raise VocabularyError(f"{path}: expected a JSON object that maps pieces to the ids 0 to n-1")
@@ -234,12 +255,7 @@ def read_mapping(path: Path) -> list[str]:
 def _own_special_ids(segmenter: SentencePieceSegmenter) -> SpecialIds:
     processor = segmenter.processor
     bos = processor.bos_id()
-    special = SpecialIds(
-        eos=processor.eos_id(),
-        unk=processor.unk_id(),
-        pad=processor.pad_id(),
-        bos=None if bos < 0 else bos,
-    )
+    special = SpecialIds(processor.eos_id(), processor.unk_id(), processor.pad_id(), None if bos < 0 else bos)
     if min(special.eos, special.unk, special.pad) < 0:
         raise VocabularyError(
             f"the SentencePiece model lacks a special piece ({special}); "

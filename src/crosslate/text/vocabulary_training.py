@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import tempfile
 from collections import Counter
@@ -48,44 +49,50 @@ def train_vocabulary(
     """
     special = special or SpecialIds()
     with tempfile.TemporaryDirectory() as folder:
-        text = Path(folder) / "text"
-        num_lines = 0
-        with text.open("w", encoding="utf-8") as file:
-            for line in lines:
-                if cleaned := line.replace("\n", " ").strip():
-                    file.write(cleaned + "\n")
-                    num_lines += 1
+        text, thinned = Path(folder) / "text", Path(folder) / "thinned"
+        num_lines = _write(text, (line.replace("\n", " ").strip() for line in lines))
         if not num_lines:
             raise VocabularyError("cannot learn a vocabulary: the text is empty")
-        is_chosen_by_us = size is None
+        wanted = size
         if size is None:
-            with text.open(encoding="utf-8") as file:
-                sample = list(_thinned(file, num_lines, _SIZE_SAMPLE_LINES))
+            sample = list(_thinned(_lines(text), num_lines, _SIZE_SAMPLE_LINES))
             size = default_size(sample, kind=kind, num_lines=num_lines)
             log.info("vocabulary size chosen: %d pieces", size)
         if size < MIN_SIZE:
             raise VocabularyError(f"a vocabulary of {size} pieces is too small; give at least {MIN_SIZE}")
         if num_lines > max_lines:
             # SentencePiece itself would take the first ones, which may be all of one kind.
-            with (
-                text.open(encoding="utf-8") as whole,
-                (Path(folder) / "thinned").open("w", encoding="utf-8") as file,
-            ):
-                file.writelines(_thinned(whole, num_lines, max_lines))
-            text = Path(folder) / "thinned"
+            _write(thinned, _thinned(_lines(text), num_lines, max_lines))
+            text = thinned
         model = _train(
-            text, size, kind, special.fitted(size), max_lines, hard=not is_chosen_by_us, control=control
+            _lines(text),
+            size,
+            kind,
+            special.fitted(size),
+            max_lines,
+            hard=wanted is not None,
+            control=control,
         )
     return Vocabulary(model)
 
 
-def default_size(
-    lines: Iterable[str],
-    *,
-    kind: Kind = "bpe",
-    cap: int = MAX_DEFAULT_SIZE,
-    num_lines: int | None = None,
-) -> int:
+def _write(path: Path, lines: Iterable[str]) -> int:
+    """Writes the lines that are not empty; how many those are."""
+    num_lines = 0
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for line in filter(None, lines):
+            file.write(line + "\n")
+            num_lines += 1
+    return num_lines
+
+
+def _lines(path: Path) -> Iterator[str]:
+    with path.open(encoding="utf-8", newline="\n") as file:
+        for line in file:
+            yield line.rstrip("\n")
+
+
+def default_size(lines: Iterable[str], *, kind: Kind = "bpe", num_lines: int | None = None) -> int:
     """The largest vocabulary size whose pieces nearly all occur at least 100 times in the text.
 
     Source: Gowda & May 2020, "Finding the Optimal Vocabulary Size for Neural Machine Translation": as many
@@ -95,39 +102,33 @@ def default_size(
 
     Args:
         lines: the text the vocabulary will be trained on, or an even sample of it.
-        cap: never more pieces than this.
         num_lines: how many lines the text has of which ``lines`` is a sample; None if it is the whole text.
     """
     sample = [line.strip() for line in lines if line.strip()]
     if not sample:
         raise VocabularyError("cannot choose a vocabulary size: the text is empty")
     enough = MIN_OCCURRENCES * min(1.0, len(sample) / (num_lines or len(sample)))
-    with tempfile.TemporaryDirectory() as folder:
-        text = Path(folder) / "text"
-        text.write_text("\n".join(sample) + "\n", encoding="utf-8")
 
-        def is_frequent_enough(size: int) -> bool:
-            model = _train(text, size, kind, SpecialIds(), 1_000_000, hard=False)
-            return _share_frequent(model, sample, enough) >= 0.95
+    def is_frequent_enough(size: int) -> bool:
+        model = _train(iter(sample), size, kind, SpecialIds(), 1_000_000, hard=False)
+        return _share_frequent(model, sample, enough) >= 0.95
 
-        candidates = [size for size in _CANDIDATE_SIZES if size <= cap]
-        chosen = candidates[0]
-        for size in candidates[1:]:
-            if not is_frequent_enough(size):
-                break
-            chosen = size
-        else:
-            return chosen
-        upper = candidates[candidates.index(chosen) + 1]
-        while upper - chosen > _SIZE_STEP:
-            middle = (chosen + upper) // 2 // _SIZE_STEP * _SIZE_STEP
-            if middle <= chosen:
-                break
-            if is_frequent_enough(middle):
-                chosen = middle
-            else:
-                upper = middle
+    chosen = _CANDIDATE_SIZES[0]
+    for upper in _CANDIDATE_SIZES[1:]:
+        if not is_frequent_enough(upper):
+            break
+        chosen = upper
+    else:
         return chosen
+    while upper - chosen > _SIZE_STEP:
+        middle = (chosen + upper) // 2 // _SIZE_STEP * _SIZE_STEP
+        if middle <= chosen:
+            break
+        if is_frequent_enough(middle):
+            chosen = middle
+        else:
+            upper = middle
+    return chosen
 
 
 def _thinned(lines: Iterable[str], num_lines: int, num_wanted: int) -> Iterator[str]:
@@ -152,7 +153,7 @@ def _share_frequent(model: bytes, sample: Sequence[str], enough: float) -> float
 
 
 def _train(
-    text: Path,
+    lines: Iterator[str],
     size: int,
     kind: Kind,
     special: SpecialIds,
@@ -161,35 +162,32 @@ def _train(
     hard: bool,
     control: Sequence[str] = (),
 ) -> bytes:
-    import io
-
     import sentencepiece
 
     model = io.BytesIO()
     try:
-        with text.open(encoding="utf-8", newline="\n") as lines:
-            sentencepiece.SentencePieceTrainer.Train(
-                # Not the file's name: it would stand in the model, and no two models would be the same bytes.
-                sentence_iterator=(line.rstrip("\n") for line in lines),
-                model_writer=model,
-                vocab_size=size,
-                model_type=kind,
-                character_coverage=1.0 if size >= 1_000 else 0.9995,
-                eos_id=special.eos,
-                unk_id=special.unk,
-                pad_id=special.pad,
-                bos_id=-1 if special.bos is None else special.bos,
-                eos_piece="</s>",
-                unk_piece="<unk>",
-                pad_piece="<pad>",
-                control_symbols=list(control),
-                input_sentence_size=max_lines,
-                shuffle_input_sentence=False,
-                max_sentence_length=65_536,
-                num_threads=1,  # the result must not depend on the machine
-                hard_vocab_limit=hard,
-                minloglevel=2,
-            )
+        sentencepiece.SentencePieceTrainer.Train(
+            # Not the file's name: it would stand in the model, and no two models would be the same bytes.
+            sentence_iterator=lines,
+            model_writer=model,
+            vocab_size=size,
+            model_type=kind,
+            character_coverage=1.0 if size >= 1_000 else 0.9995,
+            eos_id=special.eos,
+            unk_id=special.unk,
+            pad_id=special.pad,
+            bos_id=-1 if special.bos is None else special.bos,
+            eos_piece="</s>",
+            unk_piece="<unk>",
+            pad_piece="<pad>",
+            control_symbols=list(control),
+            input_sentence_size=max_lines,
+            shuffle_input_sentence=False,
+            max_sentence_length=65_536,
+            num_threads=1,  # the result must not depend on the machine
+            hard_vocab_limit=hard,
+            minloglevel=2,
+        )
     except RuntimeError as error:
         raise VocabularyError(_explain(str(error), size)) from None
     return model.getvalue()

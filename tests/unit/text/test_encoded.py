@@ -1,7 +1,5 @@
 """Encoded corpora: the ids are those of the vocabularies, and the cache never answers with anything else."""
 
-import json
-
 import numpy as np
 import pytest
 
@@ -68,20 +66,10 @@ def test_ids_are_those_of_the_vocabularies(corpus, source, target, tmp_path):
     assert encoded.source_lengths.tolist() == [len(source.encode(pair[0])) for pair in PAIRS]
     assert encoded.target_lengths.tolist() == [len(target.encode(pair[1])) for pair in PAIRS]
     assert encoded.source_lengths.dtype == encoded.target_lengths.dtype == np.int32
-    assert encoded.num_tokens == encoded.source_lengths.sum() + encoded.target_lengths.sum()
     assert encoded.source_ids(0).dtype == np.uint16
     assert (encoded.dropped_too_long, encoded.dropped_example) == (0, None)
-
-
-def test_an_index_out_of_range_is_refused(corpus, source, target):
-    encoded = EncodedCorpus.build(corpus, source, target, None)
-    for index in (-1, 5_000):
-        with pytest.raises(IndexError):
-            encoded.source_ids(index)
-
-
-def test_the_arrays_cannot_be_written(corpus, source, target):
-    encoded = EncodedCorpus.build(corpus, source, target, None)
+    with pytest.raises(IndexError):
+        encoded.source_ids(-1)
     with pytest.raises(ValueError, match="read-only"):
         encoded.source_ids(0)[0] = 1
 
@@ -140,15 +128,6 @@ def test_a_damaged_corpus_is_refused_and_built_again(source, target, tmp_path, n
     assert EncodedCorpus.open(again.folder).key == first.key
 
 
-@pytest.mark.parametrize(("field", "value"), [("version", 99), ("pairs", 49), ("source", {}), ("sha256", [])])
-def test_a_changed_meta_is_refused(source, target, tmp_path, field, value):
-    made = build(PAIRS[:50], source, target, tmp_path)
-    meta = json.loads((made.folder / "meta.json").read_text())
-    (made.folder / "meta.json").write_text(json.dumps({**meta, field: value}))
-    with pytest.raises(CorpusError, match="encode it again"):
-        EncodedCorpus.open(made.folder)
-
-
 def test_an_interrupted_build_leaves_nothing(source, target, tmp_path):
     def interrupted():
         yield from PAIRS
@@ -157,17 +136,6 @@ def test_an_interrupted_build_leaves_nothing(source, target, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         build(interrupted, source, target, tmp_path)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_what_another_process_built_meanwhile_is_taken(source, target, tmp_path):
-    def slowly():
-        yield from PAIRS[:5]
-        build(PAIRS[:10], source, target, tmp_path)
-        yield from PAIRS[5:10]
-
-    encoded = build(slowly, source, target, tmp_path)
-    assert len(encoded) == 10
-    assert [path.name for path in tmp_path.iterdir()] == [encoded.folder.name]
 
 
 def test_too_long_pairs_are_dropped_whole_and_counted(source, target, tmp_path):
@@ -179,49 +147,35 @@ def test_too_long_pairs_are_dropped_whole_and_counted(source, target, tmp_path):
         ("zwei", "two"),
     ]
     assert all(len(target.encode(text)) <= limit for text in ("one", "two"))
-    for cache in (tmp_path, None):
-        encoded = build(pairs, source, target, cache, max_tokens=limit)
-        assert len(encoded) == 2
-        assert encoded.source_ids(0).tolist() == source.encode("eins zwei")
-        assert encoded.source_ids(1).tolist() == source.encode("zwei")
-        assert encoded.target_ids(1).tolist() == target.encode("two")
-        assert encoded.dropped_too_long == 2
-        assert encoded.dropped_example == {"line": 2, "source": "eins zwei drei vier fünf", "target": "one"}
-        assert encoded.max_tokens == limit
+    encoded = build(pairs, source, target, tmp_path, max_tokens=limit)
+    assert len(encoded) == 2
+    assert encoded.source_ids(0).tolist() == source.encode("eins zwei")
+    assert encoded.source_ids(1).tolist() == source.encode("zwei")
+    assert encoded.target_ids(1).tolist() == target.encode("two")
+    assert encoded.dropped_too_long == 2
+    assert encoded.dropped_example == {"line": 2, "source": "eins zwei drei vier fünf", "target": "one"}
+    assert encoded.max_tokens == limit
     reopened = build([], source, target, tmp_path, max_tokens=limit)
     assert reopened.dropped_too_long == 2
     with pytest.raises(CorpusError, match="no pair is left of 1: 1 had a side of more than 2 tokens"):
-        build(pairs[1:2], source, target, None, max_tokens=2)
+        build(pairs[1:2], source, target, tmp_path, max_tokens=2)
 
 
-def test_the_example_is_numbered_over_batches(source, target):
+def test_the_example_is_numbered_over_batches(source, target, tmp_path):
     pairs = [*PAIRS[:3_000], ("eins " * 50, "one")]
-    encoded = build(pairs, source, target, None, max_tokens=50)
+    encoded = build(pairs, source, target, tmp_path, max_tokens=50)
     assert (encoded.dropped_too_long, encoded.dropped_example["line"]) == (1, 3_001)
 
 
-def test_no_pairs_and_senseless_limits_are_refused(source, target):
+def test_no_pairs_and_senseless_limits_are_refused(source, target, tmp_path):
     with pytest.raises(CorpusError, match="no pair is left of 0"):
-        build([], source, target, None)
+        build([], source, target, tmp_path)
     with pytest.raises(UsageError, match="max_tokens is 1"):
-        build(PAIRS, source, target, None, max_tokens=1)
+        build(PAIRS, source, target, tmp_path, max_tokens=1)
 
 
-def test_a_temporary_corpus_vanishes_with_its_object(source, target):
-    encoded = build(PAIRS[:3], source, target, None)
-    folder = encoded.folder
-    assert folder.is_dir()
-    del encoded
-    assert not folder.exists()
-
-
-def test_ids_outlive_the_corpus_they_are_from(source, target):
-    ids = build(PAIRS[:3], source, target, None).source_ids(1)
-    assert ids.tolist() == source.encode(PAIRS[1][0])
-
-
-def test_empty_texts_are_only_an_end_of_sentence(source, target):
-    encoded = build([("", "one")], source, target, None)
+def test_empty_texts_are_only_an_end_of_sentence(source, target, tmp_path):
+    encoded = build([("", "one")], source, target, tmp_path)
     assert encoded.source_ids(0).tolist() == [source.special.eos]
 
 
@@ -229,10 +183,8 @@ def test_large_vocabularies_take_32_bits(source, target, tmp_path):
     class Large:
         """A vocabulary with an id that 16 bits cannot hold."""
 
-        fingerprint = "large"
-
         def __init__(self, size):
-            self.size = size
+            self.size, self.fingerprint = size, f"large {size}"
 
         def __len__(self):
             return self.size
@@ -241,12 +193,6 @@ def test_large_vocabularies_take_32_bits(source, target, tmp_path):
             return [[self.size - 1, 0] for _ in texts]
 
     for size, dtype in ((65_536, np.uint16), (65_537, np.uint32)):
-        encoded = build([("a", "b")], Large(size), target, None)
+        encoded = build([("a", "b")], Large(size), target, tmp_path)
         assert encoded.source_ids(0).dtype == dtype
         assert encoded.source_ids(0).tolist() == [size - 1, 0]
-
-
-def test_progress_tells_the_pairs_read(source, target):
-    seen = []
-    build(PAIRS, source, target, None, seen.append)
-    assert seen == [2_048, 4_096, 5_000]

@@ -24,9 +24,8 @@ from crosslate.models.vocabularies.conventions import (
 )
 from crosslate.models.vocabularies.python_segmenter import PythonSegmenter
 from crosslate.models.vocabularies.saved_vocabularies import SAVED_VOCABULARIES, load_vocabularies
-from crosslate.text.no_vocabulary import NoVocabulary
 from crosslate.text.segmenters import JsonSegmenter, by_id
-from crosslate.text.vocabularies import Frame, SpecialIds, Vocabulary
+from crosslate.text.vocabularies import Frame, NoVocabulary, SpecialIds, Vocabulary
 
 TOKENIZER_CONFIG = "tokenizer_config.json"
 RECORD = "crosslate.json"
