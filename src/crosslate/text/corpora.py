@@ -26,17 +26,12 @@ PREFIX, SUFFIX = ".text-", ".tmp"
 
 
 class Corpus(ABC):
-    """Sentences of two languages; both sentences of a pair mean the same.
-
-    Attributes:
-        source_language: code of the source's language.
-        target_language: code of the target's language.
-        origin: where the sentences are from, for people ("train.de + train.en").
-    """
+    """Pairs of sentences that mean the same, in two languages given by their codes."""
 
     source_language: str
     target_language: str
     origin: str
+    """Where the sentences are from, for people ("train.de + train.en")."""
 
     @abstractmethod
     def __iter__(self) -> Pairs:
@@ -80,11 +75,7 @@ class SizedCorpus(Corpus):
 
 @dataclass(frozen=True)
 class ParallelCorpus(SizedCorpus):
-    """A corpus in memory; the i-th source sentence and the i-th target sentence mean the same.
-
-    Attributes:
-        source: the sentences of one side, kept as a tuple.
-        target: those of the other, equally many.
+    """A corpus in memory: as many source sentences as target sentences, kept as tuples.
 
     Raises:
         CorpusError: the sides are of different length, or one is a single string.

@@ -15,23 +15,18 @@ def fields(data: bytes) -> Iterator[tuple[int, Any, bytes]]:
     """The fields of a message: number, value (a number, or bytes), and the field's own bytes.
 
     Raises:
-        InputError: a field is of no known type.
+        InputError: a field has an unknown type.
     """
     at = 0
     while at < len(data):
         start = at
         key, at = _varint(data, at)
+        kind = key & 7
+        if kind not in (0, 2, *_FIXED_BYTES):
+            raise InputError(f"not a protocol buffer: a field of unknown type at byte {start}")
         value: Any
-        if key & 7 == 0:
-            value, at = _varint(data, at)
-        else:
-            if key & 7 == 2:
-                length, at = _varint(data, at)
-            elif key & 7 in _FIXED_BYTES:
-                length = _FIXED_BYTES[key & 7]
-            else:
-                raise InputError(f"not a protocol buffer: a field of unknown type at byte {start}")
-            value, at = data[at : at + length], at + length
+        length, after = (_FIXED_BYTES[kind], at) if kind in _FIXED_BYTES else _varint(data, at)
+        value, at = (length, after) if kind == 0 else (data[after : after + length], after + length)
         yield key >> 3, value, data[start:at]
 
 

@@ -25,15 +25,12 @@ _LINE_BREAK = re.compile(r"[ \t]*[\r\n]+[ \t]*")
 
 
 class Reader(ABC):
-    """Reads the pairs of one format. A new module in ``readers`` with a subclass is a new format.
-
-    Attributes:
-        expected: what it reads, for the message about files that no reader takes.
-        endings: of the names of its files, in lower case, before the ending of a compression.
-    """
+    """Reads the pairs of one format. A new module in ``readers`` with a subclass is a new format."""
 
     expected: ClassVar[str]
+    """What it reads, for the message about files that no reader takes."""
     endings: ClassVar[tuple[str, ...]] = ()
+    """Endings of its files' names in lower case, before that of a compression."""
 
     @classmethod
     def takes(cls, paths: Paths) -> bool:
@@ -49,11 +46,7 @@ READERS: Registry[Reader] = Registry("crosslate.text.readers", "crosslate.text.r
 
 
 class Reading:
-    """What one call reads, and the faults it found.
-
-    Attributes:
-        languages: codes of the source's and the target's language.
-    """
+    """The languages that one call reads, and the faults it found."""
 
     def __init__(self, source_language: str, target_language: str) -> None:
         self.languages = (language_code(source_language), language_code(target_language))

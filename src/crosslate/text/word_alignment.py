@@ -27,16 +27,10 @@ Links = dict[str, dict[str, float]]
 
 
 def link_words(pairs: Iterable[tuple[Sequence[str], Sequence[str]]]) -> Links:
-    """Links the words of sentence pairs.
+    """Links the words of sentences and of their translations, in time bounded by :data:`MOST_CELLS`.
 
-    Takes seconds for ten thousand pairs and is bounded for any number: see :data:`MOST_CELLS`.
-
-    Args:
-        pairs: the words of a sentence and those of its translation; equal words are equal strings.
-
-    Returns:
-        Words of the first language in the order of their first occurrence, each with at least one link, the
-        most frequent first. Words without any are left out.
+    Words of the first language come in the order of their first occurrence, each with its links, the most
+    frequent first. Words without any are left out.
     """
     text = _Text.of(pairs)
     if not len(text.ids):
