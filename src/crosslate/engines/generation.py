@@ -64,7 +64,7 @@ class Generation:
                 "the model does not say which token its decoder starts with; "
                 "set decoder_start_token_id in its generation configuration"
             )
-        rows = {"source": num_source_rows(model), "target": num_target_rows(model)}
+        rows = {"source": _num_rows(model.get_encoder()), "target": _num_rows(model.get_decoder())}
         for side, vocabulary in (("source", translation_model.source), ("target", translation_model.target)):
             if len(vocabulary) > rows[side]:
                 raise EngineError(
@@ -99,19 +99,10 @@ class Generation:
         return sorted(index for index in ids - {special.eos, self.forced_first} if index is not None)
 
 
-def num_source_rows(model: Any) -> int:
-    """Rows of the encoder's embedding table."""
-    return int(_table(model.get_encoder()).weight.shape[0])
-
-
-def num_target_rows(model: Any) -> int:
-    """Rows of the decoder's embedding table."""
-    return int(_table(model.get_decoder()).weight.shape[0])
-
-
-def _table(module: Any) -> Any:
-    table = getattr(module, "embed_tokens", None)
-    return module.get_input_embeddings() if table is None else table
+def _num_rows(half: Any) -> int:
+    """Rows of the embedding table of an encoder or a decoder."""
+    table = getattr(half, "embed_tokens", None)
+    return int((half.get_input_embeddings() if table is None else table).weight.shape[0])
 
 
 def _setting(model: Any, *names: str) -> int | None:

@@ -71,10 +71,12 @@ class Neighbours:
 
 def embeddings(model: Parent | Child, side: Side, name: str) -> Embeddings:
     """The input embeddings of one side, without the rows that stand for no piece."""
-    half = model.model.get_encoder() if side == "source" else model.model.get_decoder()
+    from crosslate.models.sides import token_tables  # loads PyTorch, which whoever has a model has loaded
+
+    anatomy = getattr(model, "parent", model).anatomy
     vocabulary = model.source if side == "source" else model.target
     language = model.source_language if side == "source" else model.target_language
-    table = half.get_input_embeddings().weight.detach()[: len(vocabulary)]
+    table = token_tables(model.model, anatomy, side)[0].weight.detach()[: len(vocabulary)]
     return Embeddings(name, language, vocabulary, table.float().cpu().numpy())
 
 
