@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import ClassVar
 
 from crosslate.documents.archives import Archive
@@ -16,15 +17,17 @@ from crosslate.errors import InputError, UsageError
 from crosslate.text.xml import check_xml
 
 
-class Document(ABC):
+class Document:
     """A document whose sentences can be translated.
 
-    Attributes:
+    Args:
         segments: the sentences in the order of the document; texts in the tags of a paragraph (titles of
             links) come before its sentences.
+        write: makes the document with translations.
     """
 
-    segments: list[Segment]
+    def __init__(self, segments: list[Segment], write: Callable[[Filling], bytes]) -> None:
+        self.segments, self._write = segments, write
 
     def rebuild(self, translations: Sequence[str], align: Align | None = None) -> bytes:
         """The document with its sentences translated; a blank translation leaves its sentence as it is.
@@ -37,7 +40,7 @@ class Document(ABC):
         Raises:
             UsageError: not as many translations as segments.
         """
-        return self._filled(self._filling(translations, align))
+        return self._write(self._filling(translations, align))
 
     def _filling(self, translations: Sequence[str], align: Align | None) -> Filling:
         if isinstance(translations, str) or len(translations) != len(self.segments):
@@ -47,9 +50,6 @@ class Document(ABC):
             )
         return Filling(translations, align)
 
-    @abstractmethod
-    def _filled(self, filling: Filling) -> bytes: ...
-
 
 class TextDocument(Document):
     """A document that is one text.
@@ -57,52 +57,18 @@ class TextDocument(Document):
     Args:
         pieces: of the document.
         segments: its sentences.
-        decoded: its encoding.
-        format_: how to write characters that the encoding lacks.
+        encode: makes bytes of the text.
     """
 
     def __init__(
-        self, pieces: Sequence[Piece], segments: list[Segment], decoded: Decoded, format_: TextFormat
+        self, pieces: Sequence[Piece], segments: list[Segment], encode: Callable[[str], bytes]
     ) -> None:
-        self.segments = segments
-        self._pieces, self._decoded, self._format = pieces, decoded, format_
+        super().__init__(segments, lambda filling: encode(fill(pieces, filling)))
+        self._pieces = pieces
 
     def render(self, translations: Sequence[str], align: Align | None = None) -> str:
         """:meth:`rebuild` as text, without its byte order mark."""
         return fill(self._pieces, self._filling(translations, align))
-
-    def _filled(self, filling: Filling) -> bytes:
-        return self._decoded.encode(
-            fill(self._pieces, filling),
-            has_references=self._format.has_references,
-            declaration=self._format.declaration,
-        )
-
-
-class ArchiveDocument(Document):
-    """A document that is a zip archive with texts in it.
-
-    Args:
-        members: encoding and pieces of every member that holds text.
-        segments: the sentences of all of them.
-    """
-
-    def __init__(
-        self,
-        archive: Archive,
-        members: Mapping[str, tuple[Decoded, Sequence[Piece]]],
-        segments: list[Segment],
-    ) -> None:
-        self.segments = segments
-        self._archive, self._members = archive, members
-
-    def _filled(self, filling: Filling) -> bytes:
-        changed = {}
-        for name, (decoded, pieces) in self._members.items():
-            text = fill(pieces, filling)
-            if text != decoded.text:
-                changed[name] = decoded.encode(text, has_references=True)
-        return self._archive.rewritten(changed)
 
 
 class Format(ABC):
@@ -165,7 +131,8 @@ class TextFormat(Format):
         segments: list[Segment] = []
         flow = Flow(language, segments, self.escape)
         self.read(flow, decoded.text, target_language)
-        return TextDocument(flow.finish(), segments, decoded, self)
+        encode = partial(decoded.encode, has_references=self.has_references, declaration=self.declaration)
+        return TextDocument(flow.finish(), segments, encode)
 
 
 Read = Callable[[Flow, str, "str | None"], None]
@@ -194,7 +161,7 @@ class ArchiveFormat(Format):
             raise InputError(f"it is no {self.name} file: the zip archive holds none of its texts")
         return dict.fromkeys(names, self.read)
 
-    def open(self, data: bytes, language: str, target_language: str | None) -> ArchiveDocument:
+    def open(self, data: bytes, language: str, target_language: str | None) -> Document:
         archive = Archive(data, self.name)
         segments: list[Segment] = []
         members: dict[str, tuple[Decoded, list[Piece]]] = {}
@@ -206,4 +173,13 @@ class ArchiveFormat(Format):
             flow = Flow(language, segments, escaped)
             read(flow, decoded.text, target_language)
             members[name] = decoded, flow.finish()
-        return ArchiveDocument(archive, members, segments)
+
+        def write(filling: Filling) -> bytes:
+            changed = {}
+            for name, (decoded, pieces) in members.items():
+                text = fill(pieces, filling)
+                if text != decoded.text:
+                    changed[name] = decoded.encode(text, has_references=True)
+            return archive.rewritten(changed)
+
+        return Document(segments, write)

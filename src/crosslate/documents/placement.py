@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Literal
 from unicodedata import normalize
 
@@ -67,12 +67,8 @@ def place(
         order = _in_order(marks, sentence, len(text), len(translation))
     else:
         order = _placed(forest, marks, sentence, 0, len(sentence.target))
-    highest = 0
-    result = []
-    for offset, index in order:
-        highest = max(highest, offset)
-        result.append((highest, index))
-    return result
+    offsets = accumulate((offset for offset, _ in order), max)  # which never fall
+    return [(offset, index) for offset, (_, index) in zip(offsets, order)]
 
 
 def proportional_links(source: Sequence[str], target: Sequence[str]) -> list[tuple[int, int]]:

@@ -13,6 +13,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -117,7 +118,7 @@ def translate_in_bulk(
     Args:
         inputs: files, compressed or not; their lines follow each other.
         output: file for the translations; beside it lies the state until it is done.
-        run: translates the shards; None is :class:`ShardsOnRay`.
+        run: translates the shards; None is :func:`translate_on_ray`.
 
     Returns:
         How many lines were translated, now or before.
@@ -135,7 +136,9 @@ def translate_in_bulk(
         options or DecodingOptions(),
         settings or BulkSettings(),
     )
-    run = run or ShardsOnRay(cpus=settings.worker_cpus)
+    if run is None:
+        started_ray()  # or refused before anything is written
+        run = partial(translate_on_ray, cpus=settings.worker_cpus)
     for path in inputs:
         check_is_file(path)
     if output.exists():
@@ -230,7 +233,9 @@ def _assemble(shards: Sequence[Shard], output: Path) -> int:
     return sum(shard.num_lines for shard in shards)
 
 
-class ShardsOnRay:
+def translate_on_ray(
+    work: Work, shards: Sequence[Shard], *, cpus: int = 1, translator: type[ShardTranslator] = ShardTranslator
+) -> Iterator[Shard]:
     """Translates shards by Ray actors; see :data:`Run`. All machines must share the storage.
 
     Each actor holds one model and gets the next shard when it is done with one. Ray restarts an actor that
@@ -238,61 +243,32 @@ class ShardsOnRay:
 
     Args:
         cpus: that each actor asks for and uses.
-        address: of a cluster; None takes the one that Ray's environment names, or starts one here.
-
-    Raises:
-        MissingExtra: Ray is not installed.
     """
-
-    translator: type[ShardTranslator] = ShardTranslator
-
-    def __init__(self, *, cpus: int = 1, address: str | None = None) -> None:
-        self._ray = started_ray(address)
-        self._cpus = cpus
-
-    def __call__(self, work: Work, shards: Sequence[Shard]) -> Iterator[Shard]:
-        ray = self._ray
-        available = int(ray.cluster_resources().get("CPU", 0)) // self._cpus
-        if available < 1:
-            raise EngineError(
-                f"Ray has fewer CPUs than the {self._cpus} that a worker asks for; ask for fewer"
-            )
-        actor = ray.remote(
-            num_cpus=self._cpus, max_restarts=_RESTARTS, max_task_retries=_RESTARTS
-        )(self.translator)  # fmt: skip
-        actors = [actor.remote(work, self._cpus) for _ in range(min(available, len(shards)))]
-        waiting, idle = list(reversed(shards)), list(actors)
-        running: dict[Any, tuple[Any, Shard]] = {}
-        try:
-            while waiting or running:
-                while waiting and idle:
-                    worker, shard = idle.pop(), waiting.pop()
-                    running[worker.translate.remote(shard)] = worker, shard
-                ended, _ = ray.wait(list(running), num_returns=1)
-                worker, shard = running.pop(ended[0])
-                yield self._result(ended[0], shard)
-                idle.append(worker)
-        finally:
-            for each in actors:
-                ray.kill(each)
-
-    def _result(self, reference: Any, shard: Shard) -> Shard:
-        try:
-            found: Shard = self._ray.get(reference)
-        except self._ray.exceptions.RayError as error:
-            reason = str(getattr(error, "cause", None) or error).strip().splitlines()[0]
-            raise EngineError(
-                f"{shard.source} was not translated: {reason}; "
-                "the same call again goes on with what is missing"
-            ) from error
-        return found
+    ray = started_ray()
+    available = int(ray.cluster_resources().get("CPU", 0)) // cpus
+    if available < 1:
+        raise EngineError(f"Ray has fewer CPUs than the {cpus} that a worker asks for; ask for fewer")
+    actor = ray.remote(num_cpus=cpus, max_restarts=_RESTARTS, max_task_retries=_RESTARTS)(translator)
+    actors = [actor.remote(work, cpus) for _ in range(min(available, len(shards)))]
+    pool = ray.util.ActorPool(actors)
+    try:
+        yield from pool.map_unordered(lambda worker, shard: worker.translate.remote(shard), shards)
+    except ray.exceptions.RayError as error:
+        reason = str(getattr(error, "cause", None) or error).strip().splitlines()[0]
+        raise EngineError(
+            f"a shard in {shards[0].source.parent} was not translated: {reason}; "
+            "the same call again goes on with what is missing"
+        ) from error
+    finally:
+        for each in actors:
+            ray.kill(each)
 
 
 def started_ray(address: str | None = None) -> Any:
     """The module ``ray``, connected.
 
     Args:
-        address: see :class:`ShardsOnRay`.
+        address: of a cluster; None takes the one that Ray's environment names, or starts one here.
 
     Raises:
         MissingExtra: Ray is not installed.

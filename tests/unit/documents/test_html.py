@@ -1,20 +1,11 @@
 import re
-import time
 from html.parser import HTMLParser
 
 import pytest
 
-from crosslate.documents import open_document, open_text
+from crosslate.documents import open_text
 from crosslate.documents.markup import tokens
-
-
-def texts(document):
-    return [segment.text for segment in document.segments]
-
-
-def through(text, translate, align=None, target=None):
-    document = open_text(text, "html", "en", target)
-    return document.render([translate(sentence) for sentence in texts(document)], align)
+from toy_documents import texts, through
 
 
 @pytest.mark.parametrize(
@@ -72,13 +63,13 @@ def test_what_is_read(html, expected):
     ],
 )  # fmt: skip
 def test_markup_survives(html, expected):
-    assert through(html, str.upper) == expected
+    assert through(html, "html") == expected
 
 
 def test_translations_never_become_markup():
     hostile = "<img src=x onerror=alert(1)> & \"quotes\" 'too' </script><!--"
     html = "<p>Hello</p><a title=\"Hello\" lang=en>x</a><input placeholder='Hello'><title>Hello</title>"
-    result = through(html, lambda sentence: hostile if sentence == "Hello" else sentence)
+    result = through(html, "html", lambda sentence: hostile if sentence == "Hello" else sentence)
 
     class Tags(HTMLParser):
         def __init__(self):
@@ -98,7 +89,7 @@ def test_translations_never_become_markup():
 
 def test_escaped_markup_stays_escaped():
     html = "<p>&lt;img src=x onerror=..&gt; Fine</p><a href='?a=1&amp;b'>go</a>"
-    assert through(html, str.upper) == "<p>&lt;IMG SRC=X ONERROR=..&gt; FINE</p><a href='?a=1&amp;b'>GO</a>"
+    assert through(html, "html") == "<p>&lt;IMG SRC=X ONERROR=..&gt; FINE</p><a href='?a=1&amp;b'>GO</a>"
 
 
 def test_words_take_their_tags_along():
@@ -107,7 +98,10 @@ def test_words_take_their_tags_along():
         return [(0, 0), (1, 2), (2, 1), (3, 3)]
 
     html = "<p>The <b>red</b> <i>car</i>.</p>"
-    assert through(html, lambda _: "La voiture rouge.", align) == "<p>La <i>voiture</i> <b>rouge</b>.</p>"
+    assert (
+        through(html, "html", lambda _: "La voiture rouge.", align)
+        == "<p>La <i>voiture</i> <b>rouge</b>.</p>"
+    )
 
 
 @pytest.mark.parametrize(
@@ -127,7 +121,7 @@ def test_no_tag_is_lost_doubled_or_nested_wrongly(translate):
         '<p>A <a href="1">link <b>with</b> {name}</a> and <i>more <u>of</u> it</i>, %s, <img src="2"> '
         "<code>x</code> 👋 https://a.b <em>and so</em> on.</p>"
     )
-    result = through(html, translate)
+    result = through(html, "html", translate)
     tags = re.findall(r"<[^<>]+>", html)
     assert sorted(re.findall(r"<[^<>]+>", result)) == sorted(tags)
     for placeholder in ("{name}", "%s", "👋", "https://a.b", "<code>x</code>", '<img src="2">'):
@@ -143,23 +137,8 @@ def test_no_tag_is_lost_doubled_or_nested_wrongly(translate):
 
 def test_the_language_of_the_page():
     html = '<html lang="en-GB"><p lang="en">Hi</p></html>'
-    assert through(html, str, target="de") == '<html lang="de"><p lang="en">Hi</p></html>'
-    assert through(html.replace("en-GB", "it"), str, target="de") == html.replace("en-GB", "it")
-
-
-@pytest.mark.parametrize("codec", ["utf-8", "iso-8859-1", "windows-1251", "utf-16"])
-def test_declared_encodings(codec):
-    data = f'<meta charset="{codec}"><p>Hello there</p>'.encode(codec)
-    document = open_document(data, "html", "en")
-    assert texts(document) == ["Hello there"]
-    assert document.rebuild(texts(document)) == data
-    result = document.rebuild(["Grüße 你好"]).decode(codec)
-    expected = (
-        "Grüße 你好"
-        if codec.startswith("utf")
-        else "Grüße 你好".encode(codec, "xmlcharrefreplace").decode(codec)
-    )
-    assert f"<p>{expected}</p>" in result
+    assert through(html, "html", str, target="de") == '<html lang="de"><p lang="en">Hi</p></html>'
+    assert through(html.replace("en-GB", "it"), "html", str, target="de") == html.replace("en-GB", "it")
 
 
 def test_xhtml_keeps_case_cdata_and_entities():
@@ -178,14 +157,14 @@ def test_tokens_joined_are_the_text(text, is_xml):
     assert "".join(token.raw for token in tokens(text, is_xml=is_xml)) == text
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     "text",
     ["<" * 50_000, "<b>" * 50_000, "<b>x" * 10_000 + "</b>" * 10_000, "<a " * 100_000, "<!--" * 100_000, "<script>" * 50_000,
      "<script><!--<script>" + "</script>x" * 20_000, "<p>" * 20_000, "<b><i>" * 10_000 + "</b>x</i>" * 10_000, "<a b='" * 50_000,
      "<b>" * 10_000 + "<div>x" * 10_000, "&" * 50_000, "<code>" * 50_000, "<b translate=no>a<i translate=yes>b" * 5_000, "x <b>y</b> " * 5_000, "<a" + " " * 50_000 + "b"],
 )  # fmt: skip
-def test_hostile_markup_takes_linear_time(text):
-    start = time.process_time()
-    assert through(text, str) == text
-    through(text, str.upper)
-    assert time.process_time() - start < 20
+def test_hostile_markup(text):
+    """Quadratic time would take minutes."""
+    assert through(text, "html", str) == text
+    through(text, "html")

@@ -2,6 +2,7 @@ import pytest
 
 from crosslate.documents import open_document
 from crosslate.errors import InputError
+from toy_documents import is_kept, texts
 
 PO = r"""# Comment
 msgid ""
@@ -34,10 +35,6 @@ msgstr[1] ""
 """
 
 
-def texts(document):
-    return [segment.text for segment in document.segments]
-
-
 def test_messages_without_a_translation_get_one():
     document = open_document(PO.encode(), "po", "en", "pt-BR")
     assert texts(document) == ['Hello, "you"', "Two", "lines here", "One file", "files"]
@@ -60,29 +57,20 @@ def test_a_language_with_one_form_gets_the_plural():
 
 
 def test_a_whole_catalogue_stays():
-    data = (
-        PO.split("msgctxt")[0].replace('"\nmsgstr ""\n\n', '"\nmsgstr "x"\n\n').replace("\n", "\r\n").encode()
-    )
-    document = open_document(data, "po", "en")
-    assert texts(document) == [] and document.rebuild([]) == data
+    whole = PO.split("msgctxt")[0].replace('"\nmsgstr ""\n\n', '"\nmsgstr "x"\n\n').replace("\n", "\r\n")
+    assert texts(open_document(whole.encode(), "po", "en")) == [] and is_kept(whole.encode(), "po")
 
 
-def test_line_ends_and_encoding_stay():
-    data = (
-        PO.replace("UTF-8", "ISO-8859-1").replace("Comment", "Grüße").replace("\n", "\r\n").encode("latin-1")
-    )
-    document = open_document(data, "po", "en", "de")
+def test_line_ends_and_encoding_stay_unless_it_lacks_a_character():
+    text = PO.replace("UTF-8", "ISO-8859-1").replace("Comment", "Grüße").replace("\n", "\r\n")
+    document = open_document(text.encode("latin-1"), "po", "en", "de")
     result = document.rebuild(["ä"] * 5)
     assert b'"\xe4 %s\\n"\r\n' in result and result.count(b"\n") == result.count(b"\r\n")
+    result = document.rebuild(["你"] * 5).decode()
+    assert "charset=UTF-8" in result and "Grüße" in result and 'msgstr[0] "你"' in result
 
 
 @pytest.mark.parametrize("line", ['msgid "open', "nonsense", '"string first"', 'msgid "a" b', 'msgstr "a\\"'])
 def test_other_lines_are_refused(line):
     with pytest.raises(InputError, match="line 1 is no line of a po file"):
         open_document(line.encode(), "po", "en")
-
-
-def test_what_the_encoding_lacks_makes_it_utf_8():
-    data = PO.replace("UTF-8", "ISO-8859-1").replace("Comment", "Grüße").encode("latin-1")
-    result = open_document(data, "po", "en", "zh").rebuild(["你"] * 5).decode()
-    assert "charset=UTF-8" in result and "Grüße" in result and 'msgstr[0] "你"' in result

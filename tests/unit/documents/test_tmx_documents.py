@@ -2,6 +2,7 @@ import pytest
 
 from crosslate.documents import open_document
 from crosslate.errors import InputError, UsageError
+from toy_documents import texts
 
 TMX = """<?xml version="1.0"?>
 <!DOCTYPE tmx SYSTEM "tmx14.dtd">
@@ -18,7 +19,7 @@ TMX = """<?xml version="1.0"?>
 
 def test_units_without_the_target_language_get_it():
     document = open_document(TMX.encode(), "tmx", "en", "de")
-    assert [segment.text for segment in document.segments] == ["Hello big & world", "A new one"]
+    assert texts(document) == ["Hello big & world", "A new one"]
     result = document.rebuild(["HELLO BIG & WORLD", "A NEW ONE"]).decode()
     first = '<seg>HELLO <bpt i="1">&lt;b></bpt>BIG<ept i="1">&lt;/b></ept> &amp; <ph>%s</ph> WORLD</seg>'
     expected = TMX.replace(

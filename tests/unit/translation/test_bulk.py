@@ -10,7 +10,7 @@ import tiny_models
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.errors import EngineError, InputError
 from crosslate.packs.stored import StoredModel
-from crosslate.translation.bulk import BulkSettings, ShardsOnRay, ShardTranslator, translate_in_bulk
+from crosslate.translation.bulk import BulkSettings, ShardTranslator, translate_in_bulk, translate_on_ray
 from crosslate.translation.translator import Translator
 
 OPTIONS = DecodingOptions(beam_size=2, max_new_tokens=8)
@@ -88,15 +88,12 @@ def test_a_stopped_run_goes_on_and_gives_what_plain_translation_gives(packed, tm
         again(Here(), shard_lines=3, options=DecodingOptions(beam_size=1, max_new_tokens=8))
     taken = []
 
-    class Watched(ShardsOnRay):
-        translator = dies_once(tmp_path / "died")
+    def watched(work, shards):
+        taken.extend(shards)
+        yield from translate_on_ray(work, shards, translator=dies_once(tmp_path / "died"))
+        assert (done.stat().st_mtime_ns, done.stat().st_ino) == (before.st_mtime_ns, before.st_ino)
 
-        def __call__(self, work, shards):
-            taken.extend(shards)
-            yield from super().__call__(work, shards)
-            assert (done.stat().st_mtime_ns, done.stat().st_ino) == (before.st_mtime_ns, before.st_ino)
-
-    assert again(Watched()) == len(LINES)
+    assert again(watched) == len(LINES)
     assert (tmp_path / "died").exists()
     assert [shard.num_lines for shard in taken] == [2, 2, 1]
     plain = Translator.open(*packed, engine="ctranslate2", options=OPTIONS).translate(LINES)

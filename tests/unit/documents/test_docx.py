@@ -1,0 +1,83 @@
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+from crosslate.documents import open_document
+from crosslate.errors import InputError
+from toy_documents import is_kept, texts, unzipped, zipped
+
+WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
+BODY = f'<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n<w:document xmlns:w="{WORD}"><w:body>%s</w:body></w:document>'
+
+
+def word(body):
+    return zipped(
+        {"[Content_Types].xml": "<Types/>", "word/document.xml": BODY % body, "word/media/a.png": b"\x89PNG"}
+    )
+
+
+def through(body, translate=str.upper):
+    """The sentences of a body, and the body with their translations."""
+    document = open_document(word(body), "docx", "en")
+    result = unzipped(document.rebuild([translate(text) for text in texts(document)]))["word/document.xml"]
+    ElementTree.fromstring(result)
+    return texts(document), result.decode().partition("<w:body>")[2].partition("</w:body>")[0]
+
+
+def test_runs_of_a_paragraph_are_one_text():
+    body = (
+        '<w:p><w:pPr><w:tabs><w:tab/></w:tabs></w:pPr><w:r><w:t>Hel</w:t></w:r><w:r><w:t xml:space="preserve">lo </w:t></w:r>'
+        '<w:r><w:rPr><w:b/></w:rPr><w:t>big</w:t></w:r><w:r><w:t xml:space="preserve"> world &amp; all.</w:t></w:r></w:p><w:p/>'
+    )
+    expected = body.replace("<w:t>", '<w:t xml:space="preserve">')
+    for part in ("Hel<", "lo <", ">big<", "world", "all."):
+        expected = expected.replace(part, part.upper())
+    assert through(body) == (["Hello big world & all."], expected)
+    assert is_kept(word(body), "docx")
+
+
+@pytest.mark.parametrize(
+    ("body", "read", "written"),
+    [
+        ("<w:p><w:r><w:t>One</w:t><w:tab/><w:t>two</w:t><w:br/><w:t>three</w:t></w:r></w:p>", ["One", "two", "three"], "ONETWOTHREE"),
+        ("<w:p><w:r><w:t>Around</w:t></w:r><w:r><w:pict><w:txbxContent><w:p><w:r><w:t>Inside</w:t></w:r></w:p></w:txbxContent></w:pict></w:r>"
+         '<w:r><w:t xml:space="preserve"> it</w:t></w:r></w:p>', ["Inside", "Around it"], "AROUNDINSIDE IT"),
+    ],
+)  # fmt: skip
+def test_breaks_divide_and_boxes_hold_their_own(body, read, written):
+    found, result = through(body)
+    assert found == read
+    assert "".join(ElementTree.fromstring(f'<a xmlns:w="{WORD}">{result}</a>').itertext()) == written
+
+
+def test_fields_and_deletions_stay():
+    body = "<w:p><w:r><w:instrText>PAGE no</w:instrText></w:r><w:del><w:r><w:delText>gone</w:delText></w:r></w:del><w:r><w:t>x</w:t></w:r></w:p>"
+    expected = body.replace("<w:t>x", '<w:t xml:space="preserve">&lt;y&gt; &amp; z')
+    assert through(body, lambda _: "<y> & z") == (["x"], expected)
+
+
+def test_another_prefix():
+    part = BODY % "<w:p><w:r><w:t>Hi</w:t></w:r></w:p>"
+    data = zipped({"word/document.xml": part.replace("w:", "ns0:").replace("xmlns:w", "xmlns:ns0")})
+    assert texts(open_document(data, "docx", "en")) == ["Hi"]
+
+
+def test_headers_and_notes_are_read_and_other_members_copied():
+    part = (BODY % "<w:p><w:r><w:t>Hi</w:t></w:r></w:p>").encode()
+    read = ["word/document.xml", "word/header1.xml", "word/footnotes.xml"]
+    members = dict.fromkeys([*read, "word/styles.xml"], part) | {"x/": b"", "a.bin": bytes(range(256))}
+    result = unzipped(open_document(zipped(members), "docx", "en").rebuild(["A", "B", "C"]))
+    assert list(result) == list(members)
+    assert [name for name in members if result[name] != members[name]] == read
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("<w:p>", "not well-formed XML: mismatched tag"),
+        ("<w:p><w:txbxContent>" * 30 + "</w:txbxContent></w:p>" * 30, "nested more than 20 deep"),
+    ],
+)
+def test_damage_is_refused(body, message):
+    with pytest.raises(InputError, match=message):
+        open_document(word(body), "docx", "en")

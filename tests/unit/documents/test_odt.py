@@ -1,0 +1,42 @@
+import re
+import xml.etree.ElementTree as ElementTree
+
+import pytest
+
+from crosslate.documents import open_document
+from crosslate.errors import InputError
+from toy_documents import texts, unzipped, zipped
+
+ODF = "urn:oasis:names:tc:opendocument:xmlns:text:1.0"
+CONTENT = f'<office:document xmlns:office="o" xmlns:draw="d" xmlns:text="{ODF}"><office:text>%s</office:text></office:document>'
+
+
+def odt(body):
+    return zipped({"mimetype": "application/vnd.oasis.opendocument.text", "content.xml": CONTENT % body})
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("<text:h>A title</text:h><text:p>Hello <text:span a='b'>big</text:span> world.</text:p>", ["A title", "Hello big world."]),
+        ("<text:p>One<text:tab/>two<text:s text:c='3'/>three<text:line-break/>four</text:p>", ["One", "two", "three", "four"]),
+        ("<text:p>Text<text:note><text:note-citation>no</text:note-citation><text:p>A note.</text:p></text:note> goes on.</text:p>", ["A note.", "Text goes on."]),
+        ("<text:p>See <text:bookmark/>page <text:page-ref>no 12</text:page-ref> now</text:p>", ["See page now"]),
+        ("<text:tracked-changes><text:p>no</text:p></text:tracked-changes><text:p>x</text:p>", ["x"]),
+        ("no<text:p/>", []),
+    ],
+)  # fmt: skip
+def test_what_is_read(body, expected):
+    document = open_document(odt(body), "odt", "en")
+    assert texts(document) == expected
+    members = unzipped(document.rebuild([text.upper() for text in expected]))
+    assert list(members) == ["mimetype", "content.xml"]
+    written = members["content.xml"].decode()
+    assert re.findall("<[^>]+>", written) == re.findall("<[^>]+>", CONTENT % body)
+    assert "".join(ElementTree.fromstring(written).itertext()).lower() == re.sub("<[^>]+>", "", body).lower()
+
+
+def test_deep_nesting_is_refused():
+    body = "<text:p><text:note>" * 30 + "</text:note></text:p>" * 30
+    with pytest.raises(InputError, match="nested more than 20 deep"):
+        open_document(odt(body), "odt", "en")
