@@ -59,15 +59,17 @@ def settings_of(arguments: argparse.Namespace) -> TrainingSettings:
 def adapted(arguments: argparse.Namespace) -> list[dict[str, float]]:
     """What a user runs."""
     from crosslate.adaptation.adapt import adapt
-    from crosslate.adaptation.data import DataSettings
+    from crosslate.adaptation.settings import DataSettings, NewLanguages
     from crosslate.models.parent import Parent
+    from crosslate.training.progress import Progress
 
     train, valid = texts(arguments)
     pack = adapt(
-        Parent.load(arguments.parent), train, new_source=arguments.new_source, valid=valid, strategy=STRATEGY,
-        settings=settings_of(arguments), data=DataSettings(source_vocabulary_size=arguments.vocabulary),
-        measure=lambda child: {"seconds": time.time() - arguments.started},
-        initial_embeddings="random",  # as the other trainers start
+        Parent.load(arguments.parent), train, valid, training=settings_of(arguments),
+        # Random embeddings, as the other trainers start.
+        new=NewLanguages(source=arguments.new_source, strategy=STRATEGY, initial_embeddings="random"),
+        data=DataSettings(source_vocabulary_size=arguments.vocabulary),
+        progress=Progress(measure=lambda child: {"seconds": time.time() - arguments.started}),
     )  # fmt: skip
     return [
         {"seconds": each["seconds"], "score": each["score"]} for each in pack.manifest.training["validations"]
@@ -76,7 +78,8 @@ def adapted(arguments: argparse.Namespace) -> list[dict[str, float]]:
 
 def new_child(arguments: argparse.Namespace, strategy: str, folder: Path) -> tuple[Child, Any, Any]:
     """A child with its encoded pairs and validation text."""
-    from crosslate.adaptation.data import DataSettings, encode, prepare, vocabulary
+    from crosslate.adaptation.data import encode, prepare, vocabulary
+    from crosslate.adaptation.settings import DataSettings
     from crosslate.models.child import make_child
     from crosslate.models.parent import Parent
     from crosslate.models.strategies import parse_strategy

@@ -98,15 +98,16 @@ def systems(parent: Any, folder: Path) -> dict[str, Translate]:
 
 def phrasebook_parent(folder: Path) -> tuple[Any, list[str]]:
     from crosslate import Phrasebook, TrainingSettings, train_parent
-    from crosslate.adaptation.data import DataSettings
+    from crosslate.adaptation.settings import DataSettings, OutputSettings
     from crosslate.models.parent import SIZES
 
     train, valid, test = Phrasebook(seed=1).corpora("fr", "en", train=4000, valid=50, test=500)
     settings = TrainingSettings(max_epochs=4, warmup_updates=100, fresh_learning_rate=1.5e-3)
     data = DataSettings(source_vocabulary_size=1600, target_vocabulary_size=1600)
     parent = train_parent(
-        train, folder / "parent", valid=valid, size=SIZES["small"], settings=settings, data=data
-    )
+        train, valid, output=OutputSettings(folder=folder / "parent"), size=SIZES["small"],
+        training=settings, data=data,
+    )  # fmt: skip
     return parent, list(test.source)
 
 

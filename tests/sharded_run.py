@@ -11,8 +11,8 @@ from pathlib import Path
 import torch
 
 import toy_corpora
-from crosslate.adaptation.adapt import adapt
 from crosslate.models.child import Child
+from crosslate.training.progress import Progress
 
 
 def held(child: Child) -> dict[str, float]:
@@ -30,17 +30,12 @@ def main(folder: Path, options: set[str]) -> None:
     parent = toy_corpora.parent()
     if "bf16" in options:
         parent.lower("bfloat16", keep={"xattn"})
-    settings = toy_corpora.settings(
-        precision="bf16" if "bf16" in options else "fp32",
-        dropout=0.0,
-        batch_tokens=256,
-        fresh_learning_rate=1e-2,
-    )
-    adapt(
-        parent, toy_corpora.corpus("de", "en"), new_source="de", valid=toy_corpora.corpus("de", "en", 12, seed=1),
-        data=toy_corpora.DATA, settings=settings, out=folder, measure=held,
-        shard_frozen="shard" in options, gradient_checkpointing="checkpointed" in options,
-    )  # fmt: skip
+    training = {
+        "precision": "bf16" if "bf16" in options else "fp32", "dropout": 0.0, "batch_tokens": 256,
+        "fresh_learning_rate": 1e-2, "shard_frozen": "shard" in options,
+        "gradient_checkpointing": "checkpointed" in options,
+    }  # fmt: skip
+    toy_corpora.adapted(parent, folder, training=training, progress=Progress(measure=held))
 
 
 if __name__ == "__main__":

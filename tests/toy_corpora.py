@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import tiny_models
-from crosslate.adaptation.data import DataSettings
+from crosslate.adaptation.adapt import adapt
+from crosslate.adaptation.settings import DataSettings, NewLanguages, PackOutput
 from crosslate.models.parent import Parent
+from crosslate.packs.pack import Pack
 from crosslate.text.corpora import ParallelCorpus
+from crosslate.training.progress import Progress
 from crosslate.training.settings import TrainingSettings
 
 DATA = DataSettings(source_vocabulary_size=80, target_vocabulary_size=80)
@@ -45,6 +48,18 @@ def settings(**changes: Any) -> TrainingSettings:
         "checkpoint_every_seconds": 0.0,
     }  # fmt: skip
     return TrainingSettings(**(values | changes))
+
+
+def adapted(
+    parent: Parent, out: Path | None, *, progress: Progress | None = None, pair: tuple[str, str] = ("de", "en"),
+    training: dict[str, Any] | None = None, output: dict[str, Any] | None = None, **new: Any,
+) -> Pack:  # fmt: skip
+    """The pack of a toy corpus; ``new`` are fields of NewLanguages, by default a German source."""
+    return adapt(
+        parent, corpus(*pair), corpus(*pair, 12, seed=1), new=NewLanguages(**({"source": "de"} | new)), data=DATA,
+        training=settings(**(training or {})), progress=progress,
+        output=None if out is None else PackOutput(folder=out, **(output or {})),
+    )  # fmt: skip
 
 
 def write(corpus: ParallelCorpus, folder: Path, name: str = "train") -> list[Path]:

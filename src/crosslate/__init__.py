@@ -13,6 +13,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from crosslate.adaptation.adapt import adapt
     from crosslate.adaptation.parents import train_parent
+    from crosslate.adaptation.settings import DataSettings, NewLanguages, OutputSettings, PackOutput
     from crosslate.engines.decoding import DecodingOptions
     from crosslate.errors import CrosslateError
     from crosslate.models.parent import Parent
@@ -25,8 +26,12 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "CrosslateError": "crosslate.errors",
+    "DataSettings": "crosslate.adaptation.settings",
     "DecodingOptions": "crosslate.engines.decoding",
+    "NewLanguages": "crosslate.adaptation.settings",
+    "OutputSettings": "crosslate.adaptation.settings",
     "Pack": "crosslate.packs.pack",
+    "PackOutput": "crosslate.adaptation.settings",
     "ParallelCorpus": "crosslate.text.corpora",
     "Parent": "crosslate.models.parent",
     "Phrasebook": "crosslate.text.phrasebook",
@@ -40,8 +45,12 @@ _MODULES = {
 
 __all__ = [
     "CrosslateError",
+    "DataSettings",
     "DecodingOptions",
+    "NewLanguages",
+    "OutputSettings",
     "Pack",
+    "PackOutput",
     "ParallelCorpus",
     "Parent",
     "Phrasebook",

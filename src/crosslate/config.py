@@ -12,6 +12,7 @@ import json
 import re
 import types
 import typing
+from collections.abc import Mapping
 from pathlib import Path
 from typing import (
     TYPE_CHECKING,
@@ -26,7 +27,7 @@ from typing import (
     get_type_hints,
 )
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
@@ -34,6 +35,9 @@ from crosslate.errors import CrosslateError, Faults, SettingsError, nearest
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+AnyPath = Annotated[Path, Field(strict=False)]
+"""A path, which may also be given as text."""
 
 T = TypeVar("T")
 S = TypeVar("S", bound="Settings")
@@ -65,23 +69,24 @@ class Settings(BaseModel):
             try:
                 super().__init__(**values)
             except ValidationError as error:
-                _raise(type(self), values, error, _spoken_name(type(self)))
+                _raise(type(self), values, error, _spoken_name(type(self)), {})
 
         # Nested settings are then built by pydantic, not by this method, so that a fault keeps its place.
         __init__.__pydantic_base_init__ = True
 
     @classmethod
-    def from_values(cls, values: Any, *, where: str = "") -> Self:
+    def from_values(cls, values: Any, *, where: str = "", names: Mapping[str, str] | None = None) -> Self:
         """Builds settings from plain values, such as those of a YAML or JSON file.
 
         Args:
             where: what the values are, for the error message ("recipe.yaml", "the training settings").
+            names: how messages name fields (dotted) that the user knows by another name.
 
         Raises:
             SettingsError: lists every unknown key (with the nearest known one), every missing one and every
                 value of a wrong type or out of range.
         """
-        return from_values(cls, values, where=where or _spoken_name(cls))
+        return from_values(cls, values, where=where or _spoken_name(cls), names=names)
 
     def to_values(self) -> dict[str, Any]:
         """Plain values (dicts, lists, strings, numbers), ready for JSON or YAML."""
@@ -108,7 +113,9 @@ def to_values(settings: Any) -> dict[str, Any]:
     return cast("dict[str, Any]", _plain(settings))
 
 
-def from_values(kind: type[T], values: Any, *, where: str = "settings") -> T:
+def from_values(
+    kind: type[T], values: Any, *, where: str = "settings", names: Mapping[str, str] | None = None
+) -> T:
     """Builds settings, or a dataclass of them, from plain values; see :meth:`Settings.from_values`."""
     faults = Faults(f"cannot use {where}")
     _check_keys(values, "", faults)
@@ -118,7 +125,7 @@ def from_values(kind: type[T], values: Any, *, where: str = "settings") -> T:
         text = json.dumps(values, default=str)
         return cast(T, _adapter(cast(Any, kind)).validate_json(text, strict=True, extra="forbid"))
     except ValidationError as error:
-        _raise(kind, values, error, where)
+        _raise(kind, values, error, where, names or {})
 
 
 def load_yaml(kind: type[T], path: Path) -> T:
@@ -259,7 +266,9 @@ def _check_keys(values: Any, name: str, faults: Faults) -> None:
             _check_keys(value, f"{name}[{index}]", faults)
 
 
-def _raise(kind: type, values: Any, error: ValidationError, where: str) -> typing.NoReturn:
+def _raise(
+    kind: type, values: Any, error: ValidationError, where: str, names: Mapping[str, str]
+) -> typing.NoReturn:
     """Raises pydantic's faults in our words."""
     faults = Faults(f"cannot use {where}")
     for fault in error.errors(include_url=False):
@@ -267,7 +276,7 @@ def _raise(kind: type, values: Any, error: ValidationError, where: str) -> typin
         if not fault["loc"] and isinstance(cause, CrosslateError):
             raise cause from None  # what is wrong with the whole says so itself
         place = _Place.find(kind, values, fault["loc"])
-        for message in place.messages(fault) if place else []:
+        for message in place.messages(fault, names) if place else []:
             if message not in faults.messages:  # each type of a union says the same
                 faults.add(message)
     faults.raise_as(SettingsError)
@@ -334,10 +343,11 @@ class _Place:
         elif isinstance(self.value, list | tuple) and isinstance(part, int) and part < len(self.value):
             self.value = self.value[part]
 
-    def messages(self, fault: Any) -> list[str]:
+    def messages(self, fault: Any, names: Mapping[str, str]) -> list[str]:
         """What one fault of pydantic's says, in our words."""
-        kind, context, name = fault["type"], fault.get("ctx", {}), self.name or "the top level"
-        prefix = f"{self.name}: " if self.name else ""
+        kind, context = fault["type"], fault.get("ctx", {})
+        name = names.get(self.name, self.name) or "the top level"
+        prefix = f"{name}: " if self.name else ""
         if kind in ("extra_forbidden", "unexpected_keyword_argument"):
             known = list(_fields(self.owner))
             return [f"unknown key {name}; {nearest(name.rpartition('.')[2], known)}"]
@@ -352,13 +362,18 @@ class _Place:
             if isinstance(value, int) and value.bit_length() > 1024:
                 return [f"{name} is an integer of {value.bit_length()} bits, expected a number below 1.8e308"]
             return [f"{name} is {value!r}, expected {self.range(context, kind == 'finite_number')}"]
+        if kind in ("too_short", "string_too_short"):
+            return [f"{name} is {value!r}, expected at least {context['min_length']}"]
         if self.hint is Any or self.hint is None:
             return [f"{name} is {value!r}: {fault['msg']}"]
         close = ""
         if isinstance(value, str) and (known := [str(each) for each in _literals(self.hint)]):
             hint = nearest(value, known)
             close = f"; {hint}" if hint.startswith("did") else ""
-        return [f"{name} is {value!r}, expected {_expected(self.hint)}{close}"]
+        expected = _expected(self.hint)
+        if name != self.name:  # an option, which is simply left out
+            expected = expected.removesuffix(" or nothing")
+        return [f"{name} is {value!r}, expected {expected}{close}"]
 
     def range(self, context: dict[str, Any], is_infinite: bool) -> str:
         """The range of a number: ``0 or more and below 1``."""

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from crosslate.adaptation.adapt import adapt
-from crosslate.adaptation.data import DataSettings
 from crosslate.adaptation.parents import train_parent
+from crosslate.adaptation.settings import DataSettings, NewLanguages, OutputSettings, PackOutput
 from crosslate.config import to_values
 from crosslate.engines.ctranslate2 import num_usable_cores
 from crosslate.engines.decoding import DecodingOptions
@@ -248,8 +248,8 @@ class _Demo:
         train, valid, _ = self.corpora("fr", "en", "parent")
         self.say(f"training the parent: French-English, {len(train):,} pairs")
         return train_parent(
-            train, folder, valid=valid, size=parse_size(self.settings.size), settings=self.settings.parent,
-            data=self.data, progress=self.progress,
+            train, valid, output=OutputSettings(folder=folder), size=parse_size(self.settings.size),
+            training=self.settings.parent, data=self.data, progress=self.progress,
         )  # fmt: skip
 
     def packs(self, parent: Parent) -> dict[str, Pack]:
@@ -286,14 +286,15 @@ class _Demo:
         adapt(
             parent,
             train,
-            valid=valid,
-            strategy=wanted.strategy,
-            settings=self.settings.new_source if is_new_source else self.settings.new_target,
+            valid,
+            new=NewLanguages(
+                source=wanted.source if is_new_source else None,
+                target=None if is_new_source else wanted.target,
+                strategy=wanted.strategy,
+            ),
             data=self.data,
-            new_source=wanted.source if is_new_source else None,
-            new_target=None if is_new_source else wanted.target,
-            out=self.folder(wanted),
-            licence="CC0-1.0",
+            training=self.settings.new_source if is_new_source else self.settings.new_target,
+            output=PackOutput(folder=self.folder(wanted), licence="CC0-1.0"),
             progress=self.progress,
         )
 

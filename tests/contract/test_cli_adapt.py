@@ -1,6 +1,11 @@
-"""``crosslate adapt``: options for less memory, and what cannot be is refused before the work."""
+"""``crosslate adapt`` and ``parent train``: options, files of settings, and refusals before the work."""
 
 from __future__ import annotations
+
+import json
+
+import pytest
+import yaml
 
 import toy_corpora
 from crosslate.errors import EXIT_FAILED, EXIT_USAGE
@@ -8,29 +13,121 @@ from crosslate.models.parent import Parent
 from crosslate.packs.pack import Pack
 
 
-def arguments(tiny, folder, *more):
-    train = toy_corpora.write(toy_corpora.corpus("de", "en"), folder / "text")
-    valid = toy_corpora.write(toy_corpora.corpus("de", "en", 12, seed=1), folder / "text", "valid")
-    options = ["--parent", tiny / "parents/fr-en", "--new-source", "de", "--vocab-size", 80, "--epochs", 1]
-    return ["adapt", *options, "--train", *train, "--valid", *valid, "--out", folder / "de-en", *more]
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("text")
+    train = toy_corpora.write(toy_corpora.corpus("de", "en"), folder)
+    valid = toy_corpora.write(toy_corpora.corpus("de", "en", 12, seed=1), folder, "valid")
+    return "--train", *train, "--valid", *valid
 
 
-def test_less_memory(crosslate, tiny, tmp_path):
-    ran = crosslate(*arguments(tiny, tmp_path, "--frozen-dtype", "bfloat16", "--gradient-checkpointing"))
+@pytest.fixture
+def adapt(crosslate, tiny, texts, tmp_path):
+    """``adapt(*more)`` runs the command for a single epoch; its pack goes to ``de-en``."""
+
+    def run(*more):
+        return crosslate(
+            "adapt", "--parent", tiny / "parents/fr-en", "--new-source", "de", "--vocab-size", 80, *texts,
+            "--precision", "fp32", "--out", tmp_path / "de-en", "--epochs", 1, *more,
+        )  # fmt: skip
+
+    return run
+
+
+def test_less_memory(adapt, tiny, tmp_path):
+    ran = adapt("--frozen-dtype", "bfloat16", "--gradient-checkpointing", "--precision", "bf16")
     assert ran.code == 0, ran.err
+    assert ran.lines[0].startswith("pack de-en: 0.0 MB, ")
     manifest = Pack.load(tmp_path / "de-en").manifest
-    assert (manifest.training["frozen"], manifest.training["gradient_checkpointing"]) == ("bfloat16", True)
+    assert manifest.training["frozen"] == "bfloat16"
+    assert manifest.training["settings"]["gradient_checkpointing"] is True
     assert manifest.parent.fingerprint == Parent.load(tiny / "parents/fr-en").fingerprint()
     assert {record.dtype for record in manifest.tensors.values()} == {"float32"}
 
 
-def test_what_cannot_be(crosslate, tiny, tmp_path):
-    ran = crosslate(*arguments(tiny, tmp_path, "--frozen-dtype", "int8"))
+@pytest.mark.parametrize(
+    ("more", "method"),
+    [
+        ((), "mean"),
+        (("--strategy", "scratch"), "random"),
+        (("--preset", "paper"), "random"),
+        (("--initial-embeddings", "aligned"), "aligned"),
+        (("--initial-embeddings", "dictionary", "--dictionary", "de-fr.txt"), "dictionary"),
+    ],
+)
+def test_where_embeddings_start(adapt, tmp_path, monkeypatch, more, method):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "de-fr.txt").write_text("hund chien\nkatze chat\n", encoding="utf-8")
+    ran = adapt(*more)
+    assert ran.code == 0, ran.err
+    assert f'"method": "{method}"' in (tmp_path / "de-en" / "pack.json").read_text(encoding="utf-8")
+
+
+def test_a_saved_configuration_gives_the_same_pack_and_options_win_over_it(adapt, crosslate, tmp_path):
+    saved = tmp_path / "adapt.yaml"
+    ran = adapt("--set", "weight_decay=1e-2", "--save-config", saved, "--no-cleaning")
+    assert ran.code == 0, ran.err
+    values = yaml.safe_load(saved.read_text(encoding="utf-8"))
+    assert values["new"] == {"source": "de"}
+    assert values["training"] == {"max_epochs": 1, "precision": "fp32", "weight_decay": 0.01}
+    assert values["data"]["cleaning"] == {"enabled": False}
+    ran = crosslate("adapt", "--config", saved, "--out", tmp_path / "again", "--name", "again")
+    assert ran.code == 0, ran.err
+    first, second = (tmp_path / name / "weights.safetensors" for name in ("de-en", "again"))
+    assert first.read_bytes() == second.read_bytes()
+    assert Pack.load(tmp_path / "again").manifest.name == "again"
+
+
+def test_faults_of_a_configuration_come_together(crosslate, tmp_path):
+    config = tmp_path / "adapt.yaml"
+    config.write_text(
+        "parent: p\ntrain: [a, b]\nnew: {sauce: de}\ntraining: {max_epochs: x}\n", encoding="utf-8"
+    )
+    ran = crosslate("adapt", "--config", config, "--patience", -1)
     assert ran.code == EXIT_USAGE
-    assert "frozen tensors cannot be held in 'int8'; known: float32, bfloat16" in ran.err
-    ran = crosslate(*arguments(tiny, tmp_path, "--frozen-dtype", "bfloat16", "--precision", "fp32"))
-    assert ran.code == EXIT_FAILED
-    assert "the precision is fp32, but frozen tensors are held in bfloat16" in ran.err
-    ran = crosslate(*arguments(tiny, tmp_path, "--shard-frozen"))
-    assert ran.code == EXIT_FAILED and "start several with accelerate launch" in ran.err
+    assert ran.err.splitlines() == [
+        f"crosslate: cannot use {config} and the options, 4 faults:",
+        "  - training.max_epochs is 'x', expected a whole number",
+        "  - --patience is -1, expected 0 or more",
+        "  - unknown key new.sauce; did you mean 'source'?",
+        "  - output.folder is missing",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("more", "code", "message"),
+    [
+        (("--frozen-dtype", "int8"), EXIT_USAGE, "--frozen-dtype is 'int8', expected 'float32' or 'bfloat16'"),
+        (("--frozen-dtype", "bfloat16"), EXIT_FAILED, "the precision is fp32, but frozen tensors are held in bf"),
+        (("--shard-frozen",), EXIT_FAILED, "start several with accelerate launch"),
+        (("--initial-embeddings", "median"), EXIT_USAGE, "--initial-embeddings is 'median', expected "),
+        (("--initial-embeddings", "dictionary"), EXIT_USAGE, "0 dictionaries are given, expected 1"),
+        (("--vocabulary", "joint"), EXIT_USAGE, "--vocabulary is 'joint', expected 'separate' or 'appended'"),
+        (("--related", "fr"), EXIT_USAGE, "all rows of a separate vocabulary start anew"),
+        (("--set", "weight_decai=1"), EXIT_USAGE, "unknown key training.weight_decai; did you mean 'weight_decay'?"),
+        (("--set", "weight_decay"), EXIT_USAGE, "expected NAME=VALUE"),
+        (("--epochs", "-1", "--seed", "-1"), EXIT_USAGE, "2 faults:\n  - --epochs is -1, expected 0 or more"),
+        (("--train", "more.de"), EXIT_USAGE, "3 files given for a corpus"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be(adapt, tmp_path, more, code, message):
+    ran = adapt(*more)
+    assert ran.code == code and message in ran.err
     assert not (tmp_path / "de-en").exists()
+
+
+def test_a_parent_is_trained_and_shown(crosslate, texts, tmp_path):
+    out = tmp_path / "de-en"
+    options = ("--langs", "de-en", *texts, "--out", out, "--size", "1,32,2,64", "--vocab-size", 80)
+    ran = crosslate("parent", "train", *options, "--updates", 2, "--precision", "fp32", "--dropout", 0)
+    assert ran.code == 0, ran.err
+    assert ran.lines[0].startswith("parent de-en: ") and ran.lines[0].endswith(f" saved to {out}")
+    record = json.loads((out / "crosslate.json").read_text(encoding="utf-8"))
+    assert record["training"]["updates"] == 2 and record["training"]["settings"]["dropout"] == 0.0
+    assert any(line.startswith("validation bleu ") for line in crosslate("parent", "show", out).lines)
+    ran = crosslate("parent", "train", "--size", "big", "--langs", "de")
+    assert (
+        ran.code == EXIT_USAGE
+        and "--train is missing" in ran.err
+        and "'de' is not a language pair" in ran.err
+    )

@@ -99,22 +99,3 @@ def test_a_language_is_appended(crosslate, folder, tmp_path, caplog):
     )  # fmt: skip
     assert translated.code == 0, translated.err
     assert len(translated.lines) == 1
-
-
-def test_kinds_of_vocabularies_are_checked_first(crosslate, folder, tmp_path):
-    common = (
-        "adapt",
-        "--parent",
-        "nowhere",
-        "--new-source",
-        "kab",
-        "--out",
-        tmp_path / "pack",
-        "--train",
-        "x",
-        "y",
-    )
-    ran = crosslate(*common, "--vocabulary", "joint")
-    assert ran.code == 2 and "unknown kind of vocabulary 'joint'" in ran.err
-    ran = crosslate(*common, "--related", "fr")
-    assert ran.code == 2 and "all rows of a separate vocabulary start from random values" in ran.err

@@ -17,7 +17,6 @@ import pytest
 import torch
 
 import toy_corpora
-from crosslate.adaptation.adapt import adapt
 from crosslate.errors import EXIT_INTERRUPTED, Interrupted, TrainingError
 from crosslate.models.parent import Parent
 from crosslate.packs.pack import Pack
@@ -151,11 +150,7 @@ def parent_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def adapted(parent_folder: Path, out: Path, progress: Progress | None = None) -> Pack:
-    return adapt(
-        Parent.load(parent_folder), toy_corpora.corpus("de", "en"), new_source="de",
-        valid=toy_corpora.corpus("de", "en", 12, seed=1), out=out, data=toy_corpora.DATA,
-        settings=toy_corpora.settings(max_epochs=4), progress=progress,
-    )  # fmt: skip
+    return toy_corpora.adapted(Parent.load(parent_folder), out, training={"max_epochs": 4}, progress=progress)
 
 
 def test_the_pack_is_the_same_to_the_byte(parent_folder: Path, tmp_path: Path):

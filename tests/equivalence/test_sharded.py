@@ -9,7 +9,6 @@ import torch
 
 import sharded_run
 import toy_corpora
-from crosslate.adaptation.adapt import adapt
 from crosslate.errors import TrainingError
 from crosslate.packs.compose import apply_packs
 from crosslate.packs.pack import Pack
@@ -47,8 +46,4 @@ def test_sharding_changes_no_update(tmp_path: Path, options: tuple[str, ...]):
 
 def test_one_process_has_nobody_to_share_with(tmp_path: Path):
     with pytest.raises(TrainingError, match="there is one; start several with accelerate launch"):
-        adapt(
-            toy_corpora.parent(), toy_corpora.corpus("de", "en"), new_source="de",
-            valid=toy_corpora.corpus("de", "en", 12, seed=1), data=toy_corpora.DATA,
-            settings=toy_corpora.settings(), out=tmp_path / "pack", shard_frozen=True,
-        )  # fmt: skip
+        toy_corpora.adapted(toy_corpora.parent(), tmp_path / "pack", training={"shard_frozen": True})

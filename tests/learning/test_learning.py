@@ -12,8 +12,8 @@ from types import SimpleNamespace
 import pytest
 
 from crosslate.adaptation.adapt import adapt
-from crosslate.adaptation.data import DataSettings
 from crosslate.adaptation.parents import train_parent
+from crosslate.adaptation.settings import DataSettings, NewLanguages, OutputSettings, PackOutput
 from crosslate.evaluation.embeddings import embeddings
 from crosslate.evaluation.lexicon import induce
 from crosslate.evaluation.scores import bleu
@@ -43,14 +43,15 @@ def learnt(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     with one_thread():
         train, valid, test = book.corpora("fr", "en", train=6_000, valid=20, test=200)
         parent = train_parent(
-            train, folder / "parent", valid=valid, size=parse_size("tiny"), settings=PARENT, data=DATA
-        )
+            train, valid, output=OutputSettings(folder=folder / "parent"), size=parse_size("tiny"),
+            training=PARENT, data=DATA,
+        )  # fmt: skip
         scores["parent"] = bleu(Translator(parent).translate(test.source), test.target).value
         train, valid, test = book.corpora("de", "en", train=6_000, valid=20, test=200, part="child")
         for strategy in ("src", "src+xattn"):
             packs[strategy] = adapt(
-                parent, train, valid=valid, strategy=strategy, settings=CHILD, data=DATA, new_source="de",
-                out=folder / strategy,
+                parent, train, valid, new=NewLanguages(source="de", strategy=strategy), data=DATA,
+                training=CHILD, output=PackOutput(folder=folder / strategy),
             )  # fmt: skip
             translations = Translator(parent, packs[strategy]).translate(test.source)
             scores[strategy] = bleu(translations, test.target).value

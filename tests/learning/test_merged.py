@@ -13,7 +13,7 @@ import pytest
 import hub_folders
 import plain_program
 from crosslate.adaptation.adapt import adapt
-from crosslate.adaptation.data import DataSettings
+from crosslate.adaptation.settings import DataSettings, NewLanguages
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.engines.pytorch import TorchEngine
 from crosslate.evaluation.scores import chrf
@@ -53,9 +53,8 @@ def learnt_parent(name: str, folder: Path) -> Parent:
     layout = hub_folders.write(name, folder / "random", is_learnable=True, **WIDTH[name])
     blank = Parent.load(folder / "random", **layout.languages)
     pairs = short_pairs("fr", "en")
-    pack = adapt(
-        blank, pairs, valid=pairs, new_source="fr", strategy="embed+body", settings=SETTINGS, data=DATA
-    )
+    new = NewLanguages(source="fr", strategy="embed+body")
+    pack = adapt(blank, pairs, pairs, new=new, training=SETTINGS, data=DATA)
     blank.model = apply_packs(blank, [pack]).model
     blank.save(folder / "learnt")
     return Parent.load(folder / "learnt")
@@ -66,7 +65,7 @@ def test_a_merged_checkpoint_translates_what_was_learnt(name: str, tmp_path: Pat
     with one_thread():
         parent = learnt_parent(name, tmp_path)
         pairs = short_pairs("de", "en")
-        pack = adapt(parent, pairs, valid=pairs, new_source="de", settings=SETTINGS, data=DATA)
+        pack = adapt(parent, pairs, pairs, new=NewLanguages(source="de"), training=SETTINGS, data=DATA)
         merge(parent, [pack], tmp_path / "merged")
         engine = TorchEngine(apply_packs(parent, [pack]))
         expected = [best.text.strip() for (best,) in engine.translate(pairs.source, OPTIONS)]

@@ -6,67 +6,27 @@ import json
 import logging
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
-from crosslate.errors import CorpusError, Faults, SettingsError, VocabularyError, nearest
+from crosslate.adaptation.settings import DataSettings
+from crosslate.errors import CorpusError, Faults, VocabularyError
 from crosslate.files import sha256_text
 from crosslate.models.groups import Side
-from crosslate.text.cleaning import CleaningSettings, clean
+from crosslate.text.cleaning import clean
 from crosslate.text.corpora import Corpus, ParallelCorpus, SizedCorpus
 from crosslate.text.encoded import EncodedCorpus
 from crosslate.text.vocabularies import SpecialIds, Vocabulary
-from crosslate.text.vocabulary_training import Kind, train_vocabulary
+from crosslate.text.vocabulary_training import train_vocabulary
 from crosslate.training.batches import longest_unpadded
 
 log = logging.getLogger(__name__)
 
-Metric = Literal["bleu", "chrf"]
-
 _HELD_OUT_SHARE = 0.02
 _MAX_HELD_OUT = 1_000
 _MIN_HELD_OUT = 10
-
-
-@dataclass(frozen=True)
-class DataSettings:
-    """How text becomes training data.
-
-    Attributes:
-        source_vocabulary_size: pieces of a new source vocabulary; 0 chooses from the text.
-        target_vocabulary_size: pieces of a new target vocabulary; 0 chooses from the text.
-        vocabulary_kind: ``bpe`` or ``unigram``.
-        max_tokens: pairs with a longer side (in tokens) are dropped and counted.
-        cleaning: which pairs are dropped before that.
-        metric: what validation measures, ``bleu`` or ``chrf``.
-        max_validation_pairs: at most so many pairs of the validation corpus are translated each time,
-            the first ones; 0 takes all.
-    """
-
-    source_vocabulary_size: int = 0
-    target_vocabulary_size: int = 0
-    vocabulary_kind: Kind = "bpe"
-    max_tokens: int = 256
-    cleaning: CleaningSettings = field(default_factory=CleaningSettings)
-    metric: Metric = "bleu"
-    max_validation_pairs: int = 1_000
-
-    def __post_init__(self) -> None:
-        faults = Faults("cannot use the data settings")
-        for name, known in (("metric", get_args(Metric)), ("vocabulary_kind", get_args(Kind))):
-            if (word := getattr(self, name)) not in known:
-                faults.add(f"{name} is {word!r}; {nearest(str(word), known)}")
-        for name, least in (
-            ("source_vocabulary_size", 0),
-            ("target_vocabulary_size", 0),
-            ("max_tokens", 2),
-            ("max_validation_pairs", 0),
-        ):
-            if getattr(self, name) < least:
-                faults.add(f"{name} is {getattr(self, name)}, expected {least} or more")
-        faults.raise_as(SettingsError)
 
 
 @dataclass(frozen=True)

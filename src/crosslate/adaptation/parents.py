@@ -1,86 +1,216 @@
-"""Training a parent from two text files."""
+"""Training a parent: a translation model from sentence pairs, or a denoising one from monolingual text."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-from crosslate.adaptation.data import DataSettings, encode, prepare, vocabulary
-from crosslate.adaptation.runs import Run
+import torch
+
+from crosslate.adaptation.data import Prepared, encode, prepare, vocabulary
+from crosslate.adaptation.run_folder import Run
+from crosslate.adaptation.settings import DataSettings, OutputSettings
 from crosslate.adaptation.validation import make_validate
-from crosslate.models.parent import RECORD, SIZES, Parent, Size
-from crosslate.text.corpora import Corpus
-from crosslate.training.loop import train
+from crosslate.errors import CorpusError
+from crosslate.models.parent import RECORD, Parent
+from crosslate.models.plan import child_tensors
+from crosslate.models.sizes import SIZES, Size
+from crosslate.text.corpora import Corpus, ParallelCorpus
+from crosslate.text.vocabularies import SpecialIds
+from crosslate.training.batches import IGNORED, collate, plan_batches
+from crosslate.training.denoising import DenoisingPairs, NoiseSettings
+from crosslate.training.loop import Validation, train
 from crosslate.training.optimiser import Trainee
 from crosslate.training.progress import Progress
 from crosslate.training.settings import TrainingSettings
 
+SEVERAL = "mul"
+"""The language code (ISO 639-2) of text in several languages."""
+
+_DROPOUT = 0.1
+_DENOISER_SPECIAL = SpecialIds(eos=0, unk=1, pad=2, bos=3)
+_VALIDATION_TOKENS = 4096
+_METRIC = "negative loss"
+
 
 def train_parent(
     corpus: Corpus,
-    out: str | Path,
-    *,
     valid: Corpus | None = None,
+    *,
+    output: OutputSettings,
     size: Size = SIZES["small"],
-    settings: TrainingSettings | None = None,
     data: DataSettings | None = None,
-    replace: bool = False,
+    training: TrainingSettings | None = None,
     progress: Progress | None = None,
-    tensorboard: bool = False,
 ) -> Parent:
-    """Trains a new parent: a Marian model with two vocabularies; saves it to ``out``.
+    """Trains a new parent, a Marian model with two vocabularies, and saves it.
 
-    Interrupted, the same call goes on where it was; its state is kept in ``<out>.run``.
+    Interrupted, the same call goes on where it was; its state is kept in ``<folder>.run``.
 
     Args:
         corpus: sentence pairs, in the direction of translation; files are read as a stream.
         valid: validation corpus; None holds part of ``corpus`` out.
         size: layers, width, heads and feed-forward width.
-        replace: overwrite an existing ``out``.
 
     Raises:
         CorpusError: nothing to train on.
-        InputError: ``out`` exists, or is not a parent where it should be replaced.
+        InputError: the output exists, or is not a parent where it should be replaced.
         Interrupted: asked to stop; the state is saved.
     """
-    settings, data = (settings or TrainingSettings()).changed(tensorboard=tensorboard), data or DataSettings()
-    out = Path(out)
-    run = Run(out, RECORD, replace=replace)
-    prepared = prepare(corpus, valid, data, settings.seed, run.folder)
+    training, data = training or TrainingSettings(), data or DataSettings()
+    run = Run(output, RECORD)
+    prepared = prepare(corpus, valid, data, training.seed, run.folder)
     with run.main_process_first():
         source = vocabulary(prepared, "source", data, run.encoded)
         target = vocabulary(prepared, "target", data, run.encoded)
     parent = Parent.create(
-        source,
-        target,
-        corpus.source_language,
-        corpus.target_language,
-        size,
-        dropout=0.1 if settings.dropout is None else settings.dropout,
-        seed=settings.seed,
-    )
+        source, target, *corpus.languages, size,
+        dropout=_DROPOUT if training.dropout is None else training.dropout, seed=training.seed,
+    )  # fmt: skip
     anatomy = parent.anatomy
-    parameters: dict[str, dict[str, Any]] = {}
-    for name, parameter in parent.model.named_parameters():
-        if name not in anatomy.constant:
-            parameters.setdefault(anatomy.groups[name], {})[name] = parameter.requires_grad_(True)
+    tensors = (
+        (name, anatomy.groups[name], parameter)
+        for name, parameter in parent.model.named_parameters()
+        if name not in anatomy.constant
+    )
     with run.main_process_first():
         pairs = encode(prepared, source, target, data, run.encoded, parent.max_tokens)
     record = train(
-        Trainee(
-            parent.model, parameters, frozenset(parameters), source.special.pad, target.special.pad,
-            parent.model.config.decoder_start_token_id,
-        ),
+        _trainee(parent, tensors),
         pairs,
-        settings,
+        training,
         make_validate(parent, prepared.valid, data.metric),
         run.folder,
-        identity={"size": asdict(size), "data": asdict(data), "corpus": prepared.record["train"]["sha256"],
+        identity={"size": asdict(size), "data": data.to_values(),
+                  "corpus": prepared.record["train"]["sha256"],
                   "valid": prepared.record["valid"]["sha256"]},
-        title=f"parent {corpus.source_language}-{corpus.target_language}",
+        title=f"parent {'-'.join(corpus.languages)}",
         progress=progress,
     )  # fmt: skip
+    return _saved(parent, run, {"training": record, "data": prepared.record})
+
+
+def train_denoiser(
+    lines: Mapping[str, Sequence[str]],
+    valid: Mapping[str, Sequence[str]],
+    *,
+    output: OutputSettings,
+    size: Size = SIZES["small"],
+    vocabulary_size: int = 8_000,
+    noise: NoiseSettings | None = None,
+    training: TrainingSettings | None = None,
+    progress: Progress | None = None,
+) -> Parent:
+    """Trains a small mBART, which restores noised lines and learns no translation, and saves it.
+
+    It has one vocabulary and one table of embeddings for all its languages. Interrupted, the same call goes
+    on where it was; its state is kept in ``<folder>.run``.
+
+    Args:
+        lines: monolingual text by language code.
+        valid: likewise; the loss on it, with noise that stays the same, chooses the best state.
+        vocabulary_size: pieces for all languages together.
+        noise: span masking and sentence permutation.
+
+    Raises:
+        CorpusError: nothing to train on or to validate with.
+        InputError: the output exists, or is not a parent where it should be replaced.
+        Interrupted: asked to stop; the state is saved.
+
+    Source: Liu et al. 2020 (mBART); its role here: Gheini, Ren & May 2021, section 4.1.
+    """
+    training, noise = training or TrainingSettings(), noise or NoiseSettings()
+    run = Run(output, RECORD)
+    text, held_out = _monolingual(lines, "train"), _monolingual(valid, "valid")
+    prepared = Prepared(text, held_out, {"train": _record(text, lines), "valid": _record(held_out, valid)})
+    data = DataSettings(source_vocabulary_size=vocabulary_size)
+    with run.main_process_first():
+        shared = vocabulary(prepared, "source", data, run.encoded, _DENOISER_SPECIAL)
+    parent = Parent.create(
+        shared, shared, SEVERAL, SEVERAL, size, is_tied=True,
+        dropout=_DROPOUT if training.dropout is None else training.dropout, seed=training.seed,
+    )  # fmt: skip
+    with run.main_process_first():
+        encoded, checked = (
+            encode(each, shared, shared, data, run.encoded, parent.max_tokens)
+            for each in (prepared, Prepared(held_out, held_out, {}))
+        )
+    tensors = (
+        (names[0], group, tensor)
+        for names, group, tensor in child_tensors(parent.model, parent.anatomy, ())
+        if isinstance(tensor, torch.nn.Parameter) and not parent.anatomy.constant & set(names)
+    )
+    trainee = _trainee(parent, tensors)
+    record = train(
+        trainee,
+        DenoisingPairs(encoded, shared, noise, training.seed),
+        training,
+        _denoising_loss(trainee, DenoisingPairs(checked, shared, noise, training.seed)),
+        run.folder,
+        identity={"size": asdict(size), "noise": asdict(noise), "corpus": text.content_hash,
+                  "valid": held_out.content_hash, "vocabulary": shared.fingerprint},
+        title=f"denoiser {' '.join(lines)}",
+        progress=progress,
+    )  # fmt: skip
+    about = {"training": record, "data": prepared.record, "noise": asdict(noise), "languages": list(lines)}
+    return _saved(parent, run, about)
+
+
+def _trainee(parent: Parent, tensors: Iterable[tuple[str, str, torch.Tensor]]) -> Trainee:
+    """A parent of which all is trained; ``tensors`` are names, groups and tensors."""
+    parameters: dict[str, dict[str, Any]] = {}
+    for name, group, tensor in tensors:
+        parameters.setdefault(group, {})[name] = tensor.requires_grad_(True)
+    return Trainee(
+        parent.model, parameters, frozenset(parameters), parent.source.special.pad, parent.target.special.pad,
+        parent.model.config.decoder_start_token_id,
+    )  # fmt: skip
+
+
+def _saved(parent: Parent, run: Run, record: dict[str, Any]) -> Parent:
     parent.model.requires_grad_(False).eval()
-    run.finish(lambda: parent.save(out, {"training": record, "data": prepared.record}, replace=replace))
+    run.finish(lambda: parent.save(run.output.folder, record, replace=run.output.replace))
     return parent
+
+
+def _monolingual(lines: Mapping[str, Sequence[str]], role: str) -> ParallelCorpus:
+    """All lines of all languages, each with itself; empty ones are left out."""
+    kept = [line for each in lines.values() for line in each if line.strip()]
+    if not kept:
+        raise CorpusError(f"there is no {role} text for denoising; expected lines of at least one language")
+    return ParallelCorpus(kept, kept, SEVERAL, SEVERAL, f"lines of {', '.join(lines)}")
+
+
+def _record(corpus: ParallelCorpus, lines: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    return {
+        "origin": corpus.origin, "pairs": len(corpus), "sha256": corpus.content_hash,
+        "lines": {language: len(each) for language, each in lines.items()},
+    }  # fmt: skip
+
+
+def _denoising_loss(trainee: Trainee, pairs: DenoisingPairs) -> Callable[[], Validation]:
+    """The negative cross-entropy per target token, in nats, without label smoothing; higher is better."""
+    batches = plan_batches(pairs.source_lengths, pairs.target_lengths, _VALIDATION_TOKENS, 0, 0)
+
+    def validate() -> Validation:
+        model: Any = trainee.model
+        device = next(model.parameters()).device
+        total, num_labels = 0.0, 0
+        for planned in batches:
+            batch = collate(
+                pairs, planned, source_pad=trainee.source_pad, target_pad=trainee.target_pad,
+                decoder_start=trainee.decoder_start,
+            ).to(device)  # fmt: skip
+            logits = model(
+                input_ids=batch.source, attention_mask=batch.source_mask,
+                decoder_input_ids=batch.decoder_input, use_cache=False,
+            ).logits  # fmt: skip
+            loss = torch.nn.functional.cross_entropy(
+                logits.flatten(0, 1).float(), batch.labels.flatten(), ignore_index=IGNORED, reduction="sum"
+            )
+            total += float(loss)
+            num_labels += batch.num_labels
+        return Validation(_METRIC, -total / num_labels, "nats per target token")
+
+    return validate

@@ -1,45 +1,31 @@
-"""Options that several commands share, and how they become settings. Defaults live with the settings."""
+"""Options of commands made from the fields of settings, and those that several commands share.
+
+A command whose parameter is a settings class is decorated with :func:`options_of`, which replaces that
+parameter by an option per field. Defaults, ranges and help stand with the fields and nowhere else.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import replace
+import functools
+import inspect
+import types
+import typing
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import typer
+from pydantic.fields import FieldInfo
 
-from crosslate.errors import UsageError
-from crosslate.models.groups import GROUPS
-from crosslate.training.settings import TrainingChanges, TrainingSettings
+from crosslate.config import Settings, dump_yaml, from_values, parse_yaml, read_yaml
+from crosslate.errors import CorpusError, Faults, UsageError
+from crosslate.files import write_text
 
 if TYPE_CHECKING:
-    from crosslate.adaptation.data import DataSettings
     from crosslate.models.parent import Parent
-    from crosslate.models.strategies import Strategy
-    from crosslate.text.corpora import ParallelCorpus
 
-_DEFAULTS = TrainingSettings()
-
-Corpus = Annotated[
-    list[str],
-    typer.Option(
-        "--train",
-        metavar="FILE [FILE]",
-        help="Training text: a file of the source side and one of the target side, or one TSV, JSONL, TMX or "
-        "data set folder; .gz .bz2 .xz .zst are read directly, - is standard input.",
-    ),
-]
-Valid = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--valid",
-        metavar="FILE [FILE]",
-        help="Validation text, likewise; without it part of the training text is held out.",
-    ),
-]
 ParentLangs = Annotated[
     str | None,
     typer.Option(
@@ -49,9 +35,7 @@ ParentLangs = Annotated[
         "codes fra_Latn-eng_Latn.",
     ),
 ]
-Out = Annotated[
-    Path, typer.Option("--out", "-o", help="Folder to write; the state of the run is kept in OUT.run.")
-]
+Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace OUT if it exists.")]
 PackFolders = Annotated[
     list[Path], typer.Argument(metavar="PACK...", help="Folder of the pack; two packs are composed.")
@@ -62,47 +46,198 @@ PackParent = Annotated[
         "--parent", help="Folder or hub id of the parent; the manifest says where it is if not given."
     ),
 ]
-Preset = Annotated[
-    str,
-    typer.Option(
-        "--preset",
-        help="default: for tens of thousands of pairs, about ten epochs; paper: the paper's settings.",
+
+
+@dataclass(frozen=True)
+class Option:
+    """How a command offers a field.
+
+    Attributes:
+        fields: dotted names of the fields that it sets, separated by spaces; type, default and description
+            are those of the first.
+        value: what a flag sets; None for an option that takes a value, or a flag for a field that is a bool.
+        help: in place of the description.
+        metavar: as in Typer.
+        envvar: as in Typer.
+    """
+
+    fields: str
+    value: Any = None
+    help: str = ""
+    metavar: str | None = None
+    envvar: str | None = None
+
+
+Options = dict[str, str | Option]
+"""By names of options, separated by spaces (``--out -o``), the fields that they set."""
+
+
+def options_of(
+    kind: type[Settings], options: Options, *, name: str = "settings", set_in: str = ""
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Makes the options of a command from settings.
+
+    Args:
+        kind: the settings.
+        options: which fields are offered under which names.
+        name: the command's parameter that gets the settings.
+        set_in: also offer ``--config`` and ``--save-config`` for all fields, and ``--set NAME=VALUE`` for
+            those of this field. What is given beside ``--config`` wins.
+    """
+    made = [_Offered.of(kind, flags, each) for flags, each in options.items()]
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(command)
+        def run(**given: Any) -> None:
+            config, save, changes = (given.pop(each, None) for each in ("config", "save_config", "set_"))
+            values = read_yaml(config) or {} if config else {}
+            spoken = {} if config else {path: each.flags[0] for each in made for path in each.paths}
+            for each in made:
+                each.put(values, given.pop(each.parameter), spoken)
+            for change in changes or []:
+                _assign(values, set_in, change)
+            where = f"{config} and the options" if config else "these options"
+            given[name] = from_values(kind, values, where=where, names=spoken)
+            if save:
+                write_text(save, dump_yaml(values))
+            command(**given)
+
+        parameters = []
+        for parameter in inspect.signature(command, eval_str=True).parameters.values():
+            if parameter.name == name:
+                parameters += [each.signature(is_required=not set_in) for each in made]
+                parameters += _FILE_OPTIONS if set_in else []
+            else:
+                parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {}
+        return run
+
+    return decorate
+
+
+def _parameter(name: str, kind: Any, option: Any, default: Any = None) -> inspect.Parameter:
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, option]
+    )
+
+
+_FILE_OPTIONS = [
+    _parameter(
+        "set_",
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Any other training setting, e.g. pretrained_learning_rate=1e-4.",
+        ),
+    ),
+    _parameter(
+        "config",
+        Path | None,
+        typer.Option("--config", metavar="FILE", help="Read settings from a YAML file; options win over it."),
+    ),
+    _parameter(
+        "save_config",
+        Path | None,
+        typer.Option("--save-config", metavar="FILE", help="Write what is set to a YAML file for --config."),
     ),
 ]
-Epochs = Annotated[
-    int | None, typer.Option(help=f"Passes over the data at most. [default: {_DEFAULTS.max_epochs}]")
-]
-Updates = Annotated[int | None, typer.Option(help="Optimiser steps at most; 0 sets no limit.")]
-BatchTokens = Annotated[
-    int | None,
-    typer.Option(help=f"Source plus target tokens per batch. [default: {_DEFAULTS.batch_tokens}]"),
-]
-Patience = Annotated[
-    int | None,
-    typer.Option(
-        help=f"Stop after N validations without a better score; 0 never. [default: {_DEFAULTS.patience}]"
-    ),
-]
-Dropout = Annotated[float | None, typer.Option(help="Dropout probability; the model's own if not given.")]
-Schedule = Annotated[
-    str | None,
-    typer.Option(help=f"inverse_sqrt, linear, cosine or constant. [default: {_DEFAULTS.schedule}]"),
-]
-Precision = Annotated[str | None, typer.Option(help="auto, fp32 or bf16. [default: auto]")]
-Seed = Annotated[int | None, typer.Option(help=f"Seed of everything random. [default: {_DEFAULTS.seed}]")]
-Set = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="NAME=VALUE",
-        help="Any other training setting, e.g. pretrained_learning_rate=1e-4.",
-    ),
-]
-Metric = Annotated[str, typer.Option(help="What validation measures: bleu or chrf.")]
-NoCleaning = Annotated[bool, typer.Option("--no-cleaning", help="Keep every pair.")]
-MaxTokens = Annotated[int | None, typer.Option(help="Drop pairs with a side of more tokens.")]
-TensorBoard = Annotated[bool, typer.Option("--tensorboard", help="Also log for TensorBoard.")]
-Unigram = Annotated[bool, typer.Option("--unigram", help="Unigram instead of BPE vocabularies.")]
+
+
+@dataclass(frozen=True)
+class _Offered:
+    """An option with the field that it is made from."""
+
+    flags: list[str]
+    paths: list[str]
+    option: Option
+    field: FieldInfo
+
+    @classmethod
+    def of(cls, kind: type[Settings], flags: str, option: str | Option) -> _Offered:
+        option = Option(option) if isinstance(option, str) else option
+        paths = option.fields.split()
+        *above, last = paths[0].split(".")
+        for part in above:
+            kind = kind.model_fields[part].annotation  # type: ignore[assignment]
+        return cls(flags.split(), paths, option, kind.model_fields[last])
+
+    @property
+    def parameter(self) -> str:
+        return self.flags[0].lstrip("-").replace("-", "_") + "_"
+
+    def put(self, values: dict[str, Any], value: Any, spoken: dict[str, str]) -> None:
+        """Sets the fields if the option is given, and notes by which name their faults are reported."""
+        if self.option.value is not None:
+            value = self.option.value if value else None
+        for path in self.paths:
+            *above, last = path.split(".")
+            inner = _inner(values, above)
+            if value is not None and inner is not None:
+                inner[last] = value
+                spoken[path] = self.flags[0]
+
+    def signature(self, *, is_required: bool) -> inspect.Parameter:
+        """The parameter that Typer makes the option from; None is not given, and leaves the default."""
+        option, field = self.option, self.field
+        kind, choices = _option_type(field.annotation)
+        is_flag = kind is bool or option.value is not None
+        flags = list(self.flags)
+        if kind is bool and field.default is True and option.value is None:
+            flags[0] += f"/--no-{flags[0][2:]}"
+        default = field.get_default(call_default_factory=True) if not field.is_required() else None
+        shown = f" [default: {default}]" if default not in (None, "", []) and not is_flag else ""
+        must = is_required and field.is_required()
+        if field.is_required() and not must:
+            shown = " [required]"
+        made = typer.Option(
+            *flags, metavar=option.metavar or "|".join(choices) or None, envvar=option.envvar,
+            show_default=False, help=(option.help or field.description or "") + shown,
+            autocompletion=(lambda: choices) if choices else None,
+        )  # fmt: skip
+        kind = bool if is_flag else kind
+        default = inspect.Parameter.empty if must else None
+        return _parameter(self.parameter, kind if must else kind | None, made, default)
+
+
+def _option_type(hint: Any) -> tuple[Any, list[str]]:
+    """The type that Typer reads an option as, and the choices that a shell completes."""
+    if get_origin(hint) in (typing.Union, types.UnionType):
+        options = [each for each in get_args(hint) if each is not type(None)]
+        return _option_type(options[0])
+    if get_origin(hint) is Annotated:
+        return _option_type(get_args(hint)[0])
+    if get_origin(hint) is Literal:
+        return str, list(get_args(hint))
+    if get_origin(hint) is list:
+        return list[_option_type(get_args(hint)[0])[0]], []  # type: ignore[misc]
+    return hint, []
+
+
+def _inner(values: dict[str, Any], path: list[str]) -> dict[str, Any] | None:
+    """The mapping at a path, made where it is missing; None if something else is there."""
+    for part in path:
+        inner = values.setdefault(part, {})
+        if not isinstance(inner, dict):
+            return None
+        values = inner
+    return values
+
+
+def _assign(values: dict[str, Any], prefix: str, change: str) -> None:
+    """Sets ``NAME=VALUE`` among settings; the name may be dotted."""
+    name, equals, text = change.partition("=")
+    if not equals:
+        raise UsageError(f"--set {change}: expected NAME=VALUE, like weight_decay=0.01")
+    *path, last = name.strip().split(".")
+    inner = _inner(values, [prefix, *path])
+    if inner is None:
+        raise UsageError(f"--set {change}: {path[-1]} has no parts")
+    faults = Faults(f"--set {change}")
+    inner[last] = parse_yaml(text, faults)
+    faults.raise_as(UsageError)
+
 
 _SEVERAL_VALUES = frozenset(
     {"--train", "--valid", "--test", "--pack", "--input", "-i", "--hypotheses", "--compare", "--word",
@@ -124,84 +259,9 @@ def expand_values(arguments: list[str]) -> list[str]:
     return expanded
 
 
-def training_settings(
-    preset_name: str,
-    strategy: Strategy | None,
-    *,
-    changes: list[str] | None,
-    **flags: Any,
-) -> TrainingSettings:
-    """Settings from a preset, flags (None: not given) and ``--set`` assignments, checked as a whole.
-
-    Args:
-        strategy: of an adaptation; None trains a whole model from random values.
-    """
-    trained, fresh = (strategy.train, strategy.reinitialise) if strategy else (frozenset(GROUPS),) * 2
-    values = {name: value for name, value in flags.items() if value is not None} | {"preset": preset_name}
-    if flags.get("max_updates") and flags.get("max_epochs") is None:
-        values["max_epochs"] = 0
-    for change in changes or []:
-        _assign(values, change)
-    made = TrainingChanges.from_values(values)
-    return made.resolved(trained_groups=trained, fresh_groups=fresh)
-
-
-def _assign(values: dict[str, Any], change: str) -> None:
-    import yaml
-
-    name, equals, text = change.partition("=")
-    if not equals:
-        raise UsageError(f"--set {change}: expected NAME=VALUE, like weight_decay=0.01")
-    *path, last = name.strip().split(".")
-    for part in path:
-        values = values.setdefault(part, {})
-        if not isinstance(values, dict):
-            raise UsageError(f"--set {change}: {part} has no parts")
-    value = yaml.safe_load(text)
-    # YAML 1.1 reads 1e-4 as text.
-    if isinstance(value, str):
-        with suppress(ValueError):
-            value = float(value)
-    values[last] = value
-
-
-def data_settings(
-    *, metric: str, no_cleaning: bool, max_tokens: int | None, unigram: bool, **sizes: int | None
-) -> DataSettings:
-    """How the text is prepared, from flags."""
-    from crosslate.adaptation.data import DataSettings
-
-    if metric not in ("bleu", "chrf"):
-        raise UsageError(f"unknown metric {metric!r}; known: bleu, chrf")
-    settings = DataSettings(metric=metric, vocabulary_kind="unigram" if unigram else "bpe")  # type: ignore[arg-type]
-    given: dict[str, Any] = {name: size for name, size in sizes.items() if size is not None}
-    settings = replace(settings, **given)
-    if no_cleaning:
-        settings = replace(settings, cleaning=replace(settings.cleaning, enabled=False))
-    return settings if max_tokens is None else replace(settings, max_tokens=max_tokens)
-
-
-def read_pairs(
-    train: list[str], valid: list[str] | None, source_language: str, target_language: str
-) -> tuple[ParallelCorpus, ParallelCorpus | None]:
-    """Reads the training and the validation corpus; the faults of both are reported together."""
-    from crosslate.errors import CorpusError, Faults
-    from crosslate.text.corpora import read_corpus
-
-    faults = Faults("cannot read the text")
-    found: list[ParallelCorpus] = []
-    for paths in (train, valid or []):
-        if paths:
-            with faults.catch(CorpusError):
-                found.append(read_corpus(paths, source_language, target_language))
-    faults.raise_as(CorpusError)
-    return found[0], found[1] if valid else None
-
-
 def read_all_lines(paths: list[str]) -> Iterator[str]:
     """The lines of all files, one after the other; that every file is there is checked at once."""
     from crosslate.cli.output import STANDARD_OUTPUT
-    from crosslate.errors import CorpusError, Faults
     from crosslate.text.streams import read_lines
 
     if paths.count(STANDARD_OUTPUT) > 1:

@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
+from crosslate.adaptation.jobs import ParentJob
 from crosslate.cli import options as o
+from crosslate.cli.adapt import OUTPUT, TEXT, TRAINING
 from crosslate.cli.console import console, error_console, megabytes, millions
 from crosslate.cli.output import with_bar
 from crosslate.errors import UsageError
@@ -17,62 +19,24 @@ parent_app = typer.Typer(
 )
 
 
+_TRAIN_OPTIONS: o.Options = {"--langs": "langs", **TEXT, **OUTPUT, "--size": "size", **TRAINING}
+
+
 @parent_app.command()
-def train(
-    langs: Annotated[str, typer.Option(help="Language pair, source first, like fr-en.")],
-    train: o.Corpus,
-    out: o.Out,
-    valid: o.Valid = None,
-    size: Annotated[
-        str, typer.Option(help="tiny, small, base, or layers,width,heads,feed_forward.")
-    ] = "small",
-    vocab_size: Annotated[
-        int | None, typer.Option(help="Pieces of each vocabulary; chosen from the text if not given.")
-    ] = None,
-    preset: o.Preset = "default",
-    epochs: o.Epochs = None,
-    updates: o.Updates = None,
-    batch_tokens: o.BatchTokens = None,
-    patience: o.Patience = None,
-    dropout: o.Dropout = None,
-    schedule: o.Schedule = None,
-    precision: o.Precision = None,
-    seed: o.Seed = None,
-    set_: o.Set = None,
-    metric: o.Metric = "bleu",
-    no_cleaning: o.NoCleaning = False,
-    max_tokens: o.MaxTokens = None,
-    unigram: o.Unigram = False,
-    tensorboard: o.TensorBoard = False,
-    force: o.Force = False,
-) -> None:
+@o.options_of(
+    ParentJob,
+    {"--langs": "langs", **TEXT, **OUTPUT, "--size": "size", **TRAINING},
+    name="job",
+    set_in="training",
+)
+def train(job: ParentJob) -> None:
     """Train a new parent on sentence pairs."""
-    from crosslate.languages.codes import language_pair
-
-    source_language, target_language = language_pair(langs)
-    settings = o.training_settings(
-        preset, None, changes=set_, max_epochs=epochs, max_updates=updates,
-        batch_tokens=batch_tokens, patience=patience, dropout=dropout, schedule=schedule,
-        precision=precision, seed=seed,
-    )  # fmt: skip
-    data = o.data_settings(
-        metric=metric, no_cleaning=no_cleaning, max_tokens=max_tokens, unigram=unigram,
-        source_vocabulary_size=vocab_size, target_vocabulary_size=vocab_size,
-    )  # fmt: skip
-    from crosslate.models.parent import parse_size
-
-    chosen = parse_size(size)
-    corpus, held = o.read_pairs(train, valid, source_language, target_language)
-    from crosslate.adaptation.parents import train_parent
     from crosslate.training.progress import ConsoleProgress
 
-    parent = train_parent(
-        corpus, out, valid=held, size=chosen, settings=settings, data=data, replace=force,
-        progress=ConsoleProgress(error_console()), tensorboard=tensorboard,
-    )  # fmt: skip
+    parent = job.run(ConsoleProgress(error_console()))
     console().print(
-        f"parent {langs}: {millions(parent.num_parameters)} parameters, "
-        f"{megabytes(parent.num_parameters * 4)} in float32, saved to {out}",
+        f"parent {job.langs}: {millions(parent.num_parameters)} parameters, "
+        f"{megabytes(parent.num_parameters * 4)} in float32, saved to {job.output.folder}",
         soft_wrap=True,
     )
 
@@ -105,7 +69,7 @@ def import_(
     from crosslate.languages.codes import language_pair
 
     languages = language_pair(langs)
-    from crosslate.adaptation.runs import check_output
+    from crosslate.adaptation.run_folder import check_output
     from crosslate.models.importers.fairseq import FairseqFiles, import_fairseq
     from crosslate.models.parent import RECORD
 
@@ -146,7 +110,7 @@ def trim(
     """
     if min_count < 1:
         raise UsageError(f"--min-count is {min_count}, expected 1 or more")
-    from crosslate.adaptation.runs import check_output
+    from crosslate.adaptation.run_folder import check_output
     from crosslate.models.parent import RECORD
 
     check_output(out, RECORD, force)

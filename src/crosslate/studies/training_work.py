@@ -8,9 +8,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
 from crosslate.adaptation.adapt import adapt
-from crosslate.adaptation.data import DataSettings
-from crosslate.adaptation.denoising import train_denoiser
-from crosslate.adaptation.parents import train_parent
+from crosslate.adaptation.parents import train_denoiser, train_parent
+from crosslate.adaptation.settings import DataSettings, NewLanguages, OutputSettings, PackOutput
 from crosslate.evaluation.lexicon import (
     LEXICON,
     measure_against_parent,
@@ -27,6 +26,7 @@ from crosslate.packs.pack import Pack
 from crosslate.studies.bench import PACK, PARENT, Bench
 from crosslate.studies.store import Output
 from crosslate.text.corpora import ParallelCorpus
+from crosslate.training.progress import Progress
 from crosslate.translation.translator import Translator
 
 if TYPE_CHECKING:
@@ -52,8 +52,8 @@ def parent_work(bench: Bench) -> Output:
         if not (folder / RECORD).is_file():
             source, target = spec["vocabularies"]
             train_parent(
-                bench.training_text(), folder, valid=bench.text("valid"), size=parse_size(spec["size"]),
-                settings=bench.settings,
+                bench.training_text(), bench.text("valid"), output=OutputSettings(folder=folder),
+                size=parse_size(spec["size"]), training=bench.settings,
                 data=DataSettings(source_vocabulary_size=source, target_vocabulary_size=target),
                 progress=bench.progress,
             )  # fmt: skip
@@ -78,8 +78,8 @@ def denoiser_work(bench: Bench) -> Output:
             for role in ("train", "valid")
         }
         train_denoiser(
-            text["train"], folder, valid=text["valid"], size=parse_size(spec["size"]),
-            vocabulary_size=spec["vocabulary"], noise=noise, settings=bench.settings, progress=bench.progress,
+            text["train"], text["valid"], output=OutputSettings(folder=folder), size=parse_size(spec["size"]),
+            vocabulary_size=spec["vocabulary"], noise=noise, training=bench.settings, progress=bench.progress,
         )  # fmt: skip
     record = read_json(folder / RECORD)
     losses = [-entry["score"] for entry in record["training"]["validations"]]
@@ -105,12 +105,12 @@ def child_work(bench: Bench) -> Output:
     spec, folder = bench.spec, bench.folder / PACK
     parent = bench.parent()
     if not (folder / MANIFEST_NAME).is_file():
-        size = spec["vocabulary"]
+        size, progress = spec["vocabulary"], bench.progress or Progress()
+        progress.measure = lexicon_measure(bench, parent)
         adapt(
-            parent, bench.training_text(), new_source=spec["new"]["source"], new_target=spec["new"]["target"],
-            valid=bench.text("valid"), strategy=spec["strategy"], settings=bench.settings,
-            data=DataSettings(source_vocabulary_size=size, target_vocabulary_size=size), out=folder,
-            progress=bench.progress, measure=lexicon_measure(bench, parent), **_start(bench),
+            parent, bench.training_text(), bench.text("valid"), new=_new_languages(bench),
+            data=DataSettings(source_vocabulary_size=size, target_vocabulary_size=size),
+            training=bench.settings, output=PackOutput(folder=folder), progress=progress,
         )  # fmt: skip
     pack = Pack.load(folder)
     test = bench.text("test")
@@ -128,15 +128,17 @@ def child_work(bench: Bench) -> Output:
     return Output(values | scored(translations, test), translations)
 
 
-def _start(bench: Bench) -> dict[str, Any]:
-    """Where the new embeddings start, as arguments of :func:`adapt`."""
-    start = bench.spec.get("initial_embeddings", {})
-    sides = [side for side, language in bench.spec["new"].items() if language]
-    dictionary = bench.dictionary(start) if "dictionaries" in start else None
-    return {
-        "initial_embeddings": start.get("method", RANDOM),
-        "dictionaries": dict.fromkeys(sides, dictionary) if dictionary else None,
-    }
+def _new_languages(bench: Bench) -> NewLanguages:
+    """What a child's cell says is new, and where its embeddings start."""
+    new, start = bench.spec["new"], bench.spec.get("initial_embeddings", {})
+    dictionaries: list[Any] = []
+    if "dictionaries" in start:
+        dictionary = {word: sorted(found) for word, found in bench.dictionary(start).items()}
+        dictionaries = [dictionary for language in new.values() if language]
+    return NewLanguages(
+        source=new["source"], target=new["target"], strategy=bench.spec["strategy"],
+        initial_embeddings=start.get("method", RANDOM), dictionaries=dictionaries,
+    )  # fmt: skip
 
 
 def lexicon_measure(bench: Bench, parent: Parent) -> Callable[[Child], dict[str, float]] | None:

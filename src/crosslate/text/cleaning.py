@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from crosslate.errors import Faults, SettingsError
+from pydantic import Field, field_validator
+
+from crosslate.config import Settings
 from crosslate.text.corpora import Corpus, ParallelCorpus, SizedCorpus, StoredPairs
 
 _EXAMPLE_CHARACTERS = 200
@@ -16,41 +18,43 @@ _LOG_CHARACTERS = 60
 _RULES = ("empty", "copy", "too long", "length ratio", "duplicate")
 
 
-@dataclass(frozen=True)
-class CleaningSettings:
-    """Which pairs are dropped. No default favours a script or a language.
+class CleaningSettings(Settings):
+    """Which pairs are dropped. No default favours a script or a language."""
 
-    Attributes:
-        enabled: False keeps every pair, whatever the other settings say.
-        drop_empty: drop pairs of which a side is empty or only white space.
-        drop_copies: drop pairs whose sides are the same text (but for white space at the ends).
-        max_characters: drop pairs of which a side has more Unicode characters; 0 disables. The default
-            is several paragraphs in any script: it is meant for lines that are no sentences.
-        max_length_ratio: drop pairs of which one side is more than so many times as long as the other;
-            0 disables, else at least 1. A side must be too long in characters AND in UTF-8 bytes:
-            Chinese has few characters for the same meaning, Burmese many bytes, neither has both.
-        ratio_from_characters: the ratio is looked at only where the longer side has more characters
-            than this: short sentences differ much ("Ja." and "Yes, of course.").
-        drop_duplicates: drop pairs that occurred before (but for white space at the ends of the sides).
-    """
+    enabled: bool = Field(True, description="False keeps every pair, whatever the other settings say.")
+    drop_empty: bool = Field(True, description="Drop pairs of which a side is empty or only white space.")
+    drop_copies: bool = Field(
+        True, description="Drop pairs whose sides are the same text (but for white space at the ends)."
+    )
+    max_characters: int = Field(
+        2_000,
+        ge=0,
+        description="Drop pairs of which a side has more Unicode characters; 0 disables. The default is "
+        "several paragraphs in any script: it is meant for lines that are not sentences.",
+    )
+    max_length_ratio: float = Field(
+        4.0,
+        ge=0,
+        description="Drop pairs of which one side is more than so many times as long as the other; 0 "
+        "disables, else at least 1. A side must be too long in characters AND in UTF-8 bytes: Chinese has "
+        "few characters for the same meaning, Burmese many bytes, neither has both.",
+    )
+    ratio_from_characters: int = Field(
+        20,
+        ge=0,
+        description="The ratio is looked at only where the longer side has more characters than this: "
+        'short sentences differ much ("Ja." and "Yes, of course.").',
+    )
+    drop_duplicates: bool = Field(
+        True, description="Drop pairs that occurred before (but for white space at the ends of the sides)."
+    )
 
-    enabled: bool = True
-    drop_empty: bool = True
-    drop_copies: bool = True
-    max_characters: int = 2_000
-    max_length_ratio: float = 4.0
-    ratio_from_characters: int = 20
-    drop_duplicates: bool = True
-
-    def __post_init__(self) -> None:
-        faults = Faults("cannot clean the corpus")
-        if self.max_characters < 0:
-            faults.add(f"max_characters is {self.max_characters}, expected 0 (off) or more")
-        if self.max_length_ratio != 0 and not self.max_length_ratio >= 1:
-            faults.add(f"max_length_ratio is {self.max_length_ratio}, expected 0 (off) or at least 1")
-        if self.ratio_from_characters < 0:
-            faults.add(f"ratio_from_characters is {self.ratio_from_characters}, expected 0 or more")
-        faults.raise_as(SettingsError)
+    @field_validator("max_length_ratio")
+    @classmethod
+    def _check_ratio(cls, ratio: float) -> float:
+        if 0 < ratio < 1:
+            raise ValueError(f"{ratio} drops every pair, expected 0 (off) or at least 1")
+        return ratio
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,17 @@ _PLAIN_EVERY_SECONDS = 20.0
 
 
 class Progress:
-    """Receives the events of a run; this base class shows nothing."""
+    """Watches a run; this one shows nothing.
+
+    Attributes:
+        measure: called with the model after every validation, in evaluation mode; what it finds is kept in
+            the run's record beside the score. It must alter nothing, and chooses nothing.
+    """
+
+    measure: Callable[[Any], dict[str, float]] | None = None
+
+    def __init__(self, measure: Callable[[Any], dict[str, float]] | None = None) -> None:
+        self.measure = measure
 
     def start(self, title: str, total_updates: int, updates: int) -> None: ...
     def update(self, updates: int, values: dict[str, float]) -> None: ...

@@ -7,10 +7,9 @@ import parents
 import tiny_models
 import toy_corpora
 from crosslate.adaptation import aligned_words as module
-from crosslate.adaptation.adapt import adapt
 from crosslate.adaptation.aligned_words import aligned_words
 from crosslate.engines.decoding import Hypothesis
-from crosslate.errors import InputError, UsageError
+from crosslate.errors import InputError
 from crosslate.models.initialisers.initial_embeddings import InitialEmbeddings
 from crosslate.text.corpora import ParallelCorpus
 
@@ -83,20 +82,8 @@ def test_a_text_without_known_words_is_refused(parent):
         aligned_words(parent, "source", ParallelCorpus(["Hund"], ["unheard"], "de", "en"))
 
 
-def test_two_new_sides_leave_nothing_to_align_with(parent):
-    with pytest.raises(UsageError, match="both sides are new"):
-        adapt(
-            parent, toy_corpora.corpus("de", "es"), new_source="de", new_target="es",
-            initial_embeddings="aligned",
-        )  # fmt: skip
-
-
-def test_a_pack_says_how_many_rows_were_aligned(parent, tmp_path):
-    text = toy_corpora.corpus("de", "en")
-    pack = adapt(
-        parent, text, new_source="de", valid=text, settings=toy_corpora.settings(max_epochs=1),
-        data=toy_corpora.DATA, out=tmp_path / "pack", initial_embeddings="aligned",
-    )  # fmt: skip
+def test_a_pack_says_how_many_rows_were_aligned(parent):
+    pack = toy_corpora.adapted(parent, None, training={"max_epochs": 1}, initial_embeddings="aligned")
     record = pack.manifest.training["initial_embeddings"]
     assert record["method"] == "aligned" and record["rows"]["source"]["aligned"] > 10
     assert record["words"] == {"source": 14}

@@ -11,8 +11,9 @@ import pytest
 import tiny_models
 import toy_corpora
 from crosslate.adaptation import data
-from crosslate.adaptation.data import DataSettings, encode, prepare, vocabulary
-from crosslate.errors import CorpusError, SettingsError
+from crosslate.adaptation.data import encode, prepare, vocabulary
+from crosslate.adaptation.settings import DataSettings
+from crosslate.errors import CorpusError
 from crosslate.text.cleaning import CleaningSettings
 from crosslate.text.corpora import ParallelCorpus, StoredPairs, TextFiles
 from crosslate.text.vocabularies import SpecialIds
@@ -110,20 +111,6 @@ def test_what_cannot_be_used_is_said(tmp_path: Path):
     ]:
         with pytest.raises(CorpusError, match=message):
             prepare(train, valid, DataSettings(), 1, tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"metric": "blue"}, "did you mean 'bleu'"),
-        ({"vocabulary_kind": "bep"}, "did you mean 'bpe'"),
-        ({"max_tokens": 1}, "max_tokens is 1, expected 2 or more"),
-        ({"source_vocabulary_size": -1}, "source_vocabulary_size is -1"),
-    ],
-)
-def test_settings_are_checked_before_any_work(changes: dict[str, object], message: str):
-    with pytest.raises(SettingsError, match=message):
-        DataSettings(**changes)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("max_tokens", "max_positions", "limit"), [(256, 32, 32), (256, 30, 28), (9, 32, 9)])

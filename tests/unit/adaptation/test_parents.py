@@ -11,6 +11,7 @@ import torch
 import tiny_models
 import toy_corpora
 from crosslate.adaptation.parents import train_parent
+from crosslate.adaptation.settings import OutputSettings
 from crosslate.errors import InputError
 from crosslate.files import read_json
 from crosslate.models.parent import Parent
@@ -20,8 +21,8 @@ def trained(out: Path, **options: Any) -> Parent:
     torch.set_num_threads(1)
     settings = toy_corpora.settings(**options.pop("settings", {}))
     return train_parent(
-        toy_corpora.corpus("fr", "en"), out, valid=toy_corpora.corpus("fr", "en", 12, seed=1), data=toy_corpora.DATA,
-        size=tiny_models.SIZE, settings=settings, **options,
+        toy_corpora.corpus("fr", "en"), toy_corpora.corpus("fr", "en", 12, seed=1), data=toy_corpora.DATA,
+        size=tiny_models.SIZE, training=settings, output=OutputSettings(folder=out, **options),
     )  # fmt: skip
 
 

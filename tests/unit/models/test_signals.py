@@ -12,7 +12,6 @@ import families
 import hub_folders
 import parents
 import toy_corpora
-from crosslate.adaptation.adapt import adapt
 from crosslate.engines.pytorch import TorchEngine
 from crosslate.errors import EngineError, ParentError, StrategyError, UsageError
 from crosslate.models.parent import Parent
@@ -202,7 +201,7 @@ def test_what_text_is_for_is_refused(stored, parent, tmp_path):
     with pytest.raises(EngineError, match=reason):
         TorchEngine(spanish(parent))
     with pytest.raises(UsageError, match=reason):
-        adapt(parent, toy_corpora.corpus("fr", "es"), new_target="es", out=tmp_path / "pack")
+        toy_corpora.adapted(parent, tmp_path / "pack", pair=("fr", "es"), source=None, target="es")
     assert not (tmp_path / "pack.run").exists()
     with pytest.raises(UsageError, match=reason):
         parent.source.encode_batch(["le chien"])

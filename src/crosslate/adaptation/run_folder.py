@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from crosslate.adaptation.settings import OutputSettings
 from crosslate.errors import InputError
 from crosslate.files import RUN_SUFFIX
 from crosslate.text.corpora import PREFIX, SUFFIX
@@ -16,25 +17,24 @@ from crosslate.training.devices import make_accelerator
 
 
 class Run:
-    """``<out>.run``: checkpoints, encoded corpora and the log while a run lasts; afterwards the log alone.
+    """``<folder>.run``: checkpoints, encoded corpora and the log while a run lasts; afterwards the log alone.
 
     Args:
-        out: the folder that the run will write at its end.
+        output: what the run will write at its end.
         marker: a file by which an earlier output of the kind is known.
-        replace: allow such an output to be overwritten.
 
     Attributes:
         folder: of the run's state.
         encoded: where encoded corpora and their vocabularies are kept.
 
     Raises:
-        InputError: ``out`` exists and may not be replaced; found now, not when the work is done.
+        InputError: the output exists and may not be replaced; found now, not when the work is done.
     """
 
-    def __init__(self, out: Path, marker: str, *, replace: bool) -> None:
-        check_output(out, marker, replace)
-        out = out.absolute()
-        self.folder = out.with_name(out.name + RUN_SUFFIX)
+    def __init__(self, output: OutputSettings, marker: str) -> None:
+        check_output(output.folder, marker, output.replace)
+        folder = output.folder.absolute()
+        self.output, self.folder = output, folder.with_name(folder.name + RUN_SUFFIX)
         self.encoded = self.folder / "encoded"
         self._processes = make_accelerator()
         if self._processes.is_main_process:

@@ -1,4 +1,4 @@
-"""Rivals through the main job: trained, validated by the fast engine, resumed, packed."""
+"""Methods other than training whole tensors, through the main job: trained, validated by the fast engine, resumed, packed."""
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ import pytest
 import torch
 
 import toy_corpora
-from crosslate.adaptation.adapt import adapt
 from crosslate.engines import ctranslate2
 from crosslate.errors import EngineError, Interrupted
 from crosslate.models.parent import Parent
 from crosslate.packs.pack import Pack
 from crosslate.training.memory import PeakMemory
 from crosslate.training.progress import Progress
-from crosslate.training.settings import SettingsError, TrainingSettings
 from crosslate.translation.translator import Translator
 
 LORA, ADAPTERS, PREFIX = "src+lora[attention;rank=2]", "src+adapters[width=4]", "src+prefix[length=3]"
@@ -29,12 +27,8 @@ def parent() -> Parent:
     return toy_corpora.parent()
 
 
-def adapted(parent: Parent, out: Path, strategy: str, progress: Progress | None = None, **changes) -> Pack:
-    return adapt(
-        parent, toy_corpora.corpus("de", "en"), valid=toy_corpora.corpus("de", "en", 12, seed=1), out=out,
-        data=toy_corpora.DATA, settings=toy_corpora.settings(**changes), new_source="de", strategy=strategy,
-        progress=progress,
-    )  # fmt: skip
+def adapted(parent: Parent, out: Path, strategy: str, progress: Progress | None = None, **training) -> Pack:
+    return toy_corpora.adapted(parent, out, progress=progress, training=training, strategy=strategy)
 
 
 class StopAt2(Progress):
@@ -107,8 +101,6 @@ def test_what_is_added_has_a_rate_of_its_own(parent: Parent, tmp_path: Path):
     keys = "model.decoder.layers.0.encoder_attn.k_proj.weight"
     left = [pack.tensors[keys][:, :32].abs().max() for pack in packs]
     assert left[0] < 1e-9 < 1e-3 < left[1]
-    with pytest.raises(SettingsError, match="did you mean 'added'"):
-        TrainingSettings(learning_rates={"aded": 1e-3})
 
 
 def test_peak_memory_forgets_what_is_left_out():

@@ -11,8 +11,7 @@ import pytest
 import torch
 
 import toy_corpora
-from crosslate.adaptation import auto_heads
-from crosslate.adaptation.adapt import adapt
+from crosslate.adaptation import head_choice
 from crosslate.errors import Interrupted, StrategyError
 from crosslate.models.parent import Parent
 from crosslate.models.strategies import parse_strategy
@@ -28,14 +27,15 @@ def parent() -> Parent:
 
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(auto_heads, "WARMUP_UPDATES", 2)
+    monkeypatch.setattr(head_choice, "WARMUP_UPDATES", 2)
 
 
-def adapted(parent: Parent, out: Path, strategy: str, *, precision: str = "fp32", **options: Any) -> Pack:
-    return adapt(
-        parent, toy_corpora.corpus("de", "en"), valid=toy_corpora.corpus("de", "en", 12, seed=1), out=out,
-        data=toy_corpora.DATA, settings=toy_corpora.settings(precision=precision), new_source="de", strategy=strategy, **options,
-    )  # fmt: skip
+def adapted(
+    parent: Parent, out: Path, strategy: str, *, precision: str = "fp32", progress=None, **new: Any
+) -> Pack:
+    return toy_corpora.adapted(
+        parent, out, progress=progress, training={"precision": precision}, strategy=strategy, **new
+    )
 
 
 class Stop(Progress):
@@ -76,7 +76,7 @@ def test_stopped_in_the_warm_up_or_behind_it_a_run_goes_on_with_the_same_heads(
     with pytest.raises(Interrupted):
         adapted(parent, tmp_path / "pack", "src+xattn[auto=50%]", progress=Stop(at))
     if at > 2:  # the heads are known: neither the warm-up nor the scoring runs again
-        monkeypatch.setattr(auto_heads, "head_importance", None)
+        monkeypatch.setattr(head_choice, "head_importance", None)
     pack = adapted(parent, tmp_path / "pack", "src+xattn[auto=50%]")
     assert pack.manifest.strategy == whole.manifest.strategy
     assert pack.manifest.training["heads"] == whole.manifest.training["heads"]
@@ -91,10 +91,10 @@ def test_other_limits_hold(parent: Parent, tmp_path: Path):
 
 
 def test_initial_embeddings_are_recorded(parent: Parent, tmp_path: Path):
-    dictionary = {"hund": {"chien"}, "katze": {"chat"}}
+    dictionary = {"hund": ["chien"], "katze": ["chat"]}
     pack = adapted(
         parent, tmp_path / "pack", "src+xattn", initial_embeddings="dictionary",
-        dictionaries={"source": dictionary},
+        dictionaries=[dictionary],
     )  # fmt: skip
     record = pack.manifest.training["initial_embeddings"]
     assert record["method"] == "dictionary" and record["rows"]["source"]["dictionary"] == 2

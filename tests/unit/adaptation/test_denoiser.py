@@ -7,7 +7,8 @@ import pytest
 import tiny_models
 import toy_corpora
 from crosslate.adaptation.adapt import adapt
-from crosslate.adaptation.denoising import SEVERAL, train_denoiser
+from crosslate.adaptation.parents import SEVERAL, train_denoiser
+from crosslate.adaptation.settings import NewLanguages, OutputSettings
 from crosslate.errors import CorpusError
 from crosslate.models.parent import Parent
 from crosslate.models.vocabularies.trimming import trim_parent
@@ -21,8 +22,8 @@ LINES = {"de": TEXT.source, "en": TEXT.target}
 def denoiser(tmp_path_factory):
     folder = tmp_path_factory.mktemp("denoiser") / "parent"
     return train_denoiser(
-        LINES, folder, valid={"de": TEXT.source[:8]}, size=tiny_models.SIZE, vocabulary_size=130,
-        settings=toy_corpora.settings(max_epochs=12, fresh_learning_rate=5e-3),
+        LINES, {"de": TEXT.source[:8]}, output=OutputSettings(folder=folder), size=tiny_models.SIZE,
+        vocabulary_size=130, training=toy_corpora.settings(max_epochs=12, fresh_learning_rate=5e-3),
     )  # fmt: skip
 
 
@@ -48,8 +49,8 @@ def test_both_sides_share_one_vocabulary_and_one_table(denoiser):
 def test_children_of_a_trimmed_copy_train_and_translate(denoiser, strategy):
     trimmed = trim_parent(denoiser, [*TEXT.source, *TEXT.target])
     pack = adapt(
-        trimmed, TEXT, new_source="de", new_target="en", valid=TEXT, strategy=strategy,
-        settings=toy_corpora.settings(max_epochs=1),
+        trimmed, TEXT, TEXT, new=NewLanguages(source="de", target="en", strategy=strategy),
+        training=toy_corpora.settings(max_epochs=1),
     )  # fmt: skip
     assert pack.manifest.renewed == ()
     assert len(Translator(trimmed, pack).translate(TEXT.source[:2])) == 2
@@ -57,4 +58,4 @@ def test_children_of_a_trimmed_copy_train_and_translate(denoiser, strategy):
 
 def test_no_text_is_refused(tmp_path):
     with pytest.raises(CorpusError, match="no train text for denoising"):
-        train_denoiser({"de": [" "]}, tmp_path / "out", valid=LINES)
+        train_denoiser({"de": [" "]}, LINES, output=OutputSettings(folder=tmp_path / "out"))

@@ -1,0 +1,133 @@
+"""An adaptation, or the training of a parent, as data: what ``--config FILE`` of both commands reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from crosslate.adaptation.settings import DataSettings, NewLanguages, OutputSettings, PackOutput
+from crosslate.config import Settings
+from crosslate.errors import Faults, UsageError
+from crosslate.languages.codes import language_pair
+from crosslate.models.initialisers.initial_embeddings import RANDOM
+from crosslate.models.sizes import parse_size
+from crosslate.text.corpora import TextFiles
+from crosslate.training.settings import TrainingChanges, TrainingSettings
+
+if TYPE_CHECKING:
+    from crosslate.models.parent import Parent
+    from crosslate.packs.pack import Pack
+    from crosslate.training.progress import Progress
+
+
+def _checked_pair(pair: str) -> str:
+    language_pair(pair)
+    return pair
+
+
+LanguagePair = Annotated[str, AfterValidator(_checked_pair)]
+
+
+class _Job(Settings):
+    """What both jobs are told."""
+
+    train: list[str] = Field(
+        min_length=1,
+        description="Training text: a file of the source side and one of the target side, or one TSV, JSONL, "
+        "TMX or data set folder; .gz .bz2 .xz .zst are read directly, - is standard input.",
+    )
+    valid: list[str] = Field(
+        default_factory=list,
+        description="Validation text, likewise; without it part of the training text is held out.",
+    )
+    data: DataSettings = Field(default_factory=DataSettings)
+    training: TrainingChanges = Field(default_factory=TrainingChanges)
+
+    def _texts(self, languages: tuple[str, str]) -> tuple[TextFiles, TextFiles | None]:
+        return TextFiles(self.train, *languages), TextFiles(self.valid, *languages) if self.valid else None
+
+    @property
+    def _changes(self) -> TrainingChanges:
+        """A limit of updates that is given alone is the only limit."""
+        changes = self.training
+        is_alone = bool(changes.max_updates) and "max_epochs" not in changes.model_fields_set
+        return changes.changed(max_epochs=0) if is_alone else changes
+
+
+class AdaptJob(_Job):
+    """Adapts a parent and writes the pack."""
+
+    spoken_name = "these settings"
+
+    parent: str = Field(description="Folder or hub id of the parent.")
+    parent_langs: LanguagePair | None = Field(
+        None,
+        description="Languages of the parent, where its files name none or many (mBART, NLLB): fr-en, or in "
+        "its own codes fra_Latn-eng_Latn.",
+    )
+    frozen_dtype: Literal["float32", "bfloat16"] = Field(
+        "float32",
+        description="bfloat16 takes half the memory for what stays frozen; see docs/large-parents.md.",
+    )
+    new: NewLanguages
+    output: PackOutput
+
+    def find_faults(self, faults: Faults) -> None:
+        with faults.catch(UsageError):
+            _ = self.settings
+
+    @property
+    def settings(self) -> TrainingSettings:
+        """The training settings in full."""
+        strategy = self.new.parsed_strategy
+        return self._changes.resolved(trained_groups=strategy.train, fresh_groups=strategy.reinitialise)
+
+    def run(self, progress: Progress | None = None) -> Pack:
+        """Does it; see :func:`crosslate.adaptation.adapt.adapt`."""
+        from crosslate.adaptation.adapt import adapt
+        from crosslate.models.parent import Parent
+
+        new = self.new
+        if new.initial_embeddings is None and self.training.preset == "paper":
+            new = new.changed(initial_embeddings=RANDOM)
+        source, target = language_pair(self.parent_langs) if self.parent_langs else (None, None)
+        parent = Parent.load(self.parent, source_language=source, target_language=target)
+        parent.lower(self.frozen_dtype, keep=new.parsed_strategy.precise_groups)
+        languages = (new.source or parent.source_language, new.target or parent.target_language)
+        train, valid = self._texts(languages)
+        return adapt(
+            parent, train, valid, new=new, data=self.data, training=self.settings, output=self.output,
+            progress=progress,
+        )  # fmt: skip
+
+
+class ParentJob(_Job):
+    """Trains a parent and writes it."""
+
+    spoken_name = "these settings"
+
+    langs: LanguagePair = Field(description="Language pair, source first, like fr-en.")
+    size: str = Field("small", description="tiny, small, base, or layers,width,heads,feed_forward.")
+    output: OutputSettings
+
+    def find_faults(self, faults: Faults) -> None:
+        with faults.catch(UsageError):
+            parse_size(self.size)
+        with faults.catch(UsageError):
+            _ = self.settings
+
+    @property
+    def settings(self) -> TrainingSettings:
+        """The training settings in full."""
+        return self._changes.resolved()
+
+    def run(self, progress: Progress | None = None) -> Parent:
+        """Does it; see :func:`crosslate.adaptation.parents.train_parent`."""
+        from crosslate.adaptation.parents import train_parent
+
+        train, valid = self._texts(language_pair(self.langs))
+        return train_parent(
+            train, valid, size=parse_size(self.size), data=self.data, training=self.settings,
+            output=self.output, progress=progress,
+        )  # fmt: skip

@@ -1,0 +1,105 @@
+"""Settings of adaptations, and jobs as data: what is refused before any work."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from crosslate.adaptation.jobs import AdaptJob, ParentJob
+from crosslate.adaptation.settings import DataSettings, NewLanguages
+from crosslate.errors import SettingsError
+
+JOB = {"parent": "p", "train": ["a", "b"], "new": {"source": "de"}, "output": {"folder": "out"}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"source": None}, "neither the source nor the target is new"),
+        ({"source": "German"}, "source: 'German' is not a language code"),
+        ({"target": "es", "code": "x"}, "'x' can be the code of one language only"),
+        ({"related": "fr"}, "all rows of a separate vocabulary start anew; leave the related language out"),
+        ({"vocabulary": "joint"}, "vocabulary is 'joint', expected 'separate' or 'appended'"),
+        ({"strategy": "src+atn"}, "src\\+atn"),
+        ({"strategy": "tgt"}, "tgt is for a new target, but the new side is source"),
+        ({"strategy": "scratch", "vocabulary": "appended"}, "scratch starts everything anew, so nothing is appended"),
+        ({"strategy": "embed", "vocabulary": "appended"}, "embed keeps the vocabularies, so nothing is appended"),
+        ({"initial_embeddings": "median"}, "expected .*; did you mean 'mean'"),
+        ({"initial_embeddings": "dictionary"}, "0 dictionaries are given, expected 1"),
+        ({"dictionaries": ["de-fr.txt"]}, "1 dictionaries are given, expected 0"),
+        ({"initial_embeddings": "aligned", "target": "es"}, "both sides are new"),
+        ({"initial_embeddings": "mean", "strategy": "scratch"}, "scratch starts the whole model from random values"),
+    ],
+)  # fmt: skip
+def test_new_languages_that_make_no_sense(changes: dict[str, Any], message: str):
+    with pytest.raises(SettingsError, match=message):
+        NewLanguages(**({"source": "de"} | changes))
+
+
+@pytest.mark.parametrize(
+    ("new", "strategy", "start"),
+    [
+        ({"source": "de"}, "src+xattn", "mean"),
+        ({"target": "es"}, "tgt+xattn", "mean"),
+        ({"source": "de", "target": "es"}, "src+tgt+xattn", "mean"),
+        ({"source": "de", "strategy": "scratch"}, "scratch", "random"),
+        ({"source": "de", "vocabulary": "appended"}, "src+xattn", "random"),
+    ],
+)
+def test_defaults(new: dict[str, Any], strategy: str, start: str):
+    made = NewLanguages(**new)
+    assert (str(made.parsed_strategy), made.start) == (strategy, start)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"metric": "blue"}, "did you mean 'bleu'"),
+        ({"vocabulary_kind": "bep"}, "did you mean 'bpe'"),
+        ({"max_tokens": 1}, "max_tokens is 1, expected 2 or more"),
+        ({"source_vocabulary_size": -1}, "source_vocabulary_size is -1, expected 0 or more"),
+    ],
+)
+def test_data_settings_out_of_range(changes: dict[str, object], message: str):
+    with pytest.raises(SettingsError, match=message):
+        DataSettings(**changes)  # type: ignore[arg-type]
+
+
+def test_all_faults_of_a_job_come_together():
+    values = {"train": [], "new": {"source": "de", "strategi": "src"}, "output": {}, "outptu": 1}
+    with pytest.raises(SettingsError) as refused:
+        AdaptJob.from_values(values | {"training": {"max_epochs": -1}})
+    assert str(refused.value).splitlines() == [
+        "cannot use these settings, 6 faults:",
+        "  - train is [], expected at least 1",
+        "  - training.max_epochs is -1, expected 0 or more",
+        "  - parent is missing",
+        "  - unknown key new.strategi; did you mean 'strategy'?",
+        "  - output.folder is missing",
+        "  - unknown key outptu; did you mean 'output'?",
+    ]
+
+
+def test_training_is_resolved_for_the_strategy():
+    def settings(strategy: str, preset: str):
+        job = {"new": {"source": "de", "strategy": strategy}, "training": {"preset": preset}}
+        return AdaptJob.from_values(JOB | job).settings
+
+    rates = [settings(name, "default").fresh_learning_rate for name in ("src", "src+xattn", "scratch")]
+    assert rates == [3e-3, 3e-3, 1e-3]
+    assert [settings(name, "paper").schedule for name in ("src", "src+xattn")] == ["inverse_sqrt", "linear"]
+
+
+def test_a_limit_of_updates_alone_is_the_only_limit():
+    for training, limits in [
+        ({"max_updates": 5}, (0, 5)),
+        ({"max_updates": 5, "max_epochs": 2}, (2, 5)),
+        ({"max_updates": 0}, (15, 0)),
+    ]:
+        job = ParentJob.from_values(
+            {"langs": "fr-en", "train": ["a", "b"], "output": {"folder": "out"}, "training": training}
+        )
+        assert (job.settings.max_epochs, job.settings.max_updates) == limits
+    with pytest.raises(SettingsError, match="neither max_epochs nor max_updates sets a limit"):
+        AdaptJob.from_values(JOB | {"training": {"max_epochs": 0}})
