@@ -120,7 +120,7 @@ def test_parts_are_the_rows_of_the_papers_tables(strategy, part):
                        "size": "huge"}]}, "unknown model size 'huge'"),
         ({"children": [{"parent": "fr-en", "source": "de", "target": "en", "text": pair_text("child"),
                         "initial_embeddings": ["median"]}], "zero_shot": []},
-         "initial_embeddings\\[0\\] is 'median', expected 'random', 'mean'"),
+         "initial_embeddings\\[0\\]: unknown initial embeddings 'median'; did you mean 'mean'"),
         ({"children": [{"parent": "fr-en", "source": "de", "target": "en", "text": pair_text("child"),
                         "initial_embeddings": []}], "zero_shot": []}, "expected some, each once"),
     ],
