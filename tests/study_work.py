@@ -4,7 +4,7 @@ import os
 import time
 
 from crosslate.errors import InputError, Interrupted
-from crosslate.studies.cells import Cell, needs
+from crosslate.studies.cells import Cell
 from crosslate.studies.run import Place
 from crosslate.studies.store import Output, Store
 
@@ -13,9 +13,9 @@ def grid() -> dict[str, Cell]:
     """A parent, three children, and a comparison of the first two."""
     parent = Cell("parent", "parent", {"n": 0})
     children = {
-        name: Cell("child", name, {"n": name}, needs(parent=parent)) for name in ("one", "two", "three")
+        name: Cell("child", name, {"n": name}, {"parent": parent.key}) for name in ("one", "two", "three")
     }
-    compare = Cell("compare", "compare", {}, needs(first=children["one"], second=children["two"]))
+    compare = Cell("compare", "compare", {}, {"first": children["one"].key, "second": children["two"].key})
     return {"parent": parent, **children, "compare": compare}
 
 

@@ -1,7 +1,17 @@
 """A study of one parent and two children on a few sentences of the phrasebook."""
 
-from crosslate.config import from_values
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from crosslate.studies.analyses import plan_study
+from crosslate.studies.cells import Cell
 from crosslate.studies.recipe import Recipe
+from crosslate.studies.results import Results
+from crosslate.studies.store import Result
+from crosslate.studies.texts import Library
+
+NOWHERE = Library(Path("nowhere"))
 
 TRAINING = {
     "max_epochs": 1, "max_updates": 3, "batch_tokens": 1024, "warmup_updates": 2, "patience": 0,
@@ -45,4 +55,25 @@ def recipe(**changes) -> Recipe:
         "dictionaries": {"de-fr": "phrasebook", "de-en": "phrasebook", "es-en": "phrasebook"},
         "decoding": {"beam_size": 1, "max_new_tokens": 12},
     }  # fmt: skip
-    return from_values(Recipe, values | changes)
+    return Recipe.from_values(values | changes)
+
+
+def planned(study: Recipe) -> list[Cell]:
+    """The cells of a study whose data are nowhere."""
+    return plan_study(study, NOWHERE)
+
+
+def titles(cells: Iterable[Cell]) -> list[str]:
+    return [cell.title for cell in cells]
+
+
+def results(found: Iterable[tuple[Cell, dict[str, Any]]]) -> Results:
+    """Results with these values."""
+    found = list(found)
+    by_key = {
+        cell.key: Result(
+            key=cell.key, kind=cell.kind, title=cell.title, labels=cell.labels, spec={}, values=values, seconds=1.0
+        )
+        for cell, values in found
+    }  # fmt: skip
+    return Results([cell for cell, _ in found], by_key)

@@ -7,7 +7,7 @@ import pytest
 
 import toy_study
 from crosslate.config import dump_yaml
-from crosslate.studies.processes import default_jobs
+from crosslate.studies.executors import default_jobs
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def test_the_plan_comes_without_running(crosslate, recipe, tmp_path):
     ("cores", "has_gpu", "jobs"), [(1, False, 1), (2, False, 2), (16, False, 2), (16, True, 1)]
 )
 def test_cells_at_a_time_by_default(monkeypatch, cores, has_gpu, jobs):
-    monkeypatch.setattr("crosslate.studies.processes.num_usable_cores", lambda: cores)
+    monkeypatch.setattr("crosslate.studies.executors.num_usable_cores", lambda: cores)
     monkeypatch.setattr("ctranslate2.get_cuda_device_count", lambda: int(has_gpu))
     assert default_jobs() == jobs
 
@@ -113,12 +113,14 @@ def test_the_report_is_rebuilt_from_results_alone(crosslate, recipe, folder, tmp
     assert published == stored and f"translations of {len(stored)} test sets" in ran.out and stored
 
 
+@pytest.mark.full
 def test_starts_and_chosen_heads_are_children_with_tables_of_their_own(crosslate, tmp_path):
     child = {"parent": "fr-en", "source": "de", "target": "en", "vocabulary": 300,
              "text": toy_study.pair_text("child"), "initial_embeddings": ["random", "dictionary"],
-             "strategies": ["src+xattn", "src+xattn[auto=50%]"]}  # fmt: skip
+             "strategies": ["src+xattn", "src+xattn[auto=50%]", "src+lora[rank=2]"]}  # fmt: skip
     path = tmp_path / "starts.yaml"
-    toy = toy_study.recipe(children=[child], denoisers=[], zero_shot=[], analyses=["compare"])
+    toy = toy_study.recipe(children=[child], denoisers=[], zero_shot=[], analyses=["compare"],
+                           compressions=[{"rank": 4, "dtype": "int8"}])  # fmt: skip
     path.write_text(dump_yaml(toy), encoding="utf-8")
     ran = crosslate("study", "run", path, "--out", tmp_path / "study", "--jobs", 1)
     assert ran.code == 0, ran.err
@@ -130,10 +132,16 @@ def test_starts_and_chosen_heads_are_children_with_tables_of_their_own(crosslate
     for row in tables["Heads that were chosen"]["rows"]:
         assert row[1] in ("src+xattn[heads=0:0]", "src+xattn[heads=0:1]")
     assert [row[:3] for row in tables["Initial embeddings: validation"]["rows"]] == [
-        ["de-en", "src+xattn", "all"], ["de-en", "src+xattn[auto=50%]", "all"],
-    ]  # fmt: skip
+        ["de-en", strategy, "all"]
+        for strategy in ("src+xattn", "src+xattn[auto=50%]", "src+lora[xattn;rank=2]")
+    ]
     (row,) = tables["Initial embeddings: where rows come from"]["rows"]
     assert row[:4] == ["de-en", "all", "dictionary", "source"] and row[4] > 50 and sum(row[4:]) == 300
+    sides = {row[0]: row for row in tables["Strategies side by side"]["rows"]}
+    whole, low = sides["de-en src+xattn"][3], sides["de-en src+lora[xattn;rank=2]"][3]
+    (smaller, other) = tables["Packs in fewer bytes"]["rows"]
+    assert smaller[:2] == ["de-en src+xattn", "rank 4, int8"] and smaller[2] == other[2] < low < whole
+    assert "Quality against bytes" in (tmp_path / "study" / "report.html").read_text(encoding="utf-8")
 
 
 def test_a_report_is_not_made_of_nothing(crosslate, recipe, tmp_path):

@@ -4,7 +4,7 @@ import pytest
 
 import browser
 import toy_report
-from crosslate.studies.page.document import page
+from crosslate.studies.report.report import html
 
 pytestmark = pytest.mark.skipif(
     browser.CHROMIUM is None, reason="there is no chromium on the PATH (Debian: apt-get install chromium)"
@@ -26,7 +26,7 @@ def crowded():
         "weights": [[1 / 40] * 40],
     }  # fmt: skip
     report["samples"][0]["sentences"][0]["systems"]["de-en scratch"] = LONG
-    return page(report)
+    return html(report)
 
 
 def test_a_phone_in_the_light(crowded, tmp_path):
@@ -58,7 +58,7 @@ def test_what_the_page_must_not_do_is_seen(tmp_path):
         '<img src="http://planted.invalid/a.png" alt="" /><div style="width:900px">wide</div>'
         '<script>console.error("planted")</script></main>'
     )
-    guarded = page(toy_report.empty()).replace("</main>", planted)
+    guarded = html(toy_report.empty()).replace("</main>", planted)
     seen = browser.visit(guarded, tmp_path / "guarded")
     # The page's own policy forbids both.
     assert seen.requests == [] and len(seen.console) == 2

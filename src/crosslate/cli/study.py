@@ -71,8 +71,8 @@ def run(
     if on not in ("here", "ray"):
         raise UsageError(f"--on is {on!r}, expected here or ray")
     from crosslate.studies.cells import matching
-    from crosslate.studies.grid import check_texts
-    from crosslate.studies.processes import default_jobs
+    from crosslate.studies.executors import default_jobs
+    from crosslate.studies.plan import check_texts
     from crosslate.studies.run import Place, run_study
 
     loaded, cells, store, library = _study(recipe, out, data, quick)
@@ -112,7 +112,7 @@ def report(
     ] = None,
 ) -> None:
     """Rebuild a study's report from its stored results; nothing is run."""
-    from crosslate.studies.grid import check_files
+    from crosslate.studies.plan import check_files
 
     loaded, cells, store, library = _study(recipe, out, data, quick)
     check_files(cells, library)
@@ -132,7 +132,7 @@ def report(
 def _study(
     name: str, out: Path | None, data: Path, is_quick: bool
 ) -> tuple[Recipe, list[Cell], Store, Library]:
-    from crosslate.studies.grid import plan_study
+    from crosslate.studies.analyses import plan_study
     from crosslate.studies.quick import quick
     from crosslate.studies.recipe import load_recipe
     from crosslate.studies.store import Store
@@ -147,19 +147,12 @@ def _study(
 
 
 def _executor(place: Place, jobs: int, on: str, cpus: float, gpus: float) -> Executor:
-    from crosslate.studies.work import work
+    from crosslate.studies.analyses import work
+    from crosslate.studies.executors import Here, OnRay, Processes
 
     if on == "ray":
-        from crosslate.studies.on_ray import OnRay
-
         return OnRay(place, work, cpus=cpus, gpus=gpus)
-    if jobs > 1:
-        from crosslate.studies.processes import Processes
-
-        return Processes(place, work, jobs)
-    from crosslate.studies.run import Here
-
-    return Here(place, work)
+    return Processes(place, work, jobs) if jobs > 1 else Here(place, work)
 
 
 def _show_plan(
@@ -210,7 +203,7 @@ def _tell(out: Console, cells: Sequence[Cell], summary: Summary, cell: Cell, out
 
 
 def _write(recipe: Recipe, cells: Sequence[Cell], store: Store, folder: Path) -> None:
-    from crosslate.studies.report import make_report, write_report
+    from crosslate.studies.report.report import make_report, write_report
 
     made = make_report(recipe, cells, store)
     paths = write_report(made, folder)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from crosslate.errors import Faults, InputError, UsageError
 from crosslate.evaluation.similarity import nearest_neighbours
@@ -73,10 +73,10 @@ def embeddings(model: Parent | Child, side: Side, name: str) -> Embeddings:
     """The input embeddings of one side, without the rows that stand for no piece."""
     from crosslate.models.sides import token_tables  # loads PyTorch, which whoever has a model has loaded
 
-    anatomy = getattr(model, "parent", model).anatomy
+    parent: Any = getattr(model, "parent", model)
     vocabulary = model.source if side == "source" else model.target
     language = model.source_language if side == "source" else model.target_language
-    table = token_tables(model.model, anatomy, side)[0].weight.detach()[: len(vocabulary)]
+    table = token_tables(model.model, parent.anatomy, side)[0].weight.detach()[: len(vocabulary)]
     return Embeddings(name, language, vocabulary, table.float().cpu().numpy())
 
 

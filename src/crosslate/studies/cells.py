@@ -11,19 +11,10 @@ from typing import Any
 
 from crosslate.errors import UsageError
 from crosslate.files import sha256_text
-from crosslate.studies.texts import Text
+from crosslate.studies.texts import PlacedText
 
 _REVISION = 1
 """Part of every key: raised when the same settings come to mean other work."""
-
-
-@dataclass(frozen=True)
-class PlacedText:
-    """A text with the pair that it is read for. For monolingual text both languages are the same."""
-
-    text: Text
-    source: str
-    target: str
 
 
 @dataclass(frozen=True)
@@ -31,7 +22,7 @@ class Cell:
     """One piece of work.
 
     Attributes:
-        kind: which work; :data:`crosslate.studies.work.KINDS` knows how it is done.
+        kind: which work; an analysis of :mod:`crosslate.studies.analyses` does it.
         title: for people, different for every cell of a study.
         spec: plain values that, with ``needs``, determine the result: settings in full, hashes of texts.
         needs: keys of the cells whose results or models this one uses, by the role they have in it.
@@ -97,25 +88,15 @@ def matching(cells: Sequence[Cell], pattern: str | None) -> list[Cell]:
     """
     if pattern is None:
         return in_order(cells)
-    return in_order(with_needs(_chosen_by_several(pattern, cells), cells))
-
-
-def with_needs(wanted: Sequence[Cell], cells: Sequence[Cell]) -> list[Cell]:
-    """Cells and all that they need, directly or not."""
     by_key = {cell.key: cell for cell in cells}
-    found: dict[str, Cell] = {}
-    left = list(wanted)
+    found: set[str] = set()
+    left = _chosen_by_several(pattern, cells)
     while left:
         cell = left.pop()
         if cell.key not in found:
-            found[cell.key] = cell
+            found.add(cell.key)
             left += [by_key[key] for key in cell.needs.values() if key in by_key]
-    return [cell for cell in cells if cell.key in found]
-
-
-def needs(**cells: Cell) -> dict[str, str]:
-    """Keys of cells by role, for :attr:`Cell.needs`."""
-    return {role: cell.key for role, cell in cells.items()}
+    return in_order([cell for cell in cells if cell.key in found])
 
 
 def find(cells: Sequence[Cell], kind: str, **labels: Any) -> list[Cell]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 
 from crosslate.models.groups import GROUPS
-from crosslate.models.parent import parse_size
+from crosslate.models.sizes import parse_size
 from crosslate.studies.cells import Cell
 from crosslate.training.settings import TrainingSettings
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
-from crosslate.models.parent import parse_size
+from crosslate.models.sizes import parse_size
 from crosslate.models.strategies import parse_strategy
-from crosslate.studies.recipe import PairText, Recipe
-from crosslate.studies.texts import Text
+from crosslate.studies.recipe import ALL, PairText, Recipe
 
 TRAIN_PAIRS = 1_500
 VALID_PAIRS = 40
@@ -19,7 +17,6 @@ _TRAINING: dict[str, Any] = {
     "max_epochs": 1, "max_updates": 0, "accumulate_batches": 1, "batch_tokens": 2048, "warmup_updates": 20,
     "validate_every_updates": 0, "patience": 0, "schedule_updates": 0,
 }  # fmt: skip
-
 _SUFFIX = "-quick"
 
 
@@ -35,42 +32,38 @@ def quick(recipe: Recipe) -> Recipe:
     What it finds means nothing; that it runs through means that the study will. Its name ends in ``-quick``,
     so that its folder is another.
     """
-    sizes = sorted({min(size or TRAIN_PAIRS, TRAIN_PAIRS) for size in recipe.sizes})
-    return replace(
-        recipe,
+    size = _size(recipe)
+    sizes = sorted({min(each or TRAIN_PAIRS, TRAIN_PAIRS) for each in recipe.sizes})
+    training = {
+        name: {key: value for key, value in changes.items() if key not in _TRAINING}
+        for name, changes in recipe.training.items()
+    }
+    return recipe.changed(
         name=f"{recipe.name}{_SUFFIX}",
         about=f"Scaled down to minutes: its numbers mean nothing. {recipe.about}".strip(),
         parents=[
             parent
             if parent.load
-            else replace(
-                parent,
-                text=_short(parent.text),
-                size=_size(recipe),
-                source_vocabulary=_small(parent.source_vocabulary),
-                target_vocabulary=_small(parent.target_vocabulary),
-                training=parent.training | _TRAINING,
+            else parent.changed(
+                text=_short(parent.text), size=size, training=parent.training | _TRAINING,
+                source_vocabulary=min(parent.source_vocabulary, VOCABULARY),
+                target_vocabulary=min(parent.target_vocabulary, VOCABULARY),
             )
             for parent in recipe.parents
         ],
         denoisers=[
-            replace(
-                denoiser,
-                train=_cut(denoiser.train, TRAIN_PAIRS),
-                valid=_cut(denoiser.valid, VALID_PAIRS),
-                size=_size(recipe),
-                vocabulary=_small(denoiser.vocabulary),
-                training=denoiser.training | _TRAINING,
+            denoiser.changed(
+                train=denoiser.train.cut(TRAIN_PAIRS), valid=denoiser.valid.cut(VALID_PAIRS), size=size,
+                vocabulary=min(denoiser.vocabulary, VOCABULARY), training=denoiser.training | _TRAINING,
             )
             for denoiser in recipe.denoisers
         ],
         children=[
-            replace(child, text=_short(child.text), vocabulary=_small(child.vocabulary))
+            child.changed(text=_short(child.text), vocabulary=min(child.vocabulary, VOCABULARY))
             for child in recipe.children
         ],
         zero_shot=[
-            replace(
-                pair,
+            pair.changed(
                 text=_short(pair.text),
                 supervised_sizes=sorted({min(size, TRAIN_PAIRS) for size in pair.supervised_sizes}),
             )
@@ -78,13 +71,9 @@ def quick(recipe: Recipe) -> Recipe:
         ],
         seeds=recipe.seeds[:1],
         sizes=[0] if recipe.sizes == [0] else sizes,
-        training={
-            name: {key: value for key, value in changes.items() if key not in _TRAINING}
-            for name, changes in recipe.training.items()
-        }
-        | {"all": recipe.training.get("all", {}) | _TRAINING},
+        training=training | {ALL: recipe.training.get(ALL, {}) | _TRAINING},
         decoding=recipe.decoding.changed(beam_size=min(2, recipe.decoding.beam_size)),
-    )
+    )  # fmt: skip
 
 
 def _size(recipe: Recipe) -> str:
@@ -101,13 +90,6 @@ def _size(recipe: Recipe) -> str:
 
 
 def _short(text: PairText) -> PairText:
-    return PairText(_cut(text.train, TRAIN_PAIRS), _cut(text.valid, VALID_PAIRS), _cut(text.test, TEST_PAIRS))
-
-
-def _cut(text: Text, count: int) -> Text:
-    last = text.first_line + count - 1
-    return replace(text, last_line=min(last, text.last_line) if text.last_line else last, num_pairs=0)
-
-
-def _small(vocabulary: int) -> int:
-    return min(vocabulary, VOCABULARY) if vocabulary else 0
+    return PairText(
+        train=text.train.cut(TRAIN_PAIRS), valid=text.valid.cut(VALID_PAIRS), test=text.test.cut(TEST_PAIRS)
+    )

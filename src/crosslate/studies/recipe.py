@@ -2,228 +2,247 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Annotated, Any, Literal
 
-from crosslate.config import load_yaml
+from pydantic import AfterValidator, Field
+
+from crosslate.config import Settings, load_yaml
 from crosslate.engines.decoding import DecodingOptions
-from crosslate.errors import SettingsError, nearest
-from crosslate.models.groups import BODY, EMBEDDINGS, Side
+from crosslate.errors import CrosslateError, Faults, SettingsError, nearest
+from crosslate.languages.codes import language_code
+from crosslate.models.groups import Side
 from crosslate.models.initialisers.initial_embeddings import RANDOM, Method
-from crosslate.models.strategies import Strategy, parse_strategy
+from crosslate.models.sizes import parse_size
+from crosslate.models.strategies import parse_strategy
 from crosslate.studies.texts import Text
-from crosslate.training.settings import TrainingChanges, TrainingSettings
+from crosslate.text.vocabulary_training import MIN_SIZE
+from crosslate.training.settings import MAX_SEED, TrainingChanges, TrainingSettings
 
-Analysis = Literal["lexicon", "attention", "forgetting", "zero-shot", "compare"]
-Part = Literal[
-    "scratch", "embeddings", "body", "xattn", "randxattn", "limited",
-    "all", "bitfit", "lora-xattn", "lora-attention", "ia3", "adapters", "prefix",
-]  # fmt: skip
-RIVALS: tuple[Part, ...] = get_args(Part)[6:]
-"""Parts that the paper does not have."""
-ANALYSES: tuple[Analysis, ...] = get_args(Analysis)
+DEFAULT_ANALYSES = ("lexicon", "attention", "forgetting", "zero-shot", "compare")
 PHRASEBOOK = "phrasebook"
 ALL = "all"
 
 
-@dataclass(frozen=True)
-class PairText:
-    """The texts of a pair.
+def _checked(check: Callable[[Any], Any]) -> AfterValidator:
+    """Keeps a value of which a check finds nothing wrong."""
 
-    Attributes:
-        train: what is trained on.
-        valid: what settings and the best state are chosen on.
-        test: what scores are reported on.
-    """
+    def keep(value: Any) -> Any:
+        check(value)
+        return value
 
-    train: Text
-    valid: Text
-    test: Text
+    return AfterValidator(keep)
 
 
-@dataclass(frozen=True)
-class ParentRecipe:
-    """A translation parent.
-
-    Attributes:
-        name: how children name it.
-        source: code of its source language.
-        target: code of its target language.
-        text: its texts.
-        load: folder or hub id of a parent that exists; nothing is trained then, and ``text.test`` alone is
-            used.
-        size: ``tiny``, ``small``, ``base`` or ``layers,width,heads,feed_forward``.
-        source_vocabulary: pieces; 0 chooses from the text.
-        target_vocabulary: likewise.
-        training: changes to the training settings; the key ``preset`` names what they start from.
-    """
-
-    name: str
-    source: str
-    target: str
-    text: PairText
-    load: str = ""
-    size: str = "small"
-    source_vocabulary: int = 0
-    target_vocabulary: int = 0
-    training: dict[str, Any] = field(default_factory=dict)
+def _check_pieces(size: int) -> None:
+    if size and size < MIN_SIZE:
+        raise SettingsError(f"{size} pieces, expected 0 (chosen from the text) or {MIN_SIZE} and more")
 
 
-@dataclass(frozen=True)
-class DenoiserRecipe:
-    """A parent that has learnt to restore noised text of several languages and no translation.
+StrategyName = Annotated[str, _checked(parse_strategy)]
+SizeName = Annotated[str, _checked(parse_size)]
+Language = Annotated[str, _checked(language_code)]
+Pieces = Annotated[int, _checked(_check_pieces)]
+Training = Annotated[dict[str, Any], _checked(lambda values: TrainingChanges.from_values(values).resolved())]
+Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
+Count = Annotated[int, Field(ge=0)]
 
-    Attributes:
-        name: how the report names it.
-        languages: codes; all share one vocabulary and one table of embeddings.
-        train: monolingual text, where ``{language}`` stands for each code.
-        valid: likewise, for choosing the best state.
-        size: as of a parent.
-        vocabulary: pieces, for all languages together.
-        mask_share: share of the words that are masked, in [0, 1).
-        mean_span_words: mean of the Poisson distribution of the lengths of masked spans, in words.
-        training: as of a parent.
-    """
-
-    name: str
-    languages: list[str]
-    train: Text
-    valid: Text
-    size: str = "small"
-    vocabulary: int = 8_000
-    mask_share: float = 0.35
-    mean_span_words: float = 3.5
-    training: dict[str, Any] = field(default_factory=dict)
+_SIZE = "`tiny`, `small`, `base` or `layers,width,heads,feed_forward`."
+_TRAINING = "changes to the training settings; the key `preset` names what they start from."
 
 
-@dataclass(frozen=True)
-class ChildRecipe:
-    """A child pair, which shares one side with its parent.
+class PairText(Settings):
+    """The texts of a pair."""
 
-    Attributes:
-        parent: name of the translation parent.
-        source: code of its source language.
-        target: code of its target language.
-        text: its texts.
-        vocabulary: pieces of the new side; 0 chooses from the text.
-        strategies: of this child alone; empty takes those of the recipe that renew its side.
-        is_target_of_denoisers: whether the denoising parents are adapted to this pair, too.
-        initial_embeddings: where the new embeddings start, each a child of its own: ``random``, ``mean``,
-            ``copied``, ``dictionary`` (one of the recipe's), ``aligned``; from ``scratch`` only at random.
-    """
+    train: Text = Field(description="what is trained on.")
+    valid: Text = Field(description="what settings and the best state are chosen on.")
+    test: Text = Field(description="what scores are reported on.")
 
-    parent: str
-    source: str
-    target: str
-    text: PairText
-    vocabulary: int = 0
-    strategies: list[str] = field(default_factory=list)
-    is_target_of_denoisers: bool = True
-    initial_embeddings: list[Method] = field(default_factory=lambda: [RANDOM])
+
+class ParentRecipe(Settings):
+    """A translation parent."""
+
+    name: str = Field(description="how children name it.")
+    source: Language = Field(description="code of its source language.")
+    target: Language = Field(description="code of its target language.")
+    text: PairText = Field(description="its texts.")
+    load: str = Field(
+        "",
+        description="folder or hub id of a parent that exists; nothing is trained then, and `text.test` "
+        "alone is used.",
+    )
+    size: SizeName = Field("small", description=_SIZE)
+    source_vocabulary: Pieces = Field(0, description="pieces; 0 chooses from the text.")
+    target_vocabulary: Pieces = Field(0, description="likewise.")
+    training: Training = Field(default_factory=dict, description=_TRAINING)
+
+
+class DenoiserRecipe(Settings):
+    """A parent that has learnt to restore noised text of several languages and no translation."""
+
+    name: str = Field(description="how the report names it.")
+    languages: list[Language] = Field(description="codes; all share one vocabulary and one embedding table.")
+    train: Text = Field(description="monolingual text, where `{language}` stands for each code.")
+    valid: Text = Field(description="likewise, for choosing the best state.")
+    size: SizeName = Field("small", description=_SIZE)
+    vocabulary: Pieces = Field(8_000, description="pieces, for all languages together.")
+    mask_share: float = Field(0.35, ge=0, lt=1, description="share of the words that are masked, in [0, 1).")
+    mean_span_words: float = Field(
+        3.5, gt=0, description="mean of the Poisson distribution of the lengths of masked spans, in words."
+    )
+    training: Training = Field(default_factory=dict, description=_TRAINING)
+
+    def find_faults(self, faults: Faults) -> None:
+        if not self.languages or len(set(self.languages)) < len(self.languages):
+            faults.add(f"languages is {self.languages}, expected at least one, each once")
+        for role, text in (("train", self.train), ("valid", self.valid)):
+            if text.kind not in ("files", "phrasebook"):
+                faults.add(f"{role} is text from {text.kind}, expected files or the phrasebook")
+            elif len(text.files) > 1:
+                faults.add(
+                    f"{role} names {len(text.files)} files, expected one for each language: "
+                    "a name with {language} in it"
+                )
+
+
+class ChildRecipe(Settings):
+    """A child pair, which shares one side with its parent."""
+
+    parent: str = Field(description="name of the translation parent.")
+    source: Language = Field(description="code of its source language.")
+    target: Language = Field(description="code of its target language.")
+    text: PairText = Field(description="its texts.")
+    vocabulary: Pieces = Field(0, description="pieces of the new side; 0 chooses from the text.")
+    strategies: list[StrategyName] = Field(
+        default_factory=list,
+        description="of this child alone; empty takes those of the recipe that renew its side.",
+    )
+    is_target_of_denoisers: bool = Field(
+        True, description="whether the denoising parents are adapted to this pair, too."
+    )
+    initial_embeddings: list[Method] = Field(
+        default_factory=lambda: [RANDOM],
+        description="where the new embeddings start, each a child of its own: `random`, `mean`, `copied`, "
+        "`dictionary` (one of the recipe's), `aligned`; from `scratch` only at random.",
+    )
 
     @property
     def name(self) -> str:
         return f"{self.source}-{self.target}"
 
-
-@dataclass(frozen=True)
-class ZeroShotRecipe:
-    """A pair that nothing was trained on: a source child and a target child composed.
-
-    Attributes:
-        source_child: pair of the child that brings the new source, like ``de-en``.
-        target_child: pair of the child that brings the new target, like ``fr-es``.
-        text: of the composed pair; ``train`` and ``valid`` serve the supervised models.
-        source_strategies: packs of the source child that are composed.
-        target_strategy: pack of the target child.
-        supervised_sizes: pairs that models from scratch are trained on for comparison; 0 takes all.
-        pivot: also translate in two steps, by the source child and by a model from scratch from its target
-            language into the new one (which needs the text of that pair).
-    """
-
-    source_child: str
-    target_child: str
-    text: PairText
-    source_strategies: list[str] = field(default_factory=lambda: ["src+xattn"])
-    target_strategy: str = "tgt+xattn"
-    supervised_sizes: list[int] = field(default_factory=list)
-    pivot: bool = True
+    def find_faults(self, faults: Faults) -> None:
+        starts = self.initial_embeddings
+        if not starts or len(set(starts)) < len(starts):
+            faults.add(f"initial_embeddings is {starts}, expected some, each once")
+        if self.source == self.target:
+            faults.add(f"child {self.name} translates from {self.source} into itself, expected two languages")
+        _check_once("strategies", self.strategies, faults)
 
 
-@dataclass(frozen=True)
-class CompressionRecipe:
-    """A way in which packs are stored in fewer bytes.
+class ZeroShotRecipe(Settings):
+    """A pair that nothing was trained on: a source child and a target child composed."""
 
-    Attributes:
-        rank: of the deltas that matrices between the embeddings are stored as; 0 stores whole matrices.
-        dtype: of the stored numbers, ``bfloat16`` or ``int8``; empty leaves what they are.
-    """
+    source_child: str = Field(description="pair of the child that brings the new source, like `de-en`.")
+    target_child: str = Field(description="pair of the child that brings the new target, like `fr-es`.")
+    text: PairText = Field(
+        description="of the composed pair; `train` and `valid` serve the supervised models."
+    )
+    source_strategies: list[StrategyName] = Field(
+        default_factory=lambda: ["src+xattn"],
+        description="packs of the source child that are composed.",
+    )
+    target_strategy: StrategyName = Field("tgt+xattn", description="pack of the target child.")
+    supervised_sizes: list[Count] = Field(
+        default_factory=list,
+        description="pairs that models from scratch are trained on for comparison; 0 takes all.",
+    )
+    pivot: bool = Field(
+        True,
+        description="also translate in two steps, by the source child and by a model from scratch from its "
+        "target language into the new one (which needs the text of that pair).",
+    )
 
-    rank: int = 0
-    dtype: str = ""
+    def find_faults(self, faults: Faults) -> None:
+        if not self.source_strategies:
+            faults.add("source_strategies is empty, expected at least one")
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """A study.
+class CompressionRecipe(Settings):
+    """A way in which packs are stored in fewer bytes."""
 
-    Attributes:
-        name: short, without blanks: names the folder of the study.
-        about: what it shows, for people.
-        parents: translation parents.
-        children: child pairs.
-        denoisers: denoising parents.
-        zero_shot: composed pairs.
-        strategies: of all children; each child takes those that renew its side, and ``scratch``.
-        denoising_strategies: of the children of denoising parents.
-        seeds: every child is trained once for each.
-        sizes: training pairs of a child, the first ones; 0 takes all. Analyses look at the largest.
-        compressed: strategies of which packs are compressed, each in every way of ``compressions``.
-        compressions: ways of storing a pack in fewer bytes, each with the score it costs.
-        training: changes to the training settings of children, by strategy; ``all`` holds for every one.
-        dictionaries: by languages, like ``de-fr``: a file in MUSE's format inside the folder of the data, or
-            ``phrasebook``. Where one is missing, it is composed through a third language if that is there.
-        words: words whose nearest neighbours are shown, by language.
-        analyses: ``lexicon`` (of the first seed also at every validation), ``attention`` (of the first seed),
-            ``forgetting``, ``zero-shot`` and ``compare`` (paired bootstrap).
-        decoding: of test sets; the defaults are the paper's (section 3.2).
-        phrasebook_seed: of the built-in phrasebook.
-    """
+    rank: Count = Field(
+        0,
+        description="of the deltas that matrices between the embeddings are stored as; 0 stores whole "
+        "matrices.",
+    )
+    dtype: Literal["", "bfloat16", "int8"] = Field(
+        "", description="of the stored numbers, `bfloat16` or `int8`; empty leaves what they are."
+    )
 
-    name: str
-    about: str = ""
-    parents: list[ParentRecipe] = field(default_factory=list)
-    children: list[ChildRecipe] = field(default_factory=list)
-    denoisers: list[DenoiserRecipe] = field(default_factory=list)
-    zero_shot: list[ZeroShotRecipe] = field(default_factory=list)
-    strategies: list[str] = field(
+    def find_faults(self, faults: Faults) -> None:
+        if not (self.rank or self.dtype):
+            faults.add("rank is 0 and dtype is ''; expected a rank from 1, bfloat16 or int8, or both")
+
+
+class Recipe(Settings):
+    """A study."""
+
+    name: str = Field(description="short, without blanks: names the folder of the study.")
+    about: str = Field("", description="what it shows, for people.")
+    parents: list[ParentRecipe] = Field(default_factory=list, description="translation parents.")
+    children: list[ChildRecipe] = Field(default_factory=list, description="child pairs.")
+    denoisers: list[DenoiserRecipe] = Field(default_factory=list, description="denoising parents.")
+    zero_shot: list[ZeroShotRecipe] = Field(default_factory=list, description="composed pairs.")
+    strategies: list[StrategyName] = Field(
         default_factory=lambda: [
             "scratch", "src", "tgt", "src+body", "tgt+body", "src+xattn", "tgt+xattn", "src+randxattn",
             "tgt+randxattn",
-        ]
+        ],
+        description="of all children; each child takes those that renew its side, and `scratch`.",
     )  # fmt: skip
-    denoising_strategies: list[str] = field(
-        default_factory=lambda: ["embed", "embed+body", "embed+xattn", "embed+randxattn"]
+    denoising_strategies: list[StrategyName] = Field(
+        default_factory=lambda: ["embed", "embed+body", "embed+xattn", "embed+randxattn"],
+        description="of the children of denoising parents.",
     )
-    seeds: list[int] = field(default_factory=lambda: [1])
-    sizes: list[int] = field(default_factory=lambda: [0])
-    compressed: list[str] = field(default_factory=lambda: ["src+xattn", "tgt+xattn"])
-    compressions: list[CompressionRecipe] = field(default_factory=list)
-    training: dict[str, dict[str, Any]] = field(default_factory=dict)
-    dictionaries: dict[str, str] = field(default_factory=dict)
-    words: dict[str, list[str]] = field(default_factory=dict)
-    analyses: list[Analysis] = field(default_factory=lambda: list(ANALYSES))
-    decoding: DecodingOptions = field(
-        default_factory=lambda: DecodingOptions(beam_size=5, length_penalty=1.2)
+    seeds: list[Seed] = Field(
+        default_factory=lambda: [1], description="every child is trained once for each."
     )
-    phrasebook_seed: int = 1
-
-    def __post_init__(self) -> None:
-        from crosslate.studies.recipe_checks import check_recipe
-
-        check_recipe(self)
+    sizes: list[Count] = Field(
+        default_factory=lambda: [0],
+        description="training pairs of a child, the first ones; 0 takes all. Analyses look at the largest.",
+    )
+    compressed: list[StrategyName] = Field(
+        default_factory=lambda: ["src+xattn", "tgt+xattn"],
+        description="strategies of which packs are compressed, each in every way of `compressions`.",
+    )
+    compressions: list[CompressionRecipe] = Field(
+        default_factory=list,
+        description="ways of storing a pack in fewer bytes, each with the score it costs.",
+    )
+    training: dict[str, dict[str, Any]] = Field(
+        default_factory=dict,
+        description="changes to the training settings of children, by strategy; `all` holds for every one.",
+    )
+    dictionaries: dict[str, str] = Field(
+        default_factory=dict,
+        description="by languages, like `de-fr`: a file in MUSE's format inside the folder of the data, or "
+        "`phrasebook`. Where one is missing, it is composed through a third language if that is there.",
+    )
+    words: dict[str, list[str]] = Field(
+        default_factory=dict, description="words whose nearest neighbours are shown, by language."
+    )
+    analyses: list[str] = Field(
+        default_factory=lambda: list(DEFAULT_ANALYSES),
+        description="`lexicon` (of the first seed also at every validation), `attention` (of the first "
+        "seed), `forgetting`, `zero-shot` and `compare` (paired bootstrap).",
+    )
+    decoding: DecodingOptions = Field(
+        default_factory=lambda: DecodingOptions(beam_size=5, length_penalty=1.2),
+        description="of test sets; the defaults are the paper's (section 3.2).",
+    )
+    phrasebook_seed: Seed = Field(1, description="of the built-in phrasebook.")
 
     def parent(self, name: str) -> ParentRecipe:
         """The translation parent of a name."""
@@ -254,26 +273,113 @@ class Recipe:
             trained_groups=parsed.train, fresh_groups=parsed.reinitialise
         )
 
+    def find_faults(self, faults: Faults) -> None:
+        if not self.name or not set(self.name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-"):
+            faults.add(f"name is {self.name!r}, expected small letters, digits and hyphens")
+        if not self.parents and not self.denoisers:
+            faults.add("it has neither parents nor denoisers; expected at least one of them")
+        named: dict[str, Sequence[Any]] = {
+            "parents": [each.name for each in self.parents] + [each.name for each in self.denoisers],
+            "children": [child.name for child in self.children],
+            "seeds": self.seeds,
+            "sizes": self.sizes,
+        }
+        for kind, names in named.items():
+            for name in {name for name in names if names.count(name) > 1}:
+                faults.add(f"{kind} names {name} twice")
+        for kind in ("seeds", "sizes"):
+            if not named[kind]:
+                faults.add(f"{kind} is empty, expected at least one number")
+        for kind in ("strategies", "denoising_strategies"):
+            _check_once(kind, getattr(self, kind), faults)
+        for name in self.denoising_strategies:
+            if parse_strategy(name).renews != frozenset():
+                faults.add(
+                    f"denoising_strategies has {name}; expected those that keep the vocabulary, like embed"
+                )
+        for name in self.training:
+            try:
+                self.training_settings("scratch" if name == ALL else name, 1)
+            except CrosslateError as error:
+                faults.add(f"training.{name}: " + str(error).replace("\n", "\n  "))
+        for pair, file in self.dictionaries.items():
+            if len(pair.split("-")) != 2 or not file:
+                faults.add(f"dictionaries has {pair!r}: {file!r}, expected two codes like de-fr and a file")
+            elif set(file) & set("{}"):
+                faults.add(
+                    f"dictionaries has {pair}: {file!r}, expected a path without braces; "
+                    "write the codes of its languages out"
+                )
+        for child in self.children:
+            self._check_child(child, faults)
+        for composed in self.zero_shot if not faults else ():
+            self._check_zero_shot(composed, faults)
 
-def part_of(strategy: Strategy) -> Part:
-    """What a strategy trains beside embeddings, whichever the side: the rows of the paper's tables.
+    def _check_child(self, child: ChildRecipe, faults: Faults) -> None:
+        """Whether a child has a parent of which it keeps one side, and strategies that renew the other."""
+        names = [parent.name for parent in self.parents]
+        if child.parent not in names:
+            faults.add(f"child {child.name} has the parent {child.parent!r}; {nearest(child.parent, names)}")
+            return
+        parent = self.parent(child.parent)
+        if (child.source == parent.source) == (child.target == parent.target):
+            faults.add(
+                f"child {child.name} must share exactly one side with its parent, "
+                f"{parent.source}-{parent.target}"
+            )
+            return
+        side = self.new_side(child)
+        for name in child.strategies:
+            if parse_strategy(name).renews not in (None, frozenset({side})):
+                faults.add(f"child {child.name} renews its {side}, {name} does not")
 
-    Those that train cross-attention in part are ``limited``, and have tables of their own.
-    """
-    if strategy.renews is None:
-        return "scratch"
-    if strategy.label:
-        return cast(Part, strategy.label)
-    if strategy.limits:
-        return "limited"
-    if strategy.renews and not strategy.train & EMBEDDINGS <= strategy.reinitialise:
-        return "all"
-    body = strategy.train & BODY
-    if not body:
-        return "embeddings"
-    if body != {"xattn"}:
-        return "body"
-    return "randxattn" if "xattn" in strategy.reinitialise else "xattn"
+    def _check_zero_shot(self, pair: ZeroShotRecipe, faults: Faults) -> None:
+        self._check_composed("source", pair.source_child, pair.source_strategies, faults)
+        self._check_composed("target", pair.target_child, [pair.target_strategy], faults)
+        if faults:
+            return
+        source, target = self.child(pair.source_child), self.child(pair.target_child)
+        if source.parent != target.parent:
+            faults.add(
+                f"zero_shot composes {source.name} of the parent {source.parent} and {target.name} of "
+                f"{target.parent}, expected children of one parent"
+            )
+        if source.source == target.target:
+            faults.add(
+                f"zero_shot composes {source.name} and {target.name} to translate from {source.source} into "
+                "itself, expected two languages"
+            )
+
+    def _check_composed(self, side: Side, name: str, strategies: Sequence[str], faults: Faults) -> None:
+        """One of the two children that are composed."""
+        names = [child.name for child in self.children]
+        if name not in names:
+            faults.add(f"zero_shot names the child {name!r}; {nearest(name, names)}")
+            return
+        child = self.child(name)
+        if self.new_side(child) != side:
+            faults.add(f"zero_shot takes a new {side} from {name}, which renews the other side")
+            return
+        if RANDOM not in child.initial_embeddings:
+            faults.add(f"zero_shot composes {name} with {RANDOM} initial embeddings; add them to it")
+        has = [str(parse_strategy(each)) for each in self.strategies_of(child)]
+        for each in strategies:
+            strategy = parse_strategy(each)
+            if strategy.renews != frozenset({side}):
+                faults.add(
+                    f"zero_shot composes {each} of {name}, expected a strategy that renews the {side} and "
+                    "keeps the other"
+                )
+            elif str(strategy) not in has:
+                known = ", ".join(has)
+                faults.add(f"zero_shot composes {each} of {name}, which is trained with {known} only")
+
+
+def _check_once(where: str, strategies: Sequence[str], faults: Faults) -> None:
+    """Refuses a strategy that stands twice, if in other words."""
+    parsed = [str(parse_strategy(name)) for name in strategies]
+    for name in dict.fromkeys(each for each in parsed if parsed.count(each) > 1):
+        faults.add(f"{where} names the strategy {name} twice")
 
 
 def load_recipe(name: str | Path) -> Recipe:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import platform
+import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -16,8 +18,6 @@ from crosslate.errors import CrosslateError, Interrupted
 from crosslate.studies.cells import Cell
 from crosslate.studies.store import Output, Store
 from crosslate.training.stopping import handle, restore
-
-Status = Literal["done", "failed", "interrupted"]
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Place:
 
 
 Work = Callable[[Cell, Place], Output]
-"""What a cell does; a function of a module, so that other processes find it."""
+"""Does the work of a cell; a function of a module, so that other processes find it."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Outcome:
     """
 
     key: str
-    status: Status
+    status: Literal["done", "failed", "interrupted"]
     seconds: float = 0.0
     error: str = ""
 
@@ -105,28 +105,25 @@ def run_study(
         cells: each behind what it needs, with all that it needs.
         tell: called after every cell.
 
-    Returns:
-        What was done, reused, failed and left out.
-
     Raises:
         Interrupted: asked to stop; what was running has saved its state, and the same call goes on.
     """
-    grid = _Grid(cells, store, executor, tell)
+    run = _Run(cells, store, executor, tell)
     try:
         with _ended_as_interrupted():
-            grid.run()
+            run.all()
     except (Interrupted, KeyboardInterrupt) as error:
         raise Interrupted(
-            f"stopped; {len(grid.summary.done)} cells were done in this sitting, the state of those at work "
+            f"stopped; {len(run.summary.done)} cells were done in this sitting, the state of those at work "
             f"is kept in {store.folder}: run the same command again to go on"
         ) from error
     finally:
         executor.stop()
-    return grid.summary
+    return run.summary
 
 
-class _Grid:
-    """The state of a run: what waits, what is at work, what can be built on, what is lost."""
+class _Run:
+    """What waits, what is at work, what can be built on, what is lost."""
 
     def __init__(self, cells: Sequence[Cell], store: Store, executor: Executor, tell: Tell) -> None:
         self.executor, self.tell = executor, tell
@@ -138,7 +135,7 @@ class _Grid:
         self.lost: set[str] = set()
         self.started = time.monotonic()
 
-    def run(self) -> None:
+    def all(self) -> None:
         while self.waiting or self.running:
             self._block()
             self._submit()
@@ -221,30 +218,8 @@ def work_on(cell: Cell, place: Place, work: Work) -> Outcome:
         return Outcome(cell.key, "failed", time.monotonic() - started, message)
 
 
-class Here:
-    """Cells one after the other in this process."""
-
-    capacity = 1
-
-    def __init__(self, place: Place, work: Work) -> None:
-        self._place, self._work = place, work
-        self._submitted: list[Cell] = []
-
-    def submit(self, cell: Cell) -> None:
-        self._submitted.append(cell)
-
-    def wait(self) -> list[Outcome]:
-        return [work_on(self._submitted.pop(0), self._place, self._work)]
-
-    def stop(self) -> None:
-        self._submitted.clear()
-
-
 def _environment() -> dict[str, Any]:
     """Versions and machine, as far as what is loaded already tells them."""
-    import platform
-    import sys
-
     from crosslate import __version__
 
     now = datetime.now(timezone.utc).replace(microsecond=0)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from filelock import BaseFileLock, FileLock
+from pydantic import Field
 
-from crosslate.errors import InputError
+from crosslate.config import Settings
+from crosslate.errors import Faults, InputError, SettingsError
 from crosslate.files import read_json, read_optional_object, write_json, write_text
 from crosslate.studies.cells import Cell
 
@@ -34,29 +35,31 @@ class Output:
     translations: list[str] | None = None
 
 
-@dataclass(frozen=True)
-class Result:
-    """A stored result.
-
-    Attributes:
-        key: of the cell; likewise ``kind``, ``title``, ``labels`` and ``spec``.
-        values: what was found.
-        seconds: that the work took, in the sitting that ended it; training counts in full.
-        environment: versions, machine, when it ended.
-        translations: file of the test set's translations; None where there is none.
-        file: that it was read from.
-    """
+class Result(Settings):
+    """A stored result: the cell, and what was found. Its translations lie beside its file."""
 
     key: str
     kind: str
     title: str
     labels: dict[str, Any]
     spec: dict[str, Any]
+    needs: dict[str, str] = Field(default_factory=dict)
     values: dict[str, Any]
-    seconds: float
-    environment: dict[str, Any] = field(default_factory=dict)
-    translations: Path | None = None
-    file: Path | None = None
+    seconds: float = Field(
+        description="that the work took, in the sitting that ended it; training counts in full"
+    )
+    environment: dict[str, Any] = Field(default_factory=dict, description="versions, machine, when it ended")
+    file: Path | None = Field(None, exclude=True, description="that it was read from")
+
+    def find_faults(self, faults: Faults) -> None:
+        if self.file and "test" in self.values and not self.translations:
+            faults.add(f"{self.file.with_suffix('.txt')} is missing")
+
+    @property
+    def translations(self) -> Path | None:
+        """The file of the test set's translations; None where there is none."""
+        path = self.file.with_suffix(".txt") if self.file else None
+        return path if path and path.is_file() else None
 
     def lines(self) -> list[str]:
         """The translations of the test set, one for each of its sentences.
@@ -64,16 +67,16 @@ class Result:
         Raises:
             InputError: there are none, or they are damaged.
         """
-        remedy = f"remove {self.file} and run the study again"
-        if self.translations is None:
+        path, remedy = self.translations, f"remove {self.file} and run the study again"
+        if path is None:
             raise InputError(f"{self.title} has no stored translations; {remedy}")
         try:
-            lines = self.translations.read_text(encoding="utf-8").split("\n")[:-1]
+            lines = path.read_text(encoding="utf-8").split("\n")[:-1]
         except UnicodeDecodeError as error:
-            raise InputError(f"{self.translations}: not UTF-8 at byte {error.start}; {remedy}") from None
+            raise InputError(f"{path}: not UTF-8 at byte {error.start}; {remedy}") from None
         wanted = self.values.get("test", {}).get("sentences", len(lines))
         if len(lines) != wanted:
-            raise InputError(f"{self.translations} has {len(lines)} lines, expected {wanted}; {remedy}")
+            raise InputError(f"{path} has {len(lines)} lines, expected {wanted}; {remedy}")
         return lines
 
 
@@ -93,7 +96,7 @@ class Store:
         return self.folder / MODELS / cell.slug
 
     def lock(self, cell: Cell) -> BaseFileLock:
-        """What a process holds while it works on a cell; the system frees it when the process dies."""
+        """Held by a process while it works on a cell; the system frees it when the process dies."""
         folder = self.folder / LOCKS
         folder.mkdir(parents=True, exist_ok=True)
         return FileLock(folder / f"{cell.key[:12]}.lock")
@@ -128,41 +131,19 @@ class Store:
             raise InputError(f"{self.folder} has no result with the key {key[:12]}; run the study again")
         try:
             values = read_json(path)
-            if values["key"] != key:
-                raise ValueError(f"its key is {values['key']}, not {key}")
-            for name in ("labels", "spec", "values", "environment"):
-                if not isinstance(values[name], dict):
-                    raise TypeError(f"{name} is {values[name]!r}, expected an object")
-            seconds, translations = float(values["seconds"]), path.with_suffix(".txt")
-            if not math.isfinite(seconds):
-                raise ValueError(f"seconds is {seconds}")
-            if "test" in values["values"] and not translations.is_file():
-                raise FileNotFoundError(f"{translations} is missing")
-            return Result(
-                values["key"], values["kind"], values["title"], values["labels"], values["spec"],
-                values["values"], seconds, values["environment"],
-                translations if translations.is_file() else None, path,
-            )  # fmt: skip
-        except (InputError, OSError, KeyError, TypeError, ValueError) as error:
-            reason = repr(error) if isinstance(error, KeyError) else str(error)
-            raise InputError(f"{path} is damaged ({reason}); remove it and run the study again") from None
+            if not isinstance(values, dict) or values.get("key") != key:
+                raise InputError(f"it is not the result of {key[:12]}")
+            return Result.from_values(values | {"file": str(path)}, where="it")
+        except (InputError, OSError, SettingsError) as error:
+            raise InputError(f"{path} is damaged ({error}); remove it and run the study again") from None
 
     def results(self, cells: Sequence[Cell]) -> dict[str, Result]:
         """The results of those cells that are done, by key, under the titles and labels of the plan."""
-        found = {}
-        for cell in cells:
-            if self.is_done(cell):
-                stored = self.load(cell.key)
-                found[cell.key] = replace(stored, kind=cell.kind, title=cell.title, labels=cell.labels)
-        return found
-
-    def translations(self, key: str) -> list[str]:
-        """The translations that a cell made of its test set.
-
-        Raises:
-            InputError: the cell has none, or they are damaged.
-        """
-        return self.load(key).lines()
+        return {
+            cell.key: self.load(cell.key).changed(kind=cell.kind, title=cell.title, labels=cell.labels)
+            for cell in cells
+            if self.is_done(cell)
+        }
 
     def publish_translations(self, cells: Sequence[Cell], folder: Path) -> int:
         """Writes the translations of test sets into a folder, a file for each cell, for others to score.
@@ -197,10 +178,8 @@ class Store:
     def _file(self, key: str) -> Path | None:
         """The file of a result, found by the end of its name, which is the start of the key."""
         known = self._files.get(key)
-        if known is not None and known.is_file():
-            return known
-        matches = sorted((self.folder / RESULTS).glob(f"*-{key[:12]}.json"))
-        if not matches:
-            return None
-        self._files[key] = matches[0]
-        return matches[0]
+        if known is None or not known.is_file():
+            known = next(iter(sorted((self.folder / RESULTS).glob(f"*-{key[:12]}.json"))), None)
+        if known is not None:
+            self._files[key] = known
+        return known

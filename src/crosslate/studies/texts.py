@@ -2,53 +2,70 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import logging
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from string import Formatter
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from crosslate.errors import Faults, InputError, SettingsError
-from crosslate.files import sha256_file
+from pydantic import Field
+
+from crosslate.config import Settings
+from crosslate.errors import Faults, InputError, MissingExtra, nearest
+from crosslate.files import atomic_folder, sha256_file, sha256_text
 
 if TYPE_CHECKING:
     from crosslate.text.corpora import Corpus, ParallelCorpus
     from crosslate.text.phrasebook import Phrasebook
 
+FETCHED = "fetched"
+"""Folder of fetched text inside that of the data."""
+
+_KINDS = ("files", "phrasebook", "mtdata", "sacrebleu")
 _FIELDS = ("source", "target", "language")
-Share = Literal["parent", "child", "valid", "test"]
 _TYPICAL_PAIRS = {"phrasebook": 16_000, "mtdata": 300_000, "sacrebleu": 2_000}
+_PIVOT = "en"
+_THREE_LETTERS = {"cs": "ces", "de": "deu", "en": "eng", "es": "spa", "fr": "fra", "ha": "hau", "ja": "jpn",
+                  "ro": "ron"}  # fmt: skip
+
+log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class Text:
-    """One text of a study. Exactly one of ``files``, ``phrasebook``, ``mtdata`` and ``sacrebleu`` is given.
+class Text(Settings):
+    """One text. Exactly one of ``files``, ``phrasebook``, ``mtdata`` and ``sacrebleu`` is given."""
 
-    Attributes:
-        files: one path or two inside the folder of the data; ``{source}`` and ``{target}`` stand for the
-            codes of a pair, ``{language}`` for that of monolingual text. Compressed files are read directly.
-        phrasebook: a share of the built-in phrasebook: ``parent``, ``child``, ``valid`` or ``test``.
-        mtdata: ids of data sets as mtdata lists them, joined in this order; fetched once into the folder of
-            the data.
-        sacrebleu: sacreBLEU's name of a test set. Where it has no such pair, the sides of two pairs with
-            English are joined, provided that their English is the same line by line.
-        first_line: the first pair used, counted from 1.
-        last_line: the last pair used; 0 uses all to the end.
-        num_pairs: how many pairs there are, about; only times are estimated from it.
-    """
+    files: list[str] = Field(
+        default_factory=list,
+        description="one path or two inside the folder of the data; `{source}` and `{target}` stand for the "
+        "codes of a pair, `{language}` for that of monolingual text. Compressed files are read directly.",
+    )
+    phrasebook: Literal["parent", "child", "valid", "test"] | None = Field(
+        None, description="a share of the built-in phrasebook: `parent`, `child`, `valid` or `test`."
+    )
+    mtdata: list[str] = Field(
+        default_factory=list,
+        description="ids of data sets as mtdata lists them, joined in this order; fetched once into the "
+        "folder of the data.",
+    )
+    sacrebleu: str = Field(
+        "",
+        description="sacreBLEU's name of a test set. Where it has no such pair, the sides of two pairs with "
+        "English are joined, provided that their English is the same line by line.",
+    )
+    first_line: int = Field(1, ge=1, description="the first pair used, counted from 1.")
+    last_line: int = Field(0, description="the last pair used; 0 uses all to the end.")
+    num_pairs: int = Field(
+        0, description="how many pairs there are, about; only times are estimated from it."
+    )
 
-    files: list[str] = field(default_factory=list)
-    phrasebook: Share | None = None
-    mtdata: list[str] = field(default_factory=list)
-    sacrebleu: str = ""
-    first_line: int = 1
-    last_line: int = 0
-    num_pairs: int = 0
-
-    def __post_init__(self) -> None:
-        faults = Faults("cannot use this text")
-        given = [name for name in ("files", "phrasebook", "mtdata", "sacrebleu") if getattr(self, name)]
+    def find_faults(self, faults: Faults) -> None:
+        given = [name for name in _KINDS if getattr(self, name)]
         if len(given) != 1:
             faults.add(
                 f"{' and '.join(given) or 'nothing'} is given, "
@@ -62,16 +79,13 @@ class Text:
                     f"files names {name!r}, {fault}; expected {{source}}, {{target}} or {{language}} alone "
                     "in braces (a brace of the path itself is written twice)"
                 )
-        if self.first_line < 1:
-            faults.add(f"first_line is {self.first_line}, expected 1 or more")
         if self.last_line and self.last_line < self.first_line:
             faults.add(f"last_line is {self.last_line}, expected 0 or at least first_line, {self.first_line}")
-        faults.raise_as(SettingsError)
 
     @property
     def kind(self) -> str:
         """``files``, ``phrasebook``, ``mtdata`` or ``sacrebleu``."""
-        return next(name for name in ("files", "phrasebook", "mtdata", "sacrebleu") if getattr(self, name))
+        return next(name for name in _KINDS if getattr(self, name))
 
     @property
     def estimated_pairs(self) -> int:
@@ -81,6 +95,32 @@ class Text:
         if self.last_line:
             return self.last_line - self.first_line + 1
         return _TYPICAL_PAIRS.get(self.kind, 20_000)
+
+    def cut(self, count: int) -> Text:
+        """At most so many of its first pairs."""
+        last = self.first_line + count - 1
+        return self.changed(last_line=min(last, self.last_line or last), num_pairs=0)
+
+
+def _misfilled(name: str) -> str:
+    """Why the name of a file cannot be filled with codes; empty where it can."""
+    try:
+        found = [each for each in Formatter().parse(name) if each[1] is not None]
+    except ValueError as error:
+        return str(error).lower()
+    for _, field_name, description, conversion in found:
+        if field_name not in _FIELDS or description or conversion:
+            return "where something else stands in braces"
+    return ""
+
+
+@dataclass(frozen=True)
+class PlacedText:
+    """A text with the pair that it is read for. For monolingual text both languages are the same."""
+
+    text: Text
+    source: str
+    target: str
 
 
 @dataclass(frozen=True)
@@ -95,85 +135,90 @@ class Library:
     data: Path
     seed: int = 1
 
-    def paths(self, text: Text, source: str, target: str) -> list[Path]:
-        """The files of a text for a pair, whether or not they are there."""
-        names = {"source": source, "target": target, "language": source}
-        return [self.data / name.format(**names) for name in text.files]
+    def paths(self, placed: PlacedText) -> list[Path]:
+        """The files of a text, whether or not they are there."""
+        names = {"source": placed.source, "target": placed.target, "language": placed.source}
+        return [self.data / name.format(**names) for name in placed.text.files]
 
-    def missing(self, text: Text, source: str, target: str) -> list[str]:
+    def missing(self, placed: PlacedText) -> list[str]:
         """The files of a text that are not there; text that can be fetched is never missing."""
-        return [str(path) for path in self.paths(text, source, target) if not path.is_file()]
+        return [str(path) for path in self.paths(placed) if not path.is_file()]
 
-    def identity(self, text: Text, source: str, target: str) -> dict[str, Any]:
+    def identity(self, placed: PlacedText) -> dict[str, Any]:
         """Everything that determines the text, as plain values; of files the hash, not the place."""
-        lines = {"lines": [text.first_line, text.last_line], "pair": [source, target]}
+        text = placed.text
+        lines = {"lines": [text.first_line, text.last_line], "pair": [placed.source, placed.target]}
         if text.files:
-            paths = self.paths(text, source, target)
-            hashes = [_hash(path) if path.is_file() else f"missing {path.name}" for path in paths]
-            return {"files": hashes, **lines}
+            paths = self.paths(placed)
+            return {
+                "files": [_hash(path) if path.is_file() else f"missing {path.name}" for path in paths]
+            } | lines
         if text.phrasebook:
-            return {"phrasebook": text.phrasebook, "seed": self.seed, **lines}
-        return {text.kind: getattr(text, text.kind), **lines}
+            return {"phrasebook": text.phrasebook, "seed": self.seed} | lines
+        return {text.kind: getattr(text, text.kind)} | lines
 
-    def load(self, text: Text, source: str, target: str) -> ParallelCorpus:
+    def load(self, placed: PlacedText) -> ParallelCorpus:
         """A text in memory.
 
         Raises:
             InputError: files are missing, or there are fewer pairs than ``first_line``.
         """
-        return self.training(text, source, target).in_memory()
+        return self.training(placed).in_memory()
 
-    def training(self, text: Text, source: str, target: str) -> Corpus:
+    def training(self, placed: PlacedText) -> Corpus:
         """A text to train on, as a stream where it is in files."""
         from crosslate.text.corpora import TextFiles
 
+        text = placed.text
         if text.phrasebook:
-            return self._phrasebook(text, source, target)
-        paths = self._fetched(text, source, target)
+            return self._phrasebook(placed)
         name = ", ".join(text.mtdata) or text.sacrebleu
-        return TextFiles(paths, source, target, text.first_line, text.last_line, name)
+        files = self._fetched(placed)
+        return TextFiles(files, placed.source, placed.target, text.first_line, text.last_line, name)
 
-    def monolingual(self, text: Text, language: str) -> list[str]:
-        """The lines of one language.
+    def monolingual(self, placed: PlacedText) -> list[str]:
+        """The lines of one language, from files or the phrasebook.
 
         Raises:
-            InputError: the text is parallel by nature (mtdata, a test set), or files are missing.
+            InputError: files are missing.
         """
-        if text.phrasebook:
-            other = "en" if language != "en" else "fr"
-            return list(self._phrasebook(text, language, other).source)
-        if not text.files:
-            raise InputError(f"text of one language comes from files or the phrasebook, not from {text.kind}")
         from crosslate.text.streams import read_lines
 
-        (path,) = self._fetched(text, language, language)
+        text, language = placed.text, placed.source
+        if text.phrasebook:
+            other = "en" if language != "en" else "fr"
+            return list(self._phrasebook(PlacedText(text, language, other)).source)
+        (path,) = self._fetched(placed)
         return list(islice(read_lines(path), text.first_line - 1, text.last_line or None))
 
-    def _phrasebook(self, text: Text, source: str, target: str) -> ParallelCorpus:
+    def _phrasebook(self, placed: PlacedText) -> ParallelCorpus:
         from crosslate.text.corpora import ParallelCorpus
 
+        text, share = placed.text, placed.text.phrasebook
         last = text.last_line or _TYPICAL_PAIRS["phrasebook"]
-        wanted = {"train": 0, "valid": 0, "test": 0}
-        share = cast(Share, text.phrasebook)
-        role = "train" if share in ("parent", "child") else share
-        wanted[role] = last
-        part = share if share == "parent" else "child"
-        made = book(self.seed).corpora(source, target, part=cast(Any, part), **wanted)
+        role = "train" if share in ("parent", "child") else str(share)
+        wanted = {"train": 0, "valid": 0, "test": 0} | {role: last}
+        part = cast(Any, "parent" if share == "parent" else "child")
+        made = book(self.seed).corpora(placed.source, placed.target, part=part, **wanted)
         chosen = made[("train", "valid", "test").index(role)]
         rows = slice(text.first_line - 1, last)
-        return ParallelCorpus(chosen.source[rows], chosen.target[rows], source, target, chosen.origin)
+        return ParallelCorpus(
+            chosen.source[rows], chosen.target[rows], placed.source, placed.target, chosen.origin
+        )
 
-    def _fetched(self, text: Text, source: str, target: str) -> list[Path]:
-        if text.files:
-            paths = self.paths(text, source, target)
-            if missing := self.missing(text, source, target):
+    def _fetched(self, placed: PlacedText) -> list[Path]:
+        if placed.text.files:
+            if missing := self.missing(placed):
                 raise InputError(f"missing: {', '.join(missing)}; give the folder that holds the data")
-            return paths
-        from crosslate.studies.fetch import fetch_mtdata, fetch_test_set
+            return self.paths(placed)
+        if placed.text.mtdata:
+            return _fetch_mtdata(placed.text.mtdata, placed.source, placed.target, self.data)
+        return _fetch_test_set(placed.text.sacrebleu, placed.source, placed.target)
 
-        if text.mtdata:
-            return fetch_mtdata(text.mtdata, source, target, self.data)
-        return fetch_test_set(text.sacrebleu, source, target, self.data)
+
+def dictionary_role(languages: str) -> str:
+    """The role of a dictionary's file among the texts of a cell, by its languages, like ``de-fr``."""
+    return f"dictionary {languages}"
 
 
 @lru_cache(maxsize=4)
@@ -184,18 +229,6 @@ def book(seed: int) -> Phrasebook:
     return Phrasebook(seed=seed)
 
 
-def _misfilled(name: str) -> str:
-    """What keeps the name of a file from being filled with codes; empty where nothing does."""
-    try:
-        found = [each for each in Formatter().parse(name) if each[1] is not None]
-    except ValueError as error:
-        return str(error).lower()
-    for _, field_name, description, conversion in found:
-        if field_name not in _FIELDS or description or conversion:
-            return "where something else stands in braces"
-    return ""
-
-
 def _hash(path: Path) -> str:
     status = path.stat()
     return _hash_once(path, status.st_size, status.st_mtime_ns)
@@ -204,3 +237,64 @@ def _hash(path: Path) -> str:
 @lru_cache(maxsize=1024)
 def _hash_once(path: Path, num_bytes: int, changed: int) -> str:
     return sha256_file(path)
+
+
+def _fetch_mtdata(ids: Sequence[str], source: str, target: str, data: Path) -> list[Path]:
+    """The two files of some data sets joined; fetched when first asked for.
+
+    Raises:
+        MissingExtra: mtdata is not installed.
+        InputError: mtdata cannot fetch them.
+    """
+    folder = data / FETCHED / f"mtdata-{source}-{target}-{sha256_text(' '.join(ids))[:16]}"
+    paths = [folder / f"train.{language}" for language in (source, target)]
+    if folder.is_dir():
+        return paths
+    if find_spec("mtdata") is None:
+        raise MissingExtra(
+            f"{', '.join(ids)} would be fetched with mtdata, which is not installed; "
+            "install it with: pip install 'crosslate[data]'"
+        )
+    codes = [_THREE_LETTERS.get(language, language) for language in (source, target)]
+    log.info("fetching %s", ", ".join(ids))
+    with atomic_folder(folder) as temporary:
+        command = [sys.executable, "-m", "mtdata", "get", "-l", "-".join(codes), "-tr", *ids, "--merge",
+                   "-o", str(temporary)]  # fmt: skip
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        for code, path in zip(codes, paths):
+            merged = (each for each in sorted(temporary.rglob(f"train.{code}*")) if each.is_file())
+            found = next(merged, None)
+            if done.returncode or found is None:
+                raise InputError(f"mtdata could not fetch {', '.join(ids)}: {done.stderr.strip()[-400:]}")
+            found.replace(temporary / path.name)
+    return paths
+
+
+def _fetch_test_set(name: str, source: str, target: str) -> list[Path]:
+    """The two files of a test set, fetched by sacreBLEU into its own cache when first asked for.
+
+    Raises:
+        InputError: sacreBLEU has no such test set, or not this pair, also not through English.
+    """
+    from sacrebleu.dataset import DATASETS
+
+    if name not in DATASETS:
+        raise InputError(f"sacreBLEU has no test set {name!r}; {nearest(name, list(DATASETS))}")
+    test_set = DATASETS[name]
+    if f"{source}-{target}" in test_set.langpairs:
+        return _sides(test_set, source, target)
+    first, second = f"{_PIVOT}-{source}", f"{_PIVOT}-{target}"
+    if first not in test_set.langpairs or second not in test_set.langpairs:
+        raise InputError(
+            f"sacreBLEU's {name} has no {source}-{target}, and not both {first} and {second}; "
+            f"it has {', '.join(sorted(test_set.langpairs))}"
+        )
+    one, other = _sides(test_set, _PIVOT, source), _sides(test_set, _PIVOT, target)
+    if one[0].read_text(encoding="utf-8") != other[0].read_text(encoding="utf-8"):
+        raise InputError(f"sacreBLEU's {name}: the English of {first} and {second} differs, so no line fits")
+    return [one[1], other[1]]
+
+
+def _sides(test_set: Any, source: str, target: str) -> list[Path]:
+    pair = f"{source}-{target}"
+    return [Path(test_set.get_source_file(pair)), Path(test_set.get_reference_files(pair)[0])]

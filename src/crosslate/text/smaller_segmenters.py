@@ -15,8 +15,9 @@ import json
 import struct
 import unicodedata
 from collections.abc import Collection
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 from crosslate.errors import InputError, VocabularyError
 from crosslate.text.protobuf import fields
@@ -93,7 +94,8 @@ def _editor(segmenter: Segmenter) -> _SentencePieceEditor | _JsonEditor | None:
     return None
 
 
-class _Entry(NamedTuple):
+@dataclass(frozen=True)
+class _Entry:
     """A piece of a SentencePiece model with its score and type."""
 
     piece: str
@@ -132,12 +134,22 @@ class _SentencePieceEditor:
         if not self._is_bpe:
             return {}
         known = {entry.piece for entry in self._entries}
-        cuts = {piece: [(piece[:end], piece[end:]) for end in range(1, len(piece))] for piece in known}
-        return {piece: [pair for pair in pairs if known.issuperset(pair)] for piece, pairs in cuts.items()}
+        return {
+            piece: [
+                (piece[:end], piece[end:])
+                for end in range(1, len(piece))
+                if piece[:end] in known and piece[end:] in known
+            ]
+            for piece in known
+        }
 
     def reduced(self, pieces: set[str]) -> SentencePieceSegmenter:
-        entries = iter(self._entries)
-        kept = (raw for number, _, raw in self._fields if number != 1 or next(entries).piece in pieces)
+        kept, row = [], 0
+        for number, _, raw in self._fields:
+            is_piece = number == 1
+            if not is_piece or self._entries[row].piece in pieces:
+                kept.append(raw)
+            row += is_piece
         return SentencePieceSegmenter(b"".join(kept))
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from crosslate.errors import UsageError
-from crosslate.studies.cells import Cell, in_order, matching, needs
+from crosslate.studies.cells import Cell, in_order, matching
 
 
 def cell(title="a", kind="child", **changes) -> Cell:
@@ -22,8 +22,8 @@ def test_the_key_holds_what_determines_the_result_and_nothing_else():
 
 def test_a_changed_need_changes_every_key_above_it():
     parent, other = cell("parent"), cell("parent", spec={"size": 2})
-    children = [cell("child", needs=needs(parent=each)) for each in (parent, other)]
-    grandchildren = [cell("grandchild", needs=needs(child=each)) for each in children]
+    children = [cell("child", needs={"parent": each.key}) for each in (parent, other)]
+    grandchildren = [cell("grandchild", needs={"child": each.key}) for each in children]
     assert children[0].key != children[1].key
     assert grandchildren[0].key != grandchildren[1].key
 
@@ -35,7 +35,7 @@ def test_the_slug_is_a_file_name():
 
 def test_cells_stand_behind_what_they_need_and_once():
     parent = cell("parent")
-    child = cell("child", needs=needs(parent=parent), spec={"size": 3})
+    child = cell("child", needs={"parent": parent.key}, spec={"size": 3})
     again = replace(parent, title="the same work under another name")
     assert in_order([child, parent, again]) == [parent, child]
 
@@ -55,9 +55,9 @@ def test_cells_stand_behind_what_they_need_and_once():
 )
 def test_only_takes_what_matches_and_what_that_needs(pattern, titles):
     parent = cell("parent fr-en", "parent")
-    german = cell("de-en src", spec={"size": 2}, needs=needs(parent=parent))
-    czech = cell("cs-en src", spec={"size": 3}, needs=needs(parent=parent))
-    lexicon = cell("lexicon of de-en src", "lexicon", needs=needs(child=german))
+    german = cell("de-en src", spec={"size": 2}, needs={"parent": parent.key})
+    czech = cell("cs-en src", spec={"size": 3}, needs={"parent": parent.key})
+    lexicon = cell("lexicon of de-en src", "lexicon", needs={"child": german.key})
     assert [each.title for each in matching([parent, german, czech, lexicon], pattern)] == titles
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 import study_work
-from crosslate.errors import CrosslateError, Interrupted
-from crosslate.studies.processes import Processes
-from crosslate.studies.run import Here, Place, run_study
+from crosslate.errors import CrosslateError, Interrupted, MissingExtra
+from crosslate.studies.executors import Here, OnRay, Processes
+from crosslate.studies.run import Place, run_study
 from crosslate.studies.store import Store
 
 
@@ -141,7 +141,7 @@ _SCRIPT = """
 import sys
 from pathlib import Path
 import study_work
-from crosslate.studies.processes import Processes
+from crosslate.studies.executors import Processes
 from crosslate.studies.run import Place, run_study
 from crosslate.studies.store import Store
 
@@ -187,19 +187,15 @@ def _is_running(number):
 
 
 def test_ray_is_asked_for_only_when_it_is_wanted(place, monkeypatch):
-    from crosslate.errors import MissingExtra
-    from crosslate.studies.on_ray import OnRay
-
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(MissingExtra, match=r"pip install 'crosslate\[ray\]'"):
         OnRay(place, study_work.work)
 
 
+@pytest.mark.full
 @pytest.mark.skipif(find_spec("ray") is None, reason="ray is not installed: pip install 'crosslate[ray]'")
 def test_cells_are_ray_tasks(grid, place):
     import ray
-
-    from crosslate.studies.on_ray import OnRay
 
     # Ray's own processes must find this folder of tests.
     ray.init(

@@ -16,22 +16,13 @@ def store(tmp_path):
     return Store(tmp_path / "study")
 
 
-def test_a_result_comes_back_as_it_was_stored(store):
+def test_a_result_comes_back_as_it_was_stored_in_two_small_files(store):
     assert not store.is_done(CELL)
-    store.save(CELL, Output({"bleu": 31.25}, ["Guten Tag.", "", "naïve ▁text"]), 12.34, {"python": "3.11"})
+    lines = ["Guten Tag.", "", "naïve ▁text"]
+    store.save(CELL, Output({"bleu": 31.25}, lines), 12.34, {"python": "3.11"})
     result = store.load(CELL.key)
-    assert (result.kind, result.title, result.values, result.seconds) == (
-        "child",
-        "de-en src",
-        {"bleu": 31.25},
-        12.3,
-    )
-    assert result.environment == {"python": "3.11"}
-    assert store.translations(CELL.key) == ["Guten Tag.", "", "naïve ▁text"]
-
-
-def test_results_are_few_small_files(store):
-    store.save(CELL, Output({"bleu": 31.25}, ["a", "b"]), 1.0, {})
+    assert (result.kind, result.title, result.seconds) == ("child", "de-en src", 12.3)
+    assert (result.values, result.environment, result.lines()) == ({"bleu": 31.25}, {"python": "3.11"}, lines)
     names = sorted(path.name for path in (store.folder / "results").iterdir())
     assert names == [f"de-en-src-{CELL.key[:12]}.json", f"de-en-src-{CELL.key[:12]}.txt"]
     assert not (store.folder / "models").exists()
@@ -42,12 +33,8 @@ def test_a_renamed_cell_finds_its_result_and_keeps_its_new_labels(store):
     renamed = Cell("child", "German to English", {"size": 1}, labels={"child": "German"})
     (found,) = store.results([renamed]).values()
     assert (found.title, found.labels) == ("German to English", {"child": "German"})
-
-
-def test_a_result_without_translations_says_so(store):
-    store.save(CELL, Output({}), 1.0, {})
-    with pytest.raises(InputError, match="de-en src has no stored translations"):
-        store.translations(CELL.key)
+    with pytest.raises(InputError, match="German to English has no stored translations"):
+        found.lines()
 
 
 @pytest.mark.parametrize(
@@ -58,6 +45,7 @@ def test_a_result_without_translations_says_so(store):
         ({"seconds": float("nan")}, "seconds is nan"),
         ({"seconds": "soon"}, "soon"),
         ({"values": {"test": {"sentences": 2}}}, "txt is missing"),
+        ({"key": "0" * 64}, "not the result of"),
     ],
 )
 def test_a_damaged_result_is_named_with_what_to_do(store, change, message):
@@ -77,28 +65,15 @@ def test_damaged_translations_are_named_with_what_to_do(store, content, message)
     (path,) = (store.folder / "results").glob("*.txt")
     path.write_bytes(content)
     with pytest.raises(InputError, match=f"{message}.*remove .*json and run the study again"):
-        store.translations(CELL.key)
+        store.load(CELL.key).lines()
 
 
-def test_a_damaged_note_of_a_failure_stops_nothing(store):
-    store.record_failure(CELL, "no text", "")
-    (path,) = (store.folder / "failures").glob("*.json")
-    for content in ("", "[]", "{}", "{"):
-        path.write_text(content, encoding="utf-8")
-        assert "cannot be read" in store.failure(CELL)
-
-
-def test_damage_is_named(store):
-    store.save(CELL, Output({}), 1.0, {})
-    (path,) = (store.folder / "results").glob("*.json")
-    values = json.loads(path.read_text(encoding="utf-8"))
-    path.write_text(json.dumps(values | {"key": "0" * 64}), encoding="utf-8")
-    with pytest.raises(InputError, match="is damaged"):
-        store.load(CELL.key)
-
-
-def test_success_forgets_an_earlier_failure(store):
+def test_a_failure_is_noted_until_success(store):
     store.record_failure(CELL, "out of memory", "trace")
     assert store.failure(CELL) == "out of memory"
+    (path,) = (store.folder / "failures").glob("*.json")
+    for damaged in ("", "[]", "{}", "{"):
+        path.write_text(damaged, encoding="utf-8")
+        assert "cannot be read" in store.failure(CELL)
     store.save(CELL, Output({}), 1.0, {})
     assert store.failure(CELL) is None

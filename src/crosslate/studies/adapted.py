@@ -1,0 +1,213 @@
+"""Cells that train by adapting a parent: how they are planned, trained, scored and recorded."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from crosslate.languages.words import count_words
+from crosslate.models.groups import SIDES, Side
+from crosslate.models.strategies import parse_strategy
+from crosslate.studies.cells import Cell
+from crosslate.studies.estimate import training_operations
+from crosslate.studies.inputs import PACK, Inputs
+from crosslate.studies.parts import OTHER_START, part_of
+from crosslate.studies.plan import Plan
+from crosslate.studies.recipe import PairText
+from crosslate.studies.store import Output
+
+if TYPE_CHECKING:
+    from crosslate.adaptation.settings import NewLanguages
+    from crosslate.models.child import Child
+    from crosslate.models.parent import Parent
+    from crosslate.text.corpora import ParallelCorpus
+
+NUM_SAMPLES = 1_000
+"""Bootstrap resamples of scores and comparisons."""
+_NUM_SENTENCES_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """A parent to be adapted to a pair.
+
+    Attributes:
+        kind: of the cell.
+        title: of the cell, without size and seed.
+        parent: the cell of the parent.
+        model_size: of the parent.
+        text: of the pair.
+        source: code of its source language.
+        target: code of its target language.
+        new: the codes of the languages whose sides are renewed, by side.
+        strategy: by its name.
+        vocabulary: pieces of a new side; 0 chooses from the text.
+        seed: of training.
+        size: training pairs, the first ones; 0 takes all.
+        labels: beside those that every such cell has.
+        lexicon: what is measured at every validation; empty for nothing.
+        start: where the new embeddings start; empty for random values, so that the default is in no key.
+    """
+
+    kind: str
+    title: str
+    parent: Cell
+    model_size: str
+    text: PairText
+    source: str
+    target: str
+    new: Mapping[Side, str]
+    strategy: str
+    vocabulary: int
+    seed: int
+    size: int = 0
+    labels: Mapping[str, Any] = field(default_factory=dict)
+    lexicon: dict[str, Any] = field(default_factory=dict)
+    start: dict[str, Any] = field(default_factory=dict)
+
+    def cell(self, plan: Plan) -> Cell:
+        """The cell that trains it."""
+        texts = plan.texts(self.text, self.source, self.target, "train", "valid", "test")
+        parsed = parse_strategy(self.strategy)
+        settings = plan.recipe.training_settings(self.strategy, self.seed)
+        title = self.title + (f", {self.size} pairs" if self.size else "")
+        title += f", seed {self.seed}" if len(plan.recipe.seeds) > 1 else ""
+        spec = {
+            "strategy": str(parsed),
+            "new": {side: self.new.get(side) for side in ("source", "target")},
+            "vocabulary": self.vocabulary,
+            "training": settings.to_values(),
+        } | plan.scored(texts)  # fmt: skip
+        if self.start:
+            spec["initial_embeddings"] = self.start
+        labels = {
+            **self.labels, "source": self.source, "target": self.target, "strategy": str(parsed),
+            "seed": self.seed, "size": self.size, "part": OTHER_START if self.start else part_of(parsed),
+        }  # fmt: skip
+        pairs = texts["train"].text.estimated_pairs
+        return Cell(
+            self.kind, title, spec, {"parent": self.parent.key}, labels,
+            texts | plan.dictionary_texts(self.lexicon) | plan.dictionary_texts(self.start),
+            training_operations(self.model_size, pairs, settings, trained=parsed.train),
+            {"lexicon": self.lexicon} if self.lexicon else {},
+        )  # fmt: skip
+
+
+def cut(text: PairText, size: int) -> PairText:
+    """The text with the first pairs of its training text alone; 0 takes all."""
+    return text.changed(train=text.train.cut(size)) if size else text
+
+
+def is_watched(plan: Plan, strategy: str, seed: int, size: int) -> bool:
+    """Whether a child is measured while it trains: the first seed's on all text, but not from scratch."""
+    is_first = seed == plan.recipe.seeds[0] and size == plan.full_size
+    return "lexicon" in plan.recipe.analyses and is_first and parse_strategy(strategy).renews is not None
+
+
+Measure = Callable[["Child"], dict[str, float]]
+"""A measurement beside training."""
+
+
+def adapt_and_score(inputs: Inputs, measure: Callable[[dict[str, Any]], Measure] | None = None) -> Output:
+    """Adapts a parent by a strategy and scores the child.
+
+    Args:
+        measure: gives the measurement at every validation, from what the cell's ``lexicon`` says.
+    """
+    from crosslate.adaptation.adapt import adapt
+    from crosslate.adaptation.settings import DataSettings, PackOutput
+    from crosslate.packs.manifest import MANIFEST_NAME
+    from crosslate.packs.pack import Pack
+    from crosslate.training.progress import Progress
+
+    folder, parent = inputs.folder / PACK, inputs.parent()
+    if not (folder / MANIFEST_NAME).is_file():
+        size, progress = inputs.spec["vocabulary"], inputs.progress or Progress()
+        if measure and (lexicon := inputs.cell.watched.get("lexicon")):
+            progress.measure = measure(lexicon)
+        adapt(
+            parent, inputs.training_text(), inputs.text("valid"), new=_new_languages(inputs),
+            data=DataSettings(source_vocabulary_size=size, target_vocabulary_size=size),
+            training=inputs.settings, output=PackOutput(folder=folder), progress=progress,
+        )  # fmt: skip
+    pack = Pack.load(folder)
+    training = pack.manifest.training
+    values = training_record({"training": training, "data": pack.manifest.data}) | {
+        "watched": inputs.cell.watched,
+        "strategy": pack.manifest.strategy,
+        "initial_embeddings": training.get("initial_embeddings"),
+        "heads": training.get("heads"),
+        "stored": training["parameters"],
+        "memory": {name: training.get(f"{name}_bytes", 0) for name in ("memory_before", "peak_memory")},
+        "bytes_on_disk": sum(file.stat().st_size for file in folder.iterdir() if file.is_file()),
+    }
+    return translated(inputs, values, parent, pack)
+
+
+def _new_languages(inputs: Inputs) -> NewLanguages:
+    """What the cell says is new, and where the embeddings start."""
+    from crosslate.adaptation.settings import NewLanguages
+    from crosslate.models.initialisers.initial_embeddings import RANDOM
+
+    new, start = inputs.spec["new"], inputs.spec.get("initial_embeddings", {})
+    dictionaries: list[Any] = []
+    if "dictionaries" in start:
+        dictionary = {word: sorted(found) for word, found in inputs.dictionary(start).items()}
+        dictionaries = [dictionary for language in new.values() if language]
+    return NewLanguages(
+        source=new["source"], target=new["target"], strategy=inputs.spec["strategy"],
+        initial_embeddings=start.get("method", RANDOM), dictionaries=dictionaries,
+    )  # fmt: skip
+
+
+def translated(inputs: Inputs, values: dict[str, Any], parent: Parent, *packs: Any) -> Output:
+    """Values with the scores of a parent with packs on the cell's test set, and the translations."""
+    from crosslate.translation.translator import Translator
+
+    test = inputs.text("test")
+    translations = Translator(parent, *packs, options=inputs.decoding).translate(test.source)
+    return Output(values | scored(translations, test), translations)
+
+
+def scored(translations: Sequence[str], test: ParallelCorpus) -> dict[str, Any]:
+    """BLEU and chrF with intervals and signatures, and the hash of the test set."""
+    from crosslate.evaluation.scores import bleu, chrf
+
+    scores: dict[str, Any] = {}
+    for name, scorer in (("bleu", bleu), ("chrf", chrf)):
+        found = scorer(translations, test.target, num_samples=NUM_SAMPLES)
+        scores[name] = {
+            "value": found.value, "interval": list(found.interval or ()), "signature": found.signature,
+        }  # fmt: skip
+    samples = [{"source": one, "reference": other} for one, other in islice(test, _NUM_SENTENCES_SHOWN)]
+    return {
+        "scores": scores,
+        "test": {
+            "origin": test.origin, "sentences": len(test), "sha256": test.content_hash, "samples": samples,
+        },
+    }  # fmt: skip
+
+
+def training_record(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What a report says of a training run: how long, how it went, on what."""
+    training, data = record["training"], record["data"]
+    kept = ("updates", "best_updates", "epochs", "training_seconds", "tokens", "tokens_per_second",
+            "finished", "precision")  # fmt: skip
+    # The lexicon's precision stands behind the score, where it was measured.
+    curve = [
+        [entry[name] for name in ("epoch", "updates", "score", "lexicon") if name in entry]
+        for entry in training["validations"]
+    ]
+    metric = training["validations"][-1]["metric"] if training["validations"] else ""
+    return {
+        "training": {name: training[name] for name in kept} | {"curve": curve, "metric": metric},
+        "data": {role: data[role] for role in ("train", "valid") if role in data},
+    }
+
+
+def words_of_sides(text: ParallelCorpus) -> dict[Side, Counter[str]]:
+    """How often the words of each side of a text occur, in lower case."""
+    return {side: count_words(map(str.lower, text.lines(side)), with_digits=True) for side in SIDES}

@@ -1,0 +1,80 @@
+"""Every analysis is one class in one file of this folder; a file that is added is found here.
+
+From them a study is planned, its cells are worked on, and its report is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from itertools import chain
+from types import EllipsisType
+
+from crosslate.errors import CrosslateError, SettingsError, nearest
+from crosslate.registry import Registry
+from crosslate.studies.analysis import Analysis
+from crosslate.studies.cells import Cell, in_order
+from crosslate.studies.inputs import Inputs
+from crosslate.studies.plan import Plan
+from crosslate.studies.recipe import Recipe
+from crosslate.studies.run import Place
+from crosslate.studies.store import Output
+from crosslate.studies.texts import Library
+
+# Where analyses that are not named stand, by name, is where the dots are.
+CELLS = ("parents", "children", "denoising", "lexicon", "attention", "forgetting", "compressed", "zero-shot",
+         ..., "compare")  # fmt: skip
+TABLES = ("children", "denoising", "storage", "lexicon", "forgetting", "zero-shot", "compare", "training",
+          "strategies", "compressed", "attention", "freezing", "initial-embeddings", ...)  # fmt: skip
+CLAIMS = ("children", "lexicon", "forgetting", "compressed", "initial-embeddings", "denoising", "zero-shot",
+          ...)  # fmt: skip
+FIGURES = ("training", "storage", "strategies", "lexicon", "attention", ...)
+DATA = ("training", "attention", "lexicon", ...)
+
+
+_REGISTRY: Registry[Analysis] = Registry(__name__, "crosslate.studies.analysis:Analysis", "analysis")
+
+
+@cache
+def _found() -> dict[str, Analysis]:
+    """Every analysis by name."""
+    return {kind.name: kind() for kind in _REGISTRY}
+
+
+def analyses(order: Sequence[str | EllipsisType] = (...,)) -> list[Analysis]:
+    """Every analysis, in an order of the kind above."""
+    found = _found()
+    others = [name for name in sorted(found) if name not in order]
+    names = chain.from_iterable(others if name is ... else [str(name)] for name in order)
+    return [found[name] for name in names]
+
+
+def plan_study(recipe: Recipe, library: Library) -> list[Cell]:
+    """All cells of a study, each behind what it needs.
+
+    Raises:
+        SettingsError: the recipe names an unknown analysis.
+    """
+    plan = Plan(recipe, library, lambda plan: chain(*(each.comparisons(plan) for each in analyses(CLAIMS))))
+    known = [each.name for each in analyses(CELLS) if each.is_optional]
+    for name in recipe.analyses:
+        if name not in known:
+            raise SettingsError(f"recipe {recipe.name!r} names the analysis {name!r}; {nearest(name, known)}")
+    for analysis in analyses(CELLS):
+        if analysis.name in recipe.analyses or not analysis.is_optional:
+            plan.cells += list(analysis.cells(plan))
+    return in_order(plan.cells)
+
+
+def work(cell: Cell, place: Place) -> Output:
+    """Does the work of a cell."""
+    by_kind = {kind: analysis for analysis in analyses() for kind in analysis.kinds}
+    if cell.kind not in by_kind:
+        raise CrosslateError(
+            f"no analysis has cells of the kind {cell.kind!r}; {nearest(cell.kind, [*by_kind])}"
+        )
+    inputs = Inputs(cell, place)
+    inputs.check_texts()
+    output = by_kind[cell.kind].work(inputs)
+    inputs.check_texts()
+    return output

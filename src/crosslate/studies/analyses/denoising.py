@@ -1,0 +1,168 @@
+"""Parents that have learnt denoising and no translation, and their children (the paper's Figure 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from crosslate.studies.adapted import (
+    Adaptation,
+    Measure,
+    adapt_and_score,
+    is_watched,
+    training_record,
+    words_of_sides,
+)
+from crosslate.studies.analysis import Analysis
+from crosslate.studies.cells import Cell
+from crosslate.studies.estimate import ANALYSIS_OPERATIONS, training_operations
+from crosslate.studies.inputs import PARENT, Inputs
+from crosslate.studies.plan import Plan
+from crosslate.studies.recipe import ChildRecipe, DenoiserRecipe
+from crosslate.studies.report.claims import Claim, Finding, compared
+from crosslate.studies.report.tables import Table, over_seeds, rows_by_part
+from crosslate.studies.results import Results
+from crosslate.studies.store import Output
+from crosslate.studies.texts import PlacedText
+from crosslate.training.settings import TrainingChanges
+
+
+class Denoising(Analysis):
+    name = "denoising"
+    is_optional = False
+    kinds = ("denoiser", "trimmed", "denoising child")
+
+    def cells(self, plan: Plan) -> Iterator[Cell]:
+        for denoiser in plan.recipe.denoisers:
+            cell = _denoiser(plan, denoiser)
+            yield cell
+            for child in plan.recipe.children:
+                if child.is_target_of_denoisers and {child.source, child.target} <= set(denoiser.languages):
+                    yield from _children(plan, denoiser, cell, child)
+
+    def comparisons(self, plan: Plan) -> Iterator[tuple[Cell, Cell]]:
+        for one in plan.find("denoising child"):
+            same = {name: one.labels[name] for name in ("child", "seed")}
+            for part, other in (("embeddings", "xattn"), ("xattn", "body"), ("xattn", "randxattn")):
+                if one.labels["part"] == part:
+                    beside = {"part": other, "denoiser": one.labels["denoiser"]}
+                    yield from ((one, each) for each in plan.find("denoising child", **beside, **same))
+            scratch = plan.find("child", part="scratch", size=plan.full_size, **same)
+            yield from ((one, each) for each in scratch)
+
+    def work(self, inputs: Inputs) -> Output:
+        if inputs.cell.kind == "denoiser":
+            return _train(inputs)
+        if inputs.cell.kind == "trimmed":
+            return _trim(inputs)
+
+        def measure(lexicon: dict[str, Any]) -> Measure:
+            from crosslate.evaluation.lexicon import measure_between_languages
+
+            words = words_of_sides(inputs.text("train"))
+            return measure_between_languages(words, lexicon["side"], inputs.dictionary(lexicon))
+
+        return adapt_and_score(inputs, measure)
+
+    def tables(self, results: Results) -> Iterator[Table]:
+        children = results.names("denoising child", "child")
+        scratch = [over_seeds(results.scores("child", child=child, part="scratch")) for child in children]
+        rows = rows_by_part(results, "denoising child", children)
+        if any(scratch):
+            rows.insert(0, ("scratch", *scratch))
+        losses = [
+            f"{cell.title}: {values['validation_loss']:.3f} nats per token"
+            for cell, values in results.found("denoiser")
+            if values.get("validation_loss") is not None
+        ]
+        note = "BLEU of children whose parent has learnt denoising and no translation. " + "; ".join(losses)
+        yield Table("Denoising parent", note.strip(), ("trained", *children), rows)
+
+    def findings(self, results: Results) -> Iterator[Finding]:
+        yield Claim(
+            "On a denoising parent, which knows no translation, training embeddings alone fails: it stays "
+            "below a model from scratch.", "section 4.1, Figure 2",
+        ).every(
+            [
+                each.turned()
+                for each in compared(results, "denoising child", "embeddings", "scratch", other_kind="child")
+            ]
+        )  # fmt: skip
+
+
+def _denoiser(plan: Plan, denoiser: DenoiserRecipe) -> Cell:
+    settings = TrainingChanges.from_values(denoiser.training).resolved()
+    texts = {
+        f"{role} {language}": PlacedText(getattr(denoiser, role), language, language)
+        for role in ("train", "valid")
+        for language in denoiser.languages
+    }
+    names = ("languages", "size", "vocabulary", "mask_share", "mean_span_words")
+    spec = {name: getattr(denoiser, name) for name in names} | {
+        "training": settings.to_values(), "text": plan.identities(texts),
+    }  # fmt: skip
+    lines = denoiser.train.estimated_pairs * len(denoiser.languages)
+    operations = training_operations(denoiser.size, lines, settings)
+    labels = {"denoiser": denoiser.name}
+    return Cell("denoiser", f"denoiser {denoiser.name}", spec, {}, labels, texts, operations)
+
+
+def _children(plan: Plan, denoiser: DenoiserRecipe, cell: Cell, child: ChildRecipe) -> Iterator[Cell]:
+    """A copy of the parent trimmed to a pair, and its children."""
+    texts = plan.texts(child.text, child.source, child.target, "train")
+    labels = {"denoiser": denoiser.name, "child": child.name}
+    trimmed = Cell(
+        "trimmed", f"{denoiser.name} trimmed to {child.name}", {"text": plan.identities(texts)},
+        {"denoiser": cell.key}, labels, texts, ANALYSIS_OPERATIONS / 4,
+    )  # fmt: skip
+    yield trimmed
+    lexicon = plan.lexicon_between(child.source, child.target)
+    for strategy in plan.recipe.denoising_strategies:
+        for seed in plan.recipe.seeds:
+            yield Adaptation(
+                "denoising child", f"{child.name} {strategy} on {denoiser.name}", trimmed, denoiser.size,
+                child.text, child.source, child.target, {"source": child.source, "target": child.target},
+                strategy, 0, seed, labels=labels,
+                lexicon=lexicon if is_watched(plan, strategy, seed, plan.full_size) else {},
+            ).cell(plan)  # fmt: skip
+
+
+def _train(inputs: Inputs) -> Output:
+    """Trains a denoising parent; its loss on validation text is its score."""
+    from crosslate.adaptation.parents import train_denoiser
+    from crosslate.adaptation.settings import OutputSettings
+    from crosslate.files import read_json
+    from crosslate.models.parent import RECORD
+    from crosslate.models.sizes import parse_size
+    from crosslate.training.denoising import NoiseSettings
+
+    spec, folder = inputs.spec, inputs.folder / PARENT
+    if not (folder / RECORD).is_file():
+        text = {
+            role: {language: inputs.monolingual(f"{role} {language}") for language in spec["languages"]}
+            for role in ("train", "valid")
+        }
+        train_denoiser(
+            text["train"], text["valid"], output=OutputSettings(folder=folder), size=parse_size(spec["size"]),
+            vocabulary_size=spec["vocabulary"], training=inputs.settings, progress=inputs.progress,
+            noise=NoiseSettings(spec["mask_share"], spec["mean_span_words"]),
+        )  # fmt: skip
+    record = read_json(folder / RECORD)
+    losses = [-entry["score"] for entry in record["training"]["validations"]]
+    return Output(training_record(record) | {"validation_loss": min(losses, default=None)})
+
+
+def _trim(inputs: Inputs) -> Output:
+    """Cuts a denoising parent's vocabulary to what a child's training text uses."""
+    from crosslate.models.parent import RECORD, Parent
+    from crosslate.models.vocabularies.trimming import trim_parent
+
+    folder = inputs.folder / PARENT
+    if not (folder / RECORD).is_file():
+        whole = inputs.parent("denoiser")
+        trimmed = trim_parent(whole, (line for pair in inputs.text("train") for line in pair))
+        trimmed.save(folder, {"trimmed_from": whole.fingerprint()})
+    made = Parent.load(folder)
+    return Output(
+        {"pieces": len(made.source), "parameters": made.num_parameters, "fingerprint": made.fingerprint()}
+    )

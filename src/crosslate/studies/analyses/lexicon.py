@@ -1,0 +1,342 @@
+"""Lexicon induction: do new embeddings lie where their translations lie (the paper's section 4.2)?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+from crosslate.models.groups import Side
+from crosslate.studies.adapted import words_of_sides
+from crosslate.studies.analysis import Analysis
+from crosslate.studies.cells import Cell
+from crosslate.studies.estimate import ANALYSIS_OPERATIONS
+from crosslate.studies.inputs import Inputs
+from crosslate.studies.plan import Plan
+from crosslate.studies.report.charts import word_map
+from crosslate.studies.report.claims import SIGNIFICANT, Claim, Evidence, Finding
+from crosslate.studies.report.page import Figures
+from crosslate.studies.report.tables import Row, Table, precisions
+from crosslate.studies.results import Results
+from crosslate.studies.store import Output
+from crosslate.studies.texts import PlacedText
+
+if TYPE_CHECKING:
+    from crosslate.evaluation.embeddings import Embeddings
+
+PROPORTIONS = f"difference of two proportions, p < {SIGNIFICANT}"
+MAP_PAIRS = 30
+"""Pairs of translations that the map of a child shows."""
+MAPPED = ("embeddings", "xattn", "body")
+"""What the children train that have a map: those that the paper compares."""
+
+_EVERY_WORD = 1_000_000
+_NUM_NEIGHBOURS = 5
+_NUM_EXAMPLES = 12
+_MAX_EPOCHS_SHOWN = 8
+
+
+class Lexicon(Analysis):
+    """New words among the parent's or another child's; of one table, one language among the other."""
+
+    name = "lexicon"
+    kinds = ("lexicon", "lexicon between", "lexicon of languages")
+
+    def cells(self, plan: Plan) -> Iterator[Cell]:
+        children = [
+            cell for cell in plan.find("child", size=plan.full_size) if cell.labels["part"] != "scratch"
+        ]
+        for cell in children:
+            yield from _of_child(plan, cell)
+        for one, other in combinations(children, 2):
+            yield from _between(plan, one, other)
+        for cell in plan.find("denoising child"):
+            yield from _of_languages(plan, cell)
+
+    def work(self, inputs: Inputs) -> Output:
+        from crosslate.evaluation.embeddings import embeddings, through, words_of_languages
+        from crosslate.evaluation.lexicon import induce
+        from crosslate.packs.compose import apply_packs
+
+        side, parent = inputs.spec["side"], inputs.parent()
+        child = apply_packs(parent, [inputs.pack("child")])
+        if inputs.cell.kind == "lexicon of languages":
+            words = words_of_sides(inputs.text("train"))
+            values = _looked_up(inputs, *words_of_languages(child, side, words))
+            before = words_of_languages(parent, side, words)
+            found = induce(*before, inputs.dictionary(inputs.spec), num_examples=0)
+            return Output(values | {"before training": found.precisions})
+        one, theirs = embeddings(child, side, "child"), embeddings(parent, side, "parent")
+        if inputs.cell.kind == "lexicon":
+            return Output(_looked_up(inputs, one, theirs) | _map(inputs, one, theirs))
+        other = embeddings(apply_packs(parent, [inputs.pack("other")]), side, "other")
+        values = _looked_up(inputs, one, other)
+        found = induce(through(one, theirs), other, inputs.dictionary(inputs.spec), num_examples=0)
+        return Output(values | {"through the parent": found.precisions})
+
+    def tables(self, results: Results) -> Iterator[Table]:
+        yield Table(
+            "Lexicon induction",
+            "Percent of whole-word pieces with a translation among the 1, 5 or 10 nearest words of the "
+            "parent, by cosine; @1 also by CSLS, and the authors' way (largest dot product, one entry per "
+            "word, words of the corpus).",
+            ("child", "languages", "words", "coverage %", "@1", "@5", "@10", "@1 CSLS", "@1 authors"),
+            [
+                (
+                    _title(cell), cell.labels["languages"], values["words"], round(values["coverage"], 1),
+                    *precisions(values["cosine"], 1, 5, 10), *precisions(values["csls"], 1),
+                    *precisions(values["authors"], 1),
+                )
+                for cell, values in results.found("lexicon")
+            ],
+        )  # fmt: skip
+        yield _by_epoch(results)
+        yield Table(
+            "Lexicon induction by frequency",
+            "Precision@1 by cosine, in quarters of the tested words by their frequency in the training text.",
+            ("child", "most frequent", "second", "third", "least frequent"),
+            [
+                (_title(cell), *(round(band["precision_at_1"], 1) for band in values["bands"]))
+                for cell, values in results.found("lexicon")
+                if len(values["bands"]) == 4
+            ],
+        )
+        yield Table(
+            "Lexicon induction between children",
+            "Words of one child among another's: directly by cosine, and through the parent's nearest word.",
+            ("children", "languages", "words", "@1", "@5", "@10", "@1 through the parent"),
+            [
+                (
+                    _title(cell), cell.labels["languages"], values["words"],
+                    *precisions(values["cosine"], 1, 5, 10), *precisions(values["through the parent"], 1),
+                )
+                for cell, values in results.found("lexicon between")
+            ],
+        )  # fmt: skip
+        yield Table(
+            "Lexicon induction between the languages of one table",
+            "Children of denoising parents: words of one language among the other's, both from the table "
+            "that they share, without the words that both have; before training is the parent, trimmed.",
+            ("child", "languages", "words", "@1 before", "@1", "@5", "@10", "@1 CSLS"),
+            [
+                (
+                    _title(cell), cell.labels["languages"], values["words"],
+                    *precisions(values["before training"], 1), *precisions(values["cosine"], 1, 5, 10),
+                    *precisions(values["csls"], 1),
+                )
+                for cell, values in results.found("lexicon of languages")
+            ],
+        )  # fmt: skip
+        yield Table(
+            "Nearest neighbours",
+            "By cosine, the nearest first.",
+            ("child", "word", "nearest"),
+            [
+                (_title(cell), near["word"], ", ".join(near["words"]))
+                for cell, values in results.found("lexicon", seed=results.first_seed)
+                for near in values["neighbours"]
+            ],
+        )
+
+    def findings(self, results: Results) -> Iterator[Finding]:
+        yield Claim(
+            "After training with the pretrained cross-attention the new embeddings lie where their "
+            "translations lie (precision@1 of lexicon induction, above that after random cross-attention).",
+            "section 4.2", PROPORTIONS,
+        ).every(_evidence(results, "xattn", "randxattn"))  # fmt: skip
+        yield Claim(
+            "When the whole body is trained, the new embeddings are aligned less (precision@1; 55 against "
+            "19.7 % in the paper).", "section 4.2", PROPORTIONS,
+        ).every(_evidence(results, "xattn", "body"))  # fmt: skip
+
+    def data(self, results: Results) -> dict[str, Any]:
+        """``maps``: pairs of translations on the plane of their principal components, by child."""
+        return {
+            "maps": [
+                {"title": _title(cell), "languages": cell.labels["languages"]}
+                | {name: found[name] for name in ("variance %", "points")}
+                for cell, values in results.found("lexicon")
+                if cell.labels["part"] in MAPPED and (found := values.get("map")) and found["points"]
+            ]
+        }
+
+    def figures(self, report: Mapping[str, Any]) -> Iterator[Figures]:
+        figures = []
+        for number, found in enumerate(report.get("maps") or (), start=1):
+            caption = f"{found['title']} ({found['languages']})"
+            if (share := found.get("variance %")) is not None:
+                caption += f", {share:.0f} % of the variance"
+            figures.append((caption, word_map(f"map-{number}", found)))
+        yield Figures(
+            "maps", "Lexicon maps",
+            "Dots are a child's words, squares the parent's words that translate them, in the first "
+            "two principal components of both; a line joins a word with its translation, so short lines mean "
+            "that translations lie together. Point at a mark for its words where labels leave no room.",
+            "medium", figures,
+        )  # fmt: skip
+
+
+def _of_child(plan: Plan, cell: Cell) -> Iterator[Cell]:
+    """A child's new words looked up among its parent's."""
+    parent, side = plan.parent(cell.labels["parent"]), cell.labels["side"]
+    ours, theirs = cell.labels[side], parent.labels[side]
+    if spec := _spec(plan, side, ours, theirs):
+        if cell.labels["seed"] == plan.recipe.seeds[0]:
+            spec["map_pairs"] = MAP_PAIRS
+        yield Cell(
+            "lexicon", f"lexicon of {cell.title}", spec, {"child": cell.key, "parent": parent.key},
+            cell.labels | {"languages": f"{ours}-{theirs}"},
+            _texts(cell, parent) | plan.dictionary_texts(spec), ANALYSIS_OPERATIONS / 2,
+        )  # fmt: skip
+
+
+def _between(plan: Plan, one: Cell, other: Cell) -> Iterator[Cell]:
+    """The new words of one child looked up among another's, if all else but the language is the same."""
+    same = ("parent", "side", "strategy", "seed", "initial")
+    if any(one.labels[name] != other.labels[name] for name in same):
+        return
+    side = one.labels["side"]
+    ours, theirs = one.labels[side], other.labels[side]
+    spec = _spec(plan, side, ours, theirs)
+    if spec and one.labels["child"] != other.labels["child"]:
+        yield Cell(
+            "lexicon between", f"lexicon of {one.labels['child']} and {other.title}", spec,
+            {"child": one.key, "other": other.key, "parent": one.needs["parent"]},
+            one.labels | {"languages": f"{ours}-{theirs}", "other": other.title},
+            _texts(one, other) | plan.dictionary_texts(spec), ANALYSIS_OPERATIONS / 2,
+        )  # fmt: skip
+
+
+def _of_languages(plan: Plan, cell: Cell) -> Iterator[Cell]:
+    """The words of one language of a denoising parent's child looked up among the other's.
+
+    Such a child has no new words: its one table holds both languages from the start, so what can align is
+    one language with the other, and the parent shows how far they do without translation.
+    """
+    if spec := plan.lexicon_between(cell.labels["source"], cell.labels["target"]):
+        sides = ("source", "target") if spec["side"] == "source" else ("target", "source")
+        yield Cell(
+            "lexicon of languages", f"lexicon of {cell.title}", spec,
+            {"child": cell.key, "parent": cell.needs["parent"]},
+            cell.labels | {"languages": "-".join(cell.labels[side] for side in sides)},
+            {"train": cell.texts["train"]} | plan.dictionary_texts(spec), ANALYSIS_OPERATIONS / 2,
+        )  # fmt: skip
+
+
+def _spec(plan: Plan, side: Side, ours: str, theirs: str) -> dict[str, Any]:
+    spec = plan.lexicon(side, ours, theirs)
+    return spec | {"words": plan.recipe.words.get(ours, [])} if spec else {}
+
+
+def _texts(one: Cell, other: Cell) -> dict[str, PlacedText]:
+    """What both sides of a lexicon were trained on; only the first where the other was loaded."""
+    texts = {"train": one.texts["train"]}
+    return texts | {"other": other.texts["train"]} if "train" in other.texts else texts
+
+
+def _looked_up(inputs: Inputs, one: Embeddings, other: Embeddings) -> dict[str, Any]:
+    """Precisions in every way, by frequency, examples, and the neighbours of chosen words."""
+    from crosslate.evaluation.embeddings import neighbours
+    from crosslate.evaluation.lexicon import WAYS, frequency_bands, induce
+
+    side, dictionary = inputs.spec["side"], inputs.dictionary(inputs.spec)
+    counts = words_of_sides(inputs.text("train"))[side]
+    theirs = set(words_of_sides(inputs.text("other"))[side]) if "other" in inputs.cell.texts else None
+    values: dict[str, Any] = {}
+    for way in WAYS:
+        limits: Any = {"child_words": set(counts), "parent_words": theirs} if way == "authors" else {}
+        found = induce(one, other, dictionary, num_examples=_EVERY_WORD, way=way, **limits)
+        values[way] = found.precisions
+        if way == "cosine":
+            step = max(1, len(found.examples) // _NUM_EXAMPLES)
+            values |= {
+                "bands": [asdict(band) for band in frequency_bands(found.examples, counts)],
+                "examples": [asdict(each) for each in found.examples[::step][:_NUM_EXAMPLES]],
+                "coverage": found.coverage, "words": found.num_words, "pieces": found.num_pieces,
+                "candidates": found.num_candidates,
+            }  # fmt: skip
+    known = set(one.whole_words.values())
+    asked = [word for word in inputs.spec.get("words", ()) if word in known]
+    near = neighbours(one, other, asked, _NUM_NEIGHBOURS)
+    return values | {"neighbours": [asdict(each) for each in near]}
+
+
+def _map(inputs: Inputs, one: Embeddings, other: Embeddings) -> dict[str, Any]:
+    from crosslate.evaluation.lexicon_map import lexicon_map
+
+    num_pairs, side = inputs.spec.get("map_pairs"), inputs.spec["side"]
+    if not num_pairs:
+        return {}
+    ours = words_of_sides(inputs.text("train"))[side]
+    theirs = words_of_sides(inputs.text("other"))[side] if "other" in inputs.cell.texts else {}
+    pairs, share = lexicon_map(one, other, inputs.dictionary(inputs.spec), ours, theirs, num_pairs)
+    return {"map": {"points": [asdict(each) for each in pairs], "variance %": round(100 * share, 1)}}
+
+
+def _title(cell: Cell) -> str:
+    return cell.title.removeprefix("lexicon of ")
+
+
+def _by_epoch(results: Results) -> Table:
+    """How alignment comes about while children train."""
+    curves = {
+        cell.title: {epoch: found[0] for epoch, _, _, *found in values["training"]["curve"] if found}
+        for kind in ("child", "denoising child")
+        for cell, values in results.found(kind)
+        if values.get("watched") == cell.watched  # not with a dictionary that has changed since
+    }
+    epochs = _some_epochs(max((epoch for curve in curves.values() for epoch in curve), default=0))
+    rows: list[Row] = [
+        (title, *(_until(curve, epoch) for epoch in epochs)) for title, curve in curves.items() if curve
+    ]
+    note = (
+        "By cosine, at validations of the first seed, the last one by the end of each epoch: "
+        "new words among the parent's; on a denoising parent, one language's words among the other's."
+    )
+    return Table(
+        "Lexicon precision@1 by epoch", note, ("child", *(f"epoch {epoch}" for epoch in epochs)), rows
+    )
+
+
+def _some_epochs(last: float) -> list[int]:
+    """Epochs to show of so many: all of few, else 1, 2, 4, … and the last."""
+    whole = math.ceil(last)
+    if whole <= _MAX_EPOCHS_SHOWN:
+        return list(range(1, whole + 1))
+    return [2**power for power in range(whole.bit_length()) if 2**power < whole] + [whole]
+
+
+def _until(curve: dict[float, float], epoch: int) -> float | None:
+    """The last value by the end of an epoch; None where the curve ends before it or starts after it."""
+    values = [value for at, value in curve.items() if at <= epoch]
+    return round(values[-1], 1) if values and math.ceil(max(curve)) >= epoch else None
+
+
+def _evidence(results: Results, first: str, second: str) -> list[Evidence]:
+    """Precision@1 of the same child's systems, in percent."""
+    evidence = []
+    for one, values in results.found("lexicon", part=first):
+        same = {name: one.labels[name] for name in ("child", "seed", "size")}
+        for other, other_values in results.found("lexicon", part=second, **same):
+            one_at_1, other_at_1 = (each["cosine"]["precision_at_1"] for each in (values, other_values))
+            p_value = two_proportions(one_at_1, other_at_1, values["words"], other_values["words"])
+            what = f"{one.title} against {other.title}"
+            evidence.append(Evidence(what, one_at_1, other_at_1, p_value))
+    return evidence
+
+
+def two_proportions(first: float, second: float, num_first: int, num_second: int) -> float:
+    """How likely two percentages would differ at least as much by chance (two-sided, normal approximation).
+
+    Args:
+        first: percent, 0-100, of ``num_first``; likewise the second.
+    """
+    if not num_first or not num_second:
+        return 1.0
+    pooled = (first * num_first + second * num_second) / (100 * (num_first + num_second))
+    variance = pooled * (1 - pooled) * (1 / num_first + 1 / num_second)
+    if variance <= 0:
+        return 1.0
+    return math.erfc(abs(first - second) / 100 / math.sqrt(2 * variance))

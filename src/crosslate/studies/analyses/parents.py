@@ -1,0 +1,67 @@
+"""Translation parents: trained, or loaded; each is scored on its own pair."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from crosslate.studies.adapted import training_record, translated
+from crosslate.studies.analysis import Analysis
+from crosslate.studies.cells import Cell
+from crosslate.studies.estimate import ANALYSIS_OPERATIONS, training_operations
+from crosslate.studies.inputs import PARENT, Inputs
+from crosslate.studies.plan import Plan
+from crosslate.studies.recipe import ParentRecipe
+from crosslate.studies.store import Output
+from crosslate.training.settings import TrainingChanges
+
+
+class Parents(Analysis):
+    name = "parents"
+    is_optional = False
+    kinds = ("parent",)
+
+    def cells(self, plan: Plan) -> Iterator[Cell]:
+        for parent in plan.recipe.parents:
+            yield self._cell(plan, parent)
+
+    def _cell(self, plan: Plan, parent: ParentRecipe) -> Cell:
+        texts = plan.texts(parent.text, parent.source, parent.target, "train", "valid", "test")
+        operations = ANALYSIS_OPERATIONS
+        if parent.load:
+            texts = {"test": texts["test"]}
+            spec: dict[str, Any] = {"load": parent.load, "languages": [parent.source, parent.target]}
+        else:
+            settings = TrainingChanges.from_values(parent.training).resolved()
+            vocabularies = [parent.source_vocabulary, parent.target_vocabulary]
+            spec = {"size": parent.size, "vocabularies": vocabularies, "training": settings.to_values()}
+            operations = training_operations(parent.size, texts["train"].text.estimated_pairs, settings)
+        labels = {"parent": parent.name, "source": parent.source, "target": parent.target, "size": 0}
+        spec |= plan.scored(texts)
+        return Cell("parent", f"parent {parent.name}", spec, {}, labels, texts, operations)
+
+    def work(self, inputs: Inputs) -> Output:
+        from crosslate.adaptation.parents import train_parent
+        from crosslate.adaptation.settings import DataSettings, OutputSettings
+        from crosslate.files import read_json
+        from crosslate.models.parent import RECORD, Parent
+        from crosslate.models.sizes import parse_size
+
+        spec, values = inputs.spec, {}
+        if load := spec.get("load"):
+            source, target = spec["languages"]
+            values = {"load": load, "languages": spec["languages"]}
+            parent = Parent.load(load, source_language=source, target_language=target)
+        else:
+            folder = inputs.folder / PARENT
+            if not (folder / RECORD).is_file():
+                source, target = spec["vocabularies"]
+                train_parent(
+                    inputs.training_text(), inputs.text("valid"), output=OutputSettings(folder=folder),
+                    size=parse_size(spec["size"]), training=inputs.settings, progress=inputs.progress,
+                    data=DataSettings(source_vocabulary_size=source, target_vocabulary_size=target),
+                )  # fmt: skip
+            parent = Parent.load(folder)
+            values = training_record(read_json(folder / RECORD))
+        values |= {"parameters": parent.num_parameters, "fingerprint": parent.fingerprint()}
+        return translated(inputs, values, parent)

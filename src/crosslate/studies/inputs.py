@@ -1,0 +1,150 @@
+"""What the work of a cell has at hand: its texts, and the models and results of the cells that it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from crosslate.errors import InputError
+from crosslate.studies.cells import Cell
+from crosslate.studies.run import Place
+from crosslate.studies.store import MODELS, Store
+from crosslate.studies.texts import Library, book, dictionary_role
+
+if TYPE_CHECKING:
+    from crosslate.engines.decoding import DecodingOptions
+    from crosslate.evaluation.dictionaries import Dictionary
+    from crosslate.models.parent import Parent
+    from crosslate.packs.pack import Pack
+    from crosslate.text.corpora import Corpus, ParallelCorpus
+    from crosslate.training.progress import Progress
+    from crosslate.training.settings import TrainingSettings
+
+PARENT, PACK = "parent", "pack"
+"""Folders inside that of a cell's models."""
+
+
+class Inputs:
+    """Everything that one cell works with.
+
+    Args:
+        cell: what is worked on.
+        place: where.
+    """
+
+    def __init__(self, cell: Cell, place: Place) -> None:
+        self.cell, self.place = cell, place
+        self.spec = cell.spec
+        self.store = Store(place.study)
+        self.library = Library(place.data, place.seed)
+        self.folder = self.store.models(cell)
+
+    def check_texts(self) -> None:
+        """Refuses texts that are no longer those of the plan, under whose hashes the result is stored.
+
+        Raises:
+            InputError: one has changed.
+        """
+        planned = self.spec.get("text", {})
+        for role, placed in self.cell.texts.items():
+            if role in planned and self.library.identity(placed) != planned[role]:
+                raise InputError(
+                    f"the text {role!r} of {self.cell.title} has changed since the study was planned; run "
+                    "the same command again for a plan with the text as it is now"
+                )
+
+    def text(self, role: str) -> ParallelCorpus:
+        """A text of the cell in memory."""
+        return self.library.load(self.cell.texts[role])
+
+    def training_text(self) -> Corpus:
+        """The text to train on, as a stream where it is in files."""
+        return self.library.training(self.cell.texts["train"])
+
+    def monolingual(self, role: str) -> list[str]:
+        """The lines of a text in one language."""
+        return self.library.monolingual(self.cell.texts[role])
+
+    def dictionary(self, lexicon: Mapping[str, Any]) -> Dictionary:
+        """The dictionary that leads from one language to the other, perhaps through a third.
+
+        Raises:
+            CorpusError: a file cannot be read.
+            InputError: a file is no dictionary.
+        """
+        from crosslate.evaluation.dictionaries import compose_dictionaries
+
+        found = [self._dictionary(step["languages"]) for step in lexicon["dictionaries"]]
+        return found[0] if len(found) == 1 else compose_dictionaries(found[0], found[1])
+
+    def _dictionary(self, languages: str) -> Dictionary:
+        from crosslate.evaluation.dictionaries import read_dictionary
+
+        placed = self.cell.texts.get(dictionary_role(languages))
+        if placed is not None:
+            return read_dictionary(self.library.paths(placed)[0])
+        gold = book(self.library.seed).dictionary(*languages.split("-"))
+        return {word: sorted(translations) for word, translations in gold.items()}
+
+    def translations(self, role: str) -> list[str]:
+        """How the cell in a role translated its test set."""
+        return self.store.load(self.cell.needs[role]).lines()
+
+    def parent(self, role: str = "parent") -> Parent:
+        """The parent that the cell in a role made; loaded once in each process."""
+        values = self.store.load(self.cell.needs[role]).values
+        if values.get("load"):
+            return _parent(str(values["load"]), *values["languages"])
+        return _parent(str(self._models_of(role) / PARENT), None, None)
+
+    def pack(self, role: str) -> Pack:
+        """The pack that the cell in a role made."""
+        from crosslate.packs.pack import Pack
+
+        return Pack.load(self._models_of(role) / PACK)
+
+    def _models_of(self, role: str) -> Path:
+        """The folder with the models of the cell in a role."""
+        key = self.cell.needs[role]
+        found = sorted((self.place.study / MODELS).glob(f"*-{key[:12]}"))
+        if not found:
+            result = self.store.load(key)
+            raise InputError(
+                f"the models of {result.title} are not in {self.place.study / MODELS}; remove {result.file} "
+                "and run the study again to make them anew"
+            )
+        return found[0]
+
+    @cached_property
+    def settings(self) -> TrainingSettings:
+        """The training settings of the cell."""
+        from crosslate.training.settings import TrainingSettings
+
+        return TrainingSettings.from_values(self.spec["training"], where=self.cell.title)
+
+    @cached_property
+    def decoding(self) -> DecodingOptions:
+        """How the cell decodes its test set."""
+        from crosslate.engines.decoding import DecodingOptions
+
+        return DecodingOptions.from_values(self.spec["decoding"], where=self.cell.title)
+
+    @property
+    def progress(self) -> Progress | None:
+        """A bar on standard error, where one is wanted."""
+        if not self.place.is_shown:
+            return None
+        from rich.console import Console
+
+        from crosslate.training.progress import ConsoleProgress
+
+        return ConsoleProgress(Console(stderr=True, highlight=False, markup=False))
+
+
+@lru_cache(maxsize=2)
+def _parent(name: str, source: str | None, target: str | None) -> Parent:
+    from crosslate.models.parent import Parent
+
+    return Parent.load(name, source_language=source, target_language=target)

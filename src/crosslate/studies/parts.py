@@ -1,0 +1,60 @@
+"""What strategies train beside embeddings, whichever the side: by it systems are grouped and compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from crosslate.models.groups import EMBEDDINGS
+from crosslate.models.strategies import Strategy
+from crosslate.studies.cells import Cell, find
+
+PAPER_PARTS = {
+    "scratch": "scratch", "embeddings": "embeddings", "body": "embeddings + body",
+    "xattn": "embeddings + cross-attention", "randxattn": "embeddings + random cross-attention",
+}  # fmt: skip
+"""The rows of the paper's tables, with their names there."""
+LIMITED = "limited"
+"""Cross-attention trained in part; these have tables of their own, and so have:"""
+OTHER_START = "other start"
+"""Children whose embeddings do not start at random."""
+
+_COMPARED = (
+    ("xattn", "embeddings"), ("xattn", "body"), ("xattn", "randxattn"), ("xattn", "scratch"),
+    ("embeddings", "scratch"), (LIMITED, "xattn"),
+)  # fmt: skip
+_RIVALS = ("all", "bitfit", "lora-xattn", "lora-attention", "ia3", "adapters", "prefix")
+"""The order of comparisons with them; others follow as they come."""
+
+
+def part_of(strategy: Strategy) -> str:
+    """What a strategy trains: a row of the paper's tables, ``limited``, or a method's label."""
+    if strategy.renews is None:
+        return "scratch"
+    if strategy.label:
+        return strategy.label
+    if strategy.limits:
+        return LIMITED
+    if strategy.renews and not strategy.train & EMBEDDINGS <= strategy.reinitialise:
+        return "all"
+    body = strategy.train - EMBEDDINGS
+    if not body:
+        return "embeddings"
+    if body != {"xattn"}:
+        return "body"
+    return "randxattn" if "xattn" in strategy.reinitialise else "xattn"
+
+
+def is_rival(part: str) -> bool:
+    """Whether the paper has no such part."""
+    return part not in (*PAPER_PARTS, LIMITED, OTHER_START)
+
+
+def compared_parts(cells: Sequence[Cell], kind: str) -> Iterator[tuple[Cell, Cell]]:
+    """Pairs of systems of one child that are alike but for what they trained."""
+    rivals = dict.fromkeys(
+        (*_RIVALS, *(part for cell in find(cells, kind) if is_rival(part := cell.labels["part"])))
+    )
+    for first, second in (*_COMPARED, *(("xattn", rival) for rival in rivals)):
+        for one in find(cells, kind, part=first):
+            same = {name: one.labels[name] for name in ("child", "seed", "size")}
+            yield from ((one, other) for other in find(cells, kind, part=second, **same))

@@ -1,0 +1,140 @@
+"""From a recipe to its cells. Nothing is run, and only files are read, for their hashes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from crosslate.errors import CrosslateError, Faults, InputError
+from crosslate.models.groups import Side
+from crosslate.studies.cells import Cell, find
+from crosslate.studies.recipe import PHRASEBOOK, PairText, Recipe
+from crosslate.studies.texts import Library, PlacedText, Text, dictionary_role
+
+
+class Plan:
+    """The cells planned so far, and what planning more of them needs.
+
+    Args:
+        recipe: of the study.
+        library: gives the hashes of its texts.
+        comparisons: gives the systems that are to be compared among the cells planned so far.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        library: Library,
+        comparisons: Callable[[Plan], Iterable[tuple[Cell, Cell]]] = lambda plan: (),
+    ) -> None:
+        self.recipe, self.library = recipe, library
+        self._comparisons = comparisons
+        self.cells: list[Cell] = []
+        self.full_size = 0 if 0 in recipe.sizes else max(recipe.sizes)
+        """Training pairs of the children that analyses look at."""
+
+    def comparisons(self) -> Iterable[tuple[Cell, Cell]]:
+        """The systems that are to be compared."""
+        return self._comparisons(self)
+
+    def find(self, kind: str, **labels: Any) -> list[Cell]:
+        """The cells of a kind with these labels."""
+        return find(self.cells, kind, **labels)
+
+    def parent(self, name: str) -> Cell:
+        """The cell of a translation parent."""
+        (found,) = self.find("parent", parent=name)
+        return found
+
+    def texts(self, text: PairText, source: str, target: str, *roles: str) -> dict[str, PlacedText]:
+        """Some of the texts of a pair, by role."""
+        return {role: PlacedText(getattr(text, role), source, target) for role in roles}
+
+    def identities(self, texts: dict[str, PlacedText]) -> dict[str, Any]:
+        """What determines the texts, for the specification of a cell."""
+        return {role: self.library.identity(each) for role, each in texts.items()}
+
+    def scored(self, texts: dict[str, PlacedText]) -> dict[str, Any]:
+        """The specification of a cell that translates its test set."""
+        return {"text": self.identities(texts), "decoding": self.recipe.decoding.to_values()}
+
+    def dictionary_steps(self, ours: str, theirs: str) -> list[dict[str, Any]]:
+        """The dictionaries that lead from one language to another: one, two through a third, or none.
+
+        Returns:
+            Plain values for the specification of a cell: of each step its languages and what determines its
+            content.
+        """
+        known = self.recipe.dictionaries
+        steps = [f"{ours}-{theirs}"] if f"{ours}-{theirs}" in known else []
+        if not steps:
+            through = [first.split("-")[1] for first in known if first.startswith(f"{ours}-")]
+            between = next((each for each in through if f"{each}-{theirs}" in known), None)
+            steps = [f"{ours}-{between}", f"{between}-{theirs}"] if between else []
+        return [{"languages": step, "identity": self._dictionary_identity(step)} for step in steps]
+
+    def _dictionary_identity(self, step: str) -> Any:
+        name = self.recipe.dictionaries[step]
+        if name == PHRASEBOOK:
+            return {PHRASEBOOK: self.library.seed}
+        return self.library.identity(PlacedText(Text(files=[name]), *step.split("-")))
+
+    def lexicon(self, side: Side, ours: str, theirs: str) -> dict[str, Any]:
+        """Which words are looked up among which, by which dictionary; empty where none is known.
+
+        Args:
+            side: whose embeddings are looked at.
+            ours: code of the language that is looked up.
+            theirs: code of the language that is looked in.
+        """
+        steps = self.dictionary_steps(ours, theirs)
+        return {"side": side, "dictionaries": steps} if steps else {}
+
+    def lexicon_between(self, source: str, target: str) -> dict[str, Any]:
+        """The same for two languages that share a vocabulary: whichever way a dictionary leads."""
+        return self.lexicon("source", source, target) or self.lexicon("target", target, source)
+
+    def dictionary_texts(self, spec: dict[str, Any]) -> dict[str, PlacedText]:
+        """The files of dictionaries, as texts of a cell: so a missing one is refused before anything runs."""
+        return {
+            dictionary_role(step["languages"]): PlacedText(Text(files=[file]), *step["languages"].split("-"))
+            for step in spec.get("dictionaries", ())
+            if (file := self.recipe.dictionaries[step["languages"]]) != PHRASEBOOK
+        }
+
+
+def check_files(cells: Sequence[Cell], library: Library) -> None:
+    """Refuses cells whose files of text are not there: without them no cell's key is known.
+
+    Raises:
+        InputError: lists every missing file.
+    """
+    faults = Faults("the study needs text that is not there (give the folder that holds it)")
+    missing = [path for cell in cells for placed in cell.texts.values() for path in library.missing(placed)]
+    for path in dict.fromkeys(missing):
+        faults.add(path)
+    faults.raise_as(InputError)
+
+
+def check_texts(cells: Sequence[Cell], library: Library) -> None:
+    """Refuses cells whose texts are not there or cannot be read, before anything is run.
+
+    Training text is read first anyway; validation and test text would be read after hours.
+
+    Raises:
+        InputError: lists every missing file, or every validation or test text that cannot be read.
+    """
+    check_files(cells, library)
+    faults = Faults("the study needs text that cannot be read")
+    small = {
+        repr(placed): placed
+        for cell in cells
+        for role, placed in cell.texts.items()
+        if role in ("valid", "test") and placed.text.files
+    }
+    for placed in small.values():
+        try:
+            library.load(placed)
+        except CrosslateError as error:
+            faults.add(str(error))
+    faults.raise_as(InputError)

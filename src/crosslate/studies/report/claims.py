@@ -1,0 +1,165 @@
+"""Claims of the paper, and what stored results say to them; nothing is run for it.
+
+A claim is confirmed or contradicted by differences that a test calls significant; where results are missing
+it is not measured, and where they do not suffice it is undecided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import mean
+from typing import Any, Literal
+
+from crosslate.studies.cells import Cell
+from crosslate.studies.results import Results
+
+Verdict = Literal["confirmed", "contradicted", "undecided", "not measured"]
+SIGNIFICANT = 0.05
+LEAST_BLEU = 1.0
+"""Where neither of two systems reaches it, none translates, and their difference says nothing."""
+BOOTSTRAP = f"paired bootstrap of BLEU on the test set, p < {SIGNIFICANT}"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One difference that speaks for or against a claim.
+
+    Attributes:
+        what: which systems, for people.
+        first: the number that the claim expects to be larger.
+        second: the other one.
+        p_value: how likely such a difference would be by chance (0-1); None where nothing was tested.
+    """
+
+    what: str
+    first: float
+    second: float
+    p_value: float | None
+
+    @property
+    def difference(self) -> float:
+        return self.first - self.second
+
+    @property
+    def side(self) -> int:
+        """1 where it supports the claim, -1 where it speaks against it, 0 where it does neither."""
+        if max(self.first, self.second) < LEAST_BLEU:
+            return 0
+        if self.p_value is not None and self.p_value >= SIGNIFICANT:
+            return 0
+        return (self.difference > 0) - (self.difference < 0)
+
+    def turned(self) -> Evidence:
+        """The same difference for a claim that expects the other number to be larger."""
+        one, _, other = self.what.partition(" against ")
+        return Evidence(f"{other} against {one}", self.second, self.first, self.p_value)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A claim with its verdict.
+
+    Attributes:
+        claim: what the paper says.
+        source: where in the paper.
+        verdict: what our results say.
+        reason: the numbers behind it, in a sentence.
+        test: which test was used.
+        evidence: every difference.
+    """
+
+    claim: str
+    source: str
+    verdict: Verdict
+    reason: str
+    test: str
+    evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim of the paper that differences between systems decide.
+
+    Attributes:
+        text: what the paper says.
+        source: where in the paper.
+        test: by which a difference is significant.
+    """
+
+    text: str
+    source: str
+    test: str = BOOTSTRAP
+
+    def every(self, evidence: Sequence[Evidence]) -> Finding:
+        """Confirmed where all evidence supports the claim, contradicted where some speaks against it."""
+        return self._judged(
+            evidence,
+            lambda sides: "contradicted" if -1 in sides else "confirmed" if 0 not in sides else "undecided",
+        )
+
+    def on_average(self, evidence: Sequence[Evidence]) -> Finding:
+        """Confirmed where the mean and more of the significant differences support the claim."""
+
+        def verdict(sides: Sequence[int]) -> Verdict:
+            average, balance = mean(each.difference for each in evidence), sum(sides)
+            if average > 0 and balance > 0:
+                return "confirmed"
+            return "contradicted" if average < 0 and balance < 0 else "undecided"
+
+        return self._judged(evidence, verdict)
+
+    def _judged(self, evidence: Sequence[Evidence], verdict: Callable[[Sequence[int]], Verdict]) -> Finding:
+        if not evidence:
+            return self.not_measured()
+        sides = [each.side for each in evidence]
+        average = mean(each.difference for each in evidence)
+        reason = (
+            f"{sides.count(1)} of {len(sides)} differences support it, {sides.count(-1)} speak against it, "
+            f"{sides.count(0)} are not significant; on average {average:+.1f}"
+        )
+        return self.found(verdict(sides), reason, evidence)
+
+    def found(self, verdict: Verdict, reason: str, evidence: Sequence[Evidence] = ()) -> Finding:
+        """The claim with a verdict."""
+        return Finding(self.text, self.source, verdict, reason, self.test, tuple(evidence))
+
+    def not_measured(self) -> Finding:
+        return Finding(self.text, self.source, "not measured", "no result of this study bears on it", "", ())
+
+
+def evidence_of(results: Results, one: Cell, other: Cell, values: dict[str, Any]) -> Evidence:
+    """The difference of two systems' BLEU, with the p-value of their comparison."""
+    what = f"{one.title} against {other.title}"
+    return Evidence(what, results.bleu(one), results.bleu(other), values["bleu"]["p_value"])
+
+
+def compared(
+    results: Results, kind: str, first: str, second: str, other_kind: str = "", **labels: Any
+) -> list[Evidence]:
+    """Comparisons of systems by what they train, of the children with the most text.
+
+    Args:
+        kind: of the first system's cell.
+        first: what it trains.
+        second: what the other trains.
+        other_kind: of the second system's cell, if another.
+        labels: of the first.
+    """
+
+    def is_wanted(one: Cell, other: Cell) -> bool:
+        return (
+            (one.kind, other.kind) == (kind, other_kind or kind)
+            and (one.labels.get("part"), other.labels.get("part")) == (first, second)
+            and all(one.labels.get(name) == value for name, value in labels.items())
+            and one.labels.get("size") == results.full_size
+        )
+
+    found = []
+    for one, other, values in results.comparisons():
+        # A pair is compared once; the claim may look at it the other way round.
+        if is_wanted(one, other):
+            found.append(evidence_of(results, one, other, values))
+        elif is_wanted(other, one):
+            found.append(evidence_of(results, other, one, values))
+    return found

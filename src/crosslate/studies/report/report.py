@@ -1,0 +1,222 @@
+"""The report of a study, rebuilt from stored results only: HTML, Markdown, and JSON for programs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from crosslate.files import write_json, write_text
+from crosslate.studies.analyses import CLAIMS, DATA, FIGURES, TABLES, analyses
+from crosslate.studies.cells import Cell
+from crosslate.studies.estimate import duration
+from crosslate.studies.quick import command_of
+from crosslate.studies.recipe import Recipe
+from crosslate.studies.report.claims import Finding
+from crosslate.studies.report.page import page
+from crosslate.studies.report.tables import Table, Value, p_value
+from crosslate.studies.results import Results
+from crosslate.studies.store import Result, Store
+
+MARKDOWN, JSON, HTML = "report.md", "report.json", "report.html"
+NUM_SAMPLES = 3
+TRANSLATING = ("child", "denoising child", "zero-shot", "pivot", "supervised")
+"""Kinds of cells whose translations stand side by side."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a study found.
+
+    Attributes:
+        name: of the recipe.
+        about: what it shows.
+        findings: the claims with their verdicts.
+        tables: all numbers.
+        samples: translations of the first test sentences side by side, by pair.
+        failures: title and error of every failed cell.
+        missing: titles of cells without a result.
+        environment: versions, machines, time.
+        texts: what each was used as, with its origin, number of pairs and hash.
+        signatures: of the scores.
+        recipe: in full.
+        data: what figures are drawn from, by name; in JSON they stand beside the others.
+    """
+
+    name: str
+    about: str
+    findings: list[Finding]
+    tables: list[Table]
+    samples: list[dict[str, Any]]
+    failures: list[tuple[str, str]]
+    missing: list[str]
+    environment: dict[str, Any]
+    texts: list[dict[str, Any]]
+    signatures: list[str]
+    recipe: dict[str, Any]
+    data: dict[str, Any]
+
+    def to_values(self) -> dict[str, Any]:
+        """The mapping that ``report.json`` holds."""
+        values = asdict(self)
+        return values | values.pop("data")
+
+
+def make_report(recipe: Recipe, cells: Sequence[Cell], store: Store) -> Report:
+    """Reads what is stored of a study's cells; runs nothing.
+
+    Raises:
+        InputError: a stored result is damaged.
+    """
+    by_key = store.results(cells)
+    results = Results(cells, by_key)
+    missing = [cell for cell in cells if cell.key not in by_key]
+    scores = [score for each in by_key.values() for score in each.values.get("scores", {}).values()]
+    return Report(
+        recipe.name,
+        recipe.about,
+        [finding for each in analyses(CLAIMS) for finding in each.findings(results)],
+        [table for each in analyses(TABLES) for table in each.tables(results) if table.rows],
+        _samples(results),
+        [(cell.title, error) for cell in missing if (error := store.failure(cell))],
+        [cell.title for cell in missing],
+        _environment(by_key),
+        _texts(by_key),
+        sorted({score["signature"] for score in scores}),
+        recipe.to_values(),
+        {name: value for each in analyses(DATA) for name, value in each.data(results).items()},
+    )
+
+
+def write_report(report: Report, folder: Path) -> tuple[Path, Path, Path]:
+    """Writes ``report.md``, ``report.json`` and ``report.html`` into a folder and returns their paths."""
+    values = report.to_values()
+    write_text(folder / MARKDOWN, markdown(report))
+    write_json(folder / JSON, values)
+    write_text(folder / HTML, html(values))
+    return folder / MARKDOWN, folder / JSON, folder / HTML
+
+
+def html(values: Mapping[str, Any]) -> str:
+    """The page of a report, from what ``report.json`` holds."""
+    sections = [section for each in analyses(FIGURES) for section in each.figures(values)]
+    return page(values, sections)
+
+
+def markdown(report: Report) -> str:
+    """The report as Markdown: the verdicts first."""
+    lines = [f"# Study: {report.name}", "", *([report.about, ""] if report.about else [])]
+    counts = Counter(finding.verdict for finding in report.findings)
+    lines += ["## Claims", "", "; ".join(f"{count} {verdict}" for verdict, count in counts.items()) + ".", ""]
+    for number, finding in enumerate(report.findings, start=1):
+        lines += [f"{number}. **{finding.verdict}**: {finding.claim} ({finding.source})"]
+        lines += [f"   {finding.reason}" + (f" ({finding.test})." if finding.test else ".")]
+        for each in finding.evidence:
+            shown = p_value(each.p_value) or ""
+            p = f", p {shown if shown.startswith('<') else f'= {shown}'}" if shown else ""
+            lines.append(f"   - {each.what}: {each.first:.1f} against {each.second:.1f}{p}")
+    lines.append("")
+    for table in report.tables:
+        lines += [f"## {table.title}", "", *([table.note, ""] if table.note else []), *_table(table), ""]
+    lines += _sample_lines(report.samples)
+    if report.failures:
+        lines += ["## Failed", "", *(f"- {title}: {error}" for title, error in report.failures), ""]
+    if report.missing:
+        shown = "; ".join(report.missing[:20]) + ("; …" if len(report.missing) > 20 else "")
+        lines += [f"{len(report.missing)} cells have no result yet: {shown}.", ""]
+    lines += ["## How it was made", "", f"`crosslate study run {command_of(report.name)}`", ""]
+    lines += [f"- {name}: {value}" for name, value in report.environment.items()]
+    lines += [f"- signature: `{signature}`" for signature in report.signatures]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _table(table: Table) -> list[str]:
+    columns = list(zip(*table.rows))
+    numeric = [index > 0 and all(map(_is_number, column)) for index, column in enumerate(columns)]
+    rule = "|" + "|".join("---:" if each else "---" for each in numeric) + "|"
+    return [
+        "| " + " | ".join(table.columns) + " |",
+        rule,
+        *("| " + " | ".join(_cell(value) for value in row) + " |" for row in table.rows),
+    ]
+
+
+def _is_number(value: Value) -> bool:
+    return not isinstance(value, str) or value[:1].isdigit()
+
+
+def _cell(value: Value) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, int):
+        return f"{value:,}"
+    return str(value).replace("|", "\\|")
+
+
+def _samples(results: Results) -> list[dict[str, Any]]:
+    """The first test sentences of every pair with what each system made of them."""
+    by_test: dict[str, dict[str, Any]] = {}
+    for kind in TRANSLATING:
+        for cell, values in results.found(kind):
+            result, test = results.by_key[cell.key], values["test"]
+            if result.translations is None or "samples" not in test:
+                continue
+            pair = cell.labels.get("pair") or f"{cell.labels['source']}-{cell.labels['target']}"
+            lines = result.lines()
+            at = by_test.setdefault(test["sha256"], {"test": f"{pair}: {test['origin']}", "sentences": []})
+            for row, sample in enumerate(test["samples"][:NUM_SAMPLES]):
+                if row >= len(at["sentences"]):
+                    at["sentences"].append({**sample, "systems": {}})
+                at["sentences"][row]["systems"][cell.title] = lines[row]
+    return list(by_test.values())
+
+
+def _sample_lines(samples: list[dict[str, Any]]) -> list[str]:
+    def text(text: str) -> str:
+        return text.replace("<", "\\<")  # no tag of its own
+
+    lines = ["## Translations side by side", ""] if samples else []
+    for pair in samples:
+        lines += [f"### {pair['test']}", ""]
+        for sentence in pair["sentences"]:
+            lines += [f"- source: {text(sentence['source'])}"]
+            lines += [f"  - reference: {text(sentence['reference'])}"]
+            lines += [f"  - {title}: {text(shown)}" for title, shown in sentence["systems"].items()]
+        lines.append("")
+    return lines
+
+
+def _environment(results: Mapping[str, Result]) -> dict[str, Any]:
+    """What the results were made with; several where cells ran on several machines or versions."""
+    found: dict[str, dict[str, None]] = {}
+    for result in results.values():
+        for name, value in result.environment.items():
+            if name != "ended":
+                found.setdefault(name, {})[str(value)] = None
+    ended = sorted(str(result.environment.get("ended", "")) for result in results.values())
+    about = {name: "; ".join(values) for name, values in found.items()}
+    about["cells"] = f"{len(results)} done"
+    about["time of all cells"] = duration(sum(result.seconds for result in results.values()))
+    if ended:
+        about["between"] = f"{ended[0]} and {ended[-1]}"
+    return about
+
+
+def _texts(results: Mapping[str, Result]) -> list[dict[str, Any]]:
+    """Every text that a result names with its hash, once for each use."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for result in results.values():
+        if result.kind == "forgetting":
+            continue  # a child's labels on its parent's test set, which the parent names itself
+        labels = [result.labels.get(name) for name in ("child", "pair", "parent")]
+        pair = next((label for label in labels if label), "")
+        texts = dict(result.values.get("data", {}))
+        if test := result.values.get("test"):
+            texts["test"] = {**test, "pairs": test["sentences"]}
+        for role, text in texts.items():
+            named = {"use": f"{pair} {role}".strip()}
+            named |= {name: text[name] for name in ("origin", "pairs", "sha256")}
+            found.setdefault((named["use"], named["sha256"]), named)
+    return list(found.values())

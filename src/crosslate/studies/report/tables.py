@@ -1,0 +1,81 @@
+"""Tables of a report, and numbers as they stand in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import mean, stdev
+from typing import Any
+
+from crosslate.studies.parts import PAPER_PARTS
+from crosslate.studies.results import Results
+
+Value = str | float | int | None
+Row = tuple[Value, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of a report.
+
+    Attributes:
+        title: its heading.
+        note: what the numbers are, in a sentence or two.
+        columns: names; the first column names the rows.
+        rows: values; None where nothing was measured.
+    """
+
+    title: str
+    note: str
+    columns: Sequence[str]
+    rows: Sequence[Row]
+
+
+def rows_by_part(
+    results: Results, kind: str, children: Sequence[str], metric: str = "bleu", **labels: Any
+) -> list[Row]:
+    """A row for each part of the paper's tables that has a score, a column for each child."""
+    rows: list[Row] = []
+    for part, name in PAPER_PARTS.items():
+        row = [
+            over_seeds(results.scores(kind, metric, child=child, part=part, **labels)) for child in children
+        ]
+        if any(row):
+            rows.append((name, *row))
+    return rows
+
+
+def parent_scores(results: Results, metric: str = "bleu") -> str:
+    """The scores of the parents on their own pairs."""
+    return ", ".join(
+        f"{cell.labels['parent']} {with_interval(values['scores'][metric])}"
+        for cell, values in results.found("parent")
+    )
+
+
+def over_seeds(scores: Sequence[float]) -> str | None:
+    """One score, or the mean and deviation of several; None of none."""
+    if not scores:
+        return None
+    return f"{scores[0]:.1f}" if len(scores) == 1 else f"{mean(scores):.1f} ± {stdev(scores):.1f}"
+
+
+def with_interval(score: Mapping[str, Any]) -> str:
+    """A score with its interval."""
+    interval = score["interval"]
+    return f"{score['value']:.1f}" + (f" [{interval[0]:.1f}, {interval[1]:.1f}]" if interval else "")
+
+
+def precisions(values: Mapping[str, float], *ranks: int) -> list[float]:
+    """Precisions of lexicon induction at some ranks."""
+    return [round(values[f"precision_at_{rank}"], 1) for rank in ranks]
+
+
+def signed(difference: float | None) -> str | None:
+    """A difference with its sign, to one decimal."""
+    return None if difference is None else f"{difference:+.1f}"
+
+
+def p_value(value: float | None) -> str | None:
+    """A p-value to three decimals; a bootstrap's 0 is only a bound."""
+    return None if value is None else "< 0.001" if value < 0.0005 else f"{value:.3f}"

@@ -1,0 +1,174 @@
+"""Plans: every shipped recipe, the cells that belong together, and keys that stay and change when they should."""
+
+import pytest
+
+from crosslate.errors import InputError, SettingsError
+from crosslate.files import sha256_text
+from crosslate.studies.analyses import plan_study
+from crosslate.studies.cells import find
+from crosslate.studies.plan import check_texts
+from crosslate.studies.quick import quick
+from crosslate.studies.recipe import load_recipe, shipped_recipes
+from crosslate.studies.texts import Library
+from toy_study import NOWHERE, pair_text, planned, recipe, titles
+
+# Results that studies have stored are found by keys: a sum changes with the meaning of cells alone.
+SHIPPED = {
+    "finer-freezing": (71, "4d0474ae3f69c53e"), "initial-embeddings": (65, "d2c56a21c9e2416f"),
+    "low-resource": (129, "4125873f8fa5c6c0"), "multi30k": (185, "621273168164a9df"),
+    "paper": (157, "0ac22cc3522b84aa"), "phrasebook": (119, "7692d3af9ee412f6"), "rivals": (101, "9f7a3913339dab48"),
+}  # fmt: skip
+CHILD = {"parent": "fr-en", "source": "de", "target": "en", "text": pair_text("child"), "vocabulary": 300}
+
+
+def test_no_shipped_recipe_is_left_out():
+    assert list(shipped_recipes()) == list(SHIPPED)
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_every_shipped_recipe_is_planned_without_its_data_and_keeps_its_keys(name):
+    cells = planned(load_recipe(name))
+    assert len(set(titles(cells))) == len({cell.key for cell in cells}) == len(cells)
+    assert (len(cells), sha256_text("\n".join(sorted(cell.key for cell in cells)))[:16]) == SHIPPED[name]
+    short = planned(quick(load_recipe(name)))
+    assert sum(cell.operations for cell in short) < 0.5 * sum(cell.operations for cell in cells)
+    assert not {cell.key for cell in find(short, "child")} & {cell.key for cell in find(cells, "child")}
+
+
+def test_the_plan_of_multi30k_is_the_protocol():
+    cells = planned(load_recipe("multi30k"))
+    assert {(cell.labels["child"], cell.labels["strategy"]) for cell in find(cells, "child")} == {
+        (child, strategy.format(side))
+        for child, side in (("de-en", "src"), ("cs-en", "src"), ("fr-de", "tgt"), ("fr-cs", "tgt"))
+        for strategy in ("scratch", "{}", "{}+body", "{}+xattn", "{}+randxattn")
+    }
+    assert {cell.labels["pair"] for cell in find(cells, "zero-shot")} == {"de-cs", "cs-de"}
+    (parent,) = find(cells, "parent")
+    assert parent.spec["text"]["train"]["lines"] == [1, 14500]
+    assert all(cell.spec["text"]["train"]["lines"] == [14501, 29000] for cell in find(cells, "child"))
+    assert len(find(cells, "denoiser")) == 1 and len(find(cells, "denoising child")) == 8
+
+
+def test_shipped_recipes_share_the_cells_of_the_papers_study():
+    papers = {cell.title: cell.key for cell in planned(load_recipe("multi30k"))}
+    freezing = planned(load_recipe("finer-freezing"))
+    wanted = ("parent fr-en", "de-en src+xattn", "fr-de tgt")
+    assert {cell.key for cell in freezing} >= {papers[title] for title in wanted}
+    against = titles(find(freezing, "compare"))
+    assert "de-en src+xattn[auto=50%] against de-en src+xattn" in against
+    assert "de-en src+xattn against de-en src" in against
+    rivals = planned(load_recipe("rivals"))
+    shared = {cell.key for cell in rivals if cell.kind in ("parent", "child")} & set(papers.values())
+    assert len(shared) == 1 + 2 * 3  # the parent, and embeddings, cross-attention and body of two children
+    for cell in find(rivals, "child"):
+        adds = cell.labels["part"].partition("-")[0] in ("lora", "ia3", "adapters", "prefix")
+        assert cell.spec["training"]["learning_rates"] == ({"added": 4e-3} if adds else {})
+
+
+def test_a_study_of_denoisers_alone_is_one():
+    toy = recipe(parents=[], children=[], zero_shot=[])
+    assert titles(planned(toy)) == ["denoiser denoiser"]
+
+
+def test_analyses_can_be_left_out():
+    kinds = {cell.kind for cell in planned(recipe(analyses=["forgetting"]))}
+    assert "forgetting" in kinds and not kinds & {"lexicon", "zero-shot", "supervised", "compare"}
+
+
+def test_a_size_cuts_the_training_text_alone():
+    small, whole = find(planned(recipe(sizes=[50, 0])), "child", strategy="src")
+    assert [cell.spec["text"]["train"]["lines"] for cell in (small, whole)] == [[1, 50], [1, 200]]
+    assert small.spec["text"]["test"] == whole.spec["text"]["test"]
+    assert small.title == "de-en src, 50 pairs"
+
+
+def test_keys_follow_the_bytes_of_files_not_their_place(tmp_path):
+    keys = {}
+    for folder, text in (("a", "x\n"), ("b", "x\n"), ("c", "y\n")):
+        (tmp_path / folder).mkdir()
+        for name in ("train.de", "train.en"):
+            (tmp_path / folder / name).write_text(text, encoding="utf-8")
+        (tmp_path / f"{folder}.txt").write_text("Hund chien\n", encoding="utf-8")
+        texts = pair_text("child") | {
+            "train": {"files": [f"{folder}/train.{{source}}", f"{folder}/train.{{target}}"]}
+        }
+        study = recipe(children=[CHILD | {"text": texts, "strategies": ["src"]}], zero_shot=[],
+                       dictionaries={"de-fr": f"{folder}.txt"})  # fmt: skip
+        keys[folder] = {
+            cell.key for cell in plan_study(study, Library(tmp_path)) if cell.title.endswith("de-en src")
+        }
+    assert keys["a"] == keys["b"] and not keys["a"] & keys["c"]
+
+
+@pytest.mark.parametrize("dictionaries", [{}, {"de-fr": "words/de-fr.txt"}])
+def test_missing_text_is_reported_before_anything_runs(dictionaries):
+    texts = pair_text("child") | {"train": {"files": ["train.{source}.gz", "train.{target}.gz"]}}
+    study = recipe(children=[CHILD | {"text": texts}], zero_shot=[], dictionaries=dictionaries)
+    with pytest.raises(InputError, match=r"nowhere/train\.de\.gz") as refused:
+        check_texts(planned(study), NOWHERE)
+    assert all(f"nowhere/{file}" in str(refused.value) for file in ("train.en.gz", *dictionaries.values()))
+
+
+def test_a_dictionary_is_composed_where_there_is_none():
+    cells = planned(recipe(dictionaries={"de-en": "phrasebook", "en-fr": "phrasebook"}))
+    (first, *_) = find(cells, "lexicon", child="de-en")
+    assert [step["languages"] for step in first.spec["dictionaries"]] == ["de-en", "en-fr"]
+
+
+@pytest.mark.parametrize(("pair", "side"), [("de-en", "source"), ("en-de", "target")])
+def test_children_of_denoisers_compare_their_languages_whichever_way_a_dictionary_leads(pair, side):
+    cells = planned(recipe(dictionaries={pair: "phrasebook"}))
+    (child,) = find(cells, "denoising child")
+    (lexicon,) = find(cells, "lexicon of languages")
+    assert child.watched["lexicon"]["side"] == lexicon.spec["side"] == side
+    assert lexicon.labels["languages"] == pair and lexicon.needs["child"] == child.key
+
+
+def test_what_is_measured_beside_training_is_in_no_key():
+    without, known, off = (
+        {cell.title: cell for cell in planned(recipe(seeds=[1, 2], sizes=[50, 0], **changes))
+         if cell.kind in ("parent", "child")}
+        for changes in (
+            {"dictionaries": {}}, {"dictionaries": {"de-fr": "phrasebook"}},
+            {"dictionaries": {"de-fr": "phrasebook"}, "analyses": ["forgetting"]},
+        )
+    )  # fmt: skip
+    assert {title: cell.key for title, cell in known.items()} == {
+        title: cell.key for title, cell in without.items()
+    }
+    watched = {title: cell.watched["lexicon"]["side"] for title, cell in known.items() if cell.watched}
+    assert watched == {"de-en src, seed 1": "source", "de-en src+xattn, seed 1": "source"}
+    assert not any(cell.watched for cell in off.values())
+
+
+def test_initial_embeddings_are_children_of_their_own_and_the_default_is_in_no_key():
+    child = CHILD | {"strategies": ["scratch", "src"]}
+    start = {"initial_embeddings": ["random", "mean", "dictionary", "aligned"]}
+    plain, several = (
+        planned(recipe(children=[child | more], zero_shot=[], sizes=[50, 0])) for more in ({}, start)
+    )
+    keys = {cell.title: cell.key for cell in several}
+    assert all(keys[cell.title] == cell.key for cell in plain)
+    new = {
+        cell.title: cell.spec["initial_embeddings"]
+        for cell in find(several, "child") if cell.labels["initial"] != "random"
+    }  # fmt: skip
+    assert list(new) == [
+        f"de-en src, {method} embeddings{size}"
+        for method in ("mean", "dictionary", "aligned") for size in (", 50 pairs", "")
+    ]  # fmt: skip
+    assert new["de-en src, aligned embeddings"] == {"method": "aligned"}
+    (step,) = new["de-en src, dictionary embeddings"]["dictionaries"]
+    assert step["languages"] == "de-fr"
+    against = titles(find(several, "compare"))
+    assert "de-en src, mean embeddings against de-en src" in against
+    assert "de-en src, dictionary embeddings, 50 pairs against de-en src, 50 pairs" in against
+    with pytest.raises(SettingsError, match="need one from de to fr; the recipe names es-en"):
+        planned(recipe(children=[child | start], zero_shot=[], dictionaries={"es-en": "phrasebook"}))
+
+
+def test_a_composed_child_starts_at_random():
+    toy = recipe()
+    children = [toy.children[0].changed(initial_embeddings=["random", "mean"]), toy.children[1]]
+    cells = planned(toy.changed(children=children))
+    assert titles(find(cells, "zero-shot")) == ["de-es composed of de-en src+xattn and fr-es tgt+xattn"]

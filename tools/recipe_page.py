@@ -1,0 +1,104 @@
+"""The reference of recipes (docs/recipes.md), made from the settings that read them.
+
+Write it anew with ``python -m tools.recipe_page``; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+from crosslate.config import Settings
+from crosslate.engines.decoding import DecodingOptions
+from crosslate.studies.recipe import (
+    ChildRecipe,
+    CompressionRecipe,
+    DenoiserRecipe,
+    PairText,
+    ParentRecipe,
+    Recipe,
+    ZeroShotRecipe,
+    load_recipe,
+    shipped_recipes,
+)
+from crosslate.studies.texts import Text
+from crosslate.training.settings import TrainingSettings
+
+PAGE = Path(__file__).parents[1] / "docs" / "recipes.md"
+_HEAD = """# Recipes
+
+A recipe is a study as a YAML file: `crosslate study run RECIPE` plans a grid of cells from it, runs
+those that have no stored result yet, and writes the report three times: `report.html` to read (one file with
+all tables and figures, which opens from disk and asks for nothing outside itself), `report.md`, and
+`report.json` for programs. RECIPE is the path of a file or the name of a shipped recipe. Unknown keys are
+refused with the nearest known one. This page is made from the code by `python -m tools.recipe_page`.
+
+```
+crosslate study run phrasebook                      # every cell; --jobs N at a time
+crosslate study run multi30k --data data --dry-run  # the plan with estimated times
+crosslate study run multi30k --data data --only "de-en*"
+crosslate study run multi30k --data data --quick    # the same grid in minutes; its numbers mean nothing
+crosslate study report multi30k --data data --to docs/results
+```
+
+A cell is found again by the hash of everything that determines its result: settings in full, hashes of its
+texts, and the cells it is built on. So changing a key makes anew what depends on it and nothing else. A
+failed cell is noted with its error under `failures/`, stops only what needs it, and is tried again by the
+next run. Two runs in one folder share the work: a cell that one is at, the other waits for. `results/`
+holds a small JSON file for each cell and the translations of its test set; `models/` holds parents and
+packs, which reports never read.
+
+A report needs the same texts in `--data` as the run, since their hashes are part of the keys.
+"""
+_SECTIONS: dict[str, type[Settings]] = {
+    "The recipe": Recipe, "`parents`": ParentRecipe, "`children`": ChildRecipe, "`denoisers`": DenoiserRecipe,
+    "`zero_shot`": ZeroShotRecipe, "`text`": PairText, "A text": Text, "`compressions`": CompressionRecipe,
+    "`training`": TrainingSettings, "`decoding`": DecodingOptions,
+}  # fmt: skip
+
+
+def reference() -> str:
+    """The page as Markdown."""
+    lines = [_HEAD, "## Shipped recipes", ""]
+    lines += [f"- `{name}`: {' '.join(load_recipe(name).about.split())}" for name in shipped_recipes()]
+    for title, kind in _SECTIONS.items():
+        about = " ".join((kind.__doc__ or "").split()).replace("``", "`")
+        lines += ["", f"## {title}", "", about, "", "| key | type | default | meaning |", "|---|---|---|---|"]
+        lines += [
+            f"| `{name}` | {_type(field.annotation)} | {_default(field)} | {_meaning(field)} |"
+            for name, field in kind.model_fields.items()
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _type(hint: Any) -> str:
+    """A type as it is written in Python, without the ranges of its values."""
+    origin, parts = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return _type(parts[0])
+    if origin is Literal:
+        return " or ".join(map(repr, parts))
+    if origin in (Union, UnionType):
+        return " or ".join(map(_type, parts))
+    if origin is not None:
+        return f"{origin.__name__}[{', '.join(map(_type, parts))}]"
+    return "None" if hint is NoneType else str(getattr(hint, "__name__", hint))
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True)
+    return "" if isinstance(value, Settings) else f"`{value!r}`"
+
+
+def _meaning(field: FieldInfo) -> str:
+    about = (field.description or "").replace("|", "\\|")
+    return about[:1].upper() + about[1:]
+
+
+if __name__ == "__main__":
+    PAGE.write_text(reference(), encoding="utf-8")
