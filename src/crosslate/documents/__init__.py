@@ -22,11 +22,7 @@ def all_formats() -> list[Format]:
 
 
 def format_of(file_name: str) -> Format:
-    """The format of a file by the ending of its name.
-
-    Raises:
-        UsageError: no format has that ending.
-    """
+    """The format of a file by the ending of its name."""
     suffix = PurePath(file_name).suffix.lower()
     for each in all_formats():
         if suffix in each.suffixes:
@@ -54,11 +50,7 @@ def open_document(data: bytes, format_: str, language: str, target_language: str
 
 
 def open_text(text: str, format_: str, language: str, target_language: str | None = None) -> TextDocument:
-    """Opens a text in memory; see :func:`open_document`.
-
-    Raises:
-        UsageError: unknown format, or documents of that format are not text.
-    """
+    """Opens a text in memory, of a format that is one text; see :func:`open_document`."""
     from crosslate.documents.document import TextFormat
 
     found = FORMATS[format_]()

@@ -12,8 +12,7 @@ from crosslate.errors import InputError
 
 MAX_MEMBERS = 20_000
 MAX_UNPACKED_BYTES = 256 << 20
-MAX_TEXT_BYTES = 32 << 20
-"""Of one member that holds text."""
+MAX_TEXT_BYTES = 32 << 20  # of one member
 
 # Nothing is unpacked to a folder here, but who gets the document may do that.
 _UNSAFE_NAME = re.compile(r"^/|^[A-Za-z]:|(?:^|/)\.\.(?:/|$)|[\\\0]|^$")
@@ -21,14 +20,9 @@ _COMPRESSIONS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
 
 
 class Archive:
-    """A zip archive in memory. Nothing of it is ever written to a folder.
+    """A zip archive in memory, of which nothing is ever written to a folder.
 
-    Args:
-        data: the archive.
-        what: how messages name it, such as ``docx``.
-
-    Raises:
-        InputError: damaged, encrypted, too large when unpacked, or with names that lead out of a folder.
+    It is refused if damaged, encrypted, too large when unpacked, or with names that lead out of a folder.
     """
 
     def __init__(self, data: bytes, what: str) -> None:

@@ -20,10 +20,8 @@ from crosslate.text.xml import check_xml
 class Document:
     """A document whose sentences can be translated.
 
-    Args:
-        segments: the sentences in the order of the document; texts in the tags of a paragraph (titles of
-            links) come before its sentences.
-        write: makes the document with translations.
+    Its segments are in the order of the document; texts in the tags of a paragraph (titles of links) come
+    before its sentences.
     """
 
     def __init__(self, segments: list[Segment], write: Callable[[Filling], bytes]) -> None:
@@ -36,9 +34,6 @@ class Document:
             translations: one for each of ``segments``, plain text.
             align: links the words of a sentence to those of its translation, so that tags and placeholders
                 find their places; None goes by equal words and proportion.
-
-        Raises:
-            UsageError: not as many translations as segments.
         """
         return self._write(self._filling(translations, align))
 
@@ -52,13 +47,7 @@ class Document:
 
 
 class TextDocument(Document):
-    """A document that is one text.
-
-    Args:
-        pieces: of the document.
-        segments: its sentences.
-        encode: makes bytes of the text.
-    """
+    """A document that is one text."""
 
     def __init__(
         self, pieces: Sequence[Piece], segments: list[Segment], encode: Callable[[str], bytes]
@@ -151,11 +140,7 @@ class ArchiveFormat(Format):
     is_well_formed: ClassVar[bool] = True
 
     def readers(self, archive: Archive) -> Mapping[str, Read]:
-        """What reads each member that holds text, in the order of reading.
-
-        Raises:
-            InputError: the archive is not of this format.
-        """
+        """What reads each member that holds text, in the order of reading."""
         names = [name for name in archive.names if self.parts.fullmatch(name)]
         if not names:
             raise InputError(f"it is no {self.name} file: the zip archive holds none of its texts")

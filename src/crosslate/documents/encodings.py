@@ -34,12 +34,7 @@ _GOOD = re.compile(r"[^\x00-\x7f\udc80-\udcff]")
 
 @dataclass(frozen=True)
 class Decoded:
-    """Text with what is needed to write it as it was read.
-
-    Attributes:
-        codec: Python's name of the encoding.
-        mark: byte order mark at the start, or nothing.
-    """
+    """Text with its encoding (Python's name) and byte order mark, to write it as it was read."""
 
     text: str
     codec: str
@@ -70,10 +65,8 @@ def decode(data: bytes, language: str, declared: str | None = None) -> Decoded:
     """The text of ``data``; whatever it holds, the same text gives the same bytes again.
 
     A byte order mark decides, then what the document declares, then whether it is UTF-8 (with at most as
-    many stray bytes as characters beyond ASCII), then what its language was written in before.
-
-    Raises:
-        InputError: it holds NUL where text has none: it is no text.
+    many stray bytes as characters beyond ASCII), then what its language was written in before. Data with NUL
+    where text has none is refused.
     """
     for mark, codec in _MARKS:
         if data.startswith(mark):

@@ -33,11 +33,9 @@ _UNREADABLE = re.compile(r"[\x00-\x08\x0e-\x1b\ufffe\uffff\ud800-\udfff\u00ad]")
 
 @dataclass(frozen=True)
 class Segment:
-    """A sentence of a document, as a translator gets it.
+    """A sentence as a translator gets it: a line without markup and placeholders, never blank.
 
-    Attributes:
-        text: one line without markup and placeholders; never blank.
-        has_marks: whether marks must be put back into its translation, so that an alignment of words helps.
+    With marks to put back into its translation, an alignment of words helps.
     """
 
     text: str
@@ -46,12 +44,7 @@ class Segment:
 
 @dataclass(frozen=True)
 class Filling:
-    """The translations to fill a document with.
-
-    Attributes:
-        translations: one for each segment.
-        align: see :data:`crosslate.documents.placement.Align`.
-    """
+    """The translations of all segments to fill a document with."""
 
     translations: Sequence[str]
     align: Align | None = None
@@ -68,7 +61,6 @@ Escape = Callable[[str], str]
 
 
 def fill(pieces: Iterable[Piece], filling: Filling) -> str:
-    """The pieces joined, with their translations."""
     return "".join(piece if isinstance(piece, str) else piece.fill(filling) for piece in pieces)
 
 
@@ -85,12 +77,7 @@ class Wrapped:
 
 @dataclass(frozen=True)
 class Text:
-    """Characters to translate.
-
-    Attributes:
-        raw: as the document spells them.
-        plain: as they are meant; if it differs from ``raw`` (``&amp;``), the text cannot be cut.
-    """
+    """Characters as the document spells them and as they are meant; where these differ, it cannot be cut."""
 
     raw: str
     plain: str
@@ -101,11 +88,9 @@ class Mark:
     """Something between characters: a tag, a placeholder, a comment, a line break inside a sentence.
 
     Attributes:
-        pieces: its spelling in the document.
-        role: see :class:`crosslate.documents.placement.PlacedMark`.
+        pieces: its spelling, and ``if_changed`` beside changed text.
         name: of the element, to match starts with ends.
         plain: what the sentence has in its place: nothing or a space.
-        if_changed: its spelling beside changed text; None keeps ``pieces``.
     """
 
     pieces: Sequence[Piece]
@@ -137,7 +122,7 @@ class Flow:
         self._items: list[Item] = []  # of the open paragraph
 
     def nested(self, escape: Escape | None = None) -> Flow:
-        """A separate flow in the same document: a note, a text in a tag."""
+        """A flow of its own in the same document: a note, a text in a tag."""
         return Flow(self.language, self.segments, escape or self.escape)
 
     def text(self, raw: str, plain: str | None = None) -> None:
@@ -164,7 +149,7 @@ class Flow:
         self._items = []
 
     def finish(self) -> list[Piece]:
-        """Ends the last paragraph and returns all pieces."""
+        """Ends the last paragraph; all pieces."""
         self.flush()
         return self._pieces
 
@@ -186,26 +171,22 @@ class _Paragraph:
         self.parts += pieces[done:]
 
     def fill(self, filling: Filling) -> str:
-        changed = {
-            index
-            for index, part in enumerate(self.parts)
-            if isinstance(part, _Sentence) and part.is_changed(filling)
-        }
+        is_changed = any(isinstance(part, _Sentence) and part.is_changed(filling) for part in self.parts)
         result = []
-        last_character = ""  # of a changed sentence that the next one follows without a space
-        for index, part in enumerate(self.parts):
+        needs_space = False  # a changed sentence is followed by another one without a space
+        for part in self.parts:
             if isinstance(part, Mark):
-                result.append(part.fill(filling, bool(changed)))
+                result.append(part.fill(filling, is_changed))
             elif isinstance(part, Text):
                 result.append(part.raw)
-                last_character = ""
+                needs_space = False
             else:
                 translation = part.translation(filling)
-                if last_character and index in changed and not UNSPACED.match(translation):
+                is_own = part.is_changed(filling)
+                if needs_space and is_own and not UNSPACED.match(translation):
                     result.append(" ")
-                result.append(part.fill(filling, index in changed, bool(changed)))
-                is_spaced = index in changed and not UNSPACED.match(translation[-1])
-                last_character = translation[-1] if is_spaced else ""
+                result.append(part.fill(filling, is_changed))
+                needs_space = is_own and not UNSPACED.match(translation[-1])
         return "".join(result)
 
 
@@ -227,13 +208,13 @@ class _Sentence:
     def is_changed(self, filling: Filling) -> bool:
         return self.translation(filling) != self.text
 
-    def fill(self, filling: Filling, is_changed: bool, is_paragraph_changed: bool) -> str:
-        if not is_changed:
+    def fill(self, filling: Filling, is_paragraph_changed: bool) -> str:
+        translation = self.translation(filling)
+        if translation == self.text:
             return "".join(
                 item.raw if isinstance(item, Text) else item.fill(filling, is_paragraph_changed)
                 for item in self.items
             )
-        translation = self.translation(filling)
         marks = [item for item in self.items if isinstance(item, Mark)]
         result: list[str] = []
         done = 0
@@ -258,13 +239,9 @@ class _Sentence:
         """Marks that stood side by side and still do, with their offset in the translation."""
         groups: list[tuple[int, list[int]]] = []
         for offset, index in place(self.text, self.marks, translation, align):
-            is_side_by_side = (
-                groups
-                and groups[-1][0] == offset
-                and self.marks[groups[-1][1][-1]].offset == self.marks[index].offset
-            )
-            if is_side_by_side:
-                groups[-1][1].append(index)
+            before = groups[-1] if groups else (-1, [-1])
+            if before[0] == offset and self.marks[before[1][-1]].offset == self.marks[index].offset:
+                before[1].append(index)
             else:
                 groups.append((offset, [index]))
         return groups

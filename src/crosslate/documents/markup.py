@@ -42,13 +42,7 @@ _DECLARED_WITHIN_BYTES = 4096
 
 @dataclass(frozen=True)
 class Attribute:
-    """An attribute of a start tag.
-
-    Attributes:
-        name: in lower case in HTML.
-        start: of the value, in the token's text; -1 where there is no value in quotes.
-        value: as spelt.
-    """
+    """An attribute of a start tag: its value as spelt, and the value's place in the tag; -1 without quotes."""
 
     name: str
     start: int
@@ -61,13 +55,10 @@ class Attribute:
 
 @dataclass(frozen=True)
 class Token:
-    """A part of a document.
+    """A part of a document; in HTML, names are in lower case.
 
-    Attributes:
-        kind: ``other`` is a comment, a declaration, an instruction, or raw text such as a script's.
-        raw: its spelling in the document.
-        name: of a tag, in lower case in HTML.
-        is_empty: a start tag that is its own end (``<a/>``).
+    The kind ``other`` is a comment, a declaration, an instruction, or raw text such as a script's. An empty
+    start tag is its own end (``<a/>``).
     """
 
     kind: Kind

@@ -31,10 +31,8 @@ class PlacedMark:
     Attributes:
         role: an element's start or end; a point; a joint, which never trades places with another mark; or
             the joint between two runs of text, each with its own format.
-        offset: of characters of the sentence's text before it.
-        partner: index of the other end of its element among the sentence's marks; None without one.
-        has_space_before: whether a space stood before it.
-        has_space_after: likewise after it.
+        offset: number of characters of the sentence before it.
+        partner: index of the mark at the other end of its element.
         has_gap: whether a space stood between it and the mark before it.
     """
 
@@ -49,15 +47,9 @@ class PlacedMark:
 def place(
     text: str, marks: Sequence[PlacedMark], translation: str, align: Align | None = None
 ) -> list[tuple[int, int]]:
-    """The places of all ``marks`` of ``text`` in ``translation``.
+    """Offsets in ``translation`` of all ``marks`` of ``text``, with their indices, in the order of writing.
 
-    Args:
-        translation: not empty.
-        align: says which words translate which; None goes by words that both sentences hold, and by
-            proportion between those.
-
-    Returns:
-        Offset in ``translation`` and index in ``marks``, each mark once, in the order to write them in.
+    Without ``align``, words that both sentences hold translate each other, and the rest is in proportion.
     """
     if not marks:
         return []

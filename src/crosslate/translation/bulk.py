@@ -47,13 +47,7 @@ class BulkSettings(Settings):
 
 @dataclass(frozen=True)
 class Work:
-    """What a worker needs; paths are the same on every machine.
-
-    Attributes:
-        model: folder of the CTranslate2 model.
-        language: code of the language of the lines.
-        options: of the search.
-    """
+    """What a worker needs: the folder of a CTranslate2 model, and the language of the lines."""
 
     model: Path
     language: str
@@ -62,13 +56,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Shard:
-    """A run of lines of the input.
-
-    Attributes:
-        source: file with its lines.
-        target: file for its translations; it exists when they are done.
-        num_lines: how many.
-    """
+    """A run of lines of the input in a file; the file of its translations exists when they are done."""
 
     source: Path
     target: Path
@@ -80,12 +68,7 @@ Run = Callable[[Work, Sequence[Shard]], Iterator[Shard]]
 
 
 class ShardTranslator:
-    """Translates shards with CTranslate2.
-
-    Args:
-        work: what to translate with.
-        threads: that it uses.
-    """
+    """Translates shards with CTranslate2 on so many threads."""
 
     def __init__(self, work: Work, threads: int = 1) -> None:
         from crosslate.engines.ctranslate2 import CTranslate2Engine
@@ -124,8 +107,7 @@ def translate_in_bulk(
         How many lines were translated, now or before.
 
     Raises:
-        CorpusError: an input is missing or cannot be read.
-        InputError: the output exists, or what is translated is not what the stopped run translated.
+        InputError: an input cannot be read, the output exists, or the stopped run was about something else.
         EngineError: CTranslate2 cannot express the model, or a shard has not as many lines as it should.
         MissingExtra: Ray is wanted and not installed.
     """
@@ -236,13 +218,10 @@ def _assemble(shards: Sequence[Shard], output: Path) -> int:
 def translate_on_ray(
     work: Work, shards: Sequence[Shard], *, cpus: int = 1, translator: type[ShardTranslator] = ShardTranslator
 ) -> Iterator[Shard]:
-    """Translates shards by Ray actors; see :data:`Run`. All machines must share the storage.
+    """Translates shards by Ray actors of so many CPUs; see :data:`Run`. All machines must share the storage.
 
     Each actor holds one model and gets the next shard when it is done with one. Ray restarts an actor that
     died, with the shard that it had.
-
-    Args:
-        cpus: that each actor asks for and uses.
     """
     ray = started_ray()
     available = int(ray.cluster_resources().get("CPU", 0)) // cpus
@@ -265,14 +244,7 @@ def translate_on_ray(
 
 
 def started_ray(address: str | None = None) -> Any:
-    """The module ``ray``, connected.
-
-    Args:
-        address: of a cluster; None takes the one that Ray's environment names, or starts one here.
-
-    Raises:
-        MissingExtra: Ray is not installed.
-    """
+    """The module ``ray``, connected to a cluster: by default that of Ray's environment, or a new one here."""
     try:
         import ray
     except ImportError:

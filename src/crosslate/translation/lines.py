@@ -32,24 +32,16 @@ def translate_lines(
     """Translates a stream of lines: N in, N out, in order, in bounded memory.
 
     Lines are taken in windows; the engine sorts a window by length and restores its order. A line that
-    is too long for the model is cut (see :func:`split_text`), and its translations are joined; one that
-    fits is translated as it is, since lines are what models are trained on, and a line of several
-    sentences is translated better with its context.
+    is too long for the model is cut (see :func:`split_text`), and its translations are joined.
 
-    A line without visible text (empty, only spaces) gives an empty line. Characters that some reader
-    takes for the end of a line (U+2028, U+0085, carriage return, ...) count as a space inside a line,
-    and none is ever put out; those at the end of a line go.
+    A line without visible text gives an empty line. Characters that some reader takes for the end of a line
+    (U+2028, U+0085, carriage return, ...) count as a space inside a line, and none is ever put out; those at
+    the end of a line go.
 
     Args:
         lines: with or without their line ends.
         language: code of the language of ``lines``, for the rules of sentence ends.
         window_lines: at most so many lines are read ahead; 1 answers each line at once.
-
-    Yields:
-        One translation per line, without a line end.
-
-    Raises:
-        UsageError: ``window_lines`` below 1.
     """
     ranked = n_best_lines(engine, lines, options, language=language, window_lines=window_lines)
     return (hypotheses[0].text for hypotheses in ranked)
@@ -132,12 +124,7 @@ def _joined(parts: Sequence[Part], hypotheses: Sequence[Hypothesis]) -> Hypothes
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a text that fits the model.
-
-    Attributes:
-        text: without surrounding spaces.
-        is_inside_word: the text goes on, before this part, in the middle of a word.
-    """
+    """A part of a text that fits the model, without surrounding spaces; it may begin inside a word."""
 
     text: str
     is_inside_word: bool = False
@@ -146,14 +133,13 @@ class Part:
 def split_text(text: str, num_tokens: Callable[[str], int], limit: int, language: str) -> list[Part]:
     """Cuts ``text`` into parts of at most ``limit`` tokens; nothing but spaces is left out.
 
-    A text that fits is one part: models are trained on whole lines, which may well hold several
-    sentences. In one that does not, every sentence becomes a part, and a sentence that still is too
-    long is cut into as few runs of clauses, then words, then characters as fit.
+    A text that fits is one part: models are trained on whole lines, and several sentences are translated
+    better with their context. In one that does not, every sentence becomes a part, and a sentence that still
+    is too long is cut into as few runs of clauses, then words, then characters as fit.
 
     Args:
         num_tokens: how many source tokens a text has, end of sentence included.
         limit: at least 2; a single character that takes more becomes a part of its own.
-        language: of ``text``; chooses the rules for sentence ends.
     """
     stripped = text.strip()
     if not stripped:

@@ -38,12 +38,6 @@ class Translator:
             CTranslate2's alone.
         options: beam size, length penalty and so on.
 
-    Attributes:
-        source_language: code of the language that is read.
-        target_language: code of the language that is written.
-        engine: what translates.
-        options: as given, or the defaults.
-
     Raises:
         PackError: the packs do not fit the parent or each other.
         EngineError: CTranslate2 was asked for and cannot express the family.
@@ -85,9 +79,6 @@ class Translator:
         Args:
             packs: folder of a pack, or of several; every one is verified.
             parent: hub id or folder; None finds it by the packs' manifests.
-
-        Raises:
-            PackError: a pack is refused; see :class:`crosslate.packs.stored.StoredModel`.
         """
         wanted_engine(engine, quantization)
         stored = StoredModel([packs] if isinstance(packs, str | Path) else packs, parent)
@@ -180,10 +171,6 @@ def ctranslate2_folder_of(
 
     Args:
         load: gives the PyTorch model if one is needed; None is the stored model's own.
-
-    Raises:
-        EngineError: CTranslate2 cannot express the model.
-        PackError: a pack does not fit the parent, or the packs do not compose.
     """
     from crosslate.engines.ctranslate2 import cached_ctranslate2_model
 

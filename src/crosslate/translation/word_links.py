@@ -32,7 +32,6 @@ def attention_align(model: Parent | Child, pairs: Sequence[tuple[str, str]]) -> 
 
     Raises:
         ParentError: the model gives no attention.
-        EngineError: the model does not say where its decoder starts.
     """
     anatomy = model.parent.anatomy if isinstance(model, Child) else model.anatomy
     linked = attention_links(model, anatomy, pairs)
@@ -47,11 +46,7 @@ def attention_align(model: Parent | Child, pairs: Sequence[tuple[str, str]]) -> 
 def attention_links(
     model: TranslationModel, anatomy: Anatomy, pairs: Sequence[tuple[str, str]]
 ) -> Callable[[Words, Words], list[tuple[int, int]] | None]:
-    """:func:`attention_align` with None for the links of a sentence that is too long for the model.
-
-    Args:
-        anatomy: of the model's parent.
-    """
+    """:func:`attention_align` with None for the links of a sentence that is too long for the model."""
     found = {}
     for each in attend(model, anatomy, pairs):
         links, target, source = linked_words(each, model, alignment_layer(each.weights.shape[0]))
@@ -69,13 +64,7 @@ def attention_links(
 def carried_links(
     links: Links, cut: tuple[Words, Words], wanted: tuple[Words, Words]
 ) -> list[tuple[int, int]]:
-    """Links between words of one cutting (by a model's vocabulary, say) as links between those of another.
-
-    Args:
-        links: between ``cut``.
-        cut: words of the target and of the source, which joined are the texts without spaces.
-        wanted: the same texts cut otherwise.
-    """
+    """Links between target and source words ``cut`` one way as links of the same texts cut another way."""
     target, source = (_overlaps(one, other) for one, other in zip(cut, wanted))
     return sorted({(a, b) for one, other in links for a in target[one] for b in source[other]})
 
