@@ -124,6 +124,16 @@ class TextFormat(Format):
         return TextDocument(flow.finish(), segments, encode)
 
 
+class MarkupFormat(TextFormat):
+    """A format of text in HTML's notation."""
+
+    escape = staticmethod(escaped)
+    has_references = True
+
+    def declared_encoding(self, data: bytes) -> str | None:
+        return declared_encoding(data)
+
+
 Read = Callable[[Flow, str, "str | None"], None]
 """As :meth:`Format.read`."""
 

@@ -42,7 +42,7 @@ _DECLARED_WITHIN_BYTES = 4096
 
 @dataclass(frozen=True)
 class Attribute:
-    """An attribute of a start tag: its value as spelt, and the value's place in the tag; -1 without quotes."""
+    """An attribute of a start tag: its value as spelt, which starts there in the tag (-1 without quotes)."""
 
     name: str
     start: int

@@ -4,17 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from crosslate.documents.document import TextFormat
+from crosslate.documents.document import MarkupFormat
 from crosslate.documents.flow import Flow, Mark, Piece
-from crosslate.documents.markup import (
-    Attribute,
-    Token,
-    declared_encoding,
-    escaped,
-    escaped_in_quotes,
-    read_references,
-    tokens,
-)
+from crosslate.documents.markup import Attribute, Token, escaped_in_quotes, read_references, tokens
 from crosslate.languages.codes import is_same_language
 
 
@@ -52,7 +44,7 @@ _MAX_INLINE_DEPTH = 64
 _MAX_HELD_DEPTH = 16
 
 
-class Html(TextFormat):
+class Html(MarkupFormat):
     suffixes = (".html", ".htm", ".xhtml")
     translated = (
         "paragraphs with their inline tags; `title`, `alt`, `placeholder`, `aria-label`, button "
@@ -65,11 +57,6 @@ class Html(TextFormat):
         "characters are written without references where the encoding has them."
     )
     position = 2
-    escape = staticmethod(escaped)
-    has_references = True
-
-    def declared_encoding(self, data: bytes) -> str | None:
-        return declared_encoding(data)
 
     def read(self, flow: Flow, text: str, target_language: str | None) -> None:
         read_html(flow, text, target_language, is_xml=text.lstrip()[:5] == "<?xml")

@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-from crosslate.documents.document import Document, TextFormat
+from crosslate.documents.document import Document, MarkupFormat
 from crosslate.documents.flow import Flow, Mark, Piece
-from crosslate.documents.markup import (
-    Token,
-    declared_encoding,
-    escaped,
-    escaped_in_quotes,
-    read_references,
-    tokens,
-)
+from crosslate.documents.markup import Token, escaped_in_quotes, read_references, tokens
 from crosslate.errors import UsageError
 from crosslate.languages.codes import is_same_language
 from crosslate.text.tmx import CODE_ELEMENTS, Unit, Variant, read_units
@@ -20,16 +13,11 @@ from crosslate.text.xml import check_xml
 _NAME = "the tmx file"
 
 
-class Tmx(TextFormat):
+class Tmx(MarkupFormat):
     suffixes = (".tmx",)
     translated = "units without a text in the target language, which get one"
     kept = "All other texts stay."
     position = 8
-    escape = staticmethod(escaped)
-    has_references = True
-
-    def declared_encoding(self, data: bytes) -> str | None:
-        return declared_encoding(data)
 
     def open(self, data: bytes, language: str, target_language: str | None) -> Document:
         check_xml(data, _NAME)
