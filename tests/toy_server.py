@@ -15,7 +15,7 @@ from crosslate.server.app import create_app
 from crosslate.server.backends import Model
 from crosslate.server.live_models import LiveModels, Resident
 from crosslate.server.service import Service
-from crosslate.server.settings import Batching, Limits, ServerSettings
+from crosslate.server.settings import Limits, QueueSettings, ServerSettings
 
 
 class Vocabulary:
@@ -123,12 +123,11 @@ def build(parent, packs, *, is_loaded=True, **settings):
     """A server of these folders; ``limits`` are given by name, the rest is :class:`ServerSettings`."""
     backend = MarkingBackend(str(parent))
     limits = Limits(**settings.pop("limits", {}))
+    queue = QueueSettings(**{"window_milliseconds": 0.0, **settings.pop("queue", {})})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("crosslate.server.service.make_backend", lambda *args, **options: backend)
         service = Service(
-            ServerSettings(
-                str(parent), packs, limits=limits, batching=Batching(window_seconds=0.0), **settings
-            ),
+            ServerSettings(parent=str(parent), packs=packs, limits=limits, queue=queue, **settings),
             watch_seconds=60,
         )
     if is_loaded:

@@ -27,28 +27,11 @@ class TestLinks:
         assert found["source"] == [[0, 4], [4, 5], [7, 12], [13, 18], [19, 23], [23, 24]]
         assert all((target < 2) == (source < 2) for target, source in found["links"])
 
-    def test_offsets_are_of_characters(self, server):
+    def test_offsets_are_of_characters_and_what_is_too_long_has_no_links(self, server):
         found = server.post("/v1/links", LINKS | {"q": "😀 Hund", "translation": "😀 dog"}).json()
         assert found["source"] == [[0, 1], [2, 6]]
-
-    def test_what_is_too_long_for_the_model_has_no_links(self, server):
         found = server.post("/v1/links", LINKS | {"q": "Hund " * 40, "translation": "dog " * 40}).json()
         assert len(found["source"]) == 40 and found["links"] == []
-
-    @pytest.mark.parametrize(
-        ("changes", "expected"),
-        [
-            ({"translation": ""}, "Invalid request: missing translation parameter"),
-            ({"q": ""}, "Invalid request: missing q parameter"),
-            ({"source": "zz"}, "zz is not supported"),
-            ({"source": "auto"}, "auto is not supported"),
-            ({"source": "es"}, "English (en) is not available as a target language from Spanish (es)"),
-            ({"source": "en"}, "No single model translates en to en, so no words are linked"),
-            ({"translation": "x" * 5001}, "Invalid request: request (5001) exceeds text limit (5000)"),
-        ],
-    )
-    def test_refusals(self, server, changes, expected):
-        assert error(server.post("/v1/links", LINKS | changes), 400) == expected
 
 
 class TestNeighbours:
@@ -69,35 +52,40 @@ class TestNeighbours:
         on_the_target = server.post("/v1/neighbours", {"q": "dog", "side": "target"}).json()
         assert [each["pack"] for each in on_the_target["neighbours"]] == ["fr-es"]
 
-    @pytest.mark.parametrize(
-        ("fields", "expected"),
-        [
-            ({}, "missing q parameter"),
-            ({"q": "Hundehaus"}, "Hundehaus is not one piece of this vocabulary; it is cut into ▁Hund"),
-            ({"q": "x" * 101}, "exceeds text limit (100)"),
-            ({"q": "Hund", "pack": "no"}, "There is no pack no with new embeddings"),
-            ({"q": "Hund", "side": "up"}, "side parameter is neither source nor target"),
-            ({"q": "Hund", "side": "target"}, "There is no pack de-en with target embeddings"),
-        ],
-    )
-    def test_refusals(self, server, fields, expected):
-        assert expected in error(server.post("/v1/neighbours", {"pack": "de-en"} | fields), 400)
+
+def test_a_map_of_words_that_found_each_other(server):
+    found = server.post("/v1/map", {"pack": "de-en"}).json()
+    assert (found["language"], found["parentLanguage"]) == ("de", "fr") and 0 < found["share"] <= 1
+    pairs = {each["word"]: each for each in found["pairs"]}
+    for word, translation in (("Hund", "chien"), ("Katze", "chat"), ("Haus", "livre")):
+        each = pairs[word]
+        assert each["translation"] == translation
+        assert (each["x"], each["y"]) == (each["translationX"], each["translationY"])
 
 
-class TestMap:
-    def test_words_that_found_each_other(self, server):
-        found = server.post("/v1/map", {"pack": "de-en"}).json()
-        assert (found["language"], found["parentLanguage"]) == ("de", "fr")
-        pairs = {each["word"]: each for each in found["pairs"]}
-        for word, translation in (("Hund", "chien"), ("Katze", "chat"), ("Haus", "livre")):
-            each = pairs[word]
-            assert each["translation"] == translation
-            assert (each["x"], each["y"]) == (each["translationX"], each["translationY"])
-        assert 0 < found["share"] <= 1
+REFUSED = [
+    ("links", {"translation": ""}, "missing translation parameter"),
+    ("links", {"q": ""}, "missing q parameter"),
+    ("links", {"source": "zz"}, "zz is not supported"),
+    ("links", {"source": "auto"}, "auto is not supported"),
+    ("links", {"source": "es"}, "English (en) is not available as a target language from Spanish (es)"),
+    ("links", {"source": "en"}, "No single model translates en to en, so no words are linked"),
+    ("links", {"translation": "x" * 5001}, "request (5001) exceeds text limit (5000)"),
+    ("neighbours", {"pack": "de-en"}, "missing q parameter"),
+    ("neighbours", {"q": "Hundehaus", "pack": "de-en"}, "Hundehaus is not one piece of this vocabulary; it is cut into ▁Hund"),
+    ("neighbours", {"q": "x" * 101}, "exceeds text limit (100)"),
+    ("neighbours", {"q": "Hund", "pack": "no"}, "There is no pack no with new embeddings"),
+    ("neighbours", {"q": "Hund", "side": "up"}, "side parameter is neither source nor target"),
+    ("neighbours", {"q": "Hund", "pack": "de-en", "side": "target"}, "There is no pack de-en with target embeddings"),
+    ("map", {}, "missing pack"),
+    ("map", {"pack": "x"}, "There is no pack x"),
+]  # fmt: skip
 
-    def test_refusals(self, server):
-        assert "missing pack" in error(server.post("/v1/map", {}), 400)
-        assert "There is no pack x" in error(server.post("/v1/map", {"pack": "x"}), 400)
+
+@pytest.mark.parametrize(("route", "fields", "expected"), REFUSED)
+def test_refusals(server, route, fields, expected):
+    fields = LINKS | fields if route == "links" else fields
+    assert expected in error(server.post(f"/v1/{route}", fields), 400)
 
 
 class TestBounds:
@@ -110,8 +98,8 @@ class TestBounds:
     def test_it_can_be_switched_off(self, make_server):
         off = make_server(insight=False)
         assert off.get("/v1/packs").json()["insight"] is False
-        for path in ("/v1/links", "/v1/neighbours", "/v1/map"):
-            assert "disabled" in error(off.post(path, LINKS), 403)
+        for route in ("links", "neighbours", "map"):
+            assert "disabled" in error(off.post(f"/v1/{route}", {}), 403)
 
     def test_a_crowd_is_told_to_come_again(self, make_server):
         crowded = make_server()

@@ -153,7 +153,7 @@ class TestLimits:
         assert found == statuses
 
     def test_a_full_queue(self, make_server):
-        full = make_server(limits={"waiting_requests": 1})
+        full = make_server(queue={"waiting_requests": 1})
         full.backend.gate = threading.Event()
         answers = []
         threads = []

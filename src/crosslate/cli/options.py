@@ -57,6 +57,7 @@ class Option:
             are those of the first.
         value: what a flag sets; None for an option that takes a value, or a flag for a field that is a bool.
         help: in place of the description.
+        is_text: read as text; the field makes its value of it.
         metavar: as in Typer.
         envvar: as in Typer.
     """
@@ -64,6 +65,7 @@ class Option:
     fields: str
     value: Any = None
     help: str = ""
+    is_text: bool = False
     metavar: str | None = None
     envvar: str | None = None
 
@@ -181,7 +183,7 @@ class _Offered:
     def signature(self, *, is_required: bool) -> inspect.Parameter:
         """The parameter that Typer makes the option from; None is not given, and leaves the default."""
         option, field = self.option, self.field
-        kind, choices = _option_type(field.annotation)
+        kind, choices = (str, []) if option.is_text else _option_type(field.annotation)
         is_flag = kind is bool or option.value is not None
         flags = list(self.flags)
         if kind is bool and field.default is True and option.value is None:

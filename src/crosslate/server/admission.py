@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 
 from limits import RateLimitItemPerHour, RateLimitItemPerMinute
 from limits.storage import MemoryStorage
@@ -50,7 +49,7 @@ class Admission:
         self._rates.charge(
             f"key {key.id}", route, cost, limits.requests_per_minute if per_minute is None else per_minute
         )
-        return limits if characters is None else replace(limits, characters=characters)
+        return limits if characters is None else limits.changed(characters=characters)
 
     def limit_rate(self, address: str, route: str) -> None:
         """Lets a request in that needs no key.

@@ -112,7 +112,6 @@ class CTranslate2Backend(Backend):
         self._parent, self._quantization, self._memory_bytes = parent, quantization, memory_bytes
         self.live = LiveModels(parent, _LIVE_PACK_BYTES)
         self._folders: dict[Identity, Path] = {}
-        self._too_large: set[Identity] = set()
         self._loaded: OrderedDict[Identity, tuple[Model, int]] = OrderedDict()
         self._lock = threading.Lock()
         self._loading = threading.Lock()  # one at a time: each takes all cores and much memory
@@ -175,13 +174,10 @@ class CTranslate2Backend(Backend):
         limit = self._memory_bytes
         if limit is None:
             return
-        if num_bytes > limit and direction.identity not in self._too_large:
-            self._too_large.add(direction.identity)  # said once
+        if num_bytes > limit:
+            sizes = num_bytes / 1e6, limit / 1e6
             log.warning(
-                "%s takes %.1f MB, more than the limit of %.1f MB; it is loaded alone",
-                direction.label,
-                num_bytes / 1e6,
-                limit / 1e6,
+                "%s, %.1f MB, is above the limit of %.1f MB and loaded alone", direction.label, *sizes
             )
         if num_bytes + self._total() > limit and self.live.residents():
             self.live.clear()  # translations come before looking into models

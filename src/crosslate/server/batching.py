@@ -17,7 +17,7 @@ from crosslate.engines.decoding import DecodingOptions, Hypothesis
 from crosslate.server.answers import Overloaded, without_texts
 from crosslate.server.backends import Model
 from crosslate.server.postediting import repeats_itself
-from crosslate.server.settings import Batching
+from crosslate.server.settings import QueueSettings
 
 log = logging.getLogger(__name__)
 
@@ -47,20 +47,19 @@ class Piece:
 
 @dataclass(eq=False)
 class Ticket:
-    """The pieces of one request; callbacks come on a worker's thread.
+    """The pieces of one request.
 
     Attributes:
         pieces: those not yet taken.
         options: how all of them are translated.
-        deliver: called with what a batch has found for this ticket.
-        fail: called once, instead, when a piece cannot be translated.
+        deliver: called on a worker's thread with what a batch has found for this ticket, or once, instead,
+            with why a piece cannot be translated.
         most_tokens: of this ticket in one batch, so that its first results come soon; None for no limit.
     """
 
     pieces: deque[Piece]
     options: DecodingOptions
-    deliver: Callable[[Found], None]
-    fail: Callable[[Exception], None]
+    deliver: Callable[[Found | Exception], None]
     most_tokens: int | None = None
     arrived: float = field(default_factory=time.monotonic)
 
@@ -85,25 +84,13 @@ class Batcher:
     """Translates tickets on worker threads.
 
     Args:
-        batching: size and window of batches.
+        settings: what may wait, and how batches are cut.
         num_workers: batches at the same time.
-        waiting_requests: tickets that may wait.
-        waiting_tokens: tokens that may wait; one ticket is taken whatever its size.
-        repetition_guard: translate again, without repeats, what repeats itself.
     """
 
-    def __init__(
-        self,
-        batching: Batching,
-        *,
-        num_workers: int = 1,
-        waiting_requests: int = 256,
-        waiting_tokens: int = 2_000_000,
-        repetition_guard: bool = True,
-    ) -> None:
+    def __init__(self, settings: QueueSettings, num_workers: int = 1) -> None:
         self.counts = Counts()
-        self._batching, self._guard = batching, repetition_guard
-        self._waiting_requests, self._waiting_tokens = waiting_requests, waiting_tokens
+        self._settings = settings
         self._tickets: deque[Ticket] = deque()
         self._tokens = 0  # of all pieces that wait
         self._changed = threading.Condition()
@@ -134,8 +121,8 @@ class Batcher:
             if self._is_closed:
                 raise Overloaded("The server is shutting down", retry_after=5)
             num_tokens = ticket.num_tokens
-            is_full = self._tokens + num_tokens > self._waiting_tokens
-            if len(self._tickets) >= self._waiting_requests or (self._tickets and is_full):
+            is_full = self._tokens + num_tokens > self._settings.waiting_tokens
+            if len(self._tickets) >= self._settings.waiting_requests or (self._tickets and is_full):
                 self.counts.refused += 1
                 raise Overloaded("Too many requests are waiting; try again soon", retry_after=2)
             if ticket.pieces:
@@ -201,12 +188,12 @@ class Batcher:
         """
         around = len(self._tickets) + ended
         expected = min(around, -(-(around + self._num_running) // len(self._workers)))
-        window = self._batching.window_seconds
+        window = self._settings.window_milliseconds / 1e3
         if expected > 1:
             window = max(window, min(_MAX_WINDOW_SECONDS, _WINDOW_SHARE * self._usual_seconds))
         while not self._is_closed and self._tickets:
             left = self._tickets[0].arrived + window - time.monotonic()
-            is_full = self._tokens >= self._batching.tokens
+            is_full = self._tokens >= self._settings.batch_tokens
             if left <= 0 or is_full or 1 < expected <= len(self._tickets):
                 return
             self._changed.wait(left)
@@ -223,7 +210,7 @@ class Batcher:
         taken: list[tuple[Ticket, Piece]] = []
         # What waits is shared with workers that have nothing to do.
         fair = -(-self._tokens // max(1, self._num_idle))
-        left = min(self._batching.tokens, max(fair, _MIN_SHARE_TOKENS))
+        left = min(self._settings.batch_tokens, max(fair, _MIN_SHARE_TOKENS))
         for is_second, share in enumerate((max(1, left // len(fitting)), left)):
             for ticket in fitting:
                 used, most = 0, min(share, left)
@@ -269,7 +256,7 @@ class Batcher:
         if len(tickets) == 1:
             log.error("a batch failed: %s", without_texts(error))
             self.cancel(tickets[0])
-            tickets[0].fail(error)
+            tickets[0].deliver(error)
             return
         for ticket in tickets:
             self._translate([each for each in batch if each[0] is ticket])
@@ -277,7 +264,7 @@ class Batcher:
     def _run(self, pieces: Sequence[Piece], options: DecodingOptions) -> list[list[Hypothesis]]:
         translated = pieces[0].model.body
         found = translated([(piece.model, piece.text) for piece in pieces], options)
-        if not self._guard or options.no_repeat_ngram:
+        if not self._settings.repetition_guard or options.no_repeat_ngram:
             return found
         repeating = [
             index

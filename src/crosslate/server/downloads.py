@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import tempfile
-import threading
 import time
 import uuid
 from pathlib import Path, PurePath
@@ -17,16 +16,10 @@ _MAX_STEM = 80
 
 
 class Downloads:
-    """A temporary folder of files with names that cannot be guessed.
+    """A temporary folder of files with names that cannot be guessed."""
 
-    Args:
-        seconds: how long a file stays.
-    """
-
-    def __init__(self, seconds: float = _SECONDS) -> None:
+    def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="crosslate-files-"))
-        self._seconds = seconds
-        self._lock = threading.Lock()
 
     def save(self, data: bytes, name: str, target: str) -> str:
         """Keeps a file; its name is a random part, the original's name, the target language and the ending.
@@ -34,7 +27,9 @@ class Downloads:
         Args:
             name: as the client called it; anything that is not safe in a path is left out.
         """
-        self.clean()
+        for path in self._folder.iterdir():
+            if _is_old(path):
+                path.unlink(missing_ok=True)
         plain = PurePath(name.replace("\\", "/")).name
         suffix = PurePath(plain).suffix.lower()
         stem = _UNSAFE.sub("_", plain[: len(plain) - len(suffix)]).strip("._")[:_MAX_STEM] or "file"
@@ -45,23 +40,15 @@ class Downloads:
     def find(self, name: str) -> Path | None:
         """A file by its name; None where there is none, or none any more."""
         path = self._folder / name
-        if not _NAME.fullmatch(name) or not path.is_file() or self._is_old(path):
-            return None
-        return path
-
-    def clean(self) -> None:
-        """Removes what is too old."""
-        with self._lock:
-            for path in self._folder.iterdir():
-                if self._is_old(path):
-                    path.unlink(missing_ok=True)
+        return path if _NAME.fullmatch(name) and path.is_file() and not _is_old(path) else None
 
     def close(self) -> None:
         """Removes everything."""
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _is_old(self, path: Path) -> bool:
-        try:
-            return path.stat().st_mtime < time.time() - self._seconds
-        except FileNotFoundError:
-            return True
+
+def _is_old(path: Path) -> bool:
+    try:
+        return path.stat().st_mtime < time.time() - _SECONDS
+    except FileNotFoundError:
+        return True

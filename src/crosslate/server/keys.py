@@ -6,15 +6,15 @@ import hashlib
 import secrets
 import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from crosslate.errors import InputError, UsageError
 from crosslate.packs.manifest import utc_now
 
 _ID_CHARACTERS = 8
+_COLUMNS = "hash, label, created, requests_per_minute, characters"
 _CREATE = """
 CREATE TABLE IF NOT EXISTS keys (
     hash TEXT PRIMARY KEY,
@@ -62,14 +62,9 @@ class KeyStore:
         self._path = path
         self._lock = threading.Lock()
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            # Autocommit: every statement stands for itself.
-            self._connection = sqlite3.connect(
-                path, check_same_thread=False, isolation_level=None, timeout=10
-            )
-            self._connection.execute(_CREATE)
-        except sqlite3.Error as error:
-            raise InputError(f"{path} cannot be used as a file of keys: {error}") from None
+        # Autocommit: every statement stands for itself.
+        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10)
+        self._run(_CREATE)
         path.chmod(0o600)
 
     def close(self) -> None:
@@ -85,22 +80,20 @@ class KeyStore:
             if value is not None and value < -1:
                 raise UsageError(f"{name} is {value}, expected -1 (no limit), 0 or more")
         secret = secrets.token_urlsafe(24)
-        key = Key(_hash(secret)[:_ID_CHARACTERS], label, utc_now(), requests_per_minute, characters)
-        with self._using() as connection:
-            connection.execute(
-                "INSERT INTO keys VALUES (?, ?, ?, ?, ?)",
-                (_hash(secret), label, key.created, requests_per_minute, characters),
-            )
+        self._run(
+            f"INSERT INTO keys ({_COLUMNS}) VALUES (?, ?, ?, ?, ?)",
+            _hash(secret), label, utc_now(), requests_per_minute, characters,
+        )  # fmt: skip
+        (key,) = self._keys("WHERE hash = ?", _hash(secret))
         return secret, key
 
     def find(self, secret: str) -> Key | None:
         """What a key allows; None where there is no such key."""
-        found = self._rows("WHERE hash = ?", _hash(secret))
-        return found[0] if found else None
+        return next(iter(self._keys("WHERE hash = ?", _hash(secret))), None)
 
     def all(self) -> list[Key]:
         """Every key, the oldest first."""
-        return self._rows("ORDER BY created, hash")
+        return self._keys("ORDER BY created, hash")
 
     def remove(self, key: str) -> Key:
         """Removes a key, named by itself or by its id.
@@ -108,30 +101,24 @@ class KeyStore:
         Raises:
             UsageError: there is no such key, or the id stands for several.
         """
-        found = self._rows("WHERE hash = ? OR substr(hash, 1, ?) = ?", _hash(key), _ID_CHARACTERS, key)
+        condition, values = "WHERE hash = ? OR substr(hash, 1, ?) = ?", (_hash(key), _ID_CHARACTERS, key)
+        found = self._keys(condition, *values)
         if len(found) != 1:
             reason = "several keys have this id; give the key itself" if found else "no such key"
             raise UsageError(f"{reason}: {key[:_ID_CHARACTERS]}; `crosslate serve keys list` shows the ids")
-        with self._using() as connection:
-            connection.execute(
-                "DELETE FROM keys WHERE hash = ? OR substr(hash, 1, ?) = ?", (_hash(key), _ID_CHARACTERS, key)
-            )
+        self._run(f"DELETE FROM keys {condition}", *values)
         return found[0]
 
-    def _rows(self, condition: str, *values: object) -> list[Key]:
-        with self._using() as connection:
-            rows = connection.execute(
-                f"SELECT hash, label, created, requests_per_minute, characters FROM keys {condition}", values
-            ).fetchall()
+    def _keys(self, condition: str, *values: object) -> list[Key]:
+        rows = self._run(f"SELECT {_COLUMNS} FROM keys {condition}", *values)
         return [Key(row[0][:_ID_CHARACTERS], *row[1:]) for row in rows]
 
-    @contextmanager
-    def _using(self) -> Iterator[sqlite3.Connection]:
+    def _run(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         with self._lock:
             try:
-                yield self._connection
+                return self._connection.execute(statement, values).fetchall()
             except sqlite3.Error as error:
-                raise InputError(f"{self._path}: {error}") from None
+                raise InputError(f"{self._path} cannot be used as a file of keys: {error}") from None
 
 
 def _hash(secret: str) -> str:

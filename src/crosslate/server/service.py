@@ -6,7 +6,10 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 
+from prometheus_client.core import CounterMetricFamily as Counter
+from prometheus_client.core import GaugeMetricFamily as Gauge
 from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
 
 from crosslate.errors import CrosslateError
 from crosslate.server.admission import Admission
@@ -17,14 +20,14 @@ from crosslate.server.catalogue import Catalogue, PackWatcher, Snapshot
 from crosslate.server.detection import detector
 from crosslate.server.downloads import Downloads
 from crosslate.server.insight import Insight
-from crosslate.server.metrics import Metrics, counter, gauge, gauge_of
+from crosslate.server.metrics import Metrics
 from crosslate.server.settings import ServerSettings
 from crosslate.server.translation import Translations
 
 log = logging.getLogger(__name__)
 
 
-class Service:
+class Service(Collector):
     """What the routes use.
 
     Attributes:
@@ -40,7 +43,7 @@ class Service:
 
     def __init__(self, settings: ServerSettings, *, watch_seconds: float = 1.0) -> None:
         self.settings = settings
-        self.metrics = Metrics(self._collect)
+        self.metrics = Metrics(self)
         self.downloads = Downloads()
         self.failure: BaseException | None = None
         self.admission = Admission(settings)
@@ -58,13 +61,7 @@ class Service:
             pivot=settings.pivot,
         )
         self._watcher = PackWatcher(self._catalogue, self.backend.retire, interval_seconds=watch_seconds)
-        self._batcher = Batcher(
-            settings.batching,
-            num_workers=self.backend.num_workers,
-            waiting_requests=settings.limits.waiting_requests,
-            waiting_tokens=settings.limits.waiting_tokens,
-            repetition_guard=settings.repetition_guard,
-        )
+        self._batcher = Batcher(settings.queue, self.backend.num_workers)
         self.translations = Translations(
             self.backend, self._batcher, settings.options, logs_text=settings.log_text
         )
@@ -120,21 +117,26 @@ class Service:
             raise Overloaded("The server is still loading", retry_after=5)
         return self._catalogue.snapshot
 
-    def _collect(self) -> Iterator[Metric]:
+    def collect(self) -> Iterator[Metric]:
+        """Numbers of everything but requests, for Prometheus."""
         snapshot, counts = self._catalogue.snapshot, self._batcher.counts
         tickets, pieces = self._batcher.waiting
-        resident = {each.name: float(each.num_bytes) for each in self.backend.residents()}
-        refused = dict.fromkeys(snapshot.refused, 1.0)
-        yield gauge("crosslate_ready", "Whether translations are served.", float(self.is_ready))
-        yield gauge("crosslate_directions", "Pairs that are served.", len(snapshot.directions))
-        yield gauge("crosslate_packs", "Packs that are served.", len(snapshot.packs))
-        yield gauge_of("crosslate_packs_refused", "Folders that hold no usable pack.", "pack", refused)
-        yield gauge_of("crosslate_resident_bytes", "Bytes of the models in memory.", "model", resident)
-        yield gauge("crosslate_waiting_requests", "Requests with texts in the queue.", tickets)
-        yield gauge("crosslate_waiting_segments", "Texts in the queue.", pieces)
-        yield counter("crosslate_batches_total", "Batches translated.", counts.batches)
-        yield counter("crosslate_segments_total", "Sentences translated.", counts.pieces)
-        yield counter("crosslate_tokens_total", "Source tokens translated.", counts.tokens)
-        yield counter("crosslate_batch_seconds_total", "Time that batches took.", counts.seconds)
-        yield counter("crosslate_repetitions_total", "Sentences that repeated themselves.", counts.guarded)
-        yield counter("crosslate_overloads_total", "Requests refused with a full queue.", counts.refused)
+        yield Gauge("crosslate_ready", "Whether translations are served.", self.is_ready)
+        yield Gauge("crosslate_directions", "Pairs that are served.", len(snapshot.directions))
+        yield Gauge("crosslate_packs", "Packs that are served.", len(snapshot.packs))
+        refused = Gauge("crosslate_packs_refused", "Folders that hold no usable pack.", labels=["pack"])
+        for name in snapshot.refused:
+            refused.add_metric([name], 1)
+        yield refused
+        resident = Gauge("crosslate_resident_bytes", "Bytes of the models in memory.", labels=["model"])
+        for each in self.backend.residents():
+            resident.add_metric([each.name], each.num_bytes)
+        yield resident
+        yield Gauge("crosslate_waiting_requests", "Requests with texts in the queue.", tickets)
+        yield Gauge("crosslate_waiting_segments", "Texts in the queue.", pieces)
+        yield Counter("crosslate_batches_total", "Batches translated.", counts.batches)
+        yield Counter("crosslate_segments_total", "Sentences translated.", counts.pieces)
+        yield Counter("crosslate_tokens_total", "Source tokens translated.", counts.tokens)
+        yield Counter("crosslate_batch_seconds_total", "Time that batches took.", counts.seconds)
+        yield Counter("crosslate_repetitions_total", "Sentences that repeated themselves.", counts.guarded)
+        yield Counter("crosslate_overloads_total", "Requests refused with a full queue.", counts.refused)

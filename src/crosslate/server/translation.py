@@ -202,7 +202,7 @@ class Translations:
         async with aclosing(self._found(plan.pieces, options, most_tokens)) as arriving:
             async for found in arriving:
                 known.update(found)
-                while position < len(items) and all(index in known for index in plan.needs[position]):
+                while position < len(items) and plan.is_known(position, known):
                     yield plan.joined(position, known, num_best)
                     position += 1
 
@@ -212,7 +212,7 @@ class Translations:
         models = {identity: model for identity, model in loaded.items() if model is not None}
         if len(models) < len(directions):
             models = await self.in_thread(lambda: _load(self._backend, directions))
-        return await self._beside(lambda: _Plan.of(models, items), sum(len(text) for _, text in items))
+        return await self._beside(lambda: _Plan(models, items), sum(len(text) for _, text in items))
 
     async def _found(
         self, pieces: Sequence[Piece], options: DecodingOptions, most_tokens: int | None
@@ -228,7 +228,7 @@ class Translations:
             with suppress(RuntimeError):  # the loop was closed: nobody waits
                 loop.call_soon_threadsafe(arrived.put_nowait, found)
 
-        ticket = Ticket(deque(pieces), options, put, put, most_tokens)
+        ticket = Ticket(deque(pieces), options, put, most_tokens)
         self._batcher.submit(ticket)
         left = len(pieces)
         try:
@@ -244,45 +244,31 @@ class Translations:
             self._batcher.cancel(ticket)
 
 
-@dataclass(frozen=True)
 class _Plan:
-    """Items cut into pieces that fit their models; the same piece again is translated once.
+    """Items cut into pieces that fit their models; the same piece again is translated once."""
 
-    Attributes:
-        needs: for each item, the pieces it is made of, by index.
-        segments: for each item, how its pieces join.
-    """
-
-    pieces: list[Piece]
-    needs: list[list[int]]
-    segments: list[list[Part]]
-
-    @classmethod
-    def of(cls, models: Mapping[Identity, Model], items: Sequence[_Item]) -> _Plan:
-        plan = cls([], [], [])
+    def __init__(self, models: Mapping[Identity, Model], items: Sequence[_Item]) -> None:
+        self.pieces: list[Piece] = []
+        self._parts: list[list[tuple[Part, int]]] = []  # of each item, with the index of the piece
         index_of: dict[tuple[Identity, str], int] = {}
         for direction, text in items:
-            model = models[direction.identity]
-            segments = _fitting(model, direction.source, text)
-            needs = []
-            for segment in segments:
-                key = (direction.identity, segment.text)
-                if key not in index_of:
-                    index_of[key] = len(plan.pieces)
-                    num_tokens = _num_tokens(model, segment.text)
-                    plan.pieces.append(Piece(index_of[key], model, segment.text, num_tokens))
-                needs.append(index_of[key])
-            plan.needs.append(needs)
-            plan.segments.append(segments)
-        return plan
+            model, parts = models[direction.identity], []
+            for part in _fitting(model, direction.source, text):
+                index = index_of.setdefault((direction.identity, part.text), len(self.pieces))
+                if index == len(self.pieces):
+                    self.pieces.append(Piece(index, model, part.text, _num_tokens(model, part.text)))
+                parts.append((part, index))
+            self._parts.append(parts)
+
+    def is_known(self, position: int, known: Mapping[int, list[Hypothesis]]) -> bool:
+        """Whether all pieces of the item at ``position`` are translated."""
+        return all(index in known for _, index in self._parts[position])
 
     def joined(self, position: int, known: Mapping[int, list[Hypothesis]], num_best: int) -> list[str]:
         """The translations of the item at ``position``, the best first."""
-        ranked = [known[index] for index in self.needs[position]]
-        return [
-            join_translations(self.segments[position], [each[rank].text for each in ranked])
-            for rank in range(num_best)
-        ]
+        parts = [part for part, _ in self._parts[position]]
+        ranked = [known[index] for _, index in self._parts[position]]
+        return [join_translations(parts, [each[rank].text for each in ranked]) for rank in range(num_best)]
 
 
 @lru_cache(maxsize=64)

@@ -25,10 +25,13 @@ def directions(parent, folder, backend):
     return Catalogue(parent, folder, prepare=backend.prepare).refresh().directions
 
 
+def names(backend):
+    return [each.name for each in backend.residents()]
+
+
 def translated(backend, direction):
     model = backend.model(direction)
-    found = model.body([(model, text) for text in TEXTS], GREEDY)
-    return [hypotheses[0].text for hypotheses in found]
+    return [ranks[0].text for ranks in model.body([(model, text) for text in TEXTS], GREEDY)]
 
 
 @pytest.mark.parametrize("pair", [("de", "en"), ("de", "es")])
@@ -42,42 +45,36 @@ def test_a_direction_translates_as_its_packs_do(tiny, parent, name, pair):
 
 
 class TestPyTorch:
-    def test_packs_share_the_parents_tensors(self, tiny, parent):
-        backend = TorchBackend(parent)
-        found = directions(parent, tiny / "packs", backend)
+    @pytest.fixture
+    def backend(self, parent):
+        return TorchBackend(parent)
+
+    def test_a_pack_costs_its_own_tensors_and_shares_the_parents(self, tiny, parent, backend):
         models = {
             pair: backend.model(direction).engine._translation_model.model
-            for pair, direction in found.items()
+            for pair, direction in directions(parent, tiny / "packs", backend).items()
         }
-        own = dict(models[("fr", "en")].named_parameters())
         name = "model.encoder.layers.0.fc1.weight"
-        for pair, model in models.items():
-            assert dict(model.named_parameters())[name] is own[name], pair
-        composed = models[("de", "es")].get_encoder().get_input_embeddings().weight
-        german = models[("de", "en")].get_encoder().get_input_embeddings().weight
+        own = dict(models[("fr", "en")].named_parameters())[name]
+        assert all(dict(model.named_parameters())[name] is own for model in models.values())
+        composed, german = (
+            models[pair].get_encoder().get_input_embeddings().weight for pair in (("de", "es"), ("de", "en"))
+        )
         assert composed.data_ptr() == german.data_ptr()
-
-    def test_a_pack_costs_its_own_tensors(self, tiny, parent):
-        backend = TorchBackend(parent)
-        found = directions(parent, tiny / "packs", backend)
-        for direction in found.values():
-            backend.model(direction)
         sizes = {each.name: each.num_bytes for each in backend.residents()}
         assert set(sizes) == {"parent", "de-en", "fr-es"}
         on_disk = (tiny / "packs" / "de-en" / "weights.safetensors").stat().st_size
         assert on_disk * 0.8 < sizes["de-en"] <= on_disk < sizes["parent"]
 
-    def test_what_is_served_no_more_goes(self, tiny, parent):
-        backend = TorchBackend(parent)
+    def test_what_is_served_no_more_goes(self, tiny, parent, backend):
         found = directions(parent, tiny / "packs", backend)
         held = backend.model(found[("de", "en")])
         backend.retire({found[("fr", "en")].identity, found[("fr", "es")].identity})
-        assert {each.name for each in backend.residents()} == {"parent", "fr-es"}
+        assert names(backend) == ["parent", "fr-es"]
         assert held.engine.translate(TEXTS, GREEDY)  # whoever holds it may finish
 
-    def test_a_pack_that_was_replaced_is_never_taken_for_the_old_one(self, tiny, parent, tmp_path):
+    def test_a_pack_that_was_replaced_is_never_taken_for_the_old_one(self, tiny, parent, backend, tmp_path):
         shutil.copytree(tiny / "packs", tmp_path / "packs")
-        backend = TorchBackend(parent)
         old = directions(parent, tmp_path / "packs", backend)[("fr", "es")]
         backend.retire(set())
         shutil.rmtree(tmp_path / "packs" / "fr-es")
@@ -87,56 +84,46 @@ class TestPyTorch:
 
 
 class TestCTranslate2:
-    def backend(self, parent, memory_bytes=None):
-        return CTranslate2Backend(parent, "float32", memory_bytes)
+    PAIRS = (("fr", "en"), ("de", "en"), ("fr", "es"))
 
-    def test_models_are_loaded_on_first_use(self, tiny, parent):
-        backend = self.backend(parent)
+    @pytest.fixture
+    def sized(self, tiny, parent):
+        """Three directions, and what their models take together."""
+        backend = CTranslate2Backend(parent, "float32", None)
         found = directions(parent, tiny / "packs", backend)
-        assert backend.residents() == []
-        model = backend.model(found[("de", "en")])
-        assert [each.name for each in backend.residents()] == ["de-en"]
-        assert backend.model(found[("de", "en")]) is model
+        assert names(backend) == []  # models are loaded on first use
+        models = [backend.model(found[pair]) for pair in self.PAIRS]
+        assert names(backend) == ["parent", "de-en", "fr-es"]
+        assert backend.model(found[("de", "en")]) is models[1]
+        return [found[pair] for pair in self.PAIRS], [each.num_bytes for each in backend.residents()]
 
-    def test_the_least_recently_used_is_dropped(self, tiny, parent):
-        sizer = self.backend(parent)
-        found = directions(parent, tiny / "packs", sizer)
-        pairs = [("fr", "en"), ("de", "en"), ("fr", "es")]
-        for pair in pairs:
-            sizer.model(found[pair])
-        sizes = [each.num_bytes for each in sizer.residents()]
-        backend = self.backend(parent, memory_bytes=sum(sizes) - 1)
-        backend.model(found[pairs[0]])
-        backend.model(found[pairs[1]])
-        backend.model(found[pairs[0]])  # used again, so the other one is older now
-        backend.model(found[pairs[2]])
-        assert [each.name for each in backend.residents()] == ["parent", "fr-es"]
+    def test_the_least_recently_used_is_dropped(self, parent, sized):
+        (first, second, third), sizes = sized
+        backend = CTranslate2Backend(parent, "float32", sum(sizes) - 1)
+        for direction in (first, second, first, third):
+            backend.model(direction)
+        assert names(backend) == ["parent", "fr-es"]
 
-    def test_what_is_there_to_look_into_is_dropped_first(self, tiny, parent):
-        sizer = self.backend(parent)
-        found = directions(parent, tiny / "packs", sizer)
-        first, second = found[("fr", "en")], found[("de", "en")]
-        for direction in (first, second):
-            sizer.model(direction)
-        backend = self.backend(parent, memory_bytes=sum(each.num_bytes for each in sizer.residents()))
+    def test_what_is_there_to_look_into_is_dropped_first(self, parent, sized):
+        (first, second, _), sizes = sized
+        backend = CTranslate2Backend(parent, "float32", sum(sizes[:2]))
         backend.model(first)
         backend.live.model(second)
-        assert [each.name for each in backend.residents()][1:] == ["parent (pytorch)", "de-en (pytorch)"]
+        assert names(backend) == ["parent", "parent (pytorch)", "de-en (pytorch)"]
         backend.model(second)
-        assert [each.name for each in backend.residents()] == ["parent", "de-en"]
+        assert names(backend) == ["parent", "de-en"]
 
-    def test_one_model_above_the_limit_is_loaded_alone(self, tiny, parent, caplog):
-        backend = self.backend(parent, memory_bytes=1)
-        found = directions(parent, tiny / "packs", backend)
-        first = backend.model(found[("de", "en")])
-        backend.model(found[("fr", "es")])
-        assert [each.name for each in backend.residents()] == ["fr-es"]
-        assert "more than the limit" in caplog.text
+    def test_one_model_above_the_limit_is_loaded_alone(self, parent, sized, caplog):
+        (_, second, third), _ = sized
+        backend = CTranslate2Backend(parent, "float32", 1)
+        first = backend.model(second)
+        backend.model(third)
+        assert names(backend) == ["fr-es"] and "above the limit" in caplog.text
         assert first.engine.translate(TEXTS, GREEDY)
 
     def test_an_emptied_cache_is_filled_again(self, tiny, parent, tmp_path):
-        shutil.copytree(tiny / "packs", tmp_path / "packs")
-        backend = self.backend(parent)
+        shutil.copytree(tiny / "packs" / "de-en", tmp_path / "packs" / "de-en")
+        backend = CTranslate2Backend(parent, "float32", None)
         found = directions(parent, tmp_path / "packs", backend)
         for cache in (tmp_path / "packs").glob(".crosslate-cache"):
             shutil.rmtree(cache)
@@ -144,21 +131,21 @@ class TestCTranslate2:
 
 
 class TestChoice:
-    def test_auto_without_a_gpu(self, parent, monkeypatch):
-        monkeypatch.setattr("crosslate.translation.translator.has_gpu", lambda: False)
-        assert make_backend(parent).name == "ctranslate2"
-
-    def test_auto_with_one(self, parent, monkeypatch):
-        monkeypatch.setattr("crosslate.translation.translator.has_gpu", lambda: True)
-        assert make_backend(parent).name == "pytorch"
-        assert make_backend(parent, quantization="int8").name == "ctranslate2"
-
-    def test_auto_for_a_family_that_cannot_be_exported(self, parent, tmp_path, monkeypatch):
-        monkeypatch.setattr("crosslate.translation.translator.has_gpu", lambda: False)
+    @pytest.mark.parametrize(
+        ("has_gpu", "family", "quantization", "expected"),
+        [
+            (False, "marian", "float32", "ctranslate2"),
+            (True, "marian", "float32", "pytorch"),
+            (True, "marian", "int8", "ctranslate2"),
+            (False, "led", "float32", "pytorch"),  # which CTranslate2 does not know
+        ],
+    )
+    def test_auto(self, parent, tmp_path, monkeypatch, has_gpu, family, quantization, expected):
+        monkeypatch.setattr("crosslate.translation.translator.has_gpu", lambda: has_gpu)
         shutil.copytree(parent, tmp_path / "parent")
         config = tmp_path / "parent" / "config.json"
-        config.write_text(config.read_text().replace('"marian"', '"led"'))
-        assert make_backend(str(tmp_path / "parent")).name == "pytorch"
+        config.write_text(config.read_text().replace('"marian"', f'"{family}"'))
+        assert make_backend(str(tmp_path / "parent"), quantization=quantization).name == expected
 
     @pytest.mark.parametrize(
         ("engine", "quantization"), [("torch", "float32"), ("auto", "int3"), ("pytorch", "int8")]

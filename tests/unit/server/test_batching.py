@@ -12,7 +12,7 @@ from crosslate.engines.decoding import DecodingOptions, Hypothesis
 from crosslate.server.answers import Overloaded
 from crosslate.server.backends import Model
 from crosslate.server.batching import Batcher, Piece, Ticket
-from crosslate.server.settings import Batching
+from crosslate.server.settings import QueueSettings
 from toy_server import wait_for
 
 GREEDY = DecodingOptions(beam_size=1)
@@ -51,16 +51,15 @@ class Client:
         self.expected = len(texts)
         model = Model(None, None, body)
         pieces = deque(Piece(index, model, text, tokens) for index, text in enumerate(texts))
-        self.ticket = Ticket(pieces, options, self._deliver, self._fail)
+        self.ticket = Ticket(pieces, options, self._deliver)
 
     def _deliver(self, found):
-        self.results |= {index: hypotheses[0].text for index, hypotheses in found}
-        if len(self.results) == self.expected:
+        if isinstance(found, Exception):
+            self.errors.append(found)
+        else:
+            self.results |= {index: hypotheses[0].text for index, hypotheses in found}
+        if self.errors or len(self.results) == self.expected:
             self.done.set()
-
-    def _fail(self, error):
-        self.errors.append(error)
-        self.done.set()
 
     @property
     def texts(self):
@@ -72,8 +71,9 @@ class Client:
 def batcher():
     made = []
 
-    def make(tokens=100, window=0.0, **options):
-        made.append(Batcher(Batching(window, tokens), **options))
+    def make(tokens=100, window=0.0, num_workers=1, **settings):
+        settings = QueueSettings(batch_tokens=tokens, window_milliseconds=window * 1e3, **settings)
+        made.append(Batcher(settings, num_workers))
         return made[-1]
 
     yield make

@@ -13,26 +13,18 @@ from crosslate.errors import PackError, UsageError
 from crosslate.packs.manifest import read_manifest
 from crosslate.server.catalogue import Catalogue, Direction, InstalledPack, PackWatcher, all_directions
 
-
-@pytest.fixture(scope="module")
-def manifest(tiny):
-    return read_manifest(tiny / "packs" / "de-en" / "pack.json")
+OWN = Direction("fr", "en", "parent")
 
 
-@pytest.fixture
-def pack(manifest):
+@pytest.fixture(scope="session")
+def pack(tiny):
     """``pack("de-en", renewed, created)``: a described pack, without files."""
+    manifest = read_manifest(tiny / "packs" / "de-en" / "pack.json")
 
     def make(name, renewed=("source",), created="2026-01-01T00:00:00Z"):
         source, target = name.split("/")[0].split("-")
-        described = replace(
-            manifest,
-            source_language=source,
-            target_language=target,
-            renewed=renewed,
-            created=created,
-            checksum=name,
-        )
+        changes = {"source_language": source, "target_language": target, "renewed": renewed}
+        described = replace(manifest, **changes, created=created, checksum=name)
         return InstalledPack(Path(name.replace("/", "-")), described)
 
     return make
@@ -42,90 +34,83 @@ def served(directions):
     return {f"{source}-{target}": (each.kind, each.label) for (source, target), each in directions.items()}
 
 
+BOTH, TARGET = ("source", "target"), ("target",)
+
+
 class TestDirections:
-    OWN = Direction("fr", "en", "parent")
-
-    def test_own_pairs_packs_and_compositions(self, pack):
-        packs = [pack("de-en"), pack("ru-en"), pack("fr-es", ("target",))]
-        assert served(all_directions(self.OWN, packs)) == {
-            "de-en": ("pack", "de-en"),
-            "de-es": ("zero-shot", "de-en + fr-es"),
-            "fr-en": ("parent", "parent"),
-            "fr-es": ("pack", "fr-es"),
-            "ru-en": ("pack", "ru-en"),
-            "ru-es": ("zero-shot", "ru-en + fr-es"),
-        }
-
-    def test_what_was_trained_goes_before_what_is_composed(self, pack):
-        packs = [pack("de-en"), pack("fr-es", ("target",)), pack("de-es", ("source", "target"))]
-        assert served(all_directions(self.OWN, packs))["de-es"] == ("pack", "de-es")
-
-    def test_a_language_is_not_translated_into_itself(self, pack):
-        packs = [pack("es-en"), pack("fr-es", ("target",))]
-        assert "es-es" not in served(all_directions(self.OWN, packs))
+    @pytest.mark.parametrize(
+        ("packs", "expected"),
+        [
+            (
+                [("de-en",), ("ru-en",), ("fr-es", TARGET)],
+                {
+                    "de-en": ("pack", "de-en"), "de-es": ("zero-shot", "de-en + fr-es"), "fr-en": ("parent", "parent"),
+                    "fr-es": ("pack", "fr-es"), "ru-en": ("pack", "ru-en"), "ru-es": ("zero-shot", "ru-en + fr-es"),
+                },
+            ),
+            # What was trained goes before what is composed.
+            ([("de-en",), ("fr-es", TARGET), ("de-es", BOTH)], {"de-es": ("pack", "de-es")}),
+            # A language is not translated into itself.
+            ([("es-en",), ("fr-es", TARGET)], {"es-es": None}),
+            # A pack for the parent's own pair replaces it.
+            ([("fr-en", ())], {"fr-en": ("pack", "fr-en")}),
+            # Pivots only when asked for.
+            ([("de-en",), ("en-ru", BOTH)], {"de-ru": None}),
+        ],
+    )  # fmt: skip
+    def test_of_packs(self, pack, packs, expected):
+        found = served(all_directions(OWN, [pack(*each) for each in packs]))
+        assert {pair: found.get(pair) for pair in expected} == expected
 
     def test_the_newest_of_two_packs_is_taken(self, pack):
-        packs = [
-            pack("de-en/old", created="2026-01-01T00:00:00Z"),
-            pack("de-en/new", created="2026-02-01T00:00:00Z"),
-            pack("de-en/mid", created="2026-01-15T00:00:00Z"),
-        ]
+        dates = {"old": "2026-01-01", "new": "2026-02-01", "mid": "2026-01-15"}
+        packs = [pack(f"de-en/{name}", created=f"{date}T00:00:00Z") for name, date in dates.items()]
         for order in (packs, packs[::-1]):
-            assert served(all_directions(self.OWN, order))["de-en"] == ("pack", "de-en-new")
+            assert served(all_directions(OWN, order))["de-en"] == ("pack", "de-en-new")
 
-    def test_a_pack_for_the_parents_own_pair_replaces_it(self, pack):
-        assert served(all_directions(self.OWN, [pack("fr-en", ())]))["fr-en"] == ("pack", "fr-en")
-
-    def test_pivots_only_when_asked_for(self, pack):
-        packs = [pack("de-en"), pack("en-ru", ("source", "target"))]
-        assert "de-ru" not in served(all_directions(self.OWN, packs))
-        directions = all_directions(self.OWN, packs, pivot=True)
+    def test_pivots(self, pack):
+        directions = all_directions(OWN, [pack("de-en"), pack("en-ru", BOTH)], pivot=True)
         assert served(directions)["de-ru"] == ("pivot", "de-en, then en-ru")
         assert served(directions)["fr-ru"] == ("pivot", "parent, then en-ru")
         assert [leg.identity for leg in directions[("de", "ru")].models] == [("de-en",), ("en-ru",)]
         assert directions[("de", "en")].kind == "pack"
 
     def test_codes_are_public(self, pack):
-        found = all_directions(None, [pack("zh-en"), pack("de-pb", ("source", "target"))])
+        found = all_directions(None, [pack("zh-en"), pack("de-pb", BOTH)])
         assert set(found) == {("zh-Hans", "en"), ("de", "pt-BR")}
 
 
-class TestFolder:
-    @pytest.fixture
-    def folder(self, tiny, tmp_path):
-        shutil.copytree(tiny / "packs", tmp_path / "packs")
-        return tmp_path / "packs"
+@pytest.fixture
+def parent(tiny):
+    return str(tiny / "parents" / "fr-en")
 
+
+@pytest.fixture
+def folder(tiny, tmp_path):
+    shutil.copytree(tiny / "packs", tmp_path / "packs")
+    return tmp_path / "packs"
+
+
+class TestFolder:
     @pytest.fixture
     def prepared(self):
         return []
 
     @pytest.fixture
-    def catalogue(self, tiny, folder, prepared):
-        made = Catalogue(
-            str(tiny / "parents" / "fr-en"), folder, prepare=lambda each: prepared.append(each.label)
-        )
+    def catalogue(self, parent, folder, prepared):
+        made = Catalogue(parent, folder, prepare=lambda each: prepared.append(each.label))
         made.refresh()
         return made
 
-    def test_what_is_served(self, catalogue, prepared):
-        snapshot = catalogue.snapshot
-        assert set(snapshot.directions) == {("fr", "en"), ("de", "en"), ("fr", "es"), ("de", "es")}
-        assert snapshot.languages == ("de", "en", "es", "fr")
-        assert snapshot.targets("de") == ("de", "en", "es") and snapshot.targets("en") == ("en",)
-        assert sorted(prepared) == ["de-en", "fr-es", "parent"]  # a composition is made when it is needed
-
-    def test_a_snapshot_stays_as_it_was(self, catalogue, folder):
+    def test_what_is_served_and_a_snapshot_stays_as_it_was(self, catalogue, folder, prepared):
         before = catalogue.snapshot
+        assert sorted(prepared) == ["de-en", "fr-es", "parent"]  # a composition is made when it is needed
         shutil.rmtree(folder / "de-en")
-        after = catalogue.refresh()
-        assert set(after.directions) == {("fr", "en"), ("fr", "es")}
+        assert set(catalogue.refresh().directions) == {("fr", "en"), ("fr", "es")}
         assert set(before.directions) == {("fr", "en"), ("de", "en"), ("fr", "es"), ("de", "es")}
-
-    def test_nothing_is_read_again_without_need(self, catalogue, prepared):
-        prepared.clear()
-        catalogue.refresh()
-        assert prepared == []
+        assert before.languages == ("de", "en", "es", "fr")
+        assert before.targets("de") == ("de", "en", "es") and before.targets("en") == ("en",)
+        assert len(prepared) == 3  # nothing is read again without need
 
     def test_a_bad_pack_is_refused_and_harms_nothing(self, catalogue, folder, caplog):
         shutil.copytree(folder / "de-en", folder / "bad")
@@ -136,35 +121,35 @@ class TestFolder:
         (folder / "empty").mkdir()
         with caplog.at_level(logging.ERROR):
             snapshot = catalogue.refresh()
-        assert set(snapshot.refused) == {"bad", "empty"}
+        assert set(snapshot.refused) == {"bad", "empty"} and len(snapshot.directions) == 4
         assert "weights.safetensors was changed or damaged" in snapshot.refused["bad"]
         assert "is refused" in caplog.text and "damaged" in caplog.text
-        assert len(snapshot.directions) == 4
         caplog.clear()
         catalogue.refresh()
         assert caplog.text == ""  # said once, not every second
 
-    def test_the_folder_of_a_run_is_no_bad_pack(self, catalogue, folder, caplog):
+    def test_what_is_no_pack_is_left_out(self, catalogue, folder, caplog):
         shutil.copytree(folder / "de-en", folder / "copy.run")
         (folder / "de-en.run").mkdir()
         (folder / "de-en.run" / "log.jsonl").write_text("{}\n")
+        (folder / ".half-copied.tmp").mkdir()
+        (folder / "notes.txt").write_text("x")
         with caplog.at_level(logging.ERROR):
             snapshot = catalogue.refresh()
         assert not snapshot.refused and caplog.text == ""
-        assert "copy.run" in {pack.name for pack in snapshot.packs}
+        assert {pack.name for pack in snapshot.packs} == {"de-en", "fr-es", "copy.run"}
 
     def test_a_pack_for_another_parent_is_refused(self, tiny, folder):
-        made = Catalogue(str(tiny / "parents" / "other"), folder, prepare=lambda each: None)
-        snapshot = made.refresh()
+        snapshot = Catalogue(str(tiny / "parents" / "other"), folder, prepare=lambda each: None).refresh()
         assert set(snapshot.directions) == {("fr", "en")}
         assert "another parent" in snapshot.refused["de-en"]
 
-    def test_a_pack_that_does_not_work_is_refused(self, tiny, folder):
+    def test_a_pack_that_does_not_work_is_refused(self, parent, folder):
         def prepare(direction):
             if direction.label == "de-en":
                 raise PackError("it does not fit")
 
-        snapshot = Catalogue(str(tiny / "parents" / "fr-en"), folder, prepare=prepare).refresh()
+        snapshot = Catalogue(parent, folder, prepare=prepare).refresh()
         assert snapshot.refused == {"de-en": "it does not fit"}
         assert set(snapshot.directions) == {("fr", "en"), ("fr", "es")}
 
@@ -174,33 +159,24 @@ class TestFolder:
         assert ("de", "en") in snapshot.directions
         assert "de-en" in snapshot.refused and "what was installed before is served on" in caplog.text
 
-    def test_hidden_folders_and_files_are_left_out(self, catalogue, folder):
-        (folder / ".half-copied.tmp").mkdir()
-        (folder / "notes.txt").write_text("x")
-        assert catalogue.refresh().refused == {}
-
-    def test_a_pack_in_place_of_the_folder_of_packs(self, tiny, folder):
+    def test_a_pack_in_place_of_the_folder_of_packs(self, parent, folder):
         with pytest.raises(UsageError, match="is a pack; give the folder"):
-            Catalogue(str(tiny / "parents" / "fr-en"), folder / "de-en", prepare=lambda each: None)
+            Catalogue(parent, folder / "de-en", prepare=lambda each: None)
 
-    def test_a_parent_alone(self, tiny):
-        snapshot = Catalogue(str(tiny / "parents" / "fr-en"), None, prepare=lambda each: None).refresh()
-        assert set(snapshot.directions) == {("fr", "en")}
+    def test_a_parent_alone(self, parent):
+        assert set(Catalogue(parent, None, prepare=lambda each: None).refresh().directions) == {("fr", "en")}
 
 
 class TestWatcher:
     @pytest.fixture
-    def folder(self, tiny, tmp_path):
-        shutil.copytree(tiny / "packs" / "de-en", tmp_path / "packs" / "de-en")
-        return tmp_path / "packs"
-
-    @pytest.fixture
-    def catalogue(self, tiny, folder):
-        return Catalogue(str(tiny / "parents" / "fr-en"), folder, prepare=lambda each: None)
+    def catalogue(self, parent, folder):
+        shutil.rmtree(folder / "fr-es")
+        made = Catalogue(parent, folder, prepare=lambda each: None)
+        made.refresh()
+        return made
 
     def test_a_change_counts_once_it_has_settled(self, tiny, folder, catalogue):
         watcher = PackWatcher(catalogue, lambda needed: None, grace_seconds=0)
-        catalogue.refresh()
         assert not watcher.look()
         shutil.copytree(tiny / "packs" / "fr-es", folder / "fr-es")
         assert not watcher.look()  # seen, and perhaps still being copied
@@ -210,14 +186,12 @@ class TestWatcher:
         assert not watcher.look()
 
     def test_models_stay_for_a_while_after_their_pack_has_gone(self, folder, catalogue):
-        needed = set()
-        watcher = PackWatcher(
-            catalogue, lambda found: (needed.clear(), needed.update(found)), grace_seconds=60
-        )
-        old = catalogue.refresh().directions[("de", "en")].identity
+        needed = []
+        watcher = PackWatcher(catalogue, needed.append, grace_seconds=60)
+        old = catalogue.snapshot.directions[("de", "en")].identity
         shutil.rmtree(folder / "de-en")
         watcher.look()
-        assert watcher.look() and old in needed
+        assert watcher.look() and old in needed[-1]
         watcher._leaving[0] = (0.0, watcher._leaving[0][1])
         watcher.look()
-        assert old not in needed and () in needed
+        assert old not in needed[-1] and () in needed[-1]

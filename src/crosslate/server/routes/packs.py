@@ -18,23 +18,6 @@ from crosslate.server.requests import Serving
 router = APIRouter()
 
 
-class Pack(Answer):
-    """An installed pack, as its manifest describes it."""
-
-    name: str
-    title: str
-    source: str
-    target: str
-    renewed: list[str]
-    strategy: str
-    bytes: int
-    parameters: dict[str, Any]
-    scores: list[dict[str, Any]]
-    data: dict[str, Any]
-    licence: str
-    created: str
-
-
 class ServedDirection(Answer):
     """A pair of languages, and the packs that translate it."""
 
@@ -60,7 +43,7 @@ class Packs(Answer):
     parent_languages: list[str] = Field(description="Source and target; empty where nothing names them.")
     insight: bool
     alternatives_limit: int
-    packs: list[Pack]
+    packs: list[dict[str, Any]] = Field(description="What their manifests say of them.")
     directions: list[ServedDirection]
     refused: list[str] = Field(description="Names of folders that are not served; the log has the reasons.")
     resident: list[ResidentModel]
@@ -99,20 +82,20 @@ def _parent_languages(snapshot: Snapshot) -> list[str]:
     return [code for pair, each in snapshot.directions.items() if each.kind == "parent" for code in pair]
 
 
-def _pack(pack: InstalledPack) -> Pack:
+def _pack(pack: InstalledPack) -> dict[str, Any]:
     manifest = pack.manifest
     parameters = manifest.training.get("parameters")
-    return Pack(
-        name=pack.name,
-        title=manifest.name,
-        source=manifest.source_language,
-        target=manifest.target_language,
-        renewed=[*manifest.renewed],
-        strategy=manifest.strategy,
-        bytes=pack.num_bytes,
-        parameters=parameters if isinstance(parameters, dict) else {},
-        scores=[to_values(score) for score in manifest.scores],
-        data=manifest.data,
-        licence=manifest.licence,
-        created=manifest.created,
-    )
+    return {
+        "name": pack.name,
+        "title": manifest.name,
+        "source": manifest.source_language,
+        "target": manifest.target_language,
+        "renewed": manifest.renewed,
+        "strategy": manifest.strategy,
+        "bytes": pack.num_bytes,
+        "parameters": parameters if isinstance(parameters, dict) else {},
+        "scores": [to_values(score) for score in manifest.scores],
+        "data": manifest.data,
+        "licence": manifest.licence,
+        "created": manifest.created,
+    }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from fastapi import APIRouter
 
 from crosslate.documents import all_formats
@@ -16,20 +18,6 @@ router = APIRouter()
 _FRONTEND_MILLISECONDS = 500
 
 
-class Named(Answer):
-    """A language and its name."""
-
-    code: str
-    name: str
-
-
-class Pair(Answer):
-    """What a page shows first."""
-
-    source: Named
-    target: Named
-
-
 class Settings(Answer):
     """Settings for pages and apps; a limit of -1 is none."""
 
@@ -40,7 +28,7 @@ class Settings(Answer):
     key_required: bool
     suggestions: bool
     supported_files_format: list[str]
-    language: Pair
+    language: dict[Literal["source", "target"], dict[Literal["code", "name"], str]]
 
 
 @router.get("/frontend/settings", responses=refusals(503))
@@ -57,7 +45,8 @@ async def frontend_settings(service: Serving) -> Settings:
         key_required=settings.require_key,
         suggestions=False,
         supported_files_format=[suffix for each in all_formats() for suffix in each.suffixes],
-        language=Pair(
-            source=Named(code=AUTO, name="Auto Detect"), target=Named(code=target, name=public_name(target))
-        ),
+        language={
+            "source": {"code": AUTO, "name": "Auto Detect"},
+            "target": {"code": target, "name": public_name(target)},
+        },
     )
