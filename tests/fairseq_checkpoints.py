@@ -96,7 +96,7 @@ def tensors(
 def write(
     folder: Path, *, is_pre_norm: bool = True, arguments: Any = "namespace", **changes: Any
 ) -> dict[str, Path]:
-    """Everything that ``import_fairseq`` reads; returns the paths by the names of its fields.
+    """Everything that ``Fairseq`` reads; returns the paths by the names of its fields.
 
     Args:
         arguments: ``namespace`` as before fairseq 0.10, ``configuration`` as after it, None for neither.

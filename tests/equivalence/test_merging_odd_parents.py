@@ -11,7 +11,7 @@ import parents
 from crosslate.adaptation.trimming import trim
 from crosslate.errors import PackError
 from crosslate.export.formats.hf import merge
-from crosslate.models.importers.fairseq import FairseqFiles, import_fairseq
+from crosslate.models.importers.fairseq import Fairseq
 from crosslate.models.parent import Parent
 from crosslate.models.vocabularies.saved_vocabularies import SAVED_VOCABULARIES
 from crosslate.packs.compose import pack_child
@@ -27,7 +27,7 @@ def one_thread():
 def two_tables(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("fairseq")
     (folder / "files").mkdir()
-    parent = import_fairseq(FairseqFiles(**fairseq_checkpoints.write(folder / "files")), "fr", "en")
+    parent = Fairseq(**fairseq_checkpoints.write(folder / "files")).parent("fr", "en")
     parent.save(folder / "parent")
     return parent if request.param == "imported" else Parent.load(folder / "parent")
 

@@ -70,14 +70,12 @@ def import_(
 
     languages = language_pair(langs)
     from crosslate.adaptation.run_folder import check_output
-    from crosslate.models.importers.fairseq import FairseqFiles, import_fairseq
+    from crosslate.models.importers.fairseq import Fairseq
     from crosslate.models.parent import RECORD
 
     check_output(out, RECORD, force)
-    files = FairseqFiles(checkpoint, source_dict, target_dict, source_spm, target_spm)
-    parent = import_fairseq(
-        files, *languages, heads=heads, scales_embeddings=scale_embedding, activation=activation
-    )
+    files = (checkpoint, source_dict, target_dict, source_spm, target_spm)
+    parent = Fairseq(*files, heads, scale_embedding, activation).parent(*languages)
     parent.save(out, {"imported": {"from": str(checkpoint), "kind": "fairseq"}}, replace=force)
     console().print(
         f"parent {langs}: {millions(parent.num_parameters)} parameters, vocabularies of "

@@ -244,12 +244,14 @@ class Parent:
                 rows = {"table_rows": save_padded(model, self.anatomy, temporary)}
             else:
                 model.save_pretrained(temporary)
+            sides, languages = (self.source, self.target), (self.source_language, self.target_language)
             if self.is_marian:
-                languages = (self.source_language, self.target_language)
                 write_marian_files(temporary, self.source, self.target, languages, self.max_tokens)
             elif self.folder is not None:
                 copy_tokenizer(self.folder, temporary)
-            elif self.origin is None or not write_tokenizer(self.origin, temporary, self):
+            elif self.origin is None or not write_tokenizer(
+                self.origin, temporary, model.config, sides, languages
+            ):
                 save_vocabularies(temporary, self.source, self.target)
             write_json(
                 temporary / RECORD,

@@ -13,7 +13,7 @@ import families
 import parents
 from crosslate.engines.conversion import export_ctranslate2
 from crosslate.errors import CrosslateError, ParentError
-from crosslate.models.importers.fairseq import FairseqFiles, import_fairseq, read_checkpoint
+from crosslate.models.importers.fairseq import Fairseq, read_checkpoint
 from crosslate.models.parent import RECORD, Parent
 from crosslate.packs.compose import apply_packs, pack_child
 
@@ -38,7 +38,7 @@ def parent(paths):
 
 
 def imported(paths, **options):
-    return import_fairseq(FairseqFiles(**paths), "fr", "en", **options)
+    return Fairseq(**paths, **options).parent("fr", "en")
 
 
 @torch.no_grad()

@@ -20,6 +20,7 @@ import torch
 from torch import nn
 
 from crosslate.errors import CrosslateError, Faults, ParentError
+from crosslate.models.importer import Importer
 from crosslate.models.parent import Parent
 from crosslate.models.sides import remove_aliases
 from crosslate.models.tensors import set_tensor
@@ -40,8 +41,10 @@ _NAMES_SHOWN = 5
 
 
 @dataclass(frozen=True)
-class FairseqFiles:
+class Fairseq(Importer):
     """What a training run of fairseq leaves behind, and the models that its text was cut with.
+
+    Positions beyond those that both sides have are cut off.
 
     Attributes:
         checkpoint: ``checkpoint_best.pt``, for example.
@@ -49,6 +52,9 @@ class FairseqFiles:
         target_dictionary: likewise for the target.
         source_model: SentencePiece model of the source.
         target_model: SentencePiece model of the target.
+        heads: attention heads of each layer; needed where the checkpoint does not say: no shape shows it.
+        scales_embeddings: whether token embeddings are multiplied by the root of their width; likewise.
+        activation: ``relu``, ``gelu`` or ``tanh``; relu where the checkpoint does not say.
     """
 
     checkpoint: Path
@@ -56,50 +62,31 @@ class FairseqFiles:
     target_dictionary: Path
     source_model: Path
     target_model: Path
+    heads: int | None = None
+    scales_embeddings: bool | None = None
+    activation: str | None = None
 
-
-def import_fairseq(
-    files: FairseqFiles,
-    source_language: str,
-    target_language: str,
-    *,
-    heads: int | None = None,
-    scales_embeddings: bool | None = None,
-    activation: str | None = None,
-) -> Parent:
-    """A parent, float32, that computes what fairseq does with a checkpoint.
-
-    The checkpoint is read without running any code that it may hold. Positions beyond those that both sides
-    have are cut off.
-
-    Args:
-        heads: attention heads of each layer; needed where the checkpoint does not say: no shape shows it.
-        scales_embeddings: whether token embeddings are multiplied by the root of their width; likewise.
-        activation: ``relu``, ``gelu`` or ``tanh``; relu where the checkpoint does not say.
-
-    Raises:
-        ParentError: a file is missing, damaged or holds more than tensors and settings; the architecture is
-            another; dictionaries or SentencePiece models do not belong to the checkpoint.
-    """
-    faults = Faults(f"cannot import {files.checkpoint}")
-    vocabularies: list[Vocabulary] = []
-    for dictionary, model in (
-        (files.source_dictionary, files.source_model),
-        (files.target_dictionary, files.target_model),
-    ):
-        with faults.catch(CrosslateError):
-            vocabularies.append(read_vocabulary(dictionary, model))
-    with faults.catch(ParentError):
-        tensors, recorded = read_checkpoint(files.checkpoint)
-    faults.raise_as(ParentError)
-    source, target = vocabularies
-    given = {"heads": heads, "scales_embeddings": scales_embeddings, "activation": activation}
-    settings = _settings(recorded, given, faults)
-    _check_kind(tensors, faults)
-    _check_rows(tensors, source, target, faults)
-    faults.raise_as(ParentError)
-    model = _build(tensors, settings, is_one_dictionary=source.pieces == target.pieces)
-    return Parent(model, source, target, source_language, target_language, name=str(files.checkpoint))
+    def parent(self, source_language: str, target_language: str) -> Parent:
+        """See :meth:`Importer.parent`."""
+        faults = Faults(f"cannot import {self.checkpoint}")
+        vocabularies: list[Vocabulary] = []
+        for dictionary, model in (
+            (self.source_dictionary, self.source_model),
+            (self.target_dictionary, self.target_model),
+        ):
+            with faults.catch(CrosslateError):
+                vocabularies.append(read_vocabulary(dictionary, model))
+        with faults.catch(ParentError):
+            tensors, recorded = read_checkpoint(self.checkpoint)
+        faults.raise_as(ParentError)
+        source, target = vocabularies
+        given = {name: getattr(self, name) for name in ("heads", "scales_embeddings", "activation")}
+        settings = _settings(recorded, given, faults)
+        _check_kind(tensors, faults)
+        _check_rows(tensors, source, target, faults)
+        faults.raise_as(ParentError)
+        built = _build(tensors, settings, is_one_dictionary=source.pieces == target.pieces)
+        return Parent(built, source, target, source_language, target_language, name=str(self.checkpoint))
 
 
 def read_vocabulary(dictionary: Path, model: Path) -> Vocabulary:

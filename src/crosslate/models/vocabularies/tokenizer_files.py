@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from crosslate.errors import CrosslateError
 from crosslate.files import read_json, read_optional_object, write_json
@@ -13,33 +13,33 @@ from crosslate.models.vocabularies.vocabulary_files import TOKENIZER_CONFIG, ope
 from crosslate.text.segmenters import JsonSegmenter, SentencePieceSegmenter
 from crosslate.text.vocabularies import Vocabulary
 
-if TYPE_CHECKING:
-    from crosslate.models.parent import Parent
-
 log = logging.getLogger(__name__)
 
 _TOKENIZER = "tokenizer.json"
 _OTHERS = ("special_tokens_map.json",)
 
 
-def write_tokenizer(origin: Path, folder: Path, parent: Parent) -> bool:
-    """Writes files from which transformers makes a tokenizer of a parent's vocabularies.
+def write_tokenizer(
+    origin: Path, folder: Path, config: Any, sides: tuple[Vocabulary, Vocabulary], languages: tuple[str, str]
+) -> bool:
+    """Writes files from which transformers makes a tokenizer of a parent's two vocabularies.
 
     What was written is read back; where it gives other vocabularies, it is removed again.
 
     Args:
         origin: the folder of the whole parent.
-        folder: of the trimmed one; its model's configuration lies there.
+        folder: of the trimmed one.
+        config: configuration of its model.
 
     Returns:
         Whether the family's files can express the vocabularies.
     """
-    written = _write(origin, folder, parent.source)
+    written = _write(origin, folder, sides[0])
     try:
         if not written:
             return False
-        found = read_vocabularies(folder, parent.model.config, parent.source_language, parent.target_language)
-        if (found.source, found.target) == (parent.source, parent.target):
+        found = read_vocabularies(folder, config, *languages)
+        if (found.source, found.target) == sides:
             return True
         log.debug("the tokenizer's files give other vocabularies than the trimmed ones")
     except (CrosslateError, LookupError, TypeError, ValueError) as error:
