@@ -34,22 +34,14 @@ _CODE = re.compile(r"[a-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
 
 
 def language_code(code: str) -> str:
-    """``code`` checked and with hyphens: any BCP 47-like code is accepted, known to :data:`NAMES` or not.
-
-    Raises:
-        UsageError: it does not look like a language code.
-    """
+    """``code`` with hyphens, if it looks like BCP 47 (else UsageError), known to :data:`NAMES` or not."""
     if not _CODE.fullmatch(code):
         raise UsageError(f"{code!r} is not a language code; expected one like 'de', 'kab' or 'pt-BR'")
     return code.replace("_", "-")
 
 
 def language_pair(pair: str) -> tuple[str, str]:
-    """Splits ``"fr-en"`` into ``("fr", "en")``.
-
-    Raises:
-        UsageError: it is not two language codes joined by a hyphen.
-    """
+    """Splits ``"fr-en"`` into ``("fr", "en")``; UsageError where it is not a pair of codes."""
     parts = pair.split("-")
     if len(parts) != 2:
         raise UsageError(
@@ -115,9 +107,6 @@ def public_code(code: str) -> str:
 
     ``fra_Latn`` is ``fr``, ``zho-Hant`` is ``zh-Hant``, ``zh`` is ``zh-Hans``; a region stays,
     a script stays where the language is Chinese, and what has no two-letter code stays as it is.
-
-    Raises:
-        UsageError: it does not look like a language code.
     """
     base, *rest = language_code(code).split("-")
     if len(base) == 3:

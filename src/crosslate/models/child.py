@@ -15,8 +15,8 @@ from crosslate.models.groups import ADDED, GROUP_OF_SIDE, Side
 from crosslate.models.initialisers.initial_embeddings import (
     RANDOM,
     InitialEmbeddings,
-    RowSources,
     check_initial,
+    initialiser,
 )
 from crosslate.models.methods.forms import Slices
 from crosslate.models.methods.method import Method
@@ -381,13 +381,14 @@ def _start_rows(
     Tables that were tied on a side start alike, each from the parent's table of its name; a bias over the
     vocabulary stays zero.
     """
-    if initial.method == RANDOM:
+    kind = initialiser(initial.method)
+    if not kind.reads_parent:
         return {}
     tensors, originals = dict(named_tensors(model)), dict(named_tensors(parent.model))
     counts: dict[Side, dict[str, int]] = {}
     for side, each in new.items():
         old = parent.source if side == "source" else parent.target
-        sources = RowSources(initial.method, each.vocabulary, old, initial.words.get(side, ()))
+        sources = kind(each.vocabulary, old, initial.words.get(side, ()))
         counts[side] = sources.counts
         for planned in plan.changed:
             is_table = planned.is_resized and max(planned.shape) != planned.num_elements

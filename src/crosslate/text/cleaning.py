@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -59,11 +59,7 @@ class CleaningSettings(Settings):
 
 @dataclass(frozen=True)
 class Example:
-    """A dropped pair, its texts shortened to 200 characters.
-
-    Attributes:
-        line: number of the pair in the corpus, from 1; in plain files that is the line.
-    """
+    """A dropped pair, its texts shortened; ``line`` is its number in the corpus, from 1."""
 
     line: int
     source: str
@@ -84,13 +80,7 @@ class RuleCount:
 
 @dataclass
 class CleaningReport:
-    """What cleaning kept and what each rule dropped.
-
-    Attributes:
-        total: pairs before.
-        kept: pairs after; ``total`` minus what all rules dropped.
-        rules: the count of each rule by its name, in the order in which they are tried.
-    """
+    """What cleaning kept of ``total`` pairs, and what each rule dropped, in the order of trial."""
 
     total: int = 0
     kept: int = 0
@@ -98,34 +88,17 @@ class CleaningReport:
 
     def as_values(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        rules = {
-            name: {
-                "dropped": count.dropped,
-                "example": None if count.example is None else dict(vars(count.example)),
-            }
-            for name, count in self.rules.items()
-        }
-        return {"total": self.total, "kept": self.kept, "rules": rules}
+        return asdict(self)
 
     def lines(self) -> list[str]:
         """For the log: how many pairs were kept, and a line for each rule that dropped some."""
         lines = [f"cleaning kept {self.kept:,} of {self.total:,} pairs"]
         for name, count in self.rules.items():
-            if count.example is not None:
-                source, target = (
-                    shorten(text, _LOG_CHARACTERS) for text in (count.example.source, count.example.target)
-                )
-                lines.append(
-                    f"dropped by rule {name!r}: {count.dropped}, first pair {count.example.line}: "
-                    f"{source!r} | {target!r}"
-                )
+            if (example := count.example) is not None:
+                source, target = (shorten(each, _LOG_CHARACTERS) for each in (example.source, example.target))
+                place = f"{count.dropped}, first pair {example.line}"
+                lines.append(f"dropped by rule {name!r}: {place}: {source!r} | {target!r}")
         return lines
-
-    def _drop(self, rule: str, source: str, target: str) -> None:
-        count = self.rules[rule]
-        count.dropped += 1
-        if count.example is None:
-            count.example = Example.of(self.total, source, target)
 
 
 def shorten(text: str, num_characters: int) -> str:
@@ -136,11 +109,11 @@ def shorten(text: str, num_characters: int) -> str:
 def clean(corpus: Corpus, settings: CleaningSettings, folder: Path) -> tuple[SizedCorpus, CleaningReport]:
     """The pairs that no rule drops, in their order and unchanged, and the report.
 
-    Args:
-        folder: where the pairs kept of a corpus that is not in memory are stored.
+    The rule for duplicates remembers about 100 bytes for every pair kept. The pairs kept of a corpus that is
+    not in memory are stored in ``folder``.
     """
     report = CleaningReport()
-    kept = clean_pairs(corpus, settings, report)
+    kept = _clean(corpus, settings, report)
     if not isinstance(corpus, ParallelCorpus):
         return StoredPairs.store(kept, corpus.languages, corpus.origin, folder), report
     pairs = list(kept)
@@ -150,30 +123,24 @@ def clean(corpus: Corpus, settings: CleaningSettings, folder: Path) -> tuple[Siz
     return ParallelCorpus(source, target, *corpus.languages, corpus.origin), report
 
 
-def clean_pairs(
+def _clean(
     pairs: Iterable[tuple[str, str]], settings: CleaningSettings, report: CleaningReport
 ) -> Iterator[tuple[str, str]]:
-    """:func:`clean` as a stream.
-
-    The rule for duplicates remembers about 100 bytes for every pair kept.
-
-    Args:
-        report: a fresh report, filled while the pairs are taken.
-    """
     seen: set[bytes] = set()
     for source, target in pairs:
         report.total += 1
-        rule = _broken_rule(source, target, settings, seen) if settings.enabled else None
+        rule = _broken_rule(source.strip(), target.strip(), settings, seen) if settings.enabled else None
         if rule is None:
             report.kept += 1
             yield source, target
-        else:
-            report._drop(rule, source, target)
+            continue
+        count = report.rules[rule]
+        count.dropped += 1
+        count.example = count.example or Example.of(report.total, source, target)
 
 
-def _broken_rule(source: str, target: str, settings: CleaningSettings, seen: set[bytes]) -> str | None:
+def _broken_rule(one: str, other: str, settings: CleaningSettings, seen: set[bytes]) -> str | None:
     """The first rule that drops the pair."""
-    one, other = source.strip(), target.strip()
     if settings.drop_empty and not (one and other):
         return "empty"
     if settings.drop_copies and one == other:
@@ -183,7 +150,10 @@ def _broken_rule(source: str, target: str, settings: CleaningSettings, seen: set
     if settings.max_length_ratio and _is_lopsided(one, other, settings):
         return "length ratio"
     if settings.drop_duplicates:
-        digest = _digest(one, other)
+        # 16 bytes in place of both texts: among a billion pairs two collide with a chance of 1 in 10^20
+        first = _bytes(one)
+        text = len(first).to_bytes(8, "little") + first + _bytes(other)
+        digest = hashlib.blake2b(text, digest_size=16).digest()
         if digest in seen:
             return "duplicate"
         seen.add(digest)
@@ -196,15 +166,8 @@ def _is_lopsided(one: str, other: str, settings: CleaningSettings) -> bool:
     short, long = sorted((one, other), key=len)
     if len(long) <= settings.ratio_from_characters or len(long) <= ratio * len(short):
         return False
-    return _num_bytes(long) > ratio * _num_bytes(short)
+    return len(_bytes(long)) > ratio * len(_bytes(short))
 
 
-def _num_bytes(text: str) -> int:
-    return len(text.encode("utf-8", "surrogatepass"))
-
-
-def _digest(one: str, other: str) -> bytes:
-    """16 bytes in place of both texts: among a billion pairs two collide with a chance of 1 in 10^20."""
-    data = one.encode("utf-8", "surrogatepass")
-    text = len(data).to_bytes(8, "little") + data + other.encode("utf-8", "surrogatepass")
-    return hashlib.blake2b(text, digest_size=16).digest()
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")

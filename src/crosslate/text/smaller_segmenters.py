@@ -15,9 +15,8 @@ import json
 import struct
 import unicodedata
 from collections.abc import Collection
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from crosslate.errors import InputError, VocabularyError
 from crosslate.text.protobuf import fields
@@ -94,8 +93,7 @@ def _editor(segmenter: Segmenter) -> _SentencePieceEditor | _JsonEditor | None:
     return None
 
 
-@dataclass(frozen=True)
-class _Entry:
+class _Entry(NamedTuple):
     """A piece of a SentencePiece model with its score and type."""
 
     piece: str
@@ -134,22 +132,12 @@ class _SentencePieceEditor:
         if not self._is_bpe:
             return {}
         known = {entry.piece for entry in self._entries}
-        return {
-            piece: [
-                (piece[:end], piece[end:])
-                for end in range(1, len(piece))
-                if piece[:end] in known and piece[end:] in known
-            ]
-            for piece in known
-        }
+        cuts = {piece: [(piece[:end], piece[end:]) for end in range(1, len(piece))] for piece in known}
+        return {piece: [pair for pair in pairs if known.issuperset(pair)] for piece, pairs in cuts.items()}
 
     def reduced(self, pieces: set[str]) -> SentencePieceSegmenter:
-        kept, row = [], 0
-        for number, _, raw in self._fields:
-            is_piece = number == 1
-            if not is_piece or self._entries[row].piece in pieces:
-                kept.append(raw)
-            row += is_piece
+        entries = iter(self._entries)
+        kept = (raw for number, _, raw in self._fields if number != 1 or next(entries).piece in pieces)
         return SentencePieceSegmenter(b"".join(kept))
 
 

@@ -35,18 +35,12 @@ _MAGIC = {
 
 
 class FileFaults:
-    """The faults of one file: the first few in full, of the rest only the number.
-
-    Attributes:
-        num_lines: lines read so far.
-        is_broken: reading ended early, so that ``num_lines`` says nothing about the file.
-    """
+    """The faults of one file: the first few in full, of the rest only the number."""
 
     def __init__(self, path: str | Path, *, unit: str = "line") -> None:
-        self.name = display_name(path)
-        self.unit = unit
-        self.num_lines = 0
-        self.is_broken = False
+        self.name, self.unit = display_name(path), unit
+        self.num_lines = 0  # read so far
+        self.is_broken = False  # reading ended early, so that num_lines says nothing about the file
         self._count = 0
         self._messages: list[str] = []
 
@@ -55,17 +49,15 @@ class FileFaults:
 
     def add(self, message: str, line: int) -> None:
         """Notes a fault of one line (1-based)."""
-        self._add(f"{self.name}, {self.unit} {line}: {message}")
+        self._count += 1
+        if self._count <= _FAULTS_SHOWN:
+            self._messages.append(f"{self.name}, {self.unit} {line}: {message}")
 
     def break_off(self, message: str) -> None:
         """Notes a fault that ends the reading of the file; the message names the file."""
         self.is_broken = True
-        self._add(message)
-
-    def _add(self, message: str) -> None:
         self._count += 1
-        if self._count <= _FAULTS_SHOWN or self.is_broken:
-            self._messages.append(message)
+        self._messages.append(message)
 
     def report(self, faults: Faults) -> None:
         """Adds the messages to ``faults``."""

@@ -2,11 +2,11 @@
 
 import gzip
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-import tiny_models
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.errors import EngineError, InputError
 from crosslate.packs.stored import StoredModel
@@ -25,11 +25,27 @@ LINES = [
 ]
 
 
-@pytest.fixture(scope="module")
-def packed(tmp_path_factory):
-    root = tmp_path_factory.mktemp("tiny")
-    tiny_models.build(root)
-    return [root / "packs" / "de-en"], root / "parents" / "fr-en"
+class Bulk:
+    """Files and a model; ``run()`` translates them as ``crosslate translate --on`` does."""
+
+    def __init__(self, root, tiny):
+        self.model = StoredModel([tiny / "packs" / "de-en"], tiny / "parents" / "fr-en")
+        self.first, self.second, self.out = root / "one.de.gz", root / "two.de", root / "out.en"
+        self.first.write_bytes(gzip.compress("".join(line + "\n" for line in LINES[:4]).encode()))
+        self.second.write_text("\n".join(LINES[4:]), encoding="utf-8")
+
+    def run(self, run, shard_lines=2, options=OPTIONS):
+        files, settings = [self.first, self.second], BulkSettings(shard_lines=shard_lines)
+        return translate_in_bulk(self.model, files, self.out, options=options, settings=settings, run=run)
+
+    def expected(self):
+        plain = Translator.of_stored(self.model, engine="ctranslate2", options=OPTIONS).translate(LINES)
+        return "".join(line + "\n" for line in plain)
+
+
+@pytest.fixture
+def bulk(tmp_path, tiny):
+    return Bulk(tmp_path, tiny)
 
 
 class Here:
@@ -47,72 +63,56 @@ class Here:
             yield translator.translate(shard)
 
 
-@pytest.fixture
-def ray():
-    module = pytest.importorskip("ray")
-    module.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
-    yield module
-    module.shutdown()
+def test_a_stopped_run_goes_on_and_gives_what_plain_translation_gives(bulk):
+    killed, again = Here(most=1), Here()
+    with pytest.raises(KeyboardInterrupt):
+        bulk.run(killed)
+    assert not bulk.out.exists()
+    (done,) = (shard.target for shard in killed.done)
+    before = done.stat()
+    with pytest.raises(InputError, match=r"a run with other shard_lines, beam_size;"):
+        bulk.run(Here(), shard_lines=3, options=DecodingOptions(beam_size=1, max_new_tokens=8))
+    text = bulk.second.read_text(encoding="utf-8")
+    bulk.second.write_text(text + "\nHund", encoding="utf-8")
+    with pytest.raises(InputError, match="a run with other inputs;"):
+        bulk.run(Here())
+    bulk.second.write_text(text, encoding="utf-8")
+    assert (done.stat().st_mtime_ns, done.stat().st_ino) == (before.st_mtime_ns, before.st_ino)
+    assert bulk.run(again) == len(LINES)
+    assert [shard.num_lines for shard in again.done] == [2, 2, 1]
+    assert bulk.out.read_text(encoding="utf-8") == bulk.expected()
+    assert not bulk.out.with_name("out.en.run").exists()
+    with pytest.raises(InputError, match="already exists"):
+        bulk.run(Here())
 
 
-def dies_once(flag):
-    """A translator whose process ends at its first shard; made here, so that Ray's processes get its code."""
+def test_a_shard_that_lost_lines_is_not_assembled(bulk):
+    def losing(work, shards):
+        for shard in Here()(work, shards):
+            Path(shard.target).write_text("one\n", encoding="utf-8")
+            yield shard
 
-    class Dying(ShardTranslator):
+    with pytest.raises(EngineError, match="has 1 lines, expected 7"):
+        bulk.run(losing, shard_lines=100)
+    assert not bulk.out.exists()
+
+
+@pytest.mark.full
+def test_a_worker_on_ray_that_dies_is_started_again(bulk, tmp_path):
+    ray = pytest.importorskip("ray")
+    flag = tmp_path / "died"
+
+    class Dying(ShardTranslator):  # made here, so that Ray's processes get its code
         def translate(self, shard):
             if not flag.exists():
                 flag.touch()
                 os._exit(1)
             return ShardTranslator.translate(self, shard)
 
-    return Dying
-
-
-def test_a_stopped_run_goes_on_and_gives_what_plain_translation_gives(packed, tmp_path, ray):
-    model = StoredModel(*packed)
-    first, second, out = tmp_path / "one.de.gz", tmp_path / "two.de", tmp_path / "out.en"
-    first.write_bytes(gzip.compress("".join(line + "\n" for line in LINES[:4]).encode()))
-    second.write_text("\n".join(LINES[4:]), encoding="utf-8")
-    killed = Here(most=1)
-
-    def again(run, shard_lines=2, options=OPTIONS):
-        settings = BulkSettings(shard_lines=shard_lines)
-        return translate_in_bulk(model, [first, second], out, options=options, settings=settings, run=run)
-
-    with pytest.raises(KeyboardInterrupt):
-        again(killed)
-    assert not out.exists()
-    [done] = [Path(shard.target) for shard in killed.done]
-    before = done.stat()
-    with pytest.raises(InputError, match=r"a run with other shard_lines, beam_size;"):
-        again(Here(), shard_lines=3, options=DecodingOptions(beam_size=1, max_new_tokens=8))
-    taken = []
-
-    def watched(work, shards):
-        taken.extend(shards)
-        yield from translate_on_ray(work, shards, translator=dies_once(tmp_path / "died"))
-        assert (done.stat().st_mtime_ns, done.stat().st_ino) == (before.st_mtime_ns, before.st_ino)
-
-    assert again(watched) == len(LINES)
-    assert (tmp_path / "died").exists()
-    assert [shard.num_lines for shard in taken] == [2, 2, 1]
-    plain = Translator.open(*packed, engine="ctranslate2", options=OPTIONS).translate(LINES)
-    assert out.read_text(encoding="utf-8") == "".join(line + "\n" for line in plain)
-    assert not (tmp_path / "out.en.run").exists()
-    with pytest.raises(InputError, match="already exists"):
-        again(Here())
-
-
-def test_a_shard_that_lost_lines_is_not_assembled(packed, tmp_path):
-    text, out = tmp_path / "in.de", tmp_path / "out.en"
-    text.write_text("Hund\nKatze\nHaus\n", encoding="utf-8")
-
-    class Losing(Here):
-        def __call__(self, work, shards):
-            for shard in super().__call__(work, shards):
-                Path(shard.target).write_text("one\n", encoding="utf-8")
-                yield shard
-
-    with pytest.raises(EngineError, match="has 1 lines, expected 3"):
-        translate_in_bulk(StoredModel(*packed), [text], out, options=OPTIONS, run=Losing())
-    assert not out.exists()
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    try:
+        assert bulk.run(partial(translate_on_ray, translator=Dying)) == len(LINES)
+    finally:
+        ray.shutdown()
+    assert flag.exists()
+    assert bulk.out.read_text(encoding="utf-8") == bulk.expected()

@@ -33,7 +33,7 @@ class TestEngines:
         ways = [
             Translator(parent, pack, options=GREEDY),
             Translator(parent, pack, engine="pytorch", options=GREEDY),
-            Translator.open([tiny / "packs/de-en"], options=GREEDY),
+            Translator.open(tiny / "packs/de-en", options=GREEDY),
             Translator.open([tiny / "packs/de-en"], tiny / "parents/fr-en", engine="pytorch", options=GREEDY),
             Translator.open([tiny / "packs/de-en"], engine="ctranslate2", options=GREEDY),
         ]

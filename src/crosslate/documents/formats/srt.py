@@ -8,7 +8,6 @@ from crosslate.documents.document import TextFormat
 from crosslate.documents.flow import Flow, Mark
 from crosslate.documents.formats.text import read_tagged
 
-_TIMES = re.compile(r"\s*\d+:\d\d:\d\d[,.]\d{1,3}\s*-->")
 _NUMBER = re.compile(r"\s*\d+\s*$")
 _SPEAKER = re.compile(r"\s*[-–—‐]")
 _LINES = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z")
@@ -22,12 +21,13 @@ class SubRip(TextFormat):
         "Sentences that run over several subtitles are translated in parts."
     )
     position = 3
+    times = re.compile(r"\s*\d+:\d\d:\d\d[,.]\d{1,3}\s*-->")
 
     def read(self, flow: Flow, text: str, target_language: str | None) -> None:
         lines = _LINES.findall(text)
         has_begun = False
         for line, following in zip(lines, [*lines[1:], ""]):
-            is_head = bool(_TIMES.match(line) or (_NUMBER.match(line) and _TIMES.match(following)))
+            is_head = bool(self.times.match(line) or (_NUMBER.match(line) and self.times.match(following)))
             has_begun = has_begun or is_head
             if is_head or not has_begun or not line.strip():
                 flow.copy(line)

@@ -1,33 +1,46 @@
 """Where the rows of a new vocabulary start: random values, or rows of the parent's table.
 
-The paper draws them at random (section 3.1). The other methods take them from the parent's embeddings of the
-same side, and each adds a source before that of the one above it: the mean of all rows, the row of the same
-piece, the rows of a translation, which a dictionary gives or an alignment of the training text.
+Every way is a class in a module of this package that has its name, such as ``mean``. The paper draws the rows
+at random (section 3.1); all others take them from the parent's embeddings of the same side.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate, chain
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from pydantic import AfterValidator
 
 from crosslate.errors import InputError, UsageError, nearest
+from crosslate.models import initialisers as package
 from crosslate.models.groups import SIDES, Side
 from crosslate.models.strategies import Strategy
-from crosslate.text.segmenters import WORD_START
-from crosslate.text.vocabularies import Frame, Vocabulary
+from crosslate.text.vocabularies import Vocabulary
 
 if TYPE_CHECKING:
     import torch
 
-Method = Literal["random", "mean", "copied", "dictionary", "aligned"]
-METHODS: tuple[Method, ...] = get_args(Method)
-RANDOM: Method = "random"
-MEAN: Method = "mean"
-ALIGNED: Method = "aligned"
-TRANSLATED: tuple[Method, ...] = ("dictionary", ALIGNED)
-"""Methods that start from rows of translations."""
+RANDOM = "random"
+MEAN = "mean"
+ALIGNED = "aligned"
+TRANSLATED = ("dictionary", ALIGNED)
+"""Those that start from rows of translations."""
+_ORDER = (RANDOM, MEAN, "copied", *TRANSLATED)
+_FOUND = {module.name for module in iter_modules(package.__path__)} - {__name__.rpartition(".")[2]}
+METHODS = (*_ORDER, *sorted(_FOUND - set(_ORDER)))
+"""All names, from what asks least of the user to what asks most; those that are not listed come last."""
+
+
+def _known(name: str) -> str:
+    if name not in METHODS:
+        raise ValueError(f"unknown initial embeddings {name!r}; {nearest(name, METHODS)}")
+    return name
+
+
+Method = Annotated[str, AfterValidator(_known)]
 
 
 @dataclass(frozen=True)
@@ -52,21 +65,70 @@ class InitialEmbeddings:
     """How renewed tables start.
 
     Attributes:
-        method: ``random`` (normal values, as in the paper), ``mean``, ``copied``, ``dictionary`` or
-            ``aligned``.
+        method: one of :data:`METHODS`.
         words: by side, what ``dictionary`` and ``aligned`` start from; see :func:`translated_words`.
     """
 
-    method: Method = RANDOM
+    method: str = RANDOM
     words: Mapping[Side, Sequence[TranslatedWord]] = field(default_factory=dict)
 
 
-def default_method(renewed: Collection[Side], strategy: Strategy, *, is_appended: bool) -> Method:
-    """What new embeddings start from when nothing is said.
+class Initialiser:
+    """Where the rows of one side's new tables start.
 
-    The mean of the parent's rows was better than random values with every size of text that was tried, and
-    asks for nothing (docs/strategies.md). Where the parent's rows mean nothing, or stay beside the new ones,
-    values are random.
+    Args:
+        new: the new vocabulary.
+        old: the parent's vocabulary of the same side.
+        words: with translations, for a class that names their origin.
+
+    Attributes:
+        counts: rows by what they start from, such as ``copied``; empty if all values are random.
+    """
+
+    words_from: ClassVar[str] = ""
+    """Where translations of words come from: a ``dictionary``, an ``alignment``; empty if none are needed."""
+    reads_parent: ClassVar[bool] = True
+
+    def __init__(self, new: Vocabulary, old: Vocabulary, words: Sequence[TranslatedWord] = ()) -> None:
+        self.new, self.old, self.words = new, old, words
+        self.counts: dict[str, int] = {}
+
+    @classmethod
+    def check(cls, renewed: Collection[Side]) -> None:
+        """Raises :class:`UsageError` where the renewed sides are not for this class."""
+
+    def fill(self, table: torch.Tensor, parents: torch.Tensor) -> None:
+        """Writes the rows of a new table.
+
+        Args:
+            table: (new pieces, width), with random values.
+            parents: (rows, width), the parent's table of the same side; rows beyond its pieces are ignored.
+        """
+        raise NotImplementedError
+
+
+def initialiser(name: str) -> type[Initialiser]:
+    """The class of a name.
+
+    Raises:
+        UsageError: unknown name.
+    """
+    if name not in METHODS:
+        raise UsageError(f"unknown initial embeddings {name!r}; {nearest(name, METHODS)}")
+    module = import_module(f"{package.__name__}.{name}")
+    (found,) = (
+        each
+        for each in vars(module).values()
+        if isinstance(each, type) and issubclass(each, Initialiser) and each.__module__ == module.__name__
+    )
+    return found
+
+
+def default_method(renewed: Collection[Side], strategy: Strategy, *, is_appended: bool) -> str:
+    """What new embeddings start from by default.
+
+    The mean of the parent's rows was better than random values with every size of text that was tried
+    (docs/strategies.md). Values are random where the parent's rows mean nothing or stay beside the new ones.
     """
     takes_parents = renewed and "enc" not in strategy.reinitialise and not is_appended
     return MEAN if takes_parents else RANDOM
@@ -84,12 +146,11 @@ def check_initial(
         strategy: what is trained.
 
     Raises:
-        UsageError: an unknown method; nothing is renewed; the whole model starts from random values; a
-            renewed side has no dictionary; or there is no kept side that an alignment could lead through.
+        UsageError: an unknown method; nothing is renewed; the whole model starts from random values; or a
+            renewed side has no translations that the method needs.
     """
-    if method not in METHODS:
-        raise UsageError(f"unknown initial embeddings {method!r}; {nearest(method, METHODS)}")
-    if method == RANDOM:
+    kind = initialiser(method)
+    if not kind.reads_parent:
         return
     if not renewed:
         raise UsageError(
@@ -101,16 +162,12 @@ def check_initial(
             f"{strategy} starts the whole model from random values, to which the parent's embeddings mean "
             f"nothing; expected {RANDOM} initial embeddings, not {method}"
         )
-    if method == ALIGNED and len(renewed) > 1:
-        raise UsageError(
-            "both sides are new, so the text has no language of the parent's to align with; expected mean, "
-            f"copied or dictionary initial embeddings, not {method}"
-        )
+    kind.check(renewed)
     missing = [side for side in SIDES if side in renewed and side not in known]
-    if method in TRANSLATED and missing:
+    if kind.words_from and missing:
         raise UsageError(
-            f"no {'dictionary' if method != ALIGNED else 'alignment'} is given for the new "
-            f"{' and the new '.join(missing)} language; expected one into the parent's language of that side"
+            f"no {kind.words_from} is given for the new {' and the new '.join(missing)} language; expected "
+            "one into the parent's language of that side"
         )
 
 
@@ -157,162 +214,3 @@ def translated_words(
             "expected words of the new language first, then of the parent's"
         )
     return found
-
-
-class RowSources:
-    """Which rows of a parent's table the rows of a new vocabulary start from.
-
-    Args:
-        method: any but ``random``.
-        new: the new vocabulary.
-        old: the parent's vocabulary of the same side.
-        words: what ``dictionary`` and ``aligned`` start from.
-
-    Attributes:
-        counts: rows by what they start from: ``special`` (the parent's row of the same role; padding is
-            zero), ``dictionary`` or ``aligned``, ``copied``, ``mean``.
-    """
-
-    def __init__(
-        self, method: Method, new: Vocabulary, old: Vocabulary, words: Sequence[TranslatedWord] = ()
-    ) -> None:
-        self.new, self.old = new, old
-        roles = {role: index for role, index in vars(new.special).items() if index is not None}
-        theirs = vars(old.special)
-        self._special = [(index, theirs[role]) for role, index in roles.items()
-                         if role != "pad" and theirs[role] is not None]  # fmt: skip
-        taken = {*roles.values()}
-        self._bags = _Bags(words, new, old, taken) if method in TRANSLATED else None
-        translated = set() if self._bags is None else set(self._bags.rows)
-        copies = method in ("copied", *TRANSLATED)
-        self._copied = _same_pieces(new, old, taken | translated) if copies else []
-        self.counts = {"special": len(taken)}
-        if method in TRANSLATED:
-            self.counts[method] = len(translated)
-        if copies:
-            self.counts["copied"] = len(self._copied)
-        self.counts["mean"] = len(new) - sum(self.counts.values())
-
-    def fill(self, table: torch.Tensor, parents: torch.Tensor) -> None:
-        """Writes the rows of a new table.
-
-        Args:
-            table: (new pieces, width); every row is written.
-            parents: (rows, width), the parent's table of the same side; rows beyond its pieces are ignored.
-        """
-        import torch
-
-        with torch.no_grad():
-            rows = parents.detach()[: len(self.old)].to(table.dtype)  # they may be held in bfloat16
-            special = [index for index in vars(self.old.special).values() if index is not None]
-            ordinary = torch.ones(len(rows), dtype=torch.bool, device=rows.device)
-            ordinary[special] = False
-            # Equal rows part as soon as they are trained, since no two pieces stand in the same sentences;
-            # noise around the mean was no better (docs/strategies.md).
-            table.copy_(rows[ordinary].mean(dim=0).expand_as(table))
-            if self._copied:
-                ours, theirs = map(list, zip(*self._copied))
-                table[ours] = rows[theirs]
-            if self._bags is not None:
-                table[self._bags.rows] = self._bags.means(rows)
-            for index, other in self._special:
-                table[index] = rows[other]
-            table[self.new.special.pad] = 0
-
-
-def _same_pieces(new: Vocabulary, old: Vocabulary, taken: Collection[int]) -> list[tuple[int, int]]:
-    """Ids of the pieces that both vocabularies have, as readable text; special ones are none."""
-    special = {index for index in vars(old.special).values() if index is not None}
-    theirs = {piece: index for index, piece in enumerate(old.marked_pieces) if index not in special}
-    return [
-        (index, theirs[piece])
-        for index, piece in enumerate(new.marked_pieces)
-        if index not in taken and piece in theirs
-    ]
-
-
-class _Bags:
-    """Weighted means of a parent's rows, in two steps: of each word's translations, of each piece's words.
-
-    A word w has the mean v(w) of its translations by their shares, each the mean of its pieces' rows. A
-    piece p gets the mean of v(w) over the words that hold it, weighted by how often the word occurs and by
-    the share of its letters that the piece has: c(w) |p| / |w|. So a piece that is a word is mostly that
-    word.
-
-    Attributes:
-        rows: the new ids that get a value, ascending.
-    """
-
-    def __init__(
-        self,
-        words: Sequence[TranslatedWord],
-        new: Vocabulary,
-        old: Vocabulary,
-        taken: Collection[int],
-    ) -> None:
-        translations = list(dict.fromkeys(chain.from_iterable(each.translations for each in words)))
-        silent = {index for index in vars(old.special).values() if index is not None}
-        pieces = {
-            word: known
-            for word, ids in zip(translations, _ids_of_words(old, translations))
-            if (known := [index for index in ids if index not in silent])
-        }
-        words = [each for each in words if any(word in pieces for word in each.translations)]
-        self._parents = _flat([_word_bag(each, pieces) for each in words])
-        letters = [len(piece.removeprefix(WORD_START)) for piece in new.marked_pieces]
-        holds = [
-            (index, number, each.weight * letters[index] / len(each.word))
-            for number, (each, ids) in enumerate(zip(words, _ids_of_words(new, [w.word for w in words])))
-            for index in ids
-            if index not in taken and letters[index]
-        ]
-        holds.sort(key=lambda entry: entry[:2])
-        by_piece: dict[int, list[tuple[int, float]]] = {}
-        for index, number, weight in holds:
-            by_piece.setdefault(index, []).append((number, weight))
-        self.rows = list(by_piece)
-        self._words = _flat([_normalised(bag) for bag in by_piece.values()])
-
-    def means(self, rows: torch.Tensor) -> torch.Tensor:
-        """(n, width) values for the rows of a parent's table (pieces, width)."""
-        return _sums(_sums(rows, self._parents), self._words)
-
-
-def _word_bag(word: TranslatedWord, pieces: Mapping[str, list[int]]) -> list[tuple[int, float]]:
-    shares = word.shares or (1.0,) * len(word.translations)
-    known = [(pieces[each], share) for each, share in zip(word.translations, shares) if each in pieces]
-    total = sum(share for _, share in known)
-    return [(index, share / (total * len(ids))) for ids, share in known for index in ids]
-
-
-def _normalised(bag: list[tuple[int, float]]) -> list[tuple[int, float]]:
-    total = sum(weight for _, weight in bag)
-    return [(number, weight / total) for number, weight in bag]
-
-
-Flat = tuple[list[int], list[int], list[float]]
-"""Bags one after the other: where each starts, all members, all weights."""
-
-
-def _flat(bags: Sequence[Sequence[tuple[int, float]]]) -> Flat:
-    ends = accumulate(map(len, bags), initial=0)
-    members = list(chain.from_iterable(bags))
-    return list(ends)[:-1], [member for member, _ in members], [weight for _, weight in members]
-
-
-def _sums(rows: torch.Tensor, bags: Flat) -> torch.Tensor:
-    """(bags, width): the weighted sum of each bag's rows."""
-    import torch
-
-    starts, members = (torch.tensor(each, dtype=torch.int64, device=rows.device) for each in bags[:2])
-    weights = torch.tensor(bags[2], dtype=rows.dtype, device=rows.device)
-    return torch.nn.functional.embedding_bag(members, rows, starts, mode="sum", per_sample_weights=weights)
-
-
-def _ids_of_words(vocabulary: Vocabulary, words: Sequence[str]) -> list[list[int]]:
-    """Ids of words as they stand inside a sentence, without a frame."""
-    # Byte-level BPE marks a word by the space before it, which the first word of a text does not have.
-    first: Any = vocabulary.segmenter.split("a")[:1]
-    is_marked = bool(first) and vocabulary.segmenter.marked(first[0]).startswith(WORD_START)
-    lead = "" if is_marked else " "
-    return vocabulary.framed(Frame()).encode_batch([lead + word for word in words])

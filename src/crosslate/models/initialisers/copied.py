@@ -1,0 +1,30 @@
+"""The parent's row of the same piece, and the mean for all others."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from crosslate.models.initialisers.mean import Mean
+
+if TYPE_CHECKING:
+    import torch
+
+
+class Copied(Mean):
+    """A piece that reads as one of the parent's has its row; special pieces read as none."""
+
+    def find(self, taken: Collection[int]) -> dict[str, int]:
+        special = {index for index in vars(self.old.special).values() if index is not None}
+        theirs = {piece: index for index, piece in enumerate(self.old.marked_pieces) if index not in special}
+        self._copied = [
+            (index, theirs[piece])
+            for index, piece in enumerate(self.new.marked_pieces)
+            if index not in taken and piece in theirs
+        ]
+        return {"copied": len(self._copied)}
+
+    def put(self, table: torch.Tensor, rows: torch.Tensor) -> None:
+        if self._copied:
+            ours, theirs = map(list, zip(*self._copied))
+            table[ours] = rows[theirs]
