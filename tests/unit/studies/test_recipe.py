@@ -70,7 +70,7 @@ def text(**changes):
         (children(CHILD | {"vocabulary": 63}), "children[0].vocabulary: 63 pieces, expected 0 (chosen from the text) or 64"),
         (children(CHILD | {"strategies": ["src+xattn[layers=0-1]", "src+xattn[layers=0,1]"]}),
          "children[0]: strategies names the strategy src+xattn[layers=0-1] twice"),
-        (children(CHILD | {"initial_embeddings": ["median"]}), "initial_embeddings[0] is 'median', expected 'random', 'mean'"),
+        (children(CHILD | {"initial_embeddings": ["median"]}), "initial_embeddings[0]: unknown initial embeddings 'median'; did you mean 'mean'"),
         (children(CHILD | {"initial_embeddings": []}), "initial_embeddings is [], expected some, each once"),
         (children(CHILD, SPANISH, source_child="fr-es"), "takes a new source from fr-es, which renews the other side"),
         (children(CHILD, SPANISH, target_strategy="tgt+xattn"), "which is trained with tgt only"),
