@@ -71,7 +71,7 @@ def _stages(folder: Path, num_pairs: int, seed: int, is_whole: bool) -> int:
         return result
 
     print(f"{num_pairs:,} pairs; resident at the start: {peak_bytes() / 1e6:,.0f} MB", flush=True)
-    stage("generate and write", lambda: _write(paths, num_pairs, seed))
+    stage("generate and write", lambda: write_pairs(paths, num_pairs, seed))
     print(f"files: {sum(path.stat().st_size for path in paths) / 1e6:,.0f} MB", flush=True)
 
     def pairs() -> Iterator[tuple[str, str]]:
@@ -114,7 +114,7 @@ def _stages(folder: Path, num_pairs: int, seed: int, is_whole: bool) -> int:
     return peak
 
 
-def _write(paths: tuple[Path, Path], num_pairs: int, seed: int) -> None:
+def write_pairs(paths: tuple[Path, Path], num_pairs: int, seed: int) -> None:
     """Sentences of words with Zipf's frequencies; both sides have nearly the same number of words."""
     random = np.random.default_rng(seed)
     lexicons = _lexicon(random, "aeiou", "bdgklmnprst"), _lexicon(random, "аеиоуяю", "бвгдзклмнпрст")

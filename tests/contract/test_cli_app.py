@@ -71,7 +71,7 @@ def test_the_version(crosslate):
         (("align", "--pack", "a"), "give --dictionary to measure the alignment, or --word"),
         (
             ("pack", "export", "a", "--out", "b", "--to", "onnx"),
-            "unknown format 'onnx'; known: hf, ctranslate2, argos",
+            "unknown format 'onnx'; known: argos, ctranslate2, hf",
         ),
     ],
 )

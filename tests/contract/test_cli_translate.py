@@ -58,14 +58,14 @@ class Marking:
 
 @pytest.fixture
 def marking(monkeypatch, cached):
-    from crosslate.cli import decoding
+    from crosslate.cli.model_choice import ModelChoice
 
-    def opened(model, *, engine, quantization, options):
+    def opened(choice, model):
         translator = Translator.open([cached])
-        translator.engine, translator.options = Marking(translator.engine.source), options
+        translator.engine, translator.options = Marking(translator.engine.source), choice.decoding
         return translator
 
-    monkeypatch.setattr(decoding, "open_translator", opened)
+    monkeypatch.setattr(ModelChoice, "open", opened)
 
 
 class TestLines:
@@ -173,9 +173,9 @@ class TestRefusals:
             (("--pack", "{packs}/de-en", "-i", "no.de", "nein.de"), 3, "2 faults:\n  - no.de: no such file\n"),
             (("--pack", "{packs}/de-en", "-i", "-", "-"), 2, "standard input can be read only once"),
             (("--pack", "{packs}/de-en", "-o", "{packs}"), 3, "is a folder, expected the name of a file"),
-            (("--pack", "{packs}/de-en", "--beam", "0"), 2, "beam_size is 0, expected 1 or more"),
+            (("--pack", "{packs}/de-en", "--beam", "0"), 2, "--beam is 0, expected 1 or more"),
             (("--pack", "{packs}/de-en", "--window-lines", "0"), 2, "--window-lines is 0, expected 1 or more"),
-            (("--pack", "{packs}/de-en", "--engine", "torch"), 2, "unknown engine 'torch'; did you mean 'pytorch'?"),
+            (("--pack", "{packs}/de-en", "--engine", "torch"), 2, "--engine is 'torch', expected 'auto', 'ctranslate2' or 'pytorch'; did you mean 'pytorch'?"),
             (("--pack", "{packs}/de-en", "--quantization", "../x"), 2, "unknown quantization '../x'"),
             (("--pack", "{packs}/de-en", "--engine", "pytorch", "--quantization", "int8"), 2, "PyTorch engine translates in float32"),
             (("--parent", "nowhere"), 4, "nowhere: no such folder"),

@@ -29,7 +29,6 @@ app = typer.Typer(
     help="Teach a pretrained translation model a new language by training only cross-attention and the new "
     "language's embeddings.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )

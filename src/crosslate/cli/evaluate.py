@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+from pydantic import Field
 
-from crosslate.cli import decoding as d
-from crosslate.cli import options as o
 from crosslate.cli.console import console, print_line
+from crosslate.cli.model_choice import MODEL, ModelChoice
+from crosslate.cli.options import Option, Options, options_of
 from crosslate.cli.output import STANDARD_OUTPUT, open_output, with_bar, write_lines
-from crosslate.engines.decoding import DecodingOptions
-from crosslate.errors import InputError, UsageError
+from crosslate.config import AnyPath
+from crosslate.errors import Faults, InputError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,137 +23,118 @@ if TYPE_CHECKING:
     from crosslate.text.corpora import ParallelCorpus
 
 
-def evaluate(
-    test: Annotated[
-        list[str],
-        typer.Option(
-            "--test",
-            metavar="FILE",
-            help="Test text: a file of sources and one of references, or one TSV, JSONL, TMX or data set.",
-        ),
-    ],
-    pack: d.Packs = None,
-    parent: d.ParentPlace = None,
-    parent_langs: o.ParentLangs = None,
-    hypotheses: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--hypotheses",
-            metavar="FILE",
-            help="Score these translations, a file per system; several are compared with the first.",
-        ),
-    ] = None,
-    compare: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--compare",
-            metavar="SYSTEM",
-            help="Another system to compare the first one with, by paired bootstrap: a pack, or a file of "
-            "translations.",
-        ),
-    ] = None,
-    langs: Annotated[
-        str | None,
-        typer.Option(help="Language pair of the test text, like de-en; the packs' if not given."),
-    ] = None,
-    metric: Annotated[str, typer.Option(help="bleu, chrf or both, with a comma between.")] = "bleu,chrf",
-    tokenizer: Annotated[
-        str, typer.Option(help="sacreBLEU's tokenizer for BLEU: 13a, intl, char, zh or none.")
-    ] = "13a",
-    samples: Annotated[
-        int,
-        typer.Option(metavar="N", help="Bootstrap resamples, for intervals and comparisons; 0 for none."),
-    ] = 1000,
-    comet: Annotated[bool, typer.Option("--comet", help="Also COMET, if it is installed.")] = False,
-    save_translations: Annotated[
-        Path | None,
-        typer.Option(
-            "--save-translations", metavar="FILE", help="Write the translations of --pack or --parent."
-        ),
-    ] = None,
-    json_: Annotated[
-        Path | None,
-        typer.Option(
-            "--json", metavar="FILE", help="Write the scores as JSON; - prints it instead of the table."
-        ),
-    ] = None,
-    engine: d.EngineName = "auto",
-    quantization: d.Quantization = "float32",
-    beam: d.Beam = d.DEFAULTS.beam_size,
-    length_penalty: d.LengthPenalty = d.DEFAULTS.length_penalty,
-    no_repeat_ngram: d.NoRepeatNgram = d.DEFAULTS.no_repeat_ngram,
-    repetition_penalty: d.RepetitionPenalty = d.DEFAULTS.repetition_penalty,
-    max_new_tokens: d.MaxNewTokens = d.DEFAULTS.max_new_tokens,
-) -> None:
-    """Score translations of a test set by BLEU and chrF, and compare systems."""
-    from crosslate.evaluation.scores import EvaluationSettings, check_comet, read_translations, score_systems
+class EvaluateJob(ModelChoice):
+    """What is scored, and how."""
 
-    options = DecodingOptions(
-        beam_size=beam,
-        length_penalty=length_penalty,
-        no_repeat_ngram=no_repeat_ngram,
-        repetition_penalty=repetition_penalty,
-        max_new_tokens=max_new_tokens,
+    test: list[str] = Field(
+        description="Test text: a file of sources and one of references, or one TSV, JSONL, TMX or data set."
     )
-    metrics = tuple(part.strip() for part in metric.split(",") if part.strip())
-    settings = EvaluationSettings(metrics, tokenizer, samples, comet)
-    if comet:
+    hypotheses: list[str] = Field(
+        default_factory=list,
+        description="Score these translations, a file per system; several are compared with the first.",
+    )
+    compare: list[str] = Field(
+        default_factory=list,
+        description="Another system to compare the first one with, by paired bootstrap: a pack, or a file of "
+        "translations.",
+    )
+    langs: str | None = Field(
+        None, description="Language pair of the test text, like de-en; the packs' if not given."
+    )
+    metric: str = Field("bleu,chrf", description="bleu, chrf or both, with a comma between.")
+    tokenizer: str = Field("13a", description="sacreBLEU's tokenizer for BLEU: 13a, intl, char, zh or none.")
+    samples: int = Field(
+        1000, ge=0, description="Bootstrap resamples, for intervals and comparisons; 0 for none."
+    )
+    comet: bool = Field(False, description="Also COMET, if it is installed.")
+    save_translations: AnyPath | None = Field(
+        None, description="Write the translations of --pack or --parent."
+    )
+    json_file: AnyPath | None = Field(
+        None, description="Write the scores as JSON; - prints it instead of the table."
+    )
+
+    def find_faults(self, faults: Faults) -> None:
+        if self.save_translations and not (self.packs or self.parent):
+            faults.add("--save-translations needs --pack or --parent: without them nothing is translated")
+
+    def systems(self) -> list[StoredModel | str]:
+        """What is scored, the baseline first: models on disk, and names of files with translations."""
+        from crosslate.packs.stored import StoredModel
+
+        main = self.stored() if self.packs or self.parent else None
+        systems: list[StoredModel | str] = [*([main] if main else []), *self.hypotheses]
+        for name in self.compare:
+            if not Path(name).is_dir():
+                systems.append(name)
+                continue
+            other = StoredModel([name])
+            if main and self.parent and self.packs:
+                wanted = {manifest.parent.fingerprint for manifest in (*main.manifests, *other.manifests)}
+                other = StoredModel([name], self.parent) if len(wanted) == 1 else other
+            systems.append(other)
+        if not systems:
+            raise UsageError(
+                "give --pack or --parent to translate the test text, or --hypotheses to score files"
+            )
+        names = [system if isinstance(system, str) else system.name for system in systems]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise UsageError(f"{', '.join(twice)} is given twice; expected different systems")
+        if len(systems) > 1 and not self.samples:
+            raise UsageError("--samples 0 leaves nothing to compare systems with; give at least 1")
+        return systems
+
+
+_OPTIONS: Options = {
+    "--test": Option("test", metavar="FILE"),
+    **MODEL,
+    "--hypotheses": Option("hypotheses", metavar="FILE"),
+    "--compare": Option("compare", metavar="SYSTEM"),
+    "--langs": "langs",
+    "--metric": "metric",
+    "--tokenizer": "tokenizer",
+    "--samples": Option("samples", metavar="N"),
+    "--comet": "comet",
+    "--save-translations": Option("save_translations", metavar="FILE"),
+    "--json": Option("json_file", metavar="FILE"),
+}
+
+
+@options_of(EvaluateJob, _OPTIONS, name="job")
+def evaluate(job: EvaluateJob) -> None:
+    """Score translations of a test set by BLEU and chrF, and compare systems."""
+    from crosslate.evaluation.scores import (
+        EvaluationSettings,
+        check_comet,
+        read_translations,
+        score_systems,
+    )
+
+    metrics = tuple(part.strip() for part in job.metric.split(",") if part.strip())
+    settings = EvaluationSettings(metrics, job.tokenizer, job.samples, job.comet)
+    if job.comet:
         check_comet()
-    if save_translations and not (pack or parent):
-        raise UsageError("--save-translations needs --pack or --parent: without them nothing is translated")
-    systems = _systems(pack, parent, hypotheses, compare, o.parent_languages(parent_langs))
-    if len(systems) > 1 and not samples:
-        raise UsageError("--samples 0 leaves nothing to compare systems with; give at least 1")
+    systems = job.systems()
     models = [system for system in systems if not isinstance(system, str)]
-    corpus = _read_test(test, langs, models)
+    corpus = _read_test(job.test, job.langs, models)
     given = read_translations([system for system in systems if isinstance(system, str)], corpus)
     translations: dict[str, list[str]] = {}
     for system in systems:
         if isinstance(system, str):
             translations[system] = given[system]
             continue
-        translator = d.open_translator(system, engine=engine, quantization=quantization, options=options)
-        lines = with_bar(translator.translate_lines(corpus.source), system.name, len(corpus))
+        lines = with_bar(job.open(system).translate_lines(corpus.source), system.name, len(corpus))
         translations[system.name] = list(lines)
-    if save_translations:
-        write_lines(save_translations, translations[models[0].name])
+    if job.save_translations:
+        write_lines(job.save_translations, translations[models[0].name])
     evaluation = score_systems(corpus, translations, settings)
-    if json_:
-        record = {"decoding": vars(options) | {"quantization": quantization}} if models else {}
-        with open_output(json_) as file:
-            text = json.dumps(evaluation.as_values() | record, indent=2, ensure_ascii=False)
-            file.write(text.encode("utf-8") + b"\n")
-    if json_ is None or str(json_) != STANDARD_OUTPUT:
+    if job.json_file:
+        decoding = {"decoding": job.decoding.to_values() | {"quantization": job.quantization}}
+        values = evaluation.as_values() | (decoding if models else {})
+        with open_output(job.json_file) as file:
+            file.write(json.dumps(values, indent=2, ensure_ascii=False).encode("utf-8") + b"\n")
+    if str(job.json_file) != STANDARD_OUTPUT:
         _show(console(), evaluation)
-
-
-def _systems(
-    packs: list[Path] | None,
-    parent: str | None,
-    hypotheses: list[str] | None,
-    compare: list[str] | None,
-    languages: tuple[str, str] | None = None,
-) -> list[StoredModel | str]:
-    """What is scored, the baseline first: models on disk, and names of files with translations."""
-    from crosslate.packs.stored import StoredModel
-
-    main = StoredModel(packs or [], parent, languages) if packs or parent else None
-    systems: list[StoredModel | str] = [*([main] if main else []), *(hypotheses or [])]
-    for name in compare or []:
-        if not Path(name).is_dir():
-            systems.append(name)
-            continue
-        other = StoredModel([name])
-        if main and parent and packs:
-            wanted = {manifest.parent.fingerprint for manifest in (*main.manifests, *other.manifests)}
-            other = StoredModel([name], parent) if len(wanted) == 1 else other
-        systems.append(other)
-    if not systems:
-        raise UsageError("give --pack or --parent to translate the test text, or --hypotheses to score files")
-    names = [system if isinstance(system, str) else system.name for system in systems]
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise UsageError(f"{', '.join(twice)} is given twice; expected different systems")
-    return systems
 
 
 def _read_test(paths: list[str], langs: str | None, models: list[StoredModel]) -> ParallelCorpus:

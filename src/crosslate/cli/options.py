@@ -93,7 +93,7 @@ def options_of(
         def run(**given: Any) -> None:
             config, save, changes = (given.pop(each, None) for each in ("config", "save_config", "set_"))
             values = read_yaml(config) or {} if config else {}
-            spoken = {} if config else {path: each.flags[0] for each in made for path in each.paths}
+            spoken = {} if config else {path: each.name for each in made for path in each.paths}
             for each in made:
                 each.put(values, given.pop(each.parameter), spoken)
             for change in changes or []:
@@ -166,8 +166,13 @@ class _Offered:
         return cls(flags.split(), paths, option, kind.model_fields[last])
 
     @property
+    def name(self) -> str:
+        """The first name, as messages have it."""
+        return self.flags[0].partition("/")[0]
+
+    @property
     def parameter(self) -> str:
-        return self.flags[0].lstrip("-").replace("-", "_") + "_"
+        return self.name.lstrip("-").replace("-", "_") + "_"
 
     def put(self, values: dict[str, Any], value: Any, spoken: dict[str, str]) -> None:
         """Sets the fields if the option is given, and notes by which name their faults are reported."""
@@ -178,7 +183,7 @@ class _Offered:
             inner = _inner(values, above)
             if value is not None and inner is not None:
                 inner[last] = value
-                spoken[path] = self.flags[0]
+                spoken[path] = self.name
 
     def signature(self, *, is_required: bool) -> inspect.Parameter:
         """The parameter that Typer makes the option from; None is not given, and leaves the default."""
@@ -186,7 +191,7 @@ class _Offered:
         kind, choices = (str, []) if option.is_text else _option_type(field.annotation)
         is_flag = kind is bool or option.value is not None
         flags = list(self.flags)
-        if kind is bool and field.default is True and option.value is None:
+        if kind is bool and field.default is True and option.value is None and "/" not in flags[0]:
             flags[0] += f"/--no-{flags[0][2:]}"
         default = field.get_default(call_default_factory=True) if not field.is_required() else None
         shown = f" [default: {default}]" if default not in (None, "", []) and not is_flag else ""

@@ -7,17 +7,17 @@ import sys
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Annotated
+from typing import IO, TYPE_CHECKING, Literal
 
-import typer
+from pydantic import Field
 
-from crosslate.cli import decoding as d
-from crosslate.cli import options as o
 from crosslate.cli.console import error_console, print_line
+from crosslate.cli.model_choice import MODEL, ModelChoice
+from crosslate.cli.options import Option, Options, options_of, read_all_lines
 from crosslate.cli.output import STANDARD_OUTPUT, open_output, with_bar
+from crosslate.config import AnyPath
 from crosslate.documents import FORMATS
-from crosslate.engines.decoding import DecodingOptions
-from crosslate.errors import UsageError
+from crosslate.errors import Faults, UsageError, nearest
 from crosslate.translation.bulk import BulkSettings, translate_in_bulk
 
 if TYPE_CHECKING:
@@ -30,191 +30,172 @@ log = logging.getLogger(__name__)
 
 _WINDOW_LINES = 1024
 _LINES = "lines"
-_HERE = "here"
-_BULK = BulkSettings()
 
 
-def translate(
-    pack: d.Packs = None,
-    parent: d.ParentPlace = None,
-    parent_langs: o.ParentLangs = None,
-    input_: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--input",
-            "-i",
-            metavar="FILE",
-            help="Text to translate, one or several files; .gz .bz2 .xz .zst are read directly. "
-            "[default: standard input]",
-        ),
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="File for the translations; it appears when all are done. [default: standard output]",
-        ),
-    ] = None,
-    format_: Annotated[
-        str,
-        typer.Option(
-            "--format",
-            metavar="NAME",
-            help="lines: N lines in, N lines out. Otherwise one whole document, which keeps its markup: auto "
-            f"(by the file's ending), {', '.join(FORMATS.names)}.",
-        ),
-    ] = _LINES,
-    follow_words: Annotated[
-        bool,
-        typer.Option(
-            "--follow-words/--in-proportion",
-            help="In a document, tags and placeholders follow their words by the model's attention, which "
-            "needs PyTorch; or their places are found by equal words and proportion.",
-        ),
-    ] = True,
-    engine: d.EngineName = "auto",
-    quantization: d.Quantization = "float32",
-    beam: d.Beam = d.DEFAULTS.beam_size,
-    length_penalty: d.LengthPenalty = d.DEFAULTS.length_penalty,
-    n_best: Annotated[
-        int | None,
-        typer.Option(
-            "--n-best",
-            metavar="N",
-            help="Write the N best translations of a line on its line, the best first, each followed by its "
-            "score (logarithm of the probability, divided by the length), all separated by tabs. "
-            "N may be up to the beam.",
-        ),
-    ] = None,
-    no_repeat_ngram: d.NoRepeatNgram = d.DEFAULTS.no_repeat_ngram,
-    repetition_penalty: d.RepetitionPenalty = d.DEFAULTS.repetition_penalty,
-    max_new_tokens: d.MaxNewTokens = d.DEFAULTS.max_new_tokens,
-    window_lines: Annotated[
-        int | None,
-        typer.Option(
-            "--window-lines",
-            metavar="N",
-            help=f"Read at most N lines ahead; 1 answers each line at once. [default: {_WINDOW_LINES}, at a "
-            "terminal 1]",
-        ),
-    ] = None,
-    on: Annotated[
-        str,
-        typer.Option(
-            metavar="PLACE",
-            help="here, or ray: --input is cut into shards that workers on Ray translate with CTranslate2; "
-            "the same command again goes on where it was stopped.",
-        ),
-    ] = _HERE,
-    shard_lines: Annotated[
-        int, typer.Option("--shard-lines", metavar="N", help="With ray: lines of a shard.")
-    ] = _BULK.shard_lines,
-    worker_cpus: Annotated[
-        int,
-        typer.Option("--worker-cpus", metavar="N", help="With ray: CPUs that a worker asks for and uses."),
-    ] = _BULK.worker_cpus,
-) -> None:
-    """Translate text line by line, N lines in and N lines out, or a whole document (--format)."""
-    options = DecodingOptions(
-        beam_size=beam,
-        length_penalty=length_penalty,
-        n_best=1 if n_best is None else n_best,
-        no_repeat_ngram=no_repeat_ngram,
-        repetition_penalty=repetition_penalty,
-        max_new_tokens=max_new_tokens,
+class TranslateJob(ModelChoice):
+    """What is translated, and to where."""
+
+    input: list[str] = Field(
+        default_factory=list,
+        description="Text to translate, one or several files; .gz .bz2 .xz .zst are read directly. [default: "
+        "standard input]",
     )
-    if not pack and parent is None:
-        raise UsageError(
-            "give --pack to translate with a pack, or --parent to translate the parent's own pair"
-        )
-    if window_lines is not None and window_lines < 1:
-        raise UsageError(f"--window-lines is {window_lines}, expected 1 or more")
-    paths = input_ or [STANDARD_OUTPUT]
-    if on != _HERE:
-        alone = {"--format": format_ != _LINES, "--n-best": n_best, "--window-lines": window_lines}
-        files = _files_for_ray(on, paths, output, [name for name, is_given in alone.items() if is_given])
-        from crosslate.packs.stored import StoredModel
-        from crosslate.translation.translator import wanted_engine
+    output: AnyPath | None = Field(
+        None,
+        description="File for the translations; it appears when all are done. [default: standard output]",
+    )
+    format: str = Field(
+        _LINES,
+        description="lines: N lines in, N lines out. Otherwise one whole document, which keeps its markup: "
+        f"auto (by the file's ending), {', '.join(FORMATS.names)}.",
+    )
+    follow_words: bool = Field(
+        True,
+        description="In a document, tags and placeholders follow their words by the model's attention, which "
+        "needs PyTorch; or their places are found by equal words and proportion.",
+    )
+    window_lines: int | None = Field(
+        None,
+        ge=1,
+        description="Read at most so many lines ahead; 1 answers each line at once. [default: "
+        f"{_WINDOW_LINES}, at a terminal 1]",
+    )
+    on: Literal["here", "ray"] = Field(
+        "here",
+        description="ray: --input is cut into shards that workers on Ray translate with CTranslate2; the "
+        "same command again goes on where it was stopped.",
+    )
+    bulk: BulkSettings = Field(default_factory=BulkSettings)
 
-        if wanted_engine(engine, quantization) == "pytorch":
-            raise UsageError("--on ray translates with CTranslate2, but --engine is pytorch; leave it out")
-        model = StoredModel(pack or [], parent, o.parent_languages(parent_langs))
-        translate_in_bulk(
-            model, paths, files, quantization=quantization, options=options,
-            settings=BulkSettings(shard_lines=shard_lines, worker_cpus=worker_cpus),
-        )  # fmt: skip
-        return
-    kind = None if format_ == _LINES else _document_kind(format_, paths, n_best, window_lines)
-    lines = o.read_all_lines(paths) if kind is None else iter(())
-    from crosslate.packs.stored import StoredModel
+    def find_faults(self, faults: Faults) -> None:
+        if not self.packs and self.parent is None:
+            faults.add("give --pack to translate with a pack, or --parent to translate the parent's own pair")
+        if self.on == "ray":
+            self._check_ray(faults)
+        elif self.format != _LINES:
+            self._check_format(faults)
 
-    model = StoredModel(pack or [], parent, o.parent_languages(parent_langs))
-    translator = d.open_translator(model, engine=engine, quantization=quantization, options=options)
-    if kind is not None:
-        _translate_document(translator, kind, paths[0], output, model if follow_words else None)
-        return
-    is_typed = paths == [STANDARD_OUTPUT] and sys.stdin.isatty()
+    def _check_ray(self, faults: Faults) -> None:
+        if alone := [name for name, is_given in self._of_lines_here().items() if is_given]:
+            faults.add(f"{', '.join(alone)} cannot go with --on ray, which translates lines; leave it out")
+        files = [*self.input, str(self.output)] if self.input and self.output else [STANDARD_OUTPUT]
+        if STANDARD_OUTPUT in files:
+            faults.add(
+                "--on ray goes from files to a file, so that it can go on where it was stopped; "
+                "give --input and --output"
+            )
+
+    def _of_lines_here(self) -> dict[str, bool]:
+        return {
+            "--format": self.format != _LINES,
+            "--n-best": self.has_n_best,
+            "--window-lines": self.window_lines is not None,
+        }
+
+    def _check_format(self, faults: Faults) -> None:
+        """The format of a document, and what goes with it."""
+        known, name = ["auto", *FORMATS.names], self.format
+        if name not in known:
+            faults.add(f"unknown --format {name!r}; {nearest(name, [_LINES, *known])}")
+        if len(self.paths) != 1:
+            faults.add(f"--format {name} translates one document, but --input names {len(self.paths)} files")
+        if self.has_n_best or self.window_lines is not None:
+            faults.add(f"--n-best and --window-lines go with lines, not with --format {name}")
+        if name == "auto" and self.paths[0] == STANDARD_OUTPUT:
+            faults.add("--format auto goes by the ending of a file; name the format of standard input")
+
+    @property
+    def paths(self) -> list[str]:
+        """The files to read."""
+        return self.input or [STANDARD_OUTPUT]
+
+    @property
+    def has_n_best(self) -> bool:
+        """Whether several translations of a line are asked for."""
+        return "n_best" in self.decoding.model_fields_set
+
+
+_OPTIONS: Options = {
+    **MODEL,
+    "--input -i": Option("input", metavar="FILE"),
+    "--output -o": Option("output", metavar="FILE"),
+    "--format": Option("format", metavar="NAME"),
+    "--follow-words/--in-proportion": "follow_words",
+    "--n-best": Option(
+        "decoding.n_best",
+        metavar="N",
+        help="Write the N best translations of a line on its line, the best first, each followed by its "
+        "score (logarithm of the probability, divided by the length), all separated by tabs. "
+        "N may be up to the beam.",
+    ),
+    "--window-lines": Option("window_lines", metavar="N"),
+    "--on": "on",
+    "--shard-lines": Option("bulk.shard_lines", metavar="N"),
+    "--worker-cpus": Option("bulk.worker_cpus", metavar="N"),
+}
+
+
+@options_of(TranslateJob, _OPTIONS, name="job")
+def translate(job: TranslateJob) -> None:
+    """Translate text line by line, N lines in and N lines out, or a whole document (--format)."""
+    if job.on == "ray":
+        _translate_on_ray(job)
+    elif job.format == _LINES:
+        _translate_lines(job)
+    else:
+        _translate_document(job)
+
+
+def _translate_on_ray(job: TranslateJob) -> None:
+    from crosslate.translation.translator import wanted_engine
+
+    if wanted_engine(job.engine, job.quantization) == "pytorch":
+        raise UsageError("--on ray translates with CTranslate2, but --engine is pytorch; leave it out")
+    translate_in_bulk(
+        job.stored(), job.paths, job.output or Path(), quantization=job.quantization, options=job.decoding,
+        settings=job.bulk,
+    )  # fmt: skip
+
+
+def _translate_lines(job: TranslateJob) -> None:
+    lines = read_all_lines(job.paths)
+    translator = job.open(job.stored())
+    is_typed = job.paths == [STANDARD_OUTPUT] and sys.stdin.isatty()
     if is_typed:
         _greet(translator)
-    window = (1 if is_typed else _WINDOW_LINES) if window_lines is None else window_lines
-    with open_output(output) as file:
-        translated = _translated(translator, _flushing(lines, file), window, n_best)
+    window = job.window_lines or (1 if is_typed else _WINDOW_LINES)
+    with open_output(job.output) as file:
+        lines, n_best = _flushing(lines, file), job.decoding.n_best
+        translated: Iterator[str] = (
+            map(_row, translator.n_best_lines(lines, n_best, window_lines=window))
+            if job.has_n_best
+            else translator.translate_lines(lines, window_lines=window)
+        )
         if file is not sys.stdout.buffer and not is_typed:
             translated = with_bar(translated, "translating", None)
         for line in translated:
             file.write(line.encode("utf-8") + b"\n")
 
 
-def _files_for_ray(on: str, paths: list[str], output: Path | None, alone: list[str]) -> Path:
-    """The file to write, after checks of what goes with --on ray."""
-    if on != "ray":
-        raise UsageError(f"--on is {on!r}, expected {_HERE} or ray")
-    if alone:
-        raise UsageError(f"{', '.join(alone)} cannot go with --on ray, which translates lines; leave it out")
-    if STANDARD_OUTPUT in paths or output is None or str(output) == STANDARD_OUTPUT:
-        raise UsageError(
-            "--on ray goes from files to a file, so that it can go on where it was stopped; "
-            "give --input and --output"
-        )
-    return output
-
-
-def _document_kind(format_: str, paths: list[str], n_best: int | None, window_lines: int | None) -> str:
-    """The kind of document that is asked for; whether the other options go with it is checked too."""
-    from crosslate.documents import format_of
-    from crosslate.errors import nearest
-
-    known = ["auto", *FORMATS.names]
-    if format_ not in known:
-        raise UsageError(f"unknown --format {format_!r}; {nearest(format_, [_LINES, *known])}")
-    if len(paths) != 1:
-        raise UsageError(f"--format {format_} translates one document, but --input names {len(paths)} files")
-    if n_best is not None or window_lines is not None:
-        raise UsageError(f"--n-best and --window-lines go with lines, not with --format {format_}")
-    if format_ == "auto" and paths[0] == STANDARD_OUTPUT:
-        raise UsageError("--format auto goes by the ending of a file; name the format of standard input")
-    return format_of(paths[0]).name if format_ == "auto" else format_
-
-
-def _translate_document(
-    translator: Translator, kind: str, path: str, output: Path | None, model: StoredModel | None
-) -> None:
-    from crosslate.documents import open_document
+def _translate_document(job: TranslateJob) -> None:
+    from crosslate.documents import format_of, open_document
     from crosslate.errors import InputError
     from crosslate.text.streams import read_blocks
 
+    (path,) = job.paths
+    name = format_of(path).name if job.format == "auto" else job.format
+    model = job.stored()
+    translator = job.open(model)
     data = b"".join(read_blocks(path))
     try:
-        document = open_document(data, kind, translator.source_language, translator.target_language)
+        document = open_document(data, name, translator.source_language, translator.target_language)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    with open_output(output) as file:
+    with open_output(job.output) as file:
         texts = [segment.text for segment in document.segments]
         translations = list(with_bar(translator.translate_lines(texts), "translating", len(texts)))
         marked = [pair for pair, each in zip(zip(texts, translations), document.segments) if each.has_marks]
-        align = _align(model, marked) if model and marked else None
+        align = _align(model, marked) if job.follow_words and marked else None
         file.write(document.rebuild(translations, align))
 
 
@@ -240,14 +221,6 @@ def _flushing(lines: Iterable[str], file: IO[bytes]) -> Iterator[str]:
         except StopIteration:
             return
         yield line
-
-
-def _translated(
-    translator: Translator, lines: Iterable[str], window: int, n_best: int | None
-) -> Iterator[str]:
-    if n_best is None:
-        return translator.translate_lines(lines, window_lines=window)
-    return map(_row, translator.n_best_lines(lines, n_best, window_lines=window))
 
 
 def _row(hypotheses: list[Hypothesis]) -> str:

@@ -1,0 +1,77 @@
+"""Which model translates, with which engine, and how it searches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field
+
+from crosslate.cli.options import Option, Options, parent_languages
+from crosslate.config import AnyPath, Settings
+from crosslate.engines.decoding import DecodingOptions
+
+if TYPE_CHECKING:
+    from crosslate.packs.stored import StoredModel
+    from crosslate.translation.translator import Translator
+
+
+class ModelChoice(Settings):
+    """A model on disk and how to translate with it."""
+
+    packs: list[AnyPath] = Field(
+        default_factory=list,
+        description="Folder of a pack; two of them, one with a new source and one with a new target, are "
+        "composed.",
+    )
+    parent: str | None = Field(
+        None,
+        description="Folder or hub id of the parent; the pack's manifest says where it is if not given. "
+        "Without a pack, the parent's own pair is translated.",
+    )
+    parent_langs: str | None = Field(
+        None,
+        description="Languages of the parent, where its files name none or many (mBART, NLLB): fr-en, or in "
+        "its own codes fra_Latn-eng_Latn.",
+    )
+    engine: Literal["auto", "ctranslate2", "pytorch"] = Field(
+        "auto", description="auto is PyTorch on a GPU, else CTranslate2."
+    )
+    quantization: str = Field(
+        "float32",
+        description="Type of CTranslate2's weights: float32, int8, int16, float16, bfloat16, …",
+    )
+    decoding: DecodingOptions = Field(default_factory=DecodingOptions)
+
+    def stored(self) -> StoredModel:
+        """The model on disk."""
+        from crosslate.packs.stored import StoredModel
+
+        return StoredModel(self.packs, self.parent, parent_languages(self.parent_langs))
+
+    def open(self, model: StoredModel) -> Translator:
+        """A translator for a model on disk."""
+        from crosslate.translation.translator import Translator
+
+        return Translator.of_stored(
+            model,
+            engine=self.engine,
+            quantization=self.quantization,
+            options=self.decoding,
+        )
+
+
+DECODING: Options = {
+    "--beam": Option("decoding.beam_size", metavar="N"),
+    "--length-penalty": Option("decoding.length_penalty", metavar="X"),
+    "--no-repeat-ngram": Option("decoding.no_repeat_ngram", metavar="N"),
+    "--repetition-penalty": Option("decoding.repetition_penalty", metavar="X"),
+    "--max-new-tokens": Option("decoding.max_new_tokens", metavar="N"),
+}
+MODEL: Options = {
+    "--pack": Option("packs", metavar="FOLDER"),
+    "--parent": Option("parent", metavar="NAME"),
+    "--parent-langs": Option("parent_langs", metavar="XX-YY"),
+    "--engine": "engine",
+    "--quantization": Option("quantization", metavar="TYPE"),
+    **DECODING,
+}
