@@ -100,7 +100,7 @@ def test_faults_of_a_configuration_come_together(crosslate, tmp_path):
         (("--frozen-dtype", "int8"), EXIT_USAGE, "--frozen-dtype is 'int8', expected 'float32' or 'bfloat16'"),
         (("--frozen-dtype", "bfloat16"), EXIT_FAILED, "the precision is fp32, but frozen tensors are held in bf"),
         (("--shard-frozen",), EXIT_FAILED, "start several with accelerate launch"),
-        (("--initial-embeddings", "median"), EXIT_USAGE, "--initial-embeddings is 'median', expected "),
+        (("--initial-embeddings", "median"), EXIT_USAGE, "--initial-embeddings: unknown initial embeddings 'median'"),
         (("--initial-embeddings", "dictionary"), EXIT_USAGE, "0 dictionaries are given, expected 1"),
         (("--vocabulary", "joint"), EXIT_USAGE, "--vocabulary is 'joint', expected 'separate' or 'appended'"),
         (("--related", "fr"), EXIT_USAGE, "all rows of a separate vocabulary start anew"),

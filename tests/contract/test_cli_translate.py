@@ -185,7 +185,7 @@ class TestRefusals:
             (("--pack", "{packs}/de-en", "--format", "text", "-i", "a", "b"), 2, "--input names 2 files"),
             (("--pack", "{packs}/de-en", "--format", "text", "--n-best", "2"), 2, "--n-best and --window-lines go with lines"),
             (("--pack", "{packs}/de-en", "--format", "docx"), 3, "it is no whole docx file"),
-            (("--pack", "{packs}/de-en", "--on", "moon"), 2, "--on is 'moon', expected here or ray"),
+            (("--pack", "{packs}/de-en", "--on", "moon"), 2, "--on is 'moon', expected 'here' or 'ray'"),
             (("--pack", "{packs}/de-en", "--on", "ray"), 2, "give --input and --output"),
             (("--pack", "{packs}/de-en", "--on", "ray", "-i", "a.de", "-o", "-"), 2, "give --input and --output"),
             (("--pack", "{packs}/de-en", "--on", "ray", "--n-best", "2"), 2, "--n-best cannot go with --on ray"),

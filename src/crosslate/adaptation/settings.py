@@ -112,7 +112,7 @@ class NewLanguages(Settings):
         return [side for side in self.sides if renews is None or side in renews]
 
     @property
-    def start(self) -> Method:
+    def start(self) -> str:
         """Where new embeddings start."""
         is_appended = self.vocabulary == "appended"
         default = default_method(self.renewed, self.parsed_strategy, is_appended=is_appended)

@@ -25,7 +25,7 @@ JOB = {"parent": "p", "train": ["a", "b"], "new": {"source": "de"}, "output": {"
         ({"strategy": "tgt"}, "tgt is for a new target, but the new side is source"),
         ({"strategy": "scratch", "vocabulary": "appended"}, "scratch starts everything anew, so nothing is appended"),
         ({"strategy": "embed", "vocabulary": "appended"}, "embed keeps the vocabularies, so nothing is appended"),
-        ({"initial_embeddings": "median"}, "expected .*; did you mean 'mean'"),
+        ({"initial_embeddings": "median"}, "unknown initial embeddings 'median'; did you mean 'mean'"),
         ({"initial_embeddings": "dictionary"}, "0 dictionaries are given, expected 1"),
         ({"dictionaries": ["de-fr.txt"]}, "1 dictionaries are given, expected 0"),
         ({"initial_embeddings": "aligned", "target": "es"}, "both sides are new"),
