@@ -12,7 +12,7 @@ from torch import nn
 
 import families
 from crosslate.errors import AnatomyError
-from crosslate.models import placement
+from crosslate.models.anatomy import placement
 from crosslate.models.anatomy.anatomy import Anatomy
 from crosslate.models.anatomy.probe import Probe
 from crosslate.models.tensors import unsaved_names
