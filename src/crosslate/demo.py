@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +14,7 @@ from typing import Any, Literal
 from crosslate.adaptation.adapt import adapt
 from crosslate.adaptation.parents import train_parent
 from crosslate.adaptation.settings import DataSettings, NewLanguages, OutputSettings, PackOutput
-from crosslate.config import to_values
+from crosslate.config import Settings
 from crosslate.engines.ctranslate2 import num_usable_cores
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.errors import CrosslateError
@@ -84,12 +85,8 @@ TARGET_TRAINING = SOURCE_TRAINING.changed(
 )
 
 
-@dataclass(frozen=True)
-class DemoSettings:
-    """Sizes of the demo; the defaults take minutes on two cores.
-
-    ``workers`` packs are trained side by side: a model this small leaves a second core idle.
-    """
+class DemoSettings(Settings):
+    """Sizes of the demo; the defaults take minutes on two cores."""
 
     seed: int = 1
     train_pairs: int = 16_000
@@ -97,7 +94,7 @@ class DemoSettings:
     test_pairs: int = 500
     size: str = "tiny"
     vocabulary_size: int = 2_400
-    workers: int = 2
+    workers: int = 2  # packs that are trained side by side: a model this small leaves a second core idle
     parent: TrainingSettings = PARENT_TRAINING
     new_source: TrainingSettings = SOURCE_TRAINING
     new_target: TrainingSettings = TARGET_TRAINING
@@ -186,22 +183,13 @@ def run_demo(
     say("composing German to Spanish, which nothing was trained on")
     zero_shot, composed = demo.score("de", "es", parent, packs["de-en"], packs["fr-es"])
     after, translations_after = demo.score("fr", "en", parent)
+    is_same = parent.fingerprint() == fingerprint and translations_after == translations_before
     german = demo.test("de", "es")
     english = next(each for each in children if each.strategy == "src+xattn").translations
-    result = DemoResult(
-        before,
-        after,
-        parent.fingerprint() == fingerprint and translations_after == translations_before,
-        children,
-        zero_shot,
-        [
-            dict(zip(("de", "en", "es", "es reference"), sample, strict=True))
-            for sample in list(zip(german.source, english, composed, german.target, strict=True))[
-                :NUM_SAMPLES
-            ]
-        ],
-        time.monotonic() - started,
-    )
+    rows = zip(german.source, english, composed, german.target, strict=True)
+    samples = [dict(zip(("de", "en", "es", "es reference"), row)) for row in islice(rows, NUM_SAMPLES)]
+    seconds = time.monotonic() - started
+    result = DemoResult(before, after, is_same, children, zero_shot, samples, seconds)
     write_json(out / "report.json", _report(result, settings, parent))
     if failures := result.failures():
         raise DemoFailed("the demo's check failed: " + "; ".join(failures))
@@ -218,23 +206,13 @@ class _Demo:
             source_vocabulary_size=settings.vocabulary_size,
             target_vocabulary_size=settings.vocabulary_size,
         )
-        self._corpora: dict[tuple[str, str, Part], tuple[ParallelCorpus, ParallelCorpus, ParallelCorpus]] = {}
 
-    def corpora(
-        self, source: str, target: str, part: Part
-    ) -> tuple[ParallelCorpus, ParallelCorpus, ParallelCorpus]:
-        key = (source, target, part)
-        if key not in self._corpora:
-            size = self.settings
-            self._corpora[key] = self.book.corpora(
-                source,
-                target,
-                train=size.train_pairs,
-                valid=size.valid_pairs,
-                test=size.test_pairs,
-                part=part,
-            )
-        return self._corpora[key]
+    def corpora(self, source: str, target: str, part: Part) -> tuple[ParallelCorpus, ...]:
+        """Text for training, validation and test."""
+        size = self.settings
+        return self.book.corpora(
+            source, target, train=size.train_pairs, valid=size.valid_pairs, test=size.test_pairs, part=part
+        )
 
     def test(self, source: str, target: str) -> ParallelCorpus:
         return self.corpora(source, target, "child")[2]
@@ -255,9 +233,7 @@ class _Demo:
     def packs(self, parent: Parent) -> dict[str, Pack]:
         """All packs by name; those that are missing are trained, several at a time."""
         missing = [wanted for wanted in PACKS if not self.folder(wanted).exists()]
-        missing.sort(
-            key=lambda wanted: "body" not in wanted.strategy
-        )  # the longest must not be alone at the end
+        missing.sort(key=lambda each: "body" not in each.strategy)  # the longest is not alone at the end
         for wanted in PACKS:
             if wanted not in missing:
                 self.say(f"pack {wanted.name}: using {self.folder(wanted)}")
@@ -356,7 +332,7 @@ def _report(result: DemoResult, settings: DemoSettings, parent: Parent) -> dict[
         "zero_shot": {"pair": "de-es", **asdict(result.zero_shot)},
         "samples": result.samples,
         "failures": result.failures(),
-        "settings": to_values(settings),
+        "settings": settings.to_values(),
         "seconds": round(result.seconds, 1),
         "machine": machine(torch.device("cpu")),
         "versions": versions(),
