@@ -32,7 +32,8 @@ class Registry(Generic[T]):
     def names(self) -> list[str]:
         """All names in alphabetical order."""
         spec = find_spec(self._package)
-        return sorted(module.name for module in iter_modules(spec and spec.submodule_search_locations))
+        folders = spec.submodule_search_locations if spec else None
+        return sorted(module.name for module in iter_modules(folders or []))
 
     def __getitem__(self, name: str) -> type[T]:
         """The class of a name.

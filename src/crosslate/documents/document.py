@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from crosslate.documents.archives import Archive
 from crosslate.documents.encodings import Decoded, decode
-from crosslate.documents.flow import Escape, Filling, Flow, Piece, Segment, fill
+from crosslate.documents.flow import Filling, Flow, Piece, Segment, fill
 from crosslate.documents.markup import declared_encoding, escaped
 from crosslate.documents.placement import Align
 from crosslate.errors import InputError, UsageError
@@ -93,16 +93,18 @@ class TextFormat(Format):
     """A format whose documents are one text.
 
     Attributes:
-        escape: spells plain text in the format's notation.
         has_references: any character can be written as ``&#…;``. Without references, a document that gets
             characters beyond its encoding becomes UTF-8.
         declaration: finds the declared encoding as group 2, and what stands before it as group 1, for a
             document that becomes UTF-8.
     """
 
-    escape: ClassVar[Escape] = staticmethod(str)
     has_references: ClassVar[bool] = False
     declaration: ClassVar[re.Pattern[str] | None] = None
+
+    def escape(self, text: str) -> str:
+        """Plain text in the format's notation."""
+        return text
 
     def declared_encoding(self, data: bytes) -> str | None:
         """The encoding that a document declares; None where documents of this format declare none."""
@@ -127,8 +129,10 @@ class TextFormat(Format):
 class MarkupFormat(TextFormat):
     """A format of text in HTML's notation."""
 
-    escape = staticmethod(escaped)
     has_references = True
+
+    def escape(self, text: str) -> str:
+        return escaped(text)
 
     def declared_encoding(self, data: bytes) -> str | None:
         return declared_encoding(data)

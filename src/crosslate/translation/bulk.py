@@ -150,7 +150,7 @@ def _shards(
     """The shards of a stopped run, or new ones; the manifest is written when all are cut."""
     manifest = state / MANIFEST
     digest = hashlib.sha256()
-    counts = []
+    counts: list[int] = []
     is_resumed = manifest.is_file()
     if not is_resumed:
         state.mkdir(parents=True, exist_ok=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crosslate.documents.document import Document, MarkupFormat
+from crosslate.documents.document import MarkupFormat, TextDocument
 from crosslate.documents.flow import Flow, Mark, Piece
 from crosslate.documents.markup import Token, escaped_in_quotes, read_references, tokens
 from crosslate.errors import UsageError
@@ -19,7 +19,7 @@ class Tmx(MarkupFormat):
     kept = "All other texts stay."
     position = 8
 
-    def open(self, data: bytes, language: str, target_language: str | None) -> Document:
+    def open(self, data: bytes, language: str, target_language: str | None) -> TextDocument:
         check_xml(data, _NAME)
         return super().open(data, language, target_language)
 
