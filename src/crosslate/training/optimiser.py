@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
 from torch import nn
@@ -34,6 +34,14 @@ def make_optimiser(trainee: Trainee, settings: TrainingSettings) -> torch.optim.
     )
 
 
+class BatchIds(TypedDict):
+    """Special ids that batches are made with."""
+
+    source_pad: int
+    target_pad: int
+    decoder_start: int
+
+
 @dataclass(frozen=True)
 class Trainee:
     """What the loop needs to know of a model.
@@ -55,9 +63,13 @@ class Trainee:
     decoder_start: int
 
     @property
-    def ids(self) -> dict[str, int]:
+    def ids(self) -> BatchIds:
         """The special ids, as :func:`crosslate.training.batches.collate` takes them."""
-        return {name: getattr(self, name) for name in ("source_pad", "target_pad", "decoder_start")}
+        return {
+            "source_pad": self.source_pad,
+            "target_pad": self.target_pad,
+            "decoder_start": self.decoder_start,
+        }
 
     @property
     def trained(self) -> dict[str, nn.Parameter]:
