@@ -14,11 +14,17 @@ from crosslate.cli.options import Option, Options, options_of
 from crosslate.cli.output import STANDARD_OUTPUT, open_output, with_bar, write_lines
 from crosslate.config import AnyPath
 from crosslate.errors import Faults, InputError, UsageError
+from crosslate.evaluation.scores import (
+    Evaluation,
+    EvaluationSettings,
+    check_comet,
+    read_translations,
+    score_systems,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from crosslate.evaluation.scores import Evaluation
     from crosslate.packs.stored import StoredModel
     from crosslate.text.corpora import ParallelCorpus
 
@@ -41,12 +47,7 @@ class EvaluateJob(ModelChoice):
     langs: str | None = Field(
         None, description="Language pair of the test text, like de-en; the packs' if not given."
     )
-    metric: str = Field("bleu,chrf", description="bleu, chrf or both, with a comma between.")
-    tokenizer: str = Field("13a", description="sacreBLEU's tokenizer for BLEU: 13a, intl, char, zh or none.")
-    samples: int = Field(
-        1000, ge=0, description="Bootstrap resamples, for intervals and comparisons; 0 for none."
-    )
-    comet: bool = Field(False, description="Also COMET, if it is installed.")
+    scored: EvaluationSettings = Field(default_factory=EvaluationSettings)
     save_translations: AnyPath | None = Field(
         None, description="Write the translations of --pack or --parent."
     )
@@ -80,7 +81,7 @@ class EvaluateJob(ModelChoice):
         names = [system if isinstance(system, str) else system.name for system in systems]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise UsageError(f"{', '.join(twice)} is given twice; expected different systems")
-        if len(systems) > 1 and not self.samples:
+        if len(systems) > 1 and not self.scored.num_samples:
             raise UsageError("--samples 0 leaves nothing to compare systems with; give at least 1")
         return systems
 
@@ -91,10 +92,10 @@ _OPTIONS: Options = {
     "--hypotheses": Option("hypotheses", metavar="FILE"),
     "--compare": Option("compare", metavar="SYSTEM"),
     "--langs": "langs",
-    "--metric": "metric",
-    "--tokenizer": "tokenizer",
-    "--samples": Option("samples", metavar="N"),
-    "--comet": "comet",
+    "--metric": "scored.metric",
+    "--tokenizer": "scored.tokenizer",
+    "--samples": Option("scored.num_samples", metavar="N"),
+    "--comet": "scored.with_comet",
     "--save-translations": Option("save_translations", metavar="FILE"),
     "--json": Option("json_file", metavar="FILE"),
 }
@@ -103,16 +104,7 @@ _OPTIONS: Options = {
 @options_of(EvaluateJob, _OPTIONS, name="job")
 def evaluate(job: EvaluateJob) -> None:
     """Score translations of a test set by BLEU and chrF, and compare systems."""
-    from crosslate.evaluation.scores import (
-        EvaluationSettings,
-        check_comet,
-        read_translations,
-        score_systems,
-    )
-
-    metrics = tuple(part.strip() for part in job.metric.split(",") if part.strip())
-    settings = EvaluationSettings(metrics, job.tokenizer, job.samples, job.comet)
-    if job.comet:
+    if job.scored.with_comet:
         check_comet()
     systems = job.systems()
     models = [system for system in systems if not isinstance(system, str)]
@@ -127,7 +119,7 @@ def evaluate(job: EvaluateJob) -> None:
         translations[system.name] = list(lines)
     if job.save_translations:
         write_lines(job.save_translations, translations[models[0].name])
-    evaluation = score_systems(corpus, translations, settings)
+    evaluation = score_systems(corpus, translations, job.scored)
     if job.json_file:
         decoding = {"decoding": job.decoding.to_values() | {"quantization": job.quantization}}
         values = evaluation.as_values() | (decoding if models else {})

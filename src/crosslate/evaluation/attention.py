@@ -34,12 +34,12 @@ _ROLES = ("q", "k", "v", "o")
 
 @dataclass(frozen=True)
 class SentenceAttention:
-    """The cross-attention of one pair.
+    """The cross-attention of one pair; the end of the sentence is a piece of each side.
 
     Attributes:
         index: of the pair.
-        source: pieces that are looked at, the end of sentence included.
-        target: pieces that are predicted, likewise.
+        source: pieces that are looked at.
+        target: pieces that are predicted.
         weights: ``(layers, heads, target, source)`` float32: what the step looks at that predicts a piece.
     """
 
@@ -58,14 +58,11 @@ def attend(
     """Collects cross-attention with the target forced, without dropout; the model stays as it is.
 
     Args:
-        model: a parent or a child, of any family whose decoder gives its cross-attention.
-        anatomy: of its parent; says how many layers and heads there must be.
-        pairs: source and target sentences.
+        anatomy: of the model's parent; says how many layers and heads there must be.
         batch_tokens: what one batch may hold.
 
     Returns:
-        One for every pair, in their order; pairs that are empty or longer than the model's positions are
-        left out.
+        In order, the pairs that are neither empty nor longer than the model's positions.
 
     Raises:
         ParentError: the model does not give weights of that shape that sum to 1.
@@ -164,11 +161,7 @@ def _check(weights: Sequence[Any], anatomy: Anatomy) -> None:
 
 
 def entropies(weights: numpy.ndarray) -> numpy.ndarray:
-    """Entropy of every distribution along the last axis ``(..., source)``, in nats: 0 to log(source).
-
-    Args:
-        weights: non-negative, each distribution sums to 1; padding is cut off or 0.
-    """
+    """Entropy in nats of every distribution along the last axis ``(..., source)``."""
     weights = numpy.asarray(weights, dtype=numpy.float64)
     logs = numpy.log(weights, out=numpy.zeros_like(weights), where=weights > 0)
     return -(weights * logs).sum(axis=-1)
@@ -178,8 +171,7 @@ def head_changes(child: Parent | Child, parent: Parent) -> dict[str, list[list[f
     """How far the cross-attention of a child has moved from its parent's, head by head.
 
     Args:
-        child: on that parent, made of packs (while heads are trained their slices have other names).
-        parent: what it is compared with.
+        child: made of packs (while heads are trained their slices have other names).
 
     Returns:
         By projection (``q``, ``k``, ``v``, ``o``), by layer, by head: the relative Frobenius norm of the
@@ -209,12 +201,10 @@ def head_changes(child: Parent | Child, parent: Parent) -> dict[str, list[list[f
 
 
 def relative_changes(child: numpy.ndarray, parent: numpy.ndarray, axis: int, num_heads: int) -> numpy.ndarray:
-    """How far each head's slice of a matrix has moved: Frobenius norms ``||child - parent|| / ||parent||``.
+    """Frobenius norms ``||child - parent|| / ||parent||`` of the slice of each head in a matrix.
 
     Args:
-        child: ``(rows, columns)``; the parent's has the same shape.
         axis: along which the heads lie one after the other.
-        num_heads: how many, of equal size.
 
     Returns:
         ``(num_heads,)`` float64; 0 where nothing moved, about 1.4 for two unrelated matrices of equal size.
@@ -230,12 +220,7 @@ def relative_changes(child: numpy.ndarray, parent: numpy.ndarray, axis: int, num
 
 @dataclass(frozen=True)
 class Word:
-    """A word of a sentence.
-
-    Attributes:
-        text: without its word-start mark.
-        rows: positions of its pieces.
-    """
+    """A word of a sentence, without its word-start mark, and the positions of its pieces."""
 
     text: str
     rows: tuple[int, ...]
@@ -265,7 +250,6 @@ def words_of(pieces: Sequence[str], special: Collection[str] = ()) -> list[Word]
     """Merges pieces into words: a piece with the word-start mark begins one, punctuation is one by itself.
 
     Args:
-        pieces: of a sentence.
         special: pieces that stand for no text (end of sentence, a language's code); they are in no word.
     """
     words: list[Word] = []
@@ -288,19 +272,13 @@ def words_of(pieces: Sequence[str], special: Collection[str] = ()) -> list[Word]
 def align_words(
     weights: numpy.ndarray, target: Sequence[Word], source: Sequence[Word]
 ) -> list[tuple[int, int]]:
-    """The source word that each target word looks at most.
+    """The source word that each target word looks at most; of equal ones the first.
 
-    A target word's attention is the mean of its pieces' rows, what falls on a source word is the sum over its
-    pieces. What falls on no word (the end of the sentence, where heads rest) counts for none.
+    A target word's attention is the mean of its pieces' rows, a source word gets the sum over its pieces.
+    Attention on no word (the end of the sentence, where heads rest) counts for none.
 
     Args:
-        weights: ``(target pieces, source pieces)``; by convention the mean over the heads of one layer, see
-            :func:`alignment_layer`.
-        target: words of the target sentence.
-        source: words of the source sentence.
-
-    Returns:
-        Indices of a target word and its source word, in the order of the target; of equal ones the first.
+        weights: ``(target pieces, source pieces)``, the mean over the heads of one layer.
 
     Source: Garg et al. 2019, "Jointly Learning to Align and Translate with Transformer Models", section 4.1.
     """
@@ -342,14 +320,7 @@ def score_alignment(
     source: Sequence[Word],
     dictionary: Mapping[str, Collection[str]],
 ) -> AlignmentScore:
-    """Checks links with a dictionary, in lower case, where it can tell.
-
-    Args:
-        links: indices of a target word and its source word.
-        target: words of the target sentence.
-        source: words of the source sentence.
-        dictionary: source words in lower case by target word in lower case.
-    """
+    """Checks links with a dictionary of source words by target word, in lower case, where it can tell."""
     spelt = [word.text.lower() for word in source]
     score = AlignmentScore()
     for index, linked in links:

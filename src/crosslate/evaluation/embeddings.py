@@ -29,8 +29,6 @@ class Embeddings:
 
     Attributes:
         name: whose they are, for people.
-        language: code of the side's language.
-        vocabulary: what the rows stand for.
         matrix: ``(pieces, width)`` float32.
     """
 
@@ -56,13 +54,7 @@ class Embeddings:
 
 @dataclass(frozen=True)
 class Neighbours:
-    """The nearest words of one word.
-
-    Attributes:
-        word: as it was asked for.
-        words: the nearest first.
-        cosines: theirs, -1 to 1.
-    """
+    """The nearest words of one word, the nearest first, with their cosines (-1 to 1)."""
 
     word: str
     words: tuple[str, ...]
@@ -108,9 +100,6 @@ def renewed_side(packs: Sequence[Pack], side: str | None = None) -> Side:
 def neighbours(child: Embeddings, others: Embeddings, words: Sequence[str], k: int = 10) -> list[Neighbours]:
     """The ``k`` whole words of ``others`` that are nearest to each of ``words``, by cosine.
 
-    Args:
-        words: each one piece of the child's vocabulary.
-
     Raises:
         InputError: lists every word that is not one piece, with the pieces that it is split into.
     """
@@ -154,7 +143,6 @@ def words_of_languages(
     words that occur on both sides are left out.
 
     Args:
-        model: both sides have the same vocabulary, as children of denoising parents do.
         side: whose words come first.
         words: those that occur in the text of each side, in lower case.
     """

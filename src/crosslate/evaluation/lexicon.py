@@ -54,12 +54,7 @@ class LexiconExample:
 
 @dataclass(frozen=True)
 class Precisions:
-    """How often a translation is among the nearest words.
-
-    Attributes:
-        precision_at_1: percent (0-100) of the words whose nearest candidate is a translation.
-        precision_at_5: the same for any of the 5 nearest; ``precision_at_10`` likewise.
-    """
+    """Percent (0-100) of words with a translation among the 1, 5 and 10 nearest words."""
 
     precision_at_1: float
     precision_at_5: float
@@ -97,13 +92,7 @@ class LexiconScore(Precisions):
 
 @dataclass(frozen=True)
 class FrequencyBand(Precisions):
-    """Words of similar frequency.
-
-    Attributes:
-        most: occurrences of its most frequent word in the training text.
-        least: of its least frequent one.
-        num_words: words tested.
-    """
+    """Words of similar frequency: occurrences of its most and its least frequent one in the training text."""
 
     most: int
     least: int
@@ -130,9 +119,8 @@ def induce(
     Args:
         dictionary: translations into the parent's language of words of the child's.
         way: ``cosine``, ``csls`` (whose neighbourhoods are the whole words of either side), or ``authors``:
-            the largest dot product, and of a word's translations the one listed last, as a mapping filled
-            line by line keeps it, so the dictionary must hold them in order. Their code also looks at words
-            of the corpus alone: ``child_words`` and ``parent_words``.
+            the largest dot product, and of a word's translations the one listed last. Their code also looks
+            at words of the corpus alone: ``child_words`` and ``parent_words``.
         num_examples: how many words to show.
         child_words: only pieces that are one of these words are tested; None: no such limit.
         parent_words: candidates are only pieces that are one of these words; None: no such limit.
@@ -214,13 +202,7 @@ def _example(word: str, found: Sequence[str], right: frozenset[str]) -> LexiconE
 def frequency_bands(
     examples: Sequence[LexiconExample], counts: Mapping[str, int], num_bands: int = 4
 ) -> list[FrequencyBand]:
-    """Splits tested words into bands of (nearly) equal size, the most frequent words first.
-
-    Args:
-        examples: all tested words.
-        counts: occurrences by word in lower case; a word that is not there has none.
-        num_bands: how many bands; fewer where there are fewer words.
-    """
+    """Splits tested words into bands of (nearly) equal size, the most frequent words first."""
     ranked = sorted(examples, key=lambda each: -counts.get(each.word.lower(), 0))
     num_bands = min(num_bands, len(ranked))
     bands = []
@@ -238,11 +220,6 @@ def measure_against_parent(
 ) -> Callable[[Child], dict[str, float]]:
     """A measurement beside training: how many of a child's words lie nearest to a translation in its parent.
 
-    Args:
-        parent: its embeddings are read once; training does not change them.
-        side: which the child renews.
-        dictionary: from the child's language to the parent's.
-
     Returns:
         Gives ``{"lexicon": precision@1}`` of a child, by cosine, 0-100; nothing where no word can be tested.
     """
@@ -253,13 +230,7 @@ def measure_against_parent(
 def measure_between_languages(
     words: Mapping[Side, Collection[str]], side: Side, dictionary: Dictionary
 ) -> Callable[[Child], dict[str, float]]:
-    """The same for children whose two languages share a vocabulary: one side's words among the other's.
-
-    Args:
-        words: see :func:`crosslate.evaluation.embeddings.words_of_languages`.
-        side: whose words are looked up.
-        dictionary: from that side's language to the other's.
-    """
+    """The same for children whose two languages share a vocabulary: one side's words among the other's."""
     return lambda child: _precision(*words_of_languages(child, side, words), dictionary)
 
 

@@ -18,14 +18,7 @@ _SHORTEST = 3
 
 @dataclass(frozen=True)
 class MappedPair:
-    """A word and its translation on the plane.
-
-    Attributes:
-        word: of the child.
-        translation: of the parent.
-        x: of the word; likewise ``y``.
-        translation_x: of the translation; likewise ``translation_y``.
-    """
+    """A word of the child and its translation in the parent, each with its place on the plane."""
 
     word: str
     translation: str
@@ -50,12 +43,9 @@ def lexicon_map(
     same text show the same words, whatever their strategy.
 
     Args:
-        child: its new embeddings.
-        parent: those of the same side.
-        dictionary: translations by word, compared in lower case.
+        dictionary: compared in lower case.
         child_counts: occurrences in the child's text by word in lower case.
         parent_counts: likewise; without any, the dictionary's order decides.
-        num_pairs: how many pairs at most.
 
     Returns:
         The pairs, the most frequent first (coordinates to 3 digits), and the share of variance that the plane
@@ -116,8 +106,6 @@ def induced_dictionary(
     """Words of a child with the parent's word that is nearest to them, where that holds both ways.
 
     Args:
-        child: its new embeddings.
-        parent: those of the same side.
         num_words: so many of the first words of both vocabularies are compared, which are the most frequent
             ones; time grows with the square (0.5 s for 4000 words of width 512 on one core).
 
@@ -143,16 +131,11 @@ def induced_dictionary(
 
 
 def principal_components(rows: numpy.ndarray, count: int = 2) -> tuple[numpy.ndarray, float]:
-    """Projects rows onto the directions in which they differ most.
-
-    Args:
-        rows: ``(n, width)`` floating point.
-        count: how many directions; at most the smaller of n and width.
+    """Projects rows ``(n, width)`` onto the directions in which they differ most.
 
     Returns:
         Coordinates ``(n, count)`` float64 around 0, the first direction first, and the share of all variance
-        that they hold (0-1). A direction's sign, which is arbitrary, is such that its largest component is
-        positive.
+        that they hold (0-1). The largest component of a direction is positive.
 
     Raises:
         InputError: fewer rows or columns than directions.

@@ -12,6 +12,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from pydantic import Field
+
+from crosslate.config import Settings
 from crosslate.errors import CorpusError, Faults, InputError, MissingExtra, UsageError, nearest
 from crosslate.text.corpora import ParallelCorpus
 from crosslate.text.streams import read_lines
@@ -22,7 +25,6 @@ if TYPE_CHECKING:
 Metric = Literal["bleu", "chrf"]
 Tokenizer = Literal["13a", "intl", "char", "zh", "none"]
 METRICS: tuple[Metric, ...] = get_args(Metric)
-TOKENIZERS: tuple[Tokenizer, ...] = get_args(Tokenizer)
 NUM_SAMPLES = 1000
 COMET_MODEL = "Unbabel/wmt22-comet-da"
 _SEED = 12345  # sacreBLEU's own
@@ -37,7 +39,6 @@ class Score:
         value: 0-100 (COMET: 100 times the model's number, which may leave that range).
         signature: the settings and versions that make the number comparable.
         interval: 95 % bootstrap interval, None where it was not asked for.
-        num_sentences: how many pairs were scored.
     """
 
     metric: str
@@ -56,8 +57,6 @@ class SystemScore:
     """One system of a comparison.
 
     Attributes:
-        name: the system's name as given.
-        score: its score and interval.
         p_value: how likely a difference from the first system at least as large would be by chance
             (0-1; paired bootstrap; 1 where both have the same score); None for the first system itself.
     """
@@ -67,48 +66,31 @@ class SystemScore:
     p_value: float | None
 
 
-@dataclass(frozen=True)
-class EvaluationSettings:
-    """What is measured, and how.
+class EvaluationSettings(Settings):
+    """What is measured, and how."""
 
-    Attributes:
-        metrics: ``bleu``, ``chrf`` or both, in the order of the report.
-        tokenizer: sacreBLEU's, for BLEU.
-        num_samples: bootstrap resamples; 0 leaves intervals out and allows no comparison.
-        with_comet: also COMET, where it is installed.
+    metric: str = Field("bleu,chrf", description="bleu, chrf or both, with a comma between.")
+    tokenizer: Tokenizer = Field("13a", description="sacreBLEU's tokenizer for BLEU.")
+    num_samples: int = Field(
+        NUM_SAMPLES, ge=0, description="Bootstrap resamples, for intervals and comparisons; 0 for none."
+    )
+    with_comet: bool = Field(False, description="Also COMET, if it is installed.")
 
-    Raises:
-        UsageError: lists every unknown metric or tokenizer.
-    """
+    @property
+    def metrics(self) -> list[str]:
+        return [part.strip() for part in self.metric.split(",") if part.strip()]
 
-    metrics: tuple[str, ...] = METRICS
-    tokenizer: str = "13a"
-    num_samples: int = NUM_SAMPLES
-    with_comet: bool = False
-
-    def __post_init__(self) -> None:
-        faults = Faults("cannot evaluate like this")
+    def find_faults(self, faults: Faults) -> None:
         for metric in self.metrics:
             if metric not in METRICS:
                 faults.add(f"unknown metric {metric!r}; {nearest(metric, METRICS)}")
         if not self.metrics:
             faults.add(f"no metric was given; known: {', '.join(METRICS)}")
-        if self.tokenizer not in TOKENIZERS:
-            faults.add(f"unknown tokenizer {self.tokenizer!r}; {nearest(self.tokenizer, TOKENIZERS)}")
-        if self.num_samples < 0:
-            faults.add(f"{self.num_samples} bootstrap samples, expected 0 (no interval) or more")
-        faults.raise_as(UsageError)
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores of one or several systems on one test set.
-
-    Attributes:
-        test: the test set.
-        scores: for each metric (by its name in the signature), the systems in the order given; the first
-            is the one that the others are compared with.
-    """
+    """Scores of systems on one test set, by the metric's name in the signature; the first is the baseline."""
 
     test: ParallelCorpus
     scores: dict[str, list[SystemScore]]
@@ -150,11 +132,8 @@ def bleu(
     Args:
         tokenizer: sacreBLEU's, part of the signature; "13a" is the default of the field and the paper's
             (section 3.2), "zh" and "char" suit languages written without spaces.
-        num_samples: bootstrap resamples for the interval; 0 leaves the interval out, which is right for
-            validation during training. A thousand take 40 kB of memory per sentence (chrF: 72 kB).
-
-    Returns:
-        The score; its interval lies symmetrically around the mean of the resamples, as sacreBLEU's does.
+        num_samples: bootstrap resamples for the interval, which lies symmetrically around their mean; 0
+            leaves it out. A thousand take 40 kB of memory per sentence (chrF: 72 kB).
 
     Raises:
         InputError: nothing to score, unequal lengths, or something that is not a text.
@@ -179,11 +158,7 @@ def compare(
     """Scores systems on one test set and tests their difference from the first one.
 
     Args:
-        systems: hypotheses by the name of the system; the first is the baseline.
         num_samples: resamples of the paired bootstrap (Koehn 2004), at least 1.
-
-    Returns:
-        The systems in the order given.
 
     Raises:
         InputError: fewer than two systems, or input that :func:`bleu` refuses, of every system at once.
@@ -214,9 +189,6 @@ def comet(
     """COMET, where the optional package is installed; fetches the model on first use.
 
     Args:
-        model: name of a COMET model with references.
-        batch_sentences: sentences per batch.
-        num_gpus: 0 computes on the CPU.
         num_samples: bootstrap resamples of the sentences' scores; 0 leaves the interval out.
 
     Raises:
@@ -245,11 +217,7 @@ def comet(
 
 
 def check_comet() -> None:
-    """Refuses COMET where it is not installed, before anything is translated for it.
-
-    Raises:
-        MissingExtra: says how to install it.
-    """
+    """Refuses COMET where it is not installed, before anything is translated for it."""
     if find_spec("comet") is None:
         raise _comet_is_missing()
 
@@ -278,11 +246,7 @@ def read_translations(paths: Sequence[str | Path], test: ParallelCorpus) -> dict
 def score_systems(
     test: ParallelCorpus, systems: Mapping[str, Sequence[str]], settings: EvaluationSettings | None = None
 ) -> Evaluation:
-    """Scores the translations of one or several systems; several are compared with the first.
-
-    Args:
-        test: sources and references.
-        systems: translations of ``test.source``, by the system's name.
+    """Scores the translations of a test set by one or several systems; several are compared with the first.
 
     Raises:
         InputError: no system, or one with another number of sentences than the test set.
@@ -365,7 +329,7 @@ def _percent(value: float) -> float:
 def _scorer(metric: Metric, tokenizer: Tokenizer) -> Any:
     from sacrebleu.metrics import BLEU, CHRF
 
-    EvaluationSettings((metric,), tokenizer)  # refuses unknown ones
+    EvaluationSettings(metric=metric, tokenizer=tokenizer)  # refuses unknown ones
     return BLEU(tokenize=tokenizer) if metric == "bleu" else CHRF()
 
 

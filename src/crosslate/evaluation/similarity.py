@@ -31,14 +31,10 @@ def nearest_neighbours(
     CSLS (cross-domain similarity local scaling) is twice the cosine less the mean cosine of either row with
     its 10 nearest on the other side, so that rows near to everything are found less often.
 
-    Memory beyond the two matrices (normalised copies in float32) is ``chunk`` times the rows of ``parent``,
-    4 bytes each: 125 MB for 30,000 rows and the default.
-
     Args:
         child: ``(n, width)`` floating point.
         parent: ``(m, width)`` floating point.
-        k: 1 to m; time grows with it.
-        chunk: rows of ``child`` compared at a time.
+        chunk: rows of ``child`` compared at a time; each takes 4 bytes for every row of ``parent``.
         measure: ``cosine``, ``csls`` or ``dot`` (rows as they are, not normalised).
         context: for CSLS, the rows ``(c, width)`` of the child's side that may crowd a place; None takes
             ``child``.
@@ -92,13 +88,7 @@ def nearest_neighbours(
 def mean_similarity(
     rows: numpy.ndarray, others: numpy.ndarray, k: int = NEIGHBOURHOOD, chunk: int = _CHUNK
 ) -> numpy.ndarray:
-    """Mean of the ``k`` largest dot products of each row with ``others``: ``(n,)`` float32.
-
-    Args:
-        rows: ``(n, width)`` float32.
-        others: ``(m, width)`` float32; with fewer than ``k`` rows all of them count.
-        chunk: rows compared at a time.
-    """
+    """Mean of the ``k`` largest dot products of each row with ``others``: ``(n,)`` float32."""
     k = min(k, len(others))
     means = numpy.empty(len(rows), dtype=numpy.float32)
     for start in range(0, len(rows), chunk):

@@ -32,20 +32,13 @@ _NUM_SENTENCES_SHOWN = 3
 
 @dataclass(frozen=True)
 class Adaptation:
-    """A parent to be adapted to a pair.
+    """A parent to be adapted to a pair, and the cell that does it.
 
     Attributes:
-        kind: of the cell.
         title: of the cell, without size and seed.
-        parent: the cell of the parent.
-        model_size: of the parent.
-        text: of the pair.
-        source: code of its source language.
-        target: code of its target language.
+        parent: the cell of the parent, of ``model_size``.
         new: the codes of the languages whose sides are renewed, by side.
-        strategy: by its name.
         vocabulary: pieces of a new side; 0 chooses from the text.
-        seed: of training.
         size: training pairs, the first ones; 0 takes all.
         labels: beside those that every such cell has.
         lexicon: what is measured at every validation; empty for nothing.

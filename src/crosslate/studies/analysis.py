@@ -18,8 +18,8 @@ from crosslate.studies.store import Output
 class Analysis:
     """One thing that a study finds out; each is a class in a file of :mod:`crosslate.studies.analyses`.
 
-    Every method has a default, so an analysis overrides those that it has something to say in. Nothing but
-    ``work`` may load PyTorch or models: plans and reports are made without them.
+    An analysis overrides the methods that it has something to say in. Nothing but ``work`` may load PyTorch
+    or models: plans and reports are made without them.
 
     Attributes:
         name: by which a recipe's ``analyses`` ask for it.

@@ -22,14 +22,14 @@ class Cell:
     """One piece of work.
 
     Attributes:
-        kind: which work; an analysis of :mod:`crosslate.studies.analyses` does it.
+        kind: which work; one of the analyses does it.
         title: for people, different for every cell of a study.
         spec: plain values that, with ``needs``, determine the result: settings in full, hashes of texts.
         needs: keys of the cells whose results or models this one uses, by the role they have in it.
         labels: what the report finds cells by (child, strategy, seed, …); in no key.
         texts: where its texts are read from; in no key, since ``spec`` has their hashes.
-        watched: what is measured while the work goes on; in no key, since it changes nothing else.
         operations: about how many floating-point operations the work takes; times are estimated from it.
+        watched: what is measured while the work goes on; in no key, since it changes nothing else.
     """
 
     kind: str

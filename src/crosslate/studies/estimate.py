@@ -47,7 +47,6 @@ def estimated_seconds(
     """Seconds per cell by key, and whether they rest on cells that are done.
 
     Args:
-        cells: of the study.
         seconds: that done cells took, by key.
         num_cores: that one cell may use; ignored where cells are done, which used as many.
     """

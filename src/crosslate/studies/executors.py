@@ -53,11 +53,6 @@ class Processes:
     """Works on cells in a fixed number of processes; they live on from cell to cell.
 
     A process that dies (for want of memory, say) fails its cell alone, and another takes its place.
-
-    Args:
-        place: where the work is done.
-        work: see :data:`crosslate.studies.run.Work`.
-        jobs: how many processes.
     """
 
     def __init__(self, place: Place, work: Work, jobs: int) -> None:
@@ -174,8 +169,6 @@ class OnRay:
     Ray's environment names the cluster; without one it starts here.
 
     Args:
-        place: where the work is done; the same path on every machine.
-        work: see :data:`crosslate.studies.run.Work`.
         cpus: that a cell asks for.
         gpus: that a cell asks for; a part of one shares it.
 

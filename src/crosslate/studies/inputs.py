@@ -27,12 +27,7 @@ PARENT, PACK = "parent", "pack"
 
 
 class Inputs:
-    """Everything that one cell works with.
-
-    Args:
-        cell: what is worked on.
-        place: where.
-    """
+    """Everything that one cell works with, at the place where it is worked on."""
 
     def __init__(self, cell: Cell, place: Place) -> None:
         self.cell, self.place = cell, place
@@ -42,11 +37,7 @@ class Inputs:
         self.folder = self.store.models(cell)
 
     def check_texts(self) -> None:
-        """Refuses texts that are no longer those of the plan, under whose hashes the result is stored.
-
-        Raises:
-            InputError: one has changed.
-        """
+        """Refuses texts that have changed since the plan, under whose hashes the result is stored."""
         planned = self.spec.get("text", {})
         for role, placed in self.cell.texts.items():
             if role in planned and self.library.identity(placed) != planned[role]:
@@ -68,12 +59,7 @@ class Inputs:
         return self.library.monolingual(self.cell.texts[role])
 
     def dictionary(self, lexicon: Mapping[str, Any]) -> Dictionary:
-        """The dictionary that leads from one language to the other, perhaps through a third.
-
-        Raises:
-            CorpusError: a file cannot be read.
-            InputError: a file is no dictionary.
-        """
+        """The dictionary that leads from one language to the other, perhaps through a third."""
         from crosslate.evaluation.dictionaries import compose_dictionaries
 
         found = [self._dictionary(step["languages"]) for step in lexicon["dictionaries"]]

@@ -16,8 +16,7 @@ class Plan:
     """The cells planned so far, and what planning more of them needs.
 
     Args:
-        recipe: of the study.
-        library: gives the hashes of its texts.
+        library: gives the hashes of texts.
         comparisons: gives the systems that are to be compared among the cells planned so far.
     """
 
@@ -62,8 +61,7 @@ class Plan:
         """The dictionaries that lead from one language to another: one, two through a third, or none.
 
         Returns:
-            Plain values for the specification of a cell: of each step its languages and what determines its
-            content.
+            For the specification of a cell: of each step its languages and what determines its content.
         """
         known = self.recipe.dictionaries
         steps = [f"{ours}-{theirs}"] if f"{ours}-{theirs}" in known else []
@@ -80,13 +78,7 @@ class Plan:
         return self.library.identity(PlacedText(Text(files=[name]), *step.split("-")))
 
     def lexicon(self, side: Side, ours: str, theirs: str) -> dict[str, Any]:
-        """Which words are looked up among which, by which dictionary; empty where none is known.
-
-        Args:
-            side: whose embeddings are looked at.
-            ours: code of the language that is looked up.
-            theirs: code of the language that is looked in.
-        """
+        """Whose words are looked up, by which dictionaries; empty where none leads from ours to theirs."""
         steps = self.dictionary_steps(ours, theirs)
         return {"side": side, "dictionaries": steps} if steps else {}
 
@@ -104,11 +96,7 @@ class Plan:
 
 
 def check_files(cells: Sequence[Cell], library: Library) -> None:
-    """Refuses cells whose files of text are not there: without them no cell's key is known.
-
-    Raises:
-        InputError: lists every missing file.
-    """
+    """Refuses cells whose files of text are not there: without them no cell's key is known."""
     faults = Faults("the study needs text that is not there (give the folder that holds it)")
     missing = [path for cell in cells for placed in cell.texts.values() for path in library.missing(placed)]
     for path in dict.fromkeys(missing):
@@ -117,13 +105,7 @@ def check_files(cells: Sequence[Cell], library: Library) -> None:
 
 
 def check_texts(cells: Sequence[Cell], library: Library) -> None:
-    """Refuses cells whose texts are not there or cannot be read, before anything is run.
-
-    Training text is read first anyway; validation and test text would be read after hours.
-
-    Raises:
-        InputError: lists every missing file, or every validation or test text that cannot be read.
-    """
+    """Refuses cells whose validation or test text cannot be read, before hours of training."""
     check_files(cells, library)
     faults = Faults("the study needs text that cannot be read")
     small = {

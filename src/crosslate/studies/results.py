@@ -15,12 +15,7 @@ Found = tuple[Cell, dict[str, Any]]
 
 
 class Results:
-    """The cells of a study with the results that are there.
-
-    Args:
-        cells: of the study.
-        by_key: results by the key of their cell.
-    """
+    """The cells of a study with the results that are there, by the key of their cell."""
 
     def __init__(self, cells: Sequence[Cell], by_key: Mapping[str, Result]) -> None:
         self.cells, self.by_key = cells, by_key

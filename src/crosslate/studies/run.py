@@ -22,14 +22,7 @@ from crosslate.training.stopping import handle, restore
 
 @dataclass(frozen=True)
 class Place:
-    """Where the work of a cell is done.
-
-    Attributes:
-        study: folder of the study's store.
-        data: folder that the texts of the recipe are in.
-        seed: of the phrasebook.
-        is_shown: whether the progress of training is shown.
-    """
+    """Where work is done: folders of the store and of the data, and the seed of the phrasebook."""
 
     study: Path
     data: Path
@@ -43,11 +36,7 @@ Work = Callable[[Cell, Place], Output]
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a cell ended.
-
-    Attributes:
-        error: one line; empty where it is done.
-    """
+    """How a cell ended; the error is one line, empty where it is done."""
 
     key: str
     status: Literal["done", "failed", "interrupted"]
@@ -74,14 +63,7 @@ class Executor(Protocol):
 
 @dataclass
 class Summary:
-    """What a run did.
-
-    Attributes:
-        done: cells done in this run; likewise the others.
-        reused: cells that were done before.
-        failed: with their errors.
-        blocked: cells that need a failed one.
-    """
+    """What a run did: cells done in it, done before, failed with their errors, and needing a failed one."""
 
     done: list[Cell] = field(default_factory=list)
     reused: list[Cell] = field(default_factory=list)

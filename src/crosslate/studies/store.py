@@ -24,12 +24,7 @@ LOCKS = ".locks"
 
 @dataclass(frozen=True)
 class Output:
-    """What the work of a cell yields.
-
-    Attributes:
-        values: plain values for JSON.
-        translations: of the test set, line by line; None where the cell translates nothing.
-    """
+    """What the work of a cell yields: values for JSON, and any translations of the test set."""
 
     values: dict[str, Any]
     translations: list[str] | None = None
@@ -81,11 +76,7 @@ class Result(Settings):
 
 
 class Store:
-    """The folder of a study. Several processes may write to it: every file is one cell's.
-
-    Args:
-        folder: of the study; made when first written to.
-    """
+    """The folder of a study. Several processes may write to it: every file is one cell's."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
@@ -146,11 +137,7 @@ class Store:
         }
 
     def publish_translations(self, cells: Sequence[Cell], folder: Path) -> int:
-        """Writes the translations of test sets into a folder, a file for each cell, for others to score.
-
-        Returns:
-            How many files.
-        """
+        """Writes the translations of test sets into a folder, a file for each cell; returns how many."""
         count = 0
         for result in self.results(cells).values():
             if result.translations is not None:

@@ -125,12 +125,7 @@ class PlacedText:
 
 @dataclass(frozen=True)
 class Library:
-    """Reads the texts of a study.
-
-    Attributes:
-        data: folder that the paths of a recipe start from, and into which text is fetched.
-        seed: of the phrasebook.
-    """
+    """Reads the texts of a study, from the folder of the data and the phrasebook of a seed."""
 
     data: Path
     seed: int = 1
@@ -158,11 +153,7 @@ class Library:
         return {text.kind: getattr(text, text.kind)} | lines
 
     def load(self, placed: PlacedText) -> ParallelCorpus:
-        """A text in memory.
-
-        Raises:
-            InputError: files are missing, or there are fewer pairs than ``first_line``.
-        """
+        """A text in memory."""
         return self.training(placed).in_memory()
 
     def training(self, placed: PlacedText) -> Corpus:
@@ -177,11 +168,7 @@ class Library:
         return TextFiles(files, placed.source, placed.target, text.first_line, text.last_line, name)
 
     def monolingual(self, placed: PlacedText) -> list[str]:
-        """The lines of one language, from files or the phrasebook.
-
-        Raises:
-            InputError: files are missing.
-        """
+        """The lines of one language, from files or the phrasebook."""
         from crosslate.text.streams import read_lines
 
         text, language = placed.text, placed.source
@@ -240,12 +227,7 @@ def _hash_once(path: Path, num_bytes: int, changed: int) -> str:
 
 
 def _fetch_mtdata(ids: Sequence[str], source: str, target: str, data: Path) -> list[Path]:
-    """The two files of some data sets joined; fetched when first asked for.
-
-    Raises:
-        MissingExtra: mtdata is not installed.
-        InputError: mtdata cannot fetch them.
-    """
+    """The two files of some data sets joined; fetched when first asked for."""
     folder = data / FETCHED / f"mtdata-{source}-{target}-{sha256_text(' '.join(ids))[:16]}"
     paths = [folder / f"train.{language}" for language in (source, target)]
     if folder.is_dir():
@@ -271,11 +253,7 @@ def _fetch_mtdata(ids: Sequence[str], source: str, target: str, data: Path) -> l
 
 
 def _fetch_test_set(name: str, source: str, target: str) -> list[Path]:
-    """The two files of a test set, fetched by sacreBLEU into its own cache when first asked for.
-
-    Raises:
-        InputError: sacreBLEU has no such test set, or not this pair, also not through English.
-    """
+    """The two files of a test set, fetched by sacreBLEU into its own cache when first asked for."""
     from sacrebleu.dataset import DATASETS
 
     if name not in DATASETS:

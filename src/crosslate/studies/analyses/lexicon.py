@@ -328,11 +328,7 @@ def _evidence(results: Results, first: str, second: str) -> list[Evidence]:
 
 
 def two_proportions(first: float, second: float, num_first: int, num_second: int) -> float:
-    """How likely two percentages would differ at least as much by chance (two-sided, normal approximation).
-
-    Args:
-        first: percent, 0-100, of ``num_first``; likewise the second.
-    """
+    """How likely two percentages of so many would differ at least as much by chance (two-sided, normal)."""
     if not num_first or not num_second:
         return 1.0
     pooled = (first * num_first + second * num_second) / (100 * (num_first + num_second))

@@ -29,13 +29,7 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Line:
-    """What one name stands for in a chart.
-
-    Attributes:
-        name: its label.
-        style: index of its colour and dashes.
-        runs: points of each seed, by x.
-    """
+    """What one name stands for in a chart: the index of its style, and the points of each seed."""
 
     name: str
     style: int
@@ -61,13 +55,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Frame:
-    """The area of a plot in a drawing, and the values that its edges stand for.
-
-    Attributes:
-        left: edge in units of the drawing; likewise ``top``, ``right`` and ``bottom``.
-        x: values at the left and the right edge.
-        y: values at the bottom and the top edge.
-    """
+    """The area of a plot in a drawing, and the values at its edges (left and right, bottom and top)."""
 
     left: float
     top: float
@@ -171,7 +159,7 @@ def word_map(identifier: str, found: Mapping[str, Any]) -> Markup | None:
     """Words (dots) and their translations (squares) in two dimensions, each joined to its own; None without.
 
     Args:
-        found: of the report's ``maps``: ``title``, ``languages`` and ``points`` without a unit.
+        found: of the report's ``maps``.
     """
     names = ("x", "y", "translation_x", "translation_y")
     points = [each for each in found["points"] if all(math.isfinite(each[name]) for name in names)]
@@ -219,7 +207,7 @@ def heat_map(identifier: str, title: str, found: Mapping[str, Any]) -> Markup | 
     """Target pieces down, source pieces across, weights as colour, alignments outlined; None without pieces.
 
     Args:
-        found: of the report's ``attention``: pieces, ``weights`` (target x source, 0-1) and ``alignment``.
+        found: of the report's ``attention``.
     """
     source, target = [str(piece) for piece in found["source"]], [str(piece) for piece in found["target"]]
     if not source or not target:
@@ -268,7 +256,6 @@ def element(name: str, *children: str, **attributes: Any) -> Markup:
     """An SVG element with everything in it escaped.
 
     Args:
-        children: text, or markup of this function's making.
         attributes: ``stroke_width`` stands for ``stroke-width``, ``class_`` for ``class``; None leaves out.
     """
     texts = [
@@ -283,12 +270,7 @@ def element(name: str, *children: str, **attributes: Any) -> Markup:
 def drawing(
     identifier: str, width: float, height: float, title: str, description: str, *parts: str, class_: str = ""
 ) -> Markup:
-    """A whole picture that says in words what it shows.
-
-    Args:
-        identifier: unique in the page.
-        width: in units of the drawing, which are pixels where it is shown at its natural size.
-    """
+    """A whole picture that says in words what it shows; its identifier is unique in the page."""
     return element(
         "svg",
         element("title", title, id=f"{identifier}-title"),
@@ -322,10 +304,7 @@ def ticks(low: float, high: float, most: int = 5) -> list[float]:
 def spread(positions: Sequence[float], gap: float, low: float, high: float) -> list[float]:
     """Positions moved as little as needed for a gap between neighbours, in the order they came in.
 
-    Args:
-        positions: of labels along one axis.
-        gap: least distance.
-        low: of the positions that are wanted; where they do not fit, they go beyond ``high``.
+    Those that do not fit go beyond ``high``.
     """
     order = sorted(range(len(positions)), key=lambda index: positions[index])
     moved = [0.0] * len(positions)

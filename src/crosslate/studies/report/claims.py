@@ -28,7 +28,6 @@ class Evidence:
     Attributes:
         what: which systems, for people.
         first: the number that the claim expects to be larger.
-        second: the other one.
         p_value: how likely such a difference would be by chance (0-1); None where nothing was tested.
     """
 
@@ -58,16 +57,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Finding:
-    """A claim with its verdict.
-
-    Attributes:
-        claim: what the paper says.
-        source: where in the paper.
-        verdict: what our results say.
-        reason: the numbers behind it, in a sentence.
-        test: which test was used.
-        evidence: every difference.
-    """
+    """A claim and where the paper makes it, with its verdict, the reason, the test and all evidence."""
 
     claim: str
     source: str
@@ -79,13 +69,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim of the paper that differences between systems decide.
-
-    Attributes:
-        text: what the paper says.
-        source: where in the paper.
-        test: by which a difference is significant.
-    """
+    """A claim of the paper, where it stands there, and the test by which a difference is significant."""
 
     text: str
     source: str
@@ -140,9 +124,6 @@ def compared(
     """Comparisons of systems by what they train, of the children with the most text.
 
     Args:
-        kind: of the first system's cell.
-        first: what it trains.
-        second: what the other trains.
         other_kind: of the second system's cell, if another.
         labels: of the first.
     """

@@ -32,14 +32,11 @@ _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe
 
 @dataclass(frozen=True)
 class Figures:
-    """A section with figures.
+    """A section with figures: captions and SVG, of which those that are None are left out.
 
     Attributes:
         anchor: its id in the page.
-        title: its heading.
-        note: what the figures show.
         shape: how large they stand: ``small``, ``medium``, ``one`` or ``natural``.
-        figures: captions and SVG; those that are None are left out.
     """
 
     anchor: str
@@ -59,11 +56,7 @@ class Grid:
 
     Attributes:
         anchor: its id in the page.
-        title: heading, as in the report.
-        note: what the numbers are.
-        columns: headings; the first column names the rows.
         numeric: which columns are aligned at the right.
-        rows: texts.
         groups: headings over several columns with how many each spans; empty without.
     """
 
@@ -89,12 +82,7 @@ class Grid:
 
 
 def page(report: Mapping[str, Any], sections: Iterable[Figures]) -> str:
-    """The report as HTML.
-
-    Args:
-        report: the mapping that ``report.json`` holds.
-        sections: with figures; those without are left out.
-    """
+    """The report as HTML, from what ``report.json`` holds; sections without figures are left out."""
     here = files(__package__)
     template, style, script = (
         here.joinpath(name).read_text(encoding="utf-8") for name in ("page.html", "style.css", "script.js")

@@ -31,17 +31,12 @@ class Report:
     """What a study found.
 
     Attributes:
-        name: of the recipe.
-        about: what it shows.
-        findings: the claims with their verdicts.
-        tables: all numbers.
         samples: translations of the first test sentences side by side, by pair.
         failures: title and error of every failed cell.
         missing: titles of cells without a result.
         environment: versions, machines, time.
         texts: what each was used as, with its origin, number of pairs and hash.
         signatures: of the scores.
-        recipe: in full.
         data: what figures are drawn from, by name; in JSON they stand beside the others.
     """
 
@@ -65,11 +60,7 @@ class Report:
 
 
 def make_report(recipe: Recipe, cells: Sequence[Cell], store: Store) -> Report:
-    """Reads what is stored of a study's cells; runs nothing.
-
-    Raises:
-        InputError: a stored result is damaged.
-    """
+    """Reads what is stored of a study's cells; runs nothing."""
     by_key = store.results(cells)
     results = Results(cells, by_key)
     missing = [cell for cell in cells if cell.key not in by_key]

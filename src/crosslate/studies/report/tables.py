@@ -16,14 +16,7 @@ Row = tuple[Value, ...]
 
 @dataclass(frozen=True)
 class Table:
-    """A table of a report.
-
-    Attributes:
-        title: its heading.
-        note: what the numbers are, in a sentence or two.
-        columns: names; the first column names the rows.
-        rows: values; None where nothing was measured.
-    """
+    """A table of a report; its first column names the rows, None is what was not measured."""
 
     title: str
     note: str
