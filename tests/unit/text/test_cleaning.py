@@ -73,6 +73,7 @@ def test_the_log_has_a_line_for_each_rule_that_dropped():
 @pytest.mark.parametrize(
     ("off", "indices"),
     [
+        ({"enabled": False}, set(range(10))),
         ({"drop_empty": False}, {1, 2}),
         ({"drop_copies": False}, {3}),
         ({"max_characters": 0}, {4}),
@@ -85,18 +86,6 @@ def test_each_rule_can_be_switched_off(off, indices):
     kept, _ = cleaned(pairs, CleaningSettings(**{"max_characters": 30, **off}))
     # the pairs with one empty side are short enough for the length ratio to leave them
     assert list(kept) == [pair for index, pair in enumerate(pairs) if index in {0, 7, 8, 9} | indices]
-
-
-def test_cleaning_can_be_switched_off():
-    kept, report = cleaned(PAIRS, CleaningSettings(enabled=False))
-    assert list(kept) == PAIRS
-    assert (report.total, report.kept) == (10, 10)
-    assert all(count.dropped == 0 for count in report.rules.values())
-
-
-def test_an_empty_pair_is_empty_and_not_a_copy():
-    _, report = cleaned([("", "")], CleaningSettings())
-    assert {name: count.dropped for name, count in report.rules.items() if count.dropped} == {"empty": 1}
 
 
 def test_nothing_left_is_an_empty_corpus():

@@ -11,7 +11,7 @@ import zstandard
 
 from crosslate.errors import CorpusError, MissingExtra, UsageError
 from crosslate.text.corpora import read_corpus
-from crosslate.text.reading import describe, iterate_pairs, one_line
+from crosslate.text.reading import iterate_pairs, one_line
 
 PAIRS = [("eins", "one"), ("zwei", "two")]
 COMPRESSORS = {
@@ -49,8 +49,7 @@ def faults_of(paths, *, languages=("de", "en")) -> list[str]:
 # two plain files
 
 
-@pytest.mark.parametrize("source", COMPRESSORS)
-@pytest.mark.parametrize("target", ["", ".zst"])
+@pytest.mark.parametrize(("source", "target"), [("", ".zst"), (".gz", ""), (".bz2", ""), (".xz", ".zst")])
 def test_a_plain_pair_is_read_line_by_line(write, source, target):
     paths = (
         write(f"train.de{source}", COMPRESSORS[source](b"eins\r\nzwei\r\n")),
@@ -65,11 +64,6 @@ def test_a_plain_pair_is_read_line_by_line(write, source, target):
 def test_empty_lines_keep_their_place(write):
     corpus = read_corpus([write("a", "\neins\n\n"), write("b", "zero\n\n\n")], "de", "en")
     assert list(corpus) == [("", "zero"), ("eins", ""), ("", "")]
-
-
-def test_other_separators_do_not_shift_the_sides(write):
-    corpus = read_corpus([write("a", "a\u2028b\x85c\x0cd\re\nf\n"), write("b", "1\n2\n")], "de", "en")
-    assert list(corpus) == [("a\u2028b\x85c\x0cd\re", "1"), ("f", "2")]
 
 
 def test_unequal_line_counts_are_told_for_both(write):
@@ -105,19 +99,6 @@ def test_a_missing_file_does_not_hide_the_faults_of_the_other(write, tmp_path):
         f"{tmp_path}: is a folder, expected a file",
         f"{tmp_path / 'missing'}: no such file",
     ]
-
-
-def test_a_damaged_file_does_not_count_as_short(write):
-    cut = gzip.compress(b"a\n" * 10)[:-9]
-    found = faults_of([write("a.gz", cut), write("b", "b\n" * 10)])
-    assert len(found) == 1
-    assert "ends too early" in found[0]
-
-
-def test_of_many_faults_the_first_are_shown(write):
-    found = faults_of([write("a", b"\xff\n" * 100), write("b", "b\n" * 100)])
-    assert len(found) == 4
-    assert found[3].endswith("97 more faults (100 in all)")
 
 
 def test_one_of_two_plain_files_may_be_standard_input(write, standard_input):
@@ -161,11 +142,6 @@ def test_a_first_row_with_language_codes_names_the_columns(write):
     assert list(read_corpus([path], "de", "en")) == PAIRS
 
 
-def test_a_first_row_without_both_codes_is_a_pair(write):
-    path = write("train.tsv", "de\tfr\neins\tone\n")
-    assert list(read_corpus([path], "de", "en")) == [("de", "fr"), ("eins", "one")]
-
-
 def test_tsv_rows_of_another_width_are_refused(write):
     path = write("train.tsv", "a\tb\nc\n\nd\te\tf\n")
     assert faults_of([path]) == [
@@ -176,10 +152,6 @@ def test_tsv_rows_of_another_width_are_refused(write):
     ]
     named = write("named.tsv", "de\tid\ten\na\t1\tb\na\tb\n")
     assert faults_of([named]) == [f"{named}, line 3: has 2 column(s), expected 3 separated by tabs"]
-
-
-def test_a_tsv_of_a_first_row_only_is_empty(write):
-    assert "has no pairs" in faults_of([write("train.tsv", "de\ten\n")])[0]
 
 
 def test_standard_input_alone_is_tsv(standard_input):
@@ -194,36 +166,29 @@ def test_standard_input_alone_is_tsv(standard_input):
 # JSON lines
 
 
-@pytest.mark.parametrize("name", ["train.jsonl", "train.JSON", "train.jsonl.gz", "train.json.xz"])
-def test_json_lines_in_both_shapes(write, name):
+def test_json_lines_in_both_shapes(write):
     data = (
         '{"de": "eins", "en": "one", "id": 3}\n\n  \n'
         '{"translation": {"en": "two", "de": "zwei", "fr": null}, "de": "wrong"}\r\n'
         '{"de_DE": "dr\\u0065i\\n\\n und\\n", "en-US": "three\u2028"}'
     ).encode()
-    compress = COMPRESSORS[name[name.rindex(".") :] if name.endswith(("gz", "xz")) else ""]
-    corpus = read_corpus([write(name, compress(data))], "de", "en")
-    assert list(corpus) == [*PAIRS, ("drei und", "three\u2028")]
+    for name, compress in (("train.JSON", bytes), ("train.jsonl.gz", gzip.compress)):
+        corpus = read_corpus([write(name, compress(data))], "de", "en")
+        assert list(corpus) == [*PAIRS, ("drei und", "three\u2028")]
 
 
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
         ('{"de": "a"}', "has no text for 'en'; keys there: 'de'"),
-        ("{}", "has no text for 'de'; keys there: none"),
-        ('{"translation": {"de": "a"}}', "has no text for 'en'; keys there: 'de'"),
         ('{"de": "a", "en": 5}', "the text of 'en' is a number (5), expected a string"),
         ('{"de": null, "en": "b"}', "the text of 'de' is null, expected a string"),
-        ('{"de": "a", "en": ["b"]}', "the text of 'en' is a list, expected a string"),
-        ('{"de": "a", "en": true}', "the text of 'en' is true or false, expected a string"),
         ('{"de": "a", "en": "b\\u0000"}', "the text of 'en' has a NUL character"),
         (
             '{"de": "x\\ud800", "en": "b"}',
             "the text of 'de' has half a surrogate pair (U+D800) at character 1",
         ),
         ("[1, 2]", "is a list, expected an object with a text for each language"),
-        ('"de"', "is a string, expected an object with a text for each language"),
-        ('{"de": "a", "en": "b"', "not JSON at column "),
         ("{'de': 1}", "not JSON at column 2"),
         ("[" * 100_000, "not "),
         ('{"de": ' + "9" * 5_000 + "}", "not usable JSON"),
@@ -262,10 +227,6 @@ def test_tmx_is_read_by_its_ending(write):
 def test_one_line():
     assert one_line(" a b\tc\r ") == " a b\tc\r "
     assert one_line("\n  a  \r\n\n\tb\u2028c\n") == "a b\u2028c"
-
-
-def test_describe_names_no_folders():
-    assert describe(["/home/me/train.de", "-"]) == "train.de + standard input"
 
 
 # datasets

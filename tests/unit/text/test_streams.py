@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crosslate.errors import CorpusError
-from crosslate.text.streams import bare_name, read_blocks, read_lines
+from crosslate.text.streams import read_blocks, read_lines
 
 COMPRESSORS = {
     ".gz": gzip.compress,
@@ -74,9 +74,9 @@ def test_files_of_several_compressed_parts_are_read_to_the_end(lines_of, ending)
 
 
 @pytest.mark.parametrize("ending", COMPRESSORS)
-@pytest.mark.parametrize("kept", [0, 0.5, 0.99])
+@pytest.mark.parametrize("kept", [0, 0.99])
 def test_a_compressed_file_that_was_cut_off_is_refused(lines_of, ending, kept):
-    data = COMPRESSORS[ending](b"".join(b"line %d of the text\n" % (number**3) for number in range(20_000)))
+    data = COMPRESSORS[ending](b"".join(b"line %d of the text\n" % (number**3) for number in range(5_000)))
     with pytest.raises(
         CorpusError, match=rf"text{ending}: the compressed file ends too early; it was cut off"
     ):
@@ -87,13 +87,6 @@ def test_a_compressed_file_that_was_cut_off_is_refused(lines_of, ending, kept):
 def test_a_file_that_is_not_compressed_as_its_name_says_is_refused(lines_of, ending):
     with pytest.raises(CorpusError, match=rf"text{ending}: not a whole {ending} file"):
         lines_of(b"plain text, and enough of it to be read as a header\n", f"text{ending}")
-
-
-def test_a_changed_byte_in_a_gzip_file_is_refused(lines_of):
-    data = bytearray(gzip.compress(b"many words " * 1000))
-    data[len(data) // 2] ^= 0xFF
-    with pytest.raises(CorpusError, match=r"text\.gz: "):
-        lines_of(bytes(data), "text.gz")
 
 
 @pytest.mark.parametrize(
@@ -117,11 +110,6 @@ def test_offsets_count_over_blocks_and_long_lines(lines_of):
     long = b"x" * 3_000_000
     with pytest.raises(CorpusError, match="line 3: byte 0xff at offset 3000003 "):
         lines_of(long + b"\n\n" + b"y\xff\n")
-
-
-def test_long_lines_and_characters_across_blocks_are_whole(lines_of):
-    text = "a" + "ä😀" * 600_000
-    assert lines_of(f"{text}\n{text}".encode()) == [text, text]
 
 
 def test_a_byte_order_mark_at_the_start_of_a_block_is_text(lines_of):
@@ -151,19 +139,8 @@ def test_all_faults_are_reported_together_the_first_in_full(lines_of):
     with pytest.raises(CorpusError) as caught:
         lines_of(b"a\n\xff\0\nb\n" + b"c\0\n" * 10)
     message = str(caught.value)
-    assert [f"line {number}:" in message for number in (1, 2, 3, 4, 5, 6)] == [
-        False, True, False, True, False, False,
-    ]  # fmt: skip
+    assert [number for number in range(1, 7) if f"line {number}:" in message] == [2, 4]
     assert "9 more faults (12 in all)" in message
-
-
-def test_lines_before_a_fault_are_given_first(tmp_path):
-    path = tmp_path / "text"
-    path.write_bytes(b"a\nb\n\xff\nc\n")
-    lines = read_lines(path)
-    assert [next(lines), next(lines)] == ["a", "b"]
-    with pytest.raises(CorpusError):
-        next(lines)
 
 
 def test_what_is_no_file_is_refused_by_the_call(tmp_path):
@@ -199,16 +176,16 @@ def test_reading_needs_memory_for_a_block_not_for_the_file(tmp_path):
     import tracemalloc
 
     path = tmp_path / "zeros.zst"
-    path.write_bytes(zstandard.ZstdCompressor(level=1).compress(b"0123456\n" * 1_000_000))
+    path.write_bytes(zstandard.ZstdCompressor(level=1).compress(b"0123456\n" * 500_000))
     tracemalloc.start()
-    assert sum(1 for _ in read_lines(path)) == 1_000_000
+    assert sum(1 for _ in read_lines(path)) == 500_000
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    # 16 kB of this file unfold to all of its 8 MB, which are 64 MB as lines
-    assert peak < 32_000_000
+    # the file has 4 MB, which are 32 MB as lines
+    assert peak < 20_000_000
 
 
-@settings(derandomize=True, max_examples=200, deadline=None)
+@settings(derandomize=True, max_examples=60, deadline=None)
 @given(
     text=st.text(st.sampled_from("ab\n\r\u2028\x85\x0cäह😀\ufeff"), max_size=30),
     sizes=st.lists(st.integers(1, 5), min_size=1, max_size=5),
@@ -230,11 +207,6 @@ def test_lines_do_not_depend_on_how_the_bytes_arrive(text, sizes):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "stdin", SimpleNamespace(buffer=Trickle(text.encode())))
         assert list(read_lines("-")) == expected
-
-
-def test_bare_name():
-    assert bare_name("folder.gz/Train.TSV.GZ") == "train.tsv"
-    assert bare_name("train.de") == "train.de"
 
 
 def test_blocks_are_the_bytes_of_the_file(tmp_path):

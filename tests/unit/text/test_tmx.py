@@ -61,23 +61,10 @@ def test_text_of_inline_elements_is_kept_and_formatting_code_is_not():
     assert read(document(unit(de=source, en="cat"))) == [("Die große alte Katze & der <Hund>!", "cat")]
 
 
-def test_text_outside_segments_is_not_kept():
-    text = document(
-        '<tu><note>n</note><prop type="x">p</prop><tuv xml:lang="de"><note>n</note><seg>a</seg></tuv>'
-        '<tuv xml:lang="en"><prop type="x">p</prop><seg>b</seg></tuv></tu>'
-    )
-    assert read(text) == [("a", "b")]
-
-
 def test_a_segment_is_one_line():
     assert read(document(unit(de="\n   eins\r\n   zwei\n  ", en=" one\ttwo "))) == [
         ("eins zwei", " one\ttwo ")
     ]
-
-
-def test_empty_segments_stay_pairs():
-    text = document('<tu><tuv xml:lang="de"><seg/></tuv><tuv xml:lang="en"><seg>b</seg></tuv></tu>')
-    assert read(text) == [("", "b")]
 
 
 def test_what_is_passed_over_is_counted_in_the_log(caplog):
@@ -99,10 +86,6 @@ def test_a_missing_language_is_refused_with_those_that_are_there():
         CorpusError, match=r"none of its 2 units has both 'de' and 'en'; languages there: fr \(2\), en \(1\)"
     ):
         read(text)
-
-
-def test_a_document_without_units_has_no_pairs():
-    assert read(document()) == []
 
 
 def test_encodings_are_those_of_the_declaration():
@@ -160,12 +143,6 @@ def test_what_is_not_well_formed_is_refused_with_its_place(damage, column):
     assert column is None or f"column {text.index(column)}:" in str(caught.value)
 
 
-def test_a_document_that_is_not_xml_is_refused():
-    for data in ("", "just text", "{}"):
-        with pytest.raises(CorpusError, match=r"memory\.tmx, line"):
-            read(data)
-
-
 def test_memory_does_not_grow_with_the_document():
     import tracemalloc
 
@@ -173,7 +150,7 @@ def test_memory_does_not_grow_with_the_document():
 
     def blocks():
         yield b"<tmx><body>"
-        for _ in range(500):
+        for _ in range(100):
             yield units
         yield b"</body></tmx>"
 
@@ -181,5 +158,5 @@ def test_memory_does_not_grow_with_the_document():
     count = sum(1 for _ in pairs(blocks(), Reading("de", "en")))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert count == 10_000
-    assert peak < 1_000_000  # the document has 10 MB
+    assert count == 2_000
+    assert peak < 500_000  # the document has 2 MB
