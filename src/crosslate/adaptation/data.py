@@ -21,6 +21,7 @@ from crosslate.text.encoded import EncodedCorpus
 from crosslate.text.vocabularies import SpecialIds, Vocabulary
 from crosslate.text.vocabulary_training import train_vocabulary
 from crosslate.training.batches import longest_unpadded
+from crosslate.training.cpu import give_back
 
 log = logging.getLogger(__name__)
 
@@ -122,6 +123,7 @@ def vocabulary(
         prepared.train.lines(side), size or None, kind=kind, special=special, control=control
     )
     made.save(path)
+    give_back()  # SentencePiece has held every line that it learnt from
     return made
 
 

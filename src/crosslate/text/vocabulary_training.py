@@ -30,7 +30,7 @@ def train_vocabulary(
     *,
     kind: Kind = "bpe",
     special: SpecialIds | None = None,
-    max_lines: int = 2_000_000,
+    max_lines: int = 1_000_000,
     control: Sequence[str] = (),
 ) -> Vocabulary:
     """Trains a SentencePiece vocabulary on the text of one side.
