@@ -35,7 +35,10 @@ DATA = {
     "valid": {"origin": "train.de + train.en", "pairs": 290, "sha256": "1" * 64, "held_out": True},
     "cleaning": {"total": 14600, "kept": 14500, "rules": {}},
 }
-SCORE = ScoreRecord("bleu", 31.25, "nrefs:1|case:mixed|version:2.6.0", "val.de + val.en", (30.0, 32.5))
+SCORE = ScoreRecord(
+    metric="bleu", value=31.25, signature="nrefs:1|case:mixed|version:2.6.0", test_set="val.de + val.en",
+    interval=(30.0, 32.5),
+)  # fmt: skip
 
 
 def vocabulary(language: str) -> Vocabulary:

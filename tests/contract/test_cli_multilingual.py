@@ -88,7 +88,7 @@ def test_a_language_is_appended(crosslate, folder, tmp_path, caplog):
     assert "one of them its code kab_Latn" in caplog.text
     pack = Pack.load(tmp_path / "kab-en")
     manifest = pack.manifest
-    assert manifest.format_version == 2 and manifest.training["vocabulary"] == "appended"
+    assert manifest.training["vocabulary"] == "appended"
     assert manifest.training["initial_embeddings"]["method"] == "random"
     vocabulary = pack.vocabularies["source"]
     assert vocabulary.pieces[vocabulary.encode("qq")[0]] == "kab_Latn"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from crosslate.packs.stored import StoredModel
+from crosslate.packs.stored_model import StoredModel
 from crosslate.translation.word_links import attention_align
 from toy_server import error
 

@@ -29,7 +29,7 @@ from crosslate.models.parent import Parent
 from crosslate.models.vocabularies.trimming import trim_parent
 from crosslate.packs.compose import apply_packs, pack_child
 from crosslate.packs.pack import Pack
-from crosslate.packs.stored import StoredModel
+from crosslate.packs.stored_model import StoredModel
 from crosslate.training.batches import Batch
 from crosslate.training.loss import TranslationLoss
 

@@ -18,7 +18,7 @@ from benchmarks.environments import ROOT, peer_python
 
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.export.exporter import export
-from crosslate.packs.stored import StoredModel
+from crosslate.packs.stored_model import StoredModel
 from crosslate.text.phrasebook import Phrasebook
 from crosslate.translation.translator import Translator
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import pack_json
 from crosslate.errors import PackError
 from crosslate.packs.manifest import Manifest
 from crosslate.packs.pack import verify
@@ -30,12 +31,6 @@ def places(values, path=()):
         yield from places(value, (*path, key))
 
 
-def sealed(values) -> bytes:
-    values["checksum"] = "0" * 64
-    data = json.dumps(values).encode()
-    return data.replace(b"0" * 64, hashlib.sha256(data).hexdigest().encode())
-
-
 def test_any_value_anywhere_in_the_manifest():
     good = json.loads((GOLDEN / "pack.json").read_text(encoding="utf-8"))
     num_refused = 0
@@ -47,11 +42,11 @@ def test_any_value_anywhere_in_the_manifest():
                 inner = inner[key]
             inner[last] = odd
             try:
-                Manifest.from_bytes(sealed(values))
+                Manifest.from_bytes(pack_json.sealed(values))
             except PackError:
                 num_refused += 1
     assert num_refused > 300
-    assert Manifest.from_bytes(sealed(good)).name == "de-en"
+    assert Manifest.from_bytes(pack_json.sealed(good)).name == "de-en"
 
 
 @pytest.mark.parametrize("name", ["pack.json", "weights.safetensors", "source.spm"])
@@ -74,7 +69,7 @@ def test_random_bytes_under_a_right_hash(tmp_path, name):
         (folder / name).write_bytes(data)
         if name != "pack.json":
             manifest["files"][name] = {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
-            (folder / "pack.json").write_bytes(sealed(manifest))
+            (folder / "pack.json").write_bytes(pack_json.sealed(manifest))
         try:
             verify(folder)
         except PackError:

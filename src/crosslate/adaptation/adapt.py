@@ -160,7 +160,12 @@ def _counts(child: Child) -> dict[str, Any]:
 def _validation_scores(record: dict[str, Any], origin: str) -> list[ScoreRecord]:
     """The score of the state that the pack holds; none where nothing was validated."""
     return [
-        ScoreRecord(entry["metric"], round(entry["score"], 4), entry["signature"], f"validation: {origin}")
+        ScoreRecord(
+            metric=entry["metric"],
+            value=round(entry["score"], 4),
+            signature=entry["signature"],
+            test_set=f"validation: {origin}",
+        )
         for entry in record["validations"]
         if entry["updates"] == record["best_updates"]
     ][:1]

@@ -60,7 +60,7 @@ def align(
     from crosslate.evaluation.dictionaries import read_dictionary
     from crosslate.evaluation.embeddings import embeddings, neighbours, renewed_side
     from crosslate.evaluation.lexicon import induce
-    from crosslate.packs.stored import StoredModel
+    from crosslate.packs.stored_model import StoredModel
 
     packs = pack if other_pack is None else [*pack, other_pack]
     models = [StoredModel([each], parent) for each in packs]

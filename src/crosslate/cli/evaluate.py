@@ -25,7 +25,7 @@ from crosslate.evaluation.scores import (
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from crosslate.packs.stored import StoredModel
+    from crosslate.packs.stored_model import StoredModel
     from crosslate.text.corpora import ParallelCorpus
 
 
@@ -61,7 +61,7 @@ class EvaluateJob(ModelChoice):
 
     def systems(self) -> list[StoredModel | str]:
         """What is scored, the baseline first: models on disk, and names of files with translations."""
-        from crosslate.packs.stored import StoredModel
+        from crosslate.packs.stored_model import StoredModel
 
         main = self.stored() if self.packs or self.parent else None
         systems: list[StoredModel | str] = [*([main] if main else []), *self.hypotheses]

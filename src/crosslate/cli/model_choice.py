@@ -11,7 +11,7 @@ from crosslate.config import AnyPath, Settings
 from crosslate.engines.decoding import DecodingOptions
 
 if TYPE_CHECKING:
-    from crosslate.packs.stored import StoredModel
+    from crosslate.packs.stored_model import StoredModel
     from crosslate.translation.translator import Translator
 
 
@@ -44,7 +44,7 @@ class ModelChoice(Settings):
 
     def stored(self) -> StoredModel:
         """The model on disk."""
-        from crosslate.packs.stored import StoredModel
+        from crosslate.packs.stored_model import StoredModel
 
         return StoredModel(self.packs, self.parent, parent_languages(self.parent_langs))
 

@@ -56,7 +56,7 @@ def verify(
     ] = None,
 ) -> None:
     """Check every byte of a pack and, with --parent, that it fits that parent."""
-    from crosslate.packs.stored import StoredModel
+    from crosslate.packs.stored_model import StoredModel
 
     model = StoredModel([pack], parent)
     (manifest,) = model.manifests
@@ -90,7 +90,7 @@ def compress(
     """Store a pack in fewer bytes, and nearly the same child; evaluate says what that costs."""
     from crosslate.errors import InputError
     from crosslate.packs.compact import check_compression, compressed
-    from crosslate.packs.stored import StoredModel
+    from crosslate.packs.stored_model import StoredModel
 
     check_compression(rank, dtype)
     if out.exists():
@@ -122,7 +122,7 @@ def install(
     force: Annotated[bool, typer.Option("--force", help="Replace a pack of the same name.")] = False,
 ) -> None:
     """Put packs into a folder that a server watches; each is verified and appears there in one step."""
-    from crosslate.packs.installation import install_pack
+    from crosslate.packs.stored_model import install_pack
 
     out = console()
     for pack in packs:

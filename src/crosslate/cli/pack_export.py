@@ -69,7 +69,7 @@ def merge(
 
 def _export(packs: list[Path], out: Path, to: str, parent: str | None, precision: str) -> None:
     from crosslate.export.exporter import export as write
-    from crosslate.packs.stored import StoredModel
+    from crosslate.packs.stored_model import StoredModel
 
     EXPORTERS[to]().check(out, precision)  # before the packs are read
     written = write(StoredModel(packs, parent), out, to, precision)

@@ -23,7 +23,7 @@ from crosslate.translation.bulk import BulkSettings, translate_in_bulk
 if TYPE_CHECKING:
     from crosslate.documents.placement import Align
     from crosslate.engines.decoding import Hypothesis
-    from crosslate.packs.stored import StoredModel
+    from crosslate.packs.stored_model import StoredModel
     from crosslate.translation.translator import Translator
 
 log = logging.getLogger(__name__)

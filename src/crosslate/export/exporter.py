@@ -18,7 +18,7 @@ from crosslate.registry import Registry
 if TYPE_CHECKING:
     from crosslate.models.child import Child
     from crosslate.packs.manifest import Manifest
-    from crosslate.packs.stored import StoredModel
+    from crosslate.packs.stored_model import StoredModel
 
 
 @dataclass(frozen=True, kw_only=True)

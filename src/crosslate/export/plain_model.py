@@ -9,19 +9,16 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import torch
 
-from crosslate.errors import UsageError, nearest
 from crosslate.export.plain_tokenizers import PlainSide
 from crosslate.models.child import Child
 from crosslate.models.groups import SIDES, Side
 from crosslate.models.padded import PlainTensors, is_one_size_too_few, unused_names
 from crosslate.models.sides import size_fields
 from crosslate.models.tensors import named_tensors, unsaved_names
-
-Precision = Literal["float32", "float16", "bfloat16"]
 
 # CTranslate2's own converter stops without them; with them it takes the source's pieces for the target's.
 _CONVERTER_KEYS = ("normalize_before", "normalize_embedding")
@@ -35,20 +32,17 @@ class PlainModel:
         child: made from packs; it is not altered.
         source: its source side in the checkpoint's ids.
         target: its target side in the checkpoint's ids.
-        precision: of the checkpoint's tensors.
+        dtype: of the checkpoint's floating-point tensors.
 
     Attributes:
         config: the configuration.
         tensors: the tensors.
         num_own_rows: how many rows of each side's tables are the child's; any others are padding.
         masks_padding: whether a bias keeps padding rows of the target side from being generated.
-
-    Raises:
-        UsageError: unknown precision.
     """
 
     def __init__(
-        self, child: Child, source: PlainSide, target: PlainSide, precision: Precision = "float32"
+        self, child: Child, source: PlainSide, target: PlainSide, dtype: torch.dtype = torch.float32
     ) -> None:
         parent, anatomy = child.parent, child.parent.anatomy
         live = dict(named_tensors(child.model))
@@ -66,7 +60,7 @@ class PlainModel:
             num_rows = dict.fromkeys(SIDES, max(num_rows.values()))
         self.config: Any = copy.deepcopy(child.model.config)
         self.config.architectures = [type(child.model).__name__]
-        self.config.dtype = torch_type(precision)
+        self.config.dtype = dtype
         self._describe_ids(target)
         if is_untied:
             self._describe_sizes(num_rows, has_two_sizes)
@@ -87,7 +81,7 @@ class PlainModel:
             {name: anatomy.vocabulary[each] for name, each in places.items() if each in anatomy.vocabulary},
             num_rows,
             {"source": source.order, "target": target.order},
-            torch_type(precision),
+            dtype,
         )
         self.masks_padding = any(map(self.tensors.is_bias, self.tensors.axes))
 
@@ -118,16 +112,3 @@ class PlainModel:
         described = {**config.to_dict(), "tie_word_embeddings": False}
         if not type(config).from_dict(described).tie_word_embeddings:
             config.tie_word_embeddings = False
-
-
-def torch_type(precision: str) -> torch.dtype:
-    """The tensors' type of a precision's name.
-
-    Raises:
-        UsageError: unknown.
-    """
-    known = get_args(Precision)
-    if precision not in known:
-        raise UsageError(f"unknown precision {precision!r}; {nearest(precision, known)}")
-    dtype: torch.dtype = getattr(torch, precision)
-    return dtype

@@ -94,10 +94,7 @@ def pack_card(manifest: Manifest) -> str:
     num_bytes = sum(
         math.prod(each.shape) * _BYTES_PER_NUMBER.get(each.dtype, 1) for each in manifest.tensors.values()
     )
-    added = [
-        f"| Added | {' and '.join(manifest.added)}; translates with the PyTorch engine only |\n"
-        for _ in manifest.added[:1]
-    ]
+    added = [f"| Added | {each}; translates with the PyTorch engine only |\n" for each in manifest.added]
     cells = {
         "pair": pair(languages),
         "strategy": manifest.strategy,

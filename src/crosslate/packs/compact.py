@@ -6,18 +6,16 @@ has its own scale, such that its largest number becomes 127; vectors, which are 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
 from typing import Literal, get_args
 
 import torch
 
 from crosslate.errors import PackError, ParentError, UsageError, nearest
 from crosslate.models.groups import EMBEDDINGS
-from crosslate.models.methods.forms import LowRank
+from crosslate.models.methods.forms import Form, LowRank
 from crosslate.models.parent import Parent
 from crosslate.models.plan import child_tensors
-from crosslate.packs.manifest import Manifest, TensorRecord
+from crosslate.packs.manifest import Manifest, TensorRecord, dtype_name
 from crosslate.packs.pack import Pack, check_parent
 
 StoredType = Literal["bfloat16", "int8"]
@@ -49,18 +47,15 @@ def compressed(
     tensors: dict[str, torch.Tensor] = {}
     records: dict[str, TensorRecord] = {}
     for name in sorted(pack.tensors.keys() - pack.manifest.scale_names):
-        tensor = decoded(pack.tensors, pack.manifest, name)
-        record = pack.manifest.tensors.get(name, TensorRecord((), ""))
-        record = replace(record, child_dtype=None, scales=None)
-        original = originals.get(name)
-        if original is not None and record.form is None:
+        tensor, form, original = pack.decoded(name), pack.form(name), originals.get(name)
+        if original is not None and form is None:
             cut = low_rank(tensor, original, rank)
             if cut.numel() < tensor.numel():
-                tensor, record = cut, replace(record, form=LowRank(tuple(original.shape), rank))
-        _encode(tensors, records, name, tensor, record, dtype)
+                tensor, form = cut, LowRank(tuple(original.shape), rank)
+        _encode(tensors, records, name, tensor, form, dtype)
     before = {"checksum": pack.manifest.checksum, "rank": rank or None, "dtype": dtype}
-    manifest = replace(
-        pack.manifest, tensors=records, files={}, checksum="", scores=(),
+    manifest = pack.manifest.changed(
+        tensors=records, files={}, checksum="", scores=(),
         training={**pack.manifest.training, "compressed": before},
     )  # fmt: skip
     return Pack(manifest, tensors, pack.vocabularies)
@@ -79,18 +74,6 @@ def check_compression(rank: int, dtype: str | None) -> None:
         faults.append(f"unknown type of stored numbers {dtype!r}; {nearest(dtype, STORED_TYPES)}")
     if faults:
         raise UsageError("; ".join(faults))
-
-
-def decoded(tensors: Mapping[str, torch.Tensor], manifest: Manifest, name: str) -> torch.Tensor:
-    """A stored tensor in the type that it has in the child; the very tensor where it has it already."""
-    tensor, record = tensors[name], manifest.tensors.get(name)
-    if record is None or record.child_dtype is None:
-        return tensor
-    dtype = getattr(torch, record.child_dtype)
-    if record.scales is None:
-        return tensor.to(dtype)
-    scales = tensors[record.scales].view([-1] + [1] * (tensor.dim() - 1))
-    return (tensor.float() * scales).to(dtype)
 
 
 def low_rank(tensor: torch.Tensor, original: torch.Tensor, rank: int) -> torch.Tensor:
@@ -112,11 +95,11 @@ def _encode(
     records: dict[str, TensorRecord],
     name: str,
     tensor: torch.Tensor,
-    record: TensorRecord,
+    form: Form | None,
     dtype: StoredType | None,
 ) -> None:
     """Adds a tensor in its stored type, with its record and scales."""
-    plain = str(tensor.dtype).removeprefix("torch.")
+    child_dtype, scales_name, stored = dtype_name(tensor.dtype), None, tensor.clone()
     if dtype == "int8" and tensor.is_floating_point() and tensor.dim() >= 2 and tensor.numel():
         scales = tensor.float().abs().flatten(1).amax(1) / _LARGEST
         scales_name = f"{name}.scales"
@@ -125,17 +108,15 @@ def _encode(
         shaped = scales.clamp(min=torch.finfo(torch.float32).tiny).view([-1] + [1] * (tensor.dim() - 1))
         stored = (tensor.float() / shaped).round().clamp(-_LARGEST, _LARGEST).to(torch.int8)
         tensors[scales_name] = scales
-        records[scales_name] = TensorRecord(tuple(scales.shape), "float32")
-        record = replace(record, child_dtype=plain, scales=scales_name)
-    elif dtype is not None and tensor.is_floating_point() and tensor.dtype != torch.bfloat16:
-        stored = tensor.to(torch.bfloat16)
-        # The type is that of a number as stored; 16 bits of another kind gain nothing but are kept alike.
-        record = replace(record, child_dtype=plain)
-    else:
-        stored = tensor.clone()
+        records[scales_name] = TensorRecord(shape=tuple(scales.shape), dtype="float32")
+    elif dtype is not None and tensor.is_floating_point():
+        stored = tensor.to(torch.bfloat16, copy=True)
+    stored_dtype = dtype_name(stored.dtype)
     tensors[name] = stored
-    stored_type = str(stored.dtype).removeprefix("torch.")
-    records[name] = replace(record, shape=tuple(stored.shape), dtype=stored_type)
+    records[name] = TensorRecord(
+        shape=tuple(stored.shape), dtype=stored_dtype, form=form, scales=scales_name,
+        child_dtype=child_dtype if child_dtype != stored_dtype else None,
+    )  # fmt: skip
 
 
 def _matrices(manifest: Manifest, parent: Parent | None) -> dict[str, torch.Tensor]:
@@ -144,7 +125,7 @@ def _matrices(manifest: Manifest, parent: Parent | None) -> dict[str, torch.Tens
         raise UsageError("deltas are differences from the parent; give the parent, or leave the rank out")
     if parent.lowering:
         raise ParentError(f"{parent.name} is held in lower precision, so deltas would be off; load it again")
-    check_parent(manifest, parent.fingerprint(), parent.source.fingerprint, parent.target.fingerprint)
+    check_parent(manifest, parent)
     return {
         names[0]: tensor.detach().cpu()
         for names, group, tensor in child_tensors(parent.model, parent.anatomy, manifest.renewed)

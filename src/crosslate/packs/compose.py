@@ -13,23 +13,24 @@ import crosslate
 from crosslate.errors import Faults, PackError, StrategyError
 from crosslate.models.child import Child, graft
 from crosslate.models.groups import EMBEDDINGS, GROUP_OF_SIDE, SIDES, Side
-from crosslate.models.methods.forms import Slices
+from crosslate.models.methods.forms import Form, Slices
 from crosslate.models.methods.method import Method, added_type
 from crosslate.models.methods.registry import parse_method
 from crosslate.models.parent import Parent
 from crosslate.models.plan import child_tensors, vocabulary_axis
 from crosslate.models.sides import effective_setting
 from crosslate.models.vocabularies.new_language import NewSide, joined, new_rows, parent_rows
-from crosslate.packs.compact import decoded
 from crosslate.packs.manifest import (
+    FrameRecord,
     Manifest,
     ParentIdentity,
     ScoreRecord,
     TensorRecord,
+    dtype_name,
+    settings_as_pack_errors,
     utc_now,
 )
 from crosslate.packs.pack import Pack, check_composition, check_parent
-from crosslate.packs.version_2 import FrameRecord
 from crosslate.text.vocabularies import Vocabulary
 
 log = logging.getLogger(__name__)
@@ -53,11 +54,12 @@ def pack_child(
         licence: of the pack, as an SPDX expression where there is one.
 
     Raises:
-        PackError: the child was not made by a strategy, so nothing says what changed.
+        PackError: the child was not made by a strategy, so nothing says what changed; or a text is not
+            one line.
     """
     if child.plan is None:
         raise PackError("only a child that a strategy made can become a pack; this one was made of packs")
-    parent = child.parent
+    parent, strategy = child.parent, child.plan.strategy
     both: dict[Side, Vocabulary] = {"source": child.source, "target": child.target}
     vocabularies = {side: both[side] for side in SIDES if side in child.plan.renewed}
     tensors = {
@@ -65,48 +67,44 @@ def pack_child(
     }
     records = {
         planned.name: TensorRecord(
-            planned.stored_shape,
-            str(planned.dtype).removeprefix("torch."),
-            form=planned.form,
+            shape=planned.stored_shape, dtype=dtype_name(planned.dtype), form=planned.form
         )
         for planned in child.plan.changed
     }
-    manifest = Manifest(
-        format_version=1,  # saving raises it where a newer one is needed
-        crosslate_version=crosslate.__version__,
-        name=name or f"{child.source_language}-{child.target_language} {child.plan.strategy}",
-        source_language=child.source_language,
-        target_language=child.target_language,
-        renewed=tuple(vocabularies),
-        strategy=str(child.plan.strategy),
-        parent=identity(parent),
-        source_vocabulary_size=len(child.source),
-        target_vocabulary_size=len(child.target),
-        special_ids={side: vocabulary.special for side, vocabulary in vocabularies.items()},
-        licence=licence or "unspecified",
-        created=utc_now(),
-        training=dict(training or {}),
-        data=dict(data or {}),
-        scores=tuple(scores),
-        added=tuple(str(each) for each in child.plan.strategy.assigned if each.method.modules),
-        tensors=records,
-        frames={
-            side: FrameRecord(
-                vocabulary.frame.before,
-                vocabulary.frame.after,
-                _start(child) if side == "target" else None,
-            )
-            for side, vocabulary in vocabularies.items()
-            if not vocabulary.has_usual_frame or (side == "target" and _start(child) is not None)
-        },
-    )
+    with settings_as_pack_errors():
+        manifest = Manifest(
+            crosslate_version=crosslate.__version__,
+            name=name or f"{child.source_language}-{child.target_language} {strategy}",
+            source_language=child.source_language,
+            target_language=child.target_language,
+            renewed=tuple(vocabularies),
+            strategy=str(strategy),
+            parent=identity(parent),
+            source_vocabulary_size=len(child.source),
+            target_vocabulary_size=len(child.target),
+            special_ids={side: vocabulary.special for side, vocabulary in vocabularies.items()},
+            frames=_frames(child, vocabularies),
+            licence=licence or "unspecified",
+            created=utc_now(),
+            training=dict(training or {}),
+            data=dict(data or {}),
+            scores=tuple(scores),
+            added=tuple(str(each) for each in strategy.assigned if each.method.modules),
+            tensors=records,
+        )
     return Pack(manifest, tensors, vocabularies)
 
 
-def _start(child: Child) -> int | None:
-    """The piece that the decoder starts with, where it is no special one: a language's code."""
-    start = effective_setting(child.model, "decoder_start_token_id")
-    return None if start in vars(child.target.special).values() else start
+def _frames(child: Child, vocabularies: Mapping[Side, Vocabulary]) -> dict[Side, FrameRecord]:
+    frames: dict[Side, FrameRecord] = {}
+    for side, vocabulary in vocabularies.items():
+        start = effective_setting(child.model, "decoder_start_token_id") if side == "target" else None
+        if start in vars(vocabulary.special).values():  # the role says it; else it is a language's code
+            start = None
+        if start is not None or not vocabulary.has_usual_frame:
+            frame = vocabulary.frame
+            frames[side] = FrameRecord(before=frame.before, after=frame.after, start=start)
+    return frames
 
 
 def identity(parent: Parent) -> ParentIdentity:
@@ -138,9 +136,8 @@ def apply_packs(parent: Parent, packs: Sequence[Pack]) -> Child:
     """
     if not packs:
         raise PackError("no pack was given; expected one, or one for each side")
-    fingerprint = parent.fingerprint()
     for pack in packs:
-        check_parent(pack.manifest, fingerprint, parent.source.fingerprint, parent.target.fingerprint)
+        check_parent(pack.manifest, parent)
     ordered = _order(packs)
     chosen: list[_Fitted] = []
     for pack in ordered:
@@ -171,9 +168,19 @@ def plug_back(parent: Parent, pack: Pack) -> Child:
     Raises:
         PackError: the parent is another, or the tensors do not fit it.
     """
-    check_parent(pack.manifest, parent.fingerprint(), parent.source.fingerprint, parent.target.fingerprint)
+    check_parent(pack.manifest, parent)
     chosen = [each for each in _fit(parent, pack) if each.group not in EMBEDDINGS]
     return _grafted(parent, chosen, {}, {"source": parent.source_language, "target": parent.target_language})
+
+
+def _warn_of_left_out(pack: Pack, fitted: list[_Fitted]) -> None:
+    if left_out := sorted({each.group for each in fitted} & {"enc", "dec"}):
+        log.warning(
+            "pack %r also changed %s; composed with a target pack, only its source embeddings count, and "
+            "they were not fitted to the parent's body: expect poor translations",
+            pack.manifest.name,
+            " and ".join(left_out),
+        )
 
 
 def _grafted(
@@ -181,9 +188,9 @@ def _grafted(
 ) -> Child:
     added: dict[Method, dict[str, torch.Tensor]] = {}
     for each in chosen:
-        if each.method is not None:
-            added.setdefault(each.method, {})[each.names[0]] = each.tensor
-    plain = {each.names: each.tensor for each in chosen if each.method is None}
+        if each.place.method is not None:
+            added.setdefault(each.place.method, {})[each.place.names[0]] = each.tensor
+    plain = {each.place.names: each.tensor for each in chosen if each.place.method is None}
     return graft(parent, plain, new, languages, list(added.items()))
 
 
@@ -197,134 +204,134 @@ def _order(packs: Sequence[Pack]) -> list[Pack]:
 
 
 @dataclass(frozen=True)
-class _Fitted:
-    """A whole tensor of a child, with all of its names there and its group, and the method that adds it."""
+class _Place:
+    """Where a child has a tensor that a pack may hold.
+
+    Attributes:
+        names: all of its names; the pack uses the first.
+        shape: in the child.
+        original: the parent's tensor; None if a method adds it.
+        axis: side and axis of the vocabulary, if that side is renewed; then the pack must hold the tensor.
+        method: what adds it.
+    """
 
     names: tuple[str, ...]
     group: str
-    tensor: torch.Tensor
+    dtype: torch.dtype
+    shape: tuple[int, ...]
+    original: torch.Tensor | None = None
+    axis: tuple[Side, int] | None = None
     method: Method | None = None
 
 
-def _warn_of_left_out(pack: Pack, fitted: list[_Fitted]) -> None:
-    if left_out := sorted({each.group for each in fitted} & {"enc", "dec"}):
-        log.warning(
-            "pack %r also changed %s; composed with a target pack, only its source embeddings count, and "
-            "they were not fitted to the parent's body: expect poor translations",
-            pack.manifest.name,
-            " and ".join(left_out),
-        )
+@dataclass(frozen=True)
+class _Fitted:
+    """A whole tensor of a child in its place."""
+
+    place: _Place
+    tensor: torch.Tensor
+
+    @property
+    def group(self) -> str:
+        return self.place.group
 
 
 def _fit(parent: Parent, pack: Pack) -> list[_Fitted]:
     """The pack's tensors as they go into the child, after checking that every one fits and none lacks."""
-    manifest, anatomy = pack.manifest, parent.anatomy
+    manifest = pack.manifest
     faults = Faults(f"pack {manifest.name!r} does not fit its parent")
     if set(pack.vocabularies) != set(manifest.renewed):
         faults.add(
             f"it brings vocabularies for {sorted(pack.vocabularies)}, "
             f"expected for the sides it renews, {sorted(manifest.renewed)}"
         )
-    needed, fitted = set(), []
-    known = set()
-    for names, group, original in child_tensors(parent.model, anatomy, manifest.renewed):
-        name = names[0]
-        known.add(name)
-        expected = list(original.shape)
-        axis = vocabulary_axis(anatomy, names)
-        if axis is not None and axis[0] in manifest.renewed:
-            expected[axis[1]] = manifest.vocabulary_size(axis[0])
-            needed.add(name)
-        if name not in pack.tensors:
-            continue
-        if name not in needed and name in anatomy.constant:
+    places = _places(parent, manifest) | _added_places(parent, manifest, faults)
+    fitted = []
+    for name in sorted(pack.tensors.keys() - manifest.scale_names):
+        if name not in places:
+            faults.add(f"it has a tensor {name!r}, which the parent's model does not have under this name")
+        elif name in parent.anatomy.constant and places[name].axis is None:
             faults.add(f"{name} is a constant of the model, which no pack may replace")
+        else:
+            with faults.catch(PackError):
+                fitted.append(_Fitted(places[name], _whole_tensor(parent, pack, places[name])))
+    for name, place in places.items():
+        if name in pack.tensors:
             continue
-        tensor = decoded(pack.tensors, manifest, name)
-        record = manifest.tensors.get(name, TensorRecord((), ""))
-        base: torch.Tensor | None = original
-        if name in needed and record.form is not None:
-            base = _with_parent_rows(parent, pack, name, axis, original, faults)
-        elif fault := _misfit(tensor, parent.type_of(name, original), expected, record):
-            faults.add(f"{name} {fault}")
-            continue
-        if base is not None:
-            fitted.append(_Fitted(names, group, _whole_tensor(tensor, base, record)))
-    fitted += (added := _fit_added(parent, pack, faults))
-    known |= {each.names[0] for each in added} | manifest.scale_names
-    for name in sorted(set(pack.tensors) - known):
-        faults.add(f"it has a tensor {name!r}, which the parent's model does not have under this name")
-    for name in sorted(needed - set(pack.tensors)):
-        faults.add(f"it lacks {name!r}, which a new {' and '.join(manifest.renewed)} vocabulary needs")
+        if place.axis is not None:
+            faults.add(f"it lacks {name!r}, which a new {' and '.join(manifest.renewed)} vocabulary needs")
+        elif place.method is not None:
+            faults.add(f"it lacks {name!r}, which {' and '.join(manifest.added)} need")
     faults.raise_as(PackError)
     return fitted
 
 
-def _with_parent_rows(
-    parent: Parent,
-    pack: Pack,
-    name: str,
-    axis: tuple[Side, int] | None,
-    original: torch.Tensor,
-    faults: Faults,
-) -> torch.Tensor | None:
-    """The parent's slices for the pieces of a pack's vocabulary, zeros for those that the parent lacks.
-
-    Returns:
-        None, and a fault, where the pack's tensor does not hold exactly what the parent lacks.
-    """
-    form, tensor = pack.manifest.tensors[name].form, decoded(pack.tensors, pack.manifest, name)
-    if not isinstance(form, Slices) or axis is None or axis[0] not in pack.vocabularies:
-        faults.add(f"{name} is of a renewed side, so it cannot be a form of the parent's but slices")
-        return None
-    side, along = axis
-    rows = parent_rows(pack.vocabularies[side], parent.source if side == "source" else parent.target)
-    if (along, new_rows(rows)) != (form.axis, tuple(form.indices)):
-        faults.add(f"{name} holds appended slices for other pieces than those that the parent lacks")
-        return None
-    dtype, shape = parent.type_of(name, original), list(original.shape)
-    shape[along] = len(rows)
-    if fault := _misfit(tensor, dtype, shape, pack.manifest.tensors[name]):
-        faults.add(f"{name} {fault}")
-        return None
-    return joined(original.detach().to(tensor.dtype), along, rows)
+def _places(parent: Parent, manifest: Manifest) -> dict[str, _Place]:
+    """Every tensor of the parent's model in the child."""
+    places = {}
+    for names, group, original in child_tensors(parent.model, parent.anatomy, manifest.renewed):
+        shape, axis = list(original.shape), vocabulary_axis(parent.anatomy, names)
+        if axis is not None and axis[0] in manifest.renewed:
+            shape[axis[1]] = manifest.vocabulary_size(axis[0])
+        else:
+            axis = None
+        dtype = parent.type_of(names[0], original)
+        places[names[0]] = _Place(names, group, dtype, tuple(shape), original, axis)
+    return places
 
 
-def _fit_added(parent: Parent, pack: Pack, faults: Faults) -> list[_Fitted]:
+def _added_places(parent: Parent, manifest: Manifest, faults: Faults) -> dict[str, _Place]:
     """The tensors of modules that the parent does not have."""
-    dtype, fitted = added_type(parent.model), []
-    for text in pack.manifest.added:
-        try:
+    dtype, places = added_type(parent.model), {}
+    for text in manifest.added:
+        with faults.catch(StrategyError):
             assigned = parse_method(text)
             planned = assigned.method.plan(parent.model, parent.anatomy, assigned.groups)
-        except StrategyError as error:
-            faults.add(str(error))
-            continue
-        for name, treatment in planned.items():
-            if name not in pack.tensors:
-                faults.add(f"it lacks {name!r}, which its {text} needs")
-                continue
-            tensor = decoded(pack.tensors, pack.manifest, name)
-            if fault := _misfit(tensor, dtype, list(treatment.added_shape or ()), TensorRecord((), "")):
-                faults.add(f"{name} {fault}")
-            else:
-                tensor = tensor.to(parent.model.device)
-                fitted.append(_Fitted((name,), treatment.group, tensor, assigned.method))
-    return fitted
+            for name, treatment in planned.items():
+                shape = treatment.added_shape or ()
+                places[name] = _Place((name,), treatment.group, dtype, shape, method=assigned.method)
+    return places
 
 
-def _misfit(tensor: torch.Tensor, dtype: torch.dtype, shape: list[int], record: TensorRecord) -> str:
-    """What is wrong with a pack's tensor for a place of ``dtype`` and ``shape``; empty where nothing is."""
-    if (form := record.form) is not None:
-        if list(form.shape) != shape:
-            return f"is a form of a tensor of shape {list(form.shape)}, expected {shape}"
-        shape = list(form.stored_shape)
-    if list(tensor.shape) == shape and tensor.dtype == dtype:
-        return ""
-    return f"is {tensor.dtype} of shape {list(tensor.shape)}, expected {dtype} of {shape}"
+def _whole_tensor(parent: Parent, pack: Pack, place: _Place) -> torch.Tensor:
+    """A pack's tensor as it goes into the child, on the parent's device.
+
+    Raises:
+        PackError: it does not fit there.
+    """
+    name, form = place.names[0], pack.form(place.names[0])
+    tensor = pack.decoded(name).to(parent.model.device if place.original is None else place.original.device)
+    if form is not None and form.shape != place.shape:
+        raise PackError(
+            f"{name} is a form of a tensor of shape {list(form.shape)}, expected {list(place.shape)}"
+        )
+    shape = place.shape if form is None else form.stored_shape
+    if (tuple(tensor.shape), tensor.dtype) != (shape, place.dtype):
+        raise PackError(
+            f"{name} is {tensor.dtype} of shape {list(tensor.shape)}, expected {place.dtype} of {list(shape)}"
+        )
+    if form is None:
+        return tensor
+    if place.original is None:
+        raise PackError(f"{name} belongs to an added module, so it cannot be a form of the parent's")
+    original = place.original.detach().to(tensor.dtype)  # the parent may be held in a lower precision
+    if place.axis is not None:
+        original = _with_parent_rows(parent, pack, place.axis, name, form, original)
+    return form.applied(original, tensor)
 
 
-def _whole_tensor(tensor: torch.Tensor, original: torch.Tensor, record: TensorRecord) -> torch.Tensor:
-    tensor = tensor.to(original.device)
-    base = original.detach().to(tensor.dtype)  # the parent may be held in a lower precision
-    return tensor if record.form is None else record.form.applied(base, tensor)
+def _with_parent_rows(
+    parent: Parent, pack: Pack, axis: tuple[Side, int], name: str, form: Form, original: torch.Tensor
+) -> torch.Tensor:
+    """The parent's slices for the pieces of a pack's vocabulary, zeros for those that the parent lacks.
+
+    Raises:
+        PackError: the pack's tensor does not hold exactly what the parent lacks.
+    """
+    side, along = axis
+    if not isinstance(form, Slices) or side not in pack.vocabularies:
+        raise PackError(f"{name} is of a renewed side, so it cannot be a form of the parent's but slices")
+    rows = parent_rows(pack.vocabularies[side], parent.source if side == "source" else parent.target)
+    if (along, new_rows(rows)) != (form.axis, tuple(form.indices)):
+        raise PackError(f"{name} holds slices for other pieces than those that the parent lacks")
+    return joined(original, along, rows)

@@ -1,58 +1,102 @@
 """The manifest of a pack: what ``pack.json`` says, and the rules that it must keep.
 
-``docs/pack-format.md`` is the specification; this module is its reader and writer. Nothing here
-touches a tensor, so that a pack can be shown and refused without loading torch.
+``docs/pack-format.md`` is the specification; this module reads and writes it. Nothing here touches a tensor,
+so packs are listed and refused without loading torch.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field, replace
+import math
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import PlainValidator
+from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator
 
-from crosslate.config import from_values, to_values
+from crosslate.config import Settings
 from crosslate.errors import Faults, PackError, SettingsError
-from crosslate.models.groups import Side
+from crosslate.files import is_inside_name
+from crosslate.languages.codes import language_code
+from crosslate.models.groups import SIDES, Side
 from crosslate.models.methods.forms import Form
-from crosslate.models.methods.registry import form_values, read_form
-from crosslate.packs.manifest_rules import (
-    NO_CHECKSUM,
-    check_checksum,
-    check_description,
-    check_file_records,
-    check_sides,
-    check_tensor,
-)
-from crosslate.packs.strict_json import strict_json
-from crosslate.packs.version_2 import (
-    FrameRecord,
-    check_added,
-    check_compact,
-    check_frames,
-    check_version,
-    is_of_version_2,
-    without_newer,
-)
-from crosslate.text.vocabularies import SpecialIds
+from crosslate.models.methods.registry import form_values, parse_method, read_form
+from crosslate.text.vocabularies import Frame, SpecialIds, Vocabulary
 
-FORMAT_VERSION = 2
-"""The newest version that is read. A pack is written in the oldest that can express it."""
+if TYPE_CHECKING:
+    import torch
+
+FORMAT_VERSION: Literal[1] = 1
 MANIFEST_NAME = "pack.json"
 WEIGHTS_NAME = "weights.safetensors"
 CARD_NAME = "README.md"
 MAX_MANIFEST_BYTES = 16 << 20
+MAX_DEPTH = 32
+"""Levels of nesting in ``pack.json``."""
 
-StoredForm = Annotated[Form, PlainValidator(read_form)]
+# The manifest's word for a number type: safetensors' code for the same.
+DTYPES = {
+    "float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF16",
+    "int64": "I64", "int32": "I32", "int16": "I16", "int8": "I8", "uint8": "U8", "bool": "BOOL",
+}  # fmt: skip
+_NO_CHECKSUM = "0" * 64
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
-@dataclass(frozen=True)
-class ParentIdentity:
-    """The parent that a pack was made for; it fits no other.
+def _check_line(text: str) -> str:
+    if not text.strip() or _CONTROL.search(text):
+        raise ValueError(f"{text!r} is not one line of text without control characters")
+    return text
+
+
+def _check_code(text: str) -> str:
+    if language_code(text) != text:
+        raise ValueError(f"language {text!r} is spelt {language_code(text)!r} in a pack")
+    return text
+
+
+def _check_sha256(text: str) -> str:
+    if not re.fullmatch("[0-9a-f]{64}", text):
+        raise ValueError(f"{text!r} is not 64 hexadecimal digits in lower case")
+    return text
+
+
+def _check_moment(text: str) -> str:
+    message = f"{text!r} is not a moment in UTC like '2025-01-31T12:00:00Z'"
+    if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", text, re.ASCII):
+        raise ValueError(message)
+    try:
+        datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ")
+    except ValueError:
+        raise ValueError(message) from None
+    return text
+
+
+def _check_added(text: str) -> str:
+    if not parse_method(text).method.modules:
+        raise ValueError(f"{text!r} adds no modules")
+    return text
+
+
+Line = Annotated[str, AfterValidator(_check_line)]
+Code = Annotated[str, AfterValidator(_check_code)]
+Sha256 = Annotated[str, AfterValidator(_check_sha256)]
+Moment = Annotated[str, AfterValidator(_check_moment)]
+Count = Annotated[int, Field(ge=0)]
+Size = Annotated[int, Field(ge=1)]
+StoredForm = Annotated[
+    Form,
+    PlainValidator(lambda value: value if isinstance(value, Form) else read_form(value)),
+    PlainSerializer(form_values),
+]
+
+
+class ParentIdentity(Settings):
+    """The parent that a pack was made for; the pack fits no other.
 
     Attributes:
         name: a hub id or a folder, as the user gave it; where to look for the parent, not what it is.
@@ -61,38 +105,65 @@ class ParentIdentity:
         source_vocabulary_fingerprint: hex sha256 of that vocabulary (``Vocabulary.fingerprint``).
     """
 
-    name: str
-    fingerprint: str
-    source_language: str
-    target_language: str
-    source_vocabulary_size: int
-    target_vocabulary_size: int
-    source_vocabulary_fingerprint: str
-    target_vocabulary_fingerprint: str
+    name: Line
+    fingerprint: Sha256
+    source_language: Code
+    target_language: Code
+    source_vocabulary_size: Size
+    target_vocabulary_size: Size
+    source_vocabulary_fingerprint: Sha256
+    target_vocabulary_fingerprint: Sha256
 
 
-@dataclass(frozen=True)
-class TensorRecord:
+class FrameRecord(Settings):
+    """What stands around a renewed side's sentences, where it is more than the end of sentence after them.
+
+    Attributes:
+        before: ids before the pieces of a sentence.
+        after: ids after them.
+        start: the id that the decoder starts with, if it is none of the special ids; target side only.
+    """
+
+    before: tuple[Count, ...]
+    after: tuple[Count, ...]
+    start: Count | None = None
+
+    def applied_to(self, vocabulary: Vocabulary) -> Vocabulary:
+        """The vocabulary in this frame."""
+        return vocabulary.framed(Frame(self.before, self.after))
+
+
+class TensorRecord(Settings):
     """One stored tensor.
 
     Attributes:
         shape: as stored.
-        dtype: as stored, a key of :data:`DTYPES`.
-        form: how the child's tensor is made of the parent's and of this one; None where this one is it. Of a
-            renewed side, where it holds slices, the others are the parent's slices for the same pieces.
-        child_dtype: the type that it has in the child; None where that is ``dtype``.
-        scales: name of the tensor with a float32 factor for every row of this one; None where it has none.
+        dtype: as stored.
+        form: how the child's tensor is made of the parent's and of this one; None if this one is it. Slices
+            of a renewed side's tensor stand beside the parent's slices for the same pieces.
+        child_dtype: the type that it has in the child; None if that is ``dtype``.
+        scales: name of the tensor with a float32 factor for every row of this one; None without.
     """
 
-    shape: tuple[int, ...]
-    dtype: str
+    shape: tuple[Count, ...]
+    dtype: Literal[
+        "float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool"
+    ]
     form: StoredForm | None = None
-    child_dtype: str | None = None
+    child_dtype: Literal["float64", "float32", "float16", "bfloat16"] | None = None
     scales: str | None = None
 
+    def find_faults(self, faults: Faults) -> None:
+        if self.form is not None and self.shape != self.form.stored_shape:
+            faults.add(f"shape is {list(self.shape)}, its form needs {list(self.form.stored_shape)}")
+        if self.scales is not None:
+            if self.child_dtype is None or self.dtype != "int8" or len(self.shape) < 2:
+                faults.add("scales belong to int8 tensors of two axes or more with a child_dtype")
+        elif self.child_dtype is not None and "float" not in self.dtype:
+            faults.add(f"{self.dtype} numbers become {self.child_dtype} by scales, which are missing")
 
-@dataclass(frozen=True)
-class ScoreRecord:
+
+class ScoreRecord(Settings):
     """One score with the signature without which it could not be compared.
 
     Attributes:
@@ -100,31 +171,33 @@ class ScoreRecord:
         interval: the 95 % bootstrap interval.
     """
 
-    metric: str
+    metric: Line
     value: float
     signature: str
     test_set: str
     interval: tuple[float, float] | None = None
 
+    def find_faults(self, faults: Faults) -> None:
+        if self.interval is not None and self.interval[0] > self.interval[1]:
+            faults.add(f"interval is {list(self.interval)}, expected [lower, upper]")
 
-@dataclass(frozen=True)
-class FileRecord:
+
+class FileRecord(Settings):
     """The hash and the length of one file of the pack."""
 
-    sha256: str
-    bytes: int
+    sha256: Sha256
+    bytes: Count
 
 
-@dataclass(frozen=True)
-class Manifest:
+class Manifest(Settings):
     """What ``pack.json`` says. ``tensors``, ``files`` and ``checksum`` are filled in when a pack is saved.
 
     Attributes:
         source_language: of the child; ``target_language`` likewise.
-        renewed: the sides whose vocabulary is new; empty where the parent's vocabularies are kept.
+        renewed: the sides whose vocabulary is new; empty if the parent's vocabularies are kept.
         source_vocabulary_size: pieces of the child's source vocabulary; target likewise.
         special_ids: the special ids of each renewed side.
-        frames: of renewed sides in another frame than the end of sentence after the pieces. Since version 2.
+        frames: of renewed sides whose sentences stand in another frame than the end of sentence after them.
         training: settings, versions, seed, updates, seconds, machine; free in form.
         data: origins, content hashes, numbers of pairs, cleaning counts; free in form.
         created: UTC, ``2025-01-31T12:00:00Z``.
@@ -132,38 +205,31 @@ class Manifest:
         checksum: hex sha256 of ``pack.json`` itself, computed with this value as 64 zeros.
     """
 
-    format_version: int
-    crosslate_version: str
-    name: str
-    source_language: str
-    target_language: str
+    format_version: Literal[1] = FORMAT_VERSION
+    crosslate_version: Line
+    name: Line
+    source_language: Code
+    target_language: Code
     renewed: tuple[Side, ...]
-    strategy: str
+    strategy: Line
     parent: ParentIdentity
-    source_vocabulary_size: int
-    target_vocabulary_size: int
-    special_ids: dict[str, SpecialIds]
-    licence: str
-    created: str
-    training: dict[str, Any] = field(default_factory=dict)
-    data: dict[str, Any] = field(default_factory=dict)
+    source_vocabulary_size: Size
+    target_vocabulary_size: Size
+    special_ids: dict[Side, SpecialIds]
+    frames: dict[Side, FrameRecord] = Field(default_factory=dict)
+    licence: Line
+    created: Moment
+    training: dict[str, Any] = Field(default_factory=dict)
+    data: dict[str, Any] = Field(default_factory=dict)
     scores: tuple[ScoreRecord, ...] = ()
-    added: tuple[str, ...] = ()
-    tensors: dict[str, TensorRecord] = field(default_factory=dict)
-    files: dict[str, FileRecord] = field(default_factory=dict)
+    added: tuple[Annotated[str, AfterValidator(_check_added)], ...] = ()
+    tensors: dict[str, TensorRecord] = Field(default_factory=dict)
+    files: dict[str, FileRecord] = Field(default_factory=dict)
     checksum: str = ""
-    frames: dict[str, FrameRecord] = field(default_factory=dict)
 
     def vocabulary_size(self, side: Side) -> int:
         """Pieces of the child's vocabulary on ``side``."""
         return self.source_vocabulary_size if side == "source" else self.target_vocabulary_size
-
-    @property
-    def needed_version(self) -> int:
-        """The oldest version of the format that can express this manifest."""
-        records = self.tensors.values()
-        is_newer = self.added or self.frames or any(map(is_of_version_2, records))
-        return 2 if is_newer else 1
 
     @property
     def scale_names(self) -> frozenset[str]:
@@ -175,10 +241,54 @@ class Manifest:
         """Every file that the pack consists of, except ``pack.json`` itself."""
         return (WEIGHTS_NAME, *(vocabulary_name(side) for side in self.renewed), CARD_NAME)
 
+    def find_faults(self, faults: Faults) -> None:
+        if list(self.renewed) != [side for side in SIDES if side in self.renewed]:
+            faults.add(f"renewed is {list(self.renewed)}, expected each side once, the source first")
+        if set(self.special_ids) != set(self.renewed):
+            faults.add(
+                f"special_ids is given for {sorted(self.special_ids)}, "
+                f"expected for the renewed sides {sorted(self.renewed)}"
+            )
+        for side in SIDES:
+            self._find_faults_of_side(side, faults)
+        for name, record in self.tensors.items():
+            if not name or not name.isprintable() or name == "__metadata__":
+                faults.add(f"{name!r} is not the name of a tensor")
+            if record.scales is not None:
+                scales = self.tensors.get(record.scales)
+                if scales is None or (scales.shape, scales.dtype) != (record.shape[:1], "float32"):
+                    faults.add(
+                        f"tensors.{name}: scales names {record.scales!r}, "
+                        f"expected a tensor of {record.shape[0]} float32 numbers"
+                    )
+
+    def _find_faults_of_side(self, side: Side, faults: Faults) -> None:
+        size, of_parent = self.vocabulary_size(side), getattr(self.parent, f"{side}_vocabulary_size")
+        if side not in self.renewed and size != of_parent:
+            faults.add(
+                f"{side}_vocabulary_size is {size}, expected the parent's {of_parent}: "
+                f"the {side} side is not renewed"
+            )
+        if (special := self.special_ids.get(side)) is not None:
+            ids = [index for index in vars(special).values() if index is not None]
+            if len(set(ids)) != len(ids) or not all(0 <= index < size for index in ids):
+                faults.add(
+                    f"special_ids.{side} is {vars(special)}, expected different ids from 0 to {size - 1}"
+                )
+        if (frame := self.frames.get(side)) is None:
+            return
+        if side not in self.renewed:
+            faults.add(f"frames is given for {side!r}, expected renewed sides only: {list(self.renewed)}")
+        ids = [*frame.before, *frame.after, *([] if frame.start is None else [frame.start])]
+        if not all(index < size for index in ids):
+            faults.add(f"frames.{side} holds the ids {ids}, expected ids from 0 to {size - 1}")
+        if side == "source" and frame.start is not None:
+            faults.add(f"frames.source.start is {frame.start}, expected null: only a target side has a start")
+
     def sealed(self) -> Manifest:
         """The same manifest with its checksum filled in."""
-        blank = replace(self, checksum=NO_CHECKSUM)
-        return replace(self, checksum=hashlib.sha256(blank.to_bytes()).hexdigest())
+        blank = self.changed(checksum=_NO_CHECKSUM).to_bytes()
+        return self.changed(checksum=hashlib.sha256(blank).hexdigest())
 
     def to_bytes(self) -> bytes:
         """The bytes of ``pack.json``: two-space indent, characters unescaped, a final newline.
@@ -187,11 +297,7 @@ class Manifest:
             PackError: a free-form record holds something that JSON cannot.
         """
         try:
-            values = without_newer(to_values(self))
-            for name, record in self.tensors.items():
-                if record.form is not None:
-                    values["tensors"][name]["form"] = form_values(record.form)
-            values["tensors"] = {name: without_newer(each) for name, each in values["tensors"].items()}
+            values = self.model_dump(mode="json", exclude_none=True)
             text = json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False)
             return (text + "\n").encode("utf-8")
         except (TypeError, ValueError, RecursionError) as error:
@@ -208,35 +314,57 @@ class Manifest:
             where: the file, for messages.
 
         Raises:
-            PackError: another format version, not JSON, or any rule of the format broken; every fault
-                that can be seen at once is listed.
+            PackError: another format version, not JSON, or any rule of the format broken; every fault that
+                can be seen at once is listed.
         """
-        values = strict_json(data, where)
+        values = read_strict_json(data, where)
         _check_version(values, where)
-        try:
-            manifest = from_values(cls, values, where=where)
-        except SettingsError as error:
-            raise PackError(str(error)) from None
+        with settings_as_pack_errors():
+            manifest = cls.from_values(values, where=where)
         faults = Faults(f"cannot use {where}")
-        check_description(manifest, faults)
-        check_sides(manifest, faults)
-        check_version(manifest, faults)
-        check_frames(manifest, faults)
-        check_added(manifest.added, faults)
-        for name, record in manifest.tensors.items():
-            check_tensor(name, record, faults)
-            check_compact(name, record, manifest.tensors, faults)
         if not manifest.tensors:
             faults.add("tensors is empty or missing; a pack holds at least one tensor")
-        check_file_records(manifest, faults)
-        check_checksum(manifest, data, faults)
+        manifest._check_files(faults)
+        manifest._check_checksum(data, faults)
         faults.raise_as(PackError)
         return manifest
+
+    def _check_files(self, faults: Faults) -> None:
+        for name in self.files:
+            if not is_inside_name(name) or "/" in name or not name.isprintable():
+                faults.add(f"files names {name!r}, which leaves the pack's folder or is no plain file name")
+            elif name not in self.file_names:
+                faults.add(
+                    f"files names {name!r}, which is no part of this pack: {', '.join(self.file_names)}"
+                )
+        for name in self.file_names:
+            if name not in self.files:
+                faults.add(f"files lacks {name!r}")
+
+    def _check_checksum(self, data: bytes, faults: Faults) -> None:
+        """Checks the checksum; ``data`` is the whole file."""
+        try:
+            _check_sha256(self.checksum)
+        except ValueError as error:
+            faults.add(f"checksum: {error}")
+            return
+        blank = data.replace(self.checksum.encode("ascii"), _NO_CHECKSUM.encode("ascii"))
+        actual = hashlib.sha256(blank).hexdigest()
+        if actual != self.checksum:
+            faults.add(
+                f"the file's checksum is {actual}, but it says {self.checksum}: it was changed or damaged "
+                "after it was written; get the pack again"
+            )
 
 
 def vocabulary_name(side: str) -> str:
     """The name of the file that holds the vocabulary of ``side``."""
     return f"{side}.spm"
+
+
+def dtype_name(dtype: torch.dtype) -> Any:
+    """A number type as a manifest writes it."""
+    return str(dtype).removeprefix("torch.")
 
 
 def utc_now() -> str:
@@ -260,10 +388,74 @@ def read_manifest(path: Path) -> Manifest:
     return Manifest.from_bytes(data, path.name)
 
 
+@contextmanager
+def settings_as_pack_errors() -> Iterator[None]:
+    """Faults of a manifest's records are faults of the pack."""
+    try:
+        yield
+    except SettingsError as error:
+        raise PackError(str(error)) from None
+
+
+def read_strict_json(data: bytes, where: str) -> dict[str, Any]:
+    """Reads a JSON object from a file that may come from a stranger.
+
+    Args:
+        where: what is read, for messages.
+
+    Raises:
+        PackError: not UTF-8, not JSON, not an object on top, a key twice in one object, NaN or an infinite
+            number, nested deeper than :data:`MAX_DEPTH`, or half a surrogate pair.
+    """
+    faults = Faults(f"cannot use {where}")
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        for key, value in pairs:
+            if key in result:
+                faults.add(f"the key {key!r} occurs twice in one object")
+            result[key] = value
+        return result
+
+    def finite(text: str) -> float:
+        if not math.isfinite(float(text)):
+            faults.add(f"{text} is not a finite number")
+        return float(text)
+
+    try:
+        text = data.decode("utf-8")
+        values = json.loads(text, object_pairs_hook=unique, parse_float=finite, parse_constant=finite)
+        json.dumps(values, ensure_ascii=False).encode("utf-8")
+        is_too_deep = _depth(values) > MAX_DEPTH
+    except UnicodeDecodeError as error:
+        raise PackError(f"{where}: not UTF-8 at byte {error.start}") from None
+    except UnicodeEncodeError:
+        raise PackError(f"{where}: holds half of a surrogate pair, which is not a character") from None
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise PackError(f"{where}: not JSON at {place}: {error.msg}") from None
+    except RecursionError:
+        raise PackError(f"{where}: nested deeper than {MAX_DEPTH} levels") from None
+    except ValueError as error:  # a whole number of thousands of digits
+        raise PackError(f"{where}: holds a number that cannot be read: {error}") from None
+    if is_too_deep:
+        faults.add(f"nested deeper than {MAX_DEPTH} levels")
+    if not isinstance(values, dict):
+        faults.add(f"the top level is {type(values).__name__}, expected an object")
+    faults.raise_as(PackError)
+    return values
+
+
+def _depth(value: Any) -> int:
+    if not isinstance(value, dict | list):
+        return 0
+    return 1 + max(map(_depth, value.values() if isinstance(value, dict) else value), default=0)
+
+
 def _check_version(values: dict[str, Any], where: str) -> None:
-    """Comes before everything else: what another version of the format may hold, this one cannot judge."""
+    """Comes before everything else: this program cannot judge what another version of the format may hold."""
     version = values.get("format_version")
-    reads = f"this program reads format versions 1 to {FORMAT_VERSION}"
+    reads = f"this program reads format version {FORMAT_VERSION}"
     if "format_version" not in values:
         raise PackError(f"{where}: format_version is missing, so this is not a pack's manifest; {reads}")
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:

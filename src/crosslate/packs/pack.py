@@ -10,30 +10,33 @@ import json
 import os
 import stat
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from crosslate.errors import Faults, PackError, VocabularyError
+from crosslate.errors import Faults, PackError, SettingsError, VocabularyError
 from crosslate.files import atomic_folder, sha256_file
 from crosslate.models.groups import SIDES, Side
 from crosslate.packs.cards import pack_card
 from crosslate.packs.manifest import (
     CARD_NAME,
+    DTYPES,
     MANIFEST_NAME,
     WEIGHTS_NAME,
     FileRecord,
     Manifest,
     TensorRecord,
+    dtype_name,
     read_manifest,
     vocabulary_name,
 )
-from crosslate.packs.manifest_rules import DTYPES
-from crosslate.packs.version_2 import is_of_version_2
 from crosslate.text.vocabularies import Vocabulary
 
 if TYPE_CHECKING:
     import torch
+
+    from crosslate.models.methods.forms import Form
+    from crosslate.models.parent import Parent
 
 _OUR_FILES = {MANIFEST_NAME, WEIGHTS_NAME, CARD_NAME, *(vocabulary_name(side) for side in SIDES)}
 
@@ -54,6 +57,22 @@ class Pack:
     tensors: dict[str, torch.Tensor]
     vocabularies: dict[Side, Vocabulary] = field(default_factory=dict)
     folder: Path | None = None
+
+    def form(self, name: str) -> Form | None:
+        """How the child's tensor is made of the stored one; None if it is stored whole."""
+        record = self.manifest.tensors.get(name)
+        return None if record is None else record.form
+
+    def decoded(self, name: str) -> torch.Tensor:
+        """A stored tensor in the type that it has in the child; the very tensor if it has it already."""
+        tensor, record = self.tensors[name], self.manifest.tensors.get(name)
+        if record is None or record.child_dtype is None:
+            return tensor
+        import torch
+
+        if record.scales is not None:
+            tensor = tensor.float() * self.tensors[record.scales].view([-1] + [1] * (tensor.dim() - 1))
+        return tensor.to(getattr(torch, record.child_dtype))
 
     def save(self, folder: Path, replace: bool = False) -> None:
         """Writes the pack to ``folder``; what is written has been verified as :meth:`load` does.
@@ -126,32 +145,27 @@ def check_composition(manifests: Sequence[Manifest]) -> None:
     )
 
 
-def check_parent(
-    manifest: Manifest,
-    fingerprint: str,
-    source_vocabulary_fingerprint: str | None = None,
-    target_vocabulary_fingerprint: str | None = None,
-) -> None:
+def check_parent(manifest: Manifest, parent: Parent | str) -> None:
     """Checks that a parent is the one that the pack was made for.
 
     Args:
-        fingerprint: of the parent at hand.
-        source_vocabulary_fingerprint: of its source vocabulary; None leaves it unchecked.
-        target_vocabulary_fingerprint: of its target vocabulary; None leaves it unchecked.
+        parent: a parent, or only its fingerprint; then its vocabularies are not checked.
 
     Raises:
         PackError: shows the fingerprints expected and found.
     """
     faults = Faults(f"pack {manifest.name!r} was made for another parent")
     expected = manifest.parent
-    pairs = [
-        ("the parent's fingerprint", fingerprint, expected.fingerprint),
-        ("its source vocabulary", source_vocabulary_fingerprint, expected.source_vocabulary_fingerprint),
-        ("its target vocabulary", target_vocabulary_fingerprint, expected.target_vocabulary_fingerprint),
-    ]
-    for what, found, wanted in pairs:
-        if found is not None and found != wanted:
-            faults.add(f"{what} is {found}, the pack expects {wanted} (parent {expected.name!r})")
+    found = {"the parent's fingerprint": (parent, expected.fingerprint)}
+    if not isinstance(parent, str):
+        found = {
+            "the parent's fingerprint": (parent.fingerprint(), expected.fingerprint),
+            "its source vocabulary": (parent.source.fingerprint, expected.source_vocabulary_fingerprint),
+            "its target vocabulary": (parent.target.fingerprint, expected.target_vocabulary_fingerprint),
+        }
+    for what, (seen, wanted) in found.items():
+        if seen != wanted:
+            faults.add(f"{what} is {seen}, the pack expects {wanted} (parent {expected.name!r})")
     faults.raise_as(PackError)
 
 
@@ -322,25 +336,28 @@ def _check_vocabularies_given(pack: Pack) -> None:
 
 
 def _with_tensor_records(pack: Pack) -> Manifest:
-    """The manifest with the shape and dtype of every tensor; what they are part of stays as it was given."""
-    given = pack.manifest.tensors
-    described = {name for name, record in given.items() if record.form or is_of_version_2(record)}
+    """The manifest with the shape and dtype of every tensor; what else was said of them stays."""
+    faults = Faults(f"pack {pack.manifest.name!r} cannot be saved")
+    given, records = pack.manifest.tensors, {}
+    described = {name for name, record in given.items() if record.form or record.child_dtype}
     if absent := sorted(described - pack.tensors.keys()):
-        raise PackError(f"slices are selected of tensors that the pack does not hold: {', '.join(absent)}")
-    records = {}
+        faults.add(f"the manifest describes tensors that the pack does not hold: {', '.join(absent)}")
     for name, tensor in sorted(pack.tensors.items()):
-        shape, dtype = tuple(tensor.shape), str(tensor.dtype).removeprefix("torch.")
-        records[name] = replace(given.get(name, TensorRecord(shape, dtype)), shape=shape, dtype=dtype)
-    manifest = replace(pack.manifest, tensors=records)
-    return replace(manifest, format_version=manifest.needed_version)
+        found: dict[str, Any] = {"shape": tuple(tensor.shape), "dtype": dtype_name(tensor.dtype)}
+        try:
+            records[name] = given[name].changed(**found) if name in given else TensorRecord(**found)
+        except SettingsError as error:
+            faults.add(f"tensor {name!r}: {error}")
+    with faults.catch(SettingsError):
+        manifest = pack.manifest.changed(tensors=records)
+    faults.raise_as(PackError)
+    return manifest
 
 
 def _with_file_records(manifest: Manifest, folder: Path) -> Manifest:
     paths = [folder / name for name in manifest.file_names]
-    return replace(
-        manifest,
-        files={path.name: FileRecord(sha256_file(path), path.stat().st_size) for path in paths},
-    )
+    records = {path.name: FileRecord(sha256=sha256_file(path), bytes=path.stat().st_size) for path in paths}
+    return manifest.changed(files=records)
 
 
 class _Weights:

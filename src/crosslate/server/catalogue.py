@@ -21,7 +21,7 @@ from crosslate.files import RUN_SUFFIX
 from crosslate.languages.aliases import normalised, resolve_code
 from crosslate.languages.codes import public_code, public_name
 from crosslate.packs.manifest import MANIFEST_NAME, Manifest
-from crosslate.packs.stored import StoredModel
+from crosslate.packs.stored_model import StoredModel
 from crosslate.server.answers import Refusal
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from crosslate.errors import PackError
 from crosslate.packs.manifest import Manifest
-from crosslate.packs.stored import StoredModel
+from crosslate.packs.stored_model import StoredModel
 from crosslate.server.catalogue import Direction, Identity, InstalledPack
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from crosslate.files import RUN_SUFFIX, atomic_file, read_json, write_json, writ
 from crosslate.text.streams import check_is_file, read_lines
 
 if TYPE_CHECKING:
-    from crosslate.packs.stored import StoredModel
+    from crosslate.packs.stored_model import StoredModel
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from crosslate.engines.decoding import DecodingOptions, Engine, Hypothesis
 from crosslate.errors import EngineError, UsageError, nearest
-from crosslate.packs.stored import StoredModel
+from crosslate.packs.stored_model import StoredModel
 from crosslate.translation.lines import n_best_lines, translate_lines
 
 if TYPE_CHECKING:

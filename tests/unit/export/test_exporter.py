@@ -10,7 +10,7 @@ import pytest
 from crosslate.errors import InputError, UsageError
 from crosslate.export import formats
 from crosslate.export.exporter import EXPORTERS, Exporter, export
-from crosslate.packs.stored import StoredModel
+from crosslate.packs.stored_model import StoredModel
 
 STUB = """
 from crosslate.export.exporter import Exported, Exporter

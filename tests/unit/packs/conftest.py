@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
+import pack_json
 from crosslate.models.methods.forms import Slices
-from crosslate.packs.manifest import Manifest, ParentIdentity, ScoreRecord, TensorRecord
+from crosslate.packs.manifest import FileRecord, Manifest, ParentIdentity, ScoreRecord, TensorRecord
 from crosslate.packs.pack import Pack
 from crosslate.text.vocabularies import SpecialIds, Vocabulary
 
@@ -20,51 +21,47 @@ def vocabulary() -> Vocabulary:
 
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.Train(
-        sentence_iterator=iter(["der Hund sieht die Katze", "die Katze sieht den Hund"]),
-        model_writer=model,
-        vocab_size=24,
-        model_type="bpe",
-        normalization_rule_name="identity",
-        eos_id=0,
-        unk_id=1,
-        pad_id=2,
-        bos_id=-1,
-        num_threads=1,
-        minloglevel=2,
-    )
+        sentence_iterator=iter(["der Hund sieht die Katze", "die Katze sieht den Hund"]), model_writer=model,
+        vocab_size=24, model_type="bpe", normalization_rule_name="identity", eos_id=0, unk_id=1, pad_id=2,
+        bos_id=-1, num_threads=1, minloglevel=2,
+    )  # fmt: skip
     return Vocabulary(model.getvalue())
 
 
 @pytest.fixture
 def manifest() -> Manifest:
     return Manifest(
-        format_version=1,
-        crosslate_version="0.1.0",
-        name="de-en",
-        source_language="de",
-        target_language="en",
-        renewed=("source",),
-        strategy="src+xattn",
+        crosslate_version="0.1.0", name="de-en", source_language="de", target_language="en",
+        renewed=("source",), strategy="src+xattn",
         parent=ParentIdentity(
-            name="parents/fr-en",
-            fingerprint="a" * 64,
-            source_language="fr",
-            target_language="en",
-            source_vocabulary_size=40,
-            target_vocabulary_size=50,
-            source_vocabulary_fingerprint="b" * 64,
-            target_vocabulary_fingerprint="c" * 64,
+            name="parents/fr-en", fingerprint="a" * 64, source_language="fr", target_language="en",
+            source_vocabulary_size=40, target_vocabulary_size=50,
+            source_vocabulary_fingerprint="b" * 64, target_vocabulary_fingerprint="c" * 64,
         ),
-        source_vocabulary_size=24,
-        target_vocabulary_size=50,
+        source_vocabulary_size=24, target_vocabulary_size=50,
         special_ids={"source": SpecialIds(eos=0, unk=1, pad=2)},
-        licence="CC-BY-4.0",
-        created="2025-01-31T12:00:00Z",
+        licence="CC-BY-4.0", created="2025-01-31T12:00:00Z",
         training={"seed": 1, "settings": {"lr": 0.001, "groups": ["src", "xattn"]}},
         data={"origin": "two files", "pairs": 100},
-        scores=(ScoreRecord("BLEU", 31.25, "nrefs:1|case:mixed", "test", (30.0, 32.5)),),
-        tensors={"k.weight": TensorRecord((4, 3), "bfloat16", Slices((8, 3), 0, ((0, 2), (4, 6))))},
-    )
+        scores=(
+            ScoreRecord(
+                metric="BLEU", value=31.25, signature="nrefs:1|case:mixed", test_set="test",
+                interval=(30.0, 32.5),
+            ),
+        ),
+        tensors={
+            "k.weight": TensorRecord(
+                shape=(4, 3), dtype="bfloat16", form=Slices((8, 3), 0, ((0, 2), (4, 6)))
+            )
+        },
+    )  # fmt: skip
+
+
+@pytest.fixture
+def sealed(manifest: Manifest) -> Manifest:
+    """A manifest that is complete without any file on disk."""
+    files = {name: FileRecord(sha256="d" * 64, bytes=10) for name in manifest.file_names}
+    return manifest.changed(files=files).sealed()
 
 
 @pytest.fixture
@@ -84,31 +81,25 @@ def folder(pack: Pack, tmp_path: Path) -> Path:
     return tmp_path / "pack"
 
 
-def _reseal(folder: Path, change) -> None:
-    path = folder / "pack.json"
-    values = json.loads(path.read_text(encoding="utf-8"))
-    change(values)
-    values["checksum"] = "0" * 64
-    blank = json.dumps(values, indent=2, ensure_ascii=False) + "\n"
-    path.write_text(blank.replace('"' + "0" * 64 + '"', f'"{hashlib.sha256(blank.encode()).hexdigest()}"'))
-
-
 @pytest.fixture
 def reseal():
     """``reseal(folder, change)`` edits the manifest's values and gives it a right checksum again."""
-    return _reseal
+
+    def edit(folder: Path, change) -> None:
+        values = json.loads((folder / "pack.json").read_text(encoding="utf-8"))
+        change(values)
+        (folder / "pack.json").write_bytes(pack_json.sealed(values))
+
+    return edit
 
 
 @pytest.fixture
-def rehash():
+def rehash(reseal):
     """``rehash(folder)`` brings lengths, hashes and checksum up to date with the files."""
 
-    def bring_up_to_date(folder: Path) -> None:
-        def change(values):
-            for name, record in values["files"].items():
-                data = (folder / name).read_bytes()
-                record.update(sha256=hashlib.sha256(data).hexdigest(), bytes=len(data))
+    def change(folder, values):
+        for name, record in values["files"].items():
+            data = (folder / name).read_bytes()
+            record.update(sha256=hashlib.sha256(data).hexdigest(), bytes=len(data))
 
-        _reseal(folder, change)
-
-    return bring_up_to_date
+    return lambda folder: reseal(folder, lambda values: change(folder, values))

@@ -1,6 +1,5 @@
 """Packs on parents: saved, loaded in another process, composed, refused."""
 
-import dataclasses
 import functools
 import json
 import subprocess
@@ -281,8 +280,11 @@ class TestRefusals:
     )
     def test_slices_of_something_else(self, pack, form):
         name = "model.decoder.layers.0.encoder_attn.q_proj.weight"
-        records = {**pack.manifest.tensors, name: TensorRecord((8, 16), "float32", form)}
-        pack.manifest = dataclasses.replace(pack.manifest, tensors=records)
+        records = {
+            **pack.manifest.tensors,
+            name: TensorRecord(shape=form.stored_shape, dtype="float32", form=form),
+        }
+        pack.manifest = pack.manifest.changed(tensors=records)
         self.refused(pack, f"{name} (is a form of a tensor of shape|is torch.float32 of shape)")
 
     def test_a_missing_vocabulary(self, pack):

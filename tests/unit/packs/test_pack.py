@@ -1,7 +1,7 @@
 import os
 import subprocess
 import sys
-from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -37,9 +37,11 @@ class TestSaveAndLoad:
     def test_saving_fills_in_records(self, folder, pack):
         assert pack.folder == folder
         assert pack.manifest.tensors == {
-            "embed.weight": TensorRecord((24, 4), "float32"),
-            "k.weight": TensorRecord((4, 3), "bfloat16", Slices((8, 3), 0, ((0, 2), (4, 6)))),
-            "scale": TensorRecord((), "float32"),
+            "embed.weight": TensorRecord(shape=(24, 4), dtype="float32"),
+            "k.weight": TensorRecord(
+                shape=(4, 3), dtype="bfloat16", form=Slices((8, 3), 0, ((0, 2), (4, 6)))
+            ),
+            "scale": TensorRecord(shape=(), dtype="float32"),
         }
         assert sorted(pack.manifest.files) == ["README.md", "source.spm", "weights.safetensors"]
         assert pack.manifest.files["source.spm"].bytes == (folder / "source.spm").stat().st_size
@@ -54,15 +56,14 @@ class TestSaveAndLoad:
         assert Pack.load(folder).manifest.name == "de-en"
 
     def test_without_a_renewed_side(self, pack, tmp_path):
-        pack.manifest = replace(pack.manifest, renewed=(), special_ids={}, source_vocabulary_size=40)
+        pack.manifest = pack.manifest.changed(renewed=(), special_ids={}, source_vocabulary_size=40)
         pack.vocabularies = {}
         pack.save(tmp_path / "pack")
         assert sorted(content(tmp_path / "pack")) == ["README.md", "pack.json", "weights.safetensors"]
         assert Pack.load(tmp_path / "pack").vocabularies == {}
 
     def test_with_both_sides_renewed(self, pack, vocabulary, tmp_path):
-        pack.manifest = replace(
-            pack.manifest,
+        pack.manifest = pack.manifest.changed(
             renewed=("source", "target"),
             target_vocabulary_size=24,
             special_ids={"source": SpecialIds(0, 1, 2), "target": SpecialIds(0, 1, 2)},
@@ -139,10 +140,9 @@ class TestSavingRefuses:
         assert (tmp_path / "README.md").read_text() == "mine"
 
     def test_a_broken_pack_leaves_nothing_behind(self, pack, tmp_path):
-        pack.manifest = replace(pack.manifest, created="yesterday", source_vocabulary_size=99)
-        with pytest.raises(PackError, match="cannot be saved") as error:
+        pack.manifest = pack.manifest.changed(source_vocabulary_size=99)
+        with pytest.raises(PackError, match=r"cannot be saved: source\.spm has 24 pieces, expected 99"):
             pack.save(tmp_path / "pack")
-        assert "created is 'yesterday'" in str(error.value)
         assert list(tmp_path.iterdir()) == []
 
     def test_vocabularies_that_are_not_those_of_the_renewed_sides(self, pack, vocabulary, tmp_path):
@@ -156,25 +156,22 @@ class TestSavingRefuses:
         with pytest.raises(PackError, match="other ids than SentencePiece's own"):
             pack.save(tmp_path / "pack")
 
-    def test_a_selection_of_a_tensor_that_is_not_there(self, pack, tmp_path):
+    def test_tensors_that_do_not_fit_their_records(self, pack, tmp_path):
+        pack.tensors |= {"k.weight": torch.zeros(5, 3), "odd": torch.zeros(2, dtype=torch.complex64)}
+        with pytest.raises(PackError) as refused:
+            pack.save(tmp_path / "pack")
+        assert "cannot be saved, 2 faults" in str(refused.value)
+        assert "tensor 'k.weight': " in str(refused.value)
+        assert "shape is [5, 3], its form needs [4, 3]" in str(refused.value)
+        assert "dtype is 'complex64'" in str(refused.value)
         del pack.tensors["k.weight"]
         with pytest.raises(PackError, match=r"does not hold: k\.weight"):
             pack.save(tmp_path / "pack")
 
-    def test_a_selection_that_does_not_fit(self, pack, tmp_path):
-        pack.tensors["k.weight"] = torch.zeros(5, 3)
-        with pytest.raises(PackError, match="shape is \\[5, 3\\], its form needs \\[4, 3\\]"):
-            pack.save(tmp_path / "pack")
-
     def test_no_tensor_at_all(self, pack, tmp_path):
         pack.tensors.clear()
-        pack.manifest = replace(pack.manifest, tensors={})
+        pack.manifest = pack.manifest.changed(tensors={})
         with pytest.raises(PackError, match="at least one tensor"):
-            pack.save(tmp_path / "pack")
-
-    def test_a_number_type_that_the_format_lacks(self, pack, tmp_path):
-        pack.tensors["odd"] = torch.zeros(2, dtype=torch.complex64)
-        with pytest.raises(PackError, match="dtype is 'complex64'"):
             pack.save(tmp_path / "pack")
 
 
@@ -356,16 +353,21 @@ class TestWeightsAgainstTheManifest:
 
 
 class TestCheckParent:
+    def parent(self, model="a", source="b", target="c"):
+        vocabularies = {
+            side: SimpleNamespace(fingerprint=64 * each)
+            for side, each in (("source", source), ("target", target))
+        }
+        return SimpleNamespace(fingerprint=lambda: 64 * model, **vocabularies)
+
     def test_the_right_parent(self, manifest):
-        check_parent(manifest, "a" * 64, "b" * 64, "c" * 64)
+        check_parent(manifest, self.parent())
         check_parent(manifest, "a" * 64)
 
-    def test_another_parent_shows_both_fingerprints(self, manifest):
+    def test_another_one_shows_what_was_found_and_expected(self, manifest):
         with pytest.raises(PackError) as error:
             check_parent(manifest, "d" * 64)
         assert "a" * 64 in str(error.value) and "d" * 64 in str(error.value)
         assert "parents/fr-en" in str(error.value)
-
-    def test_another_tokenizer(self, manifest):
         with pytest.raises(PackError, match=r"target vocabulary is e{64}, the pack expects c{64}"):
-            check_parent(manifest, "a" * 64, "b" * 64, "e" * 64)
+            check_parent(manifest, self.parent(target="e"))

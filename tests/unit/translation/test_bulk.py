@@ -9,7 +9,7 @@ import pytest
 
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.errors import EngineError, InputError
-from crosslate.packs.stored import StoredModel
+from crosslate.packs.stored_model import StoredModel
 from crosslate.translation.bulk import BulkSettings, ShardTranslator, translate_in_bulk, translate_on_ray
 from crosslate.translation.translator import Translator
 

@@ -58,6 +58,8 @@ class HuggingFace(Exporter):
             PackError: no plain checkpoint does what the packs do; nothing is written.
             ParentError: the parent is held in lower precision.
         """
+        import torch
+
         from crosslate.export.merge_check import check_merged
         from crosslate.export.plain_model import PlainModel
         from crosslate.export.plain_tokenizers import PlainTokenizers
@@ -76,7 +78,7 @@ class HuggingFace(Exporter):
                 "or train lora, ia3 or bitfit in their place, which become plain tensors"
             )
         tokenizers = PlainTokenizers.of(child)
-        model = PlainModel(child, tokenizers.source, tokenizers.target, precision)
+        model = PlainModel(child, tokenizers.source, tokenizers.target, getattr(torch, precision))
         with atomic_folder(out) as folder, silenced():
             try:
                 model.write(folder)

@@ -145,7 +145,7 @@ def read_form(values: Any) -> Form:
     Raises:
         ValueError: says what is wrong with them.
     """
-    if not isinstance(values, dict) or values.get("kind") not in forms():
+    if not isinstance(values, dict) or str(values.get("kind")) not in forms():
         raise ValueError(f"a form is {values!r}, expected a mapping with a kind of {', '.join(forms())}")
     kind = forms()[values["kind"]]
     given = {name: _fixed(value) for name, value in values.items() if name != "kind"}

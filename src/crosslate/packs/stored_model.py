@@ -1,16 +1,17 @@
-"""Models as they lie on disk: packs and the parent they belong to, found and described before loading."""
+"""Models on disk: packs and the parent they belong to, found and described before any tensor is loaded."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crosslate.errors import Faults, PackError, ParentError, UsageError
-from crosslate.files import read_optional_object, sha256_file
-from crosslate.packs.manifest import Manifest
+from crosslate.errors import Faults, InputError, PackError, ParentError, UsageError
+from crosslate.files import atomic_folder, read_optional_object, sha256_file
+from crosslate.packs.manifest import MANIFEST_NAME, Manifest
 from crosslate.packs.pack import check_composition, check_parent, verify
 
 if TYPE_CHECKING:
@@ -152,6 +153,43 @@ class StoredModel:
         for manifest in self.manifests:
             if found is not None:
                 check_parent(manifest, found)
+
+
+def install_pack(pack: Path, folder: Path, *, parent: str | None = None, replace: bool = False) -> Path:
+    """Copies a pack into a folder of packs that a server watches, under its own name.
+
+    The copy is verified beside its place and then moved there, so the server sees the old pack or the whole
+    new one.
+
+    Args:
+        folder: made if it is not there.
+        parent: hub id or folder; if it records its fingerprint, the pack must be made for it.
+        replace: take the place of a pack of the same name.
+
+    Returns:
+        Where the pack lies now.
+
+    Raises:
+        PackError: the pack is refused.
+        InputError: there is a pack of this name, and ``replace`` is False.
+        UsageError: ``folder`` is a pack itself.
+    """
+    if (folder / MANIFEST_NAME).exists():
+        raise UsageError(f"{folder} is a pack; give the folder that packs lie in, {folder.parent}")
+    model = StoredModel([pack], parent)
+    place = folder / pack.resolve().name
+    if place.exists():
+        if place.resolve() == pack.resolve():
+            raise InputError(f"{pack} lies in {folder} already")
+        if not replace:
+            raise InputError(f"{place} already exists; ask to replace it, or rename one of the two")
+        if not (place / MANIFEST_NAME).is_file():
+            raise InputError(f"{place} is no pack and is not replaced; rename the new one")
+    with atomic_folder(place, replace=replace) as temporary:
+        for name in (MANIFEST_NAME, *model.manifests[0].file_names):
+            shutil.copyfile(pack / name, temporary / name)
+        verify(temporary)
+    return place
 
 
 def find_parent(name: str, pack_folder: Path, fingerprint: str = "") -> str:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from crosslate.errors import PackError, ParentError, UsageError
 from crosslate.packs.pack import Pack
-from crosslate.packs.stored import StoredModel, find_parent, recorded_fingerprint
+from crosslate.packs.stored_model import StoredModel, find_parent, recorded_fingerprint
 
 
 def make_parent(folder: Path, fingerprint: str | None = None) -> Path:
@@ -141,8 +140,8 @@ class TestRefusals:
 
     def test_a_parent_that_is_nowhere(self, tiny, tmp_path):
         pack = Pack.load(tiny / "packs/de-en")
-        named = replace(pack.manifest.parent, name="/gone/fr-en")
-        pack.manifest = replace(pack.manifest, parent=named)
+        named = pack.manifest.parent.changed(name="/gone/fr-en")
+        pack.manifest = pack.manifest.changed(parent=named)
         pack.save(tmp_path / "de-en")
         with pytest.raises(PackError, match=r"names \(/gone/fr-en\): /gone/fr-en: no such folder; say where"):
             StoredModel([tmp_path / "de-en"]).load()
