@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -24,7 +23,7 @@ def pack(tiny):
     def make(name, renewed=("source",), created="2026-01-01T00:00:00Z"):
         source, target = name.split("/")[0].split("-")
         changes = {"source_language": source, "target_language": target, "renewed": renewed}
-        described = replace(manifest, **changes, created=created, checksum=name)
+        described = manifest.model_copy(update=changes | {"created": created, "checksum": name})
         return InstalledPack(Path(name.replace("/", "-")), described)
 
     return make
