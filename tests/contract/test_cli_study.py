@@ -157,7 +157,7 @@ def test_a_report_is_not_made_of_nothing(crosslate, recipe, tmp_path):
     [
         (["phrasebok"], 2, "no recipe 'phrasebok'; did you mean 'phrasebook'"),
         (["phrasebook", "--jobs", "0"], 2, "--jobs is 0, expected 1 or more"),
-        (["phrasebook", "--on", "slurm"], 2, "--on is 'slurm', expected here or ray"),
+        (["phrasebook", "--on", "slurm"], 2, "--on is 'slurm', expected 'here' or 'ray'"),
         (["phrasebook", "--only", "it-en"], 2, "no cell matches 'it-en'"),
         (["multi30k"], 3, "multi30k/train.fr.gz"),
     ],

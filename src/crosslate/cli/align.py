@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+from pydantic import Field
 
 from crosslate.cli.console import console, print_line
-from crosslate.errors import UsageError
+from crosslate.cli.options import Option, Options, options_of
+from crosslate.config import AnyPath, Settings
+from crosslate.errors import Faults
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,70 +18,74 @@ if TYPE_CHECKING:
     from crosslate.evaluation.lexicon import LexiconScore
 
 
-def align(
-    pack: Annotated[
-        list[Path],
-        typer.Option("--pack", metavar="FOLDER", help="Folder of the pack whose new words are looked up."),
-    ],
-    parent: Annotated[
-        str | None,
-        typer.Option(help="Folder or hub id of the parent; the manifest says where it is if not given."),
-    ] = None,
-    dictionary: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Dictionary from the pack's new language to the other one: a word and a translation per "
-            "line, as MUSE has them; .gz is read directly.",
-        ),
-    ] = None,
-    other_pack: Annotated[
-        Path | None,
-        typer.Option(
-            "--other-pack", metavar="FOLDER", help="Look words up among this pack's, not among the parent's."
-        ),
-    ] = None,
-    word: Annotated[
-        list[str] | None,
-        typer.Option("--word", metavar="WORD", help="Show the nearest words of this word."),
-    ] = None,
-    side: Annotated[
-        str | None, typer.Option(help="For a pack that renews both sides: source or target.")
-    ] = None,
-    k: Annotated[int, typer.Option("-k", metavar="N", help="Nearest words to show.")] = 5,
-    examples: Annotated[int, typer.Option(metavar="N", help="Words of the dictionary to show.")] = 10,
-) -> None:
+class AlignJob(Settings):
+    """Whose words are looked up among whose."""
+
+    packs: list[AnyPath] = Field(description="Folder of the pack whose new words are looked up.")
+    parent: str | None = Field(
+        None, description="Folder or hub id of the parent; the manifest says where it is if not given."
+    )
+    dictionary: AnyPath | None = Field(
+        None,
+        description="Dictionary from the pack's new language to the other one: a word and a translation per "
+        "line, as MUSE has them; .gz is read directly.",
+    )
+    other_pack: AnyPath | None = Field(
+        None, description="Look words up among this pack's, not among the parent's."
+    )
+    words: list[str] = Field(default_factory=list, description="Show the nearest words of this word.")
+    side: str | None = Field(None, description="For a pack that renews both sides: source or target.")
+    neighbours: int = Field(5, ge=1, description="Nearest words to show.")
+    examples: int = Field(10, description="Words of the dictionary to show.")
+
+    def find_faults(self, faults: Faults) -> None:
+        if self.dictionary is None and not self.words:
+            faults.add("give --dictionary to measure the alignment, or --word to see a word's neighbours")
+        if len(self.packs) != 1:
+            faults.add(
+                f"--pack names {len(self.packs)} packs, expected one; the second goes with --other-pack"
+            )
+
+
+_OPTIONS: Options = {
+    "--pack": Option("packs", metavar="FOLDER"),
+    "--parent": "parent",
+    "--dictionary": Option("dictionary", metavar="FILE"),
+    "--other-pack": Option("other_pack", metavar="FOLDER"),
+    "--word": Option("words", metavar="WORD"),
+    "--side": "side",
+    "-k": Option("neighbours", metavar="N"),
+    "--examples": Option("examples", metavar="N"),
+}
+
+
+@options_of(AlignJob, _OPTIONS, name="job")
+def align(job: AlignJob) -> None:
     """Look up a pack's new words among the parent's by their embeddings (bilingual lexicon induction)."""
-    if dictionary is None and not word:
-        raise UsageError("give --dictionary to measure the alignment, or --word to see a word's neighbours")
-    if len(pack) != 1:
-        raise UsageError(f"--pack names {len(pack)} packs, expected one; the second goes with --other-pack")
-    if k < 1:
-        raise UsageError(f"-k is {k}, expected 1 or more")
     from crosslate.evaluation.dictionaries import read_dictionary
     from crosslate.evaluation.embeddings import embeddings, neighbours, renewed_side
     from crosslate.evaluation.lexicon import induce
     from crosslate.packs.stored_model import StoredModel
 
-    packs = pack if other_pack is None else [*pack, other_pack]
-    models = [StoredModel([each], parent) for each in packs]
-    gold = None if dictionary is None else read_dictionary(dictionary)
+    packs = [*job.packs, *([job.other_pack] if job.other_pack else [])]
+    models = [StoredModel([each], job.parent) for each in packs]
+    gold = None if job.dictionary is None else read_dictionary(job.dictionary)
     loaded = [model.load_packs()[0] for model in models]
-    chosen = renewed_side(loaded, side)
+    chosen = renewed_side(loaded, job.side)
     base = models[0].load_parent()
     from crosslate.packs.compose import apply_packs
 
-    one = embeddings(apply_packs(base, loaded[:1]), chosen, str(pack[0]))
-    if other_pack is None:
+    one = embeddings(apply_packs(base, loaded[:1]), chosen, str(packs[0]))
+    if job.other_pack is None:
         other = embeddings(base, chosen, base.name)
     else:
-        other = embeddings(apply_packs(base, loaded[1:]), chosen, str(other_pack))
-    score = None if gold is None else induce(one, other, gold, num_examples=examples)
-    near = neighbours(one, other, word or [], k)
+        other = embeddings(apply_packs(base, loaded[1:]), chosen, str(job.other_pack))
+    score = None if gold is None else induce(one, other, gold, num_examples=job.examples)
+    near = neighbours(one, other, job.words, job.neighbours)
     out = console()
     _introduce(out, one, other, chosen)
     if score is not None:
-        _show_score(out, score, str(dictionary), len(gold or ()))
+        _show_score(out, score, str(job.dictionary), len(gold or ()))
     if near:
         _show_neighbours(out, near)
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+from pydantic import Field
 
 from crosslate.cli.console import console, error_console, print_line
-from crosslate.errors import EXIT_FAILED, InputError, UsageError
+from crosslate.cli.options import Option, Options, options_of
+from crosslate.config import AnyPath, Settings
+from crosslate.errors import EXIT_FAILED, InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,65 +34,81 @@ RecipeName = Annotated[
     str,
     typer.Argument(metavar="RECIPE", help="Name of a shipped recipe, or a YAML file; see docs/recipes.md."),
 ]
-Out = Annotated[Path | None, typer.Option("--out", "-o", help="Folder of the study. [default: studies/NAME]")]
-Data = Annotated[Path, typer.Option("--data", help="Folder that the recipe's files are in.")]
-Quick = Annotated[bool, typer.Option("--quick", help="The same study in minutes, on little text.")]
-Only = Annotated[
-    str | None,
-    typer.Option(
-        metavar="PATTERN",
-        help="Only cells whose title or kind matches (* stands for anything), and what they need.",
-    ),
-]
+
+
+class StudyPlace(Settings):
+    """Where a study is, and at which scale."""
+
+    out: AnyPath | None = Field(None, description="Folder of the study. [default: studies/NAME]")
+    data: AnyPath = Field(Path(), description="Folder that the recipe's files are in.")
+    quick: bool = Field(False, description="The same study in minutes, on little text.")
+
+    def plan(self, name: str) -> tuple[Recipe, list[Cell], Store, Library]:
+        """The recipe with its cells, its store and its texts."""
+        from crosslate.studies.analyses import plan_study
+        from crosslate.studies.quick import quick
+        from crosslate.studies.recipe import load_recipe
+        from crosslate.studies.store import Store
+        from crosslate.studies.texts import Library
+
+        recipe = quick(load_recipe(name)) if self.quick else load_recipe(name)
+        library = Library(self.data, recipe.phrasebook_seed)
+        store = Store(self.out or Path("studies") / recipe.name)
+        return recipe, plan_study(recipe, library), store, library
+
+
+class RunJob(StudyPlace):
+    """Which cells are run, and where."""
+
+    jobs: int | None = Field(
+        None,
+        ge=1,
+        description="Cells at the same time, in processes. [default: 2 on two cores or more, 1 with a GPU]",
+    )
+    only: str | None = Field(
+        None,
+        description="Only cells whose title or kind matches (* stands for anything), and what they need.",
+    )
+    dry_run: bool = Field(False, description="Show the plan and run nothing.")
+    on: Literal["here", "ray"] = Field("here", description="here, or ray: cells become Ray tasks.")
+    cpus: float = Field(1.0, ge=0, description="With ray: CPUs that a cell asks for.")
+    gpus: float = Field(0.0, ge=0, description="With ray: GPUs that a cell asks for.")
+
+
+_PLACE: Options = {"--out -o": "out", "--data": "data", "--quick": "quick"}
+_RUN: Options = _PLACE | {
+    "--jobs": Option("jobs", metavar="N"), "--only": Option("only", metavar="PATTERN"),
+    "--dry-run": "dry_run", "--on": "on", "--cpus": "cpus", "--gpus": "gpus",
+}  # fmt: skip
 
 
 @study_app.command("run")
-def run(
-    recipe: RecipeName,
-    out: Out = None,
-    data: Data = Path(),
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            help="Cells at the same time, in processes. [default: 2 on two cores or more, 1 with a GPU]",
-        ),
-    ] = None,
-    only: Only = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan and run nothing.")] = False,
-    quick: Quick = False,
-    on: Annotated[str, typer.Option(help="here, or ray: cells become Ray tasks.")] = "here",
-    cpus: Annotated[float, typer.Option(help="With ray: CPUs that a cell asks for.")] = 1.0,
-    gpus: Annotated[float, typer.Option(help="With ray: GPUs that a cell asks for.")] = 0.0,
-) -> None:
+@options_of(RunJob, _RUN, name="job")
+def run(recipe: RecipeName, job: RunJob) -> None:
     """Run what a study still lacks, then write its report.
 
     Every finished cell is kept; after an interruption the same command goes on where it was.
     """
-    if jobs is not None and jobs < 1:
-        raise UsageError(f"--jobs is {jobs}, expected 1 or more")
-    if on not in ("here", "ray"):
-        raise UsageError(f"--on is {on!r}, expected here or ray")
     from crosslate.studies.cells import matching
     from crosslate.studies.executors import default_jobs
     from crosslate.studies.plan import check_texts
     from crosslate.studies.run import Place, run_study
 
-    loaded, cells, store, library = _study(recipe, out, data, quick)
-    chosen = matching(cells, only)
-    jobs = jobs or default_jobs()
+    loaded, cells, store, library = job.plan(recipe)
+    chosen = matching(cells, job.only)
+    jobs = job.jobs or default_jobs()
     notes = error_console()
-    _show_plan(notes if not dry_run else console(), loaded, chosen, store, jobs, in_full=dry_run)
-    if dry_run:
+    _show_plan(notes if not job.dry_run else console(), loaded, chosen, store, jobs, in_full=job.dry_run)
+    if job.dry_run:
         return
     todo = [cell for cell in chosen if not store.is_done(cell)]
     check_texts(todo, library)
-    place = Place(store.folder, data, loaded.phrasebook_seed, is_shown=jobs == 1 and on == "here")
+    place = Place(store.folder, job.data, loaded.phrasebook_seed, is_shown=jobs == 1 and job.on == "here")
 
     def tell(summary: Summary, cell: Cell, outcome: Outcome) -> None:
         _tell(notes, chosen, summary, cell, outcome)
 
-    summary = run_study(chosen, store, _executor(place, jobs, on, cpus, gpus), tell)
+    summary = run_study(chosen, store, _executor(place, jobs, job), tell)
     _write(loaded, cells, store, store.folder)
     if summary.failed:
         counts = f"{len(summary.failed)} cells failed and {len(summary.blocked)} need them"
@@ -98,11 +117,10 @@ def run(
 
 
 @study_app.command("report")
+@options_of(StudyPlace, _PLACE, name="place")
 def report(
     recipe: RecipeName,
-    out: Out = None,
-    data: Data = Path(),
-    quick: Quick = False,
+    place: StudyPlace,
     to: Annotated[
         Path | None,
         typer.Option(
@@ -114,7 +132,7 @@ def report(
     """Rebuild a study's report from its stored results; nothing is run."""
     from crosslate.studies.plan import check_files
 
-    loaded, cells, store, library = _study(recipe, out, data, quick)
+    loaded, cells, store, library = place.plan(recipe)
     check_files(cells, library)
     if not any(store.is_done(cell) for cell in cells):
         raise InputError(
@@ -129,29 +147,12 @@ def report(
         print_line(console(), f"translations of {count} test sets: {to / TRANSLATIONS}")
 
 
-def _study(
-    name: str, out: Path | None, data: Path, is_quick: bool
-) -> tuple[Recipe, list[Cell], Store, Library]:
-    from crosslate.studies.analyses import plan_study
-    from crosslate.studies.quick import quick
-    from crosslate.studies.recipe import load_recipe
-    from crosslate.studies.store import Store
-    from crosslate.studies.texts import Library
-
-    recipe = load_recipe(name)
-    if is_quick:
-        recipe = quick(recipe)
-    library = Library(data, recipe.phrasebook_seed)
-    store = Store(out or Path("studies") / recipe.name)
-    return recipe, plan_study(recipe, library), store, library
-
-
-def _executor(place: Place, jobs: int, on: str, cpus: float, gpus: float) -> Executor:
+def _executor(place: Place, jobs: int, job: RunJob) -> Executor:
     from crosslate.studies.analyses import work
     from crosslate.studies.executors import Here, OnRay, Processes
 
-    if on == "ray":
-        return OnRay(place, work, cpus=cpus, gpus=gpus)
+    if job.on == "ray":
+        return OnRay(place, work, cpus=job.cpus, gpus=job.gpus)
     return Processes(place, work, jobs) if jobs > 1 else Here(place, work)
 
 
