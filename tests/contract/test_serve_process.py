@@ -18,6 +18,7 @@ import urllib.request
 import pytest
 
 from crosslate.engines.decoding import DecodingOptions
+from crosslate.server.run import _listen
 from crosslate.translation.translator import Translator
 from toy_server import wait_for
 
@@ -166,10 +167,14 @@ def test_a_parent_that_cannot_be_loaded(crosslate, tiny, tmp_path):
     assert ran.code == 4 and "cannot load the model" in ran.err and "Traceback" not in ran.err
 
 
-def test_a_port_that_is_taken(crosslate, tiny):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        ran = crosslate("serve", "--parent", tiny / "parents" / "fr-en", "--port", taken.getsockname()[1])
-    assert ran.code == 3 and "cannot listen on 127.0.0.1 port" in ran.err
+def test_listening(crosslate, tiny):
+    with _listen("127.0.0.1", 0) as listener:
+        port = listener.getsockname()[1]
+        ran = crosslate("serve", "--parent", tiny / "parents" / "fr-en", "--port", port)
+        assert ran.code == 3 and f"cannot listen on 127.0.0.1 port {port}" in ran.err
+        # asyncio sends small answers at once only where the socket says that it is TCP.
+        with socket.create_connection(listener.getsockname()), listener.accept()[0] as accepted:
+            assert listener.proto == accepted.proto == socket.IPPROTO_TCP
 
 
 def test_keys(crosslate, tmp_path):

@@ -127,7 +127,7 @@ class TestMetrics:
         server = make_server()
         server.translate("Hund. Katze.")
         server.translate("Hund", target="zz")
-        server.get("/any/thing?q=secret")
+        server.get("/any?q=secret")
         server.get("/download_file/x")
         response = server.get("/metrics")
         assert response.headers["content-type"].startswith("text/plain")

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 
 import crosslate
 from crosslate.server.answers import Refusal, invalid, refused
-from crosslate.server.middleware import Surroundings
+from crosslate.server.middleware import RequestMiddleware
 from crosslate.server.routes import routes
 from crosslate.server.service import Service
 
@@ -54,7 +54,7 @@ def create_app(service: Service, *, loads: bool = True) -> FastAPI:
     app.exception_handler(HTTPException)(_not_found)
     app.exception_handler(RequestValidationError)(_invalid)
     app.add_middleware(
-        Surroundings,
+        RequestMiddleware,
         metrics=service.metrics,
         paths=[route.path for route in routes()],
         prefix=settings.url_prefix,

@@ -6,8 +6,8 @@ FastAPI describes answers. :func:`takes` adds the body of a request, which comes
 
 from __future__ import annotations
 
-import copy
 import html
+import json
 from typing import TYPE_CHECKING, Any
 
 from crosslate.server.answers import Answer
@@ -74,8 +74,13 @@ def _of_form(schema: Schema) -> Schema:
 
 def openapi(app: FastAPI, prefix: str) -> dict[str, Any]:
     """The API, all of it below ``prefix``, as OpenAPI 3.1."""
-    found = copy.deepcopy(app.openapi())
-    found["servers"] = [{"url": prefix or "/"}]
+
+    def untitled(values: dict[str, Any]) -> dict[str, Any]:
+        """Without the titles that pydantic makes of names, like ``Translatedtext``."""
+        return {name: value for name, value in values.items() if name != "title" or isinstance(value, dict)}
+
+    found: dict[str, Any] = json.loads(json.dumps(app.openapi()), object_hook=untitled)
+    found |= {"info": app.openapi()["info"], "servers": [{"url": prefix or "/"}]}
     schemas = found["components"]["schemas"]
     for _, _, operation in _operations(found):
         operation["responses"].pop("422", None)  # such faults are answered with 400

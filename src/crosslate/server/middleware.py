@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 _SLASHES = re.compile(r"/{2,}")
 
 
-class Surroundings:
+class RequestMiddleware:
     """Makes the path of a request plain, limits its body, counts it and answers for what fails inside.
 
     Args:
@@ -42,8 +42,8 @@ class Surroundings:
     ) -> None:
         self._app, self._metrics, self._trusts_proxy = app, metrics, trust_forwarded_for
         self._prefix, self._body_bytes, self._longer_bodies = prefix, body_bytes, longer_bodies
-        beginnings = [path.partition("{")[0] for path in paths]
-        self._endpoints = {path: path.rstrip("/") or "/" for path in beginnings}
+        self._paths = frozenset(paths)
+        self._beginnings = [path.partition("{")[0] for path in self._paths if "{" in path]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -80,10 +80,9 @@ class Surroundings:
             log.debug("%s %s %d %.1f ms", scope["method"], endpoint, status, seconds * 1e3)
 
     def _endpoint(self, path: str) -> str:
-        for known in (path, path[: path.rfind("/") + 1]):
-            if known in self._endpoints:
-                return self._endpoints[known]
-        return "other"
+        if path in self._paths:
+            return path
+        return next((each.rstrip("/") for each in self._beginnings if path.startswith(each)), "other")
 
     def _inside(self, scope: Scope, path: str) -> Scope:
         inside = dict(scope, path=path, raw_path=path.encode(), root_path=self._prefix)

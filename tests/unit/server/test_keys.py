@@ -1,5 +1,3 @@
-import sqlite3
-
 import pytest
 
 from crosslate.errors import InputError, UsageError
@@ -7,24 +5,21 @@ from crosslate.server.keys import KeyStore
 
 
 @pytest.fixture
-def store(tmp_path):
-    return KeyStore(tmp_path / "keys" / "keys.db")
+def path(tmp_path):
+    return tmp_path / "keys" / "keys.db"
 
 
-def test_a_key_is_found_by_itself_alone(store):
+@pytest.fixture
+def store(path):
+    return KeyStore(path)
+
+
+def test_a_key_is_found_by_itself_alone_and_the_file_does_not_hold_it(store, path):
     secret, key = store.add("ann", 120, 5000)
-    found = store.find(secret)
-    assert (found.label, found.requests_per_minute, found.characters) == ("ann", 120, 5000)
-    assert found == key
-    for other in (secret[:-1], key.id, "", secret + " "):
-        assert store.find(other) is None
-
-
-def test_the_file_holds_no_key(store, tmp_path):
-    secret, _ = store.add()
-    data = (tmp_path / "keys" / "keys.db").read_bytes()
-    assert secret.encode() not in data
-    assert (tmp_path / "keys" / "keys.db").stat().st_mode & 0o077 == 0
+    assert (key.label, key.requests_per_minute, key.characters) == ("ann", 120, 5000)
+    assert store.find(secret) == key
+    assert [store.find(other) for other in (secret[:-1], key.id, "", secret + " ")] == [None] * 4
+    assert secret.encode() not in path.read_bytes() and path.stat().st_mode & 0o077 == 0
 
 
 def test_keys_differ_and_are_listed(store):
@@ -32,42 +27,23 @@ def test_keys_differ_and_are_listed(store):
     assert sorted(key.label for key in store.all()) == ["a", "b"]
 
 
-def test_another_process_sees_a_removal(store, tmp_path):
-    secret, key = store.add("ann")
-    other = KeyStore(tmp_path / "keys" / "keys.db")
-    assert other.remove(key.id) == key
+def test_another_process_sees_a_removal(store, path):
+    (secret, key), (other_secret, other_key) = store.add("ann"), store.add()
+    other = KeyStore(path)
+    assert (other.remove(key.id), other.remove(other_secret)) == (key, other_key)
     assert store.find(secret) is None
     with pytest.raises(UsageError, match="no such key"):
         other.remove(secret)
 
 
-def test_removal_by_the_key_itself(store):
-    secret, key = store.add()
-    assert store.remove(secret) == key
-
-
-def test_a_foreign_file_is_refused(tmp_path):
-    path = tmp_path / "notes.txt"
-    path.write_text("these are no keys, only a long enough text to be no database" * 20)
-    with pytest.raises(InputError, match="cannot be used as a file of keys"):
-        KeyStore(path)
-    assert path.read_text().startswith("these")
-
-
-def test_nonsense_limits(store):
+def test_what_is_refused(store, tmp_path):
     with pytest.raises(UsageError, match="characters is -2"):
         store.add("x", None, -2)
-
-
-def test_the_schema_is_plain(store, tmp_path):
-    store.add("ann", -1)
-    rows = sqlite3.connect(tmp_path / "keys" / "keys.db").execute(
-        "SELECT label, requests_per_minute FROM keys"
-    )
-    assert rows.fetchall() == [("ann", -1)]
-
-
-def test_a_file_that_is_only_read_is_not_made(tmp_path):
+    notes = tmp_path / "notes.txt"
+    notes.write_text("these are no keys, only a long enough text to be no database" * 20)
+    with pytest.raises(InputError, match="cannot be used as a file of keys"):
+        KeyStore(notes)
+    assert notes.read_text().startswith("these")
     with pytest.raises(InputError, match="no such file; expected a file of keys"):
         KeyStore(tmp_path / "mistyped.db", make=False)
-    assert list(tmp_path.iterdir()) == []
+    assert not (tmp_path / "mistyped.db").exists()

@@ -16,4 +16,7 @@ from fastapi.routing import APIRoute
 def routes() -> list[APIRoute]:
     """The routes of every module in this folder; each is tried in turn, so ``translate`` comes first."""
     names = sorted((module.name for module in iter_modules(__path__)), reverse=True)
-    return [route for name in names for route in import_module(f"{__name__}.{name}").router.routes]
+    found = [route for name in names for route in import_module(f"{__name__}.{name}").router.routes]
+    for route in found:
+        route.operation_id = route.name  # what programs made from the description call it
+    return found

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from fastapi import APIRouter
+from pydantic import Field
 
 from crosslate.documents import all_formats
 from crosslate.languages.codes import public_name
@@ -28,7 +27,7 @@ class Settings(Answer):
     key_required: bool
     suggestions: bool
     supported_files_format: list[str]
-    language: dict[Literal["source", "target"], dict[Literal["code", "name"], str]]
+    language: dict[str, dict[str, str]] = Field(description="By source and target, code and name.")
 
 
 @router.get("/frontend/settings", responses=refusals(503))
