@@ -1,0 +1,18 @@
+"""No file imports, even through others, one that imports it: not in functions, nor for type checkers alone."""
+
+from __future__ import annotations
+
+import grimp
+
+
+def test_there_is_no_circle_of_imports():
+    graph = grimp.build_graph("crosslate", cache_dir=None)
+    graph.remove_module("crosslate")  # its face, which gives names of all floors lazily
+    packages = {module for module in graph.modules if graph.find_children(module)}
+    circles = {
+        chain
+        for module in graph.modules - packages
+        for imported in graph.find_modules_directly_imported_by(module) - packages
+        if (chain := graph.find_shortest_chain(imported, module))
+    }
+    assert not circles, circles
