@@ -65,13 +65,7 @@ def train_vocabulary(
             _write(thinned, _thinned(_lines(text), num_lines, max_lines))
             text = thinned
         model = _train(
-            _lines(text),
-            size,
-            kind,
-            special.fitted(size),
-            max_lines,
-            hard=wanted is not None,
-            control=control,
+            _lines(text), size, kind, special.fitted(size), hard=wanted is not None, control=control
         )
     return Vocabulary(model)
 
@@ -110,7 +104,7 @@ def default_size(lines: Iterable[str], *, kind: Kind = "bpe", num_lines: int | N
     enough = MIN_OCCURRENCES * min(1.0, len(sample) / (num_lines or len(sample)))
 
     def is_frequent_enough(size: int) -> bool:
-        model = _train(iter(sample), size, kind, SpecialIds(), 1_000_000, hard=False)
+        model = _train(iter(sample), size, kind, SpecialIds(), hard=False)
         return _share_frequent(model, sample, enough) >= 0.95
 
     chosen = _CANDIDATE_SIZES[0]
@@ -157,7 +151,6 @@ def _train(
     size: int,
     kind: Kind,
     special: SpecialIds,
-    max_lines: int,
     *,
     hard: bool,
     control: Sequence[str] = (),
@@ -181,7 +174,7 @@ def _train(
             unk_piece="<unk>",
             pad_piece="<pad>",
             control_symbols=list(control),
-            input_sentence_size=max_lines,
+            input_sentence_size=2_000_000,  # never reached; the number becomes part of the model's bytes
             shuffle_input_sentence=False,
             max_sentence_length=65_536,
             num_threads=1,  # the result must not depend on the machine
