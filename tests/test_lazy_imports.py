@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -21,10 +20,6 @@ sys.argv = ["crosslate", "--help"]
 with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):
     main()
 """
-NUM_RUNS = 5
-# `python -c pass` takes about 0.0125 s here, so that the wanted 0.5 s for the help is a ratio of 40.
-# An import of torch alone is a ratio of about 140, one of the package 2.
-MAX_RATIO = {IMPORT: 20, HELP: 40}
 
 
 def python(*arguments: str) -> subprocess.CompletedProcess:
@@ -44,18 +39,6 @@ def test_nothing_heavy_is_loaded(program):
 
 def test_the_check_sees_what_is_loaded():
     assert {"crosslate.errors", "numpy"} <= loaded_by("import crosslate.errors, numpy")
-
-
-@pytest.mark.parametrize("program", [IMPORT, HELP], ids=["import", "help"])
-def test_the_answer_comes_at_once(program):
-    fastest = {"pass": float("inf"), program: float("inf")}
-    for _ in range(NUM_RUNS):
-        for each in fastest:
-            start = time.perf_counter()
-            assert python("-c", each).returncode == 0
-            fastest[each] = min(fastest[each], time.perf_counter() - start)
-    ratio = fastest[program] / fastest["pass"]
-    assert ratio < MAX_RATIO[program], f"{ratio:.1f} times as long as an empty program"
 
 
 def test_the_names_of_the_package_are_those_it_lists():
