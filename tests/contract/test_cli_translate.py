@@ -190,7 +190,7 @@ class TestRefusals:
             (("--pack", "{packs}/de-en", "--on", "ray", "-i", "a.de", "-o", "-"), 2, "give --input and --output"),
             (("--pack", "{packs}/de-en", "--on", "ray", "--n-best", "2"), 2, "--n-best cannot go with --on ray"),
             (("--pack", "{packs}/de-en", "--on", "ray", "-i", "a.de", "-o", "a.en", "--engine", "pytorch"), 2, "--engine is pytorch; leave it out"),
-            (("--pack", "{packs}/de-en", "--on", "ray", "-i", "a.de", "-o", "a.en", "--shard-lines", "0"), 2, "shard_lines is 0, expected 1 or more"),
+            (("--pack", "{packs}/de-en", "--on", "ray", "-i", "a.de", "-o", "a.en", "--shard-lines", "0"), 2, "--shard-lines is 0, expected 1 or more"),
         ],
     )  # fmt: skip
     def test_message_and_code(self, crosslate, tiny, arguments, code, expected):
