@@ -31,8 +31,8 @@ WIDTH = {
     "t5": {"d_model": 64, "d_kv": 32, "d_ff": 96},
 }
 SETTINGS = TrainingSettings(
-    max_epochs=0, max_updates=120, fresh_learning_rate=5e-3, pretrained_learning_rate=3e-3, warmup_updates=20,
-    schedule="cosine", patience=0, dropout=0.0, batch_tokens=2_048, validate_every_updates=120,
+    max_epochs=0, max_updates=160, fresh_learning_rate=5e-3, pretrained_learning_rate=3e-3, warmup_updates=20,
+    schedule="cosine", patience=0, dropout=0.0, batch_tokens=2_048, validate_every_updates=160,
     label_smoothing=0.0,
 )  # fmt: skip
 DATA = DataSettings(source_vocabulary_size=150, target_vocabulary_size=150)
@@ -65,9 +65,11 @@ def test_a_merged_checkpoint_translates_what_was_learnt(name: str, tmp_path: Pat
     with one_thread():
         parent = learnt_parent(name, tmp_path)
         pairs = short_pairs("de", "en")
-        pack = adapt(parent, pairs, pairs, new=NewLanguages(source="de"), training=SETTINGS, data=DATA)
+        # The whole body, so that every processor's rounding learns enough: 85 and more, whatever the seed.
+        new = NewLanguages(source="de", strategy="src+body")
+        pack = adapt(parent, pairs, pairs, new=new, training=SETTINGS, data=DATA)
         merge(parent, [pack], tmp_path / "merged")
         engine = TorchEngine(apply_packs(parent, [pack]))
         expected = [best.text.strip() for (best,) in engine.translate(pairs.source, OPTIONS)]
         assert plain_program.run(tmp_path / "merged", pairs.source) == expected
-    assert chrf(expected, pairs.target).value > 40
+    assert chrf(expected, pairs.target).value > 60
