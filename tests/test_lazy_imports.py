@@ -13,13 +13,14 @@ HEAVY = (
 )  # fmt: skip
 IMPORT = "import crosslate"
 # What the installed command runs, with its exit caught.
-HELP = """
+COMMAND = """
 import contextlib, io, sys
 from crosslate.cli import main
-sys.argv = ["crosslate", "--help"]
+sys.argv = ["crosslate", *{arguments!r}]
 with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):
     main()
 """
+HELP = COMMAND.format(arguments=["--help"])
 
 
 def python(*arguments: str) -> subprocess.CompletedProcess:
@@ -35,6 +36,13 @@ def loaded_by(program: str) -> set[str]:
 @pytest.mark.parametrize("program", [IMPORT, HELP], ids=["import", "help"])
 def test_nothing_heavy_is_loaded(program):
     assert loaded_by(program) & set(HEAVY) == set()
+
+
+def test_a_command_loads_no_other():
+    loaded = loaded_by(COMMAND.format(arguments=["pack", "--help"]))
+    assert {name for name in loaded if name.startswith("crosslate.cli.")} & {
+        "crosslate.cli.pack", "crosslate.cli.adapt", "crosslate.cli.serve"
+    } == {"crosslate.cli.pack"}  # fmt: skip
 
 
 def test_the_check_sees_what_is_loaded():

@@ -27,8 +27,8 @@ def commands(command=None, path=()):
     """The paths of all commands, groups included."""
     command = command or typer.main.get_command(application.app)
     yield path
-    for name, inner in getattr(command, "commands", {}).items():
-        yield from commands(inner, (*path, name))
+    for name in getattr(command, "commands", ()):
+        yield from commands(command.get_command(None, name), (*path, name))
 
 
 ALL = sorted(commands())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import sys
@@ -9,23 +10,39 @@ import traceback
 from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
-from crosslate.cli.adapt import adapt
-from crosslate.cli.align import align
 from crosslate.cli.console import error_console, print_line
-from crosslate.cli.demo import demo
-from crosslate.cli.evaluate import evaluate
-from crosslate.cli.options import expand_values
-from crosslate.cli.pack import pack_app
-from crosslate.cli.parent import parent_app
-from crosslate.cli.plan import plan
-from crosslate.cli.serve import serve_app
-from crosslate.cli.study import study_app
-from crosslate.cli.translate import translate
 from crosslate.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, CrosslateError
+
+_COMMANDS = ("demo", "plan", "adapt", "translate", "evaluate", "align", "parent", "pack", "study", "serve")
+
+
+class _Commands(TyperGroup):
+    """The commands, each in the module of its name, which is imported when the command is asked for."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**given)
+        # Names for lists and suggestions; the commands themselves come from get_command.
+        self.commands = dict.fromkeys(_COMMANDS)  # type: ignore[assignment]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in self.commands:
+            return None
+        module = importlib.import_module(f"crosslate.cli.{cmd_name}")
+        group = getattr(module, f"{cmd_name}_app", None)
+        if group is None:
+            single = typer.Typer(add_completion=False, rich_markup_mode=None)
+            single.command(cmd_name)(getattr(module, cmd_name))
+            return typer.main.get_command(single)
+        command = typer.main.get_group(group)
+        command.name = cmd_name
+        return command
+
 
 app = typer.Typer(
     name="crosslate",
+    cls=_Commands,
     help="Teach a pretrained translation model a new language by training only cross-attention and the new "
     "language's embeddings.",
     no_args_is_help=True,
@@ -58,16 +75,25 @@ def _options(
 
 _debug = False
 
-app.command()(demo)
-app.add_typer(parent_app, name="parent")
-app.command()(plan)
-app.command()(adapt)
-app.command()(translate)
-app.command()(evaluate)
-app.command()(align)
-app.add_typer(pack_app, name="pack")
-app.add_typer(study_app, name="study")
-app.add_typer(serve_app, name="serve")
+
+_SEVERAL_VALUES = frozenset(
+    {"--train", "--valid", "--test", "--pack", "--input", "-i", "--hypotheses", "--compare", "--word",
+     "--text", "--dictionary"}
+)  # fmt: skip
+
+
+def expand_values(arguments: list[str]) -> list[str]:
+    """Lets an option take several values: ``--train a b`` becomes ``--train a --train b``."""
+    expanded: list[str] = []
+    option = ""
+    for argument in arguments:
+        is_value = not argument.startswith("-") or argument == "-"
+        if is_value and option and expanded[-1] != option:
+            expanded.append(option)
+        expanded.append(argument)
+        if not is_value:
+            option = argument if argument in _SEVERAL_VALUES else ""
+    return expanded
 
 
 # Typer brings a copy of click along or uses click itself, depending on its version; these are its classes.

@@ -246,26 +246,6 @@ def _assign(values: dict[str, Any], prefix: str, change: str) -> None:
     faults.raise_as(UsageError)
 
 
-_SEVERAL_VALUES = frozenset(
-    {"--train", "--valid", "--test", "--pack", "--input", "-i", "--hypotheses", "--compare", "--word",
-     "--text", "--dictionary"}
-)  # fmt: skip
-
-
-def expand_values(arguments: list[str]) -> list[str]:
-    """Lets an option take several values: ``--train a b`` becomes ``--train a --train b``."""
-    expanded: list[str] = []
-    option = ""
-    for argument in arguments:
-        is_value = not argument.startswith("-") or argument == "-"
-        if is_value and option and expanded[-1] != option:
-            expanded.append(option)
-        expanded.append(argument)
-        if not is_value:
-            option = argument if argument in _SEVERAL_VALUES else ""
-    return expanded
-
-
 def read_all_lines(paths: list[str]) -> Iterator[str]:
     """The lines of all files, one after the other; that every file is there is checked at once."""
     from crosslate.cli.output import STANDARD_OUTPUT
