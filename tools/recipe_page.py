@@ -30,11 +30,11 @@ from crosslate.training.settings import TrainingSettings
 PAGE = Path(__file__).parents[1] / "docs" / "recipes.md"
 _HEAD = """# Recipes
 
-A recipe is a study as a YAML file: `crosslate study run RECIPE` plans a grid of cells from it, runs
-those that have no stored result yet, and writes the report three times: `report.html` to read (one file with
-all tables and figures, which opens from disk and asks for nothing outside itself), `report.md`, and
-`report.json` for programs. RECIPE is the path of a file or the name of a shipped recipe. Unknown keys are
-refused with the nearest known one. This page is made from the code by `python -m tools.recipe_page`.
+A recipe is a YAML file that describes a study. `crosslate study run RECIPE` plans a grid of cells, runs
+those that have no stored result, and writes the report as `report.html` (a self-contained page with all
+tables and figures), `report.md`, and `report.json` (for programs). RECIPE is the path of a file or the
+name of a shipped recipe. Unknown keys are refused with a suggestion. `python -m tools.recipe_page`
+generates this page from the code.
 
 ```
 crosslate study run phrasebook                      # every cell; --jobs N at a time
@@ -44,12 +44,12 @@ crosslate study run multi30k --data data --quick    # the same grid in minutes; 
 crosslate study report multi30k --data data --to docs/results
 ```
 
-A cell is found again by the hash of everything that determines its result: settings in full, hashes of its
-texts, and the cells it is built on. So changing a key makes anew what depends on it and nothing else. A
-failed cell is noted with its error under `failures/`, stops only what needs it, and is tried again by the
-next run. Two runs in one folder share the work: a cell that one is at, the other waits for. `results/`
-holds a small JSON file for each cell and the translations of its test set; `models/` holds parents and
-packs, which reports never read.
+A cell's key is the hash of everything that determines its result: its full settings, the hashes of its
+texts, and the cells that it depends on. If you change a setting, only the cells that depend on it run
+again. If a cell fails, its error is written to `failures/`, only the cells that need it are skipped, and
+the next run tries it again. Two runs in one folder share the work: each waits for cells that the other
+is running. `results/` has a small JSON file for each cell and the translations of its test set.
+`models/` has parents and packs, which reports never read.
 
 A report needs the same texts in `--data` as the run, since their hashes are part of the keys.
 """
