@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 import torch
+from torch.nn.utils.rnn import pad_sequence
 
 from crosslate.engines.generation import Generation, TranslationModel
 from crosslate.errors import ParentError
@@ -50,16 +51,12 @@ class SentenceAttention:
 
 
 def attend(
-    model: TranslationModel,
-    anatomy: Anatomy,
-    pairs: Sequence[tuple[str, str]],
-    batch_tokens: int = BATCH_TOKENS,
+    model: TranslationModel, anatomy: Anatomy, pairs: Sequence[tuple[str, str]]
 ) -> list[SentenceAttention]:
     """Collects cross-attention with the target forced, without dropout; the model stays as it is.
 
     Args:
         anatomy: of the model's parent; says how many layers and heads there must be.
-        batch_tokens: what one batch may hold.
 
     Returns:
         In order, the pairs that are neither empty nor longer than the model's positions.
@@ -73,34 +70,29 @@ def attend(
     start = [facts.start]
     if facts.forced_first is not None and facts.forced_first not in model.target.frame.before:
         start.append(facts.forced_first)
+    sources = model.source.encode_batch([one for one, _ in pairs])
+    targets = model.target.encode_batch([other for _, other in pairs])
     rows = [
         (index, source, target)
-        for index, (source, target) in enumerate(
-            zip(model.source.encode_batch([one for one, _ in pairs]),
-                model.target.encode_batch([other for _, other in pairs]))
-        )
+        for index, (source, target) in enumerate(zip(sources, targets))
         if model.source.num_frame_ids < len(source) <= facts.max_source_tokens
         and model.target.num_frame_ids < len(target) <= facts.max_target_tokens - len(start) + 1
-    ]  # fmt: skip
+    ]
     found: list[SentenceAttention] = []
     was_training = model.model.training
     model.model.eval()
     try:
         with torch.inference_mode(), eager_attention(model.model):
-            for batch in _batches(rows, batch_tokens):
-                weights = _forward(model, batch, start)
-                _check(weights, anatomy)
+            for batch in _batches(rows):
+                layers = _forward(model, batch, start)
+                _check(layers, anatomy)
                 for row, (index, source, target) in enumerate(batch):
                     steps = slice(len(start) - 1, len(start) - 1 + len(target))
-                    found.append(
-                        SentenceAttention(
-                            index,
-                            tuple(model.source.marked_pieces[each] for each in source),
-                            tuple(model.target.marked_pieces[each] for each in target),
-                            torch.stack([layer[row, :, steps, : len(source)] for layer in weights])
-                            .float().cpu().numpy(),
-                        )
-                    )  # fmt: skip
+                    weights = torch.stack([layer[row, :, steps, : len(source)] for layer in layers])
+                    source_pieces = tuple(model.source.marked_pieces[each] for each in source)
+                    target_pieces = tuple(model.target.marked_pieces[each] for each in target)
+                    numbers = weights.float().cpu().numpy()
+                    found.append(SentenceAttention(index, source_pieces, target_pieces, numbers))
     finally:
         model.model.train(was_training)
     return sorted(found, key=lambda each: each.index)
@@ -109,19 +101,20 @@ def attend(
 Row = tuple[int, list[int], list[int]]
 
 
-def _batches(rows: Sequence[Row], batch_tokens: int) -> Iterator[list[Row]]:
+def _batches(rows: Sequence[Row]) -> Iterator[list[Row]]:
     """Pairs of similar length together."""
     batch: list[Row] = []
-    widest = 0
-    for row in sorted(rows, key=lambda each: len(each[1]) + len(each[2])):
-        wider = max(widest, len(row[1]) + len(row[2]))
-        if batch and wider * (len(batch) + 1) > batch_tokens:
+    for row in sorted(rows, key=_num_tokens):
+        if batch and _num_tokens(row) * (len(batch) + 1) > BATCH_TOKENS:
             yield batch
-            batch, wider = [], len(row[1]) + len(row[2])
+            batch = []
         batch.append(row)
-        widest = wider
     if batch:
         yield batch
+
+
+def _num_tokens(row: Row) -> int:
+    return len(row[1]) + len(row[2])
 
 
 def _forward(model: TranslationModel, batch: Sequence[Row], start: Sequence[int]) -> Sequence[Any]:
@@ -139,8 +132,7 @@ def _forward(model: TranslationModel, batch: Sequence[Row], start: Sequence[int]
 
 
 def _padded(rows: Sequence[Sequence[int]], pad: int) -> torch.Tensor:
-    width = max(map(len, rows))
-    return torch.tensor([[*row, *[pad] * (width - len(row))] for row in rows])
+    return pad_sequence([torch.tensor(row) for row in rows], batch_first=True, padding_value=pad)
 
 
 def _check(weights: Sequence[Any], anatomy: Anatomy) -> None:
@@ -209,11 +201,10 @@ def relative_changes(child: numpy.ndarray, parent: numpy.ndarray, axis: int, num
     Returns:
         ``(num_heads,)`` float64; 0 where nothing moved, about 1.4 for two unrelated matrices of equal size.
     """
-    slices = (
-        numpy.stack(numpy.split(numpy.asarray(each, dtype=numpy.float64), num_heads, axis=axis))
+    moved, whole = (
+        numpy.linalg.norm(numpy.split(each.astype(numpy.float64), num_heads, axis=axis), axis=(1, 2))
         for each in (child - parent, parent)
     )
-    moved, whole = (numpy.sqrt((each**2).sum(axis=(1, 2))) for each in slices)
     changes: numpy.ndarray = moved / numpy.maximum(whole, numpy.finfo(numpy.float64).tiny)
     return changes
 
@@ -224,26 +215,6 @@ class Word:
 
     text: str
     rows: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class AlignmentScore:
-    """How many links between words a dictionary knows.
-
-    Attributes:
-        right: aligned target words whose source word is a translation.
-        tested: aligned target words that have a translation in the source sentence.
-        chance: how many of them would be right if each were linked to any word of its source sentence.
-    """
-
-    right: int = 0
-    tested: int = 0
-    chance: float = 0.0
-
-    def __add__(self, other: AlignmentScore) -> AlignmentScore:
-        return AlignmentScore(
-            self.right + other.right, self.tested + other.tested, self.chance + other.chance
-        )
 
 
 def words_of(pieces: Sequence[str], special: Collection[str] = ()) -> list[Word]:
@@ -319,13 +290,20 @@ def score_alignment(
     target: Sequence[Word],
     source: Sequence[Word],
     dictionary: Mapping[str, Collection[str]],
-) -> AlignmentScore:
-    """Checks links with a dictionary of source words by target word, in lower case, where it can tell."""
+) -> tuple[int, int, float]:
+    """Checks links with a dictionary of source words by target word, in lower case, where it can tell.
+
+    Returns:
+        How many aligned target words have a source word that is a translation, how many have a translation
+        in the source sentence, and how many of these would be right if linked to any word of that sentence.
+    """
     spelt = [word.text.lower() for word in source]
-    score = AlignmentScore()
+    right, tested, chance = 0, 0, 0.0
     for index, linked in links:
         known = dictionary.get(target[index].text.lower(), ())
         num_right = sum(word in known for word in spelt)
         if num_right:
-            score += AlignmentScore(int(spelt[linked] in known), 1, num_right / len(spelt))
-    return score
+            right += spelt[linked] in known
+            tested += 1
+            chance += num_right / len(spelt)
+    return right, tested, chance

@@ -11,8 +11,8 @@ import parents
 import tiny_models
 import toy_corpora
 from crosslate.errors import ParentError
+from crosslate.evaluation import attention
 from crosslate.evaluation.attention import (
-    AlignmentScore,
     Word,
     align_words,
     alignment_layer,
@@ -49,9 +49,10 @@ def test_every_step_looks_at_its_own_sentence(parent):
         numpy.testing.assert_allclose(each.weights.sum(axis=-1), 1, atol=1e-5)
 
 
-def test_a_batch_gives_what_single_sentences_give(parent):
+def test_a_batch_gives_what_single_sentences_give(parent, monkeypatch):
     together = attend(parent, parent.anatomy, PAIRS)
-    single = attend(parent, parent.anatomy, PAIRS, batch_tokens=1)
+    monkeypatch.setattr(attention, "BATCH_TOKENS", 1)
+    single = attend(parent, parent.anatomy, PAIRS)
     for one, other in zip(together, single, strict=True):
         assert (one.source, one.target) == (other.source, other.target)
         numpy.testing.assert_allclose(one.weights, other.weights, atol=1e-5)
@@ -194,8 +195,7 @@ def test_only_what_the_dictionary_knows_is_scored():
     links = [(0, 0), (1, 2), (2, 2), (3, 2)]
     found = score_alignment(links, target, source, dictionary)
     # sleeps is in no dictionary, and soundly has no translation in the sentence.
-    assert (found.right, found.tested, found.chance) == (1, 2, 0.5)
-    assert found + AlignmentScore(1, 1, 0.25) == AlignmentScore(2, 3, 0.75)
+    assert found == (1, 2, 0.5)
 
 
 def test_alignments_are_read_from_the_last_layer_but_one_unless_that_is_the_first():

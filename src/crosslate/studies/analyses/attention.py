@@ -148,21 +148,22 @@ def _alignment(
     sentences: Sequence[SentenceAttention], model: Parent | Child, dictionary: Mapping[str, Collection[str]]
 ) -> dict[str, Any]:
     """Precision by dictionary of the links of every layer's mean over heads; one layer is read by rule."""
-    from crosslate.evaluation.attention import AlignmentScore, alignment_layer, linked_words, score_alignment
+    import numpy
+
+    from crosslate.evaluation.attention import alignment_layer, linked_words, score_alignment
 
     num_layers = sentences[0].weights.shape[0]
-    scores = [AlignmentScore()] * num_layers
+    scores = numpy.zeros((num_layers, 3))
     for each in sentences:
         for layer in range(num_layers):
-            links, target, source = linked_words(each, model, layer)
-            scores[layer] += score_alignment(links, target, source, dictionary)
-    tested = scores[0].tested
-    by_layer = [round(100 * score.right / tested, 2) if tested else None for score in scores]
+            scores[layer] += score_alignment(*linked_words(each, model, layer), dictionary)
+    _, tested, chance = scores[0].tolist()
+    by_layer = [round(100 * right / tested, 2) if tested else None for right, _, _ in scores.tolist()]
     return {
         "layer": alignment_layer(num_layers) + 1,
         "precision": by_layer[alignment_layer(num_layers)],
-        "chance": round(100 * scores[0].chance / tested, 2) if tested else None,
-        "words": tested,
+        "chance": round(100 * chance / tested, 2) if tested else None,
+        "words": int(tested),
         "by layer": by_layer,
     }
 

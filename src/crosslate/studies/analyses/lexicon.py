@@ -252,7 +252,7 @@ def _looked_up(inputs: Inputs, one: Embeddings, other: Embeddings) -> dict[str, 
         if way == "cosine":
             step = max(1, len(found.examples) // _NUM_EXAMPLES)
             values |= {
-                "bands": [asdict(band) for band in frequency_bands(found.examples, counts)],
+                "bands": frequency_bands(found.examples, counts),
                 "examples": [asdict(each) for each in found.examples[::step][:_NUM_EXAMPLES]],
                 "coverage": found.coverage, "words": found.num_words, "pieces": found.num_pieces,
                 "candidates": found.num_candidates,

@@ -28,7 +28,7 @@ LOSS = "denoiser denoiser: negative loss in nats per token by epoch"
 def drawn(analysis, **report):
     """The charts of an analysis, by caption."""
     (section,) = analysis.figures({"tables": [], "curves": {}} | report)
-    return {each["caption"]: ElementTree.fromstring(each["picture"]) for each in section.drawn}
+    return {caption: ElementTree.fromstring(picture) for caption, picture in section.figures if picture}
 
 
 def labels(picture, kind):
