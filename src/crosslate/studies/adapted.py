@@ -122,7 +122,8 @@ def adapt_and_score(inputs: Inputs, measure: Callable[[dict[str, Any]], Measure]
         if measure and (lexicon := inputs.cell.watched.get("lexicon")):
             progress.measure = measure(lexicon)
         adapt(
-            parent, inputs.training_text(), inputs.text("valid"), new=_new_languages(inputs),
+            parent, inputs.library.training(inputs.cell.texts["train"]), inputs.text("valid"),
+            new=_new_languages(inputs),
             data=DataSettings(source_vocabulary_size=size, target_vocabulary_size=size),
             training=inputs.settings, output=PackOutput(folder=folder), progress=progress,
         )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from crosslate.errors import CrosslateError, Faults, InputError
@@ -17,24 +17,13 @@ class Plan:
 
     Args:
         library: gives the hashes of texts.
-        comparisons: gives the systems that are to be compared among the cells planned so far.
     """
 
-    def __init__(
-        self,
-        recipe: Recipe,
-        library: Library,
-        comparisons: Callable[[Plan], Iterable[tuple[Cell, Cell]]] = lambda plan: (),
-    ) -> None:
+    def __init__(self, recipe: Recipe, library: Library) -> None:
         self.recipe, self.library = recipe, library
-        self._comparisons = comparisons
         self.cells: list[Cell] = []
         self.full_size = 0 if 0 in recipe.sizes else max(recipe.sizes)
         """Training pairs of the children that analyses look at."""
-
-    def comparisons(self) -> Iterable[tuple[Cell, Cell]]:
-        """The systems that are to be compared."""
-        return self._comparisons(self)
 
     def find(self, kind: str, **labels: Any) -> list[Cell]:
         """The cells of a kind with these labels."""

@@ -11,7 +11,7 @@ from filelock import BaseFileLock, FileLock
 from pydantic import Field
 
 from crosslate.config import Settings
-from crosslate.errors import Faults, InputError, SettingsError
+from crosslate.errors import InputError, SettingsError
 from crosslate.files import read_json, read_optional_object, write_json, write_text
 from crosslate.studies.cells import Cell
 
@@ -46,10 +46,6 @@ class Result(Settings):
     environment: dict[str, Any] = Field(default_factory=dict, description="versions, machine, when it ended")
     file: Path | None = Field(None, exclude=True, description="that it was read from")
 
-    def find_faults(self, faults: Faults) -> None:
-        if self.file and "test" in self.values and not self.translations:
-            faults.add(f"{self.file.with_suffix('.txt')} is missing")
-
     @property
     def translations(self) -> Path | None:
         """The file of the test set's translations; None where there is none."""
@@ -80,7 +76,6 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
-        self._files: dict[str, Path] = {}
 
     def models(self, cell: Cell) -> Path:
         """Folder for the models that a cell makes and the state of its training."""
@@ -164,9 +159,4 @@ class Store:
 
     def _file(self, key: str) -> Path | None:
         """The file of a result, found by the end of its name, which is the start of the key."""
-        known = self._files.get(key)
-        if known is None or not known.is_file():
-            known = next(iter(sorted((self.folder / RESULTS).glob(f"*-{key[:12]}.json"))), None)
-        if known is not None:
-            self._files[key] = known
-        return known
+        return min((self.folder / RESULTS).glob(f"*-{key[:12]}.json"), default=None)

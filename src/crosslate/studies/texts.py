@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -11,7 +12,6 @@ from functools import lru_cache
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
-from string import Formatter
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pydantic import Field
@@ -19,6 +19,7 @@ from pydantic import Field
 from crosslate.config import Settings
 from crosslate.errors import Faults, InputError, MissingExtra, nearest
 from crosslate.files import atomic_folder, sha256_file, sha256_text
+from crosslate.languages.codes import three_letter_code
 
 if TYPE_CHECKING:
     from crosslate.text.corpora import Corpus, ParallelCorpus
@@ -28,11 +29,10 @@ FETCHED = "fetched"
 """Folder of fetched text inside that of the data."""
 
 _KINDS = ("files", "phrasebook", "mtdata", "sacrebleu")
-_FIELDS = ("source", "target", "language")
+_FILLED = re.compile(r"\{\{|\}\}|\{(source|target|language)\}")
+"""What may stand in braces in the name of a file."""
 _TYPICAL_PAIRS = {"phrasebook": 16_000, "mtdata": 300_000, "sacrebleu": 2_000}
 _PIVOT = "en"
-_THREE_LETTERS = {"cs": "ces", "de": "deu", "en": "eng", "es": "spa", "fr": "fra", "ha": "hau", "ja": "jpn",
-                  "ro": "ron"}  # fmt: skip
 
 log = logging.getLogger(__name__)
 
@@ -74,10 +74,10 @@ class Text(Settings):
         if len(self.files) > 2:
             faults.add(f"files names {len(self.files)} files, expected one or two")
         for name in self.files:
-            if fault := _misfilled(name):
+            if set(_FILLED.sub("", name)) & set("{}"):
                 faults.add(
-                    f"files names {name!r}, {fault}; expected {{source}}, {{target}} or {{language}} alone "
-                    "in braces (a brace of the path itself is written twice)"
+                    f"files names {name!r}, expected {{source}}, {{target}} or {{language}} alone in braces "
+                    "(a brace of the path itself is written twice)"
                 )
         if self.last_line and self.last_line < self.first_line:
             faults.add(f"last_line is {self.last_line}, expected 0 or at least first_line, {self.first_line}")
@@ -100,18 +100,6 @@ class Text(Settings):
         """At most so many of its first pairs."""
         last = self.first_line + count - 1
         return self.changed(last_line=min(last, self.last_line or last), num_pairs=0)
-
-
-def _misfilled(name: str) -> str:
-    """Why the name of a file cannot be filled with codes; empty where it can."""
-    try:
-        found = [each for each in Formatter().parse(name) if each[1] is not None]
-    except ValueError as error:
-        return str(error).lower()
-    for _, field_name, description, conversion in found:
-        if field_name not in _FIELDS or description or conversion:
-            return "where something else stands in braces"
-    return ""
 
 
 @dataclass(frozen=True)
@@ -237,7 +225,7 @@ def _fetch_mtdata(ids: Sequence[str], source: str, target: str, data: Path) -> l
             f"{', '.join(ids)} would be fetched with mtdata, which is not installed; "
             "install it with: pip install 'crosslate[data]'"
         )
-    codes = [_THREE_LETTERS.get(language, language) for language in (source, target)]
+    codes = [three_letter_code(language) for language in (source, target)]
     log.info("fetching %s", ", ".join(ids))
     with atomic_folder(folder) as temporary:
         command = [sys.executable, "-m", "mtdata", "get", "-l", "-".join(codes), "-tr", *ids, "--merge",

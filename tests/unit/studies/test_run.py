@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import study_work
-from crosslate.errors import CrosslateError, Interrupted, MissingExtra
+from crosslate.errors import Interrupted, MissingExtra
 from crosslate.studies.executors import Here, OnRay, Processes
 from crosslate.studies.run import Place, run_study
 from crosslate.studies.store import Store
@@ -68,12 +68,6 @@ def test_an_interrupted_cell_ends_the_run_and_has_no_result(grid, place):
     assert store.failure(grid["two"]) is None
 
 
-def test_a_need_outside_of_the_plan_is_refused(grid, place):
-    del grid["parent"]
-    with pytest.raises(CrosslateError, match="needs cells that are not in the plan"):
-        run(grid, place)
-
-
 def test_progress_is_told_after_every_cell(grid, place):
     told = []
     run_study(
@@ -101,7 +95,7 @@ def test_an_interrupted_study_ends_its_processes(grid, place):
     def interrupt():
         while not all(study_work.calls(place, title) for title in ("one", "two")):
             time.sleep(0.05)
-        workers.extend(worker.process for worker in executor._busy.values())
+        workers.extend(worker.process for worker in executor._workers)
         for worker in workers:
             worker.terminate()
 
@@ -118,7 +112,7 @@ def test_an_idle_process_that_dies_is_replaced(grid, place):
     executor = Processes(place, study_work.work, 2)
 
     def kill_the_idle(summary, cell, outcome):
-        for worker in executor._idle:
+        for worker in executor._workers if cell.title == "parent" else ():
             worker.process.kill()
             worker.process.join()
 

@@ -13,7 +13,7 @@ from types import EllipsisType
 from crosslate.errors import CrosslateError, SettingsError, nearest
 from crosslate.registry import Registry
 from crosslate.studies.analysis import Analysis
-from crosslate.studies.cells import Cell, in_order
+from crosslate.studies.cells import Cell
 from crosslate.studies.inputs import Inputs
 from crosslate.studies.plan import Plan
 from crosslate.studies.recipe import Recipe
@@ -55,7 +55,7 @@ def plan_study(recipe: Recipe, library: Library) -> list[Cell]:
     Raises:
         SettingsError: the recipe names an unknown analysis.
     """
-    plan = Plan(recipe, library, lambda plan: chain(*(each.comparisons(plan) for each in analyses(CLAIMS))))
+    plan = Plan(recipe, library)
     known = [each.name for each in analyses(CELLS) if each.is_optional]
     for name in recipe.analyses:
         if name not in known:
@@ -63,7 +63,10 @@ def plan_study(recipe: Recipe, library: Library) -> list[Cell]:
     for analysis in analyses(CELLS):
         if analysis.name in recipe.analyses or not analysis.is_optional:
             plan.cells += list(analysis.cells(plan))
-    return in_order(plan.cells)
+    by_key: dict[str, Cell] = {}
+    for cell in plan.cells:
+        by_key.setdefault(cell.key, cell)
+    return list(by_key.values())
 
 
 def work(cell: Cell, place: Place) -> Output:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from crosslate.studies.analysis import Analysis
 from crosslate.studies.cells import Cell
-from crosslate.studies.estimate import ANALYSIS_OPERATIONS
 from crosslate.studies.inputs import Inputs
 from crosslate.studies.plan import Plan
 from crosslate.studies.report.charts import heat_map
@@ -48,7 +47,7 @@ class Attention(Analysis):
                 {"text": plan.identities(texts), "pairs": NUM_PAIRS, "lexicon": lexicon},
                 {"parent": cell.key} if is_parent else {"child": cell.key, "parent": cell.needs["parent"]},
                 cell.labels | ({"part": "parent"} if is_parent else {}),
-                texts | plan.dictionary_texts(lexicon), ANALYSIS_OPERATIONS / 2,
+                texts | plan.dictionary_texts(lexicon),
             )  # fmt: skip
 
     def work(self, inputs: Inputs) -> Output:

@@ -9,7 +9,6 @@ from crosslate.models.strategies import parse_strategy
 from crosslate.studies.adapted import translated
 from crosslate.studies.analysis import Analysis
 from crosslate.studies.cells import Cell
-from crosslate.studies.estimate import ANALYSIS_OPERATIONS
 from crosslate.studies.inputs import Inputs
 from crosslate.studies.plan import Plan
 from crosslate.studies.report.tables import Row, Table, p_value
@@ -34,7 +33,7 @@ class Compressed(Analysis):
                     "compressed", f"{cell.title} in {how}",
                     {"rank": way.rank, "dtype": way.dtype} | plan.scored(texts),
                     {"child": cell.key, "parent": cell.needs["parent"]},
-                    cell.labels | {"how": how, "whole": cell.title}, texts, ANALYSIS_OPERATIONS,
+                    cell.labels | {"how": how, "whole": cell.title}, texts,
                 )  # fmt: skip
 
     def comparisons(self, plan: Plan) -> Iterator[tuple[Cell, Cell]]:

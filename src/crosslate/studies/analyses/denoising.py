@@ -15,7 +15,7 @@ from crosslate.studies.adapted import (
 )
 from crosslate.studies.analysis import Analysis
 from crosslate.studies.cells import Cell
-from crosslate.studies.estimate import ANALYSIS_OPERATIONS, training_operations
+from crosslate.studies.estimate import training_operations
 from crosslate.studies.inputs import PARENT, Inputs
 from crosslate.studies.plan import Plan
 from crosslate.studies.recipe import ChildRecipe, DenoiserRecipe
@@ -113,7 +113,7 @@ def _children(plan: Plan, denoiser: DenoiserRecipe, cell: Cell, child: ChildReci
     labels = {"denoiser": denoiser.name, "child": child.name}
     trimmed = Cell(
         "trimmed", f"{denoiser.name} trimmed to {child.name}", {"text": plan.identities(texts)},
-        {"denoiser": cell.key}, labels, texts, ANALYSIS_OPERATIONS / 4,
+        {"denoiser": cell.key}, labels, texts,
     )  # fmt: skip
     yield trimmed
     lexicon = plan.lexicon_between(child.source, child.target)
@@ -139,7 +139,10 @@ def _train(inputs: Inputs) -> Output:
     spec, folder = inputs.spec, inputs.folder / PARENT
     if not (folder / RECORD).is_file():
         text = {
-            role: {language: inputs.monolingual(f"{role} {language}") for language in spec["languages"]}
+            role: {
+                language: inputs.library.monolingual(inputs.cell.texts[f"{role} {language}"])
+                for language in spec["languages"]
+            }
             for role in ("train", "valid")
         }
         train_denoiser(

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from crosslate.studies.adapted import scored
 from crosslate.studies.analysis import Analysis
 from crosslate.studies.cells import Cell
-from crosslate.studies.estimate import ANALYSIS_OPERATIONS
 from crosslate.studies.inputs import Inputs
 from crosslate.studies.parts import compared_parts
 from crosslate.studies.plan import Plan
@@ -30,7 +29,7 @@ class Forgetting(Analysis):
                 texts = {"test": parent.texts["test"]}
                 yield Cell(
                     "forgetting", f"forgetting of {cell.title}", plan.scored(texts),
-                    {"child": cell.key, "parent": parent.key}, cell.labels, texts, ANALYSIS_OPERATIONS,
+                    {"child": cell.key, "parent": parent.key}, cell.labels, texts,
                 )  # fmt: skip
 
     def comparisons(self, plan: Plan) -> Iterator[tuple[Cell, Cell]]:

@@ -12,7 +12,6 @@ from crosslate.models.groups import Side
 from crosslate.studies.adapted import words_of_sides
 from crosslate.studies.analysis import Analysis
 from crosslate.studies.cells import Cell
-from crosslate.studies.estimate import ANALYSIS_OPERATIONS
 from crosslate.studies.inputs import Inputs
 from crosslate.studies.plan import Plan
 from crosslate.studies.report.charts import word_map
@@ -188,7 +187,7 @@ def _of_child(plan: Plan, cell: Cell) -> Iterator[Cell]:
         yield Cell(
             "lexicon", f"lexicon of {cell.title}", spec, {"child": cell.key, "parent": parent.key},
             cell.labels | {"languages": f"{ours}-{theirs}"},
-            _texts(cell, parent) | plan.dictionary_texts(spec), ANALYSIS_OPERATIONS / 2,
+            _texts(cell, parent) | plan.dictionary_texts(spec),
         )  # fmt: skip
 
 
@@ -205,7 +204,7 @@ def _between(plan: Plan, one: Cell, other: Cell) -> Iterator[Cell]:
             "lexicon between", f"lexicon of {one.labels['child']} and {other.title}", spec,
             {"child": one.key, "other": other.key, "parent": one.needs["parent"]},
             one.labels | {"languages": f"{ours}-{theirs}", "other": other.title},
-            _texts(one, other) | plan.dictionary_texts(spec), ANALYSIS_OPERATIONS / 2,
+            _texts(one, other) | plan.dictionary_texts(spec),
         )  # fmt: skip
 
 
@@ -221,7 +220,7 @@ def _of_languages(plan: Plan, cell: Cell) -> Iterator[Cell]:
             "lexicon of languages", f"lexicon of {cell.title}", spec,
             {"child": cell.key, "parent": cell.needs["parent"]},
             cell.labels | {"languages": "-".join(cell.labels[side] for side in sides)},
-            {"train": cell.texts["train"]} | plan.dictionary_texts(spec), ANALYSIS_OPERATIONS / 2,
+            {"train": cell.texts["train"]} | plan.dictionary_texts(spec),
         )  # fmt: skip
 
 

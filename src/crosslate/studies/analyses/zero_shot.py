@@ -11,7 +11,6 @@ from crosslate.models.strategies import parse_strategy
 from crosslate.studies.adapted import Adaptation, adapt_and_score, cut, scored, translated
 from crosslate.studies.analysis import Analysis
 from crosslate.studies.cells import Cell
-from crosslate.studies.estimate import ANALYSIS_OPERATIONS
 from crosslate.studies.inputs import Inputs
 from crosslate.studies.plan import Plan
 from crosslate.studies.recipe import ZeroShotRecipe
@@ -94,7 +93,6 @@ class _Pair:
                 self.plan.scored(self.texts),
                 {"source": first.key, "target": second.key, "parent": first.needs["parent"]},
                 self.labels | {"strategy": strategy, "part": first.labels["part"]}, self.texts,
-                ANALYSIS_OPERATIONS,
             )  # fmt: skip
         yield from composed.values()
         for size in self.pair.supervised_sizes:
@@ -108,7 +106,7 @@ class _Pair:
             yield Cell(
                 "pivot", title, self.plan.scored(self.texts),
                 {"first": first.key, "second": out.key, "parent": first.needs["parent"]}, self.labels,
-                self.texts, ANALYSIS_OPERATIONS,
+                self.texts,
             )  # fmt: skip
 
     def trained(self, child: str, strategy: str) -> Cell:
