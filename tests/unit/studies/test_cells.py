@@ -64,7 +64,8 @@ def test_only_the_star_is_special_and_commas_of_titles_split_nothing(pattern, ex
 
 
 @pytest.mark.parametrize(
-    ("pattern", "kinds"), [("lexicon", ["lexicon"]), ("lexicon*", ["lexicon", "lexicon of languages", "compare"])]
+    ("pattern", "kinds"),
+    [("lexicon", ["lexicon"]), ("lexicon*", ["lexicon", "lexicon of languages", "compare"])],
 )
 def test_the_name_of_a_kind_takes_that_kind_alone(pattern, kinds):
     cells = [
@@ -76,5 +77,7 @@ def test_the_name_of_a_kind_takes_that_kind_alone(pattern, kinds):
 
 @pytest.mark.parametrize("pattern", ["fr-it", "de-en src, fr-it"])
 def test_a_pattern_without_a_match_says_what_there_is(pattern):
-    with pytest.raises(UsageError, match="no cell matches 'fr-it'; the study has 1 cells, the first: de-en src"):
+    with pytest.raises(
+        UsageError, match="no cell matches 'fr-it'; the study has 1 cells, the first: de-en src"
+    ):
         matching([cell("de-en src")], pattern)

@@ -47,7 +47,11 @@ def test_a_damaged_result_is_named_with_what_to_do(store, change, message):
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"one\n", "has 1 lines, expected 2"), (b"\xff\n\n", "UTF-8 at byte 0"), (None, "no stored translations")],
+    [
+        (b"one\n", "has 1 lines, expected 2"),
+        (b"\xff\n\n", "UTF-8 at byte 0"),
+        (None, "no stored translations"),
+    ],
 )
 def test_damaged_translations_are_named_with_what_to_do(store, content, message):
     store.save(CELL, Output({"test": {"sentences": 2}}, ["one", "two"]), 1.0, {})

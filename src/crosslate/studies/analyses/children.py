@@ -16,7 +16,15 @@ from crosslate.studies.inputs import Inputs
 from crosslate.studies.parts import PAPER_PARTS, compared_parts
 from crosslate.studies.plan import Plan
 from crosslate.studies.recipe import ChildRecipe
-from crosslate.studies.report.claims import LEAST_BLEU, Claim, Finding, compared
+from crosslate.studies.report.claims import (
+    LEAST_BLEU,
+    Finding,
+    Verdict,
+    by_average,
+    compared,
+    judge,
+    not_measured,
+)
 from crosslate.studies.report.tables import Row, Table, over_seeds, parent_scores, rows_by_part
 from crosslate.studies.results import Results
 from crosslate.studies.store import Output
@@ -86,19 +94,19 @@ class Children(Analysis):
         yield _by_size(results, children)
 
     def findings(self, results: Results) -> Iterable[Finding]:
-        yield Claim(
+        yield judge(
             "Training cross-attention beside new target embeddings beats training the embeddings alone, "
-            "for every child.", _TABLE_2,
-        ).every(compared(results, "child", "xattn", "embeddings", side="target"))  # fmt: skip
-        yield Claim(
+            "for every child.", _TABLE_2, compared(results, "child", "xattn", "embeddings", side="target"),
+        )  # fmt: skip
+        yield judge(
             "Training cross-attention beside new embeddings beats training the embeddings alone, on average.",
-            _TABLE_2,
-        ).on_average(compared(results, "child", "xattn", "embeddings"))
+            _TABLE_2, compared(results, "child", "xattn", "embeddings"), by_average,
+        )  # fmt: skip
         yield _close_to_body(results)
-        yield Claim(
+        yield judge(
             "Pretrained cross-attention beats cross-attention from random values, the same groups trained.",
-            _TABLE_2,
-        ).every(compared(results, "child", "xattn", "randxattn"))
+            _TABLE_2, compared(results, "child", "xattn", "randxattn"),
+        )  # fmt: skip
 
 
 def _start(plan: Plan, method: str, ours: str, theirs: str) -> dict[str, Any]:
@@ -132,19 +140,18 @@ def _by_size(results: Results, children: list[str]) -> Table:
 
 
 def _close_to_body(results: Results) -> Finding:
-    claim = Claim(
-        f"Training cross-attention comes within {MAX_GAP_BLEU:g} BLEU of training the whole body.",
-        _TABLE_2, "the gaps themselves",
-    )  # fmt: skip
+    claim = f"Training cross-attention comes within {MAX_GAP_BLEU:g} BLEU of training the whole body."
     evidence = compared(results, "child", "body", "xattn")
     if not evidence:
-        return claim.not_measured()
+        return not_measured(claim, _TABLE_2)
     gaps = [each.difference for each in evidence]
     reason = (
         f"the gap is {mean(gaps):.1f} BLEU on average, {max(gaps):.1f} at most, over {len(gaps)} children"
     )
-    if max(each.first for each in evidence) < LEAST_BLEU:
-        return claim.found("undecided", reason, evidence)
-    if max(gaps) <= MAX_GAP_BLEU:
-        return claim.found("confirmed", reason, evidence)
-    return claim.found("contradicted" if mean(gaps) > MAX_GAP_BLEU else "undecided", reason, evidence)
+    verdict: Verdict = "undecided"
+    if max(each.first for each in evidence) >= LEAST_BLEU:
+        if max(gaps) <= MAX_GAP_BLEU:
+            verdict = "confirmed"
+        elif mean(gaps) > MAX_GAP_BLEU:
+            verdict = "contradicted"
+    return Finding(claim, _TABLE_2, verdict, reason, "the gaps themselves", tuple(evidence))

@@ -19,7 +19,7 @@ from crosslate.studies.estimate import training_operations
 from crosslate.studies.inputs import PARENT, Inputs
 from crosslate.studies.plan import Plan
 from crosslate.studies.recipe import ChildRecipe, DenoiserRecipe
-from crosslate.studies.report.claims import Claim, Finding, compared
+from crosslate.studies.report.claims import Finding, compared, judge
 from crosslate.studies.report.tables import Table, over_seeds, rows_by_part
 from crosslate.studies.results import Results
 from crosslate.studies.store import Output
@@ -79,14 +79,10 @@ class Denoising(Analysis):
         yield Table("Denoising parent", note.strip(), ("trained", *children), rows)
 
     def findings(self, results: Results) -> Iterator[Finding]:
-        yield Claim(
+        evidence = compared(results, "denoising child", "embeddings", "scratch", other_kind="child")
+        yield judge(
             "On a denoising parent, which knows no translation, training embeddings alone fails: it stays "
-            "below a model from scratch.", "section 4.1, Figure 2",
-        ).every(
-            [
-                each.turned()
-                for each in compared(results, "denoising child", "embeddings", "scratch", other_kind="child")
-            ]
+            "below a model from scratch.", "section 4.1, Figure 2", [each.turned() for each in evidence],
         )  # fmt: skip
 
 

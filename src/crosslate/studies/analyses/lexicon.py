@@ -15,7 +15,7 @@ from crosslate.studies.cells import Cell
 from crosslate.studies.inputs import Inputs
 from crosslate.studies.plan import Plan
 from crosslate.studies.report.charts import word_map
-from crosslate.studies.report.claims import SIGNIFICANT, Claim, Evidence, Finding
+from crosslate.studies.report.claims import SIGNIFICANT, Evidence, Finding, judge
 from crosslate.studies.report.page import Figures
 from crosslate.studies.report.tables import Row, Table, precisions
 from crosslate.studies.results import Results
@@ -140,15 +140,15 @@ class Lexicon(Analysis):
         )
 
     def findings(self, results: Results) -> Iterator[Finding]:
-        yield Claim(
+        yield judge(
             "After training with the pretrained cross-attention the new embeddings lie where their "
             "translations lie (precision@1 of lexicon induction, above that after random cross-attention).",
-            "section 4.2", PROPORTIONS,
-        ).every(_evidence(results, "xattn", "randxattn"))  # fmt: skip
-        yield Claim(
+            "section 4.2", _evidence(results, "xattn", "randxattn"), test=PROPORTIONS,
+        )  # fmt: skip
+        yield judge(
             "When the whole body is trained, the new embeddings are aligned less (precision@1; 55 against "
-            "19.7 % in the paper).", "section 4.2", PROPORTIONS,
-        ).every(_evidence(results, "xattn", "body"))  # fmt: skip
+            "19.7 % in the paper).", "section 4.2", _evidence(results, "xattn", "body"), test=PROPORTIONS,
+        )  # fmt: skip
 
     def data(self, results: Results) -> dict[str, Any]:
         """``maps``: pairs of translations on the plane of their principal components, by child."""

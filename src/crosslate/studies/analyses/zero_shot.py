@@ -14,7 +14,7 @@ from crosslate.studies.cells import Cell
 from crosslate.studies.inputs import Inputs
 from crosslate.studies.plan import Plan
 from crosslate.studies.recipe import ZeroShotRecipe
-from crosslate.studies.report.claims import Claim, Evidence, Finding, evidence_of
+from crosslate.studies.report.claims import Evidence, Finding, evidence_of, judge
 from crosslate.studies.report.tables import Table, with_interval
 from crosslate.studies.results import Results
 from crosslate.studies.store import Output
@@ -62,14 +62,16 @@ class ZeroShot(Analysis):
         yield Table("Zero-shot translation", note, ("pair", "system", "BLEU", "chrF2"), rows)
 
     def findings(self, results: Results) -> Iterator[Finding]:
-        yield Claim(
+        yield judge(
             "A composed child of a pair that nothing was trained on beats a model trained from scratch on a "
             "little text of it (9.2 BLEU against 7.2 with 50,000 pairs in the paper).", _TABLE_3,
-        ).every(_evidence(results, is_smallest=True))  # fmt: skip
-        yield Claim(
+            _evidence(results, is_smallest=True),
+        )  # fmt: skip
+        yield judge(
             "A model trained from scratch on all text of the pair beats the composed child (18.3 BLEU "
             "against 9.2 in the paper).", _TABLE_3,
-        ).every([each.turned() for each in _evidence(results, is_smallest=False)])  # fmt: skip
+            [each.turned() for each in _evidence(results, is_smallest=False)],
+        )  # fmt: skip
 
 
 class _Pair:

@@ -163,7 +163,9 @@ def test_labels_of_a_map_never_overlap():
     ]  # fmt: skip
     found = {"title": "crowded", "languages": "de-fr", "points": points}
     picture = ElementTree.fromstring(word_map("map-1", found))
-    placed = [(float(each.get("x")), float(each.get("y")), len(each.text)) for each in of_class(picture, "word")]
+    placed = [
+        (float(each.get("x")), float(each.get("y")), len(each.text)) for each in of_class(picture, "word")
+    ]
     assert 10 < len(placed) < 80
     for index, (x, y, length) in enumerate(placed):
         for other_x, other_y, other_length in placed[index + 1 :]:
