@@ -11,8 +11,7 @@ from crosslate.studies.plan import Plan
 from crosslate.studies.report.claims import Finding
 from crosslate.studies.report.page import Figures
 from crosslate.studies.report.tables import Table
-from crosslate.studies.results import Results
-from crosslate.studies.store import Output
+from crosslate.studies.store import Output, Results
 
 
 class Analysis:

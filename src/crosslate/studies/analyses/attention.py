@@ -13,8 +13,7 @@ from crosslate.studies.plan import Plan
 from crosslate.studies.report.charts import heat_map
 from crosslate.studies.report.page import Figures
 from crosslate.studies.report.tables import Row, Table
-from crosslate.studies.results import Found, Results
-from crosslate.studies.store import Output
+from crosslate.studies.store import Found, Output, Results
 
 if TYPE_CHECKING:
     import numpy

@@ -26,8 +26,7 @@ from crosslate.studies.report.claims import (
     not_measured,
 )
 from crosslate.studies.report.tables import Row, Table, over_seeds, parent_scores, rows_by_part
-from crosslate.studies.results import Results
-from crosslate.studies.store import Output
+from crosslate.studies.store import Output, Results
 
 MAX_GAP_BLEU = 2.0
 PAPER_CHILDREN = ("Ro–En", "Ja–En", "De–En", "Ha–En", "Fr–Es", "Fr–De")

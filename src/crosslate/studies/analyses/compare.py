@@ -12,8 +12,7 @@ from crosslate.studies.cells import Cell
 from crosslate.studies.inputs import Inputs
 from crosslate.studies.plan import Plan
 from crosslate.studies.report.tables import Table, p_value
-from crosslate.studies.results import Results
-from crosslate.studies.store import Output
+from crosslate.studies.store import Output, Results
 
 
 class Compare(Analysis):

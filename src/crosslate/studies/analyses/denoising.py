@@ -21,8 +21,7 @@ from crosslate.studies.plan import Plan
 from crosslate.studies.recipe import ChildRecipe, DenoiserRecipe
 from crosslate.studies.report.claims import Finding, compared, judge
 from crosslate.studies.report.tables import Table, over_seeds, rows_by_part
-from crosslate.studies.results import Results
-from crosslate.studies.store import Output
+from crosslate.studies.store import Output, Results
 from crosslate.studies.texts import PlacedText
 from crosslate.training.settings import TrainingChanges
 

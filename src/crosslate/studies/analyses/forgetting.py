@@ -12,8 +12,7 @@ from crosslate.studies.parts import compared_parts
 from crosslate.studies.plan import Plan
 from crosslate.studies.report.claims import Finding, Verdict, compared, judge, not_measured
 from crosslate.studies.report.tables import Table, parent_scores, rows_by_part
-from crosslate.studies.results import Results
-from crosslate.studies.store import Output
+from crosslate.studies.store import Output, Results
 
 
 class Forgetting(Analysis):

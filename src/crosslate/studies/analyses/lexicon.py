@@ -18,8 +18,7 @@ from crosslate.studies.report.charts import word_map
 from crosslate.studies.report.claims import SIGNIFICANT, Evidence, Finding, judge
 from crosslate.studies.report.page import Figures
 from crosslate.studies.report.tables import Row, Table, precisions
-from crosslate.studies.results import Results
-from crosslate.studies.store import Output
+from crosslate.studies.store import Output, Results
 from crosslate.studies.texts import PlacedText
 
 if TYPE_CHECKING:

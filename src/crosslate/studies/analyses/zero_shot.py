@@ -16,8 +16,7 @@ from crosslate.studies.plan import Plan
 from crosslate.studies.recipe import ZeroShotRecipe
 from crosslate.studies.report.claims import Evidence, Finding, evidence_of, judge
 from crosslate.studies.report.tables import Table, with_interval
-from crosslate.studies.results import Results
-from crosslate.studies.store import Output
+from crosslate.studies.store import Output, Results
 
 _TABLE_3 = "section 5.2, Table 3"
 

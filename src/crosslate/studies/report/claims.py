@@ -12,7 +12,7 @@ from statistics import mean
 from typing import Any, Literal
 
 from crosslate.studies.cells import Cell
-from crosslate.studies.results import Results
+from crosslate.studies.store import Results
 
 Verdict = Literal["confirmed", "contradicted", "undecided", "not measured"]
 SIGNIFICANT = 0.05

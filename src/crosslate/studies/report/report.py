@@ -16,8 +16,7 @@ from crosslate.studies.quick import command_of
 from crosslate.studies.recipe import Recipe
 from crosslate.studies.report.page import page
 from crosslate.studies.report.tables import Value, numeric_columns, p_value
-from crosslate.studies.results import Results
-from crosslate.studies.store import Result, Store
+from crosslate.studies.store import Result, Results, Store
 
 MARKDOWN, JSON, HTML = "report.md", "report.json", "report.html"
 NUM_SAMPLES = 3

@@ -9,7 +9,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from crosslate.studies.parts import PAPER_PARTS
-from crosslate.studies.results import Results
+from crosslate.studies.store import Results
 
 Value = str | float | int | None
 Row = tuple[Value, ...]

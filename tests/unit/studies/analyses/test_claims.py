@@ -5,7 +5,7 @@ import pytest
 from crosslate.studies.analyses import CLAIMS, analyses
 from crosslate.studies.analyses.lexicon import two_proportions
 from crosslate.studies.recipe import load_recipe
-from crosslate.studies.results import Results
+from crosslate.studies.store import Results
 from toy_study import planned, results
 
 CELLS = planned(load_recipe("multi30k"))

@@ -7,7 +7,7 @@ from crosslate.studies.analyses import TABLES, analyses
 from crosslate.studies.analyses.attention import Attention
 from crosslate.studies.cells import Cell, find
 from crosslate.studies.parts import OTHER_START
-from crosslate.studies.results import Results
+from crosslate.studies.store import Results
 from toy_study import pair_text, planned, results
 
 WATCHED = {"lexicon": {"side": "source", "dictionaries": ["one"]}}
