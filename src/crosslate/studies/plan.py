@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from crosslate.errors import CrosslateError, Faults, InputError
@@ -75,7 +75,7 @@ class Plan:
         """The same for two languages that share a vocabulary: whichever way a dictionary leads."""
         return self.lexicon("source", source, target) or self.lexicon("target", target, source)
 
-    def dictionary_texts(self, spec: dict[str, Any]) -> dict[str, PlacedText]:
+    def dictionary_texts(self, spec: Mapping[str, Any]) -> dict[str, PlacedText]:
         """The files of dictionaries, as texts of a cell: so a missing one is refused before anything runs."""
         return {
             dictionary_role(step["languages"]): PlacedText(Text(files=[file]), *step["languages"].split("-"))

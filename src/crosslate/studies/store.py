@@ -1,4 +1,4 @@
-"""The results of a study, stored as small JSON with the translations of test sets, and as a report asks for them."""
+"""The results of a study: stored as small JSON with the translations of test sets, and asked for."""
 
 from __future__ import annotations
 

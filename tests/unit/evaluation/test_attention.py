@@ -1,6 +1,7 @@
 """Cross-attention of live models, its entropy and change, and word alignment worked out by hand."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy
 import pytest
@@ -84,8 +85,7 @@ def test_empty_and_too_long_pairs_are_left_out(parent):
 def test_families_give_their_weights_or_are_refused(family):
     model = families.build(family)
     anatomy = Anatomy.of(model)
-    vocabularies = [dataclasses.replace(_Vocabulary(), size=size) for size in (41, 37)]
-    stand_in = type("StandIn", (), {"model": model, "source": vocabularies[0], "target": vocabularies[1]})()
+    stand_in = SimpleNamespace(model=model, source=_Vocabulary(41), target=_Vocabulary(37))
     if family == "prophetnet":
         with pytest.raises(ParentError, match="2 layers with 2 heads, found"):
             attend(stand_in, anatomy, [("5 6 7", "8 9")])
@@ -99,25 +99,14 @@ def test_families_give_their_weights_or_are_refused(family):
 class _Vocabulary:
     """Numbers as text, for families whose random models have no SentencePiece model."""
 
-    size: int = 0
-
-    @property
-    def pieces(self):
-        return [f"<{index}>" for index in range(self.size)]
-
-    @property
-    def special(self):
-        return type("Special", (), {"pad": 0, "eos": 2, "bos": 1, "unk": 3})()
+    size: int
+    special = SimpleNamespace(pad=0, eos=2, bos=1, unk=3)
+    frame = Frame(after=(2,))
+    num_frame_ids = 1
 
     @property
     def marked_pieces(self):
-        return self.pieces
-
-    @property
-    def frame(self):
-        return Frame(after=(2,))
-
-    num_frame_ids = 1
+        return [f"<{index}>" for index in range(self.size)]
 
     def encode_batch(self, texts):
         return [[*map(int, text.split()), 2] for text in texts]
