@@ -11,7 +11,7 @@ from crosslate.errors import InputError
 from crosslate.studies.cells import Cell
 from crosslate.studies.run import Place
 from crosslate.studies.store import MODELS, Store
-from crosslate.studies.texts import Library, book, dictionary_role
+from crosslate.studies.texts import Library, dictionary_role
 
 if TYPE_CHECKING:
     from crosslate.engines.decoding import DecodingOptions
@@ -58,11 +58,12 @@ class Inputs:
 
     def _dictionary(self, languages: str) -> Dictionary:
         from crosslate.evaluation.dictionaries import read_dictionary
+        from crosslate.text.phrasebook import Phrasebook
 
         placed = self.cell.texts.get(dictionary_role(languages))
         if placed is not None:
             return read_dictionary(self.library.paths(placed)[0])
-        gold = book(self.library.seed).dictionary(*languages.split("-"))
+        gold = Phrasebook(self.library.seed).dictionary(*languages.split("-"))
         return {word: sorted(translations) for word, translations in gold.items()}
 
     def translations(self, role: str) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from crosslate.errors import CrosslateError, Faults, InputError
+from crosslate.errors import Faults, InputError
 from crosslate.models.groups import Side
 from crosslate.studies.cells import Cell, find
 from crosslate.studies.recipe import PHRASEBOOK, PairText, Recipe
@@ -87,9 +87,10 @@ class Plan:
 def check_files(cells: Sequence[Cell], library: Library) -> None:
     """Refuses cells whose files of text are not there: without them no cell's key is known."""
     faults = Faults("the study needs text that is not there (give the folder that holds it)")
-    missing = [path for cell in cells for placed in cell.texts.values() for path in library.missing(placed)]
-    for path in dict.fromkeys(missing):
-        faults.add(path)
+    texts = [placed for cell in cells for placed in cell.texts.values()]
+    for path in dict.fromkeys(path for placed in texts for path in library.paths(placed)):
+        if not path.is_file():
+            faults.add(str(path))
     faults.raise_as(InputError)
 
 
@@ -104,8 +105,6 @@ def check_texts(cells: Sequence[Cell], library: Library) -> None:
         if role in ("valid", "test") and placed.text.files
     }
     for placed in small.values():
-        try:
+        with faults.catch():
             library.load(placed)
-        except CrosslateError as error:
-            faults.add(str(error))
     faults.raise_as(InputError)

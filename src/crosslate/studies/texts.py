@@ -23,7 +23,6 @@ from crosslate.languages.codes import three_letter_code
 
 if TYPE_CHECKING:
     from crosslate.text.corpora import Corpus, ParallelCorpus
-    from crosslate.text.phrasebook import Phrasebook
 
 FETCHED = "fetched"
 """Folder of fetched text inside that of the data."""
@@ -120,22 +119,16 @@ class Library:
 
     def paths(self, placed: PlacedText) -> list[Path]:
         """The files of a text, whether or not they are there."""
-        names = {"source": placed.source, "target": placed.target, "language": placed.source}
-        return [self.data / name.format(**names) for name in placed.text.files]
-
-    def missing(self, placed: PlacedText) -> list[str]:
-        """The files of a text that are not there; text that can be fetched is never missing."""
-        return [str(path) for path in self.paths(placed) if not path.is_file()]
+        source, target = placed.source, placed.target
+        names = (name.format(source=source, target=target, language=source) for name in placed.text.files)
+        return [self.data / name for name in names]
 
     def identity(self, placed: PlacedText) -> dict[str, Any]:
         """Everything that determines the text, as plain values; of files the hash, not the place."""
         text = placed.text
         lines = {"lines": [text.first_line, text.last_line], "pair": [placed.source, placed.target]}
         if text.files:
-            paths = self.paths(placed)
-            return {
-                "files": [_hash(path) if path.is_file() else f"missing {path.name}" for path in paths]
-            } | lines
+            return {"files": [_hash(path) for path in self.paths(placed)]} | lines
         if text.phrasebook:
             return {"phrasebook": text.phrasebook, "seed": self.seed} | lines
         return {text.kind: getattr(text, text.kind)} | lines
@@ -168,13 +161,14 @@ class Library:
 
     def _phrasebook(self, placed: PlacedText) -> ParallelCorpus:
         from crosslate.text.corpora import ParallelCorpus
+        from crosslate.text.phrasebook import Phrasebook
 
         text, share = placed.text, placed.text.phrasebook
         last = text.last_line or _TYPICAL_PAIRS["phrasebook"]
         role = "train" if share in ("parent", "child") else str(share)
         wanted = {"train": 0, "valid": 0, "test": 0} | {role: last}
         part = cast(Any, "parent" if share == "parent" else "child")
-        made = book(self.seed).corpora(placed.source, placed.target, part=part, **wanted)
+        made = Phrasebook(self.seed).corpora(placed.source, placed.target, part=part, **wanted)
         chosen = made[("train", "valid", "test").index(role)]
         rows = slice(text.first_line - 1, last)
         return ParallelCorpus(
@@ -183,8 +177,6 @@ class Library:
 
     def _fetched(self, placed: PlacedText) -> list[Path]:
         if placed.text.files:
-            if missing := self.missing(placed):
-                raise InputError(f"missing: {', '.join(missing)}; give the folder that holds the data")
             return self.paths(placed)
         if placed.text.mtdata:
             return _fetch_mtdata(placed.text.mtdata, placed.source, placed.target, self.data)
@@ -196,15 +188,9 @@ def dictionary_role(languages: str) -> str:
     return f"dictionary {languages}"
 
 
-@lru_cache(maxsize=4)
-def book(seed: int) -> Phrasebook:
-    """Making the phrasebook takes seconds, and every cell of a study reads the same one."""
-    from crosslate.text.phrasebook import Phrasebook
-
-    return Phrasebook(seed=seed)
-
-
 def _hash(path: Path) -> str:
+    if not path.is_file():
+        return f"missing {path.name}"
     status = path.stat()
     return _hash_once(path, status.st_size, status.st_mtime_ns)
 
