@@ -66,9 +66,9 @@ class _Elsewhere(Executor):
             return self._wait_for(cell)
         except _LostError as error:
             if self._is_stopping:
-                return Outcome(cell.key, "interrupted")
+                return Outcome("interrupted")
             Store(self._place.study).record_failure(cell, str(error), "")
-            return Outcome(cell.key, "failed", error=str(error))
+            return Outcome("failed", error=str(error))
 
     def _wait_for(self, cell: Cell) -> Outcome:
         """Has a cell worked on; raises :class:`_LostError` where what worked on it is gone."""

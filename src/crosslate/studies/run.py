@@ -39,7 +39,6 @@ Work = Callable[[Cell, Place], Output]
 class Outcome:
     """How a cell ended; the error is one line, empty where it is done."""
 
-    key: str
     status: Literal["done", "failed", "interrupted"]
     seconds: float = 0.0
     error: str = ""
@@ -161,20 +160,20 @@ def work_on(cell: Cell, place: Place, work: Work) -> Outcome:
     try:
         with store.lock(cell):
             if store.is_done(cell):
-                return Outcome(cell.key, "done", store.load(cell.key).seconds)
+                return Outcome("done", store.load(cell.key).seconds)
             started = time.monotonic()
             output = work(cell, place)
             # Training that was taken up again counts in full: estimates are made from what cells took.
             trained = output.values.get("training", {}).get("training_seconds", 0.0)
             seconds = max(time.monotonic() - started, trained)
             store.save(cell, output, seconds, _environment())
-            return Outcome(cell.key, "done", seconds)
+            return Outcome("done", seconds)
     except (Interrupted, KeyboardInterrupt) as error:
-        return Outcome(cell.key, "interrupted", time.monotonic() - started, str(error))
+        return Outcome("interrupted", time.monotonic() - started, str(error))
     except Exception as error:  # whatever happens in one cell must not stop the others
         message = str(error) if isinstance(error, CrosslateError) else f"{type(error).__name__}: {error}"
         store.record_failure(cell, message, traceback.format_exc())
-        return Outcome(cell.key, "failed", time.monotonic() - started, message)
+        return Outcome("failed", time.monotonic() - started, message)
 
 
 def _environment() -> dict[str, Any]:

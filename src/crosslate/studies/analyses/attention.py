@@ -35,19 +35,18 @@ class Attention(Analysis):
     kinds = ("attention",)
 
     def cells(self, plan: Plan) -> Iterator[Cell]:
-        children = plan.find("child", size=plan.full_size) + plan.find("denoising child")
-        first = [cell for cell in children if cell.labels["seed"] == plan.recipe.seeds[0]]
+        seed = plan.recipe.seeds[0]
+        first = plan.find("child", size=plan.full_size, seed=seed) + plan.find("denoising child", seed=seed)
         for cell in [*plan.find("parent"), *first]:
             texts = {"test": cell.texts["test"]}
             lexicon = plan.lexicon_between(cell.labels["source"], cell.labels["target"])
-            is_parent = cell.kind == "parent"
-            yield Cell(
-                "attention", f"attention of {cell.title}",
-                {"text": plan.identities(texts), "pairs": NUM_PAIRS, "lexicon": lexicon},
-                {"parent": cell.key} if is_parent else {"child": cell.key, "parent": cell.needs["parent"]},
-                cell.labels | ({"part": "parent"} if is_parent else {}),
-                texts | plan.dictionary_texts(lexicon),
-            )  # fmt: skip
+            if cell.kind == "parent":
+                needs, labels = {"parent": cell.key}, cell.labels | {"part": "parent"}
+            else:
+                needs, labels = {"child": cell.key, "parent": cell.needs["parent"]}, cell.labels
+            spec = {"text": plan.identities(texts), "pairs": NUM_PAIRS, "lexicon": lexicon}
+            texts |= plan.dictionary_texts(lexicon)
+            yield Cell("attention", f"attention of {cell.title}", spec, needs, labels, texts)
 
     def work(self, inputs: Inputs) -> Output:
         """A parent's cross-attention on its pair, or a child's on its own, also against its parent's."""
@@ -92,9 +91,8 @@ class Attention(Analysis):
         sides: set[tuple[str, str]] = set()
         for cell, values in results.found("attention"):
             side, part = str(cell.labels.get("side", "")), cell.labels["part"]
-            if part not in PARTS_SHOWN or (side, part) in sides or "denoiser" in cell.labels:
-                continue
-            if side == "target" and part != "xattn":
+            is_wanted = part == "xattn" if side == "target" else part in PARTS_SHOWN
+            if not is_wanted or (side, part) in sides or "denoiser" in cell.labels:
                 continue
             sides.add((side, part))
             drawn, head = values["map"], values["map"]["head"]
