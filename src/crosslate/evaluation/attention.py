@@ -166,9 +166,10 @@ def head_changes(child: Parent | Child, parent: Parent) -> dict[str, list[list[f
         child: made of packs (while heads are trained their slices have other names).
 
     Returns:
-        By projection (``q``, ``k``, ``v``, ``o``), by layer, by head: the relative Frobenius norm of the
-        change of the head's rows of queries, keys and values, of its columns of the output. Projections where
-        a head has no slice of its own (fused or shared keys and values) are left out.
+        By projection (``q``, ``k``, ``v``, ``o``), by layer, by head: the Frobenius norm of the change of the
+        head's rows of queries, keys and values, of its columns of the output, over that of the parent's: 0
+        where nothing moved, about 1.4 for unrelated matrices of equal size. Projections where a head has no
+        slice of its own (fused or shared keys and values) are left out.
 
     Raises:
         ParentError: no projection has a slice for each head.
@@ -179,9 +180,13 @@ def head_changes(child: Parent | Child, parent: Parent) -> dict[str, list[list[f
     for name, axis in anatomy.head_axis.items():
         role = anatomy.projections.get(name)
         if role is not None and theirs[name].dim() == 2:
-            one, other = (tensors[name].detach().float().cpu().numpy() for tensors in (ours, theirs))
-            moved = relative_changes(one, other, axis, anatomy.heads)
-            changes.setdefault(role, {})[anatomy.layers[name]] = [round(float(each), 4) for each in moved]
+            one, other = (tensors[name].detach().double().cpu().numpy() for tensors in (ours, theirs))
+            moved, whole = (
+                numpy.linalg.norm(numpy.split(each, anatomy.heads, axis=axis), axis=(1, 2))
+                for each in (one - other, other)
+            )
+            shares = moved / numpy.maximum(whole, numpy.finfo(numpy.float64).tiny)
+            changes.setdefault(role, {})[anatomy.layers[name]] = shares.round(4).tolist()
     if not changes:
         raise ParentError(
             "no cross-attention projection of this model has a slice for each of its heads; leave out what "
@@ -190,23 +195,6 @@ def head_changes(child: Parent | Child, parent: Parent) -> dict[str, list[list[f
     return {
         role: [changes[role][layer] for layer in sorted(changes[role])] for role in _ROLES if role in changes
     }
-
-
-def relative_changes(child: numpy.ndarray, parent: numpy.ndarray, axis: int, num_heads: int) -> numpy.ndarray:
-    """Frobenius norms ``||child - parent|| / ||parent||`` of the slice of each head in a matrix.
-
-    Args:
-        axis: along which the heads lie one after the other.
-
-    Returns:
-        ``(num_heads,)`` float64; 0 where nothing moved, about 1.4 for two unrelated matrices of equal size.
-    """
-    moved, whole = (
-        numpy.linalg.norm(numpy.split(each.astype(numpy.float64), num_heads, axis=axis), axis=(1, 2))
-        for each in (child - parent, parent)
-    )
-    changes: numpy.ndarray = moved / numpy.maximum(whole, numpy.finfo(numpy.float64).tiny)
-    return changes
 
 
 @dataclass(frozen=True)

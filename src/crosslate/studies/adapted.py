@@ -92,16 +92,8 @@ def is_watched(plan: Plan, strategy: str, seed: int, size: int) -> bool:
     return "lexicon" in plan.recipe.analyses and is_first and parse_strategy(strategy).renews is not None
 
 
-Measure = Callable[["Child"], dict[str, float]]
-"""A measurement beside training."""
-
-
-def adapt_and_score(inputs: Inputs, measure: Callable[[dict[str, Any]], Measure] | None = None) -> Output:
-    """Adapts a parent by a strategy and scores the child.
-
-    Args:
-        measure: gives the measurement at every validation, from what the cell's ``lexicon`` says.
-    """
+def adapt_and_score(inputs: Inputs, measure: Callable[[Child], dict[str, float]] | None = None) -> Output:
+    """Adapts a parent by a strategy and scores the child; ``measure`` is called at every validation."""
     from crosslate.adaptation.adapt import adapt
     from crosslate.adaptation.settings import DataSettings, PackOutput
     from crosslate.packs.manifest import MANIFEST_NAME
@@ -111,8 +103,8 @@ def adapt_and_score(inputs: Inputs, measure: Callable[[dict[str, Any]], Measure]
     folder, parent = inputs.folder / PACK, inputs.parent()
     if not (folder / MANIFEST_NAME).is_file():
         size, progress = inputs.spec["vocabulary"], inputs.progress or Progress()
-        if measure and (lexicon := inputs.cell.watched.get("lexicon")):
-            progress.measure = measure(lexicon)
+        if measure:
+            progress.measure = measure
         adapt(
             parent, inputs.library.training(inputs.cell.texts["train"]), inputs.text("valid"),
             new=_new_languages(inputs),

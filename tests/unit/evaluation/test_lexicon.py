@@ -15,7 +15,6 @@ from crosslate.evaluation.lexicon import (
     frequency_bands,
     induce,
     measure_against_parent,
-    measure_between_languages,
 )
 from crosslate.models.parent import Parent
 from crosslate.text.vocabulary_training import train_vocabulary
@@ -133,41 +132,21 @@ def test_bands_hold_their_own_precision():
     assert frequency_bands([], {}) == []
 
 
-@pytest.fixture
-def shared():
-    """A model of the German and French toy languages with one table, which a test may fill."""
+def test_words_of_a_child_are_measured_against_its_parents():
     text = toy_corpora.corpus("de", "fr")
     vocabulary = train_vocabulary([*text.source, *text.target], 140)
-    return Parent.create(vocabulary, vocabulary, "de", "fr", tiny_models.SIZE, is_tied=True, max_positions=32)
-
-
-def place(model, word, row):
-    weight = model.model.get_encoder().get_input_embeddings().weight
-    with torch.no_grad():
-        weight[model.source.pieces.index("▁" + word)] = torch.nn.functional.pad(
-            torch.tensor(row), (0, weight.shape[1] - len(row))
+    parent, child = (
+        Parent.create(
+            vocabulary, vocabulary, "de", "fr", tiny_models.SIZE, is_tied=True, max_positions=32, seed=seed
         )
-
-
-def test_languages_of_one_table_are_measured_as_the_table_is_now(shared):
-    words = {"source": {"hund", "katze"}, "target": {"chien", "chat"}}
-    measure = measure_between_languages(words, "source", {"Hund": ["chien"], "Katze": ["chat"]})
-    rows = {"Hund": [1.0, 0.0], "Katze": [0.9, 0.5], "chien": [0.0, 1.0], "chat": [1.0, 0.1]}
-    for word, row in rows.items():
-        place(shared, word, row)
-    assert measure(shared) == {"lexicon": 50.0}
-    place(shared, "chien", [1.0, 0.0])
-    assert measure(shared) == {"lexicon": 100.0}
-
-
-def test_words_of_a_child_are_measured_against_its_parents(shared):
-    measure = measure_against_parent(shared, "source", {"Hund": ["chien"]})
-    weight = shared.model.get_encoder().get_input_embeddings().weight
-    child = Parent.create(
-        shared.source, shared.target, "de", "fr", tiny_models.SIZE, is_tied=True, max_positions=32, seed=2
+        for seed in (1, 2)
     )
+    ours, theirs = (each.model.get_encoder().get_input_embeddings().weight for each in (child, parent))
+    row_of = {word: vocabulary.pieces.index("▁" + word) for word in ("Hund", "chien", "chat")}
+    measure = measure_against_parent(parent, "source", {"Hund": ["chien"]})
     for word, found in (("chien", 100.0), ("chat", 0.0)):
-        place(child, "Hund", weight[shared.source.pieces.index("▁" + word)].tolist())
+        with torch.no_grad():
+            ours[row_of["Hund"]] = theirs[row_of[word]]
         assert measure(child) == {"lexicon": found}
     # Where no word can be tested, training goes on.
-    assert measure_against_parent(shared, "source", {"Wort": ["mot"]})(shared) == {}
+    assert measure_against_parent(parent, "source", {"Wort": ["mot"]})(child) == {}

@@ -9,7 +9,7 @@ from typing import Any
 from crosslate.errors import SettingsError
 from crosslate.models.initialisers.initial_embeddings import RANDOM
 from crosslate.models.strategies import parse_strategy
-from crosslate.studies.adapted import Measure, adapt_and_score, adapted_cell, is_watched
+from crosslate.studies.adapted import adapt_and_score, adapted_cell, is_watched
 from crosslate.studies.analysis import Analysis
 from crosslate.studies.cells import Cell
 from crosslate.studies.inputs import Inputs
@@ -73,11 +73,11 @@ class Children(Analysis):
         return compared_parts(plan.cells, "child")
 
     def work(self, inputs: Inputs) -> Output:
-        def measure(lexicon: dict[str, Any]) -> Measure:
+        lexicon, measure = inputs.cell.watched.get("lexicon"), None
+        if lexicon:
             from crosslate.evaluation.lexicon import measure_against_parent
 
-            return measure_against_parent(inputs.parent(), lexicon["side"], inputs.dictionary(lexicon))
-
+            measure = measure_against_parent(inputs.parent(), lexicon["side"], inputs.dictionary(lexicon))
         return adapt_and_score(inputs, measure)
 
     def tables(self, results: Results) -> Iterator[Table]:

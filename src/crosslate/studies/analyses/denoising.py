@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from crosslate.studies.adapted import (
-    Measure,
     adapt_and_score,
     adapted_cell,
     is_watched,
@@ -55,12 +53,12 @@ class Denoising(Analysis):
         if inputs.cell.kind == "trimmed":
             return _trim(inputs)
 
-        def measure(lexicon: dict[str, Any]) -> Measure:
+        lexicon, measure = inputs.cell.watched.get("lexicon"), None
+        if lexicon:
             from crosslate.evaluation.lexicon import measure_between_languages
 
             words = words_of_sides(inputs.text("train"))
-            return measure_between_languages(words, lexicon["side"], inputs.dictionary(lexicon))
-
+            measure = measure_between_languages(words, lexicon["side"], inputs.dictionary(lexicon))
         return adapt_and_score(inputs, measure)
 
     def tables(self, results: Results) -> Iterator[Table]:
