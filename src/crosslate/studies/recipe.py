@@ -147,8 +147,7 @@ class ZeroShotRecipe(Settings):
         description="of the composed pair; `train` and `valid` serve the supervised models."
     )
     source_strategies: list[StrategyName] = Field(
-        default_factory=lambda: ["src+xattn"],
-        description="packs of the source child that are composed.",
+        default_factory=lambda: ["src+xattn"], description="packs of the source child that are composed."
     )
     target_strategy: StrategyName = Field("tgt+xattn", description="pack of the target child.")
     supervised_sizes: list[Count] = Field(

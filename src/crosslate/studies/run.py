@@ -77,10 +77,7 @@ Tell = Callable[[Summary, Cell, Outcome], None]
 
 
 def run_study(
-    cells: Sequence[Cell],
-    store: Store,
-    executor: Executor,
-    tell: Tell = lambda summary, cell, outcome: None,
+    cells: Sequence[Cell], store: Store, executor: Executor, tell: Tell = lambda summary, cell, outcome: None
 ) -> Summary:
     """Runs every cell that has no stored result, each as soon as what it needs is there.
 

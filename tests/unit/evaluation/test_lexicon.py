@@ -10,12 +10,7 @@ import tiny_models
 import toy_corpora
 from crosslate.errors import InputError
 from crosslate.evaluation.embeddings import Embeddings
-from crosslate.evaluation.lexicon import (
-    LexiconExample,
-    frequency_bands,
-    induce,
-    measure_against_parent,
-)
+from crosslate.evaluation.lexicon import LexiconExample, frequency_bands, induce, measure_against_parent
 from crosslate.models.parent import Parent
 from crosslate.text.vocabulary_training import train_vocabulary
 
