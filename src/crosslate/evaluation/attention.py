@@ -137,14 +137,15 @@ def _padded(rows: Sequence[Sequence[int]], pad: int) -> torch.Tensor:
 
 def _check(weights: Sequence[Any], anatomy: Anatomy) -> None:
     num_layers = len(set(anatomy.layers.values()))
-    shapes = [None if layer is None else tuple(layer.shape) for layer in weights]
-    is_right = len(shapes) == num_layers and all(
-        shape is not None and len(shape) == 4 and shape[1] == anatomy.heads for shape in shapes
-    )
-    # Some families give scores before the softmax.
-    if not is_right or any(
-        not ((layer.sum(dim=-1) - 1).abs().max() <= 1e-2 and layer.min() >= 0) for layer in weights
-    ):
+
+    def is_right(layer: torch.Tensor | None) -> bool:
+        if layer is None or layer.dim() != 4 or layer.shape[1] != anatomy.heads:
+            return False
+        # Some families give scores before the softmax.
+        return bool((layer.sum(dim=-1) - 1).abs().max() <= 1e-2 and layer.min() >= 0)
+
+    if len(weights) != num_layers or not all(map(is_right, weights)):
+        shapes = [None if layer is None else tuple(layer.shape) for layer in weights]
         raise ParentError(
             f"this family of models does not give its cross-attention: expected weights that sum to 1 of "
             f"{num_layers} layers with {anatomy.heads} heads, found {shapes or 'none'}; leave out what "

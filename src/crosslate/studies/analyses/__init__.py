@@ -10,7 +10,7 @@ from functools import cache
 from itertools import chain
 from types import EllipsisType
 
-from crosslate.errors import CrosslateError, SettingsError, nearest
+from crosslate.errors import SettingsError, nearest
 from crosslate.registry import Registry
 from crosslate.studies.analysis import Analysis
 from crosslate.studies.cells import Cell
@@ -38,7 +38,7 @@ _REGISTRY: Registry[Analysis] = Registry(__name__, "crosslate.studies.analysis:A
 @cache
 def _found() -> dict[str, Analysis]:
     """Every analysis by name."""
-    return {kind.name: kind() for kind in _REGISTRY}
+    return {analysis.name: analysis for analysis in (kind() for kind in _REGISTRY)}
 
 
 def analyses(order: Sequence[str | EllipsisType] = (...,)) -> list[Analysis]:
@@ -71,11 +71,7 @@ def plan_study(recipe: Recipe, library: Library) -> list[Cell]:
 
 def work(cell: Cell, place: Place) -> Output:
     """Does the work of a cell."""
-    by_kind = {kind: analysis for analysis in analyses() for kind in analysis.kinds}
-    if cell.kind not in by_kind:
-        raise CrosslateError(
-            f"no analysis has cells of the kind {cell.kind!r}; {nearest(cell.kind, [*by_kind])}"
-        )
+    by_kind = {kind: each for each in analyses() for kind in each.kinds or (each.name,)}
     inputs = Inputs(cell, place)
     inputs.check_texts()
     output = by_kind[cell.kind].work(inputs)

@@ -31,9 +31,6 @@ PARTS_SHOWN = ("parent", "xattn", "body", "randxattn")
 
 
 class Attention(Analysis):
-    name = "attention"
-    kinds = ("attention",)
-
     def cells(self, plan: Plan) -> Iterator[Cell]:
         seed = plan.recipe.seeds[0]
         first = plan.find("child", size=plan.full_size, seed=seed) + plan.find("denoising child", seed=seed)

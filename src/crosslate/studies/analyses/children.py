@@ -41,7 +41,6 @@ _TABLE_2 = "section 3.3, Table 2"
 
 
 class Children(Analysis):
-    name = "children"
     is_optional = False
     kinds = ("child",)
 

@@ -18,9 +18,6 @@ from crosslate.studies.store import Output, Results
 class Compare(Analysis):
     """Compares the systems that other analyses name in their ``comparisons``."""
 
-    name = "compare"
-    kinds = ("compare",)
-
     def cells(self, plan: Plan) -> Iterator[Cell]:
         for analysis in analyses(CLAIMS):
             for one, other in analysis.comparisons(plan):

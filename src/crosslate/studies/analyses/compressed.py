@@ -18,9 +18,7 @@ TITLE = "Packs in fewer bytes"
 
 
 class Compressed(Analysis):
-    name = "compressed"
     is_optional = False
-    kinds = ("compressed",)
 
     def cells(self, plan: Plan) -> Iterator[Cell]:
         wanted = {str(parse_strategy(name)) for name in plan.recipe.compressed}

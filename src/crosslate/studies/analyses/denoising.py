@@ -25,7 +25,6 @@ from crosslate.training.settings import TrainingChanges
 
 
 class Denoising(Analysis):
-    name = "denoising"
     is_optional = False
     kinds = ("denoiser", "trimmed", "denoising child")
 

@@ -18,9 +18,6 @@ from crosslate.studies.store import Output, Results
 class Forgetting(Analysis):
     """Source: Gheini, Ren & May 2021, section 5.1."""
 
-    name = "forgetting"
-    kinds = ("forgetting",)
-
     def cells(self, plan: Plan) -> Iterator[Cell]:
         for cell in plan.find("child", size=plan.full_size):
             if cell.labels["part"] != "scratch":

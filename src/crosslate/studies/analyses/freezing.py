@@ -19,7 +19,6 @@ _COLUMNS = ("child", "trained", "BLEU", "difference", "p", "tensor bytes", "% of
 
 
 class Freezing(Analysis):
-    name = "freezing"
     is_optional = False
 
     def tables(self, results: Results) -> Iterator[Table]:

@@ -15,7 +15,6 @@ from crosslate.studies.store import Found, Results
 
 
 class InitialEmbeddings(Analysis):
-    name = "initial-embeddings"
     is_optional = False
 
     def comparisons(self, plan: Plan) -> Iterator[tuple[Cell, Cell]]:

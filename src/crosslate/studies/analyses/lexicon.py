@@ -37,7 +37,6 @@ _MAX_EPOCHS_SHOWN = 8
 class Lexicon(Analysis):
     """New words among the parent's or another child's; of one table, one language among the other."""
 
-    name = "lexicon"
     kinds = ("lexicon", "lexicon between", "lexicon of languages")
 
     def cells(self, plan: Plan) -> Iterator[Cell]:

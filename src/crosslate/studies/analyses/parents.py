@@ -17,7 +17,6 @@ from crosslate.training.settings import TrainingChanges
 
 
 class Parents(Analysis):
-    name = "parents"
     is_optional = False
     kinds = ("parent",)
 

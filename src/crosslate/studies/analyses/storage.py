@@ -16,7 +16,6 @@ _N_PAIRS = "Storage for N pairs"
 
 
 class Storage(Analysis):
-    name = "storage"
     is_optional = False
 
     def tables(self, results: Results) -> Iterator[Table]:

@@ -21,7 +21,6 @@ _PAPERS, _RIVAL, _SMALLER = 3, 1, 2
 
 
 class Strategies(Analysis):
-    name = "strategies"
     is_optional = False
 
     def tables(self, results: Results) -> Iterator[Table]:

@@ -25,7 +25,6 @@ Panels = dict[str, dict[str, Line]]
 
 
 class Training(Analysis):
-    name = "training"
     is_optional = False
 
     def tables(self, results: Results) -> Iterator[Table]:

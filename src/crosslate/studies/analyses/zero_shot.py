@@ -22,7 +22,6 @@ _TABLE_3 = "section 5.2, Table 3"
 
 
 class ZeroShot(Analysis):
-    name = "zero-shot"
     kinds = ("zero-shot", "supervised", "pivot")
 
     def cells(self, plan: Plan) -> Iterator[Cell]:
