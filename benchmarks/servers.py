@@ -73,11 +73,6 @@ class ServerProcess:
         status = Path(f"/proc/{self._running.pid}/status").read_text(encoding="ascii")
         return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
-    def cpu_seconds(self) -> float:
-        """Time of all its threads so far."""
-        fields = Path(f"/proc/{self._running.pid}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
     def post(self, path: str, fields: Mapping[str, Any]) -> Any:
         """The JSON that a POST of JSON is answered with."""
         headers = {"Content-Type": "application/json"}

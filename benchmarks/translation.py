@@ -61,11 +61,7 @@ def raw_ctranslate2(parent: Any, folder: Path, beam: int = BEAM, max_tokens: int
     def translate(texts: list[str]) -> list[str]:
         tokens = [[pieces[index] for index in parent.source.encode(text)] + end for text in texts]
         results = translator.translate_batch(
-            tokens,
-            max_batch_size=1024,
-            batch_type="tokens",
-            beam_size=beam,
-            max_decoding_length=max_tokens,
+            tokens, max_batch_size=1024, batch_type="tokens", beam_size=beam, max_decoding_length=max_tokens
         )
         return [parent.target.decode([ids_of[piece] for piece in result.hypotheses[0]]) for result in results]
 

@@ -7,8 +7,7 @@ from typing import Any
 from crosslate.studies.analyses import plan_study
 from crosslate.studies.cells import Cell
 from crosslate.studies.recipe import Recipe
-from crosslate.studies.results import Results
-from crosslate.studies.store import Result
+from crosslate.studies.store import Result, Results
 from crosslate.studies.texts import Library
 
 NOWHERE = Library(Path("nowhere"))

@@ -18,12 +18,7 @@ from typing import Any
 
 import torch
 from trainer import SENTENCES, Collator, Pairs, best_arguments, prepared
-from transformers import (
-    AutoModelForSeq2SeqLM,
-    Seq2SeqTrainer,
-    TrainerCallback,
-    set_seed,
-)
+from transformers import AutoModelForSeq2SeqLM, Seq2SeqTrainer, TrainerCallback, set_seed
 
 
 class Validation(TrainerCallback):

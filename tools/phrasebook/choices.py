@@ -8,14 +8,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import TypeVar
 
-from tools.phrasebook.lexicon import (
-    Adjective,
-    Noun,
-    all_adjectives,
-    all_nouns,
-    all_numerals,
-    all_words,
-)
+from tools.phrasebook.lexicon import Adjective, Noun, all_adjectives, all_nouns, all_numerals, all_words
 from tools.phrasebook.meaning import Both, Determiner, Name, Nominal, Phrase, Pronoun, persons
 from tools.phrasebook.words import MEN, WOMEN
 

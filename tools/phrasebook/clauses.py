@@ -7,16 +7,7 @@ from functools import cache
 
 from tools.phrasebook.choices import Choices, nouns_with, reference_to
 from tools.phrasebook.lexicon import Frame, Noun, all_frames, all_nouns
-from tools.phrasebook.meaning import (
-    Both,
-    Clause,
-    Nominal,
-    Phrase,
-    Place,
-    Pronoun,
-    Tense,
-    Time,
-)
+from tools.phrasebook.meaning import Both, Clause, Nominal, Phrase, Place, Pronoun, Tense, Time
 
 PERSON = frozenset({"person"})
 _SIMPLE_OBJECTS = {"the", "a", "plural", "mass", "this", "owned"}

@@ -86,11 +86,7 @@ _DEFINITE = {
     "G": ("des", "der", "des", "der"),
 }
 _WEAK = {"N": ("e", "e", "e", "en"), "A": ("en", "e", "e", "en")}
-_STRONG = {
-    "N": ("er", "e", "es", "e"),
-    "A": ("en", "e", "es", "e"),
-    "D": ("em", "er", "em", "en"),
-}
+_STRONG = {"N": ("er", "e", "es", "e"), "A": ("en", "e", "es", "e"), "D": ("em", "er", "em", "en")}
 _MIXED = {"N": ("er", "e", "es", "en"), "A": ("en", "e", "es", "en")}
 
 

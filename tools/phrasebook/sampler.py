@@ -7,14 +7,7 @@ from dataclasses import replace
 
 from tools.phrasebook.adjectives import INCOMPARABLE
 from tools.phrasebook.choices import Choices, nouns_with
-from tools.phrasebook.clauses import (
-    PERSON,
-    cause,
-    described,
-    event,
-    frames_with,
-    pick_frame,
-)
+from tools.phrasebook.clauses import PERSON, cause, described, event, frames_with, pick_frame
 from tools.phrasebook.lexicon import Noun, all_adjectives, all_nouns
 from tools.phrasebook.meaning import (
     Clause,

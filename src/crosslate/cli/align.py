@@ -107,7 +107,7 @@ def _show_score(out: Console, score: LexiconScore, name: str, num_words: int) ->
     )
     out.print()
     for rank in (1, 5, 10):
-        out.print(f"precision@{rank:<3}{getattr(score, f'precision_at_{rank}'):6.1f} %")
+        out.print(f"precision@{rank:<3}{score.precisions[f'precision_at_{rank}']:6.1f} %")
     if not score.examples:
         return
     out.print()

@@ -15,8 +15,9 @@ from crosslate.cli.output import STANDARD_OUTPUT, open_output, with_bar, write_l
 from crosslate.config import AnyPath
 from crosslate.errors import Faults, InputError, UsageError
 from crosslate.evaluation.scores import (
-    Evaluation,
     EvaluationSettings,
+    SystemScore,
+    as_values,
     check_comet,
     read_translations,
     score_systems,
@@ -119,14 +120,14 @@ def evaluate(job: EvaluateJob) -> None:
         translations[system.name] = list(lines)
     if job.save_translations:
         write_lines(job.save_translations, translations[models[0].name])
-    evaluation = score_systems(corpus, translations, job.scored)
+    scores = score_systems(corpus, translations, job.scored)
     if job.json_file:
         decoding = {"decoding": job.decoding.to_values() | {"quantization": job.quantization}}
-        values = evaluation.as_values() | (decoding if models else {})
+        values = as_values(corpus, scores) | (decoding if models else {})
         with open_output(job.json_file) as file:
             file.write(json.dumps(values, indent=2, ensure_ascii=False).encode("utf-8") + b"\n")
     if str(job.json_file) != STANDARD_OUTPUT:
-        _show(console(), evaluation)
+        _show(console(), corpus, scores)
 
 
 def _read_test(paths: list[str], langs: str | None, models: list[StoredModel]) -> ParallelCorpus:
@@ -141,14 +142,13 @@ def _read_test(paths: list[str], langs: str | None, models: list[StoredModel]) -
     return read_corpus(paths, *languages)
 
 
-def _show(out: Console, evaluation: Evaluation) -> None:
+def _show(out: Console, test: ParallelCorpus, scores: dict[str, list[SystemScore]]) -> None:
     from rich.table import Table
 
-    test = evaluation.test
     pair = "" if test.source_language == "und" else f"{test.source_language}-{test.target_language}, "
     print_line(out, f"{pair}{len(test):,} sentences ({test.origin})")
     out.print()
-    is_comparison = any(len(systems) > 1 for systems in evaluation.scores.values())
+    is_comparison = any(len(systems) > 1 for systems in scores.values())
     table = Table(box=None, pad_edge=False)
     table.add_column("system", overflow="fold")
     table.add_column("metric")
@@ -156,7 +156,7 @@ def _show(out: Console, evaluation: Evaluation) -> None:
     table.add_column("95 % interval", justify="right")
     if is_comparison:
         table.add_column("p", justify="right")
-    for metric, systems in evaluation.scores.items():
+    for metric, systems in scores.items():
         for system in systems:
             interval = system.score.interval
             shown = "-" if interval is None else f"{interval[0]:.2f} to {interval[1]:.2f}"
@@ -168,5 +168,5 @@ def _show(out: Console, evaluation: Evaluation) -> None:
     out.print()
     if is_comparison:
         out.print("p: chance of such a difference from the first system (paired bootstrap)")
-    for metric, systems in evaluation.scores.items():
+    for metric, systems in scores.items():
         print_line(out, f"{metric} signature: {systems[0].score.signature}")

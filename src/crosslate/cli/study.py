@@ -209,6 +209,6 @@ def _write(recipe: Recipe, cells: Sequence[Cell], store: Store, folder: Path) ->
     made = make_report(recipe, cells, store)
     paths = write_report(made, folder)
     out = console()
-    for finding in made.findings:
-        print_line(out, f"{finding.verdict:12}  {finding.claim}")
+    for finding in made["findings"]:
+        print_line(out, f"{finding['verdict']:12}  {finding['claim']}")
     print_line(out, f"report: {paths[0]}, {paths[1].name} and {paths[2].name}")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 import torch
+from torch.nn.utils.rnn import pad_sequence
 
 from crosslate.engines.generation import Generation, TranslationModel
 from crosslate.errors import ParentError
@@ -50,16 +51,12 @@ class SentenceAttention:
 
 
 def attend(
-    model: TranslationModel,
-    anatomy: Anatomy,
-    pairs: Sequence[tuple[str, str]],
-    batch_tokens: int = BATCH_TOKENS,
+    model: TranslationModel, anatomy: Anatomy, pairs: Sequence[tuple[str, str]]
 ) -> list[SentenceAttention]:
     """Collects cross-attention with the target forced, without dropout; the model stays as it is.
 
     Args:
         anatomy: of the model's parent; says how many layers and heads there must be.
-        batch_tokens: what one batch may hold.
 
     Returns:
         In order, the pairs that are neither empty nor longer than the model's positions.
@@ -73,34 +70,29 @@ def attend(
     start = [facts.start]
     if facts.forced_first is not None and facts.forced_first not in model.target.frame.before:
         start.append(facts.forced_first)
+    sources = model.source.encode_batch([one for one, _ in pairs])
+    targets = model.target.encode_batch([other for _, other in pairs])
     rows = [
         (index, source, target)
-        for index, (source, target) in enumerate(
-            zip(model.source.encode_batch([one for one, _ in pairs]),
-                model.target.encode_batch([other for _, other in pairs]))
-        )
+        for index, (source, target) in enumerate(zip(sources, targets))
         if model.source.num_frame_ids < len(source) <= facts.max_source_tokens
         and model.target.num_frame_ids < len(target) <= facts.max_target_tokens - len(start) + 1
-    ]  # fmt: skip
+    ]
     found: list[SentenceAttention] = []
     was_training = model.model.training
     model.model.eval()
     try:
         with torch.inference_mode(), eager_attention(model.model):
-            for batch in _batches(rows, batch_tokens):
-                weights = _forward(model, batch, start)
-                _check(weights, anatomy)
+            for batch in _batches(rows):
+                layers = _forward(model, batch, start)
+                _check(layers, anatomy)
                 for row, (index, source, target) in enumerate(batch):
                     steps = slice(len(start) - 1, len(start) - 1 + len(target))
-                    found.append(
-                        SentenceAttention(
-                            index,
-                            tuple(model.source.marked_pieces[each] for each in source),
-                            tuple(model.target.marked_pieces[each] for each in target),
-                            torch.stack([layer[row, :, steps, : len(source)] for layer in weights])
-                            .float().cpu().numpy(),
-                        )
-                    )  # fmt: skip
+                    weights = torch.stack([layer[row, :, steps, : len(source)] for layer in layers])
+                    source_pieces = tuple(model.source.marked_pieces[each] for each in source)
+                    target_pieces = tuple(model.target.marked_pieces[each] for each in target)
+                    numbers = weights.float().cpu().numpy()
+                    found.append(SentenceAttention(index, source_pieces, target_pieces, numbers))
     finally:
         model.model.train(was_training)
     return sorted(found, key=lambda each: each.index)
@@ -109,19 +101,20 @@ def attend(
 Row = tuple[int, list[int], list[int]]
 
 
-def _batches(rows: Sequence[Row], batch_tokens: int) -> Iterator[list[Row]]:
+def _batches(rows: Sequence[Row]) -> Iterator[list[Row]]:
     """Pairs of similar length together."""
     batch: list[Row] = []
-    widest = 0
-    for row in sorted(rows, key=lambda each: len(each[1]) + len(each[2])):
-        wider = max(widest, len(row[1]) + len(row[2]))
-        if batch and wider * (len(batch) + 1) > batch_tokens:
+    for row in sorted(rows, key=_num_tokens):
+        if batch and _num_tokens(row) * (len(batch) + 1) > BATCH_TOKENS:
             yield batch
-            batch, wider = [], len(row[1]) + len(row[2])
+            batch = []
         batch.append(row)
-        widest = wider
     if batch:
         yield batch
+
+
+def _num_tokens(row: Row) -> int:
+    return len(row[1]) + len(row[2])
 
 
 def _forward(model: TranslationModel, batch: Sequence[Row], start: Sequence[int]) -> Sequence[Any]:
@@ -139,20 +132,20 @@ def _forward(model: TranslationModel, batch: Sequence[Row], start: Sequence[int]
 
 
 def _padded(rows: Sequence[Sequence[int]], pad: int) -> torch.Tensor:
-    width = max(map(len, rows))
-    return torch.tensor([[*row, *[pad] * (width - len(row))] for row in rows])
+    return pad_sequence([torch.tensor(row) for row in rows], batch_first=True, padding_value=pad)
 
 
 def _check(weights: Sequence[Any], anatomy: Anatomy) -> None:
     num_layers = len(set(anatomy.layers.values()))
-    shapes = [None if layer is None else tuple(layer.shape) for layer in weights]
-    is_right = len(shapes) == num_layers and all(
-        shape is not None and len(shape) == 4 and shape[1] == anatomy.heads for shape in shapes
-    )
-    # Some families give scores before the softmax.
-    if not is_right or any(
-        not ((layer.sum(dim=-1) - 1).abs().max() <= 1e-2 and layer.min() >= 0) for layer in weights
-    ):
+
+    def is_right(layer: torch.Tensor | None) -> bool:
+        if layer is None or layer.dim() != 4 or layer.shape[1] != anatomy.heads:
+            return False
+        # Some families give scores before the softmax.
+        return bool((layer.sum(dim=-1) - 1).abs().max() <= 1e-2 and layer.min() >= 0)
+
+    if len(weights) != num_layers or not all(map(is_right, weights)):
+        shapes = [None if layer is None else tuple(layer.shape) for layer in weights]
         raise ParentError(
             f"this family of models does not give its cross-attention: expected weights that sum to 1 of "
             f"{num_layers} layers with {anatomy.heads} heads, found {shapes or 'none'}; leave out what "
@@ -174,9 +167,10 @@ def head_changes(child: Parent | Child, parent: Parent) -> dict[str, list[list[f
         child: made of packs (while heads are trained their slices have other names).
 
     Returns:
-        By projection (``q``, ``k``, ``v``, ``o``), by layer, by head: the relative Frobenius norm of the
-        change of the head's rows of queries, keys and values, of its columns of the output. Projections where
-        a head has no slice of its own (fused or shared keys and values) are left out.
+        By projection (``q``, ``k``, ``v``, ``o``), by layer, by head: the Frobenius norm of the change of the
+        head's rows of queries, keys and values, of its columns of the output, over that of the parent's: 0
+        where nothing moved, about 1.4 for unrelated matrices of equal size. Projections where a head has no
+        slice of its own (fused or shared keys and values) are left out.
 
     Raises:
         ParentError: no projection has a slice for each head.
@@ -187,9 +181,13 @@ def head_changes(child: Parent | Child, parent: Parent) -> dict[str, list[list[f
     for name, axis in anatomy.head_axis.items():
         role = anatomy.projections.get(name)
         if role is not None and theirs[name].dim() == 2:
-            one, other = (tensors[name].detach().float().cpu().numpy() for tensors in (ours, theirs))
-            moved = relative_changes(one, other, axis, anatomy.heads)
-            changes.setdefault(role, {})[anatomy.layers[name]] = [round(float(each), 4) for each in moved]
+            one, other = (tensors[name].detach().double().cpu().numpy() for tensors in (ours, theirs))
+            moved, whole = (
+                numpy.linalg.norm(numpy.split(each, anatomy.heads, axis=axis), axis=(1, 2))
+                for each in (one - other, other)
+            )
+            shares = moved / numpy.maximum(whole, numpy.finfo(numpy.float64).tiny)
+            changes.setdefault(role, {})[anatomy.layers[name]] = shares.round(4).tolist()
     if not changes:
         raise ParentError(
             "no cross-attention projection of this model has a slice for each of its heads; leave out what "
@@ -200,50 +198,12 @@ def head_changes(child: Parent | Child, parent: Parent) -> dict[str, list[list[f
     }
 
 
-def relative_changes(child: numpy.ndarray, parent: numpy.ndarray, axis: int, num_heads: int) -> numpy.ndarray:
-    """Frobenius norms ``||child - parent|| / ||parent||`` of the slice of each head in a matrix.
-
-    Args:
-        axis: along which the heads lie one after the other.
-
-    Returns:
-        ``(num_heads,)`` float64; 0 where nothing moved, about 1.4 for two unrelated matrices of equal size.
-    """
-    slices = (
-        numpy.stack(numpy.split(numpy.asarray(each, dtype=numpy.float64), num_heads, axis=axis))
-        for each in (child - parent, parent)
-    )
-    moved, whole = (numpy.sqrt((each**2).sum(axis=(1, 2))) for each in slices)
-    changes: numpy.ndarray = moved / numpy.maximum(whole, numpy.finfo(numpy.float64).tiny)
-    return changes
-
-
 @dataclass(frozen=True)
 class Word:
     """A word of a sentence, without its word-start mark, and the positions of its pieces."""
 
     text: str
     rows: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class AlignmentScore:
-    """How many links between words a dictionary knows.
-
-    Attributes:
-        right: aligned target words whose source word is a translation.
-        tested: aligned target words that have a translation in the source sentence.
-        chance: how many of them would be right if each were linked to any word of its source sentence.
-    """
-
-    right: int = 0
-    tested: int = 0
-    chance: float = 0.0
-
-    def __add__(self, other: AlignmentScore) -> AlignmentScore:
-        return AlignmentScore(
-            self.right + other.right, self.tested + other.tested, self.chance + other.chance
-        )
 
 
 def words_of(pieces: Sequence[str], special: Collection[str] = ()) -> list[Word]:
@@ -319,13 +279,20 @@ def score_alignment(
     target: Sequence[Word],
     source: Sequence[Word],
     dictionary: Mapping[str, Collection[str]],
-) -> AlignmentScore:
-    """Checks links with a dictionary of source words by target word, in lower case, where it can tell."""
+) -> tuple[int, int, float]:
+    """Checks links with a dictionary of source words by target word, in lower case, where it can tell.
+
+    Returns:
+        How many aligned target words have a source word that is a translation, how many have a translation
+        in the source sentence, and how many of these would be right if linked to any word of that sentence.
+    """
     spelt = [word.text.lower() for word in source]
-    score = AlignmentScore()
+    right, tested, chance = 0, 0, 0.0
     for index, linked in links:
         known = dictionary.get(target[index].text.lower(), ())
         num_right = sum(word in known for word in spelt)
         if num_right:
-            score += AlignmentScore(int(spelt[linked] in known), 1, num_right / len(spelt))
-    return score
+            right += spelt[linked] in known
+            tested += 1
+            chance += num_right / len(spelt)
+    return right, tested, chance

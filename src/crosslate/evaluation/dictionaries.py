@@ -27,28 +27,28 @@ def read_dictionary(path: str | Path) -> dict[str, list[str]]:
         CorpusError: the file cannot be read as text.
         InputError: a line without exactly two words, or no line at all.
     """
-    found: dict[str, dict[str, None]] = {}
-    faults = Faults("cannot read the dictionary")
-    num_faults = 0
+    found: dict[str, list[str]] = {}
+    wrong: list[str] = []
     for number, line in enumerate(read_lines(path), start=1):
-        if not line.strip():
-            continue
         cells = [cell.strip() for cell in (line.split("\t") if "\t" in line else line.split())]
-        if len(cells) != 2 or not all(cells):
-            num_faults += 1
-            if num_faults <= _FAULTS_SHOWN:
-                faults.add(
-                    f"{path}, line {number}: expected a word and its translation with a tab or a space "
-                    f"between, found {line[:60]!r}"
-                )
-            continue
-        found.setdefault(cells[0], {})[cells[1]] = None
-    if num_faults > _FAULTS_SHOWN:
-        faults.add(f"{path}: {num_faults - _FAULTS_SHOWN} more such lines")
+        if len(cells) == 2 and all(cells):
+            translations = found.setdefault(cells[0], [])
+            if cells[1] not in translations:
+                translations.append(cells[1])
+        elif line.strip():
+            wrong.append(
+                f"{path}, line {number}: expected a word and its translation with a tab or a space "
+                f"between, found {line[:60]!r}"
+            )
+    faults = Faults("cannot read the dictionary")
+    for message in wrong[:_FAULTS_SHOWN]:
+        faults.add(message)
+    if len(wrong) > _FAULTS_SHOWN:
+        faults.add(f"{path}: {len(wrong) - _FAULTS_SHOWN} more such lines")
     faults.raise_as(InputError)
     if not found:
         raise InputError(f"{path} holds no words; expected a word and its translation per line")
-    return {word: list(translations) for word, translations in found.items()}
+    return found
 
 
 def compose_dictionaries(first: Dictionary, second: Dictionary) -> dict[str, list[str]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from crosslate.errors import Faults, InputError, UsageError
 from crosslate.evaluation.similarity import nearest_neighbours
@@ -81,20 +81,17 @@ def renewed_side(packs: Sequence[Pack], side: str | None = None) -> Side:
     Raises:
         UsageError: the pack renews both sides and none was named, or no side, or the packs differ.
     """
-    renewed = packs[0].manifest.renewed
-    if side is None and len(renewed) > 1:
-        raise UsageError(f"pack {packs[0].manifest.name!r} renews both sides; name one: source or target")
-    chosen: Side | None = next((each for each in renewed if side in (None, each)), None)
-    for pack in packs:
-        if chosen is None or chosen not in pack.manifest.renewed:
-            has = " and ".join(pack.manifest.renewed) or "no"
-            wanted = chosen or side or "source or target"
+    manifests = [pack.manifest for pack in packs]
+    if side is None and len(manifests[0].renewed) > 1:
+        raise UsageError(f"pack {manifests[0].name!r} renews both sides; name one: source or target")
+    wanted = side or next(iter(manifests[0].renewed), "source or target")
+    for manifest in manifests:
+        if wanted not in manifest.renewed:
+            has = " and ".join(manifest.renewed) or "no"
             raise UsageError(
-                f"pack {pack.manifest.name!r} renews {has} vocabulary, so it has no new {wanted} embeddings"
+                f"pack {manifest.name!r} renews {has} vocabulary, so it has no new {wanted} embeddings"
             )
-    if chosen is None:
-        raise UsageError("no pack was given")
-    return chosen
+    return cast("Side", wanted)
 
 
 def neighbours(child: Embeddings, others: Embeddings, words: Sequence[str], k: int = 10) -> list[Neighbours]:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, get_args
 
-from crosslate.errors import InputError, UsageError, nearest
+from crosslate.errors import InputError
 from crosslate.evaluation.dictionaries import Dictionary
 from crosslate.evaluation.embeddings import Embeddings, embeddings, words_of_languages
 from crosslate.evaluation.similarity import Measure, nearest_neighbours
@@ -31,6 +31,7 @@ LEXICON = "lexicon"
 
 _MEASURES: dict[Way, Measure] = {"cosine": "cosine", "csls": "csls", "authors": "dot"}
 _MAX_RANK = 10
+_NUM_BANDS = 4
 
 log = logging.getLogger(__name__)
 
@@ -53,29 +54,12 @@ class LexiconExample:
 
 
 @dataclass(frozen=True)
-class Precisions:
-    """Percent (0-100) of words with a translation among the 1, 5 and 10 nearest words."""
-
-    precision_at_1: float
-    precision_at_5: float
-    precision_at_10: float
-
-    @classmethod
-    def of(cls, examples: Sequence[LexiconExample]) -> Precisions:
-        ranks = [example.rank or _MAX_RANK + 1 for example in examples]
-        return cls(*(100 * sum(rank <= limit for rank in ranks) / len(ranks) for limit in (1, 5, 10)))
-
-    @property
-    def precisions(self) -> dict[str, float]:
-        """The three percentages by name."""
-        return {f"precision_at_{rank}": getattr(self, f"precision_at_{rank}") for rank in (1, 5, 10)}
-
-
-@dataclass(frozen=True)
-class LexiconScore(Precisions):
+class LexiconScore:
     """The result of lexicon induction.
 
     Attributes:
+        precisions: percent (0-100) of words with a translation among the 1, 5 and 10 nearest words, as
+            ``precision_at_1``, ``precision_at_5`` and ``precision_at_10``.
         num_words: child pieces tested.
         num_pieces: pieces of the child's vocabulary in all.
         num_candidates: parent pieces that could be found.
@@ -83,20 +67,24 @@ class LexiconScore(Precisions):
         examples: words in the order of their ids, spread evenly over the vocabulary.
     """
 
+    precisions: dict[str, float]
     num_words: int
     num_pieces: int
     num_candidates: int
     coverage: float
     examples: tuple[LexiconExample, ...]
 
+    @property
+    def precision_at_1(self) -> float:
+        return self.precisions["precision_at_1"]
 
-@dataclass(frozen=True)
-class FrequencyBand(Precisions):
-    """Words of similar frequency: occurrences of its most and its least frequent one in the training text."""
 
-    most: int
-    least: int
-    num_words: int
+def _precisions(examples: Sequence[LexiconExample]) -> dict[str, float]:
+    ranks = [example.rank or _MAX_RANK + 1 for example in examples]
+    return {
+        f"precision_at_{limit}": 100 * sum(rank <= limit for rank in ranks) / len(ranks)
+        for limit in (1, 5, _MAX_RANK)
+    }
 
 
 def induce(
@@ -126,11 +114,8 @@ def induce(
         parent_words: candidates are only pieces that are one of these words; None: no such limit.
 
     Raises:
-        UsageError: an unknown way.
-        InputError: the dictionary is empty or maps words to texts, or none of its words can be tested.
+        InputError: none of the dictionary's words can be tested.
     """
-    if way not in WAYS:
-        raise UsageError(f"unknown way {way!r} of lexicon induction; {nearest(str(way), WAYS)}")
     if way == "authors":
         dictionary = {word: list(found)[-1:] for word, found in dictionary.items()}
     translations = _folded(dictionary)
@@ -162,7 +147,7 @@ def induce(
     ]
     shown = min(num_examples, len(examples))
     return LexiconScore(
-        **Precisions.of(examples).precisions,
+        precisions=_precisions(examples),
         num_words=len(tested),
         num_pieces=len(child.pieces),
         num_candidates=len(candidates),
@@ -184,13 +169,7 @@ def _folded(dictionary: Dictionary) -> dict[str, frozenset[str]]:
     """The dictionary in lower case."""
     merged: dict[str, set[str]] = {}
     for word, translations in dictionary.items():
-        if isinstance(translations, str):
-            raise InputError(
-                f"the dictionary maps {word!r} to the text {translations!r}; expected a collection of words"
-            )
         merged.setdefault(word.lower(), set()).update(each.lower() for each in translations)
-    if not merged:
-        raise InputError("the dictionary is empty; expected words with their translations")
     return {word: frozenset(translations) for word, translations in merged.items()}
 
 
@@ -199,19 +178,20 @@ def _example(word: str, found: Sequence[str], right: frozenset[str]) -> LexiconE
     return LexiconExample(word, tuple(found[:5]), tuple(sorted(right)), ranks[0] if ranks else None)
 
 
-def frequency_bands(
-    examples: Sequence[LexiconExample], counts: Mapping[str, int], num_bands: int = 4
-) -> list[FrequencyBand]:
-    """Splits tested words into bands of (nearly) equal size, the most frequent words first."""
+def frequency_bands(examples: Sequence[LexiconExample], counts: Mapping[str, int]) -> list[dict[str, float]]:
+    """Splits tested words into four bands of (nearly) equal size, the most frequent words first.
+
+    Returns:
+        Of each band its precisions, ``most`` and ``least`` (occurrences of its most and its least frequent
+        word in the training text) and ``num_words``.
+    """
     ranked = sorted(examples, key=lambda each: -counts.get(each.word.lower(), 0))
-    num_bands = min(num_bands, len(ranked))
+    num_bands = min(_NUM_BANDS, len(ranked))
     bands = []
     for band in range(num_bands):
         inside = ranked[band * len(ranked) // num_bands : (band + 1) * len(ranked) // num_bands]
         most, least = (counts.get(each.word.lower(), 0) for each in (inside[0], inside[-1]))
-        bands.append(
-            FrequencyBand(**Precisions.of(inside).precisions, most=most, least=least, num_words=len(inside))
-        )
+        bands.append(_precisions(inside) | {"most": most, "least": least, "num_words": len(inside)})
     return bands
 
 

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 
 import numpy
 
-from crosslate.errors import InputError
 from crosslate.evaluation.dictionaries import Dictionary
 from crosslate.evaluation.embeddings import Embeddings
 from crosslate.evaluation.similarity import nearest_neighbours, unit_rows
 
 _SHORTEST = 3
 """Letters of a word that is shown; shorter pieces are as often parts of numbers or names."""
+_NUM_INDUCED = 4000
+"""The first words of both vocabularies, the most frequent ones, that are compared; time grows with the square
+(0.5 s for width 512 on one core)."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ def lexicon_map(
     dictionary: Dictionary,
     child_counts: Mapping[str, int],
     parent_counts: Mapping[str, int],
-    num_pairs: int = 30,
+    num_pairs: int,
 ) -> tuple[list[MappedPair], float]:
     """The principal components of frequent words and their translations: unit vectors, both sides together.
 
@@ -54,14 +56,9 @@ def lexicon_map(
     pairs = _frequent(child, parent, dictionary, child_counts, parent_counts)[:num_pairs]
     if len(pairs) < 2:
         return [], 0.0
-    ours, theirs = zip(*pairs)
-    rows = numpy.concatenate(
-        [
-            unit_rows(child.matrix[list(ours)], "the child's"),
-            unit_rows(parent.matrix[list(theirs)], "the parent's"),
-        ]
-    )
-    points, share = principal_components(rows)
+    ours, theirs = (list(rows) for rows in zip(*pairs))
+    vectors = numpy.concatenate([unit_rows(child.matrix[ours]), unit_rows(parent.matrix[theirs])])
+    points, share = principal_components(vectors)
     points = points.round(3) + 0.0  # no negative zero
     our_words, their_words = child.whole_words, parent.whole_words
     shown = [
@@ -100,20 +97,14 @@ def _frequent(
     return pairs
 
 
-def induced_dictionary(
-    child: Embeddings, parent: Embeddings, num_words: int = 4000
-) -> tuple[dict[str, list[str]], dict[str, int]]:
+def induced_dictionary(child: Embeddings, parent: Embeddings) -> tuple[dict[str, list[str]], dict[str, int]]:
     """Words of a child with the parent's word that is nearest to them, where that holds both ways.
-
-    Args:
-        num_words: so many of the first words of both vocabularies are compared, which are the most frequent
-            ones; time grows with the square (0.5 s for 4000 words of width 512 on one core).
 
     Returns:
         A dictionary, and for each of its words a number that is greater the more frequent it is.
     """
     ours, theirs = (
-        dict([(row, word) for row, word in each.whole_words.items() if len(word) >= _SHORTEST][:num_words])
+        dict([(row, word) for row, word in each.whole_words.items() if len(word) >= _SHORTEST][:_NUM_INDUCED])
         for each in (child, parent)
     )
     if not ours or not theirs:
@@ -130,24 +121,19 @@ def induced_dictionary(
     return dictionary, counts
 
 
-def principal_components(rows: numpy.ndarray, count: int = 2) -> tuple[numpy.ndarray, float]:
-    """Projects rows ``(n, width)`` onto the directions in which they differ most.
+def principal_components(rows: numpy.ndarray) -> tuple[numpy.ndarray, float]:
+    """Projects rows ``(n, width)``, both at least 2, onto the two directions in which they differ most.
 
     Returns:
-        Coordinates ``(n, count)`` float64 around 0, the first direction first, and the share of all variance
-        that they hold (0-1). The largest component of a direction is positive.
-
-    Raises:
-        InputError: fewer rows or columns than directions.
+        Coordinates ``(n, 2)`` float64 around 0, the first direction first, and the share of all variance that
+        they hold (0-1). The largest component of a direction is positive.
     """
     rows = numpy.asarray(rows, dtype=numpy.float64)
-    if rows.ndim != 2 or min(rows.shape) < count:
-        raise InputError(f"rows of shape {rows.shape} have no {count} directions; expected at least as many")
     centred = rows - rows.mean(axis=0)
     _, scales, directions = numpy.linalg.svd(centred, full_matrices=False)
-    directions = directions[:count]
+    directions = directions[:2]
     largest = numpy.abs(directions).argmax(axis=1)
-    directions = directions * numpy.sign(directions[numpy.arange(count), largest])[:, None]
+    directions = directions * numpy.sign(directions[numpy.arange(2), largest])[:, None]
     variance = scales**2
     total = float(variance.sum())
-    return centred @ directions.T, float(variance[:count].sum()) / total if total else 0.0
+    return centred @ directions.T, float(variance[:2].sum()) / total if total else 0.0

@@ -1,7 +1,7 @@
 """BLEU, chrF and COMET, each with its signature and interval, and the comparison of systems.
 
-The numbers are sacreBLEU's; this module checks what sacreBLEU takes on trust. It gives 100.00 to one
-hypothesis against two references that it begins, for example.
+The numbers are sacreBLEU's; this module checks the numbers of lines, which sacreBLEU takes on trust: it gives
+100.00 to one hypothesis against two references that it begins, for example.
 """
 
 from __future__ import annotations
@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from pydantic import Field
 
 from crosslate.config import Settings
-from crosslate.errors import CorpusError, Faults, InputError, MissingExtra, UsageError, nearest
+from crosslate.errors import CorpusError, Faults, InputError, MissingExtra, nearest
 from crosslate.text.corpora import ParallelCorpus
 from crosslate.text.streams import read_lines
 
@@ -47,10 +46,6 @@ class Score:
     interval: tuple[float, float] | None
     num_sentences: int
 
-    def __str__(self) -> str:
-        interval = "" if self.interval is None else f" [{self.interval[0]:.2f}, {self.interval[1]:.2f}]"
-        return f"{self.metric} = {self.value:.2f}{interval} ({self.signature})"
-
 
 @dataclass(frozen=True)
 class SystemScore:
@@ -77,7 +72,7 @@ class EvaluationSettings(Settings):
     with_comet: bool = Field(False, description="Also COMET, if it is installed.")
 
     @property
-    def metrics(self) -> list[str]:
+    def metrics(self) -> list[Any]:
         return [part.strip() for part in self.metric.split(",") if part.strip()]
 
     def find_faults(self, faults: Faults) -> None:
@@ -86,38 +81,6 @@ class EvaluationSettings(Settings):
                 faults.add(f"unknown metric {metric!r}; {nearest(metric, METRICS)}")
         if not self.metrics:
             faults.add(f"no metric was given; known: {', '.join(METRICS)}")
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Scores of systems on one test set, by the metric's name in the signature; the first is the baseline."""
-
-    test: ParallelCorpus
-    scores: dict[str, list[SystemScore]]
-
-    def as_values(self) -> dict[str, Any]:
-        """Plain values for JSON: the test set with its hash, and every score with interval and signature."""
-        return {
-            "test": {
-                "origin": self.test.origin,
-                "sentences": len(self.test),
-                "sha256": self.test.content_hash,
-                "source_language": self.test.source_language,
-                "target_language": self.test.target_language,
-            },
-            "scores": [
-                {
-                    "system": system.name,
-                    "metric": metric,
-                    "value": system.score.value,
-                    "interval": None if system.score.interval is None else list(system.score.interval),
-                    "p_value": system.p_value,
-                    "signature": system.score.signature,
-                }
-                for metric, systems in self.scores.items()
-                for system in systems
-            ],
-        }
 
 
 def bleu(
@@ -136,21 +99,21 @@ def bleu(
             leaves it out. A thousand take 40 kB of memory per sentence (chrF: 72 kB).
 
     Raises:
-        InputError: nothing to score, unequal lengths, or something that is not a text.
-        UsageError: an unknown tokenizer, or fewer samples than 0.
+        InputError: nothing to score, or unequal lengths.
     """
-    return _score(hypotheses, references, "bleu", tokenizer, num_samples)
+    (only,) = compare(references, {"": hypotheses}, "bleu", tokenizer=tokenizer, num_samples=num_samples)
+    return only.score
 
 
 def chrf(hypotheses: Sequence[str], references: Sequence[str], *, num_samples: int = NUM_SAMPLES) -> Score:
     """chrF (character 6-grams, beta 2) against one reference per sentence; see :func:`bleu`."""
-    return _score(hypotheses, references, "chrf", "13a", num_samples)
+    return compare(references, {"": hypotheses}, "chrf", num_samples=num_samples)[0].score
 
 
 def compare(
     references: Sequence[str],
     systems: Mapping[str, Sequence[str]],
-    metric: Metric = "bleu",
+    metric: Metric,
     *,
     tokenizer: Tokenizer = "13a",
     num_samples: int = NUM_SAMPLES,
@@ -158,153 +121,24 @@ def compare(
     """Scores systems on one test set and tests their difference from the first one.
 
     Args:
-        num_samples: resamples of the paired bootstrap (Koehn 2004), at least 1.
+        num_samples: resamples of the paired bootstrap (Koehn 2004); 0 leaves out intervals and the test.
 
     Raises:
-        InputError: fewer than two systems, or input that :func:`bleu` refuses, of every system at once.
-        UsageError: an unknown metric or tokenizer, or fewer samples than 1.
+        InputError: nothing to score or unequal lengths, of every system at once.
     """
-    if len(systems) < 2:
-        raise InputError(f"there is nothing to compare: {len(systems)} system given, expected at least 2")
-    if num_samples < 1:
-        raise UsageError(f"{num_samples} bootstrap samples asked for, expected at least 1")
-    faults = Faults("cannot compare the systems")
-    for name, hypotheses in systems.items():
-        with faults.catch(InputError):
-            _check_lines(hypotheses, references, f"system {name!r}")
-    faults.raise_as(InputError)
-    return _bootstrap(references, systems, metric, tokenizer, num_samples)
-
-
-def comet(
-    sources: Sequence[str],
-    hypotheses: Sequence[str],
-    references: Sequence[str],
-    *,
-    model: str = COMET_MODEL,
-    batch_sentences: int = 16,
-    num_gpus: int = 0,
-    num_samples: int = NUM_SAMPLES,
-) -> Score:
-    """COMET, where the optional package is installed; fetches the model on first use.
-
-    Args:
-        num_samples: bootstrap resamples of the sentences' scores; 0 leaves the interval out.
-
-    Raises:
-        InputError: nothing to score, unequal lengths, or something that is not a text.
-        MissingExtra: the package is not installed.
-    """
-    _check_lines(hypotheses, references)
-    _check_lines(sources, references, "the source")
-    try:
-        from comet import download_model, load_from_checkpoint
-    except ImportError:
-        raise _comet_is_missing() from None
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        installed = version("unbabel-comet")
-    except PackageNotFoundError:
-        installed = "unknown"
-    rows = [{"src": src, "mt": mt, "ref": ref} for src, mt, ref in zip(sources, hypotheses, references)]
-    scorer = load_from_checkpoint(download_model(model))
-    predicted = scorer.predict(rows, batch_size=batch_sentences, gpus=num_gpus, progress_bar=False)
-    interval = _mean_interval(predicted.scores, num_samples) if num_samples else None
-    resamples = f"bs:{num_samples}|seed:{_SEED}|" if num_samples else ""
-    signature = f"nrefs:1|{resamples}model:{model}|version:{installed}"
-    return Score("COMET", 100 * float(predicted.system_score), signature, interval, len(rows))
-
-
-def check_comet() -> None:
-    """Refuses COMET where it is not installed, before anything is translated for it."""
-    if find_spec("comet") is None:
-        raise _comet_is_missing()
-
-
-def read_translations(paths: Sequence[str | Path], test: ParallelCorpus) -> dict[str, list[str]]:
-    """Translations of a test set from files, one sentence per line, by the names of the files.
-
-    Raises:
-        InputError: lists every file that cannot be read or has not as many lines as the test set.
-    """
-    faults = Faults("cannot score these translations")
-    found: dict[str, list[str]] = {}
-    for path in paths:
-        with faults.catch(CorpusError):
-            lines = list(read_lines(path))
-            if len(lines) != len(test):
-                faults.add(
-                    f"{path} has {len(lines)} lines, the test set ({test.origin}) has {len(test)}; "
-                    "expected a translation per sentence, line by line"
-                )
-            found[str(path)] = lines
-    faults.raise_as(InputError)
-    return found
-
-
-def score_systems(
-    test: ParallelCorpus, systems: Mapping[str, Sequence[str]], settings: EvaluationSettings | None = None
-) -> Evaluation:
-    """Scores the translations of a test set by one or several systems; several are compared with the first.
-
-    Raises:
-        InputError: no system, or one with another number of sentences than the test set.
-        UsageError: several systems and no bootstrap samples to compare them with.
-        MissingExtra: COMET was asked for and is not installed.
-    """
-    settings = settings or EvaluationSettings()
-    if not systems:
-        raise InputError("there is nothing to score: no system was given")
-    if len(systems) > 1 and not settings.num_samples:
-        raise UsageError(f"{len(systems)} systems cannot be compared without bootstrap samples")
-    scores: dict[str, list[SystemScore]] = {}
-    for metric in settings.metrics:
-        how: Any = (metric, settings.tokenizer, settings.num_samples)
-        if len(systems) > 1:
-            found = compare(test.target, systems, how[0], tokenizer=how[1], num_samples=how[2])
-        else:
-            found = [
-                SystemScore(name, _score(lines, test.target, *how), None) for name, lines in systems.items()
-            ]
-        scores[found[0].score.metric] = found
-    if settings.with_comet:
-        scores["COMET"] = [
-            SystemScore(name, comet(test.source, lines, test.target, num_samples=settings.num_samples), None)
-            for name, lines in systems.items()
-        ]
-    return Evaluation(test, scores)
-
-
-def _score(
-    hypotheses: Sequence[str],
-    references: Sequence[str],
-    metric: Metric,
-    tokenizer: Tokenizer,
-    num_samples: int,
-) -> Score:
-    _check_lines(hypotheses, references)
-    if num_samples < 0:
-        raise UsageError(f"{num_samples} bootstrap samples asked for, expected 0 (none) or more")
-    if num_samples:
-        (only,) = _bootstrap(references, {"system": hypotheses}, metric, tokenizer, num_samples)
-        return only.score
-    scorer = _scorer(metric, tokenizer)
-    result = scorer.corpus_score(hypotheses, [references])
-    return Score(result.name, _percent(result.score), str(scorer.get_signature()), None, len(references))
-
-
-def _bootstrap(
-    references: Sequence[str],
-    systems: Mapping[str, Sequence[str]],
-    metric: Metric,
-    tokenizer: Tokenizer,
-    num_samples: int,
-) -> list[SystemScore]:
-    """sacreBLEU's paired bootstrap; of a single system it gives the interval alone."""
+    from sacrebleu.metrics import BLEU, CHRF
     from sacrebleu.significance import PairedTest
 
-    scorer = _scorer(metric, tokenizer)
+    _check_lengths(systems, len(references))
+    scorer = BLEU(tokenize=tokenizer) if metric == "bleu" else CHRF()
+    if not num_samples:
+        scored = []
+        for system, hypotheses in systems.items():
+            result = scorer.corpus_score(hypotheses, [references])
+            how = str(scorer.get_signature())
+            score = Score(result.name, _percent(result.score), how, None, len(references))
+            scored.append(SystemScore(system, score, None))
+        return scored
     test = PairedTest(
         list(systems.items()), {metric: scorer}, [references], test_type="bs", n_samples=num_samples
     )
@@ -321,36 +155,51 @@ def _bootstrap(
     return scored
 
 
+def _check_lengths(systems: Mapping[str, Sequence[str]], expected: int) -> None:
+    faults = Faults("cannot score the translations")
+    for name, hypotheses in systems.items():
+        if len(hypotheses) != expected:
+            what = f"system {name!r}" if name else "the translation"
+            faults.add(
+                f"{what} has {len(hypotheses)} sentences, the reference has {expected}; "
+                "both must have the same, line by line"
+            )
+    if not expected:
+        faults.add("there is nothing to score: the reference is empty")
+    faults.raise_as(InputError)
+
+
 def _percent(value: float) -> float:
     """sacreBLEU's 100.00000000000004, and an interval's ends beyond the scale, brought back onto it."""
     return min(100.0, max(0.0, float(value)))
 
 
-def _scorer(metric: Metric, tokenizer: Tokenizer) -> Any:
-    from sacrebleu.metrics import BLEU, CHRF
+def comet(
+    sources: Sequence[str],
+    hypotheses: Sequence[str],
+    references: Sequence[str],
+    num_samples: int = NUM_SAMPLES,
+) -> Score:
+    """COMET, on the CPU; fetches the model on first use.
 
-    EvaluationSettings(metric=metric, tokenizer=tokenizer)  # refuses unknown ones
-    return BLEU(tokenize=tokenizer) if metric == "bleu" else CHRF()
+    Args:
+        num_samples: bootstrap resamples of the sentences' scores; 0 leaves the interval out.
 
+    Raises:
+        InputError: nothing to score, or unequal lengths.
+    """
+    from importlib.metadata import version
 
-def _comet_is_missing() -> MissingExtra:
-    return MissingExtra("COMET is not installed; install it with: pip install 'crosslate[comet]'")
+    from comet import download_model, load_from_checkpoint
 
-
-def _check_lines(hypotheses: Sequence[str], references: Sequence[str], what: str = "the translation") -> None:
-    for name, lines in ((what, hypotheses), ("the reference", references)):
-        if isinstance(lines, str):
-            raise InputError(f"{name} is one text; expected a list with a text per sentence")
-        for index, line in enumerate(lines):
-            if not isinstance(line, str):
-                raise InputError(f"{name} holds {line!r} at sentence {index + 1}; expected a text")
-    if len(hypotheses) != len(references):
-        raise InputError(
-            f"{what} has {len(hypotheses)} sentences, the reference has {len(references)}; "
-            "both must have the same, line by line"
-        )
-    if not references:
-        raise InputError("there is nothing to score: translation and reference are empty")
+    _check_lengths({"": hypotheses}, len(references))
+    rows = [{"src": src, "mt": mt, "ref": ref} for src, mt, ref in zip(sources, hypotheses, references)]
+    scorer = load_from_checkpoint(download_model(COMET_MODEL))
+    predicted = scorer.predict(rows, batch_size=16, gpus=0, progress_bar=False)
+    interval = _mean_interval(predicted.scores, num_samples) if num_samples else None
+    resamples = f"bs:{num_samples}|seed:{_SEED}|" if num_samples else ""
+    signature = f"nrefs:1|{resamples}model:{COMET_MODEL}|version:{version('unbabel-comet')}"
+    return Score("COMET", 100 * float(predicted.system_score), signature, interval, len(rows))
 
 
 def _mean_interval(scores: Sequence[float], num_samples: int) -> tuple[float, float]:
@@ -364,3 +213,72 @@ def _mean_interval(scores: Sequence[float], num_samples: int) -> tuple[float, fl
     )
     cut = num_samples // 40
     return 100 * float(means[cut]), 100 * float(means[num_samples - cut - 1])
+
+
+def check_comet() -> None:
+    """Refuses COMET where it is not installed, before anything is translated for it."""
+    if find_spec("comet") is None:
+        raise MissingExtra("COMET is not installed; install it with: pip install 'crosslate[comet]'")
+
+
+def read_translations(paths: Sequence[str], test: ParallelCorpus) -> dict[str, list[str]]:
+    """Translations of a test set from files, one sentence per line, by the names of the files.
+
+    Raises:
+        InputError: lists every file that cannot be read or has not as many lines as the test set.
+    """
+    faults = Faults("cannot score these translations")
+    found: dict[str, list[str]] = {}
+    for path in paths:
+        with faults.catch(CorpusError):
+            found[path] = list(read_lines(path))
+            if len(found[path]) != len(test):
+                faults.add(
+                    f"{path} has {len(found[path])} lines, the test set ({test.origin}) has {len(test)}; "
+                    "expected a translation per sentence, line by line"
+                )
+    faults.raise_as(InputError)
+    return found
+
+
+def score_systems(
+    test: ParallelCorpus, systems: Mapping[str, Sequence[str]], settings: EvaluationSettings
+) -> dict[str, list[SystemScore]]:
+    """Scores of systems on a test set by the metric's name in the signature; the first is the baseline."""
+    scores: dict[str, list[SystemScore]] = {}
+    for metric in settings.metrics:
+        found = compare(
+            test.target, systems, metric, tokenizer=settings.tokenizer, num_samples=settings.num_samples
+        )
+        scores[found[0].score.metric] = found
+    if settings.with_comet:
+        scores["COMET"] = [
+            SystemScore(name, comet(test.source, lines, test.target, settings.num_samples), None)
+            for name, lines in systems.items()
+        ]
+    return scores
+
+
+def as_values(test: ParallelCorpus, scores: Mapping[str, Sequence[SystemScore]]) -> dict[str, Any]:
+    """Plain values for JSON: the test set with its hash, and every score with interval and signature."""
+    return {
+        "test": {
+            "origin": test.origin,
+            "sentences": len(test),
+            "sha256": test.content_hash,
+            "source_language": test.source_language,
+            "target_language": test.target_language,
+        },
+        "scores": [
+            {
+                "system": system.name,
+                "metric": metric,
+                "value": system.score.value,
+                "interval": None if system.score.interval is None else list(system.score.interval),
+                "p_value": system.p_value,
+                "signature": system.score.signature,
+            }
+            for metric, systems in scores.items()
+            for system in systems
+        ],
+    }

@@ -251,7 +251,7 @@ class Insight:
             lists.append(NearWords(pack=other.name, language=public_code(table.language), words=found))
         answer = Neighbours(word=spelt, language=public_code(own.language), neighbours=lists)
         if lists:
-            points, _ = principal_components(unit_rows(numpy.stack(vectors), "the words'"))
+            points, _ = principal_components(unit_rows(numpy.stack(vectors)))
             entries: list[Any] = [answer, *(each for near_words in lists for each in near_words.words)]
             for entry, (x, y) in zip(entries, points):
                 entry.x, entry.y = round(float(x), 3), round(float(y), 3)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -30,12 +29,28 @@ NUM_SAMPLES = 1_000
 _NUM_SENTENCES_SHOWN = 3
 
 
-@dataclass(frozen=True)
-class Adaptation:
-    """A parent to be adapted to a pair, and the cell that does it.
+def adapted_cell(
+    plan: Plan,
+    kind: str,
+    title: str,
+    parent: Cell,
+    model_size: str,
+    text: PairText,
+    languages: tuple[str, str],
+    new: Mapping[Side, str],
+    strategy: str,
+    vocabulary: int,
+    seed: int,
+    size: int = 0,
+    *,
+    labels: Mapping[str, Any],
+    lexicon: Mapping[str, Any] | None = None,
+    start: Mapping[str, Any] | None = None,
+) -> Cell:
+    """The cell that adapts a parent to a pair.
 
-    Attributes:
-        title: of the cell, without size and seed.
+    Args:
+        title: without size and seed.
         parent: the cell of the parent, of ``model_size``.
         new: the codes of the languages whose sides are renewed, by side.
         vocabulary: pieces of a new side; 0 chooses from the text.
@@ -44,54 +59,31 @@ class Adaptation:
         lexicon: what is measured at every validation; empty for nothing.
         start: where the new embeddings start; empty for random values, so that the default is in no key.
     """
-
-    kind: str
-    title: str
-    parent: Cell
-    model_size: str
-    text: PairText
-    source: str
-    target: str
-    new: Mapping[Side, str]
-    strategy: str
-    vocabulary: int
-    seed: int
-    size: int = 0
-    labels: Mapping[str, Any] = field(default_factory=dict)
-    lexicon: dict[str, Any] = field(default_factory=dict)
-    start: dict[str, Any] = field(default_factory=dict)
-
-    def cell(self, plan: Plan) -> Cell:
-        """The cell that trains it."""
-        texts = plan.texts(self.text, self.source, self.target, "train", "valid", "test")
-        parsed = parse_strategy(self.strategy)
-        settings = plan.recipe.training_settings(self.strategy, self.seed)
-        title = self.title + (f", {self.size} pairs" if self.size else "")
-        title += f", seed {self.seed}" if len(plan.recipe.seeds) > 1 else ""
-        spec = {
-            "strategy": str(parsed),
-            "new": {side: self.new.get(side) for side in ("source", "target")},
-            "vocabulary": self.vocabulary,
-            "training": settings.to_values(),
-        } | plan.scored(texts)  # fmt: skip
-        if self.start:
-            spec["initial_embeddings"] = self.start
-        labels = {
-            **self.labels, "source": self.source, "target": self.target, "strategy": str(parsed),
-            "seed": self.seed, "size": self.size, "part": OTHER_START if self.start else part_of(parsed),
-        }  # fmt: skip
-        pairs = texts["train"].text.estimated_pairs
-        return Cell(
-            self.kind, title, spec, {"parent": self.parent.key}, labels,
-            texts | plan.dictionary_texts(self.lexicon) | plan.dictionary_texts(self.start),
-            training_operations(self.model_size, pairs, settings, trained=parsed.train),
-            {"lexicon": self.lexicon} if self.lexicon else {},
-        )  # fmt: skip
-
-
-def cut(text: PairText, size: int) -> PairText:
-    """The text with the first pairs of its training text alone; 0 takes all."""
-    return text.changed(train=text.train.cut(size)) if size else text
+    source, target = languages
+    if size:
+        text = text.changed(train=text.train.cut(size))
+    texts = plan.texts(text, source, target, "train", "valid", "test")
+    parsed = parse_strategy(strategy)
+    settings = plan.recipe.training_settings(strategy, seed)
+    title += f", {size} pairs" if size else ""
+    title += f", seed {seed}" if len(plan.recipe.seeds) > 1 else ""
+    spec = {
+        "strategy": str(parsed),
+        "new": {side: new.get(side) for side in SIDES},
+        "vocabulary": vocabulary,
+        "training": settings.to_values(),
+    } | plan.scored(texts)
+    if start:
+        spec["initial_embeddings"] = start
+    shown = {
+        "source": source, "target": target, "strategy": str(parsed), "seed": seed, "size": size,
+        "part": OTHER_START if start else part_of(parsed),
+    }  # fmt: skip
+    operations = training_operations(model_size, text.train.estimated_pairs, settings, trained=parsed.train)
+    texts |= plan.dictionary_texts(lexicon or {}) | plan.dictionary_texts(start or {})
+    watched = {"lexicon": lexicon} if lexicon else {}
+    needs = {"parent": parent.key}
+    return Cell(kind, title, spec, needs, {**labels, **shown}, texts, operations, watched)
 
 
 def is_watched(plan: Plan, strategy: str, seed: int, size: int) -> bool:
@@ -100,16 +92,8 @@ def is_watched(plan: Plan, strategy: str, seed: int, size: int) -> bool:
     return "lexicon" in plan.recipe.analyses and is_first and parse_strategy(strategy).renews is not None
 
 
-Measure = Callable[["Child"], dict[str, float]]
-"""A measurement beside training."""
-
-
-def adapt_and_score(inputs: Inputs, measure: Callable[[dict[str, Any]], Measure] | None = None) -> Output:
-    """Adapts a parent by a strategy and scores the child.
-
-    Args:
-        measure: gives the measurement at every validation, from what the cell's ``lexicon`` says.
-    """
+def adapt_and_score(inputs: Inputs, measure: Callable[[Child], dict[str, float]] | None = None) -> Output:
+    """Adapts a parent by a strategy and scores the child; ``measure`` is called at every validation."""
     from crosslate.adaptation.adapt import adapt
     from crosslate.adaptation.settings import DataSettings, PackOutput
     from crosslate.packs.manifest import MANIFEST_NAME
@@ -119,10 +103,11 @@ def adapt_and_score(inputs: Inputs, measure: Callable[[dict[str, Any]], Measure]
     folder, parent = inputs.folder / PACK, inputs.parent()
     if not (folder / MANIFEST_NAME).is_file():
         size, progress = inputs.spec["vocabulary"], inputs.progress or Progress()
-        if measure and (lexicon := inputs.cell.watched.get("lexicon")):
-            progress.measure = measure(lexicon)
+        if measure:
+            progress.measure = measure
         adapt(
-            parent, inputs.training_text(), inputs.text("valid"), new=_new_languages(inputs),
+            parent, inputs.library.training(inputs.cell.texts["train"]), inputs.text("valid"),
+            new=_new_languages(inputs),
             data=DataSettings(source_vocabulary_size=size, target_vocabulary_size=size),
             training=inputs.settings, output=PackOutput(folder=folder), progress=progress,
         )  # fmt: skip

@@ -11,8 +11,7 @@ from crosslate.studies.plan import Plan
 from crosslate.studies.report.claims import Finding
 from crosslate.studies.report.page import Figures
 from crosslate.studies.report.tables import Table
-from crosslate.studies.results import Results
-from crosslate.studies.store import Output
+from crosslate.studies.store import Output, Results
 
 
 class Analysis:
@@ -22,14 +21,17 @@ class Analysis:
     or models: plans and reports are made without them.
 
     Attributes:
-        name: by which a recipe's ``analyses`` ask for it.
         is_optional: whether its cells are planned only where a recipe asks for them.
-        kinds: of its cells.
+        kinds: of its cells; where none is named, its name.
     """
 
-    name: ClassVar[str]
     is_optional: ClassVar[bool] = True
     kinds: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def name(self) -> str:
+        """By which a recipe's ``analyses`` ask for it: that of its file, with hyphens."""
+        return type(self).__module__.rpartition(".")[2].replace("_", "-")
 
     def cells(self, plan: Plan) -> Iterable[Cell]:
         """Its cells; those of the analyses before it are in the plan."""

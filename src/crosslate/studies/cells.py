@@ -13,6 +13,7 @@ from crosslate.errors import UsageError
 from crosslate.files import sha256_text
 from crosslate.studies.texts import PlacedText
 
+ANALYSIS_OPERATIONS = 5e11
 _REVISION = 1
 """Part of every key: raised when the same settings come to mean other work."""
 
@@ -28,7 +29,8 @@ class Cell:
         needs: keys of the cells whose results or models this one uses, by the role they have in it.
         labels: what the report finds cells by (child, strategy, seed, …); in no key.
         texts: where its texts are read from; in no key, since ``spec`` has their hashes.
-        operations: about how many floating-point operations the work takes; times are estimated from it.
+        operations: about how many floating-point operations the work takes; times are estimated from it. The
+            default is for work that trains nothing.
         watched: what is measured while the work goes on; in no key, since it changes nothing else.
     """
 
@@ -38,7 +40,7 @@ class Cell:
     needs: dict[str, str] = field(default_factory=dict)
     labels: dict[str, Any] = field(default_factory=dict)
     texts: dict[str, PlacedText] = field(default_factory=dict)
-    operations: float = 0.0
+    operations: float = ANALYSIS_OPERATIONS
     watched: dict[str, Any] = field(default_factory=dict)
 
     @cached_property
@@ -54,29 +56,8 @@ class Cell:
         return f"{words}-{self.key[:12]}"
 
 
-def in_order(cells: Sequence[Cell]) -> list[Cell]:
-    """Cells such that each stands behind all it needs, otherwise in their order; every key once."""
-    by_key: dict[str, Cell] = {}
-    for cell in cells:
-        by_key.setdefault(cell.key, cell)
-    done: dict[str, Cell] = {}
-
-    def add(cell: Cell) -> None:
-        if cell.key in done:
-            return
-        cell = by_key[cell.key]
-        for key in cell.needs.values():
-            if key in by_key:
-                add(by_key[key])
-        done[cell.key] = cell
-
-    for cell in cells:
-        add(cell)
-    return list(done.values())
-
-
 def matching(cells: Sequence[Cell], pattern: str | None) -> list[Cell]:
-    """The cells whose kind or title a pattern matches, and all that these need; in order.
+    """The cells whose kind or title a pattern matches, and all that these need; in their order.
 
     Args:
         pattern: a title or a kind, or else a part of titles; with ``*``, which stands for anything, the whole
@@ -87,7 +68,7 @@ def matching(cells: Sequence[Cell], pattern: str | None) -> list[Cell]:
         UsageError: no cell matches, or none matches one of several patterns.
     """
     if pattern is None:
-        return in_order(cells)
+        return list(cells)
     by_key = {cell.key: cell for cell in cells}
     found: set[str] = set()
     left = _chosen_by_several(pattern, cells)
@@ -96,7 +77,7 @@ def matching(cells: Sequence[Cell], pattern: str | None) -> list[Cell]:
         if cell.key not in found:
             found.add(cell.key)
             left += [by_key[key] for key in cell.needs.values() if key in by_key]
-    return in_order([cell for cell in cells if cell.key in found])
+    return [cell for cell in cells if cell.key in found]
 
 
 def find(cells: Sequence[Cell], kind: str, **labels: Any) -> list[Cell]:

@@ -7,7 +7,7 @@ from statistics import median
 
 from crosslate.models.groups import GROUPS
 from crosslate.models.sizes import parse_size
-from crosslate.studies.cells import Cell
+from crosslate.studies.cells import ANALYSIS_OPERATIONS, Cell
 from crosslate.training.settings import TrainingSettings
 
 TOKENS_PER_SIDE = 16
@@ -16,7 +16,6 @@ TOKENS_PER_SIDE = 16
 OPERATIONS_PER_SECOND = 8e10
 """Of one core with low-precision matrix products; only used until a cell of the study is done."""
 
-ANALYSIS_OPERATIONS = 5e11
 _TYPICAL_VOCABULARY = 8_000
 
 

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
-from contextlib import suppress
+from concurrent.futures import Future, ThreadPoolExecutor
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
-from multiprocessing.process import BaseProcess
-from threading import Thread
+from threading import Thread, local
 from typing import Any
 
 from crosslate.engines.ctranslate2 import num_usable_cores
 from crosslate.studies.cells import Cell
-from crosslate.studies.run import Outcome, Place, Work, work_on
+from crosslate.studies.run import Executor, Outcome, Place, Work, work_on
 from crosslate.studies.store import Store
 
 _STOP_SECONDS = 60.0
@@ -30,107 +29,105 @@ def default_jobs() -> int:
     return 1 if ctranslate2.get_cuda_device_count() else min(2, num_usable_cores())
 
 
-class Here:
+class Here(Executor):
     """Cells one after the other in this process."""
 
-    capacity = 1
-
     def __init__(self, place: Place, work: Work) -> None:
+        self.capacity = 1
         self._place, self._work = place, work
-        self._submitted: list[Cell] = []
 
-    def submit(self, cell: Cell) -> None:
-        self._submitted.append(cell)
-
-    def wait(self) -> list[Outcome]:
-        return [work_on(self._submitted.pop(0), self._place, self._work)]
+    def submit(self, cell: Cell) -> Future[Outcome]:
+        future: Future[Outcome] = Future()
+        future.set_result(work_on(cell, self._place, self._work))
+        return future
 
     def stop(self) -> None:
-        self._submitted.clear()
+        """Nothing runs between two calls."""
 
 
-class Processes:
+class _LostError(Exception):
+    """What worked on a cell is gone."""
+
+
+class _Elsewhere(Executor):
+    """Cells that are worked on outside this process; for each, a thread here waits."""
+
+    def __init__(self, place: Place, work: Work, capacity: int) -> None:
+        self.capacity = capacity
+        self._place, self._work = place, work
+        self._threads = ThreadPoolExecutor(capacity)
+        self._is_stopping = False
+
+    def submit(self, cell: Cell) -> Future[Outcome]:
+        return self._threads.submit(self._outcome, cell)
+
+    def _outcome(self, cell: Cell) -> Outcome:
+        try:
+            return self._wait_for(cell)
+        except _LostError as error:
+            if self._is_stopping:
+                return Outcome("interrupted")
+            Store(self._place.study).record_failure(cell, str(error), "")
+            return Outcome("failed", error=str(error))
+
+    def _wait_for(self, cell: Cell) -> Outcome:
+        """Has a cell worked on; raises :class:`_LostError` where what worked on it is gone."""
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        self._is_stopping = True
+        self._interrupt()
+        self._threads.shutdown()
+
+    def _interrupt(self) -> None:
+        """Asks all that work on cells to save their state and end."""
+
+
+class Processes(_Elsewhere):
     """Works on cells in a fixed number of processes; they live on from cell to cell.
 
     A process that dies (for want of memory, say) fails its cell alone, and another takes its place.
     """
 
     def __init__(self, place: Place, work: Work, jobs: int) -> None:
-        self.capacity = jobs
-        self._place, self._work = place, work
-        self._threads = max(1, num_usable_cores() // jobs)
-        self._idle: list[_Worker] = []
-        self._busy: dict[str, _Worker] = {}
+        super().__init__(place, work, jobs)
+        self._own = local()
+        self._workers: list[_Worker] = []
 
-    def submit(self, cell: Cell) -> None:
-        worker = self._living() or _Worker(self._place, self._work, self._threads)
-        self._busy[cell.key] = worker
-        with suppress(OSError):  # it has died at once, which is found out by waiting for it
-            worker.start(cell)
-
-    def wait(self) -> list[Outcome]:
-        workers = list(self._busy.values())
-        ready = set(wait([end for worker in workers for end in (worker.pipe, worker.process.sentinel)]))
-        ended = [worker for worker in workers if {worker.pipe, worker.process.sentinel} & ready]
-        return [self._end_of(worker) for worker in ended]
-
-    def stop(self) -> None:
-        """Workers at work are asked to save their state (as by Ctrl-C); the others just end."""
-        busy = list(self._busy.values())
-        for worker in busy:
-            if worker.process.pid is not None and worker.process.is_alive():
-                os.kill(worker.process.pid, signal.SIGTERM)
-        for worker in (*busy, *self._idle):
-            worker.end(_STOP_SECONDS if worker in busy else 5.0)
-        self._busy.clear()
-        self._idle.clear()
-
-    def _living(self) -> _Worker | None:
-        """An idle worker; what has killed others in their idleness must not stop the study."""
-        while self._idle:
-            worker = self._idle.pop()
-            if worker.process.is_alive():
-                return worker
-            worker.end(0.0)
-        return None
-
-    def _end_of(self, worker: _Worker) -> Outcome:
-        cell = worker.cell
-        del self._busy[cell.key]
+    def _wait_for(self, cell: Cell) -> Outcome:
+        worker: _Worker | None = getattr(self._own, "worker", None)
+        if worker is None or not worker.process.is_alive():
+            worker = _Worker(self._place, self._work, max(1, num_usable_cores() // self.capacity))
+            self._own.worker = worker
+            self._workers.append(worker)
         try:
+            worker.pipe.send(cell)
             outcome: Outcome = worker.pipe.recv()
         except (EOFError, OSError):
             worker.process.join()
-            error = f"its process ended with code {worker.process.exitcode}, perhaps for want of memory"
-            Store(self._place.study).record_failure(cell, error, "")
-            return Outcome(cell.key, "failed", error=error)
-        self._idle.append(worker)
+            code = worker.process.exitcode
+            raise _LostError(f"its process ended with code {code}, perhaps for want of memory") from None
         return outcome
+
+    def _interrupt(self) -> None:
+        """As by Ctrl-C, and by force where that does not help in time."""
+        processes = [worker.process for worker in self._workers if worker.process.is_alive()]
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.join(_STOP_SECONDS)
+            process.kill()
 
 
 class _Worker:
-    """A process and the cell that it works on."""
+    """A process, and the pipe by which it gets cells and gives outcomes."""
 
     def __init__(self, place: Place, work: Work, threads: int) -> None:
         context = get_context("spawn")
         self.pipe, theirs = context.Pipe()
-        self.process: BaseProcess = context.Process(
-            target=_serve, args=(theirs, place, work, threads), daemon=True
-        )
+        self.process = context.Process(target=_serve, args=(theirs, place, work, threads), daemon=True)
         self.process.start()
         theirs.close()
-
-    def start(self, cell: Cell) -> None:
-        self.cell = cell
-        self.pipe.send(cell)
-
-    def end(self, seconds: float) -> None:
-        """Ends the process: by closing its pipe, and by force where that does not help in time."""
-        self.pipe.close()
-        self.process.join(seconds)
-        if self.process.is_alive():
-            self.process.kill()
-            self.process.join()
 
 
 def _serve(pipe: Connection, place: Place, work: Work, threads: int) -> None:
@@ -144,8 +141,11 @@ def _serve(pipe: Connection, place: Place, work: Work, threads: int) -> None:
     # Read by PyTorch when the first cell loads it.
     os.environ["OMP_NUM_THREADS"] = str(threads)
     try:
-        while True:
-            pipe.send(work_on(pipe.recv(), place, work))
+        status = "done"
+        while status != "interrupted":
+            outcome = work_on(pipe.recv(), place, work)
+            pipe.send(outcome)
+            status = outcome.status
     except (EOFError, OSError, KeyboardInterrupt):
         return
 
@@ -163,7 +163,7 @@ def _interrupt(number: int, frame: Any) -> None:
     raise KeyboardInterrupt
 
 
-class OnRay:
+class OnRay(_Elsewhere):
     """Cells as Ray tasks, for studies past one machine; all machines must share the storage.
 
     Ray's environment names the cluster; without one it starts here.
@@ -180,34 +180,27 @@ class OnRay:
         from crosslate.translation.bulk import started_ray
 
         ray = self._ray = started_ray()
-        self._place, self._work = place, work
-        self._task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=0)(_ray_work)
-        self._running: dict[Any, Cell] = {}
         total = ray.cluster_resources()
-        by_cpu = int(total.get("CPU", 1) // cpus) if cpus else 1
-        self.capacity = max(1, min(by_cpu, int(total.get("GPU", 0) // gpus)) if gpus else by_cpu)
+        capacity = int(total.get("CPU", 1) // cpus) if cpus else 1
+        if gpus:
+            capacity = min(capacity, int(total.get("GPU", 0) // gpus))
+        super().__init__(place, work, max(1, capacity))
+        self._task = ray.remote(num_cpus=cpus, num_gpus=gpus, max_retries=0)(_ray_work)
         self._cpus = max(1, int(cpus))
+        self._references: list[Any] = []
 
-    def submit(self, cell: Cell) -> None:
-        self._running[self._task.remote(cell, self._place, self._work, self._cpus)] = cell
+    def _wait_for(self, cell: Cell) -> Outcome:
+        reference = self._task.remote(cell, self._place, self._work, self._cpus)
+        self._references.append(reference)
+        try:
+            outcome: Outcome = self._ray.get(reference)
+        except self._ray.exceptions.RayError as error:
+            raise _LostError(f"Ray lost it: {str(error).strip().splitlines()[0]}") from error
+        return outcome
 
-    def wait(self) -> list[Outcome]:
-        ended, _ = self._ray.wait(list(self._running), num_returns=1)
-        outcomes = []
-        for reference in ended:
-            cell = self._running.pop(reference)
-            try:
-                outcomes.append(self._ray.get(reference))
-            except self._ray.exceptions.RayError as error:
-                message = f"Ray lost it: {str(error).strip().splitlines()[0]}"
-                Store(self._place.study).record_failure(cell, message, str(error))
-                outcomes.append(Outcome(cell.key, "failed", error=message))
-        return outcomes
-
-    def stop(self) -> None:
-        for reference in self._running:
+    def _interrupt(self) -> None:
+        for reference in self._references:
             self._ray.cancel(reference, force=False)
-        self._running.clear()
 
 
 def _ray_work(cell: Cell, place: Place, work: Work, threads: int) -> Outcome:

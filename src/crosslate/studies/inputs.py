@@ -11,14 +11,14 @@ from crosslate.errors import InputError
 from crosslate.studies.cells import Cell
 from crosslate.studies.run import Place
 from crosslate.studies.store import MODELS, Store
-from crosslate.studies.texts import Library, book, dictionary_role
+from crosslate.studies.texts import Library, dictionary_role
 
 if TYPE_CHECKING:
     from crosslate.engines.decoding import DecodingOptions
     from crosslate.evaluation.dictionaries import Dictionary
     from crosslate.models.parent import Parent
     from crosslate.packs.pack import Pack
-    from crosslate.text.corpora import Corpus, ParallelCorpus
+    from crosslate.text.corpora import ParallelCorpus
     from crosslate.training.progress import Progress
     from crosslate.training.settings import TrainingSettings
 
@@ -38,9 +38,8 @@ class Inputs:
 
     def check_texts(self) -> None:
         """Refuses texts that have changed since the plan, under whose hashes the result is stored."""
-        planned = self.spec.get("text", {})
-        for role, placed in self.cell.texts.items():
-            if role in planned and self.library.identity(placed) != planned[role]:
+        for role, identity in self.spec.get("text", {}).items():
+            if role in self.cell.texts and self.library.identity(self.cell.texts[role]) != identity:
                 raise InputError(
                     f"the text {role!r} of {self.cell.title} has changed since the study was planned; run "
                     "the same command again for a plan with the text as it is now"
@@ -49,14 +48,6 @@ class Inputs:
     def text(self, role: str) -> ParallelCorpus:
         """A text of the cell in memory."""
         return self.library.load(self.cell.texts[role])
-
-    def training_text(self) -> Corpus:
-        """The text to train on, as a stream where it is in files."""
-        return self.library.training(self.cell.texts["train"])
-
-    def monolingual(self, role: str) -> list[str]:
-        """The lines of a text in one language."""
-        return self.library.monolingual(self.cell.texts[role])
 
     def dictionary(self, lexicon: Mapping[str, Any]) -> Dictionary:
         """The dictionary that leads from one language to the other, perhaps through a third."""
@@ -67,11 +58,12 @@ class Inputs:
 
     def _dictionary(self, languages: str) -> Dictionary:
         from crosslate.evaluation.dictionaries import read_dictionary
+        from crosslate.text.phrasebook import Phrasebook
 
         placed = self.cell.texts.get(dictionary_role(languages))
         if placed is not None:
             return read_dictionary(self.library.paths(placed)[0])
-        gold = book(self.library.seed).dictionary(*languages.split("-"))
+        gold = Phrasebook(self.library.seed).dictionary(*languages.split("-"))
         return {word: sorted(translations) for word, translations in gold.items()}
 
     def translations(self, role: str) -> list[str]:

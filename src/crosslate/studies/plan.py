@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from crosslate.errors import CrosslateError, Faults, InputError
+from crosslate.errors import Faults, InputError
 from crosslate.models.groups import Side
 from crosslate.studies.cells import Cell, find
 from crosslate.studies.recipe import PHRASEBOOK, PairText, Recipe
@@ -17,24 +17,13 @@ class Plan:
 
     Args:
         library: gives the hashes of texts.
-        comparisons: gives the systems that are to be compared among the cells planned so far.
     """
 
-    def __init__(
-        self,
-        recipe: Recipe,
-        library: Library,
-        comparisons: Callable[[Plan], Iterable[tuple[Cell, Cell]]] = lambda plan: (),
-    ) -> None:
+    def __init__(self, recipe: Recipe, library: Library) -> None:
         self.recipe, self.library = recipe, library
-        self._comparisons = comparisons
         self.cells: list[Cell] = []
         self.full_size = 0 if 0 in recipe.sizes else max(recipe.sizes)
         """Training pairs of the children that analyses look at."""
-
-    def comparisons(self) -> Iterable[tuple[Cell, Cell]]:
-        """The systems that are to be compared."""
-        return self._comparisons(self)
 
     def find(self, kind: str, **labels: Any) -> list[Cell]:
         """The cells of a kind with these labels."""
@@ -86,7 +75,7 @@ class Plan:
         """The same for two languages that share a vocabulary: whichever way a dictionary leads."""
         return self.lexicon("source", source, target) or self.lexicon("target", target, source)
 
-    def dictionary_texts(self, spec: dict[str, Any]) -> dict[str, PlacedText]:
+    def dictionary_texts(self, spec: Mapping[str, Any]) -> dict[str, PlacedText]:
         """The files of dictionaries, as texts of a cell: so a missing one is refused before anything runs."""
         return {
             dictionary_role(step["languages"]): PlacedText(Text(files=[file]), *step["languages"].split("-"))
@@ -98,9 +87,10 @@ class Plan:
 def check_files(cells: Sequence[Cell], library: Library) -> None:
     """Refuses cells whose files of text are not there: without them no cell's key is known."""
     faults = Faults("the study needs text that is not there (give the folder that holds it)")
-    missing = [path for cell in cells for placed in cell.texts.values() for path in library.missing(placed)]
-    for path in dict.fromkeys(missing):
-        faults.add(path)
+    texts = [placed for cell in cells for placed in cell.texts.values()]
+    for path in dict.fromkeys(path for placed in texts for path in library.paths(placed)):
+        if not path.is_file():
+            faults.add(str(path))
     faults.raise_as(InputError)
 
 
@@ -115,8 +105,6 @@ def check_texts(cells: Sequence[Cell], library: Library) -> None:
         if role in ("valid", "test") and placed.text.files
     }
     for placed in small.values():
-        try:
+        with faults.catch():
             library.load(placed)
-        except CrosslateError as error:
-            faults.add(str(error))
     faults.raise_as(InputError)

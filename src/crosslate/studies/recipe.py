@@ -95,8 +95,7 @@ class DenoiserRecipe(Settings):
     training: Training = Field(default_factory=dict, description=_TRAINING)
 
     def find_faults(self, faults: Faults) -> None:
-        if not self.languages or len(set(self.languages)) < len(self.languages):
-            faults.add(f"languages is {self.languages}, expected at least one, each once")
+        _check_once("languages", self.languages, faults)
         for role, text in (("train", self.train), ("valid", self.valid)):
             if text.kind not in ("files", "phrasebook"):
                 faults.add(f"{role} is text from {text.kind}, expected files or the phrasebook")
@@ -133,12 +132,10 @@ class ChildRecipe(Settings):
         return f"{self.source}-{self.target}"
 
     def find_faults(self, faults: Faults) -> None:
-        starts = self.initial_embeddings
-        if not starts or len(set(starts)) < len(starts):
-            faults.add(f"initial_embeddings is {starts}, expected some, each once")
+        _check_once("initial_embeddings", self.initial_embeddings, faults)
         if self.source == self.target:
             faults.add(f"child {self.name} translates from {self.source} into itself, expected two languages")
-        _check_once("strategies", self.strategies, faults)
+        _check_once("strategies", _parsed(self.strategies), faults, may_be_empty=True)
 
 
 class ZeroShotRecipe(Settings):
@@ -150,8 +147,7 @@ class ZeroShotRecipe(Settings):
         description="of the composed pair; `train` and `valid` serve the supervised models."
     )
     source_strategies: list[StrategyName] = Field(
-        default_factory=lambda: ["src+xattn"],
-        description="packs of the source child that are composed.",
+        default_factory=lambda: ["src+xattn"], description="packs of the source child that are composed."
     )
     target_strategy: StrategyName = Field("tgt+xattn", description="pack of the target child.")
     supervised_sizes: list[Count] = Field(
@@ -165,8 +161,7 @@ class ZeroShotRecipe(Settings):
     )
 
     def find_faults(self, faults: Faults) -> None:
-        if not self.source_strategies:
-            faults.add("source_strategies is empty, expected at least one")
+        _check_once("source_strategies", _parsed(self.source_strategies), faults)
 
 
 class CompressionRecipe(Settings):
@@ -278,20 +273,13 @@ class Recipe(Settings):
             faults.add(f"name is {self.name!r}, expected small letters, digits and hyphens")
         if not self.parents and not self.denoisers:
             faults.add("it has neither parents nor denoisers; expected at least one of them")
-        named: dict[str, Sequence[Any]] = {
-            "parents": [each.name for each in self.parents] + [each.name for each in self.denoisers],
-            "children": [child.name for child in self.children],
-            "seeds": self.seeds,
-            "sizes": self.sizes,
-        }
-        for kind, names in named.items():
-            for name in {name for name in names if names.count(name) > 1}:
-                faults.add(f"{kind} names {name} twice")
-        for kind in ("seeds", "sizes"):
-            if not named[kind]:
-                faults.add(f"{kind} is empty, expected at least one number")
+        parents = [each.name for each in self.parents] + [each.name for each in self.denoisers]
+        _check_once("parents", parents, faults, may_be_empty=True)
+        _check_once("children", [child.name for child in self.children], faults, may_be_empty=True)
+        _check_once("seeds", self.seeds, faults)
+        _check_once("sizes", self.sizes, faults)
         for kind in ("strategies", "denoising_strategies"):
-            _check_once(kind, getattr(self, kind), faults)
+            _check_once(kind, _parsed(getattr(self, kind)), faults, may_be_empty=True)
         for name in self.denoising_strategies:
             if parse_strategy(name).renews != frozenset():
                 faults.add(
@@ -362,7 +350,7 @@ class Recipe(Settings):
             return
         if RANDOM not in child.initial_embeddings:
             faults.add(f"zero_shot composes {name} with {RANDOM} initial embeddings; add them to it")
-        has = [str(parse_strategy(each)) for each in self.strategies_of(child)]
+        has = _parsed(self.strategies_of(child))
         for each in strategies:
             strategy = parse_strategy(each)
             if strategy.renews != frozenset({side}):
@@ -375,11 +363,16 @@ class Recipe(Settings):
                 faults.add(f"zero_shot composes {each} of {name}, which is trained with {known} only")
 
 
-def _check_once(where: str, strategies: Sequence[str], faults: Faults) -> None:
-    """Refuses a strategy that stands twice, if in other words."""
-    parsed = [str(parse_strategy(name)) for name in strategies]
-    for name in dict.fromkeys(each for each in parsed if parsed.count(each) > 1):
-        faults.add(f"{where} names the strategy {name} twice")
+def _parsed(strategies: Sequence[str]) -> list[str]:
+    """Strategies in their usual words."""
+    return [str(parse_strategy(name)) for name in strategies]
+
+
+def _check_once(where: str, values: Sequence[Any], faults: Faults, *, may_be_empty: bool = False) -> None:
+    if not values and not may_be_empty:
+        faults.add(f"{where} is empty, expected at least one")
+    for value in dict.fromkeys(each for each in values if values.count(each) > 1):
+        faults.add(f"{where} names {value} twice")
 
 
 def load_recipe(name: str | Path) -> Recipe:

@@ -7,12 +7,13 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from types import FrameType
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from crosslate.errors import CrosslateError, Interrupted
 from crosslate.studies.cells import Cell
@@ -38,27 +39,27 @@ Work = Callable[[Cell, Place], Output]
 class Outcome:
     """How a cell ended; the error is one line, empty where it is done."""
 
-    key: str
     status: Literal["done", "failed", "interrupted"]
     seconds: float = 0.0
     error: str = ""
 
 
-class Executor(Protocol):
-    """Where cells are worked on."""
+class Executor:
+    """Where cells are worked on.
 
-    @property
-    def capacity(self) -> int:
-        """How many cells at the same time."""
+    Attributes:
+        capacity: how many cells at the same time; more are never submitted.
+    """
 
-    def submit(self, cell: Cell) -> None:
-        """Starts a cell, or waits with it until there is room."""
+    capacity: int
 
-    def wait(self) -> list[Outcome]:
-        """The cells that have ended, at least one; blocks until then."""
+    def submit(self, cell: Cell) -> Future[Outcome]:
+        """Starts a cell."""
+        raise NotImplementedError
 
     def stop(self) -> None:
         """Asks what is running to save its state and end, and waits for that."""
+        raise NotImplementedError
 
 
 @dataclass
@@ -76,10 +77,7 @@ Tell = Callable[[Summary, Cell, Outcome], None]
 
 
 def run_study(
-    cells: Sequence[Cell],
-    store: Store,
-    executor: Executor,
-    tell: Tell = lambda summary, cell, outcome: None,
+    cells: Sequence[Cell], store: Store, executor: Executor, tell: Tell = lambda summary, cell, outcome: None
 ) -> Summary:
     """Runs every cell that has no stored result, each as soon as what it needs is there.
 
@@ -90,75 +88,50 @@ def run_study(
     Raises:
         Interrupted: asked to stop; what was running has saved its state, and the same call goes on.
     """
-    run = _Run(cells, store, executor, tell)
+    started = time.monotonic()
+    summary = Summary(reused=[cell for cell in cells if store.is_done(cell)])
+    ready = {cell.key for cell in summary.reused}
+    waiting = [cell for cell in cells if cell.key not in ready]
+    running: dict[Future[Outcome], Cell] = {}
     try:
         with _ended_as_interrupted():
-            run.all()
+            while True:
+                possible = [cell for cell in waiting if set(cell.needs.values()) <= ready]
+                for cell in possible[: executor.capacity - len(running)]:
+                    waiting.remove(cell)
+                    running[executor.submit(cell)] = cell
+                if not running:
+                    break
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    cell, outcome = running.pop(future), future.result()
+                    if outcome.status == "done":
+                        ready.add(cell.key)
+                        summary.done.append(cell)
+                    elif outcome.status == "failed":
+                        summary.failed.append((cell, outcome.error))
+                        _block(cell, waiting, summary.blocked)
+                    summary.seconds = time.monotonic() - started
+                    tell(summary, cell, outcome)
+                    if outcome.status == "interrupted":
+                        raise Interrupted(outcome.error)
     except (Interrupted, KeyboardInterrupt) as error:
         raise Interrupted(
-            f"stopped; {len(run.summary.done)} cells were done in this sitting, the state of those at work "
+            f"stopped; {len(summary.done)} cells were done in this sitting, the state of those at work "
             f"is kept in {store.folder}: run the same command again to go on"
         ) from error
     finally:
         executor.stop()
-    return run.summary
+    return summary
 
 
-class _Run:
-    """What waits, what is at work, what can be built on, what is lost."""
-
-    def __init__(self, cells: Sequence[Cell], store: Store, executor: Executor, tell: Tell) -> None:
-        self.executor, self.tell = executor, tell
-        self.by_key = {cell.key: cell for cell in cells}
-        self.summary = Summary(reused=[cell for cell in cells if store.is_done(cell)])
-        self.ready = {cell.key for cell in self.summary.reused}
-        self.waiting = [cell for cell in cells if cell.key not in self.ready]
-        self.running: set[str] = set()
-        self.lost: set[str] = set()
-        self.started = time.monotonic()
-
-    def all(self) -> None:
-        while self.waiting or self.running:
-            self._block()
-            self._submit()
-            if self.running:
-                for outcome in self.executor.wait():
-                    self._note(outcome)
-            elif self.waiting:
-                cell = self.waiting[0]
-                missing = sorted(key[:12] for key in cell.needs.values() if key not in self.by_key)
-                raise CrosslateError(
-                    f"{cell.title} needs cells that are not in the plan: {', '.join(missing)}"
-                )
-
-    def _block(self) -> None:
-        """Gives up cells that need a lost one; they stand behind it, so one pass finds all."""
-        for cell in list(self.waiting):
-            if self.lost & set(cell.needs.values()):
-                self.lost.add(cell.key)
-                self.waiting.remove(cell)
-                self.summary.blocked.append(cell)
-
-    def _submit(self) -> None:
-        for cell in [cell for cell in self.waiting if set(cell.needs.values()) <= self.ready]:
-            if len(self.running) < self.executor.capacity:
-                self.executor.submit(cell)
-                self.running.add(cell.key)
-                self.waiting.remove(cell)
-
-    def _note(self, outcome: Outcome) -> None:
-        cell = self.by_key[outcome.key]
-        self.running.discard(outcome.key)
-        if outcome.status == "done":
-            self.ready.add(cell.key)
-            self.summary.done.append(cell)
-        elif outcome.status == "failed":
-            self.lost.add(cell.key)
-            self.summary.failed.append((cell, outcome.error))
-        self.summary.seconds = time.monotonic() - self.started
-        self.tell(self.summary, cell, outcome)
-        if outcome.status == "interrupted":
-            raise Interrupted(outcome.error or "stopped")
+def _block(lost: Cell, waiting: list[Cell], blocked: list[Cell]) -> None:
+    """Gives up cells that need a lost one; each stands behind what it needs, so one pass finds all."""
+    keys = {lost.key}
+    for cell in list(waiting):
+        if keys & set(cell.needs.values()):
+            keys.add(cell.key)
+            waiting.remove(cell)
+            blocked.append(cell)
 
 
 @contextmanager
@@ -184,20 +157,20 @@ def work_on(cell: Cell, place: Place, work: Work) -> Outcome:
     try:
         with store.lock(cell):
             if store.is_done(cell):
-                return Outcome(cell.key, "done", store.load(cell.key).seconds)
+                return Outcome("done", store.load(cell.key).seconds)
             started = time.monotonic()
             output = work(cell, place)
             # Training that was taken up again counts in full: estimates are made from what cells took.
             trained = output.values.get("training", {}).get("training_seconds", 0.0)
             seconds = max(time.monotonic() - started, trained)
             store.save(cell, output, seconds, _environment())
-            return Outcome(cell.key, "done", seconds)
+            return Outcome("done", seconds)
     except (Interrupted, KeyboardInterrupt) as error:
-        return Outcome(cell.key, "interrupted", time.monotonic() - started, str(error))
+        return Outcome("interrupted", time.monotonic() - started, str(error))
     except Exception as error:  # whatever happens in one cell must not stop the others
         message = str(error) if isinstance(error, CrosslateError) else f"{type(error).__name__}: {error}"
         store.record_failure(cell, message, traceback.format_exc())
-        return Outcome(cell.key, "failed", time.monotonic() - started, message)
+        return Outcome("failed", time.monotonic() - started, message)
 
 
 def _environment() -> dict[str, Any]:

@@ -1,19 +1,21 @@
-"""The store of a study: results as small JSON with the translations of test sets, models beside them."""
+"""The results of a study: stored as small JSON with the translations of test sets, and asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 from filelock import BaseFileLock, FileLock
 from pydantic import Field
 
 from crosslate.config import Settings
-from crosslate.errors import Faults, InputError, SettingsError
+from crosslate.errors import InputError, SettingsError
 from crosslate.files import read_json, read_optional_object, write_json, write_text
-from crosslate.studies.cells import Cell
+from crosslate.studies.cells import Cell, find
 
 RESULTS = "results"
 FAILURES = "failures"
@@ -46,10 +48,6 @@ class Result(Settings):
     environment: dict[str, Any] = Field(default_factory=dict, description="versions, machine, when it ended")
     file: Path | None = Field(None, exclude=True, description="that it was read from")
 
-    def find_faults(self, faults: Faults) -> None:
-        if self.file and "test" in self.values and not self.translations:
-            faults.add(f"{self.file.with_suffix('.txt')} is missing")
-
     @property
     def translations(self) -> Path | None:
         """The file of the test set's translations; None where there is none."""
@@ -80,7 +78,6 @@ class Store:
 
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
-        self._files: dict[str, Path] = {}
 
     def models(self, cell: Cell) -> Path:
         """Folder for the models that a cell makes and the state of its training."""
@@ -164,9 +161,74 @@ class Store:
 
     def _file(self, key: str) -> Path | None:
         """The file of a result, found by the end of its name, which is the start of the key."""
-        known = self._files.get(key)
-        if known is None or not known.is_file():
-            known = next(iter(sorted((self.folder / RESULTS).glob(f"*-{key[:12]}.json"))), None)
-        if known is not None:
-            self._files[key] = known
-        return known
+        return min((self.folder / RESULTS).glob(f"*-{key[:12]}.json"), default=None)
+
+
+Found = tuple[Cell, dict[str, Any]]
+"""A cell and the values of its result."""
+
+
+class Results:
+    """The cells of a study with the results that are there, by the key of their cell."""
+
+    def __init__(self, cells: Sequence[Cell], by_key: Mapping[str, Result]) -> None:
+        self.cells, self.by_key = cells, by_key
+
+    def found(self, kind: str, **labels: Any) -> list[Found]:
+        """The cells of a kind and with these labels that have a result."""
+        return [
+            (cell, self.by_key[cell.key].values)
+            for cell in find(self.cells, kind, **labels)
+            if cell.key in self.by_key
+        ]
+
+    def names(self, kind: str, label: str) -> list[Any]:
+        """The values of a label, in the order of the study."""
+        return list(dict.fromkeys(cell.labels[label] for cell in find(self.cells, kind)))
+
+    @cached_property
+    def sizes(self) -> list[int]:
+        """Numbers of training pairs, the largest last; 0 stands for all."""
+        return sorted(self.names("child", "size") or [0], key=lambda size: size or 10**12)
+
+    @property
+    def full_size(self) -> int:
+        """The number of training pairs of the children that analyses look at; 0 stands for all."""
+        return self.sizes[-1]
+
+    @property
+    def first_seed(self) -> int:
+        return int((self.names("child", "seed") or [1])[0])
+
+    def bleu(self, cell: Cell) -> float:
+        return float(self.by_key[cell.key].values["scores"]["bleu"]["value"])
+
+    def scores(self, kind: str, metric: str = "bleu", **labels: Any) -> list[float]:
+        """The scores of all cells of a kind with these labels."""
+        return [values["scores"][metric]["value"] for _, values in self.found(kind, **labels)]
+
+    def comparisons(self) -> Iterator[tuple[Cell, Cell, dict[str, Any]]]:
+        """Every pair of systems that was compared, with the differences."""
+        by_key = {cell.key: cell for cell in self.cells}
+        for cell, values in self.found("compare"):
+            first, second = cell.needs["first"], cell.needs["second"]
+            if first in self.by_key and second in self.by_key:
+                yield by_key[first], by_key[second], values
+
+    @cached_property
+    def _p_values(self) -> dict[tuple[str, str], float]:
+        return {
+            (cell.needs["first"], cell.needs["second"]): values["bleu"]["p_value"]
+            for cell, values in self.found("compare")
+        }
+
+    def difference(self, ones: Sequence[Cell], others: Sequence[Cell]) -> tuple[float | None, float | None]:
+        """Mean difference of BLEU over the seeds that both have, and the largest p of their bootstraps."""
+        by_seed = {cell.labels["seed"]: cell for cell in others}
+        pairs = [(cell, by_seed[cell.labels["seed"]]) for cell in ones if cell.labels["seed"] in by_seed]
+        if not pairs:
+            return None, None
+        keys = [(one.key, other.key) for one, other in pairs]
+        known = [self._p_values.get(key, self._p_values.get(key[::-1])) for key in keys]
+        p_values = [each for each in known if each is not None]
+        return mean(self.bleu(one) - self.bleu(other) for one, other in pairs), max(p_values, default=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -11,7 +12,6 @@ from functools import lru_cache
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
-from string import Formatter
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pydantic import Field
@@ -19,20 +19,19 @@ from pydantic import Field
 from crosslate.config import Settings
 from crosslate.errors import Faults, InputError, MissingExtra, nearest
 from crosslate.files import atomic_folder, sha256_file, sha256_text
+from crosslate.languages.codes import three_letter_code
 
 if TYPE_CHECKING:
     from crosslate.text.corpora import Corpus, ParallelCorpus
-    from crosslate.text.phrasebook import Phrasebook
 
 FETCHED = "fetched"
 """Folder of fetched text inside that of the data."""
 
 _KINDS = ("files", "phrasebook", "mtdata", "sacrebleu")
-_FIELDS = ("source", "target", "language")
+_FILLED = re.compile(r"\{\{|\}\}|\{(source|target|language)\}")
+"""What may stand in braces in the name of a file."""
 _TYPICAL_PAIRS = {"phrasebook": 16_000, "mtdata": 300_000, "sacrebleu": 2_000}
 _PIVOT = "en"
-_THREE_LETTERS = {"cs": "ces", "de": "deu", "en": "eng", "es": "spa", "fr": "fra", "ha": "hau", "ja": "jpn",
-                  "ro": "ron"}  # fmt: skip
 
 log = logging.getLogger(__name__)
 
@@ -74,10 +73,10 @@ class Text(Settings):
         if len(self.files) > 2:
             faults.add(f"files names {len(self.files)} files, expected one or two")
         for name in self.files:
-            if fault := _misfilled(name):
+            if set(_FILLED.sub("", name)) & set("{}"):
                 faults.add(
-                    f"files names {name!r}, {fault}; expected {{source}}, {{target}} or {{language}} alone "
-                    "in braces (a brace of the path itself is written twice)"
+                    f"files names {name!r}, expected {{source}}, {{target}} or {{language}} alone in braces "
+                    "(a brace of the path itself is written twice)"
                 )
         if self.last_line and self.last_line < self.first_line:
             faults.add(f"last_line is {self.last_line}, expected 0 or at least first_line, {self.first_line}")
@@ -102,18 +101,6 @@ class Text(Settings):
         return self.changed(last_line=min(last, self.last_line or last), num_pairs=0)
 
 
-def _misfilled(name: str) -> str:
-    """Why the name of a file cannot be filled with codes; empty where it can."""
-    try:
-        found = [each for each in Formatter().parse(name) if each[1] is not None]
-    except ValueError as error:
-        return str(error).lower()
-    for _, field_name, description, conversion in found:
-        if field_name not in _FIELDS or description or conversion:
-            return "where something else stands in braces"
-    return ""
-
-
 @dataclass(frozen=True)
 class PlacedText:
     """A text with the pair that it is read for. For monolingual text both languages are the same."""
@@ -132,22 +119,16 @@ class Library:
 
     def paths(self, placed: PlacedText) -> list[Path]:
         """The files of a text, whether or not they are there."""
-        names = {"source": placed.source, "target": placed.target, "language": placed.source}
-        return [self.data / name.format(**names) for name in placed.text.files]
-
-    def missing(self, placed: PlacedText) -> list[str]:
-        """The files of a text that are not there; text that can be fetched is never missing."""
-        return [str(path) for path in self.paths(placed) if not path.is_file()]
+        source, target = placed.source, placed.target
+        names = (name.format(source=source, target=target, language=source) for name in placed.text.files)
+        return [self.data / name for name in names]
 
     def identity(self, placed: PlacedText) -> dict[str, Any]:
         """Everything that determines the text, as plain values; of files the hash, not the place."""
         text = placed.text
         lines = {"lines": [text.first_line, text.last_line], "pair": [placed.source, placed.target]}
         if text.files:
-            paths = self.paths(placed)
-            return {
-                "files": [_hash(path) if path.is_file() else f"missing {path.name}" for path in paths]
-            } | lines
+            return {"files": [_hash(path) for path in self.paths(placed)]} | lines
         if text.phrasebook:
             return {"phrasebook": text.phrasebook, "seed": self.seed} | lines
         return {text.kind: getattr(text, text.kind)} | lines
@@ -180,13 +161,14 @@ class Library:
 
     def _phrasebook(self, placed: PlacedText) -> ParallelCorpus:
         from crosslate.text.corpora import ParallelCorpus
+        from crosslate.text.phrasebook import Phrasebook
 
         text, share = placed.text, placed.text.phrasebook
         last = text.last_line or _TYPICAL_PAIRS["phrasebook"]
         role = "train" if share in ("parent", "child") else str(share)
         wanted = {"train": 0, "valid": 0, "test": 0} | {role: last}
         part = cast(Any, "parent" if share == "parent" else "child")
-        made = book(self.seed).corpora(placed.source, placed.target, part=part, **wanted)
+        made = Phrasebook(self.seed).corpora(placed.source, placed.target, part=part, **wanted)
         chosen = made[("train", "valid", "test").index(role)]
         rows = slice(text.first_line - 1, last)
         return ParallelCorpus(
@@ -195,8 +177,6 @@ class Library:
 
     def _fetched(self, placed: PlacedText) -> list[Path]:
         if placed.text.files:
-            if missing := self.missing(placed):
-                raise InputError(f"missing: {', '.join(missing)}; give the folder that holds the data")
             return self.paths(placed)
         if placed.text.mtdata:
             return _fetch_mtdata(placed.text.mtdata, placed.source, placed.target, self.data)
@@ -208,15 +188,9 @@ def dictionary_role(languages: str) -> str:
     return f"dictionary {languages}"
 
 
-@lru_cache(maxsize=4)
-def book(seed: int) -> Phrasebook:
-    """Making the phrasebook takes seconds, and every cell of a study reads the same one."""
-    from crosslate.text.phrasebook import Phrasebook
-
-    return Phrasebook(seed=seed)
-
-
 def _hash(path: Path) -> str:
+    if not path.is_file():
+        return f"missing {path.name}"
     status = path.stat()
     return _hash_once(path, status.st_size, status.st_mtime_ns)
 
@@ -237,7 +211,7 @@ def _fetch_mtdata(ids: Sequence[str], source: str, target: str, data: Path) -> l
             f"{', '.join(ids)} would be fetched with mtdata, which is not installed; "
             "install it with: pip install 'crosslate[data]'"
         )
-    codes = [_THREE_LETTERS.get(language, language) for language in (source, target)]
+    codes = [three_letter_code(language) for language in (source, target)]
     log.info("fetching %s", ", ".join(ids))
     with atomic_folder(folder) as temporary:
         command = [sys.executable, "-m", "mtdata", "get", "-l", "-".join(codes), "-tr", *ids, "--merge",

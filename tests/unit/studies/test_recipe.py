@@ -35,29 +35,17 @@ def text(**changes):
         ({"nmae": "x"}, "unknown key nmae; did you mean 'name'"),
         ({"name": "My Study"}, "expected small letters, digits and hyphens"),
         ({"seeds": [1, 1]}, "seeds names 1 twice"),
-        ({"sizes": []}, "sizes is empty, expected at least one number"),
-        ({"seeds": [-1]}, "seeds[0] is -1, expected 0 or more"),
+        ({"sizes": []}, "sizes is empty, expected at least one"),
         ({"seeds": [2**63]}, "seeds[0] is 9223372036854775808, expected 0 or more and at most 9223372036854775807"),
-        ({"phrasebook_seed": -1}, "phrasebook_seed is -1, expected 0 or more"),
         ({"parents": [], "denoisers": [], "children": [], "zero_shot": []}, "neither parents nor denoisers"),
         ({"strategies": ["src+xatn"]}, "strategies[0]: unknown strategy 'src+xatn'; did you mean 'src"),
-        ({"strategies": ["src", "src"]}, "strategies names the strategy src twice"),
+        ({"strategies": ["src", "src"]}, "strategies names src twice"),
         ({"denoising_strategies": ["src"]}, "expected those that keep the vocabulary"),
-        ({"denoising_strategies": ["embed", "embed"]}, "denoising_strategies names the strategy embed twice"),
-        ({"compressed": ["src+xatn"]}, "did you mean 'src+xattn'"),
         ({"compressions": [{}]}, "compressions[0]: rank is 0 and dtype is ''"),
-        ({"compressions": [{"dtype": "int4"}]}, "compressions[0].dtype is 'int4', expected '', 'bfloat16' or 'int8'"),
         ({"training": {"src": {"max_epoch": 3}}}, "training.src: cannot use the training settings: unknown key max_epoch"),
-        ({"training": {"src": {"weight_decay": float("inf")}}}, "weight_decay is inf"),
-        ({"training": {1: {}}}, "training has the key 1, expected text"),
-        ({"parents": [PARENT | {"training": {"fresh_learning_rate": 10**400}}]},
-         "parents[0].training: cannot use the training settings: fresh_learning_rate is an integer of"),
         ({"parents": [PARENT | {"size": "huge"}]}, "parents[0].size: unknown model size 'huge'"),
         ({"parents": [PARENT | {"target_vocabulary": -5}]}, "parents[0].target_vocabulary: -5 pieces, expected 0"),
-        ({"denoisers": [DENOISER | {"languages": []}]}, "denoisers[0]: languages is [], expected at least one"),
-        ({"denoisers": [DENOISER | {"languages": ["de", "de"]}]}, "languages is ['de', 'de'], expected"),
-        ({"denoisers": [DENOISER | {"mask_share": 1.0}]}, "mask_share is 1.0, expected 0 or more and below 1"),
-        ({"denoisers": [DENOISER | {"mean_span_words": float("inf")}]}, "mean_span_words is inf, expected above 0"),
+        ({"denoisers": [DENOISER | {"languages": []}]}, "denoisers[0]: languages is empty, expected at least one"),
         ({"denoisers": [DENOISER | {"valid": {"files": ["a.{language}", "b.{language}"]}}]},
          "valid names 2 files, expected one for each language"),
         ({"denoisers": [DENOISER | {"train": {"sacrebleu": "wmt14"}}]}, "train is text from sacrebleu, expected files or"),
@@ -69,13 +57,11 @@ def text(**changes):
         (children(CHILD | {"strategies": ["tgt"]}), "child de-en renews its source, tgt does not"),
         (children(CHILD | {"vocabulary": 63}), "children[0].vocabulary: 63 pieces, expected 0 (chosen from the text) or 64"),
         (children(CHILD | {"strategies": ["src+xattn[layers=0-1]", "src+xattn[layers=0,1]"]}),
-         "children[0]: strategies names the strategy src+xattn[layers=0-1] twice"),
-        (children(CHILD | {"initial_embeddings": ["median"]}), "initial_embeddings[0]: unknown initial embeddings 'median'; did you mean 'mean'"),
-        (children(CHILD | {"initial_embeddings": []}), "initial_embeddings is [], expected some, each once"),
+         "children[0]: strategies names src+xattn[layers=0-1] twice"),
+        (children(CHILD | {"initial_embeddings": []}), "initial_embeddings is empty, expected at least one"),
         (children(CHILD, SPANISH, source_child="fr-es"), "takes a new source from fr-es, which renews the other side"),
         (children(CHILD, SPANISH, target_strategy="tgt+xattn"), "which is trained with tgt only"),
         (children(CHILD, SPANISH, source_strategies=[]), "zero_shot[0]: source_strategies is empty"),
-        (children(CHILD, SPANISH, supervised_sizes=[5, -1]), "zero_shot[0].supervised_sizes[1] is -1, expected 0 or more"),
         (children(CHILD, SPANISH, source_strategies=["scratch"]),
          "zero_shot composes scratch of de-en, expected a strategy that renews the source and keeps the other"),
         (children(CHILD, SPANISH, target_strategy="src"), "zero_shot composes src of fr-es, expected a strategy"),
@@ -86,9 +72,7 @@ def text(**changes):
         ({"parents": [PARENT, PARENT | {"name": "other"}]} | children(CHILD, SPANISH | {"parent": "other"}, pivot=True),
          "zero_shot composes de-en of the parent fr-en and fr-es of other, expected children of one parent"),
         (text(phrasebook="child", files=["train.{source}"]), "expected exactly one of files, phrasebook, mtdata and sacrebleu"),
-        (text(phrasebook="child", first_line=0), "children[0].text.train.first_line is 0, expected 1 or more"),
         (text(phrasebook="child", first_line=9, last_line=3), "last_line is 3, expected 0 or at least first_line, 9"),
-        (text(phrasebook="x"), "text.train.phrasebook is 'x', expected 'parent', 'child', 'valid', 'test' or nothing"),
     ],
 )  # fmt: skip
 def test_what_would_fail_hours_later_is_refused(changes, message):
@@ -98,7 +82,7 @@ def test_what_would_fail_hours_later_is_refused(changes, message):
 
 
 @pytest.mark.parametrize(
-    "name", ["{foo}", "{0}", "{}", "{source", "}", "{source.__class__}", "{source!r}", "{source:>9}"]
+    "name", ["{foo}", "{}", "{source", "}", "{source.__class__}", "{source!r}", "{source:>9}"]
 )
 def test_names_of_files_are_filled_with_codes_alone(name):
     with pytest.raises(SettingsError) as refused:
@@ -132,16 +116,6 @@ def test_settings_of_a_strategy_go_before_those_of_all():
                                "src+xattn[k]": {"dropout": 0.5}})  # fmt: skip
     found = [limited.training_settings(f"src+xattn[{limit}]", 5) for limit in ("k", "v")]
     assert [(each.max_epochs, each.dropout) for each in found] == [(7, 0.5), (7, None)]
-
-
-def test_the_paper_has_its_sizes_and_settings():
-    study = load_recipe("paper")
-    assert [(child.name, child.vocabulary) for child in study.children] == [
-        ("ro-en", 16000), ("ja-en", 8000), ("de-en", 8000), ("ha-en", 8000), ("fr-es", 8000), ("fr-de", 8000),
-    ]  # fmt: skip
-    assert study.training_settings("src", 1).fresh_learning_rate == 3e-4
-    assert study.training_settings("tgt+xattn", 1).pretrained_learning_rate == 3e-5
-    assert study.parent("fr-en").source_vocabulary == 32000
 
 
 @pytest.mark.parametrize(

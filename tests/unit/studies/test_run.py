@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 import study_work
-from crosslate.errors import CrosslateError, Interrupted, MissingExtra
+from crosslate.errors import Interrupted, MissingExtra
 from crosslate.studies.executors import Here, OnRay, Processes
 from crosslate.studies.run import Place, run_study
 from crosslate.studies.store import Store
+from toy_study import titles
 
 
 @pytest.fixture
@@ -29,16 +30,14 @@ def grid():
     return study_work.grid()
 
 
-def run(grid, place, executor=None):
-    return run_study(list(grid.values()), Store(place.study), executor or Here(place, study_work.work))
-
-
-def titles(cells):
-    return [cell.title for cell in cells]
+def run(grid, place, executor=None, tell=lambda *_: None):
+    return run_study(list(grid.values()), Store(place.study), executor or Here(place, study_work.work), tell)
 
 
 def test_every_cell_runs_after_what_it_needs_and_only_once(grid, place):
-    first = run(grid, place)
+    told = []
+    first = run(grid, place, tell=lambda summary, cell, _: told.append((cell.title, len(summary.done))))
+    assert told[0] == ("parent", 1) and told[-1] == ("compare", 5)
     assert titles(first.done) == ["parent", "one", "two", "three", "compare"]
     assert Store(place.study).load(grid["compare"].key).values == {"needs": ["one", "two"]}
     second = run(grid, place)
@@ -68,21 +67,6 @@ def test_an_interrupted_cell_ends_the_run_and_has_no_result(grid, place):
     assert store.failure(grid["two"]) is None
 
 
-def test_a_need_outside_of_the_plan_is_refused(grid, place):
-    del grid["parent"]
-    with pytest.raises(CrosslateError, match="needs cells that are not in the plan"):
-        run(grid, place)
-
-
-def test_progress_is_told_after_every_cell(grid, place):
-    told = []
-    run_study(
-        list(grid.values()), Store(place.study), Here(place, study_work.work),
-        lambda summary, cell, outcome: told.append((cell.title, outcome.status, len(summary.done))),
-    )  # fmt: skip
-    assert told[0] == ("parent", "done", 1) and told[-1] == ("compare", "done", 5)
-
-
 def test_processes_do_the_same_and_survive_a_death(grid, place):
     (place.data / "one.dies").touch()
     summary = run(grid, place, Processes(place, study_work.work, 2))
@@ -101,7 +85,7 @@ def test_an_interrupted_study_ends_its_processes(grid, place):
     def interrupt():
         while not all(study_work.calls(place, title) for title in ("one", "two")):
             time.sleep(0.05)
-        workers.extend(worker.process for worker in executor._busy.values())
+        workers.extend(worker.process for worker in executor._workers)
         for worker in workers:
             worker.terminate()
 
@@ -118,11 +102,11 @@ def test_an_idle_process_that_dies_is_replaced(grid, place):
     executor = Processes(place, study_work.work, 2)
 
     def kill_the_idle(summary, cell, outcome):
-        for worker in executor._idle:
+        for worker in executor._workers if cell.title == "parent" else ():
             worker.process.kill()
             worker.process.join()
 
-    summary = run_study(list(grid.values()), Store(place.study), executor, kill_the_idle)
+    summary = run(grid, place, executor, kill_the_idle)
     assert len(summary.done) == 5 and summary.failed == []
 
 
@@ -141,6 +125,7 @@ _SCRIPT = """
 import sys
 from pathlib import Path
 import study_work
+from toy_study import titles
 from crosslate.studies.executors import Processes
 from crosslate.studies.run import Place, run_study
 from crosslate.studies.store import Store

@@ -33,10 +33,7 @@ def cells(data):
 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
-    [
-        ("test.en", b"one\n", "test.fr has 2 lines and .*test.en has 1"),
-        ("valid.fr", b"\xff\n\n", "valid.fr"),
-    ],
+    [("test.en", b"one\n", "test.fr has 2 lines and .*test.en has 1"), ("valid.fr", b"\xff\n\n", "valid.fr")],
 )
 def test_a_test_set_that_cannot_be_read_is_refused_before_hours_of_training(
     data, cells, name, content, message

@@ -10,10 +10,10 @@ from functools import cache
 from itertools import chain
 from types import EllipsisType
 
-from crosslate.errors import CrosslateError, SettingsError, nearest
+from crosslate.errors import SettingsError, nearest
 from crosslate.registry import Registry
 from crosslate.studies.analysis import Analysis
-from crosslate.studies.cells import Cell, in_order
+from crosslate.studies.cells import Cell
 from crosslate.studies.inputs import Inputs
 from crosslate.studies.plan import Plan
 from crosslate.studies.recipe import Recipe
@@ -38,7 +38,7 @@ _REGISTRY: Registry[Analysis] = Registry(__name__, "crosslate.studies.analysis:A
 @cache
 def _found() -> dict[str, Analysis]:
     """Every analysis by name."""
-    return {kind.name: kind() for kind in _REGISTRY}
+    return {analysis.name: analysis for analysis in (kind() for kind in _REGISTRY)}
 
 
 def analyses(order: Sequence[str | EllipsisType] = (...,)) -> list[Analysis]:
@@ -55,7 +55,7 @@ def plan_study(recipe: Recipe, library: Library) -> list[Cell]:
     Raises:
         SettingsError: the recipe names an unknown analysis.
     """
-    plan = Plan(recipe, library, lambda plan: chain(*(each.comparisons(plan) for each in analyses(CLAIMS))))
+    plan = Plan(recipe, library)
     known = [each.name for each in analyses(CELLS) if each.is_optional]
     for name in recipe.analyses:
         if name not in known:
@@ -63,16 +63,15 @@ def plan_study(recipe: Recipe, library: Library) -> list[Cell]:
     for analysis in analyses(CELLS):
         if analysis.name in recipe.analyses or not analysis.is_optional:
             plan.cells += list(analysis.cells(plan))
-    return in_order(plan.cells)
+    by_key: dict[str, Cell] = {}
+    for cell in plan.cells:
+        by_key.setdefault(cell.key, cell)
+    return list(by_key.values())
 
 
 def work(cell: Cell, place: Place) -> Output:
     """Does the work of a cell."""
-    by_kind = {kind: analysis for analysis in analyses() for kind in analysis.kinds}
-    if cell.kind not in by_kind:
-        raise CrosslateError(
-            f"no analysis has cells of the kind {cell.kind!r}; {nearest(cell.kind, [*by_kind])}"
-        )
+    by_kind = {kind: each for each in analyses() for kind in each.kinds or (each.name,)}
     inputs = Inputs(cell, place)
     inputs.check_texts()
     output = by_kind[cell.kind].work(inputs)

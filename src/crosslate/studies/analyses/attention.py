@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from crosslate.studies.analysis import Analysis
 from crosslate.studies.cells import Cell
-from crosslate.studies.estimate import ANALYSIS_OPERATIONS
 from crosslate.studies.inputs import Inputs
 from crosslate.studies.plan import Plan
 from crosslate.studies.report.charts import heat_map
 from crosslate.studies.report.page import Figures
 from crosslate.studies.report.tables import Row, Table
-from crosslate.studies.results import Found, Results
-from crosslate.studies.store import Output
+from crosslate.studies.store import Found, Output, Results
 
 if TYPE_CHECKING:
     import numpy
@@ -33,23 +31,19 @@ PARTS_SHOWN = ("parent", "xattn", "body", "randxattn")
 
 
 class Attention(Analysis):
-    name = "attention"
-    kinds = ("attention",)
-
     def cells(self, plan: Plan) -> Iterator[Cell]:
-        children = plan.find("child", size=plan.full_size) + plan.find("denoising child")
-        first = [cell for cell in children if cell.labels["seed"] == plan.recipe.seeds[0]]
+        seed = plan.recipe.seeds[0]
+        first = plan.find("child", size=plan.full_size, seed=seed) + plan.find("denoising child", seed=seed)
         for cell in [*plan.find("parent"), *first]:
             texts = {"test": cell.texts["test"]}
             lexicon = plan.lexicon_between(cell.labels["source"], cell.labels["target"])
-            is_parent = cell.kind == "parent"
-            yield Cell(
-                "attention", f"attention of {cell.title}",
-                {"text": plan.identities(texts), "pairs": NUM_PAIRS, "lexicon": lexicon},
-                {"parent": cell.key} if is_parent else {"child": cell.key, "parent": cell.needs["parent"]},
-                cell.labels | ({"part": "parent"} if is_parent else {}),
-                texts | plan.dictionary_texts(lexicon), ANALYSIS_OPERATIONS / 2,
-            )  # fmt: skip
+            if cell.kind == "parent":
+                needs, labels = {"parent": cell.key}, cell.labels | {"part": "parent"}
+            else:
+                needs, labels = {"child": cell.key, "parent": cell.needs["parent"]}, cell.labels
+            spec = {"text": plan.identities(texts), "pairs": NUM_PAIRS, "lexicon": lexicon}
+            texts |= plan.dictionary_texts(lexicon)
+            yield Cell("attention", f"attention of {cell.title}", spec, needs, labels, texts)
 
     def work(self, inputs: Inputs) -> Output:
         """A parent's cross-attention on its pair, or a child's on its own, also against its parent's."""
@@ -94,9 +88,8 @@ class Attention(Analysis):
         sides: set[tuple[str, str]] = set()
         for cell, values in results.found("attention"):
             side, part = str(cell.labels.get("side", "")), cell.labels["part"]
-            if part not in PARTS_SHOWN or (side, part) in sides or "denoiser" in cell.labels:
-                continue
-            if side == "target" and part != "xattn":
+            is_wanted = part == "xattn" if side == "target" else part in PARTS_SHOWN
+            if not is_wanted or (side, part) in sides or "denoiser" in cell.labels:
                 continue
             sides.add((side, part))
             drawn, head = values["map"], values["map"]["head"]
@@ -148,21 +141,22 @@ def _alignment(
     sentences: Sequence[SentenceAttention], model: Parent | Child, dictionary: Mapping[str, Collection[str]]
 ) -> dict[str, Any]:
     """Precision by dictionary of the links of every layer's mean over heads; one layer is read by rule."""
-    from crosslate.evaluation.attention import AlignmentScore, alignment_layer, linked_words, score_alignment
+    import numpy
+
+    from crosslate.evaluation.attention import alignment_layer, linked_words, score_alignment
 
     num_layers = sentences[0].weights.shape[0]
-    scores = [AlignmentScore()] * num_layers
+    scores = numpy.zeros((num_layers, 3))
     for each in sentences:
         for layer in range(num_layers):
-            links, target, source = linked_words(each, model, layer)
-            scores[layer] += score_alignment(links, target, source, dictionary)
-    tested = scores[0].tested
-    by_layer = [round(100 * score.right / tested, 2) if tested else None for score in scores]
+            scores[layer] += score_alignment(*linked_words(each, model, layer), dictionary)
+    _, tested, chance = scores[0].tolist()
+    by_layer = [round(100 * right / tested, 2) if tested else None for right, _, _ in scores.tolist()]
     return {
         "layer": alignment_layer(num_layers) + 1,
         "precision": by_layer[alignment_layer(num_layers)],
-        "chance": round(100 * scores[0].chance / tested, 2) if tested else None,
-        "words": tested,
+        "chance": round(100 * chance / tested, 2) if tested else None,
+        "words": int(tested),
         "by layer": by_layer,
     }
 

@@ -9,17 +9,24 @@ from typing import Any
 from crosslate.errors import SettingsError
 from crosslate.models.initialisers.initial_embeddings import RANDOM
 from crosslate.models.strategies import parse_strategy
-from crosslate.studies.adapted import Adaptation, Measure, adapt_and_score, cut, is_watched
+from crosslate.studies.adapted import adapt_and_score, adapted_cell, is_watched
 from crosslate.studies.analysis import Analysis
 from crosslate.studies.cells import Cell
 from crosslate.studies.inputs import Inputs
 from crosslate.studies.parts import PAPER_PARTS, compared_parts
 from crosslate.studies.plan import Plan
 from crosslate.studies.recipe import ChildRecipe
-from crosslate.studies.report.claims import LEAST_BLEU, Claim, Finding, compared
+from crosslate.studies.report.claims import (
+    LEAST_BLEU,
+    Finding,
+    Verdict,
+    by_average,
+    compared,
+    judge,
+    not_measured,
+)
 from crosslate.studies.report.tables import Row, Table, over_seeds, parent_scores, rows_by_part
-from crosslate.studies.results import Results
-from crosslate.studies.store import Output
+from crosslate.studies.store import Output, Results
 
 MAX_GAP_BLEU = 2.0
 PAPER_CHILDREN = ("Ro–En", "Ja–En", "De–En", "Ha–En", "Fr–Es", "Fr–De")
@@ -34,7 +41,6 @@ _TABLE_2 = "section 3.3, Table 2"
 
 
 class Children(Analysis):
-    name = "children"
     is_optional = False
     kinds = ("child",)
 
@@ -53,23 +59,24 @@ class Children(Analysis):
         parent, side = plan.recipe.parent(child.parent), plan.recipe.new_side(child)
         ours, theirs = getattr(child, side), getattr(parent, side)
         start = _start(plan, method, ours, theirs)
-        return Adaptation(
-            "child", f"{child.name} {strategy}" + (f", {method} embeddings" if start else ""),
-            plan.parent(parent.name), parent.size, cut(child.text, size), child.source, child.target,
-            {side: ours}, strategy, child.vocabulary, seed, size,
-            {"child": child.name, "parent": parent.name, "side": side, "initial": method},
-            plan.lexicon(side, ours, theirs) if is_watched(plan, strategy, seed, size) else {}, start,
-        ).cell(plan)  # fmt: skip
+        title = f"{child.name} {strategy}" + (f", {method} embeddings" if start else "")
+        return adapted_cell(
+            plan, "child", title, plan.parent(parent.name), parent.size, child.text,
+            (child.source, child.target), {side: ours}, strategy, child.vocabulary, seed, size,
+            labels={"child": child.name, "parent": parent.name, "side": side, "initial": method},
+            lexicon=plan.lexicon(side, ours, theirs) if is_watched(plan, strategy, seed, size) else {},
+            start=start,
+        )  # fmt: skip
 
     def comparisons(self, plan: Plan) -> Iterator[tuple[Cell, Cell]]:
         return compared_parts(plan.cells, "child")
 
     def work(self, inputs: Inputs) -> Output:
-        def measure(lexicon: dict[str, Any]) -> Measure:
+        lexicon, measure = inputs.cell.watched.get("lexicon"), None
+        if lexicon:
             from crosslate.evaluation.lexicon import measure_against_parent
 
-            return measure_against_parent(inputs.parent(), lexicon["side"], inputs.dictionary(lexicon))
-
+            measure = measure_against_parent(inputs.parent(), lexicon["side"], inputs.dictionary(lexicon))
         return adapt_and_score(inputs, measure)
 
     def tables(self, results: Results) -> Iterator[Table]:
@@ -86,19 +93,19 @@ class Children(Analysis):
         yield _by_size(results, children)
 
     def findings(self, results: Results) -> Iterable[Finding]:
-        yield Claim(
+        yield judge(
             "Training cross-attention beside new target embeddings beats training the embeddings alone, "
-            "for every child.", _TABLE_2,
-        ).every(compared(results, "child", "xattn", "embeddings", side="target"))  # fmt: skip
-        yield Claim(
+            "for every child.", _TABLE_2, compared(results, "child", "xattn", "embeddings", side="target"),
+        )  # fmt: skip
+        yield judge(
             "Training cross-attention beside new embeddings beats training the embeddings alone, on average.",
-            _TABLE_2,
-        ).on_average(compared(results, "child", "xattn", "embeddings"))
+            _TABLE_2, compared(results, "child", "xattn", "embeddings"), by_average,
+        )  # fmt: skip
         yield _close_to_body(results)
-        yield Claim(
+        yield judge(
             "Pretrained cross-attention beats cross-attention from random values, the same groups trained.",
-            _TABLE_2,
-        ).every(compared(results, "child", "xattn", "randxattn"))
+            _TABLE_2, compared(results, "child", "xattn", "randxattn"),
+        )  # fmt: skip
 
 
 def _start(plan: Plan, method: str, ours: str, theirs: str) -> dict[str, Any]:
@@ -132,19 +139,18 @@ def _by_size(results: Results, children: list[str]) -> Table:
 
 
 def _close_to_body(results: Results) -> Finding:
-    claim = Claim(
-        f"Training cross-attention comes within {MAX_GAP_BLEU:g} BLEU of training the whole body.",
-        _TABLE_2, "the gaps themselves",
-    )  # fmt: skip
+    claim = f"Training cross-attention comes within {MAX_GAP_BLEU:g} BLEU of training the whole body."
     evidence = compared(results, "child", "body", "xattn")
     if not evidence:
-        return claim.not_measured()
+        return not_measured(claim, _TABLE_2)
     gaps = [each.difference for each in evidence]
     reason = (
         f"the gap is {mean(gaps):.1f} BLEU on average, {max(gaps):.1f} at most, over {len(gaps)} children"
     )
-    if max(each.first for each in evidence) < LEAST_BLEU:
-        return claim.found("undecided", reason, evidence)
-    if max(gaps) <= MAX_GAP_BLEU:
-        return claim.found("confirmed", reason, evidence)
-    return claim.found("contradicted" if mean(gaps) > MAX_GAP_BLEU else "undecided", reason, evidence)
+    verdict: Verdict = "undecided"
+    if max(each.first for each in evidence) >= LEAST_BLEU:
+        if max(gaps) <= MAX_GAP_BLEU:
+            verdict = "confirmed"
+        elif mean(gaps) > MAX_GAP_BLEU:
+            verdict = "contradicted"
+    return Finding(claim, _TABLE_2, verdict, reason, "the gaps themselves", tuple(evidence))

@@ -6,29 +6,26 @@ from collections.abc import Iterator
 from typing import Any
 
 from crosslate.studies.adapted import NUM_SAMPLES
+from crosslate.studies.analyses import CLAIMS, analyses
 from crosslate.studies.analysis import Analysis
 from crosslate.studies.cells import Cell
-from crosslate.studies.estimate import ANALYSIS_OPERATIONS
 from crosslate.studies.inputs import Inputs
 from crosslate.studies.plan import Plan
 from crosslate.studies.report.tables import Table, p_value
-from crosslate.studies.results import Results
-from crosslate.studies.store import Output
+from crosslate.studies.store import Output, Results
 
 
 class Compare(Analysis):
     """Compares the systems that other analyses name in their ``comparisons``."""
 
-    name = "compare"
-    kinds = ("compare",)
-
     def cells(self, plan: Plan) -> Iterator[Cell]:
-        for one, other in plan.comparisons():
-            yield Cell(
-                "compare", f"{one.title} against {other.title}", {"text": one.spec["text"]["test"]},
-                {"first": one.key, "second": other.key}, {"first": one.title, "second": other.title},
-                {"test": one.texts["test"]}, ANALYSIS_OPERATIONS / 4,
-            )  # fmt: skip
+        for analysis in analyses(CLAIMS):
+            for one, other in analysis.comparisons(plan):
+                yield Cell(
+                    "compare", f"{one.title} against {other.title}", {"text": one.spec["text"]["test"]},
+                    {"first": one.key, "second": other.key}, {"first": one.title, "second": other.title},
+                    {"test": one.texts["test"]},
+                )  # fmt: skip
 
     def work(self, inputs: Inputs) -> Output:
         from crosslate.evaluation.scores import METRICS, compare

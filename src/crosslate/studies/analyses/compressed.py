@@ -9,20 +9,16 @@ from crosslate.models.strategies import parse_strategy
 from crosslate.studies.adapted import translated
 from crosslate.studies.analysis import Analysis
 from crosslate.studies.cells import Cell
-from crosslate.studies.estimate import ANALYSIS_OPERATIONS
 from crosslate.studies.inputs import Inputs
 from crosslate.studies.plan import Plan
 from crosslate.studies.report.tables import Row, Table, p_value
-from crosslate.studies.results import Results
-from crosslate.studies.store import Output
+from crosslate.studies.store import Output, Results
 
 TITLE = "Packs in fewer bytes"
 
 
 class Compressed(Analysis):
-    name = "compressed"
     is_optional = False
-    kinds = ("compressed",)
 
     def cells(self, plan: Plan) -> Iterator[Cell]:
         wanted = {str(parse_strategy(name)) for name in plan.recipe.compressed}
@@ -34,7 +30,7 @@ class Compressed(Analysis):
                     "compressed", f"{cell.title} in {how}",
                     {"rank": way.rank, "dtype": way.dtype} | plan.scored(texts),
                     {"child": cell.key, "parent": cell.needs["parent"]},
-                    cell.labels | {"how": how, "whole": cell.title}, texts, ANALYSIS_OPERATIONS,
+                    cell.labels | {"how": how, "whole": cell.title}, texts,
                 )  # fmt: skip
 
     def comparisons(self, plan: Plan) -> Iterator[tuple[Cell, Cell]]:

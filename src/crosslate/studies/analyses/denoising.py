@@ -3,32 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from crosslate.studies.adapted import (
-    Adaptation,
-    Measure,
     adapt_and_score,
+    adapted_cell,
     is_watched,
     training_record,
     words_of_sides,
 )
 from crosslate.studies.analysis import Analysis
 from crosslate.studies.cells import Cell
-from crosslate.studies.estimate import ANALYSIS_OPERATIONS, training_operations
+from crosslate.studies.estimate import training_operations
 from crosslate.studies.inputs import PARENT, Inputs
 from crosslate.studies.plan import Plan
 from crosslate.studies.recipe import ChildRecipe, DenoiserRecipe
-from crosslate.studies.report.claims import Claim, Finding, compared
+from crosslate.studies.report.claims import Finding, compared, judge
 from crosslate.studies.report.tables import Table, over_seeds, rows_by_part
-from crosslate.studies.results import Results
-from crosslate.studies.store import Output
+from crosslate.studies.store import Output, Results
 from crosslate.studies.texts import PlacedText
 from crosslate.training.settings import TrainingChanges
 
 
 class Denoising(Analysis):
-    name = "denoising"
     is_optional = False
     kinds = ("denoiser", "trimmed", "denoising child")
 
@@ -56,12 +52,12 @@ class Denoising(Analysis):
         if inputs.cell.kind == "trimmed":
             return _trim(inputs)
 
-        def measure(lexicon: dict[str, Any]) -> Measure:
+        lexicon, measure = inputs.cell.watched.get("lexicon"), None
+        if lexicon:
             from crosslate.evaluation.lexicon import measure_between_languages
 
             words = words_of_sides(inputs.text("train"))
-            return measure_between_languages(words, lexicon["side"], inputs.dictionary(lexicon))
-
+            measure = measure_between_languages(words, lexicon["side"], inputs.dictionary(lexicon))
         return adapt_and_score(inputs, measure)
 
     def tables(self, results: Results) -> Iterator[Table]:
@@ -79,14 +75,10 @@ class Denoising(Analysis):
         yield Table("Denoising parent", note.strip(), ("trained", *children), rows)
 
     def findings(self, results: Results) -> Iterator[Finding]:
-        yield Claim(
+        evidence = compared(results, "denoising child", "embeddings", "scratch", other_kind="child")
+        yield judge(
             "On a denoising parent, which knows no translation, training embeddings alone fails: it stays "
-            "below a model from scratch.", "section 4.1, Figure 2",
-        ).every(
-            [
-                each.turned()
-                for each in compared(results, "denoising child", "embeddings", "scratch", other_kind="child")
-            ]
+            "below a model from scratch.", "section 4.1, Figure 2", [each.turned() for each in evidence],
         )  # fmt: skip
 
 
@@ -113,18 +105,18 @@ def _children(plan: Plan, denoiser: DenoiserRecipe, cell: Cell, child: ChildReci
     labels = {"denoiser": denoiser.name, "child": child.name}
     trimmed = Cell(
         "trimmed", f"{denoiser.name} trimmed to {child.name}", {"text": plan.identities(texts)},
-        {"denoiser": cell.key}, labels, texts, ANALYSIS_OPERATIONS / 4,
+        {"denoiser": cell.key}, labels, texts,
     )  # fmt: skip
     yield trimmed
     lexicon = plan.lexicon_between(child.source, child.target)
     for strategy in plan.recipe.denoising_strategies:
         for seed in plan.recipe.seeds:
-            yield Adaptation(
-                "denoising child", f"{child.name} {strategy} on {denoiser.name}", trimmed, denoiser.size,
-                child.text, child.source, child.target, {"source": child.source, "target": child.target},
-                strategy, 0, seed, labels=labels,
+            yield adapted_cell(
+                plan, "denoising child", f"{child.name} {strategy} on {denoiser.name}", trimmed,
+                denoiser.size, child.text, (child.source, child.target),
+                {"source": child.source, "target": child.target}, strategy, 0, seed, labels=labels,
                 lexicon=lexicon if is_watched(plan, strategy, seed, plan.full_size) else {},
-            ).cell(plan)  # fmt: skip
+            )  # fmt: skip
 
 
 def _train(inputs: Inputs) -> Output:
@@ -139,7 +131,10 @@ def _train(inputs: Inputs) -> Output:
     spec, folder = inputs.spec, inputs.folder / PARENT
     if not (folder / RECORD).is_file():
         text = {
-            role: {language: inputs.monolingual(f"{role} {language}") for language in spec["languages"]}
+            role: {
+                language: inputs.library.monolingual(inputs.cell.texts[f"{role} {language}"])
+                for language in spec["languages"]
+            }
             for role in ("train", "valid")
         }
         train_denoiser(

@@ -7,21 +7,16 @@ from collections.abc import Iterator
 from crosslate.studies.adapted import scored
 from crosslate.studies.analysis import Analysis
 from crosslate.studies.cells import Cell
-from crosslate.studies.estimate import ANALYSIS_OPERATIONS
 from crosslate.studies.inputs import Inputs
 from crosslate.studies.parts import compared_parts
 from crosslate.studies.plan import Plan
-from crosslate.studies.report.claims import Claim, Finding, compared
+from crosslate.studies.report.claims import Finding, Verdict, compared, judge, not_measured
 from crosslate.studies.report.tables import Table, parent_scores, rows_by_part
-from crosslate.studies.results import Results
-from crosslate.studies.store import Output
+from crosslate.studies.store import Output, Results
 
 
 class Forgetting(Analysis):
     """Source: Gheini, Ren & May 2021, section 5.1."""
-
-    name = "forgetting"
-    kinds = ("forgetting",)
 
     def cells(self, plan: Plan) -> Iterator[Cell]:
         for cell in plan.find("child", size=plan.full_size):
@@ -30,7 +25,7 @@ class Forgetting(Analysis):
                 texts = {"test": parent.texts["test"]}
                 yield Cell(
                     "forgetting", f"forgetting of {cell.title}", plan.scored(texts),
-                    {"child": cell.key, "parent": parent.key}, cell.labels, texts, ANALYSIS_OPERATIONS,
+                    {"child": cell.key, "parent": parent.key}, cell.labels, texts,
                 )  # fmt: skip
 
     def comparisons(self, plan: Plan) -> Iterator[tuple[Cell, Cell]]:
@@ -61,16 +56,17 @@ class Forgetting(Analysis):
         yield Table("Forgetting", note, ("trained", *children), rows)
 
     def findings(self, results: Results) -> Iterator[Finding]:
-        yield Claim(
+        yield judge(
             "With the parent's embeddings plugged back in, a child's body knows more of the parent's pair "
             "after training cross-attention alone than after training the whole body.",
-            "section 5.1, Figure 4",
-        ).every(compared(results, "forgetting", "xattn", "body"))
-        claim = Claim(
-            "The parent itself forgets nothing: its tensors are the same with every pack in use.",
-            "section 5.1; a property of packs", "sha256 of all tensors",
+            "section 5.1, Figure 4", compared(results, "forgetting", "xattn", "body"),
         )  # fmt: skip
+        claim = "The parent itself forgets nothing: its tensors are the same with every pack in use."
+        source = "section 5.1; a property of packs"
         same = [bool(values["parent_is_identical"]) for _, values in results.found("forgetting")]
+        if not same:
+            yield not_measured(claim, source)
+            return
         reason = f"{sum(same)} of {len(same)} packs leave the parent's fingerprint as it was"
-        verdict = claim.found("confirmed" if all(same) else "contradicted", reason)
-        yield verdict if same else claim.not_measured()
+        verdict: Verdict = "confirmed" if all(same) else "contradicted"
+        yield Finding(claim, source, verdict, reason, "sha256 of all tensors", ())

@@ -11,7 +11,7 @@ from crosslate.studies.analysis import Analysis
 from crosslate.studies.cells import Cell
 from crosslate.studies.parts import LIMITED
 from crosslate.studies.report.tables import Row, Table, over_seeds, p_value, signed
-from crosslate.studies.results import Results
+from crosslate.studies.store import Results
 
 MAX_LOSS_BLEU = 0.5
 """How far below the whole of cross-attention the smallest pack may be."""
@@ -19,7 +19,6 @@ _COLUMNS = ("child", "trained", "BLEU", "difference", "p", "tensor bytes", "% of
 
 
 class Freezing(Analysis):
-    name = "freezing"
     is_optional = False
 
     def tables(self, results: Results) -> Iterator[Table]:

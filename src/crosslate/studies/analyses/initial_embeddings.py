@@ -11,11 +11,10 @@ from crosslate.studies.cells import Cell
 from crosslate.studies.parts import OTHER_START
 from crosslate.studies.plan import Plan
 from crosslate.studies.report.tables import Row, Table, Value, over_seeds, p_value, signed
-from crosslate.studies.results import Found, Results
+from crosslate.studies.store import Found, Results
 
 
 class InitialEmbeddings(Analysis):
-    name = "initial-embeddings"
     is_optional = False
 
     def comparisons(self, plan: Plan) -> Iterator[tuple[Cell, Cell]]:

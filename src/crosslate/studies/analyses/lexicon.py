@@ -8,20 +8,16 @@ from dataclasses import asdict
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from crosslate.models.groups import Side
 from crosslate.studies.adapted import words_of_sides
 from crosslate.studies.analysis import Analysis
 from crosslate.studies.cells import Cell
-from crosslate.studies.estimate import ANALYSIS_OPERATIONS
 from crosslate.studies.inputs import Inputs
 from crosslate.studies.plan import Plan
 from crosslate.studies.report.charts import word_map
-from crosslate.studies.report.claims import SIGNIFICANT, Claim, Evidence, Finding
+from crosslate.studies.report.claims import SIGNIFICANT, Evidence, Finding, judge
 from crosslate.studies.report.page import Figures
 from crosslate.studies.report.tables import Row, Table, precisions
-from crosslate.studies.results import Results
-from crosslate.studies.store import Output
-from crosslate.studies.texts import PlacedText
+from crosslate.studies.store import Output, Results
 
 if TYPE_CHECKING:
     from crosslate.evaluation.embeddings import Embeddings
@@ -41,19 +37,30 @@ _MAX_EPOCHS_SHOWN = 8
 class Lexicon(Analysis):
     """New words among the parent's or another child's; of one table, one language among the other."""
 
-    name = "lexicon"
     kinds = ("lexicon", "lexicon between", "lexicon of languages")
 
     def cells(self, plan: Plan) -> Iterator[Cell]:
-        children = [
-            cell for cell in plan.find("child", size=plan.full_size) if cell.labels["part"] != "scratch"
-        ]
+        children = plan.find("child", size=plan.full_size)
+        children = [cell for cell in children if cell.labels["part"] != "scratch"]
         for cell in children:
-            yield from _of_child(plan, cell)
+            parent = plan.parent(cell.labels["parent"])
+            spec = _spec(plan, cell, parent)
+            if spec and cell.labels["seed"] == plan.recipe.seeds[0]:
+                spec["map_pairs"] = MAP_PAIRS
+            needs = {"child": cell.key, "parent": parent.key}
+            yield from _cell(plan, "lexicon", spec, needs, cell, parent)
         for one, other in combinations(children, 2):
-            yield from _between(plan, one, other)
+            same = ("parent", "side", "strategy", "seed", "initial")
+            is_alike = all(one.labels[name] == other.labels[name] for name in same)
+            if is_alike and one.labels["child"] != other.labels["child"]:
+                needs = {"child": one.key, "other": other.key, "parent": one.needs["parent"]}
+                yield from _cell(plan, "lexicon between", _spec(plan, one, other), needs, one, other)
         for cell in plan.find("denoising child"):
-            yield from _of_languages(plan, cell)
+            # Such a child has no new words: its one table holds both languages from the start, so what can
+            # align is one language with the other; the parent shows how far they do without translation.
+            spec = plan.lexicon_between(cell.labels["source"], cell.labels["target"])
+            needs = {"child": cell.key, "parent": cell.needs["parent"]}
+            yield from _cell(plan, "lexicon of languages", spec, needs, cell)
 
     def work(self, inputs: Inputs) -> Output:
         from crosslate.evaluation.embeddings import embeddings, through, words_of_languages
@@ -141,15 +148,15 @@ class Lexicon(Analysis):
         )
 
     def findings(self, results: Results) -> Iterator[Finding]:
-        yield Claim(
+        yield judge(
             "After training with the pretrained cross-attention the new embeddings lie where their "
             "translations lie (precision@1 of lexicon induction, above that after random cross-attention).",
-            "section 4.2", PROPORTIONS,
-        ).every(_evidence(results, "xattn", "randxattn"))  # fmt: skip
-        yield Claim(
+            "section 4.2", _evidence(results, "xattn", "randxattn"), test=PROPORTIONS,
+        )  # fmt: skip
+        yield judge(
             "When the whole body is trained, the new embeddings are aligned less (precision@1; 55 against "
-            "19.7 % in the paper).", "section 4.2", PROPORTIONS,
-        ).every(_evidence(results, "xattn", "body"))  # fmt: skip
+            "19.7 % in the paper).", "section 4.2", _evidence(results, "xattn", "body"), test=PROPORTIONS,
+        )  # fmt: skip
 
     def data(self, results: Results) -> dict[str, Any]:
         """``maps``: pairs of translations on the plane of their principal components, by child."""
@@ -178,62 +185,37 @@ class Lexicon(Analysis):
         )  # fmt: skip
 
 
-def _of_child(plan: Plan, cell: Cell) -> Iterator[Cell]:
-    """A child's new words looked up among its parent's."""
-    parent, side = plan.parent(cell.labels["parent"]), cell.labels["side"]
-    ours, theirs = cell.labels[side], parent.labels[side]
-    if spec := _spec(plan, side, ours, theirs):
-        if cell.labels["seed"] == plan.recipe.seeds[0]:
-            spec["map_pairs"] = MAP_PAIRS
-        yield Cell(
-            "lexicon", f"lexicon of {cell.title}", spec, {"child": cell.key, "parent": parent.key},
-            cell.labels | {"languages": f"{ours}-{theirs}"},
-            _texts(cell, parent) | plan.dictionary_texts(spec), ANALYSIS_OPERATIONS / 2,
-        )  # fmt: skip
-
-
-def _between(plan: Plan, one: Cell, other: Cell) -> Iterator[Cell]:
-    """The new words of one child looked up among another's, if all else but the language is the same."""
-    same = ("parent", "side", "strategy", "seed", "initial")
-    if any(one.labels[name] != other.labels[name] for name in same):
-        return
+def _spec(plan: Plan, one: Cell, other: Cell) -> dict[str, Any]:
+    """How the new words of one cell's model are looked up among another's; empty without a dictionary."""
     side = one.labels["side"]
     ours, theirs = one.labels[side], other.labels[side]
-    spec = _spec(plan, side, ours, theirs)
-    if spec and one.labels["child"] != other.labels["child"]:
-        yield Cell(
-            "lexicon between", f"lexicon of {one.labels['child']} and {other.title}", spec,
-            {"child": one.key, "other": other.key, "parent": one.needs["parent"]},
-            one.labels | {"languages": f"{ours}-{theirs}", "other": other.title},
-            _texts(one, other) | plan.dictionary_texts(spec), ANALYSIS_OPERATIONS / 2,
-        )  # fmt: skip
-
-
-def _of_languages(plan: Plan, cell: Cell) -> Iterator[Cell]:
-    """The words of one language of a denoising parent's child looked up among the other's.
-
-    Such a child has no new words: its one table holds both languages from the start, so what can align is
-    one language with the other, and the parent shows how far they do without translation.
-    """
-    if spec := plan.lexicon_between(cell.labels["source"], cell.labels["target"]):
-        sides = ("source", "target") if spec["side"] == "source" else ("target", "source")
-        yield Cell(
-            "lexicon of languages", f"lexicon of {cell.title}", spec,
-            {"child": cell.key, "parent": cell.needs["parent"]},
-            cell.labels | {"languages": "-".join(cell.labels[side] for side in sides)},
-            {"train": cell.texts["train"]} | plan.dictionary_texts(spec), ANALYSIS_OPERATIONS / 2,
-        )  # fmt: skip
-
-
-def _spec(plan: Plan, side: Side, ours: str, theirs: str) -> dict[str, Any]:
     spec = plan.lexicon(side, ours, theirs)
     return spec | {"words": plan.recipe.words.get(ours, [])} if spec else {}
 
 
-def _texts(one: Cell, other: Cell) -> dict[str, PlacedText]:
-    """What both sides of a lexicon were trained on; only the first where the other was loaded."""
+def _cell(
+    plan: Plan, kind: str, spec: dict[str, Any], needs: dict[str, str], one: Cell, other: Cell | None = None
+) -> Iterator[Cell]:
+    """The cell of a lexicon, if a dictionary leads from one language to the other.
+
+    Args:
+        other: whose words are candidates; None takes the words of the other language of the same cell.
+    """
+    if not spec:
+        return
+    side, title, labels = spec["side"], one.title, one.labels
     texts = {"train": one.texts["train"]}
-    return texts | {"other": other.texts["train"]} if "train" in other.texts else texts
+    if other is None:
+        theirs = labels["target" if side == "source" else "source"]
+    else:
+        theirs = other.labels[side]
+        if other.kind == one.kind:
+            title, labels = f"{labels['child']} and {other.title}", labels | {"other": other.title}
+        if "train" in other.texts:  # not of a parent that was loaded
+            texts["other"] = other.texts["train"]
+    labels = labels | {"languages": f"{one.labels[side]}-{theirs}"}
+    texts |= plan.dictionary_texts(spec)
+    yield Cell(kind, f"lexicon of {title}", spec, needs, labels, texts)
 
 
 def _looked_up(inputs: Inputs, one: Embeddings, other: Embeddings) -> dict[str, Any]:
@@ -252,7 +234,7 @@ def _looked_up(inputs: Inputs, one: Embeddings, other: Embeddings) -> dict[str, 
         if way == "cosine":
             step = max(1, len(found.examples) // _NUM_EXAMPLES)
             values |= {
-                "bands": [asdict(band) for band in frequency_bands(found.examples, counts)],
+                "bands": frequency_bands(found.examples, counts),
                 "examples": [asdict(each) for each in found.examples[::step][:_NUM_EXAMPLES]],
                 "coverage": found.coverage, "words": found.num_words, "pieces": found.num_pieces,
                 "candidates": found.num_candidates,

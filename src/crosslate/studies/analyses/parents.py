@@ -7,8 +7,8 @@ from typing import Any
 
 from crosslate.studies.adapted import training_record, translated
 from crosslate.studies.analysis import Analysis
-from crosslate.studies.cells import Cell
-from crosslate.studies.estimate import ANALYSIS_OPERATIONS, training_operations
+from crosslate.studies.cells import ANALYSIS_OPERATIONS, Cell
+from crosslate.studies.estimate import training_operations
 from crosslate.studies.inputs import PARENT, Inputs
 from crosslate.studies.plan import Plan
 from crosslate.studies.recipe import ParentRecipe
@@ -17,7 +17,6 @@ from crosslate.training.settings import TrainingChanges
 
 
 class Parents(Analysis):
-    name = "parents"
     is_optional = False
     kinds = ("parent",)
 
@@ -57,8 +56,9 @@ class Parents(Analysis):
             if not (folder / RECORD).is_file():
                 source, target = spec["vocabularies"]
                 train_parent(
-                    inputs.training_text(), inputs.text("valid"), output=OutputSettings(folder=folder),
-                    size=parse_size(spec["size"]), training=inputs.settings, progress=inputs.progress,
+                    inputs.library.training(inputs.cell.texts["train"]), inputs.text("valid"),
+                    output=OutputSettings(folder=folder), size=parse_size(spec["size"]),
+                    training=inputs.settings, progress=inputs.progress,
                     data=DataSettings(source_vocabulary_size=source, target_vocabulary_size=target),
                 )  # fmt: skip
             parent = Parent.load(folder)

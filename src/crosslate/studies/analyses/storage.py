@@ -10,13 +10,12 @@ from crosslate.studies.analysis import Analysis
 from crosslate.studies.report.charts import Line, line_chart
 from crosslate.studies.report.page import Figures
 from crosslate.studies.report.tables import Table
-from crosslate.studies.results import Results
+from crosslate.studies.store import Results
 
 _N_PAIRS = "Storage for N pairs"
 
 
 class Storage(Analysis):
-    name = "storage"
     is_optional = False
 
     def tables(self, results: Results) -> Iterator[Table]:

@@ -13,7 +13,7 @@ from crosslate.studies.parts import is_rival, part_of
 from crosslate.studies.report.charts import Mark, scatter_chart
 from crosslate.studies.report.page import Figures
 from crosslate.studies.report.tables import Row, Table
-from crosslate.studies.results import Results
+from crosslate.studies.store import Results
 
 TITLE = "Strategies side by side"
 _PAPERS, _RIVAL, _SMALLER = 3, 1, 2
@@ -21,7 +21,6 @@ _PAPERS, _RIVAL, _SMALLER = 3, 1, 2
 
 
 class Strategies(Analysis):
-    name = "strategies"
     is_optional = False
 
     def tables(self, results: Results) -> Iterator[Table]:

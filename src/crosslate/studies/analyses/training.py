@@ -13,7 +13,7 @@ from crosslate.studies.parts import PAPER_PARTS
 from crosslate.studies.report.charts import NUM_STYLES, Line, Point, line_chart
 from crosslate.studies.report.page import Figures
 from crosslate.studies.report.tables import Row, Table
-from crosslate.studies.results import Results
+from crosslate.studies.store import Results
 
 _TITLE = re.compile(
     r"(?P<pair>\S+-\S+) (?P<strategy>[^\s,]+)(?: on (?P<parent>[^,]+))?"
@@ -25,7 +25,6 @@ Panels = dict[str, dict[str, Line]]
 
 
 class Training(Analysis):
-    name = "training"
     is_optional = False
 
     def tables(self, results: Results) -> Iterator[Table]:

@@ -8,29 +8,26 @@ from typing import Any
 
 from crosslate.models.initialisers.initial_embeddings import RANDOM
 from crosslate.models.strategies import parse_strategy
-from crosslate.studies.adapted import Adaptation, adapt_and_score, cut, scored, translated
+from crosslate.studies.adapted import adapt_and_score, adapted_cell, scored, translated
 from crosslate.studies.analysis import Analysis
 from crosslate.studies.cells import Cell
-from crosslate.studies.estimate import ANALYSIS_OPERATIONS
 from crosslate.studies.inputs import Inputs
 from crosslate.studies.plan import Plan
 from crosslate.studies.recipe import ZeroShotRecipe
-from crosslate.studies.report.claims import Claim, Evidence, Finding, evidence_of
+from crosslate.studies.report.claims import Evidence, Finding, evidence_of, judge
 from crosslate.studies.report.tables import Table, with_interval
-from crosslate.studies.results import Results
-from crosslate.studies.store import Output
+from crosslate.studies.store import Output, Results
 
 _TABLE_3 = "section 5.2, Table 3"
 
 
 class ZeroShot(Analysis):
-    name = "zero-shot"
     kinds = ("zero-shot", "supervised", "pivot")
 
     def cells(self, plan: Plan) -> Iterator[Cell]:
         for pair in plan.recipe.zero_shot:
             for seed in plan.recipe.seeds:
-                yield from _Pair(plan, pair, seed).cells()
+                yield from _cells(plan, pair, seed)
 
     def comparisons(self, plan: Plan) -> Iterator[tuple[Cell, Cell]]:
         for one in plan.find("zero-shot"):
@@ -63,69 +60,59 @@ class ZeroShot(Analysis):
         yield Table("Zero-shot translation", note, ("pair", "system", "BLEU", "chrF2"), rows)
 
     def findings(self, results: Results) -> Iterator[Finding]:
-        yield Claim(
+        yield judge(
             "A composed child of a pair that nothing was trained on beats a model trained from scratch on a "
             "little text of it (9.2 BLEU against 7.2 with 50,000 pairs in the paper).", _TABLE_3,
-        ).every(_evidence(results, is_smallest=True))  # fmt: skip
-        yield Claim(
+            _evidence(results, is_smallest=True),
+        )  # fmt: skip
+        yield judge(
             "A model trained from scratch on all text of the pair beats the composed child (18.3 BLEU "
             "against 9.2 in the paper).", _TABLE_3,
-        ).every([each.turned() for each in _evidence(results, is_smallest=False)])  # fmt: skip
+            [each.turned() for each in _evidence(results, is_smallest=False)],
+        )  # fmt: skip
 
 
-class _Pair:
+def _cells(plan: Plan, pair: ZeroShotRecipe, seed: int) -> Iterator[Cell]:
     """The cells of one composed pair and one seed."""
+    child = plan.recipe.child(pair.source_child)
+    parent = plan.recipe.parent(child.parent)
+    source, target = child.source, plan.recipe.child(pair.target_child).target
+    name = f"{source}-{target}"
+    texts = plan.texts(pair.text, source, target, "test")
+    labels: dict[str, Any] = {"pair": name, "seed": seed, "size": 0}
 
-    def __init__(self, plan: Plan, pair: ZeroShotRecipe, seed: int) -> None:
-        self.plan, self.pair, self.seed = plan, pair, seed
-        self.child = plan.recipe.child(pair.source_child)
-        self.source, self.target = self.child.source, plan.recipe.child(pair.target_child).target
-        self.name = f"{self.source}-{self.target}"
-        self.texts = plan.texts(pair.text, self.source, self.target, "test")
-        self.labels: dict[str, Any] = {"pair": self.name, "seed": seed, "size": 0}
-
-    def cells(self) -> Iterator[Cell]:
-        second = self.trained(self.pair.target_child, self.pair.target_strategy)
-        composed = {}  # a strategy that stands twice is composed once
-        for strategy in self.pair.source_strategies:
-            first = self.trained(self.pair.source_child, strategy)
-            composed[strategy] = Cell(
-                "zero-shot", f"{self.name} composed of {first.title} and {second.title}",
-                self.plan.scored(self.texts),
-                {"source": first.key, "target": second.key, "parent": first.needs["parent"]},
-                self.labels | {"strategy": strategy, "part": first.labels["part"]}, self.texts,
-                ANALYSIS_OPERATIONS,
-            )  # fmt: skip
-        yield from composed.values()
-        for size in self.pair.supervised_sizes:
-            yield self.supervised(self.source, size)
-        if self.pair.pivot:
-            first = self.trained(self.pair.source_child, self.pair.source_strategies[0])
-            out = self.supervised(self.child.target, 0)
-            yield out
-            title = f"{self.name} through {self.child.target}"
-            title += f", seed {self.seed}" if len(self.plan.recipe.seeds) > 1 else ""
-            yield Cell(
-                "pivot", title, self.plan.scored(self.texts),
-                {"first": first.key, "second": out.key, "parent": first.needs["parent"]}, self.labels,
-                self.texts, ANALYSIS_OPERATIONS,
-            )  # fmt: skip
-
-    def trained(self, child: str, strategy: str) -> Cell:
+    def trained(child: str, strategy: str) -> Cell:
         """The child whose pack is composed."""
-        labels = {"child": child, "strategy": str(parse_strategy(strategy)), "initial": RANDOM}
-        (found,) = self.plan.find("child", size=self.plan.full_size, seed=self.seed, **labels)
+        same = {"child": child, "strategy": str(parse_strategy(strategy)), "initial": RANDOM}
+        (found,) = plan.find("child", size=plan.full_size, seed=seed, **same)
         return found
 
-    def supervised(self, source: str, size: int) -> Cell:
+    def supervised(source: str, size: int) -> Cell:
         """A model from scratch from a language into the pair's target, on so much text."""
-        parent = self.plan.recipe.parent(self.child.parent)
-        name = f"{source}-{self.target}"
-        return Adaptation(
-            "supervised", f"{name} scratch", self.plan.parent(parent.name), parent.size,
-            cut(self.pair.text, size), source, self.target, {"source": source, "target": self.target},
-            "scratch", self.child.vocabulary, self.seed, size, {"pair": name},
-        ).cell(self.plan)  # fmt: skip
+        return adapted_cell(
+            plan, "supervised", f"{source}-{target} scratch", plan.parent(parent.name), parent.size,
+            pair.text, (source, target), {"source": source, "target": target}, "scratch",
+            child.vocabulary, seed, size, labels={"pair": f"{source}-{target}"},
+        )  # fmt: skip
+
+    second = trained(pair.target_child, pair.target_strategy)
+    for strategy in pair.source_strategies:
+        first = trained(pair.source_child, strategy)
+        yield Cell(
+            "zero-shot", f"{name} composed of {first.title} and {second.title}", plan.scored(texts),
+            {"source": first.key, "target": second.key, "parent": first.needs["parent"]},
+            labels | {"strategy": strategy, "part": first.labels["part"]}, texts,
+        )  # fmt: skip
+    for size in pair.supervised_sizes:
+        yield supervised(source, size)
+    if pair.pivot:
+        first = trained(pair.source_child, pair.source_strategies[0])
+        out = supervised(child.target, 0)
+        yield out
+        title = f"{name} through {child.target}"
+        title += f", seed {seed}" if len(plan.recipe.seeds) > 1 else ""
+        needs = {"first": first.key, "second": out.key, "parent": first.needs["parent"]}
+        yield Cell("pivot", title, plan.scored(texts), needs, labels, texts)
 
 
 def _evidence(results: Results, *, is_smallest: bool) -> list[Evidence]:

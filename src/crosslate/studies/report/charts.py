@@ -73,20 +73,18 @@ class Frame:
     def axes(self, names: tuple[str, str], x_ticks: Mapping[float, str], y_ticks: Sequence[float]) -> Markup:
         """Both axes with their names (units in them), numbers, and a line across at each number of y."""
         parts = []
+        left, right, bottom = self.left, self.right, self.bottom
         for value in y_ticks:
             _, y = self.at(self.x[0], value)
-            parts.append(element("line", x1=self.left, x2=self.right, y1=y, y2=y, class_="grid"))
-            parts.append(label(_tick(value), self.left - 6, y + 4, class_="tick", text_anchor="end"))
+            parts.append(element("line", x1=left, x2=right, y1=y, y2=y, class_="grid"))
+            parts.append(label(_tick(value), left - 6, y + 4, class_="tick", text_anchor="end"))
         for value, text in x_ticks.items():
             x, _ = self.at(value, self.y[0])
-            parts.append(element("line", x1=x, x2=x, y1=self.bottom, y2=self.bottom + 4, class_="axis"))
-            parts.append(label(text, x, self.bottom + 17, class_="tick", text_anchor="middle"))
-        y, middle = self.bottom, (self.left + self.right) / 2
-        parts += [
-            element("line", x1=self.left, x2=self.right, y1=y, y2=y, class_="axis"),
-            label(names[0], middle, y + 34, class_="name", text_anchor="middle"),
-            label(names[1], 2, self.top - 10, class_="name"),
-        ]
+            parts.append(element("line", x1=x, x2=x, y1=bottom, y2=bottom + 4, class_="axis"))
+            parts.append(label(text, x, bottom + 17, class_="tick", text_anchor="middle"))
+        parts.append(element("line", x1=left, x2=right, y1=bottom, y2=bottom, class_="axis"))
+        parts.append(label(names[0], (left + right) / 2, bottom + 34, class_="name", text_anchor="middle"))
+        parts.append(label(names[1], 2, self.top - 10, class_="name"))
         return element("g", *parts)
 
 
@@ -97,10 +95,7 @@ def line_chart(identifier: str, title: str, lines: Sequence[Line], x_name: str, 
     x_end = max(*xs, 1.0)
     x_ticks = {tick: _tick(tick) for tick in ticks(0.0, x_end, min(int(x_end), 5)) if tick <= x_end}
     y_ticks = ticks(min(*ys, 0.0), max(*ys, 0.0) or (0.0 if min(ys) < 0 else 1.0))
-    names = [
-        line.name if len(line.name) <= _LONGEST_LABEL else f"{line.name[: _LONGEST_LABEL - 1]}…"
-        for line in lines
-    ]
+    names = [_short(line.name) for line in lines]
     frame = _framed(360.0, 250.0, names, 14, (0.0, x_end), y_ticks)
     ends = [fmean(frame.at(*run[-1])[1] for run in line.runs) for line in lines]
     rows = spread(ends, LINE_HEIGHT, frame.top, frame.bottom)
@@ -381,3 +376,7 @@ def _tick(value: float) -> str:
 def _text(value: Any) -> str:
     """An attribute; numbers to a tenth of a unit, which nobody sees, so that files stay small."""
     return f"{value:.1f}".removesuffix(".0") if isinstance(value, float) else str(value)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST_LABEL else f"{name[: _LONGEST_LABEL - 1]}…"

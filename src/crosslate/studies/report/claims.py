@@ -12,7 +12,7 @@ from statistics import mean
 from typing import Any, Literal
 
 from crosslate.studies.cells import Cell
-from crosslate.studies.results import Results
+from crosslate.studies.store import Results
 
 Verdict = Literal["confirmed", "contradicted", "undecided", "not measured"]
 SIGNIFICANT = 0.05
@@ -67,49 +67,45 @@ class Finding:
     evidence: tuple[Evidence, ...]
 
 
-@dataclass(frozen=True)
-class Claim:
-    """A claim of the paper, where it stands there, and the test by which a difference is significant."""
+Rule = Callable[[Sequence[Evidence]], Verdict]
 
-    text: str
-    source: str
-    test: str = BOOTSTRAP
 
-    def every(self, evidence: Sequence[Evidence]) -> Finding:
-        """Confirmed where all evidence supports the claim, contradicted where some speaks against it."""
-        return self._judged(
-            evidence,
-            lambda sides: "contradicted" if -1 in sides else "confirmed" if 0 not in sides else "undecided",
-        )
+def by_every(evidence: Sequence[Evidence]) -> Verdict:
+    """Confirmed where all evidence supports the claim, contradicted where some speaks against it."""
+    sides = [each.side for each in evidence]
+    return "contradicted" if -1 in sides else "confirmed" if 0 not in sides else "undecided"
 
-    def on_average(self, evidence: Sequence[Evidence]) -> Finding:
-        """Confirmed where the mean and more of the significant differences support the claim."""
 
-        def verdict(sides: Sequence[int]) -> Verdict:
-            average, balance = mean(each.difference for each in evidence), sum(sides)
-            if average > 0 and balance > 0:
-                return "confirmed"
-            return "contradicted" if average < 0 and balance < 0 else "undecided"
+def by_average(evidence: Sequence[Evidence]) -> Verdict:
+    """Confirmed where the mean and more of the significant differences support the claim."""
+    average, balance = mean(each.difference for each in evidence), sum(each.side for each in evidence)
+    if average > 0 and balance > 0:
+        return "confirmed"
+    return "contradicted" if average < 0 and balance < 0 else "undecided"
 
-        return self._judged(evidence, verdict)
 
-    def _judged(self, evidence: Sequence[Evidence], verdict: Callable[[Sequence[int]], Verdict]) -> Finding:
-        if not evidence:
-            return self.not_measured()
-        sides = [each.side for each in evidence]
-        average = mean(each.difference for each in evidence)
-        reason = (
-            f"{sides.count(1)} of {len(sides)} differences support it, {sides.count(-1)} speak against it, "
-            f"{sides.count(0)} are not significant; on average {average:+.1f}"
-        )
-        return self.found(verdict(sides), reason, evidence)
+def judge(
+    claim: str, source: str, evidence: Sequence[Evidence], rule: Rule = by_every, test: str = BOOTSTRAP
+) -> Finding:
+    """What evidence says to a claim of the paper, by a rule.
 
-    def found(self, verdict: Verdict, reason: str, evidence: Sequence[Evidence] = ()) -> Finding:
-        """The claim with a verdict."""
-        return Finding(self.text, self.source, verdict, reason, self.test, tuple(evidence))
+    Args:
+        source: where the claim stands in the paper.
+        test: by which a difference is significant.
+    """
+    if not evidence:
+        return not_measured(claim, source)
+    sides = [each.side for each in evidence]
+    average = mean(each.difference for each in evidence)
+    reason = (
+        f"{sides.count(1)} of {len(sides)} differences support it, {sides.count(-1)} speak against it, "
+        f"{sides.count(0)} are not significant; on average {average:+.1f}"
+    )
+    return Finding(claim, source, rule(evidence), reason, test, tuple(evidence))
 
-    def not_measured(self) -> Finding:
-        return Finding(self.text, self.source, "not measured", "no result of this study bears on it", "", ())
+
+def not_measured(claim: str, source: str) -> Finding:
+    return Finding(claim, source, "not measured", "no result of this study bears on it", "", ())
 
 
 def evidence_of(results: Results, one: Cell, other: Cell, values: dict[str, Any]) -> Evidence:

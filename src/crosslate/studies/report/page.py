@@ -17,15 +17,12 @@ from markupsafe import Markup
 
 from crosslate.studies.quick import command_of
 from crosslate.studies.report.claims import Verdict
-from crosslate.studies.report.tables import p_value
+from crosslate.studies.report.tables import numeric_columns, p_value
 
-MAX_OPEN_ROWS = 25
-"""A table with more rows scrolls in a box."""
 SYMBOLS = {"confirmed": "✓", "contradicted": "✕", "undecided": "≈", "not measured": "–"}
 NOTHING = "–"
 _OURS, _PAPERS = "Children: BLEU", "The paper's numbers: BLEU"
-# A number, or one with its deviation or interval; a hash that starts with a digit is none.
-_NUMBER = re.compile(r"[-−]?\d[\d.,]*( .*)?")
+_TEXT_COLUMNS = ("used as", "origin", "pairs", "sha256")
 # What no XML or HTML may hold, not even escaped; a system's translation can.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
@@ -45,41 +42,6 @@ class Figures:
     shape: str
     figures: Sequence[tuple[str, Markup | None]]
 
-    @property
-    def drawn(self) -> list[dict[str, Any]]:
-        return [{"caption": caption, "picture": picture} for caption, picture in self.figures if picture]
-
-
-@dataclass(frozen=True)
-class Grid:
-    """A table as it is shown.
-
-    Attributes:
-        anchor: its id in the page.
-        numeric: which columns are aligned at the right.
-        groups: headings over several columns with how many each spans; empty without.
-    """
-
-    anchor: str
-    title: str
-    note: str
-    columns: Sequence[str]
-    numeric: Sequence[bool]
-    rows: Sequence[Sequence[str]]
-    groups: Sequence[tuple[str, int]] = ()
-
-    @property
-    def is_long(self) -> bool:
-        return len(self.rows) > MAX_OPEN_ROWS
-
-    @classmethod
-    def of(cls, number: int, table: Mapping[str, Any], groups: Sequence[tuple[str, int]] = ()) -> Grid:
-        columns = list(zip(*table["rows"])) or [()] * len(table["columns"])
-        numeric = [index > 0 and all(map(_is_number, column)) for index, column in enumerate(columns)]
-        rows = list(zip(*map(_shown, columns)))
-        title, note, names = (table[name] for name in ("title", "note", "columns"))
-        return cls(f"table-{number}", title, note, names, numeric, rows, groups)
-
 
 def page(report: Mapping[str, Any], sections: Iterable[Figures]) -> str:
     """The report as HTML, from what ``report.json`` holds; sections without figures are left out."""
@@ -87,18 +49,17 @@ def page(report: Mapping[str, Any], sections: Iterable[Figures]) -> str:
     template, style, script = (
         here.joinpath(name).read_text(encoding="utf-8") for name in ("page.html", "style.css", "script.js")
     )
+    drawn = [each for each in sections if any(picture for _, picture in each.figures)]
     # The only script that may run is the page's own, whatever the data hold.
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )  # fmt: skip
-    text = environment.from_string(template).render(
+    jinja = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    text = jinja.from_string(template).render(
         report=report, style=Markup(style), script=Markup(script), script_digest=digest, symbols=SYMBOLS,
         verdicts=_verdicts(report["findings"]), claims=[_claim(each) for each in report["findings"]],
-        tables=_grids(report["tables"]), sections=[each for each in sections if each.drawn],
+        tables=_grids(report["tables"]), sections=drawn,
         samples=_samples(report["samples"]), command=command_of(report["name"]),
         environment=[(name, _readable(value)) for name, value in report["environment"].items()],
-        texts=_texts(report.get("texts", ())),
+        texts=_grid("table-0", {"title": "Texts", "columns": _TEXT_COLUMNS, "rows": _texts(report)}),
         recipe=yaml.safe_dump(report["recipe"], sort_keys=False, allow_unicode=True),
     )  # fmt: skip
     return _FORBIDDEN.sub("\ufffd", text)
@@ -131,35 +92,46 @@ def _claim(finding: Mapping[str, Any]) -> dict[str, Any]:
     return {**finding, "reason": reason[:1].upper() + reason[1:], "rows": rows}
 
 
-def _grids(tables: Sequence[Mapping[str, Any]]) -> list[Grid]:
+def _grid(anchor: str, table: Mapping[str, Any], groups: Sequence[tuple[str, int]] = ()) -> dict[str, Any]:
+    """A table with its cells as texts.
+
+    Args:
+        anchor: its id in the page.
+        groups: headings over several columns with how many each spans; empty without.
+    """
+    rows = list(zip(*map(_shown, zip(*table["rows"]))))
+    numeric = numeric_columns(table["rows"])
+    return {**table, "anchor": anchor, "rows": rows, "numeric": numeric, "groups": groups}
+
+
+def _grids(tables: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The tables; the paper's own numbers stand beside ours where both have the same rows."""
     by_title = {table["title"]: table for table in tables}
     papers = by_title.get(_PAPERS) if _OURS in by_title else None
-    rest = [table for table in tables if table is not papers]
-    return [
-        _beside(number, table, papers) if papers and table["title"] == _OURS else Grid.of(number, table)
-        for number, table in enumerate(rest, start=1)
-    ]
+    grids: list[dict[str, Any]] = []
+    for table in tables:
+        if papers and table["title"] == _OURS:
+            num_ours, num_papers = (len(each["columns"]) - 1 for each in (table, papers))
+            groups = [("", 1), ("this study", num_ours), ("the paper", num_papers)]
+            grids.append(_grid(f"table-{len(grids) + 1}", _beside(table, papers), groups))
+        elif table is not papers:
+            grids.append(_grid(f"table-{len(grids) + 1}", table))
+    return grids
 
 
-def _beside(number: int, ours: Mapping[str, Any], papers: Mapping[str, Any]) -> Grid:
+def _beside(ours: Mapping[str, Any], papers: Mapping[str, Any]) -> dict[str, Any]:
     """One table of two with rows of the same names."""
-    first, second = ({row[0]: list(row[1:]) for row in table["rows"]} for table in (ours, papers))
-    num_ours, num_papers = len(ours["columns"]) - 1, len(papers["columns"]) - 1
-    joined = {
+    first, second = ({row[0]: row[1:] for row in table["rows"]} for table in (ours, papers))
+    no_first, no_second = ([None] * (len(table["columns"]) - 1) for table in (ours, papers))
+    return {
         "title": _OURS,
         "note": f"{ours['note']} The paper: {papers['note']}",
         "columns": [*ours["columns"], *papers["columns"][1:]],
         "rows": [
-            [name, *first.get(name, [None] * num_ours), *second.get(name, [None] * num_papers)]
+            [name, *first.get(name, no_first), *second.get(name, no_second)]
             for name in dict.fromkeys([*first, *second])
         ],
     }
-    return Grid.of(number, joined, [("", 1), ("this study", num_ours), ("the paper", num_papers)])
-
-
-def _is_number(value: Any) -> bool:
-    return not isinstance(value, str) or bool(_NUMBER.fullmatch(value))
 
 
 def _shown(column: Sequence[Any]) -> list[str]:
@@ -207,8 +179,6 @@ def _readable(value: Any) -> str:
     return str(value)
 
 
-def _texts(texts: Iterable[Mapping[str, Any]]) -> Grid | None:
+def _texts(report: Mapping[str, Any]) -> list[list[Any]]:
     """Which texts were used, with their hashes."""
-    rows = [[each["use"], each["origin"], each["pairs"], each["sha256"]] for each in texts]
-    columns = ["used as", "origin", "pairs", "sha256"]
-    return Grid.of(0, {"title": "Texts", "note": "", "columns": columns, "rows": rows}) if rows else None
+    return [[each[name] for name in ("use", "origin", "pairs", "sha256")] for each in report.get("texts", ())]

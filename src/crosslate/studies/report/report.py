@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,49 +14,17 @@ from crosslate.studies.cells import Cell
 from crosslate.studies.estimate import duration
 from crosslate.studies.quick import command_of
 from crosslate.studies.recipe import Recipe
-from crosslate.studies.report.claims import Finding
 from crosslate.studies.report.page import page
-from crosslate.studies.report.tables import Table, Value, p_value
-from crosslate.studies.results import Results
-from crosslate.studies.store import Result, Store
+from crosslate.studies.report.tables import Value, numeric_columns, p_value
+from crosslate.studies.store import Result, Results, Store
 
 MARKDOWN, JSON, HTML = "report.md", "report.json", "report.html"
 NUM_SAMPLES = 3
 TRANSLATING = ("child", "denoising child", "zero-shot", "pivot", "supervised")
 """Kinds of cells whose translations stand side by side."""
 
-
-@dataclass(frozen=True)
-class Report:
-    """What a study found.
-
-    Attributes:
-        samples: translations of the first test sentences side by side, by pair.
-        failures: title and error of every failed cell.
-        missing: titles of cells without a result.
-        environment: versions, machines, time.
-        texts: what each was used as, with its origin, number of pairs and hash.
-        signatures: of the scores.
-        data: what figures are drawn from, by name; in JSON they stand beside the others.
-    """
-
-    name: str
-    about: str
-    findings: list[Finding]
-    tables: list[Table]
-    samples: list[dict[str, Any]]
-    failures: list[tuple[str, str]]
-    missing: list[str]
-    environment: dict[str, Any]
-    texts: list[dict[str, Any]]
-    signatures: list[str]
-    recipe: dict[str, Any]
-    data: dict[str, Any]
-
-    def to_values(self) -> dict[str, Any]:
-        """The mapping that ``report.json`` holds."""
-        values = asdict(self)
-        return values | values.pop("data")
+Report = Mapping[str, Any]
+"""What ``report.json`` holds: plain values, the same whether just made or read from the file."""
 
 
 def make_report(recipe: Recipe, cells: Sequence[Cell], store: Store) -> Report:
@@ -64,107 +32,76 @@ def make_report(recipe: Recipe, cells: Sequence[Cell], store: Store) -> Report:
     by_key = store.results(cells)
     results = Results(cells, by_key)
     missing = [cell for cell in cells if cell.key not in by_key]
+    tables = [table for each in analyses(TABLES) for table in each.tables(results)]
     scores = [score for each in by_key.values() for score in each.values.get("scores", {}).values()]
-    return Report(
-        recipe.name,
-        recipe.about,
-        [finding for each in analyses(CLAIMS) for finding in each.findings(results)],
-        [table for each in analyses(TABLES) for table in each.tables(results) if table.rows],
-        _samples(results),
-        [(cell.title, error) for cell in missing if (error := store.failure(cell))],
-        [cell.title for cell in missing],
-        _environment(by_key),
-        _texts(by_key),
-        sorted({score["signature"] for score in scores}),
-        recipe.to_values(),
-        {name: value for each in analyses(DATA) for name, value in each.data(results).items()},
-    )
+    values = {
+        "name": recipe.name,
+        "about": recipe.about,
+        "findings": [asdict(finding) for each in analyses(CLAIMS) for finding in each.findings(results)],
+        "tables": [asdict(table) for table in tables if table.rows],
+        "samples": _samples(results),
+        "failures": [(cell.title, error) for cell in missing if (error := store.failure(cell))],
+        "missing": [cell.title for cell in missing],
+        "environment": _environment(by_key),
+        "texts": _texts(by_key),
+        "signatures": sorted({score["signature"] for score in scores}),
+        "recipe": recipe.to_values(),
+    }
+    for each in analyses(DATA):
+        values |= each.data(results)
+    return values
 
 
 def write_report(report: Report, folder: Path) -> tuple[Path, Path, Path]:
     """Writes ``report.md``, ``report.json`` and ``report.html`` into a folder and returns their paths."""
-    values = report.to_values()
     write_text(folder / MARKDOWN, markdown(report))
-    write_json(folder / JSON, values)
-    write_text(folder / HTML, html(values))
+    write_json(folder / JSON, report)
+    write_text(folder / HTML, html(report))
     return folder / MARKDOWN, folder / JSON, folder / HTML
 
 
-def html(values: Mapping[str, Any]) -> str:
-    """The page of a report, from what ``report.json`` holds."""
-    sections = [section for each in analyses(FIGURES) for section in each.figures(values)]
-    return page(values, sections)
+def html(report: Report) -> str:
+    """The report as one page."""
+    return page(report, [section for each in analyses(FIGURES) for section in each.figures(report)])
 
 
 def markdown(report: Report) -> str:
     """The report as Markdown: the verdicts first."""
-    lines = [f"# Study: {report.name}", "", *([report.about, ""] if report.about else [])]
-    counts = Counter(finding.verdict for finding in report.findings)
+    lines = [f"# Study: {report['name']}", "", *([report["about"], ""] if report["about"] else [])]
+    counts = Counter(finding["verdict"] for finding in report["findings"])
     lines += ["## Claims", "", "; ".join(f"{count} {verdict}" for verdict, count in counts.items()) + ".", ""]
-    for number, finding in enumerate(report.findings, start=1):
-        lines += [f"{number}. **{finding.verdict}**: {finding.claim} ({finding.source})"]
-        lines += [f"   {finding.reason}" + (f" ({finding.test})." if finding.test else ".")]
-        for each in finding.evidence:
-            shown = p_value(each.p_value) or ""
+    for number, finding in enumerate(report["findings"], start=1):
+        lines += [f"{number}. **{finding['verdict']}**: {finding['claim']} ({finding['source']})"]
+        lines += [f"   {finding['reason']}" + (f" ({finding['test']})." if finding["test"] else ".")]
+        for each in finding["evidence"]:
+            shown = p_value(each["p_value"]) or ""
             p = f", p {shown if shown.startswith('<') else f'= {shown}'}" if shown else ""
-            lines.append(f"   - {each.what}: {each.first:.1f} against {each.second:.1f}{p}")
+            lines.append(f"   - {each['what']}: {each['first']:.1f} against {each['second']:.1f}{p}")
     lines.append("")
-    for table in report.tables:
-        lines += [f"## {table.title}", "", *([table.note, ""] if table.note else []), *_table(table), ""]
-    lines += _sample_lines(report.samples)
-    if report.failures:
-        lines += ["## Failed", "", *(f"- {title}: {error}" for title, error in report.failures), ""]
-    if report.missing:
-        shown = "; ".join(report.missing[:20]) + ("; …" if len(report.missing) > 20 else "")
-        lines += [f"{len(report.missing)} cells have no result yet: {shown}.", ""]
-    lines += ["## How it was made", "", f"`crosslate study run {command_of(report.name)}`", ""]
-    lines += [f"- {name}: {value}" for name, value in report.environment.items()]
-    lines += [f"- signature: `{signature}`" for signature in report.signatures]
+    for table in report["tables"]:
+        lines += [f"## {table['title']}", "", *([table["note"], ""] if table["note"] else [])]
+        lines += ["| " + " | ".join(table["columns"]) + " |"]
+        lines += ["|" + "|".join("---:" if each else "---" for each in numeric_columns(table["rows"])) + "|"]
+        lines += ["| " + " | ".join(map(_cell, row)) + " |" for row in table["rows"]] + [""]
+    lines += _sample_lines(report["samples"])
+    if report["failures"]:
+        lines += ["## Failed", "", *(f"- {title}: {error}" for title, error in report["failures"]), ""]
+    if missing := report["missing"]:
+        shown = "; ".join(missing[:20]) + ("; …" if len(missing) > 20 else "")
+        lines += [f"{len(missing)} cells have no result yet: {shown}.", ""]
+    lines += ["## How it was made", "", f"`crosslate study run {command_of(report['name'])}`", ""]
+    lines += [f"- {name}: {value}" for name, value in report["environment"].items()]
+    lines += [f"- signature: `{signature}`" for signature in report["signatures"]]
     return "\n".join(lines).rstrip() + "\n"
-
-
-def _table(table: Table) -> list[str]:
-    columns = list(zip(*table.rows))
-    numeric = [index > 0 and all(map(_is_number, column)) for index, column in enumerate(columns)]
-    rule = "|" + "|".join("---:" if each else "---" for each in numeric) + "|"
-    return [
-        "| " + " | ".join(table.columns) + " |",
-        rule,
-        *("| " + " | ".join(_cell(value) for value in row) + " |" for row in table.rows),
-    ]
-
-
-def _is_number(value: Value) -> bool:
-    return not isinstance(value, str) or value[:1].isdigit()
 
 
 def _cell(value: Value) -> str:
     if value is None:
         return ""
-    if isinstance(value, int):
-        return f"{value:,}"
-    return str(value).replace("|", "\\|")
+    return f"{value:,}" if isinstance(value, int) else str(value).replace("|", "\\|")
 
 
-def _samples(results: Results) -> list[dict[str, Any]]:
-    """The first test sentences of every pair with what each system made of them."""
-    by_test: dict[str, dict[str, Any]] = {}
-    for kind in TRANSLATING:
-        for cell, values in results.found(kind):
-            result, test = results.by_key[cell.key], values["test"]
-            if result.translations is None or "samples" not in test:
-                continue
-            pair = cell.labels.get("pair") or f"{cell.labels['source']}-{cell.labels['target']}"
-            lines = result.lines()
-            at = by_test.setdefault(test["sha256"], {"test": f"{pair}: {test['origin']}", "sentences": []})
-            for row, sample in enumerate(test["samples"][:NUM_SAMPLES]):
-                if row >= len(at["sentences"]):
-                    at["sentences"].append({**sample, "systems": {}})
-                at["sentences"][row]["systems"][cell.title] = lines[row]
-    return list(by_test.values())
-
-
-def _sample_lines(samples: list[dict[str, Any]]) -> list[str]:
+def _sample_lines(samples: Sequence[Mapping[str, Any]]) -> list[str]:
     def text(text: str) -> str:
         return text.replace("<", "\\<")  # no tag of its own
 
@@ -177,6 +114,25 @@ def _sample_lines(samples: list[dict[str, Any]]) -> list[str]:
             lines += [f"  - {title}: {text(shown)}" for title, shown in sentence["systems"].items()]
         lines.append("")
     return lines
+
+
+def _samples(results: Results) -> list[dict[str, Any]]:
+    """The first test sentences of every pair with what each system made of them."""
+    by_test: dict[str, dict[str, Any]] = {}
+    for kind in TRANSLATING:
+        for cell, values in results.found(kind):
+            test = values["test"]
+            pair = cell.labels.get("pair") or f"{cell.labels['source']}-{cell.labels['target']}"
+            at = by_test.setdefault(
+                test["sha256"],
+                {
+                    "test": f"{pair}: {test['origin']}",
+                    "sentences": [{**sample, "systems": {}} for sample in test["samples"][:NUM_SAMPLES]],
+                },
+            )
+            for sentence, line in zip(at["sentences"], results.by_key[cell.key].lines()):
+                sentence["systems"][cell.title] = line
+    return list(by_test.values())
 
 
 def _environment(results: Mapping[str, Result]) -> dict[str, Any]:

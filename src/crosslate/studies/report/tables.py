@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
 from typing import Any
 
 from crosslate.studies.parts import PAPER_PARTS
-from crosslate.studies.results import Results
+from crosslate.studies.store import Results
 
 Value = str | float | int | None
 Row = tuple[Value, ...]
@@ -22,6 +23,18 @@ class Table:
     note: str
     columns: Sequence[str]
     rows: Sequence[Row]
+
+
+# A number, or one with its deviation or interval; a hash that starts with a digit is none.
+_NUMBER = re.compile(r"[-−]?\d[\d.,]*( .*)?")
+
+
+def numeric_columns(rows: Sequence[Sequence[Value]]) -> list[bool]:
+    """Which columns hold numbers, to be aligned at the right; never the first one."""
+    return [
+        index > 0 and all(not isinstance(value, str) or _NUMBER.fullmatch(value) for value in column)
+        for index, column in enumerate(zip(*rows))
+    ]
 
 
 def rows_by_part(
