@@ -21,9 +21,7 @@ class Site:
     """A toy server that listens, until it is stopped."""
 
     def __init__(self, server, prefix=""):
-        config = uvicorn.Config(
-            create_app(server.service, loads=False), port=0, log_config=None, lifespan="off"
-        )
+        config = uvicorn.Config(create_app(server.service), port=0, log_config=None, lifespan="off")
         self.server = server
         self._uvicorn = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._uvicorn.run, daemon=True)

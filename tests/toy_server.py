@@ -71,7 +71,7 @@ class Server:
 
     def __init__(self, service, backend):
         self.service, self.backend = service, backend
-        self.client = TestClient(create_app(service, loads=False), raise_server_exceptions=False)
+        self.client = TestClient(create_app(service), raise_server_exceptions=False)
 
     def post(self, path, fields=None, **options):
         return self.client.post(path, json=fields, **options)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from crosslate.errors import PackError
 from crosslate.packs.manifest import Manifest
@@ -18,8 +16,7 @@ if TYPE_CHECKING:
     from crosslate.packs.pack import Pack
 
 
-@dataclass(frozen=True)
-class Resident:
+class Resident(NamedTuple):
     """Something that takes memory: its name for people, and the bytes of its tensors or files."""
 
     name: str
@@ -31,15 +28,14 @@ class LiveModels:
 
     Args:
         parent: hub id or folder.
-        most_pack_bytes: when packs take more, models are dropped, the least recently used first; None keeps
-            all of them.
+        most_pack_bytes: when packs take more, they are dropped before another model is made; None keeps all.
     """
 
     def __init__(self, parent: str, most_pack_bytes: int | None = None) -> None:
         self._name, self._most_pack_bytes = parent, most_pack_bytes
         self._parent: Parent | None = None
         self._packs: dict[str, Pack] = {}  # by checksum
-        self._models: OrderedDict[Identity, Parent | Child] = OrderedDict()
+        self._models: dict[Identity, Parent | Child] = {}
         self._lock = threading.RLock()
 
     def parent(self, direction: Direction) -> Parent:
@@ -65,27 +61,36 @@ class LiveModels:
             PackError: a pack does not fit the parent, or was changed.
             ParentError: the parent cannot be loaded.
         """
+        from crosslate.packs.compose import apply_packs
+        from crosslate.packs.pack import Pack
+
         with self._lock:
             if direction.identity not in self._models:
-                self._models[direction.identity] = self._load(direction)
-            self._models.move_to_end(direction.identity)
-            while len(self._models) > 1 and self._takes_too_much():
-                self._models.popitem(last=False)
-                self._drop_packs()
+                most = self._most_pack_bytes
+                if most is not None and sum(map(_pack_bytes, self._packs.values())) > most:
+                    self.retire(set())
+                parent = self.parent(direction)
+                for installed in direction.packs:
+                    if installed.manifest.checksum not in self._packs:
+                        pack = Pack.load(installed.folder)
+                        _check_unchanged(installed, pack.manifest)
+                        self._packs[installed.manifest.checksum] = pack
+                packs = [self._packs[checksum] for checksum in direction.identity]
+                self._models[direction.identity] = apply_packs(parent, packs) if packs else parent
             return self._models[direction.identity]
 
     def retire(self, needed: set[Identity]) -> None:
-        """Drops every model of another identity."""
+        """Drops every model of another identity; whoever holds one may use it to the end."""
         with self._lock:
-            for identity in set(self._models) - needed:
-                del self._models[identity]
-            self._drop_packs()
+            self._models = {identity: model for identity, model in self._models.items() if identity in needed}
+            kept = {checksum for identity in self._models for checksum in identity}
+            self._packs = {checksum: pack for checksum, pack in self._packs.items() if checksum in kept}
 
     def clear(self) -> None:
-        """Drops everything; whoever holds a model may use it to the end."""
+        """Drops everything, the parent too."""
         with self._lock:
-            self._models.clear()
-            self._packs, self._parent = {}, None
+            self.retire(set())
+            self._parent = None
 
     def residents(self) -> list[Resident]:
         """What is in memory now; nobody waits for a model that is being loaded."""
@@ -96,27 +101,6 @@ class LiveModels:
             name = pack.folder.name if pack.folder else pack.manifest.name
             found.append(Resident(name, _pack_bytes(pack)))
         return found
-
-    def _load(self, direction: Direction) -> Parent | Child:
-        from crosslate.packs.compose import apply_packs
-        from crosslate.packs.pack import Pack
-
-        parent = self.parent(direction)
-        for installed in direction.packs:
-            if installed.manifest.checksum not in self._packs:
-                pack = Pack.load(installed.folder)
-                _check_unchanged(installed, pack.manifest)
-                self._packs[installed.manifest.checksum] = pack
-        packs = [self._packs[each.manifest.checksum] for each in direction.packs]
-        return apply_packs(parent, packs) if packs else parent
-
-    def _takes_too_much(self) -> bool:
-        most = self._most_pack_bytes
-        return most is not None and sum(map(_pack_bytes, self._packs.values())) > most
-
-    def _drop_packs(self) -> None:
-        kept = {checksum for identity in self._models for checksum in identity}
-        self._packs = {checksum: pack for checksum, pack in self._packs.items() if checksum in kept}
 
 
 def stored_model(parent: str, direction: Direction) -> StoredModel:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from prometheus_client.core import CounterMetricFamily as Counter
 from prometheus_client.core import GaugeMetricFamily as Gauge
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-from crosslate.errors import CrosslateError
 from crosslate.server.admission import Admission
-from crosslate.server.answers import Overloaded
+from crosslate.server.answers import Refusal
 from crosslate.server.backends import make_backend
 from crosslate.server.batching import Batcher
 from crosslate.server.catalogue import Catalogue, PackWatcher, Snapshot
@@ -38,14 +36,12 @@ class Service(Collector):
         admission: who may ask for what.
         downloads: translated files.
         metrics: of requests, and of all of these.
-        failure: why nothing can be served.
     """
 
     def __init__(self, settings: ServerSettings, *, watch_seconds: float = 1.0) -> None:
         self.settings = settings
         self.metrics = Metrics(self)
         self.downloads = Downloads()
-        self.failure: BaseException | None = None
         self.admission = Admission(settings)
         self.backend = make_backend(
             settings.parent,
@@ -67,24 +63,6 @@ class Service(Collector):
         )
         self.insight = Insight(self.backend.live)
         self.is_ready = False
-
-    def start(self, failed: Callable[[], None] | None = None) -> None:
-        """Loads beside the caller; until that is done, requests are told to come again.
-
-        Args:
-            failed: called where nothing can be served; ``failure`` says why.
-        """
-
-        def load() -> None:
-            try:
-                self.load()
-            except (CrosslateError, OSError) as error:
-                log.error("cannot serve: %s", error)
-                self.failure = error
-                if failed is not None:
-                    failed()
-
-        threading.Thread(target=load, name="loading", daemon=True).start()
 
     def load(self) -> None:
         """Reads parent and packs, and begins to watch.
@@ -108,13 +86,9 @@ class Service(Collector):
             part.close()
 
     def snapshot(self) -> Snapshot:
-        """What is served now.
-
-        Raises:
-            Overloaded: nothing yet.
-        """
+        """What is served now; refused while nothing is yet."""
         if not self.is_ready:
-            raise Overloaded("The server is still loading", retry_after=5)
+            raise Refusal(503, "The server is still loading", retry_after=5)
         return self._catalogue.snapshot
 
     def collect(self) -> Iterator[Metric]:

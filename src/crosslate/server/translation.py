@@ -10,14 +10,14 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequenc
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from functools import lru_cache, partial
-from typing import Literal, TypeVar
+from functools import partial
+from typing import Any, Literal, TypeVar
 
 from crosslate.documents import open_text
 from crosslate.documents.document import TextDocument
 from crosslate.engines.decoding import DecodingOptions, Hypothesis, valid_unicode
 from crosslate.errors import CrosslateError
-from crosslate.server.answers import Overloaded, Refusal
+from crosslate.server.answers import Refusal
 from crosslate.server.backends import Backend, Model
 from crosslate.server.batching import Batcher, Found, Piece, Ticket
 from crosslate.server.catalogue import Direction, Identity, Snapshot
@@ -48,15 +48,6 @@ class Job:
     text: str
     direction: Direction | None
     format: TextFormat = "text"
-
-
-@dataclass(frozen=True)
-class Sentence:
-    """One translated sentence of a stream."""
-
-    index: int
-    source: str
-    translation: str
 
 
 class Translations:
@@ -125,8 +116,7 @@ class Translations:
         """The best translation of each job's text, then up to ``alternatives`` others.
 
         Raises:
-            Overloaded: too much waits already.
-            Refusal: a model cannot be used.
+            Refusal: too much waits already, or a model cannot be used.
         """
         size = sum(len(job.text) for job in jobs)
         documents = await self._beside(lambda: [_document(job) for job in jobs], size)
@@ -162,8 +152,8 @@ class Translations:
             for (direction, text), ranks in zip(items, ranked, strict=True)
         ]
 
-    async def stream(self, job: Job) -> AsyncGenerator[Sentence | str, None]:
-        """The sentences of a text as they are translated, in order; at the end the whole translation."""
+    async def stream(self, job: Job) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
+        """Events: each sentence of a text, in order, as soon as it is translated; at the end the whole."""
         document = await self.in_thread(lambda: _document(job))
         translations: list[str] = []
         if job.direction is not None and document is not None:
@@ -171,10 +161,10 @@ class Translations:
             last = await self._through_first_legs(items)
             async with aclosing(self._in_order(last, 1, _STREAM_TOKENS)) as arriving:
                 async for best, *_ in arriving:
-                    source = document.segments[len(translations)].text
+                    index, source = len(translations), document.segments[len(translations)].text
                     translations.append(finished(source, best, job.direction.target))
-                    yield Sentence(len(translations) - 1, source, translations[-1])
-        yield _rendered(job, document, translations)
+                    yield "sentence", {"index": index, "source": source, "translation": translations[-1]}
+        yield "end", {"translatedText": _rendered(job, document, translations)}
 
     async def _through_first_legs(self, items: Sequence[_Item]) -> list[_Item]:
         """Items as they stand before their last model: those of a pivot in its third language."""
@@ -186,8 +176,6 @@ class Translations:
         return found
 
     async def _ranked(self, items: Sequence[_Item], num_best: int) -> list[list[str]]:
-        if not items:
-            return []
         async with aclosing(self._in_order(items, num_best)) as found:
             return [ranks async for ranks in found]
 
@@ -196,15 +184,28 @@ class Translations:
     ) -> AsyncGenerator[list[str], None]:
         """The translations of items in their order, each as soon as it and all before it are there."""
         plan = await self._plan(items)
-        options = _with_n_best(self._options, num_best)
+        loop = asyncio.get_running_loop()
+        arrived: asyncio.Queue[Found | Exception] = asyncio.Queue()
+
+        def deliver(found: Found | Exception) -> None:
+            with suppress(RuntimeError):  # the loop was closed: nobody waits
+                loop.call_soon_threadsafe(arrived.put_nowait, found)
+
+        options = self._options.changed(n_best=num_best, beam_size=max(num_best, self._options.beam_size))
+        ticket = Ticket(deque(plan.pieces), options, deliver, most_tokens)
+        if plan.pieces:
+            self._batcher.submit(ticket)
         known: dict[int, list[Hypothesis]] = {}
-        position = 0
-        async with aclosing(self._found(plan.pieces, options, most_tokens)) as arriving:
-            async for found in arriving:
-                known.update(found)
-                while position < len(items) and plan.is_known(position, known):
-                    yield plan.joined(position, known, num_best)
-                    position += 1
+        try:
+            for position in range(len(items)):
+                while not plan.is_known(position, known):
+                    found = await arrived.get()
+                    if isinstance(found, Exception):
+                        raise Refusal(500, "The translation failed; the server's log says why")
+                    known.update(found)
+                yield plan.joined(position, known, num_best)
+        finally:
+            self._batcher.cancel(ticket)
 
     async def _plan(self, items: Sequence[_Item]) -> _Plan:
         directions = {direction.identity: direction for direction, _ in items}
@@ -213,35 +214,6 @@ class Translations:
         if len(models) < len(directions):
             models = await self.in_thread(lambda: _load(self._backend, directions))
         return await self._beside(lambda: _Plan(models, items), sum(len(text) for _, text in items))
-
-    async def _found(
-        self, pieces: Sequence[Piece], options: DecodingOptions, most_tokens: int | None
-    ) -> AsyncGenerator[Found, None]:
-        """What the queue finds, batch by batch; an empty list first, for items without pieces."""
-        yield []
-        if not pieces:
-            return
-        loop = asyncio.get_running_loop()
-        arrived: asyncio.Queue[Found | Exception] = asyncio.Queue()
-
-        def put(found: Found | Exception) -> None:
-            with suppress(RuntimeError):  # the loop was closed: nobody waits
-                loop.call_soon_threadsafe(arrived.put_nowait, found)
-
-        ticket = Ticket(deque(pieces), options, put, most_tokens)
-        self._batcher.submit(ticket)
-        left = len(pieces)
-        try:
-            while left:
-                found = await arrived.get()
-                if isinstance(found, Refusal):
-                    raise found
-                if isinstance(found, Exception):
-                    raise Refusal(500, "The translation failed; the server's log says why")
-                left -= len(found)
-                yield found
-        finally:
-            self._batcher.cancel(ticket)
 
 
 class _Plan:
@@ -253,10 +225,11 @@ class _Plan:
         index_of: dict[tuple[Identity, str], int] = {}
         for direction, text in items:
             model, parts = models[direction.identity], []
-            for part in _fitting(model, direction.source, text):
+            num_tokens, most = partial(_num_tokens, model), model.engine.max_source_tokens
+            for part in split_text(valid_unicode(text), num_tokens, most, direction.source):
                 index = index_of.setdefault((direction.identity, part.text), len(self.pieces))
                 if index == len(self.pieces):
-                    self.pieces.append(Piece(index, model, part.text, _num_tokens(model, part.text)))
+                    self.pieces.append(Piece(index, model, part.text, num_tokens(part.text)))
                 parts.append((part, index))
             self._parts.append(parts)
 
@@ -271,19 +244,8 @@ class _Plan:
         return [join_translations(parts, [each[rank].text for each in ranked]) for rank in range(num_best)]
 
 
-@lru_cache(maxsize=64)
-def _with_n_best(options: DecodingOptions, num_best: int) -> DecodingOptions:
-    return options.changed(n_best=num_best, beam_size=max(num_best, options.beam_size))
-
-
 def _num_tokens(model: Model, text: str) -> int:
     return len(model.engine.source.encode(text))
-
-
-def _fitting(model: Model, language: str, text: str) -> list[Part]:
-    return split_text(
-        valid_unicode(text), partial(_num_tokens, model), model.engine.max_source_tokens, language
-    )
 
 
 def _load(backend: Backend, directions: Mapping[Identity, Direction]) -> dict[Identity, Model]:
@@ -293,9 +255,9 @@ def _load(backend: Backend, directions: Mapping[Identity, Direction]) -> dict[Id
             models[identity] = backend.model(direction)
         except (CrosslateError, OSError) as error:
             log.error("cannot load %s: %s", direction.label, error)
-            raise Overloaded(
-                f"The model of {direction.source} to {direction.target} cannot be used at the moment", 5
-            ) from error
+            pair = f"{direction.source} to {direction.target}"
+            message = f"The model of {pair} cannot be used at the moment"
+            raise Refusal(503, message, retry_after=5) from error
     return models
 
 

@@ -9,7 +9,7 @@ from collections import deque
 import pytest
 
 from crosslate.engines.decoding import DecodingOptions, Hypothesis
-from crosslate.server.answers import Overloaded
+from crosslate.server.answers import Refusal
 from crosslate.server.backends import Model
 from crosslate.server.batching import Batcher, Piece, Ticket
 from crosslate.server.settings import QueueSettings
@@ -230,7 +230,7 @@ def test_a_full_queue_refuses(batcher, most):
     queue.submit(Client(body, "a", tokens=70).ticket)  # alone it may be as large as it likes
     if "waiting_requests" in most:
         queue.submit(Client(body, "b").ticket)
-    with pytest.raises(Overloaded) as full:
+    with pytest.raises(Refusal) as full:
         queue.submit(Client(body, "c").ticket)
     assert (full.value.status, full.value.headers, queue.counts.refused) == (503, {"Retry-After": "2"}, 1)
     gate.set()
@@ -244,7 +244,7 @@ def test_closing_finishes_what_waits(batcher):
     threading.Thread(target=lambda: (time.sleep(0.05), gate.set())).start()
     queue.close(10)
     assert first.texts == ["FIRST"] and waiting.texts == ["A", "B"]
-    with pytest.raises(Overloaded, match="shutting down"):
+    with pytest.raises(Refusal, match="shutting down"):
         queue.submit(Client(body, "late").ticket)
 
 

@@ -108,7 +108,6 @@ class TestFolder:
         assert set(catalogue.refresh().directions) == {("fr", "en"), ("fr", "es")}
         assert set(before.directions) == {("fr", "en"), ("de", "en"), ("fr", "es"), ("de", "es")}
         assert before.languages == ("de", "en", "es", "fr")
-        assert before.targets("de") == ("de", "en", "es") and before.targets("en") == ("en",)
         assert len(prepared) == 3  # nothing is read again without need
 
     def test_a_bad_pack_is_refused_and_harms_nothing(self, catalogue, folder, caplog):

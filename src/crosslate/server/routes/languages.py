@@ -36,17 +36,11 @@ async def languages(service: Serving) -> list[Language]:
 
 
 def _language(snapshot: Snapshot, code: str) -> Language:
-    def targets(kind: str) -> list[str]:
-        return [
-            target
-            for (source, target), direction in snapshot.directions.items()
-            if source == code and direction.kind == kind
-        ]
-
+    kinds = {target: each.kind for (source, target), each in snapshot.directions.items() if source == code}
     return Language(
         code=code,
         name=public_name(code),
-        targets=[*snapshot.targets(code)],
-        zero_shot=targets("zero-shot"),
-        pivot=targets("pivot"),
+        targets=sorted({code, *kinds}),
+        zero_shot=[target for target, kind in kinds.items() if kind == "zero-shot"],
+        pivot=[target for target, kind in kinds.items() if kind == "pivot"],
     )

@@ -92,7 +92,7 @@ def _pack(pack: InstalledPack) -> dict[str, Any]:
         "target": manifest.target_language,
         "renewed": manifest.renewed,
         "strategy": manifest.strategy,
-        "bytes": pack.num_bytes,
+        "bytes": sum(each.bytes for each in manifest.files.values()),
         "parameters": parameters if isinstance(parameters, dict) else {},
         "scores": [to_values(score) for score in manifest.scores],
         "data": manifest.data,

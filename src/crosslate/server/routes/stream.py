@@ -18,7 +18,7 @@ from crosslate.server.answers import Refusal, invalid, without_texts
 from crosslate.server.description import takes
 from crosslate.server.requests import Call, NotEmpty, checked_texts, reads
 from crosslate.server.routes.translate import TranslateFields
-from crosslate.server.translation import Job, Sentence
+from crosslate.server.translation import Job
 
 log = logging.getLogger(__name__)
 
@@ -68,18 +68,11 @@ async def _events(call: Call[StreamFields], job: Job, start: dict[str, Any]) -> 
     deadline = time.monotonic() + seconds
     try:
         async with aclosing(call.service.translations.stream(job)) as found:
-            while True:
-                left = max(0.0, deadline - time.monotonic())
-                try:
-                    part = await asyncio.wait_for(anext(found), left)
-                except StopAsyncIteration:
-                    return
-                if isinstance(part, Sentence):
-                    yield _event("sentence", vars(part))
-                else:
-                    yield _event("end", {"translatedText": part})
+            while event := await asyncio.wait_for(anext(found, None), max(0.0, deadline - time.monotonic())):
+                yield _event(*event)
     except asyncio.TimeoutError:
-        yield _event("error", {"error": f"The translation took longer than {seconds:g} s and was stopped"})
+        message = f"The translation took longer than {seconds:g} s and was stopped"
+        yield _event("error", {"error": message})
     except Refusal as refusal:
         yield _event("error", {"error": refusal.message})
     except Exception as error:  # the answer has begun, so it is too late for a status

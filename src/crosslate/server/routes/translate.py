@@ -13,7 +13,8 @@ from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema
 from crosslate.server.answers import Answer, Refusal, invalid
 from crosslate.server.description import takes
 from crosslate.server.detection import Detection
-from crosslate.server.requests import ApiKey, Call, Fields, Source, Target, Texts, context_of, reads
+from crosslate.server.requests import ApiKey, Call, Fields, Source, Target, Texts, call_of, reads
+from crosslate.server.settings import Limits
 from crosslate.server.translation import Job, TextFormat
 
 router = APIRouter()
@@ -32,7 +33,7 @@ def _count(given: Any, info: ValidationInfo) -> int:
     is_number = isinstance(given, int | float) and not isinstance(given, bool) and math.isfinite(given)
     if not (is_digits or is_number):
         raise invalid("alternatives parameter is not a number")
-    count, limit = int(given), context_of(info).limits.alternatives
+    count, limit = int(given), call_of(info).limits.alternatives
     if 0 <= limit < count:
         raise invalid(f"alternatives parameter must be <= {limit}")
     return max(0, count)
@@ -58,7 +59,7 @@ class TranslateFields(Fields):
     api_key: ApiKey = None
 
     @classmethod
-    def cost(cls, values: Mapping[str, Any]) -> int:
+    def cost(cls, values: Mapping[str, Any], limits: Limits) -> int:
         """A list counts with its length."""
         texts = values.get("q")
         return max(1, len(texts)) if isinstance(texts, list) else 1
