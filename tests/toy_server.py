@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from crosslate.engines.decoding import Hypothesis
 from crosslate.server.app import create_app
 from crosslate.server.backends import Model
-from crosslate.server.live_models import LiveModels, Resident
+from crosslate.server.live_models import LiveModels, ResidentModel
 from crosslate.server.service import Service
 from crosslate.server.settings import Limits, QueueSettings, ServerSettings
 
@@ -41,7 +41,7 @@ class MarkingBackend:
     def retire(self, needed): ...
 
     def residents(self):
-        return [Resident("parent", 1000)]
+        return [ResidentModel(name="parent", bytes=1000)]
 
     def loaded(self, direction):
         return None

@@ -17,7 +17,8 @@ from crosslate.engines.decoding import DecodingOptions, Engine, Hypothesis
 from crosslate.errors import EngineError
 from crosslate.files import read_optional_object
 from crosslate.server.catalogue import Direction, Identity
-from crosslate.server.live_models import LiveModels, Resident, stored_model
+from crosslate.server.live_models import LiveModels, ResidentModel, stored_model
+from crosslate.server.settings import ServerSettings
 
 if TYPE_CHECKING:
     from crosslate.engines.shared import Member, SharedBody
@@ -99,7 +100,7 @@ class Backend(ABC):
             self._models.pop(identity, None)
         self.live.retire(needed)
 
-    def residents(self) -> list[Resident]:
+    def residents(self) -> list[ResidentModel]:
         """What is in memory now."""
         return self.live.residents()
 
@@ -144,11 +145,12 @@ class CTranslate2Backend(Backend):
         for identity in set(self._folders) - needed:
             self._folders.pop(identity, None)
 
-    def residents(self) -> list[Resident]:
+    def residents(self) -> list[ResidentModel]:
         """What is there in PyTorch, too, says so."""
         models = sorted(self._models.values(), key=lambda model: model.last_use)
-        live = [Resident(f"{each.name} (pytorch)", each.num_bytes) for each in super().residents()]
-        return [Resident(model.direction.label, model.num_bytes) for model in models] + live
+        live = [(f"{each.name} (pytorch)", each.bytes) for each in super().residents()]
+        found = [(model.direction.label, model.num_bytes) for model in models] + live
+        return [ResidentModel(name=name, bytes=size) for name, size in found]
 
     def _load(self, direction: Direction) -> Model:
         from crosslate.engines.ctranslate2 import CTranslate2Engine
@@ -185,7 +187,7 @@ class CTranslate2Backend(Backend):
             log.info("dropped %s, %.1f MB", oldest.direction.label, oldest.num_bytes / 1e6)
 
     def _total(self) -> int:
-        return sum(each.num_bytes for each in self.residents())
+        return sum(each.bytes for each in self.residents())
 
 
 class TorchBackend(Backend):
@@ -223,9 +225,7 @@ class TorchBackend(Backend):
         return self._shared.translate(members, options) if self._shared else []
 
 
-def make_backend(
-    parent: str, *, engine: str = "auto", quantization: str = "float32", memory_bytes: int | None = None
-) -> Backend:
+def make_backend(settings: ServerSettings) -> Backend:
     """The backend asked for; ``auto`` is PyTorch on a GPU, else CTranslate2 where it knows the family.
 
     Raises:
@@ -233,11 +233,12 @@ def make_backend(
     """
     from crosslate.translation.translator import has_gpu, wanted_engine
 
-    wanted = wanted_engine(engine, quantization)
+    parent, memory_bytes = settings.parent, settings.memory_bytes
+    wanted = wanted_engine(settings.engine, settings.quantization)
     if wanted == "auto":
         wanted = "pytorch" if has_gpu() or not _is_exportable(parent) else "ctranslate2"
     if wanted == "ctranslate2":
-        return CTranslate2Backend(parent, quantization, memory_bytes)
+        return CTranslate2Backend(parent, settings.quantization, memory_bytes)
     if memory_bytes is not None:
         log.warning("the PyTorch engine keeps one parent for all packs and has no limit of memory")
     return TorchBackend(parent)

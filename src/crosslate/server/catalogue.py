@@ -1,8 +1,7 @@
 """What a parent and a folder of packs offer: the directions, and which packs make each.
 
-A :class:`Snapshot` never changes. When :class:`PackWatcher` has seen the folder change, :class:`Catalogue`
-makes a new one and puts it in the place of the old one in a single step, so a request works with the snapshot
-it began with.
+A :class:`Snapshot` never changes. When :class:`Catalogue` has seen the folder change, it makes a new one and
+puts it in the place of the old one in a single step, so a request works with the snapshot it began with.
 """
 
 from __future__ import annotations
@@ -23,6 +22,7 @@ from crosslate.languages.codes import public_code, public_name
 from crosslate.packs.manifest import MANIFEST_NAME, Manifest
 from crosslate.packs.stored_model import StoredModel
 from crosslate.server.answers import Refusal
+from crosslate.server.settings import ServerSettings
 
 log = logging.getLogger(__name__)
 
@@ -140,15 +140,15 @@ class Snapshot:
 
 
 class Catalogue:
-    """Keeps the snapshot of a folder of packs up to date.
+    """Keeps the snapshot of a folder of packs up to date: reads it, and looks at it again and again.
 
     Args:
-        parent: hub id or folder.
-        folder: of packs; None for the parent alone.
+        settings: name the parent, its languages and the folder, and say whether there are pivots.
         prepare: called with each new direction of the parent or of one pack before it is served; raises
             where the pack does not work with the parent.
-        parent_languages: of a parent whose files name none, or many.
-        pivot: also offer pairs through a third language.
+        retire: told of all models that are needed, whenever others have left.
+        interval_seconds: between two looks.
+        grace_seconds: how long models that were served before stay, for requests that began with them.
 
     Attributes:
         snapshot: what is served now.
@@ -156,24 +156,66 @@ class Catalogue:
 
     def __init__(
         self,
-        parent: str,
-        folder: Path | None,
-        *,
+        settings: ServerSettings,
         prepare: Callable[[Direction], None],
-        parent_languages: tuple[str, str] | None = None,
-        pivot: bool = False,
+        retire: Callable[[set[Identity]], None],
+        *,
+        interval_seconds: float = 1.0,
+        grace_seconds: float = 60.0,
     ) -> None:
+        folder = settings.packs
         if folder is not None and (folder / MANIFEST_NAME).exists():
             raise UsageError(f"{folder} is a pack; give the folder that it lies in, {folder.parent}")
         self.snapshot = Snapshot()
-        self._parent, self._folder, self._prepare = parent, folder, prepare
-        self._parent_languages, self._pivot = parent_languages, pivot
+        self._settings, self._parent, self._folder = settings, settings.parent, folder
+        self._prepare, self._retire = prepare, retire
+        self._interval, self._grace = interval_seconds, grace_seconds
         self._own: Direction | None = None
         # By name: what became of a folder, and its signature at that time.
         self._installed: dict[str, InstalledPack] = {}
         self._refused: dict[str, tuple[Signature, str]] = {}
+        # What lay in the folder at the last look, and when it was last read.
+        self._seen: dict[str, Signature] = {}
+        self._applied: dict[str, Signature] = {}
+        # Until when which models are still needed, although they are served no more.
+        self._leaving: list[tuple[float, set[Identity]]] = []
+        self._stopping = threading.Event()
+        self._watcher = threading.Thread(target=self._watch, name="pack-watcher", daemon=True)
 
-    def signatures(self) -> dict[str, Signature]:
+    def start(self) -> None:
+        """Begins to watch."""
+        self._watcher.start()
+
+    def stop(self) -> None:
+        """Stops watching."""
+        self._stopping.set()
+        if self._watcher.is_alive():
+            self._watcher.join(timeout=10)
+
+    def look(self) -> bool:
+        """Looks once; returns whether something else is served now.
+
+        A change counts once it has stayed the same for one interval.
+        """
+        before, self._seen = self._seen, self._signatures()
+        is_news = self._seen == before and self._seen != self._applied
+        if is_news:
+            self._leaving.append((time.monotonic() + self._grace, self.snapshot.identities))
+            self._read(self._seen)
+        if self._leaving:
+            self._leaving = [each for each in self._leaving if each[0] > time.monotonic()]
+            still_used = [identities for _, identities in self._leaving]
+            self._retire(self.snapshot.identities.union(*still_used))
+        return is_news
+
+    def _watch(self) -> None:
+        while not self._stopping.wait(self._interval):
+            try:
+                self.look()
+            except Exception:  # whatever it is, watching must go on
+                log.exception("looking at the folder of packs failed")
+
+    def _signatures(self) -> dict[str, Signature]:
         """What lies in the folder of packs now, by name; other files and hidden folders are left out.
 
         So are the folders that runs keep beside their packs, like ``de-en.run``: they are no faulty packs.
@@ -191,16 +233,16 @@ class Catalogue:
             log.warning("cannot look into %s: %s", self._folder, error)
             return {name: pack.signature for name, pack in self._installed.items()}
 
-    def refresh(self, found: Mapping[str, Signature] | None = None) -> Snapshot:
-        """Reads what has changed, and serves it.
-
-        Args:
-            found: :meth:`signatures` of a while ago; None looks now.
+    def refresh(self) -> Snapshot:
+        """Reads what has changed since it was last read, and serves it.
 
         Raises:
             ParentError: the parent cannot be read, so nothing can be served.
         """
-        found = self.signatures() if found is None else found
+        return self._read(self._signatures())
+
+    def _read(self, found: dict[str, Signature]) -> Snapshot:
+        self._seen = self._applied = found
         for name in sorted({*self._installed, *self._refused} - set(found)):
             self._refused.pop(name, None)
             if self._installed.pop(name, None):
@@ -210,7 +252,7 @@ class Catalogue:
         if self._own is None:
             self._own = self._parents_direction()
         packs = tuple(self._installed.values())
-        directions = all_directions(self._own, packs, pivot=self._pivot)
+        directions = all_directions(self._own, packs, pivot=self._settings.pivot)
         refused = {name: reason for name, (_, reason) in sorted(self._refused.items())}
         self.snapshot = Snapshot(directions, packs, refused)
         return self.snapshot
@@ -234,15 +276,13 @@ class Catalogue:
             return
         self._refused.pop(name, None)
         self._installed[name] = pack
-        done, pair = (
-            "updated" if installed else "installed",
-            (manifest.source_language, manifest.target_language),
-        )
-        log.info("%s pack %s: %s to %s (%s)", done, name, *pair, manifest.strategy)
+        pair = f"{manifest.source_language} to {manifest.target_language}"
+        done = "updated" if installed else "installed"
+        log.info("%s pack %s: %s (%s)", done, name, pair, manifest.strategy)
 
     def _parents_direction(self) -> Direction | None:
         """The parent's own pair, if its files or a pack say what it is."""
-        languages = self._parent_languages
+        languages = self._settings.parent_languages
         try:
             stored = StoredModel((), self._parent, languages)
             pair = stored.source_language, stored.target_language
@@ -258,63 +298,6 @@ class Catalogue:
         own = Direction(source, target, "parent", languages=languages)
         self._prepare(own)
         return own
-
-
-class PackWatcher:
-    """Looks at the folder again and again; a change counts once it has stayed the same for one interval.
-
-    Args:
-        retire: told of all models that are needed, whenever others have left.
-        interval_seconds: between two looks.
-        grace_seconds: how long models that were served before stay, for requests that began with them.
-    """
-
-    def __init__(
-        self,
-        catalogue: Catalogue,
-        retire: Callable[[set[Identity]], None],
-        *,
-        interval_seconds: float = 1.0,
-        grace_seconds: float = 60.0,
-    ) -> None:
-        self._catalogue, self._retire = catalogue, retire
-        self._interval, self._grace = interval_seconds, grace_seconds
-        self._seen = self._applied = catalogue.signatures()
-        # Until when which models are still needed, although they are served no more.
-        self._leaving: list[tuple[float, set[Identity]]] = []
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._watch, name="pack-watcher", daemon=True)
-
-    def start(self) -> None:
-        """Begins to watch."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Stops watching."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout=10)
-
-    def look(self) -> bool:
-        """Looks once; returns whether something else is served now."""
-        before, self._seen = self._seen, self._catalogue.signatures()
-        is_news = self._seen == before and self._seen != self._applied
-        if is_news:
-            self._applied = self._seen
-            self._leaving.append((time.monotonic() + self._grace, self._catalogue.snapshot.identities))
-            self._catalogue.refresh(self._seen)
-        if self._leaving:
-            self._leaving = [each for each in self._leaving if each[0] > time.monotonic()]
-            still_used = [identities for _, identities in self._leaving]
-            self._retire(self._catalogue.snapshot.identities.union(*still_used))
-        return is_news
-
-    def _watch(self) -> None:
-        while not self._stopping.wait(self._interval):
-            try:
-                self.look()
-            except Exception:  # whatever it is, watching must go on
-                log.exception("looking at the folder of packs failed")
 
 
 def _is_of_a_run(folder: Path) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from crosslate.errors import PackError
 from crosslate.packs.manifest import Manifest
 from crosslate.packs.stored_model import StoredModel
+from crosslate.server.answers import Answer
 from crosslate.server.catalogue import Direction, Identity, InstalledPack
 
 if TYPE_CHECKING:
@@ -16,11 +17,11 @@ if TYPE_CHECKING:
     from crosslate.packs.pack import Pack
 
 
-class Resident(NamedTuple):
-    """Something that takes memory: its name for people, and the bytes of its tensors or files."""
+class ResidentModel(Answer):
+    """Something that takes memory."""
 
     name: str
-    num_bytes: int
+    bytes: int
 
 
 class LiveModels:
@@ -92,14 +93,16 @@ class LiveModels:
             self.retire(set())
             self._parent = None
 
-    def residents(self) -> list[Resident]:
-        """What is in memory now; nobody waits for a model that is being loaded."""
+    def residents(self) -> list[ResidentModel]:
+        """The parent and the packs that are in memory; nobody waits for a model that is being loaded."""
         found = []
         if (parent := self._parent) is not None:
-            found.append(Resident("parent", sum(each.nbytes for each in parent.model.parameters())))
+            found.append(
+                ResidentModel(name="parent", bytes=sum(each.nbytes for each in parent.model.parameters()))
+            )
         for pack in list(self._packs.values()):
             name = pack.folder.name if pack.folder else pack.manifest.name
-            found.append(Resident(name, _pack_bytes(pack)))
+            found.append(ResidentModel(name=name, bytes=_pack_bytes(pack)))
         return found
 
 

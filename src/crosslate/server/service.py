@@ -14,7 +14,7 @@ from crosslate.server.admission import Admission
 from crosslate.server.answers import Refusal
 from crosslate.server.backends import make_backend
 from crosslate.server.batching import Batcher
-from crosslate.server.catalogue import Catalogue, PackWatcher, Snapshot
+from crosslate.server.catalogue import Catalogue, Snapshot
 from crosslate.server.detection import detector
 from crosslate.server.downloads import Downloads
 from crosslate.server.insight import Insight
@@ -43,20 +43,10 @@ class Service(Collector):
         self.metrics = Metrics(self)
         self.downloads = Downloads()
         self.admission = Admission(settings)
-        self.backend = make_backend(
-            settings.parent,
-            engine=settings.engine,
-            quantization=settings.quantization,
-            memory_bytes=settings.memory_bytes,
-        )
+        self.backend = make_backend(settings)
         self._catalogue = Catalogue(
-            settings.parent,
-            settings.packs,
-            prepare=self.backend.prepare,
-            parent_languages=settings.parent_languages,
-            pivot=settings.pivot,
+            settings, self.backend.prepare, self.backend.retire, interval_seconds=watch_seconds
         )
-        self._watcher = PackWatcher(self._catalogue, self.backend.retire, interval_seconds=watch_seconds)
         self._batcher = Batcher(settings.queue, self.backend.num_workers)
         self.translations = Translations(
             self.backend, self._batcher, settings.options, logs_text=settings.log_text
@@ -76,11 +66,11 @@ class Service(Collector):
         self.is_ready = True
         pairs = ", ".join(f"{source}-{target}" for source, target in snapshot.directions)
         log.info("ready: %s", pairs or "no direction yet; waiting for packs")
-        self._watcher.start()
+        self._catalogue.start()
 
     def stop(self) -> None:
         """Finishes what waits and lets go of everything."""
-        self._watcher.stop()
+        self._catalogue.stop()
         self._batcher.close()
         for part in (self.translations, self.insight, self.downloads, self.admission):
             part.close()
@@ -104,7 +94,7 @@ class Service(Collector):
         yield refused
         resident = Gauge("crosslate_resident_bytes", "Bytes of the models in memory.", labels=["model"])
         for each in self.backend.residents():
-            resident.add_metric([each.name], each.num_bytes)
+            resident.add_metric([each.name], each.bytes)
         yield resident
         yield Gauge("crosslate_waiting_requests", "Requests with texts in the queue.", tickets)
         yield Gauge("crosslate_waiting_segments", "Texts in the queue.", pieces)

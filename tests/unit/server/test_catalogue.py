@@ -10,7 +10,8 @@ import pytest
 
 from crosslate.errors import PackError, UsageError
 from crosslate.packs.manifest import read_manifest
-from crosslate.server.catalogue import Catalogue, Direction, InstalledPack, PackWatcher, all_directions
+from crosslate.server.catalogue import Catalogue, Direction, InstalledPack, all_directions
+from crosslate.server.settings import ServerSettings
 
 OWN = Direction("fr", "en", "parent")
 
@@ -79,6 +80,10 @@ class TestDirections:
         assert set(found) == {("zh-Hans", "en"), ("de", "pt-BR")}
 
 
+def catalogue_of(parent, folder, prepare=lambda direction: None, retire=lambda needed: None):
+    return Catalogue(ServerSettings(parent=parent, packs=folder), prepare, retire)
+
+
 @pytest.fixture
 def parent(tiny):
     return str(tiny / "parents" / "fr-en")
@@ -97,7 +102,7 @@ class TestFolder:
 
     @pytest.fixture
     def catalogue(self, parent, folder, prepared):
-        made = Catalogue(parent, folder, prepare=lambda each: prepared.append(each.label))
+        made = catalogue_of(parent, folder, lambda each: prepared.append(each.label))
         made.refresh()
         return made
 
@@ -138,7 +143,7 @@ class TestFolder:
         assert {pack.name for pack in snapshot.packs} == {"de-en", "fr-es", "copy.run"}
 
     def test_a_pack_for_another_parent_is_refused(self, tiny, folder):
-        snapshot = Catalogue(str(tiny / "parents" / "other"), folder, prepare=lambda each: None).refresh()
+        snapshot = catalogue_of(str(tiny / "parents" / "other"), folder).refresh()
         assert set(snapshot.directions) == {("fr", "en")}
         assert "another parent" in snapshot.refused["de-en"]
 
@@ -147,7 +152,7 @@ class TestFolder:
             if direction.label == "de-en":
                 raise PackError("it does not fit")
 
-        snapshot = Catalogue(parent, folder, prepare=prepare).refresh()
+        snapshot = catalogue_of(parent, folder, prepare).refresh()
         assert snapshot.refused == {"de-en": "it does not fit"}
         assert set(snapshot.directions) == {("fr", "en"), ("fr", "es")}
 
@@ -159,37 +164,39 @@ class TestFolder:
 
     def test_a_pack_in_place_of_the_folder_of_packs(self, parent, folder):
         with pytest.raises(UsageError, match="is a pack; give the folder"):
-            Catalogue(parent, folder / "de-en", prepare=lambda each: None)
+            catalogue_of(parent, folder / "de-en")
 
     def test_a_parent_alone(self, parent):
-        assert set(Catalogue(parent, None, prepare=lambda each: None).refresh().directions) == {("fr", "en")}
+        assert set(catalogue_of(parent, None).refresh().directions) == {("fr", "en")}
 
 
-class TestWatcher:
+class TestWatching:
     @pytest.fixture
-    def catalogue(self, parent, folder):
+    def needed(self):
+        """What is said to be needed, each time."""
+        return []
+
+    @pytest.fixture
+    def catalogue(self, parent, folder, needed):
         shutil.rmtree(folder / "fr-es")
-        made = Catalogue(parent, folder, prepare=lambda each: None)
+        made = catalogue_of(parent, folder, retire=needed.append)
         made.refresh()
         return made
 
     def test_a_change_counts_once_it_has_settled(self, tiny, folder, catalogue):
-        watcher = PackWatcher(catalogue, lambda needed: None, grace_seconds=0)
-        assert not watcher.look()
+        assert not catalogue.look()
         shutil.copytree(tiny / "packs" / "fr-es", folder / "fr-es")
-        assert not watcher.look()  # seen, and perhaps still being copied
+        assert not catalogue.look()  # seen, and perhaps still being copied
         assert ("fr", "es") not in catalogue.snapshot.directions
-        assert watcher.look()
+        assert catalogue.look()
         assert ("de", "es") in catalogue.snapshot.directions
-        assert not watcher.look()
+        assert not catalogue.look()
 
-    def test_models_stay_for_a_while_after_their_pack_has_gone(self, folder, catalogue):
-        needed = []
-        watcher = PackWatcher(catalogue, needed.append, grace_seconds=60)
+    def test_models_stay_for_a_while_after_their_pack_has_gone(self, folder, catalogue, needed):
         old = catalogue.snapshot.directions[("de", "en")].identity
         shutil.rmtree(folder / "de-en")
-        watcher.look()
-        assert watcher.look() and old in needed[-1]
-        watcher._leaving[0] = (0.0, watcher._leaving[0][1])
-        watcher.look()
+        catalogue.look()
+        assert catalogue.look() and old in needed[-1]
+        catalogue._leaving[0] = (0.0, catalogue._leaving[0][1])
+        catalogue.look()
         assert old not in needed[-1] and () in needed[-1]

@@ -1,4 +1,4 @@
-"""``/translate``: texts, or one text, with alternatives."""
+"""``/translate``: texts, or one text, with alternatives; and ``/suggest``, which is always refused."""
 
 from __future__ import annotations
 
@@ -7,13 +7,25 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
 from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema
 
 from crosslate.server.answers import Answer, Refusal, invalid
-from crosslate.server.description import takes
+from crosslate.server.description import refusals, takes
 from crosslate.server.detection import Detection
-from crosslate.server.requests import ApiKey, Call, Fields, Source, Target, Texts, call_of, reads
+from crosslate.server.requests import (
+    ApiKey,
+    Call,
+    Fields,
+    Serving,
+    Source,
+    Target,
+    Text,
+    Texts,
+    address,
+    call_of,
+    reads,
+)
 from crosslate.server.settings import Limits
 from crosslate.server.translation import Job, TextFormat
 
@@ -95,3 +107,19 @@ async def _translated(call: Call[TranslateFields]) -> Translation:
         found["alternatives"] = [others for _, *others in ranked]
     is_list = isinstance(fields.q, list)
     return Translation(**(found if is_list else {name: values[0] for name, values in found.items()}))
+
+
+class SuggestFields(Fields):
+    """A better translation."""
+
+    q: Text
+    s: Annotated[Text, Field(description="The better translation.")]
+    source: Text
+    target: Text
+
+
+@router.post("/suggest", status_code=403, **takes(SuggestFields) | {"responses": refusals(403, 429)})
+async def suggest(request: Request, service: Serving) -> None:
+    """Switched off."""
+    service.admission.limit_rate(address(request), "/suggest")
+    raise Refusal(403, "Suggestions are disabled on this server.")
