@@ -73,11 +73,16 @@ class Server:
         self.service, self.backend = service, backend
         self.client = TestClient(create_app(service), raise_server_exceptions=False)
 
-    def post(self, path, fields=None, **options):
-        return self.client.post(path, json=fields, **options)
+    def post(self, path, fields=None, headers=()):
+        """Posts fields as JSON, also those that JSON knows only by Python's leave."""
+        return self.client.post(path, content=json.dumps(fields), headers=JSON | dict(headers))
 
     def get(self, path, **options):
         return self.client.get(path, **options)
+
+    def upload(self, name="a.txt", data=b"Hund.\nKatze.\n", path="/translate_file", **fields):
+        fields = {"source": "de", "target": "en"} | fields
+        return self.client.post(path, files={"file": (name, data)}, data=fields)
 
     def translate(self, q, source="de", target="en", **more):
         return self.post("/translate", {"q": q, "source": source, "target": target, **more})
@@ -91,15 +96,10 @@ def error(response, status):
     return body["error"]
 
 
+JSON = {"Content-Type": "application/json"}
 HUND = {"q": "Hund.", "source": "de", "target": "en"}
-
-
 TRANSLATED = {"translatedText": "En:hund."}
-
-
 GERMAN = "Der Hund schläft in dem großen Haus und die Katze sieht das nicht."
-
-
 FRENCH = "Le chien dort dans la grande maison et le chat ne le voit pas."
 
 

@@ -10,8 +10,8 @@ import urllib.parse
 import urllib.request
 
 import pytest
-
 from benchmarks.servers import crosslate_server
+
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.server.run import _listen
 from crosslate.translation.translator import Translator
