@@ -27,14 +27,10 @@ class Admission:
             self._keys.close()
 
     def admit(self, secret: str, address: str, route: str, cost: int) -> Limits:
-        """Lets a request in, and says what it may ask for.
+        """Lets a request in, and says what it may ask for; see :meth:`RateLimiter.charge`.
 
         Args:
             secret: the key that came with it; empty for none.
-            cost: in ordinary requests.
-
-        Raises:
-            Refusal: the key is wrong or missing, or the client has asked too often.
         """
         key, limits = self._key(secret), self._limits
         if key is not None:

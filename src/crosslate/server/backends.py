@@ -114,16 +114,11 @@ def _own_body(engine: Engine) -> Body:
 
 
 class CTranslate2Backend(Backend):
-    """Loads merged models on first use and drops the least recently used ones above a limit.
+    """Loads merged models on first use and drops the least recently used ones above a limit of memory.
 
     A model that is being loaded counts before it is there, so the limit holds at every moment, except that
     requests in flight may hold a dropped one to their end, and that a single larger model is loaded alone.
     What is in PyTorch, to look into, counts too, and is dropped first when another model needs the room.
-
-    Args:
-        parent: hub id or folder.
-        quantization: of the weights.
-        memory_bytes: of all models together; None sets no limit.
     """
 
     name = "ctranslate2"

@@ -122,15 +122,7 @@ def spaces(snapshot: Snapshot) -> list[Space]:
 
 
 def find_space(snapshot: Snapshot, pack: str, side: str) -> Space:
-    """The embeddings that a request names.
-
-    Args:
-        pack: its name; empty for the parent.
-        side: ``source`` or ``target``; empty for the first side that there is.
-
-    Raises:
-        Refusal: there are none of that name and side.
-    """
+    """The embeddings that a request names, of a pack or else of the parent; without a side, the first."""
     if side not in ("", "source", "target"):
         raise invalid("side parameter is neither source nor target")
     for space in spaces(snapshot):
@@ -141,11 +133,7 @@ def find_space(snapshot: Snapshot, pack: str, side: str) -> Space:
 
 
 class Insight:
-    """Looks into models for the page, within bounds.
-
-    Args:
-        live: where the models come from.
-    """
+    """Looks into models for the page, within bounds."""
 
     def __init__(self, live: LiveModels) -> None:
         self._live = live
@@ -169,14 +157,7 @@ class Insight:
     def links(self, direction: Direction, text: str, translation: str) -> Links:
         """Which words of a translation belong to which words of its text, by cross-attention.
 
-        Sentences that are too long for the model have no links.
-
-        Args:
-            direction: what translates the text; no pivot.
-            text: of at most :data:`MOST_CHARACTERS`; ``translation`` likewise.
-
-        Raises:
-            Refusal: the model does not give its attention.
+        Sentences that are too long for the model have no links; a direction through another has none.
         """
         from crosslate.models.tensors import alias_model
         from crosslate.translation.word_links import attention_links
@@ -202,11 +183,7 @@ class Insight:
         return Links.model_validate({"source": source, "target": target, "links": links})
 
     def neighbours(self, snapshot: Snapshot, space: Space, word: str) -> Neighbours:
-        """The words nearest to a word, by cosine, in every other space of the same side.
-
-        Raises:
-            Refusal: the word is not one piece of the vocabulary.
-        """
+        """The words nearest to a word, by cosine, in every other space of the same side."""
         import numpy
 
         from crosslate.evaluation.embeddings import neighbours
@@ -287,11 +264,7 @@ def _words_within(text: str, span: Span) -> list[Span]:
 
 
 def _spelling(table: Embeddings, word: str) -> str:
-    """The word in the case in which it is one piece: as it was typed, else small, else with a capital.
-
-    Raises:
-        Refusal: it is none in any case; says what it is cut into.
-    """
+    """The word in the case in which it is one piece: as it was typed, else small, else with a capital."""
     for candidate in (word, word.lower(), word.capitalize()):
         if WORD_START + candidate in table.pieces:
             return candidate

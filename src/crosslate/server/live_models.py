@@ -40,11 +40,7 @@ class LiveModels:
         self._lock = threading.RLock()
 
     def parent(self, direction: Direction) -> Parent:
-        """The parent, loaded now if it is not there.
-
-        Args:
-            direction: names the parent's languages, where its files do not.
-        """
+        """The parent, loaded now if it is not there; a direction names its languages where its files do not."""
         with self._lock:
             if self._parent is None:
                 parent = stored_model(self._name, direction).load_parent()
@@ -56,12 +52,7 @@ class LiveModels:
             return self._parent
 
     def model(self, direction: Direction) -> Parent | Child:
-        """The model of a direction (not of a pivot), loaded now if it is not there.
-
-        Raises:
-            PackError: a pack does not fit the parent, or was changed.
-            ParentError: the parent cannot be loaded.
-        """
+        """The model of a direction (not of a pivot), loaded now if it is not there."""
         from crosslate.packs.compose import apply_packs
         from crosslate.packs.pack import Pack
 

@@ -48,19 +48,12 @@ class Service(Collector):
             settings, self.backend.prepare, self.backend.retire, interval_seconds=watch_seconds
         )
         self._batcher = Batcher(settings.queue, self.backend.num_workers)
-        self.translations = Translations(
-            self.backend, self._batcher, settings.options, logs_text=settings.log_text
-        )
+        self.translations = Translations(self.backend, self._batcher, settings)
         self.insight = Insight(self.backend.live)
         self.is_ready = False
 
     def load(self) -> None:
-        """Reads parent and packs, and begins to watch.
-
-        Raises:
-            ParentError: the parent cannot be used.
-            EngineError: the engine that was asked for cannot express it.
-        """
+        """Reads parent and packs, and begins to watch; raises where the parent cannot be served."""
         snapshot = self._catalogue.refresh()
         detector(snapshot.languages)  # its first use takes a while
         self.is_ready = True
