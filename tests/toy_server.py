@@ -127,8 +127,7 @@ def build(parent, packs, *, is_loaded=True, **settings):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("crosslate.server.service.make_backend", lambda *args, **options: backend)
         service = Service(
-            ServerSettings(parent=str(parent), packs=packs, limits=limits, queue=queue, **settings),
-            watch_seconds=60,
+            ServerSettings(parent=str(parent), packs=packs, limits=limits, queue=queue, **settings)
         )
     if is_loaded:
         service.load()

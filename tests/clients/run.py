@@ -1,7 +1,7 @@
 """Clients that people use, unchanged, against a running server: ``make test-clients``.
 
 Every client has an environment of its own, made at first use (which needs the network; nothing after it
-does), and a script beside this file. Ends with 1 where a client's script fails.
+does). Ends with 1 where one fails.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ GERMAN = "Der Hund schläft und die Katze sieht das rote Buch."
 def main() -> None:
     commands = {
         f"PyPI {ENVIRONMENTS[name].packages[0].replace('==', ' ')}": [
-            peer_python(name), str(HERE / f"with_{name.replace('-', '_')}.py")
+            peer_python(name), str(HERE / "with_python.py"), name
         ]
         for name in PYTHON_CLIENTS
     }  # fmt: skip

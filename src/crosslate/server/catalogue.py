@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 
 Kind = Literal["parent", "pack", "zero-shot", "pivot"]
 _RANK = {"pack": 0, "parent": 1, "zero-shot": 2}
+# Between two looks at the folder; and how long models stay that were served before, for requests that began
+# with them.
+_LOOK_SECONDS, _GRACE_SECONDS = 1.0, 60.0
 # Size and time of change of every file of a folder: the same signature, the same pack.
 Signature = tuple[tuple[str, int, int], ...]
 # Hashes of a direction's packs: the same identity, the same model.
@@ -147,8 +150,6 @@ class Catalogue:
         prepare: called with each new direction of the parent or of one pack before it is served; raises
             where the pack does not work with the parent.
         retire: told of all models that are needed, whenever others have left.
-        interval_seconds: between two looks.
-        grace_seconds: how long models that were served before stay, for requests that began with them.
 
     Attributes:
         snapshot: what is served now.
@@ -159,9 +160,6 @@ class Catalogue:
         settings: ServerSettings,
         prepare: Callable[[Direction], None],
         retire: Callable[[set[Identity]], None],
-        *,
-        interval_seconds: float = 1.0,
-        grace_seconds: float = 60.0,
     ) -> None:
         folder = settings.packs
         if folder is not None and (folder / MANIFEST_NAME).exists():
@@ -169,7 +167,6 @@ class Catalogue:
         self.snapshot = Snapshot()
         self._settings, self._parent, self._folder = settings, settings.parent, folder
         self._prepare, self._retire = prepare, retire
-        self._interval, self._grace = interval_seconds, grace_seconds
         self._own: Direction | None = None
         # By name: what became of a folder, and its signature at that time.
         self._installed: dict[str, InstalledPack] = {}
@@ -200,7 +197,7 @@ class Catalogue:
         before, self._seen = self._seen, self._signatures()
         is_news = self._seen == before and self._seen != self._applied
         if is_news:
-            self._leaving.append((time.monotonic() + self._grace, self.snapshot.identities))
+            self._leaving.append((time.monotonic() + _GRACE_SECONDS, self.snapshot.identities))
             self._read(self._seen)
         if self._leaving:
             self._leaving = [each for each in self._leaving if each[0] > time.monotonic()]
@@ -209,7 +206,7 @@ class Catalogue:
         return is_news
 
     def _watch(self) -> None:
-        while not self._stopping.wait(self._interval):
+        while not self._stopping.wait(_LOOK_SECONDS):
             try:
                 self.look()
             except Exception:  # whatever it is, watching must go on

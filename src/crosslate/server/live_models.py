@@ -40,7 +40,7 @@ class LiveModels:
         self._lock = threading.RLock()
 
     def parent(self, direction: Direction) -> Parent:
-        """The parent, loaded now if it is not there; a direction names its languages where its files do not."""
+        """The parent, loaded now if it is not there; a direction names languages that its files do not."""
         with self._lock:
             if self._parent is None:
                 parent = stored_model(self._name, direction).load_parent()

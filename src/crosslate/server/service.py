@@ -38,15 +38,13 @@ class Service(Collector):
         metrics: of requests, and of all of these.
     """
 
-    def __init__(self, settings: ServerSettings, *, watch_seconds: float = 1.0) -> None:
+    def __init__(self, settings: ServerSettings) -> None:
         self.settings = settings
         self.metrics = Metrics(self)
         self.downloads = Downloads()
         self.admission = Admission(settings)
         self.backend = make_backend(settings)
-        self._catalogue = Catalogue(
-            settings, self.backend.prepare, self.backend.retire, interval_seconds=watch_seconds
-        )
+        self._catalogue = Catalogue(settings, self.backend.prepare, self.backend.retire)
         self._batcher = Batcher(settings.queue, self.backend.num_workers)
         self.translations = Translations(self.backend, self._batcher, settings)
         self.insight = Insight(self.backend.live)
