@@ -217,18 +217,17 @@ class Catalogue:
 
         So are the folders that runs keep beside their packs, like ``de-en.run``: they are no faulty packs.
         """
-        if self._folder is None:
-            return {}
+        found: dict[str, Signature] = {}
         try:
-            return {
-                entry.name: _signature(entry)
-                for entry in sorted(self._folder.iterdir())
-                if entry.is_dir() and not entry.name.startswith(".") and not _is_of_a_run(entry)
-            }
+            for entry in sorted(self._folder.iterdir()) if self._folder else ():
+                is_of_a_run = entry.name.endswith(RUN_SUFFIX) and not (entry / MANIFEST_NAME).exists()
+                if entry.is_dir() and not entry.name.startswith(".") and not is_of_a_run:
+                    found[entry.name] = _signature(entry)
         except OSError as error:
             # A folder that cannot be read for a moment (a network drive) takes nothing out of service.
             log.warning("cannot look into %s: %s", self._folder, error)
             return {name: pack.signature for name, pack in self._installed.items()}
+        return found
 
     def refresh(self) -> Snapshot:
         """Reads what has changed since it was last read, and serves it.
@@ -295,10 +294,6 @@ class Catalogue:
         own = Direction(source, target, "parent", languages=languages)
         self._prepare(own)
         return own
-
-
-def _is_of_a_run(folder: Path) -> bool:
-    return folder.name.endswith(RUN_SUFFIX) and not (folder / MANIFEST_NAME).exists()
 
 
 def all_directions(

@@ -157,7 +157,7 @@ class Insight:
     def links(self, direction: Direction, text: str, translation: str) -> Links:
         """Which words of a translation belong to which words of its text, by cross-attention.
 
-        Sentences that are too long for the model have no links; a direction through another has none.
+        Sentences that are too long for the model have no links. The direction is no pivot.
         """
         from crosslate.models.tensors import alias_model
         from crosslate.translation.word_links import attention_links

@@ -56,6 +56,16 @@ Serving = Annotated[Service, Depends(_service)]
 """The service, as a parameter of a route."""
 
 
+def needs(setting: str, status: int, message: str) -> Any:
+    """A dependency that refuses requests where a setting is off."""
+
+    async def check(service: Serving) -> None:
+        if not getattr(service.settings, setting):
+            raise Refusal(status, message)
+
+    return Depends(check)
+
+
 @dataclass
 class Call(Generic[F]):
     """A request that was let in, with its fields, and what they are checked against.

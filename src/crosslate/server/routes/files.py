@@ -16,7 +16,7 @@ from crosslate.documents.document import Document
 from crosslate.errors import InputError, UsageError
 from crosslate.server.answers import Answer, Refusal, invalid, missing
 from crosslate.server.description import refusals, takes
-from crosslate.server.requests import ApiKey, Call, Fields, Serving, Source, Target, address, reads
+from crosslate.server.requests import ApiKey, Call, Fields, Serving, Source, Target, address, needs, reads
 from crosslate.server.settings import Limits
 from crosslate.server.translation import AUTO
 
@@ -57,12 +57,11 @@ class FileTranslation(Answer):
     translated_file_url: str
 
 
-async def _is_on(service: Serving) -> None:
-    if not service.settings.files:
-        raise Refusal(403, "Files translation are disabled on this server.")
-
-
-@router.post("/translate_file", dependencies=[Depends(_is_on)], **takes(FileFields, is_upload=True))
+@router.post(
+    "/translate_file",
+    dependencies=[needs("files", 403, "Files translation are disabled on this server.")],
+    **takes(FileFields, is_upload=True),
+)
 async def translate_file(call: Annotated[Call[FileFields], Depends(reads(FileFields))]) -> FileTranslation:
     """Translate a file in its format; the translation can be fetched for half an hour."""
     name = await call.within_time(_translated(call))

@@ -17,7 +17,7 @@ from crosslate.server.answers import Answer, Refusal
 from crosslate.server.catalogue import InstalledPack, Snapshot
 from crosslate.server.description import refusals
 from crosslate.server.live_models import ResidentModel
-from crosslate.server.requests import Serving
+from crosslate.server.requests import Serving, needs
 from crosslate.server.translation import AUTO
 
 router = APIRouter()
@@ -134,11 +134,14 @@ def _pack(pack: InstalledPack) -> dict[str, Any]:
     }
 
 
-@router.get("/metrics", response_class=PlainTextResponse, responses=refusals(401, 404))
+@router.get(
+    "/metrics",
+    response_class=PlainTextResponse,
+    responses=refusals(401, 404),
+    dependencies=[needs("metrics", 404, "Not Found")],
+)
 async def metrics(request: Request, service: Serving) -> PlainTextResponse:
     """Give numbers to Prometheus."""
-    if not service.settings.metrics:
-        raise Refusal(404, "Not Found")
     wanted = service.settings.metrics_token
     given = request.headers.get("authorization", "")
     if wanted and not secrets.compare_digest(given.encode(), f"Bearer {wanted}".encode()):
