@@ -67,7 +67,9 @@ class Tab:
         )
 
     def type(self, text):
+        """Types a text and has it translated at once."""
         self.page.fill("#text", text)
+        self.page.press("#text", "Control+Enter")
 
     @property
     def background(self):

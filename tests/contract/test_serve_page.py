@@ -62,7 +62,7 @@ def choose(tab, source, target):
 
 class TestNewcomer:
     def test_types_reads_and_copies(self, tab):
-        tab.type(GERMAN)
+        tab.page.fill("#text", GERMAN)  # which is translated after a pause
         tab.has("#output", "En:der hund")
         tab.has("#detected", "Detected: German")
         tab.has("#origin", "Translated by the pack de-en")
@@ -78,17 +78,14 @@ class TestNewcomer:
         tab.has("#copy", "Copied")
         assert tab.page.evaluate("navigator.clipboard.readText()") == other
 
-    def test_a_pair_that_nobody_trained_says_so(self, tab):
+    def test_only_what_is_served_can_be_chosen_and_what_nobody_trained_says_so(self, tab):
+        codes = "all => all.map(each => each.value)"
+        assert tab.page.locator("#source option").evaluate_all(codes) == ["auto", "fr", "de"]
         choose(tab, "de", "es")
         groups = tab.page.locator("#target optgroup").evaluate_all("all => all.map(each => each.label)")
         assert groups == ["By a pack", "Zero-shot: nobody trained these"]
         tab.type("Hund.")
         tab.has("#origin", "Zero-shot de-en + fr-es")
-
-    def test_only_what_is_served_can_be_chosen(self, tab):
-        codes = "all => all.map(each => each.value)"
-        assert tab.page.locator("#source option").evaluate_all(codes) == ["auto", "fr", "de"]
-        choose(tab, "de", "es")
         tab.page.select_option("#source", "fr")
         assert tab.page.locator("#target option").evaluate_all(codes) == ["es", "en"]
         assert tab.page.input_value("#target") == "es"
@@ -209,21 +206,17 @@ def test_swap_takes_the_detected_language(tab, site):
     tab.faults.clear()
 
 
-def test_markup_stays_text(tab):
+def test_markup_stays_text_and_text_has_its_own_direction(tab):
     choose(tab, "de", "en")
+    side = "getComputedStyle(document.querySelector('#text')).direction"
+    tab.page.fill("#text", "שלום עולם")
+    assert tab.page.evaluate(side) == "rtl"
     tab.type(f"Hund {MARKUP}")
+    assert tab.page.evaluate(side) == "ltr"
     tab.has("#output", "onerror")
     assert not tab.page.locator("#is-html").is_hidden()
     assert tab.page.locator("#output img, #mirror img").count() == 0
     assert tab.page.title() == "Crosslate"
-
-
-def test_right_to_left(tab):
-    tab.page.fill("#text", "שלום עולם")
-    side = "getComputedStyle(document.querySelector('#text')).direction"
-    assert tab.page.evaluate(side) == "rtl"
-    tab.page.fill("#text", "Hund")
-    assert tab.page.evaluate(side) == "ltr"
 
 
 class TestErrors:

@@ -1,4 +1,4 @@
-"""``/translate`` and ``/v1/stream``: texts at once, or one as it is translated; ``/suggest``, which is refused."""
+"""``/translate`` and ``/v1/stream``: texts at once, or one as it is translated; ``/suggest``, refused."""
 
 from __future__ import annotations
 
