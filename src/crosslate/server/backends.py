@@ -177,7 +177,7 @@ class CTranslate2Backend(Backend):
             self.live.clear()  # translations come before looking into models
             log.info("dropped what was in memory in PyTorch")
         while self._models and num_bytes + self._total() > limit:
-            identity, oldest = min(self._models.items(), key=lambda item: item[1].last_use)
+            identity, oldest = min(list(self._models.items()), key=lambda item: item[1].last_use)
             self._models.pop(identity, None)
             log.info("dropped %s, %.1f MB", oldest.direction.label, oldest.num_bytes / 1e6)
 
