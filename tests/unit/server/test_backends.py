@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from crosslate.engines.decoding import DecodingOptions
-from crosslate.errors import PackError, UsageError
+from crosslate.errors import PackError
 from crosslate.server.backends import CTranslate2Backend, TorchBackend, make_backend
 from crosslate.server.catalogue import Catalogue
 from crosslate.server.settings import ServerSettings
@@ -132,27 +132,19 @@ class TestCTranslate2:
         assert any(translated(backend, found[("de", "en")]))
 
 
-class TestChoice:
-    @pytest.mark.parametrize(
-        ("has_gpu", "family", "quantization", "expected"),
-        [
-            (False, "marian", "float32", "ctranslate2"),
-            (True, "marian", "float32", "pytorch"),
-            (True, "marian", "int8", "ctranslate2"),
-            (False, "led", "float32", "pytorch"),  # which CTranslate2 does not know
-        ],
-    )
-    def test_auto(self, parent, tmp_path, monkeypatch, has_gpu, family, quantization, expected):
-        monkeypatch.setattr("crosslate.translation.translator.has_gpu", lambda: has_gpu)
-        shutil.copytree(parent, tmp_path / "parent")
-        config = tmp_path / "parent" / "config.json"
-        config.write_text(config.read_text().replace('"marian"', f'"{family}"'))
-        settings = ServerSettings(parent=str(tmp_path / "parent"), quantization=quantization)
-        assert make_backend(settings).name == expected
-
-    @pytest.mark.parametrize(
-        ("engine", "quantization"), [("torch", "float32"), ("auto", "int3"), ("pytorch", "int8")]
-    )
-    def test_nonsense(self, parent, engine, quantization):
-        with pytest.raises(UsageError):
-            make_backend(ServerSettings(parent=parent, engine=engine, quantization=quantization))
+@pytest.mark.parametrize(
+    ("has_gpu", "family", "quantization", "expected"),
+    [
+        (False, "marian", "float32", "ctranslate2"),
+        (True, "marian", "float32", "pytorch"),
+        (True, "marian", "int8", "ctranslate2"),
+        (False, "led", "float32", "pytorch"),  # which CTranslate2 does not know
+    ],
+)
+def test_the_engine_that_is_chosen(parent, tmp_path, monkeypatch, has_gpu, family, quantization, expected):
+    monkeypatch.setattr("crosslate.translation.translator.has_gpu", lambda: has_gpu)
+    shutil.copytree(parent, tmp_path / "parent")
+    config = tmp_path / "parent" / "config.json"
+    config.write_text(config.read_text().replace('"marian"', f'"{family}"'))
+    settings = ServerSettings(parent=str(tmp_path / "parent"), quantization=quantization)
+    assert make_backend(settings).name == expected
