@@ -6,6 +6,8 @@ import { draw } from "./map.js";
 
 let asked = 0;
 
+const note = (text) => (byId("lookup-note").textContent = text);
+
 export function start() {
   byId("lookup").addEventListener("submit", (event) => {
     event.preventDefault();
@@ -59,11 +61,7 @@ function showMap(found, chosen) {
   const lines = found.pairs.map((_, index) => [2 * index, 2 * index + 1]);
   const labels = [`${name(found.parentLanguage)} (parent)`, `${name(found.language)} (${chosen.pack})`];
   draw(byId("map"), points, lines, labels, `Frequent words that are each other's nearest. The plane holds ${Math.round(100 * found.share)} % of the variance.`);
-  const words = found.pairs.slice(0, 12).map((pair) => {
-    const button = element("button", { type: "button", class: "chip" }, pair.word);
-    button.addEventListener("click", () => lookUp(pair.word));
-    return button;
-  });
+  const words = found.pairs.slice(0, 12).map(({ word }) => element("button", { type: "button", class: "chip", onclick: () => lookUp(word) }, word));
   byId("neighbours").replaceChildren(element("h2", {}, "Try a word"), element("div", { class: "chips" }, ...words));
 }
 
@@ -93,8 +91,4 @@ function showNeighbours(found, chosen) {
   labels[4] = `${found.word}, ${name(found.language)} (${chosen.pack || "parent"})`;
   draw(byId("map"), points, [], labels,
     "The word and its nearest words, on the plane in which they differ most.");
-}
-
-function note(text) {
-  byId("lookup-note").textContent = text;
 }

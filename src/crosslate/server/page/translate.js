@@ -183,16 +183,15 @@ function showOrigin(from, to) {
 
 function showAlternatives(others) {
   byId("alternatives").hidden = !others.length;
-  byId("alternative-list").replaceChildren(...others.map((text) => {
-    const button = element("button", { type: "button", dir: "auto", title: "Take this one" }, text);
-    button.addEventListener("click", () => {
-      const before = shown.translation;
-      showTranslation(button.textContent);
-      button.textContent = before; // the other way round again with another click
-      say(`Taken: ${shown.translation}`);
-    });
-    return element("li", {}, button);
-  }));
+  byId("alternative-list").replaceChildren(...others.map((text) =>
+    element("li", {}, element("button", { type: "button", dir: "auto", title: "Take this one", onclick: take }, text))));
+}
+
+function take({ currentTarget: button }) {
+  const before = shown.translation;
+  showTranslation(button.textContent);
+  button.textContent = before; // the other way round again with another click
+  say(`Taken: ${shown.translation}`);
 }
 
 function pairBack() {
