@@ -1,92 +1,83 @@
-"""A page as Chromium on this machine shows it: measured in a frame of a phone's width, every request listed.
-
-Only the command line of Chromium is used, so that tests need no driver.
-"""
+"""Pages in headless Chromium, driven by Playwright: what they ask for is noted, and what goes wrong in them."""
 
 from __future__ import annotations
 
-import json
-import re
 import shutil
-import subprocess
-from dataclasses import dataclass
-from html import unescape
-from pathlib import Path
-from typing import Any
+from contextlib import contextmanager
+
+import pytest
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-WIDTH = 360
-HARNESS = """<!DOCTYPE html><meta charset="utf-8"><pre id="measured"></pre>
-<iframe src="page.html" style="width:%dpx;height:800px;border:0"></iframe>
-<script>
-window.addEventListener("load", () => {
-  const frame = document.querySelector("iframe"), shown = frame.contentDocument, root = shown.documentElement;
-  const background = () => frame.contentWindow.getComputedStyle(shown.body).backgroundColor;
-  const button = shown.getElementById("theme");
-  const found = {
-    width: root.clientWidth, needed: root.scrollWidth, background: background(),
-    button: button.hidden ? null : button.textContent,
-  };
-  button.click();
-  found.toggled = background();
-  document.getElementById("measured").textContent = JSON.stringify(found);
-});
-</script>
-"""
+needs_chromium = pytest.mark.skipif(
+    CHROMIUM is None, reason="there is no chromium on the PATH (Debian: apt-get install chromium)"
+)
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+]  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Visit:
-    """What was seen.
+@contextmanager
+def running_chromium():
+    """A browser that resolves no names, so that nothing leaves this machine."""
+    from playwright.sync_api import sync_playwright
 
-    Attributes:
-        measured: sizes and colours.
-        console: messages.
-        requests: addresses that the page, not the browser itself, asked for over a network.
-    """
-
-    measured: dict[str, Any]
-    console: list[str]
-    requests: list[str]
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield running
+        running.close()
 
 
-def visit(text: str, folder: Path, *, is_dark: bool = False) -> Visit:
-    """Opens a page from disk; names are not resolved, so that nothing leaves this machine.
+class Tab:
+    """A page that notes what it asks for over a network and what goes wrong in it."""
 
-    Raises:
-        ValueError: the browser gave no measurements.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "page.html").write_text(text, encoding="utf-8")
-    (folder / "harness.html").write_text(HARNESS % WIDTH, encoding="utf-8")
-    log = folder / "requests.json"
-    options = [
-        "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--hide-scrollbars", "--disable-extensions",
-        "--disable-background-networking", "--disable-component-update", "--disable-sync",
-        "--allow-file-access-from-files", "--host-resolver-rules=MAP * ~NOTFOUND", "--enable-logging=stderr",
-        f"--user-data-dir={folder / 'profile'}", f"--log-net-log={log}",
-        *(["--force-dark-mode"] if is_dark else []),
-    ]  # fmt: skip
-    address = (folder / "harness.html").as_uri()
-    ran = subprocess.run(
-        [str(CHROMIUM), *options, "--dump-dom", address],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    measured = re.search(r'<pre id="measured">(.+?)</pre>', ran.stdout)
-    if not measured:
-        raise ValueError(f"nothing was measured; the browser said: {ran.stderr[-2000:]}")
-    console = re.findall(r"CONSOLE:\d+\] (.*)", ran.stderr)
-    return Visit(json.loads(unescape(measured[1])), console, _requests(log))
+    def __init__(self, chromium, **options):
+        self.context = chromium.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+        self.context.set_default_timeout(30_000)  # for machines with much else to do
+        self.page = self.context.new_page()
+        self.requests: list[str] = []
+        self.posted: list[dict] = []
+        self.faults: list[str] = []
+        self.page.on("request", self._requested)
+        self.page.on("requestfailed", self._failed)
+        self.page.on("console", lambda message: self.faults.append(message.text))
+        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
 
+    def _requested(self, request):
+        if not request.url.startswith("file:"):
+            self.requests.append(request.url)
+        if request.method == "POST" and request.url.endswith("/translate"):
+            self.posted.append(request.post_data_json)
 
-def _requests(log: Path) -> list[str]:
-    noted = json.loads(log.read_text(encoding="utf-8"))
-    kind = noted["constants"]["logEventTypes"]["URL_REQUEST_START_JOB"]
-    started = [
-        each["params"] for each in noted["events"] if each["type"] == kind and "url" in each.get("params", {})
-    ]
-    # What the browser does for itself (its updates, its clock) has no page behind it.
-    return [each["url"] for each in started if each.get("initiator") != "not an origin"]
+    def _failed(self, request):
+        if request.failure == "csp":  # the page's own policy forbade it
+            self.requests.remove(request.url)
+
+    def open(self, url):
+        """Opens an address of the server's page."""
+        self.page.goto(url)
+        self.page.wait_for_selector("html[data-ready]")
+        return self
+
+    def has(self, selector, text):
+        """Waits until an element's text holds this."""
+        self.page.wait_for_function(
+            "([selector, text]) => document.querySelector(selector)?.textContent.includes(text)",
+            arg=[selector, text],
+        )
+
+    def type(self, text):
+        """Types a text and has it translated at once."""
+        self.page.fill("#text", text)
+        self.page.press("#text", "Control+Enter")
+
+    @property
+    def background(self):
+        return self.page.evaluate("getComputedStyle(document.body).backgroundColor")
+
+    @property
+    def overflow(self):
+        """By how many pixels the page is wider than the window."""
+        return self.page.evaluate(
+            "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+        )

@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 from crosslate.engines.decoding import Hypothesis
 from crosslate.server.app import create_app
 from crosslate.server.backends import Model
-from crosslate.server.live_models import LiveModels, Resident
+from crosslate.server.live_models import LiveModels, ResidentModel
 from crosslate.server.service import Service
 from crosslate.server.settings import Limits, QueueSettings, ServerSettings
 
@@ -41,7 +41,7 @@ class MarkingBackend:
     def retire(self, needed): ...
 
     def residents(self):
-        return [Resident("parent", 1000)]
+        return [ResidentModel(name="parent", bytes=1000)]
 
     def loaded(self, direction):
         return None
@@ -71,13 +71,18 @@ class Server:
 
     def __init__(self, service, backend):
         self.service, self.backend = service, backend
-        self.client = TestClient(create_app(service, loads=False), raise_server_exceptions=False)
+        self.client = TestClient(create_app(service), raise_server_exceptions=False)
 
-    def post(self, path, fields=None, **options):
-        return self.client.post(path, json=fields, **options)
+    def post(self, path, fields=None, headers=()):
+        """Posts fields as JSON, also those that JSON knows only by Python's leave."""
+        return self.client.post(path, content=json.dumps(fields), headers=JSON | dict(headers))
 
     def get(self, path, **options):
         return self.client.get(path, **options)
+
+    def upload(self, name="a.txt", data=b"Hund.\nKatze.\n", path="/translate_file", **fields):
+        fields = {"source": "de", "target": "en"} | fields
+        return self.client.post(path, files={"file": (name, data)}, data=fields)
 
     def translate(self, q, source="de", target="en", **more):
         return self.post("/translate", {"q": q, "source": source, "target": target, **more})
@@ -91,15 +96,10 @@ def error(response, status):
     return body["error"]
 
 
+JSON = {"Content-Type": "application/json"}
 HUND = {"q": "Hund.", "source": "de", "target": "en"}
-
-
 TRANSLATED = {"translatedText": "En:hund."}
-
-
 GERMAN = "Der Hund schläft in dem großen Haus und die Katze sieht das nicht."
-
-
 FRENCH = "Le chien dort dans la grande maison et le chat ne le voit pas."
 
 
@@ -127,8 +127,7 @@ def build(parent, packs, *, is_loaded=True, **settings):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("crosslate.server.service.make_backend", lambda *args, **options: backend)
         service = Service(
-            ServerSettings(parent=str(parent), packs=packs, limits=limits, queue=queue, **settings),
-            watch_seconds=60,
+            ServerSettings(parent=str(parent), packs=packs, limits=limits, queue=queue, **settings)
         )
     if is_loaded:
         service.load()

@@ -1,8 +1,7 @@
 """Clients that people use, unchanged, against a running server: ``make test-clients``.
 
 Every client has an environment of its own, made at first use (which needs the network; nothing after it
-does), and a script beside this file. Programs that cannot be installed are replayed. Ends with 1 where a
-client's script fails.
+does). Ends with 1 where one fails.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ from tests.clients.tiny_server import TARGETS, tiny_server
 HERE = Path(__file__).parent
 PYTHON_CLIENTS = ("libretranslatepy", "deep-translator", "translate", "argostranslate")
 NODE_CLIENTS = ("translate", "libretranslate-ts")
-REPLAYED = ("mastodon", "weblate", "page")
 # No client needs more than seconds.
 SECONDS = 120
 GERMAN = "Der Hund schläft und die Katze sieht das rote Buch."
@@ -30,7 +28,7 @@ GERMAN = "Der Hund schläft und die Katze sieht das rote Buch."
 def main() -> None:
     commands = {
         f"PyPI {ENVIRONMENTS[name].packages[0].replace('==', ' ')}": [
-            peer_python(name), str(HERE / f"with_{name.replace('-', '_')}.py")
+            peer_python(name), str(HERE / "with_python.py"), name
         ]
         for name in PYTHON_CLIENTS
     }  # fmt: skip
@@ -41,12 +39,7 @@ def main() -> None:
         commands[f"npm {name} {versions[name]}"] = ["node", str(script)]
     with tiny_server() as server:
         facts = json.dumps(expected(server))
-        outcomes = {
-            name: outcome([*command, server.url, facts]) for name, command in commands.items()
-        } | {
-            f"replayed: {name}": outcome([sys.executable, str(HERE / "replayed.py"), server.url, facts, name])
-            for name in REPLAYED
-        }  # fmt: skip
+        outcomes = {name: outcome([*command, server.url, facts]) for name, command in commands.items()}
         if "Traceback" in server.log():
             outcomes["the server's log"] = server.log()[-2000:]
     print("| client | works unchanged |\n|---|---|")

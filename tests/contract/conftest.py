@@ -62,3 +62,12 @@ def make_server(tiny):
 def server(make_server):
     """One that no test changes."""
     return make_server()
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A browser; not for longer than a module, since it keeps asyncio's loop from others."""
+    import browser
+
+    with browser.running_chromium() as running:
+        yield running

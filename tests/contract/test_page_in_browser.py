@@ -2,13 +2,11 @@
 
 import pytest
 
-import browser
 import toy_report
+from browser import Tab, needs_chromium
 from crosslate.studies.report.report import html
 
-pytestmark = pytest.mark.skipif(
-    browser.CHROMIUM is None, reason="there is no chromium on the PATH (Debian: apt-get install chromium)"
-)
+pytestmark = needs_chromium
 LIGHT, DARK = "rgb(253, 253, 251)", "rgb(21, 24, 28)"
 LONG = "cionescionesciones" * 30
 
@@ -29,42 +27,45 @@ def crowded():
     return html(report)
 
 
-def test_a_phone_in_the_light(crowded, tmp_path):
-    seen = browser.visit(crowded, tmp_path)
-    assert (seen.console, seen.requests) == ([], [])
-    assert seen.measured["width"] == browser.WIDTH
-    assert seen.measured["needed"] <= browser.WIDTH
-    # The button is there because the script ran.
-    assert (seen.measured["background"], seen.measured["button"], seen.measured["toggled"]) == (
-        LIGHT,
-        "Dark",
-        DARK,
-    )
+@pytest.fixture
+def visit(chromium, tmp_path):
+    """``visit(html)``: a tab of a phone's width on a page on disk."""
+    made = []
+
+    def open_page(text, **options):
+        (tmp_path / "page.html").write_text(text, encoding="utf-8")
+        made.append(Tab(chromium, viewport={"width": 360, "height": 800}, **options))
+        made[-1].page.goto((tmp_path / "page.html").as_uri())
+        return made[-1]
+
+    yield open_page
+    for tab in made:
+        tab.context.close()
 
 
-def test_a_phone_in_the_dark(crowded, tmp_path):
-    seen = browser.visit(crowded, tmp_path, is_dark=True)
-    assert (seen.console, seen.requests) == ([], [])
-    assert (seen.measured["background"], seen.measured["button"], seen.measured["toggled"]) == (
-        DARK,
-        "Light",
-        LIGHT,
-    )
+@pytest.mark.parametrize(
+    ("scheme", "colours", "other"), [("light", [LIGHT, DARK], "Dark"), ("dark", [DARK, LIGHT], "Light")]
+)
+def test_a_phone(crowded, visit, scheme, colours, other):
+    tab = visit(crowded, color_scheme=scheme)
+    before = tab.background
+    assert tab.page.inner_text("#theme") == other  # the button is there because the script ran
+    tab.page.click("#theme")
+    assert [before, tab.background] == colours
+    assert tab.overflow <= 0 and (tab.faults, tab.requests) == ([], [])
 
 
-def test_what_the_page_must_not_do_is_seen(tmp_path):
+def test_what_the_page_must_not_do_is_seen(visit):
     """The checks above can fail: a request, a message and a wide element are planted and found."""
     planted = (
         '<img src="http://planted.invalid/a.png" alt="" /><div style="width:900px">wide</div>'
         '<script>console.error("planted")</script></main>'
     )
     guarded = html(toy_report.empty()).replace("</main>", planted)
-    seen = browser.visit(guarded, tmp_path / "guarded")
+    tab = visit(guarded)
     # The page's own policy forbids both.
-    assert seen.requests == [] and len(seen.console) == 2
-    assert all("Content Security Policy" in message for message in seen.console)
-    assert seen.measured["needed"] >= 900
-    unguarded = guarded.replace('http-equiv="Content-Security-Policy"', 'name="none"')
-    seen = browser.visit(unguarded, tmp_path / "unguarded")
-    assert seen.requests == ["http://planted.invalid/a.png"]
-    assert any("planted" in message for message in seen.console)
+    assert tab.requests == [] and len(tab.faults) == 2 and tab.overflow > 500
+    assert all("Content Security Policy" in fault for fault in tab.faults)
+    tab = visit(guarded.replace('http-equiv="Content-Security-Policy"', 'name="none"'))
+    assert tab.requests == ["http://planted.invalid/a.png"]
+    assert any("planted" in fault for fault in tab.faults)

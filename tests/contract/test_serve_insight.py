@@ -88,21 +88,18 @@ def test_refusals(server, route, fields, expected):
     assert expected in error(server.post(f"/v1/{route}", fields), 400)
 
 
-class TestBounds:
-    def test_limits_of_rate_and_length_hold(self, make_server):
-        limited = make_server(limits={"requests_per_minute": 1, "characters": 10})
-        assert "(17) exceeds text limit (10)" in error(limited.post("/v1/links", LINKS), 400)
-        assert "Slowdown" in error(limited.post("/v1/links", LINKS), 429)
-        assert limited.post("/v1/neighbours", {"q": "chien"}).status_code == 200  # counted by itself
+def test_bounds(make_server):
+    limited = make_server(limits={"requests_per_minute": 1, "characters": 10})
+    assert "(17) exceeds text limit (10)" in error(limited.post("/v1/links", LINKS), 400)
+    assert "Slowdown" in error(limited.post("/v1/links", LINKS), 429)
+    assert limited.post("/v1/neighbours", {"q": "chien"}).status_code == 200  # counted by itself
+    limited.service.insight._num_waiting = 16
+    response = limited.post("/v1/map", {"pack": "de-en"})
+    assert "waiting" in error(response, 503) and response.headers["retry-after"] == "2"
 
-    def test_it_can_be_switched_off(self, make_server):
-        off = make_server(insight=False)
-        assert off.get("/v1/packs").json()["insight"] is False
-        for route in ("links", "neighbours", "map"):
-            assert "disabled" in error(off.post(f"/v1/{route}", {}), 403)
 
-    def test_a_crowd_is_told_to_come_again(self, make_server):
-        crowded = make_server()
-        crowded.service.insight._num_waiting = 16
-        response = crowded.post("/v1/map", {"pack": "de-en"})
-        assert "waiting" in error(response, 503) and response.headers["retry-after"] == "2"
+def test_it_can_be_switched_off(make_server):
+    off = make_server(insight=False)
+    assert off.get("/v1/packs").json()["insight"] is False
+    for route in ("links", "neighbours", "map"):
+        assert "disabled" in error(off.post(f"/v1/{route}", {}), 403)

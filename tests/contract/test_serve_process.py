@@ -3,140 +3,94 @@
 from __future__ import annotations
 
 import json
-import os
-import re
 import shutil
 import signal
 import socket
-import subprocess
-import sys
-import threading
-import urllib.error
 import urllib.parse
 import urllib.request
 
 import pytest
+from benchmarks.servers import crosslate_server
 
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.server.run import _listen
 from crosslate.translation.translator import Translator
 from toy_server import wait_for
 
-OPTIONS = ("--port", "0", "--engine", "pytorch", "--beam", "1", "--max-new-tokens", "6")
+
+@pytest.fixture(scope="module")
+def packs(tiny, tmp_path_factory):
+    """The folder of packs that is served: one pack."""
+    folder = tmp_path_factory.mktemp("served") / "packs"
+    shutil.copytree(tiny / "packs" / "de-en", folder / "de-en")
+    return folder
 
 
-class Process:
-    """The server, ready, and what it logs."""
-
-    def __init__(self, *arguments):
-        self.running = subprocess.Popen(
-            [sys.executable, "-m", "crosslate", "serve", *OPTIONS, *map(str, arguments)],
-            stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"},
-        )  # fmt: skip
-        self.log: list[str] = []
-        threading.Thread(
-            target=lambda: self.log.extend(iter(self.running.stderr.readline, "")), daemon=True
-        ).start()
-        self.wait_for_log("serving at")
-        line = next(each for each in self.log if "serving at" in each)
-        self.url = re.search(r"http://\S+?(?=/$)", line.strip())[0]
-        self.port = int(self.url.rsplit(":", 1)[1])
-        wait_for(self.is_ready, 60)
-
-    def wait_for_log(self, text):
-        wait_for(lambda: any(text in line for line in self.log), 60)
-
-    def ask(self, path, fields=None):
-        body = fields and json.dumps(fields).encode()
-        request = urllib.request.Request(self.url + path, body, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=30) as response:
-            return json.load(response)
-
-    def translate(self, q, source, target):
-        return self.ask("/translate", {"q": q, "source": source, "target": target})["translatedText"]
-
-    def is_ready(self):
-        try:
-            return self.ask("/health") == {"status": "ok"}
-        except urllib.error.HTTPError as error:
-            assert error.code == 503
-            return False
-
-    def targets(self):
-        return {each["code"]: each["targets"] for each in self.ask("/languages")}
+@pytest.fixture(scope="module")
+def process(tiny, packs):
+    """A server, which must end cleanly when it is asked to."""
+    options = ("--engine", "pytorch", "--beam", "1", "--max-new-tokens", "6")
+    with crosslate_server(tiny / "parents" / "fr-en", packs, *options) as running:
+        yield running
+    log = running.log()
+    assert f"serving at http://127.0.0.1:{running.port}/" in log and "Traceback" not in log, log
+    assert running._running.returncode in (0, -signal.SIGTERM)
 
 
-@pytest.fixture
-def start():
-    made = []
-
-    def make(*arguments):
-        made.append(Process(*arguments))
-        return made[-1]
-
-    yield make
-    for each in made:
-        each.running.kill()
-        each.running.wait()
+def translate(process, q, source, target):
+    return process.post("/translate", {"q": q, "source": source, "target": target})["translatedText"]
 
 
-def test_a_whole_life(tiny, tmp_path, start, crosslate):
-    packs, parent = tmp_path / "packs", tiny / "parents" / "fr-en"
-    shutil.copytree(tiny / "packs" / "de-en", packs / "de-en")
-    process = start("--parent", parent, "--packs", packs)
-    assert process.targets() == {"de": ["de", "en"], "en": ["en"], "fr": ["en", "fr"]}
+def test_translations_and_packs_that_come_and_go(tiny, packs, process, crosslate):
+    def targets():
+        return {each["code"]: each["targets"] for each in process.get("/languages")}
+
+    assert targets() == {"de": ["de", "en"], "en": ["en"], "fr": ["en", "fr"]}
     options = DecodingOptions(beam_size=1, max_new_tokens=6)
-    translator = Translator.open([packs / "de-en"], str(parent), engine="pytorch", options=options)
+    parent = str(tiny / "parents" / "fr-en")
+    translator = Translator.open([packs / "de-en"], parent, engine="pytorch", options=options)
     texts = ["Hund sieht Katze", "", "Kind"]
     # Post-editing changes letter case and final punctuation alone.
     found, expected = (
         [text.lower().rstrip(".") for text in translations]
-        for translations in (process.translate(texts, "de", "en"), translator.translate(texts))
+        for translations in (translate(process, texts, "de", "en"), translator.translate(texts))
     )
     assert found == expected
 
     ran = crosslate("pack", "install", tiny / "packs" / "fr-es", "--to", packs)
     assert ran.code == 0 and ran.out.startswith("installed ")
-    wait_for(lambda: "es" in process.targets(), 60)
-    assert process.targets()["de"] == ["de", "en", "es"]
-    assert process.translate("Hund", "de", "es")
-
     (packs / "bad").mkdir()
     (packs / "bad" / "pack.json").write_text("{}")
-    process.wait_for_log("bad is refused")
-    assert process.targets()["de"] == ["de", "en", "es"]
+    wait_for(lambda: targets()["de"] == ["de", "en", "es"], 60)
+    wait_for(lambda: "bad is refused" in process.log(), 60)
+    assert translate(process, "Hund", "de", "es")
 
     shutil.rmtree(packs / "fr-es")
-    wait_for(lambda: "es" not in process.targets(), 60)
-    assert process.translate("Hund", "de", "en") == process.translate(["Hund"], "de", "en")[0]
-
-    process.running.send_signal(signal.SIGTERM)
-    assert process.running.wait(30) in (0, -signal.SIGTERM)
-    assert not any("Traceback" in line for line in process.log), "".join(process.log)
+    wait_for(lambda: "es" not in targets(), 60)
+    assert translate(process, "Hund", "de", "en") == translate(process, ["Hund"], "de", "en")[0]
 
 
-def test_what_real_sockets_bring(tiny, start):
+def test_what_real_sockets_bring(process):
     """A very long query string, what is no HTTP, and a client that goes away."""
-    process = start("--parent", tiny / "parents" / "fr-en")
     text = " ".join(["12:30"] * 40_000)
     query = urllib.parse.urlencode({"q": text, "source": "fr", "target": "en"})
     request = urllib.request.Request(f"{process.url}/translate?{query}", method="POST")
     with urllib.request.urlopen(request, timeout=30) as response:
         assert len(query) > 300_000 and json.load(response) == {"translatedText": text}
-    for data in (
-        b"\0" * 100,
-        b"GET / HTTP/9.9\r\n\r\n",
-        b"POST /translate HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+    body = json.dumps({"q": "chien " * 2000, "source": "fr", "target": "en"})
+    head = "POST /translate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    for data, is_answered in (
+        (b"\0" * 100, True),
+        (b"GET / HTTP/9.9\r\n\r\n", True),
+        (b"POST /translate HTTP/1.1\r\nContent-Length: -1\r\n\r\n", True),
+        (f"{head}Content-Length: {len(body)}\r\n\r\n{body}".encode(), False),
     ):
         with socket.create_connection(("127.0.0.1", process.port), timeout=10) as connection:
             connection.sendall(data)
-            connection.shutdown(socket.SHUT_WR)
-            connection.recv(1000)
-    body = json.dumps({"q": "chien " * 2000, "source": "fr", "target": "en"}).encode()
-    head = f"POST /translate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
-    with socket.create_connection(("127.0.0.1", process.port), timeout=10) as connection:
-        connection.sendall(f"{head}\r\n\r\n".encode() + body)
-    assert isinstance(process.translate("chien", "fr", "en"), str)
+            if is_answered:
+                connection.shutdown(socket.SHUT_WR)
+                connection.recv(1000)
+    assert isinstance(translate(process, "chien", "fr", "en"), str)
 
 
 @pytest.mark.parametrize(

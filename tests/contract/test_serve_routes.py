@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from importlib import import_module
 from pathlib import Path
 from typing import ClassVar
 
@@ -21,19 +20,12 @@ LANGUAGES = [
 
 
 class TestOtherRoutes:
-    @pytest.mark.parametrize(
-        "options",
-        [
-            {},
-            {"headers": {"Content-Type": "application/json"}},
-            {"headers": {"Content-Length": "0"}},
-            {"content": b"api_key=x", "headers": {"Content-Type": "application/x-www-form-urlencoded"}},
-            {"content": b"{", "headers": {"Content-Type": "application/json"}},
-        ],
-    )
-    def test_languages_whatever_a_get_carries(self, server, options):
-        assert server.client.request("GET", "/languages", **options).json() == LANGUAGES
-        assert server.client.request("GET", "http://testserver///languages", **options).json() == LANGUAGES
+    @pytest.mark.parametrize("kind", ["application/json", "application/x-www-form-urlencoded"])
+    @pytest.mark.parametrize("body", [b"", b"api_key=x", b"{"])
+    def test_languages_whatever_a_get_carries(self, server, kind, body):
+        for path in ("/languages", "http://testserver///languages"):
+            response = server.client.request("GET", path, content=body, headers={"Content-Type": kind})
+            assert response.json() == LANGUAGES
 
     def test_settings(self, server):
         found = server.get("/frontend/settings").json()
@@ -72,9 +64,10 @@ class TestOtherRoutes:
 class TestDescription:
     def test_every_module_of_routes_is_served_and_described(self, server):
         paths = server.get("/openapi.json").json()["paths"]
-        for module in Path(routes.__file__).parent.glob("[a-z]*.py"):
-            for route in import_module(f"crosslate.server.routes.{module.stem}").router.routes:
-                assert not route.include_in_schema or paths[route.path][min(route.methods).lower()]
+        for route in routes.routes():
+            assert not route.include_in_schema or paths[route.path][min(route.methods).lower()]
+        modules = {route.endpoint.__module__.rpartition(".")[2] for route in routes.routes()}
+        assert modules == {module.stem for module in Path(routes.__file__).parent.glob("[a-z]*.py")}
 
     @pytest.mark.parametrize(
         ("path", "schemas"), [("/openapi.json", "#/components/schemas/"), ("/spec", "#/definitions/")]
@@ -132,12 +125,8 @@ class TestMetrics:
         response = server.get("/metrics")
         assert response.headers["content-type"].startswith("text/plain")
         lines = response.text.splitlines()
-        for endpoint, status in (
-            ("/translate", 200),
-            ("/translate", 400),
-            ("other", 404),
-            ("/download_file", 404),
-        ):
+        for counted in ("/translate 200", "/translate 400", "other 404", "/download_file 404"):
+            endpoint, status = counted.split()
             labels = f'{{endpoint="{endpoint}",status="{status}"}}'
             assert f"libretranslate_http_request_duration_seconds_count{labels} 1.0" in lines
         assert 'libretranslate_http_requests_in_flight{endpoint="/metrics"} 1.0' in lines
@@ -145,10 +134,8 @@ class TestMetrics:
         assert 'crosslate_resident_bytes{model="parent"} 1000.0' in lines
         assert not any(word in response.text for word in ("secret", "testclient", "_created"))
 
-    def test_off(self, make_server):
+    def test_off_or_with_a_token(self, make_server):
         error(make_server(metrics=False).get("/metrics"), 404)
-
-    def test_token(self, make_server):
         server = make_server(metrics_token="open sesame")
         for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": "open sesame"}):
             error(server.get("/metrics", headers=headers), 401)
@@ -159,24 +146,19 @@ SUBTITLES = b"1\n00:00:01,000 --> 00:00:02,000\nHund.\n\n2\n00:00:03,000 --> 00:
 
 
 class TestFiles:
-    def upload(self, server, name="a.txt", data=b"Hund.\nKatze.\n", **fields):
-        return server.client.post(
-            "/translate_file", files={"file": (name, data)}, data={"source": "de", "target": "en"} | fields
-        )
-
     @pytest.mark.parametrize(
         ("name", "data", "ending"),
         [("my letter.txt", b"Hund.\n", ".my_letter_en.txt"), ("film.srt", SUBTITLES, ".film_en.srt")],
     )
     def test_there_and_back(self, server, name, data, ending):
-        url = self.upload(server, name, data).json()["translatedFileUrl"]
+        url = server.upload(name, data).json()["translatedFileUrl"]
         assert url.startswith("http://testserver/download_file/") and url.endswith(ending)
         response = server.client.get(url)
         assert response.content == data.replace(b"Hund", b"En:hund").replace(b"Katze", b"En:katze")
         assert response.headers["content-disposition"].startswith("attachment")
 
     def test_detected(self, server):
-        response = self.upload(server, data=f"{GERMAN}\n".encode(), source="auto", target="es")
+        response = server.upload(data=f"{GERMAN}\n".encode(), source="auto", target="es")
         assert b"Es:der hund" in server.client.get(response.json()["translatedFileUrl"]).content
 
     @pytest.mark.parametrize(
@@ -192,7 +174,7 @@ class TestFiles:
         ],
     )
     def test_refusals(self, server, changes, expected):
-        assert error(self.upload(server, **changes), 400).startswith(expected)
+        assert error(server.upload(**changes), 400).startswith(expected)
 
     @pytest.mark.parametrize(
         "options", [{"data": {"source": "de"}}, {"data": {"file": "a"}}, {"json": {"file": "x"}}]
@@ -201,19 +183,17 @@ class TestFiles:
         message = error(server.client.post("/translate_file", **options), 400)
         assert message == "Invalid request: missing file parameter"
 
-    @pytest.mark.parametrize("name", ["nothing.txt", "..%2f..%2fetc%2fpasswd", "%00", "a" * 3000])
-    def test_unknown_downloads(self, server, name):
-        error(server.get(f"/download_file/{name}"), 404)
+    def test_unknown_downloads(self, server):
+        for name in ("nothing.txt", "..%2f..%2fetc%2fpasswd", "%00", "a" * 3000):
+            error(server.get(f"/download_file/{name}"), 404)
 
-    def test_off(self, make_server):
+    def test_off_or_too_large(self, make_server):
         off = make_server(files=False)
-        assert error(self.upload(off), 403) == "Files translation are disabled on this server."
+        assert error(off.upload(), 403) == "Files translation are disabled on this server."
         assert off.get("/frontend/settings").json()["filesTranslation"] is False
-
-    def test_too_large(self, make_server):
         small = make_server(limits={"file_bytes": 1000, "body_bytes": 10})
-        assert self.upload(small).status_code == 200
-        error(self.upload(small, data=b"x" * 100_000), 413)
+        assert small.upload().status_code == 200
+        error(small.upload(data=b"x" * 100_000), 413)
 
 
 class TestAcrossOrigins:
@@ -239,57 +219,39 @@ class TestAcrossOrigins:
         response = server.client.options("/translate", headers=self.ORIGIN | asked)
         assert response.status_code == 200
         assert response.headers["access-control-allow-methods"] == "GET, POST"
-        assert {"Authorization", "Content-Type"} <= {
-            *response.headers["access-control-allow-headers"].split(", ")
-        }
+        allowed = response.headers["access-control-allow-headers"].split(", ")
+        assert {"Authorization", "Content-Type"} <= {*allowed}
 
-    @pytest.mark.parametrize(
-        ("path", "allowed"),
-        [
+    def test_options_names_the_methods_of_a_path_and_head_is_get_without_a_body(self, server):
+        for path, allowed in (
             ("/translate", "POST, OPTIONS"), ("/languages", "GET, HEAD, OPTIONS"),
             ("/download_file/x", "GET, HEAD, OPTIONS"), ("/nothing", "GET, HEAD, POST, OPTIONS"),
-        ],
-    )  # fmt: skip
-    def test_options_names_the_methods_of_a_path(self, server, path, allowed):
-        assert server.client.options(path).headers["allow"] == allowed
-
-    def test_head_is_get_without_a_body(self, server):
+        ):  # fmt: skip
+            assert server.client.options(path).headers["allow"] == allowed
         head, get = server.client.head("/languages"), server.get("/languages")
         assert head.headers["content-length"] == get.headers["content-length"]
 
 
-class TestPrefix:
-    @pytest.fixture(scope="class")
-    def below(self, make_server):
-        return make_server(url_prefix="/mt")
-
-    def test_paths(self, below):
-        assert below.post("/mt/translate", HUND).json() == TRANSLATED
-        assert below.get("/mt//languages").status_code == 200
-        for path in ("/languages", "/mtx/languages", "/mt"):
-            error(below.get(path), 404)
-        assert below.client.get("/mt/docs", follow_redirects=False).headers["location"] == "/mt/docs/"
-        assert below.get("/mt/spec").json()["basePath"] == "/mt"
-        assert "/translate" in below.get("/mt/openapi.json").json()["paths"]
-
-    def test_download_url(self, below):
-        fields = {"source": "de", "target": "en"}
-        response = below.client.post("/mt/translate_file", files={"file": ("a.txt", b"Hund")}, data=fields)
-        url = response.json()["translatedFileUrl"]
-        assert url.startswith("http://testserver/mt/download_file/")
-        assert below.client.get(url).status_code == 200
+def test_below_a_prefix(make_server):
+    below = make_server(url_prefix="/mt")
+    assert below.post("/mt/translate", HUND).json() == TRANSLATED
+    assert below.get("/mt//languages").status_code == 200
+    for path in ("/languages", "/mtx/languages", "/mt"):
+        error(below.get(path), 404)
+    assert below.client.get("/mt/docs", follow_redirects=False).headers["location"] == "/mt/docs/"
+    assert below.get("/mt/spec").json()["basePath"] == "/mt"
+    assert "/translate" in below.get("/mt/openapi.json").json()["paths"]
+    url = below.upload(path="/mt/translate_file").json()["translatedFileUrl"]
+    assert url.startswith("http://testserver/mt/download_file/")
+    assert below.client.get(url).status_code == 200
 
 
-class TestPrivacy:
-    def test_texts_are_in_no_log(self, make_server, caplog):
-        with caplog.at_level("DEBUG", logger="crosslate"):
-            server = make_server()
-            server.translate("Geheimnis. Explode!")
-            server.client.post("/translate", params=HUND | {"q": "Geheimnis"})
-            server.translate("Geheimnis", api_key="Geheimnis", target="zz")
+def test_texts_are_in_no_log_unless_asked_for(make_server, caplog):
+    with caplog.at_level("DEBUG", logger="crosslate"):
+        server = make_server()
+        server.translate("Geheimnis. Explode!")
+        server.client.post("/translate", params=HUND | {"q": "Geheimnis"})
+        server.translate("Geheimnis", api_key="Geheimnis", target="zz")
         assert "/translate" in caplog.text and "geheimnis" not in caplog.text.lower()
-
-    def test_unless_asked_for(self, make_server, caplog):
-        with caplog.at_level("INFO", logger="crosslate"):
-            make_server(log_text=True).translate("Geheimnis")
-        assert "'Geheimnis' -> 'En:geheimnis'" in caplog.text
+        make_server(log_text=True).translate("Geheimnis")
+    assert "'Geheimnis' -> 'En:geheimnis'" in caplog.text

@@ -14,11 +14,7 @@ from crosslate.server.settings import Limits, ServerSettings
 
 
 class Admission:
-    """Lets requests in.
-
-    Args:
-        settings: whether there are keys and who needs one, and the limits of those without.
-    """
+    """Lets requests in, by the keys and limits of the settings."""
 
     def __init__(self, settings: ServerSettings) -> None:
         self._settings, self._limits = settings, settings.limits
@@ -31,32 +27,21 @@ class Admission:
             self._keys.close()
 
     def admit(self, secret: str, address: str, route: str, cost: int) -> Limits:
-        """Lets a request in, and says what it may ask for.
+        """Lets a request in, and says what it may ask for; see :meth:`RateLimiter.charge`.
 
         Args:
             secret: the key that came with it; empty for none.
-            cost: in ordinary requests.
-
-        Raises:
-            Refusal: the key is wrong or missing, or the client has asked too often.
         """
-        limits = self._limits
-        key = self._key(secret)
-        if key is None:
-            self._rates.charge(f"address {address}", route, cost, limits.requests_per_minute)
-            return limits
-        per_minute, characters = key.requests_per_minute, key.characters
-        self._rates.charge(
-            f"key {key.id}", route, cost, limits.requests_per_minute if per_minute is None else per_minute
-        )
-        return limits if characters is None else limits.changed(characters=characters)
+        key, limits = self._key(secret), self._limits
+        if key is not None:
+            own = {"requests_per_minute": key.requests_per_minute, "characters": key.characters}
+            limits = limits.changed(**{name: value for name, value in own.items() if value is not None})
+        client = f"key {key.id}" if key else f"address {address}"
+        self._rates.charge(client, route, cost, limits.requests_per_minute)
+        return limits
 
     def limit_rate(self, address: str, route: str) -> None:
-        """Lets a request in that needs no key.
-
-        Raises:
-            Refusal: the client has asked too often.
-        """
+        """Lets a request in that needs no key, or refuses it if the client has asked too often."""
         # A limit of 0 says that the rest is for holders of keys.
         self._rates.charge(f"address {address}", route, 1, self._limits.requests_per_minute or -1)
 

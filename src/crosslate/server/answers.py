@@ -29,24 +29,10 @@ class Refusal(ValueError):
 
     def __init__(self, status: int, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message.encode(errors="replace").decode())  # validation cannot quote lone surrogates
-        self.status, self.message, self.retry_after = status, message, retry_after
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """Headers of the answer."""
-        if self.retry_after is None:
-            return {}
-        return {"Retry-After": str(max(1, math.ceil(self.retry_after)))}
-
-
-class Overloaded(Refusal):
-    """Too much is waiting already, or nothing can be translated yet."""
-
-    def __init__(self, message: str, retry_after: float = 1.0) -> None:
-        super().__init__(503, message, retry_after=retry_after)
-
-
-FAILED = Refusal(500, "The server failed; its log says where")
+        self.status, self.message = status, message
+        self.headers: dict[str, str] = {}
+        if retry_after is not None:
+            self.headers["Retry-After"] = str(max(1, math.ceil(retry_after)))
 
 
 def refused(refusal: Refusal, headers: Mapping[str, str] | None = None) -> Response:
@@ -67,11 +53,7 @@ def missing(name: str) -> Refusal:
 
 
 def check_length(found: int, limit: int) -> None:
-    """Checks a number of characters or of texts; a limit of -1 is none.
-
-    Raises:
-        Refusal: there are too many.
-    """
+    """Refuses more characters or texts than the limit; one of -1 is none."""
     if 0 <= limit < found:
         raise invalid(f"request ({found}) exceeds text limit ({limit})")
 

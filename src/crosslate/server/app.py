@@ -7,33 +7,22 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 import crosslate
-from crosslate.server.answers import Refusal, invalid, refused
+from crosslate.server.answers import Refusal, refused
 from crosslate.server.middleware import RequestMiddleware
 from crosslate.server.routes import routes
 from crosslate.server.service import Service
 
-# What a form adds around its file.
-_FORM_BYTES = 64 << 10
 
-
-def create_app(service: Service, *, loads: bool = True) -> FastAPI:
-    """The whole application.
-
-    Args:
-        loads: load parent and packs when the application starts; False where the caller has done so.
-    """
-    settings = service.settings
+def create_app(service: Service) -> FastAPI:
+    """The whole application; the service is stopped when it ends."""
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
-        if loads:
-            service.start()
         yield
         await asyncio.to_thread(service.stop)
 
@@ -52,16 +41,7 @@ def create_app(service: Service, *, loads: bool = True) -> FastAPI:
     app.router.routes.extend(routes())
     app.exception_handler(Refusal)(_refused)
     app.exception_handler(HTTPException)(_not_found)
-    app.exception_handler(RequestValidationError)(_invalid)
-    app.add_middleware(
-        RequestMiddleware,
-        metrics=service.metrics,
-        paths=[route.path for route in routes()],
-        prefix=settings.url_prefix,
-        body_bytes=settings.limits.body_bytes,
-        longer_bodies={"/translate_file": settings.limits.file_bytes + _FORM_BYTES},
-        trust_forwarded_for=settings.trust_forwarded_for,
-    )
+    app.add_middleware(RequestMiddleware, service=service, paths=[route.path for route in routes()])
     app.add_middleware(
         CORSMiddleware,
         allow_origins=["*"],
@@ -84,8 +64,3 @@ async def _not_found(request: Request, error: HTTPException) -> Response:
         methods = headers.get("Allow", "GET, POST").replace("GET", "GET, HEAD")
         return Response(headers={"Allow": f"{methods}, OPTIONS"})
     return refused(Refusal(error.status_code, error.detail), headers)
-
-
-async def _invalid(_: Request, error: RequestValidationError) -> Response:
-    first = error.errors()[0]
-    return refused(invalid(f"{first['loc'][-1]} parameter: {first['msg']}"))

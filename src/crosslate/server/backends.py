@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import OrderedDict
+import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,8 @@ from crosslate.engines.decoding import DecodingOptions, Engine, Hypothesis
 from crosslate.errors import EngineError
 from crosslate.files import read_optional_object
 from crosslate.server.catalogue import Direction, Identity
-from crosslate.server.live_models import LiveModels, Resident, stored_model
+from crosslate.server.live_models import LiveModels, ResidentModel, stored_model
+from crosslate.server.settings import ServerSettings
 
 if TYPE_CHECKING:
     from crosslate.engines.shared import Member, SharedBody
@@ -27,7 +29,7 @@ log = logging.getLogger(__name__)
 _LIVE_PACK_BYTES = 512 << 20
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Model:
     """What translates one direction, loaded. Whoever holds one may use it, whatever the server drops.
 
@@ -36,18 +38,22 @@ class Model:
         engine: knows the vocabularies and the longest text.
         body: translates texts, each by its own model; models with equal bodies may share a batch.
         member: what stands for it in a shared body.
+        num_bytes: of its files; 0 where its tensors are counted as PyTorch's.
+        last_use: monotonic time in seconds.
     """
 
     direction: Direction
     engine: Engine
     body: Body
     member: Member | None = None
+    num_bytes: int = 0
+    last_use: float = field(default_factory=time.monotonic)
 
 
 Body = Callable[[Sequence[tuple[Model, str]], DecodingOptions], list[list[Hypothesis]]]
 
 
-class Backend:
+class Backend(ABC):
     """Where models come from.
 
     Attributes:
@@ -58,8 +64,13 @@ class Backend:
 
     name: str
     num_workers = 1
-    live: LiveModels
 
+    def __init__(self, parent: str, live: LiveModels) -> None:
+        self.live, self._parent = live, parent
+        self._models: dict[Identity, Model] = {}
+        self._loading = threading.Lock()  # one at a time: each takes all cores and much memory
+
+    @abstractmethod
     def prepare(self, direction: Direction) -> None:
         """Makes sure that a direction's model fits and can be had quickly.
 
@@ -67,23 +78,34 @@ class Backend:
             PackError: the pack does not fit the parent.
             EngineError: this engine cannot express the model.
         """
-        raise NotImplementedError
 
     def model(self, direction: Direction) -> Model:
         """The model of a direction (not of a pivot), loaded now if it is not there."""
-        raise NotImplementedError
+        with self._loading:
+            found = self.loaded(direction)
+            if found is None:
+                found = self._models[direction.identity] = self._load(direction)
+            return found
 
     def loaded(self, direction: Direction) -> Model | None:
         """The model of a direction if it is there, at once; nobody waits for another model's loading."""
-        raise NotImplementedError
+        found = self._models.get(direction.identity)
+        if found:
+            found.last_use = time.monotonic()
+        return found
 
     def retire(self, needed: set[Identity]) -> None:
         """Drops every model of another identity."""
+        for identity in set(self._models) - needed:
+            self._models.pop(identity, None)
         self.live.retire(needed)
 
-    def residents(self) -> list[Resident]:
+    def residents(self) -> list[ResidentModel]:
         """What is in memory now."""
         return self.live.residents()
+
+    @abstractmethod
+    def _load(self, direction: Direction) -> Model: ...
 
 
 def _own_body(engine: Engine) -> Body:
@@ -92,74 +114,48 @@ def _own_body(engine: Engine) -> Body:
 
 
 class CTranslate2Backend(Backend):
-    """Loads merged models on first use and drops the least recently used ones above a limit.
+    """Loads merged models on first use and drops the least recently used ones above a limit of memory.
 
     A model that is being loaded counts before it is there, so the limit holds at every moment, except that
     requests in flight may hold a dropped one to their end, and that a single larger model is loaded alone.
     What is in PyTorch, to look into, counts too, and is dropped first when another model needs the room.
-
-    Args:
-        parent: hub id or folder.
-        quantization: of the weights.
-        memory_bytes: of all models together; None sets no limit.
     """
 
     name = "ctranslate2"
 
     def __init__(self, parent: str, quantization: str, memory_bytes: int | None) -> None:
+        super().__init__(parent, LiveModels(parent, _LIVE_PACK_BYTES))
         # Small batches take one core each; of large ones the engine makes several.
         self.num_workers = max(2, default_threads(num_usable_cores())[0])
-        self._parent, self._quantization, self._memory_bytes = parent, quantization, memory_bytes
-        self.live = LiveModels(parent, _LIVE_PACK_BYTES)
+        self._quantization, self._memory_bytes = quantization, memory_bytes
         self._folders: dict[Identity, Path] = {}
-        self._loaded: OrderedDict[Identity, tuple[Model, int]] = OrderedDict()
-        self._lock = threading.Lock()
-        self._loading = threading.Lock()  # one at a time: each takes all cores and much memory
 
     def prepare(self, direction: Direction) -> None:
         """Builds the CTranslate2 model where it is not kept from before."""
         with self._loading:
             self._folder(direction)
 
-    def model(self, direction: Direction) -> Model:
-        if found := self.loaded(direction):
-            return found
-        with self._loading:
-            if found := self.loaded(direction):  # somebody else has loaded it while we waited
-                return found
-            from crosslate.engines.ctranslate2 import CTranslate2Engine
-
-            folder = self._folder(direction)
-            num_bytes = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
-            self._make_room(num_bytes, direction)
-            engine = CTranslate2Engine(folder)
-            model = Model(direction, engine, _own_body(engine))
-            with self._lock:
-                self._loaded[direction.identity] = (model, num_bytes)
-            log.info("loaded %s, %.1f MB", direction.label, num_bytes / 1e6)
-            return model
-
-    def loaded(self, direction: Direction) -> Model | None:
-        """It counts as a use."""
-        with self._lock:
-            if direction.identity not in self._loaded:
-                return None
-            self._loaded.move_to_end(direction.identity)
-            return self._loaded[direction.identity][0]
-
     def retire(self, needed: set[Identity]) -> None:
-        with self._lock:
-            for known in (self._loaded, self._folders):
-                for identity in set(known) - needed:
-                    del known[identity]
-        self.live.retire(needed)
+        super().retire(needed)
+        for identity in set(self._folders) - needed:
+            self._folders.pop(identity, None)
 
-    def residents(self) -> list[Resident]:
+    def residents(self) -> list[ResidentModel]:
         """What is there in PyTorch, too, says so."""
-        with self._lock:
-            found = [Resident(model.direction.label, size) for model, size in self._loaded.values()]
-        live = self.live.residents()
-        return found + [Resident(f"{each.name} (pytorch)", each.num_bytes) for each in live]
+        models = sorted(self._models.values(), key=lambda model: model.last_use)
+        live = [(f"{each.name} (pytorch)", each.bytes) for each in super().residents()]
+        found = [(model.direction.label, model.num_bytes) for model in models] + live
+        return [ResidentModel(name=name, bytes=size) for name, size in found]
+
+    def _load(self, direction: Direction) -> Model:
+        from crosslate.engines.ctranslate2 import CTranslate2Engine
+
+        folder = self._folder(direction)
+        num_bytes = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
+        self._make_room(num_bytes, direction)
+        engine = CTranslate2Engine(folder)
+        log.info("loaded %s, %.1f MB", direction.label, num_bytes / 1e6)
+        return Model(direction, engine, _own_body(engine), num_bytes=num_bytes)
 
     def _folder(self, direction: Direction) -> Path:
         known = self._folders.get(direction.identity)
@@ -175,55 +171,32 @@ class CTranslate2Backend(Backend):
         if limit is None:
             return
         if num_bytes > limit:
-            sizes = num_bytes / 1e6, limit / 1e6
-            log.warning(
-                "%s, %.1f MB, is above the limit of %.1f MB and loaded alone", direction.label, *sizes
-            )
+            sizes = direction.label, num_bytes / 1e6, limit / 1e6
+            log.warning("%s, %.1f MB, is above the limit of %.1f MB and loaded alone", *sizes)
         if num_bytes + self._total() > limit and self.live.residents():
             self.live.clear()  # translations come before looking into models
             log.info("dropped what was in memory in PyTorch")
-        with self._lock:
-            while self._loaded and num_bytes + self._total() > limit:
-                _, (dropped, size) = self._loaded.popitem(last=False)
-                log.info("dropped %s, %.1f MB", dropped.direction.label, size / 1e6)
+        while self._models and num_bytes + self._total() > limit:
+            identity, oldest = min(list(self._models.items()), key=lambda item: item[1].last_use)
+            self._models.pop(identity, None)
+            log.info("dropped %s, %.1f MB", oldest.direction.label, oldest.num_bytes / 1e6)
 
     def _total(self) -> int:
-        live = sum(each.num_bytes for each in self.live.residents())
-        return live + sum(size for _, size in list(self._loaded.values()))
+        return sum(each.bytes for each in self.residents())
 
 
 class TorchBackend(Backend):
-    """One parent in memory; a pack costs its own tensors, a composition nothing but Python objects.
-
-    Args:
-        parent: hub id or folder.
-    """
+    """One parent in memory; a pack costs its own tensors, a composition nothing but Python objects."""
 
     name = "pytorch"
 
     def __init__(self, parent: str) -> None:
-        self.live = LiveModels(parent)
+        super().__init__(parent, LiveModels(parent))
         self._shared: SharedBody | None = None
-        self._models: dict[Identity, Model] = {}
-        self._lock = threading.RLock()
 
     def prepare(self, direction: Direction) -> None:
         """Loads the pack's tensors."""
         self.model(direction)
-
-    def model(self, direction: Direction) -> Model:
-        with self._lock:
-            if direction.identity not in self._models:
-                self._models[direction.identity] = self._load(direction)
-            return self._models[direction.identity]
-
-    def loaded(self, direction: Direction) -> Model | None:
-        return self._models.get(direction.identity)
-
-    def retire(self, needed: set[Identity]) -> None:
-        with self._lock:
-            self._models = {key: model for key, model in self._models.items() if key in needed}
-        self.live.retire(needed)
 
     def _load(self, direction: Direction) -> Model:
         from crosslate.engines.pytorch import TorchEngine
@@ -247,9 +220,7 @@ class TorchBackend(Backend):
         return self._shared.translate(members, options) if self._shared else []
 
 
-def make_backend(
-    parent: str, *, engine: str = "auto", quantization: str = "float32", memory_bytes: int | None = None
-) -> Backend:
+def make_backend(settings: ServerSettings) -> Backend:
     """The backend asked for; ``auto`` is PyTorch on a GPU, else CTranslate2 where it knows the family.
 
     Raises:
@@ -257,14 +228,15 @@ def make_backend(
     """
     from crosslate.translation.translator import has_gpu, wanted_engine
 
-    wanted = wanted_engine(engine, quantization)
+    parent, memory_bytes = settings.parent, settings.memory_bytes
+    wanted = wanted_engine(settings.engine, settings.quantization)
     if wanted == "auto":
         wanted = "pytorch" if has_gpu() or not _is_exportable(parent) else "ctranslate2"
-    if wanted == "pytorch":
-        if memory_bytes is not None:
-            log.warning("the PyTorch engine keeps one parent for all packs and has no limit of memory")
-        return TorchBackend(parent)
-    return CTranslate2Backend(parent, quantization, memory_bytes)
+    if wanted == "ctranslate2":
+        return CTranslate2Backend(parent, settings.quantization, memory_bytes)
+    if memory_bytes is not None:
+        log.warning("the PyTorch engine keeps one parent for all packs and has no limit of memory")
+    return TorchBackend(parent)
 
 
 def _is_exportable(parent: str) -> bool:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from crosslate.engines.decoding import DecodingOptions, Hypothesis
-from crosslate.server.answers import Overloaded, without_texts
+from crosslate.server.answers import Refusal, without_texts
 from crosslate.server.backends import Model
 from crosslate.server.postediting import repeats_itself
 from crosslate.server.settings import QueueSettings
@@ -112,23 +112,18 @@ class Batcher:
             return len(self._tickets), sum(len(ticket.pieces) for ticket in self._tickets)
 
     def submit(self, ticket: Ticket) -> None:
-        """Puts a ticket into the queue; one without pieces is not looked at.
-
-        Raises:
-            Overloaded: too much waits already, or the server is about to stop.
-        """
+        """Puts a ticket with pieces into the queue; refuses it if too much waits or the server stops."""
         with self._changed:
             if self._is_closed:
-                raise Overloaded("The server is shutting down", retry_after=5)
+                raise Refusal(503, "The server is shutting down", retry_after=5)
             num_tokens = ticket.num_tokens
             is_full = self._tokens + num_tokens > self._settings.waiting_tokens
             if len(self._tickets) >= self._settings.waiting_requests or (self._tickets and is_full):
                 self.counts.refused += 1
-                raise Overloaded("Too many requests are waiting; try again soon", retry_after=2)
-            if ticket.pieces:
-                self._tickets.append(ticket)
-                self._tokens += num_tokens
-                self._changed.notify()
+                raise Refusal(503, "Too many requests are waiting; try again soon", retry_after=2)
+            self._tickets.append(ticket)
+            self._tokens += num_tokens
+            self._changed.notify()
 
     def cancel(self, ticket: Ticket) -> None:
         """Takes back what has not been translated yet."""
@@ -149,32 +144,20 @@ class Batcher:
 
     def _work(self) -> None:
         ended = 0
-        while (taken := self._take(ended)) is not None:
-            batch, ended = taken
-            if batch:
-                self._translate(batch)
-
-    def _take(self, ended: int) -> tuple[list[tuple[Ticket, Piece]], int] | None:
-        """The next batch, and how many tickets it will end; None when all is done and the server stops.
-
-        Args:
-            ended: tickets that the worker's last batch has ended.
-        """
-        with self._changed:
-            self._num_idle += 1
-            self._num_running -= ended
-            try:
-                while not self._tickets:
-                    if self._is_closed:
-                        return None
-                    self._changed.wait()
+        while True:
+            with self._changed:
+                self._num_idle += 1
+                self._num_running -= ended
+                self._changed.wait_for(lambda: self._tickets or self._is_closed)
                 self._wait_for_more(ended)
                 batch = self._cut() if self._tickets else []
-            finally:
+                if not self._tickets and not batch and self._is_closed:
+                    return
+                ended = len({ticket for ticket, _ in batch if not ticket.pieces})
+                self._num_running += ended
                 self._num_idle -= 1
-            ending = len({id(ticket) for ticket, _ in batch if not ticket.pieces})
-            self._num_running += ending
-            return batch, ending
+            if batch:
+                self._translate(batch)
 
     def _wait_for_more(self, ended: int) -> None:
         """Waits for a batch to fill up, for a short window.
@@ -231,11 +214,19 @@ class Batcher:
         return taken
 
     def _translate(self, batch: list[tuple[Ticket, Piece]]) -> None:
+        """After a failure each ticket gets its own try, so that one client's text spoils no other's."""
+        results: dict[Ticket, Found] = {ticket: [] for ticket, _ in batch}
         start = time.monotonic()
         try:
             found = self._run([piece for _, piece in batch], batch[0][0].options)
         except Exception as error:  # whatever an engine raises must not end the worker
-            self._translate_apart(batch, error)
+            if len(results) > 1:
+                for ticket in results:
+                    self._translate([each for each in batch if each[0] is ticket])
+                return
+            log.error("a batch failed: %s", without_texts(error))
+            self.cancel(batch[0][0])
+            batch[0][0].deliver(error)
             return
         finally:
             seconds = time.monotonic() - start
@@ -244,26 +235,14 @@ class Batcher:
             self._usual_seconds += 0.2 * (seconds - self._usual_seconds)
         self.counts.pieces += len(batch)
         self.counts.tokens += sum(piece.num_tokens for _, piece in batch)
-        by_ticket: dict[Ticket, Found] = {}
         for (ticket, piece), hypotheses in zip(batch, found, strict=True):
-            by_ticket.setdefault(ticket, []).append((piece.index, hypotheses))
-        for ticket, results in by_ticket.items():
-            ticket.deliver(results)
-
-    def _translate_apart(self, batch: list[tuple[Ticket, Piece]], error: Exception) -> None:
-        """After a failure each ticket gets its own try, so that one client's text spoils no other's."""
-        tickets = list(dict.fromkeys(ticket for ticket, _ in batch))
-        if len(tickets) == 1:
-            log.error("a batch failed: %s", without_texts(error))
-            self.cancel(tickets[0])
-            tickets[0].deliver(error)
-            return
-        for ticket in tickets:
-            self._translate([each for each in batch if each[0] is ticket])
+            results[ticket].append((piece.index, hypotheses))
+        for ticket, result in results.items():
+            ticket.deliver(result)
 
     def _run(self, pieces: Sequence[Piece], options: DecodingOptions) -> list[list[Hypothesis]]:
-        translated = pieces[0].model.body
-        found = translated([(piece.model, piece.text) for piece in pieces], options)
+        translate = pieces[0].model.body
+        found = translate([(piece.model, piece.text) for piece in pieces], options)
         if not self._settings.repetition_guard or options.no_repeat_ngram:
             return found
         repeating = [
@@ -274,7 +253,7 @@ class Batcher:
         if repeating:
             self.counts.guarded += len(repeating)
             again = [(pieces[index].model, pieces[index].text) for index in repeating]
-            better = translated(again, options.changed(no_repeat_ngram=_GUARD_NGRAM))
+            better = translate(again, options.changed(no_repeat_ngram=_GUARD_NGRAM))
             for index, hypotheses in zip(repeating, better, strict=True):
                 found[index] = hypotheses
         return found

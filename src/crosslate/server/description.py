@@ -72,28 +72,29 @@ def _of_form(schema: Schema) -> Schema:
     return found
 
 
-def openapi(app: FastAPI, prefix: str) -> dict[str, Any]:
-    """The API, all of it below ``prefix``, as OpenAPI 3.1."""
+def openapi(app: FastAPI) -> dict[str, Any]:
+    """The API, all of it below the prefix of the settings, as OpenAPI 3.1."""
 
     def untitled(values: dict[str, Any]) -> dict[str, Any]:
         """Without the titles that pydantic makes of names, like ``Translatedtext``."""
         return {name: value for name, value in values.items() if name != "title" or isinstance(value, dict)}
 
     found: dict[str, Any] = json.loads(json.dumps(app.openapi()), object_hook=untitled)
-    found |= {"info": app.openapi()["info"], "servers": [{"url": prefix or "/"}]}
-    schemas = found["components"]["schemas"]
+    prefix = app.state.service.settings.url_prefix or "/"
+    found |= {"info": app.openapi()["info"], "servers": [{"url": prefix}]}
     for _, _, operation in _operations(found):
-        operation["responses"].pop("422", None)  # such faults are answered with 400
+        operation["responses"].pop("422", None)  # which no route answers
     for name in ("HTTPValidationError", "ValidationError"):
-        schemas.pop(name, None)
+        found["components"]["schemas"].pop(name, None)
     return found
 
 
 def swagger(description: dict[str, Any]) -> dict[str, Any]:
     """The same as Swagger 2.0, which knows neither alternatives of a schema nor several kinds of bodies."""
-    paths: dict[str, dict[str, Any]] = {}
-    for path, method, operation in _operations(description):
-        paths.setdefault(path, {})[method] = _old_operation(operation)
+    paths = {
+        path: {method: _old_operation(operation) for method, operation in methods.items()}
+        for path, methods in description["paths"].items()
+    }
     return {
         "swagger": "2.0",
         "info": description["info"],
@@ -152,14 +153,12 @@ def _old_operation(operation: dict[str, Any]) -> dict[str, Any]:
             plain = {"type": "file", "description": plain["description"]}
         parameters.append({"name": name, "in": "formData", "required": name in required, **plain})
     is_upload = any(each.get("type") == "file" for each in parameters)
-    responses, produces = {}, set()
+    responses = {}
     for status, answer in operation["responses"].items():
-        content = answer.get("content", {})
         responses[status] = {"description": answer["description"]}
-        if schema := content.get("application/json", {}).get("schema"):
+        if schema := answer.get("content", {}).get("application/json", {}).get("schema"):
             responses[status]["schema"] = _old_schema(schema)
-        if status == "200":
-            produces |= content.keys()
+    produces = operation["responses"].get("200", {}).get("content", {})
     return {
         "summary": operation["summary"],
         "description": operation["description"],

@@ -44,15 +44,15 @@ class Detector:
 
     def __init__(self, languages: Iterable[str]) -> None:
         self.languages = tuple(sorted(languages))
-        known = set(_identifier().labels)
         # Several served codes may be one language to the identifier: pt and pt-BR, the scripts of Chinese.
         self._served: dict[str, list[str]] = {}
         for code in self.languages:
             self._served.setdefault(code.split("-")[0], []).append(code)
+        known = sorted(self._served.keys() & set(_identifier().labels))
+        self._can_tell = bool(known)
         self._identifier = copy.copy(_identifier())
         # Its own method, on our copy: the tables stay shared.
-        self._identifier.set_languages(sorted(known & self._served.keys()) or None)
-        self._can_tell = bool(known & self._served.keys())
+        self._identifier.set_languages(known or None)
 
     def detect(self, text: str) -> list[Detection]:
         """The languages that a text may be in, the best first, never empty.
@@ -61,20 +61,15 @@ class Detector:
         first language where English is not served.
         """
         sample = text[:_MAX_CHARACTERS]
-        if not has_letters(sample) or not self._can_tell:
-            return [self._unknown()]
-        ranked = self._identifier.rank(sample)
-        if len(ranked) > 1 and ranked[0][1] == ranked[-1][1]:
-            return [self._unknown()]
+        ranked = self._identifier.rank(sample) if self._can_tell and has_letters(sample) else []
+        if not ranked or (len(ranked) > 1 and ranked[0][1] == ranked[-1][1]):
+            code = resolve_code(_UNKNOWN, self.languages) or next(iter(self.languages), _UNKNOWN)
+            return [Detection(confidence=0.0, language=code)]
         guesses = [
             Detection(confidence=round(100.0 * probability, 1), language=self._code(label, sample))
             for label, probability in ranked
         ]
         return [guess for guess in guesses if guess.confidence >= 1.0] or guesses[:1]
-
-    def _unknown(self) -> Detection:
-        code = resolve_code(_UNKNOWN, self.languages) or (self.languages[0] if self.languages else _UNKNOWN)
-        return Detection(confidence=0.0, language=code)
 
     def _code(self, label: str, text: str) -> str:
         codes = self._served[label]

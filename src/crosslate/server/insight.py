@@ -7,12 +7,10 @@ takes no more than one core from those who translate.
 from __future__ import annotations
 
 import asyncio
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
 
 from pydantic import Field
 
@@ -21,8 +19,8 @@ from crosslate.languages.codes import public_code
 from crosslate.languages.sentence_ends import sentences
 from crosslate.languages.words import word_spans
 from crosslate.models.groups import Side
-from crosslate.server.answers import Answer, Overloaded, Refusal, invalid
-from crosslate.server.catalogue import Direction, InstalledPack, Snapshot, pack_direction
+from crosslate.server.answers import Answer, Refusal, invalid
+from crosslate.server.catalogue import Direction, Snapshot
 from crosslate.server.live_models import LiveModels
 from crosslate.text.segmenters import WORD_START
 
@@ -40,8 +38,7 @@ MOST_CHARACTERS = 5000
 MOST_WORD_CHARACTERS = 100
 """Of a word that is looked up."""
 _MOST_WAITING = 16
-_MOST_SPACES, _NUM_NEIGHBOURS = 12, 8
-_MAP_PAIRS, _MOST_MAPS = 40, 32
+_MOST_SPACES, _NUM_NEIGHBOURS, _MAP_PAIRS = 12, 8, 40
 
 
 class Links(Answer):
@@ -101,84 +98,56 @@ class WordMap(Answer):
     pairs: list[WordPair]
 
 
-@dataclass(frozen=True)
-class Space:
+class Space(NamedTuple):
     """The embeddings of one side: the parent's, or those that a pack has renewed.
 
     Attributes:
-        pack: None for the parent.
+        pack: its name; empty for the parent.
         direction: whose model has them.
     """
 
-    pack: InstalledPack | None
+    pack: str
     side: Side
     direction: Direction
 
-    @property
-    def name(self) -> str:
-        """The pack's name; empty for the parent."""
-        return self.pack.name if self.pack else ""
 
-
-def spaces(snapshot: Snapshot) -> Iterator[Space]:
+def spaces(snapshot: Snapshot) -> list[Space]:
     """All embeddings that can be looked at: the parent's two sides, then what each pack renews."""
-    known = [pack_direction(pack) for pack in snapshot.packs]
-    own = next((each for each in snapshot.directions.values() if each.kind == "parent"), None)
-    for direction in [own] if own else known[:1]:
-        yield Space(None, "source", direction)
-        yield Space(None, "target", direction)
-    for direction in known:
-        for side in direction.packs[0].manifest.renewed:
-            yield Space(direction.packs[0], side, direction)
+    own = [each for each in snapshot.directions.values() if each.kind == "parent"]
+    own += [pack.direction for pack in snapshot.packs]
+    parents: list[Space] = [Space("", side, each) for each in own[:1] for side in ("source", "target")]
+    return parents + [
+        Space(pack.name, side, pack.direction) for pack in snapshot.packs for side in pack.manifest.renewed
+    ]
 
 
 def find_space(snapshot: Snapshot, pack: str, side: str) -> Space:
-    """The embeddings that a request names.
-
-    Args:
-        pack: its name; empty for the parent.
-        side: ``source`` or ``target``; empty for the first side that there is.
-
-    Raises:
-        Refusal: there are none of that name and side.
-    """
+    """The embeddings that a request names, of a pack or else of the parent; without a side, the first."""
     if side not in ("", "source", "target"):
         raise invalid("side parameter is neither source nor target")
     for space in spaces(snapshot):
-        if space.name == pack and side in ("", space.side):
+        if space.pack == pack and side in ("", space.side):
             return space
     whose = f"pack {pack[:80]}" if pack else "parent"
     raise Refusal(400, f"There is no {whose} with {side or 'new'} embeddings")
 
 
 class Insight:
-    """Looks into models for the page, within bounds.
-
-    Args:
-        live: where the models come from.
-    """
+    """Looks into models for the page, within bounds."""
 
     def __init__(self, live: LiveModels) -> None:
         self._live = live
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="insight")
         self._num_waiting = 0
-        # By the pack's checksum, so that a changed pack has a new map. Each is a few kilobytes.
-        self._maps: OrderedDict[tuple[str, str], WordMap] = OrderedDict()
-        self._lock = threading.Lock()
 
     def close(self) -> None:
         """Stops the thread."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def run(self, function: Callable[..., T], *arguments: object) -> T:
-        """Runs one of the methods below when its turn comes.
-
-        Raises:
-            Overloaded: too many wait already.
-            Refusal: what the method refuses.
-        """
+        """Runs one of the methods below when its turn comes; refuses if too many wait already."""
         if self._num_waiting >= _MOST_WAITING:
-            raise Overloaded("Too many requests for words and maps are waiting", 2)
+            raise Refusal(503, "Too many requests for words and maps are waiting", retry_after=2)
         self._num_waiting += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)
@@ -188,28 +157,18 @@ class Insight:
     def links(self, direction: Direction, text: str, translation: str) -> Links:
         """Which words of a translation belong to which words of its text, by cross-attention.
 
-        Sentences that are too long for the model have no links.
-
-        Args:
-            direction: what translates the text; no pivot.
-            text: of at most :data:`MOST_CHARACTERS`; ``translation`` likewise.
-
-        Raises:
-            Refusal: the model does not give its attention.
+        Sentences that are too long for the model have no links. The direction is no pivot.
         """
         from crosslate.models.tensors import alias_model
         from crosslate.translation.word_links import attention_links
 
-        pairs = list(paired_sentences(text, translation, direction.source, direction.target))
+        pairs = list(_paired_sentences(text, translation, direction))
         model = self._live.model(direction)
         # A module tree of its own: attention is switched over in it while others translate.
-        view = _View(alias_model(model.model), model.source, model.target)
+        view: Any = SimpleNamespace(model=alias_model(model.model), source=model.source, target=model.target)
+        texts = [(text[slice(*one)], translation[slice(*other)]) for one, other in pairs]
         try:
-            linked = attention_links(
-                view,
-                self._live.parent(direction).anatomy,
-                [(text[slice(*one)], translation[slice(*other)]) for one, other in pairs],
-            )
+            linked = attention_links(view, self._live.parent(direction).anatomy, texts)
         except (ParentError, EngineError):
             raise Refusal(400, "This model does not tell which words belong together") from None
         source: list[Span] = []
@@ -224,11 +183,7 @@ class Insight:
         return Links.model_validate({"source": source, "target": target, "links": links})
 
     def neighbours(self, snapshot: Snapshot, space: Space, word: str) -> Neighbours:
-        """The words nearest to a word, by cosine, in every other space of the same side.
-
-        Raises:
-            Refusal: the word is not one piece of the vocabulary.
-        """
+        """The words nearest to a word, by cosine, in every other space of the same side."""
         import numpy
 
         from crosslate.evaluation.embeddings import neighbours
@@ -238,89 +193,60 @@ class Insight:
         own = self._embeddings(space)
         spelt = _spelling(own, word)
         vectors = [_row(own, spelt)]
-        lists: list[NearWords] = []
-        for other in spaces(snapshot):
-            if other.side != space.side or other == space or len(lists) == _MOST_SPACES:
-                continue
+        answer = Neighbours(word=spelt, language=public_code(own.language), neighbours=[])
+        entries: list[Any] = [answer]
+        others = [each for each in spaces(snapshot) if each.side == space.side and each != space]
+        for other in others[:_MOST_SPACES]:
             table = self._embeddings(other)
             (near,) = neighbours(own, table, [spelt], _NUM_NEIGHBOURS)
+            vectors += [_row(table, each) for each in near.words]
             found = [
                 NearWord(word=each, cosine=round(cosine, 3)) for each, cosine in zip(near.words, near.cosines)
             ]
-            vectors += [_row(table, each) for each in near.words]
-            lists.append(NearWords(pack=other.name, language=public_code(table.language), words=found))
-        answer = Neighbours(word=spelt, language=public_code(own.language), neighbours=lists)
-        if lists:
+            entries += found
+            answer.neighbours.append(
+                NearWords(pack=other.pack, language=public_code(table.language), words=found)
+            )
+        if answer.neighbours:
             points, _ = principal_components(unit_rows(numpy.stack(vectors)))
-            entries: list[Any] = [answer, *(each for near_words in lists for each in near_words.words)]
             for entry, (x, y) in zip(entries, points):
                 entry.x, entry.y = round(float(x), 3), round(float(y), 3)
         return answer
 
     def map(self, space: Space) -> WordMap:
-        """Frequent words of a pack and of the parent that are each other's nearest, on a plane.
-
-        Raises:
-            Refusal: the space is the parent's own.
-        """
-        from crosslate.evaluation.embeddings import embeddings
+        """Frequent words of a pack and of the parent that are each other's nearest, on a plane."""
         from crosslate.evaluation.lexicon_map import induced_dictionary, lexicon_map
 
-        if space.pack is None:
-            raise Refusal(400, "A map shows the words of a pack beside the parent's; name a pack")
-        key = (space.pack.manifest.checksum, space.side)
-        with self._lock:
-            known = self._maps.get(key)
-        if known is not None:
-            return known
         child = self._embeddings(space)
-        parent = embeddings(self._live.parent(space.direction), space.side, "parent")
-        dictionary, counts = induced_dictionary(child, parent)
-        pairs, share = lexicon_map(child, parent, dictionary, counts, {}, _MAP_PAIRS)
-        found = WordMap(
+        parent = self._embeddings(Space("", space.side, space.direction))
+        pairs, share = lexicon_map(child, parent, *induced_dictionary(child, parent), {}, _MAP_PAIRS)
+        return WordMap(
             language=public_code(child.language),
             parent_language=public_code(parent.language),
             share=round(share, 3),
             pairs=[WordPair.model_validate(each, from_attributes=True) for each in pairs],
         )
-        with self._lock:
-            self._maps[key] = found
-            while len(self._maps) > _MOST_MAPS:
-                self._maps.popitem(last=False)
-        return found
 
     def _embeddings(self, space: Space) -> Embeddings:
         from crosslate.evaluation.embeddings import embeddings
 
-        if space.pack is None:
-            return embeddings(self._live.parent(space.direction), space.side, "the parent")
-        return embeddings(self._live.model(space.direction), space.side, space.name)
+        model = self._live.model(space.direction) if space.pack else self._live.parent(space.direction)
+        return embeddings(model, space.side, space.pack or "the parent")
 
 
-def paired_sentences(
-    text: str, translation: str, source_language: str, target_language: str
-) -> Iterator[tuple[Span, Span]]:
+def _paired_sentences(text: str, translation: str, direction: Direction) -> Iterator[tuple[Span, Span]]:
     """Places of sentences and of their translations: line by line, and sentence by sentence.
 
     Translating keeps lines and nearly always the number of sentences. Where a line has another number of
     them it is one pair, and where the number of lines differs, so is the whole text.
     """
-    lines, translated = _lines(text), _lines(translation)
+    lines, translated = (_placed(each.split("\n"), 0, gap=1) for each in (text, translation))
     if len(lines) != len(translated):
         lines, translated = [(0, len(text))], [(0, len(translation))]
     for one, other in zip(lines, translated):
-        ours = _sentences_within(text, one, source_language)
-        theirs = _sentences_within(translation, other, target_language)
+        ours = _placed(sentences(text[slice(*one)], direction.source), one[0])
+        theirs = _placed(sentences(translation[slice(*other)], direction.target), other[0])
         yield from zip(ours, theirs) if len(ours) == len(theirs) else [(one, other)]
-
-
-@dataclass(frozen=True)
-class _View:
-    """A model to look into."""
-
-    model: Any
-    source: Any
-    target: Any
 
 
 def _placed(parts: list[str], start: int, gap: int = 0) -> list[Span]:
@@ -333,32 +259,19 @@ def _placed(parts: list[str], start: int, gap: int = 0) -> list[Span]:
     return found
 
 
-def _lines(text: str) -> list[Span]:
-    return _placed(text.split("\n"), 0, gap=1)
-
-
-def _sentences_within(text: str, span: Span, language: str) -> list[Span]:
-    return _placed(sentences(text[slice(*span)], language), span[0])
-
-
 def _words_within(text: str, span: Span) -> list[Span]:
     return [(span[0] + start, span[0] + end) for start, end in word_spans(text[slice(*span)])]
 
 
 def _spelling(table: Embeddings, word: str) -> str:
-    """The word in the case in which it is one piece: as it was typed, else small, else with a capital.
-
-    Raises:
-        Refusal: it is none in any case; says what it is cut into.
-    """
-    pieces = set(table.vocabulary.marked_pieces)
+    """The word in the case in which it is one piece: as it was typed, else small, else with a capital."""
     for candidate in (word, word.lower(), word.capitalize()):
-        if WORD_START + candidate in pieces:
+        if WORD_START + candidate in table.pieces:
             return candidate
     cut = " ".join(table.vocabulary.encode_pieces(word)) or "nothing"
     raise Refusal(400, f"{word} is not one piece of this vocabulary; it is cut into {cut}")
 
 
 def _row(table: Embeddings, word: str) -> numpy.ndarray:
-    row: numpy.ndarray = table.matrix[table.vocabulary.marked_pieces.index(WORD_START + word)]
+    row: numpy.ndarray = table.matrix[table.pieces.index(WORD_START + word)]
     return row

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import secrets
 import sqlite3
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,6 @@ from crosslate.errors import InputError, UsageError
 from crosslate.packs.manifest import utc_now
 
 _ID_CHARACTERS = 8
-_COLUMNS = "hash, label, created, requests_per_minute, characters"
 _CREATE = """
 CREATE TABLE IF NOT EXISTS keys (
     hash TEXT PRIMARY KEY,
@@ -60,7 +58,6 @@ class KeyStore:
         if not make and not path.exists():
             raise InputError(f"{path}: no such file; expected a file of keys, which adding a key makes")
         self._path = path
-        self._lock = threading.Lock()
         path.parent.mkdir(parents=True, exist_ok=True)
         # Autocommit: every statement stands for itself.
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10)
@@ -69,8 +66,7 @@ class KeyStore:
 
     def close(self) -> None:
         """Closes the file."""
-        with self._lock:
-            self._connection.close()
+        self._connection.close()
 
     def add(
         self, label: str = "", requests_per_minute: int | None = None, characters: int | None = None
@@ -80,12 +76,9 @@ class KeyStore:
             if value is not None and value < -1:
                 raise UsageError(f"{name} is {value}, expected -1 (no limit), 0 or more")
         secret = secrets.token_urlsafe(24)
-        self._run(
-            f"INSERT INTO keys ({_COLUMNS}) VALUES (?, ?, ?, ?, ?)",
-            _hash(secret), label, utc_now(), requests_per_minute, characters,
-        )  # fmt: skip
-        (key,) = self._keys("WHERE hash = ?", _hash(secret))
-        return secret, key
+        values = (label, utc_now(), requests_per_minute, characters)
+        self._run("INSERT INTO keys VALUES (?, ?, ?, ?, ?)", _hash(secret), *values)
+        return secret, Key(_hash(secret)[:_ID_CHARACTERS], *values)
 
     def find(self, secret: str) -> Key | None:
         """What a key allows; None where there is no such key."""
@@ -110,15 +103,14 @@ class KeyStore:
         return found[0]
 
     def _keys(self, condition: str, *values: object) -> list[Key]:
-        rows = self._run(f"SELECT {_COLUMNS} FROM keys {condition}", *values)
+        rows = self._run(f"SELECT * FROM keys {condition}", *values)
         return [Key(row[0][:_ID_CHARACTERS], *row[1:]) for row in rows]
 
     def _run(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
-        with self._lock:
-            try:
-                return self._connection.execute(statement, values).fetchall()
-            except sqlite3.Error as error:
-                raise InputError(f"{self._path} cannot be used as a file of keys: {error}") from None
+        try:
+            return self._connection.execute(statement, values).fetchall()
+        except sqlite3.Error as error:
+            raise InputError(f"{self._path} cannot be used as a file of keys: {error}") from None
 
 
 def _hash(secret: str) -> str:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from crosslate.errors import PackError
 from crosslate.packs.manifest import Manifest
 from crosslate.packs.stored_model import StoredModel
+from crosslate.server.answers import Answer
 from crosslate.server.catalogue import Direction, Identity, InstalledPack
 
 if TYPE_CHECKING:
@@ -18,12 +17,11 @@ if TYPE_CHECKING:
     from crosslate.packs.pack import Pack
 
 
-@dataclass(frozen=True)
-class Resident:
-    """Something that takes memory: its name for people, and the bytes of its tensors or files."""
+class ResidentModel(Answer):
+    """Something that takes memory."""
 
     name: str
-    num_bytes: int
+    bytes: int
 
 
 class LiveModels:
@@ -31,23 +29,18 @@ class LiveModels:
 
     Args:
         parent: hub id or folder.
-        most_pack_bytes: when packs take more, models are dropped, the least recently used first; None keeps
-            all of them.
+        most_pack_bytes: when packs take more, they are dropped before another model is made; None keeps all.
     """
 
     def __init__(self, parent: str, most_pack_bytes: int | None = None) -> None:
         self._name, self._most_pack_bytes = parent, most_pack_bytes
         self._parent: Parent | None = None
         self._packs: dict[str, Pack] = {}  # by checksum
-        self._models: OrderedDict[Identity, Parent | Child] = OrderedDict()
+        self._models: dict[Identity, Parent | Child] = {}
         self._lock = threading.RLock()
 
     def parent(self, direction: Direction) -> Parent:
-        """The parent, loaded now if it is not there.
-
-        Args:
-            direction: names the parent's languages, where its files do not.
-        """
+        """The parent, loaded now if it is not there; a direction names languages that its files do not."""
         with self._lock:
             if self._parent is None:
                 parent = stored_model(self._name, direction).load_parent()
@@ -59,64 +52,49 @@ class LiveModels:
             return self._parent
 
     def model(self, direction: Direction) -> Parent | Child:
-        """The model of a direction (not of a pivot), loaded now if it is not there.
-
-        Raises:
-            PackError: a pack does not fit the parent, or was changed.
-            ParentError: the parent cannot be loaded.
-        """
-        with self._lock:
-            if direction.identity not in self._models:
-                self._models[direction.identity] = self._load(direction)
-            self._models.move_to_end(direction.identity)
-            while len(self._models) > 1 and self._takes_too_much():
-                self._models.popitem(last=False)
-                self._drop_packs()
-            return self._models[direction.identity]
-
-    def retire(self, needed: set[Identity]) -> None:
-        """Drops every model of another identity."""
-        with self._lock:
-            for identity in set(self._models) - needed:
-                del self._models[identity]
-            self._drop_packs()
-
-    def clear(self) -> None:
-        """Drops everything; whoever holds a model may use it to the end."""
-        with self._lock:
-            self._models.clear()
-            self._packs, self._parent = {}, None
-
-    def residents(self) -> list[Resident]:
-        """What is in memory now; nobody waits for a model that is being loaded."""
-        found = []
-        if (parent := self._parent) is not None:
-            found.append(Resident("parent", sum(each.nbytes for each in parent.model.parameters())))
-        for pack in list(self._packs.values()):
-            name = pack.folder.name if pack.folder else pack.manifest.name
-            found.append(Resident(name, _pack_bytes(pack)))
-        return found
-
-    def _load(self, direction: Direction) -> Parent | Child:
+        """The model of a direction (not of a pivot), loaded now if it is not there."""
         from crosslate.packs.compose import apply_packs
         from crosslate.packs.pack import Pack
 
-        parent = self.parent(direction)
-        for installed in direction.packs:
-            if installed.manifest.checksum not in self._packs:
-                pack = Pack.load(installed.folder)
-                _check_unchanged(installed, pack.manifest)
-                self._packs[installed.manifest.checksum] = pack
-        packs = [self._packs[each.manifest.checksum] for each in direction.packs]
-        return apply_packs(parent, packs) if packs else parent
+        with self._lock:
+            if direction.identity not in self._models:
+                most = self._most_pack_bytes
+                if most is not None and sum(map(_pack_bytes, self._packs.values())) > most:
+                    self.retire(set())
+                parent = self.parent(direction)
+                for installed in direction.packs:
+                    if installed.manifest.checksum not in self._packs:
+                        pack = Pack.load(installed.folder)
+                        _check_unchanged(installed, pack.manifest)
+                        self._packs[installed.manifest.checksum] = pack
+                packs = [self._packs[checksum] for checksum in direction.identity]
+                self._models[direction.identity] = apply_packs(parent, packs) if packs else parent
+            return self._models[direction.identity]
 
-    def _takes_too_much(self) -> bool:
-        most = self._most_pack_bytes
-        return most is not None and sum(map(_pack_bytes, self._packs.values())) > most
+    def retire(self, needed: set[Identity]) -> None:
+        """Drops every model of another identity; whoever holds one may use it to the end."""
+        with self._lock:
+            self._models = {identity: model for identity, model in self._models.items() if identity in needed}
+            kept = {checksum for identity in self._models for checksum in identity}
+            self._packs = {checksum: pack for checksum, pack in self._packs.items() if checksum in kept}
 
-    def _drop_packs(self) -> None:
-        kept = {checksum for identity in self._models for checksum in identity}
-        self._packs = {checksum: pack for checksum, pack in self._packs.items() if checksum in kept}
+    def clear(self) -> None:
+        """Drops everything, the parent too."""
+        with self._lock:
+            self.retire(set())
+            self._parent = None
+
+    def residents(self) -> list[ResidentModel]:
+        """The parent and the packs that are in memory; nobody waits for a model that is being loaded."""
+        found = []
+        if (parent := self._parent) is not None:
+            found.append(
+                ResidentModel(name="parent", bytes=sum(each.nbytes for each in parent.model.parameters()))
+            )
+        for pack in list(self._packs.values()):
+            name = pack.folder.name if pack.folder else pack.manifest.name
+            found.append(ResidentModel(name=name, bytes=_pack_bytes(pack)))
+        return found
 
 
 def stored_model(parent: str, direction: Direction) -> StoredModel:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 
 from crosslate.languages.orthography import CAPITALISES_NOUNS, END_MARKS, end_kind, end_mark
 
@@ -44,14 +45,14 @@ def _with_case(source: str, text: str, language: str) -> str:
     if not letters or not (letters[0].isupper() or letters[0].islower()):
         return text
     if source.islower():
-        return _first_letter(text, upper=False) if language in CAPITALISES_NOUNS else text.lower()
-    return _first_letter(text, upper=True) if letters[0].isupper() else text
+        return _first_letter(text, str.lower) if language in CAPITALISES_NOUNS else text.lower()
+    return _first_letter(text, str.upper) if letters[0].isupper() else text
 
 
-def _first_letter(text: str, *, upper: bool) -> str:
+def _first_letter(text: str, change: Callable[[str], str]) -> str:
     for index, character in enumerate(text):
         if character.isalpha():
-            changed = character.upper() if upper else character.lower()
+            changed = change(character)
             # Letters like "ß" become two; those stay.
             return text[:index] + changed + text[index + 1 :] if len(changed) == 1 else text
     return text
@@ -65,21 +66,12 @@ def repeats_itself(text: str) -> bool:
     words = text.split()
     # A text of one long word repeats itself inside the word.
     units = words if len(words) >= _MIN_REPEATS else list(text)
-    return any(
-        _num_repeated(units, period) >= _MIN_CHARACTERS
-        for period in range(1, min(_MAX_PERIOD, len(units) // _MIN_REPEATS) + 1)
-    )
-
-
-def _num_repeated(units: list[str], period: int) -> int:
-    """Characters of the longest stretch that repeats with ``period`` often enough; 0 where none does."""
-    longest = run = 0
-    needed = period * (_MIN_REPEATS - 1)
-    for position in range(period, len(units)):
-        run = run + 1 if units[position] == units[position - period] else 0
-        if run >= needed:
-            stretch = units[position - run - period + 1 : position + 1]
-            longest = max(longest, sum(map(len, stretch)))
-            if longest >= _MIN_CHARACTERS:
-                return longest
-    return longest
+    for period in range(1, min(_MAX_PERIOD, len(units) // _MIN_REPEATS) + 1):
+        run = 0
+        for position in range(period, len(units)):
+            run = run + 1 if units[position] == units[position - period] else 0
+            if run >= period * (_MIN_REPEATS - 1):
+                repeated = units[position - run - period + 1 : position + 1]
+                if sum(map(len, repeated)) >= _MIN_CHARACTERS:
+                    return True
+    return False

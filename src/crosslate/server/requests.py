@@ -12,7 +12,7 @@ import json
 import re
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Generic, TypeVar, cast
 from urllib.parse import parse_qsl
 
@@ -56,32 +56,57 @@ Serving = Annotated[Service, Depends(_service)]
 """The service, as a parameter of a route."""
 
 
-@dataclass(frozen=True)
-class Context:
-    """What fields are checked against: what is served, and what the sender may ask for."""
+def needs(setting: str, status: int, message: str) -> Any:
+    """A dependency that refuses requests where a setting is off."""
 
-    snapshot: Snapshot
-    limits: Limits
+    async def check(service: Serving) -> None:
+        if not getattr(service.settings, setting):
+            raise Refusal(status, message)
+
+    return Depends(check)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Call(Generic[F]):
-    """A request that was let in, with its fields."""
+    """A request that was let in, with its fields, and what they are checked against.
+
+    Attributes:
+        snapshot: what is served.
+        limits: what the sender may ask for.
+    """
 
     request: Request
     service: Service
     snapshot: Snapshot
     limits: Limits
-    fields: F
+    fields: F = field(init=False)
 
     async def within_time(self, work: Coroutine[Any, Any, T]) -> T:
-        """See :func:`within_time`."""
-        return await within_time(self.request, self.service, work)
+        """Runs its work as long as somebody waits for it, and no longer than a request may take.
+
+        Raises:
+            Refusal: it took too long, or the client has gone.
+        """
+        seconds = self.service.settings.limits.request_seconds
+        deadline = time.monotonic() + seconds
+        task = asyncio.ensure_future(work)
+        try:
+            while True:
+                left = max(0.0, deadline - time.monotonic())
+                await asyncio.wait({task}, timeout=min(_POLL_SECONDS, left))
+                if task.done():
+                    return task.result()
+                if time.monotonic() >= deadline:
+                    raise Refusal(504, f"The translation took longer than {seconds:g} s and was stopped")
+                if await self.request.is_disconnected():
+                    raise Refusal(499, "The client has gone")
+        finally:
+            task.cancel()
 
 
-def context_of(info: ValidationInfo) -> Context:
-    """What a validator checks against."""
-    return cast(Context, info.context)
+def call_of(info: ValidationInfo) -> Call[Any]:
+    """The call whose fields a validator checks."""
+    return cast("Call[Any]", info.context)
 
 
 def valid_text(value: Any) -> Any:
@@ -91,7 +116,7 @@ def valid_text(value: Any) -> Any:
 
 def checked_texts(value: Any, info: ValidationInfo) -> Any:
     """A text or a list of texts, within the limits of their sender."""
-    limits = context_of(info).limits
+    limits = call_of(info).limits
     texts = value if isinstance(value, list) else [value]
     if not texts:
         raise missing("q")
@@ -107,14 +132,14 @@ def _source(code: str, info: ValidationInfo) -> str:
 
 
 def _code(code: str, info: ValidationInfo) -> str:
-    return context_of(info).snapshot.code(code)
+    return call_of(info).snapshot.code(code)
 
 
 def _target(code: str, info: ValidationInfo) -> str:
     target = _code(code, info)
     source = info.data.get("source", AUTO)
     if source != AUTO:
-        context_of(info).snapshot.direction(source, target)
+        call_of(info).snapshot.direction(source, target)
     return target
 
 
@@ -149,8 +174,8 @@ class Fields(BaseModel):
         return {name: value for name, value in values.items() if value is not None and value != ""}
 
     @classmethod
-    def cost(cls, values: Mapping[str, Any]) -> int:
-        """How many ordinary requests these values, unchecked yet, count as."""
+    def cost(cls, values: Mapping[str, Any], limits: Limits) -> int:
+        """How many ordinary requests these values, unchecked yet, count as; may refuse them."""
         return 1
 
 
@@ -163,12 +188,15 @@ def reads(kind: type[F], rate: str | None = None) -> Callable[[Request], Awaitab
     """
 
     async def admitted(request: Request) -> Call[F]:
-        values = await read_values(request)
-        service = await _service(request)
-        route = rate or request.scope["route"].path
-        limits = service.admission.admit(api_key(values), address(request), route, kind.cost(values))
-        snapshot = service.snapshot()
-        return Call(request, service, snapshot, limits, checked(kind, values, Context(snapshot, limits)))
+        values, service = await read_values(request), await _service(request)
+        cost, route = kind.cost(values, service.settings.limits), rate or request.scope["route"].path
+        key = values.get("api_key")
+        if not isinstance(key, str | None):
+            raise _not_text("api_key")
+        limits = service.admission.admit(valid_unicode(key or ""), address(request), route, cost)
+        call: Call[F] = Call(request, service, service.snapshot(), limits)
+        call.fields = _checked(kind, values, call)
+        return call
 
     return admitted
 
@@ -178,22 +206,14 @@ def address(request: Request) -> str:
     return request.client.host if request.client else "unknown"
 
 
-def api_key(values: Mapping[str, Any]) -> str:
-    """The key that came with a request; empty for none."""
-    key = values.get("api_key")
-    if not isinstance(key, str | None):
-        raise _not_text("api_key")
-    return valid_unicode(key or "")
-
-
-def checked(kind: type[F], values: Mapping[str, Any], context: Context) -> F:
+def _checked(kind: type[F], values: Mapping[str, Any], call: Call[F]) -> F:
     """Values as the fields of a route.
 
     Raises:
         Refusal: 400 with the first fault: what is missing counts before what is wrong.
     """
     try:
-        return kind.model_validate(values, context=context)
+        return kind.model_validate(values, context=call)
     except ValidationError as error:
         faults = error.errors(include_url=False, include_input=False)
         first = min(faults, key=lambda fault: fault["type"] not in ("missing", "string_type"))
@@ -262,26 +282,3 @@ async def _multipart(request: Request) -> list[tuple[str, Any]]:
             raise
         raise invalid("the multipart form is broken") from None
     return [*form.multi_items()]
-
-
-async def within_time(request: Request, service: Service, work: Coroutine[Any, Any, T]) -> T:
-    """Runs the work of a request as long as somebody waits for it, and no longer than a request may take.
-
-    Raises:
-        Refusal: it took too long, or the client has gone.
-    """
-    seconds = service.settings.limits.request_seconds
-    deadline = time.monotonic() + seconds
-    task = asyncio.ensure_future(work)
-    try:
-        while not task.done():
-            await asyncio.wait({task}, timeout=min(_POLL_SECONDS, max(0.0, deadline - time.monotonic())))
-            if task.done():
-                break
-            if time.monotonic() >= deadline:
-                raise Refusal(504, f"The translation took longer than {seconds:g} s and was stopped")
-            if await request.is_disconnected():
-                raise Refusal(499, "The client has gone")
-        return task.result()
-    finally:
-        task.cancel()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import threading
 
 from crosslate.errors import CrosslateError, InputError, MissingExtra
 from crosslate.server.settings import ServerSettings
@@ -36,7 +37,7 @@ def serve(settings: ServerSettings) -> None:
     listener = _listen(settings.host, settings.port)
     service = Service(settings)
     config = uvicorn.Config(
-        create_app(service, loads=False),
+        create_app(service),
         log_config=None,
         access_log=False,  # it would write query strings, and with them texts and keys
         http="h11",
@@ -48,17 +49,23 @@ def serve(settings: ServerSettings) -> None:
         lifespan="on",
     )
     server = uvicorn.Server(config)
+    failures: list[Exception] = []
 
-    def failed() -> None:
-        server.should_exit = True
+    def load() -> None:
+        try:
+            service.load()
+        except (CrosslateError, OSError) as error:
+            failures.append(error)
+            server.should_exit = True
 
-    service.start(failed)
+    # Beside the server: until it is done, requests are told to come again.
+    threading.Thread(target=load, name="loading", daemon=True).start()
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     log.info("serving at http://%s:%d%s/", shown, port, settings.url_prefix)
     server.run(sockets=[listener])
-    if isinstance(service.failure, CrosslateError | OSError):
-        raise service.failure
+    if failures:
+        raise failures[0]
 
 
 def _listen(host: str, port: int) -> socket.socket:

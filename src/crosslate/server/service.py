@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from prometheus_client.core import CounterMetricFamily as Counter
 from prometheus_client.core import GaugeMetricFamily as Gauge
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-from crosslate.errors import CrosslateError
 from crosslate.server.admission import Admission
-from crosslate.server.answers import Overloaded
+from crosslate.server.answers import Refusal
 from crosslate.server.backends import make_backend
 from crosslate.server.batching import Batcher
-from crosslate.server.catalogue import Catalogue, PackWatcher, Snapshot
+from crosslate.server.catalogue import Catalogue, Snapshot
 from crosslate.server.detection import detector
 from crosslate.server.downloads import Downloads
 from crosslate.server.insight import Insight
@@ -38,83 +36,40 @@ class Service(Collector):
         admission: who may ask for what.
         downloads: translated files.
         metrics: of requests, and of all of these.
-        failure: why nothing can be served.
     """
 
-    def __init__(self, settings: ServerSettings, *, watch_seconds: float = 1.0) -> None:
+    def __init__(self, settings: ServerSettings) -> None:
         self.settings = settings
         self.metrics = Metrics(self)
         self.downloads = Downloads()
-        self.failure: BaseException | None = None
         self.admission = Admission(settings)
-        self.backend = make_backend(
-            settings.parent,
-            engine=settings.engine,
-            quantization=settings.quantization,
-            memory_bytes=settings.memory_bytes,
-        )
-        self._catalogue = Catalogue(
-            settings.parent,
-            settings.packs,
-            prepare=self.backend.prepare,
-            parent_languages=settings.parent_languages,
-            pivot=settings.pivot,
-        )
-        self._watcher = PackWatcher(self._catalogue, self.backend.retire, interval_seconds=watch_seconds)
+        self.backend = make_backend(settings)
+        self._catalogue = Catalogue(settings, self.backend.prepare, self.backend.retire)
         self._batcher = Batcher(settings.queue, self.backend.num_workers)
-        self.translations = Translations(
-            self.backend, self._batcher, settings.options, logs_text=settings.log_text
-        )
+        self.translations = Translations(self.backend, self._batcher, settings)
         self.insight = Insight(self.backend.live)
         self.is_ready = False
 
-    def start(self, failed: Callable[[], None] | None = None) -> None:
-        """Loads beside the caller; until that is done, requests are told to come again.
-
-        Args:
-            failed: called where nothing can be served; ``failure`` says why.
-        """
-
-        def load() -> None:
-            try:
-                self.load()
-            except (CrosslateError, OSError) as error:
-                log.error("cannot serve: %s", error)
-                self.failure = error
-                if failed is not None:
-                    failed()
-
-        threading.Thread(target=load, name="loading", daemon=True).start()
-
     def load(self) -> None:
-        """Reads parent and packs, and begins to watch.
-
-        Raises:
-            ParentError: the parent cannot be used.
-            EngineError: the engine that was asked for cannot express it.
-        """
+        """Reads parent and packs, and begins to watch; raises where the parent cannot be served."""
         snapshot = self._catalogue.refresh()
         detector(snapshot.languages)  # its first use takes a while
         self.is_ready = True
         pairs = ", ".join(f"{source}-{target}" for source, target in snapshot.directions)
         log.info("ready: %s", pairs or "no direction yet; waiting for packs")
-        self._watcher.start()
+        self._catalogue.start()
 
     def stop(self) -> None:
         """Finishes what waits and lets go of everything."""
-        self._watcher.stop()
+        self._catalogue.stop()
         self._batcher.close()
         for part in (self.translations, self.insight, self.downloads, self.admission):
             part.close()
 
     def snapshot(self) -> Snapshot:
-        """What is served now.
-
-        Raises:
-            Overloaded: nothing yet.
-        """
+        """What is served now; refused while nothing is yet."""
         if not self.is_ready:
-            raise Overloaded("The server is still loading", retry_after=5)
+            raise Refusal(503, "The server is still loading", retry_after=5)
         return self._catalogue.snapshot
 
     def collect(self) -> Iterator[Metric]:
@@ -130,7 +85,7 @@ class Service(Collector):
         yield refused
         resident = Gauge("crosslate_resident_bytes", "Bytes of the models in memory.", labels=["model"])
         for each in self.backend.residents():
-            resident.add_metric([each.name], each.num_bytes)
+            resident.add_metric([each.name], each.bytes)
         yield resident
         yield Gauge("crosslate_waiting_requests", "Requests with texts in the queue.", tickets)
         yield Gauge("crosslate_waiting_segments", "Texts in the queue.", pieces)

@@ -10,19 +10,19 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequenc
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from functools import lru_cache, partial
-from typing import Literal, TypeVar
+from functools import partial
+from typing import Any, Literal, TypeVar
 
 from crosslate.documents import open_text
-from crosslate.documents.document import TextDocument
-from crosslate.engines.decoding import DecodingOptions, Hypothesis, valid_unicode
+from crosslate.engines.decoding import Hypothesis, valid_unicode
 from crosslate.errors import CrosslateError
-from crosslate.server.answers import Overloaded, Refusal
+from crosslate.server.answers import Refusal
 from crosslate.server.backends import Backend, Model
 from crosslate.server.batching import Batcher, Found, Piece, Ticket
 from crosslate.server.catalogue import Direction, Identity, Snapshot
 from crosslate.server.detection import Detection, detector
 from crosslate.server.postediting import finished
+from crosslate.server.settings import ServerSettings
 from crosslate.translation.lines import Part, join_translations, split_text
 
 log = logging.getLogger(__name__)
@@ -50,29 +50,12 @@ class Job:
     format: TextFormat = "text"
 
 
-@dataclass(frozen=True)
-class Sentence:
-    """One translated sentence of a stream."""
-
-    index: int
-    source: str
-    translation: str
-
-
 class Translations:
-    """Translates jobs with whatever models they need; many requests at once.
+    """Translates jobs with whatever models they need; many requests at once, through one queue."""
 
-    Args:
-        backend: where models come from.
-        batcher: the queue that all requests share.
-        options: how to search.
-        logs_text: write texts and translations to the log.
-    """
-
-    def __init__(
-        self, backend: Backend, batcher: Batcher, options: DecodingOptions, *, logs_text: bool = False
-    ) -> None:
-        self._backend, self._batcher, self._options, self._logs_text = backend, batcher, options, logs_text
+    def __init__(self, backend: Backend, batcher: Batcher, settings: ServerSettings) -> None:
+        self._backend, self._batcher = backend, batcher
+        self._options, self._logs_text = settings.options, settings.log_text
         # Segmenting a long text and loading a model take time; neither may stop the others' requests.
         self._threads = ThreadPoolExecutor(_PREPARATION_THREADS, thread_name_prefix="preparation")
 
@@ -122,30 +105,17 @@ class Translations:
         return sources, chosen
 
     async def translate(self, jobs: Sequence[Job], alternatives: int = 0) -> list[list[str]]:
-        """The best translation of each job's text, then up to ``alternatives`` others.
-
-        Raises:
-            Overloaded: too much waits already.
-            Refusal: a model cannot be used.
-        """
+        """The best translation of each job's text, then up to ``alternatives`` others."""
         size = sum(len(job.text) for job in jobs)
-        documents = await self._beside(lambda: [_document(job) for job in jobs], size)
-        items = [
-            (job.direction, segment.text)
-            for job, document in zip(jobs, documents, strict=True)
-            if job.direction is not None and document is not None
-            for segment in document.segments
-        ]
+        opened = await self._beside(lambda: [_Opened(job) for job in jobs], size)
+        items = [item for each in opened for item in each.items]
         ranked = iter(await self.translate_segments(items, alternatives + 1))
-        own = [[next(ranked) for _ in document.segments] if document else [] for document in documents]
+        own = [[next(ranked) for _ in each.items] for each in opened]
 
         def rendered() -> list[list[str]]:
             return [
-                _distinct(
-                    _rendered(job, document, [ranks[rank] for ranks in found])
-                    for rank in range(alternatives + 1)
-                )
-                for job, document, found in zip(jobs, documents, own, strict=True)
+                _distinct(each.rendered([ranks[rank] for ranks in found]) for rank in range(alternatives + 1))
+                for each, found in zip(opened, own, strict=True)
             ]
 
         results = await self._beside(rendered, size)
@@ -162,32 +132,29 @@ class Translations:
             for (direction, text), ranks in zip(items, ranked, strict=True)
         ]
 
-    async def stream(self, job: Job) -> AsyncGenerator[Sentence | str, None]:
-        """The sentences of a text as they are translated, in order; at the end the whole translation."""
-        document = await self.in_thread(lambda: _document(job))
+    async def stream(self, job: Job) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
+        """Events: each sentence of a text, in order, as soon as it is translated; at the end the whole."""
+        opened = await self.in_thread(lambda: _Opened(job))
         translations: list[str] = []
-        if job.direction is not None and document is not None:
-            items = [(job.direction, segment.text) for segment in document.segments]
-            last = await self._through_first_legs(items)
-            async with aclosing(self._in_order(last, 1, _STREAM_TOKENS)) as arriving:
-                async for best, *_ in arriving:
-                    source = document.segments[len(translations)].text
-                    translations.append(finished(source, best, job.direction.target))
-                    yield Sentence(len(translations) - 1, source, translations[-1])
-        yield _rendered(job, document, translations)
+        last = await self._through_first_legs(opened.items)
+        async with aclosing(self._in_order(last, 1, _STREAM_TOKENS)) as arriving:
+            async for best, *_ in arriving:
+                index = len(translations)
+                direction, source = opened.items[index]
+                translations.append(finished(source, best, direction.target))
+                yield "sentence", {"index": index, "source": source, "translation": translations[-1]}
+        yield "end", {"translatedText": opened.rendered(translations)}
 
     async def _through_first_legs(self, items: Sequence[_Item]) -> list[_Item]:
         """Items as they stand before their last model: those of a pivot in its third language."""
-        found = list(items)
-        pivots = [index for index, (direction, _) in enumerate(items) if direction.legs]
-        firsts = [(items[index][0].legs[0], items[index][1]) for index in pivots]
-        for index, (best, *_) in zip(pivots, await self._ranked(firsts, 1), strict=True):
-            found[index] = (items[index][0].legs[1], best)
-        return found
+        firsts = [(direction.legs[0], text) for direction, text in items if direction.legs]
+        thirds = iter(await self._ranked(firsts, 1))
+        return [
+            (direction.legs[1], next(thirds)[0]) if direction.legs else (direction, text)
+            for direction, text in items
+        ]
 
     async def _ranked(self, items: Sequence[_Item], num_best: int) -> list[list[str]]:
-        if not items:
-            return []
         async with aclosing(self._in_order(items, num_best)) as found:
             return [ranks async for ranks in found]
 
@@ -195,95 +162,82 @@ class Translations:
         self, items: Sequence[_Item], num_best: int, most_tokens: int | None = None
     ) -> AsyncGenerator[list[str], None]:
         """The translations of items in their order, each as soon as it and all before it are there."""
-        plan = await self._plan(items)
-        options = _with_n_best(self._options, num_best)
-        known: dict[int, list[Hypothesis]] = {}
-        position = 0
-        async with aclosing(self._found(plan.pieces, options, most_tokens)) as arriving:
-            async for found in arriving:
-                known.update(found)
-                while position < len(items) and plan.is_known(position, known):
-                    yield plan.joined(position, known, num_best)
-                    position += 1
+        pieces, parts_of_items = await self._cut(items)
+        loop = asyncio.get_running_loop()
+        arrived: asyncio.Queue[Found | Exception] = asyncio.Queue()
 
-    async def _plan(self, items: Sequence[_Item]) -> _Plan:
+        def deliver(found: Found | Exception) -> None:
+            with suppress(RuntimeError):  # the loop was closed: nobody waits
+                loop.call_soon_threadsafe(arrived.put_nowait, found)
+
+        options = self._options.changed(n_best=num_best, beam_size=max(num_best, self._options.beam_size))
+        ticket = Ticket(deque(pieces), options, deliver, most_tokens)
+        if pieces:
+            self._batcher.submit(ticket)
+        known: dict[int, list[Hypothesis]] = {}
+        try:
+            for parts in parts_of_items:
+                while not all(index in known for _, index in parts):
+                    found = await arrived.get()
+                    if isinstance(found, Exception):
+                        raise Refusal(500, "The translation failed; the server's log says why")
+                    known.update(found)
+                cut = [part for part, _ in parts]
+                yield [
+                    join_translations(cut, [known[index][rank].text for _, index in parts])
+                    for rank in range(num_best)
+                ]
+        finally:
+            self._batcher.cancel(ticket)
+
+    async def _cut(self, items: Sequence[_Item]) -> tuple[list[Piece], list[list[tuple[Part, int]]]]:
+        """Pieces that fit their models, each once; and the parts of every item, with the piece's index."""
         directions = {direction.identity: direction for direction, _ in items}
         loaded = {identity: self._backend.loaded(each) for identity, each in directions.items()}
         models = {identity: model for identity, model in loaded.items() if model is not None}
         if len(models) < len(directions):
             models = await self.in_thread(lambda: _load(self._backend, directions))
-        return await self._beside(lambda: _Plan(models, items), sum(len(text) for _, text in items))
-
-    async def _found(
-        self, pieces: Sequence[Piece], options: DecodingOptions, most_tokens: int | None
-    ) -> AsyncGenerator[Found, None]:
-        """What the queue finds, batch by batch; an empty list first, for items without pieces."""
-        yield []
-        if not pieces:
-            return
-        loop = asyncio.get_running_loop()
-        arrived: asyncio.Queue[Found | Exception] = asyncio.Queue()
-
-        def put(found: Found | Exception) -> None:
-            with suppress(RuntimeError):  # the loop was closed: nobody waits
-                loop.call_soon_threadsafe(arrived.put_nowait, found)
-
-        ticket = Ticket(deque(pieces), options, put, most_tokens)
-        self._batcher.submit(ticket)
-        left = len(pieces)
-        try:
-            while left:
-                found = await arrived.get()
-                if isinstance(found, Refusal):
-                    raise found
-                if isinstance(found, Exception):
-                    raise Refusal(500, "The translation failed; the server's log says why")
-                left -= len(found)
-                yield found
-        finally:
-            self._batcher.cancel(ticket)
+        return await self._beside(lambda: _cut(items, models), sum(len(text) for _, text in items))
 
 
-class _Plan:
-    """Items cut into pieces that fit their models; the same piece again is translated once."""
+class _Opened:
+    """A job's text as sentences; none where it stays as it is."""
 
-    def __init__(self, models: Mapping[Identity, Model], items: Sequence[_Item]) -> None:
-        self.pieces: list[Piece] = []
-        self._parts: list[list[tuple[Part, int]]] = []  # of each item, with the index of the piece
-        index_of: dict[tuple[Identity, str], int] = {}
-        for direction, text in items:
-            model, parts = models[direction.identity], []
-            for part in _fitting(model, direction.source, text):
-                index = index_of.setdefault((direction.identity, part.text), len(self.pieces))
-                if index == len(self.pieces):
-                    self.pieces.append(Piece(index, model, part.text, _num_tokens(model, part.text)))
-                parts.append((part, index))
-            self._parts.append(parts)
+    def __init__(self, job: Job) -> None:
+        self._job, direction = job, job.direction
+        self.items: list[_Item] = []
+        if direction is not None:
+            self._document = open_text(job.text, job.format, direction.source, direction.target)
+            self.items = [(direction, segment.text) for segment in self._document.segments]
 
-    def is_known(self, position: int, known: Mapping[int, list[Hypothesis]]) -> bool:
-        """Whether all pieces of the item at ``position`` are translated."""
-        return all(index in known for _, index in self._parts[position])
-
-    def joined(self, position: int, known: Mapping[int, list[Hypothesis]], num_best: int) -> list[str]:
-        """The translations of the item at ``position``, the best first."""
-        parts = [part for part, _ in self._parts[position]]
-        ranked = [known[index] for _, index in self._parts[position]]
-        return [join_translations(parts, [each[rank].text for each in ranked]) for rank in range(num_best)]
+    def rendered(self, translations: Sequence[str]) -> str:
+        """The text with its sentences translated."""
+        if not self.items:
+            return self._job.text
+        text = self._document.render(translations)
+        # Clients expect characters in plain text, even where the source spelt them as entities.
+        return text if self._job.format == "html" else html.unescape(text)
 
 
-@lru_cache(maxsize=64)
-def _with_n_best(options: DecodingOptions, num_best: int) -> DecodingOptions:
-    return options.changed(n_best=num_best, beam_size=max(num_best, options.beam_size))
+def _cut(
+    items: Sequence[_Item], models: Mapping[Identity, Model]
+) -> tuple[list[Piece], list[list[tuple[Part, int]]]]:
+    pieces: dict[tuple[Identity, str], Piece] = {}
+    parts_of_items: list[list[tuple[Part, int]]] = []
+    for direction, text in items:
+        model = models[direction.identity]
+        num_tokens = partial(_num_tokens, model)
+        parts = split_text(valid_unicode(text), num_tokens, model.engine.max_source_tokens, direction.source)
+        for part in parts:
+            key = (direction.identity, part.text)
+            if key not in pieces:
+                pieces[key] = Piece(len(pieces), model, part.text, num_tokens(part.text))
+        parts_of_items.append([(part, pieces[direction.identity, part.text].index) for part in parts])
+    return list(pieces.values()), parts_of_items
 
 
 def _num_tokens(model: Model, text: str) -> int:
     return len(model.engine.source.encode(text))
-
-
-def _fitting(model: Model, language: str, text: str) -> list[Part]:
-    return split_text(
-        valid_unicode(text), partial(_num_tokens, model), model.engine.max_source_tokens, language
-    )
 
 
 def _load(backend: Backend, directions: Mapping[Identity, Direction]) -> dict[Identity, Model]:
@@ -293,9 +247,9 @@ def _load(backend: Backend, directions: Mapping[Identity, Direction]) -> dict[Id
             models[identity] = backend.model(direction)
         except (CrosslateError, OSError) as error:
             log.error("cannot load %s: %s", direction.label, error)
-            raise Overloaded(
-                f"The model of {direction.source} to {direction.target} cannot be used at the moment", 5
-            ) from error
+            pair = f"{direction.source} to {direction.target}"
+            message = f"The model of {pair} cannot be used at the moment"
+            raise Refusal(503, message, retry_after=5) from error
     return models
 
 
@@ -306,21 +260,6 @@ def _first_fitting(snapshot: Snapshot, guesses: Sequence[Detection], target: str
         if is_served and (position == 0 or guess.confidence >= _MIN_CONFIDENCE):
             return guess
     return None
-
-
-def _document(job: Job) -> TextDocument | None:
-    """The text as sentences; None where it stays as it is."""
-    if job.direction is None:
-        return None
-    return open_text(job.text, job.format, job.direction.source, job.direction.target)
-
-
-def _rendered(job: Job, document: TextDocument | None, translations: Sequence[str]) -> str:
-    if document is None or not document.segments:
-        return job.text
-    text = document.render(translations)
-    # Clients expect characters in plain text, even where the source spelt them as entities.
-    return text if job.format == "html" else html.unescape(text)
 
 
 def _distinct(ranked: Iterable[str]) -> list[str]:

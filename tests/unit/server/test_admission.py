@@ -3,55 +3,39 @@ import pytest
 from crosslate.server.admission import RateLimiter
 from crosslate.server.answers import Refusal
 
-
-@pytest.fixture
-def clock(monkeypatch):
-    """``clock[0]`` is the time in seconds."""
-    now = [1000.0]
-    monkeypatch.setattr("time.time", lambda: now[0])
-    return now
-
-
-def refused(limiter, *charge):
-    with pytest.raises(Refusal) as refusal:
-        limiter.charge(*charge)
-    return refusal.value.status, refusal.value.message, refusal.value.headers.get("Retry-After")
-
-
-def test_the_window_moves(clock):
-    limiter = RateLimiter()
-    for second in (0, 20, 40):
-        clock[0] = 1000 + second
-        limiter.charge("a", "/translate", 1, 3)
-    assert refused(limiter, "a", "/translate", 1, 3) == (429, "Slowdown: 3 per 1 minute", "20")
-    clock[0] = 1060.5
-    limiter.charge("a", "/translate", 1, 3)
-    refused(limiter, "a", "/translate", 1, 3)
+SLOW, BANNED = "Slowdown: {} per 1 minute", "Too many request limits violations"
+# Second, client, route, cost and limit; and the status and Retry-After of a refusal.
+CHARGES = {
+    "the window moves": (-1, [
+        (0, "a", "/translate", 1, 3, None), (20, "a", "/translate", 1, 3, None), (40, "a", "/translate", 1, 3, None),
+        (40, "a", "/translate", 1, 3, (429, "20")), (60.5, "a", "/translate", 1, 3, None),
+        (60.5, "a", "/translate", 1, 3, (429, "20")),
+    ]),
+    "a list costs its length, and what is refused nothing": (-1, [
+        (0, "a", "/translate", 2, 3, None), (0, "a", "/translate", 2, 3, (429, "60")), (0, "a", "/translate", 1, 3, None),
+    ]),
+    "clients and routes are apart": (-1, [
+        (0, "a", "/translate", 1, 1, None), (0, "b", "/translate", 1, 1, None), (0, "a", "/detect", 1, 1, None),
+        (0, "a", "/detect", 1, 1, (429, "60")), (0, "a", "/detect", 100_000, -1, None),
+    ]),
+    "a flood bans for an hour": (2, [
+        (0, "a", "/translate", 1, 1, None), *[(0, "a", "/translate", 1, 1, (429, "60"))] * 3,
+        (120, "a", "/detect", 1, 1, (403, "3480")), (120, "b", "/translate", 1, 1, None),
+        (3720, "a", "/translate", 1, 1, None),
+    ]),
+}  # fmt: skip
 
 
-def test_a_list_costs_its_length_and_what_is_refused_nothing(clock):
-    limiter = RateLimiter()
-    limiter.charge("a", "/translate", 2, 3)
-    refused(limiter, "a", "/translate", 2, 3)
-    limiter.charge("a", "/translate", 1, 3)
-
-
-def test_clients_and_routes_are_apart(clock):
-    limiter = RateLimiter()
-    for client, route in (("a", "/translate"), ("b", "/translate"), ("a", "/detect")):
-        limiter.charge(client, route, 1, 1)
-    refused(limiter, "a", "/detect", 1, 1)
-    for _ in range(100):
-        limiter.charge("a", "/detect", 1000, -1)
-
-
-def test_a_flood_bans_for_an_hour(clock):
-    limiter = RateLimiter(2)
-    limiter.charge("a", "/translate", 1, 1)
-    for _ in range(3):
-        assert refused(limiter, "a", "/translate", 1, 1)[0] == 429
-    clock[0] += 120
-    assert refused(limiter, "a", "/detect", 1, 1) == (403, "Too many request limits violations", "3480")
-    limiter.charge("b", "/translate", 1, 1)
-    clock[0] += 3600
-    limiter.charge("a", "/translate", 1, 1)
+@pytest.mark.parametrize(("refusals_per_hour", "charges"), CHARGES.values(), ids=CHARGES)
+def test_charges(monkeypatch, refusals_per_hour, charges):
+    limiter = RateLimiter(refusals_per_hour)
+    for second, client, route, cost, limit, expected in charges:
+        monkeypatch.setattr("time.time", lambda now=1000 + second: now)
+        if expected is None:
+            limiter.charge(client, route, cost, limit)
+            continue
+        with pytest.raises(Refusal) as refusal:
+            limiter.charge(client, route, cost, limit)
+        message = BANNED if expected[0] == 403 else SLOW.format(limit)
+        found = refusal.value
+        assert (found.status, found.headers["Retry-After"], found.message) == (*expected, message)

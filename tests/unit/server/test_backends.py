@@ -7,9 +7,10 @@ import shutil
 import pytest
 
 from crosslate.engines.decoding import DecodingOptions
-from crosslate.errors import PackError, UsageError
+from crosslate.errors import PackError
 from crosslate.server.backends import CTranslate2Backend, TorchBackend, make_backend
 from crosslate.server.catalogue import Catalogue
+from crosslate.server.settings import ServerSettings
 from crosslate.translation.translator import Translator
 
 GREEDY = DecodingOptions(beam_size=1, max_new_tokens=6)
@@ -22,7 +23,8 @@ def parent(tiny):
 
 
 def directions(parent, folder, backend):
-    return Catalogue(parent, folder, prepare=backend.prepare).refresh().directions
+    settings = ServerSettings(parent=parent, packs=folder)
+    return Catalogue(settings, backend.prepare, backend.retire).refresh().directions
 
 
 def names(backend):
@@ -37,7 +39,7 @@ def translated(backend, direction):
 @pytest.mark.parametrize("pair", [("de", "en"), ("de", "es")])
 @pytest.mark.parametrize("name", ["pytorch", "ctranslate2"])
 def test_a_direction_translates_as_its_packs_do(tiny, parent, name, pair):
-    backend = make_backend(parent, engine=name)
+    backend = make_backend(ServerSettings(parent=parent, engine=name))
     direction = directions(parent, tiny / "packs", backend)[pair]
     packs = [tiny / "packs" / pack.name for pack in direction.packs]
     expected = Translator.open(packs, parent, engine=name, options=GREEDY).translate(TEXTS)
@@ -61,7 +63,7 @@ class TestPyTorch:
             models[pair].get_encoder().get_input_embeddings().weight for pair in (("de", "es"), ("de", "en"))
         )
         assert composed.data_ptr() == german.data_ptr()
-        sizes = {each.name: each.num_bytes for each in backend.residents()}
+        sizes = {each.name: each.bytes for each in backend.residents()}
         assert set(sizes) == {"parent", "de-en", "fr-es"}
         on_disk = (tiny / "packs" / "de-en" / "weights.safetensors").stat().st_size
         assert on_disk * 0.8 < sizes["de-en"] <= on_disk < sizes["parent"]
@@ -95,7 +97,7 @@ class TestCTranslate2:
         models = [backend.model(found[pair]) for pair in self.PAIRS]
         assert names(backend) == ["parent", "de-en", "fr-es"]
         assert backend.model(found[("de", "en")]) is models[1]
-        return [found[pair] for pair in self.PAIRS], [each.num_bytes for each in backend.residents()]
+        return [found[pair] for pair in self.PAIRS], [each.bytes for each in backend.residents()]
 
     def test_the_least_recently_used_is_dropped(self, parent, sized):
         (first, second, third), sizes = sized
@@ -130,26 +132,19 @@ class TestCTranslate2:
         assert any(translated(backend, found[("de", "en")]))
 
 
-class TestChoice:
-    @pytest.mark.parametrize(
-        ("has_gpu", "family", "quantization", "expected"),
-        [
-            (False, "marian", "float32", "ctranslate2"),
-            (True, "marian", "float32", "pytorch"),
-            (True, "marian", "int8", "ctranslate2"),
-            (False, "led", "float32", "pytorch"),  # which CTranslate2 does not know
-        ],
-    )
-    def test_auto(self, parent, tmp_path, monkeypatch, has_gpu, family, quantization, expected):
-        monkeypatch.setattr("crosslate.translation.translator.has_gpu", lambda: has_gpu)
-        shutil.copytree(parent, tmp_path / "parent")
-        config = tmp_path / "parent" / "config.json"
-        config.write_text(config.read_text().replace('"marian"', f'"{family}"'))
-        assert make_backend(str(tmp_path / "parent"), quantization=quantization).name == expected
-
-    @pytest.mark.parametrize(
-        ("engine", "quantization"), [("torch", "float32"), ("auto", "int3"), ("pytorch", "int8")]
-    )
-    def test_nonsense(self, parent, engine, quantization):
-        with pytest.raises(UsageError):
-            make_backend(parent, engine=engine, quantization=quantization)
+@pytest.mark.parametrize(
+    ("has_gpu", "family", "quantization", "expected"),
+    [
+        (False, "marian", "float32", "ctranslate2"),
+        (True, "marian", "float32", "pytorch"),
+        (True, "marian", "int8", "ctranslate2"),
+        (False, "led", "float32", "pytorch"),  # which CTranslate2 does not know
+    ],
+)
+def test_the_engine_that_is_chosen(parent, tmp_path, monkeypatch, has_gpu, family, quantization, expected):
+    monkeypatch.setattr("crosslate.translation.translator.has_gpu", lambda: has_gpu)
+    shutil.copytree(parent, tmp_path / "parent")
+    config = tmp_path / "parent" / "config.json"
+    config.write_text(config.read_text().replace('"marian"', f'"{family}"'))
+    settings = ServerSettings(parent=str(tmp_path / "parent"), quantization=quantization)
+    assert make_backend(settings).name == expected

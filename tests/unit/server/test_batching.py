@@ -9,7 +9,7 @@ from collections import deque
 import pytest
 
 from crosslate.engines.decoding import DecodingOptions, Hypothesis
-from crosslate.server.answers import Overloaded
+from crosslate.server.answers import Refusal
 from crosslate.server.backends import Model
 from crosslate.server.batching import Batcher, Piece, Ticket
 from crosslate.server.settings import QueueSettings
@@ -19,12 +19,12 @@ GREEDY = DecodingOptions(beam_size=1)
 
 
 class Body:
-    """Upper-cases; keeps its batches; waits at a gate if there is one."""
+    """Upper-cases, or repeats itself where it may; keeps its batches; waits at a gate if there is one."""
 
-    def __init__(self, gate: threading.Event | None = None):
+    def __init__(self, gate: threading.Event | None = None, *, repeats=False):
+        self.gate, self.repeats = gate, repeats
         self.batches: list[list[str]] = []
         self.options: list[DecodingOptions] = []
-        self.gate = gate
         self.entered = threading.Event()
 
     def __call__(self, items, options):
@@ -35,16 +35,14 @@ class Body:
             assert self.gate.wait(10)
         if any("bad" in text for _, text in items):
             raise RuntimeError("an engine's failure")
-        return [[Hypothesis(self.output(text, options), 0.0, ())] for _, text in items]
-
-    def output(self, text, options):
-        return text.upper()
+        repeated = "the dog " * 9 if self.repeats and not options.no_repeat_ngram else ""
+        return [[Hypothesis(repeated or text.upper(), 0.0, ())] for _, text in items]
 
 
 class Client:
-    """A ticket and what it received."""
+    """A ticket in a queue, and what it received."""
 
-    def __init__(self, body, *texts, options=GREEDY, tokens=1):
+    def __init__(self, queue, body, *texts, options=GREEDY, tokens=1):
         self.results: dict[int, str] = {}
         self.errors: list[Exception] = []
         self.done = threading.Event()
@@ -52,6 +50,7 @@ class Client:
         model = Model(None, None, body)
         pieces = deque(Piece(index, model, text, tokens) for index, text in enumerate(texts))
         self.ticket = Ticket(pieces, options, self._deliver)
+        queue.submit(self.ticket)
 
     def _deliver(self, found):
         if isinstance(found, Exception):
@@ -81,46 +80,38 @@ def batcher():
         each.close(5)
 
 
-def held(batcher):
-    """A body at whose gate a first ticket waits, so that the next ones queue up behind it."""
-    gate = threading.Event()
-    body = Body(gate)
-    first = Client(body, "first")
-    batcher.submit(first.ticket)
+def held(queue):
+    """A body at whose gate a first ticket waits, so that the next ones queue up behind it; and the gate."""
+    body = Body(threading.Event())
+    Client(queue, body, "first")
     assert body.entered.wait(10)
-    return body, gate, first
+    return body, body.gate
 
 
 def test_every_text_comes_back_in_its_place(batcher):
     queue, body = batcher(tokens=7), Body()
-    clients = [Client(body, *(f"{name}{number}" for number in range(23))) for name in "abc"]
-    for client in clients:
-        queue.submit(client.ticket)
+    clients = [Client(queue, body, *(f"{name}{number}" for number in range(23))) for name in "abc"]
     for client, name in zip(clients, "ABC"):
         assert client.texts == [f"{name}{number}" for number in range(23)]
-    assert sum(len(batch) for batch in body.batches) == 69
-    assert max(len(batch) for batch in body.batches) <= 7
+    assert sum(map(len, body.batches)) == 69 and max(map(len, body.batches)) <= 7
     assert queue.waiting == (0, 0)
 
 
-def test_waiting_tickets_share_a_batch(batcher):
+def test_waiting_tickets_share_a_batch_and_what_was_cancelled_is_left_out(batcher):
     queue = batcher()
-    body, gate, first = held(queue)
-    others = [Client(body, "a"), Client(body, "b", "c")]
-    for each in others:
-        queue.submit(each.ticket)
+    body, gate = held(queue)
+    gone, *others = Client(queue, body, "gone"), Client(queue, body, "a"), Client(queue, body, "b", "c")
+    queue.cancel(gone.ticket)
     gate.set()
     assert [each.texts for each in others] == [["A"], ["B", "C"]]
-    assert first.texts == ["FIRST"]
-    assert body.batches == [["first"], ["a", "b", "c"]]
+    assert body.batches == [["first"], ["a", "b", "c"]] and gone.results == {}
 
 
 def test_a_document_does_not_keep_a_sentence_waiting(batcher):
     queue = batcher(tokens=10)
-    body, gate, _ = held(queue)
-    document, sentence = Client(body, *(f"d{number}" for number in range(100))), Client(body, "s")
-    queue.submit(document.ticket)
-    queue.submit(sentence.ticket)
+    body, gate = held(queue)
+    document = Client(queue, body, *(f"d{number}" for number in range(100)))
+    sentence = Client(queue, body, "s")
     gate.set()
     assert sentence.texts == ["S"] and document.texts[99] == "D99"
     assert "s" in body.batches[1] and len(body.batches[1]) == 10
@@ -128,12 +119,10 @@ def test_a_document_does_not_keep_a_sentence_waiting(batcher):
 
 def test_other_bodies_and_options_make_their_own_batches_and_get_their_turn(batcher):
     queue = batcher(tokens=4)
-    body, gate, _ = held(queue)
-    other = Body()
-    beams = DecodingOptions(beam_size=2)
-    long, elsewhere, wide = Client(body, *"abcdefgh"), Client(other, "x"), Client(body, "y", options=beams)
-    for each in (long, elsewhere, wide):
-        queue.submit(each.ticket)
+    body, gate = held(queue)
+    other, beams = Body(), DecodingOptions(beam_size=2)
+    long, elsewhere = Client(queue, body, *"abcdefgh"), Client(queue, other, "x")
+    wide = Client(queue, body, "y", options=beams)
     gate.set()
     assert long.texts == list("ABCDEFGH") and elsewhere.texts == ["X"] and wide.texts == ["Y"]
     assert other.batches == [["x"]]
@@ -142,31 +131,27 @@ def test_other_bodies_and_options_make_their_own_batches_and_get_their_turn(batc
     assert body.options[2] is beams
 
 
-def test_a_short_window_gathers_clients(batcher):
-    queue, body = batcher(window=0.5), Body()
-    clients = [Client(body, text) for text in "abc"]
-    for client in clients:
-        queue.submit(client.ticket)
+@pytest.mark.parametrize(
+    ("window", "tokens", "sizes"),
+    [
+        pytest.param(0.5, 100, [3], id="a short window gathers clients"),
+        pytest.param(60, 3, [3], id="a full batch does not wait"),
+    ],
+)
+def test_the_window(batcher, window, tokens, sizes):
+    queue, body = batcher(window=window, tokens=tokens), Body()
+    clients = [Client(queue, body, text) for text in "abc"]
     assert [client.texts for client in clients] == [["A"], ["B"], ["C"]]
-    assert len(body.batches) == 1
-
-
-def test_a_full_batch_does_not_wait(batcher):
-    queue, body = batcher(window=60, tokens=3), Body()
-    client = Client(body, *"abc")
-    queue.submit(client.ticket)
-    assert client.texts == list("ABC")
+    assert [len(batch) for batch in body.batches] == sizes
 
 
 @pytest.mark.parametrize(("num_texts", "sizes"), [(40, [20, 20]), (6, [6])])
 def test_idle_workers_share_what_waits_if_it_is_not_too_little(batcher, num_texts, sizes):
-    queue, gate = batcher(tokens=1000, num_workers=2), threading.Event()
-    body = Body(gate)
+    queue, body = batcher(tokens=1000, num_workers=2), Body(threading.Event())
     wait_for(lambda: queue._num_idle == 2)
-    client = Client(body, *map(str, range(num_texts)), tokens=10)
-    queue.submit(client.ticket)
+    client = Client(queue, body, *map(str, range(num_texts)), tokens=10)
     wait_for(lambda: len(body.batches) == len(sizes))
-    gate.set()
+    body.gate.set()
     assert client.texts == [str(number) for number in range(num_texts)]
     assert [len(batch) for batch in body.batches] == sizes
 
@@ -175,96 +160,71 @@ def test_clients_that_come_back_one_by_one_are_waited_for(batcher):
     """A batch of three, which took a while, is followed by a batch of three, not by one and two."""
     queue = batcher()
     queue._usual_seconds = 10.0
-    body, gate, _ = held(queue)
+    body, gate = held(queue)
     for text in "abc":
-        queue.submit(Client(body, text).ticket)
+        Client(queue, body, text)
     gate.set()
     wait_for(lambda: queue.counts.pieces == 4)
     queue._usual_seconds = 10.0
-    again = [Client(body, text) for text in "def"]
-    for client in again:
-        queue.submit(client.ticket)
+    again = []
+    for text in "def":
+        again.append(Client(queue, body, text))
         time.sleep(0.01)
     assert [client.texts for client in again] == [["D"], ["E"], ["F"]]
     assert body.batches == [["first"], ["a", "b", "c"], ["d", "e", "f"]]
 
 
 def test_a_text_larger_than_a_batch_is_translated_alone(batcher):
-    queue, body = batcher(tokens=5), Body()
-    client = Client(body, "a", "b", tokens=50)
-    queue.submit(client.ticket)
-    assert client.texts == ["A", "B"] and body.batches == [["a"], ["b"]]
+    body = Body()
+    assert Client(batcher(tokens=5), body, "a", "b", tokens=50).texts == ["A", "B"]
+    assert body.batches == [["a"], ["b"]]
 
 
 def test_a_failure_spoils_only_its_own_request_and_logs_no_text(batcher, caplog):
     queue = batcher()
-    body, gate, _ = held(queue)
-    good, bad = Client(body, "good"), Client(body, "bad", "fine")
-    queue.submit(good.ticket)
-    queue.submit(bad.ticket)
+    body, gate = held(queue)
+    good, bad = Client(queue, body, "good"), Client(queue, body, "bad", "fine")
     gate.set()
     assert good.texts == ["GOOD"]
     assert bad.done.wait(10) and [str(error) for error in bad.errors] == ["an engine's failure"]
     assert "RuntimeError" in caplog.text and "bad" not in caplog.text and "failure" not in caplog.text
-    after = Client(body, "after")
-    queue.submit(after.ticket)
-    assert after.texts == ["AFTER"]
-
-
-def test_a_cancelled_request_is_not_translated(batcher):
-    queue = batcher()
-    body, gate, _ = held(queue)
-    gone, stays = Client(body, "gone"), Client(body, "stays")
-    queue.submit(gone.ticket)
-    queue.submit(stays.ticket)
-    queue.cancel(gone.ticket)
-    gate.set()
-    assert stays.texts == ["STAYS"]
-    assert body.batches == [["first"], ["stays"]] and gone.results == {}
+    assert Client(queue, body, "after").texts == ["AFTER"]
 
 
 @pytest.mark.parametrize("most", [{"waiting_requests": 2}, {"waiting_tokens": 60}])
 def test_a_full_queue_refuses(batcher, most):
     queue = batcher(**most)
-    body, gate, _ = held(queue)
-    queue.submit(Client(body, "a", tokens=70).ticket)  # alone it may be as large as it likes
+    body, gate = held(queue)
+    Client(queue, body, "a", tokens=70)  # alone it may be as large as it likes
     if "waiting_requests" in most:
-        queue.submit(Client(body, "b").ticket)
-    with pytest.raises(Overloaded) as full:
-        queue.submit(Client(body, "c").ticket)
+        Client(queue, body, "b")
+    with pytest.raises(Refusal) as full:
+        Client(queue, body, "c")
     assert (full.value.status, full.value.headers, queue.counts.refused) == (503, {"Retry-After": "2"}, 1)
     gate.set()
 
 
 def test_closing_finishes_what_waits(batcher):
     queue = batcher(tokens=1)
-    body, gate, first = held(queue)
-    waiting = Client(body, "a", "b")
-    queue.submit(waiting.ticket)
-    threading.Thread(target=lambda: (time.sleep(0.05), gate.set())).start()
+    body, gate = held(queue)
+    waiting = Client(queue, body, "a", "b")
+    threading.Timer(0.05, gate.set).start()
     queue.close(10)
-    assert first.texts == ["FIRST"] and waiting.texts == ["A", "B"]
-    with pytest.raises(Overloaded, match="shutting down"):
-        queue.submit(Client(body, "late").ticket)
-
-
-class Repeating(Body):
-    def output(self, text, options):
-        return "fine" if options.no_repeat_ngram else "the dog " * 9
+    assert waiting.texts == ["A", "B"]
+    with pytest.raises(Refusal, match="shutting down"):
+        Client(queue, body, "late")
 
 
 @pytest.mark.parametrize(
     ("text", "guard", "expected", "ngrams"),
     [
-        ("hund", True, "fine", [0, 3]),
+        ("hund", True, "HUND", [0, 3]),
         ("hund " * 9, True, "the dog " * 9, [0]),  # a source that repeats itself may be translated so
         ("hund", False, "the dog " * 9, [0]),
     ],
 )
 def test_what_repeats_itself_is_translated_again(batcher, text, guard, expected, ngrams):
-    queue, body = batcher(repetition_guard=guard), Repeating()
-    client = Client(body, text)
-    queue.submit(client.ticket)
-    assert client.texts == [expected]
+    queue, body = batcher(repetition_guard=guard), Body(repeats=True)
+    assert Client(queue, body, text).texts == [expected]
     assert [options.no_repeat_ngram for options in body.options] == ngrams
     assert queue.counts.guarded == (len(ngrams) == 2)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 from pathlib import Path
 
 import pytest
 
-from crosslate.errors import PackError, UsageError
+from crosslate.errors import PackError
 from crosslate.packs.manifest import read_manifest
-from crosslate.server.catalogue import Catalogue, Direction, InstalledPack, PackWatcher, all_directions
+from crosslate.server.catalogue import Catalogue, Direction, InstalledPack, all_directions
+from crosslate.server.settings import ServerSettings
 
 OWN = Direction("fr", "en", "parent")
 
@@ -34,54 +34,44 @@ def served(directions):
 
 
 BOTH, TARGET = ("source", "target"), ("target",)
+OLD, NEW = "2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z"
+DIRECTIONS = {
+    "packs, compositions and the parent": (
+        [("de-en",), ("ru-en",), ("fr-es", TARGET)],
+        {
+            "de-en": ("pack", "de-en"), "de-es": ("zero-shot", "de-en + fr-es"), "fr-en": ("parent", "parent"),
+            "fr-es": ("pack", "fr-es"), "ru-en": ("pack", "ru-en"), "ru-es": ("zero-shot", "ru-en + fr-es"),
+        },
+    ),
+    "what was trained goes before what is composed": (
+        [("de-en",), ("fr-es", TARGET), ("de-es", BOTH)], {"de-es": ("pack", "de-es")},
+    ),
+    "a language is not translated into itself": ([("es-en",), ("fr-es", TARGET)], {"es-es": None}),
+    "a pack for the parent's own pair replaces it": ([("fr-en", ())], {"fr-en": ("pack", "fr-en")}),
+    "the newest of several packs": (
+        [("de-en/a", BOTH, OLD), ("de-en/b", BOTH, NEW), ("de-en/c", BOTH, OLD)], {"de-en": ("pack", "de-en-b")},
+    ),
+    "codes are public": (
+        [("zh-en",), ("de-pb", BOTH)], {"zh-Hans-en": ("pack", "zh-en"), "de-pt-BR": ("pack", "de-pb")},
+    ),
+    "pivots only when asked for": ([("de-en",), ("en-ru", BOTH)], {"de-ru": None}),
+}  # fmt: skip
 
 
-class TestDirections:
-    @pytest.mark.parametrize(
-        ("packs", "expected"),
-        [
-            (
-                [("de-en",), ("ru-en",), ("fr-es", TARGET)],
-                {
-                    "de-en": ("pack", "de-en"), "de-es": ("zero-shot", "de-en + fr-es"), "fr-en": ("parent", "parent"),
-                    "fr-es": ("pack", "fr-es"), "ru-en": ("pack", "ru-en"), "ru-es": ("zero-shot", "ru-en + fr-es"),
-                },
-            ),
-            # What was trained goes before what is composed.
-            ([("de-en",), ("fr-es", TARGET), ("de-es", BOTH)], {"de-es": ("pack", "de-es")}),
-            # A language is not translated into itself.
-            ([("es-en",), ("fr-es", TARGET)], {"es-es": None}),
-            # A pack for the parent's own pair replaces it.
-            ([("fr-en", ())], {"fr-en": ("pack", "fr-en")}),
-            # Pivots only when asked for.
-            ([("de-en",), ("en-ru", BOTH)], {"de-ru": None}),
-        ],
-    )  # fmt: skip
-    def test_of_packs(self, pack, packs, expected):
-        found = served(all_directions(OWN, [pack(*each) for each in packs]))
+@pytest.mark.parametrize(("packs", "expected"), DIRECTIONS.values(), ids=DIRECTIONS)
+def test_directions(pack, packs, expected):
+    made = [pack(*each) for each in packs]
+    for order in (made, made[::-1]):
+        found = served(all_directions(OWN, order))
         assert {pair: found.get(pair) for pair in expected} == expected
 
-    def test_the_newest_of_two_packs_is_taken(self, pack):
-        dates = {"old": "2026-01-01", "new": "2026-02-01", "mid": "2026-01-15"}
-        packs = [pack(f"de-en/{name}", created=f"{date}T00:00:00Z") for name, date in dates.items()]
-        for order in (packs, packs[::-1]):
-            assert served(all_directions(OWN, order))["de-en"] == ("pack", "de-en-new")
 
-    def test_pivots(self, pack):
-        directions = all_directions(OWN, [pack("de-en"), pack("en-ru", BOTH)], pivot=True)
-        assert served(directions)["de-ru"] == ("pivot", "de-en, then en-ru")
-        assert served(directions)["fr-ru"] == ("pivot", "parent, then en-ru")
-        assert [leg.identity for leg in directions[("de", "ru")].models] == [("de-en",), ("en-ru",)]
-        assert directions[("de", "en")].kind == "pack"
-
-    def test_codes_are_public(self, pack):
-        found = all_directions(None, [pack("zh-en"), pack("de-pb", BOTH)])
-        assert set(found) == {("zh-Hans", "en"), ("de", "pt-BR")}
-
-
-@pytest.fixture
-def parent(tiny):
-    return str(tiny / "parents" / "fr-en")
+def test_pivots(pack):
+    directions = all_directions(OWN, [pack("de-en"), pack("en-ru", BOTH)], pivot=True)
+    assert served(directions)["de-ru"] == ("pivot", "de-en, then en-ru")
+    assert served(directions)["fr-ru"] == ("pivot", "parent, then en-ru")
+    assert [leg.identity for leg in directions[("de", "ru")].models] == [("de-en",), ("en-ru",)]
+    assert directions[("de", "en")].kind == "pack"
 
 
 @pytest.fixture
@@ -90,14 +80,23 @@ def folder(tiny, tmp_path):
     return tmp_path / "packs"
 
 
+@pytest.fixture
+def catalogue_of(tiny):
+    def make(packs, prepare=lambda direction: None, retire=lambda needed: None, parent="fr-en"):
+        settings = ServerSettings(parent=str(tiny / "parents" / parent), packs=packs)
+        return Catalogue(settings, prepare, retire)
+
+    return make
+
+
 class TestFolder:
     @pytest.fixture
     def prepared(self):
         return []
 
     @pytest.fixture
-    def catalogue(self, parent, folder, prepared):
-        made = Catalogue(parent, folder, prepare=lambda each: prepared.append(each.label))
+    def catalogue(self, catalogue_of, folder, prepared):
+        made = catalogue_of(folder, lambda each: prepared.append(each.label))
         made.refresh()
         return made
 
@@ -108,89 +107,66 @@ class TestFolder:
         assert set(catalogue.refresh().directions) == {("fr", "en"), ("fr", "es")}
         assert set(before.directions) == {("fr", "en"), ("de", "en"), ("fr", "es"), ("de", "es")}
         assert before.languages == ("de", "en", "es", "fr")
-        assert before.targets("de") == ("de", "en", "es") and before.targets("en") == ("en",)
         assert len(prepared) == 3  # nothing is read again without need
 
-    def test_a_bad_pack_is_refused_and_harms_nothing(self, catalogue, folder, caplog):
+    def test_bad_packs_are_refused_and_harm_nothing_and_what_is_no_pack_is_left_out(
+        self, catalogue, folder, caplog
+    ):
         shutil.copytree(folder / "de-en", folder / "bad")
         weights = folder / "bad" / "weights.safetensors"
-        data = bytearray(weights.read_bytes())
-        data[-1] ^= 1
-        weights.write_bytes(data)
-        (folder / "empty").mkdir()
-        with caplog.at_level(logging.ERROR):
-            snapshot = catalogue.refresh()
-        assert set(snapshot.refused) == {"bad", "empty"} and len(snapshot.directions) == 4
+        weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+        (folder / "fr-es" / "README.md").write_text("changed")
+        shutil.copytree(folder / "de-en", folder / "copy.run")
+        for name in ("empty", "de-en.run", ".half-copied.tmp"):
+            (folder / name).mkdir()
+        (folder / "de-en.run" / "log.jsonl").write_text("{}\n")
+        (folder / "notes.txt").write_text("x")
+        snapshot = catalogue.refresh()
+        assert set(snapshot.refused) == {"bad", "empty", "fr-es"} and len(snapshot.directions) == 4
+        assert {pack.name for pack in snapshot.packs} == {"de-en", "fr-es", "copy.run"}
         assert "weights.safetensors was changed or damaged" in snapshot.refused["bad"]
-        assert "is refused" in caplog.text and "damaged" in caplog.text
+        for expected in ("is refused", "damaged", "what was installed before is served on"):
+            assert expected in caplog.text
         caplog.clear()
         catalogue.refresh()
         assert caplog.text == ""  # said once, not every second
 
-    def test_what_is_no_pack_is_left_out(self, catalogue, folder, caplog):
-        shutil.copytree(folder / "de-en", folder / "copy.run")
-        (folder / "de-en.run").mkdir()
-        (folder / "de-en.run" / "log.jsonl").write_text("{}\n")
-        (folder / ".half-copied.tmp").mkdir()
-        (folder / "notes.txt").write_text("x")
-        with caplog.at_level(logging.ERROR):
-            snapshot = catalogue.refresh()
-        assert not snapshot.refused and caplog.text == ""
-        assert {pack.name for pack in snapshot.packs} == {"de-en", "fr-es", "copy.run"}
+    def test_packs_that_do_not_fit_are_refused(self, catalogue_of, folder):
+        snapshot = catalogue_of(folder, parent="other").refresh()
+        assert set(snapshot.directions) == {("fr", "en")} and "another parent" in snapshot.refused["de-en"]
 
-    def test_a_pack_for_another_parent_is_refused(self, tiny, folder):
-        snapshot = Catalogue(str(tiny / "parents" / "other"), folder, prepare=lambda each: None).refresh()
-        assert set(snapshot.directions) == {("fr", "en")}
-        assert "another parent" in snapshot.refused["de-en"]
-
-    def test_a_pack_that_does_not_work_is_refused(self, parent, folder):
         def prepare(direction):
             if direction.label == "de-en":
                 raise PackError("it does not fit")
 
-        snapshot = Catalogue(parent, folder, prepare=prepare).refresh()
+        snapshot = catalogue_of(folder, prepare).refresh()
         assert snapshot.refused == {"de-en": "it does not fit"}
         assert set(snapshot.directions) == {("fr", "en"), ("fr", "es")}
 
-    def test_a_damaged_update_leaves_the_old_pack_in_service(self, catalogue, folder, caplog):
-        (folder / "de-en" / "README.md").write_text("changed")
-        snapshot = catalogue.refresh()
-        assert ("de", "en") in snapshot.directions
-        assert "de-en" in snapshot.refused and "what was installed before is served on" in caplog.text
-
-    def test_a_pack_in_place_of_the_folder_of_packs(self, parent, folder):
-        with pytest.raises(UsageError, match="is a pack; give the folder"):
-            Catalogue(parent, folder / "de-en", prepare=lambda each: None)
-
-    def test_a_parent_alone(self, parent):
-        assert set(Catalogue(parent, None, prepare=lambda each: None).refresh().directions) == {("fr", "en")}
+    def test_a_parent_alone(self, catalogue_of):
+        assert set(catalogue_of(None).refresh().directions) == {("fr", "en")}
 
 
-class TestWatcher:
-    @pytest.fixture
-    def catalogue(self, parent, folder):
+class TestWatching:
+    def test_a_change_counts_once_it_has_settled(self, tiny, catalogue_of, folder):
         shutil.rmtree(folder / "fr-es")
-        made = Catalogue(parent, folder, prepare=lambda each: None)
-        made.refresh()
-        return made
-
-    def test_a_change_counts_once_it_has_settled(self, tiny, folder, catalogue):
-        watcher = PackWatcher(catalogue, lambda needed: None, grace_seconds=0)
-        assert not watcher.look()
+        catalogue = catalogue_of(folder)
+        catalogue.refresh()
+        assert not catalogue.look()
         shutil.copytree(tiny / "packs" / "fr-es", folder / "fr-es")
-        assert not watcher.look()  # seen, and perhaps still being copied
+        assert not catalogue.look()  # seen, and perhaps still being copied
         assert ("fr", "es") not in catalogue.snapshot.directions
-        assert watcher.look()
+        assert catalogue.look()
         assert ("de", "es") in catalogue.snapshot.directions
-        assert not watcher.look()
+        assert not catalogue.look()
 
-    def test_models_stay_for_a_while_after_their_pack_has_gone(self, folder, catalogue):
+    def test_models_stay_for_a_while_after_their_pack_has_gone(self, catalogue_of, folder):
         needed = []
-        watcher = PackWatcher(catalogue, needed.append, grace_seconds=60)
-        old = catalogue.snapshot.directions[("de", "en")].identity
+        catalogue = catalogue_of(folder, retire=needed.append)
+        old = catalogue.refresh().directions[("de", "en")].identity
         shutil.rmtree(folder / "de-en")
-        watcher.look()
-        assert watcher.look() and old in needed[-1]
-        watcher._leaving[0] = (0.0, watcher._leaving[0][1])
-        watcher.look()
+        catalogue.look()
+        assert catalogue.look() and old in needed[-1]
+        catalogue._leaving[0] = (0.0, catalogue._leaving[0][1])
+        catalogue.look()
         assert old not in needed[-1] and () in needed[-1]

@@ -6,6 +6,8 @@ import { draw } from "./map.js";
 
 let asked = 0;
 
+const note = (text) => (byId("lookup-note").textContent = text);
+
 export function start() {
   byId("lookup").addEventListener("submit", (event) => {
     event.preventDefault();
@@ -28,24 +30,29 @@ function option(pack, side, language) {
   return element("option", { value: JSON.stringify({ pack, side }) }, `${name(language)}: ${pack ? `pack ${pack}` : "the parent"}`);
 }
 
-async function overview() {
-  const own = ++asked;
+function overview() {
   const chosen = JSON.parse(byId("space").value || "{}");
   byId("neighbours").replaceChildren();
   byId("map").replaceChildren();
-  if (!chosen.pack) return note("Type a word of the parent to find the words of packs that lie next to it.");
-  note("Reading the embeddings…");
+  if (chosen.pack) return ask("v1/map", chosen, "Reading the embeddings…", (found) => showMap(found, chosen));
+  asked += 1;
+  note("Type a word of the parent to find the words of packs that lie next to it.");
+}
+
+// Shows an answer, unless something else was asked meanwhile.
+async function ask(path, fields, waiting, show) {
+  const own = ++asked;
+  note(waiting);
   try {
-    const found = await post("v1/map", chosen);
-    if (own !== asked) return;
-    note("");
-    showMap(found, chosen);
+    const found = await post(path, fields);
+    if (own === asked) show(found);
   } catch (error) {
     if (own === asked) note(error.message);
   }
 }
 
 function showMap(found, chosen) {
+  note("");
   if (!found.pairs.length) return note("No two words are each other's nearest. Type a word.");
   const points = found.pairs.flatMap((pair) => [
     { word: pair.word, x: pair.x, y: pair.y, series: 1 },
@@ -54,32 +61,20 @@ function showMap(found, chosen) {
   const lines = found.pairs.map((_, index) => [2 * index, 2 * index + 1]);
   const labels = [`${name(found.parentLanguage)} (parent)`, `${name(found.language)} (${chosen.pack})`];
   draw(byId("map"), points, lines, labels, `Frequent words that are each other's nearest. The plane holds ${Math.round(100 * found.share)} % of the variance.`);
-  const words = found.pairs.slice(0, 12).map((pair) => {
-    const button = element("button", { type: "button", class: "chip" }, pair.word);
-    button.addEventListener("click", () => lookUp(pair.word));
-    return button;
-  });
+  const words = found.pairs.slice(0, 12).map(({ word }) => element("button", { type: "button", class: "chip", onclick: () => lookUp(word) }, word));
   byId("neighbours").replaceChildren(element("h2", {}, "Try a word"), element("div", { class: "chips" }, ...words));
 }
 
-async function lookUp(word) {
+function lookUp(word) {
   if (!word) return overview();
-  const own = ++asked;
   byId("word").value = word;
   const chosen = JSON.parse(byId("space").value);
-  note("Looking…");
-  try {
-    const found = await post("v1/neighbours", { q: word, ...chosen });
-    if (own !== asked) return;
-    const count = found.neighbours.reduce((sum, each) => sum + each.words.length, 0);
-    note(count ? `${found.word}: ${count} nearest words, by cosine.` : "There are no other embeddings of this side to compare with.");
-    showNeighbours(found, chosen);
-  } catch (error) {
-    if (own === asked) note(error.message);
-  }
+  ask("v1/neighbours", { q: word, ...chosen }, "Looking…", (found) => showNeighbours(found, chosen));
 }
 
 function showNeighbours(found, chosen) {
+  const count = found.neighbours.reduce((sum, each) => sum + each.words.length, 0);
+  note(count ? `${found.word}: ${count} nearest words, by cosine.` : "There are no other embeddings of this side to compare with.");
   const spaceName = (each) => `${name(each.language)} (${each.pack || "parent"})`;
   byId("neighbours").replaceChildren(...found.neighbours.map((each, index) => element("section", { class: `series-${index % 4}` },
     element("h2", {}, spaceName(each)),
@@ -96,8 +91,4 @@ function showNeighbours(found, chosen) {
   labels[4] = `${found.word}, ${name(found.language)} (${chosen.pack || "parent"})`;
   draw(byId("map"), points, [], labels,
     "The word and its nearest words, on the plane in which they differ most.");
-}
-
-function note(text) {
-  byId("lookup-note").textContent = text;
 }

@@ -22,11 +22,7 @@ export const key = {
 
 export const get = async (path) => (await send(path, {})).json();
 
-export async function post(path, fields, signal) {
-  const body = JSON.stringify(withKey(fields));
-  const response = await send(path, { method: "POST", headers: { "Content-Type": "application/json" }, body, signal });
-  return response.json();
-}
+export const post = async (path, fields, signal) => (await sendJson(path, fields, signal)).json();
 
 export async function postForm(path, fields) {
   const body = new FormData();
@@ -36,8 +32,7 @@ export async function postForm(path, fields) {
 
 // Server-sent events of a POST, as [name, data].
 export async function* events(path, fields, signal) {
-  const body = JSON.stringify(withKey(fields));
-  const response = await send(path, { method: "POST", headers: { "Content-Type": "application/json" }, body, signal });
+  const response = await sendJson(path, fields, signal);
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let buffer = "";
   try {
@@ -58,6 +53,11 @@ export async function* events(path, fields, signal) {
 
 function withKey(fields) {
   return key.get() ? { ...fields, api_key: key.get() } : fields;
+}
+
+function sendJson(path, fields, signal) {
+  const body = JSON.stringify(withKey(fields));
+  return send(path, { method: "POST", headers: { "Content-Type": "application/json" }, body, signal });
 }
 
 async function send(path, options) {

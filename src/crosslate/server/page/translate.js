@@ -59,9 +59,7 @@ function typed() {
   stored("sessionStorage", "text", input.value || null);
   if (location.hash.startsWith("#q=")) history.replaceState(null, "", location.search || ".");
   plain(input.value, shown.translation);
-  clearTimeout(timer);
-  clearTimeout(retryTimer);
-  running?.abort();
+  stop();
   if (!input.value.trim()) return reset();
   const pause = served.settings.frontendTimeout || 500;
   timer = setTimeout(translate, input.value.length > LONG ? Math.max(pause, VERY_LONG_PAUSE) : pause);
@@ -92,10 +90,14 @@ function reset() {
   swappable();
 }
 
-async function translate() {
+function stop() {
   clearTimeout(timer);
   clearTimeout(retryTimer);
   running?.abort();
+}
+
+async function translate() {
+  stop();
   const text = input.value;
   if (!text.trim()) return reset();
   if (!counted()) return fail(new Failure(`The text is longer than ${served.settings.charLimit.toLocaleString("en")} characters. Shorten it, or give an API key.`, 400));
@@ -181,16 +183,15 @@ function showOrigin(from, to) {
 
 function showAlternatives(others) {
   byId("alternatives").hidden = !others.length;
-  byId("alternative-list").replaceChildren(...others.map((text) => {
-    const button = element("button", { type: "button", dir: "auto", title: "Take this one" }, text);
-    button.addEventListener("click", () => {
-      const before = shown.translation;
-      showTranslation(button.textContent);
-      button.textContent = before; // the other way round again with another click
-      say(`Taken: ${shown.translation}`);
-    });
-    return element("li", {}, button);
-  }));
+  byId("alternative-list").replaceChildren(...others.map((text) =>
+    element("li", {}, element("button", { type: "button", dir: "auto", title: "Take this one", onclick: take }, text))));
+}
+
+function take({ currentTarget: button }) {
+  const before = shown.translation;
+  showTranslation(button.textContent);
+  button.textContent = before; // the other way round again with another click
+  say(`Taken: ${shown.translation}`);
 }
 
 function pairBack() {

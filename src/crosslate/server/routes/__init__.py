@@ -1,7 +1,7 @@
 """The routes. A module in this folder holds one, or a few that belong together, in its ``router``.
 
 A new route is a new module: nothing else lists them. Its requests are declared as
-:class:`~crosslate.server.requests.Fields`, its answers as :class:`~crosslate.server.description.Answer`; from
+:class:`~crosslate.server.requests.Fields`, its answers as :class:`~crosslate.server.answers.Answer`; from
 both, and from the docstrings of its functions, FastAPI makes the description of the API.
 """
 

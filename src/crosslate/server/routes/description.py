@@ -6,7 +6,6 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 
 from crosslate.server.description import docs_page, openapi, swagger
-from crosslate.server.requests import Serving
 
 router = APIRouter()
 
@@ -18,15 +17,15 @@ _HEADERS = {
 
 
 @router.get("/openapi.json")
-async def openapi_document(request: Request, service: Serving) -> JSONResponse:
+async def openapi_document(request: Request) -> JSONResponse:
     """Describe the API as OpenAPI 3.1."""
-    return JSONResponse(openapi(request.app, service.settings.url_prefix))
+    return JSONResponse(openapi(request.app))
 
 
 @router.get("/spec")
-async def spec(request: Request, service: Serving) -> JSONResponse:
+async def spec(request: Request) -> JSONResponse:
     """Describe the API as Swagger 2.0."""
-    return JSONResponse(swagger(openapi(request.app, service.settings.url_prefix)))
+    return JSONResponse(swagger(openapi(request.app)))
 
 
 @router.get("/docs", include_in_schema=False)
@@ -36,6 +35,6 @@ async def to_docs(request: Request) -> RedirectResponse:
 
 
 @router.get("/docs/", include_in_schema=False)
-async def docs(request: Request, service: Serving) -> HTMLResponse:
+async def docs(request: Request) -> HTMLResponse:
     """The API as a page."""
-    return HTMLResponse(docs_page(openapi(request.app, service.settings.url_prefix)), headers=_HEADERS)
+    return HTMLResponse(docs_page(openapi(request.app)), headers=_HEADERS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -15,19 +16,8 @@ from crosslate.documents.document import Document
 from crosslate.errors import InputError, UsageError
 from crosslate.server.answers import Answer, Refusal, invalid, missing
 from crosslate.server.description import refusals, takes
-from crosslate.server.requests import (
-    ApiKey,
-    Call,
-    Context,
-    Fields,
-    Serving,
-    Source,
-    Target,
-    address,
-    api_key,
-    checked,
-    read_values,
-)
+from crosslate.server.requests import ApiKey, Call, Fields, Serving, Source, Target, address, needs, reads
+from crosslate.server.settings import Limits
 from crosslate.server.translation import AUTO
 
 router = APIRouter()
@@ -46,6 +36,20 @@ class FileFields(Fields):
     target: Target
     api_key: ApiKey = None
 
+    @classmethod
+    def cost(cls, values: Mapping[str, Any], limits: Limits) -> int:
+        """A file counts as many requests as texts of the longest size would."""
+        file = values.get("file")
+        if not isinstance(file, UploadFile):
+            raise missing("file")
+        if not file.filename:
+            raise invalid("empty file")
+        try:
+            format_of(file.filename)
+        except UsageError:
+            raise invalid("file format not supported") from None
+        return max(1, (file.size or 0) // limits.characters) if limits.characters > 0 else 1
+
 
 class FileTranslation(Answer):
     """Where the translated file can be fetched."""
@@ -53,29 +57,12 @@ class FileTranslation(Answer):
     translated_file_url: str
 
 
-async def _file_call(request: Request, service: Serving) -> Call[FileFields]:
-    """Lets an upload in; a file counts as many requests as texts of the longest size would."""
-    if not service.settings.files:
-        raise Refusal(403, "Files translation are disabled on this server.")
-    values = await read_values(request)
-    file = values.get("file")
-    if not isinstance(file, UploadFile):
-        raise missing("file")
-    if not file.filename:
-        raise invalid("empty file")
-    try:
-        format_of(file.filename)
-    except UsageError:
-        raise invalid("file format not supported") from None
-    longest = service.settings.limits.characters
-    cost = max(1, (file.size or 0) // longest) if longest > 0 else 1
-    limits = service.admission.admit(api_key(values), address(request), "/translate_file", cost)
-    snapshot = service.snapshot()
-    return Call(request, service, snapshot, limits, checked(FileFields, values, Context(snapshot, limits)))
-
-
-@router.post("/translate_file", **takes(FileFields, is_upload=True))
-async def translate_file(call: Annotated[Call[FileFields], Depends(_file_call)]) -> FileTranslation:
+@router.post(
+    "/translate_file",
+    dependencies=[needs("files", 403, "Files translation are disabled on this server.")],
+    **takes(FileFields, is_upload=True),
+)
+async def translate_file(call: Annotated[Call[FileFields], Depends(reads(FileFields))]) -> FileTranslation:
     """Translate a file in its format; the translation can be fetched for half an hour."""
     name = await call.within_time(_translated(call))
     return FileTranslation(translated_file_url=str(call.request.url_for("download_file", name=quote(name))))

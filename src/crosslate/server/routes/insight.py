@@ -17,15 +17,11 @@ from crosslate.server.insight import (
     WordMap,
     find_space,
 )
-from crosslate.server.requests import ApiKey, Call, Code, Fields, OptionalText, Serving, Text, reads
+from crosslate.server.requests import ApiKey, Call, Code, Fields, OptionalText, Text, needs, reads
 
-
-async def _is_on(service: Serving) -> None:
-    if not service.settings.insight:
-        raise Refusal(403, "Looking into models is disabled on this server.")
-
-
-router = APIRouter(prefix="/v1", dependencies=[Depends(_is_on)])
+router = APIRouter(
+    prefix="/v1", dependencies=[needs("insight", 403, "Looking into models is disabled on this server.")]
+)
 
 _Side = Annotated[
     OptionalText,
@@ -73,10 +69,8 @@ async def links(call: Annotated[Call[LinksFields], Depends(reads(LinksFields))])
     check_length(max(len(fields.q), len(fields.translation)), MOST_CHARACTERS)
     direction = call.snapshot.direction(fields.source, fields.target)
     if direction is None or direction.legs:
-        raise Refusal(
-            400,
-            f"No single model translates {fields.source} to {fields.target}, so no words are linked",
-        )
+        pair = f"{fields.source} to {fields.target}"
+        raise Refusal(400, f"No single model translates {pair}, so no words are linked")
     return await call.within_time(insight.run(insight.links, direction, fields.q, fields.translation))
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse, Response
 from fastapi.staticfiles import StaticFiles
 
-from crosslate.server.answers import Refusal
-from crosslate.server.requests import Serving
+from crosslate.server.requests import needs
 
 PAGE = Path(__file__).parent.parent / "page"
 _FILES = StaticFiles(directory=PAGE)
@@ -23,12 +22,7 @@ HEADERS = _FRESH | {
 }
 
 
-async def _is_on(service: Serving) -> None:
-    if not service.settings.page:
-        raise Refusal(404, "Not Found")
-
-
-router = APIRouter(include_in_schema=False, dependencies=[Depends(_is_on)])
+router = APIRouter(include_in_schema=False, dependencies=[needs("page", 404, "Not Found")])
 
 
 @router.get("/")

@@ -1,23 +1,47 @@
-"""``/translate``: texts, or one text, with alternatives."""
+"""``/translate`` and ``/v1/stream``: texts at once, or one as it is translated; ``/suggest``, refused."""
 
 from __future__ import annotations
 
+import asyncio
+import json
+import logging
 import math
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import StreamingResponse
 from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema
 
-from crosslate.server.answers import Answer, Refusal, invalid
-from crosslate.server.description import takes
+from crosslate.server.answers import Answer, Refusal, invalid, without_texts
+from crosslate.server.description import refusals, takes
 from crosslate.server.detection import Detection
-from crosslate.server.requests import ApiKey, Call, Fields, Source, Target, Texts, context_of, reads
+from crosslate.server.requests import (
+    ApiKey,
+    Call,
+    Fields,
+    NotEmpty,
+    Serving,
+    Source,
+    Target,
+    Text,
+    Texts,
+    address,
+    call_of,
+    checked_texts,
+    reads,
+)
+from crosslate.server.settings import Limits
 from crosslate.server.translation import Job, TextFormat
+
+log = logging.getLogger(__name__)
 
 router = APIRouter()
 
+_STREAM_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 _DIGITS = re.compile(r"\s*[+-]?[0-9]{1,9}\s*")
 
 
@@ -32,7 +56,7 @@ def _count(given: Any, info: ValidationInfo) -> int:
     is_number = isinstance(given, int | float) and not isinstance(given, bool) and math.isfinite(given)
     if not (is_digits or is_number):
         raise invalid("alternatives parameter is not a number")
-    count, limit = int(given), context_of(info).limits.alternatives
+    count, limit = int(given), call_of(info).limits.alternatives
     if 0 <= limit < count:
         raise invalid(f"alternatives parameter must be <= {limit}")
     return max(0, count)
@@ -58,7 +82,7 @@ class TranslateFields(Fields):
     api_key: ApiKey = None
 
     @classmethod
-    def cost(cls, values: Mapping[str, Any]) -> int:
+    def cost(cls, values: Mapping[str, Any], limits: Limits) -> int:
         """A list counts with its length."""
         texts = values.get("q")
         return max(1, len(texts)) if isinstance(texts, list) else 1
@@ -94,3 +118,76 @@ async def _translated(call: Call[TranslateFields]) -> Translation:
         found["alternatives"] = [others for _, *others in ranked]
     is_list = isinstance(fields.q, list)
     return Translation(**(found if is_list else {name: values[0] for name, values in found.items()}))
+
+
+class SuggestFields(Fields):
+    """A better translation."""
+
+    q: Text
+    s: Annotated[Text, Field(description="The better translation.")]
+    source: Text
+    target: Text
+
+
+@router.post("/suggest", status_code=403, **takes(SuggestFields) | {"responses": refusals(403, 429)})
+async def suggest(request: Request, service: Serving) -> None:
+    """Switched off."""
+    service.admission.limit_rate(address(request), "/suggest")
+    raise Refusal(403, "Suggestions are disabled on this server.")
+
+
+def _one_text(given: Any, info: ValidationInfo) -> Any:
+    if isinstance(given, list) and given:
+        raise invalid("q parameter is a list; a stream is of one text")
+    return checked_texts(given, info)
+
+
+class StreamFields(TranslateFields):
+    """A request for one translation."""
+
+    q: Annotated[NotEmpty, BeforeValidator(_one_text), Field(description="The text.")]
+
+
+@router.post(
+    "/v1/stream",
+    response_class=StreamingResponse,
+    **takes(StreamFields, {200: {"description": "The events.", "content": {"text/event-stream": {}}}}),
+)
+async def stream(
+    call: Annotated[Call[StreamFields], Depends(reads(StreamFields, "/translate"))],
+) -> StreamingResponse:
+    """Translate a text sentence by sentence, as server-sent events.
+
+    ``start`` holds ``source`` and ``target`` (and ``detectedLanguage``); ``sentence``, for each in order,
+    ``index``, ``source`` and ``translation``; ``end`` the whole ``translatedText``; or ``error``, an error.
+    """
+    fields, translations = call.fields, call.service.translations
+    (source,), guesses = await translations.sources(call.snapshot, [fields.q], fields.source, fields.target)
+    job = Job(fields.q, call.snapshot.direction(source, fields.target), fields.format)
+    start: dict[str, Any] = {"source": source, "target": fields.target}
+    if guesses:
+        start["detectedLanguage"] = guesses[0].model_dump()
+    events = _events(call, job, start)
+    return StreamingResponse(events, media_type="text/event-stream", headers=_STREAM_HEADERS)
+
+
+async def _events(call: Call[StreamFields], job: Job, start: dict[str, Any]) -> AsyncGenerator[str, None]:
+    yield _event("start", start)
+    seconds = call.service.settings.limits.request_seconds
+    deadline = time.monotonic() + seconds
+    try:
+        async with aclosing(call.service.translations.stream(job)) as found:
+            while event := await asyncio.wait_for(anext(found, None), max(0.0, deadline - time.monotonic())):
+                yield _event(*event)
+    except asyncio.TimeoutError:
+        message = f"The translation took longer than {seconds:g} s and was stopped"
+        yield _event("error", {"error": message})
+    except Refusal as refusal:
+        yield _event("error", {"error": refusal.message})
+    except Exception as error:  # the answer has begun, so it is too late for a status
+        log.error("a stream failed: %s", without_texts(error))
+        yield _event("error", {"error": "The server failed; its log says where"})
+
+
+def _event(name: str, values: dict[str, Any]) -> str:
+    return f"event: {name}\ndata: {json.dumps(values, ensure_ascii=False)}\n\n"
