@@ -118,8 +118,6 @@ def checked_texts(value: Any, info: ValidationInfo) -> Any:
     """A text or a list of texts, within the limits of their sender."""
     limits = call_of(info).limits
     texts = value if isinstance(value, list) else [value]
-    if not texts:
-        raise missing("q")
     if not all(isinstance(text, str) for text in texts):
         raise invalid("q parameter is neither a text nor a list of texts")
     check_length(len(texts) if isinstance(value, list) else 0, limits.texts)
@@ -171,7 +169,7 @@ class Fields(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _without_blanks(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: value for name, value in values.items() if value is not None and value != ""}
+        return {name: value for name, value in values.items() if value not in (None, "", [])}
 
     @classmethod
     def cost(cls, values: Mapping[str, Any], limits: Limits) -> int:
