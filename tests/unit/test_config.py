@@ -8,7 +8,7 @@ from typing import Any, Literal
 import pytest
 from pydantic import Field
 
-from crosslate.config import Settings, differences, dump_yaml, from_values, load_yaml
+from crosslate.config import Settings, differences, dump_yaml, load_yaml
 from crosslate.errors import Faults, SettingsError
 
 
@@ -103,18 +103,17 @@ def test_a_folder_is_no_file(tmp_path):
         ({"training": {"all": {False: 1}}}, "training.all has the key False, expected text; put it in quotes"),
         ({"prats": []}, "unknown key prats; did you mean 'parts'?"),
         ({"maybe": {"cuont": 1}}, "unknown key maybe.cuont; did you mean 'count'?"),
-        ({"parts": [{"speed": 10**400}]}, "parts[0].speed is an integer of 1329 bits, expected a number below 1.8e308"),
         ({"parts": [{"speed": float("nan")}]}, "parts[0].speed is nan, expected a finite number"),
         ({"parts": [{"count": True}]}, "parts[0].count is True, expected a whole number"),
-        ({"parts": [{"stop": 10}]}, "parts[0].stop is 10, expected 0 or more and below 10"),
-        ({"parts": [{"share": "both"}]}, "parts[0].share is 'both', expected 'parent', 'child' or nothing"),
+        ({"parts": [{"stop": 10}]}, "parts[0].stop is 10, expected below 10"),
+        ({"parts": [{"share": "both"}]}, "parts[0].share is 'both', expected 'parent' or 'child'"),
         (
             {"parts": [{"share": "chid"}]},
-            "parts[0].share is 'chid', expected 'parent', 'child' or nothing; did you mean 'child'?",
+            "parts[0].share is 'chid', expected 'parent' or 'child'; did you mean 'child'?",
         ),
-        ({"parts": [{"rate": "x"}]}, "parts[0].rate is 'x', expected a number or nothing"),
+        ({"parts": [{"rate": "x"}]}, "parts[0].rate is 'x', expected a number"),
         ({"maybe": {"count": "x"}}, "maybe.count is 'x', expected a whole number"),
-        ({"maybe": 3}, "maybe is 3, expected a mapping of names or nothing"),
+        ({"maybe": 3}, "maybe is 3, expected a mapping of names"),
         ({"either": 3}, "either is 3, expected text, a mapping of names or a list"),
         ({"either": {"count": 0}}, "either.count is 0, expected 1 or more"),
         ({"span": [1, "x"]}, "span[1] is 'x', expected a whole number"),
@@ -123,7 +122,7 @@ def test_a_folder_is_no_file(tmp_path):
 )  # fmt: skip
 def test_wrong_values_are_named(values, message):
     with pytest.raises(SettingsError) as refused:
-        from_values(WholeThing, values)
+        WholeThing.from_values(values, where="settings")
     assert str(refused.value) == f"cannot use settings: {message}"
 
 

@@ -6,7 +6,7 @@ import copy
 import logging
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -74,7 +74,7 @@ def export_ctranslate2(
             ],
             unknown=target.pieces[target.special.unk],
         )
-        write_json(temporary / "crosslate.json", asdict(description))
+        write_json(temporary / "crosslate.json", description.to_values())
         if readme:
             write_text(temporary / "README.md", readme)
     log.debug("exported %s to %s (%s)", written.family, folder, quantization)

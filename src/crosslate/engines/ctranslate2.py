@@ -6,11 +6,10 @@ import logging
 import os
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from crosslate.config import from_values
+from crosslate.config import Settings
 from crosslate.engines.decoding import (
     DecodingOptions,
     Hypothesis,
@@ -130,8 +129,7 @@ def default_threads(num_cores: int) -> tuple[int, int]:
 FORMAT_VERSION = 1
 
 
-@dataclass(frozen=True)
-class FolderDescription:
+class FolderDescription(Settings):
     """What the engine must know and CTranslate2 does not keep.
 
     Attributes:
@@ -171,7 +169,7 @@ def load_description(folder: Path) -> FolderDescription:
             raise EngineError(
                 f"{path}: format {version!r}, expected {FORMAT_VERSION}; export the model again"
             )
-        return from_values(FolderDescription, values, where=str(path))
+        return FolderDescription.from_values(values, where=str(path))
     except InputError as error:
         raise EngineError(f"not a CTranslate2 model exported by Crosslate: {error}") from None
 

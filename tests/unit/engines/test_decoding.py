@@ -25,7 +25,7 @@ def vocabulary():
         ({"n_best": 3, "beam_size": 2}, "n_best is 3 and beam_size 2"),
         ({"max_new_tokens": 0}, "max_new_tokens is 0"),
         ({"length_penalty": -0.5}, "length_penalty is -0.5, expected 0"),
-        ({"length_penalty": float("nan")}, "length_penalty is nan, expected 0 or more and finite"),
+        ({"length_penalty": float("nan")}, "length_penalty is nan, expected a finite number"),
         ({"repetition_penalty": 0}, "repetition_penalty is 0, expected above 0"),
         ({"max_length_factor": 0.0}, "max_length_factor is 0.0"),
         ({"no_repeat_ngram": -1}, "no_repeat_ngram is -1"),

@@ -8,7 +8,6 @@ from fastapi import APIRouter
 from pydantic import Field
 
 import crosslate
-from crosslate.config import to_values
 from crosslate.languages.codes import public_code
 from crosslate.server.answers import Answer
 from crosslate.server.catalogue import InstalledPack, Snapshot
@@ -94,7 +93,7 @@ def _pack(pack: InstalledPack) -> dict[str, Any]:
         "strategy": manifest.strategy,
         "bytes": pack.num_bytes,
         "parameters": parameters if isinstance(parameters, dict) else {},
-        "scores": [to_values(score) for score in manifest.scores],
+        "scores": [score.to_values() for score in manifest.scores],
         "data": manifest.data,
         "licence": manifest.licence,
         "created": manifest.created,
