@@ -22,7 +22,11 @@ from crosslate.errors import EngineError, InputError
 from crosslate.files import read_json
 from crosslate.models.vocabularies.saved_vocabularies import SideDescription, load_vocabulary
 
+log = logging.getLogger(__name__)
+
+_CACHE_NAME = ".crosslate-cache"
 _MAX_INTER_THREADS = 8
+FORMAT_VERSION = 1
 
 
 class CTranslate2Engine:
@@ -78,12 +82,11 @@ class CTranslate2Engine:
         suppressed = [*description.never_generated, *([] if options.allow_unknown else [description.unknown])]
         forced = description.forced_first
         pending = []
-        for group in group_sources(
-            encoded, options, description.max_target_tokens, self.source.num_frame_ids
-        ):
+        groups = group_sources(encoded, options, description.max_target_tokens, self.source.num_frame_ids)
+        for output_limit, indices in groups.items():
             results = self._translator.translate_batch(
-                [[pieces[index] for index in encoded[text]] for text in group.indices],
-                target_prefix=None if forced is None else [[forced]] * len(group.indices),
+                [[pieces[index] for index in encoded[text]] for text in indices],
+                target_prefix=None if forced is None else [[forced]] * len(indices),
                 max_batch_size=self._max_batch_tokens,
                 batch_type="tokens",
                 asynchronous=True,  # groups share the workers instead of waiting for each other
@@ -95,10 +98,10 @@ class CTranslate2Engine:
                 suppress_sequences=[[piece] for piece in suppressed],
                 max_input_length=0,  # never cut: too long a text was refused above
                 min_decoding_length=0,
-                max_decoding_length=group.output_limit,
+                max_decoding_length=output_limit,
                 return_scores=True,
             )
-            pending.append((group.indices, results))
+            pending.append((indices, results))
         for indices, results in pending:
             for index, result in zip(indices, results, strict=True):
                 found = result.result()
@@ -124,9 +127,6 @@ def default_threads(num_cores: int) -> tuple[int, int]:
     """
     inter = min(_MAX_INTER_THREADS, num_cores)
     return inter, max(1, num_cores // inter)
-
-
-FORMAT_VERSION = 1
 
 
 class FolderDescription(Settings):
@@ -174,11 +174,6 @@ def load_description(folder: Path) -> FolderDescription:
         raise EngineError(f"not a CTranslate2 model exported by Crosslate: {error}") from None
 
 
-log = logging.getLogger(__name__)
-
-_CACHE_NAME = ".crosslate-cache"
-
-
 def ctranslate2_folder(origin: Path, key: str, quantization: str) -> Path:
     """Where the CTranslate2 model of a pack or parent folder belongs; it may not be there yet.
 
@@ -192,13 +187,13 @@ def ctranslate2_folder(origin: Path, key: str, quantization: str) -> Path:
     """
     origin = origin.resolve()
     readable = re.sub(r"[^\w.-]", "_", origin.name) or "model"
-    # Another version of the layout gets another name, so that no old folder is read or has to go.
-    layout = "" if FORMAT_VERSION == 1 else f"-{FORMAT_VERSION}"
-    name = f"{readable}-{key[:16]}-{quantization}{layout}"
+    name = f"{readable}-{key[:16]}-{quantization}"
     beside = origin.parent / _CACHE_NAME
-    if (beside / name).is_dir() or _can_be_written(beside):
+    existing = next(folder for folder in (beside, *beside.parents) if folder.exists())
+    if (beside / name).is_dir() or (existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)):
         return beside / name
-    return _user_cache() / name
+    users = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(users) if users else Path.home() / ".cache") / "crosslate" / name
 
 
 def cached_ctranslate2_model(
@@ -220,15 +215,3 @@ def cached_ctranslate2_model(
         if not (folder / "crosslate.json").is_file():
             raise
     return folder
-
-
-def _can_be_written(folder: Path) -> bool:
-    existing = folder
-    while not existing.exists():
-        existing = existing.parent
-    return existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)
-
-
-def _user_cache() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if base else Path.home() / ".cache") / "crosslate"
