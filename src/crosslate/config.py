@@ -254,9 +254,10 @@ _WORDS = {
     "finite_number": "a finite number", "string_type": "text", "path_type": "a path",
     "list_type": "a list", "tuple_type": "a list", "dict_type": "a mapping of names",
     "model_type": "a mapping of names", "dataclass_type": "a mapping of names",
-    "literal_error": "{expected}", "too_short": "at least {min_length}",
-    "string_too_short": "at least {min_length}", "greater_than_equal": "{ge} or more",
-    "greater_than": "above {gt}", "less_than_equal": "at most {le}", "less_than": "below {lt}",
+    "string_pattern_mismatch": "text like {pattern}", "literal_error": "{expected}",
+    "too_short": "at least {min_length}", "string_too_short": "at least {min_length}",
+    "greater_than_equal": "{ge} or more", "greater_than": "above {gt}",
+    "less_than_equal": "at most {le}", "less_than": "below {lt}",
 }  # fmt: skip
 """What was expected, by pydantic's type of a fault; in braces what its context says."""
 

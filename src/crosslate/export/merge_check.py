@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -30,21 +31,14 @@ _GREEDY = DecodingOptions(beam_size=1, max_new_tokens=16)
 _TOLERANCE = 1e-4
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """What was found equal.
-
-    Attributes:
-        num_sentences: how many sentences were translated by both.
-        logit_difference: largest difference of a logit.
-    """
-
-    num_sentences: int
-    logit_difference: float
-
-
-def check_merged(folder: Path, child: Child, plain: PlainModel, tokenizers: PlainTokenizers) -> Comparison:
+def check_merged(
+    folder: Path, child: Child, plain: PlainModel, tokenizers: PlainTokenizers
+) -> tuple[int, float]:
     """Compares a merged checkpoint with its child.
+
+    Returns:
+        How many sentences were translated by both, and the largest difference of a logit, as a share of the
+        largest logit.
 
     Raises:
         PackError: lists how they differ.
@@ -77,13 +71,13 @@ def check_merged(folder: Path, child: Child, plain: PlainModel, tokenizers: Plai
         faults.add(f"logits differ by {difference:.2g} of the largest, expected at most {_TOLERANCE}")
     engine = TorchEngine(reference)
     for text in texts:
-        pieces, written = readers.translate(model, text)
+        pieces = readers.translate(model, text)
         ((best,),) = engine.translate([text], _GREEDY)
-        if pieces != best.pieces or (written != best.text.strip() and not readers.has_special(pieces)):
-            faults.add(f"it translates {text!r} to {written!r}, the packs to {best.text!r}")
+        if pieces != best.pieces:
+            faults.add(f"it translates {text!r} to {pieces}, the packs to {best.pieces}")
             break
     faults.raise_as(PackError)
-    return Comparison(len(texts), difference)
+    return len(texts), difference
 
 
 def sample_texts(vocabulary: Vocabulary, max_tokens: int) -> list[str]:
@@ -129,27 +123,20 @@ class _Readers:
         new_ids = [self._plan.target.new_id(index) for index in ids]
         return str(self._target.decode(new_ids, skip_special_tokens=True)).strip()
 
-    def has_special(self, pieces: Sequence[str]) -> bool:
-        """Whether there are pieces that this tokenizer takes for no text, such as T5's sentinels."""
-        return not set(self._target.all_special_tokens).isdisjoint(pieces)
-
-    def translate(self, model: Any, text: str) -> tuple[tuple[str, ...], str]:
-        """Pieces and text of a greedy translation."""
+    def translate(self, model: Any, text: str) -> tuple[str, ...]:
+        """The pieces of a greedy translation."""
         inputs = self._source([self._plan.prefix + text], return_tensors="pt")
-        ids = model.generate(
+        written = model.generate(
             inputs.input_ids, attention_mask=inputs.attention_mask, num_beams=1, early_stopping=False,
             max_new_tokens=_GREEDY.max_new_tokens,
-        )[0].tolist()  # fmt: skip
+        )[0, 1:].tolist()  # fmt: skip
         vocabulary, forced = self._plan.target.vocabulary, model.generation_config.forced_bos_token_id
-        special = vocabulary.special
-        written = ids[1:]  # the first is the decoder's start
-        written = written[: next((at for at, each in enumerate(written) if each == special.eos), None)]
+        written = list(takewhile(lambda index: index != vocabulary.special.eos, written))
         if forced is not None and written[:1] == [forced]:
             written = written[1:]
-        pieces = tuple(
+        return tuple(
             vocabulary.pieces[index] if index < len(vocabulary) else f"row {index}" for index in written
         )
-        return pieces, str(self._target.decode(ids, skip_special_tokens=True)).strip()
 
 
 def _load_model(folder: Path, faults: Faults) -> Any:

@@ -138,24 +138,31 @@ def apply_packs(parent: Parent, packs: Sequence[Pack]) -> Child:
         raise PackError("no pack was given; expected one, or one for each side")
     for pack in packs:
         check_parent(pack.manifest, parent)
-    ordered = _order(packs)
-    chosen: list[_Fitted] = []
-    for pack in ordered:
-        fitted = _fit(parent, pack)
-        if pack is not ordered[-1]:
-            _warn_of_left_out(pack, fitted)
-            fitted = [each for each in fitted if each.group == GROUP_OF_SIDE["source"]]
-        elif len(ordered) > 1:  # it may have trained the parent's source embeddings, which are not in use
-            fitted = [each for each in fitted if each.group != GROUP_OF_SIDE["source"]]
-        chosen += fitted
-    first, last = ordered[0].manifest, ordered[-1].manifest
-    frame = last.frames.get("target")
+    check_composition([pack.manifest for pack in packs])
+    ordered = sorted(packs, key=lambda pack: pack.manifest.renewed == ("target",))
+    source, target = ordered[0], ordered[-1]
+    fitted = _fit(parent, target)
+    if source is not target:
+        # The target pack may have trained the parent's source embeddings, which are not in use.
+        fitted = [(place, tensor) for place, tensor in fitted if place.group != GROUP_OF_SIDE["source"]]
+        of_source = _fit(parent, source)
+        if left_out := sorted({place.group for place, _ in of_source} & {"enc", "dec"}):
+            log.warning(
+                "pack %r also changed %s; composed with a target pack, only its source embeddings count, and "
+                "they were not fitted to the parent's body: expect poor translations",
+                source.manifest.name,
+                " and ".join(left_out),
+            )
+        fitted += [(place, tensor) for place, tensor in of_source if place.group == GROUP_OF_SIDE["source"]]
     new: dict[Side, NewSide] = {}
     for pack in ordered:
         for side, vocabulary in pack.vocabularies.items():
-            start = frame.start if side == "target" and frame is not None else None
-            new[side] = NewSide(getattr(pack.manifest, f"{side}_language"), vocabulary, start)
-    return _grafted(parent, chosen, new, {"source": first.source_language, "target": last.target_language})
+            frame, language = pack.manifest.frames.get(side), getattr(pack.manifest, f"{side}_language")
+            new[side] = NewSide(language, vocabulary, None if frame is None else frame.start)
+    return _grafted(
+        parent, fitted, new,
+        {"source": source.manifest.source_language, "target": target.manifest.target_language},
+    )  # fmt: skip
 
 
 def plug_back(parent: Parent, pack: Pack) -> Child:
@@ -169,38 +176,22 @@ def plug_back(parent: Parent, pack: Pack) -> Child:
         PackError: the parent is another, or the tensors do not fit it.
     """
     check_parent(pack.manifest, parent)
-    chosen = [each for each in _fit(parent, pack) if each.group not in EMBEDDINGS]
-    return _grafted(parent, chosen, {}, {"source": parent.source_language, "target": parent.target_language})
-
-
-def _warn_of_left_out(pack: Pack, fitted: list[_Fitted]) -> None:
-    if left_out := sorted({each.group for each in fitted} & {"enc", "dec"}):
-        log.warning(
-            "pack %r also changed %s; composed with a target pack, only its source embeddings count, and "
-            "they were not fitted to the parent's body: expect poor translations",
-            pack.manifest.name,
-            " and ".join(left_out),
-        )
+    body = [(place, tensor) for place, tensor in _fit(parent, pack) if place.group not in EMBEDDINGS]
+    return _grafted(parent, body, {}, {"source": parent.source_language, "target": parent.target_language})
 
 
 def _grafted(
-    parent: Parent, chosen: Sequence[_Fitted], new: Mapping[Side, NewSide], languages: Mapping[Side, str]
+    parent: Parent,
+    fitted: Sequence[tuple[_Place, torch.Tensor]],
+    new: Mapping[Side, NewSide],
+    languages: Mapping[Side, str],
 ) -> Child:
     added: dict[Method, dict[str, torch.Tensor]] = {}
-    for each in chosen:
-        if each.place.method is not None:
-            added.setdefault(each.place.method, {})[each.place.names[0]] = each.tensor
-    plain = {each.place.names: each.tensor for each in chosen if each.place.method is None}
+    for place, tensor in fitted:
+        if place.method is not None:
+            added.setdefault(place.method, {})[place.names[0]] = tensor
+    plain = {place.names: tensor for place, tensor in fitted if place.method is None}
     return graft(parent, plain, new, languages, list(added.items()))
-
-
-def _order(packs: Sequence[Pack]) -> list[Pack]:
-    """One pack as it is; of two, the one that renews the source first."""
-    check_composition([pack.manifest for pack in packs])
-    if len(packs) == 1:
-        return list(packs)
-    by_side = {pack.manifest.renewed: pack for pack in packs}
-    return [by_side[("source",)], by_side[("target",)]]
 
 
 @dataclass(frozen=True)
@@ -224,20 +215,8 @@ class _Place:
     method: Method | None = None
 
 
-@dataclass(frozen=True)
-class _Fitted:
-    """A whole tensor of a child in its place."""
-
-    place: _Place
-    tensor: torch.Tensor
-
-    @property
-    def group(self) -> str:
-        return self.place.group
-
-
-def _fit(parent: Parent, pack: Pack) -> list[_Fitted]:
-    """The pack's tensors as they go into the child, after checking that every one fits and none lacks."""
+def _fit(parent: Parent, pack: Pack) -> list[tuple[_Place, torch.Tensor]]:
+    """The pack's tensors, whole, with their places in the child; every one fits and none lacks."""
     manifest = pack.manifest
     faults = Faults(f"pack {manifest.name!r} does not fit its parent")
     if set(pack.vocabularies) != set(manifest.renewed):
@@ -254,7 +233,7 @@ def _fit(parent: Parent, pack: Pack) -> list[_Fitted]:
             faults.add(f"{name} is a constant of the model, which no pack may replace")
         else:
             with faults.catch(PackError):
-                fitted.append(_Fitted(places[name], _whole_tensor(parent, pack, places[name])))
+                fitted.append((places[name], _whole_tensor(parent, pack, places[name])))
     for name, place in places.items():
         if name in pack.tensors:
             continue

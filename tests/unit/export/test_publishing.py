@@ -58,9 +58,8 @@ class _Handler(BaseHTTPRequestHandler):
             name = self.path.removeprefix("/api/models/").partition("?")[0]
             if name not in self.server.private:
                 return self._answer({"error": "Repository not found"}, 404, "RepoNotFound")
-            return self._answer(
-                {"id": name, "private": self.server.private[name], "siblings": [], "tags": []}
-            )
+            described = {"id": name, "private": self.server.private[name], "siblings": [], "tags": []}
+            return self._answer(described)
         return self._answer({"name": "ann", "type": "user", "orgs": [], "auth": {}})
 
     def do_PUT(self):
@@ -73,27 +72,16 @@ class _Handler(BaseHTTPRequestHandler):
         if self.path == "/api/repos/create":
             return self._create(json.loads(body))
         if self.path.endswith("/preupload/main"):
-            wanted = [each["path"] for each in json.loads(body)["files"]]
-            modes = {path: "lfs" if path.endswith(".safetensors") else "regular" for path in wanted}
-            return self._answer(
-                {
-                    "files": [
-                        {"path": path, "uploadMode": mode, "shouldIgnore": False}
-                        for path, mode in modes.items()
-                    ]
-                }
-            )
+            files = json.loads(body)["files"]
+            for each in files:
+                each["uploadMode"] = "lfs" if each["path"].endswith(".safetensors") else "regular"
+                each["shouldIgnore"] = False
+            return self._answer({"files": files})
         if self.path.endswith("/objects/batch"):
-            return self._answer(
-                {
-                    "transfer": "basic",
-                    "objects": [
-                        each
-                        | {"actions": {"upload": {"href": f"{self.server.address}/objects/{each['oid']}"}}}
-                        for each in json.loads(body)["objects"]
-                    ],
-                }
-            )
+            objects = json.loads(body)["objects"]
+            for each in objects:
+                each["actions"] = {"upload": {"href": f"{self.server.address}/objects/{each['oid']}"}}
+            return self._answer({"transfer": "basic", "objects": objects})
         if "/commit/main" in self.path:
             return self._commit(body)
         return self._answer({"errors": [], "warnings": []})
@@ -103,9 +91,8 @@ class _Handler(BaseHTTPRequestHandler):
         if not self.server.is_writable:
             return self._answer({"error": "You don't have the rights to create a model here"}, 403)
         is_new = name not in self.server.private
-        self.server.private.setdefault(
-            name, asked.get("visibility") == "private" or bool(asked.get("private"))
-        )
+        is_private = asked.get("visibility") == "private" or bool(asked.get("private"))
+        self.server.private.setdefault(name, is_private)
         return self._answer({"url": f"{self.server.address}/{name}", "name": name}, 200 if is_new else 409)
 
     def _commit(self, body):

@@ -69,7 +69,7 @@ class TestMethods:
             assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes(), path.name
 
     @pytest.mark.full
-    @pytest.mark.parametrize("family", ["marian-separate", "marian-shared", "t5"])
+    @pytest.mark.parametrize("family", ["marian-shared", "t5"])
     @pytest.mark.parametrize("method", [*FORMED, *ADDING, "all"])
     @pytest.mark.parametrize("side", ["src", "tgt"])
     def test_every_family_and_side(self, family, method, side, tmp_path):
@@ -153,19 +153,12 @@ class TestMethods:
 
 
 class TestLowRank:
-    def test_a_delta_of_that_rank_comes_back_whole(self):
-        torch.manual_seed(0)
-        original = torch.randn(6, 4)
-        delta = torch.outer(torch.arange(6.0), torch.tensor([1.0, 0, -1, 2]))
-        stored = low_rank(original + delta, original, 1)
-        assert stored.shape == (1, 10)
-        assert torch.allclose(stored[:, :6].T @ stored[:, 6:], delta, atol=1e-4)
-
     def test_the_largest_changes_are_kept(self):
-        original = torch.zeros(3, 3)
-        stored = low_rank(torch.diag(torch.tensor([5.0, 3.0, 1.0])), original, 2)
-        kept = torch.diag(torch.tensor([5.0, 3.0, 0.0]))
-        assert torch.allclose(LowRank((3, 3), 2).applied(original, stored), kept, atol=1e-5)
+        original = torch.zeros(3, 4)
+        stored = low_rank(torch.eye(3, 4) * torch.tensor([[5.0], [3.0], [1.0]]), original, 2)
+        assert stored.shape == (2, 7)
+        kept = torch.eye(3, 4) * torch.tensor([[5.0], [3.0], [0.0]])
+        assert torch.allclose(LowRank((3, 4), 2).applied(original, stored), kept, atol=1e-5)
 
     def test_only_matrices_between_the_embeddings_are_cut(self, tmp_path):
         whole = pack_of("src+xattn")
@@ -235,11 +228,10 @@ class TestFewerBits:
             shape=(43, 16), dtype="int8", child_dtype="float32", scales=f"{TABLE}.scales"
         )
 
-    @pytest.mark.parametrize("dtype", ["bfloat16", "int8"])
     @pytest.mark.parametrize("text", ["src+lora[rank=2]", "src+adapters[width=4]", "tgt+xattn[heads=0:1]"])
-    def test_every_kind_of_pack_can_be_stored_so(self, text, dtype, tmp_path):
+    def test_every_kind_of_pack_can_be_stored_so(self, text, tmp_path):
         child = trained_child(text)
-        made = saved(compressed(pack_child(child), dtype=dtype), tmp_path / "pack")
+        made = saved(compressed(pack_child(child), dtype="int8"), tmp_path / "pack")
         assert torch.allclose(logits_of(apply_packs(parent(), [made])), logits_of(child), atol=0.1)
         assert num_bytes(made) < 0.75 * num_bytes(pack_child(child))
 

@@ -27,7 +27,7 @@ LIMITED = (
     "src+xattn[heads=1:0;o]",
     "embed+body[norm]",
 )
-FAMILIES = ("marian-separate", "marian-shared")
+FAMILIES = (pytest.param("marian-separate", marks=pytest.mark.full), "marian-shared")
 SOURCE_TABLE = "model.encoder.embed_tokens.weight"
 
 
@@ -66,7 +66,7 @@ def logits_of(child):
     return parents.logits(child.model, parents.batch(child.source, child.target))
 
 
-# Run in a process of its own: every pack of every family's folder on its parent, bit for bit.
+# Run in a process of its own: every pack of a folder on its parent, bit for bit.
 READER = """
 import sys
 from pathlib import Path
@@ -74,47 +74,43 @@ import torch
 torch.set_num_threads(1)
 from safetensors.torch import load_file
 from crosslate.models.parent import Parent
-from crosslate.models.methods.forms import Slices
 from crosslate.packs.compose import apply_packs
 from crosslate.packs.pack import Pack
-for folder in sorted(Path(sys.argv[1]).iterdir()):
-    parent = Parent.load(folder / "parent")
-    for path in sorted((folder / "packs").iterdir()):
-        stored = load_file(folder / "expected" / f"{path.name}.safetensors")
-        child = apply_packs(parent, [Pack.load(path)])
-        expected = stored.pop("logits")
-        with torch.no_grad():
-            logits = child.model(**stored, use_cache=False).logits
-        same = logits.shape == expected.shape and torch.equal(logits, expected)
-        sys.stdout.write(f"{folder.name} {path.name} {'same' if same else 'DIFFERS'}\\n")
+folder = Path(sys.argv[1])
+parent = Parent.load(folder / "parent")
+for path in sorted((folder / "packs").iterdir()):
+    stored = load_file(folder / "expected" / f"{path.name}.safetensors")
+    expected = stored.pop("logits")
+    with torch.no_grad():
+        logits = apply_packs(parent, [Pack.load(path)]).model(**stored, use_cache=False).logits
+    same = logits.shape == expected.shape and torch.equal(logits, expected)
+    sys.stdout.write(f"{path.name} {'same' if same else 'DIFFERS'}\\n")
 """
 
 
-def test_saved_packs_give_the_same_logits_in_another_process(tmp_path):
+@pytest.mark.parametrize("family", FAMILIES)
+def test_saved_packs_give_the_same_logits_in_another_process(family, tmp_path):
     from safetensors.torch import save_file
 
+    parent = shared_parent(family)
+    parent.save(tmp_path / "parent")
+    (tmp_path / "expected").mkdir()
     texts = [*STRATEGIES, *LIMITED]
-    for family in FAMILIES:
-        folder = tmp_path / family
-        parent = parents.parent(family)
-        parent.save(folder / "parent")
-        (folder / "expected").mkdir()
-        for number, text in enumerate(texts):
-            child = trained_child(parent, text, seed=number)
-            pack_child(child).save(folder / "packs" / f"{number:02}")
-            inputs = parents.batch(child.source, child.target)
-            stored = inputs | {"logits": parents.logits(child.model, inputs)}
-            save_file(stored, folder / "expected" / f"{number:02}.safetensors")
-    done = subprocess.run(
-        [sys.executable, "-c", READER, str(tmp_path)], capture_output=True, text=True, encoding="utf-8"
-    )
+    for number, text in enumerate(texts):
+        child = trained_child(parent, text, seed=number)
+        pack_child(child).save(tmp_path / "packs" / f"{number:02}")
+        inputs = parents.batch(child.source, child.target)
+        stored = inputs | {"logits": parents.logits(child.model, inputs)}
+        save_file(stored, tmp_path / "expected" / f"{number:02}.safetensors")
+    command = [sys.executable, "-c", READER, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == [
-        f"{family} {number:02} same" for family in FAMILIES for number in range(len(texts))
-    ]
+    assert done.stdout.splitlines() == [f"{number:02} same" for number in range(len(texts))]
 
 
-@pytest.mark.parametrize("family", [*FAMILIES, "mbart", "t5", "m2m100", "fsmt", "bert2bert"])
+@pytest.mark.parametrize(
+    "family", ["marian-separate", "marian-shared", "mbart", "t5", "m2m100", "fsmt", "bert2bert"]
+)
 def test_a_pack_that_was_never_saved_applies_as_well(family):
     parent = shared_parent(family)
     for text in ("src+xattn", "tgt+body", "src+xattn[heads=0:1]", "embed+xattn"):
@@ -127,7 +123,7 @@ def test_a_pack_that_was_never_saved_applies_as_well(family):
 
 
 class TestComposition:
-    @pytest.mark.parametrize("family", [*FAMILIES, "mbart", "t5"])
+    @pytest.mark.parametrize("family", ["marian-separate", "marian-shared", "mbart", "t5"])
     def test_source_embeddings_from_one_and_all_else_from_the_other(self, family):
         parent = shared_parent(family)
         packs = [pack_of(parent, "src+xattn", seed=1), pack_of(parent, "tgt+xattn", seed=2)]
@@ -149,9 +145,7 @@ class TestComposition:
         assert torch.equal(logits_of(other_way), logits_of(child))
         assert logits_of(child).shape[-1] == 45
 
-    @pytest.mark.parametrize(
-        "texts", [("src", "tgt"), ("src+xattn[k,v]", "tgt+xattn[heads=0:1]"), ("src+xattn", "tgt+body")]
-    )
+    @pytest.mark.parametrize("texts", [("src", "tgt"), ("src+xattn[k,v]", "tgt+xattn[heads=0:1]")])
     def test_any_two_sides_compose(self, texts):
         parent = shared_parent("marian-shared")
         child = apply_packs(parent, [pack_of(parent, text) for text in texts])
@@ -187,29 +181,23 @@ def aliases_of(child, name):
     return {each for each, tensor in tensors.items() if tensor is tensors[name]}
 
 
-class TestMemory:
-    @pytest.mark.parametrize("family", FAMILIES)
-    def test_packs_cost_only_their_own_tensors(self, family):
-        parent = parents.parent(family)
-        alone = storages(parent.model)
-        packs = [pack_of(parent, text) for text in ("src+xattn", "tgt", "embed+xattn")]
-        children = [apply_packs(parent, [pack]) for pack in packs] + [apply_packs(parent, packs[:2])]
-        together = storages(parent.model, *(child.model for child in children))
-        own = sum(
-            tensor.numel() * tensor.element_size() for pack in packs for tensor in pack.tensors.values()
-        )
-        assert alone.items() <= together.items()
-        assert sum(together.values()) == sum(alone.values()) + own
+@pytest.mark.parametrize("family", FAMILIES)
+def test_packs_cost_only_their_own_tensors(family):
+    parent = parents.parent(family)
+    alone = storages(parent.model)
+    packs = [pack_of(parent, text) for text in ("src+xattn", "tgt", "embed+xattn")]
+    children = [apply_packs(parent, [pack]) for pack in packs] + [apply_packs(parent, packs[:2])]
+    together = storages(parent.model, *(child.model for child in children))
+    own = sum(tensor.nbytes for pack in packs for tensor in pack.tensors.values())
+    assert alone.items() <= together.items()
+    assert sum(together.values()) == sum(alone.values()) + own
 
 
 def storages(*models):
     """Bytes by address of every storage that the models keep alive."""
-    found = {}
-    for model in models:
-        for tensor in (*model.parameters(), *model.buffers()):
-            storage = tensor.untyped_storage()
-            found[storage.data_ptr()] = storage.nbytes()
-    return found
+    tensors = [tensor for model in models for tensor in (*model.parameters(), *model.buffers())]
+    found = [tensor.untyped_storage() for tensor in tensors]
+    return {storage.data_ptr(): storage.nbytes() for storage in found}
 
 
 class TestRefusals:
@@ -232,19 +220,13 @@ class TestRefusals:
         with pytest.raises(PackError, match=message):
             apply_packs(shared_parent("marian-separate"), [pack])
 
-    def test_another_parent(self, pack):
-        other = parents.parent("marian-separate", seed=4)
-        expected = shared_parent("marian-separate").fingerprint()
-        with pytest.raises(PackError) as caught:
-            apply_packs(other, [pack])
-        assert expected in str(caught.value) and other.fingerprint() in str(caught.value)
-
     def test_an_altered_parent(self, pack):
         other = parents.parent("marian-separate")
-        assert other.fingerprint() == pack.manifest.parent.fingerprint
+        expected = pack.manifest.parent.fingerprint
+        assert other.fingerprint() == expected
         with torch.no_grad():
             other.model.model.encoder.layers[0].fc1.bias[0] += 1e-3
-        with pytest.raises(PackError, match="made for another parent"):
+        with pytest.raises(PackError, match=f"{other.fingerprint()}, the pack expects {expected}"):
             apply_packs(other, [pack])
 
     def test_other_vocabularies_of_the_parent(self, pack):
@@ -297,22 +279,6 @@ class TestRefusals:
         pack.tensors["model.decoder.embed_positions.weight"] = torch.zeros(64, 16)
         with pytest.raises(PackError, match="is a constant of the model, which no pack may replace"):
             apply_packs(parent, [pack])
-
-
-def test_a_saved_pack_with_a_missing_tensor_is_refused(tmp_path, rehash, reseal):
-    """Hashes right, content wrong: the file and the manifest agree, the parent's model does not."""
-    from safetensors.torch import load_file, save_file
-
-    parent = shared_parent("marian-shared")
-    folder = tmp_path / "pack"
-    pack_of(parent, "src+xattn", folder)
-    weights = load_file(folder / "weights.safetensors")
-    weights.pop(SOURCE_TABLE)
-    save_file(weights, folder / "weights.safetensors")
-    reseal(folder, lambda values: values["tensors"].pop(SOURCE_TABLE))
-    rehash(folder)
-    with pytest.raises(PackError, match=f"lacks '{SOURCE_TABLE}'"):
-        apply_packs(parent, [Pack.load(folder)])
 
 
 def test_a_padding_id_that_the_family_cannot_take_is_refused():

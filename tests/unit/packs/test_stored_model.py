@@ -22,10 +22,6 @@ def make_parent(folder: Path, fingerprint: str | None = None) -> Path:
 
 
 class TestFindParent:
-    def test_at_the_path_that_the_pack_gives(self, tmp_path):
-        parent = make_parent(tmp_path / "p")
-        assert find_parent(str(parent), tmp_path / "pack") == str(parent)
-
     def test_relative_to_the_working_directory_first(self, tmp_path, monkeypatch):
         make_parent(tmp_path / "here/parents/fr-en")
         make_parent(tmp_path / "there/parents/fr-en")
@@ -111,10 +107,6 @@ class TestRefusals:
     def test_nothing_to_open(self):
         with pytest.raises(UsageError, match="give at least one pack, or a parent"):
             StoredModel()
-
-    def test_a_folder_in_place_of_a_list(self, tiny):
-        with pytest.raises(UsageError, match="put a single folder into a list"):
-            StoredModel(str(tiny / "packs/de-en"))
 
     def test_every_pack_that_is_none(self, tmp_path):
         with pytest.raises(PackError) as refused:
