@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from crosslate.errors import EngineError
-from crosslate.models.sides import effective_setting
 from crosslate.text.vocabularies import NoVocabulary, Vocabulary
 
 # Longer inputs are far from anything a sentence-level model was trained on.
@@ -56,6 +55,8 @@ class Generation:
             EngineError: the model reads no text, it has no start token, or a vocabulary with more pieces than
                 its table has rows.
         """
+        from crosslate.models.sides import effective_setting
+
         if isinstance(translation_model.source, NoVocabulary):
             raise EngineError(translation_model.source.reason)
         model = translation_model.model

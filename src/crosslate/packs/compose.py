@@ -27,7 +27,6 @@ from crosslate.packs.manifest import (
     ScoreRecord,
     TensorRecord,
     dtype_name,
-    settings_as_pack_errors,
     utc_now,
 )
 from crosslate.packs.pack import Pack, check_composition, check_parent
@@ -54,8 +53,8 @@ def pack_child(
         licence: of the pack, as an SPDX expression where there is one.
 
     Raises:
-        PackError: the child was not made by a strategy, so nothing says what changed; or a text is not
-            one line.
+        PackError: the child was not made by a strategy, so nothing says what changed.
+        SettingsError: a text is not one line.
     """
     if child.plan is None:
         raise PackError("only a child that a strategy made can become a pack; this one was made of packs")
@@ -71,27 +70,26 @@ def pack_child(
         )
         for planned in child.plan.changed
     }
-    with settings_as_pack_errors():
-        manifest = Manifest(
-            crosslate_version=crosslate.__version__,
-            name=name or f"{child.source_language}-{child.target_language} {strategy}",
-            source_language=child.source_language,
-            target_language=child.target_language,
-            renewed=tuple(vocabularies),
-            strategy=str(strategy),
-            parent=identity(parent),
-            source_vocabulary_size=len(child.source),
-            target_vocabulary_size=len(child.target),
-            special_ids={side: vocabulary.special for side, vocabulary in vocabularies.items()},
-            frames=_frames(child, vocabularies),
-            licence=licence or "unspecified",
-            created=utc_now(),
-            training=dict(training or {}),
-            data=dict(data or {}),
-            scores=tuple(scores),
-            added=tuple(str(each) for each in strategy.assigned if each.method.modules),
-            tensors=records,
-        )
+    manifest = Manifest(
+        crosslate_version=crosslate.__version__,
+        name=name or f"{child.source_language}-{child.target_language} {strategy}",
+        source_language=child.source_language,
+        target_language=child.target_language,
+        renewed=tuple(vocabularies),
+        strategy=str(strategy),
+        parent=identity(parent),
+        source_vocabulary_size=len(child.source),
+        target_vocabulary_size=len(child.target),
+        special_ids={side: vocabulary.special for side, vocabulary in vocabularies.items()},
+        frames=_frames(child, vocabularies),
+        licence=licence or "unspecified",
+        created=utc_now(),
+        training=dict(training or {}),
+        data=dict(data or {}),
+        scores=tuple(scores),
+        added=tuple(str(each) for each in strategy.assigned if each.method.modules),
+        tensors=records,
+    )
     return Pack(manifest, tensors, vocabularies)
 
 

@@ -10,8 +10,6 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -325,8 +323,10 @@ class Manifest(Settings):
                 f"{FORMAT_VERSION}; if the pack is newer, install a newer Crosslate (pip install --upgrade "
                 "crosslate) or ask for the pack in this version"
             )
-        with settings_as_pack_errors():
+        try:
             manifest = cls.from_values(values, where=where)
+        except SettingsError as error:
+            raise PackError(str(error)) from None
         faults = Faults(f"cannot use {where}")
         if not manifest.tensors:
             faults.add("tensors is empty or missing; a pack holds at least one tensor")
@@ -374,15 +374,6 @@ def read_manifest(path: Path) -> Manifest:
     if len(data) > MAX_MANIFEST_BYTES:
         raise PackError(f"{path.name} is longer than {MAX_MANIFEST_BYTES} bytes, so it is no manifest")
     return Manifest.from_bytes(data, path.name)
-
-
-@contextmanager
-def settings_as_pack_errors() -> Iterator[None]:
-    """Faults of a manifest's records are faults of the pack."""
-    try:
-        yield
-    except SettingsError as error:
-        raise PackError(str(error)) from None
 
 
 def read_strict_json(data: bytes, where: str) -> dict[str, Any]:
