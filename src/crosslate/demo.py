@@ -253,7 +253,7 @@ class _Demo:
         train, valid, _ = self.corpora(wanted.source, wanted.target, "child")
         self.say(f"adapting to {wanted}, {len(train):,} pairs")
         is_new_source = wanted.source != parent.source_language
-        new = {"source": wanted.source} if is_new_source else {"target": wanted.target}
+        new: dict[str, Any] = {"source": wanted.source} if is_new_source else {"target": wanted.target}
         adapt(
             parent, train, valid, new=NewLanguages(**new, strategy=wanted.strategy), data=self.data,
             training=self.settings.new_source if is_new_source else self.settings.new_target,

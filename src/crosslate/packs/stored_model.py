@@ -67,9 +67,9 @@ class StoredModel:
         check_composition(self.manifests)
         ordered = sorted(self.manifests, key=lambda each: each.renewed == ("target",))
         self.source_language, self.target_language = ordered[0].source_language, ordered[-1].target_language
-        found = None if self.parent is None else recorded_fingerprint(_local_folder(self.parent))
-        for manifest in self.manifests if found is not None else ():
-            check_parent(manifest, found)
+        if self.parent is not None and (found := recorded_fingerprint(_local_folder(self.parent))):
+            for manifest in self.manifests:
+                check_parent(manifest, found)
 
     @property
     def name(self) -> str:
