@@ -104,28 +104,19 @@ def test_a_checkpoint_without_a_new_side(case, tmp_path):
 
 def test_without_crosslate(tmp_path):
     """As a user does it who never heard of Crosslate, in a process of their own."""
-    expected, programs = [], []
-    for name, side in (("marian", "source"), ("nllb", "target"), ("umt5", "both")):
-        layout = hub_folders.write(name, tmp_path / name)
-        parent = hub_folders.Parent.load(tmp_path / name, **layout.languages)
-        pack = pack_child(hub_folders.shaken_child(parent, side))
-        merged = tmp_path / f"merged-{name}"
-        plain_program.merge(parent, [pack], merged)
-        expected += translated(apply_packs(parent, [pack]), FRENCH, merged)
-        programs.append(plain_program.program_of(limited(merged)))
-    program = "\n".join(
-        [
-            "import io, sys",
-            "sys.modules['crosslate'] = None",
-            *(f"sys.stdin = io.StringIO({chr(10).join(FRENCH)!r})\n{each}" for each in programs),
-        ]
-    )
+    layout = hub_folders.write("nllb", tmp_path / "nllb")
+    parent = hub_folders.Parent.load(tmp_path / "nllb", **layout.languages)
+    pack = pack_child(hub_folders.shaken_child(parent, "target"))
+    merged = tmp_path / "merged"
+    plain_program.merge(parent, [pack], merged)
+    program = "import sys\nsys.modules['crosslate'] = None\n" + plain_program.program_of(limited(merged))
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=False, env=environment
-    )
+        [sys.executable, "-c", program], input="".join(f"{line}\n" for line in FRENCH),
+        capture_output=True, text=True, encoding="utf-8", check=False, env=environment,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == expected
+    assert done.stdout.splitlines() == translated(apply_packs(parent, [pack]), FRENCH, merged)
 
 
 def test_a_composed_child(tmp_path):
