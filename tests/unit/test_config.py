@@ -78,22 +78,13 @@ def test_yaml_reads_as_in_version_1_2(tmp_path):
     assert (whole.maybe, whole.span) == (Part(rate=1e-4, speed=-0.5), (3, 4))
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (None, "no such file"),
-        ("names: {a: [", r"whole\.yaml: not YAML: "),
-        ("- a", "expected a mapping of names"),
-    ],
-)
-def test_files_that_cannot_be_used_are_refused(tmp_path, text, message):
-    with pytest.raises(SettingsError, match=message):
-        read(tmp_path, text) if text else load_yaml(WholeThing, tmp_path / "none.yaml")
-
-
-def test_a_folder_is_no_file(tmp_path):
-    with pytest.raises(SettingsError, match="cannot be read: Is a directory"):
-        load_yaml(WholeThing, tmp_path)
+def test_files_that_cannot_be_used_are_refused(tmp_path):
+    for text, message in (("names: {a: [", r"whole\.yaml: not YAML: "), ("- a", "expected a mapping of names")):
+        with pytest.raises(SettingsError, match=message):
+            read(tmp_path, text)
+    for path, message in ((tmp_path / "none.yaml", "no such file"), (tmp_path, "cannot be read: Is a dir")):
+        with pytest.raises(SettingsError, match=message):
+            load_yaml(WholeThing, path)
 
 
 @pytest.mark.parametrize(

@@ -27,22 +27,17 @@ def vocabulary():
         ({"length_penalty": -0.5}, "length_penalty is -0.5, expected 0"),
         ({"length_penalty": float("nan")}, "length_penalty is nan, expected a finite number"),
         ({"repetition_penalty": 0}, "repetition_penalty is 0, expected above 0"),
-        ({"max_length_factor": 0.0}, "max_length_factor is 0.0"),
-        ({"no_repeat_ngram": -1}, "no_repeat_ngram is -1"),
         ({"beam_size": 2.0}, "beam_size is 2.0, expected a whole number"),
-        ({"beam_size": True}, "beam_size is True, expected a whole number"),
         ({"allow_unknown": 1}, "allow_unknown is 1, expected true or false"),
-        ({"length_penalty": "1"}, "length_penalty is '1', expected a number"),
+        (
+            {"max_new_tokens": 0, "no_repeat_ngram": -2},
+            r"2 faults:\n.*max_new_tokens is 0.*\n.*no_repeat_ngram is -2",
+        ),
     ],
 )
 def test_options_out_of_range_are_refused(changes, message):
     with pytest.raises(UsageError, match=message):
         DecodingOptions(**changes)
-
-
-def test_all_faults_of_the_options_come_at_once():
-    with pytest.raises(UsageError, match=r"2 faults:\n.*max_new_tokens is 0.*\n.*no_repeat_ngram is -2"):
-        DecodingOptions(max_new_tokens=0, no_repeat_ngram=-2)
 
 
 @pytest.mark.parametrize(
