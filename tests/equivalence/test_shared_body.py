@@ -88,7 +88,8 @@ def test_together_as_alone(world, options):
 
 
 @pytest.mark.parametrize(
-    "options", [GREEDY, DecodingOptions(beam_size=2, max_new_tokens=12, no_repeat_ngram=2, allow_unknown=True)]
+    "options",
+    [GREEDY, DecodingOptions(beam_size=2, max_new_tokens=12, no_repeat_ngram=2, allow_unknown=True)],
 )
 def test_small_batches_blank_texts_and_a_repetition_guard(world, options):
     body = SharedBody(world[("fr", "en")], max_batch_tokens=20)

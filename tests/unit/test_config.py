@@ -79,7 +79,10 @@ def test_yaml_reads_as_in_version_1_2(tmp_path):
 
 
 def test_files_that_cannot_be_used_are_refused(tmp_path):
-    for text, message in (("names: {a: [", r"whole\.yaml: not YAML: "), ("- a", "expected a mapping of names")):
+    for text, message in (
+        ("names: {a: [", r"whole\.yaml: not YAML: "),
+        ("- a", "expected a mapping of names"),
+    ):
         with pytest.raises(SettingsError, match=message):
             read(tmp_path, text)
     for path, message in ((tmp_path / "none.yaml", "no such file"), (tmp_path, "cannot be read: Is a dir")):

@@ -61,16 +61,12 @@ def export_ctranslate2(
         never = generation.never_generated(target, allow_unknown=True)
         description = FolderDescription(
             format=FORMAT_VERSION,
-            family=family_of(translation_model.model),
-            quantization=quantization,
-            source=SideDescription.of(source),
-            target=SideDescription.of(target),
-            max_source_tokens=generation.max_source_tokens,
-            max_target_tokens=generation.max_target_tokens,
+            family=family_of(translation_model.model), quantization=quantization,
+            source=SideDescription.of(source), target=SideDescription.of(target),
+            max_source_tokens=generation.max_source_tokens, max_target_tokens=generation.max_target_tokens,
             forced_first=None if forced is None else pieces[forced],
-            never_generated=[pieces[index] for index in never],
-            unknown=pieces[target.special.unk],
-        )
+            never_generated=[pieces[index] for index in never], unknown=pieces[target.special.unk],
+        )  # fmt: skip
         write_json(temporary / "crosslate.json", description.to_values())
         if readme:
             write_text(temporary / "README.md", readme)

@@ -91,8 +91,6 @@ class Engine(Protocol):
 
     Attributes:
         name: ``pytorch`` or ``ctranslate2``.
-        source: vocabulary that texts are read with.
-        target: vocabulary that translations are written with.
         max_source_tokens: the longest text accepted, in source tokens with the end of sentence.
     """
 

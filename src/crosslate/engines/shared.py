@@ -54,7 +54,7 @@ class Member:
 
     model: TranslationModel
     generation: Generation
-    modules: dict[str, nn.Module] = field(default_factory=dict)
+    modules: dict[str, nn.Module]
 
     @property
     def kind(self) -> tuple[int | None, ...]:
@@ -143,8 +143,7 @@ class SharedBody:
             device = self._model.final_logits_bias.device
             self._model._buffers[_OUTPUT_BIAS] = torch.zeros((1, 1), device=device)
             self._route(self._output_path)
-        self._own = Member(parent, Generation.of(parent))
-        self._own.modules = self._modules(parent)
+        self._own = self._member(parent, set())
 
     def join(self, model: TranslationModel) -> Member | None:
         """Lets the parent or a child of it take part.
@@ -157,11 +156,10 @@ class SharedBody:
         # Modules that the parent lacks have no place here; while they change nothing, a trial misses them.
         if paths is None or not self._output_path or methods_in(model.model):
             return None
-        member = Member(model, Generation.of(model))
         with self._lock:
             for path in paths:
                 self._route(path)
-            member.modules = self._modules(model)
+            member = self._member(model, paths)
             return member if self._agrees(member) else None
 
     @torch.inference_mode()
@@ -230,15 +228,14 @@ class SharedBody:
         owner._modules[name] = _Routed(owner._modules[name], path, self._routes)
         self._routed.add(path)
 
-    def _modules(self, model: TranslationModel) -> dict[str, nn.Module]:
-        """A member's own modules, at every path where it has other tensors than the parent."""
-        paths = {*(_differing_paths(self._parent.model, model.model) or ()), *self._routed}
+    def _member(self, model: TranslationModel, paths: set[str]) -> Member:
+        """A member with its own modules, at all ``paths`` where it has other tensors than the parent."""
         modules = dict(model.model.named_modules(remove_duplicate=False))
-        found = {path: modules[path] for path in paths if path in modules}
+        found = {path: modules[path] for path in paths | self._routed if path in modules}
         bias = getattr(model.model, _OUTPUT_BIAS, None)
         if bias is not None and self._output_path in found:
             found[self._output_path] = _Biased(found[self._output_path], bias)
-        return found
+        return Member(model, Generation.of(model), found)
 
     @torch.inference_mode()
     def _agrees(self, member: Member) -> bool:

@@ -67,16 +67,11 @@ EXPORTERS: Registry[Exporter] = Registry(
 
 
 def export(stored: StoredModel, out: Path, to: str, precision: str = "float32") -> str:
-    """Writes what packs make of their parent for a program that knows neither.
+    """Writes what packs make of their parent; see :meth:`Exporter.write`.
 
     Args:
         stored: at least one pack.
-        out: file or folder to write; must not exist.
         to: the name of the format.
-        precision: the type that weights are stored in.
-
-    Returns:
-        What was checked, for people; may be empty.
 
     Raises:
         CrosslateError: see :meth:`Exporter.check` and :meth:`Exporter.write`.

@@ -48,8 +48,6 @@ def pack_child(
 
     Args:
         name: what to call it; the language pair and strategy by default.
-        training: settings, updates, seconds, machine.
-        data: origins, hashes, counts.
         licence: of the pack, as an SPDX expression where there is one.
 
     Raises:
@@ -73,23 +71,14 @@ def pack_child(
     manifest = Manifest(
         crosslate_version=crosslate.__version__,
         name=name or f"{child.source_language}-{child.target_language} {strategy}",
-        source_language=child.source_language,
-        target_language=child.target_language,
-        renewed=tuple(vocabularies),
-        strategy=str(strategy),
-        parent=identity(parent),
-        source_vocabulary_size=len(child.source),
-        target_vocabulary_size=len(child.target),
+        source_language=child.source_language, target_language=child.target_language,
+        renewed=tuple(vocabularies), strategy=str(strategy), parent=identity(parent),
+        source_vocabulary_size=len(child.source), target_vocabulary_size=len(child.target),
         special_ids={side: vocabulary.special for side, vocabulary in vocabularies.items()},
-        frames=_frames(child, vocabularies),
-        licence=licence or "unspecified",
-        created=utc_now(),
-        training=dict(training or {}),
-        data=dict(data or {}),
-        scores=tuple(scores),
-        added=tuple(str(each) for each in strategy.assigned if each.method.modules),
-        tensors=records,
-    )
+        frames=_frames(child, vocabularies), licence=licence or "unspecified", created=utc_now(),
+        training=dict(training or {}), data=dict(data or {}), scores=tuple(scores),
+        added=tuple(str(each) for each in strategy.assigned if each.method.modules), tensors=records,
+    )  # fmt: skip
     return Pack(manifest, tensors, vocabularies)
 
 
@@ -108,15 +97,12 @@ def _frames(child: Child, vocabularies: Mapping[Side, Vocabulary]) -> dict[Side,
 def identity(parent: Parent) -> ParentIdentity:
     """How packs name their parent."""
     return ParentIdentity(
-        name=parent.name,
-        fingerprint=parent.fingerprint(),
-        source_language=parent.source_language,
-        target_language=parent.target_language,
-        source_vocabulary_size=len(parent.source),
-        target_vocabulary_size=len(parent.target),
+        name=parent.name, fingerprint=parent.fingerprint(),
+        source_language=parent.source_language, target_language=parent.target_language,
+        source_vocabulary_size=len(parent.source), target_vocabulary_size=len(parent.target),
         source_vocabulary_fingerprint=parent.source.fingerprint,
         target_vocabulary_fingerprint=parent.target.fingerprint,
-    )
+    )  # fmt: skip
 
 
 def apply_packs(parent: Parent, packs: Sequence[Pack]) -> Child:
@@ -222,7 +208,7 @@ def _fit(parent: Parent, pack: Pack) -> list[tuple[_Place, torch.Tensor]]:
             f"it brings vocabularies for {sorted(pack.vocabularies)}, "
             f"expected for the sides it renews, {sorted(manifest.renewed)}"
         )
-    places = _places(parent, manifest) | _added_places(parent, manifest, faults)
+    places = _places(parent, manifest, faults)
     fitted = []
     for name in sorted(pack.tensors.keys() - manifest.scale_names):
         if name not in places:
@@ -243,8 +229,8 @@ def _fit(parent: Parent, pack: Pack) -> list[tuple[_Place, torch.Tensor]]:
     return fitted
 
 
-def _places(parent: Parent, manifest: Manifest) -> dict[str, _Place]:
-    """Every tensor of the parent's model in the child."""
+def _places(parent: Parent, manifest: Manifest, faults: Faults) -> dict[str, _Place]:
+    """Every tensor of the child, those of modules that the parent does not have among them."""
     places = {}
     for names, group, original in child_tensors(parent.model, parent.anatomy, manifest.renewed):
         shape, axis = list(original.shape), vocabulary_axis(parent.anatomy, names)
@@ -252,21 +238,18 @@ def _places(parent: Parent, manifest: Manifest) -> dict[str, _Place]:
             shape[axis[1]] = manifest.vocabulary_size(axis[0])
         else:
             axis = None
-        dtype = parent.type_of(names[0], original)
-        places[names[0]] = _Place(names, group, dtype, tuple(shape), original, axis)
-    return places
-
-
-def _added_places(parent: Parent, manifest: Manifest, faults: Faults) -> dict[str, _Place]:
-    """The tensors of modules that the parent does not have."""
-    dtype, places = added_type(parent.model), {}
+        places[names[0]] = _Place(
+            names, group, parent.type_of(names[0], original), tuple(shape), original, axis
+        )
+    dtype = added_type(parent.model)
     for text in manifest.added:
         with faults.catch(StrategyError):
             assigned = parse_method(text)
             planned = assigned.method.plan(parent.model, parent.anatomy, assigned.groups)
             for name, treatment in planned.items():
-                shape = treatment.added_shape or ()
-                places[name] = _Place((name,), treatment.group, dtype, shape, method=assigned.method)
+                places[name] = _Place(
+                    (name,), treatment.group, dtype, treatment.added_shape or (), method=assigned.method
+                )
     return places
 
 

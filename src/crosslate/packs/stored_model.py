@@ -33,13 +33,6 @@ class StoredModel:
         parent: hub id or folder; None finds it by the packs' manifests.
         languages: of a parent without packs whose files name none, or many (mBART, NLLB).
 
-    Attributes:
-        packs: the pack folders.
-        manifests: theirs, in the same order.
-        parent: as given.
-        source_language: code of the language that is read.
-        target_language: code of the language that is written.
-
     Raises:
         UsageError: neither packs nor a parent; or languages beside packs, which name them.
         PackError: lists what is wrong with every pack; or the packs do not compose, or the parent is known
