@@ -66,9 +66,6 @@ class Settings(BaseModel):
                 value of a wrong type or out of range.
         """
         where = where or _spoken_name(cls)
-        faults = Faults(f"cannot use {where}")
-        _check_keys(values, "", faults)
-        faults.raise_as(SettingsError)
         try:
             # As JSON, since there a list may stand for a tuple and text for a path, but not "1" for 1.
             return cls.model_validate_json(json.dumps(values, default=str))
@@ -127,7 +124,7 @@ def read_yaml(path: Path) -> Any:
 
 
 def parse_yaml(text: str, faults: Faults) -> Any:
-    """The values of a YAML text; keys that stand twice are faults, where YAML's own reader takes the last.
+    """The values of a YAML text. Keys that are not text, or stand twice, are faults.
 
     As in YAML 1.2, ``1e-4`` is a number, ``no`` is text (the code of a language), and a date is text.
     """
@@ -177,6 +174,8 @@ def _loader() -> Any:
                 if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
                     continue
                 line, name = key.start_mark.line + 1, (key.tag, key.value)
+                if key.tag != "tag:yaml.org,2002:str":
+                    self.faults.add(f"the key {key.value} of line {line} is not text; put it in quotes")
                 if name in lines:
                     self.faults.add(
                         f"the key {key.value} of line {line} stands in line {lines[name]}, too; keep one"
@@ -202,18 +201,6 @@ def _loader() -> Any:
 def _spoken_name(kind: type[Settings]) -> str:
     """``the training settings`` for ``TrainingSettings``."""
     return kind.spoken_name or "the " + re.sub(r"(?<!^)(?=[A-Z])", " ", kind.__name__).lower()
-
-
-def _check_keys(values: Any, name: str, faults: Faults) -> None:
-    """Keys must be text: JSON would make text of the others."""
-    if isinstance(values, dict):
-        for key, value in values.items():
-            if not isinstance(key, str):
-                faults.add(f"{name or 'the top level'} has the key {key!r}, expected text; put it in quotes")
-            _check_keys(value, f"{name}.{key}" if name else str(key), faults)
-    elif isinstance(values, list):
-        for index, value in enumerate(values):
-            _check_keys(value, f"{name}[{index}]", faults)
 
 
 def _raise(

@@ -12,6 +12,7 @@ import torch
 import families
 import parents
 import tiny_models
+from crosslate.engines import pytorch
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.engines.pytorch import TorchEngine
 from crosslate.engines.shared import SharedBody
@@ -91,8 +92,9 @@ def test_together_as_alone(world, options):
     "options",
     [GREEDY, DecodingOptions(beam_size=2, max_new_tokens=12, no_repeat_ngram=2, allow_unknown=True)],
 )
-def test_small_batches_blank_texts_and_a_repetition_guard(world, options):
-    body = SharedBody(world[("fr", "en")], max_batch_tokens=20)
+def test_small_batches_blank_texts_and_a_repetition_guard(world, options, monkeypatch):
+    monkeypatch.setattr(pytorch, "MAX_BATCH_TOKENS", 20)
+    body = SharedBody(world[("fr", "en")])
     members = {pair: body.join(model) for pair, model in world.items()}
     items = [(pair, text) for pair in world for text in ["", *texts(pair[0], 3), "  "]]
     found = body.translate([(members[pair], text) for pair, text in items], options)

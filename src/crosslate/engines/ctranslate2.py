@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 from crosslate.config import Settings
 from crosslate.engines.decoding import (
@@ -18,7 +18,7 @@ from crosslate.engines.decoding import (
     group_sources,
     hypothesis,
 )
-from crosslate.errors import EngineError, InputError
+from crosslate.errors import EngineError, InputError, SettingsError
 from crosslate.files import read_json
 from crosslate.models.vocabularies.saved_vocabularies import SideDescription, load_vocabulary
 
@@ -26,7 +26,8 @@ log = logging.getLogger(__name__)
 
 _CACHE_NAME = ".crosslate-cache"
 _MAX_INTER_THREADS = 8
-FORMAT_VERSION = 1
+_MAX_BATCH_TOKENS = 1024  # padded source tokens
+FORMAT_VERSION: Literal[1] = 1
 
 
 class CTranslate2Engine:
@@ -36,10 +37,8 @@ class CTranslate2Engine:
 
     Args:
         folder: the exported model.
-        device: ``cpu``, ``cuda`` or ``auto``.
         inter_threads: batches translated at the same time; None chooses from the machine.
         intra_threads: threads that share one batch; None chooses from the machine.
-        max_batch_tokens: padded source tokens that one batch may hold.
 
     Raises:
         EngineError: the folder is not such a model, or CTranslate2 cannot load it.
@@ -48,13 +47,7 @@ class CTranslate2Engine:
     name = "ctranslate2"
 
     def __init__(
-        self,
-        folder: Path,
-        *,
-        device: str = "cpu",
-        inter_threads: int | None = None,
-        intra_threads: int | None = None,
-        max_batch_tokens: int = 1024,
+        self, folder: Path, *, inter_threads: int | None = None, intra_threads: int | None = None
     ) -> None:
         import ctranslate2
 
@@ -62,12 +55,10 @@ class CTranslate2Engine:
         self.source = load_vocabulary(folder, "source", self._description.source)
         self.target = load_vocabulary(folder, "target", self._description.target)
         self.max_source_tokens = self._description.max_source_tokens
-        self._max_batch_tokens = max_batch_tokens
         chosen_inter, chosen_intra = default_threads(num_usable_cores())
         try:
             self._translator = ctranslate2.Translator(
                 str(folder),
-                device=device,
                 inter_threads=chosen_inter if inter_threads is None else inter_threads,
                 intra_threads=chosen_intra if intra_threads is None else intra_threads,
             )
@@ -87,7 +78,7 @@ class CTranslate2Engine:
             results = self._translator.translate_batch(
                 [[pieces[index] for index in encoded[text]] for text in indices],
                 target_prefix=None if forced is None else [[forced]] * len(indices),
-                max_batch_size=self._max_batch_tokens,
+                max_batch_size=_MAX_BATCH_TOKENS,
                 batch_type="tokens",
                 asynchronous=True,  # groups share the workers instead of waiting for each other
                 beam_size=options.beam_size,
@@ -143,7 +134,7 @@ class FolderDescription(Settings):
         unknown: the target's unknown piece, allowed by option.
     """
 
-    format: int
+    format: Literal[1]
     family: str
     quantization: str
     source: SideDescription
@@ -163,15 +154,11 @@ def load_description(folder: Path) -> FolderDescription:
     """
     path = folder / "crosslate.json"
     try:
-        values: Any = read_json(path)
-        version = values.get("format") if isinstance(values, dict) else None
-        if version != FORMAT_VERSION:
-            raise EngineError(
-                f"{path}: format {version!r}, expected {FORMAT_VERSION}; export the model again"
-            )
-        return FolderDescription.from_values(values, where=str(path))
-    except InputError as error:
-        raise EngineError(f"not a CTranslate2 model exported by Crosslate: {error}") from None
+        return FolderDescription.from_values(read_json(path), where=str(path))
+    except (InputError, SettingsError) as error:
+        raise EngineError(
+            f"not a CTranslate2 model that this Crosslate exported, export it again: {error}"
+        ) from None
 
 
 def ctranslate2_folder(origin: Path, key: str, quantization: str) -> Path:

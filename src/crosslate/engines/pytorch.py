@@ -28,6 +28,9 @@ from crosslate.engines.generation import Generation, TranslationModel
 from crosslate.models.tensors import is_mixed
 from crosslate.text.vocabularies import Vocabulary
 
+MAX_BATCH_TOKENS = 8192
+"""Padded source tokens, times the beam size, that one batch may hold."""
+
 
 class TorchEngine:
     """Translates with ``model.generate``, under a generation configuration made here from scratch.
@@ -38,14 +41,12 @@ class TorchEngine:
 
     Args:
         translation_model: a parent or a child; read anew at each call.
-        max_batch_tokens: padded source tokens, times the beam size, that one batch may hold.
     """
 
     name = "pytorch"
 
-    def __init__(self, translation_model: TranslationModel, *, max_batch_tokens: int = 8192) -> None:
+    def __init__(self, translation_model: TranslationModel) -> None:
         self._translation_model = translation_model
-        self._max_batch_tokens = max_batch_tokens
         self._generation = Generation.of(translation_model)
         self._lock = threading.Lock()
         self.source = translation_model.source
@@ -62,7 +63,7 @@ class TorchEngine:
         model = self._translation_model.model
         with self._lock, ready_to_translate(model), torch.inference_mode(), _arithmetic(model):
             for output_limit, indices in groups.items():
-                for batch in cut_into_batches(indices, encoded, self._max_batch_tokens, options):
+                for batch in cut_into_batches(indices, encoded, options):
                     rows = [encoded[index] for index in batch]
                     for index, found in zip(batch, self._search(model, rows, options, output_limit)):
                         translations[index] = found
@@ -132,19 +133,14 @@ class TorchEngine:
 def cut_into_batches(
     indices: Sequence[int],
     encoded: Mapping[int, Sequence[int]] | Sequence[Sequence[int]],
-    max_batch_tokens: int,
     options: DecodingOptions,
 ) -> Iterator[list[int]]:
-    """Texts of about one length together, the longest first.
-
-    Args:
-        max_batch_tokens: padded source tokens, times the beam size, that one batch may hold.
-    """
+    """Texts of about one length together, the longest first."""
     order = sorted(indices, key=lambda index: -len(encoded[index]))
     start = 0
     while start < len(order):
         row_tokens = len(encoded[order[start]]) * options.beam_size
-        size = max(1, max_batch_tokens // row_tokens)
+        size = max(1, MAX_BATCH_TOKENS // row_tokens)
         yield order[start : start + size]
         start += size
 

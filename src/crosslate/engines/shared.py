@@ -128,11 +128,10 @@ class SharedBody:
 
     Args:
         parent: whose body it is.
-        max_batch_tokens: padded source tokens, times the beam size, that one batch may hold.
     """
 
-    def __init__(self, parent: TranslationModel, *, max_batch_tokens: int = 8192) -> None:
-        self._parent, self._max_batch_tokens = parent, max_batch_tokens
+    def __init__(self, parent: TranslationModel) -> None:
+        self._parent = parent
         self._model: Any = alias_model(parent.model)
         self._routes = _Routes()
         self._routed: set[str] = set()
@@ -187,7 +186,7 @@ class SharedBody:
                 search += [indices[each] for each in found]
         with self._lock, ready_to_translate(self._model):
             for (output_limit, _), indices in searches.items():
-                for batch in cut_into_batches(indices, encoded, self._max_batch_tokens, options):
+                for batch in cut_into_batches(indices, encoded, options):
                     batch.sort(key=indices.index)  # members are in runs there
                     members = [items[index][0] for index in batch]
                     rows = [encoded[index] for index in batch]

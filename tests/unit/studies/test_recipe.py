@@ -49,7 +49,6 @@ def text(**changes):
         ({"compressions": [{"dtype": "int4"}]}, "compressions[0].dtype is 'int4', expected '', 'bfloat16' or 'int8'"),
         ({"training": {"src": {"max_epoch": 3}}}, "training.src: cannot use the training settings: unknown key max_epoch"),
         ({"training": {"src": {"weight_decay": float("inf")}}}, "weight_decay is inf"),
-        ({"training": {1: {}}}, "training has the key 1, expected text"),
         ({"parents": [PARENT | {"training": {"fresh_learning_rate": 10**400}}]},
          "parents[0].training: cannot use the training settings: fresh_learning_rate is 1000"),
         ({"parents": [PARENT | {"size": "huge"}]}, "parents[0].size: unknown model size 'huge'"),
