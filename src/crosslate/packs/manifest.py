@@ -22,7 +22,7 @@ from crosslate.languages.codes import language_code
 from crosslate.models.groups import SIDES, Side
 from crosslate.models.methods.forms import Form
 from crosslate.models.methods.registry import form_values, parse_method, read_form
-from crosslate.text.vocabularies import Frame, SpecialIds, Vocabulary
+from crosslate.text.vocabularies import Frame, SpecialIds
 
 if TYPE_CHECKING:
     import torch
@@ -118,10 +118,6 @@ class FrameRecord(Settings):
     before: tuple[Count, ...]
     after: tuple[Count, ...]
     start: Count | None = None
-
-    def applied_to(self, vocabulary: Vocabulary) -> Vocabulary:
-        """The vocabulary in this frame."""
-        return vocabulary.framed(Frame(self.before, self.after))
 
 
 class TensorRecord(Settings):
@@ -227,6 +223,12 @@ class Manifest(Settings):
     def vocabulary_size(self, side: Side) -> int:
         """Pieces of the child's vocabulary on ``side``."""
         return self.source_vocabulary_size if side == "source" else self.target_vocabulary_size
+
+    def frame(self, side: Side) -> Frame:
+        """What stands around the sentences of a renewed side."""
+        if (record := self.frames.get(side)) is not None:
+            return Frame(record.before, record.after)
+        return Frame(after=(self.special_ids[side].eos,))
 
     @property
     def scale_names(self) -> frozenset[str]:

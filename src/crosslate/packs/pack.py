@@ -93,12 +93,7 @@ class Pack:
             for side, vocabulary in self.vocabularies.items():
                 vocabulary.save(temporary / vocabulary_name(side))
             (temporary / CARD_NAME).write_text(pack_card(manifest), encoding="utf-8", newline="\n")
-            files = {
-                name: FileRecord(
-                    sha256=sha256_file(temporary / name), bytes=(temporary / name).stat().st_size
-                )
-                for name in manifest.file_names
-            }
+            files = {name: _file_record(temporary / name) for name in manifest.file_names}
             manifest = manifest.changed(files=files).sealed()
             (temporary / MANIFEST_NAME).write_bytes(manifest.to_bytes())
             _verify(temporary, f"pack {folder} cannot be saved")
@@ -229,18 +224,17 @@ def _check_files(folder: Path, manifest: Manifest, entries: dict[str, str], faul
         if name not in plain:
             continue
         try:
-            size = path.stat().st_size
-            digest = sha256_file(path) if size == record.bytes else ""
+            found = _file_record(path)
         except OSError as error:
             faults.add(f"{name} cannot be read: {error.strerror}")
             continue
-        if digest != record.sha256:
-            seen = (
-                f"its sha256 is {digest}, expected {record.sha256}"
-                if digest
-                else (f"it has {size} bytes, expected {record.bytes}")
-            )
-            faults.add(f"{name} was changed or damaged: {seen}; get the pack again")
+        if found != record:
+            seen, expected = (f"{each.bytes} bytes with the sha256 {each.sha256}" for each in (found, record))
+            faults.add(f"{name} was changed or damaged: it has {seen}, expected {expected}; get it again")
+
+
+def _file_record(path: Path) -> FileRecord:
+    return FileRecord(sha256=sha256_file(path), bytes=path.stat().st_size)
 
 
 def _check_weights(path: Path, manifest: Manifest, faults: Faults) -> None:
@@ -252,21 +246,18 @@ def _check_weights(path: Path, manifest: Manifest, faults: Faults) -> None:
         with safe_open(path, framework="numpy") as file:
             for name in file.keys():  # noqa: SIM118 (not a dictionary)
                 part = file.get_slice(name)
-                stored[name] = (tuple(part.get_shape()), part.get_dtype())
+                stored[name] = f"{part.get_dtype()} of shape {part.get_shape()}"
     except (SafetensorError, OSError) as error:
         faults.add(f"{WEIGHTS_NAME} is not a safetensors file: {error}")
         return
-    for name in sorted(stored.keys() - manifest.tensors.keys()):
-        faults.add(f"tensor {name!r} is in {WEIGHTS_NAME} but not in the manifest")
-    for name, record in manifest.tensors.items():
-        if name not in stored:
-            faults.add(f"tensor {name!r} is in the manifest but not in {WEIGHTS_NAME}")
-            continue
-        shape, code = stored[name]
-        if shape != record.shape:
-            faults.add(f"tensor {name!r} has shape {list(shape)}, the manifest says {list(record.shape)}")
-        if code != DTYPES[record.dtype]:
-            faults.add(f"tensor {name!r} has dtype {code}, the manifest says {DTYPES[record.dtype]}")
+    described = {
+        name: f"{DTYPES[record.dtype]} of shape {list(record.shape)}"
+        for name, record in manifest.tensors.items()
+    }
+    for name in sorted(stored.keys() | described.keys()):
+        found, expected = stored.get(name, "missing"), described.get(name, "missing")
+        if found != expected:
+            faults.add(f"tensor {name!r} is {found} in {WEIGHTS_NAME} and {expected} in the manifest")
 
 
 def _read_vocabularies(folder: Path, manifest: Manifest, faults: Faults) -> dict[Side, Vocabulary]:
@@ -284,8 +275,7 @@ def _read_vocabularies(folder: Path, manifest: Manifest, faults: Faults) -> dict
             faults.add(
                 f"{name} has the special ids {vocabulary.special}, expected {manifest.special_ids[side]}"
             )
-        frame = manifest.frames.get(side)
-        vocabularies[side] = vocabulary if frame is None else frame.applied_to(vocabulary)
+        vocabularies[side] = vocabulary.framed(manifest.frame(side))
     return vocabularies
 
 
@@ -313,12 +303,7 @@ def _described(pack: Pack) -> Manifest:
             f"expected for the renewed sides {sorted(manifest.renewed)}"
         )
     for side, vocabulary in pack.vocabularies.items():
-        record = manifest.frames.get(side)
-        is_framed = (
-            vocabulary.has_usual_frame
-            if record is None
-            else vocabulary.frame == record.applied_to(vocabulary).frame
-        )
+        is_framed = side not in manifest.renewed or vocabulary.frame == manifest.frame(side)
         if not (vocabulary.has_own_ids and vocabulary.segmenter.kind == "sentencepiece" and is_framed):
             faults.add(
                 f"the {side} vocabulary is no SentencePiece model, has another frame than the manifest says "
