@@ -15,6 +15,7 @@ from crosslate.errors import EngineError, UsageError, nearest
 from crosslate.files import atomic_folder, write_json, write_text
 from crosslate.models.methods.registry import modules_beyond
 from crosslate.models.vocabularies.saved_vocabularies import SideDescription, save_vocabulary
+from crosslate.text.segmenters import WORD_START
 from crosslate.text.vocabularies import Vocabulary
 
 log = logging.getLogger(__name__)
@@ -23,6 +24,7 @@ Quantization = Literal[
     "float32", "float16", "bfloat16", "int16", "int8", "int8_float32", "int8_float16", "int8_bfloat16"
 ]
 _CHECKED_TOKENS = 12
+_FEW_PIECES = 8
 # Both sides compute in float32, in another order. A wrong scale or a missing norm is off by far more.
 _TOLERANCE = 5e-3
 
@@ -98,7 +100,7 @@ def write_model(
     source, target = translation_model.source, translation_model.target
     # Its configuration is changed below, and CTranslate2 overwrites its tensors when it quantises.
     private = copy.deepcopy(live).to("cpu").float().eval()
-    sample = _sample(source), _sample(target)
+    sample = sample_ids(source, _CHECKED_TOKENS), sample_ids(target, _CHECKED_TOKENS)
     expected = _live_log_probabilities(private, *sample, start=generation.start, eos=target.special.eos)
     try:
         spec = _FAMILIES[family](private)
@@ -153,12 +155,15 @@ def _register_vocabularies(spec: Any, source: Vocabulary, target: Vocabulary, ge
     spec.config.bos_token = target.pieces[special.eos if special.bos is None else special.bos]
 
 
-def _sample(vocabulary: Vocabulary) -> list[int]:
-    """Ids spread evenly over the vocabulary, special ones left out."""
-    special = set(vocabulary.special.as_values().values())
-    ordinary = [index for index in range(len(vocabulary)) if index not in special]
-    step = max(1, len(ordinary) // _CHECKED_TOKENS)
-    return ordinary[::step][:_CHECKED_TOKENS]
+def sample_ids(vocabulary: Vocabulary, count: int) -> list[int]:
+    """Ids of pieces that are letters, taken evenly: as text, special pieces and codes mean something else."""
+    hidden = {*vocabulary.silent, vocabulary.special.unk}
+    ids = [index for index in range(len(vocabulary)) if index not in hidden]
+    letters = [
+        index for index in ids if vocabulary.marked_pieces[index].removeprefix(WORD_START).isalpha()
+    ]  # fmt: skip
+    chosen = letters if len(letters) >= _FEW_PIECES else ids
+    return chosen[:: max(1, len(chosen) // count)][:count]
 
 
 def _live_log_probabilities(

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from crosslate.engines.conversion import sample_ids
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.engines.generation import Generation
 from crosslate.engines.pytorch import TorchEngine
@@ -20,7 +21,6 @@ from crosslate.export.plain_model import PlainModel
 from crosslate.export.plain_tokenizers import PlainTokenizers
 from crosslate.models.child import Child
 from crosslate.models.tensors import named_tensors, unsaved_names
-from crosslate.text.segmenters import WORD_START
 from crosslate.text.vocabularies import Vocabulary
 
 _NUM_TEXTS = 8
@@ -57,12 +57,12 @@ def check_merged(
         ) from error
     reference = replace(child, model=_rounded(child.model, plain.config.dtype))
     facts = Generation.of(reference)
-    texts = sample_texts(child.source, facts.max_source_tokens)
+    texts = _sample_texts(child.source, facts.max_source_tokens)
     for text in texts:
         if readers.encode(text) != child.source.encode(text):
             faults.add(f"the tokenizer gives other ids for {text!r}")
             break
-    ids = _sample(child.target)[: min(3 * _PIECES_PER_TEXT, facts.max_target_tokens - 1)]
+    ids = sample_ids(child.target, _NUM_TEXTS * _PIECES_PER_TEXT)[: min(3 * _PIECES_PER_TEXT, facts.max_target_tokens - 1)]
     if readers.decode(ids) != child.target.decode(ids).strip():
         faults.add(f"the tokenizer gives another text for the ids {ids}")
     source_ids, target_ids = child.source.encode(texts[0]), [facts.start, *ids]
@@ -80,24 +80,12 @@ def check_merged(
     return len(texts), difference
 
 
-def sample_texts(vocabulary: Vocabulary, max_tokens: int) -> list[str]:
+def _sample_texts(vocabulary: Vocabulary, max_tokens: int) -> list[str]:
     """Texts of a vocabulary's pieces, taken evenly from all of it, of at most ``max_tokens`` tokens."""
-    ids = _sample(vocabulary)
+    ids = sample_ids(vocabulary, _NUM_TEXTS * _PIECES_PER_TEXT)
     rows = [ids[start::_NUM_TEXTS][:_PIECES_PER_TEXT] for start in range(_NUM_TEXTS)]
     texts = [text for row in rows if (text := vocabulary.decode(row)).strip()]
     return [text for text in texts if len(vocabulary.encode(text)) <= max_tokens] or [texts[0][:1]]
-
-
-def _sample(vocabulary: Vocabulary) -> list[int]:
-    """Ids of pieces that are letters, taken evenly: as text, special pieces and codes mean something else."""
-    special = {*vocabulary.silent, vocabulary.special.unk}
-    ids = [index for index in range(len(vocabulary)) if index not in special]
-    letters = [
-        index for index in ids if vocabulary.marked_pieces[index].removeprefix(WORD_START).isalpha()
-    ]  # fmt: skip
-    chosen = letters if len(letters) >= _NUM_TEXTS else ids
-    step = max(1, len(chosen) // (_NUM_TEXTS * _PIECES_PER_TEXT))
-    return chosen[::step][: _NUM_TEXTS * _PIECES_PER_TEXT]
 
 
 class _Readers:
