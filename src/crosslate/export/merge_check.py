@@ -62,7 +62,8 @@ def check_merged(
         if readers.encode(text) != child.source.encode(text):
             faults.add(f"the tokenizer gives other ids for {text!r}")
             break
-    ids = sample_ids(child.target, _NUM_TEXTS * _PIECES_PER_TEXT)[: min(3 * _PIECES_PER_TEXT, facts.max_target_tokens - 1)]
+    ids = sample_ids(child.target, _NUM_TEXTS * _PIECES_PER_TEXT)
+    ids = ids[: min(3 * _PIECES_PER_TEXT, facts.max_target_tokens - 1)]
     if readers.decode(ids) != child.target.decode(ids).strip():
         faults.add(f"the tokenizer gives another text for the ids {ids}")
     source_ids, target_ids = child.source.encode(texts[0]), [facts.start, *ids]
