@@ -268,7 +268,11 @@ class _Demo:
     def result(self, parent: Parent, pack: Pack, wanted: Wanted) -> ChildResult:
         score, translations = self.score(wanted.source, wanted.target, parent, pack)
         counts = pack.manifest.training["parameters"]
-        lexicon = _lexicon(self.book, parent, pack)
+        # Lexicon induction of the new embeddings against the parent's (section 4.2 of the paper).
+        (side,) = pack.manifest.renewed
+        ours = embeddings(apply_packs(parent, [pack]), side, pack.manifest.name)
+        theirs = embeddings(parent, side, parent.name)
+        lexicon = induce(ours, theirs, self.book.dictionary(ours.language, theirs.language))
         return ChildResult(
             f"{wanted.source}-{wanted.target}", wanted.strategy, score, counts["share_stored"],
             counts["pack_bytes"], lexicon, translations,
@@ -282,15 +286,6 @@ def _adapt_aside(out: Path, settings: DemoSettings, is_shown: bool, wanted: Want
     progress = ConsoleProgress(Console(stderr=True, force_terminal=False)) if is_shown else None
     demo = _Demo(out, settings, progress, lambda text: None)
     demo.adapt(demo.parent(), wanted)
-
-
-def _lexicon(book: Phrasebook, parent: Parent, pack: Pack) -> LexiconScore:
-    """Lexicon induction of a pack's new embeddings against its parent's (section 4.2 of the paper)."""
-    (side,) = pack.manifest.renewed
-    ours = embeddings(apply_packs(parent, [pack]), side, pack.manifest.name)
-    theirs = embeddings(parent, side, parent.name)
-    gold = book.dictionary(ours.language, theirs.language)
-    return induce(ours, theirs, gold)
 
 
 def _report(result: DemoResult, settings: DemoSettings, parent: Parent) -> dict[str, Any]:

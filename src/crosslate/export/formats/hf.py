@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import torch
+from transformers import GenerationConfig
+
+from crosslate.engines.decoding import DecodingOptions
+from crosslate.engines.generation import Generation
 from crosslate.errors import CrosslateError, PackError, ParentError
 from crosslate.export.exporter import Exporter
+from crosslate.export.merge_check import check_merged
+from crosslate.export.plain_model import PlainModel
+from crosslate.export.plain_tokenizers import PlainTokenizers
 from crosslate.files import atomic_folder, write_text
+from crosslate.models.child import Child
+from crosslate.models.methods.registry import methods_in
+from crosslate.models.parent_files import silenced
 from crosslate.packs.cards import exported_card
 from crosslate.packs.manifest import Manifest
-
-if TYPE_CHECKING:
-    from crosslate.export.plain_model import PlainModel
-    from crosslate.export.plain_tokenizers import PlainTokenizers
-    from crosslate.models.child import Child
 
 _CARD = Path(__file__).with_suffix(".md")
 
@@ -40,14 +46,6 @@ class HuggingFace(Exporter):
             PackError: no plain checkpoint does what the packs do; nothing is written.
             ParentError: the parent is held in lower precision.
         """
-        import torch
-
-        from crosslate.export.merge_check import check_merged
-        from crosslate.export.plain_model import PlainModel
-        from crosslate.export.plain_tokenizers import PlainTokenizers
-        from crosslate.models.methods.registry import methods_in
-        from crosslate.models.parent_files import silenced
-
         parent = child.parent
         if parent.lowering:
             raise ParentError(
@@ -87,11 +85,6 @@ def generation_configuration(child: Child, model: PlainModel, tokenizers: PlainT
 
     The limit of an output's length, which Crosslate takes from its source, is one number here.
     """
-    from transformers import GenerationConfig
-
-    from crosslate.engines.decoding import DecodingOptions
-    from crosslate.engines.generation import Generation
-
     facts, options = Generation.of(child), DecodingOptions()
     side = tokenizers.target
     suppressed = {side.new_id(index) for index in facts.never_generated(child.target, allow_unknown=False)}
