@@ -86,7 +86,7 @@ class Pack:
         """
         folder = Path(folder)
         if replace:
-            _check_replaceable(folder)
+            check_replaceable(folder)
         manifest = _described(self)
         with atomic_folder(folder, replace=replace) as temporary:
             _write_weights(self.tensors, temporary / WEIGHTS_NAME)
@@ -279,8 +279,12 @@ def _read_vocabularies(folder: Path, manifest: Manifest, faults: Faults) -> dict
     return vocabularies
 
 
-def _check_replaceable(folder: Path) -> None:
-    """Whether ``folder`` is free, empty, or nothing but a pack: the only things that may be replaced."""
+def check_replaceable(folder: Path) -> None:
+    """Checks that ``folder`` is free, empty, or nothing but a pack: nothing else may be replaced.
+
+    Raises:
+        PackError: names what else lies there.
+    """
     if not folder.exists():
         return
     entries = _entries(folder)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from crosslate.errors import Faults, InputError, PackError, ParentError, UsageError
 from crosslate.files import atomic_folder, read_optional_object, sha256_file
 from crosslate.packs.manifest import MANIFEST_NAME, Manifest
-from crosslate.packs.pack import check_composition, check_parent, verify
+from crosslate.packs.pack import check_composition, check_parent, check_replaceable, verify
 
 if TYPE_CHECKING:
     from crosslate.models.child import Child
@@ -151,7 +151,7 @@ def install_pack(pack: Path, folder: Path, *, parent: str | None = None, replace
         Where the pack lies now.
 
     Raises:
-        PackError: the pack is refused.
+        PackError: the pack is refused, or something else than a pack has this name.
         InputError: there is a pack of this name, and ``replace`` is False.
         UsageError: ``folder`` is a pack itself.
     """
@@ -159,13 +159,10 @@ def install_pack(pack: Path, folder: Path, *, parent: str | None = None, replace
         raise UsageError(f"{folder} is a pack; give the folder that packs lie in, {folder.parent}")
     model = StoredModel([pack], parent)
     place = folder / pack.resolve().name
-    if place.exists():
-        if place.resolve() == pack.resolve():
-            raise InputError(f"{pack} lies in {folder} already")
-        if not replace:
-            raise InputError(f"{place} already exists; ask to replace it, or rename one of the two")
-        if not (place / MANIFEST_NAME).is_file():
-            raise InputError(f"{place} is no pack and is not replaced; rename the new one")
+    if place.resolve() == pack.resolve():
+        raise InputError(f"{pack} lies in {folder} already")
+    if replace:
+        check_replaceable(place)
     with atomic_folder(place, replace=replace) as temporary:
         for name in (MANIFEST_NAME, *model.manifests[0].file_names):
             shutil.copyfile(pack / name, temporary / name)
