@@ -259,7 +259,9 @@ def _messages(kind: type[Settings], name: str, found: Sequence[Any]) -> list[str
             for key, value in fault.get("ctx", {}).items()
         }
         match fault["type"]:
-            case "extra_forbidden" | "unexpected_keyword_argument":
+            case "unexpected_keyword_argument":  # of a dataclass
+                messages.append(f"unknown key {name}")
+            case "extra_forbidden":
                 messages.append(f"unknown key {name}{_nearest_key(kind, fault['loc'])}")
             case "missing" | "missing_argument":
                 messages.append(f"{name} is missing")

@@ -135,13 +135,10 @@ class DemoResult:
     samples: list[dict[str, str]]
     seconds: float
 
-    def child(self, pair: str, strategy: str) -> ChildResult:
-        return next(each for each in self.children if (each.pair, each.strategy) == (pair, strategy))
-
     def failures(self) -> list[str]:
         """What of the method's promise did not come true; empty when all did."""
-        strategies = ("src", "src+xattn", "src+body")
-        src, xattn, body = (self.child("de-en", name).score.value for name in strategies)
+        scores = {each.strategy: each.score.value for each in self.children}
+        src, xattn, body = (scores[name] for name in ("src", "src+xattn", "src+body"))
         zero_shot = self.zero_shot.value
         promises = {
             f"src+xattn ({xattn:.1f} BLEU) does not beat src ({src:.1f})": xattn > src,
