@@ -6,30 +6,15 @@ description; from these come validation, the documentation and the options of th
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import json
 import re
-import types
-import typing
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import (
-    TYPE_CHECKING,
-    Annotated,
-    Any,
-    ClassVar,
-    Literal,
-    TypeVar,
-    cast,
-    get_args,
-    get_origin,
-    get_type_hints,
-)
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, NoReturn, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
-from pydantic.fields import FieldInfo
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError, to_jsonable_python
 
 from crosslate.errors import CrosslateError, Faults, SettingsError, nearest
 
@@ -39,13 +24,7 @@ if TYPE_CHECKING:
 AnyPath = Annotated[Path, Field(strict=False)]
 """A path, which may also be given as text."""
 
-T = TypeVar("T")
 S = TypeVar("S", bound="Settings")
-
-_WORDS = {
-    bool: "true or false", int: "a whole number", float: "a number", str: "text", Path: "a path",
-    type(None): "nothing", list: "a list", tuple: "a list", dict: "a mapping of names",
-}  # fmt: skip
 
 
 class Settings(BaseModel):
@@ -86,7 +65,12 @@ class Settings(BaseModel):
             SettingsError: lists every unknown key (with the nearest known one), every missing one and every
                 value of a wrong type or out of range.
         """
-        return from_values(cls, values, where=where or _spoken_name(cls), names=names)
+        where = where or _spoken_name(cls)
+        try:
+            # As JSON, since there a list may stand for a tuple and text for a path, but not "1" for 1.
+            return cls.model_validate_json(json.dumps(values, default=str))
+        except ValidationError as error:
+            _raise(cls, values, error, where, names or {})
 
     def to_values(self) -> dict[str, Any]:
         """Plain values (dicts, lists, strings, numbers), ready for JSON or YAML."""
@@ -108,34 +92,14 @@ class Settings(BaseModel):
         return self
 
 
-def to_values(settings: Any) -> dict[str, Any]:
-    """Settings, or a dataclass of them, as plain values."""
-    return cast("dict[str, Any]", _plain(settings))
-
-
-def from_values(
-    kind: type[T], values: Any, *, where: str = "settings", names: Mapping[str, str] | None = None
-) -> T:
-    """Builds settings, or a dataclass of them, from plain values; see :meth:`Settings.from_values`."""
-    faults = Faults(f"cannot use {where}")
-    _check_keys(values, "", faults)
-    faults.raise_as(SettingsError)
-    try:
-        # As JSON, since there a list may stand for a tuple and text for a path, but not "1" for 1.
-        text = json.dumps(values, default=str)
-        return cast(T, _adapter(cast(Any, kind)).validate_json(text, strict=True, extra="forbid"))
-    except ValidationError as error:
-        _raise(kind, values, error, where, names or {})
-
-
-def load_yaml(kind: type[T], path: Path) -> T:
+def load_yaml(kind: type[S], path: Path) -> S:
     """Reads a YAML file; see :meth:`Settings.from_values`.
 
     Raises:
         SettingsError: no such file, no YAML, a key that stands twice, or as :meth:`Settings.from_values`.
     """
     values = read_yaml(path)
-    return from_values(kind, {} if values is None else values, where=str(path))
+    return kind.from_values({} if values is None else values, where=str(path))
 
 
 def read_yaml(path: Path) -> Any:
@@ -160,7 +124,7 @@ def read_yaml(path: Path) -> Any:
 
 
 def parse_yaml(text: str, faults: Faults) -> Any:
-    """The values of a YAML text; keys that stand twice are faults, where YAML's own reader takes the last.
+    """The values of a YAML text. Keys that are not text, or stand twice, are faults.
 
     As in YAML 1.2, ``1e-4`` is a number, ``no`` is text (the code of a language), and a date is text.
     """
@@ -177,10 +141,10 @@ def parse_yaml(text: str, faults: Faults) -> Any:
 
 
 def dump_yaml(settings: Any) -> str:
-    """The settings as YAML text, keys in field order."""
+    """Settings, or plain values with paths among them, as YAML text; keys keep their order."""
     import yaml
 
-    return yaml.safe_dump(to_values(settings), sort_keys=False, allow_unicode=True)
+    return yaml.safe_dump(to_jsonable_python(settings), sort_keys=False, allow_unicode=True)
 
 
 def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:
@@ -210,6 +174,8 @@ def _loader() -> Any:
                 if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
                     continue
                 line, name = key.start_mark.line + 1, (key.tag, key.value)
+                if key.tag != "tag:yaml.org,2002:str":
+                    self.faults.add(f"the key {key.value} of line {line} is not text; put it in quotes")
                 if name in lines:
                     self.faults.add(
                         f"the key {key.value} of line {line} stands in line {lines[name]}, too; keep one"
@@ -232,196 +198,103 @@ def _loader() -> Any:
     return Loader
 
 
-@functools.cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Settings):
-        return value.to_values()
-    if dataclasses.is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(item) for item in value]
-    return str(value) if isinstance(value, Path) else value
-
-
 def _spoken_name(kind: type[Settings]) -> str:
     """``the training settings`` for ``TrainingSettings``."""
     return kind.spoken_name or "the " + re.sub(r"(?<!^)(?=[A-Z])", " ", kind.__name__).lower()
 
 
-def _check_keys(values: Any, name: str, faults: Faults) -> None:
-    """Keys must be text: JSON would make text of the others."""
-    if isinstance(values, dict):
-        for key, value in values.items():
-            if not isinstance(key, str):
-                faults.add(f"{name or 'the top level'} has the key {key!r}, expected text; put it in quotes")
-            _check_keys(value, f"{name}.{key}" if name else str(key), faults)
-    elif isinstance(values, list):
-        for index, value in enumerate(values):
-            _check_keys(value, f"{name}[{index}]", faults)
-
-
 def _raise(
-    kind: type, values: Any, error: ValidationError, where: str, names: Mapping[str, str]
-) -> typing.NoReturn:
+    kind: type[Settings], values: Any, error: ValidationError, where: str, names: Mapping[str, str]
+) -> NoReturn:
     """Raises pydantic's faults in our words."""
-    faults = Faults(f"cannot use {where}")
+    by_place: dict[str, list[Any]] = {}
     for fault in error.errors(include_url=False):
         cause = fault.get("ctx", {}).get("error")
         if not fault["loc"] and isinstance(cause, CrosslateError):
             raise cause from None  # what is wrong with the whole says so itself
-        place = _Place.find(kind, values, fault["loc"])
-        for message in place.messages(fault, names) if place else []:
-            if message not in faults.messages:  # each type of a union says the same
-                faults.add(message)
+        by_place.setdefault(_place(values, fault), []).append(fault)
+    faults = Faults(f"cannot use {where}")
+    for place, found in by_place.items():
+        # Of the types of a union, the one that fits down to an inner fault is meant.
+        if not any(other.startswith((f"{place}.", f"{place}[")) for other in by_place):
+            faults.messages += _messages(kind, names.get(place, place), found)
     faults.raise_as(SettingsError)
     raise error
 
 
-@dataclasses.dataclass
-class _Place:
-    """Where in settings a fault lies.
+def _place(values: Any, fault: Any) -> str:
+    """Where a fault lies, as in ``parts[0].speed``; empty for the whole."""
+    name = ""
+    for part in fault["loc"]:
+        if isinstance(values, dict) and part in values:
+            name, values = f"{name}.{part}", values[part]
+        elif isinstance(values, list | tuple) and isinstance(part, int):
+            name, values = f"{name}[{part}]", values[part] if part < len(values) else None
+        elif fault["type"] in ("missing", "missing_argument") and part == fault["loc"][-1]:
+            name += f".{part}"
+        # All others are types of a union, or "[key]".
+    return name.removeprefix(".")
 
-    Attributes:
-        name: dotted, as in ``parts[0].speed``; empty for the whole.
-        hint: the annotation of what should be there.
-        limits: metadata of that annotation.
-        owner: the settings class or dataclass whose field it is.
-        value: what is there.
-    """
 
-    name: str
-    hint: Any
-    limits: list[Any]
-    owner: Any
-    value: Any
+_WORDS = {
+    "bool_type": "true or false", "int_type": "a whole number", "float_type": "a number",
+    "finite_number": "a finite number", "string_type": "text", "path_type": "a path",
+    "list_type": "a list", "tuple_type": "a list", "dict_type": "a mapping of names",
+    "model_type": "a mapping of names", "dataclass_type": "a mapping of names",
+    "string_pattern_mismatch": "text like {pattern}", "literal_error": "{expected}",
+    "too_short": "at least {min_length}", "string_too_short": "at least {min_length}",
+    "greater_than_equal": "{ge} or more", "greater_than": "above {gt}",
+    "less_than_equal": "at most {le}", "less_than": "below {lt}",
+}  # fmt: skip
+"""What was expected, by pydantic's type of a fault; in braces what its context says."""
 
-    @classmethod
-    def find(cls, kind: type, values: Any, location: tuple[int | str, ...]) -> _Place | None:
-        """The place of a pydantic location; None where another type of a union fits the value better."""
-        place = cls("", kind, [], None, values)
-        for part in location:
-            options = [each for each in _options(place.hint) if each is not type(None)]
-            if len(options) > 1:
-                nested = [each for each in options if _is_structure(each)]
-                if len(nested) != 1 or not isinstance(place.value, dict):
-                    return place
-                if nested[0].__name__ not in re.findall(r"\w+", str(part)):
-                    return None
-                place.hint = nested[0]
-                continue
-            place.step(options[0], part)
-        return place
 
-    def step(self, hint: Any, part: int | str) -> None:
-        """Goes to a field, an item or a key of what has the type ``hint``."""
-        self.limits, self.owner = [], None
-        arguments = get_args(hint)
-        if _is_structure(hint):
-            self.name, self.owner = f"{self.name}.{part}" if self.name else str(part), hint
-            if issubclass(hint, BaseModel) and part in hint.model_fields:
-                self.limits = hint.model_fields[str(part)].metadata
-            self.hint = _fields(hint).get(str(part), Any)
-        elif isinstance(part, int):
-            self.name += f"[{part}]"
-            self.hint = arguments[min(part, len(arguments) - 1)] if arguments else Any
-            self.hint = arguments[0] if self.hint is Ellipsis else self.hint
-        elif part != "[key]":
-            self.name += f".{part}"
-            self.hint = arguments[1] if len(arguments) > 1 else Any
-        if get_origin(self.hint) is Annotated:
-            self.hint, *metadata = get_args(self.hint)
-            for each in metadata:
-                self.limits += each.metadata if isinstance(each, FieldInfo) else [each]
-        if isinstance(self.value, dict):
-            self.value = self.value.get(part)
-        elif isinstance(self.value, list | tuple) and isinstance(part, int) and part < len(self.value):
-            self.value = self.value[part]
-
-    def messages(self, fault: Any, names: Mapping[str, str]) -> list[str]:
-        """What one fault of pydantic's says, in our words."""
-        kind, context = fault["type"], fault.get("ctx", {})
-        name = names.get(self.name, self.name) or "the top level"
-        prefix = f"{name}: " if self.name else ""
-        if kind in ("extra_forbidden", "unexpected_keyword_argument"):
-            known = list(_fields(self.owner))
-            return [f"unknown key {name}; {nearest(name.rpartition('.')[2], known)}"]
-        if kind in ("missing", "missing_argument"):
-            return [f"{name} is missing"]
-        if kind == "faults":
-            return [f"{prefix}{message}" for message in context["messages"]]
-        if kind in ("value_error", "assertion_error"):
-            return [prefix + str(context["error"]).replace("\n", "\n  ")]
-        value = fault["input"]
-        if kind in ("greater_than", "greater_than_equal", "less_than", "less_than_equal", "finite_number"):
-            if isinstance(value, int) and value.bit_length() > 1024:
-                return [f"{name} is an integer of {value.bit_length()} bits, expected a number below 1.8e308"]
-            return [f"{name} is {value!r}, expected {self.range(context, kind == 'finite_number')}"]
-        if kind in ("too_short", "string_too_short"):
-            return [f"{name} is {value!r}, expected at least {context['min_length']}"]
-        if self.hint is Any or self.hint is None:
-            return [f"{name} is {value!r}: {fault['msg']}"]
-        close = ""
-        if isinstance(value, str) and (known := [str(each) for each in _literals(self.hint)]):
-            hint = nearest(value, known)
+def _messages(kind: type[Settings], name: str, found: Sequence[Any]) -> list[str]:
+    """What pydantic's faults at one place say, in our words."""
+    messages, expected, close = [], [], ""
+    prefix, name = f"{name}: " if name else "", name or "the top level"
+    for fault in found:
+        context: dict[str, Any] = {
+            key: int(value) if isinstance(value, float) and value.is_integer() else value
+            for key, value in fault.get("ctx", {}).items()
+        }
+        match fault["type"]:
+            case "unexpected_keyword_argument":  # of a dataclass
+                messages.append(f"unknown key {name}")
+            case "extra_forbidden":
+                messages.append(f"unknown key {name}{_nearest_key(kind, fault['loc'])}")
+            case "missing" | "missing_argument":
+                messages.append(f"{name} is missing")
+            case "faults":
+                messages += [prefix + message for message in context["messages"]]
+            case "value_error" | "assertion_error":
+                messages.append(prefix + str(context["error"]).replace("\n", "\n  "))
+            case known if known in _WORDS:
+                expected.append(_WORDS[known].format(**context))
+            case _:
+                messages.append(f"{name} is {fault['input']!r}: {fault['msg']}")
+        if "expected" in context and isinstance(fault["input"], str):
+            hint = nearest(fault["input"], re.findall(r"'(.*?)'", context["expected"]))
             close = f"; {hint}" if hint.startswith("did") else ""
-        expected = _expected(self.hint)
-        if name != self.name:  # an option, which is simply left out
-            expected = expected.removesuffix(" or nothing")
-        return [f"{name} is {value!r}, expected {expected}{close}"]
-
-    def range(self, context: dict[str, Any], is_infinite: bool) -> str:
-        """The range of a number: ``0 or more and below 1``."""
-        words = {"ge": "{} or more", "gt": "above {}", "lt": "below {}", "le": "at most {}"}
-        found = []
-        for sign, text in words.items():
-            limits = [getattr(limit, sign, None) for limit in self.limits] + [context.get(sign)]
-            limit = next((each for each in limits if each is not None), None)
-            if limit is not None:
-                found.append(text.format(int(limit) if limit == int(limit) else limit))
-        if is_infinite:
-            return " and ".join([*found, "finite"]) if found else "a finite number"
-        return " and ".join(found)
+    if messages:
+        return list(dict.fromkeys(messages))
+    *others, last = dict.fromkeys(expected)
+    words = f"{', '.join(others)} or {last}" if others else last
+    return [f"{name} is {found[0]['input']!r}, expected {words}{close}"]
 
 
-def _is_structure(hint: Any) -> bool:
-    return isinstance(hint, type) and (dataclasses.is_dataclass(hint) or issubclass(hint, BaseModel))
+def _nearest_key(kind: type[Settings], location: Sequence[int | str]) -> str:
+    """A hint at the key that was meant at a place in settings."""
+    kinds: list[type[BaseModel]] = [kind]
+    for part in location[:-1]:
+        fields = [each.model_fields[part] for each in kinds if part in each.model_fields]
+        kinds = [inner for field in fields for inner in _models_in(field.annotation)] or kinds
+    known = [name for each in kinds for name in each.model_fields]
+    return f"; {nearest(str(location[-1]), known)}"
 
 
-@functools.cache
-def _fields(kind: Any) -> dict[str, Any]:
-    """Names and annotations of the fields of settings or of a dataclass."""
-    if issubclass(kind, BaseModel):
-        return {name: field.annotation for name, field in kind.model_fields.items()}
-    hints = get_type_hints(kind)
-    return {field.name: hints[field.name] for field in dataclasses.fields(kind) if field.init}
-
-
-def _options(hint: Any) -> tuple[Any, ...]:
-    """The types of a union; of another type, that type."""
-    return get_args(hint) if get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
-
-
-def _literals(hint: Any) -> list[Any]:
-    return [each for option in _options(hint) if get_origin(option) is Literal for each in get_args(option)]
-
-
-def _expected(hint: Any) -> str:
-    """A type for people: ``'a', 'b' or nothing``."""
-    words: list[str] = []
-    for option in _options(hint):
-        if get_origin(option) is Literal:
-            words += map(repr, get_args(option))
-        else:
-            kind, items = get_origin(option) or option, get_args(option)
-            if kind is tuple and items and items[-1] is not Ellipsis:
-                words.append(f"a list of {len(items)}")
-                continue
-            words.append(_WORDS.get(kind) or ("a mapping of names" if _is_structure(kind) else str(kind)))
-    *others, last = words
-    return f"{', '.join(others)} or {last}" if others else last
+def _models_in(hint: Any) -> list[type[BaseModel]]:
+    """The settings that an annotation speaks of, however deep in lists, mappings and unions."""
+    if isinstance(hint, type) and issubclass(hint, BaseModel):
+        return [hint]
+    return [found for inner in get_args(hint) for found in _models_in(inner)]

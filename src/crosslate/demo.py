@@ -9,7 +9,9 @@ from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
+
+import torch
 
 from crosslate.adaptation.adapt import adapt
 from crosslate.adaptation.parents import train_parent
@@ -42,8 +44,7 @@ class DemoFailed(CrosslateError):
     """The demo ran, but its results are not what the method promises."""
 
 
-@dataclass(frozen=True)
-class Wanted:
+class Wanted(NamedTuple):
     """A pack that the demo makes."""
 
     name: str
@@ -51,8 +52,7 @@ class Wanted:
     target: str
     strategy: str
 
-    @property
-    def title(self) -> str:
+    def __str__(self) -> str:
         return f"{self.source}-{self.target} {self.strategy}"
 
 
@@ -135,28 +135,22 @@ class DemoResult:
     samples: list[dict[str, str]]
     seconds: float
 
-    def child(self, pair: str, strategy: str) -> ChildResult:
-        return next(each for each in self.children if (each.pair, each.strategy) == (pair, strategy))
-
     def failures(self) -> list[str]:
         """What of the method's promise did not come true; empty when all did."""
-        strategies = ("src", "src+xattn", "src+body")
-        src, xattn, body = (self.child("de-en", name).score.value for name in strategies)
+        scores = {each.strategy: each.score.value for each in self.children}
+        src, xattn, body = (scores[name] for name in ("src", "src+xattn", "src+body"))
         zero_shot = self.zero_shot.value
-        found = []
-        if not xattn > src:
-            found.append(f"src+xattn ({xattn:.1f} BLEU) does not beat src ({src:.1f})")
-        if xattn < body - MAX_GAP_TO_BODY:
-            found.append(
-                f"src+xattn ({xattn:.1f} BLEU) is more than {MAX_GAP_TO_BODY:g} below src+body ({body:.1f})"
-            )
-        if not zero_shot > MIN_ZERO_SHOT:
-            found.append(
-                f"zero-shot German-Spanish reaches {zero_shot:.1f} BLEU, expected above {MIN_ZERO_SHOT:g}"
-            )
-        if not self.parent_identical:
-            found.append("the parent is not the same afterwards")
-        return found
+        promises = {
+            f"src+xattn ({xattn:.1f} BLEU) does not beat src ({src:.1f})": xattn > src,
+            f"src+xattn ({xattn:.1f} BLEU) is more than {MAX_GAP_TO_BODY:g} below src+body ({body:.1f})": (
+                xattn >= body - MAX_GAP_TO_BODY
+            ),
+            f"zero-shot German-Spanish reaches {zero_shot:.1f} BLEU, expected above {MIN_ZERO_SHOT:g}": (
+                zero_shot > MIN_ZERO_SHOT
+            ),
+            "the parent is not the same afterwards": self.parent_identical,
+        }
+        return [broken for broken, is_kept in promises.items() if not is_kept]
 
 
 def run_demo(
@@ -184,7 +178,7 @@ def run_demo(
     zero_shot, composed = demo.score("de", "es", parent, packs["de-en"], packs["fr-es"])
     after, translations_after = demo.score("fr", "en", parent)
     is_same = parent.fingerprint() == fingerprint and translations_after == translations_before
-    german = demo.test("de", "es")
+    _, _, german = demo.corpora("de", "es", "child")
     english = next(each for each in children if each.strategy == "src+xattn").translations
     rows = zip(german.source, english, composed, german.target, strict=True)
     samples = [dict(zip(("de", "en", "es", "es reference"), row)) for row in islice(rows, NUM_SAMPLES)]
@@ -214,9 +208,6 @@ class _Demo:
             source, target, train=size.train_pairs, valid=size.valid_pairs, test=size.test_pairs, part=part
         )
 
-    def test(self, source: str, target: str) -> ParallelCorpus:
-        return self.corpora(source, target, "child")[2]
-
     def parent(self) -> Parent:
         folder = self.out / "parents" / "fr-en"
         if folder.exists():
@@ -239,10 +230,10 @@ class _Demo:
                 self.say(f"pack {wanted.name}: using {self.folder(wanted)}")
         workers = min(self.settings.workers, num_usable_cores(), len(missing))
         if workers > 1:
-            self.say(f"adapting to {', '.join(wanted.title for wanted in missing)}; {workers} at a time")
+            self.say(f"adapting to {', '.join(map(str, missing))}; {workers} at a time")
             threads = max(1, num_usable_cores() // workers)
             with ProcessPoolExecutor(
-                workers, mp_context=get_context("spawn"), initializer=_share_cores, initargs=(threads,)
+                workers, get_context("spawn"), initializer=torch.set_num_threads, initargs=(threads,)
             ) as pool:
                 arguments = (self.out, self.settings, self.progress is not None)
                 for done in [pool.submit(_adapt_aside, *arguments, wanted) for wanted in missing]:
@@ -257,46 +248,32 @@ class _Demo:
 
     def adapt(self, parent: Parent, wanted: Wanted) -> None:
         train, valid, _ = self.corpora(wanted.source, wanted.target, "child")
-        self.say(f"adapting to {wanted.title}, {len(train):,} pairs")
+        self.say(f"adapting to {wanted}, {len(train):,} pairs")
         is_new_source = wanted.source != parent.source_language
+        new: dict[str, Any] = {"source": wanted.source} if is_new_source else {"target": wanted.target}
         adapt(
-            parent,
-            train,
-            valid,
-            new=NewLanguages(
-                source=wanted.source if is_new_source else None,
-                target=None if is_new_source else wanted.target,
-                strategy=wanted.strategy,
-            ),
-            data=self.data,
+            parent, train, valid, new=NewLanguages(**new, strategy=wanted.strategy), data=self.data,
             training=self.settings.new_source if is_new_source else self.settings.new_target,
-            output=PackOutput(folder=self.folder(wanted), licence="CC0-1.0"),
-            progress=self.progress,
-        )
+            output=PackOutput(folder=self.folder(wanted), licence="CC0-1.0"), progress=self.progress,
+        )  # fmt: skip
 
     def score(self, source: str, target: str, parent: Parent, *packs: Pack) -> tuple[Score, list[str]]:
-        test = self.test(source, target)
+        _, _, test = self.corpora(source, target, "child")
         translations = Translator(parent, *packs, options=DECODING).translate(test.source)
         return bleu(translations, test.target), translations
 
     def result(self, parent: Parent, pack: Pack, wanted: Wanted) -> ChildResult:
         score, translations = self.score(wanted.source, wanted.target, parent, pack)
         counts = pack.manifest.training["parameters"]
+        # Lexicon induction of the new embeddings against the parent's (section 4.2 of the paper).
+        (side,) = pack.manifest.renewed
+        ours = embeddings(apply_packs(parent, [pack]), side, pack.manifest.name)
+        theirs = embeddings(parent, side, parent.name)
+        lexicon = induce(ours, theirs, self.book.dictionary(ours.language, theirs.language))
         return ChildResult(
-            f"{wanted.source}-{wanted.target}",
-            wanted.strategy,
-            score,
-            counts["share_stored"],
-            counts["pack_bytes"],
-            _lexicon(self.book, parent, pack),
-            translations,
-        )
-
-
-def _share_cores(threads: int) -> None:
-    import torch
-
-    torch.set_num_threads(threads)
+            f"{wanted.source}-{wanted.target}", wanted.strategy, score, counts["share_stored"],
+            counts["pack_bytes"], lexicon, translations,
+        )  # fmt: skip
 
 
 def _adapt_aside(out: Path, settings: DemoSettings, is_shown: bool, wanted: Wanted) -> None:
@@ -308,18 +285,7 @@ def _adapt_aside(out: Path, settings: DemoSettings, is_shown: bool, wanted: Want
     demo.adapt(demo.parent(), wanted)
 
 
-def _lexicon(book: Phrasebook, parent: Parent, pack: Pack) -> LexiconScore:
-    """Lexicon induction of a pack's new embeddings against its parent's (section 4.2 of the paper)."""
-    (side,) = pack.manifest.renewed
-    ours = embeddings(apply_packs(parent, [pack]), side, pack.manifest.name)
-    theirs = embeddings(parent, side, parent.name)
-    gold = book.dictionary(ours.language, theirs.language)
-    return induce(ours, theirs, gold)
-
-
 def _report(result: DemoResult, settings: DemoSettings, parent: Parent) -> dict[str, Any]:
-    import torch
-
     children = [replace(each, translations=[]) for each in result.children]
     return {
         "parent": {

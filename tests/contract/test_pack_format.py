@@ -31,32 +31,19 @@ def blocks(document: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", document, flags=re.DOTALL | re.MULTILINE)
 
 
-def block(document: str, language: str) -> str:
-    return blocks(document, language)[0]
-
-
 @pytest.fixture
-def by_hand(document, tmp_path, monkeypatch) -> Path:
-    """The pack that the page's own program writes, without Crosslate."""
+def write_by_hand(document, tmp_path, monkeypatch):
+    """``write_by_hand(n)``: the pack that the first n of the page's programs write, without Crosslate."""
     monkeypatch.chdir(tmp_path)
     shutil.copy(GOLDEN / "source.spm", tmp_path)
-    run(block(document, "python"))
-    return tmp_path / "by-hand"
 
+    def write(num_programs: int) -> Path:
+        program = "".join(blocks(document, "python")[:num_programs])
+        assert "crosslate." not in program.replace("crosslate_version", "")
+        exec(compile(program, str(DOCUMENT), "exec"), {})
+        return tmp_path / "by-hand"
 
-def run(program: str) -> None:
-    assert "crosslate." not in program.replace("crosslate_version", "")
-    exec(compile(program, str(DOCUMENT), "exec"), {})
-
-
-@pytest.fixture
-def by_hand_in_fewer_bytes(document, tmp_path, monkeypatch) -> Path:
-    """The pack of the page's second program, which goes on where the first ends."""
-    monkeypatch.chdir(tmp_path)
-    shutil.copy(GOLDEN / "source.spm", tmp_path)
-    first, second = blocks(document, "python")
-    run(first + second)
-    return tmp_path / "by-hand"
+    return write
 
 
 class TestGolden:
@@ -96,32 +83,29 @@ class TestGolden:
 
 class TestDocument:
     def test_the_complete_manifest_is_the_golden_packs(self, document):
-        assert block(document, "json").encode() == (GOLDEN / "pack.json").read_bytes()
+        assert blocks(document, "json")[0].encode() == (GOLDEN / "pack.json").read_bytes()
 
-    def test_a_pack_written_by_hand_loads(self, by_hand):
-        pack = Pack.load(by_hand)
+    def test_a_pack_written_by_hand(self, write_by_hand, tmp_path):
+        folder = write_by_hand(1)
+        pack = Pack.load(folder)
         assert pack.manifest.name == "by hand"
         assert pack.manifest.scores == () and pack.manifest.training == {}
         assert torch.equal(pack.tensors["model.encoder.embed_tokens.weight"], torch.zeros(24, 4))
         assert len(pack.vocabularies["source"]) == 24
-
-    def test_it_can_be_saved_by_crosslate(self, by_hand, tmp_path):
-        Pack.load(by_hand).save(tmp_path / "again")
+        pack.save(tmp_path / "again")
         assert verify(tmp_path / "again").name == "by hand"
+        path = folder / "pack.json"
+        path.write_text(path.read_text().replace("CC0-1.0", "MIT"))
+        with pytest.raises(PackError, match="checksum"):
+            Pack.load(folder)
 
-    def test_a_pack_in_fewer_bytes_written_by_hand(self, by_hand_in_fewer_bytes):
-        pack = Pack.load(by_hand_in_fewer_bytes)
+    def test_a_pack_in_fewer_bytes_written_by_hand(self, write_by_hand):
+        pack = Pack.load(write_by_hand(2))
         table, keys = "model.encoder.embed_tokens.weight", "model.decoder.layers.0.encoder_attn.k_proj.weight"
         found = pack.decoded(table)
         assert torch.allclose(found, torch.linspace(-1, 1, 96).reshape(24, 4), atol=0.5 / 127)
         made = pack.form(keys).applied(torch.zeros(4, 4), pack.tensors[keys])
         assert made.tolist() == [[0.0, 1.0, 2.0, 3.0]] * 4
-
-    def test_it_is_refused_after_any_edit(self, by_hand):
-        path = by_hand / "pack.json"
-        path.write_text(path.read_text().replace("CC0-1.0", "MIT"))
-        with pytest.raises(PackError, match="checksum"):
-            Pack.load(by_hand)
 
     def test_every_key_of_the_manifest_is_described(self, document):
         for heading, record in (("| key | type | is |", Manifest), ("| key | is |", TensorRecord)):

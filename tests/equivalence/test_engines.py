@@ -16,6 +16,7 @@ from transformers import GenerationConfig, MarianConfig, MarianMTModel
 
 import families
 import parents
+from crosslate.engines import pytorch
 from crosslate.engines.conversion import export_ctranslate2
 from crosslate.engines.ctranslate2 import CTranslate2Engine
 from crosslate.engines.decoding import DecodingOptions
@@ -55,10 +56,8 @@ def assert_same_tensors(model, before):
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)  # several threads on busy cores wait for each other
-    yield
-    torch.set_num_threads(before)
+    with families.one_thread():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -135,22 +134,21 @@ def engines(trained, exported):
 
 
 def assert_same(one, other, tolerance=1e-4):
-    assert [[hypothesis.pieces for hypothesis in ranked] for ranked in one] == [
-        [hypothesis.pieces for hypothesis in ranked] for ranked in other
-    ]
-    assert [[hypothesis.text for hypothesis in ranked] for ranked in one] == [
-        [hypothesis.text for hypothesis in ranked] for ranked in other
-    ]
-    for mine, theirs in zip(one, other, strict=True):
-        for left, right in zip(mine, theirs, strict=True):
+    assert [len(ranked) for ranked in one] == [len(ranked) for ranked in other]
+    for ranked, others in zip(one, other):
+        for left, right in zip(ranked, others):
+            assert (left.pieces, left.text) == (right.pieces, right.text)
             assert left.score == pytest.approx(right.score, abs=tolerance)
+
+
+def num_right(translations, texts):
+    return sum(best.text == word_for_word(text) for (best, *_), text in zip(translations, texts, strict=True))
 
 
 def test_a_trained_model_translates_and_both_engines_agree(engines):
     texts = random_numbers(3, 60)
     by_torch, by_ctranslate2 = (engine.translate(texts, GREEDY) for engine in engines)
-    right = sum(best.text == word_for_word(text) for (best,), text in zip(by_torch, texts, strict=True))
-    assert right >= 50  # learnt, so agreement below is about something
+    assert num_right(by_torch, texts) >= 50  # learnt, so agreement below is about something
     assert_same(by_torch, by_ctranslate2)
 
 
@@ -169,6 +167,7 @@ def test_a_trained_model_translates_and_both_engines_agree(engines):
 def test_engines_agree_with_every_option(engines, options):
     texts = [*random_numbers(4, 25), "one", "one one one one one one", "xyz", "nine nine"]
     by_torch, by_ctranslate2 = (engine.translate(texts, options) for engine in engines)
+    assert max(len(one.pieces) for ranked in by_torch for one in ranked) <= options.max_new_tokens
     guarded = options.repetition_penalty != 1 or options.no_repeat_ngram
     assert_same(by_torch, by_ctranslate2, tolerance=float("inf") if guarded else 1e-4)
 
@@ -194,32 +193,21 @@ def test_n_best_are_distinct_and_best_first(engines):
             assert scores == sorted(scores, reverse=True)
 
 
-def test_output_limits_hold_in_both_engines(engines):
-    for engine in engines:
-        ((best,),) = engine.translate(
-            ["one two three four five"], DecodingOptions(beam_size=1, max_new_tokens=2)
-        )
-        assert len(best.pieces) == 2
-
-
-def test_order_and_batches_do_not_matter(engines, trained):
+def test_order_and_batches_do_not_matter(engines, trained, monkeypatch):
     texts = random_numbers(6, 20, longest=12)
     for engine in engines:
         together = engine.translate(texts, GREEDY)
         alone = [engine.translate([text], GREEDY)[0] for text in texts]
         assert_same(together, alone)
-    assert_same(TorchEngine(trained, max_batch_tokens=1).translate(texts, GREEDY), together)
+    monkeypatch.setattr(pytorch, "MAX_BATCH_TOKENS", 1)
+    assert_same(TorchEngine(trained).translate(texts, GREEDY), together)
 
 
 def test_empty_and_too_long_texts(engines):
     for engine in engines:
         assert engine.translate([], GREEDY) == []
         translations = engine.translate(["", "   ", "two"], DecodingOptions(beam_size=2, n_best=2))
-        assert [[hypothesis.text for hypothesis in ranked][:1] for ranked in translations] == [
-            [""],
-            [""],
-            ["zwei"],
-        ]
+        assert [ranked[0].text for ranked in translations] == ["", "", "zwei"]
         assert [len(ranked) for ranked in translations] == [2, 2, 2]
         assert engine.max_source_tokens == 96
         with pytest.raises(EngineError, match=r"text 2 of 2 has \d+ tokens, the model reads at most 96"):
@@ -245,18 +233,13 @@ def test_n_lines_in_n_lines_out(engines):
         assert out[21].split().count("zwei") >= 250  # 300 times "two": cut into segments, none lost
 
 
-def test_int8_loads_and_translates(trained, tmp_path):
+@pytest.mark.parametrize("quantization", ["int8", "int8_bfloat16"])
+def test_int8_loads_and_translates(trained, tmp_path, quantization):
     texts = random_numbers(7, 30)
-    for quantization in ("int8", "int8_bfloat16"):
-        export_ctranslate2(trained, tmp_path / quantization, quantization)
-        engine = CTranslate2Engine(tmp_path / quantization)
-        translations = engine.translate(texts, GREEDY)
-        right = sum(
-            best.text == word_for_word(text) for (best,), text in zip(translations, texts, strict=True)
-        )
-        assert right >= 22
-    sizes = {(tmp_path / name / "model.bin").stat().st_size for name in ("int8",)}
-    assert max(sizes) < 0.5 * sum(t.numel() * 4 for t in trained.model.parameters())
+    export_ctranslate2(trained, tmp_path / "model", quantization)
+    assert num_right(CTranslate2Engine(tmp_path / "model").translate(texts, GREEDY), texts) >= 22
+    num_bytes = sum(tensor.nbytes for tensor in trained.model.parameters())
+    assert (tmp_path / "model" / "model.bin").stat().st_size < 0.5 * num_bytes
 
 
 def test_export_and_translation_leave_the_live_model_alone(trained, tmp_path):
@@ -276,13 +259,11 @@ def test_export_and_translation_leave_the_live_model_alone(trained, tmp_path):
     trained.model.eval()
 
 
-@pytest.mark.parametrize("strategy", ["src+xattn", "src+xattn[k,v]", "src+xattn[heads=0:1,3]", "tgt+xattn"])
+@pytest.mark.parametrize("strategy", ["src+xattn[heads=0:1,3]", "tgt+xattn"])
 def test_exporting_an_aliasing_child_leaves_its_parent_alone(trained, strategy, tmp_path):
     """Also where a trained slice is laid over the parent's own tensor (``heads``)."""
     parent = Parent(copy.deepcopy(trained.model), trained.source, trained.target, "en", "de", name="numbers")
-    new = train_vocabulary(
-        ["uno dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce"], 64
-    )
+    new = train_vocabulary(["uno dos tres cuatro cinco seis siete ocho nueve diez once doce trece"], 64)
     side = "source" if strategy.startswith("src") else "target"
     child = parents.child(parent, strategy, **{side: new})
     torch.manual_seed(3)
@@ -296,7 +277,7 @@ def test_exporting_an_aliasing_child_leaves_its_parent_alone(trained, strategy, 
     assert_same_tensors(parent.model, before)
     assert_same_tensors(child.model, child_before)
     assert child.model.model.decoder.layers[0].fc1.weight is shared
-    texts = ["uno dos", "catorce trece once"] if side == "new_source" else ["one two", "ten nine"]
+    texts = ["uno dos", "doce trece once"] if side == "source" else ["one two", "ten nine"]
     options = DecodingOptions(beam_size=3, max_new_tokens=12)
     by_torch = TorchEngine(child).translate(texts, options)
     assert any(hypotheses[0].pieces for hypotheses in by_torch)
@@ -343,7 +324,7 @@ def test_the_engine_refuses_a_foreign_folder(exported, tmp_path):
     with pytest.raises(EngineError, match="no such file"):
         CTranslate2Engine(tmp_path)
     (tmp_path / "crosslate.json").write_text(json.dumps({"format": 99}))
-    with pytest.raises(EngineError, match="format 99, expected 1"):
+    with pytest.raises(EngineError, match="format is 99, expected 1"):
         CTranslate2Engine(tmp_path)
 
 
@@ -371,15 +352,8 @@ def test_a_mapped_vocabulary_with_padding_last_and_a_forced_first_piece(vocabula
 TINY = {"d_model": 16, "encoder_layers": 2, "decoder_layers": 3, "encoder_attention_heads": 4, "decoder_attention_heads": 2,
         "encoder_ffn_dim": 24, "decoder_ffn_dim": 24, "max_position_embeddings": 64, "dropout": 0.0, "init_std": 0.3,
         "vocab_size": 75}  # fmt: skip
-TINY_T5 = {
-    "d_model": 16,
-    "d_kv": 4,
-    "d_ff": 24,
-    "num_layers": 3,
-    "num_decoder_layers": 2,
-    "num_heads": 4,
-    "vocab_size": 75,
-}
+TINY_T5 = {"d_model": 16, "d_kv": 4, "d_ff": 24, "num_layers": 3, "num_decoder_layers": 2, "num_heads": 4,
+           "vocab_size": 75}  # fmt: skip
 SPECIAL = {"pad_token_id": 2, "eos_token_id": 0, "bos_token_id": 0, "decoder_start_token_id": 2}
 FAMILIES = {
     "marian_shared": ("Marian", "MarianMTModel", TINY),
@@ -444,20 +418,12 @@ def test_every_family_is_exported_exactly(name, vocabularies, tmp_path):
     assert_same(by_torch, by_ctranslate2, tolerance=1e-3)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "led",
-        "mvp",
-        "pegasus-x",
-        "bigbird-pegasus",
-        "prophetnet",
-        "longt5-local",
-        "nllb-moe",
-        "bert2bert",
-        "t5gemma",
-    ],
-)
+NOT_EXPORTED = (
+    "led", "mvp", "pegasus-x", "bigbird-pegasus", "prophetnet", "longt5-local", "nllb-moe", "bert2bert", "t5gemma",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NOT_EXPORTED)
 def test_pytorch_translates_with_families_that_cannot_be_exported(name):
     """Greedy search is beam search of one: their scores, found in two ways, must be the same."""
     model = families.build(name)

@@ -20,7 +20,6 @@ import plain_program
 import support
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.engines.pytorch import TorchEngine
-from crosslate.export.formats.hf import Merged, merge
 from crosslate.models.tensors import unsaved_names
 from crosslate.packs.compose import apply_packs, pack_child
 
@@ -42,11 +41,10 @@ def limited(folder: Path) -> Path:
     return folder
 
 
-def translated(model, texts: list[str], merged: Merged) -> list[str]:
+def translated(model, texts: list[str], merged: Path) -> list[str]:
     """What the packs translate to, without what the target's own tokenizer never shows (T5's sentinels)."""
-    tokenizer = transformers.AutoTokenizer.from_pretrained(
-        merged.path, subfolder=merged.tokenizers.target_folder
-    )
+    place = plain_program.writing_tokenizer(merged)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(merged, subfolder=place)
     hidden = set(tokenizer.all_special_tokens)
     return [
         model.target.decode_pieces([piece for piece in best.pieces if piece not in hidden])
@@ -63,9 +61,9 @@ def test_a_merged_checkpoint_translates_as_its_pack(case, side, tmp_path):
     parent = case.parent
     before = parent.fingerprint()
     pack = pack_child(hub_folders.shaken_child(parent, side))
-    merged = merge(parent, [pack], tmp_path / "merged")
-    assert merged.logit_difference <= 1e-6 and merged.num_sentences >= 4
-    number = "one" if merged.tokenizers.is_single else "two"
+    merged = tmp_path / "merged"
+    plain_program.assert_alike(plain_program.merge(parent, [pack], merged))
+    number = "two" if plain_program.writing_tokenizer(merged) else "one"
     assert number == support.FAMILIES[case.name].tokenizers[side]
     expected = translated(apply_packs(parent, [pack]), texts_for(side), merged)
     assert len(set(expected)) >= 2  # the source matters
@@ -76,7 +74,7 @@ def test_a_merged_checkpoint_translates_as_its_pack(case, side, tmp_path):
 def test_the_tensors_are_the_childs(case, tmp_path):
     """In half precision every tensor is the child's, rounded, and rows beyond a vocabulary are never chosen."""
     child = hub_folders.shaken_child(case.parent, "target")
-    merge(case.parent, [pack_child(child)], tmp_path / "merged", precision="float16")
+    plain_program.merge(case.parent, [pack_child(child)], tmp_path / "merged", precision="float16")
     stored = safetensors.torch.load_file(tmp_path / "merged" / "model.safetensors")
     again = transformers.AutoModelForSeq2SeqLM.from_pretrained(tmp_path / "merged")
     assert {tensor.dtype for tensor in stored.values()} == {torch.float16}
@@ -97,35 +95,28 @@ def test_the_tensors_are_the_childs(case, tmp_path):
 def test_a_checkpoint_without_a_new_side(case, tmp_path):
     """A pack of ``embed+xattn`` keeps both vocabularies: the parent's own tokenizer does all of it."""
     pack = pack_child(hub_folders.shaken_child(case.parent, "none"))
-    merged = merge(case.parent, [pack], tmp_path / "merged")
-    assert merged.tokenizers.is_single
+    merged = tmp_path / "merged"
+    plain_program.merge(case.parent, [pack], merged)
+    assert not plain_program.writing_tokenizer(merged)
     expected = translated(apply_packs(case.parent, [pack]), FRENCH, merged)
     assert plain_program.run(limited(tmp_path / "merged"), FRENCH) == expected
 
 
 def test_without_crosslate(tmp_path):
     """As a user does it who never heard of Crosslate, in a process of their own."""
-    expected, programs = [], []
-    for name, side in (("marian", "source"), ("nllb", "target"), ("umt5", "both")):
-        layout = hub_folders.write(name, tmp_path / name)
-        parent = hub_folders.Parent.load(tmp_path / name, **layout.languages)
-        pack = pack_child(hub_folders.shaken_child(parent, side))
-        merged = merge(parent, [pack], tmp_path / f"merged-{name}")
-        expected += translated(apply_packs(parent, [pack]), FRENCH, merged)
-        programs.append(plain_program.program_of(limited(merged.path)))
-    program = "\n".join(
-        [
-            "import io, sys",
-            "sys.modules['crosslate'] = None",
-            *(f"sys.stdin = io.StringIO({chr(10).join(FRENCH)!r})\n{each}" for each in programs),
-        ]
-    )
+    layout = hub_folders.write("nllb", tmp_path / "nllb")
+    parent = hub_folders.Parent.load(tmp_path / "nllb", **layout.languages)
+    pack = pack_child(hub_folders.shaken_child(parent, "target"))
+    merged = tmp_path / "merged"
+    plain_program.merge(parent, [pack], merged)
+    program = "import sys\nsys.modules['crosslate'] = None\n" + plain_program.program_of(limited(merged))
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=False, env=environment
-    )
+        [sys.executable, "-c", program], input="".join(f"{line}\n" for line in FRENCH),
+        capture_output=True, text=True, encoding="utf-8", check=False, env=environment,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == expected
+    assert done.stdout.splitlines() == translated(apply_packs(parent, [pack]), FRENCH, merged)
 
 
 def test_a_composed_child(tmp_path):
@@ -133,8 +124,9 @@ def test_a_composed_child(tmp_path):
     layout = hub_folders.write("mbart", tmp_path / "parent")
     parent = hub_folders.Parent.load(tmp_path / "parent", **layout.languages)
     packs = [pack_child(hub_folders.shaken_child(parent, side)) for side in ("source", "target")]
-    merged = merge(parent, packs, tmp_path / "merged")
-    assert merged.tokenizers.is_single and (merged.source_language, merged.target_language) == ("de", "de")
+    merged = tmp_path / "merged"
+    plain_program.merge(parent, packs, merged)
+    assert not plain_program.writing_tokenizer(merged)
     texts = list(parents.TEXT)
     expected = translated(apply_packs(parent, packs), texts, merged)
     assert plain_program.run(limited(tmp_path / "merged"), texts) == expected

@@ -12,6 +12,7 @@ import torch
 import families
 import parents
 import tiny_models
+from crosslate.engines import pytorch
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.engines.pytorch import TorchEngine
 from crosslate.engines.shared import SharedBody
@@ -36,13 +37,12 @@ def world():
     vocabularies = {language: tiny_models.vocabulary(language) for language in tiny_models.WORDS}
     size = tiny_models.SIZE
     parent = Parent.create(vocabularies["fr"], vocabularies["en"], "fr", "en", size, max_positions=32, seed=1)
-    enlarge(parent.model)
+    enlarge(parent.model.parameters())
 
     def pack(strategy, **new):
         child = parents.child(parent, strategy, **new)
         for group in child.trained.values():
-            for parameter in group.values():
-                enlarge_tensor(parameter)
+            enlarge(group.values())
         return pack_child(child)
 
     german = pack("src+xattn", source=vocabularies["de"])
@@ -57,16 +57,12 @@ def world():
     }
 
 
-def enlarge(model):
-    for parameter in model.parameters():
-        enlarge_tensor(parameter)
-
-
-def enlarge_tensor(parameter):
+def enlarge(parameters):
     """Untrained weights are so small that every text gives the same; larger ones tell texts apart."""
     with torch.no_grad():
-        if parameter.dim() > 1:
-            parameter.mul_(3)
+        for parameter in parameters:
+            if parameter.dim() > 1:
+                parameter.mul_(3)
 
 
 def texts(language, count, seed=0):
@@ -92,24 +88,18 @@ def test_together_as_alone(world, options):
     assert len({ranked[0].text for ranked in found}) > 5
 
 
-def test_a_repetition_guard_and_the_unknown_piece(world):
+@pytest.mark.parametrize(
+    "options",
+    [GREEDY, DecodingOptions(beam_size=2, max_new_tokens=12, no_repeat_ngram=2, allow_unknown=True)],
+)
+def test_small_batches_blank_texts_and_a_repetition_guard(world, options, monkeypatch):
+    monkeypatch.setattr(pytorch, "MAX_BATCH_TOKENS", 20)
     body = SharedBody(world[("fr", "en")])
-    options = DecodingOptions(beam_size=2, max_new_tokens=12, no_repeat_ngram=2, allow_unknown=True)
-    pairs = list(world)
-    members = [body.join(world[pair]) for pair in pairs]
-    found = body.translate([(member, texts(pair[0], 1)[0]) for member, pair in zip(members, pairs)], options)
-    for pair, ranked in zip(pairs, found):
-        expected = TorchEngine(world[pair]).translate(texts(pair[0], 1), options)
-        assert ranked[0].text == expected[0][0].text
-
-
-def test_small_batches_and_blank_texts(world):
-    body = SharedBody(world[("fr", "en")], max_batch_tokens=20)
     members = {pair: body.join(model) for pair, model in world.items()}
     items = [(pair, text) for pair in world for text in ["", *texts(pair[0], 3), "  "]]
-    found = body.translate([(members[pair], text) for pair, text in items], GREEDY)
+    found = body.translate([(members[pair], text) for pair, text in items], options)
     for (pair, text), ranked in zip(items, found):
-        assert ranked[0].text == TorchEngine(world[pair]).translate([text], GREEDY)[0][0].text
+        assert ranked[0].text == TorchEngine(world[pair]).translate([text], options)[0][0].text
 
 
 def test_no_tensor_is_copied_and_the_parent_stays_as_it_was(world):
@@ -148,41 +138,24 @@ def test_what_changes_the_whole_body_is_shared_too_or_refused_but_never_wrong(wo
         assert [each[0].text for each in found] == [each[0].text for each in expected]
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "marian-separate",
-        "marian-shared",
-        "bart",
-        "mbart",
-        "plbart",
-        "mt5",
-        "blenderbot",
-        "m2m100",
-        "t5",
-        "pegasus",
-    ],
-)
+SHARING = (
+    "marian-separate", "marian-shared", "bart", "mbart", "plbart", "mt5", "blenderbot", "m2m100", "t5", "pegasus",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SHARING)
 def test_families(name):
     """Whichever way a family calls its modules: a member that joins gives what its model gives alone."""
-    model = families.build(name)
     tokens = torch.arange(3, 9).unsqueeze(0)
-    other = families.build(name)
+    model, other = families.build(name), families.build(name)
     with torch.no_grad():
-        for path, module in other.named_modules():
+        for path, parameter in other.named_parameters():
             if CROSS_ATTENTION.search(path):
-                for parameter in module.parameters(recurse=False):
-                    parameter.mul_(20)
-    changed = dict(other.named_parameters())
-    child = alias_model(model)
-    names = [each for each in changed if CROSS_ATTENTION.search(each)]
-    assert names
-    for each in names:
-        set_tensor(child, [each], changed[each])
-    sides = {"source": Sized(37), "target": Sized(37)}
-    parent = SimpleNamespace(model=model, **sides)
+                parameter.mul_(20)
+    child = with_cross_attention_of(model, other)
+    parent = SimpleNamespace(model=model, **SIDES)
     body = SharedBody(parent)
-    member = body.join(SimpleNamespace(model=child, **sides))
+    member = body.join(SimpleNamespace(model=child, **SIDES))
     assert member is not None
     with torch.inference_mode():
         alone = child(input_ids=tokens, decoder_input_ids=tokens, use_cache=False).logits
@@ -208,13 +181,18 @@ def test_modules_that_the_parent_lacks_are_not_shared(strategy):
 def test_a_family_that_cannot_share_is_refused():
     """FSMT's states are (length, batch, width): rows are not where they are looked for."""
     model, other = families.build("fsmt"), families.build("fsmt", seed=1)
+    body = SharedBody(SimpleNamespace(model=model, **SIDES))
+    assert body.join(SimpleNamespace(model=with_cross_attention_of(model, other), **SIDES)) is None
+
+
+def with_cross_attention_of(model, other):
+    """An alias of a model in which the cross-attention is another's."""
     child = alias_model(model)
-    for name, tensor in other.named_parameters():
-        if CROSS_ATTENTION.search(name):
-            set_tensor(child, [name], tensor)
-    sides = {"source": Sized(37), "target": Sized(37)}
-    body = SharedBody(SimpleNamespace(model=model, **sides))
-    assert body.join(SimpleNamespace(model=child, **sides)) is None
+    names = [name for name, _ in other.named_parameters() if CROSS_ATTENTION.search(name)]
+    assert names
+    for name in names:
+        set_tensor(child, [name], other.get_parameter(name))
+    return child
 
 
 class Sized:
@@ -222,8 +200,8 @@ class Sized:
 
     special = SimpleNamespace(eos=2, pad=0, bos=1, unk=3)
 
-    def __init__(self, size):
-        self._size = size
-
     def __len__(self):
-        return self._size
+        return 37
+
+
+SIDES = {"source": Sized(), "target": Sized()}

@@ -17,7 +17,6 @@ from crosslate.adaptation.settings import DataSettings, NewLanguages
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.engines.pytorch import TorchEngine
 from crosslate.evaluation.scores import chrf
-from crosslate.export.formats.hf import merge
 from crosslate.models.parent import Parent
 from crosslate.packs.compose import apply_packs
 from crosslate.text.corpora import ParallelCorpus
@@ -68,7 +67,7 @@ def test_a_merged_checkpoint_translates_what_was_learnt(name: str, tmp_path: Pat
         # The whole body, so that every processor's rounding learns enough: 85 and more, whatever the seed.
         new = NewLanguages(source="de", strategy="src+body")
         pack = adapt(parent, pairs, pairs, new=new, training=SETTINGS, data=DATA)
-        merge(parent, [pack], tmp_path / "merged")
+        plain_program.merge(parent, [pack], tmp_path / "merged")
         engine = TorchEngine(apply_packs(parent, [pack]))
         expected = [best.text.strip() for (best,) in engine.translate(pairs.source, OPTIONS)]
         assert plain_program.run(tmp_path / "merged", pairs.source) == expected

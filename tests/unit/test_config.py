@@ -8,7 +8,7 @@ from typing import Any, Literal
 import pytest
 from pydantic import Field
 
-from crosslate.config import Settings, differences, dump_yaml, from_values, load_yaml
+from crosslate.config import Settings, differences, dump_yaml, load_yaml
 from crosslate.errors import Faults, SettingsError
 
 
@@ -50,9 +50,12 @@ def test_values_come_back_from_yaml(tmp_path):
     assert WholeThing.from_values(whole.to_values()) == whole
 
 
-def test_keys_that_stand_twice_are_refused_with_their_lines(tmp_path):
-    with pytest.raises(SettingsError, match=r"whole\.yaml cannot be read, 2 faults") as refused:
-        read(tmp_path, "names:\n  a: x\n  b: y\n  'a': z\nparts: []\nnames: {}\n")
+def test_keys_that_stand_twice_or_are_no_text_are_refused_with_their_lines(tmp_path):
+    with pytest.raises(SettingsError, match=r"whole\.yaml cannot be read, 4 faults") as refused:
+        read(
+            tmp_path, "names:\n  a: x\n  b: y\n  'a': z\nparts: []\nnames: {}\ntraining: {1: {}, false: {}}\n"
+        )
+    assert "the key 1 of line 7 is not text; put it in quotes" in str(refused.value)
     assert "the key a of line 4 stands in line 2, too; keep one" in str(refused.value)
     assert "the key names of line 6 stands in line 1, too; keep one" in str(refused.value)
 
@@ -78,43 +81,34 @@ def test_yaml_reads_as_in_version_1_2(tmp_path):
     assert (whole.maybe, whole.span) == (Part(rate=1e-4, speed=-0.5), (3, 4))
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (None, "no such file"),
+def test_files_that_cannot_be_used_are_refused(tmp_path):
+    for text, message in (
         ("names: {a: [", r"whole\.yaml: not YAML: "),
         ("- a", "expected a mapping of names"),
-    ],
-)
-def test_files_that_cannot_be_used_are_refused(tmp_path, text, message):
-    with pytest.raises(SettingsError, match=message):
-        read(tmp_path, text) if text else load_yaml(WholeThing, tmp_path / "none.yaml")
-
-
-def test_a_folder_is_no_file(tmp_path):
-    with pytest.raises(SettingsError, match="cannot be read: Is a directory"):
-        load_yaml(WholeThing, tmp_path)
+    ):
+        with pytest.raises(SettingsError, match=message):
+            read(tmp_path, text)
+    for path, message in ((tmp_path / "none.yaml", "no such file"), (tmp_path, "cannot be read: Is a dir")):
+        with pytest.raises(SettingsError, match=message):
+            load_yaml(WholeThing, path)
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"training": {1: {}}}, "training has the key 1, expected text; put it in quotes"),
-        ({"training": {"all": {False: 1}}}, "training.all has the key False, expected text; put it in quotes"),
         ({"prats": []}, "unknown key prats; did you mean 'parts'?"),
         ({"maybe": {"cuont": 1}}, "unknown key maybe.cuont; did you mean 'count'?"),
-        ({"parts": [{"speed": 10**400}]}, "parts[0].speed is an integer of 1329 bits, expected a number below 1.8e308"),
         ({"parts": [{"speed": float("nan")}]}, "parts[0].speed is nan, expected a finite number"),
         ({"parts": [{"count": True}]}, "parts[0].count is True, expected a whole number"),
-        ({"parts": [{"stop": 10}]}, "parts[0].stop is 10, expected 0 or more and below 10"),
-        ({"parts": [{"share": "both"}]}, "parts[0].share is 'both', expected 'parent', 'child' or nothing"),
+        ({"parts": [{"stop": 10}]}, "parts[0].stop is 10, expected below 10"),
+        ({"parts": [{"share": "both"}]}, "parts[0].share is 'both', expected 'parent' or 'child'"),
         (
             {"parts": [{"share": "chid"}]},
-            "parts[0].share is 'chid', expected 'parent', 'child' or nothing; did you mean 'child'?",
+            "parts[0].share is 'chid', expected 'parent' or 'child'; did you mean 'child'?",
         ),
-        ({"parts": [{"rate": "x"}]}, "parts[0].rate is 'x', expected a number or nothing"),
+        ({"parts": [{"rate": "x"}]}, "parts[0].rate is 'x', expected a number"),
         ({"maybe": {"count": "x"}}, "maybe.count is 'x', expected a whole number"),
-        ({"maybe": 3}, "maybe is 3, expected a mapping of names or nothing"),
+        ({"maybe": 3}, "maybe is 3, expected a mapping of names"),
         ({"either": 3}, "either is 3, expected text, a mapping of names or a list"),
         ({"either": {"count": 0}}, "either.count is 0, expected 1 or more"),
         ({"span": [1, "x"]}, "span[1] is 'x', expected a whole number"),
@@ -123,7 +117,7 @@ def test_a_folder_is_no_file(tmp_path):
 )  # fmt: skip
 def test_wrong_values_are_named(values, message):
     with pytest.raises(SettingsError) as refused:
-        from_values(WholeThing, values)
+        WholeThing.from_values(values, where="settings")
     assert str(refused.value) == f"cannot use settings: {message}"
 
 

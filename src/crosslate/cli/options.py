@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 import typer
 from pydantic.fields import FieldInfo
 
-from crosslate.config import Settings, dump_yaml, from_values, parse_yaml, read_yaml
+from crosslate.config import Settings, dump_yaml, parse_yaml, read_yaml
 from crosslate.errors import CorpusError, Faults, UsageError
 from crosslate.files import write_text
 
@@ -99,7 +99,7 @@ def options_of(
             for change in changes or []:
                 _assign(values, set_in, change)
             where = f"{config} and the options" if config else "these options"
-            given[name] = from_values(kind, values, where=where, names=spoken)
+            given[name] = kind.from_values(values, where=where, names=spoken)
             if save:
                 write_text(save, dump_yaml(values))
             command(**given)

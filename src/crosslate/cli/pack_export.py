@@ -72,8 +72,11 @@ def _export(packs: list[Path], out: Path, to: str, parent: str | None, precision
     from crosslate.packs.stored_model import StoredModel
 
     EXPORTERS[to]().check(out, precision)  # before the packs are read
-    written = write(StoredModel(packs, parent), out, to, precision)
-    pair = f"{written.source_language}-{written.target_language}"
-    print_line(console(), f"{pair}: {size_of(written.num_bytes)} in {precision}, saved to {out}")
-    if written.note:
-        print_line(console(), written.note)
+    stored = StoredModel(packs, parent)
+    note = write(stored, out, to, precision)
+    files = [path for path in (out, *out.rglob("*")) if path.is_file()]
+    size = size_of(sum(path.stat().st_size for path in files))
+    pair = f"{stored.source_language}-{stored.target_language}"
+    print_line(console(), f"{pair}: {size} in {precision}, saved to {out}")
+    if note:
+        print_line(console(), note)

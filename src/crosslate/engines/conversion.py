@@ -6,7 +6,6 @@ import copy
 import logging
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -16,6 +15,7 @@ from crosslate.errors import EngineError, UsageError, nearest
 from crosslate.files import atomic_folder, write_json, write_text
 from crosslate.models.methods.registry import modules_beyond
 from crosslate.models.vocabularies.saved_vocabularies import SideDescription, save_vocabulary
+from crosslate.text.segmenters import WORD_START
 from crosslate.text.vocabularies import Vocabulary
 
 log = logging.getLogger(__name__)
@@ -24,6 +24,7 @@ Quantization = Literal[
     "float32", "float16", "bfloat16", "int16", "int8", "int8_float32", "int8_float16", "int8_bfloat16"
 ]
 _CHECKED_TOKENS = 12
+_FEW_PIECES = 8
 # Both sides compute in float32, in another order. A wrong scale or a missing norm is off by far more.
 _TOLERANCE = 5e-3
 
@@ -55,37 +56,23 @@ def export_ctranslate2(
     """
     source, target = translation_model.source, translation_model.target
     with atomic_folder(folder) as temporary:
-        written = write_model(translation_model, temporary, quantization)
+        generation = write_model(translation_model, temporary, quantization)
         for side, vocabulary in (("source", source), ("target", target)):
             save_vocabulary(vocabulary, temporary, side)
-        generation, forced = written.generation, written.generation.forced_first
+        forced, pieces = generation.forced_first, _all_pieces(target, generation.num_target_rows)
+        never = generation.never_generated(target, allow_unknown=True)
         description = FolderDescription(
             format=FORMAT_VERSION,
-            family=written.family,
-            quantization=quantization,
-            source=SideDescription.of(source),
-            target=SideDescription.of(target),
-            max_source_tokens=generation.max_source_tokens,
-            max_target_tokens=generation.max_target_tokens,
-            forced_first=None if forced is None else target.pieces[forced],
-            never_generated=[
-                _all_pieces(target, generation.num_target_rows)[index]
-                for index in generation.never_generated(target, allow_unknown=True)
-            ],
-            unknown=target.pieces[target.special.unk],
-        )
-        write_json(temporary / "crosslate.json", asdict(description))
+            family=family_of(translation_model.model), quantization=quantization,
+            source=SideDescription.of(source), target=SideDescription.of(target),
+            max_source_tokens=generation.max_source_tokens, max_target_tokens=generation.max_target_tokens,
+            forced_first=None if forced is None else pieces[forced],
+            never_generated=[pieces[index] for index in never], unknown=pieces[target.special.unk],
+        )  # fmt: skip
+        write_json(temporary / "crosslate.json", description.to_values())
         if readme:
             write_text(temporary / "README.md", readme)
-    log.debug("exported %s to %s (%s)", written.family, folder, quantization)
-
-
-@dataclass(frozen=True)
-class WrittenModel:
-    """What is known of a model that CTranslate2 can load now."""
-
-    family: str
-    generation: Generation
+    log.debug("exported a model to %s (%s)", folder, quantization)
 
 
 def write_model(
@@ -94,7 +81,7 @@ def write_model(
     quantization: Quantization,
     *,
     adjust: Callable[[Any, Generation], None] | None = None,
-) -> WrittenModel:
+) -> Generation:
     """Writes CTranslate2's own files into an existing folder, after the check described above.
 
     Args:
@@ -111,21 +98,35 @@ def write_model(
     family = family_of(live)
     generation = Generation.of(translation_model)
     source, target = translation_model.source, translation_model.target
+    # Its configuration is changed below, and CTranslate2 overwrites its tensors when it quantises.
     private = copy.deepcopy(live).to("cpu").float().eval()
-    sample = _sample(source), _sample(target)
-    expected = _live_log_probabilities(private, *sample, start=generation.start, target=target)
-    spec = build_spec(private)
-    # The loader leaves it out for Marian, whose decoder would else start from zeros.
-    spec.decoder.start_from_zero_embedding = False
-    _register_vocabularies(spec, source, target, generation)
-    _validate(spec)
-    _compare(_exported_log_probabilities(spec, source, target, sample), expected, family)
+    sample = sample_ids(source, _CHECKED_TOKENS), sample_ids(target, _CHECKED_TOKENS)
+    expected = _live_log_probabilities(private, *sample, start=generation.start, eos=target.special.eos)
+    try:
+        spec = _FAMILIES[family](private)
+        # The loader leaves it out for Marian, whose decoder would else start from zeros.
+        spec.decoder.start_from_zero_embedding = False
+        _register_vocabularies(spec, source, target, generation)
+        spec.validate()
+    except (KeyError, AttributeError, ValueError, NotImplementedError) as error:
+        raise EngineError(
+            f"this model of type {family!r} cannot be exported to CTranslate2 "
+            f"({type(error).__name__}: {error}); use the PyTorch engine for it"
+        ) from error
+    found = _exported_log_probabilities(spec, source, target, sample)
+    difference = max((abs(one - other) for one, other in zip(found, expected, strict=True)), default=0.0)
+    if not difference <= _TOLERANCE:  # also when it is not a number
+        raise EngineError(
+            f"the export of this {family!r} model differs from the live model: log-probabilities of the "
+            f"same sentence differ by {difference:.2g}, expected at most {_TOLERANCE}; "
+            "use the PyTorch engine for it"
+        )
     if adjust is not None:
         adjust(spec, generation)
-        _validate(spec)
+        spec.validate()
     spec.optimize(quantization)
     spec.save(str(folder))
-    return WrittenModel(family, generation)
+    return generation
 
 
 def _all_pieces(vocabulary: Vocabulary, num_rows: int) -> list[str]:
@@ -154,42 +155,32 @@ def _register_vocabularies(spec: Any, source: Vocabulary, target: Vocabulary, ge
     spec.config.bos_token = target.pieces[special.eos if special.bos is None else special.bos]
 
 
-def _validate(spec: Any) -> None:
-    try:
-        spec.validate()
-    except ValueError as error:
-        raise EngineError(
-            f"the model cannot be exported to CTranslate2 ({error}); use the PyTorch engine for it"
-        ) from error
-
-
-def _sample(vocabulary: Vocabulary) -> list[int]:
-    """Ids spread evenly over the vocabulary, special ones left out."""
-    special = vocabulary.special
-    ordinary = [
-        index
-        for index in range(len(vocabulary))
-        if index not in (special.eos, special.unk, special.pad, special.bos)
-    ]
-    step = max(1, len(ordinary) // _CHECKED_TOKENS)
-    return ordinary[::step][:_CHECKED_TOKENS]
+def sample_ids(vocabulary: Vocabulary, count: int) -> list[int]:
+    """Ids of pieces that are letters, taken evenly: as text, special pieces and codes mean something else."""
+    hidden = {*vocabulary.silent, vocabulary.special.unk}
+    ids = [index for index in range(len(vocabulary)) if index not in hidden]
+    letters = [
+        index for index in ids if vocabulary.marked_pieces[index].removeprefix(WORD_START).isalpha()
+    ]  # fmt: skip
+    chosen = letters if len(letters) >= _FEW_PIECES else ids
+    return chosen[:: max(1, len(chosen) // count)][:count]
 
 
 def _live_log_probabilities(
-    model: Any, source_ids: Sequence[int], target_ids: Sequence[int], *, start: int, target: Vocabulary
+    model: Any, source_ids: Sequence[int], target_ids: Sequence[int], *, start: int, eos: int
 ) -> list[float]:
     import torch
 
     with torch.inference_mode():
         logits = model(
             # The source's end of sentence is left out, here and below: it plays no part in the comparison.
-            input_ids=torch.tensor([list(source_ids)]),
+            input_ids=torch.tensor([source_ids]),
             attention_mask=torch.ones(1, len(source_ids), dtype=torch.long),
             decoder_input_ids=torch.tensor([[start, *target_ids]]),
             use_cache=False,
             return_dict=True,
         ).logits[0]
-        labels = torch.tensor([*target_ids, target.special.eos])
+        labels = torch.tensor([*target_ids, eos])
         chosen: list[float] = logits.log_softmax(-1).gather(1, labels.unsqueeze(1)).squeeze(1).tolist()
     return chosen
 
@@ -207,16 +198,6 @@ def _exported_log_probabilities(
         return list(result.log_probs)
 
 
-def _compare(exported: Sequence[float], live: Sequence[float], family: str) -> None:
-    difference = max((abs(one - other) for one, other in zip(exported, live, strict=True)), default=0.0)
-    if not difference <= _TOLERANCE:  # also when it is not a number
-        raise EngineError(
-            f"the export of this {family!r} model differs from the live model: log-probabilities of the "
-            f"same sentence differ by {difference:.2g}, expected at most {_TOLERANCE}; "
-            "use the PyTorch engine for it"
-        )
-
-
 def family_of(model: Any) -> str:
     """The family of a model that can be exported.
 
@@ -230,26 +211,6 @@ def family_of(model: Any) -> str:
             f"{', '.join(_FAMILIES)}); use the PyTorch engine for it"
         )
     return family
-
-
-def build_spec(model: Any) -> Any:
-    """A CTranslate2 ``TransformerSpec`` that holds the tensors of ``model``.
-
-    Args:
-        model: a private copy, on the CPU in float32: its configuration is changed here, and CTranslate2
-            overwrites its tensors when it quantises.
-
-    Raises:
-        EngineError: the model's family, activation function or shape has no counterpart.
-    """
-    family = family_of(model)
-    try:
-        return _FAMILIES[family](model)
-    except (KeyError, AttributeError, ValueError, NotImplementedError) as error:
-        raise EngineError(
-            f"this model of type {family!r} cannot be exported to CTranslate2 "
-            f"({type(error).__name__}: {error}); use the PyTorch engine for it"
-        ) from error
 
 
 def _bart_like(model: Any, loader: Any = None) -> Any:
@@ -270,25 +231,17 @@ def _bart_like(model: Any, loader: Any = None) -> Any:
     return spec
 
 
-def _m2m100(model: Any) -> Any:
+def _counted_from_padding(model: Any) -> Any:
+    """M2M100 and FSMT: the first position is the row after padding's; CTranslate2 takes padding to be 1."""
     from ctranslate2.converters import transformers as loaders
 
     class Loader(loaders.BartLoader):
         def set_position_encodings(self, spec: Any, module: Any) -> None:
-            # Positions are counted from the row after padding's; CTranslate2's loader takes padding to be 1.
-            spec.encodings = module.weights[module.padding_idx + 1 :]
+            rows = module.weights if hasattr(module, "weights") else module.weight
+            spec.encodings = rows[module.padding_idx + 1 :]
 
-    return _bart_like(model, Loader())
-
-
-def _fsmt(model: Any) -> Any:
-    from ctranslate2.converters import transformers as loaders
-
-    class Loader(loaders.BartLoader):
-        def set_position_encodings(self, spec: Any, module: Any) -> None:
-            spec.encodings = module.weight[module.padding_idx + 1 :]
-
-    model.lm_head = model.model.decoder.output_projection
+    if model.config.model_type == "fsmt":
+        model.lm_head = model.model.decoder.output_projection
     return _bart_like(model, Loader())
 
 
@@ -314,11 +267,11 @@ _FAMILIES: dict[str, Callable[[Any], Any]] = {
     "marian": _bart_like,
     "bart": _bart_like,
     "mbart": _bart_like,
-    "m2m_100": _m2m100,
+    "m2m_100": _counted_from_padding,
     "pegasus": _bart_like,
     "blenderbot": _bart_like,
     "plbart": _bart_like,
-    "fsmt": _fsmt,
+    "fsmt": _counted_from_padding,
     "t5": _t5_like("T5Loader", lambda config: bool(config.scale_decoder_outputs)),
     "mt5": _t5_like("MT5Loader", lambda config: False),
     "umt5": _t5_like("UMT5Loader", lambda config: bool(config.tie_word_embeddings)),

@@ -6,11 +6,10 @@ import logging
 import os
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
-from crosslate.config import from_values
+from crosslate.config import Settings
 from crosslate.engines.decoding import (
     DecodingOptions,
     Hypothesis,
@@ -19,11 +18,16 @@ from crosslate.engines.decoding import (
     group_sources,
     hypothesis,
 )
-from crosslate.errors import EngineError, InputError
+from crosslate.errors import EngineError, InputError, SettingsError
 from crosslate.files import read_json
 from crosslate.models.vocabularies.saved_vocabularies import SideDescription, load_vocabulary
 
+log = logging.getLogger(__name__)
+
+_CACHE_NAME = ".crosslate-cache"
 _MAX_INTER_THREADS = 8
+_MAX_BATCH_TOKENS = 1024  # padded source tokens
+FORMAT_VERSION: Literal[1] = 1
 
 
 class CTranslate2Engine:
@@ -33,10 +37,8 @@ class CTranslate2Engine:
 
     Args:
         folder: the exported model.
-        device: ``cpu``, ``cuda`` or ``auto``.
         inter_threads: batches translated at the same time; None chooses from the machine.
         intra_threads: threads that share one batch; None chooses from the machine.
-        max_batch_tokens: padded source tokens that one batch may hold.
 
     Raises:
         EngineError: the folder is not such a model, or CTranslate2 cannot load it.
@@ -45,13 +47,7 @@ class CTranslate2Engine:
     name = "ctranslate2"
 
     def __init__(
-        self,
-        folder: Path,
-        *,
-        device: str = "cpu",
-        inter_threads: int | None = None,
-        intra_threads: int | None = None,
-        max_batch_tokens: int = 1024,
+        self, folder: Path, *, inter_threads: int | None = None, intra_threads: int | None = None
     ) -> None:
         import ctranslate2
 
@@ -59,12 +55,10 @@ class CTranslate2Engine:
         self.source = load_vocabulary(folder, "source", self._description.source)
         self.target = load_vocabulary(folder, "target", self._description.target)
         self.max_source_tokens = self._description.max_source_tokens
-        self._max_batch_tokens = max_batch_tokens
         chosen_inter, chosen_intra = default_threads(num_usable_cores())
         try:
             self._translator = ctranslate2.Translator(
                 str(folder),
-                device=device,
                 inter_threads=chosen_inter if inter_threads is None else inter_threads,
                 intra_threads=chosen_intra if intra_threads is None else intra_threads,
             )
@@ -79,13 +73,12 @@ class CTranslate2Engine:
         suppressed = [*description.never_generated, *([] if options.allow_unknown else [description.unknown])]
         forced = description.forced_first
         pending = []
-        for group in group_sources(
-            encoded, options, description.max_target_tokens, self.source.num_frame_ids
-        ):
+        groups = group_sources(encoded, options, description.max_target_tokens, self.source.num_frame_ids)
+        for output_limit, indices in groups.items():
             results = self._translator.translate_batch(
-                [[pieces[index] for index in encoded[text]] for text in group.indices],
-                target_prefix=None if forced is None else [[forced]] * len(group.indices),
-                max_batch_size=self._max_batch_tokens,
+                [[pieces[index] for index in encoded[text]] for text in indices],
+                target_prefix=None if forced is None else [[forced]] * len(indices),
+                max_batch_size=_MAX_BATCH_TOKENS,
                 batch_type="tokens",
                 asynchronous=True,  # groups share the workers instead of waiting for each other
                 beam_size=options.beam_size,
@@ -96,10 +89,10 @@ class CTranslate2Engine:
                 suppress_sequences=[[piece] for piece in suppressed],
                 max_input_length=0,  # never cut: too long a text was refused above
                 min_decoding_length=0,
-                max_decoding_length=group.output_limit,
+                max_decoding_length=output_limit,
                 return_scores=True,
             )
-            pending.append((group.indices, results))
+            pending.append((indices, results))
         for indices, results in pending:
             for index, result in zip(indices, results, strict=True):
                 found = result.result()
@@ -127,11 +120,7 @@ def default_threads(num_cores: int) -> tuple[int, int]:
     return inter, max(1, num_cores // inter)
 
 
-FORMAT_VERSION = 1
-
-
-@dataclass(frozen=True)
-class FolderDescription:
+class FolderDescription(Settings):
     """What the engine must know and CTranslate2 does not keep.
 
     Attributes:
@@ -145,7 +134,7 @@ class FolderDescription:
         unknown: the target's unknown piece, allowed by option.
     """
 
-    format: int
+    format: Literal[1]
     family: str
     quantization: str
     source: SideDescription
@@ -165,20 +154,11 @@ def load_description(folder: Path) -> FolderDescription:
     """
     path = folder / "crosslate.json"
     try:
-        values: Any = read_json(path)
-        version = values.get("format") if isinstance(values, dict) else None
-        if version != FORMAT_VERSION:
-            raise EngineError(
-                f"{path}: format {version!r}, expected {FORMAT_VERSION}; export the model again"
-            )
-        return from_values(FolderDescription, values, where=str(path))
-    except InputError as error:
-        raise EngineError(f"not a CTranslate2 model exported by Crosslate: {error}") from None
-
-
-log = logging.getLogger(__name__)
-
-_CACHE_NAME = ".crosslate-cache"
+        return FolderDescription.from_values(read_json(path), where=str(path))
+    except (InputError, SettingsError) as error:
+        raise EngineError(
+            f"not a CTranslate2 model that this Crosslate exported, export it again: {error}"
+        ) from None
 
 
 def ctranslate2_folder(origin: Path, key: str, quantization: str) -> Path:
@@ -194,13 +174,13 @@ def ctranslate2_folder(origin: Path, key: str, quantization: str) -> Path:
     """
     origin = origin.resolve()
     readable = re.sub(r"[^\w.-]", "_", origin.name) or "model"
-    # Another version of the layout gets another name, so that no old folder is read or has to go.
-    layout = "" if FORMAT_VERSION == 1 else f"-{FORMAT_VERSION}"
-    name = f"{readable}-{key[:16]}-{quantization}{layout}"
+    name = f"{readable}-{key[:16]}-{quantization}"
     beside = origin.parent / _CACHE_NAME
-    if (beside / name).is_dir() or _can_be_written(beside):
+    existing = next(folder for folder in (beside, *beside.parents) if folder.exists())
+    if (beside / name).is_dir() or (existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)):
         return beside / name
-    return _user_cache() / name
+    users = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(users) if users else Path.home() / ".cache") / "crosslate" / name
 
 
 def cached_ctranslate2_model(
@@ -222,15 +202,3 @@ def cached_ctranslate2_model(
         if not (folder / "crosslate.json").is_file():
             raise
     return folder
-
-
-def _can_be_written(folder: Path) -> bool:
-    existing = folder
-    while not existing.exists():
-        existing = existing.parent
-    return existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)
-
-
-def _user_cache() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if base else Path.home() / ".cache") / "crosslate"

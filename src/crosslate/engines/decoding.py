@@ -91,8 +91,6 @@ class Engine(Protocol):
 
     Attributes:
         name: ``pytorch`` or ``ctranslate2``.
-        source: vocabulary that texts are read with.
-        target: vocabulary that translations are written with.
         max_source_tokens: the longest text accepted, in source tokens with the end of sentence.
     """
 
@@ -110,19 +108,6 @@ class Engine(Protocol):
             EngineError: a text is longer than ``max_source_tokens``; nothing is ever cut silently.
         """
         ...
-
-
-@dataclass(frozen=True)
-class SourceGroup:
-    """Texts whose outputs have the same length limit.
-
-    Attributes:
-        output_limit: in target tokens.
-        indices: positions in the list of texts, longest source first.
-    """
-
-    output_limit: int
-    indices: tuple[int, ...]
 
 
 def encode_sources(source: Vocabulary, texts: Sequence[str], max_source_tokens: int) -> list[list[int]]:
@@ -146,8 +131,10 @@ def group_sources(
     options: DecodingOptions,
     max_target_tokens: int,
     num_frame_ids: int = 1,
-) -> list[SourceGroup]:
-    """Groups sources by the limit of their outputs; sources without pieces are left out.
+) -> dict[int, list[int]]:
+    """Positions of sources by the longest output that they may lead to, in target tokens.
+
+    Longest sources come first; those without pieces are left out.
 
     Args:
         num_frame_ids: how many ids stand around the pieces: the end of sentence, a language's code.
@@ -157,7 +144,7 @@ def group_sources(
         if len(encoded[index]) > num_frame_ids:
             limit = options.output_limit(len(encoded[index]), max_target_tokens)
             groups.setdefault(limit, []).append(index)
-    return [SourceGroup(limit, tuple(indices)) for limit, indices in groups.items()]
+    return groups
 
 
 def empty_translations(num_texts: int, options: DecodingOptions) -> list[list[Hypothesis]]:

@@ -55,10 +55,13 @@ class Generation:
             EngineError: the model reads no text, it has no start token, or a vocabulary with more pieces than
                 its table has rows.
         """
+        from crosslate.models.sides import effective_setting
+
         if isinstance(translation_model.source, NoVocabulary):
             raise EngineError(translation_model.source.reason)
         model = translation_model.model
-        start = _setting(model, "decoder_start_token_id", "bos_token_id")
+        start = effective_setting(model, "decoder_start_token_id")
+        start = effective_setting(model, "bos_token_id") if start is None else start
         if start is None:
             raise EngineError(
                 "the model does not say which token its decoder starts with; "
@@ -71,7 +74,7 @@ class Generation:
                     f"the {side} vocabulary has {len(vocabulary)} pieces and the model's table "
                     f"{rows[side]} rows; they do not belong together"
                 )
-        forced = _setting(model, "forced_bos_token_id")
+        forced = effective_setting(model, "forced_bos_token_id")
         for name, index in (("decoder_start_token_id", start), ("forced_bos_token_id", forced)):
             if index is not None and not 0 <= index < len(translation_model.target):
                 raise EngineError(
@@ -103,16 +106,6 @@ def _num_rows(half: Any) -> int:
     """Rows of the embedding table of an encoder or a decoder."""
     table = getattr(half, "embed_tokens", None)
     return int((half.get_input_embeddings() if table is None else table).weight.shape[0])
-
-
-def _setting(model: Any, *names: str) -> int | None:
-    """The first of ``names`` that is set; the generation configuration goes before the model's."""
-    for name in names:
-        for config in (getattr(model, "generation_config", None), model.config):
-            value = getattr(config, name, None)
-            if value is not None:
-                return int(value)
-    return None
 
 
 def _num_positions(config: Any, part: str) -> int:

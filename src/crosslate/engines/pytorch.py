@@ -28,6 +28,9 @@ from crosslate.engines.generation import Generation, TranslationModel
 from crosslate.models.tensors import is_mixed
 from crosslate.text.vocabularies import Vocabulary
 
+MAX_BATCH_TOKENS = 8192
+"""Padded source tokens, times the beam size, that one batch may hold."""
+
 
 class TorchEngine:
     """Translates with ``model.generate``, under a generation configuration made here from scratch.
@@ -38,14 +41,12 @@ class TorchEngine:
 
     Args:
         translation_model: a parent or a child; read anew at each call.
-        max_batch_tokens: padded source tokens, times the beam size, that one batch may hold.
     """
 
     name = "pytorch"
 
-    def __init__(self, translation_model: TranslationModel, *, max_batch_tokens: int = 8192) -> None:
+    def __init__(self, translation_model: TranslationModel) -> None:
         self._translation_model = translation_model
-        self._max_batch_tokens = max_batch_tokens
         self._generation = Generation.of(translation_model)
         self._lock = threading.Lock()
         self.source = translation_model.source
@@ -56,79 +57,52 @@ class TorchEngine:
         """See :meth:`crosslate.engines.decoding.Engine.translate`."""
         encoded = encode_sources(self.source, texts, self.max_source_tokens)
         translations = empty_translations(len(texts), options)
+        groups = group_sources(
+            encoded, options, self._generation.max_target_tokens, self.source.num_frame_ids
+        )
         model = self._translation_model.model
         with self._lock, ready_to_translate(model), torch.inference_mode(), _arithmetic(model):
-            for group in group_sources(
-                encoded, options, self._generation.max_target_tokens, self.source.num_frame_ids
-            ):
-                config = self._configuration(options, group.output_limit)
-                for batch in self._batches(group.indices, encoded, options.beam_size):
-                    found = self._translate_batch(model, [encoded[index] for index in batch], config, options)
-                    for index, hypotheses in zip(batch, found, strict=True):
-                        translations[index] = hypotheses
+            for output_limit, indices in groups.items():
+                for batch in cut_into_batches(indices, encoded, options):
+                    rows = [encoded[index] for index in batch]
+                    for index, found in zip(batch, self._search(model, rows, options, output_limit)):
+                        translations[index] = found
         return translations
 
-    def _batches(
-        self, indices: Sequence[int], encoded: Sequence[Sequence[int]], beam_size: int
-    ) -> Iterator[Sequence[int]]:
-        """Cuts ``indices``, longest first, so that a batch is as wide as its first text."""
-        start = 0
-        while start < len(indices):
-            row_tokens = len(encoded[indices[start]]) * beam_size
-            size = max(1, self._max_batch_tokens // row_tokens)
-            yield indices[start : start + size]
-            start += size
-
-    def _configuration(self, options: DecodingOptions, output_limit: int) -> Any:
-        return generation_configuration(
-            self._generation, self.target, options, output_limit, suppressed=self._never_generated(options)
-        )
-
-    def _never_generated(self, options: DecodingOptions) -> list[int]:
-        return self._generation.never_generated(self.target, allow_unknown=options.allow_unknown)
-
-    def _translate_batch(
-        self, model: Any, rows: Sequence[Sequence[int]], config: Any, options: DecodingOptions
+    def _search(
+        self, model: Any, rows: Sequence[Sequence[int]], options: DecodingOptions, output_limit: int
     ) -> list[list[Hypothesis]]:
-        device = next(model.parameters()).device
-        width = max(map(len, rows))
-        pad = self.source.special.pad
-        input_ids = torch.tensor([[*row, *[pad] * (width - len(row))] for row in rows], device=device)
-        mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows], device=device)
-        encoded = model.get_encoder()(input_ids=input_ids, attention_mask=mask, return_dict=True)
-        processors = repetition_guards(options)
-        greedy_scores = GreedyScores()
+        suppressed = self._generation.never_generated(self.target, allow_unknown=options.allow_unknown)
+        config = generation_configuration(self._generation, self.target, options, output_limit)
+        config.suppress_tokens = suppressed
+        processors, greedy_scores = repetition_guards(options), GreedyScores()
         if options.beam_size == 1:
             processors.append(greedy_scores)
-        # generate() fills what is None in our configuration from the model's own; that one must be empty.
-        model.generation_config = GenerationConfig()
-        generated = model.generate(
-            input_ids=input_ids,
-            attention_mask=mask,
-            encoder_outputs=type(encoded)(**encoded),  # a copy: generate() repeats its entries in place
-            generation_config=config,
-            logits_processor=processors,
-        )
-        # The first column is the decoder's start.
+        pads = [self.source.special.pad] * len(rows)
+        generated, inputs = generate(model, rows, pads, config, processors)
         outputs = [trimmed(self.target, row) for row in generated[:, 1:].tolist()]
         if options.beam_size == 1:
             log_probabilities = greedy_scores.log_probabilities()
         else:
-            inputs = {"input_ids": input_ids, "attention_mask": mask, "encoder_outputs": encoded}
-            log_probabilities = self._log_probabilities(model, inputs, generated, options)
+            log_probabilities = self._log_probabilities(model, inputs, generated, options, suppressed)
         scores = [
             sum(row[: len(output)]) / max(1, len(output)) ** options.length_penalty
             for row, output in zip(log_probabilities, outputs, strict=True)
         ]
-        hypotheses = [self._hypothesis(output, score) for output, score in zip(outputs, scores, strict=True)]
+        hypotheses = [
+            hypothesis_of(self._generation, self.target, output, score)
+            for output, score in zip(outputs, scores)
+        ]
         n_best = options.n_best
         return [hypotheses[start : start + n_best] for start in range(0, len(hypotheses), n_best)]
 
-    def _hypothesis(self, ids: Sequence[int], score: float) -> Hypothesis:
-        return hypothesis_of(self._generation, self.target, ids, score)
-
     def _log_probabilities(
-        self, model: Any, inputs: Mapping[str, Any], generated: torch.Tensor, options: DecodingOptions
+        self,
+        model: Any,
+        inputs: Mapping[str, Any],
+        generated: torch.Tensor,
+        options: DecodingOptions,
+        suppressed: Sequence[int],
     ) -> list[list[float]]:
         """Log-probability of each generated token, by one pass over the finished outputs.
 
@@ -139,8 +113,8 @@ class TorchEngine:
             inputs: ``input_ids`` (without them FSMT forgets its causal mask) and ``attention_mask``, both
                 ``(batch, src_len)``, int64, and the encoder's outputs.
             generated: ``(batch * n_best, 1 + tgt_len)``, int64.
+            suppressed: target ids that are never generated.
         """
-        suppressed = torch.tensor(self._never_generated(options), dtype=torch.long, device=generated.device)
         ranks: list[list[list[float]]] = []
         # One hypothesis of every text at a time: n_best times less memory for the distributions.
         for rank in range(options.n_best):
@@ -148,7 +122,7 @@ class TorchEngine:
             logits = model(
                 **inputs, decoder_input_ids=rows[:, :-1], use_cache=False, return_dict=True
             ).logits.float()
-            logits[..., suppressed] = -torch.inf
+            logits[..., list(suppressed)] = -torch.inf
             chosen = logits.gather(2, rows[:, 1:].unsqueeze(2)).squeeze(2) - logits.logsumexp(2)
             if self._generation.forced_first is not None:
                 chosen[:, 0] = 0.0
@@ -156,18 +130,59 @@ class TorchEngine:
         return [row for rows in zip(*ranks, strict=True) for row in rows]
 
 
-def generation_configuration(
-    generation: Generation,
-    target: Vocabulary,
+def cut_into_batches(
+    indices: Sequence[int],
+    encoded: Mapping[int, Sequence[int]] | Sequence[Sequence[int]],
     options: DecodingOptions,
-    output_limit: int,
-    suppressed: Sequence[int] | None = None,
-) -> Any:
-    """What ``model.generate`` is told, made from scratch.
+) -> Iterator[list[int]]:
+    """Texts of about one length together, the longest first."""
+    order = sorted(indices, key=lambda index: -len(encoded[index]))
+    start = 0
+    while start < len(order):
+        row_tokens = len(encoded[order[start]]) * options.beam_size
+        size = max(1, MAX_BATCH_TOKENS // row_tokens)
+        yield order[start : start + size]
+        start += size
+
+
+def generate(
+    model: Any,
+    rows: Sequence[Sequence[int]],
+    pads: Sequence[int],
+    config: Any,
+    processors: LogitsProcessorList,
+) -> tuple[torch.Tensor, dict[str, Any]]:
+    """What a model generates, and what its decoder was given.
 
     Args:
-        suppressed: target ids that no output may hold; None where the caller sees to that.
+        rows: ids of the sources.
+        pads: the padding's id in each row.
+
+    Returns:
+        Ids, ``(batch * n_best, 1 + tgt_len)``, int64, of which the first is the decoder's start; and the
+        arguments of a model's call that stand for the sources.
     """
+    device, width = next(model.parameters()).device, max(map(len, rows))
+    padded = [[*row, *[pad] * (width - len(row))] for row, pad in zip(rows, pads, strict=True)]
+    mask = [[1] * len(row) + [0] * (width - len(row)) for row in rows]
+    inputs = {
+        "input_ids": torch.tensor(padded, device=device),
+        "attention_mask": torch.tensor(mask, device=device),
+    }
+    states = model.get_encoder()(**inputs, return_dict=True)
+    generated: torch.Tensor = model.generate(
+        **inputs,
+        encoder_outputs=type(states)(**states),  # a copy: generate() repeats its entries in place
+        generation_config=config,
+        logits_processor=processors,
+    )
+    return generated, {**inputs, "encoder_outputs": states}
+
+
+def generation_configuration(
+    generation: Generation, target: Vocabulary, options: DecodingOptions, output_limit: int
+) -> Any:
+    """What ``model.generate`` is told, made from scratch, but for the ids that no output may hold."""
     is_beam_search = options.beam_size > 1
     return GenerationConfig(
         do_sample=False,
@@ -179,7 +194,6 @@ def generation_configuration(
         forced_bos_token_id=generation.forced_first,
         eos_token_id=target.special.eos,
         pad_token_id=target.special.pad,
-        suppress_tokens=suppressed,
         # The mass of what is suppressed goes to the rest, as in CTranslate2.
         renormalize_logits=True,
         # Stop at beam_size finished hypotheses, as CTranslate2 does.
@@ -239,6 +253,8 @@ def ready_to_translate(model: Any) -> Iterator[None]:
     modes = [(module, module.training) for module in model.modules()]
     generation_config = model.generation_config
     model.eval()
+    # generate() fills what is None in our configuration from the model's own; that one must be empty.
+    model.generation_config = GenerationConfig()
     try:
         yield
     finally:

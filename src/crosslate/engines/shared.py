@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn import functional
-from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList
+from transformers import LogitsProcessor, LogitsProcessorList
 
 from crosslate.engines.decoding import (
     DecodingOptions,
@@ -27,6 +27,8 @@ from crosslate.engines.decoding import (
 )
 from crosslate.engines.generation import Generation, TranslationModel
 from crosslate.engines.pytorch import (
+    cut_into_batches,
+    generate,
     generation_configuration,
     hypothesis_of,
     ready_to_translate,
@@ -52,7 +54,7 @@ class Member:
 
     model: TranslationModel
     generation: Generation
-    modules: dict[str, nn.Module] = field(default_factory=dict)
+    modules: dict[str, nn.Module]
 
     @property
     def kind(self) -> tuple[int | None, ...]:
@@ -67,15 +69,12 @@ class _Routes:
 
     runs: list[tuple[Member, int]] = field(default_factory=list)
 
-    @property
-    def num_texts(self) -> int:
-        return sum(count for _, count in self.runs)
-
     def rows(self, num_rows: int) -> Iterator[tuple[Member, slice]]:
         """The rows of each member; in beam search a text has several, one after the other."""
-        each, rest = divmod(num_rows, self.num_texts)
+        num_texts = sum(count for _, count in self.runs)
+        each, rest = divmod(num_rows, num_texts)
         if rest:
-            raise ValueError(f"{num_rows} rows for {self.num_texts} texts")
+            raise ValueError(f"{num_rows} rows for {num_texts} texts")
         start = 0
         for member, count in self.runs:
             yield member, slice(start, start + count * each)
@@ -129,11 +128,10 @@ class SharedBody:
 
     Args:
         parent: whose body it is.
-        max_batch_tokens: padded source tokens, times the beam size, that one batch may hold.
     """
 
-    def __init__(self, parent: TranslationModel, *, max_batch_tokens: int = 8192) -> None:
-        self._parent, self._max_batch_tokens = parent, max_batch_tokens
+    def __init__(self, parent: TranslationModel) -> None:
+        self._parent = parent
         self._model: Any = alias_model(parent.model)
         self._routes = _Routes()
         self._routed: set[str] = set()
@@ -144,8 +142,7 @@ class SharedBody:
             device = self._model.final_logits_bias.device
             self._model._buffers[_OUTPUT_BIAS] = torch.zeros((1, 1), device=device)
             self._route(self._output_path)
-        self._own = Member(parent, Generation.of(parent))
-        self._own.modules = self._modules(parent)
+        self._own = self._member(parent, set())
 
     def join(self, model: TranslationModel) -> Member | None:
         """Lets the parent or a child of it take part.
@@ -158,11 +155,10 @@ class SharedBody:
         # Modules that the parent lacks have no place here; while they change nothing, a trial misses them.
         if paths is None or not self._output_path or methods_in(model.model):
             return None
-        member = Member(model, Generation.of(model))
         with self._lock:
             for path in paths:
                 self._route(path)
-            member.modules = self._modules(model)
+            member = self._member(model, paths)
             return member if self._agrees(member) else None
 
     @torch.inference_mode()
@@ -175,37 +171,29 @@ class SharedBody:
             EngineError: a text is longer than the model reads.
         """
         translations = empty_translations(len(items), options)
+        by_member: dict[Member, list[int]] = {}
+        for index, (member, _) in enumerate(items):
+            by_member.setdefault(member, []).append(index)
         encoded: dict[int, list[int]] = {}
         searches: dict[tuple[int, tuple[int | None, ...]], list[int]] = {}
-        for member, indices in _by_member(items):
-            limit = member.generation.max_source_tokens
-            rows = encode_sources(member.model.source, [items[index][1] for index in indices], limit)
+        for member, indices in by_member.items():
+            source, facts = member.model.source, member.generation
+            rows = encode_sources(source, [items[index][1] for index in indices], facts.max_source_tokens)
             encoded |= dict(zip(indices, rows, strict=True))
-            most = member.generation.max_target_tokens
-            for group in group_sources(rows, options, most, member.model.source.num_frame_ids):
-                search = searches.setdefault((group.output_limit, member.kind), [])
-                search += [indices[each] for each in group.indices]
+            groups = group_sources(rows, options, facts.max_target_tokens, source.num_frame_ids)
+            for output_limit, found in groups.items():
+                search = searches.setdefault((output_limit, member.kind), [])
+                search += [indices[each] for each in found]
         with self._lock, ready_to_translate(self._model):
             for (output_limit, _), indices in searches.items():
-                for batch in self._batches(indices, encoded, options.beam_size):
+                for batch in cut_into_batches(indices, encoded, options):
+                    batch.sort(key=indices.index)  # members are in runs there
                     members = [items[index][0] for index in batch]
-                    found = self._search(members, [encoded[index] for index in batch], options, output_limit)
-                    for index, hypotheses in zip(batch, found, strict=True):
-                        translations[index] = hypotheses
+                    rows = [encoded[index] for index in batch]
+                    for index, ranked in zip(batch, self._search(members, rows, options, output_limit)):
+                        translations[index] = ranked
             self._routes.runs = []  # nothing here may keep a pack in memory that was removed
         return translations
-
-    def _batches(
-        self, indices: list[int], encoded: dict[int, list[int]], beam_size: int
-    ) -> Iterator[list[int]]:
-        """Texts of about one length together; within a batch, those of one member one after the other."""
-        order = sorted(indices, key=lambda index: -len(encoded[index]))
-        rank = {index: position for position, index in enumerate(indices)}  # members are in runs there
-        start = 0
-        while start < len(order):
-            size = max(1, self._max_batch_tokens // (len(encoded[order[start]]) * beam_size))
-            yield sorted(order[start : start + size], key=rank.__getitem__)
-            start += size
 
     def _search(
         self,
@@ -214,33 +202,19 @@ class SharedBody:
         options: DecodingOptions,
         output_limit: int,
     ) -> list[list[Hypothesis]]:
-        device = next(self._parent.model.parameters()).device
-        width = max(map(len, rows))
-        pads = [member.model.source.special.pad for member in members]
-        padded = [[*row, *[pad] * (width - len(row))] for row, pad in zip(rows, pads, strict=True)]
-        input_ids = torch.tensor(padded, device=device)
-        mask = torch.tensor([[1] * len(row) + [0] * (width - len(row)) for row in rows], device=device)
         self._routes.runs = [(member, len(list(run))) for member, run in groupby(members)]
-        states = self._model.get_encoder()(input_ids=input_ids, attention_mask=mask, return_dict=True)
-        first = members[0]
-        # generate() fills what is None in our configuration from the model's own; that one must be empty.
-        self._model.generation_config = GenerationConfig()
-        generated = self._model.generate(
-            input_ids=input_ids,
-            attention_mask=mask,
-            encoder_outputs=states,
-            generation_config=generation_configuration(
-                first.generation, first.model.target, options, output_limit
-            ),
-            logits_processor=LogitsProcessorList(
-                [_NeverGenerated(self._routes, options.allow_unknown), *repetition_guards(options)]
-            ),
+        first, n_best = members[0], options.n_best
+        config = generation_configuration(first.generation, first.model.target, options, output_limit)
+        processors = LogitsProcessorList(
+            [_NeverGenerated(self._routes, options.allow_unknown), *repetition_guards(options)]
         )
-        outputs = generated[:, 1:].tolist()  # the first column is the decoder's start
+        pads = [member.model.source.special.pad for member in members]
+        generated, _ = generate(self._model, rows, pads, config, processors)
+        outputs = generated[:, 1:].tolist()
         return [
             [
                 hypothesis_of(member.generation, member.model.target, trimmed(member.model.target, row), 0.0)
-                for row in outputs[position * options.n_best : (position + 1) * options.n_best]
+                for row in outputs[position * n_best : (position + 1) * n_best]
             ]
             for position, member in enumerate(members)
         ]
@@ -253,18 +227,14 @@ class SharedBody:
         owner._modules[name] = _Routed(owner._modules[name], path, self._routes)
         self._routed.add(path)
 
-    def _modules(self, model: TranslationModel) -> dict[str, nn.Module]:
-        """A member's own modules, at every path where it has other tensors than the parent."""
-        paths = {*(_differing_paths(self._parent.model, model.model) or ()), *self._routed}
-        found = {}
-        for path in paths:
-            module = _module_at(model.model, path)
-            if module is not None:
-                found[path] = module
+    def _member(self, model: TranslationModel, paths: set[str]) -> Member:
+        """A member with its own modules, at all ``paths`` where it has other tensors than the parent."""
+        modules = dict(model.model.named_modules(remove_duplicate=False))
+        found = {path: modules[path] for path in paths | self._routed if path in modules}
         bias = getattr(model.model, _OUTPUT_BIAS, None)
         if bias is not None and self._output_path in found:
             found[self._output_path] = _Biased(found[self._output_path], bias)
-        return found
+        return Member(model, Generation.of(model), found)
 
     @torch.inference_mode()
     def _agrees(self, member: Member) -> bool:
@@ -306,25 +276,15 @@ class _NeverGenerated(LogitsProcessor):
         return scores
 
 
-def _by_member(items: Sequence[tuple[Member, str]]) -> Iterator[tuple[Member, list[int]]]:
-    indices: dict[int, list[int]] = {}
-    for index, (member, _) in enumerate(items):
-        indices.setdefault(id(member), []).append(index)
-    for found in indices.values():
-        yield items[found[0]][0], found
-
-
 def _stacked(parts: Sequence[torch.Tensor]) -> torch.Tensor:
     """Rows under each other; where vocabularies have different sizes, the smaller cannot be chosen beyond."""
-    width = max(part.shape[-1] for part in parts)
-    return torch.cat(
-        [
-            functional.pad(part, (0, width - part.shape[-1]), value=-torch.inf)
-            if part.shape[-1] < width
-            else part
-            for part in parts
+    widths = [part.shape[-1] for part in parts]
+    if len(set(widths)) > 1:
+        parts = [
+            functional.pad(part, (0, max(widths) - width), value=-torch.inf)
+            for part, width in zip(parts, widths)
         ]
-    )
+    return torch.cat(list(parts))
 
 
 def _is_same(one: nn.Module, other: nn.Module) -> bool:
@@ -337,12 +297,12 @@ def _is_same(one: nn.Module, other: nn.Module) -> bool:
 
 def _differing_paths(parent: nn.Module, child: nn.Module) -> set[str] | None:
     """Paths of the modules that hold other tensors in the child; None where one of them has parts."""
-    found = set()
+    found, modules = set(), dict(child.named_modules(remove_duplicate=False))
     for path, module in parent.named_modules(remove_duplicate=False):
-        other = _module_at(child, path)
-        if other is None:
+        if path not in modules:
             continue  # an alias of a table of both sides, which a child with one new side has not
-        own, others = _direct_tensors(module), _direct_tensors(other)
+        others = modules[path]._parameters | modules[path]._buffers
+        own = module._parameters | module._buffers
         changed = {name for name, tensor in own.items() if others.get(name) is not tensor}
         if not path:
             changed -= {_OUTPUT_BIAS}
@@ -351,17 +311,6 @@ def _differing_paths(parent: nn.Module, child: nn.Module) -> set[str] | None:
         if changed:
             found.add(path)
     return found
-
-
-def _direct_tensors(module: nn.Module) -> dict[str, torch.Tensor | None]:
-    return {**module._parameters, **module._buffers}
-
-
-def _module_at(model: nn.Module, path: str) -> nn.Module | None:
-    try:
-        return model.get_submodule(path)
-    except AttributeError:
-        return None
 
 
 def _output_path(model: Any) -> str:

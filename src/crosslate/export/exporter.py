@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -19,25 +18,6 @@ if TYPE_CHECKING:
     from crosslate.models.child import Child
     from crosslate.packs.manifest import Manifest
     from crosslate.packs.stored_model import StoredModel
-
-
-@dataclass(frozen=True, kw_only=True)
-class Exported:
-    """A finished export.
-
-    Attributes:
-        path: the file or folder that was written.
-        source_language: code of the language that is read.
-        target_language: code of the language that is written.
-        num_bytes: of everything that was written.
-        note: what was checked, for people; may be empty.
-    """
-
-    path: Path
-    source_language: str
-    target_language: str
-    num_bytes: int
-    note: str = ""
 
 
 class Exporter(ABC):
@@ -63,14 +43,17 @@ class Exporter(ABC):
     @abstractmethod
     def write(
         self, child: Child, manifests: Sequence[Manifest], out: Path, precision: str = "float32"
-    ) -> Exported:
+    ) -> str:
         """Writes ``out`` atomically.
 
         Args:
             child: made from packs; it is not altered.
             manifests: of the packs.
             out: file or folder to write; must not exist.
-            precision: the type that weights are stored in.
+            precision: one of ``precisions``.
+
+        Returns:
+            What was checked, for people; may be empty.
 
         Raises:
             CrosslateError: the program has no place for something that the model needs; nothing is written.
@@ -83,14 +66,12 @@ EXPORTERS: Registry[Exporter] = Registry(
 """All formats by their names, which are those of their modules."""
 
 
-def export(stored: StoredModel, out: Path, to: str, precision: str = "float32") -> Exported:
-    """Writes what packs make of their parent for a program that knows neither.
+def export(stored: StoredModel, out: Path, to: str, precision: str = "float32") -> str:
+    """Writes what packs make of their parent; see :meth:`Exporter.write`.
 
     Args:
         stored: at least one pack.
-        out: file or folder to write; must not exist.
         to: the name of the format.
-        precision: the type that weights are stored in.
 
     Raises:
         CrosslateError: see :meth:`Exporter.check` and :meth:`Exporter.write`.
@@ -98,7 +79,7 @@ def export(stored: StoredModel, out: Path, to: str, precision: str = "float32") 
     """
     from crosslate.packs.compose import apply_packs
 
-    chosen = EXPORTERS[to]()
-    chosen.check(out, precision)
+    exporter = EXPORTERS[to]()
+    exporter.check(out, precision)
     child = apply_packs(stored.load_parent(), stored.load_packs())
-    return chosen.write(child, stored.manifests, out, precision)
+    return exporter.write(child, stored.manifests, out, precision)

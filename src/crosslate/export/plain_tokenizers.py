@@ -9,7 +9,6 @@ sides there are two.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -79,13 +78,15 @@ class PlainTokenizers:
         parent = child.parent
         model_type = str(child.model.config.model_type)
         source, target = PlainSide(child.source), PlainSide(child.target)
-        prefix = _prefix(child.source)
+        code = _code(child.source)
+        prefix = f"{code} " if code else child.source.frame.text
         is_kept = (child.source is parent.source, child.target is parent.target)
         if all(is_kept) and _has_tokenizer(parent):
             return cls(source, target, "", "", ("parent", "parent"), prefix)
         is_heeded = _heeds_tokenizer_class(model_type)
         # Marian's tokenizer would show any other start of the decoder, such as PLBart's code of a language.
-        starts_silently = child.model.generation_config.decoder_start_token_id in _special(child.target)
+        silent = child.target.special.as_values().values()
+        starts_silently = child.model.generation_config.decoder_start_token_id in silent
         aligned = _aligned(child.source, child.target) if is_heeded and starts_silently else None
         if aligned is not None:
             return cls(*aligned, "", "", ("marian", "marian"), prefix)
@@ -105,17 +106,16 @@ class PlainTokenizers:
         """Writes the files into the folder of the checkpoint."""
         languages = (child.source_language, child.target_language)
         longest = child.parent.max_tokens
-        if self.is_single and self.kinds[0] == "marian":
-            write_marian_files(folder, self.source.vocabulary, self.target.vocabulary, languages, longest)
-            return
-        places = [(self.source_folder, self.kinds[0], self.source)]
-        places += [] if self.is_single else [(self.target_folder, self.kinds[1], self.target)]
-        for place, kind, side in places:
+        source, target = self.source.vocabulary, self.target.vocabulary
+        places = [(self.source_folder, self.kinds[0], source, target if self.is_single else source)]
+        if not self.is_single:
+            places.append((self.target_folder, self.kinds[1], target, target))
+        for place, kind, reads, writes in places:
             (folder / place).mkdir(exist_ok=True)
             if kind == "parent":
                 _write_own(child.parent, folder / place)
             else:
-                write_marian_files(folder / place, side.vocabulary, side.vocabulary, languages, longest)
+                write_marian_files(folder / place, reads, writes, languages, longest)
             if place:
                 # Before it opens a tokenizer, transformers asks for the type of the model beside it.
                 model_type = child.model.config.model_type if kind == "parent" else "marian"
@@ -155,11 +155,6 @@ def _code(vocabulary: Vocabulary) -> str:
     return before[0] if is_code else ""
 
 
-def _prefix(vocabulary: Vocabulary) -> str:
-    code = _code(vocabulary)
-    return f"{code} " if code else vocabulary.frame.text
-
-
 def _fits_marian(vocabulary: Vocabulary) -> bool:
     """Whether Marian's tokenizer gives the same ids, after the prefix."""
     frame = vocabulary.frame
@@ -188,25 +183,17 @@ def _aligned(source: Vocabulary, target: Vocabulary) -> tuple[PlainSide, PlainSi
     return PlainSide(source), _reordered(target, source.special)
 
 
-def _special(vocabulary: Vocabulary) -> set[int]:
-    return {index for index in vars(vocabulary.special).values() if index is not None}
-
-
 def _reordered(vocabulary: Vocabulary, special: SpecialIds) -> PlainSide:
     """A vocabulary in which pieces have changed places until the special ones have the wanted ids."""
     order = list(range(len(vocabulary)))
-    for name, wanted in vars(special).items():
-        if wanted is not None:
-            at = order.index(getattr(vocabulary.special, name))
-            order[at], order[wanted] = order[wanted], order[at]
+    for name, wanted in special.as_values().items():
+        at = order.index(getattr(vocabulary.special, name))
+        order[at], order[wanted] = order[wanted], order[at]
     frame = vocabulary.frame
-    moved = Frame(_moved(frame.before, order), _moved(frame.after, order), frame.text)
+    before, after = (tuple(map(order.index, ids)) for ids in (frame.before, frame.after))
+    moved = Frame(before, after, frame.text)
     pieces = [vocabulary.pieces[index] for index in order]
     return PlainSide(Vocabulary(vocabulary.segmenter, pieces, special, moved), tuple(order))
-
-
-def _moved(ids: Sequence[int], order: Sequence[int]) -> tuple[int, ...]:
-    return tuple(order.index(index) for index in ids)
 
 
 def _write_own(parent: Parent, folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from string import Template
@@ -10,11 +9,6 @@ from typing import Any
 
 from crosslate.languages.codes import language_name
 from crosslate.packs.manifest import Manifest
-
-_BYTES_PER_NUMBER = {
-    "float64": 8, "float32": 4, "float16": 2, "bfloat16": 2, "int64": 8, "int32": 4, "int16": 2, "int8": 1,
-    "uint8": 1, "bool": 1,
-}  # fmt: skip
 
 Languages = tuple[str, str]
 """Codes of source and target."""
@@ -91,9 +85,7 @@ def pack_card(manifest: Manifest) -> str:
     """
     languages, parent = (manifest.source_language, manifest.target_language), manifest.parent
     renewed = [f"{side}, {manifest.vocabulary_size(side)} pieces" for side in manifest.renewed]
-    num_bytes = sum(
-        math.prod(each.shape) * _BYTES_PER_NUMBER.get(each.dtype, 1) for each in manifest.tensors.values()
-    )
+    num_bytes = sum(each.num_bytes for each in manifest.tensors.values())
     added = [f"| Added | {each}; translates with the PyTorch engine only |\n" for each in manifest.added]
     cells = {
         "pair": pair(languages),
@@ -123,17 +115,12 @@ def _scores(manifest: Manifest) -> str:
     """A section with the scores; empty without any."""
     if not manifest.scores:
         return ""
-    lines = [
-        "## Scores",
-        "",
-        "| metric | score | 95 % interval | test set | signature |",
-        "|---|---|---|---|---|",
-    ]
+    lines = ["| metric | score | 95 % interval | test set | signature |", "|---|---|---|---|---|"]
     for score in manifest.scores:
         interval = "" if score.interval is None else f"{score.interval[0]:.1f} to {score.interval[1]:.1f}"
         cells = (score.metric, f"{score.value:.1f}", interval, score.test_set, score.signature)
         lines.append(f"| {' | '.join(map(_cell, cells))} |")
-    return "\n".join([*lines, "", ""])
+    return "\n".join(["## Scores", "", *lines, "", ""])
 
 
 def _cell(text: str) -> str:

@@ -10,12 +10,12 @@ from typing import Literal, get_args
 
 import torch
 
-from crosslate.errors import PackError, ParentError, UsageError, nearest
+from crosslate.errors import ParentError, UsageError, nearest
 from crosslate.models.groups import EMBEDDINGS
-from crosslate.models.methods.forms import Form, LowRank
+from crosslate.models.methods.forms import LowRank
 from crosslate.models.parent import Parent
 from crosslate.models.plan import child_tensors
-from crosslate.packs.manifest import Manifest, TensorRecord, dtype_name
+from crosslate.packs.manifest import NO_CHECKSUM, Manifest, TensorRecord, dtype_name
 from crosslate.packs.pack import Pack, check_parent
 
 StoredType = Literal["bfloat16", "int8"]
@@ -52,10 +52,20 @@ def compressed(
             cut = low_rank(tensor, original, rank)
             if cut.numel() < tensor.numel():
                 tensor, form = cut, LowRank(tuple(original.shape), rank)
-        _encode(tensors, records, name, tensor, form, dtype)
+        stored, scales = _stored(tensor, dtype)
+        stored_dtype, child_dtype = dtype_name(stored.dtype), dtype_name(tensor.dtype)
+        tensors[name] = stored
+        records[name] = TensorRecord(
+            shape=tuple(stored.shape), dtype=stored_dtype, form=form,
+            child_dtype=None if child_dtype == stored_dtype else child_dtype,
+            scales=None if scales is None else f"{name}.scales",
+        )  # fmt: skip
+        if scales is not None:
+            tensors[f"{name}.scales"] = scales
+            records[f"{name}.scales"] = TensorRecord(shape=tuple(scales.shape), dtype="float32")
     before = {"checksum": pack.manifest.checksum, "rank": rank or None, "dtype": dtype}
     manifest = pack.manifest.changed(
-        tensors=records, files={}, checksum="", scores=(),
+        tensors=records, files={}, checksum=NO_CHECKSUM, scores=(),
         training={**pack.manifest.training, "compressed": before},
     )  # fmt: skip
     return Pack(manifest, tensors, pack.vocabularies)
@@ -90,33 +100,15 @@ def low_rank(tensor: torch.Tensor, original: torch.Tensor, rank: int) -> torch.T
     return both.to(tensor.dtype).contiguous()
 
 
-def _encode(
-    tensors: dict[str, torch.Tensor],
-    records: dict[str, TensorRecord],
-    name: str,
-    tensor: torch.Tensor,
-    form: Form | None,
-    dtype: StoredType | None,
-) -> None:
-    """Adds a tensor in its stored type, with its record and scales."""
-    child_dtype, scales_name, stored = dtype_name(tensor.dtype), None, tensor.clone()
-    if dtype == "int8" and tensor.is_floating_point() and tensor.dim() >= 2 and tensor.numel():
-        scales = tensor.float().abs().flatten(1).amax(1) / _LARGEST
-        scales_name = f"{name}.scales"
-        if scales_name in tensors or scales_name in records:
-            raise PackError(f"the pack has a tensor {scales_name!r}, the name that the scales of {name} need")
-        shaped = scales.clamp(min=torch.finfo(torch.float32).tiny).view([-1] + [1] * (tensor.dim() - 1))
-        stored = (tensor.float() / shaped).round().clamp(-_LARGEST, _LARGEST).to(torch.int8)
-        tensors[scales_name] = scales
-        records[scales_name] = TensorRecord(shape=tuple(scales.shape), dtype="float32")
-    elif dtype is not None and tensor.is_floating_point():
-        stored = tensor.to(torch.bfloat16, copy=True)
-    stored_dtype = dtype_name(stored.dtype)
-    tensors[name] = stored
-    records[name] = TensorRecord(
-        shape=tuple(stored.shape), dtype=stored_dtype, form=form, scales=scales_name,
-        child_dtype=child_dtype if child_dtype != stored_dtype else None,
-    )  # fmt: skip
+def _stored(tensor: torch.Tensor, dtype: StoredType | None) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """A tensor in its stored type, with the scales of its rows if it has them."""
+    if dtype is None or not tensor.is_floating_point():
+        return tensor.clone(), None
+    if dtype == "bfloat16" or tensor.dim() < 2 or not tensor.numel():
+        return tensor.to(torch.bfloat16, copy=True), None
+    scales = tensor.float().abs().flatten(1).amax(1) / _LARGEST
+    shaped = scales.clamp(min=torch.finfo(torch.float32).tiny).view([-1] + [1] * (tensor.dim() - 1))
+    return (tensor.float() / shaped).round().clamp(-_LARGEST, _LARGEST).to(torch.int8), scales
 
 
 def _matrices(manifest: Manifest, parent: Parent | None) -> dict[str, torch.Tensor]:

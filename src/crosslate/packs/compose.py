@@ -27,7 +27,6 @@ from crosslate.packs.manifest import (
     ScoreRecord,
     TensorRecord,
     dtype_name,
-    settings_as_pack_errors,
     utc_now,
 )
 from crosslate.packs.pack import Pack, check_composition, check_parent
@@ -49,13 +48,11 @@ def pack_child(
 
     Args:
         name: what to call it; the language pair and strategy by default.
-        training: settings, updates, seconds, machine.
-        data: origins, hashes, counts.
         licence: of the pack, as an SPDX expression where there is one.
 
     Raises:
-        PackError: the child was not made by a strategy, so nothing says what changed; or a text is not
-            one line.
+        PackError: the child was not made by a strategy, so nothing says what changed.
+        SettingsError: a text is not one line.
     """
     if child.plan is None:
         raise PackError("only a child that a strategy made can become a pack; this one was made of packs")
@@ -71,27 +68,17 @@ def pack_child(
         )
         for planned in child.plan.changed
     }
-    with settings_as_pack_errors():
-        manifest = Manifest(
-            crosslate_version=crosslate.__version__,
-            name=name or f"{child.source_language}-{child.target_language} {strategy}",
-            source_language=child.source_language,
-            target_language=child.target_language,
-            renewed=tuple(vocabularies),
-            strategy=str(strategy),
-            parent=identity(parent),
-            source_vocabulary_size=len(child.source),
-            target_vocabulary_size=len(child.target),
-            special_ids={side: vocabulary.special for side, vocabulary in vocabularies.items()},
-            frames=_frames(child, vocabularies),
-            licence=licence or "unspecified",
-            created=utc_now(),
-            training=dict(training or {}),
-            data=dict(data or {}),
-            scores=tuple(scores),
-            added=tuple(str(each) for each in strategy.assigned if each.method.modules),
-            tensors=records,
-        )
+    manifest = Manifest(
+        crosslate_version=crosslate.__version__,
+        name=name or f"{child.source_language}-{child.target_language} {strategy}",
+        source_language=child.source_language, target_language=child.target_language,
+        renewed=tuple(vocabularies), strategy=str(strategy), parent=identity(parent),
+        source_vocabulary_size=len(child.source), target_vocabulary_size=len(child.target),
+        special_ids={side: vocabulary.special for side, vocabulary in vocabularies.items()},
+        frames=_frames(child, vocabularies), licence=licence or "unspecified", created=utc_now(),
+        training=dict(training or {}), data=dict(data or {}), scores=tuple(scores),
+        added=tuple(str(each) for each in strategy.assigned if each.method.modules), tensors=records,
+    )  # fmt: skip
     return Pack(manifest, tensors, vocabularies)
 
 
@@ -110,15 +97,12 @@ def _frames(child: Child, vocabularies: Mapping[Side, Vocabulary]) -> dict[Side,
 def identity(parent: Parent) -> ParentIdentity:
     """How packs name their parent."""
     return ParentIdentity(
-        name=parent.name,
-        fingerprint=parent.fingerprint(),
-        source_language=parent.source_language,
-        target_language=parent.target_language,
-        source_vocabulary_size=len(parent.source),
-        target_vocabulary_size=len(parent.target),
+        name=parent.name, fingerprint=parent.fingerprint(),
+        source_language=parent.source_language, target_language=parent.target_language,
+        source_vocabulary_size=len(parent.source), target_vocabulary_size=len(parent.target),
         source_vocabulary_fingerprint=parent.source.fingerprint,
         target_vocabulary_fingerprint=parent.target.fingerprint,
-    )
+    )  # fmt: skip
 
 
 def apply_packs(parent: Parent, packs: Sequence[Pack]) -> Child:
@@ -138,24 +122,31 @@ def apply_packs(parent: Parent, packs: Sequence[Pack]) -> Child:
         raise PackError("no pack was given; expected one, or one for each side")
     for pack in packs:
         check_parent(pack.manifest, parent)
-    ordered = _order(packs)
-    chosen: list[_Fitted] = []
-    for pack in ordered:
-        fitted = _fit(parent, pack)
-        if pack is not ordered[-1]:
-            _warn_of_left_out(pack, fitted)
-            fitted = [each for each in fitted if each.group == GROUP_OF_SIDE["source"]]
-        elif len(ordered) > 1:  # it may have trained the parent's source embeddings, which are not in use
-            fitted = [each for each in fitted if each.group != GROUP_OF_SIDE["source"]]
-        chosen += fitted
-    first, last = ordered[0].manifest, ordered[-1].manifest
-    frame = last.frames.get("target")
+    check_composition([pack.manifest for pack in packs])
+    ordered = sorted(packs, key=lambda pack: pack.manifest.renewed == ("target",))
+    source, target = ordered[0], ordered[-1]
+    fitted = _fit(parent, target)
+    if source is not target:
+        # The target pack may have trained the parent's source embeddings, which are not in use.
+        fitted = [(place, tensor) for place, tensor in fitted if place.group != GROUP_OF_SIDE["source"]]
+        of_source = _fit(parent, source)
+        if left_out := sorted({place.group for place, _ in of_source} & {"enc", "dec"}):
+            log.warning(
+                "pack %r also changed %s; composed with a target pack, only its source embeddings count, and "
+                "they were not fitted to the parent's body: expect poor translations",
+                source.manifest.name,
+                " and ".join(left_out),
+            )
+        fitted += [(place, tensor) for place, tensor in of_source if place.group == GROUP_OF_SIDE["source"]]
     new: dict[Side, NewSide] = {}
     for pack in ordered:
         for side, vocabulary in pack.vocabularies.items():
-            start = frame.start if side == "target" and frame is not None else None
-            new[side] = NewSide(getattr(pack.manifest, f"{side}_language"), vocabulary, start)
-    return _grafted(parent, chosen, new, {"source": first.source_language, "target": last.target_language})
+            frame, language = pack.manifest.frames.get(side), getattr(pack.manifest, f"{side}_language")
+            new[side] = NewSide(language, vocabulary, None if frame is None else frame.start)
+    return _grafted(
+        parent, fitted, new,
+        {"source": source.manifest.source_language, "target": target.manifest.target_language},
+    )  # fmt: skip
 
 
 def plug_back(parent: Parent, pack: Pack) -> Child:
@@ -169,38 +160,22 @@ def plug_back(parent: Parent, pack: Pack) -> Child:
         PackError: the parent is another, or the tensors do not fit it.
     """
     check_parent(pack.manifest, parent)
-    chosen = [each for each in _fit(parent, pack) if each.group not in EMBEDDINGS]
-    return _grafted(parent, chosen, {}, {"source": parent.source_language, "target": parent.target_language})
-
-
-def _warn_of_left_out(pack: Pack, fitted: list[_Fitted]) -> None:
-    if left_out := sorted({each.group for each in fitted} & {"enc", "dec"}):
-        log.warning(
-            "pack %r also changed %s; composed with a target pack, only its source embeddings count, and "
-            "they were not fitted to the parent's body: expect poor translations",
-            pack.manifest.name,
-            " and ".join(left_out),
-        )
+    body = [(place, tensor) for place, tensor in _fit(parent, pack) if place.group not in EMBEDDINGS]
+    return _grafted(parent, body, {}, {"source": parent.source_language, "target": parent.target_language})
 
 
 def _grafted(
-    parent: Parent, chosen: Sequence[_Fitted], new: Mapping[Side, NewSide], languages: Mapping[Side, str]
+    parent: Parent,
+    fitted: Sequence[tuple[_Place, torch.Tensor]],
+    new: Mapping[Side, NewSide],
+    languages: Mapping[Side, str],
 ) -> Child:
     added: dict[Method, dict[str, torch.Tensor]] = {}
-    for each in chosen:
-        if each.place.method is not None:
-            added.setdefault(each.place.method, {})[each.place.names[0]] = each.tensor
-    plain = {each.place.names: each.tensor for each in chosen if each.place.method is None}
+    for place, tensor in fitted:
+        if place.method is not None:
+            added.setdefault(place.method, {})[place.names[0]] = tensor
+    plain = {place.names: tensor for place, tensor in fitted if place.method is None}
     return graft(parent, plain, new, languages, list(added.items()))
-
-
-def _order(packs: Sequence[Pack]) -> list[Pack]:
-    """One pack as it is; of two, the one that renews the source first."""
-    check_composition([pack.manifest for pack in packs])
-    if len(packs) == 1:
-        return list(packs)
-    by_side = {pack.manifest.renewed: pack for pack in packs}
-    return [by_side[("source",)], by_side[("target",)]]
 
 
 @dataclass(frozen=True)
@@ -224,20 +199,8 @@ class _Place:
     method: Method | None = None
 
 
-@dataclass(frozen=True)
-class _Fitted:
-    """A whole tensor of a child in its place."""
-
-    place: _Place
-    tensor: torch.Tensor
-
-    @property
-    def group(self) -> str:
-        return self.place.group
-
-
-def _fit(parent: Parent, pack: Pack) -> list[_Fitted]:
-    """The pack's tensors as they go into the child, after checking that every one fits and none lacks."""
+def _fit(parent: Parent, pack: Pack) -> list[tuple[_Place, torch.Tensor]]:
+    """The pack's tensors, whole, with their places in the child; every one fits and none lacks."""
     manifest = pack.manifest
     faults = Faults(f"pack {manifest.name!r} does not fit its parent")
     if set(pack.vocabularies) != set(manifest.renewed):
@@ -245,7 +208,7 @@ def _fit(parent: Parent, pack: Pack) -> list[_Fitted]:
             f"it brings vocabularies for {sorted(pack.vocabularies)}, "
             f"expected for the sides it renews, {sorted(manifest.renewed)}"
         )
-    places = _places(parent, manifest) | _added_places(parent, manifest, faults)
+    places = _places(parent, manifest, faults)
     fitted = []
     for name in sorted(pack.tensors.keys() - manifest.scale_names):
         if name not in places:
@@ -254,7 +217,7 @@ def _fit(parent: Parent, pack: Pack) -> list[_Fitted]:
             faults.add(f"{name} is a constant of the model, which no pack may replace")
         else:
             with faults.catch(PackError):
-                fitted.append(_Fitted(places[name], _whole_tensor(parent, pack, places[name])))
+                fitted.append((places[name], _whole_tensor(parent, pack, places[name])))
     for name, place in places.items():
         if name in pack.tensors:
             continue
@@ -266,8 +229,8 @@ def _fit(parent: Parent, pack: Pack) -> list[_Fitted]:
     return fitted
 
 
-def _places(parent: Parent, manifest: Manifest) -> dict[str, _Place]:
-    """Every tensor of the parent's model in the child."""
+def _places(parent: Parent, manifest: Manifest, faults: Faults) -> dict[str, _Place]:
+    """Every tensor of the child, those of modules that the parent does not have among them."""
     places = {}
     for names, group, original in child_tensors(parent.model, parent.anatomy, manifest.renewed):
         shape, axis = list(original.shape), vocabulary_axis(parent.anatomy, names)
@@ -275,21 +238,18 @@ def _places(parent: Parent, manifest: Manifest) -> dict[str, _Place]:
             shape[axis[1]] = manifest.vocabulary_size(axis[0])
         else:
             axis = None
-        dtype = parent.type_of(names[0], original)
-        places[names[0]] = _Place(names, group, dtype, tuple(shape), original, axis)
-    return places
-
-
-def _added_places(parent: Parent, manifest: Manifest, faults: Faults) -> dict[str, _Place]:
-    """The tensors of modules that the parent does not have."""
-    dtype, places = added_type(parent.model), {}
+        places[names[0]] = _Place(
+            names, group, parent.type_of(names[0], original), tuple(shape), original, axis
+        )
+    dtype = added_type(parent.model)
     for text in manifest.added:
         with faults.catch(StrategyError):
             assigned = parse_method(text)
             planned = assigned.method.plan(parent.model, parent.anatomy, assigned.groups)
             for name, treatment in planned.items():
-                shape = treatment.added_shape or ()
-                places[name] = _Place((name,), treatment.group, dtype, shape, method=assigned.method)
+                places[name] = _Place(
+                    (name,), treatment.group, dtype, treatment.added_shape or (), method=assigned.method
+                )
     return places
 
 

@@ -57,16 +57,11 @@ def publish(folder: Path, repo_id: str, *, is_private: bool = False) -> str:
     try:
         made = hub.create_repo(repo_id, private=True if is_private else None, exist_ok=True)
         # Of a repository that was there before, the hub ignores what was asked for.
-        if is_private and not hub.repo_info(made.repo_id).private:
-            raise HubError(
-                f"{made.repo_id} is a public repository, expected a private one; nothing was uploaded; "
-                "choose another name or make it private first"
+        is_public = is_private and not hub.repo_info(made.repo_id).private
+        if not is_public:
+            hub.upload_folder(
+                repo_id=made.repo_id, folder_path=folder, commit_message="Upload a model merged by Crosslate"
             )
-        hub.upload_folder(
-            repo_id=made.repo_id, folder_path=folder, commit_message="Upload a model merged by Crosslate"
-        )
-    except HubError:
-        raise
     except HfHubHTTPError as error:
         status = error.response.status_code
         hint = "check that the token may write there" if status in (401, 403) else "try again later"
@@ -79,6 +74,11 @@ def publish(folder: Path, repo_id: str, *, is_private: bool = False) -> str:
             f"cannot reach the hub at {hub.endpoint} ({type(error).__name__}: {_first_line(error)}); "
             f"the model is in {folder}; publish it when there is a network"
         ) from error
+    if is_public:
+        raise HubError(
+            f"{made.repo_id} is a public repository, expected a private one; nothing was uploaded; "
+            "choose another name or make it private first"
+        )
     return str(made)
 
 

@@ -10,8 +10,6 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -20,12 +18,11 @@ from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator
 
 from crosslate.config import Settings
 from crosslate.errors import Faults, PackError, SettingsError
-from crosslate.files import is_inside_name
 from crosslate.languages.codes import language_code
 from crosslate.models.groups import SIDES, Side
 from crosslate.models.methods.forms import Form
 from crosslate.models.methods.registry import form_values, parse_method, read_form
-from crosslate.text.vocabularies import Frame, SpecialIds, Vocabulary
+from crosslate.text.vocabularies import Frame, SpecialIds
 
 if TYPE_CHECKING:
     import torch
@@ -43,7 +40,8 @@ DTYPES = {
     "float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF16",
     "int64": "I64", "int32": "I32", "int16": "I16", "int8": "I8", "uint8": "U8", "bool": "BOOL",
 }  # fmt: skip
-_NO_CHECKSUM = "0" * 64
+NO_CHECKSUM = "0" * 64
+_MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -59,20 +57,13 @@ def _check_code(text: str) -> str:
     return text
 
 
-def _check_sha256(text: str) -> str:
-    if not re.fullmatch("[0-9a-f]{64}", text):
-        raise ValueError(f"{text!r} is not 64 hexadecimal digits in lower case")
-    return text
-
-
 def _check_moment(text: str) -> str:
-    message = f"{text!r} is not a moment in UTC like '2025-01-31T12:00:00Z'"
-    if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", text, re.ASCII):
-        raise ValueError(message)
     try:
-        datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ")
+        is_moment = datetime.strptime(text, _MOMENT).strftime(_MOMENT) == text
     except ValueError:
-        raise ValueError(message) from None
+        is_moment = False
+    if not is_moment:
+        raise ValueError(f"{text!r} is not a moment in UTC like '2025-01-31T12:00:00Z'")
     return text
 
 
@@ -84,7 +75,7 @@ def _check_added(text: str) -> str:
 
 Line = Annotated[str, AfterValidator(_check_line)]
 Code = Annotated[str, AfterValidator(_check_code)]
-Sha256 = Annotated[str, AfterValidator(_check_sha256)]
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Moment = Annotated[str, AfterValidator(_check_moment)]
 Count = Annotated[int, Field(ge=0)]
 Size = Annotated[int, Field(ge=1)]
@@ -128,10 +119,6 @@ class FrameRecord(Settings):
     after: tuple[Count, ...]
     start: Count | None = None
 
-    def applied_to(self, vocabulary: Vocabulary) -> Vocabulary:
-        """The vocabulary in this frame."""
-        return vocabulary.framed(Frame(self.before, self.after))
-
 
 class TensorRecord(Settings):
     """One stored tensor.
@@ -152,6 +139,12 @@ class TensorRecord(Settings):
     form: StoredForm | None = None
     child_dtype: Literal["float64", "float32", "float16", "bfloat16"] | None = None
     scales: str | None = None
+
+    @property
+    def num_bytes(self) -> int:
+        """Of the stored numbers."""
+        num_bits = re.sub(r"\D", "", self.dtype) or 8  # a bool takes a byte
+        return math.prod(self.shape) * int(num_bits) // 8
 
     def find_faults(self, faults: Faults) -> None:
         if self.form is not None and self.shape != self.form.stored_shape:
@@ -225,11 +218,17 @@ class Manifest(Settings):
     added: tuple[Annotated[str, AfterValidator(_check_added)], ...] = ()
     tensors: dict[str, TensorRecord] = Field(default_factory=dict)
     files: dict[str, FileRecord] = Field(default_factory=dict)
-    checksum: str = ""
+    checksum: Sha256 = NO_CHECKSUM
 
     def vocabulary_size(self, side: Side) -> int:
         """Pieces of the child's vocabulary on ``side``."""
         return self.source_vocabulary_size if side == "source" else self.target_vocabulary_size
+
+    def frame(self, side: Side) -> Frame:
+        """What stands around the sentences of a renewed side."""
+        if (record := self.frames.get(side)) is not None:
+            return Frame(record.before, record.after)
+        return Frame(after=(self.special_ids[side].eos,))
 
     @property
     def scale_names(self) -> frozenset[str]:
@@ -287,7 +286,7 @@ class Manifest(Settings):
 
     def sealed(self) -> Manifest:
         """The same manifest with its checksum filled in."""
-        blank = self.changed(checksum=_NO_CHECKSUM).to_bytes()
+        blank = self.changed(checksum=NO_CHECKSUM).to_bytes()
         return self.changed(checksum=hashlib.sha256(blank).hexdigest())
 
     def to_bytes(self) -> bytes:
@@ -318,43 +317,34 @@ class Manifest(Settings):
                 can be seen at once is listed.
         """
         values = read_strict_json(data, where)
-        _check_version(values, where)
-        with settings_as_pack_errors():
+        version = values.get("format_version")
+        # Before all else: what another version of the format may hold cannot be judged.
+        if isinstance(version, bool) or version != FORMAT_VERSION or not isinstance(version, int):
+            raise PackError(
+                f"{where}: format_version is {version!r}, and this program reads format version "
+                f"{FORMAT_VERSION}; if the pack is newer, install a newer Crosslate (pip install --upgrade "
+                "crosslate) or ask for the pack in this version"
+            )
+        try:
             manifest = cls.from_values(values, where=where)
+        except SettingsError as error:
+            raise PackError(str(error)) from None
         faults = Faults(f"cannot use {where}")
         if not manifest.tensors:
             faults.add("tensors is empty or missing; a pack holds at least one tensor")
-        manifest._check_files(faults)
-        manifest._check_checksum(data, faults)
+        if set(manifest.files) != set(manifest.file_names):
+            faults.add(
+                f"files names {', '.join(map(repr, sorted(manifest.files))) or 'none'}, "
+                f"expected the files of this pack: {', '.join(manifest.file_names)}"
+            )
+        blank = data.replace(manifest.checksum.encode(), NO_CHECKSUM.encode())
+        if (actual := hashlib.sha256(blank).hexdigest()) != manifest.checksum:
+            faults.add(
+                f"the file's checksum is {actual}, but it says {manifest.checksum}: it was changed or "
+                "damaged after it was written; get the pack again"
+            )
         faults.raise_as(PackError)
         return manifest
-
-    def _check_files(self, faults: Faults) -> None:
-        for name in self.files:
-            if not is_inside_name(name) or "/" in name or not name.isprintable():
-                faults.add(f"files names {name!r}, which leaves the pack's folder or is no plain file name")
-            elif name not in self.file_names:
-                faults.add(
-                    f"files names {name!r}, which is no part of this pack: {', '.join(self.file_names)}"
-                )
-        for name in self.file_names:
-            if name not in self.files:
-                faults.add(f"files lacks {name!r}")
-
-    def _check_checksum(self, data: bytes, faults: Faults) -> None:
-        """Checks the checksum; ``data`` is the whole file."""
-        try:
-            _check_sha256(self.checksum)
-        except ValueError as error:
-            faults.add(f"checksum: {error}")
-            return
-        blank = data.replace(self.checksum.encode("ascii"), _NO_CHECKSUM.encode("ascii"))
-        actual = hashlib.sha256(blank).hexdigest()
-        if actual != self.checksum:
-            faults.add(
-                f"the file's checksum is {actual}, but it says {self.checksum}: it was changed or damaged "
-                "after it was written; get the pack again"
-            )
 
 
 def vocabulary_name(side: str) -> str:
@@ -369,7 +359,7 @@ def dtype_name(dtype: torch.dtype) -> Any:
 
 def utc_now() -> str:
     """The present moment as a manifest writes it, in UTC and whole seconds."""
-    return datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return datetime.now(timezone.utc).strftime(_MOMENT)
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -386,15 +376,6 @@ def read_manifest(path: Path) -> Manifest:
     if len(data) > MAX_MANIFEST_BYTES:
         raise PackError(f"{path.name} is longer than {MAX_MANIFEST_BYTES} bytes, so it is no manifest")
     return Manifest.from_bytes(data, path.name)
-
-
-@contextmanager
-def settings_as_pack_errors() -> Iterator[None]:
-    """Faults of a manifest's records are faults of the pack."""
-    try:
-        yield
-    except SettingsError as error:
-        raise PackError(str(error)) from None
 
 
 def read_strict_json(data: bytes, where: str) -> dict[str, Any]:
@@ -423,21 +404,15 @@ def read_strict_json(data: bytes, where: str) -> dict[str, Any]:
         return float(text)
 
     try:
-        text = data.decode("utf-8")
-        values = json.loads(text, object_pairs_hook=unique, parse_float=finite, parse_constant=finite)
-        json.dumps(values, ensure_ascii=False).encode("utf-8")
+        values = json.loads(
+            data.decode("utf-8"), object_pairs_hook=unique, parse_float=finite, parse_constant=finite
+        )
+        json.dumps(values, ensure_ascii=False).encode("utf-8")  # refuses half of a surrogate pair
         is_too_deep = _depth(values) > MAX_DEPTH
-    except UnicodeDecodeError as error:
-        raise PackError(f"{where}: not UTF-8 at byte {error.start}") from None
-    except UnicodeEncodeError:
-        raise PackError(f"{where}: holds half of a surrogate pair, which is not a character") from None
-    except json.JSONDecodeError as error:
-        place = f"line {error.lineno}, column {error.colno}"
-        raise PackError(f"{where}: not JSON at {place}: {error.msg}") from None
     except RecursionError:
-        raise PackError(f"{where}: nested deeper than {MAX_DEPTH} levels") from None
-    except ValueError as error:  # a whole number of thousands of digits
-        raise PackError(f"{where}: holds a number that cannot be read: {error}") from None
+        values, is_too_deep = {}, True
+    except ValueError as error:
+        raise PackError(f"{where} cannot be read as JSON in UTF-8: {error}") from None
     if is_too_deep:
         faults.add(f"nested deeper than {MAX_DEPTH} levels")
     if not isinstance(values, dict):
@@ -450,18 +425,3 @@ def _depth(value: Any) -> int:
     if not isinstance(value, dict | list):
         return 0
     return 1 + max(map(_depth, value.values() if isinstance(value, dict) else value), default=0)
-
-
-def _check_version(values: dict[str, Any], where: str) -> None:
-    """Comes before everything else: this program cannot judge what another version of the format may hold."""
-    version = values.get("format_version")
-    reads = f"this program reads format version {FORMAT_VERSION}"
-    if "format_version" not in values:
-        raise PackError(f"{where}: format_version is missing, so this is not a pack's manifest; {reads}")
-    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise PackError(f"{where}: format_version is {version!r}, expected a whole number from 1; {reads}")
-    if version > FORMAT_VERSION:
-        raise PackError(
-            f"{where}: the pack is in format version {version}; {reads}. "
-            "Install a newer Crosslate (pip install --upgrade crosslate) or ask for the pack in this version"
-        )

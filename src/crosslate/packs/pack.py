@@ -6,10 +6,8 @@ The format is specified in ``docs/pack-format.md``.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import stat
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,15 +86,15 @@ class Pack:
         """
         folder = Path(folder)
         if replace:
-            _check_replaceable(folder)
-        _check_vocabularies_given(self)
-        manifest = _with_tensor_records(self)
+            check_replaceable(folder)
+        manifest = _described(self)
         with atomic_folder(folder, replace=replace) as temporary:
             _write_weights(self.tensors, temporary / WEIGHTS_NAME)
             for side, vocabulary in self.vocabularies.items():
                 vocabulary.save(temporary / vocabulary_name(side))
             (temporary / CARD_NAME).write_text(pack_card(manifest), encoding="utf-8", newline="\n")
-            manifest = _with_file_records(manifest, temporary).sealed()
+            files = {name: _file_record(temporary / name) for name in manifest.file_names}
+            manifest = manifest.changed(files=files).sealed()
             (temporary / MANIFEST_NAME).write_bytes(manifest.to_bytes())
             _verify(temporary, f"pack {folder} cannot be saved")
         self.manifest, self.folder = manifest, folder
@@ -108,10 +106,15 @@ class Pack:
         Raises:
             PackError: see :func:`verify`.
         """
+        from safetensors.torch import load
+
         folder = Path(folder)
-        weights = _Weights()
-        manifest, vocabularies = _verify(folder, hash_file=weights.hash_file)
-        return cls(manifest, weights.tensors(manifest), vocabularies, folder)
+        manifest, vocabularies = _verify(folder, f"pack {folder} is refused")
+        # Not mapped: the bytes used are those whose hash is right, whatever becomes of the file.
+        data = (folder / WEIGHTS_NAME).read_bytes()
+        if hashlib.sha256(data).hexdigest() != manifest.files[WEIGHTS_NAME].sha256:
+            raise PackError(f"pack {folder} is refused: {WEIGHTS_NAME} was changed while it was read")
+        return cls(manifest, load(data), vocabularies, folder)
 
 
 def verify(folder: Path) -> Manifest:
@@ -124,7 +127,7 @@ def verify(folder: Path) -> Manifest:
     Raises:
         PackError: lists every fault found.
     """
-    return _verify(Path(folder))[0]
+    return _verify(Path(folder), f"pack {folder} is refused")[0]
 
 
 def check_composition(manifests: Sequence[Manifest]) -> None:
@@ -169,89 +172,69 @@ def check_parent(manifest: Manifest, parent: Parent | str) -> None:
     faults.raise_as(PackError)
 
 
-def _verify(
-    folder: Path, heading: str | None = None, hash_file: Callable[[Path], str] = sha256_file
-) -> tuple[Manifest, dict[Side, Vocabulary]]:
-    heading = heading or f"pack {folder} is refused"
+def _verify(folder: Path, heading: str) -> tuple[Manifest, dict[Side, Vocabulary]]:
     faults = Faults(heading)
-    found, odd = _entries(folder, faults)
-    manifest = None
-    if MANIFEST_NAME in found:
+    entries = _entries(folder)
+    for name, fault in entries.items():
+        if fault:
+            faults.add(f"{name} {fault}")
+    if MANIFEST_NAME not in entries:
+        faults.add(f"{MANIFEST_NAME} is missing, so this is no pack")
+    elif not entries[MANIFEST_NAME]:
         with faults.catch(PackError):
             manifest = read_manifest(folder / MANIFEST_NAME)
-    elif MANIFEST_NAME not in odd:
-        faults.add(f"{MANIFEST_NAME} is missing, so this is no pack")
-    if manifest is not None:
-        _check_files(folder, manifest, found, odd, faults, hash_file)
+            _check_files(folder, manifest, entries, faults)
     # From here on the content of the files is interpreted: only if every hash is right.
     faults.raise_as(PackError)
-    if manifest is None:
-        raise PackError(f"{heading}: there is no manifest")
     _check_weights(folder / WEIGHTS_NAME, manifest, faults)
     vocabularies = _read_vocabularies(folder, manifest, faults)
     faults.raise_as(PackError)
     return manifest, vocabularies
 
 
-def _entries(folder: Path, faults: Faults) -> tuple[set[str], set[str]]:
-    """Names of the plain files of a pack, and of everything else in ``folder`` (a fault each, unopened)."""
+def _entries(folder: Path) -> dict[str, str]:
+    """What lies in a folder, unopened, with what is wrong with it; empty for the plain files of a pack."""
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except FileNotFoundError:
         raise PackError(f"{folder}: no such folder; expected the folder of a pack") from None
-    except NotADirectoryError:
-        raise PackError(f"{folder} is a file; expected the folder of a pack") from None
     except (OSError, ValueError) as error:
-        raise PackError(f"{folder} cannot be read as a folder: {error}") from None
-    plain = set()
+        raise PackError(f"{folder} cannot be read as a folder; expected that of a pack: {error}") from None
+    found = {}
     for entry in entries:
-        name = entry.name
+        fault = ""
         if entry.is_symlink():
-            faults.add(
-                f"{name} is a symbolic link to {str(Path(entry.path).readlink())!r}; "
-                "a pack consists of plain files: copy the file itself"
-            )
-        elif entry.is_dir(follow_symlinks=False):
-            faults.add(f"{name} is a folder; a pack has no folders inside: remove it")
+            fault = "is a symbolic link; a pack consists of plain files: copy the file itself"
         elif not entry.is_file(follow_symlinks=False):
-            faults.add(f"{name} is neither a file nor a folder: remove it")
-        elif name not in _OUR_FILES:
-            kind = "a hidden file" if name.startswith(".") else "a file"
-            faults.add(f"{name} is {kind} that is no part of a pack: remove it")
-        else:
-            plain.add(name)
-    return plain, {entry.name for entry in entries} - plain
+            fault = "is not a file; a pack holds nothing else: remove it"
+        elif entry.name not in _OUR_FILES:
+            fault = "is a file that is no part of a pack: remove it"
+        found[entry.name] = fault
+    return found
 
 
-def _check_files(
-    folder: Path,
-    manifest: Manifest,
-    found: set[str],
-    odd: set[str],
-    faults: Faults,
-    hash_file: Callable[[Path], str],
-) -> None:
-    for name in sorted(found - {MANIFEST_NAME, *manifest.files}):
+def _check_files(folder: Path, manifest: Manifest, entries: dict[str, str], faults: Faults) -> None:
+    plain = {name for name, fault in entries.items() if not fault}
+    for name in sorted(plain - {MANIFEST_NAME, *manifest.files}):
         faults.add(f"{name} is in the folder but not in the manifest: remove it")
     for name, record in manifest.files.items():
         path = folder / name
-        if name not in found:
-            if name not in odd:
-                faults.add(f"{name} is missing: get the pack again")
+        if name not in entries:
+            faults.add(f"{name} is missing: get the pack again")
+        if name not in plain:
             continue
         try:
-            size = path.stat().st_size
-            digest = hash_file(path) if size == record.bytes else None
+            found = _file_record(path)
         except OSError as error:
             faults.add(f"{name} cannot be read: {error.strerror}")
             continue
-        if digest is None:
-            faults.add(f"{name} has {size} bytes, expected {record.bytes}: get the pack again")
-        elif digest != record.sha256:
-            faults.add(
-                f"{name} was changed or damaged: its sha256 is {digest}, expected {record.sha256}; "
-                "get the pack again"
-            )
+        if found != record:
+            seen, expected = (f"{each.bytes} bytes with the sha256 {each.sha256}" for each in (found, record))
+            faults.add(f"{name} was changed or damaged: it has {seen}, expected {expected}; get it again")
+
+
+def _file_record(path: Path) -> FileRecord:
+    return FileRecord(sha256=sha256_file(path), bytes=path.stat().st_size)
 
 
 def _check_weights(path: Path, manifest: Manifest, faults: Faults) -> None:
@@ -263,21 +246,18 @@ def _check_weights(path: Path, manifest: Manifest, faults: Faults) -> None:
         with safe_open(path, framework="numpy") as file:
             for name in file.keys():  # noqa: SIM118 (not a dictionary)
                 part = file.get_slice(name)
-                stored[name] = (tuple(part.get_shape()), part.get_dtype())
+                stored[name] = f"{part.get_dtype()} of shape {part.get_shape()}"
     except (SafetensorError, OSError) as error:
         faults.add(f"{WEIGHTS_NAME} is not a safetensors file: {error}")
         return
-    for name in sorted(stored.keys() - manifest.tensors.keys()):
-        faults.add(f"tensor {name!r} is in {WEIGHTS_NAME} but not in the manifest")
-    for name, record in manifest.tensors.items():
-        if name not in stored:
-            faults.add(f"tensor {name!r} is in the manifest but not in {WEIGHTS_NAME}")
-            continue
-        shape, code = stored[name]
-        if shape != record.shape:
-            faults.add(f"tensor {name!r} has shape {list(shape)}, the manifest says {list(record.shape)}")
-        if code != DTYPES[record.dtype]:
-            faults.add(f"tensor {name!r} has dtype {code}, the manifest says {DTYPES[record.dtype]}")
+    described = {
+        name: f"{DTYPES[record.dtype]} of shape {list(record.shape)}"
+        for name, record in manifest.tensors.items()
+    }
+    for name in sorted(stored.keys() | described.keys()):
+        found, expected = stored.get(name, "missing"), described.get(name, "missing")
+        if found != expected:
+            faults.add(f"tensor {name!r} is {found} in {WEIGHTS_NAME} and {expected} in the manifest")
 
 
 def _read_vocabularies(folder: Path, manifest: Manifest, faults: Faults) -> dict[Side, Vocabulary]:
@@ -295,50 +275,46 @@ def _read_vocabularies(folder: Path, manifest: Manifest, faults: Faults) -> dict
             faults.add(
                 f"{name} has the special ids {vocabulary.special}, expected {manifest.special_ids[side]}"
             )
-        frame = manifest.frames.get(side)
-        vocabularies[side] = vocabulary if frame is None else frame.applied_to(vocabulary)
+        vocabularies[side] = vocabulary.framed(manifest.frame(side))
     return vocabularies
 
 
-def _check_replaceable(folder: Path) -> None:
-    """Whether ``folder`` is free, empty, or nothing but a pack: the only things that may be replaced."""
+def check_replaceable(folder: Path) -> None:
+    """Checks that ``folder`` is free, empty, or nothing but a pack: nothing else may be replaced.
+
+    Raises:
+        PackError: names what else lies there.
+    """
     if not folder.exists():
         return
-    if not folder.is_dir():
-        raise PackError(f"{folder} is a file and is not replaced; give another folder")
-    names = {path.name for path in folder.iterdir()}
-    if names and (MANIFEST_NAME not in names or names - _OUR_FILES):
-        foreign = ", ".join(sorted(names - _OUR_FILES)) or f"no {MANIFEST_NAME}"
-        raise PackError(f"{folder} is not a pack ({foreign}) and is not replaced; give another folder")
-    for name in names:
-        if not stat.S_ISREG((folder / name).lstat().st_mode):
-            raise PackError(f"{folder / name} is not a plain file, so {folder} is not replaced")
+    entries = _entries(folder)
+    foreign = [name for name, fault in entries.items() if fault]
+    if foreign or (entries and MANIFEST_NAME not in entries):
+        reason = ", ".join(foreign) or f"no {MANIFEST_NAME}"
+        raise PackError(f"{folder} is not a pack ({reason}) and is not replaced; give another folder")
 
 
-def _check_vocabularies_given(pack: Pack) -> None:
-    faults = Faults(f"pack {pack.manifest.name!r} cannot be saved")
-    if set(pack.vocabularies) != set(pack.manifest.renewed):
+def _described(pack: Pack) -> Manifest:
+    """The manifest with the shape and dtype of every tensor; what else was said of them stays.
+
+    Raises:
+        PackError: the pack's vocabularies or tensors are not those that the manifest describes.
+    """
+    manifest, faults = pack.manifest, Faults(f"pack {pack.manifest.name!r} cannot be saved")
+    if set(pack.vocabularies) != set(manifest.renewed):
         faults.add(
             f"vocabularies are given for {sorted(pack.vocabularies)}, "
-            f"expected for the renewed sides {sorted(pack.manifest.renewed)}"
+            f"expected for the renewed sides {sorted(manifest.renewed)}"
         )
     for side, vocabulary in pack.vocabularies.items():
-        frame = pack.manifest.frames.get(side)
-        framed = vocabulary if frame is None else frame.applied_to(vocabulary)
-        is_framed = vocabulary.has_usual_frame if frame is None else vocabulary.frame == framed.frame
+        is_framed = side not in manifest.renewed or vocabulary.frame == manifest.frame(side)
         if not (vocabulary.has_own_ids and vocabulary.segmenter.kind == "sentencepiece" and is_framed):
             faults.add(
                 f"the {side} vocabulary is no SentencePiece model, has another frame than the manifest says "
                 "(by default the end of sentence), or maps its pieces to other ids than SentencePiece's own; "
                 "a pack stores vocabularies whose ids are their own"
             )
-    faults.raise_as(PackError)
-
-
-def _with_tensor_records(pack: Pack) -> Manifest:
-    """The manifest with the shape and dtype of every tensor; what else was said of them stays."""
-    faults = Faults(f"pack {pack.manifest.name!r} cannot be saved")
-    given, records = pack.manifest.tensors, {}
+    given, records = manifest.tensors, {}
     described = {name for name, record in given.items() if record.form or record.child_dtype}
     if absent := sorted(described - pack.tensors.keys()):
         faults.add(f"the manifest describes tensors that the pack does not hold: {', '.join(absent)}")
@@ -349,59 +325,18 @@ def _with_tensor_records(pack: Pack) -> Manifest:
         except SettingsError as error:
             faults.add(f"tensor {name!r}: {error}")
     with faults.catch(SettingsError):
-        manifest = pack.manifest.changed(tensors=records)
+        manifest = manifest.changed(tensors=records)
     faults.raise_as(PackError)
     return manifest
 
 
-def _with_file_records(manifest: Manifest, folder: Path) -> Manifest:
-    paths = [folder / name for name in manifest.file_names]
-    records = {path.name: FileRecord(sha256=sha256_file(path), bytes=path.stat().st_size) for path in paths}
-    return manifest.changed(files=records)
-
-
-class _Weights:
-    """Reads the weights' file while it is hashed, so that the bytes used are the bytes that were hashed.
-
-    The library maps the file: a later change of it would reach into the model. All tensors lie in one block.
-    """
-
-    def hash_file(self, path: Path) -> str:
-        """The file's sha256 in hexadecimal."""
-        if path.name != WEIGHTS_NAME:
-            return sha256_file(path)
-        import numpy
-
-        self._bytes = numpy.empty(path.stat().st_size, numpy.uint8)
-        with path.open("rb", buffering=0) as file:
-            length = 0
-            while count := file.readinto(self._bytes.data[length:]):
-                length += count
-        self._bytes = self._bytes[:length]  # shorter where the file has shrunk since; its hash will tell
-        return hashlib.sha256(self._bytes.data).hexdigest()
-
-    def tensors(self, manifest: Manifest) -> dict[str, torch.Tensor]:
-        """What the verified file holds."""
-        import torch
-
-        start = 8 + int.from_bytes(self._bytes[:8].tobytes(), "little")
-        header = json.loads(self._bytes[8:start].tobytes())
-        block = torch.from_numpy(self._bytes)
-        tensors = {}
-        for name, record in manifest.tensors.items():
-            begin, end = (start + offset for offset in header[name]["data_offsets"])
-            tensors[name] = block[begin:end].view(getattr(torch, record.dtype)).reshape(record.shape)
-        return tensors
-
-
 def _write_weights(tensors: dict[str, torch.Tensor], path: Path) -> None:
+    import torch
     from safetensors.torch import save_file
 
-    plain, seen = {}, set()
-    for name, tensor in tensors.items():
-        stored = tensor.detach().cpu().contiguous()
-        storage = stored.untyped_storage().data_ptr()
-        # The library refuses tensors that share storage, as slices of one parameter do.
-        plain[name] = stored.clone() if storage in seen else stored
-        seen.add(storage)
-    save_file(plain, path)
+    # Copies: the library refuses tensors that share storage, as slices of one parameter do.
+    copies = {
+        name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+        for name, tensor in tensors.items()
+    }
+    save_file(copies, path)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import logging
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crosslate.errors import Faults, InputError, PackError, ParentError, UsageError
 from crosslate.files import atomic_folder, read_optional_object, sha256_file
 from crosslate.packs.manifest import MANIFEST_NAME, Manifest
-from crosslate.packs.pack import check_composition, check_parent, verify
+from crosslate.packs.pack import check_composition, check_parent, check_replaceable, verify
 
 if TYPE_CHECKING:
     from crosslate.models.child import Child
@@ -33,13 +33,6 @@ class StoredModel:
         parent: hub id or folder; None finds it by the packs' manifests.
         languages: of a parent without packs whose files name none, or many (mBART, NLLB).
 
-    Attributes:
-        packs: the pack folders.
-        manifests: theirs, in the same order.
-        parent: as given.
-        source_language: code of the language that is read.
-        target_language: code of the language that is written.
-
     Raises:
         UsageError: neither packs nor a parent; or languages beside packs, which name them.
         PackError: lists what is wrong with every pack; or the packs do not compose, or the parent is known
@@ -53,8 +46,6 @@ class StoredModel:
         parent: str | Path | None = None,
         languages: tuple[str, str] | None = None,
     ) -> None:
-        if isinstance(packs, str | Path):
-            raise UsageError("packs are given as a list; put a single folder into a list")
         if not packs and parent is None:
             raise UsageError("give at least one pack, or a parent to translate its own pair")
         if packs and languages is not None:
@@ -63,10 +54,15 @@ class StoredModel:
         self.packs = tuple(Path(pack) for pack in packs)
         self.parent = None if parent is None else str(parent)
         self.manifests = _verified(self.packs)
-        if self.manifests:
-            check_composition(self.manifests)
-        self._check_recorded_parent()
-        self.source_language, self.target_language = self._languages()
+        if not self.manifests:
+            self.source_language, self.target_language = languages or _parent_languages(str(parent))
+            return
+        check_composition(self.manifests)
+        ordered = sorted(self.manifests, key=lambda each: each.renewed == ("target",))
+        self.source_language, self.target_language = ordered[0].source_language, ordered[-1].target_language
+        if self.parent is not None and (found := recorded_fingerprint(_local_folder(self.parent))):
+            for manifest in self.manifests:
+                check_parent(manifest, found)
 
     @property
     def name(self) -> str:
@@ -89,7 +85,8 @@ class StoredModel:
         if self.parent is not None:
             folder = _local_folder(self.parent)
             if not self.manifests or recorded_fingerprint(folder) is None:
-                described += _file_hashes(folder)
+                files = [path for path in sorted(folder.iterdir()) if path.suffix in _MODEL_FILES]
+                described += [f"{path.name} {sha256_file(path)}" for path in files if path.is_file()]
         return hashlib.sha256("\n".join(described).encode()).hexdigest()
 
     def load_parent(self) -> Parent:
@@ -138,22 +135,6 @@ class StoredModel:
 
         return apply_packs(parent, self.load_packs())
 
-    def _languages(self) -> tuple[str, str]:
-        if not self.manifests:
-            return self._given_languages or _parent_languages(str(self.parent))
-        source = next((each for each in self.manifests if "source" in each.renewed), self.manifests[0])
-        target = next((each for each in self.manifests if "target" in each.renewed), self.manifests[-1])
-        return source.source_language, target.target_language
-
-    def _check_recorded_parent(self) -> None:
-        """Refuses a given parent whose record names another fingerprint, before anything is loaded."""
-        if self.parent is None or not self.manifests:
-            return
-        found = recorded_fingerprint(_local_folder(self.parent))
-        for manifest in self.manifests:
-            if found is not None:
-                check_parent(manifest, found)
-
 
 def install_pack(pack: Path, folder: Path, *, parent: str | None = None, replace: bool = False) -> Path:
     """Copies a pack into a folder of packs that a server watches, under its own name.
@@ -170,7 +151,7 @@ def install_pack(pack: Path, folder: Path, *, parent: str | None = None, replace
         Where the pack lies now.
 
     Raises:
-        PackError: the pack is refused.
+        PackError: the pack is refused, or something else than a pack has this name.
         InputError: there is a pack of this name, and ``replace`` is False.
         UsageError: ``folder`` is a pack itself.
     """
@@ -178,13 +159,10 @@ def install_pack(pack: Path, folder: Path, *, parent: str | None = None, replace
         raise UsageError(f"{folder} is a pack; give the folder that packs lie in, {folder.parent}")
     model = StoredModel([pack], parent)
     place = folder / pack.resolve().name
-    if place.exists():
-        if place.resolve() == pack.resolve():
-            raise InputError(f"{pack} lies in {folder} already")
-        if not replace:
-            raise InputError(f"{place} already exists; ask to replace it, or rename one of the two")
-        if not (place / MANIFEST_NAME).is_file():
-            raise InputError(f"{place} is no pack and is not replaced; rename the new one")
+    if place.resolve() == pack.resolve():
+        raise InputError(f"{pack} lies in {folder} already")
+    if replace:
+        check_replaceable(place)
     with atomic_folder(place, replace=replace) as temporary:
         for name in (MANIFEST_NAME, *model.manifests[0].file_names):
             shutil.copyfile(pack / name, temporary / name)
@@ -206,7 +184,11 @@ def find_parent(name: str, pack_folder: Path, fingerprint: str = "") -> str:
     Returns:
         A folder, or ``name`` where none was found.
     """
-    places = dict.fromkeys(_places(Path(name), pack_folder))
+    given = Path(name)
+    parts = [part for part in given.parts if part != given.anchor]
+    places = [given]
+    for folder in dict.fromkeys((pack_folder.parent, *pack_folder.resolve().parents)):
+        places += [folder.joinpath(*parts[start:]) for start in range(len(parts))]
     found = [place for place in places if (place / _CONFIG).is_file()]
     matching = [place for place in found if recorded_fingerprint(place) == fingerprint]
     return str(next(iter([*matching, *found]), name))
@@ -216,28 +198,18 @@ def recorded_fingerprint(folder: Path) -> str | None:
     """The fingerprint that a parent made by Crosslate records beside its files; None for others."""
     from crosslate.models.parent import RECORD
 
-    record = read_optional_object(folder / RECORD)
-    found = record.get("fingerprint")
+    found = read_optional_object(folder / RECORD).get("fingerprint")
     return found if isinstance(found, str) else None
 
 
-def _places(given: Path, pack_folder: Path) -> Iterator[Path]:
-    yield given
-    parts = [part for part in given.parts if part != given.anchor]
-    for folder in dict.fromkeys((pack_folder.parent, *pack_folder.resolve().parents)):
-        for start in range(len(parts)):
-            yield folder.joinpath(*parts[start:])
-
-
 def _verified(packs: Sequence[Path]) -> tuple[Manifest, ...]:
-    faults = Faults("cannot use the packs" if len(packs) > 1 else "cannot use the pack")
+    faults = Faults("cannot use the packs")
     manifests = []
     for path in packs:
         with faults.catch(PackError):
             manifests.append(verify(path))
     if len(faults.messages) == 1:
-        # It names its pack already.
-        raise PackError(faults.messages[0])
+        raise PackError(faults.messages[0])  # it names its pack
     faults.raise_as(PackError)
     return tuple(manifests)
 
@@ -258,8 +230,3 @@ def _local_folder(name: str) -> Path:
     if not (folder / _CONFIG).is_file():
         raise ParentError(f"{folder} has no {_CONFIG}; expected a model in Hugging Face's layout")
     return folder
-
-
-def _file_hashes(folder: Path) -> list[str]:
-    files = [path for path in sorted(folder.iterdir()) if path.suffix in _MODEL_FILES and path.is_file()]
-    return [f"{path.name} {sha256_file(path)}" for path in files]

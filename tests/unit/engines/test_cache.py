@@ -1,3 +1,5 @@
+"""Where CTranslate2 models of packs are kept, and that each is built once."""
+
 import os
 
 import pytest
@@ -7,43 +9,29 @@ from crosslate.engines.ctranslate2 import cached_ctranslate2_model, ctranslate2_
 from crosslate.errors import InputError
 
 KEY = "0123456789abcdef" * 4
+NAME = "de-en-0123456789abcdef-int8"
 
 
 def test_the_model_lies_beside_the_pack_never_inside(tmp_path):
     pack = tmp_path / "packs" / "de-en"
     pack.mkdir(parents=True)
-    folder = ctranslate2_folder(pack, KEY, "int8")
-    assert folder == tmp_path / "packs" / ".crosslate-cache" / "de-en-0123456789abcdef-int8"
-    assert not folder.exists() and list(pack.iterdir()) == []
-
-
-def test_a_key_or_quantization_of_its_own_is_a_folder_of_its_own(tmp_path):
-    folders = {
-        ctranslate2_folder(tmp_path / "p", key, kind)
-        for key in (KEY, "f" * 64)
-        for kind in ("int8", "float32")
-    }
-    assert len(folders) == 4
-
-
-def test_the_users_cache_is_used_where_nothing_can_be_written(tmp_path, monkeypatch):
-    monkeypatch.setattr(cache.os, "access", lambda path, mode: False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert (
-        ctranslate2_folder(tmp_path / "p", KEY, "int8") == tmp_path / "xdg/crosslate/p-0123456789abcdef-int8"
-    )
-    monkeypatch.setenv("XDG_CACHE_HOME", "")
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    expected = tmp_path / "home/.cache/crosslate/p-0123456789abcdef-int8"
-    assert ctranslate2_folder(tmp_path / "p", KEY, "int8") == expected
+    assert ctranslate2_folder(pack, KEY, "int8") == tmp_path / "packs" / ".crosslate-cache" / NAME
+    assert list(tmp_path.rglob("*")) == [tmp_path / "packs", pack]
+    others = [ctranslate2_folder(pack, "f" * 64, "int8"), ctranslate2_folder(pack, KEY, "float32")]
+    assert NAME not in {folder.name for folder in others} and others[0] != others[1]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="permissions are read from POSIX modes")
-def test_a_model_already_beside_a_read_only_pack_is_found(tmp_path, monkeypatch):
-    built = ctranslate2_folder(tmp_path / "p", KEY, "int8")
-    built.mkdir(parents=True)
+def test_the_users_cache_is_used_where_nothing_can_be_written(tmp_path, monkeypatch):
+    beside = ctranslate2_folder(tmp_path / "de-en", KEY, "int8")
     monkeypatch.setattr(cache.os, "access", lambda path, mode: False)
-    assert ctranslate2_folder(tmp_path / "p", KEY, "int8") == built
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    assert ctranslate2_folder(tmp_path / "de-en", KEY, "int8") == tmp_path / "xdg/crosslate" / NAME
+    monkeypatch.setenv("XDG_CACHE_HOME", "")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert ctranslate2_folder(tmp_path / "de-en", KEY, "int8") == tmp_path / "home/.cache/crosslate" / NAME
+    beside.mkdir(parents=True)  # a model that is there already is found all the same
+    assert ctranslate2_folder(tmp_path / "de-en", KEY, "int8") == beside
 
 
 def test_a_model_is_built_once(tmp_path):

@@ -25,24 +25,19 @@ def vocabulary():
         ({"n_best": 3, "beam_size": 2}, "n_best is 3 and beam_size 2"),
         ({"max_new_tokens": 0}, "max_new_tokens is 0"),
         ({"length_penalty": -0.5}, "length_penalty is -0.5, expected 0"),
-        ({"length_penalty": float("nan")}, "length_penalty is nan, expected 0 or more and finite"),
+        ({"length_penalty": float("nan")}, "length_penalty is nan, expected a finite number"),
         ({"repetition_penalty": 0}, "repetition_penalty is 0, expected above 0"),
-        ({"max_length_factor": 0.0}, "max_length_factor is 0.0"),
-        ({"no_repeat_ngram": -1}, "no_repeat_ngram is -1"),
         ({"beam_size": 2.0}, "beam_size is 2.0, expected a whole number"),
-        ({"beam_size": True}, "beam_size is True, expected a whole number"),
         ({"allow_unknown": 1}, "allow_unknown is 1, expected true or false"),
-        ({"length_penalty": "1"}, "length_penalty is '1', expected a number"),
+        (
+            {"max_new_tokens": 0, "no_repeat_ngram": -2},
+            r"2 faults:\n.*max_new_tokens is 0.*\n.*no_repeat_ngram is -2",
+        ),
     ],
 )
 def test_options_out_of_range_are_refused(changes, message):
     with pytest.raises(UsageError, match=message):
         DecodingOptions(**changes)
-
-
-def test_all_faults_of_the_options_come_at_once():
-    with pytest.raises(UsageError, match=r"2 faults:\n.*max_new_tokens is 0.*\n.*no_repeat_ngram is -2"):
-        DecodingOptions(max_new_tokens=0, no_repeat_ngram=-2)
 
 
 @pytest.mark.parametrize(
@@ -62,8 +57,7 @@ def test_the_output_limit_is_capped_by_the_option_and_by_the_model():
 
 def test_groups_have_one_limit_each_longest_first_without_empty_texts():
     encoded = [[0] * length for length in (3, 1, 40, 9, 20, 16, 64)]
-    groups = {group.output_limit: group.indices for group in group_sources(encoded, DecodingOptions(), 4096)}
-    assert groups == {144: (6, 2), 80: (4,), 48: (5, 3, 0)}
+    assert group_sources(encoded, DecodingOptions(), 4096) == {144: [6, 2], 80: [4], 48: [5, 3, 0]}
 
 
 def test_sources_end_with_the_end_of_sentence_and_are_never_cut(vocabulary):

@@ -13,14 +13,14 @@ from crosslate.export.exporter import EXPORTERS, Exporter, export
 from crosslate.packs.stored_model import StoredModel
 
 STUB = """
-from crosslate.export.exporter import Exported, Exporter
+from crosslate.export.exporter import Exporter
 
 class Lengths(Exporter):
     precisions = ("float32",)
 
     def write(self, child, manifests, out, precision="float32"):
         out.write_text(f"{len(child.source)} {len(child.target)} {manifests[0].name}")
-        return Exported(path=out, source_language="de", target_language="en", num_bytes=out.stat().st_size)
+        return "checked"
 """
 
 
@@ -35,10 +35,10 @@ def test_a_format_is_added_by_adding_a_module(tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(formats, "__path__", [*formats.__path__, str(tmp_path)])
     monkeypatch.setattr(EXPORTERS, "names", [*EXPORTERS.names, "lengths"])
     try:
-        made = export(StoredModel([tiny / "packs/de-en"]), tmp_path / "out", "lengths")
+        note = export(StoredModel([tiny / "packs/de-en"]), tmp_path / "out", "lengths")
     finally:
         sys.modules.pop(f"{formats.__name__}.lengths", None)
-    assert made.path.read_text() == "80 80 de-en src+xattn"
+    assert (note, (tmp_path / "out").read_text()) == ("checked", "80 80 de-en src+xattn")
 
 
 @pytest.mark.parametrize("to", EXPORTERS.names)
@@ -49,11 +49,14 @@ def test_a_request_is_checked_first(tmp_path, to):
     out.touch()
     with pytest.raises(InputError, match="already exists"):
         exporter.check(out, "float32")
+    if to == "argos":
+        with pytest.raises(UsageError, match=r"does not end in \.argosmodel"):
+            exporter.check(tmp_path / "de-en", "float32")
 
 
 @pytest.mark.parametrize("to", ["hf", "ctranslate2"])
 def test_others_may_read_what_is_written(tiny, tmp_path, to):
-    made = export(StoredModel([tiny / "packs/de-en"]), tmp_path / "out", to)
-    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in made.path.iterdir()}
+    export(StoredModel([tiny / "packs/de-en"]), tmp_path / "out", to)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "out").iterdir()}
     (tmp_path / "plain").touch()
     assert set(modes.values()) == {stat.S_IMODE((tmp_path / "plain").stat().st_mode)}, modes

@@ -78,15 +78,12 @@ def test_a_frame_that_no_plain_tokenizer_has_is_refused(frame):
 
 
 def test_a_kept_side_keeps_the_parents_tokenizer(tmp_path):
-    framed = new().framed(Frame((5,), (0,)))
-    found = PlainTokenizers.of(child(framed, new(), kept=["source"], folder=tmp_path, model_type="m2m_100"))
+    framed, in_folder = new().framed(Frame((5,), (0,))), {"folder": tmp_path}
+    found = PlainTokenizers.of(child(framed, new(), kept=["source"], model_type="m2m_100", **in_folder))
     assert (found.kinds, found.source_folder, found.target_folder) == (("parent", "marian"), "", "target")
-
-
-def test_a_decoder_that_starts_with_a_code_needs_its_own_tokenizer(tmp_path):
-    found = PlainTokenizers.of(
-        child(new(), new(), kept=["target"], folder=tmp_path, model_type="plbart", start=7)
-    )
+    # Only its own tokenizer hides the code that the decoder starts with.
+    starting = child(new(), new(), kept=["target"], model_type="plbart", start=7, **in_folder)
+    found = PlainTokenizers.of(starting)
     assert (found.kinds, found.source_folder, found.target_folder) == (("marian", "parent"), "", "target")
 
 

@@ -1,202 +1,75 @@
-"""Publishing, against a stand-in of the hub on this machine that keeps what it is sent."""
+"""Publishing to a model hub: what huggingface_hub is asked for, and its refusals as clear errors."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
-import subprocess
-import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
+from unittest.mock import create_autospec
 
+import huggingface_hub
 import pytest
+from huggingface_hub.errors import HfHubHTTPError
 
-FILES = {
-    "config.json": b'{"model_type": "marian"}\n',
-    "README.md": b"---\nlicense: cc0-1.0\n---\n\n# German to English\n",
-    "target/target.spm": bytes(range(256)),
-    "model.safetensors": b"weights" * 1000,
-}
-# In a process of its own, since huggingface_hub reads its environment when it is imported.
-PROGRAM = """
-import sys
-from pathlib import Path
-from crosslate.errors import CrosslateError
+from crosslate.errors import HubError, UsageError
 from crosslate.packs.hub import publish
-try:
-    print(publish(Path(sys.argv[1]), sys.argv[2], is_private=sys.argv[3] == "private"))
-except CrosslateError as error:
-    print(type(error).__name__, error)
-"""
-
-
-class Hub(ThreadingHTTPServer):
-    """As much of the hub's API as creating a repository and uploading a folder use."""
-
-    def __init__(self, *, is_writable: bool = True, existing: dict[str, bool] | None = None) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.is_writable = is_writable
-        self.private = dict(existing or {})
-        self.files: dict[str, bytes] = {}
-        self.objects: dict[str, bytes] = {}
-        self.tokens: set[str | None] = set()
-        threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Hub
-
-    def log_message(self, *arguments): ...
-
-    def do_GET(self):
-        if self.path.startswith("/api/models/"):
-            name = self.path.removeprefix("/api/models/").partition("?")[0]
-            if name not in self.server.private:
-                return self._answer({"error": "Repository not found"}, 404, "RepoNotFound")
-            return self._answer(
-                {"id": name, "private": self.server.private[name], "siblings": [], "tags": []}
-            )
-        return self._answer({"name": "ann", "type": "user", "orgs": [], "auth": {}})
-
-    def do_PUT(self):
-        self.server.objects[self.path.removeprefix("/objects/")] = self._body()
-        self._answer({})
-
-    def do_POST(self):
-        body = self._body()
-        self.server.tokens.add(self.headers.get("Authorization"))
-        if self.path == "/api/repos/create":
-            return self._create(json.loads(body))
-        if self.path.endswith("/preupload/main"):
-            wanted = [each["path"] for each in json.loads(body)["files"]]
-            modes = {path: "lfs" if path.endswith(".safetensors") else "regular" for path in wanted}
-            return self._answer(
-                {
-                    "files": [
-                        {"path": path, "uploadMode": mode, "shouldIgnore": False}
-                        for path, mode in modes.items()
-                    ]
-                }
-            )
-        if self.path.endswith("/objects/batch"):
-            return self._answer(
-                {
-                    "transfer": "basic",
-                    "objects": [
-                        each
-                        | {"actions": {"upload": {"href": f"{self.server.address}/objects/{each['oid']}"}}}
-                        for each in json.loads(body)["objects"]
-                    ],
-                }
-            )
-        if "/commit/main" in self.path:
-            return self._commit(body)
-        return self._answer({"errors": [], "warnings": []})
-
-    def _create(self, asked):
-        name = f"{asked.get('organization') or 'ann'}/{asked['name']}"
-        if not self.server.is_writable:
-            return self._answer({"error": "You don't have the rights to create a model here"}, 403)
-        is_new = name not in self.server.private
-        self.server.private.setdefault(
-            name, asked.get("visibility") == "private" or bool(asked.get("private"))
-        )
-        return self._answer({"url": f"{self.server.address}/{name}", "name": name}, 200 if is_new else 409)
-
-    def _commit(self, body):
-        for line in map(json.loads, body.splitlines()):
-            value = line["value"]
-            if line["key"] == "file":
-                self.server.files[value["path"]] = base64.b64decode(value["content"])
-            elif line["key"] == "lfsFile":
-                content = self.server.objects[value["oid"]]
-                assert hashlib.sha256(content).hexdigest() == value["oid"]
-                self.server.files[value["path"]] = content
-        self._answer({"commitUrl": f"{self.server.address}/ann/de-en/commit/0", "commitOid": "0" * 40})
-
-    def _body(self) -> bytes:
-        return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-
-    def _answer(self, value, status=200, code=None):
-        content = json.dumps(value).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        if code:
-            self.send_header("X-Error-Code", code)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
 
 
 @pytest.fixture
-def folder(tmp_path):
-    for name, content in FILES.items():
-        path = tmp_path / "merged" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    return tmp_path / "merged"
+def hub(monkeypatch):
+    """A hub's client that has its methods and takes their arguments, and asks nobody."""
+    made = create_autospec(huggingface_hub.HfApi, instance=True)
+    made.endpoint = "https://hub"
+    made.create_repo.return_value = SimpleNamespace(repo_id="ann/de-en")
+    made.repo_info.return_value = SimpleNamespace(private=True)
+    monkeypatch.setattr(huggingface_hub, "HfApi", lambda library_name: made)
+    monkeypatch.setattr(huggingface_hub, "get_token", lambda: "hf_secret")
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    return made
 
 
-def publish(folder, address, *, name="ann/de-en", privacy="public", token="hf_secret", offline="0"):
-    import os
-
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("HF_", "HUGGING"))}
-    environment |= {
-        "HF_HOME": str(folder.parent / "home"), "HF_ENDPOINT": address, "HF_HUB_OFFLINE": offline,
-        "HF_HUB_DISABLE_XET": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "NO_PROXY": "127.0.0.1",
-        **({"HF_TOKEN": token} if token else {}),
-    }  # fmt: skip
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, folder, name, privacy],
-        env=environment, capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+@pytest.mark.parametrize("is_private", [False, True])
+def test_a_folder_is_uploaded(hub, tmp_path, is_private):
+    publish(tmp_path, "ann/de-en", is_private=is_private)
+    hub.create_repo.assert_called_once_with("ann/de-en", private=True if is_private else None, exist_ok=True)
+    (asked,) = hub.upload_folder.call_args_list
+    assert (asked.kwargs["repo_id"], asked.kwargs["folder_path"]) == ("ann/de-en", tmp_path)
 
 
-def test_every_file_arrives(folder):
-    hub = Hub()
-    assert publish(folder, hub.address) == f"{hub.address}/ann/de-en"
-    assert hub.files == FILES
-    assert hub.private == {"ann/de-en": False}
-    assert hub.tokens == {"Bearer hf_secret"}
+def test_nothing_meant_to_be_private_goes_to_a_public_repository(hub, tmp_path):
+    hub.repo_info.return_value = SimpleNamespace(private=False)
+    with pytest.raises(HubError, match="ann/de-en is a public repository, expected a private one"):
+        publish(tmp_path, "ann/de-en", is_private=True)
+    hub.upload_folder.assert_not_called()
 
 
-def test_a_private_repository_is_made_and_used_again(folder):
-    hub = Hub()
-    for _ in range(2):
-        publish(folder, hub.address, privacy="private")
-    assert hub.private == {"ann/de-en": True} and hub.files == FILES
-
-
-def test_nothing_meant_to_be_private_goes_to_a_public_repository(folder):
-    hub = Hub(existing={"ann/de-en": False})
-    said = publish(folder, hub.address, privacy="private")
-    assert said.startswith("HubError ann/de-en is a public repository, expected a private one")
-    assert hub.files == {} and hub.objects == {}
-
-
-def test_a_refusal_says_what_the_hub_says(folder):
-    hub = Hub(is_writable=False)
-    said = publish(folder, hub.address)
-    assert "the hub refused ann/de-en (status 403" in said and "check that the token may write there" in said
-    assert "hf_secret" not in said and str(folder) in said
-    assert hub.files == {}
+def refusal(status):
+    error = HfHubHTTPError.__new__(HfHubHTTPError)  # its other arguments are of the library for HTTP in use
+    OSError.__init__(error, "no right\nto write")
+    error.response, error.server_message = SimpleNamespace(status_code=status), None
+    return error
 
 
 @pytest.mark.parametrize(
-    ("changes", "expected"),
+    ("error", "message"),
     [
-        ({"token": None}, "HubError cannot publish ann/de-en: there is no token of the hub; log in with"),
-        ({"offline": "1"}, "HubError cannot publish ann/de-en: HF_HUB_OFFLINE is set"),
-        ({"name": "no name/at all"}, "UsageError 'no name/at all' is no name of a repository"),
-        ({}, "HubError cannot reach the hub at http://127.0.0.1:9 "),
+        (refusal(403), r"the hub refused ann/de-en \(status 403: no right\); check that the token may write"),
+        (refusal(500), r"\(status 500: no right\); try again later"),
+        (OSError("no route"), r"cannot reach the hub at https://hub \(OSError: no route\)"),
     ],
 )
-def test_what_cannot_work_is_one_clear_error(folder, changes, expected):
-    assert publish(folder, "http://127.0.0.1:9", **changes).startswith(expected)
+def test_a_refusal_says_what_the_hub_says(hub, tmp_path, error, message):
+    hub.upload_folder.side_effect = error
+    with pytest.raises(HubError, match=message) as refused:
+        publish(tmp_path, "ann/de-en")
+    assert str(tmp_path) in str(refused.value) and "hf_secret" not in str(refused.value)
+
+
+def test_what_cannot_work_is_refused_before_the_hub_is_asked(hub, tmp_path, monkeypatch):
+    with pytest.raises(UsageError, match="'no name/at all' is no name of a repository"):
+        publish(tmp_path, "no name/at all")
+    monkeypatch.setattr(huggingface_hub, "get_token", lambda: None)
+    with pytest.raises(HubError, match="there is no token of the hub; log in with"):
+        publish(tmp_path, "ann/de-en")
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
+    with pytest.raises(HubError, match="HF_HUB_OFFLINE is set"):
+        publish(tmp_path, "ann/de-en")
+    assert hub.mock_calls == []

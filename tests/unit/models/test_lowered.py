@@ -8,12 +8,12 @@ import parents
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.engines.pytorch import TorchEngine
 from crosslate.errors import ParentError, StrategyError, UsageError
-from crosslate.export.formats.hf import merge
 from crosslate.models.initialisers.initial_embeddings import InitialEmbeddings, TranslatedWord
 from crosslate.models.strategies import parse_strategy
 from crosslate.models.tensors import is_mixed, named_tensors
 from crosslate.packs.compact import compressed
 from crosslate.packs.compose import apply_packs, pack_child
+from plain_program import merge
 
 FAMILIES = ["marian-separate", "mbart", "m2m100", "t5", "fsmt"]
 

@@ -69,7 +69,7 @@ class TestMethods:
             assert path.read_bytes() == (tmp_path / "again" / path.name).read_bytes(), path.name
 
     @pytest.mark.full
-    @pytest.mark.parametrize("family", ["marian-separate", "marian-shared", "t5"])
+    @pytest.mark.parametrize("family", ["marian-shared", "t5"])
     @pytest.mark.parametrize("method", [*FORMED, *ADDING, "all"])
     @pytest.mark.parametrize("side", ["src", "tgt"])
     def test_every_family_and_side(self, family, method, side, tmp_path):
@@ -78,19 +78,18 @@ class TestMethods:
         assert torch.allclose(logits_of(applied), logits_of(child), atol=1e-5)
         assert not any(each.requires_grad for each in applied.model.parameters())
 
-    @pytest.mark.parametrize(
-        ("text", "added"),
-        [
-            ("src+adapters[width=4]", "adapters(enc,dec;width=4)"),
-            ("tgt+prefix[length=3]", "prefix(enc,dec,xattn;length=3)"),
-            ("src+ia3", None),
-        ],
-    )
-    def test_added_modules_are_named(self, text, added, tmp_path):
-        pack = saved(pack_of(text), tmp_path / "pack")
-        assert pack.manifest.added == (() if added is None else (added,))
-        card = (tmp_path / "pack" / "README.md").read_text(encoding="utf-8")
-        assert (f"| Added | {added}; translates with the PyTorch engine only |" in card) is bool(added)
+    def test_added_modules_are_named(self, tmp_path):
+        for text, added in (
+            ("src+adapters[width=4]", ("adapters(enc,dec;width=4)",)),
+            ("tgt+prefix[length=3]", ("prefix(enc,dec,xattn;length=3)",)),
+            ("src+ia3", ()),
+        ):
+            pack = pack_of(text)
+            pack.save(tmp_path / "pack", replace=True)
+            assert pack.manifest.added == added
+            rows = [f"| Added | {each}; translates with the PyTorch engine only |" for each in added]
+            card = (tmp_path / "pack" / "README.md").read_text(encoding="utf-8")
+            assert [line for line in card.splitlines() if "| Added |" in line] == rows
 
     @pytest.mark.parametrize(
         ("source", "target"),
@@ -98,6 +97,7 @@ class TestMethods:
             ("lora[xattn;rank=2]", "prefix[length=3]"),
             ("adapters[width=4]", "ia3"),
             ("all", "adapters[width=4]"),
+            ("xattn[k,v]", "xattn[heads=0:1]"),
         ],
     )
     def test_a_target_pack_gives_all_but_the_source_embeddings(self, source, target):
@@ -120,12 +120,12 @@ class TestMethods:
             for name in pack.tensors.keys() - {TABLE}:
                 assert pack.form(name) or torch.equal(tensors[name], pack.tensors[name]), name
 
-    @pytest.mark.parametrize("method", ADDING)
-    def test_export_is_refused_with_what_works(self, method, tmp_path):
-        child = apply_packs(parent(), [pack_of(f"src+{method}")])
-        with pytest.raises(EngineError, match="use the PyTorch engine for it, or train lora"):
-            export_ctranslate2(child, tmp_path / "model")
-        assert list(tmp_path.iterdir()) == []
+    def test_export_is_refused_with_what_works(self, tmp_path):
+        for method in ADDING:
+            child = apply_packs(parent(), [pack_of(f"src+{method}")])
+            with pytest.raises(EngineError, match="use the PyTorch engine for it, or train lora"):
+                export_ctranslate2(child, tmp_path / "model")
+            assert list(tmp_path.iterdir()) == []
 
     def test_parts_of_added_modules_that_lack_or_do_not_fit_are_all_named(self):
         pack = pack_of("src+adapters[width=4]")
@@ -153,19 +153,12 @@ class TestMethods:
 
 
 class TestLowRank:
-    def test_a_delta_of_that_rank_comes_back_whole(self):
-        torch.manual_seed(0)
-        original = torch.randn(6, 4)
-        delta = torch.outer(torch.arange(6.0), torch.tensor([1.0, 0, -1, 2]))
-        stored = low_rank(original + delta, original, 1)
-        assert stored.shape == (1, 10)
-        assert torch.allclose(stored[:, :6].T @ stored[:, 6:], delta, atol=1e-4)
-
     def test_the_largest_changes_are_kept(self):
-        original = torch.zeros(3, 3)
-        stored = low_rank(torch.diag(torch.tensor([5.0, 3.0, 1.0])), original, 2)
-        kept = torch.diag(torch.tensor([5.0, 3.0, 0.0]))
-        assert torch.allclose(LowRank((3, 3), 2).applied(original, stored), kept, atol=1e-5)
+        original = torch.zeros(3, 4)
+        stored = low_rank(torch.eye(3, 4) * torch.tensor([[5.0], [3.0], [1.0]]), original, 2)
+        assert stored.shape == (2, 7)
+        kept = torch.eye(3, 4) * torch.tensor([[5.0], [3.0], [0.0]])
+        assert torch.allclose(LowRank((3, 4), 2).applied(original, stored), kept, atol=1e-5)
 
     def test_only_matrices_between_the_embeddings_are_cut(self, tmp_path):
         whole = pack_of("src+xattn")
@@ -235,11 +228,10 @@ class TestFewerBits:
             shape=(43, 16), dtype="int8", child_dtype="float32", scales=f"{TABLE}.scales"
         )
 
-    @pytest.mark.parametrize("dtype", ["bfloat16", "int8"])
     @pytest.mark.parametrize("text", ["src+lora[rank=2]", "src+adapters[width=4]", "tgt+xattn[heads=0:1]"])
-    def test_every_kind_of_pack_can_be_stored_so(self, text, dtype, tmp_path):
+    def test_every_kind_of_pack_can_be_stored_so(self, text, tmp_path):
         child = trained_child(text)
-        made = saved(compressed(pack_child(child), dtype=dtype), tmp_path / "pack")
+        made = saved(compressed(pack_child(child), dtype="int8"), tmp_path / "pack")
         assert torch.allclose(logits_of(apply_packs(parent(), [made])), logits_of(child), atol=0.1)
         assert num_bytes(made) < 0.75 * num_bytes(pack_child(child))
 

@@ -21,52 +21,43 @@ def make_parent(folder: Path, fingerprint: str | None = None) -> Path:
     return folder
 
 
+FIND = [
+    # parents that are there, with what they record; the name in the pack; where the pack lies; which is found
+    (
+        {"here/p/fr": "", "there/p/fr": ""},
+        "p/fr",
+        "there/packs/de",
+        "here/p/fr",
+    ),  # from the working directory
+    ({"new/p/fr": ""}, "p/fr", "new/packs/de", "new/p/fr"),
+    ({"new/p/fr": ""}, "/old/home/p/fr", "new/packs/de", "new/p/fr"),  # moved together with the pack
+    ({"new/p/fr": ""}, "../p/fr", "new/packs/de", "new/p/fr"),
+    ({"new/fr": ""}, "/old/fr", "new/de", "new/fr"),
+    ({"fr": "", "a/fr": "", "a/p/fr": ""}, "/old/p/fr", "a/de", "a/p/fr"),  # nearest, by the longest name
+    ({"a/p/fr": "retrained", "p/fr": "wanted"}, "/old/p/fr", "a/de", "p/fr"),
+    ({"a/p/fr": "retrained", "p/fr": "other"}, "/old/p/fr", "a/de", "a/p/fr"),
+    ({}, "Somebody/fr", "de", None),
+]
+
+
 class TestFindParent:
-    def test_at_the_path_that_the_pack_gives(self, tmp_path):
-        parent = make_parent(tmp_path / "p")
-        assert find_parent(str(parent), tmp_path / "pack") == str(parent)
-
-    def test_relative_to_the_working_directory_first(self, tmp_path, monkeypatch):
-        make_parent(tmp_path / "here/parents/fr-en")
-        make_parent(tmp_path / "there/parents/fr-en")
+    @pytest.mark.parametrize(("there", "name", "pack", "expected"), FIND)
+    def test_where_it_is(self, tmp_path, monkeypatch, there, name, pack, expected):
+        for place, fingerprint in there.items():
+            make_parent(tmp_path / place, fingerprint or None)
+        (tmp_path / pack).mkdir(parents=True)
+        (tmp_path / "here").mkdir(exist_ok=True)
         monkeypatch.chdir(tmp_path / "here")
-        assert find_parent("parents/fr-en", tmp_path / "there/packs/de-en") == "parents/fr-en"
+        found = find_parent(name, tmp_path / pack, "wanted")
+        assert found == name if expected is None else Path(found).resolve() == tmp_path / expected
 
-    @pytest.mark.parametrize("name", ["parents/fr-en", "/old/home/models/parents/fr-en", "../parents/fr-en"])
-    def test_moved_together_with_the_pack(self, tmp_path, monkeypatch, name):
-        parent = make_parent(tmp_path / "new/parents/fr-en")
-        (tmp_path / "new/packs/de-en").mkdir(parents=True)
-        (tmp_path / "elsewhere").mkdir()
-        monkeypatch.chdir(tmp_path / "elsewhere")
-        found = find_parent(name, tmp_path / "new/packs/de-en")
-        assert Path(found).resolve() == parent.resolve()
-
-    def test_beside_the_pack(self, tmp_path, monkeypatch):
-        make_parent(tmp_path / "new/fr-en")
-        monkeypatch.chdir(tmp_path / "new")
-        assert Path(find_parent("/old/fr-en", Path("de-en"))).resolve() == tmp_path / "new/fr-en"
-
-    def test_a_pack_reached_through_a_link(self, tmp_path):
+    def test_a_pack_reached_through_a_link_or_beside_which_one_stands(self, tmp_path, monkeypatch):
         parent = make_parent(tmp_path / "real/parents/fr-en")
         (tmp_path / "real/packs/de-en").mkdir(parents=True)
         (tmp_path / "link").symlink_to(tmp_path / "real/packs/de-en")
         assert find_parent("/old/parents/fr-en", tmp_path / "link") == str(parent)
-
-    def test_the_nearest_one_with_the_longest_name_wins(self, tmp_path):
-        make_parent(tmp_path / "fr-en")
-        make_parent(tmp_path / "a/fr-en")
-        nearest = make_parent(tmp_path / "a/parents/fr-en")
-        assert find_parent("/old/parents/fr-en", tmp_path / "a/de-en") == str(nearest)
-
-    def test_one_that_records_the_fingerprint_wins_over_all(self, tmp_path):
-        make_parent(tmp_path / "a/parents/fr-en", "retrained")
-        right = make_parent(tmp_path / "parents/fr-en", "wanted")
-        assert find_parent("/old/parents/fr-en", tmp_path / "a/de-en", "wanted") == str(right)
-        assert find_parent("/old/parents/fr-en", tmp_path / "a/de-en", "unknown") != str(right)
-
-    def test_a_folder_without_a_model_is_none(self, tmp_path):
-        (tmp_path / "fr-en").mkdir()
-        assert find_parent("Somebody/fr-en", tmp_path / "de-en") == "Somebody/fr-en"
+        monkeypatch.chdir(tmp_path / "real/packs")
+        assert Path(find_parent("/old/parents/fr-en", Path("de-en"))).resolve() == parent
 
     @pytest.mark.parametrize("text", ["", "[]", "{", '{"fingerprint": 3}'])
     def test_a_record_that_says_nothing(self, tmp_path, text):
@@ -111,10 +102,6 @@ class TestRefusals:
     def test_nothing_to_open(self):
         with pytest.raises(UsageError, match="give at least one pack, or a parent"):
             StoredModel()
-
-    def test_a_folder_in_place_of_a_list(self, tiny):
-        with pytest.raises(UsageError, match="put a single folder into a list"):
-            StoredModel(str(tiny / "packs/de-en"))
 
     def test_every_pack_that_is_none(self, tmp_path):
         with pytest.raises(PackError) as refused:

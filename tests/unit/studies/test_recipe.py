@@ -36,7 +36,7 @@ def text(**changes):
         ({"name": "My Study"}, "expected small letters, digits and hyphens"),
         ({"seeds": [1, 1]}, "seeds names 1 twice"),
         ({"sizes": []}, "sizes is empty, expected at least one"),
-        ({"seeds": [2**63]}, "seeds[0] is 9223372036854775808, expected 0 or more and at most 9223372036854775807"),
+        ({"seeds": [2**63]}, "seeds[0] is 9223372036854775808, expected at most 9223372036854775807"),
         ({"parents": [], "denoisers": [], "children": [], "zero_shot": []}, "neither parents nor denoisers"),
         ({"strategies": ["src+xatn"]}, "strategies[0]: unknown strategy 'src+xatn'; did you mean 'src"),
         ({"strategies": ["src", "src"]}, "strategies names src twice"),

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 from crosslate.engines.conversion import Quantization, write_model
 from crosslate.engines.generation import Generation, TranslationModel
 from crosslate.errors import EngineError, Faults, UsageError
-from crosslate.export.exporter import Exported, Exporter
+from crosslate.export.exporter import Exporter
 from crosslate.export.sentence_model import sentence_model
 from crosslate.files import atomic_file
 from crosslate.languages.codes import MODERN_CODES, public_code, public_name
@@ -67,7 +67,7 @@ class Argos(Exporter):
 
     def write(
         self, child: Child, manifests: Sequence[Manifest], out: Path, precision: str = "float32"
-    ) -> Exported:
+    ) -> str:
         """See :meth:`Exporter.write`.
 
         Raises:
@@ -81,10 +81,7 @@ class Argos(Exporter):
             file=package_name(languages) + SUFFIX, source=source, target=target,
         )  # fmt: skip
         export_argos(child, out, languages, precision, readme=readme)
-        return Exported(
-            path=out, source_language=languages[0], target_language=languages[1],
-            num_bytes=out.stat().st_size,
-        )  # fmt: skip
+        return ""
 
 
 def export_argos(
@@ -102,7 +99,6 @@ def export_argos(
         languages: codes of source and target; see :func:`argos_code` for how Argos writes them.
         readme: Markdown for ``README.md``, which Argos shows as the package's description.
     """
-    Argos().check(file, precision)
     source, target = translation_model.source, translation_model.target
     _check(source, target)
     forced = Generation.of(translation_model).forced_first
@@ -149,16 +145,9 @@ def package_metadata(languages: tuple[str, str], target_prefix: str = "") -> dic
     Args:
         target_prefix: piece that every translation begins with; empty for none.
     """
-    source, target = languages
-    described = {
-        "package_version": PACKAGE_VERSION,
-        "argos_version": ARGOS_VERSION,
-        "type": "translate",
-        "from_code": argos_code(source),
-        "from_name": public_name(public_code(source)),
-        "to_code": argos_code(target),
-        "to_name": public_name(public_code(target)),
-    }
+    described = {"package_version": PACKAGE_VERSION, "argos_version": ARGOS_VERSION, "type": "translate"}
+    for end, code in zip(("from", "to"), languages):
+        described |= {f"{end}_code": argos_code(code), f"{end}_name": public_name(public_code(code))}
     return described | ({"target_prefix": target_prefix} if target_prefix else {})
 
 

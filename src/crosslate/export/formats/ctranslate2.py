@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast, get_args
 from crosslate.engines.conversion import Quantization, export_ctranslate2
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.engines.generation import Generation
-from crosslate.export.exporter import Exported, Exporter
+from crosslate.export.exporter import Exporter
 from crosslate.packs.cards import exported_card
 from crosslate.packs.manifest import Manifest
 from crosslate.text.segmenters import SEGMENTERS
@@ -46,15 +46,11 @@ class CTranslate2(Exporter):
 
     def write(
         self, child: Child, manifests: Sequence[Manifest], out: Path, precision: str = "float32"
-    ) -> Exported:
+    ) -> str:
         """See :meth:`Exporter.write`."""
         card = ctranslate2_card(child, manifests, precision)
         export_ctranslate2(child, out, cast("Quantization", precision), readme=card)
-        num_bytes = sum(path.stat().st_size for path in out.iterdir())
-        return Exported(
-            path=out, source_language=child.source_language, target_language=child.target_language,
-            num_bytes=num_bytes,
-        )  # fmt: skip
+        return ""
 
 
 def ctranslate2_card(child: Child, manifests: Sequence[Manifest], precision: str) -> str:

@@ -3,39 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import torch
+from transformers import GenerationConfig
+
+from crosslate.engines.decoding import DecodingOptions
+from crosslate.engines.generation import Generation
 from crosslate.errors import CrosslateError, PackError, ParentError
-from crosslate.export.exporter import Exported, Exporter
+from crosslate.export.exporter import Exporter
+from crosslate.export.merge_check import check_merged
+from crosslate.export.plain_model import PlainModel
+from crosslate.export.plain_tokenizers import PlainTokenizers
 from crosslate.files import atomic_folder, write_text
+from crosslate.models.child import Child
+from crosslate.models.methods.registry import methods_in
+from crosslate.models.parent_files import silenced
 from crosslate.packs.cards import exported_card
 from crosslate.packs.manifest import Manifest
 
-if TYPE_CHECKING:
-    from crosslate.export.plain_model import PlainModel
-    from crosslate.export.plain_tokenizers import PlainTokenizers
-    from crosslate.models.child import Child
-    from crosslate.models.parent import Parent
-    from crosslate.packs.pack import Pack
-
 _CARD = Path(__file__).with_suffix(".md")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Merged(Exported):
-    """A merged checkpoint that passed its check.
-
-    Attributes:
-        num_sentences: how many sentences were translated by both and came out the same.
-        logit_difference: largest difference of a logit to the child's, in the checkpoint's precision.
-        tokenizers: which tokenizers it has.
-    """
-
-    num_sentences: int
-    logit_difference: float
-    tokenizers: PlainTokenizers
 
 
 class HuggingFace(Exporter):
@@ -51,22 +39,13 @@ class HuggingFace(Exporter):
 
     def write(
         self, child: Child, manifests: Sequence[Manifest], out: Path, precision: str = "float32"
-    ) -> Merged:
+    ) -> str:
         """See :meth:`Exporter.write`.
 
         Raises:
             PackError: no plain checkpoint does what the packs do; nothing is written.
             ParentError: the parent is held in lower precision.
         """
-        import torch
-
-        from crosslate.export.merge_check import check_merged
-        from crosslate.export.plain_model import PlainModel
-        from crosslate.export.plain_tokenizers import PlainTokenizers
-        from crosslate.models.methods.registry import methods_in
-        from crosslate.models.parent_files import silenced
-
-        self.check(out, precision)
         parent = child.parent
         if parent.lowering:
             raise ParentError(
@@ -93,39 +72,12 @@ class HuggingFace(Exporter):
                     "export them to CTranslate2"
                 ) from error
             write_text(folder / "README.md", _card(child, manifests, tokenizers, precision))
-            found = check_merged(folder, child, model, tokenizers)
-        logits = "the same logits"
-        if found.logit_difference:
-            logits = f"logits within {found.logit_difference:.1g} of the largest"
-        return Merged(
-            path=out, source_language=child.source_language, target_language=child.target_language,
-            num_bytes=sum(path.stat().st_size for path in out.rglob("*") if path.is_file()),
-            note=f"loaded again with transformers alone: no tensor missing, {logits}, the same tokens for "
-            f"{found.num_sentences} sentences; how to translate with it: {out / 'README.md'}",
-            num_sentences=found.num_sentences, logit_difference=found.logit_difference, tokenizers=tokenizers,
-        )  # fmt: skip
-
-
-def merge(parent: Parent, packs: Sequence[Pack], out: str | Path, *, precision: str = "float32") -> Merged:
-    """Writes what a parent and its packs make as a plain checkpoint; see :class:`HuggingFace`.
-
-    Args:
-        packs: one, or a source pack and a target pack.
-        out: folder to write; must not exist.
-        precision: of the tensors in the files: ``float32``, ``float16`` or ``bfloat16``.
-
-    Raises:
-        PackError: the packs do not fit, or no plain checkpoint does what they do; nothing is written.
-        ParentError: the parent is held in lower precision.
-        InputError: ``out`` exists.
-        UsageError: unknown precision.
-    """
-    from crosslate.packs.compose import apply_packs
-
-    exporter = HuggingFace()
-    exporter.check(Path(out), precision)
-    child = apply_packs(parent, packs)
-    return exporter.write(child, [pack.manifest for pack in packs], Path(out), precision)
+            num_sentences, difference = check_merged(folder, child, model, tokenizers)
+        logits = f"logits within {difference:.1g} of the largest" if difference else "the same logits"
+        return (
+            f"loaded again with transformers alone: no tensor missing, {logits}, the same tokens for "
+            f"{num_sentences} sentences; how to translate with it: {out / 'README.md'}"
+        )
 
 
 def generation_configuration(child: Child, model: PlainModel, tokenizers: PlainTokenizers) -> Any:
@@ -133,11 +85,6 @@ def generation_configuration(child: Child, model: PlainModel, tokenizers: PlainT
 
     The limit of an output's length, which Crosslate takes from its source, is one number here.
     """
-    from transformers import GenerationConfig
-
-    from crosslate.engines.decoding import DecodingOptions
-    from crosslate.engines.generation import Generation
-
     facts, options = Generation.of(child), DecodingOptions()
     side = tokenizers.target
     suppressed = {side.new_id(index) for index in facts.never_generated(child.target, allow_unknown=False)}
@@ -159,9 +106,11 @@ def generation_configuration(child: Child, model: PlainModel, tokenizers: PlainT
 
 
 def _card(child: Child, manifests: Sequence[Manifest], tokenizers: PlainTokenizers, precision: str) -> str:
-    prefix, writer = tokenizers.prefix, "tokenizer" if tokenizers.is_single else "target_tokenizer"
+    prefix, writer, opened = tokenizers.prefix, "tokenizer", ""
     about = "One tokenizer reads and writes."
     if not tokenizers.is_single:
+        writer = "target_tokenizer"
+        opened = f"{writer} = {_opened(tokenizers.target_folder)}\n"
         reader = f"in `{tokenizers.source_folder}/`" if tokenizers.source_folder else "in this folder"
         about = (
             "No single tokenizer reads the one language and writes the other, so there are two: the one "
@@ -174,7 +123,7 @@ def _card(child: Child, manifests: Sequence[Manifest], tokenizers: PlainTokenize
         precision=precision,
         tokenizers=about,
         reader=_opened(tokenizers.source_folder),
-        writer="" if tokenizers.is_single else f"{writer} = {_opened(tokenizers.target_folder)}\n",
+        writer=opened,
         writer_name=writer,
         text=f"{prefix!r} + line.strip()" if prefix else "line.strip()",
     )  # fmt: skip

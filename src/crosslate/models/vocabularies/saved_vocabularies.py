@@ -7,11 +7,11 @@ parent's folder keeps both descriptions in ``vocabularies.json``.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from crosslate.config import from_values
+from crosslate.config import Settings
 from crosslate.errors import InputError, VocabularyError
 from crosslate.files import read_json, write_json
 from crosslate.models.vocabularies.python_segmenter import segmenters
@@ -43,8 +43,7 @@ class SideDescription:
         return cls(vocabulary.special, vocabulary.has_own_ids, vocabulary.segmenter.kind, frame)
 
 
-@dataclass(frozen=True)
-class _Descriptions:
+class _Descriptions(Settings):
     format: int
     source: SideDescription
     target: SideDescription
@@ -54,8 +53,10 @@ def save_vocabularies(folder: Path, source: Vocabulary, target: Vocabulary) -> N
     """Writes both sides' files and ``vocabularies.json`` into a parent's folder."""
     for side, vocabulary in (("source", source), ("target", target)):
         save_vocabulary(vocabulary, folder, side)
-    described = _Descriptions(_FORMAT, SideDescription.of(source), SideDescription.of(target))
-    write_json(folder / SAVED_VOCABULARIES, asdict(described))
+    described = _Descriptions(
+        format=_FORMAT, source=SideDescription.of(source), target=SideDescription.of(target)
+    )
+    write_json(folder / SAVED_VOCABULARIES, described.to_values())
 
 
 def load_vocabularies(folder: Path) -> tuple[Vocabulary, Vocabulary]:
@@ -70,7 +71,7 @@ def load_vocabularies(folder: Path) -> tuple[Vocabulary, Vocabulary]:
         version = values.get("format") if isinstance(values, dict) else None
         if version != _FORMAT:
             raise VocabularyError(f"{path}: format {version!r}, expected {_FORMAT}; save the parent again")
-        described = from_values(_Descriptions, values, where=str(path))
+        described = _Descriptions.from_values(values, where=str(path))
         return (
             load_vocabulary(folder, "source", described.source),
             load_vocabulary(folder, "target", described.target),

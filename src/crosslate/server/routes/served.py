@@ -10,7 +10,6 @@ from fastapi.responses import PlainTextResponse
 from pydantic import Field
 
 import crosslate
-from crosslate.config import to_values
 from crosslate.documents import all_formats
 from crosslate.languages.codes import public_code, public_name
 from crosslate.server.answers import Answer, Refusal
@@ -127,7 +126,7 @@ def _pack(pack: InstalledPack) -> dict[str, Any]:
         "strategy": manifest.strategy,
         "bytes": sum(each.bytes for each in manifest.files.values()),
         "parameters": parameters if isinstance(parameters, dict) else {},
-        "scores": [to_values(score) for score in manifest.scores],
+        "scores": [score.to_values() for score in manifest.scores],
         "data": manifest.data,
         "licence": manifest.licence,
         "created": manifest.created,
