@@ -16,6 +16,7 @@ from crosslate.documents.placement import Align
 from crosslate.errors import InputError, UsageError
 from crosslate.text.xml import check_xml
 
+_HEADER_BYTES = 16_384
 
 class Document:
     """A document whose sentences can be translated.
@@ -93,49 +94,27 @@ class TextFormat(Format):
     """A format whose documents are one text.
 
     Attributes:
-        has_references: any character can be written as ``&#…;``. Without references, a document that gets
-            characters beyond its encoding becomes UTF-8.
-        declaration: finds the declared encoding as group 2, and what stands before it as group 1, for a
-            document that becomes UTF-8.
+        is_markup: HTML's notation: characters can be written as ``&#…;``, and the encoding may be declared.
+        declaration: finds the declared encoding as group 2, and what stands before it as group 1, in formats
+            without references; a document that gets characters beyond its encoding becomes UTF-8.
     """
 
-    has_references: ClassVar[bool] = False
+    is_markup: ClassVar[bool] = False
     declaration: ClassVar[re.Pattern[str] | None] = None
 
-    def escape(self, text: str) -> str:
-        """Plain text in the format's notation."""
-        return text
-
-    def declared_encoding(self, data: bytes) -> str | None:
-        """The encoding that a document declares; None where documents of this format declare none."""
-        return None
-
     def open(self, data: bytes, language: str, target_language: str | None) -> TextDocument:
-        decoded = decode(data, language, self.declared_encoding(data))
-        return self._opened(decoded, language, target_language)
+        declared = declared_encoding(data) if self.is_markup else None
+        if self.declaration and (match := self.declaration.search(data[:_HEADER_BYTES].decode("latin-1"))):
+            declared = match.group(2)
+        return self.opened(decode(data, language, declared), language, target_language)
 
-    def open_text(self, text: str, language: str, target_language: str | None) -> TextDocument:
-        """See :func:`crosslate.documents.open_text`."""
-        return self._opened(Decoded(text, "utf-8"), language, target_language)
-
-    def _opened(self, decoded: Decoded, language: str, target_language: str | None) -> TextDocument:
+    def opened(self, decoded: Decoded, language: str, target_language: str | None) -> TextDocument:
+        """The document of a text."""
         segments: list[Segment] = []
-        flow = Flow(language, segments, self.escape)
+        flow = Flow(language, segments, escaped if self.is_markup else str)
         self.read(flow, decoded.text, target_language)
-        encode = partial(decoded.encode, has_references=self.has_references, declaration=self.declaration)
+        encode = partial(decoded.encode, has_references=self.is_markup, declaration=self.declaration)
         return TextDocument(flow.finish(), segments, encode)
-
-
-class MarkupFormat(TextFormat):
-    """A format of text in HTML's notation."""
-
-    has_references = True
-
-    def escape(self, text: str) -> str:
-        return escaped(text)
-
-    def declared_encoding(self, data: bytes) -> str | None:
-        return declared_encoding(data)
 
 
 Read = Callable[[Flow, str, "str | None"], None]

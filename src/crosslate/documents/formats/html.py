@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from crosslate.documents.document import MarkupFormat
+from crosslate.documents.document import TextFormat
 from crosslate.documents.flow import Flow, Mark, Piece
 from crosslate.documents.markup import Attribute, Token, escaped_in_quotes, read_references, tokens
 from crosslate.languages.codes import is_same_language
@@ -44,7 +44,7 @@ _MAX_INLINE_DEPTH = 64
 _MAX_HELD_DEPTH = 16
 
 
-class Html(MarkupFormat):
+class Html(TextFormat):
     suffixes = (".html", ".htm", ".xhtml")
     translated = (
         "paragraphs with their inline tags; `title`, `alt`, `placeholder`, `aria-label`, button "
@@ -57,6 +57,7 @@ class Html(MarkupFormat):
         "characters are written without references where the encoding has them."
     )
     position = 2
+    is_markup = True
 
     def read(self, flow: Flow, text: str, target_language: str | None) -> None:
         read_html(flow, text, target_language, is_xml=text.lstrip()[:5] == "<?xml")
@@ -197,7 +198,7 @@ class _Reader:
             found = self._value(token, name, attribute)
             if found is not None:
                 pieces += [token.raw[done : attribute.start], *found]
-                done = attribute.end
+                done = attribute.start + len(attribute.value)
         return [*pieces, token.raw[done:]]
 
     def _value(self, token: Token, name: str, attribute: Attribute) -> list[Piece] | None:

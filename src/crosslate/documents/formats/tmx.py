@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crosslate.documents.document import MarkupFormat, TextDocument
+from crosslate.documents.document import TextDocument, TextFormat
 from crosslate.documents.flow import Flow, Mark, Piece
 from crosslate.documents.markup import Token, escaped_in_quotes, read_references, tokens
 from crosslate.errors import UsageError
@@ -13,11 +13,12 @@ from crosslate.text.xml import check_xml
 _NAME = "the tmx file"
 
 
-class Tmx(MarkupFormat):
+class Tmx(TextFormat):
     suffixes = (".tmx",)
     translated = "units without a text in the target language, which get one"
     kept = "All other texts stay."
     position = 8
+    is_markup = True
 
     def open(self, data: bytes, language: str, target_language: str | None) -> TextDocument:
         check_xml(data, _NAME)
