@@ -18,6 +18,7 @@ from crosslate.text.xml import check_xml
 
 _HEADER_BYTES = 16_384
 
+
 class Document:
     """A document whose sentences can be translated.
 

@@ -243,7 +243,8 @@ def _flattened(items: Sequence[Item], marks: Sequence[Mark]) -> tuple[str, list[
     is_spaced = is_gap = is_after_point = False
     for item in items:
         if isinstance(item, Mark):
-            placed.append(PlacedMark(item.role, len(text), partners.get(len(placed)), is_spaced, has_gap=is_gap))
+            partner = partners.get(len(placed))
+            placed.append(PlacedMark(item.role, len(text), partner, is_spaced, has_gap=is_gap))
             is_spaced, is_gap = is_spaced or bool(item.plain), False
             is_after_point = item.role == "point"
             continue

@@ -109,7 +109,8 @@ def _tag(text: str, name: re.Match[str], is_xml: bool) -> Token:
         spelt, *values = match.groups()
         group = next((number for number, value in enumerate(values, 2) if value is not None), 0)
         place = match.start(group) - start if group in (2, 3) else -1
-        attributes.append(Attribute(spelt if is_xml else spelt.lower(), place, match.group(group) if group else ""))
+        value = match.group(group) if group else ""
+        attributes.append(Attribute(spelt if is_xml else spelt.lower(), place, value))
         position = match.end()
         if _OPEN_VALUE.match(text, position):
             return Token("other", text[start:])  # quotes that never close

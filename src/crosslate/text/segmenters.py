@@ -24,20 +24,18 @@ class Segmenter(Protocol):
         kind: ``sentencepiece``, ``tokenizers``, or ``transformers`` for tokenizers that exist only as Python
             code of that library.
         data: everything it is made of.
+        identity: what a fingerprint covers: the same for equal segmentation by any version of the library.
+        pieces: the piece of each of its own ids.
     """
 
     kind: str
     data: bytes
 
     @property
-    def identity(self) -> bytes:
-        """What a fingerprint covers: the same for the same segmentation, by any version of its library."""
-        ...
+    def identity(self) -> bytes: ...
 
     @property
-    def pieces(self) -> tuple[str, ...]:
-        """The piece of each of its own ids."""
-        ...
+    def pieces(self) -> tuple[str, ...]: ...
 
     def split(self, text: str) -> list[str]:
         """Pieces of a text; what it does not know comes as any text that is no piece."""

@@ -15,7 +15,7 @@ import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from crosslate.errors import CorpusError, Faults
 
@@ -24,7 +24,7 @@ _BLOCK_BYTES = 1 << 20
 _ZSTD_BLOCK_BYTES = 1 << 14  # its interface bounds only what goes in; small pieces bound what comes out
 _FAULTS_SHOWN = 3
 _BOM = "\ufeff"
-_DECOMPRESSORS: dict[str, Callable[[BinaryIO], BinaryIO]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}  # type: ignore[dict-item]
+_DECOMPRESSORS: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 _ZSTD = ".zst"
 _MAGIC = {
     b"\x1f\x8b": "it looks gzip-compressed: its name must end in .gz",

@@ -226,22 +226,16 @@ class NoVocabulary(Vocabulary):
 class _NoSegmenter:
     kind = "none"
     pieces = ("</s>", "<unk>", "<pad>")
+    marked = staticmethod(str)
 
     def __init__(self, signal: str, reason: str) -> None:
         self.data = self.identity = signal.encode()
         self._reason = reason
 
-    def split(self, text: str) -> list[str]:
+    def _refuse(self, *_: Any) -> Any:
         raise UsageError(self._reason)
 
-    def split_to_ids(self, texts: Sequence[str]) -> list[list[int]]:
-        raise UsageError(self._reason)
-
-    def join(self, pieces: Sequence[str], unknown: str) -> str:
-        raise UsageError(self._reason)
-
-    def marked(self, piece: str) -> str:
-        return piece
+    split = split_to_ids = join = _refuse
 
 
 def read_mapping(path: Path) -> list[str]:

@@ -7,7 +7,7 @@ import pytest
 
 import toy_corpora
 from crosslate.errors import CorpusError, UsageError
-from crosslate.text.corpora import ParallelCorpus, StoredPairs, TextFiles, hash_pairs
+from crosslate.text.corpora import ParallelCorpus, StoredPairs, TextFiles
 
 
 def corpus(source, target):
@@ -41,7 +41,7 @@ def test_a_string_is_no_sequence_of_sentences():
 def test_the_hash_is_over_all_texts_in_order():
     # sha256 of the length in 8 bytes, little-endian, and the UTF-8 of "ä", then of "b"
     expected = hashlib.sha256(b"\2\0\0\0\0\0\0\0\xc3\xa4\1\0\0\0\0\0\0\0b").hexdigest()
-    assert corpus(["ä"], ["b"]).content_hash == hash_pairs(iter([("ä", "b")])) == expected
+    assert corpus(["ä"], ["b"]).content_hash == expected
 
 
 def test_the_hash_tells_every_difference():

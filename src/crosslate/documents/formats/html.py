@@ -10,30 +10,33 @@ from crosslate.documents.markup import Attribute, Token, escaped_in_quotes, read
 from crosslate.languages.codes import is_same_language
 
 
+def _names(listed: str) -> frozenset[str]:
+    return frozenset(listed.split())
+
+
 # A start of any other element ends a sentence.
-_INLINE = frozenset(
-    "a abbr acronym b bdi bdo big cite code data del dfn em font i img ins kbd mark nobr q s samp small span "
-    "strike strong sub sup svg math time tt u var wbr".split()
+_INLINE = _names(
+    """a abbr acronym b bdi bdo big cite code data del dfn em font i img ins kbd mark nobr q s samp small
+    span strike strong sub sup svg math time tt u var wbr"""
 )
-_UNTOUCHED = frozenset(
-    "code pre kbd samp var svg math script style xmp iframe noembed noframes textarea plaintext".split()
+_UNTOUCHED = _names(
+    """code pre kbd samp var svg math script style xmp iframe noembed noframes textarea plaintext"""
 )
-_VOID = frozenset(
-    "area base basefont br col embed frame hr img input link meta param source track wbr".split()
-)
+_VOID = _names("""area base basefont br col embed frame hr img input link meta param source track wbr""")
 _READ_ATTRIBUTES = frozenset({"title", "alt", "placeholder", "aria-label", "aria-description", "summary"})
 _READ_METAS = frozenset({"description", "keywords", "og:title", "og:description", "twitter:title"})
 _BUTTONS = frozenset({"submit", "button", "reset"})
 _UNTOUCHED_CLASSES = frozenset({"notranslate", "no-translate", "skiptranslate"})
 # A start of the element closes an open one of these, when nothing but inline elements is open in that.
-_PARAGRAPH = dict.fromkeys(
-    "address article aside blockquote center details dialog dir div dl fieldset figcaption figure footer form "
-    "h1 h2 h3 h4 h5 h6 header hgroup hr main menu nav ol p pre search section summary table ul".split(), ("p",)
-)  # fmt: skip
-_CLOSED_BY = _PARAGRAPH | {
-    "li": ("li", "p"), "dt": ("dt", "dd", "p"), "dd": ("dt", "dd", "p"), "td": ("td", "th"), "th": ("td", "th"),
-    "tr": ("td", "th", "tr"), "tbody": ("td", "th", "tr", "thead", "tbody"),
-    "tfoot": ("td", "th", "tr", "thead", "tbody"), "option": ("option",), "optgroup": ("option", "optgroup"),
+_CLOSES_PARAGRAPH = _names(
+    """address article aside blockquote center details dialog dir div dl fieldset figcaption figure footer
+    form h1 h2 h3 h4 h5 h6 header hgroup hr main menu nav ol p pre search section summary table ul"""
+)
+_CLOSED_BY = dict.fromkeys(_CLOSES_PARAGRAPH, _names("p")) | {
+    "li": _names("li p"), "dt": _names("dt dd p"), "dd": _names("dt dd p"),
+    "td": _names("td th"), "th": _names("td th"), "tr": _names("td th tr"),
+    "tbody": _names("td th tr thead tbody"), "tfoot": _names("td th tr thead tbody"),
+    "option": _names("option"), "optgroup": _names("option optgroup"),
 }  # fmt: skip
 _MAX_INLINE_DEPTH = 64
 _MAX_HELD_DEPTH = 16
