@@ -51,11 +51,9 @@ class Document:
 class TextDocument(Document):
     """A document that is one text."""
 
-    def __init__(
-        self, pieces: Sequence[Piece], segments: list[Segment], encode: Callable[[str], bytes]
-    ) -> None:
-        super().__init__(segments, lambda filling: encode(fill(pieces, filling)))
-        self._pieces = pieces
+    def __init__(self, flow: Flow, encode: Callable[[str], bytes]) -> None:
+        self._pieces = flow.finish()
+        super().__init__(flow.segments, lambda filling: encode(fill(self._pieces, filling)))
 
     def render(self, translations: Sequence[str], align: Align | None = None) -> str:
         """:meth:`rebuild` as text, without its byte order mark."""
@@ -67,14 +65,10 @@ class Format(ABC):
 
     Attributes:
         suffixes: of file names, with the dot; the usual one first.
-        translated: what is translated, for the documentation.
-        kept: what stays as it is and what gets lost, for the documentation.
         position: in lists of formats; equal ones are in the order of their names.
     """
 
     suffixes: ClassVar[tuple[str, ...]]
-    translated: ClassVar[str]
-    kept: ClassVar[str]
     position: ClassVar[int] = 100
 
     @property
@@ -111,15 +105,13 @@ class TextFormat(Format):
 
     def opened(self, decoded: Decoded, language: str, target_language: str | None) -> TextDocument:
         """The document of a text."""
-        segments: list[Segment] = []
-        flow = Flow(language, segments, escaped if self.is_markup else str)
+        flow = Flow(language, [], escaped if self.is_markup else str)
         self.read(flow, decoded.text, target_language)
         encode = partial(decoded.encode, has_references=self.is_markup, declaration=self.declaration)
-        return TextDocument(flow.finish(), segments, encode)
+        return TextDocument(flow, encode)
 
 
-Read = Callable[[Flow, str, "str | None"], None]
-"""As :meth:`Format.read`."""
+Read = Callable[[Flow, str, "str | None"], None]  # as Format.read
 
 
 class ArchiveFormat(Format):
@@ -154,11 +146,12 @@ class ArchiveFormat(Format):
             members[name] = decoded, flow.finish()
 
         def write(filling: Filling) -> bytes:
-            changed = {}
-            for name, (decoded, pieces) in members.items():
-                text = fill(pieces, filling)
-                if text != decoded.text:
-                    changed[name] = decoded.encode(text, has_references=True)
+            texts = {name: fill(pieces, filling) for name, (_, pieces) in members.items()}
+            changed = {
+                name: decoded.encode(texts[name], has_references=True)
+                for name, (decoded, _) in members.items()
+                if texts[name] != decoded.text
+            }
             return archive.rewritten(changed)
 
         return Document(segments, write)

@@ -20,12 +20,6 @@ _MAX_NESTED = 20
 
 class Word(ArchiveFormat):
     suffixes = (".docx",)
-    translated = "paragraphs of the text, tables, boxes, headers, footers, notes, comments"
-    kept = (
-        "The translation is spread over the runs of its paragraph in their order, so that words in "
-        "bold stay in bold where the order of words allows it. Charts, diagrams, formulas, alternative "
-        "texts, properties and the proofing language stay."
-    )
     position = 4
     parts = re.compile(r"word/(?:document|header|footer|footnotes|endnotes|comments)\d*\.xml")
 

@@ -44,16 +44,6 @@ _MAX_HELD_DEPTH = 16
 
 class Html(TextFormat):
     suffixes = (".html", ".htm", ".xhtml")
-    translated = (
-        "paragraphs with their inline tags; `title`, `alt`, `placeholder`, `aria-label`, button "
-        "labels, descriptions"
-    )
-    kept = (
-        "`code`, `pre`, `kbd`, `samp`, `var`, `script`, `style`, `textarea`, `svg`, `math`, comments, "
-        '`translate="no"` and class `notranslate` stay. `<html lang>` becomes the target language; '
-        "`dir` does not change. In a changed sentence `&nbsp;` becomes a space, soft hyphens go, and "
-        "characters are written without references where the encoding has them."
-    )
     position = 2
     is_markup = True
 

@@ -16,8 +16,6 @@ _MAX_NESTED = 20
 
 class OpenDocument(ArchiveFormat):
     suffixes = (".odt", ".ott")
-    translated = "paragraphs and headings, also in notes, boxes, headers and footers"
-    kept = "Fields, tracked changes, titles of pictures and properties stay."
     position = 5
     parts = re.compile(r"(?:content|styles)\.xml")
 

@@ -24,11 +24,6 @@ _LANGUAGE = re.compile(r'("Language:[ \t]*)([\w@.-]*)(\\n")')
 
 class Po(TextFormat):
     suffixes = (".po", ".pot")
-    translated = "messages without a translation"
-    kept = (
-        "Other translations stay, also fuzzy ones. The header gets the language if it names none or "
-        "the source's. Plural forms beyond the first all get the plural's translation."
-    )
     position = 7
     declaration = re.compile(r"""(^"[^"\n]{0,80}charset=)([\w.:-]{1,40})""", re.MULTILINE)
 

@@ -18,11 +18,6 @@ _VOID = frozenset({"br", "hr", "img", "wbr", "input"})
 
 class PlainText(TextFormat):
     suffixes = (".txt", ".text")
-    translated = "every line by itself, in sentences"
-    kept = (
-        "Lines, indents, columns (two spaces or more, tabs) and list markers stay. Sentences that were "
-        "wrapped over several lines are translated line by line."
-    )
     position = 1
 
     def read(self, flow: Flow, text: str, target_language: str | None) -> None:

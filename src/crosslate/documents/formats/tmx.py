@@ -17,8 +17,6 @@ _PAIR_ROLES: dict[str, Role] = {"bpt": "open", "ept": "close"}
 
 class Tmx(TextFormat):
     suffixes = (".tmx",)
-    translated = "units without a text in the target language, which get one"
-    kept = "All other texts stay."
     position = 8
     is_markup = True
 
