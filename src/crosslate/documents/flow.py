@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 from crosslate.documents.placement import Align, PlacedMark, Role, place
+from crosslate.languages.orthography import has_letters
 from crosslate.languages.sentence_ends import sentences
 from crosslate.languages.words import UNSPACED
 from crosslate.text.placeholders import placeholders
@@ -22,7 +23,8 @@ _MAX_NOTE_ITEMS = 8
 _WORD_ENDS = ".,;!?)]%'\"’”»"
 _RUNS = re.compile(r"\s+|\S+")
 _CLOSING = frozenset(".,;:!?)]}»”’…%،؛؟。，、；：！？）」』】।")
-_LINE_BREAKS = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")
+LINE_BREAKS = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")
+"""Whatever some reader takes for the end of a line: where ``str.splitlines`` splits."""
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 # Characters that XML 1.0 forbids, and halves of surrogate pairs, which no encoding can write.
 _UNWRITABLE = re.compile(r"[\x00-\x08\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
@@ -130,7 +132,7 @@ class Flow:
 
     def flush(self) -> None:
         """Ends the paragraph."""
-        if any(isinstance(item, Text) and _has_letters(item.plain) for item in self._items):
+        if any(isinstance(item, Text) and has_letters(item.plain) for item in self._items):
             self._pieces.append(_Paragraph(_with_whole_notes(_shielded(self._items)), self).fill)
         else:
             self._pieces += [piece for item in self._items for piece in item.pieces]
@@ -186,7 +188,7 @@ class _Sentence:
 
     def changed(self, filling: Filling) -> str:
         """The translation on one line; empty where the sentence stays as it is."""
-        given = _UNWRITABLE.sub("", _LINE_BREAKS.sub(" ", filling.translations[self.index])).strip()
+        given = _UNWRITABLE.sub("", LINE_BREAKS.sub(" ", filling.translations[self.index])).strip()
         return "" if given == self.text else given
 
     def fill(self, filling: Filling, is_paragraph_changed: bool) -> str:
@@ -263,16 +265,12 @@ def _flattened(items: Sequence[Item], marks: Sequence[Mark]) -> tuple[str, list[
     return text, placed
 
 
-def _has_letters(text: str) -> bool:
-    return any(map(str.isalpha, text))
-
-
 def _sentence_spans(text: str, language: str) -> Iterator[tuple[int, int]]:
     """Start and end of every sentence with letters in it, without the spaces around it."""
     start = 0
     for sentence in sentences(text, language):
         bare = sentence.strip()
-        if _has_letters(bare):
+        if has_letters(bare):
             first = start + len(sentence) - len(sentence.lstrip())
             yield first, first + len(bare)
         start += len(sentence)
@@ -370,7 +368,7 @@ def _with_whole_notes(items: list[Item]) -> list[Item]:
         before = plain[max(start - 1, 0) : start]
         is_behind_word = before.isalnum() or (before != "" and before in _WORD_ENDS)
         is_word_end = not plain[end : end + 1].isalnum()
-        if start < end and is_behind_word and is_word_end and not _has_letters(plain[start:end]):
+        if start < end and is_behind_word and is_word_end and not has_letters(plain[start:end]):
             note = [piece for item in items[first : last + 1] for piece in item.pieces]
             result += [*items[done:first], Mark(note)]
             done = last + 1

@@ -29,7 +29,9 @@ def test_formats_are_found_by_name_and_by_suffix():
 
 def test_the_guide_describes_every_format():
     """A new format gets its row in the guide's table."""
-    rows = [f"| {each.name} ({' '.join(f'`{suffix}`' for suffix in each.suffixes)}) |" for each in all_formats()]
+    rows = [
+        f"| {each.name} ({' '.join(f'`{suffix}`' for suffix in each.suffixes)}) |" for each in all_formats()
+    ]
     assert [row for row in rows if row not in GUIDE.read_text(encoding="utf-8")] == []
 
 
