@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import accumulate, groupby, pairwise
 
 from crosslate.documents.placement import Align, PlacedMark, Role, place
 from crosslate.languages.orthography import has_letters
@@ -195,42 +196,32 @@ class _Sentence:
         translation = self.changed(filling)
         if not translation:
             return "".join(item.fill(filling, is_paragraph_changed) for item in self.items)
-        result: list[str] = []
+        result = ""
         done = 0
-        for offset, group in self._groups(translation, filling.align):
+        places = place(self.text, self.placed, translation, filling.align)
+        # Marks that stood side by side and still do are written together.
+        for (offset, _), found in groupby(places, lambda each: (each[0], self.placed[each[1]].offset)):
+            group = [index for _, index in found]
             has_line_break = any(self.marks[index].plain for index in group)
             before = translation[done:offset]
-            result.append(self.escape(before.rstrip() if has_line_break else before))
-            done = offset
+            result += self.escape(before.rstrip() if has_line_break else before)
             written = "".join(
                 (" " if index > group[0] and self.placed[index].has_gap else "")
                 + self.marks[index].fill(filling, True)
                 for index in group
             )
-            following = translation[done : done + 1]
-            result.append(self._spaced(written, group, "".join(result[-2:]), following))
+            result += self._spaced(written, group, result[-1:], translation[offset : offset + 1])
+            done = offset
             while has_line_break and translation[done : done + 1].isspace():
                 done += 1
-        result.append(self.escape(translation[done:]))
-        return "".join(result)
-
-    def _groups(self, translation: str, align: Align | None) -> list[tuple[int, list[int]]]:
-        """Marks that stood side by side and still do, with their offset in the translation."""
-        groups: list[tuple[int, list[int]]] = []
-        for offset, index in place(self.text, self.placed, translation, align):
-            is_beside = groups and groups[-1][0] == offset
-            if is_beside and self.placed[groups[-1][1][-1]].offset == self.placed[index].offset:
-                groups[-1][1].append(index)
-            else:
-                groups.append((offset, [index]))
-        return groups
+        return result + self.escape(translation[done:])
 
     def _spaced(self, written: str, group: Sequence[int], before: str, following: str) -> str:
         """Marks with the spaces around them in the source, if a point is among them."""
         marks = [self.placed[index] for index in group]
         if all(mark.role != "point" for mark in marks):
             return written
-        if any(mark.has_space_before for mark in marks) and before and not before[-1].isspace():
+        if any(mark.has_space_before for mark in marks) and before and not before.isspace():
             written = f" {written}"
         if any(mark.has_space_after for mark in marks) and following and not following.isspace():
             return written if following in _CLOSING else f"{written} "
@@ -320,19 +311,16 @@ def _partners(items: Sequence[Item]) -> dict[int, int]:
     """For starts and ends of elements the index of the other end; elements that cross others have none."""
     partners: dict[int, int] = {}
     stack: list[tuple[int, str]] = []
-    num_open: dict[str, int] = {}
+    num_open: Counter[str] = Counter()
     for index, item in enumerate(items):
-        if not isinstance(item, Mark) or item.role not in ("open", "close"):
-            continue
-        if item.role == "open":
+        if isinstance(item, Mark) and item.role == "open":
             stack.append((index, item.name))
-            num_open[item.name] = num_open.get(item.name, 0) + 1
-        elif num_open.get(item.name):
-            while True:
+            num_open[item.name] += 1
+        elif isinstance(item, Mark) and item.role == "close" and num_open[item.name]:
+            name: str | None = None
+            while name != item.name:
                 other, name = stack.pop()
                 num_open[name] -= 1
-                if name == item.name:
-                    break
             partners[index], partners[other] = other, index
     return partners
 
