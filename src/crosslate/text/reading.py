@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from crosslate.errors import CorpusError, Faults, MissingExtra, UsageError
+from crosslate.errors import CorpusError, Faults, UsageError
 from crosslate.languages.codes import language_code, match_language
 from crosslate.registry import Registry
 from crosslate.text.streams import STANDARD_INPUT, FileFaults, bare_name, check_is_file, display_name
@@ -180,11 +180,6 @@ def one_line(text: str) -> str:
     if "\n" not in text:
         return text
     return _LINE_BREAK.sub(" ", text.strip(" \t\r\n"))
-
-
-def missing_datasets(path: Path) -> MissingExtra:
-    """The error that says how to install what reads datasets."""
-    return MissingExtra(f"{path}: reading a dataset needs the 'datasets' library; install crosslate[data]")
 
 
 def _problem(text: Any) -> str | None:
