@@ -15,12 +15,14 @@ from dataclasses import dataclass
 from itertools import accumulate, groupby, pairwise
 
 from crosslate.documents.placement import Align, PlacedMark, Role, place
+from crosslate.errors import InputError
 from crosslate.languages.orthography import has_letters
 from crosslate.languages.sentence_ends import sentences
 from crosslate.languages.words import UNSPACED
 from crosslate.text.placeholders import placeholders
 
 _MAX_NOTE_ITEMS = 8
+_MAX_NESTED = 20
 _WORD_ENDS = ".,;!?)]%'\"’”»"
 _RUNS = re.compile(r"\s+|\S+")
 _CLOSING = frozenset(".,;:!?)]}»”’…%،؛؟。，、；：！？）」』】।")
@@ -112,10 +114,17 @@ class Flow:
         self.language, self.segments, self.escape = language, segments, escape
         self._pieces: list[Piece] = []
         self._items: list[Item] = []  # of the open paragraph
+        self._depth = 0  # in other flows
 
     def nested(self, escape: Escape | None = None) -> Flow:
-        """A flow of its own in the same document: a note, a text in a tag."""
-        return Flow(self.language, self.segments, escape or self.escape)
+        """A flow of its own in the same document: a note, a text in a tag; InputError where too deep."""
+        flow = Flow(self.language, self.segments, escape or self.escape)
+        flow._depth = self._depth + 1
+        if flow._depth > _MAX_NESTED:
+            raise InputError(
+                f"boxes or notes are nested more than {_MAX_NESTED} deep; save the document again"
+            )
+        return flow
 
     def text(self, raw: str, plain: str | None = None) -> None:
         """Adds characters to the open paragraph; see :class:`Text`."""

@@ -1,4 +1,4 @@
-"""Language codes (ISO 639-1, or 639-3 where there is none), as other programs write them, and English names."""
+"""Language codes (ISO 639-1, or 639-3 where there is none), those of other programs, and English names."""
 
 from __future__ import annotations
 

@@ -97,9 +97,6 @@ class Phrasebook:
         features: number of nouns and adjectives; tense, person and number of verbs, the past being that of
         the word that carries the meaning ("gekauft", "acheté", "bought", "compró"). Of German separable
         verbs only forms in one word are listed.
-
-        Raises:
-            UsageError: an unknown language, or the same language twice.
         """
         _check_pair(source, target)
         found: dict[str, set[str]] = {}

@@ -44,16 +44,12 @@ class Reading:
 
     def __init__(self, source_language: str, target_language: str) -> None:
         self.languages = language_code(source_language), language_code(target_language)
-        self._faults = Faults("cannot read the corpus")
+        self.faults = Faults("cannot read the corpus")  # of the corpus as a whole
         self._files: list[FileFaults] = []
 
     @property
     def has_faults(self) -> bool:
-        return bool(self._faults) or any(self._files)
-
-    def fault(self, message: str) -> None:
-        """Notes a fault of the corpus as a whole."""
-        self._faults.add(message)
+        return bool(self.faults) or any(self._files)
 
     def file(self, path: str | Path, *, unit: str = "line") -> FileFaults:
         """Where the faults of one file go."""
@@ -63,8 +59,8 @@ class Reading:
 
     def raise_faults(self) -> None:
         for found in self._files:
-            found.report(self._faults)
-        self._faults.raise_as(CorpusError)
+            found.report(self.faults)
+        self.faults.raise_as(CorpusError)
 
     def pair_of(self, record: Any, number: int, found: FileFaults) -> Pairs:
         """The pair in a record, ``{"de": …, "en": …}`` or ``{"translation": {…}}``, or a fault."""
@@ -152,10 +148,10 @@ def _open(paths: list[str | Path], reading: Reading) -> Pairs:
     try:
         check_is_file(paths[0])
     except CorpusError as error:
-        reading.fault(str(error))
+        reading.faults.add(str(error))
     else:
         expected = ", ".join(reader.expected for reader in READERS)
-        reading.fault(
+        reading.faults.add(
             f"{paths[0]}: the ending {ending_of(paths[0])!r} does not tell the format; expected {expected}"
         )
     return iter(())

@@ -46,11 +46,9 @@ def read_units(
     *,
     keeps_undefined_entities: bool = False,
 ) -> Iterator[Unit]:
-    """The units of a document, one by one.
+    """The units of a document, one by one; ``name`` is the file's, for messages.
 
     Args:
-        blocks: the bytes of the document.
-        name: of the file, for messages.
         encoding: of the bytes; None is what the document declares.
         keeps_undefined_entities: pass over the entities that an external DTD may define; their text is
             missing from :attr:`Variant.text`.

@@ -21,6 +21,7 @@ Kind = Literal["bpe", "unigram"]
 MIN_OCCURRENCES = 100
 MAX_DEFAULT_SIZE = 32_000
 MIN_SIZE = 64
+_MAX_LINES = 1_000_000
 _SIZE_STEP = 500
 _SIZE_SAMPLE_LINES = 500_000
 _CANDIDATE_SIZES = (1_000, 2_000, 4_000, 8_000, 16_000, MAX_DEFAULT_SIZE)
@@ -32,17 +33,14 @@ def train_vocabulary(
     *,
     kind: Kind = "bpe",
     special: SpecialIds | None = None,
-    max_lines: int = 1_000_000,
     control: Sequence[str] = (),
 ) -> Vocabulary:
-    """Trains a SentencePiece vocabulary on the text of one side.
+    """Trains a SentencePiece vocabulary on one side's text, at most a million lines spread evenly over it.
 
     Args:
-        lines: sentences of one language.
         size: number of pieces, special ones included; None chooses :func:`default_size`.
         kind: byte-pair encoding or unigram language model.
         special: the special ids wanted; those that do not fit below ``size`` move (see SpecialIds.fitted).
-        max_lines: at most so many lines, spread evenly over the text, are learnt from.
         control: pieces that no text leads to (codes of languages); they count among ``size``.
 
     Raises:
@@ -67,7 +65,7 @@ def train_vocabulary(
         if size < MIN_SIZE:
             raise VocabularyError(f"a vocabulary of {size} pieces is too small; give at least {MIN_SIZE}")
         # SentencePiece itself would take the first ones, which may be all of one kind.
-        learnt = _thinned(_lines(text), num_lines, max_lines)
+        learnt = _thinned(_lines(text), num_lines, _MAX_LINES)
         return Vocabulary(_train(learnt, size, kind, special.fitted(size), hard=is_given, control=control))
 
 

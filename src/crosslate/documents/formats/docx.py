@@ -8,14 +8,11 @@ from dataclasses import dataclass, field
 from crosslate.documents.document import ArchiveFormat
 from crosslate.documents.flow import Flow, Mark, Piece
 from crosslate.documents.markup import Token, namespace_prefix, read_references, tokens
-from crosslate.errors import InputError
 
 _NAMESPACES = (
     "http://schemas.openxmlformats.org/wordprocessingml/2006/main",
     "http://purl.oclc.org/ooxml/wordprocessingml/main",
 )
-# A box in a paragraph holds paragraphs of its own, which may hold boxes.
-_MAX_NESTED = 20
 
 
 class Word(ArchiveFormat):
@@ -86,8 +83,6 @@ class _Reader:
 
     def _box(self, story: _Story, token: Token) -> None:
         if token.kind == "start":
-            if len(self.stories) > _MAX_NESTED:
-                raise InputError(f"boxes are nested more than {_MAX_NESTED} deep; save the document again")
             story.waiting.append(token.raw)
             self.stories.append(_Story(story.flow.nested()))
         elif len(self.stories) > 1:

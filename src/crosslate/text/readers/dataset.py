@@ -1,4 +1,4 @@
-"""Datasets: parquet files, and folders as the ``datasets`` library saves them or of parquet or JSON lines files."""
+"""Datasets: parquet files, and folders of the ``datasets`` library, of parquet or of JSON lines files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SPLITS = ("train", "validation", "valid", "dev", "test")
 
 
 class Dataset(Reader):
-    """A parquet file, a folder made by ``save_to_disk``, or one with parquet or JSON lines files of one split.
+    """A parquet file, a folder made by ``save_to_disk``, or one of parquet or JSON lines files of one split.
 
     There is a column for each language, or a column ``translation``.
     """
@@ -38,7 +38,7 @@ class Dataset(Reader):
             splits = sorted(path.parent.name for path in folder.glob("*/state.json"))
             if len(splits) != 1:
                 found = ", ".join(splits) or "none"
-                reading.fault(f"{folder}: holds the splits {found}; give the folder of one of them")
+                reading.faults.add(f"{folder}: holds the splits {found}; give the folder of one of them")
                 return
             folder = folder / splits[0]
         if (folder / "state.json").is_file():
@@ -48,14 +48,16 @@ class Dataset(Reader):
         parquet = [path for path in files if path.suffix.lower() == ".parquet"]
         chosen = parquet or [path for path in files if ending_of(path) == ".jsonl"]
         if not chosen:
-            reading.fault(f"{folder}: is a folder without a dataset; expected parquet or JSON lines files")
+            reading.faults.add(
+                f"{folder}: is a folder without a dataset; expected parquet or JSON lines files"
+            )
         names = [path.name.lower() for path in chosen]
         splits = sorted(split for split in _SPLITS if any(name.startswith(split) for name in names))
         if "valid" in splits and "validation" in splits:
             splits.remove("valid")  # the one name begins with the other
         if len(splits) > 1:
             found = ", ".join(splits)
-            reading.fault(
+            reading.faults.add(
                 f"{folder}: holds files of the splits {found}; give the file or folder of one of them"
             )
             return
