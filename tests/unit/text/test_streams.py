@@ -35,25 +35,13 @@ def lines_of(tmp_path):
 @pytest.mark.parametrize(
     ("data", "expected"),
     [
-        (b"", []),
-        (b"\n", [""]),
-        (b"\n\n", ["", ""]),
-        (b"a", ["a"]),
-        (b"a\n", ["a"]),
-        (b"a\n\nb", ["a", "", "b"]),
-        (b"a\r\nb\r\n", ["a", "b"]),
-        (b"a\r\n\r\nb", ["a", "", "b"]),
-        (b"a\r\r\nb\r", ["a\r", "b\r"]),
-        (b"one\rline\n", ["one\rline"]),
-        (b"\xef\xbb\xbfa\nb\n", ["a", "b"]),
-        (b"\xef\xbb\xbf", []),
-        (b"\xef\xbb\xbf\n", [""]),
-        (b"a\n\xef\xbb\xbfb\n", ["a", "\ufeffb"]),
+        (b"", []), (b"\n", [""]), (b"\n\n", ["", ""]), (b"a", ["a"]), (b"a\n", ["a"]), (b"a\n\nb", ["a", "", "b"]),
+        (b"a\r\nb\r\n", ["a", "b"]), (b"a\r\n\r\nb", ["a", "", "b"]), (b"a\r\r\nb\r", ["a\r", "b\r"]), (b"one\rline\n", ["one\rline"]),
+        (b"\xef\xbb\xbfa\nb\n", ["a", "b"]), (b"\xef\xbb\xbf", []), (b"\xef\xbb\xbf\n", [""]), (b"a\n\xef\xbb\xbfb\n", ["a", "\ufeffb"]),
         ("x\u2028y\u2029z\x85w\x0bv\x0cu\x1ct\n".encode(), ["x\u2028y\u2029z\x85w\x0bv\x0cu\x1ct"]),
-        (b" \t\n", [" \t"]),
-        ("😀 é e\u0301 \u200b\n".encode(), ["😀 é e\u0301 \u200b"]),
+        (b" \t\n", [" \t"]), ("😀 é e\u0301 \u200b\n".encode(), ["😀 é e\u0301 \u200b"]),
     ],
-)
+)  # fmt: skip
 def test_only_a_line_feed_ends_a_line(lines_of, data, expected):
     assert lines_of(data) == expected
 

@@ -151,14 +151,11 @@ class TestCutting:
     @pytest.mark.parametrize(
         ("parts", "translations", "expected"),
         [
-            ([Part("a"), Part("b")], ["Eins.", "Zwei."], "Eins. Zwei."),
-            ([Part("a"), Part("b")], ["一。", "二。"], "一。二。"),
+            ([Part("a"), Part("b")], ["Eins.", "Zwei."], "Eins. Zwei."), ([Part("a"), Part("b")], ["一。", "二。"], "一。二。"),
             ([Part("ab"), Part("cd", is_inside_word=True), Part("e")], ["ab", "cd", "e"], "abcd e"),
             ([Part("数字"), Part("很多", is_inside_word=True)], ["many", "digits"], "many digits"),
-            ([Part("a"), Part("b"), Part("c")], ["x", "", "y"], "x y"),
-            ([Part("a"), Part("b")], ["한국", "사람"], "한국 사람"),
-            ([], [], ""),
+            ([Part("a"), Part("b"), Part("c")], ["x", "", "y"], "x y"), ([Part("a"), Part("b")], ["한국", "사람"], "한국 사람"), ([], [], ""),
         ],
-    )
+    )  # fmt: skip
     def test_translations_are_joined_as_their_script_does(self, parts, translations, expected):
         assert join_translations(parts, translations) == expected
