@@ -19,6 +19,7 @@ from pydantic import Field
 from crosslate.config import Settings
 from crosslate.errors import Faults, InputError, MissingExtra, nearest
 from crosslate.files import atomic_folder, sha256_file, sha256_text
+from crosslate.languages.codes import three_letter_code
 
 if TYPE_CHECKING:
     from crosslate.text.corpora import Corpus, ParallelCorpus
@@ -31,8 +32,6 @@ _KINDS = ("files", "phrasebook", "mtdata", "sacrebleu")
 _FIELDS = ("source", "target", "language")
 _TYPICAL_PAIRS = {"phrasebook": 16_000, "mtdata": 300_000, "sacrebleu": 2_000}
 _PIVOT = "en"
-_THREE_LETTERS = {"cs": "ces", "de": "deu", "en": "eng", "es": "spa", "fr": "fra", "ha": "hau", "ja": "jpn",
-                  "ro": "ron"}  # fmt: skip
 
 log = logging.getLogger(__name__)
 
@@ -237,7 +236,7 @@ def _fetch_mtdata(ids: Sequence[str], source: str, target: str, data: Path) -> l
             f"{', '.join(ids)} would be fetched with mtdata, which is not installed; "
             "install it with: pip install 'crosslate[data]'"
         )
-    codes = [_THREE_LETTERS.get(language, language) for language in (source, target)]
+    codes = [three_letter_code(language) for language in (source, target)]
     log.info("fetching %s", ", ".join(ids))
     with atomic_folder(folder) as temporary:
         command = [sys.executable, "-m", "mtdata", "get", "-l", "-".join(codes), "-tr", *ids, "--merge",

@@ -51,10 +51,15 @@ class _Reader:
             story = self.stories[-1]
             if story.is_text and token.kind == "text":
                 self._characters(story, token)
-            elif token.name == self.box and not token.is_empty:
-                self._box(story, token)
-            else:
+            elif token.name != self.box or token.is_empty:
                 self._markup(story, token)
+            elif token.kind == "start":
+                story.waiting.append(token.raw)
+                self.stories.append(_Story(story.flow.nested()))
+            elif len(self.stories) > 1:
+                self.stories.pop()
+                story.flow.copy(*story.waiting)
+                self.stories[-1].waiting += [*story.flow.finish(), token.raw]
         story = self.stories[0]
         story.flow.copy(*story.waiting)
 
@@ -80,15 +85,6 @@ class _Reader:
                 story.flow.mark(Mark([*before, opening], "run", if_changed=[*before, *keeping]))
             story.waiting, story.is_divided = [], False
         read_references(story.flow, token.raw, is_xml=True)
-
-    def _box(self, story: _Story, token: Token) -> None:
-        if token.kind == "start":
-            story.waiting.append(token.raw)
-            self.stories.append(_Story(story.flow.nested()))
-        elif len(self.stories) > 1:
-            self.stories.pop()
-            story.flow.copy(*story.waiting)
-            self.stories[-1].waiting += [*story.flow.finish(), token.raw]
 
 
 def _with_spaces_kept(piece: Piece, name: str) -> Piece:
