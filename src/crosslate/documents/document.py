@@ -52,8 +52,8 @@ class TextDocument(Document):
     """A document that is one text."""
 
     def __init__(self, flow: Flow, encode: Callable[[str], bytes]) -> None:
-        self._pieces = flow.finish()
-        super().__init__(flow.segments, lambda filling: encode(fill(self._pieces, filling)))
+        pieces = self._pieces = flow.finish()
+        super().__init__(flow.segments, lambda filling: encode(fill(pieces, filling)))
 
     def render(self, translations: Sequence[str], align: Align | None = None) -> str:
         """:meth:`rebuild` as text, without its byte order mark."""

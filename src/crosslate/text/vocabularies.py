@@ -261,7 +261,5 @@ def _own_special_ids(segmenter: SentencePieceSegmenter) -> SpecialIds:
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
-    except FileNotFoundError:
-        raise VocabularyError(f"{path}: no such file") from None
-    except IsADirectoryError:
-        raise VocabularyError(f"{path}: is a folder, expected a SentencePiece model") from None
+    except OSError as error:
+        raise VocabularyError(f"{path}: not a SentencePiece model: {error.strerror}") from None

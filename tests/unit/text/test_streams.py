@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crosslate.errors import CorpusError
-from crosslate.text.streams import read_blocks, read_lines
+from crosslate.text.streams import read_lines
 
 COMPRESSORS = {
     ".gz": gzip.compress,
@@ -158,9 +158,3 @@ def test_reading_needs_memory_for_a_block_not_for_the_file(tmp_path):
     tracemalloc.stop()
     # the file has 8 MB, which are 64 MB as lines
     assert peak < 32_000_000
-
-
-def test_blocks_are_the_bytes_of_the_file(tmp_path):
-    path = tmp_path / "x.xz"
-    path.write_bytes(lzma.compress(b"\0\xff" * 1_000_000))
-    assert b"".join(read_blocks(path)) == b"\0\xff" * 1_000_000
