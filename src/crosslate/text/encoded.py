@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from crosslate.errors import CorpusError, InputError, UsageError
+from crosslate.errors import CorpusError, InputError
 from crosslate.files import atomic_folder, read_json, sha256_file, sha256_text, write_json
 from crosslate.text.cleaning import Example
 from crosslate.text.corpora import SizedCorpus
@@ -29,7 +29,6 @@ from crosslate.text.vocabularies import Vocabulary
 
 log = logging.getLogger(__name__)
 
-MAX_TOKENS = 256
 _VERSION = 1
 _BATCH_PAIRS = 2_048
 _SIDES = ("source", "target")
@@ -66,7 +65,7 @@ class EncodedCorpus:
         target: Vocabulary,
         cache: Path,
         *,
-        max_tokens: int = MAX_TOKENS,
+        max_tokens: int,
     ) -> EncodedCorpus:
         """Encodes a corpus in bounded memory, or finds it already encoded in the folder ``cache``.
 
@@ -74,10 +73,7 @@ class EncodedCorpus:
 
         Raises:
             CorpusError: no pair is left.
-            UsageError: ``max_tokens`` is below 2.
         """
-        if max_tokens < 2:
-            raise UsageError(f"max_tokens is {max_tokens}, expected at least 2 (a token and end of sentence)")
         key = sha256_text(
             json.dumps([_VERSION, corpus.content_hash, source.fingerprint, target.fingerprint, max_tokens])
         )

@@ -60,7 +60,7 @@ def train_vocabulary(
         is_given = size is not None
         if size is None:
             sample = list(_thinned(_lines(text), num_lines, _SIZE_SAMPLE_LINES))
-            size = default_size(sample, kind=kind, num_lines=num_lines)
+            size = default_size(sample, num_lines, kind)
             log.info("vocabulary size chosen: %d pieces", size)
         if size < MIN_SIZE:
             raise VocabularyError(f"a vocabulary of {size} pieces is too small; give at least {MIN_SIZE}")
@@ -75,7 +75,7 @@ def _lines(path: Path) -> Iterator[str]:
             yield line.rstrip("\n")
 
 
-def default_size(lines: Iterable[str], *, kind: Kind = "bpe", num_lines: int | None = None) -> int:
+def default_size(sample: Sequence[str], num_lines: int, kind: Kind = "bpe") -> int:
     """The largest vocabulary size whose pieces nearly all occur at least 100 times in the text.
 
     Source: Gowda & May 2020, "Finding the Optimal Vocabulary Size for Neural Machine Translation": as many
@@ -84,13 +84,9 @@ def default_size(lines: Iterable[str], *, kind: Kind = "bpe", num_lines: int | N
     thousands of short sentences the rule would ask for hundreds of pieces, and twice the tokens.
 
     Args:
-        lines: the text the vocabulary will be trained on, or an even sample of it.
-        num_lines: how many lines the text has of which ``lines`` is a sample; None if it is the whole text.
+        sample: an even sample of the text's lines, of which there are ``num_lines``, or all of them.
     """
-    sample = [line.strip() for line in lines if line.strip()]
-    if not sample:
-        raise VocabularyError("cannot choose a vocabulary size: the text is empty")
-    enough = MIN_OCCURRENCES * min(1.0, len(sample) / (num_lines or len(sample)))
+    enough = MIN_OCCURRENCES * (len(sample) / num_lines)
 
     def is_too_rare(size: int) -> bool:
         model = _train(iter(sample), size, kind, SpecialIds(), hard=False)

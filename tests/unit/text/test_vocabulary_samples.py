@@ -40,7 +40,7 @@ def test_in_a_sample_pieces_need_occur_only_in_proportion(monkeypatch: pytest.Mo
         vocabulary_training, "_share_frequent", lambda model, sample, enough: wanted.append(enough) or 0.0
     )
     text = lines("dog cat house book sleeps", 40)
-    for sample, num_lines, enough in ((text, None, 100.0), (text, 40, 100.0), (text[::4], 40, 25.0)):
-        default_size(sample, num_lines=num_lines)
+    for sample, enough in ((text, 100.0), (text[::4], 25.0)):
+        default_size(sample, 40)
         assert set(wanted) == {enough}
         wanted.clear()
