@@ -85,7 +85,7 @@ def _stages(folder: Path, num_pairs: int, seed: int, is_whole: bool) -> int:
     stage("hash", lambda: kept.content_hash)
 
     def encode() -> EncodedCorpus:
-        return EncodedCorpus.build(kept, source, target, folder / "cache")
+        return EncodedCorpus.build(kept, source, target, folder / "cache", max_tokens=256)
 
     encoded = stage("encode", encode)
     stage("find it encoded and verify", encode)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -87,28 +87,17 @@ class TestLines:
         # Nothing that any reader takes for the end of a line.
         assert len(ran.out.splitlines()) == len(HOSTILE)
 
-    def test_a_long_line_is_translated_whole(self, crosslate, cached):
-        once, often = crosslate(
-            "translate", "--pack", cached, *SHORT, stdin=("Hund.\n" + "Hund. " * 90).encode()
-        ).lines
-        assert often == " ".join([once] * 90)
-
     def test_no_lines(self, crosslate, cached):
-        assert crosslate("translate", "--pack", cached, stdin=b"").out == ""
-        assert crosslate("translate", "--pack", cached, stdin=b"\n").out == "\n"
+        for text in ("", "\n"):
+            assert crosslate("translate", "--pack", cached, stdin=text.encode()).out == text
 
     def test_several_input_files_one_compressed(self, crosslate, marking, cached, tmp_path):
-        import gzip
-
         (tmp_path / "one.de").write_text("eins\nzwei", encoding="utf-8")
         (tmp_path / "two.de.gz").write_bytes(gzip.compress(b"drei\n"))
-        ran = crosslate(
-            "translate", "--pack", cached, "--input", tmp_path / "one.de", tmp_path / "two.de.gz", "-o", "-"
-        )
+        files = ("--input", tmp_path / "one.de", tmp_path / "two.de.gz", "-o", "-")
+        ran = crosslate("translate", "--pack", cached, *files)
         assert ran.lines == ["EINS", "ZWEI", "DREI"]
 
-
-class TestNBest:
     def test_the_best_come_first_on_the_lines_own_line(self, crosslate, marking, cached):
         ran = crosslate("translate", "--pack", cached, "--n-best", 3, stdin=b"hund\n\nkatze\n")
         assert ran.lines == [
@@ -116,10 +105,6 @@ class TestNBest:
             "\t0.0000\t\t0.0000\t\t0.0000",
             "KATZE\t0.0000\tKATZE+\t-0.5000\tKATZE++\t-1.0000",
         ]
-
-    def test_more_than_the_beam_is_refused(self, crosslate, cached):
-        ran = crosslate("translate", "--pack", cached, "--n-best", 9)
-        assert ran.code == 2 and "n_best is 9 and beam_size 5" in ran.err
 
 
 class TestPacksAndParents:
@@ -132,33 +117,17 @@ class TestPacksAndParents:
         alone = crosslate("translate", "--pack", cached, *SHORT, stdin=b"Hund sieht\n").out
         assert outs != {alone}
 
-    def test_two_packs_of_one_side_do_not_compose(self, crosslate, cached):
-        ran = crosslate("translate", "--pack", cached, cached, stdin=b"")
-        assert ran.code == 4 and "do not compose" in ran.err
-        assert "building" not in ran.err
-
     def test_a_parent_alone_translates_its_own_pair(self, crosslate, tiny):
         ran = crosslate("translate", "--parent", tiny / "parents/fr-en", *SHORT, stdin=b"chien\n\n")
         assert ran.code == 0 and len(ran.lines) == 2
 
-    @pytest.mark.parametrize("has_record", [True, False])
-    def test_a_wrong_parent_is_refused_with_both_fingerprints(
-        self, crosslate, tiny, cached, tmp_path, has_record
-    ):
-        wrong = tmp_path / "wrong"
-        shutil.copytree(tiny / "parents/other", wrong)
+    def test_a_wrong_parent_is_refused_with_both_fingerprints(self, crosslate, tiny, cached):
+        wrong = tiny / "parents/other"
         found = json.loads((wrong / "crosslate.json").read_text())["fingerprint"]
         wanted = json.loads((cached / "pack.json").read_text())["parent"]["fingerprint"]
-        if not has_record:
-            (wrong / "crosslate.json").unlink()
         ran = crosslate("translate", "--pack", cached, "--parent", wrong, stdin=b"Hund\n")
         assert ran.code == 4 and ran.out == ""
         assert found in ran.err and wanted in ran.err and "made for another parent" in ran.err
-
-    def test_quantised(self, crosslate, cached):
-        ran = crosslate("translate", "--pack", cached, *SHORT, "--quantization", "int8", stdin=b"Hund\n")
-        assert ran.code == 0 and len(ran.lines) == 1
-        assert list((cached.parent / ".crosslate-cache").glob("*-int8"))
 
 
 class TestRefusals:
@@ -173,12 +142,12 @@ class TestRefusals:
             (("--pack", "{packs}/de-en", "-i", "no.de", "nein.de"), 3, "2 faults:\n  - no.de: no such file\n"),
             (("--pack", "{packs}/de-en", "-i", "-", "-"), 2, "standard input can be read only once"),
             (("--pack", "{packs}/de-en", "-o", "{packs}"), 3, "is a folder, expected the name of a file"),
-            (("--pack", "{packs}/de-en", "--beam", "0"), 2, "--beam is 0, expected 1 or more"),
+            (("--pack", "{packs}/de-en", "{packs}/de-en"), 4, "do not compose"),
+            (("--pack", "{packs}/de-en", "--n-best", "9"), 2, "n_best is 9 and beam_size 5"),
             (("--pack", "{packs}/de-en", "--window-lines", "0"), 2, "--window-lines is 0, expected 1 or more"),
             (("--pack", "{packs}/de-en", "--engine", "torch"), 2, "--engine is 'torch', expected 'auto', 'ctranslate2' or 'pytorch'; did you mean 'pytorch'?"),
             (("--pack", "{packs}/de-en", "--quantization", "../x"), 2, "unknown quantization '../x'"),
             (("--pack", "{packs}/de-en", "--engine", "pytorch", "--quantization", "int8"), 2, "PyTorch engine translates in float32"),
-            (("--parent", "nowhere"), 4, "nowhere: no such folder"),
             (("--pack", "{packs}/de-en", "--format", "htm"), 2, "did you mean 'html'?"),
             (("--pack", "{packs}/de-en", "--format", "auto"), 2, "name the format of standard input"),
             (("--pack", "{packs}/de-en", "--format", "auto", "-i", "a.xyz"), 2, "cannot tell the kind of document by its ending '.xyz'"),
@@ -190,7 +159,6 @@ class TestRefusals:
             (("--pack", "{packs}/de-en", "--on", "ray", "-i", "a.de", "-o", "-"), 2, "give --input and --output"),
             (("--pack", "{packs}/de-en", "--on", "ray", "--n-best", "2"), 2, "--n-best cannot go with --on ray"),
             (("--pack", "{packs}/de-en", "--on", "ray", "-i", "a.de", "-o", "a.en", "--engine", "pytorch"), 2, "--engine is pytorch; leave it out"),
-            (("--pack", "{packs}/de-en", "--on", "ray", "-i", "a.de", "-o", "a.en", "--shard-lines", "0"), 2, "--shard-lines is 0, expected 1 or more"),
         ],
     )  # fmt: skip
     def test_message_and_code(self, crosslate, tiny, arguments, code, expected):
@@ -198,17 +166,7 @@ class TestRefusals:
         ran = crosslate("translate", *filled, stdin=b"Hund\n")
         assert (ran.code, ran.out) == (code, "")
         assert ran.err.startswith("crosslate: ") and expected in ran.err
-        assert "Traceback" not in ran.err
-
-    def test_a_damaged_pack(self, crosslate, tiny, tmp_path):
-        pack = tmp_path / "damaged"
-        shutil.copytree(tiny / "packs/de-en", pack)
-        weights = pack / "weights.safetensors"
-        data = bytearray(weights.read_bytes())
-        data[-1] ^= 1
-        weights.write_bytes(data)
-        ran = crosslate("translate", "--pack", pack, stdin=b"Hund\n")
-        assert ran.code == 4 and "weights.safetensors was changed or damaged" in ran.err
+        assert "Traceback" not in ran.err and "building" not in ran.err
 
     def test_text_that_is_not_utf8_leaves_the_output_as_it_was(self, crosslate, cached, tmp_path):
         text, out = tmp_path / "in.de", tmp_path / "out.en"
@@ -227,13 +185,8 @@ class TestOutputFiles:
             ran = crosslate("translate", "--pack", cached, "-o", out, stdin=f"{word}\n".encode())
             assert (ran.code, ran.out) == (0, "")
             assert out.read_bytes() == f"{word.upper()}\n".encode()
+        assert crosslate("translate", "--pack", cached, "-i", out, "-o", out).code == 0  # which is the input
         assert [path.name for path in out.parent.iterdir()] == ["out.en"]
-
-    def test_the_input_may_be_the_output(self, crosslate, marking, cached, tmp_path):
-        text = tmp_path / "text"
-        text.write_text("a\nb\n")
-        assert crosslate("translate", "--pack", cached, "-i", text, "-o", text).code == 0
-        assert text.read_text() == "A\nB\n"
 
     def test_a_named_pipe_stays_one(self, crosslate, marking, cached, tmp_path):
         pipe, received = tmp_path / "pipe", []
@@ -321,12 +274,10 @@ class TestDocuments:
         assert (ran.code, ran.out) == (0, "\n  DER HUND. DIE KATZE.\r\n\n")
 
 
-def test_bulk_translation_without_ray_says_what_to_install(crosslate, tiny, tmp_path, monkeypatch):
+def test_bulk_translation_without_ray_says_what_to_install(crosslate, cached, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     (tmp_path / "a.de").write_text("Hund\n", encoding="utf-8")
-    result = crosslate(
-        "translate", "--pack", tiny / "packs" / "de-en", "--on", "ray", "-i", tmp_path / "a.de",
-        "-o", tmp_path / "a.en",
-    )  # fmt: skip
+    files = ("-i", tmp_path / "a.de", "-o", tmp_path / "a.en")
+    result = crosslate("translate", "--pack", cached, "--on", "ray", *files)
     assert result.code == 2
     assert "pip install 'crosslate[ray]'" in " ".join(result.err.split())

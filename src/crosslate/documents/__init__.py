@@ -52,8 +52,9 @@ def open_document(data: bytes, format_: str, language: str, target_language: str
 def open_text(text: str, format_: str, language: str, target_language: str | None = None) -> TextDocument:
     """Opens a text in memory, of a format that is one text; see :func:`open_document`."""
     from crosslate.documents.document import TextFormat
+    from crosslate.documents.encodings import Decoded
 
     found = FORMATS[format_]()
     if not isinstance(found, TextFormat):
         raise UsageError(f"{format_} documents are archives, expected a format of text; open their bytes")
-    return found.open_text(text, language, target_language)
+    return found.opened(Decoded(text, "utf-8"), language, target_language)

@@ -17,6 +17,7 @@ MAX_TEXT_BYTES = 32 << 20  # of one member
 # Nothing is unpacked to a folder here, but who gets the document may do that.
 _UNSAFE_NAME = re.compile(r"^/|^[A-Za-z]:|(?:^|/)\.\.(?:/|$)|[\\\0]|^$")
 _COMPRESSIONS = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})
+_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError)
 
 
 class Archive:
@@ -29,7 +30,7 @@ class Archive:
         self.data, self.what = data, what
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(data))
-        except (zipfile.BadZipFile, ValueError, OSError, EOFError, NotImplementedError) as error:
+        except _DAMAGE as error:
             raise InputError(
                 f"it is no whole {what} file: the zip archive cannot be read ({error}); save or send it again"
             ) from None
@@ -49,6 +50,14 @@ class Archive:
             )
         return self._unpacked(name)
 
+    def _unpacked(self, name: str) -> bytes:
+        try:
+            return self._zip.read(name)  # no more than the size that was checked
+        except _DAMAGE as error:
+            raise InputError(
+                f"{name} in the {self.what} file is damaged ({error}); save or send the file again"
+            ) from None
+
     def rewritten(self, changed: Mapping[str, bytes]) -> bytes:
         """The archive with some members' contents replaced; order, dates and compression stay."""
         if not changed:
@@ -57,25 +66,14 @@ class Archive:
         with zipfile.ZipFile(written, "w") as target:
             target.comment = self._zip.comment
             for info in self._zip.infolist():
-                content = changed.get(info.filename)
-                if content is None:
-                    content = self._unpacked(info.filename)
+                name = info.filename
+                content = changed[name] if name in changed else self._unpacked(name)
                 target.writestr(_copied(info), content)
         return written.getvalue()
 
-    def _unpacked(self, name: str) -> bytes:
-        try:
-            # Reads no more than the size that was checked.
-            return self._zip.read(name)
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError) as error:
-            raise InputError(
-                f"{name} in the {self.what} file is damaged ({error}); save or send the file again"
-            ) from None
-
     def _check(self) -> None:
-        infos = self._zip.infolist()
+        infos, names = self._zip.infolist(), self.names
         size = sum(info.file_size for info in infos)
-        names = [info.filename for info in infos]
         if len(infos) > MAX_MEMBERS or size > MAX_UNPACKED_BYTES:
             raise InputError(
                 f"the {self.what} file unpacks to {len(infos):,} members with {size:,} bytes, at most "

@@ -16,6 +16,8 @@ from crosslate.documents.placement import Align
 from crosslate.errors import InputError, UsageError
 from crosslate.text.xml import check_xml
 
+_HEADER_BYTES = 16_384
+
 
 class Document:
     """A document whose sentences can be translated.
@@ -49,11 +51,9 @@ class Document:
 class TextDocument(Document):
     """A document that is one text."""
 
-    def __init__(
-        self, pieces: Sequence[Piece], segments: list[Segment], encode: Callable[[str], bytes]
-    ) -> None:
-        super().__init__(segments, lambda filling: encode(fill(pieces, filling)))
-        self._pieces = pieces
+    def __init__(self, flow: Flow, encode: Callable[[str], bytes]) -> None:
+        pieces = self._pieces = flow.finish()
+        super().__init__(flow.segments, lambda filling: encode(fill(pieces, filling)))
 
     def render(self, translations: Sequence[str], align: Align | None = None) -> str:
         """:meth:`rebuild` as text, without its byte order mark."""
@@ -65,14 +65,10 @@ class Format(ABC):
 
     Attributes:
         suffixes: of file names, with the dot; the usual one first.
-        translated: what is translated, for the documentation.
-        kept: what stays as it is and what gets lost, for the documentation.
         position: in lists of formats; equal ones are in the order of their names.
     """
 
     suffixes: ClassVar[tuple[str, ...]]
-    translated: ClassVar[str]
-    kept: ClassVar[str]
     position: ClassVar[int] = 100
 
     @property
@@ -93,53 +89,29 @@ class TextFormat(Format):
     """A format whose documents are one text.
 
     Attributes:
-        has_references: any character can be written as ``&#…;``. Without references, a document that gets
-            characters beyond its encoding becomes UTF-8.
-        declaration: finds the declared encoding as group 2, and what stands before it as group 1, for a
-            document that becomes UTF-8.
+        is_markup: HTML's notation: characters can be written as ``&#…;``, and the encoding may be declared.
+        declaration: finds the declared encoding as group 2, and what stands before it as group 1, in formats
+            without references; a document that gets characters beyond its encoding becomes UTF-8.
     """
 
-    has_references: ClassVar[bool] = False
+    is_markup: ClassVar[bool] = False
     declaration: ClassVar[re.Pattern[str] | None] = None
 
-    def escape(self, text: str) -> str:
-        """Plain text in the format's notation."""
-        return text
-
-    def declared_encoding(self, data: bytes) -> str | None:
-        """The encoding that a document declares; None where documents of this format declare none."""
-        return None
-
     def open(self, data: bytes, language: str, target_language: str | None) -> TextDocument:
-        decoded = decode(data, language, self.declared_encoding(data))
-        return self._opened(decoded, language, target_language)
+        declared = declared_encoding(data) if self.is_markup else None
+        if self.declaration and (match := self.declaration.search(data[:_HEADER_BYTES].decode("latin-1"))):
+            declared = match.group(2)
+        return self.opened(decode(data, language, declared), language, target_language)
 
-    def open_text(self, text: str, language: str, target_language: str | None) -> TextDocument:
-        """See :func:`crosslate.documents.open_text`."""
-        return self._opened(Decoded(text, "utf-8"), language, target_language)
-
-    def _opened(self, decoded: Decoded, language: str, target_language: str | None) -> TextDocument:
-        segments: list[Segment] = []
-        flow = Flow(language, segments, self.escape)
+    def opened(self, decoded: Decoded, language: str, target_language: str | None) -> TextDocument:
+        """The document of a text."""
+        flow = Flow(language, [], escaped if self.is_markup else str)
         self.read(flow, decoded.text, target_language)
-        encode = partial(decoded.encode, has_references=self.has_references, declaration=self.declaration)
-        return TextDocument(flow.finish(), segments, encode)
+        encode = partial(decoded.encode, has_references=self.is_markup, declaration=self.declaration)
+        return TextDocument(flow, encode)
 
 
-class MarkupFormat(TextFormat):
-    """A format of text in HTML's notation."""
-
-    has_references = True
-
-    def escape(self, text: str) -> str:
-        return escaped(text)
-
-    def declared_encoding(self, data: bytes) -> str | None:
-        return declared_encoding(data)
-
-
-Read = Callable[[Flow, str, "str | None"], None]
-"""As :meth:`Format.read`."""
+Read = Callable[[Flow, str, "str | None"], None]  # as Format.read
 
 
 class ArchiveFormat(Format):
@@ -174,11 +146,12 @@ class ArchiveFormat(Format):
             members[name] = decoded, flow.finish()
 
         def write(filling: Filling) -> bytes:
-            changed = {}
-            for name, (decoded, pieces) in members.items():
-                text = fill(pieces, filling)
-                if text != decoded.text:
-                    changed[name] = decoded.encode(text, has_references=True)
+            texts = {name: fill(pieces, filling) for name, (_, pieces) in members.items()}
+            changed = {
+                name: decoded.encode(texts[name], has_references=True)
+                for name, (decoded, _) in members.items()
+                if texts[name] != decoded.text
+            }
             return archive.rewritten(changed)
 
         return Document(segments, write)

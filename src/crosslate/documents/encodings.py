@@ -69,18 +69,20 @@ def decode(data: bytes, language: str, declared: str | None = None) -> Decoded:
     where text has none is refused.
     """
     for mark, codec in _MARKS:
-        if data.startswith(mark):
-            found = _exact(data[len(mark) :], codec, mark)
-            if found is not None:
-                return found
-    if b"\0" in data and (wide := _without_mark(data)) and (found := _exact(data, wide)):
-        return found
+        if data.startswith(mark) and (found := _exact(data[len(mark) :], codec, mark)):
+            return found
     if b"\0" in data:
+        # UTF-16 shows in text that is mostly Latin: every other byte is NUL.
+        sample = data[:4096]
+        odd, even = sample[1::2].count(0), sample[::2].count(0)
+        is_wide = max(odd, even) * 4 >= len(sample)
+        if is_wide and (found := _exact(data, "utf-16-le" if odd > even else "utf-16-be")):
+            return found
         raise InputError(
             f"it holds a NUL at byte {data.index(0)}, so it is no text in UTF-8 or an older encoding; "
             "give its real kind, or convert it to UTF-8"
         )
-    if declared and (found := _exact(data, declared)) is not None:
+    if declared and (found := _exact(data, declared)):
         return found
     text = data.decode("utf-8", "surrogateescape")
     num_bad = len(_BAD.findall(text))
@@ -88,15 +90,6 @@ def decode(data: bytes, language: str, declared: str | None = None) -> Decoded:
         return Decoded(text, "utf-8")
     legacy = _LEGACY.get(re.split("[-_]", language)[0].lower(), "cp1252")
     return _exact(data, legacy) or Decoded(data.decode("latin-1"), "latin-1")
-
-
-def _without_mark(data: bytes) -> str | None:
-    """UTF-16 shows in text that is mostly Latin: every other byte is NUL."""
-    sample = data[:4096]
-    odd, even = sample[1::2].count(0), sample[::2].count(0)
-    if max(odd, even) * 4 < len(sample):
-        return None
-    return "utf-16-le" if odd > even else "utf-16-be"
 
 
 def _exact(data: bytes, codec: str, mark: bytes = b"") -> Decoded | None:

@@ -9,21 +9,25 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import accumulate, pairwise
-from typing import Protocol
+from dataclasses import dataclass
+from itertools import accumulate, groupby, pairwise
 
 from crosslate.documents.placement import Align, PlacedMark, Role, place
+from crosslate.errors import InputError
+from crosslate.languages.orthography import has_letters
 from crosslate.languages.sentence_ends import sentences
 from crosslate.languages.words import UNSPACED
 from crosslate.text.placeholders import placeholders
 
 _MAX_NOTE_ITEMS = 8
+_MAX_NESTED = 20
 _WORD_ENDS = ".,;!?)]%'\"’”»"
 _RUNS = re.compile(r"\s+|\S+")
 _CLOSING = frozenset(".,;:!?)]}»”’…%،؛؟。，、；：！？）」』】।")
-_LINE_BREAKS = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")
+LINE_BREAKS = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")
+"""Whatever some reader takes for the end of a line: where ``str.splitlines`` splits."""
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 # Characters that XML 1.0 forbids, and halves of surrogate pairs, which no encoding can write.
 _UNWRITABLE = re.compile(r"[\x00-\x08\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
@@ -50,29 +54,13 @@ class Filling:
     align: Align | None = None
 
 
-class Fillable(Protocol):
-    """A piece of a document that depends on translations."""
-
-    def fill(self, filling: Filling) -> str: ...
-
-
-Piece = str | Fillable
+Piece = str | Callable[[Filling], str]
+"""A part of a document: text, or what makes it from translations."""
 Escape = Callable[[str], str]
 
 
 def fill(pieces: Iterable[Piece], filling: Filling) -> str:
-    return "".join(piece if isinstance(piece, str) else piece.fill(filling) for piece in pieces)
-
-
-@dataclass(frozen=True)
-class Wrapped:
-    """Pieces whose text is written in a notation of its own, such as a quoted string."""
-
-    pieces: Sequence[Piece]
-    wrap: Callable[[str], str]
-
-    def fill(self, filling: Filling) -> str:
-        return self.wrap(fill(self.pieces, filling))
+    return "".join(piece if isinstance(piece, str) else piece(filling) for piece in pieces)
 
 
 @dataclass(frozen=True)
@@ -81,6 +69,13 @@ class Text:
 
     raw: str
     plain: str
+
+    @property
+    def pieces(self) -> Sequence[Piece]:
+        return [self.raw]
+
+    def fill(self, filling: Filling, is_changed: bool) -> str:
+        return self.raw
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,9 +94,8 @@ class Mark:
     plain: str = ""
     if_changed: Sequence[Piece] | None = None
 
-    def fill(self, filling: Filling, is_changed: bool = False) -> str:
-        pieces = self.if_changed if is_changed and self.if_changed is not None else self.pieces
-        return fill(pieces, filling)
+    def fill(self, filling: Filling, is_changed: bool) -> str:
+        return fill(self.if_changed if is_changed and self.if_changed else self.pieces, filling)
 
 
 Item = Text | Mark
@@ -120,10 +114,17 @@ class Flow:
         self.language, self.segments, self.escape = language, segments, escape
         self._pieces: list[Piece] = []
         self._items: list[Item] = []  # of the open paragraph
+        self._depth = 0  # in other flows
 
     def nested(self, escape: Escape | None = None) -> Flow:
-        """A flow of its own in the same document: a note, a text in a tag."""
-        return Flow(self.language, self.segments, escape or self.escape)
+        """A flow of its own in the same document: a note, a text in a tag; InputError where too deep."""
+        flow = Flow(self.language, self.segments, escape or self.escape)
+        flow._depth = self._depth + 1
+        if flow._depth > _MAX_NESTED:
+            raise InputError(
+                f"boxes or notes are nested more than {_MAX_NESTED} deep; save the document again"
+            )
+        return flow
 
     def text(self, raw: str, plain: str | None = None) -> None:
         """Adds characters to the open paragraph; see :class:`Text`."""
@@ -141,11 +142,10 @@ class Flow:
 
     def flush(self) -> None:
         """Ends the paragraph."""
-        if any(isinstance(item, Text) and _has_letters(item.plain) for item in self._items):
-            self._pieces.append(_Paragraph(_with_whole_notes(_shielded(self._items)), self))
+        if any(isinstance(item, Text) and has_letters(item.plain) for item in self._items):
+            self._pieces.append(_Paragraph(_with_whole_notes(_shielded(self._items)), self).fill)
         else:
-            for item in self._items:
-                self._pieces += [item.raw] if isinstance(item, Text) else item.pieces
+            self._pieces += [piece for item in self._items for piece in item.pieces]
         self._items = []
 
     def finish(self) -> list[Piece]:
@@ -171,22 +171,18 @@ class _Paragraph:
         self.parts += pieces[done:]
 
     def fill(self, filling: Filling) -> str:
-        is_changed = any(isinstance(part, _Sentence) and part.is_changed(filling) for part in self.parts)
+        is_changed = any(isinstance(part, _Sentence) and part.changed(filling) for part in self.parts)
         result = []
         needs_space = False  # a changed sentence is followed by another one without a space
         for part in self.parts:
-            if isinstance(part, Mark):
-                result.append(part.fill(filling, is_changed))
-            elif isinstance(part, Text):
-                result.append(part.raw)
-                needs_space = False
-            else:
-                translation = part.translation(filling)
-                is_own = part.is_changed(filling)
-                if needs_space and is_own and not UNSPACED.match(translation):
+            if isinstance(part, _Sentence):
+                changed = part.changed(filling)
+                if needs_space and changed and not UNSPACED.match(changed):
                     result.append(" ")
-                result.append(part.fill(filling, is_changed))
-                needs_space = is_own and not UNSPACED.match(translation[-1])
+                needs_space = changed != "" and not UNSPACED.match(changed[-1])
+            elif isinstance(part, Text):
+                needs_space = False
+            result.append(part.fill(filling, is_changed))
         return "".join(result)
 
 
@@ -194,106 +190,79 @@ class _Sentence:
     """A sentence with its marks, and its segment."""
 
     def __init__(self, items: Sequence[Item], flow: Flow) -> None:
-        self.items = items
-        self.escape = flow.escape
-        self.text, self.marks = _flattened(items)
+        self.items, self.escape = items, flow.escape
+        self.marks = [item for item in items if isinstance(item, Mark)]
+        self.text, self.placed = _flattened(items, self.marks)
         self.index = len(flow.segments)
         flow.segments.append(Segment(self.text, bool(self.marks)))
 
-    def translation(self, filling: Filling) -> str:
-        """The translation on one line; the sentence itself if that is blank."""
-        given = _UNWRITABLE.sub("", _LINE_BREAKS.sub(" ", filling.translations[self.index])).strip()
-        return given or self.text
-
-    def is_changed(self, filling: Filling) -> bool:
-        return self.translation(filling) != self.text
+    def changed(self, filling: Filling) -> str:
+        """The translation on one line; empty where the sentence stays as it is."""
+        given = _UNWRITABLE.sub("", LINE_BREAKS.sub(" ", filling.translations[self.index])).strip()
+        return "" if given == self.text else given
 
     def fill(self, filling: Filling, is_paragraph_changed: bool) -> str:
-        translation = self.translation(filling)
-        if translation == self.text:
-            return "".join(
-                item.raw if isinstance(item, Text) else item.fill(filling, is_paragraph_changed)
-                for item in self.items
-            )
-        marks = [item for item in self.items if isinstance(item, Mark)]
-        result: list[str] = []
+        translation = self.changed(filling)
+        if not translation:
+            return "".join(item.fill(filling, is_paragraph_changed) for item in self.items)
+        result = ""
         done = 0
-        for offset, group in self._groups(translation, filling.align):
-            has_line_break = any(marks[index].plain for index in group)
+        places = place(self.text, self.placed, translation, filling.align)
+        # Marks that stood side by side and still do are written together.
+        for (offset, _), found in groupby(places, lambda each: (each[0], self.placed[each[1]].offset)):
+            group = [index for _, index in found]
+            has_line_break = any(self.marks[index].plain for index in group)
             before = translation[done:offset]
-            result.append(self.escape(before.rstrip() if has_line_break else before))
-            done = offset
+            result += self.escape(before.rstrip() if has_line_break else before)
             written = "".join(
-                (" " if index > group[0] and self.marks[index].has_gap else "")
-                + marks[index].fill(filling, True)
+                (" " if index > group[0] and self.placed[index].has_gap else "")
+                + self.marks[index].fill(filling, True)
                 for index in group
             )
-            following = translation[done : done + 1]
-            result.append(self._spaced(written, group, "".join(result[-2:]), following))
+            result += self._spaced(written, group, result[-1:], translation[offset : offset + 1])
+            done = offset
             while has_line_break and translation[done : done + 1].isspace():
                 done += 1
-        result.append(self.escape(translation[done:]))
-        return "".join(result)
-
-    def _groups(self, translation: str, align: Align | None) -> list[tuple[int, list[int]]]:
-        """Marks that stood side by side and still do, with their offset in the translation."""
-        groups: list[tuple[int, list[int]]] = []
-        for offset, index in place(self.text, self.marks, translation, align):
-            before = groups[-1] if groups else (-1, [-1])
-            if before[0] == offset and self.marks[before[1][-1]].offset == self.marks[index].offset:
-                before[1].append(index)
-            else:
-                groups.append((offset, [index]))
-        return groups
+        return result + self.escape(translation[done:])
 
     def _spaced(self, written: str, group: Sequence[int], before: str, following: str) -> str:
         """Marks with the spaces around them in the source, if a point is among them."""
-        marks = [self.marks[index] for index in group]
+        marks = [self.placed[index] for index in group]
         if all(mark.role != "point" for mark in marks):
             return written
-        if any(mark.has_space_before for mark in marks) and before and not before[-1].isspace():
+        if any(mark.has_space_before for mark in marks) and before and not before.isspace():
             written = f" {written}"
         if any(mark.has_space_after for mark in marks) and following and not following.isspace():
             return written if following in _CLOSING else f"{written} "
         return written
 
 
-def _flattened(items: Sequence[Item]) -> tuple[str, list[PlacedMark]]:
-    """The text of a sentence with single spaces, and its marks."""
-    runs: list[str] = []
-    marks: list[PlacedMark] = []
-    mark_indices = [index for index, item in enumerate(items) if isinstance(item, Mark)]
-    number_of = {index: number for number, index in enumerate(mark_indices)}
-    partners = _partners(items)
-    length = 0
+def _flattened(items: Sequence[Item], marks: Sequence[Mark]) -> tuple[str, list[PlacedMark]]:
+    """The text of a sentence with single spaces, and the places of its marks."""
+    text = ""
+    placed: list[PlacedMark] = []
+    partners = _partners(marks)
     is_spaced = is_gap = is_after_point = False
-    for index, item in enumerate(items):
+    for item in items:
         if isinstance(item, Mark):
-            partner = partners.get(index)
-            other = None if partner is None else number_of[partner]
-            marks.append(PlacedMark(item.role, length, other, is_spaced, has_gap=is_gap))
+            partner = partners.get(len(placed))
+            placed.append(PlacedMark(item.role, len(text), partner, is_spaced, has_gap=is_gap))
             is_spaced, is_gap = is_spaced or bool(item.plain), False
             is_after_point = item.role == "point"
             continue
         for run in _RUNS.findall(_UNREADABLE.sub("", item.plain)):
             if run.isspace():
                 is_spaced = is_gap = True
-                for number in range(len(marks) - 1, -1, -1):
-                    if marks[number].offset != length or marks[number].has_space_after:
+                for mark in reversed(placed):
+                    if mark.offset != len(text) or mark.has_space_after:
                         break
-                    marks[number] = replace(marks[number], has_space_after=True)
+                    mark.has_space_after = True
                 continue
             # "Hello {name}, come" is read as "Hello, come".
-            if is_spaced and runs and not (is_after_point and run[0] in _CLOSING):
-                run = f" {run}"
-            runs.append(run)
-            length += len(run)
+            needs_space = is_spaced and text and not (is_after_point and run[0] in _CLOSING)
+            text += f" {run}" if needs_space else run
             is_spaced = is_gap = is_after_point = False
-    return "".join(runs), marks
-
-
-def _has_letters(text: str) -> bool:
-    return any(map(str.isalpha, text))
+    return text, placed
 
 
 def _sentence_spans(text: str, language: str) -> Iterator[tuple[int, int]]:
@@ -301,7 +270,7 @@ def _sentence_spans(text: str, language: str) -> Iterator[tuple[int, int]]:
     start = 0
     for sentence in sentences(text, language):
         bare = sentence.strip()
-        if _has_letters(bare):
+        if has_letters(bare):
             first = start + len(sentence) - len(sentence.lstrip())
             yield first, first + len(bare)
         start += len(sentence)
@@ -309,14 +278,11 @@ def _sentence_spans(text: str, language: str) -> Iterator[tuple[int, int]]:
 
 def _sentence_ranges(items: Sequence[Item], spans: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int]]:
     """The items of every sentence: its text, marks inside it, and elements that begin or end at its edges."""
-    offsets = [0, *accumulate(len(item.plain) for item in items)]
+    offsets = _offsets(items)
     partners = _partners(items)
     done = 0
     for start, end in spans:
-        # The first item with text at or after the start, the last with text before the end.
-        first = bisect_right(offsets, start) - 1
-        last = bisect_left(offsets, end)
-        left, right = first, last
+        first, last = left, right = _covering(offsets, start, end)
         while left > done and isinstance(items[left - 1], Mark) and offsets[left - 1] == start:
             left -= 1
         while right < len(items) and isinstance(items[right], Mark) and offsets[right + 1] == end:
@@ -354,70 +320,63 @@ def _partners(items: Sequence[Item]) -> dict[int, int]:
     """For starts and ends of elements the index of the other end; elements that cross others have none."""
     partners: dict[int, int] = {}
     stack: list[tuple[int, str]] = []
-    num_open: dict[str, int] = {}
+    num_open: Counter[str] = Counter()
     for index, item in enumerate(items):
-        if not isinstance(item, Mark) or item.role not in ("open", "close"):
-            continue
-        if item.role == "open":
+        if isinstance(item, Mark) and item.role == "open":
             stack.append((index, item.name))
-            num_open[item.name] = num_open.get(item.name, 0) + 1
-        elif num_open.get(item.name):
-            while True:
+            num_open[item.name] += 1
+        elif isinstance(item, Mark) and item.role == "close" and num_open[item.name]:
+            name: str | None = None
+            while name != item.name:
                 other, name = stack.pop()
                 num_open[name] -= 1
-                if name == item.name:
-                    break
             partners[index], partners[other] = other, index
     return partners
 
 
 def _shielded(items: list[Item]) -> list[Item]:
     """``items`` with placeholders as marks; a placeholder with other marks inside stays text."""
-    plain = "".join(item.plain for item in items)
-    spans = placeholders(plain)
+    spans = placeholders("".join(item.plain for item in items))
     if not spans:
         return items
     pieces = _cut(items, [offset for span in spans for offset in span])
+    offsets = _offsets(pieces)
     result: list[Item] = []
-    held: list[Text] = []
-    offset, index = 0, 0
-    for item in pieces:
-        while index < len(spans) and spans[index][1] <= offset:
-            index += 1
-        start, end = spans[index] if index < len(spans) else (len(plain) + 1, len(plain) + 1)
-        if isinstance(item, Text) and start <= offset and offset + len(item.plain) <= end:
-            held.append(item)
-        else:
-            result += held
-            held = []
-            result.append(item)
-        offset += len(item.plain)
-        if held and offset == end:
-            is_whole = sum(len(text.plain) for text in held) == end - start
-            result += [Mark(["".join(text.raw for text in held)])] if is_whole else held
-            held = []
-    return result + held
+    done = 0
+    for start, end in spans:
+        first, last = _covering(offsets, start, end)
+        texts = [item.raw for item in pieces[first:last] if isinstance(item, Text)]
+        if (offsets[first], offsets[last]) == (start, end) and len(texts) == last - first:
+            result += [*pieces[done:first], Mark(["".join(texts)])]
+            done = last
+    return [*result, *pieces[done:]]
 
 
 def _with_whole_notes(items: list[Item]) -> list[Item]:
     """``items`` with the numbers of notes as points: elements without letters right after a word."""
-    partners = _partners(items)
-    if not partners:
-        return items
-    result: list[Item] = []
     plain = "".join(item.plain for item in items)
-    offsets = [0, *accumulate(len(item.plain) for item in items)]
+    offsets = _offsets(items)
+    result: list[Item] = []
     done = 0
-    for index in range(len(items)):
-        last = partners.get(index, -1)
-        if index < done or last < index or last - index > _MAX_NOTE_ITEMS:
+    for first, last in sorted(_partners(items).items()):
+        if first < done or not first < last <= first + _MAX_NOTE_ITEMS:
             continue
-        start, end = offsets[index], offsets[last + 1]
+        start, end = offsets[first], offsets[last + 1]
         before = plain[max(start - 1, 0) : start]
         is_behind_word = before.isalnum() or (before != "" and before in _WORD_ENDS)
         is_word_end = not plain[end : end + 1].isalnum()
-        if start < end and is_behind_word and is_word_end and not _has_letters(plain[start:end]):
-            written = [each.raw if isinstance(each, Text) else each for each in items[index : last + 1]]
-            result += [*items[done:index], Mark(written)]
+        if start < end and is_behind_word and is_word_end and not has_letters(plain[start:end]):
+            note = [piece for item in items[first : last + 1] for piece in item.pieces]
+            result += [*items[done:first], Mark(note)]
             done = last + 1
     return [*result, *items[done:]]
+
+
+def _offsets(items: Iterable[Item]) -> list[int]:
+    """How many characters stand before each item, and in all."""
+    return [0, *accumulate(len(item.plain) for item in items)]
+
+
+def _covering(offsets: Sequence[int], start: int, end: int) -> tuple[int, int]:
+    """The first item with text at or after ``start``, and the first one from ``end`` on."""
+    return bisect_right(offsets, start) - 1, bisect_left(offsets, end)

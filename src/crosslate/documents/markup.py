@@ -13,23 +13,25 @@ import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from crosslate.documents.flow import Flow, Mark
 
 Kind = Literal["text", "start", "end", "other"]
 
-# Without an end, a comment or a tag goes on to the end of the document.
-_COMMENT = re.compile(r"<!--(?:-?>|.*?(?:--!?>|\Z))", re.DOTALL)
-_CDATA = re.compile(r"<!\[CDATA\[.*?(?:\]\]>|\Z)", re.DOTALL)
-_DECLARATION = re.compile(r"<[!?/][^>]*(?:>|\Z)")
-_XML_INSTRUCTION = re.compile(r"<\?.*?(?:\?>|\Z)", re.DOTALL)
-_XML_DOCTYPE = re.compile(r"<!DOCTYPE[^\[>]*(?:\[.*?\]\s*)?(?:>|\Z)", re.DOTALL)
+# Comments, declarations and so on; without an end they go on to the end of the document.
+_COMMENT = r"<!--(?:-?>|.*?(?:--!?>|\Z))"
+_DECLARATION = r"<(?:[!?]|/(?=[^A-Za-z_]))[^>]*(?:>|\Z)"
+_XML_DOCTYPE = r"<!DOCTYPE(?:[^\[>]*(?:\[.*?\]\s*)?(?:>|\Z)|.*)"
+_OTHER = re.compile(rf"{_COMMENT}|{_DECLARATION}", re.DOTALL)
+_XML_OTHER = re.compile(
+    rf"{_COMMENT}|<!\[CDATA\[.*?(?:\]\]>|\Z)|{_XML_DOCTYPE}|<\?.*?(?:\?>|\Z)|{_DECLARATION}", re.DOTALL
+)
 _NAME = re.compile(r"</?([A-Za-z_][^\s/>]*)")
 _ATTRIBUTE = re.compile(
     r"[\s/]*([^\s/>][^\s/>=]*)(?:\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s>\"'][^\s>]*)|(?=>)))?", re.DOTALL
 )
-_SPACE = re.compile(r"[\s/]*")
+_TAG_END = re.compile(r"[\s/]*>")
 _OPEN_VALUE = re.compile(r"\s*=\s*[\"']")
 _RAW_TEXT = frozenset({"script", "style", "xmp", "iframe", "noembed", "noframes", "textarea"})
 _SCRIPT_SIGN = re.compile(r"<!(?=--)|-->|</?script(?=[\s/>])", re.IGNORECASE)
@@ -40,17 +42,12 @@ _XML_ENCODING = re.compile(rb"""^\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([\w.:-
 _DECLARED_WITHIN_BYTES = 4096
 
 
-@dataclass(frozen=True)
-class Attribute:
+class Attribute(NamedTuple):
     """An attribute of a start tag: its value as spelt, which starts there in the tag (-1 without quotes)."""
 
     name: str
     start: int
     value: str
-
-    @property
-    def end(self) -> int:
-        return self.start + len(self.value)
 
 
 @dataclass(frozen=True)
@@ -83,13 +80,14 @@ def tokens(text: str, *, is_xml: bool) -> Iterator[Token]:
     foreign_depth = 0
     while position < len(text):
         opening = text.find("<", position)
-        if opening < 0:
-            opening = len(text)
-        if opening > position:
-            yield Token("text", text[position:opening])
-            position = opening
-            continue
-        token = _token(text, position, is_xml)
+        if opening != position:
+            token = Token("text", text[position:] if opening < 0 else text[position:opening])
+        elif other := (_XML_OTHER if is_xml else _OTHER).match(text, position):
+            token = Token("other", other.group())
+        elif name := _NAME.match(text, position):
+            token = _tag(text, name, is_xml)
+        else:
+            token = Token("text", "<")
         yield token
         position += len(token.raw)
         if is_xml or token.kind not in ("start", "end"):
@@ -103,49 +101,23 @@ def tokens(text: str, *, is_xml: bool) -> Iterator[Token]:
                 position += len(raw)
 
 
-def _token(text: str, position: int, is_xml: bool) -> Token:
-    """What begins with the ``<`` at ``position``."""
-    if text.startswith("<!--", position):
-        return Token("other", _matched(_COMMENT, text, position))
-    if is_xml and text.startswith("<![CDATA[", position):
-        return Token("other", _matched(_CDATA, text, position))
-    if is_xml and text.startswith("<!DOCTYPE", position):
-        return Token("other", _matched(_XML_DOCTYPE, text, position))
-    if is_xml and text.startswith("<?", position):
-        return Token("other", _matched(_XML_INSTRUCTION, text, position))
-    if name := _NAME.match(text, position):
-        return _tag(text, position, name, is_xml)
-    following = text[position + 1 : position + 2]
-    if following and following in "!?/" and (following != "/" or text[position + 2 : position + 3]):
-        return Token("other", _matched(_DECLARATION, text, position))
-    return Token("text", "<")
-
-
-def _matched(pattern: re.Pattern[str], text: str, position: int) -> str:
-    match = pattern.match(text, position)
-    return match.group() if match else text[position:]
-
-
-def _tag(text: str, start: int, name: re.Match[str], is_xml: bool) -> Token:
+def _tag(text: str, name: re.Match[str], is_xml: bool) -> Token:
     """A tag with its attributes; a tag that never ends hides the rest of the document."""
-    position = name.end()
+    start, position = name.span()
     attributes = []
     while match := _ATTRIBUTE.match(text, position):
-        value_group = next((number for number in (2, 3, 4) if match.group(number) is not None), None)
-        spelt = match.group(1) if is_xml else match.group(1).lower()
-        if value_group is None:
-            attributes.append(Attribute(spelt, -1, ""))
-        else:
-            begin = match.start(value_group) - start if value_group < 4 else -1
-            attributes.append(Attribute(spelt, begin, match.group(value_group)))
+        spelt, *values = match.groups()
+        group = next((number for number, value in enumerate(values, 2) if value is not None), 0)
+        place = match.start(group) - start if group in (2, 3) else -1
+        value = match.group(group) if group else ""
+        attributes.append(Attribute(spelt if is_xml else spelt.lower(), place, value))
         position = match.end()
         if _OPEN_VALUE.match(text, position):
             return Token("other", text[start:])  # quotes that never close
-    spaces = _SPACE.match(text, position)
-    end = spaces.end() if spaces else position
-    if not text.startswith(">", end):
+    end = _TAG_END.match(text, position)
+    if end is None:
         return Token("other", text[start:])
-    raw = text[start : end + 1]
+    raw = text[start : end.end()]
     spelt = name.group(1) if is_xml else name.group(1).lower()
     kind: Kind = "end" if raw.startswith("</") else "start"
     return Token(kind, raw, spelt, tuple(attributes), raw.endswith("/>"))
@@ -158,14 +130,13 @@ def _raw_text(text: str, position: int, name: str) -> str:
     if name not in _RAW_TEXT and name != "title":
         return ""
     if name == "script":
-        end = _script_end(text, position)
-        return text[position:] if end is None else text[position:end]
+        return text[position : _script_end(text, position)]
     match = re.compile(rf"</{name}(?=[\s/>])", re.IGNORECASE).search(text, position)
-    return text[position : match.start()] if match else text[position:]
+    return text[position : match.start() if match else None]
 
 
 def _script_end(text: str, position: int) -> int | None:
-    """Place of a script's end tag; a script in a comment hides one (``<!-- <script> </script>``)."""
+    """Place of a script's end tag, if any; a script in a comment hides one (``<!-- <script> </script>``)."""
     is_comment, is_hidden = False, False
     for match in _SCRIPT_SIGN.finditer(text, position):
         sign = match.group().lower()

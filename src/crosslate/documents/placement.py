@@ -7,8 +7,10 @@ places only where their places do not overlap, and where marks are no forest the
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import accumulate, pairwise
 from typing import Literal
 from unicodedata import normalize
@@ -24,7 +26,7 @@ _SAME_SIGNS = str.maketrans("。、،؛؟।", ".,,;?.")
 _MAX_DEPTH = 40
 
 
-@dataclass(frozen=True)
+@dataclass
 class PlacedMark:
     """A mark in a sentence.
 
@@ -54,11 +56,10 @@ def place(
     if not marks:
         return []
     sentence = _Sentence(text, translation, align)
-    forest = _forest(marks)
-    if forest is None:
-        order = _in_order(marks, sentence, len(text), len(translation))
+    if _is_forest(marks):
+        order = _placed(marks, range(len(marks)), sentence, (0, len(sentence.target)))
     else:
-        order = _placed(forest, marks, sentence, 0, len(sentence.target))
+        order = _in_order(marks, sentence, len(text), len(translation))
     offsets = accumulate((offset for offset, _ in order), max)  # which never fall
     return [(offset, index) for offset, (_, index) in zip(offsets, order)]
 
@@ -80,21 +81,8 @@ def proportional_links(source: Sequence[str], target: Sequence[str]) -> list[tup
 
 def _anchors(source: Sequence[str], target: Sequence[str]) -> list[tuple[int, int]]:
     """Words that occur once on both sides, as the longest series that keeps its order on both."""
-    places: tuple[dict[str, int], dict[str, int]] = ({}, {})
-    for known, side in zip(places, (target, source)):
-        for index, word in enumerate(side):
-            key = normalize("NFKC", word).casefold().translate(_SAME_SIGNS)
-            known[key] = -1 if key in known else index
-    common = [
-        (index, places[1][word])
-        for word, index in places[0].items()
-        if index >= 0 and places[1].get(word, -1) >= 0
-    ]
-    return _longest_rising(common)
-
-
-def _longest_rising(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The longest series of ``pairs`` (whose first numbers rise) in which the second numbers rise too."""
+    in_target, in_source = _single(target), _single(source)
+    pairs = [(index, in_source[word]) for word, index in in_target.items() if word in in_source]
     tails: list[int] = []  # smallest second number that ends a series of each length
     holders: list[int] = []
     before: list[int] = []
@@ -111,6 +99,13 @@ def _longest_rising(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     return series[::-1]
 
 
+def _single(words: Sequence[str]) -> dict[str, int]:
+    """The places of words that occur once, however they are spelt."""
+    keys = [normalize("NFKC", word).casefold().translate(_SAME_SIGNS) for word in words]
+    counts = Counter(keys)
+    return {key: index for index, key in enumerate(keys) if counts[key] == 1}
+
+
 class _Sentence:
     """The words of both sides and what is linked with what."""
 
@@ -119,9 +114,12 @@ class _Sentence:
         self._spelt = [text[start:end] for start, end in self.source]
         self._translated = [translation[start:end] for start, end in self.target]
         self.images = self._images((align or proportional_links)(self._spelt, self._translated))
-        self._spread = self.images if align is None else None
         self._ends = [end for _, end in self.source]
         self._starts = [start for start, _ in self.source]
+
+    @cached_property
+    def _spread(self) -> list[list[int]]:
+        return self._images(proportional_links(self._spelt, self._translated))
 
     def _images(self, links: Links) -> list[list[int]]:
         images: list[list[int]] = [[] for _ in self.source]
@@ -164,11 +162,8 @@ class _Sentence:
     def span(self, start: int, end: int) -> tuple[int, int] | None:
         """The target words of the source text between two offsets; None where no word is in between."""
         first, last = bisect_left(self._ends, start + 1), bisect_left(self._starts, end)
-        linked = sorted({each for word in range(first, last) for each in self.images[word]})
-        if not linked:  # rather about there than around nothing
-            if self._spread is None:
-                self._spread = self._images(proportional_links(self._spelt, self._translated))
-            linked = sorted({each for word in range(first, last) for each in self._spread[word]})
+        # Without links rather about there than around nothing.
+        linked = _union(self.images[first:last]) or _union(self._spread[first:last])
         if not linked:
             return None
         # Of stray links only the longest run counts; a gap of one word is bridged.
@@ -198,34 +193,21 @@ class _Sentence:
         return 0
 
 
-@dataclass
-class _Node:
-    """An element (two marks) or a point (one), with what is inside it."""
-
-    first: int
-    last: int
-    children: list[_Node] = field(default_factory=list)
+def _union(lists: Sequence[list[int]]) -> list[int]:
+    return sorted({each for one in lists for each in one})
 
 
-def _forest(marks: Sequence[PlacedMark]) -> list[_Node] | None:
-    """The marks as elements in each other; None where they are no forest, or one without a sane depth."""
-    roots: list[_Node] = []
-    open_nodes: list[_Node] = []
+def _is_forest(marks: Sequence[PlacedMark]) -> bool:
+    """Whether all marks are points and elements in each other, to a sane depth."""
+    ends: list[int] = []  # of the open elements
     for index, mark in enumerate(marks):
-        if mark.role in ("joint", "run") or (mark.role != "point" and mark.partner is None):
-            return None
-        siblings = open_nodes[-1].children if open_nodes else roots
-        if mark.role == "point":
-            siblings.append(_Node(index, index))
-        elif mark.role == "open":
-            node = _Node(index, mark.partner or 0)
-            siblings.append(node)
-            open_nodes.append(node)
-            if len(open_nodes) > _MAX_DEPTH:
-                return None
-        elif not open_nodes or open_nodes.pop().last != index:
-            return None
-    return None if open_nodes else roots
+        if mark.role == "open" and mark.partner is not None and len(ends) < _MAX_DEPTH:
+            ends.append(mark.partner)
+        elif mark.role == "close" and ends and ends[-1] == index:
+            ends.pop()
+        elif mark.role != "point":
+            return False
+    return not ends
 
 
 def _in_order(
@@ -248,14 +230,12 @@ def _in_order(
         return number in (0, len(runs)), bounds[number + 1] - bounds[number]
 
     for number, offset in enumerate(bounds):
-        exact = sentence.inside(offset)
-        if exact is not None:
+        if (exact := sentence.inside(offset)) is not None:
             assign(number, exact)
     # Space goes to the side that had it.
     sides = [True, *(marks[index].has_space_before for index in runs), False]
     for number in sorted(range(len(runs) + 1), key=rank):
-        span = sentence.span(bounds[number], bounds[number + 1])
-        if span is not None:
+        if span := sentence.span(bounds[number], bounds[number + 1]):
             assign(number, sentence.offset(span[0], sides[number]))
             assign(number + 1, sentence.offset(span[1], sides[number + 1]))
     for number in range(len(bounds)):
@@ -265,41 +245,46 @@ def _in_order(
 
 
 def _placed(
-    nodes: Sequence[_Node], marks: Sequence[PlacedMark], sentence: _Sentence, low: int, high: int
+    marks: Sequence[PlacedMark], indices: range, sentence: _Sentence, bounds: tuple[int, int]
 ) -> list[tuple[int, int]]:
-    """Offsets and marks of ``nodes`` within the target words from ``low`` to ``high``."""
-    wanted = [(_wanted(node, marks, sentence, low, high), node) for node in nodes]
+    """Offsets and indices of a part of a forest within the target words between two bounds."""
+    wanted = []
+    index = indices.start
+    while index < indices.stop:
+        last = marks[index].partner or index
+        wanted.append((_wanted(marks[index], marks[last], sentence, bounds), index, last))
+        index = last + 1
     moved = sorted(wanted, key=lambda each: each[0][:2])  # stable: what ties keeps its order
     if any(left[0][1] > right[0][0] for left, right in pairwise(moved)):
         moved = wanted
     result: list[tuple[int, int]] = []
-    reached = low
-    for (start, end, is_before_next), node in moved:
+    reached, high = bounds
+    for (start, end, is_before_next), first, last in moved:
         start = max(start, reached)
         end = reached = max(end, start)
-        if node.first == node.last or start == end:
+        if first == last or start == end:
             # What stands at the end of an element stays in it.
             offset = sentence.offset(start, is_before_next and start < high)
-            result += [(offset, index) for index in range(node.first, node.last + 1)]
+            result += [(offset, index) for index in range(first, last + 1)]
         else:
-            first, last = (sentence.inside(marks[index].offset) for index in (node.first, node.last))
-            result.append((sentence.offset(start, True) if first is None else first, node.first))
-            result += _placed(node.children, marks, sentence, start, end)
-            result.append((sentence.offset(end, False) if last is None else last, node.last))
+            left, right = (sentence.inside(marks[index].offset) for index in (first, last))
+            result.append((sentence.offset(start, True) if left is None else left, first))
+            result += _placed(marks, range(first + 1, last), sentence, (start, end))
+            result.append((sentence.offset(end, False) if right is None else right, last))
     return result
 
 
 def _wanted(
-    node: _Node, marks: Sequence[PlacedMark], sentence: _Sentence, low: int, high: int
+    first: PlacedMark, last: PlacedMark, sentence: _Sentence, bounds: tuple[int, int]
 ) -> tuple[int, int, bool]:
-    """The target words that a node would cover, and for one without any the side that it is on."""
-    first, last = marks[node.first], marks[node.last]
+    """The target words that an element would cover, and for one without any the side that it is on."""
+    low, high = bounds
     span = sentence.span(first.offset, last.offset) if first.offset != last.offset else None
+    is_before_next = True
     if span is None:
         has_space_after = first.has_space_after or last.has_space_after
         mark = replace(first, role="point", has_space_after=has_space_after)
         point, is_before_next = sentence.boundary(mark)
-        point = min(max(point, low), high)
-        return point, point, is_before_next
+        span = point, point
     start, end = (min(max(each, low), high) for each in span)
-    return start, end, True
+    return start, end, is_before_next

@@ -1,4 +1,4 @@
-"""Language codes (ISO 639-1, or 639-3 where there is none) and their English names."""
+"""Language codes (ISO 639-1, or 639-3 where there is none), those of other programs, and English names."""
 
 from __future__ import annotations
 
@@ -7,28 +7,34 @@ from collections.abc import Iterable
 
 from crosslate.errors import UsageError
 
-NAMES = {
-    "af": "Afrikaans", "am": "Amharic", "ar": "Arabic", "az": "Azerbaijani", "be": "Belarusian",
-    "bg": "Bulgarian", "bn": "Bengali", "br": "Breton", "bs": "Bosnian", "ca": "Catalan", "cs": "Czech",
-    "cy": "Welsh", "da": "Danish", "de": "German", "el": "Greek", "en": "English", "eo": "Esperanto",
-    "es": "Spanish", "et": "Estonian", "eu": "Basque", "fa": "Persian", "fi": "Finnish", "fr": "French",
-    "fy": "Western Frisian", "ga": "Irish", "gd": "Scottish Gaelic", "gl": "Galician", "gu": "Gujarati",
-    "ha": "Hausa", "he": "Hebrew", "hi": "Hindi", "hr": "Croatian", "ht": "Haitian Creole",
-    "hu": "Hungarian", "hy": "Armenian", "id": "Indonesian", "ig": "Igbo", "is": "Icelandic",
-    "it": "Italian", "ja": "Japanese", "jv": "Javanese", "ka": "Georgian", "kab": "Kabyle", "kk": "Kazakh",
-    "km": "Khmer", "kn": "Kannada", "ko": "Korean", "ky": "Kyrgyz", "lb": "Luxembourgish", "lg": "Ganda",
-    "ln": "Lingala", "lo": "Lao", "lt": "Lithuanian", "lv": "Latvian", "mg": "Malagasy", "mi": "Maori",
-    "mk": "Macedonian", "ml": "Malayalam", "mn": "Mongolian", "mr": "Marathi", "ms": "Malay", "mt": "Maltese",
-    "my": "Burmese", "ne": "Nepali", "nl": "Dutch", "no": "Norwegian", "ny": "Nyanja", "oc": "Occitan",
-    "om": "Oromo", "or": "Odia", "pa": "Punjabi", "pl": "Polish", "ps": "Pashto", "pt": "Portuguese",
-    "qu": "Quechua", "rm": "Romansh", "ro": "Romanian", "ru": "Russian", "rw": "Kinyarwanda",
-    "sd": "Sindhi", "si": "Sinhala", "sk": "Slovak", "sl": "Slovenian", "sn": "Shona", "so": "Somali",
-    "sq": "Albanian", "sr": "Serbian", "ss": "Swati", "st": "Southern Sotho", "su": "Sundanese",
-    "sv": "Swedish", "sw": "Swahili", "ta": "Tamil", "te": "Telugu", "tg": "Tajik", "th": "Thai",
-    "ti": "Tigrinya", "tk": "Turkmen", "tl": "Tagalog", "tn": "Tswana", "tr": "Turkish", "ts": "Tsonga",
-    "tt": "Tatar", "ug": "Uyghur", "uk": "Ukrainian", "ur": "Urdu", "uz": "Uzbek", "vi": "Vietnamese",
-    "wo": "Wolof", "xh": "Xhosa", "yi": "Yiddish", "yo": "Yoruba", "zh": "Chinese", "zu": "Zulu",
-}  # fmt: skip
+_TABLE = """
+    af afr Afrikaans, am amh Amharic, ar ara arb Arabic, az aze azj Azerbaijani, be bel Belarusian,
+    bg bul Bulgarian, bn ben Bengali, br bre Breton, bs bos Bosnian, ca cat Catalan, cs ces Czech,
+    cy cym Welsh, da dan Danish, de deu German, el ell Greek, en eng English, eo epo Esperanto,
+    es spa Spanish, et est ekk Estonian, eu eus Basque, fa fas pes Persian, fi fin Finnish, fr fra French,
+    fy fry Western Frisian, ga gle Irish, gd gla Scottish Gaelic, gl glg Galician, gu guj Gujarati,
+    ha hau Hausa, he heb Hebrew, hi hin Hindi, hr hrv Croatian, ht hat Haitian Creole, hu hun Hungarian,
+    hy hye Armenian, id ind Indonesian, ig ibo Igbo, is isl Icelandic, it ita Italian, ja jpn Japanese,
+    jv jav Javanese, ka kat Georgian, kab Kabyle, kk kaz Kazakh, km khm Khmer, kn kan Kannada, ko kor Korean,
+    ky kir Kyrgyz, lb ltz Luxembourgish, lg lug Ganda, ln lin Lingala, lo lao Lao, lt lit Lithuanian,
+    lv lav lvs Latvian, mg mlg plt Malagasy, mi mri Maori, mk mkd Macedonian, ml mal Malayalam,
+    mn mon khk Mongolian, mr mar Marathi, ms msa zsm Malay, mt mlt Maltese, my mya Burmese, ne nep npi Nepali,
+    nl nld Dutch, no nor nob Norwegian, ny nya Nyanja, oc oci Occitan, om orm gaz Oromo, or ori ory Odia,
+    pa pan Punjabi, pl pol Polish, ps pus pbt Pashto, pt por Portuguese, qu que quy Quechua, rm roh Romansh,
+    ro ron Romanian, ru rus Russian, rw kin Kinyarwanda, sd snd Sindhi, si sin Sinhala, sk slk Slovak,
+    sl slv Slovenian, sn sna Shona, so som Somali, sq sqi als Albanian, sr srp Serbian, ss ssw Swati,
+    st sot Southern Sotho, su sun Sundanese, sv swe Swedish, sw swa swh Swahili, ta tam Tamil, te tel Telugu,
+    tg tgk Tajik, th tha Thai, ti tir Tigrinya, tk tuk Turkmen, tl tgl Tagalog, tn tsn Tswana, tr tur Turkish,
+    ts tso Tsonga, tt tat Tatar, ug uig Uyghur, uk ukr Ukrainian, ur urd Urdu, uz uzb uzn Uzbek,
+    vi vie Vietnamese, wo wol Wolof, xh xho Xhosa, yi yid ydd Yiddish, yo yor Yoruba, zh zho cmn Chinese,
+    zu zul Zulu
+"""
+_ENTRIES = [entry.split() for entry in _TABLE.split(",")]
+NAMES = {code: " ".join(word for word in words if word[0].isupper()) for code, *words in _ENTRIES}
+# ISO 639-3 codes of languages that have a two-letter code; of macrolanguages the standard member too.
+_THREE_LETTERS = {
+    code: [word for word in words if word.islower()] for code, *words in _ENTRIES if len(code) == 2
+}
 
 _CODE = re.compile(r"[a-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
 
@@ -55,50 +61,23 @@ def language_name(code: str) -> str:
     return NAMES.get(code, NAMES.get(re.split("[-_]", code)[0], code))
 
 
-_THREE_LETTERS = {
-    code: tuple(rest)
-    for code, *rest in (
-        entry.split()
-        for entry in """
-        af afr,am amh,ar ara arb,az aze azj,be bel,bg bul,bn ben,br bre,bs bos,ca cat,cs ces,
-        cy cym,da dan,de deu,el ell,en eng,eo epo,es spa,et est ekk,eu eus,fa fas pes,fi fin,
-        fr fra,fy fry,ga gle,gd gla,gl glg,gu guj,ha hau,he heb,hi hin,hr hrv,ht hat,hu hun,
-        hy hye,id ind,ig ibo,is isl,it ita,ja jpn,jv jav,ka kat,kk kaz,km khm,kn kan,ko kor,
-        ky kir,lb ltz,lg lug,ln lin,lo lao,lt lit,lv lav lvs,mg mlg plt,mi mri,mk mkd,ml mal,
-        mn mon khk,mr mar,ms msa zsm,mt mlt,my mya,ne nep npi,nl nld,no nor nob,ny nya,oc oci,
-        om orm gaz,or ori ory,pa pan,pl pol,ps pus pbt,pt por,qu que quy,rm roh,ro ron,ru rus,
-        rw kin,sd snd,si sin,sk slk,sl slv,sn sna,so som,sq sqi als,sr srp,ss ssw,st sot,
-        su sun,sv swe,sw swa swh,ta tam,te tel,tg tgk,th tha,ti tir,tk tuk,tl tgl,tn tsn,
-        tr tur,ts tso,tt tat,ug uig,uk ukr,ur urd,uz uzb uzn,vi vie,wo wol,xh xho,yi yid ydd,
-        yo yor,zh zho cmn,zu zul
-        """.replace("\n", "").split(",")
-    )
-}
-"""ISO 639-3 codes of the languages that have a two-letter code; of macrolanguages the standard member too."""
-
-
 def three_letter_code(code: str) -> str:
     """The ISO 639-3 code of a language: ``deu`` for ``de``; codes without a counterpart stay."""
     first = re.split("[-_]", code)[0]
-    return _THREE_LETTERS.get(first, (first,))[0]
+    return _THREE_LETTERS.get(first, [first])[0]
 
 
 def is_same_language(one: str, other: str) -> bool:
     """Whether two codes name one language: ``fr`` and ``fra_Latn``; regions and scripts are not compared."""
     first, second = (re.split("[-_]", code)[0].lower() for code in (one, other))
-    return (
-        first == second or second in _THREE_LETTERS.get(first, ()) or first in _THREE_LETTERS.get(second, ())
-    )
+    threes, others = _THREE_LETTERS.get(first, ()), _THREE_LETTERS.get(second, ())
+    return first == second or second in threes or first in others
 
 
 MODERN_CODES = {"zh": "zh-Hans", "zt": "zh-Hant", "pb": "pt-BR"}
 """Old codes that many programs still use, and what they have become."""
 
-_MODERN_NAMES = {
-    "zh-Hans": "Chinese",
-    "zh-Hant": "Chinese (traditional)",
-    "pt-BR": "Portuguese (Brazil)",
-}
+_MODERN_NAMES = {"zh-Hant": "Chinese (traditional)", "pt-BR": "Portuguese (Brazil)"}
 _SCRIPT = re.compile(r"[A-Z][a-z]{3}")
 
 
@@ -129,10 +108,10 @@ def match_language(language: str, available: Iterable[str]) -> str | None:
     (``de-AT`` for ``de``), then a less exact one (``de`` for ``de-AT``). ``pt-PT`` never stands
     for ``pt-BR``.
     """
-    wanted = _subtags(language)
+    wanted = normalised(language).split("-")
     more_exact = less_exact = None
     for code in available:
-        found = _subtags(code)
+        found = normalised(code).split("-")
         if found == wanted:
             return code
         if found[: len(wanted)] == wanted:
@@ -142,5 +121,37 @@ def match_language(language: str, available: Iterable[str]) -> str | None:
     return more_exact or less_exact
 
 
-def _subtags(code: str) -> list[str]:
-    return code.strip().lower().replace("_", "-").split("-")
+def normalised(code: str) -> str:
+    """A code in lower case with hyphens, as messages repeat a client's."""
+    return code.strip().replace("_", "-").lower()
+
+
+# What else clients call a language: in lower case, on both sides.
+_ALIASES = {
+    **{old: new.lower() for old, new in MODERN_CODES.items()},
+    **{"zh-cn": "zh-hans", "zh-sg": "zh-hans", "zh-tw": "zh-hant", "zh-hk": "zh-hant", "zh-mo": "zh-hant"},
+    **{"nb": "no", "no": "nb", "iw": "he", "in": "id", "ji": "yi", "fil": "tl"},
+}
+_CHINESE = ("zh-hans", "zh-hant")
+
+
+def resolve_code(code: str, served: Iterable[str]) -> str | None:
+    """Which of the served languages a client means; None where it means none of them.
+
+    The same code counts first, in any case and with either separator; then what it is also called; then
+    the language without its region or script (``en-US`` is ``en``); then a variant of the language, the
+    first in order (``pt`` is ``pt-BR`` where no other Portuguese is served). The two scripts of Chinese
+    are read by different people; neither stands for the other.
+    """
+    known = {normalised(each): each for each in served}
+    wanted = base = normalised(code)
+    while wanted:
+        other = _ALIASES.get(wanted, wanted)
+        for candidate in (wanted, other):
+            if candidate in known:
+                return known[candidate]
+        if other in _CHINESE:
+            return None
+        base, wanted = other, other.rpartition("-")[0]
+    variants = sorted(each for each in known if each.split("-")[0] == base)
+    return known[variants[0]] if variants else None

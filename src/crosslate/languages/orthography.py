@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from typing import Literal
 
 EndKind = Literal["stop", "question", "exclamation", "ellipsis"]
@@ -46,4 +45,4 @@ def end_mark(kind: EndKind | None, language: str) -> str:
 
 def has_letters(text: str) -> bool:
     """Whether there is anything to translate: a letter of any script."""
-    return any(unicodedata.category(character).startswith("L") for character in text)
+    return any(map(str.isalpha, text))

@@ -17,8 +17,7 @@ from typing import Literal
 
 from crosslate.errors import CrosslateError, ParentError, UsageError
 from crosslate.files import RUN_SUFFIX
-from crosslate.languages.aliases import normalised, resolve_code
-from crosslate.languages.codes import public_code, public_name
+from crosslate.languages.codes import normalised, public_code, public_name, resolve_code
 from crosslate.packs.manifest import MANIFEST_NAME, Manifest
 from crosslate.packs.stored_model import StoredModel
 from crosslate.server.answers import Refusal

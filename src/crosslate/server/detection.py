@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from crosslate.errors import MissingExtra
-from crosslate.languages.aliases import resolve_code
+from crosslate.languages.codes import resolve_code
 from crosslate.languages.orthography import has_letters
 
 # More text does not change the answer, and each character costs about a microsecond.

@@ -67,7 +67,7 @@ class Example:
 
     @classmethod
     def of(cls, line: int, source: str, target: str) -> Example:
-        return cls(line, shorten(source, _EXAMPLE_CHARACTERS), shorten(target, _EXAMPLE_CHARACTERS))
+        return cls(line, _shortened(source, _EXAMPLE_CHARACTERS), _shortened(target, _EXAMPLE_CHARACTERS))
 
 
 @dataclass
@@ -95,13 +95,14 @@ class CleaningReport:
         lines = [f"cleaning kept {self.kept:,} of {self.total:,} pairs"]
         for name, count in self.rules.items():
             if (example := count.example) is not None:
-                source, target = (shorten(each, _LOG_CHARACTERS) for each in (example.source, example.target))
+                source = _shortened(example.source, _LOG_CHARACTERS)
+                target = _shortened(example.target, _LOG_CHARACTERS)
                 place = f"{count.dropped}, first pair {example.line}"
                 lines.append(f"dropped by rule {name!r}: {place}: {source!r} | {target!r}")
         return lines
 
 
-def shorten(text: str, num_characters: int) -> str:
+def _shortened(text: str, num_characters: int) -> str:
     """``text``, or its start and ``…`` where it is longer than ``num_characters``."""
     return text if len(text) <= num_characters else text[: num_characters - 1] + "…"
 
@@ -113,13 +114,10 @@ def clean(corpus: Corpus, settings: CleaningSettings, folder: Path) -> tuple[Siz
     not in memory are stored in ``folder``.
     """
     report = CleaningReport()
-    kept = _clean(corpus, settings, report)
+    pairs = _clean(corpus, settings, report)
     if not isinstance(corpus, ParallelCorpus):
-        return StoredPairs.store(kept, corpus.languages, corpus.origin, folder), report
-    pairs = list(kept)
-    if len(pairs) == len(corpus):
-        return corpus, report
-    source, target = zip(*pairs) if pairs else ((), ())
+        return StoredPairs.store(pairs, corpus.languages, corpus.origin, folder), report
+    source, target = zip(*kept) if (kept := list(pairs)) else ((), ())
     return ParallelCorpus(source, target, *corpus.languages, corpus.origin), report
 
 

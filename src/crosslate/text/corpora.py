@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 
 from crosslate.errors import CorpusError, UsageError
@@ -49,12 +49,15 @@ class Corpus(ABC):
 
     def in_memory(self) -> ParallelCorpus:
         """The same pairs in memory."""
-        source: list[str] = []
-        target: list[str] = []
-        for one, other in self:
-            source.append(one)
-            target.append(other)
-        return ParallelCorpus(source, target, *self.languages, self.origin)
+        return self._of(self)
+
+    def _of(self, pairs: Iterable[tuple[str, str]]) -> ParallelCorpus:
+        """Pairs of it in memory."""
+        sides: tuple[list[str], list[str]] = ([], [])
+        for one, other in pairs:
+            sides[0].append(one)
+            sides[1].append(other)
+        return ParallelCorpus(*sides, *self.languages, self.origin)
 
 
 class SizedCorpus(Corpus):
@@ -65,8 +68,15 @@ class SizedCorpus(Corpus):
 
     @cached_property
     def content_hash(self) -> str:
-        """Hex sha256 over all sentences in order; see :func:`hash_pairs`."""
-        return hash_pairs(self)
+        """Hex sha256 over all sentences in order; needs no memory for them.
+
+        Every text counts with its length, so that moving a sentence's end or a pair's border changes it.
+        """
+        digest = hashlib.sha256()
+        for text in chain.from_iterable(self):
+            data = text.encode("utf-8", "surrogatepass")
+            digest.update(len(data).to_bytes(8, "little") + data)
+        return digest.hexdigest()
 
     @abstractmethod
     def split(self, rows: Sequence[int]) -> tuple[SizedCorpus, ParallelCorpus]:
@@ -112,9 +122,7 @@ class ParallelCorpus(SizedCorpus):
 
     def rows(self, rows: Iterable[int]) -> ParallelCorpus:
         """Some of its pairs, in the order given."""
-        rows = list(rows)
-        source, target = ([side[row] for row in rows] for side in (self.source, self.target))
-        return ParallelCorpus(source, target, *self.languages, self.origin)
+        return self._of((self.source[row], self.target[row]) for row in rows)
 
     def split(self, rows: Sequence[int]) -> tuple[ParallelCorpus, ParallelCorpus]:
         taken = set(rows)
@@ -151,26 +159,18 @@ class TextFiles(Corpus):
 
     def __iter__(self) -> Pairs:
         pairs = iterate_pairs(self.paths, *self.languages)
-        if not self._is_part:
-            return pairs
-        return self._part(pairs)
-
-    def _part(self, pairs: Pairs) -> Pairs:
-        found = islice(pairs, self.first_pair - 1, self.last_pair or None)
-        first = next(found, None)
-        if first is None:
+        is_empty = True
+        for pair in islice(pairs, self.first_pair - 1, self.last_pair or None):
+            is_empty = False
+            yield pair
+        if is_empty:
             raise CorpusError(f"{self.origin}: there are no such pairs; expected at least {self.first_pair}")
-        yield first
-        yield from found
-
-    @property
-    def _is_part(self) -> bool:
-        return self.first_pair > 1 or self.last_pair > 0
 
     @property
     def origin(self) -> str:  # type: ignore[override]
         """Where the sentences are from, for people."""
-        part = f", pairs {self.first_pair}-{self.last_pair or 'end'}" if self._is_part else ""
+        is_part = self.first_pair > 1 or self.last_pair > 0
+        part = f", pairs {self.first_pair}-{self.last_pair or 'end'}" if is_part else ""
         return (self.name or describe(self.paths)) + part
 
 
@@ -180,18 +180,12 @@ class StoredPairs(SizedCorpus):
     The files vanish with the last object that reads them.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        count: int,
-        languages: tuple[str, str],
-        origin: str,
-        omitted: frozenset[int] = frozenset(),
-    ) -> None:
-        self._folder, self._count, self._omitted = folder, count, omitted
+    _omitted: frozenset[int] = frozenset()
+    _whole: StoredPairs | None = None  # of which it is a part; keeps the files alive
+
+    def __init__(self, folder: Path, count: int, languages: tuple[str, str], origin: str) -> None:
+        self._folder, self._count, self.origin = folder, count, origin
         self.source_language, self.target_language = languages
-        self.origin = origin
-        self._whole: StoredPairs | None = None
 
     @classmethod
     def store(
@@ -202,13 +196,11 @@ class StoredPairs(SizedCorpus):
         inner = Path(tempfile.mkdtemp(prefix=PREFIX, suffix=SUFFIX, dir=folder))
         count = 0
         try:
-            with (
-                (inner / "source").open("w", encoding="utf-8", newline="\n") as source,
-                (inner / "target").open("w", encoding="utf-8", newline="\n") as target,
-            ):
+            source, target = inner / "source", inner / "target"
+            with source.open("wb") as source_file, target.open("wb") as target_file:
                 for one, other in pairs:
-                    source.write(one + "\n")
-                    target.write(other + "\n")
+                    source_file.write(f"{one}\n".encode())
+                    target_file.write(f"{other}\n".encode())
                     count += 1
         except BaseException:
             shutil.rmtree(inner, ignore_errors=True)
@@ -232,27 +224,11 @@ class StoredPairs(SizedCorpus):
                     yield line[:-1]
 
     def split(self, rows: Sequence[int]) -> tuple[StoredPairs, ParallelCorpus]:
-        omitted = frozenset(rows)
-        rest = StoredPairs(self._folder, self._count, self.languages, self.origin, omitted)
-        rest._whole = self  # keeps the files alive
-        taken = [pair for row, pair in enumerate(self) if row in omitted]
-        source, target = zip(*taken) if taken else ((), ())
-        return rest, ParallelCorpus(source, target, *self.languages, self.origin)
+        rest = StoredPairs(self._folder, self._count, self.languages, self.origin)
+        rest._omitted, rest._whole = frozenset(rows), self
+        return rest, self._of(pair for row, pair in enumerate(self) if row in rest._omitted)
 
 
 def read_corpus(paths: Sequence[str | Path], source_language: str, target_language: str) -> ParallelCorpus:
     """Reads a corpus into memory; see :func:`crosslate.text.reading.iterate_pairs` for formats and faults."""
     return TextFiles(paths, source_language, target_language).in_memory()
-
-
-def hash_pairs(pairs: Iterable[tuple[str, str]]) -> str:
-    """Hex sha256 over pairs in order; needs no memory for the pairs.
-
-    Every text counts with its length, so that moving a sentence's end or a pair's border changes the hash.
-    """
-    digest = hashlib.sha256()
-    for pair in pairs:
-        for text in pair:
-            data = text.encode("utf-8", "surrogatepass")
-            digest.update(len(data).to_bytes(8, "little") + data)
-    return digest.hexdigest()

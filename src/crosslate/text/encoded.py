@@ -10,16 +10,18 @@ from __future__ import annotations
 import json
 import logging
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import asdict
 from functools import cached_property
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from crosslate.errors import CorpusError, InputError, UsageError
+from crosslate.errors import CorpusError, InputError
 from crosslate.files import atomic_folder, read_json, sha256_file, sha256_text, write_json
 from crosslate.text.cleaning import Example
 from crosslate.text.corpora import SizedCorpus
@@ -27,7 +29,6 @@ from crosslate.text.vocabularies import Vocabulary
 
 log = logging.getLogger(__name__)
 
-MAX_TOKENS = 256
 _VERSION = 1
 _BATCH_PAIRS = 2_048
 _SIDES = ("source", "target")
@@ -64,7 +65,7 @@ class EncodedCorpus:
         target: Vocabulary,
         cache: Path,
         *,
-        max_tokens: int = MAX_TOKENS,
+        max_tokens: int,
     ) -> EncodedCorpus:
         """Encodes a corpus in bounded memory, or finds it already encoded in the folder ``cache``.
 
@@ -72,10 +73,7 @@ class EncodedCorpus:
 
         Raises:
             CorpusError: no pair is left.
-            UsageError: ``max_tokens`` is below 2.
         """
-        if max_tokens < 2:
-            raise UsageError(f"max_tokens is {max_tokens}, expected at least 2 (a token and end of sentence)")
         key = sha256_text(
             json.dumps([_VERSION, corpus.content_hash, source.fingerprint, target.fingerprint, max_tokens])
         )
@@ -86,7 +84,7 @@ class EncodedCorpus:
             except CorpusError as error:
                 log.warning("%s; it is built again", error)
         with atomic_folder(folder, replace=True) as temporary:
-            _Writer(key, (source, target), max_tokens).write(corpus, temporary)
+            _write(corpus, (source, target), max_tokens, key, temporary)
         return cls.open(folder)
 
     @classmethod
@@ -124,8 +122,6 @@ class EncodedCorpus:
         return self._sentence("target", index)
 
     def _sentence(self, side: str, index: int) -> npt.NDArray[np.unsignedinteger[Any]]:
-        if not 0 <= index < self._num_pairs:
-            raise IndexError(f"pair {index} of an encoded corpus of {self._num_pairs} pairs")
         offsets = self._offsets[side]
         return self._ids[side][offsets[index] : offsets[index + 1]]
 
@@ -136,60 +132,52 @@ def _mapped(path: Path, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     return np.asarray(np.memmap(path, dtype, "r"))
 
 
-class _Writer:
+def _write(
+    pairs: Iterable[tuple[str, str]],
+    vocabularies: tuple[Vocabulary, Vocabulary],
+    max_tokens: int,
+    key: str,
+    folder: Path,
+) -> None:
     """Encodes pairs into the files of a folder, a batch at a time."""
-
-    def __init__(self, key: str, vocabularies: tuple[Vocabulary, Vocabulary], max_tokens: int) -> None:
-        self.key, self.vocabularies, self.max_tokens = key, vocabularies, max_tokens
-        self.dtypes = [np.dtype("<u2" if len(side) <= 1 << 16 else "<u4") for side in vocabularies]
-        self.lengths = [array("i"), array("i")]
-        self.num_read = 0
-        self.num_dropped = 0
-        self.example: Example | None = None
-
-    def write(self, pairs: Iterable[tuple[str, str]], folder: Path) -> None:
-        source, target = (folder / f"{side}.ids" for side in _SIDES)
-        with source.open("wb") as source_file, target.open("wb") as target_file:
-            for batch in _batches(pairs):
-                self._encode(batch, (source_file, target_file))
-        if not self.lengths[0]:
-            raise CorpusError(
-                f"no pair is left of {self.num_read}: {self.num_dropped} had a side of more than "
-                f"{self.max_tokens} tokens; expected at least one pair"
-            )
-        for side, lengths in zip(_SIDES, self.lengths):
-            offsets = np.zeros(len(lengths) + 1, _OFFSET)
-            np.cumsum(np.frombuffer(lengths, np.intc), out=offsets[1:])
-            offsets.tofile(folder / f"{side}.offsets")
-        meta = {
-            "version": _VERSION,
-            "key": self.key,
-            "pairs": len(self.lengths[0]),
-            "max_tokens": self.max_tokens,
-            "dropped_too_long": self.num_dropped,
-            "dropped_example": None if self.example is None else dict(vars(self.example)),
-            **{side: {"dtype": dtype.str} for side, dtype in zip(_SIDES, self.dtypes)},
-            "sha256": {name: sha256_file(folder / name) for name in _FILES},
-        }
-        write_json(folder / "meta.json", meta)
-
-    def _encode(self, batch: list[tuple[str, str]], files: tuple[BinaryIO, BinaryIO]) -> None:
-        sides = [vocabulary.encode_batch(texts) for vocabulary, texts in zip(self.vocabularies, zip(*batch))]
-        kept: list[int] = []
-        for index, (source, target) in enumerate(zip(*sides)):
-            if max(len(source), len(target)) <= self.max_tokens:
-                kept.append(index)
-            else:
-                self.num_dropped += 1
-                self.example = self.example or Example.of(self.num_read + index + 1, *batch[index])
-        for ids, dtype, lengths, file in zip(sides, self.dtypes, self.lengths, files):
-            ids = [ids[index] for index in kept]
-            lengths.extend(map(len, ids))
-            file.write(np.fromiter(chain.from_iterable(ids), dtype).tobytes())
-        self.num_read += len(batch)
-
-
-def _batches(pairs: Iterable[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
+    dtypes = [np.dtype("<u2" if len(vocabulary) <= 1 << 16 else "<u4") for vocabulary in vocabularies]
+    lengths = [array("i"), array("i")]
+    num_read = num_dropped = 0
+    example: Example | None = None
     iterator = iter(pairs)
-    while batch := list(islice(iterator, _BATCH_PAIRS)):
-        yield batch
+    with ExitStack() as stack:
+        files = [stack.enter_context((folder / f"{side}.ids").open("wb")) for side in _SIDES]
+        while batch := list(islice(iterator, _BATCH_PAIRS)):
+            encoded = [vocabulary.encode_batch(side) for vocabulary, side in zip(vocabularies, zip(*batch))]
+            kept: list[int] = []
+            for index, (source, target) in enumerate(zip(*encoded)):
+                if max(len(source), len(target)) <= max_tokens:
+                    kept.append(index)
+                else:
+                    num_dropped += 1
+                    example = example or Example.of(num_read + index + 1, *batch[index])
+            for side, rows in enumerate(encoded):
+                ids = [rows[index] for index in kept]
+                lengths[side].extend(map(len, ids))
+                files[side].write(np.fromiter(chain.from_iterable(ids), dtypes[side]).tobytes())
+            num_read += len(batch)
+    if not lengths[0]:
+        raise CorpusError(
+            f"no pair is left of {num_read}: {num_dropped} had a side of more than {max_tokens} tokens; "
+            "expected at least one pair"
+        )
+    for name, each in zip(_SIDES, lengths):
+        offsets = np.zeros(len(each) + 1, _OFFSET)
+        np.cumsum(np.frombuffer(each, np.intc), out=offsets[1:])
+        offsets.tofile(folder / f"{name}.offsets")
+    meta = {
+        "version": _VERSION,
+        "key": key,
+        "pairs": len(lengths[0]),
+        "max_tokens": max_tokens,
+        "dropped_too_long": num_dropped,
+        "dropped_example": None if example is None else asdict(example),
+        **{name: {"dtype": dtype.str} for name, dtype in zip(_SIDES, dtypes)},
+        "sha256": {name: sha256_file(folder / name) for name in _FILES},
+    }
+    write_json(folder / "meta.json", meta)

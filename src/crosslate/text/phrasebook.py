@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import bz2
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache, lru_cache
 from itertools import islice
 from pathlib import Path
@@ -61,10 +61,8 @@ class Phrasebook:
         Validation and test are shared by both parts; parent and child train on different meanings.
 
         Args:
-            source: ``en``, ``fr``, ``de`` or ``es``.
-            target: another of them.
-            train: training sentences (likewise ``valid``, ``test``).
-            part: whose training sentences.
+            source: ``en``, ``fr``, ``de`` or ``es``; the target is another of them.
+            train: how many training sentences (likewise ``valid``, ``test``), those of ``part``.
 
         Raises:
             UsageError: an unknown language, the same language twice, an unknown part or a negative number.
@@ -73,29 +71,24 @@ class Phrasebook:
         _check_pair(source, target)
         if part not in ("parent", "child"):
             raise UsageError(f"{part!r} is not a part of the phrasebook; expected 'parent' or 'child'")
-        order = _order(self.seed)
+        parts = {part: train, "valid": valid, "test": test}
+        first, second, third = (self._share(source, target, *each) for each in parts.items())
+        return first, second, third
 
-        def share(name: str, number: int) -> ParallelCorpus:
-            places = _PLACES[name]
-            if number < 0:
-                raise UsageError(f"{number} {name} sentences were requested; expected 0 or more")
-            if number > (most := len(order) // _PERIOD * len(places)):
-                raise CorpusError(
-                    f"{number:,} {name} sentences were requested and the phrasebook has {most:,} of them; "
-                    "request fewer"
-                )
-            positions = (start + place for start in range(0, len(order), _PERIOD) for place in places)
-            rows = [order[position] for position in islice(positions, number)]
-            ones, others = _sentences(source), _sentences(target)
-            return ParallelCorpus(
-                [ones[row] for row in rows],
-                [others[row] for row in rows],
-                source,
-                target,
-                f"phrasebook seed {self.seed}, {name}",
+    def _share(self, source: str, target: str, name: str, number: int) -> ParallelCorpus:
+        """The first sentences of a part."""
+        places, order = _PLACES[name], _order(self.seed)
+        if number < 0:
+            raise UsageError(f"{number} {name} sentences were requested; expected 0 or more")
+        if number > (most := len(order) // _PERIOD * len(places)):
+            raise CorpusError(
+                f"{number:,} {name} sentences were requested and the phrasebook has {most:,} of them; "
+                "request fewer"
             )
-
-        return share(part, train), share("valid", valid), share("test", test)
+        positions = (start + place for start in range(0, len(order), _PERIOD) for place in places)
+        rows = [order[position] for position in islice(positions, number)]
+        ones, others = ([_sentences(language)[row] for row in rows] for language in (source, target))
+        return ParallelCorpus(ones, others, source, target, f"phrasebook seed {self.seed}, {name}")
 
     def dictionary(self, source: str, target: str) -> Mapping[str, frozenset[str]]:
         """The gold dictionary: each one-word form with its one-word translations.
@@ -104,9 +97,6 @@ class Phrasebook:
         features: number of nouns and adjectives; tense, person and number of verbs, the past being that of
         the word that carries the meaning ("gekauft", "acheté", "bought", "compró"). Of German separable
         verbs only forms in one word are listed.
-
-        Raises:
-            UsageError: an unknown language, or the same language twice.
         """
         _check_pair(source, target)
         found: dict[str, set[str]] = {}
@@ -140,17 +130,15 @@ def _order(seed: int) -> Sequence[int]:
 
 @cache
 def _sentences(language: str) -> list[str]:
-    return list(_lines(f"{language}.txt.bz2"))
+    return _lines(f"{language}.txt.bz2")
 
 
 @cache
 def _dictionary() -> list[list[list[str]]]:
     """By row, the words of each language, which translate those of the others in the row."""
-    _, *rows = _lines("dictionary.tsv.bz2")
+    rows = _lines("dictionary.tsv.bz2")[1:]
     return [[cell.split("|") if cell else [] for cell in row.split("\t")] for row in rows]
 
 
-def _lines(name: str) -> Iterator[str]:
-    with bz2.open(_FOLDER / name, "rt", encoding="utf-8", newline="\n") as file:
-        for line in file:
-            yield line.removesuffix("\n")
+def _lines(name: str) -> list[str]:
+    return bz2.decompress((_FOLDER / name).read_bytes()).decode().removesuffix("\n").split("\n")

@@ -8,16 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from crosslate.errors import CorpusError, Faults, MissingExtra, UsageError
+from crosslate.errors import CorpusError, Faults, UsageError
 from crosslate.languages.codes import language_code, match_language
 from crosslate.registry import Registry
-from crosslate.text.streams import (
-    STANDARD_INPUT,
-    FileFaults,
-    bare_name,
-    check_is_file,
-    display_name,
-)
+from crosslate.text.streams import STANDARD_INPUT, FileFaults, bare_name, check_is_file, display_name
 
 Pairs = Iterator[tuple[str, str]]
 Paths = Sequence[str | Path]
@@ -49,17 +43,13 @@ class Reading:
     """The languages that one call reads, and the faults it found."""
 
     def __init__(self, source_language: str, target_language: str) -> None:
-        self.languages = (language_code(source_language), language_code(target_language))
-        self._faults = Faults("cannot read the corpus")
+        self.languages = language_code(source_language), language_code(target_language)
+        self.faults = Faults("cannot read the corpus")  # of the corpus as a whole
         self._files: list[FileFaults] = []
 
     @property
     def has_faults(self) -> bool:
-        return bool(self._faults) or any(self._files)
-
-    def fault(self, message: str) -> None:
-        """Notes a fault of the corpus as a whole."""
-        self._faults.add(message)
+        return bool(self.faults) or any(self._files)
 
     def file(self, path: str | Path, *, unit: str = "line") -> FileFaults:
         """Where the faults of one file go."""
@@ -69,14 +59,11 @@ class Reading:
 
     def raise_faults(self) -> None:
         for found in self._files:
-            found.report(self._faults)
-        self._faults.raise_as(CorpusError)
+            found.report(self.faults)
+        self.faults.raise_as(CorpusError)
 
     def pair_of(self, record: Any, number: int, found: FileFaults) -> Pairs:
-        """The pair in a record, ``{"de": …, "en": …}`` or ``{"translation": {…}}``.
-
-        Yields nothing and notes a fault if there is none.
-        """
+        """The pair in a record, ``{"de": …, "en": …}`` or ``{"translation": {…}}``, or a fault."""
         if isinstance(record, dict) and isinstance(record.get("translation"), dict):
             record = record["translation"]
         if not isinstance(record, dict):
@@ -88,12 +75,10 @@ class Reading:
             if key is None:
                 names = ", ".join(map(repr, list(record)[:20])) or "none"
                 found.add(f"has no text for {language!r}; keys there: {names}", number)
-            elif not isinstance(text := record[key], str):
-                found.add(f"the text of {key!r} is {_kind(text)}, expected a string", number)
-            elif problem := _unusable(text):
-                found.add(f"the text of {key!r} has {problem}", number)
+            elif problem := _problem(record[key]):
+                found.add(f"the text of {key!r} {problem}", number)
             else:
-                texts.append(one_line(text))
+                texts.append(one_line(record[key]))
         if len(texts) == 2:
             yield texts[0], texts[1]
 
@@ -138,10 +123,12 @@ def iterate_pairs(paths: Paths, source_language: str, target_language: str) -> P
         MissingExtra: a dataset, and the ``datasets`` library is not installed.
         UsageError: not one or two paths, not a language code, standard input twice.
     """
-    return _iterate(list(paths), Reading(source_language, target_language))
-
-
-def _iterate(paths: list[str | Path], reading: Reading) -> Pairs:
+    paths = list(paths)
+    if len(paths) not in (1, 2):
+        raise UsageError(
+            f"{len(paths)} files given for a corpus; expected two plain files, or one with both sides"
+        )
+    reading = Reading(source_language, target_language)
     num_pairs = 0
     for pair in _open(paths, reading):
         if not reading.has_faults:
@@ -155,20 +142,16 @@ def _iterate(paths: list[str | Path], reading: Reading) -> Pairs:
 
 
 def _open(paths: list[str | Path], reading: Reading) -> Pairs:
-    if len(paths) not in (1, 2):
-        raise UsageError(
-            f"{len(paths)} files given for a corpus; expected two plain files, or one with both sides"
-        )
     for reader in READERS:
         if reader.takes(paths):
             return reader().pairs(paths, reading)
     try:
         check_is_file(paths[0])
     except CorpusError as error:
-        reading.fault(str(error))
+        reading.faults.add(str(error))
     else:
         expected = ", ".join(reader.expected for reader in READERS)
-        reading.fault(
+        reading.faults.add(
             f"{paths[0]}: the ending {ending_of(paths[0])!r} does not tell the format; expected {expected}"
         )
     return iter(())
@@ -176,9 +159,8 @@ def _open(paths: list[str | Path], reading: Reading) -> Pairs:
 
 def describe(paths: Paths) -> str:
     """Where a corpus is from, for people: file names without their folders."""
-    return " + ".join(
-        display_name(path) if str(path) == STANDARD_INPUT else Path(path).name for path in paths
-    )
+    names = (display_name(path) if str(path) == STANDARD_INPUT else Path(path).name for path in paths)
+    return " + ".join(names)
 
 
 def ending_of(path: str | Path) -> str:
@@ -196,20 +178,17 @@ def one_line(text: str) -> str:
     return _LINE_BREAK.sub(" ", text.strip(" \t\r\n"))
 
 
-def missing_datasets(path: Path) -> MissingExtra:
-    """The error that says how to install what reads datasets."""
-    return MissingExtra(f"{path}: reading a dataset needs the 'datasets' library; install crosslate[data]")
-
-
-def _unusable(text: str) -> str | None:
-    """What JSON can write and text cannot have."""
+def _problem(text: Any) -> str | None:
+    """Why a value of JSON is no text: another type, or what JSON can write and text cannot have."""
+    if not isinstance(text, str):
+        return f"is {_kind(text)}, expected a string"
     if "\0" in text:
-        return "a NUL character; expected text"
+        return "has a NUL character; expected text"
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
         half = f"U+{ord(text[error.start]):04X}"
-        return f"half a surrogate pair ({half}) at character {error.start}; expected text"
+        return f"has half a surrogate pair ({half}) at character {error.start}; expected text"
     return None
 
 

@@ -24,20 +24,18 @@ class Segmenter(Protocol):
         kind: ``sentencepiece``, ``tokenizers``, or ``transformers`` for tokenizers that exist only as Python
             code of that library.
         data: everything it is made of.
+        identity: what a fingerprint covers: the same for equal segmentation by any version of the library.
+        pieces: the piece of each of its own ids.
     """
 
     kind: str
     data: bytes
 
     @property
-    def identity(self) -> bytes:
-        """What a fingerprint covers: the same for the same segmentation, by any version of its library."""
-        ...
+    def identity(self) -> bytes: ...
 
     @property
-    def pieces(self) -> tuple[str, ...]:
-        """The piece of each of its own ids."""
-        ...
+    def pieces(self) -> tuple[str, ...]: ...
 
     def split(self, text: str) -> list[str]:
         """Pieces of a text; what it does not know comes as any text that is no piece."""
@@ -80,12 +78,10 @@ class SentencePieceSegmenter:
         return tuple(self.processor.IdToPiece(index) for index in range(self.processor.GetPieceSize()))
 
     def split(self, text: str) -> list[str]:
-        pieces: list[str] = self.processor.EncodeAsPieces(text)
-        return pieces
+        return self.processor.EncodeAsPieces(text)
 
     def split_to_ids(self, texts: Sequence[str]) -> list[list[int]]:
-        ids: list[list[int]] = self.processor.EncodeAsIds(list(texts), num_threads=1)
-        return ids
+        return self.processor.EncodeAsIds(list(texts), num_threads=1)
 
     def join(self, pieces: Sequence[str], unknown: str) -> str:
         text: str = self.processor.DecodePieces(list(pieces))
@@ -124,15 +120,13 @@ class JsonSegmenter:
 
     @cached_property
     def pieces(self) -> tuple[str, ...]:
-        ids = self._tokenizer.get_vocab(with_added_tokens=True)
-        return by_id(ids)
+        return by_id(self._tokenizer.get_vocab(with_added_tokens=True))
 
     def split(self, text: str) -> list[str]:
         # Byte-level BPE has pieces for spaces, but a text of spaces alone is no text.
         if not text.strip():
             return []
-        pieces: list[str] = self._tokenizer.encode(text, add_special_tokens=False).tokens
-        return pieces
+        return self._tokenizer.encode(text, add_special_tokens=False).tokens
 
     def split_to_ids(self, texts: Sequence[str]) -> list[list[int]]:
         filled = [text if text.strip() else "" for text in texts]
@@ -150,7 +144,7 @@ class JsonSegmenter:
     def marked(self, piece: str) -> str:
         if not self._is_byte_level:
             return piece
-        text: str = self._tokenizer.decoder.decode([piece])
+        text = str(self._tokenizer.decoder.decode([piece]))
         return WORD_START + text[1:] if text.startswith(" ") else text
 
 

@@ -16,7 +16,7 @@ import struct
 import unicodedata
 from collections.abc import Collection
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 from crosslate.errors import InputError, VocabularyError
 from crosslate.text.protobuf import fields
@@ -93,14 +93,6 @@ def _editor(segmenter: Segmenter) -> _SentencePieceEditor | _JsonEditor | None:
     return None
 
 
-class _Entry(NamedTuple):
-    """A piece of a SentencePiece model with its score and type."""
-
-    piece: str
-    score: float
-    kind: int
-
-
 class _SentencePieceEditor:
     """A SentencePiece model as the protocol buffer that it is, read no further than needed.
 
@@ -113,38 +105,36 @@ class _SentencePieceEditor:
             self._fields = [(number, value, raw) for number, value, raw in fields(data) if number != 4]
         except InputError as error:
             raise VocabularyError(f"not a SentencePiece model: {error}") from error
-        self._entries = [_entry(value) for number, value, _ in self._fields if number == 1]
-        settings = next((value for number, value, _ in self._fields if number == 2), b"")
-        kinds = [value for number, value, _ in fields(settings) if number == 3]
-        self._is_bpe = bool(kinds) and kinds[-1] == _BPE
-
-    @cached_property
-    def fixed(self) -> set[str]:
-        """What stands for no text, bytes and what users defined; the best and the worst ordinary piece."""
-        ordinary = [entry for entry in self._entries if entry.kind == _NORMAL]
-        by_score = sorted(ordinary, key=lambda entry: entry.score)
-        special = {entry.piece for entry in self._entries if entry.kind != _NORMAL}
-        return special | {entry.piece for entry in (*by_score[:1], *by_score[-1:])}
+        entries = [_values(value) for number, value, _ in self._fields if number == 1]
+        self._pieces: list[str] = [entry[1].decode("utf-8") for entry in entries]
+        settings = next((_values(value) for number, value, _ in self._fields if number == 2), {})
+        self._is_bpe = settings.get(3) == _BPE
+        kinds = [entry.get(3, _NORMAL) for entry in entries]
+        special = {piece for piece, kind in zip(self._pieces, kinds) if kind != _NORMAL}
+        scores = [struct.unpack("<f", entry.get(2, bytes(4))) for entry in entries]
+        ordinary = [row for row, kind in enumerate(kinds) if kind == _NORMAL]
+        by_score = [self._pieces[row] for row in sorted(ordinary, key=scores.__getitem__)]
+        # What stands for no text, bytes and what users defined; the best and the worst ordinary piece.
+        self.fixed = special | {*by_score[:1], *by_score[-1:]}
 
     @cached_property
     def merges(self) -> dict[str, list[tuple[str, str]]]:
         """Every way to join two pieces to a third: byte-pair encoding here is a list of pieces."""
         if not self._is_bpe:
             return {}
-        known = {entry.piece for entry in self._entries}
+        known = set(self._pieces)
         cuts = {piece: [(piece[:end], piece[end:]) for end in range(1, len(piece))] for piece in known}
         return {piece: [pair for pair in pairs if known.issuperset(pair)] for piece, pairs in cuts.items()}
 
     def reduced(self, pieces: set[str]) -> SentencePieceSegmenter:
-        entries = iter(self._entries)
-        kept = (raw for number, _, raw in self._fields if number != 1 or next(entries).piece in pieces)
+        own = iter(self._pieces)
+        kept = (raw for number, _, raw in self._fields if number != 1 or next(own) in pieces)
         return SentencePieceSegmenter(b"".join(kept))
 
 
-def _entry(data: Any) -> _Entry:
-    values = {number: value for number, value, _ in fields(data)}
-    (score,) = struct.unpack("<f", values.get(2, bytes(4)))
-    return _Entry(values[1].decode("utf-8"), score, values.get(3, _NORMAL))
+def _values(message: bytes) -> dict[int, Any]:
+    """The values of a message by their numbers, the last of each."""
+    return {number: value for number, value, _ in fields(message)}
 
 
 class _JsonEditor:

@@ -15,7 +15,7 @@ import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from crosslate.errors import CorpusError, Faults
 
@@ -24,6 +24,8 @@ _BLOCK_BYTES = 1 << 20
 _ZSTD_BLOCK_BYTES = 1 << 14  # its interface bounds only what goes in; small pieces bound what comes out
 _FAULTS_SHOWN = 3
 _BOM = "\ufeff"
+_DECOMPRESSORS: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+_ZSTD = ".zst"
 _MAGIC = {
     b"\x1f\x8b": "it looks gzip-compressed: its name must end in .gz",
     b"BZh": "it looks bzip2-compressed: its name must end in .bz2",
@@ -75,7 +77,7 @@ def display_name(path: str | Path) -> str:
 def bare_name(path: str | Path) -> str:
     """The file's name in lower case, without the ending of a compression."""
     name = Path(path).name.lower()
-    for ending in _DECOMPRESSORS:
+    for ending in (*_DECOMPRESSORS, _ZSTD):
         name = name.removesuffix(ending)
     return name
 
@@ -93,12 +95,16 @@ def read_blocks(path: str | Path) -> Iterator[bytes]:
         return
     path = Path(path)
     check_is_file(path)
-    decompress = _DECOMPRESSORS.get(path.suffix.lower())
+    ending = path.suffix.lower()
+    is_compressed = ending in (*_DECOMPRESSORS, _ZSTD)
     try:
-        if decompress is not None and not path.stat().st_size:
+        if is_compressed and not path.stat().st_size:
             raise EOFError
         with path.open("rb") as file:
-            yield from _blocks(file.read) if decompress is None else decompress(file)
+            if ending == _ZSTD:
+                yield from _zstd_blocks(file)
+            else:
+                yield from _blocks((_DECOMPRESSORS[ending](file) if is_compressed else file).read)
     except EOFError:
         raise CorpusError(
             f"{path}: the compressed file ends too early; it was cut off, copy or download it again"
@@ -231,7 +237,7 @@ def _blocks(read: Callable[[int], bytes]) -> Iterator[bytes]:
         yield block
 
 
-def _zstd(file: BinaryIO) -> Iterator[bytes]:
+def _zstd_blocks(file: BinaryIO) -> Iterator[bytes]:
     import zstandard
 
     # The library's own stream takes a file that was cut off for a whole one.
@@ -251,26 +257,3 @@ def _zstd(file: BinaryIO) -> Iterator[bytes]:
                 yield data[start : start + _BLOCK_BYTES]
     if frame is not None:
         raise EOFError
-
-
-def _gzip(file: BinaryIO) -> Iterator[bytes]:
-    with gzip.GzipFile(fileobj=file) as stream:
-        yield from _blocks(stream.read)
-
-
-def _bzip2(file: BinaryIO) -> Iterator[bytes]:
-    with bz2.BZ2File(file) as stream:
-        yield from _blocks(stream.read)
-
-
-def _xz(file: BinaryIO) -> Iterator[bytes]:
-    with lzma.LZMAFile(file) as stream:
-        yield from _blocks(stream.read)
-
-
-_DECOMPRESSORS: dict[str, Callable[[BinaryIO], Iterator[bytes]]] = {
-    ".gz": _gzip,
-    ".bz2": _bzip2,
-    ".xz": _xz,
-    ".zst": _zstd,
-}

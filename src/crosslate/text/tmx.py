@@ -46,11 +46,9 @@ def read_units(
     *,
     keeps_undefined_entities: bool = False,
 ) -> Iterator[Unit]:
-    """The units of a document, one by one.
+    """The units of a document, one by one; ``name`` is the file's, for messages.
 
     Args:
-        blocks: the bytes of the document.
-        name: of the file, for messages.
         encoding: of the bytes; None is what the document declares.
         keeps_undefined_entities: pass over the entities that an external DTD may define; their text is
             missing from :attr:`Variant.text`.
@@ -59,6 +57,13 @@ def read_units(
         InputError: see :func:`crosslate.text.xml.parse_xml`.
     """
 
+    parser = expat.ParserCreate(encoding)
+    parser.buffer_text = True
+    complete: list[Unit] = []
+    unit: Unit = []
+    parts: list[str] | None = None  # of the open segment
+    segment_start = code_depth = 0
+
     def refuse(entity: str, is_parameter: bool) -> None:
         if not is_parameter:
             raise InputError(
@@ -66,53 +71,37 @@ def read_units(
                 "write the character itself"
             )
 
-    parser = expat.ParserCreate(encoding)
-    units = _Units(parser)
+    def start(element: str, attributes: dict[str, str]) -> None:
+        nonlocal unit, parts, segment_start, code_depth
+        if element in CODE_ELEMENTS:
+            code_depth += 1
+        elif element == "tu":
+            unit = []
+        elif element == "tuv":
+            language = attributes.get("xml:lang", attributes.get("lang", ""))
+            unit.append(Variant(language, parser.CurrentByteIndex))
+        elif element == "seg":
+            parts, segment_start = [], parser.CurrentByteIndex
+
+    def end(element: str) -> None:
+        nonlocal parts, code_depth
+        if element in CODE_ELEMENTS:
+            code_depth -= 1
+        elif element == "seg" and unit:
+            unit[-1].segment = segment_start, parser.CurrentByteIndex
+            unit[-1].text, parts = "".join(parts or ()), None
+        elif element == "tuv" and unit:
+            unit[-1].end = parser.CurrentByteIndex
+        elif element == "tu":
+            complete.append([each for each in unit if each.segment[1]])
+
+    def text(data: str) -> None:
+        if parts is not None and not code_depth:
+            parts.append(data)
+
+    parser.StartElementHandler, parser.EndElementHandler, parser.CharacterDataHandler = start, end, text
     if not keeps_undefined_entities:
         parser.SkippedEntityHandler = refuse
     for _ in parse_xml(parser, blocks, name):
-        yield from units.complete
-        units.complete.clear()
-
-
-class _Units:
-    """Collects units from the events of the parser."""
-
-    def __init__(self, parser: expat.XMLParserType) -> None:
-        self.complete: list[Unit] = []
-        self._unit: Unit = []
-        self._parts: list[str] | None = None  # of the open segment
-        self._segment_start = 0
-        self._code_depth = 0
-        self._parser = parser
-        parser.buffer_text = True
-        parser.StartElementHandler = self._start
-        parser.EndElementHandler = self._end
-        parser.CharacterDataHandler = self._text
-
-    def _start(self, name: str, attributes: dict[str, str]) -> None:
-        if name in CODE_ELEMENTS:
-            self._code_depth += 1
-        elif name == "tu":
-            self._unit = []
-        elif name == "tuv":
-            language = attributes.get("xml:lang", attributes.get("lang", ""))
-            self._unit.append(Variant(language, self._parser.CurrentByteIndex))
-        elif name == "seg":
-            self._parts, self._segment_start = [], self._parser.CurrentByteIndex
-
-    def _text(self, data: str) -> None:
-        if self._parts is not None and not self._code_depth:
-            self._parts.append(data)
-
-    def _end(self, name: str) -> None:
-        if name in CODE_ELEMENTS:
-            self._code_depth -= 1
-        elif name == "seg" and self._unit:
-            self._unit[-1].segment = self._segment_start, self._parser.CurrentByteIndex
-            self._unit[-1].text = "".join(self._parts or ())
-            self._parts = None
-        elif name == "tuv" and self._unit:
-            self._unit[-1].end = self._parser.CurrentByteIndex
-        elif name == "tu":
-            self.complete.append([each for each in self._unit if each.segment[1]])
+        yield from complete
+        complete.clear()

@@ -226,22 +226,16 @@ class NoVocabulary(Vocabulary):
 class _NoSegmenter:
     kind = "none"
     pieces = ("</s>", "<unk>", "<pad>")
+    marked = staticmethod(str)
 
     def __init__(self, signal: str, reason: str) -> None:
         self.data = self.identity = signal.encode()
         self._reason = reason
 
-    def split(self, text: str) -> list[str]:
+    def _refuse(self, *_: Any) -> Any:
         raise UsageError(self._reason)
 
-    def split_to_ids(self, texts: Sequence[str]) -> list[list[int]]:
-        raise UsageError(self._reason)
-
-    def join(self, pieces: Sequence[str], unknown: str) -> str:
-        raise UsageError(self._reason)
-
-    def marked(self, piece: str) -> str:
-        return piece
+    split = split_to_ids = join = _refuse
 
 
 def read_mapping(path: Path) -> list[str]:
@@ -267,7 +261,5 @@ def _own_special_ids(segmenter: SentencePieceSegmenter) -> SpecialIds:
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
-    except FileNotFoundError:
-        raise VocabularyError(f"{path}: no such file") from None
-    except IsADirectoryError:
-        raise VocabularyError(f"{path}: is a folder, expected a SentencePiece model") from None
+    except OSError as error:
+        raise VocabularyError(f"{path}: not a SentencePiece model: {error.strerror}") from None

@@ -5,8 +5,10 @@ from __future__ import annotations
 import io
 import logging
 import tempfile
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -19,6 +21,7 @@ Kind = Literal["bpe", "unigram"]
 MIN_OCCURRENCES = 100
 MAX_DEFAULT_SIZE = 32_000
 MIN_SIZE = 64
+_MAX_LINES = 1_000_000
 _SIZE_STEP = 500
 _SIZE_SAMPLE_LINES = 500_000
 _CANDIDATE_SIZES = (1_000, 2_000, 4_000, 8_000, 16_000, MAX_DEFAULT_SIZE)
@@ -30,17 +33,14 @@ def train_vocabulary(
     *,
     kind: Kind = "bpe",
     special: SpecialIds | None = None,
-    max_lines: int = 1_000_000,
     control: Sequence[str] = (),
 ) -> Vocabulary:
-    """Trains a SentencePiece vocabulary on the text of one side.
+    """Trains a SentencePiece vocabulary on one side's text, at most a million lines spread evenly over it.
 
     Args:
-        lines: sentences of one language.
         size: number of pieces, special ones included; None chooses :func:`default_size`.
         kind: byte-pair encoding or unigram language model.
         special: the special ids wanted; those that do not fit below ``size`` move (see SpecialIds.fitted).
-        max_lines: at most so many lines, spread evenly over the text, are learnt from.
         control: pieces that no text leads to (codes of languages); they count among ``size``.
 
     Raises:
@@ -49,35 +49,24 @@ def train_vocabulary(
     """
     special = special or SpecialIds()
     with tempfile.TemporaryDirectory() as folder:
-        text, thinned = Path(folder) / "text", Path(folder) / "thinned"
-        num_lines = _write(text, (line.replace("\n", " ").strip() for line in lines))
+        text = Path(folder) / "text"
+        num_lines = 0
+        with text.open("w", encoding="utf-8", newline="\n") as file:
+            for line in filter(None, (line.replace("\n", " ").strip() for line in lines)):
+                file.write(line + "\n")
+                num_lines += 1
         if not num_lines:
             raise VocabularyError("cannot learn a vocabulary: the text is empty")
-        wanted = size
+        is_given = size is not None
         if size is None:
             sample = list(_thinned(_lines(text), num_lines, _SIZE_SAMPLE_LINES))
-            size = default_size(sample, kind=kind, num_lines=num_lines)
+            size = default_size(sample, num_lines, kind)
             log.info("vocabulary size chosen: %d pieces", size)
         if size < MIN_SIZE:
             raise VocabularyError(f"a vocabulary of {size} pieces is too small; give at least {MIN_SIZE}")
-        if num_lines > max_lines:
-            # SentencePiece itself would take the first ones, which may be all of one kind.
-            _write(thinned, _thinned(_lines(text), num_lines, max_lines))
-            text = thinned
-        model = _train(
-            _lines(text), size, kind, special.fitted(size), hard=wanted is not None, control=control
-        )
-    return Vocabulary(model)
-
-
-def _write(path: Path, lines: Iterable[str]) -> int:
-    """Writes the lines that are not empty; how many those are."""
-    num_lines = 0
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        for line in filter(None, lines):
-            file.write(line + "\n")
-            num_lines += 1
-    return num_lines
+        # SentencePiece itself would take the first ones, which may be all of one kind.
+        learnt = _thinned(_lines(text), num_lines, _MAX_LINES)
+        return Vocabulary(_train(learnt, size, kind, special.fitted(size), hard=is_given, control=control))
 
 
 def _lines(path: Path) -> Iterator[str]:
@@ -86,7 +75,7 @@ def _lines(path: Path) -> Iterator[str]:
             yield line.rstrip("\n")
 
 
-def default_size(lines: Iterable[str], *, kind: Kind = "bpe", num_lines: int | None = None) -> int:
+def default_size(sample: Sequence[str], num_lines: int, kind: Kind = "bpe") -> int:
     """The largest vocabulary size whose pieces nearly all occur at least 100 times in the text.
 
     Source: Gowda & May 2020, "Finding the Optimal Vocabulary Size for Neural Machine Translation": as many
@@ -95,34 +84,19 @@ def default_size(lines: Iterable[str], *, kind: Kind = "bpe", num_lines: int | N
     thousands of short sentences the rule would ask for hundreds of pieces, and twice the tokens.
 
     Args:
-        lines: the text the vocabulary will be trained on, or an even sample of it.
-        num_lines: how many lines the text has of which ``lines`` is a sample; None if it is the whole text.
+        sample: an even sample of the text's lines, of which there are ``num_lines``, or all of them.
     """
-    sample = [line.strip() for line in lines if line.strip()]
-    if not sample:
-        raise VocabularyError("cannot choose a vocabulary size: the text is empty")
-    enough = MIN_OCCURRENCES * min(1.0, len(sample) / (num_lines or len(sample)))
+    enough = MIN_OCCURRENCES * (len(sample) / num_lines)
 
-    def is_frequent_enough(size: int) -> bool:
+    def is_too_rare(size: int) -> bool:
         model = _train(iter(sample), size, kind, SpecialIds(), hard=False)
-        return _share_frequent(model, sample, enough) >= 0.95
+        return _share_frequent(model, sample, enough) < 0.95
 
-    chosen = _CANDIDATE_SIZES[0]
-    for upper in _CANDIDATE_SIZES[1:]:
-        if not is_frequent_enough(upper):
-            break
-        chosen = upper
-    else:
-        return chosen
-    while upper - chosen > _SIZE_STEP:
-        middle = (chosen + upper) // 2 // _SIZE_STEP * _SIZE_STEP
-        if middle <= chosen:
-            break
-        if is_frequent_enough(middle):
-            chosen = middle
-        else:
-            upper = middle
-    return chosen
+    for smaller, larger in pairwise(_CANDIDATE_SIZES):
+        if is_too_rare(larger):
+            sizes = range(smaller, larger, _SIZE_STEP)
+            return sizes[bisect_left(sizes, True, lo=1, key=is_too_rare) - 1]
+    return MAX_DEFAULT_SIZE
 
 
 def _thinned(lines: Iterable[str], num_lines: int, num_wanted: int) -> Iterator[str]:
@@ -182,11 +156,9 @@ def _train(
             minloglevel=2,
         )
     except RuntimeError as error:
-        raise VocabularyError(_explain(str(error), size)) from None
+        # Its own message ends with what to do, after a source location that helps nobody.
+        detail = str(error).rsplit("]", 1)[-1].strip() or str(error)
+        raise VocabularyError(
+            f"cannot learn a vocabulary of {size} pieces: {detail} Give a smaller size or more text."
+        ) from None
     return model.getvalue()
-
-
-def _explain(message: str, size: int) -> str:
-    """SentencePiece's own message ends with what to do, after a source location that helps nobody."""
-    detail = message.rsplit("]", 1)[-1].strip() or message
-    return f"cannot learn a vocabulary of {size} pieces: {detail} Give a smaller size or more text."

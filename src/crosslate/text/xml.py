@@ -9,10 +9,7 @@ from crosslate.errors import CrosslateError, InputError
 
 
 def parse_xml(parser: expat.XMLParserType, blocks: Iterable[bytes], name: str) -> Iterator[None]:
-    """Feeds ``blocks`` to a parser, which calls its handlers, and yields after each of them.
-
-    Args:
-        name: of the file, for messages.
+    """Feeds blocks of the file ``name`` to a parser, which calls its handlers, and yields after each of them.
 
     Raises:
         InputError: not well-formed, in an unknown encoding, or with declared entities.

@@ -11,9 +11,8 @@ import hashlib
 import logging
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,14 +62,10 @@ class Shard:
     num_lines: int
 
 
-Run = Callable[[Work, Sequence[Shard]], Iterator[Shard]]
-"""Translates shards with a :class:`ShardTranslator`, in any order, and yields each when it is done."""
-
-
 class ShardTranslator:
     """Translates shards with CTranslate2 on so many threads."""
 
-    def __init__(self, work: Work, threads: int = 1) -> None:
+    def __init__(self, work: Work, threads: int) -> None:
         from crosslate.engines.ctranslate2 import CTranslate2Engine
 
         self._work = work
@@ -94,14 +89,12 @@ def translate_in_bulk(
     quantization: str = "float32",
     options: DecodingOptions | None = None,
     settings: BulkSettings | None = None,
-    run: Run | None = None,
 ) -> int:
     """Translates files line by line into one; the same call again goes on where it was stopped.
 
     Args:
         inputs: files, compressed or not; their lines follow each other.
         output: file for the translations; beside it lies the state until it is done.
-        run: translates the shards; None is :func:`translate_on_ray`.
 
     Returns:
         How many lines were translated, now or before.
@@ -109,18 +102,16 @@ def translate_in_bulk(
     Raises:
         InputError: an input cannot be read, the output exists, or the stopped run was about something else.
         EngineError: CTranslate2 cannot express the model, or a shard has not as many lines as it should.
-        MissingExtra: Ray is wanted and not installed.
+        MissingExtra: Ray is not installed.
     """
     from crosslate.translation.translator import ctranslate2_folder_of
 
+    started_ray()  # or refused before anything is written
     output, options, settings = (
         Path(output).resolve(),
         options or DecodingOptions(),
         settings or BulkSettings(),
     )
-    if run is None:
-        started_ray()  # or refused before anything is written
-        run = partial(translate_on_ray, cpus=settings.worker_cpus)
     for path in inputs:
         check_is_file(path)
     if output.exists():
@@ -138,10 +129,11 @@ def translate_in_bulk(
         log.info("%d of %d shards are translated already", len(shards) - len(missing), len(shards))
     if missing:
         folder = ctranslate2_folder_of(model, quantization).resolve()
-        _report(run(Work(folder, model.source_language, options), missing), missing)
-    total = _assemble(shards, output)
+        work = Work(folder, model.source_language, options)
+        _report(translate_on_ray(work, missing, settings.worker_cpus), missing)
+    _assemble(shards, output)
     shutil.rmtree(state)
-    return total
+    return sum(shard.num_lines for shard in shards)
 
 
 def _shards(
@@ -150,7 +142,7 @@ def _shards(
     """The shards of a stopped run, or new ones; the manifest is written when all are cut."""
     manifest = state / MANIFEST
     digest = hashlib.sha256()
-    counts: list[int] = []
+    shards: list[Shard] = []
     is_resumed = manifest.is_file()
     if not is_resumed:
         state.mkdir(parents=True, exist_ok=True)
@@ -165,9 +157,10 @@ def _shards(
         # A line may hold what other readers take for the end of one, and lines end in LF alone here.
         text = "".join(line.replace("\n", " ") + "\n" for line in block)
         digest.update(text.encode())
+        name = f"shard-{len(shards):06d}"
+        shards.append(Shard(state / f"{name}.in", state / f"{name}.out", len(block)))
         if not is_resumed:
-            write_text(state / _name(len(counts), "in"), text)
-        counts.append(len(block))
+            write_text(shards[-1].source, text)
     pinned = {"inputs": digest.hexdigest(), **pinned}
     if is_resumed:
         before = read_json(manifest)[_PINNED]
@@ -178,14 +171,7 @@ def _shards(
             )
     else:
         write_json(manifest, {_PINNED: pinned})
-    return [
-        Shard(state / _name(number, "in"), state / _name(number, "out"), count)
-        for number, count in enumerate(counts)
-    ]
-
-
-def _name(number: int, ending: str) -> str:
-    return f"shard-{number:06d}.{ending}"
+    return shards
 
 
 def _report(done: Iterable[Shard], wanted: Sequence[Shard]) -> None:
@@ -201,7 +187,7 @@ def _report(done: Iterable[Shard], wanted: Sequence[Shard]) -> None:
         )  # fmt: skip
 
 
-def _assemble(shards: Sequence[Shard], output: Path) -> int:
+def _assemble(shards: Sequence[Shard], output: Path) -> None:
     """Joins the shards in order, if each has as many lines as went in."""
     with atomic_file(output) as temporary, temporary.open("wb") as file:
         for shard in shards:
@@ -212,22 +198,19 @@ def _assemble(shards: Sequence[Shard], output: Path) -> int:
                     "remove it and run the same again"
                 )
             file.write(data)
-    return sum(shard.num_lines for shard in shards)
 
 
-def translate_on_ray(
-    work: Work, shards: Sequence[Shard], *, cpus: int = 1, translator: type[ShardTranslator] = ShardTranslator
-) -> Iterator[Shard]:
-    """Translates shards by Ray actors of so many CPUs; see :data:`Run`. All machines must share the storage.
+def translate_on_ray(work: Work, shards: Sequence[Shard], cpus: int) -> Iterator[Shard]:
+    """Translates shards by Ray actors of so many CPUs, in any order, and yields each when it is done.
 
     Each actor holds one model and gets the next shard when it is done with one. Ray restarts an actor that
-    died, with the shard that it had.
+    died, with the shard that it had. All machines must share the storage.
     """
     ray = started_ray()
     available = int(ray.cluster_resources().get("CPU", 0)) // cpus
     if available < 1:
         raise EngineError(f"Ray has fewer CPUs than the {cpus} that a worker asks for; ask for fewer")
-    actor = ray.remote(num_cpus=cpus, max_restarts=_RESTARTS, max_task_retries=_RESTARTS)(translator)
+    actor = ray.remote(num_cpus=cpus, max_restarts=_RESTARTS, max_task_retries=_RESTARTS)(ShardTranslator)
     actors = [actor.remote(work, cpus) for _ in range(min(available, len(shards)))]
     pool = ray.util.ActorPool(actors)
     try:
@@ -243,12 +226,12 @@ def translate_on_ray(
             ray.kill(each)
 
 
-def started_ray(address: str | None = None) -> Any:
+def started_ray() -> Any:
     """The module ``ray``, connected to a cluster: by default that of Ray's environment, or a new one here."""
     try:
         import ray
     except ImportError:
         raise MissingExtra("Ray is not installed; install it with: pip install 'crosslate[ray]'") from None
     if not ray.is_initialized():
-        ray.init(address=address, log_to_driver=False, include_dashboard=False)
+        ray.init(log_to_driver=False, include_dashboard=False)
     return ray

@@ -6,14 +6,14 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
+from crosslate.documents.flow import LINE_BREAKS
 from crosslate.engines.decoding import DecodingOptions, Engine, Hypothesis, valid_unicode
 from crosslate.errors import UsageError
 from crosslate.languages.sentence_ends import cut_after, sentences
 from crosslate.languages.words import UNSPACED
 
-# Whatever some reader takes for the end of a line: the characters that str.splitlines() splits at.
-_LINE_BREAKS = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")
 _MAX_WINDOW_CHARACTERS = 4_000_000
 # A comma inside a number has no space after it.
 _CLAUSE_END = re.compile(r"[,;:،؛]\s+|\s[–—-]+\s+|[，、；：]\s*")
@@ -62,30 +62,30 @@ def n_best_lines(
     """
     if window_lines < 1:
         raise UsageError(f"window_lines is {window_lines}, expected 1 or more")
-    return _translated(engine, lines, options or DecodingOptions(), language, window_lines)
+    windows = _windows(lines, window_lines)
+    options = options or DecodingOptions()
+    return (ranked for window in windows for ranked in _translated(engine, window, options, language))
 
 
 def _translated(
-    engine: Engine, lines: Iterable[str], options: DecodingOptions, language: str, window_lines: int
-) -> Iterator[list[Hypothesis]]:
-    for window in _windows(lines, window_lines):
-        cut = _cut(engine, window, language)
-        # The same part again (headings, "Yes.") is translated once.
-        distinct = list(dict.fromkeys(part.text for parts in cut for part in parts))
-        translations = dict(zip(distinct, engine.translate(distinct, options), strict=True))
-        for parts in cut:
-            ranked = [translations[part.text] for part in parts]
-            if not ranked:
-                yield [Hypothesis("", 0.0, ())] * options.n_best
-            else:
-                yield [_joined(parts, rank) for rank in zip(*ranked)]
+    engine: Engine, window: Sequence[str], options: DecodingOptions, language: str
+) -> list[list[Hypothesis]]:
+    cut = _cut(engine, window, language)
+    # The same part again (headings, "Yes.") is translated once.
+    distinct = list(dict.fromkeys(part.text for parts in cut for part in parts))
+    translations = dict(zip(distinct, engine.translate(distinct, options), strict=True))
+    empty = [Hypothesis("", 0.0, ())] * options.n_best
+    return [
+        [_joined(parts, ranks) for ranks in zip(*(translations[part.text] for part in parts))] or empty
+        for parts in cut
+    ]
 
 
 def _windows(lines: Iterable[str], window_lines: int) -> Iterator[list[str]]:
     window: list[str] = []
     num_characters = 0
     for line in lines:
-        window.append(_LINE_BREAKS.sub(" ", valid_unicode(line)).strip())
+        window.append(LINE_BREAKS.sub(" ", valid_unicode(line)).strip())
         num_characters += len(line)
         if len(window) >= window_lines or num_characters >= _MAX_WINDOW_CHARACTERS:
             yield window
@@ -111,15 +111,14 @@ def _cut(engine: Engine, window: Sequence[str], language: str) -> list[list[Part
 
 def _joined(parts: Sequence[Part], hypotheses: Sequence[Hypothesis]) -> Hypothesis:
     """One translation of a line from those of its parts, on one line."""
-    text = _LINE_BREAKS.sub(" ", join_translations(parts, [each.text for each in hypotheses]))
+    text = LINE_BREAKS.sub(" ", join_translations(parts, [each.text for each in hypotheses]))
     if len(hypotheses) == 1:
         return replace(hypotheses[0], text=text)
     # The end of each sentence counts as a piece, as in the scores.
     weights = [len(each.pieces) + 1 for each in hypotheses]
     total = sum(weight * each.score for weight, each in zip(weights, hypotheses))
-    return Hypothesis(
-        text, total / sum(weights), tuple(piece for each in hypotheses for piece in each.pieces)
-    )
+    pieces = tuple(chain.from_iterable(each.pieces for each in hypotheses))
+    return Hypothesis(text, total / sum(weights), pieces)
 
 
 @dataclass(frozen=True)
@@ -142,9 +141,7 @@ def split_text(text: str, num_tokens: Callable[[str], int], limit: int, language
         limit: at least 2; a single character that takes more becomes a part of its own.
     """
     stripped = text.strip()
-    if not stripped:
-        return []
-    if num_tokens(stripped) <= limit:
+    if stripped and num_tokens(stripped) <= limit:
         return [Part(stripped)]
     return [
         part
@@ -203,19 +200,15 @@ def _characters(word: str, num_tokens: Callable[[str], int], limit: int) -> list
         size = limit
         while size > 1 and num_tokens(word[start : start + size]) > limit:
             size = size // 2
-        end = _before_marks(word, start, start + size)
+        end = start + size
+        cuts = range(end, max(start, end - _MAX_COMBINING_MARKS), -1)
+        end = next((cut for cut in cuts if not _is_joined(word[cut - 1 : cut + 1])), end)
         if part := word[start:end].strip():
             parts.append(Part(part, is_inside_word=start > 0))
         start = end
     return parts
 
 
-def _before_marks(word: str, start: int, end: int) -> int:
-    for cut in range(end, max(start, end - _MAX_COMBINING_MARKS), -1):
-        if cut >= len(word) or not _continues(word[cut - 1], word[cut]):
-            return cut
-    return end
-
-
-def _continues(before: str, character: str) -> bool:
-    return "\u200d" in (before, character) or unicodedata.category(character).startswith("M")
+def _is_joined(pair: str) -> bool:
+    """Whether the second of two characters is a mark on the first, or they are joined to one."""
+    return len(pair) == 2 and ("\u200d" in pair or unicodedata.category(pair[1]).startswith("M"))

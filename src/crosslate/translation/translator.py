@@ -59,7 +59,8 @@ class Translator:
             model = apply_packs(cast("Parent", model), packs)
         if wanted == "auto" and model.model.device.type != "cpu":
             wanted = "pytorch"
-        self._attach(_live_engine(model, wanted, quantization), model, options)
+        made = _engine(wanted, lambda: _converted(model, quantization), lambda: model)
+        self._attach(made, model, options)
 
     @classmethod
     def open(
@@ -94,12 +95,20 @@ class Translator:
         options: DecodingOptions | None = None,
     ) -> Translator:
         """:meth:`open` for a model on disk that was described already."""
+        from crosslate.engines.ctranslate2 import CTranslate2Engine
+
         wanted = wanted_engine(engine, quantization)
         if wanted == "auto" and has_gpu():
             wanted = "pytorch"
-        made = cls.__new__(cls)
-        made._attach(_stored_engine(stored, wanted, quantization), stored, options)
-        return made
+        load = cache(stored.load)
+        made = _engine(
+            wanted,
+            lambda: CTranslate2Engine(ctranslate2_folder_of(stored, quantization, load)),
+            lambda: _on_best_device(load()),
+        )
+        translator = cls.__new__(cls)
+        translator._attach(made, stored, options)
+        return translator
 
     def _attach(
         self, engine: Engine, model: Parent | Child | StoredModel, options: DecodingOptions | None
@@ -182,38 +191,22 @@ def ctranslate2_folder_of(
     return cached_ctranslate2_model(stored.origin, stored.key(), quantization, build)
 
 
-def _stored_engine(stored: StoredModel, wanted: EngineName, quantization: str) -> Engine:
-    """An engine for a model on disk; the files that CTranslate2 reads are kept beside it."""
-    load = cache(stored.load)
+def _converted(model: Parent | Child, quantization: str) -> Engine:
+    """CTranslate2's engine for a model in memory; the files that it reads are removed again."""
+    from crosslate.engines.conversion import export_ctranslate2
+    from crosslate.engines.ctranslate2 import CTranslate2Engine
 
-    def convert() -> Engine:
-        from crosslate.engines.ctranslate2 import CTranslate2Engine
-
-        return CTranslate2Engine(ctranslate2_folder_of(stored, quantization, load))
-
-    def load_on_best_device() -> Parent | Child:
-        import torch
-
-        model = load()
-        if torch.cuda.is_available():  # nobody else holds the model
-            model.model.to("cuda")
-        return model
-
-    return _engine(wanted, convert, load_on_best_device)
+    with tempfile.TemporaryDirectory(prefix="crosslate-engine-", ignore_cleanup_errors=True) as folder:
+        export_ctranslate2(model, Path(folder, "model"), cast("Quantization", quantization))
+        return CTranslate2Engine(Path(folder, "model"))  # which holds all of it in memory
 
 
-def _live_engine(model: Parent | Child, wanted: EngineName, quantization: str) -> Engine:
-    """An engine for a model in memory; the files that CTranslate2 reads are removed again."""
+def _on_best_device(model: Parent | Child) -> Parent | Child:
+    import torch
 
-    def convert() -> Engine:
-        from crosslate.engines.conversion import export_ctranslate2
-        from crosslate.engines.ctranslate2 import CTranslate2Engine
-
-        with tempfile.TemporaryDirectory(prefix="crosslate-engine-", ignore_cleanup_errors=True) as folder:
-            export_ctranslate2(model, Path(folder, "model"), cast("Quantization", quantization))
-            return CTranslate2Engine(Path(folder, "model"))  # which holds all of it in memory
-
-    return _engine(wanted, convert, lambda: model)
+    if torch.cuda.is_available():  # nobody else holds the model
+        model.model.to("cuda")
+    return model
 
 
 def _engine(wanted: EngineName, convert: Callable[[], Engine], load: Callable[[], Parent | Child]) -> Engine:

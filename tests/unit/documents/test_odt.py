@@ -4,7 +4,6 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from crosslate.documents import open_document
-from crosslate.errors import InputError
 from toy_documents import texts, unzipped, zipped
 
 ODF = "urn:oasis:names:tc:opendocument:xmlns:text:1.0"
@@ -34,9 +33,3 @@ def test_what_is_read(body, expected):
     written = members["content.xml"].decode()
     assert re.findall("<[^>]+>", written) == re.findall("<[^>]+>", CONTENT % body)
     assert "".join(ElementTree.fromstring(written).itertext()).lower() == re.sub("<[^>]+>", "", body).lower()
-
-
-def test_deep_nesting_is_refused():
-    body = "<text:p><text:note>" * 30 + "</text:note></text:p>" * 30
-    with pytest.raises(InputError, match="nested more than 20 deep"):
-        open_document(odt(body), "odt", "en")

@@ -1,27 +1,16 @@
-import builtins
+import sys
 
 import pytest
 
 from crosslate.languages.sentence_ends import sentences
 
 
-@pytest.fixture(params=["sentencex", "fallback"])
-def _splitter(request, monkeypatch):
-    if request.param == "sentencex":
-        pytest.importorskip("sentencex")
-        return
-    original = builtins.__import__
-
-    def without_sentencex(name, *arguments, **keywords):
-        if name == "sentencex":
-            raise ImportError(name)
-        return original(name, *arguments, **keywords)
-
-    monkeypatch.setattr(builtins, "__import__", without_sentencex)
-
-
-@pytest.mark.usefixtures("_splitter")
-def test_sentences_joined_are_the_text():
+@pytest.mark.parametrize("library", ["sentencex", "none"])
+def test_sentences_joined_are_the_text(library, monkeypatch):
+    if library == "none":
+        monkeypatch.setitem(sys.modules, "sentencex", None)
+    else:
+        pytest.importorskip(library)
     text = 'He came. "Did he?" she asked... Yes!  It is 3.5 km. 你好。再见！ end'
     found = sentences(text, "en")
     assert "".join(found) == text

@@ -25,33 +25,25 @@ def test_no_sentence_is_in_two_parts_in_any_language() -> None:
     assert (parent[1][0].languages, parent[1][0].origin) == (("de", "es"), "phrasebook seed 3, parent")
 
 
-def test_pairs_share_their_lines() -> None:
-    german_english, german_spanish, french_spanish = (
-        BOOK.corpora(*pair, train=50, valid=10, test=20)
-        for pair in (("de", "en"), ("de", "es"), ("fr", "es"))
-    )
-    for first, second, third in zip(german_english, german_spanish, french_spanish):
+def test_pairs_share_their_lines_and_more_sentences_only_add_some() -> None:
+    pairs = (("de", "en"), ("de", "es"), ("fr", "es"))
+    few = [BOOK.corpora(*pair, train=50, valid=10, test=20) for pair in pairs]
+    for first, second, third in zip(*few):
         assert first.source == second.source
         assert second.target == third.target
+    for one, other in zip(few[0], BOOK.corpora("de", "en", train=400, valid=20, test=200)):
+        assert other.source[: len(one)] == one.source
 
 
-def test_more_training_sentences_only_add_some() -> None:
-    few, many = (
-        BOOK.corpora("fr", "en", train=size, valid=5, test=size, part="parent") for size in (40, 400)
-    )
-    assert many[0].source[:40] == few[0].source
-    assert many[2].target[:40] == few[2].target
-
-
-def test_the_sentences_of_a_seed_never_change() -> None:
-    hashes = {
-        seed: Phrasebook(seed).corpora("de", "es", train=200, valid=5, test=5)[0].content_hash
-        for seed in (1, 5)
-    }
-    assert hashes == {
-        1: "7e92bb392f4bf6de41690f77a96018c293da84fe850c0c0765749c449a086cc5",
-        5: "c28f4baa451dd0feee1674de7aa03889acd40bd4351779e1fd09c480359d483d",
-    }
+@pytest.mark.parametrize(
+    ("seed", "expected"),
+    [
+        (1, "7e92bb392f4bf6de41690f77a96018c293da84fe850c0c0765749c449a086cc5"),
+        (5, "c28f4baa451dd0feee1674de7aa03889acd40bd4351779e1fd09c480359d483d"),
+    ],
+)
+def test_the_sentences_of_a_seed_never_change(seed: int, expected: str) -> None:
+    assert Phrasebook(seed).corpora("de", "es", train=200, valid=5, test=5)[0].content_hash == expected
 
 
 @pytest.mark.parametrize(
@@ -85,16 +77,19 @@ def test_dictionaries_hold_single_words_and_are_symmetric() -> None:
             assert all(word in backwards[translation] for translation in translations)
 
 
-def test_what_it_does_not_have_is_refused() -> None:
-    for pair, message in ((("de", "xx"), "does not speak 'xx'"), (("de", "de"), "both 'de'")):
-        for method in (BOOK.corpora, BOOK.dictionary):
-            with pytest.raises(UsageError, match=message):
-                method(*pair)
-    with pytest.raises(UsageError, match="'cousin'"):
-        BOOK.corpora("de", "en", part="cousin")  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match="-1 valid"):
-        BOOK.corpora("de", "en", valid=-1)
-    with pytest.raises(
-        CorpusError, match="28,001 parent sentences were requested and the phrasebook has 28,000"
-    ):
-        BOOK.corpora("de", "en", train=28_001, part="parent")
+@pytest.mark.parametrize(
+    ("kind", "target", "options", "message"),
+    [
+        (UsageError, "xx", {}, "does not speak 'xx'"),
+        (UsageError, "de", {}, "both 'de'"),
+        (UsageError, "en", {"part": "cousin"}, "'cousin'"),
+        (UsageError, "en", {"valid": -1}, "-1 valid"),
+        (CorpusError, "en", {"train": 28_001, "part": "parent"}, "28,001 parent sentences .* has 28,000"),
+    ],
+)
+def test_what_it_does_not_have_is_refused(kind, target, options, message) -> None:
+    with pytest.raises(kind, match=message):
+        BOOK.corpora("de", target, **options)
+    if not options:
+        with pytest.raises(kind, match=message):
+            BOOK.dictionary("de", target)

@@ -27,9 +27,10 @@ def lines(words: str, count: int) -> list[str]:
     return [" ".join(chooser.choices(words.split(), k=8)) for _ in range(count)]
 
 
-def test_the_end_of_a_long_text_is_learnt_too():
+def test_the_end_of_a_long_text_is_learnt_too(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(vocabulary_training, "_MAX_LINES", 200)
     text = lines("dog cat house book sleeps", 300) + lines("ζει μένει τρώει δίνει παίζει", 300)
-    pieces = train_vocabulary(text, 80, max_lines=200).pieces
+    pieces = train_vocabulary(text, 80).pieces
     assert {"▁house", "▁sleeps", "▁παίζει", "▁μένει"} <= set(pieces)
 
 
@@ -39,7 +40,7 @@ def test_in_a_sample_pieces_need_occur_only_in_proportion(monkeypatch: pytest.Mo
         vocabulary_training, "_share_frequent", lambda model, sample, enough: wanted.append(enough) or 0.0
     )
     text = lines("dog cat house book sleeps", 40)
-    for sample, num_lines, enough in ((text, None, 100.0), (text, 40, 100.0), (text[::4], 40, 25.0)):
-        default_size(sample, num_lines=num_lines)
+    for sample, enough in ((text, 100.0), (text[::4], 25.0)):
+        default_size(sample, 40)
         assert set(wanted) == {enough}
         wanted.clear()

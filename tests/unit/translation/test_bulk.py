@@ -2,7 +2,6 @@
 
 import gzip
 import os
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,8 @@ import pytest
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.errors import EngineError, InputError
 from crosslate.packs.stored_model import StoredModel
-from crosslate.translation.bulk import BulkSettings, ShardTranslator, translate_in_bulk, translate_on_ray
+from crosslate.translation import bulk as module
+from crosslate.translation.bulk import BulkSettings, ShardTranslator, translate_in_bulk
 from crosslate.translation.translator import Translator
 
 OPTIONS = DecodingOptions(beam_size=2, max_new_tokens=8)
@@ -34,9 +34,14 @@ class Bulk:
         self.first.write_bytes(gzip.compress("".join(line + "\n" for line in LINES[:4]).encode()))
         self.second.write_text("\n".join(LINES[4:]), encoding="utf-8")
 
-    def run(self, run, shard_lines=2, options=OPTIONS):
+    def run(self, on=None, shard_lines=2, options=OPTIONS):
+        """``on`` stands for the workers on Ray."""
         files, settings = [self.first, self.second], BulkSettings(shard_lines=shard_lines)
-        return translate_in_bulk(self.model, files, self.out, options=options, settings=settings, run=run)
+        with pytest.MonkeyPatch.context() as patch:
+            if on is not None:
+                patch.setattr(module, "translate_on_ray", on)
+                patch.setattr(module, "started_ray", lambda: None)
+            return translate_in_bulk(self.model, files, self.out, options=options, settings=settings)
 
     def expected(self):
         plain = Translator.of_stored(self.model, engine="ctranslate2", options=OPTIONS).translate(LINES)
@@ -54,8 +59,8 @@ class Here:
     def __init__(self, most=99):
         self.most, self.done = most, []
 
-    def __call__(self, work, shards):
-        translator = ShardTranslator(work)
+    def __call__(self, work, shards, cpus):
+        translator = ShardTranslator(work, cpus)
         for shard in shards:
             if len(self.done) == self.most:
                 raise KeyboardInterrupt
@@ -87,8 +92,8 @@ def test_a_stopped_run_goes_on_and_gives_what_plain_translation_gives(bulk):
 
 
 def test_a_shard_that_lost_lines_is_not_assembled(bulk):
-    def losing(work, shards):
-        for shard in Here()(work, shards):
+    def losing(work, shards, cpus):
+        for shard in Here()(work, shards, cpus):
             Path(shard.target).write_text("one\n", encoding="utf-8")
             yield shard
 
@@ -98,7 +103,7 @@ def test_a_shard_that_lost_lines_is_not_assembled(bulk):
 
 
 @pytest.mark.full
-def test_a_worker_on_ray_that_dies_is_started_again(bulk, tmp_path):
+def test_a_worker_on_ray_that_dies_is_started_again(bulk, tmp_path, monkeypatch):
     ray = pytest.importorskip("ray")
     flag = tmp_path / "died"
 
@@ -109,9 +114,10 @@ def test_a_worker_on_ray_that_dies_is_started_again(bulk, tmp_path):
                 os._exit(1)
             return ShardTranslator.translate(self, shard)
 
+    monkeypatch.setattr(module, "ShardTranslator", Dying)
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
     try:
-        assert bulk.run(partial(translate_on_ray, translator=Dying)) == len(LINES)
+        assert bulk.run() == len(LINES)
     finally:
         ray.shutdown()
     assert flag.exists()

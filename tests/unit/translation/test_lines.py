@@ -43,18 +43,13 @@ class TestLines:
         engine.translate = lambda texts, options: [[Hypothesis("a\nb\u2028c", 0.0, ())] for _ in texts]
         assert list(translate_lines(engine, ["a"], language="en")) == ["a b c"]
 
-    def test_only_lines_that_are_too_long_are_cut(self):
+    def test_only_lines_that_are_too_long_are_cut_and_equal_ones_are_translated_once(self):
         fits, too_long = "One. " * 11, "One two three. Four five six. Seven eight nine. Ten eleven twelve."
         engine = Shouting()
-        out = list(translate_lines(engine, [fits, too_long], language="en"))
+        out = list(translate_lines(engine, [fits, too_long, fits], language="en"))
         parts = ["One two three.", "Four five six.", "Seven eight nine.", "Ten eleven twelve."]
         assert engine.calls == [[fits.strip(), *parts]]
-        assert out == [fits.strip().upper(), too_long.upper()]
-
-    def test_equal_lines_of_a_window_are_translated_once(self):
-        engine = Shouting()
-        assert list(translate_lines(engine, ["a", "b", "a"], language="en")) == ["A", "B", "A"]
-        assert engine.calls == [["a", "b"]]
+        assert out == [fits.strip().upper(), too_long.upper(), fits.strip().upper()]
 
     def test_a_stream_is_read_lazily_with_bounded_look_ahead(self):
         num_read = 0
@@ -83,36 +78,30 @@ class TestLines:
             translate_lines(Shouting(), [], language="en", window_lines=0)
 
 
-class TestNBest:
-    class Ranking(Shouting):
-        """The k-th translation of a text has k marks, a score of -k (-4 for "Four.") and a piece per word."""
+class Ranking(Shouting):
+    """The k-th translation of a text has k marks, a score of -k (-4 for "Four.") and a piece per word."""
 
-        def translate(self, texts, options):
-            return [
-                [
-                    Hypothesis(text + "!" * rank, -4.0 * ("Four" in text) - rank, tuple(text.split()))
-                    for rank in range(options.n_best)
-                ]
-                for text in texts
-            ]
+    def translate(self, texts, options):
+        return [
+            [Hypothesis(text + "!" * rank, -4.0 * ("Four" in text) - rank, tuple(text.split())) for rank in range(options.n_best)]
+            for text in texts
+        ]  # fmt: skip
 
-    def test_each_line_has_its_own(self):
-        one, empty, other = n_best_lines(
-            self.Ranking(), ["a b", " ", "c"], DecodingOptions(n_best=2), language="en", window_lines=2
-        )
-        assert [(each.text, each.score) for each in one] == [("a b", 0.0), ("a b!", -1.0)]
-        assert empty == [Hypothesis("", 0.0, ())] * 2
-        assert [each.text for each in other] == ["c", "c!"]
 
-    def test_those_of_a_line_that_is_cut_are_joined(self):
-        engine = self.Ranking()
-        engine.max_source_tokens = 4
-        lines = ["One two three. Four."]
-        (found,) = n_best_lines(engine, lines, DecodingOptions(n_best=2), language="en")
-        assert [each.text for each in found] == ["One two three. Four.", "One two three.! Four.!"]
-        # Three pieces and one, each with an end of sentence: (4 * 0 + 2 * -4) / 6.
-        assert [each.score for each in found] == pytest.approx([-8 / 6, -14 / 6])
-        assert found[0].pieces == ("One", "two", "three.", "Four.")
+def test_the_best_translations_of_a_line_that_is_cut_are_joined():
+    engine = Ranking()
+    engine.max_source_tokens = 4
+    lines = ["a b", " ", "One two three. Four.", "c"]
+    one, empty, found, other = n_best_lines(
+        engine, lines, DecodingOptions(n_best=2), language="en", window_lines=2
+    )
+    assert [(each.text, each.score) for each in one] == [("a b", 0.0), ("a b!", -1.0)]
+    assert empty == [Hypothesis("", 0.0, ())] * 2
+    assert [each.text for each in other] == ["c", "c!"]
+    assert [each.text for each in found] == ["One two three. Four.", "One two three.! Four.!"]
+    # Three pieces and one, each with an end of sentence: (4 * 0 + 2 * -4) / 6.
+    assert [each.score for each in found] == pytest.approx([-8 / 6, -14 / 6])
+    assert found[0].pieces == ("One", "two", "three.", "Four.")
 
 
 class TestCutting:
@@ -162,14 +151,11 @@ class TestCutting:
     @pytest.mark.parametrize(
         ("parts", "translations", "expected"),
         [
-            ([Part("a"), Part("b")], ["Eins.", "Zwei."], "Eins. Zwei."),
-            ([Part("a"), Part("b")], ["一。", "二。"], "一。二。"),
+            ([Part("a"), Part("b")], ["Eins.", "Zwei."], "Eins. Zwei."), ([Part("a"), Part("b")], ["一。", "二。"], "一。二。"),
             ([Part("ab"), Part("cd", is_inside_word=True), Part("e")], ["ab", "cd", "e"], "abcd e"),
             ([Part("数字"), Part("很多", is_inside_word=True)], ["many", "digits"], "many digits"),
-            ([Part("a"), Part("b"), Part("c")], ["x", "", "y"], "x y"),
-            ([Part("a"), Part("b")], ["한국", "사람"], "한국 사람"),
-            ([], [], ""),
+            ([Part("a"), Part("b"), Part("c")], ["x", "", "y"], "x y"), ([Part("a"), Part("b")], ["한국", "사람"], "한국 사람"), ([], [], ""),
         ],
-    )
+    )  # fmt: skip
     def test_translations_are_joined_as_their_script_does(self, parts, translations, expected):
         assert join_translations(parts, translations) == expected

@@ -11,17 +11,11 @@ from crosslate.models.parent import Parent, Size
 from crosslate.translation import word_links
 
 
-def spelt(text):
-    return [text[start:end] for start, end in word_spans(text)]
-
-
 @pytest.fixture(scope="module")
 def parent():
-    size = Size(layers=2, width=32, heads=2, feed_forward=48)
-    return Parent.create(
-        tiny_models.vocabulary("fr"), tiny_models.vocabulary("en"), "fr", "en", size,
-        max_positions=tiny_models.MAX_TOKENS,
-    )  # fmt: skip
+    french, english = tiny_models.vocabulary("fr"), tiny_models.vocabulary("en")
+    size, positions = Size(layers=2, width=32, heads=2, feed_forward=48), tiny_models.MAX_TOKENS
+    return Parent.create(french, english, "fr", "en", size, max_positions=positions)
 
 
 def test_links_are_read_from_the_layer_for_alignment(parent, monkeypatch):
@@ -43,15 +37,13 @@ def test_links_are_read_from_the_layer_for_alignment(parent, monkeypatch):
 
 def test_a_live_model_places_every_tag(parent):
     document = open_text("<p>un <b>chien</b> dort, {x} et <i>un chat</i> mange</p>", "html", "fr")
-    pairs = [(segment.text, "a dog sleeps, and a cat eats") for segment in document.segments]
-    align = word_links.attention_align(parent, pairs)
-    ((text, translation),) = pairs
-    links = align(spelt(text), spelt(translation))
+    text, translation = document.segments[0].text, "a dog sleeps, and a cat eats"
+    align = word_links.attention_align(parent, [(text, translation)])
+    words, others = ([side[start:end] for start, end in word_spans(side)] for side in (text, translation))
     # Every word of the translation looks at one piece's word, and "sleeps," is two here and there.
-    assert {target for target, _ in links} == set(range(len(spelt(translation))))
+    assert {target for target, _ in align(words, others)} == set(range(len(others)))
     result = document.render([translation], align)
-    for tag in ("<b>", "</b>", "<i>", "</i>", "{x}"):
-        assert result.count(tag) == 1
+    assert all(result.count(tag) == 1 for tag in ("<b>", "</b>", "<i>", "</i>", "{x}"))
 
 
 def test_links_are_carried_to_another_cutting():
@@ -61,6 +53,5 @@ def test_links_are_carried_to_another_cutting():
     wanted = (["it's", "so"], ["3", ".", "5", "is", "it"])
     assert word_links.carried_links(links, cut, wanted) == [(0, 0), (0, 1), (0, 2), (0, 3), (1, 4)]
     # What a model cannot spell makes its words shorter or longer than the text.
-    assert word_links.carried_links([(0, 0), (1, 1)], (["a", "bcd"], ["a", "b"]), (["a", "b"], ["a"])) == [
-        (0, 0)
-    ]
+    cut, wanted = (["a", "bcd"], ["a", "b"]), (["a", "b"], ["a"])
+    assert word_links.carried_links([(0, 0), (1, 1)], cut, wanted) == [(0, 0)]

@@ -8,24 +8,15 @@ from dataclasses import dataclass, field
 from crosslate.documents.document import ArchiveFormat
 from crosslate.documents.flow import Flow, Mark, Piece
 from crosslate.documents.markup import Token, namespace_prefix, read_references, tokens
-from crosslate.errors import InputError
 
 _NAMESPACES = (
     "http://schemas.openxmlformats.org/wordprocessingml/2006/main",
     "http://purl.oclc.org/ooxml/wordprocessingml/main",
 )
-# A box in a paragraph holds paragraphs of its own, which may hold boxes.
-_MAX_NESTED = 20
 
 
 class Word(ArchiveFormat):
     suffixes = (".docx",)
-    translated = "paragraphs of the text, tables, boxes, headers, footers, notes, comments"
-    kept = (
-        "The translation is spread over the runs of its paragraph in their order, so that words in "
-        "bold stay in bold where the order of words allows it. Charts, diagrams, formulas, alternative "
-        "texts, properties and the proofing language stay."
-    )
     position = 4
     parts = re.compile(r"word/(?:document|header|footer|footnotes|endnotes|comments)\d*\.xml")
 
@@ -60,10 +51,15 @@ class _Reader:
             story = self.stories[-1]
             if story.is_text and token.kind == "text":
                 self._characters(story, token)
-            elif token.name == self.box and not token.is_empty:
-                self._box(story, token)
-            else:
+            elif token.name != self.box or token.is_empty:
                 self._markup(story, token)
+            elif token.kind == "start":
+                story.waiting.append(token.raw)
+                self.stories.append(_Story(story.flow.nested()))
+            elif len(self.stories) > 1:
+                self.stories.pop()
+                story.flow.copy(*story.waiting)
+                self.stories[-1].waiting += [*story.flow.finish(), token.raw]
         story = self.stories[0]
         story.flow.copy(*story.waiting)
 
@@ -89,17 +85,6 @@ class _Reader:
                 story.flow.mark(Mark([*before, opening], "run", if_changed=[*before, *keeping]))
             story.waiting, story.is_divided = [], False
         read_references(story.flow, token.raw, is_xml=True)
-
-    def _box(self, story: _Story, token: Token) -> None:
-        if token.kind == "start":
-            if len(self.stories) > _MAX_NESTED:
-                raise InputError(f"boxes are nested more than {_MAX_NESTED} deep; save the document again")
-            story.waiting.append(token.raw)
-            self.stories.append(_Story(story.flow.nested()))
-        elif len(self.stories) > 1:
-            self.stories.pop()
-            story.flow.copy(*story.waiting)
-            self.stories[-1].waiting += [*story.flow.finish(), token.raw]
 
 
 def _with_spaces_kept(piece: Piece, name: str) -> Piece:

@@ -22,11 +22,6 @@ _PAGES = frozenset({"application/xhtml+xml", "application/x-dtbncx+xml", "text/h
 
 class Epub(ArchiveFormat):
     suffixes = (".epub",)
-    translated = "the pages and tables of contents of its package"
-    kept = (
-        "`dc:language` becomes the target language; title and other data of the package stay. "
-        "Protected books are refused."
-    )
     position = 6
     is_well_formed = False  # pages need only be what a browser reads
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from crosslate.documents.document import MarkupFormat
+from crosslate.documents.document import TextFormat
 from crosslate.documents.flow import Flow, Mark, Piece
 from crosslate.documents.markup import Attribute, Token, escaped_in_quotes, read_references, tokens
 from crosslate.languages.codes import is_same_language
@@ -28,35 +28,24 @@ _READ_METAS = frozenset({"description", "keywords", "og:title", "og:description"
 _BUTTONS = frozenset({"submit", "button", "reset"})
 _UNTOUCHED_CLASSES = frozenset({"notranslate", "no-translate", "skiptranslate"})
 # A start of the element closes an open one of these, when nothing but inline elements is open in that.
-_CELLS = frozenset({"td", "th"})
-_CLOSED_BY = {
-    "li": frozenset({"li"}), "dt": frozenset({"dt", "dd"}), "dd": frozenset({"dt", "dd"}),
-    "td": _CELLS, "th": _CELLS, "tr": _CELLS | {"tr"}, "tbody": _CELLS | {"tr", "thead", "tbody"},
-    "tfoot": _CELLS | {"tr", "thead", "tbody"}, "option": frozenset({"option"}),
-    "optgroup": frozenset({"option", "optgroup"}),
-}  # fmt: skip
 _CLOSES_PARAGRAPH = _names(
-    """address article aside blockquote center details dialog dir div dl dt dd fieldset figcaption figure
-    footer form h1 h2 h3 h4 h5 h6 header hgroup hr li main menu nav ol p pre search section summary table
-    ul"""
+    """address article aside blockquote center details dialog dir div dl fieldset figcaption figure footer
+    form h1 h2 h3 h4 h5 h6 header hgroup hr main menu nav ol p pre search section summary table ul"""
 )
+_CLOSED_BY = dict.fromkeys(_CLOSES_PARAGRAPH, _names("p")) | {
+    "li": _names("li p"), "dt": _names("dt dd p"), "dd": _names("dt dd p"),
+    "td": _names("td th"), "th": _names("td th"), "tr": _names("td th tr"),
+    "tbody": _names("td th tr thead tbody"), "tfoot": _names("td th tr thead tbody"),
+    "option": _names("option"), "optgroup": _names("option optgroup"),
+}  # fmt: skip
 _MAX_INLINE_DEPTH = 64
 _MAX_HELD_DEPTH = 16
 
 
-class Html(MarkupFormat):
+class Html(TextFormat):
     suffixes = (".html", ".htm", ".xhtml")
-    translated = (
-        "paragraphs with their inline tags; `title`, `alt`, `placeholder`, `aria-label`, button "
-        "labels, descriptions"
-    )
-    kept = (
-        "`code`, `pre`, `kbd`, `samp`, `var`, `script`, `style`, `textarea`, `svg`, `math`, comments, "
-        '`translate="no"` and class `notranslate` stay. `<html lang>` becomes the target language; '
-        "`dir` does not change. In a changed sentence `&nbsp;` becomes a space, soft hyphens go, and "
-        "characters are written without references where the encoding has them."
-    )
     position = 2
+    is_markup = True
 
     def read(self, flow: Flow, text: str, target_language: str | None) -> None:
         read_html(flow, text, target_language, is_xml=text.lstrip()[:5] == "<?xml")
@@ -70,10 +59,7 @@ def read_html(flow: Flow, text: str, target_language: str | None, *, is_xml: boo
     Args:
         target_language: becomes the page's ``lang`` where that names the flow's language; None leaves it.
     """
-    reader = _Reader(flow, is_xml, target_language)
-    for token in tokens(text, is_xml=is_xml):
-        reader.read(token)
-    reader.finish()
+    _Reader(flow, is_xml, target_language).read(text)
 
 
 @dataclass(frozen=True)
@@ -105,19 +91,18 @@ class _Reader:
     def is_read(self) -> bool:
         return self.stack[-1].is_read if self.stack else True
 
-    def read(self, token: Token) -> None:
-        if token.kind == "start":
-            self._start(token)
-        elif token.kind == "end":
-            self._end(token)
-        elif not self.is_read:
-            self.flow.copy(token.raw)
-        elif token.kind == "text":
-            read_references(self.flow, token.raw, is_xml=self.is_xml)
-        else:
-            self.flow.mark(Mark([token.raw]))
-
-    def finish(self) -> None:
+    def read(self, text: str) -> None:
+        for token in tokens(text, is_xml=self.is_xml):
+            if token.kind == "start":
+                self._start(token)
+            elif token.kind == "end":
+                self._end(token)
+            elif not self.is_read:
+                self.flow.copy(token.raw)
+            elif token.kind == "text":
+                read_references(self.flow, token.raw, is_xml=self.is_xml)
+            else:
+                self.flow.mark(Mark([token.raw]))
         while self.stack:
             self._pop()
 
@@ -147,21 +132,17 @@ class _Reader:
 
     def _end(self, token: Token) -> None:
         name = token.name.lower()
-        if not self.num_open.get(name):  # </b> without <b>
-            self._add_end(token, name, self.is_read)
-            return
-        while self.stack[-1].name != name:
+        is_read = self.is_read
+        if self.num_open.get(name):  # else </b> without <b>
+            while self.stack[-1].name != name:
+                self._pop()
+            if self.stack[-1].is_held:
+                self.flow.copy(token.raw)
+                self._pop()
+                return
+            is_read = self.is_read
             self._pop()
-        if self.stack[-1].is_held:
-            self.flow.copy(token.raw)
-            self._pop()
-        else:
-            was_read = self.is_read
-            self._pop()
-            self._add_end(token, name, was_read and self.is_read)
-
-    def _add_end(self, token: Token, name: str, is_read: bool) -> None:
-        if name in _INLINE and is_read:
+        if name in _INLINE and is_read and self.is_read:
             self.flow.mark(Mark([token.raw], "close", name))
         else:
             self.flow.copy(token.raw)
@@ -175,9 +156,7 @@ class _Reader:
 
     def _close_implied(self, name: str) -> None:
         """Ends elements whose end tags may be left out: ``<li>`` ends the one before, a block a paragraph."""
-        closed = _CLOSED_BY.get(name, frozenset())
-        if name in _CLOSES_PARAGRAPH:
-            closed |= {"p"}
+        closed = _CLOSED_BY.get(name, ())
         depth = len(self.stack)
         lowest = depth - _MAX_INLINE_DEPTH
         while depth > max(lowest, 0) and self.stack[depth - 1].name in _INLINE:
@@ -192,19 +171,15 @@ class _Reader:
         pieces: list[Piece] = []
         done = 0
         for attribute in token.attributes:
-            if attribute.start < 0:
-                continue
-            found = self._value(token, name, attribute)
-            if found is not None:
+            if attribute.start >= 0 and (found := self._value(token, name, attribute)) is not None:
                 pieces += [token.raw[done : attribute.start], *found]
-                done = attribute.end
+                done = attribute.start + len(attribute.value)
         return [*pieces, token.raw[done:]]
 
     def _value(self, token: Token, name: str, attribute: Attribute) -> list[Piece] | None:
         if attribute.name in ("lang", "xml:lang") and name == "html":
-            target = self.target_language
-            is_ours = target is not None and is_same_language(attribute.value.strip(), self.flow.language)
-            return [escaped_in_quotes(target)] if is_ours and target else None
+            is_ours = is_same_language(attribute.value.strip(), self.flow.language)
+            return [escaped_in_quotes(self.target_language)] if is_ours and self.target_language else None
         if not _is_read_attribute(token, name, attribute.name):
             return None
         inner = self.flow.nested(escaped_in_quotes)
@@ -222,11 +197,11 @@ def _asked(token: Token) -> bool | None:
 
 
 def _is_read_attribute(token: Token, name: str, attribute: str) -> bool:
-    if attribute in _READ_ATTRIBUTES:
-        return True
     if attribute == "content" and name == "meta":
         kind = token.attribute("name") or token.attribute("property") or ""
         return kind.strip().lower() in _READ_METAS
     if attribute == "value" and name == "input":
         return (token.attribute("type") or "").strip().lower() in _BUTTONS
-    return attribute == "label" and name in ("option", "optgroup", "track")
+    if attribute == "label" and name in ("option", "optgroup", "track"):
+        return True
+    return attribute in _READ_ATTRIBUTES

@@ -7,17 +7,12 @@ import re
 from crosslate.documents.document import ArchiveFormat
 from crosslate.documents.flow import Flow, Mark
 from crosslate.documents.markup import Token, namespace_prefix, read_references, tokens
-from crosslate.errors import InputError
 
 _NAMESPACES = ("urn:oasis:names:tc:opendocument:xmlns:text:1.0",)
-# A note or a box holds paragraphs of its own, which may hold boxes.
-_MAX_NESTED = 20
 
 
 class OpenDocument(ArchiveFormat):
     suffixes = (".odt", ".ott")
-    translated = "paragraphs and headings, also in notes, boxes, headers and footers"
-    kept = "Fields, tracked changes, titles of pictures and properties stay."
     position = 5
     parts = re.compile(r"(?:content|styles)\.xml")
 
@@ -58,8 +53,6 @@ class _Reader:
             flow.mark(Mark([token.raw], "open", token.name))
             return "inline"
         if self.is_in_paragraph and token.name != self.skipped:
-            if len(self.flows) > _MAX_NESTED:
-                raise InputError(f"notes are nested more than {_MAX_NESTED} deep; save the document again")
             self.flows.append(flow.nested())
             self.flows[-1].copy(token.raw)
             return "held"

@@ -3,127 +3,72 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
 
 from crosslate.documents.document import TextFormat
-from crosslate.documents.flow import Flow, Wrapped
+from crosslate.documents.flow import Flow, fill
 from crosslate.documents.formats.text import read_text
 from crosslate.errors import InputError
 from crosslate.languages.codes import is_same_language
 
-_CHARSET = re.compile(r"""(^"[^"\n]{0,80}charset=)([\w.:-]{1,40})""", re.MULTILINE)
-_HEADER_BYTES = 16_384
-_LINE = re.compile(r"[^\n]*\n|[^\n]+\Z")
-_FIELD = re.compile(r"(\s*(msgctxt|msgid_plural|msgid|msgstr)(?:\[(\d{1,3})\])?[ \t]*)(?=\")")
-_STRING = re.compile(r'\s*"((?:[^"\\]|\\.)*)"\s*')
+_SPACE = r"[^\S\n]*"
+_STRING = rf'{_SPACE}"((?:[^"\\\n]|\\[^\n])*)"{_SPACE}(?:\n|\Z)'
+_FIELD = re.compile(
+    rf"({_SPACE}(msgctxt|msgid_plural|msgid|msgstr)(?:\[(\d{{1,3}})\])?[ \t]*)((?:{_STRING})+)"
+)
+_COMMENT = re.compile(rf"{_SPACE}(?:#[^\n]*)?(?:\n|\Z)")
 _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{1,2}|[0-7]{1,3}|.)", re.DOTALL)
 _MEANINGS = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
-_SPELT = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r", "\a": "\\a", "\b": "\\b",
-          "\f": "\\f", "\v": "\\v"}  # fmt: skip
+_SPELT = str.maketrans({"\\": "\\\\", '"': '\\"'} | {meant: f"\\{name}" for name, meant in _MEANINGS.items()})
 _LANGUAGE = re.compile(r'("Language:[ \t]*)([\w@.-]*)(\\n")')
 
 
 class Po(TextFormat):
     suffixes = (".po", ".pot")
-    translated = "messages without a translation"
-    kept = (
-        "Other translations stay, also fuzzy ones. The header gets the language if it names none or "
-        "the source's. Plural forms beyond the first all get the plural's translation."
-    )
     position = 7
-    declaration = _CHARSET
-
-    def declared_encoding(self, data: bytes) -> str | None:
-        match = _CHARSET.search(data[:_HEADER_BYTES].decode("latin-1"))
-        return match.group(2) if match else None
+    declaration = re.compile(r"""(^"[^"\n]{0,80}charset=)([\w.:-]{1,40})""", re.MULTILINE)
 
     def read(self, flow: Flow, text: str, target_language: str | None) -> None:
         message: dict[str, str] = {}
         has_one_form = False
-        for part in _fields(text):
-            if isinstance(part, str):
-                flow.copy(part)
+        position = 0
+        while position < len(text):
+            field = _FIELD.match(text, position)
+            other = field or _COMMENT.match(text, position)
+            if other is None:
+                line = text[position:].partition("\n")[0].strip()
+                number = text.count("\n", 0, position) + 1
+                raise InputError(
+                    f"line {number} is no line of a po file: {line[:60]!r}; "
+                    "expected a comment, msgid, msgstr or a string in double quotes"
+                )
+            position = other.end()
+            if field is None:
+                flow.copy(other.group())
                 continue
-            if part.keyword in ("msgctxt", "msgid") and (part.keyword in message or "msgstr" in message):
+            opening, keyword, index, strings, _ = field.groups()
+            if keyword in ("msgctxt", "msgid") and (keyword in message or "msgstr" in message):
                 message = {}
-            message[part.keyword] = part.value
-            if part.keyword != "msgstr":
-                flow.copy(*part.lines)
+            message[keyword] = value = "".join(
+                _ESCAPE.sub(_meaning, string) for string in re.findall(_STRING, strings)
+            )
+            if keyword != "msgstr" or (message.get("msgid") and value):
+                flow.copy(field.group())
             elif not message.get("msgid"):
-                has_one_form = has_one_form or "nplurals=1;" in part.value.replace(" ", "")
-                flow.copy(_header("".join(part.lines), flow.language, target_language))
-            elif part.value:
-                flow.copy(*part.lines)
+                has_one_form = has_one_form or "nplurals=1;" in value.replace(" ", "")
+                flow.copy(_header(field.group(), flow.language, target_language))
             else:
-                plural = message.get("msgid_plural", "")
-                is_plural = plural and (part.index or has_one_form)
-                _fill(flow, part, plural if is_plural else message["msgid"])
+                is_plural = message.get("msgid_plural") and (int(index or 0) or has_one_form)
+                _translate(flow, opening, strings, message["msgid_plural" if is_plural else "msgid"])
 
 
-@dataclass
-class _Field:
-    """``msgid "…"`` with its further lines.
-
-    Attributes:
-        keyword: without an index.
-        index: of a plural form; 0 without one.
-        opening: the first line up to its string.
-        lines: as the file has them.
-        value: what the strings mean.
-    """
-
-    keyword: str
-    index: int
-    opening: str
-    lines: list[str]
-    value: str
-
-
-def _fill(flow: Flow, part: _Field, text: str) -> None:
-    """Adds a translation of ``text`` in the place of the empty one."""
-    last = part.lines[-1]
-    line_end = "\r\n" if last.endswith("\r\n") else "\n"
-    ending = last[len(last.rstrip("\r\n")) :]
+def _translate(flow: Flow, opening: str, strings: str, text: str) -> None:
+    """Adds a translation of ``text`` in the place of the empty ``strings``."""
+    ending = strings[len(strings.rstrip("\r\n")) :]
+    line_end = "\r\n" if ending == "\r\n" else "\n"
     inner = flow.nested()
     read_text(inner, text, has_tags=True)
-
-    def wrap(translation: str) -> str:
-        return f"{part.opening}{_quoted(translation, line_end)}{ending}"
-
-    flow.copy(Wrapped(inner.finish(), wrap))
-
-
-def _fields(text: str) -> Iterator[_Field | str]:
-    """Fields, and what stands between them."""
-    current: _Field | None = None
-    for number, match in enumerate(_LINE.finditer(text), 1):
-        line = match.group()
-        bare = line.strip()
-        if not bare or bare.startswith("#"):
-            if current:
-                yield current
-            current = None
-            yield line
-            continue
-        opening = _FIELD.match(line)
-        string = _STRING.fullmatch(line, opening.end() if opening else 0)
-        if string is None or (opening is None and current is None):
-            raise InputError(
-                f"line {number} is no line of a po file: {bare[:60]!r}; expected a comment, msgid, msgstr "
-                "or a string in double quotes"
-            )
-        value = _ESCAPE.sub(_meaning, string.group(1))
-        if opening is None and current:
-            current.lines.append(line)
-            current.value += value
-            continue
-        if current:
-            yield current
-        if opening:
-            current = _Field(opening.group(2), int(opening.group(3) or 0), opening.group(1), [line], value)
-    if current:
-        yield current
+    pieces = inner.finish()
+    flow.copy(lambda filling: f"{opening}{_quoted(fill(pieces, filling), line_end)}{ending}")
 
 
 def _meaning(match: re.Match[str]) -> str:
@@ -138,7 +83,7 @@ def _meaning(match: re.Match[str]) -> str:
 def _quoted(text: str, line_end: str) -> str:
     """A string as catalogues write it: several lines follow an empty string."""
     lines = re.findall(r"[^\n]*\n|[^\n]+", text) or [""]
-    quoted = ['"' + "".join(_SPELT.get(character, character) for character in line) + '"' for line in lines]
+    quoted = [f'"{line.translate(_SPELT)}"' for line in lines]
     return quoted[0] if len(quoted) == 1 else line_end.join(['""', *quoted])
 
 

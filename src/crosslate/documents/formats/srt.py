@@ -15,11 +15,6 @@ _LINES = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z")
 
 class SubRip(TextFormat):
     suffixes = (".srt",)
-    translated = "a subtitle's lines as one text; a line that begins with a dash by itself"
-    kept = (
-        "Numbers, times, tags and codes stay; line breaks move to where the translation can be broken. "
-        "Sentences that run over several subtitles are translated in parts."
-    )
     position = 3
     times = re.compile(r"\s*\d+:\d\d:\d\d[,.]\d{1,3}\s*-->")
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 
 from crosslate.documents.document import TextFormat
 from crosslate.documents.flow import Flow, Mark
 
 # More than one space, a tab or a line end divides; one space does not.
-_BREAK = re.compile(r"\s\s+|[^\S \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]")
+_BREAK = re.compile(r"(\s\s+|[^\S \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000])")
 _LIST_MARKER = re.compile(r"(?:[-*+•◦▪‣·–—>#=|]+|\(?\d{1,4}[.)]|\(?[a-zA-Z]\))\s+")
 _LINE_ENDS = frozenset("\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029")
 _TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]{0,20})((?:\s[^<>]{0,500})?/?)>")
@@ -18,11 +17,6 @@ _VOID = frozenset({"br", "hr", "img", "wbr", "input"})
 
 class PlainText(TextFormat):
     suffixes = (".txt", ".text")
-    translated = "every line by itself, in sentences"
-    kept = (
-        "Lines, indents, columns (two spaces or more, tabs) and list markers stay. Sentences that were "
-        "wrapped over several lines are translated line by line."
-    )
     position = 1
 
     def read(self, flow: Flow, text: str, target_language: str | None) -> None:
@@ -37,21 +31,17 @@ def read_text(flow: Flow, text: str, *, has_tags: bool = False) -> None:
             characters.
     """
     read_part = read_tagged if has_tags else Flow.text
-    start = 0
     is_line_start = True
-    for match in _BREAK.finditer(text):
-        _read_part(flow, text[start : match.start()], is_line_start, read_part)
-        flow.copy(match.group())
-        is_line_start = not _LINE_ENDS.isdisjoint(match.group()) or match.end() == 0
-        start = match.end()
-    _read_part(flow, text[start:], is_line_start, read_part)
-
-
-def _read_part(flow: Flow, text: str, is_line_start: bool, read: Callable[[Flow, str], None]) -> None:
-    if is_line_start and (marker := _LIST_MARKER.match(text)):
-        flow.copy(marker.group())
-        text = text[marker.end() :]
-    read(flow, text)
+    # Parts of text, and what divides them.
+    for index, part in enumerate(_BREAK.split(text)):
+        if index % 2:
+            flow.copy(part)
+            is_line_start = not _LINE_ENDS.isdisjoint(part)
+            continue
+        marker = _LIST_MARKER.match(part) if is_line_start else None
+        if marker:
+            flow.copy(marker.group())
+        read_part(flow, part[marker.end() :] if marker else part)
 
 
 def read_tagged(flow: Flow, text: str) -> None:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from crosslate.documents.document import MarkupFormat, TextDocument
+from crosslate.documents.document import TextDocument, TextFormat
 from crosslate.documents.flow import Flow, Mark, Piece
 from crosslate.documents.markup import Token, escaped_in_quotes, read_references, tokens
+from crosslate.documents.placement import Role
 from crosslate.errors import UsageError
 from crosslate.languages.codes import is_same_language
 from crosslate.text.tmx import CODE_ELEMENTS, Unit, Variant, read_units
 from crosslate.text.xml import check_xml
 
 _NAME = "the tmx file"
+_PAIR_ROLES: dict[str, Role] = {"bpt": "open", "ept": "close"}
 
 
-class Tmx(MarkupFormat):
+class Tmx(TextFormat):
     suffixes = (".tmx",)
-    translated = "units without a text in the target language, which get one"
-    kept = "All other texts stay."
     position = 8
+    is_markup = True
 
     def open(self, data: bytes, language: str, target_language: str | None) -> TextDocument:
         check_xml(data, _NAME)
@@ -73,18 +74,18 @@ def _segment(data: bytes, variant: Variant) -> list[Token]:
 def _pieces(flow: Flow, data: bytes, variant: Variant) -> list[Piece]:
     """A segment's text with its inline elements as marks."""
     inner = flow.nested()
-    code: list[str] = []
-    opening: Token | None = None
+    code: list[Token] = []  # of the open element of formatting code
     depth = 0
     for token in _segment(data, variant)[1:]:
-        is_code = token.name in CODE_ELEMENTS
-        if depth or (is_code and token.kind == "start"):
-            code.append(token.raw)
-            opening = opening or token
+        if depth or (token.name in CODE_ELEMENTS and token.kind == "start"):
+            code.append(token)
             depth += (token.kind == "start" and not token.is_empty) - (token.kind == "end")
             if not depth:
-                inner.mark(_code_mark(opening, "".join(code)))
-                code, opening = [], None
+                # The start and the end of a pair have the same number.
+                name = f"pair {code[0].attribute('i') or ''}"
+                raw = "".join(each.raw for each in code)
+                inner.mark(Mark([raw], _PAIR_ROLES.get(code[0].name, "point"), name))
+                code = []
         elif token.kind == "text":
             read_references(inner, token.raw, is_xml=True)
         elif token.kind == "other" or token.is_empty:
@@ -92,13 +93,3 @@ def _pieces(flow: Flow, data: bytes, variant: Variant) -> list[Piece]:
         else:
             inner.mark(Mark([token.raw], "open" if token.kind == "start" else "close", token.name))
     return inner.finish()
-
-
-def _code_mark(opening: Token, raw: str) -> Mark:
-    """Formatting code; the start and the end of a pair have the same number."""
-    number = opening.attribute("i") or ""
-    if opening.name == "bpt":
-        return Mark([raw], "open", f"pair {number}")
-    if opening.name == "ept":
-        return Mark([raw], "close", f"pair {number}")
-    return Mark([raw])

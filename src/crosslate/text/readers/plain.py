@@ -29,7 +29,7 @@ class Plain(Reader):
             if one is not None and other is not None:
                 yield one, other
         if not (source.is_broken or target.is_broken) and source.num_lines != target.num_lines:
-            reading.fault(
+            reading.faults.add(
                 f"{source.name} has {source.num_lines} lines and {target.name} has {target.num_lines}; "
                 "expected as many in both"
             )

@@ -26,12 +26,11 @@ class TSV(Reader):
             cells = line.split("\t")
             if number == 1 and (named := _named_columns(cells, reading)):
                 columns, expected = named, len(cells)
-                continue
-            if len(cells) != expected:
+            elif len(cells) == expected:
+                yield cells[columns[0]], cells[columns[1]]
+            else:
                 hint = _hint(len(cells), expected)
                 found.add(f"has {len(cells)} column(s), expected {expected}{hint}", number)
-                continue
-            yield cells[columns[0]], cells[columns[1]]
 
 
 def _named_columns(cells: list[str], reading: Reading) -> tuple[int, int] | None:
