@@ -9,8 +9,15 @@ from pathlib import Path
 
 import pytest
 
+import families
 import hub_folders
 from crosslate.models.parent import Parent
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    with families.one_thread():
+        yield
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-import families
 import hub_folders
 import parents
 from crosslate.engines.conversion import export_ctranslate2
@@ -36,12 +35,6 @@ CODES = {
 TEXT = [*parents.TEXT, "qq ww zz qqww zzqq", "wwzz la maison qq"] * 4
 SENTENCES = [line for line in hub_folders.lines() if len(line) < 45][:4]
 GREEDY = DecodingOptions(beam_size=1, max_new_tokens=12)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    with families.one_thread():
-        yield
 
 
 @pytest.fixture(scope="module", params=CODES)

@@ -13,7 +13,6 @@ import torch
 import transformers
 from transformers import GenerationConfig
 
-import families
 import hub_folders
 import parents
 import support
@@ -41,12 +40,6 @@ SENTENCES = [line for line in hub_folders.lines() if len(line) < 45][:6]
 TEXTS = [*SENTENCES, "Déjà vu, n'est-ce pas?", "a", "x ☃ y"]
 NOT_EXPORTED = {name for name, facts in support.FAMILIES.items() if not facts.is_exported}
 """Blenderbot-small adds positions after the norm of the embeddings, for which CTranslate2 has no counterpart."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    with families.one_thread():
-        yield
 
 
 def tokenizer_of(case) -> Any:

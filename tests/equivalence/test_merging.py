@@ -13,7 +13,6 @@ import safetensors.torch
 import torch
 import transformers
 
-import families
 import hub_folders
 import parents
 import plain_program
@@ -27,12 +26,6 @@ from crosslate.packs.compose import apply_packs, pack_child
 NUM_NEW = 12
 OPTIONS = DecodingOptions(max_new_tokens=NUM_NEW)
 FRENCH = [line for line in hub_folders.lines() if len(line) < 45][:8]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    with families.one_thread():
-        yield
 
 
 def limited(folder: Path) -> Path:

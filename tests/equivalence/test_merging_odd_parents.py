@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 import fairseq_checkpoints
-import families
 import hub_folders
 import parents
 from crosslate.adaptation.trimming import trim
@@ -15,12 +14,6 @@ from crosslate.models.importers.fairseq import Fairseq
 from crosslate.models.parent import Parent
 from crosslate.models.vocabularies.saved_vocabularies import SAVED_VOCABULARIES
 from crosslate.packs.compose import pack_child
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    with families.one_thread():
-        yield
 
 
 @pytest.fixture(scope="module", params=["imported", "loaded"])

@@ -9,7 +9,6 @@ import torch
 import transformers
 from safetensors import safe_open
 
-import families
 import hub_folders
 from crosslate.adaptation import trimming
 from crosslate.adaptation.trimming import trim
@@ -24,12 +23,6 @@ OWN_FILES = {"plbart", "blenderbot-small"}
 SHARED = [name for name in hub_folders.LAYOUTS if name not in ("fsmt", "marian-separate")]
 LINES = [line for line in hub_folders.lines() if len(line) < 45][:40]
 GREEDY = DecodingOptions(beam_size=1, max_new_tokens=12)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    with families.one_thread():
-        yield
 
 
 @pytest.fixture(scope="module", params=SHARED)

@@ -23,8 +23,8 @@ from crosslate.errors import Faults, PackError, SettingsError
 from crosslate.files import is_inside_name
 from crosslate.languages.codes import language_code
 from crosslate.models.groups import SIDES, Side
-from crosslate.models.methods.forms import Form
-from crosslate.models.methods.registry import form_values, parse_method, read_form
+from crosslate.models.methods.forms import Form, form_values, read_form
+from crosslate.models.methods.registry import parse_method
 from crosslate.text.vocabularies import Frame, SpecialIds, Vocabulary
 
 if TYPE_CHECKING:

@@ -30,12 +30,6 @@ ROUTED = {"nllb-moe", "switch"}
 """Experts with a capacity: what one sentence gets depends on the others."""
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    with families.one_thread():
-        yield
-
-
 @functools.cache
 def shared_parent(family):
     """For tests that only make children of it."""

@@ -9,7 +9,6 @@ import transformers
 from torch.nn import functional
 
 import fairseq_checkpoints as fairseq
-import families
 import parents
 from crosslate.engines.conversion import export_ctranslate2
 from crosslate.errors import CrosslateError, ParentError
@@ -19,12 +18,6 @@ from crosslate.packs.compose import apply_packs, pack_child
 
 SOURCE = torch.tensor([[5, 9, 17, 40, 2], [7, 8, 2, 1, 1]])
 PREVIOUS = torch.tensor([[2, 6, 30, 11], [2, 44, 4, 5]])
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    with families.one_thread():
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -321,15 +314,15 @@ class TestRefusals:
             (lambda t: t.pop("encoder.embed_positions.weight"), "its encoder has no learned positions"),
             (lambda t: t.pop("decoder.layernorm_embedding.weight"), "its decoder has no layer norm on embeddings"),
             (lambda t: t.pop("decoder.layer_norm.weight"), "ends with a layer norm, the other does not"),
-            (lambda t: t.pop("decoder.layers.1.fc2.bias"), r"lacks tensors, 1 in all: model.decoder.layers.1.fc2.bias"),
-            (lambda t: t.update({"encoder.alpha": torch.ones(1)}), r"without a counterpart, 1 in all: model.encoder.alpha"),
+            (lambda t: t.pop("decoder.layers.1.fc2.bias"), r"Missing key.*model.decoder.layers.1.fc2.bias"),
+            (lambda t: t.update({"encoder.alpha": torch.ones(1)}), r"Unexpected key.*model.encoder.alpha"),
             (
                 lambda t: t.update({"encoder.layers.0.self_attn.in_proj_weight": torch.ones(48, 16)}),
                 "stored as before fairseq 0.9",
             ),
             (
                 lambda t: t.update({"encoder.layers.1.fc2.weight": torch.ones(16, 23)}),
-                r"layers.1.fc2.weight has the shape \[16, 23\], expected \[16, 24\]",
+                r"layers.1.fc2.weight: .*\[16, 23\].*\[16, 24\]",
             ),
         ],
     )  # fmt: skip

@@ -7,16 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-import families
 from crosslate.models import fingerprint as module
 from crosslate.models.fingerprint import CachedFingerprint, fingerprint
 from crosslate.models.tensors import distinct_tensors
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    with families.one_thread():
-        yield
 
 
 class Tied(nn.Module):

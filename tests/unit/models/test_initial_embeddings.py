@@ -8,9 +8,9 @@ import toy_corpora
 from crosslate.errors import InputError, UsageError
 from crosslate.languages.words import count_words
 from crosslate.models.initialisers.initial_embeddings import (
+    INITIALISERS,
     InitialEmbeddings,
     TranslatedWord,
-    initialiser,
     translated_words,
 )
 from crosslate.models.tensors import named_tensors
@@ -65,7 +65,7 @@ def filled(method, words=(), new=NEW, old=OLD):
     torch.manual_seed(0)
     table = torch.randn(len(new), 4) * 4**-0.5
     parent = torch.randn(len(old) + 2, 4)  # two rows that belong to no piece
-    sources = initialiser(method)(new, old, words)
+    sources = INITIALISERS[method](new, old, words)
     sources.fill(table, parent)
     return sources, table, parent
 

@@ -11,17 +11,12 @@ import transformers
 import families
 import parents
 from crosslate.errors import InputError, ParentError, UsageError
-from crosslate.models.parent import RECORD, Parent, Size, parse_size
+from crosslate.models.parent import RECORD, Parent
+from crosslate.models.sizes import Size, parse_size
 from crosslate.text.vocabularies import SpecialIds, Vocabulary
 
 SPECIAL = SpecialIds(eos=0, unk=1, pad=2)
 TINY = Size(layers=2, width=16, heads=2, feed_forward=24)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    with families.one_thread():
-        yield
 
 
 def created(**options):

@@ -29,12 +29,6 @@ FATES = {
 }
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    with families.one_thread():
-        yield
-
-
 @functools.cache
 def examined(family):
     model = families.build(family)

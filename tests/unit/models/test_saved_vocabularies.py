@@ -65,7 +65,7 @@ def test_what_is_missing_or_of_another_version_is_named(tmp_path):
     ]
     described = json.loads((tmp_path / SAVED_VOCABULARIES).read_text())
     (tmp_path / SAVED_VOCABULARIES).write_text(json.dumps({**described, "format": 7}))
-    with pytest.raises(VocabularyError, match="format 7, expected 1; save the parent again"):
+    with pytest.raises(VocabularyError, match="format is 7, expected 1; save the parent again"):
         load_vocabularies(tmp_path)
     described["target"]["kind"] = "letters"
     (tmp_path / SAVED_VOCABULARIES).write_text(json.dumps(described))

@@ -4,17 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-import families
 import parents
 from crosslate.models.sides import remove_aliases, token_tables
 from crosslate.models.tensors import SliceOver, owner, set_slice, set_tensor
 from crosslate.text.vocabularies import SpecialIds
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    with families.one_thread():
-        yield
 
 
 def renewed(parent, *sides, **ids):

@@ -64,12 +64,6 @@ SIGNALS = {
 FAMILIES = tuple(SIGNALS)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    with families.one_thread():
-        yield
-
-
 @pytest.fixture(scope="module", params=FAMILIES)
 def stored(request, tmp_path_factory):
     """A family's name and a folder of it, as on the hub."""

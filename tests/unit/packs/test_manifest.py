@@ -247,7 +247,7 @@ FAULTS = [
     ({f"{FORM}/ranges": [[4, 6], [0, 2]]}, "ascending pairs"),
     ({f"{FORM}/ranges": [[0, 2], [2, 4]]}, "do not touch"),
     ({f"{FORM}/ranges": []}, "ascending pairs"),
-    ({f"{FORM}/ranges": [[0, 2, 4]]}, "ascending pairs"),
+    ({f"{FORM}/ranges": [[0, 2, 4]]}, "ranges[0]"),
     ({f"{FORM}/ranges": [[0, 3]]}, "shape is [4, 3], its form needs [3, 3]"),
     ({FORM: {"kind": "low-rank", "shape": [4, 3], "rank": 3}}, "shape is [4, 3], its form needs [3, 7]"),
     ({FORM: {"kind": "low-rank", "shape": [4, 3], "rank": 0}}, "a rank from 1"),

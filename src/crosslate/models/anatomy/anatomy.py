@@ -69,11 +69,10 @@ class Anatomy:
 
         Raises:
             AnatomyError: not an encoder-decoder; no cross-attention, or none apart from self-attention; names
-                that could not be placed; or what was found contradicts the names or a decoder step without
-                encoder states.
+                that could not be placed; or what was found contradicts the names.
         """
         tensors = dict(named_tensors(model))
-        placement = Placement(Probe.of(model), tensors)
+        placement = Placement(Probe(model), tensors)
         groups, aliases = placement.groups()
         placement.check(groups)
         return cls(
@@ -121,17 +120,14 @@ def _ties(tensors: dict[str, torch.Tensor]) -> tuple[tuple[str, ...], ...]:
 def _constant(
     tensors: dict[str, torch.Tensor], groups: dict[str, Group], tables: dict[str, frozenset[str]]
 ) -> frozenset[str]:
-    tokens = tables["source"] | tables["target"]
-    parameters = {name: tensor for name, tensor in tensors.items() if isinstance(tensor, nn.Parameter)}
     # A model that was frozen as a whole, to be shared, says nothing about single parameters.
-    some_are_trainable = any(tensor.requires_grad for tensor in parameters.values())
+    some_are_trainable = any(tensor.requires_grad for tensor in tensors.values())
     found = set()
     for name, tensor in tensors.items():
-        frozen = some_are_trainable and name in parameters and not tensor.requires_grad
-        position = (
-            groups.get(name) in ("src", "tgt") and owner_of(name) not in tokens and _is_sinusoidal(tensor)
-        )
-        if frozen or position or not tensor.is_floating_point():
+        is_frozen = some_are_trainable and isinstance(tensor, nn.Parameter) and not tensor.requires_grad
+        is_token_table = owner_of(name) in tables["source"] | tables["target"]
+        is_position = groups.get(name) in ("src", "tgt") and not is_token_table and _is_sinusoidal(tensor)
+        if is_frozen or is_position or not tensor.is_floating_point():
             found.add(name)
     return frozenset(found)
 

@@ -21,13 +21,9 @@ class Mean(Initialiser):
 
     def __init__(self, new: Vocabulary, old: Vocabulary, words: Sequence[TranslatedWord] = ()) -> None:
         super().__init__(new, old, words)
-        roles = {role: index for role, index in vars(new.special).items() if index is not None}
-        theirs = vars(old.special)
-        self._special = [
-            (index, theirs[role])
-            for role, index in roles.items()
-            if role != "pad" and theirs[role] is not None
-        ]
+        roles, theirs = new.special.as_values(), old.special.as_values()
+        shared = roles.keys() & theirs.keys() - {"pad"}
+        self._special = [(roles[role], theirs[role]) for role in shared]
         self.counts = {"special": len(set(roles.values())), **self.find({*roles.values()})}
         self.counts["mean"] = len(new) - sum(self.counts.values())
 
@@ -43,9 +39,8 @@ class Mean(Initialiser):
 
         with torch.no_grad():
             rows = parents.detach()[: len(self.old)].to(table.dtype)  # they may be held in bfloat16
-            special = [index for index in vars(self.old.special).values() if index is not None]
             ordinary = torch.ones(len(rows), dtype=torch.bool, device=rows.device)
-            ordinary[special] = False
+            ordinary[list(self.old.special.as_values().values())] = False
             table.copy_(rows[ordinary].mean(dim=0).expand_as(table))
             self.put(table, rows)
             for index, other in self._special:

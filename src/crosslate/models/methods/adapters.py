@@ -33,7 +33,6 @@ class Adapters(Method):
     kind = "adapters"
     groups = frozenset({"enc", "dec"})
     modules = "adapters"
-    engines = frozenset({"pytorch"})
     width: int = 64
 
     def plan(self, model: Any, anatomy: Anatomy, groups: Collection[Group]) -> dict[str, Treatment]:

@@ -1,7 +1,6 @@
 """What a pack stores of a changed tensor where that is smaller than the tensor itself.
 
-Nothing here imports torch: a manifest holds forms, and is read without it. A method whose tensors need
-another form defines it as a further subclass in its own file.
+Nothing here imports torch: a manifest holds forms, and is read without it.
 """
 
 from __future__ import annotations
@@ -10,7 +9,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from crosslate.config import from_values
 
 if TYPE_CHECKING:
     import torch
@@ -30,8 +31,7 @@ class Form(ABC):
 
     @property
     @abstractmethod
-    def stored_shape(self) -> tuple[int, ...]:
-        """Shape of what is stored."""
+    def stored_shape(self) -> tuple[int, ...]: ...
 
     @property
     @abstractmethod
@@ -97,8 +97,7 @@ class Slices(Form):
             return f"axis is {self.axis}, expected one of a tensor of {len(self.shape)} axes"
         bounds = [bound for pair in self.ranges for bound in pair]
         is_ascending = all(one < other for one, other in pairwise(bounds))
-        is_pairs = bool(bounds) and all(len(pair) == 2 for pair in self.ranges)
-        if not (is_pairs and is_ascending and bounds[0] >= 0 and bounds[-1] <= self.shape[self.axis]):
+        if not (bounds and is_ascending and bounds[0] >= 0 and bounds[-1] <= self.shape[self.axis]):
             return (
                 f"ranges are {[list(pair) for pair in self.ranges]}, expected ascending pairs within 0 to "
                 f"{self.shape[self.axis]} that do not touch"
@@ -169,3 +168,27 @@ class Scale(Form):
 
     def fate(self, *, is_trained: bool) -> str:
         return "scaled" if is_trained else "scaled alike"
+
+
+FORMS: dict[str, type[Form]] = {each.kind: each for each in (LowRank, Scale, Slices)}
+
+
+def read_form(values: Any) -> Form:
+    """A form from the plain values of a manifest.
+
+    Raises:
+        ValueError: says what is wrong with them.
+    """
+    kind = FORMS.get(str(values.get("kind"))) if isinstance(values, dict) else None
+    if kind is None:
+        raise ValueError(f"a form is {values!r}, expected a mapping with a kind of {', '.join(FORMS)}")
+    given = {name: value for name, value in values.items() if name != "kind"}
+    form = from_values(kind, given, where=f"it, since the form is {values!r}")
+    if fault := form.fault:
+        raise ValueError(f"form is {values!r}: {fault}")
+    return form
+
+
+def form_values(form: Form) -> dict[str, Any]:
+    """The plain values of a form, as :func:`read_form` reads them."""
+    return {"kind": form.kind, **vars(form)}

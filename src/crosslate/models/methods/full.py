@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from crosslate.errors import StrategyError, nearest
 from crosslate.models.groups import GROUPS, Group
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
     from crosslate.models.anatomy.anatomy import Anatomy
 
-Projection = Literal["q", "k", "v", "o", "norm"]
-PROJECTIONS: tuple[Projection, ...] = ("q", "k", "v", "o", "norm")
+PROJECTIONS = ("q", "k", "v", "o", "norm")
 
 
 @dataclass(frozen=True)
@@ -130,17 +129,14 @@ def _check_limits(anatomy: Anatomy, limits: Limits) -> None:
             f"the limits {limits} leave open which heads are trained, which the training text decides; "
             "name any heads (heads=0:1,3) to see what as many of them take"
         )
-    num_layers = 1 + max(anatomy.layers.values())
-    named = set(limits.layers or ()) | {layer for layer, _ in limits.heads or ()}
-    if too_large := sorted(layer for layer in named if layer >= num_layers):
-        raise StrategyError(
-            f"the limits {limits} name layer {too_large[0]}; the decoder has the layers 0 to {num_layers - 1}"
-        )
-    asked = {head for _, heads in limits.heads or () for head in heads}
-    if too_large := sorted(head for head in asked if head >= anatomy.heads):
-        raise StrategyError(
-            f"the limits {limits} name head {too_large[0]}; a layer has the heads 0 to {anatomy.heads - 1}"
-        )
+    heads = limits.heads or ()
+    layers = set(limits.layers or ()) | {layer for layer, _ in heads}
+    for what, named, number, whole in (
+        ("layer", layers, 1 + max(anatomy.layers.values()), "the decoder has the layers"),
+        ("head", {head for _, each in heads for head in each}, anatomy.heads, "a layer has the heads"),
+    ):
+        if too_large := sorted(each for each in named if each >= number):
+            raise StrategyError(f"the limits {limits} name {what} {too_large[0]}; {whole} 0 to {number - 1}")
 
 
 def parse_limits(text: str, whole: str) -> Limits:
@@ -152,23 +148,19 @@ def parse_limits(text: str, whole: str) -> Limits:
     Raises:
         StrategyError: limits that cannot be read, or part of which would mean nothing.
     """
-    layers: frozenset[int] | None = None
-    projections: frozenset[str] | None = None
+    readers = {"layers": _numbers, "projections": _projections, "auto": _percent}
+    values: dict[str, Any] = {}
     heads: dict[int, frozenset[int]] = {}
-    auto: int | None = None
     key = ""
     for part in text.split(";"):
         before = key
         key, equals, value = (each.strip() for each in part.partition("="))
         if not equals:  # a further layer of heads=0:1;2:0, or projections
             key, value = ("heads" if before == "heads" and ":" in part else "projections"), key
-        known = {"layers": layers, "projections": projections, "auto": auto}
-        if known.get(key) is not None:
+        if key in values:
             raise StrategyError(f"{whole!r} limits {key} twice; give one list, like layers=0-2,5 or k,v")
-        if key == "layers":
-            layers = _numbers(value, whole)
-        elif key == "projections":
-            projections = frozenset(_projection(name.strip(), whole) for name in value.split(","))
+        if key in readers:
+            values[key] = readers[key](value, whole)
         elif key == "heads":
             layer, chosen = _heads(value, whole)
             if layer in heads:
@@ -176,14 +168,12 @@ def parse_limits(text: str, whole: str) -> Limits:
                     f"{whole!r} gives the heads of layer {layer} twice; give one list, like 0:1,3"
                 )
             heads[layer] = chosen
-        elif key == "auto":
-            auto = _percent(value, whole)
         else:
             raise StrategyError(
                 f"{whole!r}: unknown limit {key!r} (limits look like layers=0-2, heads=0:1,3 or k,v); "
                 f"{nearest(key, ('layers', 'heads', 'auto'))}"
             )
-    limits = Limits(layers, projections, tuple(sorted(heads.items())) if heads else None, auto)
+    limits = Limits(**values, heads=tuple(sorted(heads.items())) or None)
     _check_consistent(limits, whole)
     return limits
 
@@ -194,15 +184,13 @@ def _check_consistent(limits: Limits, whole: str) -> None:
         return
     if limits.heads is not None and limits.auto is not None:
         raise StrategyError(f"{whole!r} names heads and asks for a choice of them; leave one of the two out")
-    if limits.projections is not None and "norm" in limits.projections:
+    if "norm" in (limits.projections or ()):
         raise StrategyError(f"{whole!r}: the norm belongs to all heads; leave it out, or leave the heads out")
-    if limits.layers is not None:
-        for layer, _ in limits.heads or ():
-            if layer not in limits.layers:
-                raise StrategyError(
-                    f"{whole!r} names heads of layer {layer}, which its layers "
-                    f"{_ranges(limits.layers)} leave out"
-                )
+    for layer, _ in limits.heads or ():
+        if limits.layers is not None and layer not in limits.layers:
+            raise StrategyError(
+                f"{whole!r} names heads of layer {layer}, which its layers {_ranges(limits.layers)} leave out"
+            )
 
 
 def _percent(text: str, whole: str) -> int:
@@ -222,13 +210,15 @@ def _heads(text: str, whole: str) -> tuple[int, frozenset[int]]:
     return min(layers), _numbers(heads, whole)
 
 
-def _projection(name: str, whole: str) -> str:
-    if name not in PROJECTIONS:
-        raise StrategyError(
-            f"{whole!r}: unknown projection {name!r} (other limits look like layers=0-2 or heads=0:1,3); "
-            f"{nearest(name, PROJECTIONS)}"
-        )
-    return name
+def _projections(text: str, whole: str) -> frozenset[str]:
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        if name not in PROJECTIONS:
+            raise StrategyError(
+                f"{whole!r}: unknown projection {name!r} (other limits look like layers=0-2 or heads=0:1,3); "
+                f"{nearest(name, PROJECTIONS)}"
+            )
+    return frozenset(names)
 
 
 def _numbers(text: str, whole: str) -> frozenset[int]:

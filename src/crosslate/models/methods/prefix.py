@@ -39,7 +39,6 @@ class Prefix(Method):
 
     kind = "prefix"
     modules = "prefixes"
-    engines = frozenset({"pytorch"})
     length: int = 4
 
     def plan(self, model: Any, anatomy: Anatomy, groups: Collection[Group]) -> dict[str, Treatment]:

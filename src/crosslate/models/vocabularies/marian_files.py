@@ -24,7 +24,6 @@ def write_marian_files(
     target.save(folder / "target.spm")
     source.save_mapping(folder / "vocab.json")
     target.save_mapping(folder / "target_vocab.json")
-    special = {name: index for name, index in vars(source.special).items() if index is not None}
     write_json(
         folder / TOKENIZER_CONFIG,
         {
@@ -33,6 +32,6 @@ def write_marian_files(
             "source_lang": languages[0],
             "target_lang": languages[1],
             "model_max_length": max_tokens,
-            **{f"{name}_token": source.pieces[index] for name, index in special.items()},
+            **{f"{name}_token": source.pieces[index] for name, index in source.special.as_values().items()},
         },
     )

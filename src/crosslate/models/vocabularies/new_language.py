@@ -54,9 +54,7 @@ class NewSide:
     @property
     def new_rows(self) -> tuple[int, ...]:
         """Ids whose rows are new, ascending."""
-        if self.parent_rows is None:
-            return tuple(range(len(self.vocabulary)))
-        return new_rows(self.parent_rows)
+        return new_rows(self.parent_rows or (NEW,) * len(self.vocabulary))
 
 
 def coded_side(parent: Parent, side: Side, language: str, train: Train, *, code: str = "") -> NewSide:
@@ -78,7 +76,7 @@ def coded_side(parent: Parent, side: Side, language: str, train: Train, *, code:
     if own is None and code:
         raise ParentError(f"{parent.name} has no codes of languages on its {side} side; leave the code out")
     piece = None if conventions is None else code or _code_for(conventions, old, language)
-    special = {index: role for role, index in vars(old.special).items() if index is not None}
+    special = {index: role for role, index in old.special.as_values().items()}
     framing = [index for index in (*old.frame.before, *old.frame.after) if index not in special]
     control = dict.fromkeys([*([piece] if piece else []), *(old.pieces[i] for i in framing if i != own)])
     vocabulary = train(tuple(control))
@@ -131,13 +129,11 @@ def parent_rows(vocabulary: Vocabulary, parents: Vocabulary) -> tuple[int, ...]:
     A special piece has the row of the parent's piece with the same role; any other that of the parent's piece
     of the same spelling, of several the last, of special ones none.
     """
-    special = [index for index in vars(parents.special).values() if index is not None]
-    known = {piece: row for row, piece in enumerate(parents.pieces) if row not in special}
+    special = parents.special.as_values()
+    known = {piece: row for row, piece in enumerate(parents.pieces) if row not in special.values()}
     rows = [known.get(piece, NEW) for piece in vocabulary.pieces]
-    for role, index in vars(vocabulary.special).items():
-        row = getattr(parents.special, role)
-        if index is not None:
-            rows[index] = NEW if row is None else row
+    for role, index in vocabulary.special.as_values().items():
+        rows[index] = special.get(role, NEW)
     return tuple(rows)
 
 
@@ -170,12 +166,12 @@ def _own_code(old: Vocabulary, start: int | None) -> tuple[Conventions | None, i
 
     Where the target's code stands in the source's frame (Marian), no side has one of its own.
     """
-    framing = [*old.frame.before, *old.frame.after, *([] if start is None else [start])]
-    special = set(vars(old.special).values())
-    for index in framing:
-        for conventions in CONVENTIONS.values():
-            is_code = bool(conventions.codes) and re.fullmatch(conventions.codes, old.pieces[index])
-            if is_code and index not in special and conventions.target != "source":
+    families = [each for each in CONVENTIONS.values() if each.codes and each.target != "source"]
+    for index in (*old.frame.before, *old.frame.after, start):
+        if index is None or index in old.special.as_values().values():
+            continue
+        for conventions in families:
+            if re.fullmatch(conventions.codes, old.pieces[index]):
                 return conventions, index
     return None, None
 

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 from crosslate.config import from_values
-from crosslate.errors import InputError, VocabularyError
+from crosslate.errors import InputError, SettingsError, VocabularyError
 from crosslate.files import read_json, write_json
 from crosslate.models.vocabularies.python_segmenter import segmenters
 from crosslate.text.vocabularies import Frame, SpecialIds, Vocabulary, read_mapping
 
 SAVED_VOCABULARIES = "vocabularies.json"
-_FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class SideDescription:
 
 @dataclass(frozen=True)
 class _Descriptions:
-    format: int
+    format: Literal[1]
     source: SideDescription
     target: SideDescription
 
@@ -54,7 +53,7 @@ def save_vocabularies(folder: Path, source: Vocabulary, target: Vocabulary) -> N
     """Writes both sides' files and ``vocabularies.json`` into a parent's folder."""
     for side, vocabulary in (("source", source), ("target", target)):
         save_vocabulary(vocabulary, folder, side)
-    described = _Descriptions(_FORMAT, SideDescription.of(source), SideDescription.of(target))
+    described = _Descriptions(1, SideDescription.of(source), SideDescription.of(target))
     write_json(folder / SAVED_VOCABULARIES, asdict(described))
 
 
@@ -66,19 +65,11 @@ def load_vocabularies(folder: Path) -> tuple[Vocabulary, Vocabulary]:
     """
     path = folder / SAVED_VOCABULARIES
     try:
-        values: Any = read_json(path)
-        version = values.get("format") if isinstance(values, dict) else None
-        if version != _FORMAT:
-            raise VocabularyError(f"{path}: format {version!r}, expected {_FORMAT}; save the parent again")
-        described = from_values(_Descriptions, values, where=str(path))
-        return (
-            load_vocabulary(folder, "source", described.source),
-            load_vocabulary(folder, "target", described.target),
-        )
-    except VocabularyError:
-        raise
-    except InputError as error:
-        raise VocabularyError(f"cannot read the vocabularies of {folder}: {error}") from error
+        described = from_values(_Descriptions, read_json(path), where=str(path))
+    except (InputError, SettingsError) as error:
+        raise VocabularyError(f"{error}; save the parent again") from error
+    source, target = described.source, described.target
+    return load_vocabulary(folder, "source", source), load_vocabulary(folder, "target", target)
 
 
 def save_vocabulary(vocabulary: Vocabulary, folder: Path, side: str) -> None:
@@ -103,7 +94,7 @@ def load_vocabulary(folder: Path, side: str, description: SideDescription) -> Vo
     ending, make = segmenters()[description.kind]
     try:
         segmenter = make((folder / f"{side}{ending}").read_bytes())
-    except OSError as error:
+        pieces = None if description.has_own_ids else read_mapping(folder / f"{side}.json")
+    except (OSError, InputError) as error:
         raise VocabularyError(f"{folder}: cannot read the {side} vocabulary: {error}") from None
-    pieces = None if description.has_own_ids else read_mapping(folder / f"{side}.json")
     return Vocabulary(segmenter, pieces, description.special, description.frame)
