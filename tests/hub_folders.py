@@ -26,7 +26,9 @@ import parents
 from crosslate.models.child import Child
 from crosslate.models.parent import Parent
 from crosslate.text.phrasebook import Phrasebook
+from crosslate.text.segmenters import SentencePieceSegmenter
 from crosslate.text.vocabulary_training import train_vocabulary
+from crosslate.training.batches import Batch
 
 SPREAD = 0.4
 """Standard deviation of weights: large, so that translations differ from text to text."""
@@ -100,6 +102,7 @@ def write(name: str, folder: Path, *, is_learnable: bool = False, **changes: Any
     return layout
 
 
+@functools.cache
 def sentencepiece_model(size: int, kind: str, **ids: Any) -> bytes:
     import sentencepiece
 
@@ -109,6 +112,10 @@ def sentencepiece_model(size: int, kind: str, **ids: Any) -> bytes:
         minloglevel=2, **ids,
     )  # fmt: skip
     return model.getvalue()
+
+
+def pieces_of(model: bytes) -> tuple[str, ...]:
+    return SentencePieceSegmenter(model).pieces
 
 
 def _json(folder: Path, name: str, value: Any) -> None:
@@ -133,14 +140,10 @@ def _fairseq(tokenizer_class: str, kind: str, model_type: str, **config: Any) ->
 
 
 def _m2m100(folder: Path) -> int:
-    import sentencepiece
-
     model = sentencepiece_model(150, "bpe")
     (folder / "sentencepiece.bpe.model").write_bytes(model)
-    processor = sentencepiece.SentencePieceProcessor(model_proto=model)
     # The dictionary is fairseq's: four special pieces, the others by frequency, not all of the model's.
-    pieces = [processor.IdToPiece(index) for index in range(3, processor.GetPieceSize() - 2)]
-    listed = ["<s>", "<pad>", "</s>", "<unk>", *reversed(pieces)]
+    listed = ["<s>", "<pad>", "</s>", "<unk>", *reversed(pieces_of(model)[3:-2])]
     _json(folder, "vocab.json", {piece: index for index, piece in enumerate(listed)})
     _json(folder, "tokenizer_config.json", {"tokenizer_class": "M2M100Tokenizer"})
     return len(listed) + 100
@@ -220,20 +223,9 @@ def _umt5(folder: Path) -> int:
     number = _t5({"extra_ids": 0}, "t5")(folder)
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
-    _json(
-        folder,
-        "tokenizer_config.json",
-        {"tokenizer_class": "T5Tokenizer", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"},
-    )
+    special = {"eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"}
+    _json(folder, "tokenizer_config.json", {"tokenizer_class": "T5Tokenizer", **special})
     return number
-
-
-def _pegasus(folder: Path) -> int:
-    ids = {"pad_id": 0, "eos_id": 1, "unk_id": 2, "bos_id": -1, "pad_piece": "<pad>"}
-    (folder / "spiece.model").write_bytes(sentencepiece_model(150, "unigram", **ids))
-    _json(folder, "tokenizer_config.json", {"tokenizer_class": "PegasusTokenizer"})
-    _json(folder, "config.json", {"model_type": "pegasus"})
-    return _length(folder)
 
 
 def _marian(codes: list[str], target_language: str) -> Callable[[Path], int]:
@@ -264,12 +256,9 @@ def _marian_separate(folder: Path) -> tuple[int, int]:
 
 
 def _marian_pieces(folder: Path, name: str, kind: str) -> set[str]:
-    import sentencepiece
-
     model = sentencepiece_model(120, kind, bos_id=-1)
     (folder / name).write_bytes(model)
-    processor = sentencepiece.SentencePieceProcessor(model_proto=model)
-    return {processor.IdToPiece(index) for index in range(processor.GetPieceSize())}
+    return set(pieces_of(model))
 
 
 SIDES = {"source": "src+xattn", "target": "tgt+xattn", "both": "src+tgt+xattn"}
@@ -282,6 +271,17 @@ def shaken_child(parent: Parent, side: str) -> Child:
     new = {each: vocabulary for each in ("source", "target") if side in (each, "both")}
     strategy = SIDES.get(side, "embed+xattn")
     return parents.shake(parents.child(parent, strategy, codes=("de", "de"), **new))
+
+
+def sentence_pair(model: Any, text: str) -> Batch:
+    """A batch of one sentence that is translated to itself."""
+    source, target = model.source.encode(text), model.target.encode(text)
+    start = model.model.config.decoder_start_token_id
+    return Batch(
+        source=torch.tensor([source]), source_mask=torch.ones(1, len(source), dtype=torch.long),
+        decoder_input=torch.tensor([[start, *target[:-1]]]), labels=torch.tensor([target]),
+        num_labels=len(target), num_tokens=len(source) + len(target),
+    )  # fmt: skip
 
 
 @contextmanager
@@ -349,7 +349,9 @@ LAYOUTS: dict[str, Layout] = {
         "bart", _byte_level(["<s>", "<pad>", "</s>", "<unk>", "<mask>"], {"tokenizer_class": "BartTokenizer"}),
         _EOS_FIRST | {"forced_bos_token_id": 0}, _FRENCH_ENGLISH,
     ),
-    "pegasus": Layout("pegasus", _pegasus, T5_IDS | {"bos_token_id": 0}, _FRENCH_ENGLISH),
+    "pegasus": Layout(
+        "pegasus", _t5({"tokenizer_class": "PegasusTokenizer"}, "pegasus"), T5_IDS | {"bos_token_id": 0}, _FRENCH_ENGLISH,
+    ),
     "blenderbot": Layout(
         "blenderbot",
         _byte_level(["<pad>", "<s>", "</s>", "<unk>", "<mask>"], {"tokenizer_class": "BlenderbotTokenizer"}),

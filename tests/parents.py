@@ -80,6 +80,12 @@ def parent(family: str = "marian-separate", **changes: Any) -> Parent:
     return Parent(model, source, target, "fr", "en", name=f"parents/{family}")
 
 
+@functools.cache
+def shared(family: str = "marian-separate") -> Parent:
+    """The same parent for all tests that only make children of it."""
+    return parent(family)
+
+
 def child(
     parent: Parent,
     strategy: str = "src+xattn",

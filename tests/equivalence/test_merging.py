@@ -96,12 +96,11 @@ def test_a_checkpoint_without_a_new_side(case, tmp_path):
     assert plain_program.run(limited(tmp_path / "merged"), FRENCH) == expected
 
 
-def test_without_crosslate(tmp_path):
+def test_without_crosslate(load_case, tmp_path):
     """As a user does it who never heard of Crosslate, in a process of their own."""
     expected, programs = [], []
     for name, side in (("marian", "source"), ("nllb", "target"), ("umt5", "both")):
-        layout = hub_folders.write(name, tmp_path / name)
-        parent = hub_folders.Parent.load(tmp_path / name, **layout.languages)
+        parent = load_case(name).parent
         pack = pack_child(hub_folders.shaken_child(parent, side))
         merged = merge(parent, [pack], tmp_path / f"merged-{name}")
         expected += translated(apply_packs(parent, [pack]), FRENCH, merged)
@@ -121,10 +120,9 @@ def test_without_crosslate(tmp_path):
     assert done.stdout.splitlines() == expected
 
 
-def test_a_composed_child(tmp_path):
+def test_a_composed_child(load_case, tmp_path):
     """German to German of a source pack and a target pack: nobody trained it, one tokenizer reads it."""
-    layout = hub_folders.write("mbart", tmp_path / "parent")
-    parent = hub_folders.Parent.load(tmp_path / "parent", **layout.languages)
+    parent = load_case("mbart").parent
     packs = [pack_child(hub_folders.shaken_child(parent, side)) for side in ("source", "target")]
     merged = merge(parent, packs, tmp_path / "merged")
     assert merged.tokenizers.is_single and (merged.source_language, merged.target_language) == ("de", "de")

@@ -52,9 +52,8 @@ def test_a_kept_side_that_no_tokenizer_reads_is_refused(trimmed, side, kept, tmp
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_code_in_the_frame_of_a_new_side_is_refused(tmp_path):
-    layout = hub_folders.write("nllb", tmp_path / "nllb")
-    parent = Parent.load(tmp_path / "nllb", **layout.languages)
+def test_a_code_in_the_frame_of_a_new_side_is_refused(load_case, tmp_path):
+    parent = load_case("nllb").parent
     vocabulary = parents.vocabulary(60, parent.source.special.fitted(60))
     framed = vocabulary.framed(type(vocabulary.frame)((9,), (vocabulary.special.eos,)))
     child = parents.child(parent, source=framed)

@@ -47,10 +47,6 @@ class Child:
     Attributes:
         parent: whose tensors it aliases.
         model: a Hugging Face encoder-decoder; frozen tensors are the parent's objects.
-        source: vocabulary of its source side.
-        target: vocabulary of its target side.
-        source_language: language code.
-        target_language: language code.
         plan: what was changed and how; None for a child made from packs.
         trained: trained parameters by group and name, those of a method in the group ``added``; empty for a
             child made from packs.
@@ -105,12 +101,8 @@ def make_child(
     The global random state stays as it is.
 
     Args:
-        parent: the parent; it is not altered.
-        strategy: what to re-initialise and train.
-        new: the renewed sides.
         languages: of sides whose vocabulary stays, where the language is another than the parent's
             (``embed`` strategies).
-        seed: seed of the re-initialised values.
         initial: where the rows of renewed tables start; None starts them from random values.
 
     Raises:
@@ -194,8 +186,6 @@ def graft(
     The tensors are used as they are, so several children may share them. Checks are the caller's.
 
     Args:
-        new: the renewed sides.
-        languages: of both sides.
         added: methods with the tensors, by name, of the modules that they add.
 
     Raises:

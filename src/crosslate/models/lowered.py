@@ -35,9 +35,6 @@ def lower(model: Any, anatomy: Anatomy, keep: Collection[str]) -> dict[str, torc
 
     Norms, biases and positions, a thousandth of a model, stay as they are: some families compute with them
     outside of what automatic mixed precision converts.
-
-    Args:
-        keep: groups (src, tgt, enc, dec, xattn) that stay as they are.
     """
     types: dict[str, torch.dtype] = {}
     ties = {name: names for names in anatomy.ties for name in names}

@@ -20,7 +20,7 @@ from crosslate.errors import ParentError
 from crosslate.files import write_json
 from crosslate.models.anatomy.anatomy import Anatomy
 from crosslate.models.groups import SIDES, Side
-from crosslate.models.sides import has_two_sizes, remove_aliases, token_tables
+from crosslate.models.sides import remove_aliases, size_fields, token_tables
 from crosslate.models.tensors import named_tensors, set_tensor
 
 SHARD_BYTES = 5_000_000_000
@@ -32,7 +32,7 @@ _FAMILIES = ("bart", "mbart")
 
 def is_one_size_too_few(model: Any, anatomy: Anatomy) -> bool:
     """Whether source and target have tables of their own, and the configuration one number for both."""
-    if has_two_sizes(model.config):
+    if size_fields(model.config, "source"):
         return False
     source, target = (token_tables(model, anatomy, side) for side in SIDES)
     return bool(source and target) and source[0].weight is not target[0].weight
@@ -43,7 +43,6 @@ class PlainTensors:
     """Tensors of a model with two vocabularies, as a plain checkpoint of its family holds them.
 
     Attributes:
-        tensors: every tensor of the checkpoint, by name.
         axes: side and axis of the tensors that have one slice for each piece of a vocabulary.
         num_rows: how many such slices the checkpoint has, by side. Tables are filled up with zeros, a bias of
             the logits with -inf.
@@ -142,9 +141,6 @@ def unused_names(model_class: Any, config: Any, names: Collection[str]) -> set[s
 
 def cut_tables(model: Any, rows: Any) -> None:
     """Makes a padded model what it was: tables of their true sizes, tied where those of a side are equal.
-
-    Args:
-        rows: what :func:`save_padded` returned.
 
     Raises:
         ParentError: the tables do not have so many rows.

@@ -21,9 +21,8 @@ from crosslate.models.parent_files import (
     silence_bars,
     silenced,
 )
-from crosslate.models.vocabularies.marian_files import write_marian_files
 from crosslate.models.vocabularies.saved_vocabularies import save_vocabularies
-from crosslate.models.vocabularies.tokenizer_files import write_tokenizer
+from crosslate.models.vocabularies.tokenizer_files import write_marian_files, write_tokenizer
 from crosslate.models.vocabularies.vocabulary_files import RECORD, read_vocabularies
 from crosslate.text.vocabularies import NoVocabulary, Vocabulary
 
@@ -42,10 +41,6 @@ class Parent:
 
     Attributes:
         model: the Hugging Face encoder-decoder, float32, in evaluation mode, no tensor requiring gradients.
-        source: vocabulary of the source side.
-        target: vocabulary of the target side.
-        source_language: language code.
-        target_language: language code.
         name: hub id or folder it was loaded from, as packs name it.
         folder: where its files lie, where it has any.
         origin: where the files lie that its vocabularies were cut from, where they were.
@@ -95,7 +90,6 @@ class Parent:
             is_tied: one table of embeddings for both sides, as in mBART; the vocabularies must be the same.
             dropout: probability of dropout on embeddings and sublayers; there is none on attention weights.
             max_positions: longest sequence in tokens.
-            seed: seed of the initial values.
 
         Raises:
             ParentError: the two vocabularies have different special ids, or differ and are to be tied.
@@ -158,6 +152,8 @@ class Parent:
             ParentError: missing, incomplete, without readable vocabularies, not an encoder-decoder, or not of
                 these languages.
         """
+        from crosslate.models.sides import describe_start
+
         silence_bars()
         folder = local_folder(str(name))
         config = read_configuration(folder)
@@ -171,8 +167,10 @@ class Parent:
             cut_tables(model, rows)
         if signal:
             found = found.without_text(signal)
-        else:
-            found.settle(model)
+        else:  # the target language's code starts the decoder, or comes first
+            if found.start is not None:
+                model.generation_config.forced_bos_token_id = None
+            describe_start(model, found.target, found.start)
         parent = cls(
             model, found.source, found.target, found.source_language, found.target_language, name=str(name),
             folder=folder, is_marian=found.is_marian,
@@ -213,7 +211,6 @@ class Parent:
 
         Args:
             record: training and data record, scores; goes into ``crosslate.json`` beside the fingerprint.
-            replace: overwrite an existing folder.
             dtype: type of the tensors in the files, one that holds their values exactly
                 (:func:`crosslate.models.vocabularies.trimming.exact_dtype`); None keeps theirs.
 

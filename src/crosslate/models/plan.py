@@ -26,13 +26,9 @@ class PlannedTensor:
 
     Attributes:
         name: its first name in sorted order.
-        aliases: its other names (ties).
-        group: src, tgt, enc, dec or xattn.
         shape: its shape in the child.
-        dtype: its type.
         is_parameter: False for buffers.
         is_resized: its vocabulary axis belongs to a renewed side.
-        reinitialise: it starts from random values.
         train: it is trained, or what its form is applied to.
         form: how it is made of the parent's tensor and a smaller one, which is what is stored. Of a resized
             tensor the new slices, where the others are the parent's, taken by their pieces.
@@ -115,8 +111,6 @@ class Plan:
     """What a strategy does to a model.
 
     Attributes:
-        strategy: the strategy.
-        renewed: sides with a new vocabulary.
         tensors: every distinct tensor of the child, in the order of their names. Constants that no
             checkpoint holds (sinusoidal positions) are left out: they are neither trained nor stored.
     """
@@ -173,9 +167,6 @@ def make_plan(
     """Resolves a strategy on a parent.
 
     Args:
-        model: the parent's model.
-        anatomy: its anatomy.
-        strategy: what to do.
         vocabulary_sizes: sizes of the new vocabularies by side; for ``scratch`` they say which sides are new.
         appended: of sides whose vocabulary is on the parent's rows, the new rows. Of such a side these alone
             start anew and are trained, neither positions nor norms.

@@ -30,7 +30,6 @@ class Strategy:
         base: name in :data:`STRATEGIES`.
         renews: sides whose vocabulary is new; None leaves it to the caller (``scratch``).
         reinitialise: groups that start from random values.
-        full: full training, and the groups that learn by it.
         others: further methods with theirs; no group learns by two.
     """
 

@@ -1,7 +1,5 @@
 """Children: frozen tensors are the parent's own, fresh ones are fresh, and the parent never notices."""
 
-import functools
-
 import pytest
 import torch
 from torch.nn.utils import parametrize
@@ -28,12 +26,6 @@ COUNTS_FROM_PADDING = {
 """Families whose positions are numbered from the padding id, read off their code."""
 ROUTED = {"nllb-moe", "switch"}
 """Experts with a capacity: what one sentence gets depends on the others."""
-
-
-@functools.cache
-def shared_parent(family):
-    """For tests that only make children of it."""
-    return parents.parent(family)
 
 
 def new_sides(sides, special):
@@ -68,7 +60,7 @@ class TestEveryFamily:
     @pytest.mark.parametrize("text", ["src+xattn", "tgt+xattn", "src+tgt+xattn"])
     @pytest.mark.parametrize("family", TEXT_FAMILIES)
     def test_each_side_can_be_renewed(self, family, text):
-        parent = shared_parent(family)
+        parent = parents.shared(family)
         fingerprint, config = parent.fingerprint(), parent.model.config.to_dict()
         inputs_of_parent = parents.batch(parent.source, parent.target)
         before = parents.logits(parent.model, inputs_of_parent)
@@ -106,7 +98,7 @@ class TestEveryFamily:
         "family", sorted(COUNTS_FROM_PADDING | {"marian-shared", "mbart", "t5", "led", "bert2bert"})
     )
     def test_another_padding_id_works_or_is_refused(self, family):
-        parent = shared_parent(family)
+        parent = parents.shared(family)
         ids = parent.source.special
         moved = SpecialIds(eos=ids.eos, unk=7, pad=9, bos=ids.bos)
         if family in COUNTS_FROM_PADDING:
@@ -215,7 +207,7 @@ class TestInitialisation:
     @pytest.mark.parametrize("family", FAMILIES)
     @pytest.mark.parametrize("text", ["src+randxattn", "tgt+randxattn", "scratch"])
     def test_what_starts_anew_is_finite_and_other_and_nothing_else_moves(self, family, text):
-        parent = shared_parent(family)
+        parent = parents.shared(family)
         originals = dict(named_tensors(parent.model))
         before = {name: tensor.clone() for name, tensor in originals.items()}
         child = child_of(parent, text)
@@ -234,7 +226,7 @@ class TestInitialisation:
 
     @pytest.mark.parametrize("family", ["marian-separate", "mbart", "t5"])
     def test_the_seed_decides(self, family):
-        parent = shared_parent(family)
+        parent = parents.shared(family)
         one, same, other = (child_of(parent, "src+randxattn", seed).changed_tensors() for seed in (5, 5, 6))
         assert one.keys() == same.keys() == other.keys()
         assert all(torch.equal(one[name], same[name]) for name in one)
@@ -244,7 +236,7 @@ class TestInitialisation:
     def test_the_global_random_state_stays(self):
         torch.manual_seed(3)
         before = torch.random.get_rng_state()
-        child_of(shared_parent("marian-separate"), "src+randxattn", seed=8)
+        child_of(parents.shared("marian-separate"), "src+randxattn", seed=8)
         assert torch.equal(torch.random.get_rng_state(), before)
 
     @pytest.mark.parametrize(("family", "text"), [("marian-shared", "scratch"), ("bart", "src+tgt+xattn")])
@@ -270,7 +262,7 @@ class TestInitialisation:
         assert child.model.final_logits_bias.eq(0).all() and parent.model.final_logits_bias.ne(0).all()
 
     def test_norms_are_ones_and_biases_zeros(self):
-        child = child_of(shared_parent("mbart"), "src+randxattn")
+        child = child_of(parents.shared("mbart"), "src+randxattn")
         layer = child.model.model.decoder.layers[1]
         assert layer.encoder_attn_layer_norm.weight.eq(1).all()
         assert layer.encoder_attn.k_proj.bias.eq(0).all()
@@ -280,7 +272,7 @@ class TestInitialisation:
 
 class TestDescription:
     def test_languages_and_vocabularies(self):
-        parent = shared_parent("marian-separate")
+        parent = parents.shared("marian-separate")
         new = parents.vocabulary(45)
         child = parents.child(parent, "tgt", target=NewSide("pt_BR", new))
         assert (child.source_language, child.target_language) == ("fr", "pt-BR")
@@ -292,11 +284,11 @@ class TestDescription:
 
     def test_scratch_must_know_what_is_new(self):
         with pytest.raises(StrategyError, match="scratch needs to know which side is new"):
-            parents.child(shared_parent("marian-separate"), "scratch")
+            parents.child(parents.shared("marian-separate"), "scratch")
 
     @pytest.mark.parametrize("text", STRATEGIES)
     def test_what_is_trained_is_what_the_plan_trains(self, text):
-        child = child_of(shared_parent("marian-shared"), text)
+        child = child_of(parents.shared("marian-shared"), text)
         trained = {name: tensor for group in child.trained.values() for name, tensor in group.items()}
         assert set(trained) == {planned.name for planned in child.plan.tensors if planned.train}
         assert set(child.trained) == {planned.group for planned in child.plan.tensors if planned.train}

@@ -1,6 +1,5 @@
 """Methods on tiny models: trained parameters counted by hand, folding, packs, and what is refused."""
 
-import functools
 import sys
 
 import pytest
@@ -56,11 +55,6 @@ def further(value):
     return pytest.param(value, marks=pytest.mark.full)
 
 
-@functools.cache
-def shared_parent(family="marian-separate"):
-    return parents.parent(family)
-
-
 def child_of(parent, text, seed=1):
     side = text[:3]
     new = {"source" if side == "src" else "target": SIZES[side]}
@@ -90,7 +84,7 @@ class TestCounts:
     @pytest.mark.parametrize("side", ["src", further("tgt")])
     @pytest.mark.parametrize("text", TRAINED)
     def test_what_is_trained(self, side, text):
-        child = child_of(shared_parent(), f"{side}+{text}")
+        child = child_of(parents.shared(), f"{side}+{text}")
         table = SIZES[side] * 16
         assert sum(each.num_trained for each in child.plan.account()) == table + TRAINED[text]
         assert sum(each.numel() for each in trained(child).values()) == table + TRAINED[text]
@@ -99,7 +93,7 @@ class TestCounts:
         }
 
     def test_everything_is_everything(self):
-        parent = shared_parent()
+        parent = parents.shared()
         child = child_of(parent, "src+all")
         old, new = parent.num_parameters, sum(each.numel() for each in trained(child).values())
         # All but the two tables of constant positions, and two pieces more.
@@ -107,7 +101,7 @@ class TestCounts:
 
     def test_what_is_stored(self):
         def stored(text):
-            plan = child_of(shared_parent(), f"src+{text}").plan
+            plan = child_of(parents.shared(), f"src+{text}").plan
             return plan.pack_bytes - 4 * 43 * 16
 
         assert stored("lora[xattn;rank=2]") == 4 * TRAINED["lora[xattn;rank=2]"]
@@ -117,16 +111,16 @@ class TestCounts:
 
     def test_what_is_stored_has_the_shapes_of_the_plan(self):
         for text in METHODS:
-            child = child_of(shared_parent(), f"src+{text}")
+            child = child_of(parents.shared(), f"src+{text}")
             shapes = {name: tuple(each.shape) for name, each in child.changed_tensors().items()}
             assert shapes == {planned.name: planned.stored_shape for planned in child.plan.changed}, text
 
     def test_fates_say_how(self):
-        fates = {each.name: each.fate for each in child_of(shared_parent(), "src+ia3").plan.tensors}
+        fates = {each.name: each.fate for each in child_of(parents.shared(), "src+ia3").plan.tensors}
         assert fates["model.encoder.layers.0.self_attn.k_proj.weight"] == "scaled"
         assert fates["model.encoder.layers.0.self_attn.k_proj.bias"] == "scaled alike"
         assert fates["model.encoder.layers.0.fc2.bias"] == "frozen"
-        plan = child_of(shared_parent(), "src+lora[xattn;rank=2]").plan
+        plan = child_of(parents.shared(), "src+lora[xattn;rank=2]").plan
         fates = {each.name: each.fate for each in plan.tensors}
         assert fates["model.decoder.layers.1.encoder_attn.q_proj.weight"] == "trained as a delta of rank 2"
         assert fates["model.decoder.layers.1.self_attn.q_proj.weight"] == "frozen"
@@ -136,7 +130,7 @@ class TestTraining:
     @pytest.mark.parametrize("family", ["marian-separate", further("marian-shared")])
     @pytest.mark.parametrize("text", METHODS)
     def test_only_what_is_trained_moves(self, family, text):
-        parent = shared_parent(family)
+        parent = parents.shared(family)
         fingerprint, implementation = parent.fingerprint(), parent.model.config._attn_implementation
         child = child_of(parent, f"tgt+{text}")
         mine = trained(child)
@@ -164,7 +158,7 @@ class TestTraining:
 
     @pytest.mark.parametrize("text", [*FOLDED, "adapters[width=4]"])
     def test_it_starts_as_embeddings_alone_do(self, text):
-        parent = shared_parent()
+        parent = parents.shared()
         alone, child = child_of(parent, "src"), child_of(parent, f"src+{text}")
         assert torch.allclose(logits(child), logits(alone), atol=1e-6)
 
@@ -173,7 +167,7 @@ class TestTraining:
         expected = torch.rand(1)
         torch.manual_seed(5)
         one, same, other = (
-            child_of(shared_parent(), "src+lora", seed=seed).changed_tensors() for seed in (1, 1, 2)
+            child_of(parents.shared(), "src+lora", seed=seed).changed_tensors() for seed in (1, 1, 2)
         )
         assert torch.equal(torch.rand(1), expected)
         assert all(torch.equal(each, same[name]) for name, each in one.items())
@@ -188,7 +182,7 @@ class TestFolding:
     @pytest.mark.parametrize("text", FOLDED)
     @pytest.mark.parametrize("side", ["src", further("tgt")])
     def test_folded_is_unfolded(self, family, text, side):
-        child = child_of(shared_parent(family), f"{side}+{text}")
+        child = child_of(parents.shared(family), f"{side}+{text}")
         before = logits(stirred(child, "src", "tgt"))
         live, plain = logits(stirred(child, "added")), plain_child(child)
         effect = (live - before).abs().max()
@@ -200,7 +194,7 @@ class TestFolding:
         assert all(dict(named_tensors(plain.model))[name] is originals[name] for name in frozen[:10])
 
     def test_a_folded_child_follows_training(self):
-        child = child_of(shared_parent(), "src+lora")
+        child = child_of(parents.shared(), "src+lora")
         first = logits(plain_child(child))
         parents.shake(child)
         assert not torch.allclose(logits(plain_child(child)), first, atol=1e-3)
@@ -210,7 +204,7 @@ class TestFolding:
 
     def test_nothing_to_fold_gives_the_same_child(self):
         for text in ("src+xattn", "src+bitfit", "src+adapters[width=4]"):
-            child = child_of(shared_parent(), text)
+            child = child_of(parents.shared(), text)
             assert plain_child(child) is child
 
     def test_forms_by_hand(self):
@@ -230,9 +224,9 @@ class TestFolding:
 class TestPacks:
     @pytest.mark.parametrize("text", METHODS)
     def test_saved_loaded_and_applied_it_is_the_child(self, text, tmp_path):
-        child = parents.shake(child_of(shared_parent(), f"src+{text}"))
+        child = parents.shake(child_of(parents.shared(), f"src+{text}"))
         pack_child(child).save(tmp_path / "pack")
-        again = apply_packs(shared_parent(), [Pack.load(tmp_path / "pack")])
+        again = apply_packs(parents.shared(), [Pack.load(tmp_path / "pack")])
         plain = dict(named_tensors(plain_child(child).model))
         found = dict(named_tensors(again.model))
         assert found.keys() == plain.keys()
@@ -258,7 +252,7 @@ class TestAdded:
     @pytest.mark.parametrize("family", ["marian-shared", further("mbart"), further("t5")])
     @pytest.mark.parametrize("text", ADDING)
     def test_generation_sees_what_training_sees(self, family, text):
-        child = child_of(shared_parent(family), f"src+{text}")
+        child = child_of(parents.shared(family), f"src+{text}")
         before = logits(stirred(child, "src"))
         assert not torch.allclose(logits(stirred(child, "added")), before, atol=1e-3)
         inputs = parents.batch(child.source, child.target)
@@ -274,7 +268,7 @@ class TestAdded:
 
     @pytest.mark.parametrize("family", ["marian-separate", further("t5"), further("mbart")])
     def test_padding_is_unseen_beside_a_prefix(self, family):
-        child = parents.shake(child_of(shared_parent(family), "tgt+prefix[length=3]"))
+        child = parents.shake(child_of(parents.shared(family), "tgt+prefix[length=3]"))
         inputs = parents.batch(child.source, child.target)
         alone = {name: rows[1:] for name, rows in inputs.items()}
         for name in ("input_ids", "attention_mask"):
@@ -285,7 +279,7 @@ class TestAdded:
 
     def test_a_prefix_of_strong_keys_takes_over(self):
         """All weight goes to one prefix vector, so that every position of the encoder attends alike."""
-        child = child_of(shared_parent(), "src+prefix[length=1]")
+        child = child_of(parents.shared(), "src+prefix[length=1]")
         module = child.model.get_submodule("model.encoder.layers.0.self_attn")
         seen = []
         module.out_proj.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
@@ -299,14 +293,14 @@ class TestAdded:
 
     def test_what_was_added_is_told(self):
         for text in METHODS:
-            model = child_of(shared_parent(), f"src+{text}").model
+            model = child_of(parents.shared(), f"src+{text}").model
             told = {"adapters": "adapters", "prefix": "prefixes"}
             assert added_modules(model) == " and ".join(told[kind] for kind in told if kind in text)
 
 
 class TestRefusals:
     def plan(self, family, text):
-        parent = shared_parent(family)
+        parent = parents.shared(family)
         return make_plan(parent.model, parent.anatomy, parse_strategy(text), {"source": 43})
 
     @pytest.mark.parametrize(
@@ -333,8 +327,8 @@ class TestRefusals:
     def test_without_peft(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "peft", None)
         with pytest.raises(MissingExtra, match=r"pip install 'crosslate\[rivals\]'"):
-            child_of(shared_parent(), "src+lora")
-        child_of(shared_parent(), "src+adapters[width=4]")
+            child_of(parents.shared(), "src+lora")
+        child_of(parents.shared(), "src+adapters[width=4]")
 
 
 @pytest.mark.parametrize(
@@ -349,7 +343,7 @@ class TestRefusals:
     ],
 )  # fmt: skip
 def test_blocks_are_found_by_structure(family, encoder, self_attention, feed_forward):
-    blocks = Blocks(shared_parent(family).model)
+    blocks = Blocks(parents.shared(family).model)
     assert list(blocks.layers.values()) == ["enc", "enc", "dec", "dec"]
     assert next(iter(blocks.layers)) == encoder
     attentions = blocks.attentions_of(BODY)

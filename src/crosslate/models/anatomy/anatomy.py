@@ -37,7 +37,6 @@ class Anatomy:
             matrix (GPT-2) have no entry.
         vocabulary: every tensor with a vocabulary axis to its side and that axis: token embeddings, output
             projection, output biases.
-        heads: number of cross-attention heads.
         head_axis: name of a cross-attention projection tensor to the axis on which the heads lie one after
             the other, in ``heads`` slices of equal size. No entry where a head has no slice of its own: the
             output's bias, fused keys and values, keys and values shared by several heads.

@@ -28,7 +28,6 @@ class Attention:
 
     Attributes:
         path: the innermost module that holds all projections.
-        group: enc, dec or xattn.
         projections: ``q k v o`` to their linear modules.
     """
 
@@ -39,9 +38,6 @@ class Attention:
 
 class Blocks:
     """What a model's layers consist of.
-
-    Args:
-        model: a Hugging Face encoder-decoder; it is not altered.
 
     Raises:
         StrategyError: cross-attention has no four linear projections of its own in some layer.

@@ -46,8 +46,6 @@ class Probe:
     """One tiny step on an aliasing copy of a model, and what it showed.
 
     Attributes:
-        encoder: path of the encoder.
-        decoder: path of the decoder.
         reads_tokens: whether the encoder reads token ids (False for speech and images).
         calls: every module call of the step, in order.
         num_logits: size of the last axis of the logits, which is the size of the target vocabulary.

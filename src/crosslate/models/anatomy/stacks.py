@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from torch import nn
 
@@ -20,11 +20,9 @@ class CrossAttention:
     """Cross-attention of one decoder layer; everything is a module path.
 
     Attributes:
-        layer: index of the decoder layer, from 0.
         block: the module that holds the projections, and in some families the layer norm.
         norms: layer norms outside the block that belong to it (none, one, or two in a sandwich).
         roles: what the modules inside do, as far as it can be told.
-        heads: number of attention heads.
     """
 
     layer: int
@@ -193,16 +191,13 @@ def _num_heads(probe: Probe, block: str, roles: dict[str, Role], own: list[str],
                 return count
         size = getattr(module, "head_dim", None)
         if isinstance(size, int) and own and roles.get(own[0]) == "q":
-            return int(_output_size(probe.module(own[0]))) // size
+            query: Any = probe.module(own[0])
+            return int(query.out_features if isinstance(query, nn.Linear) else query.nf) // size
         path = path.rpartition(".")[0]
     raise AnatomyError(
         f"the number of heads of the cross-attention {_described(probe, block)} is unknown; "
         f"expected an attribute {', '.join(_HEAD_COUNTS)} or head_dim"
     )
-
-
-def _output_size(module: nn.Module) -> int:
-    return int(getattr(module, "out_features", 0) or getattr(module, "nf", 0))
 
 
 def _told_apart(
@@ -213,17 +208,14 @@ def _told_apart(
     Zero values leave nothing for the output projection to read; zero keys only spread the attention evenly.
     """
     outputs = {path: block for block in blocks for path, role in block.roles.items() if role == "o"}
+    outputs = {path: block for path, block in outputs.items() if len(readers[block.layer]) == 2}
     silenced = [
-        probe.silences(
-            [readers[block.layer][index] for block in outputs.values() if len(readers[block.layer]) == 2],
-            outputs,
-        )
+        probe.silences([readers[block.layer][index] for block in outputs.values()], outputs)
         for index in (0, 1)
     ]
     for output, block in outputs.items():
         silent = [output in heard for heard in silenced]
-        if len(readers[block.layer]) == 2 and silent[0] != silent[1]:
-            value = readers[block.layer][silent.index(True)]
-            key = readers[block.layer][silent.index(False)]
+        if silent[0] != silent[1]:
+            value, key = readers[block.layer] if silent[0] else reversed(readers[block.layer])
             block.roles.update({key: "k", value: "v"})
     return blocks

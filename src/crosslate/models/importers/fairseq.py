@@ -45,9 +45,7 @@ class Fairseq:
     Positions beyond those that both sides have are cut off.
 
     Attributes:
-        checkpoint: ``checkpoint_best.pt``, for example.
         source_dictionary: ``dict.fr.txt``: a piece and its count per line.
-        target_dictionary: likewise for the target.
         source_model: SentencePiece model of the source.
         target_model: SentencePiece model of the target.
         heads: attention heads of each layer; needed where the checkpoint does not say: no shape shows it.

@@ -72,7 +72,6 @@ class Initialiser:
     """Where the rows of one side's new tables start.
 
     Args:
-        new: the new vocabulary.
         old: the parent's vocabulary of the same side.
         words: with translations, for a class that names their origin.
 
@@ -123,10 +122,7 @@ def check_initial(
     """Refuses initial embeddings that do not exist or would mean nothing.
 
     Args:
-        method: how renewed tables are to start.
         known: the sides whose words have translations, from a dictionary or an alignment.
-        renewed: the sides that get a new vocabulary.
-        strategy: what is trained.
 
     Raises:
         UsageError: an unknown method; nothing is renewed; the whole model starts from random values; or a

@@ -24,11 +24,7 @@ _FIRST = f".{_PLACE}.norm.weight"
 
 @dataclass(frozen=True)
 class Adapters(Method):
-    """``states + up(relu(down(norm(states))))`` behind every layer; the identity when it is new.
-
-    Attributes:
-        width: of the bottleneck.
-    """
+    """``states + up(relu(down(norm(states))))`` behind every layer; the identity when it is new."""
 
     kind = "adapters"
     groups = frozenset({"enc", "dec"})

@@ -47,12 +47,7 @@ class Form(ABC):
         """What happens to the tensor, in a few words for people."""
 
     def applied(self, original: torch.Tensor, stored: torch.Tensor) -> torch.Tensor:
-        """The child's tensor, in the type of ``original``; computed in float32 at least.
-
-        Args:
-            original: the parent's tensor, of ``shape``.
-            stored: of ``stored_shape``.
-        """
+        """The child's tensor, in the type of ``original``; computed in float32 at least."""
         base = original.detach() if original.dtype.itemsize >= 4 else original.detach().float()
         return self.combined(base, stored.to(base)).to(original.dtype)
 
@@ -62,7 +57,6 @@ class Slices(Form):
     """Some slices of a tensor, which stand in place of the parent's.
 
     Attributes:
-        axis: along which the tensor is cut.
         ranges: half-open ``(start, stop)`` pairs along the axis, ascending, none touching the next.
     """
 
@@ -119,9 +113,6 @@ class LowRank(Form):
 
     They are stored side by side as one tensor (rank, rows + columns):
     ``parent + stored[:, :rows].T @ stored[:, rows:]``.
-
-    Attributes:
-        rank: of the product.
     """
 
     kind = "low-rank"
@@ -146,11 +137,7 @@ class LowRank(Form):
 
 @dataclass(frozen=True)
 class Scale(Form):
-    """The parent's tensor times one factor for each of its slices.
-
-    Attributes:
-        axis: of the slices.
-    """
+    """The parent's tensor times one factor for each of its slices."""
 
     kind = "scale"
     axis: int

@@ -13,7 +13,6 @@ from crosslate.models.methods.forms import Form, Slices
 from crosslate.models.methods.method import Method, Treatment
 
 if TYPE_CHECKING:
-    import torch
     from torch import nn
 
     from crosslate.models.anatomy.anatomy import Anatomy
@@ -82,13 +81,6 @@ class Full(Method):
                 module, leaf = owner(model, names[0])
                 parts[names[0]] = set_slice(model, names, getattr(module, leaf), form.axis, form.indices)
         return parts
-
-    def stored(self, model: Any, name: str, form: Form) -> torch.Tensor:
-        from crosslate.models.tensors import owner
-
-        module, leaf = owner(model, name)
-        part: torch.Tensor = module.parametrizations[leaf].original
-        return part.detach()
 
 
 def _limited(model: Any, anatomy: Anatomy, limits: Limits) -> dict[str, Treatment]:

@@ -24,11 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Lora(Method):
-    """Low-rank deltas of the four projections of every attention in a group.
-
-    Attributes:
-        rank: of the deltas.
-    """
+    """Low-rank deltas of the four projections of every attention in a group."""
 
     kind = "lora"
     places: ClassVar[Mapping[str, frozenset[Group]]] = {"xattn": frozenset({"xattn"}), "attention": BODY}

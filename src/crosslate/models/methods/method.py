@@ -29,7 +29,6 @@ class Treatment:
     """What a method does to one tensor of the child; without a form or a shape, it trains the tensor itself.
 
     Attributes:
-        group: of the tensor.
         form: how the child's tensor is made of the parent's and a smaller one.
         is_trained: False where the tensor follows from others and has nothing of its own to train.
         added_shape: of a tensor that the parent does not have; None where it has it.

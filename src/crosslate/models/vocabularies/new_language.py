@@ -35,8 +35,6 @@ class NewSide:
     """A side of a child that the parent does not have.
 
     Attributes:
-        language: its code.
-        vocabulary: with ids of its own.
         start: the piece that the decoder starts with, where its role does not tell (mBART's codes).
         code: the piece that stands for the language; None where there is none.
         parent_rows: of a vocabulary on the parent's rows: for every piece the parent's row, or :data:`NEW`;
@@ -61,8 +59,6 @@ def coded_side(parent: Parent, side: Side, language: str, train: Train, *, code:
     """A new side whose sentences stand in the frame of the parent's side, with the language's code in it.
 
     Args:
-        side: where the new language stands.
-        language: its code.
         train: trains a SentencePiece vocabulary on its text; gets pieces that no text may lead to.
         code: the piece that stands for the language, as the parent's family spells it; by default the
             parent's own for this language, else one made by the family's spelling.
@@ -148,8 +144,6 @@ def joined(
     """A child's tensor: slices of the parent's, and new ones where there are none.
 
     Args:
-        original: the parent's tensor.
-        axis: of the vocabulary.
         rows: as :func:`parent_rows` gives them.
         new: the new slices, in order; None makes them zero.
     """

@@ -25,9 +25,7 @@ class SideDescription:
     """How one side's vocabulary is stored.
 
     Attributes:
-        special: its special ids.
         has_own_ids: whether ids are the segmenter's own; if not, a mapping lies beside it.
-        kind: of its segmenter.
         frame: what surrounds a sentence; None for the end of sentence after it.
     """
 

@@ -1,4 +1,4 @@
-"""A trimmed vocabulary in the files of its family's own tokenizer, where these can express it."""
+"""Vocabularies in the files of transformers' tokenizers: Marian's, and a trimmed parent's own family's."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ from typing import Any
 
 from crosslate.errors import CrosslateError
 from crosslate.files import read_json, read_optional_object, write_json
-from crosslate.models.vocabularies.vocabulary_files import TOKENIZER_CONFIG, open_tokenizer, read_vocabularies
+from crosslate.models.vocabularies.vocabulary_files import (
+    MARIAN,
+    TOKENIZER_CONFIG,
+    open_tokenizer,
+    read_vocabularies,
+)
 from crosslate.text.segmenters import JsonSegmenter, SentencePieceSegmenter
 from crosslate.text.vocabularies import Vocabulary
 
@@ -18,6 +23,31 @@ log = logging.getLogger(__name__)
 
 _TOKENIZER = "tokenizer.json"
 _SPECIAL = "special_tokens_map.json"
+
+
+def write_marian_files(
+    folder: Path, source: Vocabulary, target: Vocabulary, languages: tuple[str, str], max_tokens: int
+) -> None:
+    """Writes two SentencePiece vocabularies for transformers' ``MarianTokenizer``.
+
+    Args:
+        source: vocabulary of the source side; its special ids count for both sides.
+    """
+    source.save(folder / "source.spm")
+    target.save(folder / "target.spm")
+    source.save_mapping(folder / "vocab.json")
+    target.save_mapping(folder / "target_vocab.json")
+    write_json(
+        folder / TOKENIZER_CONFIG,
+        {
+            "tokenizer_class": MARIAN,
+            "separate_vocabs": True,
+            "source_lang": languages[0],
+            "target_lang": languages[1],
+            "model_max_length": max_tokens,
+            **{f"{name}_token": source.pieces[index] for name, index in source.special.as_values().items()},
+        },
+    )
 
 
 def write_tokenizer(
@@ -29,8 +59,6 @@ def write_tokenizer(
 
     Args:
         origin: the folder of the whole parent.
-        folder: of the trimmed one.
-        config: configuration of its model.
 
     Returns:
         Whether the family's files can express the vocabularies.

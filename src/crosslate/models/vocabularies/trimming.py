@@ -29,8 +29,6 @@ def trim_parent(parent: Parent, lines: Iterable[str], name: str = "") -> Parent:
 
     Args:
         parent: its two sides share one vocabulary; it is not altered.
-        lines: text of both sides of a pair.
-        name: of the new parent.
 
     Raises:
         ParentError: the two sides have different vocabularies.
@@ -63,7 +61,6 @@ def trim_to_languages(
             altered.
         lines: text in the languages to keep, in any order.
         min_occurrences: pieces that occur fewer times are left out.
-        name: of the new parent.
 
     Raises:
         ParentError: the two sides have different pieces, or the text is empty.

@@ -44,8 +44,6 @@ class ParentVocabularies:
     Attributes:
         source: vocabulary of the source side, in the frame that the model was trained to read.
         target: vocabulary of the target side, in the frame that it was trained to write.
-        source_language: language code.
-        target_language: language code.
         start: the id that the decoder starts with, where that is the target language's code.
         optional: pieces that the model's tables need no rows for: special ones that the tokenizer adds.
         is_marian: whether the files lie in Marian's layout, which is also ours.
@@ -64,15 +62,6 @@ class ParentVocabularies:
         target = self.target.framed(Frame(after=(self.target.special.eos,)))
         return replace(self, source=NoVocabulary(signal), target=target, start=None)
 
-    def settle(self, model: Any) -> None:
-        """Makes a model write the target language: its code starts the decoder, or comes first."""
-        if self.start is not None:
-            for config in (model.config, model.generation_config):
-                config.decoder_start_token_id = self.start
-            model.generation_config.forced_bos_token_id = None
-        elif self.target.frame.before:
-            model.generation_config.forced_bos_token_id = self.target.frame.before[0]
-
 
 def read_vocabularies(
     folder: Path, config: Any, source_language: str | None = None, target_language: str | None = None
@@ -80,7 +69,6 @@ def read_vocabularies(
     """Reads the vocabularies of a parent's folder.
 
     Args:
-        config: the model's configuration.
         source_language: needed only where the files do not name the languages, or name several.
         target_language: likewise.
 
