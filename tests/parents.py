@@ -116,11 +116,15 @@ def shake(child: Child, seed: int = 0) -> Child:
     """Moves everything that is trained, as training would."""
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        for group in child.trained.values():
-            for tensor in group.values():
-                tensor += 0.1 * torch.randn_like(tensor)
+        for tensor in trained(child).values():
+            tensor += 0.1 * torch.randn_like(tensor)
     child.model.eval()
     return child
+
+
+def trained(child: Child) -> dict[str, torch.nn.Parameter]:
+    """All that is trained, by name."""
+    return {name: each for group in child.trained.values() for name, each in group.items()}
 
 
 def batch(source: Vocabulary, target: Vocabulary, seed: int = 0, length: int = 6) -> dict[str, torch.Tensor]:
@@ -150,3 +154,11 @@ def logits(model: Any, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
     model.eval()
     found: torch.Tensor = model(**inputs, use_cache=False).logits
     return found
+
+
+def is_padding_unseen(child: Child) -> bool:
+    """Whether the shorter sentence of a batch gets the same logits alone, without its padding."""
+    inputs = batch(child.source, child.target)
+    alone = {name: rows[1:] for name, rows in inputs.items()}
+    alone |= {name: alone[name][:, :-2] for name in ("input_ids", "attention_mask")}
+    return torch.allclose(logits(child.model, alone), logits(child.model, inputs)[1:], atol=1e-4)

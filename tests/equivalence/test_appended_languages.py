@@ -133,7 +133,7 @@ def test_training_moves_new_rows_alone(case, strategy):
     child, appended = child_of(parent, strategy)
     start = {name: tensor.detach().clone() for name, tensor in child.changed_tensors().items()}
     tables = {side: table_of(child.model, side).detach().clone() for side in appended}
-    trained = [tensor for group in child.trained.values() for tensor in group.values()]
+    trained = list(parents.trained(child).values())
     assert all(any(tensor is each for each in child.model.parameters()) for tensor in trained)
     optimiser = torch.optim.AdamW(trained, lr=0.01, weight_decay=0.1)
     batch = hub_folders.sentence_pair(child, "qq wwzz la maison")

@@ -60,7 +60,7 @@ def test_it_is_known_as_it_was(family):
 def test_packs_hold_the_parent_s_types(family):
     plain, parent = parents.parent(family), lowered(family)
     child = child_of(parent)
-    trained = [tensor for group in child.trained.values() for tensor in group.values()]
+    trained = list(parents.trained(child).values())
     assert trained and all(tensor.dtype == torch.float32 for tensor in trained)
     own = dict(named_tensors(parent.model))
     frozen = [name for name, tensor in named_tensors(child.model) if own.get(name) is tensor]

@@ -76,26 +76,26 @@ def logits(child):
     return parents.logits(child.model, parents.batch(child.source, child.target))
 
 
-def trained(child):
-    return {name: each for group in child.trained.values() for name, each in group.items()}
-
-
 class TestCounts:
     @pytest.mark.parametrize("side", ["src", further("tgt")])
-    @pytest.mark.parametrize("text", TRAINED)
-    def test_what_is_trained(self, side, text):
+    @pytest.mark.parametrize("text", METHODS)
+    def test_what_is_trained_and_stored(self, side, text):
         child = child_of(parents.shared(), f"{side}+{text}")
-        table = SIZES[side] * 16
-        assert sum(each.num_trained for each in child.plan.account()) == table + TRAINED[text]
-        assert sum(each.numel() for each in trained(child).values()) == table + TRAINED[text]
-        assert {id(each) for each in child.model.parameters() if each.requires_grad} == {
-            id(each) for each in trained(child).values()
-        }
+        table, mine = SIZES[side] * 16, parents.trained(child)
+        number = sum(each.numel() for each in mine.values())
+        assert number == sum(each.num_trained for each in child.plan.account())
+        assert text == "all" or number == table + TRAINED[text]
+        wanting = {id(each) for each in child.model.parameters() if each.requires_grad}
+        assert wanting == {id(each) for each in mine.values()}
+        shapes = {name: tuple(each.shape) for name, each in child.changed_tensors().items()}
+        assert shapes == {planned.name: planned.stored_shape for planned in child.plan.changed}
+        told = {"adapters": "adapters", "prefix": "prefixes"}
+        assert added_modules(child.model) == " and ".join(told[kind] for kind in told if kind in text)
 
     def test_everything_is_everything(self):
         parent = parents.shared()
         child = child_of(parent, "src+all")
-        old, new = parent.num_parameters, sum(each.numel() for each in trained(child).values())
+        old, new = parent.num_parameters, sum(each.numel() for each in parents.trained(child).values())
         # All but the two tables of constant positions, and two pieces more.
         assert new == old - 2 * 64 * 16 + (43 - 41) * 16
 
@@ -108,12 +108,6 @@ class TestCounts:
         # The biases of keys and values go with their rows: 16 numbers more for each.
         assert stored("ia3") == 4 * (TRAINED["ia3"] + 6 * 2 * 16)
         assert stored("adapters[width=4]") == 4 * TRAINED["adapters[width=4]"]
-
-    def test_what_is_stored_has_the_shapes_of_the_plan(self):
-        for text in METHODS:
-            child = child_of(parents.shared(), f"src+{text}")
-            shapes = {name: tuple(each.shape) for name, each in child.changed_tensors().items()}
-            assert shapes == {planned.name: planned.stored_shape for planned in child.plan.changed}, text
 
     def test_fates_say_how(self):
         fates = {each.name: each.fate for each in child_of(parents.shared(), "src+ia3").plan.tensors}
@@ -133,7 +127,7 @@ class TestTraining:
         parent = parents.shared(family)
         fingerprint, implementation = parent.fingerprint(), parent.model.config._attn_implementation
         child = child_of(parent, f"tgt+{text}")
-        mine = trained(child)
+        mine = parents.trained(child)
         frozen = {
             name: (each, each.detach().clone())
             for name, each in named_tensors(child.model)
@@ -269,13 +263,7 @@ class TestAdded:
     @pytest.mark.parametrize("family", ["marian-separate", further("t5"), further("mbart")])
     def test_padding_is_unseen_beside_a_prefix(self, family):
         child = parents.shake(child_of(parents.shared(family), "tgt+prefix[length=3]"))
-        inputs = parents.batch(child.source, child.target)
-        alone = {name: rows[1:] for name, rows in inputs.items()}
-        for name in ("input_ids", "attention_mask"):
-            alone[name] = alone[name][:, :-2]
-        assert torch.allclose(
-            parents.logits(child.model, alone), parents.logits(child.model, inputs)[1:], atol=1e-4
-        )
+        assert parents.is_padding_unseen(child)
 
     def test_a_prefix_of_strong_keys_takes_over(self):
         """All weight goes to one prefix vector, so that every position of the encoder attends alike."""
@@ -290,12 +278,6 @@ class TestAdded:
             module.prefix_values.copy_(torch.arange(16.0))
         logits(child)
         assert torch.allclose(seen[0], torch.arange(16.0).expand_as(seen[0]))
-
-    def test_what_was_added_is_told(self):
-        for text in METHODS:
-            model = child_of(parents.shared(), f"src+{text}").model
-            told = {"adapters": "adapters", "prefix": "prefixes"}
-            assert added_modules(model) == " and ".join(told[kind] for kind in told if kind in text)
 
 
 class TestRefusals:

@@ -41,17 +41,20 @@ class TestSize:
         assert parse_size("base") == Size(layers=6, width=512, heads=8, feed_forward=2048)
         assert parse_size("3,256,4,1024") == parse_size("small") == Size(3, 256, 4, 1024)
 
-    @pytest.mark.parametrize("text", ["bas", "3,256,4", "3,256,4,1024,5", "a,b,c,d", ""])
-    def test_others_are_refused(self, text):
-        with pytest.raises(
-            UsageError, match=r"unknown model size .*layers,width,heads,feed_forward like 3,256,4"
-        ):
-            parse_size(text)
-
-    @pytest.mark.parametrize("text", ["3,255,4,1024", "0,256,4,1024", "3,-4,4,1024"])
-    def test_numbers_that_make_no_model_are_refused(self, text):
-        with pytest.raises(UsageError, match="all numbers must be positive and heads must divide width"):
-            parse_size(text)
+    @pytest.mark.parametrize(
+        ("texts", "message"),
+        [
+            (
+                ["bas", "3,256,4", "3,256,4,1024,5", "a,b,c,d", ""],
+                "unknown model size .*layers,width,heads,feed_forward like 3,256,4",
+            ),
+            (["3,255,4,1024", "0,256,4,1024", "3,-4,4,1024"], "must be positive and heads must divide width"),
+        ],
+    )
+    def test_others_are_refused(self, texts, message):
+        for text in texts:
+            with pytest.raises(UsageError, match=message):
+                parse_size(text)
 
 
 class TestCreate:
@@ -129,13 +132,6 @@ class TestRoundTrip:
         parent = Parent.load(copy, source_language="oc", target_language="ca")
         assert (parent.source_language, parent.target_language) == ("oc", "ca")
 
-    def test_a_written_tensor_changes_the_fingerprint(self):
-        parent = created()
-        before = parent.fingerprint()
-        assert parent.fingerprint() == before
-        parent.model.model.encoder.layers[1].fc2.weight.data[0, 0] += 1
-        assert parent.fingerprint() != before
-
 
 class TestFaults:
     def refused(self, folder, message):
@@ -144,25 +140,12 @@ class TestFaults:
         assert len(str(caught.value).splitlines()) == 1
 
     @pytest.mark.parametrize(
-        ("name", "message"),
-        [
-            ("config.json", r"has no config\.json; expected a model in Hugging Face's layout"),
-            (
-                "source.spm",
-                r"cannot read the vocabularies of .*: source\.spm missing; expected Marian's layout",
-            ),
-            ("target.spm", r": target\.spm missing;"),
-            ("vocab.json", r": vocab\.json missing;"),
-            ("model.safetensors", "cannot load the model in"),
-        ],
-    )
-    def test_a_missing_file(self, copy, name, message):
-        (copy / name).unlink()
-        self.refused(copy, message)
-
-    @pytest.mark.parametrize(
         ("name", "content", "message"),
         [
+            ("config.json", None, r"has no config\.json; expected a model in Hugging Face's layout"),
+            ("source.spm", None, r"the vocabularies of .*: source\.spm missing; expected Marian's layout"),
+            ("vocab.json", None, r": vocab\.json missing;"),
+            ("model.safetensors", None, "cannot load the model in"),
             ("config.json", "{", "cannot read the configuration in"),
             ("config.json", '{"model_type": "unheard-of"}', "cannot read the configuration in"),
             ("config.json", '{"model_type": "gpt2"}', "holds a gpt2 model, which is no encoder-decoder; expected"),
@@ -176,8 +159,10 @@ class TestFaults:
             ("tokenizer_config.json", "{", "not JSON at line 1"),
         ],
     )  # fmt: skip
-    def test_a_damaged_file(self, copy, name, content, message):
-        (copy / name).write_text(content, encoding="utf-8")
+    def test_a_missing_or_damaged_file(self, copy, name, content, message):
+        (copy / name).unlink()
+        if content is not None:
+            (copy / name).write_text(content, encoding="utf-8")
         self.refused(copy, message)
 
     @pytest.mark.parametrize("content", [None, "[]", '{"source_lang": "ROMANCE", "target_lang": "en"}'])

@@ -135,7 +135,7 @@ def test_a_child_learns_in_a_loop_of_one_s_own(stored, parent):
     family, _ = stored
     before = parent.fingerprint()
     child = spanish(parent)
-    trained = [tensor for group in child.trained.values() for tensor in group.values()]
+    trained = list(parents.trained(child).values())
     optimiser = torch.optim.AdamW(trained, lr=1e-2)
     given = inputs(family)
     del given["decoder_input_ids"]

@@ -82,8 +82,7 @@ class Fairseq:
         source, target = vocabularies
         given = {name: getattr(self, name) for name in ("heads", "scales_embeddings", "activation")}
         settings = _settings(recorded, given, faults)
-        _check_kind(tensors, faults)
-        _check_rows(tensors, source, target, faults)
+        _check_kind(tensors, source, target, faults)
         faults.raise_as(ParentError)
         built = _build(tensors, settings, is_one_dictionary=source.pieces == target.pieces)
         return Parent(built, source, target, source_language, target_language, name=str(self.checkpoint))
@@ -137,10 +136,8 @@ def read_checkpoint(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise ParentError(f"{path}: {error.strerror}") from None
-    except pickle.UnpicklingError as error:
+    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, ValueError) as error:
         raise ParentError(_refusal(path, str(error))) from None
-    except (RuntimeError, EOFError, KeyError, ValueError):
-        raise ParentError(_refusal(path, "")) from None
     tensors = checkpoint.get("model") if isinstance(checkpoint, dict) else None
     if not isinstance(tensors, dict) or not all(isinstance(each, torch.Tensor) for each in tensors.values()):
         raise ParentError(f'{path} has no tensors under "model"; expected a checkpoint of fairseq')
@@ -172,10 +169,10 @@ def _settings(recorded: Mapping[str, Any], given: Mapping[str, Any], faults: Fau
         "activation": recorded.get("activation_fn"),
     }
     values = {name: given[name] if value is None else value for name, value in own.items()}
-    for name, value in own.items():
-        if value is not None and given[name] not in (None, value):
+    for name, value in values.items():
+        if given[name] not in (None, value):
             faults.add(f"{name} is given as {given[name]!r}, but the checkpoint says {value!r}; leave it out")
-    values["activation"] = "relu" if values["activation"] is None else values["activation"]
+    values["activation"] = values["activation"] or "relu"
     for name in ("heads", "scales_embeddings"):
         if values[name] is None:
             faults.add(f"the checkpoint does not say {name}, and shapes do not show it; give it")
@@ -192,8 +189,10 @@ def _settings(recorded: Mapping[str, Any], given: Mapping[str, Any], faults: Fau
     }
 
 
-def _check_kind(tensors: Mapping[str, torch.Tensor], faults: Faults) -> None:
-    """Architectures that neither mBART nor BART computes."""
+def _check_kind(
+    tensors: Mapping[str, torch.Tensor], source: Vocabulary, target: Vocabulary, faults: Faults
+) -> None:
+    """Architectures that neither mBART nor BART computes, and tables of other dictionaries."""
     if any(name.endswith("in_proj_weight") for name in tensors):
         faults.add(
             "its attention is stored as before fairseq 0.9; load and save it with fairseq 0.9 or later"
@@ -208,11 +207,6 @@ def _check_kind(tensors: Mapping[str, torch.Tensor], faults: Faults) -> None:
                 faults.add(f"its {side} has no {what} ({name}), which the paper's kind of model has")
     if len({f"{side}.layer_norm.weight" in tensors for side in ("encoder", "decoder")}) > 1:
         faults.add("one of encoder and decoder ends with a layer norm, the other does not; expected the same")
-
-
-def _check_rows(
-    tensors: Mapping[str, torch.Tensor], source: Vocabulary, target: Vocabulary, faults: Faults
-) -> None:
     for side, name, vocabulary in (("source", _SOURCE, source), ("target", _TARGET, target)):
         if name in tensors and len(tensors[name]) != len(vocabulary):
             faults.add(

@@ -284,10 +284,8 @@ def _read_saved(folder: Path, languages: _Languages) -> ParentVocabularies:
     """Vocabularies in our own files: their frames were settled, for two languages, before they were saved."""
     pair, named = languages.pair(), languages.named
     others = [one for one, other in zip(pair, named) if other and not is_same_language(one, other)]
-    try:
+    with _as_parent_error(folder):
         source, target = load_vocabularies(folder)
-    except CrosslateError as error:
-        raise ParentError(str(error)) from error
     if others and not (source.has_usual_frame and target.has_usual_frame):
         raise ParentError(
             f"{folder} was saved for {'-'.join(map(str, named))} and its vocabularies hold these languages' "
