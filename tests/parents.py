@@ -112,6 +112,19 @@ def child(
     return make_child(parent, parse_strategy(strategy), new, **options)
 
 
+def sizes(strategy: str) -> dict[Side, int]:
+    """43 source and 45 target pieces, as far as a strategy renews these sides; for ``scratch`` both."""
+    renews = parse_strategy(strategy).renews
+    return {side: size for side, size in zip(SIDES, (43, 45)) if renews is None or side in renews}
+
+
+def sized_child(parent: Parent, strategy: str, *, special: SpecialIds | None = None, seed: int = 1) -> Child:
+    """A child whose new sides have the sizes of :func:`sizes`."""
+    special = special or parent.source.special
+    new = {side: vocabulary(size, special) for side, size in sizes(strategy).items()}
+    return child(parent, strategy, **new, seed=seed)
+
+
 def shake(child: Child, seed: int = 0) -> Child:
     """Moves everything that is trained, as training would."""
     with torch.no_grad(), torch.random.fork_rng(devices=[]):

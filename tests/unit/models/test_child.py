@@ -7,7 +7,7 @@ from torch.nn.utils import parametrize
 import families
 import parents
 from crosslate.errors import StrategyError, UsageError, VocabularyError
-from crosslate.models.strategies import STRATEGIES, parse_strategy
+from crosslate.models.strategies import STRATEGIES
 from crosslate.models.tensors import alias_model, named_tensors
 from crosslate.models.vocabularies.new_language import NewSide
 from crosslate.text.vocabularies import SpecialIds
@@ -19,17 +19,6 @@ COUNTS_FROM_PADDING = {
 """Families whose positions are numbered from the padding id, read off their code."""
 ROUTED = {"nllb-moe", "switch"}
 """Experts with a capacity: what one sentence gets depends on the others."""
-
-
-def new_sides(sides, special):
-    sizes = {"source": 43, "target": 45}
-    return {side: parents.vocabulary(sizes[side], special) for side in sides}
-
-
-def child_of(parent, text, seed=1, special=None):
-    strategy = parse_strategy(text)
-    sides = ("source", "target") if strategy.renews is None else strategy.renews
-    return parents.child(parent, text, **new_sides(sides, special or parent.source.special), seed=seed)
 
 
 def changed_names(child):
@@ -58,7 +47,7 @@ class TestEveryFamily:
         inputs_of_parent = parents.batch(parent.source, parent.target)
         before = parents.logits(parent.model, inputs_of_parent)
 
-        child = child_of(parent, text)
+        child = parents.sized_child(parent, text)
         model = child.model.eval()
         assert_frozen_are_the_parents(child)
         gone = ("shared", "prophetnet.word_embeddings")
@@ -94,9 +83,9 @@ class TestEveryFamily:
             with pytest.raises(
                 VocabularyError, match=rf"pads with id 9, .* the padding id {ids.pad}; make one"
             ):
-                child_of(parent, "src+xattn", special=moved)
+                parents.sized_child(parent, "src+xattn", special=moved)
             return
-        child = child_of(parent, "src+tgt+xattn", special=moved)
+        child = parents.sized_child(parent, "src+tgt+xattn", special=moved)
         assert (parents.batch(child.source, child.target)["input_ids"][1, -2:] == 9).all()
         assert family in ROUTED or parents.is_padding_unseen(child)
         assert child.model.config.pad_token_id == child.model.generation_config.pad_token_id == 9
@@ -116,7 +105,7 @@ class TestAliases:
     @pytest.mark.parametrize("family", ["marian-separate", "marian-shared", "mbart", "t5", "bert2gpt2"])
     def test_writing_through_the_parent_is_read_in_the_child(self, family):
         parent = parents.parent(family)
-        child = child_of(parent, "src+xattn")
+        child = parents.sized_child(parent, "src+xattn")
         name = parent.anatomy.names("enc")[0]
         original = dict(named_tensors(parent.model))[name]
         inputs = parents.batch(child.source, child.target)
@@ -132,7 +121,7 @@ class TestAliases:
 
     def test_a_sliced_tensor_lies_over_the_parents(self):
         parent = parents.parent()
-        child = child_of(parent, "src+xattn[heads=0:1]")
+        child = parents.sized_child(parent, "src+xattn[heads=0:1]")
         path = "model.decoder.layers.0.encoder_attn.q_proj"
         module, original = child.model.get_submodule(path), parent.model.get_submodule(path).weight
         assert parametrize.is_parametrized(module, "weight")
@@ -146,7 +135,7 @@ class TestAliases:
 
     def test_a_renewed_source_does_not_touch_the_target_of_a_shared_table(self):
         parent = parents.parent("marian-shared")
-        child = child_of(parent, "src")
+        child = parents.sized_child(parent, "src")
         table = parent.model.model.shared.weight
         assert child.model.model.decoder.embed_tokens.weight is table
         assert child.model.lm_head.weight is table
@@ -155,7 +144,7 @@ class TestAliases:
         assert parent.model.model.encoder.embed_tokens.weight is table
 
     def test_the_alias_stays_where_no_side_is_new(self):
-        child = child_of(parents.parent("marian-shared"), "embed")
+        child = parents.sized_child(parents.parent("marian-shared"), "embed")
         table = child.trained["src"]["lm_head.weight"]
         for path in ("model.shared", "model.encoder.embed_tokens", "model.decoder.embed_tokens", "lm_head"):
             assert child.model.get_submodule(path).weight is table
@@ -182,7 +171,7 @@ class TestInitialisation:
         parent = parents.shared(family)
         originals = dict(named_tensors(parent.model))
         before = {name: tensor.clone() for name, tensor in originals.items()}
-        child = child_of(parent, text)
+        child = parents.sized_child(parent, text)
         tensors = dict(named_tensors(child.model))
         for planned in child.plan.tensors:
             for name in planned.names:
@@ -199,7 +188,9 @@ class TestInitialisation:
     @pytest.mark.parametrize("family", ["marian-separate", "mbart", "t5"])
     def test_the_seed_decides_and_the_global_random_state_stays(self, family):
         parent, before = parents.shared(family), torch.random.get_rng_state()
-        one, same, other = (child_of(parent, "src+randxattn", seed).changed_tensors() for seed in (5, 5, 6))
+        one, same, other = (
+            parents.sized_child(parent, "src+randxattn", seed=seed).changed_tensors() for seed in (5, 5, 6)
+        )
         assert torch.equal(torch.random.get_rng_state(), before)
         assert one.keys() == same.keys() == other.keys()
         assert all(torch.equal(one[name], same[name]) for name in one)
@@ -210,7 +201,7 @@ class TestInitialisation:
     def test_tables_have_the_deviation_of_their_width(self, family, text):
         parent = parents.parent(family, d_model=128)
         special = SpecialIds(eos=2, unk=3, pad=5, bos=1)
-        child = child_of(parent, text, special=special)
+        child = parents.sized_child(parent, text, special=special)
         for stack in (child.model.get_encoder(), child.model.get_decoder()):
             table = stack.embed_tokens.weight
             assert table[5].eq(0).all() and stack.embed_tokens.padding_idx == 5
@@ -222,14 +213,14 @@ class TestInitialisation:
         parent = parents.parent(d_model=128)
         with torch.no_grad():
             parent.model.final_logits_bias += 1
-        child = parents.child(parent, "scratch", **new_sides(["source"], parent.source.special))
+        child = parents.child(parent, "scratch", source=43)
         table = child.model.lm_head.weight
         assert table.shape == (37, 128) and table[0].eq(0).all()
         assert table[1:].std().item() == pytest.approx(128**-0.5, rel=0.05)
         assert child.model.final_logits_bias.eq(0).all() and parent.model.final_logits_bias.ne(0).all()
 
     def test_norms_are_ones_and_biases_zeros(self):
-        child = child_of(parents.shared("mbart"), "src+randxattn")
+        child = parents.sized_child(parents.shared("mbart"), "src+randxattn")
         layer = child.model.model.decoder.layers[1]
         assert layer.encoder_attn_layer_norm.weight.eq(1).all()
         assert layer.encoder_attn.k_proj.bias.eq(0).all()
@@ -255,7 +246,7 @@ class TestDescription:
 
     @pytest.mark.parametrize("text", STRATEGIES)
     def test_what_is_trained_is_what_the_plan_trains(self, text):
-        child = child_of(parents.shared("marian-shared"), text)
+        child = parents.sized_child(parents.shared("marian-shared"), text)
         trained = parents.trained(child)
         assert set(trained) == {planned.name for planned in child.plan.tensors if planned.train}
         assert set(child.trained) == {planned.group for planned in child.plan.tensors if planned.train}

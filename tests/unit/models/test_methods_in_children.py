@@ -55,12 +55,6 @@ def further(value):
     return pytest.param(value, marks=pytest.mark.full)
 
 
-def child_of(parent, text, seed=1):
-    side = text[:3]
-    new = {"source" if side == "src" else "target": SIZES[side]}
-    return parents.child(parent, text, **new, seed=seed)
-
-
 def stirred(child, *groups):
     """Moves what is trained in some groups so far that it shows in the output."""
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
@@ -80,7 +74,7 @@ class TestCounts:
     @pytest.mark.parametrize("side", ["src", further("tgt")])
     @pytest.mark.parametrize("text", METHODS)
     def test_what_is_trained_and_stored(self, side, text):
-        child = child_of(parents.shared(), f"{side}+{text}")
+        child = parents.sized_child(parents.shared(), f"{side}+{text}")
         table, mine = SIZES[side] * 16, parents.trained(child)
         number = sum(each.numel() for each in mine.values())
         assert number == sum(each.num_trained for each in child.plan.account())
@@ -94,14 +88,14 @@ class TestCounts:
 
     def test_everything_is_everything(self):
         parent = parents.shared()
-        child = child_of(parent, "src+all")
+        child = parents.sized_child(parent, "src+all")
         old, new = parent.num_parameters, sum(each.numel() for each in parents.trained(child).values())
         # All but the two tables of constant positions, and two pieces more.
         assert new == old - 2 * 64 * 16 + (43 - 41) * 16
 
     def test_what_is_stored(self):
         def stored(text):
-            plan = child_of(parents.shared(), f"src+{text}").plan
+            plan = parents.sized_child(parents.shared(), f"src+{text}").plan
             return plan.pack_bytes - 4 * 43 * 16
 
         assert stored("lora[xattn;rank=2]") == 4 * TRAINED["lora[xattn;rank=2]"]
@@ -110,11 +104,13 @@ class TestCounts:
         assert stored("adapters[width=4]") == 4 * TRAINED["adapters[width=4]"]
 
     def test_fates_say_how(self):
-        fates = {each.name: each.fate for each in child_of(parents.shared(), "src+ia3").plan.tensors}
+        fates = {
+            each.name: each.fate for each in parents.sized_child(parents.shared(), "src+ia3").plan.tensors
+        }
         assert fates["model.encoder.layers.0.self_attn.k_proj.weight"] == "scaled"
         assert fates["model.encoder.layers.0.self_attn.k_proj.bias"] == "scaled alike"
         assert fates["model.encoder.layers.0.fc2.bias"] == "frozen"
-        plan = child_of(parents.shared(), "src+lora[xattn;rank=2]").plan
+        plan = parents.sized_child(parents.shared(), "src+lora[xattn;rank=2]").plan
         fates = {each.name: each.fate for each in plan.tensors}
         assert fates["model.decoder.layers.1.encoder_attn.q_proj.weight"] == "trained as a delta of rank 2"
         assert fates["model.decoder.layers.1.self_attn.q_proj.weight"] == "frozen"
@@ -126,7 +122,7 @@ class TestTraining:
     def test_only_what_is_trained_moves(self, family, text):
         parent = parents.shared(family)
         fingerprint, implementation = parent.fingerprint(), parent.model.config._attn_implementation
-        child = child_of(parent, f"tgt+{text}")
+        child = parents.sized_child(parent, f"tgt+{text}")
         mine = parents.trained(child)
         frozen = {
             name: (each, each.detach().clone())
@@ -153,7 +149,7 @@ class TestTraining:
     @pytest.mark.parametrize("text", [*FOLDED, "adapters[width=4]"])
     def test_it_starts_as_embeddings_alone_do(self, text):
         parent = parents.shared()
-        alone, child = child_of(parent, "src"), child_of(parent, f"src+{text}")
+        alone, child = parents.sized_child(parent, "src"), parents.sized_child(parent, f"src+{text}")
         assert torch.allclose(logits(child), logits(alone), atol=1e-6)
 
     def test_the_seed_decides_and_the_global_random_state_stays(self):
@@ -161,7 +157,8 @@ class TestTraining:
         expected = torch.rand(1)
         torch.manual_seed(5)
         one, same, other = (
-            child_of(parents.shared(), "src+lora", seed=seed).changed_tensors() for seed in (1, 1, 2)
+            parents.sized_child(parents.shared(), "src+lora", seed=seed).changed_tensors()
+            for seed in (1, 1, 2)
         )
         assert torch.equal(torch.rand(1), expected)
         assert all(torch.equal(each, same[name]) for name, each in one.items())
@@ -176,7 +173,7 @@ class TestFolding:
     @pytest.mark.parametrize("text", FOLDED)
     @pytest.mark.parametrize("side", ["src", further("tgt")])
     def test_folded_is_unfolded(self, family, text, side):
-        child = child_of(parents.shared(family), f"{side}+{text}")
+        child = parents.sized_child(parents.shared(family), f"{side}+{text}")
         before = logits(stirred(child, "src", "tgt"))
         live, plain = logits(stirred(child, "added")), plain_child(child)
         effect = (live - before).abs().max()
@@ -188,7 +185,7 @@ class TestFolding:
         assert all(dict(named_tensors(plain.model))[name] is originals[name] for name in frozen[:10])
 
     def test_a_folded_child_follows_training(self):
-        child = child_of(parents.shared(), "src+lora")
+        child = parents.sized_child(parents.shared(), "src+lora")
         first = logits(plain_child(child))
         parents.shake(child)
         assert not torch.allclose(logits(plain_child(child)), first, atol=1e-3)
@@ -198,7 +195,7 @@ class TestFolding:
 
     def test_nothing_to_fold_gives_the_same_child(self):
         for text in ("src+xattn", "src+bitfit", "src+adapters[width=4]"):
-            child = child_of(parents.shared(), text)
+            child = parents.sized_child(parents.shared(), text)
             assert plain_child(child) is child
 
     def test_forms_by_hand(self):
@@ -218,7 +215,7 @@ class TestFolding:
 class TestPacks:
     @pytest.mark.parametrize("text", METHODS)
     def test_saved_loaded_and_applied_it_is_the_child(self, text, tmp_path):
-        child = parents.shake(child_of(parents.shared(), f"src+{text}"))
+        child = parents.shake(parents.sized_child(parents.shared(), f"src+{text}"))
         pack_child(child).save(tmp_path / "pack")
         again = apply_packs(parents.shared(), [Pack.load(tmp_path / "pack")])
         plain = dict(named_tensors(plain_child(child).model))
@@ -246,7 +243,7 @@ class TestAdded:
     @pytest.mark.parametrize("family", ["marian-shared", further("mbart"), further("t5")])
     @pytest.mark.parametrize("text", ADDING)
     def test_generation_sees_what_training_sees(self, family, text):
-        child = child_of(parents.shared(family), f"src+{text}")
+        child = parents.sized_child(parents.shared(family), f"src+{text}")
         before = logits(stirred(child, "src"))
         assert not torch.allclose(logits(stirred(child, "added")), before, atol=1e-3)
         inputs = parents.batch(child.source, child.target)
@@ -262,12 +259,12 @@ class TestAdded:
 
     @pytest.mark.parametrize("family", ["marian-separate", further("t5"), further("mbart")])
     def test_padding_is_unseen_beside_a_prefix(self, family):
-        child = parents.shake(child_of(parents.shared(family), "tgt+prefix[length=3]"))
+        child = parents.shake(parents.sized_child(parents.shared(family), "tgt+prefix[length=3]"))
         assert parents.is_padding_unseen(child)
 
     def test_a_prefix_of_strong_keys_takes_over(self):
         """All weight goes to one prefix vector, so that every position of the encoder attends alike."""
-        child = child_of(parents.shared(), "src+prefix[length=1]")
+        child = parents.sized_child(parents.shared(), "src+prefix[length=1]")
         module = child.model.get_submodule("model.encoder.layers.0.self_attn")
         seen = []
         module.out_proj.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
@@ -309,8 +306,8 @@ class TestRefusals:
     def test_without_peft(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "peft", None)
         with pytest.raises(MissingExtra, match=r"pip install 'crosslate\[rivals\]'"):
-            child_of(parents.shared(), "src+lora")
-        child_of(parents.shared(), "src+adapters[width=4]")
+            parents.sized_child(parents.shared(), "src+lora")
+        parents.sized_child(parents.shared(), "src+adapters[width=4]")
 
 
 @pytest.mark.parametrize(

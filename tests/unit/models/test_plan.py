@@ -9,7 +9,6 @@ import functools
 from dataclasses import astuple
 
 import pytest
-import transformers
 
 import families
 import parents
@@ -18,15 +17,11 @@ from crosslate.models.anatomy.anatomy import Anatomy
 from crosslate.models.methods.forms import Slices
 from crosslate.models.plan import make_plan
 from crosslate.models.strategies import STRATEGIES, parse_strategy
+from crosslate.models.tensors import named_tensors
 
 FATES = {
-    "trained",
-    "trained in part",
-    "trained from random values",
-    "from random values, not trained",
-    "zero",
-    "frozen",
-}
+    "trained", "trained in part", "trained from random values", "from random values, not trained", "zero", "frozen",
+}  # fmt: skip
 
 
 @functools.cache
@@ -141,17 +136,13 @@ def test_fates():
     assert planned(plan("tgt+body", target=45), "model.encoder.layers.1.fc1.weight").fate == "trained"
     assert planned(plan("scratch", source=43), "final_logits_bias").fate == "zero"
     assert planned(plan("src", source=43), "final_logits_bias").fate == "frozen"
-    assert (
-        planned(plan("scratch", "pegasus", source=43), "model.encoder.embed_positions.weight").fate
-        == "frozen"
-    )
+    scratch = plan("scratch", "pegasus", source=43)
+    assert planned(scratch, "model.encoder.embed_positions.weight").fate == "frozen"
     assert {tensor.fate for name in STRATEGIES for tensor in sized_plan(name).tensors} <= FATES
 
 
 def sized_plan(text, family="marian-separate"):
-    renews = parse_strategy(text).renews
-    sizes = {"source": 43, "target": 45}
-    return plan(text, family, **{side: sizes[side] for side in (sizes if renews is None else renews)})
+    return plan(text, family, **parents.sizes(text))
 
 
 @pytest.mark.parametrize("family", ["marian-separate", "marian-shared", "t5", "fsmt", "bert2gpt2", "pegasus"])
@@ -173,10 +164,7 @@ def test_a_plan_holds_every_tensor_once(family):
 def test_pack_bytes_are_those_of_the_file(family, text, tmp_path):
     from safetensors.torch import load_file, save_file
 
-    renews = parse_strategy(text).renews
-    sizes = {"source": 43, "target": 45}
-    new = {side: sizes[side] for side in (sizes if renews is None else renews)}
-    child = parents.child(parents.shared(family), text, **new)
+    child = parents.sized_child(parents.shared(family), text)
     path = tmp_path / "weights.safetensors"
     save_file(child.changed_tensors(), path)
     header_bytes = 8 + int.from_bytes(path.read_bytes()[:8], "little")
@@ -184,15 +172,10 @@ def test_pack_bytes_are_those_of_the_file(family, text, tmp_path):
     assert {name: tuple(tensor.shape) for name, tensor in load_file(path).items()} == {
         tensor.name: tensor.stored_shape for tensor in child.plan.changed
     }
-    whole = sum(t.numel() * t.element_size() for t in {id(t): t for t in saved(child.model)}.values())
+    saved = {id(t): t for name, t in named_tensors(child.model) if "embed_positions" not in name}
+    whole = sum(t.numel() * t.element_size() for t in saved.values())
     trimmed = sum(4 * (t.num_elements - t.num_stored) for t in child.plan.tensors if t.form)
     assert child.plan.model_bytes == whole + trimmed  # a slice is all that a sliced tensor shows
-
-
-def saved(model):
-    return [
-        tensor for name, tensor in model.state_dict(keep_vars=True).items() if "embed_positions" not in name
-    ]
 
 
 def test_the_shares_of_the_papers_table_2():
@@ -201,19 +184,11 @@ def test_the_shares_of_the_papers_table_2():
     five children. A share is the parameters stored over all parameters of the child, the target's input and
     output table counted once; the table gives the mean over the six children.
     """
-    config = transformers.MBartConfig(
-        vocab_size=32_000,
-        d_model=512,
-        encoder_layers=6,
-        decoder_layers=6,
-        encoder_attention_heads=8,
-        decoder_attention_heads=8,
-        encoder_ffn_dim=2048,
-        decoder_ffn_dim=2048,
+    model = families.build(
+        "mbart", vocab_size=32_000, d_model=512, encoder_layers=6, decoder_layers=6, encoder_attention_heads=8,
+        decoder_attention_heads=8, encoder_ffn_dim=2048, decoder_ffn_dim=2048,
         max_position_embeddings=1022,  # the family adds two rows
-        init_std=0.05,
-    )
-    model = transformers.MBartForConditionalGeneration(config).eval()
+    )  # fmt: skip
     anatomy = Anatomy.of(model)
     children = [("source", 16_000), *[("source", 8_000)] * 3, *[("target", 8_000)] * 2]
     attention = 4 * (512 * 512 + 512)
@@ -247,11 +222,7 @@ def test_the_shares_of_the_papers_table_2():
         ("src+tgt+xattn", {"source": 43}, "renews the source and the target, but .* for the source$"),
         ("src+xattn[layers=0-2]", {"source": 43}, "name layer 2; the decoder has the layers 0 to 1"),
         ("src+xattn[heads=2:0]", {"source": 43}, "name layer 2; the decoder has the layers 0 to 1"),
-        (
-            "src+xattn[auto=50%]",
-            {"source": 43},
-            r"the limits \[auto=50%\] leave open which heads are trained",
-        ),
+        ("src+xattn[auto=50%]", {"source": 43}, r"limits \[auto=50%\] leave open which heads are trained"),
         ("src+xattn[heads=0:0-2]", {"source": 43}, "name head 2; a layer has the heads 0 to 1"),
     ],
 )

@@ -72,19 +72,17 @@ class Anatomy:
         """
         tensors = dict(named_tensors(model))
         placement = Placement(Probe(model), tensors)
-        groups, aliases = placement.groups()
-        placement.check(groups)
         return cls(
-            groups=groups,
-            aliases=aliases,
-            ties=_ties(tensors),
+            groups=placement.groups,
+            aliases=placement.aliases,
+            ties=placement.ties,
             parameters=frozenset(name for name, _ in model.named_parameters(remove_duplicate=False)),
-            layers=placement.layers(groups),
+            layers=placement.layers(),
             projections=placement.projections(),
-            vocabulary=placement.vocabulary(groups),
+            vocabulary=placement.vocabulary(),
             heads=placement.heads(),
             head_axis=placement.head_axis(),
-            constant=_constant(tensors, groups, placement.tables),
+            constant=_constant(tensors, placement.groups, placement.tables),
         )
 
     def names(self, *groups: Group) -> tuple[str, ...]:
@@ -107,13 +105,6 @@ class Anatomy:
                     seen.add(key)
                     counts[group] += tensors[name].numel()
         return counts
-
-
-def _ties(tensors: dict[str, torch.Tensor]) -> tuple[tuple[str, ...], ...]:
-    sharing: dict[tuple[Any, ...], list[str]] = {}
-    for name, tensor in tensors.items():
-        sharing.setdefault(storage_key(tensor), []).append(name)
-    return tuple(tuple(names) for names in sharing.values() if len(names) > 1)
 
 
 def _constant(

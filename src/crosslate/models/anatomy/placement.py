@@ -31,7 +31,11 @@ _CROSS_ATTENTION_NAME = re.compile(
 
 
 class Placement:
-    """Puts every tensor into its group, from what one probe showed."""
+    """Puts every tensor into its group, from what one probe showed.
+
+    Raises:
+        AnatomyError: some names could not be placed, or contradict the cross-attention found.
+    """
 
     def __init__(self, probe: Probe, tensors: dict[str, torch.Tensor]) -> None:
         self.probe = probe
@@ -43,20 +47,20 @@ class Placement:
         self.output = self._output_projection()
         self._within = {path: block for block in self.blocks for path in (block.block, *block.norms)}
         self._check_tables()
+        placed = {name: self._group(name) for name in tensors}
+        self.groups = {name: group for name, group in placed.items() if group is not None}
+        self.ties = self._ties()
+        self.aliases = self._aliases()
+        self._check_names()
 
-    def groups(self) -> tuple[dict[str, Group], dict[str, tuple[str, ...]]]:
-        """The group of every name, and the aliases with what they stand for.
-
-        Raises:
-            AnatomyError: some names could not be placed.
-        """
-        placed = {name: self._group(name) for name in self.tensors}
-        groups = {name: group for name, group in placed.items() if group is not None}
-        outside = [name for name in placed if name not in groups]
-        partners: dict[tuple[Any, ...], list[str]] = {}
-        for name in groups:
-            partners.setdefault(storage_key(self.tensors[name]), []).append(name)
-        aliases = {name: tuple(partners.get(storage_key(self.tensors[name]), ())) for name in outside}
+    def _aliases(self) -> dict[str, tuple[str, ...]]:
+        """What the names stand for that are in no group."""
+        ties = {name: names for names in self.ties for name in names}
+        aliases = {
+            name: tuple(each for each in ties.get(name, ()) if each in self.groups)
+            for name in self.tensors
+            if name not in self.groups
+        }
         unplaced = [
             name
             for name, others in aliases.items()
@@ -68,11 +72,17 @@ class Placement:
                 f"{len(unplaced)} tensors belong to neither side of the model: {_shown(unplaced)}; expected "
                 "one encoder, one decoder, and outside them only shared embeddings and an output head"
             )
-        return groups, aliases
+        return aliases
 
-    def layers(self, groups: dict[str, Group]) -> dict[str, int]:
+    def _ties(self) -> tuple[tuple[str, ...], ...]:
+        sharing: dict[tuple[Any, ...], list[str]] = {}
+        for name, tensor in self.tensors.items():
+            sharing.setdefault(storage_key(tensor), []).append(name)
+        return tuple(tuple(names) for names in sharing.values() if len(names) > 1)
+
+    def layers(self) -> dict[str, int]:
         """Decoder layer of each cross-attention tensor."""
-        found = {name: self._cross_attention(owner_of(name)) for name in groups}
+        found = {name: self._cross_attention(owner_of(name)) for name in self.groups}
         return {name: block.layer for name, block in found.items() if block is not None}
 
     def projections(self) -> dict[str, Role]:
@@ -107,10 +117,10 @@ class Placement:
                 axes[f"{path}.{name}"] = axis
         return axes
 
-    def vocabulary(self, groups: dict[str, Group]) -> dict[str, tuple[Side, int]]:
+    def vocabulary(self) -> dict[str, tuple[Side, int]]:
         """Side and vocabulary axis of every tensor that has one."""
         found: dict[str, tuple[Side, int]] = {}
-        for name, group in groups.items():
+        for name, group in self.groups.items():
             owner, tensor = owner_of(name), self.tensors[name]
             if owner in self.tables["source"] and group == "src":
                 found[name] = ("source", 0)
@@ -120,14 +130,10 @@ class Placement:
                 found[name] = ("target", tuple(tensor.shape).index(self.probe.num_logits))
         return found
 
-    def check(self, groups: dict[str, Group]) -> None:
-        """Compares the cross-attention found with names.
-
-        Raises:
-            AnatomyError: they disagree.
-        """
-        inside = [name for name in groups if is_under(name, self.probe.decoder)]
-        found = {name for name in inside if groups[name] == "xattn"}
+    def _check_names(self) -> None:
+        """Compares the cross-attention found with names."""
+        inside = [name for name in self.groups if is_under(name, self.probe.decoder)]
+        found = {name for name in inside if self.groups[name] == "xattn"}
         named = {name for name in inside if any(map(_CROSS_ATTENTION_NAME.fullmatch, name.split(".")))}
         # Norms may be named after their place (T5, Moonshine); names that say nothing at all prove nothing.
         norms = {name for name in found if is_norm(self.probe.module(owner_of(name)))}
