@@ -1,7 +1,5 @@
 """Parents that read speech or images: the target side is renewed and packed, text pipelines say no and why."""
 
-import json
-
 import pytest
 import torch
 
@@ -18,37 +16,12 @@ from crosslate.packs.pack import Pack
 SPECIAL = ["<s>", "<pad>", "</s>", "<unk>"]
 
 
-def _write(folder, name, value):
-    (folder / name).write_text(json.dumps(value), encoding="utf-8")
-
-
-def _byte_level(folder, tokenizer_class):
-    from tokenizers import ByteLevelBPETokenizer
-
-    tokenizer = ByteLevelBPETokenizer()
-    tokenizer.train_from_iterator(
-        hub_folders.lines(), vocab_size=300, special_tokens=SPECIAL, show_progress=False
-    )
-    tokenizer.save_model(str(folder))
-    names = {"bos_token": "<s>", "pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
-    _write(folder, "tokenizer_config.json", {"tokenizer_class": tokenizer_class, **names})
-    return tokenizer.get_vocab_size()
-
-
-def _sentencepiece(folder):
-    model = hub_folders.sentencepiece_model(150, "unigram")
-    (folder / "sentencepiece.bpe.model").write_bytes(model)
-    pieces = [*SPECIAL, *hub_folders.pieces_of(model)[3:]]
-    _write(folder, "vocab.json", {piece: index for index, piece in enumerate(pieces)})
-    _write(folder, "tokenizer_config.json", {"tokenizer_class": "Speech2TextTokenizer"})
-    return len(pieces)
-
-
 IDS = {"bos_token_id": 0, "pad_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 2}
+NAMES = {"bos_token": "<s>", "pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
 TOKENIZERS = {
-    "whisper": lambda folder: _byte_level(folder, "WhisperTokenizer"),
-    "speech2text": _sentencepiece,
-    "trocr": lambda folder: _byte_level(folder, "RobertaTokenizer"),
+    "whisper": hub_folders.byte_level(SPECIAL, {"tokenizer_class": "WhisperTokenizer", **NAMES}),
+    "speech2text": hub_folders.listed_pieces("Speech2TextTokenizer"),
+    "trocr": hub_folders.byte_level(SPECIAL, {"tokenizer_class": "RobertaTokenizer", **NAMES}),
 }
 SIGNALS = {
     "whisper": ("audio", "input_features", (2, 8, 32)),
@@ -63,8 +36,8 @@ def stored(request, tmp_path_factory):
     """A family's name and a folder of it, as on the hub."""
     folder = tmp_path_factory.mktemp("signals") / request.param
     folder.mkdir()
-    size = TOKENIZERS[request.param](folder)
-    families.build(request.param, vocab_size=size + 60, **IDS).save_pretrained(folder)
+    rows = TOKENIZERS[request.param](folder)["vocab_size"] + 60
+    families.build(request.param, vocab_size=rows, **IDS).save_pretrained(folder)
     return request.param, folder
 
 

@@ -103,17 +103,15 @@ class Probe:
         """Of the modules at ``ears``, those that hear only zeros once the modules at ``mouths`` say zero."""
         silent: set[str] = set()
 
-        def listen(path: str, arguments: tuple[Any, ...]) -> None:
-            if arguments and not bool(arguments[0].any()):
+        def listen(path: str, module: nn.Module, inputs: tuple[Any, ...]) -> None:
+            if inputs and not bool(inputs[0].any()):
                 silent.add(path)
 
-        handles = [
-            self.module(path).register_forward_hook(lambda _, inputs, output: torch.zeros_like(output))
-            for path in mouths
-        ]
-        for path in ears:
-            hook = partial(lambda path, _, inputs: listen(path, inputs), path)
-            handles.append(self.module(path).register_forward_pre_hook(hook))
+        def hush(module: nn.Module, inputs: tuple[Any, ...], output: torch.Tensor) -> torch.Tensor:
+            return torch.zeros_like(output)
+
+        handles = [self.module(path).register_forward_hook(hush) for path in mouths]
+        handles += [self.module(path).register_forward_pre_hook(partial(listen, path)) for path in ears]
         arguments, keywords = self._decoder_arguments
         try:
             self._run(self.module(self.decoder), *arguments, **keywords)
