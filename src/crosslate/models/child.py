@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +63,10 @@ class Child:
     plan: Plan | None
     trained: dict[str, dict[str, nn.Parameter]]
     initial_rows: dict[Side, dict[str, int]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.source_language = language_code(self.source_language)
+        self.target_language = language_code(self.target_language)
 
     def changed_tensors(self) -> dict[str, torch.Tensor]:
         """What a pack stores: every changed tensor under its first name, slices where only a part is trained.
@@ -156,8 +160,8 @@ def make_child(
         if isinstance(value, nn.Parameter) and value.requires_grad:
             trained.setdefault(groups.get(name, ADDED), {})[name] = value
     return Child(
-        parent, model, vocabularies["source"], vocabularies["target"], language_code(spoken["source"]),
-        language_code(spoken["target"]), plan, trained, rows,
+        parent, model, vocabularies["source"], vocabularies["target"], spoken["source"], spoken["target"],
+        plan, trained, rows,
     )  # fmt: skip
 
 
@@ -179,7 +183,7 @@ def graft(
     tensors: Mapping[tuple[str, ...], torch.Tensor],
     new: Mapping[Side, NewSide],
     languages: Mapping[Side, str],
-    added: Sequence[tuple[Method, Mapping[str, torch.Tensor]]] = (),
+    added: Mapping[Method, Mapping[str, torch.Tensor]],
 ) -> Child:
     """A child made of given tensors, each under all of its names, on the body of a parent.
 
@@ -198,14 +202,14 @@ def graft(
         set_tensor(model, names, nn.Parameter(tensor, requires_grad=False) if is_parameter else tensor)
     _settle(model, parent, new)
     with torch.random.fork_rng(devices=[]):
-        for method, values in added:
+        for method, values in added.items():
             method.add(model, {name: tuple(tensor.shape) for name, tensor in values.items()})
             for name, tensor in values.items():
                 module, leaf = owner(model, name)
                 module._parameters[leaf] = nn.Parameter(tensor, requires_grad=False)
     return Child(
-        parent, model.eval(), vocabularies["source"], vocabularies["target"],
-        language_code(languages["source"]), language_code(languages["target"]), None, {},
+        parent, model.eval(), vocabularies["source"], vocabularies["target"], languages["source"],
+        languages["target"], None, {},
     )  # fmt: skip
 
 
@@ -235,7 +239,7 @@ def plain_child(child: Child) -> Child:
     }
     new = {side: each for side, each in sides.items() if side in child.plan.renewed}
     languages = {side: each.language for side, each in sides.items()}
-    plain = graft(child.parent, tensors, new, languages, list(added.items()))
+    plain = graft(child.parent, tensors, new, languages, added)
     plain.model.to(child.model.device)
     return plain
 

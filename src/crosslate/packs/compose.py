@@ -191,7 +191,7 @@ def _grafted(
         if each.place.method is not None:
             added.setdefault(each.place.method, {})[each.place.names[0]] = each.tensor
     plain = {each.place.names: each.tensor for each in chosen if each.place.method is None}
-    return graft(parent, plain, new, languages, list(added.items()))
+    return graft(parent, plain, new, languages, added)
 
 
 def _order(packs: Sequence[Pack]) -> list[Pack]:

@@ -131,11 +131,8 @@ def _check_limits(anatomy: Anatomy, limits: Limits) -> None:
             raise StrategyError(f"the limits {limits} name {what} {too_large[0]}; {whole} 0 to {number - 1}")
 
 
-def parse_limits(text: str, whole: str) -> Limits:
+def parse_limits(text: str) -> Limits:
     """Reads what stands in a strategy's brackets, like ``layers=0-2;k,v``.
-
-    Args:
-        whole: the strategy as it was given, for messages.
 
     Raises:
         StrategyError: limits that cannot be read, or part of which would mean nothing.
@@ -150,79 +147,76 @@ def parse_limits(text: str, whole: str) -> Limits:
         if not equals:  # a further layer of heads=0:1;2:0, or projections
             key, value = ("heads" if before == "heads" and ":" in part else "projections"), key
         if key in values:
-            raise StrategyError(f"{whole!r} limits {key} twice; give one list, like layers=0-2,5 or k,v")
+            raise StrategyError(f"it limits {key} twice; give one list, like layers=0-2,5 or k,v")
         if key in readers:
-            values[key] = readers[key](value, whole)
+            values[key] = readers[key](value)
         elif key == "heads":
-            layer, chosen = _heads(value, whole)
+            layer, chosen = _heads(value)
             if layer in heads:
-                raise StrategyError(
-                    f"{whole!r} gives the heads of layer {layer} twice; give one list, like 0:1,3"
-                )
+                raise StrategyError(f"it gives the heads of layer {layer} twice; give one list, like 0:1,3")
             heads[layer] = chosen
         else:
             raise StrategyError(
-                f"{whole!r}: unknown limit {key!r} (limits look like layers=0-2, heads=0:1,3 or k,v); "
+                f"unknown limit {key!r} (limits look like layers=0-2, heads=0:1,3 or k,v); "
                 f"{nearest(key, ('layers', 'heads', 'auto'))}"
             )
     limits = Limits(**values, heads=tuple(sorted(heads.items())) or None)
-    _check_consistent(limits, whole)
+    _check_consistent(limits)
     return limits
 
 
-def _check_consistent(limits: Limits, whole: str) -> None:
+def _check_consistent(limits: Limits) -> None:
     """Refuses limits part of which would silently mean nothing."""
     if limits.heads is None and limits.auto is None:
         return
     if limits.heads is not None and limits.auto is not None:
-        raise StrategyError(f"{whole!r} names heads and asks for a choice of them; leave one of the two out")
+        raise StrategyError("it names heads and asks for a choice of them; leave one of the two out")
     if "norm" in (limits.projections or ()):
-        raise StrategyError(f"{whole!r}: the norm belongs to all heads; leave it out, or leave the heads out")
+        raise StrategyError("the norm belongs to all heads; leave it out, or leave the heads out")
     for layer, _ in limits.heads or ():
         if limits.layers is not None and layer not in limits.layers:
-            raise StrategyError(
-                f"{whole!r} names heads of layer {layer}, which its layers {_ranges(limits.layers)} leave out"
-            )
+            layers = _ranges(limits.layers)
+            raise StrategyError(f"it names heads of layer {layer}, which its layers {layers} leave out")
 
 
-def _percent(text: str, whole: str) -> int:
+def _percent(text: str) -> int:
     """``50%`` as 50."""
     match = re.fullmatch(r"(\d{1,3})\s*%", text)
     if not match or not 1 <= int(match[1]) <= 100:
-        raise StrategyError(f"{whole!r}: auto is {text!r}, expected a share of the heads from 1% to 100%")
+        raise StrategyError(f"auto is {text!r}, expected a share of the heads from 1% to 100%")
     return int(match[1])
 
 
-def _heads(text: str, whole: str) -> tuple[int, frozenset[int]]:
+def _heads(text: str) -> tuple[int, frozenset[int]]:
     """``0:1,3`` as layer 0 and heads {1, 3}."""
     layer, colon, heads = text.partition(":")
-    layers = _numbers(layer, whole) if colon else frozenset[int]()
+    layers = _numbers(layer) if colon else frozenset[int]()
     if len(layers) != 1:
-        raise StrategyError(f"{whole!r}: heads are given by layer, like heads=0:1,3; seen {text!r}")
-    return min(layers), _numbers(heads, whole)
+        raise StrategyError(f"heads are given by layer, like heads=0:1,3; seen {text!r}")
+    return min(layers), _numbers(heads)
 
 
-def _projections(text: str, whole: str) -> frozenset[str]:
+def _projections(text: str) -> frozenset[str]:
     names = [name.strip() for name in text.split(",")]
     for name in names:
         if name not in PROJECTIONS:
             raise StrategyError(
-                f"{whole!r}: unknown projection {name!r} (other limits look like layers=0-2 or heads=0:1,3); "
+                f"unknown projection {name!r} (other limits look like layers=0-2 or heads=0:1,3); "
                 f"{nearest(name, PROJECTIONS)}"
             )
     return frozenset(names)
 
 
-def _numbers(text: str, whole: str) -> frozenset[int]:
+def _numbers(text: str) -> frozenset[int]:
     """``0-2,5`` as {0, 1, 2, 5}."""
     numbers: set[int] = set()
     for part in text.split(","):
         match = re.fullmatch(r"\s*(\d{1,4})\s*(?:-\s*(\d{1,4})\s*)?", part)
         if not match:
-            raise StrategyError(f"{whole!r}: {part!r} is not a number or a range like 0-2")
+            raise StrategyError(f"{part!r} is not a number or a range like 0-2")
         first, last = int(match[1]), int(match[2] or match[1])
         if last < first:
-            raise StrategyError(f"{whole!r}: the range {part.strip()!r} is empty")
+            raise StrategyError(f"the range {part.strip()!r} is empty")
         numbers.update(range(first, last + 1))
     return frozenset(numbers)
 

@@ -99,11 +99,8 @@ class Method(ABC):
         """Its options as a strategy spells them: ``rank=8``."""
         return ";".join(f"{field.name}={getattr(self, field.name)}" for field in fields(self))
 
-    def with_options(self, options: Iterable[str], whole: str) -> Method:
+    def with_options(self, options: Iterable[str]) -> Method:
         """The method with options like ``rank=4``.
-
-        Args:
-            whole: the strategy as it was given, for messages.
 
         Raises:
             StrategyError: an unknown option, one given twice, or a value out of range.
@@ -113,15 +110,13 @@ class Method(ABC):
         for part in filter(None, map(str.strip, options)):
             name, equals, value = (each.strip() for each in part.partition("="))
             if name in values:
-                raise StrategyError(f"{whole!r} gives {name} twice; give it once")
+                raise StrategyError(f"it gives {name} twice; give it once")
             if not equals or name not in known:
                 hints = [*(f"{each}=…" for each in known), *self.places]
                 hint = nearest(part, hints) if hints else "leave the brackets out"
-                raise StrategyError(f"{whole!r}: {self.kind} has no {part!r}; {hint}")
+                raise StrategyError(f"{self.kind} has no {part!r}; {hint}")
             if not value.isascii() or not value.isdigit() or not 0 < int(value) <= _MOST:
-                raise StrategyError(
-                    f"{whole!r}: {name} is {value!r}, expected a whole number from 1 to {_MOST}"
-                )
+                raise StrategyError(f"{name} is {value!r}, expected a whole number from 1 to {_MOST}")
             values[name] = int(value)
         return replace(self, **values)
 

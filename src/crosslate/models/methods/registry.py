@@ -68,46 +68,42 @@ class Assigned:
         return ";".join(part for part in (where, self.method.options()) if part)
 
 
-def parse_method(text: str, whole: str = "") -> Assigned:
+def parse_method(text: str) -> Assigned:
     """Reads a method with its groups, like ``lora(enc,dec;rank=16)``, ``lora[attention]`` or ``ia3``.
-
-    Args:
-        whole: the strategy that it is part of, for messages; by default ``text``.
 
     Raises:
         StrategyError: unknown method, group or option, or a value out of range.
     """
-    whole = whole or text
     match = re.fullmatch(r"\s*([\w-]+)\s*(?:\[([^\[\]()]*)\]|\(([^\[\]()]*)\))?\s*", text)
     if not match or match[1] not in named_methods():
         name = match[1] if match else text
-        raise StrategyError(f"{whole!r}: unknown method {name!r}; {nearest(name, named_methods())}")
+        raise StrategyError(f"unknown method {name!r}; {nearest(name, named_methods())}")
     kind, in_brackets, in_parentheses = methods()[match[1]], match[2], match[3]
     groups, *_ = kind.bracket_words().values()
     options: list[str] = []
     if in_parentheses is not None:
         where, *options = in_parentheses.split(";")
-        groups = _groups(kind, where, whole)
+        groups = _groups(kind, where)
     elif in_brackets is not None:
         options = [each.strip() for each in in_brackets.split(";")]
         places = [part for part in options if part in kind.places]
         if len(places) > 1:
-            raise StrategyError(f"{whole!r} says twice where {kind.kind} is applied; say it once")
+            raise StrategyError(f"it says twice where {kind.kind} is applied; say it once")
         if not all(options):
-            raise StrategyError(f"{whole!r} has an empty part in its brackets; leave it out")
+            raise StrategyError("it has an empty part in its brackets; leave it out")
         if places:
             groups = kind.places[places[0]]
             options.remove(places[0])
-    return Assigned(kind().with_options(options, whole), groups)
+    return Assigned(kind().with_options(options), groups)
 
 
-def _groups(kind: type[Method], text: str, whole: str) -> frozenset[Group]:
+def _groups(kind: type[Method], text: str) -> frozenset[Group]:
     names = [each.strip() for each in text.split(",")]
     for name in names:
         if name not in kind.groups:
             raise StrategyError(
-                f"{whole!r}: {kind.kind} cannot be applied to {name!r}; {nearest(name, sorted(kind.groups))}"
+                f"{kind.kind} cannot be applied to {name!r}; {nearest(name, sorted(kind.groups))}"
             )
     if len(set(names)) < len(names):
-        raise StrategyError(f"{whole!r} names a group twice; name each once")
+        raise StrategyError("it names a group twice; name each once")
     return frozenset(group for group in kind.groups if group in names)
