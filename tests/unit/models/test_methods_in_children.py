@@ -4,7 +4,6 @@ import sys
 
 import pytest
 import torch
-from torch.nn import functional
 
 import parents
 from crosslate.errors import MissingExtra, StrategyError
@@ -116,36 +115,7 @@ class TestCounts:
         assert fates["model.decoder.layers.1.self_attn.q_proj.weight"] == "frozen"
 
 
-class TestTraining:
-    @pytest.mark.parametrize("family", ["marian-separate", further("marian-shared")])
-    @pytest.mark.parametrize("text", METHODS)
-    def test_only_what_is_trained_moves(self, family, text):
-        parent = parents.shared(family)
-        fingerprint, implementation = parent.fingerprint(), parent.model.config._attn_implementation
-        child = parents.sized_child(parent, f"tgt+{text}")
-        mine = parents.trained(child)
-        frozen = {
-            name: (each, each.detach().clone())
-            for name, each in named_tensors(child.model)
-            if id(each) not in {id(one) for one in mine.values()}
-        }
-        started = {name: each.detach().clone() for name, each in mine.items()}
-        optimiser = torch.optim.AdamW(mine.values(), lr=1e-2, weight_decay=0.1)
-        child.model.train()
-        for update in range(3):
-            inputs = parents.batch(child.source, child.target, seed=update)
-            found = child.model(**inputs, use_cache=False).logits
-            labels = inputs["decoder_input_ids"].roll(-1, 1)
-            functional.cross_entropy(found.flatten(0, 1), labels.flatten()).backward()
-            optimiser.step()
-            optimiser.zero_grad()
-        assert not [name for name, each in mine.items() if torch.equal(each, started[name])]
-        for name, (tensor, before) in frozen.items():
-            assert torch.equal(tensor, before), name
-            assert tensor.grad is None, name
-        assert parent.fingerprint() == fingerprint
-        assert parent.model.config._attn_implementation == implementation
-
+class TestStart:
     @pytest.mark.parametrize("text", [*FOLDED, "adapters[width=4]"])
     def test_it_starts_as_embeddings_alone_do(self, text):
         parent = parents.shared()
