@@ -85,7 +85,7 @@ class PlannedTensor:
         """``trained``, ``trained in part``, ``trained from random values``, ``zero``, ``frozen``, …"""
         random = " from random values" if self.reinitialise else ""
         if self.form is not None and (self.train or not self.is_resized):
-            return self.form.fate(is_trained=self.train) + random
+            return self.form.fate.format(**vars(self.form)) + ("" if self.train else " alike") + random
         if self.is_added:
             return "added, trained"
         if self.train:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from crosslate.models.initialisers.mean import Mean
+from crosslate.models.initialisers.initial_embeddings import Initialiser
 
 if TYPE_CHECKING:
     import torch
 
 
-class Copied(Mean):
+class Copied(Initialiser):
     """A piece that reads as one of the parent's has its row; special pieces read as none."""
 
     def find(self, taken: Collection[int]) -> dict[str, int]:

@@ -69,7 +69,9 @@ class InitialEmbeddings:
 
 
 class Initialiser:
-    """Where the rows of one side's new tables start.
+    """Where the rows of one side's new tables start: by default from the mean of the parent's ordinary rows.
+
+    A special piece has the row of the same role, padding zeros. A subclass gives some pieces other rows.
 
     Args:
         old: the parent's vocabulary of the same side.
@@ -84,11 +86,23 @@ class Initialiser:
 
     def __init__(self, new: Vocabulary, old: Vocabulary, words: Sequence[TranslatedWord] = ()) -> None:
         self.new, self.old, self.words = new, old, words
-        self.counts: dict[str, int] = {}
+        roles, theirs = new.special.as_values(), old.special.as_values()
+        self._special = [
+            (index, theirs[role]) for role, index in roles.items() if role in theirs and role != "pad"
+        ]
+        self.counts = {"special": len(set(roles.values())), **self.find({*roles.values()})}
+        self.counts["mean"] = len(new) - sum(self.counts.values())
 
     @classmethod
     def check(cls, renewed: Collection[Side]) -> None:
         """Raises :class:`UsageError` where the renewed sides are not for this class."""
+
+    def find(self, taken: Collection[int]) -> dict[str, int]:
+        """Finds pieces that start otherwise, none of them in ``taken``; their numbers by what that is."""
+        return {}
+
+    def put(self, table: torch.Tensor, rows: torch.Tensor) -> None:
+        """Writes the rows of the pieces found; ``rows`` are those of the parent's pieces."""
 
     def fill(self, table: torch.Tensor, parents: torch.Tensor) -> None:
         """Writes the rows of a new table.
@@ -97,7 +111,17 @@ class Initialiser:
             table: (new pieces, width), with random values.
             parents: (rows, width), the parent's table of the same side; rows beyond its pieces are ignored.
         """
-        raise NotImplementedError
+        import torch
+
+        with torch.no_grad():
+            rows = parents.detach()[: len(self.old)].to(table.dtype)  # they may be held in bfloat16
+            ordinary = torch.ones(len(rows), dtype=torch.bool, device=rows.device)
+            ordinary[list(self.old.special.as_values().values())] = False
+            table.copy_(rows[ordinary].mean(dim=0).expand_as(table))
+            self.put(table, rows)
+            for index, other in self._special:
+                table[index] = rows[other]
+            table[self.new.special.pad] = 0
 
 
 INITIALISERS: Registry[Initialiser] = Registry(

@@ -23,10 +23,12 @@ class Form(ABC):
 
     Attributes:
         kind: its name in a manifest.
+        fate: what happens to a tensor that is trained, for people; fields stand in braces.
         shape: of the child's tensor.
     """
 
     kind: ClassVar[str]
+    fate: ClassVar[str]
     shape: tuple[int, ...]
 
     @property
@@ -42,14 +44,21 @@ class Form(ABC):
     def combined(self, base: torch.Tensor, stored: torch.Tensor) -> torch.Tensor:
         """The child's tensor; both arguments have the same type."""
 
-    @abstractmethod
-    def fate(self, *, is_trained: bool) -> str:
-        """What happens to the tensor, in a few words for people."""
-
     def applied(self, original: torch.Tensor, stored: torch.Tensor) -> torch.Tensor:
         """The child's tensor, in the type of ``original``; computed in float32 at least."""
         base = original.detach() if original.dtype.itemsize >= 4 else original.detach().float()
         return self.combined(base, stored.to(base)).to(original.dtype)
+
+
+def half_open_ranges(numbers: Iterable[int]) -> tuple[tuple[int, int], ...]:
+    """{0, 1, 2, 5} as (0, 3), (5, 6)."""
+    ranges: list[tuple[int, int]] = []
+    for number in sorted(set(numbers)):
+        if ranges and ranges[-1][1] == number:
+            ranges[-1] = (ranges[-1][0], number + 1)
+        else:
+            ranges.append((number, number + 1))
+    return tuple(ranges)
 
 
 @dataclass(frozen=True)
@@ -61,19 +70,14 @@ class Slices(Form):
     """
 
     kind = "slices"
+    fate = "trained in part"
     axis: int
     ranges: tuple[tuple[int, int], ...]
 
     @classmethod
     def of(cls, shape: tuple[int, ...], axis: int, indices: Iterable[int]) -> Slices:
         """The slices ``indices`` (any order, repeats count once) of a tensor of ``shape``."""
-        ranges: list[tuple[int, int]] = []
-        for index in sorted(set(indices)):
-            if ranges and ranges[-1][1] == index:
-                ranges[-1] = (ranges[-1][0], index + 1)
-            else:
-                ranges.append((index, index + 1))
-        return cls(shape, axis, tuple(ranges))
+        return cls(shape, axis, half_open_ranges(indices))
 
     @property
     def indices(self) -> list[int]:
@@ -103,9 +107,6 @@ class Slices(Form):
 
         return base.index_copy(self.axis, torch.tensor(self.indices, device=base.device), stored)
 
-    def fate(self, *, is_trained: bool) -> str:
-        return "trained in part" if is_trained else "new in part"
-
 
 @dataclass(frozen=True)
 class LowRank(Form):
@@ -116,6 +117,7 @@ class LowRank(Form):
     """
 
     kind = "low-rank"
+    fate = "trained as a delta of rank {rank}"
     rank: int
 
     @property
@@ -131,15 +133,13 @@ class LowRank(Form):
         rows = self.shape[0]
         return base + stored[:, :rows].T @ stored[:, rows:]
 
-    def fate(self, *, is_trained: bool) -> str:
-        return f"trained as a delta of rank {self.rank}"
-
 
 @dataclass(frozen=True)
 class Scale(Form):
     """The parent's tensor times one factor for each of its slices."""
 
     kind = "scale"
+    fate = "scaled"
     axis: int
 
     @property
@@ -152,9 +152,6 @@ class Scale(Form):
 
     def combined(self, base: torch.Tensor, stored: torch.Tensor) -> torch.Tensor:
         return base * stored.view([-1 if axis == self.axis else 1 for axis in range(len(self.shape))])
-
-    def fate(self, *, is_trained: bool) -> str:
-        return "scaled" if is_trained else "scaled alike"
 
 
 FORMS: dict[str, type[Form]] = {each.kind: each for each in (LowRank, Scale, Slices)}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from crosslate.errors import StrategyError, nearest
 from crosslate.models.groups import GROUPS, Group
-from crosslate.models.methods.forms import Form, Slices
+from crosslate.models.methods.forms import Form, Slices, half_open_ranges
 from crosslate.models.methods.method import Method, Treatment
 
 if TYPE_CHECKING:
@@ -223,10 +223,5 @@ def _numbers(text: str) -> frozenset[int]:
 
 def _ranges(numbers: frozenset[int]) -> str:
     """{0, 1, 2, 5} as ``0-2,5``."""
-    parts: list[list[int]] = []
-    for number in sorted(numbers):
-        if parts and number == parts[-1][1] + 1:
-            parts[-1][1] = number
-        else:
-            parts.append([number, number])
-    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in parts)
+    ranges = half_open_ranges(numbers)
+    return ",".join(str(start) if stop == start + 1 else f"{start}-{stop - 1}" for start, stop in ranges)
