@@ -198,15 +198,13 @@ def graft(
     vocabularies = _vocabularies(parent, new)
     model = alias_model(parent.model)
     for names, tensor in tensors.items():
-        is_parameter = names[0] in parent.anatomy.parameters
-        set_tensor(model, names, nn.Parameter(tensor, requires_grad=False) if is_parameter else tensor)
+        set_tensor(model, names, tensor)
     _settle(model, parent, new)
     with torch.random.fork_rng(devices=[]):
         for method, values in added.items():
             method.add(model, {name: tuple(tensor.shape) for name, tensor in values.items()})
             for name, tensor in values.items():
-                module, leaf = owner(model, name)
-                module._parameters[leaf] = nn.Parameter(tensor, requires_grad=False)
+                set_tensor(model, [name], tensor)
     return Child(
         parent, model.eval(), vocabularies["source"], vocabularies["target"], languages["source"],
         languages["target"], None, {},

@@ -8,13 +8,13 @@ stand for no piece are -inf, so plain transformers computes the same with it. Lo
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from crosslate.errors import ParentError
 from crosslate.files import write_json
@@ -155,15 +155,16 @@ def cut_tables(model: Any, rows: Any) -> None:
         raise ParentError(
             f"its record says {rows!r} of the rows of its tables, which have {lengths}; get it again"
         )
-    made: dict[Side, list[torch.Tensor]] = {side: [] for side in SIDES}
+    made: dict[Side, list[tuple[torch.Tensor, list[str]]]] = {side: [] for side in SIDES}
     for name, (side, axis) in anatomy.vocabulary.items():
-        old = tensors[name]
-        new = old.detach().narrow(axis, 0, rows[side]).clone()
-        same = next((each for each in made[side] if torch.equal(each, new)), None)
-        if same is None:
-            same = nn.Parameter(new, requires_grad=False) if isinstance(old, nn.Parameter) else new
-            made[side].append(same)
-        set_tensor(model, [name], same)
+        cut = tensors[name].detach().narrow(axis, 0, rows[side]).clone()
+        names = next((names for tensor, names in made[side] if torch.equal(tensor, cut)), None)
+        if names is None:
+            made[side].append((cut, [name]))
+        else:
+            names.append(name)
+    for cut, names in itertools.chain.from_iterable(made.values()):
+        set_tensor(model, names, cut)
     source = token_tables(model, anatomy, "source")[0]
     remove_aliases(model, anatomy.aliases, source)
     model.config.vocab_size = rows["target"]

@@ -72,10 +72,15 @@ def owner(model: nn.Module, name: str) -> tuple[nn.Module, str]:
 
 
 def set_tensor(model: nn.Module, names: Iterable[str], tensor: torch.Tensor) -> None:
-    """Makes one tensor stand under all of ``names``; module attributes follow its shape."""
+    """Makes one tensor stand under all of ``names``; module attributes follow its shape.
+
+    In the place of a parameter, a plain tensor becomes one that is frozen.
+    """
     for name in names:
         module, leaf = owner(model, name)
         if leaf in module._parameters:
+            if not isinstance(tensor, nn.Parameter):
+                tensor = nn.Parameter(tensor, requires_grad=False)
             module._parameters[leaf] = tensor
         else:
             module._buffers[leaf] = tensor

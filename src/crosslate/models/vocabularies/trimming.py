@@ -8,7 +8,6 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import torch
-from torch import nn
 
 from crosslate.errors import ParentError
 from crosslate.models.parent import Parent
@@ -131,10 +130,7 @@ def _with_rows(
     rows = torch.tensor(kept, device=model.device)
     for name, aliases, old in distinct_tensors(model):
         if axis := vocabulary_axis(parent.anatomy, (name, *aliases)):
-            new = old.detach().index_select(axis[1], rows)
-            is_parameter = isinstance(old, nn.Parameter)
-            new = nn.Parameter(new, requires_grad=False) if is_parameter else new
-            set_tensor(model, (name, *aliases), new)
+            set_tensor(model, (name, *aliases), old.detach().index_select(axis[1], rows))
     is_tied = getattr(model.config, "share_encoder_decoder_embeddings", None)
     describe_vocabularies(model, parent.anatomy, {"source": source, "target": target})
     new_ids = {old: new for new, old in enumerate(kept)}
