@@ -276,24 +276,28 @@ class TestFaults:
         ):
             Parent.load(nllb, source_language="zh", target_language="en")
 
-    def test_a_tokenizer_that_lost_its_codes(self, tmp_path):
-        """What transformers makes of NLLB's SentencePiece model alone."""
-        hub_folders.write("nllb", tmp_path / "nllb")
-        (tmp_path / "nllb" / "tokenizer_config.json").write_text('{"tokenizer_class": "NllbTokenizer"}')
-        with pytest.raises(ParentError, match="none of the codes of languages that its family has"):
-            Parent.load(tmp_path / "nllb", source_language="fr", target_language="en")
+    @pytest.mark.parametrize(
+        ("name", "file", "content", "message"),
+        [
+            # What transformers makes of NLLB's SentencePiece model alone.
+            (
+                "nllb", "tokenizer_config.json", '{"tokenizer_class": "NllbTokenizer"}',
+                "none of the codes of languages that its family has",
+            ),
+            ("bart", "vocab.json", "{", "cannot read the vocabularies of"),
+        ],
+    )  # fmt: skip
+    def test_a_tokenizer_that_lost_part_of_its_files(self, tmp_path, name, file, content, message):
+        hub_folders.write(name, tmp_path / name)
+        (tmp_path / name / file).write_text(content)
+        with pytest.raises(ParentError, match=message):
+            Parent.load(tmp_path / name, source_language="fr", target_language="en")
 
     def test_a_task_that_it_was_not_trained_on(self, load_case):
         with pytest.raises(
             ParentError, match="translates en to de, fr to en, not fr to de; name one of these"
         ):
             Parent.load(load_case("t5").folder, source_language="fr", target_language="de")
-
-    def test_a_tokenizer_without_its_files(self, nllb, tmp_path):
-        hub_folders.write("bart", tmp_path / "bart")
-        (tmp_path / "bart" / "vocab.json").write_text("{")
-        with pytest.raises(ParentError, match="cannot read the vocabularies of"):
-            Parent.load(tmp_path / "bart", source_language="fr", target_language="en")
 
     def test_a_package_that_is_missing(self, tmp_path, monkeypatch):
         with hub_folders.plain_sacremoses():
