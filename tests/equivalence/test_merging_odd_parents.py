@@ -16,7 +16,7 @@ from crosslate.models.vocabularies.saved_vocabularies import SAVED_VOCABULARIES
 from crosslate.packs.compose import pack_child
 
 
-@pytest.fixture(scope="module", params=["imported", "loaded"])
+@pytest.fixture(scope="module", params=[pytest.param("imported", marks=pytest.mark.full), "loaded"])
 def two_tables(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("fairseq")
     (folder / "files").mkdir()

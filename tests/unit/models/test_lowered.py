@@ -128,7 +128,9 @@ def test_slices_of_heads_lie_in_the_rounded_tensor():
     assert torch.equal(whole[:8], dict(named_tensors(plain.model))[name][:8].to(torch.bfloat16).float())
 
 
-@pytest.mark.parametrize("family", ["marian-separate", "mbart", "t5"])
+@pytest.mark.parametrize(
+    "family", ["marian-separate", *(pytest.param(each, marks=pytest.mark.full) for each in ("mbart", "t5"))]
+)
 @pytest.mark.parametrize(
     "strategy", ["src+adapters", "src+prefix", "src+lora", "src+lora[attention]", "src+ia3", "src+all"]
 )
