@@ -58,7 +58,8 @@ class Pieces:
 
 
 def make_parent(size: str) -> Any:
-    from crosslate.models.parent import Parent, parse_size
+    from crosslate.models.parent import Parent
+    from crosslate.models.sizes import parse_size
 
     return Parent.create(Pieces(), Pieces(), "fr", "en", parse_size(size))
 

@@ -65,7 +65,8 @@ def measure(row: str, shape: str, updates: int, batch_tokens: int) -> dict[str, 
     frozen, _, checkpointing = row.partition("+")
     parent = make_parent(**SHAPES[shape])
     strategy = parse_strategy("src+xattn")
-    parent.lower(frozen, keep=strategy.train - strategy.reinitialise)
+    if frozen == "bfloat16":
+        parent.lower(keep=strategy.train - strategy.reinitialise)
     child = make_child(parent, strategy, {"source": NewSide("de", Pieces())})
     gc.collect()
     before = _status("VmRSS")

@@ -43,7 +43,8 @@ def further_pack(turns: int) -> dict[str, float | list[float]]:
     import numpy
 
     from crosslate.models.child import make_child
-    from crosslate.models.parent import Parent, parse_size
+    from crosslate.models.parent import Parent
+    from crosslate.models.sizes import parse_size
     from crosslate.models.strategies import parse_strategy
     from crosslate.models.vocabularies.new_language import NewSide
     from crosslate.packs.compose import apply_packs, pack_child

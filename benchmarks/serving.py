@@ -55,7 +55,8 @@ Row = dict[str, Any]
 def random_parent(size: str, folder: Path) -> list[str]:
     """A parent of a size with random weights, saved; and sentences for it."""
     from benchmarks.sharing import PIECES, made_up_lines
-    from crosslate.models.parent import Parent, parse_size
+    from crosslate.models.parent import Parent
+    from crosslate.models.sizes import parse_size
     from crosslate.text.vocabulary_training import train_vocabulary
 
     vocabularies = [train_vocabulary(made_up_lines(language), PIECES) for language in ("fr", "en")]

@@ -30,7 +30,8 @@ def made_up_lines(language: str, count: int = 8_000) -> list[str]:
 def make_models(size: str) -> tuple[Any, dict[str, Any]]:
     """A parent, and children by the language that they read."""
     from crosslate.models.child import make_child
-    from crosslate.models.parent import Parent, parse_size
+    from crosslate.models.parent import Parent
+    from crosslate.models.sizes import parse_size
     from crosslate.models.strategies import parse_strategy
     from crosslate.models.vocabularies.new_language import NewSide
     from crosslate.packs.compose import apply_packs, pack_child

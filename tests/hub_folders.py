@@ -26,7 +26,9 @@ import parents
 from crosslate.models.child import Child
 from crosslate.models.parent import Parent
 from crosslate.text.phrasebook import Phrasebook
+from crosslate.text.segmenters import SentencePieceSegmenter
 from crosslate.text.vocabulary_training import train_vocabulary
+from crosslate.training.batches import Batch
 
 SPREAD = 0.4
 """Standard deviation of weights: large, so that translations differ from text to text."""
@@ -44,7 +46,7 @@ class Layout:
 
     Attributes:
         family: of ``families.build``.
-        write: writes the tokenizer's files and returns its number of pieces, or one number for each side.
+        write: writes the tokenizer's files and returns what the configuration says of its size.
         config: fields of the model's configuration.
         languages: what ``Parent.load`` is given; empty where the files name the languages.
         codes: the languages as the family's own tokenizer wants them.
@@ -52,7 +54,7 @@ class Layout:
     """
 
     family: str
-    write: Callable[[Path], int | tuple[int, int]]
+    write: Callable[[Path], dict[str, int]]
     config: dict[str, Any] = field(default_factory=dict)
     languages: dict[str, str] = field(default_factory=dict)
     codes: tuple[str, str] | None = None
@@ -75,21 +77,9 @@ def write(name: str, folder: Path, *, is_learnable: bool = False, **changes: Any
     """
     layout = LAYOUTS[name]
     folder.mkdir(parents=True)
-    sizes = layout.write(folder)
-    if isinstance(sizes, tuple):
-        names = (
-            ("src_vocab_size", "tgt_vocab_size") if name == "fsmt" else ("vocab_size", "decoder_vocab_size")
-        )
-        sized = dict(zip(names, sizes, strict=True))
-    else:
-        rows = sizes + layout.spare_rows
-        sized = {"vocab_size": rows}
-        if layout.family == "marian-shared":  # padding last
-            sized |= {
-                "decoder_vocab_size": rows,
-                "pad_token_id": rows - 1,
-                "decoder_start_token_id": rows - 1,
-            }
+    sized = layout.write(folder)
+    if layout.spare_rows:
+        sized["vocab_size"] += layout.spare_rows
     model = families.build(layout.family, seed=3, **{**sized, **layout.config, **changes})
     generator = torch.Generator().manual_seed(5)
     with torch.no_grad():
@@ -100,6 +90,7 @@ def write(name: str, folder: Path, *, is_learnable: bool = False, **changes: Any
     return layout
 
 
+@functools.cache
 def sentencepiece_model(size: int, kind: str, **ids: Any) -> bytes:
     import sentencepiece
 
@@ -111,19 +102,25 @@ def sentencepiece_model(size: int, kind: str, **ids: Any) -> bytes:
     return model.getvalue()
 
 
+def pieces_of(model: bytes) -> tuple[str, ...]:
+    return SentencePieceSegmenter(model).pieces
+
+
 def _json(folder: Path, name: str, value: Any) -> None:
     (folder / name).write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
 
 
-def _length(folder: Path) -> int:
+def _length(folder: Path) -> dict[str, int]:
     """Pieces of the tokenizer in ``folder``, its own codes included; the model's type must be known for that."""
-    return len(transformers.AutoTokenizer.from_pretrained(folder))
+    return {"vocab_size": len(transformers.AutoTokenizer.from_pretrained(folder))}
 
 
-def _fairseq(tokenizer_class: str, kind: str, model_type: str, **config: Any) -> Callable[[Path], int]:
+def _fairseq(
+    tokenizer_class: str, kind: str, model_type: str, **config: Any
+) -> Callable[[Path], dict[str, int]]:
     """``sentencepiece.bpe.model`` whose ids are shifted by one, with the codes of languages after them."""
 
-    def make(folder: Path) -> int:
+    def make(folder: Path) -> dict[str, int]:
         (folder / "sentencepiece.bpe.model").write_bytes(sentencepiece_model(150, kind))
         _json(folder, "tokenizer_config.json", {"tokenizer_class": tokenizer_class, **config})
         _json(folder, "config.json", {"model_type": model_type})
@@ -132,36 +129,37 @@ def _fairseq(tokenizer_class: str, kind: str, model_type: str, **config: Any) ->
     return make
 
 
-def _m2m100(folder: Path) -> int:
-    import sentencepiece
+def listed_pieces(tokenizer_class: str) -> Callable[[Path], dict[str, int]]:
+    """A SentencePiece model beside fairseq's dictionary, which says what ids its pieces have."""
 
-    model = sentencepiece_model(150, "bpe")
-    (folder / "sentencepiece.bpe.model").write_bytes(model)
-    processor = sentencepiece.SentencePieceProcessor(model_proto=model)
-    # The dictionary is fairseq's: four special pieces, the others by frequency, not all of the model's.
-    pieces = [processor.IdToPiece(index) for index in range(3, processor.GetPieceSize() - 2)]
-    listed = ["<s>", "<pad>", "</s>", "<unk>", *reversed(pieces)]
-    _json(folder, "vocab.json", {piece: index for index, piece in enumerate(listed)})
-    _json(folder, "tokenizer_config.json", {"tokenizer_class": "M2M100Tokenizer"})
-    return len(listed) + 100
+    def make(folder: Path) -> dict[str, int]:
+        model = sentencepiece_model(150, "bpe")
+        (folder / "sentencepiece.bpe.model").write_bytes(model)
+        # Four special pieces, the others by frequency, not all of the model's.
+        listed = ["<s>", "<pad>", "</s>", "<unk>", *reversed(pieces_of(model)[3:-2])]
+        _json(folder, "vocab.json", {piece: index for index, piece in enumerate(listed)})
+        _json(folder, "tokenizer_config.json", {"tokenizer_class": tokenizer_class})
+        return {"vocab_size": len(listed) + 100}  # M2M100's codes of languages
+
+    return make
 
 
-def _byte_level(special: list[str], config: dict[str, Any]) -> Callable[[Path], int]:
+def byte_level(special: list[str], config: dict[str, Any]) -> Callable[[Path], dict[str, int]]:
     """``vocab.json`` and ``merges.txt`` of byte-level BPE, special pieces first."""
 
-    def make(folder: Path) -> int:
+    def make(folder: Path) -> dict[str, int]:
         from tokenizers import ByteLevelBPETokenizer
 
         tokenizer = ByteLevelBPETokenizer()
         tokenizer.train_from_iterator(lines(), vocab_size=340, special_tokens=special, show_progress=False)
         tokenizer.save_model(str(folder))
         _json(folder, "tokenizer_config.json", config)
-        return int(tokenizer.get_vocab_size())
+        return {"vocab_size": tokenizer.get_vocab_size()}
 
     return make
 
 
-def _blenderbot_small(folder: Path) -> int:
+def _blenderbot_small(folder: Path) -> dict[str, int]:
     """Pieces that are no word's last end in ``@@``; merges mark the last with ``</w>``."""
     special = ["__null__", "__start__", "__end__", "__unk__"]
     merges, pieces = _word_merges(lower=True)
@@ -170,10 +168,10 @@ def _blenderbot_small(folder: Path) -> int:
     _json(folder, "vocab.json", vocabulary)
     (folder / "merges.txt").write_text("#version: 0.2\n" + "".join(f"{each}\n" for each in merges))
     _json(folder, "tokenizer_config.json", {"tokenizer_class": "BlenderbotSmallTokenizer"})
-    return len(vocabulary)
+    return {"vocab_size": len(vocabulary)}
 
 
-def _fsmt(folder: Path) -> tuple[int, int]:
+def _fsmt(folder: Path) -> dict[str, int]:
     merges, pieces = _word_merges(lower=False)
     special = ["<s>", "<pad>", "</s>", "<unk>"]
     source = [*special, *pieces]
@@ -182,7 +180,7 @@ def _fsmt(folder: Path) -> tuple[int, int]:
     _json(folder, "vocab-tgt.json", {piece: index for index, piece in enumerate(target)})
     (folder / "merges.txt").write_text("".join(f"{each} 1\n" for each in merges))
     _json(folder, "tokenizer_config.json", {"tokenizer_class": "FSMTTokenizer", "langs": ["fr", "en"]})
-    return len(source), len(target)
+    return {"src_vocab_size": len(source), "tgt_vocab_size": len(target)}
 
 
 def _word_merges(*, lower: bool) -> tuple[list[str], list[str]]:
@@ -204,8 +202,8 @@ def _word_merges(*, lower: bool) -> tuple[list[str], list[str]]:
     return merges, sorted(model["vocab"], key=model["vocab"].__getitem__)
 
 
-def _t5(config: dict[str, Any], model_type: str) -> Callable[[Path], int]:
-    def make(folder: Path) -> int:
+def _t5(config: dict[str, Any], model_type: str) -> Callable[[Path], dict[str, int]]:
+    def make(folder: Path) -> dict[str, int]:
         ids = {"pad_id": 0, "eos_id": 1, "unk_id": 2, "bos_id": -1, "pad_piece": "<pad>"}
         (folder / "spiece.model").write_bytes(sentencepiece_model(150, "unigram", **ids))
         _json(folder, "tokenizer_config.json", {"tokenizer_class": "T5Tokenizer", **config})
@@ -215,61 +213,50 @@ def _t5(config: dict[str, Any], model_type: str) -> Callable[[Path], int]:
     return make
 
 
-def _umt5(folder: Path) -> int:
+def _umt5(folder: Path) -> dict[str, int]:
     """``tokenizer.json`` beside the SentencePiece model."""
     number = _t5({"extra_ids": 0}, "t5")(folder)
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
-    _json(
-        folder,
-        "tokenizer_config.json",
-        {"tokenizer_class": "T5Tokenizer", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"},
-    )
+    special = {"eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"}
+    _json(folder, "tokenizer_config.json", {"tokenizer_class": "T5Tokenizer", **special})
     return number
 
 
-def _pegasus(folder: Path) -> int:
-    ids = {"pad_id": 0, "eos_id": 1, "unk_id": 2, "bos_id": -1, "pad_piece": "<pad>"}
-    (folder / "spiece.model").write_bytes(sentencepiece_model(150, "unigram", **ids))
-    _json(folder, "tokenizer_config.json", {"tokenizer_class": "PegasusTokenizer"})
-    _json(folder, "config.json", {"model_type": "pegasus"})
-    return _length(folder)
-
-
-def _marian(codes: list[str], target_language: str) -> Callable[[Path], int]:
+def _marian(codes: list[str], target_language: str) -> Callable[[Path], dict[str, int]]:
     """OPUS-MT: one mapping for two SentencePiece models, padding last, maybe codes of languages before that."""
 
-    def make(folder: Path) -> int:
+    def make(folder: Path) -> dict[str, int]:
         pieces = _marian_pieces(folder, "source.spm", "unigram") | _marian_pieces(folder, "target.spm", "bpe")
         listed = ["</s>", "<unk>", *sorted(pieces - {"</s>", "<unk>"}), *codes, "<pad>"]
         _json(folder, "vocab.json", {piece: index for index, piece in enumerate(listed)})
         _json(folder, "tokenizer_config.json", {"source_lang": "fr", "target_lang": target_language})
-        return len(listed)
+        rows, pad = ("vocab_size", "decoder_vocab_size"), ("pad_token_id", "decoder_start_token_id")
+        return dict.fromkeys(rows, len(listed)) | dict.fromkeys(pad, len(listed) - 1)
 
     return make
 
 
-def _marian_separate(folder: Path) -> tuple[int, int]:
+def _marian_separate(folder: Path) -> dict[str, int]:
     """Two mappings; the special pieces come first, in both."""
-    sizes = []
-    for name, kind, mapping in (("source", "unigram", "vocab.json"), ("target", "bpe", "target_vocab.json")):
+    sizes = {}
+    for name, kind, mapping, size in (
+        ("source", "unigram", "vocab.json", "vocab_size"),
+        ("target", "bpe", "target_vocab.json", "decoder_vocab_size"),
+    ):
         special = ["</s>", "<unk>", "<pad>"]
         listed = [*special, *sorted(_marian_pieces(folder, f"{name}.spm", kind) - set(special))]
         _json(folder, mapping, {piece: index for index, piece in enumerate(listed)})
-        sizes.append(len(listed))
-    _json(
-        folder, "tokenizer_config.json", {"source_lang": "fr", "target_lang": "en", "separate_vocabs": True}
-    )
-    return sizes[0], sizes[1]
+        sizes[size] = len(listed)
+    described = {"source_lang": "fr", "target_lang": "en", "separate_vocabs": True}
+    _json(folder, "tokenizer_config.json", described)
+    return sizes
 
 
 def _marian_pieces(folder: Path, name: str, kind: str) -> set[str]:
-    import sentencepiece
-
     model = sentencepiece_model(120, kind, bos_id=-1)
     (folder / name).write_bytes(model)
-    processor = sentencepiece.SentencePieceProcessor(model_proto=model)
-    return {processor.IdToPiece(index) for index in range(processor.GetPieceSize())}
+    return set(pieces_of(model))
 
 
 SIDES = {"source": "src+xattn", "target": "tgt+xattn", "both": "src+tgt+xattn"}
@@ -282,6 +269,17 @@ def shaken_child(parent: Parent, side: str) -> Child:
     new = {each: vocabulary for each in ("source", "target") if side in (each, "both")}
     strategy = SIDES.get(side, "embed+xattn")
     return parents.shake(parents.child(parent, strategy, codes=("de", "de"), **new))
+
+
+def sentence_pair(model: Any, text: str) -> Batch:
+    """A batch of one sentence that is translated to itself."""
+    source, target = model.source.encode(text), model.target.encode(text)
+    start = model.model.config.decoder_start_token_id
+    return Batch(
+        source=torch.tensor([source]), source_mask=torch.ones(1, len(source), dtype=torch.long),
+        decoder_input=torch.tensor([[start, *target[:-1]]]), labels=torch.tensor([target]),
+        num_labels=len(target), num_tokens=len(source) + len(target),
+    )  # fmt: skip
 
 
 @contextmanager
@@ -340,19 +338,23 @@ LAYOUTS: dict[str, Layout] = {
     "mbart-50": Layout(
         "mbart", _fairseq("MBart50Tokenizer", "unigram", "mbart"), _EOS_FIRST, _FRENCH_ENGLISH, ("fr_XX", "en_XX")
     ),
-    "m2m100": Layout("m2m100", _m2m100, _EOS_FIRST, _FRENCH_ENGLISH, ("fr", "en"), spare_rows=8),
+    "m2m100": Layout(
+        "m2m100", listed_pieces("M2M100Tokenizer"), _EOS_FIRST, _FRENCH_ENGLISH, ("fr", "en"), spare_rows=8,
+    ),
     "nllb": Layout(
         "m2m100", _fairseq("NllbTokenizer", "bpe", "m2m_100", additional_special_tokens=NLLB_CODES), _EOS_FIRST,
         _FRENCH_ENGLISH, ("fra_Latn", "eng_Latn"),
     ),
     "bart": Layout(
-        "bart", _byte_level(["<s>", "<pad>", "</s>", "<unk>", "<mask>"], {"tokenizer_class": "BartTokenizer"}),
+        "bart", byte_level(["<s>", "<pad>", "</s>", "<unk>", "<mask>"], {"tokenizer_class": "BartTokenizer"}),
         _EOS_FIRST | {"forced_bos_token_id": 0}, _FRENCH_ENGLISH,
     ),
-    "pegasus": Layout("pegasus", _pegasus, T5_IDS | {"bos_token_id": 0}, _FRENCH_ENGLISH),
+    "pegasus": Layout(
+        "pegasus", _t5({"tokenizer_class": "PegasusTokenizer"}, "pegasus"), T5_IDS | {"bos_token_id": 0}, _FRENCH_ENGLISH,
+    ),
     "blenderbot": Layout(
         "blenderbot",
-        _byte_level(["<pad>", "<s>", "</s>", "<unk>", "<mask>"], {"tokenizer_class": "BlenderbotTokenizer"}),
+        byte_level(["<pad>", "<s>", "</s>", "<unk>", "<mask>"], {"tokenizer_class": "BlenderbotTokenizer"}),
         {"decoder_start_token_id": 1}, _FRENCH_ENGLISH,
     ),
     "blenderbot-small": Layout(

@@ -80,6 +80,12 @@ def parent(family: str = "marian-separate", **changes: Any) -> Parent:
     return Parent(model, source, target, "fr", "en", name=f"parents/{family}")
 
 
+@functools.cache
+def shared(family: str = "marian-separate") -> Parent:
+    """The same parent for all tests that only make children of it."""
+    return parent(family)
+
+
 def child(
     parent: Parent,
     strategy: str = "src+xattn",
@@ -106,15 +112,32 @@ def child(
     return make_child(parent, parse_strategy(strategy), new, **options)
 
 
+def sizes(strategy: str) -> dict[Side, int]:
+    """43 source and 45 target pieces, as far as a strategy renews these sides; for ``scratch`` both."""
+    renews = parse_strategy(strategy).renews
+    return {side: size for side, size in zip(SIDES, (43, 45)) if renews is None or side in renews}
+
+
+def sized_child(parent: Parent, strategy: str, *, special: SpecialIds | None = None, seed: int = 1) -> Child:
+    """A child whose new sides have the sizes of :func:`sizes`."""
+    special = special or parent.source.special
+    new = {side: vocabulary(size, special) for side, size in sizes(strategy).items()}
+    return child(parent, strategy, **new, seed=seed)
+
+
 def shake(child: Child, seed: int = 0) -> Child:
     """Moves everything that is trained, as training would."""
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        for group in child.trained.values():
-            for tensor in group.values():
-                tensor += 0.1 * torch.randn_like(tensor)
+        for tensor in trained(child).values():
+            tensor += 0.1 * torch.randn_like(tensor)
     child.model.eval()
     return child
+
+
+def trained(child: Child) -> dict[str, torch.nn.Parameter]:
+    """All that is trained, by name."""
+    return {name: each for group in child.trained.values() for name, each in group.items()}
 
 
 def batch(source: Vocabulary, target: Vocabulary, seed: int = 0, length: int = 6) -> dict[str, torch.Tensor]:
@@ -144,3 +167,11 @@ def logits(model: Any, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
     model.eval()
     found: torch.Tensor = model(**inputs, use_cache=False).logits
     return found
+
+
+def is_padding_unseen(child: Child) -> bool:
+    """Whether the shorter sentence of a batch gets the same logits alone, without its padding."""
+    inputs = batch(child.source, child.target)
+    alone = {name: rows[1:] for name, rows in inputs.items()}
+    alone |= {name: alone[name][:, :-2] for name in ("input_ids", "attention_mask")}
+    return torch.allclose(logits(child.model, alone), logits(child.model, inputs)[1:], atol=1e-4)

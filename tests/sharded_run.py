@@ -29,7 +29,7 @@ def main(folder: Path, options: set[str]) -> None:
     torch.set_num_threads(1)
     parent = toy_corpora.parent()
     if "bf16" in options:
-        parent.lower("bfloat16", keep={"xattn"})
+        parent.lower(keep={"xattn"})
     training = {
         "precision": "bf16" if "bf16" in options else "fp32", "dropout": 0.0, "batch_tokens": 256,
         "fresh_learning_rate": 1e-2, "shard_frozen": "shard" in options,

@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 
 import parents
-from crosslate.models.parent import Parent, Size
+from crosslate.models.parent import Parent
+from crosslate.models.sizes import Size
 from crosslate.packs.compose import pack_child
 from crosslate.packs.manifest import ScoreRecord
 from crosslate.packs.pack import Pack

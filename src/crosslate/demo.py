@@ -24,7 +24,8 @@ from crosslate.evaluation.embeddings import embeddings
 from crosslate.evaluation.lexicon import LexiconScore, induce
 from crosslate.evaluation.scores import Score, bleu
 from crosslate.files import write_json
-from crosslate.models.parent import Parent, parse_size
+from crosslate.models.parent import Parent
+from crosslate.models.sizes import parse_size
 from crosslate.packs.compose import apply_packs
 from crosslate.packs.pack import Pack
 from crosslate.text.corpora import ParallelCorpus

@@ -30,10 +30,11 @@ class Registry(Generic[T]):
 
     @cached_property
     def names(self) -> list[str]:
-        """All names in alphabetical order."""
+        """All names in alphabetical order; the module of the base class is none."""
         spec = find_spec(self._package)
         folders = spec.submodule_search_locations if spec else None
-        return sorted(module.name for module in iter_modules(folders or []))
+        base = self._base.partition(":")[0].rpartition(".")[2]
+        return sorted(module.name for module in iter_modules(folders or []) if module.name != base)
 
     def __getitem__(self, name: str) -> type[T]:
         """The class of a name.

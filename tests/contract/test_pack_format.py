@@ -12,8 +12,8 @@ from torch import nn
 
 from crosslate.errors import PackError
 from crosslate.models.fingerprint import fingerprint
-from crosslate.models.methods.forms import Slices
-from crosslate.models.methods.registry import forms, methods
+from crosslate.models.methods.forms import FORMS, Slices
+from crosslate.models.methods.registry import methods
 from crosslate.packs.manifest import DTYPES, Manifest, TensorRecord
 from crosslate.packs.pack import Pack, verify
 from crosslate.text.vocabularies import SpecialIds, Vocabulary
@@ -71,7 +71,7 @@ class TestGolden:
         assert manifest.strategy == "src+xattn[heads=0:1]"
         assert manifest.special_ids == {"source": SpecialIds(eos=0, unk=1, pad=2)}
         record = manifest.tensors["model.decoder.layers.0.encoder_attn.k_proj.weight"]
-        assert record.form == Slices((4, 4), 0, ((2, 4),))
+        assert record.form == Slices(shape=(4, 4), axis=0, ranges=((2, 4),))
         assert (manifest.scores[0].metric, manifest.scores[0].interval) == ("BLEU", (30.0, 32.5))
         assert manifest.training["settings"] == {"updates": 200, "learning_rate": 0.001}
 
@@ -115,7 +115,7 @@ class TestDocument:
             assert described == set(record.model_fields)
 
     def test_every_form_and_added_module_is_described(self, document):
-        for kind in forms():
+        for kind in FORMS:
             assert f'"kind": "{kind}"' in document
         for kind, method in methods().items():
             assert (f"- `{kind}(" in document) is bool(method.modules)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from types import SimpleNamespace
 
 import pytest
 import torch
 
-import families
 import hub_folders
 import parents
 from crosslate.engines.conversion import export_ctranslate2
@@ -17,6 +15,7 @@ from crosslate.engines.decoding import DecodingOptions
 from crosslate.engines.generation import Generation
 from crosslate.engines.pytorch import TorchEngine
 from crosslate.errors import PackError, ParentError, StrategyError, VocabularyError
+from crosslate.models.methods.forms import Slices
 from crosslate.models.parent import Parent
 from crosslate.models.tensors import named_tensors
 from crosslate.models.vocabularies.new_language import NEW, appended_side, coded_side
@@ -24,7 +23,6 @@ from crosslate.packs.compact import compressed
 from crosslate.packs.compose import apply_packs, pack_child
 from crosslate.packs.pack import Pack, verify
 from crosslate.text.vocabulary_training import train_vocabulary
-from crosslate.training.batches import Batch
 from crosslate.training.loss import TranslationLoss
 
 # A language beyond the parent's, by the code that its family would give it; T5 has no codes, and Marian's
@@ -38,26 +36,20 @@ SENTENCES = [line for line in hub_folders.lines() if len(line) < 45][:4]
 GREEDY = DecodingOptions(beam_size=1, max_new_tokens=12)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    with families.one_thread():
-        yield
-
-
 @pytest.fixture(scope="module", params=CODES)
-def case(request, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("hub") / request.param
-    layout = hub_folders.write(request.param, folder)
-    return SimpleNamespace(
-        name=request.param, folder=folder, layout=layout, parent=Parent.load(folder, **layout.languages)
+def case(request, load_case):
+    return load_case(request.param)
+
+
+def training_for(parent):
+    """Trains a vocabulary of 130 pieces with special ids that fit a parent's."""
+    return lambda control: train_vocabulary(
+        TEXT, 130, special=parent.source.special.fitted(130), control=control
     )
 
 
-def appended_to(parent, side="source", **options):
-    def train(control):
-        return train_vocabulary(TEXT, 130, special=parent.source.special.fitted(130), control=control)
-
-    return appended_side(parent, side, "kab-Latn", train, **options)
+def appended_to(parent, side="source", language="kab-Latn", **options):
+    return appended_side(parent, side, language, training_for(parent), **options)
 
 
 def child_of(parent, strategy="src+xattn", **options):
@@ -141,17 +133,10 @@ def test_training_moves_new_rows_alone(case, strategy):
     child, appended = child_of(parent, strategy)
     start = {name: tensor.detach().clone() for name, tensor in child.changed_tensors().items()}
     tables = {side: table_of(child.model, side).detach().clone() for side in appended}
-    trained = [tensor for group in child.trained.values() for tensor in group.values()]
+    trained = list(parents.trained(child).values())
     assert all(any(tensor is each for each in child.model.parameters()) for tensor in trained)
     optimiser = torch.optim.AdamW(trained, lr=0.01, weight_decay=0.1)
-    text = "qq wwzz la maison"
-    source, target = child.source.encode(text), child.target.encode(text)
-    first = child.model.config.decoder_start_token_id
-    batch = Batch(
-        source=torch.tensor([source]), source_mask=torch.ones(1, len(source), dtype=torch.long),
-        decoder_input=torch.tensor([[first, *target[:-1]]]), labels=torch.tensor([target]),
-        num_labels=len(target), num_tokens=len(source) + len(target),
-    )  # fmt: skip
+    batch = hub_folders.sentence_pair(child, "qq wwzz la maison")
     loss = TranslationLoss(child.model, 0.1)
     losses = []
     for _ in range(3):
@@ -240,11 +225,7 @@ def test_a_separate_vocabulary_may_have_a_code_as_well(case, tmp_path):
     if not piece:
         return
     parent = case.parent
-
-    def train(control):
-        return train_vocabulary(TEXT, 130, special=parent.target.special.fitted(130), control=control)
-
-    coded = coded_side(parent, "target", "kab", train, code=piece)
+    coded = coded_side(parent, "target", "kab", training_for(parent), code=piece)
     child = parents.child(parent, "tgt+xattn", target=coded)
     parents.shake(child).model.requires_grad_(False)
     pack_child(child).save(tmp_path / "pack")
@@ -292,17 +273,12 @@ def test_a_compressed_pack_with_a_delta_of_low_rank(case, tmp_path):
 
 
 class TestFaults:
-    @pytest.fixture(scope="class")
-    def nllb(self, tmp_path_factory):
-        folder = tmp_path_factory.mktemp("faults") / "nllb"
-        layout = hub_folders.write("nllb", folder)
-        return Parent.load(folder, **layout.languages)
+    @pytest.fixture
+    def nllb(self, load_case):
+        return load_case("nllb").parent
 
     def test_a_code_of_the_parents_stays_the_parents(self, nllb):
-        def train(control):
-            return train_vocabulary(TEXT, 130, special=nllb.source.special, control=control)
-
-        german = appended_side(nllb, "source", "de", train)
+        german = appended_to(nllb, language="de")
         row = german.vocabulary.frame.before[0]
         assert german.vocabulary.pieces[row] == "deu_Latn" and not german.relatives
         assert german.parent_rows[row] == nllb.source.pieces.index("deu_Latn")
@@ -315,11 +291,8 @@ class TestFaults:
         ],
     )
     def test_codes_that_cannot_be_made(self, nllb, language, options, message):
-        def train(control):
-            return train_vocabulary(TEXT, 130, special=nllb.source.special, control=control)
-
         with pytest.raises(ParentError, match=message):
-            appended_side(nllb, "source", language, train, **options)
+            appended_to(nllb, language=language, **options)
 
     def test_a_family_without_codes(self):
         with pytest.raises(ParentError, match="has no codes of languages on its source side"):
@@ -338,8 +311,6 @@ class TestFaults:
             parents.child(nllb, "scratch", source=appended_to(nllb))
 
     def test_rows_for_other_pieces_are_refused(self, nllb):
-        from crosslate.models.methods.forms import Slices
-
         pack = pack_child(child_of(nllb)[0])
         name, record = next((n, r) for n, r in pack.manifest.tensors.items() if r.form)
         other = Slices.of(record.form.shape, 0, range(130 - record.shape[0], 130))

@@ -13,7 +13,6 @@ import safetensors.torch
 import torch
 import transformers
 
-import families
 import hub_folders
 import parents
 import plain_program
@@ -26,12 +25,6 @@ from crosslate.packs.compose import apply_packs, pack_child
 NUM_NEW = 12
 OPTIONS = DecodingOptions(max_new_tokens=NUM_NEW)
 FRENCH = [line for line in hub_folders.lines() if len(line) < 45][:8]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    with families.one_thread():
-        yield
 
 
 def limited(folder: Path) -> Path:
@@ -56,7 +49,10 @@ def texts_for(side: str) -> list[str]:
     return FRENCH if side == "target" else [*parents.TEXT, *parents.TEXT[0].split()]
 
 
-@pytest.mark.parametrize("side", hub_folders.SIDES)
+# One new side is merged below in the default run, with one tokenizer and with two.
+@pytest.mark.parametrize(
+    "side", [*(pytest.param(each, marks=pytest.mark.full) for each in ("source", "target")), "both"]
+)
 def test_a_merged_checkpoint_translates_as_its_pack(case, side, tmp_path):
     parent = case.parent
     before = parent.fingerprint()
@@ -102,27 +98,35 @@ def test_a_checkpoint_without_a_new_side(case, tmp_path):
     assert plain_program.run(limited(tmp_path / "merged"), FRENCH) == expected
 
 
-def test_without_crosslate(tmp_path):
+def test_without_crosslate(load_case, tmp_path):
     """As a user does it who never heard of Crosslate, in a process of their own."""
-    layout = hub_folders.write("nllb", tmp_path / "nllb")
-    parent = hub_folders.Parent.load(tmp_path / "nllb", **layout.languages)
-    pack = pack_child(hub_folders.shaken_child(parent, "target"))
-    merged = tmp_path / "merged"
-    plain_program.merge(parent, [pack], merged)
-    program = "import sys\nsys.modules['crosslate'] = None\n" + plain_program.program_of(limited(merged))
+    expected, programs = [], []
+    for name, side in (("marian", "source"), ("nllb", "target"), ("umt5", "both")):
+        parent = load_case(name).parent
+        pack = pack_child(hub_folders.shaken_child(parent, side))
+        merged = tmp_path / f"merged-{name}"
+        plain_program.merge(parent, [pack], merged)
+        expected += translated(apply_packs(parent, [pack]), FRENCH, merged)
+        programs.append(plain_program.program_of(limited(merged)))
+    program = "\n".join(
+        [
+            "import io, sys",
+            "sys.modules['crosslate'] = None",
+            *(f"sys.stdin = io.StringIO({chr(10).join(FRENCH)!r})\n{each}" for each in programs),
+        ]
+    )
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(
-        [sys.executable, "-c", program], input="".join(f"{line}\n" for line in FRENCH),
+        [sys.executable, "-c", program],
         capture_output=True, text=True, encoding="utf-8", check=False, env=environment,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == translated(apply_packs(parent, [pack]), FRENCH, merged)
+    assert done.stdout.splitlines() == expected
 
 
-def test_a_composed_child(tmp_path):
+def test_a_composed_child(load_case, tmp_path):
     """German to German of a source pack and a target pack: nobody trained it, one tokenizer reads it."""
-    layout = hub_folders.write("mbart", tmp_path / "parent")
-    parent = hub_folders.Parent.load(tmp_path / "parent", **layout.languages)
+    parent = load_case("mbart").parent
     packs = [pack_child(hub_folders.shaken_child(parent, side)) for side in ("source", "target")]
     merged = tmp_path / "merged"
     plain_program.merge(parent, packs, merged)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 import fairseq_checkpoints
-import families
 import hub_folders
 import parents
 from crosslate.adaptation.trimming import trim
@@ -17,13 +16,7 @@ from crosslate.packs.compose import pack_child
 from plain_program import assert_alike, merge, writing_tokenizer
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    with families.one_thread():
-        yield
-
-
-@pytest.fixture(scope="module", params=["imported", "loaded"])
+@pytest.fixture(scope="module", params=[pytest.param("imported", marks=pytest.mark.full), "loaded"])
 def two_tables(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("fairseq")
     (folder / "files").mkdir()
@@ -59,9 +52,8 @@ def test_a_kept_side_that_no_tokenizer_reads_is_refused(trimmed, side, kept, tmp
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_code_in_the_frame_of_a_new_side_is_refused(tmp_path):
-    layout = hub_folders.write("nllb", tmp_path / "nllb")
-    parent = Parent.load(tmp_path / "nllb", **layout.languages)
+def test_a_code_in_the_frame_of_a_new_side_is_refused(load_case, tmp_path):
+    parent = load_case("nllb").parent
     vocabulary = parents.vocabulary(60, parent.source.special.fitted(60))
     framed = vocabulary.framed(type(vocabulary.frame)((9,), (vocabulary.special.eos,)))
     child = parents.child(parent, source=framed)

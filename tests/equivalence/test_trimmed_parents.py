@@ -9,7 +9,6 @@ import torch
 import transformers
 from safetensors import safe_open
 
-import families
 import hub_folders
 from crosslate.adaptation import trimming
 from crosslate.adaptation.trimming import trim
@@ -27,23 +26,13 @@ LINES = [line for line in hub_folders.lines() if len(line) < 45][:40]
 GREEDY = DecodingOptions(beam_size=1, max_new_tokens=12)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    with families.one_thread():
-        yield
-
-
 @pytest.fixture(scope="module", params=SHARED)
-def case(request, tmp_path_factory):
+def case(request, load_case, tmp_path_factory):
     """A folder in half precision, the parent in it, the trimmed parent and its account."""
-    root = tmp_path_factory.mktemp("trimmed")
-    layout = hub_folders.write(request.param, root / "whole")
-    parent = Parent.load(root / "whole", **layout.languages)
-    trimmed, account = trim(parent, LINES, root / "small")
-    return SimpleNamespace(
-        name=request.param, layout=layout, parent=parent, trimmed=trimmed, account=account,
-        whole=root / "whole", small=root / "small",
-    )  # fmt: skip
+    whole = load_case(request.param)
+    small = tmp_path_factory.mktemp("trimmed") / "small"
+    trimmed, account = trim(whole.parent, LINES, small)
+    return SimpleNamespace(**vars(whole), trimmed=trimmed, account=account, small=small)
 
 
 def kept_rows(case):
@@ -126,29 +115,25 @@ def test_another_word_is_cut_into_smaller_pieces_and_not_unknown(case):
     )
 
 
-class TestSeveralPairs:
-    @pytest.fixture(scope="class", params=["nllb", "m2m100", "mbart", "mbart-50", "marian-of-many", "t5"])
-    def folders(self, request, tmp_path_factory):
-        root = tmp_path_factory.mktemp("pairs")
-        layout = hub_folders.write(request.param, root / "whole")
-        trim(Parent.load(root / "whole", **layout.languages), LINES, root / "small")
-        return request.param, root
+OF_MANY = [("fr", "en"), ("en", "fr"), ("fr", "es")]
+PAIRS = {
+    "nllb": [("fr", "en"), ("en", "fr"), ("fr", "de")],
+    "m2m100": OF_MANY, "mbart": OF_MANY, "mbart-50": OF_MANY,
+    "marian-of-many": [("fr", "en"), ("fr", "es")],
+    "t5": [("fr", "en"), ("en", "de")],  # the tasks that it lists
+}  # fmt: skip
 
-    @pytest.mark.parametrize(("source", "target"), [("de", "en"), ("en", "fr"), ("fr", "es")])
-    def test_every_pair_is_opened_from_the_one_folder(self, folders, source, target):
-        name, root = folders
-        if (name, source) == ("t5", "fr") or (name == "t5" and target != "de"):
-            source, target = "en", "de"  # the tasks that it lists
-        if name == "nllb" and target == "es":
-            target = "de"  # it has no code of Spanish
-        if name == "marian-of-many" and source != "fr":
-            source, target = "fr", "es"
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_every_pair_is_opened_from_the_one_folder(name, load_case, tmp_path):
+    folder = load_case(name).folder
+    trim(load_case(name).parent, LINES, tmp_path / "small")
+    for source, target in PAIRS[name]:
         whole, small = (
-            Parent.load(root / each, source_language=source, target_language=target)
-            for each in ("whole", "small")
+            Parent.load(each, source_language=source, target_language=target)
+            for each in (folder, tmp_path / "small")
         )
-        for side in ("source", "target"):
-            expected, found = getattr(whole, side), getattr(small, side)
+        for expected, found in ((whole.source, small.source), (whole.target, small.target)):
             for line in LINES[:5]:
                 assert [found.pieces[index] for index in found.encode(line)] == [
                     expected.pieces[index] for index in expected.encode(line)
@@ -178,32 +163,24 @@ def test_files_that_transformers_wrote_are_trimmed_as_well(name, tmp_path):
     assert again.fingerprint() == trim(parent, LINES, tmp_path / "other")[0].fingerprint()
 
 
-def test_rare_pieces_may_be_left_out(tmp_path):
-    layout = hub_folders.write("nllb", tmp_path / "nllb")
-    parent = Parent.load(tmp_path / "nllb", **layout.languages)
+def test_rare_pieces_may_be_left_out(load_case, tmp_path):
     sizes = []
     for count in (1, 3):
-        trimmed, account = trim(parent, LINES, tmp_path / str(count), min_occurrences=count)
+        trimmed, account = trim(load_case("nllb").parent, LINES, tmp_path / str(count), min_occurrences=count)
         sizes.append(len(trimmed.source))
         assert account.num_compared >= 1
     assert sizes[1] < sizes[0]
 
 
-def test_two_vocabularies_and_empty_text_are_refused(tmp_path):
-    with hub_folders.plain_sacremoses():
-        hub_folders.write("fsmt", tmp_path / "fsmt")
-        parent = Parent.load(tmp_path / "fsmt")
-        with pytest.raises(ParentError, match="has two vocabularies"):
-            trim(parent, LINES, tmp_path / "small")
-    layout = hub_folders.write("mbart", tmp_path / "mbart")
+def test_two_vocabularies_and_empty_text_are_refused(load_case, tmp_path):
+    with pytest.raises(ParentError, match="has two vocabularies"):
+        trim(load_case("marian-separate").parent, LINES, tmp_path / "small")
     with pytest.raises(ParentError, match="no text was given"):
-        trim(Parent.load(tmp_path / "mbart", **layout.languages), ["", " "], tmp_path / "small")
+        trim(load_case("mbart").parent, ["", " "], tmp_path / "small")
     assert not (tmp_path / "small").exists()
 
 
-def test_a_folder_that_does_not_agree_is_not_written(tmp_path, monkeypatch):
-    layout = hub_folders.write("nllb", tmp_path / "nllb")
-    parent = Parent.load(tmp_path / "nllb", **layout.languages)
+def test_a_folder_that_does_not_agree_is_not_written(load_case, tmp_path, monkeypatch):
     honest = trimming.trim_to_languages
 
     def damaged(*arguments, **options):
@@ -214,5 +191,5 @@ def test_a_folder_that_does_not_agree_is_not_written(tmp_path, monkeypatch):
 
     monkeypatch.setattr(trimming, "trim_to_languages", damaged)
     with pytest.raises(ParentError, match=r"differs from .* nothing was written"):
-        trim(parent, LINES, tmp_path / "small")
-    assert [path.name for path in tmp_path.iterdir()] == ["nllb"]
+        trim(load_case("nllb").parent, LINES, tmp_path / "small")
+    assert list(tmp_path.iterdir()) == []

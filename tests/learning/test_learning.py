@@ -17,7 +17,7 @@ from crosslate.adaptation.settings import DataSettings, NewLanguages, OutputSett
 from crosslate.evaluation.embeddings import embeddings
 from crosslate.evaluation.lexicon import induce
 from crosslate.evaluation.scores import bleu
-from crosslate.models.parent import parse_size
+from crosslate.models.sizes import parse_size
 from crosslate.packs.compose import apply_packs
 from crosslate.text.phrasebook import Phrasebook
 from crosslate.training.settings import TrainingSettings

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import functools
-
 import pytest
 import torch
 
 import families
 import parents
-from crosslate.models.strategies import STRATEGIES, parse_strategy
+from crosslate.models.strategies import STRATEGIES
 from crosslate.models.tensors import named_tensors
 
 LIMITED = (
-    "src+xattn[layers=1]",
-    "tgt+xattn[k,v]",
-    "src+xattn[norm]",
-    "tgt+xattn[layers=0;q,o]",
-    "src+xattn[heads=0:1]",
-    "src+tgt+xattn[heads=0:0;1:0-1]",
-    "embed+xattn[heads=1:1;q,k]",
-    "src+body[heads=0:1;o]",
-)
+    "src+xattn[layers=1]", "tgt+xattn[k,v]", "src+xattn[norm]", "tgt+xattn[layers=0;q,o]", "src+xattn[heads=0:1]",
+    "src+tgt+xattn[heads=0:0;1:0-1]", "embed+xattn[heads=1:1;q,k]", "src+body[heads=0:1;o]",
+)  # fmt: skip
+BY_METHODS = (
+    "bitfit", "lora[attention;rank=2]", "ia3", "adapters[width=4]", "prefix[length=3]", "xattn+lora(enc,dec;rank=2)",
+    "xattn[heads=0:1]+ia3(enc)+lora(dec;rank=2)", "lora(enc;rank=2)+ia3(xattn)+adapters(dec;width=4)",
+    "prefix(enc;length=3)+bitfit(dec)",
+)  # fmt: skip
+CASES = [
+    (family, text) for family in ("marian-separate", "marian-shared") for text in (*STRATEGIES, *LIMITED)
+]
+CASES += [("marian-separate", f"tgt+{text}") for text in BY_METHODS]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -30,19 +31,13 @@ def _one_thread():
         yield
 
 
-@functools.cache
-def parent(family):
-    return parents.parent(family)
-
-
 def everything(model):
     """Parameters, persistent buffers and the others, under all their names."""
     return dict(named_tensors(model)) | dict(model.named_buffers())
 
 
 def train(child, num_updates=3):
-    trained = [tensor for group in child.trained.values() for tensor in group.values()]
-    optimiser = torch.optim.AdamW(trained, lr=1e-2, weight_decay=0.1)
+    optimiser = torch.optim.AdamW(parents.trained(child).values(), lr=1e-2, weight_decay=0.1)
     child.model.train()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -57,16 +52,12 @@ def train(child, num_updates=3):
     return optimiser
 
 
-@pytest.mark.parametrize("family", ["marian-separate", "marian-shared"])
-@pytest.mark.parametrize("text", [*STRATEGIES, *LIMITED])
+@pytest.mark.parametrize(("family", "text"), CASES)
 def test_only_what_is_trained_moves(family, text):
-    origin = parent(family)
-    fingerprint = origin.fingerprint()
-    strategy = parse_strategy(text)
-    sides = ("source", "target") if strategy.renews is None else strategy.renews
-    sizes = {"source": 43, "target": 45}
-    child = parents.child(origin, text, **{side: sizes[side] for side in sides})
-    trained = {name: tensor for group in child.trained.values() for name, tensor in group.items()}
+    origin = parents.shared(family)
+    fingerprint, attention = origin.fingerprint(), origin.model.config._attn_implementation
+    child = parents.sized_child(origin, text)
+    trained = parents.trained(child)
     by_id = {id(tensor) for tensor in trained.values()}
     frozen = {name: t for name, t in everything(child.model).items() if id(t) not in by_id}
     before = {name: tensor.detach().clone() for name, tensor in frozen.items()}
@@ -82,8 +73,9 @@ def test_only_what_is_trained_moves(family, text):
     parents_own = everything(origin.model)
     fresh_constants = {name for each in child.plan.changed if not each.is_parameter for name in each.names}
     for name, tensor in frozen.items():
+        plain = name.replace(".base_layer", "")  # PEFT's layers hold the parent's
         if name not in fresh_constants and "parametrizations" not in name:
-            assert tensor is parents_own[name], name
+            assert tensor is parents_own[plain], name
     for name, tensor in trained.items():
         assert not torch.equal(tensor, started[name]), name
         assert tensor.grad is not None, name
@@ -93,15 +85,14 @@ def test_only_what_is_trained_moves(family, text):
     state = [value for values in optimiser.state.values() for value in values.values() if value.dim()]
     num_trained = sum(account.num_trained for account in child.plan.account())
     assert sum(value.numel() for value in state) == 2 * num_trained
-    assert origin.fingerprint() == fingerprint
+    assert (origin.fingerprint(), origin.model.config._attn_implementation) == (fingerprint, attention)
 
 
 @pytest.mark.parametrize("family", ["marian-separate", "marian-shared", "mbart", "t5"])
 def test_only_the_chosen_heads_move(family):
     """Two heads of width 8: head 1 of layer 0 is rows 8-15 of q, k and v, and columns 8-15 of o."""
-    origin = parent(family)
-    new = parents.vocabulary(43, origin.source.special)
-    child = parents.child(origin, "src+xattn[heads=0:1]", source=new)
+    origin = parents.shared(family)
+    child = parents.sized_child(origin, "src+xattn[heads=0:1]")
     before = {name: tensor.detach().clone() for name, tensor in everything(origin.model).items()}
     train(child)
     roles, layers = origin.anatomy.projections, origin.anatomy.layers

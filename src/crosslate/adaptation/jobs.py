@@ -93,7 +93,8 @@ class AdaptJob(_Job):
             new = new.changed(initial_embeddings=RANDOM)
         source, target = language_pair(self.parent_langs) if self.parent_langs else (None, None)
         parent = Parent.load(self.parent, source_language=source, target_language=target)
-        parent.lower(self.frozen_dtype, keep=new.parsed_strategy.precise_groups)
+        if self.frozen_dtype == "bfloat16":
+            parent.lower(keep=new.parsed_strategy.precise_groups)
         languages = (new.source or parent.source_language, new.target or parent.target_language)
         train, valid = self._texts(languages)
         return adapt(

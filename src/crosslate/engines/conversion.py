@@ -13,7 +13,7 @@ from crosslate.engines.ctranslate2 import FORMAT_VERSION, FolderDescription
 from crosslate.engines.generation import Generation, TranslationModel
 from crosslate.errors import EngineError, UsageError, nearest
 from crosslate.files import atomic_folder, write_json, write_text
-from crosslate.models.methods.registry import modules_beyond
+from crosslate.models.methods.registry import added_modules
 from crosslate.models.vocabularies.saved_vocabularies import SideDescription, save_vocabulary
 from crosslate.text.segmenters import WORD_START
 from crosslate.text.vocabularies import Vocabulary
@@ -90,7 +90,7 @@ def write_model(
     if quantization not in get_args(Quantization):
         raise UsageError(f"quantization is {quantization!r}; {nearest(quantization, get_args(Quantization))}")
     live = translation_model.model
-    if added := modules_beyond(live, "ctranslate2"):
+    if added := added_modules(live):
         raise EngineError(
             f"the model has {added}, which CTranslate2 has no counterpart of; use the PyTorch engine for it, "
             "or train lora, ia3 or bitfit in their place, which become plain tensors"

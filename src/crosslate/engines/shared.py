@@ -35,7 +35,7 @@ from crosslate.engines.pytorch import (
     repetition_guards,
     trimmed,
 )
-from crosslate.models.methods.registry import methods_in
+from crosslate.models.methods.registry import added_modules
 from crosslate.models.tensors import alias_model
 
 _OUTPUT_BIAS = "final_logits_bias"
@@ -153,7 +153,7 @@ class SharedBody:
         """
         paths = _differing_paths(self._parent.model, model.model)
         # Modules that the parent lacks have no place here; while they change nothing, a trial misses them.
-        if paths is None or not self._output_path or methods_in(model.model):
+        if paths is None or not self._output_path or added_modules(model.model):
             return None
         with self._lock:
             for path in paths:

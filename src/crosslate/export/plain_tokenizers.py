@@ -18,8 +18,8 @@ from crosslate.files import read_json, write_json
 from crosslate.models.child import Child
 from crosslate.models.parent import Parent
 from crosslate.models.vocabularies.conventions import CONVENTIONS, Conventions
-from crosslate.models.vocabularies.marian_files import write_marian_files
 from crosslate.models.vocabularies.saved_vocabularies import SAVED_VOCABULARIES
+from crosslate.models.vocabularies.tokenizer_files import write_marian_files
 from crosslate.models.vocabularies.vocabulary_files import MARIAN, TOKENIZER_CONFIG
 from crosslate.text.vocabularies import Frame, SpecialIds, Vocabulary
 

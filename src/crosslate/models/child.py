@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
-from crosslate.errors import AnatomyError, StrategyError, UsageError
+from crosslate.errors import StrategyError, UsageError
 from crosslate.languages.codes import language_code
-from crosslate.models.groups import ADDED, GROUP_OF_SIDE, Side
+from crosslate.models.groups import ADDED, GROUP_OF_SIDE, SIDE_OF_GROUP, Side
 from crosslate.models.initialisers.initial_embeddings import (
+    INITIALISERS,
     RANDOM,
     InitialEmbeddings,
     check_initial,
-    initialiser,
 )
 from crosslate.models.methods.forms import Slices
 from crosslate.models.methods.method import Method
@@ -47,10 +47,6 @@ class Child:
     Attributes:
         parent: whose tensors it aliases.
         model: a Hugging Face encoder-decoder; frozen tensors are the parent's objects.
-        source: vocabulary of its source side.
-        target: vocabulary of its target side.
-        source_language: language code.
-        target_language: language code.
         plan: what was changed and how; None for a child made from packs.
         trained: trained parameters by group and name, those of a method in the group ``added``; empty for a
             child made from packs.
@@ -68,6 +64,10 @@ class Child:
     trained: dict[str, dict[str, nn.Parameter]]
     initial_rows: dict[Side, dict[str, int]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.source_language = language_code(self.source_language)
+        self.target_language = language_code(self.target_language)
+
     def changed_tensors(self) -> dict[str, torch.Tensor]:
         """What a pack stores: every changed tensor under its first name, slices where only a part is trained.
 
@@ -76,18 +76,18 @@ class Child:
         if self.plan is None:
             return {}
         tensors = dict(named_tensors(self.model))
-        trained = {name: tensor for group in self.trained.values() for name, tensor in group.items()}
+        for group in self.trained.values():  # a slice goes by another name in the model
+            tensors |= group
         changed: dict[str, torch.Tensor] = {}
         for planned in self.plan.changed:
-            if planned.name in trained:  # a slice goes by another name in the model
-                changed[planned.name] = trained[planned.name].detach()
-            elif isinstance(planned.form, Slices) and planned.is_appended:  # of a buffer
-                tensor, indices = tensors[planned.name].detach(), planned.form.indices
-                changed[planned.name] = tensor[(slice(None),) * planned.form.axis + (indices,)]
-            elif planned.form is not None and planned.method is not None:
-                changed[planned.name] = planned.method.stored(self.model, planned.name, planned.form)
+            name, form = planned.name, planned.form
+            if form is not None and name not in tensors and planned.method is not None:
+                changed[name] = planned.method.stored(self.model, name, form)
             else:
-                changed[planned.name] = tensors[planned.name].detach()
+                changed[name] = tensors[name].detach()
+                if isinstance(form, Slices) and changed[name].shape != form.stored_shape:  # of a buffer
+                    index = torch.tensor(form.indices, device=changed[name].device)
+                    changed[name] = changed[name].index_select(form.axis, index)
         return changed
 
 
@@ -105,12 +105,8 @@ def make_child(
     The global random state stays as it is.
 
     Args:
-        parent: the parent; it is not altered.
-        strategy: what to re-initialise and train.
-        new: the renewed sides.
         languages: of sides whose vocabulary stays, where the language is another than the parent's
             (``embed`` strategies).
-        seed: seed of the re-initialised values.
         initial: where the rows of renewed tables start; None starts them from random values.
 
     Raises:
@@ -120,7 +116,7 @@ def make_child(
         AnatomyError: the model cannot be initialised safely.
         MissingExtra: a method needs a package that is not installed.
     """
-    new = new or {}
+    new, initial = new or {}, initial or InitialEmbeddings()
     if strategy.renews is None and not new:
         raise StrategyError(f"{strategy} needs to know which side is new; give a new source, target or both")
     appended = {side: each for side, each in new.items() if each.parent_rows is not None}
@@ -132,14 +128,13 @@ def make_child(
         {side: each.new_rows for side, each in appended.items()},
         parent.lowering.types if parent.lowering else None,
     )
-    initial = initial or InitialEmbeddings()
     check_initial(initial.method, initial.words, plan.renewed, strategy)
     if appended and initial.method != RANDOM:
         raise UsageError(
             "an appended vocabulary keeps the parent's rows and starts the others from random values; "
             f"expected {RANDOM} initial embeddings, not {initial.method}, or a separate vocabulary"
         )
-    check_padding(parent.model, parent.anatomy, {side: each.vocabulary for side, each in new.items()})
+    vocabularies = _vocabularies(parent, new)
     model = alias_model(parent.model)
     originals = dict(named_tensors(parent.model))
     values: dict[str, torch.Tensor] = {}
@@ -150,18 +145,23 @@ def make_child(
             values[planned.name] = _fresh_tensor(planned, originals[planned.name])
             set_tensor(model, planned.names, values[planned.name])
     _settle(model, parent, new)
-    source, target = _vocabularies(parent, new)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        _initialise(model, parent, plan, {"src": source.special.pad, "tgt": target.special.pad})
-        attached = _attach(model, plan)
+        _initialise(model, parent, plan, vocabularies)
+        values |= _attach(model, plan)
     rows = _start_rows(model, parent, plan, new, initial)
     spoken: dict[Side, str] = {"source": parent.source_language, "target": parent.target_language}
     spoken |= {side: language for side, language in (languages or {}).items() if language}
     spoken |= {side: each.language for side, each in new.items()}
+    trained: dict[str, dict[str, nn.Parameter]] = {}
+    groups = {planned.name: planned.group for planned in plan.changed if not planned.is_added}
+    for name in dict.fromkeys([*groups, *values]):  # in the plan's order, which optimisers go by
+        value = values.get(name)
+        if isinstance(value, nn.Parameter) and value.requires_grad:
+            trained.setdefault(groups.get(name, ADDED), {})[name] = value
     return Child(
-        parent, model, source, target, language_code(spoken["source"]), language_code(spoken["target"]), plan,
-        _by_group(plan, values, attached), rows,
+        parent, model, vocabularies["source"], vocabularies["target"], spoken["source"], spoken["target"],
+        plan, trained, rows,
     )  # fmt: skip
 
 
@@ -178,58 +178,36 @@ def _attach(model: PreTrainedModel, plan: Plan) -> dict[str, nn.Parameter]:
     return attached
 
 
-def _by_group(
-    plan: Plan, values: Mapping[str, torch.Tensor], attached: Mapping[str, nn.Parameter]
-) -> dict[str, dict[str, nn.Parameter]]:
-    """Trained parameters by group and name; what has no tensor of the parent's in the group ``added``."""
-    trained: dict[str, dict[str, nn.Parameter]] = {}
-    own = {**values, **attached}
-    for planned in plan.changed:
-        value = own.get(planned.name)
-        if planned.train and not planned.is_added and isinstance(value, nn.Parameter):
-            trained.setdefault(planned.group, {})[planned.name] = value
-    placed = {name for group in trained.values() for name in group}
-    if added := {name: value for name, value in attached.items() if name not in placed}:
-        trained[ADDED] = added
-    return trained
-
-
 def graft(
     parent: Parent,
     tensors: Mapping[tuple[str, ...], torch.Tensor],
     new: Mapping[Side, NewSide],
     languages: Mapping[Side, str],
-    added: Sequence[tuple[Method, Mapping[str, torch.Tensor]]] = (),
+    added: Mapping[Method, Mapping[str, torch.Tensor]],
 ) -> Child:
     """A child made of given tensors, each under all of its names, on the body of a parent.
 
     The tensors are used as they are, so several children may share them. Checks are the caller's.
 
     Args:
-        new: the renewed sides.
-        languages: of both sides.
         added: methods with the tensors, by name, of the modules that they add.
 
     Raises:
         VocabularyError: a new vocabulary pads with an id that this family of models cannot pad with.
     """
-    check_padding(parent.model, parent.anatomy, {side: each.vocabulary for side, each in new.items()})
+    vocabularies = _vocabularies(parent, new)
     model = alias_model(parent.model)
-    parameters = parent.anatomy.parameters
     for names, tensor in tensors.items():
-        value = nn.Parameter(tensor, requires_grad=False) if names[0] in parameters else tensor
-        set_tensor(model, names, value)
+        set_tensor(model, names, tensor)
     _settle(model, parent, new)
     with torch.random.fork_rng(devices=[]):
-        for method, values in added:
+        for method, values in added.items():
             method.add(model, {name: tuple(tensor.shape) for name, tensor in values.items()})
             for name, tensor in values.items():
-                module, leaf = owner(model, name)
-                module._parameters[leaf] = nn.Parameter(tensor, requires_grad=False)
-    source, target = _vocabularies(parent, new)
+                set_tensor(model, [name], tensor)
     return Child(
-        parent, model.eval(), source, target, language_code(languages["source"]),
-        language_code(languages["target"]), None, {},
+        parent, model.eval(), vocabularies["source"], vocabularies["target"], languages["source"],
+        languages["target"], None, {},
     )  # fmt: skip
 
 
@@ -259,16 +237,16 @@ def plain_child(child: Child) -> Child:
     }
     new = {side: each for side, each in sides.items() if side in child.plan.renewed}
     languages = {side: each.language for side, each in sides.items()}
-    plain = graft(child.parent, tensors, new, languages, list(added.items()))
+    plain = graft(child.parent, tensors, new, languages, added)
     plain.model.to(child.model.device)
     return plain
 
 
-def _vocabularies(parent: Parent, new: Mapping[Side, NewSide]) -> tuple[Vocabulary, Vocabulary]:
-    """Source and target vocabulary of a child."""
-    source = new["source"].vocabulary if "source" in new else parent.source
-    target = new["target"].vocabulary if "target" in new else parent.target
-    return source, target
+def _vocabularies(parent: Parent, new: Mapping[Side, NewSide]) -> dict[Side, Vocabulary]:
+    """The vocabularies of a child, after :func:`check_padding`."""
+    renewed = {side: each.vocabulary for side, each in new.items()}
+    check_padding(parent.model, parent.anatomy, renewed)
+    return {"source": parent.source, "target": parent.target, **renewed}
 
 
 def _fresh_tensor(planned: PlannedTensor, original: torch.Tensor) -> torch.Tensor:
@@ -297,25 +275,21 @@ def _append(
     Returns:
         The new slices, which are trained; of a buffer the whole.
     """
-    axis = vocabulary_axis(parent.anatomy, planned.names)
-    form = planned.form
-    if axis is None or not isinstance(form, Slices):
-        raise AnatomyError(f"{planned.name} has no vocabulary axis, so nothing can be appended to it")
-    side = appended[axis[0]]
-    whole = joined(original.to(planned.dtype), axis[1], side.parent_rows or ())
+    form: Any = planned.form
+    side, axis = appended[SIDE_OF_GROUP[planned.group]], form.axis
+    whole = joined(original.to(planned.dtype), axis, side.parent_rows or ())
     if not planned.is_parameter:
         set_tensor(model, planned.names, whole)
         return whole
-    part = set_slice(model, planned.names, whole, form.axis, form.indices)
-    is_table = max(original.shape) != original.numel()
+    part = set_slice(model, planned.names, whole, axis, form.indices)
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        if is_table:
-            part.normal_(0.0, part.shape[1 - axis[1]] ** -0.5)
+        if planned.is_table:
+            part.normal_(0.0, part.shape[1 - axis] ** -0.5)
         if side.code is not None and side.relatives:
             row = side.new_rows.index(side.code)
             relatives = torch.tensor(side.relatives, device=original.device)
-            part.select(axis[1], row).copy_(original.detach().index_select(axis[1], relatives).mean(axis[1]))
+            part.select(axis, row).copy_(original.detach().index_select(axis, relatives).mean(axis))
     return part
 
 
@@ -329,44 +303,44 @@ def _settle(model: PreTrainedModel, parent: Parent, new: Mapping[Side, NewSide])
         describe_start(model, new["target"].vocabulary, new["target"].start)
 
 
-def _initialise(model: PreTrainedModel, parent: Parent, plan: Plan, padding: Mapping[str, int]) -> None:
+@torch.no_grad()
+def _initialise(
+    model: PreTrainedModel, parent: Parent, plan: Plan, vocabularies: Mapping[Side, Vocabulary]
+) -> None:
     """Fills what is re-initialised: tables ourselves, the rest by the family's own rules.
 
     Tables get a normal distribution with deviation width^-0.5 and a zero padding row, as in the paper's
-    released code. The family's ``_init_weights`` skips tensors that are marked as initialised, so everything
-    that stays is marked, and only modules with a fresh tensor inside are shown to it; that none of the
-    others was touched is checked.
-
-    Args:
-        padding: padding id by group, ``src`` and ``tgt``.
+    released code; a bias over the vocabulary gets zeros. The family's ``_init_weights`` skips tensors that
+    are marked as initialised, so everything that stays is marked, and only modules with a fresh tensor inside
+    are shown to it. What it does not reach gets ones (norms), zeros (biases) or normal values.
     """
-    fresh = {
-        name: planned
-        for planned in plan.tensors
-        if planned.reinitialise and not planned.is_appended
-        for name in planned.names
-    }
+    fresh = [each for each in plan.tensors if each.reinitialise and not each.is_appended]
     if not fresh:
         return
+    names = {name for planned in fresh for name in planned.names}
     tensors = dict(named_tensors(model))
-    kept = {name: tensor for name, tensor in tensors.items() if name not in fresh}
-    kept |= {f"buffer {index}": buffer for index, buffer in enumerate(_unsaved_buffers(model))}
-    versions = {name: tensor._version for name, tensor in kept.items()}
-    for tensor in kept.values():
+    for tensor in (*(each for name, each in tensors.items() if name not in names), *_unsaved_buffers(model)):
         tensor._is_hf_initialized = True
-    for planned in dict.fromkeys(fresh.values()):
-        if any(name in parent.anatomy.vocabulary for name in planned.names):
-            _fill_table(tensors[planned.name], padding[planned.group])
+    for planned in fresh:
+        axis, table = vocabulary_axis(parent.anatomy, planned.names), tensors[planned.name]
+        if axis is not None:
+            if planned.is_table:
+                table.normal_(0.0, table.shape[1] ** -0.5)
+                table[vocabularies[SIDE_OF_GROUP[planned.group]].special.pad].zero_()
+            else:
+                table.zero_()
+            table._is_hf_initialized = True
     for path, module in model.named_modules():
-        if path and any(name.startswith(f"{path}.") for name in fresh):
+        if path and any(name.startswith(f"{path}.") for name in names):
             model._init_weights(module)
-    for planned in dict.fromkeys(fresh.values()):
-        _fill_gaps(tensors[planned.name], planned.name)
-    if touched := [name for name, tensor in kept.items() if tensor._version != versions[name]]:
-        raise AnatomyError(
-            f"initialising new tensors altered {touched[0]}, which must stay as it is; "
-            "load the parent again before using it"
-        )
+    for planned in fresh:
+        tensor = tensors[planned.name]
+        if not torch.isnan(tensor).any():
+            continue
+        if tensor.dim() > 1:
+            tensor.normal_(0.0, tensor.shape[-1] ** -0.5)
+        else:
+            tensor.fill_(0.0 if "bias" in planned.name.rpartition(".")[2] else 1.0)
 
 
 def _start_rows(
@@ -381,18 +355,17 @@ def _start_rows(
     Tables that were tied on a side start alike, each from the parent's table of its name; a bias over the
     vocabulary stays zero.
     """
-    kind = initialiser(initial.method)
-    if not kind.reads_parent:
+    if initial.method == RANDOM:
         return {}
     tensors, originals = dict(named_tensors(model)), dict(named_tensors(parent.model))
     counts: dict[Side, dict[str, int]] = {}
     for side, each in new.items():
         old = parent.source if side == "source" else parent.target
+        kind = INITIALISERS[initial.method]
         sources = kind(each.vocabulary, old, initial.words.get(side, ()))
         counts[side] = sources.counts
         for planned in plan.changed:
-            is_table = planned.is_resized and max(planned.shape) != planned.num_elements
-            if is_table and planned.group == GROUP_OF_SIDE[side]:
+            if planned.is_resized and planned.is_table and planned.group == GROUP_OF_SIDE[side]:
                 sources.fill(tensors[planned.name], originals[planned.name])
     return counts
 
@@ -404,25 +377,3 @@ def _unsaved_buffers(model: nn.Module) -> list[torch.Tensor]:
         for name, buffer in module.named_buffers(recurse=False)
         if name in module._non_persistent_buffers_set
     ]
-
-
-@torch.no_grad()
-def _fill_table(table: torch.Tensor, pad: int) -> None:
-    """A vocabulary table, or a bias over the vocabulary."""
-    if max(table.shape) == table.numel():
-        table.zero_()
-    else:
-        table.normal_(0.0, table.shape[1] ** -0.5)
-        table[pad].zero_()
-    table._is_hf_initialized = True
-
-
-@torch.no_grad()
-def _fill_gaps(tensor: torch.Tensor, name: str) -> None:
-    """Tensors that the family's rules did not reach: ones for norms, zeros for biases, else normal values."""
-    if not torch.isnan(tensor).any():
-        return
-    if tensor.dim() > 1:
-        tensor.normal_(0.0, tensor.shape[-1] ** -0.5)
-    else:
-        tensor.fill_(0.0 if "bias" in name.rpartition(".")[2] else 1.0)

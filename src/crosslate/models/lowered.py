@@ -35,26 +35,16 @@ def lower(model: Any, anatomy: Anatomy, keep: Collection[str]) -> dict[str, torc
 
     Norms, biases and positions, a thousandth of a model, stay as they are: some families compute with them
     outside of what automatic mixed precision converts.
-
-    Args:
-        keep: groups (src, tgt, enc, dec, xattn) that stay as they are.
     """
     types: dict[str, torch.dtype] = {}
+    ties = {name: names for names in anatomy.ties for name in names}
     for name, tensor in named_tensors(model):
         module, _ = owner(model, name)
-        is_matrix = isinstance(tensor, nn.Parameter) and tensor.dim() == 2
-        is_matrix = is_matrix and (
-            isinstance(module, nn.Linear | Conv1D) or name in anatomy.vocabulary or name in anatomy.aliases
-        )
-        groups = {anatomy.groups[each] for each in _ties(anatomy, name) if each in anatomy.groups}
-        is_float = tensor.is_floating_point() and tensor.dtype.itemsize > torch.bfloat16.itemsize
-        if not is_matrix or not is_float or groups & set(keep) or name in anatomy.constant:
-            continue
-        for each in _ties(anatomy, name):
-            types[each] = tensor.dtype
-        tensor.data = tensor.data.to(torch.bfloat16)
+        names = ties.get(name, (name,))
+        is_matrix = isinstance(module, nn.Linear | Conv1D) or name in {*anatomy.vocabulary, *anatomy.aliases}
+        is_large = isinstance(tensor, nn.Parameter) and tensor.dim() == 2 and tensor.dtype.itemsize > 2
+        is_kept = any(anatomy.groups.get(each) in keep for each in names) or name in anatomy.constant
+        if is_matrix and is_large and not is_kept:
+            types |= dict.fromkeys(names, tensor.dtype)
+            tensor.data = tensor.data.to(torch.bfloat16)
     return types
-
-
-def _ties(anatomy: Anatomy, name: str) -> tuple[str, ...]:
-    return next((names for names in anatomy.ties if name in names), (name,))

@@ -8,19 +8,19 @@ stand for no piece are -inf, so plain transformers computes the same with it. Lo
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from crosslate.errors import ParentError
 from crosslate.files import write_json
 from crosslate.models.anatomy.anatomy import Anatomy
 from crosslate.models.groups import SIDES, Side
-from crosslate.models.sides import has_two_sizes, remove_aliases, token_tables
+from crosslate.models.sides import remove_aliases, size_fields, token_tables
 from crosslate.models.tensors import named_tensors, set_tensor
 
 SHARD_BYTES = 5_000_000_000
@@ -32,7 +32,7 @@ _FAMILIES = ("bart", "mbart")
 
 def is_one_size_too_few(model: Any, anatomy: Anatomy) -> bool:
     """Whether source and target have tables of their own, and the configuration one number for both."""
-    if has_two_sizes(model.config):
+    if size_fields(model.config, "source"):
         return False
     source, target = (token_tables(model, anatomy, side) for side in SIDES)
     return bool(source and target) and source[0].weight is not target[0].weight
@@ -43,7 +43,6 @@ class PlainTensors:
     """Tensors of a model with two vocabularies, as a plain checkpoint of its family holds them.
 
     Attributes:
-        tensors: every tensor of the checkpoint, by name.
         axes: side and axis of the tensors that have one slice for each piece of a vocabulary.
         num_rows: how many such slices the checkpoint has, by side. Tables are filled up with zeros, a bias of
             the logits with -inf.
@@ -143,9 +142,6 @@ def unused_names(model_class: Any, config: Any, names: Collection[str]) -> set[s
 def cut_tables(model: Any, rows: Any) -> None:
     """Makes a padded model what it was: tables of their true sizes, tied where those of a side are equal.
 
-    Args:
-        rows: what :func:`save_padded` returned.
-
     Raises:
         ParentError: the tables do not have so many rows.
     """
@@ -159,15 +155,16 @@ def cut_tables(model: Any, rows: Any) -> None:
         raise ParentError(
             f"its record says {rows!r} of the rows of its tables, which have {lengths}; get it again"
         )
-    made: dict[Side, list[torch.Tensor]] = {side: [] for side in SIDES}
+    made: dict[Side, list[tuple[torch.Tensor, list[str]]]] = {side: [] for side in SIDES}
     for name, (side, axis) in anatomy.vocabulary.items():
-        old = tensors[name]
-        new = old.detach().narrow(axis, 0, rows[side]).clone()
-        same = next((each for each in made[side] if torch.equal(each, new)), None)
-        if same is None:
-            same = nn.Parameter(new, requires_grad=False) if isinstance(old, nn.Parameter) else new
-            made[side].append(same)
-        set_tensor(model, [name], same)
+        cut = tensors[name].detach().narrow(axis, 0, rows[side]).clone()
+        names = next((names for tensor, names in made[side] if torch.equal(tensor, cut)), None)
+        if names is None:
+            made[side].append((cut, [name]))
+        else:
+            names.append(name)
+    for cut, names in itertools.chain.from_iterable(made.values()):
+        set_tensor(model, names, cut)
     source = token_tables(model, anatomy, "source")[0]
     remove_aliases(model, anatomy.aliases, source)
     model.config.vocab_size = rows["target"]

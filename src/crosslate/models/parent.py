@@ -6,9 +6,9 @@ import copy
 from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any
 
-from crosslate.errors import ParentError, UsageError, nearest
+from crosslate.errors import ParentError, UsageError
 from crosslate.files import atomic_folder, read_optional_object, write_json
 from crosslate.languages.codes import language_code
 from crosslate.models.groups import SIDES
@@ -21,10 +21,8 @@ from crosslate.models.parent_files import (
     silence_bars,
     silenced,
 )
-from crosslate.models.sizes import SIZES, Size, parse_size
-from crosslate.models.vocabularies.marian_files import write_marian_files
 from crosslate.models.vocabularies.saved_vocabularies import save_vocabularies
-from crosslate.models.vocabularies.tokenizer_files import write_tokenizer
+from crosslate.models.vocabularies.tokenizer_files import write_marian_files, write_tokenizer
 from crosslate.models.vocabularies.vocabulary_files import RECORD, read_vocabularies
 from crosslate.text.vocabularies import NoVocabulary, Vocabulary
 
@@ -34,27 +32,8 @@ if TYPE_CHECKING:
 
     from crosslate.models.anatomy.anatomy import Anatomy
     from crosslate.models.fingerprint import CachedFingerprint
-    from crosslate.models.groups import Side
     from crosslate.models.lowered import Lowering
-
-__all__ = [
-    "RECORD",
-    "SIZES",
-    "FrozenType",
-    "Parent",
-    "Size",
-    "check_frozen_type",
-    "parse_size",
-]
-
-FrozenType = Literal["float32", "bfloat16"]
-
-
-def check_frozen_type(name: str) -> FrozenType:
-    """Raises :class:`UsageError` where ``name`` is no type that frozen tensors can be held in."""
-    if name not in get_args(FrozenType):
-        raise UsageError(f"frozen tensors cannot be held in {name!r}; {nearest(name, get_args(FrozenType))}")
-    return cast("FrozenType", name)
+    from crosslate.models.sizes import Size
 
 
 class Parent:
@@ -62,10 +41,6 @@ class Parent:
 
     Attributes:
         model: the Hugging Face encoder-decoder, float32, in evaluation mode, no tensor requiring gradients.
-        source: vocabulary of the source side.
-        target: vocabulary of the target side.
-        source_language: language code.
-        target_language: language code.
         name: hub id or folder it was loaded from, as packs name it.
         folder: where its files lie, where it has any.
         origin: where the files lie that its vocabularies were cut from, where they were.
@@ -115,7 +90,6 @@ class Parent:
             is_tied: one table of embeddings for both sides, as in mBART; the vocabularies must be the same.
             dropout: probability of dropout on embeddings and sublayers; there is none on attention weights.
             max_positions: longest sequence in tokens.
-            seed: seed of the initial values.
 
         Raises:
             ParentError: the two vocabularies have different special ids, or differ and are to be tied.
@@ -127,37 +101,34 @@ class Parent:
         if is_tied and source != target:
             raise ParentError("one table for both sides needs one vocabulary, but the two given differ")
         special = source.special
+        ids: dict[str, Any] = {
+            "pad_token_id": special.pad,
+            "eos_token_id": special.eos,
+            "decoder_start_token_id": special.pad,
+            "forced_eos_token_id": special.eos,
+        }
+        both = {"layers": size.layers, "attention_heads": size.heads, "ffn_dim": size.feed_forward}
         config = MarianConfig(
             vocab_size=len(source),
             decoder_vocab_size=len(target),
             share_encoder_decoder_embeddings=is_tied,
             d_model=size.width,
-            encoder_layers=size.layers,
-            decoder_layers=size.layers,
-            encoder_attention_heads=size.heads,
-            decoder_attention_heads=size.heads,
-            encoder_ffn_dim=size.feed_forward,
-            decoder_ffn_dim=size.feed_forward,
+            **{f"encoder_{name}": number for name, number in both.items()},
+            **{f"decoder_{name}": number for name, number in both.items()},
             activation_function="relu",
             dropout=dropout,
             scale_embedding=True,
             max_position_embeddings=max_positions,
-            pad_token_id=special.pad,
-            eos_token_id=special.eos,
-            decoder_start_token_id=special.pad,
-            forced_eos_token_id=special.eos,
+            **ids,
         )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model = MarianMTModel(config)
         model.generation_config = GenerationConfig(
-            pad_token_id=special.pad,
-            eos_token_id=special.eos,
-            decoder_start_token_id=special.pad,
-            forced_eos_token_id=special.eos,
             bad_words_ids=[[each] for each in (special.pad, special.bos) if each is not None],
             max_length=max_positions,
             num_beams=4,
+            **ids,
         )
         return cls(model, source, target, source_language, target_language, name="unsaved")
 
@@ -181,6 +152,8 @@ class Parent:
             ParentError: missing, incomplete, without readable vocabularies, not an encoder-decoder, or not of
                 these languages.
         """
+        from crosslate.models.sides import describe_start
+
         silence_bars()
         folder = local_folder(str(name))
         config = read_configuration(folder)
@@ -194,15 +167,34 @@ class Parent:
             cut_tables(model, rows)
         if signal:
             found = found.without_text(signal)
-        else:
-            found.settle(model)
+        else:  # the target language's code starts the decoder, or comes first
+            if found.start is not None:
+                model.generation_config.forced_bos_token_id = None
+            describe_start(model, found.target, found.start)
         parent = cls(
             model, found.source, found.target, found.source_language, found.target_language, name=str(name),
             folder=folder, is_marian=found.is_marian,
         )  # fmt: skip
-        parent.source, parent.target = found.fit(*(parent._num_rows(side) for side in SIDES))
-        parent._check_sizes()
+        parent._fit_tables(found.optional)
         return parent
+
+    def _fit_tables(self, optional: frozenset[str]) -> None:
+        """Leaves out optional pieces beyond the tables, which may have more rows than pieces, never fewer."""
+        from crosslate.models.sides import token_tables
+
+        for side in SIDES:
+            if side == "source" and not self.reads_text:
+                continue
+            vocabulary = getattr(self, side)
+            num_rows = min(table.num_embeddings for table in token_tables(self.model, self.anatomy, side))
+            if optional.issuperset(vocabulary.pieces[num_rows:]) and len(vocabulary) > num_rows:
+                vocabulary, _ = vocabulary.restricted(range(num_rows))
+                setattr(self, side, vocabulary)
+            if num_rows < len(vocabulary):
+                raise ParentError(
+                    f"{self.name}: the {side} vocabulary has {len(vocabulary)} pieces, "
+                    f"its embedding table only {num_rows} rows"
+                )
 
     def save(
         self,
@@ -219,7 +211,6 @@ class Parent:
 
         Args:
             record: training and data record, scores; goes into ``crosslate.json`` beside the fingerprint.
-            replace: overwrite an existing folder.
             dtype: type of the tensors in the files, one that holds their values exactly
                 (:func:`crosslate.models.vocabularies.trimming.exact_dtype`); None keeps theirs.
 
@@ -237,11 +228,15 @@ class Parent:
         from crosslate.models.padded import is_one_size_too_few, save_padded
 
         silence_bars()
-        rows: dict[str, Any] = {}
+        own: dict[str, Any] = {
+            "source_language": self.source_language,
+            "target_language": self.target_language,
+            "fingerprint": self.fingerprint(),
+        }
         with atomic_folder(folder, replace=replace) as temporary:
             model = self.model if dtype is None else copy.deepcopy(self.model).to(dtype)
             if is_one_size_too_few(model, self.anatomy):
-                rows = {"table_rows": save_padded(model, self.anatomy, temporary)}
+                own["table_rows"] = save_padded(model, self.anatomy, temporary)
             else:
                 model.save_pretrained(temporary)
             sides, languages = (self.source, self.target), (self.source_language, self.target_language)
@@ -253,16 +248,7 @@ class Parent:
                 self.origin, temporary, model.config, sides, languages
             ):
                 save_vocabularies(temporary, self.source, self.target)
-            write_json(
-                temporary / RECORD,
-                {
-                    "source_language": self.source_language,
-                    "target_language": self.target_language,
-                    "fingerprint": self.fingerprint(),
-                    **rows,
-                    **(record or {}),
-                },
-            )
+            write_json(temporary / RECORD, {**own, **(record or {})})
         self.name, self.folder = str(folder), folder
 
     def fingerprint(self) -> str:
@@ -270,39 +256,35 @@ class Parent:
 
         Of a parent that :meth:`lower` was asked to hold in less memory, what it was before.
         """
+        found = self._held_fingerprint()
+        return self.lowering.fingerprint if self.lowering and found == self.lowering.held else found
+
+    def _held_fingerprint(self) -> str:
         from crosslate.models.fingerprint import CachedFingerprint
         from crosslate.models.tensors import unsaved_names
 
-        if self._fingerprint is None:
-            self._fingerprint = CachedFingerprint()
-        found = self._fingerprint.of(self.model, unsaved_names(self.model))
-        return self.lowering.fingerprint if self.lowering and found == self.lowering.held else found
+        self._fingerprint = self._fingerprint or CachedFingerprint()
+        return self._fingerprint.of(self.model, unsaved_names(self.model))
 
-    def lower(self, frozen: FrozenType, keep: Collection[str]) -> None:
-        """Holds the matrices that stay frozen in a lower precision from now on, to save memory.
+    def lower(self, keep: Collection[str]) -> None:
+        """Holds the matrices that stay frozen in bfloat16 from now on, to save memory.
 
         Packs of its children name the parent as it was, and hold tensors of the types it had. The model then
         computes under automatic mixed precision only, as training in bf16 and the PyTorch engine do.
 
         Args:
-            frozen: ``float32`` changes nothing.
             keep: groups that stay as they are: those that a strategy trains from the parent's values.
 
         Raises:
-            UsageError: unknown type, or the parent was lowered before.
+            UsageError: the parent was lowered before.
         """
-        from crosslate.models.fingerprint import fingerprint
         from crosslate.models.lowered import Lowering, lower
-        from crosslate.models.tensors import unsaved_names
 
-        check_frozen_type(frozen)
         if self.lowering:
             raise UsageError(f"{self.name} is held in lower precision already; load it again")
-        if frozen == "float32":
-            return
         before = self.fingerprint()
         types = lower(self.model, self.anatomy, keep)
-        self.lowering = Lowering(before, fingerprint(self.model, unsaved_names(self.model)), types)
+        self.lowering = Lowering(before, self._held_fingerprint(), types)
 
     def type_of(self, name: str, tensor: torch.Tensor) -> torch.dtype:
         """The type that one of its tensors has, or had before it was lowered."""
@@ -329,26 +311,6 @@ class Parent:
     def num_parameters(self) -> int:
         """Parameters, tied ones counted once."""
         return sum(parameter.numel() for parameter in self.model.parameters())
-
-    def _num_rows(self, side: Side) -> int:
-        """Rows of the smallest table of token embeddings of a side; 0 where it reads no text."""
-        from crosslate.models.sides import token_tables
-
-        return min(
-            (table.num_embeddings for table in token_tables(self.model, self.anatomy, side)), default=0
-        )
-
-    def _check_sizes(self) -> None:
-        """The tables may be larger than the vocabularies (padding rows), never smaller."""
-        vocabularies: dict[Side, Vocabulary] = {"source": self.source, "target": self.target}
-        for side, vocabulary in vocabularies.items():
-            if side == "source" and not self.reads_text:
-                continue
-            if (num_rows := self._num_rows(side)) < len(vocabulary):
-                raise ParentError(
-                    f"{self.name}: the {side} vocabulary has {len(vocabulary)} pieces, "
-                    f"its embedding table only {num_rows} rows"
-                )
 
 
 def _check_special(source: Vocabulary, target: Vocabulary) -> None:

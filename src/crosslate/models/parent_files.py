@@ -30,13 +30,8 @@ def local_folder(name: str) -> Path:
         raise ParentError(f"{name}: no such folder")
     from huggingface_hub import snapshot_download
 
-    try:
+    with refused(f"{name} is no folder here and could not be fetched from the hub"):
         return Path(snapshot_download(name, allow_patterns=_FILES))
-    except Exception as error:  # the hub client raises a dozen unrelated types
-        raise ParentError(
-            f"{name} is no folder here and could not be fetched from the hub: "
-            f"{_first_line(error).rstrip('.')}"
-        ) from error
 
 
 def read_configuration(folder: Path) -> Any:
@@ -49,10 +44,8 @@ def read_configuration(folder: Path) -> Any:
 
     if not (folder / "config.json").is_file():
         raise ParentError(f"{folder} has no config.json; expected a model in Hugging Face's layout")
-    try:
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-    except Exception as error:  # the library raises a dozen unrelated types for damaged files
-        raise ParentError(f"cannot read the configuration in {folder}: {_first_line(error)}") from error
+    with refused(f"cannot read the configuration in {folder}"):
+        config: Any = AutoConfig.from_pretrained(folder, trust_remote_code=False)
     if not config.is_encoder_decoder:
         raise ParentError(
             f"{folder} holds a {config.model_type} model, which is no encoder-decoder; "
@@ -84,13 +77,10 @@ def load_model(folder: Path, signal: str) -> PreTrainedModel:
     import transformers
 
     kind = getattr(transformers, _SIGNALS.get(signal, "AutoModelForSeq2SeqLM"))
-    try:
-        with silenced():
-            model, info = kind.from_pretrained(
-                folder, dtype=torch.float32, trust_remote_code=False, output_loading_info=True
-            )
-    except Exception as error:  # the library raises a dozen unrelated types for damaged files
-        raise ParentError(f"cannot load the model in {folder}: {_first_line(error)}") from error
+    with refused(f"cannot load the model in {folder}"), silenced():
+        model, info = kind.from_pretrained(
+            folder, dtype=torch.float32, trust_remote_code=False, output_loading_info=True
+        )
     if lost := sorted(info["missing_keys"]):
         # Transformers only warns and goes on with random values.
         raise ParentError(
@@ -100,12 +90,22 @@ def load_model(folder: Path, signal: str) -> PreTrainedModel:
     return model
 
 
-def copy_tokenizer(folder: Path | None, to: Path) -> None:
+def copy_tokenizer(folder: Path, to: Path) -> None:
     """Copies what is neither tensors nor the model's configuration."""
     for pattern in _TEXT_FILES:
-        for file in sorted(folder.glob(pattern)) if folder else ():
+        for file in sorted(folder.glob(pattern)):
             if file.name not in _MODEL_FILES and not file.name.endswith(".index.json"):
                 shutil.copyfile(file, to / file.name)
+
+
+@contextmanager
+def refused(what: str) -> Iterator[None]:
+    """Turns any error (libraries raise a dozen unrelated types) into a ParentError of one line."""
+    try:
+        yield
+    except Exception as error:
+        first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ParentError(f"{what}: {first_line.rstrip('.')}") from error
 
 
 @contextmanager
@@ -126,7 +126,3 @@ def silence_bars() -> None:
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

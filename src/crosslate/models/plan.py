@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from crosslate.errors import StrategyError
 from crosslate.models.groups import EMBEDDINGS, GROUP_OF_SIDE, GROUPS, SIDES, Group, Side
 from crosslate.models.methods.forms import Form, Slices
-from crosslate.models.methods.method import Method, Treatment
+from crosslate.models.methods.method import Method, Treatment, added_type
 from crosslate.models.strategies import Strategy
 
 if TYPE_CHECKING:
@@ -26,13 +26,9 @@ class PlannedTensor:
 
     Attributes:
         name: its first name in sorted order.
-        aliases: its other names (ties).
-        group: src, tgt, enc, dec or xattn.
         shape: its shape in the child.
-        dtype: its type.
         is_parameter: False for buffers.
         is_resized: its vocabulary axis belongs to a renewed side.
-        reinitialise: it starts from random values.
         train: it is trained, or what its form is applied to.
         form: how it is made of the parent's tensor and a smaller one, which is what is stored. Of a resized
             tensor the new slices, where the others are the parent's, taken by their pieces.
@@ -63,6 +59,11 @@ class PlannedTensor:
         return self.is_resized and self.form is not None
 
     @property
+    def is_table(self) -> bool:
+        """Of a tensor with a vocabulary axis: whether it holds embeddings, not one number for each piece."""
+        return max(self.shape) != self.num_elements
+
+    @property
     def is_changed(self) -> bool:
         """Whether a pack stores it."""
         return self.train or self.reinitialise or self.is_resized or self.form is not None
@@ -84,7 +85,7 @@ class PlannedTensor:
         """``trained``, ``trained in part``, ``trained from random values``, ``zero``, ``frozen``, …"""
         random = " from random values" if self.reinitialise else ""
         if self.form is not None and (self.train or not self.is_resized):
-            return self.form.fate(is_trained=self.train) + random
+            return self.form.fate.format(**vars(self.form)) + ("" if self.train else " alike") + random
         if self.is_added:
             return "added, trained"
         if self.train:
@@ -110,8 +111,6 @@ class Plan:
     """What a strategy does to a model.
 
     Attributes:
-        strategy: the strategy.
-        renewed: sides with a new vocabulary.
         tensors: every distinct tensor of the child, in the order of their names. Constants that no
             checkpoint holds (sinusoidal positions) are left out: they are neither trained nor stored.
     """
@@ -142,17 +141,19 @@ class Plan:
 
     def account(self) -> list[GroupAccount]:
         """Parameters per group, in the paper's order; buffers are not counted."""
-        return [self._account_of(group) for group in GROUPS]
-
-    def _account_of(self, group: str) -> GroupAccount:
-        mine = [tensor for tensor in self.tensors if tensor.group == group and tensor.is_parameter]
-        return GroupAccount(
-            group,
-            sum(tensor.num_elements for tensor in mine),
-            sum(math.prod(tensor.stored_shape) for tensor in mine if tensor.reinitialise),
-            sum(math.prod(tensor.stored_shape) for tensor in mine if tensor.train),
-            sum(tensor.num_stored for tensor in mine),
-        )
+        accounts = []
+        for group in GROUPS:
+            mine = [tensor for tensor in self.tensors if tensor.group == group and tensor.is_parameter]
+            accounts.append(
+                GroupAccount(
+                    group,
+                    num_elements=sum(tensor.num_elements for tensor in mine),
+                    num_reinitialised=sum(tensor.num_stored for tensor in mine if tensor.reinitialise),
+                    num_trained=sum(tensor.num_stored for tensor in mine if tensor.train),
+                    num_stored=sum(tensor.num_stored for tensor in mine),
+                )
+            )
+        return accounts
 
 
 def make_plan(
@@ -166,9 +167,6 @@ def make_plan(
     """Resolves a strategy on a parent.
 
     Args:
-        model: the parent's model.
-        anatomy: its anatomy.
-        strategy: what to do.
         vocabulary_sizes: sizes of the new vocabularies by side; for ``scratch`` they say which sides are new.
         appended: of sides whose vocabulary is on the parent's rows, the new rows. Of such a side these alone
             start anew and are trained, neither positions nor norms.
@@ -180,29 +178,76 @@ def make_plan(
             layer, head or projection that the model does not have; or the strategy trains a tensor that is
             held in lower precision.
     """
-    from crosslate.models.methods.method import added_type
-
-    sizes = dict(vocabulary_sizes or {})
+    sizes, appended, types = vocabulary_sizes or {}, appended or {}, types or {}
     renewed = _renewed(strategy, anatomy, sizes)
-    appended = appended or {}
-    _check_appended(strategy, appended)
+    if appended and strategy.renews is None:
+        raise StrategyError(
+            f"{strategy} starts every tensor anew, so nothing can be appended to the parent's vocabulary; "
+            "take a separate one"
+        )
     treatments = {
         name: (each.method, treatment)
         for each in strategy.assigned
         for name, treatment in each.method.plan(model, anatomy, each.groups).items()
     }
-    rules = _Rules(anatomy, strategy, sizes, appended, treatments)
-    tensors = [rules.planned(*each) for each in child_tensors(model, anatomy, renewed)]
+    tensors = []
+    for names, group, tensor in child_tensors(model, anatomy, renewed):
+        shape = tuple(tensor.shape)
+        axis = vocabulary_axis(anatomy, names)
+        is_resized = axis is not None and axis[0] in renewed
+        new_rows = appended.get(axis[0]) if axis is not None else None
+        form: Form | None = None
+        if axis is not None and is_resized:
+            side, at = axis
+            shape = (*shape[:at], sizes[side], *shape[at + 1 :])
+            if new_rows is not None:
+                form = Slices.of(shape, at, new_rows)
+        groups = {anatomy.groups[each] for each in names if each in anatomy.groups}
+        if new_rows is None:  # of an appended side nothing but new rows changes
+            groups -= {GROUP_OF_SIDE[each] for each in appended}
+        is_parameter = names[0] in anatomy.parameters
+        is_learnt = anatomy.constant.isdisjoint(names)
+        found = [treatments[each] for each in names if each in treatments]
+        found = [each for each in found if each[1].group in groups]
+        if len(names) > 1 and any(not isinstance(each.form, Slices | None) for _, each in found):
+            raise StrategyError(
+                f"{strategy} needs a tensor of its own in every layer, but {' and '.join(names)} are "
+                "one; choose another method, or src+xattn"
+            )
+        method, treatment = found[0] if found else (None, Treatment(group, is_trained=False))
+        form = treatment.form or form
+        planned = PlannedTensor(
+            name=names[0],
+            aliases=names[1:],
+            group=group,
+            shape=shape,
+            dtype=types.get(names[0], tensor.dtype),
+            is_parameter=is_parameter,
+            is_resized=is_resized,
+            # Of the buffers only biases over the vocabulary were learnt; the others are constants.
+            reinitialise=is_learnt
+            and (is_parameter or axis is not None)
+            and not groups.isdisjoint(strategy.reinitialise),
+            train=treatment.is_trained and is_learnt and is_parameter,
+            form=form,
+            method=method,
+        )
+        starts_from_parent = planned.train and not planned.reinitialise
+        if planned.name in types and (starts_from_parent or (form and not is_resized)):
+            raise StrategyError(
+                f"{planned.name} is to be trained from the parent's values, but these are held in a lower "
+                f"precision; load the parent again and keep {group} as it is"
+            )
+        tensors.append(planned)
     dtype = added_type(model)
     for name, (method, treatment) in treatments.items():
-        if (shape := treatment.added_shape) is not None:
+        if (added := treatment.added_shape) is not None:
             tensors.append(
                 PlannedTensor(
-                    name, (), treatment.group, shape, dtype, True, False, False,
+                    name, (), treatment.group, added, dtype, True, False, False,
                     train=True, method=method, is_added=True,
                 )
             )  # fmt: skip
-    tensors = [_with_own_types(each, types or {}) for each in tensors]
     return Plan(strategy, renewed, tuple(sorted(tensors, key=lambda tensor: tensor.name)))
 
 
@@ -213,96 +258,12 @@ def _renewed(strategy: Strategy, anatomy: Anatomy, sizes: Collection[Side]) -> f
         raise StrategyError(
             f"{strategy} renews {_sides(renewed)}, but new vocabularies were given for {_sides(sizes)}"
         )
-    known = {side for side, _ in anatomy.vocabulary.values()}
-    if missing := renewed - known:
+    if missing := renewed - {side for side, _ in anatomy.vocabulary.values()}:
         raise StrategyError(
             f"{strategy} renews {_sides(missing)}, which has no vocabulary in this model "
             "(speech and images come without one); choose a strategy for the other side"
         )
     return renewed
-
-
-@dataclass(frozen=True)
-class _Rules:
-    """What a strategy makes of each of the parent's tensors.
-
-    Attributes:
-        sizes: of the new vocabularies; their sides are the renewed ones.
-        appended: of sides whose vocabulary is on the parent's rows, the new rows.
-        treatments: what methods do to tensors, by name.
-    """
-
-    anatomy: Anatomy
-    strategy: Strategy
-    sizes: Mapping[Side, int]
-    appended: Mapping[Side, Sequence[int]]
-    treatments: Mapping[str, tuple[Method, Treatment]]
-
-    def planned(self, names: tuple[str, ...], group: Group, tensor: torch.Tensor) -> PlannedTensor:
-        """The child's tensor of these names, made of the parent's ``tensor``."""
-        name, shape = names[0], tuple(tensor.shape)
-        axis = vocabulary_axis(self.anatomy, names)
-        is_resized = axis is not None and axis[0] in self.sizes
-        new_rows = self.appended.get(axis[0]) if axis is not None else None
-        form: Form | None = None
-        if axis is not None and is_resized:
-            side, at = axis
-            shape = (*shape[:at], self.sizes[side], *shape[at + 1 :])
-            if new_rows is not None:
-                form = Slices.of(shape, at, new_rows)
-        groups = {self.anatomy.groups[each] for each in names if each in self.anatomy.groups}
-        if new_rows is None:
-            groups -= {GROUP_OF_SIDE[side] for side in self.appended}
-        is_parameter = name in self.anatomy.parameters
-        is_learnt = not any(each in self.anatomy.constant for each in names)
-        method, treatment = self._treatment(names, groups)
-        if treatment is not None and treatment.form is not None:
-            form = treatment.form
-        is_trained = treatment is not None and treatment.is_trained and is_learnt and is_parameter
-        return PlannedTensor(
-            name=name,
-            aliases=names[1:],
-            group=group,
-            shape=shape,
-            dtype=tensor.dtype,
-            is_parameter=is_parameter,
-            is_resized=is_resized,
-            # Of the buffers only biases over the vocabulary were learnt; the others are constants.
-            reinitialise=is_learnt
-            and (is_parameter or axis is not None)
-            and bool(groups & self.strategy.reinitialise),
-            train=is_trained,
-            form=form,
-            method=method,
-        )
-
-    def _treatment(
-        self, names: tuple[str, ...], groups: Collection[Group]
-    ) -> tuple[Method | None, Treatment | None]:
-        """What is done to the tensor of these names, as far as its ``groups`` may change."""
-        found = [self.treatments[each] for each in names if each in self.treatments]
-        found = [each for each in found if each[1].group in groups]
-        if not found:
-            return None, None
-        forms = {each for _, each in found if not isinstance(each.form, Slices | None)}
-        if len(names) > 1 and forms:
-            raise StrategyError(
-                f"{self.strategy} needs a tensor of its own in every layer, but {' and '.join(names)} are "
-                "one; choose another method, or src+xattn"
-            )
-        return found[0]
-
-
-def _with_own_types(planned: PlannedTensor, types: Mapping[str, torch.dtype]) -> PlannedTensor:
-    if planned.name not in types:
-        return planned
-    is_formed = planned.form is not None and not planned.is_resized
-    if is_formed or (planned.train and not planned.reinitialise):
-        raise StrategyError(
-            f"{planned.name} is to be trained from the parent's values, but these are held in a lower "
-            f"precision; load the parent again and keep {planned.group} as it is"
-        )
-    return replace(planned, dtype=types[planned.name])
 
 
 def child_tensors(
@@ -330,14 +291,6 @@ def child_tensors(
 
 
 _ORDER = ("src", "tgt", "xattn", "enc", "dec")
-
-
-def _check_appended(strategy: Strategy, appended: Collection[Side]) -> None:
-    if appended and strategy.renews is None:
-        raise StrategyError(
-            f"{strategy} starts every tensor anew, so nothing can be appended to the parent's vocabulary; "
-            "take a separate one"
-        )
 
 
 def vocabulary_axis(anatomy: Anatomy, names: Iterable[str]) -> tuple[Side, int] | None:

@@ -13,8 +13,12 @@ from crosslate.models.groups import Side
 from crosslate.models.tensors import owner
 from crosslate.text.vocabularies import SpecialIds, Vocabulary
 
+_IDS_OF_VOCABULARY = (
+    "forced_bos_token_id", "bad_words_ids", "suppress_tokens", "begin_suppress_tokens", "sequence_bias",
+)  # fmt: skip
 
-def remove_aliases(model: nn.Module, names: Iterable[str], instead: nn.Module | None = None) -> None:
+
+def remove_aliases(model: Any, names: Iterable[str], instead: nn.Module | None = None) -> None:
     """Removes modules that only repeat a table of both sides (``model.shared``) once the sides differ.
 
     Args:
@@ -22,23 +26,18 @@ def remove_aliases(model: nn.Module, names: Iterable[str], instead: nn.Module | 
             input embeddings. It stays a module of its own place only, so no tensor gets a second name.
     """
     for name in names:
-        path = name.rpartition(".")[0]
-        parent_path, _, leaf = path.rpartition(".")
-        holder = model.get_submodule(parent_path)
-        if leaf in holder._modules:
-            del holder._modules[leaf]
-            if instead is not None and not _gives_input_embeddings(model):
+        path, _, leaf = name.rpartition(".")[0].rpartition(".")
+        holder = model.get_submodule(path)
+        if leaf not in holder._modules:
+            continue
+        del holder._modules[leaf]
+        try:
+            model.get_input_embeddings()
+        except AttributeError:
+            if instead is not None:
                 vars(holder)[leaf] = instead
-
-
-def _gives_input_embeddings(model: Any) -> bool:
-    try:
-        model.get_input_embeddings()
-    except AttributeError:
-        return False
-    except NotImplementedError:  # families of which nobody can ask
-        return True
-    return True
+        except NotImplementedError:  # families of which nobody can ask
+            pass
 
 
 def token_tables(model: nn.Module, anatomy: Anatomy, side: Side) -> list[nn.Embedding]:
@@ -104,30 +103,23 @@ def describe_start(model: Any, target: Vocabulary, start: int | None = None) -> 
 
 def effective_setting(model: Any, name: str) -> int | None:
     """A setting of decoding; the generation configuration goes before the model's."""
-    return _effective((model.generation_config, model.config), name)
-
-
-def has_two_sizes(config: Any) -> bool:
-    """Whether a configuration has room for a source vocabulary of another size than the target's."""
-    return bool(size_fields(config, "source"))
+    values = (getattr(config, name, None) for config in (model.generation_config, model.config))
+    return next((value for value in values if value is not None), None)
 
 
 def size_fields(config: Any, side: Side) -> list[tuple[Any, str]]:
     """Where a configuration keeps the vocabulary size of one side; nowhere where it has one for both."""
-    name = {"source": "src_vocab_size", "target": "tgt_vocab_size"}[side]
-    if getattr(config, name, None) is not None:  # FSMT
-        return [(config, name)]
-    inner = {stack: getattr(config, stack, None) for stack in ("encoder", "decoder")}
-    if all(hasattr(part, "vocab_size") for part in inner.values()):  # EncoderDecoder, T5Gemma
-        return [(inner["encoder" if side == "source" else "decoder"], "vocab_size")]
+    is_source = side == "source"
+    if getattr(config, "src_vocab_size", None) is not None:  # FSMT
+        return [(config, "src_vocab_size" if is_source else "tgt_vocab_size")]
+    encoder, decoder = (getattr(config, stack, None) for stack in ("encoder", "decoder"))
+    if hasattr(encoder, "vocab_size") and hasattr(decoder, "vocab_size"):  # EncoderDecoder, T5Gemma
+        return [(encoder if is_source else decoder, "vocab_size")]
     if getattr(config, "decoder_vocab_size", None) is not None:  # Marian
-        return [(config, "vocab_size" if side == "source" else "decoder_vocab_size")]
-    if side == "source":
+        return [(config, "vocab_size" if is_source else "decoder_vocab_size")]
+    if is_source:
         return []
-    holder = (
-        inner["decoder"] if hasattr(inner["decoder"], "vocab_size") else config
-    )  # speech or images to text
-    return [(holder, "vocab_size")]
+    return [(decoder if hasattr(decoder, "vocab_size") else config, "vocab_size")]  # speech or images to text
 
 
 def _set_special(model: Any, special: SpecialIds) -> None:
@@ -136,32 +128,23 @@ def _set_special(model: Any, special: SpecialIds) -> None:
     A start token keeps its role (padding, end or beginning of sentence). One with another role, such as a
     language code, has no counterpart: decoding then starts with the end-of-sentence token, as in fairseq.
     """
-    configs = (model.generation_config, model.config)
-    start = _effective(configs, "decoder_start_token_id")
-    if start is None:
-        start = _effective(configs, "bos_token_id")
-    if start is not None and start == _effective(configs, "pad_token_id"):
+    bos, pad = (effective_setting(model, f"{name}_token_id") for name in ("bos", "pad"))
+    start = effective_setting(model, "decoder_start_token_id")
+    start = bos if start is None else start
+    if start is not None and start == pad:
         start = special.pad
-    elif start == _effective(configs, "bos_token_id") and special.bos is not None:
+    elif start == bos and special.bos is not None:
         start = special.bos
     else:
         start = special.eos
-    for config in configs:
+    for config in (model.generation_config, model.config):
         config.decoder_start_token_id = start
         config.pad_token_id, config.eos_token_id = special.pad, special.eos
         if hasattr(config, "bos_token_id"):  # T5 has none
             config.bos_token_id = special.bos
         if getattr(config, "forced_eos_token_id", None) is not None:
             config.forced_eos_token_id = special.eos
-        for name in ("forced_bos_token_id", *_TOKEN_LISTS):
-            if getattr(config, name, None) is not None:  # ids of the old vocabulary
+        for name in _IDS_OF_VOCABULARY:
+            if getattr(config, name, None) is not None:
                 setattr(config, name, None)
     model.generation_config.bad_words_ids = [[special.pad]]
-
-
-_TOKEN_LISTS = ("bad_words_ids", "suppress_tokens", "begin_suppress_tokens", "sequence_bias")
-
-
-def _effective(configs: Iterable[Any], name: str) -> int | None:
-    """The first value that is set; the generation configuration goes before the model's."""
-    return next((value for config in configs if (value := getattr(config, name, None)) is not None), None)

@@ -30,7 +30,6 @@ class Strategy:
         base: name in :data:`STRATEGIES`.
         renews: sides whose vocabulary is new; None leaves it to the caller (``scratch``).
         reinitialise: groups that start from random values.
-        full: full training, and the groups that learn by it.
         others: further methods with theirs; no group learns by two.
     """
 
@@ -159,26 +158,27 @@ def parse_strategy(text: str) -> Strategy:
     if any(inside[:-1]) or limits.startswith("("):
         raise StrategyError(f"cannot read the strategy {text!r}; expected limits as in {base}[layers=0-2]")
     strategy = STRATEGIES[base]
-    if limits:
-        strategy = _limited(strategy, limits[1:-1], text)
-    for part in parts[first:]:
-        assigned = parse_method(part, text)
-        if twice := strategy.methods.keys() & assigned.groups:
-            free = listed(assigned.method.groups - strategy.methods.keys())
-            instead = f"choose among {free}" if free else f"{strategy} leaves none for it"
-            raise StrategyError(f"{text!r}: {listed(twice)} would learn by two methods; {instead}")
-        strategy = replace(strategy, others=(*strategy.others, assigned))
+    try:
+        if limits:
+            strategy = _limited(strategy, limits[1:-1])
+        for part in parts[first:]:
+            assigned = parse_method(part)
+            if twice := strategy.methods.keys() & assigned.groups:
+                free = listed(assigned.method.groups - strategy.methods.keys())
+                instead = f"choose among {free}" if free else f"{strategy} leaves none for it"
+                raise StrategyError(f"{listed(twice)} would learn by two methods; {instead}")
+            strategy = replace(strategy, others=(*strategy.others, assigned))
+    except StrategyError as error:
+        raise StrategyError(f"{text!r}: {error}") from None
     return strategy
 
 
-def _limited(strategy: Strategy, limits: str, whole: str) -> Strategy:
+def _limited(strategy: Strategy, limits: str) -> Strategy:
     if "xattn" not in strategy.train:
-        raise StrategyError(
-            f"{strategy.base} does not train cross-attention, so the limits [{limits}] mean nothing"
-        )
+        raise StrategyError("it does not train cross-attention, so the limits mean nothing; leave them out")
     if "xattn" in strategy.reinitialise:
         raise StrategyError(
-            f"{strategy.base} starts cross-attention from random values, so it must be trained as a whole; "
-            f"leave the limits [{limits}] out"
+            "it starts cross-attention from random values, so it must be trained as a whole; leave the "
+            "limits out"
         )
-    return strategy.limited(parse_limits(limits, whole))
+    return strategy.limited(parse_limits(limits))

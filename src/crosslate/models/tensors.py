@@ -30,11 +30,7 @@ def storage_key(tensor: torch.Tensor) -> tuple[Any, ...]:
 def distinct_tensors(
     model: nn.Module, without: frozenset[str] = frozenset()
 ) -> list[tuple[str, tuple[str, ...], torch.Tensor]]:
-    """Each distinct storage once: its first name in sorted order, its other names, the tensor.
-
-    Args:
-        without: names to leave out.
-    """
+    """Each distinct storage once: its first name in sorted order, its other names, the tensor."""
     by_storage: dict[tuple[object, ...], tuple[list[str], torch.Tensor]] = {}
     for name, tensor in named_tensors(model):
         if name not in without:
@@ -76,10 +72,15 @@ def owner(model: nn.Module, name: str) -> tuple[nn.Module, str]:
 
 
 def set_tensor(model: nn.Module, names: Iterable[str], tensor: torch.Tensor) -> None:
-    """Makes one tensor stand under all of ``names``; module attributes follow its shape."""
+    """Makes one tensor stand under all of ``names``; module attributes follow its shape.
+
+    In the place of a parameter, a plain tensor becomes one that is frozen.
+    """
     for name in names:
         module, leaf = owner(model, name)
         if leaf in module._parameters:
+            if not isinstance(tensor, nn.Parameter):
+                tensor = nn.Parameter(tensor, requires_grad=False)
             module._parameters[leaf] = tensor
         else:
             module._buffers[leaf] = tensor
@@ -98,11 +99,6 @@ class SliceOver(nn.Module):
 
     Only the slice is a parameter, so neither gradient, nor optimiser state, nor weight decay exists for
     the rest.
-
-    Args:
-        base: the whole tensor; it is aliased, not copied.
-        axis: along which it is cut.
-        indices: the entries along the axis that are replaced.
     """
 
     def __init__(self, base: torch.Tensor, axis: int, indices: Sequence[int]) -> None:

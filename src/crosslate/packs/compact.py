@@ -51,7 +51,7 @@ def compressed(
         if original is not None and form is None:
             cut = low_rank(tensor, original, rank)
             if cut.numel() < tensor.numel():
-                tensor, form = cut, LowRank(tuple(original.shape), rank)
+                tensor, form = cut, LowRank(shape=tuple(original.shape), rank=rank)
         stored, scales = _stored(tensor, dtype)
         stored_dtype, child_dtype = dtype_name(stored.dtype), dtype_name(tensor.dtype)
         tensors[name] = stored

@@ -175,7 +175,7 @@ def _grafted(
         if place.method is not None:
             added.setdefault(place.method, {})[place.names[0]] = tensor
     plain = {place.names: tensor for place, tensor in fitted if place.method is None}
-    return graft(parent, plain, new, languages, list(added.items()))
+    return graft(parent, plain, new, languages, added)
 
 
 @dataclass(frozen=True)

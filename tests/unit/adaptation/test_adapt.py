@@ -194,7 +194,7 @@ def test_measurements_before_an_interruption_are_kept(parent: Parent, tmp_path: 
 def test_less_memory_and_a_pack_like_any_other(parent: Parent, tmp_path: Path, pair, new):
     """Frozen matrices in bfloat16, layers computed twice; the second pair's encoder is frozen as a whole."""
     low = toy_corpora.parent()
-    low.lower("bfloat16", keep={"xattn"})
+    low.lower(keep={"xattn"})
     training = {"precision": "auto", "gradient_checkpointing": True}
     pack = adapted(low, tmp_path / "pack", pair=pair, training=training, **new)
     assert low.fingerprint() == parent.fingerprint() == pack.manifest.parent.fingerprint

@@ -111,7 +111,7 @@ def test_heads_of_a_parent_held_in_bfloat16(tmp_path: Path, vocabulary: str):
     packs = []
     for stops in (None, Stop(3)):
         low = toy_corpora.parent()
-        low.lower("bfloat16", parse_strategy(strategy).precise_groups)
+        low.lower(parse_strategy(strategy).precise_groups)
         out = tmp_path / ("whole" if stops is None else "resumed")
         options: dict[str, Any] = {"vocabulary": vocabulary, "precision": "auto"}
         if stops is not None:

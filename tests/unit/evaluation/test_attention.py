@@ -24,7 +24,8 @@ from crosslate.evaluation.attention import (
     words_of,
 )
 from crosslate.models.anatomy.anatomy import Anatomy
-from crosslate.models.parent import Parent, Size
+from crosslate.models.parent import Parent
+from crosslate.models.sizes import Size
 from crosslate.text.vocabularies import Frame
 
 SIZE = Size(layers=2, width=32, heads=2, feed_forward=48)

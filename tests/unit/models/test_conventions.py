@@ -22,32 +22,24 @@ PIECES = {
 }
 
 
-@pytest.mark.parametrize(
-    ("family", "language", "code"),
-    [
-        ("MBartTokenizer", "de", "de_DE"),
-        ("MBartTokenizer", "de_DE", "de_DE"),
-        ("MBartTokenizer", "de-DE", "de_DE"),
-        ("MBartTokenizer", "pt-BR", "pt_XX"),
-        ("NllbTokenizer", "fr", "fra_Latn"),
-        ("NllbTokenizer", "fra", "fra_Latn"),
-        ("NllbTokenizer", "fra-Latn", "fra_Latn"),
-        ("NllbTokenizer", "zh-Hant", "zho_Hant"),
-        ("NllbTokenizer", "ar", "arb_Arab"),
-        ("NllbTokenizer", "sw", "swh_Latn"),
-        ("M2M100Tokenizer", "de", "__de__"),
-        ("M2M100Tokenizer", "ast", "__ast__"),
-        ("PLBartTokenizer", "java", "__java__"),
-        ("PLBartTokenizer", "art-java", "__java__"),
-        ("PLBartTokenizer", "en", "__en_XX__"),
-        ("PLBartTokenizer", "__python__", "__python__"),
-        ("MarianTokenizer", "fr", ">>fra<<"),
-        ("MarianTokenizer", "pt", ">>pt<<"),
-        ("MarianTokenizer", "pt-BR", ">>pt_BR<<"),
-    ],
-)
-def test_the_code_of_a_language(family, language, code):
-    assert find_code(CONVENTIONS[family], PIECES[family], language) == code
+CODES = {
+    "MBartTokenizer": {"de": "de_DE", "de_DE": "de_DE", "de-DE": "de_DE", "pt-BR": "pt_XX"},
+    "NllbTokenizer": {
+        "fr": "fra_Latn", "fra": "fra_Latn", "fra-Latn": "fra_Latn", "zh-Hant": "zho_Hant", "ar": "arb_Arab",
+        "sw": "swh_Latn",
+    },
+    "M2M100Tokenizer": {"de": "__de__", "ast": "__ast__"},
+    "PLBartTokenizer": {
+        "java": "__java__", "art-java": "__java__", "en": "__en_XX__", "__python__": "__python__",
+    },
+    "MarianTokenizer": {"fr": ">>fra<<", "pt": ">>pt<<", "pt-BR": ">>pt_BR<<"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("family", CODES)
+def test_the_code_of_a_language(family):
+    found = {each: find_code(CONVENTIONS[family], PIECES[family], each) for each in CODES[family]}
+    assert found == CODES[family]
 
 
 def test_no_code_where_no_piece_is_one():
@@ -68,18 +60,11 @@ def test_what_is_no_single_language_is_refused(language, message):
         find_code(CONVENTIONS["NllbTokenizer"], PIECES["NllbTokenizer"], language)
 
 
-@pytest.mark.parametrize(
-    ("language", "described"),
-    [
-        ("fr", "fr"),
-        ("fra_Latn", "fra-Latn"),
-        ("java", "art-java"),
-        ("__python__", "art-python"),
-        ("art-java", "art-java"),
-    ],
-)
-def test_what_a_parent_calls_a_language(language, described):
-    assert describe_language(language) == described
+def test_what_a_parent_calls_a_language():
+    described = {
+        "fr": "fr", "fra_Latn": "fra-Latn", "java": "art-java", "__python__": "art-python", "art-java": "art-java",
+    }  # fmt: skip
+    assert {language: describe_language(language) for language in described} == described
 
 
 class TestTaskPrefix:
@@ -95,13 +80,10 @@ class TestTaskPrefix:
         assert task_prefix(self.CONFIG, "en", "ro") == "translate English to Romanian: "
         assert task_prefix(self.CONFIG, "eng", "deu") == "translate English to German: "
 
-    @pytest.mark.parametrize("config", [SimpleNamespace(), SimpleNamespace(task_specific_params=None)])
-    def test_none_where_no_task_is_listed(self, config):
-        assert task_prefix(config, "en", "fr") == ""
-
-    def test_none_where_no_translation_is_listed(self):
-        config = SimpleNamespace(task_specific_params={"summarization": {"prefix": "summarize: "}})
-        assert task_prefix(config, "en", "fr") == ""
+    @pytest.mark.parametrize("tasks", [None, {"summarization": {"prefix": "summarize: "}}])
+    def test_none_where_no_translation_is_listed(self, tasks):
+        assert task_prefix(SimpleNamespace(task_specific_params=tasks), "en", "fr") == ""
+        assert task_prefix(SimpleNamespace(), "en", "fr") == ""
 
     def test_another_pair_is_refused(self):
         with pytest.raises(

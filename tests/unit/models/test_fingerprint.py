@@ -1,22 +1,12 @@
-"""Fingerprints: what they cover, and a cache that no change slips past."""
-
-import hashlib
-import struct
+"""Fingerprints: a cache that no change slips past; tests/contract follows their definition by hand."""
 
 import pytest
 import torch
 from torch import nn
 
-import families
 from crosslate.models import fingerprint as module
 from crosslate.models.fingerprint import CachedFingerprint, fingerprint
 from crosslate.models.tensors import distinct_tensors
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    with families.one_thread():
-        yield
 
 
 class Tied(nn.Module):
@@ -29,19 +19,6 @@ class Tied(nn.Module):
         self.register_buffer("kept", torch.tensor([7], dtype=torch.int64))
         self.register_buffer("scalar", torch.tensor(True))
         self.register_buffer("scratch", torch.zeros(3), persistent=False)
-
-
-def test_by_hand():
-    expected = hashlib.sha256(
-        b'{"name":"a.weight","aliases":["b.weight"],"shape":[2,2],"dtype":"float32"}\n'
-        + struct.pack("<4f", 0, 1, 2, 3)
-        + b'{"name":"kept","aliases":[],"shape":[1],"dtype":"int64"}\n'
-        + struct.pack("<q", 7)
-        + b'{"name":"scalar","aliases":[],"shape":[],"dtype":"bool"}\n'
-        + b"\x01"
-    )
-    assert fingerprint(Tied()) == expected.hexdigest()
-    assert CachedFingerprint().of(Tied()) == expected.hexdigest()
 
 
 def test_names_can_be_left_out():
@@ -107,23 +84,3 @@ class TestCache:
         before = cache.of(model)
         model.a.weight = model.b.weight = nn.Parameter(model.b.weight.detach().clone())
         assert cache.of(model) == before
-
-    def test_a_change_taken_back_gives_the_old_value(self):
-        model, cache = Tied(), CachedFingerprint()
-        before = cache.of(model)
-        model.b.weight.data.add_(1)
-        between = cache.of(model)
-        model.b.weight.data.sub_(1)
-        assert cache.of(model) == before != between
-
-    def test_one_cache_serves_another_model_rightly(self):
-        cache = CachedFingerprint()
-        model, other = Tied(), Tied()
-        other.kept.add_(1)
-        assert [cache.of(model), cache.of(other), cache.of(model)] == [
-            fingerprint(model),
-            fingerprint(other),
-            fingerprint(model),
-        ]
-        other.kept.sub_(1)
-        assert cache.of(other) == cache.of(model)

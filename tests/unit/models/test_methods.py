@@ -6,19 +6,17 @@ from crosslate.errors import StrategyError
 from crosslate.models.groups import BODY
 from crosslate.models.methods.adapters import Adapters
 from crosslate.models.methods.bitfit import BitFit
-from crosslate.models.methods.forms import LowRank, Scale, Slices
+from crosslate.models.methods.forms import FORMS as KINDS
+from crosslate.models.methods.forms import LowRank, Scale, Slices, form_values, read_form
 from crosslate.models.methods.full import Full
 from crosslate.models.methods.ia3 import Ia3
 from crosslate.models.methods.lora import Lora
 from crosslate.models.methods.prefix import Prefix
 from crosslate.models.methods.registry import (
     Assigned,
-    form_values,
-    forms,
     methods,
     named_methods,
     parse_method,
-    read_form,
 )
 from crosslate.models.strategies import STRATEGIES, parse_strategy, strategy_names
 
@@ -38,7 +36,7 @@ def test_every_method_is_found_and_none_is_a_name_of_the_papers():
     assert methods() == {
         "adapters": Adapters, "bitfit": BitFit, "full": Full, "ia3": Ia3, "lora": Lora, "prefix": Prefix,
     }  # fmt: skip
-    assert forms() == {"low-rank": LowRank, "scale": Scale, "slices": Slices}
+    assert {"low-rank": LowRank, "scale": Scale, "slices": Slices} == KINDS
     assert set(TABLE) == set(named_methods())
     names = strategy_names()
     assert len(names) == len(set(names)) == len(STRATEGIES) + 2 * len(TABLE)
@@ -122,8 +120,8 @@ def test_what_means_nothing_is_refused(text, message):
 
 
 FORMS = [
-    (LowRank((4, 6), 2), {"kind": "low-rank", "shape": (4, 6), "rank": 2}, (2, 10)),
-    (Scale((4, 6), 1), {"kind": "scale", "shape": (4, 6), "axis": 1}, (6,)),
+    (LowRank(shape=(4, 6), rank=2), {"kind": "low-rank", "shape": (4, 6), "rank": 2}, (2, 10)),
+    (Scale(shape=(4, 6), axis=1), {"kind": "scale", "shape": (4, 6), "axis": 1}, (6,)),
     (
         Slices.of((9, 3), 0, [8, 3, 2, 3, 0]),
         {"kind": "slices", "shape": (9, 3), "axis": 0, "ranges": ((0, 1), (2, 4), (8, 9))},
@@ -143,21 +141,24 @@ def test_forms_are_read_and_written_back(form, values, stored):
     ("values", "message"),
     [
         ({"kind": "sparse", "shape": [2]}, "expected a mapping with a kind of low-rank, scale, slices"),
-        ({"kind": "low-rank", "shape": [2, 2]}, "expected whole numbers for rank, shape"),
-        ({"kind": "low-rank", "shape": [2, 2], "rank": 1, "axis": 0}, "expected whole numbers for"),
-        ({"kind": "low-rank", "shape": [2, 2], "rank": True}, "expected whole numbers for"),
+        ({"kind": "low-rank", "shape": [2, 2]}, "rank is missing"),
+        ({"kind": "low-rank", "shape": [2, 2], "rank": 1, "axis": 0}, "unknown key axis"),
+        ({"kind": "low-rank", "shape": [2, 2], "rank": True}, "rank is True, expected a whole number"),
         ({"kind": "low-rank", "shape": [2], "rank": 1}, "needs two lengths"),
         ({"kind": "low-rank", "shape": [2, 2], "rank": 0}, "a rank from 1"),
-        ({"kind": "low-rank", "shape": 3, "rank": 1}, "form is"),
+        ({"kind": "low-rank", "shape": 3, "rank": 1}, "shape is 3, expected a list"),
         ({"kind": "scale", "shape": [2, 2], "axis": 2}, "an axis of its shape"),
         ({"kind": "slices", "shape": [4], "axis": 1, "ranges": [[0, 1]]}, "axis is 1"),
         ({"kind": "slices", "shape": [4], "axis": 0, "ranges": [[0, 5]]}, "within 0 to 4"),
         ({"kind": "slices", "shape": [4], "axis": 0, "ranges": [[-1, 1]]}, "within 0 to 4"),
         ({"kind": "slices", "shape": [4], "axis": 0, "ranges": [[2, 3], [0, 1]]}, "ascending"),
         ({"kind": "slices", "shape": [4], "axis": 0, "ranges": [[0, 1], [1, 2]]}, "do not touch"),
-        ({"kind": "slices", "shape": [4], "axis": 0, "ranges": [[0, 1, 2]]}, "ascending pairs"),
+        ({"kind": "slices", "shape": [4], "axis": 0, "ranges": [[0, 1, 2]]}, "ranges[0]"),
         ({"kind": "slices", "shape": [4], "axis": 0, "ranges": []}, "ascending pairs"),
-        ({"kind": "slices", "shape": [4], "axis": 0, "ranges": [0, 1]}, "form is"),
+        (
+            {"kind": "slices", "shape": [4], "axis": 0, "ranges": [0, 1]},
+            "ranges[0] is 0, expected a list",
+        ),
         ([], "expected a mapping"),
     ],
 )

@@ -1,13 +1,10 @@
 """Methods on tiny models: trained parameters counted by hand, folding, packs, and what is refused."""
 
-import functools
 import sys
 
 import pytest
 import torch
-from torch.nn import functional
 
-import families
 import parents
 from crosslate.errors import MissingExtra, StrategyError
 from crosslate.models.anatomy.blocks import Blocks
@@ -15,7 +12,7 @@ from crosslate.models.child import plain_child
 from crosslate.models.groups import BODY
 from crosslate.models.methods.adapters import Adapters
 from crosslate.models.methods.forms import LowRank, Scale
-from crosslate.models.methods.registry import methods_in, modules_beyond
+from crosslate.models.methods.registry import added_modules
 from crosslate.models.plan import make_plan
 from crosslate.models.strategies import parse_strategy
 from crosslate.models.tensors import named_tensors
@@ -57,23 +54,6 @@ def further(value):
     return pytest.param(value, marks=pytest.mark.full)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    with families.one_thread():
-        yield
-
-
-@functools.cache
-def shared_parent(family="marian-separate"):
-    return parents.parent(family)
-
-
-def child_of(parent, text, seed=1):
-    side = text[:3]
-    new = {"source" if side == "src" else "target": SIZES[side]}
-    return parents.child(parent, text, **new, seed=seed)
-
-
 def stirred(child, *groups):
     """Moves what is trained in some groups so far that it shows in the output."""
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
@@ -89,32 +69,32 @@ def logits(child):
     return parents.logits(child.model, parents.batch(child.source, child.target))
 
 
-def trained(child):
-    return {name: each for group in child.trained.values() for name, each in group.items()}
-
-
 class TestCounts:
     @pytest.mark.parametrize("side", ["src", further("tgt")])
-    @pytest.mark.parametrize("text", TRAINED)
-    def test_what_is_trained(self, side, text):
-        child = child_of(shared_parent(), f"{side}+{text}")
-        table = SIZES[side] * 16
-        assert sum(each.num_trained for each in child.plan.account()) == table + TRAINED[text]
-        assert sum(each.numel() for each in trained(child).values()) == table + TRAINED[text]
-        assert {id(each) for each in child.model.parameters() if each.requires_grad} == {
-            id(each) for each in trained(child).values()
-        }
+    @pytest.mark.parametrize("text", METHODS)
+    def test_what_is_trained_and_stored(self, side, text):
+        child = parents.sized_child(parents.shared(), f"{side}+{text}")
+        table, mine = SIZES[side] * 16, parents.trained(child)
+        number = sum(each.numel() for each in mine.values())
+        assert number == sum(each.num_trained for each in child.plan.account())
+        assert text == "all" or number == table + TRAINED[text]
+        wanting = {id(each) for each in child.model.parameters() if each.requires_grad}
+        assert wanting == {id(each) for each in mine.values()}
+        shapes = {name: tuple(each.shape) for name, each in child.changed_tensors().items()}
+        assert shapes == {planned.name: planned.stored_shape for planned in child.plan.changed}
+        told = {"adapters": "adapters", "prefix": "prefixes"}
+        assert added_modules(child.model) == " and ".join(told[kind] for kind in told if kind in text)
 
     def test_everything_is_everything(self):
-        parent = shared_parent()
-        child = child_of(parent, "src+all")
-        old, new = parent.num_parameters, sum(each.numel() for each in trained(child).values())
+        parent = parents.shared()
+        child = parents.sized_child(parent, "src+all")
+        old, new = parent.num_parameters, sum(each.numel() for each in parents.trained(child).values())
         # All but the two tables of constant positions, and two pieces more.
         assert new == old - 2 * 64 * 16 + (43 - 41) * 16
 
     def test_what_is_stored(self):
         def stored(text):
-            plan = child_of(shared_parent(), f"src+{text}").plan
+            plan = parents.sized_child(parents.shared(), f"src+{text}").plan
             return plan.pack_bytes - 4 * 43 * 16
 
         assert stored("lora[xattn;rank=2]") == 4 * TRAINED["lora[xattn;rank=2]"]
@@ -122,57 +102,24 @@ class TestCounts:
         assert stored("ia3") == 4 * (TRAINED["ia3"] + 6 * 2 * 16)
         assert stored("adapters[width=4]") == 4 * TRAINED["adapters[width=4]"]
 
-    def test_what_is_stored_has_the_shapes_of_the_plan(self):
-        for text in METHODS:
-            child = child_of(shared_parent(), f"src+{text}")
-            shapes = {name: tuple(each.shape) for name, each in child.changed_tensors().items()}
-            assert shapes == {planned.name: planned.stored_shape for planned in child.plan.changed}, text
-
     def test_fates_say_how(self):
-        fates = {each.name: each.fate for each in child_of(shared_parent(), "src+ia3").plan.tensors}
+        fates = {
+            each.name: each.fate for each in parents.sized_child(parents.shared(), "src+ia3").plan.tensors
+        }
         assert fates["model.encoder.layers.0.self_attn.k_proj.weight"] == "scaled"
         assert fates["model.encoder.layers.0.self_attn.k_proj.bias"] == "scaled alike"
         assert fates["model.encoder.layers.0.fc2.bias"] == "frozen"
-        plan = child_of(shared_parent(), "src+lora[xattn;rank=2]").plan
+        plan = parents.sized_child(parents.shared(), "src+lora[xattn;rank=2]").plan
         fates = {each.name: each.fate for each in plan.tensors}
         assert fates["model.decoder.layers.1.encoder_attn.q_proj.weight"] == "trained as a delta of rank 2"
         assert fates["model.decoder.layers.1.self_attn.q_proj.weight"] == "frozen"
 
 
-class TestTraining:
-    @pytest.mark.parametrize("family", ["marian-separate", further("marian-shared")])
-    @pytest.mark.parametrize("text", METHODS)
-    def test_only_what_is_trained_moves(self, family, text):
-        parent = shared_parent(family)
-        fingerprint, implementation = parent.fingerprint(), parent.model.config._attn_implementation
-        child = child_of(parent, f"tgt+{text}")
-        mine = trained(child)
-        frozen = {
-            name: (each, each.detach().clone())
-            for name, each in named_tensors(child.model)
-            if id(each) not in {id(one) for one in mine.values()}
-        }
-        started = {name: each.detach().clone() for name, each in mine.items()}
-        optimiser = torch.optim.AdamW(mine.values(), lr=1e-2, weight_decay=0.1)
-        child.model.train()
-        for update in range(3):
-            inputs = parents.batch(child.source, child.target, seed=update)
-            found = child.model(**inputs, use_cache=False).logits
-            labels = inputs["decoder_input_ids"].roll(-1, 1)
-            functional.cross_entropy(found.flatten(0, 1), labels.flatten()).backward()
-            optimiser.step()
-            optimiser.zero_grad()
-        assert not [name for name, each in mine.items() if torch.equal(each, started[name])]
-        for name, (tensor, before) in frozen.items():
-            assert torch.equal(tensor, before), name
-            assert tensor.grad is None, name
-        assert parent.fingerprint() == fingerprint
-        assert parent.model.config._attn_implementation == implementation
-
+class TestStart:
     @pytest.mark.parametrize("text", [*FOLDED, "adapters[width=4]"])
     def test_it_starts_as_embeddings_alone_do(self, text):
-        parent = shared_parent()
-        alone, child = child_of(parent, "src"), child_of(parent, f"src+{text}")
+        parent = parents.shared()
+        alone, child = parents.sized_child(parent, "src"), parents.sized_child(parent, f"src+{text}")
         assert torch.allclose(logits(child), logits(alone), atol=1e-6)
 
     def test_the_seed_decides_and_the_global_random_state_stays(self):
@@ -180,7 +127,8 @@ class TestTraining:
         expected = torch.rand(1)
         torch.manual_seed(5)
         one, same, other = (
-            child_of(shared_parent(), "src+lora", seed=seed).changed_tensors() for seed in (1, 1, 2)
+            parents.sized_child(parents.shared(), "src+lora", seed=seed).changed_tensors()
+            for seed in (1, 1, 2)
         )
         assert torch.equal(torch.rand(1), expected)
         assert all(torch.equal(each, same[name]) for name, each in one.items())
@@ -195,7 +143,7 @@ class TestFolding:
     @pytest.mark.parametrize("text", FOLDED)
     @pytest.mark.parametrize("side", ["src", further("tgt")])
     def test_folded_is_unfolded(self, family, text, side):
-        child = child_of(shared_parent(family), f"{side}+{text}")
+        child = parents.sized_child(parents.shared(family), f"{side}+{text}")
         before = logits(stirred(child, "src", "tgt"))
         live, plain = logits(stirred(child, "added")), plain_child(child)
         effect = (live - before).abs().max()
@@ -207,7 +155,7 @@ class TestFolding:
         assert all(dict(named_tensors(plain.model))[name] is originals[name] for name in frozen[:10])
 
     def test_a_folded_child_follows_training(self):
-        child = child_of(shared_parent(), "src+lora")
+        child = parents.sized_child(parents.shared(), "src+lora")
         first = logits(plain_child(child))
         parents.shake(child)
         assert not torch.allclose(logits(plain_child(child)), first, atol=1e-3)
@@ -217,17 +165,17 @@ class TestFolding:
 
     def test_nothing_to_fold_gives_the_same_child(self):
         for text in ("src+xattn", "src+bitfit", "src+adapters[width=4]"):
-            child = child_of(shared_parent(), text)
+            child = parents.sized_child(parents.shared(), text)
             assert plain_child(child) is child
 
     def test_forms_by_hand(self):
         original = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
-        low = LowRank((2, 3), 1)
+        low = LowRank(shape=(2, 3), rank=1)
         # left (1, 2) and right (1, 0, -1)
         stored = torch.tensor([[1.0, 2.0, 1.0, 0.0, -1.0]])
         assert low.stored_shape == (1, 5)
         assert low.applied(original, stored).tolist() == [[2.0, 2.0, 2.0], [6.0, 5.0, 4.0]]
-        rows, columns = Scale((2, 3), 0), Scale((2, 3), 1)
+        rows, columns = Scale(shape=(2, 3), axis=0), Scale(shape=(2, 3), axis=1)
         assert (rows.stored_shape, columns.stored_shape) == ((2,), (3,))
         assert rows.applied(original, torch.tensor([2.0, 0.5])).tolist() == [[2, 4, 6], [2, 2.5, 3]]
         assert columns.applied(original, torch.tensor([1.0, 0.0, -1.0])).tolist() == [[1, 0, -3], [4, 0, -6]]
@@ -237,9 +185,9 @@ class TestFolding:
 class TestPacks:
     @pytest.mark.parametrize("text", METHODS)
     def test_saved_loaded_and_applied_it_is_the_child(self, text, tmp_path):
-        child = parents.shake(child_of(shared_parent(), f"src+{text}"))
+        child = parents.shake(parents.sized_child(parents.shared(), f"src+{text}"))
         pack_child(child).save(tmp_path / "pack")
-        again = apply_packs(shared_parent(), [Pack.load(tmp_path / "pack")])
+        again = apply_packs(parents.shared(), [Pack.load(tmp_path / "pack")])
         plain = dict(named_tensors(plain_child(child).model))
         found = dict(named_tensors(again.model))
         assert found.keys() == plain.keys()
@@ -265,7 +213,7 @@ class TestAdded:
     @pytest.mark.parametrize("family", ["marian-shared", further("mbart"), further("t5")])
     @pytest.mark.parametrize("text", ADDING)
     def test_generation_sees_what_training_sees(self, family, text):
-        child = child_of(shared_parent(family), f"src+{text}")
+        child = parents.sized_child(parents.shared(family), f"src+{text}")
         before = logits(stirred(child, "src"))
         assert not torch.allclose(logits(stirred(child, "added")), before, atol=1e-3)
         inputs = parents.batch(child.source, child.target)
@@ -281,18 +229,12 @@ class TestAdded:
 
     @pytest.mark.parametrize("family", ["marian-separate", further("t5"), further("mbart")])
     def test_padding_is_unseen_beside_a_prefix(self, family):
-        child = parents.shake(child_of(shared_parent(family), "tgt+prefix[length=3]"))
-        inputs = parents.batch(child.source, child.target)
-        alone = {name: rows[1:] for name, rows in inputs.items()}
-        for name in ("input_ids", "attention_mask"):
-            alone[name] = alone[name][:, :-2]
-        assert torch.allclose(
-            parents.logits(child.model, alone), parents.logits(child.model, inputs)[1:], atol=1e-4
-        )
+        child = parents.shake(parents.sized_child(parents.shared(family), "tgt+prefix[length=3]"))
+        assert parents.is_padding_unseen(child)
 
     def test_a_prefix_of_strong_keys_takes_over(self):
         """All weight goes to one prefix vector, so that every position of the encoder attends alike."""
-        child = child_of(shared_parent(), "src+prefix[length=1]")
+        child = parents.sized_child(parents.shared(), "src+prefix[length=1]")
         module = child.model.get_submodule("model.encoder.layers.0.self_attn")
         seen = []
         module.out_proj.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
@@ -304,19 +246,10 @@ class TestAdded:
         logits(child)
         assert torch.allclose(seen[0], torch.arange(16.0).expand_as(seen[0]))
 
-    def test_what_was_added_is_told(self):
-        for text in METHODS:
-            model = child_of(shared_parent(), f"src+{text}").model
-            kinds = [kind for kind in ("adapters", "prefix") if kind in text]
-            assert [method.kind for method in methods_in(model)] == kinds
-            told = {"adapters": "adapters", "prefix": "prefixes"}
-            assert modules_beyond(model, "ctranslate2") == " and ".join(told[kind] for kind in kinds)
-            assert modules_beyond(model, "pytorch") == ""
-
 
 class TestRefusals:
     def plan(self, family, text):
-        parent = shared_parent(family)
+        parent = parents.shared(family)
         return make_plan(parent.model, parent.anatomy, parse_strategy(text), {"source": 43})
 
     @pytest.mark.parametrize(
@@ -343,8 +276,8 @@ class TestRefusals:
     def test_without_peft(self, monkeypatch):
         monkeypatch.setitem(sys.modules, "peft", None)
         with pytest.raises(MissingExtra, match=r"pip install 'crosslate\[rivals\]'"):
-            child_of(shared_parent(), "src+lora")
-        child_of(shared_parent(), "src+adapters[width=4]")
+            parents.sized_child(parents.shared(), "src+lora")
+        parents.sized_child(parents.shared(), "src+adapters[width=4]")
 
 
 @pytest.mark.parametrize(
@@ -359,7 +292,7 @@ class TestRefusals:
     ],
 )  # fmt: skip
 def test_blocks_are_found_by_structure(family, encoder, self_attention, feed_forward):
-    blocks = Blocks(shared_parent(family).model)
+    blocks = Blocks(parents.shared(family).model)
     assert list(blocks.layers.values()) == ["enc", "enc", "dec", "dec"]
     assert next(iter(blocks.layers)) == encoder
     attentions = blocks.attentions_of(BODY)

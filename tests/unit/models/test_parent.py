@@ -1,6 +1,5 @@
 """Parents: created, saved, loaded; layouts of the hub; everything wrong with a folder in one readable message."""
 
-import io
 import json
 import shutil
 
@@ -8,20 +7,14 @@ import pytest
 import torch
 import transformers
 
-import families
 import parents
 from crosslate.errors import InputError, ParentError, UsageError
-from crosslate.models.parent import RECORD, Parent, Size, parse_size
-from crosslate.text.vocabularies import SpecialIds, Vocabulary
+from crosslate.models.parent import RECORD, Parent
+from crosslate.models.sizes import Size, parse_size
+from crosslate.text.vocabularies import SpecialIds
 
 SPECIAL = SpecialIds(eos=0, unk=1, pad=2)
 TINY = Size(layers=2, width=16, heads=2, feed_forward=24)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    with families.one_thread():
-        yield
 
 
 def created(**options):
@@ -48,17 +41,20 @@ class TestSize:
         assert parse_size("base") == Size(layers=6, width=512, heads=8, feed_forward=2048)
         assert parse_size("3,256,4,1024") == parse_size("small") == Size(3, 256, 4, 1024)
 
-    @pytest.mark.parametrize("text", ["bas", "3,256,4", "3,256,4,1024,5", "a,b,c,d", ""])
-    def test_others_are_refused(self, text):
-        with pytest.raises(
-            UsageError, match=r"unknown model size .*layers,width,heads,feed_forward like 3,256,4"
-        ):
-            parse_size(text)
-
-    @pytest.mark.parametrize("text", ["3,255,4,1024", "0,256,4,1024", "3,-4,4,1024"])
-    def test_numbers_that_make_no_model_are_refused(self, text):
-        with pytest.raises(UsageError, match="all numbers must be positive and heads must divide width"):
-            parse_size(text)
+    @pytest.mark.parametrize(
+        ("texts", "message"),
+        [
+            (
+                ["bas", "3,256,4", "3,256,4,1024,5", "a,b,c,d", ""],
+                "unknown model size .*layers,width,heads,feed_forward like 3,256,4",
+            ),
+            (["3,255,4,1024", "0,256,4,1024", "3,-4,4,1024"], "must be positive and heads must divide width"),
+        ],
+    )
+    def test_others_are_refused(self, texts, message):
+        for text in texts:
+            with pytest.raises(UsageError, match=message):
+                parse_size(text)
 
 
 class TestCreate:
@@ -89,11 +85,7 @@ class TestRoundTrip:
         assert again.fingerprint() == parent.fingerprint()
         assert (again.source_language, again.target_language) == ("fr", "en")
         assert (again.name, again.folder) == (str(saved), saved)
-        inputs = parents.batch(parent.source, parent.target)
-        assert torch.equal(parents.logits(again.model, inputs), parents.logits(parent.model, inputs))
-        for mine, theirs in ((parent.source, again.source), (parent.target, again.target)):
-            assert theirs.encode("der Hund liest ein Buch") == mine.encode("der Hund liest ein Buch")
-            assert (theirs.pieces, theirs.special) == (mine.pieces, mine.special)
+        assert (again.source, again.target) == (parent.source, parent.target)
         record = json.loads((saved / RECORD).read_text(encoding="utf-8"))
         assert record["fingerprint"] == parent.fingerprint() and record["scores"] == {"BLEU": 1.5}
 
@@ -122,9 +114,8 @@ class TestRoundTrip:
         generated = model.generate(**encoded, num_beams=1, max_new_tokens=5)
         assert torch.equal(generated, parent.model.generate(**encoded, num_beams=1, max_new_tokens=5))
 
-    @pytest.mark.parametrize("family", ["marian-shared"])
-    def test_a_shared_table_stays_shared(self, family, tmp_path):
-        parent = parents.parent(family)
+    def test_a_shared_table_stays_shared(self, tmp_path):
+        parent = parents.parent("marian-shared")
         fingerprint = parent.fingerprint()
         parent.save(tmp_path / "parent")
         again = Parent.load(tmp_path / "parent")
@@ -141,13 +132,6 @@ class TestRoundTrip:
         parent = Parent.load(copy, source_language="oc", target_language="ca")
         assert (parent.source_language, parent.target_language) == ("oc", "ca")
 
-    def test_a_written_tensor_changes_the_fingerprint(self):
-        parent = created()
-        before = parent.fingerprint()
-        assert parent.fingerprint() == before
-        parent.model.model.encoder.layers[1].fc2.weight.data[0, 0] += 1
-        assert parent.fingerprint() != before
-
 
 class TestFaults:
     def refused(self, folder, message):
@@ -156,25 +140,12 @@ class TestFaults:
         assert len(str(caught.value).splitlines()) == 1
 
     @pytest.mark.parametrize(
-        ("name", "message"),
-        [
-            ("config.json", r"has no config\.json; expected a model in Hugging Face's layout"),
-            (
-                "source.spm",
-                r"cannot read the vocabularies of .*: source\.spm missing; expected Marian's layout",
-            ),
-            ("target.spm", r": target\.spm missing;"),
-            ("vocab.json", r": vocab\.json missing;"),
-            ("model.safetensors", "cannot load the model in"),
-        ],
-    )
-    def test_a_missing_file(self, copy, name, message):
-        (copy / name).unlink()
-        self.refused(copy, message)
-
-    @pytest.mark.parametrize(
         ("name", "content", "message"),
         [
+            ("config.json", None, r"has no config\.json; expected a model in Hugging Face's layout"),
+            ("source.spm", None, r"the vocabularies of .*: source\.spm missing; expected Marian's layout"),
+            ("vocab.json", None, r": vocab\.json missing;"),
+            ("model.safetensors", None, "cannot load the model in"),
             ("config.json", "{", "cannot read the configuration in"),
             ("config.json", '{"model_type": "unheard-of"}', "cannot read the configuration in"),
             ("config.json", '{"model_type": "gpt2"}', "holds a gpt2 model, which is no encoder-decoder; expected"),
@@ -188,8 +159,10 @@ class TestFaults:
             ("tokenizer_config.json", "{", "not JSON at line 1"),
         ],
     )  # fmt: skip
-    def test_a_damaged_file(self, copy, name, content, message):
-        (copy / name).write_text(content, encoding="utf-8")
+    def test_a_missing_or_damaged_file(self, copy, name, content, message):
+        (copy / name).unlink()
+        if content is not None:
+            (copy / name).write_text(content, encoding="utf-8")
         self.refused(copy, message)
 
     @pytest.mark.parametrize("content", [None, "[]", '{"source_lang": "ROMANCE", "target_lang": "en"}'])
@@ -238,100 +211,3 @@ class TestFaults:
         with pytest.raises(ParentError, match="different special ids"):
             parent.save(tmp_path / "parent")
         assert not (tmp_path / "parent").exists()
-
-
-@pytest.fixture(scope="module")
-def opus(tmp_path_factory):
-    """A folder laid out as the OPUS-MT models of the hub are: one table for both sides with padding last, two
-    SentencePiece models whose own ids mean nothing, half precision, generation settings in the configuration.
-    """
-    import sentencepiece
-
-    folder = tmp_path_factory.mktemp("opus") / "opus-mt-fr-en"
-    folder.mkdir()
-    english = ["the dog sees the cat", "a woman buys a book", "we go to the garden"]
-    pieces = set()
-    for name, lines in (("source.spm", parents.TEXT), ("target.spm", english)):
-        model = io.BytesIO()
-        sentencepiece.SentencePieceTrainer.Train(
-            sentence_iterator=iter(lines), model_writer=model, vocab_size=36, bos_id=-1, num_threads=1, minloglevel=2,
-            hard_vocab_limit=False,
-        )  # fmt: skip
-        (folder / name).write_bytes(model.getvalue())
-        processor = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
-        pieces |= {processor.IdToPiece(index) for index in range(processor.GetPieceSize())}
-    listed = ["</s>", "<unk>", *sorted(pieces - {"</s>", "<unk>"}), "<pad>"]
-    (folder / "vocab.json").write_text(json.dumps({piece: index for index, piece in enumerate(listed)}))
-    (folder / "tokenizer_config.json").write_text(json.dumps({"source_lang": "fr", "target_lang": "en"}))
-    pad = len(listed) - 1
-    model = families.build(
-        "marian-shared", vocab_size=len(listed), decoder_vocab_size=len(listed), pad_token_id=pad,
-        eos_token_id=0, bos_token_id=None, decoder_start_token_id=pad, forced_eos_token_id=0,
-        scale_embedding=True, static_position_embeddings=True,
-    )  # fmt: skip
-    model.generation_config = transformers.GenerationConfig(
-        bad_words_ids=[[pad]], decoder_start_token_id=pad, eos_token_id=0, pad_token_id=pad,
-        forced_eos_token_id=0, num_beams=4, max_length=32,
-    )  # fmt: skip
-    model.half().save_pretrained(folder)
-    return folder
-
-
-class TestOpusLayout:
-    def test_it_loads(self, opus):
-        parent = Parent.load(opus)
-        listed = json.loads((opus / "vocab.json").read_text())
-        assert (parent.source_language, parent.target_language) == ("fr", "en")
-        assert parent.source.special == parent.target.special == SpecialIds(eos=0, unk=1, pad=len(listed) - 1)
-        assert {tensor.dtype for tensor in parent.model.parameters()} == {torch.float32}
-        ids = parent.source.encode("der Hund sieht die Katze")
-        assert ids[-1] == 0 and parent.source.decode(ids) == "der Hund sieht die Katze"
-        assert [listed[piece] for piece in parent.source.encode_pieces("der Hund")] == parent.source.encode(
-            "der Hund"
-        )[:-1]
-        tokenizer = transformers.MarianTokenizer.from_pretrained(opus)
-        assert tokenizer("der Hund sieht die Katze")["input_ids"] == ids
-
-    @pytest.mark.parametrize("side", ["source", "target"])
-    def test_it_adapts_and_generates_where_its_padding_id_does_not_fit(self, opus, side):
-        parent = Parent.load(opus)
-        fingerprint, pad = parent.fingerprint(), parent.source.special.pad
-        special = parent.source.special.fitted(40)
-        assert pad >= 40 and special == SpecialIds(eos=0, unk=1, pad=2)
-        new = parents.vocabulary(40, special)
-        strategy = {"source": "src+xattn", "target": "tgt+xattn"}[side]
-        child = parents.child(parent, strategy, **{side: new})
-        parents.shake(child)
-        kept = {"source": child.target, "target": child.source}[side]
-        assert (kept.special.pad, len(child.source), len(child.target)) == (
-            pad,
-            *((40, pad + 1) if side == "source" else (pad + 1, 40)),
-        )
-        inputs = parents.batch(child.source, child.target)
-        logits = parents.logits(child.model, inputs)
-        assert logits.shape[-1] == len(child.target)
-        alone = {name: rows[1:] for name, rows in inputs.items()}
-        short = {name: alone[name][:, :-2] for name in ("input_ids", "attention_mask")}
-        assert torch.allclose(parents.logits(child.model, alone | short), logits[1:], atol=1e-5)
-        for num_beams in (1, 4):
-            generated = child.model.generate(
-                input_ids=inputs["input_ids"],
-                attention_mask=inputs["attention_mask"],
-                num_beams=num_beams,
-                max_new_tokens=6,
-            )
-            assert generated[:, 0].eq(child.target.special.pad).all()
-            assert generated.max() < len(child.target)
-            assert all(isinstance(child.target.decode(row), str) for row in generated.tolist())
-        assert parent.fingerprint() == fingerprint == Parent.load(opus).fingerprint()
-        assert parent.model.config.pad_token_id == pad
-
-    def test_it_can_be_saved_in_our_layout(self, opus, tmp_path):
-        parent = Parent.load(opus)
-        parent.save(tmp_path / "parent")
-        again = Parent.load(tmp_path / "parent")
-        assert again.fingerprint() == parent.fingerprint()
-        assert again.source.encode("der Hund") == parent.source.encode("der Hund")
-        assert isinstance(again.source, Vocabulary) and again.source.special == parent.source.special
-        tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "parent")
-        assert tokenizer("der Hund")["input_ids"] == parent.source.encode("der Hund")

@@ -1,20 +1,10 @@
 """Sides: where a configuration keeps sizes and special ids, and what becomes of old ones."""
 
 import pytest
-import torch
-from torch import nn
 
-import families
 import parents
-from crosslate.models.sides import remove_aliases, token_tables
-from crosslate.models.tensors import SliceOver, owner, set_slice, set_tensor
+from crosslate.models.sides import token_tables
 from crosslate.text.vocabularies import SpecialIds
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _one_thread():
-    with families.one_thread():
-        yield
 
 
 def renewed(parent, *sides, **ids):
@@ -132,52 +122,6 @@ def test_token_tables_are_the_tables_of_their_side(family, source, target):
         (table,) = token_tables(parent.model, parent.anatomy, side)
         holders = [m for m in parent.model.modules() if any(child is table for child in m.children())]
         assert {type(module).__name__ for module in holders} == {holder}
-
-
-def test_a_slice_over_a_constant():
-    base = torch.arange(12.0).reshape(3, 4)
-    over = SliceOver(base, 1, (1, 3))
-    part = torch.zeros(3, 2, requires_grad=True)
-    whole = over(part)
-    assert whole.tolist() == [[0, 0, 2, 0], [4, 0, 6, 0], [8, 0, 10, 0]]
-    assert over.right_inverse(base).tolist() == [[1, 3], [5, 7], [9, 11]]
-    (whole * base).sum().backward()
-    assert part.grad.tolist() == [[1, 3], [5, 7], [9, 11]]
-    assert base.tolist()[2] == [8, 9, 10, 11] and not list(over.state_dict())
-
-
-def test_setting_a_slice_leaves_the_base_alone():
-    model = nn.Sequential(nn.Linear(4, 4))
-    base = model[0].weight
-    part = set_slice(model, ["0.weight"], base, 0, (2,))
-    assert part.shape == (1, 4) and part.requires_grad
-    before = base.detach().clone()
-    with torch.no_grad():
-        part.zero_()
-    assert torch.equal(base, before)
-    assert model[0].weight[2].eq(0).all() and torch.equal(model[0].weight[:2], before[:2])
-    assert {name for name, _ in model.named_parameters()} == {"0.bias", "0.parametrizations.weight.original"}
-
-
-def test_set_tensor_ties_and_describes():
-    model = nn.ModuleDict({"table": nn.Embedding(5, 3), "head": nn.Linear(3, 5, bias=False)})
-    model.register_buffer("bias", torch.zeros(1, 5))
-    table = nn.Parameter(torch.ones(7, 3))
-    set_tensor(model, ["table.weight", "head.weight"], table)
-    set_tensor(model, ["bias"], torch.ones(1, 7))
-    assert model["table"].weight is table and model["head"].weight is table
-    assert (model["table"].num_embeddings, model["head"].out_features, model["head"].in_features) == (7, 7, 3)
-    assert model.bias.shape == (1, 7) and "bias" in dict(model.named_buffers())
-
-
-def test_owner_and_aliases():
-    model = nn.ModuleDict(
-        {"inner": nn.ModuleDict({"shared": nn.Embedding(2, 2), "table": nn.Embedding(2, 2)})}
-    )
-    assert owner(model, "inner.table.weight") == (model["inner"]["table"], "weight")
-    remove_aliases(model, ["inner.shared.weight"])
-    remove_aliases(model, ["inner.shared.weight"])
-    assert list(model["inner"]) == ["table"]
 
 
 @pytest.mark.parametrize("family", ["m2m100", "bart", "t5", "marian-shared", "fsmt"])

@@ -127,7 +127,7 @@ def test_a_strategy_has_one_spelling(text, written):
         ("src+xattn[auto=5%;auto=6%]", "limits auto twice"),
         ("src+xattn[heads=0:1;auto=50%]", "names heads and asks for a choice of them"),
         ("src+xattn[auto=50%;norm]", "the norm belongs to all heads"),
-        ("src[k]", r"src does not train cross-attention, so the limits \[k\] mean nothing"),
+        ("src[k]", r"'src\[k\]': it does not train cross-attention, so the limits mean nothing"),
         ("scratch[k]", "must be trained as a whole"),
         ("src+randxattn[layers=0]", "must be trained as a whole"),
     ],

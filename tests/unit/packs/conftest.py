@@ -51,7 +51,7 @@ def manifest() -> Manifest:
         ),
         tensors={
             "k.weight": TensorRecord(
-                shape=(4, 3), dtype="bfloat16", form=Slices((8, 3), 0, ((0, 2), (4, 6)))
+                shape=(4, 3), dtype="bfloat16", form=Slices(shape=(8, 3), axis=0, ranges=((0, 2), (4, 6)))
             )
         },
     )  # fmt: skip

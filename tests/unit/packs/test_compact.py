@@ -142,8 +142,8 @@ class TestMethods:
     def test_a_form_of_another_shape_or_of_a_new_table_is_refused(self):
         pack = pack_of("src+lora[rank=2]")
         records = dict(pack.manifest.tensors)
-        records[KEYS] = records[KEYS].changed(form=LowRank((8, 24), 2))
-        records[TABLE] = TensorRecord(shape=(2, 59), dtype="float32", form=LowRank((43, 16), 2))
+        records[KEYS] = records[KEYS].changed(form=LowRank(shape=(8, 24), rank=2))
+        records[TABLE] = TensorRecord(shape=(2, 59), dtype="float32", form=LowRank(shape=(43, 16), rank=2))
         pack.tensors[TABLE] = torch.zeros(2, 59)
         pack.manifest = pack.manifest.changed(tensors=records)
         with pytest.raises(PackError) as refused:
@@ -158,7 +158,7 @@ class TestLowRank:
         stored = low_rank(torch.eye(3, 4) * torch.tensor([[5.0], [3.0], [1.0]]), original, 2)
         assert stored.shape == (2, 7)
         kept = torch.eye(3, 4) * torch.tensor([[5.0], [3.0], [0.0]])
-        assert torch.allclose(LowRank((3, 4), 2).applied(original, stored), kept, atol=1e-5)
+        assert torch.allclose(LowRank(shape=(3, 4), rank=2).applied(original, stored), kept, atol=1e-5)
 
     def test_only_matrices_between_the_embeddings_are_cut(self, tmp_path):
         whole = pack_of("src+xattn")
@@ -239,11 +239,11 @@ class TestFewerBits:
         whole = pack_of("src+xattn")
         once = saved(compressed(whole, parent(), rank=4, dtype="int8"), tmp_path / "once")
         assert once.manifest.tensors[KEYS] == TensorRecord(
-            shape=(4, 32), dtype="int8", form=LowRank((16, 16), 4), child_dtype="float32",
+            shape=(4, 32), dtype="int8", form=LowRank(shape=(16, 16), rank=4), child_dtype="float32",
             scales=f"{KEYS}.scales",
         )  # fmt: skip
         twice = compressed(once, dtype="bfloat16")
-        assert twice.form(KEYS) == LowRank((16, 16), 4) and not twice.manifest.scale_names
+        assert twice.form(KEYS) == LowRank(shape=(16, 16), rank=4) and not twice.manifest.scale_names
         first, second = (logits_of(apply_packs(parent(), [each])) for each in (once, twice))
         assert torch.allclose(first, second, atol=0.1)
 

@@ -167,7 +167,11 @@ TENSORS = [
         r"2 faults:\n  - it has a tensor 'foreign'.*\n  - it lacks",
     ),
 ]
-FORMS = (Slices((24, 16), 0, ((8, 16),)), Slices((16, 4), 1, ((0, 2),)), Slices((16, 16), 0, ((8, 15),)))
+FORMS = (
+    Slices(shape=(24, 16), axis=0, ranges=((8, 16),)),
+    Slices(shape=(16, 4), axis=1, ranges=((0, 2),)),
+    Slices(shape=(16, 16), axis=0, ranges=((8, 15),)),
+)
 
 
 class TestRefusals:

@@ -50,7 +50,7 @@ class TestSaveAndLoad:
         assert pack.manifest.tensors == {
             "embed.weight": TensorRecord(shape=(24, 4), dtype="float32"),
             "k.weight": TensorRecord(
-                shape=(4, 3), dtype="bfloat16", form=Slices((8, 3), 0, ((0, 2), (4, 6)))
+                shape=(4, 3), dtype="bfloat16", form=Slices(shape=(8, 3), axis=0, ranges=((0, 2), (4, 6)))
             ),
             "scale": TensorRecord(shape=(), dtype="float32"),
         }

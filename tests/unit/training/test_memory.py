@@ -63,7 +63,7 @@ def test_models_that_do_not_know_how():
 def test_precision_of_models_held_in_bfloat16():
     parent = parents.parent("mbart")
     assert not is_bf16_run(parent.model, "fp32", CPU) and is_bf16_run(parent.model, "bf16", CPU)
-    parent.lower("bfloat16", {"xattn"})
+    parent.lower({"xattn"})
     assert is_bf16_run(parent.model, "auto", CPU) and is_bf16_run(parent.model, "bf16", CPU)
     with pytest.raises(TrainingError, match="the precision is fp32, but frozen tensors are held in bfloat16"):
         is_bf16_run(parent.model, "fp32", CPU)

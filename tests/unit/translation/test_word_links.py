@@ -7,7 +7,8 @@ import tiny_models
 from crosslate.documents import open_text
 from crosslate.evaluation.attention import SentenceAttention
 from crosslate.languages.words import word_spans
-from crosslate.models.parent import Parent, Size
+from crosslate.models.parent import Parent
+from crosslate.models.sizes import Size
 from crosslate.translation import word_links
 
 

@@ -18,7 +18,7 @@ from crosslate.export.plain_model import PlainModel
 from crosslate.export.plain_tokenizers import PlainTokenizers
 from crosslate.files import atomic_folder, write_text
 from crosslate.models.child import Child
-from crosslate.models.methods.registry import methods_in
+from crosslate.models.methods.registry import added_modules
 from crosslate.models.parent_files import silenced
 from crosslate.packs.cards import exported_card
 from crosslate.packs.manifest import Manifest
@@ -51,7 +51,7 @@ class HuggingFace(Exporter):
             raise ParentError(
                 f"{parent.name} is held in lower precision, so nothing is merged; load it again"
             )
-        if added := " and ".join(each.modules for each in methods_in(child.model)):
+        if added := added_modules(child.model):
             raise PackError(
                 f"the child has {added}, which no plain checkpoint has; translate with the packs themselves, "
                 "or train lora, ia3 or bitfit in their place, which become plain tensors"

@@ -37,7 +37,6 @@ class Anatomy:
             matrix (GPT-2) have no entry.
         vocabulary: every tensor with a vocabulary axis to its side and that axis: token embeddings, output
             projection, output biases.
-        heads: number of cross-attention heads.
         head_axis: name of a cross-attention projection tensor to the axis on which the heads lie one after
             the other, in ``heads`` slices of equal size. No entry where a head has no slice of its own: the
             output's bias, fused keys and values, keys and values shared by several heads.
@@ -69,24 +68,21 @@ class Anatomy:
 
         Raises:
             AnatomyError: not an encoder-decoder; no cross-attention, or none apart from self-attention; names
-                that could not be placed; or what was found contradicts the names or a decoder step without
-                encoder states.
+                that could not be placed; or what was found contradicts the names.
         """
         tensors = dict(named_tensors(model))
-        placement = Placement(Probe.of(model), tensors)
-        groups, aliases = placement.groups()
-        placement.check(groups)
+        placement = Placement(Probe(model), tensors)
         return cls(
-            groups=groups,
-            aliases=aliases,
-            ties=_ties(tensors),
+            groups=placement.groups,
+            aliases=placement.aliases,
+            ties=placement.ties,
             parameters=frozenset(name for name, _ in model.named_parameters(remove_duplicate=False)),
-            layers=placement.layers(groups),
+            layers=placement.layers(),
             projections=placement.projections(),
-            vocabulary=placement.vocabulary(groups),
+            vocabulary=placement.vocabulary(),
             heads=placement.heads(),
             head_axis=placement.head_axis(),
-            constant=_constant(tensors, groups, placement.tables),
+            constant=_constant(tensors, placement.groups, placement.tables),
         )
 
     def names(self, *groups: Group) -> tuple[str, ...]:
@@ -111,27 +107,17 @@ class Anatomy:
         return counts
 
 
-def _ties(tensors: dict[str, torch.Tensor]) -> tuple[tuple[str, ...], ...]:
-    sharing: dict[tuple[Any, ...], list[str]] = {}
-    for name, tensor in tensors.items():
-        sharing.setdefault(storage_key(tensor), []).append(name)
-    return tuple(tuple(names) for names in sharing.values() if len(names) > 1)
-
-
 def _constant(
     tensors: dict[str, torch.Tensor], groups: dict[str, Group], tables: dict[str, frozenset[str]]
 ) -> frozenset[str]:
-    tokens = tables["source"] | tables["target"]
-    parameters = {name: tensor for name, tensor in tensors.items() if isinstance(tensor, nn.Parameter)}
     # A model that was frozen as a whole, to be shared, says nothing about single parameters.
-    some_are_trainable = any(tensor.requires_grad for tensor in parameters.values())
+    some_are_trainable = any(tensor.requires_grad for tensor in tensors.values())
     found = set()
     for name, tensor in tensors.items():
-        frozen = some_are_trainable and name in parameters and not tensor.requires_grad
-        position = (
-            groups.get(name) in ("src", "tgt") and owner_of(name) not in tokens and _is_sinusoidal(tensor)
-        )
-        if frozen or position or not tensor.is_floating_point():
+        is_frozen = some_are_trainable and isinstance(tensor, nn.Parameter) and not tensor.requires_grad
+        is_token_table = owner_of(name) in tables["source"] | tables["target"]
+        is_position = groups.get(name) in ("src", "tgt") and not is_token_table and _is_sinusoidal(tensor)
+        if is_frozen or is_position or not tensor.is_floating_point():
             found.add(name)
     return frozenset(found)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from torch import nn
@@ -27,7 +28,6 @@ class Attention:
 
     Attributes:
         path: the innermost module that holds all projections.
-        group: enc, dec or xattn.
         projections: ``q k v o`` to their linear modules.
     """
 
@@ -39,21 +39,20 @@ class Attention:
 class Blocks:
     """What a model's layers consist of.
 
-    Args:
-        model: a Hugging Face encoder-decoder; it is not altered.
-
     Raises:
         StrategyError: cross-attention has no four linear projections of its own in some layer.
     """
 
     def __init__(self, model: Any) -> None:
-        probe = Probe.of(model)
-        self._modules = dict(model.named_modules(remove_duplicate=False))
+        probe = Probe(model)
+        self._modules: dict[str, Any] = dict(model.named_modules(remove_duplicate=False))
         decoder, found = cross_attentions(probe)
         self._blocks = {f"{decoder}.{block.layer}": block for block in found}
+        stacks: dict[str, Group] = {encoder_stack(probe): "enc", decoder: "dec"}
         self.layers = {
-            **self._layers(encoder_stack(probe), "enc"),
-            **self._layers(decoder, "dec"),
+            f"{stack}.{name}": group
+            for stack, group in stacks.items()
+            for name, _ in self._modules[stack].named_children()
         }
         """Path of every Transformer layer to its group, ``enc`` or ``dec``, the encoder's first."""
         self.cross = [self._cross(block) for block in found]
@@ -62,9 +61,9 @@ class Blocks:
     def width(self, group: str) -> int:
         """Length of the hidden states of the encoder's or the decoder's layers."""
         first = self.cross[0].projections
-        return (
-            self._linear(first["k"]).in_features if group == "enc" else self._linear(first["o"]).out_features
-        )
+        if group == "enc":
+            return int(self._modules[first["k"]].in_features)
+        return int(self._modules[first["o"]].out_features)
 
     def attentions_of(self, groups: Collection[Group]) -> list[Attention]:
         """Cross-attention and self-attention of every layer, as far as they are in ``groups``.
@@ -85,9 +84,6 @@ class Blocks:
             StrategyError: a layer that has none, or several.
         """
         return {self._feed_forward(layer): group for layer, group in self.layers.items() if group in groups}
-
-    def _layers(self, stack: str, group: Group) -> dict[str, Group]:
-        return {f"{stack}.{name}": group for name, _ in self._modules[stack].named_children()}
 
     def _cross(self, block: CrossAttention) -> Attention:
         paths: dict[str, str] = {role: path for path, role in block.roles.items() if role in _ROLES}
@@ -119,7 +115,7 @@ class Blocks:
             path
             for path in self._inside(layer)
             if self._is_linear(path) and not is_under(path, attention)
-            and self._linear(path).out_features == width != self._linear(path).in_features
+            and self._modules[path].out_features == width != self._modules[path].in_features
         ]  # fmt: skip
         if len(found) != 1:
             raise StrategyError(
@@ -140,18 +136,8 @@ class Blocks:
     def _is_linear(self, path: str) -> bool:
         return isinstance(self._modules.get(path), nn.Linear)
 
-    def _linear(self, path: str) -> nn.Linear:
-        module = self._modules[path]
-        if not isinstance(module, nn.Linear):
-            raise StrategyError(f"{path} is a {type(module).__name__}, expected a linear module")
-        return module
-
 
 def _common_path(paths: list[str]) -> str:
     """The longest path that all of the given ones lie under."""
-    common = []
-    for steps in zip(*(path.split(".") for path in paths)):
-        if len(set(steps)) > 1:
-            break
-        common.append(steps[0])
-    return ".".join(common)
+    steps = zip(*(path.split(".") for path in paths))
+    return ".".join(step[0] for step in takewhile(lambda step: len(set(step)) == 1, steps))

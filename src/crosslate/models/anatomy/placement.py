@@ -19,7 +19,6 @@ from crosslate.models.anatomy.stacks import (
     is_norm,
     is_under,
     owns_tensors,
-    parts_of_layer,
 )
 from crosslate.models.groups import Group, Side
 from crosslate.models.tensors import storage_key
@@ -32,7 +31,11 @@ _CROSS_ATTENTION_NAME = re.compile(
 
 
 class Placement:
-    """Puts every tensor into its group, from what one probe showed."""
+    """Puts every tensor into its group, from what one probe showed.
+
+    Raises:
+        AnatomyError: some names could not be placed, or contradict the cross-attention found.
+    """
 
     def __init__(self, probe: Probe, tensors: dict[str, torch.Tensor]) -> None:
         self.probe = probe
@@ -44,25 +47,20 @@ class Placement:
         self.output = self._output_projection()
         self._within = {path: block for block in self.blocks for path in (block.block, *block.norms)}
         self._check_tables()
+        placed = {name: self._group(name) for name in tensors}
+        self.groups = {name: group for name, group in placed.items() if group is not None}
+        self.ties = self._ties()
+        self.aliases = self._aliases()
+        self._check_names()
 
-    def groups(self) -> tuple[dict[str, Group], dict[str, tuple[str, ...]]]:
-        """The group of every name, and the aliases with what they stand for.
-
-        Raises:
-            AnatomyError: some names could not be placed.
-        """
-        groups: dict[str, Group] = {}
-        outside: list[str] = []
-        for name in self.tensors:
-            group = self._group(name)
-            if group is None:
-                outside.append(name)
-            else:
-                groups[name] = group
-        partners: dict[tuple[Any, ...], list[str]] = {}
-        for name in groups:
-            partners.setdefault(storage_key(self.tensors[name]), []).append(name)
-        aliases = {name: tuple(partners.get(storage_key(self.tensors[name]), ())) for name in outside}
+    def _aliases(self) -> dict[str, tuple[str, ...]]:
+        """What the names stand for that are in no group."""
+        ties = {name: names for names in self.ties for name in names}
+        aliases = {
+            name: tuple(each for each in ties.get(name, ()) if each in self.groups)
+            for name in self.tensors
+            if name not in self.groups
+        }
         unplaced = [
             name
             for name, others in aliases.items()
@@ -74,20 +72,22 @@ class Placement:
                 f"{len(unplaced)} tensors belong to neither side of the model: {_shown(unplaced)}; expected "
                 "one encoder, one decoder, and outside them only shared embeddings and an output head"
             )
-        return groups, aliases
+        return aliases
 
-    def layers(self, groups: dict[str, Group]) -> dict[str, int]:
+    def _ties(self) -> tuple[tuple[str, ...], ...]:
+        sharing: dict[tuple[Any, ...], list[str]] = {}
+        for name, tensor in self.tensors.items():
+            sharing.setdefault(storage_key(tensor), []).append(name)
+        return tuple(tuple(names) for names in sharing.values() if len(names) > 1)
+
+    def layers(self) -> dict[str, int]:
         """Decoder layer of each cross-attention tensor."""
-        found = {}
-        for name in groups:
-            block = self._cross_attention(owner_of(name))
-            if block is not None:
-                found[name] = block.layer
-        return found
+        found = {name: self._cross_attention(owner_of(name)) for name in self.groups}
+        return {name: block.layer for name, block in found.items() if block is not None}
 
     def projections(self) -> dict[str, Role]:
         """Role of each cross-attention tensor."""
-        return {f"{path}.{name}": role for path, role, name, _ in self._roles()}
+        return {f"{path}.{name}": role for _, path, role, name, _ in self._roles()}
 
     def heads(self) -> int:
         """Number of cross-attention heads, the same in every layer."""
@@ -100,8 +100,8 @@ class Placement:
 
     def head_axis(self) -> dict[str, int]:
         """Axis of the heads of each projection tensor whose heads have slices."""
-        axes, width = {}, {block.layer: 0 for block in self.blocks}
-        for path, role, name, tensor in sorted(self._roles(), key=lambda entry: entry[1] != "q"):
+        axes, width = {}, dict.fromkeys((block.layer for block in self.blocks), 0)
+        for layer, path, role, name, tensor in sorted(self._roles(), key=lambda entry: entry[2] != "q"):
             module = self.probe.module(path)
             linear = isinstance(module, nn.Linear)
             # transformers' Conv1D (GPT-2) stores its matrix as (inputs, outputs), and `nf` outputs.
@@ -110,7 +110,6 @@ class Placement:
             if tensor.dim() == 1 and role == "o":
                 continue
             axis = 0 if tensor.dim() == 1 else int((role == "o") == linear)
-            layer = self._layer(path)
             if role == "q":
                 width[layer] = tensor.shape[axis]
             # Keys and values shared by several heads are narrower than the queries.
@@ -118,10 +117,10 @@ class Placement:
                 axes[f"{path}.{name}"] = axis
         return axes
 
-    def vocabulary(self, groups: dict[str, Group]) -> dict[str, tuple[Side, int]]:
+    def vocabulary(self) -> dict[str, tuple[Side, int]]:
         """Side and vocabulary axis of every tensor that has one."""
         found: dict[str, tuple[Side, int]] = {}
-        for name, group in groups.items():
+        for name, group in self.groups.items():
             owner, tensor = owner_of(name), self.tensors[name]
             if owner in self.tables["source"] and group == "src":
                 found[name] = ("source", 0)
@@ -131,52 +130,17 @@ class Placement:
                 found[name] = ("target", tuple(tensor.shape).index(self.probe.num_logits))
         return found
 
-    def check(self, groups: dict[str, Group]) -> None:
-        """Compares the cross-attention found with names and with a decoder that gets no encoder states.
-
-        Raises:
-            AnatomyError: they disagree.
-        """
-        self._check_names(groups)
-        self._check_without_states()
-
-    def _check_names(self, groups: dict[str, Group]) -> None:
-        decoder = self.probe.decoder
-        found = {name for name, group in groups.items() if group == "xattn" and is_under(name, decoder)}
-        named = {
-            name
-            for name in groups
-            if is_under(name, decoder)
-            and any(_CROSS_ATTENTION_NAME.fullmatch(step) for step in name.split("."))
-        }
+    def _check_names(self) -> None:
+        """Compares the cross-attention found with names."""
+        inside = [name for name in self.groups if is_under(name, self.probe.decoder)]
+        found = {name for name in inside if self.groups[name] == "xattn"}
+        named = {name for name in inside if any(map(_CROSS_ATTENTION_NAME.fullmatch, name.split(".")))}
         # Norms may be named after their place (T5, Moonshine); names that say nothing at all prove nothing.
         norms = {name for name in found if is_norm(self.probe.module(owner_of(name)))}
         if named and (wrong := sorted((named - found) | (found - named - norms))):
             raise AnatomyError(
                 f"structure and names disagree on what is cross-attention: {_shown(wrong)}; expected what is "
                 "named after cross-attention to be what reads the encoder states"
-            )
-
-    def _check_without_states(self) -> None:
-        called = self.probe.called_without_states()
-        if called is None:
-            return
-        stack = self.stacks["decoder"]
-        used = {
-            path
-            for call in self.probe.calls
-            if call.stage == "decoder"
-            for path in call.paths
-            if is_under(path, stack) and path != stack
-        }
-        silent = {parts_of_layer(self.probe, stack, path) for path in used - called} - {
-            parts_of_layer(self.probe, stack, path) for path in used & called
-        }
-        silent = {part for part in silent if any(True for _ in self.probe.module(part).parameters())}
-        if wrong := sorted(silent ^ set(self._within)):
-            raise AnatomyError(
-                "structure and a decoder step without encoder states disagree on what is cross-attention: "
-                f"{_shown(wrong)}; expected exactly the cross-attention and its norms to go uncalled"
             )
 
     def _group(self, name: str) -> Group | None:
@@ -223,23 +187,19 @@ class Placement:
                 return block
         return None
 
-    def _layer(self, owner: str) -> int:
-        block = self._cross_attention(owner)
-        return -1 if block is None else block.layer
-
-    def _roles(self) -> Iterator[tuple[str, Role, str, torch.Tensor]]:
+    def _roles(self) -> Iterator[tuple[int, str, Role, str, torch.Tensor]]:
         for block in self.blocks:
             for path, role in block.roles.items():
                 for name, tensor in self.probe.module(path).named_parameters(recurse=False):
-                    yield path, role, name, tensor
+                    yield block.layer, path, role, name, tensor
 
     def _entry(self, stage: Stage, stack: str) -> int:
-        positions = [
+        """The position among the calls of the first one inside a stack."""
+        return next(
             position
             for position, call in enumerate(self.probe.calls)
             if call.stage == stage and any(is_under(path, stack) and path != stack for path in call.paths)
-        ]
-        return positions[0]
+        )
 
     def _tables(self, stage: Literal["encoder", "decoder"]) -> frozenset[str]:
         """Paths of the module that turns this side's token ids into embeddings."""

@@ -8,8 +8,9 @@ swaps its attention modules on a short input) die with the copy, and the model i
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import torch
@@ -41,157 +42,100 @@ class Call:
     """The output has the shape of a three-dimensional float argument, as a Transformer layer's has."""
 
 
-@dataclass(eq=False)
 class Probe:
-    """A copy of a model, prepared for watching, and what its tiny step showed.
+    """One tiny step on an aliasing copy of a model, and what it showed.
 
     Attributes:
-        encoder: path of the encoder.
-        decoder: path of the decoder.
         reads_tokens: whether the encoder reads token ids (False for speech and images).
         calls: every module call of the step, in order.
         num_logits: size of the last axis of the logits, which is the size of the target vocabulary.
+
+    Raises:
+        AnatomyError: the model is not an encoder-decoder, or cannot make the step.
     """
 
-    model: nn.Module
-    encoder: str
-    decoder: str
-    reads_tokens: bool
-    calls: list[Call] = field(default_factory=list)
-    num_logits: int = 0
-    _modules: dict[str, nn.Module] = field(default_factory=dict)
-    _paths: dict[int, tuple[str, ...]] = field(default_factory=dict)
-    _decoder_arguments: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
-
-    @classmethod
-    def of(cls, model: Any) -> Probe:
-        """Runs the tiny step on an aliasing copy of ``model``.
-
-        Raises:
-            AnatomyError: the model is not an encoder-decoder, or cannot make the step.
-        """
+    def __init__(self, model: Any) -> None:
         kind = type(model).__name__
         encoder, decoder = _sides(model)
-        paths = _paths(model)
-        inputs, reads_tokens = _step_inputs(model, encoder)
-        twin = alias_model(model).eval()
-        probe = cls(twin, paths[id(encoder)][0], paths[id(decoder)][0], reads_tokens)
-        probe._modules, probe._paths = dict(twin.named_modules(remove_duplicate=False)), _paths(twin)
-        recorder = _Recorder(probe, inputs["decoder_input_ids"], inputs.get("input_ids"))
-        with torch.no_grad(), _unmoved_rng(model), _arithmetic(model):
-            try:
-                output = recorder.watch(lambda: twin(**inputs, use_cache=False, return_dict=True))
-            except Exception as error:
-                raise AnatomyError(
-                    f"{kind} cannot make one tiny translation step ({type(error).__name__}: {error}); "
-                    "expected a model that takes "
-                    f"{' and '.join(inputs)}, as AutoModelForSeq2SeqLM loads them"
-                ) from error
-        logits = getattr(output, "logits", None)
-        if logits is None:
+        self.encoder, self.decoder = _paths(model)[encoder][0], _paths(model)[decoder][0]
+        inputs, self.reads_tokens = _step_inputs(model, encoder)
+        self._model = alias_model(model).eval()
+        self._modules = dict(self._model.named_modules(remove_duplicate=False))
+        self._paths = _paths(self._model)
+        self.calls: list[Call] = []
+        self._open: list[Call] = []
+        self._stage: Stage = "before"
+        source_ids, target_ids = inputs.get("input_ids"), inputs["decoder_input_ids"]
+        self._ids = {"encoder": source_ids, "before": source_ids, "decoder": target_ids}
+        self._states: int | None = None
+        self._decoder_arguments: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
+        handles: list[Any] = []
+        for module in self._model.modules():
+            handles.append(module.register_forward_pre_hook(self._enter, with_kwargs=True))
+            handles.append(module.register_forward_hook(self._leave, with_kwargs=True))
+        try:
+            output = self._run(self._model, use_cache=False, return_dict=True, **inputs)
+        except Exception as error:
+            raise AnatomyError(
+                f"{kind} cannot make one tiny translation step ({type(error).__name__}: {error}); "
+                f"expected a model that takes {' and '.join(inputs)}, as AutoModelForSeq2SeqLM loads them"
+            ) from error
+        finally:
+            for handle in handles:
+                handle.remove()
+        if getattr(output, "logits", None) is None:
             raise AnatomyError(
                 f"{kind} gives no logits, so it has no output projection; load it with its generation head "
                 "(AutoModelForSeq2SeqLM, for example)"
             )
-        probe.num_logits = logits.shape[-1]
-        probe.calls, probe._decoder_arguments = recorder.calls, recorder.decoder_arguments
-        return probe
+        self.num_logits: int = output.logits.shape[-1]
 
-    def first(self, path: str, stage: Stage | None = None) -> int | None:
+    def first(self, path: str, stage: Stage) -> int | None:
         """The position among the calls at which the module at ``path`` is first called, if it ever is."""
-        for position, call in enumerate(self.calls):
-            if path in call.paths and stage in (None, call.stage):
-                return position
-        return None
+        calls = enumerate(self.calls)
+        return next((at for at, call in calls if path in call.paths and call.stage == stage), None)
 
     def module(self, path: str) -> nn.Module:
         """The module at ``path``."""
         return self._modules[path]
 
-    def called_without_states(self) -> set[str] | None:
-        """Paths of the modules that the decoder calls when it gets no encoder states.
-
-        Returns:
-            None where the family cannot run so: it takes the states by position, or insists on them.
-        """
-        arguments, keywords = self._decoder_arguments
-        if keywords.get("encoder_hidden_states") is None:
-            return None
-        without = dict.fromkeys(("encoder_hidden_states", "encoder_attention_mask"))
-        keywords = keywords | {key: value for key, value in without.items() if key in keywords}
-        called: set[str] = set()
-        handles = _on_call(self.model, lambda module: called.update(self._paths.get(id(module), ())))
-        try:
-            self._run_decoder(arguments, keywords)
-        except Exception:  # a family is free in how it says that it needs the states
-            return None
-        finally:
-            for handle in handles:
-                handle.remove()
-        return called
-
     def silences(self, mouths: Iterable[str], ears: Iterable[str]) -> set[str]:
         """Of the modules at ``ears``, those that hear only zeros once the modules at ``mouths`` say zero."""
         silent: set[str] = set()
 
-        def listen(path: str) -> Callable[[nn.Module, tuple[Any, ...]], None]:
-            def hook(module: nn.Module, arguments: tuple[Any, ...]) -> None:
-                if arguments and not bool(arguments[0].any()):
-                    silent.add(path)
+        def listen(path: str, module: nn.Module, inputs: tuple[Any, ...]) -> None:
+            if inputs and not bool(inputs[0].any()):
+                silent.add(path)
 
-            return hook
+        def hush(module: nn.Module, inputs: tuple[Any, ...], output: torch.Tensor) -> torch.Tensor:
+            return torch.zeros_like(output)
 
-        handles = [
-            self.module(path).register_forward_hook(
-                lambda module, arguments, output: torch.zeros_like(output)
-            )
-            for path in mouths
-        ] + [self.module(path).register_forward_pre_hook(listen(path)) for path in ears]
+        handles = [self.module(path).register_forward_hook(hush) for path in mouths]
+        handles += [self.module(path).register_forward_pre_hook(partial(listen, path)) for path in ears]
+        arguments, keywords = self._decoder_arguments
         try:
-            self._run_decoder(*self._decoder_arguments)
+            self._run(self.module(self.decoder), *arguments, **keywords)
         finally:
             for handle in handles:
                 handle.remove()
         return silent
 
-    def _run_decoder(self, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
-        with torch.no_grad(), _unmoved_rng(self.model), _arithmetic(self.model):
-            self.module(self.decoder)(*arguments, **keywords)
-
-
-class _Recorder:
-    """Hooks on every module of the probe's model that write down its calls."""
-
-    def __init__(self, probe: Probe, target_ids: torch.Tensor, source_ids: torch.Tensor | None) -> None:
-        self.calls: list[Call] = []
-        self.decoder_arguments: tuple[tuple[Any, ...], dict[str, Any]] = ((), {})
-        self._probe = probe
-        self._encoder, self._decoder = probe.module(probe.encoder), probe.module(probe.decoder)
-        self._ids = {"encoder": source_ids, "before": source_ids, "decoder": target_ids}
-        self._stage: Stage = "before"
-        self._open: list[Call] = []
-        self._states: int | None = None
-
-    def watch(self, step: Callable[[], Any]) -> Any:
-        """Runs ``step`` with the hooks in place."""
-        handles: list[Any] = []
-        for module in self._probe.model.modules():
-            handles.append(module.register_forward_pre_hook(self._enter, with_kwargs=True))
-            handles.append(module.register_forward_hook(self._leave, with_kwargs=True))
-        try:
-            return step()
-        finally:
-            for handle in handles:
-                handle.remove()
+    def _run(self, module: nn.Module, *arguments: Any, **keywords: Any) -> Any:
+        parameters = list(self._model.parameters())
+        devices = {each.device for each in parameters if each.device.type == "cuda"}
+        # A parent that is held in bfloat16 in part computes under mixed precision only.
+        arithmetic = torch.autocast(parameters[0].device.type, torch.bfloat16, enabled=is_mixed(self._model))
+        with torch.no_grad(), torch.random.fork_rng(sorted(devices, key=str)), arithmetic:
+            return module(*arguments, **keywords)
 
     def _enter(self, module: nn.Module, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> None:
-        if module is self._encoder:
+        if module is self.module(self.encoder):
             self._stage = "encoder"
-        elif module is self._decoder:
+        elif module is self.module(self.decoder):
             self._stage = "decoder"
-            self.decoder_arguments = (arguments, keywords)
+            self._decoder_arguments = (arguments, keywords)
             self._states = _encoder_states(arguments, keywords)
-        call = Call(self._probe._paths.get(id(module), ()), self._stage)
+        call = Call(self._paths.get(module, ()), self._stage)
         # The states live as long as the decoder runs, so no other tensor can have their storage meanwhile.
         call.fed = self._stage == "decoder" and any(
             _storage(tensor) == self._states for tensor in _tensors(arguments, keywords)
@@ -204,15 +148,16 @@ class _Recorder:
     ) -> None:
         call = self._open.pop()
         result = next(_tensors((output,), {}), None)
-        if result is not None:
-            for tensor in _tensors(arguments, keywords):
-                if tensor.is_floating_point():
-                    call.keeps_shape |= tensor.dim() == 3 and tensor.shape == result.shape
-                else:
-                    call.looks_up |= self._is_lookup(tensor, result)
-        if module is self._encoder:
+        for tensor in _tensors(arguments, keywords):
+            if result is None:
+                continue
+            if tensor.is_floating_point():
+                call.keeps_shape |= tensor.dim() == 3 and tensor.shape == result.shape
+            else:
+                call.looks_up |= self._is_lookup(tensor, result)
+        if module is self.module(self.encoder):
             self._stage = "between"
-        elif module is self._decoder:
+        elif module is self.module(self.decoder):
             self._stage = "after"
 
     def _is_lookup(self, given: torch.Tensor, rows: torch.Tensor) -> bool:
@@ -240,27 +185,12 @@ def _sides(model: Any) -> tuple[nn.Module, nn.Module]:
     return encoder, decoder
 
 
-def _paths(model: nn.Module) -> dict[int, tuple[str, ...]]:
-    found: dict[int, tuple[str, ...]] = {}
+def _paths(model: nn.Module) -> dict[nn.Module, tuple[str, ...]]:
+    """Every path of every module."""
+    found: dict[nn.Module, tuple[str, ...]] = {}
     for path, module in model.named_modules(remove_duplicate=False):
-        found[id(module)] = (*found.get(id(module), ()), path)
+        found[module] = (*found.get(module, ()), path)
     return found
-
-
-def _unmoved_rng(model: nn.Module) -> Any:
-    devices = {tensor.device for tensor in model.parameters() if tensor.device.type == "cuda"}
-    return torch.random.fork_rng(devices=sorted(devices, key=str))
-
-
-def _arithmetic(model: nn.Module) -> torch.autocast:
-    """Mixed precision for a parent that is held in bfloat16 in part, which cannot compute otherwise."""
-    return torch.autocast(next(model.parameters()).device.type, torch.bfloat16, enabled=is_mixed(model))
-
-
-def _on_call(model: nn.Module, note: Callable[[nn.Module], None]) -> list[Any]:
-    return [
-        module.register_forward_pre_hook(lambda module, arguments: note(module)) for module in model.modules()
-    ]
 
 
 def _tensors(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> Iterator[torch.Tensor]:
@@ -280,13 +210,9 @@ def _storage(tensor: torch.Tensor) -> int:
 
 def _encoder_states(arguments: tuple[Any, ...], keywords: dict[str, Any]) -> int | None:
     """The storage of the encoder states among the decoder's arguments (FSMT passes them by position)."""
-    states = keywords.get("encoder_hidden_states")
-    if states is None:
-        states = next(
-            (value for value in _tensors(arguments, {}) if value.is_floating_point() and value.dim() == 3),
-            None,
-        )
-    return None if states is None else _storage(states)
+    given = [keywords.get("encoder_hidden_states"), *_tensors(arguments, {})]
+    states = (each for each in given if each is not None and each.is_floating_point() and each.dim() == 3)
+    return next((_storage(each) for each in states), None)
 
 
 def _step_inputs(model: Any, encoder: nn.Module) -> tuple[dict[str, torch.Tensor], bool]:
@@ -329,21 +255,16 @@ def _signal_shape(kind: str, config: Any) -> tuple[int, ...] | None:
 
 def _plain_ids(values: dict[str, Any]) -> tuple[int, int]:
     """The two smallest token ids that a configuration does not call special."""
-    special: set[int] = set()
+    special: set[Any] = set()
 
     def collect(node: dict[str, Any]) -> None:
         for key, value in node.items():
             if isinstance(value, dict):
                 collect(value)
             elif str(key).endswith(_SPECIAL_ID_ENDINGS):
-                special.update(
-                    item for item in (value if isinstance(value, list) else [value]) if _is_id(item)
-                )
+                listed = value if isinstance(value, list) else [value]
+                special.update(item for item in listed if type(item) is int)
 
     collect(values)
-    plain = [token for token in range(len(special) + 2) if token not in special]
-    return plain[0], plain[1]
-
-
-def _is_id(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    first, second, *_ = (token for token in range(len(special) + 2) if token not in special)
+    return first, second

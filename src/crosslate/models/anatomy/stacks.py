@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from torch import nn
 
@@ -20,11 +20,9 @@ class CrossAttention:
     """Cross-attention of one decoder layer; everything is a module path.
 
     Attributes:
-        layer: index of the decoder layer, from 0.
         block: the module that holds the projections, and in some families the layer norm.
         norms: layer norms outside the block that belong to it (none, one, or two in a sandwich).
         roles: what the modules inside do, as far as it can be told.
-        heads: number of attention heads.
     """
 
     layer: int
@@ -113,17 +111,6 @@ def cross_attentions(probe: Probe) -> tuple[str, list[CrossAttention]]:
     return stack, _told_apart(probe, blocks, by_layer)
 
 
-def parts_of_layer(probe: Probe, stack: str, path: str) -> str:
-    """Path of the topmost part of a layer (a member of ``stack``) that contains the module at ``path``."""
-    steps = path[len(stack) + 1 :].split(".")
-    part = f"{stack}.{steps[0]}"
-    for step in steps[1:]:
-        part = f"{part}.{step}"
-        if not isinstance(probe.module(part), nn.ModuleList):
-            break
-    return part
-
-
 def _described(probe: Probe, path: str) -> str:
     return f"{path!r} ({type(probe.module(path)).__name__})"
 
@@ -146,14 +133,19 @@ def _stack_above(probe: Probe, path: str) -> str:
 def _cross_attention(
     probe: Probe, calls: list[Call], stack: str, layer: int, readers: list[str]
 ) -> CrossAttention:
-    parts = {parts_of_layer(probe, stack, path) for path in readers}
+    root = f"{stack}.{layer}"
+    parts = set()  # the topmost of the layer that read the encoder states
+    for path in readers:
+        part, *steps = path[len(root) + 1 :].split(".")
+        while isinstance(probe.module(f"{root}.{part}"), nn.ModuleList):
+            part = f"{part}.{steps.pop(0)}"
+        parts.add(f"{root}.{part}")
     if len(parts) > 1:
         raise AnatomyError(
             f"decoder layer {layer} reads the encoder states in several places: {', '.join(sorted(parts))}; "
             "expected one cross-attention per layer"
         )
     (block,) = parts
-    root = f"{stack}.{layer}"
     order = [
         path
         for call in calls
@@ -162,47 +154,38 @@ def _cross_attention(
     ]
     inside = [position for position, path in enumerate(order) if is_under(path, block)]
     first, last = inside[0], inside[-1]
-    roles: dict[str, Role] = {
-        order[position]: "norm" for position in inside if is_norm(probe.module(order[position]))
-    }
+    is_norms = [is_norm(probe.module(path)) for path in order]
     norms: list[str] = []
-    if order[first] not in roles and order[last] not in roles:
+    if not is_norms[first] and not is_norms[last]:
         # Pre-norm layers begin with a norm, post-norm layers end with one, sandwich layers do both.
-        if first > 0 and is_norm(probe.module(order[0])) and is_norm(probe.module(order[first - 1])):
+        if first > 0 and is_norms[0] and is_norms[first - 1]:
             norms.append(order[first - 1])
-        if (
-            last + 1 < len(order)
-            and is_norm(probe.module(order[-1]))
-            and is_norm(probe.module(order[last + 1]))
-        ):
+        if last + 1 < len(order) and is_norms[-1] and is_norms[last + 1]:
             norms.append(order[last + 1])
-    roles.update(dict.fromkeys(norms, "norm"))
-    matrices = [order[position] for position in inside if _owns_matrix(probe.module(order[position]))]
-    own = [path for path in matrices if path not in readers]
+    within = [order[position] for position in inside]
+    roles: dict[str, Role] = dict.fromkeys(norms, "norm")
+    roles |= {order[position]: "norm" for position in inside if is_norms[position]}
+    own = [path for path in within if _owns_matrix(probe.module(path)) and path not in readers]
     if len(own) == 2:
         roles |= {own[0]: "q", own[1]: "o"}
-    return CrossAttention(layer, block, tuple(norms), roles, _num_heads(probe, block, roles, own, readers))
+    query = probe.module(own[0]) if len(own) == 2 else None
+    return CrossAttention(layer, block, tuple(norms), roles, _num_heads(probe, block, query, readers[0]))
 
 
-def _num_heads(probe: Probe, block: str, roles: dict[str, Role], own: list[str], readers: list[str]) -> int:
-    path = readers[0]
+def _num_heads(probe: Probe, block: str, query: Any, path: str) -> int:
     while is_under(path, block):
         module = probe.module(path)
         for name in _HEAD_COUNTS:
             if isinstance(count := getattr(module, name, None), int):
                 return count
         size = getattr(module, "head_dim", None)
-        if isinstance(size, int) and own and roles.get(own[0]) == "q":
-            return int(_output_size(probe.module(own[0]))) // size
+        if isinstance(size, int) and query is not None:
+            return int(query.out_features if isinstance(query, nn.Linear) else query.nf) // size
         path = path.rpartition(".")[0]
     raise AnatomyError(
         f"the number of heads of the cross-attention {_described(probe, block)} is unknown; "
         f"expected an attribute {', '.join(_HEAD_COUNTS)} or head_dim"
     )
-
-
-def _output_size(module: nn.Module) -> int:
-    return int(getattr(module, "out_features", 0) or getattr(module, "nf", 0))
 
 
 def _told_apart(
@@ -213,17 +196,14 @@ def _told_apart(
     Zero values leave nothing for the output projection to read; zero keys only spread the attention evenly.
     """
     outputs = {path: block for block in blocks for path, role in block.roles.items() if role == "o"}
+    outputs = {path: block for path, block in outputs.items() if len(readers[block.layer]) == 2}
     silenced = [
-        probe.silences(
-            [readers[block.layer][index] for block in outputs.values() if len(readers[block.layer]) == 2],
-            outputs,
-        )
+        probe.silences([readers[block.layer][index] for block in outputs.values()], outputs)
         for index in (0, 1)
     ]
     for output, block in outputs.items():
         silent = [output in heard for heard in silenced]
-        if len(readers[block.layer]) == 2 and silent[0] != silent[1]:
-            value = readers[block.layer][silent.index(True)]
-            key = readers[block.layer][silent.index(False)]
+        if silent[0] != silent[1]:
+            value, key = readers[block.layer] if silent[0] else reversed(readers[block.layer])
             block.roles.update({key: "k", value: "v"})
     return blocks

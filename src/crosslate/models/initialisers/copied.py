@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from crosslate.models.initialisers.mean import Mean
+from crosslate.models.initialisers.initial_embeddings import Initialiser
 
 if TYPE_CHECKING:
     import torch
 
 
-class Copied(Mean):
+class Copied(Initialiser):
     """A piece that reads as one of the parent's has its row; special pieces read as none."""
 
     def find(self, taken: Collection[int]) -> dict[str, int]:
-        special = {index for index in vars(self.old.special).values() if index is not None}
+        special = self.old.special.as_values().values()
         theirs = {piece: index for index, piece in enumerate(self.old.marked_pieces) if index not in special}
         self._copied = [
             (index, theirs[piece])

@@ -1,23 +1,21 @@
 """Where the rows of a new vocabulary start: random values, or rows of the parent's table.
 
-Every way is a class in a module of this package that has its name, such as ``mean``. The paper draws the rows
-at random (section 3.1); all others take them from the parent's embeddings of the same side.
+The paper draws the rows at random (section 3.1). Every other way is a class in a module of this package that
+has its name, such as ``mean``, and takes them from the parent's embeddings of the same side.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
-from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import AfterValidator
 
 from crosslate.errors import InputError, UsageError, nearest
-from crosslate.models import initialisers as package
 from crosslate.models.groups import SIDES, Side
 from crosslate.models.strategies import Strategy
+from crosslate.registry import Registry
 from crosslate.text.vocabularies import Vocabulary
 
 if TYPE_CHECKING:
@@ -28,15 +26,17 @@ MEAN = "mean"
 ALIGNED = "aligned"
 TRANSLATED = ("dictionary", ALIGNED)
 """Those that start from rows of translations."""
-_ORDER = (RANDOM, MEAN, "copied", *TRANSLATED)
-_FOUND = {module.name for module in iter_modules(package.__path__)} - {__name__.rpartition(".")[2]}
-METHODS = (*_ORDER, *sorted(_FOUND - set(_ORDER)))
-"""All names, from what asks least of the user to what asks most; those that are not listed come last."""
+INITIALISERS: Registry[Initialiser] = Registry(
+    "crosslate.models.initialisers", f"{__name__}:Initialiser", "initial embeddings"
+)
+"""By name, except ``random``."""
+METHODS = tuple(dict.fromkeys((RANDOM, MEAN, "copied", *TRANSLATED, *INITIALISERS.names)))
+"""All names, from what asks least of the user to what asks most; those that are not listed here come last."""
 
 
 def _known(name: str) -> str:
     if name not in METHODS:
-        raise ValueError(f"unknown initial embeddings {name!r}; {nearest(name, METHODS)}")
+        raise UsageError(f"unknown initial embeddings {name!r}; {nearest(name, METHODS)}")
     return name
 
 
@@ -48,7 +48,6 @@ class TranslatedWord:
     """A word of a new language as its text spells it.
 
     Attributes:
-        word: the word.
         translations: into the parent's language of the side; at least one.
         weight: how much it counts, above 0: how often it occurs.
         shares: how much each translation counts, above 0; empty if all count alike.
@@ -74,28 +73,40 @@ class InitialEmbeddings:
 
 
 class Initialiser:
-    """Where the rows of one side's new tables start.
+    """Where the rows of one side's new tables start: by default from the mean of the parent's ordinary rows.
+
+    A special piece has the row of the same role, padding zeros. A subclass gives some pieces other rows.
 
     Args:
-        new: the new vocabulary.
         old: the parent's vocabulary of the same side.
         words: with translations, for a class that names their origin.
 
     Attributes:
-        counts: rows by what they start from, such as ``copied``; empty if all values are random.
+        counts: rows by what they start from, such as ``copied``.
     """
 
     words_from: ClassVar[str] = ""
     """Where translations of words come from: a ``dictionary``, an ``alignment``; empty if none are needed."""
-    reads_parent: ClassVar[bool] = True
 
     def __init__(self, new: Vocabulary, old: Vocabulary, words: Sequence[TranslatedWord] = ()) -> None:
         self.new, self.old, self.words = new, old, words
-        self.counts: dict[str, int] = {}
+        roles, theirs = new.special.as_values(), old.special.as_values()
+        self._special = [
+            (index, theirs[role]) for role, index in roles.items() if role in theirs and role != "pad"
+        ]
+        self.counts = {"special": len(set(roles.values())), **self.find({*roles.values()})}
+        self.counts["mean"] = len(new) - sum(self.counts.values())
 
     @classmethod
     def check(cls, renewed: Collection[Side]) -> None:
         """Raises :class:`UsageError` where the renewed sides are not for this class."""
+
+    def find(self, taken: Collection[int]) -> dict[str, int]:
+        """Finds pieces that start otherwise, none of them in ``taken``; their numbers by what that is."""
+        return {}
+
+    def put(self, table: torch.Tensor, rows: torch.Tensor) -> None:
+        """Writes the rows of the pieces found; ``rows`` are those of the parent's pieces."""
 
     def fill(self, table: torch.Tensor, parents: torch.Tensor) -> None:
         """Writes the rows of a new table.
@@ -104,24 +115,17 @@ class Initialiser:
             table: (new pieces, width), with random values.
             parents: (rows, width), the parent's table of the same side; rows beyond its pieces are ignored.
         """
-        raise NotImplementedError
+        import torch
 
-
-def initialiser(name: str) -> type[Initialiser]:
-    """The class of a name.
-
-    Raises:
-        UsageError: unknown name.
-    """
-    if name not in METHODS:
-        raise UsageError(f"unknown initial embeddings {name!r}; {nearest(name, METHODS)}")
-    module = import_module(f"{package.__name__}.{name}")
-    (found,) = (
-        each
-        for each in vars(module).values()
-        if isinstance(each, type) and issubclass(each, Initialiser) and each.__module__ == module.__name__
-    )
-    return found
+        with torch.no_grad():
+            rows = parents.detach()[: len(self.old)].to(table.dtype)  # they may be held in bfloat16
+            ordinary = torch.ones(len(rows), dtype=torch.bool, device=rows.device)
+            ordinary[list(self.old.special.as_values().values())] = False
+            table.copy_(rows[ordinary].mean(dim=0).expand_as(table))
+            self.put(table, rows)
+            for index, other in self._special:
+                table[index] = rows[other]
+            table[self.new.special.pad] = 0
 
 
 def default_method(renewed: Collection[Side], strategy: Strategy, *, is_appended: bool) -> str:
@@ -140,28 +144,23 @@ def check_initial(
     """Refuses initial embeddings that do not exist or would mean nothing.
 
     Args:
-        method: how renewed tables are to start.
         known: the sides whose words have translations, from a dictionary or an alignment.
-        renewed: the sides that get a new vocabulary.
-        strategy: what is trained.
 
     Raises:
         UsageError: an unknown method; nothing is renewed; the whole model starts from random values; or a
             renewed side has no translations that the method needs.
     """
-    kind = initialiser(method)
-    if not kind.reads_parent:
+    if _known(method) == RANDOM:
         return
+    expected = f"expected {RANDOM} initial embeddings, not {method}"
     if not renewed:
-        raise UsageError(
-            f"{strategy} renews no side, so no embeddings start anew; expected {RANDOM} initial embeddings, "
-            f"not {method}"
-        )
+        raise UsageError(f"{strategy} renews no side, so no embeddings start anew; {expected}")
     if "enc" in strategy.reinitialise:
         raise UsageError(
             f"{strategy} starts the whole model from random values, to which the parent's embeddings mean "
-            f"nothing; expected {RANDOM} initial embeddings, not {method}"
+            f"nothing; {expected}"
         )
+    kind = INITIALISERS[method]
     kind.check(renewed)
     missing = [side for side in SIDES if side in renewed and side not in known]
     if kind.words_from and missing:

@@ -24,16 +24,11 @@ _FIRST = f".{_PLACE}.norm.weight"
 
 @dataclass(frozen=True)
 class Adapters(Method):
-    """``states + up(relu(down(norm(states))))`` behind every layer; the identity when it is new.
-
-    Attributes:
-        width: of the bottleneck.
-    """
+    """``states + up(relu(down(norm(states))))`` behind every layer; the identity when it is new."""
 
     kind = "adapters"
     groups = frozenset({"enc", "dec"})
     modules = "adapters"
-    engines = frozenset({"pytorch"})
     width: int = 64
 
     def plan(self, model: Any, anatomy: Anatomy, groups: Collection[Group]) -> dict[str, Treatment]:

@@ -1,37 +1,37 @@
 """What a pack stores of a changed tensor where that is smaller than the tensor itself.
 
-Nothing here imports torch: a manifest holds forms, and is read without it. A method whose tensors need
-another form defines it as a further subclass in its own file.
+Nothing here imports torch: a manifest holds forms, and is read without it.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from crosslate.config import Settings
 
 if TYPE_CHECKING:
     import torch
 
 
-@dataclass(frozen=True)
-class Form(ABC):
+class Form(Settings, ABC):
     """How a child's tensor is made of its parent's and of a smaller one, which is stored.
 
     Attributes:
         kind: its name in a manifest.
+        fate: what happens to a tensor that is trained, for people; fields stand in braces.
         shape: of the child's tensor.
     """
 
     kind: ClassVar[str]
+    fate: ClassVar[str]
     shape: tuple[int, ...]
 
     @property
     @abstractmethod
-    def stored_shape(self) -> tuple[int, ...]:
-        """Shape of what is stored."""
+    def stored_shape(self) -> tuple[int, ...]: ...
 
     @property
     @abstractmethod
@@ -42,44 +42,39 @@ class Form(ABC):
     def combined(self, base: torch.Tensor, stored: torch.Tensor) -> torch.Tensor:
         """The child's tensor; both arguments have the same type."""
 
-    @abstractmethod
-    def fate(self, *, is_trained: bool) -> str:
-        """What happens to the tensor, in a few words for people."""
-
     def applied(self, original: torch.Tensor, stored: torch.Tensor) -> torch.Tensor:
-        """The child's tensor, in the type of ``original``; computed in float32 at least.
-
-        Args:
-            original: the parent's tensor, of ``shape``.
-            stored: of ``stored_shape``.
-        """
+        """The child's tensor, in the type of ``original``; computed in float32 at least."""
         base = original.detach() if original.dtype.itemsize >= 4 else original.detach().float()
         return self.combined(base, stored.to(base)).to(original.dtype)
 
 
-@dataclass(frozen=True)
+def half_open_ranges(numbers: Iterable[int]) -> tuple[tuple[int, int], ...]:
+    """{0, 1, 2, 5} as (0, 3), (5, 6)."""
+    ranges: list[tuple[int, int]] = []
+    for number in sorted(set(numbers)):
+        if ranges and ranges[-1][1] == number:
+            ranges[-1] = (ranges[-1][0], number + 1)
+        else:
+            ranges.append((number, number + 1))
+    return tuple(ranges)
+
+
 class Slices(Form):
     """Some slices of a tensor, which stand in place of the parent's.
 
     Attributes:
-        axis: along which the tensor is cut.
         ranges: half-open ``(start, stop)`` pairs along the axis, ascending, none touching the next.
     """
 
-    kind = "slices"
+    kind: ClassVar = "slices"
+    fate: ClassVar = "trained in part"
     axis: int
     ranges: tuple[tuple[int, int], ...]
 
     @classmethod
     def of(cls, shape: tuple[int, ...], axis: int, indices: Iterable[int]) -> Slices:
         """The slices ``indices`` (any order, repeats count once) of a tensor of ``shape``."""
-        ranges: list[tuple[int, int]] = []
-        for index in sorted(set(indices)):
-            if ranges and ranges[-1][1] == index:
-                ranges[-1] = (ranges[-1][0], index + 1)
-            else:
-                ranges.append((index, index + 1))
-        return cls(shape, axis, tuple(ranges))
+        return cls(shape=shape, axis=axis, ranges=half_open_ranges(indices))
 
     @property
     def indices(self) -> list[int]:
@@ -97,8 +92,7 @@ class Slices(Form):
             return f"axis is {self.axis}, expected one of a tensor of {len(self.shape)} axes"
         bounds = [bound for pair in self.ranges for bound in pair]
         is_ascending = all(one < other for one, other in pairwise(bounds))
-        is_pairs = bool(bounds) and all(len(pair) == 2 for pair in self.ranges)
-        if not (is_pairs and is_ascending and bounds[0] >= 0 and bounds[-1] <= self.shape[self.axis]):
+        if not (bounds and is_ascending and bounds[0] >= 0 and bounds[-1] <= self.shape[self.axis]):
             return (
                 f"ranges are {[list(pair) for pair in self.ranges]}, expected ascending pairs within 0 to "
                 f"{self.shape[self.axis]} that do not touch"
@@ -110,22 +104,16 @@ class Slices(Form):
 
         return base.index_copy(self.axis, torch.tensor(self.indices, device=base.device), stored)
 
-    def fate(self, *, is_trained: bool) -> str:
-        return "trained in part" if is_trained else "new in part"
 
-
-@dataclass(frozen=True)
 class LowRank(Form):
     """The parent's matrix plus a product of two thin ones.
 
     They are stored side by side as one tensor (rank, rows + columns):
     ``parent + stored[:, :rows].T @ stored[:, rows:]``.
-
-    Attributes:
-        rank: of the product.
     """
 
-    kind = "low-rank"
+    kind: ClassVar = "low-rank"
+    fate: ClassVar = "trained as a delta of rank {rank}"
     rank: int
 
     @property
@@ -141,19 +129,12 @@ class LowRank(Form):
         rows = self.shape[0]
         return base + stored[:, :rows].T @ stored[:, rows:]
 
-    def fate(self, *, is_trained: bool) -> str:
-        return f"trained as a delta of rank {self.rank}"
 
-
-@dataclass(frozen=True)
 class Scale(Form):
-    """The parent's tensor times one factor for each of its slices.
+    """The parent's tensor times one factor for each of its slices."""
 
-    Attributes:
-        axis: of the slices.
-    """
-
-    kind = "scale"
+    kind: ClassVar = "scale"
+    fate: ClassVar = "scaled"
     axis: int
 
     @property
@@ -167,5 +148,26 @@ class Scale(Form):
     def combined(self, base: torch.Tensor, stored: torch.Tensor) -> torch.Tensor:
         return base * stored.view([-1 if axis == self.axis else 1 for axis in range(len(self.shape))])
 
-    def fate(self, *, is_trained: bool) -> str:
-        return "scaled" if is_trained else "scaled alike"
+
+FORMS: dict[str, type[Form]] = {each.kind: each for each in (LowRank, Scale, Slices)}
+
+
+def read_form(values: Any) -> Form:
+    """A form from the plain values of a manifest.
+
+    Raises:
+        ValueError: says what is wrong with them.
+    """
+    kind = FORMS.get(str(values.get("kind"))) if isinstance(values, dict) else None
+    if kind is None:
+        raise ValueError(f"a form is {values!r}, expected a mapping with a kind of {', '.join(FORMS)}")
+    given = {name: value for name, value in values.items() if name != "kind"}
+    form = kind.from_values(given, where=f"it, since the form is {values!r}")
+    if fault := form.fault:
+        raise ValueError(f"form is {values!r}: {fault}")
+    return form
+
+
+def form_values(form: Form) -> dict[str, Any]:
+    """The plain values of a form, as :func:`read_form` reads them."""
+    return {"kind": form.kind, **vars(form)}

@@ -5,21 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from crosslate.errors import StrategyError, nearest
 from crosslate.models.groups import GROUPS, Group
-from crosslate.models.methods.forms import Form, Slices
+from crosslate.models.methods.forms import Form, Slices, half_open_ranges
 from crosslate.models.methods.method import Method, Treatment
 
 if TYPE_CHECKING:
-    import torch
     from torch import nn
 
     from crosslate.models.anatomy.anatomy import Anatomy
 
-Projection = Literal["q", "k", "v", "o", "norm"]
-PROJECTIONS: tuple[Projection, ...] = ("q", "k", "v", "o", "norm")
+PROJECTIONS = ("q", "k", "v", "o", "norm")
 
 
 @dataclass(frozen=True)
@@ -84,13 +82,6 @@ class Full(Method):
                 parts[names[0]] = set_slice(model, names, getattr(module, leaf), form.axis, form.indices)
         return parts
 
-    def stored(self, model: Any, name: str, form: Form) -> torch.Tensor:
-        from crosslate.models.tensors import owner
-
-        module, leaf = owner(model, name)
-        part: torch.Tensor = module.parametrizations[leaf].original
-        return part.detach()
-
 
 def _limited(model: Any, anatomy: Anatomy, limits: Limits) -> dict[str, Treatment]:
     """The cross-attention tensors that limits leave trainable, whole or in slices.
@@ -130,127 +121,107 @@ def _check_limits(anatomy: Anatomy, limits: Limits) -> None:
             f"the limits {limits} leave open which heads are trained, which the training text decides; "
             "name any heads (heads=0:1,3) to see what as many of them take"
         )
-    num_layers = 1 + max(anatomy.layers.values())
-    named = set(limits.layers or ()) | {layer for layer, _ in limits.heads or ()}
-    if too_large := sorted(layer for layer in named if layer >= num_layers):
-        raise StrategyError(
-            f"the limits {limits} name layer {too_large[0]}; the decoder has the layers 0 to {num_layers - 1}"
-        )
-    asked = {head for _, heads in limits.heads or () for head in heads}
-    if too_large := sorted(head for head in asked if head >= anatomy.heads):
-        raise StrategyError(
-            f"the limits {limits} name head {too_large[0]}; a layer has the heads 0 to {anatomy.heads - 1}"
-        )
+    heads = limits.heads or ()
+    layers = set(limits.layers or ()) | {layer for layer, _ in heads}
+    for what, named, number, whole in (
+        ("layer", layers, 1 + max(anatomy.layers.values()), "the decoder has the layers"),
+        ("head", {head for _, each in heads for head in each}, anatomy.heads, "a layer has the heads"),
+    ):
+        if too_large := sorted(each for each in named if each >= number):
+            raise StrategyError(f"the limits {limits} name {what} {too_large[0]}; {whole} 0 to {number - 1}")
 
 
-def parse_limits(text: str, whole: str) -> Limits:
+def parse_limits(text: str) -> Limits:
     """Reads what stands in a strategy's brackets, like ``layers=0-2;k,v``.
-
-    Args:
-        whole: the strategy as it was given, for messages.
 
     Raises:
         StrategyError: limits that cannot be read, or part of which would mean nothing.
     """
-    layers: frozenset[int] | None = None
-    projections: frozenset[str] | None = None
+    readers = {"layers": _numbers, "projections": _projections, "auto": _percent}
+    values: dict[str, Any] = {}
     heads: dict[int, frozenset[int]] = {}
-    auto: int | None = None
     key = ""
     for part in text.split(";"):
         before = key
         key, equals, value = (each.strip() for each in part.partition("="))
         if not equals:  # a further layer of heads=0:1;2:0, or projections
             key, value = ("heads" if before == "heads" and ":" in part else "projections"), key
-        known = {"layers": layers, "projections": projections, "auto": auto}
-        if known.get(key) is not None:
-            raise StrategyError(f"{whole!r} limits {key} twice; give one list, like layers=0-2,5 or k,v")
-        if key == "layers":
-            layers = _numbers(value, whole)
-        elif key == "projections":
-            projections = frozenset(_projection(name.strip(), whole) for name in value.split(","))
+        if key in values:
+            raise StrategyError(f"it limits {key} twice; give one list, like layers=0-2,5 or k,v")
+        if key in readers:
+            values[key] = readers[key](value)
         elif key == "heads":
-            layer, chosen = _heads(value, whole)
+            layer, chosen = _heads(value)
             if layer in heads:
-                raise StrategyError(
-                    f"{whole!r} gives the heads of layer {layer} twice; give one list, like 0:1,3"
-                )
+                raise StrategyError(f"it gives the heads of layer {layer} twice; give one list, like 0:1,3")
             heads[layer] = chosen
-        elif key == "auto":
-            auto = _percent(value, whole)
         else:
             raise StrategyError(
-                f"{whole!r}: unknown limit {key!r} (limits look like layers=0-2, heads=0:1,3 or k,v); "
+                f"unknown limit {key!r} (limits look like layers=0-2, heads=0:1,3 or k,v); "
                 f"{nearest(key, ('layers', 'heads', 'auto'))}"
             )
-    limits = Limits(layers, projections, tuple(sorted(heads.items())) if heads else None, auto)
-    _check_consistent(limits, whole)
+    limits = Limits(**values, heads=tuple(sorted(heads.items())) or None)
+    _check_consistent(limits)
     return limits
 
 
-def _check_consistent(limits: Limits, whole: str) -> None:
+def _check_consistent(limits: Limits) -> None:
     """Refuses limits part of which would silently mean nothing."""
     if limits.heads is None and limits.auto is None:
         return
     if limits.heads is not None and limits.auto is not None:
-        raise StrategyError(f"{whole!r} names heads and asks for a choice of them; leave one of the two out")
-    if limits.projections is not None and "norm" in limits.projections:
-        raise StrategyError(f"{whole!r}: the norm belongs to all heads; leave it out, or leave the heads out")
-    if limits.layers is not None:
-        for layer, _ in limits.heads or ():
-            if layer not in limits.layers:
-                raise StrategyError(
-                    f"{whole!r} names heads of layer {layer}, which its layers "
-                    f"{_ranges(limits.layers)} leave out"
-                )
+        raise StrategyError("it names heads and asks for a choice of them; leave one of the two out")
+    if "norm" in (limits.projections or ()):
+        raise StrategyError("the norm belongs to all heads; leave it out, or leave the heads out")
+    for layer, _ in limits.heads or ():
+        if limits.layers is not None and layer not in limits.layers:
+            layers = _ranges(limits.layers)
+            raise StrategyError(f"it names heads of layer {layer}, which its layers {layers} leave out")
 
 
-def _percent(text: str, whole: str) -> int:
+def _percent(text: str) -> int:
     """``50%`` as 50."""
     match = re.fullmatch(r"(\d{1,3})\s*%", text)
     if not match or not 1 <= int(match[1]) <= 100:
-        raise StrategyError(f"{whole!r}: auto is {text!r}, expected a share of the heads from 1% to 100%")
+        raise StrategyError(f"auto is {text!r}, expected a share of the heads from 1% to 100%")
     return int(match[1])
 
 
-def _heads(text: str, whole: str) -> tuple[int, frozenset[int]]:
+def _heads(text: str) -> tuple[int, frozenset[int]]:
     """``0:1,3`` as layer 0 and heads {1, 3}."""
     layer, colon, heads = text.partition(":")
-    layers = _numbers(layer, whole) if colon else frozenset[int]()
+    layers = _numbers(layer) if colon else frozenset[int]()
     if len(layers) != 1:
-        raise StrategyError(f"{whole!r}: heads are given by layer, like heads=0:1,3; seen {text!r}")
-    return min(layers), _numbers(heads, whole)
+        raise StrategyError(f"heads are given by layer, like heads=0:1,3; seen {text!r}")
+    return min(layers), _numbers(heads)
 
 
-def _projection(name: str, whole: str) -> str:
-    if name not in PROJECTIONS:
-        raise StrategyError(
-            f"{whole!r}: unknown projection {name!r} (other limits look like layers=0-2 or heads=0:1,3); "
-            f"{nearest(name, PROJECTIONS)}"
-        )
-    return name
+def _projections(text: str) -> frozenset[str]:
+    names = [name.strip() for name in text.split(",")]
+    for name in names:
+        if name not in PROJECTIONS:
+            raise StrategyError(
+                f"unknown projection {name!r} (other limits look like layers=0-2 or heads=0:1,3); "
+                f"{nearest(name, PROJECTIONS)}"
+            )
+    return frozenset(names)
 
 
-def _numbers(text: str, whole: str) -> frozenset[int]:
+def _numbers(text: str) -> frozenset[int]:
     """``0-2,5`` as {0, 1, 2, 5}."""
     numbers: set[int] = set()
     for part in text.split(","):
         match = re.fullmatch(r"\s*(\d{1,4})\s*(?:-\s*(\d{1,4})\s*)?", part)
         if not match:
-            raise StrategyError(f"{whole!r}: {part!r} is not a number or a range like 0-2")
+            raise StrategyError(f"{part!r} is not a number or a range like 0-2")
         first, last = int(match[1]), int(match[2] or match[1])
         if last < first:
-            raise StrategyError(f"{whole!r}: the range {part.strip()!r} is empty")
+            raise StrategyError(f"the range {part.strip()!r} is empty")
         numbers.update(range(first, last + 1))
     return frozenset(numbers)
 
 
 def _ranges(numbers: frozenset[int]) -> str:
     """{0, 1, 2, 5} as ``0-2,5``."""
-    parts: list[list[int]] = []
-    for number in sorted(numbers):
-        if parts and number == parts[-1][1] + 1:
-            parts[-1][1] = number
-        else:
-            parts.append([number, number])
-    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in parts)
+    ranges = half_open_ranges(numbers)
+    return ",".join(str(start) if stop == start + 1 else f"{start}-{stop - 1}" for start, stop in ranges)

@@ -35,7 +35,7 @@ class Ia3(Method):
 
         def add(name: str, group: Group, axis: int, *, is_trained: bool) -> None:
             shape = tuple(model.get_parameter(name).shape)
-            found[name] = Treatment(group, Scale(shape, axis), is_trained)
+            found[name] = Treatment(group, Scale(shape=shape, axis=axis), is_trained)
 
         for attention in blocks.attentions_of(groups):
             for path in (attention.projections[role] for role in ("k", "v")):

@@ -24,11 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Lora(Method):
-    """Low-rank deltas of the four projections of every attention in a group.
-
-    Attributes:
-        rank: of the deltas.
-    """
+    """Low-rank deltas of the four projections of every attention in a group."""
 
     kind = "lora"
     places: ClassVar[Mapping[str, frozenset[Group]]] = {"xattn": frozenset({"xattn"}), "attention": BODY}
@@ -45,7 +41,10 @@ class Lora(Method):
                 f"a delta of rank {self.rank} is asked for, and {too_small[0]} has the shape "
                 f"{list(shapes[too_small[0]])}; give a rank up to {min(map(min, shapes.values()))}"
             )
-        return {name: Treatment(group, LowRank(shapes[name], self.rank)) for name, group in group_of.items()}
+        return {
+            name: Treatment(group, LowRank(shape=shapes[name], rank=self.rank))
+            for name, group in group_of.items()
+        }
 
     def attach(self, model: Any, forms: Mapping[tuple[str, ...], Form]) -> dict[str, nn.Parameter]:
         names = [names[0] for names in forms]

@@ -7,7 +7,7 @@ Its file imports torch only inside functions: strategies are read and studies ar
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from crosslate.models.anatomy.anatomy import Anatomy
 
 _MOST = 4096
-ENGINES = frozenset({"pytorch", "ctranslate2"})
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,6 @@ class Treatment:
     """What a method does to one tensor of the child; without a form or a shape, it trains the tensor itself.
 
     Attributes:
-        group: of the tensor.
         form: how the child's tensor is made of the parent's and a smaller one.
         is_trained: False where the tensor follows from others and has nothing of its own to train.
         added_shape: of a tensor that the parent does not have; None where it has it.
@@ -61,9 +59,8 @@ class Method(ABC):
     trains_own_tensors: ClassVar[bool] = False
     """Whether it trains tensors of the model itself, not new ones beside them."""
     modules: ClassVar[str] = ""
-    """What its modules are called, which stay in the model; empty where all that it learns is folded."""
-    engines: ClassVar[frozenset[str]] = ENGINES
-    """The engines that can run a child of it."""
+    """What its modules are called, which stay in the model and which PyTorch alone runs; empty where all
+    that it learns is folded."""
 
     @abstractmethod
     def plan(self, model: Any, anatomy: Anatomy, groups: Collection[Group]) -> dict[str, Treatment]:
@@ -74,13 +71,9 @@ class Method(ABC):
         """
 
     def attach(self, model: Any, forms: Mapping[tuple[str, ...], Form]) -> dict[str, nn.Parameter]:
-        """Makes tensors learn by forms; the random state is the caller's.
+        """Makes tensors, given by all of their names, learn by forms; the trained parameters by name.
 
-        Args:
-            forms: of what is trained, by all names of each tensor.
-
-        Returns:
-            The trained parameters by name.
+        The random state is the caller's, here and in :meth:`add`.
         """
         raise NotImplementedError
 
@@ -89,14 +82,7 @@ class Method(ABC):
         raise NotImplementedError
 
     def add(self, model: Any, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, nn.Parameter]:
-        """Adds new modules to a model; the random state is the caller's.
-
-        Args:
-            shapes: of their tensors, by name, as planned.
-
-        Returns:
-            Their parameters by name.
-        """
+        """Adds new modules, whose tensors have these names and shapes; their parameters by name."""
         raise NotImplementedError
 
     @classmethod
@@ -113,33 +99,26 @@ class Method(ABC):
         """Its options as a strategy spells them: ``rank=8``."""
         return ";".join(f"{field.name}={getattr(self, field.name)}" for field in fields(self))
 
-    def with_options(self, text: str, whole: str) -> Method:
-        """The method with the options ``rank=4;…`` of a strategy.
-
-        Args:
-            whole: the strategy as it was given, for messages.
+    def with_options(self, options: Iterable[str]) -> Method:
+        """The method with options like ``rank=4``.
 
         Raises:
             StrategyError: an unknown option, one given twice, or a value out of range.
         """
         known = [field.name for field in fields(self)]
         values: dict[str, int] = {}
-        for part in filter(None, (each.strip() for each in text.split(";"))):
+        for part in filter(None, map(str.strip, options)):
             name, equals, value = (each.strip() for each in part.partition("="))
             if name in values:
-                raise StrategyError(f"{whole!r} gives {name} twice; give it once")
+                raise StrategyError(f"it gives {name} twice; give it once")
             if not equals or name not in known:
-                raise StrategyError(f"{whole!r}: {self.kind} has no {part!r}; {self._expected(part)}")
+                hints = [*(f"{each}=…" for each in known), *self.places]
+                hint = nearest(part, hints) if hints else "leave the brackets out"
+                raise StrategyError(f"{self.kind} has no {part!r}; {hint}")
             if not value.isascii() or not value.isdigit() or not 0 < int(value) <= _MOST:
-                raise StrategyError(
-                    f"{whole!r}: {name} is {value!r}, expected a whole number from 1 to {_MOST}"
-                )
+                raise StrategyError(f"{name} is {value!r}, expected a whole number from 1 to {_MOST}")
             values[name] = int(value)
         return replace(self, **values)
-
-    def _expected(self, part: str) -> str:
-        known = [*(f"{field.name}=…" for field in fields(self)), *self.places]
-        return nearest(part, known) if known else "leave the brackets out"
 
 
 def added_type(model: nn.Module) -> torch.dtype:

@@ -31,15 +31,10 @@ _DEVIATION = 0.02
 
 @dataclass(frozen=True)
 class Prefix(Method):
-    """Learnt keys and values, (length, width) each, of every attention in a group.
-
-    Attributes:
-        length: number of learnt keys, and of values.
-    """
+    """Learnt keys and values, (length, width) each, of every attention in a group."""
 
     kind = "prefix"
     modules = "prefixes"
-    engines = frozenset({"pytorch"})
     length: int = 4
 
     def plan(self, model: Any, anatomy: Anatomy, groups: Collection[Group]) -> dict[str, Treatment]:

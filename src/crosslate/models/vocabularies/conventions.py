@@ -117,13 +117,8 @@ def _plain(code: str) -> str:
     return code.replace("-", "_").lower()
 
 
-def task_prefixes(config: Any) -> list[str]:
-    """Every text that a model may want before the text, see :func:`task_prefix`."""
-    return list(_task_prefixes(config).values())
-
-
-def _task_prefixes(config: Any) -> dict[tuple[str, str], str]:
-    """By source and target language, as the configuration spells them."""
+def task_prefixes(config: Any) -> dict[tuple[str, str], str]:
+    """What a model may want before the text, by the languages as its configuration spells them."""
     listed = getattr(config, "task_specific_params", None) or {}
     return {
         (match[1], match[2]): str(settings.get("prefix", ""))
@@ -140,7 +135,7 @@ def task_prefix(config: Any, source_language: str, target_language: str) -> str:
     Raises:
         ParentError: it lists translations, but not this one.
     """
-    prefixes = _task_prefixes(config)
+    prefixes = task_prefixes(config)
     for (source, target), prefix in prefixes.items():
         if is_same_language(source, source_language) and is_same_language(target, target_language):
             return prefix

@@ -35,8 +35,6 @@ class NewSide:
     """A side of a child that the parent does not have.
 
     Attributes:
-        language: its code.
-        vocabulary: with ids of its own.
         start: the piece that the decoder starts with, where its role does not tell (mBART's codes).
         code: the piece that stands for the language; None where there is none.
         parent_rows: of a vocabulary on the parent's rows: for every piece the parent's row, or :data:`NEW`;
@@ -54,17 +52,13 @@ class NewSide:
     @property
     def new_rows(self) -> tuple[int, ...]:
         """Ids whose rows are new, ascending."""
-        if self.parent_rows is None:
-            return tuple(range(len(self.vocabulary)))
-        return new_rows(self.parent_rows)
+        return new_rows(self.parent_rows or (NEW,) * len(self.vocabulary))
 
 
 def coded_side(parent: Parent, side: Side, language: str, train: Train, *, code: str = "") -> NewSide:
     """A new side whose sentences stand in the frame of the parent's side, with the language's code in it.
 
     Args:
-        side: where the new language stands.
-        language: its code.
         train: trains a SentencePiece vocabulary on its text; gets pieces that no text may lead to.
         code: the piece that stands for the language, as the parent's family spells it; by default the
             parent's own for this language, else one made by the family's spelling.
@@ -78,7 +72,7 @@ def coded_side(parent: Parent, side: Side, language: str, train: Train, *, code:
     if own is None and code:
         raise ParentError(f"{parent.name} has no codes of languages on its {side} side; leave the code out")
     piece = None if conventions is None else code or _code_for(conventions, old, language)
-    special = {index: role for role, index in vars(old.special).items() if index is not None}
+    special = {index: role for role, index in old.special.as_values().items()}
     framing = [index for index in (*old.frame.before, *old.frame.after) if index not in special]
     control = dict.fromkeys([*([piece] if piece else []), *(old.pieces[i] for i in framing if i != own)])
     vocabulary = train(tuple(control))
@@ -131,13 +125,11 @@ def parent_rows(vocabulary: Vocabulary, parents: Vocabulary) -> tuple[int, ...]:
     A special piece has the row of the parent's piece with the same role; any other that of the parent's piece
     of the same spelling, of several the last, of special ones none.
     """
-    special = [index for index in vars(parents.special).values() if index is not None]
-    known = {piece: row for row, piece in enumerate(parents.pieces) if row not in special}
+    special = parents.special.as_values()
+    known = {piece: row for row, piece in enumerate(parents.pieces) if row not in special.values()}
     rows = [known.get(piece, NEW) for piece in vocabulary.pieces]
-    for role, index in vars(vocabulary.special).items():
-        row = getattr(parents.special, role)
-        if index is not None:
-            rows[index] = NEW if row is None else row
+    for role, index in vocabulary.special.as_values().items():
+        rows[index] = special.get(role, NEW)
     return tuple(rows)
 
 
@@ -152,8 +144,6 @@ def joined(
     """A child's tensor: slices of the parent's, and new ones where there are none.
 
     Args:
-        original: the parent's tensor.
-        axis: of the vocabulary.
         rows: as :func:`parent_rows` gives them.
         new: the new slices, in order; None makes them zero.
     """
@@ -170,12 +160,12 @@ def _own_code(old: Vocabulary, start: int | None) -> tuple[Conventions | None, i
 
     Where the target's code stands in the source's frame (Marian), no side has one of its own.
     """
-    framing = [*old.frame.before, *old.frame.after, *([] if start is None else [start])]
-    special = set(vars(old.special).values())
-    for index in framing:
-        for conventions in CONVENTIONS.values():
-            is_code = bool(conventions.codes) and re.fullmatch(conventions.codes, old.pieces[index])
-            if is_code and index not in special and conventions.target != "source":
+    families = [each for each in CONVENTIONS.values() if each.codes and each.target != "source"]
+    for index in (*old.frame.before, *old.frame.after, start):
+        if index is None or index in old.special.as_values().values():
+            continue
+        for conventions in families:
+            if re.fullmatch(conventions.codes, old.pieces[index]):
                 return conventions, index
     return None, None
 

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 from crosslate.config import Settings
-from crosslate.errors import InputError, VocabularyError
+from crosslate.errors import InputError, SettingsError, VocabularyError
 from crosslate.files import read_json, write_json
 from crosslate.models.vocabularies.python_segmenter import segmenters
 from crosslate.text.vocabularies import Frame, SpecialIds, Vocabulary, read_mapping
 
 SAVED_VOCABULARIES = "vocabularies.json"
-_FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -26,9 +25,7 @@ class SideDescription:
     """How one side's vocabulary is stored.
 
     Attributes:
-        special: its special ids.
         has_own_ids: whether ids are the segmenter's own; if not, a mapping lies beside it.
-        kind: of its segmenter.
         frame: what surrounds a sentence; None for the end of sentence after it.
     """
 
@@ -44,7 +41,7 @@ class SideDescription:
 
 
 class _Descriptions(Settings):
-    format: int
+    format: Literal[1] = 1
     source: SideDescription
     target: SideDescription
 
@@ -53,9 +50,7 @@ def save_vocabularies(folder: Path, source: Vocabulary, target: Vocabulary) -> N
     """Writes both sides' files and ``vocabularies.json`` into a parent's folder."""
     for side, vocabulary in (("source", source), ("target", target)):
         save_vocabulary(vocabulary, folder, side)
-    described = _Descriptions(
-        format=_FORMAT, source=SideDescription.of(source), target=SideDescription.of(target)
-    )
+    described = _Descriptions(source=SideDescription.of(source), target=SideDescription.of(target))
     write_json(folder / SAVED_VOCABULARIES, described.to_values())
 
 
@@ -67,19 +62,11 @@ def load_vocabularies(folder: Path) -> tuple[Vocabulary, Vocabulary]:
     """
     path = folder / SAVED_VOCABULARIES
     try:
-        values: Any = read_json(path)
-        version = values.get("format") if isinstance(values, dict) else None
-        if version != _FORMAT:
-            raise VocabularyError(f"{path}: format {version!r}, expected {_FORMAT}; save the parent again")
-        described = _Descriptions.from_values(values, where=str(path))
-        return (
-            load_vocabulary(folder, "source", described.source),
-            load_vocabulary(folder, "target", described.target),
-        )
-    except VocabularyError:
-        raise
-    except InputError as error:
-        raise VocabularyError(f"cannot read the vocabularies of {folder}: {error}") from error
+        described = _Descriptions.from_values(read_json(path), where=str(path))
+    except (InputError, SettingsError) as error:
+        raise VocabularyError(f"{error}; save the parent again") from error
+    source, target = described.source, described.target
+    return load_vocabulary(folder, "source", source), load_vocabulary(folder, "target", target)
 
 
 def save_vocabulary(vocabulary: Vocabulary, folder: Path, side: str) -> None:
@@ -104,7 +91,7 @@ def load_vocabulary(folder: Path, side: str, description: SideDescription) -> Vo
     ending, make = segmenters()[description.kind]
     try:
         segmenter = make((folder / f"{side}{ending}").read_bytes())
-    except OSError as error:
+        pieces = None if description.has_own_ids else read_mapping(folder / f"{side}.json")
+    except (OSError, InputError) as error:
         raise VocabularyError(f"{folder}: cannot read the {side} vocabulary: {error}") from None
-    pieces = None if description.has_own_ids else read_mapping(folder / f"{side}.json")
     return Vocabulary(segmenter, pieces, description.special, description.frame)

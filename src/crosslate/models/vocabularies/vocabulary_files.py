@@ -7,7 +7,8 @@ and taken apart into a segmenter, pieces, special ids and the frame that it puts
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -43,8 +44,6 @@ class ParentVocabularies:
     Attributes:
         source: vocabulary of the source side, in the frame that the model was trained to read.
         target: vocabulary of the target side, in the frame that it was trained to write.
-        source_language: language code.
-        target_language: language code.
         start: the id that the decoder starts with, where that is the target language's code.
         optional: pieces that the model's tables need no rows for: special ones that the tokenizer adds.
         is_marian: whether the files lie in Marian's layout, which is also ours.
@@ -58,27 +57,10 @@ class ParentVocabularies:
     optional: frozenset[str] = frozenset()
     is_marian: bool = False
 
-    def fit(self, num_source_rows: int, num_target_rows: int) -> tuple[Vocabulary, Vocabulary]:
-        """Both vocabularies without the optional pieces that lie beyond the model's tables."""
-        source, target = (
-            _without_rows_beyond(vocabulary, num_rows, self.optional)
-            for vocabulary, num_rows in ((self.source, num_source_rows), (self.target, num_target_rows))
-        )
-        return source, target
-
     def without_text(self, signal: str) -> ParentVocabularies:
         """The same of a model that reads ``signal``; how its output begins is left to its own generation."""
         target = self.target.framed(Frame(after=(self.target.special.eos,)))
         return replace(self, source=NoVocabulary(signal), target=target, start=None)
-
-    def settle(self, model: Any) -> None:
-        """Makes a model write the target language: its code starts the decoder, or comes first."""
-        if self.start is not None:
-            for config in (model.config, model.generation_config):
-                config.decoder_start_token_id = self.start
-            model.generation_config.forced_bos_token_id = None
-        elif self.target.frame.before:
-            model.generation_config.forced_bos_token_id = self.target.frame.before[0]
 
 
 def read_vocabularies(
@@ -87,25 +69,30 @@ def read_vocabularies(
     """Reads the vocabularies of a parent's folder.
 
     Args:
-        config: the model's configuration.
         source_language: needed only where the files do not name the languages, or name several.
         target_language: likewise.
 
     Raises:
         ParentError: missing or damaged files, no language, or one that the model does not have.
     """
-    try:
-        path = folder / TOKENIZER_CONFIG
-        described = read_json(path) if path.is_file() else {}
-    except CrosslateError as error:
-        raise ParentError(f"cannot read the vocabularies of {folder}: {error}") from error
-    described = described if isinstance(described, dict) else {}
+    described: Any = {}
+    if (folder / TOKENIZER_CONFIG).is_file():
+        with _as_parent_error(folder):
+            described = read_json(folder / TOKENIZER_CONFIG)
     languages = _Languages(folder, (source_language, target_language))
     if (folder / SAVED_VOCABULARIES).is_file():
         return _read_saved(folder, languages)
-    if _tokenizer_class(config, described) == MARIAN:
+    if _tokenizer_class(config, described if isinstance(described, dict) else {}) == MARIAN:
         return _read_marian(folder, languages)
     return _Reader(folder, config, open_tokenizer(folder), languages).read()
+
+
+@contextmanager
+def _as_parent_error(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except CrosslateError as error:
+        raise ParentError(f"cannot read the vocabularies of {folder}: {error}") from error
 
 
 class _Languages:
@@ -187,18 +174,15 @@ class _Reader:
         languages = self.languages.pair(self._hint(target))
         codes = [find_code(self.conventions, source.pieces, language) for language in languages]
         self._set_languages(codes)
-        eos = self.special.eos
-        frame = self._frame(lambda text, **settings: self.tokenizer(text, **settings))
-        written = self._frame(lambda text, **settings: self.tokenizer(text_target=text, **settings))
-        frame = Frame(frame.before, frame.after, task_prefix(self.config, *languages))
+        frame, written = self._frame("text"), self._frame("text_target")
         start = None
         if codes[1] is not None and self.conventions.target == "start":
             start = target.pieces.index(codes[1])
         return ParentVocabularies(
-            source=source.framed(frame),
+            source=source.framed(replace(frame, text=task_prefix(self.config, *languages))),
             # A decoder ends with the end of sentence, whatever the tokenizer puts around labels: mBART's
             # code after it is rotated to the front, where it starts the decoder.
-            target=target.framed(Frame(written.before, (eos,))),
+            target=target.framed(Frame(written.before, (self.special.eos,))),
             source_language=describe_language(languages[0]),
             target_language=describe_language(languages[1]),
             start=start,
@@ -223,15 +207,10 @@ class _Reader:
         arguments: list[dict[str, Any]] = [{}, {}]
         if "langs" in tokenizer.init_kwargs:  # a side is cut and joined by the rules of its own language
             arguments = [{"langs": [language] * 2} for language in tokenizer.init_kwargs["langs"]]
-        try:
-            segmenters = [PythonSegmenter.of_folder(self.folder, tokenizer, **each) for each in arguments]
-        except CrosslateError as error:
-            raise ParentError(f"cannot read the vocabularies of {self.folder}: {error}") from error
+        with _as_parent_error(self.folder):
+            source, target = (PythonSegmenter.of_folder(self.folder, tokenizer, **each) for each in arguments)
         target_pieces = by_id({piece: index for index, piece in tokenizer.decoder.items()})
-        return (
-            Vocabulary(segmenters[0], None, self.special),
-            Vocabulary(segmenters[1], target_pieces, self.special),
-        )
+        return Vocabulary(source, None, self.special), Vocabulary(target, target_pieces, self.special)
 
     def _sentencepiece_model(self) -> bytes:
         names = type(self.tokenizer).vocab_files_names.values()
@@ -243,44 +222,35 @@ class _Reader:
             "SentencePiece model"
         )
 
-    def _pieces_of_rows(self) -> list[str]:
+    def _pieces_of_rows(self) -> tuple[str, ...]:
         """The piece of every row of the model's table: tokenizers in Python do not list language codes."""
-        pieces: list[str] = []
-        known: set[str] = set()
-        for index in range(self._num_rows()):
+        config: Any = getattr(self.config, "decoder", None)  # where every side has a configuration
+        config = config if hasattr(config, "vocab_size") else self.config
+        pieces: dict[str, int] = {}
+        for index in range(int(config.vocab_size)):
             try:
                 piece = str(self.tokenizer.convert_ids_to_tokens(index))
             except IndexError:
-                piece = ""
-            is_real = bool(piece) and piece not in known
-            if piece == self.tokenizer.unk_token and index != self.special.unk:
-                is_real = False  # what these tokenizers answer for ids that they do not have
-            pieces.append(piece if is_real else f"<unused {index}>")
-            known.add(pieces[-1])
-        last = max(index for index, piece in enumerate(pieces) if not piece.startswith("<unused "))
-        return pieces[: last + 1]
-
-    def _num_rows(self) -> int:
-        """Of the model's table, or of its decoder's where every side has a configuration."""
-        decoder: Any = getattr(self.config, "decoder", None)
-        return int((decoder if hasattr(decoder, "vocab_size") else self.config).vocab_size)
+                continue
+            # The unknown piece is what these tokenizers answer for ids that they do not have.
+            if piece and (piece != self.tokenizer.unk_token or index == self.special.unk):
+                pieces.setdefault(piece, index)
+        return by_id(pieces)
 
     def _special_ids(self) -> SpecialIds:
-        found = {
-            name: _first(getattr(self.tokenizer, f"{name}_token_id", None), self._configured(name))
-            for name in ("eos", "unk", "pad", "bos")
-        }
-        if missing := [name for name in ("eos", "unk", "pad") if found[name] is None]:
+        found: dict[str, int] = {}
+        for name in ("eos", "unk", "pad", "bos"):
+            for holder in (self.tokenizer, self.config):
+                index = getattr(holder, f"{name}_token_id", None)
+                if isinstance(index, int):
+                    found.setdefault(name, index)
+        if missing := [name for name in ("eos", "unk", "pad") if name not in found]:
             raise ParentError(
                 f"{self.folder}: neither tokenizer nor configuration names a token for {', '.join(missing)}"
             )
-        if found["bos"] in (found["eos"], found["unk"], found["pad"]):
-            found["bos"] = None  # a default of configurations whose family has none
-        return SpecialIds(**{name: index for name, index in found.items() if index is not None})
-
-    def _configured(self, name: str) -> int | None:
-        value = getattr(self.config, f"{name}_token_id", None)
-        return value if isinstance(value, int) else None
+        if found.get("bos") in (found["eos"], found["unk"], found["pad"]):
+            del found["bos"]  # a default of configurations whose family has none
+        return SpecialIds(**found)
 
     def _set_languages(self, codes: list[str | None]) -> None:
         for side, code in zip(("src_lang", "tgt_lang"), codes):
@@ -288,11 +258,11 @@ class _Reader:
             if match is not None:
                 setattr(self.tokenizer, side, match[1])
 
-    def _frame(self, encode: Callable[..., Any]) -> Frame:
+    def _frame(self, argument: str) -> Frame:
         """What the tokenizer puts around a sentence: one that is shown is looked for in what comes back."""
         for probe in _PROBES:
-            bare = list(encode(probe, add_special_tokens=False)["input_ids"])
-            whole = list(encode(probe)["input_ids"])
+            bare = list(self.tokenizer(**{argument: probe}, add_special_tokens=False)["input_ids"])
+            whole = list(self.tokenizer(**{argument: probe})["input_ids"])
             for start in range(len(whole) - len(bare) + 1):
                 if bare and whole[start : start + len(bare)] == bare:
                     return Frame(tuple(whole[:start]), tuple(whole[start + len(bare) :]))
@@ -314,10 +284,8 @@ def _read_saved(folder: Path, languages: _Languages) -> ParentVocabularies:
     """Vocabularies in our own files: their frames were settled, for two languages, before they were saved."""
     pair, named = languages.pair(), languages.named
     others = [one for one, other in zip(pair, named) if other and not is_same_language(one, other)]
-    try:
+    with _as_parent_error(folder):
         source, target = load_vocabularies(folder)
-    except CrosslateError as error:
-        raise ParentError(str(error)) from error
     if others and not (source.has_usual_frame and target.has_usual_frame):
         raise ParentError(
             f"{folder} was saved for {'-'.join(map(str, named))} and its vocabularies hold these languages' "
@@ -336,11 +304,9 @@ def _read_marian(folder: Path, languages: _Languages) -> ParentVocabularies:
     source_map = folder / "vocab.json"
     target_map = folder / "target_vocab.json"
     target_map = target_map if target_map.is_file() else source_map
-    try:
+    with _as_parent_error(folder):
         source = Vocabulary.load_mapped(folder / "source.spm", source_map, _marian_special_ids(source_map))
         target = Vocabulary.load_mapped(folder / "target.spm", target_map, _marian_special_ids(target_map))
-    except CrosslateError as error:
-        raise ParentError(f"cannot read the vocabularies of {folder}: {error}") from error
     pair = languages.pair()
     conventions = CONVENTIONS[MARIAN]
     try:
@@ -362,18 +328,6 @@ def _marian_special_ids(mapping: Path) -> SpecialIds:
     if missing := [piece for piece in ("</s>", "<unk>", "<pad>") if piece not in pieces]:
         raise ParentError(f"{mapping} has no piece {', '.join(missing)}, which Marian's layout needs")
     return SpecialIds(eos=pieces["</s>"], unk=pieces["<unk>"], pad=pieces["<pad>"], bos=pieces.get("<s>"))
-
-
-def _without_rows_beyond(vocabulary: Vocabulary, num_rows: int, optional: frozenset[str]) -> Vocabulary:
-    beyond = vocabulary.pieces[num_rows:]
-    if not beyond or not optional.issuperset(beyond):
-        return vocabulary
-    fitting, _ = vocabulary.restricted(range(num_rows))
-    return fitting if len(fitting) <= num_rows else vocabulary
-
-
-def _first(*values: int | None) -> int | None:
-    return next((value for value in values if value is not None), None)
 
 
 def _valid(language: Any) -> str | None:
