@@ -22,6 +22,7 @@ COMMANDS = {
     "readiness": "--pack {tiny}/packs/de-en --turns 1",
     "serving": "--size tiny --seconds 0.5 --turns 1 --clients 1 2 --no-rival",
     "sharing": "--size tiny --texts 1 --turns 1",
+    "streaming": "--pairs 2000",
     "training": "src+xattn --size tiny --pairs 200",
     "translation": "--turns 1",
 }
