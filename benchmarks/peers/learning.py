@@ -39,7 +39,7 @@ class Validation(TrainerCallback):
             with torch.autocast("cpu", torch.bfloat16):
                 ids = self.model.generate(
                     input_ids=batch["input_ids"], attention_mask=batch["attention_mask"],
-                    num_beams=1, max_new_tokens=100,
+                    num_beams=1, max_new_tokens=min(100, self.model.config.max_position_embeddings - 1),
                 )  # fmt: skip
             for index, row in zip(chosen, ids.tolist(), strict=True):
                 translations[index] = row
