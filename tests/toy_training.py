@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from crosslate.training.batches import PlannedBatch, collate
+from crosslate.training.batches import BatchIds, PlannedBatch, collate
 from crosslate.training.loop import Validation, train
 from crosslate.training.loss import TranslationLoss
 from crosslate.training.optimiser import Trainee
@@ -91,7 +91,7 @@ def toy_trainee(seed: int = 0) -> Trainee:
         "src": {"source": model.source},
         "tgt": {"target": model.target, "output": model.output},
     }
-    return Trainee(model, parameters, frozenset({"src"}), PAD, PAD, PAD)
+    return Trainee(model, parameters, frozenset({"src"}), BatchIds(PAD, PAD, PAD))
 
 
 def toy_settings(**changes: Any) -> TrainingSettings:
@@ -107,7 +107,7 @@ def toy_validate(trainee: Trainee) -> Validation:
     """The mean loss of the training pairs with its sign changed: higher is better, and it improves."""
     pairs = ToyPairs.random()
     whole = PlannedBatch(tuple(range(len(pairs))), len(pairs), 9, 9)
-    batch = collate(pairs, whole, source_pad=PAD, target_pad=PAD, decoder_start=PAD)
+    batch = collate(pairs, whole, BatchIds(PAD, PAD, PAD))
     loss = TranslationLoss(trainee.model, 0.0)(batch)
     return Validation("negative loss", -loss.item() / batch.num_labels, "mean over labels, nats")
 

@@ -100,19 +100,19 @@ def test_a_kill_at_any_moment(tmp_path: Path):
     settings = {"max_epochs": 30, "checkpoint_every_seconds": 0.001, "validate_every_updates": 3}
     reference = train_toy(tmp_path / "reference", toy_settings(**settings))
     run = tmp_path / "run"
-    chooser = random.Random()
+    checkpoint, chooser = run / "checkpoint.safetensors", random.Random()
     for sitting in range(2):
         arguments = [f"{name}={value}" for name, value in settings.items()]
         process = start(str(TESTS / "toy_training.py"), str(run), *arguments)
-        before = {path.name for path in run.glob("checkpoint-*")} if run.exists() else set()
-        wait_until(lambda: {path.name for path in run.glob("checkpoint-*")} - before, process)  # noqa: B023
+        before = checkpoint.stat().st_mtime_ns if sitting else 0
+        wait_until(lambda: checkpoint.exists() and checkpoint.stat().st_mtime_ns > before, process)  # noqa: B023
         time.sleep(chooser.uniform(0.0, 0.3) * sitting)
         process.kill()
         process.communicate()
     tensors = train_toy(run, toy_settings(**settings))
     assert all(torch.equal(tensors[name], reference[name]) for name in reference)
     names = {path.name for path in run.iterdir()}
-    assert names == {"log.jsonl", "best.safetensors", "checkpoint-00000150-50"}
+    assert names == {"log.jsonl", "best.safetensors", "checkpoint.safetensors"}
 
 
 def test_a_full_disk_at_any_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -123,11 +123,11 @@ def test_a_full_disk_at_any_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     for failing in range(1, 99):  # the n-th file of a sitting
         left = iter(range(failing - 1, -1, -1))
 
-        def save(tensors: Any, path: Path) -> None:
+        def save(tensors: Any, path: Path, metadata: Any) -> None:
             if next(left) == 0:  # noqa: B023
                 path.write_bytes(b"half")
                 raise OSError(errno.ENOSPC, "No space left on device")
-            save_file(tensors, path)
+            save_file(tensors, path, metadata)
 
         with monkeypatch.context() as patched:
             patched.setattr(checkpoints, "save_file", save)
@@ -179,4 +179,4 @@ def test_the_command_line_stops_with_130_and_says_how_to_go_on(parent_folder: Pa
     assert process.returncode == 130, errors
     assert "stopped by SIGINT after" in errors and "run the same command again to go on" in errors
     assert "Traceback" not in errors and output == ""
-    assert list(out.with_name("de-en.run").glob("checkpoint-*"))
+    assert (out.with_name("de-en.run") / "checkpoint.safetensors").exists()

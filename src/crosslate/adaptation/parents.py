@@ -68,25 +68,15 @@ def train_parent(
         source, target, *corpus.languages, size,
         dropout=_DROPOUT if training.dropout is None else training.dropout, seed=training.seed,
     )  # fmt: skip
-    anatomy = parent.anatomy
-    tensors = (
-        (name, anatomy.groups[name], parameter)
-        for name, parameter in parent.model.named_parameters()
-        if name not in anatomy.constant
-    )
+    groups, constant = parent.anatomy.groups, parent.anatomy.constant
+    named = [(name, each) for name, each in parent.model.named_parameters() if name not in constant]
     with run.main_process_first():
         pairs = encode(prepared, source, target, data, run.encoded, parent.max_tokens)
     record = train(
-        _trainee(parent, tensors),
-        pairs,
-        training,
-        make_validate(parent, prepared.valid, data.metric),
-        run.folder,
-        identity={"size": asdict(size), "data": data.to_values(),
-                  "corpus": prepared.record["train"]["sha256"],
-                  "valid": prepared.record["valid"]["sha256"]},
-        title=f"parent {'-'.join(corpus.languages)}",
-        progress=progress,
+        _trainee(parent, [(name, groups[name], each) for name, each in named]), pairs, training,
+        make_validate(parent, prepared.valid, data.metric), run.folder,
+        identity={"size": asdict(size), "data": data.to_values(), **prepared.identity},
+        title=f"parent {'-'.join(corpus.languages)}", progress=progress,
     )  # fmt: skip
     return _saved(parent, run, {"training": record, "data": prepared.record})
 
@@ -141,19 +131,15 @@ def train_denoiser(
         for names, group, tensor in child_tensors(parent.model, parent.anatomy, ())
         if isinstance(tensor, torch.nn.Parameter) and not parent.anatomy.constant & set(names)
     )
-    trainee = _trainee(parent, tensors)
+    trainee, described = _trainee(parent, tensors), noise.to_values()
+    noised, held_back = (DenoisingPairs(each, shared, noise, training.seed) for each in (encoded, checked))
     record = train(
-        trainee,
-        DenoisingPairs(encoded, shared, noise, training.seed),
-        training,
-        _denoising_loss(trainee, DenoisingPairs(checked, shared, noise, training.seed)),
-        run.folder,
-        identity={"size": asdict(size), "noise": asdict(noise), "corpus": text.content_hash,
-                  "valid": held_out.content_hash, "vocabulary": shared.fingerprint},
-        title=f"denoiser {' '.join(lines)}",
-        progress=progress,
+        trainee, noised, training, _denoising_loss(trainee, held_back), run.folder,
+        identity={"size": asdict(size), "noise": described, **prepared.identity,
+                  "vocabulary": shared.fingerprint},
+        title=f"denoiser {' '.join(lines)}", progress=progress,
     )  # fmt: skip
-    about = {"training": record, "data": prepared.record, "noise": asdict(noise), "languages": list(lines)}
+    about = {"training": record, "data": prepared.record, "noise": described, "languages": list(lines)}
     return _saved(parent, run, about)
 
 
@@ -162,10 +148,7 @@ def _trainee(parent: Parent, tensors: Iterable[tuple[str, str, torch.Tensor]]) -
     parameters: dict[str, dict[str, Any]] = {}
     for name, group, tensor in tensors:
         parameters.setdefault(group, {})[name] = tensor.requires_grad_(True)
-    return Trainee(
-        parent.model, parameters, frozenset(parameters), parent.source.special.pad, parent.target.special.pad,
-        parent.model.config.decoder_start_token_id,
-    )  # fmt: skip
+    return Trainee.of(parent, parameters, parameters)
 
 
 def _saved(parent: Parent, run: Run, record: dict[str, Any]) -> Parent:
@@ -198,10 +181,7 @@ def _denoising_loss(trainee: Trainee, pairs: DenoisingPairs) -> Callable[[], Val
         device = next(model.parameters()).device
         total, num_labels = 0.0, 0
         for planned in batches:
-            batch = collate(
-                pairs, planned, source_pad=trainee.source_pad, target_pad=trainee.target_pad,
-                decoder_start=trainee.decoder_start,
-            ).to(device)  # fmt: skip
+            batch = collate(pairs, planned, trainee.ids).to(device)
             logits = model(
                 input_ids=batch.source, attention_mask=batch.source_mask,
                 decoder_input_ids=batch.decoder_input, use_cache=False,

@@ -62,11 +62,8 @@ def make_validate(
             # What a method learns beside the tensors is folded into them, so that any engine can translate.
             current = plain_child(model) if isinstance(model, Child) else model
             engine = live_engine(current, Path(folder) / "model")
-            translations = list(
-                translate_lines(
-                    engine, valid.source, DecodingOptions(beam_size=1), language=valid.source_language
-                )
-            )
+            greedy, language = DecodingOptions(beam_size=1), valid.source_language
+            translations = list(translate_lines(engine, valid.source, greedy, language=language))
         score = SCORERS[metric](translations, valid.target, num_samples=0)
         return Validation(metric, score.value, score.signature, {} if measure is None else dict(measure()))
 

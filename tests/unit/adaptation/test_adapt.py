@@ -154,7 +154,7 @@ def test_a_corpus_of_another_pair_is_refused(parent: Parent, tmp_path: Path):
 
 def test_what_a_killed_process_left_is_removed(parent: Parent, tmp_path: Path):
     run = tmp_path / "pack.run"
-    torn = [run / ".text-abc.tmp", run / "encoded" / ".0123.x.tmp", run / ".checkpoint-00000001-0.x.tmp"]
+    torn = [run / ".text-abc.tmp", run / "encoded" / ".0123.x.tmp", run / ".checkpoint.safetensors.x.tmp"]
     for folder in torn:
         folder.mkdir(parents=True)
         (folder / "half").write_bytes(b"half")

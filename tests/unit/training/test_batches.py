@@ -12,6 +12,7 @@ import torch
 from crosslate.errors import TrainingError
 from crosslate.training.batches import (
     IGNORED,
+    BatchIds,
     PlannedBatch,
     collate,
     longest_unpadded,
@@ -122,7 +123,7 @@ def test_two_hundred_thousand_pairs_are_planned_faster_than_they_are_summed_in_p
 
 def test_tensors_by_hand():
     pairs = Pairs([[5, 6, 0], [7, 0]], [[8, 0], [9, 3, 4, 0]])
-    batch = collate(pairs, PlannedBatch((1, 0), 3, 4, 5), source_pad=1, target_pad=2, decoder_start=11)
+    batch = collate(pairs, PlannedBatch((1, 0), 3, 4, 5), BatchIds(1, 2, 11))
     x = IGNORED
     assert batch.source.tolist() == [[7, 0, 1, 1], [5, 6, 0, 1], [1, 1, 1, 1]]
     assert batch.source_mask.tolist() == [[1, 1, 0, 0], [1, 1, 1, 0], [1, 0, 0, 0]]

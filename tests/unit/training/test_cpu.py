@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional
 
 import families
-from crosslate.training.batches import PlannedBatch, collate
+from crosslate.training.batches import BatchIds, PlannedBatch, collate
 from crosslate.training.cpu import SeededRandom, bf16_states, cheaper_on_cpu, eager_attention
 from crosslate.training.loss import TranslationLoss
 from toy_training import ToyPairs
@@ -45,7 +45,7 @@ def test_states_are_bf16_in_training_and_fp32_in_validation():
 def test_every_family_learns_the_same_in_bf16(family: str):
     model = families.build(family).train()
     planned = PlannedBatch((0, 1, 2), 4, 16, 16)
-    batch = collate(ToyPairs.random(), planned, source_pad=0, target_pad=0, decoder_start=0)
+    batch = collate(ToyPairs.random(), planned, BatchIds(0, 0, 0))
     objective = TranslationLoss(model, 0.1)
     for module in model.modules():  # dropout and routing noise off, yet in training mode
         if isinstance(module, nn.Dropout):

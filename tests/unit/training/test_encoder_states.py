@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 
 import families
 from crosslate.errors import Interrupted, TrainingError
-from crosslate.training.batches import PlannedBatch, collate
+from crosslate.training.batches import BatchIds, PlannedBatch, collate
 from crosslate.training.encoder_states import EncoderStates, compute_states, states_path, states_size
 from crosslate.training.loop import train
 from crosslate.training.loss import TranslationLoss
@@ -35,7 +36,8 @@ def test_every_family_has_the_same_loss_from_kept_states(family: str, tmp_path: 
     losses = []
     with torch.no_grad():
         for each in (None, states):
-            batch = collate(pairs, planned, source_pad=0, target_pad=0, decoder_start=2, states=each)
+            batch = collate(pairs, planned, BatchIds(0, 0, 2))
+            batch = batch if each is None else replace(batch, states=each.gather(planned))
             losses.append(TranslationLoss(model, 0.1)(batch))
     torch.testing.assert_close(losses[1], losses[0], rtol=1e-5, atol=1e-5)
 
@@ -53,7 +55,7 @@ def test_states_lie_where_their_tokens_are(tmp_path: Path):
         )  # fmt: skip
         assert path.stat().st_size == 5 * 2 * dtype.itemsize
         assert states_size(Doubling(), pairs, dtype, CPU) == path.stat().st_size
-        gathered = EncoderStates(path, pairs, dtype).gather((1, 0), rows=3, length=4)
+        gathered = EncoderStates(path, pairs, dtype).gather(PlannedBatch((1, 0), 3, 4, 4))
         assert gathered.dtype == dtype
         assert gathered[..., 0].tolist() == [[7, 0, 0, 0], [5, 6, 0, 0], [0] * 4]
         assert gathered[..., 1].tolist() == [[-14, 0, 0, 0], [-10, -12, 0, 0], [0] * 4]
@@ -78,9 +80,10 @@ def test_a_stop_or_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytes
 
     with pytest.raises(Interrupted):
         compute(model, pairs, tmp_path / "states", check_stop=stop)
-    with pytest.raises(TrainingError, match=r"encoder's states.*No such file.*encoder_cache=off"):
-        compute(model, pairs, tmp_path / "missing" / "states")
-    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "taken").write_text("mine")
+    with pytest.raises(TrainingError, match=r"encoder's states.*(exists|Not a directory).*encoder_cache=off"):
+        compute(model, pairs, tmp_path / "taken" / "states")
+    assert [path.name for path in tmp_path.iterdir()] == ["taken"]
 
 
 def decoder_trainee() -> Trainee:
@@ -90,7 +93,7 @@ def decoder_trainee() -> Trainee:
     trained = {name: each for name, each in model.named_parameters() if "encoder_attn" in name}
     for each in trained.values():
         each.requires_grad_(True)
-    return Trainee(model, {"xattn": trained}, frozenset(), 0, 0, 2)
+    return Trainee(model, {"xattn": trained}, frozenset(), BatchIds(0, 0, 2))
 
 
 def run(folder: Path, **changes: Any) -> tuple[Trainee, int]:

@@ -10,7 +10,7 @@ import torch
 from accelerate import Accelerator
 
 import families
-from crosslate.training.batches import Batch, PlannedBatch, collate
+from crosslate.training.batches import Batch, BatchIds, PlannedBatch, collate
 from crosslate.training.cpu import cheaper_on_cpu
 from crosslate.training.gradients import Gradients, HalvedGradients, PlainGradients
 from crosslate.training.loss import TranslationLoss
@@ -19,7 +19,7 @@ from toy_training import ToyPairs
 
 def batch_of(rows: int, *indices: int) -> Batch:
     planned = PlannedBatch(indices, rows, 12, 12)
-    return collate(ToyPairs.random(), planned, source_pad=0, target_pad=0, decoder_start=2)
+    return collate(ToyPairs.random(), planned, BatchIds(0, 0, 2))
 
 
 @contextmanager

@@ -39,8 +39,7 @@ class Pairs:
 def trainee(family="marian-separate"):
     parent = parents.parent(family)
     child = parents.child(parent, source=43)
-    start = child.model.config.decoder_start_token_id
-    return parent, Trainee(child.model, child.trained, frozenset({"src"}), 0, 0, start)
+    return parent, Trainee.of(child, child.trained, {"src"})
 
 
 def test_it_is_the_sum_of_gradient_times_weight_over_the_slices_of_a_head():
@@ -50,7 +49,7 @@ def test_it_is_the_sum_of_gradient_times_weight_over_the_slices_of_a_head():
     model = found.model.eval()
     ids = torch.tensor([[7, 8, 9, 2], [10, 11, 2, 0], [12, 7, 2, 0], [9, 9, 13, 2]])
     mask = torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0], [1, 1, 1, 0], [1, 1, 1, 1]])
-    start = torch.full((4, 1), found.decoder_start)
+    start = torch.full((4, 1), found.ids.decoder_start)
     logits = model(
         input_ids=ids, attention_mask=mask, decoder_input_ids=torch.cat([start, ids[:, :-1]], 1)
     ).logits

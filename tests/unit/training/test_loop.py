@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import load_file
 
 from crosslate.errors import TrainingError
+from crosslate.training.batches import BatchIds
 from crosslate.training.loop import Validation, train
 from crosslate.training.optimiser import Trainee
 from crosslate.training.progress import Progress
@@ -32,6 +33,15 @@ def one_thread() -> Iterator[None]:
 
 def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def kept(folder: Path) -> dict[str, dict[str, torch.Tensor]]:
+    """What a run's checkpoint holds: by kind and name."""
+    found: dict[str, dict[str, torch.Tensor]] = {}
+    for each, tensor in load_file(folder / "checkpoint.safetensors").items():
+        kind, name = each.split("|")
+        found.setdefault(kind, {})[name] = tensor
+    return found
 
 
 class Scores:
@@ -113,7 +123,7 @@ def test_without_validation_the_last_state_is_the_result(tmp_path: Path):
     trainee = toy_trainee()
     tensors = train_toy(tmp_path, trainee=trainee, validate=None)
     assert train_toy.record["validations"] == []
-    assert equal(tensors, load_file(tmp_path / "checkpoint-00000020-0" / "trained.safetensors"))
+    assert equal(tensors, kept(tmp_path)["value"])
     assert not (tmp_path / "best.safetensors").exists()
 
 
@@ -133,10 +143,8 @@ def test_accumulated_batches_make_the_update_of_one_large_batch(tmp_path: Path):
 
 def first_gradients(folder: Path, **changes: Any) -> dict[str, torch.Tensor]:
     """The gradients of the first update, from the optimiser's first moments."""
-    settings = toy_settings(max_epochs=0, max_updates=1, adam_beta1=0.5, **changes)
-    train_toy(folder, settings)
-    [path] = folder.glob("checkpoint-*/optimiser.safetensors")
-    return {name[8:]: 2 * value for name, value in load_file(path).items() if name.startswith("exp_avg|")}
+    train_toy(folder, toy_settings(max_epochs=0, max_updates=1, adam_beta1=0.5, **changes))
+    return {name: 2 * value for name, value in kept(folder)["exp_avg"].items()}
 
 
 def test_gradients_are_scaled_down_to_the_norm_and_never_up(tmp_path: Path):
@@ -155,8 +163,7 @@ def test_only_what_is_trained_moves_and_has_optimiser_state(tmp_path: Path):
     for name, each in trainee.model.named_parameters():
         assert torch.equal(each, before[name]) == (name == "body")
     assert trainee.model.body.grad is None
-    [path] = tmp_path.glob("checkpoint-*/optimiser.safetensors")
-    assert {name.split("|")[1] for name in load_file(path)} == {"source", "target", "output"}
+    assert {name for each in kept(tmp_path).values() for name in each} == {"source", "target", "output"}
 
 
 def test_groups_learn_at_their_own_rates(tmp_path: Path):
@@ -176,7 +183,7 @@ def test_groups_learn_at_their_own_rates(tmp_path: Path):
 
 def test_nothing_to_train_and_nothing_to_train_on_are_refused(tmp_path: Path):
     trainee = toy_trainee()
-    nothing = Trainee(trainee.model, {}, frozenset(), 2, 2, 2)
+    nothing = Trainee(trainee.model, {}, frozenset(), BatchIds(2, 2, 2))
     with pytest.raises(TrainingError, match="every tensor frozen"):
         train(nothing, ToyPairs.random(), toy_settings(), None, tmp_path)
     with pytest.raises(TrainingError, match="no pairs"):
@@ -191,7 +198,7 @@ def test_a_loss_that_is_not_finite_stops_before_anything_is_spoilt(tmp_path: Pat
         TrainingError, match=r"the loss is nan at update 1; lower the learning rates.*new folder"
     ):
         train_toy(tmp_path, trainee=trainee)
-    assert not list(tmp_path.glob("checkpoint-*"))
+    assert not (tmp_path / "checkpoint.safetensors").exists()
 
 
 def test_a_gradient_that_is_not_finite_stops_too(tmp_path: Path):

@@ -11,7 +11,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers.trainer_pt_utils import LabelSmoother
 
 import families
-from crosslate.training.batches import IGNORED, Batch, PlannedBatch, collate
+from crosslate.training.batches import IGNORED, Batch, BatchIds, PlannedBatch, collate
 from crosslate.training.loss import TranslationLoss, labelled_positions
 from toy_training import ToyModel
 
@@ -34,7 +34,7 @@ class Pairs:
 
 def batch_of(*indices: int, rows: int, src_len: int, tgt_len: int) -> Batch:
     planned = PlannedBatch(indices, rows, src_len, tgt_len)
-    return collate(Pairs(), planned, source_pad=0, target_pad=0, decoder_start=0)
+    return collate(Pairs(), planned, BatchIds(0, 0, 0))
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])

@@ -10,7 +10,7 @@ from torch import nn
 import families
 import parents
 from crosslate.errors import TrainingError
-from crosslate.training.batches import Batch, PlannedBatch, collate
+from crosslate.training.batches import Batch, BatchIds, PlannedBatch, collate
 from crosslate.training.gradients import PlainGradients
 from crosslate.training.loss import TranslationLoss
 from crosslate.training.memory import checkpointed, is_bf16_run
@@ -21,7 +21,7 @@ CPU = torch.device("cpu")
 
 def batch() -> Batch:
     planned = PlannedBatch((0, 1, 2, 3), 4, 12, 12)
-    return collate(ToyPairs.random(), planned, source_pad=0, target_pad=0, decoder_start=2)
+    return collate(ToyPairs.random(), planned, BatchIds(0, 0, 2))
 
 
 def gradients(model: nn.Module, *, is_bf16: bool) -> dict[str, torch.Tensor]:
