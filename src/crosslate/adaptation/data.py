@@ -44,9 +44,7 @@ class Prepared:
         return {"corpus": self.record["train"]["sha256"], "valid": self.record["valid"]["sha256"]}
 
 
-def prepare(
-    train: Corpus, valid: Corpus | None, settings: DataSettings, seed: int, folder: Path
-) -> Prepared:
+def prepare(train: Corpus, valid: Corpus | None, settings: DataSettings, seed: int, folder: Path) -> Prepared:
     """Cleans the training corpus and, where no validation corpus is given, holds part of it out.
 
     Validation text is never cleaned: scores must be of what the user gave. What is kept of training text in

@@ -82,9 +82,10 @@ def choose_heads(
     importance: dict[int, list[float]] = dict(found["importance"])
     if limits.layers is not None:
         importance = {layer: each for layer, each in importance.items() if layer in limits.layers}
+    rounded = {str(layer): [float(f"{each:.4g}") for each in row] for layer, row in importance.items()}
     record = {
         "asked": str(strategy), "warmup_updates": found["updates"], "batches": SCORED_BATCHES,
-        "importance": {str(layer): [float(f"{each:.4g}") for each in row] for layer, row in importance.items()},
+        "importance": rounded,
     }  # fmt: skip
     return strategy.with_heads(most_important(importance, limits.auto or 100)), record
 

@@ -42,7 +42,8 @@ class NewVocabularies:
         self.start = _initial_embeddings(parent, new, prepared)
         with run.main_process_first():
             self.new = {side: self._side(side, prepared, data, run) for side in new.renewed}
-        words = {side: [astuple(word)[:3] for word in each] for side, each in sorted(self.start.words.items())}
+        given = sorted(self.start.words.items())
+        words = {side: [astuple(word)[:3] for word in each] for side, each in given}
         self.identity = {
             "new": new.to_values() | {"dictionaries": None},
             # Aligned words follow from the parent and the corpus, which have hashes of their own.
@@ -68,9 +69,8 @@ class NewVocabularies:
 
     def child(self, strategy: Strategy, seed: int) -> Child:
         """A child of these sides by a strategy that renews them."""
-        return make_child(
-            self._parent, strategy, self.new, languages=self._settings.languages, seed=seed, initial=self.start
-        )
+        languages, start = self._settings.languages, self.start
+        return make_child(self._parent, strategy, self.new, languages=languages, seed=seed, initial=start)
 
     def record(self, child: Child) -> dict[str, Any]:
         """What a pack says of the start: rows by their source, and words that were translated."""

@@ -14,6 +14,8 @@ from crosslate.errors import TrainingError
 from crosslate.training.batches import BatchIds
 from crosslate.training.settings import TrainingSettings
 
+Parameters = dict[str, dict[str, nn.Parameter]]
+
 
 def make_optimiser(trainee: Trainee, settings: TrainingSettings) -> torch.optim.Optimizer:
     """AdamW over the trained tensors alone, one group of peak learning rate per group of parameters.
@@ -48,16 +50,16 @@ class Trainee:
     """
 
     model: nn.Module
-    parameters: dict[str, dict[str, nn.Parameter]]
+    parameters: Parameters
     fresh: frozenset[str]
     ids: BatchIds
 
     @classmethod
-    def of(cls, model: Any, parameters: dict[str, dict[str, nn.Parameter]], fresh: Collection[str]) -> Trainee:
+    def of(cls, owner: Any, parameters: Parameters, fresh: Collection[str]) -> Trainee:
         """The trainee of a parent or a child, whose vocabularies and model know the special ids."""
-        pads = model.source.special.pad, model.target.special.pad
-        ids = BatchIds(*pads, model.model.config.decoder_start_token_id)
-        return cls(model.model, parameters, frozenset(fresh), ids)
+        pads = owner.source.special.pad, owner.target.special.pad
+        ids = BatchIds(*pads, owner.model.config.decoder_start_token_id)
+        return cls(owner.model, parameters, frozenset(fresh), ids)
 
     @property
     def trained(self) -> dict[str, nn.Parameter]:
@@ -71,7 +73,6 @@ class Trainee:
         if encoder is None or any(each.requires_grad for each in encoder.parameters()):
             return None
         return encoder
-
 
 
 def learning_rate_factor(settings: TrainingSettings, update: int, *, total_updates: int) -> float:

@@ -44,7 +44,9 @@ def stepped(named: dict[str, nn.Parameter], steps: int = 1) -> torch.optim.Optim
     return optimiser
 
 
-def saved(folder: Path, described: object = DESCRIBED) -> tuple[dict[str, nn.Parameter], torch.optim.Optimizer]:
+def saved(
+    folder: Path, described: object = DESCRIBED
+) -> tuple[dict[str, nn.Parameter], torch.optim.Optimizer]:
     """What a checkpoint of update 1 was saved from."""
     named = trained()
     optimiser = stepped(named)
@@ -60,7 +62,9 @@ def test_what_was_saved_is_restored_and_the_next_step_is_the_same(tmp_path: Path
     first, second = trained(), trained(9.0)
     optimiser, other = stepped(first, 3), stepped(second, 0)
     assert load_checkpoint(tmp_path, second, other, DESCRIBED) is None
-    state = RunState(epoch=1, batches_done=2, updates=3, best_score=0.5, history=[{"updates": 2, "score": 0.5}])
+    state = RunState(
+        epoch=1, batches_done=2, updates=3, best_score=0.5, history=[{"updates": 2, "score": 0.5}]
+    )
     save_checkpoint(tmp_path, state, first, optimiser, DESCRIBED)
     assert load_checkpoint(tmp_path, second, other, DESCRIBED) == state
     for named, used in ((first, optimiser), (second, other)):
