@@ -35,7 +35,11 @@ def test_merged_and_exported_it_translates_as_it_was_adapted(tmp_path: Path):
         assert pack.manifest.strategy == STRATEGY
         adapted = apply_packs(parent, [pack])
         before, after = parent.model.state_dict(), adapted.model.state_dict()
-        for part in ("encoder.layers.0.self_attn", "decoder.layers.0.self_attn", "decoder.layers.0.encoder_attn"):
+        for part in (
+            "encoder.layers.0.self_attn",
+            "decoder.layers.0.self_attn",
+            "decoder.layers.0.encoder_attn",
+        ):
             name = f"model.{part}.v_proj.weight"
             assert not after[name].equal(before[name])
         merge(parent, [pack], tmp_path / "merged")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Callable
-from pathlib import Path
 
 from crosslate.adaptation.settings import OutputSettings
 from crosslate.errors import InputError
@@ -31,7 +30,7 @@ class Run:
     """
 
     def __init__(self, output: OutputSettings, marker: str) -> None:
-        check_output(output.folder, marker, output.replace)
+        check_output(output, marker)
         folder = output.folder.absolute()
         self.output, self.folder = output, folder.with_name(folder.name + RUN_SUFFIX)
         self.encoded = self.folder / "encoded"
@@ -53,15 +52,16 @@ class Run:
         self._processes.wait_for_everyone()
 
 
-def check_output(out: Path, marker: str, replace: bool) -> None:
+def check_output(output: OutputSettings, marker: str) -> None:
     """Refuses an output folder that may not be written, or replaced.
 
     Raises:
         InputError: it exists and is not to be replaced, or is no earlier output with the file ``marker``.
     """
+    out = output.folder
     if not out.exists():
         return
-    if not replace:
+    if not output.replace:
         raise InputError(f"{out} already exists; give another folder or ask to replace it")
     if not out.is_dir():
         raise InputError(f"{out} is a file and is not replaced; give another folder")

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from crosslate.cli.options import Option, Options, parent_languages
+from crosslate.cli.options import Option, Options
 from crosslate.config import AnyPath, Settings
 from crosslate.engines.decoding import DecodingOptions
+from crosslate.languages.codes import language_pair
 
 if TYPE_CHECKING:
     from crosslate.packs.stored_model import StoredModel
@@ -46,17 +47,15 @@ class ModelChoice(Settings):
         """The model on disk."""
         from crosslate.packs.stored_model import StoredModel
 
-        return StoredModel(self.packs, self.parent, parent_languages(self.parent_langs))
+        languages = language_pair(self.parent_langs) if self.parent_langs else None
+        return StoredModel(self.packs, self.parent, languages)
 
     def open(self, model: StoredModel) -> Translator:
         """A translator for a model on disk."""
         from crosslate.translation.translator import Translator
 
         return Translator.of_stored(
-            model,
-            engine=self.engine,
-            quantization=self.quantization,
-            options=self.decoding,
+            model, engine=self.engine, quantization=self.quantization, options=self.decoding
         )
 
 

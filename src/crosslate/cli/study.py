@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from pydantic import Field
 
-from crosslate.cli.console import console, error_console, print_line
+from crosslate.cli.console import console, error_console, make_table, print_line
 from crosslate.cli.options import Option, Options, options_of
 from crosslate.config import AnyPath, Settings
 from crosslate.errors import EXIT_FAILED, InputError
@@ -83,7 +83,7 @@ _RUN: Options = _PLACE | {
 
 
 @study_app.command("run")
-@options_of(RunJob, _RUN, name="job")
+@options_of(_RUN)
 def run(recipe: RecipeName, job: RunJob) -> None:
     """Run what a study still lacks, then write its report.
 
@@ -117,7 +117,7 @@ def run(recipe: RecipeName, job: RunJob) -> None:
 
 
 @study_app.command("report")
-@options_of(StudyPlace, _PLACE, name="place")
+@options_of(_PLACE)
 def report(
     recipe: RecipeName,
     place: StudyPlace,
@@ -159,8 +159,6 @@ def _executor(place: Place, jobs: int, job: RunJob) -> Executor:
 def _show_plan(
     out: Console, recipe: Recipe, cells: Sequence[Cell], store: Store, jobs: int, *, in_full: bool
 ) -> None:
-    from rich.table import Table
-
     from crosslate.engines.ctranslate2 import num_usable_cores
     from crosslate.studies.estimate import duration, estimated_seconds
 
@@ -170,7 +168,7 @@ def _show_plan(
     estimates, is_measured = estimated_seconds(cells, seconds, cores)
     left = sum(estimates[cell.key] for cell in cells if cell.key not in done) / jobs
     if in_full:
-        table = Table("cell", "kind", "time", "state", box=None, pad_edge=False)
+        table = make_table("cell", "kind", "time", "state")
         for cell in cells:
             failed = store.failure(cell)
             state = "done" if cell.key in done else f"failed: {failed}" if failed else ""

@@ -72,9 +72,9 @@ def test_all_faults_of_a_job_come_together():
         AdaptJob.from_values(values | {"training": {"max_epochs": -1}})
     assert str(refused.value).splitlines() == [
         "cannot use these settings, 6 faults:",
+        "  - parent is missing",
         "  - train is [], expected at least 1",
         "  - training.max_epochs is -1, expected 0 or more",
-        "  - parent is missing",
         "  - unknown key new.strategi; did you mean 'strategy'?",
         "  - output.folder is missing",
         "  - unknown key outptu; did you mean 'output'?",
