@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +17,7 @@ from crosslate.packs.compose import apply_packs
 from crosslate.packs.pack import Pack
 from crosslate.text.corpora import TextFiles
 from crosslate.training.progress import Progress
-
-
-@pytest.fixture(scope="module")
-def parent() -> Parent:
-    torch.set_num_threads(1)
-    return toy_corpora.parent()
-
+from toy_training import At, interrupt
 
 adapted = toy_corpora.adapted
 
@@ -34,14 +26,6 @@ def are_equal(one: Pack, other: Pack) -> bool:
     return one.tensors.keys() == other.tensors.keys() and all(
         torch.equal(tensor, other.tensors[name]) for name, tensor in one.tensors.items()
     )
-
-
-class Stop(Progress):
-    """Asks the process to stop at the second update."""
-
-    def update(self, updates: int, values: dict[str, float]) -> None:
-        if updates == 2:
-            os.kill(os.getpid(), signal.SIGINT)
 
 
 def test_a_pack_comes_out_and_the_parent_stays(parent: Parent, tmp_path: Path):
@@ -80,16 +64,18 @@ def test_sides_and_strategies(parent: Parent, new: dict[str, Any], expected: tup
     assert (manifest.source_language, manifest.target_language, manifest.strategy) == expected
 
 
-def test_files_give_the_same_pack_as_memory(parent: Parent, tmp_path: Path):
+def test_files_give_the_same_pack_as_memory_and_replace_it(parent: Parent, tmp_path: Path):
     corpus = toy_corpora.corpus("de", "en")
     files = TextFiles(toy_corpora.write(corpus, tmp_path), "de", "en")
+    weights = []
     for name, each in (("memory", corpus), ("files", files)):
         adapt(
             parent, each, corpus, new=NewLanguages(source="de"), data=toy_corpora.DATA,
-            training=toy_corpora.settings(), output=PackOutput(folder=tmp_path / name),
+            training=toy_corpora.settings(), output=PackOutput(folder=tmp_path / "pack", name=name, replace=True),
         )  # fmt: skip
-        assert [path.name for path in (tmp_path / f"{name}.run").iterdir()] == ["log.jsonl"]
-    weights = [(tmp_path / name / "weights.safetensors").read_bytes() for name in ("memory", "files")]
+        assert Pack.load(tmp_path / "pack").manifest.name == name
+        assert [path.name for path in (tmp_path / "pack.run").iterdir()] == ["log.jsonl"]
+        weights.append((tmp_path / "pack" / "weights.safetensors").read_bytes())
     assert weights[0] == weights[1]
 
 
@@ -102,7 +88,7 @@ def test_without_a_folder_the_pack_stays_in_memory(
     pack.save(tmp_path / "later")
     assert [path.name for path in tmp_path.iterdir()] == ["later"]
     with pytest.raises(Interrupted, match="nothing is kept"):
-        adapted(parent, None, progress=Stop())
+        adapted(parent, None, progress=At(2, interrupt))
 
 
 def test_an_output_that_could_not_be_saved_is_saved_by_the_same_call(
@@ -118,7 +104,9 @@ def test_an_output_that_could_not_be_saved_is_saved_by_the_same_call(
         with pytest.raises(OSError, match="No space"):
             adapted(parent, tmp_path / "pack")
     assert not (tmp_path / "pack").exists()
-    pack = adapted(parent, tmp_path / "pack", progress=Stop())  # which would stop if there were an update
+    pack = adapted(
+        parent, tmp_path / "pack", progress=At(1, interrupt)
+    )  # which would stop if there were an update
     assert are_equal(reference, pack)
 
 
@@ -138,18 +126,6 @@ def test_an_output_that_exists_is_refused_before_the_work(
     with pytest.raises(InputError, match=message):
         adapted(parent, tmp_path / name, output={"replace": replace})
     assert [path.name for path in tmp_path.rglob("*")] == ["notes", "mine.txt"]
-
-
-def test_a_pack_is_replaced_when_asked_for(parent: Parent, tmp_path: Path):
-    for name in ("first", "second"):
-        adapted(parent, tmp_path / "pack", output={"name": name, "replace": True})
-    assert Pack.load(tmp_path / "pack").manifest.name == "second"
-
-
-def test_a_corpus_of_another_pair_is_refused(parent: Parent, tmp_path: Path):
-    with pytest.raises(InputError, match=r"the corpus is es-en, expected de-en: the parent \(fr-en\)"):
-        adapted(parent, tmp_path / "pack", pair=("es", "en"))
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_a_killed_process_left_is_removed(parent: Parent, tmp_path: Path):
@@ -182,7 +158,7 @@ def test_a_measurement_stands_beside_every_score_and_changes_nothing(parent: Par
 
 def test_measurements_before_an_interruption_are_kept(parent: Parent, tmp_path: Path):
     with pytest.raises(Interrupted):
-        adapted(parent, tmp_path / "pack", progress=Stop(lambda child: {"lexicon": 1.0}))
+        adapted(parent, tmp_path / "pack", progress=At(2, interrupt, lambda child: {"lexicon": 1.0}))
     pack = adapted(parent, tmp_path / "pack", progress=Progress(lambda child: {"lexicon": 2.0}))
     found = [entry["lexicon"] for entry in pack.manifest.training["validations"]]
     assert found == sorted(found) and {1.0, 2.0} == set(found)

@@ -82,8 +82,25 @@ def test_a_text_without_known_words_is_refused(parent):
         aligned_words(parent, "source", ParallelCorpus(["Hund"], ["unheard"], "de", "en"))
 
 
-def test_a_pack_says_how_many_rows_were_aligned(parent):
-    pack = toy_corpora.adapted(parent, None, training={"max_epochs": 1}, initial_embeddings="aligned")
+@pytest.mark.parametrize(
+    ("start", "more", "rows", "words"),
+    [
+        ("aligned", {}, "aligned", {"source": 14}),
+        (
+            "dictionary",
+            {"dictionaries": [{"hund": ["chien"], "katze": ["chat"]}]},
+            "dictionary",
+            {"source": 2},
+        ),
+        ("random", {}, None, None),
+    ],
+)
+def test_a_pack_says_where_its_rows_started(parent, start, more, rows, words):
+    pack = toy_corpora.adapted(parent, None, training={"max_epochs": 1}, initial_embeddings=start, **more)
     record = pack.manifest.training["initial_embeddings"]
-    assert record["method"] == "aligned" and record["rows"]["source"]["aligned"] > 10
-    assert record["words"] == {"source": 14}
+    assert record["method"] == start and record.get("words") == words
+    if rows is None:
+        assert record["rows"] == {}
+    else:
+        assert sum(record["rows"]["source"].values()) == 80
+        assert record["rows"]["source"][rows] >= 2

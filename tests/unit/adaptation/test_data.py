@@ -20,13 +20,8 @@ from crosslate.text.vocabularies import SpecialIds
 
 
 def pairs(count: int, source: str = "de", target: str = "en") -> ParallelCorpus:
-    return ParallelCorpus(
-        [f"Satz {row}" for row in range(count)],
-        [f"sentence {row}" for row in range(count)],
-        source,
-        target,
-        "toy",
-    )
+    sides = [f"Satz {row}" for row in range(count)], [f"sentence {row}" for row in range(count)]
+    return ParallelCorpus(*sides, source, target, "toy")
 
 
 def files(corpus: ParallelCorpus, folder: Path, name: str = "train") -> TextFiles:
@@ -75,13 +70,8 @@ def test_files_give_the_same_as_memory(tmp_path: Path, is_given: bool):
     valid = pairs(20) if is_given else None
     expected = prepare(corpus, valid, DataSettings(), 5, tmp_path / "run")
     assert not (tmp_path / "run").exists()
-    streamed = prepare(
-        files(corpus, tmp_path),
-        valid and files(valid, tmp_path, "valid"),
-        DataSettings(),
-        5,
-        tmp_path / "run",
-    )
+    held = valid and files(valid, tmp_path, "valid")
+    streamed = prepare(files(corpus, tmp_path), held, DataSettings(), 5, tmp_path / "run")
     assert isinstance(streamed.train, StoredPairs)
     for one, other in ((streamed.train, expected.train), (streamed.valid, expected.valid)):
         assert list(one) == list(other)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +14,7 @@ from crosslate.errors import Interrupted, StrategyError
 from crosslate.models.parent import Parent
 from crosslate.models.strategies import parse_strategy
 from crosslate.packs.pack import Pack
-from crosslate.training.progress import Progress
-
-
-@pytest.fixture(scope="module")
-def parent() -> Parent:
-    torch.set_num_threads(1)
-    return toy_corpora.parent()
+from toy_training import At, interrupt
 
 
 @pytest.fixture(autouse=True)
@@ -36,18 +28,6 @@ def adapted(
     return toy_corpora.adapted(
         parent, out, progress=progress, training={"precision": precision}, strategy=strategy, **new
     )
-
-
-class Stop(Progress):
-    """Asks the process to stop at an update, counted over warm-up and training."""
-
-    def __init__(self, at: int) -> None:
-        self.left = at
-
-    def update(self, updates: int, values: dict[str, float]) -> None:
-        self.left -= 1
-        if not self.left:
-            os.kill(os.getpid(), signal.SIGINT)
 
 
 def test_the_pack_is_that_of_the_heads_by_name(parent: Parent, tmp_path: Path):
@@ -74,7 +54,7 @@ def test_stopped_in_the_warm_up_or_behind_it_a_run_goes_on_with_the_same_heads(
 ):
     whole = adapted(parent, tmp_path / "whole", "src+xattn[auto=50%]")
     with pytest.raises(Interrupted):
-        adapted(parent, tmp_path / "pack", "src+xattn[auto=50%]", progress=Stop(at))
+        adapted(parent, tmp_path / "pack", "src+xattn[auto=50%]", progress=At(at, interrupt))
     if at > 2:  # the heads are known: neither the warm-up nor the scoring runs again
         monkeypatch.setattr(head_choice, "head_importance", None)
     pack = adapted(parent, tmp_path / "pack", "src+xattn[auto=50%]")
@@ -90,26 +70,12 @@ def test_other_limits_hold(parent: Parent, tmp_path: Path):
         adapted(parent, tmp_path / "other", "src+xattn[layers=3;auto=50%]")
 
 
-def test_initial_embeddings_are_recorded(parent: Parent, tmp_path: Path):
-    dictionary = {"hund": ["chien"], "katze": ["chat"]}
-    pack = adapted(
-        parent, tmp_path / "pack", "src+xattn", initial_embeddings="dictionary",
-        dictionaries=[dictionary],
-    )  # fmt: skip
-    record = pack.manifest.training["initial_embeddings"]
-    assert record["method"] == "dictionary" and record["rows"]["source"]["dictionary"] == 2
-    assert record["words"] == {"source": 2}
-    assert sum(record["rows"]["source"].values()) == 80
-    plain = adapted(parent, tmp_path / "plain", "src+xattn", initial_embeddings="random")
-    assert plain.manifest.training["initial_embeddings"] == {"method": "random", "rows": {}}
-
-
 @pytest.mark.parametrize("vocabulary", ["separate", "appended"])
 def test_heads_of_a_parent_held_in_bfloat16(tmp_path: Path, vocabulary: str):
     """Chosen in mixed precision, the only one that such a model computes in; also by a resumed run."""
     strategy = "src+xattn[auto=50%]"
     packs = []
-    for stops in (None, Stop(3)):
+    for stops in (None, At(3, interrupt)):
         low = toy_corpora.parent()
         low.lower("bfloat16", parse_strategy(strategy).precise_groups)
         out = tmp_path / ("whole" if stops is None else "resumed")
