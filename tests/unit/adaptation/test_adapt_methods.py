@@ -24,7 +24,10 @@ def adapted(parent: Parent, out: Path, strategy: str, progress: Progress | None 
     return toy_corpora.adapted(parent, out, progress=progress, training=training, strategy=strategy)
 
 
-@pytest.mark.parametrize("strategy", [LORA, ADAPTERS, PREFIX, "src+ia3"])
+@pytest.mark.parametrize(
+    "strategy",
+    [LORA, ADAPTERS, *(pytest.param(each, marks=pytest.mark.full) for each in (PREFIX, "src+ia3"))],
+)
 def test_resumed_is_uninterrupted(parent: Parent, tmp_path: Path, strategy: str):
     before = parent.fingerprint()
     reference = adapted(parent, tmp_path / "reference", strategy)

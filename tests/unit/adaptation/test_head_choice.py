@@ -70,7 +70,7 @@ def test_other_limits_hold(parent: Parent, tmp_path: Path):
         adapted(parent, tmp_path / "other", "src+xattn[layers=3;auto=50%]")
 
 
-@pytest.mark.parametrize("vocabulary", ["separate", "appended"])
+@pytest.mark.parametrize("vocabulary", ["separate", pytest.param("appended", marks=pytest.mark.full)])
 def test_heads_of_a_parent_held_in_bfloat16(tmp_path: Path, vocabulary: str):
     """Chosen in mixed precision, the only one that such a model computes in; also by a resumed run."""
     strategy = "src+xattn[auto=50%]"
