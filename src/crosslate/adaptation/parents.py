@@ -28,7 +28,6 @@ from crosslate.training.settings import TrainingSettings
 SEVERAL = "mul"
 """The language code (ISO 639-2) of text in several languages."""
 
-_DROPOUT = 0.1
 _DENOISER_SPECIAL = SpecialIds(eos=0, unk=1, pad=2, bos=3)
 _VALIDATION_TOKENS = 4096
 _METRIC = "negative loss"
@@ -64,10 +63,7 @@ def train_parent(
     with run.main_process_first():
         source = vocabulary(prepared, "source", data, run.encoded)
         target = vocabulary(prepared, "target", data, run.encoded)
-    parent = Parent.create(
-        source, target, *corpus.languages, size,
-        dropout=_DROPOUT if training.dropout is None else training.dropout, seed=training.seed,
-    )  # fmt: skip
+    parent = Parent.create(source, target, *corpus.languages, size, seed=training.seed)
     groups, constant = parent.anatomy.groups, parent.anatomy.constant
     named = [(name, each) for name, each in parent.model.named_parameters() if name not in constant]
     with run.main_process_first():
@@ -78,7 +74,7 @@ def train_parent(
         identity={"size": asdict(size), "data": data.to_values(), **prepared.identity},
         title=f"parent {'-'.join(corpus.languages)}", progress=progress,
     )  # fmt: skip
-    return _saved(parent, run, {"training": record, "data": prepared.record})
+    return _saved(parent, run, training, {"training": record, "data": prepared.record})
 
 
 def train_denoiser(
@@ -117,10 +113,7 @@ def train_denoiser(
     data = DataSettings(source_vocabulary_size=vocabulary_size)
     with run.main_process_first():
         shared = vocabulary(prepared, "source", data, run.encoded, _DENOISER_SPECIAL)
-    parent = Parent.create(
-        shared, shared, SEVERAL, SEVERAL, size, is_tied=True,
-        dropout=_DROPOUT if training.dropout is None else training.dropout, seed=training.seed,
-    )  # fmt: skip
+    parent = Parent.create(shared, shared, SEVERAL, SEVERAL, size, is_tied=True, seed=training.seed)
     with run.main_process_first():
         encoded, checked = (
             encode(each, shared, shared, data, run.encoded, parent.max_tokens)
@@ -140,7 +133,7 @@ def train_denoiser(
         title=f"denoiser {' '.join(lines)}", progress=progress,
     )  # fmt: skip
     about = {"training": record, "data": prepared.record, "noise": described, "languages": list(lines)}
-    return _saved(parent, run, about)
+    return _saved(parent, run, training, about)
 
 
 def _trainee(parent: Parent, tensors: Iterable[tuple[str, str, torch.Tensor]]) -> Trainee:
@@ -151,7 +144,9 @@ def _trainee(parent: Parent, tensors: Iterable[tuple[str, str, torch.Tensor]]) -
     return Trainee.of(parent, parameters, parameters)
 
 
-def _saved(parent: Parent, run: Run, record: dict[str, Any]) -> Parent:
+def _saved(parent: Parent, run: Run, training: TrainingSettings, record: dict[str, Any]) -> Parent:
+    if training.dropout is not None:
+        parent.model.config.dropout = training.dropout  # with which a child goes on
     parent.model.requires_grad_(False).eval()
     run.finish(lambda: parent.save(run.output.folder, record, replace=run.output.replace))
     return parent
