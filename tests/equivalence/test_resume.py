@@ -124,18 +124,6 @@ def test_a_full_disk_at_any_write(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert_equal(train_toy(tmp_path / "run", settings), reference)
 
 
-def test_the_pack_is_the_same_to_the_byte(tmp_path: Path):
-    parent = toy_corpora.parent()
-    toy_corpora.adapted(parent, tmp_path / "reference")
-    with pytest.raises(Interrupted):
-        toy_corpora.adapted(parent, tmp_path / "pack", progress=At(2, lambda: interrupt(signal.SIGTERM)))
-    assert not (tmp_path / "pack").exists()
-    toy_corpora.adapted(parent, tmp_path / "pack")
-    for name in ("weights.safetensors", "source.spm"):
-        one, other = ((tmp_path / folder / name).read_bytes() for folder in ("reference", "pack"))
-        assert one == other
-
-
 def test_the_command_line_stops_with_130_and_says_how_to_go_on(tiny: Path, tmp_path: Path):
     train = toy_corpora.write(toy_corpora.corpus("de", "en"), tmp_path)
     valid = toy_corpora.write(toy_corpora.corpus("de", "en", 12, seed=1), tmp_path, "valid")

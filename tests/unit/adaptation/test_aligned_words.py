@@ -80,27 +80,3 @@ def test_new_rows_lie_nearest_the_rows_of_their_translations(parent):
 def test_a_text_without_known_words_is_refused(parent):
     with pytest.raises(InputError, match="none of the 1 words of the new language is linked"):
         aligned_words(parent, "source", ParallelCorpus(["Hund"], ["unheard"], "de", "en"))
-
-
-@pytest.mark.parametrize(
-    ("start", "more", "rows", "words"),
-    [
-        ("aligned", {}, "aligned", {"source": 14}),
-        (
-            "dictionary",
-            {"dictionaries": [{"hund": ["chien"], "katze": ["chat"]}]},
-            "dictionary",
-            {"source": 2},
-        ),
-        ("random", {}, None, None),
-    ],
-)
-def test_a_pack_says_where_its_rows_started(parent, start, more, rows, words):
-    pack = toy_corpora.adapted(parent, None, training={"max_epochs": 1}, initial_embeddings=start, **more)
-    record = pack.manifest.training["initial_embeddings"]
-    assert record["method"] == start and record.get("words") == words
-    if rows is None:
-        assert record["rows"] == {}
-    else:
-        assert sum(record["rows"]["source"].values()) == 80
-        assert record["rows"]["source"][rows] >= 2
