@@ -59,18 +59,22 @@ class ModelChoice(Settings):
         )
 
 
-DECODING: Options = {
-    "--beam": Option("decoding.beam_size", metavar="N"),
-    "--length-penalty": Option("decoding.length_penalty", metavar="X"),
-    "--no-repeat-ngram": Option("decoding.no_repeat_ngram", metavar="N"),
-    "--repetition-penalty": Option("decoding.repetition_penalty", metavar="X"),
-    "--max-new-tokens": Option("decoding.max_new_tokens", metavar="N"),
-}
+def decoding_options(field: str) -> Options:
+    """The options of :class:`DecodingOptions` in a field of a command's settings."""
+    return {
+        "--beam": Option(f"{field}.beam_size", metavar="N"),
+        "--length-penalty": Option(f"{field}.length_penalty", metavar="X"),
+        "--no-repeat-ngram": Option(f"{field}.no_repeat_ngram", metavar="N"),
+        "--repetition-penalty": Option(f"{field}.repetition_penalty", metavar="X"),
+        "--max-new-tokens": Option(f"{field}.max_new_tokens", metavar="N"),
+    }
+
+
 MODEL: Options = {
     "--pack": Option("packs", metavar="FOLDER"),
     "--parent": Option("parent", metavar="NAME"),
     "--parent-langs": Option("parent_langs", metavar="XX-YY"),
     "--engine": "engine",
     "--quantization": Option("quantization", metavar="TYPE"),
-    **DECODING,
+    **decoding_options("decoding"),
 }

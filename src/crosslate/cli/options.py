@@ -79,7 +79,7 @@ def options_of(options: Options, *, set_in: str = "") -> Callable[[Callable[...,
 
         @functools.wraps(command)
         def run(**given: Any) -> None:
-            config, save, changes = (given.pop(each, None) for each in ("config", "save_config", "set_"))
+            config, save, changes = (given.pop(each, None) for each in ("config_", "save_config_", "set_"))
             values = read_yaml(config) or {} if config else {}
             spoken = {} if config else {path: each.name for each in made for path in each.paths}
             for each in made:
@@ -114,8 +114,7 @@ def _parameter(name: str, kind: Any, option: Any, default: Any = None) -> inspec
 
 
 def _file_option(flag: str, kind: Any, metavar: str, text: str) -> inspect.Parameter:
-    name = {"--set": "set_"}.get(flag, flag[2:].replace("-", "_"))
-    return _parameter(name, kind, typer.Option(flag, metavar=metavar, help=text))
+    return _parameter(f"{flag[2:].replace('-', '_')}_", kind, typer.Option(flag, metavar=metavar, help=text))
 
 
 _FILE_OPTIONS = [
@@ -171,23 +170,22 @@ class _Offered:
         option, field = self.option, self.field
         kind, choices = _option_type(Annotated[(field.annotation, None, *field.metadata)])
         is_flag = kind is bool or option.value is not None
-        flags = list(self.flags)
-        if kind is bool and field.default is True and option.value is None and "/" not in flags[0]:
-            flags[0] += f"/--no-{flags[0][2:]}"
-        default = field.get_default(call_default_factory=True) if not field.is_required() else None
-        shown = f" [default: {default}]" if default not in (None, "", []) and not is_flag else ""
+        first, *others = self.flags
+        if kind is bool and field.default is True and option.value is None and "/" not in first:
+            first += f"/--no-{first[2:]}"
         must = is_required and field.is_required()
-        if field.is_required() and not must:
-            shown = " [required]"
+        default = None if field.is_required() else field.get_default(call_default_factory=True)
+        shown = f" [default: {default}]" if default not in (None, "", []) and not is_flag else ""
+        shown = " [required]" if field.is_required() and not must else shown
         text = (option.help or field.description or "") + shown
         made: Any
-        if flags[0].startswith("-"):
+        if first.startswith("-"):
             made = typer.Option(
-                *flags, metavar=option.metavar or "|".join(choices) or None, envvar=option.envvar,
+                first, *others, metavar=option.metavar or "|".join(choices) or None, envvar=option.envvar,
                 show_default=False, help=text, autocompletion=(lambda: choices) if choices else None,
             )  # fmt: skip
         else:
-            made = typer.Argument(metavar=option.metavar or flags[0], help=text)
+            made = typer.Argument(metavar=option.metavar or first, help=text)
         kind = bool if is_flag else kind
         default = inspect.Parameter.empty if must else None
         return _parameter(self.parameter, kind if must else kind | None, made, default)

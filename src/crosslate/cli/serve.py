@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crosslate.cli.console import console, print_line
+from crosslate.cli.model_choice import decoding_options
 from crosslate.cli.options import Option, Options, options_of
 from crosslate.errors import UsageError
 from crosslate.server.settings import ServerSettings
@@ -32,11 +33,7 @@ _OPTIONS: Options = {
     "--quantization": Option("quantization", metavar="TYPE"),
     "--memory": Option("memory_bytes", metavar="SIZE"),
     "--pivot": "pivot",
-    "--beam": Option("options.beam_size", metavar="N"),
-    "--length-penalty": Option("options.length_penalty", metavar="X"),
-    "--no-repeat-ngram": Option("options.no_repeat_ngram", metavar="N"),
-    "--repetition-penalty": Option("options.repetition_penalty", metavar="X"),
-    "--max-new-tokens": Option("options.max_new_tokens", metavar="N"),
+    **decoding_options("options"),
     "--repetition-guard": "queue.repetition_guard",
     "--char-limit": Option("limits.characters", metavar="N"),
     "--batch-limit": Option("limits.texts", metavar="N"),

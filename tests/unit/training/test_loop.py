@@ -8,6 +8,7 @@ import signal
 from itertools import combinations
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -120,10 +121,13 @@ def test_accumulated_batches_make_the_update_of_one_large_batch(tmp_path: Path):
     for batch_tokens in (128, 10_000):
         trainee = toy_trainee()
         trainee.model.dropout.p = 0.0  # type: ignore[union-attr]
-        settings = toy_settings(
-            max_epochs=3, accumulate_batches=1_000, batch_tokens=batch_tokens, clip_norm=0.0
-        )
-        results.append(train_toy(tmp_path / str(batch_tokens), settings, trainee=trainee))
+        changes = {
+            "max_epochs": 3,
+            "accumulate_batches": 1_000,
+            "batch_tokens": batch_tokens,
+            "clip_norm": 0.0,
+        }
+        results.append(train_toy(tmp_path / str(batch_tokens), toy_settings(**changes), trainee=trainee))
         assert train_toy.record["updates"] == 3
     for name, tensor in results[0].items():
         torch.testing.assert_close(tensor, results[1][name], rtol=1e-5, atol=1e-6)
@@ -158,10 +162,8 @@ def test_groups_learn_at_their_own_rates(tmp_path: Path):
     start = toy_trainee().trained
     settings = toy_settings(max_epochs=0, max_updates=1, warmup_updates=0, clip_norm=0.0)
     moved = {}
-    for name, changes in {
-        "fresh": {"fresh_learning_rate": 0.5},
-        "own": {"learning_rates": {"tgt": 0.25}},
-    }.items():
+    changed = {"fresh": {"fresh_learning_rate": 0.5}, "own": {"learning_rates": {"tgt": 0.25}}}
+    for name, changes in changed.items():
         tensors = train_toy(tmp_path / name, toy_settings(**vars(settings) | changes))
         moved[name] = [(tensors[each] - start[each]).abs().max().item() for each in ("source", "output")]
     # The first step of Adam moves by the learning rate, whatever the gradient.
@@ -197,13 +199,7 @@ def test_a_validation_that_fails_loses_nothing(tmp_path: Path):
     reference = train_toy(tmp_path / "reference")
     handler = signal.getsignal(signal.SIGINT)
 
-    class Closed(Progress):
-        is_closed = False
-
-        def close(self) -> None:
-            self.is_closed = True
-
-    shown = Closed()
+    shown = Mock(Progress)
     for failing in (1, 2):  # which validation of a sitting fails
         trainee = toy_trainee()
         calls = iter(range(1, 9))
@@ -215,7 +211,7 @@ def test_a_validation_that_fails_loses_nothing(tmp_path: Path):
 
         with pytest.raises(RuntimeError, match="the engine broke"):
             train_toy(tmp_path / "run", trainee=trainee, validate=validate, progress=shown)
-        assert shown.is_closed
+        shown.close.assert_called()
         assert signal.getsignal(signal.SIGINT) is handler
     assert equal(train_toy(tmp_path / "run"), reference)
 
@@ -248,9 +244,8 @@ def test_a_run_goes_on_with_other_limits_alone(
     tmp_path: Path, first: dict[str, Any], second: dict[str, Any], message: str
 ):
     def run(parent: str = "bb", **changes: Any) -> None:
-        train_toy(
-            tmp_path, toy_settings(**changes), identity={"corpus": "aa", "size": (1, 2), "parent": parent}
-        )
+        identity = {"corpus": "aa", "size": (1, 2), "parent": parent}
+        train_toy(tmp_path, toy_settings(**changes), identity=identity)
 
     run(**first)
     if not message:
@@ -269,18 +264,11 @@ def test_a_launchers_environment_does_not_change_the_numbers(tmp_path: Path, mon
 
 
 def test_the_log_holds_start_validations_and_end(tmp_path: Path):
-    class Heard(Progress):
-        calls: list[str] = []  # noqa: RUF012
-
-        def start(self, title: str, total_updates: int, updates: int) -> None:
-            self.calls.append(f"{title} {updates}/{total_updates}")
-
-        def event(self, kind: str, values: dict[str, Any]) -> None:
-            self.calls.append(kind)
-
-    heard = Heard()
+    heard = Mock(Progress)
     train_toy(tmp_path, toy_settings(max_epochs=2), title="toy", progress=heard)
-    assert heard.calls == ["toy 0/10", "started", "validation", "validation", "finished"]
+    told = [each[0] for name, each, _ in heard.method_calls if name in ("start", "event")]
+    assert told == ["toy", "started", "validation", "validation", "finished"]
+    heard.start.assert_called_once_with("toy", 10, 0)
     train_toy(tmp_path, toy_settings(max_epochs=3))
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert [(line["event"], line["updates"]) for line in lines] == [
