@@ -73,9 +73,8 @@ def choose_heads(
     with run.main_process_first():
         if not path.is_file():
             scores = head_importance(
-                trainee_of(child), child.parent.anatomy, pairs, roles=limits.projections or ROLES,
-                max_batches=SCORED_BATCHES, batch_tokens=settings.batch_tokens,
-                label_smoothing=settings.label_smoothing, seed=settings.seed,
+                trainee_of(child), child.parent.anatomy, pairs, settings, roles=limits.projections or ROLES,
+                max_batches=SCORED_BATCHES,
             )  # fmt: skip
             write_json(path, {"updates": updates, "importance": list(scores.items())})
     found = read_json(path)

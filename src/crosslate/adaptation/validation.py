@@ -15,7 +15,7 @@ from crosslate.models.child import Child, plain_child
 from crosslate.models.tensors import is_mixed
 from crosslate.text.corpora import ParallelCorpus
 from crosslate.training.loop import Validation
-from crosslate.training.memory import is_sharded
+from crosslate.training.memory import shards
 from crosslate.translation.lines import translate_lines
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ def live_engine(model: TranslationModel, folder: Path) -> Engine:
     from crosslate.engines.pytorch import TorchEngine
 
     # An export of what is held in less memory would take more than it all.
-    if model.model.device.type != "cpu" or is_mixed(model.model) or is_sharded(model.model):
+    if model.model.device.type != "cpu" or is_mixed(model.model) or shards(model.model):
         return TorchEngine(model)
     from crosslate.engines.conversion import export_ctranslate2
     from crosslate.engines.ctranslate2 import CTranslate2Engine

@@ -25,6 +25,7 @@ from crosslate.training.batches import PairIds, PlannedBatch, collate, plan_batc
 from crosslate.training.devices import make_accelerator, on_device
 from crosslate.training.loss import TranslationLoss
 from crosslate.training.optimiser import Trainee
+from crosslate.training.settings import TrainingSettings
 
 ROLES = ("q", "k", "v", "o")
 
@@ -33,12 +34,10 @@ def head_importance(
     trainee: Trainee,
     anatomy: Anatomy,
     pairs: PairIds,
+    settings: TrainingSettings,
     *,
     roles: Collection[str] = ROLES,
     max_batches: int = 50,
-    batch_tokens: int = 2048,
-    label_smoothing: float = 0.1,
-    seed: int = 1,
 ) -> dict[int, list[float]]:
     """The importance of every head, without dropout; the model stays as it is.
 
@@ -48,10 +47,9 @@ def head_importance(
         trainee: a model whose cross-attention is trained as a whole.
         anatomy: of its parent.
         pairs: of the training text.
+        settings: of batches and loss.
         roles: projections that count.
         max_batches: at most so many batches of a shuffled epoch are looked at.
-        batch_tokens: source plus target positions of a batch.
-        label_smoothing: of the loss, in [0, 1).
 
     Returns:
         By decoder layer, a number for every head.
@@ -65,9 +63,10 @@ def head_importance(
             "this family does not show which part of its cross-attention is which head's; "
             "limit layers instead"
         )
-    batches = plan_batches(pairs.source_lengths, pairs.target_lengths, batch_tokens, seed, 0)[:max_batches]
+    lengths = pairs.source_lengths, pairs.target_lengths
+    batches = plan_batches(*lengths, settings.batch_tokens, settings.seed, 0)[:max_batches]
     totals = [torch.zeros(anatomy.heads, dtype=torch.float64) for _ in names]
-    for products in _products(trainee, pairs, batches, names, label_smoothing):
+    for products in _products(trainee, pairs, batches, names, settings.label_smoothing):
         for total, name, product in zip(totals, names, products):
             by_head = product.movedim(anatomy.head_axis[name], 0).reshape(anatomy.heads, -1)
             total += by_head.sum(dim=1).double().cpu() / len(batches)
@@ -79,17 +78,13 @@ def head_importance(
 
 
 def _products(
-    trainee: Trainee,
-    pairs: PairIds,
-    batches: Iterable[PlannedBatch],
-    names: Iterable[str],
-    label_smoothing: float,
+    trainee: Trainee, pairs: PairIds, batches: Iterable[PlannedBatch], names: Iterable[str], smoothing: float
 ) -> Iterator[list[torch.Tensor]]:
     """By batch: the absolute values of parameters times their gradients, in the order of the names."""
     model = trainee.model
     tensors = dict(named_tensors(model))
     parameters: Any = [tensors[name] for name in names]
-    loss = TranslationLoss(model, label_smoothing)
+    loss = TranslationLoss(model, smoothing)
     device = make_accelerator().device
     was_training = model.training
     model.eval()

@@ -42,7 +42,7 @@ from crosslate.training.encoder_states import (
 )
 from crosslate.training.gradients import Gradients, HalvedGradients, PlainGradients
 from crosslate.training.loss import TranslationLoss
-from crosslate.training.memory import checkpointed, is_bf16_run, is_sharded, leave_out_shards, spread_frozen
+from crosslate.training.memory import checkpointed, is_bf16_run, shards, spread_frozen
 from crosslate.training.optimiser import Trainee, learning_rate_factor, make_optimiser
 from crosslate.training.progress import Progress, RunLog
 from crosslate.training.settings import TrainingSettings
@@ -134,8 +134,9 @@ class _Run:
         set_dropout(trainee.model, settings.dropout, settings.attention_dropout)
         self.optimiser = make_optimiser(trainee, settings)
         self.loss = TranslationLoss(trainee.model, settings.label_smoothing)
-        leave_out_shards(self.loss)
-        self.is_sharded = is_sharded(trainee.model)
+        spread = shards(self.loss)
+        self.loss._ddp_params_and_buffers_to_ignore = spread  # they have no gradients to sum
+        self.is_sharded = bool(spread)
         self.objective = accelerator.prepare(self.loss)
         self.per_update = settings.accumulate_batches * accelerator.num_processes
         self.limit = self._limit()

@@ -94,20 +94,9 @@ def spread_frozen(model: Any, accelerator: Accelerator) -> None:
         fully_shard(layer, mesh=mesh, reshard_after_forward=True, ignored_params=whole)
 
 
-def leave_out_shards(objective: Any) -> None:
-    """Tells PyTorch's data parallelism that shards have no gradients to sum, and nothing to be made equal."""
-    shards = [name for name, parameter in objective.named_parameters() if _is_shard(parameter)]
-    objective._ddp_params_and_buffers_to_ignore = shards
-
-
-def _is_shard(tensor: torch.Tensor) -> bool:
-    """Whether a tensor is this process's part of one."""
-    return hasattr(tensor, "device_mesh")
-
-
-def is_sharded(model: nn.Module) -> bool:
-    """Whether some of a model's parameters are spread over processes: all of them must compute together."""
-    return any(_is_shard(parameter) for parameter in model.parameters())
+def shards(model: nn.Module) -> list[str]:
+    """Names of parameters of which each process holds a part, so that all must compute together."""
+    return [name for name, parameter in model.named_parameters() if hasattr(parameter, "device_mesh")]
 
 
 T = TypeVar("T")

@@ -11,6 +11,7 @@ from crosslate.errors import StrategyError
 from crosslate.models.tensors import named_tensors
 from crosslate.training.importance import head_importance, most_important
 from crosslate.training.optimiser import Trainee
+from crosslate.training.settings import TrainingSettings
 from toy_training import ToyPairs
 
 WIDTH, HEADS = 16, 2
@@ -26,7 +27,7 @@ def trainee():
 
 def test_it_is_the_sum_of_gradient_times_weight_over_the_slices_of_a_head():
     parent, found = trainee()
-    scores = head_importance(found, parent.anatomy, PAIRS, label_smoothing=0.0)
+    scores = head_importance(found, parent.anatomy, PAIRS, TrainingSettings(label_smoothing=0.0))
     # All pairs share one batch, so the mean over batches is its loss alone.
     model = found.model.eval()
     ids = torch.tensor([[7, 8, 9, 2], [10, 11, 2, 0], [12, 7, 2, 0], [9, 9, 13, 2]])
@@ -60,19 +61,19 @@ def test_a_silent_head_does_not_matter_and_the_model_stays():
         attention.out_proj.weight[:, 8:] = 0
     before = {name: tensor.clone() for name, tensor in named_tensors(found.model)}
     found.model.train()
-    scores = head_importance(found, parent.anatomy, PAIRS)
+    scores = head_importance(found, parent.anatomy, PAIRS, TrainingSettings())
     assert scores[1][1] == 0 and min(scores[1][0], *scores[0]) > 0
     assert found.model.training
     assert all(torch.equal(tensor, before[name]) for name, tensor in named_tensors(found.model))
     assert all(tensor.grad is None for tensor in found.trained.values())
-    alone = head_importance(found, parent.anatomy, PAIRS, roles=("k",))
+    alone = head_importance(found, parent.anatomy, PAIRS, TrainingSettings(), roles=("k",))
     assert 0 < alone[0][0] < scores[0][0]
 
 
 def test_a_family_whose_heads_have_no_slices_is_refused():
     parent, found = trainee()
     with pytest.raises(StrategyError, match="limit layers instead"):
-        head_importance(found, replace(parent.anatomy, head_axis={}), PAIRS)
+        head_importance(found, replace(parent.anatomy, head_axis={}), PAIRS, TrainingSettings())
 
 
 @pytest.mark.parametrize(
