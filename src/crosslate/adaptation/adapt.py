@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from crosslate.adaptation.data import encode, prepare
-from crosslate.adaptation.head_choice import choose_heads, trainee_of, without_choice
+from crosslate.adaptation.head_choice import choose_heads, without_choice
 from crosslate.adaptation.new_vocabularies import NewVocabularies
 from crosslate.adaptation.run_folder import Run
 from crosslate.adaptation.settings import DataSettings, NewLanguages, PackOutput
 from crosslate.adaptation.validation import make_validate
 from crosslate.errors import InputError, Interrupted, TrainingError, UsageError
 from crosslate.models.child import Child
+from crosslate.models.groups import ADDED
 from crosslate.models.parent import Parent
 from crosslate.packs.compose import pack_child
 from crosslate.packs.manifest import MANIFEST_NAME, ScoreRecord
@@ -24,6 +25,7 @@ from crosslate.text.corpora import Corpus
 from crosslate.text.vocabularies import NoVocabulary
 from crosslate.training.loop import train
 from crosslate.training.memory import PeakMemory
+from crosslate.training.optimiser import Trainee
 from crosslate.training.progress import Progress
 from crosslate.training.settings import TrainingChanges, TrainingSettings
 
@@ -118,10 +120,10 @@ def _adapt(
     measure = partial(progress.measure, child) if progress.measure else None
     validate = memory.leaving_out(make_validate(child, prepared.valid, data.metric, measure))
     title = f"{'-'.join(corpus.languages)} {strategy}"
+    trainee = Trainee.of(child, child.trained, strategy.reinitialise | {ADDED})
     record = train(
-        trainee_of(child), pairs, training, validate, run.folder, identity=identity, title=title,
-        progress=progress,
-    )  # fmt: skip
+        trainee, pairs, training, validate, run.folder, identity=identity, title=title, progress=progress
+    )
     if parent.fingerprint() != before:
         raise TrainingError("training altered the parent; this is a fault of Crosslate, please report it")
     record |= {**held, "parameters": _counts(child), **vocabularies.record(child), **heads,

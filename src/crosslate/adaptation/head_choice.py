@@ -69,11 +69,15 @@ def choose_heads(
     _check(child, strategy)
     warmup = _warmup(settings)
     path = run.encoded / f"heads-{_key(identity, warmup, limits)[:12]}" / "importance.json"
-    updates = 0 if path.is_file() else _warm_up(child, pairs, warmup, path.parent, identity, progress)
+    trainee = Trainee.of(child, child.trained, strategy.reinitialise | {ADDED})
+    title = f"{child.source_language}-{child.target_language} warm-up to choose heads"
+    updates = 0
+    if not path.is_file():
+        updates = _warm_up(trainee, pairs, warmup, path.parent, identity, title, progress)
     with run.main_process_first():
         if not path.is_file():
             scores = head_importance(
-                trainee_of(child), child.parent.anatomy, pairs, settings, roles=limits.projections or ROLES,
+                trainee, child.parent.anatomy, pairs, settings, roles=limits.projections or ROLES,
                 max_batches=SCORED_BATCHES,
             )  # fmt: skip
             write_json(path, {"updates": updates, "importance": list(scores.items())})
@@ -90,22 +94,21 @@ def choose_heads(
 
 
 def _warm_up(
-    child: Child,
+    trainee: Trainee,
     pairs: PairIds,
     settings: TrainingSettings,
     folder: Path,
     identity: dict[str, Any],
+    title: str,
     progress: Progress | None,
 ) -> int:
     """Trains the embeddings alone; the number of updates that were made."""
-    trainee = trainee_of(child)
     groups = {group: each for group, each in trainee.parameters.items() if group in EMBEDDINGS}
+    embeddings = replace(trainee, parameters=groups)
     _require_gradients(trainee, groups)
-    title = f"{child.source_language}-{child.target_language} warm-up to choose heads"
     record = train(
-        replace(trainee, parameters=groups), pairs, settings, None, folder, identity=identity, title=title,
-        progress=progress,
-    )  # fmt: skip
+        embeddings, pairs, settings, None, folder, identity=identity, title=title, progress=progress
+    )
     _require_gradients(trainee, trainee.parameters)
     return int(record["updates"])
 
@@ -135,12 +138,6 @@ def _key(identity: dict[str, Any], warmup: TrainingSettings, limits: Limits) -> 
     settings = {name: value for name, value in warmup.to_values().items() if name not in MAY_CHANGE}
     described = [identity, settings, SCORED_BATCHES, sorted(limits.projections or ())]
     return sha256_text(json.dumps(described, sort_keys=True))
-
-
-def trainee_of(child: Child) -> Trainee:
-    """What the training loop needs to know of a child that a strategy made."""
-    fresh = set() if child.plan is None else child.plan.strategy.reinitialise | {ADDED}
-    return Trainee.of(child, child.trained, fresh)
 
 
 def _require_gradients(trainee: Trainee, groups: dict[str, Any]) -> None:

@@ -20,12 +20,7 @@ from crosslate.training.progress import Progress
 from toy_training import At, interrupt
 
 adapted = toy_corpora.adapted
-
-
-def are_equal(one: Pack, other: Pack) -> bool:
-    return one.tensors.keys() == other.tensors.keys() and all(
-        torch.equal(tensor, other.tensors[name]) for name, tensor in one.tensors.items()
-    )
+are_equal = toy_corpora.are_equal
 
 
 def test_a_pack_comes_out_and_the_parent_stays(parent: Parent, tmp_path: Path):

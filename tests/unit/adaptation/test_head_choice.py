@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 import toy_corpora
 from crosslate.adaptation import head_choice
@@ -40,8 +39,7 @@ def test_the_pack_is_that_of_the_heads_by_name(parent: Parent, tmp_path: Path):
     (scores,) = record["importance"].values()
     assert manifest.strategy.endswith(f"0:{scores.index(max(scores))}]")
     named = adapted(parent, tmp_path / "named", manifest.strategy)
-    assert named.tensors.keys() == pack.tensors.keys()
-    assert all(torch.equal(named.tensors[name], tensor) for name, tensor in pack.tensors.items())
+    assert toy_corpora.are_equal(named, pack)
     assert "heads" not in named.manifest.training
     assert parent.fingerprint() == before
     assert not any(each.requires_grad for each in parent.model.parameters())
@@ -60,7 +58,7 @@ def test_stopped_in_the_warm_up_or_behind_it_a_run_goes_on_with_the_same_heads(
     pack = adapted(parent, tmp_path / "pack", "src+xattn[auto=50%]")
     assert pack.manifest.strategy == whole.manifest.strategy
     assert pack.manifest.training["heads"] == whole.manifest.training["heads"]
-    assert all(torch.equal(whole.tensors[name], tensor) for name, tensor in pack.tensors.items())
+    assert toy_corpora.are_equal(whole, pack)
 
 
 def test_other_limits_hold(parent: Parent, tmp_path: Path):
@@ -74,17 +72,13 @@ def test_other_limits_hold(parent: Parent, tmp_path: Path):
 def test_heads_of_a_parent_held_in_bfloat16(tmp_path: Path, vocabulary: str):
     """Chosen in mixed precision, the only one that such a model computes in; also by a resumed run."""
     strategy = "src+xattn[auto=50%]"
-    packs = []
-    for stops in (None, At(3, interrupt)):
-        low = toy_corpora.parent()
-        low.lower("bfloat16", parse_strategy(strategy).precise_groups)
-        out = tmp_path / ("whole" if stops is None else "resumed")
-        options: dict[str, Any] = {"vocabulary": vocabulary, "precision": "auto"}
-        if stops is not None:
-            with pytest.raises(Interrupted):
-                adapted(low, out, strategy, progress=stops, **options)
-        packs.append(adapted(low, out, strategy, **options))
-    first, second = packs
+    low = toy_corpora.parent()
+    low.lower("bfloat16", parse_strategy(strategy).precise_groups)
+    options: dict[str, Any] = {"strategy": strategy, "vocabulary": vocabulary, "precision": "auto"}
+    first = adapted(low, tmp_path / "whole", **options)
+    with pytest.raises(Interrupted):
+        adapted(low, tmp_path / "resumed", progress=At(3, interrupt), **options)
+    second = adapted(low, tmp_path / "resumed", **options)
     assert first.manifest.strategy == second.manifest.strategy != strategy
     assert first.manifest.training["frozen"] == "bfloat16"
-    assert all(torch.equal(tensor, second.tensors[name]) for name, tensor in first.tensors.items())
+    assert toy_corpora.are_equal(first, second)
