@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from crosslate.adaptation.settings import DataSettings
-from crosslate.errors import CorpusError, Faults, VocabularyError
+from crosslate.errors import CorpusError, Faults
 from crosslate.files import sha256_text
 from crosslate.models.groups import Side
 from crosslate.text.cleaning import clean
@@ -113,10 +113,7 @@ def vocabulary(
     described += control
     path = cache / f"{sha256_text(json.dumps(described))[:32]}.spm"
     if path.is_file():
-        try:
-            return Vocabulary.load(path)
-        except VocabularyError as error:
-            log.warning("%s: %s; it is learnt again", path, error)
+        return Vocabulary.load(path)
     lines = prepared.train.lines(side)
     made = train_vocabulary(lines, size or None, kind=kind, special=special, control=control)
     made.save(path)
