@@ -25,7 +25,11 @@ from crosslate.text.phrasebook import Phrasebook
 from crosslate.training.settings import TrainingSettings
 from families import one_thread
 
-WIDTH = {"marian": {"d_model": 64}, "mbart": {"d_model": 64}, "t5": {"d_model": 64, "d_kv": 32, "d_ff": 96}}
+WIDTH = {
+    "marian": {"d_model": 64},
+    "mbart": {"d_model": 64},
+    "t5": {"d_model": 64, "d_kv": 32, "d_ff": 96},
+}
 SETTINGS = TrainingSettings(
     max_epochs=0, max_updates=120, fresh_learning_rate=5e-3, pretrained_learning_rate=3e-3, warmup_updates=20,
     schedule="cosine", patience=0, dropout=0.0, batch_tokens=2_048, validate_every_updates=120,
