@@ -30,7 +30,7 @@ def measure(way: str, mode: str, size: str, updates: int) -> None:
     torch.set_num_threads(1)
     trainee, pairs = make_trainee(mode, size), Captions(6_000)
     plan = plan_batches(pairs.source_lengths, pairs.target_lengths, 1024, 1, 0)[:30]
-    batches = [collate(pairs, planned, **trainee.ids) for planned in plan]
+    batches = [collate(pairs, planned, trainee.ids) for planned in plan]
     step = make_step(trainee, batches, is_plain=True)
     with kept_memory() if way == "kept" else nullcontext():
         for number in range(len(batches)):

@@ -77,10 +77,10 @@ def make_trainee(mode: str, size: str) -> Trainee:
         named = {name: each for name, each in model.named_parameters() if name not in constant}
         for each in named.values():
             each.requires_grad_(True)
-        return Trainee(model, {"enc": named}, frozenset({"enc"}), PAD, PAD, PAD)
+        return Trainee.of(parent, {"enc": named}, {"enc"})
     strategy = parse_strategy(mode)
     child = make_child(parent, strategy, {side: NewSide("de", Pieces()) for side in strategy.renews})
-    return Trainee(child.model, child.trained, strategy.reinitialise, PAD, PAD, PAD)
+    return Trainee.of(child, child.trained, strategy.reinitialise)
 
 
 def save_task(folder: Path, size: str, pairs: Captions) -> None:

@@ -54,7 +54,7 @@ def main(arguments: list[str]) -> int:
 
 def measure(row: str, shape: str, updates: int, batch_tokens: int) -> dict[str, float]:
     """Peaks of resident memory in bytes, and tokens per second of the updates."""
-    from benchmarks.generated import PAD, Captions, Pieces
+    from benchmarks.generated import Captions, Pieces
     from crosslate.models.child import make_child
     from crosslate.models.strategies import parse_strategy
     from crosslate.models.vocabularies.new_language import NewSide
@@ -75,7 +75,7 @@ def measure(row: str, shape: str, updates: int, batch_tokens: int) -> dict[str, 
         max_updates=updates, batch_tokens=batch_tokens, warmup_updates=1, precision="bf16", patience=0,
         checkpoint_every_seconds=0.0, gradient_checkpointing=bool(checkpointing),
     )  # fmt: skip
-    trainee = Trainee(child.model, child.trained, strategy.reinitialise, PAD, PAD, PAD)
+    trainee = Trainee.of(child, child.trained, strategy.reinitialise)
     with tempfile.TemporaryDirectory() as folder:
         record = train(trainee, Captions(2_000), settings, None, Path(folder))
     return {

@@ -104,22 +104,19 @@ def plain(arguments: argparse.Namespace) -> list[dict[str, float]]:
     from crosslate.adaptation.validation import make_validate
     from crosslate.training.batches import collate, plan_batches
     from crosslate.training.devices import set_dropout
-    from crosslate.training.optimiser import learning_rate_factor
+    from crosslate.training.optimiser import Trainee, learning_rate_factor
 
     settings = settings_of(arguments)
     torch.manual_seed(arguments.seed)
     found = []
     with tempfile.TemporaryDirectory() as folder:
         child, pairs, valid = new_child(arguments, STRATEGY, Path(folder))
-        ids = {
-            "source_pad": child.source.special.pad, "target_pad": child.target.special.pad,
-            "decoder_start": child.model.config.decoder_start_token_id,
-        }  # fmt: skip
         validate = make_validate(child, valid, "bleu")
         groups = [
             {"params": list(named.values()), "peak": settings.learning_rate(group, is_fresh=group == "src")}
             for group, named in child.trained.items()
         ]
+        trainee = Trainee.of(child, child.trained, {"src"})
         optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.98), weight_decay=0.0)
         set_dropout(child.model, settings.dropout, settings.attention_dropout)
         updates = 0
@@ -135,7 +132,7 @@ def plain(arguments: argparse.Namespace) -> list[dict[str, float]]:
                 )
                 for group in optimiser.param_groups:
                     group["lr"] = factor * group["peak"]
-                batch = collate(pairs, planned, **ids)
+                batch = collate(pairs, planned, trainee.ids)
                 logits = child.model(
                     input_ids=batch.source, attention_mask=batch.source_mask,
                     decoder_input_ids=batch.decoder_input,
@@ -172,7 +169,9 @@ def theirs(arguments: argparse.Namespace) -> list[dict[str, float]]:
             source_lengths=pairs.source_lengths, target_lengths=pairs.target_lengths,
             **{side: np.concatenate(sentences) for side, sentences in sides.items()},
         )  # fmt: skip
-        (folder / "valid.json").write_text(json.dumps([child.source.encode(each) for each in valid.source]))
+        limit = child.parent.max_tokens
+        sources = [child.source.encode(each)[:limit] for each in valid.source]
+        (folder / "valid.json").write_text(json.dumps(sources))
         command = [peer_python("trainer", arguments.peers), str(HERE / "peers" / "learning.py"), name]
         numbers = (arguments.seed, arguments.epochs, arguments.rate, time.time())
         found = run([*command, *map(str, numbers)])["validations"]

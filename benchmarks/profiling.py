@@ -116,7 +116,7 @@ def make_batches(trainee: Trainee, count: int, *, is_plain: bool) -> list[Batch]
 
     pairs = Captions(6_000)
     plan = plan_batches(pairs.source_lengths, pairs.target_lengths, 2048, 1, 0)[:count]
-    batches = [collate(pairs, planned, **trainee.ids) for planned in plan]
+    batches = [collate(pairs, planned, trainee.ids) for planned in plan]
     encoder = trainee.frozen_encoder
     if is_plain or encoder is None:
         return batches

@@ -36,7 +36,7 @@ def operations_per_token(trainee: Trainee, pairs: Captions, num_batches: int = 4
     objective = TranslationLoss(trainee.model, 0.1)
     operations = tokens = 0
     for planned in plan_batches(pairs.source_lengths, pairs.target_lengths, 2048, 1, 0)[:num_batches]:
-        batch = collate(pairs, planned, **trainee.ids)
+        batch = collate(pairs, planned, trainee.ids)
         if trainee.frozen_encoder is not None:
             states = trainee.frozen_encoder(input_ids=batch.source, attention_mask=batch.source_mask)[0]
             batch = replace(batch, states=states.detach())

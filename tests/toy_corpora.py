@@ -6,6 +6,8 @@ import random
 from pathlib import Path
 from typing import Any
 
+import torch
+
 import tiny_models
 from crosslate.adaptation.adapt import adapt
 from crosslate.adaptation.settings import DataSettings, NewLanguages, PackOutput
@@ -60,6 +62,12 @@ def adapted(
         training=settings(**(training or {})), progress=progress,
         output=None if out is None else PackOutput(folder=out, **(output or {})),
     )  # fmt: skip
+
+
+def are_equal(one: Pack, other: Pack) -> bool:
+    """Whether two packs hold the same tensors, to the bit."""
+    same = (torch.equal(tensor, other.tensors[name]) for name, tensor in one.tensors.items())
+    return one.tensors.keys() == other.tensors.keys() and all(same)
 
 
 def write(corpus: ParallelCorpus, folder: Path, name: str = "train") -> list[Path]:

@@ -6,7 +6,10 @@ arguments are training settings as NAME=VALUE. It imports no more than it needs,
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,10 +19,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from crosslate.training.batches import PlannedBatch, collate
+from crosslate.training.batches import Batch, BatchIds, PlannedBatch, collate
 from crosslate.training.loop import Validation, train
 from crosslate.training.loss import TranslationLoss
 from crosslate.training.optimiser import Trainee
+from crosslate.training.progress import Progress
 from crosslate.training.settings import TrainingSettings
 
 VOCABULARY = 24
@@ -55,23 +59,22 @@ class ToyModel(nn.Module):
 
 @dataclass
 class ToyPairs:
-    """Aligned ids; the target repeats the source with every id moved by one."""
+    """Aligned ids; the target repeats the source with every id moved by one, unless it is given."""
 
     sources: list[np.ndarray]
+    targets: list[np.ndarray] | None = None
+
+    def __post_init__(self) -> None:
+        if self.targets is None:
+            self.targets = [np.where(ids > 0, ids + 1, 0) for ids in self.sources]
+        self.source_lengths = np.array([len(ids) for ids in self.sources], dtype=np.int32)
+        self.target_lengths = np.array([len(ids) for ids in self.targets], dtype=np.int32)
 
     @classmethod
     def random(cls, count: int = 60, seed: int = 0, longest: int = 9) -> ToyPairs:
         generator = np.random.default_rng(seed)
         lengths = generator.integers(1, longest, count)
         return cls([np.r_[generator.integers(3, VOCABULARY - 1, length), 0] for length in lengths])
-
-    @property
-    def source_lengths(self) -> np.ndarray:
-        return np.array([len(ids) for ids in self.sources], dtype=np.int32)
-
-    @property
-    def target_lengths(self) -> np.ndarray:
-        return self.source_lengths
 
     def __len__(self) -> int:
         return len(self.sources)
@@ -80,8 +83,32 @@ class ToyPairs:
         return self.sources[index]
 
     def target_ids(self, index: int) -> np.ndarray:
-        ids = self.sources[index]
-        return np.where(ids > 0, ids + 1, 0)
+        return self.targets[index]
+
+
+def toy_batch(*indices: int, rows: int = 4, length: int = 12, start: int = 2, pairs: Any = None) -> Batch:
+    """A square batch of :meth:`ToyPairs.random`, padded with 0, for the models of ``families``."""
+    return collate(
+        pairs or ToyPairs.random(), PlannedBatch(indices, rows, length, length), BatchIds(0, 0, start)
+    )
+
+
+class At(Progress):
+    """Does something, such as :func:`interrupt`, at the n-th update that it sees."""
+
+    def __init__(self, at: int, action: Callable[[], object], measure: Any = None) -> None:
+        super().__init__(measure)
+        self.left, self.action = at, action
+
+    def update(self, updates: int, values: dict[str, float]) -> None:
+        self.left -= 1
+        if not self.left:
+            self.action()
+
+
+def interrupt(number: int = signal.SIGINT) -> None:
+    """Sends this process a signal."""
+    os.kill(os.getpid(), number)
 
 
 def toy_trainee(seed: int = 0) -> Trainee:
@@ -91,7 +118,7 @@ def toy_trainee(seed: int = 0) -> Trainee:
         "src": {"source": model.source},
         "tgt": {"target": model.target, "output": model.output},
     }
-    return Trainee(model, parameters, frozenset({"src"}), PAD, PAD, PAD)
+    return Trainee(model, parameters, frozenset({"src"}), BatchIds(PAD, PAD, PAD))
 
 
 def toy_settings(**changes: Any) -> TrainingSettings:
@@ -107,7 +134,7 @@ def toy_validate(trainee: Trainee) -> Validation:
     """The mean loss of the training pairs with its sign changed: higher is better, and it improves."""
     pairs = ToyPairs.random()
     whole = PlannedBatch(tuple(range(len(pairs))), len(pairs), 9, 9)
-    batch = collate(pairs, whole, source_pad=PAD, target_pad=PAD, decoder_start=PAD)
+    batch = collate(pairs, whole, BatchIds(PAD, PAD, PAD))
     loss = TranslationLoss(trainee.model, 0.0)(batch)
     return Validation("negative loss", -loss.item() / batch.num_labels, "mean over labels, nats")
 

@@ -46,21 +46,25 @@ def test_less_memory(adapt, tiny, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("more", "method"),
+    ("more", "start", "words"),
     [
-        ((), "mean"),
-        (("--strategy", "scratch"), "random"),
-        (("--preset", "paper"), "random"),
-        (("--initial-embeddings", "aligned"), "aligned"),
-        (("--initial-embeddings", "dictionary", "--dictionary", "de-fr.txt"), "dictionary"),
+        ((), "mean", None),
+        (("--strategy", "scratch"), "random", None),
+        (("--preset", "paper"), "random", None),
+        (("--initial-embeddings", "aligned"), "aligned", 1),
+        (("--initial-embeddings", "dictionary", "--dictionary", "de-fr.txt"), "dictionary", 2),
     ],
 )
-def test_where_embeddings_start(adapt, tmp_path, monkeypatch, more, method):
+def test_where_embeddings_start(adapt, tmp_path, monkeypatch, more, start, words):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "de-fr.txt").write_text("hund chien\nkatze chat\n", encoding="utf-8")
     ran = adapt(*more)
     assert ran.code == 0, ran.err
-    assert f'"method": "{method}"' in (tmp_path / "de-en" / "pack.json").read_text(encoding="utf-8")
+    record = Pack.load(tmp_path / "de-en").manifest.training["initial_embeddings"]
+    assert record["method"] == start
+    if words:
+        assert record["words"] == {"source": words} and record["rows"]["source"][start] >= words
+        assert sum(record["rows"]["source"].values()) == 80
 
 
 def test_a_saved_configuration_gives_the_same_pack_and_options_win_over_it(adapt, crosslate, tmp_path):

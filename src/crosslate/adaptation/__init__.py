@@ -1,4 +1,1 @@
-"""Jobs from end to end: train a parent, adapt it, translate, evaluate, the demo.
-
-Training, engines and evaluation do not know each other; here they meet.
-"""
+"""Jobs from end to end: adapt a parent, train one, trim one. Training, engines and evaluation meet here."""

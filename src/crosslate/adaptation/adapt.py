@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from crosslate.adaptation.data import encode, prepare
-from crosslate.adaptation.head_choice import choose_heads, trainee_of, without_choice
+from crosslate.adaptation.head_choice import choose_heads, without_choice
 from crosslate.adaptation.new_vocabularies import NewVocabularies
 from crosslate.adaptation.run_folder import Run
 from crosslate.adaptation.settings import DataSettings, NewLanguages, PackOutput
 from crosslate.adaptation.validation import make_validate
 from crosslate.errors import InputError, Interrupted, TrainingError, UsageError
 from crosslate.models.child import Child
+from crosslate.models.groups import ADDED
 from crosslate.models.parent import Parent
 from crosslate.packs.compose import pack_child
 from crosslate.packs.manifest import MANIFEST_NAME, ScoreRecord
@@ -24,6 +25,7 @@ from crosslate.text.corpora import Corpus
 from crosslate.text.vocabularies import NoVocabulary
 from crosslate.training.loop import train
 from crosslate.training.memory import PeakMemory
+from crosslate.training.optimiser import Trainee
 from crosslate.training.progress import Progress
 from crosslate.training.settings import TrainingChanges, TrainingSettings
 
@@ -63,19 +65,24 @@ def adapt(
     """
     if isinstance(parent.source, NoVocabulary):
         raise UsageError(parent.source.reason)
-    _check_languages(parent, corpus, new)
-    data = data or DataSettings()
+    expected = (new.source or parent.source_language, new.target or parent.target_language)
+    if corpus.languages != expected:
+        raise InputError(
+            f"the corpus is {'-'.join(corpus.languages)}, expected {'-'.join(expected)}: "
+            f"the parent ({parent.source_language}-{parent.target_language}) with what is new"
+        )
+    data, progress = data or DataSettings(), progress or Progress()
     if training is None:
         strategy = new.parsed_strategy
         training = TrainingChanges().resolved(
             trained_groups=strategy.train, fresh_groups=strategy.reinitialise
         )
     if output is not None:
-        return _adapt(parent, corpus, valid, new, data, training, output, progress or Progress())
+        return _adapt(parent, corpus, valid, new, data, training, output, progress)
     with tempfile.TemporaryDirectory(prefix="crosslate-") as folder:
         output = PackOutput(folder=Path(folder) / "pack")
         try:
-            pack = _adapt(parent, corpus, valid, new, data, training, output, progress or Progress())
+            pack = _adapt(parent, corpus, valid, new, data, training, output, progress)
         except Interrupted:
             raise Interrupted("stopped; nothing is kept, since no output folder was given") from None
     pack.folder = None
@@ -97,52 +104,36 @@ def _adapt(
     prepared = prepare(corpus, valid, data, training.seed, run.folder)
     vocabularies = NewVocabularies(parent, new, prepared, data, run)
     memory = PeakMemory()
-    whole = without_choice(strategy) if strategy.limits.auto else strategy
-    child = vocabularies.child(whole, training.seed)
+    child = vocabularies.child(without_choice(strategy) if strategy.limits.auto else strategy, training.seed)
     before = parent.fingerprint()
     held = {"frozen": "bfloat16"} if parent.lowering else {}
     with run.main_process_first():
         pairs = encode(prepared, child.source, child.target, data, run.encoded, parent.max_tokens)
-    identity = {"parent": before, "strategy": str(strategy), "data": data.to_values(),
-                "corpus": prepared.record["train"]["sha256"], "valid": prepared.record["valid"]["sha256"],
+    identity = {"parent": before, "strategy": str(strategy), "data": data.to_values(), **prepared.identity,
                 **vocabularies.identity, **held}  # fmt: skip
     heads: dict[str, Any] = {}
     if strategy.limits.auto:
         strategy, heads["heads"] = choose_heads(
-            child, strategy, pairs, training, run.encoded, identity=identity,
-            main_process_first=run.main_process_first, progress=progress,
-        )  # fmt: skip
+            child, strategy, pairs, training, run, identity=identity, progress=progress
+        )
         child, identity["strategy"] = vocabularies.child(strategy, training.seed), str(strategy)
     measure = partial(progress.measure, child) if progress.measure else None
+    validate = memory.leaving_out(make_validate(child, prepared.valid, data.metric, measure))
+    title = f"{'-'.join(corpus.languages)} {strategy}"
+    trainee = Trainee.of(child, child.trained, strategy.reinitialise | {ADDED})
     record = train(
-        trainee_of(child),
-        pairs,
-        training,
-        memory.leaving_out(make_validate(child, prepared.valid, data.metric, measure)),
-        run.folder,
-        identity=identity,
-        title=f"{'-'.join(corpus.languages)} {strategy}",
-        progress=progress,
+        trainee, pairs, training, validate, run.folder, identity=identity, title=title, progress=progress
     )
     if parent.fingerprint() != before:
         raise TrainingError("training altered the parent; this is a fault of Crosslate, please report it")
     record |= {**held, "parameters": _counts(child), **vocabularies.record(child), **heads,
                "memory_before_bytes": memory.before, "peak_memory_bytes": memory.bytes()}  # fmt: skip
-    scores = _validation_scores(record, prepared.valid.origin)
     pack = pack_child(
-        child, name=output.name, training=record, data=prepared.record, scores=scores, licence=output.licence
-    )
+        child, name=output.name, training=record, data=prepared.record, licence=output.licence,
+        scores=_validation_scores(record, prepared.valid.origin),
+    )  # fmt: skip
     run.finish(lambda: pack.save(output.folder, replace=output.replace))
     return pack
-
-
-def _check_languages(parent: Parent, corpus: Corpus, new: NewLanguages) -> None:
-    expected = (new.source or parent.source_language, new.target or parent.target_language)
-    if corpus.languages != expected:
-        raise InputError(
-            f"the corpus is {'-'.join(corpus.languages)}, expected {'-'.join(expected)}: "
-            f"the parent ({parent.source_language}-{parent.target_language}) with what is new"
-        )
 
 
 def _counts(child: Child) -> dict[str, Any]:
@@ -159,13 +150,11 @@ def _counts(child: Child) -> dict[str, Any]:
 
 def _validation_scores(record: dict[str, Any], origin: str) -> list[ScoreRecord]:
     """The score of the state that the pack holds; none where nothing was validated."""
+    best = [entry for entry in record["validations"] if entry["updates"] == record["best_updates"]]
     return [
         ScoreRecord(
-            metric=entry["metric"],
-            value=round(entry["score"], 4),
-            signature=entry["signature"],
+            metric=entry["metric"], value=round(entry["score"], 4), signature=entry["signature"],
             test_set=f"validation: {origin}",
         )
-        for entry in record["validations"]
-        if entry["updates"] == record["best_updates"]
-    ][:1]
+        for entry in best[:1]
+    ]  # fmt: skip

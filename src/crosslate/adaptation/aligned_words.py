@@ -9,16 +9,14 @@ vocabulary, one at a time.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.errors import InputError
 from crosslate.languages.words import count_words, words_in
 from crosslate.models.groups import Side
-from crosslate.models.initialisers.initial_embeddings import (
-    TranslatedWord,
-    with_capital_of,
-)
+from crosslate.models.initialisers.initial_embeddings import TranslatedWord, with_capital_of
 from crosslate.models.parent import Parent
 from crosslate.text.corpora import SizedCorpus
 from crosslate.text.segmenters import WORD_START
@@ -58,9 +56,8 @@ def aligned_words(parent: Parent, side: Side, text: SizedCorpus) -> list[Transla
         if weights:
             best = sorted(weights, key=lambda each: (-weights[each], each))[:_MOST_SHARES]
             translations = with_capital_of(word, counts, (spellings[each] for each in best))
-            found.append(
-                TranslatedWord(word, translations, float(count), tuple(weights[each] for each in best))
-            )
+            shares = tuple(weights[each] for each in best)
+            found.append(TranslatedWord(word, translations, float(count), shares))
     if not found:
         raise InputError(
             f"none of the {len(counts)} words of the new language is linked to a word that the parent "
@@ -109,10 +106,9 @@ def _to_side(links: Links, side: Side) -> Links:
     A link counts by its share of either word's links: a piece that is no word is translated to anything,
     and an article stands in many translations; neither is a translation of much.
     """
-    columns: dict[str, float] = {}
+    columns: Counter[str] = Counter()
     for found in links.values():
-        for word, count in found.items():
-            columns[word] = columns.get(word, 0.0) + count
+        columns.update(found)
     turned: Links = {}
     for source, found in links.items():
         total = sum(found.values())
@@ -128,7 +124,7 @@ def _through(links: Mapping[str, float], shared: Links) -> dict[str, float]:
     for middle, share in links.items():
         for word, other in shared.get(middle, {}).items():
             weights[word] = weights.get(word, 0.0) + share * other
-    return _normalised(weights) if weights else {}
+    return _normalised(weights)
 
 
 def _normalised(weights: Mapping[str, float]) -> dict[str, float]:
@@ -142,9 +138,8 @@ def _spellings(words: list[str], vocabulary: Vocabulary) -> dict[str, str]:
     for word in words:
         forms.setdefault(word.lower(), {})[word] = None
     pieces = set(vocabulary.marked_pieces)
-
-    def spelling(lower: str, seen: dict[str, None]) -> str:
+    found = {}
+    for lower, seen in forms.items():
         whole = (form for form in (lower, *seen) if WORD_START + form in pieces)
-        return next(whole, lower if lower in seen else next(iter(seen)))
-
-    return {lower: spelling(lower, seen) for lower, seen in forms.items()}
+        found[lower] = next(whole, lower if lower in seen else next(iter(seen)))
+    return found

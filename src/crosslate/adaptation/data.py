@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from crosslate.adaptation.settings import DataSettings
-from crosslate.errors import CorpusError, Faults, VocabularyError
+from crosslate.errors import CorpusError, Faults
 from crosslate.files import sha256_text
 from crosslate.models.groups import Side
 from crosslate.text.cleaning import clean
@@ -38,14 +38,13 @@ class Prepared:
     valid: ParallelCorpus
     record: dict[str, Any]
 
+    @property
+    def identity(self) -> dict[str, str]:
+        """Hashes of both texts, which a resumed run must have the same."""
+        return {"corpus": self.record["train"]["sha256"], "valid": self.record["valid"]["sha256"]}
 
-def prepare(
-    train: Corpus,
-    valid: Corpus | None,
-    settings: DataSettings,
-    seed: int,
-    folder: Path,
-) -> Prepared:
+
+def prepare(train: Corpus, valid: Corpus | None, settings: DataSettings, seed: int, folder: Path) -> Prepared:
     """Cleans the training corpus and, where no validation corpus is given, holds part of it out.
 
     Validation text is never cleaned: scores must be of what the user gave. What is kept of training text in
@@ -73,11 +72,10 @@ def prepare(
             f"{train.origin}: no pair is left after cleaning: {'; '.join(report.lines())}; "
             "switch rules off if these pairs are good"
         )
-    if given is None:
+    chosen = given
+    if chosen is None:
         kept, chosen = _hold_out(kept, seed)
         log.info("no validation corpus was given: %d pairs are held out of the training corpus", len(chosen))
-    else:
-        chosen = given
     if not len(chosen):
         raise CorpusError(f"{chosen.origin}: the validation corpus is empty")
     limit = min(settings.max_validation_pairs or len(chosen), len(chosen))
@@ -115,13 +113,9 @@ def vocabulary(
     described += control
     path = cache / f"{sha256_text(json.dumps(described))[:32]}.spm"
     if path.is_file():
-        try:
-            return Vocabulary.load(path)
-        except VocabularyError as error:
-            log.warning("%s: %s; it is learnt again", path, error)
-    made = train_vocabulary(
-        prepared.train.lines(side), size or None, kind=kind, special=special, control=control
-    )
+        return Vocabulary.load(path)
+    lines = prepared.train.lines(side)
+    made = train_vocabulary(lines, size or None, kind=kind, special=special, control=control)
     made.save(path)
     give_back()  # SentencePiece has held every line that it learnt from
     return made

@@ -8,11 +8,11 @@ heads, and training starts from the beginning with the heads that were chosen.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from crosslate.adaptation.run_folder import Run
 from crosslate.files import read_json, sha256_text, write_json
 from crosslate.models.child import Child
 from crosslate.models.groups import ADDED, EMBEDDINGS, Side
@@ -43,10 +43,9 @@ def choose_heads(
     strategy: Strategy,
     pairs: PairIds,
     settings: TrainingSettings,
-    folder: Path,
+    run: Run,
     *,
     identity: dict[str, Any],
-    main_process_first: Callable[[], Any],
     progress: Progress | None = None,
 ) -> tuple[Strategy, dict[str, Any]]:
     """Resolves a share of heads into heads; called again, it finds what it has found before.
@@ -56,9 +55,7 @@ def choose_heads(
         strategy: with ``auto``.
         pairs: of the training text.
         settings: of the training that follows.
-        folder: where the state of the warm-up and the result are kept, for a run that is resumed.
         identity: hashes of what determines the child and its text.
-        main_process_first: a context in which the others find what the main process has written.
 
     Returns:
         The strategy with heads, and the record: what was asked for, how heads were scored and their scores.
@@ -68,39 +65,52 @@ def choose_heads(
             that it does not have.
         Interrupted: asked to stop; the state is saved.
     """
-    limits, trainee = strategy.limits, trainee_of(child)
+    limits = strategy.limits
     _check(child, strategy)
     warmup = _warmup(settings)
-    folder = folder / f"heads-{_key(identity, warmup, limits)[:12]}"
-    path = folder / "importance.json"
-    num_updates = 0
+    path = run.encoded / f"heads-{_key(identity, warmup, limits)[:12]}" / "importance.json"
+    trainee = Trainee.of(child, child.trained, strategy.reinitialise | {ADDED})
+    title = f"{child.source_language}-{child.target_language} warm-up to choose heads"
+    updates = 0
     if not path.is_file():
-        groups = {group: each for group, each in trainee.parameters.items() if group in EMBEDDINGS}
-        _require_gradients(trainee, groups)
-        num_updates = train(
-            replace(trainee, parameters=groups), pairs, warmup, None, folder, identity=identity,
-            title=f"{child.source_language}-{child.target_language} warm-up to choose heads",
-            progress=progress,
-        )["updates"]  # fmt: skip
-        _require_gradients(trainee, trainee.parameters)
-    with main_process_first():
+        updates = _warm_up(trainee, pairs, warmup, path.parent, identity, title, progress)
+    with run.main_process_first():
         if not path.is_file():
             scores = head_importance(
-                trainee, child.parent.anatomy, pairs, roles=limits.projections or ROLES,
-                max_batches=SCORED_BATCHES, batch_tokens=settings.batch_tokens,
-                label_smoothing=settings.label_smoothing, seed=settings.seed,
+                trainee, child.parent.anatomy, pairs, settings, roles=limits.projections or ROLES,
+                max_batches=SCORED_BATCHES,
             )  # fmt: skip
-            write_json(path, {"updates": num_updates, "importance": list(scores.items())})
+            write_json(path, {"updates": updates, "importance": list(scores.items())})
     found = read_json(path)
     importance: dict[int, list[float]] = dict(found["importance"])
     if limits.layers is not None:
         importance = {layer: each for layer, each in importance.items() if layer in limits.layers}
-    resolved = strategy.with_heads(most_important(importance, limits.auto or 100))
+    rounded = {str(layer): [float(f"{each:.4g}") for each in row] for layer, row in importance.items()}
     record = {
         "asked": str(strategy), "warmup_updates": found["updates"], "batches": SCORED_BATCHES,
-        "importance": {str(layer): [_rounded(each) for each in row] for layer, row in importance.items()},
+        "importance": rounded,
     }  # fmt: skip
-    return resolved, record
+    return strategy.with_heads(most_important(importance, limits.auto or 100)), record
+
+
+def _warm_up(
+    trainee: Trainee,
+    pairs: PairIds,
+    settings: TrainingSettings,
+    folder: Path,
+    identity: dict[str, Any],
+    title: str,
+    progress: Progress | None,
+) -> int:
+    """Trains the embeddings alone; the number of updates that were made."""
+    groups = {group: each for group, each in trainee.parameters.items() if group in EMBEDDINGS}
+    embeddings = replace(trainee, parameters=groups)
+    _require_gradients(trainee, groups)
+    record = train(
+        embeddings, pairs, settings, None, folder, identity=identity, title=title, progress=progress
+    )
+    _require_gradients(trainee, trainee.parameters)
+    return int(record["updates"])
 
 
 def _check(child: Child, strategy: Strategy) -> None:
@@ -130,20 +140,7 @@ def _key(identity: dict[str, Any], warmup: TrainingSettings, limits: Limits) -> 
     return sha256_text(json.dumps(described, sort_keys=True))
 
 
-def trainee_of(child: Child) -> Trainee:
-    """What the training loop needs to know of a child that a strategy made."""
-    fresh = frozenset() if child.plan is None else child.plan.strategy.reinitialise | {ADDED}
-    return Trainee(
-        child.model, child.trained, fresh, child.source.special.pad, child.target.special.pad,
-        child.model.config.decoder_start_token_id,
-    )  # fmt: skip
-
-
 def _require_gradients(trainee: Trainee, groups: dict[str, Any]) -> None:
     for name, parameters in trainee.parameters.items():
         for parameter in parameters.values():
             parameter.requires_grad_(name in groups)
-
-
-def _rounded(value: float) -> float:
-    return float(f"{value:.4g}")

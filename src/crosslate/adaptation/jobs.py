@@ -29,6 +29,24 @@ def _checked_pair(pair: str) -> str:
 LanguagePair = Annotated[str, AfterValidator(_checked_pair)]
 
 
+class ParentChoice(Settings):
+    """A parent on disk or on the hub."""
+
+    parent: str = Field(description="Folder or hub id of the parent.")
+    parent_langs: LanguagePair | None = Field(
+        None,
+        description="Languages of the parent, where its files name none or many (mBART, NLLB): fr-en, or in "
+        "its own codes fra_Latn-eng_Latn.",
+    )
+
+    def load(self) -> Parent:
+        """The parent, in float32."""
+        from crosslate.models.parent import Parent
+
+        source, target = language_pair(self.parent_langs) if self.parent_langs else (None, None)
+        return Parent.load(self.parent, source_language=source, target_language=target)
+
+
 class _Job(Settings):
     """What both jobs are told."""
 
@@ -55,17 +73,11 @@ class _Job(Settings):
         return changes.changed(max_epochs=0) if is_alone else changes
 
 
-class AdaptJob(_Job):
+class AdaptJob(_Job, ParentChoice):
     """Adapts a parent and writes the pack."""
 
     spoken_name = "these settings"
 
-    parent: str = Field(description="Folder or hub id of the parent.")
-    parent_langs: LanguagePair | None = Field(
-        None,
-        description="Languages of the parent, where its files name none or many (mBART, NLLB): fr-en, or in "
-        "its own codes fra_Latn-eng_Latn.",
-    )
     frozen_dtype: Literal["float32", "bfloat16"] = Field(
         "float32",
         description="bfloat16 takes half the memory for what stays frozen; see docs/large-parents.md.",
@@ -86,13 +98,11 @@ class AdaptJob(_Job):
     def run(self, progress: Progress | None = None) -> Pack:
         """Does it; see :func:`crosslate.adaptation.adapt.adapt`."""
         from crosslate.adaptation.adapt import adapt
-        from crosslate.models.parent import Parent
 
         new = self.new
         if new.initial_embeddings is None and self.training.preset == "paper":
             new = new.changed(initial_embeddings=RANDOM)
-        source, target = language_pair(self.parent_langs) if self.parent_langs else (None, None)
-        parent = Parent.load(self.parent, source_language=source, target_language=target)
+        parent = self.load()
         if self.frozen_dtype == "bfloat16":
             parent.lower(keep=new.parsed_strategy.precise_groups)
         languages = (new.source or parent.source_language, new.target or parent.target_language)

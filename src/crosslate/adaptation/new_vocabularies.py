@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
 from dataclasses import astuple
 from functools import partial
 from pathlib import Path
@@ -19,12 +18,7 @@ from crosslate.files import sha256_text
 from crosslate.languages.words import count_words
 from crosslate.models.child import Child, make_child
 from crosslate.models.groups import Side
-from crosslate.models.initialisers.initial_embeddings import (
-    ALIGNED,
-    InitialEmbeddings,
-    TranslatedWord,
-    translated_words,
-)
+from crosslate.models.initialisers.initial_embeddings import ALIGNED, InitialEmbeddings, translated_words
 from crosslate.models.parent import Parent
 from crosslate.models.strategies import Strategy
 from crosslate.models.vocabularies.new_language import NewSide, appended_side, coded_side
@@ -60,20 +54,23 @@ class NewVocabularies:
         parent, settings, language = self._parent, self._settings, self._settings.languages[side] or ""
         kept = parent.source if side == "source" else parent.target
         learn = partial(vocabulary, prepared, side, data, run.encoded, kept.special)
-        if settings.vocabulary == "appended":
-            made = appended_side(parent, side, language, learn, code=settings.code, related=settings.related)
-            _log_appended(side, made)
-            return made
-        if not settings.code:
-            return NewSide(language, learn())
-        return coded_side(parent, side, language, learn, code=settings.code)
+        if settings.vocabulary == "separate":
+            if not settings.code:
+                return NewSide(language, learn())
+            return coded_side(parent, side, language, learn, code=settings.code)
+        made = appended_side(parent, side, language, learn, code=settings.code, related=settings.related)
+        pieces, appended = made.vocabulary.pieces, len(made.new_rows)
+        code = f", one of them its code {pieces[made.code]}" if made.code in made.new_rows else ""
+        log.info(
+            "the new %s vocabulary has %s pieces: %s are the parent's, %s are appended%s",
+            side, f"{len(pieces):,}", f"{len(pieces) - appended:,}", f"{appended:,}", code,
+        )  # fmt: skip
+        return made
 
     def child(self, strategy: Strategy, seed: int) -> Child:
         """A child of these sides by a strategy that renews them."""
-        languages = self._settings.languages
-        return make_child(
-            self._parent, strategy, self.new, languages=languages, seed=seed, initial=self.start
-        )
+        languages, start = self._settings.languages, self.start
+        return make_child(self._parent, strategy, self.new, languages=languages, seed=seed, initial=start)
 
     def record(self, child: Child) -> dict[str, Any]:
         """What a pack says of the start: rows by their source, and words that were translated."""
@@ -86,19 +83,10 @@ class NewVocabularies:
 
 def _initial_embeddings(parent: Parent, new: NewLanguages, prepared: Prepared) -> InitialEmbeddings:
     """Where new embeddings start, with the words of the training text that have translations."""
-    words: dict[Side, Sequence[TranslatedWord]] = {}
+    words = {}
     if new.start == ALIGNED:
         words = {side: aligned_words(parent, side, prepared.train) for side in new.sides}
     for side, given in zip(new.sides, new.dictionaries):
         dictionary = read_dictionary(given) if isinstance(given, Path) else given
         words[side] = translated_words(dictionary, count_words(prepared.train.lines(side)))
     return InitialEmbeddings(new.start, words)
-
-
-def _log_appended(side: Side, new: NewSide) -> None:
-    pieces, appended = new.vocabulary.pieces, len(new.new_rows)
-    code = f", one of them its code {pieces[new.code]}" if new.code in new.new_rows else ""
-    log.info(
-        "the new %s vocabulary has %s pieces: %s are the parent's, %s are appended%s",
-        side, f"{len(pieces):,}", f"{len(pieces) - appended:,}", f"{appended:,}", code,
-    )  # fmt: skip

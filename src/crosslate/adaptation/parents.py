@@ -28,7 +28,6 @@ from crosslate.training.settings import TrainingSettings
 SEVERAL = "mul"
 """The language code (ISO 639-2) of text in several languages."""
 
-_DROPOUT = 0.1
 _DENOISER_SPECIAL = SpecialIds(eos=0, unk=1, pad=2, bos=3)
 _VALIDATION_TOKENS = 4096
 _METRIC = "negative loss"
@@ -64,31 +63,18 @@ def train_parent(
     with run.main_process_first():
         source = vocabulary(prepared, "source", data, run.encoded)
         target = vocabulary(prepared, "target", data, run.encoded)
-    parent = Parent.create(
-        source, target, *corpus.languages, size,
-        dropout=_DROPOUT if training.dropout is None else training.dropout, seed=training.seed,
-    )  # fmt: skip
-    anatomy = parent.anatomy
-    tensors = (
-        (name, anatomy.groups[name], parameter)
-        for name, parameter in parent.model.named_parameters()
-        if name not in anatomy.constant
-    )
+    parent = Parent.create(source, target, *corpus.languages, size, seed=training.seed)
+    groups, constant = parent.anatomy.groups, parent.anatomy.constant
+    named = [(name, each) for name, each in parent.model.named_parameters() if name not in constant]
     with run.main_process_first():
         pairs = encode(prepared, source, target, data, run.encoded, parent.max_tokens)
     record = train(
-        _trainee(parent, tensors),
-        pairs,
-        training,
-        make_validate(parent, prepared.valid, data.metric),
-        run.folder,
-        identity={"size": asdict(size), "data": data.to_values(),
-                  "corpus": prepared.record["train"]["sha256"],
-                  "valid": prepared.record["valid"]["sha256"]},
-        title=f"parent {'-'.join(corpus.languages)}",
-        progress=progress,
+        _trainee(parent, [(name, groups[name], each) for name, each in named]), pairs, training,
+        make_validate(parent, prepared.valid, data.metric), run.folder,
+        identity={"size": asdict(size), "data": data.to_values(), **prepared.identity},
+        title=f"parent {'-'.join(corpus.languages)}", progress=progress,
     )  # fmt: skip
-    return _saved(parent, run, {"training": record, "data": prepared.record})
+    return _saved(parent, run, training, {"training": record, "data": prepared.record})
 
 
 def train_denoiser(
@@ -127,10 +113,7 @@ def train_denoiser(
     data = DataSettings(source_vocabulary_size=vocabulary_size)
     with run.main_process_first():
         shared = vocabulary(prepared, "source", data, run.encoded, _DENOISER_SPECIAL)
-    parent = Parent.create(
-        shared, shared, SEVERAL, SEVERAL, size, is_tied=True,
-        dropout=_DROPOUT if training.dropout is None else training.dropout, seed=training.seed,
-    )  # fmt: skip
+    parent = Parent.create(shared, shared, SEVERAL, SEVERAL, size, is_tied=True, seed=training.seed)
     with run.main_process_first():
         encoded, checked = (
             encode(each, shared, shared, data, run.encoded, parent.max_tokens)
@@ -141,20 +124,16 @@ def train_denoiser(
         for names, group, tensor in child_tensors(parent.model, parent.anatomy, ())
         if isinstance(tensor, torch.nn.Parameter) and not parent.anatomy.constant & set(names)
     )
-    trainee = _trainee(parent, tensors)
+    trainee, described = _trainee(parent, tensors), noise.to_values()
+    noised, held_back = (DenoisingPairs(each, shared, noise, training.seed) for each in (encoded, checked))
     record = train(
-        trainee,
-        DenoisingPairs(encoded, shared, noise, training.seed),
-        training,
-        _denoising_loss(trainee, DenoisingPairs(checked, shared, noise, training.seed)),
-        run.folder,
-        identity={"size": asdict(size), "noise": asdict(noise), "corpus": text.content_hash,
-                  "valid": held_out.content_hash, "vocabulary": shared.fingerprint},
-        title=f"denoiser {' '.join(lines)}",
-        progress=progress,
+        trainee, noised, training, _denoising_loss(trainee, held_back), run.folder,
+        identity={"size": asdict(size), "noise": described, **prepared.identity,
+                  "vocabulary": shared.fingerprint},
+        title=f"denoiser {' '.join(lines)}", progress=progress,
     )  # fmt: skip
-    about = {"training": record, "data": prepared.record, "noise": asdict(noise), "languages": list(lines)}
-    return _saved(parent, run, about)
+    about = {"training": record, "data": prepared.record, "noise": described, "languages": list(lines)}
+    return _saved(parent, run, training, about)
 
 
 def _trainee(parent: Parent, tensors: Iterable[tuple[str, str, torch.Tensor]]) -> Trainee:
@@ -162,13 +141,12 @@ def _trainee(parent: Parent, tensors: Iterable[tuple[str, str, torch.Tensor]]) -
     parameters: dict[str, dict[str, Any]] = {}
     for name, group, tensor in tensors:
         parameters.setdefault(group, {})[name] = tensor.requires_grad_(True)
-    return Trainee(
-        parent.model, parameters, frozenset(parameters), parent.source.special.pad, parent.target.special.pad,
-        parent.model.config.decoder_start_token_id,
-    )  # fmt: skip
+    return Trainee.of(parent, parameters, parameters)
 
 
-def _saved(parent: Parent, run: Run, record: dict[str, Any]) -> Parent:
+def _saved(parent: Parent, run: Run, training: TrainingSettings, record: dict[str, Any]) -> Parent:
+    if training.dropout is not None:
+        parent.model.config.dropout = training.dropout  # with which a child goes on
     parent.model.requires_grad_(False).eval()
     run.finish(lambda: parent.save(run.output.folder, record, replace=run.output.replace))
     return parent
@@ -198,10 +176,7 @@ def _denoising_loss(trainee: Trainee, pairs: DenoisingPairs) -> Callable[[], Val
         device = next(model.parameters()).device
         total, num_labels = 0.0, 0
         for planned in batches:
-            batch = collate(
-                pairs, planned, source_pad=trainee.source_pad, target_pad=trainee.target_pad,
-                decoder_start=trainee.decoder_start,
-            ).to(device)  # fmt: skip
+            batch = collate(pairs, planned, trainee.ids).to(device)
             logits = model(
                 input_ids=batch.source, attention_mask=batch.source_mask,
                 decoder_input_ids=batch.decoder_input, use_cache=False,

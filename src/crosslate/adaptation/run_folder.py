@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 
 from crosslate.adaptation.settings import OutputSettings
 from crosslate.errors import InputError
 from crosslate.files import RUN_SUFFIX
-from crosslate.text.corpora import PREFIX, SUFFIX
-from crosslate.training.checkpoints import remove_checkpoints
+from crosslate.training.checkpoints import remove_checkpoints, remove_torn
 from crosslate.training.devices import make_accelerator
 
 
@@ -26,41 +23,25 @@ class Run:
     Attributes:
         folder: of the run's state.
         encoded: where encoded corpora and their vocabularies are kept.
+        main_process_first: a context; what the main process has built inside, the others find there.
 
     Raises:
         InputError: the output exists and may not be replaced; found now, not when the work is done.
     """
 
     def __init__(self, output: OutputSettings, marker: str) -> None:
-        check_output(output.folder, marker, output.replace)
+        check_output(output, marker)
         folder = output.folder.absolute()
         self.output, self.folder = output, folder.with_name(folder.name + RUN_SUFFIX)
         self.encoded = self.folder / "encoded"
         self._processes = make_accelerator()
+        self.main_process_first = self._processes.main_process_first
         if self._processes.is_main_process:
-            self._remove_torn()
+            remove_torn(self.folder, "text-*")  # the loop looks after its checkpoints
+            remove_torn(self.encoded, "*")
         else:
             logging.getLogger("crosslate").setLevel(logging.WARNING)
         self._processes.wait_for_everyone()
-
-    def _remove_torn(self) -> None:
-        """Removes what a killed process left half-written; the loop looks after its checkpoints."""
-        torn = [
-            *self.folder.glob(f"{PREFIX}*{SUFFIX}"),
-            *self.encoded.glob(".*.tmp"),
-            *self.encoded.glob(".*.old"),
-        ]
-        for path in torn:
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
-
-    @contextmanager
-    def main_process_first(self) -> Iterator[None]:
-        """What the main process has built inside, the others find there."""
-        with self._processes.main_process_first():
-            yield
 
     def finish(self, save: Callable[[], object]) -> None:
         """Saves the output, then removes what is no longer needed; in the main process, the others wait."""
@@ -71,15 +52,16 @@ class Run:
         self._processes.wait_for_everyone()
 
 
-def check_output(out: Path, marker: str, replace: bool) -> None:
+def check_output(output: OutputSettings, marker: str) -> None:
     """Refuses an output folder that may not be written, or replaced.
 
     Raises:
         InputError: it exists and is not to be replaced, or is no earlier output with the file ``marker``.
     """
+    out = output.folder
     if not out.exists():
         return
-    if not replace:
+    if not output.replace:
         raise InputError(f"{out} already exists; give another folder or ask to replace it")
     if not out.is_dir():
         raise InputError(f"{out} is a file and is not replaced; give another folder")

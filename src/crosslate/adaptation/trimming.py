@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,9 @@ import torch
 from crosslate.engines.generation import Generation
 from crosslate.errors import ParentError
 from crosslate.files import atomic_folder
-from crosslate.models.parent import RECORD, Parent
+from crosslate.models.parent import Parent
 from crosslate.models.vocabularies.saved_vocabularies import SAVED_VOCABULARIES
 from crosslate.models.vocabularies.trimming import exact_dtype, trim_to_languages
-from crosslate.text.vocabularies import Vocabulary
-
-log = logging.getLogger(__name__)
 
 _SAMPLE_LINES = 8
 _SAMPLE_CHARACTERS = 400
@@ -82,14 +78,12 @@ def trim(
     trimmed = trim_to_languages(parent, seen, min_occurrences=min_occurrences, name=str(out))
     dtype = exact_dtype(parent.model)
     rows_after, bytes_after = _num_rows(trimmed), trimmed.num_parameters * dtype.itemsize
-    record: dict[str, Any] = {
+    record = {
         "trimmed": {
-            "parent": parent.name,
-            "fingerprint": parent.fingerprint(),
-            "lines": seen.num_lines,
+            "parent": parent.name, "fingerprint": parent.fingerprint(), "lines": seen.num_lines,
             "min_occurrences": min_occurrences,
         }
-    }
+    }  # fmt: skip
     languages = {"source_language": parent.source_language, "target_language": parent.target_language}
     with atomic_folder(out, replace=replace) as temporary:
         trimmed.save(temporary, record, replace=True, dtype=dtype)
@@ -107,7 +101,6 @@ def trim(
         num_compared=num_compared,
         has_tokenizer=not (out / SAVED_VOCABULARIES).is_file(),
     )
-    log.debug("trimmed %s: %s (recorded in %s)", parent.name, asdict(account), RECORD)
     return loaded, account
 
 
@@ -177,7 +170,5 @@ def _compare(whole: Parent, trimmed: Parent, sample: list[str]) -> int:
 
 
 def _pieces(parent: Parent, ids: tuple[list[int], list[int]]) -> list[list[str]]:
-    vocabularies: tuple[Vocabulary, Vocabulary] = (parent.source, parent.target)
-    return [
-        [vocabulary.pieces[index] for index in row] for vocabulary, row in zip(vocabularies, ids, strict=True)
-    ]
+    sides = zip((parent.source, parent.target), ids, strict=True)
+    return [[vocabulary.pieces[index] for index in row] for vocabulary, row in sides]

@@ -1,52 +1,24 @@
-"""Validation by real translations: an engine on the live model, a score of its output."""
+"""Validation by real translations of the live model, scored by a metric."""
 
 from __future__ import annotations
 
-import logging
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 
-from crosslate.engines.decoding import DecodingOptions, Engine
-from crosslate.engines.generation import TranslationModel
-from crosslate.errors import EngineError
+from crosslate.engines.decoding import DecodingOptions
 from crosslate.evaluation.scores import Score, bleu, chrf
 from crosslate.models.child import Child, plain_child
+from crosslate.models.parent import Parent
 from crosslate.models.tensors import is_mixed
 from crosslate.text.corpora import ParallelCorpus
 from crosslate.training.loop import Validation
-from crosslate.training.memory import is_sharded
-from crosslate.translation.lines import translate_lines
-
-log = logging.getLogger(__name__)
+from crosslate.training.memory import shards
+from crosslate.translation.translator import EngineName, Translator
 
 SCORERS: dict[str, Callable[..., Score]] = {"bleu": bleu, "chrf": chrf}
 
 
-def live_engine(model: TranslationModel, folder: Path) -> Engine:
-    """The fastest engine for a model in memory: CTranslate2 where it can express the family and runs on CPU.
-
-    Args:
-        folder: a fresh path where the exported model may be written.
-    """
-    from crosslate.engines.pytorch import TorchEngine
-
-    # An export of what is held in less memory would take more than it all.
-    if model.model.device.type != "cpu" or is_mixed(model.model) or is_sharded(model.model):
-        return TorchEngine(model)
-    from crosslate.engines.conversion import export_ctranslate2
-    from crosslate.engines.ctranslate2 import CTranslate2Engine
-
-    try:
-        export_ctranslate2(model, folder)
-    except EngineError as error:
-        log.debug("translating with PyTorch: %s", error)
-        return TorchEngine(model)
-    return CTranslate2Engine(folder)
-
-
 def make_validate(
-    model: TranslationModel,
+    model: Parent | Child,
     valid: ParallelCorpus,
     metric: str,
     measure: Callable[[], dict[str, float]] | None = None,
@@ -56,17 +28,19 @@ def make_validate(
     Args:
         measure: called after each validation; what it finds is kept beside the score and chooses nothing.
     """
+    engine: EngineName = "auto"
 
     def validate() -> Validation:
-        with tempfile.TemporaryDirectory(prefix="crosslate-validation-") as folder:
-            # What a method learns beside the tensors is folded into them, so that any engine can translate.
-            current = plain_child(model) if isinstance(model, Child) else model
-            engine = live_engine(current, Path(folder) / "model")
-            translations = list(
-                translate_lines(
-                    engine, valid.source, DecodingOptions(beam_size=1), language=valid.source_language
-                )
-            )
+        nonlocal engine
+        # An export of what is held in less memory would take more than it all.
+        if is_mixed(model.model) or shards(model.model):
+            engine = "pytorch"
+        # What a method learns beside the tensors is folded into them, so that any engine can translate.
+        current = plain_child(model) if isinstance(model, Child) else model
+        translator = Translator(current, engine=engine, options=DecodingOptions(beam_size=1))
+        if translator.engine.name == "pytorch":
+            engine = "pytorch"  # a family that CTranslate2 cannot express is not tried again
+        translations = list(translator.translate_lines(valid.source))
         score = SCORERS[metric](translations, valid.target, num_samples=0)
         return Validation(metric, score.value, score.signature, {} if measure is None else dict(measure()))
 

@@ -53,7 +53,7 @@ _OPTIONS: Options = {
 }
 
 
-@options_of(AdaptJob, _OPTIONS, name="job", set_in="training")
+@options_of(_OPTIONS, set_in="training")
 def adapt(job: AdaptJob) -> None:
     """Teach a parent a new language and write the pack of what changed."""
     from crosslate.training.progress import ConsoleProgress

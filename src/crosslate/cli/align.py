@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from crosslate.cli.console import console, print_line
+from crosslate.cli.console import console, make_table, print_line
 from crosslate.cli.options import Option, Options, options_of
 from crosslate.config import AnyPath, Settings
 from crosslate.errors import Faults
@@ -14,7 +14,7 @@ from crosslate.errors import Faults
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from crosslate.evaluation.embeddings import Embeddings, Neighbours
+    from crosslate.evaluation.embeddings import Neighbours
     from crosslate.evaluation.lexicon import LexiconScore
 
 
@@ -59,12 +59,14 @@ _OPTIONS: Options = {
 }
 
 
-@options_of(AlignJob, _OPTIONS, name="job")
+@options_of(_OPTIONS)
 def align(job: AlignJob) -> None:
     """Look up a pack's new words among the parent's by their embeddings (bilingual lexicon induction)."""
     from crosslate.evaluation.dictionaries import read_dictionary
     from crosslate.evaluation.embeddings import embeddings, neighbours, renewed_side
     from crosslate.evaluation.lexicon import induce
+    from crosslate.languages.codes import language_name
+    from crosslate.packs.compose import apply_packs
     from crosslate.packs.stored_model import StoredModel
 
     packs = [*job.packs, *([job.other_pack] if job.other_pack else [])]
@@ -73,33 +75,21 @@ def align(job: AlignJob) -> None:
     loaded = [model.load_packs()[0] for model in models]
     chosen = renewed_side(loaded, job.side)
     base = models[0].load_parent()
-    from crosslate.packs.compose import apply_packs
-
     one = embeddings(apply_packs(base, loaded[:1]), chosen, str(packs[0]))
-    if job.other_pack is None:
-        other = embeddings(base, chosen, base.name)
-    else:
-        other = embeddings(apply_packs(base, loaded[1:]), chosen, str(job.other_pack))
+    name = str(job.other_pack) if job.other_pack else base.name
+    other = embeddings(apply_packs(base, loaded[1:]) if job.other_pack else base, chosen, name)
     score = None if gold is None else induce(one, other, gold, num_examples=job.examples)
     near = neighbours(one, other, job.words, job.neighbours)
     out = console()
-    _introduce(out, one, other, chosen)
+    looked_up, among = (f"{language_name(each.language)} ({each.name})" for each in (one, other))
+    print_line(out, f"{looked_up} looked up among {among}, {chosen} embeddings, by cosine")
     if score is not None:
         _show_score(out, score, str(job.dictionary), len(gold or ()))
     if near:
         _show_neighbours(out, near)
 
 
-def _introduce(out: Console, one: Embeddings, other: Embeddings, side: str) -> None:
-    from crosslate.languages.codes import language_name
-
-    looked_up, among = (f"{language_name(each.language)} ({each.name})" for each in (one, other))
-    print_line(out, f"{looked_up} looked up among {among}, {side} embeddings, by cosine")
-
-
 def _show_score(out: Console, score: LexiconScore, name: str, num_words: int) -> None:
-    from rich.table import Table
-
     print_line(
         out,
         f"{name}: {num_words:,} words, {score.coverage:.1f} % tested; {score.num_words:,} of "
@@ -111,7 +101,7 @@ def _show_score(out: Console, score: LexiconScore, name: str, num_words: int) ->
     if not score.examples:
         return
     out.print()
-    table = Table("word", "rank", "nearest", "in the dictionary", box=None, pad_edge=False)
+    table = make_table("word", "rank", "nearest", "in the dictionary")
     table.columns[1].justify = "right"
     for example in score.examples:
         rank_shown = "-" if example.rank is None else str(example.rank)
@@ -120,10 +110,8 @@ def _show_score(out: Console, score: LexiconScore, name: str, num_words: int) ->
 
 
 def _show_neighbours(out: Console, found: list[Neighbours]) -> None:
-    from rich.table import Table
-
     out.print()
-    table = Table("word", "nearest (cosine)", box=None, pad_edge=False)
+    table = make_table("word", "nearest (cosine)")
     for each in found:
         near = (f"{word} {cosine:.2f}" for word, cosine in zip(each.words, each.cosines))
         table.add_row(each.word, ", ".join(near))

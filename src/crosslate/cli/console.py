@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.table import Table
 
 
 def console() -> Console:
@@ -25,6 +26,16 @@ def error_console() -> Console:
     from rich.console import Console
 
     return Console(stderr=True, highlight=False, markup=False, emoji=False)
+
+
+def make_table(*columns: str, right: Sequence[str] = ()) -> Table:
+    """A table without lines; the columns of ``right`` come last and hold numbers."""
+    from rich.table import Table
+
+    table = Table(*columns, box=None, pad_edge=False)
+    for column in right:
+        table.add_column(column, justify="right")
+    return table
 
 
 def megabytes(num_bytes: float) -> str:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crosslate.cli.console import console, error_console, megabytes
+from crosslate.cli.console import console, error_console, make_table, megabytes
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from crosslate.demo import DemoResult
+    from crosslate.evaluation.scores import Score
 
 
 def demo(
@@ -44,29 +46,20 @@ def demo(
 
 
 def _print_result(show: Console, result: DemoResult) -> None:
-    from rich.table import Table
+    table = make_table("pair", "strategy", right=["BLEU", "95 % interval", "stored", "pack", "lexicon"])
 
-    table = Table(
-        "pair", "strategy", "BLEU", "95 % interval", "stored", "pack", "lexicon", box=None, pad_edge=False
-    )
-    for column in table.columns[2:]:
-        column.justify = "right"
+    def add(pair: str, strategy: str, score: Score, *more: str) -> None:
+        low, high = score.interval or (0.0, 0.0)
+        table.add_row(pair, strategy, f"{score.value:.1f}", f"{low:.1f}-{high:.1f}", *more)
 
-    def interval(score: object) -> str:
-        low, high = score.interval or (0.0, 0.0)  # type: ignore[attr-defined]
-        return f"{low:.1f}-{high:.1f}"
-
-    before, after, zero = result.parent_before, result.parent_after, result.zero_shot
-    table.add_row("fr-en", "parent", f"{before.value:.1f}", interval(before), "100.0 %", "", "")
+    before = result.parent_before
+    add("fr-en", "parent", before, "100.0 %", "", "")
     for child in result.children:
-        table.add_row(
-            child.pair, child.strategy, f"{child.score.value:.1f}", interval(child.score),
-            f"{100 * child.share_stored:.1f} %", megabytes(child.pack_bytes),
-            f"{child.lexicon.precision_at_1:.1f} %",
-        )  # fmt: skip
-    table.add_row("de-es", "zero-shot", f"{zero.value:.1f}", interval(zero), "0.0 %", "0.0 MB", "")
+        share, precision = f"{100 * child.share_stored:.1f} %", f"{child.lexicon.precision_at_1:.1f} %"
+        add(child.pair, child.strategy, child.score, share, megabytes(child.pack_bytes), precision)
+    add("de-es", "zero-shot", result.zero_shot, "0.0 %", "0.0 MB", "")
     same = "identical" if result.parent_identical else "NOT identical"
-    table.add_row("fr-en", "parent afterwards", f"{after.value:.1f}", interval(after), "", same, "")
+    add("fr-en", "parent afterwards", result.parent_after, "", same, "")
     show.print(table)
     show.print(
         f"BLEU: {before.signature}, {before.num_sentences} test sentences never seen in training; "
@@ -82,18 +75,13 @@ def _ask(show: Console, out: Path) -> None:
     """Translates German sentences that the user types, to English and (zero-shot) to Spanish."""
     from crosslate.translation.translator import Translator
 
-    packs = out / "packs"
-    parent = out / "parents" / "fr-en"
+    packs, parent = out / "packs", out / "parents" / "fr-en"
     english = Translator.open([packs / "de-en"], parent)
     spanish = Translator.open([packs / "de-en", packs / "fr-es"], parent)
     show.print(
         "Type German sentences, an empty line ends. The demo knows the phrasebook's few hundred words."
     )
-    while True:
-        try:
-            line = input("de> ").strip()
-        except EOFError:
-            break
-        if not line:
-            break
-        show.print(f"en  {english.translate([line])[0]}\nes  {spanish.translate([line])[0]}", markup=False)
+    with suppress(EOFError):
+        while line := input("de> ").strip():
+            for code, translator in (("en", english), ("es", spanish)):
+                show.print(f"{code}  {translator.translate([line])[0]}")

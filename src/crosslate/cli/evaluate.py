@@ -102,7 +102,7 @@ _OPTIONS: Options = {
 }
 
 
-@options_of(EvaluateJob, _OPTIONS, name="job")
+@options_of(_OPTIONS)
 def evaluate(job: EvaluateJob) -> None:
     """Score translations of a test set by BLEU and chrF, and compare systems."""
     if job.scored.with_comet:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from crosslate.cli.options import Option, Options, parent_languages
+from crosslate.cli.options import Option, Options
 from crosslate.config import AnyPath, Settings
 from crosslate.engines.decoding import DecodingOptions
+from crosslate.languages.codes import language_pair
 
 if TYPE_CHECKING:
     from crosslate.packs.stored_model import StoredModel
@@ -46,32 +47,34 @@ class ModelChoice(Settings):
         """The model on disk."""
         from crosslate.packs.stored_model import StoredModel
 
-        return StoredModel(self.packs, self.parent, parent_languages(self.parent_langs))
+        languages = language_pair(self.parent_langs) if self.parent_langs else None
+        return StoredModel(self.packs, self.parent, languages)
 
     def open(self, model: StoredModel) -> Translator:
         """A translator for a model on disk."""
         from crosslate.translation.translator import Translator
 
         return Translator.of_stored(
-            model,
-            engine=self.engine,
-            quantization=self.quantization,
-            options=self.decoding,
+            model, engine=self.engine, quantization=self.quantization, options=self.decoding
         )
 
 
-DECODING: Options = {
-    "--beam": Option("decoding.beam_size", metavar="N"),
-    "--length-penalty": Option("decoding.length_penalty", metavar="X"),
-    "--no-repeat-ngram": Option("decoding.no_repeat_ngram", metavar="N"),
-    "--repetition-penalty": Option("decoding.repetition_penalty", metavar="X"),
-    "--max-new-tokens": Option("decoding.max_new_tokens", metavar="N"),
-}
+def decoding_options(field: str) -> Options:
+    """The options of :class:`DecodingOptions` in a field of a command's settings."""
+    return {
+        "--beam": Option(f"{field}.beam_size", metavar="N"),
+        "--length-penalty": Option(f"{field}.length_penalty", metavar="X"),
+        "--no-repeat-ngram": Option(f"{field}.no_repeat_ngram", metavar="N"),
+        "--repetition-penalty": Option(f"{field}.repetition_penalty", metavar="X"),
+        "--max-new-tokens": Option(f"{field}.max_new_tokens", metavar="N"),
+    }
+
+
 MODEL: Options = {
     "--pack": Option("packs", metavar="FOLDER"),
     "--parent": Option("parent", metavar="NAME"),
     "--parent-langs": Option("parent_langs", metavar="XX-YY"),
     "--engine": "engine",
     "--quantization": Option("quantization", metavar="TYPE"),
-    **DECODING,
+    **decoding_options("decoding"),
 }

@@ -14,29 +14,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
+from pydantic import BeforeValidator
 from pydantic.fields import FieldInfo
 
 from crosslate.config import Settings, dump_yaml, parse_yaml, read_yaml
 from crosslate.errors import CorpusError, Faults, UsageError
 from crosslate.files import write_text
 
-if TYPE_CHECKING:
-    from crosslate.models.parent import Parent
-
-ParentLangs = Annotated[
-    str | None,
-    typer.Option(
-        "--parent-langs",
-        metavar="XX-YY",
-        help="Languages of the parent, where its files name none or many (mBART, NLLB): fr-en, or in its own "
-        "codes fra_Latn-eng_Latn.",
-    ),
-]
-Out = Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")]
-Force = Annotated[bool, typer.Option("--force", help="Replace OUT if it exists.")]
 PackFolders = Annotated[
     list[Path], typer.Argument(metavar="PACK...", help="Folder of the pack; two packs are composed.")
 ]
@@ -57,7 +44,6 @@ class Option:
             are those of the first.
         value: what a flag sets; None for an option that takes a value, or a flag for a field that is a bool.
         help: in place of the description.
-        is_text: read as text; the field makes its value of it.
         metavar: as in Typer.
         envvar: as in Typer.
     """
@@ -65,33 +51,35 @@ class Option:
     fields: str
     value: Any = None
     help: str = ""
-    is_text: bool = False
     metavar: str | None = None
     envvar: str | None = None
 
 
 Options = dict[str, str | Option]
-"""By names of options, separated by spaces (``--out -o``), the fields that they set."""
+"""By names of options, separated by spaces (``--out -o``), the fields that they set.
+
+A name without hyphens is that of an argument, which is given without a name.
+"""
 
 
-def options_of(
-    kind: type[Settings], options: Options, *, name: str = "settings", set_in: str = ""
-) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Makes the options of a command from settings.
+def options_of(options: Options, *, set_in: str = "") -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Makes the options of a command from the settings that one of its parameters is annotated with.
 
     Args:
-        kind: the settings.
         options: which fields are offered under which names.
-        name: the command's parameter that gets the settings.
         set_in: also offer ``--config`` and ``--save-config`` for all fields, and ``--set NAME=VALUE`` for
             those of this field. What is given beside ``--config`` wins.
     """
-    made = [_Offered.of(kind, flags, each) for flags, each in options.items()]
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        parameters = list(inspect.signature(command, eval_str=True).parameters.values())
+        (settings,) = (each for each in parameters if _is_settings(each.annotation))
+        kind: type[Settings] = settings.annotation
+        made = [_Offered.of(kind, flags, each) for flags, each in options.items()]
+
         @functools.wraps(command)
         def run(**given: Any) -> None:
-            config, save, changes = (given.pop(each, None) for each in ("config", "save_config", "set_"))
+            config, save, changes = (given.pop(each, None) for each in ("config_", "save_config_", "set_"))
             values = read_yaml(config) or {} if config else {}
             spoken = {} if config else {path: each.name for each in made for path in each.paths}
             for each in made:
@@ -99,23 +87,24 @@ def options_of(
             for change in changes or []:
                 _assign(values, set_in, change)
             where = f"{config} and the options" if config else "these options"
-            given[name] = kind.from_values(values, where=where, names=spoken)
+            given[settings.name] = kind.from_values(values, where=where, names=spoken)
             if save:
                 write_text(save, dump_yaml(values))
             command(**given)
 
-        parameters = []
-        for parameter in inspect.signature(command, eval_str=True).parameters.values():
-            if parameter.name == name:
-                parameters += [each.signature(is_required=not set_in) for each in made]
-                parameters += _FILE_OPTIONS if set_in else []
-            else:
-                parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
-        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        at = parameters.index(settings)
+        own = [each.signature(is_required=not set_in) for each in made] + (_FILE_OPTIONS if set_in else [])
+        others = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in parameters]
+        signature = inspect.Signature([*others[:at], *own, *others[at + 1 :]])
+        run.__signature__ = signature  # type: ignore[attr-defined]
         run.__annotations__ = {}
         return run
 
     return decorate
+
+
+def _is_settings(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, Settings)
 
 
 def _parameter(name: str, kind: Any, option: Any, default: Any = None) -> inspect.Parameter:
@@ -124,27 +113,18 @@ def _parameter(name: str, kind: Any, option: Any, default: Any = None) -> inspec
     )
 
 
+def _file_option(flag: str, kind: Any, metavar: str, text: str) -> inspect.Parameter:
+    return _parameter(f"{flag[2:].replace('-', '_')}_", kind, typer.Option(flag, metavar=metavar, help=text))
+
+
 _FILE_OPTIONS = [
-    _parameter(
-        "set_",
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="NAME=VALUE",
-            help="Any other training setting, e.g. pretrained_learning_rate=1e-4.",
-        ),
+    _file_option(
+        "--set", list[str] | None, "NAME=VALUE",
+        "Any other training setting, e.g. pretrained_learning_rate=1e-4.",
     ),
-    _parameter(
-        "config",
-        Path | None,
-        typer.Option("--config", metavar="FILE", help="Read settings from a YAML file; options win over it."),
-    ),
-    _parameter(
-        "save_config",
-        Path | None,
-        typer.Option("--save-config", metavar="FILE", help="Write what is set to a YAML file for --config."),
-    ),
-]
+    _file_option("--config", Path | None, "FILE", "Read settings from a YAML file; options win over it."),
+    _file_option("--save-config", Path | None, "FILE", "Write what is set to a YAML file for --config."),
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -188,21 +168,24 @@ class _Offered:
     def signature(self, *, is_required: bool) -> inspect.Parameter:
         """The parameter that Typer makes the option from; None is not given, and leaves the default."""
         option, field = self.option, self.field
-        kind, choices = (str, []) if option.is_text else _option_type(field.annotation)
+        kind, choices = _option_type(Annotated[(field.annotation, None, *field.metadata)])
         is_flag = kind is bool or option.value is not None
-        flags = list(self.flags)
-        if kind is bool and field.default is True and option.value is None and "/" not in flags[0]:
-            flags[0] += f"/--no-{flags[0][2:]}"
-        default = field.get_default(call_default_factory=True) if not field.is_required() else None
-        shown = f" [default: {default}]" if default not in (None, "", []) and not is_flag else ""
+        first, *others = self.flags
+        if kind is bool and field.default is True and option.value is None and "/" not in first:
+            first += f"/--no-{first[2:]}"
         must = is_required and field.is_required()
-        if field.is_required() and not must:
-            shown = " [required]"
-        made = typer.Option(
-            *flags, metavar=option.metavar or "|".join(choices) or None, envvar=option.envvar,
-            show_default=False, help=(option.help or field.description or "") + shown,
-            autocompletion=(lambda: choices) if choices else None,
-        )  # fmt: skip
+        default = None if field.is_required() else field.get_default(call_default_factory=True)
+        shown = f" [default: {default}]" if default not in (None, "", []) and not is_flag else ""
+        shown = " [required]" if field.is_required() and not must else shown
+        text = (option.help or field.description or "") + shown
+        made: Any
+        if first.startswith("-"):
+            made = typer.Option(
+                first, *others, metavar=option.metavar or "|".join(choices) or None, envvar=option.envvar,
+                show_default=False, help=text, autocompletion=(lambda: choices) if choices else None,
+            )  # fmt: skip
+        else:
+            made = typer.Argument(metavar=option.metavar or first, help=text)
         kind = bool if is_flag else kind
         default = inspect.Parameter.empty if must else None
         return _parameter(self.parameter, kind if must else kind | None, made, default)
@@ -214,7 +197,9 @@ def _option_type(hint: Any) -> tuple[Any, list[str]]:
         options = [each for each in get_args(hint) if each is not type(None)]
         return _option_type(options[0])
     if get_origin(hint) is Annotated:
-        return _option_type(get_args(hint)[0])
+        inner, *metadata = get_args(hint)
+        is_text = any(isinstance(each, BeforeValidator) for each in metadata)  # which makes a value of it
+        return (str, []) if is_text else _option_type(inner)
     if get_origin(hint) is Literal:
         return str, list(get_args(hint))
     if get_origin(hint) is list:
@@ -260,18 +245,3 @@ def read_all_lines(paths: list[str]) -> Iterator[str]:
             readers.append(read_lines(path))
     faults.raise_as(CorpusError)
     return chain.from_iterable(readers)
-
-
-def parent_languages(pair: str | None) -> tuple[str, str] | None:
-    """The two languages of ``--parent-langs``."""
-    from crosslate.languages.codes import language_pair
-
-    return None if pair is None else language_pair(pair)
-
-
-def load_parent(name: str, pair: str | None) -> Parent:
-    """A parent by folder or hub id; ``pair`` as in ``--parent-langs``."""
-    from crosslate.models.parent import Parent
-
-    source, target = parent_languages(pair) or (None, None)
-    return Parent.load(name, source_language=source, target_language=target)

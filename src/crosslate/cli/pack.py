@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -148,54 +149,46 @@ def _languages(manifest: Manifest) -> str:
 
 
 def _stored(manifest: Manifest) -> str:
-    size = manifest.files["weights.safetensors"].bytes
-    text = f"{len(manifest.tensors)} tensors, {size_of(size)}"
-    counts = manifest.training.get("parameters")
-    if isinstance(counts, dict) and _are_numbers(counts, "share_stored", "model_bytes"):
-        text += f", {100 * counts['share_stored']:.1f} % of the parameters of a full model"
-        text += f" ({size_of(counts['model_bytes'])})"
+    text = f"{len(manifest.tensors)} tensors, {size_of(manifest.files['weights.safetensors'].bytes)}"
+    with suppress(KeyError, TypeError, ValueError):  # the record is free in form
+        counts = manifest.training["parameters"]
+        share, num_bytes = 100 * counts["share_stored"], size_of(counts["model_bytes"])
+        text += f", {share:.1f} % of the parameters of a full model ({num_bytes})"
     return text
 
 
 def _training(record: dict[str, Any]) -> list[tuple[str, str]]:
-    """The record is free in form: what is not there, or not as we write it, is left out."""
-    parts = []
-    if _are_numbers(record, "updates", "epochs"):
-        parts.append(f"{record['epochs']} epochs, {record['updates']:,} updates")
-    if _are_numbers(record, "best_updates"):
-        parts.append(f"best after {record['best_updates']:,}")
-    if _are_numbers(record, "training_seconds", "tokens_per_second"):
-        parts.append(f"{record['training_seconds']:,.0f} s at {record['tokens_per_second']:,.0f} tokens/s")
-    settings = record.get("settings")
-    if isinstance(settings, dict) and _are_numbers(settings, "seed"):
-        parts.append(f"seed {settings['seed']}")
-    if isinstance(record.get("precision"), str):
-        parts.append(record["precision"])
-    lines = [", ".join(parts)] if parts else []
+    parts = _filled(
+        record, "{epochs} epochs, {updates:,} updates", "best after {best_updates:,}",
+        "{training_seconds:,.0f} s at {tokens_per_second:,.0f} tokens/s", "seed {settings[seed]:d}",
+        "{precision:s}",
+    )  # fmt: skip
     machine = record.get("machine")
-    if isinstance(machine, dict):
-        lines.append("on " + ", ".join(f"{name} {value}" for name, value in machine.items()))
-    if isinstance(record.get("finished"), str) and record["finished"]:
-        lines.append(f"ended: {record['finished']}")
-    compressed = record.get("compressed")
-    if isinstance(compressed, dict):
-        rank = [f"deltas of rank {compressed['rank']}"] if _are_numbers(compressed, "rank") else []
-        dtype = [compressed["dtype"]] if isinstance(compressed.get("dtype"), str) else []
-        lines.append(f"then compressed: {', '.join(rank + dtype)}")
-    return _labelled("training", lines)
+    described = machine.items() if isinstance(machine, dict) else ()
+    compressed = _filled(record, "deltas of rank {compressed[rank]:d}", "{compressed[dtype]:s}")
+    lines = {"": parts, "on ": [f"{name} {value}" for name, value in described],
+             "ended: ": _filled(record, "{finished:s}"), "then compressed: ": compressed}  # fmt: skip
+    return _labelled("training", [label + ", ".join(each) for label, each in lines.items() if each])
 
 
 def _data(record: dict[str, Any]) -> list[tuple[str, str]]:
-    lines = []
-    for name, label in (("train", "trained on"), ("valid", "validated on")):
-        part = record.get(name)
-        if isinstance(part, dict) and "origin" in part and _are_numbers(part, "pairs"):
-            held_out = ", held out of the training text" if part.get("held_out") is True else ""
-            lines.append(f"{label} {part['pairs']:,} pairs of {part['origin']}{held_out}")
-    cleaning = record.get("cleaning")
-    if isinstance(cleaning, dict) and _are_numbers(cleaning, "total", "kept"):
-        lines.append(f"cleaning kept {cleaning['kept']:,} of {cleaning['total']:,} pairs")
+    lines = _filled(
+        record, "trained on {train[pairs]:,} pairs of {train[origin]}",
+        "validated on {valid[pairs]:,} pairs of {valid[origin]}",
+        "cleaning kept {cleaning[kept]:,} of {cleaning[total]:,} pairs",
+    )  # fmt: skip
+    if _filled(record, "{valid[held_out]}") == ["True"]:
+        lines = [f"{line}, held out of the training text" if "validated" in line else line for line in lines]
     return _labelled("data", lines)
+
+
+def _filled(record: dict[str, Any], *templates: str) -> list[str]:
+    """Templates with what a record says; without those whose values it lacks, since it is free in form."""
+    found = []
+    for template in templates:
+        with suppress(KeyError, TypeError, ValueError):
+            found.append(template.format_map(record))
+    return found
 
 
 def _scores(manifest: Manifest) -> list[tuple[str, str]]:
@@ -209,7 +202,3 @@ def _scores(manifest: Manifest) -> list[tuple[str, str]]:
 
 def _labelled(label: str, lines: list[str]) -> list[tuple[str, str]]:
     return [(label if index == 0 else "", line) for index, line in enumerate(lines)]
-
-
-def _are_numbers(record: dict[str, Any], *names: str) -> bool:
-    return all(isinstance(record.get(name), int | float) for name in names)

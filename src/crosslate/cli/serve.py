@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from crosslate.cli.console import console, print_line
+from crosslate.cli.model_choice import decoding_options
 from crosslate.cli.options import Option, Options, options_of
 from crosslate.errors import UsageError
 from crosslate.server.settings import ServerSettings
@@ -24,27 +25,23 @@ serve_app.add_typer(keys_app, name="keys")
 _OPTIONS: Options = {
     "--parent": Option("parent", metavar="NAME", envvar="CROSSLATE_PARENT"),
     "--packs": Option("packs", metavar="DIR", envvar="CROSSLATE_PACKS"),
-    "--parent-langs": Option("parent_languages", metavar="XX-YY", is_text=True),
+    "--parent-langs": Option("parent_languages", metavar="XX-YY"),
     "--host": Option("host", envvar="CROSSLATE_HOST"),
     "--port": Option("port", envvar="CROSSLATE_PORT"),
     "--url-prefix": Option("url_prefix", metavar="PATH"),
     "--engine": Option("engine", metavar="NAME"),
     "--quantization": Option("quantization", metavar="TYPE"),
-    "--memory": Option("memory_bytes", metavar="SIZE", is_text=True),
+    "--memory": Option("memory_bytes", metavar="SIZE"),
     "--pivot": "pivot",
-    "--beam": Option("options.beam_size", metavar="N"),
-    "--length-penalty": Option("options.length_penalty", metavar="X"),
-    "--no-repeat-ngram": Option("options.no_repeat_ngram", metavar="N"),
-    "--repetition-penalty": Option("options.repetition_penalty", metavar="X"),
-    "--max-new-tokens": Option("options.max_new_tokens", metavar="N"),
+    **decoding_options("options"),
     "--repetition-guard": "queue.repetition_guard",
     "--char-limit": Option("limits.characters", metavar="N"),
     "--batch-limit": Option("limits.texts", metavar="N"),
     "--alternatives-limit": Option("limits.alternatives", metavar="N"),
     "--req-limit": Option("limits.requests_per_minute", metavar="N"),
     "--req-flood-threshold": Option("limits.refusals_per_hour", metavar="N"),
-    "--body-limit": Option("limits.body_bytes", metavar="SIZE", is_text=True),
-    "--file-limit": Option("limits.file_bytes", metavar="SIZE", is_text=True),
+    "--body-limit": Option("limits.body_bytes", metavar="SIZE"),
+    "--file-limit": Option("limits.file_bytes", metavar="SIZE"),
     "--timeout": Option("limits.request_seconds", metavar="SECONDS"),
     "--queue-limit": Option("queue.waiting_requests", metavar="N"),
     "--batch-tokens": Option("queue.batch_tokens", metavar="N"),
@@ -63,7 +60,7 @@ _OPTIONS: Options = {
 
 
 @serve_app.callback()
-@options_of(ServerSettings, _OPTIONS)
+@options_of(_OPTIONS)
 def serve(context: typer.Context, settings: ServerSettings) -> None:
     """Serve a parent and its packs over HTTP, with the API that translation clients speak."""
     if context.invoked_subcommand:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
 import typer
 from pydantic import Field
 
-from crosslate.cli.console import console, error_console, print_line
+from crosslate.cli.console import console, error_console, make_table, print_line
 from crosslate.cli.options import Option, Options, options_of
 from crosslate.config import AnyPath, Settings
 from crosslate.errors import EXIT_FAILED, InputError
@@ -30,20 +30,16 @@ study_app = typer.Typer(
     rich_markup_mode=None,
 )
 
-RecipeName = Annotated[
-    str,
-    typer.Argument(metavar="RECIPE", help="Name of a shipped recipe, or a YAML file; see docs/recipes.md."),
-]
-
 
 class StudyPlace(Settings):
-    """Where a study is, and at which scale."""
+    """Which study, where it is, and at which scale."""
 
+    recipe: str = Field(description="Name of a shipped recipe, or a YAML file; see docs/recipes.md.")
     out: AnyPath | None = Field(None, description="Folder of the study. [default: studies/NAME]")
     data: AnyPath = Field(Path(), description="Folder that the recipe's files are in.")
     quick: bool = Field(False, description="The same study in minutes, on little text.")
 
-    def plan(self, name: str) -> tuple[Recipe, list[Cell], Store, Library]:
+    def plan(self) -> tuple[Recipe, list[Cell], Store, Library]:
         """The recipe with its cells, its store and its texts."""
         from crosslate.studies.analyses import plan_study
         from crosslate.studies.quick import quick
@@ -51,7 +47,7 @@ class StudyPlace(Settings):
         from crosslate.studies.store import Store
         from crosslate.studies.texts import Library
 
-        recipe = quick(load_recipe(name)) if self.quick else load_recipe(name)
+        recipe = quick(load_recipe(self.recipe)) if self.quick else load_recipe(self.recipe)
         library = Library(self.data, recipe.phrasebook_seed)
         store = Store(self.out or Path("studies") / recipe.name)
         return recipe, plan_study(recipe, library), store, library
@@ -75,16 +71,26 @@ class RunJob(StudyPlace):
     gpus: float = Field(0.0, ge=0, description="With ray: GPUs that a cell asks for.")
 
 
-_PLACE: Options = {"--out -o": "out", "--data": "data", "--quick": "quick"}
+class ReportJob(StudyPlace):
+    """Whose report is made, and where it goes."""
+
+    to: AnyPath | None = Field(
+        None,
+        description="Where the report is written, with all translations of test sets. [default: the study's]",
+    )
+
+
+_PLACE: Options = {"RECIPE": "recipe", "--out -o": "out", "--data": "data", "--quick": "quick"}
 _RUN: Options = _PLACE | {
     "--jobs": Option("jobs", metavar="N"), "--only": Option("only", metavar="PATTERN"),
     "--dry-run": "dry_run", "--on": "on", "--cpus": "cpus", "--gpus": "gpus",
 }  # fmt: skip
+_REPORT: Options = _PLACE | {"--to": Option("to", metavar="FOLDER")}
 
 
 @study_app.command("run")
-@options_of(RunJob, _RUN, name="job")
-def run(recipe: RecipeName, job: RunJob) -> None:
+@options_of(_RUN)
+def run(job: RunJob) -> None:
     """Run what a study still lacks, then write its report.
 
     Every finished cell is kept; after an interruption the same command goes on where it was.
@@ -94,7 +100,7 @@ def run(recipe: RecipeName, job: RunJob) -> None:
     from crosslate.studies.plan import check_texts
     from crosslate.studies.run import Place, run_study
 
-    loaded, cells, store, library = job.plan(recipe)
+    loaded, cells, store, library = job.plan()
     chosen = matching(cells, job.only)
     jobs = job.jobs or default_jobs()
     notes = error_console()
@@ -117,34 +123,24 @@ def run(recipe: RecipeName, job: RunJob) -> None:
 
 
 @study_app.command("report")
-@options_of(StudyPlace, _PLACE, name="place")
-def report(
-    recipe: RecipeName,
-    place: StudyPlace,
-    to: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FOLDER",
-            help="Where the report is written, with all translations of test sets. [default: the study's]",
-        ),
-    ] = None,
-) -> None:
+@options_of(_REPORT)
+def report(job: ReportJob) -> None:
     """Rebuild a study's report from its stored results; nothing is run."""
     from crosslate.studies.plan import check_files
 
-    loaded, cells, store, library = place.plan(recipe)
+    loaded, cells, store, library = job.plan()
     check_files(cells, library)
     if not any(store.is_done(cell) for cell in cells):
         raise InputError(
             f"{store.folder} holds no result of {loaded.name} with these settings and texts; run the study, "
             "or give the --out, --data and --quick that it was run with"
         )
-    _write(loaded, cells, store, to or store.folder)
-    if to:
+    _write(loaded, cells, store, job.to or store.folder)
+    if job.to:
         from crosslate.studies.store import TRANSLATIONS
 
-        count = store.publish_translations(cells, to / TRANSLATIONS)
-        print_line(console(), f"translations of {count} test sets: {to / TRANSLATIONS}")
+        count = store.publish_translations(cells, job.to / TRANSLATIONS)
+        print_line(console(), f"translations of {count} test sets: {job.to / TRANSLATIONS}")
 
 
 def _executor(place: Place, jobs: int, job: RunJob) -> Executor:
@@ -159,8 +155,6 @@ def _executor(place: Place, jobs: int, job: RunJob) -> Executor:
 def _show_plan(
     out: Console, recipe: Recipe, cells: Sequence[Cell], store: Store, jobs: int, *, in_full: bool
 ) -> None:
-    from rich.table import Table
-
     from crosslate.engines.ctranslate2 import num_usable_cores
     from crosslate.studies.estimate import duration, estimated_seconds
 
@@ -170,7 +164,7 @@ def _show_plan(
     estimates, is_measured = estimated_seconds(cells, seconds, cores)
     left = sum(estimates[cell.key] for cell in cells if cell.key not in done) / jobs
     if in_full:
-        table = Table("cell", "kind", "time", "state", box=None, pad_edge=False)
+        table = make_table("cell", "kind", "time", "state")
         for cell in cells:
             failed = store.failure(cell)
             state = "done" if cell.key in done else f"failed: {failed}" if failed else ""

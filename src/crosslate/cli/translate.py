@@ -76,21 +76,17 @@ class TranslateJob(ModelChoice):
             self._check_format(faults)
 
     def _check_ray(self, faults: Faults) -> None:
-        if alone := [name for name, is_given in self._of_lines_here().items() if is_given]:
+        of_lines_here = {
+            "--format": self.format != _LINES, "--n-best": self.has_n_best,
+            "--window-lines": self.window_lines is not None,
+        }  # fmt: skip
+        if alone := [name for name, is_given in of_lines_here.items() if is_given]:
             faults.add(f"{', '.join(alone)} cannot go with --on ray, which translates lines; leave it out")
-        files = [*self.input, str(self.output)] if self.input and self.output else [STANDARD_OUTPUT]
-        if STANDARD_OUTPUT in files:
+        if not self.input or not self.output or STANDARD_OUTPUT in (*self.input, str(self.output)):
             faults.add(
                 "--on ray goes from files to a file, so that it can go on where it was stopped; "
                 "give --input and --output"
             )
-
-    def _of_lines_here(self) -> dict[str, bool]:
-        return {
-            "--format": self.format != _LINES,
-            "--n-best": self.has_n_best,
-            "--window-lines": self.window_lines is not None,
-        }
 
     def _check_format(self, faults: Faults) -> None:
         """The format of a document, and what goes with it."""
@@ -135,7 +131,7 @@ _OPTIONS: Options = {
 }
 
 
-@options_of(TranslateJob, _OPTIONS, name="job")
+@options_of(_OPTIONS)
 def translate(job: TranslateJob) -> None:
     """Translate text line by line, N lines in and N lines out, or a whole document (--format)."""
     if job.on == "ray":
@@ -213,14 +209,10 @@ def _align(model: StoredModel, pairs: list[tuple[str, str]]) -> Align | None:
 
 def _flushing(lines: Iterable[str], file: IO[bytes]) -> Iterator[str]:
     """``lines``; before the next one is waited for, everything translated so far is let out."""
-    iterator = iter(lines)
-    while True:
-        file.flush()
-        try:
-            line = next(iterator)
-        except StopIteration:
-            return
+    file.flush()
+    for line in lines:
         yield line
+        file.flush()
 
 
 def _row(hypotheses: list[Hypothesis]) -> str:
@@ -231,7 +223,5 @@ def _row(hypotheses: list[Hypothesis]) -> str:
 def _greet(translator: Translator) -> None:
     from crosslate.languages.codes import language_name
 
-    source, target = (
-        language_name(code) for code in (translator.source_language, translator.target_language)
-    )
+    source, target = map(language_name, (translator.source_language, translator.target_language))
     print_line(error_console(), f"{source} to {target}, {translator.engine.name}; end with Ctrl-D")

@@ -80,15 +80,15 @@ class Parent:
         size: Size,
         *,
         is_tied: bool = False,
-        dropout: float = 0.1,
         max_positions: int = 512,
         seed: int = 1,
     ) -> Parent:
         """A new, untrained Marian model with two vocabularies; the global random state stays as it is.
 
+        Dropout is 0.1 on embeddings and sublayers, and there is none on attention weights.
+
         Args:
             is_tied: one table of embeddings for both sides, as in mBART; the vocabularies must be the same.
-            dropout: probability of dropout on embeddings and sublayers; there is none on attention weights.
             max_positions: longest sequence in tokens.
 
         Raises:
@@ -116,7 +116,7 @@ class Parent:
             **{f"encoder_{name}": number for name, number in both.items()},
             **{f"decoder_{name}": number for name, number in both.items()},
             activation_function="relu",
-            dropout=dropout,
+            dropout=0.1,
             scale_embedding=True,
             max_position_embeddings=max_positions,
             **ids,

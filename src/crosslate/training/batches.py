@@ -8,16 +8,14 @@ no sentence fills are dummies without loss.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from dataclasses import dataclass, replace
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from crosslate.errors import TrainingError
-
-if TYPE_CHECKING:
-    import torch
 
 IGNORED = -100
 """Label of a position without loss, as in PyTorch's cross-entropy."""
@@ -38,17 +36,19 @@ class PairIds(Protocol):
     def target_ids(self, index: int) -> Integers: ...
 
 
-class SourceStates(Protocol):
-    """What a frozen encoder gives for each pair."""
-
-    def gather(self, indices: tuple[int, ...], rows: int, length: int) -> torch.Tensor: ...
-
-
 @runtime_checkable
 class ChangingPairs(Protocol):
     """Pairs whose source sides differ from epoch to epoch; their lengths are upper bounds and stay."""
 
     def set_epoch(self, epoch: int) -> None: ...
+
+
+class BatchIds(NamedTuple):
+    """Ids that fill up the rows of each side, and the id that the decoder starts with."""
+
+    source_pad: int
+    target_pad: int
+    decoder_start: int
 
 
 @dataclass(frozen=True)
@@ -91,23 +91,12 @@ class Batch:
         return self._mapped(lambda tensor: tensor[start:end])
 
     def _mapped(self, change: Callable[[torch.Tensor], torch.Tensor]) -> Batch:
-        return Batch(
-            change(self.source),
-            change(self.source_mask),
-            change(self.decoder_input),
-            change(self.labels),
-            self.num_labels,
-            self.num_tokens,
-            None if self.states is None else change(self.states),
-        )
+        tensors = {name: each for name, each in vars(self).items() if isinstance(each, torch.Tensor)}
+        return replace(self, **{name: change(each) for name, each in tensors.items()})
 
 
 def plan_batches(
-    source_lengths: Integers,
-    target_lengths: Integers,
-    batch_tokens: int,
-    seed: int,
-    epoch: int,
+    source_lengths: Integers, target_lengths: Integers, batch_tokens: int, seed: int, epoch: int
 ) -> list[PlannedBatch]:
     """Groups all pairs of one epoch into batches; every pair appears exactly once.
 
@@ -115,10 +104,8 @@ def plan_batches(
     many batches. Pairs left over when a shape's batches are full share batches of a larger shape.
 
     Args:
-        source_lengths: (num_pairs,) tokens, end of sentence included.
-        target_lengths: (num_pairs,) tokens, end of sentence included.
+        source_lengths: (num_pairs,) tokens, end of sentence included; likewise ``target_lengths``.
         batch_tokens: source plus target positions per batch, padding included.
-        seed: seed of the run.
         epoch: 0-based epoch.
 
     Raises:
@@ -160,24 +147,22 @@ def _leftovers(
     group: list[int] = []
     shape = (0, 0)
     for at in left:
-        grown = (max(shape[0], int(src[at])), max(shape[1], int(tgt[at])))
+        own = (int(src[at]), int(tgt[at]))
+        grown = (max(shape[0], own[0]), max(shape[1], own[1]))
         if group and len(group) >= _rows(*grown, batch_tokens):
-            batches.append(_mixed(group, shape, order, batch_tokens))
-            group, grown = [], (int(src[at]), int(tgt[at]))
+            batches.append(_mixed(order[group], shape, batch_tokens))
+            group, grown = [], own
         group.append(at)
         shape = grown
-    if group:
-        batches.append(_mixed(group, shape, order, batch_tokens))
-    return batches
+    return [*batches, _mixed(order[group], shape, batch_tokens)] if group else batches
 
 
-def _mixed(group: list[int], shape: tuple[int, int], order: Integers, batch_tokens: int) -> PlannedBatch:
+def _mixed(indices: Integers, shape: tuple[int, int], batch_tokens: int) -> PlannedBatch:
     # Square shapes recur; the free combinations of two lengths would each be a new one.
-    square = (max(shape),) * 2 if 2 * max(shape) <= batch_tokens else shape
-    rows = _rows(*square, batch_tokens)
-    if len(group) > rows:
-        square, rows = shape, _rows(*shape, batch_tokens)
-    return PlannedBatch(tuple(order[group].tolist()), rows, *square)
+    square = (max(shape),) * 2
+    if len(indices) > _rows(*square, batch_tokens):
+        square = shape
+    return PlannedBatch(tuple(indices.tolist()), _rows(*square, batch_tokens), *square)
 
 
 def longest_unpadded(max_positions: int) -> int:
@@ -206,24 +191,14 @@ def _rows(src_len: int, tgt_len: int, batch_tokens: int) -> int:
     return rows // _ROW_STEP * _ROW_STEP if rows >= _ROW_STEP else rows
 
 
-def collate(
-    pairs: PairIds,
-    planned: PlannedBatch,
-    *,
-    source_pad: int,
-    target_pad: int,
-    decoder_start: int,
-    states: SourceStates | None = None,
-) -> Batch:
-    """Builds the tensors of a planned batch, with a frozen encoder's output where there is one."""
-    import torch
-
+def collate(pairs: PairIds, planned: PlannedBatch, ids: BatchIds) -> Batch:
+    """Builds the tensors of a planned batch."""
     shape_src, shape_tgt = (planned.rows, planned.src_len), (planned.rows, planned.tgt_len)
-    source = np.full(shape_src, source_pad, dtype=np.int64)
+    source = np.full(shape_src, ids.source_pad, dtype=np.int64)
     mask = np.zeros(shape_src, dtype=np.int64)
     mask[:, 0] = 1  # a dummy row attends to one position: an all-masked softmax is undefined
-    decoder_input = np.full(shape_tgt, target_pad, dtype=np.int64)
-    decoder_input[:, 0] = decoder_start
+    decoder_input = np.full(shape_tgt, ids.target_pad, dtype=np.int64)
+    decoder_input[:, 0] = ids.decoder_start
     labels = np.full(shape_tgt, IGNORED, dtype=np.int64)
     num_labels = num_tokens = 0
     for row, index in enumerate(planned.indices):
@@ -234,15 +209,8 @@ def collate(
         labels[row, : len(tgt)] = tgt
         num_labels += len(tgt)
         num_tokens += len(src) + len(tgt)
-    return Batch(
-        torch.from_numpy(source),
-        torch.from_numpy(mask),
-        torch.from_numpy(decoder_input),
-        torch.from_numpy(labels),
-        num_labels,
-        num_tokens,
-        states.gather(planned.indices, planned.rows, planned.src_len) if states else None,
-    )
+    a, b, c, d = map(torch.from_numpy, (source, mask, decoder_input, labels))
+    return Batch(a, b, c, d, num_labels, num_tokens)
 
 
 def shard(batches: Sequence[PlannedBatch], process: int, num_processes: int) -> Iterator[PlannedBatch]:
@@ -252,8 +220,4 @@ def shard(batches: Sequence[PlannedBatch], process: int, num_processes: int) -> 
     """
     for start in range(0, len(batches), num_processes):
         at = start + process
-        if at < len(batches):
-            yield batches[at]
-        else:
-            last = batches[start]
-            yield PlannedBatch((), last.rows, last.src_len, last.tgt_len)
+        yield batches[at] if at < len(batches) else replace(batches[start], indices=())

@@ -1,27 +1,25 @@
-"""Checkpoints of a run: the whole state that its continuation depends on, written atomically.
+"""The state of a run that its continuation depends on, written atomically.
 
-A run folder holds ``checkpoint-<update>-<validations>/`` (``state.json``, ``trained.safetensors``,
-``optimiser.safetensors``), the newest only, and ``best.safetensors``. No pickle.
+A run folder holds ``checkpoint.safetensors``, with counters and settings in its metadata, and
+``best.safetensors``. No pickle.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from crosslate.config import differences
-from crosslate.errors import CrosslateError, TrainingError
-from crosslate.files import atomic_file, atomic_folder, read_json, write_json
+from crosslate.errors import TrainingError
+from crosslate.files import atomic_file
 
 MAY_CHANGE = frozenset(
     {"max_epochs", "max_updates", "patience", "checkpoint_every_seconds", "shard_frozen", "tensorboard"}
@@ -32,9 +30,12 @@ Where the schedule ends at a limit, changing the limit changes the schedule; ``s
 differs in the resolved settings and the change is refused.
 """
 
+CHECKPOINT = "checkpoint.safetensors"
 BEST = "best.safetensors"
-_NAME = re.compile(r"checkpoint-(\d{8,})(?:-(\d+))?")
-_TORN = re.compile(r"\.(checkpoint-\d|best\.safetensors\.|encoder-states-).*\.(tmp|old)")
+TORN = (f"{CHECKPOINT}.*", f"{BEST}.*", "encoder-states-*")
+"""What a killed run may leave half-written; see :func:`remove_torn`."""
+
+_VALUE = "value"
 
 
 @dataclass
@@ -73,23 +74,19 @@ def save_checkpoint(
     optimiser: torch.optim.Optimizer,
     described: dict[str, Any],
 ) -> None:
-    """Writes a checkpoint and removes older ones; one of the same update and validations is left as it is.
+    """Writes the checkpoint in place of the one before.
 
     Args:
         described: settings and identity of the run, compared when it is resumed.
 
     Raises:
-        TrainingError: it could not be written (a full disk); the previous checkpoint is untouched.
+        TrainingError: it could not be written (a full disk); the one before is untouched.
     """
-    target = folder / f"checkpoint-{state.updates:08d}-{len(state.history)}"
-    if not target.exists():
-        with _writing(target), atomic_folder(target) as temporary:
-            save_file(_plain(trained), temporary / "trained.safetensors")
-            save_file(_optimiser_tensors(trained, optimiser), temporary / "optimiser.safetensors")
-            write_json(temporary / "state.json", {"state": asdict(state), "run": described})
-    for old in _checkpoints(folder):
-        if old != target:
-            shutil.rmtree(old, ignore_errors=True)
+    tensors = {f"{_VALUE}|{name}": tensor for name, tensor in trained.items()}
+    for name, parameter in trained.items():
+        for key, value in optimiser.state.get(parameter, {}).items():
+            tensors[f"{key}|{name}"] = torch.as_tensor(value)
+    _write(folder / CHECKPOINT, tensors, {"state": json.dumps(asdict(state)), "run": json.dumps(described)})
 
 
 def load_checkpoint(
@@ -98,28 +95,29 @@ def load_checkpoint(
     optimiser: torch.optim.Optimizer,
     described: dict[str, Any],
 ) -> RunState | None:
-    """Restores the newest checkpoint into parameters and optimiser; None where there is none.
+    """Restores the checkpoint into parameters and optimiser; None where there is none.
 
     Raises:
         TrainingError: the run was started with other settings or data (the names that differ are listed),
             or the checkpoint is damaged.
     """
-    found = _checkpoints(folder)
-    if not found:
+    path = folder / CHECKPOINT
+    if not path.is_file():
         return None
-    newest = found[-1]
     try:
-        saved = read_json(newest / "state.json")
-        if changed := _changes(saved["run"], described):
-            raise TrainingError(_refusal(folder, changed))
-        state = RunState(**saved["state"])
-        _copy_into(trained, newest / "trained.safetensors")
-        _restore_optimiser(trained, optimiser, load_file(newest / "optimiser.safetensors"))
+        with safe_open(path, "pt") as file:
+            saved = {name: json.loads(text) for name, text in file.metadata().items()}
+            if changed := _changes(saved["run"], described):
+                raise TrainingError(_refusal(folder, changed))
+            state = RunState(**saved["state"])
+            for key_and_name in file.keys():  # noqa: SIM118
+                key, name = key_and_name.split("|", 1)
+                _restore(key, trained[name], optimiser, file.get_tensor(key_and_name))
     except TrainingError:
         raise
-    except (CrosslateError, SafetensorError, OSError, KeyError, TypeError, RuntimeError) as error:
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise TrainingError(
-            f"cannot go on from {newest}: {type(error).__name__}: {error}; "
+            f"cannot go on from {path}: {type(error).__name__}: {error}; "
             f"remove {folder} to start again, or give another output folder"
         ) from error
     return state
@@ -131,8 +129,7 @@ def save_best(folder: Path, trained: Mapping[str, torch.Tensor]) -> None:
     Raises:
         TrainingError: they could not be written (a full disk); what was there is untouched.
     """
-    with _writing(folder / BEST), atomic_file(folder / BEST) as temporary:
-        save_file(_plain(trained), temporary)
+    _write(folder / BEST, trained, None)
 
 
 def load_best(folder: Path, trained: Mapping[str, torch.nn.Parameter]) -> None:
@@ -142,7 +139,10 @@ def load_best(folder: Path, trained: Mapping[str, torch.nn.Parameter]) -> None:
         TrainingError: their file is missing or damaged.
     """
     try:
-        _copy_into(trained, folder / BEST)
+        tensors = load_file(folder / BEST)
+        with torch.no_grad():
+            for name, parameter in trained.items():
+                parameter.copy_(tensors[name])
     except (SafetensorError, OSError, KeyError, RuntimeError) as error:
         raise TrainingError(
             f"cannot read the best state {folder / BEST}: {error}; remove {folder} to train again"
@@ -151,29 +151,21 @@ def load_best(folder: Path, trained: Mapping[str, torch.nn.Parameter]) -> None:
 
 def remove_checkpoints(folder: Path) -> None:
     """Removes the resumable state of a finished run; nothing that we did not write is touched."""
-    for old in _checkpoints(folder):
-        shutil.rmtree(old, ignore_errors=True)
-    for path in (folder / BEST, *folder.glob("encoder-states-*.bin")):
+    for path in (folder / CHECKPOINT, folder / BEST, *folder.glob("encoder-states-*.bin")):
         path.unlink(missing_ok=True)
-    remove_torn(folder)
 
 
-def remove_torn(folder: Path) -> None:
-    """Removes what a killed run left half-written."""
-    for path in folder.iterdir() if folder.is_dir() else ():
-        if _TORN.fullmatch(path.name):
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
+def remove_torn(folder: Path, *names: str) -> None:
+    """Removes what a killed run left half-written.
 
-
-def _checkpoints(folder: Path) -> list[Path]:
-    """All complete checkpoints, the newest last."""
-    found = [(match, path) for path in folder.glob("checkpoint-*") if (match := _NAME.fullmatch(path.name))]
-    # Two of one update differ in their validations; an early version did not name these.
-    found.sort(key=lambda each: (int(each[0][1]), int(each[0][2] or -1)))
-    return [path for _, path in found]
+    Args:
+        names: patterns of the files and folders that were being written.
+    """
+    for path in (path for name in names for end in ("tmp", "old") for path in folder.glob(f".{name}.{end}")):
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _changes(saved: dict[str, Any], described: dict[str, Any]) -> list[str]:
@@ -192,49 +184,27 @@ def _refusal(folder: Path, changed: list[str]) -> str:
     )
 
 
-@contextmanager
-def _writing(target: Path) -> Iterator[None]:
-    """A full disk is reported with what to do. The library for tensors has an error of its own for it."""
+def _write(path: Path, tensors: Mapping[str, torch.Tensor], metadata: dict[str, str] | None) -> None:
+    plain = {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
     try:
-        yield
-    except (OSError, SafetensorError) as error:
+        with atomic_file(path) as temporary:
+            save_file(plain, temporary, metadata)
+    except (OSError, SafetensorError) as error:  # safetensors has an error of its own for full disks
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise TrainingError(
-            f"cannot write {target}: {reason}; the checkpoint before it is intact: "
+            f"cannot write {path}: {reason}; the checkpoint before it is intact: "
             "free some space and run the same command again to go on"
         ) from error
 
 
-def _plain(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {name: tensor.detach().contiguous() for name, tensor in tensors.items()}
-
-
-def _copy_into(trained: Mapping[str, torch.nn.Parameter], path: Path) -> None:
-    tensors = load_file(path)
-    with torch.no_grad():
-        for name, parameter in trained.items():
-            parameter.copy_(tensors[name])
-
-
-def _optimiser_tensors(
-    trained: Mapping[str, torch.Tensor], optimiser: torch.optim.Optimizer
-) -> dict[str, torch.Tensor]:
-    return {
-        f"{key}|{name}": torch.as_tensor(value).detach().contiguous()
-        for name, parameter in trained.items()
-        for key, value in optimiser.state.get(parameter, {}).items()
-    }
-
-
-def _restore_optimiser(
-    trained: Mapping[str, torch.nn.Parameter],
-    optimiser: torch.optim.Optimizer,
-    tensors: dict[str, torch.Tensor],
+def _restore(
+    key: str, parameter: torch.nn.Parameter, optimiser: torch.optim.Optimizer, value: torch.Tensor
 ) -> None:
-    is_fused = bool(optimiser.defaults.get("fused"))
-    for key_and_name, value in tensors.items():
-        key, name = key_and_name.split("|", 1)
-        parameter = trained[name]
+    """Puts a parameter's value, or a part of the optimiser's state for it, where it was."""
+    if key == _VALUE:
+        with torch.no_grad():
+            parameter.copy_(value)
+    else:
         # A fused optimiser counts its steps on the parameter's device, any other on the CPU.
-        is_on_cpu = key == "step" and not is_fused
+        is_on_cpu = key == "step" and not optimiser.defaults.get("fused")
         optimiser.state[parameter][key] = value if is_on_cpu else value.to(parameter.device)

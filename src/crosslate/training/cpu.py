@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -16,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 
 @contextmanager
 def cheaper_on_cpu(model: nn.Module, *, is_bf16: bool) -> Iterator[None]:
-    """What pays for a whole run on CPU; the model is as it was afterwards."""
+    """CPU optimisations for one run, undone on exit."""
     with kept_memory(), eager_attention(model), bf16_states(model) if is_bf16 else nullcontext():
         yield
 
@@ -81,18 +81,13 @@ class SeededRandom(TorchFunctionMode):
         self._bits = np.random.SFC64(seed)
         self._generator = torch.Generator().manual_seed(seed)
 
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Any,
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
         if func is functional.dropout:
-            return self._dropout(*args, **(kwargs or {}))
+            return self._dropout(*args, **kwargs)
         if func in _DRAWING:
-            kwargs = {"generator": self._generator, **(kwargs or {})}
-        return func(*args, **(kwargs or {}))
+            kwargs = {"generator": self._generator, **kwargs}
+        return func(*args, **kwargs)
 
     def _dropout(
         self, input: torch.Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
@@ -112,10 +107,6 @@ class SeededRandom(TorchFunctionMode):
 # Parameters of glibc's mallopt (malloc.h). Blocks above 32 MiB, the highest threshold it takes, still come
 # from the system and go back to it one by one.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
-_KEEPING = {_MMAP_THRESHOLD: 32 << 20, _TRIM_THRESHOLD: 2**31 - 1}
-# What has been set no longer adapts by itself, so afterwards stands what adapting comes to at the most, and
-# not what a process begins with: translations in the same process would be slower ever after.
-_AFTERWARDS = {_TRIM_THRESHOLD: 64 << 20}
 
 
 @contextmanager
@@ -129,16 +120,19 @@ def kept_memory() -> Iterator[None]:
     if library is None:
         yield
         return
-    _set(library, _KEEPING)
+    library.mallopt(_MMAP_THRESHOLD, 32 << 20)
+    library.mallopt(_TRIM_THRESHOLD, 2**31 - 1)
     try:
         yield
     finally:
-        _set(library, _AFTERWARDS)
+        # What has been set no longer adapts by itself, so this is what adapting comes to at the most, and not
+        # what a process begins with: translations in the same process would be slower ever after.
+        library.mallopt(_TRIM_THRESHOLD, 64 << 20)
         library.malloc_trim(0)
 
 
 def give_back() -> None:
-    """What was freed stays resident until the C library is asked for it."""
+    """Returns freed memory to the system; the C library keeps it until asked."""
     library = _glibc()
     if library is not None:
         library.malloc_trim(0)
@@ -150,8 +144,3 @@ def _glibc() -> ctypes.CDLL | None:
     except (OSError, TypeError):  # Windows
         return None
     return library if hasattr(library, "mallopt") and hasattr(library, "malloc_trim") else None
-
-
-def _set(library: ctypes.CDLL, values: dict[int, int]) -> None:
-    for parameter, value in values.items():
-        library.mallopt(parameter, value)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
+from pydantic import Field
 
-from crosslate.errors import Faults, SettingsError, VocabularyError
+from crosslate.config import Settings
+from crosslate.errors import VocabularyError
 from crosslate.text.segmenters import WORD_START
 from crosslate.text.vocabularies import Vocabulary
 from crosslate.training.batches import Integers, PairIds
@@ -15,31 +15,21 @@ _SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？")
 _TRIES = 8
 
 
-@dataclass(frozen=True)
-class NoiseSettings:
+class NoiseSettings(Settings):
     """What is done to a line; the defaults are mBART's.
-
-    Attributes:
-        mask_share: share of the words that are replaced by masks, in [0, 1).
-        mean_span_words: mean of the Poisson distribution of span lengths. A span becomes one mask,
-            whatever its length; one of length 0 puts a mask between two words.
-        permute_sentences: put the sentences of a line that has several into random order.
 
     Source: Lewis et al. 2020 (BART), section 2.2; Liu et al. 2020 (mBART), section 2.2. A deviation: a line
     never gets longer than it was, so masks between words are left out where no span made room for them.
     """
 
-    mask_share: float = 0.35
-    mean_span_words: float = 3.5
-    permute_sentences: bool = True
-
-    def __post_init__(self) -> None:
-        faults = Faults("cannot use the noise settings")
-        if not 0 <= self.mask_share < 1:
-            faults.add(f"mask_share is {self.mask_share}, expected 0 or more and below 1")
-        if not self.mean_span_words > 0:
-            faults.add(f"mean_span_words is {self.mean_span_words}, expected a positive number")
-        faults.raise_as(SettingsError)
+    mask_share: float = Field(0.35, ge=0, lt=1, description="Share of the words that masks replace.")
+    mean_span_words: float = Field(
+        3.5,
+        gt=0,
+        description="Mean of the Poisson distribution of span lengths. A span becomes one mask, whatever its "
+        "length; one of length 0 puts a mask between two words.",
+    )
+    permute_sentences: bool = Field(True, description="Put the sentences of a line into random order.")
 
 
 class DenoisingPairs:
@@ -51,8 +41,6 @@ class DenoisingPairs:
     Args:
         lines: encoded lines; their target sides are used.
         vocabulary: of all languages; its beginning-of-sentence id, which nothing else uses, is the mask.
-        settings: what is done to a line.
-        seed: of the noise.
 
     Raises:
         VocabularyError: the vocabulary has no beginning-of-sentence id.
@@ -62,6 +50,7 @@ class DenoisingPairs:
         if vocabulary.special.bos is None:
             raise VocabularyError("denoising masks with the beginning-of-sentence id, but there is none")
         self._lines, self._settings, self._seed = lines, settings, seed
+        self.source_lengths = self.target_lengths = lines.target_lengths
         self._mask = vocabulary.special.bos
         self._starts_word = np.array([piece.startswith(WORD_START) for piece in vocabulary.pieces])
         self._ends_sentence = np.array([piece.endswith(_SENTENCE_ENDS) for piece in vocabulary.pieces])
@@ -70,14 +59,6 @@ class DenoisingPairs:
     def set_epoch(self, epoch: int) -> None:
         """Chooses the noise of an epoch, counted from 0."""
         self._epoch = epoch
-
-    @property
-    def source_lengths(self) -> Integers:
-        return self._lines.target_lengths
-
-    @property
-    def target_lengths(self) -> Integers:
-        return self._lines.target_lengths
 
     def __len__(self) -> int:
         return len(self._lines)
@@ -110,13 +91,13 @@ class DenoisingPairs:
         words = np.split(ids, starts[1:])
         wanted = int(self._settings.mask_share * len(words) + random.random())
         spans, num_between = self._lengths(wanted, random)
-        owner = _placed(spans, len(words), random)
+        owners = _placed(spans, len(words), random)
         noised: list[Integers] = []
         mask = np.array([self._mask], dtype=np.int64)
-        for at, word in enumerate(words):
-            if owner[at] < 0:
+        for word, owner, before in zip(words, owners, [-1, *owners]):
+            if owner < 0:
                 noised.append(word)
-            elif at == 0 or owner[at] != owner[at - 1]:
+            elif owner != before:
                 noised.append(mask)
         room = len(ids) - sum(map(len, noised))
         for _ in range(min(num_between, room)):
@@ -126,12 +107,11 @@ class DenoisingPairs:
     def _lengths(self, wanted: int, random: np.random.Generator) -> tuple[list[int], int]:
         """Lengths of spans that mask ``wanted`` words together, and how many spans of length 0 were drawn."""
         spans: list[int] = []
-        num_between, left = 0, wanted
-        while left > 0:
+        num_between = 0
+        while wanted > sum(spans):
             length = int(random.poisson(self._settings.mean_span_words))
             if length:
-                spans.append(min(length, left))
-                left -= spans[-1]
+                spans.append(min(length, wanted - sum(spans)))
             else:
                 num_between += 1
         return spans, num_between

@@ -20,7 +20,7 @@ _UNKNOWN_WAYS = (DistributedType.FSDP, DistributedType.DEEPSPEED, DistributedTyp
 
 
 def make_accelerator() -> Accelerator:
-    """Which device and how many processes; everything else is said by our settings, not by a launcher's.
+    """Which device and how many processes. Other options come from our settings, not from a launcher's.
 
     Raises:
         TrainingError: the launcher asks for another way to spread a model than plain processes.
@@ -41,13 +41,13 @@ def resolve_precision(wanted: str, device: torch.device) -> str:
     """``"bf16"`` or ``"fp32"`` for a device; ``auto`` takes bf16 where the processor has it natively."""
     if wanted != "auto":
         return wanted
+    is_native = False
     if device.type == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
-    if device.type == "cpu":
-        capability, flags = torch.backends.cpu.get_cpu_capability(), cpu_flags()
-        has_bf16 = "avx512_bf16" in flags or "amx_bf16" in flags
-        return "bf16" if has_bf16 and capability.startswith("AVX512") else "fp32"
-    return "fp32"
+        is_native = torch.cuda.is_bf16_supported(including_emulation=False)
+    elif device.type == "cpu" and torch.backends.cpu.get_cpu_capability().startswith("AVX512"):
+        flags = cpu_flags()
+        is_native = "avx512_bf16" in flags or "amx_bf16" in flags
+    return "bf16" if is_native else "fp32"
 
 
 _ATTENTION_SIGNS = ("num_heads", "n_heads", "num_attention_heads", "attention_dropout")
@@ -109,16 +109,8 @@ def versions() -> dict[str, str]:
     """Versions of what a run's numbers depend on."""
     from importlib.metadata import version
 
-    names: tuple[str, ...] = (
-        "crosslate",
-        "torch",
-        "transformers",
-        "accelerate",
-        "sentencepiece",
-        "sacrebleu",
-        "ctranslate2",
-    )
-    names += ("peft",) if "peft" in sys.modules else ()
+    names = ["crosslate", "torch", "transformers", "accelerate", "sentencepiece", "sacrebleu", "ctranslate2"]
+    names += ["peft"] if "peft" in sys.modules else []
     return {"python": platform.python_version()} | {name: version(name) for name in names}
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +19,8 @@ import torch
 from torch import nn
 
 from crosslate.errors import TrainingError
-from crosslate.training.batches import PairIds, collate, plan_batches
+from crosslate.files import atomic_file
+from crosslate.training.batches import BatchIds, PairIds, PlannedBatch, collate, plan_batches
 
 MAX_BYTES = 32 * 2**30
 """States that would take more are computed anew in every epoch."""
@@ -44,21 +44,20 @@ class EncoderStates:
         self._rows = np.memmap(path, bits, "r").reshape(int(self._starts[-1]), -1)
         self._dtype = dtype
 
-    def gather(self, indices: tuple[int, ...], rows: int, length: int) -> torch.Tensor:
-        """(rows, length, width) states of the given pairs, zero where there is no token."""
-        gathered = np.zeros((rows, length, self._rows.shape[1]), self._rows.dtype)
-        for row, index in enumerate(indices):
+    def gather(self, planned: PlannedBatch) -> torch.Tensor:
+        """(rows, src_len, width) states of a batch's pairs, zero where there is no token."""
+        gathered = np.zeros((planned.rows, planned.src_len, self._rows.shape[1]), self._rows.dtype)
+        for row, index in enumerate(planned.indices):
             start, end = self._starts[index : index + 2]
             gathered[row, : end - start] = self._rows[start:end]
         return torch.from_numpy(gathered).view(self._dtype)
 
 
-@torch.no_grad()
 def states_size(encoder: nn.Module, pairs: PairIds, dtype: torch.dtype, device: torch.device) -> int:
     """Bytes that the states of all source tokens take."""
     one = torch.ones(1, 1, dtype=torch.int64, device=device)
-    with _evaluating(encoder), torch.autocast(device.type, torch.bfloat16, enabled=dtype == torch.bfloat16):
-        width = encoder(input_ids=one, attention_mask=one)[0].shape[-1]
+    with _evaluating(encoder):
+        width = _states(encoder, one, one, dtype).shape[-1]
     return int(np.sum(pairs.source_lengths, dtype=np.int64)) * width * dtype.itemsize
 
 
@@ -69,7 +68,6 @@ def states_path(folder: Path, pairs: PairIds, dtype: torch.dtype, identity: dict
     return folder / f"encoder-states-{key.hexdigest()[:16]}.bin"
 
 
-@torch.no_grad()
 def compute_states(
     encoder: nn.Module,
     pairs: PairIds,
@@ -93,30 +91,22 @@ def compute_states(
         TrainingError: the file cannot be written (a full disk).
     """
     starts, lengths = _starts(pairs), pairs.source_lengths
-    partial = path.with_name(f".{path.name}.tmp")
     try:
-        with _evaluating(encoder), partial.open("wb") as file:
+        with _evaluating(encoder), atomic_file(path) as temporary, temporary.open("wb") as file:
             for planned in plan_batches(lengths, pairs.target_lengths, batch_tokens, seed=0, epoch=0):
-                batch = collate(pairs, planned, source_pad=source_pad, target_pad=0, decoder_start=0)
-                batch = batch.to(device)
-                with torch.autocast(device.type, torch.bfloat16, enabled=dtype == torch.bfloat16):
-                    states = encoder(input_ids=batch.source, attention_mask=batch.source_mask)[0]
+                batch = collate(pairs, planned, BatchIds(source_pad, 0, 0)).to(device)
+                states = _states(encoder, batch.source, batch.source_mask, dtype)
                 values = states.to("cpu", dtype).view(_BITS[dtype]).numpy()
                 row_bytes = values.shape[-1] * values.itemsize
                 for row, index in enumerate(planned.indices):
                     file.seek(int(starts[index]) * row_bytes)
                     file.write(values[row, : lengths[index]].tobytes())
                 check_stop()
-            file.flush()
-            os.fsync(file.fileno())
-        partial.replace(path)
     except OSError as error:
         raise TrainingError(
             f"the encoder's states ({starts[-1]:,} tokens) cannot be written to {path.parent}: "
             f"{error.strerror}; make room, or compute them anew in every epoch with encoder_cache=off"
         ) from error
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -124,9 +114,16 @@ def _evaluating(encoder: nn.Module) -> Iterator[None]:
     was_training = encoder.training
     encoder.eval()
     try:
-        yield
+        with torch.no_grad():
+            yield
     finally:
         encoder.train(was_training)
+
+
+def _states(encoder: nn.Module, ids: torch.Tensor, mask: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    with torch.autocast(ids.device.type, torch.bfloat16, enabled=dtype == torch.bfloat16):
+        states: torch.Tensor = encoder(input_ids=ids, attention_mask=mask)[0]
+    return states
 
 
 def _starts(pairs: PairIds) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -27,7 +28,6 @@ class PlainGradients:
     Args:
         accelerator: sums gradients over processes at the last batch of an update.
         objective: loss of a batch, as the accelerator has prepared it.
-        is_bf16: run matrix products in bfloat16.
         is_checkpointed: whether layers are computed again in the backward pass, which must find the same
             masks: only PyTorch's own generator is put back for that.
     """
@@ -41,9 +41,8 @@ class PlainGradients:
     def __call__(self, batch: Batch, seed: int, factor: float, is_last: bool) -> torch.Tensor:
         torch.manual_seed(seed)
         with nullcontext() if is_last else self.accelerator.no_sync(self.objective):
-            device = self.accelerator.device.type
             with SeededRandom(seed) if self.has_own_masks else nullcontext():
-                loss = _loss(self.objective, batch, device, self.is_bf16)
+                loss = _loss(self.objective, batch, self.is_bf16)
             self.accelerator.backward(loss * factor)
         return loss.detach()
 
@@ -59,7 +58,6 @@ class HalvedGradients:
         objective: loss of a batch.
         parameters: what gradients are wanted for.
         num_threads: cores to use, 2 or more.
-        is_bf16: run matrix products in bfloat16.
     """
 
     def __init__(
@@ -72,28 +70,21 @@ class HalvedGradients:
     def __call__(self, batch: Batch, seed: int, factor: float, is_last: bool) -> torch.Tensor:
         middle = len(batch.source) // 2
         halves = [batch.rows(0, middle), batch.rows(middle, len(batch.source))] if middle else [batch]
-        jobs = [
-            self._pool.submit(self._half, half, seed + number, factor) for number, half in enumerate(halves)
-        ]
-        results = [job.result() for job in jobs]
-        for at, parameter in enumerate(self.parameters):
-            for _, gradients in results:
-                if gradients[at] is None:
-                    continue
+        results = list(self._pool.map(self._half, halves, (seed, seed + 1), (factor, factor)))
+        for _, gradients in results:
+            for parameter, gradient in zip(self.parameters, gradients, strict=True):
                 if parameter.grad is None:
-                    parameter.grad = gradients[at]
-                else:
-                    parameter.grad += gradients[at]
+                    parameter.grad = gradient
+                elif gradient is not None:
+                    parameter.grad += gradient
         return torch.stack([loss for loss, _ in results]).sum()
 
-    def _half(
-        self, batch: Batch, seed: int, factor: float
-    ) -> tuple[torch.Tensor, tuple[torch.Tensor | None, ...]]:
+    def _half(self, batch: Batch, seed: int, factor: float) -> tuple[torch.Tensor, tuple[Any, ...]]:
         with SeededRandom(seed):
-            loss = _loss(self.objective, batch, "cpu", self.is_bf16)
+            loss = _loss(self.objective, batch, self.is_bf16)
         return loss.detach(), torch.autograd.grad(loss * factor, self.parameters, allow_unused=True)
 
 
-def _loss(objective: nn.Module, batch: Batch, device: str, is_bf16: bool) -> torch.Tensor:
-    with torch.autocast(device, torch.bfloat16, enabled=is_bf16):
+def _loss(objective: nn.Module, batch: Batch, is_bf16: bool) -> torch.Tensor:
+    with torch.autocast(batch.labels.device.type, torch.bfloat16, enabled=is_bf16):
         return objective(batch)

@@ -13,17 +13,19 @@ is asked for is where training would change the loss, not which head could go.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any
 
 import torch
 
 from crosslate.errors import StrategyError
 from crosslate.models.anatomy.anatomy import Anatomy
 from crosslate.models.tensors import is_mixed, named_tensors
-from crosslate.training.batches import PairIds, collate, plan_batches
+from crosslate.training.batches import PairIds, PlannedBatch, collate, plan_batches
 from crosslate.training.devices import make_accelerator, on_device
 from crosslate.training.loss import TranslationLoss
 from crosslate.training.optimiser import Trainee
+from crosslate.training.settings import TrainingSettings
 
 ROLES = ("q", "k", "v", "o")
 
@@ -32,12 +34,10 @@ def head_importance(
     trainee: Trainee,
     anatomy: Anatomy,
     pairs: PairIds,
+    settings: TrainingSettings,
     *,
     roles: Collection[str] = ROLES,
     max_batches: int = 50,
-    batch_tokens: int = 2048,
-    label_smoothing: float = 0.1,
-    seed: int = 1,
 ) -> dict[int, list[float]]:
     """The importance of every head, without dropout; the model stays as it is.
 
@@ -47,11 +47,9 @@ def head_importance(
         trainee: a model whose cross-attention is trained as a whole.
         anatomy: of its parent.
         pairs: of the training text.
+        settings: of batches and loss.
         roles: projections that count.
         max_batches: at most so many batches of a shuffled epoch are looked at.
-        batch_tokens: source plus target positions of a batch.
-        label_smoothing: of the loss, in [0, 1).
-        seed: of the order.
 
     Returns:
         By decoder layer, a number for every head.
@@ -59,38 +57,48 @@ def head_importance(
     Raises:
         StrategyError: heads have no slices of their own in this family of models.
     """
-    tensors = dict(named_tensors(trainee.model))
     names = [name for name in sorted(anatomy.head_axis) if anatomy.projections.get(name) in roles]
     if not names:
         raise StrategyError(
             "this family does not show which part of its cross-attention is which head's; "
             "limit layers instead"
         )
-    parameters = [tensors[name] for name in names]
+    lengths = pairs.source_lengths, pairs.target_lengths
+    batches = plan_batches(*lengths, settings.batch_tokens, settings.seed, 0)[:max_batches]
     totals = [torch.zeros(anatomy.heads, dtype=torch.float64) for _ in names]
-    batches = plan_batches(pairs.source_lengths, pairs.target_lengths, batch_tokens, seed, 0)[:max_batches]
-    device = make_accelerator().device
-    loss = TranslationLoss(trainee.model, label_smoothing)
-    was_training = trainee.model.training
-    trainee.model.eval()
-    try:
-        with on_device(trainee.model, device):
-            for planned in batches:
-                batch = collate(pairs, planned, **trainee.ids).to(device)
-                with torch.autocast(device.type, torch.bfloat16, enabled=is_mixed(trainee.model)):
-                    mean = loss(batch) / batch.num_labels
-                gradients = torch.autograd.grad(mean, parameters)
-                for total, name, parameter, gradient in zip(totals, names, parameters, gradients):
-                    product = (parameter.detach() * gradient).abs().movedim(anatomy.head_axis[name], 0)
-                    total += product.reshape(anatomy.heads, -1).sum(dim=1).double().cpu() / len(batches)
-    finally:
-        trainee.model.train(was_training)
-        loss.close()
+    for products in _products(trainee, pairs, batches, names, settings.label_smoothing):
+        for total, name, product in zip(totals, names, products):
+            by_head = product.movedim(anatomy.head_axis[name], 0).reshape(anatomy.heads, -1)
+            total += by_head.sum(dim=1).double().cpu() / len(batches)
     found: dict[int, torch.Tensor] = {}
     for name, total in zip(names, totals):
         layer = anatomy.layers[name]
         found[layer] = found.get(layer, torch.zeros_like(total)) + total
     return {layer: found[layer].tolist() for layer in sorted(found)}
+
+
+def _products(
+    trainee: Trainee, pairs: PairIds, batches: Iterable[PlannedBatch], names: Iterable[str], smoothing: float
+) -> Iterator[list[torch.Tensor]]:
+    """By batch: the absolute values of parameters times their gradients, in the order of the names."""
+    model = trainee.model
+    tensors = dict(named_tensors(model))
+    parameters: Any = [tensors[name] for name in names]
+    loss = TranslationLoss(model, smoothing)
+    device = make_accelerator().device
+    was_training = model.training
+    model.eval()
+    try:
+        with on_device(model, device):
+            for planned in batches:
+                batch = collate(pairs, planned, trainee.ids).to(device)
+                with torch.autocast(device.type, torch.bfloat16, enabled=is_mixed(model)):
+                    mean = loss(batch) / batch.num_labels
+                gradients = torch.autograd.grad(mean, parameters)
+                yield [(one.detach() * other).abs() for one, other in zip(parameters, gradients)]
+    finally:
+        model.train(was_training)
+        loss.close()
 
 
 def most_important(importance: dict[int, list[float]], percent: int) -> dict[int, list[int]]:

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import closing, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from accelerate.utils import broadcast_object_list
 from crosslate.errors import Interrupted, TrainingError
 from crosslate.training.batches import ChangingPairs, PairIds, PlannedBatch, collate, plan_batches, shard
 from crosslate.training.checkpoints import (
+    TORN,
     RunState,
     load_best,
     load_checkpoint,
@@ -31,13 +32,7 @@ from crosslate.training.checkpoints import (
     save_checkpoint,
 )
 from crosslate.training.cpu import cheaper_on_cpu
-from crosslate.training.devices import (
-    machine,
-    make_accelerator,
-    on_device,
-    set_dropout,
-    versions,
-)
+from crosslate.training.devices import machine, make_accelerator, on_device, set_dropout, versions
 from crosslate.training.encoder_states import (
     MAX_BYTES,
     EncoderStates,
@@ -47,7 +42,7 @@ from crosslate.training.encoder_states import (
 )
 from crosslate.training.gradients import Gradients, HalvedGradients, PlainGradients
 from crosslate.training.loss import TranslationLoss
-from crosslate.training.memory import checkpointed, is_bf16_run, is_sharded, leave_out_shards, spread_frozen
+from crosslate.training.memory import checkpointed, is_bf16_run, shards, spread_frozen
 from crosslate.training.optimiser import Trainee, learning_rate_factor, make_optimiser
 from crosslate.training.progress import Progress, RunLog
 from crosslate.training.settings import TrainingSettings
@@ -107,9 +102,8 @@ def train(
     is_bf16 = is_bf16_run(trainee.model, settings.precision, device)
     if settings.shard_frozen:
         spread_frozen(trainee.model, accelerator)
-    log = Progress()
-    if accelerator.is_main_process:
-        log = RunLog(folder, progress, tensorboard=settings.tensorboard)
+    is_main = accelerator.is_main_process
+    log = RunLog(folder, progress, tensorboard=settings.tensorboard) if is_main else Progress()
     with (
         closing(log),
         on_device(trainee.model, device),
@@ -140,11 +134,14 @@ class _Run:
         set_dropout(trainee.model, settings.dropout, settings.attention_dropout)
         self.optimiser = make_optimiser(trainee, settings)
         self.loss = TranslationLoss(trainee.model, settings.label_smoothing)
-        leave_out_shards(self.loss)
-        self.is_sharded = is_sharded(trainee.model)
+        spread = shards(self.loss)
+        self.loss._ddp_params_and_buffers_to_ignore = spread  # they have no gradients to sum
+        self.is_sharded = bool(spread)
         self.objective = accelerator.prepare(self.loss)
+        self.per_update = settings.accumulate_batches * accelerator.num_processes
         self.limit = self._limit()
-        self.schedule_end = self._schedule_end()
+        has_end = settings.schedule not in ("inverse_sqrt", "constant")
+        self.schedule_end = (settings.schedule_updates or self.limit) if has_end else 0
         self.described = {
             "settings": settings.to_values() | {"schedule_updates": self.schedule_end},
             "identity": identity,
@@ -155,15 +152,17 @@ class _Run:
         self.states: EncoderStates | None = None
         self.stop = StopRequest()
         self.must_stop = False
+        self.saved: tuple[int, int] | None = None  # updates and validations of the checkpoint
         self.saved_at = time.monotonic()
         self.window: deque[tuple[float, int, float, int]] = deque(maxlen=_WINDOW_UPDATES)
 
     def run(self, title: str) -> dict[str, Any]:
         trained = self.trainee.trained
         if self.accelerator.is_main_process:
-            remove_torn(self.folder)
-        self.state = load_checkpoint(self.folder, trained, self.optimiser, self.described) or RunState()
-        state = self.state
+            remove_torn(self.folder, *TORN)
+        loaded = load_checkpoint(self.folder, trained, self.optimiser, self.described)
+        self.state = state = loaded or RunState()
+        self.saved = (state.updates, len(state.history)) if loaded else None
         self.log.start(title, self.limit, state.updates)
         self.log.event("resumed" if state.updates else "started", {"updates": state.updates})
         with self.stop:
@@ -184,9 +183,19 @@ class _Run:
         self.log.event("finished", {"reason": state.finished, "updates": state.updates})
         return self._record()
 
+    def _limit(self) -> int:
+        """Updates of the whole run at most; every epoch has as many batches, whatever their order."""
+        limit = self.settings.max_epochs * math.ceil(len(self._plan(0)) / self.per_update)
+        max_updates = self.settings.max_updates
+        return min(limit, max_updates) if limit and max_updates else limit or max_updates
+
+    def _plan(self, epoch: int) -> list[PlannedBatch]:
+        pairs, settings = self.pairs, self.settings
+        lengths = pairs.source_lengths, pairs.target_lengths
+        return plan_batches(*lengths, settings.batch_tokens, settings.seed, epoch)
+
     def _gradients(self) -> Gradients:
-        threads = torch.get_num_threads()
-        is_checkpointed = self.settings.gradient_checkpointing
+        threads, is_checkpointed = torch.get_num_threads(), self.settings.gradient_checkpointing
         is_alone = self.device.type == "cpu" and self.accelerator.num_processes == 1
         if is_alone and threads > 1 and not is_checkpointed:
             return HalvedGradients(self.loss, self.trainee.trained.values(), threads, is_bf16=self.is_bf16)
@@ -208,7 +217,7 @@ class _Run:
         path = states_path(self.folder, self.pairs, dtype, self.described["identity"])
         if self.accelerator.is_main_process and not path.is_file():
             compute_states(
-                encoder, self.pairs, path, dtype=dtype, source_pad=self.trainee.source_pad,
+                encoder, self.pairs, path, dtype=dtype, source_pad=self.trainee.ids.source_pad,
                 batch_tokens=self.settings.batch_tokens, device=self.device, check_stop=self._stop_if_asked,
             )  # fmt: skip
         self.accelerator.wait_for_everyone()
@@ -218,17 +227,10 @@ class _Run:
         state, settings = self.state, self.settings
         if isinstance(self.pairs, ChangingPairs):
             self.pairs.set_epoch(state.epoch)
-        batches = plan_batches(
-            self.pairs.source_lengths,
-            self.pairs.target_lengths,
-            settings.batch_tokens,
-            settings.seed,
-            state.epoch,
-        )
-        per_update = settings.accumulate_batches * self.accelerator.num_processes
+        batches = self._plan(state.epoch)
         self.objective.train()
-        for start in range(state.batches_done, len(batches), per_update):
-            group = batches[start : start + per_update]
+        for start in range(state.batches_done, len(batches), self.per_update):
+            group = batches[start : start + self.per_update]
             self._update(group)
             state.batches_done = start + len(group)
             is_epoch_end = state.batches_done >= len(batches)
@@ -237,7 +239,10 @@ class _Run:
             every = settings.validate_every_updates
             if is_epoch_end if not every else state.updates % every == 0:
                 self._validate(state.epoch + state.batches_done / len(batches))
-            self._save_if_due()
+            self._stop_if_asked()
+            every_seconds = settings.checkpoint_every_seconds
+            if every_seconds and time.monotonic() - self.saved_at >= every_seconds:
+                self._save()
             if self._reason_to_stop():
                 return
 
@@ -252,22 +257,25 @@ class _Run:
         mine = list(shard(group, accelerator.process_index, processes))
         total = torch.zeros((), device=self.device)
         for index, planned in enumerate(mine):
-            batch = collate(self.pairs, planned, **self.trainee.ids, states=self.states).to(self.device)
+            batch = collate(self.pairs, planned, self.trainee.ids)
+            if self.states is not None:
+                batch = replace(batch, states=self.states.gather(planned))
             seed = _mix(self.settings.seed, state.updates, index, accelerator.process_index)
             # Processes average their gradients; the sum over all labels is wanted.
-            total += self.gradients(batch, seed, processes / num_labels, index == len(mine) - 1)
+            is_last = index == len(mine) - 1
+            total += self.gradients(batch.to(self.device), seed, processes / num_labels, is_last)
         # All processes stop after the same update, whichever of them was asked to.
         asked = torch.tensor(float(self.stop.number != 0), device=self.device)
         loss_sum, num_asked = accelerator.reduce(torch.stack([total, asked]), "sum").tolist()
         self.must_stop = num_asked > 0
-        mean_loss = loss_sum / num_labels
-        self._check_finite("loss", mean_loss)
+        self._check_finite("loss", loss_sum)
         self._step()
         state.updates += 1
         state.tokens += num_tokens
         seconds = time.monotonic() - started
         state.seconds += seconds
-        self._show(mean_loss, num_labels, num_tokens, seconds)
+        self.window.append((loss_sum, num_labels, seconds, num_tokens))
+        self._show()
 
     def _step(self) -> None:
         settings = self.settings
@@ -287,8 +295,7 @@ class _Run:
                 "use fp32 precision or a longer warm-up, and start in a new folder"
             )
 
-    def _show(self, mean_loss: float, num_labels: int, num_tokens: int, seconds: float) -> None:
-        self.window.append((mean_loss * num_labels, num_labels, seconds, num_tokens))
+    def _show(self) -> None:
         losses, labels, times, tokens = (sum(column) for column in zip(*self.window, strict=True))
         values = {"loss": losses / labels, "tokens_per_second": tokens / max(times, 1e-9)}
         if self.state.best_score is not None:
@@ -305,20 +312,18 @@ class _Run:
         found: list[Any] = [None, 0]
         if self.accelerator.is_main_process or self.is_sharded:
             with torch.no_grad():
-                found[0] = self.validate()
-            found[1] = self.stop.number
+                found = [self.validate(), self.stop.number]
         broadcast_object_list(found)  # the other processes wait here for the main one
         result: Validation = found[0]
         self.must_stop = self.must_stop or found[1] != 0
         self.objective.train()
+        state.validations_since_best += 1
         is_best = state.best_score is None or result.score > state.best_score
         if is_best:
             state.best_score, state.best_updates = result.score, state.updates
             state.validations_since_best = 0
             if self.accelerator.is_main_process:
                 save_best(self.folder, self.trainee.trained)
-        else:
-            state.validations_since_best += 1
         entry = result.details | {
             "epoch": round(epoch, 3),
             "updates": state.updates,
@@ -349,33 +354,12 @@ class _Run:
                 f"the state is saved in {self.folder}: run the same command again to go on"
             )
 
-    def _save_if_due(self) -> None:
-        self._stop_if_asked()
-        every = self.settings.checkpoint_every_seconds
-        if every and time.monotonic() - self.saved_at >= every:
-            self._save()
-
     def _save(self) -> None:
-        if self.accelerator.is_main_process:
+        """Writes the checkpoint, if anything has happened since the last one."""
+        described = (self.state.updates, len(self.state.history))
+        if self.accelerator.is_main_process and described != self.saved:
             save_checkpoint(self.folder, self.state, self.trainee.trained, self.optimiser, self.described)
-        self.saved_at = time.monotonic()
-
-    def _limit(self) -> int:
-        """Updates of the whole run at most; every epoch has as many batches, whatever their order."""
-        settings = self.settings
-        per_update = settings.accumulate_batches * self.accelerator.num_processes
-        pairs, tokens, seed = self.pairs, settings.batch_tokens, settings.seed
-        batches = plan_batches(pairs.source_lengths, pairs.target_lengths, tokens, seed, 0)
-        limit = settings.max_epochs * math.ceil(len(batches) / per_update)
-        if settings.max_updates:
-            return min(limit, settings.max_updates) if limit else settings.max_updates
-        return limit
-
-    def _schedule_end(self) -> int:
-        """Update at which the learning rate reaches 0; 0 where the schedule has no end."""
-        if self.settings.schedule in ("inverse_sqrt", "constant"):
-            return 0
-        return self.settings.schedule_updates or self.limit
+        self.saved, self.saved_at = described, time.monotonic()
 
     def _record(self) -> dict[str, Any]:
         state = self.state

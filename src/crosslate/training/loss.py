@@ -55,11 +55,9 @@ class TranslationLoss(nn.Module):
             source = {"encoder_outputs": MoeModelOutputWithPast(batch.states)}
         with self._labelled.of(positions, batch.labels.shape):
             logits = self.model(
-                **source,
-                attention_mask=batch.source_mask,
-                decoder_input_ids=batch.decoder_input,
+                **source, attention_mask=batch.source_mask, decoder_input_ids=batch.decoder_input,
                 use_cache=False,
-            ).logits
+            ).logits  # fmt: skip
         return functional.cross_entropy(
             (logits if logits.dim() == 2 else logits.flatten(0, 1)[positions]).float(),
             batch.labels.flatten()[positions],

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import gc
+import re
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,17 +28,11 @@ def checkpointed(model: Any) -> Iterator[None]:
     Raises:
         TrainingError: the family does not know how.
     """
-    # Its name before transformers 5.22.
-    old = getattr(model, "gradient_checkpointing_enable", None)
-    enable = getattr(model, "activation_checkpointing_enable", old)
-    disable = getattr(
-        model, "activation_checkpointing_disable", getattr(model, "gradient_checkpointing_disable", None)
-    )
+    # Before transformers 5.22 it has another name.
+    kind = "activation" if hasattr(model, "activation_checkpointing_enable") else "gradient"
     try:
-        if enable is None or disable is None:
-            raise ValueError
-        enable({"use_reentrant": False})
-    except ValueError as error:
+        getattr(model, f"{kind}_checkpointing_enable")({"use_reentrant": False})
+    except (AttributeError, ValueError) as error:
         raise TrainingError(
             f"{type(model).__name__} does not know gradient checkpointing; train without it, "
             "with smaller batches"
@@ -47,7 +42,7 @@ def checkpointed(model: Any) -> Iterator[None]:
     try:
         yield
     finally:
-        disable()
+        getattr(model, f"{kind}_checkpointing_disable")()
         model.config.use_cache = uses_cache
 
 
@@ -57,14 +52,12 @@ def is_bf16_run(model: nn.Module, precision: str, device: torch.device) -> bool:
     Raises:
         TrainingError: fp32 is asked for with tensors that are held in bfloat16.
     """
-    if not is_mixed(model):
-        return resolve_precision(precision, device) == "bf16"
-    if precision == "fp32":
+    if is_mixed(model) and precision == "fp32":
         raise TrainingError(
             "the precision is fp32, but frozen tensors are held in bfloat16, which needs bf16; leave the "
             "precision out, or hold them in float32"
         )
-    return True
+    return is_mixed(model) or resolve_precision(precision, device) == "bf16"
 
 
 def spread_frozen(model: Any, accelerator: Accelerator) -> None:
@@ -101,25 +94,12 @@ def spread_frozen(model: Any, accelerator: Accelerator) -> None:
         fully_shard(layer, mesh=mesh, reshard_after_forward=True, ignored_params=whole)
 
 
-def leave_out_shards(objective: Any) -> None:
-    """Tells PyTorch's data parallelism that shards have no gradients to sum, and nothing to be made equal."""
-    shards = [name for name, parameter in objective.named_parameters() if _is_shard(parameter)]
-    objective._ddp_params_and_buffers_to_ignore = shards
-
-
-def _is_shard(tensor: torch.Tensor) -> bool:
-    """Whether a tensor is this process's part of one."""
-    return hasattr(tensor, "device_mesh")
-
-
-def is_sharded(model: nn.Module) -> bool:
-    """Whether some of a model's parameters are spread over processes: all of them must compute together."""
-    return any(_is_shard(parameter) for parameter in model.parameters())
+def shards(model: nn.Module) -> list[str]:
+    """Names of parameters of which each process holds a part, so that all must compute together."""
+    return [name for name, parameter in model.named_parameters() if hasattr(parameter, "device_mesh")]
 
 
 T = TypeVar("T")
-
-_STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 class PeakMemory:
@@ -159,23 +139,18 @@ class PeakMemory:
 
 
 def _forget() -> None:
-    try:
-        _RESET.write_text("5", encoding="ascii")
-    except OSError:
-        return
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 
 def _peak_bytes() -> int:
-    try:
-        lines = _STATUS.read_text(encoding="ascii", errors="replace").splitlines()
-    except OSError:
-        lines = []
-    for line in lines:
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) * 1024
+    path = Path("/proc/self/status")
+    status = path.read_text(encoding="ascii", errors="replace") if path.exists() else ""
+    if found := re.search(r"VmHWM:\s+(\d+)", status):
+        return int(found[1]) * 1024
     try:
         import resource
     except ImportError:  # Windows
         return 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return int(peak) if sys.platform == "darwin" else int(peak) * 1024
+    return peak if sys.platform == "darwin" else peak * 1024

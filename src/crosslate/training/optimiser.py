@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Any
 
 import torch
 from torch import nn
 
 from crosslate.errors import TrainingError
+from crosslate.training.batches import BatchIds
 from crosslate.training.settings import TrainingSettings
+
+Parameters = dict[str, dict[str, nn.Parameter]]
 
 
 def make_optimiser(trainee: Trainee, settings: TrainingSettings) -> torch.optim.Optimizer:
@@ -34,14 +38,6 @@ def make_optimiser(trainee: Trainee, settings: TrainingSettings) -> torch.optim.
     )
 
 
-class BatchIds(TypedDict):
-    """Special ids that batches are made with."""
-
-    source_pad: int
-    target_pad: int
-    decoder_start: int
-
-
 @dataclass(frozen=True)
 class Trainee:
     """What the loop needs to know of a model.
@@ -50,26 +46,20 @@ class Trainee:
         model: a Hugging Face encoder-decoder.
         parameters: what is trained, by group and name; everything else must not require gradients.
         fresh: the groups that start from random values.
-        source_pad: id that fills up source rows.
-        target_pad: id that fills up target rows.
-        decoder_start: id the decoder starts with.
+        ids: special ids of its batches.
     """
 
     model: nn.Module
-    parameters: dict[str, dict[str, nn.Parameter]]
+    parameters: Parameters
     fresh: frozenset[str]
-    source_pad: int
-    target_pad: int
-    decoder_start: int
+    ids: BatchIds
 
-    @property
-    def ids(self) -> BatchIds:
-        """The special ids, as :func:`crosslate.training.batches.collate` takes them."""
-        return {
-            "source_pad": self.source_pad,
-            "target_pad": self.target_pad,
-            "decoder_start": self.decoder_start,
-        }
+    @classmethod
+    def of(cls, owner: Any, parameters: Parameters, fresh: Collection[str]) -> Trainee:
+        """The trainee of a parent or a child, whose vocabularies and model know the special ids."""
+        pads = owner.source.special.pad, owner.target.special.pad
+        ids = BatchIds(*pads, owner.model.config.decoder_start_token_id)
+        return cls(owner.model, parameters, frozenset(fresh), ids)
 
     @property
     def trained(self) -> dict[str, nn.Parameter]:
@@ -92,14 +82,14 @@ def learning_rate_factor(settings: TrainingSettings, update: int, *, total_updat
         update: 1-based number of the update about to be made.
         total_updates: where ``linear`` and ``cosine`` reach 0; ignored by the others.
     """
-    schedule, warmup_updates = settings.schedule, settings.warmup_updates
-    if update <= warmup_updates:
-        return update / warmup_updates
-    if schedule == "constant":
-        return 1.0
-    if schedule == "inverse_sqrt":
-        return math.sqrt(max(1, warmup_updates) / update)
-    progress = min(1.0, (update - warmup_updates) / max(1, total_updates - warmup_updates))
-    if schedule == "linear":
-        return 1.0 - progress
-    return 0.5 * (1.0 + math.cos(math.pi * progress))
+    warmup = settings.warmup_updates
+    if update <= warmup:
+        return update / warmup
+    progress = min(1.0, (update - warmup) / max(1, total_updates - warmup))
+    shapes = {
+        "constant": 1.0,
+        "inverse_sqrt": math.sqrt(max(1, warmup) / update),
+        "linear": 1.0 - progress,
+        "cosine": 0.5 * (1.0 + math.cos(math.pi * progress)),
+    }
+    return shapes[settings.schedule]

@@ -43,9 +43,7 @@ class ConsoleProgress(Progress):
 
         self.console = console or Console(stderr=True)
         self._bar: Any = None
-        self._title = ""
-        self._total = 0
-        self._first = 0
+        self._title, self._total, self._first = "", 0, 0
         self._started = self._spoken = time.monotonic()
 
     def start(self, title: str, total_updates: int, updates: int) -> None:
@@ -53,40 +51,32 @@ class ConsoleProgress(Progress):
         self._started = time.monotonic()
         # The first plain line comes early, so that a log shows that something happens.
         self._spoken = self._started - _PLAIN_EVERY_SECONDS + 2
-        if not self.console.is_terminal:
-            return
-        self._bar = _bar(self.console)
-        self._bar.start()
-        self._bar.add_task(title, total=total_updates, completed=updates, shown="")
+        if self.console.is_terminal:
+            self._bar = _bar(self.console)
+            self._bar.start()
+            self._bar.add_task(title, total=total_updates, completed=updates, shown="")
 
     def update(self, updates: int, values: dict[str, float]) -> None:
         if self._bar is not None:
             self._bar.update(self._bar.task_ids[0], completed=updates, shown=_short(values))
-            return
-        now = time.monotonic()
-        if not self.console.is_terminal and now - self._spoken >= _PLAIN_EVERY_SECONDS:
+        elif (now := time.monotonic()) - self._spoken >= _PLAIN_EVERY_SECONDS:
             self._spoken = now
             pace = (now - self._started) / max(1, updates - self._first)
             left = int(pace * max(0, self._total - updates))
-            self.console.print(
-                f"{self._title}: update {updates}/{self._total}, {_short(values)}, "
-                f"at most {left // 60}:{left % 60:02d} left",
-                soft_wrap=True, highlight=False, markup=False,
-            )  # fmt: skip
+            time_left = f"at most {left // 60}:{left % 60:02d} left"
+            self._say(f"update {updates}/{self._total}, {_short(values)}, {time_left}")
 
     def event(self, kind: str, values: dict[str, Any]) -> None:
         if kind == "validation":
-            text = (
-                f"{self._title}: epoch {values['epoch']:g}, update {values['updates']}: "
-                f"{values['metric']} {values['score']:.2f}{' (best)' if values['is_best'] else ''}"
-            )
+            score = f"{values['metric']} {values['score']:.2f}{' (best)' if values['is_best'] else ''}"
+            self._say(f"epoch {values['epoch']:g}, update {values['updates']}: {score}")
         elif kind == "resumed":
-            text = f"{self._title}: going on from update {values['updates']}"
+            self._say(f"going on from update {values['updates']}")
         elif kind == "finished":
-            text = f"{self._title}: {values['reason']} after {values['updates']} updates"
-        else:
-            return
-        self.console.print(text, soft_wrap=True, highlight=False, markup=False)
+            self._say(f"{values['reason']} after {values['updates']} updates")
+
+    def _say(self, text: str) -> None:
+        self.console.print(f"{self._title}: {text}", soft_wrap=True, highlight=False, markup=False)
 
     def close(self) -> None:
         if self._bar is not None:
@@ -105,7 +95,16 @@ class RunLog(Progress):
 
     def __init__(self, folder: Path, shown: Progress | None = None, *, tensorboard: bool = False) -> None:
         self.shown = shown or Progress()
-        self._board = _board(folder) if tensorboard else None
+        self._board: Any = None
+        if tensorboard:
+            try:
+                from torch.utils.tensorboard import SummaryWriter
+            except ImportError:
+                raise MissingExtra(
+                    "TensorBoard logging was asked for and is not installed; "
+                    "pip install 'crosslate[tensorboard]'"
+                ) from None
+            self._board = SummaryWriter(str(folder / "tensorboard"))
         self._path = folder / "log.jsonl"
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -159,21 +158,5 @@ def _bar(console: Any) -> Any:
 
 
 def _short(values: dict[str, float]) -> str:
-    parts = []
-    if "tokens_per_second" in values:
-        parts.append(f"{values['tokens_per_second']:,.0f} tokens/s")
-    if "loss" in values:
-        parts.append(f"loss {values['loss']:.3f}")
-    if "best" in values:
-        parts.append(f"best {values['best']:.2f}")
-    return "  ".join(parts)
-
-
-def _board(folder: Path) -> Any:
-    try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        raise MissingExtra(
-            "TensorBoard logging was asked for and is not installed; pip install 'crosslate[tensorboard]'"
-        ) from None
-    return SummaryWriter(str(folder / "tensorboard"))
+    forms = {"tokens_per_second": "{:,.0f} tokens/s", "loss": "loss {:.3f}", "best": "best {:.2f}"}
+    return "  ".join(form.format(values[name]) for name, form in forms.items() if name in values)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import Any
 
 _SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
@@ -21,13 +21,10 @@ def handle(handler: Callable[[int, FrameType | None], None]) -> dict[int, Any]:
     """
     if threading.current_thread() is not threading.main_thread():
         return {}
-    previous: dict[int, Any] = {
-        number: old
-        for number in _SIGNALS
-        if (old := signal.getsignal(number)) != signal.SIG_IGN or number in (signal.SIGINT, signal.SIGTERM)
-    }
-    for number in previous:
-        signal.signal(number, handler)
+    previous: dict[int, Any] = {}
+    for number in _SIGNALS:
+        if signal.getsignal(number) != signal.SIG_IGN or number in (signal.SIGINT, signal.SIGTERM):
+            previous[number] = signal.signal(number, handler)
     return previous
 
 
@@ -39,9 +36,7 @@ def restore(previous: dict[int, Any]) -> None:
 
 
 class StopRequest:
-    """Notes the first signal inside a ``with`` block; a second one interrupts at once.
-
-    Outside of the main thread, where Python handles no signals, nothing is noted.
+    """Notes the first signal inside a ``with`` block; a second one interrupts at once. See :func:`handle`.
 
     Attributes:
         number: the signal that came; 0 for none.
@@ -60,9 +55,7 @@ class StopRequest:
         self._previous = handle(self._note)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         restore(self._previous)
 
     def _note(self, number: int, frame: FrameType | None) -> None:

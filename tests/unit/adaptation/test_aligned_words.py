@@ -80,10 +80,3 @@ def test_new_rows_lie_nearest_the_rows_of_their_translations(parent):
 def test_a_text_without_known_words_is_refused(parent):
     with pytest.raises(InputError, match="none of the 1 words of the new language is linked"):
         aligned_words(parent, "source", ParallelCorpus(["Hund"], ["unheard"], "de", "en"))
-
-
-def test_a_pack_says_how_many_rows_were_aligned(parent):
-    pack = toy_corpora.adapted(parent, None, training={"max_epochs": 1}, initial_embeddings="aligned")
-    record = pack.manifest.training["initial_embeddings"]
-    assert record["method"] == "aligned" and record["rows"]["source"]["aligned"] > 10
-    assert record["words"] == {"source": 14}

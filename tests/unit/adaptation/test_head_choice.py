@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 import toy_corpora
 from crosslate.adaptation import head_choice
@@ -16,13 +13,7 @@ from crosslate.errors import Interrupted, StrategyError
 from crosslate.models.parent import Parent
 from crosslate.models.strategies import parse_strategy
 from crosslate.packs.pack import Pack
-from crosslate.training.progress import Progress
-
-
-@pytest.fixture(scope="module")
-def parent() -> Parent:
-    torch.set_num_threads(1)
-    return toy_corpora.parent()
+from toy_training import At, interrupt
 
 
 @pytest.fixture(autouse=True)
@@ -38,18 +29,6 @@ def adapted(
     )
 
 
-class Stop(Progress):
-    """Asks the process to stop at an update, counted over warm-up and training."""
-
-    def __init__(self, at: int) -> None:
-        self.left = at
-
-    def update(self, updates: int, values: dict[str, float]) -> None:
-        self.left -= 1
-        if not self.left:
-            os.kill(os.getpid(), signal.SIGINT)
-
-
 def test_the_pack_is_that_of_the_heads_by_name(parent: Parent, tmp_path: Path):
     before = parent.fingerprint()
     pack = adapted(parent, tmp_path / "auto", "src+xattn[auto=50%]")
@@ -60,8 +39,7 @@ def test_the_pack_is_that_of_the_heads_by_name(parent: Parent, tmp_path: Path):
     (scores,) = record["importance"].values()
     assert manifest.strategy.endswith(f"0:{scores.index(max(scores))}]")
     named = adapted(parent, tmp_path / "named", manifest.strategy)
-    assert named.tensors.keys() == pack.tensors.keys()
-    assert all(torch.equal(named.tensors[name], tensor) for name, tensor in pack.tensors.items())
+    assert toy_corpora.are_equal(named, pack)
     assert "heads" not in named.manifest.training
     assert parent.fingerprint() == before
     assert not any(each.requires_grad for each in parent.model.parameters())
@@ -74,13 +52,13 @@ def test_stopped_in_the_warm_up_or_behind_it_a_run_goes_on_with_the_same_heads(
 ):
     whole = adapted(parent, tmp_path / "whole", "src+xattn[auto=50%]")
     with pytest.raises(Interrupted):
-        adapted(parent, tmp_path / "pack", "src+xattn[auto=50%]", progress=Stop(at))
+        adapted(parent, tmp_path / "pack", "src+xattn[auto=50%]", progress=At(at, interrupt))
     if at > 2:  # the heads are known: neither the warm-up nor the scoring runs again
         monkeypatch.setattr(head_choice, "head_importance", None)
     pack = adapted(parent, tmp_path / "pack", "src+xattn[auto=50%]")
     assert pack.manifest.strategy == whole.manifest.strategy
     assert pack.manifest.training["heads"] == whole.manifest.training["heads"]
-    assert all(torch.equal(whole.tensors[name], tensor) for name, tensor in pack.tensors.items())
+    assert toy_corpora.are_equal(whole, pack)
 
 
 def test_other_limits_hold(parent: Parent, tmp_path: Path):
@@ -90,35 +68,17 @@ def test_other_limits_hold(parent: Parent, tmp_path: Path):
         adapted(parent, tmp_path / "other", "src+xattn[layers=3;auto=50%]")
 
 
-def test_initial_embeddings_are_recorded(parent: Parent, tmp_path: Path):
-    dictionary = {"hund": ["chien"], "katze": ["chat"]}
-    pack = adapted(
-        parent, tmp_path / "pack", "src+xattn", initial_embeddings="dictionary",
-        dictionaries=[dictionary],
-    )  # fmt: skip
-    record = pack.manifest.training["initial_embeddings"]
-    assert record["method"] == "dictionary" and record["rows"]["source"]["dictionary"] == 2
-    assert record["words"] == {"source": 2}
-    assert sum(record["rows"]["source"].values()) == 80
-    plain = adapted(parent, tmp_path / "plain", "src+xattn", initial_embeddings="random")
-    assert plain.manifest.training["initial_embeddings"] == {"method": "random", "rows": {}}
-
-
-@pytest.mark.parametrize("vocabulary", ["separate", "appended"])
+@pytest.mark.parametrize("vocabulary", ["separate", pytest.param("appended", marks=pytest.mark.full)])
 def test_heads_of_a_parent_held_in_bfloat16(tmp_path: Path, vocabulary: str):
     """Chosen in mixed precision, the only one that such a model computes in; also by a resumed run."""
     strategy = "src+xattn[auto=50%]"
-    packs = []
-    for stops in (None, Stop(3)):
-        low = toy_corpora.parent()
-        low.lower(parse_strategy(strategy).precise_groups)
-        out = tmp_path / ("whole" if stops is None else "resumed")
-        options: dict[str, Any] = {"vocabulary": vocabulary, "precision": "auto"}
-        if stops is not None:
-            with pytest.raises(Interrupted):
-                adapted(low, out, strategy, progress=stops, **options)
-        packs.append(adapted(low, out, strategy, **options))
-    first, second = packs
+    low = toy_corpora.parent()
+    low.lower(parse_strategy(strategy).precise_groups)
+    options: dict[str, Any] = {"strategy": strategy, "vocabulary": vocabulary, "precision": "auto"}
+    first = adapted(low, tmp_path / "whole", **options)
+    with pytest.raises(Interrupted):
+        adapted(low, tmp_path / "resumed", progress=At(3, interrupt), **options)
+    second = adapted(low, tmp_path / "resumed", **options)
     assert first.manifest.strategy == second.manifest.strategy != strategy
     assert first.manifest.training["frozen"] == "bfloat16"
-    assert all(torch.equal(tensor, second.tensors[name]) for name, tensor in first.tensors.items())
+    assert toy_corpora.are_equal(first, second)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from crosslate.adaptation.jobs import AdaptJob, ParentJob
-from crosslate.adaptation.settings import DataSettings, NewLanguages
+from crosslate.adaptation.settings import NewLanguages
 from crosslate.errors import SettingsError
 
 JOB = {"parent": "p", "train": ["a", "b"], "new": {"source": "de"}, "output": {"folder": "out"}}
@@ -52,29 +52,18 @@ def test_defaults(new: dict[str, Any], strategy: str, start: str):
     assert (str(made.parsed_strategy), made.start) == (strategy, start)
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"metric": "blue"}, "did you mean 'bleu'"),
-        ({"vocabulary_kind": "bep"}, "did you mean 'bpe'"),
-        ({"max_tokens": 1}, "max_tokens is 1, expected 2 or more"),
-        ({"source_vocabulary_size": -1}, "source_vocabulary_size is -1, expected 0 or more"),
-    ],
-)
-def test_data_settings_out_of_range(changes: dict[str, object], message: str):
-    with pytest.raises(SettingsError, match=message):
-        DataSettings(**changes)  # type: ignore[arg-type]
-
-
 def test_all_faults_of_a_job_come_together():
     values = {"train": [], "new": {"source": "de", "strategi": "src"}, "output": {}, "outptu": 1}
+    data = {"metric": "blue", "max_tokens": 1}
     with pytest.raises(SettingsError) as refused:
-        AdaptJob.from_values(values | {"training": {"max_epochs": -1}})
+        AdaptJob.from_values(values | {"data": data, "training": {"max_epochs": -1}})
     assert str(refused.value).splitlines() == [
-        "cannot use these settings, 6 faults:",
-        "  - train is [], expected at least 1",
-        "  - training.max_epochs is -1, expected 0 or more",
+        "cannot use these settings, 8 faults:",
         "  - parent is missing",
+        "  - train is [], expected at least 1",
+        "  - data.max_tokens is 1, expected 2 or more",
+        "  - data.metric is 'blue', expected 'bleu' or 'chrf'; did you mean 'bleu'?",
+        "  - training.max_epochs is -1, expected 0 or more",
         "  - unknown key new.strategi; did you mean 'strategy'?",
         "  - output.folder is missing",
         "  - unknown key outptu; did you mean 'output'?",

@@ -8,27 +8,20 @@ from torch import nn
 from torch.nn import functional
 
 import families
-from crosslate.training.batches import PlannedBatch, collate
 from crosslate.training.cpu import SeededRandom, bf16_states, cheaper_on_cpu, eager_attention
 from crosslate.training.loss import TranslationLoss
-from toy_training import ToyPairs
+from toy_training import toy_batch
 
 
 def test_eager_attention_lasts_as_long_as_it_is_wanted():
     model = families.build("marian-separate")
     model.set_attn_implementation("sdpa")
-    with eager_attention(model):
+    with cheaper_on_cpu(model, is_bf16=False):
         assert model.config._attn_implementation == "eager"
+        assert not any(module._forward_hooks for module in model.modules())  # states stay fp32
     assert model.config._attn_implementation == "sdpa"
     with eager_attention(nn.Linear(1, 1)):
         pass
-
-
-def test_in_fp32_states_stay_fp32():
-    model = families.build("marian-separate").train()
-    with cheaper_on_cpu(model, is_bf16=False):
-        assert not any(module._forward_hooks for module in model.modules())
-        assert model.config._attn_implementation == "eager"
 
 
 def test_states_are_bf16_in_training_and_fp32_in_validation():
@@ -44,8 +37,7 @@ def test_states_are_bf16_in_training_and_fp32_in_validation():
 @pytest.mark.parametrize("family", families.text_names())
 def test_every_family_learns_the_same_in_bf16(family: str):
     model = families.build(family).train()
-    planned = PlannedBatch((0, 1, 2), 4, 16, 16)
-    batch = collate(ToyPairs.random(), planned, source_pad=0, target_pad=0, decoder_start=0)
+    batch = toy_batch(0, 1, 2, length=16, start=0)
     objective = TranslationLoss(model, 0.1)
     for module in model.modules():  # dropout and routing noise off, yet in training mode
         if isinstance(module, nn.Dropout):
@@ -79,18 +71,14 @@ def test_masks_depend_on_the_seed_alone():
     states = torch.ones(64, 33)
 
     def dropped(seed: int, threads: int = 1) -> torch.Tensor:
-        before = torch.get_num_threads()
         torch.set_num_threads(threads)
-        try:
-            with SeededRandom(seed):
-                return torch.cat([functional.dropout(states, 0.5), nn.Dropout(0.5)(states)])
-        finally:
-            torch.set_num_threads(before)
+        with SeededRandom(seed):
+            return torch.cat([functional.dropout(states, 0.5), nn.Dropout(0.5)(states)])
 
-    assert torch.equal(dropped(1), dropped(1, threads=2))
-    assert not torch.equal(dropped(1), dropped(2))
-    both = dropped(1)
-    assert not torch.equal(both[:64], both[64:])
+    first = dropped(1)
+    assert torch.equal(first, dropped(1, threads=2))
+    assert not torch.equal(first, dropped(2))
+    assert not torch.equal(first[:64], first[64:])
 
 
 def test_dropout_outside_training_and_at_its_limits():

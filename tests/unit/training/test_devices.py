@@ -32,17 +32,19 @@ def test_auto_takes_bf16_only_where_the_processor_has_it(
 ):
     monkeypatch.setattr(devices, "cpu_flags", lambda: flags)
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
-    assert resolve_precision("auto", CPU) == expected
-    assert resolve_precision("fp32", CPU) == "fp32"
-    assert resolve_precision("bf16", CPU) == "bf16"
+    assert [resolve_precision(wanted, CPU) for wanted in ("auto", "fp32", "bf16")] == [
+        expected,
+        "fp32",
+        "bf16",
+    ]
 
 
 @pytest.mark.parametrize("has_bf16", [True, False])
 def test_auto_on_a_gpu_counts_native_support_only(has_bf16: bool, monkeypatch: pytest.MonkeyPatch):
-    def is_supported(*, including_emulation: bool) -> bool:
-        return has_bf16 or including_emulation
-
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", is_supported)
+    supported = {False: has_bf16, True: True}  # by whether emulation counts
+    monkeypatch.setattr(
+        torch.cuda, "is_bf16_supported", lambda including_emulation: supported[including_emulation]
+    )
     assert resolve_precision("auto", torch.device("cuda")) == ("bf16" if has_bf16 else "fp32")
     assert resolve_precision("auto", torch.device("mps")) == "fp32"
 

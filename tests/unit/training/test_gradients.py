@@ -10,21 +10,15 @@ import torch
 from accelerate import Accelerator
 
 import families
-from crosslate.training.batches import Batch, PlannedBatch, collate
+from crosslate.training.batches import Batch
 from crosslate.training.cpu import cheaper_on_cpu
 from crosslate.training.gradients import Gradients, HalvedGradients, PlainGradients
 from crosslate.training.loss import TranslationLoss
-from toy_training import ToyPairs
-
-
-def batch_of(rows: int, *indices: int) -> Batch:
-    planned = PlannedBatch(indices, rows, 12, 12)
-    return collate(ToyPairs.random(), planned, source_pad=0, target_pad=0, decoder_start=2)
+from toy_training import toy_batch
 
 
 @contextmanager
 def both(family: str, **changes: float) -> Iterator[tuple[torch.nn.Module, Gradients, Gradients]]:
-    before = torch.get_num_threads()
     model = families.build(family, **changes).train()
     objective = TranslationLoss(model, 0.1)
     accelerator = Accelerator(cpu=True)
@@ -35,7 +29,6 @@ def both(family: str, **changes: float) -> Iterator[tuple[torch.nn.Module, Gradi
             PlainGradients(accelerator, objective, is_bf16=False),
             HalvedGradients(objective, trained, 2, is_bf16=False),
         )
-    torch.set_num_threads(before)
 
 
 def gradients(model: torch.nn.Module, compute: Gradients, batch: Batch, seed: int = 5) -> list[torch.Tensor]:
@@ -48,7 +41,7 @@ def gradients(model: torch.nn.Module, compute: Gradients, batch: Batch, seed: in
 def test_without_dropout_both_ways_agree(rows: int):
     quiet = {"dropout": 0.0, "attention_dropout": 0.0, "activation_dropout": 0.0}
     with both("marian-separate", **quiet) as (model, plain, halved):
-        batch = batch_of(rows, *range(min(rows, 6)))
+        batch = toy_batch(*range(min(rows, 6)), rows=rows)
         for one, other in zip(gradients(model, plain, batch), gradients(model, halved, batch), strict=True):
             torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
 
@@ -56,7 +49,7 @@ def test_without_dropout_both_ways_agree(rows: int):
 def test_gradients_of_several_batches_add_up():
     quiet = {"dropout": 0.0, "attention_dropout": 0.0}
     with both("marian-separate", **quiet) as (model, _, halved):
-        first, second = batch_of(8, 0, 1, 2, 3, 4), batch_of(8, 5, 6, 7, 8, 9)
+        first, second = toy_batch(*range(5), rows=8), toy_batch(*range(5, 10), rows=8)
         alone = [gradients(model, halved, batch) for batch in (first, second)]
         model.zero_grad(set_to_none=True)
         halved(first, 5, 0.25, False)
@@ -69,7 +62,7 @@ def test_gradients_of_several_batches_add_up():
 @pytest.mark.parametrize("family", ["marian-separate", "m2m100", "t5", "nllb-moe"])
 def test_every_time_gives_the_same_bits(family: str):
     with both(family) as (model, _, halved):
-        batch = batch_of(8, 0, 1, 2, 3, 4, 5, 6)
+        batch = toy_batch(*range(7), rows=8)
         first = gradients(model, halved, batch)
         for _ in range(4):
             again = gradients(model, halved, batch)
@@ -80,7 +73,7 @@ def test_every_time_gives_the_same_bits(family: str):
 
 def test_halves_have_masks_of_their_own():
     with both("marian-separate", dropout=0.5) as (_, _, halved):
-        twice = batch_of(2, 3, 3)
+        twice = toy_batch(3, 3, rows=2)
         losses = [halved(twice.rows(at, at + 1), 5 + at, 1.0, True) for at in (0, 1)]
         assert losses[0] != losses[1]
         torch.testing.assert_close(halved(twice, 5, 1.0, True), losses[0] + losses[1])
@@ -88,7 +81,7 @@ def test_halves_have_masks_of_their_own():
 
 def test_a_fault_in_a_thread_is_raised():
     with both("marian-separate") as (_, _, halved):
-        batch = batch_of(4, 0, 1)
+        batch = toy_batch(0, 1)
         batch.source[-1, 0] = 10_000
         with pytest.raises(IndexError):
             halved(batch, 5, 1.0, True)

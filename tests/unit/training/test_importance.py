@@ -1,5 +1,8 @@
 """Importance of heads: against sums by hand, and heads that cannot matter do not."""
 
+from dataclasses import replace
+
+import numpy
 import pytest
 import torch
 
@@ -8,49 +11,28 @@ from crosslate.errors import StrategyError
 from crosslate.models.tensors import named_tensors
 from crosslate.training.importance import head_importance, most_important
 from crosslate.training.optimiser import Trainee
+from crosslate.training.settings import TrainingSettings
+from toy_training import ToyPairs
 
 WIDTH, HEADS = 16, 2
+ROWS = [numpy.array(row) for row in ([7, 8, 9, 2], [10, 11, 2], [12, 7, 2], [9, 9, 13, 2])]
+PAIRS = ToyPairs(ROWS, ROWS)  # of ids that both vocabularies have
 
 
-class Pairs:
-    """Four pairs of ids that both vocabularies have."""
-
-    rows = ([7, 8, 9, 2], [10, 11, 2], [12, 7, 2], [9, 9, 13, 2])
-
-    def __len__(self):
-        return len(self.rows)
-
-    @property
-    def source_lengths(self):
-        import numpy
-
-        return numpy.array([len(row) for row in self.rows])
-
-    target_lengths = source_lengths
-
-    def source_ids(self, index):
-        import numpy
-
-        return numpy.array(self.rows[index])
-
-    target_ids = source_ids
-
-
-def trainee(family="marian-separate"):
-    parent = parents.parent(family)
+def trainee():
+    parent = parents.parent("marian-separate")
     child = parents.child(parent, source=43)
-    start = child.model.config.decoder_start_token_id
-    return parent, Trainee(child.model, child.trained, frozenset({"src"}), 0, 0, start)
+    return parent, Trainee.of(child, child.trained, {"src"})
 
 
 def test_it_is_the_sum_of_gradient_times_weight_over_the_slices_of_a_head():
     parent, found = trainee()
-    scores = head_importance(found, parent.anatomy, Pairs(), label_smoothing=0.0)
+    scores = head_importance(found, parent.anatomy, PAIRS, TrainingSettings(label_smoothing=0.0))
     # All pairs share one batch, so the mean over batches is its loss alone.
     model = found.model.eval()
     ids = torch.tensor([[7, 8, 9, 2], [10, 11, 2, 0], [12, 7, 2, 0], [9, 9, 13, 2]])
     mask = torch.tensor([[1, 1, 1, 1], [1, 1, 1, 0], [1, 1, 1, 0], [1, 1, 1, 1]])
-    start = torch.full((4, 1), found.decoder_start)
+    start = torch.full((4, 1), found.ids.decoder_start)
     logits = model(
         input_ids=ids, attention_mask=mask, decoder_input_ids=torch.cat([start, ids[:, :-1]], 1)
     ).logits
@@ -79,21 +61,19 @@ def test_a_silent_head_does_not_matter_and_the_model_stays():
         attention.out_proj.weight[:, 8:] = 0
     before = {name: tensor.clone() for name, tensor in named_tensors(found.model)}
     found.model.train()
-    scores = head_importance(found, parent.anatomy, Pairs())
+    scores = head_importance(found, parent.anatomy, PAIRS, TrainingSettings())
     assert scores[1][1] == 0 and min(scores[1][0], *scores[0]) > 0
     assert found.model.training
     assert all(torch.equal(tensor, before[name]) for name, tensor in named_tensors(found.model))
     assert all(tensor.grad is None for tensor in found.trained.values())
-    alone = head_importance(found, parent.anatomy, Pairs(), roles=("k",))
+    alone = head_importance(found, parent.anatomy, PAIRS, TrainingSettings(), roles=("k",))
     assert 0 < alone[0][0] < scores[0][0]
 
 
 def test_a_family_whose_heads_have_no_slices_is_refused():
-    from dataclasses import replace
-
     parent, found = trainee()
     with pytest.raises(StrategyError, match="limit layers instead"):
-        head_importance(found, replace(parent.anatomy, head_axis={}), Pairs())
+        head_importance(found, replace(parent.anatomy, head_axis={}), PAIRS, TrainingSettings())
 
 
 @pytest.mark.parametrize(

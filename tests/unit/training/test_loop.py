@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import math
 import signal
-from collections.abc import Iterator
 from itertools import combinations
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -16,22 +16,24 @@ import torch
 from safetensors.torch import load_file
 
 from crosslate.errors import TrainingError
+from crosslate.training.batches import BatchIds
 from crosslate.training.loop import Validation, train
 from crosslate.training.optimiser import Trainee
 from crosslate.training.progress import Progress
 from toy_training import ToyPairs, toy_settings, toy_trainee, toy_validate, train_toy
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def equal(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def kept(folder: Path) -> dict[str, dict[str, torch.Tensor]]:
+    """What a run's checkpoint holds: by kind and name."""
+    found: dict[str, dict[str, torch.Tensor]] = {}
+    for each, tensor in load_file(folder / "checkpoint.safetensors").items():
+        kind, name = each.split("|")
+        found.setdefault(kind, {})[name] = tensor
+    return found
 
 
 class Scores:
@@ -75,17 +77,14 @@ def test_the_state_with_the_best_score_is_the_result(tmp_path: Path):
     assert (record["best_updates"], record["updates"]) == (10, 20)
     assert equal(dict(trainee.trained), validate.seen[1])
     assert not equal(validate.seen[1], validate.seen[3])
+    # A score that is no number is never the best.
+    assert run_with_scores(tmp_path / "nan", [1.0, math.nan, 0.5, 2.0])[0]["best_updates"] == 20
 
 
 def test_patience_counts_validations_without_a_better_score(tmp_path: Path):
     record, validate, _ = run_with_scores(tmp_path, [1.0, 2.0, 1.0, 2.0, 9.0], max_epochs=9, patience=2)
     assert len(validate.seen) == 4
     assert record["finished"] == "stopped, no better score in 2 validations"
-
-
-def test_a_score_that_is_no_number_is_never_the_best(tmp_path: Path):
-    record, _, _ = run_with_scores(tmp_path, [1.0, math.nan, 0.5, 2.0])
-    assert record["best_updates"] == 20
 
 
 @pytest.mark.parametrize(
@@ -113,7 +112,7 @@ def test_without_validation_the_last_state_is_the_result(tmp_path: Path):
     trainee = toy_trainee()
     tensors = train_toy(tmp_path, trainee=trainee, validate=None)
     assert train_toy.record["validations"] == []
-    assert equal(tensors, load_file(tmp_path / "checkpoint-00000020-0" / "trained.safetensors"))
+    assert equal(tensors, kept(tmp_path)["value"])
     assert not (tmp_path / "best.safetensors").exists()
 
 
@@ -122,10 +121,13 @@ def test_accumulated_batches_make_the_update_of_one_large_batch(tmp_path: Path):
     for batch_tokens in (128, 10_000):
         trainee = toy_trainee()
         trainee.model.dropout.p = 0.0  # type: ignore[union-attr]
-        settings = toy_settings(
-            max_epochs=3, accumulate_batches=1_000, batch_tokens=batch_tokens, clip_norm=0.0
-        )
-        results.append(train_toy(tmp_path / str(batch_tokens), settings, trainee=trainee))
+        changes = {
+            "max_epochs": 3,
+            "accumulate_batches": 1_000,
+            "batch_tokens": batch_tokens,
+            "clip_norm": 0.0,
+        }
+        results.append(train_toy(tmp_path / str(batch_tokens), toy_settings(**changes), trainee=trainee))
         assert train_toy.record["updates"] == 3
     for name, tensor in results[0].items():
         torch.testing.assert_close(tensor, results[1][name], rtol=1e-5, atol=1e-6)
@@ -133,10 +135,8 @@ def test_accumulated_batches_make_the_update_of_one_large_batch(tmp_path: Path):
 
 def first_gradients(folder: Path, **changes: Any) -> dict[str, torch.Tensor]:
     """The gradients of the first update, from the optimiser's first moments."""
-    settings = toy_settings(max_epochs=0, max_updates=1, adam_beta1=0.5, **changes)
-    train_toy(folder, settings)
-    [path] = folder.glob("checkpoint-*/optimiser.safetensors")
-    return {name[8:]: 2 * value for name, value in load_file(path).items() if name.startswith("exp_avg|")}
+    train_toy(folder, toy_settings(max_epochs=0, max_updates=1, adam_beta1=0.5, **changes))
+    return {name: 2 * value for name, value in kept(folder)["exp_avg"].items()}
 
 
 def test_gradients_are_scaled_down_to_the_norm_and_never_up(tmp_path: Path):
@@ -155,18 +155,15 @@ def test_only_what_is_trained_moves_and_has_optimiser_state(tmp_path: Path):
     for name, each in trainee.model.named_parameters():
         assert torch.equal(each, before[name]) == (name == "body")
     assert trainee.model.body.grad is None
-    [path] = tmp_path.glob("checkpoint-*/optimiser.safetensors")
-    assert {name.split("|")[1] for name in load_file(path)} == {"source", "target", "output"}
+    assert {name for each in kept(tmp_path).values() for name in each} == {"source", "target", "output"}
 
 
 def test_groups_learn_at_their_own_rates(tmp_path: Path):
     start = toy_trainee().trained
     settings = toy_settings(max_epochs=0, max_updates=1, warmup_updates=0, clip_norm=0.0)
     moved = {}
-    for name, changes in {
-        "fresh": {"fresh_learning_rate": 0.5},
-        "own": {"learning_rates": {"tgt": 0.25}},
-    }.items():
+    changed = {"fresh": {"fresh_learning_rate": 0.5}, "own": {"learning_rates": {"tgt": 0.25}}}
+    for name, changes in changed.items():
         tensors = train_toy(tmp_path / name, toy_settings(**vars(settings) | changes))
         moved[name] = [(tensors[each] - start[each]).abs().max().item() for each in ("source", "output")]
     # The first step of Adam moves by the learning rate, whatever the gradient.
@@ -176,44 +173,33 @@ def test_groups_learn_at_their_own_rates(tmp_path: Path):
 
 def test_nothing_to_train_and_nothing_to_train_on_are_refused(tmp_path: Path):
     trainee = toy_trainee()
-    nothing = Trainee(trainee.model, {}, frozenset(), 2, 2, 2)
+    nothing = Trainee(trainee.model, {}, frozenset(), BatchIds(2, 2, 2))
     with pytest.raises(TrainingError, match="every tensor frozen"):
         train(nothing, ToyPairs.random(), toy_settings(), None, tmp_path)
     with pytest.raises(TrainingError, match="no pairs"):
         train(trainee, ToyPairs([]), toy_settings(), None, tmp_path)
 
 
-def test_a_loss_that_is_not_finite_stops_before_anything_is_spoilt(tmp_path: Path):
-    trainee = toy_trainee()
-    with torch.no_grad():
-        trainee.model.body[0, 0] = math.inf  # type: ignore[index]
-    with pytest.raises(
-        TrainingError, match=r"the loss is nan at update 1; lower the learning rates.*new folder"
-    ):
-        train_toy(tmp_path, trainee=trainee)
-    assert not list(tmp_path.glob("checkpoint-*"))
-
-
-def test_a_gradient_that_is_not_finite_stops_too(tmp_path: Path):
+@pytest.mark.parametrize("name", ["loss", "norm of the gradient"])
+def test_what_is_not_finite_stops_before_anything_is_spoilt(tmp_path: Path, name: str):
     trainee = toy_trainee()
     before = trainee.model.source.detach().clone()
-    trainee.model.source.register_hook(lambda gradient: gradient * math.nan)
-    with pytest.raises(TrainingError, match="the norm of the gradient is nan at update 1"):
+    if name == "loss":
+        with torch.no_grad():
+            trainee.model.body[0, 0] = math.inf  # type: ignore[index]
+    else:
+        trainee.model.source.register_hook(lambda gradient: gradient * math.nan)
+    with pytest.raises(TrainingError, match=rf"the {name} is nan at update 1; lower the .*new folder"):
         train_toy(tmp_path, trainee=trainee)
     assert torch.equal(trainee.model.source, before)
+    assert not (tmp_path / "checkpoint.safetensors").exists()
 
 
 def test_a_validation_that_fails_loses_nothing(tmp_path: Path):
     reference = train_toy(tmp_path / "reference")
     handler = signal.getsignal(signal.SIGINT)
 
-    class Closed(Progress):
-        is_closed = False
-
-        def close(self) -> None:
-            self.is_closed = True
-
-    shown = Closed()
+    shown = Mock(Progress)
     for failing in (1, 2):  # which validation of a sitting fails
         trainee = toy_trainee()
         calls = iter(range(1, 9))
@@ -225,24 +211,9 @@ def test_a_validation_that_fails_loses_nothing(tmp_path: Path):
 
         with pytest.raises(RuntimeError, match="the engine broke"):
             train_toy(tmp_path / "run", trainee=trainee, validate=validate, progress=shown)
-        assert shown.is_closed
+        shown.close.assert_called()
         assert signal.getsignal(signal.SIGINT) is handler
     assert equal(train_toy(tmp_path / "run"), reference)
-
-
-def test_a_finished_run_is_taken_up_without_another_update(tmp_path: Path):
-    class Counted(Progress):
-        updates = 0
-
-        def update(self, updates: int, values: dict[str, float]) -> None:
-            self.updates += 1
-
-    first = train_toy(tmp_path)
-    record = train_toy.record
-    shown = Counted()
-    assert equal(train_toy(tmp_path, progress=shown), first)
-    assert shown.updates == 0
-    assert train_toy.record == record
 
 
 def test_a_longer_run_goes_on_as_if_it_had_been_asked_for_at_once(tmp_path: Path):
@@ -250,35 +221,40 @@ def test_a_longer_run_goes_on_as_if_it_had_been_asked_for_at_once(tmp_path: Path
     train_toy(tmp_path / "run", toy_settings(max_epochs=3))
     assert equal(train_toy(tmp_path / "run", toy_settings(max_epochs=5, patience=9)), reference)
     assert train_toy.record["updates"] == 25
+    # Finished, it is taken up without another update.
+    record = train_toy.record
+    assert equal(train_toy(tmp_path / "run", toy_settings(max_epochs=5)), reference)
+    assert train_toy.record == record | {"settings": record["settings"] | {"patience": 0}}
+
+
+LINEAR = {"max_epochs": 1, "schedule": "linear"}
 
 
 @pytest.mark.parametrize(
-    ("changes", "message"),
+    ("first", "second", "message"),
     [
-        ({"batch_tokens": 128}, "settings.batch_tokens: 256 before, 128 now"),
-        ({"seed": 2}, "settings.seed: 1 before, 2 now"),
-        ({"learning_rates": {"src": 1.0}}, "settings.learning_rates.src: None before, 1.0 now"),
+        ({}, {"batch_tokens": 128}, r"settings\.batch_tokens: 256 before, 128 now"),
+        ({}, {"learning_rates": {"src": 1.0}}, r"settings\.learning_rates\.src: None before, 1\.0 now"),
+        ({}, {"parent": "cc"}, r"identity\.parent: 'bb' before, 'cc' now"),
+        (LINEAR, {"max_epochs": 2}, r"schedule_updates: 5 before, 10 now\n.*falls to 0"),
+        (LINEAR | {"schedule_updates": 20}, {"max_epochs": 2}, ""),
     ],
 )
-def test_changed_settings_are_refused(tmp_path: Path, changes: dict[str, Any], message: str):
-    train_toy(tmp_path, toy_settings(max_epochs=1))
-    with pytest.raises(TrainingError) as caught:
-        train_toy(tmp_path, toy_settings(max_epochs=2, **changes))
-    assert message in str(caught.value) and "max_epochs" not in str(caught.value)
+def test_a_run_goes_on_with_other_limits_alone(
+    tmp_path: Path, first: dict[str, Any], second: dict[str, Any], message: str
+):
+    def run(parent: str = "bb", **changes: Any) -> None:
+        identity = {"corpus": "aa", "size": (1, 2), "parent": parent}
+        train_toy(tmp_path, toy_settings(**changes), identity=identity)
 
-
-def test_another_corpus_or_parent_is_refused(tmp_path: Path):
-    train_toy(tmp_path, identity={"corpus": "aa", "parent": "bb"})
-    with pytest.raises(TrainingError, match=r"identity\.parent: 'bb' before, 'cc' now"):
-        train_toy(tmp_path, identity={"corpus": "aa", "parent": "cc"})
-
-
-def test_another_limit_is_refused_where_the_schedule_ends_there(tmp_path: Path):
-    train_toy(tmp_path / "fixed", toy_settings(max_epochs=1, schedule="linear", schedule_updates=20))
-    train_toy(tmp_path / "fixed", toy_settings(max_epochs=2, schedule="linear", schedule_updates=20))
-    train_toy(tmp_path / "limit", toy_settings(max_epochs=1, schedule="linear"))
-    with pytest.raises(TrainingError, match=r"settings\.schedule_updates: 5 before, 10 now"):
-        train_toy(tmp_path / "limit", toy_settings(max_epochs=2, schedule="linear"))
+    run(**first)
+    if not message:
+        run(**first | second)
+        return
+    with pytest.raises(TrainingError, match=message) as caught:
+        run(**first | second)
+    # One difference, and what to do.
+    assert str(caught.value).count(" before, ") == 1 and "another output folder" in str(caught.value)
 
 
 def test_a_launchers_environment_does_not_change_the_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -288,7 +264,11 @@ def test_a_launchers_environment_does_not_change_the_numbers(tmp_path: Path, mon
 
 
 def test_the_log_holds_start_validations_and_end(tmp_path: Path):
-    train_toy(tmp_path, toy_settings(max_epochs=2))
+    heard = Mock(Progress)
+    train_toy(tmp_path, toy_settings(max_epochs=2), title="toy", progress=heard)
+    told = [each[0] for name, each, _ in heard.method_calls if name in ("start", "event")]
+    assert told == ["toy", "started", "validation", "validation", "finished"]
+    heard.start.assert_called_once_with("toy", 10, 0)
     train_toy(tmp_path, toy_settings(max_epochs=3))
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert [(line["event"], line["updates"]) for line in lines] == [
@@ -296,20 +276,6 @@ def test_the_log_holds_start_validations_and_end(tmp_path: Path):
         ("resumed", 10), ("validation", 15), ("finished", 15),
     ]  # fmt: skip
     assert lines[1]["metric"] == "negative loss" and lines[1]["is_best"] is True
-
-
-def test_the_title_is_known_before_the_first_event(tmp_path: Path):
-    heard: list[str] = []
-
-    class Heard(Progress):
-        def start(self, title: str, total_updates: int, updates: int) -> None:
-            heard.append(f"{title} {updates}/{total_updates}")
-
-        def event(self, kind: str, values: dict[str, Any]) -> None:
-            heard.append(kind)
-
-    train_toy(tmp_path, toy_settings(max_epochs=1), validate=None, title="toy", progress=Heard())
-    assert heard == ["toy 0/5", "started", "finished"]
 
 
 def test_bf16_learns_as_well(tmp_path: Path):

@@ -10,18 +10,12 @@ from torch import nn
 import families
 import parents
 from crosslate.errors import TrainingError
-from crosslate.training.batches import Batch, PlannedBatch, collate
 from crosslate.training.gradients import PlainGradients
 from crosslate.training.loss import TranslationLoss
 from crosslate.training.memory import checkpointed, is_bf16_run
-from toy_training import ToyPairs
+from toy_training import toy_batch
 
 CPU = torch.device("cpu")
-
-
-def batch() -> Batch:
-    planned = PlannedBatch((0, 1, 2, 3), 4, 12, 12)
-    return collate(ToyPairs.random(), planned, source_pad=0, target_pad=0, decoder_start=2)
 
 
 def gradients(model: nn.Module, *, is_bf16: bool) -> dict[str, torch.Tensor]:
@@ -29,30 +23,29 @@ def gradients(model: nn.Module, *, is_bf16: bool) -> dict[str, torch.Tensor]:
     compute = PlainGradients(
         Accelerator(cpu=True), TranslationLoss(model, 0.1), is_bf16=is_bf16, is_checkpointed=True
     )
-    compute(batch(), 5, 0.25, True)
+    compute(toy_batch(0, 1, 2, 3), 5, 0.25, True)
     return {name: each.grad.clone() for name, each in model.named_parameters() if each.grad is not None}
 
 
 @pytest.mark.parametrize("is_bf16", [False, True])
 @pytest.mark.parametrize("family", ["marian-separate", "mbart", "m2m100", "t5"])
 def test_layers_are_computed_twice_with_the_same_dropout(family: str, is_bf16: bool):
-    with families.one_thread():
-        model = families.build(family, **({} if family == "t5" else {"dropout": 0.3})).train()
-        layer = next(
-            module for name, module in model.named_modules() if name.endswith("fc1") or name.endswith("wi")
-        )
-        calls: list[int] = []
-        layer.register_forward_hook(lambda *_: calls.append(1))
-        expected = gradients(model, is_bf16=is_bf16)
-        assert len(calls) == 1
-        with checkpointed(model):
-            found = gradients(model, is_bf16=is_bf16)
-        assert len(calls) == 3
-        gradients(model, is_bf16=is_bf16)
-        assert len(calls) == 4  # switched off again
-        assert expected.keys() == found.keys() and len(found) > 20
-        for name, gradient in expected.items():
-            torch.testing.assert_close(found[name], gradient, rtol=1e-5, atol=1e-6)
+    model = families.build(family, **({} if family == "t5" else {"dropout": 0.3})).train()
+    layer = next(
+        module for name, module in model.named_modules() if name.endswith("fc1") or name.endswith("wi")
+    )
+    calls: list[int] = []
+    layer.register_forward_hook(lambda *_: calls.append(1))
+    expected = gradients(model, is_bf16=is_bf16)
+    assert len(calls) == 1
+    with checkpointed(model):
+        found = gradients(model, is_bf16=is_bf16)
+    assert len(calls) == 3
+    gradients(model, is_bf16=is_bf16)
+    assert len(calls) == 4  # switched off again
+    assert expected.keys() == found.keys() and len(found) > 20
+    for name, gradient in expected.items():
+        torch.testing.assert_close(found[name], gradient, rtol=1e-5, atol=1e-6)
 
 
 def test_models_that_do_not_know_how():

@@ -7,43 +7,29 @@ import pytest
 from crosslate.errors import SettingsError
 from crosslate.training.settings import TrainingChanges, TrainingSettings
 
+INFINITE = float("inf")
+
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"max_epochs": 0}, "neither max_epochs nor max_updates"),
         ({"batch_tokens": 0}, "batch_tokens is 0, expected 1 or more"),
-        ({"accumulate_batches": 0}, "accumulate_batches is 0"),
-        ({"warmup_updates": -1}, "warmup_updates is -1, expected 0 or more"),
         ({"weight_decay": float("nan")}, "weight_decay is nan"),
-        ({"weight_decay": float("inf")}, "weight_decay is inf, expected a finite number"),
-        ({"clip_norm": float("inf")}, "clip_norm is inf"),
-        ({"fresh_learning_rate": float("inf")}, "fresh_learning_rate is inf, expected a finite number"),
-        (
-            {"learning_rates": {"src": float("inf")}},
-            "learning_rates.src is inf, expected a finite number",
-        ),
+        ({"weight_decay": INFINITE}, "weight_decay is inf, expected a finite number"),
+        ({"learning_rates": {"src": INFINITE}}, "learning_rates.src is inf, expected a finite number"),
         ({"seed": 2**63}, "seed is 9223372036854775808, expected at most 9223372036854775807"),
         ({"fresh_learning_rate": 0.0}, "fresh_learning_rate is 0.0, expected above 0"),
-        ({"pretrained_learning_rate": float("nan")}, "pretrained_learning_rate is nan"),
         ({"label_smoothing": 1.0}, "label_smoothing is 1.0, expected below 1"),
-        ({"adam_beta2": 1.0}, "adam_beta2 is 1.0"),
         ({"dropout": -0.1}, "dropout is -0.1"),
         ({"learning_rates": {"xatn": 1e-3}}, "did you mean 'xattn'"),
-        ({"learning_rates": {"xattn": 0.0}}, "learning_rates.xattn is 0.0, expected above 0"),
         ({"schedule": "cosin"}, "schedule is 'cosin', expected .*; did you mean 'cosine'"),
-        ({"precision": "fp16"}, "precision is 'fp16'"),
+        ({"batch_tokens": 0, "seed": -1}, "(?s)2 faults.*batch_tokens.*seed"),
     ],
 )
 def test_a_value_out_of_range_is_named(changes: dict[str, object], message: str):
     with pytest.raises(SettingsError, match=message):
         TrainingSettings(**changes)  # type: ignore[arg-type]
-
-
-def test_all_faults_are_reported_together():
-    with pytest.raises(SettingsError, match="2 faults") as caught:
-        TrainingSettings(batch_tokens=0, seed=-1)
-    assert "batch_tokens" in str(caught.value) and "seed" in str(caught.value)
 
 
 def test_the_learning_rate_of_a_group():

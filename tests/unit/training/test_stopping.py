@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 
 import pytest
 
 from crosslate.training.stopping import StopRequest
+from toy_training import interrupt
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -16,9 +16,9 @@ def test_the_first_signal_is_noted_and_the_second_interrupts(number: signal.Sign
     before = signal.getsignal(number)
     with pytest.raises(KeyboardInterrupt), StopRequest() as request:
         assert request.number == 0
-        os.kill(os.getpid(), number)
+        interrupt(number)
         assert (request.number, request.name) == (number, number.name)
-        os.kill(os.getpid(), number)
+        interrupt(number)
     assert signal.getsignal(number) is before
 
 
@@ -26,7 +26,7 @@ def test_under_nohup_a_closed_terminal_is_ignored():
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         with StopRequest() as request:
-            os.kill(os.getpid(), signal.SIGHUP)
+            interrupt(signal.SIGHUP)
             assert request.number == 0
         assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
     finally:

@@ -94,15 +94,14 @@ def prefixed_attention(
     attention_mask: torch.Tensor | None,
     scaling: float | None = None,
     dropout: float = 0.0,
-    position_bias: torch.Tensor | None = None,
-    **_: Any,
+    **more: Any,
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Attention with the module's prefix behind the keys and values, where no mask or bias reaches it.
 
     Args:
         query: (batch, heads, tgt_len, head width); key and value likewise with src_len.
         attention_mask: added to the scores, (batch or 1, heads or 1, tgt_len or 1, src_len), or None.
-        position_bias: T5's, likewise.
+        more: T5's ``position_bias``, likewise; everything else is left alone.
 
     Returns:
         (batch, tgt_len, heads, head width), and the weights of the input itself (batch, heads, tgt_len,
@@ -118,7 +117,7 @@ def prefixed_attention(
             for own, name in ((key, _KEYS), (value, _VALUES))
         )
     scores = query @ key.transpose(2, 3) * (query.shape[-1] ** -0.5 if scaling is None else scaling)
-    for addend in (position_bias, attention_mask):
+    for addend in (more.get("position_bias"), attention_mask):
         if addend is not None:
             scores = scores + functional.pad(addend, (0, key.shape[2] - src_len))
     weights = functional.dropout(scores.softmax(dim=-1), p=dropout, training=module.training)

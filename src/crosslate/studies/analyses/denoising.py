@@ -140,7 +140,7 @@ def _train(inputs: Inputs) -> Output:
         train_denoiser(
             text["train"], text["valid"], output=OutputSettings(folder=folder), size=parse_size(spec["size"]),
             vocabulary_size=spec["vocabulary"], training=inputs.settings, progress=inputs.progress,
-            noise=NoiseSettings(spec["mask_share"], spec["mean_span_words"]),
+            noise=NoiseSettings(mask_share=spec["mask_share"], mean_span_words=spec["mean_span_words"]),
         )  # fmt: skip
     record = read_json(folder / RECORD)
     losses = [-entry["score"] for entry in record["training"]["validations"]]
