@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import families
+import plain_program
 import toy_corpora
 from crosslate.engines.ctranslate2 import CTranslate2Engine
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.engines.pytorch import TorchEngine
 from crosslate.export.exporter import export
-from crosslate.export.formats.hf import merge
 from crosslate.models.parent import Parent
 from crosslate.packs.compose import apply_packs
 from crosslate.packs.pack import Pack
@@ -42,7 +42,7 @@ def test_merged_and_exported_it_translates_as_it_was_adapted(tmp_path: Path):
         ):
             name = f"model.{part}.v_proj.weight"
             assert not after[name].equal(before[name])
-        merge(parent, [pack], tmp_path / "merged")
+        plain_program.merge(parent, [pack], tmp_path / "merged")
         export(StoredModel([tmp_path / "pack"], str(tmp_path / "parent")), tmp_path / "fast", "ctranslate2")
         engines = [
             TorchEngine(adapted),
