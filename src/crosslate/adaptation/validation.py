@@ -10,7 +10,7 @@ from pathlib import Path
 from crosslate.engines.decoding import DecodingOptions, Engine
 from crosslate.engines.generation import TranslationModel
 from crosslate.errors import EngineError
-from crosslate.evaluation.scores import Score, bleu, chrf
+from crosslate.evaluation.scores import Metric, check_references, score_translations
 from crosslate.models.child import Child, plain_child
 from crosslate.models.tensors import is_mixed
 from crosslate.text.corpora import ParallelCorpus
@@ -19,8 +19,6 @@ from crosslate.training.memory import is_sharded
 from crosslate.translation.lines import translate_lines
 
 log = logging.getLogger(__name__)
-
-SCORERS: dict[str, Callable[..., Score]] = {"bleu": bleu, "chrf": chrf}
 
 
 def live_engine(model: TranslationModel, folder: Path) -> Engine:
@@ -48,14 +46,18 @@ def live_engine(model: TranslationModel, folder: Path) -> Engine:
 def make_validate(
     model: TranslationModel,
     valid: ParallelCorpus,
-    metric: str,
+    metric: Metric,
     measure: Callable[[], dict[str, float]] | None = None,
 ) -> Callable[[], Validation]:
     """The callable that training validates with: greedy translations of ``valid``, scored by ``metric``.
 
     Args:
         measure: called after each validation; what it finds is kept beside the score and chooses nothing.
+
+    Raises:
+        InputError: every reference is empty, so that no translation could be right.
     """
+    check_references(valid)
 
     def validate() -> Validation:
         with tempfile.TemporaryDirectory(prefix="crosslate-validation-") as folder:
@@ -67,7 +69,7 @@ def make_validate(
                     engine, valid.source, DecodingOptions(beam_size=1), language=valid.source_language
                 )
             )
-        score = SCORERS[metric](translations, valid.target, num_samples=0)
-        return Validation(metric, score.value, score.signature, {} if measure is None else dict(measure()))
+        found = score_translations(translations, valid, metric, num_samples=0)
+        return Validation(metric, found.value, found.signature, {} if measure is None else dict(measure()))
 
     return validate

@@ -18,7 +18,8 @@ from crosslate.evaluation.scores import (
     EvaluationSettings,
     SystemScore,
     as_values,
-    check_comet,
+    check_installed,
+    check_references,
     read_translations,
     score_systems,
 )
@@ -104,12 +105,12 @@ _OPTIONS: Options = {
 
 @options_of(EvaluateJob, _OPTIONS, name="job")
 def evaluate(job: EvaluateJob) -> None:
-    """Score translations of a test set by BLEU and chrF, and compare systems."""
-    if job.scored.with_comet:
-        check_comet()
+    """Score translations of a test set by BLEU, chrF or chrF++, and compare systems."""
+    check_installed(job.scored)
     systems = job.systems()
     models = [system for system in systems if not isinstance(system, str)]
     corpus = _read_test(job.test, job.langs, models)
+    check_references(corpus)
     given = read_translations([system for system in systems if isinstance(system, str)], corpus)
     translations: dict[str, list[str]] = {}
     for system in systems:

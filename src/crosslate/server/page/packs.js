@@ -79,7 +79,7 @@ function storage(pack) {
 function scores(pack) {
   if (!pack.scores.length) return element("p", { class: "note" }, "No scores were stored with it.");
   return element("ul", { class: "scores" }, ...pack.scores.map((score) => element("li", {},
-    element("strong", {}, score.value.toFixed(1)), " ", element("span", {}, { bleu: "BLEU", chrf: "chrF" }[score.metric] || score.metric),
+    element("strong", {}, score.value.toFixed(1)), " ", element("span", {}, { bleu: "BLEU", chrf: "chrF", "chrf++": "chrF++" }[score.metric] || score.metric),
     score.interval ? element("small", {}, ` ${score.interval.map((each) => each.toFixed(1)).join("–")}`) : null,
     element("small", { class: "on", title: score.signature }, ` on ${score.test_set}`))));
 }
