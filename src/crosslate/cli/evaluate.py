@@ -95,7 +95,7 @@ _OPTIONS: Options = {
     "--compare": Option("compare", metavar="SYSTEM"),
     "--langs": "langs",
     "--metric": "scored.metric",
-    "--tokenizer": "scored.tokenizer",
+    "--tokenizer": Option("scored.tokenizer", metavar="NAME"),
     "--samples": Option("scored.num_samples", metavar="N"),
     "--comet": "scored.with_comet",
     "--save-translations": Option("save_translations", metavar="FILE"),

@@ -79,8 +79,9 @@ class EvaluationSettings(Settings):
     metric: str = Field("bleu,chrf", description=f"One or more of {', '.join(METRICS)}, with commas between.")
     tokenizer: Tokenizer = Field(
         "auto",
-        description="sacreBLEU's tokenizer for BLEU. auto takes 13a, zh or char, by the target language; "
-        "ja-mecab, ko-mecab, spm, flores and spBLEU need what sacreBLEU does not bring along.",
+        description="sacreBLEU's tokenizer for BLEU: auto (13a, zh or char, by the target language), 13a, "
+        "zh, char, intl or none; where installed also ja-mecab, ko-mecab, flores200, flores101, spm or "
+        "spBLEU-1K.",
     )
     num_samples: int = Field(
         NUM_SAMPLES, ge=0, description="Bootstrap resamples, for intervals and comparisons; 0 for none."
