@@ -110,7 +110,7 @@ def evaluate(job: EvaluateJob) -> None:
     systems = job.systems()
     models = [system for system in systems if not isinstance(system, str)]
     corpus = _read_test(job.test, job.langs, models)
-    check_references(corpus)
+    check_references(corpus, "line" if len(job.test) == 2 else "pair")
     given = read_translations([system for system in systems if isinstance(system, str)], corpus)
     translations: dict[str, list[str]] = {}
     for system in systems:

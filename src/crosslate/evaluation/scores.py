@@ -211,16 +211,17 @@ def check_tokenizer(tokenizer: Tokenizer) -> None:
         ) from None
 
 
-def check_references(test: ParallelCorpus) -> None:
-    """Names the empty references of a test set, with their lines: they count every translation as wrong.
+def check_references(test: ParallelCorpus, unit: str = "pair") -> None:
+    """Names the empty references of a test set, with their numbers: they count every translation as wrong.
 
     Where the source is empty, too, the pair counts for nothing and is not named.
+
+    Args:
+        unit: what the numbers count; "line" where the test set is two whole files.
 
     Raises:
         InputError: every reference is empty.
     """
-    # In two files line by line a pair is a line; a table or TMX may have other lines, too.
-    unit = "line" if " + " in test.origin else "pair"
     if len(test) and not any(map(str.strip, test.target)):
         raise InputError(
             f"{test.origin}: every reference is empty ({unit} 1 to {len(test)}); expected the translation of "
