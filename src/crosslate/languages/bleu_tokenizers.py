@@ -12,8 +12,8 @@ WITH_SPACES = "13a"
 """For text that has spaces between its words: sacreBLEU's default and that of the field."""
 
 _HAN = "Hani"
-# Scripts (ISO 15924) in which spaces do not separate words: those of Unicode Standard Annex 14's line breaking
-# classes ID, SA, AK and AS, and Tibetan. The spaces of Hangul separate words with their particles.
+# Scripts (ISO 15924) in which spaces do not separate words: those of the line breaking classes ID, SA, AK and
+# AS in Unicode Standard Annex 14, and Tibetan. The spaces of Hangul separate words with their particles.
 _OTHERS = (
     "Hira Kana Bopo Hang Yiii Tibt Thai Laoo Khmr Mymr Tale Talu Lana Tavt Ahom "
     "Java Bali Batk Bugi Cham Maka Rjng"
