@@ -156,7 +156,7 @@ def theirs(arguments: argparse.Namespace) -> list[dict[str, float]]:
     """Prepares the peer's folder (its preparation is not counted), runs it, scores what it translated."""
     import numpy as np
 
-    from crosslate.evaluation.scores import bleu
+    from crosslate.evaluation.scores import score_translations
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -176,7 +176,7 @@ def theirs(arguments: argparse.Namespace) -> list[dict[str, float]]:
         numbers = (arguments.seed, arguments.epochs, arguments.rate, time.time())
         found = run([*command, *map(str, numbers)])["validations"]
         translated = [[child.target.decode(ids) for ids in each["ids"]] for each in found]
-        scores = [bleu(lines, valid.target, num_samples=0).value for lines in translated]
+        scores = [score_translations(lines, valid, num_samples=0).value for lines in translated]
         return [
             {"seconds": each["seconds"], "score": score} for each, score in zip(found, scores, strict=True)
         ]

@@ -22,7 +22,7 @@ from crosslate.engines.decoding import DecodingOptions
 from crosslate.errors import CrosslateError
 from crosslate.evaluation.embeddings import embeddings
 from crosslate.evaluation.lexicon import LexiconScore, induce
-from crosslate.evaluation.scores import Score, bleu
+from crosslate.evaluation.scores import Score, score_translations
 from crosslate.files import write_json
 from crosslate.models.parent import Parent
 from crosslate.models.sizes import parse_size
@@ -261,7 +261,7 @@ class _Demo:
     def score(self, source: str, target: str, parent: Parent, *packs: Pack) -> tuple[Score, list[str]]:
         _, _, test = self.corpora(source, target, "child")
         translations = Translator(parent, *packs, options=DECODING).translate(test.source)
-        return bleu(translations, test.target), translations
+        return score_translations(translations, test), translations
 
     def result(self, parent: Parent, pack: Pack, wanted: Wanted) -> ChildResult:
         score, translations = self.score(wanted.source, wanted.target, parent, pack)

@@ -17,7 +17,14 @@ CHRF = "nrefs:1|bs:1000|seed:12345|case:mixed|eff:yes|nc:6|nw:0|space:no|version
 @pytest.fixture
 def files(tmp_path, monkeypatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    texts = {"t.de": SOURCE, "t.en": REFERENCE, "good": REFERENCE, "worse": WORSE, "short": WORSE[:3]}
+    texts = {
+        "t.de": SOURCE,
+        "t.en": REFERENCE,
+        "good": REFERENCE,
+        "worse": WORSE,
+        "short": WORSE[:3],
+        "blank": [""] * 4,
+    }
     for name, lines in texts.items():
         Path(name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     return tmp_path
@@ -90,6 +97,32 @@ def test_a_pack_compared_with_a_file(crosslate, files, tiny):
     assert second["system"] == "good" and second["value"] == 100
 
 
+@pytest.mark.parametrize("langs", [(), ("--langs", "de-zh"), ("--langs", "deu_Latn-zho_Hant")])
+def test_the_tokenizer_follows_the_target_language(crosslate, files, langs):
+    Path("t.zh").write_text(
+        "狗看见那只大猫。\n房子很大。\n孩子在吃饭。\n男人睡了一整天。\n", encoding="utf-8"
+    )
+    Path("out.zh").write_text(
+        "狗看见那只小猫。\n房子很小。\n孩子在吃饭。\n男人睡了一整天。\n", encoding="utf-8"
+    )
+    arguments = ("evaluate", "--test", "t.de", "t.zh", "--hypotheses", "out.zh", "--samples", "0")
+    ran = crosslate(*arguments, *langs, "--metric", "bleu,chrf,chrf++")
+    assert (ran.code, ran.err) == (0, "")
+    bleu, *others = [line.split() for line in ran.lines[3:6]]
+    assert bleu[1] == "BLEU" and 60 < float(bleu[2]) < 95
+    assert [each[1] for each in others] == ["chrF2", "chrF2++"]
+    assert "|tok:zh|" in ran.lines[7] and "|nw:0|" in ran.lines[8] and "|nw:2|" in ran.lines[9]
+    ran = crosslate(*arguments, *langs, "--tokenizer", "char", "--json", "-")
+    assert "|tok:char|" in json.loads(ran.out)["scores"][0]["signature"]
+
+
+def test_an_empty_reference_is_named_with_its_line(crosslate, files, caplog):
+    Path("gap.en").write_text("The dog sees the big cat.\n\nThe child eats and eats.\nThe man.\n")
+    ran = crosslate("evaluate", "--test", "t.de", "gap.en", "--hypotheses", "good", "--samples", "0")
+    assert ran.code == 0 and len(ran.lines) > 5
+    assert "t.de + gap.en: the reference is empty in line 2, " in caplog.text
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "expected"),
     [
@@ -97,7 +130,8 @@ def test_a_pack_compared_with_a_file(crosslate, files, tiny):
         ((*TEST, "--hypotheses", "short", "none"), 3, "2 faults:\n  - short has 3 lines, the test set (t.de + t.en) has 4;"),
         (("--test", "t.de", "short", "--hypotheses", "good"), 3, "t.de has 4 lines and short has 3"),
         ((*TEST, "--hypotheses", "good", "--metric", "bleu,ter"), 2, "unknown metric 'ter'"),
-        ((*TEST, "--hypotheses", "good", "--tokenizer", "13"), 2, "--tokenizer is '13', expected '13a', 'intl', 'char', 'zh' or 'none'; did you mean '13a'?"),
+        ((*TEST, "--hypotheses", "good", "--tokenizer", "13"), 2, "--tokenizer is '13', expected 'auto', '13a', 'zh', 'char', 'intl', 'none', 'ja-mecab', 'ko-mecab', 'flores200', 'flores101', 'spm' or 'spBLEU-1K'; did you mean '13a'?"),
+        (("--test", "t.de", "blank", "--hypotheses", "good"), 3, "t.de + blank: every reference is empty (line 1 to 4)"),
         ((*TEST, "--hypotheses", "good", "--samples", "-1"), 2, "--samples is -1, expected 0 or more"),
         ((*TEST, "--hypotheses", "good", "worse", "--samples", "0"), 2, "leaves nothing to compare systems with"),
         ((*TEST, "--hypotheses", "good", "good"), 2, "good is given twice"),

@@ -51,7 +51,7 @@ class TestShow:
         ]
         assert shown["scores"] == [
             "BLEU 31.25 [30.00, 32.50] on val.de + val.en",
-            "signature nrefs:1|case:mixed|version:2.6.0",
+            "signature nrefs:1|case:mixed|tok:zh|version:2.6.0",
         ]
         assert shown["licence"] == ["CC0-1.0"]
 

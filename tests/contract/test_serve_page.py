@@ -137,7 +137,7 @@ class TestNewcomer:
         card = tab.page.locator(".pack-card").filter(has_text="de-en").filter(has_text="BLEU")
         text = card.inner_text()
         for expected in (
-            "of 2.5 MB", "% of a full model", "31.3 BLEU", "30.0–32.5", "14,500 pairs", "src+xattn", "German → Spanish",
+            "of 2.5 MB", "% of a full model", "31.3 BLEU (zh)", "30.0–32.5", "14,500 pairs", "src+xattn", "German → Spanish",
         ):  # fmt: skip
             assert expected in text, expected
         title = tab.page.locator("td.zero-shot").get_attribute("title")

@@ -16,7 +16,7 @@ from crosslate.adaptation.parents import train_parent
 from crosslate.adaptation.settings import DataSettings, NewLanguages, OutputSettings, PackOutput
 from crosslate.evaluation.embeddings import embeddings
 from crosslate.evaluation.lexicon import induce
-from crosslate.evaluation.scores import bleu
+from crosslate.evaluation.scores import score_translations
 from crosslate.models.sizes import parse_size
 from crosslate.packs.compose import apply_packs
 from crosslate.text.phrasebook import Phrasebook
@@ -46,7 +46,7 @@ def learnt(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
             train, valid, output=OutputSettings(folder=folder / "parent"), size=parse_size("tiny"),
             training=PARENT, data=DATA,
         )  # fmt: skip
-        scores["parent"] = bleu(Translator(parent).translate(test.source), test.target).value
+        scores["parent"] = score_translations(Translator(parent).translate(test.source), test).value
         train, valid, test = book.corpora("de", "en", train=6_000, valid=20, test=200, part="child")
         for strategy in ("src", "src+xattn"):
             packs[strategy] = adapt(
@@ -54,7 +54,7 @@ def learnt(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
                 training=CHILD, output=PackOutput(folder=folder / strategy),
             )  # fmt: skip
             translations = Translator(parent, packs[strategy]).translate(test.source)
-            scores[strategy] = bleu(translations, test.target).value
+            scores[strategy] = score_translations(translations, test).value
     return SimpleNamespace(book=book, parent=parent, packs=packs, scores=scores)
 
 

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field
 
 from crosslate.config import AnyPath, Settings
 from crosslate.errors import Faults, UsageError
+from crosslate.evaluation.scores import Metric
 from crosslate.languages.codes import language_code
 from crosslate.models.groups import GROUP_OF_SIDE, SIDES, Side
 from crosslate.models.initialisers.initial_embeddings import Method, check_initial, default_method
@@ -133,7 +134,7 @@ class DataSettings(Settings):
     cleaning: CleaningSettings = Field(
         default_factory=CleaningSettings, description="Which pairs are dropped before that."
     )
-    metric: Literal["bleu", "chrf"] = Field("bleu", description="What validation measures.")
+    metric: Metric = Field("bleu", description="What validation measures.")
     max_validation_pairs: int = Field(
         1_000,
         ge=0,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from crosslate.engines.decoding import DecodingOptions
-from crosslate.evaluation.scores import Score, bleu, chrf
+from crosslate.evaluation.scores import Metric, check_references, score_translations
 from crosslate.models.child import Child, plain_child
 from crosslate.models.parent import Parent
 from crosslate.models.tensors import is_mixed
@@ -14,20 +14,22 @@ from crosslate.training.loop import Validation
 from crosslate.training.memory import shards
 from crosslate.translation.translator import EngineName, Translator
 
-SCORERS: dict[str, Callable[..., Score]] = {"bleu": bleu, "chrf": chrf}
-
 
 def make_validate(
     model: Parent | Child,
     valid: ParallelCorpus,
-    metric: str,
+    metric: Metric,
     measure: Callable[[], dict[str, float]] | None = None,
 ) -> Callable[[], Validation]:
     """The callable that training validates with: greedy translations of ``valid``, scored by ``metric``.
 
     Args:
         measure: called after each validation; what it finds is kept beside the score and chooses nothing.
+
+    Raises:
+        InputError: every reference is empty, so that no translation could be right.
     """
+    check_references(valid)
     engine: EngineName = "auto"
 
     def validate() -> Validation:
@@ -41,7 +43,7 @@ def make_validate(
         if translator.engine.name == "pytorch":
             engine = "pytorch"  # a family that CTranslate2 cannot express is not tried again
         translations = list(translator.translate_lines(valid.source))
-        score = SCORERS[metric](translations, valid.target, num_samples=0)
-        return Validation(metric, score.value, score.signature, {} if measure is None else dict(measure()))
+        found = score_translations(translations, valid, metric, num_samples=0)
+        return Validation(metric, found.value, found.signature, {} if measure is None else dict(measure()))
 
     return validate

@@ -18,7 +18,8 @@ from crosslate.evaluation.scores import (
     EvaluationSettings,
     SystemScore,
     as_values,
-    check_comet,
+    check_installed,
+    check_references,
     read_translations,
     score_systems,
 )
@@ -94,7 +95,7 @@ _OPTIONS: Options = {
     "--compare": Option("compare", metavar="SYSTEM"),
     "--langs": "langs",
     "--metric": "scored.metric",
-    "--tokenizer": "scored.tokenizer",
+    "--tokenizer": Option("scored.tokenizer", metavar="NAME"),
     "--samples": Option("scored.num_samples", metavar="N"),
     "--comet": "scored.with_comet",
     "--save-translations": Option("save_translations", metavar="FILE"),
@@ -104,12 +105,12 @@ _OPTIONS: Options = {
 
 @options_of(_OPTIONS)
 def evaluate(job: EvaluateJob) -> None:
-    """Score translations of a test set by BLEU and chrF, and compare systems."""
-    if job.scored.with_comet:
-        check_comet()
+    """Score translations of a test set by BLEU, chrF or chrF++, and compare systems."""
+    check_installed(job.scored)
     systems = job.systems()
     models = [system for system in systems if not isinstance(system, str)]
     corpus = _read_test(job.test, job.langs, models)
+    check_references(corpus, "line" if len(job.test) == 2 else "pair")
     given = read_translations([system for system in systems if isinstance(system, str)], corpus)
     translations: dict[str, list[str]] = {}
     for system in systems:

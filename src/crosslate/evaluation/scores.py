@@ -1,32 +1,44 @@
-"""BLEU, chrF and COMET, each with its signature and interval, and the comparison of systems.
+"""BLEU, chrF, chrF++ and COMET, each with its signature and interval, and the comparison of systems.
 
-The numbers are sacreBLEU's; this module checks the numbers of lines, which sacreBLEU takes on trust: it gives
-100.00 to one hypothesis against two references that it begins, for example.
+The numbers are sacreBLEU's; this module chooses BLEU's tokenizer by the language of the references and checks
+the numbers of lines, which sacreBLEU takes on trust: it gives 100.00 to one hypothesis against two references
+that it begins, for example.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from pydantic import Field
 
 from crosslate.config import Settings
 from crosslate.errors import CorpusError, Faults, InputError, MissingExtra, nearest
+from crosslate.languages.bleu_tokenizers import WITH_SPACES, bleu_tokenizer
 from crosslate.text.corpora import ParallelCorpus
 from crosslate.text.streams import read_lines
 
 if TYPE_CHECKING:
     import numpy
 
-Metric = Literal["bleu", "chrf"]
-Tokenizer = Literal["13a", "intl", "char", "zh", "none"]
+log = logging.getLogger(__name__)
+
+Metric = Literal["bleu", "chrf", "chrf++"]
 METRICS: tuple[Metric, ...] = get_args(Metric)
+Tokenizer = Literal[
+    "auto", "13a", "zh", "char", "intl", "none",
+    "ja-mecab", "ko-mecab", "flores200", "flores101", "spm", "spBLEU-1K",
+]  # fmt: skip
+"""sacreBLEU's tokenizers, and ``auto`` for the one that suits the references."""
 NUM_SAMPLES = 1000
 COMET_MODEL = "Unbabel/wmt22-comet-da"
 _SEED = 12345  # sacreBLEU's own
+_BY_SPACES = (WITH_SPACES, "intl", "none")
+_LINES_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -34,7 +46,7 @@ class Score:
     """A corpus score that can be compared with others of the same signature.
 
     Attributes:
-        metric: "BLEU", "chrF2" or "COMET".
+        metric: "BLEU", "chrF2", "chrF2++" or "COMET".
         value: 0-100 (COMET: 100 times the model's number, which may leave that range).
         signature: the settings and versions that make the number comparable.
         interval: 95 % bootstrap interval, None where it was not asked for.
@@ -64,8 +76,13 @@ class SystemScore:
 class EvaluationSettings(Settings):
     """What is measured, and how."""
 
-    metric: str = Field("bleu,chrf", description="bleu, chrf or both, with a comma between.")
-    tokenizer: Tokenizer = Field("13a", description="sacreBLEU's tokenizer for BLEU.")
+    metric: str = Field("bleu,chrf", description=f"One or more of {', '.join(METRICS)}, with commas between.")
+    tokenizer: Tokenizer = Field(
+        "auto",
+        description="sacreBLEU's tokenizer for BLEU: auto (13a, zh or char, by the target language), 13a, "
+        "zh, char, intl or none; where installed also ja-mecab, ko-mecab, flores200, flores101, spm or "
+        "spBLEU-1K.",
+    )
     num_samples: int = Field(
         NUM_SAMPLES, ge=0, description="Bootstrap resamples, for intervals and comparisons; 0 for none."
     )
@@ -83,76 +100,140 @@ class EvaluationSettings(Settings):
             faults.add(f"no metric was given; known: {', '.join(METRICS)}")
 
 
-def bleu(
-    hypotheses: Sequence[str],
-    references: Sequence[str],
+def score_translations(
+    translations: Sequence[str],
+    test: ParallelCorpus,
+    metric: Metric = "bleu",
     *,
-    tokenizer: Tokenizer = "13a",
+    tokenizer: Tokenizer = "auto",
     num_samples: int = NUM_SAMPLES,
 ) -> Score:
-    """Detokenised, cased BLEU against one reference per sentence.
-
-    Args:
-        tokenizer: sacreBLEU's, part of the signature; "13a" is the default of the field and the paper's
-            (section 3.2), "zh" and "char" suit languages written without spaces.
-        num_samples: bootstrap resamples for the interval, which lies symmetrically around their mean; 0
-            leaves it out. A thousand take 40 kB of memory per sentence (chrF: 72 kB).
-
-    Raises:
-        InputError: nothing to score, or unequal lengths.
-    """
-    (only,) = compare(references, {"": hypotheses}, "bleu", tokenizer=tokenizer, num_samples=num_samples)
+    """The score of one system; see :func:`compare`."""
+    (only,) = compare(test, {"": translations}, metric, tokenizer=tokenizer, num_samples=num_samples)
     return only.score
 
 
-def chrf(hypotheses: Sequence[str], references: Sequence[str], *, num_samples: int = NUM_SAMPLES) -> Score:
-    """chrF (character 6-grams, beta 2) against one reference per sentence; see :func:`bleu`."""
-    return compare(references, {"": hypotheses}, "chrf", num_samples=num_samples)[0].score
-
-
 def compare(
-    references: Sequence[str],
+    test: ParallelCorpus,
     systems: Mapping[str, Sequence[str]],
-    metric: Metric,
+    metric: Metric = "bleu",
     *,
-    tokenizer: Tokenizer = "13a",
+    tokenizer: Tokenizer = "auto",
     num_samples: int = NUM_SAMPLES,
 ) -> list[SystemScore]:
-    """Scores systems on one test set and tests their difference from the first one.
+    """Scores systems on a test set, detokenised and cased, and tests their difference from the first one.
 
     Args:
-        num_samples: resamples of the paired bootstrap (Koehn 2004); 0 leaves out intervals and the test.
+        systems: translations of the test set's sources, by name.
+        metric: BLEU; chrF (character 6-grams, beta 2); or chrF++, which adds words and pairs of words.
+        tokenizer: of BLEU, part of the signature. ``auto`` follows the target language: see
+            :func:`crosslate.languages.bleu_tokenizers.bleu_tokenizer`.
+        num_samples: resamples of the paired bootstrap (Koehn 2004); 0 leaves out intervals and the test. An
+            interval lies symmetrically around their mean. A thousand take 40 kB of memory per sentence (chrF:
+            72 kB).
 
     Raises:
         InputError: nothing to score or unequal lengths, of every system at once.
+        MissingExtra: the tokenizer needs what is not installed.
     """
     from sacrebleu.metrics import BLEU, CHRF
     from sacrebleu.significance import PairedTest
 
-    _check_lengths(systems, len(references))
-    scorer = BLEU(tokenize=tokenizer) if metric == "bleu" else CHRF()
+    _check_lengths(systems, len(test))
+    scorer: BLEU | CHRF
+    if metric == "bleu":
+        scorer = BLEU(tokenize=_chosen(tokenizer, test))
+    else:
+        scorer = CHRF(word_order=2 if metric == "chrf++" else 0)
     if not num_samples:
         scored = []
         for system, hypotheses in systems.items():
-            result = scorer.corpus_score(hypotheses, [references])
+            result = scorer.corpus_score(hypotheses, [test.target])
             how = str(scorer.get_signature())
-            score = Score(result.name, _percent(result.score), how, None, len(references))
+            score = Score(result.name, _percent(result.score), how, None, len(test))
             scored.append(SystemScore(system, score, None))
         return scored
-    test = PairedTest(
-        list(systems.items()), {metric: scorer}, [references], test_type="bs", n_samples=num_samples
+    paired = PairedTest(
+        list(systems.items()), {metric: scorer}, [test.target], test_type="bs", n_samples=num_samples
     )
-    signatures, table = test()
+    signatures, table = paired()
     ((name, signature),) = signatures.items()
     results: list[Any] = list(table[name])
     scored = []
     for system, result in zip(systems, results):
         interval = (_percent(result.mean - result.ci), _percent(result.mean + result.ci))
-        score = Score(name, _percent(result.score), str(signature), interval, len(references))
+        score = Score(name, _percent(result.score), str(signature), interval, len(test))
         # By sacreBLEU's count a system differs significantly from its own copy (p = 0.001).
         is_equal = result.p_value is not None and result.score == results[0].score
         scored.append(SystemScore(system, score, 1.0 if is_equal else result.p_value))
     return scored
+
+
+def _chosen(tokenizer: Tokenizer, test: ParallelCorpus) -> str:
+    """The tokenizer for a test set; one that was asked for is taken, with a warning where it misleads."""
+    check_tokenizer(tokenizer)
+    suited = bleu_tokenizer(test.target_language, test.target)
+    if tokenizer == "auto":
+        return suited
+    if tokenizer in _BY_SPACES and suited != WITH_SPACES:
+        log.warning(
+            "BLEU by the tokenizer %r takes what stands between spaces for words, which does not suit the "
+            "references of %s and scores them much too low; 'auto' takes %r", tokenizer, test.origin, suited,
+        )  # fmt: skip
+    return tokenizer
+
+
+def check_tokenizer(tokenizer: Tokenizer) -> None:
+    """Refuses a tokenizer that needs what is not installed; nothing is fetched for it.
+
+    Raises:
+        MissingExtra: says how to get it.
+    """
+    if tokenizer == "auto":
+        return
+    from sacrebleu.metrics import BLEU
+    from sacrebleu.tokenizers.tokenizer_spm import SACREBLEU_DIR, SPM_MODELS
+
+    if tokenizer in SPM_MODELS:
+        model = Path(SACREBLEU_DIR) / "models" / Path(SPM_MODELS[tokenizer]["url"]).name
+        if not model.is_file():
+            raise MissingExtra(
+                f"BLEU's tokenizer {tokenizer!r} needs {model}, which is not there; fetch it once with: "
+                f"python -c \"from sacrebleu.metrics import BLEU; BLEU(tokenize='{tokenizer}')\""
+            )
+        return
+    try:
+        BLEU(tokenize=tokenizer)
+    except RuntimeError:  # no MeCab
+        extra = f"sacrebleu[{tokenizer.partition('-')[0]}]"
+        raise MissingExtra(
+            f"BLEU's tokenizer {tokenizer!r} is not installed; install it with: pip install '{extra}'"
+        ) from None
+
+
+def check_references(test: ParallelCorpus, unit: str = "pair") -> None:
+    """Names the empty references of a test set, with their numbers: they count every translation as wrong.
+
+    Where the source is empty, too, the pair counts for nothing and is not named.
+
+    Args:
+        unit: what the numbers count; "line" where the test set is two whole files.
+
+    Raises:
+        InputError: every reference is empty.
+    """
+    if len(test) and not any(map(str.strip, test.target)):
+        raise InputError(
+            f"{test.origin}: every reference is empty ({unit} 1 to {len(test)}); expected the translation of "
+            "each source sentence"
+        )
+    empty = [str(row) for row, (one, other) in enumerate(test, start=1) if one.strip() and not other.strip()]
+    if empty:
+        more = f" and {len(empty) - _LINES_SHOWN} more" if len(empty) > _LINES_SHOWN else ""
+        log.warning(
+            "%s: the reference is empty in %s %s%s, where any translation counts as wrong; write it or leave "
+            "the pair out", test.origin, unit, ", ".join(empty[:_LINES_SHOWN]), more,
+        )  # fmt: skip
 
 
 def _check_lengths(systems: Mapping[str, Sequence[str]], expected: int) -> None:
@@ -215,9 +296,14 @@ def _mean_interval(scores: Sequence[float], num_samples: int) -> tuple[float, fl
     return 100 * float(means[cut]), 100 * float(means[num_samples - cut - 1])
 
 
-def check_comet() -> None:
-    """Refuses COMET where it is not installed, before anything is translated for it."""
-    if find_spec("comet") is None:
+def check_installed(settings: EvaluationSettings) -> None:
+    """Refuses a tokenizer or COMET that is not installed, before anything is translated for it.
+
+    Raises:
+        MissingExtra: says how to get it.
+    """
+    check_tokenizer(settings.tokenizer)
+    if settings.with_comet and find_spec("comet") is None:
         raise MissingExtra("COMET is not installed; install it with: pip install 'crosslate[comet]'")
 
 
@@ -247,9 +333,7 @@ def score_systems(
     """Scores of systems on a test set by the metric's name in the signature; the first is the baseline."""
     scores: dict[str, list[SystemScore]] = {}
     for metric in settings.metrics:
-        found = compare(
-            test.target, systems, metric, tokenizer=settings.tokenizer, num_samples=settings.num_samples
-        )
+        found = compare(test, systems, metric, tokenizer=settings.tokenizer, num_samples=settings.num_samples)
         scores[found[0].score.metric] = found
     if settings.with_comet:
         scores["COMET"] = [

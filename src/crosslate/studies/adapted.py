@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from crosslate.languages.words import count_words
 from crosslate.models.groups import SIDES, Side
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from crosslate.models.parent import Parent
     from crosslate.text.corpora import ParallelCorpus
 
+METRICS: tuple[Literal["bleu", "chrf"], ...] = ("bleu", "chrf")
 NUM_SAMPLES = 1_000
 """Bootstrap resamples of scores and comparisons."""
 _NUM_SENTENCES_SHOWN = 3
@@ -152,12 +153,12 @@ def translated(inputs: Inputs, values: dict[str, Any], parent: Parent, *packs: A
 
 def scored(translations: Sequence[str], test: ParallelCorpus) -> dict[str, Any]:
     """BLEU and chrF with intervals and signatures, and the hash of the test set."""
-    from crosslate.evaluation.scores import bleu, chrf
+    from crosslate.evaluation.scores import score_translations
 
     scores: dict[str, Any] = {}
-    for name, scorer in (("bleu", bleu), ("chrf", chrf)):
-        found = scorer(translations, test.target, num_samples=NUM_SAMPLES)
-        scores[name] = {
+    for metric in METRICS:
+        found = score_translations(translations, test, metric, num_samples=NUM_SAMPLES)
+        scores[metric] = {
             "value": found.value, "interval": list(found.interval or ()), "signature": found.signature,
         }  # fmt: skip
     samples = [{"source": one, "reference": other} for one, other in islice(test, _NUM_SENTENCES_SHOWN)]

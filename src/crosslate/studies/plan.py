@@ -95,7 +95,9 @@ def check_files(cells: Sequence[Cell], library: Library) -> None:
 
 
 def check_texts(cells: Sequence[Cell], library: Library) -> None:
-    """Refuses cells whose validation or test text cannot be read, before hours of training."""
+    """Refuses cells whose validation or test text cannot be read or judged, before hours of training."""
+    from crosslate.evaluation.scores import check_references
+
     check_files(cells, library)
     faults = Faults("the study needs text that cannot be read")
     small = {
@@ -106,5 +108,5 @@ def check_texts(cells: Sequence[Cell], library: Library) -> None:
     }
     for placed in small.values():
         with faults.catch():
-            library.load(placed)
+            check_references(library.load(placed))
     faults.raise_as(InputError)

@@ -62,7 +62,7 @@ def test_all_faults_of_a_job_come_together():
         "  - parent is missing",
         "  - train is [], expected at least 1",
         "  - data.max_tokens is 1, expected 2 or more",
-        "  - data.metric is 'blue', expected 'bleu' or 'chrf'; did you mean 'bleu'?",
+        "  - data.metric is 'blue', expected 'bleu', 'chrf' or 'chrf++'; did you mean 'bleu'?",
         "  - training.max_epochs is -1, expected 0 or more",
         "  - unknown key new.strategi; did you mean 'strategy'?",
         "  - output.folder is missing",

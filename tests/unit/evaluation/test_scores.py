@@ -1,12 +1,24 @@
-"""Scores by hand, with signature and interval; comparisons; COMET by a stand-in."""
+"""Scores by hand, with signature and interval; comparisons; tokenizers; COMET by a stand-in."""
 
+import logging
 import sys
 from types import ModuleType, SimpleNamespace
 
 import pytest
 
+import tiny_models
 from crosslate.errors import InputError, MissingExtra
-from crosslate.evaluation.scores import bleu, check_comet, chrf, comet, compare
+from crosslate.evaluation.scores import (
+    EvaluationSettings,
+    Tokenizer,
+    check_installed,
+    check_references,
+    check_tokenizer,
+    comet,
+    compare,
+    score_translations,
+)
+from crosslate.text.corpora import ParallelCorpus
 
 REFERENCE = [
     "The cat sat on the mat.",
@@ -22,54 +34,138 @@ WORSE = [
 ]
 
 
+def against(references, language="en", sources=None):
+    """A test set with these references."""
+    return ParallelCorpus(sources or ["x"] * len(references), references, "de", language, "t.de + t.en")
+
+
 @pytest.mark.parametrize(
-    ("score", "hypothesis", "reference", "value"),
+    ("metric", "hypothesis", "reference", "value"),
     [
-        (bleu, "a b c d e f", "a b c d e f", 100.0),
+        ("bleu", "a b c d e f", "a b c d e f", 100.0),
         # Precisions 4/5, 3/4, 2/3, 1/2, no brevity penalty.
-        (bleu, "a b c d e", "a b c d f", 100 * (4 / 5 * 3 / 4 * 2 / 3 * 1 / 2) ** 0.25),
-        (bleu, "A B C D E", "a b c d e", 0.0),
-        (bleu, "", "a b c", 0.0),
-        (chrf, "walking", "walking", 100.0),
-        (chrf, "walking", "walked", 33.525437),
+        ("bleu", "a b c d e", "a b c d f", 100 * (4 / 5 * 3 / 4 * 2 / 3 * 1 / 2) ** 0.25),
+        ("bleu", "A B C D E", "a b c d e", 0.0),
+        ("bleu", "", "a b c", 0.0),
+        ("chrf", "walking", "walking", 100.0),
+        ("chrf", "walking", "walked", 33.525437),
+        ("chrf++", "walking", "walking", 100.0),
+        # The six orders of characters as for chrF; of the words, one of one order is wrong, and pairs are none.
+        ("chrf++", "walking", "walked", 33.525437 * 6 / 7),
     ],
 )
-def test_values_by_hand(score, hypothesis, reference, value):
-    found = score([hypothesis], [reference], num_samples=0)
+def test_values_by_hand(metric, hypothesis, reference, value):
+    found = score_translations([hypothesis], against([reference]), metric, num_samples=0)
     assert found.value == pytest.approx(value) and found.interval is None and "bs:" not in found.signature
 
 
 def test_the_interval_holds_the_score_and_is_the_same_each_time():
-    score = bleu(WORSE * 5, REFERENCE * 5)
+    test = against(REFERENCE * 5)
+    score = score_translations(WORSE * 5, test)
     lower, upper = score.interval
     assert 0 <= lower < score.value < upper <= 100
-    assert bleu(WORSE * 5, REFERENCE * 5) == score
-    assert bleu(WORSE * 5, REFERENCE * 5, num_samples=0).value == pytest.approx(score.value)
-    assert bleu(REFERENCE, REFERENCE).interval == (100.0, 100.0)
+    assert score_translations(WORSE * 5, test) == score
+    assert score_translations(WORSE * 5, test, num_samples=0).value == pytest.approx(score.value)
+    assert score_translations(REFERENCE, against(REFERENCE)).interval == (100.0, 100.0)
 
 
-def test_the_tokenizer_is_in_the_signature_and_counts():
-    hypothesis, reference = ["今日は天気がとても良いです。"], ["今日は天気が良いです。"]
-    by_character = bleu(hypothesis, reference, tokenizer="char", num_samples=0)
-    assert "tok:char" in by_character.signature
-    assert by_character.value > bleu(hypothesis, reference, num_samples=0).value
+@pytest.mark.parametrize(
+    ("language", "tokenizer", "reference", "hypothesis"),
+    [
+        ("zh", "zh", "我们明天早上去学校。", "我们明天晚上去学校。"),
+        ("zho_Hant", "zh", "我們明天早上去學校。", "我們明天晚上去學校。"),
+        ("ja", "char", "私たちは明日の朝、学校へ行きます。", "私たちは明日の夜、学校へ行きます。"),
+        ("ko-KR", "char", "우리는 내일 아침에 학교에 갑니다.", "우리는 내일 저녁에 학교에 갑니다."),
+        ("tha_Thai", "char", "พรุ่งนี้เช้าเราจะไปโรงเรียน", "พรุ่งนี้เย็นเราจะไปโรงเรียน"),
+        ("km", "char", "យើងនឹងទៅសាលារៀននៅព្រឹកស្អែក", "យើងនឹងទៅសាលារៀននៅល្ងាចស្អែក"),
+        ("lo", "char", "ມື້ອື່ນເຊົ້າພວກເຮົາຈະໄປໂຮງຮຽນ", "ມື້ອື່ນແລງພວກເຮົາຈະໄປໂຮງຮຽນ"),
+        ("my", "char", "မနက်ဖြန်မနက်ကျောင်းသွားမယ်။", "မနက်ဖြန်ညကျောင်းသွားမယ်။"),
+        ("bo", "char", "སང་ཉིན་ཞོགས་པ་སློབ་གྲྭར་འགྲོ།", "སང་ཉིན་དགོང་མོ་སློབ་གྲྭར་འགྲོ།"),
+        ("und", "zh", "我们明天早上去学校。", "我们明天晚上去学校。"),
+    ],
+)
+def test_bleu_judges_targets_without_spaces(language, tokenizer, reference, hypothesis, caplog):
+    test = against([reference], language)
+    for num_samples in (0, 5):
+        found = score_translations([hypothesis], test, num_samples=num_samples)
+        assert f"tok:{tokenizer}|" in found.signature and 40 < found.value < 95
+    assert score_translations([reference], test, num_samples=0).value == 100.0
+    assert caplog.messages == []
+    by_spaces = score_translations([hypothesis], test, tokenizer="13a", num_samples=0)
+    assert "tok:13a|" in by_spaces.signature and by_spaces.value < found.value
+    assert [f"'auto' takes '{tokenizer}'" in message for message in caplog.messages] == [True]
+
+
+def test_a_tokenizer_that_was_asked_for_is_taken():
+    test = against(["Über 3,5 km – so weit?"], "de")
+    for tokenizer in ("13a", "intl", "char", "zh", "none"):
+        assert f"tok:{tokenizer}|" in score_translations(test.target, test, tokenizer=tokenizer).signature
+
+
+def test_the_tokenizers_are_those_of_sacrebleu():
+    from sacrebleu.metrics import BLEU
+
+    assert set(Tokenizer.__args__) == {"auto", *BLEU.TOKENIZERS}
+
+
+@pytest.mark.parametrize(("tokenizer", "extra"), [("ja-mecab", "ja"), ("ko-mecab", "ko")])
+def test_a_tokenizer_that_is_not_installed_is_refused_with_how_to_install_it(tokenizer, extra, monkeypatch):
+    monkeypatch.setattr(f"sacrebleu.tokenizers.tokenizer_{extra}_mecab.MeCab", None, raising=False)
+    monkeypatch.setattr(f"sacrebleu.tokenizers.tokenizer_{extra}_mecab.mecab_ko", None, raising=False)
+    with pytest.raises(MissingExtra, match=rf"pip install 'sacrebleu\[{extra}\]'"):
+        check_installed(EvaluationSettings(tokenizer=tokenizer))
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "file", "signature"),
+    [
+        ("flores200", "flores200sacrebleuspm", "flores200"),
+        ("flores101", "sacrebleu_tokenizer_spm.model", "flores101"),
+        ("spm", "sacrebleu_tokenizer_spm.model", "flores101"),
+    ],
+)
+def test_nothing_is_fetched_for_a_tokenizer_and_what_is_there_is_used(
+    tokenizer, file, signature, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("sacrebleu.tokenizers.tokenizer_spm.SACREBLEU_DIR", str(tmp_path))
+    monkeypatch.setattr("sacrebleu.tokenizers.tokenizer_spm.download_file", None)
+    with pytest.raises(MissingExtra, match=f"{file}, which is not there; fetch it once with: python -c"):
+        check_tokenizer(tokenizer)
+    (tmp_path / "models").mkdir()
+    tiny_models.vocabulary("en").save(tmp_path / "models" / file)
+    found = score_translations(REFERENCE, against(REFERENCE), tokenizer=tokenizer, num_samples=0)
+    assert f"tok:{signature}|" in found.signature and found.value == 100.0
 
 
 def test_every_fault_at_once():
+    test = against(REFERENCE)
     with pytest.raises(InputError, match="2 faults") as error:
-        compare(REFERENCE, {"good": WORSE, "short": WORSE[:2], "none": []}, "bleu")
+        compare(test, {"good": WORSE, "short": WORSE[:2], "none": []}, "bleu")
     assert "system 'short' has 2 sentences, the reference has 4" in str(error.value)
-    for score in (bleu, chrf):
+    for metric in ("bleu", "chrf", "chrf++"):
         with pytest.raises(InputError, match="the translation has 1 sentences, the reference has 4"):
-            score(REFERENCE[:1], REFERENCE)
+            score_translations(REFERENCE[:1], test, metric)
         with pytest.raises(InputError, match="nothing to score"):
-            score([], [])
+            score_translations([], against([]), metric)
+
+
+def test_empty_references_are_named(caplog):
+    caplog.set_level(logging.WARNING)
+    check_references(against(["a", "b"]))
+    check_references(against(["a", "", "b"], sources=["x", " ", "y"]))  # a border between documents
+    assert caplog.messages == []
+    check_references(against(["a", "", "b", "\u3000"]), "line")
+    assert caplog.messages[0].startswith("t.de + t.en: the reference is empty in line 2, 4, where any")
+    check_references(against(["a", *[""] * 7]))
+    assert "pair 2, 3, 4, 5, 6 and 2 more, where" in caplog.messages[1]
+    with pytest.raises(InputError, match=r"t\.en: every reference is empty \(line 1 to 3\)"):
+        check_references(against(["", " ", ""]), "line")
 
 
 def test_a_clear_difference_is_significant_and_a_copy_is_not():
     references, worse = REFERENCE * 25, WORSE * 25
     systems = {"worse": worse, "perfect": references, "copy": list(worse)}
-    baseline, better, copy = compare(references, systems, "bleu", num_samples=200)
+    baseline, better, copy = compare(against(references), systems, "bleu", num_samples=200)
     assert (baseline.name, baseline.p_value) == ("worse", None)
     assert better.score.value == 100.0 and better.p_value < 0.05
     assert copy.p_value == 1.0 and copy.score == baseline.score
@@ -79,13 +175,13 @@ def test_a_difference_in_one_sentence_of_many_is_not():
     references = [f"{line} And number {index} too." for index in range(20) for line in REFERENCE]
     one_wrong = ["Nothing at all like the others here.", *references[1:]]
     other_wrong = [*references[:-1], "Nothing at all like them, and it is longer."]
-    _, other = compare(references, {"one": one_wrong, "other": other_wrong}, "bleu", num_samples=200)
+    _, other = compare(against(references), {"one": one_wrong, "other": other_wrong}, num_samples=200)
     assert other.p_value > 0.1
 
 
 def test_the_scores_of_a_comparison_are_those_of_each_alone():
-    first, second = compare(REFERENCE, {"a": WORSE, "b": REFERENCE}, "chrf")
-    assert first.score.value == pytest.approx(chrf(WORSE, REFERENCE).value)
+    first, second = compare(against(REFERENCE), {"a": WORSE, "b": REFERENCE}, "chrf")
+    assert first.score.value == pytest.approx(score_translations(WORSE, against(REFERENCE), "chrf").value)
     assert second.score.metric == "chrF2" and "nc:6|nw:0" in second.score.signature
 
 
@@ -113,4 +209,4 @@ def test_comet(monkeypatch):
         comet(["s"] * 4, WORSE[:3], REFERENCE)
     monkeypatch.setitem(sys.modules, "comet", None)
     with pytest.raises(MissingExtra, match=r"crosslate\[comet\]"):
-        check_comet()
+        check_installed(EvaluationSettings(with_comet=True))

@@ -86,6 +86,15 @@ def test_missing_text_is_reported_before_anything_runs(dictionaries):
     assert all(f"nowhere/{file}" in str(refused.value) for file in ("train.en.gz", *dictionaries.values()))
 
 
+def test_references_that_judge_nothing_are_reported_before_anything_runs(tmp_path):
+    (tmp_path / "test.de").write_text("Hund\nKatze\n", encoding="utf-8")
+    (tmp_path / "test.en").write_text("\n\n", encoding="utf-8")
+    texts = pair_text("child") | {"test": {"files": ["test.{source}", "test.{target}"]}}
+    study = recipe(children=[CHILD | {"text": texts}], zero_shot=[])
+    with pytest.raises(InputError, match=r"test\.de \+ test\.en: every reference is empty"):
+        check_texts(plan_study(study, Library(tmp_path)), Library(tmp_path))
+
+
 def test_a_dictionary_is_composed_where_there_is_none():
     cells = planned(recipe(dictionaries={"de-en": "phrasebook", "en-fr": "phrasebook"}))
     (first, *_) = find(cells, "lexicon", child="de-en")

@@ -79,9 +79,15 @@ function storage(pack) {
 function scores(pack) {
   if (!pack.scores.length) return element("p", { class: "note" }, "No scores were stored with it.");
   return element("ul", { class: "scores" }, ...pack.scores.map((score) => element("li", {},
-    element("strong", {}, score.value.toFixed(1)), " ", element("span", {}, { bleu: "BLEU", chrf: "chrF" }[score.metric] || score.metric),
+    element("strong", {}, score.value.toFixed(1)), " ", element("span", {}, metric(score)),
     score.interval ? element("small", {}, ` ${score.interval.map((each) => each.toFixed(1)).join("–")}`) : null,
     element("small", { class: "on", title: score.signature }, ` on ${score.test_set}`))));
+}
+
+// BLEU with its tokenizer: by words and by characters it is another number.
+function metric(score) {
+  const tokenizer = /\btok:([^|]+)/.exec(score.signature);
+  return ({ bleu: "BLEU", chrf: "chrF", "chrf++": "chrF++" }[score.metric] || score.metric) + (tokenizer ? ` (${tokenizer[1]})` : "");
 }
 
 function memory({ engine, resident }) {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from crosslate.studies.adapted import NUM_SAMPLES
+from crosslate.studies.adapted import METRICS, NUM_SAMPLES
 from crosslate.studies.analyses import CLAIMS, analyses
 from crosslate.studies.analysis import Analysis
 from crosslate.studies.cells import Cell
@@ -28,13 +28,13 @@ class Compare(Analysis):
                 )  # fmt: skip
 
     def work(self, inputs: Inputs) -> Output:
-        from crosslate.evaluation.scores import METRICS, compare
+        from crosslate.evaluation.scores import compare
 
         test = inputs.text("test")
         systems = {role: inputs.translations(role) for role in ("second", "first")}
         values: dict[str, Any] = {}
         for metric in METRICS:
-            base, other = compare(test.target, systems, metric, num_samples=NUM_SAMPLES)
+            base, other = compare(test, systems, metric, num_samples=NUM_SAMPLES)
             values[metric] = {
                 "first": other.score.value, "second": base.score.value,
                 "difference": other.score.value - base.score.value, "p_value": other.p_value,

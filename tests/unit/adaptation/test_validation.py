@@ -1,0 +1,66 @@
+"""Validation scores as the target language is written, and refuses references that nothing could match."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import toy_corpora
+from crosslate.adaptation import validation
+from crosslate.adaptation.adapt import adapt
+from crosslate.adaptation.settings import DataSettings, NewLanguages, PackOutput
+from crosslate.errors import InputError
+from crosslate.text.corpora import ParallelCorpus
+
+REFERENCES = ["我们明天早上去学校。", "他住在河边的小房子里。"]
+TRANSLATIONS = ["我们明天晚上去学校。", "他住在河边的大房子里。"]
+
+
+@pytest.fixture
+def validate(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Validates fixed translations."""
+    monkeypatch.setattr(validation, "live_engine", lambda *_: None)
+    monkeypatch.setattr(validation, "translate_lines", lambda *_, **__: TRANSLATIONS)
+
+    def run(language: str, metric: Any, references: list[str] = REFERENCES) -> validation.Validation:
+        valid = ParallelCorpus(["x"] * len(references), references, "fr", language, "v.fr + v.zh")
+        return validation.make_validate(None, valid, metric)()  # type: ignore[arg-type]
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("language", "metric", "signature"),
+    [
+        ("zh", "bleu", "|tok:zh|"),
+        ("zho_Hans", "bleu", "|tok:zh|"),
+        ("ja", "bleu", "|tok:char|"),
+        ("zh", "chrf", "|nw:0|"),
+        ("zh", "chrf++", "|nw:2|"),
+    ],
+)
+def test_good_translations_without_spaces_score(validate: Any, language: str, metric: str, signature: str):
+    found = validate(language, metric)
+    assert found.metric == metric and 40 < found.score < 95 and signature in found.signature
+
+
+def test_references_that_are_all_empty_are_refused_before_training(validate: Any):
+    with pytest.raises(InputError, match=r"v\.fr \+ v\.zh: every reference is empty"):
+        validate("zh", "bleu", ["", ""])
+
+
+def test_the_pack_and_its_card_tell_the_tokenizer(tmp_path: Path):
+    torch.set_num_threads(1)
+    texts = [
+        ParallelCorpus(text.source, [line.replace(" ", "") for line in text.target], "fr", "ja", "toy")
+        for text in (toy_corpora.corpus("fr", "es"), toy_corpora.corpus("fr", "es", 12, seed=1))
+    ]
+    pack = adapt(
+        toy_corpora.parent(), *texts, new=NewLanguages(target="ja"), training=toy_corpora.settings(max_epochs=1),
+        data=DataSettings(target_vocabulary_size=80), output=PackOutput(folder=tmp_path / "fr-ja"),
+    )  # fmt: skip
+    assert "|tok:char|" in pack.manifest.scores[0].signature
+    assert "tok:char" in (tmp_path / "fr-ja" / "README.md").read_text(encoding="utf-8")
