@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,12 +23,22 @@ TRANSLATIONS = ["我们明天晚上去学校。", "他住在河边的大房子�
 @pytest.fixture
 def validate(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Validates fixed translations."""
-    monkeypatch.setattr(validation, "live_engine", lambda *_: None)
-    monkeypatch.setattr(validation, "translate_lines", lambda *_, **__: TRANSLATIONS)
+
+    class Fixed:
+        engine = SimpleNamespace(name="pytorch")
+
+        def __init__(self, *_: Any, **__: Any) -> None:
+            pass
+
+        def translate_lines(self, _: list[str]) -> list[str]:
+            return TRANSLATIONS
+
+    monkeypatch.setattr(validation, "Translator", Fixed)
 
     def run(language: str, metric: Any, references: list[str] = REFERENCES) -> validation.Validation:
         valid = ParallelCorpus(["x"] * len(references), references, "fr", language, "v.fr + v.zh")
-        return validation.make_validate(None, valid, metric)()  # type: ignore[arg-type]
+        model = SimpleNamespace(model=torch.nn.Linear(1, 1))
+        return validation.make_validate(model, valid, metric)()  # type: ignore[arg-type]
 
     return run
 
