@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -30,28 +31,13 @@ NUM_SAMPLES = 1_000
 _NUM_SENTENCES_SHOWN = 3
 
 
-def adapted_cell(
-    plan: Plan,
-    kind: str,
-    title: str,
-    parent: Cell,
-    model_size: str,
-    text: PairText,
-    languages: tuple[str, str],
-    new: Mapping[Side, str],
-    strategy: str,
-    vocabulary: int,
-    seed: int,
-    size: int = 0,
-    *,
-    labels: Mapping[str, Any],
-    lexicon: Mapping[str, Any] | None = None,
-    start: Mapping[str, Any] | None = None,
-) -> Cell:
-    """The cell that adapts a parent to a pair.
+@dataclass(frozen=True)
+class Adaptation:
+    """A parent to be adapted to a pair.
 
-    Args:
-        title: without size and seed.
+    Attributes:
+        kind: of the cell.
+        title: of the cell, without size and seed.
         parent: the cell of the parent, of ``model_size``.
         new: the codes of the languages whose sides are renewed, by side.
         vocabulary: pieces of a new side; 0 chooses from the text.
@@ -60,31 +46,50 @@ def adapted_cell(
         lexicon: what is measured at every validation; empty for nothing.
         start: where the new embeddings start; empty for random values, so that the default is in no key.
     """
-    source, target = languages
-    if size:
-        text = text.changed(train=text.train.cut(size))
-    texts = plan.texts(text, source, target, "train", "valid", "test")
-    parsed = parse_strategy(strategy)
-    settings = plan.recipe.training_settings(strategy, seed)
-    title += f", {size} pairs" if size else ""
-    title += f", seed {seed}" if len(plan.recipe.seeds) > 1 else ""
-    spec = {
-        "strategy": str(parsed),
-        "new": {side: new.get(side) for side in SIDES},
-        "vocabulary": vocabulary,
-        "training": settings.to_values(),
-    } | plan.scored(texts)
-    if start:
-        spec["initial_embeddings"] = start
-    shown = {
-        "source": source, "target": target, "strategy": str(parsed), "seed": seed, "size": size,
-        "part": OTHER_START if start else part_of(parsed),
-    }  # fmt: skip
-    operations = training_operations(model_size, text.train.estimated_pairs, settings, trained=parsed.train)
-    texts |= plan.dictionary_texts(lexicon or {}) | plan.dictionary_texts(start or {})
-    watched = {"lexicon": lexicon} if lexicon else {}
-    needs = {"parent": parent.key}
-    return Cell(kind, title, spec, needs, {**labels, **shown}, texts, operations, watched)
+
+    kind: str
+    title: str
+    parent: Cell
+    model_size: str
+    text: PairText
+    languages: tuple[str, str]
+    new: Mapping[Side, str]
+    strategy: str
+    vocabulary: int
+    seed: int
+    size: int = 0
+    labels: Mapping[str, Any] = field(default_factory=dict)
+    lexicon: Mapping[str, Any] = field(default_factory=dict)
+    start: Mapping[str, Any] = field(default_factory=dict)
+
+    def cell(self, plan: Plan) -> Cell:
+        """The cell that adapts it."""
+        text = self.text.changed(train=self.text.train.cut(self.size)) if self.size else self.text
+        texts = plan.texts(text, *self.languages, "train", "valid", "test")
+        parsed = parse_strategy(self.strategy)
+        settings = plan.recipe.training_settings(self.strategy, self.seed)
+        title = self.title + (f", {self.size} pairs" if self.size else "")
+        title += f", seed {self.seed}" if len(plan.recipe.seeds) > 1 else ""
+        spec = {
+            "strategy": str(parsed),
+            "new": {side: self.new.get(side) for side in SIDES},
+            "vocabulary": self.vocabulary,
+            "training": settings.to_values(),
+        } | plan.scored(texts)
+        if self.start:
+            spec["initial_embeddings"] = self.start
+        source, target = self.languages
+        shown = {
+            "source": source, "target": target, "strategy": str(parsed), "seed": self.seed, "size": self.size,
+            "part": OTHER_START if self.start else part_of(parsed),
+        }  # fmt: skip
+        operations = training_operations(
+            self.model_size, text.train.estimated_pairs, settings, trained=parsed.train
+        )
+        texts |= plan.dictionary_texts(self.lexicon) | plan.dictionary_texts(self.start)
+        watched = {"lexicon": self.lexicon} if self.lexicon else {}
+        needs = {"parent": self.parent.key}
+        return Cell(self.kind, title, spec, needs, {**self.labels, **shown}, texts, operations, watched)
 
 
 def is_watched(plan: Plan, strategy: str, seed: int, size: int) -> bool:

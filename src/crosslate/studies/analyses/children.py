@@ -9,7 +9,7 @@ from typing import Any
 from crosslate.errors import SettingsError
 from crosslate.models.initialisers.initial_embeddings import RANDOM
 from crosslate.models.strategies import parse_strategy
-from crosslate.studies.adapted import adapt_and_score, adapted_cell, is_watched
+from crosslate.studies.adapted import Adaptation, adapt_and_score, is_watched
 from crosslate.studies.analysis import Analysis
 from crosslate.studies.cells import Cell
 from crosslate.studies.inputs import Inputs
@@ -60,13 +60,13 @@ class Children(Analysis):
         ours, theirs = getattr(child, side), getattr(parent, side)
         start = _start(plan, method, ours, theirs)
         title = f"{child.name} {strategy}" + (f", {method} embeddings" if start else "")
-        return adapted_cell(
-            plan, "child", title, plan.parent(parent.name), parent.size, child.text,
+        return Adaptation(
+            "child", title, plan.parent(parent.name), parent.size, child.text,
             (child.source, child.target), {side: ours}, strategy, child.vocabulary, seed, size,
             labels={"child": child.name, "parent": parent.name, "side": side, "initial": method},
             lexicon=plan.lexicon(side, ours, theirs) if is_watched(plan, strategy, seed, size) else {},
             start=start,
-        )  # fmt: skip
+        ).cell(plan)  # fmt: skip
 
     def comparisons(self, plan: Plan) -> Iterator[tuple[Cell, Cell]]:
         return compared_parts(plan.cells, "child")

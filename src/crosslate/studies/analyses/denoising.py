@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from crosslate.studies.adapted import (
+    Adaptation,
     adapt_and_score,
-    adapted_cell,
     is_watched,
     training_record,
     words_of_sides,
@@ -111,12 +111,12 @@ def _children(plan: Plan, denoiser: DenoiserRecipe, cell: Cell, child: ChildReci
     lexicon = plan.lexicon_between(child.source, child.target)
     for strategy in plan.recipe.denoising_strategies:
         for seed in plan.recipe.seeds:
-            yield adapted_cell(
-                plan, "denoising child", f"{child.name} {strategy} on {denoiser.name}", trimmed,
+            yield Adaptation(
+                "denoising child", f"{child.name} {strategy} on {denoiser.name}", trimmed,
                 denoiser.size, child.text, (child.source, child.target),
                 {"source": child.source, "target": child.target}, strategy, 0, seed, labels=labels,
                 lexicon=lexicon if is_watched(plan, strategy, seed, plan.full_size) else {},
-            )  # fmt: skip
+            ).cell(plan)  # fmt: skip
 
 
 def _train(inputs: Inputs) -> Output:

@@ -8,7 +8,7 @@ from typing import Any
 
 from crosslate.models.initialisers.initial_embeddings import RANDOM
 from crosslate.models.strategies import parse_strategy
-from crosslate.studies.adapted import adapt_and_score, adapted_cell, scored, translated
+from crosslate.studies.adapted import Adaptation, adapt_and_score, scored, translated
 from crosslate.studies.analysis import Analysis
 from crosslate.studies.cells import Cell
 from crosslate.studies.inputs import Inputs
@@ -89,11 +89,11 @@ def _cells(plan: Plan, pair: ZeroShotRecipe, seed: int) -> Iterator[Cell]:
 
     def supervised(source: str, size: int) -> Cell:
         """A model from scratch from a language into the pair's target, on so much text."""
-        return adapted_cell(
-            plan, "supervised", f"{source}-{target} scratch", plan.parent(parent.name), parent.size,
+        return Adaptation(
+            "supervised", f"{source}-{target} scratch", plan.parent(parent.name), parent.size,
             pair.text, (source, target), {"source": source, "target": target}, "scratch",
             child.vocabulary, seed, size, labels={"pair": f"{source}-{target}"},
-        )  # fmt: skip
+        ).cell(plan)  # fmt: skip
 
     second = trained(pair.target_child, pair.target_strategy)
     for strategy in pair.source_strategies:
