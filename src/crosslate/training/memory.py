@@ -128,6 +128,7 @@ class PeakMemory:
             try:
                 return work()
             finally:
+                give_back()
                 _forget()
 
         return measured
