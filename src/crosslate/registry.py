@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """The classes in a package, by the names of their modules: a new module is a new kind.
+    """The classes in a package, by the names of their modules, with hyphens: a new module is a new kind.
 
     Nothing is imported before a class is asked for.
 
@@ -34,7 +34,8 @@ class Registry(Generic[T]):
         spec = find_spec(self._package)
         folders = spec.submodule_search_locations if spec else None
         base = self._base.partition(":")[0].rpartition(".")[2]
-        return sorted(module.name for module in iter_modules(folders or []) if module.name != base)
+        found = (module.name for module in iter_modules(folders or []) if module.name != base)
+        return sorted(name.replace("_", "-") for name in found)
 
     def __getitem__(self, name: str) -> type[T]:
         """The class of a name.
@@ -46,10 +47,12 @@ class Registry(Generic[T]):
             raise UsageError(f"unknown {self._what} {name!r}; {nearest(name, self.names)}")
         module_name, class_name = self._base.split(":")
         base = getattr(import_module(module_name), class_name)
-        module = import_module(f"{self._package}.{name}")
-        own = (each for each in vars(module).values() if getattr(each, "__module__", "") == module.__name__)
-        (found,) = (each for each in own if isinstance(each, type) and issubclass(each, base))
-        return found
+        module = import_module(f"{self._package}.{name.replace('-', '_')}")
+        own = [each for each in vars(module).values() if getattr(each, "__module__", "") == module.__name__]
+        found = [each for each in own if isinstance(each, type) and issubclass(each, base)]
+        if len(found) != 1:
+            raise TypeError(f"{module.__name__} has {len(found)} classes of {class_name}, expected one")
+        return found[0]
 
     def __iter__(self) -> Iterator[type[T]]:
         """All classes in the order of their names."""

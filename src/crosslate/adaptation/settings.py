@@ -11,7 +11,7 @@ from crosslate.errors import Faults, UsageError
 from crosslate.evaluation.scores import Metric
 from crosslate.languages.codes import language_code
 from crosslate.models.groups import GROUP_OF_SIDE, SIDES, Side
-from crosslate.models.initialisers.initial_embeddings import Method, check_initial, default_method
+from crosslate.models.initialisers.initial_embeddings import METHODS, Method, check_initial, default_method
 from crosslate.models.strategies import Strategy, parse_strategy
 from crosslate.text.cleaning import CleaningSettings
 
@@ -44,9 +44,10 @@ class NewLanguages(Settings):
     )
     initial_embeddings: Method | None = Field(
         None,
-        description="Where new embeddings start: random values as in the paper, the mean of the parent's, "
-        "copied where the parent has the same piece, or translations from a dictionary or aligned by the "
-        "training text. [default: mean; random for scratch, appended vocabularies and the preset paper]",
+        description=f"Where new embeddings start ({', '.join(METHODS)}): random values as in the paper, the "
+        "mean of the parent's, copied where the parent has the same piece, or translations from a dictionary "
+        "or aligned by the training text. [default: mean; random for scratch, appended vocabularies and the "
+        "preset paper]",
     )
     dictionaries: list[AnyPath | Dictionary] = Field(
         default_factory=list,

@@ -15,7 +15,9 @@ from crosslate.export.exporter import EXPORTERS
 
 def export(
     packs: PackFolders,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write; a file with --to argos.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", help="What to write: a folder, or for some formats a file (argos).")
+    ],
     to: Annotated[
         str,
         typer.Option(

@@ -20,8 +20,8 @@ from crosslate.config import Settings
 from crosslate.errors import Faults, PackError, SettingsError
 from crosslate.languages.codes import language_code
 from crosslate.models.groups import SIDES, Side
-from crosslate.models.methods.forms import Form, form_values, read_form
-from crosslate.models.methods.registry import parse_method
+from crosslate.models.methods.forms import Form, form_values
+from crosslate.models.methods.registry import parse_method, read_form
 from crosslate.text.vocabularies import Frame, SpecialIds
 
 if TYPE_CHECKING:

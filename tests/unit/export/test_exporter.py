@@ -25,7 +25,7 @@ class Lengths(Exporter):
 
 
 def test_every_format_has_one_exporter():
-    assert EXPORTERS.names == ["argos", "ctranslate2", "hf"]
+    assert {"argos", "ctranslate2", "hf"} <= set(EXPORTERS.names)
     for kind in EXPORTERS:
         assert issubclass(kind, Exporter) and "float32" in kind.precisions
 

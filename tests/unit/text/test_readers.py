@@ -159,7 +159,7 @@ class TestJSONLines:
 
 def test_an_ending_that_says_nothing_is_refused(write):
     path = write("train.txt.gz", gzip.compress(b"a\tb\n"))
-    expected = "train.txt.gz: the ending '.txt' does not tell the format; expected a folder"
+    expected = "train.txt.gz: the ending '.txt' does not tell the format; expected "
     assert faults_of(path)[0].startswith(expected)
     assert faults_of("missing.txt") == ["missing.txt: no such file"]
 

@@ -149,25 +149,6 @@ class Scale(Form):
         return base * stored.view([-1 if axis == self.axis else 1 for axis in range(len(self.shape))])
 
 
-FORMS: dict[str, type[Form]] = {each.kind: each for each in (LowRank, Scale, Slices)}
-
-
-def read_form(values: Any) -> Form:
-    """A form from the plain values of a manifest.
-
-    Raises:
-        ValueError: says what is wrong with them.
-    """
-    kind = FORMS.get(str(values.get("kind"))) if isinstance(values, dict) else None
-    if kind is None:
-        raise ValueError(f"a form is {values!r}, expected a mapping with a kind of {', '.join(FORMS)}")
-    given = {name: value for name, value in values.items() if name != "kind"}
-    form = kind.from_values(given, where=f"it, since the form is {values!r}")
-    if fault := form.fault:
-        raise ValueError(f"form is {values!r}: {fault}")
-    return form
-
-
 def form_values(form: Form) -> dict[str, Any]:
-    """The plain values of a form, as :func:`read_form` reads them."""
+    """The plain values of a form, as ``registry.read_form`` reads them."""
     return {"kind": form.kind, **vars(form)}

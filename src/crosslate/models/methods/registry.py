@@ -7,20 +7,25 @@ A method stands for a set of groups. Behind a strategy's name its usual sets are
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+from inspect import isabstract
 from pkgutil import iter_modules
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from crosslate.errors import StrategyError, nearest
 from crosslate.models import methods as package
 from crosslate.models.groups import Group
+from crosslate.models.methods.forms import Form
 from crosslate.models.methods.full import Full
 from crosslate.models.methods.method import Method, listed
 
 if TYPE_CHECKING:
     from torch import nn
+
+T = TypeVar("T")
 
 
 @cache
@@ -28,7 +33,40 @@ def methods() -> dict[str, type[Method]]:
     """Classes of all methods by kind, full training among them."""
     for module in iter_modules(package.__path__):
         import_module(f"{package.__name__}.{module.name}")
-    return {each.kind: each for each in sorted(Method.__subclasses__(), key=lambda each: each.kind)}
+    found = _classes_of(Method)  # type: ignore[type-abstract]
+    return {each.kind: each for each in sorted(found, key=lambda each: each.kind)}
+
+
+@cache
+def forms() -> dict[str, type[Form]]:
+    """Classes of all forms by kind; a form of one method may be in the method's module."""
+    methods()
+    found = _classes_of(Form)  # type: ignore[type-abstract]
+    return {each.kind: each for each in sorted(found, key=lambda each: each.kind)}
+
+
+def _classes_of(base: type[T]) -> Iterator[type[T]]:
+    """The classes derived from ``base``, also through others, without abstract ones."""
+    for each in base.__subclasses__():
+        if not isabstract(each):
+            yield each
+        yield from _classes_of(each)
+
+
+def read_form(values: Any) -> Form:
+    """A form from the plain values of a manifest.
+
+    Raises:
+        ValueError: says what is wrong with them.
+    """
+    kind = forms().get(str(values.get("kind"))) if isinstance(values, dict) else None
+    if kind is None:
+        raise ValueError(f"a form is {values!r}, expected a mapping with a kind of {', '.join(forms())}")
+    given = {name: value for name, value in values.items() if name != "kind"}
+    form = kind.from_values(given, where=f"it, since the form is {values!r}")
+    if fault := form.fault:
+        raise ValueError(f"form is {values!r}: {fault}")
+    return form
 
 
 def named_methods() -> list[str]:

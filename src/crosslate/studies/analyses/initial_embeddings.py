@@ -87,10 +87,16 @@ def _test(results: Results, key: Key, group: Group, methods: Sequence[str]) -> R
 
 
 def _rows_of_tables(results: Results) -> Table:
-    sources = (*TRANSLATED, "copied", "mean", "special")
+    recorded = [
+        (cell, (values.get("initial_embeddings") or {}).get("rows", {}))
+        for cell, values in results.found("child")
+    ]
+    counted = {source for _, rows in recorded for counts in rows.values() for source in counts}
+    known = (*TRANSLATED, "copied", "mean", "special")
+    sources = (*sorted(counted - {*known}), *known)
     found: dict[Row, Row] = {}
-    for cell, values in results.found("child"):
-        for side, counts in (values.get("initial_embeddings") or {}).get("rows", {}).items():
+    for cell, rows in recorded:
+        for side, counts in rows.items():
             key = (cell.labels["child"], _pairs(cell.labels["size"]), cell.labels["initial"])
             found.setdefault(key, (*key, side, *(counts.get(source, 0) for source in sources)))
     note = "Rows of the new table by what they started from; padding counts as special."
