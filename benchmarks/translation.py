@@ -95,7 +95,7 @@ def systems(parent: Any, folder: Path) -> dict[str, Translate]:
 def phrasebook_parent(folder: Path) -> tuple[Any, list[str]]:
     from crosslate import Phrasebook, TrainingSettings, train_parent
     from crosslate.adaptation.settings import DataSettings, OutputSettings
-    from crosslate.models.parent import SIZES
+    from crosslate.models.sizes import SIZES
 
     train, valid, test = Phrasebook(seed=1).corpora("fr", "en", train=4000, valid=50, test=500)
     settings = TrainingSettings(max_epochs=4, warmup_updates=100, fresh_learning_rate=1.5e-3)

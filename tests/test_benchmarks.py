@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 COMMANDS = {
     "allocator": "--updates 2 --turns 1",
     "compare": "--size tiny --pairs 200 --turns 1 --theirs all src+xattn lora --ours all src+xattn tgt+xattn src+body",
-    "corpora": "--pairs 2000",
+    "corpora": "--pairs 4000",
     "large": "--shape tiny --updates 1",
     "learning": "--parent {tiny}/parents/fr-en --train {texts}/train.de {texts}/train.en"
     " --valid {texts}/valid.de {texts}/valid.en --pairs 100 --vocabulary 200 --epochs 1 --turns 1",

@@ -29,8 +29,8 @@ def test_memory_is_kept_inside_and_goes_back_afterwards():
         faults(30)
         inside = faults(24)  # nothing, or a tensor or two that find no hole of their size
     afterwards = faults(24)
-    assert inside < afterwards / 4  # 64 MiB stay: 8 of the 24
-    assert sum(faults(1) for _ in range(20)) < afterwards / 4  # and are used again and again
+    assert inside < afterwards / 2  # 64 MiB stay: 8 of the 24
+    assert sum(faults(1) for _ in range(20)) < afterwards / 2  # and are used again and again
 
 
 def test_without_glibc_nothing_changes(monkeypatch: pytest.MonkeyPatch):
