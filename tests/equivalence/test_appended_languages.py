@@ -318,5 +318,5 @@ class TestFaults:
         pack.manifest = pack.manifest.changed(
             tensors={**pack.manifest.tensors, name: record.changed(form=other)}
         )
-        with pytest.raises(PackError, match="for other pieces than those that the parent lacks"):
+        with pytest.raises(PackError, match="do not match the pieces that the parent lacks"):
             apply_packs(nllb, [pack])
