@@ -107,7 +107,7 @@ class TestVerify:
         for command in ("show", "verify"):
             ran = crosslate("pack", command, tmp_path / "pack")
             assert (ran.code, ran.out) == (4, "")
-            assert "2 faults:" in ran.err and "extra is a file that is no part" in ran.err
+            assert "2 faults:" in ran.err and "extra does not belong to a pack" in ran.err
 
 
 class TestCompress:
