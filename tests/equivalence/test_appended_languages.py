@@ -307,7 +307,7 @@ class TestFaults:
             appended_side(parent, "source", "kab", lambda control: known)
 
     def test_everything_anew(self, nllb):
-        with pytest.raises(StrategyError, match="starts every tensor anew"):
+        with pytest.raises(StrategyError, match="replaces all vocabularies"):
             parents.child(nllb, "scratch", source=appended_to(nllb))
 
     def test_rows_for_other_pieces_are_refused(self, nllb):
