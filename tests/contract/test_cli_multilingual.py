@@ -58,7 +58,7 @@ class TestTrim:
             "--text", folder / "one.txt", "--out", tmp_path / "small",
         )  # fmt: skip
         assert ran.code == 0, ran.err
-        assert "in files of Crosslate's own, and AutoTokenizer does not read it" in ran.err
+        assert "in Crosslate's format, which AutoTokenizer cannot read" in ran.err
 
     @pytest.mark.parametrize(
         ("options", "code", "message"),

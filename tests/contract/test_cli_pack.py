@@ -91,8 +91,8 @@ class TestVerify:
     def test_alone(self, crosslate, tiny):
         ran = crosslate("pack", "verify", tiny / "packs/de-en")
         assert ran.code == 0
-        assert "packs/de-en: sound; 4 files, 11 tensors, 0.3 MB, every hash is right" in ran.lines[0]
-        assert ran.lines[1].startswith("parent not checked, --parent does; it needs ")
+        assert "packs/de-en: valid; 4 files, 11 tensors, 0.3 MB, all hashes match" in ran.lines[0]
+        assert ran.lines[1].startswith("parent not checked (use --parent); it needs ")
 
     def test_with_its_parent_and_with_another(self, crosslate, tiny):
         ran = crosslate("pack", "verify", tiny / "packs/de-en", "--parent", tiny / "parents/fr-en")
@@ -150,7 +150,7 @@ class TestCompress:
         shown = crosslate("pack", "show", small).out
         assert "then compressed: int8\n" in shown
         ran = crosslate("pack", "compress", small, "--out", larger, "--dtype", "bfloat16")
-        assert ran.code == 2 and "would not get smaller" in ran.err and not larger.exists()
+        assert ran.code == 2 and "would not shrink" in ran.err and not larger.exists()
 
 
 class TestMerge:

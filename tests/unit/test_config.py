@@ -56,8 +56,8 @@ def test_keys_that_stand_twice_or_are_no_text_are_refused_with_their_lines(tmp_p
             tmp_path, "names:\n  a: x\n  b: y\n  'a': z\nparts: []\nnames: {}\ntraining: {1: {}, false: {}}\n"
         )
     assert "the key 1 of line 7 is not text; put it in quotes" in str(refused.value)
-    assert "the key a of line 4 stands in line 2, too; keep one" in str(refused.value)
-    assert "the key names of line 6 stands in line 1, too; keep one" in str(refused.value)
+    assert "the key a in line 4 is also in line 2; keep one" in str(refused.value)
+    assert "the key names in line 6 is also in line 1; keep one" in str(refused.value)
 
 
 def test_merged_keys_and_aliases_may_be_repeated(tmp_path):

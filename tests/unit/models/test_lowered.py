@@ -98,7 +98,9 @@ def test_it_computes_what_rounded_weights_compute(family):
 @pytest.mark.parametrize("strategy", ["src+xattn", "src+lora", "src+ia3"])
 def test_training_what_was_rounded_is_refused(strategy):
     parent = lowered("mbart", keep=())
-    with pytest.raises(StrategyError, match=r"held in lower precision; .* keep (xattn|enc|dec) in full precision"):
+    with pytest.raises(
+        StrategyError, match=r"held in lower precision; .* keep (xattn|enc|dec) in full precision"
+    ):
         child_of(parent, strategy)
     # Random values instead of the parent's do not matter.
     child = child_of(parent, "src+randxattn")

@@ -140,7 +140,10 @@ def test_forms_are_read_and_written_back(form, values, stored):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"kind": "sparse", "shape": [2]}, "expected a mapping with one of the kinds low-rank, scale, slices"),
+        (
+            {"kind": "sparse", "shape": [2]},
+            "expected a mapping with one of the kinds low-rank, scale, slices",
+        ),
         ({"kind": "low-rank", "shape": [2, 2]}, "rank is missing"),
         ({"kind": "low-rank", "shape": [2, 2], "rank": 1, "axis": 0}, "unknown key axis"),
         ({"kind": "low-rank", "shape": [2, 2], "rank": True}, "rank is True, expected a whole number"),

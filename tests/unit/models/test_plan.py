@@ -235,7 +235,9 @@ def test_what_does_not_fit_the_model_is_refused(strategy, sizes, message):
 
 
 def test_limits_a_family_cannot_tell_apart_are_refused():
-    with pytest.raises(StrategyError, match="its projection is unknown in this model family; limit layers instead"):
+    with pytest.raises(
+        StrategyError, match="its projection is unknown in this model family; limit layers instead"
+    ):
         plan("tgt+xattn[k]", "bert2gpt2", target=45)
     assert plan("tgt+xattn[layers=0]", "bert2gpt2", target=45).changed
 
