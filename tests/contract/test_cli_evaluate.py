@@ -127,7 +127,7 @@ def test_an_empty_reference_is_named_with_its_line(crosslate, files, caplog):
     ("arguments", "code", "expected"),
     [
         ((*TEST,), 2, "give --pack or --parent to translate the test text, or --hypotheses"),
-        ((*TEST, "--hypotheses", "short", "none"), 3, "2 faults:\n  - short has 3 lines, the test set (t.de + t.en) has 4;"),
+        ((*TEST, "--hypotheses", "short", "none"), 3, "2 faults:\n  - short has 3 lines, but the test set (t.de + t.en) has 4;"),
         (("--test", "t.de", "short", "--hypotheses", "good"), 3, "t.de has 4 lines and short has 3"),
         ((*TEST, "--hypotheses", "good", "--metric", "bleu,ter"), 2, "unknown metric 'ter'"),
         ((*TEST, "--hypotheses", "good", "--tokenizer", "13"), 2, "--tokenizer is '13', expected 'auto', '13a', 'zh', 'char', 'intl', 'none', 'ja-mecab', 'ko-mecab', 'flores200', 'flores101', 'spm' or 'spBLEU-1K'; did you mean '13a'?"),
