@@ -133,7 +133,7 @@ class TestCompress:
             ((), 2, "neither a rank nor a type is given"),
             (("--dtype", "int4"), 2, "did you mean 'int8'?"),
             (("--rank", -1), 2, "rank is -1, expected at least 0"),
-            (("--dtype", "int4", "--parent", "nowhere"), 2, "unknown type of stored numbers 'int4'"),
+            (("--dtype", "int4", "--parent", "nowhere"), 2, "unknown type 'int4'"),
             (("--rank", 4, "--parent", "other"), 4, "was made for another parent"),
         ],
     )
@@ -160,8 +160,8 @@ class TestMerge:
         assert ran.code == 0, ran.err
         assert re.fullmatch(rf"de-es: [\d.]+ (kB|MB) in float32, saved to {out}", ran.lines[0])
         assert re.fullmatch(
-            r"loaded again with transformers alone: no tensor missing, (the same logits|logits within .*), "
-            rf"the same tokens for 8 sentences; how to translate with it: {out}/README.md",
+            r"checked with transformers: no tensor missing, (identical logits|logits within .*), "
+            rf"identical tokens for 8 sentences; see {out}/README.md",
             ran.lines[1],
         )
 

@@ -143,7 +143,7 @@ class TestRefusals:
             (("--pack", "{packs}/de-en", "-i", "-", "-"), 2, "standard input can be read only once"),
             (("--pack", "{packs}/de-en", "-o", "{packs}"), 3, "is a folder, expected a file name"),
             (("--pack", "{packs}/de-en", "{packs}/de-en"), 4, "do not compose"),
-            (("--pack", "{packs}/de-en", "--n-best", "9"), 2, "n_best is 9 and beam_size 5"),
+            (("--pack", "{packs}/de-en", "--n-best", "9"), 2, "n_best is 9, but beam_size is 5"),
             (("--pack", "{packs}/de-en", "--window-lines", "0"), 2, "--window-lines is 0, expected 1 or more"),
             (("--pack", "{packs}/de-en", "--engine", "torch"), 2, "--engine is 'torch', expected 'auto', 'ctranslate2' or 'pytorch'; did you mean 'pytorch'?"),
             (("--pack", "{packs}/de-en", "--quantization", "../x"), 2, "unknown quantization '../x'"),

@@ -57,6 +57,6 @@ def test_a_code_in_the_frame_of_a_new_side_is_refused(load_case, tmp_path):
     vocabulary = parents.vocabulary(60, parent.source.special.fitted(60))
     framed = vocabulary.framed(type(vocabulary.frame)((9,), (vocabulary.special.eos,)))
     child = parents.child(parent, source=framed)
-    with pytest.raises(PackError, match="new source vocabulary stands in a frame of more than the end"):
+    with pytest.raises(PackError, match="new source vocabulary have more around them than the end"):
         merge(parent, [pack_child(child)], tmp_path / "merged")
     assert not (tmp_path / "merged").exists()

@@ -93,7 +93,7 @@ def test_bleu_judges_targets_without_spaces(language, tokenizer, reference, hypo
     assert caplog.messages == []
     by_spaces = score_translations([hypothesis], test, tokenizer="13a", num_samples=0)
     assert "tok:13a|" in by_spaces.signature and by_spaces.value < found.value
-    assert [f"'auto' takes '{tokenizer}'" in message for message in caplog.messages] == [True]
+    assert [f"'auto' uses '{tokenizer}'" in message for message in caplog.messages] == [True]
 
 
 def test_a_tokenizer_that_was_asked_for_is_taken():
