@@ -161,7 +161,7 @@ class TestMerge:
         assert re.fullmatch(rf"de-es: [\d.]+ (kB|MB) in float32, saved to {out}", ran.lines[0])
         assert re.fullmatch(
             r"checked with transformers: no tensor missing, (identical logits|logits within .*), "
-            rf"identical tokens for 8 sentences; see {out}/README.md",
+            rf"identical tokens for 8 sentences; see {out}/README.md for how to translate",
             ran.lines[1],
         )
 
