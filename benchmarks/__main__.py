@@ -1,4 +1,4 @@
-"""All benchmarks: ``make bench`` prints them and puts what they print into docs/performance.md.
+"""Run all benchmarks: ``make bench`` prints their output and writes it to docs/performance.md.
 
     python -m benchmarks [--parent FOLDER --train FILE FILE --valid FILE FILE --text FILE] [--pack FOLDER]
         [--turns 3]
@@ -105,7 +105,7 @@ def main() -> None:
         outcome = "" if not done.returncode else f"\n\nEnded with exit code {done.returncode}."
         text = done.stdout.strip()
         shown = text if "|---" in text else f"```\n{text}\n```"
-        # Folders of this machine say nothing to others.
+        # Leave out local folders.
         shell = " ".join(Path(part).name if Path(part).is_absolute() else part for part in command)
         sections.append(f"### {heading}\n\n`python -m {shell}`, {minutes:.1f} minutes\n\n{shown}{outcome}")
         sections[1] = table(**({name: {} for name in MEASURED.values()} | measured))

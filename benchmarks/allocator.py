@@ -1,4 +1,4 @@
-"""What memory that stays with the process saves: the same updates with and without it, on one core.
+"""Effect of keeping freed memory in the process: the same updates with and without it, on one core.
 
     python -m benchmarks.allocator [MODE] [--size tiny] [--updates 60]
 

@@ -1,4 +1,4 @@
-"""Training and translating side by side with what a user would otherwise do, as ratios in one run.
+"""Compare training and translation with common alternatives, as ratios in one run.
 
     python -m benchmarks.compare [--size small] [--pairs 6000] [--turns 3] [--ours MODE ...]
         [--theirs PEER ...] [--peers .venv-peers] [--out FILE]
@@ -44,7 +44,7 @@ def systems(arguments: argparse.Namespace, task: Path) -> dict[str, list[str]]:
     trainer = [peer_python("trainer", arguments.peers), str(HERE / "peers" / "trainer.py"), str(task)]
     ours = [sys.executable, "-m", "benchmarks.training"]
     options = ["--size", arguments.size, "--pairs", str(arguments.pairs)]
-    # What all others are compared with comes first.
+    # The baseline comes first.
     modes = [mode for mode in dict.fromkeys(["all", *arguments.theirs]) if mode != "joeynmt"]
     commands = {f"Seq2SeqTrainer {mode}": [*trainer, mode, "bf16"] for mode in modes}
     if "joeynmt" in arguments.theirs:

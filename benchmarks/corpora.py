@@ -1,4 +1,4 @@
-"""What preparing a corpus costs: pairs per second of each stage, and the peak of resident memory.
+"""Cost of preparing a corpus: pairs per second of each stage, and peak resident memory.
 
     python -m benchmarks.corpora --pairs 2000000
 

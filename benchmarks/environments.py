@@ -15,7 +15,7 @@ FOLDER = ROOT / ".venv-peers"
 
 @dataclass(frozen=True)
 class Environment:
-    """What a program needs, and the pins of Crosslate that it cannot live with.
+    """Requirements of a program, and pins of Crosslate that conflict with it.
 
     Attributes:
         is_alone: install the packages without what they ask for.
@@ -28,7 +28,7 @@ class Environment:
 
 ENVIRONMENTS = {
     "trainer": Environment(("torch", "transformers", "accelerate", "peft==0.21.2")),
-    # JoeyNMT needs protobuf below 3.21, and imports importlib_metadata without asking for it.
+    # JoeyNMT needs protobuf below 3.21, and imports importlib_metadata without declaring it.
     "joeynmt": Environment(
         ("torch", "joeynmt==2.3.0", "importlib_metadata==10.2.0"), frozenset({"protobuf"})
     ),
@@ -38,7 +38,7 @@ ENVIRONMENTS = {
     "libretranslatepy": Environment(("libretranslatepy==2.1.4",)),
     "deep-translator": Environment(("deep-translator==1.11.4",)),
     "translate": Environment(("translate==3.8.1",)),
-    # Its API client needs nothing of the gigabytes that its translator asks for.
+    # Its API client does not need the gigabytes of dependencies of its translator.
     "argostranslate": Environment(("argostranslate==1.11.0",), is_alone=True),
     # Stanza is imported, not used; without torch named, pip may take one for GPUs.
     "argostranslate-whole": Environment(

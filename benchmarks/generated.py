@@ -1,4 +1,4 @@
-"""The task on which speed is compared: random ids with the lengths of captions, and models to train on them.
+"""Synthetic task for speed comparisons: random ids with the lengths of captions, and models to train on them.
 
 Speed does not depend on what sentences say. Everything else that costs time is as in practice: lengths
 vary, vocabularies have thousands of pieces, and a child shares its frozen tensors with its parent.

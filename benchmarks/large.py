@@ -1,4 +1,4 @@
-"""What a large parent takes to adapt: resident memory by precision of what is frozen, and by checkpointing.
+"""Memory for adapting a large parent, by precision of frozen tensors and with gradient checkpointing.
 
     python -m benchmarks.large [--shape nllb-600m] [--updates 3] [--batch-tokens 512] [--rows ...]
 

@@ -1,4 +1,4 @@
-"""Time to a score, and whether speed costs quality: on real text, in one run.
+"""Time to reach a score on real text, and the effect of speed on quality, in one run.
 
     python -m benchmarks.learning --parent FOLDER --train FILE FILE --valid FILE FILE [--new-source de]
         [--pairs 3000] [--epochs 6] [--turns 3] [--peers .venv-peers] [--out FILE]
@@ -66,7 +66,7 @@ def adapted(arguments: argparse.Namespace) -> list[dict[str, float]]:
     train, valid = texts(arguments)
     pack = adapt(
         Parent.load(arguments.parent), train, valid, training=settings_of(arguments),
-        # Random embeddings, as the other trainers start.
+        # Random embeddings, as in the other trainers.
         new=NewLanguages(source=arguments.new_source, strategy=STRATEGY, initial_embeddings="random"),
         data=DataSettings(source_vocabulary_size=arguments.vocabulary),
         progress=Progress(measure=lambda child: {"seconds": time.time() - arguments.started}),

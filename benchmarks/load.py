@@ -43,7 +43,7 @@ class Request:
 
 @dataclass
 class Load:
-    """What some clients saw.
+    """Results of a load test.
 
     Attributes:
         latencies: seconds of each answered request, in order of their answers.
@@ -67,7 +67,7 @@ class Load:
 
 
 def put_load(port: int, requests: Sequence[Request], clients: int, seconds: float) -> Load:
-    """Lets so many clients ask for so long; each asks for every ``clients``-th of the requests in turn.
+    """Runs clients for a time; each sends every ``clients``-th request in turn.
 
     What is under way at the end is waited for, and the seconds are those until the last answer.
     """

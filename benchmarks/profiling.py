@@ -1,4 +1,4 @@
-"""Where the time of training goes: the plain way and Crosslate's, operation by operation, on one core.
+"""Training time by operation, for plain PyTorch and Crosslate, on one core.
 
     python -m benchmarks.profiling [MODE] [--size small] [--batches 6]
 

@@ -1,4 +1,4 @@
-"""How soon there is a translation: a cold command, and a further pack on a parent in memory.
+"""Time to the first translation: a cold command, and another pack on a parent in memory.
 
     python -m benchmarks.readiness --pack FOLDER [--turns 5] [--out FILE]
 
@@ -28,7 +28,7 @@ def cold_start(pack: Path, turns: int) -> dict[str, list[float]]:
         for name, command in (("translate", translate), ("pass", [sys.executable, "-c", "pass"])):
             started = time.perf_counter()
             subprocess.run(command, input="Ein Hund rennt.\n", text=True, capture_output=True, check=True)
-            if turn:  # the first one also reads files into the page cache
+            if turn:  # the first turn also fills the page cache
                 seconds[name].append(time.perf_counter() - started)
     return seconds
 

@@ -18,7 +18,7 @@ from typing import Any
 
 
 class ServerProcess:
-    """A server that listens on a port of this machine and says at ``/health`` when it is ready.
+    """A local server that reports at ``/health`` when it is ready.
 
     Args:
         command: ``{port}`` in it becomes the port.

@@ -1,4 +1,4 @@
-"""The server under load, beside CTranslate2 alone and beside LibreTranslate with the same model.
+"""The server under load, compared with CTranslate2 alone and LibreTranslate with the same model.
 
     python -m benchmarks.serving [--parent FOLDER --text FILE | --size base] [--seconds 20] [--turns 3]
         [--clients 1 8 32] [--kinds sentences lists documents] [--quantization float32] [--no-rival]
@@ -94,7 +94,7 @@ class Direct:
         self._translate(texts[:32])
         count, start = 0, time.perf_counter()
         while (took := time.perf_counter() - start) < seconds:
-            # Enough to fill every thread's batches, and few enough that a slow model ends in time.
+            # Enough to fill every thread's batches, but few enough for slow models to finish.
             self._translate(texts[count % len(texts) :][:_DIRECT_SENTENCES])
             count += min(_DIRECT_SENTENCES, len(texts) - count % len(texts))
         return count / took
@@ -255,7 +255,7 @@ def main() -> None:
         limit = OUTPUT_TOKENS if is_random else 512
         direct = Direct(parent, root / "direct", arguments.quantization, limit)
         options = ["--engine", "ctranslate2", "--quantization", arguments.quantization, "--beam", str(BEAM)]
-        # A model that was never trained runs in circles.
+        # An untrained model repeats itself.
         options += ["--max-new-tokens", str(limit), *(["--no-repetition-guard"] if is_random else [])]
         servers = {OURS: running.enter_context(crosslate_server(saved, None, *options))}
         if not (is_random or arguments.no_rival):

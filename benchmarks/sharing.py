@@ -1,4 +1,4 @@
-"""What it gains that requests for different packs share a batch, beside one batch per pack.
+"""Gain from batching requests for different packs together, compared with one batch per pack.
 
     python -m benchmarks.sharing [--size base] [--texts 1 2 8] [--beam 1] [--turns 3]
 

@@ -1,4 +1,4 @@
-"""What the commands hold in memory: the peak of ``crosslate parent train`` and ``adapt`` on generated pairs.
+"""Peak memory of ``crosslate parent train`` and ``adapt`` on generated pairs.
 
     python -m benchmarks.streaming --pairs 2000000
 

@@ -1,4 +1,4 @@
-"""Speed and memory of Crosslate's training loop: one mode, in a process of its own.
+"""Speed and memory of Crosslate's training loop in one mode, in a separate process.
 
     python -m benchmarks.training MODE [--size small] [--pairs 6000] [--precision auto]
 

@@ -1,4 +1,4 @@
-"""Translation side by side: Hugging Face's generate, both engines, and CTranslate2 without us.
+"""Compare translation by Hugging Face's generate, both engines, and plain CTranslate2.
 
     python -m benchmarks.translation [--parent FOLDER --text FILE] [--turns 3] [--out FILE]
 

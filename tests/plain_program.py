@@ -25,7 +25,7 @@ def assert_alike(found: str) -> None:
     """Logits that agree up to rounding, and four sentences at least."""
     logits = re.search(r"logits within (\S+) of the largest", found)
     assert logits is None or float(logits[1]) <= 1e-6, found
-    sentences = re.search(r"the same tokens for (\d+) sentences", found)
+    sentences = re.search(r"identical tokens for (\d+) sentences", found)
     assert sentences is not None and int(sentences[1]) >= 4, found
 
 

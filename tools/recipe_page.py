@@ -1,6 +1,6 @@
-"""The reference of recipes (docs/recipes.md), made from the settings that read them.
+"""Generate docs/recipes.md from the settings of recipes.
 
-Write it anew with ``python -m tools.recipe_page``; a test compares the two.
+Regenerate it with ``python -m tools.recipe_page``; a test compares the two.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ generates this page from the code.
 crosslate study run phrasebook                      # every cell; --jobs N at a time
 crosslate study run multi30k --data data --dry-run  # the plan with estimated times
 crosslate study run multi30k --data data --only "de-en*"
-crosslate study run multi30k --data data --quick    # the same grid in minutes; its numbers mean nothing
+crosslate study run multi30k --data data --quick    # the same grid in minutes, with meaningless numbers
 crosslate study report multi30k --data data --to docs/results
 ```
 
@@ -75,7 +75,7 @@ def reference() -> str:
 
 
 def _type(hint: Any) -> str:
-    """A type as it is written in Python, without the ranges of its values."""
+    """A type in Python syntax, without value ranges."""
     origin, parts = get_origin(hint), get_args(hint)
     if origin is Annotated:
         return _type(parts[0])

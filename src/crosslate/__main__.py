@@ -1,4 +1,4 @@
-"""``python -m crosslate`` is ``crosslate``."""
+"""Runs the command line for ``python -m crosslate``."""
 
 from crosslate.cli import main
 

@@ -1,7 +1,7 @@
-"""One base class for all settings, and settings to and from plain values and YAML.
+"""Base class of all settings, with conversion to and from plain values and YAML.
 
-A settings class lives beside what it configures. Its fields carry their default, their range and a
-description; from these come validation, the documentation and the options of the command line.
+A settings class lives beside what it configures. Its fields have a default, a range and a description, from
+which we derive validation, documentation and command-line options.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ S = TypeVar("S", bound="Settings")
 
 
 class Settings(BaseModel):
-    """Base of all settings: immutable, every key known, every value of exactly its type and in its range.
+    """Base of all settings: immutable, without unknown keys, every value of its exact type and in range.
 
-    Give each field a default and ``Field(ge=..., description=...)``; put rules that concern several fields
-    into :meth:`find_faults`. Whatever is wrong raises one SettingsError that lists all faults.
+    Give each field a default and ``Field(ge=..., description=...)``; put rules on several fields into
+    :meth:`find_faults`. All faults are reported in one SettingsError.
     """
 
     spoken_name: ClassVar[str] = ""
-    """In messages; empty takes it from the name of the class."""
+    """Name in messages; empty derives it from the class name."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=(),
@@ -50,7 +50,7 @@ class Settings(BaseModel):
             except ValidationError as error:
                 _raise(type(self), values, error, _spoken_name(type(self)), {})
 
-        # Nested settings are then built by pydantic, not by this method, so that a fault keeps its place.
+        # Lets pydantic build nested settings without this method, so that faults keep their location.
         __init__.__pydantic_base_init__ = True
 
     @classmethod
@@ -58,8 +58,8 @@ class Settings(BaseModel):
         """Builds settings from plain values, such as those of a YAML or JSON file.
 
         Args:
-            where: what the values are, for the error message ("recipe.yaml", "the training settings").
-            names: how messages name fields (dotted) that the user knows by another name.
+            where: name of the values in the error message ("recipe.yaml", "the training settings").
+            names: names of (dotted) fields in messages, if the user knows them by other names.
 
         Raises:
             SettingsError: lists every unknown key (with the nearest known one), every missing one and every
@@ -67,7 +67,7 @@ class Settings(BaseModel):
         """
         where = where or _spoken_name(cls)
         try:
-            # As JSON, since there a list may stand for a tuple and text for a path, but not "1" for 1.
+            # As JSON, which allows lists for tuples and text for paths, but not "1" for 1.
             return cls.model_validate_json(json.dumps(values, default=str))
         except ValidationError as error:
             _raise(cls, values, error, where, names or {})
@@ -77,11 +77,11 @@ class Settings(BaseModel):
         return self.model_dump(mode="json")
 
     def changed(self, **changes: Any) -> Self:
-        """A copy with other values for some fields, checked like new settings."""
+        """A copy with some fields changed, validated like new settings."""
         return type(self)(**{name: getattr(self, name) for name in self.model_fields_set} | changes)
 
     def find_faults(self, faults: Faults) -> None:
-        """Adds what is wrong with values that are each valid by themselves; nothing by default."""
+        """Adds faults in combinations of valid values; none by default."""
 
     @model_validator(mode="after")
     def _find_faults(self) -> Self:
@@ -93,10 +93,10 @@ class Settings(BaseModel):
 
 
 def load_yaml(kind: type[S], path: Path) -> S:
-    """Reads a YAML file; see :meth:`Settings.from_values`.
+    """Reads settings from a YAML file; see :meth:`Settings.from_values`.
 
     Raises:
-        SettingsError: no such file, no YAML, a key that stands twice, or as :meth:`Settings.from_values`.
+        SettingsError: the file is missing or not YAML, has a duplicate key, or has invalid values.
     """
     values = read_yaml(path)
     return kind.from_values({} if values is None else values, where=str(path))
@@ -106,17 +106,17 @@ def read_yaml(path: Path) -> Any:
     """The plain values of a YAML file.
 
     Raises:
-        SettingsError: no such file, no YAML, or a key that stands twice.
+        SettingsError: the file is missing or not YAML, or has a duplicate key.
     """
     import yaml
 
-    faults = Faults(f"{path} cannot be read")
+    faults = Faults(f"cannot read {path}")
     try:
         values = parse_yaml(path.read_text(encoding="utf-8"), faults)
     except FileNotFoundError:
         raise SettingsError(f"{path}: no such file") from None
     except OSError as error:
-        raise SettingsError(f"{path}: cannot be read: {error.strerror}") from None
+        raise SettingsError(f"cannot read {path}: {error.strerror}") from None
     except (yaml.YAMLError, ValueError) as error:  # ValueError: not UTF-8
         raise SettingsError(f"{path}: not YAML: {error}") from None
     faults.raise_as(SettingsError)
@@ -124,9 +124,9 @@ def read_yaml(path: Path) -> Any:
 
 
 def parse_yaml(text: str, faults: Faults) -> Any:
-    """The values of a YAML text. Keys that are not text, or stand twice, are faults.
+    """The values of a YAML text; keys that are duplicate or not text are faults.
 
-    As in YAML 1.2, ``1e-4`` is a number, ``no`` is text (the code of a language), and a date is text.
+    As in YAML 1.2, ``1e-4`` is a number, and ``no`` (a language code) and dates are text.
     """
     import yaml
 
@@ -141,14 +141,14 @@ def parse_yaml(text: str, faults: Faults) -> Any:
 
 
 def dump_yaml(settings: Any) -> str:
-    """Settings, or plain values with paths among them, as YAML text; keys keep their order."""
+    """Settings or plain values (with paths) as YAML text; keys keep their order."""
     import yaml
 
     return yaml.safe_dump(to_jsonable_python(settings), sort_keys=False, allow_unicode=True)
 
 
 def differences(old: dict[str, Any], new: dict[str, Any], prefix: str = "") -> list[str]:
-    """Dotted names (with both values) at which two trees of plain values differ."""
+    """Dotted names at which two trees of plain values differ, with both values."""
     found = []
     for key in dict.fromkeys([*old, *new]):
         name, before, after = f"{prefix}{key}", old.get(key), new.get(key)
@@ -166,7 +166,7 @@ def _loader() -> Any:
     class Loader(yaml.SafeLoader):
         faults: Faults
 
-        # Not later: merged keys (<<) then lie among a mapping's own, which may repeat them.
+        # Check here, before merge keys (<<) add entries that a mapping may override.
         def compose_mapping_node(self, anchor: Any) -> Any:
             node = super().compose_mapping_node(anchor)
             lines: dict[tuple[str, str], int] = {}
@@ -175,10 +175,10 @@ def _loader() -> Any:
                     continue
                 line, name = key.start_mark.line + 1, (key.tag, key.value)
                 if key.tag != "tag:yaml.org,2002:str":
-                    self.faults.add(f"the key {key.value} of line {line} is not text; put it in quotes")
+                    self.faults.add(f"the key {key.value} in line {line} is not text; put it in quotes")
                 if name in lines:
                     self.faults.add(
-                        f"the key {key.value} of line {line} stands in line {lines[name]}, too; keep one"
+                        f"the key {key.value} in line {line} is also in line {lines[name]}; keep one"
                     )
                 lines.setdefault(name, line)
             return node
@@ -206,16 +206,16 @@ def _spoken_name(kind: type[Settings]) -> str:
 def _raise(
     kind: type[Settings], values: Any, error: ValidationError, where: str, names: Mapping[str, str]
 ) -> NoReturn:
-    """Raises pydantic's faults in our words."""
+    """Raises pydantic's faults as one SettingsError."""
     by_place: dict[str, list[Any]] = {}
     for fault in error.errors(include_url=False):
         cause = fault.get("ctx", {}).get("error")
         if not fault["loc"] and isinstance(cause, CrosslateError):
-            raise cause from None  # what is wrong with the whole says so itself
+            raise cause from None  # already describes the whole
         by_place.setdefault(_place(values, fault), []).append(fault)
     faults = Faults(f"cannot use {where}")
     for place, found in by_place.items():
-        # Of the types of a union, the one that fits down to an inner fault is meant.
+        # In a union, report the type that matches down to an inner fault.
         if not any(other.startswith((f"{place}.", f"{place}[")) for other in by_place):
             faults.messages += _messages(kind, names.get(place, place), found)
     faults.raise_as(SettingsError)
@@ -223,7 +223,7 @@ def _raise(
 
 
 def _place(values: Any, fault: Any) -> str:
-    """Where a fault lies, as in ``parts[0].speed``; empty for the whole."""
+    """Location of a fault, as in ``parts[0].speed``; empty for the whole."""
     name = ""
     for part in fault["loc"]:
         if isinstance(values, dict) and part in values:
@@ -232,7 +232,7 @@ def _place(values: Any, fault: Any) -> str:
             name, values = f"{name}[{part}]", values[part] if part < len(values) else None
         elif fault["type"] in ("missing", "missing_argument") and part == fault["loc"][-1]:
             name += f".{part}"
-        # All others are types of a union, or "[key]".
+        # Other parts are types of a union, or "[key]".
     return name.removeprefix(".")
 
 
@@ -246,11 +246,11 @@ _WORDS = {
     "greater_than_equal": "{ge} or more", "greater_than": "above {gt}",
     "less_than_equal": "at most {le}", "less_than": "below {lt}",
 }  # fmt: skip
-"""What was expected, by pydantic's type of a fault; in braces what its context says."""
+"""What was expected, by pydantic's error type; fields in braces come from the error's context."""
 
 
 def _messages(kind: type[Settings], name: str, found: Sequence[Any]) -> list[str]:
-    """What pydantic's faults at one place say, in our words."""
+    """Our messages for pydantic's faults at one location."""
     messages, expected, close = [], [], ""
     prefix, name = f"{name}: " if name else "", name or "the top level"
     for fault in found:
@@ -284,7 +284,7 @@ def _messages(kind: type[Settings], name: str, found: Sequence[Any]) -> list[str
 
 
 def _nearest_key(kind: type[Settings], location: Sequence[int | str]) -> str:
-    """A hint at the key that was meant at a place in settings."""
+    """A hint at the key that was probably meant."""
     kinds: list[type[BaseModel]] = [kind]
     for part in location[:-1]:
         fields = [each.model_fields[part] for each in kinds if part in each.model_fields]
@@ -294,7 +294,7 @@ def _nearest_key(kind: type[Settings], location: Sequence[int | str]) -> str:
 
 
 def _models_in(hint: Any) -> list[type[BaseModel]]:
-    """The settings that an annotation speaks of, however deep in lists, mappings and unions."""
+    """All settings classes in an annotation, including those in lists, mappings and unions."""
     if isinstance(hint, type) and issubclass(hint, BaseModel):
         return [hint]
     return [found for inner in get_args(hint) for found in _models_in(inner)]

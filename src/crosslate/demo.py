@@ -1,4 +1,4 @@
-"""The demo: the whole method on the built-in phrasebook, in minutes, with its own check at the end."""
+"""The demo: the whole method on the built-in phrasebook in minutes, with a check of the results."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ NUM_SAMPLES = 5
 
 
 class DemoFailed(CrosslateError):
-    """The demo ran, but its results are not what the method promises."""
+    """The demo ran, but its results miss the expectations of the method."""
 
 
 class Wanted(NamedTuple):
@@ -71,8 +71,8 @@ PARENT_TRAINING = TrainingSettings(
 DECODING = DecodingOptions(beam_size=5, length_penalty=1.2)  # as in the paper
 SOURCE_TRAINING = TrainingSettings(
     max_epochs=7,
-    fresh_learning_rate=8e-3,  # nothing but embeddings learns from random values: no depth to upset
-    pretrained_learning_rate=5e-4,  # the less cross-attention moves, the better the packs compose
+    fresh_learning_rate=8e-3,  # safe, since only embeddings start from random values
+    pretrained_learning_rate=5e-4,  # packs compose better if cross-attention changes less
     dropout=0.05,
     warmup_updates=100,
     schedule="cosine",
@@ -82,7 +82,7 @@ TARGET_TRAINING = SOURCE_TRAINING.changed(
     max_epochs=6,
     pretrained_learning_rate=1e-3,
     dropout=None,
-    encoder_cache="off",  # dropout in the encoder, too, helps what is composed
+    encoder_cache="off",  # dropout in the encoder improves composition
 )
 
 
@@ -95,7 +95,7 @@ class DemoSettings(Settings):
     test_pairs: int = 500
     size: str = "tiny"
     vocabulary_size: int = 2_400
-    workers: int = 2  # packs that are trained side by side: a model this small leaves a second core idle
+    workers: int = 2  # packs trained in parallel, since such a small model leaves a second core idle
     parent: TrainingSettings = PARENT_TRAINING
     new_source: TrainingSettings = SOURCE_TRAINING
     new_target: TrainingSettings = TARGET_TRAINING
@@ -116,16 +116,15 @@ class ChildResult:
 
 @dataclass(frozen=True)
 class DemoResult:
-    """What the demo found; ``report.json`` holds it.
+    """Results of the demo, as written to ``report.json``.
 
     Attributes:
-        parent_before: score of the parent on its own pair before any adaptation.
-        parent_after: the same afterwards.
-        parent_identical: whether fingerprint and every translation stayed the same.
+        parent_before, parent_after: score of the parent on its own pair before and after adaptation.
+        parent_identical: whether fingerprint and all translations stayed the same.
         children: one per adaptation.
-        zero_shot: German to Spanish by composition, a pair that nothing was trained on.
+        zero_shot: German to Spanish by composition, a pair without training text.
         samples: German test sentences with their translations.
-        seconds: of the whole demo in this sitting.
+        seconds: duration of this call.
     """
 
     parent_before: Score
@@ -137,7 +136,7 @@ class DemoResult:
     seconds: float
 
     def failures(self) -> list[str]:
-        """What of the method's promise did not come true; empty when all did."""
+        """Expectations of the method that were not met."""
         scores = {each.strategy: each.score.value for each in self.children}
         src, xattn, body = (scores[name] for name in ("src", "src+xattn", "src+body"))
         zero_shot = self.zero_shot.value
@@ -149,7 +148,7 @@ class DemoResult:
             f"zero-shot German-Spanish reaches {zero_shot:.1f} BLEU, expected above {MIN_ZERO_SHOT:g}": (
                 zero_shot > MIN_ZERO_SHOT
             ),
-            "the parent is not the same afterwards": self.parent_identical,
+            "the parent has changed": self.parent_identical,
         }
         return [broken for broken, is_kept in promises.items() if not is_kept]
 
@@ -161,11 +160,11 @@ def run_demo(
     progress: Progress | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> DemoResult:
-    """Runs the demo in ``out``; what an earlier, interrupted call has finished there is used again.
+    """Runs the demo in ``out``, reusing finished parts of an interrupted call.
 
     Raises:
-        DemoFailed: the results are not what the method promises; the report is written all the same.
-        Interrupted: asked to stop; the same call goes on.
+        DemoFailed: the results miss expectations; the report is still written.
+        Interrupted: the demo was asked to stop; the same call resumes.
     """
     settings = settings or DemoSettings()
     started = time.monotonic()
@@ -175,7 +174,7 @@ def run_demo(
     fingerprint = parent.fingerprint()
     packs = demo.packs(parent)
     children = [demo.result(parent, packs[wanted.name], wanted) for wanted in PACKS]
-    say("composing German to Spanish, which nothing was trained on")
+    say("composing German to Spanish, without training text for that pair")
     zero_shot, composed = demo.score("de", "es", parent, packs["de-en"], packs["fr-es"])
     after, translations_after = demo.score("fr", "en", parent)
     is_same = parent.fingerprint() == fingerprint and translations_after == translations_before
@@ -223,9 +222,9 @@ class _Demo:
         )  # fmt: skip
 
     def packs(self, parent: Parent) -> dict[str, Pack]:
-        """All packs by name; those that are missing are trained, several at a time."""
+        """All packs by name; missing ones are trained in parallel."""
         missing = [wanted for wanted in PACKS if not self.folder(wanted).exists()]
-        missing.sort(key=lambda each: "body" not in each.strategy)  # the longest is not alone at the end
+        missing.sort(key=lambda each: "body" not in each.strategy)  # start the longest first
         for wanted in PACKS:
             if wanted not in missing:
                 self.say(f"pack {wanted.name}: using {self.folder(wanted)}")
@@ -278,7 +277,7 @@ class _Demo:
 
 
 def _adapt_aside(out: Path, settings: DemoSettings, is_shown: bool, wanted: Wanted) -> None:
-    """One pack in a process of its own. Two bars would fight for one line, so progress is plain lines."""
+    """Trains one pack in a separate process, with plain progress lines, since two bars would overlap."""
     from rich.console import Console
 
     progress = ConsoleProgress(Console(stderr=True, force_terminal=False)) if is_shown else None

@@ -1,7 +1,7 @@
-"""The exception tree: every error Crosslate raises on purpose, with the exit code it leads to.
+"""All errors that Crosslate raises, with their exit codes.
 
-Each class also derives from the builtin that a caller would already catch (``ValueError`` for bad
-input, for example). A message says what was wrong, the value seen, what was expected and the next step.
+Each class also derives from a builtin that callers may already catch, such as ``ValueError`` for bad input. A
+message says what was wrong, the value seen, what was expected and the next step.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ EXIT_INTERRUPTED = 130
 
 
 class CrosslateError(Exception):
-    """Root of all errors raised on purpose."""
+    """Root of all our errors."""
 
     exit_code = EXIT_FAILED
 
 
 class UsageError(CrosslateError, ValueError):
-    """The call itself makes no sense: unknown option value, contradictory settings."""
+    """The call is invalid: an unknown option value or contradictory settings."""
 
     exit_code = EXIT_USAGE
 
@@ -38,7 +38,7 @@ class StrategyError(UsageError):
 
 
 class InputError(CrosslateError, ValueError):
-    """Data given by the user cannot be used: corpora, files, encodings, lengths."""
+    """The user's data cannot be used: corpora, files, encodings, lengths."""
 
     exit_code = EXIT_INPUT
 
@@ -58,7 +58,7 @@ class ParentError(CrosslateError, ValueError):
 
 
 class AnatomyError(ParentError):
-    """The parts of a model cannot be told apart (or cannot be told apart as asked)."""
+    """The parts of a model cannot be identified."""
 
 
 class PackError(CrosslateError, ValueError):
@@ -68,31 +68,31 @@ class PackError(CrosslateError, ValueError):
 
 
 class TrainingError(CrosslateError, RuntimeError):
-    """Training cannot start, go on or be resumed as asked."""
+    """Training cannot start, continue or resume."""
 
 
 class EngineError(CrosslateError, RuntimeError):
-    """A translation engine cannot do what was asked."""
+    """A translation engine does not support the model or the request."""
 
 
 class HubError(CrosslateError, OSError):
-    """A model hub cannot be reached, or refuses what it is asked for."""
+    """A model hub cannot be reached or refuses a request."""
 
 
 class MissingExtra(CrosslateError, ImportError):
-    """An optional dependency is needed for what was asked and is not installed."""
+    """A required optional dependency is not installed."""
 
     exit_code = EXIT_USAGE
 
 
 class Interrupted(CrosslateError):
-    """The user (or the system) asked a long run to stop; its state is saved."""
+    """The user or the system stopped a long run; its state is saved."""
 
     exit_code = EXIT_INTERRUPTED
 
 
 class Faults:
-    """Collects every fault of a call, so that the user sees all of them at once.
+    """Collects all faults of a call, so that the user sees them at once.
 
     >>> faults = Faults("cannot read the corpus")
     >>> faults.add("train.de: no such file")
@@ -123,7 +123,7 @@ class Faults:
             self.add(str(error))
 
     def raise_as(self, kind: type[CrosslateError]) -> None:
-        """Raises ``kind`` with all messages; does nothing when there are none."""
+        """Raises ``kind`` with all messages, if there are any."""
         if not self.messages:
             return
         if len(self.messages) == 1:
@@ -133,7 +133,7 @@ class Faults:
 
 
 def nearest(word: str, known: list[str] | tuple[str, ...]) -> str:
-    """A ``did you mean`` hint for a misspelt ``word``, or the list of what is known."""
+    """A ``did you mean`` hint for a misspelt ``word``, or the list of known words."""
     match = get_close_matches(word, known, n=1)
     if match:
         return f"did you mean {match[0]!r}?"

@@ -1,4 +1,4 @@
-"""Atomic writes, hashes and paths that stay where they belong."""
+"""Atomic writes, hashes and safe file names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 from crosslate.errors import InputError
 
 RUN_SUFFIX = ".run"
-"""Of the folder beside an output in which a run keeps its state and its log."""
+"""Suffix of the folder beside an output that holds a run's state and log."""
 
 _BLOCK_BYTES = 1 << 20
 
@@ -36,7 +36,7 @@ def sha256_text(text: str) -> str:
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """Yields a temporary path beside ``path``; on success it becomes ``path``, on error it is removed."""
+    """Yields a temporary path beside ``path``, which replaces ``path`` on success and is removed on error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     os.close(handle)
@@ -53,12 +53,12 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
-    """Yields a temporary folder beside ``path``; on success it becomes ``path``.
+    """Yields a temporary folder beside ``path``, which is renamed to ``path`` on success.
 
-    All files in it get the mode that the umask gives, since some libraries let only the owner read theirs.
+    All files in it get the umask's default mode, since some libraries make files readable only by the owner.
 
     Args:
-        replace: allow an existing ``path`` (a folder that an earlier call of ours made) to be replaced.
+        replace: replace an existing ``path``, which must be an output of ours.
 
     Raises:
         InputError: ``path`` exists and ``replace`` is False.
@@ -116,7 +116,7 @@ def read_json(path: Path) -> Any:
 
 
 def read_optional_object(path: Path) -> dict[str, Any]:
-    """A JSON object; empty where there is none that can be read, since such a record is a courtesy."""
+    """Reads a JSON object; empty if it is missing or cannot be read."""
     try:
         values = read_json(path)
     except (InputError, OSError):
@@ -125,7 +125,7 @@ def read_optional_object(path: Path) -> dict[str, Any]:
 
 
 def is_inside_name(name: str) -> bool:
-    """Whether ``name`` is a plain relative file name that cannot leave the folder it is joined to."""
+    """Whether ``name`` is a plain relative path that cannot escape the folder it is joined to."""
     path = PurePosixPath(name)
     return (
         bool(name)

@@ -1,4 +1,4 @@
-"""Kinds that are found in a package: one module for each, with one class in it."""
+"""Finds the classes of a package that has one class per module."""
 
 from __future__ import annotations
 
@@ -15,14 +15,12 @@ T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """The classes in a package, by the names of their modules, with hyphens: a new module is a new kind.
-
-    Nothing is imported before a class is asked for.
+    """The classes of a package by module name, with hyphens; modules are imported on demand.
 
     Args:
         package: name of the package.
-        base: of the classes, as ``module:Class``.
-        what: one of them is, for messages.
+        base: base class, as ``module:Class``.
+        what: noun for one of them in messages.
     """
 
     def __init__(self, package: str, base: str, what: str) -> None:
@@ -30,7 +28,7 @@ class Registry(Generic[T]):
 
     @cached_property
     def names(self) -> list[str]:
-        """All names in alphabetical order; the module of the base class is none."""
+        """All names in alphabetical order, without the module of the base class."""
         spec = find_spec(self._package)
         folders = spec.submodule_search_locations if spec else None
         base = self._base.partition(":")[0].rpartition(".")[2]
@@ -38,7 +36,7 @@ class Registry(Generic[T]):
         return sorted(name.replace("_", "-") for name in found)
 
     def __getitem__(self, name: str) -> type[T]:
-        """The class of a name.
+        """The class with a name.
 
         Raises:
             UsageError: unknown name.

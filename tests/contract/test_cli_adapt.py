@@ -107,7 +107,7 @@ def test_faults_of_a_configuration_come_together(crosslate, tmp_path):
         (("--initial-embeddings", "median"), EXIT_USAGE, "--initial-embeddings: unknown initial embeddings 'median'"),
         (("--initial-embeddings", "dictionary"), EXIT_USAGE, "0 dictionaries are given, expected 1"),
         (("--vocabulary", "joint"), EXIT_USAGE, "--vocabulary is 'joint', expected 'separate' or 'appended'"),
-        (("--related", "fr"), EXIT_USAGE, "all rows of a separate vocabulary start anew"),
+        (("--related", "fr"), EXIT_USAGE, "the related language 'fr' has no effect"),
         (("--set", "weight_decai=1"), EXIT_USAGE, "unknown key training.weight_decai; did you mean 'weight_decay'?"),
         (("--set", "weight_decay"), EXIT_USAGE, "expected NAME=VALUE"),
         (("--epochs", "-1", "--seed", "-1"), EXIT_USAGE, "2 faults:\n  - --epochs is -1, expected 0 or more"),

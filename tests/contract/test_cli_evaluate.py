@@ -64,7 +64,7 @@ def test_systems_are_compared_with_the_first(crosslate, files):
     assert second["system"] == "worse" and 20 < second["value"] < 60
     assert 0 < second["p_value"] < 0.05
     assert second["interval"][0] < second["value"] < second["interval"][1] + 1
-    assert any(line.startswith("p: chance of such a difference from the first") for line in ran.lines)
+    assert any(line.startswith("p: probability of such a difference from the first") for line in ran.lines)
 
 
 def test_a_pack_is_translated_and_its_translations_kept(crosslate, files, tiny):
@@ -127,15 +127,15 @@ def test_an_empty_reference_is_named_with_its_line(crosslate, files, caplog):
     ("arguments", "code", "expected"),
     [
         ((*TEST,), 2, "give --pack or --parent to translate the test text, or --hypotheses"),
-        ((*TEST, "--hypotheses", "short", "none"), 3, "2 faults:\n  - short has 3 lines, the test set (t.de + t.en) has 4;"),
+        ((*TEST, "--hypotheses", "short", "none"), 3, "2 faults:\n  - short has 3 lines, but the test set (t.de + t.en) has 4;"),
         (("--test", "t.de", "short", "--hypotheses", "good"), 3, "t.de has 4 lines and short has 3"),
         ((*TEST, "--hypotheses", "good", "--metric", "bleu,ter"), 2, "unknown metric 'ter'"),
         ((*TEST, "--hypotheses", "good", "--tokenizer", "13"), 2, "--tokenizer is '13', expected 'auto', '13a', 'zh', 'char', 'intl', 'none', 'ja-mecab', 'ko-mecab', 'flores200', 'flores101', 'spm' or 'spBLEU-1K'; did you mean '13a'?"),
         (("--test", "t.de", "blank", "--hypotheses", "good"), 3, "t.de + blank: every reference is empty (line 1 to 4)"),
         ((*TEST, "--hypotheses", "good", "--samples", "-1"), 2, "--samples is -1, expected 0 or more"),
-        ((*TEST, "--hypotheses", "good", "worse", "--samples", "0"), 2, "leaves nothing to compare systems with"),
+        ((*TEST, "--hypotheses", "good", "worse", "--samples", "0"), 2, "comparing systems needs at least 1"),
         ((*TEST, "--hypotheses", "good", "good"), 2, "good is given twice"),
-        ((*TEST, "--hypotheses", "good", "--save-translations", "x"), 2, "--save-translations needs --pack or --parent"),
+        ((*TEST, "--hypotheses", "good", "--save-translations", "x"), 2, "--save-translations needs a model; give --pack or --parent"),
         ((*TEST, "--hypotheses", "good", "--langs", "german"), 2, "'german' is not a language pair"),
         ((*TEST, "--pack", "{packs}/de-en", "--compare", "{packs}/fr-es"), 3, "de-en is de-en, {packs}/fr-es is fr-es"),
     ],

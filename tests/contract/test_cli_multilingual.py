@@ -46,7 +46,7 @@ class TestTrim:
         assert re.fullmatch(
             rf"compared on \d+ of 40 lines: the same logits; saved to {tmp_path}/small", second
         )
-        assert "Crosslate's own" not in ran.err
+        assert "Crosslate's format" not in ran.err
         record = json.loads((tmp_path / "small" / "crosslate.json").read_text())
         assert record["trimmed"]["parent"] == str(folder / "nllb") and record["trimmed"]["lines"] == 40
         again = crosslate("parent", "show", tmp_path / "small")
@@ -58,7 +58,7 @@ class TestTrim:
             "--text", folder / "one.txt", "--out", tmp_path / "small",
         )  # fmt: skip
         assert ran.code == 0, ran.err
-        assert "in files of Crosslate's own, and AutoTokenizer does not read it" in ran.err
+        assert "in Crosslate's format, which AutoTokenizer cannot read" in ran.err
 
     @pytest.mark.parametrize(
         ("options", "code", "message"),

@@ -91,8 +91,8 @@ class TestVerify:
     def test_alone(self, crosslate, tiny):
         ran = crosslate("pack", "verify", tiny / "packs/de-en")
         assert ran.code == 0
-        assert "packs/de-en: sound; 4 files, 11 tensors, 0.3 MB, every hash is right" in ran.lines[0]
-        assert ran.lines[1].startswith("parent not checked, --parent does; it needs ")
+        assert "packs/de-en: valid; 4 files, 11 tensors, 0.3 MB, all hashes match" in ran.lines[0]
+        assert ran.lines[1].startswith("parent not checked (use --parent); it needs ")
 
     def test_with_its_parent_and_with_another(self, crosslate, tiny):
         ran = crosslate("pack", "verify", tiny / "packs/de-en", "--parent", tiny / "parents/fr-en")
@@ -107,7 +107,7 @@ class TestVerify:
         for command in ("show", "verify"):
             ran = crosslate("pack", command, tmp_path / "pack")
             assert (ran.code, ran.out) == (4, "")
-            assert "2 faults:" in ran.err and "extra is a file that is no part" in ran.err
+            assert "2 faults:" in ran.err and "extra does not belong to a pack" in ran.err
 
 
 class TestCompress:
@@ -133,7 +133,7 @@ class TestCompress:
             ((), 2, "neither a rank nor a type is given"),
             (("--dtype", "int4"), 2, "did you mean 'int8'?"),
             (("--rank", -1), 2, "rank is -1, expected at least 0"),
-            (("--dtype", "int4", "--parent", "nowhere"), 2, "unknown type of stored numbers 'int4'"),
+            (("--dtype", "int4", "--parent", "nowhere"), 2, "unknown type 'int4'"),
             (("--rank", 4, "--parent", "other"), 4, "was made for another parent"),
         ],
     )
@@ -150,7 +150,7 @@ class TestCompress:
         shown = crosslate("pack", "show", small).out
         assert "then compressed: int8\n" in shown
         ran = crosslate("pack", "compress", small, "--out", larger, "--dtype", "bfloat16")
-        assert ran.code == 2 and "would not get smaller" in ran.err and not larger.exists()
+        assert ran.code == 2 and "would not shrink" in ran.err and not larger.exists()
 
 
 class TestMerge:
@@ -160,8 +160,8 @@ class TestMerge:
         assert ran.code == 0, ran.err
         assert re.fullmatch(rf"de-es: [\d.]+ (kB|MB) in float32, saved to {out}", ran.lines[0])
         assert re.fullmatch(
-            r"loaded again with transformers alone: no tensor missing, (the same logits|logits within .*), "
-            rf"the same tokens for 8 sentences; how to translate with it: {out}/README.md",
+            r"checked with transformers: no tensor missing, (identical logits|logits within .*), "
+            rf"identical tokens for 8 sentences; see {out}/README.md for how to translate",
             ran.lines[1],
         )
 

@@ -38,7 +38,7 @@ def test_import_and_show(crosslate, tmp_path):
 def test_what_is_no_parent_is_not_replaced(crosslate, tmp_path):
     paths = fairseq_checkpoints.write(tmp_path / "run")
     ran = crosslate(*arguments(paths, tmp_path / "run", "--force"))
-    assert ran.code == EXIT_INPUT and "holds something else" in ran.err
+    assert ran.code == EXIT_INPUT and "will not be replaced" in ran.err
     assert paths["checkpoint"].is_file()
 
 

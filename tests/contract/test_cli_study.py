@@ -152,7 +152,7 @@ def test_starts_and_chosen_heads_are_children_with_tables_of_their_own(crosslate
         (["run", "phrasebook", "--only", "it-en"], 2, "no cell matches 'it-en'"),
         (["run", "multi30k"], 3, "multi30k/train.fr.gz"),
         (["report", "multi30k"], 3, "multi30k/train.fr.gz"),
-        (["report", "phrasebook"], 3, "phrasebook holds no result of phrasebook with these settings"),
+        (["report", "phrasebook"], 3, "phrasebook has no results of phrasebook with these settings"),
     ],
 )
 def test_errors_say_what_and_with_which_code(crosslate, tmp_path, monkeypatch, arguments, code, message):

@@ -162,4 +162,4 @@ class TestInstall:
 
     def test_into_a_pack(self, crosslate, tiny):
         ran = crosslate("pack", "install", tiny / "packs" / "de-en", "--to", tiny / "packs" / "fr-es")
-        assert ran.code == 2 and "give the folder that packs lie in" in ran.err
+        assert ran.code == 2 and "give the folder that contains packs" in ran.err

@@ -307,7 +307,7 @@ class TestFaults:
             appended_side(parent, "source", "kab", lambda control: known)
 
     def test_everything_anew(self, nllb):
-        with pytest.raises(StrategyError, match="starts every tensor anew"):
+        with pytest.raises(StrategyError, match="replaces all vocabularies"):
             parents.child(nllb, "scratch", source=appended_to(nllb))
 
     def test_rows_for_other_pieces_are_refused(self, nllb):
@@ -318,5 +318,5 @@ class TestFaults:
         pack.manifest = pack.manifest.changed(
             tensors={**pack.manifest.tensors, name: record.changed(form=other)}
         )
-        with pytest.raises(PackError, match="for other pieces than those that the parent lacks"):
+        with pytest.raises(PackError, match="do not match the pieces that the parent lacks"):
             apply_packs(nllb, [pack])

@@ -195,7 +195,7 @@ print(json.dumps([best.text for (best,) in found]))
 def test_both_engines_agree(case, tmp_path):
     parent = case.parent
     if case.name in NOT_EXPORTED:
-        with pytest.raises(EngineError, match=r"cannot be exported.*use the PyTorch engine"):
+        with pytest.raises(EngineError, match=r"cannot export.*use the PyTorch engine"):
             export_ctranslate2(parent, tmp_path / "model", "float32")
         return
     for number, model in enumerate((parent, hub_folders.shaken_child(parent, "source"))):
@@ -356,5 +356,5 @@ class TestStored:
             StoredModel(parent=folder)
 
     def test_packs_name_the_languages(self, tmp_path):
-        with pytest.raises(UsageError, match="given beside packs, which name them"):
+        with pytest.raises(UsageError, match="packs already name the parent's languages"):
             StoredModel([tmp_path / "pack"], languages=("fr", "en"))

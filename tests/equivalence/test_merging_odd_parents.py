@@ -47,7 +47,7 @@ def trimmed(tmp_path_factory):
 @pytest.mark.parametrize(("side", "kept"), [("source", "target"), ("target", "source"), ("none", "source")])
 def test_a_kept_side_that_no_tokenizer_reads_is_refused(trimmed, side, kept, tmp_path):
     pack = pack_child(hub_folders.shaken_child(trimmed, side))
-    with pytest.raises(PackError, match=f"no files from which transformers makes .* its {kept} vocabulary"):
+    with pytest.raises(PackError, match=f"no tokenizer files for transformers for its {kept} vocabulary"):
         merge(trimmed, [pack], tmp_path / "merged")
     assert list(tmp_path.iterdir()) == []
 
@@ -57,6 +57,6 @@ def test_a_code_in_the_frame_of_a_new_side_is_refused(load_case, tmp_path):
     vocabulary = parents.vocabulary(60, parent.source.special.fitted(60))
     framed = vocabulary.framed(type(vocabulary.frame)((9,), (vocabulary.special.eos,)))
     child = parents.child(parent, source=framed)
-    with pytest.raises(PackError, match="new source vocabulary stands in a frame of more than the end"):
+    with pytest.raises(PackError, match="new source vocabulary have more around them than the end"):
         merge(parent, [pack_child(child)], tmp_path / "merged")
     assert not (tmp_path / "merged").exists()

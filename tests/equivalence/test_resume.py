@@ -139,6 +139,6 @@ def test_the_command_line_stops_with_130_and_says_how_to_go_on(tiny: Path, tmp_p
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=300)
     assert process.returncode == 130, errors
-    assert "stopped by SIGINT after" in errors and "run the same command again to go on" in errors
+    assert "stopped by SIGINT after" in errors and "run the same command again to resume" in errors
     assert "Traceback" not in errors and output == ""
     assert (out.with_name("de-en.run") / "checkpoint.safetensors").exists()

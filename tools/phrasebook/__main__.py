@@ -30,7 +30,7 @@ def _compress(path: Path, lines: tuple[str, ...] | list[str]) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m tools.phrasebook", description=__doc__)
-    parser.add_argument("--out", type=Path, default=DATA, help="folder of the files (default: the package's)")
+    parser.add_argument("--out", type=Path, default=DATA, help="output folder (default: the package's)")
     parser.add_argument("--sentences", type=int, default=NUM_SENTENCES, help="default: %(default)s")
     parser.add_argument("--seed", type=int, default=SEED, help="default: %(default)s")
     arguments = parser.parse_args()

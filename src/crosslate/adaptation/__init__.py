@@ -1,1 +1,1 @@
-"""Jobs from end to end: adapt a parent, train one, trim one. Training, engines and evaluation meet here."""
+"""End-to-end jobs: adapt a parent, train a parent, trim a parent."""

@@ -1,4 +1,4 @@
-"""The main job: a parent and a corpus of a new language become a pack."""
+"""Adapt a parent to a new language from a corpus, and pack the result."""
 
 from __future__ import annotations
 
@@ -41,25 +41,24 @@ def adapt(
     output: PackOutput | None = None,
     progress: Progress | None = None,
 ) -> Pack:
-    """Teaches a parent a new language on one side (or both) and returns the pack of what changed.
+    """Teaches a parent a new source language, target language or both; returns a pack of what changed.
 
-    The parent is not altered. Interrupted, the same call with the same output goes on where it was; the
-    state is kept in ``<folder>.run``. For parents in lower precision see :meth:`Parent.lower` and
+    The parent is not modified. After an interruption, the same call with the same output resumes from the
+    state in ``<folder>.run``. For parents in lower precision see :meth:`Parent.lower` and
     docs/large-parents.md.
 
     Args:
-        corpus: sentence pairs of the new pair, in the direction of translation; files are read as a stream.
-        valid: validation corpus; None holds part of ``corpus`` out.
-        output: where the pack is written; None saves nothing.
+        corpus: sentence pairs of the new language pair, in the direction of translation; files are streamed.
+        valid: validation corpus; None holds out part of ``corpus``.
+        output: where to write the pack; None saves nothing.
         progress: watches the run and may measure the child after every validation.
 
     Raises:
         UsageError: the parent reads speech or images, or the new languages do not fit it.
         StrategyError: the strategy does not fit the model.
         MissingExtra: the strategy's method needs PEFT, which is not installed.
-        InputError: the corpus is not of the new pair, or the output exists (where it should be replaced: and
-            is not a pack).
-        Interrupted: asked to stop; the state is saved.
+        InputError: the corpus has the wrong languages, or the output exists and may not be replaced.
+        Interrupted: the run was asked to stop; its state is saved.
 
     Source: Gheini, Ren & May 2021, section 3.1.
     """
@@ -68,8 +67,8 @@ def adapt(
     expected = (new.source or parent.source_language, new.target or parent.target_language)
     if corpus.languages != expected:
         raise InputError(
-            f"the corpus is {'-'.join(corpus.languages)}, expected {'-'.join(expected)}: "
-            f"the parent ({parent.source_language}-{parent.target_language}) with what is new"
+            f"the corpus is {'-'.join(corpus.languages)}, expected {'-'.join(expected)}: the parent's "
+            f"{parent.source_language}-{parent.target_language} with the new language in place"
         )
     data, progress = data or DataSettings(), progress or Progress()
     if training is None:
@@ -84,7 +83,7 @@ def adapt(
         try:
             pack = _adapt(parent, corpus, valid, new, data, training, output, progress)
         except Interrupted:
-            raise Interrupted("stopped; nothing is kept, since no output folder was given") from None
+            raise Interrupted("stopped; nothing was saved because no output folder was given") from None
     pack.folder = None
     return pack
 
@@ -125,7 +124,7 @@ def _adapt(
         trainee, pairs, training, validate, run.folder, identity=identity, title=title, progress=progress
     )
     if parent.fingerprint() != before:
-        raise TrainingError("training altered the parent; this is a fault of Crosslate, please report it")
+        raise TrainingError("training changed the parent; this is a bug in Crosslate, please report it")
     record |= {**held, "parameters": _counts(child), **vocabularies.record(child), **heads,
                "memory_before_bytes": memory.before, "peak_memory_bytes": memory.bytes()}  # fmt: skip
     pack = pack_child(
@@ -149,7 +148,7 @@ def _counts(child: Child) -> dict[str, Any]:
 
 
 def _validation_scores(record: dict[str, Any], origin: str) -> list[ScoreRecord]:
-    """The score of the state that the pack holds; none where nothing was validated."""
+    """The score of the state in the pack; empty without validation."""
     best = [entry for entry in record["validations"] if entry["updates"] == record["best_updates"]]
     return [
         ScoreRecord(

@@ -1,9 +1,8 @@
-"""Translations of a new language's words without a dictionary: from the training text and the parent alone.
+"""Translations of a new language's words without a dictionary, from the training text and the parent.
 
-The text pairs the new language with the language that the child shares with its parent; which words
-translate each other there is learnt by alignment. From the shared language to the parent's other language,
-whose rows the new ones start from, it is the parent itself that leads: it is shown the words of its own
-vocabulary, one at a time.
+Word alignment of the text links the new language to the language that child and parent share. The parent
+then links the shared language to its other language, whose rows the new ones start from: it translates the
+words of its own vocabulary one at a time.
 """
 
 from __future__ import annotations
@@ -26,22 +25,22 @@ from crosslate.translation.translator import Translator
 
 log = logging.getLogger(__name__)
 
-_NUM_TRANSLATIONS = 5  # the parent's translations of a word; the word is what they have in common
+_NUM_TRANSLATIONS = 5  # of each word, by the parent
 _MOST_NEW_TOKENS = 16
-_MOST_SHARES = 5  # what follows is mostly chance, and would be noise in a mean
+_MOST_SHARES = 5  # further translations are mostly chance and add noise to the mean
 
 
 def aligned_words(parent: Parent, side: Side, text: SizedCorpus) -> list[TranslatedWord]:
-    """The words of a new language with translations into the parent's language of the same side.
+    """Words of a new language with translations into the parent's language on the same side.
 
-    A word n of the new language gets the translation p with the weight Σ_s P(s | n) P(p | s) over the words
-    s of the shared language. P(s | n) are the links of the text, P(p | s) those of the parent's own
-    translations; of each word the five best translations are kept.
+    The weight of the translation p of a new word n is Σ_s P(s | n) P(p | s) over the words s of the shared
+    language. P(s | n) comes from links in the text, P(p | s) from the parent's own translations. The five
+    best translations of each word are kept.
 
     Args:
         parent: translates the words of its source vocabulary.
-        side: that of the new language in ``text``.
-        text: sentence pairs; the language of the other side is the parent's.
+        side: of the new language in ``text``.
+        text: sentence pairs; the other side is in the parent's language.
 
     Raises:
         InputError: no word of the text is linked.
@@ -60,11 +59,11 @@ def aligned_words(parent: Parent, side: Side, text: SizedCorpus) -> list[Transla
             found.append(TranslatedWord(word, translations, float(count), shares))
     if not found:
         raise InputError(
-            f"none of the {len(counts)} words of the new language is linked to a word that the parent "
-            "translates; expected a text in words with the parent's language on its other side"
+            f"none of the {len(counts)} words of the new language could be linked to a word that the parent "
+            "translates; check that the other side of the text is in the parent's language"
         )
     log.info(
-        "%s of %s words of the new language are aligned with words of the parent's",
+        "aligned %s of %s words of the new language with words of the parent's language",
         f"{len(found):,}", f"{len(counts):,}",
     )  # fmt: skip
     return found
@@ -75,15 +74,15 @@ def _lower_words(pair: tuple[str, str]) -> tuple[list[str], list[str]]:
 
 
 def _parent_links(parent: Parent, side: Side) -> tuple[dict[str, str], Links]:
-    """What the parent knows of words, one language to the other.
+    """Word translations by the parent.
 
     Returns:
-        The spelling of each word of the parent's language of the side, and by word of the shared language the
-        weights of those words, which sum to 1. Words are in lower case.
+        The spelling of each word in the parent's language on this side, and, for each word of the shared
+        language, the weights of those words, which sum to 1. Keys are in lower case.
     """
     words = [piece.removeprefix(WORD_START) for piece in _whole_words(parent.source)]
     options = DecodingOptions(beam_size=_NUM_TRANSLATIONS, max_new_tokens=_MOST_NEW_TOKENS)
-    # The engine that needs no export: every parent that adapts has it, also one in lower precision.
+    # The only engine that needs no export and so works for every parent, including lower precision.
     translations = Translator(parent, engine="pytorch", options=options).n_best(words, _NUM_TRANSLATIONS)
     pairs = [(word, each.text) for word, found in zip(words, translations) for each in found]
     links = link_words(map(_lower_words, pairs))
@@ -101,10 +100,10 @@ def _whole_words(vocabulary: Vocabulary) -> Iterator[str]:
 
 
 def _to_side(links: Links, side: Side) -> Links:
-    """Links from source to target words, by the word of the shared language.
+    """Links keyed by the word of the shared language.
 
-    A link counts by its share of either word's links: a piece that is no word is translated to anything,
-    and an article stands in many translations; neither is a translation of much.
+    A link is weighted by its share of both words' links: a piece that is not a word gets arbitrary
+    translations, and an article occurs in many of them.
     """
     columns: Counter[str] = Counter()
     for found in links.values():
@@ -119,7 +118,7 @@ def _to_side(links: Links, side: Side) -> Links:
 
 
 def _through(links: Mapping[str, float], shared: Links) -> dict[str, float]:
-    """The weights of the parent's words for one new word, which sum to 1; empty without a way to any."""
+    """Weights of the parent's words for one new word, which sum to 1; empty if no link reaches any."""
     weights: dict[str, float] = {}
     for middle, share in links.items():
         for word, other in shared.get(middle, {}).items():
@@ -133,7 +132,7 @@ def _normalised(weights: Mapping[str, float]) -> dict[str, float]:
 
 
 def _spellings(words: list[str], vocabulary: Vocabulary) -> dict[str, str]:
-    """How the parent spells words inside a sentence: in lower case if it has that as a piece or writes it."""
+    """How the parent spells words within a sentence: in lower case if its pieces or outputs have that."""
     forms: dict[str, dict[str, None]] = {}
     for word in words:
         forms.setdefault(word.lower(), {})[word] = None

@@ -1,4 +1,4 @@
-"""From corpora to what the training loop reads: cleaned, held out, encoded; and the record of it."""
+"""Prepare corpora for the training loop: clean, hold out, encode, and record each step."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _MIN_HELD_OUT = 10
 
 @dataclass(frozen=True)
 class Prepared:
-    """Text ready for a run: what is trained on, what is validated on, and what goes into the record."""
+    """Training and validation text of a run, with its record."""
 
     train: SizedCorpus
     valid: ParallelCorpus
@@ -40,26 +40,26 @@ class Prepared:
 
     @property
     def identity(self) -> dict[str, str]:
-        """Hashes of both texts, which a resumed run must have the same."""
+        """Hashes of both texts; a resumed run must match them."""
         return {"corpus": self.record["train"]["sha256"], "valid": self.record["valid"]["sha256"]}
 
 
 def prepare(train: Corpus, valid: Corpus | None, settings: DataSettings, seed: int, folder: Path) -> Prepared:
-    """Cleans the training corpus and, where no validation corpus is given, holds part of it out.
+    """Cleans the training corpus and holds part of it out if no validation corpus is given.
 
-    Validation text is never cleaned: scores must be of what the user gave. What is kept of training text in
-    files is stored in ``folder``, never held in memory. The result is the same.
+    Validation text is never cleaned: scores must describe what the user gave. Kept training text that comes
+    from files is stored in ``folder`` instead of memory.
 
     Raises:
-        CorpusError: text that cannot be read (the faults of both corpora together), languages that differ,
-            nothing left after cleaning, or too little to hold out.
+        CorpusError: the text cannot be read (faults of both corpora are reported together), the languages
+            differ, nothing is left after cleaning, or there is too little to hold out.
     """
     if valid is not None and valid.languages != train.languages:
         raise CorpusError(
             f"the validation corpus is {'-'.join(valid.languages)}, the training corpus "
             f"{'-'.join(train.languages)}; give both in the same direction"
         )
-    faults = Faults("cannot read the text")
+    faults = Faults("cannot read the corpora")
     with faults.catch(CorpusError):
         kept, report = clean(train, settings.cleaning, folder)
     with faults.catch(CorpusError):
@@ -69,13 +69,13 @@ def prepare(train: Corpus, valid: Corpus | None, settings: DataSettings, seed: i
         log.info("%s", line)
     if not len(kept):
         raise CorpusError(
-            f"{train.origin}: no pair is left after cleaning: {'; '.join(report.lines())}; "
-            "switch rules off if these pairs are good"
+            f"{train.origin}: no pairs are left after cleaning: {'; '.join(report.lines())}; "
+            "turn these rules off if the pairs are good"
         )
     chosen = given
     if chosen is None:
         kept, chosen = _hold_out(kept, seed)
-        log.info("no validation corpus was given: %d pairs are held out of the training corpus", len(chosen))
+        log.info("no validation corpus given: holding out %d pairs of the training corpus", len(chosen))
     if not len(chosen):
         raise CorpusError(f"{chosen.origin}: the validation corpus is empty")
     limit = min(settings.max_validation_pairs or len(chosen), len(chosen))
@@ -101,11 +101,10 @@ def vocabulary(
     special: SpecialIds | None = None,
     control: Sequence[str] = (),
 ) -> Vocabulary:
-    """The vocabulary of one side of the training pairs: learnt once, then found again in ``cache``.
+    """Learns the vocabulary of one side of the training pairs, or loads it from ``cache``.
 
     Args:
-        special: the special ids wanted; see :func:`crosslate.text.vocabulary_training.train_vocabulary`.
-        control: pieces that no text leads to, likewise.
+        special, control: see :func:`crosslate.text.vocabulary_training.train_vocabulary`.
     """
     size = settings.source_vocabulary_size if side == "source" else settings.target_vocabulary_size
     kind = settings.vocabulary_kind
@@ -117,7 +116,7 @@ def vocabulary(
     lines = prepared.train.lines(side)
     made = train_vocabulary(lines, size or None, kind=kind, special=special, control=control)
     made.save(path)
-    give_back()  # SentencePiece has held every line that it learnt from
+    give_back()  # SentencePiece held all the lines in memory
     return made
 
 
@@ -132,8 +131,8 @@ def encode(
     """Encodes the training pairs into memory-mapped arrays and records how many were too long.
 
     Args:
-        cache: where encoded corpora are kept.
-        max_positions: of the model; pairs that would not fit are dropped and counted with the too long ones.
+        cache: folder of encoded corpora.
+        max_positions: of the model; pairs that do not fit are dropped and counted as too long.
     """
     max_tokens = min(settings.max_tokens, longest_unpadded(max_positions))
     pairs = EncodedCorpus.build(prepared.train, source, target, cache, max_tokens=max_tokens)
@@ -152,7 +151,7 @@ def _hold_out(corpus: SizedCorpus, seed: int) -> tuple[SizedCorpus, ParallelCorp
     count = min(_MAX_HELD_OUT, int(len(corpus) * _HELD_OUT_SHARE))
     if count < _MIN_HELD_OUT:
         raise CorpusError(
-            f"{corpus.origin} has {len(corpus)} pairs, too few to hold some out for validation; "
+            f"{corpus.origin} has only {len(corpus)} pairs, too few to hold some out for validation; "
             "give a validation corpus"
         )
     return corpus.split(sorted(random.Random(seed).sample(range(len(corpus)), count)))

@@ -1,8 +1,8 @@
-"""``auto=50%``: which heads of cross-attention are trained, found before training starts.
+"""``auto=50%``: choose the cross-attention heads to train, before training starts.
 
-At the start of a child the gradient of cross-attention says little, since the new embeddings are random. So
-the embeddings alone are trained for some updates first; what they have become then serves only to score the
-heads, and training starts from the beginning with the heads that were chosen.
+While the new embeddings are random, the gradient of cross-attention says little. So the embeddings are
+first trained alone for some updates. They are used only to score the heads; training then starts from the
+beginning with the chosen heads.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from crosslate.training.progress import Progress
 from crosslate.training.settings import TrainingSettings
 
 WARMUP_UPDATES = 200
-"""Updates of the embeddings alone before heads are scored; see docs/strategies.md for why so many."""
+"""Updates of the embeddings alone before heads are scored; docs/strategies.md explains the number."""
 
 SCORED_BATCHES = 50
 
 
 def without_choice(strategy: Strategy) -> Strategy:
-    """The strategy that trains cross-attention as a whole, which heads are scored on."""
+    """The strategy with all of cross-attention, used to score heads."""
     return strategy.limited(Limits())
 
 
@@ -48,22 +48,22 @@ def choose_heads(
     identity: dict[str, Any],
     progress: Progress | None = None,
 ) -> tuple[Strategy, dict[str, Any]]:
-    """Resolves a share of heads into heads; called again, it finds what it has found before.
+    """Resolves ``auto`` into named heads; the result is stored, so that a later call returns the same.
 
     Args:
-        child: made by :func:`without_choice` of the strategy; it is used up.
+        child: made with :func:`without_choice` of the strategy; its embeddings are trained and not restored.
         strategy: with ``auto``.
-        pairs: of the training text.
+        pairs: training pairs.
         settings: of the training that follows.
-        identity: hashes of what determines the child and its text.
+        identity: hashes of everything that determines the child and its text.
 
     Returns:
-        The strategy with heads, and the record: what was asked for, how heads were scored and their scores.
+        The strategy with named heads, and a record of the request, the method and the scores.
 
     Raises:
-        StrategyError: heads have no slices of their own in this family of models, or the limits name a layer
-            that it does not have.
-        Interrupted: asked to stop; the state is saved.
+        StrategyError: this model family does not expose its heads, or the limits name a layer that the model
+            lacks.
+        Interrupted: the run was asked to stop; its state is saved.
     """
     limits = strategy.limits
     _check(child, strategy)
@@ -102,7 +102,7 @@ def _warm_up(
     title: str,
     progress: Progress | None,
 ) -> int:
-    """Trains the embeddings alone; the number of updates that were made."""
+    """Trains the embeddings alone and returns the number of updates."""
     groups = {group: each for group, each in trainee.parameters.items() if group in EMBEDDINGS}
     embeddings = replace(trainee, parameters=groups)
     _require_gradients(trainee, groups)
@@ -114,7 +114,7 @@ def _warm_up(
 
 
 def _check(child: Child, strategy: Strategy) -> None:
-    """Refuses what could not be chosen from, before any work."""
+    """Raises before any work if heads cannot be chosen."""
     parent = child.parent
     renewed = child.plan.renewed if child.plan else frozenset[Side]()
     sizes = {side: len(child.source if side == "source" else child.target) for side in renewed}
@@ -123,18 +123,18 @@ def _check(child: Child, strategy: Strategy) -> None:
 
 
 def _warmup(settings: TrainingSettings) -> TrainingSettings:
-    """A run at a constant rate, no longer than the training that follows."""
+    """Settings of the warm-up: a constant rate, and no more updates than the training that follows."""
     updates = min(WARMUP_UPDATES, settings.max_updates or WARMUP_UPDATES)
     return settings.changed(
         max_updates=updates, schedule="constant", schedule_updates=0,
         warmup_updates=min(settings.warmup_updates, updates // 4), validate_every_updates=0, patience=0,
-        # The states of all sentences would be computed for a fraction of an epoch.
+        # Caching the states of all sentences does not pay within a fraction of an epoch.
         encoder_cache="off",
     )  # fmt: skip
 
 
 def _key(identity: dict[str, Any], warmup: TrainingSettings, limits: Limits) -> str:
-    """What the importance depends on; not what a resumed run may change, so that its heads stay."""
+    """Hash of everything the importance depends on, without settings that a resumed run may change."""
     settings = {name: value for name, value in warmup.to_values().items() if name not in MAY_CHANGE}
     described = [identity, settings, SCORED_BATCHES, sorted(limits.projections or ())]
     return sha256_text(json.dumps(described, sort_keys=True))

@@ -1,4 +1,4 @@
-"""An adaptation, or the training of a parent, as data: what ``--config FILE`` of both commands reads."""
+"""Settings of an adaptation or of training a parent, as read by ``--config FILE``."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ LanguagePair = Annotated[str, AfterValidator(_checked_pair)]
 
 
 class ParentChoice(Settings):
-    """A parent on disk or on the hub."""
+    """A parent on disk or on the Hugging Face Hub."""
 
-    parent: str = Field(description="Folder or hub id of the parent.")
+    parent: str = Field(description="Folder or Hugging Face Hub id of the parent.")
     parent_langs: LanguagePair | None = Field(
         None,
-        description="Languages of the parent, where its files name none or many (mBART, NLLB): fr-en, or in "
-        "its own codes fra_Latn-eng_Latn.",
+        description="Languages of the parent, if its files name none or several (mBART, NLLB): fr-en, or its "
+        "own codes, as in fra_Latn-eng_Latn.",
     )
 
     def load(self) -> Parent:
@@ -48,16 +48,16 @@ class ParentChoice(Settings):
 
 
 class _Job(Settings):
-    """What both jobs are told."""
+    """Settings that both jobs share."""
 
     train: list[str] = Field(
         min_length=1,
-        description="Training text: a file of the source side and one of the target side, or one TSV, JSONL, "
-        "TMX or data set folder; .gz .bz2 .xz .zst are read directly, - is standard input.",
+        description="Training text: one source and one target file, or a single TSV, JSONL, TMX or data set "
+        "folder. .gz, .bz2, .xz and .zst files are read directly; - is standard input.",
     )
     valid: list[str] = Field(
         default_factory=list,
-        description="Validation text, likewise; without it part of the training text is held out.",
+        description="Validation text, in the same forms. [default: part of the training text is held out]",
     )
     data: DataSettings = Field(default_factory=DataSettings)
     training: TrainingChanges = Field(default_factory=TrainingChanges)
@@ -67,7 +67,7 @@ class _Job(Settings):
 
     @property
     def _changes(self) -> TrainingChanges:
-        """A limit of updates that is given alone is the only limit."""
+        """The changes; max_updates given alone lifts the limit on epochs."""
         changes = self.training
         is_alone = bool(changes.max_updates) and "max_epochs" not in changes.model_fields_set
         return changes.changed(max_epochs=0) if is_alone else changes
@@ -80,7 +80,7 @@ class AdaptJob(_Job, ParentChoice):
 
     frozen_dtype: Literal["float32", "bfloat16"] = Field(
         "float32",
-        description="bfloat16 takes half the memory for what stays frozen; see docs/large-parents.md.",
+        description="Type of frozen tensors; bfloat16 halves their memory. See docs/large-parents.md.",
     )
     new: NewLanguages
     output: PackOutput
@@ -96,7 +96,7 @@ class AdaptJob(_Job, ParentChoice):
         return self._changes.resolved(trained_groups=strategy.train, fresh_groups=strategy.reinitialise)
 
     def run(self, progress: Progress | None = None) -> Pack:
-        """Does it; see :func:`crosslate.adaptation.adapt.adapt`."""
+        """Runs the job; see :func:`crosslate.adaptation.adapt.adapt`."""
         from crosslate.adaptation.adapt import adapt
 
         new = self.new
@@ -114,7 +114,7 @@ class AdaptJob(_Job, ParentChoice):
 
 
 class ParentJob(_Job):
-    """Trains a parent and writes it."""
+    """Trains and saves a parent."""
 
     spoken_name = "these settings"
 
@@ -134,7 +134,7 @@ class ParentJob(_Job):
         return self._changes.resolved()
 
     def run(self, progress: Progress | None = None) -> Parent:
-        """Does it; see :func:`crosslate.adaptation.parents.train_parent`."""
+        """Runs the job; see :func:`crosslate.adaptation.parents.train_parent`."""
         from crosslate.adaptation.parents import train_parent
 
         train, valid = self._texts(language_pair(self.langs))

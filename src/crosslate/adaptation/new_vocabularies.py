@@ -30,9 +30,9 @@ class NewVocabularies:
     """The vocabularies of the new languages, from which children are made.
 
     Attributes:
-        new: the renewed sides.
-        start: where their embeddings start.
-        identity: of all this, what a resumed run must have the same.
+        new: the replaced sides.
+        start: initial embeddings of these sides.
+        identity: hashes and settings that a resumed run must match.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class NewVocabularies:
         words = {side: [astuple(word)[:3] for word in each] for side, each in given}
         self.identity = {
             "new": new.to_values() | {"dictionaries": None},
-            # Aligned words follow from the parent and the corpus, which have hashes of their own.
+            # Aligned words follow from the parent and the corpus, which are hashed separately.
             "words": sha256_text(json.dumps(words)) if words and self.start.method != ALIGNED else None,
         }
 
@@ -62,18 +62,18 @@ class NewVocabularies:
         pieces, appended = made.vocabulary.pieces, len(made.new_rows)
         code = f", one of them its code {pieces[made.code]}" if made.code in made.new_rows else ""
         log.info(
-            "the new %s vocabulary has %s pieces: %s are the parent's, %s are appended%s",
+            "the new %s vocabulary has %s pieces: %s from the parent, %s appended%s",
             side, f"{len(pieces):,}", f"{len(pieces) - appended:,}", f"{appended:,}", code,
         )  # fmt: skip
         return made
 
     def child(self, strategy: Strategy, seed: int) -> Child:
-        """A child of these sides by a strategy that renews them."""
+        """A child with these sides."""
         languages, start = self._settings.languages, self.start
         return make_child(self._parent, strategy, self.new, languages=languages, seed=seed, initial=start)
 
     def record(self, child: Child) -> dict[str, Any]:
-        """What a pack says of the start: rows by their source, and words that were translated."""
+        """The record of initial embeddings for a pack: rows by origin, and counts of translated words."""
         start: dict[str, Any] = {"method": self.start.method, "rows": child.initial_rows}
         if self.start.words:
             start["words"] = {side: len(each) for side, each in self.start.words.items()}
@@ -82,7 +82,7 @@ class NewVocabularies:
 
 
 def _initial_embeddings(parent: Parent, new: NewLanguages, prepared: Prepared) -> InitialEmbeddings:
-    """Where new embeddings start, with the words of the training text that have translations."""
+    """The method for new embeddings, with the words of the training text that have translations."""
     words = {}
     if new.start == ALIGNED:
         words = {side: aligned_words(parent, side, prepared.train) for side in new.sides}

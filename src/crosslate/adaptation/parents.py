@@ -1,4 +1,4 @@
-"""Training a parent: a translation model from sentence pairs, or a denoising one from monolingual text."""
+"""Train a parent: a translation model from sentence pairs, or a denoiser from monolingual text."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from crosslate.training.progress import Progress
 from crosslate.training.settings import TrainingSettings
 
 SEVERAL = "mul"
-"""The language code (ISO 639-2) of text in several languages."""
+"""ISO 639-2 code for text in several languages."""
 
 _DENOISER_SPECIAL = SpecialIds(eos=0, unk=1, pad=2, bos=3)
 _VALIDATION_TOKENS = 4096
@@ -43,19 +43,19 @@ def train_parent(
     training: TrainingSettings | None = None,
     progress: Progress | None = None,
 ) -> Parent:
-    """Trains a new parent, a Marian model with two vocabularies, and saves it.
+    """Trains and saves a new parent, a Marian model with two vocabularies.
 
-    Interrupted, the same call goes on where it was; its state is kept in ``<folder>.run``.
+    After an interruption, the same call resumes from the state in ``<folder>.run``.
 
     Args:
-        corpus: sentence pairs, in the direction of translation; files are read as a stream.
-        valid: validation corpus; None holds part of ``corpus`` out.
+        corpus: sentence pairs, in the direction of translation; files are streamed.
+        valid: validation corpus; None holds out part of ``corpus``.
         size: layers, width, heads and feed-forward width.
 
     Raises:
-        CorpusError: nothing to train on.
-        InputError: the output exists, or is not a parent where it should be replaced.
-        Interrupted: asked to stop; the state is saved.
+        CorpusError: there is nothing to train on.
+        InputError: the output exists and may not be replaced.
+        Interrupted: the run was asked to stop; its state is saved.
     """
     training, data = training or TrainingSettings(), data or DataSettings()
     run = Run(output, RECORD)
@@ -88,23 +88,23 @@ def train_denoiser(
     training: TrainingSettings | None = None,
     progress: Progress | None = None,
 ) -> Parent:
-    """Trains a small mBART, which restores noised lines and learns no translation, and saves it.
+    """Trains and saves a small mBART that reconstructs noised lines; it does not learn to translate.
 
-    It has one vocabulary and one table of embeddings for all its languages. Interrupted, the same call goes
-    on where it was; its state is kept in ``<folder>.run``.
+    All its languages share one vocabulary and one embedding table. After an interruption, the same call
+    resumes from the state in ``<folder>.run``.
 
     Args:
         lines: monolingual text by language code.
-        valid: likewise; the loss on it, with noise that stays the same, chooses the best state.
+        valid: validation text by language code; the loss on it, under fixed noise, selects the best state.
         vocabulary_size: pieces for all languages together.
         noise: span masking and sentence permutation.
 
     Raises:
-        CorpusError: nothing to train on or to validate with.
-        InputError: the output exists, or is not a parent where it should be replaced.
-        Interrupted: asked to stop; the state is saved.
+        CorpusError: there is no text to train on or to validate with.
+        InputError: the output exists and may not be replaced.
+        Interrupted: the run was asked to stop; its state is saved.
 
-    Source: Liu et al. 2020 (mBART); its role here: Gheini, Ren & May 2021, section 4.1.
+    Source: Liu et al. 2020 (mBART); used as a parent in Gheini, Ren & May 2021, section 4.1.
     """
     training, noise = training or TrainingSettings(), noise or NoiseSettings()
     run = Run(output, RECORD)
@@ -137,7 +137,7 @@ def train_denoiser(
 
 
 def _trainee(parent: Parent, tensors: Iterable[tuple[str, str, torch.Tensor]]) -> Trainee:
-    """A parent of which all is trained; ``tensors`` are names, groups and tensors."""
+    """A parent with all tensors trained; ``tensors`` are (name, group, tensor)."""
     parameters: dict[str, dict[str, Any]] = {}
     for name, group, tensor in tensors:
         parameters.setdefault(group, {})[name] = tensor.requires_grad_(True)
@@ -146,17 +146,17 @@ def _trainee(parent: Parent, tensors: Iterable[tuple[str, str, torch.Tensor]]) -
 
 def _saved(parent: Parent, run: Run, training: TrainingSettings, record: dict[str, Any]) -> Parent:
     if training.dropout is not None:
-        parent.model.config.dropout = training.dropout  # with which a child goes on
+        parent.model.config.dropout = training.dropout  # inherited by children
     parent.model.requires_grad_(False).eval()
     run.finish(lambda: parent.save(run.output.folder, record, replace=run.output.replace))
     return parent
 
 
 def _monolingual(lines: Mapping[str, Sequence[str]], role: str) -> ParallelCorpus:
-    """All lines of all languages, each with itself; empty ones are left out."""
+    """All nonempty lines of all languages, each paired with itself."""
     kept = [line for each in lines.values() for line in each if line.strip()]
     if not kept:
-        raise CorpusError(f"there is no {role} text for denoising; expected lines of at least one language")
+        raise CorpusError(f"no {role} text for denoising: all lines are empty; give at least one line")
     return ParallelCorpus(kept, kept, SEVERAL, SEVERAL, f"lines of {', '.join(lines)}")
 
 

@@ -1,4 +1,4 @@
-"""The folder beside an output in which a run keeps its state, and who of several processes writes."""
+"""The folder beside an output that holds a run's state, written by the main process."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from crosslate.training.devices import make_accelerator
 
 
 class Run:
-    """``<folder>.run``: checkpoints, encoded corpora and the log while a run lasts; afterwards the log alone.
+    """``<folder>.run``: checkpoints, encoded corpora and the log during a run; only the log afterwards.
 
     Args:
-        output: what the run will write at its end.
-        marker: a file by which an earlier output of the kind is known.
+        output: where the run writes its result.
+        marker: file that identifies an earlier output of the same kind.
 
     Attributes:
-        folder: of the run's state.
-        encoded: where encoded corpora and their vocabularies are kept.
-        main_process_first: a context; what the main process has built inside, the others find there.
+        folder: the run's state.
+        encoded: encoded corpora and their vocabularies.
+        main_process_first: context manager in which the main process goes first, so that the others find
+            what it built.
 
     Raises:
-        InputError: the output exists and may not be replaced; found now, not when the work is done.
+        InputError: the output exists and may not be replaced; checked before any work.
     """
 
     def __init__(self, output: OutputSettings, marker: str) -> None:
@@ -37,14 +38,14 @@ class Run:
         self._processes = make_accelerator()
         self.main_process_first = self._processes.main_process_first
         if self._processes.is_main_process:
-            remove_torn(self.folder, "text-*")  # the loop looks after its checkpoints
+            remove_torn(self.folder, "text-*")  # the loop cleans up its own checkpoints
             remove_torn(self.encoded, "*")
         else:
             logging.getLogger("crosslate").setLevel(logging.WARNING)
         self._processes.wait_for_everyone()
 
     def finish(self, save: Callable[[], object]) -> None:
-        """Saves the output, then removes what is no longer needed; in the main process, the others wait."""
+        """Saves the output and removes temporary state, in the main process; the others wait."""
         if self._processes.is_main_process:
             save()
             remove_checkpoints(self.folder)
@@ -53,10 +54,10 @@ class Run:
 
 
 def check_output(output: OutputSettings, marker: str) -> None:
-    """Refuses an output folder that may not be written, or replaced.
+    """Checks that an output folder may be written.
 
     Raises:
-        InputError: it exists and is not to be replaced, or is no earlier output with the file ``marker``.
+        InputError: it exists and ``replace`` is off, or it does not contain the file ``marker``.
     """
     out = output.folder
     if not out.exists():
@@ -64,6 +65,6 @@ def check_output(output: OutputSettings, marker: str) -> None:
     if not output.replace:
         raise InputError(f"{out} already exists; give another folder or ask to replace it")
     if not out.is_dir():
-        raise InputError(f"{out} is a file and is not replaced; give another folder")
+        raise InputError(f"{out} is a file and will not be replaced; give another folder")
     if any(out.iterdir()) and not (out / marker).is_file():
-        raise InputError(f"{out} holds something else (no {marker}) and is not replaced; give another folder")
+        raise InputError(f"{out} has no {marker}, so it will not be replaced; give another folder")

@@ -1,4 +1,4 @@
-"""What an adaptation, or the training of a parent, is told: what is new, the data, the output."""
+"""Settings of an adaptation or of training a parent: new languages, data, output."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from crosslate.text.cleaning import CleaningSettings
 
 LanguageCode = Annotated[str, AfterValidator(language_code)]
 Dictionary = dict[str, list[str]]
-"""Translations of words."""
+"""Translations by word."""
 
 
 class NewLanguages(Settings):
-    """What a parent is taught: the new language of one side or both, and how."""
+    """The new source or target language, or both, and how to add them."""
 
     source: LanguageCode | None = Field(None, description="Code of a new source language.")
     target: LanguageCode | None = Field(None, description="Code of a new target language.")
@@ -30,44 +30,47 @@ class NewLanguages(Settings):
     )
     vocabulary: Literal["separate", "appended"] = Field(
         "separate",
-        description="separate: new rows for all pieces of the new vocabulary; appended: the parent's rows, "
-        "frozen, for the pieces that it has, and new rows for the others and the language's code.",
+        description="separate: new rows for all pieces of the new vocabulary; appended: frozen parent rows "
+        "for pieces that the parent has, new rows for the others and for the language code.",
     )
     code: str = Field(
         "",
-        description="Piece that stands for the new language, as the parent's family spells it (kab_Latn). "
-        "[default: none for separate; for appended the parent's, or one by the family's rules]",
+        description="Language code of the new language, spelled as the parent's family spells it (kab_Latn). "
+        "[default: none for separate; for appended the parent's own, or one formed by the family's rules]",
     )
     related: str = Field(
         "",
-        description="Language of the parent from whose code a new code starts. [default: the mean of all]",
+        description="Language of the parent whose code initialises the new code. [default: the mean of all]",
     )
     initial_embeddings: Method | None = Field(
         None,
-        description=f"Where new embeddings start ({', '.join(METHODS)}): random values as in the paper, the "
-        "mean of the parent's, copied where the parent has the same piece, or translations from a dictionary "
-        "or aligned by the training text. [default: mean; random for scratch, appended vocabularies and the "
-        "preset paper]",
+        description=f"Initial values of new embeddings ({', '.join(METHODS)}): random as in the paper, the mean "
+        "of the parent's, copied from the parent's row of the same piece, or the parent's rows of translations "
+        "from a dictionary or aligned from the training text. [default: mean; random for scratch, appended "
+        "vocabularies and the preset paper]",
     )
     dictionaries: list[AnyPath | Dictionary] = Field(
         default_factory=list,
-        description="For dictionary initial embeddings: a word of the new language and a translation into "
-        "the parent's language of that side per line, as MUSE has them; the source's first if both are new.",
+        description="For dictionary initial embeddings: one word of the new language and its translation "
+        "into the parent's language on that side per line, as in MUSE; the source's first if both are new.",
     )
 
     def find_faults(self, faults: Faults) -> None:
         if not self.sides:
-            faults.add("neither the source nor the target is new; name the language that the parent lacks")
+            faults.add("no new language is given; give a new source (--new-source) or target (--new-target)")
             return
         if self.code and len(self.sides) > 1:
-            faults.add(f"both sides are new, and {self.code!r} can be the code of one language only")
+            faults.add(f"both sides are new, but the code {self.code!r} can stand for one language only")
         if self.vocabulary == "separate" and self.related:
-            faults.add("all rows of a separate vocabulary start anew; leave the related language out")
+            faults.add(
+                f"the related language {self.related!r} has no effect with a separate vocabulary; leave it "
+                "out or choose an appended vocabulary"
+            )
         wanted = len(self.sides) if self.initial_embeddings == "dictionary" else 0
         if len(self.dictionaries) != wanted:
             faults.add(
                 f"{len(self.dictionaries)} dictionaries are given, expected {wanted}: dictionary initial "
-                "embeddings take one for each new side, all others none"
+                "embeddings take one per new side, other methods take none"
             )
         with faults.catch(UsageError):
             strategy = self.parsed_strategy
@@ -75,7 +78,7 @@ class NewLanguages(Settings):
 
     def _check(self, strategy: Strategy, faults: Faults) -> None:
         new = frozenset(self.sides)
-        # No renewed side means that the parent's vocabularies stay (embed); None that any side may be new.
+        # Empty: the parent's vocabularies stay (embed); None: any side may be new.
         if strategy.renews and strategy.renews != new:
             faults.add(
                 f"{strategy} is for a new {' and '.join(sorted(strategy.renews))}, "
@@ -83,22 +86,22 @@ class NewLanguages(Settings):
             )
             return
         if self.vocabulary == "appended" and not strategy.renews:
-            does = "starts everything anew" if strategy.renews is None else "keeps the vocabularies"
+            does = "replaces all vocabularies" if strategy.renews is None else "keeps the vocabularies"
             faults.add(
-                f"{strategy} {does}, so nothing is appended to them; "
-                "take a strategy of the new side, such as src+xattn"
+                f"{strategy} {does}, so none can be appended to; "
+                "use a strategy for the new side, such as src+xattn"
             )
             return
         check_initial(self.start, self.renewed, self.renewed, strategy)
 
     @property
     def sides(self) -> list[Side]:
-        """The sides of new languages."""
+        """The sides with a new language."""
         return [side for side in SIDES if self.languages[side]]
 
     @property
     def languages(self) -> dict[Side, str | None]:
-        """The new language of each side; None where the parent's stays."""
+        """The new language of each side; None keeps the parent's."""
         return {"source": self.source, "target": self.target}
 
     @property
@@ -109,13 +112,13 @@ class NewLanguages(Settings):
 
     @property
     def renewed(self) -> list[Side]:
-        """The sides that get a vocabulary of their own."""
+        """The sides that get a new vocabulary."""
         renews = self.parsed_strategy.renews
         return [side for side in self.sides if renews is None or side in renews]
 
     @property
     def start(self) -> str:
-        """Where new embeddings start."""
+        """The method for new embeddings."""
         is_appended = self.vocabulary == "appended"
         default = default_method(self.renewed, self.parsed_strategy, is_appended=is_appended)
         return self.initial_embeddings or default
@@ -131,28 +134,28 @@ class DataSettings(Settings):
         0, ge=0, description="Pieces of a new target vocabulary; 0 chooses from the text."
     )
     vocabulary_kind: Literal["bpe", "unigram"] = Field("bpe", description="Kind of new vocabularies.")
-    max_tokens: int = Field(256, ge=2, description="Drop pairs with a side of more tokens, and count them.")
+    max_tokens: int = Field(256, ge=2, description="Drop and count pairs with more tokens on either side.")
     cleaning: CleaningSettings = Field(
-        default_factory=CleaningSettings, description="Which pairs are dropped before that."
+        default_factory=CleaningSettings, description="Cleaning rules, applied before tokenization."
     )
-    metric: Metric = Field("bleu", description="What validation measures.")
+    metric: Metric = Field("bleu", description="Validation metric.")
     max_validation_pairs: int = Field(
         1_000,
         ge=0,
-        description="At most so many pairs of the validation text are translated each time, the first ones; "
-        "0 takes all.",
+        description="Translate at most this many validation pairs each time, from the start of the text; "
+        "0 translates all.",
     )
 
 
 class OutputSettings(Settings):
     """Where a result is written."""
 
-    folder: AnyPath = Field(description="Folder to write; the state of the run is kept in FOLDER.run.")
+    folder: AnyPath = Field(description="Output folder; the state of the run is kept in FOLDER.run.")
     replace: bool = Field(False, description="Replace the folder if it exists.")
 
 
 class PackOutput(OutputSettings):
-    """Where a pack is written, and what it says of itself."""
+    """Where a pack is written, with its name and licence."""
 
     name: str = Field("", description="Name of the pack.")
     licence: str = Field("", description="Licence of the pack, as an SPDX expression.")

@@ -1,4 +1,4 @@
-"""Trimming a parent of many languages to some of them: written, read back, compared with the whole."""
+"""Trim a multilingual parent to some of its languages, and check the result against the original."""
 
 from __future__ import annotations
 
@@ -18,23 +18,21 @@ from crosslate.models.vocabularies.trimming import exact_dtype, trim_to_language
 
 _SAMPLE_LINES = 8
 _SAMPLE_CHARACTERS = 400
-# The same numbers in matrix products of another shape: rounding of float32, relative to the largest logit.
+# float32 rounding differs with the shape of matrix products; relative to the largest logit.
 _TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True)
 class TrimmingAccount:
-    """What trimming did.
+    """Result of trimming.
 
     Attributes:
-        rows_before: of the table of embeddings, padding rows included.
-        rows_after: likewise.
-        bytes_before: of the model's parameters in the type they are stored in, tied ones once.
-        bytes_after: likewise.
-        dtype: that type, ``float16`` for example.
-        num_lines: of text that were read.
-        num_compared: lines on which the trimmed parent gave the logits of the whole one.
-        has_tokenizer: whether transformers reads the vocabularies from the folder, too.
+        rows_before, rows_after: rows of the embedding table, including padding rows.
+        bytes_before, bytes_after: size of the model's parameters as stored, tied ones counted once.
+        dtype: of the stored parameters, for example ``float16``.
+        num_lines: lines of text read.
+        num_compared: lines on which trimmed and original parent gave the same logits.
+        has_tokenizer: whether transformers can load a tokenizer from the folder.
     """
 
     rows_before: int
@@ -55,23 +53,23 @@ def trim(
     min_occurrences: int = 1,
     replace: bool = False,
 ) -> tuple[Parent, TrimmingAccount]:
-    """Writes a parent with the pieces alone that a text uses; see :func:`trim_to_languages`.
+    """Writes a copy of a parent that keeps only the pieces a text uses; see :func:`trim_to_languages`.
 
-    Before the folder gets its name it is loaded again, and must give the whole parent's logits of the kept
-    pieces on a sample of the text.
+    The copy is loaded again before it gets its final name, and must reproduce the original's logits of the
+    kept pieces on a sample of the text.
 
     Args:
         lines: text in the languages to keep.
-        out: folder to write.
-        min_occurrences: pieces that occur fewer times are left out.
+        out: output folder.
+        min_occurrences: drop pieces that occur fewer times.
         replace: overwrite an existing parent there.
 
     Returns:
         The trimmed parent, loaded from ``out``, and the account.
 
     Raises:
-        ParentError: no text, two vocabularies, or logits that differ (nothing is written then).
-        InputError: ``out`` exists and is not to be replaced.
+        ParentError: there is no text, the parent has two vocabularies, or logits differ; nothing is written.
+        InputError: ``out`` exists and ``replace`` is off.
     """
     out = Path(out)
     seen = _Seen(lines)
@@ -87,7 +85,7 @@ def trim(
     languages = {"source_language": parent.source_language, "target_language": parent.target_language}
     with atomic_folder(out, replace=replace) as temporary:
         trimmed.save(temporary, record, replace=True, dtype=dtype)
-        del trimmed  # of a large parent three are one too many
+        del trimmed  # avoid three copies of a large parent in memory
         loaded = Parent.load(temporary, **languages)
         num_compared = _compare(parent, loaded, seen.sample)
     loaded.name, loaded.folder = str(out), out
@@ -110,7 +108,7 @@ def _num_rows(parent: Parent) -> int:
 
 
 class _Seen:
-    """Lines with a count, and some of them, spread over the whole text."""
+    """Iterates over lines; counts them and samples some, spread over the whole text."""
 
     def __init__(self, lines: Iterable[str]) -> None:
         self._lines = lines
@@ -132,9 +130,9 @@ class _Seen:
 
 @torch.no_grad()
 def _compare(whole: Parent, trimmed: Parent, sample: list[str]) -> int:
-    """Compares logits, line by line as source and as target; returns the number of lines compared.
+    """Compares logits with each line as source and target; returns the number of lines compared.
 
-    Lines with a piece that was left out are passed over, since they cannot agree.
+    Lines with a dropped piece are skipped, since they cannot agree.
     """
     rows = {piece: row for row, piece in enumerate(whole.target.pieces)}
     kept = torch.tensor([rows[piece] for piece in trimmed.target.pieces])
@@ -155,16 +153,16 @@ def _compare(whole: Parent, trimmed: Parent, sample: list[str]) -> int:
         ]
         expected, found = logits[0][:, kept], logits[1][:, : len(trimmed.target)]
         difference = float((expected - found).abs().max() / expected.abs().max().clamp_min(1e-6))
-        if not difference <= _TOLERANCE:  # also when it is not a number
+        if not difference <= _TOLERANCE:  # also catches NaN
             raise ParentError(
-                f"the trimmed parent differs from {whole.name}: its logits by {difference:.2g} of the "
-                f"largest, expected at most {_TOLERANCE}, on the line {line!r}; nothing was written"
+                f"the trimmed parent differs from {whole.name} on the line {line!r}: its logits differ by "
+                f"{difference:.2g} of the largest, expected at most {_TOLERANCE}; nothing was written"
             )
         num_compared += 1
     if not num_compared:
         raise ParentError(
-            f"of {len(sample)} sampled lines none has kept pieces alone, so nothing could be compared; "
-            "lower the number of occurrences that a piece needs"
+            f"all {len(sample)} sampled lines contain dropped pieces, so nothing could be compared; "
+            "lower the minimum number of occurrences"
         )
     return num_compared
 

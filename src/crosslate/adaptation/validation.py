@@ -1,4 +1,4 @@
-"""Validation by real translations of the live model, scored by a metric."""
+"""Validate by translating with the model in training and scoring the result."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ def make_validate(
     metric: Metric,
     measure: Callable[[], dict[str, float]] | None = None,
 ) -> Callable[[], Validation]:
-    """The callable that training validates with: greedy translations of ``valid``, scored by ``metric``.
+    """Makes the callable that translates ``valid`` greedily and scores the translations by ``metric``.
 
     Args:
-        measure: called after each validation; what it finds is kept beside the score and chooses nothing.
+        measure: called after each validation; its values are recorded but do not select the best state.
 
     Raises:
-        InputError: every reference is empty, so that no translation could be right.
+        InputError: every reference is empty.
     """
     check_references(valid)
     engine: EngineName = "auto"
 
     def validate() -> Validation:
         nonlocal engine
-        # An export of what is held in less memory would take more than it all.
+        # Exporting a model held in lower precision or in shards would undo the memory savings.
         if is_mixed(model.model) or shards(model.model):
             engine = "pytorch"
-        # What a method learns beside the tensors is folded into them, so that any engine can translate.
+        # Fold the tensors that a method adds into the model's, so that any engine can translate.
         current = plain_child(model) if isinstance(model, Child) else model
         translator = Translator(current, engine=engine, options=DecodingOptions(beam_size=1))
         if translator.engine.name == "pytorch":
-            engine = "pytorch"  # a family that CTranslate2 cannot express is not tried again
+            engine = "pytorch"  # do not retry a family that CTranslate2 does not support
         translations = list(translator.translate_lines(valid.source))
         found = score_translations(translations, valid, metric, num_samples=0)
         return Validation(metric, found.value, found.signature, {} if measure is None else dict(measure()))

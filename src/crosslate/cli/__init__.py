@@ -1,4 +1,4 @@
-"""The command line: one thin file per command, all loaded by :mod:`crosslate.cli.app`."""
+"""The command line, one file per command, loaded by :mod:`crosslate.cli.app`."""
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""``crosslate adapt``: the main job."""
+"""``crosslate adapt``: adapt a parent to a new language."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TRAINING: Options = {
     "--max-tokens": "data.max_tokens",
     "--vocab-size": Option(
         "data.source_vocabulary_size data.target_vocabulary_size",
-        help="Pieces of each new vocabulary; chosen from the text if not given.",
+        help="Pieces of each new vocabulary. [default: chosen from the text]",
     ),
     "--unigram": Option("data.vocabulary_kind", value="unigram", help="Unigram instead of BPE vocabularies."),
 }
@@ -55,7 +55,7 @@ _OPTIONS: Options = {
 
 @options_of(_OPTIONS, set_in="training")
 def adapt(job: AdaptJob) -> None:
-    """Teach a parent a new language and write the pack of what changed."""
+    """Teach a parent a new language and write a pack of the changes."""
     from crosslate.training.progress import ConsoleProgress
 
     manifest = job.run(ConsoleProgress(error_console())).manifest

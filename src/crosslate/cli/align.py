@@ -1,4 +1,4 @@
-"""``crosslate align``: whether a pack's new embeddings lie where their translations lie."""
+"""``crosslate align``: check whether new embeddings are close to their translations."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ if TYPE_CHECKING:
 
 
 class AlignJob(Settings):
-    """Whose words are looked up among whose."""
+    """Which words to look up among which others."""
 
-    packs: list[AnyPath] = Field(description="Folder of the pack whose new words are looked up.")
+    packs: list[AnyPath] = Field(description="Pack folder; its new words are looked up.")
     parent: str | None = Field(
-        None, description="Folder or hub id of the parent; the manifest says where it is if not given."
+        None, description="Folder or Hugging Face Hub id of the parent. [default: from the manifest]"
     )
     dictionary: AnyPath | None = Field(
         None,
-        description="Dictionary from the pack's new language to the other one: a word and a translation per "
-        "line, as MUSE has them; .gz is read directly.",
+        description="Dictionary from the pack's new language to the other one: one word and its translation "
+        "per line, as in MUSE; .gz files are read directly.",
     )
     other_pack: AnyPath | None = Field(
-        None, description="Look words up among this pack's, not among the parent's."
+        None, description="Look up words among those of this pack instead of the parent's."
     )
     words: list[str] = Field(default_factory=list, description="Show the nearest words of this word.")
-    side: str | None = Field(None, description="For a pack that renews both sides: source or target.")
-    neighbours: int = Field(5, ge=1, description="Nearest words to show.")
-    examples: int = Field(10, description="Words of the dictionary to show.")
+    side: str | None = Field(None, description="For a pack that replaces both sides: source or target.")
+    neighbours: int = Field(5, ge=1, description="Number of nearest words to show.")
+    examples: int = Field(10, description="Number of dictionary words to show.")
 
     def find_faults(self, faults: Faults) -> None:
         if self.dictionary is None and not self.words:
             faults.add("give --dictionary to measure the alignment, or --word to see a word's neighbours")
         if len(self.packs) != 1:
             faults.add(
-                f"--pack names {len(self.packs)} packs, expected one; the second goes with --other-pack"
+                f"--pack names {len(self.packs)} packs, expected one; give the second with --other-pack"
             )
 
 

@@ -19,11 +19,11 @@ _COMMANDS = ("demo", "plan", "adapt", "translate", "evaluate", "align", "parent"
 
 
 class _Commands(TyperGroup):
-    """The commands, each in the module of its name, which is imported when the command is asked for."""
+    """The commands; each is in the module of its name, which is imported on use."""
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**given)
-        # Names for lists and suggestions; the commands themselves come from get_command.
+        # Names for lists and suggestions; get_command provides the commands.
         self.commands = dict.fromkeys(_COMMANDS)  # type: ignore[assignment]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
@@ -96,7 +96,7 @@ def expand_values(arguments: list[str]) -> list[str]:
     return expanded
 
 
-# Typer brings a copy of click along or uses click itself, depending on its version; these are its classes.
+# Depending on its version, Typer bundles a copy of click or imports click; these are its classes.
 _CommandLineError: Any = typer.BadParameter.__base__
 _AnyClickError: Any = _CommandLineError.__base__
 
@@ -123,7 +123,7 @@ def run(arguments: list[str] | None = None) -> NoReturn:
     except (KeyboardInterrupt, typer.Abort):
         _fail("interrupted", EXIT_INTERRUPTED)
     except BrokenPipeError:
-        # The reader of our output went away; that is its right (head, less).
+        # The reader of our output has exited, such as head or less.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_FAILED)
     except OSError as error:
@@ -142,7 +142,7 @@ def _refuse(error: Any) -> NoReturn:
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    """Ends with one message, after the traceback of the error at hand where that is wanted."""
+    """Exits with a message, after the traceback with --debug."""
     if _debug:
         traceback.print_exc()
     print_line(error_console(), f"crosslate: {message}")

@@ -1,7 +1,6 @@
-"""Consoles, and numbers as people read them.
+"""Consoles, tables and number formats.
 
-The consoles take text as it is: strategies (``src+xattn[k,v]``), paths and words may well hold what rich
-would read as markup.
+Consoles print text verbatim, since strategies (``src+xattn[k,v]``), paths and words may look like markup.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ def error_console() -> Console:
 
 
 def make_table(*columns: str, right: Sequence[str] = ()) -> Table:
-    """A table without lines; the columns of ``right`` come last and hold numbers."""
+    """A table without lines; the columns of ``right`` come last and are right-aligned."""
     from rich.table import Table
 
     table = Table(*columns, box=None, pad_edge=False)
@@ -44,7 +43,7 @@ def megabytes(num_bytes: float) -> str:
 
 
 def size_of(num_bytes: float) -> str:
-    """Megabytes, or kilobytes where a pack is tiny."""
+    """Megabytes, or kilobytes for small sizes."""
     return megabytes(num_bytes) if num_bytes >= 100_000 else f"{num_bytes / 1e3:,.1f} kB"
 
 
@@ -54,12 +53,12 @@ def millions(count: int) -> str:
 
 
 def print_line(out: Console, text: str) -> None:
-    """One line of prose: wrapped between words at a terminal, left whole elsewhere."""
+    """Prints a line of prose, wrapped only at a terminal."""
     out.print(text, soft_wrap=not out.is_terminal)
 
 
 def print_facts(out: Console, facts: Sequence[tuple[str, str]]) -> None:
-    """Labels and values in two columns; wrapped within the second at a terminal, one per line elsewhere."""
+    """Prints labels and values in two columns, wrapped only at a terminal."""
     from rich.table import Table
     from rich.text import Text
 

@@ -19,16 +19,14 @@ if TYPE_CHECKING:
 
 
 def demo(
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for everything the demo makes.")] = Path(
-        "demo"
-    ),
+    out: Annotated[Path, typer.Option("--out", "-o", help="Output folder of the demo.")] = Path("demo"),
     no_input: Annotated[
         bool, typer.Option("--no-input", help="Do not ask for sentences at the end.")
     ] = False,
 ) -> None:
     """Train a French-English parent, adapt it to German and Spanish, compose the two, and check the results.
 
-    Takes minutes on two cores; run again after an interruption, it goes on where it was.
+    Takes minutes on two cores. After an interruption, run it again to resume.
     """
     notes = error_console()
     notes.print("loading PyTorch")
@@ -72,14 +70,14 @@ def _print_result(show: Console, result: DemoResult) -> None:
 
 
 def _ask(show: Console, out: Path) -> None:
-    """Translates German sentences that the user types, to English and (zero-shot) to Spanish."""
+    """Translates German input to English and (zero-shot) to Spanish."""
     from crosslate.translation.translator import Translator
 
     packs, parent = out / "packs", out / "parents" / "fr-en"
     english = Translator.open([packs / "de-en"], parent)
     spanish = Translator.open([packs / "de-en", packs / "fr-es"], parent)
     show.print(
-        "Type German sentences, an empty line ends. The demo knows the phrasebook's few hundred words."
+        "Type German sentences; an empty line ends. The demo knows a few hundred words of the phrasebook."
     )
     with suppress(EOFError):
         while line := input("de> ").strip():

@@ -1,4 +1,4 @@
-"""``crosslate evaluate``: scores with signatures and intervals, and the comparison of systems."""
+"""``crosslate evaluate``: scores with signatures and intervals, and comparisons of systems."""
 
 from __future__ import annotations
 
@@ -32,22 +32,21 @@ if TYPE_CHECKING:
 
 
 class EvaluateJob(ModelChoice):
-    """What is scored, and how."""
+    """What to score, and how."""
 
     test: list[str] = Field(
-        description="Test text: a file of sources and one of references, or one TSV, JSONL, TMX or data set."
+        description="Test text: one source and one reference file, or a single TSV, JSONL, TMX or data set."
     )
     hypotheses: list[str] = Field(
         default_factory=list,
-        description="Score these translations, a file per system; several are compared with the first.",
+        description="Translations to score, one file per system; further ones are compared with the first.",
     )
     compare: list[str] = Field(
         default_factory=list,
-        description="Another system to compare the first one with, by paired bootstrap: a pack, or a file of "
-        "translations.",
+        description="System to compare with the first by paired bootstrap: a pack or a file of translations.",
     )
     langs: str | None = Field(
-        None, description="Language pair of the test text, like de-en; the packs' if not given."
+        None, description="Language pair of the test text, like de-en. [default: that of the packs]"
     )
     scored: EvaluationSettings = Field(default_factory=EvaluationSettings)
     save_translations: AnyPath | None = Field(
@@ -59,10 +58,10 @@ class EvaluateJob(ModelChoice):
 
     def find_faults(self, faults: Faults) -> None:
         if self.save_translations and not (self.packs or self.parent):
-            faults.add("--save-translations needs --pack or --parent: without them nothing is translated")
+            faults.add("--save-translations needs a model; give --pack or --parent")
 
     def systems(self) -> list[StoredModel | str]:
-        """What is scored, the baseline first: models on disk, and names of files with translations."""
+        """Systems to score, the baseline first: models on disk, and names of files with translations."""
         from crosslate.packs.stored_model import StoredModel
 
         main = self.stored() if self.packs or self.parent else None
@@ -84,7 +83,7 @@ class EvaluateJob(ModelChoice):
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise UsageError(f"{', '.join(twice)} is given twice; expected different systems")
         if len(systems) > 1 and not self.scored.num_samples:
-            raise UsageError("--samples 0 leaves nothing to compare systems with; give at least 1")
+            raise UsageError("--samples is 0, but comparing systems needs at least 1")
         return systems
 
 
@@ -138,7 +137,7 @@ def _read_test(paths: list[str], langs: str | None, models: list[StoredModel]) -
     pairs = {model.name: (model.source_language, model.target_language) for model in models}
     if len(set(pairs.values())) > 1:
         described = ", ".join(f"{name} is {'-'.join(pair)}" for name, pair in pairs.items())
-        raise InputError(f"these systems do not translate the same pair: {described}")
+        raise InputError(f"these systems translate different pairs: {described}; give systems of one pair")
     languages = language_pair(langs) if langs else next(iter(pairs.values()), ("und", "und"))
     return read_corpus(paths, *languages)
 
@@ -168,6 +167,6 @@ def _show(out: Console, test: ParallelCorpus, scores: dict[str, list[SystemScore
     out.print(table)
     out.print()
     if is_comparison:
-        out.print("p: chance of such a difference from the first system (paired bootstrap)")
+        out.print("p: probability of such a difference from the first system by chance (paired bootstrap)")
     for metric, systems in scores.items():
         print_line(out, f"{metric} signature: {systems[0].score.signature}")

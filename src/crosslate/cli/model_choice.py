@@ -1,4 +1,4 @@
-"""Which model translates, with which engine, and how it searches."""
+"""Options that choose a model, an engine and decoding settings."""
 
 from __future__ import annotations
 
@@ -21,21 +21,20 @@ class ModelChoice(Settings):
 
     packs: list[AnyPath] = Field(
         default_factory=list,
-        description="Folder of a pack; two of them, one with a new source and one with a new target, are "
-        "composed.",
+        description="Pack folder; two packs, one with a new source and one with a new target, are composed.",
     )
     parent: str | None = Field(
         None,
-        description="Folder or hub id of the parent; the pack's manifest says where it is if not given. "
-        "Without a pack, the parent's own pair is translated.",
+        description="Folder or Hugging Face Hub id of the parent. Without a pack, translates the parent's "
+        "own pair. [default: from the pack's manifest]",
     )
     parent_langs: str | None = Field(
         None,
-        description="Languages of the parent, where its files name none or many (mBART, NLLB): fr-en, or in "
-        "its own codes fra_Latn-eng_Latn.",
+        description="Languages of the parent, if its files name none or several (mBART, NLLB): fr-en, or its "
+        "own codes, as in fra_Latn-eng_Latn.",
     )
     engine: Literal["auto", "ctranslate2", "pytorch"] = Field(
-        "auto", description="auto is PyTorch on a GPU, else CTranslate2."
+        "auto", description="auto uses PyTorch on a GPU, else CTranslate2."
     )
     quantization: str = Field(
         "float32",

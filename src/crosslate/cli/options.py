@@ -1,7 +1,7 @@
-"""Options of commands made from the fields of settings, and those that several commands share.
+"""Command-line options made from fields of settings, and options that several commands share.
 
-A command whose parameter is a settings class is decorated with :func:`options_of`, which replaces that
-parameter by an option per field. Defaults, ranges and help stand with the fields and nowhere else.
+The decorator :func:`options_of` replaces a parameter that is a settings class by one option per field, with
+defaults, ranges and help from the fields.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ from crosslate.errors import CorpusError, Faults, UsageError
 from crosslate.files import write_text
 
 PackFolders = Annotated[
-    list[Path], typer.Argument(metavar="PACK...", help="Folder of the pack; two packs are composed.")
+    list[Path], typer.Argument(metavar="PACK...", help="Pack folder; two packs are composed.")
 ]
 PackParent = Annotated[
     str | None,
     typer.Option(
-        "--parent", help="Folder or hub id of the parent; the manifest says where it is if not given."
+        "--parent", help="Folder or Hugging Face Hub id of the parent. [default: from the manifest]"
     ),
 ]
 
 
 @dataclass(frozen=True)
 class Option:
-    """How a command offers a field.
+    """An option or argument for a field.
 
     Attributes:
         fields: dotted names of the fields that it sets, separated by spaces; type, default and description
-            are those of the first.
-        value: what a flag sets; None for an option that takes a value, or a flag for a field that is a bool.
-        help: in place of the description.
+            come from the first.
+        value: value set by a flag; None for options with a value and flags for bool fields.
+        help: replaces the description.
         metavar: as in Typer.
         envvar: as in Typer.
     """
@@ -56,19 +56,16 @@ class Option:
 
 
 Options = dict[str, str | Option]
-"""By names of options, separated by spaces (``--out -o``), the fields that they set.
-
-A name without hyphens is that of an argument, which is given without a name.
-"""
+"""Fields by option names, separated by spaces (``--out -o``); a name without hyphens is an argument."""
 
 
 def options_of(options: Options, *, set_in: str = "") -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Makes the options of a command from the settings that one of its parameters is annotated with.
+    """Makes options from the parameter that is annotated with a settings class.
 
     Args:
-        options: which fields are offered under which names.
-        set_in: also offer ``--config`` and ``--save-config`` for all fields, and ``--set NAME=VALUE`` for
-            those of this field. What is given beside ``--config`` wins.
+        options: fields by option names.
+        set_in: also add ``--config`` and ``--save-config`` for all fields, and ``--set NAME=VALUE`` for those
+            of this field. Options override ``--config``.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
@@ -122,14 +119,14 @@ _FILE_OPTIONS = [
         "--set", list[str] | None, "NAME=VALUE",
         "Any other training setting, e.g. pretrained_learning_rate=1e-4.",
     ),
-    _file_option("--config", Path | None, "FILE", "Read settings from a YAML file; options win over it."),
-    _file_option("--save-config", Path | None, "FILE", "Write what is set to a YAML file for --config."),
+    _file_option("--config", Path | None, "FILE", "Read settings from a YAML file; options override it."),
+    _file_option("--save-config", Path | None, "FILE", "Write the settings to a YAML file for --config."),
 ]  # fmt: skip
 
 
 @dataclass(frozen=True)
 class _Offered:
-    """An option with the field that it is made from."""
+    """An option with its field."""
 
     flags: list[str]
     paths: list[str]
@@ -147,7 +144,7 @@ class _Offered:
 
     @property
     def name(self) -> str:
-        """The first name, as messages have it."""
+        """The first name, used in messages."""
         return self.flags[0].partition("/")[0]
 
     @property
@@ -155,7 +152,7 @@ class _Offered:
         return self.name.lstrip("-").replace("-", "_") + "_"
 
     def put(self, values: dict[str, Any], value: Any, spoken: dict[str, str]) -> None:
-        """Sets the fields if the option is given, and notes by which name their faults are reported."""
+        """Sets the fields if the option is given, and records its name for messages."""
         if self.option.value is not None:
             value = self.option.value if value else None
         for path in self.paths:
@@ -166,7 +163,7 @@ class _Offered:
                 spoken[path] = self.name
 
     def signature(self, *, is_required: bool) -> inspect.Parameter:
-        """The parameter that Typer makes the option from; None is not given, and leaves the default."""
+        """The parameter for Typer; None means not given and keeps the default."""
         option, field = self.option, self.field
         kind, choices = _option_type(Annotated[(field.annotation, None, *field.metadata)])
         is_flag = kind is bool or option.value is not None
@@ -192,13 +189,13 @@ class _Offered:
 
 
 def _option_type(hint: Any) -> tuple[Any, list[str]]:
-    """The type that Typer reads an option as, and the choices that a shell completes."""
+    """The option's type for Typer, and its choices for shell completion."""
     if get_origin(hint) in (typing.Union, types.UnionType):
         options = [each for each in get_args(hint) if each is not type(None)]
         return _option_type(options[0])
     if get_origin(hint) is Annotated:
         inner, *metadata = get_args(hint)
-        is_text = any(isinstance(each, BeforeValidator) for each in metadata)  # which makes a value of it
+        is_text = any(isinstance(each, BeforeValidator) for each in metadata)  # converted from text
         return (str, []) if is_text else _option_type(inner)
     if get_origin(hint) is Literal:
         return str, list(get_args(hint))
@@ -208,7 +205,7 @@ def _option_type(hint: Any) -> tuple[Any, list[str]]:
 
 
 def _inner(values: dict[str, Any], path: list[str]) -> dict[str, Any] | None:
-    """The mapping at a path, made where it is missing; None if something else is there."""
+    """The mapping at a path, created if missing; None if there is something else."""
     for part in path:
         inner = values.setdefault(part, {})
         if not isinstance(inner, dict):
@@ -225,14 +222,14 @@ def _assign(values: dict[str, Any], prefix: str, change: str) -> None:
     *path, last = name.strip().split(".")
     inner = _inner(values, [prefix, *path])
     if inner is None:
-        raise UsageError(f"--set {change}: {path[-1]} has no parts")
+        raise UsageError(f"--set {change}: {path[-1]} has no fields")
     faults = Faults(f"--set {change}")
     inner[last] = parse_yaml(text, faults)
     faults.raise_as(UsageError)
 
 
 def read_all_lines(paths: list[str]) -> Iterator[str]:
-    """The lines of all files, one after the other; that every file is there is checked at once."""
+    """The lines of all files in order; missing files are reported at once."""
     from crosslate.cli.output import STANDARD_OUTPUT
     from crosslate.text.streams import read_lines
 

@@ -1,4 +1,4 @@
-"""Where results go: standard output or a file, and a bar meanwhile."""
+"""Output to standard output or a file, and progress bars."""
 
 from __future__ import annotations
 
@@ -22,8 +22,7 @@ STANDARD_OUTPUT = "-"
 def open_output(path: Path | None) -> Iterator[IO[bytes]]:
     """A stream of bytes to ``path``; None and ``-`` are standard output.
 
-    A file appears only when all is written. What is no plain file (a pipe, ``/dev/null``) is written to as
-    it is, since it cannot be replaced.
+    Files are written atomically, except pipes and devices such as ``/dev/null``.
 
     Raises:
         InputError: ``path`` is a folder.
@@ -34,7 +33,7 @@ def open_output(path: Path | None) -> Iterator[IO[bytes]]:
         return
     mode = path.stat().st_mode if path.exists() else stat.S_IFREG
     if stat.S_ISDIR(mode):
-        raise InputError(f"{path} is a folder, expected the name of a file to write")
+        raise InputError(f"{path} is a folder, expected a file name")
     if not stat.S_ISREG(mode):
         with path.open("wb") as file:
             yield file
@@ -51,10 +50,10 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
 
 
 def with_bar(items: Iterable[T], description: str, total: int | None) -> Iterator[T]:
-    """``items``, with a bar on standard error while they are taken, if that is a terminal.
+    """Yields ``items`` with a progress bar on standard error, if that is a terminal.
 
     Args:
-        total: how many they are; None where that is not known.
+        total: number of items; None if unknown.
     """
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 

@@ -25,7 +25,7 @@ _Folder = Annotated[Path, typer.Argument(metavar="PACK", help="Folder of the pac
 
 @pack_app.command()
 def show(pack: _Folder) -> None:
-    """Show what a pack is, needs and scored; the pack is verified first."""
+    """Verify a pack and show its contents, parent and scores."""
     from crosslate.packs.pack import verify
 
     manifest = verify(pack)
@@ -53,7 +53,7 @@ def show(pack: _Folder) -> None:
 def verify(
     pack: _Folder,
     parent: Annotated[
-        str | None, typer.Option(help="Folder or hub id of a parent: also check that the pack fits it.")
+        str | None, typer.Option(help="Also check that the pack fits this parent (folder or hub id).")
     ] = None,
 ) -> None:
     """Check every byte of a pack and, with --parent, that it fits that parent."""
@@ -65,13 +65,13 @@ def verify(
     out = console()
     print_line(
         out,
-        f"{pack}: sound; {len(manifest.files) + 1} files, {len(manifest.tensors)} tensors, {size_of(total)}, "
-        "every hash is right",
+        f"{pack}: valid; {len(manifest.files) + 1} files, {len(manifest.tensors)} tensors, {size_of(total)}, "
+        "all hashes match",
     )
     fingerprint = manifest.parent.fingerprint
     if parent is None:
         needed = f"{manifest.parent.name}, fingerprint {fingerprint}"
-        print_line(out, f"parent not checked, --parent does; it needs {needed}")
+        print_line(out, f"parent not checked (use --parent); it needs {needed}")
         return
     model.load()
     print_line(out, f"fits {parent}, fingerprint {fingerprint}")
@@ -83,12 +83,12 @@ def compress(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the smaller pack.")],
     rank: Annotated[
         int,
-        typer.Option(help="Store trained matrices as the parent's plus a delta of this rank; 0 does not."),
+        typer.Option(help="Rank of deltas to store instead of trained matrices; 0 stores whole matrices."),
     ] = 0,
     dtype: Annotated[str | None, typer.Option(help="Type of the stored numbers: bfloat16 or int8.")] = None,
     parent: PackParent = None,
 ) -> None:
-    """Store a pack in fewer bytes, and nearly the same child; evaluate says what that costs."""
+    """Store a pack in fewer bytes with slight loss; use evaluate to measure it."""
     from crosslate.errors import InputError
     from crosslate.packs.compact import check_compression, compressed
     from crosslate.packs.stored_model import StoredModel
@@ -102,8 +102,8 @@ def compress(
     before, after = (sum(each.nbytes for each in one.tensors.values()) for one in (whole, made))
     if after >= before:
         raise UsageError(
-            f"{pack} would not get smaller: {size_of(before)} of tensors now, {size_of(after)} then; "
-            "ask for a smaller type or rank"
+            f"{pack} would not shrink: {size_of(before)} of tensors before, {size_of(after)} after; "
+            "choose a smaller type or rank"
         )
     made.save(out)
     print_line(
@@ -118,11 +118,11 @@ def install(
     packs: Annotated[list[Path], typer.Argument(metavar="PACK...", help="Folders of the packs.")],
     to: Annotated[Path, typer.Option("--to", metavar="DIR", help="Folder of packs that a server watches.")],
     parent: Annotated[
-        str | None, typer.Option(help="Folder or hub id of the parent: also check that the packs fit it.")
+        str | None, typer.Option(help="Also check that the packs fit this parent (folder or hub id).")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a pack of the same name.")] = False,
 ) -> None:
-    """Put packs into a folder that a server watches; each is verified and appears there in one step."""
+    """Copy packs to a folder that a server watches; each is verified and installed atomically."""
     from crosslate.packs.stored_model import install_pack
 
     out = console()
@@ -150,7 +150,7 @@ def _languages(manifest: Manifest) -> str:
 
 def _stored(manifest: Manifest) -> str:
     text = f"{len(manifest.tensors)} tensors, {size_of(manifest.files['weights.safetensors'].bytes)}"
-    with suppress(KeyError, TypeError, ValueError):  # the record is free in form
+    with suppress(KeyError, TypeError, ValueError):  # the record is free-form
         counts = manifest.training["parameters"]
         share, num_bytes = 100 * counts["share_stored"], size_of(counts["model_bytes"])
         text += f", {share:.1f} % of the parameters of a full model ({num_bytes})"
@@ -183,7 +183,7 @@ def _data(record: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def _filled(record: dict[str, Any], *templates: str) -> list[str]:
-    """Templates with what a record says; without those whose values it lacks, since it is free in form."""
+    """Templates filled from a free-form record, without those whose values are missing."""
     found = []
     for template in templates:
         with suppress(KeyError, TypeError, ValueError):

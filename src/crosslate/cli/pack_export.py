@@ -1,4 +1,4 @@
-"""``crosslate pack export`` and ``pack merge``: the whole model that packs make, for other programs."""
+"""``crosslate pack export`` and ``pack merge``: export packs with their parent to other programs."""
 
 from __future__ import annotations
 
@@ -15,14 +15,12 @@ from crosslate.export.exporter import EXPORTERS
 
 def export(
     packs: PackFolders,
-    out: Annotated[
-        Path, typer.Option("--out", "-o", help="What to write: a folder, or for some formats a file (argos).")
-    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Output folder; for some formats a file (argos).")],
     to: Annotated[
         str,
         typer.Option(
             "--to",
-            help=f"Format to write: {', '.join(EXPORTERS.names)}. hf is a checkpoint for transformers, "
+            help=f"Output format: {', '.join(EXPORTERS.names)}. hf is a checkpoint for transformers, "
             "argos a package for Argos Translate and LibreTranslate.",
         ),
     ] = "ctranslate2",
@@ -30,26 +28,26 @@ def export(
     quantization: Annotated[
         str,
         typer.Option(
-            help="Type of the weights: float32, float16, bfloat16; not with --to hf also int8, int16, …"
+            help="Type of the weights: float32, float16, bfloat16; except for hf also int8, int16, …"
         ),
     ] = "float32",
     push: Annotated[
         str | None,
         typer.Option(
             metavar="REPO",
-            help="With --to hf: then upload it to this repository of the Hugging Face Hub (ann/de-en).",
+            help="With --to hf: upload the result to this Hugging Face Hub repository (ann/de-en).",
         ),
     ] = None,
-    private: Annotated[bool, typer.Option("--private", help="With --push: to a private repository.")] = False,
+    private: Annotated[bool, typer.Option("--private", help="With --push: a private repository.")] = False,
 ) -> None:
-    """Write the whole model that a pack and its parent make, to be used without either."""
+    """Export a pack and its parent as one complete model for other programs."""
     from crosslate.packs.hub import check_publishing, publish
 
     is_for_hub = EXPORTERS[to]().is_for_hub
     if push is not None and not is_for_hub:
-        raise UsageError(f"--push is given with --to {to}, expected --to hf, which the hub shows and serves")
+        raise UsageError(f"--push needs --to hf, but --to is {to}")
     if private and push is None:
-        raise UsageError("--private is given without --push")
+        raise UsageError("--private needs --push; give a repository or leave out --private")
     if push is not None:
         check_publishing(push)
     _export(packs, out, to, parent, quantization)
@@ -59,13 +57,13 @@ def export(
 
 def merge(
     packs: PackFolders,
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder to write.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Output folder.")],
     parent: PackParent = None,
     dtype: Annotated[
         str, typer.Option(help="Type of the tensors: float32, float16 or bfloat16.")
     ] = "float32",
 ) -> None:
-    """Write the whole model as a plain checkpoint for transformers; the same as export --to hf."""
+    """Merge packs and parent into a plain checkpoint for transformers; the same as export --to hf."""
     _export(packs, out, "hf", parent, dtype)
 
 

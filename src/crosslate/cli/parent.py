@@ -1,4 +1,4 @@
-"""``crosslate parent``: train a parent, import one, trim one of many languages, show one."""
+"""``crosslate parent``: train, import, trim and show parents."""
 
 from __future__ import annotations
 
@@ -25,19 +25,23 @@ _PARENT_LANGS: Options = {"--parent-langs": Option("parent_langs", metavar="XX-Y
 
 
 class ImportJob(Settings):
-    """A checkpoint of fairseq with what belongs to it, and what it does not say."""
+    """A fairseq checkpoint with its files, and settings that it may lack."""
 
-    checkpoint: AnyPath = Field(description="checkpoint_best.pt of fairseq.")
-    source_dict: AnyPath = Field(description="Dictionary of the source, like dict.fr.txt.")
-    target_dict: AnyPath = Field(description="Dictionary of the target, like dict.en.txt.")
-    source_spm: AnyPath = Field(description="SentencePiece model that the source was cut with.")
-    target_spm: AnyPath = Field(description="SentencePiece model that the target was cut with.")
+    checkpoint: AnyPath = Field(description="fairseq checkpoint, such as checkpoint_best.pt.")
+    source_dict: AnyPath = Field(description="Source dictionary, like dict.fr.txt.")
+    target_dict: AnyPath = Field(description="Target dictionary, like dict.en.txt.")
+    source_spm: AnyPath = Field(description="SentencePiece model of the source.")
+    target_spm: AnyPath = Field(description="SentencePiece model of the target.")
     langs: LanguagePair = Field(description="Language pair, source first, like fr-en.")
-    heads: int | None = Field(None, description="Attention heads, where the checkpoint does not say.")
+    heads: int | None = Field(None, description="Attention heads, if not in the checkpoint.")
     scale_embedding: bool | None = Field(
-        None, description="Whether token embeddings are multiplied by the root of their width, likewise."
+        None,
+        description="Whether token embeddings are multiplied by the square root of their width, if not in "
+        "the checkpoint.",
     )
-    activation: str | None = Field(None, description="relu, gelu or tanh, likewise. [default: relu]")
+    activation: str | None = Field(
+        None, description="relu, gelu or tanh, if not in the checkpoint. [default: relu]"
+    )
     output: OutputSettings
 
 
@@ -57,17 +61,18 @@ _IMPORT: Options = {
 
 
 class TrimJob(ParentChoice):
-    """What of a parent is kept, and where it is written."""
+    """A parent to trim, the text that decides what to keep, and the output."""
 
     text: list[str] = Field(
-        description="Text in the languages to keep, a sentence per line; .gz .bz2 .xz .zst are read directly."
+        description="Text in the languages to keep, one sentence per line; .gz, .bz2, .xz and .zst files are "
+        "read directly."
     )
-    min_count: int = Field(1, ge=1, description="Leave out pieces that occur fewer than N times in the text.")
+    min_count: int = Field(1, ge=1, description="Drop pieces that occur fewer than N times in the text.")
     output: OutputSettings
 
 
 _TRIM: Options = {
-    "--parent": Option("parent", help="Folder or hub id of a parent of many languages."),
+    "--parent": Option("parent", help="Folder or Hugging Face Hub id of a multilingual parent."),
     "--text": Option("text", metavar="FILE..."),
     **_OUT,
     **_PARENT_LANGS,
@@ -76,7 +81,7 @@ _TRIM: Options = {
 }
 
 
-_SHOW: Options = {"parent": Option("parent", help="Folder or hub id."), **_PARENT_LANGS}
+_SHOW: Options = {"parent": Option("parent", help="Folder or Hugging Face Hub id."), **_PARENT_LANGS}
 
 
 @parent_app.command()
@@ -96,7 +101,7 @@ def train(job: ParentJob) -> None:
 @parent_app.command("import")
 @options_of(_IMPORT)
 def import_(job: ImportJob) -> None:
-    """Make a parent of a fairseq checkpoint of the paper's kind; fairseq is not needed."""
+    """Convert a fairseq checkpoint like the paper's to a parent; fairseq is not needed."""
     from crosslate.adaptation.run_folder import check_output
     from crosslate.languages.codes import language_pair
     from crosslate.models.importers.fairseq import Fairseq
@@ -118,9 +123,9 @@ def import_(job: ImportJob) -> None:
 @parent_app.command()
 @options_of(_TRIM)
 def trim(job: TrimJob) -> None:
-    """Write a smaller parent: only the pieces of its vocabulary that the text uses.
+    """Write a smaller parent with only the pieces that the text uses.
 
-    Codes of languages and single characters stay. On the languages of the text it translates as before.
+    Language codes and single characters stay. Translation between the languages of the text does not change.
     """
     from crosslate.adaptation.run_folder import check_output
     from crosslate.models.parent import RECORD
@@ -146,8 +151,8 @@ def trim(job: TrimJob) -> None:
     )
     if not account.has_tokenizer:
         error_console().print(
-            "the family's tokenizer cannot express the smaller vocabulary: it is in files of Crosslate's "
-            "own, and AutoTokenizer does not read it",
+            "note: this family's tokenizer cannot express the smaller vocabulary, so it is stored in "
+            "Crosslate's format, which AutoTokenizer cannot read",
             soft_wrap=True,
         )
 

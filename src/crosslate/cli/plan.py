@@ -1,4 +1,4 @@
-"""``crosslate plan``: what a strategy would change, in parameters and bytes, without training."""
+"""``crosslate plan``: what a strategy would change, in parameters and bytes."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class PlanJob(ParentChoice):
     strategy: str = Field("src+xattn", description="See docs/strategies.md.")
     vocab_size: int = Field(8_000, description="Pieces of a new vocabulary.")
     side: Literal["source", "target"] | None = Field(
-        None, description="For scratch: source or target, whichever is new."
+        None, description="For scratch: the new side, source or target."
     )
-    tensors: bool = Field(False, description="List every tensor with its fate.")
+    tensors: bool = Field(False, description="List every tensor and its treatment.")
 
 
 _OPTIONS: Options = {

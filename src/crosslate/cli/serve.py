@@ -1,4 +1,4 @@
-"""``crosslate serve``: one parent and a folder of packs over HTTP; ``crosslate serve keys``."""
+"""``crosslate serve``: serve a parent and its packs over HTTP, and manage API keys."""
 
 from __future__ import annotations
 
@@ -66,9 +66,9 @@ def serve(context: typer.Context, settings: ServerSettings) -> None:
     if context.invoked_subcommand:
         return
     if not settings.parent:
-        raise UsageError("give --parent, the folder or hub id of the parent to serve")
+        raise UsageError("--parent is missing; give the folder or hub id of the parent to serve")
     if settings.packs is not None and not settings.packs.is_dir():
-        raise UsageError(f"--packs {settings.packs}: no such folder; make it, or leave --packs out")
+        raise UsageError(f"--packs {settings.packs}: no such folder; create it, or leave out --packs")
     from crosslate.server.run import serve as run
 
     run(settings)
@@ -85,15 +85,15 @@ def add(
     requests: Annotated[
         int | None,
         typer.Argument(
-            metavar="[REQUESTS]", help="Requests per minute in place of the server's limit; -1 sets no limit."
+            metavar="[REQUESTS]", help="Requests per minute, instead of the server's limit; -1 sets no limit."
         ),
     ] = None,
     char_limit: Annotated[
-        int | None, typer.Option(metavar="N", help="Characters of one text in place of the server's limit.")
+        int | None, typer.Option(metavar="N", help="Characters per text, instead of the server's limit.")
     ] = None,
-    label: Annotated[str, typer.Option(help="Whose key it is, for you.")] = "",
+    label: Annotated[str, typer.Option(help="Note on the owner of the key.")] = "",
 ) -> None:
-    """Make a key and print it. It is shown this once; the file keeps its hash only."""
+    """Make a key and print it. It is shown only once; the file stores only its hash."""
     from crosslate.server.keys import KeyStore
 
     secret, _ = KeyStore(keys).add(label, requests, char_limit)

@@ -1,4 +1,4 @@
-"""``crosslate study``: whole studies by recipe, and their reports."""
+"""``crosslate study``: run studies by recipe, and report their results."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
     from crosslate.studies.texts import Library
 
 study_app = typer.Typer(
-    help="Run whole studies and report what they found.",
+    help="Run studies and report their results.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
 
 
 class StudyPlace(Settings):
-    """Which study, where it is, and at which scale."""
+    """A study: recipe, folders and scale."""
 
     recipe: str = Field(description="Name of a shipped recipe, or a YAML file; see docs/recipes.md.")
     out: AnyPath | None = Field(None, description="Folder of the study. [default: studies/NAME]")
-    data: AnyPath = Field(Path(), description="Folder that the recipe's files are in.")
-    quick: bool = Field(False, description="The same study in minutes, on little text.")
+    data: AnyPath = Field(Path(), description="Folder of the recipe's files.")
+    quick: bool = Field(False, description="Scale the study down to minutes, on little text.")
 
     def plan(self) -> tuple[Recipe, list[Cell], Store, Library]:
         """The recipe with its cells, its store and its texts."""
@@ -54,29 +54,29 @@ class StudyPlace(Settings):
 
 
 class RunJob(StudyPlace):
-    """Which cells are run, and where."""
+    """Which cells to run, and where."""
 
     jobs: int | None = Field(
         None,
         ge=1,
-        description="Cells at the same time, in processes. [default: 2 on two cores or more, 1 with a GPU]",
+        description="Cells to run in parallel. [default: 2 on two cores or more, 1 with a GPU]",
     )
     only: str | None = Field(
         None,
-        description="Only cells whose title or kind matches (* stands for anything), and what they need.",
+        description="Run only cells whose title or kind matches (* is a wildcard), and the cells they need.",
     )
     dry_run: bool = Field(False, description="Show the plan and run nothing.")
-    on: Literal["here", "ray"] = Field("here", description="here, or ray: cells become Ray tasks.")
-    cpus: float = Field(1.0, ge=0, description="With ray: CPUs that a cell asks for.")
-    gpus: float = Field(0.0, ge=0, description="With ray: GPUs that a cell asks for.")
+    on: Literal["here", "ray"] = Field("here", description="here, or ray to run cells as Ray tasks.")
+    cpus: float = Field(1.0, ge=0, description="With ray: CPUs per cell.")
+    gpus: float = Field(0.0, ge=0, description="With ray: GPUs per cell.")
 
 
 class ReportJob(StudyPlace):
-    """Whose report is made, and where it goes."""
+    """A study to report on, and the output folder."""
 
     to: AnyPath | None = Field(
         None,
-        description="Where the report is written, with all translations of test sets. [default: the study's]",
+        description="Output folder for the report and all translations of test sets. [default: the study's]",
     )
 
 
@@ -91,9 +91,9 @@ _REPORT: Options = _PLACE | {"--to": Option("to", metavar="FOLDER")}
 @study_app.command("run")
 @options_of(_RUN)
 def run(job: RunJob) -> None:
-    """Run what a study still lacks, then write its report.
+    """Run the unfinished cells of a study, then write its report.
 
-    Every finished cell is kept; after an interruption the same command goes on where it was.
+    Finished cells are kept. After an interruption, run the same command again to resume.
     """
     from crosslate.studies.cells import matching
     from crosslate.studies.executors import default_jobs
@@ -132,8 +132,8 @@ def report(job: ReportJob) -> None:
     check_files(cells, library)
     if not any(store.is_done(cell) for cell in cells):
         raise InputError(
-            f"{store.folder} holds no result of {loaded.name} with these settings and texts; run the study, "
-            "or give the --out, --data and --quick that it was run with"
+            f"{store.folder} has no results of {loaded.name} with these settings and texts; run the study, "
+            "or give the same --out, --data and --quick as in its run"
         )
     _write(loaded, cells, store, job.to or store.folder)
     if job.to:

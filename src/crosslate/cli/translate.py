@@ -1,4 +1,4 @@
-"""``crosslate translate``: lines in, as many lines out; or a document in, and the document out."""
+"""``crosslate translate``: translate lines of text or a document."""
 
 from __future__ import annotations
 
@@ -33,37 +33,37 @@ _LINES = "lines"
 
 
 class TranslateJob(ModelChoice):
-    """What is translated, and to where."""
+    """What to translate, and the output."""
 
     input: list[str] = Field(
         default_factory=list,
-        description="Text to translate, one or several files; .gz .bz2 .xz .zst are read directly. [default: "
-        "standard input]",
+        description="Files to translate; .gz, .bz2, .xz and .zst files are read directly. [default: standard "
+        "input]",
     )
     output: AnyPath | None = Field(
         None,
-        description="File for the translations; it appears when all are done. [default: standard output]",
+        description="Output file, written atomically when all is done. [default: standard output]",
     )
     format: str = Field(
         _LINES,
-        description="lines: N lines in, N lines out. Otherwise one whole document, which keeps its markup: "
-        f"auto (by the file's ending), {', '.join(FORMATS.names)}.",
+        description="lines: N lines in, N lines out. Other formats translate one document and keep its "
+        f"markup: auto (by file extension), {', '.join(FORMATS.names)}.",
     )
     follow_words: bool = Field(
         True,
-        description="In a document, tags and placeholders follow their words by the model's attention, which "
-        "needs PyTorch; or their places are found by equal words and proportion.",
+        description="Place a document's tags and placeholders by the model's attention, which needs PyTorch, "
+        "or by equal words and proportion.",
     )
     window_lines: int | None = Field(
         None,
         ge=1,
-        description="Read at most so many lines ahead; 1 answers each line at once. [default: "
+        description="Read at most this many lines ahead; 1 translates each line immediately. [default: "
         f"{_WINDOW_LINES}, at a terminal 1]",
     )
     on: Literal["here", "ray"] = Field(
         "here",
-        description="ray: --input is cut into shards that workers on Ray translate with CTranslate2; the "
-        "same command again goes on where it was stopped.",
+        description="ray: split --input into shards and translate them on Ray with CTranslate2. Run the same "
+        "command again to resume.",
     )
     bulk: BulkSettings = Field(default_factory=BulkSettings)
 
@@ -84,21 +84,20 @@ class TranslateJob(ModelChoice):
             faults.add(f"{', '.join(alone)} cannot go with --on ray, which translates lines; leave it out")
         if not self.input or not self.output or STANDARD_OUTPUT in (*self.input, str(self.output)):
             faults.add(
-                "--on ray goes from files to a file, so that it can go on where it was stopped; "
-                "give --input and --output"
+                "--on ray needs files for input and output, so that it can resume; give --input and --output"
             )
 
     def _check_format(self, faults: Faults) -> None:
-        """The format of a document, and what goes with it."""
+        """Checks the format of a document and the options with it."""
         known, name = ["auto", *FORMATS.names], self.format
         if name not in known:
             faults.add(f"unknown --format {name!r}; {nearest(name, [_LINES, *known])}")
         if len(self.paths) != 1:
             faults.add(f"--format {name} translates one document, but --input names {len(self.paths)} files")
         if self.has_n_best or self.window_lines is not None:
-            faults.add(f"--n-best and --window-lines go with lines, not with --format {name}")
+            faults.add(f"--n-best and --window-lines work only with lines, not with --format {name}")
         if name == "auto" and self.paths[0] == STANDARD_OUTPUT:
-            faults.add("--format auto goes by the ending of a file; name the format of standard input")
+            faults.add("--format auto needs a file extension; give the format of standard input")
 
     @property
     def paths(self) -> list[str]:
@@ -107,7 +106,7 @@ class TranslateJob(ModelChoice):
 
     @property
     def has_n_best(self) -> bool:
-        """Whether several translations of a line are asked for."""
+        """Whether --n-best is given."""
         return "n_best" in self.decoding.model_fields_set
 
 
@@ -120,9 +119,8 @@ _OPTIONS: Options = {
     "--n-best": Option(
         "decoding.n_best",
         metavar="N",
-        help="Write the N best translations of a line on its line, the best first, each followed by its "
-        "score (logarithm of the probability, divided by the length), all separated by tabs. "
-        "N may be up to the beam.",
+        help="Write the N best translations of each line, best first, each followed by its score (log "
+        "probability divided by length), all separated by tabs. N is at most the beam size.",
     ),
     "--window-lines": Option("window_lines", metavar="N"),
     "--on": "on",
@@ -146,7 +144,7 @@ def _translate_on_ray(job: TranslateJob) -> None:
     from crosslate.translation.translator import wanted_engine
 
     if wanted_engine(job.engine, job.quantization) == "pytorch":
-        raise UsageError("--on ray translates with CTranslate2, but --engine is pytorch; leave it out")
+        raise UsageError("--on ray translates with CTranslate2, but --engine is pytorch; leave out --engine")
     translate_in_bulk(
         job.stored(), job.paths, job.output or Path(), quantization=job.quantization, options=job.decoding,
         settings=job.bulk,
@@ -196,19 +194,19 @@ def _translate_document(job: TranslateJob) -> None:
 
 
 def _align(model: StoredModel, pairs: list[tuple[str, str]]) -> Align | None:
-    """Links of words by attention; None where the model gives none."""
+    """Word links by attention; None if the model does not provide attention."""
     from crosslate.errors import EngineError, ParentError
     from crosslate.translation.word_links import attention_align
 
     try:
         return attention_align(model.load(), pairs)
     except (ParentError, EngineError) as error:
-        log.info("tags are placed in proportion: %s", error)
+        log.info("placing tags in proportion: %s", error)
         return None
 
 
 def _flushing(lines: Iterable[str], file: IO[bytes]) -> Iterator[str]:
-    """``lines``; before the next one is waited for, everything translated so far is let out."""
+    """Yields ``lines``, flushing the translations so far before waiting for the next one."""
     file.flush()
     for line in lines:
         yield line

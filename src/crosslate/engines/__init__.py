@@ -1,1 +1,1 @@
-"""What translates: texts in, texts out, by PyTorch or CTranslate2, with one interface."""
+"""Translation engines for PyTorch and CTranslate2, with one interface."""

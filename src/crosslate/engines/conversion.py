@@ -1,4 +1,4 @@
-"""From a live model with two vocabularies to a folder that CTranslate2 translates with alone."""
+"""Export a live model and its two vocabularies to a self-contained CTranslate2 folder."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Quantization = Literal[
 ]
 _CHECKED_TOKENS = 12
 _FEW_PIECES = 8
-# Both sides compute in float32, in another order. A wrong scale or a missing norm is off by far more.
+# Covers float32 rounding in another order of operations. A wrong scale or a missing norm differs far more.
 _TOLERANCE = 5e-3
 
 
@@ -38,19 +38,17 @@ def export_ctranslate2(
 ) -> None:
     """Writes ``folder`` for :class:`crosslate.engines.ctranslate2.CTranslate2Engine`, atomically.
 
-    The live model is copied first and not touched: its tensors, some of which may belong to a parent as
-    well, are the same afterwards. Before quantising, the exported model must give the live model's
-    log-probabilities on a sample.
+    The live model is copied and not modified. Before quantisation, the exported model must reproduce the live
+    model's log-probabilities on a sample.
 
     Args:
         translation_model: a parent or a child.
         folder: must not exist.
-        quantization: the type weights are stored in; ``int8_*`` computes the rest in the second type.
-        readme: Markdown for ``README.md``; empty for none.
+        quantization: type of the stored weights; ``int8_*`` computes everything else in the second type.
+        readme: Markdown for ``README.md``; empty writes none.
 
     Raises:
-        EngineError: the model has no CTranslate2 counterpart, or the export differs from the live model;
-            the message points to the PyTorch engine.
+        EngineError: CTranslate2 does not support the model, or the export differs from the live model.
         InputError: ``folder`` exists.
         UsageError: unknown quantization.
     """
@@ -82,44 +80,44 @@ def write_model(
     *,
     adjust: Callable[[Any, Generation], None] | None = None,
 ) -> Generation:
-    """Writes CTranslate2's own files into an existing folder, after the check described above.
+    """Writes CTranslate2's files into an existing folder, after the same check.
 
     Args:
-        adjust: changes the checked specification before its weights are quantised and written.
+        adjust: changes the specification after the check, before quantisation.
     """
     if quantization not in get_args(Quantization):
         raise UsageError(f"quantization is {quantization!r}; {nearest(quantization, get_args(Quantization))}")
     live = translation_model.model
     if added := added_modules(live):
         raise EngineError(
-            f"the model has {added}, which CTranslate2 has no counterpart of; use the PyTorch engine for it, "
-            "or train lora, ia3 or bitfit in their place, which become plain tensors"
+            f"the model has {added}, which CTranslate2 does not support; use the PyTorch engine, or train "
+            "lora, ia3 or bitfit instead, which are merged into plain tensors"
         )
     family = family_of(live)
     generation = Generation.of(translation_model)
     source, target = translation_model.source, translation_model.target
-    # Its configuration is changed below, and CTranslate2 overwrites its tensors when it quantises.
+    # A copy: we change its configuration below, and CTranslate2 overwrites tensors when it quantises.
     private = copy.deepcopy(live).to("cpu").float().eval()
     sample = sample_ids(source, _CHECKED_TOKENS), sample_ids(target, _CHECKED_TOKENS)
     expected = _live_log_probabilities(private, *sample, start=generation.start, eos=target.special.eos)
     try:
         spec = _FAMILIES[family](private)
-        # The loader leaves it out for Marian, whose decoder would else start from zeros.
+        # The loader does not set this for Marian, whose decoder would then start from zeros.
         spec.decoder.start_from_zero_embedding = False
         _register_vocabularies(spec, source, target, generation)
         spec.validate()
     except (KeyError, AttributeError, ValueError, NotImplementedError) as error:
         raise EngineError(
-            f"this model of type {family!r} cannot be exported to CTranslate2 "
-            f"({type(error).__name__}: {error}); use the PyTorch engine for it"
+            f"cannot export this model of type {family!r} to CTranslate2 "
+            f"({type(error).__name__}: {error}); use the PyTorch engine"
         ) from error
     found = _exported_log_probabilities(spec, source, target, sample)
     difference = max((abs(one - other) for one, other in zip(found, expected, strict=True)), default=0.0)
-    if not difference <= _TOLERANCE:  # also when it is not a number
+    if not difference <= _TOLERANCE:  # also catches NaN
         raise EngineError(
             f"the export of this {family!r} model differs from the live model: log-probabilities of the "
             f"same sentence differ by {difference:.2g}, expected at most {_TOLERANCE}; "
-            "use the PyTorch engine for it"
+            "use the PyTorch engine"
         )
     if adjust is not None:
         adjust(spec, generation)
@@ -130,7 +128,7 @@ def write_model(
 
 
 def _all_pieces(vocabulary: Vocabulary, num_rows: int) -> list[str]:
-    """A piece for every row of the table; rows beyond the vocabulary get names that no text leads to."""
+    """A piece for every row of the table; rows beyond the vocabulary get unique placeholder names."""
     return [*vocabulary.pieces, *(f"<unused {index}>" for index in range(len(vocabulary), num_rows))]
 
 
@@ -143,7 +141,7 @@ def _register_vocabularies(spec: Any, source: Vocabulary, target: Vocabulary, ge
         if len(set(pieces)) < len(pieces):
             twice = next(piece for index, piece in enumerate(pieces) if piece in pieces[:index])
             raise EngineError(
-                f"the {side} vocabulary has the piece {twice!r} twice, CTranslate2 needs distinct ones; "
+                f"the {side} vocabulary has the piece {twice!r} twice; CTranslate2 needs distinct pieces: "
                 "use the PyTorch engine"
             )
     spec.register_source_vocabulary(sides["source"])
@@ -156,7 +154,7 @@ def _register_vocabularies(spec: Any, source: Vocabulary, target: Vocabulary, ge
 
 
 def sample_ids(vocabulary: Vocabulary, count: int) -> list[int]:
-    """Ids of pieces that are letters, taken evenly: as text, special pieces and codes mean something else."""
+    """Evenly spaced ids of alphabetic pieces, without special pieces and language codes."""
     hidden = {*vocabulary.silent, vocabulary.special.unk}
     ids = [index for index in range(len(vocabulary)) if index not in hidden]
     letters = [
@@ -173,7 +171,7 @@ def _live_log_probabilities(
 
     with torch.inference_mode():
         logits = model(
-            # The source's end of sentence is left out, here and below: it plays no part in the comparison.
+            # The source's end of sentence is left out, here and below; the comparison does not need it.
             input_ids=torch.tensor([source_ids]),
             attention_mask=torch.ones(1, len(source_ids), dtype=torch.long),
             decoder_input_ids=torch.tensor([[start, *target_ids]]),
@@ -199,16 +197,16 @@ def _exported_log_probabilities(
 
 
 def family_of(model: Any) -> str:
-    """The family of a model that can be exported.
+    """The model type of an exportable model.
 
     Raises:
-        EngineError: CTranslate2 has no counterpart of the model; the PyTorch engine does.
+        EngineError: the model cannot be exported to CTranslate2.
     """
     family = str(getattr(model.config, "model_type", "unknown"))
     if family not in _FAMILIES:
         raise EngineError(
-            f"a model of type {family!r} cannot be exported to CTranslate2 (exportable: "
-            f"{', '.join(_FAMILIES)}); use the PyTorch engine for it"
+            f"cannot export a model of type {family!r} to CTranslate2 (supported: "
+            f"{', '.join(_FAMILIES)}); use the PyTorch engine"
         )
     return family
 
@@ -218,12 +216,12 @@ def _bart_like(model: Any, loader: Any = None) -> Any:
     from ctranslate2.converters import transformers as loaders
 
     config, encoder, decoder = model.config, model.get_encoder(), model.get_decoder()
-    # Absent from configurations that recent releases write; the modules tell.
+    # Recent transformers releases no longer write these; infer them from the modules.
     config.normalize_before = hasattr(encoder, "layer_norm")
     config.normalize_embedding = hasattr(encoder, "layernorm_embedding")
     config.encoder_layers, config.decoder_layers = len(encoder.layers), len(decoder.layers)
-    # The base class, also for Marian: its own loader drops the last row of each table, taking it for
-    # padding, and starts from a zero vector instead of from the padding's row.
+    # Use the base class for Marian too: Marian's loader drops the last row of each table as padding, and
+    # starts decoding from a zero vector instead of the padding row.
     loader = loader or loaders.BartLoader()
     spec = loaders.BartLoader.get_model_spec(loader, model)
     if config.decoder_attention_heads != config.encoder_attention_heads:
@@ -232,7 +230,7 @@ def _bart_like(model: Any, loader: Any = None) -> Any:
 
 
 def _counted_from_padding(model: Any) -> Any:
-    """M2M100 and FSMT: the first position is the row after padding's; CTranslate2 takes padding to be 1."""
+    """M2M100 and FSMT: positions start after the padding row, which CTranslate2 assumes to be row 1."""
     from ctranslate2.converters import transformers as loaders
 
     class Loader(loaders.BartLoader):
@@ -253,7 +251,7 @@ def _t5_like(loader_name: str, scales_outputs: Callable[[Any], bool]) -> Callabl
         config = model.config
         config.num_layers, config.num_decoder_layers = len(model.encoder.block), len(model.decoder.block)
         spec = getattr(loaders, loader_name)().get_model_spec(model)
-        # The loader asks tie_word_embeddings, which recent releases force to True on loading.
+        # The loader reads tie_word_embeddings, which recent releases force to True on loading.
         scale = config.d_model**-0.5 if scales_outputs(config) else model_spec.OPTIONAL
         spec.decoder.scale_outputs = scale
         spec.config.layer_norm_epsilon = config.layer_norm_epsilon
@@ -262,7 +260,7 @@ def _t5_like(loader_name: str, scales_outputs: Callable[[Any], bool]) -> Callabl
     return build
 
 
-# Adding a family is one entry here and one in tests/equivalence/test_engines.py.
+# To add a family, add one entry here and one in tests/equivalence/test_engines.py.
 _FAMILIES: dict[str, Callable[[Any], Any]] = {
     "marian": _bart_like,
     "bart": _bart_like,

@@ -1,4 +1,4 @@
-"""Translation by CTranslate2: the fast engine on a CPU. Needs neither PyTorch nor transformers."""
+"""Translation with CTranslate2, the fast engine on CPU; needs neither PyTorch nor transformers."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ FORMAT_VERSION: Literal[1] = 1
 
 
 class CTranslate2Engine:
-    """Translates with a folder that :func:`crosslate.engines.conversion.export_ctranslate2` wrote.
+    """Translates with a model exported by :func:`crosslate.engines.conversion.export_ctranslate2`.
 
     Several threads may call :meth:`translate` at once.
 
     Args:
         folder: the exported model.
-        inter_threads: batches translated at the same time; None chooses from the machine.
-        intra_threads: threads that share one batch; None chooses from the machine.
+        inter_threads: batches translated in parallel; None chooses for this machine.
+        intra_threads: threads per batch; None chooses for this machine.
 
     Raises:
-        EngineError: the folder is not such a model, or CTranslate2 cannot load it.
+        EngineError: the folder is not an exported model, or CTranslate2 cannot load it.
     """
 
     name = "ctranslate2"
@@ -87,7 +87,7 @@ class CTranslate2Engine:
                 repetition_penalty=options.repetition_penalty,
                 no_repeat_ngram_size=options.no_repeat_ngram,
                 suppress_sequences=[[piece] for piece in suppressed],
-                max_input_length=0,  # never cut: too long a text was refused above
+                max_input_length=0,  # no truncation: encode_sources refused longer texts
                 min_decoding_length=0,
                 max_decoding_length=output_limit,
                 return_scores=True,
@@ -104,33 +104,33 @@ class CTranslate2Engine:
 
 
 def num_usable_cores() -> int:
-    """Processor cores this process may use."""
+    """Number of processor cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return max(1, len(os.sched_getaffinity(0)))
     return os.cpu_count() or 1
 
 
 def default_threads(num_cores: int) -> tuple[int, int]:
-    """``(inter_threads, intra_threads)`` for a machine: every core its own batch, up to 8 batches.
+    """``(inter_threads, intra_threads)`` for a machine: one batch per core, up to 8 batches.
 
-    Threads that share a batch wait for each other at every small product of decoding; on busy cores
-    they were measured to be several times slower than threads with batches of their own.
+    Threads that share a batch wait for each other at every small matrix product of decoding; on busy cores
+    that was several times slower than one batch per thread.
     """
     inter = min(_MAX_INTER_THREADS, num_cores)
     return inter, max(1, num_cores // inter)
 
 
 class FolderDescription(Settings):
-    """What the engine must know and CTranslate2 does not keep.
+    """Facts that the engine needs and CTranslate2 does not store.
 
     Attributes:
         format: version of this layout.
-        family: Hugging Face's name of the model's type.
-        quantization: the type the weights are stored in.
+        family: Hugging Face model type.
+        quantization: type of the stored weights.
         max_source_tokens: longest input, end of sentence included.
         max_target_tokens: longest output.
         forced_first: piece that every output begins with, or None.
-        never_generated: pieces that no output may hold.
+        never_generated: pieces that no output may contain.
         unknown: the target's unknown piece, allowed by option.
     """
 
@@ -150,27 +150,27 @@ def load_description(folder: Path) -> FolderDescription:
     """Reads ``crosslate.json``.
 
     Raises:
-        EngineError: the folder was not written by ``export_ctranslate2``, or by another version of it.
+        EngineError: the folder was not written by this version of ``export_ctranslate2``.
     """
     path = folder / "crosslate.json"
     try:
         return FolderDescription.from_values(read_json(path), where=str(path))
     except (InputError, SettingsError) as error:
         raise EngineError(
-            f"not a CTranslate2 model that this Crosslate exported, export it again: {error}"
+            f"{folder} is not a CTranslate2 model exported by this Crosslate; export it again: {error}"
         ) from None
 
 
 def ctranslate2_folder(origin: Path, key: str, quantization: str) -> Path:
-    """Where the CTranslate2 model of a pack or parent folder belongs; it may not be there yet.
+    """Path of the cached CTranslate2 model of a pack or parent, which may not exist yet.
 
-    Beside ``origin``, never inside (a pack refuses files it does not list), or in the user's cache
-    directory where that place cannot be written to.
+    It is beside ``origin``, not inside, since a pack may not contain other files; or in the user's cache
+    directory if that place is not writable.
 
     Args:
-        origin: the pack's or parent's folder; its name becomes part of the answer.
-        key: hash of everything the model is made of; another key is another folder.
-        quantization: the type of its weights.
+        origin: the pack's or parent's folder; its name becomes part of the path.
+        key: hash of everything the model depends on.
+        quantization: type of the weights.
     """
     origin = origin.resolve()
     readable = re.sub(r"[^\w.-]", "_", origin.name) or "model"
@@ -186,10 +186,10 @@ def ctranslate2_folder(origin: Path, key: str, quantization: str) -> Path:
 def cached_ctranslate2_model(
     origin: Path, key: str, quantization: str, build: Callable[[Path], None]
 ) -> Path:
-    """The folder of the CTranslate2 model, built now if it is not there; reuse imports no PyTorch.
+    """The folder of the CTranslate2 model, built if missing; reusing it does not import PyTorch.
 
     Args:
-        build: writes the model to the path it is given, atomically, as ``export_ctranslate2`` does.
+        build: writes the model to a path atomically, as ``export_ctranslate2`` does.
     """
     folder = ctranslate2_folder(origin, key, quantization)
     if folder.is_dir():
@@ -198,7 +198,7 @@ def cached_ctranslate2_model(
     try:
         build(folder)
     except (InputError, OSError):
-        # Somebody else built the same model at the same moment.
+        # Another process may have built the same model in the meantime.
         if not (folder / "crosslate.json").is_file():
             raise
     return folder

@@ -1,4 +1,4 @@
-"""What a model itself says about decoding: where it starts, what it may emit, how far it reaches."""
+"""Properties of a model that decoding needs: start token, allowed outputs, maximum lengths."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any, Protocol
 from crosslate.errors import EngineError
 from crosslate.text.vocabularies import NoVocabulary, Vocabulary
 
-# Longer inputs are far from anything a sentence-level model was trained on.
+# Sentence-level models were not trained on longer inputs.
 MAX_SOURCE_TOKENS = 512
-# For models with relative positions; the options limit what is really generated.
+# For models with relative positions; decoding options limit actual outputs.
 MAX_TARGET_TOKENS = 4096
 
 
 class TranslationModel(Protocol):
-    """A Hugging Face encoder–decoder (``PreTrainedModel``) with its two vocabularies: a parent or a child."""
+    """A Hugging Face encoder-decoder (``PreTrainedModel``) with its two vocabularies: a parent or a child."""
 
     @property
     def model(self) -> Any: ...
@@ -29,11 +29,11 @@ class TranslationModel(Protocol):
 
 @dataclass(frozen=True)
 class Generation:
-    """Facts of a model that decoding needs.
+    """Properties of a model that decoding needs.
 
     Attributes:
-        start: target id that the decoder begins with.
-        forced_first: target id that must come first (a language's code), or None.
+        start: target id that the decoder starts with.
+        forced_first: target id that must come first (a language code), or None.
         num_source_rows: rows of the encoder's embedding table; may exceed the vocabulary's size.
         num_target_rows: rows of the decoder's embedding table.
         max_source_tokens: longest input, end of sentence included.
@@ -49,11 +49,11 @@ class Generation:
 
     @classmethod
     def of(cls, translation_model: TranslationModel) -> Generation:
-        """Reads the facts from a live model.
+        """Reads the properties from a live model.
 
         Raises:
-            EngineError: the model reads no text, it has no start token, or a vocabulary with more pieces than
-                its table has rows.
+            EngineError: the model does not read text, has no valid start token, or has a vocabulary with more
+                pieces than its table has rows.
         """
         from crosslate.models.sides import effective_setting
 
@@ -64,15 +64,15 @@ class Generation:
         start = effective_setting(model, "bos_token_id") if start is None else start
         if start is None:
             raise EngineError(
-                "the model does not say which token its decoder starts with; "
+                "the model does not specify the start token of its decoder; "
                 "set decoder_start_token_id in its generation configuration"
             )
         rows = {"source": _num_rows(model.get_encoder()), "target": _num_rows(model.get_decoder())}
         for side, vocabulary in (("source", translation_model.source), ("target", translation_model.target)):
             if len(vocabulary) > rows[side]:
                 raise EngineError(
-                    f"the {side} vocabulary has {len(vocabulary)} pieces and the model's table "
-                    f"{rows[side]} rows; they do not belong together"
+                    f"the {side} vocabulary has {len(vocabulary)} pieces, but the model's table has only "
+                    f"{rows[side]} rows; check that they belong together"
                 )
         forced = effective_setting(model, "forced_bos_token_id")
         for name, index in (("decoder_start_token_id", start), ("forced_bos_token_id", forced)):
@@ -89,12 +89,12 @@ class Generation:
             max_source_tokens=min(
                 MAX_SOURCE_TOKENS, _num_positions(model.config, "encoder") or MAX_SOURCE_TOKENS
             ),
-            # Some families keep the first two rows of a position table for themselves.
+            # Some families reserve the first two rows of a position table.
             max_target_tokens=max(1, (_num_positions(model.config, "decoder") or MAX_TARGET_TOKENS) - 2),
         )
 
     def never_generated(self, target: Vocabulary, *, allow_unknown: bool) -> list[int]:
-        """Target ids that no translation may hold: special ones, and rows that stand for no piece."""
+        """Target ids that no translation may contain: special ids and rows without a piece."""
         special = target.special
         ids = {special.pad, special.bos, self.start, *range(len(target), self.num_target_rows)}
         if not allow_unknown:
@@ -109,12 +109,12 @@ def _num_rows(half: Any) -> int:
 
 
 def _num_positions(config: Any, part: str) -> int:
-    """The number of positions that ``part`` (``encoder`` or ``decoder``) has; a huge one where unlimited."""
+    """Number of positions of ``part`` (``encoder`` or ``decoder``); ``sys.maxsize`` if unlimited."""
     inner = getattr(config, part, None)
     if inner is not None and not isinstance(inner, Mapping | int | str):
         config = inner
     for name in (f"max_{part}_position_embeddings", "max_position_embeddings", "n_positions"):
-        # T5's n_positions describes its training; its relative positions have no end.
+        # T5's n_positions describes its training; its relative positions are unlimited.
         if name == "n_positions" and hasattr(config, "relative_attention_num_buckets"):
             continue
         value = getattr(config, name, None)

@@ -1,4 +1,4 @@
-"""Translation by the live PyTorch model: works for every model, and sees training's latest weights."""
+"""Translation with the live PyTorch model; works for every model, and with current weights in training."""
 
 from __future__ import annotations
 
@@ -29,18 +29,17 @@ from crosslate.models.tensors import is_mixed
 from crosslate.text.vocabularies import Vocabulary
 
 MAX_BATCH_TOKENS = 8192
-"""Padded source tokens, times the beam size, that one batch may hold."""
+"""Maximum padded source tokens per batch, times the beam size."""
 
 
 class TorchEngine:
-    """Translates with ``model.generate``, under a generation configuration made here from scratch.
+    """Translates with ``model.generate`` and its own generation configuration.
 
-    The model stays as it is: training modes, generation configuration and weights are the same after
-    each call, so a model can be validated in the middle of its training. Calls from several threads
-    wait for each other.
+    Training modes, generation configuration and weights are unchanged after each call, so a model can be
+    validated during training. Calls from several threads wait for each other.
 
     Args:
-        translation_model: a parent or a child; read anew at each call.
+        translation_model: a parent or a child; each call uses its current weights.
     """
 
     name = "pytorch"
@@ -104,19 +103,19 @@ class TorchEngine:
         options: DecodingOptions,
         suppressed: Sequence[int],
     ) -> list[list[float]]:
-        """Log-probability of each generated token, by one pass over the finished outputs.
+        """Log-probability of each generated token, in one pass over the finished outputs.
 
-        Beam search returns its scores only together with the distribution of every step, which for a
-        large vocabulary takes gigabytes.
+        Beam search returns scores only together with the distribution of every step, which takes gigabytes
+        for a large vocabulary.
 
         Args:
-            inputs: ``input_ids`` (without them FSMT forgets its causal mask) and ``attention_mask``, both
+            inputs: ``input_ids`` (FSMT drops its causal mask without them) and ``attention_mask``, both
                 ``(batch, src_len)``, int64, and the encoder's outputs.
             generated: ``(batch * n_best, 1 + tgt_len)``, int64.
             suppressed: target ids that are never generated.
         """
         ranks: list[list[list[float]]] = []
-        # One hypothesis of every text at a time: n_best times less memory for the distributions.
+        # One hypothesis per text at a time, so that distributions take n_best times less memory.
         for rank in range(options.n_best):
             rows = generated[rank :: options.n_best]
             logits = model(
@@ -135,7 +134,7 @@ def cut_into_batches(
     encoded: Mapping[int, Sequence[int]] | Sequence[Sequence[int]],
     options: DecodingOptions,
 ) -> Iterator[list[int]]:
-    """Texts of about one length together, the longest first."""
+    """Groups texts of similar length, longest first."""
     order = sorted(indices, key=lambda index: -len(encoded[index]))
     start = 0
     while start < len(order):
@@ -152,15 +151,15 @@ def generate(
     config: Any,
     processors: LogitsProcessorList,
 ) -> tuple[torch.Tensor, dict[str, Any]]:
-    """What a model generates, and what its decoder was given.
+    """Generates outputs for a batch.
 
     Args:
         rows: ids of the sources.
-        pads: the padding's id in each row.
+        pads: padding id of each row.
 
     Returns:
-        Ids, ``(batch * n_best, 1 + tgt_len)``, int64, of which the first is the decoder's start; and the
-        arguments of a model's call that stand for the sources.
+        Ids, ``(batch * n_best, 1 + tgt_len)``, int64, starting with the decoder's start id; and the source
+        arguments for calling the model.
     """
     device, width = next(model.parameters()).device, max(map(len, rows))
     padded = [[*row, *[pad] * (width - len(row))] for row, pad in zip(rows, pads, strict=True)]
@@ -182,7 +181,7 @@ def generate(
 def generation_configuration(
     generation: Generation, target: Vocabulary, options: DecodingOptions, output_limit: int
 ) -> Any:
-    """What ``model.generate`` is told, made from scratch, but for the ids that no output may hold."""
+    """A generation configuration from our options, without the ids to suppress."""
     is_beam_search = options.beam_size > 1
     return GenerationConfig(
         do_sample=False,
@@ -194,7 +193,7 @@ def generation_configuration(
         forced_bos_token_id=generation.forced_first,
         eos_token_id=target.special.eos,
         pad_token_id=target.special.pad,
-        # The mass of what is suppressed goes to the rest, as in CTranslate2.
+        # Redistribute the probability of suppressed ids, as CTranslate2 does.
         renormalize_logits=True,
         # Stop at beam_size finished hypotheses, as CTranslate2 does.
         early_stopping=True if is_beam_search else None,
@@ -203,7 +202,7 @@ def generation_configuration(
 
 
 def trimmed(target: Vocabulary, ids: list[int]) -> list[int]:
-    """``ids`` up to the end of sentence, included, or to the padding that follows the length limit."""
+    """``ids`` up to and including the end of sentence, or up to padding after the length limit."""
     special = target.special
     for position, index in enumerate(ids):
         if index == special.eos:
@@ -214,14 +213,14 @@ def trimmed(target: Vocabulary, ids: list[int]) -> list[int]:
 
 
 def hypothesis_of(generation: Generation, target: Vocabulary, ids: Sequence[int], score: float) -> Hypothesis:
-    """The hypothesis that generated ids stand for."""
+    """The hypothesis of generated ids."""
     forced = generation.forced_first
     pieces = [target.pieces[index] for index in ids if index != target.special.eos]
     return hypothesis(target, pieces, score, None if forced is None else target.pieces[forced])
 
 
 class GreedyScores(LogitsProcessor):
-    """Keeps, in greedy search, the log-probability of each step's best token; must be the last processor."""
+    """Records the log-probability of each step's best token in greedy search; must be the last processor."""
 
     def __init__(self) -> None:
         self._steps: list[torch.Tensor] = []
@@ -231,7 +230,7 @@ class GreedyScores(LogitsProcessor):
         return scores
 
     def log_probabilities(self) -> list[list[float]]:
-        """One row per text, one column per step; columns after a row's end mean nothing."""
+        """One row per text, one column per step; values after a row's end are meaningless."""
         rows: list[list[float]] = torch.stack(self._steps, dim=1).tolist()
         return rows
 
@@ -249,11 +248,11 @@ class AfterStart(LogitsProcessor):
 
 @contextmanager
 def ready_to_translate(model: Any) -> Iterator[None]:
-    """Evaluation mode for the time of the block; every module's mode is put back, not only the root's."""
+    """Evaluation mode inside the block; restores the mode of every module, not only the root's."""
     modes = [(module, module.training) for module in model.modules()]
     generation_config = model.generation_config
     model.eval()
-    # generate() fills what is None in our configuration from the model's own; that one must be empty.
+    # generate() fills None values in our configuration from the model's own, so that must be empty.
     model.generation_config = GenerationConfig()
     try:
         yield
@@ -264,12 +263,12 @@ def ready_to_translate(model: Any) -> Iterator[None]:
 
 
 def _arithmetic(model: Any) -> AbstractContextManager[Any]:
-    """Mixed precision for a model that is held in bfloat16 in part, which cannot compute otherwise."""
+    """Autocast to bfloat16 for a model with mixed tensor types, which cannot run without it."""
     return torch.autocast(next(model.parameters()).device.type, torch.bfloat16, enabled=is_mixed(model))
 
 
 def repetition_guards(options: DecodingOptions) -> LogitsProcessorList:
-    """What keeps a translation from repeating itself, as options ask for."""
+    """Processors that prevent repetition, according to the options."""
     guards: list[Any] = []
     if options.repetition_penalty != 1:
         guards.append(RepetitionPenaltyLogitsProcessor(float(options.repetition_penalty)))

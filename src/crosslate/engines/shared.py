@@ -1,8 +1,8 @@
-"""One frozen body for many packs: texts of different pairs in one batch.
+"""One frozen body for many packs: texts of different language pairs in one batch.
 
-Children of one parent differ in few modules (embeddings, cross-attention, the output layer). Here those
-modules are replaced, in an aliasing copy of the parent's module tree, by one that sends every row of a
-batch through its own child's module; everything else runs once for all rows. No tensor is copied.
+Children of one parent differ in few modules (embeddings, cross-attention, output layer). In an aliasing copy
+of the parent's module tree, a routing module replaces each of these and sends every row of a batch through
+its own child's module. Everything else runs once for all rows. No tensor is copied.
 """
 
 from __future__ import annotations
@@ -44,11 +44,11 @@ _TOLERANCE = 1e-4
 
 @dataclass(eq=False)
 class Member:
-    """A model that takes part in a shared body.
+    """A model that uses a shared body.
 
     Attributes:
-        model: a parent or a child of it.
-        generation: what the model says about decoding.
+        model: the parent or one of its children.
+        generation: its decoding properties.
         modules: its own modules at the paths where members differ.
     """
 
@@ -58,19 +58,19 @@ class Member:
 
     @property
     def kind(self) -> tuple[int | None, ...]:
-        """What must be the same for all rows of one search."""
+        """Properties that all rows of one search must share."""
         special = self.model.target.special
         return (self.generation.start, self.generation.forced_first, special.eos, special.pad)
 
 
 @dataclass
 class _Routes:
-    """Whose the rows of the present batch are: members with their numbers of texts, in order."""
+    """Members of the current batch with their numbers of texts, in order."""
 
     runs: list[tuple[Member, int]] = field(default_factory=list)
 
     def rows(self, num_rows: int) -> Iterator[tuple[Member, slice]]:
-        """The rows of each member; in beam search a text has several, one after the other."""
+        """The rows of each member; in beam search a text has several consecutive rows."""
         num_texts = sum(count for _, count in self.runs)
         each, rest = divmod(num_rows, num_texts)
         if rest:
@@ -82,7 +82,7 @@ class _Routes:
 
 
 class _Routed(nn.Module):
-    """Stands in a module's place and sends every row through its own member's module."""
+    """Replaces a module and sends every row through its own member's module."""
 
     def __init__(self, original: nn.Module, path: str, routes: _Routes) -> None:
         super().__init__()
@@ -92,7 +92,7 @@ class _Routed(nn.Module):
         try:
             return super().__getattr__(name)
         except AttributeError:
-            # Some families ask a module for its weight or its size.
+            # Some families read a module's weight or size.
             return getattr(super().__getattr__("original"), name)
 
     def forward(self, rows: torch.Tensor, *arguments: Any, **options: Any) -> torch.Tensor:
@@ -121,13 +121,13 @@ class _Biased(nn.Module):
 
 
 class SharedBody:
-    """Translates texts of a parent and its children together.
+    """Translates texts for a parent and its children together.
 
-    The translations are those of :class:`crosslate.engines.pytorch.TorchEngine` for each model alone, up to
-    rounding. Scores are not computed; they are 0.
+    Translations are the same as with :class:`crosslate.engines.pytorch.TorchEngine` for each model alone, up
+    to rounding. Scores are not computed and are 0.
 
     Args:
-        parent: whose body it is.
+        parent: the owner of the body.
     """
 
     def __init__(self, parent: TranslationModel) -> None:
@@ -138,21 +138,21 @@ class SharedBody:
         self._lock = threading.Lock()
         self._output_path = _output_path(parent.model)
         if hasattr(self._model, _OUTPUT_BIAS) and self._output_path:
-            # Its width is that of one vocabulary; the output layers add it themselves.
+            # Its width fits one vocabulary only; the output layers add the bias themselves.
             device = self._model.final_logits_bias.device
             self._model._buffers[_OUTPUT_BIAS] = torch.zeros((1, 1), device=device)
             self._route(self._output_path)
         self._own = self._member(parent, set())
 
     def join(self, model: TranslationModel) -> Member | None:
-        """Lets the parent or a child of it take part.
+        """Adds the parent or one of its children.
 
         Returns:
-            What stands for it in :meth:`translate`; None where its difference from the parent is more than
-            a body can be shared over, which a trial in a mixed batch also finds out.
+            A member for :meth:`translate`; None if the model differs too much from the parent to share its
+            body, or if a trial in a mixed batch gives different results.
         """
         paths = _differing_paths(self._parent.model, model.model)
-        # Modules that the parent lacks have no place here; while they change nothing, a trial misses them.
+        # Added modules cannot be routed, and a trial misses them while they have no effect.
         if paths is None or not self._output_path or added_modules(model.model):
             return None
         with self._lock:
@@ -165,10 +165,10 @@ class SharedBody:
     def translate(
         self, items: Sequence[tuple[Member, str]], options: DecodingOptions
     ) -> list[list[Hypothesis]]:
-        """Translates each text by its member's model, as :meth:`TorchEngine.translate` does.
+        """Translates each text with its member's model, as :meth:`TorchEngine.translate` does.
 
         Raises:
-            EngineError: a text is longer than the model reads.
+            EngineError: a text is too long for its model.
         """
         translations = empty_translations(len(items), options)
         by_member: dict[Member, list[int]] = {}
@@ -187,12 +187,12 @@ class SharedBody:
         with self._lock, ready_to_translate(self._model):
             for (output_limit, _), indices in searches.items():
                 for batch in cut_into_batches(indices, encoded, options):
-                    batch.sort(key=indices.index)  # members are in runs there
+                    batch.sort(key=indices.index)  # keeps texts of a member together
                     members = [items[index][0] for index in batch]
                     rows = [encoded[index] for index in batch]
                     for index, ranked in zip(batch, self._search(members, rows, options, output_limit)):
                         translations[index] = ranked
-            self._routes.runs = []  # nothing here may keep a pack in memory that was removed
+            self._routes.runs = []  # do not keep removed packs in memory
         return translations
 
     def _search(
@@ -228,7 +228,7 @@ class SharedBody:
         self._routed.add(path)
 
     def _member(self, model: TranslationModel, paths: set[str]) -> Member:
-        """A member with its own modules, at all ``paths`` where it has other tensors than the parent."""
+        """A member with its own modules at ``paths``, where its tensors differ from the parent's."""
         modules = dict(model.model.named_modules(remove_duplicate=False))
         found = {path: modules[path] for path in paths | self._routed if path in modules}
         bias = getattr(model.model, _OUTPUT_BIAS, None)
@@ -238,7 +238,7 @@ class SharedBody:
 
     @torch.inference_mode()
     def _agrees(self, member: Member) -> bool:
-        """Whether a row of the member, beside one of the parent, gives what its own model gives."""
+        """Whether the member's row in a batch with the parent gives the same result as its own model."""
         device = next(self._parent.model.parameters()).device
         width = min(8, *(len(each.source) for each in (member.model, self._parent)))
         length = min(6, *(len(each.target) for each in (member.model, self._parent)))
@@ -252,14 +252,14 @@ class SharedBody:
                 together = self._model(
                     input_ids=sources.repeat(2, 1), decoder_input_ids=targets.repeat(2, 1), use_cache=False
                 ).logits[1, :, : alone.shape[-1]]
-        except Exception:  # a family that uses its modules in another way raises whatever it likes
+        except Exception:  # families that use their modules differently may raise anything
             return False
         self._routes.runs = []
         return bool(torch.allclose(alone, together, rtol=_TOLERANCE, atol=_TOLERANCE))
 
 
 class _NeverGenerated(LogitsProcessor):
-    """Keeps out, row by row, what a member's translations may not hold."""
+    """Suppresses, in each row, the ids that its member must never generate."""
 
     def __init__(self, routes: _Routes, allow_unknown: bool) -> None:
         self._suppressed = [
@@ -277,7 +277,7 @@ class _NeverGenerated(LogitsProcessor):
 
 
 def _stacked(parts: Sequence[torch.Tensor]) -> torch.Tensor:
-    """Rows under each other; where vocabularies have different sizes, the smaller cannot be chosen beyond."""
+    """Concatenates rows; smaller vocabularies are padded with -inf, so that padding is never chosen."""
     widths = [part.shape[-1] for part in parts]
     if len(set(widths)) > 1:
         parts = [
@@ -288,7 +288,7 @@ def _stacked(parts: Sequence[torch.Tensor]) -> torch.Tensor:
 
 
 def _is_same(one: nn.Module, other: nn.Module) -> bool:
-    """Whether two modules hold the same tensors, so that one call does for both."""
+    """Whether two modules hold the same tensors, so that one call serves both."""
     if one is other:
         return True
     pairs = zip([*one.parameters(), *one.buffers()], [*other.parameters(), *other.buffers()])
@@ -296,11 +296,11 @@ def _is_same(one: nn.Module, other: nn.Module) -> bool:
 
 
 def _differing_paths(parent: nn.Module, child: nn.Module) -> set[str] | None:
-    """Paths of the modules that hold other tensors in the child; None where one of them has parts."""
+    """Paths of modules whose tensors differ in the child; None if one of them has submodules."""
     found, modules = set(), dict(child.named_modules(remove_duplicate=False))
     for path, module in parent.named_modules(remove_duplicate=False):
         if path not in modules:
-            continue  # an alias of a table of both sides, which a child with one new side has not
+            continue  # an alias of a shared table, which a child with one new side lacks
         others = modules[path]._parameters | modules[path]._buffers
         own = module._parameters | module._buffers
         changed = {name for name, tensor in own.items() if others.get(name) is not tensor}

@@ -1,1 +1,1 @@
-"""What translations and embeddings are worth: scores, lexicon induction, cross-attention."""
+"""Evaluation of translations and embeddings: scores, lexicon induction, cross-attention."""

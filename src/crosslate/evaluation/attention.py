@@ -1,4 +1,4 @@
-"""Cross-attention: collected from a model, how spread it is, how far it has moved, which words it aligns.
+"""Cross-attention: collect it from a model, its entropy, its change in training, and word alignment.
 
 Weights of a sentence are ``(..., target, source)``: the row of a target piece is the step that predicts it,
 and every row sums to 1 over the source pieces.
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from crosslate.text.vocabularies import Vocabulary
 
 BATCH_TOKENS = 1024
-"""Source and target tokens of a batch, with padding. Most memory goes to the logits of large vocabularies."""
+"""Source and target tokens per batch, with padding; logits of large vocabularies take most of the memory."""
 
 _ROLES = ("q", "k", "v", "o")
 
@@ -39,9 +39,9 @@ class SentenceAttention:
 
     Attributes:
         index: of the pair.
-        source: pieces that are looked at.
-        target: pieces that are predicted.
-        weights: ``(layers, heads, target, source)`` float32: what the step looks at that predicts a piece.
+        source: source pieces.
+        target: predicted pieces.
+        weights: ``(layers, heads, target, source)`` float32: attention at the step that predicts a piece.
     """
 
     index: int
@@ -53,20 +53,20 @@ class SentenceAttention:
 def attend(
     model: TranslationModel, anatomy: Anatomy, pairs: Sequence[tuple[str, str]]
 ) -> list[SentenceAttention]:
-    """Collects cross-attention with the target forced, without dropout; the model stays as it is.
+    """Collects cross-attention with the target forced, without dropout; the model is not changed.
 
     Args:
-        anatomy: of the model's parent; says how many layers and heads there must be.
+        anatomy: of the model's parent; gives the expected numbers of layers and heads.
 
     Returns:
-        In order, the pairs that are neither empty nor longer than the model's positions.
+        One entry per pair, in order, except pairs that are empty or longer than the model's positions.
 
     Raises:
-        ParentError: the model does not give weights of that shape that sum to 1.
-        EngineError: the model does not say where its decoder starts.
+        ParentError: the model does not return weights of that shape that sum to 1.
+        EngineError: the model does not specify its decoder's start token.
     """
     facts = Generation.of(model)
-    # A forced first piece that is not in the target's frame is a step of its own, which predicts none of it.
+    # A forced first piece outside the target's frame takes a step that predicts no target piece.
     start = [facts.start]
     if facts.forced_first is not None and facts.forced_first not in model.target.frame.before:
         start.append(facts.forced_first)
@@ -102,7 +102,7 @@ Row = tuple[int, list[int], list[int]]
 
 
 def _batches(rows: Sequence[Row]) -> Iterator[list[Row]]:
-    """Pairs of similar length together."""
+    """Batches of pairs of similar length."""
     batch: list[Row] = []
     for row in sorted(rows, key=_num_tokens):
         if batch and _num_tokens(row) * (len(batch) + 1) > BATCH_TOKENS:
@@ -141,15 +141,15 @@ def _check(weights: Sequence[Any], anatomy: Anatomy) -> None:
     def is_right(layer: torch.Tensor | None) -> bool:
         if layer is None or layer.dim() != 4 or layer.shape[1] != anatomy.heads:
             return False
-        # Some families give scores before the softmax.
+        # Some families return scores before the softmax.
         return bool((layer.sum(dim=-1) - 1).abs().max() <= 1e-2 and layer.min() >= 0)
 
     if len(weights) != num_layers or not all(map(is_right, weights)):
         shapes = [None if layer is None else tuple(layer.shape) for layer in weights]
         raise ParentError(
-            f"this family of models does not give its cross-attention: expected weights that sum to 1 of "
-            f"{num_layers} layers with {anatomy.heads} heads, found {shapes or 'none'}; leave out what "
-            "reads it (`attention` among the analyses of a recipe)"
+            f"this model family does not return its cross-attention: expected weights that sum to 1 of "
+            f"{num_layers} layers with {anatomy.heads} heads, found {shapes or 'none'}; leave out the "
+            "analysis `attention`"
         )
 
 
@@ -161,16 +161,16 @@ def entropies(weights: numpy.ndarray) -> numpy.ndarray:
 
 
 def head_changes(child: Parent | Child, parent: Parent) -> dict[str, list[list[float]]]:
-    """How far the cross-attention of a child has moved from its parent's, head by head.
+    """The change of a child's cross-attention from its parent's, for each head.
 
     Args:
-        child: made of packs (while heads are trained their slices have other names).
+        child: made from packs (trained slices have other names during training).
 
     Returns:
-        By projection (``q``, ``k``, ``v``, ``o``), by layer, by head: the Frobenius norm of the change of the
-        head's rows of queries, keys and values, of its columns of the output, over that of the parent's: 0
-        where nothing moved, about 1.4 for unrelated matrices of equal size. Projections where a head has no
-        slice of its own (fused or shared keys and values) are left out.
+        By projection (``q``, ``k``, ``v``, ``o``), layer and head: the Frobenius norm of the change of the
+        head's rows of q, k and v or columns of o, divided by the parent's norm. 0 means no change, about 1.4
+        unrelated matrices of equal size. Projections without a slice per head (fused or shared keys and
+        values) are left out.
 
     Raises:
         ParentError: no projection has a slice for each head.
@@ -190,8 +190,8 @@ def head_changes(child: Parent | Child, parent: Parent) -> dict[str, list[list[f
             changes.setdefault(role, {})[anatomy.layers[name]] = shares.round(4).tolist()
     if not changes:
         raise ParentError(
-            "no cross-attention projection of this model has a slice for each of its heads; leave out what "
-            "compares them (`attention` among the analyses of a recipe)"
+            "no cross-attention projection of this model has a slice for each head; leave out the analysis "
+            "`attention`"
         )
     return {
         role: [changes[role][layer] for layer in sorted(changes[role])] for role in _ROLES if role in changes
@@ -207,10 +207,10 @@ class Word:
 
 
 def words_of(pieces: Sequence[str], special: Collection[str] = ()) -> list[Word]:
-    """Merges pieces into words: a piece with the word-start mark begins one, punctuation is one by itself.
+    """Merges pieces into words; a word-start mark begins a word, and punctuation is a separate word.
 
     Args:
-        special: pieces that stand for no text (end of sentence, a language's code); they are in no word.
+        special: pieces without text (end of sentence, language codes), which are in no word.
     """
     words: list[Word] = []
     is_open = False
@@ -219,7 +219,7 @@ def words_of(pieces: Sequence[str], special: Collection[str] = ()) -> list[Word]
             is_open = False
             continue
         text = piece.removeprefix(WORD_START)
-        # By category: the vowel signs of Indic scripts are no letters, and no punctuation either.
+        # By category, since vowel signs of Indic scripts are neither letters nor punctuation.
         is_punctuation = bool(text) and all(unicodedata.category(each)[0] in "PS" for each in text)
         if is_open and text == piece and not is_punctuation:
             words[-1] = Word(words[-1].text + text, (*words[-1].rows, row))
@@ -232,10 +232,10 @@ def words_of(pieces: Sequence[str], special: Collection[str] = ()) -> list[Word]
 def align_words(
     weights: numpy.ndarray, target: Sequence[Word], source: Sequence[Word]
 ) -> list[tuple[int, int]]:
-    """The source word that each target word looks at most; of equal ones the first.
+    """The source word with the most attention from each target word; ties go to the first.
 
-    A target word's attention is the mean of its pieces' rows, a source word gets the sum over its pieces.
-    Attention on no word (the end of the sentence, where heads rest) counts for none.
+    A target word's attention is the mean over its pieces, a source word's the sum over its pieces. Attention
+    outside words, such as on the end of the sentence, is ignored.
 
     Args:
         weights: ``(target pieces, source pieces)``, the mean over the heads of one layer.
@@ -254,22 +254,22 @@ def align_words(
 def linked_words(
     found: SentenceAttention, model: TranslationModel, layer: int
 ) -> tuple[list[tuple[int, int]], list[Word], list[Word]]:
-    """Links of one pair by the mean over the heads of a layer, and its target and source words."""
+    """Word links of one pair by the mean over a layer's heads, with its target and source words."""
     target = words_of(found.target, silent_pieces(model.target))
     source = words_of(found.source, silent_pieces(model.source))
     return align_words(found.weights[layer].mean(axis=0), target, source), target, source
 
 
 def silent_pieces(vocabulary: Vocabulary) -> set[str]:
-    """Pieces that stand for no text. The unknown piece stands for some."""
+    """Pieces without text; the unknown piece counts as text."""
     return {vocabulary.marked_pieces[index] for index in vocabulary.silent}
 
 
 def alignment_layer(num_layers: int) -> int:
-    """The layer (from 0) that alignments are read from: the last but one of three or more, else the last.
+    """The layer (from 0) for alignments: the second to last of three or more, else the last.
 
-    Garg et al. found the last but one of six to align best. Of two layers that would be the first, whose
-    queries have seen no source yet: on the phrasebook it aligns 41 % of the words, the second 94 %.
+    Garg et al. found the second to last of six to align best. With two layers that would be the first, whose
+    queries have not seen the source: on the phrasebook it aligns 41 % of the words, the second 94 %.
     """
     return num_layers - 2 if num_layers > 2 else num_layers - 1
 
@@ -280,11 +280,11 @@ def score_alignment(
     source: Sequence[Word],
     dictionary: Mapping[str, Collection[str]],
 ) -> tuple[int, int, float]:
-    """Checks links with a dictionary of source words by target word, in lower case, where it can tell.
+    """Checks links with a dictionary of source words by target word, in lower case.
 
     Returns:
-        How many aligned target words have a source word that is a translation, how many have a translation
-        in the source sentence, and how many of these would be right if linked to any word of that sentence.
+        The number of target words linked to a translation, the number with a translation in the source
+        sentence, and the number expected to be right by chance.
     """
     spelt = [word.text.lower() for word in source]
     right, tested, chance = 0, 0, 0.0

@@ -1,4 +1,4 @@
-"""Bilingual dictionaries: words with their translations, read from files in MUSE's format."""
+"""Bilingual dictionaries in MUSE's format."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ _FAULTS_SHOWN = 3
 
 
 def read_dictionary(path: str | Path) -> dict[str, list[str]]:
-    """Reads a dictionary in MUSE's format: a word and a translation per line, a word as often as it has some.
+    """Reads a dictionary in MUSE's format: one word and one translation per line.
 
-    The two are separated by a tab, or by other space where there is no tab. Compressed files are read
-    directly, by their ending.
+    A tab separates the two, or other space in lines without tabs. Compressed files are recognised by their
+    extension.
 
     Returns:
-        The translations of each word, in the order of the file and each once.
+        The distinct translations of each word, in the order of the file.
 
     Raises:
         CorpusError: the file cannot be read as text.
-        InputError: a line without exactly two words, or no line at all.
+        InputError: a line does not have exactly two words, or the file is empty.
     """
     found: dict[str, list[str]] = {}
     wrong: list[str] = []
@@ -37,8 +37,8 @@ def read_dictionary(path: str | Path) -> dict[str, list[str]]:
                 translations.append(cells[1])
         elif line.strip():
             wrong.append(
-                f"{path}, line {number}: expected a word and its translation with a tab or a space "
-                f"between, found {line[:60]!r}"
+                f"{path}, line {number} is {line[:60]!r}, expected a word and its translation, separated by "
+                "a tab or a space"
             )
     faults = Faults("cannot read the dictionary")
     for message in wrong[:_FAULTS_SHOWN]:
@@ -47,12 +47,12 @@ def read_dictionary(path: str | Path) -> dict[str, list[str]]:
         faults.add(f"{path}: {len(wrong) - _FAULTS_SHOWN} more such lines")
     faults.raise_as(InputError)
     if not found:
-        raise InputError(f"{path} holds no words; expected a word and its translation per line")
+        raise InputError(f"{path} has no words; expected a word and its translation per line")
     return found
 
 
 def compose_dictionaries(first: Dictionary, second: Dictionary) -> dict[str, list[str]]:
-    """A dictionary through a third language, in the order of the two; words without a way are left out."""
+    """A dictionary composed through a third language; words without a translation are left out."""
     composed = {
         word: list(dict.fromkeys(end for middle in translations for end in second.get(middle, ())))
         for word, translations in first.items()

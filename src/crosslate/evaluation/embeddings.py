@@ -28,7 +28,7 @@ class Embeddings:
     """The embeddings of one side of a model.
 
     Attributes:
-        name: whose they are, for people.
+        name: display name of the model.
         matrix: ``(pieces, width)`` float32.
     """
 
@@ -44,7 +44,7 @@ class Embeddings:
 
     @property
     def whole_words(self) -> dict[int, str]:
-        """By row, the words of the pieces that start one and hold more than its mark."""
+        """Words by row, for pieces with a word-start mark and text."""
         return {
             row: piece.removeprefix(WORD_START)
             for row, piece in enumerate(self.pieces)
@@ -54,7 +54,7 @@ class Embeddings:
 
 @dataclass(frozen=True)
 class Neighbours:
-    """The nearest words of one word, the nearest first, with their cosines (-1 to 1)."""
+    """The nearest words of a word, nearest first, with their cosines (-1 to 1)."""
 
     word: str
     words: tuple[str, ...]
@@ -62,8 +62,8 @@ class Neighbours:
 
 
 def embeddings(model: Parent | Child, side: Side, name: str) -> Embeddings:
-    """The input embeddings of one side, without the rows that stand for no piece."""
-    from crosslate.models.sides import token_tables  # loads PyTorch, which whoever has a model has loaded
+    """The input embeddings of one side, without rows beyond the vocabulary."""
+    from crosslate.models.sides import token_tables  # loads PyTorch, which is already loaded with a model
 
     parent: Any = getattr(model, "parent", model)
     vocabulary = model.source if side == "source" else model.target
@@ -73,35 +73,33 @@ def embeddings(model: Parent | Child, side: Side, name: str) -> Embeddings:
 
 
 def renewed_side(packs: Sequence[Pack], side: str | None = None) -> Side:
-    """The side whose new embeddings are looked at; all packs must renew it.
+    """The side whose new embeddings are compared; all packs must replace it.
 
     Args:
-        side: ``source`` or ``target``; None takes the one that the first pack renews.
+        side: ``source`` or ``target``; None uses the side that the first pack replaces.
 
     Raises:
-        UsageError: the pack renews both sides and none was named, or no side, or the packs differ.
+        UsageError: a pack does not replace the side, or the first replaces both and ``side`` is None.
     """
     manifests = [pack.manifest for pack in packs]
     if side is None and len(manifests[0].renewed) > 1:
-        raise UsageError(f"pack {manifests[0].name!r} renews both sides; name one: source or target")
+        raise UsageError(f"pack {manifests[0].name!r} replaces both sides; choose source or target")
     wanted = side or next(iter(manifests[0].renewed), "source or target")
     for manifest in manifests:
         if wanted not in manifest.renewed:
-            has = " and ".join(manifest.renewed) or "no"
-            raise UsageError(
-                f"pack {manifest.name!r} renews {has} vocabulary, so it has no new {wanted} embeddings"
-            )
+            has = " and ".join(manifest.renewed) or "neither"
+            raise UsageError(f"pack {manifest.name!r} replaces {has}, so it has no new {wanted} embeddings")
     return cast("Side", wanted)
 
 
 def neighbours(child: Embeddings, others: Embeddings, words: Sequence[str], k: int = 10) -> list[Neighbours]:
-    """The ``k`` whole words of ``others`` that are nearest to each of ``words``, by cosine.
+    """The ``k`` whole words of ``others`` nearest to each of ``words``, by cosine.
 
     Raises:
-        InputError: lists every word that is not one piece, with the pieces that it is split into.
+        InputError: lists every word that is not a single piece, with its pieces.
     """
     rows = {piece: row for row, piece in enumerate(child.pieces)}
-    faults = Faults(f"only words that are one piece of {child.name} have embeddings of their own")
+    faults = Faults(f"only words that are single pieces of {child.name} have an embedding")
     for word in words:
         if WORD_START + word not in rows:
             pieces = " ".join(child.vocabulary.encode_pieces(word)) or "nothing"
@@ -122,9 +120,9 @@ def neighbours(child: Embeddings, others: Embeddings, words: Sequence[str], k: i
 
 
 def through(one: Embeddings, middle: Embeddings) -> Embeddings:
-    """Embeddings with each row replaced by the nearest whole word's of ``middle``, by cosine.
+    """Embeddings with each row replaced by that of the nearest whole word in ``middle``, by cosine.
 
-    Looked up among a third model's words is then what a word means in the parent, not the word itself.
+    Looking these up in a third model compares words by their nearest word in the parent.
     """
     words = middle.matrix[list(middle.whole_words)]
     found, _ = nearest_neighbours(one.matrix, words, 1)
@@ -134,14 +132,14 @@ def through(one: Embeddings, middle: Embeddings) -> Embeddings:
 def words_of_languages(
     model: Parent | Child, side: Side, words: Mapping[Side, Collection[str]]
 ) -> tuple[Embeddings, Embeddings]:
-    """The embeddings of the words of one side's language and of the other's, for one shared vocabulary.
+    """Embeddings of the words of each language, for a shared vocabulary.
 
-    Where both languages share a table, a word that both have is one row and its own nearest neighbour, so
-    words that occur on both sides are left out.
+    In a shared table, a word of both languages is one row and its own nearest neighbour, so words that occur
+    on both sides are left out.
 
     Args:
-        side: whose words come first.
-        words: those that occur in the text of each side, in lower case.
+        side: side whose words come first.
+        words: words in the text of each side, in lower case.
     """
     other: Side = "target" if side == "source" else "source"
     found = []

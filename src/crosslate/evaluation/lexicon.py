@@ -1,10 +1,11 @@
-"""Bilingual lexicon induction: do embeddings of two vocabularies align into a dictionary?
+"""Bilingual lexicon induction: whether embeddings of two vocabularies align into a dictionary.
 
-A child's new embeddings were never trained to resemble the parent's. Where they do, the nearest
-parent piece of a word is its translation. Source: section 4.2 of "Cross-Attention is All You Need",
-arXiv 2104.08771. Two deviations: pieces are compared by cosine, as the text says (the authors' code takes
-the largest dot product), and every translation in the dictionary counts (their code keeps one per word).
-Their own way is there too, under that name.
+A child's new embeddings are not trained to resemble the parent's. If they are aligned, the nearest parent
+piece of a word is its translation.
+
+Source: section 4.2 of "Cross-Attention is All You Need", arXiv 2104.08771. Deviations: pieces are compared by
+cosine, as in the text (the authors' code uses the largest dot product), and every translation in the
+dictionary counts (their code keeps one per word). The way ``authors`` follows their code.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 Way = Literal["cosine", "csls", "authors"]
 WAYS: tuple[Way, ...] = get_args(Way)
 LEXICON = "lexicon"
-"""The name of precision@1 by cosine, in percent, among the measurements beside training."""
+"""Name of precision@1 by cosine, in percent, in measurements during training."""
 
 _MEASURES: dict[Way, Measure] = {"cosine": "cosine", "csls": "csls", "authors": "dot"}
 _MAX_RANK = 10
@@ -42,9 +43,9 @@ class LexiconExample:
 
     Attributes:
         word: the child's piece without its word-start mark.
-        found: words of the nearest parent pieces, the nearest first (at most 5).
+        found: words of the nearest parent pieces, nearest first (at most 5).
         expected: its translations in the dictionary, sorted.
-        rank: rank of the nearest right one, from 1; None where it is not among the 10 nearest.
+        rank: rank of the nearest translation, from 1; None if not among the 10 nearest.
     """
 
     word: str
@@ -62,7 +63,7 @@ class LexiconScore:
             ``precision_at_1``, ``precision_at_5`` and ``precision_at_10``.
         num_words: child pieces tested.
         num_pieces: pieces of the child's vocabulary in all.
-        num_candidates: parent pieces that could be found.
+        num_candidates: parent pieces searched.
         coverage: percent of the dictionary's words that are tested.
         examples: words in the order of their ids, spread evenly over the vocabulary.
     """
@@ -198,10 +199,11 @@ def frequency_bands(examples: Sequence[LexiconExample], counts: Mapping[str, int
 def measure_against_parent(
     parent: Parent, side: Side, dictionary: Dictionary
 ) -> Callable[[Child], dict[str, float]]:
-    """A measurement beside training: how many of a child's words lie nearest to a translation in its parent.
+    """A measurement during training: how many of a child's words are nearest to a translation in the parent.
 
     Returns:
-        Gives ``{"lexicon": precision@1}`` of a child, by cosine, 0-100; nothing where no word can be tested.
+        A callable that returns ``{"lexicon": precision@1}`` of a child, by cosine, 0-100; empty if no word
+        can be tested.
     """
     others = embeddings(parent, side, "parent")
     return lambda child: _precision(embeddings(child, side, "child"), others, dictionary)
@@ -218,7 +220,7 @@ def _precision(one: Embeddings, other: Embeddings, dictionary: Dictionary) -> di
     try:
         found = induce(one, other, dictionary, num_examples=0)
     except InputError as error:
-        # Training must not end because nothing can be measured beside it.
+        # A failed measurement must not end training.
         log.warning("no lexicon precision: %s", error)
         return {}
     return {LEXICON: round(found.precision_at_1, 3)}

@@ -1,4 +1,4 @@
-"""Pairs of translations on a plane: do a child's new words lie where its parent's do?"""
+"""Maps of translation pairs: whether a child's new words are close to its parent's."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from crosslate.evaluation.embeddings import Embeddings
 from crosslate.evaluation.similarity import nearest_neighbours, unit_rows
 
 _SHORTEST = 3
-"""Letters of a word that is shown; shorter pieces are as often parts of numbers or names."""
+"""Minimum letters of a word; shorter pieces are often parts of numbers or names."""
 _NUM_INDUCED = 4000
 """The first words of both vocabularies, the most frequent ones, that are compared; time grows with the square
 (0.5 s for width 512 on one core)."""
@@ -20,7 +20,7 @@ _NUM_INDUCED = 4000
 
 @dataclass(frozen=True)
 class MappedPair:
-    """A word of the child and its translation in the parent, each with its place on the plane."""
+    """A word of the child and its translation in the parent, with coordinates."""
 
     word: str
     translation: str

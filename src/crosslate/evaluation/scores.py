@@ -1,8 +1,7 @@
-"""BLEU, chrF, chrF++ and COMET, each with its signature and interval, and the comparison of systems.
+"""BLEU, chrF, chrF++ and COMET with signatures and intervals, and comparisons of systems.
 
-The numbers are sacreBLEU's; this module chooses BLEU's tokenizer by the language of the references and checks
-the numbers of lines, which sacreBLEU takes on trust: it gives 100.00 to one hypothesis against two references
-that it begins, for example.
+sacreBLEU computes the scores. This module chooses BLEU's tokenizer by the language of the references, and
+checks the numbers of lines, which sacreBLEU does not: one hypothesis against two references can score 100.00.
 """
 
 from __future__ import annotations
@@ -43,13 +42,13 @@ _LINES_SHOWN = 5
 
 @dataclass(frozen=True)
 class Score:
-    """A corpus score that can be compared with others of the same signature.
+    """A corpus score, comparable with others of the same signature.
 
     Attributes:
         metric: "BLEU", "chrF2", "chrF2++" or "COMET".
         value: 0-100 (COMET: 100 times the model's number, which may leave that range).
         signature: the settings and versions that make the number comparable.
-        interval: 95 % bootstrap interval, None where it was not asked for.
+        interval: 95 % bootstrap interval, or None if not computed.
     """
 
     metric: str
@@ -64,8 +63,8 @@ class SystemScore:
     """One system of a comparison.
 
     Attributes:
-        p_value: how likely a difference from the first system at least as large would be by chance
-            (0-1; paired bootstrap; 1 where both have the same score); None for the first system itself.
+        p_value: probability of such a difference from the first system by chance (0-1, paired bootstrap; 1
+            for equal scores); None for the first system.
     """
 
     name: str
@@ -74,19 +73,19 @@ class SystemScore:
 
 
 class EvaluationSettings(Settings):
-    """What is measured, and how."""
+    """Metrics and their settings."""
 
-    metric: str = Field("bleu,chrf", description=f"One or more of {', '.join(METRICS)}, with commas between.")
+    metric: str = Field("bleu,chrf", description=f"One or more of {', '.join(METRICS)}, separated by commas.")
     tokenizer: Tokenizer = Field(
         "auto",
         description="sacreBLEU's tokenizer for BLEU: auto (13a, zh or char, by the target language), 13a, "
-        "zh, char, intl or none; where installed also ja-mecab, ko-mecab, flores200, flores101, spm or "
+        "zh, char, intl or none; if installed, also ja-mecab, ko-mecab, flores200, flores101, spm or "
         "spBLEU-1K.",
     )
     num_samples: int = Field(
-        NUM_SAMPLES, ge=0, description="Bootstrap resamples, for intervals and comparisons; 0 for none."
+        NUM_SAMPLES, ge=0, description="Bootstrap resamples for intervals and comparisons; 0 disables both."
     )
-    with_comet: bool = Field(False, description="Also COMET, if it is installed.")
+    with_comet: bool = Field(False, description="Also score by COMET, which must be installed.")
 
     @property
     def metrics(self) -> list[Any]:
@@ -170,24 +169,24 @@ def compare(
 
 
 def _chosen(tokenizer: Tokenizer, test: ParallelCorpus) -> str:
-    """The tokenizer for a test set; one that was asked for is taken, with a warning where it misleads."""
+    """The tokenizer for a test set; warns about an explicit one that does not suit it."""
     check_tokenizer(tokenizer)
     suited = bleu_tokenizer(test.target_language, test.target)
     if tokenizer == "auto":
         return suited
     if tokenizer in _BY_SPACES and suited != WITH_SPACES:
         log.warning(
-            "BLEU by the tokenizer %r takes what stands between spaces for words, which does not suit the "
-            "references of %s and scores them much too low; 'auto' takes %r", tokenizer, test.origin, suited,
+            "the BLEU tokenizer %r splits words at spaces, which gives much too low scores for the "
+            "references of %s; 'auto' uses %r", tokenizer, test.origin, suited,
         )  # fmt: skip
     return tokenizer
 
 
 def check_tokenizer(tokenizer: Tokenizer) -> None:
-    """Refuses a tokenizer that needs what is not installed; nothing is fetched for it.
+    """Checks that a tokenizer is installed; downloads nothing.
 
     Raises:
-        MissingExtra: says how to get it.
+        MissingExtra: the tokenizer is not installed; says how to install it.
     """
     if tokenizer == "auto":
         return
@@ -198,7 +197,7 @@ def check_tokenizer(tokenizer: Tokenizer) -> None:
         model = Path(SACREBLEU_DIR) / "models" / Path(SPM_MODELS[tokenizer]["url"]).name
         if not model.is_file():
             raise MissingExtra(
-                f"BLEU's tokenizer {tokenizer!r} needs {model}, which is not there; fetch it once with: "
+                f"BLEU's tokenizer {tokenizer!r} needs {model}, which is missing; download it once with: "
                 f"python -c \"from sacrebleu.metrics import BLEU; BLEU(tokenize='{tokenizer}')\""
             )
         return
@@ -212,12 +211,12 @@ def check_tokenizer(tokenizer: Tokenizer) -> None:
 
 
 def check_references(test: ParallelCorpus, unit: str = "pair") -> None:
-    """Names the empty references of a test set, with their numbers: they count every translation as wrong.
+    """Warns about empty references, which count every translation as wrong.
 
-    Where the source is empty, too, the pair counts for nothing and is not named.
+    Pairs whose source is empty too are not reported.
 
     Args:
-        unit: what the numbers count; "line" where the test set is two whole files.
+        unit: unit of the reported numbers; "line" if the test set is two whole files.
 
     Raises:
         InputError: every reference is empty.
@@ -242,8 +241,8 @@ def _check_lengths(systems: Mapping[str, Sequence[str]], expected: int) -> None:
         if len(hypotheses) != expected:
             what = f"system {name!r}" if name else "the translation"
             faults.add(
-                f"{what} has {len(hypotheses)} sentences, the reference has {expected}; "
-                "both must have the same, line by line"
+                f"{what} has {len(hypotheses)} sentences, but the reference has {expected}; "
+                "both must match line by line"
             )
     if not expected:
         faults.add("there is nothing to score: the reference is empty")
@@ -251,7 +250,7 @@ def _check_lengths(systems: Mapping[str, Sequence[str]], expected: int) -> None:
 
 
 def _percent(value: float) -> float:
-    """sacreBLEU's 100.00000000000004, and an interval's ends beyond the scale, brought back onto it."""
+    """Clips rounding errors and interval ends to 0-100."""
     return min(100.0, max(0.0, float(value)))
 
 
@@ -261,13 +260,13 @@ def comet(
     references: Sequence[str],
     num_samples: int = NUM_SAMPLES,
 ) -> Score:
-    """COMET, on the CPU; fetches the model on first use.
+    """COMET on the CPU; downloads the model on first use.
 
     Args:
-        num_samples: bootstrap resamples of the sentences' scores; 0 leaves the interval out.
+        num_samples: bootstrap resamples of sentence scores; 0 leaves out the interval.
 
     Raises:
-        InputError: nothing to score, or unequal lengths.
+        InputError: there is nothing to score, or lengths differ.
     """
     from importlib.metadata import version
 
@@ -297,10 +296,10 @@ def _mean_interval(scores: Sequence[float], num_samples: int) -> tuple[float, fl
 
 
 def check_installed(settings: EvaluationSettings) -> None:
-    """Refuses a tokenizer or COMET that is not installed, before anything is translated for it.
+    """Checks that the tokenizer and COMET are installed, before translating.
 
     Raises:
-        MissingExtra: says how to get it.
+        MissingExtra: one is not installed; says how to install it.
     """
     check_tokenizer(settings.tokenizer)
     if settings.with_comet and find_spec("comet") is None:
@@ -311,7 +310,7 @@ def read_translations(paths: Sequence[str], test: ParallelCorpus) -> dict[str, l
     """Translations of a test set from files, one sentence per line, by the names of the files.
 
     Raises:
-        InputError: lists every file that cannot be read or has not as many lines as the test set.
+        InputError: lists every file that cannot be read or has another number of lines than the test set.
     """
     faults = Faults("cannot score these translations")
     found: dict[str, list[str]] = {}
@@ -320,8 +319,8 @@ def read_translations(paths: Sequence[str], test: ParallelCorpus) -> dict[str, l
             found[path] = list(read_lines(path))
             if len(found[path]) != len(test):
                 faults.add(
-                    f"{path} has {len(found[path])} lines, the test set ({test.origin}) has {len(test)}; "
-                    "expected a translation per sentence, line by line"
+                    f"{path} has {len(found[path])} lines, but the test set ({test.origin}) has {len(test)}; "
+                    "expected one translation per sentence"
                 )
     faults.raise_as(InputError)
     return found

@@ -1,1 +1,1 @@
-"""Packs and their parents written for other programs."""
+"""Export packs with their parent to other programs."""

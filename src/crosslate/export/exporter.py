@@ -1,7 +1,6 @@
-"""What packs can be exported to: one class for each format, in a module of :mod:`crosslate.export.formats`.
+"""Export formats: one subclass of :class:`Exporter` per module of :mod:`crosslate.export.formats`.
 
-The module's name is the format's name, as in ``crosslate pack export --to ctranslate2``. Adding a format is
-adding such a module with a subclass of :class:`Exporter`.
+The module's name is the format's name, as in ``crosslate pack export --to ctranslate2``.
 """
 
 from __future__ import annotations
@@ -21,19 +20,19 @@ if TYPE_CHECKING:
 
 
 class Exporter(ABC):
-    """Writes what packs make of their parent for a program that knows neither."""
+    """Writes the model that packs make of their parent in the format of another program."""
 
     precisions: ClassVar[tuple[str, ...]]
-    """The types that weights can be stored in."""
+    """Types in which weights can be stored."""
     is_for_hub: ClassVar[bool] = False
-    """Whether the result is a folder that a model hub shows and serves."""
+    """Whether the result can be published on a model hub."""
 
     def check(self, out: Path, precision: str) -> None:
         """Checks a request before anything is loaded.
 
         Raises:
             InputError: ``out`` exists.
-            UsageError: unknown precision, or a name that the program would not take.
+            UsageError: the precision is unknown, or the program would not accept the file name.
         """
         if precision not in self.precisions:
             raise UsageError(f"unknown precision {precision!r}; {nearest(precision, self.precisions)}")
@@ -47,31 +46,31 @@ class Exporter(ABC):
         """Writes ``out`` atomically.
 
         Args:
-            child: made from packs; it is not altered.
+            child: made from packs; not modified.
             manifests: of the packs.
             out: file or folder to write; must not exist.
             precision: one of ``precisions``.
 
         Returns:
-            What was checked, for people; may be empty.
+            A message about the checks made, to show to the user; may be empty.
 
         Raises:
-            CrosslateError: the program has no place for something that the model needs; nothing is written.
+            CrosslateError: the format cannot express the model; nothing is written.
         """
 
 
 EXPORTERS: Registry[Exporter] = Registry(
     "crosslate.export.formats", "crosslate.export.exporter:Exporter", "format"
 )
-"""All formats by their names, which are those of their modules."""
+"""All formats, by module name."""
 
 
 def export(stored: StoredModel, out: Path, to: str, precision: str = "float32") -> str:
-    """Writes what packs make of their parent; see :meth:`Exporter.write`.
+    """Exports the model that packs make of their parent; see :meth:`Exporter.write`.
 
     Args:
-        stored: at least one pack.
-        to: the name of the format.
+        stored: has at least one pack.
+        to: name of the format.
 
     Raises:
         CrosslateError: see :meth:`Exporter.check` and :meth:`Exporter.write`.

@@ -1,4 +1,4 @@
-"""Whether a merged checkpoint does what its child does, seen through transformers alone."""
+"""Check that a merged checkpoint, loaded with transformers alone, behaves as the child does."""
 
 from __future__ import annotations
 
@@ -26,8 +26,7 @@ from crosslate.text.vocabularies import Vocabulary
 _NUM_TEXTS = 8
 _PIECES_PER_TEXT = 6
 _GREEDY = DecodingOptions(beam_size=1, max_new_tokens=16)
-# Of the largest logit. With as many rows in all tables, sums are made in another order; a wrong row or
-# scale shows in the first digits.
+# Relative to the largest logit. Sums are made in another order; a wrong row or scale differs far more.
 _TOLERANCE = 1e-4
 
 
@@ -37,15 +36,15 @@ def check_merged(
     """Compares a merged checkpoint with its child.
 
     Returns:
-        How many sentences were translated by both, and the largest difference of a logit, as a share of the
+        The number of sentences translated by both, and the largest difference of a logit, as a share of the
         largest logit.
 
     Raises:
-        PackError: lists how they differ.
+        PackError: lists all differences.
     """
     faults = Faults(
-        "no plain checkpoint was written, since it would not do what the packs do (translate with the packs "
-        "themselves, or export them to CTranslate2)"
+        "no plain checkpoint was written, since it would not behave as the packs do (translate with the "
+        "packs, or export them to CTranslate2)"
     )
     try:
         model = _load_model(folder, faults)
@@ -60,29 +59,29 @@ def check_merged(
     texts = _sample_texts(child.source, facts.max_source_tokens)
     for text in texts:
         if readers.encode(text) != child.source.encode(text):
-            faults.add(f"the tokenizer gives other ids for {text!r}")
+            faults.add(f"the tokenizer encodes {text!r} differently")
             break
     ids = sample_ids(child.target, _NUM_TEXTS * _PIECES_PER_TEXT)
     ids = ids[: min(3 * _PIECES_PER_TEXT, facts.max_target_tokens - 1)]
     if readers.decode(ids) != child.target.decode(ids).strip():
-        faults.add(f"the tokenizer gives another text for the ids {ids}")
+        faults.add(f"the tokenizer decodes the ids {ids} differently")
     source_ids, target_ids = child.source.encode(texts[0]), [facts.start, *ids]
     difference = _logit_difference(model, reference, plain, tokenizers, source_ids, target_ids)
-    if not difference <= _TOLERANCE:  # also when it is not a number
+    if not difference <= _TOLERANCE:  # also catches NaN
         faults.add(f"logits differ by {difference:.2g} of the largest, expected at most {_TOLERANCE}")
     engine = TorchEngine(reference)
     for text in texts:
         pieces = readers.translate(model, text)
         ((best,),) = engine.translate([text], _GREEDY)
         if pieces != best.pieces:
-            faults.add(f"it translates {text!r} to {pieces}, the packs to {best.pieces}")
+            faults.add(f"it translates {text!r} to {pieces}, but the packs translate it to {best.pieces}")
             break
     faults.raise_as(PackError)
     return len(texts), difference
 
 
 def _sample_texts(vocabulary: Vocabulary, max_tokens: int) -> list[str]:
-    """Texts of a vocabulary's pieces, taken evenly from all of it, of at most ``max_tokens`` tokens."""
+    """Texts of evenly spaced pieces of a vocabulary, of at most ``max_tokens`` tokens."""
     ids = sample_ids(vocabulary, _NUM_TEXTS * _PIECES_PER_TEXT)
     rows = [ids[start::_NUM_TEXTS][:_PIECES_PER_TEXT] for start in range(_NUM_TEXTS)]
     texts = [text for row in rows if (text := vocabulary.decode(row)).strip()]
@@ -90,14 +89,14 @@ def _sample_texts(vocabulary: Vocabulary, max_tokens: int) -> list[str]:
 
 
 class _Readers:
-    """The tokenizers of a merged checkpoint, as its README uses them, with ids as the child has them."""
+    """The tokenizers of a merged checkpoint, used as in its README; ids are the child's."""
 
     def __init__(self, folder: Path, tokenizers: PlainTokenizers) -> None:
         from transformers import AutoTokenizer
 
         self._plan = tokenizers
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # Marian's recommends a package that it does not use
+            warnings.simplefilter("ignore", UserWarning)  # Marian's recommends a package it does not need
             self._source, self._target = (
                 AutoTokenizer.from_pretrained(folder, subfolder=place, trust_remote_code=False)
                 for place in (tokenizers.source_folder, tokenizers.target_folder)
@@ -136,16 +135,16 @@ def _load_model(folder: Path, faults: Faults) -> Any:
     )
     for kind in ("missing_keys", "unexpected_keys", "mismatched_keys", "error_msgs"):
         if found := sorted(map(str, info.get(kind) or ())):
-            faults.add(f"{len(found)} {kind.replace('_', ' ')}, the first {found[0]}")
+            faults.add(f"{len(found)} {kind.replace('_', ' ')}, first {found[0]}")
     return model.eval()
 
 
 def _rounded(model: Any, dtype: torch.dtype) -> Any:
-    """A model with its tensors as they are in the file; itself in full precision."""
+    """A copy of a model with tensors rounded to the file's type; the model itself for float32."""
     if dtype == torch.float32:
         return model
     private = copy.deepcopy(model)
-    unsaved = unsaved_names(model)  # computed anew in full precision
+    unsaved = unsaved_names(model)  # recomputed in full precision when loaded
     with torch.no_grad():
         for name, tensor in named_tensors(private):
             if tensor.is_floating_point() and name not in unsaved:
@@ -161,8 +160,8 @@ def _logit_difference(
     """The largest difference of a logit, as a share of the largest logit.
 
     Args:
-        source_ids: ids of a source text as the child has them.
-        target_ids: likewise what its decoder reads.
+        source_ids: a source text, in the child's ids.
+        target_ids: decoder input, in the child's ids.
     """
     source, target = tokenizers.source, tokenizers.target
     ours, theirs = (

@@ -1,8 +1,8 @@
-"""A child as a plain model of its family: configuration and tensors.
+"""Configuration and tensors of a child as a plain model of its family.
 
-In memory a child has two vocabularies of any size. How that is written depends on what the family's
-configuration can say. Families with a size for each side (Marian, FSMT) get their tables as they are. In all
-others every table has as many rows as the larger one, and none is tied to another.
+In memory, the two vocabularies of a child may have any size. Families with a size for each side in their
+configuration (Marian, FSMT) store the tables unchanged. In all others, every table is padded to the rows of
+the larger one, and all are untied.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from crosslate.models.padded import PlainTensors, is_one_size_too_few, unused_na
 from crosslate.models.sides import size_fields
 from crosslate.models.tensors import named_tensors, unsaved_names
 
-# CTranslate2's own converter stops without them; with them it takes the source's pieces for the target's.
+# CTranslate2's converter needs these, but would use the source's pieces for the target; make it fail instead.
 _CONVERTER_KEYS = ("normalize_before", "normalize_embedding")
 _IDS = ("pad", "eos", "bos", "decoder_start", "forced_bos", "forced_eos")
 
@@ -29,7 +29,7 @@ class PlainModel:
     """A child as a plain model.
 
     Args:
-        child: made from packs; it is not altered.
+        child: made from packs; not modified.
         source: its source side in the checkpoint's ids.
         target: its target side in the checkpoint's ids.
         dtype: of the checkpoint's floating-point tensors.
@@ -37,7 +37,7 @@ class PlainModel:
     Attributes:
         config: the configuration.
         tensors: the tensors.
-        num_own_rows: how many rows of each side's tables are the child's; any others are padding.
+        num_own_rows: rows of each side's tables without padding rows.
         masks_padding: whether a bias keeps padding rows of the target side from being generated.
     """
 
@@ -48,7 +48,7 @@ class PlainModel:
         live = dict(named_tensors(child.model))
         is_renewed = child.source is not parent.source or child.target is not parent.target
         has_two_sizes = bool(size_fields(child.model.config, "source"))
-        # Imported mBART and BART parents are themselves stored like this.
+        # Imported mBART and BART parents are stored with padding too.
         is_padded = is_one_size_too_few(parent.model, anatomy)
         is_untied = is_renewed or is_padded
         self.num_own_rows: dict[Side, int] = {
@@ -64,7 +64,7 @@ class PlainModel:
         self._describe_ids(target)
         if is_untied:
             self._describe_sizes(num_rows, has_two_sizes)
-        # A name that only repeats a table of both sides has no place where the family has a size for each.
+        # Families with two sizes have no place for a name that only aliases a table of both sides.
         unsaved = unsaved_names(parent.model)
         names = [
             name
@@ -73,7 +73,7 @@ class PlainModel:
         ]
         if is_padded:
             names += sorted(unused_names(type(child.model), self.config, names))
-        # What repeated the table of both sides is no longer read; it gets the source's.
+        # Aliases of the shared table are no longer read; store the source's table there.
         table = next(name for name, (side, _) in anatomy.vocabulary.items() if side == "source")
         places = {name: name if name in live else table for name in names}
         self.tensors = PlainTensors(
@@ -108,7 +108,7 @@ class PlainModel:
                     setattr(holder, name, num_rows[side])
             return
         config.vocab_size = num_rows["target"]
-        # Some families tie by force and scale by what this says; they read all tables of a file all the same.
+        # Some families force tying and derive a scale from this flag; they still read all tables of a file.
         described = {**config.to_dict(), "tie_word_embeddings": False}
         if not type(config).from_dict(described).tie_word_embeddings:
             config.tie_word_embeddings = False

@@ -1,9 +1,8 @@
-"""Tokenizers of a merged checkpoint: files from which transformers alone reads and writes a child's text.
+"""Tokenizer files of a merged checkpoint, for transformers alone.
 
-A renewed side is a SentencePiece model whose sentences end with the end of sentence: ``MarianTokenizer``
-reads such files in a model of nearly any family, and both sides from one folder. A side that stayed the
-parent's keeps the parent's own tokenizer, with its languages set. Where no single tokenizer serves both
-sides there are two.
+A replaced side is a SentencePiece model with an end of sentence. ``MarianTokenizer`` reads that format in
+models of nearly any family, with both sides in one folder. A side kept from the parent keeps the parent's
+tokenizer, with its languages set. If no single tokenizer serves both sides, there are two.
 """
 
 from __future__ import annotations
@@ -30,18 +29,18 @@ _GENERIC = ("TokenizersBackend", "PythonBackend", "PreTrainedTokenizerFast")
 
 @dataclass(frozen=True)
 class PlainSide:
-    """One side's vocabulary as the merged checkpoint numbers it.
+    """One side's vocabulary in the ids of the merged checkpoint.
 
     Attributes:
         vocabulary: pieces, special ids and frame in the checkpoint's ids.
-        order: the child's id of each of these ids; None where both number alike.
+        order: the child's id of each checkpoint id; None if they are the same.
     """
 
     vocabulary: Vocabulary
     order: tuple[int, ...] | None = None
 
     def new_id(self, index: int) -> int:
-        """The checkpoint's id of a child's id; rows beyond the vocabulary keep theirs."""
+        """The checkpoint's id of a child's id; rows beyond the vocabulary keep their ids."""
         if self.order is None or index >= len(self.order):
             return index
         return self.order.index(index)
@@ -49,16 +48,16 @@ class PlainSide:
 
 @dataclass(frozen=True)
 class PlainTokenizers:
-    """Which files a merged checkpoint's tokenizers are, and where they lie.
+    """Files and layout of a merged checkpoint's tokenizers.
 
     Attributes:
         source: the source side in the checkpoint's ids.
         target: the target side in the checkpoint's ids.
-        source_folder: where the tokenizer that reads lies in the checkpoint's folder; empty for that folder.
-        target_folder: likewise of the one that writes; the same where one tokenizer does both.
+        source_folder: subfolder of the source tokenizer; empty for the checkpoint's folder.
+        target_folder: subfolder of the target tokenizer; the same if one tokenizer does both.
         kinds: whether each is the parent's own tokenizer or a new one in Marian's layout.
-        prefix: what a user puts before every text, as the parent's family wants it (T5's task, the code of
-            OPUS-MT's models of many languages); mostly empty.
+        prefix: text that users must put before every source text, such as T5's task or the language code of
+            multilingual OPUS-MT models; mostly empty.
     """
 
     source: PlainSide
@@ -73,7 +72,7 @@ class PlainTokenizers:
         """The tokenizers for a child.
 
         Raises:
-            PackError: a side's vocabulary was changed in memory and no plain tokenizer expresses it.
+            PackError: no plain tokenizer can express a side's vocabulary.
         """
         parent = child.parent
         model_type = str(child.model.config.model_type)
@@ -84,7 +83,7 @@ class PlainTokenizers:
         if all(is_kept) and _has_tokenizer(parent):
             return cls(source, target, "", "", ("parent", "parent"), prefix)
         is_heeded = _heeds_tokenizer_class(model_type)
-        # Marian's tokenizer would show any other start of the decoder, such as PLBart's code of a language.
+        # Marian's tokenizer would show any other start token, such as PLBart's language code, as text.
         silent = child.target.special.as_values().values()
         starts_silently = child.model.generation_config.decoder_start_token_id in silent
         aligned = _aligned(child.source, child.target) if is_heeded and starts_silently else None
@@ -99,11 +98,11 @@ class PlainTokenizers:
 
     @property
     def is_single(self) -> bool:
-        """Whether one tokenizer reads and writes."""
+        """Whether one tokenizer serves both sides."""
         return self.source_folder == self.target_folder
 
     def write(self, child: Child, folder: Path) -> None:
-        """Writes the files into the folder of the checkpoint."""
+        """Writes the files into the checkpoint's folder."""
         languages = (child.source_language, child.target_language)
         longest = child.parent.max_tokens
         source, target = self.source.vocabulary, self.target.vocabulary
@@ -117,7 +116,7 @@ class PlainTokenizers:
             else:
                 write_marian_files(folder / place, reads, writes, languages, longest)
             if place:
-                # Before it opens a tokenizer, transformers asks for the type of the model beside it.
+                # transformers reads the model type from config.json before it opens a tokenizer.
                 model_type = child.model.config.model_type if kind == "parent" else "marian"
                 write_json(folder / place / "config.json", {"model_type": model_type})
 
@@ -128,35 +127,35 @@ def _kind(side: str, vocabulary: Vocabulary, parent: Parent, is_kept: bool) -> K
     if _fits_marian(vocabulary):
         return "marian"
     reason = (
-        f"{parent.name} has no files from which transformers makes a tokenizer of its {side} vocabulary"
+        f"{parent.name} has no tokenizer files for transformers for its {side} vocabulary"
         if is_kept
-        else f"the new {side} vocabulary stands in a frame of more than the end of sentence (a language's "
-        "code), which no tokenizer of transformers gives it"
+        else f"sentences in the new {side} vocabulary have more around them than the end of sentence (a "
+        "language code), which no tokenizer of transformers adds"
     )
-    raise PackError(f"{reason}; translate with the packs themselves, or export them to CTranslate2")
+    raise PackError(f"{reason}; translate with the packs, or export them to CTranslate2")
 
 
 def _has_tokenizer(parent: Parent) -> bool:
-    """Whether a parent's folder holds a tokenizer of transformers; a trimmed one may have files of ours."""
+    """Whether a parent's folder has a transformers tokenizer; trimmed parents may have our own files."""
     return parent.folder is not None and not (parent.folder / SAVED_VOCABULARIES).is_file()
 
 
 def _heeds_tokenizer_class(model_type: str) -> bool:
-    """Whether transformers opens the tokenizer that a folder names, whatever is usual for its model."""
+    """Whether transformers opens the tokenizer class named in a folder, even if unusual for the model."""
     from transformers.models.auto.tokenization_auto import TOKENIZER_MAPPING_NAMES
 
     return TOKENIZER_MAPPING_NAMES.get(model_type) not in (None, *_GENERIC)
 
 
 def _code(vocabulary: Vocabulary) -> str:
-    """The code of a language that OPUS-MT's models of many languages want before the text; mostly empty."""
+    """The language code that multilingual OPUS-MT models need before the text; mostly empty."""
     before = [vocabulary.pieces[index] for index in vocabulary.frame.before]
     is_code = len(before) == 1 and re.fullmatch(CONVENTIONS[MARIAN].codes, before[0])
     return before[0] if is_code else ""
 
 
 def _fits_marian(vocabulary: Vocabulary) -> bool:
-    """Whether Marian's tokenizer gives the same ids, after the prefix."""
+    """Whether Marian's tokenizer gives the same ids, apart from the prefix."""
     frame = vocabulary.frame
     return (
         vocabulary.segmenter.kind == "sentencepiece"
@@ -167,10 +166,10 @@ def _fits_marian(vocabulary: Vocabulary) -> bool:
 
 
 def _aligned(source: Vocabulary, target: Vocabulary) -> tuple[PlainSide, PlainSide] | None:
-    """Both sides for one of Marian's tokenizers, which needs the same special ids; None where it cannot be.
+    """Both sides with the same special ids, as one Marian tokenizer needs them; None if impossible.
 
-    Checkpoints of OPUS-MT pad with their last id, which a smaller new vocabulary does not have: then rows of
-    the larger vocabulary change places.
+    OPUS-MT checkpoints pad with their last id, which a smaller new vocabulary lacks; in that case rows of the
+    larger vocabulary are swapped.
     """
     if not _fits_marian(source) or not _fits_marian(target):
         return None
@@ -184,7 +183,7 @@ def _aligned(source: Vocabulary, target: Vocabulary) -> tuple[PlainSide, PlainSi
 
 
 def _reordered(vocabulary: Vocabulary, special: SpecialIds) -> PlainSide:
-    """A vocabulary in which pieces have changed places until the special ones have the wanted ids."""
+    """A vocabulary with pieces swapped so that the special ones have the wanted ids."""
     order = list(range(len(vocabulary)))
     for name, wanted in special.as_values().items():
         at = order.index(getattr(vocabulary.special, name))
@@ -197,7 +196,7 @@ def _reordered(vocabulary: Vocabulary, special: SpecialIds) -> PlainSide:
 
 
 def _write_own(parent: Parent, folder: Path) -> None:
-    """The parent's own tokenizer, set to its languages, with the spaces that the text has."""
+    """Writes the parent's own tokenizer, set to its languages, without cleaning up spaces."""
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(parent.folder, trust_remote_code=False)
@@ -208,7 +207,7 @@ def _write_own(parent: Parent, folder: Path) -> None:
     for name, (index, piece) in _language_pieces(parent, conventions).items():
         match = re.fullmatch(conventions.codes, piece)
         described[name] = match[1] if match else piece
-        if piece not in tokenizer.all_special_tokens:  # M2M100's are not, so decoding would show them
+        if piece not in tokenizer.all_special_tokens:  # M2M100's codes are not, so decoding would show them
             described.setdefault("extra_special_tokens", []).append(piece)
             described.setdefault("added_tokens_decoder", {})[str(index)] = {**_SPECIAL, "content": piece}
     write_json(path, described)
@@ -218,7 +217,7 @@ _SPECIAL = {"lstrip": False, "normalized": False, "rstrip": False, "single_word"
 
 
 def _language_pieces(parent: Parent, conventions: Conventions) -> dict[str, tuple[int, str]]:
-    """Id and piece of the codes of the parent's languages, by what tokenizers call these languages."""
+    """Id and piece of the parent's language codes, keyed by ``src_lang`` and ``tgt_lang``."""
     if not conventions.codes or conventions.target == "source":
         return {}
     start = parent.model.generation_config.decoder_start_token_id

@@ -1,14 +1,13 @@
-"""A model of where sentences end, in the form that Argos Translate looks for in a package.
+"""A sentence boundary model in the format that Argos Translate expects in a package.
 
-Argos cuts text into sentences with MiniSBD before anything else, and MiniSBD fetches a neural model for that
-on first use. A package that brings a file for it is used without a network. What this file holds is no
-trained model but the rule of :mod:`crosslate.languages.sentence_ends` as a small network over characters:
-punctuation that ends a sentence, with up to two closing quotes or brackets after it, before a space; full
-stops of scripts without spaces; and no end before a lower-case letter.
+Argos splits text into sentences with MiniSBD, which downloads a neural model on first use unless the package
+contains one. This one is not trained: it encodes the rule of :mod:`crosslate.languages.sentence_ends` as a
+small network over characters. A sentence ends at its final punctuation with up to two closing quotes or
+brackets before a space, or at full stops of scripts without spaces, but not before a lower-case letter.
 
-The form (ONNX, opset 13): ``units``, ids of characters ``(batch, length)``, and ``features``, none
-``(batch, length, 0)``, to scores ``(batch, length, 3)``, where 2 says that a sentence ends here and 0 that
-nothing does. Metadata: ``vocab`` gives the ids, ``config`` the features.
+Format (ONNX, opset 13): inputs are ``units``, character ids ``(batch, length)``, and ``features``, empty
+``(batch, length, 0)``; outputs are scores ``(batch, length, 3)``, where class 2 is the end of a sentence and
+class 0 is none. In the metadata, ``vocab`` gives the ids and ``config`` the features.
 """
 
 from __future__ import annotations
@@ -28,10 +27,10 @@ _END, _WIDE_END, _CLOSER, _SPACE, _LOWER = (
     "".join(character for character in map(chr, range(0x590)) if character.islower()),
 )
 _CLASSES = (_END, _WIDE_END, _CLOSER, _SPACE, _LOWER)
-_FIRST_ID = 2  # after padding and characters of no class
-_REACH = 2  # characters before and after the one that is judged
+_FIRST_ID = 2  # after padding and characters without a class
+_REACH = 2  # characters of context on each side
 
-# Each case is one unit: what must stand at which distance (+), and what must not (-), by class.
+# Each case is one unit: (distance, class) pairs that must match, and pairs that must not.
 _E, _W, _C, _S, _L = range(len(_CLASSES))
 _CASES: tuple[tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]], ...] = (
     (((0, _E), (1, _S)), ((2, _L),)),
@@ -41,12 +40,12 @@ _CASES: tuple[tuple[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]], .
     (((-1, _W), (0, _C)), ((1, _C),)),
     (((-2, _W), (-1, _C), (0, _C)), ((1, _C),)),
 )
-_FLOAT, _INT64, _INTS = 1, 7, 7  # types of ONNX's tensors and attributes
+_FLOAT, _INT64, _INTS = 1, 7, 7  # ONNX tensor and attribute types
 _IR_VERSION, _OPSET = 7, 13
 
 
 def sentence_model() -> bytes:
-    """The file's bytes: the same ones every time."""
+    """The file's bytes, which are always the same."""
     width, num_cases = 2 * _REACH + 1, len(_CASES)
     num_ids, num_classes = _FIRST_ID + len(_CLASSES), len(_CLASSES)
     table = [float(row - _FIRST_ID == column) for row in range(num_ids) for column in range(num_classes)]
@@ -56,7 +55,7 @@ def sentence_model() -> bytes:
         for places, weight in ((wanted, 1.0), (unwanted, -1.0)):
             for distance, kind in places:
                 kernel[(case * num_classes + kind) * width + distance + _REACH] = weight
-        biases.append(1.0 - len(wanted))  # 1 where all that is wanted is there, else 0 or less
+        biases.append(1.0 - len(wanted))  # the sum is 1 if all conditions match, else 0 or less
     scores = [0.0] * (2 * num_cases) + [1.0] * num_cases
     graph = message(
         (1, _node("Gather", ["table", "units"], "classes")),

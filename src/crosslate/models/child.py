@@ -1,4 +1,4 @@
-"""A child: a model for a new pair whose frozen tensors are its parent's tensors, not copies."""
+"""A child: a model for a new pair that shares its frozen tensors with its parent, without copies."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ class Child:
     """A model for a new pair on the body of a parent.
 
     Attributes:
-        parent: whose tensors it aliases.
+        parent: the owner of the shared tensors.
         model: a Hugging Face encoder-decoder; frozen tensors are the parent's objects.
-        plan: what was changed and how; None for a child made from packs.
-        trained: trained parameters by group and name, those of a method in the group ``added``; empty for a
+        plan: what is changed and how; None for a child made from packs.
+        trained: trained parameters by group and name, with added tensors in the group ``added``; empty for a
             child made from packs.
-        initial_rows: by renewed side, how many rows of its tables started from what; empty for a child made
-            from packs, and where all rows started from random values.
+        initial_rows: number of rows by origin, for each replaced side; empty for a child made from packs or
+            with random initial embeddings.
     """
 
     parent: Parent
@@ -69,14 +69,14 @@ class Child:
         self.target_language = language_code(self.target_language)
 
     def changed_tensors(self) -> dict[str, torch.Tensor]:
-        """What a pack stores: every changed tensor under its first name, slices where only a part is trained.
+        """The tensors that a pack stores, by first name: whole tensors, trained slices, or compact forms.
 
-        Of a tensor in a compact form, what its form is applied to. Empty for a child made from packs.
+        Empty for a child made from packs.
         """
         if self.plan is None:
             return {}
         tensors = dict(named_tensors(self.model))
-        for group in self.trained.values():  # a slice goes by another name in the model
+        for group in self.trained.values():  # slices have other names in the model
             tensors |= group
         changed: dict[str, torch.Tensor] = {}
         for planned in self.plan.changed:
@@ -100,25 +100,25 @@ def make_child(
     seed: int = 1,
     initial: InitialEmbeddings | None = None,
 ) -> Child:
-    """A child ready for training: what the strategy trains is new, the rest is the parent's.
+    """A child ready for training: tensors that the strategy trains are new, others are the parent's.
 
-    The global random state stays as it is.
+    The global random state is not changed.
 
     Args:
-        languages: of sides whose vocabulary stays, where the language is another than the parent's
-            (``embed`` strategies).
-        initial: where the rows of renewed tables start; None starts them from random values.
+        languages: of sides that keep the parent's vocabulary but have another language (``embed``
+            strategies).
+        initial: initial values of replaced tables; None uses random values.
 
     Raises:
-        StrategyError: the strategy renews other sides than were given, or does not fit the model.
-        UsageError: initial embeddings that mean nothing here.
-        VocabularyError: a new vocabulary pads with an id that this family of models cannot pad with.
+        StrategyError: the strategy does not match the given new sides, or does not fit the model.
+        UsageError: the initial embeddings do not fit the strategy.
+        VocabularyError: a new vocabulary has a padding id that this model family does not support.
         AnatomyError: the model cannot be initialised safely.
         MissingExtra: a method needs a package that is not installed.
     """
     new, initial = new or {}, initial or InitialEmbeddings()
     if strategy.renews is None and not new:
-        raise StrategyError(f"{strategy} needs to know which side is new; give a new source, target or both")
+        raise StrategyError(f"{strategy} needs a new side, but none is given; give a new source or target")
     appended = {side: each for side, each in new.items() if each.parent_rows is not None}
     plan = make_plan(
         parent.model,
@@ -131,7 +131,7 @@ def make_child(
     check_initial(initial.method, initial.words, plan.renewed, strategy)
     if appended and initial.method != RANDOM:
         raise UsageError(
-            "an appended vocabulary keeps the parent's rows and starts the others from random values; "
+            "new rows of an appended vocabulary always start from random values; "
             f"expected {RANDOM} initial embeddings, not {initial.method}, or a separate vocabulary"
         )
     vocabularies = _vocabularies(parent, new)
@@ -166,7 +166,7 @@ def make_child(
 
 
 def _attach(model: PreTrainedModel, plan: Plan) -> dict[str, nn.Parameter]:
-    """Puts into a child's model what methods train beside whole tensors; returns that by name."""
+    """Attaches forms and added modules to a child's model; returns their parameters by name."""
     attached: dict[str, nn.Parameter] = {}
     for method in dict.fromkeys(each.method for each in plan.strategy.assigned):
         mine = [each for each in plan.tensors if each.method == method and each.train]
@@ -185,15 +185,15 @@ def graft(
     languages: Mapping[Side, str],
     added: Mapping[Method, Mapping[str, torch.Tensor]],
 ) -> Child:
-    """A child made of given tensors, each under all of its names, on the body of a parent.
+    """A child made of given tensors, each under all its names, on the body of a parent.
 
-    The tensors are used as they are, so several children may share them. Checks are the caller's.
+    The tensors are not copied, so several children may share them. The caller must check them.
 
     Args:
-        added: methods with the tensors, by name, of the modules that they add.
+        added: tensors of added modules, by method and name.
 
     Raises:
-        VocabularyError: a new vocabulary pads with an id that this family of models cannot pad with.
+        VocabularyError: a new vocabulary has a padding id that this model family does not support.
     """
     vocabularies = _vocabularies(parent, new)
     model = alias_model(parent.model)
@@ -212,10 +212,10 @@ def graft(
 
 
 def plain_child(child: Child) -> Child:
-    """A child of plain tensors that translates as a child in training does at this moment.
+    """A child of plain tensors with the current weights of a child in training.
 
-    Tensors that learn by forms are folded; all others are the child's own, not copies, as are the modules
-    that methods add. A child without forms is given back as it is.
+    Forms are merged into plain tensors; all other tensors and added modules are shared, not copied. A child
+    without forms is returned unchanged.
     """
     if child.plan is None or not any(planned.form for planned in child.plan.tensors):
         return child
@@ -253,7 +253,7 @@ def _fresh_tensor(planned: PlannedTensor, original: torch.Tensor) -> torch.Tenso
     if not planned.is_parameter:
         return torch.zeros(planned.shape, dtype=planned.dtype, device=original.device)
     if planned.reinitialise:
-        # NaN shows what no initialisation reached.
+        # NaN marks values that are not initialised yet.
         value = torch.full(planned.shape, torch.nan, dtype=planned.dtype, device=original.device)
     else:
         value = original.detach().clone()
@@ -268,12 +268,12 @@ def _append(
     appended: Mapping[Side, NewSide],
     seed: int,
 ) -> torch.Tensor:
-    """Puts a tensor on the parent's slices into a child, with new ones of small random values beside them.
+    """Sets a tensor that combines the parent's slices with new slices of small random values.
 
-    A new code starts from the mean of the codes that it is related to; a bias, and a buffer, from zero.
+    A new language code starts from the mean of related codes; biases and buffers start from zero.
 
     Returns:
-        The new slices, which are trained; of a buffer the whole.
+        The new slices, which are trained; for a buffer, the whole tensor.
     """
     form: Any = planned.form
     side, axis = appended[SIDE_OF_GROUP[planned.group]], form.axis
@@ -307,12 +307,12 @@ def _settle(model: PreTrainedModel, parent: Parent, new: Mapping[Side, NewSide])
 def _initialise(
     model: PreTrainedModel, parent: Parent, plan: Plan, vocabularies: Mapping[Side, Vocabulary]
 ) -> None:
-    """Fills what is re-initialised: tables ourselves, the rest by the family's own rules.
+    """Initialises fresh tensors: tables here, the rest by the family's own rules.
 
-    Tables get a normal distribution with deviation width^-0.5 and a zero padding row, as in the paper's
-    released code; a bias over the vocabulary gets zeros. The family's ``_init_weights`` skips tensors that
-    are marked as initialised, so everything that stays is marked, and only modules with a fresh tensor inside
-    are shown to it. What it does not reach gets ones (norms), zeros (biases) or normal values.
+    Tables get a normal distribution with standard deviation width^-0.5 and a zero padding row, as in the
+    paper's released code; biases over the vocabulary get zeros. The family's ``_init_weights`` skips tensors
+    marked as initialised, so we mark all others and call it only on modules with a fresh tensor. Tensors that
+    it misses get ones (norms), zeros (biases) or normal values.
     """
     fresh = [each for each in plan.tensors if each.reinitialise and not each.is_appended]
     if not fresh:
@@ -350,10 +350,9 @@ def _start_rows(
     new: Mapping[Side, NewSide],
     initial: InitialEmbeddings,
 ) -> dict[Side, dict[str, int]]:
-    """Puts rows of the parent's tables into renewed ones, and counts what came from where.
+    """Initialises replaced tables from the parent's, and counts rows by origin.
 
-    Tables that were tied on a side start alike, each from the parent's table of its name; a bias over the
-    vocabulary stays zero.
+    Each table starts from the parent's table of the same name; a bias over the vocabulary stays zero.
     """
     if initial.method == RANDOM:
         return {}

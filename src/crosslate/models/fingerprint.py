@@ -12,7 +12,7 @@ from torch import nn
 
 from crosslate.models.tensors import distinct_tensors
 
-_COLUMNS = 509  # a prime, so that rows of a matrix that change places fall into other columns
+_COLUMNS = 509  # a prime, so that swapped rows of a matrix fall into other columns
 
 
 def fingerprint(model: nn.Module, unsaved: frozenset[str] = frozenset()) -> str:
@@ -23,8 +23,8 @@ def fingerprint(model: nn.Module, unsaved: frozenset[str] = frozenset()) -> str:
     the tensor's bytes, contiguous and little-endian.
 
     Args:
-        unsaved: names that checkpoints do not hold (constant sinusoidal positions): they are left out,
-            since a library may compute them with another rounding.
+        unsaved: names to leave out because checkpoints lack them (constant sinusoidal positions) and
+            libraries may round them differently.
     """
     digest = hashlib.sha256()
     for name, aliases, tensor in distinct_tensors(model, unsaved):
@@ -40,10 +40,10 @@ def fingerprint(model: nn.Module, unsaved: frozenset[str] = frozenset()) -> str:
 
 
 class CachedFingerprint:
-    """The fingerprint of one model, hashed again only when a tensor was replaced, written or renamed.
+    """The fingerprint of one model, recomputed only after a tensor is replaced, written or renamed.
 
-    A tensor counts as written when its version or a sum over its bytes is another. The version alone misses
-    writes through ``tensor.data`` and NumPy; the sum is six times as fast as a hash.
+    Writes are detected by a tensor's version and a sum over its bytes: the version alone misses writes
+    through ``tensor.data`` and NumPy, and the sum is six times as fast as a hash.
     """
 
     def __init__(self) -> None:
@@ -62,13 +62,13 @@ class CachedFingerprint:
 
 
 def _bytes(tensor: torch.Tensor) -> numpy.ndarray:
-    """The bytes of a tensor, (bytes,) uint8; no copy where it lies contiguous on the CPU."""
+    """The bytes of a tensor, (bytes,) uint8; not copied if contiguous on the CPU."""
     raw: numpy.ndarray = tensor.detach().to("cpu").contiguous().reshape(-1).view(torch.uint8).numpy()
     return raw
 
 
 def _sums(tensor: torch.Tensor) -> bytes:
-    """Column sums of the bytes as a matrix of 64-bit numbers, and the bytes that do not fill its last row."""
+    """Column sums of the bytes as a matrix of 64-bit numbers, followed by the remaining bytes."""
     raw = _bytes(tensor)
     row_bytes = 8 * _COLUMNS
     end = len(raw) - len(raw) % row_bytes

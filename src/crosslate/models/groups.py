@@ -1,4 +1,4 @@
-"""The two sides of a model and the five groups that its tensors belong to. Imports nothing.
+"""The two sides of a model and its five groups of tensors.
 
 Source: Gheini, Ren & May 2021, section 3.1, for the groups.
 """
@@ -20,4 +20,4 @@ EMBEDDINGS: frozenset[str] = frozenset(GROUP_OF_SIDE.values())
 BODY: frozenset[Group] = frozenset({"enc", "dec", "xattn"})
 """All other groups: encoder, decoder and cross-attention."""
 ADDED = "added"
-"""Beside the groups: what a method trains that the parent has no tensor for. It starts fresh."""
+"""A further group for tensors that a method adds to the parent's; they start fresh."""

@@ -1,4 +1,4 @@
-"""A parent held in less memory: matrices that a strategy leaves frozen, in bfloat16."""
+"""Hold frozen matrices of a parent in bfloat16 to save memory."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from crosslate.models.tensors import named_tensors, owner
 
 @dataclass(frozen=True)
 class Lowering:
-    """What was lowered.
+    """Record of a lowered parent.
 
     Attributes:
-        fingerprint: of the parent as it was, by which packs know it.
-        held: fingerprint of what the model holds since.
-        types: name of every lowered tensor to the type it had.
+        fingerprint: of the original parent, which packs refer to.
+        held: fingerprint of the lowered model.
+        types: original types of lowered tensors, by name.
     """
 
     fingerprint: str
@@ -31,10 +31,10 @@ class Lowering:
 
 @torch.no_grad()
 def lower(model: Any, anatomy: Anatomy, keep: Collection[str]) -> dict[str, torch.dtype]:
-    """Rounds matrices of products and tables of tokens to bfloat16, in place; returns the types they had.
+    """Rounds weight matrices and token tables to bfloat16, in place; returns their original types.
 
-    Norms, biases and positions, a thousandth of a model, stay as they are: some families compute with them
-    outside of what automatic mixed precision converts.
+    Norms, biases and positions, a thousandth of a model, keep their types, since some families use them in
+    operations that automatic mixed precision does not convert.
     """
     types: dict[str, torch.dtype] = {}
     ties = {name: names for names in anatomy.ties for name in names}

@@ -1,8 +1,8 @@
-"""Models with two tables of embeddings in families whose files have room for one size.
+"""Models with two embedding tables in families that support only one vocabulary size.
 
-BART and mBART build both tables, and the output layer, from one number in their configuration. On disk such a
-model is padded: every table has as many rows as the larger one, nothing is tied, and the logits of rows that
-stand for no piece are -inf, so plain transformers computes the same with it. Loading cuts the tables again.
+BART and mBART build both tables and the output layer from one size in their configuration. On disk such a
+model is padded: every table has the rows of the larger one, nothing is tied, and logits of padding rows are
+-inf, so that plain transformers computes the same. Loading removes the padding.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from crosslate.models.tensors import named_tensors, set_tensor
 SHARD_BYTES = 5_000_000_000
 """The largest file of a checkpoint."""
 _WEIGHTS = "model{suffix}.safetensors"
-# Others have no bias of the logits that could silence a padding row, or scale what they tie.
+# Other families lack a logit bias to suppress padding rows, or scale tied tables.
 _FAMILIES = ("bart", "mbart")
 
 
 def is_one_size_too_few(model: Any, anatomy: Anatomy) -> bool:
-    """Whether source and target have tables of their own, and the configuration one number for both."""
+    """Whether source and target have separate tables but the configuration has one size for both."""
     if size_fields(model.config, "source"):
         return False
     source, target = (token_tables(model, anatomy, side) for side in SIDES)
@@ -43,11 +43,11 @@ class PlainTensors:
     """Tensors of a model with two vocabularies, as a plain checkpoint of its family holds them.
 
     Attributes:
-        axes: side and axis of the tensors that have one slice for each piece of a vocabulary.
-        num_rows: how many such slices the checkpoint has, by side. Tables are filled up with zeros, a bias of
-            the logits with -inf.
-        orders: by side, the model's slice for each of the checkpoint's first slices; None where both agree.
-        dtype: of floating-point tensors; None leaves them as they are.
+        axes: side and vocabulary axis of tensors that have one.
+        num_rows: vocabulary slices in the checkpoint, by side. Tables are padded with zeros, a logit bias
+            with -inf.
+        orders: the model's slice for each of the checkpoint's slices, by side; None if they agree.
+        dtype: of floating-point tensors; None keeps their types.
     """
 
     tensors: Mapping[str, torch.Tensor]
@@ -72,7 +72,7 @@ class PlainTensors:
             write_json(folder / "model.safetensors.index.json", index)
 
     def tensor(self, name: str) -> torch.Tensor:
-        """A copy of one tensor as the checkpoint holds it, on the CPU."""
+        """A copy of one tensor as stored in the checkpoint, on the CPU."""
         tensor = self.tensors[name].detach()
         if name in self.axes:
             side, axis = self.axes[name]
@@ -105,15 +105,15 @@ class PlainTensors:
 
 
 def save_padded(model: Any, anatomy: Anatomy, folder: Path) -> dict[Side, int]:
-    """Writes tensors and configurations as ``save_pretrained`` does; returns the true rows of each side.
+    """Writes tensors and configurations as ``save_pretrained`` does; returns the rows of each side.
 
     Raises:
-        ParentError: a family for which this was not shown to be exact.
+        ParentError: the family is not supported.
     """
     if model.config.model_type not in _FAMILIES:
         raise ParentError(
-            f"a {model.config.model_type} model with two tables of embeddings cannot be saved as a parent "
-            f"(only {' and '.join(_FAMILIES)} can); save packs of its children instead"
+            f"cannot save a {model.config.model_type} model with two embedding tables as a parent "
+            f"(supported: {' and '.join(_FAMILIES)}); save packs of its children instead"
         )
     rows: dict[Side, int] = {side: token_tables(model, anatomy, side)[0].weight.shape[0] for side in SIDES}
     largest = max(rows.values())
@@ -131,19 +131,19 @@ def save_padded(model: Any, anatomy: Anatomy, folder: Path) -> dict[Side, int]:
 
 
 def unused_names(model_class: Any, config: Any, names: Collection[str]) -> set[str]:
-    """What plain transformers builds beside the given names: the one table that both sides would share.
+    """Names that plain transformers expects in addition: the table that both sides would share.
 
-    Nothing uses it then, but a file that lacks it does not load without complaint.
+    It is unused, but transformers warns if a file lacks it.
     """
     with torch.device("meta"):
         return set(model_class(config).state_dict()) - set(names)
 
 
 def cut_tables(model: Any, rows: Any) -> None:
-    """Makes a padded model what it was: tables of their true sizes, tied where those of a side are equal.
+    """Removes the padding of a model's tables and ties equal tables of a side.
 
     Raises:
-        ParentError: the tables do not have so many rows.
+        ParentError: the recorded rows do not match the tables.
     """
     anatomy = Anatomy.of(model)
     tensors = dict(named_tensors(model))
@@ -153,7 +153,7 @@ def cut_tables(model: Any, rows: Any) -> None:
         type(rows[side]) is int and 0 < rows[side] <= lengths[side] for side in SIDES
     ):
         raise ParentError(
-            f"its record says {rows!r} of the rows of its tables, which have {lengths}; get it again"
+            f"its record gives {rows!r} rows, but its tables have {lengths}; get the parent again"
         )
     made: dict[Side, list[tuple[torch.Tensor, list[str]]]] = {side: [] for side in SIDES}
     for name, (side, axis) in anatomy.vocabulary.items():

@@ -1,4 +1,4 @@
-"""A strategy resolved on one model: every tensor of the child by name, with its fate and its bytes."""
+"""A strategy resolved on a model: every tensor of the child, with its treatment and size."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class PlannedTensor:
         name: its first name in sorted order.
         shape: its shape in the child.
         is_parameter: False for buffers.
-        is_resized: its vocabulary axis belongs to a renewed side.
-        train: it is trained, or what its form is applied to.
-        form: how it is made of the parent's tensor and a smaller one, which is what is stored. Of a resized
-            tensor the new slices, where the others are the parent's, taken by their pieces.
-        method: by which it learns; None for what is not trained.
-        is_added: the parent has no such tensor; it belongs to a module that its method adds.
+        is_resized: whether its vocabulary axis belongs to a replaced side.
+        train: whether it, or the stored tensor of its form, is trained.
+        form: how to make it from the parent's tensor and a smaller, stored one. For a resized tensor, the
+            slices of new pieces; the others are the parent's slices of the same pieces.
+        method: the method that trains it, or None.
+        is_added: whether the parent lacks it because its method adds the module.
     """
 
     name: str
@@ -55,12 +55,12 @@ class PlannedTensor:
 
     @property
     def is_appended(self) -> bool:
-        """Whether it holds slices of the parent's tensor beside those of a new vocabulary's new pieces."""
+        """Whether it combines the parent's slices with those of new pieces."""
         return self.is_resized and self.form is not None
 
     @property
     def is_table(self) -> bool:
-        """Of a tensor with a vocabulary axis: whether it holds embeddings, not one number for each piece."""
+        """For a tensor with a vocabulary axis, whether it has more than one number per piece."""
         return max(self.shape) != self.num_elements
 
     @property
@@ -97,7 +97,7 @@ class PlannedTensor:
 
 @dataclass(frozen=True)
 class GroupAccount:
-    """Elements of one group: in the child, re-initialised, trained, and stored by a pack."""
+    """Parameter counts of one group: in the child, re-initialised, trained, and stored in a pack."""
 
     group: str
     num_elements: int
@@ -111,8 +111,8 @@ class Plan:
     """What a strategy does to a model.
 
     Attributes:
-        tensors: every distinct tensor of the child, in the order of their names. Constants that no
-            checkpoint holds (sinusoidal positions) are left out: they are neither trained nor stored.
+        tensors: all distinct tensors of the child, sorted by name, except constants that are not in
+            checkpoints (sinusoidal positions), which are neither trained nor stored.
     """
 
     strategy: Strategy
@@ -125,22 +125,22 @@ class Plan:
 
     @property
     def pack_bytes(self) -> int:
-        """Bytes of the tensors that a pack stores (without its header and vocabulary)."""
+        """Bytes of the tensors stored in a pack, without header and vocabulary."""
         return sum(tensor.num_stored * tensor.dtype.itemsize for tensor in self.tensors)
 
     @property
     def model_bytes(self) -> int:
-        """Bytes of the whole child, tied tensors once."""
+        """Bytes of the whole child, with tied tensors counted once."""
         return sum(tensor.num_elements * tensor.dtype.itemsize for tensor in self.tensors)
 
     @property
     def share(self) -> float:
-        """Parameters that the pack stores as a share of the whole child's, 0-1 (Table 2 of the paper)."""
+        """Share of the child's parameters stored in the pack, 0-1 (Table 2 of the paper)."""
         stored = sum(tensor.num_stored for tensor in self.tensors if tensor.is_parameter)
         return stored / sum(tensor.num_elements for tensor in self.tensors if tensor.is_parameter)
 
     def account(self) -> list[GroupAccount]:
-        """Parameters per group, in the paper's order; buffers are not counted."""
+        """Parameter counts per group, in the paper's order, without buffers."""
         accounts = []
         for group in GROUPS:
             mine = [tensor for tensor in self.tensors if tensor.group == group and tensor.is_parameter]
@@ -167,23 +167,20 @@ def make_plan(
     """Resolves a strategy on a parent.
 
     Args:
-        vocabulary_sizes: sizes of the new vocabularies by side; for ``scratch`` they say which sides are new.
-        appended: of sides whose vocabulary is on the parent's rows, the new rows. Of such a side these alone
-            start anew and are trained, neither positions nor norms.
-        types: names of tensors that are held in a lower precision at present, to the types they had, which
-            are what counts.
+        vocabulary_sizes: sizes of the new vocabularies by side; for ``scratch`` they define the new sides.
+        appended: new rows of each side with an appended vocabulary. Only these rows of the side are new and
+            trained, not its positions and norms.
+        types: original types of tensors held in lower precision, by name; these types count.
 
     Raises:
-        StrategyError: a size is missing or given for a side that the strategy keeps, or a limit names a
-            layer, head or projection that the model does not have; or the strategy trains a tensor that is
-            held in lower precision.
+        StrategyError: a size is missing or given for a side that the strategy keeps, a limit names a layer,
+            head or projection that the model lacks, or the strategy trains a tensor held in lower precision.
     """
     sizes, appended, types = vocabulary_sizes or {}, appended or {}, types or {}
     renewed = _renewed(strategy, anatomy, sizes)
     if appended and strategy.renews is None:
         raise StrategyError(
-            f"{strategy} starts every tensor anew, so nothing can be appended to the parent's vocabulary; "
-            "take a separate one"
+            f"{strategy} replaces all vocabularies, so none can be appended to; use a separate vocabulary"
         )
     treatments = {
         name: (each.method, treatment)
@@ -203,7 +200,7 @@ def make_plan(
             if new_rows is not None:
                 form = Slices.of(shape, at, new_rows)
         groups = {anatomy.groups[each] for each in names if each in anatomy.groups}
-        if new_rows is None:  # of an appended side nothing but new rows changes
+        if new_rows is None:  # on an appended side only new rows change
             groups -= {GROUP_OF_SIDE[each] for each in appended}
         is_parameter = names[0] in anatomy.parameters
         is_learnt = anatomy.constant.isdisjoint(names)
@@ -211,8 +208,8 @@ def make_plan(
         found = [each for each in found if each[1].group in groups]
         if len(names) > 1 and any(not isinstance(each.form, Slices | None) for _, each in found):
             raise StrategyError(
-                f"{strategy} needs a tensor of its own in every layer, but {' and '.join(names)} are "
-                "one; choose another method, or src+xattn"
+                f"{strategy} needs separate tensors in every layer, but {' and '.join(names)} are "
+                "shared; choose another method, or src+xattn"
             )
         method, treatment = found[0] if found else (None, Treatment(group, is_trained=False))
         form = treatment.form or form
@@ -224,7 +221,7 @@ def make_plan(
             dtype=types.get(names[0], tensor.dtype),
             is_parameter=is_parameter,
             is_resized=is_resized,
-            # Of the buffers only biases over the vocabulary were learnt; the others are constants.
+            # The only learnt buffers are biases over the vocabulary; others are constants.
             reinitialise=is_learnt
             and (is_parameter or axis is not None)
             and not groups.isdisjoint(strategy.reinitialise),
@@ -235,8 +232,8 @@ def make_plan(
         starts_from_parent = planned.train and not planned.reinitialise
         if planned.name in types and (starts_from_parent or (form and not is_resized)):
             raise StrategyError(
-                f"{planned.name} is to be trained from the parent's values, but these are held in a lower "
-                f"precision; load the parent again and keep {group} as it is"
+                f"cannot train {planned.name} from the parent's values, which are held in lower precision; "
+                f"load the parent again and keep {group} in full precision"
             )
         tensors.append(planned)
     dtype = added_type(model)
@@ -252,16 +249,16 @@ def make_plan(
 
 
 def _renewed(strategy: Strategy, anatomy: Anatomy, sizes: Collection[Side]) -> frozenset[Side]:
-    """The sides that get a new vocabulary, which must be those whose sizes were given."""
+    """The sides with a new vocabulary, which must match the given sizes."""
     renewed = frozenset(sizes) if strategy.renews is None else strategy.renews
     if renewed != frozenset(sizes):
         raise StrategyError(
-            f"{strategy} renews {_sides(renewed)}, but new vocabularies were given for {_sides(sizes)}"
+            f"{strategy} replaces {_sides(renewed)}, but new vocabularies are given for {_sides(sizes)}"
         )
     if missing := renewed - {side for side, _ in anatomy.vocabulary.values()}:
         raise StrategyError(
-            f"{strategy} renews {_sides(missing)}, which has no vocabulary in this model "
-            "(speech and images come without one); choose a strategy for the other side"
+            f"{strategy} replaces {_sides(missing)}, which has no vocabulary in this model "
+            "(its input is speech or images); choose a strategy for the other side"
         )
     return renewed
 
@@ -269,10 +266,10 @@ def _renewed(strategy: Strategy, anatomy: Anatomy, sizes: Collection[Side]) -> f
 def child_tensors(
     model: PreTrainedModel, anatomy: Anatomy, renewed: Collection[Side]
 ) -> list[tuple[tuple[str, ...], Group, torch.Tensor]]:
-    """Every distinct tensor that a child has: its names, its group, and the parent's tensor it comes from.
+    """All distinct tensors of a child: names, group, and the parent's tensor.
 
-    Where a table that the parent ties over both sides is renewed on one of them, each side has its own.
-    Alias names at the root then belong to neither and are gone.
+    If one side of a table shared by both sides is replaced, each side gets its own table, and alias names at
+    the root are dropped.
     """
     from crosslate.models.tensors import distinct_tensors, unsaved_names
 
@@ -294,10 +291,10 @@ _ORDER = ("src", "tgt", "xattn", "enc", "dec")
 
 
 def vocabulary_axis(anatomy: Anatomy, names: Iterable[str]) -> tuple[Side, int] | None:
-    """Side and axis of the vocabulary of a tensor with these names; None where it has none."""
+    """Side and vocabulary axis of a tensor with these names, or None."""
     found = [anatomy.vocabulary[name] for name in names if name in anatomy.vocabulary]
     return found[0] if found else None
 
 
 def _sides(sides: Collection[str]) -> str:
-    return " and ".join(f"the {side}" for side in SIDES if side in sides) or "no side"
+    return " and ".join(f"the {side}" for side in SIDES if side in sides) or "neither side"

@@ -1,4 +1,4 @@
-"""Putting new tensors into a model: renewed vocabularies, untied tables, sliced parameters."""
+"""Update a model after vocabularies are replaced: aliases, sizes, special ids, start tokens."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _IDS_OF_VOCABULARY = (
 
 
 def remove_aliases(model: Any, names: Iterable[str], instead: nn.Module | None = None) -> None:
-    """Removes modules that only repeat a table of both sides (``model.shared``) once the sides differ.
+    """Removes modules that only alias a table of both sides (``model.shared``) once the sides differ.
 
     Args:
-        instead: what the attribute gives from now on, where the library's code asks for it as the model's
-            input embeddings. It stays a module of its own place only, so no tensor gets a second name.
+        instead: value of the attribute from now on, if the library reads it as the model's input embeddings.
+            It is not registered as a module there, so no tensor gets a second name.
     """
     for name in names:
         path, _, leaf = name.rpartition(".")[0].rpartition(".")
@@ -36,7 +36,7 @@ def remove_aliases(model: Any, names: Iterable[str], instead: nn.Module | None =
         except AttributeError:
             if instead is not None:
                 vars(holder)[leaf] = instead
-        except NotImplementedError:  # families of which nobody can ask
+        except NotImplementedError:  # not supported by some families
             pass
 
 
@@ -47,10 +47,10 @@ def token_tables(model: nn.Module, anatomy: Anatomy, side: Side) -> list[nn.Embe
 
 
 def check_padding(model: Any, anatomy: Anatomy, vocabularies: Mapping[Side, Vocabulary]) -> None:
-    """Checks that renewed sides pad with an id that the model can do with.
+    """Checks that the model supports the padding ids of replaced sides.
 
-    Most families learn from the attention mask what is padding. Some (M2M100, NLLB, FSMT, RoBERTa) number
-    the positions by comparing token ids with their parent's padding id.
+    Most families find padding by the attention mask. Some (M2M100, NLLB, FSMT, RoBERTa) number positions by
+    comparing token ids with their parent's padding id.
 
     Raises:
         VocabularyError: names the module and both ids.
@@ -62,16 +62,16 @@ def check_padding(model: Any, anatomy: Anatomy, vocabularies: Mapping[Side, Voca
             pad = getattr(module, "padding_idx", None)
             if path and isinstance(pad, int) and pad != vocabulary.special.pad and module not in tables:
                 raise VocabularyError(
-                    f"the new {side} vocabulary pads with id {vocabulary.special.pad}, but {path} of this "
-                    f"model counts positions from the padding id {pad}; make one that pads with {pad}"
+                    f"the new {side} vocabulary has the padding id {vocabulary.special.pad}, but {path} of "
+                    f"this model counts positions from {pad}; make a vocabulary with the padding id {pad}"
                 )
 
 
 def describe_vocabularies(model: Any, anatomy: Anatomy, vocabularies: Mapping[Side, Vocabulary]) -> None:
-    """Writes the sizes and special ids of renewed vocabularies into the model's configurations.
+    """Writes sizes and special ids of replaced vocabularies to the model's configurations.
 
-    Families keep the two sizes in different fields; a family without a field for the target side keeps one
-    number, which then means the target's: that is what generation and losses read it for.
+    Families keep the two sizes in different fields; if there is only one size, it is the target's, as
+    generation and losses expect.
     """
     config = model.config
     for side, vocabulary in vocabularies.items():
@@ -89,10 +89,10 @@ def describe_vocabularies(model: Any, anatomy: Anatomy, vocabularies: Mapping[Si
 
 
 def describe_start(model: Any, target: Vocabulary, start: int | None = None) -> None:
-    """Makes a model write what its target's frame says comes first, as a new language's code.
+    """Sets the ids that every output starts with, such as the code of a new language.
 
     Args:
-        start: the piece that the decoder starts with, where that is the code; None leaves it as it is.
+        start: id that the decoder starts with, if that is the code; None keeps the current one.
     """
     if target.frame.before:
         model.generation_config.forced_bos_token_id = target.frame.before[0]
@@ -102,13 +102,13 @@ def describe_start(model: Any, target: Vocabulary, start: int | None = None) -> 
 
 
 def effective_setting(model: Any, name: str) -> int | None:
-    """A setting of decoding; the generation configuration goes before the model's."""
+    """A decoding setting; the generation configuration takes precedence over the model's."""
     values = (getattr(config, name, None) for config in (model.generation_config, model.config))
     return next((value for value in values if value is not None), None)
 
 
 def size_fields(config: Any, side: Side) -> list[tuple[Any, str]]:
-    """Where a configuration keeps the vocabulary size of one side; nowhere where it has one for both."""
+    """The fields of a configuration with one side's vocabulary size; empty if one size covers both."""
     is_source = side == "source"
     if getattr(config, "src_vocab_size", None) is not None:  # FSMT
         return [(config, "src_vocab_size" if is_source else "tgt_vocab_size")]
@@ -123,10 +123,10 @@ def size_fields(config: Any, side: Side) -> list[tuple[Any, str]]:
 
 
 def _set_special(model: Any, special: SpecialIds) -> None:
-    """Moves the special ids that the decoder writes or starts with to those of its new vocabulary.
+    """Sets the decoder's special ids to those of its new vocabulary.
 
-    A start token keeps its role (padding, end or beginning of sentence). One with another role, such as a
-    language code, has no counterpart: decoding then starts with the end-of-sentence token, as in fairseq.
+    The start token keeps its role (padding, end or beginning of sentence). If it has another role, such as a
+    language code, decoding starts with the end-of-sentence token, as in fairseq.
     """
     bos, pad = (effective_setting(model, f"{name}_token_id") for name in ("bos", "pad"))
     start = effective_setting(model, "decoder_start_token_id")

@@ -1,4 +1,4 @@
-"""Sizes of new Transformers: by name, or as four numbers."""
+"""Sizes of new Transformers, by name or as four numbers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from crosslate.errors import UsageError, nearest
 
 @dataclass(frozen=True)
 class Size:
-    """Numbers of a new Transformer, the same on both sides."""
+    """Dimensions of a new Transformer, the same for encoder and decoder."""
 
     layers: int
     width: int
@@ -19,7 +19,7 @@ class Size:
 
     def __post_init__(self) -> None:
         if min(self.layers, self.width, self.heads, self.feed_forward) < 1 or self.width % self.heads:
-            raise UsageError(f"{self} is no model: all numbers must be positive and heads must divide width")
+            raise UsageError(f"{self} is invalid: all numbers must be positive and heads must divide width")
 
 
 SIZES = {
@@ -33,7 +33,7 @@ def parse_size(text: str) -> Size:
     """``tiny``, ``small``, ``base``, or numbers ``layers,width,heads,feed_forward`` like ``3,256,4,1024``.
 
     Raises:
-        UsageError: neither, or numbers that make no model.
+        UsageError: unknown name, or invalid numbers.
     """
     if text in SIZES:
         return SIZES[text]

@@ -1,8 +1,8 @@
-"""Strategies as data: which sides and groups start anew, and by which method each group learns.
+"""Strategies as data: which sides and groups start fresh, and how each group is trained.
 
-A strategy is a name of the paper, which says what is trained in full, and methods for further groups:
-``src+xattn``, ``src+lora[attention;rank=4]``, ``src+xattn+lora(enc,dec;rank=16)``. Adding one to the names is
-adding an entry to :data:`STRATEGIES`; nothing branches on names.
+A strategy is a name, which says what is trained in full, and methods for further groups: ``src+xattn``,
+``src+lora[attention;rank=4]``, ``src+xattn+lora(enc,dec;rank=16)``. To add a name, add an entry to
+:data:`STRATEGIES`; no code depends on names.
 
 Source: Gheini, Ren & May 2021, section 3.1.
 """
@@ -24,13 +24,13 @@ _PART = re.compile(r"[^+\[\]()]+(?:\[[^\[\]]*\]|\([^()]*\))?")
 
 @dataclass(frozen=True)
 class Strategy:
-    """A declarative value; see :mod:`crosslate.models.plan` for what it means on a model.
+    """A parsed strategy; see :mod:`crosslate.models.plan` for resolving it on a model.
 
     Attributes:
         base: name in :data:`STRATEGIES`.
-        renews: sides whose vocabulary is new; None leaves it to the caller (``scratch``).
+        renews: sides with a new vocabulary; None leaves them to the caller (``scratch``).
         reinitialise: groups that start from random values.
-        others: further methods with theirs; no group learns by two.
+        others: further methods with their groups; no group has two methods.
     """
 
     base: str
@@ -54,29 +54,29 @@ class Strategy:
 
     @property
     def methods(self) -> dict[Group, Method]:
-        """The method of every group that learns."""
+        """The method of every trained group."""
         found = {group: each.method for each in self.assigned for group in each.groups}
         return {group: found[group] for group in GROUPS if group in found}
 
     @property
     def limits(self) -> Limits:
-        """Limits within cross-attention that is trained in full."""
+        """Limits on full training of cross-attention."""
         return self.full.method.limits if isinstance(self.full.method, Full) else Limits()
 
     @property
     def train(self) -> frozenset[Group]:
-        """Groups whose own tensors are trained, all or some of them."""
+        """Groups whose own tensors are trained, fully or in part."""
         return frozenset(group for group, each in self.methods.items() if each.trains_own_tensors)
 
     @property
     def precise_groups(self) -> frozenset[Group]:
-        """Groups that a parent may not hold in a lower precision, since training starts from its values."""
+        """Groups that must keep full precision in the parent, since training starts from its values."""
         from_parent = {group for group, each in self.methods.items() if not each.modules}
         return frozenset(from_parent - self.reinitialise)
 
     @property
     def label(self) -> str:
-        """What learns beside embeddings, like ``lora-xattn``; empty if all that learns is trained in full."""
+        """What is trained beside embeddings, like ``lora-xattn``; empty for full training only."""
         if not self.others:
             return ""
         parts = [listed(self.full.groups & BODY).replace(",", "-")]
@@ -90,7 +90,7 @@ class Strategy:
         return replace(self, full=replace(self.full, method=Full(limits)))
 
     def with_heads(self, heads: Mapping[int, Collection[int]]) -> Strategy:
-        """The strategy with heads in place of the share that was asked for; they imply the layers."""
+        """The strategy with heads instead of ``auto`` and layers."""
         chosen = tuple((layer, frozenset(each)) for layer, each in sorted(heads.items()) if each)
         return self.limited(replace(self.limits, layers=None, heads=chosen, auto=None))
 
@@ -120,7 +120,7 @@ STRATEGIES: dict[str, Strategy] = {
         _entry("embed+xattn", "", "", "src tgt xattn"),
         _entry("embed+randxattn", "", "xattn", "src tgt xattn"),
         _entry("src+tgt+xattn", "src tgt", "src tgt", "src tgt xattn"),
-        # Not the paper's: the kept side's embeddings are trained as well.
+        # Not in the paper: the kept side's embeddings are trained as well.
         _entry("src+all", "src", "src", "src tgt enc dec xattn"),
         _entry("tgt+all", "tgt", "tgt", "src tgt enc dec xattn"),
     )
@@ -128,21 +128,21 @@ STRATEGIES: dict[str, Strategy] = {
 
 
 def strategy_names() -> list[str]:
-    """Names of strategies without limits and options: the entries, and every method beside new embeddings."""
+    """Names of strategies without limits and options, including each method with new embeddings."""
     return [*STRATEGIES, *(f"{side}+{kind}" for side in SIDE_OF_GROUP for kind in named_methods())]
 
 
 def parse_strategy(text: str) -> Strategy:
-    """Reads a strategy: a name, limits of what it trains in full, and methods for further groups.
+    """Reads a strategy: a name, limits on full training, and methods for further groups.
 
-    Limits stand in brackets and are separated by semicolons: ``layers=0-2,5``, projections ``k,v``,
-    heads by layer ``heads=0:1,3;2:0-1``, or a share of the heads to choose ``auto=50%``. So
+    Limits are in brackets, separated by semicolons: ``layers=0-2,5``, projections ``k,v``, heads by layer
+    ``heads=0:1,3;2:0-1``, or a share of heads to choose ``auto=50%``. For example,
     ``src+xattn[layers=0-2]``, ``src+xattn[k,v]``, ``src+xattn[heads=0:1,3]``. Methods have options instead,
-    ``src+lora[attention;rank=4]``, or groups of their own: ``src+xattn+lora(enc,dec;rank=16)``.
+    ``src+lora[attention;rank=4]``, or explicit groups: ``src+xattn+lora(enc,dec;rank=16)``.
 
     Raises:
-        StrategyError: unknown name (with the nearest known), limits or options that cannot be read, or a
-            group that would learn by two methods.
+        StrategyError: the name is unknown (the message suggests the nearest), limits or options cannot be
+            read, or a group has two methods.
     """
     parts = [each.strip() for each in _PART.findall(text.strip())]
     if not parts or re.sub(r"\s", "", "+".join(parts)) != re.sub(r"\s", "", text):
@@ -166,7 +166,7 @@ def parse_strategy(text: str) -> Strategy:
             if twice := strategy.methods.keys() & assigned.groups:
                 free = listed(assigned.method.groups - strategy.methods.keys())
                 instead = f"choose among {free}" if free else f"{strategy} leaves none for it"
-                raise StrategyError(f"{listed(twice)} would learn by two methods; {instead}")
+                raise StrategyError(f"{listed(twice)} would have two methods; {instead}")
             strategy = replace(strategy, others=(*strategy.others, assigned))
     except StrategyError as error:
         raise StrategyError(f"{text!r}: {error}") from None
@@ -175,10 +175,9 @@ def parse_strategy(text: str) -> Strategy:
 
 def _limited(strategy: Strategy, limits: str) -> Strategy:
     if "xattn" not in strategy.train:
-        raise StrategyError("it does not train cross-attention, so the limits mean nothing; leave them out")
+        raise StrategyError("it does not train cross-attention, so limits have no effect; leave them out")
     if "xattn" in strategy.reinitialise:
         raise StrategyError(
-            "it starts cross-attention from random values, so it must be trained as a whole; leave the "
-            "limits out"
+            "it starts cross-attention from random values, so all of it must be trained; leave out the limits"
         )
     return strategy.limited(parse_limits(limits))

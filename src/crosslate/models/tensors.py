@@ -1,4 +1,4 @@
-"""The tensors of a model by their names: found, told apart, shared between models, replaced."""
+"""The tensors of a model by name: find, identify, share and replace them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Model = TypeVar("Model", bound=nn.Module)
 
 
 def named_tensors(model: nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
-    """Every parameter and persistent buffer under each of its names, tied or not, in the model's order."""
+    """All parameters and persistent buffers under each of their names, in the model's order."""
     for name, tensor in model.state_dict(keep_vars=True).items():
         if isinstance(tensor, torch.Tensor):
             yield name, tensor
 
 
 def storage_key(tensor: torch.Tensor) -> tuple[Any, ...]:
-    """A value that two tensors share exactly when they are the same elements of the same storage."""
+    """A key that is equal exactly if two tensors are the same elements of the same storage."""
     address = tensor.data_ptr() or id(tensor)  # tensors without elements or data have no address
     return (str(tensor.device), address, tuple(tensor.shape), tensor.stride())
 
@@ -30,7 +30,7 @@ def storage_key(tensor: torch.Tensor) -> tuple[Any, ...]:
 def distinct_tensors(
     model: nn.Module, without: frozenset[str] = frozenset()
 ) -> list[tuple[str, tuple[str, ...], torch.Tensor]]:
-    """Each distinct storage once: its first name in sorted order, its other names, the tensor."""
+    """All distinct tensors: first name in sorted order, other names, tensor."""
     by_storage: dict[tuple[object, ...], tuple[list[str], torch.Tensor]] = {}
     for name, tensor in named_tensors(model):
         if name not in without:
@@ -40,15 +40,12 @@ def distinct_tensors(
 
 
 def unsaved_names(model: Any) -> frozenset[str]:
-    """Names that ``save_pretrained`` leaves out because the model builds them anew (Marian's positions)."""
+    """Names that ``save_pretrained`` leaves out because the model recomputes them (Marian's positions)."""
     return frozenset(getattr(model, "_keys_to_ignore_on_save", None) or ())
 
 
 def is_mixed(model: nn.Module) -> bool:
-    """Whether some of a model's matrices are held in bfloat16 and other tensors in float32.
-
-    Such a model computes under automatic mixed precision only.
-    """
+    """Whether a model has both bfloat16 and float32 parameters, so that it needs mixed precision."""
     types = {parameter.dtype for parameter in model.parameters()}
     return torch.bfloat16 in types and torch.float32 in types
 
@@ -57,7 +54,7 @@ def alias_model(model: Model) -> Model:
     """A copy of a model's module tree in which every parameter and buffer IS the original's."""
     memo: dict[int, object] = {id(each): each for each in model.parameters()}
     memo |= {id(each): each for each in model.buffers()}
-    # Every module carries a dozen empty ordered dictionaries of hooks. Copying them took half of the time.
+    # Copying the dozen empty dictionaries of hooks in every module would take half of the time.
     for module in model.modules():
         for value in vars(module).values():
             if type(value) is OrderedDict and not value:
@@ -72,9 +69,9 @@ def owner(model: nn.Module, name: str) -> tuple[nn.Module, str]:
 
 
 def set_tensor(model: nn.Module, names: Iterable[str], tensor: torch.Tensor) -> None:
-    """Makes one tensor stand under all of ``names``; module attributes follow its shape.
+    """Sets one tensor under all of ``names`` and updates module attributes to its shape.
 
-    In the place of a parameter, a plain tensor becomes one that is frozen.
+    A plain tensor that replaces a parameter becomes a frozen parameter.
     """
     for name in names:
         module, leaf = owner(model, name)
@@ -95,10 +92,9 @@ def _follow_shape(module: nn.Module, leaf: str, shape: torch.Size) -> None:
 
 
 class SliceOver(nn.Module):
-    """A parametrization: a constant tensor with some of its entries replaced by a trained slice.
+    """A parametrization: a constant tensor with some entries replaced by a trained slice.
 
-    Only the slice is a parameter, so neither gradient, nor optimiser state, nor weight decay exists for
-    the rest.
+    Only the slice is a parameter, so the rest has no gradient, optimiser state or weight decay.
     """
 
     def __init__(self, base: torch.Tensor, axis: int, indices: Sequence[int]) -> None:
@@ -120,7 +116,7 @@ class SliceOver(nn.Module):
 def set_slice(
     model: nn.Module, names: Iterable[str], base: torch.Tensor, axis: int, indices: Sequence[int]
 ) -> nn.Parameter:
-    """Makes entries of a tensor, under all of its ``names``, the only trained part of it; returns that."""
+    """Makes some entries of a tensor, under all its ``names``, its only trained part; returns that part."""
     parts: list[nn.Parameter] = []
     for name in names:
         module, leaf = owner(model, name)

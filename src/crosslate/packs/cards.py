@@ -1,4 +1,4 @@
-"""Model cards: ``README.md`` files with the front matter that model hubs read, filled in from templates."""
+"""Model cards: ``README.md`` files with front matter for model hubs, filled in from templates."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ Languages = tuple[str, str]
 
 
 def filled(template: Path, **values: Any) -> str:
-    """The Markdown of a template, with every ``$name`` replaced by its value."""
+    """A Markdown template with every ``$name`` replaced by its value."""
     return Template(template.read_text(encoding="utf-8")).substitute(values)
 
 
 def front_matter(languages: Languages, licences: Sequence[str], library: str, parent: str) -> str:
-    """The lines that model hubs read, and an empty one.
+    """The front matter of a card.
 
     Args:
-        licences: of everything that the model is made of.
-        library: the name of the program that translates with the model.
-        parent: hub id; empty for a parent that is only a folder on this machine.
+        licences: of all packs in the model.
+        library: the program that translates with the model.
+        parent: Hugging Face Hub id; empty for a local folder.
     """
     import yaml
 
@@ -57,13 +57,13 @@ def exported_card(
     library: str,
     **values: Any,
 ) -> str:
-    """The card of a model that packs and their parent were exported to.
+    """The card of an exported model.
 
     Args:
         template: may use ``$front_matter``, ``$title``, ``$pair``, ``$made_of`` (parent, packs and licences)
             and the names of ``values``.
-        parent: name of the parent. The path of a folder on this machine is shortened to the folder's name.
-        library: the name of the program that translates with the model.
+        parent: name of the parent; a local path is shortened to the folder's name.
+        library: the program that translates with the model.
     """
     is_folder = Path(parent).expanduser().exists()
     packs = "; ".join(f"{manifest.name}, licence {manifest.licence}" for manifest in manifests)
@@ -79,9 +79,9 @@ def exported_card(
 
 
 def pack_card(manifest: Manifest) -> str:
-    """The card of a pack; depends on its manifest alone.
+    """The card of a pack, made from its manifest.
 
-    The records of files and the checksum are not used, because the card is one of the files they cover.
+    File records and checksum are not used, because they cover the card itself.
     """
     languages, parent = (manifest.source_language, manifest.target_language), manifest.parent
     renewed = [f"{side}, {manifest.vocabulary_size(side)} pieces" for side in manifest.renewed]
@@ -112,7 +112,7 @@ def pack_card(manifest: Manifest) -> str:
 
 
 def _scores(manifest: Manifest) -> str:
-    """A section with the scores; empty without any."""
+    """The section with scores; empty without scores."""
     if not manifest.scores:
         return ""
     lines = ["| metric | score | 95 % interval | test set | signature |", "|---|---|---|---|---|"]
@@ -124,5 +124,5 @@ def _scores(manifest: Manifest) -> str:
 
 
 def _cell(text: str) -> str:
-    """Text that cannot end a table's cell early."""
+    """Escapes text for a table cell."""
     return " ".join(text.split()).replace("|", "\\|")

@@ -1,7 +1,7 @@
-"""Packs made smaller: deltas of low rank in the place of whole matrices, and fewer bits for each number.
+"""Compress packs: low-rank deltas instead of whole matrices, and fewer bits per number.
 
-Deltas are cut by the singular value decomposition of what training changed. In int8, every row of a matrix
-has its own scale, such that its largest number becomes 127; vectors, which are few, are stored in bfloat16.
+Deltas are the truncated singular value decomposition of what training changed. In int8, every row of a matrix
+is scaled so that its largest absolute value becomes 127; vectors are few and are stored in bfloat16.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ def compressed(
 ) -> Pack:
     """A smaller pack that makes nearly the same child.
 
-    The scores go, since they are the original's; what was done is noted in the training's record.
+    Scores are removed, since they belong to the original. The training record notes the compression.
 
     Args:
-        pack: it is not altered.
-        parent: needed for deltas of low rank.
-        rank: of the deltas that matrices between the embeddings are stored as, where that is smaller; 0
-            stores whole matrices. Embeddings, vectors and slices of heads are never cut.
-        dtype: of the stored numbers; None leaves what they are.
+        pack: not modified.
+        parent: needed for low-rank deltas.
+        rank: rank of the deltas that replace matrices, if they are smaller; 0 stores whole matrices.
+            Embeddings, vectors and slices of heads always stay whole.
+        dtype: type of the stored numbers; None keeps their types.
 
     Raises:
-        UsageError: neither is asked for, the parent is missing, or an unknown type.
-        PackError: the parent is another.
+        UsageError: neither rank nor type is given, the type is unknown, or the parent is missing.
+        PackError: the pack was made for another parent.
         ParentError: the parent is held in lower precision.
     """
     check_compression(rank, dtype)
@@ -72,36 +72,36 @@ def compressed(
 
 
 def check_compression(rank: int, dtype: str | None) -> None:
-    """Checks what is asked for, before anything is loaded.
+    """Checks the arguments before anything is loaded.
 
     Raises:
-        UsageError: neither a rank nor a type, a negative rank, or an unknown type.
+        UsageError: neither rank nor type is given, the rank is negative, or the type is unknown.
     """
     if not rank and dtype is None:
-        raise UsageError("neither a rank nor a type is given, so nothing would get smaller; give one of them")
+        raise UsageError("neither a rank nor a type is given, so the pack would not shrink; give one of them")
     faults = [f"rank is {rank}, expected at least 0"] if rank < 0 else []
     if dtype is not None and dtype not in STORED_TYPES:
-        faults.append(f"unknown type of stored numbers {dtype!r}; {nearest(dtype, STORED_TYPES)}")
+        faults.append(f"unknown type {dtype!r}; {nearest(dtype, STORED_TYPES)}")
     if faults:
         raise UsageError("; ".join(faults))
 
 
 def low_rank(tensor: torch.Tensor, original: torch.Tensor, rank: int) -> torch.Tensor:
-    """What a low-rank form stores for a trained matrix: (rank, rows + columns), the nearest to it there is.
+    """The best low-rank delta of a trained matrix as stored: (rank, rows + columns).
 
     Args:
-        tensor: trained, (rows, columns).
-        original: the parent's.
+        tensor: the trained matrix, (rows, columns).
+        original: the parent's matrix.
     """
     left, sizes, right = torch.linalg.svd(tensor.float() - original.float(), full_matrices=False)
-    # Both factors get half of each singular value, so that numbers of like size are stored in one row.
+    # Split each singular value between both factors, so that a stored row has values of similar size.
     roots = sizes[:rank].sqrt()
     both = torch.cat([(left[:, :rank] * roots).T, roots[:, None] * right[:rank]], dim=1)
     return both.to(tensor.dtype).contiguous()
 
 
 def _stored(tensor: torch.Tensor, dtype: StoredType | None) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """A tensor in its stored type, with the scales of its rows if it has them."""
+    """A tensor in its stored type, with row scales for int8."""
     if dtype is None or not tensor.is_floating_point():
         return tensor.clone(), None
     if dtype == "bfloat16" or tensor.dim() < 2 or not tensor.numel():
@@ -112,11 +112,13 @@ def _stored(tensor: torch.Tensor, dtype: StoredType | None) -> tuple[torch.Tenso
 
 
 def _matrices(manifest: Manifest, parent: Parent | None) -> dict[str, torch.Tensor]:
-    """The parent's matrices of which a pack may hold a delta, by the names they have in the child."""
+    """The parent's matrices that may be stored as deltas, by their names in the child."""
     if parent is None:
-        raise UsageError("deltas are differences from the parent; give the parent, or leave the rank out")
+        raise UsageError("low-rank deltas need the parent; give the parent or leave the rank out")
     if parent.lowering:
-        raise ParentError(f"{parent.name} is held in lower precision, so deltas would be off; load it again")
+        raise ParentError(
+            f"{parent.name} is held in lower precision, so deltas would be inexact; load the parent again"
+        )
     check_parent(manifest, parent)
     return {
         names[0]: tensor.detach().cpu()

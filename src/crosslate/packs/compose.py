@@ -1,4 +1,4 @@
-"""From packs to children and back: save what was trained, put packs on a parent, compose two of them."""
+"""Make packs from children, apply packs to a parent, and compose two packs."""
 
 from __future__ import annotations
 
@@ -44,18 +44,18 @@ def pack_child(
     scores: Sequence[ScoreRecord] = (),
     licence: str = "",
 ) -> Pack:
-    """The pack of a trained child: a copy, on the CPU, of what its plan changed.
+    """The pack of a trained child: a copy, on the CPU, of the tensors that its plan changes.
 
     Args:
-        name: what to call it; the language pair and strategy by default.
-        licence: of the pack, as an SPDX expression where there is one.
+        name: name of the pack; empty uses language pair and strategy.
+        licence: of the pack, as an SPDX expression if possible.
 
     Raises:
-        PackError: the child was not made by a strategy, so nothing says what changed.
-        SettingsError: a text is not one line.
+        PackError: the child was not made by a strategy, so its changes are unknown.
+        SettingsError: a text has more than one line.
     """
     if child.plan is None:
-        raise PackError("only a child that a strategy made can become a pack; this one was made of packs")
+        raise PackError("cannot pack a child that was made from packs; expected one made by a strategy")
     parent, strategy = child.parent, child.plan.strategy
     both: dict[Side, Vocabulary] = {"source": child.source, "target": child.target}
     vocabularies = {side: both[side] for side in SIDES if side in child.plan.renewed}
@@ -86,7 +86,7 @@ def _frames(child: Child, vocabularies: Mapping[Side, Vocabulary]) -> dict[Side,
     frames: dict[Side, FrameRecord] = {}
     for side, vocabulary in vocabularies.items():
         start = effective_setting(child.model, "decoder_start_token_id") if side == "target" else None
-        if start in vars(vocabulary.special).values():  # the role says it; else it is a language's code
+        if start in vars(vocabulary.special).values():  # recorded as a special id; else a language code
             start = None
         if start is not None or not vocabulary.has_usual_frame:
             frame = vocabulary.frame
@@ -95,7 +95,7 @@ def _frames(child: Child, vocabularies: Mapping[Side, Vocabulary]) -> dict[Side,
 
 
 def identity(parent: Parent) -> ParentIdentity:
-    """How packs name their parent."""
+    """The identity of a parent, as recorded in packs."""
     return ParentIdentity(
         name=parent.name, fingerprint=parent.fingerprint(),
         source_language=parent.source_language, target_language=parent.target_language,
@@ -108,15 +108,15 @@ def identity(parent: Parent) -> ParentIdentity:
 def apply_packs(parent: Parent, packs: Sequence[Pack]) -> Child:
     """The child of a parent and one pack, or of a source pack and a target pack (zero-shot).
 
-    Of two packs, in either order, the target pack gives everything it holds; the source pack gives only
-    its source embeddings, since its cross-attention was fitted to the parent's target side. Nothing of a
-    pack is copied, except that slices of attention heads and compact forms become whole tensors once.
+    Of two packs, in either order, all of the target pack is used, but only the source embeddings of the
+    source pack, since its cross-attention was fitted to the parent's target side. Tensors are not copied;
+    only slices of attention heads and compressed forms are expanded.
 
     Source: Gheini, Ren & May 2021, section 5.2.
 
     Raises:
-        PackError: the parent is another, the tensors do not fit it, or the packs do not compose.
-        VocabularyError: a new vocabulary pads with an id that this family of models cannot pad with.
+        PackError: a pack was made for another parent or does not fit it, or the packs do not compose.
+        VocabularyError: a new vocabulary has a padding id that this model family does not support.
     """
     if not packs:
         raise PackError("no pack was given; expected one, or one for each side")
@@ -127,13 +127,13 @@ def apply_packs(parent: Parent, packs: Sequence[Pack]) -> Child:
     source, target = ordered[0], ordered[-1]
     fitted = _fit(parent, target)
     if source is not target:
-        # The target pack may have trained the parent's source embeddings, which are not in use.
+        # Ignore the parent's source embeddings, which the target pack may have trained.
         fitted = [(place, tensor) for place, tensor in fitted if place.group != GROUP_OF_SIDE["source"]]
         of_source = _fit(parent, source)
         if left_out := sorted({place.group for place, _ in of_source} & {"enc", "dec"}):
             log.warning(
-                "pack %r also changed %s; composed with a target pack, only its source embeddings count, and "
-                "they were not fitted to the parent's body: expect poor translations",
+                "pack %r also changed %s, but only its source embeddings are used with a target pack; they "
+                "were not fitted to the parent's body, so expect poor translations",
                 source.manifest.name,
                 " and ".join(left_out),
             )
@@ -150,14 +150,12 @@ def apply_packs(parent: Parent, packs: Sequence[Pack]) -> Child:
 
 
 def plug_back(parent: Parent, pack: Pack) -> Child:
-    """A child's body with its parent's embeddings: what of the parent's pair the changed body still knows.
-
-    Forgetting as the paper measures it. The parent itself forgets nothing: no pack alters it.
+    """A child's body with its parent's embeddings, to measure how much of the parent's pair it forgot.
 
     Source: Gheini, Ren & May 2021, section 5.1.
 
     Raises:
-        PackError: the parent is another, or the tensors do not fit it.
+        PackError: the pack was made for another parent or does not fit it.
     """
     check_parent(pack.manifest, parent)
     body = [(place, tensor) for place, tensor in _fit(parent, pack) if place.group not in EMBEDDINGS]
@@ -180,14 +178,14 @@ def _grafted(
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a child has a tensor that a pack may hold.
+    """A tensor of the child that a pack may hold.
 
     Attributes:
-        names: all of its names; the pack uses the first.
+        names: all its names; the pack uses the first.
         shape: in the child.
         original: the parent's tensor; None if a method adds it.
-        axis: side and axis of the vocabulary, if that side is renewed; then the pack must hold the tensor.
-        method: what adds it.
+        axis: side and axis of the vocabulary if that side is replaced; the pack must then hold the tensor.
+        method: the method that adds it, or None.
     """
 
     names: tuple[str, ...]
@@ -200,21 +198,21 @@ class _Place:
 
 
 def _fit(parent: Parent, pack: Pack) -> list[tuple[_Place, torch.Tensor]]:
-    """The pack's tensors, whole, with their places in the child; every one fits and none lacks."""
+    """Expands the pack's tensors and finds their places; checks that all fit and none is missing."""
     manifest = pack.manifest
     faults = Faults(f"pack {manifest.name!r} does not fit its parent")
     if set(pack.vocabularies) != set(manifest.renewed):
         faults.add(
-            f"it brings vocabularies for {sorted(pack.vocabularies)}, "
-            f"expected for the sides it renews, {sorted(manifest.renewed)}"
+            f"it has vocabularies for {sorted(pack.vocabularies)}, "
+            f"expected for the replaced sides {sorted(manifest.renewed)}"
         )
     places = _places(parent, manifest, faults)
     fitted = []
     for name in sorted(pack.tensors.keys() - manifest.scale_names):
         if name not in places:
-            faults.add(f"it has a tensor {name!r}, which the parent's model does not have under this name")
+            faults.add(f"it has a tensor {name!r}, but the parent's model has no tensor of that name")
         elif name in parent.anatomy.constant and places[name].axis is None:
-            faults.add(f"{name} is a constant of the model, which no pack may replace")
+            faults.add(f"{name} is a constant of the model, which packs may not replace")
         else:
             with faults.catch(PackError):
                 fitted.append((places[name], _whole_tensor(parent, pack, places[name])))
@@ -230,7 +228,7 @@ def _fit(parent: Parent, pack: Pack) -> list[tuple[_Place, torch.Tensor]]:
 
 
 def _places(parent: Parent, manifest: Manifest, faults: Faults) -> dict[str, _Place]:
-    """Every tensor of the child, those of modules that the parent does not have among them."""
+    """All tensors of the child by name, including those of added modules."""
     places = {}
     for names, group, original in child_tensors(parent.model, parent.anatomy, manifest.renewed):
         shape, axis = list(original.shape), vocabulary_axis(parent.anatomy, names)
@@ -254,16 +252,16 @@ def _places(parent: Parent, manifest: Manifest, faults: Faults) -> dict[str, _Pl
 
 
 def _whole_tensor(parent: Parent, pack: Pack, place: _Place) -> torch.Tensor:
-    """A pack's tensor as it goes into the child, on the parent's device.
+    """A pack's tensor, expanded, on the parent's device.
 
     Raises:
-        PackError: it does not fit there.
+        PackError: it does not fit its place.
     """
     name, form = place.names[0], pack.form(place.names[0])
     tensor = pack.decoded(name).to(parent.model.device if place.original is None else place.original.device)
     if form is not None and form.shape != place.shape:
         raise PackError(
-            f"{name} is a form of a tensor of shape {list(form.shape)}, expected {list(place.shape)}"
+            f"the form of {name} is for the shape {list(form.shape)}, expected {list(place.shape)}"
         )
     shape = place.shape if form is None else form.stored_shape
     if (tuple(tensor.shape), tensor.dtype) != (shape, place.dtype):
@@ -273,7 +271,7 @@ def _whole_tensor(parent: Parent, pack: Pack, place: _Place) -> torch.Tensor:
     if form is None:
         return tensor
     if place.original is None:
-        raise PackError(f"{name} belongs to an added module, so it cannot be a form of the parent's")
+        raise PackError(f"{name} belongs to an added module, so it cannot have a form; store it whole")
     original = place.original.detach().to(tensor.dtype)  # the parent may be held in a lower precision
     if place.axis is not None:
         original = _with_parent_rows(parent, pack, place.axis, name, form, original)
@@ -283,15 +281,15 @@ def _whole_tensor(parent: Parent, pack: Pack, place: _Place) -> torch.Tensor:
 def _with_parent_rows(
     parent: Parent, pack: Pack, axis: tuple[Side, int], name: str, form: Form, original: torch.Tensor
 ) -> torch.Tensor:
-    """The parent's slices for the pieces of a pack's vocabulary, zeros for those that the parent lacks.
+    """The parent's slices for the pieces of a pack's vocabulary, with zeros for new pieces.
 
     Raises:
-        PackError: the pack's tensor does not hold exactly what the parent lacks.
+        PackError: the pack's tensor does not hold exactly the slices of the new pieces.
     """
     side, along = axis
     if not isinstance(form, Slices) or side not in pack.vocabularies:
-        raise PackError(f"{name} is of a renewed side, so it cannot be a form of the parent's but slices")
+        raise PackError(f"{name} belongs to a replaced side, so its form must be slices or none")
     rows = parent_rows(pack.vocabularies[side], parent.source if side == "source" else parent.target)
     if (along, new_rows(rows)) != (form.axis, tuple(form.indices)):
-        raise PackError(f"{name} holds slices for other pieces than those that the parent lacks")
+        raise PackError(f"the slices in {name} do not match the pieces that the parent lacks")
     return joined(original, along, rows)

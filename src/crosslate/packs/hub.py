@@ -1,4 +1,4 @@
-"""Finished folders to a model hub, through huggingface_hub."""
+"""Publish folders on the Hugging Face Hub."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from crosslate.errors import HubError, UsageError
 
 
 def check_publishing(repo_id: str) -> None:
-    """Refuses what the hub would refuse after all the work; asks nobody.
+    """Checks, without network access, that publishing can succeed.
 
     Raises:
-        HubError: there is no token, or huggingface_hub is told to stay offline.
-        UsageError: ``repo_id`` is no name that a hub knows.
+        HubError: there is no token, or huggingface_hub is in offline mode.
+        UsageError: ``repo_id`` is not a valid repository name.
     """
     from huggingface_hub import constants, get_token
     from huggingface_hub.errors import HFValidationError
@@ -22,31 +22,31 @@ def check_publishing(repo_id: str) -> None:
         validate_repo_id(repo_id)
     except HFValidationError as error:
         raise UsageError(
-            f"{repo_id!r} is no name of a repository, expected one like 'ann/de-en': {error}"
+            f"{repo_id!r} is not a valid repository name, expected one like 'ann/de-en': {error}"
         ) from None
     if constants.HF_HUB_OFFLINE:
-        raise HubError(f"cannot publish {repo_id}: HF_HUB_OFFLINE is set; unset it")
+        raise HubError(f"cannot publish {repo_id} in offline mode; unset HF_HUB_OFFLINE")
     if get_token() is None:
         raise HubError(
-            f"cannot publish {repo_id}: there is no token of the hub; log in with `hf auth login`, or put a "
-            "token that may write into HF_TOKEN"
+            f"cannot publish {repo_id} without a Hugging Face token; log in with `hf auth login`, or set "
+            "HF_TOKEN to a token with write access"
         )
 
 
 def publish(folder: Path, repo_id: str, *, is_private: bool = False) -> str:
-    """Uploads a folder to a model repository, which is made if it is not there.
+    """Uploads a folder to a model repository, which is created if missing.
 
-    The token and the hub's address are huggingface_hub's: ``HF_TOKEN`` or a login, ``HF_ENDPOINT``.
+    huggingface_hub supplies the token (``HF_TOKEN`` or a login) and the hub's address (``HF_ENDPOINT``).
 
     Args:
-        folder: as it shall be seen; files of the same names are replaced.
-        is_private: make a private repository; one that is there must be private.
+        folder: files to upload; existing files of the same names are replaced.
+        is_private: create a private repository; an existing one must be private.
 
     Returns:
-        The repository's address.
+        The repository's URL.
 
     Raises:
-        HubError: the hub cannot be reached, or refuses; the folder is not touched.
+        HubError: the hub cannot be reached or refuses the upload; the folder is not modified.
         UsageError: see :func:`check_publishing`.
     """
     from huggingface_hub import HfApi
@@ -56,7 +56,7 @@ def publish(folder: Path, repo_id: str, *, is_private: bool = False) -> str:
     hub = HfApi(library_name="crosslate")
     try:
         made = hub.create_repo(repo_id, private=True if is_private else None, exist_ok=True)
-        # Of a repository that was there before, the hub ignores what was asked for.
+        # The hub ignores `private` for an existing repository.
         is_public = is_private and not hub.repo_info(made.repo_id).private
         if not is_public:
             hub.upload_folder(
@@ -64,19 +64,19 @@ def publish(folder: Path, repo_id: str, *, is_private: bool = False) -> str:
             )
     except HfHubHTTPError as error:
         status = error.response.status_code
-        hint = "check that the token may write there" if status in (401, 403) else "try again later"
+        hint = "check that the token has write access" if status in (401, 403) else "try again later"
         raise HubError(
             f"the hub refused {repo_id} (status {status}: {_first_line(error)}); {hint}; "
-            f"the model is in {folder}"
+            f"the model is saved in {folder}"
         ) from error
-    except Exception as error:  # what the hub's client uses for HTTP changes from version to version
+    except Exception as error:  # the hub client's HTTP library changes between versions
         raise HubError(
             f"cannot reach the hub at {hub.endpoint} ({type(error).__name__}: {_first_line(error)}); "
-            f"the model is in {folder}; publish it when there is a network"
+            f"the model is saved in {folder}; check the network and publish it later"
         ) from error
     if is_public:
         raise HubError(
-            f"{made.repo_id} is a public repository, expected a private one; nothing was uploaded; "
+            f"the repository {made.repo_id} is public, expected a private one; nothing was uploaded: "
             "choose another name or make it private first"
         )
     return str(made)

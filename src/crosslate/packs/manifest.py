@@ -1,7 +1,6 @@
-"""The manifest of a pack: what ``pack.json`` says, and the rules that it must keep.
+"""The manifest of a pack: the contents of ``pack.json`` and their rules, as specified in docs/pack-format.md.
 
-``docs/pack-format.md`` is the specification; this module reads and writes it. Nothing here touches a tensor,
-so packs are listed and refused without loading torch.
+Works without tensors, so packs can be listed and refused without loading torch.
 """
 
 from __future__ import annotations
@@ -33,9 +32,9 @@ WEIGHTS_NAME = "weights.safetensors"
 CARD_NAME = "README.md"
 MAX_MANIFEST_BYTES = 16 << 20
 MAX_DEPTH = 32
-"""Levels of nesting in ``pack.json``."""
+"""Maximum levels of nesting in ``pack.json``."""
 
-# The manifest's word for a number type: safetensors' code for the same.
+# Number types in the manifest and in safetensors.
 DTYPES = {
     "float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF16",
     "int64": "I64", "int32": "I32", "int16": "I16", "int8": "I8", "uint8": "U8", "bool": "BOOL",
@@ -47,13 +46,13 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 def _check_line(text: str) -> str:
     if not text.strip() or _CONTROL.search(text):
-        raise ValueError(f"{text!r} is not one line of text without control characters")
+        raise ValueError(f"{text!r} is not a single nonempty line of text without control characters")
     return text
 
 
 def _check_code(text: str) -> str:
     if language_code(text) != text:
-        raise ValueError(f"language {text!r} is spelt {language_code(text)!r} in a pack")
+        raise ValueError(f"language is {text!r}, expected the spelling {language_code(text)!r}")
     return text
 
 
@@ -63,13 +62,13 @@ def _check_moment(text: str) -> str:
     except ValueError:
         is_moment = False
     if not is_moment:
-        raise ValueError(f"{text!r} is not a moment in UTC like '2025-01-31T12:00:00Z'")
+        raise ValueError(f"{text!r} is not a UTC time like '2025-01-31T12:00:00Z'")
     return text
 
 
 def _check_added(text: str) -> str:
     if not parse_method(text).method.modules:
-        raise ValueError(f"{text!r} adds no modules")
+        raise ValueError(f"{text!r} does not add modules")
     return text
 
 
@@ -87,11 +86,11 @@ StoredForm = Annotated[
 
 
 class ParentIdentity(Settings):
-    """The parent that a pack was made for; the pack fits no other.
+    """The only parent that a pack fits.
 
     Attributes:
-        name: a hub id or a folder, as the user gave it; where to look for the parent, not what it is.
-        fingerprint: hex sha256 over the parent's tensors; what the parent is.
+        name: Hugging Face Hub id or folder, as the user gave it; tells where to look for the parent.
+        fingerprint: hex sha256 over the parent's tensors; identifies the parent.
         source_vocabulary_size: pieces of the parent's source vocabulary.
         source_vocabulary_fingerprint: hex sha256 of that vocabulary (``Vocabulary.fingerprint``).
     """
@@ -107,12 +106,12 @@ class ParentIdentity(Settings):
 
 
 class FrameRecord(Settings):
-    """What stands around a renewed side's sentences, where it is more than the end of sentence after them.
+    """Ids around the sentences of a replaced side, if not just a final end of sentence.
 
     Attributes:
         before: ids before the pieces of a sentence.
         after: ids after them.
-        start: the id that the decoder starts with, if it is none of the special ids; target side only.
+        start: id that the decoder starts with, if not one of the special ids; target side only.
     """
 
     before: tuple[Count, ...]
@@ -126,10 +125,10 @@ class TensorRecord(Settings):
     Attributes:
         shape: as stored.
         dtype: as stored.
-        form: how the child's tensor is made of the parent's and of this one; None if this one is it. Slices
-            of a renewed side's tensor stand beside the parent's slices for the same pieces.
-        child_dtype: the type that it has in the child; None if that is ``dtype``.
-        scales: name of the tensor with a float32 factor for every row of this one; None without.
+        form: how to make the child's tensor from the parent's and this one; None if this is the child's.
+            On a replaced side, slices are combined with the parent's slices for shared pieces.
+        child_dtype: type in the child; None if the same as ``dtype``.
+        scales: name of the tensor with a float32 factor for each row; None without scales.
     """
 
     shape: tuple[Count, ...]
@@ -142,22 +141,22 @@ class TensorRecord(Settings):
 
     @property
     def num_bytes(self) -> int:
-        """Of the stored numbers."""
+        """Size of the stored numbers."""
         num_bits = re.sub(r"\D", "", self.dtype) or 8  # a bool takes a byte
         return math.prod(self.shape) * int(num_bits) // 8
 
     def find_faults(self, faults: Faults) -> None:
         if self.form is not None and self.shape != self.form.stored_shape:
-            faults.add(f"shape is {list(self.shape)}, its form needs {list(self.form.stored_shape)}")
+            faults.add(f"shape is {list(self.shape)}, but its form needs {list(self.form.stored_shape)}")
         if self.scales is not None:
             if self.child_dtype is None or self.dtype != "int8" or len(self.shape) < 2:
-                faults.add("scales belong to int8 tensors of two axes or more with a child_dtype")
+                faults.add("scales need an int8 tensor of two or more axes with a child_dtype")
         elif self.child_dtype is not None and "float" not in self.dtype:
-            faults.add(f"{self.dtype} numbers become {self.child_dtype} by scales, which are missing")
+            faults.add(f"scales are missing, which are needed to convert {self.dtype} to {self.child_dtype}")
 
 
 class ScoreRecord(Settings):
-    """One score with the signature without which it could not be compared.
+    """A score with its signature.
 
     Attributes:
         value: in the metric's unit; BLEU and chrF are 0-100.
@@ -176,25 +175,25 @@ class ScoreRecord(Settings):
 
 
 class FileRecord(Settings):
-    """The hash and the length of one file of the pack."""
+    """Hash and length of a file of the pack."""
 
     sha256: Sha256
     bytes: Count
 
 
 class Manifest(Settings):
-    """What ``pack.json`` says. ``tensors``, ``files`` and ``checksum`` are filled in when a pack is saved.
+    """Contents of ``pack.json``. ``tensors``, ``files`` and ``checksum`` are filled in when a pack is saved.
 
     Attributes:
-        source_language: of the child; ``target_language`` likewise.
-        renewed: the sides whose vocabulary is new; empty if the parent's vocabularies are kept.
-        source_vocabulary_size: pieces of the child's source vocabulary; target likewise.
-        special_ids: the special ids of each renewed side.
-        frames: of renewed sides whose sentences stand in another frame than the end of sentence after them.
-        training: settings, versions, seed, updates, seconds, machine; free in form.
-        data: origins, content hashes, numbers of pairs, cleaning counts; free in form.
+        source_language, target_language: of the child.
+        renewed: sides with a new vocabulary; empty if the parent's vocabularies are kept.
+        source_vocabulary_size, target_vocabulary_size: pieces of the child's vocabularies.
+        special_ids: special ids of each replaced side.
+        frames: frames of replaced sides that differ from the usual one, an end of sentence after the pieces.
+        training: settings, versions, seed, updates, seconds, machine; free-form.
+        data: origins, content hashes, numbers of pairs, cleaning counts; free-form.
         created: UTC, ``2025-01-31T12:00:00Z``.
-        added: methods whose modules the child has and the parent has not, as ``adapters(enc,dec;width=4)``.
+        added: methods that add modules to the parent's, such as ``adapters(enc,dec;width=4)``.
         checksum: hex sha256 of ``pack.json`` itself, computed with this value as 64 zeros.
     """
 
@@ -225,24 +224,24 @@ class Manifest(Settings):
         return self.source_vocabulary_size if side == "source" else self.target_vocabulary_size
 
     def frame(self, side: Side) -> Frame:
-        """What stands around the sentences of a renewed side."""
+        """The frame of a replaced side."""
         if (record := self.frames.get(side)) is not None:
             return Frame(record.before, record.after)
         return Frame(after=(self.special_ids[side].eos,))
 
     @property
     def scale_names(self) -> frozenset[str]:
-        """Names of the tensors that only hold the factors of others' rows."""
+        """Names of the tensors that hold row factors of other tensors."""
         return frozenset(record.scales for record in self.tensors.values() if record.scales)
 
     @property
     def file_names(self) -> tuple[str, ...]:
-        """Every file that the pack consists of, except ``pack.json`` itself."""
+        """All files of the pack except ``pack.json``."""
         return (WEIGHTS_NAME, *(vocabulary_name(side) for side in self.renewed), CARD_NAME)
 
     def find_faults(self, faults: Faults) -> None:
         if list(self.renewed) != [side for side in SIDES if side in self.renewed]:
-            faults.add(f"renewed is {list(self.renewed)}, expected each side once, the source first")
+            faults.add(f"renewed is {list(self.renewed)}, expected each side at most once, the source first")
         if set(self.special_ids) != set(self.renewed):
             faults.add(
                 f"special_ids is given for {sorted(self.special_ids)}, "
@@ -252,7 +251,7 @@ class Manifest(Settings):
             self._find_faults_of_side(side, faults)
         for name, record in self.tensors.items():
             if not name or not name.isprintable() or name == "__metadata__":
-                faults.add(f"{name!r} is not the name of a tensor")
+                faults.add(f"{name!r} is not a valid tensor name")
             if record.scales is not None:
                 scales = self.tensors.get(record.scales)
                 if scales is None or (scales.shape, scales.dtype) != (record.shape[:1], "float32"):
@@ -272,7 +271,7 @@ class Manifest(Settings):
             ids = [index for index in vars(special).values() if index is not None]
             if len(set(ids)) != len(ids) or not all(0 <= index < size for index in ids):
                 faults.add(
-                    f"special_ids.{side} is {vars(special)}, expected different ids from 0 to {size - 1}"
+                    f"special_ids.{side} is {vars(special)}, expected distinct ids from 0 to {size - 1}"
                 )
         if (frame := self.frames.get(side)) is None:
             return
@@ -280,12 +279,12 @@ class Manifest(Settings):
             faults.add(f"frames is given for {side!r}, expected renewed sides only: {list(self.renewed)}")
         ids = [*frame.before, *frame.after, *([] if frame.start is None else [frame.start])]
         if not all(index < size for index in ids):
-            faults.add(f"frames.{side} holds the ids {ids}, expected ids from 0 to {size - 1}")
+            faults.add(f"frames.{side} has the ids {ids}, expected ids from 0 to {size - 1}")
         if side == "source" and frame.start is not None:
-            faults.add(f"frames.source.start is {frame.start}, expected null: only a target side has a start")
+            faults.add(f"frames.source.start is {frame.start}, expected null: only the target has a start id")
 
     def sealed(self) -> Manifest:
-        """The same manifest with its checksum filled in."""
+        """A copy with the checksum filled in."""
         blank = self.changed(checksum=NO_CHECKSUM).to_bytes()
         return self.changed(checksum=hashlib.sha256(blank).hexdigest())
 
@@ -293,7 +292,7 @@ class Manifest(Settings):
         """The bytes of ``pack.json``: two-space indent, characters unescaped, a final newline.
 
         Raises:
-            PackError: a free-form record holds something that JSON cannot.
+            PackError: a free-form record has a value that JSON cannot represent.
         """
         try:
             values = self.model_dump(mode="json", exclude_none=True)
@@ -301,8 +300,8 @@ class Manifest(Settings):
             return (text + "\n").encode("utf-8")
         except (TypeError, ValueError, RecursionError) as error:
             raise PackError(
-                f"the manifest of {self.name!r} cannot be written as JSON: {error}; "
-                "records may hold text, whole and finite numbers, true, false, null, lists and dictionaries"
+                f"cannot write the manifest of {self.name!r} as JSON: {error}; "
+                "records may hold text, finite numbers, true, false, null, lists and dictionaries"
             ) from None
 
     @classmethod
@@ -310,20 +309,19 @@ class Manifest(Settings):
         """Reads and checks the bytes of a ``pack.json``.
 
         Args:
-            where: the file, for messages.
+            where: name of the file, for messages.
 
         Raises:
-            PackError: another format version, not JSON, or any rule of the format broken; every fault that
-                can be seen at once is listed.
+            PackError: another format version, invalid JSON, or a violation of the format; lists all faults.
         """
         values = read_strict_json(data, where)
         version = values.get("format_version")
-        # Before all else: what another version of the format may hold cannot be judged.
+        # Check this first, since the rules of other versions are unknown.
         if isinstance(version, bool) or version != FORMAT_VERSION or not isinstance(version, int):
             raise PackError(
-                f"{where}: format_version is {version!r}, and this program reads format version "
-                f"{FORMAT_VERSION}; if the pack is newer, install a newer Crosslate (pip install --upgrade "
-                "crosslate) or ask for the pack in this version"
+                f"{where}: format_version is {version!r}, but this Crosslate reads format version "
+                f"{FORMAT_VERSION}; if the pack is newer, upgrade Crosslate (pip install --upgrade "
+                "crosslate) or get the pack in this format"
             )
         try:
             manifest = cls.from_values(values, where=where)
@@ -331,39 +329,39 @@ class Manifest(Settings):
             raise PackError(str(error)) from None
         faults = Faults(f"cannot use {where}")
         if not manifest.tensors:
-            faults.add("tensors is empty or missing; a pack holds at least one tensor")
+            faults.add("tensors is empty or missing, expected at least one tensor")
         if set(manifest.files) != set(manifest.file_names):
             faults.add(
-                f"files names {', '.join(map(repr, sorted(manifest.files))) or 'none'}, "
-                f"expected the files of this pack: {', '.join(manifest.file_names)}"
+                f"files lists {', '.join(map(repr, sorted(manifest.files))) or 'none'}, "
+                f"expected {', '.join(manifest.file_names)}"
             )
         blank = data.replace(manifest.checksum.encode(), NO_CHECKSUM.encode())
         if (actual := hashlib.sha256(blank).hexdigest()) != manifest.checksum:
             faults.add(
-                f"the file's checksum is {actual}, but it says {manifest.checksum}: it was changed or "
-                "damaged after it was written; get the pack again"
+                f"the checksum is {actual}, but the file says {manifest.checksum}: the file was changed or "
+                "damaged; get the pack again"
             )
         faults.raise_as(PackError)
         return manifest
 
 
 def vocabulary_name(side: str) -> str:
-    """The name of the file that holds the vocabulary of ``side``."""
+    """File name of the vocabulary of ``side``."""
     return f"{side}.spm"
 
 
 def dtype_name(dtype: torch.dtype) -> Any:
-    """A number type as a manifest writes it."""
+    """The manifest's name of a number type."""
     return str(dtype).removeprefix("torch.")
 
 
 def utc_now() -> str:
-    """The present moment as a manifest writes it, in UTC and whole seconds."""
+    """The current UTC time in the manifest's format, in whole seconds."""
     return datetime.now(timezone.utc).strftime(_MOMENT)
 
 
 def read_manifest(path: Path) -> Manifest:
-    """Reads and checks a ``pack.json`` by itself, without the files it lists.
+    """Reads and checks a ``pack.json`` without the files it lists.
 
     Raises:
         PackError: see :meth:`Manifest.from_bytes`.
@@ -372,21 +370,21 @@ def read_manifest(path: Path) -> Manifest:
         with path.open("rb") as file:
             data = file.read(MAX_MANIFEST_BYTES + 1)
     except OSError as error:
-        raise PackError(f"{path.name} cannot be read: {error.strerror}") from None
+        raise PackError(f"cannot read {path.name}: {error.strerror}") from None
     if len(data) > MAX_MANIFEST_BYTES:
-        raise PackError(f"{path.name} is longer than {MAX_MANIFEST_BYTES} bytes, so it is no manifest")
+        raise PackError(f"{path.name} is too long, expected at most {MAX_MANIFEST_BYTES} bytes")
     return Manifest.from_bytes(data, path.name)
 
 
 def read_strict_json(data: bytes, where: str) -> dict[str, Any]:
-    """Reads a JSON object from a file that may come from a stranger.
+    """Reads a JSON object from an untrusted file.
 
     Args:
-        where: what is read, for messages.
+        where: name of the file, for messages.
 
     Raises:
-        PackError: not UTF-8, not JSON, not an object on top, a key twice in one object, NaN or an infinite
-            number, nested deeper than :data:`MAX_DEPTH`, or half a surrogate pair.
+        PackError: invalid UTF-8 or JSON, no object at the top level, a duplicate key, NaN or an infinite
+            number, a lone surrogate, or nesting deeper than :data:`MAX_DEPTH`.
     """
     faults = Faults(f"cannot use {where}")
 
@@ -407,12 +405,12 @@ def read_strict_json(data: bytes, where: str) -> dict[str, Any]:
         values = json.loads(
             data.decode("utf-8"), object_pairs_hook=unique, parse_float=finite, parse_constant=finite
         )
-        json.dumps(values, ensure_ascii=False).encode("utf-8")  # refuses half of a surrogate pair
+        json.dumps(values, ensure_ascii=False).encode("utf-8")  # refuses lone surrogates
         is_too_deep = _depth(values) > MAX_DEPTH
     except RecursionError:
         values, is_too_deep = {}, True
     except ValueError as error:
-        raise PackError(f"{where} cannot be read as JSON in UTF-8: {error}") from None
+        raise PackError(f"{where} is not valid JSON in UTF-8: {error}") from None
     if is_too_deep:
         faults.add(f"nested deeper than {MAX_DEPTH} levels")
     if not isinstance(values, dict):

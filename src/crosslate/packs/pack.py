@@ -1,7 +1,4 @@
-"""Packs on disk: saved atomically, and verified down to the last byte before a tensor is used.
-
-The format is specified in ``docs/pack-format.md``.
-"""
+"""Packs on disk, saved atomically and fully verified before use; docs/pack-format.md specifies the format."""
 
 from __future__ import annotations
 
@@ -41,13 +38,13 @@ _OUR_FILES = {MANIFEST_NAME, WEIGHTS_NAME, CARD_NAME, *(vocabulary_name(side) fo
 
 @dataclass
 class Pack:
-    """The tensors that make a child out of a parent, with the vocabularies they go with.
+    """The tensors and vocabularies that make a child out of a parent.
 
     Attributes:
-        manifest: what the pack is; its tensors, files and checksum are brought up to date by saving.
-            A record in ``manifest.tensors`` with a form says how the child's tensor is made of the pack's.
+        manifest: description of the pack; saving updates its tensors, files and checksum.
+            If a record in ``manifest.tensors`` has a form, that says how to make the child's tensor.
         tensors: by their names in the child's model; on the CPU when loaded.
-        vocabularies: of the renewed sides, and of no other.
+        vocabularies: of the replaced sides only.
         folder: where the pack was loaded from or last saved to.
     """
 
@@ -57,12 +54,12 @@ class Pack:
     folder: Path | None = None
 
     def form(self, name: str) -> Form | None:
-        """How the child's tensor is made of the stored one; None if it is stored whole."""
+        """How to make the child's tensor from the stored one; None if it is stored whole."""
         record = self.manifest.tensors.get(name)
         return None if record is None else record.form
 
     def decoded(self, name: str) -> torch.Tensor:
-        """A stored tensor in the type that it has in the child; the very tensor if it has it already."""
+        """A stored tensor in the child's type; not copied if it has that type already."""
         tensor, record = self.tensors[name], self.manifest.tensors.get(name)
         if record is None or record.child_dtype is None:
             return tensor
@@ -73,16 +70,14 @@ class Pack:
         return tensor.to(getattr(torch, record.child_dtype))
 
     def save(self, folder: Path, replace: bool = False) -> None:
-        """Writes the pack to ``folder``; what is written has been verified as :meth:`load` does.
+        """Writes the pack to ``folder`` and verifies it as :meth:`load` does.
 
         Args:
-            replace: allow a pack that is already there to be replaced. A folder that holds anything
-                but a pack is never replaced.
+            replace: replace an existing pack. A folder with anything but a pack is never replaced.
 
         Raises:
             InputError: ``folder`` exists and ``replace`` is False.
-            PackError: ``folder`` holds something else than a pack, or the pack itself breaks a rule of
-                the format. Nothing is left behind.
+            PackError: ``folder`` is not a pack, or this pack violates the format. Nothing is left behind.
         """
         folder = Path(folder)
         if replace:
@@ -96,12 +91,12 @@ class Pack:
             files = {name: _file_record(temporary / name) for name in manifest.file_names}
             manifest = manifest.changed(files=files).sealed()
             (temporary / MANIFEST_NAME).write_bytes(manifest.to_bytes())
-            _verify(temporary, f"pack {folder} cannot be saved")
+            _verify(temporary, f"cannot save pack {folder}")
         self.manifest, self.folder = manifest, folder
 
     @classmethod
     def load(cls, folder: Path) -> Pack:
-        """Reads a pack after verifying all of it.
+        """Verifies and reads a pack.
 
         Raises:
             PackError: see :func:`verify`.
@@ -110,19 +105,18 @@ class Pack:
 
         folder = Path(folder)
         manifest, vocabularies = _verify(folder, f"pack {folder} is refused")
-        # Not mapped: the bytes used are those whose hash is right, whatever becomes of the file.
+        # Not memory-mapped, so that later changes of the file cannot affect the verified bytes.
         data = (folder / WEIGHTS_NAME).read_bytes()
         if hashlib.sha256(data).hexdigest() != manifest.files[WEIGHTS_NAME].sha256:
-            raise PackError(f"pack {folder} is refused: {WEIGHTS_NAME} was changed while it was read")
+            raise PackError(f"pack {folder} is refused: {WEIGHTS_NAME} changed while it was being read")
         return cls(manifest, load(data), vocabularies, folder)
 
 
 def verify(folder: Path) -> Manifest:
-    """Checks a pack's folder and every byte in it, and returns its manifest. Loads no tensor.
+    """Checks every byte of a pack and returns its manifest, without loading tensors.
 
-    First the folder holds exactly the files that the manifest lists, as plain files, with their
-    lengths and hashes; only then is the content of weights and vocabularies read and compared with
-    what the manifest says of them.
+    The folder must contain exactly the files in the manifest, as plain files, with matching lengths and
+    hashes. Only then are weights and vocabularies parsed and compared with the manifest.
 
     Raises:
         PackError: lists every fault found.
@@ -131,28 +125,28 @@ def verify(folder: Path) -> Manifest:
 
 
 def check_composition(manifests: Sequence[Manifest]) -> None:
-    """Checks that it is one pack, or one with a new source and one with a new target, in either order.
+    """Checks for one pack, or one with a new source and one with a new target, in either order.
 
     Raises:
-        PackError: says which side each pack renews.
+        PackError: says which sides each pack replaces.
     """
     renewed = [manifest.renewed for manifest in manifests]
     if len(renewed) == 1 or sorted(renewed) == [("source",), ("target",)]:
         return
     described = "; ".join(
-        f"{each.name!r} renews {' and '.join(each.renewed) or 'no side'}" for each in manifests
+        f"{each.name!r} replaces {' and '.join(each.renewed) or 'neither side'}" for each in manifests
     )
     raise PackError(
-        f"these packs do not compose: {described}; expected one that renews the source and one that "
-        "renews the target"
+        f"these packs do not compose: {described}; expected one that replaces the source and one that "
+        "replaces the target"
     )
 
 
 def check_parent(manifest: Manifest, parent: Parent | str) -> None:
-    """Checks that a parent is the one that the pack was made for.
+    """Checks that a pack was made for a parent.
 
     Args:
-        parent: a parent, or only its fingerprint; then its vocabularies are not checked.
+        parent: a parent, or just its fingerprint, which leaves its vocabularies unchecked.
 
     Raises:
         PackError: shows the fingerprints expected and found.
@@ -168,7 +162,7 @@ def check_parent(manifest: Manifest, parent: Parent | str) -> None:
         }
     for what, (seen, wanted) in found.items():
         if seen != wanted:
-            faults.add(f"{what} is {seen}, the pack expects {wanted} (parent {expected.name!r})")
+            faults.add(f"{what} is {seen}, but the pack expects {wanted} (parent {expected.name!r})")
     faults.raise_as(PackError)
 
 
@@ -179,12 +173,12 @@ def _verify(folder: Path, heading: str) -> tuple[Manifest, dict[Side, Vocabulary
         if fault:
             faults.add(f"{name} {fault}")
     if MANIFEST_NAME not in entries:
-        faults.add(f"{MANIFEST_NAME} is missing, so this is no pack")
+        faults.add(f"{MANIFEST_NAME} is missing, so this is not a pack")
     elif not entries[MANIFEST_NAME]:
         with faults.catch(PackError):
             manifest = read_manifest(folder / MANIFEST_NAME)
             _check_files(folder, manifest, entries, faults)
-    # From here on the content of the files is interpreted: only if every hash is right.
+    # Parse the contents of files only if every hash is right.
     faults.raise_as(PackError)
     _check_weights(folder / WEIGHTS_NAME, manifest, faults)
     vocabularies = _read_vocabularies(folder, manifest, faults)
@@ -193,22 +187,22 @@ def _verify(folder: Path, heading: str) -> tuple[Manifest, dict[Side, Vocabulary
 
 
 def _entries(folder: Path) -> dict[str, str]:
-    """What lies in a folder, unopened, with what is wrong with it; empty for the plain files of a pack."""
+    """Names in a folder with the fault of each, without opening files; "" for plain files of a pack."""
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except FileNotFoundError:
         raise PackError(f"{folder}: no such folder; expected the folder of a pack") from None
     except (OSError, ValueError) as error:
-        raise PackError(f"{folder} cannot be read as a folder; expected that of a pack: {error}") from None
+        raise PackError(f"cannot read {folder} as the folder of a pack: {error}") from None
     found = {}
     for entry in entries:
         fault = ""
         if entry.is_symlink():
-            fault = "is a symbolic link; a pack consists of plain files: copy the file itself"
+            fault = "is a symbolic link, expected a plain file: replace the link by the file"
         elif not entry.is_file(follow_symlinks=False):
-            fault = "is not a file; a pack holds nothing else: remove it"
+            fault = "is not a file; packs contain only files: remove it"
         elif entry.name not in _OUR_FILES:
-            fault = "is a file that is no part of a pack: remove it"
+            fault = "does not belong to a pack: remove it"
         found[entry.name] = fault
     return found
 
@@ -226,7 +220,7 @@ def _check_files(folder: Path, manifest: Manifest, entries: dict[str, str], faul
         try:
             found = _file_record(path)
         except OSError as error:
-            faults.add(f"{name} cannot be read: {error.strerror}")
+            faults.add(f"cannot read {name}: {error.strerror}")
             continue
         if found != record:
             seen, expected = (f"{each.bytes} bytes with the sha256 {each.sha256}" for each in (found, record))
@@ -238,7 +232,7 @@ def _file_record(path: Path) -> FileRecord:
 
 
 def _check_weights(path: Path, manifest: Manifest, faults: Faults) -> None:
-    """Compares the header of the weights with the manifest; the library refuses overlaps and holes."""
+    """Compares the header of the weights with the manifest; safetensors itself refuses overlaps and gaps."""
     from safetensors import SafetensorError, safe_open
 
     stored = {}
@@ -257,7 +251,7 @@ def _check_weights(path: Path, manifest: Manifest, faults: Faults) -> None:
     for name in sorted(stored.keys() | described.keys()):
         found, expected = stored.get(name, "missing"), described.get(name, "missing")
         if found != expected:
-            faults.add(f"tensor {name!r} is {found} in {WEIGHTS_NAME} and {expected} in the manifest")
+            faults.add(f"tensor {name!r} is {found} in {WEIGHTS_NAME}, but {expected} in the manifest")
 
 
 def _read_vocabularies(folder: Path, manifest: Manifest, faults: Faults) -> dict[Side, Vocabulary]:
@@ -266,7 +260,7 @@ def _read_vocabularies(folder: Path, manifest: Manifest, faults: Faults) -> dict
         name = vocabulary_name(side)
         try:
             vocabulary = Vocabulary.load(folder / name)
-        except (VocabularyError, UnicodeDecodeError, RuntimeError) as error:  # pieces that are not UTF-8, too
+        except (VocabularyError, UnicodeDecodeError, RuntimeError) as error:  # pieces may not be UTF-8
             faults.add(f"{name}: {error}")
             continue
         if len(vocabulary) != manifest.vocabulary_size(side):
@@ -280,10 +274,10 @@ def _read_vocabularies(folder: Path, manifest: Manifest, faults: Faults) -> dict
 
 
 def check_replaceable(folder: Path) -> None:
-    """Checks that ``folder`` is free, empty, or nothing but a pack: nothing else may be replaced.
+    """Checks that ``folder`` is missing, empty, or a pack without other files.
 
     Raises:
-        PackError: names what else lies there.
+        PackError: names the other files.
     """
     if not folder.exists():
         return
@@ -291,33 +285,32 @@ def check_replaceable(folder: Path) -> None:
     foreign = [name for name, fault in entries.items() if fault]
     if foreign or (entries and MANIFEST_NAME not in entries):
         reason = ", ".join(foreign) or f"no {MANIFEST_NAME}"
-        raise PackError(f"{folder} is not a pack ({reason}) and is not replaced; give another folder")
+        raise PackError(f"{folder} is not a pack ({reason}), so it will not be replaced; give another folder")
 
 
 def _described(pack: Pack) -> Manifest:
-    """The manifest with the shape and dtype of every tensor; what else was said of them stays.
+    """The manifest with the shape and dtype of every tensor updated.
 
     Raises:
-        PackError: the pack's vocabularies or tensors are not those that the manifest describes.
+        PackError: the pack's vocabularies or tensors do not match the manifest.
     """
-    manifest, faults = pack.manifest, Faults(f"pack {pack.manifest.name!r} cannot be saved")
+    manifest, faults = pack.manifest, Faults(f"cannot save pack {pack.manifest.name!r}")
     if set(pack.vocabularies) != set(manifest.renewed):
         faults.add(
             f"vocabularies are given for {sorted(pack.vocabularies)}, "
-            f"expected for the renewed sides {sorted(manifest.renewed)}"
+            f"expected for the replaced sides {sorted(manifest.renewed)}"
         )
     for side, vocabulary in pack.vocabularies.items():
         is_framed = side not in manifest.renewed or vocabulary.frame == manifest.frame(side)
         if not (vocabulary.has_own_ids and vocabulary.segmenter.kind == "sentencepiece" and is_framed):
             faults.add(
-                f"the {side} vocabulary is no SentencePiece model, has another frame than the manifest says "
-                "(by default the end of sentence), or maps its pieces to other ids than SentencePiece's own; "
-                "a pack stores vocabularies whose ids are their own"
+                f"the {side} vocabulary cannot be stored: expected a SentencePiece model with its own ids "
+                "and the frame in the manifest (by default a final end of sentence)"
             )
     given, records = manifest.tensors, {}
     described = {name for name, record in given.items() if record.form or record.child_dtype}
     if absent := sorted(described - pack.tensors.keys()):
-        faults.add(f"the manifest describes tensors that the pack does not hold: {', '.join(absent)}")
+        faults.add(f"the manifest describes tensors that the pack lacks: {', '.join(absent)}")
     for name, tensor in sorted(pack.tensors.items()):
         found: dict[str, Any] = {"shape": tuple(tensor.shape), "dtype": dtype_name(tensor.dtype)}
         try:
@@ -334,7 +327,7 @@ def _write_weights(tensors: dict[str, torch.Tensor], path: Path) -> None:
     import torch
     from safetensors.torch import save_file
 
-    # Copies: the library refuses tensors that share storage, as slices of one parameter do.
+    # Copies, since safetensors refuses tensors that share storage, such as slices of one parameter.
     copies = {
         name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
         for name, tensor in tensors.items()

@@ -1,4 +1,4 @@
-"""Models on disk: packs and the parent they belong to, found and described before any tensor is loaded."""
+"""Models on disk: packs and their parent, found and described without loading tensors."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ _MODEL_FILES = (".json", ".safetensors", ".spm", ".model", ".bin", ".txt")
 
 
 class StoredModel:
-    """A parent with the packs that go onto it, as a user names them; no tensor is loaded to make one.
+    """A parent with packs, as named by the user; creating one loads no tensors.
 
     Args:
-        packs: pack folders; every one is verified.
-        parent: hub id or folder; None finds it by the packs' manifests.
-        languages: of a parent without packs whose files name none, or many (mBART, NLLB).
+        packs: pack folders, all of which are verified.
+        parent: Hugging Face Hub id or folder; None finds it from the packs' manifests.
+        languages: of a parent without packs, if its files name none or several (mBART, NLLB).
 
     Raises:
-        UsageError: neither packs nor a parent; or languages beside packs, which name them.
-        PackError: lists what is wrong with every pack; or the packs do not compose, or the parent is known
-            to be another one.
-        ParentError: the parent's folder does not say which languages it translates.
+        UsageError: neither packs nor a parent are given, or languages are given with packs.
+        PackError: a pack is invalid (lists all faults), the packs do not compose, or they were made for
+            another parent.
+        ParentError: the parent's folder does not name its languages.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class StoredModel:
         if not packs and parent is None:
             raise UsageError("give at least one pack, or a parent to translate its own pair")
         if packs and languages is not None:
-            raise UsageError("the parent's languages are given beside packs, which name them; leave them out")
+            raise UsageError("packs already name the parent's languages; leave the languages out")
         self._given_languages = languages
         self.packs = tuple(Path(pack) for pack in packs)
         self.parent = None if parent is None else str(parent)
@@ -66,19 +66,19 @@ class StoredModel:
 
     @property
     def name(self) -> str:
-        """For people: the packs' folders, or the parent."""
+        """Display name: the packs' folders, or the parent."""
         return " + ".join(map(str, self.packs)) or str(self.parent)
 
     @property
     def origin(self) -> Path:
-        """The folder beside which what is built from the model is kept."""
+        """The folder beside which files built from the model are cached."""
         return self.packs[0] if self.packs else _local_folder(str(self.parent))
 
     def key(self) -> str:
-        """Hex sha256 of everything the model is made of, whatever the order of the packs.
+        """Hex sha256 of everything the model is made of, independent of the order of packs.
 
-        A pack's manifest names its parent's fingerprint, so packs alone say everything. A parent that the
-        user names in their place, and that does not record its fingerprint, counts with its files.
+        Manifests contain the parent's fingerprint, so hashing packs is enough. A parent that the user names
+        and that does not record its fingerprint is hashed by its files.
         """
         described = sorted(manifest.checksum for manifest in self.manifests)
         described += ["-".join(self._given_languages)] if self._given_languages else []
@@ -93,8 +93,8 @@ class StoredModel:
         """Loads the parent.
 
         Raises:
-            ParentError: the parent that was given cannot be loaded.
-            PackError: the parent that the first pack names cannot be found or loaded.
+            ParentError: the given parent cannot be loaded.
+            PackError: the parent named by the first pack cannot be found or loaded.
         """
         from crosslate.models.parent import Parent
 
@@ -112,18 +112,18 @@ class StoredModel:
             return Parent.load(place, **languages)
         except ParentError as error:
             raise PackError(
-                f"cannot load the parent that pack {self.packs[0]} names ({wanted.name}): {error}; "
-                "say where the parent is"
+                f"cannot load the parent {wanted.name} of pack {self.packs[0]}: {error}; "
+                "give the parent's folder or hub id"
             ) from error
 
     def load_packs(self) -> list[Pack]:
-        """Loads the packs, verifying them again."""
+        """Loads the packs and verifies them again."""
         from crosslate.packs.pack import Pack
 
         return [Pack.load(path) for path in self.packs]
 
     def load(self) -> Parent | Child:
-        """The parent itself, or the child that its packs make of it.
+        """The parent, or its child with the packs.
 
         Raises:
             PackError: a pack does not fit the parent, or the packs do not compose.
@@ -139,28 +139,28 @@ class StoredModel:
 def install_pack(pack: Path, folder: Path, *, parent: str | None = None, replace: bool = False) -> Path:
     """Copies a pack into a folder of packs that a server watches, under its own name.
 
-    The copy is verified beside its place and then moved there, so the server sees the old pack or the whole
-    new one.
+    The copy is verified and then moved into place atomically, so the server sees either the old or the new
+    pack.
 
     Args:
-        folder: made if it is not there.
-        parent: hub id or folder; if it records its fingerprint, the pack must be made for it.
-        replace: take the place of a pack of the same name.
+        folder: created if missing.
+        parent: Hugging Face Hub id or folder; if it records its fingerprint, the pack must be made for it.
+        replace: replace a pack of the same name.
 
     Returns:
-        Where the pack lies now.
+        The installed pack's folder.
 
     Raises:
-        PackError: the pack is refused, or something else than a pack has this name.
-        InputError: there is a pack of this name, and ``replace`` is False.
-        UsageError: ``folder`` is a pack itself.
+        PackError: the pack is invalid, or a folder of this name is not a pack.
+        InputError: a pack of this name exists and ``replace`` is False.
+        UsageError: ``folder`` is itself a pack.
     """
     if (folder / MANIFEST_NAME).exists():
-        raise UsageError(f"{folder} is a pack; give the folder that packs lie in, {folder.parent}")
+        raise UsageError(f"{folder} is a pack; give the folder that contains packs, such as {folder.parent}")
     model = StoredModel([pack], parent)
     place = folder / pack.resolve().name
     if place.resolve() == pack.resolve():
-        raise InputError(f"{pack} lies in {folder} already")
+        raise InputError(f"{pack} is already in {folder}")
     if replace:
         check_replaceable(place)
     with atomic_folder(place, replace=replace) as temporary:
@@ -171,18 +171,18 @@ def install_pack(pack: Path, folder: Path, *, parent: str | None = None, replace
 
 
 def find_parent(name: str, pack_folder: Path, fingerprint: str = "") -> str:
-    """Where the parent that a pack names is: at the path it gives, else near the pack, else on the hub.
+    """Finds the parent of a pack: at its recorded path, near the pack, or on the hub.
 
-    Packs and parents often move together. So every folder above the pack is searched for the last parts
-    of the name: ``parents/fr-en`` of ``/home/ann/models/parents/fr-en``, for example.
+    Packs and parents often move together, so every folder above the pack is searched for the last parts of
+    the name, for example ``parents/fr-en`` of ``/home/ann/models/parents/fr-en``.
 
     Args:
-        name: a hub id or a folder, as the manifest gives it.
+        name: Hugging Face Hub id or folder, from the manifest.
         pack_folder: where the pack is now.
-        fingerprint: of the parent wanted; of several places, one that records it is taken.
+        fingerprint: of the parent; a folder that records it is preferred.
 
     Returns:
-        A folder, or ``name`` where none was found.
+        A folder, or ``name`` if none was found.
     """
     given = Path(name)
     parts = [part for part in given.parts if part != given.anchor]
@@ -195,7 +195,7 @@ def find_parent(name: str, pack_folder: Path, fingerprint: str = "") -> str:
 
 
 def recorded_fingerprint(folder: Path) -> str | None:
-    """The fingerprint that a parent made by Crosslate records beside its files; None for others."""
+    """The fingerprint recorded in a parent's folder by Crosslate; None for other parents."""
     from crosslate.models.parent import RECORD
 
     found = read_optional_object(folder / RECORD).get("fingerprint")
@@ -209,7 +209,7 @@ def _verified(packs: Sequence[Path]) -> tuple[Manifest, ...]:
         with faults.catch(PackError):
             manifests.append(verify(path))
     if len(faults.messages) == 1:
-        raise PackError(faults.messages[0])  # it names its pack
+        raise PackError(faults.messages[0])  # already names the pack
     faults.raise_as(PackError)
     return tuple(manifests)
 
@@ -219,7 +219,7 @@ def _parent_languages(name: str) -> tuple[str, str]:
 
     source, target = named_languages(_local_folder(name))
     if not source or not target:
-        raise ParentError(f"{name} does not say which languages it translates, so it needs a pack that does")
+        raise ParentError(f"{name} does not name the languages that it translates; give them, or give a pack")
     return source, target
 
 
@@ -228,5 +228,5 @@ def _local_folder(name: str) -> Path:
 
     folder = local_folder(name)
     if not (folder / _CONFIG).is_file():
-        raise ParentError(f"{folder} has no {_CONFIG}; expected a model in Hugging Face's layout")
+        raise ParentError(f"{folder} has no {_CONFIG}; expected a model in Hugging Face format")
     return folder

@@ -1,1 +1,1 @@
-"""Whole studies: recipes, grids of independent resumable cells, and the report on them."""
+"""Studies: recipes, grids of independent resumable cells, and reports."""

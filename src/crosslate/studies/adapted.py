@@ -1,4 +1,4 @@
-"""Cells that train by adapting a parent: how they are planned, trained, scored and recorded."""
+"""Cells that adapt a parent: planning, training, scoring, records."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ class Adaptation:
         kind: of the cell.
         title: of the cell, without size and seed.
         parent: the cell of the parent, of ``model_size``.
-        new: the codes of the languages whose sides are renewed, by side.
+        new: language codes of the replaced sides, by side.
         vocabulary: pieces of a new side; 0 chooses from the text.
-        size: training pairs, the first ones; 0 takes all.
-        labels: beside those that every such cell has.
-        lexicon: what is measured at every validation; empty for nothing.
-        start: where the new embeddings start; empty for random values, so that the default is in no key.
+        size: number of training pairs, from the start of the text; 0 uses all.
+        labels: in addition to those of every such cell.
+        lexicon: lexicon to measure at every validation; empty for none.
+        start: method for new embeddings; empty for random values, so that the default does not affect keys.
     """
 
     kind: str
@@ -93,7 +93,7 @@ class Adaptation:
 
 
 def is_watched(plan: Plan, strategy: str, seed: int, size: int) -> bool:
-    """Whether a child is measured while it trains: the first seed's on all text, but not from scratch."""
+    """Whether a child is measured during training: first seed, full size, not from scratch."""
     is_first = seed == plan.recipe.seeds[0] and size == plan.full_size
     return "lexicon" in plan.recipe.analyses and is_first and parse_strategy(strategy).renews is not None
 
@@ -132,7 +132,7 @@ def adapt_and_score(inputs: Inputs, measure: Callable[[Child], dict[str, float]]
 
 
 def _new_languages(inputs: Inputs) -> NewLanguages:
-    """What the cell says is new, and where the embeddings start."""
+    """The new languages and initial embeddings of a cell."""
     from crosslate.adaptation.settings import NewLanguages
     from crosslate.models.initialisers.initial_embeddings import RANDOM
 
@@ -148,7 +148,7 @@ def _new_languages(inputs: Inputs) -> NewLanguages:
 
 
 def translated(inputs: Inputs, values: dict[str, Any], parent: Parent, *packs: Any) -> Output:
-    """Values with the scores of a parent with packs on the cell's test set, and the translations."""
+    """Translates the cell's test set with a parent and packs; adds the scores to ``values``."""
     from crosslate.translation.translator import Translator
 
     test = inputs.text("test")
@@ -176,11 +176,11 @@ def scored(translations: Sequence[str], test: ParallelCorpus) -> dict[str, Any]:
 
 
 def training_record(record: Mapping[str, Any]) -> dict[str, Any]:
-    """What a report says of a training run: how long, how it went, on what."""
+    """The record of a training run for the report."""
     training, data = record["training"], record["data"]
     kept = ("updates", "best_updates", "epochs", "training_seconds", "tokens", "tokens_per_second",
             "finished", "precision")  # fmt: skip
-    # The lexicon's precision stands behind the score, where it was measured.
+    # The lexicon's precision follows the score if it was measured.
     curve = [
         [entry[name] for name in ("epoch", "updates", "score", "lexicon") if name in entry]
         for entry in training["validations"]

@@ -1,4 +1,4 @@
-"""What an analysis is: its cells, their work, and what a report says of them."""
+"""Base class of analyses: their cells, their work, and their part of the report."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ from crosslate.studies.store import Output, Results
 
 
 class Analysis:
-    """One thing that a study finds out; each is a class in a file of :mod:`crosslate.studies.analyses`.
+    """One analysis of a study, defined in a file of :mod:`crosslate.studies.analyses`.
 
-    An analysis overrides the methods that it has something to say in. Nothing but ``work`` may load PyTorch
-    or models: plans and reports are made without them.
+    Only ``work`` may load PyTorch or models; plans and reports are made without them.
 
     Attributes:
-        is_optional: whether its cells are planned only where a recipe asks for them.
-        kinds: of its cells; where none is named, its name.
+        is_optional: whether its cells are planned only if a recipe lists it.
+        kinds: of its cells; empty uses its name.
     """
 
     is_optional: ClassVar[bool] = True
@@ -30,15 +29,15 @@ class Analysis:
 
     @property
     def name(self) -> str:
-        """By which a recipe's ``analyses`` ask for it: that of its file, with hyphens."""
+        """Its name in a recipe's ``analyses``: the file name, with hyphens."""
         return type(self).__module__.rpartition(".")[2].replace("_", "-")
 
     def cells(self, plan: Plan) -> Iterable[Cell]:
-        """Its cells; those of the analyses before it are in the plan."""
+        """Its cells; the plan already contains those of earlier analyses."""
         return ()
 
     def comparisons(self, plan: Plan) -> Iterable[tuple[Cell, Cell]]:
-        """Systems that translate the same test set, to be compared by paired bootstrap."""
+        """Pairs of systems to compare by paired bootstrap on the same test set."""
         return ()
 
     def work(self, inputs: Inputs) -> Output:
@@ -46,17 +45,17 @@ class Analysis:
         raise NotImplementedError(f"{self.name} has no cells")
 
     def tables(self, results: Results) -> Iterable[Table]:
-        """Its tables, from stored results; those without rows are left out of the report."""
+        """Its tables, from stored results; the report leaves out those without rows."""
         return ()
 
     def findings(self, results: Results) -> Iterable[Finding]:
-        """Claims of the paper with what the stored results say to each."""
+        """Claims of the paper with their verdicts, from stored results."""
         return ()
 
     def data(self, results: Results) -> Mapping[str, Any]:
-        """What its figures are drawn from, by name: plain values that the report holds beside its tables."""
+        """Data of its figures by name, as plain values for ``report.json``."""
         return {}
 
     def figures(self, report: Mapping[str, Any]) -> Iterable[Figures]:
-        """Its figures, from a report as ``report.json`` holds it."""
+        """Its figures, from the contents of ``report.json``."""
         return ()

@@ -15,7 +15,7 @@ from crosslate.studies.texts import PlacedText
 
 ANALYSIS_OPERATIONS = 5e11
 _REVISION = 1
-"""Part of every key: raised when the same settings come to mean other work."""
+"""Part of every key; increased when the same settings mean different work."""
 
 
 @dataclass(frozen=True)
@@ -23,15 +23,15 @@ class Cell:
     """One piece of work.
 
     Attributes:
-        kind: which work; one of the analyses does it.
-        title: for people, different for every cell of a study.
+        kind: kind of work, done by one of the analyses.
+        title: display name, unique within a study.
         spec: plain values that, with ``needs``, determine the result: settings in full, hashes of texts.
-        needs: keys of the cells whose results or models this one uses, by the role they have in it.
-        labels: what the report finds cells by (child, strategy, seed, …); in no key.
-        texts: where its texts are read from; in no key, since ``spec`` has their hashes.
-        operations: about how many floating-point operations the work takes; times are estimated from it. The
-            default is for work that trains nothing.
-        watched: what is measured while the work goes on; in no key, since it changes nothing else.
+        needs: keys of the cells whose results or models this one uses, by role.
+        labels: for finding cells in the report (child, strategy, seed, …); not part of the key.
+        texts: locations of its texts; not part of the key, since ``spec`` has their hashes.
+        operations: approximate floating-point operations, for estimating times. The default is for work
+            without training.
+        watched: measurements during the work; not part of the key, since they change nothing else.
     """
 
     kind: str
@@ -45,7 +45,7 @@ class Cell:
 
     @cached_property
     def key(self) -> str:
-        """Hex sha256 over kind, spec and the keys of what it needs."""
+        """Hex sha256 over kind, spec and the keys of needed cells."""
         described = {"revision": _REVISION, "kind": self.kind, "spec": self.spec, "needs": self.needs}
         return sha256_text(json.dumps(described, sort_keys=True, ensure_ascii=False))
 
@@ -57,15 +57,14 @@ class Cell:
 
 
 def matching(cells: Sequence[Cell], pattern: str | None) -> list[Cell]:
-    """The cells whose kind or title a pattern matches, and all that these need; in their order.
+    """The cells whose kind or title matches a pattern, with all the cells they need, in order.
 
     Args:
-        pattern: a title or a kind, or else a part of titles; with ``*``, which stands for anything, the whole
-            of a title or kind. No other character is special. Several are joined by commas; what matches a
-            title with its commas is not split there. None takes all cells.
+        pattern: a title, a kind, or part of a title; or with ``*`` as a wildcard, a pattern for the whole
+            title or kind. Commas separate patterns, except within a matching title. None selects all cells.
 
     Raises:
-        UsageError: no cell matches, or none matches one of several patterns.
+        UsageError: one of the patterns matches no cell.
     """
     if pattern is None:
         return list(cells)
@@ -90,7 +89,7 @@ def find(cells: Sequence[Cell], kind: str, **labels: Any) -> list[Cell]:
 
 
 def _chosen_by_several(pattern: str, cells: Sequence[Cell]) -> list[Cell]:
-    """Titles have commas, too: as many parts as match a title together are one pattern."""
+    """Splits at commas, keeping as many parts together as match a title, since titles contain commas."""
     parts = pattern.strip(", ").split(",")
     found: list[Cell] = []
     first = 0
@@ -102,7 +101,7 @@ def _chosen_by_several(pattern: str, cells: Sequence[Cell]) -> list[Cell]:
         else:
             part, shown = parts[first].strip(), "; ".join(cell.title for cell in cells[:8])
             raise UsageError(
-                f"no cell matches {part!r}; the study has {len(cells)} cells, the first: {shown}"
+                f"no cell matches {part!r}; the study has {len(cells)} cells, starting with: {shown}"
             )
         first = last
     return found
@@ -116,6 +115,6 @@ def _chosen(pattern: str, cells: Sequence[Cell]) -> list[Cell]:
     ]
     if named or "*" not in pattern:
         return named or [cell for cell in cells if pattern in cell.title]
-    # Not fnmatch: strategies have brackets in their names, like src+xattn[layers=0].
+    # Not fnmatch, since strategy names contain brackets, such as src+xattn[layers=0].
     wanted = re.compile(".*".join(map(re.escape, pattern.split("*"))))
     return [cell for cell in cells if wanted.fullmatch(cell.title) or wanted.fullmatch(cell.kind)]

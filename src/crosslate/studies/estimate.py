@@ -1,4 +1,4 @@
-"""How long cells will take: from counted operations, and from the time of cells that are done."""
+"""Time estimates for cells, from counted operations and the times of finished cells."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from crosslate.studies.cells import ANALYSIS_OPERATIONS, Cell
 from crosslate.training.settings import TrainingSettings
 
 TOKENS_PER_SIDE = 16
-"""Of a sentence; captions and phrases have about as many, news text twice as many."""
+"""Typical sentence length of captions and phrases; news has about twice as many."""
 
 OPERATIONS_PER_SECOND = 8e10
-"""Of one core with low-precision matrix products; only used until a cell of the study is done."""
+"""Of one core with low-precision matrix products; used until a cell of the study is done."""
 
 _TYPICAL_VOCABULARY = 8_000
 
@@ -22,10 +22,10 @@ _TYPICAL_VOCABULARY = 8_000
 def training_operations(
     size: str, num_pairs: int, settings: TrainingSettings, trained: frozenset[str] = frozenset(GROUPS)
 ) -> float:
-    """Floating-point operations of a training run that reaches its limit, roughly.
+    """Approximate floating-point operations of a training run up to its limit.
 
-    A trained weight costs six operations a token (forward, gradient of the input, gradient of the weight),
-    a frozen one four.
+    Per token, a trained weight costs six operations (forward, gradients of input and weight), a frozen one
+    four.
     """
     model = parse_size(size)
     attention, feed_forward = 4 * model.width**2, 2 * model.width * model.feed_forward
@@ -43,11 +43,11 @@ def training_operations(
 def estimated_seconds(
     cells: Sequence[Cell], seconds: Mapping[str, float], num_cores: int
 ) -> tuple[dict[str, float], bool]:
-    """Seconds per cell by key, and whether they rest on cells that are done.
+    """Estimated seconds per cell by key, and whether they are based on finished cells.
 
     Args:
-        seconds: that done cells took, by key.
-        num_cores: that one cell may use; ignored where cells are done, which used as many.
+        seconds: measured times of finished cells, by key.
+        num_cores: cores per cell; ignored if there are finished cells.
     """
     done = [cell for cell in cells if cell.key in seconds and seconds[cell.key] > 0 and cell.operations]
     paces: dict[str, float] = {}
@@ -58,7 +58,7 @@ def estimated_seconds(
 
 
 def duration(seconds: float) -> str:
-    """Seconds as people say them: ``40 s``, ``12 min``, ``3 h 20 min``, ``2 d 4 h``."""
+    """Formats seconds: ``40 s``, ``12 min``, ``3 h 20 min``, ``2 d 4 h``."""
     if seconds < 60:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

@@ -1,4 +1,4 @@
-"""Where cells are worked on: in this process, in several with a share of the cores each, or as Ray tasks."""
+"""Executors of cells: in this process, in several processes that share the cores, or as Ray tasks."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ _STOP_SECONDS = 60.0
 
 
 def default_jobs() -> int:
-    """Two where there are two processor cores or more, one where a GPU does the work.
+    """Two with two or more processor cores, one with a GPU.
 
-    A small model leaves most of a second core idle, so two cells at a time take less than one after the other
-    with two threads. More would hold as many models in memory: a choice for who knows their size.
+    A small model leaves most of a second core idle, so two parallel cells are faster than two in sequence
+    with two threads each. More would take more memory, which is for the user to decide.
     """
-    import ctranslate2  # answers in a fraction of a second; a plan alone needs no PyTorch
+    import ctranslate2  # loads in a fraction of a second; plans do not need PyTorch
 
     return 1 if ctranslate2.get_cuda_device_count() else min(2, num_usable_cores())
 
 
 class Here(Executor):
-    """Cells one after the other in this process."""
+    """Runs cells one after another in this process."""
 
     def __init__(self, place: Place, work: Work) -> None:
         self.capacity = 1
@@ -46,11 +46,11 @@ class Here(Executor):
 
 
 class _LostError(Exception):
-    """What worked on a cell is gone."""
+    """The worker of a cell has died."""
 
 
 class _Elsewhere(Executor):
-    """Cells that are worked on outside this process; for each, a thread here waits."""
+    """Runs cells outside this process, with a waiting thread for each."""
 
     def __init__(self, place: Place, work: Work, capacity: int) -> None:
         self.capacity = capacity
@@ -71,7 +71,7 @@ class _Elsewhere(Executor):
             return Outcome("failed", error=str(error))
 
     def _wait_for(self, cell: Cell) -> Outcome:
-        """Has a cell worked on; raises :class:`_LostError` where what worked on it is gone."""
+        """Runs a cell elsewhere; raises :class:`_LostError` if its worker dies."""
         raise NotImplementedError
 
     def stop(self) -> None:
@@ -80,13 +80,13 @@ class _Elsewhere(Executor):
         self._threads.shutdown()
 
     def _interrupt(self) -> None:
-        """Asks all that work on cells to save their state and end."""
+        """Asks all workers to save their state and exit."""
 
 
 class Processes(_Elsewhere):
-    """Works on cells in a fixed number of processes; they live on from cell to cell.
+    """Runs cells in a fixed number of processes, which are reused.
 
-    A process that dies (for want of memory, say) fails its cell alone, and another takes its place.
+    A process that dies (for example, out of memory) fails only its own cell and is replaced.
     """
 
     def __init__(self, place: Place, work: Work, jobs: int) -> None:
@@ -106,11 +106,11 @@ class Processes(_Elsewhere):
         except (EOFError, OSError):
             worker.process.join()
             code = worker.process.exitcode
-            raise _LostError(f"its process ended with code {code}, perhaps for want of memory") from None
+            raise _LostError(f"its process ended with code {code}, perhaps because memory ran out") from None
         return outcome
 
     def _interrupt(self) -> None:
-        """As by Ctrl-C, and by force where that does not help in time."""
+        """Terminates the processes, and kills those that do not exit in time."""
         processes = [worker.process for worker in self._workers if worker.process.is_alive()]
         for process in processes:
             process.terminate()
@@ -120,7 +120,7 @@ class Processes(_Elsewhere):
 
 
 class _Worker:
-    """A process, and the pipe by which it gets cells and gives outcomes."""
+    """A process and the pipe that carries cells to it and outcomes back."""
 
     def __init__(self, place: Place, work: Work, threads: int) -> None:
         context = get_context("spawn")
@@ -131,14 +131,14 @@ class _Worker:
 
 
 def _serve(pipe: Connection, place: Place, work: Work, threads: int) -> None:
-    """The life of a worker process."""
-    # Ctrl-C at a terminal must reach the first process alone: it asks the others to end, and a second
-    # signal would not let them save.
+    """Main function of a worker process."""
+    # Ctrl-C must reach only the main process, which asks the workers to exit; a second signal would keep
+    # them from saving.
     if hasattr(os, "setsid"):
         os.setsid()
     signal.signal(signal.SIGTERM, _interrupt)
     Thread(target=_follow, daemon=True).start()
-    # Read by PyTorch when the first cell loads it.
+    # PyTorch reads this when the first cell loads it.
     os.environ["OMP_NUM_THREADS"] = str(threads)
     try:
         status = "done"
@@ -151,7 +151,7 @@ def _serve(pipe: Connection, place: Place, work: Work, threads: int) -> None:
 
 
 def _follow() -> None:
-    """Ends this process when the first one has died: nobody would take its result, or stop it."""
+    """Ends this process when the main process dies."""
     first = parent_process()
     if first is not None:
         wait([first.sentinel])
@@ -159,18 +159,18 @@ def _follow() -> None:
 
 
 def _interrupt(number: int, frame: Any) -> None:
-    signal.signal(number, signal.SIG_IGN)  # asked again, it is saving its state already
+    signal.signal(number, signal.SIG_IGN)  # ignore repeated signals while saving
     raise KeyboardInterrupt
 
 
 class OnRay(_Elsewhere):
-    """Cells as Ray tasks, for studies past one machine; all machines must share the storage.
+    """Runs cells as Ray tasks, for studies on several machines with shared storage.
 
-    Ray's environment names the cluster; without one it starts here.
+    The cluster comes from Ray's environment; without one, Ray starts locally.
 
     Args:
-        cpus: that a cell asks for.
-        gpus: that a cell asks for; a part of one shares it.
+        cpus: CPUs per cell.
+        gpus: GPUs per cell; a fraction shares a GPU.
 
     Raises:
         MissingExtra: Ray is not installed.
@@ -195,7 +195,7 @@ class OnRay(_Elsewhere):
         try:
             outcome: Outcome = self._ray.get(reference)
         except self._ray.exceptions.RayError as error:
-            raise _LostError(f"Ray lost it: {str(error).strip().splitlines()[0]}") from error
+            raise _LostError(f"Ray lost the task: {str(error).strip().splitlines()[0]}") from error
         return outcome
 
     def _interrupt(self) -> None:

@@ -1,4 +1,4 @@
-"""What the work of a cell has at hand: its texts, and the models and results of the cells that it needs."""
+"""Inputs of a cell's work: its texts, and models and results of the cells it needs."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from crosslate.training.settings import TrainingSettings
 
 PARENT, PACK = "parent", "pack"
-"""Folders inside that of a cell's models."""
+"""Subfolders of a cell's models."""
 
 
 class Inputs:
-    """Everything that one cell works with, at the place where it is worked on."""
+    """Inputs of one cell, at the place where it runs."""
 
     def __init__(self, cell: Cell, place: Place) -> None:
         self.cell, self.place = cell, place
@@ -37,12 +37,12 @@ class Inputs:
         self.folder = self.store.models(cell)
 
     def check_texts(self) -> None:
-        """Refuses texts that have changed since the plan, under whose hashes the result is stored."""
+        """Checks that texts have not changed since planning, since results are stored under their hashes."""
         for role, identity in self.spec.get("text", {}).items():
             if role in self.cell.texts and self.library.identity(self.cell.texts[role]) != identity:
                 raise InputError(
                     f"the text {role!r} of {self.cell.title} has changed since the study was planned; run "
-                    "the same command again for a plan with the text as it is now"
+                    "the same command again to plan with the current text"
                 )
 
     def text(self, role: str) -> ParallelCorpus:
@@ -50,7 +50,7 @@ class Inputs:
         return self.library.load(self.cell.texts[role])
 
     def dictionary(self, lexicon: Mapping[str, Any]) -> Dictionary:
-        """The dictionary that leads from one language to the other, perhaps through a third."""
+        """The dictionary from one language to the other, possibly composed through a third."""
         from crosslate.evaluation.dictionaries import compose_dictionaries
 
         found = [self._dictionary(step["languages"]) for step in lexicon["dictionaries"]]
@@ -67,18 +67,18 @@ class Inputs:
         return {word: sorted(translations) for word, translations in gold.items()}
 
     def translations(self, role: str) -> list[str]:
-        """How the cell in a role translated its test set."""
+        """Translations of the test set by the cell in a role."""
         return self.store.load(self.cell.needs[role]).lines()
 
     def parent(self, role: str = "parent") -> Parent:
-        """The parent that the cell in a role made; loaded once in each process."""
+        """The parent made by the cell in a role; loaded once per process."""
         values = self.store.load(self.cell.needs[role]).values
         if values.get("load"):
             return _parent(str(values["load"]), *values["languages"])
         return _parent(str(self._models_of(role) / PARENT), None, None)
 
     def pack(self, role: str) -> Pack:
-        """The pack that the cell in a role made."""
+        """The pack made by the cell in a role."""
         from crosslate.packs.pack import Pack
 
         return Pack.load(self._models_of(role) / PACK)
@@ -91,7 +91,7 @@ class Inputs:
             result = self.store.load(key)
             raise InputError(
                 f"the models of {result.title} are not in {self.place.study / MODELS}; remove {result.file} "
-                "and run the study again to make them anew"
+                "and run the study again to recreate them"
             )
         return found[0]
 
@@ -104,14 +104,14 @@ class Inputs:
 
     @cached_property
     def decoding(self) -> DecodingOptions:
-        """How the cell decodes its test set."""
+        """Decoding options for the cell's test set."""
         from crosslate.engines.decoding import DecodingOptions
 
         return DecodingOptions.from_values(self.spec["decoding"], where=self.cell.title)
 
     @property
     def progress(self) -> Progress | None:
-        """A bar on standard error, where one is wanted."""
+        """A progress bar on standard error, if requested."""
         if not self.place.is_shown:
             return None
         from rich.console import Console

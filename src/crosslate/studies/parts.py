@@ -1,4 +1,4 @@
-"""What strategies train beside embeddings, whichever the side: by it systems are grouped and compared."""
+"""Groups strategies by what they train beside embeddings, for comparisons."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ PAPER_PARTS = {
     "scratch": "scratch", "embeddings": "embeddings", "body": "embeddings + body",
     "xattn": "embeddings + cross-attention", "randxattn": "embeddings + random cross-attention",
 }  # fmt: skip
-"""The rows of the paper's tables, with their names there."""
+"""Rows of the paper's tables, with their names there."""
 LIMITED = "limited"
-"""Cross-attention trained in part; these have tables of their own, and so have:"""
+"""Cross-attention trained in part, shown in separate tables."""
 OTHER_START = "other start"
-"""Children whose embeddings do not start at random."""
+"""Children whose embeddings do not start from random values, shown in separate tables."""
 
 _COMPARED = (
     ("xattn", "embeddings"), ("xattn", "body"), ("xattn", "randxattn"), ("xattn", "scratch"),
     ("embeddings", "scratch"), (LIMITED, "xattn"),
 )  # fmt: skip
 _RIVALS = ("all", "bitfit", "lora-xattn", "lora-attention", "ia3", "adapters", "prefix")
-"""The order of comparisons with them; others follow as they come."""
+"""Order of comparisons with rival methods; others follow."""
 
 
 def part_of(strategy: Strategy) -> str:
@@ -45,12 +45,12 @@ def part_of(strategy: Strategy) -> str:
 
 
 def is_rival(part: str) -> bool:
-    """Whether the paper has no such part."""
+    """Whether a part is not in the paper."""
     return part not in (*PAPER_PARTS, LIMITED, OTHER_START)
 
 
 def compared_parts(cells: Sequence[Cell], kind: str) -> Iterator[tuple[Cell, Cell]]:
-    """Pairs of systems of one child that are alike but for what they trained."""
+    """Pairs of systems of one child that differ only in what they train."""
     rivals = dict.fromkeys(
         (*_RIVALS, *(part for cell in find(cells, kind) if is_rival(part := cell.labels["part"])))
     )

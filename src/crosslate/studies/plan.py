@@ -1,4 +1,4 @@
-"""From a recipe to its cells. Nothing is run, and only files are read, for their hashes."""
+"""Plan the cells of a recipe; reads files for their hashes but runs nothing."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from crosslate.studies.texts import Library, PlacedText, Text, dictionary_role
 
 
 class Plan:
-    """The cells planned so far, and what planning more of them needs.
+    """The cells planned so far, and helpers for planning more.
 
     Args:
-        library: gives the hashes of texts.
+        library: provides the hashes of texts.
     """
 
     def __init__(self, recipe: Recipe, library: Library) -> None:
         self.recipe, self.library = recipe, library
         self.cells: list[Cell] = []
         self.full_size = 0 if 0 in recipe.sizes else max(recipe.sizes)
-        """Training pairs of the children that analyses look at."""
+        """Training pairs of the children that are analysed."""
 
     def find(self, kind: str, **labels: Any) -> list[Cell]:
         """The cells of a kind with these labels."""
@@ -39,7 +39,7 @@ class Plan:
         return {role: PlacedText(getattr(text, role), source, target) for role in roles}
 
     def identities(self, texts: dict[str, PlacedText]) -> dict[str, Any]:
-        """What determines the texts, for the specification of a cell."""
+        """Identities of texts, for a cell's specification."""
         return {role: self.library.identity(each) for role, each in texts.items()}
 
     def scored(self, texts: dict[str, PlacedText]) -> dict[str, Any]:
@@ -47,10 +47,10 @@ class Plan:
         return {"text": self.identities(texts), "decoding": self.recipe.decoding.to_values()}
 
     def dictionary_steps(self, ours: str, theirs: str) -> list[dict[str, Any]]:
-        """The dictionaries that lead from one language to another: one, two through a third, or none.
+        """The dictionaries from one language to another: one, two through a third language, or none.
 
         Returns:
-            For the specification of a cell: of each step its languages and what determines its content.
+            Languages and identity of each step, for a cell's specification.
         """
         known = self.recipe.dictionaries
         steps = [f"{ours}-{theirs}"] if f"{ours}-{theirs}" in known else []
@@ -67,16 +67,16 @@ class Plan:
         return self.library.identity(PlacedText(Text(files=[name]), *step.split("-")))
 
     def lexicon(self, side: Side, ours: str, theirs: str) -> dict[str, Any]:
-        """Whose words are looked up, by which dictionaries; empty where none leads from ours to theirs."""
+        """The side and the dictionaries for lexicon induction; empty without a dictionary."""
         steps = self.dictionary_steps(ours, theirs)
         return {"side": side, "dictionaries": steps} if steps else {}
 
     def lexicon_between(self, source: str, target: str) -> dict[str, Any]:
-        """The same for two languages that share a vocabulary: whichever way a dictionary leads."""
+        """The same for two languages that share a vocabulary, with a dictionary in either direction."""
         return self.lexicon("source", source, target) or self.lexicon("target", target, source)
 
     def dictionary_texts(self, spec: Mapping[str, Any]) -> dict[str, PlacedText]:
-        """The files of dictionaries, as texts of a cell: so a missing one is refused before anything runs."""
+        """Dictionary files as texts of a cell, so that missing files are found before anything runs."""
         return {
             dictionary_role(step["languages"]): PlacedText(Text(files=[file]), *step["languages"].split("-"))
             for step in spec.get("dictionaries", ())
@@ -85,8 +85,8 @@ class Plan:
 
 
 def check_files(cells: Sequence[Cell], library: Library) -> None:
-    """Refuses cells whose files of text are not there: without them no cell's key is known."""
-    faults = Faults("the study needs text that is not there (give the folder that holds it)")
+    """Checks that all text files exist; keys of cells depend on them."""
+    faults = Faults("text files of the study are missing (give the folder of the data)")
     texts = [placed for cell in cells for placed in cell.texts.values()]
     for path in dict.fromkeys(path for placed in texts for path in library.paths(placed)):
         if not path.is_file():
@@ -95,11 +95,11 @@ def check_files(cells: Sequence[Cell], library: Library) -> None:
 
 
 def check_texts(cells: Sequence[Cell], library: Library) -> None:
-    """Refuses cells whose validation or test text cannot be read or judged, before hours of training."""
+    """Checks that validation and test texts are usable, before hours of training."""
     from crosslate.evaluation.scores import check_references
 
     check_files(cells, library)
-    faults = Faults("the study needs text that cannot be read")
+    faults = Faults("cannot use the texts of the study")
     small = {
         repr(placed): placed
         for cell in cells

@@ -1,4 +1,4 @@
-"""Scaling a recipe down to minutes: the same grid on little text with small models."""
+"""Scale a recipe down to minutes: the same grid on little text with small models."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SUFFIX = "-quick"
 
 
 def command_of(name: str) -> str:
-    """What a reader types behind ``crosslate study run`` to have a study of this name again."""
+    """Arguments of ``crosslate study run`` that reproduce a study of this name."""
     shipped = name.removesuffix(_SUFFIX)
     return f"{shipped} --quick" if name != shipped else name
 
@@ -29,8 +29,8 @@ def command_of(name: str) -> str:
 def quick(recipe: Recipe) -> Recipe:
     """The same study in minutes: one epoch, one seed, small models and vocabularies, little text.
 
-    What it finds means nothing; that it runs through means that the study will. Its name ends in ``-quick``,
-    so that its folder is another.
+    The results are meaningless, but a successful run shows that the full study will run. The name ends in
+    ``-quick``, so that the study has a separate folder.
     """
     size = _size(recipe)
     sizes = sorted({min(each or TRAIN_PAIRS, TRAIN_PAIRS) for each in recipe.sizes})
@@ -40,7 +40,7 @@ def quick(recipe: Recipe) -> Recipe:
     }
     return recipe.changed(
         name=f"{recipe.name}{_SUFFIX}",
-        about=f"Scaled down to minutes: its numbers mean nothing. {recipe.about}".strip(),
+        about=f"Scaled down to minutes; the numbers are meaningless. {recipe.about}".strip(),
         parents=[
             parent
             if parent.load
@@ -77,7 +77,7 @@ def quick(recipe: Recipe) -> Recipe:
 
 
 def _size(recipe: Recipe) -> str:
-    """A small model that has every layer and head that the recipe's strategies name."""
+    """A small model with every layer and head that the recipe's strategies name."""
     smallest = parse_size(SIZE)
     layers, heads = smallest.layers, smallest.heads
     for name in (*recipe.strategies, *(each for child in recipe.children for each in child.strategies)):

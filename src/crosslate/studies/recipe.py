@@ -1,4 +1,4 @@
-"""Recipes: a study as data. Unknown keys are refused; defaults stand here and nowhere else."""
+"""Recipes: studies as YAML data. Unknown keys are refused; all defaults are here."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ALL = "all"
 
 
 def _checked(check: Callable[[Any], Any]) -> AfterValidator:
-    """Keeps a value of which a check finds nothing wrong."""
+    """Validates a value with a check that raises."""
 
     def keep(value: Any) -> Any:
         check(value)
@@ -38,7 +38,7 @@ def _checked(check: Callable[[Any], Any]) -> AfterValidator:
 
 def _check_pieces(size: int) -> None:
     if size and size < MIN_SIZE:
-        raise SettingsError(f"{size} pieces, expected 0 (chosen from the text) or {MIN_SIZE} and more")
+        raise SettingsError(f"{size} pieces, expected 0 (chosen from the text) or at least {MIN_SIZE}")
 
 
 StrategyName = Annotated[str, _checked(parse_strategy)]
@@ -50,47 +50,49 @@ Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 Count = Annotated[int, Field(ge=0)]
 
 _SIZE = "`tiny`, `small`, `base` or `layers,width,heads,feed_forward`."
-_TRAINING = "changes to the training settings; the key `preset` names what they start from."
+_TRAINING = "changes to the training settings; the key `preset` selects the preset that they change."
 
 
 class PairText(Settings):
     """The texts of a pair."""
 
-    train: Text = Field(description="what is trained on.")
-    valid: Text = Field(description="what settings and the best state are chosen on.")
-    test: Text = Field(description="what scores are reported on.")
+    train: Text = Field(description="training text.")
+    valid: Text = Field(description="validation text, which selects the best state.")
+    test: Text = Field(description="test text, for reported scores.")
 
 
 class ParentRecipe(Settings):
     """A translation parent."""
 
-    name: str = Field(description="how children name it.")
-    source: Language = Field(description="code of its source language.")
-    target: Language = Field(description="code of its target language.")
-    text: PairText = Field(description="its texts.")
+    name: str = Field(description="name that children refer to.")
+    source: Language = Field(description="code of the source language.")
+    target: Language = Field(description="code of the target language.")
+    text: PairText = Field(description="texts of the pair.")
     load: str = Field(
         "",
-        description="folder or hub id of a parent that exists; nothing is trained then, and `text.test` "
-        "alone is used.",
+        description="folder or Hugging Face Hub id of an existing parent, to use instead of training one; "
+        "only `text.test` is used then.",
     )
     size: SizeName = Field("small", description=_SIZE)
-    source_vocabulary: Pieces = Field(0, description="pieces; 0 chooses from the text.")
-    target_vocabulary: Pieces = Field(0, description="likewise.")
+    source_vocabulary: Pieces = Field(0, description="source pieces; 0 chooses from the text.")
+    target_vocabulary: Pieces = Field(0, description="target pieces; 0 chooses from the text.")
     training: Training = Field(default_factory=dict, description=_TRAINING)
 
 
 class DenoiserRecipe(Settings):
-    """A parent that has learnt to restore noised text of several languages and no translation."""
+    """A parent trained to reconstruct noised text in several languages, but not to translate."""
 
-    name: str = Field(description="how the report names it.")
-    languages: list[Language] = Field(description="codes; all share one vocabulary and one embedding table.")
-    train: Text = Field(description="monolingual text, where `{language}` stands for each code.")
-    valid: Text = Field(description="likewise, for choosing the best state.")
+    name: str = Field(description="name in the report.")
+    languages: list[Language] = Field(
+        description="language codes; all share one vocabulary and one embedding table."
+    )
+    train: Text = Field(description="monolingual text, with `{language}` for each code.")
+    valid: Text = Field(description="monolingual text that selects the best state.")
     size: SizeName = Field("small", description=_SIZE)
-    vocabulary: Pieces = Field(8_000, description="pieces, for all languages together.")
-    mask_share: float = Field(0.35, ge=0, lt=1, description="share of the words that are masked, in [0, 1).")
+    vocabulary: Pieces = Field(8_000, description="pieces for all languages together.")
+    mask_share: float = Field(0.35, ge=0, lt=1, description="share of masked words, in [0, 1).")
     mean_span_words: float = Field(
-        3.5, gt=0, description="mean of the Poisson distribution of the lengths of masked spans, in words."
+        3.5, gt=0, description="mean length of masked spans in words (Poisson distribution)."
     )
     training: Training = Field(default_factory=dict, description=_TRAINING)
 
@@ -101,8 +103,7 @@ class DenoiserRecipe(Settings):
                 faults.add(f"{role} is text from {text.kind}, expected files or the phrasebook")
             elif len(text.files) > 1:
                 faults.add(
-                    f"{role} names {len(text.files)} files, expected one for each language: "
-                    "a name with {language} in it"
+                    f"{role} names {len(text.files)} files, expected one name that contains {{language}}"
                 )
 
 
@@ -110,21 +111,21 @@ class ChildRecipe(Settings):
     """A child pair, which shares one side with its parent."""
 
     parent: str = Field(description="name of the translation parent.")
-    source: Language = Field(description="code of its source language.")
-    target: Language = Field(description="code of its target language.")
-    text: PairText = Field(description="its texts.")
+    source: Language = Field(description="code of the source language.")
+    target: Language = Field(description="code of the target language.")
+    text: PairText = Field(description="texts of the pair.")
     vocabulary: Pieces = Field(0, description="pieces of the new side; 0 chooses from the text.")
     strategies: list[StrategyName] = Field(
         default_factory=list,
-        description="of this child alone; empty takes those of the recipe that renew its side.",
+        description="strategies for this child only; empty uses those of the recipe that fit its new side.",
     )
     is_target_of_denoisers: bool = Field(
-        True, description="whether the denoising parents are adapted to this pair, too."
+        True, description="whether to also adapt the denoising parents to this pair."
     )
     initial_embeddings: list[Method] = Field(
         default_factory=lambda: [RANDOM],
-        description="where the new embeddings start, each a child of its own: `random`, `mean`, `copied`, "
-        "`dictionary` (one of the recipe's), `aligned`; from `scratch` only at random.",
+        description="initial embeddings, with a separate child for each: `random`, `mean`, `copied`, "
+        "`dictionary` (one of the recipe's) or `aligned`. `scratch` always uses `random`.",
     )
 
     @property
@@ -139,25 +140,28 @@ class ChildRecipe(Settings):
 
 
 class ZeroShotRecipe(Settings):
-    """A pair that nothing was trained on: a source child and a target child composed."""
+    """An unseen pair: a source child and a target child composed."""
 
-    source_child: str = Field(description="pair of the child that brings the new source, like `de-en`.")
-    target_child: str = Field(description="pair of the child that brings the new target, like `fr-es`.")
+    source_child: str = Field(description="child with the new source language, like `de-en`.")
+    target_child: str = Field(description="child with the new target language, like `fr-es`.")
     text: PairText = Field(
-        description="of the composed pair; `train` and `valid` serve the supervised models."
+        description="texts of the composed pair; `train` and `valid` are for the supervised models."
     )
     source_strategies: list[StrategyName] = Field(
-        default_factory=lambda: ["src+xattn"], description="packs of the source child that are composed."
+        default_factory=lambda: ["src+xattn"],
+        description="strategies of the source child whose packs are composed.",
     )
-    target_strategy: StrategyName = Field("tgt+xattn", description="pack of the target child.")
+    target_strategy: StrategyName = Field(
+        "tgt+xattn", description="strategy of the target child whose pack is composed."
+    )
     supervised_sizes: list[Count] = Field(
         default_factory=list,
-        description="pairs that models from scratch are trained on for comparison; 0 takes all.",
+        description="numbers of training pairs of models from scratch, for comparison; 0 uses all.",
     )
     pivot: bool = Field(
         True,
-        description="also translate in two steps, by the source child and by a model from scratch from its "
-        "target language into the new one (which needs the text of that pair).",
+        description="whether to also translate through a pivot: by the source child, then by a model trained "
+        "from scratch on text from the child's target into the new target language.",
     )
 
     def find_faults(self, faults: Faults) -> None:
@@ -165,27 +169,26 @@ class ZeroShotRecipe(Settings):
 
 
 class CompressionRecipe(Settings):
-    """A way in which packs are stored in fewer bytes."""
+    """A way to store packs in fewer bytes."""
 
     rank: Count = Field(
         0,
-        description="of the deltas that matrices between the embeddings are stored as; 0 stores whole "
-        "matrices.",
+        description="rank of the deltas that replace all matrices but embeddings; 0 stores whole matrices.",
     )
     dtype: Literal["", "bfloat16", "int8"] = Field(
-        "", description="of the stored numbers, `bfloat16` or `int8`; empty leaves what they are."
+        "", description="type of the stored numbers, `bfloat16` or `int8`; empty keeps their type."
     )
 
     def find_faults(self, faults: Faults) -> None:
         if not (self.rank or self.dtype):
-            faults.add("rank is 0 and dtype is ''; expected a rank from 1, bfloat16 or int8, or both")
+            faults.add("rank is 0 and dtype is empty; set a rank from 1, a dtype (bfloat16, int8), or both")
 
 
 class Recipe(Settings):
     """A study."""
 
-    name: str = Field(description="short, without blanks: names the folder of the study.")
-    about: str = Field("", description="what it shows, for people.")
+    name: str = Field(description="name of the study and its folder: lower-case letters, digits and hyphens.")
+    about: str = Field("", description="short description of the study, shown in its report.")
     parents: list[ParentRecipe] = Field(default_factory=list, description="translation parents.")
     children: list[ChildRecipe] = Field(default_factory=list, description="child pairs.")
     denoisers: list[DenoiserRecipe] = Field(default_factory=list, description="denoising parents.")
@@ -195,56 +198,58 @@ class Recipe(Settings):
             "scratch", "src", "tgt", "src+body", "tgt+body", "src+xattn", "tgt+xattn", "src+randxattn",
             "tgt+randxattn",
         ],
-        description="of all children; each child takes those that renew its side, and `scratch`.",
+        description="strategies for all children; each child uses `scratch` and those for its new side.",
     )  # fmt: skip
     denoising_strategies: list[StrategyName] = Field(
         default_factory=lambda: ["embed", "embed+body", "embed+xattn", "embed+randxattn"],
-        description="of the children of denoising parents.",
+        description="strategies for children of denoising parents.",
     )
     seeds: list[Seed] = Field(
-        default_factory=lambda: [1], description="every child is trained once for each."
+        default_factory=lambda: [1], description="random seeds; every child is trained once per seed."
     )
     sizes: list[Count] = Field(
         default_factory=lambda: [0],
-        description="training pairs of a child, the first ones; 0 takes all. Analyses look at the largest.",
+        description="numbers of training pairs per child, from the start of the text; 0 uses all. Analyses "
+        "use the largest.",
     )
     compressed: list[StrategyName] = Field(
         default_factory=lambda: ["src+xattn", "tgt+xattn"],
-        description="strategies of which packs are compressed, each in every way of `compressions`.",
+        description="strategies whose packs are stored in each of the `compressions`.",
     )
     compressions: list[CompressionRecipe] = Field(
         default_factory=list,
-        description="ways of storing a pack in fewer bytes, each with the score it costs.",
+        description="ways to store packs in fewer bytes; each is scored.",
     )
     training: dict[str, dict[str, Any]] = Field(
         default_factory=dict,
-        description="changes to the training settings of children, by strategy; `all` holds for every one.",
+        description="changes to the training settings of children, by strategy; `all` applies to every "
+        "strategy.",
     )
     dictionaries: dict[str, str] = Field(
         default_factory=dict,
-        description="by languages, like `de-fr`: a file in MUSE's format inside the folder of the data, or "
-        "`phrasebook`. Where one is missing, it is composed through a third language if that is there.",
+        description="dictionaries by languages, like `de-fr`: a file in MUSE's format in the folder of the "
+        "data, or `phrasebook`. A missing one is composed through a third language if possible.",
     )
     words: dict[str, list[str]] = Field(
         default_factory=dict, description="words whose nearest neighbours are shown, by language."
     )
     analyses: list[str] = Field(
         default_factory=lambda: list(DEFAULT_ANALYSES),
-        description="`lexicon` (of the first seed also at every validation), `attention` (of the first "
-        "seed), `forgetting`, `zero-shot` and `compare` (paired bootstrap).",
+        description="analyses to run: `lexicon` (for the first seed also at every validation), `attention` "
+        "(first seed only), `forgetting`, `zero-shot` and `compare` (paired bootstrap).",
     )
     decoding: DecodingOptions = Field(
         default_factory=lambda: DecodingOptions(beam_size=5, length_penalty=1.2),
-        description="of test sets; the defaults are the paper's (section 3.2).",
+        description="decoding options for test sets; the defaults are the paper's (section 3.2).",
     )
-    phrasebook_seed: Seed = Field(1, description="of the built-in phrasebook.")
+    phrasebook_seed: Seed = Field(1, description="seed of the built-in phrasebook.")
 
     def parent(self, name: str) -> ParentRecipe:
-        """The translation parent of a name."""
+        """The translation parent with a name."""
         return next(parent for parent in self.parents if parent.name == name)
 
     def child(self, name: str) -> ChildRecipe:
-        """The child of a pair's name."""
+        """The child with a pair's name."""
         return next(child for child in self.children if child.name == name)
 
     def new_side(self, child: ChildRecipe) -> Side:
@@ -259,10 +264,10 @@ class Recipe(Settings):
         return [name for name in self.strategies if parse_strategy(name).renews in (None, frozenset({side}))]
 
     def training_settings(self, strategy: str, seed: int) -> TrainingSettings:
-        """The settings in full that a strategy is trained with."""
+        """The complete training settings of a strategy."""
         parsed = parse_strategy(strategy)
         changes: dict[str, Any] = {}
-        for name in dict.fromkeys((ALL, parsed.name, strategy)):  # limits inherit from what they limit
+        for name in dict.fromkeys((ALL, parsed.name, strategy)):  # limited strategies inherit
             changes |= self.training.get(name, {})
         return TrainingChanges.from_values(changes | {"seed": seed}).resolved(
             trained_groups=parsed.train, fresh_groups=parsed.reinitialise
@@ -270,9 +275,9 @@ class Recipe(Settings):
 
     def find_faults(self, faults: Faults) -> None:
         if not self.name or not set(self.name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-"):
-            faults.add(f"name is {self.name!r}, expected small letters, digits and hyphens")
+            faults.add(f"name is {self.name!r}, expected lower-case letters, digits and hyphens")
         if not self.parents and not self.denoisers:
-            faults.add("it has neither parents nor denoisers; expected at least one of them")
+            faults.add("parents and denoisers are both empty; add at least one parent or denoiser")
         parents = [each.name for each in self.parents] + [each.name for each in self.denoisers]
         _check_once("parents", parents, faults, may_be_empty=True)
         _check_once("children", [child.name for child in self.children], faults, may_be_empty=True)
@@ -283,7 +288,7 @@ class Recipe(Settings):
         for name in self.denoising_strategies:
             if parse_strategy(name).renews != frozenset():
                 faults.add(
-                    f"denoising_strategies has {name}; expected those that keep the vocabulary, like embed"
+                    f"denoising_strategies has {name}; expected only those that keep the vocabulary (embed)"
                 )
         for name in self.training:
             try:
@@ -296,7 +301,7 @@ class Recipe(Settings):
             elif set(file) & set("{}"):
                 faults.add(
                     f"dictionaries has {pair}: {file!r}, expected a path without braces; "
-                    "write the codes of its languages out"
+                    "write out the language codes"
                 )
         for child in self.children:
             self._check_child(child, faults)
@@ -304,10 +309,10 @@ class Recipe(Settings):
             self._check_zero_shot(composed, faults)
 
     def _check_child(self, child: ChildRecipe, faults: Faults) -> None:
-        """Whether a child has a parent of which it keeps one side, and strategies that renew the other."""
+        """Checks that a child shares one side with its parent and has strategies for the other."""
         names = [parent.name for parent in self.parents]
         if child.parent not in names:
-            faults.add(f"child {child.name} has the parent {child.parent!r}; {nearest(child.parent, names)}")
+            faults.add(f"child {child.name}: unknown parent {child.parent!r}; {nearest(child.parent, names)}")
             return
         parent = self.parent(child.parent)
         if (child.source == parent.source) == (child.target == parent.target):
@@ -319,7 +324,7 @@ class Recipe(Settings):
         side = self.new_side(child)
         for name in child.strategies:
             if parse_strategy(name).renews not in (None, frozenset({side})):
-                faults.add(f"child {child.name} renews its {side}, {name} does not")
+                faults.add(f"child {child.name} has a new {side}, but {name} does not replace the {side}")
 
     def _check_zero_shot(self, pair: ZeroShotRecipe, faults: Faults) -> None:
         self._check_composed("source", pair.source_child, pair.source_strategies, faults)
@@ -339,32 +344,33 @@ class Recipe(Settings):
             )
 
     def _check_composed(self, side: Side, name: str, strategies: Sequence[str], faults: Faults) -> None:
-        """One of the two children that are composed."""
+        """Checks one of the two composed children."""
         names = [child.name for child in self.children]
         if name not in names:
-            faults.add(f"zero_shot names the child {name!r}; {nearest(name, names)}")
+            faults.add(f"zero_shot: unknown child {name!r}; {nearest(name, names)}")
             return
         child = self.child(name)
         if self.new_side(child) != side:
-            faults.add(f"zero_shot takes a new {side} from {name}, which renews the other side")
+            faults.add(f"zero_shot needs a child with a new {side}, but {name} keeps its parent's {side}")
             return
         if RANDOM not in child.initial_embeddings:
-            faults.add(f"zero_shot composes {name} with {RANDOM} initial embeddings; add them to it")
+            faults.add(
+                f"zero_shot needs {name} with {RANDOM} initial embeddings; add them to initial_embeddings"
+            )
         has = _parsed(self.strategies_of(child))
         for each in strategies:
             strategy = parse_strategy(each)
             if strategy.renews != frozenset({side}):
                 faults.add(
-                    f"zero_shot composes {each} of {name}, expected a strategy that renews the {side} and "
-                    "keeps the other"
+                    f"zero_shot composes {each} of {name}, expected a strategy that replaces only the {side}"
                 )
             elif str(strategy) not in has:
                 known = ", ".join(has)
-                faults.add(f"zero_shot composes {each} of {name}, which is trained with {known} only")
+                faults.add(f"zero_shot composes {each} of {name}, which is trained only with {known}")
 
 
 def _parsed(strategies: Sequence[str]) -> list[str]:
-    """Strategies in their usual words."""
+    """Strategies in canonical spelling."""
     return [str(parse_strategy(name)) for name in strategies]
 
 
@@ -393,6 +399,6 @@ def load_recipe(name: str | Path) -> Recipe:
 
 
 def shipped_recipes() -> dict[str, Path]:
-    """The files of the recipes that come with the package, by name."""
+    """Files of the shipped recipes, by name."""
     folder = Path(str(files("crosslate.studies"))) / "recipes"
     return {path.stem: path for path in sorted(folder.glob("*.yaml"))}

@@ -1,4 +1,4 @@
-"""Running a study: what is missing, as soon as what it needs is there; failures stop nothing else."""
+"""Run the missing cells of a study as soon as their needs are met; failures do not stop other cells."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from crosslate.training.stopping import handle, restore
 
 @dataclass(frozen=True)
 class Place:
-    """Where work is done: folders of the store and of the data, and the seed of the phrasebook."""
+    """Folders of the store and of the data, and the seed of the phrasebook."""
 
     study: Path
     data: Path
@@ -32,12 +32,12 @@ class Place:
 
 
 Work = Callable[[Cell, Place], Output]
-"""Does the work of a cell; a function of a module, so that other processes find it."""
+"""Does the work of a cell; must be a module-level function, so that it can be pickled."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a cell ended; the error is one line, empty where it is done."""
+    """How a cell ended; the error is one line, empty on success."""
 
     status: Literal["done", "failed", "interrupted"]
     seconds: float = 0.0
@@ -45,10 +45,10 @@ class Outcome:
 
 
 class Executor:
-    """Where cells are worked on.
+    """Runs cells.
 
     Attributes:
-        capacity: how many cells at the same time; more are never submitted.
+        capacity: maximum number of cells submitted at the same time.
     """
 
     capacity: int
@@ -58,13 +58,13 @@ class Executor:
         raise NotImplementedError
 
     def stop(self) -> None:
-        """Asks what is running to save its state and end, and waits for that."""
+        """Asks running cells to save their state and end, and waits for them."""
         raise NotImplementedError
 
 
 @dataclass
 class Summary:
-    """What a run did: cells done in it, done before, failed with their errors, and needing a failed one."""
+    """Result of a run: cells done now, done before, failed with their errors, and blocked by a failed one."""
 
     done: list[Cell] = field(default_factory=list)
     reused: list[Cell] = field(default_factory=list)
@@ -79,14 +79,15 @@ Tell = Callable[[Summary, Cell, Outcome], None]
 def run_study(
     cells: Sequence[Cell], store: Store, executor: Executor, tell: Tell = lambda summary, cell, outcome: None
 ) -> Summary:
-    """Runs every cell that has no stored result, each as soon as what it needs is there.
+    """Runs every cell without a stored result, each as soon as the cells it needs are done.
 
     Args:
-        cells: each behind what it needs, with all that it needs.
+        cells: in topological order, including all needed cells.
         tell: called after every cell.
 
     Raises:
-        Interrupted: asked to stop; what was running has saved its state, and the same call goes on.
+        Interrupted: the run was asked to stop; running cells have saved their state, and the same call
+            resumes.
     """
     started = time.monotonic()
     summary = Summary(reused=[cell for cell in cells if store.is_done(cell)])
@@ -116,8 +117,8 @@ def run_study(
                         raise Interrupted(outcome.error)
     except (Interrupted, KeyboardInterrupt) as error:
         raise Interrupted(
-            f"stopped; {len(summary.done)} cells were done in this sitting, the state of those at work "
-            f"is kept in {store.folder}: run the same command again to go on"
+            f"stopped after {len(summary.done)} cells; the state of unfinished cells "
+            f"is saved in {store.folder}: run the same command again to resume"
         ) from error
     finally:
         executor.stop()
@@ -125,7 +126,7 @@ def run_study(
 
 
 def _block(lost: Cell, waiting: list[Cell], blocked: list[Cell]) -> None:
-    """Gives up cells that need a lost one; each stands behind what it needs, so one pass finds all."""
+    """Blocks cells that need a failed one; in topological order, one pass finds all."""
     keys = {lost.key}
     for cell in list(waiting):
         if keys & set(cell.needs.values()):
@@ -136,7 +137,7 @@ def _block(lost: Cell, waiting: list[Cell], blocked: list[Cell]) -> None:
 
 @contextmanager
 def _ended_as_interrupted() -> Iterator[None]:
-    """SIGTERM and a closed terminal end a study as Ctrl-C does: what is at work saves its state."""
+    """Makes SIGTERM and a closed terminal act like Ctrl-C, so that running cells save their state."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -151,7 +152,7 @@ def _ended_as_interrupted() -> Iterator[None]:
 def work_on(cell: Cell, place: Place, work: Work) -> Outcome:
     """Does the work of one cell here and stores its result or its failure.
 
-    A cell that another run is at work on is waited for: it may be done then, or ended with its state saved.
+    If another run is working on the cell, waits for that run to finish it or to save its state.
     """
     store, started = Store(place.study), time.monotonic()
     try:
@@ -160,21 +161,21 @@ def work_on(cell: Cell, place: Place, work: Work) -> Outcome:
                 return Outcome("done", store.load(cell.key).seconds)
             started = time.monotonic()
             output = work(cell, place)
-            # Training that was taken up again counts in full: estimates are made from what cells took.
+            # Count resumed training in full, since estimates are based on these times.
             trained = output.values.get("training", {}).get("training_seconds", 0.0)
             seconds = max(time.monotonic() - started, trained)
             store.save(cell, output, seconds, _environment())
             return Outcome("done", seconds)
     except (Interrupted, KeyboardInterrupt) as error:
         return Outcome("interrupted", time.monotonic() - started, str(error))
-    except Exception as error:  # whatever happens in one cell must not stop the others
+    except Exception as error:  # one cell must not stop the others
         message = str(error) if isinstance(error, CrosslateError) else f"{type(error).__name__}: {error}"
         store.record_failure(cell, message, traceback.format_exc())
         return Outcome("failed", time.monotonic() - started, message)
 
 
 def _environment() -> dict[str, Any]:
-    """Versions and machine, as far as what is loaded already tells them."""
+    """Versions and machine, as far as loaded modules provide them."""
     from crosslate import __version__
 
     now = datetime.now(timezone.utc).replace(microsecond=0)

@@ -1,4 +1,4 @@
-"""The results of a study: stored as small JSON with the translations of test sets, and asked for."""
+"""Results of a study, stored as small JSON files with the translations of test sets."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ LOCKS = ".locks"
 
 @dataclass(frozen=True)
 class Output:
-    """What the work of a cell yields: values for JSON, and any translations of the test set."""
+    """Result of a cell's work: values for JSON, and translations of the test set, if any."""
 
     values: dict[str, Any]
     translations: list[str] | None = None
 
 
 class Result(Settings):
-    """A stored result: the cell, and what was found. Its translations lie beside its file."""
+    """A stored result of a cell. Its translations are in a file beside it."""
 
     key: str
     kind: str
@@ -42,23 +42,21 @@ class Result(Settings):
     spec: dict[str, Any]
     needs: dict[str, str] = Field(default_factory=dict)
     values: dict[str, Any]
-    seconds: float = Field(
-        description="that the work took, in the sitting that ended it; training counts in full"
-    )
-    environment: dict[str, Any] = Field(default_factory=dict, description="versions, machine, when it ended")
-    file: Path | None = Field(None, exclude=True, description="that it was read from")
+    seconds: float = Field(description="duration of the work in its last session; training counts in full")
+    environment: dict[str, Any] = Field(default_factory=dict, description="versions, machine, end time")
+    file: Path | None = Field(None, exclude=True, description="file that it was read from")
 
     @property
     def translations(self) -> Path | None:
-        """The file of the test set's translations; None where there is none."""
+        """The file of the test set's translations, or None."""
         path = self.file.with_suffix(".txt") if self.file else None
         return path if path and path.is_file() else None
 
     def lines(self) -> list[str]:
-        """The translations of the test set, one for each of its sentences.
+        """The translations of the test set, one per sentence.
 
         Raises:
-            InputError: there are none, or they are damaged.
+            InputError: they are missing or damaged.
         """
         path, remedy = self.translations, f"remove {self.file} and run the study again"
         if path is None:
@@ -74,13 +72,13 @@ class Result(Settings):
 
 
 class Store:
-    """The folder of a study. Several processes may write to it: every file is one cell's."""
+    """The folder of a study. Several processes may write to it, since every file belongs to one cell."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
 
     def models(self, cell: Cell) -> Path:
-        """Folder for the models that a cell makes and the state of its training."""
+        """Folder for a cell's models and training state."""
         return self.folder / MODELS / cell.slug
 
     def lock(self, cell: Cell) -> BaseFileLock:
@@ -90,11 +88,11 @@ class Store:
         return FileLock(folder / f"{cell.key[:12]}.lock")
 
     def is_done(self, cell: Cell) -> bool:
-        """Whether a result of this cell is stored, under whatever title it was made."""
+        """Whether a result of this cell is stored, under any title."""
         return self._file(cell.key) is not None
 
     def save(self, cell: Cell, output: Output, seconds: float, environment: Mapping[str, Any]) -> None:
-        """Stores a result; an earlier failure of the cell is forgotten."""
+        """Stores a result and removes an earlier failure of the cell."""
         path = self.folder / RESULTS / f"{cell.slug}.json"
         if output.translations is not None:
             write_text(path.with_suffix(".txt"), "".join(line + "\n" for line in output.translations))
@@ -112,7 +110,7 @@ class Store:
         """The result of a cell.
 
         Raises:
-            InputError: there is none, or it is damaged.
+            InputError: the result is missing or damaged.
         """
         path = self._file(key)
         if path is None:
@@ -126,7 +124,7 @@ class Store:
             raise InputError(f"{path} is damaged ({error}); remove it and run the study again") from None
 
     def results(self, cells: Sequence[Cell]) -> dict[str, Result]:
-        """The results of those cells that are done, by key, under the titles and labels of the plan."""
+        """Results of finished cells by key, with the titles and labels of the plan."""
         return {
             cell.key: self.load(cell.key).changed(kind=cell.kind, title=cell.title, labels=cell.labels)
             for cell in cells
@@ -134,7 +132,7 @@ class Store:
         }
 
     def publish_translations(self, cells: Sequence[Cell], folder: Path) -> int:
-        """Writes the translations of test sets into a folder, a file for each cell; returns how many."""
+        """Writes the translations of test sets to a folder, one file per cell; returns their number."""
         count = 0
         for result in self.results(cells).values():
             if result.translations is not None:
@@ -143,14 +141,14 @@ class Store:
         return count
 
     def record_failure(self, cell: Cell, error: str, trace: str) -> None:
-        """Notes why a cell failed; the next run tries it again."""
+        """Records why a cell failed; the next run tries it again."""
         write_json(
             self._failure(cell),
             {"key": cell.key, "kind": cell.kind, "title": cell.title, "error": error, "trace": trace},
         )
 
     def failure(self, cell: Cell) -> str | None:
-        """The error with which a cell failed last; None where it did not."""
+        """The error of a cell's last failure, or None."""
         path = self._failure(cell)
         if not path.is_file():
             return None
@@ -160,7 +158,7 @@ class Store:
         return self.folder / FAILURES / f"{cell.slug}.json"
 
     def _file(self, key: str) -> Path | None:
-        """The file of a result, found by the end of its name, which is the start of the key."""
+        """The file of a result, whose name ends in the start of the key."""
         return min((self.folder / RESULTS).glob(f"*-{key[:12]}.json"), default=None)
 
 
@@ -169,13 +167,13 @@ Found = tuple[Cell, dict[str, Any]]
 
 
 class Results:
-    """The cells of a study with the results that are there, by the key of their cell."""
+    """The cells of a study with their available results, by key."""
 
     def __init__(self, cells: Sequence[Cell], by_key: Mapping[str, Result]) -> None:
         self.cells, self.by_key = cells, by_key
 
     def found(self, kind: str, **labels: Any) -> list[Found]:
-        """The cells of a kind and with these labels that have a result."""
+        """Cells of a kind with these labels that have a result."""
         return [
             (cell, self.by_key[cell.key].values)
             for cell in find(self.cells, kind, **labels)
@@ -188,12 +186,12 @@ class Results:
 
     @cached_property
     def sizes(self) -> list[int]:
-        """Numbers of training pairs, the largest last; 0 stands for all."""
+        """Numbers of training pairs in ascending order; 0 means all and comes last."""
         return sorted(self.names("child", "size") or [0], key=lambda size: size or 10**12)
 
     @property
     def full_size(self) -> int:
-        """The number of training pairs of the children that analyses look at; 0 stands for all."""
+        """Training pairs of the children that are analysed; 0 means all."""
         return self.sizes[-1]
 
     @property
@@ -223,7 +221,7 @@ class Results:
         }
 
     def difference(self, ones: Sequence[Cell], others: Sequence[Cell]) -> tuple[float | None, float | None]:
-        """Mean difference of BLEU over the seeds that both have, and the largest p of their bootstraps."""
+        """Mean BLEU difference over shared seeds, and the largest p-value of their bootstrap tests."""
         by_seed = {cell.labels["seed"]: cell for cell in others}
         pairs = [(cell, by_seed[cell.labels["seed"]]) for cell in ones if cell.labels["seed"] in by_seed]
         if not pairs:

@@ -1,4 +1,4 @@
-"""Where the text of a study comes from: files, the phrasebook, mtdata ids or sacreBLEU's test sets."""
+"""Texts of a study: files, the phrasebook, mtdata data sets or sacreBLEU's test sets."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from crosslate.text.corpora import Corpus, ParallelCorpus
 
 FETCHED = "fetched"
-"""Folder of fetched text inside that of the data."""
+"""Folder of downloaded text in the folder of the data."""
 
 _KINDS = ("files", "phrasebook", "mtdata", "sacrebleu")
 _FILLED = re.compile(r"\{\{|\}\}|\{(source|target|language)\}")
-"""What may stand in braces in the name of a file."""
+"""Allowed braces in file names."""
 _TYPICAL_PAIRS = {"phrasebook": 16_000, "mtdata": 300_000, "sacrebleu": 2_000}
 _PIVOT = "en"
 
@@ -41,27 +41,25 @@ class Text(Settings):
 
     files: list[str] = Field(
         default_factory=list,
-        description="one path or two inside the folder of the data; `{source}` and `{target}` stand for the "
-        "codes of a pair, `{language}` for that of monolingual text. Compressed files are read directly.",
+        description="one or two paths in the folder of the data, with `{source}` and `{target}` for the "
+        "codes of a pair, or `{language}` for monolingual text. Compressed files are read directly.",
     )
     phrasebook: Literal["parent", "child", "valid", "test"] | None = Field(
-        None, description="a share of the built-in phrasebook: `parent`, `child`, `valid` or `test`."
+        None, description="a part of the built-in phrasebook: `parent`, `child`, `valid` or `test`."
     )
     mtdata: list[str] = Field(
         default_factory=list,
-        description="ids of data sets as mtdata lists them, joined in this order; fetched once into the "
-        "folder of the data.",
+        description="mtdata ids of data sets, concatenated in this order; downloaded once to the folder of "
+        "the data.",
     )
     sacrebleu: str = Field(
         "",
-        description="sacreBLEU's name of a test set. Where it has no such pair, the sides of two pairs with "
-        "English are joined, provided that their English is the same line by line.",
+        description="name of a sacreBLEU test set. If it lacks the pair, two pairs with identical English "
+        "sides are combined.",
     )
-    first_line: int = Field(1, ge=1, description="the first pair used, counted from 1.")
-    last_line: int = Field(0, description="the last pair used; 0 uses all to the end.")
-    num_pairs: int = Field(
-        0, description="how many pairs there are, about; only times are estimated from it."
-    )
+    first_line: int = Field(1, ge=1, description="first pair to use, counted from 1.")
+    last_line: int = Field(0, description="last pair to use; 0 uses all to the end.")
+    num_pairs: int = Field(0, description="approximate number of pairs, for time estimates only.")
 
     def find_faults(self, faults: Faults) -> None:
         given = [name for name in _KINDS if getattr(self, name)]
@@ -75,8 +73,8 @@ class Text(Settings):
         for name in self.files:
             if set(_FILLED.sub("", name)) & set("{}"):
                 faults.add(
-                    f"files names {name!r}, expected {{source}}, {{target}} or {{language}} alone in braces "
-                    "(a brace of the path itself is written twice)"
+                    f"files names {name!r}, expected only {{source}}, {{target}} or {{language}} in braces "
+                    "(double the braces of a path that contains them)"
                 )
         if self.last_line and self.last_line < self.first_line:
             faults.add(f"last_line is {self.last_line}, expected 0 or at least first_line, {self.first_line}")
@@ -88,7 +86,7 @@ class Text(Settings):
 
     @property
     def estimated_pairs(self) -> int:
-        """How many pairs there are, from what the recipe says alone."""
+        """Estimated number of pairs, from the recipe alone."""
         if self.num_pairs:
             return self.num_pairs
         if self.last_line:
@@ -96,14 +94,14 @@ class Text(Settings):
         return _TYPICAL_PAIRS.get(self.kind, 20_000)
 
     def cut(self, count: int) -> Text:
-        """At most so many of its first pairs."""
+        """The text limited to its first ``count`` pairs."""
         last = self.first_line + count - 1
         return self.changed(last_line=min(last, self.last_line or last), num_pairs=0)
 
 
 @dataclass(frozen=True)
 class PlacedText:
-    """A text with the pair that it is read for. For monolingual text both languages are the same."""
+    """A text with its language pair. For monolingual text both languages are the same."""
 
     text: Text
     source: str
@@ -112,19 +110,19 @@ class PlacedText:
 
 @dataclass(frozen=True)
 class Library:
-    """Reads the texts of a study, from the folder of the data and the phrasebook of a seed."""
+    """Reads the texts of a study, from the folder of the data and the phrasebook."""
 
     data: Path
     seed: int = 1
 
     def paths(self, placed: PlacedText) -> list[Path]:
-        """The files of a text, whether or not they are there."""
+        """The files of a text, which may not exist."""
         source, target = placed.source, placed.target
         names = (name.format(source=source, target=target, language=source) for name in placed.text.files)
         return [self.data / name for name in names]
 
     def identity(self, placed: PlacedText) -> dict[str, Any]:
-        """Everything that determines the text, as plain values; of files the hash, not the place."""
+        """Everything that determines the text, as plain values; files by hash, not by path."""
         text = placed.text
         lines = {"lines": [text.first_line, text.last_line], "pair": [placed.source, placed.target]}
         if text.files:
@@ -138,7 +136,7 @@ class Library:
         return self.training(placed).in_memory()
 
     def training(self, placed: PlacedText) -> Corpus:
-        """A text to train on, as a stream where it is in files."""
+        """A training text; files are streamed."""
         from crosslate.text.corpora import TextFiles
 
         text = placed.text
@@ -184,7 +182,7 @@ class Library:
 
 
 def dictionary_role(languages: str) -> str:
-    """The role of a dictionary's file among the texts of a cell, by its languages, like ``de-fr``."""
+    """The role of a dictionary file in a cell's texts, by its languages, like ``de-fr``."""
     return f"dictionary {languages}"
 
 
@@ -201,18 +199,18 @@ def _hash_once(path: Path, num_bytes: int, changed: int) -> str:
 
 
 def _fetch_mtdata(ids: Sequence[str], source: str, target: str, data: Path) -> list[Path]:
-    """The two files of some data sets joined; fetched when first asked for."""
+    """The two files of concatenated data sets; downloaded on first use."""
     folder = data / FETCHED / f"mtdata-{source}-{target}-{sha256_text(' '.join(ids))[:16]}"
     paths = [folder / f"train.{language}" for language in (source, target)]
     if folder.is_dir():
         return paths
     if find_spec("mtdata") is None:
         raise MissingExtra(
-            f"{', '.join(ids)} would be fetched with mtdata, which is not installed; "
+            f"downloading {', '.join(ids)} needs mtdata, which is not installed; "
             "install it with: pip install 'crosslate[data]'"
         )
     codes = [three_letter_code(language) for language in (source, target)]
-    log.info("fetching %s", ", ".join(ids))
+    log.info("downloading %s", ", ".join(ids))
     with atomic_folder(folder) as temporary:
         command = [sys.executable, "-m", "mtdata", "get", "-l", "-".join(codes), "-tr", *ids, "--merge",
                    "-o", str(temporary)]  # fmt: skip
@@ -221,13 +219,13 @@ def _fetch_mtdata(ids: Sequence[str], source: str, target: str, data: Path) -> l
             merged = (each for each in sorted(temporary.rglob(f"train.{code}*")) if each.is_file())
             found = next(merged, None)
             if done.returncode or found is None:
-                raise InputError(f"mtdata could not fetch {', '.join(ids)}: {done.stderr.strip()[-400:]}")
+                raise InputError(f"mtdata could not download {', '.join(ids)}: {done.stderr.strip()[-400:]}")
             found.replace(temporary / path.name)
     return paths
 
 
 def _fetch_test_set(name: str, source: str, target: str) -> list[Path]:
-    """The two files of a test set, fetched by sacreBLEU into its own cache when first asked for."""
+    """The two files of a test set, downloaded by sacreBLEU to its cache on first use."""
     from sacrebleu.dataset import DATASETS
 
     if name not in DATASETS:
@@ -238,12 +236,12 @@ def _fetch_test_set(name: str, source: str, target: str) -> list[Path]:
     first, second = f"{_PIVOT}-{source}", f"{_PIVOT}-{target}"
     if first not in test_set.langpairs or second not in test_set.langpairs:
         raise InputError(
-            f"sacreBLEU's {name} has no {source}-{target}, and not both {first} and {second}; "
+            f"sacreBLEU's {name} has neither {source}-{target} nor both {first} and {second}; "
             f"it has {', '.join(sorted(test_set.langpairs))}"
         )
     one, other = _sides(test_set, _PIVOT, source), _sides(test_set, _PIVOT, target)
     if one[0].read_text(encoding="utf-8") != other[0].read_text(encoding="utf-8"):
-        raise InputError(f"sacreBLEU's {name}: the English of {first} and {second} differs, so no line fits")
+        raise InputError(f"cannot combine {first} and {second} of sacreBLEU's {name}: the English differs")
     return [one[1], other[1]]
 
 

@@ -1,1 +1,1 @@
-"""Training: batches, loss, schedules, the loop and its checkpoints. Knows no metric."""
+"""Training: batches, loss, schedules, the loop and its checkpoints."""

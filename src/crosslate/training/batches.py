@@ -1,8 +1,8 @@
-"""Batches filled by tokens, in few fixed shapes.
+"""Batches filled by tokens, in a small set of fixed shapes.
 
 Low-precision kernels (oneDNN on CPU, compiled graphs on GPU) are prepared per shape, so shapes must
-recur: lengths are rounded up to a coarse grid, every shape has one fixed number of rows, and rows that
-no sentence fills are dummies without loss.
+recur: lengths are rounded up to a coarse grid, every shape has a fixed number of rows, and unused rows are
+dummies without loss.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Integers = npt.NDArray[np.integer]
 
 
 class PairIds(Protocol):
-    """What batches are made from: the ids of aligned pairs, each side ended by its end-of-sentence id."""
+    """Ids of aligned pairs, each side ending in its end-of-sentence id."""
 
     @property
     def source_lengths(self) -> Integers: ...
@@ -38,13 +38,13 @@ class PairIds(Protocol):
 
 @runtime_checkable
 class ChangingPairs(Protocol):
-    """Pairs whose source sides differ from epoch to epoch; their lengths are upper bounds and stay."""
+    """Pairs whose source sides change from epoch to epoch; source lengths are fixed upper bounds."""
 
     def set_epoch(self, epoch: int) -> None: ...
 
 
 class BatchIds(NamedTuple):
-    """Ids that fill up the rows of each side, and the id that the decoder starts with."""
+    """Padding ids of each side and the id that the decoder starts with."""
 
     source_pad: int
     target_pad: int
@@ -71,7 +71,7 @@ class Batch:
         decoder_input: (rows, tgt_len) int64, the target shifted right behind the start id.
         labels: (rows, tgt_len) int64 target ids; :data:`IGNORED` where there is no loss.
         num_labels: positions with loss.
-        num_tokens: source and target tokens that are no padding.
+        num_tokens: source and target tokens, without padding.
         states: (rows, src_len, width) output of a frozen encoder, in place of running it; None otherwise.
     """
 
@@ -87,7 +87,7 @@ class Batch:
         return self._mapped(lambda tensor: tensor.to(device, non_blocking=True))
 
     def rows(self, start: int, end: int) -> Batch:
-        """Some of the rows; the counts remain those of the whole batch."""
+        """The rows ``start`` to ``end``; counts remain those of the whole batch."""
         return self._mapped(lambda tensor: tensor[start:end])
 
     def _mapped(self, change: Callable[[torch.Tensor], torch.Tensor]) -> Batch:
@@ -100,11 +100,11 @@ def plan_batches(
 ) -> list[PlannedBatch]:
     """Groups all pairs of one epoch into batches; every pair appears exactly once.
 
-    The order within shapes and of the batches depends on ``(seed, epoch)`` only, and every epoch has as
-    many batches. Pairs left over when a shape's batches are full share batches of a larger shape.
+    The order within shapes and of the batches depends only on ``(seed, epoch)``; the number of batches is
+    the same for every epoch. Pairs that do not fill a batch of their shape share batches of a larger shape.
 
     Args:
-        source_lengths: (num_pairs,) tokens, end of sentence included; likewise ``target_lengths``.
+        source_lengths, target_lengths: (num_pairs,) tokens, end of sentence included.
         batch_tokens: source plus target positions per batch, padding included.
         epoch: 0-based epoch.
 
@@ -119,7 +119,7 @@ def plan_batches(
     if (longest := int((src + tgt).max())) > batch_tokens:
         raise TrainingError(
             f"batches of {batch_tokens} tokens cannot hold the longest pair ({longest} tokens with padding); "
-            f"give at least {longest} tokens per batch or drop longer pairs"
+            f"set at least {longest} tokens per batch or drop longer pairs"
         )
     # A stable sort keeps the random order within a shape.
     by_shape = np.lexsort((tgt, src))
@@ -141,7 +141,7 @@ def plan_batches(
 def _leftovers(
     left: list[int], src: Integers, tgt: Integers, order: Integers, batch_tokens: int
 ) -> list[PlannedBatch]:
-    """Batches of pairs of mixed shapes: similar total length together, the shape large enough for all."""
+    """Batches of mixed shapes: groups pairs of similar length in a shape large enough for all of them."""
     left.sort(key=lambda at: (max(src[at], tgt[at]), src[at] + tgt[at]))
     batches = []
     group: list[int] = []
@@ -158,7 +158,7 @@ def _leftovers(
 
 
 def _mixed(indices: Integers, shape: tuple[int, int], batch_tokens: int) -> PlannedBatch:
-    # Square shapes recur; the free combinations of two lengths would each be a new one.
+    # Square shapes recur; free combinations of two lengths rarely do.
     square = (max(shape),) * 2
     if len(indices) > _rows(*square, batch_tokens):
         square = shape
@@ -166,16 +166,15 @@ def _mixed(indices: Integers, shape: tuple[int, int], batch_tokens: int) -> Plan
 
 
 def longest_unpadded(max_positions: int) -> int:
-    """The longest sentence that still fits into ``max_positions`` when it is padded."""
+    """The longest sentence that fits into ``max_positions`` after padding."""
     step = int(_steps(np.asarray(max_positions)))
     return max_positions // step * step
 
 
 def _rounded(lengths: Integers) -> Integers:
-    """Lengths rounded up: to 4 up to 32, to 8 up to 64, to 16 up to 128, to 32 above.
+    """Rounds lengths up to a multiple of 4 (up to 32), 8 (up to 64), 16 (up to 128) or 32.
 
-    Measured on captions (15 tokens in the mean), a grid of 8 throughout leaves 79 % of the positions
-    filled, this one 88 %.
+    On captions of 15 tokens on average, a grid of 8 throughout fills 79 % of the positions, this one 88 %.
     """
     lengths = np.asarray(lengths, dtype=np.int64)
     steps = _steps(lengths)
@@ -196,7 +195,7 @@ def collate(pairs: PairIds, planned: PlannedBatch, ids: BatchIds) -> Batch:
     shape_src, shape_tgt = (planned.rows, planned.src_len), (planned.rows, planned.tgt_len)
     source = np.full(shape_src, ids.source_pad, dtype=np.int64)
     mask = np.zeros(shape_src, dtype=np.int64)
-    mask[:, 0] = 1  # a dummy row attends to one position: an all-masked softmax is undefined
+    mask[:, 0] = 1  # dummy rows attend to one position: a fully masked softmax is undefined
     decoder_input = np.full(shape_tgt, ids.target_pad, dtype=np.int64)
     decoder_input[:, 0] = ids.decoder_start
     labels = np.full(shape_tgt, IGNORED, dtype=np.int64)
@@ -216,7 +215,7 @@ def collate(pairs: PairIds, planned: PlannedBatch, ids: BatchIds) -> Batch:
 def shard(batches: Sequence[PlannedBatch], process: int, num_processes: int) -> Iterator[PlannedBatch]:
     """The batches of one process: every ``num_processes``-th, the same number for every process.
 
-    The last round is completed with batches without pairs, so that no process waits for another.
+    The last round is filled with batches without pairs, so that no process waits for another.
     """
     for start in range(0, len(batches), num_processes):
         at = start + process

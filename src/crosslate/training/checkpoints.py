@@ -1,7 +1,6 @@
-"""The state of a run that its continuation depends on, written atomically.
+"""Checkpoints, written atomically: ``checkpoint.safetensors`` and ``best.safetensors`` in a run folder.
 
-A run folder holds ``checkpoint.safetensors``, with counters and settings in its metadata, and
-``best.safetensors``. No pickle.
+Counters and settings are in the metadata of the checkpoint; pickle is not used.
 """
 
 from __future__ import annotations
@@ -24,34 +23,34 @@ from crosslate.files import atomic_file
 MAY_CHANGE = frozenset(
     {"max_epochs", "max_updates", "patience", "checkpoint_every_seconds", "shard_frozen", "tensorboard"}
 )
-"""Settings that a resumed run may change: they say how far it goes, how often it is saved and the like.
+"""Settings that a resumed run may change, such as its limits and how often it is saved.
 
-Where the schedule ends at a limit, changing the limit changes the schedule; ``schedule_updates`` then
-differs in the resolved settings and the change is refused.
+If the schedule ends at a limit, changing the limit changes the schedule; the resolved ``schedule_updates``
+then differs and the change is refused.
 """
 
 CHECKPOINT = "checkpoint.safetensors"
 BEST = "best.safetensors"
 TORN = (f"{CHECKPOINT}.*", f"{BEST}.*", "encoder-states-*")
-"""What a killed run may leave half-written; see :func:`remove_torn`."""
+"""Files that a killed run may leave half-written; see :func:`remove_torn`."""
 
 _VALUE = "value"
 
 
 @dataclass
 class RunState:
-    """Where a run is.
+    """Progress of a run.
 
     Attributes:
-        epoch: 0-based epoch under way.
+        epoch: 0-based current epoch.
         batches_done: batches of this epoch already used, over all processes.
         updates: optimiser steps made.
-        seconds: time spent training, over all sittings.
+        seconds: time spent training, including earlier sessions.
         tokens: source and target tokens seen.
         best_score: best validation score; None before the first validation.
         best_updates: update of the best score.
         validations_since_best: validations without a better score.
-        finished: why the run ended; "" while it goes on.
+        finished: why the run ended; "" while it is running.
         history: one entry per validation.
     """
 
@@ -74,13 +73,13 @@ def save_checkpoint(
     optimiser: torch.optim.Optimizer,
     described: dict[str, Any],
 ) -> None:
-    """Writes the checkpoint in place of the one before.
+    """Writes the checkpoint and replaces the previous one.
 
     Args:
         described: settings and identity of the run, compared when it is resumed.
 
     Raises:
-        TrainingError: it could not be written (a full disk); the one before is untouched.
+        TrainingError: it could not be written (a full disk); the previous checkpoint is intact.
     """
     tensors = {f"{_VALUE}|{name}": tensor for name, tensor in trained.items()}
     for name, parameter in trained.items():
@@ -95,10 +94,10 @@ def load_checkpoint(
     optimiser: torch.optim.Optimizer,
     described: dict[str, Any],
 ) -> RunState | None:
-    """Restores the checkpoint into parameters and optimiser; None where there is none.
+    """Restores the checkpoint into parameters and optimiser; returns None without a checkpoint.
 
     Raises:
-        TrainingError: the run was started with other settings or data (the names that differ are listed),
+        TrainingError: the run was started with other settings or data (the message lists the differences),
             or the checkpoint is damaged.
     """
     path = folder / CHECKPOINT
@@ -117,7 +116,7 @@ def load_checkpoint(
         raise
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise TrainingError(
-            f"cannot go on from {path}: {type(error).__name__}: {error}; "
+            f"cannot resume from {path}: {type(error).__name__}: {error}; "
             f"remove {folder} to start again, or give another output folder"
         ) from error
     return state
@@ -127,7 +126,7 @@ def save_best(folder: Path, trained: Mapping[str, torch.Tensor]) -> None:
     """Writes the trained tensors with the best score so far.
 
     Raises:
-        TrainingError: they could not be written (a full disk); what was there is untouched.
+        TrainingError: they could not be written (a full disk); the previous file is intact.
     """
     _write(folder / BEST, trained, None)
 
@@ -136,7 +135,7 @@ def load_best(folder: Path, trained: Mapping[str, torch.nn.Parameter]) -> None:
     """Copies the tensors with the best score into the parameters.
 
     Raises:
-        TrainingError: their file is missing or damaged.
+        TrainingError: the file is missing or damaged.
     """
     try:
         tensors = load_file(folder / BEST)
@@ -150,7 +149,7 @@ def load_best(folder: Path, trained: Mapping[str, torch.nn.Parameter]) -> None:
 
 
 def remove_checkpoints(folder: Path) -> None:
-    """Removes the resumable state of a finished run; nothing that we did not write is touched."""
+    """Removes the resumable state of a finished run, and nothing that we did not write."""
     for path in (folder / CHECKPOINT, folder / BEST, *folder.glob("encoder-states-*.bin")):
         path.unlink(missing_ok=True)
 
@@ -159,7 +158,7 @@ def remove_torn(folder: Path, *names: str) -> None:
     """Removes what a killed run left half-written.
 
     Args:
-        names: patterns of the files and folders that were being written.
+        names: glob patterns of files and folders.
     """
     for path in (path for name in names for end in ("tmp", "old") for path in folder.glob(f".{name}.{end}")):
         if path.is_dir():
@@ -180,7 +179,7 @@ def _refusal(folder: Path, changed: list[str]) -> str:
         listed += "\n  (the learning rate falls to 0 at schedule_updates; by default the run's limit)"
     return (
         f"{folder} holds a run that was started differently:{listed}\n"
-        f"Give what it was started with, or another output folder, or remove {folder} to start again."
+        f"Use the original settings or another output folder, or remove {folder} to start again."
     )
 
 
@@ -189,18 +188,18 @@ def _write(path: Path, tensors: Mapping[str, torch.Tensor], metadata: dict[str, 
     try:
         with atomic_file(path) as temporary:
             save_file(plain, temporary, metadata)
-    except (OSError, SafetensorError) as error:  # safetensors has an error of its own for full disks
+    except (OSError, SafetensorError) as error:  # safetensors raises its own error for full disks
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise TrainingError(
-            f"cannot write {path}: {reason}; the checkpoint before it is intact: "
-            "free some space and run the same command again to go on"
+            f"cannot write {path}: {reason}; the previous checkpoint is intact: "
+            "free some space and run the same command again to resume"
         ) from error
 
 
 def _restore(
     key: str, parameter: torch.nn.Parameter, optimiser: torch.optim.Optimizer, value: torch.Tensor
 ) -> None:
-    """Puts a parameter's value, or a part of the optimiser's state for it, where it was."""
+    """Restores a parameter's value or a part of its optimiser state."""
     if key == _VALUE:
         with torch.no_grad():
             parameter.copy_(value)

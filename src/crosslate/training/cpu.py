@@ -1,4 +1,4 @@
-"""The same computation, cheaper on CPU: attention, dropout, the precision of what flows between layers."""
+"""Faster training on CPU: attention, dropout, precision between layers, memory allocation."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def cheaper_on_cpu(model: nn.Module, *, is_bf16: bool) -> Iterator[None]:
 
 @contextmanager
 def eager_attention(model: nn.Module) -> Iterator[None]:
-    """Plain matrix products for attention inside, if the model knows them.
+    """Computes attention by plain matrix products, if the model supports that.
 
-    On CPU in bf16 the fused kernel's backward pass is far slower. Measured on 3+3 layers of width 256:
-    4.2k against 2.8k tokens/s on one core. Its dropout has no generator that two threads could tell apart.
+    On CPU in bf16 the fused kernel's backward pass is far slower: 2.8k against 4.2k tokens/s on one core with
+    3+3 layers of width 256. Its dropout also cannot use a separate generator per thread.
     """
     config = getattr(model, "config", None)
     if getattr(config, "_attn_implementation", None) != "sdpa":
@@ -41,10 +41,10 @@ def eager_attention(model: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def bf16_states(model: nn.Module) -> Iterator[None]:
-    """Inside, embeddings hand bf16 on, so that what flows between layers is bf16 under autocast.
+    """Makes embeddings return bf16, so that states between layers are bf16 under autocast.
 
-    Autocast alone keeps residuals in fp32 and converts them for every matrix product that reads them.
-    Tables, their gradients and the optimiser stay in fp32.
+    Autocast alone keeps residuals in fp32 and converts them for every matrix product.
+    Embedding tables, gradients and the optimiser stay in fp32.
     """
 
     def to_bf16(module: nn.Module, inputs: Any, output: Any) -> Any:
@@ -61,16 +61,16 @@ def bf16_states(model: nn.Module) -> Iterator[None]:
             handle.remove()
 
 
-# What models draw besides dropout: layers to skip, noise of routers.
+# Random numbers besides dropout: skipped layers, router noise.
 _DRAWING = {torch.rand, torch.randn, torch.Tensor.uniform_, torch.Tensor.normal_, torch.Tensor.bernoulli_}
 
 
 class SeededRandom(TorchFunctionMode):
-    """Inside, a model draws all that is random from generators of its own, in this thread alone.
+    """Makes models in this thread draw random numbers from separate, seeded generators.
 
-    Dropout masks are made of numpy's bits, which is faster than PyTorch's way on CPU, with probabilities
-    rounded to multiples of 2**-16. They depend on the seed, on no machine and no number of threads.
-    Measured on (1024, 256) in bf16: 0.8 against 2.4 ms, both passes, on one core.
+    Dropout masks come from numpy's random bits, with probabilities rounded to multiples of 2**-16. That is
+    faster than PyTorch on CPU (0.8 against 2.4 ms for both passes of (1024, 256) in bf16 on one core). Masks
+    depend only on the seed, not on the machine or the number of threads.
 
     Args:
         seed: 0 or more.
@@ -104,17 +104,17 @@ class SeededRandom(TorchFunctionMode):
         return input.mul_(mask) if inplace else input * mask
 
 
-# Parameters of glibc's mallopt (malloc.h). Blocks above 32 MiB, the highest threshold it takes, still come
-# from the system and go back to it one by one.
+# Parameters of glibc's mallopt (malloc.h). Blocks above 32 MiB, the highest threshold allowed, are still
+# allocated and returned one by one.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 
 
 @contextmanager
 def kept_memory() -> Iterator[None]:
-    """Inside, memory that tensors leave stays with the process, for the next ones.
+    """Keeps freed memory in the process for reuse.
 
-    Otherwise the system fills it with zeros, page by page, each time anew, thousands of pages an update: a
-    fifth to a third of the time of training a small model (docs/performance.md).
+    Otherwise the system zeroes thousands of pages at every update, which takes a fifth to a third of the time
+    of training a small model (docs/performance.md).
     """
     library = _glibc()
     if library is None:
@@ -125,14 +125,14 @@ def kept_memory() -> Iterator[None]:
     try:
         yield
     finally:
-        # What has been set no longer adapts by itself, so this is what adapting comes to at the most, and not
-        # what a process begins with: translations in the same process would be slower ever after.
+        # A threshold that was set no longer adapts. Use the highest adapted value rather than the initial
+        # one, which would slow down later translations in this process.
         library.mallopt(_TRIM_THRESHOLD, 64 << 20)
         library.malloc_trim(0)
 
 
 def give_back() -> None:
-    """Returns freed memory to the system; the C library keeps it until asked."""
+    """Returns memory that the C library has kept after it was freed to the system."""
     library = _glibc()
     if library is not None:
         library.malloc_trim(0)

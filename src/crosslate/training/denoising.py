@@ -1,4 +1,4 @@
-"""Denoising: pairs of noised and whole text, for parents that know languages but no translation."""
+"""Pairs of noised and original text for training a denoiser."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ _TRIES = 8
 
 
 class NoiseSettings(Settings):
-    """What is done to a line; the defaults are mBART's.
+    """Noise applied to a line; the defaults are mBART's.
 
-    Source: Lewis et al. 2020 (BART), section 2.2; Liu et al. 2020 (mBART), section 2.2. A deviation: a line
-    never gets longer than it was, so masks between words are left out where no span made room for them.
+    Source: Lewis et al. 2020 (BART), section 2.2; Liu et al. 2020 (mBART), section 2.2. Deviation: lines
+    never grow, so masks between words are left out unless longer spans have made room for them.
     """
 
-    mask_share: float = Field(0.35, ge=0, lt=1, description="Share of the words that masks replace.")
+    mask_share: float = Field(0.35, ge=0, lt=1, description="Share of words replaced by masks.")
     mean_span_words: float = Field(
         3.5,
         gt=0,
-        description="Mean of the Poisson distribution of span lengths. A span becomes one mask, whatever its "
-        "length; one of length 0 puts a mask between two words.",
+        description="Mean of the Poisson distribution of span lengths. Each span becomes one mask; a span of "
+        "length 0 inserts a mask between two words.",
     )
-    permute_sentences: bool = Field(True, description="Put the sentences of a line into random order.")
+    permute_sentences: bool = Field(True, description="Shuffle the sentences of a line.")
 
 
 class DenoisingPairs:
-    """Lines as pairs for the training loop: a noised line is the source, the line itself the target.
+    """Pairs for the training loop: the noised line is the source, the original line the target.
 
-    The noise of a line depends on (seed, epoch, line) alone, so a resumed run sees the same. Source lengths
-    are those of the whole lines, an upper bound, so that every epoch has the same batches.
+    Noise depends only on (seed, epoch, line), so that a resumed run sees the same. Source lengths are those
+    of the original lines, an upper bound, so that every epoch has the same batches.
 
     Args:
         lines: encoded lines; their target sides are used.
-        vocabulary: of all languages; its beginning-of-sentence id, which nothing else uses, is the mask.
+        vocabulary: of all languages; its otherwise unused beginning-of-sentence id is the mask.
 
     Raises:
         VocabularyError: the vocabulary has no beginning-of-sentence id.
@@ -48,7 +48,9 @@ class DenoisingPairs:
 
     def __init__(self, lines: PairIds, vocabulary: Vocabulary, settings: NoiseSettings, seed: int) -> None:
         if vocabulary.special.bos is None:
-            raise VocabularyError("denoising masks with the beginning-of-sentence id, but there is none")
+            raise VocabularyError(
+                "the vocabulary has no beginning-of-sentence id, which denoising uses as its mask"
+            )
         self._lines, self._settings, self._seed = lines, settings, seed
         self.source_lengths = self.target_lengths = lines.target_lengths
         self._mask = vocabulary.special.bos
@@ -57,18 +59,18 @@ class DenoisingPairs:
         self._epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Chooses the noise of an epoch, counted from 0."""
+        """Selects the noise of a 0-based epoch."""
         self._epoch = epoch
 
     def __len__(self) -> int:
         return len(self._lines)
 
     def target_ids(self, index: int) -> Integers:
-        """The whole line: ``(tgt_len,)``, ended by end of sentence."""
+        """The original line: ``(tgt_len,)``, ending in end of sentence."""
         return self._lines.target_ids(index)
 
     def source_ids(self, index: int) -> Integers:
-        """The noised line: ``(src_len,)`` int64, ended by end of sentence, no longer than the whole."""
+        """The noised line: ``(src_len,)`` int64, ending in end of sentence, no longer than the original."""
         random = np.random.default_rng([self._seed, self._epoch, index])
         whole = np.asarray(self._lines.target_ids(index), dtype=np.int64)
         body: Integers = whole[:-1]
@@ -105,7 +107,7 @@ class DenoisingPairs:
         return np.concatenate(noised) if noised else ids
 
     def _lengths(self, wanted: int, random: np.random.Generator) -> tuple[list[int], int]:
-        """Lengths of spans that mask ``wanted`` words together, and how many spans of length 0 were drawn."""
+        """Lengths of spans that mask ``wanted`` words in total, and the number of spans of length 0."""
         spans: list[int] = []
         num_between = 0
         while wanted > sum(spans):
@@ -118,7 +120,7 @@ class DenoisingPairs:
 
 
 def _placed(spans: list[int], num_words: int, random: np.random.Generator) -> list[int]:
-    """The span that each word is in, -1 for none; spans do not overlap, one without a place is left out."""
+    """The span of each word, -1 for none; spans do not overlap, and spans that do not fit are dropped."""
     owner = [-1] * num_words
     for number, length in enumerate(sorted(spans, reverse=True)):
         for _ in range(_TRIES):

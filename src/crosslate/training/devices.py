@@ -1,4 +1,4 @@
-"""What depends on device and family: precision, attention kernels, dropout, the record of the machine."""
+"""Device-dependent settings: precision, dropout, and the record of the machine."""
 
 from __future__ import annotations
 
@@ -20,25 +20,24 @@ _UNKNOWN_WAYS = (DistributedType.FSDP, DistributedType.DEEPSPEED, DistributedTyp
 
 
 def make_accelerator() -> Accelerator:
-    """Which device and how many processes. Other options come from our settings, not from a launcher's.
+    """Device and number of processes; all other options come from our settings, not the launcher's.
 
     Raises:
-        TrainingError: the launcher asks for another way to spread a model than plain processes.
+        TrainingError: the launcher requests FSDP, DeepSpeed or Megatron-LM.
     """
     accelerator = Accelerator(
         mixed_precision="no", gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=1)
     )
     if accelerator.distributed_type in _UNKNOWN_WAYS:
         raise TrainingError(
-            f"the launcher asks for {accelerator.distributed_type.value}, which would take the parent's "
-            "tensors apart; launch plain processes (accelerate launch --multi_gpu), and ask to shard what is "
-            "frozen"
+            f"the launcher requests {accelerator.distributed_type.value}, which would split the parent's "
+            "tensors; launch plain processes (accelerate launch --multi_gpu) and turn on shard_frozen"
         )
     return accelerator
 
 
 def resolve_precision(wanted: str, device: torch.device) -> str:
-    """``"bf16"`` or ``"fp32"`` for a device; ``auto`` takes bf16 where the processor has it natively."""
+    """``"bf16"`` or ``"fp32"`` for a device; ``auto`` chooses bf16 if the hardware supports it natively."""
     if wanted != "auto":
         return wanted
     is_native = False
@@ -56,10 +55,10 @@ _ON_WEIGHTS = ("attention_dropout", "attn_dropout", "dropout")
 
 @contextmanager
 def on_device(model: nn.Module, device: torch.device) -> Iterator[None]:
-    """Moves a model to a device inside and back afterwards.
+    """Moves a model to a device, and back on exit.
 
-    A child shares its parameters with its parent: left on the device, it would leave the parent there too,
-    yet without the parent's buffers, which moving replaces.
+    A child shares parameters with its parent. Leaving it on the device would leave the parent there too, but
+    without its buffers, which are replaced when a model is moved.
     """
     before = next((parameter.device for parameter in model.parameters()), device)
     model.to(device)
@@ -70,11 +69,11 @@ def on_device(model: nn.Module, device: torch.device) -> Iterator[None]:
 
 
 def set_dropout(model: nn.Module, dropout: float | None, attention_dropout: float | None) -> None:
-    """Sets dropout probabilities where a model keeps them: in modules and in plain attributes.
+    """Sets dropout probabilities in a model's modules and plain attributes.
 
     Args:
-        dropout: for every dropout but that on attention weights; None leaves the model's own.
-        attention_dropout: for attention weights; None leaves the model's own.
+        dropout: all dropout except on attention weights; None keeps the model's own.
+        attention_dropout: dropout on attention weights; None keeps the model's own.
     """
     for holder, name, is_on_weights in _dropouts(model):
         wanted = attention_dropout if is_on_weights else dropout
@@ -83,11 +82,11 @@ def set_dropout(model: nn.Module, dropout: float | None, attention_dropout: floa
 
 
 def _dropouts(model: nn.Module) -> Iterator[tuple[nn.Module, str, bool]]:
-    """Every dropout probability: its holder, the attribute, whether it is of attention weights."""
+    """Every dropout probability: its module, its attribute, and whether it is for attention weights."""
     for module in model.modules():
         on_weights = ""
         if any(hasattr(module, name) for name in _ATTENTION_SIGNS):
-            # Where there are several, "dropout" is that of the output.
+            # If there are several, "dropout" applies to the output.
             on_weights = next((name for name in _ON_WEIGHTS if hasattr(module, name)), "")
         for name, child in module.named_children():
             if isinstance(child, nn.Dropout):
@@ -98,7 +97,7 @@ def _dropouts(model: nn.Module) -> Iterator[tuple[nn.Module, str, bool]]:
 
 
 def machine(device: torch.device) -> dict[str, Any]:
-    """The machine as it goes into records."""
+    """Description of the machine for records."""
     described = {"processor": platform.processor() or platform.machine(), "threads": torch.get_num_threads()}
     if device.type == "cuda":
         described["accelerator"] = torch.cuda.get_device_name(device)
@@ -106,7 +105,7 @@ def machine(device: torch.device) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """Versions of what a run's numbers depend on."""
+    """Versions of the packages that affect a run's results."""
     from importlib.metadata import version
 
     names = ["crosslate", "torch", "transformers", "accelerate", "sentencepiece", "sacrebleu", "ctranslate2"]
@@ -115,7 +114,7 @@ def versions() -> dict[str, str]:
 
 
 def cpu_flags() -> str:
-    """What Linux says of the processor; empty elsewhere."""
+    """The text of ``/proc/cpuinfo``; empty on other systems than Linux."""
     try:
         return Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:

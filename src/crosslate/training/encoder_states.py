@@ -1,8 +1,8 @@
-"""States of a frozen encoder, computed once per run and read by every epoch.
+"""States of a frozen encoder, computed once per run and read in every epoch.
 
-Where neither the source side nor the encoder is trained, a sentence has the same encoder states in every
-epoch. They are kept in a memory-mapped file, so that a corpus of any size needs no more memory for them.
-Dropout does not reach the encoder then: it is a constant, and is treated as one.
+If neither the source embeddings nor the encoder are trained, a sentence has the same encoder states in every
+epoch. They are kept in a memory-mapped file, so memory does not grow with the corpus. The encoder then runs
+without dropout.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from crosslate.files import atomic_file
 from crosslate.training.batches import BatchIds, PairIds, PlannedBatch, collate, plan_batches
 
 MAX_BYTES = 32 * 2**30
-"""States that would take more are computed anew in every epoch."""
+"""Larger states are recomputed in every epoch."""
 
-# numpy knows no bfloat16: its bits are kept, and seen as such by PyTorch.
+# numpy has no bfloat16: store the bits and reinterpret them in PyTorch.
 _BITS = {torch.bfloat16: torch.int16, torch.float32: torch.int32}
 
 
@@ -33,8 +33,8 @@ class EncoderStates:
     """The states of all pairs' source sentences, end of sentence included.
 
     Args:
-        path: a file that :func:`compute_states` wrote for the same pairs.
-        pairs: whose source lengths say where each sentence's rows lie.
+        path: file written by :func:`compute_states` for the same pairs.
+        pairs: their source lengths locate each sentence's rows.
         dtype: of the file, bfloat16 or float32.
     """
 
@@ -45,7 +45,7 @@ class EncoderStates:
         self._dtype = dtype
 
     def gather(self, planned: PlannedBatch) -> torch.Tensor:
-        """(rows, src_len, width) states of a batch's pairs, zero where there is no token."""
+        """(rows, src_len, width) states of a batch, zero at padding."""
         gathered = np.zeros((planned.rows, planned.src_len, self._rows.shape[1]), self._rows.dtype)
         for row, index in enumerate(planned.indices):
             start, end = self._starts[index : index + 2]
@@ -54,7 +54,7 @@ class EncoderStates:
 
 
 def states_size(encoder: nn.Module, pairs: PairIds, dtype: torch.dtype, device: torch.device) -> int:
-    """Bytes that the states of all source tokens take."""
+    """Size in bytes of the states of all source tokens."""
     one = torch.ones(1, 1, dtype=torch.int64, device=device)
     with _evaluating(encoder):
         width = _states(encoder, one, one, dtype).shape[-1]
@@ -62,7 +62,7 @@ def states_size(encoder: nn.Module, pairs: PairIds, dtype: torch.dtype, device: 
 
 
 def states_path(folder: Path, pairs: PairIds, dtype: torch.dtype, identity: dict[str, Any]) -> Path:
-    """Where a run keeps its states; another corpus, model or precision has another file."""
+    """File of the states, named by a hash of corpus, model and precision."""
     key = hashlib.sha256(json.dumps([identity, str(dtype)], sort_keys=True).encode())
     key.update(np.ascontiguousarray(pairs.source_lengths).tobytes())
     return folder / f"encoder-states-{key.hexdigest()[:16]}.bin"
@@ -79,13 +79,13 @@ def compute_states(
     device: torch.device,
     check_stop: Callable[[], None] = lambda: None,
 ) -> None:
-    """Writes the encoder's output for every source sentence to ``path``, whole or not at all.
+    """Writes the encoder's output for every source sentence to ``path``, atomically.
 
     Args:
         encoder: called in evaluation mode with ``input_ids`` and ``attention_mask``.
-        dtype: of the file; bfloat16 is also computed in.
+        dtype: of the file; bfloat16 also sets the precision of the computation.
         batch_tokens: source plus target positions of a batch, as in training.
-        check_stop: called after every batch; what it raises ends the computation.
+        check_stop: called after every batch; may raise to end the computation.
 
     Raises:
         TrainingError: the file cannot be written (a full disk).
@@ -104,8 +104,8 @@ def compute_states(
                 check_stop()
     except OSError as error:
         raise TrainingError(
-            f"the encoder's states ({starts[-1]:,} tokens) cannot be written to {path.parent}: "
-            f"{error.strerror}; make room, or compute them anew in every epoch with encoder_cache=off"
+            f"cannot write the encoder's states ({starts[-1]:,} tokens) to {path.parent}: "
+            f"{error.strerror}; free some space, or recompute them in every epoch with encoder_cache=off"
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""Gradients of a batch: as PyTorch computes them, or on CPU by two threads with half of the rows each."""
+"""Gradients of a batch: computed at once, or on CPU by two threads with half of the rows each."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from crosslate.training.cpu import SeededRandom
 Gradients = Callable[[Batch, int, float, bool], torch.Tensor]
 """Adds a batch's gradients to the parameters and returns its loss, a scalar.
 
-Called with the batch, a seed for everything random in it, the factor between loss and gradient, and whether
-it is the last batch of an update on this process.
+Arguments: the batch, a seed for all its random numbers, the factor on the loss, and whether it is the last
+batch of an update on this process.
 """
 
 
@@ -27,9 +27,9 @@ class PlainGradients:
 
     Args:
         accelerator: sums gradients over processes at the last batch of an update.
-        objective: loss of a batch, as the accelerator has prepared it.
-        is_checkpointed: whether layers are computed again in the backward pass, which must find the same
-            masks: only PyTorch's own generator is put back for that.
+        objective: loss of a batch, prepared by the accelerator.
+        is_checkpointed: whether layers are recomputed in the backward pass. They must get the same dropout
+            masks, and only PyTorch's own generator is restored for that.
     """
 
     def __init__(
@@ -50,13 +50,13 @@ class PlainGradients:
 class HalvedGradients:
     """Two threads, each with half of a batch's rows and half of the cores.
 
-    Between matrix products a small model has much that a second core cannot help with (measured in
-    docs/performance.md). Sums are taken in a fixed order, and each half has random masks of its own, so the
-    result depends on no timing.
+    Much of a small model's time goes to work between matrix products that does not use a second core
+    (measured in docs/performance.md). Sums have a fixed order and each half has its own random masks, so the
+    result does not depend on timing.
 
     Args:
         objective: loss of a batch.
-        parameters: what gradients are wanted for.
+        parameters: parameters to compute gradients for.
         num_threads: cores to use, 2 or more.
     """
 
@@ -64,7 +64,7 @@ class HalvedGradients:
         self, objective: nn.Module, parameters: Iterable[nn.Parameter], num_threads: int, *, is_bf16: bool
     ) -> None:
         self.objective, self.parameters, self.is_bf16 = objective, list(parameters), is_bf16
-        # The number of threads within an operation is a property of the thread that calls it.
+        # PyTorch sets the number of intra-op threads per calling thread.
         self._pool = ThreadPoolExecutor(2, "gradients", torch.set_num_threads, (num_threads // 2,))
 
     def __call__(self, batch: Batch, seed: int, factor: float, is_last: bool) -> torch.Tensor:

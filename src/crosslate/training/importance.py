@@ -1,14 +1,16 @@
-"""How much each head of cross-attention matters to the loss: gradient times weight, from one pass over pairs.
+"""Importance of each cross-attention head to the loss: gradient times weight, in one pass over pairs.
 
 The importance of head h of layer l is
 
     I(l, h) = 1/B  sum over batches b  sum over theta in (l, h)  | theta * dL_b / d theta |
 
 where theta runs over the head's entries of the projections (rows of q, k and v with their biases, columns
-of o) and L_b is the mean loss of a label in batch b. Michel, Levy & Neubig 2019 ("Are Sixteen Heads Really
-Better than One?", arXiv 1905.10650) take the gradient with respect to a gate on each head, which is the sum
-of the same products over o alone, before the absolute value; here every entry counts by itself, since what
-is asked for is where training would change the loss, not which head could go.
+of o) and L_b is the mean loss per label in batch b.
+
+Source: Michel, Levy & Neubig 2019 ("Are Sixteen Heads Really Better than One?", arXiv 1905.10650). Deviation:
+they use the gradient of a gate on each head, which sums the same products over o before the absolute value.
+Here each entry counts separately, since we ask where training would change the loss, not which heads can be
+pruned.
 """
 
 from __future__ import annotations
@@ -39,29 +41,28 @@ def head_importance(
     roles: Collection[str] = ROLES,
     max_batches: int = 50,
 ) -> dict[int, list[float]]:
-    """The importance of every head, without dropout; the model stays as it is.
+    """The importance of every head, computed without dropout; the model is not changed.
 
-    In float32, or in mixed precision where the parent holds its frozen matrices in bfloat16.
+    Uses float32, or mixed precision if the parent holds its frozen matrices in bfloat16.
 
     Args:
-        trainee: a model whose cross-attention is trained as a whole.
+        trainee: a model that trains all of cross-attention.
         anatomy: of its parent.
-        pairs: of the training text.
+        pairs: training pairs.
         settings: of batches and loss.
-        roles: projections that count.
-        max_batches: at most so many batches of a shuffled epoch are looked at.
+        roles: projections to count.
+        max_batches: maximum number of batches, from a shuffled epoch.
 
     Returns:
-        By decoder layer, a number for every head.
+        For each decoder layer, one value per head.
 
     Raises:
-        StrategyError: heads have no slices of their own in this family of models.
+        StrategyError: the model family does not expose the slices of its heads.
     """
     names = [name for name in sorted(anatomy.head_axis) if anatomy.projections.get(name) in roles]
     if not names:
         raise StrategyError(
-            "this family does not show which part of its cross-attention is which head's; "
-            "limit layers instead"
+            "cannot tell the cross-attention heads of this model family apart; limit layers instead"
         )
     lengths = pairs.source_lengths, pairs.target_lengths
     batches = plan_batches(*lengths, settings.batch_tokens, settings.seed, 0)[:max_batches]
@@ -80,7 +81,7 @@ def head_importance(
 def _products(
     trainee: Trainee, pairs: PairIds, batches: Iterable[PlannedBatch], names: Iterable[str], smoothing: float
 ) -> Iterator[list[torch.Tensor]]:
-    """By batch: the absolute values of parameters times their gradients, in the order of the names."""
+    """For each batch, absolute values of parameters times gradients, in the order of the names."""
     model = trainee.model
     tensors = dict(named_tensors(model))
     parameters: Any = [tensors[name] for name in names]
@@ -102,10 +103,10 @@ def _products(
 
 
 def most_important(importance: dict[int, list[float]], percent: int) -> dict[int, list[int]]:
-    """The heads of the highest importance over all layers, at least one; the lower numbers where it is equal.
+    """The most important heads over all layers, at least one; ties go to the lower layer and head.
 
     Args:
-        importance: by layer, a number for every head.
+        importance: for each layer, one value per head.
         percent: share of the heads, 1-100.
 
     Returns:

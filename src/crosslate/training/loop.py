@@ -1,8 +1,8 @@
-"""The training loop on Accelerate: interruptible at any moment, resumed bit-identically on CPU.
+"""The training loop on Accelerate: can be interrupted at any time and resumes bit-identically on CPU.
 
-Everything an update depends on is a function of the settings, the data and the update's number: the
-batches of an epoch from ``(seed, epoch)``, dropout from ``(seed, update, batch, process)``. A checkpoint
-therefore holds no random state, and a continued run makes the same updates as one without interruption.
+An update depends only on the settings, the data and its number: batches follow from ``(seed, epoch)``,
+dropout from ``(seed, update, batch, process)``. Checkpoints therefore need no random state, and a resumed run
+makes the same updates as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ from crosslate.training.settings import TrainingSettings
 from crosslate.training.stopping import StopRequest
 
 _WINDOW_UPDATES = 50
-"""Loss and tokens/s are shown as means over so many updates, and logged as often."""
+"""Window for the mean loss and tokens/s, and interval between log entries."""
 
 
 @dataclass(frozen=True)
 class Validation:
-    """What a validation found. Higher ``score`` is better."""
+    """Result of a validation. Higher ``score`` is better."""
 
     metric: str
     score: float
@@ -78,25 +78,25 @@ def train(
 ) -> dict[str, Any]:
     """Trains in place; at the end the model holds the tensors with the best validation score.
 
-    Run again with the same arguments after an interruption, it goes on where it was. Afterwards the model
-    is on the device it came from.
+    After an interruption, a call with the same arguments resumes the run. At the end the model is moved back
+    to its original device.
 
     Args:
         validate: called with the model in evaluation mode, in the main process; None trains to the limit
             and keeps the last state.
-        folder: where checkpoints and the log are kept.
-        identity: hashes of data and model; a resumed run must have the same.
+        folder: for checkpoints and the log.
+        identity: hashes of data and model; a resumed run must match them.
 
     Returns:
         The run's record: settings, updates, seconds, tokens, scores, versions and machine.
 
     Raises:
-        Interrupted: SIGINT or SIGTERM came, or the terminal was closed; the state is saved.
-        TrainingError: the loss is not finite, the run cannot be resumed as asked, the disk is full, or memory
-            cannot be saved as asked.
+        Interrupted: SIGINT or SIGTERM was received, or the terminal was closed; the state is saved.
+        TrainingError: the loss is not finite, the run cannot be resumed with these settings, the disk is
+            full, or the model does not support a requested memory saving.
     """
     if not len(pairs):
-        raise TrainingError("there is nothing to train on: the corpus has no pairs left after cleaning")
+        raise TrainingError("nothing to train on: no pairs are left after cleaning")
     accelerator = make_accelerator()
     device = accelerator.device
     is_bf16 = is_bf16_run(trainee.model, settings.precision, device)
@@ -171,20 +171,20 @@ class _Run:
             while not self._reason_to_stop():
                 self._epoch()
             if not state.history or state.history[-1]["updates"] != state.updates:
-                # A limit between two validations must not lose what was learnt since the last one.
+                # If a limit falls between validations, validate the last updates too.
                 self._validate(state.epoch)
             self._save()
             self._stop_if_asked()
             state.finished = self._reason_to_stop()
         if state.best_score is not None:
             load_best(self.folder, trained)
-        # Nobody may clean up what another process still reads.
+        # Cleaning up must not remove files that another process still reads.
         self.accelerator.wait_for_everyone()
         self.log.event("finished", {"reason": state.finished, "updates": state.updates})
         return self._record()
 
     def _limit(self) -> int:
-        """Updates of the whole run at most; every epoch has as many batches, whatever their order."""
+        """Maximum updates of the run; every epoch has the same number of batches."""
         limit = self.settings.max_epochs * math.ceil(len(self._plan(0)) / self.per_update)
         max_updates = self.settings.max_updates
         return min(limit, max_updates) if limit and max_updates else limit or max_updates
@@ -204,15 +204,15 @@ class _Run:
         )
 
     def _prepare_states(self) -> None:
-        """Computes what a frozen encoder gives, or finds it as an interrupted run has left it."""
+        """Computes the states of a frozen encoder, or opens those of an interrupted run."""
         encoder = self.trainee.frozen_encoder
         dtype = torch.bfloat16 if self.is_bf16 else torch.float32
         is_off = self.settings.encoder_cache == "off" or isinstance(self.pairs, ChangingPairs)
-        # Where it is spread over processes the main one cannot compute alone.
+        # The main process cannot compute a sharded encoder alone.
         if encoder is None or is_off or self.is_sharded:
             return
         if states_size(encoder, self.pairs, dtype, self.device) > MAX_BYTES:
-            self.log.event("encoder computed anew in every epoch", {})
+            self.log.event("encoder recomputed in every epoch", {})
             return
         path = states_path(self.folder, self.pairs, dtype, self.described["identity"])
         if self.accelerator.is_main_process and not path.is_file():
@@ -261,10 +261,10 @@ class _Run:
             if self.states is not None:
                 batch = replace(batch, states=self.states.gather(planned))
             seed = _mix(self.settings.seed, state.updates, index, accelerator.process_index)
-            # Processes average their gradients; the sum over all labels is wanted.
+            # Undo the averaging over processes: we want the sum over all labels.
             is_last = index == len(mine) - 1
             total += self.gradients(batch.to(self.device), seed, processes / num_labels, is_last)
-        # All processes stop after the same update, whichever of them was asked to.
+        # All processes stop after the same update, whichever of them got the signal.
         asked = torch.tensor(float(self.stop.number != 0), device=self.device)
         loss_sum, num_asked = accelerator.reduce(torch.stack([total, asked]), "sum").tolist()
         self.must_stop = num_asked > 0
@@ -291,8 +291,8 @@ class _Run:
     def _check_finite(self, name: str, value: float) -> None:
         if not math.isfinite(value):
             raise TrainingError(
-                f"the {name} is {value} at update {self.state.updates + 1}; lower the learning rates, "
-                "use fp32 precision or a longer warm-up, and start in a new folder"
+                f"the {name} is {value} at update {self.state.updates + 1}; use lower learning rates, a "
+                "longer warm-up or fp32 precision, and start in a new folder"
             )
 
     def _show(self) -> None:
@@ -351,11 +351,11 @@ class _Run:
             self._save()
             raise Interrupted(
                 f"stopped by {self.stop.name} after {self.state.updates} updates; "
-                f"the state is saved in {self.folder}: run the same command again to go on"
+                f"the state is saved in {self.folder}: run the same command again to resume"
             )
 
     def _save(self) -> None:
-        """Writes the checkpoint, if anything has happened since the last one."""
+        """Writes the checkpoint if anything has changed since the last one."""
         described = (self.state.updates, len(self.state.history))
         if self.accelerator.is_main_process and described != self.saved:
             save_checkpoint(self.folder, self.state, self.trainee.trained, self.optimiser, self.described)
@@ -381,7 +381,7 @@ class _Run:
 
 
 def _mix(seed: int, update: int, batch: int, process: int) -> int:
-    """One generator seed per batch, far apart for neighbouring numbers."""
+    """A generator seed for each batch; neighbouring numbers give distant seeds."""
     mixed = 0
     for value in (seed, update, batch, process):
         mixed = (mixed * 0x9E3779B97F4A7C15 + value + 0x632BE59BD9B4E019) % (1 << 64)

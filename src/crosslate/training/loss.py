@@ -20,9 +20,9 @@ _ROW_STEP = 64
 class TranslationLoss(nn.Module):
     """Runs an encoder-decoder on a batch and returns its loss.
 
-    Wrapping the model keeps the loss inside what a distributed wrapper calls. The model's output layer sees
-    only the positions that have a loss: its logits, (num_labels, vocabulary), are the largest matrix of the
-    model, and padding has no part in it. Models without a plain output layer compute all positions.
+    Wrapping the model keeps the loss inside the call of a distributed wrapper. The output layer sees only
+    labelled positions, since its logits, (num_labels, vocabulary), are the model's largest matrix. Models
+    without a plain output layer compute all positions.
 
     Args:
         model: a Hugging Face encoder-decoder.
@@ -38,20 +38,20 @@ class TranslationLoss(nn.Module):
         self._hook = layer and layer.register_forward_pre_hook(self._labelled)
 
     def close(self) -> None:
-        """Leaves the model as it was found."""
+        """Removes the hook from the model."""
         if self._hook:
             self._hook.remove()
 
     def forward(self, batch: Batch) -> torch.Tensor:
         """The loss summed over labelled positions, in nats: a float32 scalar.
 
-        Decoder input is always given: some families build it wrongly from labels where the two
-        vocabularies differ in size.
+        Decoder input is always given: some families derive it wrongly from labels if the two vocabularies
+        differ in size.
         """
         positions = labelled_positions(batch.labels)
         source: dict[str, Any] = {"input_ids": batch.source}
         if batch.states is not None:
-            # Mixtures of experts also ask an encoder for what its routers did: nothing, in this class.
+            # Mixtures of experts also read router outputs from the encoder; this class has them as None.
             source = {"encoder_outputs": MoeModelOutputWithPast(batch.states)}
         with self._labelled.of(positions, batch.labels.shape):
             logits = self.model(
@@ -68,30 +68,30 @@ class TranslationLoss(nn.Module):
 
 
 def labelled_positions(labels: torch.Tensor) -> torch.Tensor:
-    """Indices, (num_rows,) int64, of labelled positions in the flattened labels, filled up by others.
+    """Indices, (num_rows,) int64, of labelled positions in the flattened labels.
 
-    Their number is rounded up, since low-precision kernels are prepared once for every number of rows.
+    Unlabelled positions round their number up, since low-precision kernels are prepared per number of rows.
 
     Args:
         labels: (rows, length).
     """
     flat = labels.flatten() != IGNORED
     wanted = -(-int(flat.sum()) // _ROW_STEP) * _ROW_STEP
-    # A stable sort puts what has no label behind.
+    # A stable sort moves unlabelled positions to the end.
     return flat.int().sort(descending=True, stable=True).indices[: min(wanted, len(flat))]
 
 
 class _LabelledRows:
-    """A hook before an output layer: of the states (rows, length, width) it lets some positions through.
+    """A hook before an output layer that selects some positions of the states (rows, length, width).
 
-    Threads may share a model, each with a batch of its own.
+    Threads may share a model, each with its own batch.
     """
 
     def __init__(self) -> None:
         self._current = threading.local()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> _LabelledRows:
-        return self  # a copy of a model keeps a hook that does nothing outside of a loss
+        return self  # a copied model keeps the hook, which does nothing outside a loss
 
     @contextmanager
     def of(self, positions: torch.Tensor, shape: torch.Size) -> Iterator[None]:
@@ -103,7 +103,7 @@ class _LabelledRows:
 
     def __call__(self, layer: nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor] | None:
         states, wanted = inputs[0], getattr(self._current, "wanted", None)
-        # Where the input embeddings are given as the output layer (FSMT), ids come through, not states.
+        # FSMT returns its input embeddings as the output layer, so the input can be ids.
         if wanted is None or states.dim() != 3 or states.shape[:2] != wanted[1]:
             return None
         return (states.flatten(0, 1)[wanted[0]],)

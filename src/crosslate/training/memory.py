@@ -1,4 +1,4 @@
-"""Training in less memory: layers computed twice instead of kept, and parents held in lower precision."""
+"""Save memory in training by checkpointing, sharding and lower precision; measure the peak."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from crosslate.training.devices import resolve_precision
 
 @contextmanager
 def checkpointed(model: Any) -> Iterator[None]:
-    """Inside, every layer keeps its input alone and is computed again for its gradients.
+    """Gradient checkpointing: layers keep only their input and are recomputed for their gradients.
 
     Raises:
-        TrainingError: the family does not know how.
+        TrainingError: the model family does not support it.
     """
-    # Before transformers 5.22 it has another name.
+    # Renamed in transformers 5.22.
     kind = "activation" if hasattr(model, "activation_checkpointing_enable") else "gradient"
     try:
         getattr(model, f"{kind}_checkpointing_enable")({"use_reentrant": False})
     except (AttributeError, ValueError) as error:
         raise TrainingError(
-            f"{type(model).__name__} does not know gradient checkpointing; train without it, "
-            "with smaller batches"
+            f"{type(model).__name__} does not support gradient checkpointing; turn it off and use smaller "
+            "batches"
         ) from error
-    # Encoders would warn that they cannot use the cache that their configuration asks for by default.
+    # Avoids a warning that encoders cannot use the cache that is on by default.
     uses_cache, model.config.use_cache = getattr(model.config, "use_cache", None), False
     try:
         yield
@@ -50,12 +50,12 @@ def is_bf16_run(model: nn.Module, precision: str, device: torch.device) -> bool:
     """Whether matrix products are in bf16.
 
     Raises:
-        TrainingError: fp32 is asked for with tensors that are held in bfloat16.
+        TrainingError: ``precision`` is fp32 but frozen tensors are held in bfloat16.
     """
     if is_mixed(model) and precision == "fp32":
         raise TrainingError(
-            "the precision is fp32, but frozen tensors are held in bfloat16, which needs bf16; leave the "
-            "precision out, or hold them in float32"
+            "the precision is fp32, but frozen tensors are held in bfloat16, which needs bf16; leave out the "
+            "precision, or hold frozen tensors in float32"
         )
     return is_mixed(model) or resolve_precision(precision, device) == "bf16"
 
@@ -63,24 +63,26 @@ def is_bf16_run(model: nn.Module, precision: str, device: torch.device) -> bool:
 def spread_frozen(model: Any, accelerator: Accelerator) -> None:
     """Shards the frozen matrices of all layers over the processes.
 
-    The parent keeps its own tensors, where they are: call this before the model moves to its device.
+    Call this before the model moves to its device. The parent's tensors stay where they are.
 
     Raises:
-        TrainingError: there is one process, with which there is nothing to share.
+        TrainingError: there is only one process, or the model does not expose its layers.
     """
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import fully_shard
 
     if accelerator.num_processes < 2:
         raise TrainingError(
-            "frozen tensors are to be spread over processes, but there is one; start several with "
-            "accelerate launch, or leave it out"
+            "sharding frozen tensors needs several processes, but there is one; start several with "
+            "accelerate launch, or turn sharding off"
         )
     layers = [module for module in model.modules() if isinstance(module, GradientCheckpointingLayer)]
     if not layers:
-        raise TrainingError(f"{type(model).__name__} does not show its layers, so it cannot be sharded")
+        raise TrainingError(
+            f"{type(model).__name__} does not expose its layers, so it cannot be sharded; turn sharding off"
+        )
     mesh = init_device_mesh(accelerator.device.type, (accelerator.num_processes,))
-    # One type in all, since a layer's parts travel together; what is left is small.
+    # Tensors of a layer are gathered together, so all must have one type; others are small.
     held = torch.bfloat16 if is_mixed(model) else torch.float32
     for layer in layers:
         whole: set[nn.Parameter] = set()
@@ -89,13 +91,13 @@ def spread_frozen(model: Any, accelerator: Accelerator) -> None:
                 if parameter.requires_grad or parameter.dim() < 2 or parameter.dtype != held:
                     whole.add(parameter)
                 else:
-                    # Sharding takes the object's memory away, and the object is the parent's.
+                    # Sharding frees the memory of the object, which belongs to the parent.
                     module._parameters[name] = nn.Parameter(parameter.detach(), requires_grad=False)
         fully_shard(layer, mesh=mesh, reshard_after_forward=True, ignored_params=whole)
 
 
 def shards(model: nn.Module) -> list[str]:
-    """Names of parameters of which each process holds a part, so that all must compute together."""
+    """Names of sharded parameters, with which all processes must compute together."""
     return [name for name, parameter in model.named_parameters() if hasattr(parameter, "device_mesh")]
 
 
@@ -103,15 +105,12 @@ T = TypeVar("T")
 
 
 class PeakMemory:
-    """The largest resident memory of this process since it was made, in bytes.
+    """Peak resident memory of this process since this object was created, in bytes.
 
-    Linux can forget an earlier peak. Elsewhere, or where that is not allowed, an earlier and higher peak of
-    the same process counts as well.
+    Linux can reset the peak. Elsewhere, or without permission, earlier peaks of the process count as well.
 
     Attributes:
-        before: what was resident when it was made, after memory that is free had been given back; the program
-            itself, what it has loaded, and what other work in the same process has left; 0 where the system
-            does not tell.
+        before: resident memory at creation, after freed memory was returned to the system; 0 if unknown.
     """
 
     def __init__(self) -> None:
@@ -121,7 +120,7 @@ class PeakMemory:
         self.before = self._peak = _peak_bytes()
 
     def leaving_out(self, work: Callable[[], T]) -> Callable[[], T]:
-        """The same callable, with what it takes left out: validations, which are alike for all strategies."""
+        """Wraps a callable so that its memory does not count, such as validation."""
 
         def measured() -> T:
             self.bytes()
@@ -134,7 +133,7 @@ class PeakMemory:
         return measured
 
     def bytes(self) -> int:
-        """The peak so far; 0 where the system does not tell."""
+        """The peak so far; 0 if unknown."""
         self._peak = max(self._peak, _peak_bytes())
         return self._peak
 

@@ -1,4 +1,4 @@
-"""The optimiser: state for trained tensors only, a learning rate per group."""
+"""The optimiser, with state for trained tensors only and a learning rate per group."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Parameters = dict[str, dict[str, nn.Parameter]]
 
 
 def make_optimiser(trainee: Trainee, settings: TrainingSettings) -> torch.optim.Optimizer:
-    """AdamW over the trained tensors alone, one group of peak learning rate per group of parameters.
+    """AdamW over the trained tensors, with one peak learning rate per parameter group.
 
     Raises:
         TrainingError: nothing is trained.
@@ -28,7 +28,7 @@ def make_optimiser(trainee: Trainee, settings: TrainingSettings) -> torch.optim.
         rate = settings.learning_rate(group, is_fresh=group in trainee.fresh)
         groups.append({"params": list(named.values()), "lr": rate, "peak_lr": rate})
     if not groups:
-        raise TrainingError("nothing is to be trained: the strategy leaves every tensor frozen")
+        raise TrainingError("nothing to train: the strategy freezes every tensor; choose another strategy")
     return torch.optim.AdamW(
         groups,
         betas=(settings.adam_beta1, settings.adam_beta2),
@@ -40,12 +40,12 @@ def make_optimiser(trainee: Trainee, settings: TrainingSettings) -> torch.optim.
 
 @dataclass(frozen=True)
 class Trainee:
-    """What the loop needs to know of a model.
+    """A model to train.
 
     Attributes:
         model: a Hugging Face encoder-decoder.
-        parameters: what is trained, by group and name; everything else must not require gradients.
-        fresh: the groups that start from random values.
+        parameters: trained parameters, by group and name; all others must not require gradients.
+        fresh: groups that start from random values.
         ids: special ids of its batches.
     """
 
@@ -56,7 +56,7 @@ class Trainee:
 
     @classmethod
     def of(cls, owner: Any, parameters: Parameters, fresh: Collection[str]) -> Trainee:
-        """The trainee of a parent or a child, whose vocabularies and model know the special ids."""
+        """The trainee of a parent or a child."""
         pads = owner.source.special.pad, owner.target.special.pad
         ids = BatchIds(*pads, owner.model.config.decoder_start_token_id)
         return cls(owner.model, parameters, frozenset(fresh), ids)
@@ -68,7 +68,7 @@ class Trainee:
 
     @property
     def frozen_encoder(self) -> nn.Module | None:
-        """The encoder, where nothing in it (its table of embeddings included) is trained."""
+        """The encoder if it is entirely frozen, including its embedding table; None otherwise."""
         encoder = getattr(self.model, "get_encoder", lambda: None)()
         if encoder is None or any(each.requires_grad for each in encoder.parameters()):
             return None
@@ -79,8 +79,8 @@ def learning_rate_factor(settings: TrainingSettings, update: int, *, total_updat
     """Share of the peak learning rate at an update, in [0, 1].
 
     Args:
-        update: 1-based number of the update about to be made.
-        total_updates: where ``linear`` and ``cosine`` reach 0; ignored by the others.
+        update: 1-based number of the next update.
+        total_updates: update at which ``linear`` and ``cosine`` reach 0; ignored by the others.
     """
     warmup = settings.warmup_updates
     if update <= warmup:

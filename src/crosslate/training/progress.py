@@ -1,4 +1,4 @@
-"""What a person sees of a long run: a bar at a terminal, else plain lines; a JSONL log, TensorBoard."""
+"""Progress of a long run: a bar or plain lines on the console, a JSONL log, TensorBoard."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Progress:
     """Watches a run; this one shows nothing.
 
     Attributes:
-        measure: called with the model after every validation, in evaluation mode; what it finds is kept in
-            the run's record beside the score. It must alter nothing, and chooses nothing.
+        measure: called with the model after every validation, in evaluation mode. Its values are recorded
+            beside the score but do not select the best state. It must not change the model.
     """
 
     measure: Callable[[Any], dict[str, float]] | None = None
@@ -36,7 +36,7 @@ class Progress:
 
 
 class ConsoleProgress(Progress):
-    """A bar with tokens/s, loss, best score and time left; one plain line now and then without a terminal."""
+    """A bar with tokens/s, loss, best score and time left, or periodic plain lines without a terminal."""
 
     def __init__(self, console: Any | None = None) -> None:
         from rich.console import Console
@@ -49,7 +49,7 @@ class ConsoleProgress(Progress):
     def start(self, title: str, total_updates: int, updates: int) -> None:
         self._title, self._total, self._first = title, total_updates, updates
         self._started = time.monotonic()
-        # The first plain line comes early, so that a log shows that something happens.
+        # Print the first plain line early, to show that the run has started.
         self._spoken = self._started - _PLAIN_EVERY_SECONDS + 2
         if self.console.is_terminal:
             self._bar = _bar(self.console)
@@ -71,7 +71,7 @@ class ConsoleProgress(Progress):
             score = f"{values['metric']} {values['score']:.2f}{' (best)' if values['is_best'] else ''}"
             self._say(f"epoch {values['epoch']:g}, update {values['updates']}: {score}")
         elif kind == "resumed":
-            self._say(f"going on from update {values['updates']}")
+            self._say(f"resuming from update {values['updates']}")
         elif kind == "finished":
             self._say(f"{values['reason']} after {values['updates']} updates")
 
@@ -85,12 +85,12 @@ class ConsoleProgress(Progress):
 
 
 class RunLog(Progress):
-    """Writes every event to ``log.jsonl``, forwards to ``shown``, and to TensorBoard where asked.
+    """Writes every event to ``log.jsonl`` and forwards it to ``shown``, and to TensorBoard on request.
 
-    After a run was killed, lines of updates behind its last checkpoint come again.
+    After a run was killed, updates since its last checkpoint are logged again.
 
     Raises:
-        MissingExtra: TensorBoard was asked for and is not installed.
+        MissingExtra: TensorBoard was requested but is not installed.
     """
 
     def __init__(self, folder: Path, shown: Progress | None = None, *, tensorboard: bool = False) -> None:
@@ -101,8 +101,8 @@ class RunLog(Progress):
                 from torch.utils.tensorboard import SummaryWriter
             except ImportError:
                 raise MissingExtra(
-                    "TensorBoard logging was asked for and is not installed; "
-                    "pip install 'crosslate[tensorboard]'"
+                    "TensorBoard is not installed; run pip install 'crosslate[tensorboard]' or turn "
+                    "TensorBoard logging off"
                 ) from None
             self._board = SummaryWriter(str(folder / "tensorboard"))
         self._path = folder / "log.jsonl"
@@ -125,7 +125,7 @@ class RunLog(Progress):
         except OSError as error:
             raise TrainingError(
                 f"cannot write {self._path}: {error.strerror or error}; the last checkpoint is intact: "
-                "free some space and run the same command again to go on"
+                "free some space and run the same command again to resume"
             ) from error
         self.shown.event(kind, values)
         if self._board is not None and kind == "validation":
@@ -138,7 +138,7 @@ class RunLog(Progress):
 
 
 def _bar(console: Any) -> Any:
-    """A bar that fits into 80 columns: what tells least gives way first, the title and then the bar."""
+    """A bar that fits into 80 columns: the title shrinks first, then the bar."""
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as RichProgress
     from rich.table import Column

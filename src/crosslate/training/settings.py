@@ -11,7 +11,7 @@ from crosslate.errors import Faults, nearest
 from crosslate.models.groups import ADDED, EMBEDDINGS, GROUPS
 
 MAX_SEED = 2**63 - 1
-"""Of 64 bits with a sign, wherever a seed goes; PyTorch refuses those beyond 64 bits."""
+"""The largest signed 64-bit integer."""
 _FRESH_EMBEDDINGS_RATE = 3e-3
 
 ScheduleName = Literal["inverse_sqrt", "linear", "cosine", "constant"]
@@ -25,12 +25,12 @@ def _not_set(value: bool) -> bool:
 class TrainingSettings(Settings):
     """How a model is trained. A run folder and a pack hold the resolved values."""
 
-    max_epochs: int = Field(15, ge=0, description="Passes over the data at most; 0 sets no limit.")
+    max_epochs: int = Field(15, ge=0, description="Maximum passes over the data; 0 sets no limit.")
     max_updates: int = Field(
-        0, ge=0, description="Optimiser steps at most; 0 sets no limit. One of the two limits must be set."
+        0, ge=0, description="Maximum optimiser steps; 0 sets no limit. Set at least one of the two limits."
     )
     batch_tokens: int = Field(
-        2048, ge=1, description="Source plus target tokens of one batch on one process, padding included."
+        2048, ge=1, description="Source plus target tokens per batch and process, padding included."
     )
     accumulate_batches: int = Field(
         1, ge=1, description="Batches whose gradients are summed into one update."
@@ -43,8 +43,8 @@ class TrainingSettings(Settings):
     )
     learning_rates: dict[str, Rate] = Field(
         default_factory=dict,
-        description="Peak learning rates of single groups (src, tgt, enc, dec, xattn, and added for what a "
-        "method such as LoRA trains beside the model's tensors, which starts fresh) that differ from these.",
+        description="Peak learning rates of single groups that differ from these: src, tgt, enc, dec, xattn, "
+        "or added for tensors that a method such as LoRA adds to the model.",
     )
     schedule: ScheduleName = Field(
         "inverse_sqrt", description="Shape of the learning rate after the warm-up."
@@ -53,60 +53,62 @@ class TrainingSettings(Settings):
         500, ge=0, description="Updates over which the rate rises from 0 to its peak; 0 starts at the peak."
     )
     schedule_updates: int = Field(
-        0, ge=0, description="Update at which linear and cosine schedules reach 0; 0 takes the run's limit."
+        0, ge=0, description="Update at which linear and cosine schedules reach 0; 0 uses the run's limit."
     )
     label_smoothing: float = Field(
         0.1, ge=0, lt=1, description="Share of the probability spread evenly over the vocabulary."
     )
     dropout: float | None = Field(
-        None, ge=0, lt=1, description="Dropout probability; the model's own if not given."
+        None, ge=0, lt=1, description="Dropout probability. [default: the model's own]"
     )
     attention_dropout: float | None = Field(
-        None, ge=0, lt=1, description="Dropout of attention weights; the model's own if not given."
+        None, ge=0, lt=1, description="Dropout of attention weights. [default: the model's own]"
     )
     weight_decay: float = Field(0.0, ge=0, description="Decoupled weight decay (AdamW); 0 disables.")
     adam_beta1: float = Field(0.9, ge=0, lt=1, description="Decay of the first moment.")
     adam_beta2: float = Field(0.98, ge=0, lt=1, description="Decay of the second moment.")
-    adam_epsilon: float = Field(1e-8, gt=0, description="Added to the denominator.")
+    adam_epsilon: float = Field(1e-8, gt=0, description="Added to the denominator for numerical stability.")
     clip_norm: float = Field(
-        1.0, ge=0, description="Gradients are scaled down to this global norm; 0 disables."
+        1.0, ge=0, description="Gradients are scaled down to at most this global norm; 0 disables."
     )
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto",
-        description="Arithmetic of matrix products; auto takes bf16 where the processor has it natively.",
+        description="Precision of matrix products; auto uses bf16 if the hardware supports it natively.",
     )
     encoder_cache: Literal["auto", "off"] = Field(
         "auto",
-        description="auto computes the states of an encoder that is frozen with its source side once and "
-        "without dropout; off in every epoch.",
+        description="auto computes the states of a fully frozen encoder once, without dropout; off "
+        "recomputes them in every epoch.",
     )
-    validate_every_updates: int = Field(0, ge=0, description="0 validates at the end of every epoch.")
+    validate_every_updates: int = Field(
+        0, ge=0, description="Updates between validations; 0 validates at the end of every epoch."
+    )
     patience: int = Field(
-        4, ge=0, description="Stop after so many validations without a better score; 0 never."
+        4, ge=0, description="Stop after this many validations without a better score; 0 disables."
     )
     checkpoint_every_seconds: float = Field(
-        60.0, ge=0, description="How often the state is saved between validations; 0 saves only there."
+        60.0, ge=0, description="Seconds between checkpoints; 0 saves only at validations."
     )
     seed: int = Field(1, ge=0, le=MAX_SEED, description="Seed of initialisation, data order and dropout.")
-    # How a run saves memory and is logged is no part of the values unless it is asked for.
+    # Left out of the saved values unless turned on.
     gradient_checkpointing: bool = Field(
         False,
         exclude_if=_not_set,
-        description="Keep only the input of each layer and compute the layer again for its gradients.",
+        description="Save memory: keep only the input of each layer and recompute the rest for gradients.",
     )
     shard_frozen: bool = Field(
         False,
         exclude_if=_not_set,
-        description="With several processes (accelerate launch): each holds a part of the frozen matrices.",
+        description="Split the frozen matrices over several processes (accelerate launch).",
     )
-    tensorboard: bool = Field(False, exclude_if=_not_set, description="Also log for TensorBoard.")
+    tensorboard: bool = Field(False, exclude_if=_not_set, description="Also log to TensorBoard.")
 
     def find_faults(self, faults: Faults) -> None:
         if self.max_epochs == 0 and self.max_updates == 0:
-            faults.add("neither max_epochs nor max_updates sets a limit; set one of them above 0")
+            faults.add("max_epochs and max_updates are both 0; set at least one of them above 0")
         for group in self.learning_rates:
             if group not in (*GROUPS, ADDED):
-                faults.add(f"learning_rates has a group {group!r}; {nearest(group, (*GROUPS, ADDED))}")
+                faults.add(f"learning_rates: unknown group {group!r}; {nearest(group, (*GROUPS, ADDED))}")
 
     def learning_rate(self, group: str, *, is_fresh: bool) -> float:
         """Peak learning rate of a group."""
@@ -115,14 +117,13 @@ class TrainingSettings(Settings):
 
 
 class TrainingChanges(TrainingSettings):
-    """Changes to the settings of a preset: only what is set counts.
+    """Changes to the settings of a preset; fields that are not set keep the preset's values.
 
-    ``default`` converges in about ten epochs on tens of thousands of pairs. Embeddings that are all that
-    starts from random values learn at 3e-3: on Multi30k German-English that was ahead of 1e-3 by several
-    BLEU on validation, while a whole model does not survive such a rate. ``paper`` is the released set-up
-    of Gheini, Ren & May 2021, meant for up to 150,000 updates: 2048 tokens x 8 accumulated batches; rate
-    3e-4 with inverse square root decay for embeddings alone, 3e-5 with linear decay where cross-attention
-    or the body is trained too.
+    ``default`` converges in about ten epochs on tens of thousands of pairs. If only embeddings start from
+    random values, they learn at 3e-3: on Multi30k German-English that beat 1e-3 by several BLEU on
+    validation, but a whole model diverges at such a rate. ``paper`` is the released set-up of Gheini, Ren &
+    May 2021 for up to 150,000 updates of 8 batches of 2048 tokens: rate 3e-4 with inverse square root decay
+    for embeddings alone, 3e-5 with linear decay if cross-attention or the body is trained too.
     """
 
     spoken_name = "the training settings"
@@ -132,7 +133,7 @@ class TrainingChanges(TrainingSettings):
     )
 
     def find_faults(self, faults: Faults) -> None:
-        """None: the changes may be right with a preset's values only; see :meth:`resolved`."""
+        """Finds nothing: the changes are checked with the preset's values, in :meth:`resolved`."""
 
     def resolved(
         self,
@@ -143,8 +144,8 @@ class TrainingChanges(TrainingSettings):
         """The settings in full.
 
         Args:
-            trained_groups: which groups will be trained; ``paper`` depends on it.
-            fresh_groups: which groups will start from random values; ``default`` depends on it.
+            trained_groups: groups to train; ``paper`` depends on them.
+            fresh_groups: groups that start from random values; ``default`` depends on them.
 
         Raises:
             SettingsError: the changes contradict each other.

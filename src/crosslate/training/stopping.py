@@ -1,4 +1,4 @@
-"""Requests to stop: signals that end a process are noted, and obeyed where the run can be continued from."""
+"""Signals that stop a run at a point from which it can be resumed."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ _SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, 
 
 
 def handle(handler: Callable[[int, FrameType | None], None]) -> dict[int, Any]:
-    """Has Ctrl-C, SIGTERM and a closed terminal handled; under nohup a closed terminal goes on being ignored.
+    """Handles Ctrl-C, SIGTERM and a closed terminal, which nohup still ignores.
 
-    Outside of the main thread, where Python handles no signals, nothing is done.
+    Does nothing outside the main thread, where Python cannot set handlers.
 
     Returns:
-        The handlers before, by signal, for :func:`restore`.
+        The previous handlers by signal, for :func:`restore`.
     """
     if threading.current_thread() is not threading.main_thread():
         return {}
@@ -29,17 +29,17 @@ def handle(handler: Callable[[int, FrameType | None], None]) -> dict[int, Any]:
 
 
 def restore(previous: dict[int, Any]) -> None:
-    """Gives signals the handlers back that they had."""
+    """Restores the previous signal handlers."""
     for number, handler in previous.items():
-        if handler is not None:  # one that Python did not set cannot be set by it
+        if handler is not None:  # handlers that were not set by Python cannot be restored
             signal.signal(number, handler)
 
 
 class StopRequest:
-    """Notes the first signal inside a ``with`` block; a second one interrupts at once. See :func:`handle`.
+    """Records the first signal inside a ``with`` block; a second one interrupts at once. See :func:`handle`.
 
     Attributes:
-        number: the signal that came; 0 for none.
+        number: the signal received; 0 for none.
     """
 
     def __init__(self) -> None:
@@ -48,7 +48,7 @@ class StopRequest:
 
     @property
     def name(self) -> str:
-        """Like ``SIGINT``; where none came here, another process was asked."""
+        """The signal's name, such as ``SIGINT``, or ``another process`` if the signal went there."""
         return signal.Signals(self.number).name if self.number else "another process"
 
     def __enter__(self) -> StopRequest:

@@ -82,7 +82,7 @@ def test_without_a_folder_the_pack_stays_in_memory(
     assert pack.folder is None and pack.tensors
     pack.save(tmp_path / "later")
     assert [path.name for path in tmp_path.iterdir()] == ["later"]
-    with pytest.raises(Interrupted, match="nothing is kept"):
+    with pytest.raises(Interrupted, match="nothing was saved"):
         adapted(parent, None, progress=At(2, interrupt))
 
 
@@ -107,8 +107,8 @@ def test_an_output_that_could_not_be_saved_is_saved_by_the_same_call(
     ("name", "replace", "message"),
     [
         ("notes", False, "notes already exists; give another folder"),
-        ("notes", True, r"notes holds something else \(no pack.json\)"),
-        ("notes/mine.txt", True, "mine.txt is a file and is not replaced"),
+        ("notes", True, r"notes has no pack.json"),
+        ("notes/mine.txt", True, "mine.txt is a file and will not be replaced"),
     ],
 )
 def test_an_output_that_exists_is_refused_before_the_work(

@@ -78,5 +78,5 @@ def test_new_rows_lie_nearest_the_rows_of_their_translations(parent):
 
 
 def test_a_text_without_known_words_is_refused(parent):
-    with pytest.raises(InputError, match="none of the 1 words of the new language is linked"):
+    with pytest.raises(InputError, match="none of the 1 words of the new language could be linked"):
         aligned_words(parent, "source", ParallelCorpus(["Hund"], ["unheard"], "de", "en"))

@@ -95,7 +95,7 @@ def test_what_cannot_be_used_is_said(tmp_path: Path):
     blank = ParallelCorpus([""], [""], "de", "en", "blank.de")
     for train, valid, message in [
         (pairs(9), pairs(9, "en", "de"), "validation corpus is en-de, the training corpus de-en"),
-        (blank, pairs(9), "blank.de: no pair is left after cleaning: cleaning kept 0 of 1"),
+        (blank, pairs(9), "blank.de: no pairs are left after cleaning: cleaning kept 0 of 1"),
         (pairs(9), empty, "nothing.de: the validation corpus is empty"),
         (pairs(499), None, "499 pairs, too few to hold some out"),
     ]:

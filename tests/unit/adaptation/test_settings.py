@@ -16,15 +16,15 @@ JOB = {"parent": "p", "train": ["a", "b"], "new": {"source": "de"}, "output": {"
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"source": None}, "neither the source nor the target is new"),
+        ({"source": None}, "give a new source \\(--new-source\\) or target"),
         ({"source": "German"}, "source: 'German' is not a language code"),
-        ({"target": "es", "code": "x"}, "'x' can be the code of one language only"),
-        ({"related": "fr"}, "all rows of a separate vocabulary start anew; leave the related language out"),
+        ({"target": "es", "code": "x"}, "the code 'x' can stand for one language only"),
+        ({"related": "fr"}, "the related language 'fr' has no effect with a separate vocabulary; leave it out"),
         ({"vocabulary": "joint"}, "vocabulary is 'joint', expected 'separate' or 'appended'"),
         ({"strategy": "src+atn"}, "src\\+atn"),
         ({"strategy": "tgt"}, "tgt is for a new target, but the new side is source"),
-        ({"strategy": "scratch", "vocabulary": "appended"}, "scratch starts everything anew, so nothing is appended"),
-        ({"strategy": "embed", "vocabulary": "appended"}, "embed keeps the vocabularies, so nothing is appended"),
+        ({"strategy": "scratch", "vocabulary": "appended"}, "scratch replaces all vocabularies, so none can be appended"),
+        ({"strategy": "embed", "vocabulary": "appended"}, "embed keeps the vocabularies, so none can be appended"),
         ({"initial_embeddings": "median"}, "unknown initial embeddings 'median'; did you mean 'mean'"),
         ({"initial_embeddings": "dictionary"}, "0 dictionaries are given, expected 1"),
         ({"dictionaries": ["de-fr.txt"]}, "1 dictionaries are given, expected 0"),
@@ -90,5 +90,5 @@ def test_a_limit_of_updates_alone_is_the_only_limit():
             {"langs": "fr-en", "train": ["a", "b"], "output": {"folder": "out"}, "training": training}
         )
         assert (job.settings.max_epochs, job.settings.max_updates) == limits
-    with pytest.raises(SettingsError, match="neither max_epochs nor max_updates sets a limit"):
+    with pytest.raises(SettingsError, match="max_epochs and max_updates are both 0"):
         AdaptJob.from_values(JOB | {"training": {"max_epochs": 0}})

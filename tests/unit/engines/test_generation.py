@@ -69,8 +69,8 @@ def test_special_pieces_and_rows_without_piece_are_never_generated():
         ({"config": {"decoder_start_token_id": None}}, "set decoder_start_token_id"),
         ({"config": {"decoder_start_token_id": 12}}, "decoder_start_token_id is 12, expected an id below 12"),
         ({"config": {"forced_bos_token_id": 99}}, "forced_bos_token_id is 99"),
-        ({"rows": (9, 12)}, "source vocabulary has 10 pieces and the model's table 9 rows"),
-        ({"rows": (10, 11)}, "target vocabulary has 12 pieces and the model's table 11 rows"),
+        ({"rows": (9, 12)}, "source vocabulary has 10 pieces, but the model's table has only 9 rows"),
+        ({"rows": (10, 11)}, "target vocabulary has 12 pieces, but the model's table has only 11 rows"),
     ],
 )
 def test_models_that_cannot_decode_are_refused(changes, message):

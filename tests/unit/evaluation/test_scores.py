@@ -93,7 +93,7 @@ def test_bleu_judges_targets_without_spaces(language, tokenizer, reference, hypo
     assert caplog.messages == []
     by_spaces = score_translations([hypothesis], test, tokenizer="13a", num_samples=0)
     assert "tok:13a|" in by_spaces.signature and by_spaces.value < found.value
-    assert [f"'auto' takes '{tokenizer}'" in message for message in caplog.messages] == [True]
+    assert [f"'auto' uses '{tokenizer}'" in message for message in caplog.messages] == [True]
 
 
 def test_a_tokenizer_that_was_asked_for_is_taken():
@@ -129,7 +129,7 @@ def test_nothing_is_fetched_for_a_tokenizer_and_what_is_there_is_used(
 ):
     monkeypatch.setattr("sacrebleu.tokenizers.tokenizer_spm.SACREBLEU_DIR", str(tmp_path))
     monkeypatch.setattr("sacrebleu.tokenizers.tokenizer_spm.download_file", None)
-    with pytest.raises(MissingExtra, match=f"{file}, which is not there; fetch it once with: python -c"):
+    with pytest.raises(MissingExtra, match=f"{file}, which is missing; download it once with: python -c"):
         check_tokenizer(tokenizer)
     (tmp_path / "models").mkdir()
     tiny_models.vocabulary("en").save(tmp_path / "models" / file)
@@ -141,9 +141,9 @@ def test_every_fault_at_once():
     test = against(REFERENCE)
     with pytest.raises(InputError, match="2 faults") as error:
         compare(test, {"good": WORSE, "short": WORSE[:2], "none": []}, "bleu")
-    assert "system 'short' has 2 sentences, the reference has 4" in str(error.value)
+    assert "system 'short' has 2 sentences, but the reference has 4" in str(error.value)
     for metric in ("bleu", "chrf", "chrf++"):
-        with pytest.raises(InputError, match="the translation has 1 sentences, the reference has 4"):
+        with pytest.raises(InputError, match="the translation has 1 sentences, but the reference has 4"):
             score_translations(REFERENCE[:1], test, metric)
         with pytest.raises(InputError, match="nothing to score"):
             score_translations([], against([]), metric)
@@ -205,7 +205,7 @@ def test_comet(monkeypatch):
     assert score.signature == "nrefs:1|bs:1000|seed:12345|model:Unbabel/wmt22-comet-da|version:2.2"
     assert calls[0][0] == {"src": "s", "mt": WORSE[0], "ref": REFERENCE[0]}
     assert comet(["s"] * 4, WORSE, REFERENCE, 0).interval is None
-    with pytest.raises(InputError, match="the translation has 3 sentences, the reference has 4"):
+    with pytest.raises(InputError, match="the translation has 3 sentences, but the reference has 4"):
         comet(["s"] * 4, WORSE[:3], REFERENCE)
     monkeypatch.setitem(sys.modules, "comet", None)
     with pytest.raises(MissingExtra, match=r"crosslate\[comet\]"):

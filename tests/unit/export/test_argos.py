@@ -97,7 +97,9 @@ def test_what_argos_has_no_place_for_is_named(child, tmp_path):
     special = child.source.special
     odd = child.source.framed(Frame((special.eos, special.eos), (special.eos, special.unk), "translate: "))
     model = SimpleNamespace(model=child.model, source=odd, target=child.target)
-    with pytest.raises(EngineError, match=r"(?s)2 faults.*begins with 'translate: '.*stands between"):
+    with pytest.raises(
+        EngineError, match=r"(?s)2 faults.*the prefix 'translate: '.*source sentences have the pieces"
+    ):
         export_argos(model, tmp_path / "x.argosmodel", ("de", "en"))
     assert list(tmp_path.iterdir()) == []
 

@@ -72,7 +72,7 @@ def test_a_frame_that_no_plain_tokenizer_has_is_refused(frame):
     """The side was changed in memory: the parent's own files do not express it either."""
     with pytest.raises(
         PackError,
-        match=r"parents/p has no files from which transformers makes a .* its source vocabulary.*export",
+        match=r"parents/p has no tokenizer files for transformers for its source vocabulary.*export",
     ):
         PlainTokenizers.of(child(new().framed(frame), new(), kept=["source"]))
 

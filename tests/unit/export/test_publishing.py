@@ -36,7 +36,7 @@ def test_a_folder_is_uploaded(hub, tmp_path, is_private):
 
 def test_nothing_meant_to_be_private_goes_to_a_public_repository(hub, tmp_path):
     hub.repo_info.return_value = SimpleNamespace(private=False)
-    with pytest.raises(HubError, match="ann/de-en is a public repository, expected a private one"):
+    with pytest.raises(HubError, match="ann/de-en is public, expected a private one"):
         publish(tmp_path, "ann/de-en", is_private=True)
     hub.upload_folder.assert_not_called()
 
@@ -51,7 +51,10 @@ def refusal(status):
 @pytest.mark.parametrize(
     ("error", "message"),
     [
-        (refusal(403), r"the hub refused ann/de-en \(status 403: no right\); check that the token may write"),
+        (
+            refusal(403),
+            r"the hub refused ann/de-en \(status 403: no right\); check that the token has write access",
+        ),
         (refusal(500), r"\(status 500: no right\); try again later"),
         (OSError("no route"), r"cannot reach the hub at https://hub \(OSError: no route\)"),
     ],
@@ -64,12 +67,12 @@ def test_a_refusal_says_what_the_hub_says(hub, tmp_path, error, message):
 
 
 def test_what_cannot_work_is_refused_before_the_hub_is_asked(hub, tmp_path, monkeypatch):
-    with pytest.raises(UsageError, match="'no name/at all' is no name of a repository"):
+    with pytest.raises(UsageError, match="'no name/at all' is not a valid repository name"):
         publish(tmp_path, "no name/at all")
     monkeypatch.setattr(huggingface_hub, "get_token", lambda: None)
-    with pytest.raises(HubError, match="there is no token of the hub; log in with"):
+    with pytest.raises(HubError, match="without a Hugging Face token; log in with"):
         publish(tmp_path, "ann/de-en")
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)
-    with pytest.raises(HubError, match="HF_HUB_OFFLINE is set"):
+    with pytest.raises(HubError, match="in offline mode; unset HF_HUB_OFFLINE"):
         publish(tmp_path, "ann/de-en")
     assert hub.mock_calls == []

@@ -198,7 +198,7 @@ class TestOnDisk:
         shutil.copytree(folder, tmp_path / "parent")
         record = json.loads((folder / RECORD).read_text())
         (tmp_path / "parent" / RECORD).write_text(json.dumps(record | {"table_rows": rows}))
-        with pytest.raises(ParentError, match=r"of the rows of its tables, which have .*50.*; get it again"):
+        with pytest.raises(ParentError, match=r"rows, but its tables have .*50.*; get the parent again"):
             Parent.load(tmp_path / "parent")
 
     def test_rows_that_stand_for_nothing_are_never_written(self, paths, tmp_path):

@@ -148,7 +148,7 @@ def test_capitals_of_the_first_word_are_those_of_its_translations():
         TranslatedWord("ein", ("un", "une"), 2.0),
     ]
     assert [each.word for each in translated_words(dictionary)] == ["ein", "hund"]
-    with pytest.raises(InputError, match="none of the 1 words of the text is among the 2 of the dictionary"):
+    with pytest.raises(InputError, match="none of the 1 words of the text is in the dictionary of 2 words"):
         translated_words(dictionary, {"chien": 1})
 
 
@@ -188,7 +188,7 @@ def test_a_new_target_starts_alike_in_and_out_and_all_else_is_as_at_random(famil
         ("scratch", "mean", "scratch starts the whole model from random values"),
         ("src", "dictionary", "no dictionary is given for the new source language"),
         ("src", "aligned", "no alignment is given for the new source language"),
-        ("embed", "copied", "embed renews no side"),
+        ("embed", "copied", "embed keeps all embeddings"),
     ],
 )
 def test_what_would_mean_nothing_is_refused(strategy, method, message):

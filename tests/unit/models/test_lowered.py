@@ -98,7 +98,9 @@ def test_it_computes_what_rounded_weights_compute(family):
 @pytest.mark.parametrize("strategy", ["src+xattn", "src+lora", "src+ia3"])
 def test_training_what_was_rounded_is_refused(strategy):
     parent = lowered("mbart", keep=())
-    with pytest.raises(StrategyError, match=r"held in a lower precision; .* keep (xattn|enc|dec) as it is"):
+    with pytest.raises(
+        StrategyError, match=r"held in lower precision; .* keep (xattn|enc|dec) in full precision"
+    ):
         child_of(parent, strategy)
     # Random values instead of the parent's do not matter.
     child = child_of(parent, "src+randxattn")
@@ -112,9 +114,9 @@ def test_what_needs_the_parent_s_own_values_is_refused(tmp_path):
         parent.lower(())
     with pytest.raises(ParentError, match="it is not saved; copy its folder"):
         parent.save(tmp_path / "parent")
-    with pytest.raises(ParentError, match="nothing is merged; load it again"):
+    with pytest.raises(ParentError, match=r"cannot merge into .* load the parent again"):
         merge(parent, [pack], tmp_path / "merged")
-    with pytest.raises(ParentError, match="deltas would be off; load it again"):
+    with pytest.raises(ParentError, match="deltas would be inexact; load the parent again"):
         compressed(pack, parent, rank=2)
 
 

@@ -256,8 +256,8 @@ class TestRefusals:
         ("family", "text", "message"),
         [
             ("t5", "src+bitfit", "the layers of this model have none"),
-            ("marian-separate", "src+lora[rank=17]", "has the shape [16, 16]; give a rank up to 16"),
-            ("fsmt", "src+prefix", "FSMTForConditionalGeneration does not have; choose adapters"),
+            ("marian-separate", "src+lora[rank=17]", "has the shape [16, 16]; give a rank of at most 16"),
+            ("fsmt", "src+prefix", "FSMTForConditionalGeneration has none; choose adapters"),
             ("led", "src+ia3", "has 0 self-attentions"),
             ("led", "src+lora[attention]", "expected one: choose a method that changes cross-attention only"),
             ("bert2gpt2", "src+lora", "cannot tell four linear projections"),

@@ -219,13 +219,13 @@ def test_the_shares_of_the_papers_table_2():
 @pytest.mark.parametrize(
     ("strategy", "sizes", "message"),
     [
-        ("src+xattn", {}, "renews the source, but new vocabularies were given for no side"),
-        ("src", {"target": 45}, "renews the source, but new vocabularies were given for the target"),
-        ("embed", {"source": 43}, "renews no side, but new vocabularies were given for the source"),
-        ("src+tgt+xattn", {"source": 43}, "renews the source and the target, but .* for the source$"),
+        ("src+xattn", {}, "replaces the source, but new vocabularies are given for neither side"),
+        ("src", {"target": 45}, "replaces the source, but new vocabularies are given for the target"),
+        ("embed", {"source": 43}, "replaces neither side, but new vocabularies are given for the source"),
+        ("src+tgt+xattn", {"source": 43}, "replaces the source and the target, but .* for the source$"),
         ("src+xattn[layers=0-2]", {"source": 43}, "name layer 2; the decoder has the layers 0 to 1"),
         ("src+xattn[heads=2:0]", {"source": 43}, "name layer 2; the decoder has the layers 0 to 1"),
-        ("src+xattn[auto=50%]", {"source": 43}, r"limits \[auto=50%\] leave open which heads are trained"),
+        ("src+xattn[auto=50%]", {"source": 43}, r"limits \[auto=50%\] choose heads only once"),
         ("src+xattn[heads=0:0-2]", {"source": 43}, "name head 2; a layer has the heads 0 to 1"),
     ],
 )
@@ -235,13 +235,15 @@ def test_what_does_not_fit_the_model_is_refused(strategy, sizes, message):
 
 
 def test_limits_a_family_cannot_tell_apart_are_refused():
-    with pytest.raises(StrategyError, match="does not show which projection it is; limit layers instead"):
+    with pytest.raises(
+        StrategyError, match="its projection is unknown in this model family; limit layers instead"
+    ):
         plan("tgt+xattn[k]", "bert2gpt2", target=45)
     assert plan("tgt+xattn[layers=0]", "bert2gpt2", target=45).changed
 
 
 @pytest.mark.parametrize("family", ["whisper", "speech2text", "moonshine", "trocr", "speech-encoder-decoder"])
 def test_a_side_without_a_vocabulary_cannot_be_renewed(family):
-    with pytest.raises(StrategyError, match="renews the source, which has no vocabulary in this model"):
+    with pytest.raises(StrategyError, match="replaces the source, which has no vocabulary in this model"):
         plan("src+xattn", family, source=43)
     assert planned(plan("tgt+xattn", family, target=45), examined(family)[1].names("xattn")[0]).train

@@ -139,5 +139,5 @@ def test_what_text_is_for_is_refused(stored, parent, tmp_path):
     assert not (tmp_path / "pack.run").exists()
     with pytest.raises(UsageError, match=reason):
         parent.source.encode_batch(["le chien"])
-    with pytest.raises(StrategyError, match="renews the source, which has no vocabulary in this model"):
+    with pytest.raises(StrategyError, match="replaces the source, which has no vocabulary in this model"):
         parents.child(parent, source=parents.vocabulary(44))

@@ -102,7 +102,7 @@ def test_a_pack_for_a_vocabulary_with_other_pieces_is_refused(parent, tmp_path):
     rows[-1] = next(row for row in range(43, 3, -1) if row not in rows)
     moved = record.changed(form=Slices.of(record.form.shape, 0, rows))
     pack.manifest = pack.manifest.changed(tensors={TABLE: moved})
-    with pytest.raises(PackError, match="slices for other pieces than those that the parent lacks"):
+    with pytest.raises(PackError, match="do not match the pieces that the parent lacks"):
         apply_packs(parent, [pack])
 
 
@@ -110,6 +110,6 @@ def test_a_frame_that_the_vocabulary_does_not_have_is_not_saved(parent, tmp_path
     by_hand(tmp_path / "pack", parent)
     pack = Pack.load(tmp_path / "pack")
     pack.manifest = pack.manifest.changed(frames={})
-    with pytest.raises(PackError, match="has another frame than the manifest says"):
+    with pytest.raises(PackError, match=r"vocabulary cannot be stored: .* the frame in the manifest"):
         pack.save(tmp_path / "again")
     assert not (tmp_path / "again").exists()

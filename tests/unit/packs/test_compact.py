@@ -123,7 +123,7 @@ class TestMethods:
     def test_export_is_refused_with_what_works(self, tmp_path):
         for method in ADDING:
             child = apply_packs(parent(), [pack_of(f"src+{method}")])
-            with pytest.raises(EngineError, match="use the PyTorch engine for it, or train lora"):
+            with pytest.raises(EngineError, match="use the PyTorch engine, or train lora"):
                 export_ctranslate2(child, tmp_path / "model")
             assert list(tmp_path.iterdir()) == []
 
@@ -148,8 +148,8 @@ class TestMethods:
         pack.manifest = pack.manifest.changed(tensors=records)
         with pytest.raises(PackError) as refused:
             apply_packs(parent(), [pack])
-        assert f"{KEYS} is a form of a tensor of shape [8, 24], expected [16, 16]" in str(refused.value)
-        assert f"{TABLE} is of a renewed side, so it cannot be a form of the parent's" in str(refused.value)
+        assert f"the form of {KEYS} is for the shape [8, 24], expected [16, 16]" in str(refused.value)
+        assert f"{TABLE} belongs to a replaced side, so its form must be slices or none" in str(refused.value)
 
 
 class TestLowRank:

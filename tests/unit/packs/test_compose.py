@@ -115,10 +115,13 @@ class TestComposition:
     @pytest.mark.parametrize(
         ("texts", "message"),
         [
-            (("src+xattn", "src"), "'de-en src' renews source; expected one that renews the source and one"),
+            (
+                ("src+xattn", "src"),
+                "'de-en src' replaces source; expected one that replaces the source and one",
+            ),
             (("tgt", "tgt"), "do not compose"),
-            (("src", "embed"), "'fr-en embed' renews no side"),
-            (("src+tgt+xattn", "tgt"), "renews source and target"),
+            (("src", "embed"), "'fr-en embed' replaces neither side"),
+            (("src+tgt+xattn", "tgt"), "replaces source and target"),
             (("src", "tgt", "tgt"), "do not compose"),
             ((), "no pack was given"),
         ],
@@ -159,9 +162,15 @@ TENSORS = [
     ({SOURCE_TABLE: torch.zeros(44, 16)}, r"\[44, 16\], expected .* of \[43, 16\]"),
     ({SOURCE_TABLE: torch.zeros(43, 16).half()}, "is torch.float16 of shape"),
     ({"model.shared.weight": torch.zeros(1)}, "has a tensor 'model.shared.weight'"),
-    ({"model.decoder.embed_tokens.weight": torch.zeros(37, 16)}, "does not have under this name"),
+    (
+        {"model.decoder.embed_tokens.weight": torch.zeros(37, 16)},
+        "the parent's model has no tensor of that name",
+    ),
     ({"lm_head.weight": torch.zeros(45, 16)}, r"expected .* of \[37, 16\]"),
-    ({"model.encoder.embed_positions.weight": torch.zeros(64, 16)}, "does not have under this name"),
+    (
+        {"model.encoder.embed_positions.weight": torch.zeros(64, 16)},
+        "the parent's model has no tensor of that name",
+    ),
     (
         {SOURCE_TABLE: None, "foreign": torch.zeros(1)},
         r"2 faults:\n  - it has a tensor 'foreign'.*\n  - it lacks",
@@ -195,7 +204,7 @@ class TestRefusals:
         assert other.fingerprint() == expected
         with torch.no_grad():
             other.model.model.encoder.layers[0].fc1.bias[0] += 1e-3
-        with pytest.raises(PackError, match=f"{other.fingerprint()}, the pack expects {expected}"):
+        with pytest.raises(PackError, match=f"{other.fingerprint()}, but the pack expects {expected}"):
             apply_packs(other, [pack])
         other = Parent(parent.model, parents.vocabulary(40), parent.target, "fr", "en", name="other")
         with pytest.raises(PackError, match="its source vocabulary is "):
@@ -211,16 +220,18 @@ class TestRefusals:
     def test_slices_of_something_else(self, pack, form):
         record = TensorRecord(shape=form.stored_shape, dtype="float32", form=form)
         pack.manifest = pack.manifest.changed(tensors=pack.manifest.tensors | {PROJECTION: record})
-        self.refused(pack, f"{PROJECTION} (is a form of a tensor of shape|is torch.float32 of shape)")
+        self.refused(
+            pack, f"the form of {PROJECTION} is for the shape|{PROJECTION} is torch.float32 of shape"
+        )
 
     def test_a_missing_vocabulary(self, pack):
         pack.vocabularies.clear()
-        self.refused(pack, r"brings vocabularies for \[\], expected for the sides it renews, \['source'\]")
+        self.refused(pack, r"has vocabularies for \[\], expected for the replaced sides \['source'\]")
 
     def test_a_constant_replaced(self):
         pack = pack_of(shared_parent("pegasus"), "src")
         pack.tensors["model.decoder.embed_positions.weight"] = torch.zeros(64, 16)
-        self.refused(pack, "is a constant of the model, which no pack may replace", "pegasus")
+        self.refused(pack, "is a constant of the model, which packs may not replace", "pegasus")
 
 
 def test_a_padding_id_that_the_family_cannot_take_is_refused():
@@ -228,7 +239,7 @@ def test_a_padding_id_that_the_family_cannot_take_is_refused():
     pack = pack_of(parent, "src")
     moved = SpecialIds(eos=2, unk=3, pad=9, bos=1)
     pack.vocabularies["source"] = parents.vocabulary(43, moved)
-    with pytest.raises(VocabularyError, match="counts positions from the padding id 0"):
+    with pytest.raises(VocabularyError, match="counts positions from 0"):
         apply_packs(parent, [pack])
 
 
@@ -263,5 +274,5 @@ def test_a_child_of_packs_is_no_pack():
     parent = shared_parent("marian-separate")
     child = apply_packs(parent, [pack_of(parent, "src")])
     assert child.changed_tensors() == {}
-    with pytest.raises(PackError, match="only a child that a strategy made can become a pack"):
+    with pytest.raises(PackError, match="cannot pack a child that was made from packs"):
         pack_child(child)

@@ -91,10 +91,10 @@ def test_what_is_optional_may_be_left_out(sealed):
 def test_reading_a_file_and_its_absence(sealed, tmp_path):
     (tmp_path / "pack.json").write_bytes(sealed.to_bytes())
     assert read_manifest(tmp_path / "pack.json") == sealed
-    with pytest.raises(PackError, match="cannot be read: No such file"):
+    with pytest.raises(PackError, match=r"cannot read .*: No such file"):
         read_manifest(tmp_path / "none.json")
     (tmp_path / "pack.json").write_bytes(b" " * (16 * 1024 * 1024 + 1))
-    with pytest.raises(PackError, match="longer than 16777216 bytes"):
+    with pytest.raises(PackError, match="too long, expected at most 16777216 bytes"):
         read_manifest(tmp_path / "pack.json")
 
 
@@ -109,7 +109,7 @@ def test_reading_loads_nothing_heavy():
 
 def test_another_version_is_refused_before_all_else(sealed):
     text = sealed.to_bytes().replace(b'"format_version": 1', b'"format_version": 7, "novelty": 1')
-    refused(text, "format_version is 7", "this program reads format version 1", "install a newer")
+    refused(text, "format_version is 7", "reads format version 1", "upgrade Crosslate")
     refused("{}", "format_version is None")
     for value in (0, -1, True, 1.0, "1", None, []):
         refused(edited(sealed, {"format_version": value}), f"format_version is {value!r}")
@@ -118,8 +118,8 @@ def test_another_version_is_refused_before_all_else(sealed):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "cannot be read as JSON"),
-        ('{"a": 1,}', "cannot be read as JSON in UTF-8: Expecting property name"),
+        ("", "is not valid JSON"),
+        ('{"a": 1,}', "is not valid JSON in UTF-8: Expecting property name"),
         (b"\xff{}", "can't decode byte 0xff"),
         (b"\xef\xbb\xbf{}", "Unexpected UTF-8 BOM"),
         ("[]", "the top level is list, expected an object"),
@@ -145,16 +145,16 @@ def test_strict_json_is_read():
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), object(), "\ud800"])
 def test_records_that_json_cannot_hold(sealed, value):
-    with pytest.raises(PackError, match="cannot be written as JSON"):
+    with pytest.raises(PackError, match=r"cannot write the manifest .* as JSON"):
         sealed.changed(training={"loss": value}).to_bytes()
 
 
 def test_the_checksum_covers_every_byte(sealed):
-    refused(sealed.to_bytes().replace(b"31.25", b"41.25"), "the file's checksum is", sealed.checksum)
-    refused(sealed.to_bytes() + b"\n", "the file's checksum is")
+    refused(sealed.to_bytes().replace(b"31.25", b"41.25"), "the checksum is", sealed.checksum)
+    refused(sealed.to_bytes() + b"\n", "the checksum is")
     whole = json.loads(sealed.to_bytes())
     del whole["checksum"]
-    refused(json.dumps(whole), "the file's checksum is")
+    refused(json.dumps(whole), "the checksum is")
     refused(json.dumps(whole | {"checksum": "x"}), "checksum is 'x'")
 
 
@@ -177,23 +177,23 @@ FAULTS = [
     ({"special_ids/source/eos": "0"}, "special_ids.source.eos is '0'"),
     # languages, hashes and moments
     ({"source_language": "German"}, "'German' is not a language code"),
-    ({"target_language": "pt_BR"}, "'pt_BR' is spelt 'pt-BR'"),
+    ({"target_language": "pt_BR"}, "'pt_BR', expected the spelling 'pt-BR'"),
     *(({"parent/fingerprint": "a" * 63 + each}, "parent.fingerprint is ") for each in ("", "A", "aa", "g")),
     *(
-        ({"created": each}, f"created: {each!r} is not a moment")
+        ({"created": each}, f"created: {each!r} is not a UTC time")
         for each in ("2025-01-31", "2025-02-30T00:00:00Z", "2025-01-31T12:00:00+01:00", "2025-01-31 12:00:00Z")
     ),
     # sides
     ({"renewed": ["middle"]}, "renewed[0] is 'middle'"),
-    ({"renewed": ["source", "source"]}, "each side once"),
+    ({"renewed": ["source", "source"]}, "each side at most once"),
     ({"special_ids": {}}, "special_ids is given for [], expected for the renewed sides ['source']"),
     ({"special_ids/target": {"eos": 0, "unk": 1, "pad": 2}}, "special_ids is given for ['source', 'target']"),
     ({"target_vocabulary_size": 51}, "target_vocabulary_size is 51, expected the parent's 50"),
     ({"source_vocabulary_size": 0}, "source_vocabulary_size is 0, expected 1 or more"),
-    *(({"special_ids/source": dict(zip(("eos", "unk", "pad"), ids, strict=True))}, "different ids from 0 to 23")
+    *(({"special_ids/source": dict(zip(("eos", "unk", "pad"), ids, strict=True))}, "distinct ids from 0 to 23")
       for ids in ((0, 1, 24), (0, 0, 2), (-1, 1, 2))),
     ({"frames": {"target": {"before": [], "after": [0]}}}, "frames is given for 'target'"),
-    ({"frames": {"source": {"before": [24], "after": [0]}}}, "frames.source holds the ids [24, 0]"),
+    ({"frames": {"source": {"before": [24], "after": [0]}}}, "frames.source has the ids [24, 0]"),
     ({"frames": {"source": {"before": [], "after": [0], "start": -1}}}, "frames.source.start is -1"),
     ({"frames": {"source": {"before": [], "after": [0], "start": 3}}}, "frames.source.start is 3, expected null"),
     # scores and methods
@@ -202,18 +202,18 @@ FAULTS = [
     ({"scores/0/metric": " "}, "scores[0].metric"),
     ({"added": ["adapters(enc,dec;width=0)"]}, "width is '0', expected a whole number from 1"),
     ({"added": ["magic(enc)"]}, "unknown method 'magic'"),
-    ({"added": ["lora(enc;rank=4)"]}, "'lora(enc;rank=4)' adds no modules"),
+    ({"added": ["lora(enc;rank=4)"]}, "'lora(enc;rank=4)' does not add modules"),
     # tensors
     ({"tensors": {}}, "tensors is empty or missing"),
-    ({"tensors/": {"shape": [2], "dtype": "float32"}}, "'' is not the name of a tensor"),
-    ({"tensors/__metadata__": {"shape": [2], "dtype": "float32"}}, "'__metadata__' is not the name"),
+    ({"tensors/": {"shape": [2], "dtype": "float32"}}, "'' is not a valid tensor name"),
+    ({"tensors/__metadata__": {"shape": [2], "dtype": "float32"}}, "'__metadata__' is not a valid"),
     ({f"{W}/shape": [-1, 2], FORM: DELETED}, "shape[0] is -1, expected 0 or more"),
     ({f"{W}/shape": [2.5], FORM: DELETED}, "shape[0] is 2.5"),
     ({f"{W}/dtype": "F32"}, "dtype is 'F32', expected 'float64', 'float32'"),
     ({f"{W}/dtype": DELETED}, "tensors.k.weight.dtype is missing"),
     ({f"{W}/child_dtype": "int8"}, "child_dtype is 'int8'"),
-    ({f"{W}/dtype": "int8", f"{W}/child_dtype": "float32"}, "by scales, which are missing"),
-    ({f"{W}/scales": "k.weight"}, "scales belong to int8 tensors"),
+    ({f"{W}/dtype": "int8", f"{W}/child_dtype": "float32"}, "scales are missing"),
+    ({f"{W}/scales": "k.weight"}, "scales need an int8 tensor"),
     ({f"{W}/dtype": "int8", f"{W}/child_dtype": "float32", f"{W}/scales": "no"}, "scales names 'no', expected"),
     ({f"{W}/dtype": "int8", f"{W}/child_dtype": "float32", f"{W}/scales": "k.weight"}, "of 4 float32 numbers"),
     # forms
@@ -229,8 +229,8 @@ FAULTS = [
     ({f"{FORM}/ranges": [[0, 2], [2, 4]]}, "do not touch"),
     ({f"{FORM}/ranges": []}, "ascending pairs"),
     ({f"{FORM}/ranges": [[0, 2, 4]]}, "ranges[0]"),
-    ({f"{FORM}/ranges": [[0, 3]]}, "shape is [4, 3], its form needs [3, 3]"),
-    ({FORM: {"kind": "low-rank", "shape": [4, 3], "rank": 3}}, "shape is [4, 3], its form needs [3, 7]"),
+    ({f"{FORM}/ranges": [[0, 3]]}, "shape is [4, 3], but its form needs [3, 3]"),
+    ({FORM: {"kind": "low-rank", "shape": [4, 3], "rank": 3}}, "shape is [4, 3], but its form needs [3, 7]"),
     ({FORM: {"kind": "low-rank", "shape": [4, 3], "rank": 0}}, "a rank from 1"),
     ({FORM: {"kind": "scale", "shape": [4, 3], "axis": 2}}, "axis"),
     # files
@@ -238,7 +238,7 @@ FAULTS = [
         ({f"files/{name}": {"sha256": "d" * 64, "bytes": 1}}, repr(name))
         for name in ("..", "a\\b", "C:x", "x\0y", "", "target.spm", "pack.json", ".")
     ),
-    ({"files/source.spm": DELETED}, "files names 'README.md', 'weights.safetensors', expected the files of this"),
+    ({"files/source.spm": DELETED}, "files lists 'README.md', 'weights.safetensors', expected weights.safetensors"),
     ({"files/README.md/sha256": "x"}, "files.README.md.sha256 is 'x'"),
     ({"files/README.md/bytes": -1}, "files.README.md.bytes is -1"),
 ]  # fmt: skip
@@ -252,14 +252,14 @@ def test_a_fault_is_named(sealed, changes, message):
 @pytest.mark.parametrize("value", ["", "  ", "two\nlines", "bell\a", "\x85", "a\u2028b"])
 @pytest.mark.parametrize("name", ["name", "strategy", "licence", "crosslate_version"])
 def test_words_are_lines(sealed, name, value):
-    refused(edited(sealed, {name: value}), f"{name}: {value!r} is not one line")
+    refused(edited(sealed, {name: value}), f"{name}: {value!r} is not a single nonempty line")
 
 
 @pytest.mark.parametrize("name", ["../weights.safetensors", "/etc/passwd", "a/b", "./README.md"])
 def test_paths_that_leave_the_folder(sealed, name):
     values = json.loads(sealed.to_bytes())
     values["files"][name] = {"sha256": "d" * 64, "bytes": 1}
-    refused(pack_json.sealed(values), repr(name), "expected the files of this pack")
+    refused(pack_json.sealed(values), repr(name), "expected weights.safetensors")
 
 
 def test_faults_are_named_together(sealed):

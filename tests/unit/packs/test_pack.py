@@ -137,7 +137,7 @@ class TestSavingRefuses:
     @pytest.mark.parametrize(
         ("changes", "message"),
         [
-            ({"source_vocabulary_size": 99}, r"cannot be saved: source\.spm has 24 pieces, expected 99"),
+            ({"source_vocabulary_size": 99}, r"cannot save pack .*: source\.spm has 24 pieces, expected 99"),
             ({"tensors": {}}, "at least one tensor"),
         ],
     )
@@ -155,19 +155,19 @@ class TestSavingRefuses:
             pack.save(tmp_path / "pack")
         pieces = list(reversed(vocabulary.pieces))
         pack.vocabularies = {"source": Vocabulary(vocabulary.model, pieces, SpecialIds(23, 22, 21))}
-        with pytest.raises(PackError, match="other ids than SentencePiece's own"):
+        with pytest.raises(PackError, match="expected a SentencePiece model with its own ids"):
             pack.save(tmp_path / "pack")
 
     def test_tensors_that_do_not_fit_their_records(self, pack, tmp_path):
         pack.tensors |= {"k.weight": torch.zeros(5, 3), "odd": torch.zeros(2, dtype=torch.complex64)}
         with pytest.raises(PackError) as refused:
             pack.save(tmp_path / "pack")
-        assert "cannot be saved, 2 faults" in str(refused.value)
+        assert "cannot save pack 'de-en', 2 faults" in str(refused.value)
         assert "tensor 'k.weight': " in str(refused.value)
-        assert "shape is [5, 3], its form needs [4, 3]" in str(refused.value)
+        assert "shape is [5, 3], but its form needs [4, 3]" in str(refused.value)
         assert "dtype is 'complex64'" in str(refused.value)
         del pack.tensors["k.weight"]
-        with pytest.raises(PackError, match=r"does not hold: k\.weight"):
+        with pytest.raises(PackError, match=r"lacks: k\.weight"):
             pack.save(tmp_path / "pack")
 
 
@@ -218,7 +218,7 @@ class TestLoadingRefuses:
         ("damage", "parts"),
         [
             *((lambda folder, name=name: (folder / name).unlink(), (f"{name} is missing",)) for name in FILES),
-            *((lambda folder, name=name: (folder / name).touch(), (f"{name} is a file that is no part of a pack",))
+            *((lambda folder, name=name: (folder / name).touch(), (f"{name} does not belong to a pack",))
               for name in EXTRA),
             *((lambda folder, name=name: link_outside(folder, name), (f"{name} is a symbolic link",)) for name in FILES),
             (lambda folder: link_outside(folder, "source.spm", folder.parent / "outside"), ("source.spm is a symbolic link",)),
@@ -245,10 +245,10 @@ class TestLoadingRefuses:
 
     def test_no_folder_of_a_pack(self, folder, tmp_path):
         refused(tmp_path / "none", "no such folder")
-        refused(folder / "pack.json", "cannot be read as a folder")
-        refused(folder / "a\0b", "cannot be read as a folder")
+        refused(folder / "pack.json", "as the folder of a pack")
+        refused(folder / "a\0b", "as the folder of a pack")
         (tmp_path / "empty").mkdir()
-        refused(tmp_path / "empty", "pack.json is missing, so this is no pack")
+        refused(tmp_path / "empty", "pack.json is missing, so this is not a pack")
 
 
 OVERLAPPING = (
@@ -266,10 +266,10 @@ class TestContentAgainstTheManifest:
         ("changes", "parts"),
         [
             ({"more": torch.tensor(2.5), "scale": None},
-             ("'more' is F32 of shape [] in weights.safetensors and missing in the", "'scale' is missing in weights")),
-            ({"scale": torch.zeros(1)}, ("tensor 'scale' is F32 of shape [1] in weights.safetensors and F32 of shape [] in the manifest",)),
-            ({"embed.weight": torch.zeros(4, 24)}, ("of shape [4, 24] in weights.safetensors and F32 of shape [24, 4] in",)),
-            ({"k.weight": torch.zeros(4, 3).half()}, ("tensor 'k.weight' is F16 of shape [4, 3] in", "and BF16 of shape [4, 3]")),
+             ("'more' is F32 of shape [] in weights.safetensors, but missing in the", "'scale' is missing in weights")),
+            ({"scale": torch.zeros(1)}, ("tensor 'scale' is F32 of shape [1] in weights.safetensors, but F32 of shape [] in the manifest",)),
+            ({"embed.weight": torch.zeros(4, 24)}, ("of shape [4, 24] in weights.safetensors, but F32 of shape [24, 4] in",)),
+            ({"k.weight": torch.zeros(4, 3).half()}, ("tensor 'k.weight' is F16 of shape [4, 3] in", "but BF16 of shape [4, 3]")),
         ],
     )  # fmt: skip
     def test_other_tensors(self, folder, rehash, changes, parts):
@@ -314,5 +314,5 @@ def test_the_parent_must_be_the_one_in_the_manifest(manifest):
         check_parent(manifest, "d" * 64)
     assert "a" * 64 in str(error.value) and "d" * 64 in str(error.value)
     assert "parents/fr-en" in str(error.value)
-    with pytest.raises(PackError, match=r"target vocabulary is e{64}, the pack expects c{64}"):
+    with pytest.raises(PackError, match=r"target vocabulary is e{64}, but the pack expects c{64}"):
         check_parent(manifest, parent("e"))

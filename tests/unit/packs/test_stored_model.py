@@ -130,12 +130,14 @@ class TestRefusals:
         named = pack.manifest.parent.changed(name="/gone/fr-en")
         pack.manifest = pack.manifest.changed(parent=named)
         pack.save(tmp_path / "de-en")
-        with pytest.raises(PackError, match=r"names \(/gone/fr-en\): /gone/fr-en: no such folder; say where"):
+        with pytest.raises(
+            PackError, match=r"the parent /gone/fr-en of .*: /gone/fr-en: no such folder; give"
+        ):
             StoredModel([tmp_path / "de-en"]).load()
 
     def test_folders_that_are_no_parents(self, tiny, tmp_path):
         with pytest.raises(ParentError, match="has no config"):
             StoredModel(parent=tmp_path)
         make_parent(tmp_path / "model")
-        with pytest.raises(ParentError, match="does not say which languages"):
+        with pytest.raises(ParentError, match="does not name the languages"):
             StoredModel(parent=tmp_path / "model")

@@ -78,6 +78,6 @@ def test_the_name_of_a_kind_takes_that_kind_alone(pattern, kinds):
 @pytest.mark.parametrize("pattern", ["fr-it", "de-en src, fr-it"])
 def test_a_pattern_without_a_match_says_what_there_is(pattern):
     with pytest.raises(
-        UsageError, match="no cell matches 'fr-it'; the study has 1 cells, the first: de-en src"
+        UsageError, match="no cell matches 'fr-it'; the study has 1 cells, starting with: de-en src"
     ):
         matching([cell("de-en src")], pattern)

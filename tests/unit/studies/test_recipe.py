@@ -33,42 +33,42 @@ def text(**changes):
     ("changes", "message"),
     [
         ({"nmae": "x"}, "unknown key nmae; did you mean 'name'"),
-        ({"name": "My Study"}, "expected small letters, digits and hyphens"),
+        ({"name": "My Study"}, "expected lower-case letters, digits and hyphens"),
         ({"seeds": [1, 1]}, "seeds names 1 twice"),
         ({"sizes": []}, "sizes is empty, expected at least one"),
         ({"seeds": [2**63]}, "seeds[0] is 9223372036854775808, expected at most 9223372036854775807"),
-        ({"parents": [], "denoisers": [], "children": [], "zero_shot": []}, "neither parents nor denoisers"),
+        ({"parents": [], "denoisers": [], "children": [], "zero_shot": []}, "parents and denoisers are both empty"),
         ({"strategies": ["src+xatn"]}, "strategies[0]: unknown strategy 'src+xatn'; did you mean 'src"),
         ({"strategies": ["src", "src"]}, "strategies names src twice"),
-        ({"denoising_strategies": ["src"]}, "expected those that keep the vocabulary"),
-        ({"compressions": [{}]}, "compressions[0]: rank is 0 and dtype is ''"),
+        ({"denoising_strategies": ["src"]}, "expected only those that keep the vocabulary"),
+        ({"compressions": [{}]}, "compressions[0]: rank is 0 and dtype is empty"),
         ({"training": {"src": {"max_epoch": 3}}}, "training.src: cannot use the training settings: unknown key max_epoch"),
         ({"parents": [PARENT | {"size": "huge"}]}, "parents[0].size: unknown model size 'huge'"),
         ({"parents": [PARENT | {"target_vocabulary": -5}]}, "parents[0].target_vocabulary: -5 pieces, expected 0"),
         ({"denoisers": [DENOISER | {"languages": []}]}, "denoisers[0]: languages is empty, expected at least one"),
         ({"denoisers": [DENOISER | {"valid": {"files": ["a.{language}", "b.{language}"]}}]},
-         "valid names 2 files, expected one for each language"),
+         "valid names 2 files, expected one name that contains {language}"),
         ({"denoisers": [DENOISER | {"train": {"sacrebleu": "wmt14"}}]}, "train is text from sacrebleu, expected files or"),
         ({"dictionaries": {"de-fr": "{foo}"}}, "dictionaries has de-fr: '{foo}', expected a path without braces"),
         ({"dictionaries": {"german": "phrasebook"}}, "expected two codes like de-fr and a file"),
-        (children(CHILD | {"parent": "fr"}), "has the parent 'fr'; known: fr-en"),
+        (children(CHILD | {"parent": "fr"}), "unknown parent 'fr'; known: fr-en"),
         (children(CHILD | {"target": "es"}), "must share exactly one side with its parent, fr-en"),
         (children(CHILD | {"source": "en"}), "child en-en translates from en into itself"),
-        (children(CHILD | {"strategies": ["tgt"]}), "child de-en renews its source, tgt does not"),
-        (children(CHILD | {"vocabulary": 63}), "children[0].vocabulary: 63 pieces, expected 0 (chosen from the text) or 64"),
+        (children(CHILD | {"strategies": ["tgt"]}), "child de-en has a new source, but tgt does not replace the source"),
+        (children(CHILD | {"vocabulary": 63}), "children[0].vocabulary: 63 pieces, expected 0 (chosen from the text) or at least 64"),
         (children(CHILD | {"strategies": ["src+xattn[layers=0-1]", "src+xattn[layers=0,1]"]}),
          "children[0]: strategies names src+xattn[layers=0-1] twice"),
         (children(CHILD | {"initial_embeddings": []}), "initial_embeddings is empty, expected at least one"),
-        (children(CHILD, SPANISH, source_child="fr-es"), "takes a new source from fr-es, which renews the other side"),
-        (children(CHILD, SPANISH, target_strategy="tgt+xattn"), "which is trained with tgt only"),
+        (children(CHILD, SPANISH, source_child="fr-es"), "needs a child with a new source, but fr-es keeps its parent's source"),
+        (children(CHILD, SPANISH, target_strategy="tgt+xattn"), "which is trained only with tgt"),
         (children(CHILD, SPANISH, source_strategies=[]), "zero_shot[0]: source_strategies is empty"),
         (children(CHILD, SPANISH, source_strategies=["scratch"]),
-         "zero_shot composes scratch of de-en, expected a strategy that renews the source and keeps the other"),
+         "zero_shot composes scratch of de-en, expected a strategy that replaces only the source"),
         (children(CHILD, SPANISH, target_strategy="src"), "zero_shot composes src of fr-es, expected a strategy"),
         (children(CHILD, SPANISH | {"target": "de"}, target_child="fr-de"),
          "zero_shot composes de-en and fr-de to translate from de into itself"),
         (children(CHILD | {"initial_embeddings": ["mean"]}, SPANISH, pivot=True),
-         "zero_shot composes de-en with random initial embeddings; add them to it"),
+         "zero_shot needs de-en with random initial embeddings; add them to"),
         ({"parents": [PARENT, PARENT | {"name": "other"}]} | children(CHILD, SPANISH | {"parent": "other"}, pivot=True),
          "zero_shot composes de-en of the parent fr-en and fr-es of other, expected children of one parent"),
         (text(phrasebook="child", files=["train.{source}"]), "expected exactly one of files, phrasebook, mtdata and sacrebleu"),
@@ -88,7 +88,7 @@ def test_names_of_files_are_filled_with_codes_alone(name):
     with pytest.raises(SettingsError) as refused:
         recipe(**text(files=[name]))
     assert f"children[0].text.train: files names {name!r}" in str(refused.value)
-    assert "expected {source}, {target} or {language} alone in braces" in str(refused.value)
+    assert "expected only {source}, {target} or {language} in braces" in str(refused.value)
 
 
 def test_a_brace_of_a_path_is_written_twice():
@@ -99,7 +99,7 @@ def test_a_brace_of_a_path_is_written_twice():
 def test_an_unknown_recipe_or_analysis_names_the_nearest():
     with pytest.raises(SettingsError, match="no recipe 'multi30'; did you mean 'multi30k'"):
         load_recipe("multi30")
-    with pytest.raises(SettingsError, match="names the analysis 'lexicons'; did you mean 'lexicon'"):
+    with pytest.raises(SettingsError, match="unknown analysis 'lexicons'; did you mean 'lexicon'"):
         planned(recipe(analyses=["lexicons"]))
 
 

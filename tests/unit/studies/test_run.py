@@ -60,7 +60,7 @@ def test_a_failed_cell_stops_only_what_needs_it_and_is_tried_again(grid, place):
 
 def test_an_interrupted_cell_ends_the_run_and_has_no_result(grid, place):
     (place.data / "two.stops").touch()
-    with pytest.raises(Interrupted, match="2 cells were done in this sitting"):
+    with pytest.raises(Interrupted, match="stopped after 2 cells"):
         run(grid, place)
     store = Store(place.study)
     assert store.is_done(grid["one"]) and not store.is_done(grid["two"])
@@ -72,7 +72,7 @@ def test_processes_do_the_same_and_survive_a_death(grid, place):
     summary = run(grid, place, Processes(place, study_work.work, 2))
     assert titles(summary.done)[0] == "parent" and set(titles(summary.done)) == {"parent", "two", "three"}
     ((cell, error),) = summary.failed
-    assert (cell.title, error) == ("one", "its process ended with code 9, perhaps for want of memory")
+    assert (cell.title, error) == ("one", "its process ended with code 9, perhaps because memory ran out")
     assert titles(summary.blocked) == ["compare"]
 
 
@@ -192,5 +192,5 @@ def test_cells_are_ray_tasks(grid, place):
     finally:
         ray.shutdown()
     assert set(titles(summary.done)) == {"parent", "two", "three"}
-    assert summary.failed[0][0].title == "one" and "Ray lost it" in summary.failed[0][1]
+    assert summary.failed[0][0].title == "one" and "Ray lost the task" in summary.failed[0][1]
     assert titles(summary.blocked) == ["compare"]

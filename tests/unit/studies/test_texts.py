@@ -40,7 +40,7 @@ def test_a_test_set_that_cannot_be_read_is_refused_before_hours_of_training(
 ):
     check_texts(cells, Library(data))
     (data / name).write_bytes(content)
-    with pytest.raises(InputError, match=f"(?s)text that cannot be read.*{message}"):
+    with pytest.raises(InputError, match=f"(?s)cannot use the texts of the study.*{message}"):
         check_texts(cells, Library(data))
 
 

@@ -73,7 +73,7 @@ def test_a_damaged_checkpoint_is_an_error_with_what_to_do(tmp_path: Path, damage
         else:  # of another version
             metadata["state"] = json.dumps(json.loads(metadata["state"]) | {"mood": "good"})
         save_file(tensors, path, metadata)
-    with pytest.raises(TrainingError, match=r"cannot go on from .*checkpoint\.safetensors.*remove"):
+    with pytest.raises(TrainingError, match=r"cannot resume from .*checkpoint\.safetensors.*remove"):
         load_checkpoint(tmp_path, *run, DESCRIBED)
 
 

@@ -84,7 +84,7 @@ def test_sentences_are_permuted_and_none_is_lost():
 
 
 def test_what_cannot_be_is_refused():
-    with pytest.raises(VocabularyError, match="masks with the beginning-of-sentence id"):
+    with pytest.raises(VocabularyError, match="no beginning-of-sentence id"):
         DenoisingPairs(lines("eins"), tiny_models.vocabulary("de"), NoiseSettings(), 1)
     with pytest.raises(SettingsError, match="2 faults"):
         NoiseSettings(mask_share=1.0, mean_span_words=0.0)

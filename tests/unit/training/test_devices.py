@@ -90,5 +90,5 @@ def test_dropout_on_attention_weights_is_set_apart_from_all_other(family: str):
 def test_launchers_that_would_take_the_parent_apart_are_refused(way: str, monkeypatch: pytest.MonkeyPatch):
     launched = SimpleNamespace(distributed_type=DistributedType[way])
     monkeypatch.setattr(devices, "Accelerator", lambda **options: launched)
-    with pytest.raises(TrainingError, match=f"asks for {way}, .*--multi_gpu.* shard what is"):
+    with pytest.raises(TrainingError, match=f"requests {way}, .*--multi_gpu.* shard_frozen"):
         devices.make_accelerator()

@@ -174,7 +174,7 @@ def test_groups_learn_at_their_own_rates(tmp_path: Path):
 def test_nothing_to_train_and_nothing_to_train_on_are_refused(tmp_path: Path):
     trainee = toy_trainee()
     nothing = Trainee(trainee.model, {}, frozenset(), BatchIds(2, 2, 2))
-    with pytest.raises(TrainingError, match="every tensor frozen"):
+    with pytest.raises(TrainingError, match="freezes every tensor"):
         train(nothing, ToyPairs.random(), toy_settings(), None, tmp_path)
     with pytest.raises(TrainingError, match="no pairs"):
         train(trainee, ToyPairs([]), toy_settings(), None, tmp_path)
@@ -189,7 +189,7 @@ def test_what_is_not_finite_stops_before_anything_is_spoilt(tmp_path: Path, name
             trainee.model.body[0, 0] = math.inf  # type: ignore[index]
     else:
         trainee.model.source.register_hook(lambda gradient: gradient * math.nan)
-    with pytest.raises(TrainingError, match=rf"the {name} is nan at update 1; lower the .*new folder"):
+    with pytest.raises(TrainingError, match=rf"the {name} is nan at update 1; use lower .*new folder"):
         train_toy(tmp_path, trainee=trainee)
     assert torch.equal(trainee.model.source, before)
     assert not (tmp_path / "checkpoint.safetensors").exists()

@@ -49,7 +49,7 @@ def test_layers_are_computed_twice_with_the_same_dropout(family: str, is_bf16: b
 
 
 def test_models_that_do_not_know_how():
-    with pytest.raises(TrainingError, match="Linear does not know gradient checkpointing; train without"):
+    with pytest.raises(TrainingError, match="Linear does not support gradient checkpointing; turn it off"):
         checkpointed(nn.Linear(2, 2)).__enter__()
 
 

@@ -68,7 +68,7 @@ def test_events_are_told_in_words(is_terminal: bool):
     progress.event("validation", VALIDATION)
     progress.event("finished", {"updates": 10, "reason": "reached the limit of updates"})
     assert written(out) == [
-        f"{TITLE}: going on from update 5",
+        f"{TITLE}: resuming from update 5",
         f"{TITLE}: epoch 2, update 880: bleu 41.23 (best)",
         f"{TITLE}: reached the limit of updates after 10 updates",
     ]

@@ -13,7 +13,7 @@ INFINITE = float("inf")
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"max_epochs": 0}, "neither max_epochs nor max_updates"),
+        ({"max_epochs": 0}, "max_epochs and max_updates are both 0"),
         ({"batch_tokens": 0}, "batch_tokens is 0, expected 1 or more"),
         ({"weight_decay": float("nan")}, "weight_decay is nan"),
         ({"weight_decay": INFINITE}, "weight_decay is inf, expected a finite number"),
@@ -56,7 +56,7 @@ def test_changes_win_over_the_preset_and_are_checked_with_it():
     fresh = TrainingChanges().resolved(fresh_groups=frozenset({"src"}))
     assert fresh == TrainingSettings(fresh_learning_rate=3e-3)
     assert TrainingChanges(preset="paper", max_epochs=0).resolved().max_updates == 150_000
-    with pytest.raises(SettingsError, match="neither max_epochs nor max_updates sets a limit"):
+    with pytest.raises(SettingsError, match="max_epochs and max_updates are both 0"):
         TrainingChanges(max_epochs=0).resolved()
     with pytest.raises(SettingsError, match="did you mean 'patience'"):
         TrainingChanges.from_values({"patence": 7})

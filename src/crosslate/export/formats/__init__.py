@@ -1,1 +1,1 @@
-"""Formats that packs can be exported to; see :mod:`crosslate.export.exporter`."""
+"""Export formats; see :mod:`crosslate.export.exporter`."""

@@ -1,17 +1,17 @@
-"""From a live model to a package that Argos Translate, and what is built on it, installs from a file.
+"""Export a live model to a package for Argos Translate and programs built on it.
 
-Argos has one SentencePiece model for both directions of text: it cuts the source into pieces, and joins what
-CTranslate2 answers. It knows no frame around a sentence, no piece that must not come out, and no limit of a
-model. All of that is put into the files here, so that Argos does by itself what our engines do:
+Argos uses one SentencePiece model both to split the source into pieces and to join CTranslate2's output. It
+has no support for frames around sentences, suppressed pieces or a model's maximum length. The exported files
+encode these, so that Argos translates as our engines do:
 
-- the SentencePiece model is the source's. Joining writes pieces that it lacks as they are, so the target's
-  come out right; that is checked for all of them. A language's code that begins every translation is added
-  to it as a control piece, which is no text.
-- the end of sentence and a code before the text are added by CTranslate2 (``add_source_eos``,
-  ``add_source_bos``); a code that begins every translation is Argos' ``target_prefix``.
-- pieces that no translation may hold have a bias in the output layer that no score makes up for.
-- positions reach as far as Argos' own limits, with the last one repeated.
-- :mod:`crosslate.export.sentence_model` finds the ends of sentences without a network.
+- The SentencePiece model is the source's. It joins pieces that it does not know verbatim, so that target
+  pieces come out right; we check this for all of them. A language code that begins every translation is
+  added as a control piece, which is not decoded to text.
+- CTranslate2 adds the end of sentence and a code before the text (``add_source_eos``, ``add_source_bos``);
+  a code that begins every translation is Argos' ``target_prefix``.
+- Pieces that no translation may contain get a large negative bias in the output layer.
+- Positions are extended to Argos' own limits by repeating the last one.
+- :mod:`crosslate.export.sentence_model` splits sentences without network access.
 
 Source: ``package.py``, ``translate.py`` and ``tokenizer.py`` of argostranslate 1.9 to 1.12.
 """
@@ -43,26 +43,26 @@ if TYPE_CHECKING:
 
 SUFFIX = ".argosmodel"
 PACKAGE_VERSION = "1.0"
-# The first whose sentence boundary detection takes a file from the package.
+# The first version whose sentence boundary detection reads a file from the package.
 ARGOS_VERSION = "1.10.0"
 _CARD = Path(__file__).with_suffix(".md")
-# What Argos lets CTranslate2 read and write, in tokens of a sentence.
+# Argos' limit on input and output tokens of a sentence.
 _MAX_TOKENS = 1024
-# Below any score that a model gives, within what half precision can hold.
+# Below any score of a model, and representable in half precision.
 _NEVER = -1e4
-_CONTROL = 3  # of SentencePiece's types of pieces
+_CONTROL = 3  # SentencePiece piece type
 _PIECES_PER_CHECK = 16
 
 
 class Argos(Exporter):
-    """A package that Argos Translate, and LibreTranslate with it, installs from a file."""
+    """A package file for Argos Translate and LibreTranslate."""
 
     precisions = get_args(Quantization)
 
     def check(self, out: Path, precision: str) -> None:
         """See :meth:`Exporter.check`."""
         if out.suffix != SUFFIX:
-            raise UsageError(f"{out} does not end in {SUFFIX}, by which Argos Translate knows its packages")
+            raise UsageError(f"{out} does not end in {SUFFIX}, which Argos Translate expects of packages")
         super().check(out, precision)
 
     def write(
@@ -71,8 +71,8 @@ class Argos(Exporter):
         """See :meth:`Exporter.write`.
 
         Raises:
-            EngineError: Argos has no place for something that the model needs, or CTranslate2 has no
-                counterpart of it; lists what, and nothing is written.
+            EngineError: Argos or CTranslate2 cannot express the model; lists every reason. Nothing is
+                written.
         """
         languages = child.source_language, child.target_language
         source, target = map(argos_code, languages)
@@ -95,8 +95,8 @@ def export_argos(
     """Writes ``file``, an Argos package, atomically.
 
     Args:
-        translation_model: a parent or a child; not touched.
-        languages: codes of source and target; see :func:`argos_code` for how Argos writes them.
+        translation_model: a parent or a child; not modified.
+        languages: codes of source and target, which are converted by :func:`argos_code`.
         readme: Markdown for ``README.md``, which Argos shows as the package's description.
     """
     source, target = translation_model.source, translation_model.target
@@ -127,20 +127,20 @@ def export_argos(
 
 
 def argos_code(code: str) -> str:
-    """A language's code as Argos writes it: lower case, and ``zh``, ``zt``, ``pb`` for three variants."""
+    """The Argos code of a language: lower case, with ``zh``, ``zt`` and ``pb`` for three variants."""
     public = public_code(code)
     old = next((old for old, modern in MODERN_CODES.items() if modern == public), public)
     return old.lower()
 
 
 def package_name(languages: tuple[str, str]) -> str:
-    """The name of a package's folder: ``translate-de_en-1_0``."""
+    """Name of a package's folder, such as ``translate-de_en-1_0``."""
     codes = "_".join(map(argos_code, languages))
     return f"translate-{codes}-{PACKAGE_VERSION.replace('.', '_')}"
 
 
 def package_metadata(languages: tuple[str, str], target_prefix: str = "") -> dict[str, str]:
-    """What ``metadata.json`` holds.
+    """Contents of ``metadata.json``.
 
     Args:
         target_prefix: piece that every translation begins with; empty for none.
@@ -152,50 +152,47 @@ def package_metadata(languages: tuple[str, str], target_prefix: str = "") -> dic
 
 
 def with_control_piece(model: bytes, piece: str) -> bytes:
-    """A SentencePiece model with one more piece, which is cut out of no text and joined to none.
-
-    Itself where it has the piece.
-    """
+    """A SentencePiece model with an added control piece; returned unchanged if it has the piece already."""
     if piece in SentencePieceSegmenter(model).pieces:
         return model
-    # Fields of a protocol buffer may come in any order, and repeated ones add up.
+    # Protocol buffer fields may be in any order, and repeated fields can be appended.
     return model + field(1, message((1, piece), (2, 0.0), (3, _CONTROL)))
 
 
 def joined_by_argos(segmenter: SentencePieceSegmenter, pieces: Sequence[str]) -> str:
-    """The text that Argos makes of a translation's pieces; it writes ``_`` as a space."""
+    """Joins pieces as Argos does, which replaces ``_`` by a space."""
     text = str(segmenter.processor.DecodePieces(list(pieces)))
     return text.replace(WORD_START, " ").replace("_", " ").removeprefix(" ")
 
 
 def _check(source: Vocabulary, target: Vocabulary) -> None:
-    """Refuses what Argos cannot be made to do."""
-    faults = Faults("this model cannot be an Argos package (export it to CTranslate2 instead)")
+    """Checks that Argos can express the vocabularies."""
+    faults = Faults("cannot export this model as an Argos package (export it to CTranslate2 instead)")
     frame, special = source.frame, source.special
     if source.segmenter.kind != "sentencepiece":
         faults.add(
-            f"its source is cut by a model of kind {source.segmenter.kind!r}, expected 'sentencepiece', "
-            "which a pack with a new source language brings"
+            f"the source uses a {source.segmenter.kind!r} tokenizer, expected 'sentencepiece', as in packs "
+            "with a new source language"
         )
     if frame.text:
-        faults.add(f"every source text begins with {frame.text!r}, and Argos puts nothing before a text")
+        faults.add(f"source texts need the prefix {frame.text!r}, which Argos cannot add")
     if frame.after != (special.eos,) or len(frame.before) > 1:
         before, after = ([source.pieces[index] for index in ids] for ids in (frame.before, frame.after))
         faults.add(
-            f"a source sentence stands between {before} and {after}, expected at most one piece before "
-            "it and the end of sentence after it"
+            f"source sentences have the pieces {before} before and {after} after them, expected at most one "
+            "before and the end of sentence after"
         )
     for name, one, other in (
         ("end of sentence", source.pieces[special.eos], target.pieces[target.special.eos]),
         ("unknown piece", source.pieces[special.unk], target.pieces[target.special.unk]),
     ):
         if one != other:
-            faults.add(f"the {name} is {one!r} in the source and {other!r} in the target, expected the same")
+            faults.add(f"the {name} is {one!r} in the source but {other!r} in the target, expected the same")
     faults.raise_as(EngineError)
 
 
 def _check_joining(segmenter: SentencePieceSegmenter, target: Vocabulary) -> None:
-    """Joins all of the target's pieces as Argos will, and compares with the target's own way."""
+    """Checks that Argos joins all target pieces as the target vocabulary does."""
     hidden = target.silent | {target.special.unk}
     pieces = [piece for index, piece in enumerate(target.pieces) if index not in hidden]
     for start in range(0, len(pieces), _PIECES_PER_CHECK):
@@ -204,9 +201,9 @@ def _check_joining(segmenter: SentencePieceSegmenter, target: Vocabulary) -> Non
         found = joined_by_argos(segmenter, some).strip()
         if found != wanted:
             raise EngineError(
-                "this model cannot be an Argos package: Argos joins pieces with the source's SentencePiece "
-                f"model, which makes {found!r} of the target's pieces {some}, expected {wanted!r}; "
-                "export it to CTranslate2 instead"
+                "cannot export this model as an Argos package: Argos joins pieces with the source's "
+                f"SentencePiece model, which joins the target pieces {some} to {found!r}, expected "
+                f"{wanted!r}; export it to CTranslate2 instead"
             )
 
 
@@ -229,12 +226,12 @@ def _adjust(spec: Any, generation: Generation, source: Vocabulary, target: Vocab
 
 
 def _extend_positions(stack: Any) -> None:
-    """Repeats the last position: Argos would stop with an error at a sentence beyond it."""
+    """Repeats the last position, so that Argos does not fail on longer sentences."""
     import numpy
 
     positions = getattr(stack, "position_encodings", None)
     if positions is None or isinstance(positions, str) or isinstance(positions.encodings, str):
-        return  # positions are relative, or computed
+        return  # positions are relative or computed
     table = positions.encodings.numpy()
     if len(table) < _MAX_TOKENS:
         positions.encodings = numpy.pad(table, ((0, _MAX_TOKENS - len(table)), (0, 0)), mode="edge")

@@ -1,4 +1,4 @@
-"""Packs and their parent as a folder that CTranslate2 translates with, with or without Crosslate."""
+"""Export packs with their parent to a CTranslate2 folder, usable with or without Crosslate."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _CARD = Path(__file__).with_suffix(".md")
 _HOW = "## How to translate\n\n"
 _NO_PROGRAM = (
-    "The tokenizer of one side exists only as Python code of transformers, so a program needs that, or "
+    "The tokenizer of one side exists only as Python code in transformers, so you need transformers or "
     "Crosslate: `from crosslate.engines.ctranslate2 import CTranslate2Engine`.\n"
 )
 _LIBRARIES = {
@@ -36,11 +36,11 @@ _LIBRARIES = {
         "target.decoder.decode({pieces})",
     ),
 }
-"""By kind of segmenter, which is the name of a package: how to open a side, cut a text and join pieces."""
+"""Code to open a vocabulary, split text and join pieces, by kind of segmenter, which is a package's name."""
 
 
 class CTranslate2(Exporter):
-    """The folder that our own CTranslate2 engine uses, with a README for programs without Crosslate."""
+    """The folder that our CTranslate2 engine uses, with a README on using it without Crosslate."""
 
     precisions = get_args(Quantization)
 
@@ -54,7 +54,7 @@ class CTranslate2(Exporter):
 
 
 def ctranslate2_card(child: Child, manifests: Sequence[Manifest], precision: str) -> str:
-    """How to translate with the folder without Crosslate, and what a program must know."""
+    """The README: how to translate with the folder without Crosslate."""
     generation, source, target = Generation.of(child), child.source, child.target
     options, forced = DecodingOptions(), generation.forced_first
     first = [] if forced is None else [target.pieces[forced]]
@@ -62,7 +62,7 @@ def ctranslate2_card(child: Child, manifests: Sequence[Manifest], precision: str
         [source.pieces[index] for index in ids] for ids in (source.frame.before, source.frame.after)
     )
     kinds = source.segmenter.kind, target.segmenter.kind
-    # A segmenter without a library of its own is replaced, and so is the program, below.
+    # If a segmenter has no library, the program is replaced by a note below.
     opened, joined = (_LIBRARIES.get(kind, ("", "", "")) for kind in kinds)
     text = f"{source.frame.text!r} + text" if source.frame.text else "text"
     pieces = [*map(repr, before), "*" + opened[1].format(text=text), *map(repr, after)]
@@ -94,7 +94,7 @@ def _cut_by(side: str, vocabulary: Vocabulary) -> str:
     kind = vocabulary.segmenter.kind
     names = {"sentencepiece": "a SentencePiece model", "tokenizers": "a tokenizer of the tokenizers library"}
     if kind not in names:
-        return "a tokenizer that exists only as Python code of transformers"
+        return "a tokenizer that exists only as Python code in transformers"
     text = f"`{side}{SEGMENTERS[kind][0]}`, {names[kind]}"
     return f"{text}, after `{vocabulary.frame.text.strip()}`" if vocabulary.frame.text else text
 

@@ -1,4 +1,4 @@
-"""Packs and their parent merged into a plain Hugging Face checkpoint for transformers alone."""
+"""Merge packs and their parent into a plain Hugging Face checkpoint that needs only transformers."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _CARD = Path(__file__).with_suffix(".md")
 
 
 class HuggingFace(Exporter):
-    """A folder from which ``AutoModelForSeq2SeqLM`` and ``AutoTokenizer`` load the whole model.
+    """A folder that ``AutoModelForSeq2SeqLM`` and ``AutoTokenizer`` can load.
 
-    It translates as the child does with the default decoding options; ``README.md`` holds the program. Before
-    the folder gets its name it is loaded again and compared with the child: no tensor missing, unexpected or
-    of another shape, the same ids of texts, texts of ids, logits and greedy translations.
+    It translates as the child does with default decoding options; ``README.md`` has a sample program. Before
+    the folder gets its final name it is loaded and compared with the child: tensors, encoding and decoding of
+    texts, logits and greedy translations must agree.
     """
 
     precisions = ("float32", "float16", "bfloat16")
@@ -43,18 +43,18 @@ class HuggingFace(Exporter):
         """See :meth:`Exporter.write`.
 
         Raises:
-            PackError: no plain checkpoint does what the packs do; nothing is written.
+            PackError: a plain checkpoint cannot express the model; nothing is written.
             ParentError: the parent is held in lower precision.
         """
         parent = child.parent
         if parent.lowering:
             raise ParentError(
-                f"{parent.name} is held in lower precision, so nothing is merged; load it again"
+                f"cannot merge into {parent.name}, which is held in lower precision; load the parent again"
             )
         if added := added_modules(child.model):
             raise PackError(
-                f"the child has {added}, which no plain checkpoint has; translate with the packs themselves, "
-                "or train lora, ia3 or bitfit in their place, which become plain tensors"
+                f"the child has {added}, which a plain checkpoint cannot hold; translate with the packs, or "
+                "train lora, ia3 or bitfit instead, which are merged into plain tensors"
             )
         tokenizers = PlainTokenizers.of(child)
         model = PlainModel(child, tokenizers.source, tokenizers.target, getattr(torch, precision))
@@ -67,23 +67,23 @@ class HuggingFace(Exporter):
                 raise
             except (ValueError, KeyError, AttributeError) as error:
                 raise PackError(
-                    f"this model of type {child.model.config.model_type!r} cannot be written as a plain "
-                    f"checkpoint ({type(error).__name__}: {error}); translate with the packs themselves, or "
-                    "export them to CTranslate2"
+                    f"cannot write this model of type {child.model.config.model_type!r} as a plain "
+                    f"checkpoint ({type(error).__name__}: {error}); translate with the packs, or export them "
+                    "to CTranslate2"
                 ) from error
             write_text(folder / "README.md", _card(child, manifests, tokenizers, precision))
             num_sentences, difference = check_merged(folder, child, model, tokenizers)
-        logits = f"logits within {difference:.1g} of the largest" if difference else "the same logits"
+        logits = f"logits within {difference:.1g} of the largest" if difference else "identical logits"
         return (
-            f"loaded again with transformers alone: no tensor missing, {logits}, the same tokens for "
-            f"{num_sentences} sentences; how to translate with it: {out / 'README.md'}"
+            f"checked with transformers: no tensor missing, {logits}, identical tokens for "
+            f"{num_sentences} sentences; see {out / 'README.md'} for how to translate"
         )
 
 
 def generation_configuration(child: Child, model: PlainModel, tokenizers: PlainTokenizers) -> Any:
-    """Decoding as Crosslate's by default, in the checkpoint's ids.
+    """Crosslate's default decoding options, in the checkpoint's ids.
 
-    The limit of an output's length, which Crosslate takes from its source, is one number here.
+    The output length has one fixed limit here, while Crosslate derives it from the source.
     """
     facts, options = Generation.of(child), DecodingOptions()
     side = tokenizers.target
@@ -107,17 +107,17 @@ def generation_configuration(child: Child, model: PlainModel, tokenizers: PlainT
 
 def _card(child: Child, manifests: Sequence[Manifest], tokenizers: PlainTokenizers, precision: str) -> str:
     prefix, writer, opened = tokenizers.prefix, "tokenizer", ""
-    about = "One tokenizer reads and writes."
+    about = "One tokenizer encodes and decodes."
     if not tokenizers.is_single:
         writer = "target_tokenizer"
         opened = f"{writer} = {_opened(tokenizers.target_folder)}\n"
         reader = f"in `{tokenizers.source_folder}/`" if tokenizers.source_folder else "in this folder"
         about = (
-            "No single tokenizer reads the one language and writes the other, so there are two: the one "
-            f"{reader} reads, the one in `{tokenizers.target_folder}/` writes."
+            "No single tokenizer handles both languages, so there are two: the one "
+            f"{reader} encodes the source, the one in `{tokenizers.target_folder}/` decodes translations."
         )
     if prefix:
-        about += f" Every text begins with `{prefix.strip()}`, as the parent was trained."
+        about += f" Every text must begin with `{prefix.strip()}`, as in the parent's training."
     return exported_card(
         _CARD, (child.source_language, child.target_language), child.parent.name, manifests, "transformers",
         precision=precision,

@@ -1,1 +1,1 @@
-"""Which group every parameter and buffer of a model belongs to, found by its behaviour."""
+"""Finds the group of every parameter and buffer of a model by observing its behaviour."""

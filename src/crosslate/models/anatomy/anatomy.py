@@ -1,4 +1,4 @@
-"""The paper's five groups of a model's tensors, found by what modules do, not by what they are called."""
+"""The paper's five groups of tensors, found by what modules do rather than by their names."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from crosslate.models.tensors import named_tensors, storage_key
 
 @dataclass(frozen=True)
 class Anatomy:
-    """Which group every tensor of an encoder-decoder belongs to, and what the tensors are.
+    """Groups and roles of the tensors of an encoder-decoder.
 
     ``src`` and ``tgt`` hold token embeddings (on the target side input and output), position embeddings and
     the layer norm on the embeddings; ``enc`` and ``dec`` the layers without cross-attention, final norms

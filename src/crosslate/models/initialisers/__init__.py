@@ -1,1 +1,1 @@
-"""Where the rows of a new embedding table start."""
+"""Initial values of new embedding tables."""

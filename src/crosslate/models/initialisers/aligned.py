@@ -1,4 +1,4 @@
-"""Rows of the translations that an alignment of the training text gives."""
+"""Initial embeddings from translations found by aligning the training text."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ class Aligned(Dictionary):
     def check(cls, renewed: Collection[Side]) -> None:
         if len(renewed) > 1:
             raise UsageError(
-                "both sides are new, so the text has no language of the parent's to align with; expected "
-                "mean, copied or dictionary initial embeddings, not aligned"
+                "aligned initial embeddings need text in one of the parent's languages, but both sides are "
+                "new; choose mean, copied or dictionary"
             )

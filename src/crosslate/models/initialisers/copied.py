@@ -1,4 +1,4 @@
-"""The parent's row of the same piece, and the mean for all others."""
+"""Initial embeddings copied from the parent's row of the same piece; the mean for other pieces."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Copied(Initialiser):
-    """A piece that reads as one of the parent's has its row; special pieces read as none."""
+    """Copies the parent's row of the same piece, except for special pieces."""
 
     def find(self, taken: Collection[int]) -> dict[str, int]:
         special = self.old.special.as_values().values()

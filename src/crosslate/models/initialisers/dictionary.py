@@ -1,4 +1,4 @@
-"""Rows of the translations that a dictionary gives, copied rows for other pieces, and the mean."""
+"""Initial embeddings from translations in a dictionary; other pieces are copied or start from the mean."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Bag = list[tuple[int, float]]
 
 
 class Dictionary(Copied):
-    """A piece starts from the translations of the words that hold it, in two steps of weighted means.
+    """A piece starts from the translations of words that contain it, by two weighted means.
 
-    A word w has the mean v(w) of its translations by their shares, each the mean of its pieces' rows. A
-    piece p gets the mean of v(w) over the words that hold it, weighted by how often the word occurs and by
-    the share of its letters that the piece has: c(w) |p| / |w|. So a piece that is a word is mostly that
-    word.
+    The vector v(w) of a word w is the mean of its translations by their shares, where a translation is the
+    mean of its pieces' rows. A piece p gets the mean of v(w) over the words that contain it, weighted by
+    count and by the piece's share of the letters: c(w) |p| / |w|. A piece that is a whole word is thus mostly
+    that word.
     """
 
     words_from = "dictionary"
@@ -78,8 +78,8 @@ def _means(rows: torch.Tensor, bags: Sequence[Bag]) -> torch.Tensor:
 
 
 def _ids_of_words(vocabulary: Vocabulary, words: Sequence[str]) -> list[list[int]]:
-    """Ids of words as they stand inside a sentence, without a frame."""
-    # Byte-level BPE marks a word by the space before it, which the first word of a text does not have.
+    """Ids of words as within a sentence, without a frame."""
+    # Byte-level BPE marks words by the space before them, which the first word of a text lacks.
     first = vocabulary.segmenter.split("a")[:1]
     is_marked = bool(first) and vocabulary.segmenter.marked(first[0]).startswith(WORD_START)
     lead = "" if is_marked else " "

@@ -1,7 +1,7 @@
-"""Where the rows of a new vocabulary start: random values, or rows of the parent's table.
+"""Initial embeddings of a new vocabulary: random values, or rows derived from the parent's table.
 
-The paper draws the rows at random (section 3.1). Every other way is a class in a module of this package that
-has its name, such as ``mean``, and takes them from the parent's embeddings of the same side.
+The paper uses random values (section 3.1). Every other method is a class in the module of its name, such as
+``mean``, and uses the parent's embeddings of the same side.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ RANDOM = "random"
 MEAN = "mean"
 ALIGNED = "aligned"
 TRANSLATED = ("dictionary", ALIGNED)
-"""Those that start from rows of translations."""
+"""Methods that use translations."""
 INITIALISERS: Registry[Initialiser] = Registry(
     "crosslate.models.initialisers", f"{__name__}:Initialiser", "initial embeddings"
 )
 """By name, except ``random``."""
 METHODS = tuple(dict.fromkeys((RANDOM, MEAN, "copied", *TRANSLATED, *INITIALISERS.names)))
-"""All names, from what asks least of the user to what asks most; those that are not listed here come last."""
+"""All names, from the least to the most demanding for the user; further ones come last."""
 
 
 def _known(name: str) -> str:
@@ -45,12 +45,12 @@ Method = Annotated[str, AfterValidator(_known)]
 
 @dataclass(frozen=True)
 class TranslatedWord:
-    """A word of a new language as its text spells it.
+    """A word of a new language, spelled as in its text.
 
     Attributes:
-        translations: into the parent's language of the side; at least one.
-        weight: how much it counts, above 0: how often it occurs.
-        shares: how much each translation counts, above 0; empty if all count alike.
+        translations: into the parent's language on that side; at least one.
+        weight: its count in the text, above 0.
+        shares: weight of each translation, above 0; empty for equal weights.
     """
 
     word: str
@@ -61,11 +61,11 @@ class TranslatedWord:
 
 @dataclass(frozen=True)
 class InitialEmbeddings:
-    """How renewed tables start.
+    """Initial values of replaced tables.
 
     Attributes:
         method: one of :data:`METHODS`.
-        words: by side, what ``dictionary`` and ``aligned`` start from; see :func:`translated_words`.
+        words: translated words by side, for ``dictionary`` and ``aligned``; see :func:`translated_words`.
     """
 
     method: str = RANDOM
@@ -73,20 +73,20 @@ class InitialEmbeddings:
 
 
 class Initialiser:
-    """Where the rows of one side's new tables start: by default from the mean of the parent's ordinary rows.
+    """Initialises new tables of one side, by default with the mean of the parent's ordinary rows.
 
-    A special piece has the row of the same role, padding zeros. A subclass gives some pieces other rows.
+    Special pieces get the row of the same role, padding gets zeros. Subclasses give some pieces other rows.
 
     Args:
         old: the parent's vocabulary of the same side.
-        words: with translations, for a class that names their origin.
+        words: translated words, if the class needs them.
 
     Attributes:
-        counts: rows by what they start from, such as ``copied``.
+        counts: number of rows by origin, such as ``copied``.
     """
 
     words_from: ClassVar[str] = ""
-    """Where translations of words come from: a ``dictionary``, an ``alignment``; empty if none are needed."""
+    """Origin of translated words: ``dictionary`` or ``alignment``; empty if not needed."""
 
     def __init__(self, new: Vocabulary, old: Vocabulary, words: Sequence[TranslatedWord] = ()) -> None:
         self.new, self.old, self.words = new, old, words
@@ -99,14 +99,14 @@ class Initialiser:
 
     @classmethod
     def check(cls, renewed: Collection[Side]) -> None:
-        """Raises :class:`UsageError` where the renewed sides are not for this class."""
+        """Raises :class:`UsageError` if the class does not support these replaced sides."""
 
     def find(self, taken: Collection[int]) -> dict[str, int]:
-        """Finds pieces that start otherwise, none of them in ``taken``; their numbers by what that is."""
+        """Finds pieces outside ``taken`` with other initial rows; returns their numbers by origin."""
         return {}
 
     def put(self, table: torch.Tensor, rows: torch.Tensor) -> None:
-        """Writes the rows of the pieces found; ``rows`` are those of the parent's pieces."""
+        """Writes the rows of the pieces found, given the ``rows`` of the parent's pieces."""
 
     def fill(self, table: torch.Tensor, parents: torch.Tensor) -> None:
         """Writes the rows of a new table.
@@ -118,7 +118,7 @@ class Initialiser:
         import torch
 
         with torch.no_grad():
-            rows = parents.detach()[: len(self.old)].to(table.dtype)  # they may be held in bfloat16
+            rows = parents.detach()[: len(self.old)].to(table.dtype)  # may be in bfloat16
             ordinary = torch.ones(len(rows), dtype=torch.bool, device=rows.device)
             ordinary[list(self.old.special.as_values().values())] = False
             table.copy_(rows[ordinary].mean(dim=0).expand_as(table))
@@ -129,10 +129,10 @@ class Initialiser:
 
 
 def default_method(renewed: Collection[Side], strategy: Strategy, *, is_appended: bool) -> str:
-    """What new embeddings start from by default.
+    """The default method for new embeddings.
 
-    The mean of the parent's rows was better than random values with every size of text that was tried
-    (docs/strategies.md). Values are random where the parent's rows mean nothing or stay beside the new ones.
+    The mean of the parent's rows beat random values for every size of text tried (docs/strategies.md).
+    Random values are the default if the parent's rows are meaningless for the child or stay in the table.
     """
     takes_parents = renewed and "enc" not in strategy.reinitialise and not is_appended
     return MEAN if takes_parents else RANDOM
@@ -141,24 +141,24 @@ def default_method(renewed: Collection[Side], strategy: Strategy, *, is_appended
 def check_initial(
     method: str, known: Collection[Side], renewed: Collection[Side], strategy: Strategy
 ) -> None:
-    """Refuses initial embeddings that do not exist or would mean nothing.
+    """Checks that a method for initial embeddings exists and fits the strategy.
 
     Args:
-        known: the sides whose words have translations, from a dictionary or an alignment.
+        known: sides with translated words.
 
     Raises:
-        UsageError: an unknown method; nothing is renewed; the whole model starts from random values; or a
-            renewed side has no translations that the method needs.
+        UsageError: the method is unknown, no side is replaced, the whole model starts from random values, or
+            a replaced side lacks the translations that the method needs.
     """
     if _known(method) == RANDOM:
         return
     expected = f"expected {RANDOM} initial embeddings, not {method}"
     if not renewed:
-        raise UsageError(f"{strategy} renews no side, so no embeddings start anew; {expected}")
+        raise UsageError(f"{strategy} keeps all embeddings, so there are none to initialise; {expected}")
     if "enc" in strategy.reinitialise:
         raise UsageError(
-            f"{strategy} starts the whole model from random values, to which the parent's embeddings mean "
-            f"nothing; {expected}"
+            f"{strategy} starts the whole model from random values, so the parent's embeddings are "
+            f"meaningless for it; {expected}"
         )
     kind = INITIALISERS[method]
     kind.check(renewed)
@@ -171,10 +171,10 @@ def check_initial(
 
 
 def with_capital_of(word: str, counts: Mapping[str, int], translations: Iterable[str]) -> tuple[str, ...]:
-    """Translations of a word in lower case, as its place has them.
+    """Lower-case translations of a word, capitalised to match the word's position.
 
-    If the text has a capitalised word in lower case, too, its capital is due to its place, and its
-    translations get one.
+    If a capitalised word also occurs in lower case, it is capitalised because of its position, and so are its
+    translations.
     """
     if word[:1].isupper() and word.lower() in counts:
         return tuple(each[:1].upper() + each[1:] for each in translations)
@@ -184,14 +184,14 @@ def with_capital_of(word: str, counts: Mapping[str, int], translations: Iterable
 def translated_words(
     dictionary: Mapping[str, Collection[str]], counts: Mapping[str, int] | None = None
 ) -> list[TranslatedWord]:
-    """The words of a text that a dictionary translates, in the order of their spelling.
+    """The words of a text that have translations in a dictionary, in alphabetical order.
 
-    Dictionaries are mostly in lower case. A word that is not found as it is spelt is looked up in lower case:
-    see :func:`with_capital_of`.
+    Since dictionaries are mostly in lower case, a word that is not found is looked up in lower case; see
+    :func:`with_capital_of`.
 
     Args:
         dictionary: translations of words of the new language into the parent's.
-        counts: how often each word occurs in the training text; None takes every word of the dictionary once.
+        counts: counts of words in the training text; None counts every word of the dictionary once.
 
     Raises:
         InputError: none of the words is in the dictionary.
@@ -209,7 +209,7 @@ def translated_words(
             found.append(TranslatedWord(word, translations, float(count)))
     if not found:
         raise InputError(
-            f"none of the {len(counts)} words of the text is among the {len(dictionary)} of the dictionary; "
-            "expected words of the new language first, then of the parent's"
+            f"none of the {len(counts)} words of the text is in the dictionary of {len(dictionary)} words; "
+            "check that each line has the new language first, then the parent's"
         )
     return found

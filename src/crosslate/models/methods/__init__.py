@@ -1,1 +1,1 @@
-"""Ways in which a group of parameters learns."""
+"""Training methods for groups of parameters."""

@@ -1,7 +1,7 @@
-"""Bottleneck adapters: a small residual network behind every Transformer layer.
+"""Bottleneck adapters: a small residual network after every Transformer layer.
 
-Source: Houlsby et al. 2019 (https://arxiv.org/abs/1902.00751), with one adapter behind each layer and a
-norm in front of it, as Bapna & Firat 2019 (https://arxiv.org/abs/1909.08478) have it for translation.
+Source: Houlsby et al. 2019 (https://arxiv.org/abs/1902.00751), with one adapter per layer and a norm before
+it, as in Bapna & Firat 2019 (https://arxiv.org/abs/1909.08478) for translation.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _FIRST = f".{_PLACE}.norm.weight"
 
 @dataclass(frozen=True)
 class Adapters(Method):
-    """``states + up(relu(down(norm(states))))`` behind every layer; the identity when it is new."""
+    """``states + up(relu(down(norm(states))))`` after every layer; initially the identity."""
 
     kind = "adapters"
     groups = frozenset({"enc", "dec"})
@@ -81,7 +81,7 @@ def _bottleneck(width: int, inner_width: int, dtype: Any) -> nn.Module:
 def _behind(layer: nn.Module, inputs: Any, output: Any) -> Any:
     """A hook that sends the states (batch, length, width) of a layer through its adapter."""
     adapter: Any = layer.get_submodule(_PLACE)
-    states = output[0] if isinstance(output, tuple) else output  # T5's layers give position biases as well
+    states = output[0] if isinstance(output, tuple) else output  # T5's layers also return position biases
     changed = adapter["up"](adapter["down"](adapter["norm"](states)).relu())
     states = states + changed.to(states.dtype)
     return (states, *output[1:]) if isinstance(output, tuple) else states

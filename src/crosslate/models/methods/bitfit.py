@@ -1,4 +1,4 @@
-"""BitFit: nothing but biases is trained.
+"""BitFit: train only biases.
 
 Source: Ben Zaken et al. 2022 (https://arxiv.org/abs/2106.10199).
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class BitFit(Method):
-    """The biases of a group, those of norms included."""
+    """The biases of a group, including those of norms."""
 
     kind = "bitfit"
     trains_own_tensors = True
@@ -32,7 +32,7 @@ class BitFit(Method):
         }
         if not biases:
             raise StrategyError(
-                "bitfit trains biases, and the layers of this model have none (T5's have not, for example); "
+                "bitfit trains biases, but the layers of this model have none (like T5's); "
                 "choose ia3, lora or src+xattn"
             )
         return biases

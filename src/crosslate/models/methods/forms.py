@@ -1,6 +1,6 @@
-"""What a pack stores of a changed tensor where that is smaller than the tensor itself.
+"""Compact forms in which a pack stores changed tensors.
 
-Nothing here imports torch: a manifest holds forms, and is read without it.
+Nothing here imports torch, since manifests contain forms and are read without it.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 class Form(Settings, ABC):
-    """How a child's tensor is made of its parent's and of a smaller one, which is stored.
+    """How to make a child's tensor from its parent's and a smaller, stored one.
 
     Attributes:
         kind: its name in a manifest.
-        fate: what happens to a tensor that is trained, for people; fields stand in braces.
+        fate: display text for trained tensors, with fields in braces.
         shape: of the child's tensor.
     """
 
@@ -43,7 +43,7 @@ class Form(Settings, ABC):
         """The child's tensor; both arguments have the same type."""
 
     def applied(self, original: torch.Tensor, stored: torch.Tensor) -> torch.Tensor:
-        """The child's tensor, in the type of ``original``; computed in float32 at least."""
+        """The child's tensor, in the type of ``original``; computed in at least float32."""
         base = original.detach() if original.dtype.itemsize >= 4 else original.detach().float()
         return self.combined(base, stored.to(base)).to(original.dtype)
 
@@ -60,10 +60,10 @@ def half_open_ranges(numbers: Iterable[int]) -> tuple[tuple[int, int], ...]:
 
 
 class Slices(Form):
-    """Some slices of a tensor, which stand in place of the parent's.
+    """Some slices of a tensor, which replace the parent's.
 
     Attributes:
-        ranges: half-open ``(start, stop)`` pairs along the axis, ascending, none touching the next.
+        ranges: half-open ``(start, stop)`` pairs along the axis, ascending and not adjacent.
     """
 
     kind: ClassVar = "slices"
@@ -78,7 +78,7 @@ class Slices(Form):
 
     @property
     def indices(self) -> list[int]:
-        """Every slice, ascending: the order in which they are stored."""
+        """All slices in ascending order, as stored."""
         return [index for start, stop in self.ranges for index in range(start, stop)]
 
     @property
@@ -89,7 +89,7 @@ class Slices(Form):
     @property
     def fault(self) -> str:
         if not 0 <= self.axis < len(self.shape):
-            return f"axis is {self.axis}, expected one of a tensor of {len(self.shape)} axes"
+            return f"axis is {self.axis}, expected 0 to {len(self.shape) - 1}"
         bounds = [bound for pair in self.ranges for bound in pair]
         is_ascending = all(one < other for one, other in pairwise(bounds))
         if not (bounds and is_ascending and bounds[0] >= 0 and bounds[-1] <= self.shape[self.axis]):
@@ -106,9 +106,9 @@ class Slices(Form):
 
 
 class LowRank(Form):
-    """The parent's matrix plus a product of two thin ones.
+    """The parent's matrix plus a low-rank product.
 
-    They are stored side by side as one tensor (rank, rows + columns):
+    Both factors are stored as one tensor (rank, rows + columns):
     ``parent + stored[:, :rows].T @ stored[:, rows:]``.
     """
 
@@ -123,7 +123,7 @@ class LowRank(Form):
     @property
     def fault(self) -> str:
         is_valid = len(self.shape) == 2 and self.rank >= 1
-        return "" if is_valid else "a low-rank form needs two lengths in its shape and a rank from 1"
+        return "" if is_valid else "a low-rank form needs a shape of two axes and a rank of at least 1"
 
     def combined(self, base: torch.Tensor, stored: torch.Tensor) -> torch.Tensor:
         rows = self.shape[0]
@@ -131,7 +131,7 @@ class LowRank(Form):
 
 
 class Scale(Form):
-    """The parent's tensor times one factor for each of its slices."""
+    """The parent's tensor with one factor per slice."""
 
     kind: ClassVar = "scale"
     fate: ClassVar = "scaled"
@@ -143,7 +143,7 @@ class Scale(Form):
 
     @property
     def fault(self) -> str:
-        return "" if 0 <= self.axis < len(self.shape) else "a scale needs an axis of its shape"
+        return "" if 0 <= self.axis < len(self.shape) else "a scale needs an axis within its shape"
 
     def combined(self, base: torch.Tensor, stored: torch.Tensor) -> torch.Tensor:
         return base * stored.view([-1 if axis == self.axis else 1 for axis in range(len(self.shape))])

@@ -1,4 +1,4 @@
-"""Full training: the tensors of a group themselves, or of cross-attention the part that limits leave."""
+"""Full training: all tensors of a group, or a limited part of cross-attention."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ PROJECTIONS = ("q", "k", "v", "o", "norm")
 
 @dataclass(frozen=True)
 class Limits:
-    """What of cross-attention is trained; None means no limit of that kind.
+    """Limits on the trained part of cross-attention; None means no limit of that kind.
 
     Attributes:
         layers: decoder layers, 0-based.
         projections: ``q k v o norm``.
-        heads: heads per decoder layer; layers not named train no head. Limits q, k, v and o to the heads'
-            rows and columns; biases of o and the norm belong to no head and stay frozen.
-        auto: percent of the heads, 1-100, that are chosen by their importance before training starts; then
-            they stand in ``heads``.
+        heads: heads per decoder layer; other layers stay frozen. Limits q, k, v and o to the heads' rows and
+            columns. The bias of o and the norm do not belong to a head and stay frozen.
+        auto: percentage of heads, 1-100, to choose by importance before training starts; they are then put
+            into ``heads``.
     """
 
     layers: frozenset[int] | None = None
@@ -56,7 +56,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Full(Method):
-    """Every tensor of a group, but for constants; of cross-attention what the limits leave."""
+    """All tensors of a group except constants; cross-attention within its limits."""
 
     kind = "full"
     groups = frozenset(GROUPS)
@@ -84,11 +84,11 @@ class Full(Method):
 
 
 def _limited(model: Any, anatomy: Anatomy, limits: Limits) -> dict[str, Treatment]:
-    """The cross-attention tensors that limits leave trainable, whole or in slices.
+    """The cross-attention tensors that are trained within the limits, whole or in slices.
 
     Raises:
-        StrategyError: the limits name a layer or head that the model does not have, leave nothing to train or
-            which heads open (``auto``), or the family does not show its projections.
+        StrategyError: the limits name a layer or head that the model lacks, exclude everything, or still
+            contain ``auto``, or the family's projections are unknown.
     """
     _check_limits(anatomy, limits)
     heads = dict(limits.heads or ())
@@ -97,7 +97,7 @@ def _limited(model: Any, anatomy: Anatomy, limits: Limits) -> dict[str, Treatmen
         role = anatomy.projections.get(name)
         if role is None and (limits.projections is not None or limits.heads is not None):
             raise StrategyError(
-                f"cannot limit {name}: this family does not show which projection it is; limit layers instead"
+                f"cannot limit {name}: its projection is unknown in this model family; limit layers instead"
             )
         if limits.layers is not None and layer not in limits.layers:
             continue
@@ -105,21 +105,21 @@ def _limited(model: Any, anatomy: Anatomy, limits: Limits) -> dict[str, Treatmen
             continue
         if limits.heads is None:
             chosen[name] = Treatment("xattn")
-        elif layer in heads and name in anatomy.head_axis:  # not norms, nor the output's bias: no head's own
+        elif layer in heads and name in anatomy.head_axis:  # norms and the output's bias belong to no head
             axis, shape = anatomy.head_axis[name], tuple(model.get_parameter(name).shape)
             width = shape[axis] // anatomy.heads
             rows = [head * width + at for head in sorted(heads[layer]) for at in range(width)]
             chosen[name] = Treatment("xattn", Slices.of(shape, axis, rows))
     if not chosen:
-        raise StrategyError(f"the limits {limits} leave nothing of cross-attention to train")
+        raise StrategyError(f"the limits {limits} exclude all of cross-attention; widen them")
     return chosen
 
 
 def _check_limits(anatomy: Anatomy, limits: Limits) -> None:
     if limits.auto is not None:
         raise StrategyError(
-            f"the limits {limits} leave open which heads are trained, which the training text decides; "
-            "name any heads (heads=0:1,3) to see what as many of them take"
+            f"the limits {limits} choose heads only once there is training text; "
+            "name any heads (heads=0:1,3) to see the size for as many of them"
         )
     heads = limits.heads or ()
     layers = set(limits.layers or ()) | {layer for layer, _ in heads}
@@ -132,10 +132,10 @@ def _check_limits(anatomy: Anatomy, limits: Limits) -> None:
 
 
 def parse_limits(text: str) -> Limits:
-    """Reads what stands in a strategy's brackets, like ``layers=0-2;k,v``.
+    """Reads the limits in a strategy's brackets, like ``layers=0-2;k,v``.
 
     Raises:
-        StrategyError: limits that cannot be read, or part of which would mean nothing.
+        StrategyError: the limits cannot be read, or a part of them has no effect.
     """
     readers = {"layers": _numbers, "projections": _projections, "auto": _percent}
     values: dict[str, Any] = {}
@@ -144,7 +144,7 @@ def parse_limits(text: str) -> Limits:
     for part in text.split(";"):
         before = key
         key, equals, value = (each.strip() for each in part.partition("="))
-        if not equals:  # a further layer of heads=0:1;2:0, or projections
+        if not equals:  # projections, or another layer of heads=0:1;2:0
             key, value = ("heads" if before == "heads" and ":" in part else "projections"), key
         if key in values:
             raise StrategyError(f"it limits {key} twice; give one list, like layers=0-2,5 or k,v")
@@ -166,17 +166,17 @@ def parse_limits(text: str) -> Limits:
 
 
 def _check_consistent(limits: Limits) -> None:
-    """Refuses limits part of which would silently mean nothing."""
+    """Raises if a part of the limits would have no effect."""
     if limits.heads is None and limits.auto is None:
         return
     if limits.heads is not None and limits.auto is not None:
-        raise StrategyError("it names heads and asks for a choice of them; leave one of the two out")
+        raise StrategyError("it has both heads and auto; leave one of them out")
     if "norm" in (limits.projections or ()):
-        raise StrategyError("the norm belongs to all heads; leave it out, or leave the heads out")
+        raise StrategyError("the norm belongs to all heads; leave out the norm or the heads")
     for layer, _ in limits.heads or ():
         if limits.layers is not None and layer not in limits.layers:
             layers = _ranges(limits.layers)
-            raise StrategyError(f"it names heads of layer {layer}, which its layers {layers} leave out")
+            raise StrategyError(f"it names heads of layer {layer}, which is not among its layers {layers}")
 
 
 def _percent(text: str) -> int:
@@ -192,7 +192,7 @@ def _heads(text: str) -> tuple[int, frozenset[int]]:
     layer, colon, heads = text.partition(":")
     layers = _numbers(layer) if colon else frozenset[int]()
     if len(layers) != 1:
-        raise StrategyError(f"heads are given by layer, like heads=0:1,3; seen {text!r}")
+        raise StrategyError(f"heads is {text!r}, expected heads by layer, like heads=0:1,3")
     return min(layers), _numbers(heads)
 
 

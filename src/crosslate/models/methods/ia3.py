@@ -1,4 +1,4 @@
-"""IA3: keys, values and inner activations of feed-forward parts are scaled by trained factors.
+"""IA3: trained factors scale keys, values and the inner activations of feed-forward networks.
 
 Source: Liu et al. 2022 (https://arxiv.org/abs/2205.05638), with PEFT's layers.
 """
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Ia3(Method):
-    """Factors on the keys and values of every attention, and on what enters the last feed-forward matrix."""
+    """Factors on the keys and values of every attention, and on the input of the last feed-forward matrix."""
 
     kind = "ia3"
 
@@ -40,7 +40,7 @@ class Ia3(Method):
         for attention in blocks.attentions_of(groups):
             for path in (attention.projections[role] for role in ("k", "v")):
                 add(f"{path}.weight", attention.group, 0, is_trained=True)
-                if f"{path}.bias" in anatomy.parameters:  # it goes with the rows, and has nothing of its own
+                if f"{path}.bias" in anatomy.parameters:  # scaled with the rows
                     add(f"{path}.bias", attention.group, 0, is_trained=False)
         for path, group in blocks.feed_forward_outputs(groups).items():
             add(f"{path}.weight", group, 1, is_trained=True)

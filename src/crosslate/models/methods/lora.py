@@ -1,4 +1,4 @@
-"""LoRA: a low-rank matrix is added to the matrices of attention.
+"""LoRA: low-rank deltas of attention matrices.
 
 Source: Hu et al. 2022 (https://arxiv.org/abs/2106.09685), with PEFT's layers.
 """
@@ -38,8 +38,8 @@ class Lora(Method):
         shapes = {name: tuple(model.get_parameter(name).shape) for name in group_of}
         if too_small := [name for name in group_of if self.rank > min(shapes[name])]:
             raise StrategyError(
-                f"a delta of rank {self.rank} is asked for, and {too_small[0]} has the shape "
-                f"{list(shapes[too_small[0]])}; give a rank up to {min(map(min, shapes.values()))}"
+                f"rank is {self.rank}, but {too_small[0]} has the shape {list(shapes[too_small[0]])}; "
+                f"give a rank of at most {min(map(min, shapes.values()))}"
             )
         return {
             name: Treatment(group, LowRank(shape=shapes[name], rank=self.rank))

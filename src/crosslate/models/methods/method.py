@@ -1,7 +1,7 @@
-"""A method: how a group of parameters learns.
+"""Base class of training methods.
 
-Every method is one file of this package with one class, which :mod:`crosslate.models.methods.registry` finds.
-Its file imports torch only inside functions: strategies are read and studies are planned without it.
+Every method is one class in its own file, found by :mod:`crosslate.models.methods.registry`. These files
+import torch only inside functions, since strategies are read and studies are planned without it.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ _MOST = 4096
 
 @dataclass(frozen=True)
 class Treatment:
-    """What a method does to one tensor of the child; without a form or a shape, it trains the tensor itself.
+    """What a method does to a tensor of the child; without form or shape, it trains the whole tensor.
 
     Attributes:
-        form: how the child's tensor is made of the parent's and a smaller one.
-        is_trained: False where the tensor follows from others and has nothing of its own to train.
-        added_shape: of a tensor that the parent does not have; None where it has it.
+        form: how to make the child's tensor from the parent's and a smaller one.
+        is_trained: False if the tensor follows from others and has no parameters of its own.
+        added_shape: shape of a tensor that the parent lacks, or None.
     """
 
     group: Group
@@ -42,47 +42,45 @@ class Treatment:
 
 @dataclass(frozen=True)
 class Method(ABC):
-    """How groups of parameters learn. The fields of a subclass are its options: whole numbers from 1.
+    """How groups of parameters are trained. The fields of a subclass are its options: integers from 1.
 
-    A subclass overrides :meth:`plan`. If it trains forms, which are folded into plain tensors, it overrides
-    :meth:`attach` and :meth:`stored`, too; if it adds modules, :meth:`add` and :meth:`is_in`; if it trains
-    the model's own tensors, no more.
+    A subclass overrides :meth:`plan`. One that trains forms, which are merged into plain tensors, also
+    overrides :meth:`attach` and :meth:`stored`; one that adds modules, :meth:`add` and :meth:`is_in`.
     """
 
     kind: ClassVar[str]
     """Its name in a strategy."""
     groups: ClassVar[frozenset[Group]] = BODY
-    """The groups that it can change."""
+    """The groups that it can train."""
     places: ClassVar[Mapping[str, frozenset[Group]]] = {}
-    """Words for sets of groups that may stand in brackets; the first is the default. Without any, brackets
-    mean :attr:`groups`."""
+    """Named sets of groups for use in brackets; the first is the default. If empty, brackets mean
+    :attr:`groups`."""
     trains_own_tensors: ClassVar[bool] = False
-    """Whether it trains tensors of the model itself, not new ones beside them."""
+    """Whether it trains the model's own tensors rather than additional ones."""
     modules: ClassVar[str] = ""
-    """What its modules are called, which stay in the model and which PyTorch alone runs; empty where all
-    that it learns is folded."""
+    """Display name of its added modules, which only PyTorch can run; empty if everything is merged."""
 
     @abstractmethod
     def plan(self, model: Any, anatomy: Anatomy, groups: Collection[Group]) -> dict[str, Treatment]:
-        """Tensors by name, those that it changes in a model's ``groups`` and those that it adds.
+        """Tensors by name that it changes in a model's ``groups`` or adds to it.
 
         Raises:
-            StrategyError: the model has no such parts, or an option does not fit it.
+            StrategyError: the model lacks the needed parts, or an option does not fit it.
         """
 
     def attach(self, model: Any, forms: Mapping[tuple[str, ...], Form]) -> dict[str, nn.Parameter]:
-        """Makes tensors, given by all of their names, learn by forms; the trained parameters by name.
+        """Trains tensors, keyed by all their names, through forms; returns the trained parameters by name.
 
-        The random state is the caller's, here and in :meth:`add`.
+        Here and in :meth:`add`, the caller controls the random state.
         """
         raise NotImplementedError
 
     def stored(self, model: Any, name: str, form: Form) -> torch.Tensor:
-        """What a pack stores of a tensor that learns by a form, read off the live model."""
+        """The stored tensor of a form, read from the live model."""
         raise NotImplementedError
 
     def add(self, model: Any, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, nn.Parameter]:
-        """Adds new modules, whose tensors have these names and shapes; their parameters by name."""
+        """Adds modules whose tensors have these names and shapes; returns their parameters by name."""
         raise NotImplementedError
 
     @classmethod
@@ -92,18 +90,18 @@ class Method(ABC):
 
     @classmethod
     def bracket_words(cls) -> Mapping[str, frozenset[Group]]:
-        """What may stand for groups in brackets."""
+        """Names for groups in brackets."""
         return cls.places or {"": cls.groups}
 
     def options(self) -> str:
-        """Its options as a strategy spells them: ``rank=8``."""
+        """Its options as spelled in a strategy: ``rank=8``."""
         return ";".join(f"{field.name}={getattr(self, field.name)}" for field in fields(self))
 
     def with_options(self, options: Iterable[str]) -> Method:
         """The method with options like ``rank=4``.
 
         Raises:
-            StrategyError: an unknown option, one given twice, or a value out of range.
+            StrategyError: an option is unknown, given twice, or out of range.
         """
         known = [field.name for field in fields(self)]
         values: dict[str, int] = {}
@@ -113,7 +111,7 @@ class Method(ABC):
                 raise StrategyError(f"it gives {name} twice; give it once")
             if not equals or name not in known:
                 hints = [*(f"{each}=…" for each in known), *self.places]
-                hint = nearest(part, hints) if hints else "leave the brackets out"
+                hint = nearest(part, hints) if hints else "leave out the brackets"
                 raise StrategyError(f"{self.kind} has no {part!r}; {hint}")
             if not value.isascii() or not value.isdigit() or not 0 < int(value) <= _MOST:
                 raise StrategyError(f"{name} is {value!r}, expected a whole number from 1 to {_MOST}")
@@ -122,11 +120,11 @@ class Method(ABC):
 
 
 def added_type(model: nn.Module) -> torch.dtype:
-    """The type of added tensors: the parameters' widest, since some may be held in a lower precision."""
+    """The type of added tensors: the widest of the parameters, since some may be in lower precision."""
     types = (each.dtype for each in model.parameters() if each.is_floating_point())
     return max(types, key=lambda dtype: dtype.itemsize)
 
 
 def listed(groups: Collection[Group]) -> str:
-    """Groups as a strategy spells them: ``enc,dec``."""
+    """Groups as spelled in a strategy: ``enc,dec``."""
     return ",".join(group for group in GROUPS if group in groups)

@@ -1,4 +1,4 @@
-"""PEFT's layers in place of linear modules, for the methods that train such."""
+"""Replace linear modules by PEFT's layers."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any
 from crosslate.errors import MissingExtra, StrategyError
 
 ADAPTER = "default"
-"""PEFT keeps several adapters in one layer, by name."""
+"""Adapter name in PEFT's layers, which can hold several."""
 
 
 def inject(model: Any, paths: Collection[str], configure: Callable[[Any], Any]) -> None:
-    """Puts PEFT's layers in place of the linear modules at ``paths``; nothing else of the model changes.
+    """Replaces the linear modules at ``paths`` by PEFT's layers and leaves the rest of the model unchanged.
 
     Args:
-        configure: makes PEFT's configuration, given the library.
+        configure: makes PEFT's configuration from the imported library.
 
     Raises:
         MissingExtra: PEFT is not installed.
-        StrategyError: PEFT replaces other modules than these.
+        StrategyError: PEFT replaced other modules.
     """
     try:
         import peft
@@ -31,7 +31,7 @@ def inject(model: Any, paths: Collection[str], configure: Callable[[Any], Any]) 
     before = _layers(model)
     peft.inject_adapter_in_model(configure(peft), model, adapter_name=ADAPTER)
     for parameter in model.parameters():
-        # PEFT freezes all but its own, the new embeddings, too.
+        # PEFT freezes all other parameters, including new embeddings.
         parameter.requires_grad_(wanted.get(id(parameter), True))
     layers = _layers(model) - before
     if layers != set(paths):

@@ -1,11 +1,10 @@
-"""Prefixes: learnt keys and values that every attention sees beside those of its input.
+"""Prefixes: learnt keys and values in addition to those of every attention's input.
 
-PEFT's prefix tuning wraps a model's forward pass and fills the decoder's cache, which shifts the positions of
-the target and reaches the decoder's self-attention alone. Here the prefix belongs to each attention, encoder,
-decoder and cross-attention (as Li & Liang have it), through the attention functions that transformers lets
-one register; positions, caches and generation stay as they are.
+PEFT's prefix tuning fills the decoder's cache, which shifts target positions and affects only the decoder's
+self-attention. Here, every attention (encoder, decoder and cross-attention, as in Li & Liang) has a prefix,
+through an attention function registered with transformers; positions, caches and generation do not change.
 
-Source: Li & Liang 2021 (https://arxiv.org/abs/2101.00190), without the network that makes the prefix.
+Source: Li & Liang 2021 (https://arxiv.org/abs/2101.00190), without reparametrising the prefix by a network.
 """
 
 from __future__ import annotations
@@ -43,8 +42,8 @@ class Prefix(Method):
         blocks = Blocks(model)
         if not getattr(model, "_supports_sdpa", False):
             raise StrategyError(
-                "prefixes need an attention function that can be exchanged, which "
-                f"{type(model).__name__} does not have; choose adapters, lora or src+xattn"
+                f"prefixes need a replaceable attention function, but {type(model).__name__} has none; "
+                "choose adapters, lora or src+xattn"
             )
         return {
             f"{attention.path}.{name}": Treatment(
@@ -96,16 +95,16 @@ def prefixed_attention(
     dropout: float = 0.0,
     **more: Any,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Attention with the module's prefix behind the keys and values, where no mask or bias reaches it.
+    """Attention with the module's prefix appended to keys and values, unaffected by mask and bias.
 
     Args:
-        query: (batch, heads, tgt_len, head width); key and value likewise with src_len.
+        query: (batch, heads, tgt_len, head width); key and value have src_len instead of tgt_len.
         attention_mask: added to the scores, (batch or 1, heads or 1, tgt_len or 1, src_len), or None.
-        more: T5's ``position_bias``, likewise; everything else is left alone.
+        more: T5's ``position_bias`` in the same shape; other arguments are ignored.
 
     Returns:
-        (batch, tgt_len, heads, head width), and the weights of the input itself (batch, heads, tgt_len,
-        src_len), which sum to less than 1.
+        (batch, tgt_len, heads, head width), and the weights on the input (batch, heads, tgt_len, src_len),
+        which sum to less than 1.
     """
     import torch
     from torch.nn import functional

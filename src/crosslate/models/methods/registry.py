@@ -1,7 +1,7 @@
-"""All methods, and how they are spelt: every module of this package that defines a method is one.
+"""All methods of this package, and their spelling in strategies.
 
-A method stands for a set of groups. Behind a strategy's name its usual sets are written in brackets
-(``lora[attention;rank=4]``, ``adapters``), any other in parentheses: ``lora(enc,dec;rank=16)``.
+A method applies to a set of groups. Named sets are in brackets (``lora[attention;rank=4]``, ``adapters``),
+other sets in parentheses: ``lora(enc,dec;rank=16)``.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 @cache
 def methods() -> dict[str, type[Method]]:
-    """Classes of all methods by kind, full training among them."""
+    """Classes of all methods by kind, including full training."""
     for module in iter_modules(package.__path__):
         import_module(f"{package.__name__}.{module.name}")
     found = _classes_of(Method)  # type: ignore[type-abstract]
@@ -61,7 +61,7 @@ def read_form(values: Any) -> Form:
     """
     kind = forms().get(str(values.get("kind"))) if isinstance(values, dict) else None
     if kind is None:
-        raise ValueError(f"a form is {values!r}, expected a mapping with a kind of {', '.join(forms())}")
+        raise ValueError(f"form is {values!r}, expected a mapping with one of the kinds {', '.join(forms())}")
     given = {name: value for name, value in values.items() if name != "kind"}
     form = kind.from_values(given, where=f"it, since the form is {values!r}")
     if fault := form.fault:
@@ -70,18 +70,18 @@ def read_form(values: Any) -> Form:
 
 
 def named_methods() -> list[str]:
-    """Kinds of methods that a strategy's name spells out; full training is what it means without one."""
+    """Kinds of methods that are spelled out in a strategy's name, that is, all but full training."""
     return [kind for kind in methods() if kind != Full.kind]
 
 
 def added_modules(model: nn.Module) -> str:
-    """The modules that methods have added to a model, like ``adapters and prefixes``; else empty."""
+    """The modules that methods have added to a model, like ``adapters and prefixes``, or empty."""
     return " and ".join(method.modules for method in methods().values() if method.is_in(model))
 
 
 @dataclass(frozen=True)
 class Assigned:
-    """A method with the groups that learn by it; ``str()`` is always like ``lora(enc,dec;rank=16)``."""
+    """A method with the groups that it trains; ``str()`` is always like ``lora(enc,dec;rank=16)``."""
 
     method: Method
     groups: frozenset[Group]
@@ -91,12 +91,12 @@ class Assigned:
 
     @property
     def place(self) -> str | None:
-        """The word that stands for the groups in brackets; None where there is none."""
+        """The name of the groups in brackets, or None."""
         words = self.method.bracket_words().items()
         return next((word for word, groups in words if groups == self.groups), None)
 
     def spelt(self) -> str:
-        """As in a strategy's name: in brackets where these can say it."""
+        """The spelling in a strategy's name, with brackets if possible."""
         if self.place is None:
             return str(self)
         inside = self._inside(self.place)
@@ -126,7 +126,7 @@ def parse_method(text: str) -> Assigned:
         options = [each.strip() for each in in_brackets.split(";")]
         places = [part for part in options if part in kind.places]
         if len(places) > 1:
-            raise StrategyError(f"it says twice where {kind.kind} is applied; say it once")
+            raise StrategyError(f"it names two places for {kind.kind}: {' and '.join(places)}; name one")
         if not all(options):
             raise StrategyError("it has an empty part in its brackets; leave it out")
         if places:

@@ -1,6 +1,6 @@
-"""Every analysis is one class in one file of this folder; a file that is added is found here.
+"""Analyses, one class per file of this folder; new files are found automatically.
 
-From them a study is planned, its cells are worked on, and its report is made.
+Analyses plan the cells of a study, do their work, and make the report.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from crosslate.studies.run import Place
 from crosslate.studies.store import Output
 from crosslate.studies.texts import Library
 
-# Where analyses that are not named stand, by name, is where the dots are.
+# Other analyses come in the place of the dots, sorted by name.
 CELLS = ("parents", "children", "denoising", "lexicon", "attention", "forgetting", "compressed", "zero-shot",
          ..., "compare")  # fmt: skip
 TABLES = ("children", "denoising", "storage", "lexicon", "forgetting", "zero-shot", "compare", "training",
@@ -50,7 +50,7 @@ def analyses(order: Sequence[str | EllipsisType] = (...,)) -> list[Analysis]:
 
 
 def plan_study(recipe: Recipe, library: Library) -> list[Cell]:
-    """All cells of a study, each behind what it needs.
+    """All cells of a study, in topological order.
 
     Raises:
         SettingsError: the recipe names an unknown analysis.
@@ -59,7 +59,7 @@ def plan_study(recipe: Recipe, library: Library) -> list[Cell]:
     known = [each.name for each in analyses(CELLS) if each.is_optional]
     for name in recipe.analyses:
         if name not in known:
-            raise SettingsError(f"recipe {recipe.name!r} names the analysis {name!r}; {nearest(name, known)}")
+            raise SettingsError(f"recipe {recipe.name!r}: unknown analysis {name!r}; {nearest(name, known)}")
     for analysis in analyses(CELLS):
         if analysis.name in recipe.analyses or not analysis.is_optional:
             plan.cells += list(analysis.cells(plan))

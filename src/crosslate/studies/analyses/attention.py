@@ -1,4 +1,4 @@
-"""Cross-attention: how spread it is, how far it has moved from the parent's, which words it aligns."""
+"""Cross-attention: entropy, change from the parent's, and word alignment."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from crosslate.models.parent import Parent
 
 NUM_PAIRS = 200
-"""The first pairs of a test set on which cross-attention is looked at."""
+"""Number of pairs, from the start of a test set, for which attention is analysed."""
 FEWEST_WORDS, MOST_WORDS = 5, 10
-"""Of the sentence that is shown, on both sides."""
+"""Length of the sentence shown, on both sides."""
 PARTS_SHOWN = ("parent", "xattn", "body", "randxattn")
-"""Whose maps are shown: the first of each for source children; of target children ``xattn`` alone."""
+"""Parts with an attention map: the first of each for source children; only ``xattn`` for target children."""
 
 
 class Attention(Analysis):

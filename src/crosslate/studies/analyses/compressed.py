@@ -1,4 +1,4 @@
-"""Packs in fewer bytes: deltas of low rank, fewer bits for each number, and what they cost."""
+"""Compressed packs: low-rank deltas, fewer bits per number, and their cost in BLEU."""
 
 from __future__ import annotations
 

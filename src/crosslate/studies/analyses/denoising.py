@@ -1,4 +1,4 @@
-"""Parents that have learnt denoising and no translation, and their children (the paper's Figure 2)."""
+"""Denoising parents, which cannot translate, and their children (the paper's Figure 2)."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def _children(plan: Plan, denoiser: DenoiserRecipe, cell: Cell, child: ChildReci
 
 
 def _train(inputs: Inputs) -> Output:
-    """Trains a denoising parent; its loss on validation text is its score."""
+    """Trains a denoising parent, scored by its loss on validation text."""
     from crosslate.adaptation.parents import train_denoiser
     from crosslate.adaptation.settings import OutputSettings
     from crosslate.files import read_json

@@ -1,4 +1,4 @@
-"""Forgetting: what a child's body still knows of its parent's pair, and what the parent itself has lost."""
+"""Forgetting: how well a child's body still translates its parent's pair."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Forgetting(Analysis):
         return compared_parts(plan.cells, "forgetting")
 
     def work(self, inputs: Inputs) -> Output:
-        """Scores the parent's embeddings in a child's body, and checks that the parent is unaltered."""
+        """Scores a child's body with the parent's embeddings, and checks that the parent is unchanged."""
         from crosslate.packs.compose import apply_packs, plug_back
         from crosslate.translation.translator import Translator
 

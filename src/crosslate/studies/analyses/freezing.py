@@ -1,4 +1,4 @@
-"""Freezing within cross-attention: what single layers, projections and heads reach, and the smallest pack."""
+"""Freezing within cross-attention: scores of single layers, projections and heads, and the smallest pack."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from crosslate.studies.report.tables import Row, Table, over_seeds, p_value, sig
 from crosslate.studies.store import Results
 
 MAX_LOSS_BLEU = 0.5
-"""How far below the whole of cross-attention the smallest pack may be."""
+"""Maximum loss of the smallest pack against training all of cross-attention."""
 _COLUMNS = ("child", "trained", "BLEU", "difference", "p", "tensor bytes", "% of the pack")
 
 
@@ -25,23 +25,23 @@ class Freezing(Analysis):
         children = _compared(results)
         yield Table(
             "Finer freezing",
-            "BLEU on the test set; the difference to the child of which all of cross-attention was trained, "
-            "with the p of a paired bootstrap (of several seeds the largest); bytes of the pack's tensors, "
-            "also as percent of that child's pack.",
+            "BLEU on the test set; difference from the child with all of cross-attention trained, with the "
+            "p-value of a paired bootstrap (the largest over seeds); bytes of the pack's tensors, also as a "
+            "percentage of that child's pack.",
             _COLUMNS,
             [_row(results, cells, whole) for whole, strategies in children for cells in strategies],
         )
         yield Table(
             f"The smallest pack within {MAX_LOSS_BLEU:g} BLEU",
-            f"Of the packs at most {MAX_LOSS_BLEU:g} BLEU below the child of which all of cross-attention "
-            "was trained, the one with the fewest bytes. It is chosen and scored on the same test set.",
+            f"The pack with the fewest bytes that is at most {MAX_LOSS_BLEU:g} BLEU below the child with all "
+            "of cross-attention trained. It is chosen and scored on the same test set.",
             _COLUMNS,
             [_row(results, _smallest(results, *each), each[0]) for each in children],
         )
         yield Table(
             "Heads that were chosen",
-            "Heads by decoder layer, from 0, and the importance of each head (gradient times weight) as "
-            "percent of all.",
+            "Heads by decoder layer, from 0, and the importance of each head (gradient times weight) as a "
+            "percentage of the total.",
             ("child", "trained", "importance % by layer"),
             [
                 (cell.title, values["strategy"], _importance(values["heads"]["importance"]))
@@ -52,8 +52,8 @@ class Freezing(Analysis):
 
 
 def _compared(results: Results) -> list[tuple[list[Cell], list[list[Cell]]]]:
-    """Of each child with some and with all of cross-attention trained, on most text: that with all, and each
-    strategy's, from no cross-attention to all."""
+    """For each child with limited and with full cross-attention at full size: the cells with all of it
+    trained, and the cells of each strategy."""
     found = []
     for child in results.names("child", "child"):
         strategies: dict[str, list[Cell]] = {}
@@ -69,7 +69,7 @@ def _compared(results: Results) -> list[tuple[list[Cell], list[list[Cell]]]]:
 
 
 def _row(results: Results, cells: Sequence[Cell], whole: Sequence[Cell]) -> Row:
-    """What children of one strategy reach and take, against those of which all was trained."""
+    """Score and size of one strategy's children, compared with training all of cross-attention."""
     difference, p = (None, None) if cells is whole else results.difference(cells, whole)
     size, labels = _bytes(results, cells), cells[0].labels
     return (
@@ -79,7 +79,7 @@ def _row(results: Results, cells: Sequence[Cell], whole: Sequence[Cell]) -> Row:
 
 
 def _smallest(results: Results, whole: list[Cell], strategies: list[list[Cell]]) -> list[Cell]:
-    """The children with the fewest bytes that are near those of which all was trained."""
+    """The strategy with the fewest bytes within the allowed loss."""
 
     def is_near(cells: list[Cell]) -> bool:
         difference = results.difference(cells, whole)[0]

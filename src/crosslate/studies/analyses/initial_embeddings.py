@@ -1,4 +1,4 @@
-"""Where new embeddings start: the best method by validation text, and its worth on the test set."""
+"""Initial embeddings: the best method on validation text, and scores on the test set."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ Group = dict[str, list[Found]]
 
 
 def _groups(results: Results) -> dict[Key, Group]:
-    """Children by child, strategy and size, of each by method, where there are several methods."""
+    """Children by (child, strategy, size) and method, if there are several methods."""
     groups: dict[Key, Group] = {}
     for cell, values in results.found("child"):
         labels = cell.labels

@@ -1,4 +1,4 @@
-"""Lexicon induction: do new embeddings lie where their translations lie (the paper's section 4.2)?"""
+"""Lexicon induction: whether new embeddings are close to their translations (section 4.2 of the paper)."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 PROPORTIONS = f"difference of two proportions, p < {SIGNIFICANT}"
 MAP_PAIRS = 30
-"""Pairs of translations that the map of a child shows."""
+"""Translation pairs on the map of a child."""
 MAPPED = ("embeddings", "xattn", "body")
-"""What the children train that have a map: those that the paper compares."""
+"""Parts whose children have a map, as compared in the paper."""
 
 _EVERY_WORD = 1_000_000
 _NUM_NEIGHBOURS = 5
@@ -56,8 +56,8 @@ class Lexicon(Analysis):
                 needs = {"child": one.key, "other": other.key, "parent": one.needs["parent"]}
                 yield from _cell(plan, "lexicon between", _spec(plan, one, other), needs, one, other)
         for cell in plan.find("denoising child"):
-            # Such a child has no new words: its one table holds both languages from the start, so what can
-            # align is one language with the other; the parent shows how far they do without translation.
+            # Such a child has no new words: one table holds both languages from the start. Compare one
+            # language with the other, and with the parent for the alignment before training on translation.
             spec = plan.lexicon_between(cell.labels["source"], cell.labels["target"])
             needs = {"child": cell.key, "parent": cell.needs["parent"]}
             yield from _cell(plan, "lexicon of languages", spec, needs, cell)
@@ -186,7 +186,7 @@ class Lexicon(Analysis):
 
 
 def _spec(plan: Plan, one: Cell, other: Cell) -> dict[str, Any]:
-    """How the new words of one cell's model are looked up among another's; empty without a dictionary."""
+    """Specification for looking up one cell's new words among another's; empty without a dictionary."""
     side = one.labels["side"]
     ours, theirs = one.labels[side], other.labels[side]
     spec = plan.lexicon(side, ours, theirs)
@@ -196,10 +196,10 @@ def _spec(plan: Plan, one: Cell, other: Cell) -> dict[str, Any]:
 def _cell(
     plan: Plan, kind: str, spec: dict[str, Any], needs: dict[str, str], one: Cell, other: Cell | None = None
 ) -> Iterator[Cell]:
-    """The cell of a lexicon, if a dictionary leads from one language to the other.
+    """The lexicon cell, if there is a dictionary for its languages.
 
     Args:
-        other: whose words are candidates; None takes the words of the other language of the same cell.
+        other: cell whose words are candidates; None uses the other language of the same cell.
     """
     if not spec:
         return
@@ -211,7 +211,7 @@ def _cell(
         theirs = other.labels[side]
         if other.kind == one.kind:
             title, labels = f"{labels['child']} and {other.title}", labels | {"other": other.title}
-        if "train" in other.texts:  # not of a parent that was loaded
+        if "train" in other.texts:  # missing for loaded parents
             texts["other"] = other.texts["train"]
     labels = labels | {"languages": f"{one.labels[side]}-{theirs}"}
     texts |= plan.dictionary_texts(spec)
@@ -262,7 +262,7 @@ def _title(cell: Cell) -> str:
 
 
 def _by_epoch(results: Results) -> Table:
-    """How alignment comes about while children train."""
+    """Alignment during training."""
     curves = {
         cell.title: {epoch: found[0] for epoch, _, _, *found in values["training"]["curve"] if found}
         for kind in ("child", "denoising child")
@@ -283,7 +283,7 @@ def _by_epoch(results: Results) -> Table:
 
 
 def _some_epochs(last: float) -> list[int]:
-    """Epochs to show of so many: all of few, else 1, 2, 4, … and the last."""
+    """Epochs to show: all if few, else 1, 2, 4, … and the last."""
     whole = math.ceil(last)
     if whole <= _MAX_EPOCHS_SHOWN:
         return list(range(1, whole + 1))
@@ -291,7 +291,7 @@ def _some_epochs(last: float) -> list[int]:
 
 
 def _until(curve: dict[float, float], epoch: int) -> float | None:
-    """The last value by the end of an epoch; None where the curve ends before it or starts after it."""
+    """The last value by the end of an epoch; None if the curve ends before or starts after it."""
     values = [value for at, value in curve.items() if at <= epoch]
     return round(values[-1], 1) if values and math.ceil(max(curve)) >= epoch else None
 
@@ -310,7 +310,7 @@ def _evidence(results: Results, first: str, second: str) -> list[Evidence]:
 
 
 def two_proportions(first: float, second: float, num_first: int, num_second: int) -> float:
-    """How likely two percentages of so many would differ at least as much by chance (two-sided, normal)."""
+    """Two-sided p-value for the difference of two percentages (normal approximation)."""
     if not num_first or not num_second:
         return 1.0
     pooled = (first * num_first + second * num_second) / (100 * (num_first + num_second))

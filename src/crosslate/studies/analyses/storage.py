@@ -1,4 +1,4 @@
-"""What packs take on disk: by strategy, and N packs beside one parent against N full models."""
+"""Storage of packs: by strategy, and one parent with N packs against N full models."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The paper's strategies beside its rivals: what each reaches, stores and takes."""
+"""The paper's strategies and rival methods: score, size and cost of each."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from crosslate.studies.store import Results
 
 TITLE = "Strategies side by side"
 _PAPERS, _RIVAL, _SMALLER = 3, 1, 2
-"""Styles of the paper's strategies, of the others, and of packs in fewer bytes."""
+"""Styles of the paper's strategies, rival methods, and compressed packs."""
 
 
 class Strategies(Analysis):

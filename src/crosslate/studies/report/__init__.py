@@ -1,1 +1,1 @@
-"""The report of a study: Markdown, JSON and one HTML page, from stored results alone."""
+"""The report of a study in Markdown, JSON and HTML, from stored results."""

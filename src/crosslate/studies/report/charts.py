@@ -1,7 +1,7 @@
-"""Charts as SVG: lines, marks, words on a plane, weights as colours.
+"""SVG charts: line charts, scatter charts, word maps and heat maps.
 
-Colours and fonts are in the style sheet of the page, by class, so that they follow its light and dark theme.
-Every chart says in words what it shows, and every mark its numbers.
+Colours and fonts are in the page's style sheet, by class, so that they follow its light and dark theme. Every
+chart has a text description, and every mark a title with its numbers.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from markupsafe import Markup, escape
 
 NUM_STYLES = 6
 CHARACTER_WIDTH = 7.2
-"""Of the labels' font in units of the drawing, a little above average; wide scripts take twice as much."""
+"""Width of label characters, a little above average; wide scripts take twice as much."""
 LINE_HEIGHT = 14.0
 MAX_DOTS = 15
-"""A line with more points than this is drawn without a dot at each."""
+"""Lines with more points are drawn without dots."""
 _LONGEST_LABEL = 19
 _SIDE, _CELL = 360.0, 19.0
 
@@ -29,7 +29,7 @@ Box = tuple[float, float, float, float]
 
 @dataclass(frozen=True)
 class Line:
-    """What one name stands for in a chart: the index of its style, and the points of each seed."""
+    """A named series of a chart: the index of its style, and the points of each seed."""
 
     name: str
     style: int
@@ -37,7 +37,7 @@ class Line:
 
     @property
     def drawn(self) -> list[list[Point]]:
-        """The mean of the runs where all have points at the same places, else every run."""
+        """The mean of the runs if all have the same x values, else every run."""
         if len({tuple(x for x, _ in run) for run in self.runs}) > 1:
             return self.runs
         return [[(places[0][0], fmean(y for _, y in places)) for places in zip(*self.runs)]]
@@ -65,7 +65,7 @@ class Frame:
     y: tuple[float, float]
 
     def at(self, x: float, y: float) -> Point:
-        """The point of the drawing that stands for two values."""
+        """Converts values to a point of the drawing."""
         across = (x - self.x[0]) / (self.x[1] - self.x[0])
         up = (y - self.y[0]) / (self.y[1] - self.y[0])
         return self.left + across * (self.right - self.left), self.bottom - up * (self.bottom - self.top)
@@ -265,7 +265,7 @@ def element(name: str, *children: str, **attributes: Any) -> Markup:
 def drawing(
     identifier: str, width: float, height: float, title: str, description: str, *parts: str, class_: str = ""
 ) -> Markup:
-    """A whole picture that says in words what it shows; its identifier is unique in the page."""
+    """A complete picture with a text description; its identifier must be unique in the page."""
     return element(
         "svg",
         element("title", title, id=f"{identifier}-title"),
@@ -283,7 +283,7 @@ def label(text: str, x: float, y: float, **attributes: Any) -> Markup:
 
 
 def text_width(text: str) -> float:
-    """About how wide a label is, in units of the drawing."""
+    """Approximate width of a label, in units of the drawing."""
     return CHARACTER_WIDTH * sum(2 if ord(character) >= 0x1100 else 1 for character in text)
 
 
@@ -351,7 +351,7 @@ def _leader(name: str, start: Point, end: Point, series: str) -> list[Markup]:
 
 
 def _placed(text: str, at: Point, side: str, frame: Frame, taken: list[Box]) -> Markup:
-    """A label beside its mark where nothing else is; nothing where every place is taken."""
+    """A label beside its mark where there is space; empty if there is none."""
     width, (x, y) = text_width(text) * 0.92, at
     places = ((x + 6, y + 4), (x - 6 - width, y + 4), (x - width / 2, y - 7), (x - width / 2, y + 15))
     for left, low in places:
@@ -374,7 +374,7 @@ def _tick(value: float) -> str:
 
 
 def _text(value: Any) -> str:
-    """An attribute; numbers to a tenth of a unit, which nobody sees, so that files stay small."""
+    """An attribute as text; numbers are rounded to a tenth to keep files small."""
     return f"{value:.1f}".removesuffix(".0") if isinstance(value, float) else str(value)
 
 

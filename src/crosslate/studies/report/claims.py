@@ -1,7 +1,7 @@
-"""Claims of the paper, and what stored results say to them; nothing is run for it.
+"""Verdicts on claims of the paper, from stored results.
 
-A claim is confirmed or contradicted by differences that a test calls significant; where results are missing
-it is not measured, and where they do not suffice it is undecided.
+Significant differences confirm or contradict a claim. It is not measured if results are missing, and
+undecided if they do not suffice.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from crosslate.studies.store import Results
 Verdict = Literal["confirmed", "contradicted", "undecided", "not measured"]
 SIGNIFICANT = 0.05
 LEAST_BLEU = 1.0
-"""Where neither of two systems reaches it, none translates, and their difference says nothing."""
+"""If neither of two systems reaches this score, their difference is meaningless."""
 BOOTSTRAP = f"paired bootstrap of BLEU on the test set, p < {SIGNIFICANT}"
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """One difference that speaks for or against a claim.
+    """One difference for or against a claim.
 
     Attributes:
-        what: which systems, for people.
+        what: the compared systems, for display.
         first: the number that the claim expects to be larger.
-        p_value: how likely such a difference would be by chance (0-1); None where nothing was tested.
+        p_value: probability of such a difference by chance (0-1); None without a test.
     """
 
     what: str
@@ -42,7 +42,7 @@ class Evidence:
 
     @property
     def side(self) -> int:
-        """1 where it supports the claim, -1 where it speaks against it, 0 where it does neither."""
+        """1 if it supports the claim, -1 if it contradicts it, else 0."""
         if max(self.first, self.second) < LEAST_BLEU:
             return 0
         if self.p_value is not None and self.p_value >= SIGNIFICANT:
@@ -71,13 +71,13 @@ Rule = Callable[[Sequence[Evidence]], Verdict]
 
 
 def by_every(evidence: Sequence[Evidence]) -> Verdict:
-    """Confirmed where all evidence supports the claim, contradicted where some speaks against it."""
+    """Confirmed if all evidence supports the claim, contradicted if any is against it."""
     sides = [each.side for each in evidence]
     return "contradicted" if -1 in sides else "confirmed" if 0 not in sides else "undecided"
 
 
 def by_average(evidence: Sequence[Evidence]) -> Verdict:
-    """Confirmed where the mean and more of the significant differences support the claim."""
+    """Confirmed if the mean and most significant differences support the claim."""
     average, balance = mean(each.difference for each in evidence), sum(each.side for each in evidence)
     if average > 0 and balance > 0:
         return "confirmed"
@@ -87,11 +87,11 @@ def by_average(evidence: Sequence[Evidence]) -> Verdict:
 def judge(
     claim: str, source: str, evidence: Sequence[Evidence], rule: Rule = by_every, test: str = BOOTSTRAP
 ) -> Finding:
-    """What evidence says to a claim of the paper, by a rule.
+    """Judges a claim of the paper from evidence by a rule.
 
     Args:
-        source: where the claim stands in the paper.
-        test: by which a difference is significant.
+        source: where the paper makes the claim.
+        test: significance test of the differences.
     """
     if not evidence:
         return not_measured(claim, source)
@@ -120,8 +120,8 @@ def compared(
     """Comparisons of systems by what they train, of the children with the most text.
 
     Args:
-        other_kind: of the second system's cell, if another.
-        labels: of the first.
+        other_kind: kind of the second system's cell, if different.
+        labels: of the first system.
     """
 
     def is_wanted(one: Cell, other: Cell) -> bool:
@@ -134,7 +134,7 @@ def compared(
 
     found = []
     for one, other, values in results.comparisons():
-        # A pair is compared once; the claim may look at it the other way round.
+        # Each pair is compared once, but the claim may need the opposite order.
         if is_wanted(one, other):
             found.append(evidence_of(results, one, other, values))
         elif is_wanted(other, one):

@@ -1,4 +1,4 @@
-"""The report of a study as one HTML file that asks for nothing outside itself."""
+"""The report of a study as one self-contained HTML file."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ SYMBOLS = {"confirmed": "✓", "contradicted": "✕", "undecided": "≈", "not m
 NOTHING = "–"
 _OURS, _PAPERS = "Children: BLEU", "The paper's numbers: BLEU"
 _TEXT_COLUMNS = ("used as", "origin", "pairs", "sha256")
-# What no XML or HTML may hold, not even escaped; a system's translation can.
+# Not allowed in XML or HTML even when escaped, but possible in translations.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
 @dataclass(frozen=True)
 class Figures:
-    """A section with figures: captions and SVG, of which those that are None are left out.
+    """A section with figures: captions and SVG; figures that are None are left out.
 
     Attributes:
         anchor: its id in the page.
-        shape: how large they stand: ``small``, ``medium``, ``one`` or ``natural``.
+        shape: size of the figures: ``small``, ``medium``, ``one`` or ``natural``.
     """
 
     anchor: str
@@ -44,13 +44,13 @@ class Figures:
 
 
 def page(report: Mapping[str, Any], sections: Iterable[Figures]) -> str:
-    """The report as HTML, from what ``report.json`` holds; sections without figures are left out."""
+    """The report as HTML, from the contents of ``report.json``; sections without figures are left out."""
     here = files(__package__)
     template, style, script = (
         here.joinpath(name).read_text(encoding="utf-8") for name in ("page.html", "style.css", "script.js")
     )
     drawn = [each for each in sections if any(picture for _, picture in each.figures)]
-    # The only script that may run is the page's own, whatever the data hold.
+    # Only the page's own script may run, whatever the data contain.
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     jinja = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     text = jinja.from_string(template).render(
@@ -97,7 +97,7 @@ def _grid(anchor: str, table: Mapping[str, Any], groups: Sequence[tuple[str, int
 
     Args:
         anchor: its id in the page.
-        groups: headings over several columns with how many each spans; empty without.
+        groups: headings over several columns with the number of columns each spans; may be empty.
     """
     rows = list(zip(*map(_shown, zip(*table["rows"]))))
     numeric = numeric_columns(table["rows"])
@@ -105,7 +105,7 @@ def _grid(anchor: str, table: Mapping[str, Any], groups: Sequence[tuple[str, int
 
 
 def _grids(tables: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The tables; the paper's own numbers stand beside ours where both have the same rows."""
+    """The tables, with the paper's numbers beside ours in one table."""
     by_title = {table["title"]: table for table in tables}
     papers = by_title.get(_PAPERS) if _OURS in by_title else None
     grids: list[dict[str, Any]] = []
@@ -120,7 +120,7 @@ def _grids(tables: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _beside(ours: Mapping[str, Any], papers: Mapping[str, Any]) -> dict[str, Any]:
-    """One table of two with rows of the same names."""
+    """Joins two tables by the names of their rows."""
     first, second = ({row[0]: row[1:] for row in table["rows"]} for table in (ours, papers))
     no_first, no_second = ([None] * (len(table["columns"]) - 1) for table in (ours, papers))
     return {
@@ -135,7 +135,7 @@ def _beside(ours: Mapping[str, Any], papers: Mapping[str, Any]) -> dict[str, Any
 
 
 def _shown(column: Sequence[Any]) -> list[str]:
-    """The texts of a column; its fractions with as many decimals as the one that has most."""
+    """The cells of a column as text; all fractions have the same number of decimals."""
     decimals = max(
         (len(str(value).partition(".")[2]) for value in column if isinstance(value, float)), default=0
     )

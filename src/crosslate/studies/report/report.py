@@ -1,4 +1,4 @@
-"""The report of a study, rebuilt from stored results only: HTML, Markdown, and JSON for programs."""
+"""The report of a study in HTML, Markdown and JSON, made from stored results."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from crosslate.studies.store import Result, Results, Store
 MARKDOWN, JSON, HTML = "report.md", "report.json", "report.html"
 NUM_SAMPLES = 3
 TRANSLATING = ("child", "denoising child", "zero-shot", "pivot", "supervised")
-"""Kinds of cells whose translations stand side by side."""
+"""Kinds of cells whose translations are shown side by side."""
 
 Report = Mapping[str, Any]
-"""What ``report.json`` holds: plain values, the same whether just made or read from the file."""
+"""Contents of ``report.json``: plain values, the same before writing and after reading."""
 
 
 def make_report(recipe: Recipe, cells: Sequence[Cell], store: Store) -> Report:
-    """Reads what is stored of a study's cells; runs nothing."""
+    """Makes a report from the stored results of a study's cells."""
     by_key = store.results(cells)
     results = Results(cells, by_key)
     missing = [cell for cell in cells if cell.key not in by_key]
@@ -103,7 +103,7 @@ def _cell(value: Value) -> str:
 
 def _sample_lines(samples: Sequence[Mapping[str, Any]]) -> list[str]:
     def text(text: str) -> str:
-        return text.replace("<", "\\<")  # no tag of its own
+        return text.replace("<", "\\<")  # not an HTML tag
 
     lines = ["## Translations side by side", ""] if samples else []
     for pair in samples:
@@ -117,7 +117,7 @@ def _sample_lines(samples: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _samples(results: Results) -> list[dict[str, Any]]:
-    """The first test sentences of every pair with what each system made of them."""
+    """The first test sentences of every pair with the translations of each system."""
     by_test: dict[str, dict[str, Any]] = {}
     for kind in TRANSLATING:
         for cell, values in results.found(kind):
@@ -136,7 +136,7 @@ def _samples(results: Results) -> list[dict[str, Any]]:
 
 
 def _environment(results: Mapping[str, Result]) -> dict[str, Any]:
-    """What the results were made with; several where cells ran on several machines or versions."""
+    """Versions and machines of the results; several if they differ between cells."""
     found: dict[str, dict[str, None]] = {}
     for result in results.values():
         for name, value in result.environment.items():
@@ -152,11 +152,11 @@ def _environment(results: Mapping[str, Result]) -> dict[str, Any]:
 
 
 def _texts(results: Mapping[str, Result]) -> list[dict[str, Any]]:
-    """Every text that a result names with its hash, once for each use."""
+    """All texts used by results with their hashes, once per use."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for result in results.values():
         if result.kind == "forgetting":
-            continue  # a child's labels on its parent's test set, which the parent names itself
+            continue  # labelled as the child but uses the parent's test set, which the parent lists
         labels = [result.labels.get(name) for name in ("child", "pair", "parent")]
         pair = next((label for label in labels if label), "")
         texts = dict(result.values.get("data", {}))

@@ -1,4 +1,4 @@
-"""Tables of a report, and numbers as they stand in them."""
+"""Tables of a report, and their number formats."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Row = tuple[Value, ...]
 
 @dataclass(frozen=True)
 class Table:
-    """A table of a report; its first column names the rows, None is what was not measured."""
+    """A table of a report; the first column names the rows, None means not measured."""
 
     title: str
     note: str
@@ -25,12 +25,12 @@ class Table:
     rows: Sequence[Row]
 
 
-# A number, or one with its deviation or interval; a hash that starts with a digit is none.
+# A number, with or without deviation or interval, but not a hash that starts with a digit.
 _NUMBER = re.compile(r"[-−]?\d[\d.,]*( .*)?")
 
 
 def numeric_columns(rows: Sequence[Sequence[Value]]) -> list[bool]:
-    """Which columns hold numbers, to be aligned at the right; never the first one."""
+    """Which columns hold numbers and are right-aligned; never the first."""
     return [
         index > 0 and all(not isinstance(value, str) or _NUMBER.fullmatch(value) for value in column)
         for index, column in enumerate(zip(*rows))
@@ -40,7 +40,7 @@ def numeric_columns(rows: Sequence[Sequence[Value]]) -> list[bool]:
 def rows_by_part(
     results: Results, kind: str, children: Sequence[str], metric: str = "bleu", **labels: Any
 ) -> list[Row]:
-    """A row for each part of the paper's tables that has a score, a column for each child."""
+    """One row per part of the paper's tables that has a score, one column per child."""
     rows: list[Row] = []
     for part, name in PAPER_PARTS.items():
         row = [
@@ -60,7 +60,7 @@ def parent_scores(results: Results, metric: str = "bleu") -> str:
 
 
 def over_seeds(scores: Sequence[float]) -> str | None:
-    """One score, or the mean and deviation of several; None of none."""
+    """One score, or mean and standard deviation of several; None without scores."""
     if not scores:
         return None
     return f"{scores[0]:.1f}" if len(scores) == 1 else f"{mean(scores):.1f} ± {stdev(scores):.1f}"
