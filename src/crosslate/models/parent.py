@@ -175,11 +175,16 @@ class Parent:
             model, found.source, found.target, found.source_language, found.target_language, name=str(name),
             folder=folder, is_marian=found.is_marian,
         )  # fmt: skip
-        parent._fit_tables(found.optional)
+        parent._fit_tables(found.optional, found.start)
         return parent
 
-    def _fit_tables(self, optional: frozenset[str]) -> None:
-        """Leaves out optional pieces beyond the tables, which may have more rows than pieces, never fewer."""
+    def _fit_tables(self, optional: frozenset[str], start: int | None) -> None:
+        """Leaves out optional pieces beyond the tables, which may have more rows than pieces, never fewer.
+
+        Args:
+            optional: pieces that may be left out, unless a sentence has them in its frame.
+            start: the target piece that the decoder starts with, if the vocabulary says so.
+        """
         from crosslate.models.sides import token_tables
 
         for side in SIDES:
@@ -187,13 +192,24 @@ class Parent:
                 continue
             vocabulary = getattr(self, side)
             num_rows = min(table.num_embeddings for table in token_tables(self.model, self.anatomy, side))
-            if optional.issuperset(vocabulary.pieces[num_rows:]) and len(vocabulary) > num_rows:
+            frame = vocabulary.frame
+            needed = [*frame.before, *frame.after, *vocabulary.special.as_values().values()]
+            needed += [start] if side == "target" and start is not None else []
+            beyond = vocabulary.pieces[num_rows:]
+            if missing := [index for index in needed if index >= num_rows]:
+                raise ParentError(
+                    f"{self.name}: the {side} vocabulary has {len(vocabulary):,} pieces, its embedding table "
+                    f"only {num_rows:,} rows, and every sentence needs the piece "
+                    f"{vocabulary.pieces[missing[0]]!r}, which is number {missing[0]:,}; get a model whose "
+                    "table was not cut"
+                )
+            if optional.issuperset(beyond) and beyond:
                 vocabulary, _ = vocabulary.restricted(range(num_rows))
                 setattr(self, side, vocabulary)
-            if num_rows < len(vocabulary):
+            elif beyond:
                 raise ParentError(
-                    f"{self.name}: the {side} vocabulary has {len(vocabulary)} pieces, "
-                    f"its embedding table only {num_rows} rows"
+                    f"{self.name}: the {side} vocabulary has {len(vocabulary):,} pieces, its embedding table "
+                    f"only {num_rows:,} rows; get the model again, with its own tokenizer"
                 )
 
     def save(

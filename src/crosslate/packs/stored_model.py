@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crosslate.errors import Faults, InputError, PackError, ParentError, UsageError
+from crosslate.errors import Faults, InputError, LanguagesNotNamed, PackError, ParentError, UsageError
 from crosslate.files import atomic_folder, read_optional_object, sha256_file
 from crosslate.packs.manifest import MANIFEST_NAME, Manifest
 from crosslate.packs.pack import check_composition, check_parent, check_replaceable, verify
@@ -37,7 +37,7 @@ class StoredModel:
         UsageError: neither packs nor a parent; or languages beside packs, which name them.
         PackError: lists what is wrong with every pack; or the packs do not compose, or the parent is known
             to be another one.
-        ParentError: the parent's folder does not say which languages it translates.
+        LanguagesNotNamed: the parent's folder does not say which languages it translates.
     """
 
     def __init__(
@@ -219,7 +219,9 @@ def _parent_languages(name: str) -> tuple[str, str]:
 
     source, target = named_languages(_local_folder(name))
     if not source or not target:
-        raise ParentError(f"{name} does not say which languages it translates, so it needs a pack that does")
+        raise LanguagesNotNamed(
+            f"{name} does not say which languages it translates; give both language codes"
+        )
     return source, target
 
 

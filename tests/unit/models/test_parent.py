@@ -128,9 +128,17 @@ class TestRoundTrip:
         created(seed=2).save(copy, replace=True)
         assert Parent.load(copy).fingerprint() == created(seed=2).fingerprint()
 
-    def test_languages_can_be_given(self, copy):
-        parent = Parent.load(copy, source_language="oc", target_language="ca")
-        assert (parent.source_language, parent.target_language) == ("oc", "ca")
+    def test_languages_may_be_given_by_any_of_their_names(self, copy):
+        parent = Parent.load(copy, source_language="fra", target_language="en-GB")
+        assert (parent.source_language, parent.target_language) == ("fra", "en-GB")
+
+    @pytest.mark.parametrize("languages", [("de", "ja"), ("en", "fr"), ("fr", "ja"), ("oc", "en")])
+    def test_other_languages_than_the_files_name_are_refused(self, copy, languages):
+        source, target = languages
+        with pytest.raises(
+            ParentError, match=f"translates fr to en, as its files say, not {source} to {target};"
+        ):
+            Parent.load(copy, source_language=source, target_language=target)
 
 
 class TestFaults:
@@ -194,7 +202,9 @@ class TestFaults:
         self.refused(copy, "the target vocabulary has 50 pieces, its embedding table only 44 rows")
 
     def test_a_file_for_a_folder(self, copy):
-        self.refused(copy / "config.json", "is a file, expected the folder of a model or a hub id")
+        self.refused(copy / "config.json", "is a file of a model; give its folder, .*parent$")
+        (copy / "notes.pdf").write_text("")
+        self.refused(copy / "notes.pdf", "is a file, expected the folder of a model or a hub id")
 
     @pytest.mark.parametrize("name", ["no-such-folder", "./a/b", "/no/such", "a/b/c", "~/no-such-parent"])
     def test_no_such_folder(self, name):

@@ -14,7 +14,7 @@ from crosslate.models.parent import Parent
 from crosslate.models.plan import vocabulary_axis
 from crosslate.models.sides import describe_vocabularies
 from crosslate.models.tensors import distinct_tensors, set_tensor, unsaved_names
-from crosslate.models.vocabularies.conventions import task_prefixes
+from crosslate.models.vocabularies.conventions import CONVENTIONS, known_codes, task_prefixes
 from crosslate.text.smaller_segmenters import completed, reduced, scripts_of
 from crosslate.text.vocabularies import Vocabulary
 
@@ -78,10 +78,13 @@ def trim_to_languages(
     if not any(counts):
         raise ParentError(f"no text was given to trim {parent.name} by; give some in the languages to keep")
     prefixes = task_prefixes(parent.model.config).values()
+    pieces = parent.source.pieces
+    codes = {piece for each in CONVENTIONS.values() for piece in known_codes(each, pieces).values()}
     wanted: set[str] = set()
     for side, count in zip(sides, counts, strict=True):
         used = {piece for piece, number in count.items() if number >= min_occurrences}
         used.update(piece for prefix in prefixes for piece in side.segmenter.split(prefix))
+        used.update(codes.intersection(side.segmenter.pieces))
         wanted |= completed(side.segmenter, used, scripts)
     given = set().union(*(side.segmenter.pieces for side in sides))
     found = {row for row, piece in enumerate(parent.source.pieces) if piece in wanted or piece not in given}
