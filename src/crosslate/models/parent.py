@@ -46,6 +46,7 @@ class Parent:
         origin: where the files lie that its vocabularies were cut from, where they were.
         is_marian: whether its vocabularies can be written in Marian's layout, which is ours; those of other
             families stay as they are.
+        prefix: text before every source text, if it was given for a model whose files do not name it.
         lowering: which tensors are held in a lower precision than they had; None for none. See :meth:`lower`.
     """
 
@@ -67,6 +68,7 @@ class Parent:
         self.target_language = language_code(target_language)
         self.name, self.folder, self.is_marian = name, folder, is_marian
         self.origin: Path | None = None
+        self.prefix: str | None = None
         self._fingerprint: CachedFingerprint | None = None
         self.lowering: Lowering | None = None
 
@@ -139,6 +141,7 @@ class Parent:
         *,
         source_language: str | None = None,
         target_language: str | None = None,
+        prefix: str | None = None,
     ) -> Parent:
         """Loads a parent from a folder or the Hugging Face hub; code from a hub is never run.
 
@@ -147,6 +150,8 @@ class Parent:
             source_language: needed only where the files do not name the languages, or name several (mBART,
                 NLLB); any language code, or the model's own.
             target_language: likewise.
+            prefix: text before every source text, for models that were trained with one which their files do
+                not name: T5 fine-tuned on a pair of its own, with ``translate English to Welsh: ``, say.
 
         Raises:
             ParentError: missing, incomplete, without readable vocabularies, not an encoder-decoder, or not of
@@ -158,10 +163,12 @@ class Parent:
         folder = local_folder(str(name))
         config = read_configuration(folder)
         with silenced():
-            found = read_vocabularies(folder, config, source_language, target_language)
+            record = read_optional_object(folder / RECORD)
+            prefix = record.get("prefix") if prefix is None else prefix
+            found = read_vocabularies(folder, config, source_language, target_language, prefix)
         signal = signal_of(config)
         model = load_model(folder, signal)
-        if (rows := read_optional_object(folder / RECORD).get("table_rows")) is not None:
+        if (rows := record.get("table_rows")) is not None:
             from crosslate.models.padded import cut_tables
 
             cut_tables(model, rows)
@@ -175,6 +182,7 @@ class Parent:
             model, found.source, found.target, found.source_language, found.target_language, name=str(name),
             folder=folder, is_marian=found.is_marian,
         )  # fmt: skip
+        parent.prefix = prefix
         parent._fit_tables(found.optional, found.start)
         return parent
 
@@ -249,6 +257,8 @@ class Parent:
             "target_language": self.target_language,
             "fingerprint": self.fingerprint(),
         }
+        if self.prefix is not None:
+            own["prefix"] = self.prefix
         with atomic_folder(folder, replace=replace) as temporary:
             model = self.model if dtype is None else copy.deepcopy(self.model).to(dtype)
             if is_one_size_too_few(model, self.anatomy):

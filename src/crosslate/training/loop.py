@@ -42,7 +42,7 @@ from crosslate.training.encoder_states import (
 )
 from crosslate.training.gradients import Gradients, HalvedGradients, PlainGradients
 from crosslate.training.loss import TranslationLoss
-from crosslate.training.memory import checkpointed, is_bf16_run, shards, spread_frozen
+from crosslate.training.memory import checkpointed, is_bf16_run, memory_errors, shards, spread_frozen
 from crosslate.training.optimiser import Trainee, learning_rate_factor, make_optimiser
 from crosslate.training.progress import Progress, RunLog
 from crosslate.training.settings import TrainingSettings
@@ -92,6 +92,7 @@ def train(
 
     Raises:
         Interrupted: SIGINT or SIGTERM came, or the terminal was closed; the state is saved.
+        OutOfMemory: a batch does not fit into the device's memory.
         TrainingError: the loss is not finite, the run cannot be resumed as asked, the disk is full, or memory
             cannot be saved as asked.
     """
@@ -106,6 +107,7 @@ def train(
     log = RunLog(folder, progress, tensorboard=settings.tensorboard) if is_main else Progress()
     with (
         closing(log),
+        memory_errors(settings.batch_tokens, device),
         on_device(trainee.model, device),
         cheaper_on_cpu(trainee.model, is_bf16=is_bf16) if device.type == "cpu" else nullcontext(),
         checkpointed(trainee.model) if settings.gradient_checkpointing else nullcontext(),

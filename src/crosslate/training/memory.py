@@ -15,7 +15,7 @@ from accelerate import Accelerator
 from torch import nn
 from transformers.modeling_layers import GradientCheckpointingLayer
 
-from crosslate.errors import TrainingError
+from crosslate.errors import OutOfMemory, TrainingError
 from crosslate.models.tensors import is_mixed
 from crosslate.training.cpu import give_back
 from crosslate.training.devices import resolve_precision
@@ -44,6 +44,31 @@ def checkpointed(model: Any) -> Iterator[None]:
     finally:
         getattr(model, f"{kind}_checkpointing_disable")()
         model.config.use_cache = uses_cache
+
+
+_SIGNS = ("out of memory", "can't allocate memory", "not enough memory")
+"""Of PyTorch's errors without a class of their own: those of CPUs and of Apple's processors."""
+
+
+@contextmanager
+def memory_errors(batch_tokens: int, device: torch.device) -> Iterator[None]:
+    """Says what to do where a batch does not fit into memory.
+
+    Raises:
+        OutOfMemory: something inside needed more memory than there is.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        text = str(error).strip().partition("\n")[0]
+        is_known = isinstance(error, MemoryError | torch.OutOfMemoryError)
+        if not is_known and not any(sign in text.lower() for sign in _SIGNS):
+            raise
+        raise OutOfMemory(
+            f"the memory of {device.type} does not suffice for batches of {batch_tokens:,} tokens ({text}); "
+            "train with smaller ones, hold what is frozen in bfloat16, or keep less of each layer (gradient "
+            "checkpointing)"
+        ) from error
 
 
 def is_bf16_run(model: nn.Module, precision: str, device: torch.device) -> bool:

@@ -16,6 +16,7 @@ from crosslate.engines.pytorch import TorchEngine
 from crosslate.errors import LanguagesNotNamed, ParentError
 from crosslate.models.parent import Parent
 from crosslate.models.vocabularies.trimming import trim_to_languages
+from crosslate.packs.compose import pack_child
 from crosslate.packs.stored_model import StoredModel
 
 
@@ -346,3 +347,39 @@ class TestSmallTables:
             )
             with pytest.raises(ParentError, match=message):
                 load(folder, *pair)
+
+
+class TestPrefix:
+    """T5 fine-tuned on a pair that its configuration, still that of T5, does not list."""
+
+    WELSH = "translate English to Welsh: "
+
+    @pytest.fixture
+    def folder(self, tmp_path):
+        hub_folders.write("t5", tmp_path / "t5")
+        return tmp_path / "t5"
+
+    def test_it_stands_before_the_text(self, folder):
+        with pytest.raises(ParentError, match=r"translates fr to en, .*, not en to cy; .*give the prefix"):
+            load(folder, "en", "cy")
+        parent = Parent.load(folder, source_language="en", target_language="cy", prefix=self.WELSH)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+        assert parent.source.encode("le chat") == tokenizer(f"{self.WELSH}le chat")["input_ids"]
+
+    def test_saved_parents_and_packs_keep_it(self, folder, tmp_path):
+        parent = Parent.load(folder, source_language="en", target_language="cy", prefix=self.WELSH)
+        parent.save(tmp_path / "saved")
+        assert load(tmp_path / "saved").source.frame.text == self.WELSH
+        pack_child(hub_folders.shaken_child(parent, "target")).save(tmp_path / "pack")
+        assert StoredModel([tmp_path / "pack"]).load().source.frame.text == self.WELSH
+
+    def test_trimmed_parents_keep_it(self, folder):
+        parent = Parent.load(folder, source_language="en", target_language="cy", prefix=self.WELSH)
+        trimmed = trim_to_languages(parent, ["le chat dort"] * 3)
+        pieces = [trimmed.source.pieces[index] for index in trimmed.source.encode("le chat dort")]
+        assert pieces == [parent.source.pieces[index] for index in parent.source.encode("le chat dort")]
+        assert trimmed.prefix == self.WELSH
+
+    def test_marian_has_none(self, of_many):
+        with pytest.raises(ParentError, match="is a Marian model, which takes no prefix"):
+            Parent.load(of_many, source_language="fr", target_language="en", prefix="x: ")

@@ -184,6 +184,7 @@ def task_prefix(config: Any, source_language: str, target_language: str) -> str:
         known = ", ".join(f"{source} to {target}" for source, target in prefixes)
         raise ParentError(
             f"the model translates {known}, not {source_language} to {target_language}; name one of these "
-            "pairs, and teach it the other language as a new source or target"
+            "pairs, and teach it the other language as a new source or target; or, if it was fine-tuned on "
+            "this pair, give the prefix that it was trained with"
         )
     return ""

@@ -70,7 +70,7 @@ def write_tokenizer(
         files = list(temporary.iterdir())
         config.save_pretrained(temporary)  # the library looks there, too
         try:
-            found = read_vocabularies(temporary, config, *languages)
+            found = read_vocabularies(temporary, config, *languages, sides[0].frame.text or None)
         except (CrosslateError, LookupError, TypeError, ValueError) as error:
             log.debug("the tokenizer's files cannot express the trimmed vocabularies: %s", error)
             return False

@@ -77,7 +77,7 @@ def trim_to_languages(
             count.update(side.segmenter.split(line))
     if not any(counts):
         raise ParentError(f"no text was given to trim {parent.name} by; give some in the languages to keep")
-    prefixes = task_prefixes(parent.model.config).values()
+    prefixes = [*task_prefixes(parent.model.config).values(), parent.source.frame.text]
     pieces = parent.source.pieces
     codes = {piece for each in CONVENTIONS.values() for piece in known_codes(each, pieces).values()}
     wanted: set[str] = set()
@@ -145,7 +145,7 @@ def _with_rows(
         model, source, target, parent.source_language, parent.target_language,
         name=name_of_new or parent.name, is_marian=parent.is_marian,
     )  # fmt: skip
-    trimmed.origin = parent.folder
+    trimmed.origin, trimmed.prefix = parent.folder, parent.prefix
     return trimmed
 
 

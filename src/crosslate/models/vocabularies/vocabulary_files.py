@@ -74,16 +74,22 @@ class ParentVocabularies:
 
 
 def read_vocabularies(
-    folder: Path, config: Any, source_language: str | None = None, target_language: str | None = None
+    folder: Path,
+    config: Any,
+    source_language: str | None = None,
+    target_language: str | None = None,
+    prefix: str | None = None,
 ) -> ParentVocabularies:
     """Reads the vocabularies of a parent's folder.
 
     Args:
         source_language: needed only where the files do not name the languages, or name several.
         target_language: likewise.
+        prefix: text before every source text; None is that of the task in the configuration, if any.
 
     Raises:
-        ParentError: missing or damaged files, no language, or one that the model does not have.
+        ParentError: missing or damaged files, no language, one that the model does not have, or a prefix for
+            a family that has none.
     """
     described: Any = {}
     if (folder / TOKENIZER_CONFIG).is_file():
@@ -93,8 +99,10 @@ def read_vocabularies(
     if (folder / SAVED_VOCABULARIES).is_file():
         return _read_saved(folder, languages)
     if _tokenizer_class(config, described if isinstance(described, dict) else {}) == MARIAN:
+        if prefix:
+            raise ParentError(f"{folder} is a Marian model, which takes no prefix; leave {prefix!r} out")
         return _read_marian(folder, languages)
-    return _Reader(folder, config, open_tokenizer(folder), languages).read()
+    return _Reader(folder, config, open_tokenizer(folder), languages, prefix).read()
 
 
 @contextmanager
@@ -230,8 +238,11 @@ def _refusal(folder: Path, error: Exception) -> str:
 class _Reader:
     """Takes a tokenizer of transformers apart."""
 
-    def __init__(self, folder: Path, config: Any, tokenizer: Any, languages: _Languages) -> None:
+    def __init__(
+        self, folder: Path, config: Any, tokenizer: Any, languages: _Languages, prefix: str | None
+    ) -> None:
         self.folder, self.config, self.tokenizer, self.languages = folder, config, tokenizer, languages
+        self.prefix = prefix
         names = (type(tokenizer).__name__, _named_class(folder))
         self.conventions = next((CONVENTIONS[name] for name in names if name in CONVENTIONS), Conventions())
         self.special = self._special_ids()
@@ -240,7 +251,8 @@ class _Reader:
         source, target = self._unframed()
         known = known_codes(self.conventions, target.pieces)
         languages = self.languages.pair(known)
-        if not known:
+        # What was trimmed for one pair still serves others of its languages.
+        if not known and "trimmed" not in read_optional_object(self.folder / RECORD):
             self.languages.check(*SIDES)
         is_before_source = self.conventions.target == "source"
         # Where the target's code stands before the source, the source language has none.
@@ -254,8 +266,9 @@ class _Reader:
         start = None
         if codes[1] is not None and self.conventions.target == "start":
             start = target.pieces.index(codes[1])
+        prefix = task_prefix(self.config, *languages) if self.prefix is None else self.prefix
         return ParentVocabularies(
-            source=source.framed(replace(frame, text=task_prefix(self.config, *languages))),
+            source=source.framed(replace(frame, text=prefix)),
             # A decoder ends with the end of sentence, whatever the tokenizer puts around labels: mBART's
             # code after it is rotated to the front, where it starts the decoder.
             target=target.framed(Frame(written.before, (self.special.eos,))),
