@@ -42,7 +42,7 @@ from crosslate.training.encoder_states import (
 )
 from crosslate.training.gradients import Gradients, HalvedGradients, PlainGradients
 from crosslate.training.loss import TranslationLoss
-from crosslate.training.memory import checkpointed, is_bf16_run, memory_errors, shards, spread_frozen
+from crosslate.training.memory import checkpointed, memory_errors, run_precision, shards, spread_frozen
 from crosslate.training.optimiser import Trainee, learning_rate_factor, make_optimiser
 from crosslate.training.progress import Progress, RunLog
 from crosslate.training.settings import TrainingSettings
@@ -50,6 +50,10 @@ from crosslate.training.stopping import StopRequest
 
 _WINDOW_UPDATES = 50
 """Loss and tokens/s are shown as means over so many updates, and logged as often."""
+
+
+_LEAST_SCALE = 2.0**-10
+"""Below, gradients in fp16 overflow at any scale."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,7 @@ def train(
         raise TrainingError("there is nothing to train on: the corpus has no pairs left after cleaning")
     accelerator = make_accelerator()
     device = accelerator.device
-    is_bf16 = is_bf16_run(trainee.model, settings.precision, device)
+    is_bf16 = run_precision(trainee.model, settings.precision, device) == "bf16"
     if settings.shard_frozen:
         spread_frozen(trainee.model, accelerator)
     is_main = accelerator.is_main_process
@@ -130,7 +134,9 @@ class _Run:
         log: Progress,
     ) -> None:
         self.accelerator, self.device = accelerator, accelerator.device
-        self.is_bf16 = is_bf16_run(trainee.model, settings.precision, self.device)
+        self.precision = run_precision(trainee.model, settings.precision, self.device)
+        self.is_bf16 = self.precision == "bf16"
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
         self.trainee, self.pairs, self.settings = trainee, pairs, settings
         self.validate, self.folder, self.log = validate, folder, log
         set_dropout(trainee.model, settings.dropout, settings.attention_dropout)
@@ -164,6 +170,8 @@ class _Run:
             remove_torn(self.folder, *TORN)
         loaded = load_checkpoint(self.folder, trained, self.optimiser, self.described)
         self.state = state = loaded or RunState()
+        if state.loss_scaling:
+            self.scaler.load_state_dict(state.loss_scaling)
         self.saved = (state.updates, len(state.history)) if loaded else None
         self.log.start(title, self.limit, state.updates)
         self.log.event("resumed" if state.updates else "started", {"updates": state.updates})
@@ -199,11 +207,12 @@ class _Run:
     def _gradients(self) -> Gradients:
         threads, is_checkpointed = torch.get_num_threads(), self.settings.gradient_checkpointing
         is_alone = self.device.type == "cpu" and self.accelerator.num_processes == 1
-        if is_alone and threads > 1 and not is_checkpointed:
+        if is_alone and threads > 1 and not is_checkpointed and not self.scaler.is_enabled():
             return HalvedGradients(self.loss, self.trainee.trained.values(), threads, is_bf16=self.is_bf16)
         return PlainGradients(
-            self.accelerator, self.objective, is_bf16=self.is_bf16, is_checkpointed=is_checkpointed
-        )
+            self.accelerator, self.objective, is_bf16=self.is_bf16, is_checkpointed=is_checkpointed,
+            scaler=self.scaler,
+        )  # fmt: skip
 
     def _prepare_states(self) -> None:
         """Computes what a frozen encoder gives, or finds it as an interrupted run has left it."""
@@ -284,10 +293,18 @@ class _Run:
         factor = learning_rate_factor(settings, self.state.updates + 1, total_updates=self.schedule_end)
         for parameters in self.optimiser.param_groups:
             parameters["lr"] = parameters["peak_lr"] * factor
+        # Without fp16 the scaler does nothing but make the step. With it, gradients that overflow are normal:
+        # the step is left out, and the scale halved.
+        self.scaler.unscale_(self.optimiser)
         if settings.clip_norm:
             norm = self.accelerator.clip_grad_norm_(self.trainee.trained.values(), settings.clip_norm)
-            self._check_finite("norm of the gradient", float(norm))
-        self.optimiser.step()
+            if not self.scaler.is_enabled():
+                self._check_finite("norm of the gradient", float(norm))
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+        self.state.loss_scaling = self.scaler.state_dict()
+        if self.scaler.is_enabled() and self.scaler.get_scale() < _LEAST_SCALE:
+            self._check_finite("norm of the gradient", math.inf)
         self.optimiser.zero_grad(set_to_none=True)
 
     def _check_finite(self, name: str, value: float) -> None:
@@ -375,7 +392,7 @@ class _Run:
             "tokens_per_second": round(state.tokens / max(state.seconds, 1e-9)),
             "finished": state.finished,
             "validations": state.history,
-            "precision": "bf16" if self.is_bf16 else "fp32",
+            "precision": self.precision,
             "processes": self.accelerator.num_processes,
             "machine": machine(self.device),
             "versions": versions(),

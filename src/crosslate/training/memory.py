@@ -71,18 +71,18 @@ def memory_errors(batch_tokens: int, device: torch.device) -> Iterator[None]:
         ) from error
 
 
-def is_bf16_run(model: nn.Module, precision: str, device: torch.device) -> bool:
-    """Whether matrix products are in bf16.
+def run_precision(model: nn.Module, precision: str, device: torch.device) -> str:
+    """What matrix products are computed in: ``bf16``, ``fp16`` or ``fp32``.
 
     Raises:
-        TrainingError: fp32 is asked for with tensors that are held in bfloat16.
+        TrainingError: another one than bf16 is asked for with tensors that are held in bfloat16.
     """
-    if is_mixed(model) and precision == "fp32":
+    if is_mixed(model) and precision in ("fp32", "fp16"):
         raise TrainingError(
-            "the precision is fp32, but frozen tensors are held in bfloat16, which needs bf16; leave the "
-            "precision out, or hold them in float32"
+            f"the precision is {precision}, but frozen tensors are held in bfloat16, which needs bf16; leave "
+            "the precision out, or hold them in float32"
         )
-    return is_mixed(model) or resolve_precision(precision, device) == "bf16"
+    return "bf16" if is_mixed(model) else resolve_precision(precision, device)
 
 
 def spread_frozen(model: Any, accelerator: Accelerator) -> None:

@@ -12,7 +12,7 @@ import parents
 from crosslate.errors import OutOfMemory, TrainingError
 from crosslate.training.gradients import PlainGradients
 from crosslate.training.loss import TranslationLoss
-from crosslate.training.memory import checkpointed, is_bf16_run, memory_errors
+from crosslate.training.memory import checkpointed, memory_errors, run_precision
 from toy_training import toy_batch
 
 CPU = torch.device("cpu")
@@ -55,11 +55,15 @@ def test_models_that_do_not_know_how():
 
 def test_precision_of_models_held_in_bfloat16():
     parent = parents.parent("mbart")
-    assert not is_bf16_run(parent.model, "fp32", CPU) and is_bf16_run(parent.model, "bf16", CPU)
+    for precision in ("fp32", "fp16", "bf16"):
+        assert run_precision(parent.model, precision, CPU) == precision
     parent.lower({"xattn"})
-    assert is_bf16_run(parent.model, "auto", CPU) and is_bf16_run(parent.model, "bf16", CPU)
-    with pytest.raises(TrainingError, match="the precision is fp32, but frozen tensors are held in bfloat16"):
-        is_bf16_run(parent.model, "fp32", CPU)
+    assert run_precision(parent.model, "auto", CPU) == run_precision(parent.model, "bf16", CPU) == "bf16"
+    for precision in ("fp32", "fp16"):
+        with pytest.raises(
+            TrainingError, match=f"precision is {precision}, but frozen tensors are held in bfloat16"
+        ):
+            run_precision(parent.model, precision, CPU)
 
 
 @pytest.mark.parametrize(
