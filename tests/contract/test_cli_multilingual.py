@@ -104,7 +104,7 @@ def test_a_language_is_appended(crosslate, folder, tmp_path, caplog):
 
 def test_languages_that_are_not_named_are_asked_for_by_their_option(crosslate, folder, tmp_path):
     for command in (["translate", "--parent"], ["parent", "show"], ["plan", "--parent"]):
-        ran = crosslate(*command, folder, stdin=b"le chat\n")
+        ran = crosslate(*command, folder / "nllb", stdin=b"le chat\n")
         assert ran.code == 4
         assert "does not say which languages it translates; give both language codes" in ran.err
         assert ran.err.endswith("; with --parent-langs, as in --parent-langs fr-en\n")
@@ -116,6 +116,15 @@ def test_too_little_memory_names_the_options_that_need_less(crosslate, folder, t
 
     monkeypatch.setattr("crosslate.adaptation.jobs.AdaptJob.run", run)
     ran = crosslate(
-        "adapt", "--parent", folder, "--new-source", "de", "--train", "a", "b", "--out", tmp_path / "pack"
+        "adapt",
+        "--parent",
+        folder / "nllb",
+        "--new-source",
+        "de",
+        "--train",
+        "a",
+        "b",
+        "--out",
+        tmp_path / "pack",
     )
     assert "suffice; with --batch-tokens, --frozen-dtype bfloat16 or --gradient-checkpointing" in ran.err

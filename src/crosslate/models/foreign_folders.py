@@ -215,8 +215,8 @@ FOREIGN: tuple[Foreign, ...] = (
     ),
     Foreign(
         _all(Path.is_dir, _has(f"*/{CONFIG}"), _lacks(CONFIG)),
-        "a folder with a model in a folder of its own",
-        "give that, {found}",
+        "a folder that models lie in",
+        "give one of them, {found}",
         _newest(f"*/{CONFIG}"),
     ),
     Foreign(

@@ -198,7 +198,9 @@ def refused(what: str) -> Iterator[None]:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+    """The first sentence or so of what a library says."""
+    text = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return text.partition(". ")[0].rstrip(".")
 
 
 @contextmanager

@@ -51,7 +51,7 @@ CASES = {
         "an Argos Translate package; its model for de-en is a CTranslate2 model",
     ),
     "pack": ({"pack.json": '{"parent": {"name": "parents/fr-en"}}'}, r"a pack, not a parent; .*\(parents/fr-en\)"),
-    "above": ({"fr-en/config.json": CONFIG}, "a folder with a model in a folder of its own; give that, .*fr-en$"),
+    "above": ({"fr-en/config.json": CONFIG}, "a folder that models lie in; give one of them, .*fr-en$"),
     "lfs": (
         {"config.json": CONFIG, "model.safetensors": POINTER, "source.spm": POINTER},
         "without its large files; model.safetensors is a pointer of Git LFS.*`git lfs pull`",

@@ -1,6 +1,7 @@
 """Parents: created, saved, loaded; layouts of the hub; everything wrong with a folder in one readable message."""
 
 import json
+import os
 import shutil
 
 import pytest
@@ -121,6 +122,17 @@ class TestRoundTrip:
         again = Parent.load(tmp_path / "parent")
         assert again.fingerprint() == fingerprint
         assert again.model.lm_head.weight is again.model.model.encoder.embed_tokens.weight
+
+    @pytest.mark.skipif(os.name == "nt", reason="POSIX modes")
+    def test_every_file_may_be_read_by_whom_the_umask_allows(self, tmp_path):
+        """A server in a container reads them as another user."""
+        mask = os.umask(0o022)
+        try:
+            created().save(tmp_path / "parent")
+        finally:
+            os.umask(mask)
+        assert {path.stat().st_mode & 0o777 for path in (tmp_path / "parent").iterdir()} == {0o644}
+        assert (tmp_path / "parent").stat().st_mode & 0o777 == 0o755
 
     def test_an_existing_folder_is_not_replaced_unasked(self, copy):
         with pytest.raises(InputError, match="already exists"):
