@@ -16,6 +16,7 @@ from crosslate.engines.pytorch import TorchEngine
 from crosslate.errors import LanguagesNotNamed, ParentError
 from crosslate.models.parent import Parent
 from crosslate.models.vocabularies.trimming import trim_to_languages
+from crosslate.models.vocabularies.vocabulary_files import open_tokenizer
 from crosslate.packs.compose import pack_child
 from crosslate.packs.stored_model import StoredModel
 
@@ -296,6 +297,13 @@ class TestTokenizersWithoutAClass:
             ["le chat"], DecodingOptions(beam_size=1, max_new_tokens=5)
         )
         assert isinstance(best.text, str)
+
+    def test_merged_checkpoints_hold_a_tokenizer_that_transformers_opens(self, tmp_path):
+        folder, tokenizer = self.folder(tmp_path, "T5Tokenizer", "t5")
+        open_tokenizer(folder).save_pretrained(tmp_path / "written")
+        (tmp_path / "written" / "config.json").write_text('{"model_type": "t5"}')
+        opened = transformers.AutoTokenizer.from_pretrained(tmp_path / "written")
+        assert opened("une ﬁn…")["input_ids"] == tokenizer.encode("une ﬁn…").ids
 
     def test_not_where_the_class_places_the_codes(self, tmp_path):
         folder, _ = self.folder(tmp_path, "MBartTokenizer", "mbart")
