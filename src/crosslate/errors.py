@@ -57,6 +57,10 @@ class ParentError(CrosslateError, ValueError):
     exit_code = EXIT_REFUSED
 
 
+class LanguagesNotNamed(ParentError):
+    """A parent's files name no pair of languages, or several."""
+
+
 class AnatomyError(ParentError):
     """The parts of a model cannot be identified."""
 
@@ -69,6 +73,10 @@ class PackError(CrosslateError, ValueError):
 
 class TrainingError(CrosslateError, RuntimeError):
     """Training cannot start, continue or resume."""
+
+
+class OutOfMemory(TrainingError):
+    """A batch does not fit into the memory of the device."""
 
 
 class EngineError(CrosslateError, RuntimeError):

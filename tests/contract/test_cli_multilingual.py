@@ -10,6 +10,7 @@ import pytest
 import families
 import hub_folders
 import parents
+from crosslate.errors import OutOfMemory
 from crosslate.packs.pack import Pack
 
 LINES = [line for line in hub_folders.lines() if len(line) < 45][:40]
@@ -99,3 +100,31 @@ def test_a_language_is_appended(crosslate, folder, tmp_path, caplog):
     )  # fmt: skip
     assert translated.code == 0, translated.err
     assert len(translated.lines) == 1
+
+
+def test_languages_that_are_not_named_are_asked_for_by_their_option(crosslate, folder, tmp_path):
+    for command in (["translate", "--parent"], ["parent", "show"], ["plan", "--parent"]):
+        ran = crosslate(*command, folder / "nllb", stdin=b"le chat\n")
+        assert ran.code == 4
+        assert "does not say which languages it translates; give both language codes" in ran.err
+        assert ran.err.endswith("; with --parent-langs, as in --parent-langs fr-en\n")
+
+
+def test_too_little_memory_names_the_options_that_need_less(crosslate, folder, tmp_path, monkeypatch):
+    def run(job, progress):
+        raise OutOfMemory("the memory of cuda does not suffice")
+
+    monkeypatch.setattr("crosslate.adaptation.jobs.AdaptJob.run", run)
+    ran = crosslate(
+        "adapt",
+        "--parent",
+        folder / "nllb",
+        "--new-source",
+        "de",
+        "--train",
+        "a",
+        "b",
+        "--out",
+        tmp_path / "pack",
+    )
+    assert "suffice; with --batch-tokens, --frozen-dtype bfloat16 or --gradient-checkpointing" in ran.err

@@ -38,13 +38,20 @@ class ParentChoice(Settings):
         description="Languages of the parent, if its files name none or several (mBART, NLLB): fr-en, or its "
         "own codes, as in fra_Latn-eng_Latn.",
     )
+    parent_prefix: str | None = Field(
+        None,
+        description="Text that the parent wants before every source text, if its files do not name it (T5 "
+        "fine-tuned on its own pair).",
+    )
 
     def load(self) -> Parent:
         """The parent, in float32."""
         from crosslate.models.parent import Parent
 
         source, target = language_pair(self.parent_langs) if self.parent_langs else (None, None)
-        return Parent.load(self.parent, source_language=source, target_language=target)
+        return Parent.load(
+            self.parent, source_language=source, target_language=target, prefix=self.parent_prefix
+        )
 
 
 class _Job(Settings):

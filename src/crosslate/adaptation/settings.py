@@ -44,10 +44,10 @@ class NewLanguages(Settings):
     )
     initial_embeddings: Method | None = Field(
         None,
-        description=f"Initial values of new embeddings ({', '.join(METHODS)}): random as in the paper, the mean "
-        "of the parent's, copied from the parent's row of the same piece, or the parent's rows of translations "
-        "from a dictionary or aligned from the training text. [default: mean; random for scratch, appended "
-        "vocabularies and the preset paper]",
+        description=f"Initial values of new embeddings ({', '.join(METHODS)}): random as in the paper, the "
+        "mean of the parent's, copied from the parent's row of the same piece, or the parent's rows of "
+        "translations from a dictionary or aligned from the training text. [default: mean; random for "
+        "scratch, appended vocabularies and the preset paper]",
     )
     dictionaries: list[AnyPath | Dictionary] = Field(
         default_factory=list,

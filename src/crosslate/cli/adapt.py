@@ -34,6 +34,7 @@ TRAINING: Options = {
 _OPTIONS: Options = {
     "--parent": "parent",
     "--parent-langs": Option("parent_langs", metavar="XX-YY"),
+    "--parent-prefix": Option("parent_prefix", metavar="TEXT"),
     "--new-source": "new.source",
     "--new-target": "new.target",
     **TEXT,

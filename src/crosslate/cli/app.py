@@ -13,7 +13,14 @@ import typer
 from typer.core import TyperGroup
 
 from crosslate.cli.console import error_console, print_line
-from crosslate.errors import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_USAGE, CrosslateError
+from crosslate.errors import (
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_USAGE,
+    CrosslateError,
+    LanguagesNotNamed,
+    OutOfMemory,
+)
 
 _COMMANDS = ("demo", "plan", "adapt", "translate", "evaluate", "align", "parent", "pack", "study", "serve")
 
@@ -76,6 +83,12 @@ def _options(
 _debug = False
 
 
+_REMEDIES: dict[type[CrosslateError], str] = {
+    LanguagesNotNamed: "with --parent-langs, as in --parent-langs fr-en",
+    OutOfMemory: "with --batch-tokens, --frozen-dtype bfloat16 or --gradient-checkpointing",
+}
+"""The options that do what an error asks for; libraries do not know how they are called."""
+
 _SEVERAL_VALUES = frozenset(
     {"--train", "--valid", "--test", "--pack", "--input", "-i", "--hypotheses", "--compare", "--word",
      "--text", "--dictionary"}
@@ -119,7 +132,8 @@ def run(arguments: list[str] | None = None) -> NoReturn:
     except typer.Exit as stop:
         sys.exit(stop.exit_code)
     except CrosslateError as error:
-        _fail(str(error), error.exit_code)
+        remedies = [options for kind, options in _REMEDIES.items() if isinstance(error, kind)]
+        _fail("; ".join([str(error), *remedies]), error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         _fail("interrupted", EXIT_INTERRUPTED)
     except BrokenPipeError:

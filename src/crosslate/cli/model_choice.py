@@ -33,6 +33,11 @@ class ModelChoice(Settings):
         description="Languages of the parent, if its files name none or several (mBART, NLLB): fr-en, or its "
         "own codes, as in fra_Latn-eng_Latn.",
     )
+    parent_prefix: str | None = Field(
+        None,
+        description="Text that the parent wants before every source text, if its files do not name it (T5 "
+        "fine-tuned on its own pair).",
+    )
     engine: Literal["auto", "ctranslate2", "pytorch"] = Field(
         "auto", description="auto uses PyTorch on a GPU, else CTranslate2."
     )
@@ -47,7 +52,7 @@ class ModelChoice(Settings):
         from crosslate.packs.stored_model import StoredModel
 
         languages = language_pair(self.parent_langs) if self.parent_langs else None
-        return StoredModel(self.packs, self.parent, languages)
+        return StoredModel(self.packs, self.parent, languages, self.parent_prefix)
 
     def open(self, model: StoredModel) -> Translator:
         """A translator for a model on disk."""
@@ -73,6 +78,7 @@ MODEL: Options = {
     "--pack": Option("packs", metavar="FOLDER"),
     "--parent": Option("parent", metavar="NAME"),
     "--parent-langs": Option("parent_langs", metavar="XX-YY"),
+    "--parent-prefix": Option("parent_prefix", metavar="TEXT"),
     "--engine": "engine",
     "--quantization": Option("quantization", metavar="TYPE"),
     **decoding_options("decoding"),

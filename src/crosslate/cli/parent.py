@@ -21,7 +21,10 @@ parent_app = typer.Typer(
 _TRAIN: Options = {"--langs": "langs", **TEXT, **OUTPUT, "--size": "size", **TRAINING}
 _OUT: Options = {"--out -o": Option("output.folder", help="Folder to write.")}
 _FORCE: Options = {"--force": Option("output.replace", help="Replace OUT if it exists.")}
-_PARENT_LANGS: Options = {"--parent-langs": Option("parent_langs", metavar="XX-YY")}
+_PARENT_LANGS: Options = {
+    "--parent-langs": Option("parent_langs", metavar="XX-YY"),
+    "--parent-prefix": Option("parent_prefix", metavar="TEXT"),
+}
 
 
 class ImportJob(Settings):

@@ -28,6 +28,7 @@ _OPTIONS: Options = {
     "--vocab-size": "vocab_size",
     "--side": "side",
     "--parent-langs": Option("parent_langs", metavar="XX-YY"),
+    "--parent-prefix": Option("parent_prefix", metavar="TEXT"),
     "--tensors": "tensors",
 }
 

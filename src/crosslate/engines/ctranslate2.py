@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from crosslate.config import Settings
 from crosslate.engines.decoding import (
@@ -37,8 +37,8 @@ class CTranslate2Engine:
 
     Args:
         folder: the exported model.
-        inter_threads: batches translated in parallel; None chooses for this machine.
-        intra_threads: threads per batch; None chooses for this machine.
+        inter_threads: batches translated at the same time on a CPU; None chooses from the machine.
+        intra_threads: threads that share one batch on a CPU; None chooses from the machine.
 
     Raises:
         EngineError: the folder is not an exported model, or CTranslate2 cannot load it.
@@ -49,21 +49,16 @@ class CTranslate2Engine:
     def __init__(
         self, folder: Path, *, inter_threads: int | None = None, intra_threads: int | None = None
     ) -> None:
-        import ctranslate2
-
         self._description = load_description(folder)
         self.source = load_vocabulary(folder, "source", self._description.source)
         self.target = load_vocabulary(folder, "target", self._description.target)
         self.max_source_tokens = self._description.max_source_tokens
         chosen_inter, chosen_intra = default_threads(num_usable_cores())
-        try:
-            self._translator = ctranslate2.Translator(
-                str(folder),
-                inter_threads=chosen_inter if inter_threads is None else inter_threads,
-                intra_threads=chosen_intra if intra_threads is None else intra_threads,
-            )
-        except (RuntimeError, ValueError) as error:
-            raise EngineError(f"CTranslate2 cannot load {folder}: {error}") from error
+        self._translator = _load(
+            folder,
+            chosen_inter if inter_threads is None else inter_threads,
+            chosen_intra if intra_threads is None else intra_threads,
+        )
 
     def translate(self, texts: Sequence[str], options: DecodingOptions) -> list[list[Hypothesis]]:
         """See :meth:`crosslate.engines.decoding.Engine.translate`."""
@@ -101,6 +96,23 @@ class CTranslate2Engine:
                     for output, score in zip(found.hypotheses, found.scores, strict=True)
                 ]
         return translations
+
+
+def _load(folder: Path, inter_threads: int, intra_threads: int) -> Any:
+    """CTranslate2's translator: on the GPU if there is one that it can use, else on the CPU."""
+    import ctranslate2
+
+    if ctranslate2.get_cuda_device_count():
+        try:
+            return ctranslate2.Translator(str(folder), device="cuda")  # one batch fills it
+        except (RuntimeError, ValueError) as error:  # its libraries (cuBLAS) are missing, for example
+            log.warning("CTranslate2 cannot use the GPU, so it translates on the CPU: %s", error)
+    try:
+        return ctranslate2.Translator(
+            str(folder), device="cpu", inter_threads=inter_threads, intra_threads=intra_threads
+        )
+    except (RuntimeError, ValueError) as error:
+        raise EngineError(f"CTranslate2 cannot load {folder}: {error}") from error
 
 
 def num_usable_cores() -> int:

@@ -263,8 +263,12 @@ def ready_to_translate(model: Any) -> Iterator[None]:
 
 
 def _arithmetic(model: Any) -> AbstractContextManager[Any]:
-    """Autocast to bfloat16 for a model with mixed tensor types, which cannot run without it."""
-    return torch.autocast(next(model.parameters()).device.type, torch.bfloat16, enabled=is_mixed(model))
+    """Half precision on a GPU, and for models held in bfloat16 in part, which cannot compute otherwise."""
+    device = next(model.parameters()).device.type
+    is_mixed_model, is_gpu = is_mixed(model), device == "cuda"
+    has_bf16 = is_mixed_model or (is_gpu and torch.cuda.is_bf16_supported(including_emulation=False))
+    dtype = torch.bfloat16 if has_bf16 or not is_gpu else torch.float16
+    return torch.autocast(device, dtype, enabled=is_mixed_model or is_gpu)
 
 
 def repetition_guards(options: DecodingOptions) -> LogitsProcessorList:

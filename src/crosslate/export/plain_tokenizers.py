@@ -19,7 +19,7 @@ from crosslate.models.parent import Parent
 from crosslate.models.vocabularies.conventions import CONVENTIONS, Conventions
 from crosslate.models.vocabularies.saved_vocabularies import SAVED_VOCABULARIES
 from crosslate.models.vocabularies.tokenizer_files import write_marian_files
-from crosslate.models.vocabularies.vocabulary_files import MARIAN, TOKENIZER_CONFIG
+from crosslate.models.vocabularies.vocabulary_files import MARIAN, TOKENIZER_CONFIG, open_tokenizer
 from crosslate.text.vocabularies import Frame, SpecialIds, Vocabulary
 
 Kind = Literal["parent", "marian"]
@@ -148,9 +148,10 @@ def _heeds_tokenizer_class(model_type: str) -> bool:
 
 
 def _code(vocabulary: Vocabulary) -> str:
-    """The language code that multilingual OPUS-MT models need before the text; mostly empty."""
+    """The code of the target that models of OPUS-MT and MADLAD want before the text; mostly empty."""
     before = [vocabulary.pieces[index] for index in vocabulary.frame.before]
-    is_code = len(before) == 1 and re.fullmatch(CONVENTIONS[MARIAN].codes, before[0])
+    patterns = [each.codes for each in CONVENTIONS.values() if each.target == "source"]
+    is_code = len(before) == 1 and any(re.fullmatch(pattern, before[0]) for pattern in patterns)
     return before[0] if is_code else ""
 
 
@@ -161,7 +162,7 @@ def _fits_marian(vocabulary: Vocabulary) -> bool:
         vocabulary.segmenter.kind == "sentencepiece"
         and not frame.text
         and frame.after == (vocabulary.special.eos,)
-        and (not frame.before or bool(_code(vocabulary)))
+        and (not frame.before or re.fullmatch(CONVENTIONS[MARIAN].codes, _code(vocabulary)) is not None)
     )
 
 
@@ -196,10 +197,8 @@ def _reordered(vocabulary: Vocabulary, special: SpecialIds) -> PlainSide:
 
 
 def _write_own(parent: Parent, folder: Path) -> None:
-    """Writes the parent's own tokenizer, set to its languages, without cleaning up spaces."""
-    from transformers import AutoTokenizer
-
-    tokenizer = AutoTokenizer.from_pretrained(parent.folder, trust_remote_code=False)
+    """The parent's own tokenizer, set to its languages, with the spaces that the text has."""
+    tokenizer = open_tokenizer(Path(parent.folder or ""))
     tokenizer.save_pretrained(folder)
     path = folder / TOKENIZER_CONFIG
     described = read_json(path) | {"clean_up_tokenization_spaces": False}

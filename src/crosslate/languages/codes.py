@@ -35,8 +35,11 @@ NAMES = {code: " ".join(word for word in words if word[0].isupper()) for code, *
 _THREE_LETTERS = {
     code: [word for word in words if word.islower()] for code, *words in _ENTRIES if len(code) == 2
 }
+_TWO_LETTERS = {three: two for two, threes in _THREE_LETTERS.items() for three in threes}
 
 _CODE = re.compile(r"[a-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*")
+# Beside hyphens that join two codes, only parts that cannot be languages belong to a code.
+_WHOLE_CODE = re.compile(r"[a-z]{2,3}(?:[-_](?:[A-Z][a-z]{3}|[A-Z]{2}|[0-9]{3}))*")
 
 
 def language_code(code: str) -> str:
@@ -47,13 +50,22 @@ def language_code(code: str) -> str:
 
 
 def language_pair(pair: str) -> tuple[str, str]:
-    """Splits ``"fr-en"`` into ``("fr", "en")``; UsageError where it is not a pair of codes."""
+    """Splits ``"fr-en"`` into ``("fr", "en")``, ``"en-pt-BR"`` into ``("en", "pt-BR")``.
+
+    Raises:
+        UsageError: ``pair`` is not two codes joined by a hyphen, or can be split in two places.
+    """
     parts = pair.split("-")
-    if len(parts) != 2:
+    if len(parts) == 2:
+        return language_code(parts[0]), language_code(parts[1])
+    found = [("-".join(parts[:index]), "-".join(parts[index:])) for index in range(1, len(parts))]
+    found = [both for both in found if all(map(_WHOLE_CODE.fullmatch, both))]
+    if len(found) != 1:
         raise UsageError(
-            f"{pair!r} is not a language pair; expected two codes joined by a hyphen, like 'fr-en'"
+            f"{pair!r} is not a language pair; expected two codes joined by a hyphen, like 'fr-en'; "
+            "inside a code write an underscore, as in 'en-pt_BR'"
         )
-    return language_code(parts[0]), language_code(parts[1])
+    return language_code(found[0][0]), language_code(found[0][1])
 
 
 def language_name(code: str) -> str:
@@ -70,8 +82,43 @@ def three_letter_code(code: str) -> str:
 def is_same_language(one: str, other: str) -> bool:
     """Whether two codes name one language: ``fr`` and ``fra_Latn``; regions and scripts are not compared."""
     first, second = (re.split("[-_]", code)[0].lower() for code in (one, other))
-    threes, others = _THREE_LETTERS.get(first, ()), _THREE_LETTERS.get(second, ())
-    return first == second or second in threes or first in others
+    return _TWO_LETTERS.get(first, first) == _TWO_LETTERS.get(second, second)
+
+
+_GROUP_TABLE = """
+    aav afa alg alv apa aqa aql art ath auf aus awd azc bad bai bat ber bih bnt btk cai cau cba ccn ccs cdc
+    cdd cel cmc cpe cpf cpp crp csu cus day dmn dra egx esx euq fiu fox gem gme gmq gmw grk hmx hok hyx iir
+    ijo inc ine ira iro itc jpx kar kdo khi kro map mkh mno mul mun myn nah nai ngf nic nub omq omv oto paa
+    phi plf poz pqe pqw pra qwe roa sai sal sdv sem sgn sio sit sla smi son sqj ssa syd tai tbq trk tup tut
+    tuw urj wak wen xgn xnd ypk zhx zle zls zlw znd
+"""
+_GROUPS = frozenset(_GROUP_TABLE.split())
+
+
+def is_language_group(code: str) -> bool:
+    """Whether a code stands for several languages: a family of ISO 639-5 (``roa``), or ``mul``."""
+    return code.lower() in _GROUPS
+
+
+_CHINESE_REGIONS = {"cn": "hans", "sg": "hans", "tw": "hant", "hk": "hant", "mo": "hant"}
+
+
+def script_of(code: str) -> str:
+    """The script that a code names, in lower case: ``hant`` for ``zh-Hant`` and ``zh-TW``; else empty."""
+    base, *rest = re.split("[-_]", code.lower())
+    named = next((part for part in rest if len(part) == 4 and part.isalpha()), "")
+    if named or not is_same_language(base, "zh"):
+        return named
+    return next((_CHINESE_REGIONS[part] for part in rest if part in _CHINESE_REGIONS), "")
+
+
+def contradicts(one: str, other: str) -> bool:
+    """Whether two codes name different languages, or one language in different scripts.
+
+    A code without a script contradicts none, and regions are not compared.
+    """
+    scripts = {script_of(code) for code in (one, other)} - {""}
+    return not is_same_language(one, other) or len(scripts) > 1
 
 
 MODERN_CODES = {"zh": "zh-Hans", "zt": "zh-Hant", "pb": "pt-BR"}

@@ -46,6 +46,7 @@ class Parent:
         origin: where the files lie that its vocabularies were cut from, where they were.
         is_marian: whether its vocabularies can be written in Marian's layout, which is ours; those of other
             families stay as they are.
+        prefix: text before every source text, if it was given for a model whose files do not name it.
         lowering: which tensors are held in a lower precision than they had; None for none. See :meth:`lower`.
     """
 
@@ -67,6 +68,7 @@ class Parent:
         self.target_language = language_code(target_language)
         self.name, self.folder, self.is_marian = name, folder, is_marian
         self.origin: Path | None = None
+        self.prefix: str | None = None
         self._fingerprint: CachedFingerprint | None = None
         self.lowering: Lowering | None = None
 
@@ -139,6 +141,7 @@ class Parent:
         *,
         source_language: str | None = None,
         target_language: str | None = None,
+        prefix: str | None = None,
     ) -> Parent:
         """Loads a parent from a folder or the Hugging Face hub; code from a hub is never run.
 
@@ -147,6 +150,8 @@ class Parent:
             source_language: needed only where the files do not name the languages, or name several (mBART,
                 NLLB); any language code, or the model's own.
             target_language: likewise.
+            prefix: text before every source text, for models that were trained with one which their files do
+                not name: T5 fine-tuned on a pair of its own, with ``translate English to Welsh: ``, say.
 
         Raises:
             ParentError: missing, incomplete, without readable vocabularies, not an encoder-decoder, or not of
@@ -158,10 +163,12 @@ class Parent:
         folder = local_folder(str(name))
         config = read_configuration(folder)
         with silenced():
-            found = read_vocabularies(folder, config, source_language, target_language)
+            record = read_optional_object(folder / RECORD)
+            prefix = record.get("prefix") if prefix is None else prefix
+            found = read_vocabularies(folder, config, source_language, target_language, prefix)
         signal = signal_of(config)
         model = load_model(folder, signal)
-        if (rows := read_optional_object(folder / RECORD).get("table_rows")) is not None:
+        if (rows := record.get("table_rows")) is not None:
             from crosslate.models.padded import cut_tables
 
             cut_tables(model, rows)
@@ -175,11 +182,17 @@ class Parent:
             model, found.source, found.target, found.source_language, found.target_language, name=str(name),
             folder=folder, is_marian=found.is_marian,
         )  # fmt: skip
-        parent._fit_tables(found.optional)
+        parent.prefix = prefix
+        parent._fit_tables(found.optional, found.start)
         return parent
 
-    def _fit_tables(self, optional: frozenset[str]) -> None:
-        """Leaves out optional pieces beyond the tables, which may have more rows than pieces, never fewer."""
+    def _fit_tables(self, optional: frozenset[str], start: int | None) -> None:
+        """Leaves out optional pieces beyond the tables, which may have more rows than pieces, never fewer.
+
+        Args:
+            optional: pieces that may be left out, unless a sentence has them in its frame.
+            start: the target piece that the decoder starts with, if the vocabulary says so.
+        """
         from crosslate.models.sides import token_tables
 
         for side in SIDES:
@@ -187,13 +200,24 @@ class Parent:
                 continue
             vocabulary = getattr(self, side)
             num_rows = min(table.num_embeddings for table in token_tables(self.model, self.anatomy, side))
-            if optional.issuperset(vocabulary.pieces[num_rows:]) and len(vocabulary) > num_rows:
+            frame = vocabulary.frame
+            needed = [*frame.before, *frame.after, *vocabulary.special.as_values().values()]
+            needed += [start] if side == "target" and start is not None else []
+            beyond = vocabulary.pieces[num_rows:]
+            if missing := [index for index in needed if index >= num_rows]:
+                raise ParentError(
+                    f"{self.name}: the {side} vocabulary has {len(vocabulary):,} pieces, its embedding table "
+                    f"only {num_rows:,} rows, and every sentence needs the piece "
+                    f"{vocabulary.pieces[missing[0]]!r}, which is number {missing[0]:,}; get a model whose "
+                    "table was not cut"
+                )
+            if optional.issuperset(beyond) and beyond:
                 vocabulary, _ = vocabulary.restricted(range(num_rows))
                 setattr(self, side, vocabulary)
-            if num_rows < len(vocabulary):
+            elif beyond:
                 raise ParentError(
-                    f"{self.name}: the {side} vocabulary has {len(vocabulary)} pieces, "
-                    f"its embedding table only {num_rows} rows"
+                    f"{self.name}: the {side} vocabulary has {len(vocabulary):,} pieces, its embedding table "
+                    f"only {num_rows:,} rows; get the model again, with its own tokenizer"
                 )
 
     def save(
@@ -233,6 +257,8 @@ class Parent:
             "target_language": self.target_language,
             "fingerprint": self.fingerprint(),
         }
+        if self.prefix is not None:
+            own["prefix"] = self.prefix
         with atomic_folder(folder, replace=replace) as temporary:
             model = self.model if dtype is None else copy.deepcopy(self.model).to(dtype)
             if is_one_size_too_few(model, self.anatomy):

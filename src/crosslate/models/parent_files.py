@@ -2,36 +2,126 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crosslate.errors import ParentError
+from crosslate.models.foreign_folders import refuse_foreign
 from crosslate.models.vocabularies.vocabulary_files import RECORD
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 _TEXT_FILES = ("*.json", "*.spm", "*.model", "*.txt")
-_FILES = [*_TEXT_FILES, "*.safetensors", "pytorch_model*.bin"]
+_SAFETENSORS = ("model.safetensors", "model-*.safetensors", "model.safetensors.index.json")
+_PICKLED = ("pytorch_model.bin", "pytorch_model-*.bin", "pytorch_model.bin.index.json")
 _MODEL_FILES = ("config.json", "generation_config.json", RECORD)
+_ADDRESS = re.compile(r"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co|hf-mirror\.com)/([^/]+/[^/?#]+).*")
 
 
 def local_folder(name: str) -> Path:
-    """The folder of a parent given by path or hub id; fetches it from the hub where it is not local."""
+    """The folder of a parent given by path or hub id; fetches it from the hub where it is not local.
+
+    Raises:
+        ParentError: there is none, it is something else than a model, or the hub does not give it.
+    """
     path = Path(name).expanduser()
+    if path.exists():
+        refuse_foreign(path)
     if path.is_dir():
         return path
     if path.exists():
         raise ParentError(f"{name} is a file, expected the folder of a model or a hub id")
+    if found := _ADDRESS.fullmatch(name):
+        raise ParentError(f"{name} is an address; give the hub id in it, {found[1].removesuffix('.git')}")
+    if "://" in name:
+        raise ParentError(
+            f"{name} is an address, expected a folder or a hub id like Helsinki-NLP/opus-mt-fr-en; download "
+            "the model and give its folder"
+        )
     if name.count("/") != 1 or name.startswith((".", "/", "~")):
-        raise ParentError(f"{name}: no such folder")
-    from huggingface_hub import snapshot_download
+        owner = _OWNERS.get(name.partition("-")[0], "OWNER")
+        is_bare = name and not set(name) & set("/~\\") and not name.startswith(".")
+        hint = f"; a model of the hub has its owner in its id, {owner}/{name}" if is_bare else ""
+        raise ParentError(f"{name}: no such folder{hint}")
+    folder = _fetched(name)
+    refuse_foreign(folder)
+    return folder
 
-    with refused(f"{name} is no folder here and could not be fetched from the hub"):
-        return Path(snapshot_download(name, allow_patterns=_FILES))
+
+_OWNERS = {
+    "t5": "google-t5", "opus": "Helsinki-NLP",
+    **dict.fromkeys(["bart", "mbart", "m2m100_418M", "m2m100_1.2B", "nllb", "wmt19"], "facebook"),
+    **dict.fromkeys(["mt5", "umt5", "byt5", "madlad400", "pegasus"], "google"),
+}  # fmt: skip
+"""Of well-known models, which people often name without their owner, by the first word of the name."""
+
+
+def _fetched(name: str) -> Path:
+    """The folder of a model of the hub, in the hub's cache: its text files, and one format of its weights."""
+    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        HFValidationError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+    )
+
+    what = f"{name} is no folder here and could not be fetched from the hub"
+    try:
+        return Path(snapshot_download(name, allow_patterns=_wanted_files(HfApi(), name)))
+    except GatedRepoError as error:
+        raise ParentError(
+            f"{what}: it is gated; ask for access on its page (https://huggingface.co/{name}), then log in "
+            "with `hf auth login`, or put a token into HF_TOKEN"
+        ) from error
+    except RepositoryNotFoundError as error:
+        raise ParentError(
+            f"{what}: there is no such model, or it is private; check the name, or log in with "
+            "`hf auth login` if it is private"
+        ) from error
+    except HFValidationError as error:
+        raise ParentError(f"{what}: {name!r} is no id of a model; expected OWNER/NAME") from error
+    except HfHubHTTPError as error:
+        status = getattr(error.response, "status_code", None)
+        remedy = (
+            "log in again with `hf auth login`: the token is not valid, or may not read it"
+            if status in (401, 403) else "try again later"
+        )  # fmt: skip
+        raise ParentError(f"{what}: the hub answers with status {status}; {remedy}") from error
+    except (LocalEntryNotFoundError, ConnectionError, OSError) as error:
+        raise ParentError(
+            f"{what}: the hub cannot be reached ({_first_line(error)}), and the model was not fetched "
+            "before; check the network, or give a folder"
+        ) from error
+    except Exception as error:  # what the hub's client uses for HTTP changes from version to version
+        raise ParentError(f"{what}: {_first_line(error)}") from error
+
+
+def _wanted_files(hub: Any, name: str) -> list[str]:
+    """Patterns of the files to fetch. Many models come in two formats of the same weights: safetensors do."""
+    from huggingface_hub import constants
+    from huggingface_hub.errors import HfHubHTTPError
+
+    if constants.HF_HUB_OFFLINE:  # what was fetched before is there
+        return [*_TEXT_FILES, *_SAFETENSORS, *_PICKLED]
+    try:
+        listed = hub.list_repo_files(name)
+    except HfHubHTTPError:
+        raise
+    except Exception:  # without a network the model may be in the cache
+        return [*_TEXT_FILES, *_SAFETENSORS, *_PICKLED]
+    has_safetensors = any(fnmatch(file, pattern) for file in listed for pattern in _SAFETENSORS)
+    weights = _SAFETENSORS if has_safetensors else _PICKLED
+    # A pattern's asterisk also matches slashes, so the files are named: those of other formats (onnx/) stay.
+    wanted = [*_TEXT_FILES, *weights]
+    return [file for file in listed if "/" not in file and any(fnmatch(file, each) for each in wanted)]
 
 
 def read_configuration(folder: Path) -> Any:
@@ -104,8 +194,13 @@ def refused(what: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ParentError(f"{what}: {first_line.rstrip('.')}") from error
+        raise ParentError(f"{what}: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    """The first sentence or so of what a library says."""
+    text = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return text.partition(". ")[0].rstrip(".")
 
 
 @contextmanager

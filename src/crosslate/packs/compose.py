@@ -101,7 +101,7 @@ def identity(parent: Parent) -> ParentIdentity:
         source_language=parent.source_language, target_language=parent.target_language,
         source_vocabulary_size=len(parent.source), target_vocabulary_size=len(parent.target),
         source_vocabulary_fingerprint=parent.source.fingerprint,
-        target_vocabulary_fingerprint=parent.target.fingerprint,
+        target_vocabulary_fingerprint=parent.target.fingerprint, prefix=parent.prefix,
     )  # fmt: skip
 
 

@@ -89,8 +89,9 @@ class ParentIdentity(Settings):
     """The only parent that a pack fits.
 
     Attributes:
-        name: Hugging Face Hub id or folder, as the user gave it; tells where to look for the parent.
-        fingerprint: hex sha256 over the parent's tensors; identifies the parent.
+        name: a hub id or a folder, as the user gave it; where to look for the parent, not what it is.
+        fingerprint: hex sha256 over the parent's tensors; what the parent is.
+        prefix: text before every source text, if the user gave one.
         source_vocabulary_size: pieces of the parent's source vocabulary.
         source_vocabulary_fingerprint: hex sha256 of that vocabulary (``Vocabulary.fingerprint``).
     """
@@ -103,6 +104,7 @@ class ParentIdentity(Settings):
     target_vocabulary_size: Size
     source_vocabulary_fingerprint: Sha256
     target_vocabulary_fingerprint: Sha256
+    prefix: str | None = Field(None, exclude_if=lambda prefix: prefix is None)
 
 
 class FrameRecord(Settings):

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crosslate.errors import Faults, InputError, PackError, ParentError, UsageError
+from crosslate.errors import Faults, InputError, LanguagesNotNamed, PackError, ParentError, UsageError
 from crosslate.files import atomic_folder, read_optional_object, sha256_file
 from crosslate.packs.manifest import MANIFEST_NAME, Manifest
 from crosslate.packs.pack import check_composition, check_parent, check_replaceable, verify
@@ -29,15 +29,16 @@ class StoredModel:
     """A parent with packs, as named by the user; creating one loads no tensors.
 
     Args:
-        packs: pack folders, all of which are verified.
-        parent: Hugging Face Hub id or folder; None finds it from the packs' manifests.
-        languages: of a parent without packs, if its files name none or several (mBART, NLLB).
+        packs: pack folders; every one is verified.
+        parent: hub id or folder; None finds it by the packs' manifests.
+        languages: of a parent without packs whose files name none, or many (mBART, NLLB).
+        prefix: text before every source text of a parent without packs; see :meth:`Parent.load`.
 
     Raises:
-        UsageError: neither packs nor a parent are given, or languages are given with packs.
-        PackError: a pack is invalid (lists all faults), the packs do not compose, or they were made for
-            another parent.
-        ParentError: the parent's folder does not name its languages.
+        UsageError: neither packs nor a parent; or languages beside packs, which name them.
+        PackError: lists what is wrong with every pack; or the packs do not compose, or the parent is known
+            to be another one.
+        LanguagesNotNamed: the parent's folder does not say which languages it translates.
     """
 
     def __init__(
@@ -45,12 +46,15 @@ class StoredModel:
         packs: Sequence[str | Path] = (),
         parent: str | Path | None = None,
         languages: tuple[str, str] | None = None,
+        prefix: str | None = None,
     ) -> None:
         if not packs and parent is None:
             raise UsageError("give at least one pack, or a parent to translate its own pair")
         if packs and languages is not None:
-            raise UsageError("packs already name the parent's languages; leave the languages out")
-        self._given_languages = languages
+            raise UsageError("the parent's languages are given beside packs, which name them; leave them out")
+        if packs and prefix is not None:
+            raise UsageError("the parent's prefix is given beside packs, which name it; leave it out")
+        self._given_languages, self._prefix = languages, prefix
         self.packs = tuple(Path(pack) for pack in packs)
         self.parent = None if parent is None else str(parent)
         self.manifests = _verified(self.packs)
@@ -82,6 +86,7 @@ class StoredModel:
         """
         described = sorted(manifest.checksum for manifest in self.manifests)
         described += ["-".join(self._given_languages)] if self._given_languages else []
+        described += [f"prefix {self._prefix}"] if self._prefix is not None else []
         if self.parent is not None:
             folder = _local_folder(self.parent)
             if not self.manifests or recorded_fingerprint(folder) is None:
@@ -100,9 +105,15 @@ class StoredModel:
 
         if not self.manifests:
             source, target = self._given_languages or (None, None)
-            return Parent.load(str(self.parent), source_language=source, target_language=target)
+            return Parent.load(
+                str(self.parent), source_language=source, target_language=target, prefix=self._prefix
+            )
         wanted = self.manifests[0].parent
-        languages = {"source_language": wanted.source_language, "target_language": wanted.target_language}
+        languages: dict[str, str | None] = {
+            "source_language": wanted.source_language,
+            "target_language": wanted.target_language,
+            "prefix": wanted.prefix,
+        }
         if self.parent is not None:
             return Parent.load(self.parent, **languages)
         place = find_parent(wanted.name, self.packs[0], wanted.fingerprint)
@@ -219,7 +230,9 @@ def _parent_languages(name: str) -> tuple[str, str]:
 
     source, target = named_languages(_local_folder(name))
     if not source or not target:
-        raise ParentError(f"{name} does not name the languages that it translates; give them, or give a pack")
+        raise LanguagesNotNamed(
+            f"{name} does not say which languages it translates; give both language codes"
+        )
     return source, target
 
 

@@ -52,6 +52,7 @@ class RunState:
         validations_since_best: validations without a better score.
         finished: why the run ended; "" while it is running.
         history: one entry per validation.
+        loss_scaling: state of the loss scaler in fp16; empty in other precisions.
     """
 
     epoch: int = 0
@@ -64,6 +65,7 @@ class RunState:
     validations_since_best: int = 0
     finished: str = ""
     history: list[dict[str, Any]] = field(default_factory=list)
+    loss_scaling: dict[str, Any] = field(default_factory=dict)
 
 
 def save_checkpoint(

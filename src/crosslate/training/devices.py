@@ -36,13 +36,19 @@ def make_accelerator() -> Accelerator:
     return accelerator
 
 
+_TENSOR_CORES = (7, 0)
+"""From this capability on (V100, T4), products in fp16 are several times faster than in fp32."""
+
+
 def resolve_precision(wanted: str, device: torch.device) -> str:
-    """``"bf16"`` or ``"fp32"`` for a device; ``auto`` chooses bf16 if the hardware supports it natively."""
+    """``"bf16"``, ``"fp16"`` or ``"fp32"`` for a device; ``auto`` takes what the processor has natively."""
     if wanted != "auto":
         return wanted
     is_native = False
     if device.type == "cuda":
         is_native = torch.cuda.is_bf16_supported(including_emulation=False)
+        if not is_native and torch.cuda.get_device_capability(device) >= _TENSOR_CORES:
+            return "fp16"
     elif device.type == "cpu" and torch.backends.cpu.get_cpu_capability().startswith("AVX512"):
         flags = cpu_flags()
         is_native = "avx512_bf16" in flags or "amx_bf16" in flags

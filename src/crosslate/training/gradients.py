@@ -27,23 +27,32 @@ class PlainGradients:
 
     Args:
         accelerator: sums gradients over processes at the last batch of an update.
-        objective: loss of a batch, prepared by the accelerator.
-        is_checkpointed: whether layers are recomputed in the backward pass. They must get the same dropout
-            masks, and only PyTorch's own generator is restored for that.
+        objective: loss of a batch, as the accelerator has prepared it.
+        is_checkpointed: whether layers are computed again in the backward pass, which must find the same
+            masks: only PyTorch's own generator is put back for that.
+        scaler: multiplies losses in fp16, where small gradients would become zero; None computes without.
     """
 
     def __init__(
-        self, accelerator: Accelerator, objective: nn.Module, *, is_bf16: bool, is_checkpointed: bool = False
+        self,
+        accelerator: Accelerator,
+        objective: nn.Module,
+        *,
+        is_bf16: bool,
+        is_checkpointed: bool = False,
+        scaler: torch.amp.GradScaler | None = None,
     ) -> None:
-        self.accelerator, self.objective, self.is_bf16 = accelerator, objective, is_bf16
+        self.accelerator, self.objective = accelerator, objective
+        self.scaler = scaler or torch.amp.GradScaler(accelerator.device.type, enabled=False)
+        self.dtype = torch.float16 if self.scaler.is_enabled() else torch.bfloat16 if is_bf16 else None
         self.has_own_masks = accelerator.device.type == "cpu" and not is_checkpointed
 
     def __call__(self, batch: Batch, seed: int, factor: float, is_last: bool) -> torch.Tensor:
         torch.manual_seed(seed)
         with nullcontext() if is_last else self.accelerator.no_sync(self.objective):
             with SeededRandom(seed) if self.has_own_masks else nullcontext():
-                loss = _loss(self.objective, batch, self.is_bf16)
-            self.accelerator.backward(loss * factor)
+                loss = _loss(self.objective, batch, self.dtype)
+            self.accelerator.backward(self.scaler.scale(loss * factor))
         return loss.detach()
 
 
@@ -63,8 +72,9 @@ class HalvedGradients:
     def __init__(
         self, objective: nn.Module, parameters: Iterable[nn.Parameter], num_threads: int, *, is_bf16: bool
     ) -> None:
-        self.objective, self.parameters, self.is_bf16 = objective, list(parameters), is_bf16
-        # PyTorch sets the number of intra-op threads per calling thread.
+        self.objective, self.parameters = objective, list(parameters)
+        self.dtype = torch.bfloat16 if is_bf16 else None
+        # The number of threads within an operation is a property of the thread that calls it.
         self._pool = ThreadPoolExecutor(2, "gradients", torch.set_num_threads, (num_threads // 2,))
 
     def __call__(self, batch: Batch, seed: int, factor: float, is_last: bool) -> torch.Tensor:
@@ -81,10 +91,10 @@ class HalvedGradients:
 
     def _half(self, batch: Batch, seed: int, factor: float) -> tuple[torch.Tensor, tuple[Any, ...]]:
         with SeededRandom(seed):
-            loss = _loss(self.objective, batch, self.is_bf16)
+            loss = _loss(self.objective, batch, self.dtype)
         return loss.detach(), torch.autograd.grad(loss * factor, self.parameters, allow_unused=True)
 
 
-def _loss(objective: nn.Module, batch: Batch, is_bf16: bool) -> torch.Tensor:
-    with torch.autocast(batch.labels.device.type, torch.bfloat16, enabled=is_bf16):
+def _loss(objective: nn.Module, batch: Batch, dtype: torch.dtype | None) -> torch.Tensor:
+    with torch.autocast(batch.labels.device.type, dtype or torch.bfloat16, enabled=dtype is not None):
         return objective(batch)

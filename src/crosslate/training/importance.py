@@ -70,7 +70,7 @@ def head_importance(
     for products in _products(trainee, pairs, batches, names, settings.label_smoothing):
         for total, name, product in zip(totals, names, products):
             by_head = product.movedim(anatomy.head_axis[name], 0).reshape(anatomy.heads, -1)
-            total += by_head.sum(dim=1).double().cpu() / len(batches)
+            total += by_head.sum(dim=1).cpu().double() / len(batches)
     found: dict[int, torch.Tensor] = {}
     for name, total in zip(names, totals):
         layer = anatomy.layers[name]

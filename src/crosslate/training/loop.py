@@ -42,7 +42,7 @@ from crosslate.training.encoder_states import (
 )
 from crosslate.training.gradients import Gradients, HalvedGradients, PlainGradients
 from crosslate.training.loss import TranslationLoss
-from crosslate.training.memory import checkpointed, is_bf16_run, shards, spread_frozen
+from crosslate.training.memory import checkpointed, memory_errors, run_precision, shards, spread_frozen
 from crosslate.training.optimiser import Trainee, learning_rate_factor, make_optimiser
 from crosslate.training.progress import Progress, RunLog
 from crosslate.training.settings import TrainingSettings
@@ -50,6 +50,10 @@ from crosslate.training.stopping import StopRequest
 
 _WINDOW_UPDATES = 50
 """Window for the mean loss and tokens/s, and interval between log entries."""
+
+
+_LEAST_SCALE = 2.0**-10
+"""Below, gradients in fp16 overflow at any scale."""
 
 
 @dataclass(frozen=True)
@@ -91,21 +95,23 @@ def train(
         The run's record: settings, updates, seconds, tokens, scores, versions and machine.
 
     Raises:
-        Interrupted: SIGINT or SIGTERM was received, or the terminal was closed; the state is saved.
-        TrainingError: the loss is not finite, the run cannot be resumed with these settings, the disk is
-            full, or the model does not support a requested memory saving.
+        Interrupted: SIGINT or SIGTERM came, or the terminal was closed; the state is saved.
+        OutOfMemory: a batch does not fit into the device's memory.
+        TrainingError: the loss is not finite, the run cannot be resumed as asked, the disk is full, or memory
+            cannot be saved as asked.
     """
     if not len(pairs):
         raise TrainingError("nothing to train on: no pairs are left after cleaning")
     accelerator = make_accelerator()
     device = accelerator.device
-    is_bf16 = is_bf16_run(trainee.model, settings.precision, device)
+    is_bf16 = run_precision(trainee.model, settings.precision, device) == "bf16"
     if settings.shard_frozen:
         spread_frozen(trainee.model, accelerator)
     is_main = accelerator.is_main_process
     log = RunLog(folder, progress, tensorboard=settings.tensorboard) if is_main else Progress()
     with (
         closing(log),
+        memory_errors(settings.batch_tokens, device),
         on_device(trainee.model, device),
         cheaper_on_cpu(trainee.model, is_bf16=is_bf16) if device.type == "cpu" else nullcontext(),
         checkpointed(trainee.model) if settings.gradient_checkpointing else nullcontext(),
@@ -128,7 +134,9 @@ class _Run:
         log: Progress,
     ) -> None:
         self.accelerator, self.device = accelerator, accelerator.device
-        self.is_bf16 = is_bf16_run(trainee.model, settings.precision, self.device)
+        self.precision = run_precision(trainee.model, settings.precision, self.device)
+        self.is_bf16 = self.precision == "bf16"
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "fp16")
         self.trainee, self.pairs, self.settings = trainee, pairs, settings
         self.validate, self.folder, self.log = validate, folder, log
         set_dropout(trainee.model, settings.dropout, settings.attention_dropout)
@@ -162,6 +170,8 @@ class _Run:
             remove_torn(self.folder, *TORN)
         loaded = load_checkpoint(self.folder, trained, self.optimiser, self.described)
         self.state = state = loaded or RunState()
+        if state.loss_scaling:
+            self.scaler.load_state_dict(state.loss_scaling)
         self.saved = (state.updates, len(state.history)) if loaded else None
         self.log.start(title, self.limit, state.updates)
         self.log.event("resumed" if state.updates else "started", {"updates": state.updates})
@@ -197,11 +207,12 @@ class _Run:
     def _gradients(self) -> Gradients:
         threads, is_checkpointed = torch.get_num_threads(), self.settings.gradient_checkpointing
         is_alone = self.device.type == "cpu" and self.accelerator.num_processes == 1
-        if is_alone and threads > 1 and not is_checkpointed:
+        if is_alone and threads > 1 and not is_checkpointed and not self.scaler.is_enabled():
             return HalvedGradients(self.loss, self.trainee.trained.values(), threads, is_bf16=self.is_bf16)
         return PlainGradients(
-            self.accelerator, self.objective, is_bf16=self.is_bf16, is_checkpointed=is_checkpointed
-        )
+            self.accelerator, self.objective, is_bf16=self.is_bf16, is_checkpointed=is_checkpointed,
+            scaler=self.scaler,
+        )  # fmt: skip
 
     def _prepare_states(self) -> None:
         """Computes the states of a frozen encoder, or opens those of an interrupted run."""
@@ -282,10 +293,18 @@ class _Run:
         factor = learning_rate_factor(settings, self.state.updates + 1, total_updates=self.schedule_end)
         for parameters in self.optimiser.param_groups:
             parameters["lr"] = parameters["peak_lr"] * factor
+        # Without fp16 the scaler does nothing but make the step. With it, gradients that overflow are normal:
+        # the step is left out, and the scale halved.
+        self.scaler.unscale_(self.optimiser)
         if settings.clip_norm:
             norm = self.accelerator.clip_grad_norm_(self.trainee.trained.values(), settings.clip_norm)
-            self._check_finite("norm of the gradient", float(norm))
-        self.optimiser.step()
+            if not self.scaler.is_enabled():
+                self._check_finite("norm of the gradient", float(norm))
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+        self.state.loss_scaling = self.scaler.state_dict()
+        if self.scaler.is_enabled() and self.scaler.get_scale() < _LEAST_SCALE:
+            self._check_finite("norm of the gradient", math.inf)
         self.optimiser.zero_grad(set_to_none=True)
 
     def _check_finite(self, name: str, value: float) -> None:
@@ -373,7 +392,7 @@ class _Run:
             "tokens_per_second": round(state.tokens / max(state.seconds, 1e-9)),
             "finished": state.finished,
             "validations": state.history,
-            "precision": "bf16" if self.is_bf16 else "fp32",
+            "precision": self.precision,
             "processes": self.accelerator.num_processes,
             "machine": machine(self.device),
             "versions": versions(),

@@ -15,7 +15,7 @@ from accelerate import Accelerator
 from torch import nn
 from transformers.modeling_layers import GradientCheckpointingLayer
 
-from crosslate.errors import TrainingError
+from crosslate.errors import OutOfMemory, TrainingError
 from crosslate.models.tensors import is_mixed
 from crosslate.training.cpu import give_back
 from crosslate.training.devices import resolve_precision
@@ -46,18 +46,43 @@ def checkpointed(model: Any) -> Iterator[None]:
         model.config.use_cache = uses_cache
 
 
-def is_bf16_run(model: nn.Module, precision: str, device: torch.device) -> bool:
-    """Whether matrix products are in bf16.
+_SIGNS = ("out of memory", "can't allocate memory", "not enough memory")
+"""Of PyTorch's errors without a class of their own: those of CPUs and of Apple's processors."""
+
+
+@contextmanager
+def memory_errors(batch_tokens: int, device: torch.device) -> Iterator[None]:
+    """Says what to do where a batch does not fit into memory.
 
     Raises:
-        TrainingError: ``precision`` is fp32 but frozen tensors are held in bfloat16.
+        OutOfMemory: something inside needed more memory than there is.
     """
-    if is_mixed(model) and precision == "fp32":
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        text = str(error).strip().partition("\n")[0]
+        is_known = isinstance(error, MemoryError | torch.OutOfMemoryError)
+        if not is_known and not any(sign in text.lower() for sign in _SIGNS):
+            raise
+        raise OutOfMemory(
+            f"the memory of {device.type} does not suffice for batches of {batch_tokens:,} tokens ({text}); "
+            "train with smaller ones, hold what is frozen in bfloat16, or keep less of each layer (gradient "
+            "checkpointing)"
+        ) from error
+
+
+def run_precision(model: nn.Module, precision: str, device: torch.device) -> str:
+    """What matrix products are computed in: ``bf16``, ``fp16`` or ``fp32``.
+
+    Raises:
+        TrainingError: another one than bf16 is asked for with tensors that are held in bfloat16.
+    """
+    if is_mixed(model) and precision in ("fp32", "fp16"):
         raise TrainingError(
-            "the precision is fp32, but frozen tensors are held in bfloat16, which needs bf16; leave out the "
-            "precision, or hold frozen tensors in float32"
+            f"the precision is {precision}, but frozen tensors are held in bfloat16, which needs bf16; leave "
+            "the precision out, or hold them in float32"
         )
-    return is_mixed(model) or resolve_precision(precision, device) == "bf16"
+    return "bf16" if is_mixed(model) else resolve_precision(precision, device)
 
 
 def spread_frozen(model: Any, accelerator: Accelerator) -> None:

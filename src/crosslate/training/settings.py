@@ -71,9 +71,10 @@ class TrainingSettings(Settings):
     clip_norm: float = Field(
         1.0, ge=0, description="Gradients are scaled down to at most this global norm; 0 disables."
     )
-    precision: Literal["auto", "fp32", "bf16"] = Field(
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
         "auto",
-        description="Precision of matrix products; auto uses bf16 if the hardware supports it natively.",
+        description="Arithmetic of matrix products; auto takes bf16 where the processor has it natively, and "
+        "fp16 with loss scaling on GPUs that have only that (T4, V100).",
     )
     encoder_cache: Literal["auto", "off"] = Field(
         "auto",

@@ -59,3 +59,38 @@ def test_losing_a_race_is_no_error_but_a_failed_build_is(tmp_path):
 
     with pytest.raises(OSError, match="no space left"):
         cached_ctranslate2_model(tmp_path / "q", KEY, "int8", fail)
+
+
+class TestDevice:
+    """Which device CTranslate2 gets, with a stand-in for machines with a GPU."""
+
+    @pytest.fixture
+    def asked(self, monkeypatch):
+        import ctranslate2
+
+        calls = []
+
+        def translator(folder, **options):
+            calls.append(options)
+            if options["device"] == "cuda" and self.is_broken:
+                raise RuntimeError("libcublas.so.12 is not found")
+            return options
+
+        self.is_broken = False
+        monkeypatch.setattr(ctranslate2, "Translator", translator)
+        monkeypatch.setattr(ctranslate2, "get_cuda_device_count", lambda: self.num_devices)
+        return calls
+
+    def test_a_cpu(self, asked, tmp_path):
+        self.num_devices = 0
+        assert cache._load(tmp_path, 2, 1) == {"device": "cpu", "inter_threads": 2, "intra_threads": 1}
+
+    def test_a_gpu(self, asked, tmp_path):
+        self.num_devices = 1
+        assert cache._load(tmp_path, 2, 1) == {"device": "cuda"}
+
+    def test_a_gpu_without_its_libraries(self, asked, tmp_path, caplog):
+        self.num_devices, self.is_broken = 1, True
+        assert cache._load(tmp_path, 2, 1)["device"] == "cpu"
+        assert [each["device"] for each in asked] == ["cuda", "cpu"]
+        assert "cannot use the GPU, so it translates on the CPU: libcublas" in caplog.text

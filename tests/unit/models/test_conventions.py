@@ -52,7 +52,7 @@ def test_no_code_where_no_piece_is_one():
     [
         ("it", "no code for 'it'; give one of its own: ar"),
         ("zh", "several codes for 'zh'; give one of its own: zho_Hans, zho_Hant$"),
-        ("zh-Latn", "several codes for 'zh-Latn'"),
+        ("zh-Latn", "no code for 'zh-Latn'"),
     ],
 )
 def test_what_is_no_single_language_is_refused(language, message):

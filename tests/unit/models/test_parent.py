@@ -1,6 +1,7 @@
 """Parents: created, saved, loaded; layouts of the hub; everything wrong with a folder in one readable message."""
 
 import json
+import os
 import shutil
 
 import pytest
@@ -122,15 +123,34 @@ class TestRoundTrip:
         assert again.fingerprint() == fingerprint
         assert again.model.lm_head.weight is again.model.model.encoder.embed_tokens.weight
 
+    @pytest.mark.skipif(os.name == "nt", reason="POSIX modes")
+    def test_every_file_may_be_read_by_whom_the_umask_allows(self, tmp_path):
+        """A server in a container reads them as another user."""
+        mask = os.umask(0o022)
+        try:
+            created().save(tmp_path / "parent")
+        finally:
+            os.umask(mask)
+        assert {path.stat().st_mode & 0o777 for path in (tmp_path / "parent").iterdir()} == {0o644}
+        assert (tmp_path / "parent").stat().st_mode & 0o777 == 0o755
+
     def test_an_existing_folder_is_not_replaced_unasked(self, copy):
         with pytest.raises(InputError, match="already exists"):
             created().save(copy)
         created(seed=2).save(copy, replace=True)
         assert Parent.load(copy).fingerprint() == created(seed=2).fingerprint()
 
-    def test_languages_can_be_given(self, copy):
-        parent = Parent.load(copy, source_language="oc", target_language="ca")
-        assert (parent.source_language, parent.target_language) == ("oc", "ca")
+    def test_languages_may_be_given_by_any_of_their_names(self, copy):
+        parent = Parent.load(copy, source_language="fra", target_language="en-GB")
+        assert (parent.source_language, parent.target_language) == ("fra", "en-GB")
+
+    @pytest.mark.parametrize("languages", [("de", "ja"), ("en", "fr"), ("fr", "ja"), ("oc", "en")])
+    def test_other_languages_than_the_files_name_are_refused(self, copy, languages):
+        source, target = languages
+        with pytest.raises(
+            ParentError, match=f"translates fr to en, as its files say, not {source} to {target};"
+        ):
+            Parent.load(copy, source_language=source, target_language=target)
 
 
 class TestFaults:
@@ -194,7 +214,9 @@ class TestFaults:
         self.refused(copy, "the target vocabulary has 50 pieces, its embedding table only 44 rows")
 
     def test_a_file_for_a_folder(self, copy):
-        self.refused(copy / "config.json", "is a file, expected the folder of a model or a hub id")
+        self.refused(copy / "config.json", "is a file of a model; give its folder, .*parent$")
+        (copy / "notes.pdf").write_text("")
+        self.refused(copy / "notes.pdf", "is a file, expected the folder of a model or a hub id")
 
     @pytest.mark.parametrize("name", ["no-such-folder", "./a/b", "/no/such", "a/b/c", "~/no-such-parent"])
     def test_no_such_folder(self, name):

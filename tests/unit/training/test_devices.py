@@ -39,13 +39,17 @@ def test_auto_takes_bf16_only_where_the_processor_has_it(
     ]
 
 
-@pytest.mark.parametrize("has_bf16", [True, False])
-def test_auto_on_a_gpu_counts_native_support_only(has_bf16: bool, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize(
+    ("has_bf16", "capability", "expected"),
+    [(True, (8, 0), "bf16"), (False, (7, 5), "fp16"), (False, (7, 0), "fp16"), (False, (6, 1), "fp32")],
+)  # A100, T4, V100, P4
+def test_auto_on_a_gpu_counts_native_support_only(has_bf16, capability, expected, monkeypatch):
     supported = {False: has_bf16, True: True}  # by whether emulation counts
     monkeypatch.setattr(
         torch.cuda, "is_bf16_supported", lambda including_emulation: supported[including_emulation]
     )
-    assert resolve_precision("auto", torch.device("cuda")) == ("bf16" if has_bf16 else "fp32")
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    assert resolve_precision("auto", torch.device("cuda")) == expected
     assert resolve_precision("auto", torch.device("mps")) == "fp32"
 
 

@@ -13,6 +13,7 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file
 
 from crosslate.errors import TrainingError
@@ -305,3 +306,59 @@ def test_dropout_differs_between_updates_and_seeds_but_not_between_runs(tmp_path
     same_shape = [pair for pair in combinations(first, 2) if pair[0].shape == pair[1].shape]
     assert same_shape and not any(np.array_equal(*pair) for pair in same_shape)
     assert not np.array_equal(first[0][:8, :8], other[0][:8, :8])
+
+
+class TestHalfPrecision:
+    """fp16 with loss scaling, as on cards without bf16; here on a CPU."""
+
+    def test_it_learns_as_in_fp32(self, tmp_path):
+        losses = {}
+        for precision in ("fp32", "fp16"):
+            trainee = toy_trainee()
+            record = train(
+                trainee, ToyPairs.random(), toy_settings(precision=precision), lambda: toy_validate(trainee),  # noqa: B023
+                tmp_path / precision,
+            )  # fmt: skip
+            assert record["precision"] == precision
+            losses[precision] = [each["score"] for each in record["validations"]]
+        assert losses["fp16"] == pytest.approx(losses["fp32"], rel=0.05)
+
+    def test_an_overflow_leaves_the_step_out_and_halves_the_scale(self, tmp_path, monkeypatch):
+        scales = []
+        update = torch.amp.GradScaler.update
+
+        def noted(scaler):
+            update(scaler)
+            scales.append(scaler.get_scale())
+
+        monkeypatch.setattr(torch.amp.GradScaler, "update", noted)
+        trainee = toy_trainee()
+        before = {name: each.detach().clone() for name, each in trainee.trained.items()}
+        # At this scale every gradient of a toy overflows.
+        monkeypatch.setattr("crosslate.training.loop.torch.amp.GradScaler", _scaler_from(2.0**40))
+        train(
+            trainee,
+            ToyPairs.random(),
+            toy_settings(precision="fp16", max_updates=1, max_epochs=0),
+            None,
+            tmp_path,
+        )
+        assert scales == [2.0**39]
+        assert equal(before, {name: each.detach() for name, each in trainee.trained.items()})
+        state = json.loads(_metadata(tmp_path / "checkpoint.safetensors")["state"])
+        assert state["loss_scaling"]["scale"] == 2.0**39
+
+    def test_gradients_that_overflow_at_any_scale_end_the_run(self, tmp_path, monkeypatch):
+        monkeypatch.setattr("crosslate.training.loop._LEAST_SCALE", 2.0**60)
+        with pytest.raises(TrainingError, match="use fp32 precision"):
+            train(toy_trainee(), ToyPairs.random(), toy_settings(precision="fp16"), None, tmp_path)
+
+
+def _scaler_from(scale: float) -> Any:
+    kind = torch.amp.GradScaler
+    return lambda device, enabled: kind(device, init_scale=scale, enabled=enabled)
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    with safe_open(path, "pt") as file:
+        return file.metadata()

@@ -9,10 +9,10 @@ from torch import nn
 
 import families
 import parents
-from crosslate.errors import TrainingError
+from crosslate.errors import OutOfMemory, TrainingError
 from crosslate.training.gradients import PlainGradients
 from crosslate.training.loss import TranslationLoss
-from crosslate.training.memory import checkpointed, is_bf16_run
+from crosslate.training.memory import checkpointed, memory_errors, run_precision
 from toy_training import toy_batch
 
 CPU = torch.device("cpu")
@@ -55,8 +55,38 @@ def test_models_that_do_not_know_how():
 
 def test_precision_of_models_held_in_bfloat16():
     parent = parents.parent("mbart")
-    assert not is_bf16_run(parent.model, "fp32", CPU) and is_bf16_run(parent.model, "bf16", CPU)
+    for precision in ("fp32", "fp16", "bf16"):
+        assert run_precision(parent.model, precision, CPU) == precision
     parent.lower({"xattn"})
-    assert is_bf16_run(parent.model, "auto", CPU) and is_bf16_run(parent.model, "bf16", CPU)
-    with pytest.raises(TrainingError, match="the precision is fp32, but frozen tensors are held in bfloat16"):
-        is_bf16_run(parent.model, "fp32", CPU)
+    assert run_precision(parent.model, "auto", CPU) == run_precision(parent.model, "bf16", CPU) == "bf16"
+    for precision in ("fp32", "fp16"):
+        with pytest.raises(
+            TrainingError, match=f"precision is {precision}, but frozen tensors are held in bfloat16"
+        ):
+            run_precision(parent.model, precision, CPU)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB\nmore"),
+        RuntimeError(
+            "[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory: you tried"
+        ),
+        RuntimeError("MPS backend out of memory (MPS allocated: 17 GB)"),
+        MemoryError(),
+    ],
+)
+def test_a_batch_that_does_not_fit_says_what_can_be_done(error):
+    with (
+        pytest.raises(
+            OutOfMemory, match=r"batches of 4,096 tokens .*; train with smaller ones, .*bfloat16.*layer"
+        ),
+        memory_errors(4096, torch.device("cpu")),
+    ):
+        raise error
+
+
+def test_other_errors_stay_what_they_are():
+    with pytest.raises(RuntimeError, match="shapes cannot"), memory_errors(4096, torch.device("cpu")):
+        raise RuntimeError("shapes cannot be multiplied")

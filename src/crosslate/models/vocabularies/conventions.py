@@ -12,7 +12,13 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from crosslate.errors import CrosslateError, ParentError
-from crosslate.languages.codes import is_same_language, language_code, three_letter_code
+from crosslate.languages.codes import (
+    contradicts,
+    is_same_language,
+    language_code,
+    script_of,
+    three_letter_code,
+)
 
 CodePlace = Literal["first", "start", "source"]
 
@@ -43,16 +49,25 @@ CONVENTIONS: Mapping[str, Conventions] = {
     "MBart50Tokenizer": Conventions(r"([a-z]{2}_[A-Z]{2})", "first", spelling="{language}_XX"),
     "M2M100Tokenizer": Conventions(r"__([a-z]{2,3})__", "first", spelling="__{language}__"),
     "NllbTokenizer": Conventions(r"([a-z]{3}_[A-Z][a-z]{3})", "first", spelling="{three_letters}_{script}"),
+    # MADLAD-400 is a T5 whose pieces include codes; T5 itself has none.
+    "T5Tokenizer": Conventions(
+        r"<2([a-z]{2,3}(?:_[A-Z][a-z]{3}|_[A-Z]{2})?)>", "source", is_optional=True, spelling="<2{language}>"
+    ),
     "PLBartTokenizer": Conventions(r"__([a-z]+(?:_XX)?)__", "start", spelling="__{language}__"),
 }
 """By class of tokenizer; one that is missing here has no codes."""
 
 _ARTIFICIAL = "art-"
+_OWN_CODES = {"pob": "pt_br", "pb": "pt_br", "iw": "he"}
+"""Old and unusual codes (OPUS-MT's Brazilian Portuguese, MADLAD's Hebrew), and what they mean."""
 
 
 def find_code(conventions: Conventions, pieces: Iterable[str], language: str) -> str | None:
     """The piece that stands for ``language``: ``fra_Latn`` for ``fr``, say; None where models
     may do without, and this one does.
+
+    Of several codes of one language, the one with its region counts, else the one without a region. A script
+    is never guessed: ``zh`` is refused where there are ``zho_Hans`` and ``zho_Hant``.
 
     Args:
         language: any code that :func:`crosslate.languages.codes.language_code` takes, or the model's own.
@@ -62,8 +77,7 @@ def find_code(conventions: Conventions, pieces: Iterable[str], language: str) ->
     """
     if not conventions.codes:
         return None
-    pattern = re.compile(conventions.codes)
-    codes = {match[1]: piece for piece in pieces if (match := pattern.fullmatch(piece))}
+    codes = known_codes(conventions, pieces)
     if not codes and conventions.is_optional:
         return None
     if not codes:
@@ -75,15 +89,42 @@ def find_code(conventions: Conventions, pieces: Iterable[str], language: str) ->
     for code, piece in codes.items():
         if wanted in (_plain(code), _plain(piece)):
             return piece
-    same = [code for code in codes if is_same_language(code, wanted)]
-    if len(same) > 1:
-        parts = set(wanted.split("_")[1:])
-        same = [code for code in same if parts and parts <= set(_plain(code).split("_"))] or same
+    same = codes_of_language(codes, wanted)
     if len(same) == 1:
         return codes[same[0]]
     what = f"several codes for {language!r}" if same else f"no code for {language!r}"
-    listed = ", ".join(sorted(same or codes))
-    raise ParentError(f"the model has {what}; give one of its own: {listed}")
+    raise ParentError(f"the model has {what}; give one of its own: {', '.join(sorted(same or codes))}")
+
+
+def known_codes(conventions: Conventions, pieces: Iterable[str]) -> dict[str, str]:
+    """The languages among ``pieces`` as the model calls them, each with its piece."""
+    pattern = re.compile(conventions.codes or "(?!)")
+    return {match[1]: piece for piece in pieces if (match := pattern.fullmatch(piece))}
+
+
+def codes_of_language(codes: Iterable[str], language: str) -> list[str]:
+    """Those of a model's codes that ``language`` may mean; one where it is clear."""
+    wanted = _usual(language)
+    same = [code for code in codes if not contradicts(_usual(code), wanted)]
+    scripts = {script_of(_usual(code)) for code in same}
+    if not script_of(wanted) and len(scripts) > 1:
+        return same
+    if script_of(wanted) in scripts:
+        same = [code for code in same if script_of(_usual(code)) == script_of(wanted)]
+    parts = _further(wanted)
+    fitting = [code for code in same if _further(_usual(code)) <= parts]
+    most = max((len(_further(_usual(code))) for code in fitting), default=0)
+    return [code for code in fitting if len(_further(_usual(code))) == most] or same
+
+
+def _usual(code: str) -> str:
+    plain = _plain(code.strip("_"))
+    return _OWN_CODES.get(plain, plain)
+
+
+def _further(code: str) -> set[str]:
+    """What a code says beside language and script: the region, for example."""
+    return set(code.split("_")[1:]) - {script_of(code)}
 
 
 def spell_code(conventions: Conventions, language: str) -> str:
@@ -143,6 +184,7 @@ def task_prefix(config: Any, source_language: str, target_language: str) -> str:
         known = ", ".join(f"{source} to {target}" for source, target in prefixes)
         raise ParentError(
             f"the model translates {known}, not {source_language} to {target_language}; name one of these "
-            "pairs, and teach it the other language as a new source or target"
+            "pairs, and teach it the other language as a new source or target; or, if it was fine-tuned on "
+            "this pair, give the prefix that it was trained with"
         )
     return ""

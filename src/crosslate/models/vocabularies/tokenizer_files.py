@@ -13,6 +13,7 @@ from crosslate.files import read_json, read_optional_object, write_json
 from crosslate.models.vocabularies.vocabulary_files import (
     MARIAN,
     TOKENIZER_CONFIG,
+    TOKENIZER_JSON,
     open_tokenizer,
     read_vocabularies,
 )
@@ -21,7 +22,6 @@ from crosslate.text.vocabularies import Vocabulary
 
 log = logging.getLogger(__name__)
 
-_TOKENIZER = "tokenizer.json"
 _SPECIAL = "special_tokens_map.json"
 
 
@@ -70,7 +70,7 @@ def write_tokenizer(
         files = list(temporary.iterdir())
         config.save_pretrained(temporary)  # the library looks there, too
         try:
-            found = read_vocabularies(temporary, config, *languages)
+            found = read_vocabularies(temporary, config, *languages, sides[0].frame.text or None)
         except (CrosslateError, LookupError, TypeError, ValueError) as error:
             log.debug("the tokenizer's files cannot express the trimmed vocabularies: %s", error)
             return False
@@ -86,13 +86,13 @@ def _write(origin: Path, folder: Path, vocabulary: Vocabulary) -> bool:
     """Writes the files; False for kinds of tokenizers that keep no list of pieces apart."""
     segmenter = vocabulary.segmenter
     tokenizer = open_tokenizer(origin)
-    names = set(type(tokenizer).vocab_files_names.values()) - {TOKENIZER_CONFIG, _TOKENIZER}
+    names = set(type(tokenizer).vocab_files_names.values()) - {TOKENIZER_CONFIG, TOKENIZER_JSON}
     names = {name for name in names if (origin / name).is_file()}
     models = [name for name in names if name.endswith((".model", ".spm"))]
     mappings = [name for name in names if name.endswith(".json")]
     ids = {piece: row for row, piece in enumerate(vocabulary.pieces)}
     if isinstance(segmenter, JsonSegmenter) and vocabulary.has_own_ids:
-        (folder / _TOKENIZER).write_bytes(segmenter.data)
+        (folder / TOKENIZER_JSON).write_bytes(segmenter.data)
     elif isinstance(segmenter, SentencePieceSegmenter) and len(models) == len(mappings) == 1:
         # A SentencePiece model beside a JSON file {piece: id} (M2M100), which lists no codes.
         listed = read_json(origin / mappings[0])

@@ -14,7 +14,7 @@ from crosslate.models.parent import Parent
 from crosslate.models.plan import vocabulary_axis
 from crosslate.models.sides import describe_vocabularies
 from crosslate.models.tensors import distinct_tensors, set_tensor, unsaved_names
-from crosslate.models.vocabularies.conventions import task_prefixes
+from crosslate.models.vocabularies.conventions import CONVENTIONS, known_codes, task_prefixes
 from crosslate.text.smaller_segmenters import completed, reduced, scripts_of
 from crosslate.text.vocabularies import Vocabulary
 
@@ -77,11 +77,14 @@ def trim_to_languages(
             count.update(side.segmenter.split(line))
     if not any(counts):
         raise ParentError(f"no text was given to trim {parent.name} by; give some in the languages to keep")
-    prefixes = task_prefixes(parent.model.config).values()
+    prefixes = [*task_prefixes(parent.model.config).values(), parent.source.frame.text]
+    pieces = parent.source.pieces
+    codes = {piece for each in CONVENTIONS.values() for piece in known_codes(each, pieces).values()}
     wanted: set[str] = set()
     for side, count in zip(sides, counts, strict=True):
         used = {piece for piece, number in count.items() if number >= min_occurrences}
         used.update(piece for prefix in prefixes for piece in side.segmenter.split(prefix))
+        used.update(codes.intersection(side.segmenter.pieces))
         wanted |= completed(side.segmenter, used, scripts)
     given = set().union(*(side.segmenter.pieces for side in sides))
     found = {row for row, piece in enumerate(parent.source.pieces) if piece in wanted or piece not in given}
@@ -142,7 +145,7 @@ def _with_rows(
         model, source, target, parent.source_language, parent.target_language,
         name=name_of_new or parent.name, is_marian=parent.is_marian,
     )  # fmt: skip
-    trimmed.origin = parent.folder
+    trimmed.origin, trimmed.prefix = parent.folder, parent.prefix
     return trimmed
 
 

@@ -6,33 +6,43 @@ and taken apart into a segmenter, pieces, special ids and the frame that it puts
 
 from __future__ import annotations
 
+import base64
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from crosslate.errors import CrosslateError, ParentError
+from crosslate.errors import CrosslateError, LanguagesNotNamed, ParentError
 from crosslate.files import read_json, read_optional_object
-from crosslate.languages.codes import is_same_language, language_code
+from crosslate.languages.codes import NAMES, contradicts, is_language_group, is_same_language, language_code
+from crosslate.models.groups import SIDES, Side
 from crosslate.models.vocabularies.conventions import (
     CONVENTIONS,
     Conventions,
+    codes_of_language,
     describe_language,
     find_code,
+    known_codes,
     task_prefix,
 )
 from crosslate.models.vocabularies.python_segmenter import PythonSegmenter
 from crosslate.models.vocabularies.saved_vocabularies import SAVED_VOCABULARIES, load_vocabularies
+from crosslate.text.protobuf import fields
 from crosslate.text.segmenters import JsonSegmenter, by_id
 from crosslate.text.vocabularies import Frame, NoVocabulary, SpecialIds, Vocabulary
 
 TOKENIZER_CONFIG = "tokenizer_config.json"
 RECORD = "crosslate.json"
 """Beside a parent that Crosslate wrote: languages, training and data record, scores."""
+TOKENIZER_JSON = "tokenizer.json"
 MARIAN = "MarianTokenizer"
 
+_MARIAN_LANGUAGES = ("source_lang", "target_lang")
+# Of SentencePiece's ModelProto and its NormalizerSpec.
+_NORMALISER_FIELD, _RULES_FIELD = 3, 2
 _SENTENCEPIECE_ENDINGS = (".model", ".spm")
 _PROBES = ("a", "the", "1", ".")
 
@@ -64,16 +74,22 @@ class ParentVocabularies:
 
 
 def read_vocabularies(
-    folder: Path, config: Any, source_language: str | None = None, target_language: str | None = None
+    folder: Path,
+    config: Any,
+    source_language: str | None = None,
+    target_language: str | None = None,
+    prefix: str | None = None,
 ) -> ParentVocabularies:
     """Reads the vocabularies of a parent's folder.
 
     Args:
         source_language: needed only where the files do not name the languages, or name several.
         target_language: likewise.
+        prefix: text before every source text; None is that of the task in the configuration, if any.
 
     Raises:
-        ParentError: missing or damaged files, no language, or one that the model does not have.
+        ParentError: missing or damaged files, no language, one that the model does not have, or a prefix for
+            a family that has none.
     """
     described: Any = {}
     if (folder / TOKENIZER_CONFIG).is_file():
@@ -83,8 +99,10 @@ def read_vocabularies(
     if (folder / SAVED_VOCABULARIES).is_file():
         return _read_saved(folder, languages)
     if _tokenizer_class(config, described if isinstance(described, dict) else {}) == MARIAN:
+        if prefix:
+            raise ParentError(f"{folder} is a Marian model, which takes no prefix; leave {prefix!r} out")
         return _read_marian(folder, languages)
-    return _Reader(folder, config, open_tokenizer(folder), languages).read()
+    return _Reader(folder, config, open_tokenizer(folder), languages, prefix).read()
 
 
 @contextmanager
@@ -99,35 +117,52 @@ class _Languages:
     """The two languages of a parent: as given, else as its files name them."""
 
     def __init__(self, folder: Path, given: tuple[str | None, str | None]) -> None:
-        self._folder, self.named = folder, named_languages(folder)
-        self._source, self._target = given[0] or self.named[0], given[1] or self.named[1]
-        self.is_target_given = bool(given[1])
+        self._folder, self.given, self.named = folder, given, named_languages(folder)
 
-    def pair(self, hint: str = "") -> tuple[str, str]:
+    def pair(self, codes: Iterable[str] = ()) -> tuple[str, str]:
         """Both languages.
 
+        Args:
+            codes: the model's own, for the message.
+
         Raises:
-            ParentError: one of them is not known.
+            LanguagesNotNamed: one of them is not known.
         """
-        if not self._source or not self._target:
+        source, target = (given or named for given, named in zip(self.given, self.named))
+        if source and target:
+            return source, target
+        known = f" (the model knows {', '.join(sorted(codes))})" if codes else ""
+        raise LanguagesNotNamed(
+            f"{self._folder} does not say which languages it translates; give both language codes{known}"
+        )
+
+    def check(self, *sides: Side) -> None:
+        """Compares the languages given with those that the files name, on sides where no code decides.
+
+        Raises:
+            ParentError: a language given is another one.
+        """
+        pairs = [pair for side, *pair in zip(SIDES, self.given, self.named) if side in sides]
+        if any(given and named and contradicts(given, named) for given, named in pairs):
             raise ParentError(
-                f"{self._folder} does not say which languages it translates; give both language codes{hint}"
+                f"{self._folder} translates {' to '.join(map(str, self.named))}, as its files say, not "
+                f"{' to '.join(self.pair())}; give its own languages or none, and teach it others as a new "
+                "source or target"
             )
-        return self._source, self._target
 
 
 def named_languages(folder: Path) -> tuple[str | None, str | None]:
     """The source and the target language that a parent's files name; None where they name none.
 
-    Our own record goes first, then the tokenizer's configuration, then the model's.
+    Our own record goes first, then the tokenizer's configuration, then the model's. Models of several
+    languages name families there (``ROMANCE``, ``roa``), which are no languages.
     """
     recorded, described, config = (
         read_optional_object(folder / name) for name in (RECORD, TOKENIZER_CONFIG, "config.json")
     )
     pairs = [
         (recorded.get("source_language"), recorded.get("target_language")),
-        # Models of several languages name families there (``ROMANCE``).
-        (_valid(described.get("source_lang")), _valid(described.get("target_lang"))),
+        tuple(each if _is_language(each) else None for each in map(described.get, _MARIAN_LANGUAGES)),
         (described.get("src_lang"), described.get("tgt_lang")),
         config.get("langs"),
         described.get("langs"),
@@ -149,37 +184,91 @@ def _tokenizer_class(config: Any, described: dict[str, Any]) -> str:
 def open_tokenizer(folder: Path) -> Any:
     """The tokenizer of a folder as transformers makes it; code from the folder is never run.
 
+    Classes of some families (T5, BARThez) expect another kind of pieces than models with their name have
+    (EnviT5). ``tokenizer.json`` is enough then, since it says everything.
+
     Raises:
         ParentError: its files are missing, damaged or unknown.
     """
-    from transformers import AutoTokenizer
+    from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
     try:
         return AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except Exception as error:  # the library raises a dozen unrelated types for damaged files
-        reason = " ".join(str(error).split())[:300] or type(error).__name__
-        raise ParentError(f"cannot read the vocabularies of {folder}: {reason}") from error
+        found = error
+    try:
+        if (folder / TOKENIZER_JSON).is_file() and not _is_code_of_family(folder):
+            return PreTrainedTokenizerFast.from_pretrained(folder)
+    except Exception as error:
+        found = error
+    raise ParentError(f"cannot read the vocabularies of {folder}: {_refusal(folder, found)}") from found
+
+
+def _is_code_of_family(folder: Path) -> bool:
+    """Whether the family's class is needed, which alone knows where codes of languages go."""
+    conventions = CONVENTIONS.get(_named_class(folder), Conventions())
+    return bool(conventions.codes) and not conventions.is_optional
+
+
+def _named_class(folder: Path) -> str:
+    named = read_optional_object(folder / TOKENIZER_CONFIG).get("tokenizer_class")
+    return str(named or "").removesuffix("Fast")
+
+
+def _refusal(folder: Path, error: Exception) -> str:
+    """Why a tokenizer cannot be made, and the next step."""
+    import transformers
+
+    name = _named_class(folder)
+    reason = " ".join(str(error).split())[:300] or type(error).__name__
+    if name and not any(hasattr(transformers, f"{name}{ending}") for ending in ("", "Fast")):
+        return (
+            f"its tokenizer, {name}, is no class of transformers but code that comes with the model, which "
+            f"is never run; use a model of a family that transformers knows, or one with a {TOKENIZER_JSON}"
+        )
+    if "need to have sentencepiece" in reason and any(folder.glob("*.model")):
+        return (
+            f"transformers makes this family's tokenizer of {TOKENIZER_JSON} alone, which is missing; write "
+            f"it once: transformers.{name or 'T5Tokenizer'}.from_pretrained('{folder}')"
+            f".save_pretrained('{folder}')"
+        )
+    return reason
 
 
 class _Reader:
     """Takes a tokenizer of transformers apart."""
 
-    def __init__(self, folder: Path, config: Any, tokenizer: Any, languages: _Languages) -> None:
+    def __init__(
+        self, folder: Path, config: Any, tokenizer: Any, languages: _Languages, prefix: str | None
+    ) -> None:
         self.folder, self.config, self.tokenizer, self.languages = folder, config, tokenizer, languages
-        self.conventions = CONVENTIONS.get(type(tokenizer).__name__, Conventions())
+        self.prefix = prefix
+        names = (type(tokenizer).__name__, _named_class(folder))
+        self.conventions = next((CONVENTIONS[name] for name in names if name in CONVENTIONS), Conventions())
         self.special = self._special_ids()
 
     def read(self) -> ParentVocabularies:
         source, target = self._unframed()
-        languages = self.languages.pair(self._hint(target))
-        codes = [find_code(self.conventions, source.pieces, language) for language in languages]
+        known = known_codes(self.conventions, target.pieces)
+        languages = self.languages.pair(known)
+        # What was trimmed for one pair still serves others of its languages.
+        if not known and "trimmed" not in read_optional_object(self.folder / RECORD):
+            self.languages.check(*SIDES)
+        is_before_source = self.conventions.target == "source"
+        # Where the target's code stands before the source, the source language has none.
+        codes = [
+            None if is_before_source and side == "source" else find_code(self.conventions, pieces, language)
+            for side, pieces, language in zip(SIDES, (source.pieces, target.pieces), languages)
+        ]
         self._set_languages(codes)
-        frame, written = self._frame("text"), self._frame("text_target")
+        frame = self._frame("text", codes[1] if is_before_source and codes[1] else "")
+        written = self._frame("text_target")
         start = None
         if codes[1] is not None and self.conventions.target == "start":
             start = target.pieces.index(codes[1])
+        prefix = task_prefix(self.config, *languages) if self.prefix is None else self.prefix
         return ParentVocabularies(
-            source=source.framed(replace(frame, text=task_prefix(self.config, *languages))),
+            source=source.framed(replace(frame, text=prefix)),
             # A decoder ends with the end of sentence, whatever the tokenizer puts around labels: mBART's
             # code after it is rotated to the front, where it starts the decoder.
             target=target.framed(Frame(written.before, (self.special.eos,))),
@@ -194,7 +283,7 @@ class _Reader:
 
         tokenizer = self.tokenizer
         if isinstance(tokenizer, PreTrainedTokenizerFast):
-            segmenter = JsonSegmenter(tokenizer.backend_tokenizer.to_str().encode("utf-8"))
+            segmenter = JsonSegmenter(json.dumps(self._described(), ensure_ascii=False).encode("utf-8"))
             both = Vocabulary(segmenter, None, self.special)
             return both, both
         if hasattr(tokenizer, "sp_model"):
@@ -202,8 +291,46 @@ class _Reader:
             return both, both
         return self._python_sides()
 
+    def _described(self) -> dict[str, Any]:
+        """The tokenizer as the content of a ``tokenizer.json``.
+
+        Classes of transformers 5 build it anew from the pieces alone, and some (mBART, BARThez) with another
+        normaliser than the model was trained with: that of the file counts, or the SentencePiece model's own.
+        """
+        described: dict[str, Any] = json.loads(self.tokenizer.backend_tokenizer.to_str())
+        if described["model"].get("type") == "Unigram":  # T5's class takes it to be 2, which is MADLAD's </s>
+            described["model"]["unk_id"] = self.special.unk
+        if "normalizer" in (filed := read_optional_object(self.folder / TOKENIZER_JSON)):
+            described["normalizer"] = filed["normalizer"]
+        elif "Precompiled" not in json.dumps(described["normalizer"]) and (rules := self._normaliser_rules()):
+            described["normalizer"] = {
+                "type": "Sequence",
+                "normalizers": [
+                    {"type": "Precompiled", "precompiled_charsmap": base64.b64encode(rules).decode("ascii")},
+                    {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "},
+                ],
+            }
+        return described
+
+    def _normaliser_rules(self) -> bytes:
+        """How the SentencePiece model normalises text, in its own compiled form; empty where it does not."""
+        names = type(self.tokenizer).vocab_files_names.values()
+        models = [self.folder / name for name in names if name.endswith(_SENTENCEPIECE_ENDINGS)]
+        if not any(model.is_file() for model in models):
+            return b""
+        for number, specification, _ in fields(self._sentencepiece_model()):
+            if number == _NORMALISER_FIELD:
+                return next((value for each, value, _ in fields(specification) if each == _RULES_FIELD), b"")
+        return b""
+
     def _python_sides(self) -> tuple[Vocabulary, Vocabulary]:
         tokenizer = self.tokenizer
+        if not all(isinstance(getattr(tokenizer, each, None), dict) for each in ("encoder", "decoder")):
+            raise ParentError(
+                f"{self.folder}: its tokenizer ({type(tokenizer).__name__}) cuts text into bytes or "
+                "characters and has no list of pieces, so no vocabulary can be replaced; use a model of "
+                "subwords (mT5 in place of ByT5)"
+            )
         arguments: list[dict[str, Any]] = [{}, {}]
         if "langs" in tokenizer.init_kwargs:  # a side is cut and joined by the rules of its own language
             arguments = [{"langs": [language] * 2} for language in tokenizer.init_kwargs["langs"]]
@@ -258,11 +385,16 @@ class _Reader:
             if match is not None:
                 setattr(self.tokenizer, side, match[1])
 
-    def _frame(self, argument: str) -> Frame:
-        """What the tokenizer puts around a sentence: one that is shown is looked for in what comes back."""
+    def _frame(self, argument: str, code: str = "") -> Frame:
+        """What the tokenizer puts around a sentence: one that is shown is looked for in what comes back.
+
+        Args:
+            code: a piece that is part of the text, and stands before the sentence.
+        """
         for probe in _PROBES:
             bare = list(self.tokenizer(**{argument: probe}, add_special_tokens=False)["input_ids"])
-            whole = list(self.tokenizer(**{argument: probe})["input_ids"])
+            shown = f"{code} {probe}" if code else probe
+            whole = list(self.tokenizer(**{argument: shown})["input_ids"])
             for start in range(len(whole) - len(bare) + 1):
                 if bare and whole[start : start + len(bare)] == bare:
                     return Frame(tuple(whole[:start]), tuple(whole[start + len(bare) :]))
@@ -271,19 +403,11 @@ class _Reader:
             "it does not keep the text's own ids together"
         )
 
-    def _hint(self, vocabulary: Vocabulary) -> str:
-        if not self.conventions.codes:
-            return ""
-        codes = [
-            match[1] for piece in vocabulary.pieces if (match := re.fullmatch(self.conventions.codes, piece))
-        ]
-        return f" (the model knows {', '.join(sorted(codes))})" if codes else ""
-
 
 def _read_saved(folder: Path, languages: _Languages) -> ParentVocabularies:
     """Vocabularies in our own files: their frames were settled, for two languages, before they were saved."""
     pair, named = languages.pair(), languages.named
-    others = [one for one, other in zip(pair, named) if other and not is_same_language(one, other)]
+    others = [one for one, other in zip(pair, named) if other and contradicts(one, other)]
     with _as_parent_error(folder):
         source, target = load_vocabularies(folder)
     if others and not (source.has_usual_frame and target.has_usual_frame):
@@ -307,18 +431,27 @@ def _read_marian(folder: Path, languages: _Languages) -> ParentVocabularies:
     with _as_parent_error(folder):
         source = Vocabulary.load_mapped(folder / "source.spm", source_map, _marian_special_ids(source_map))
         target = Vocabulary.load_mapped(folder / "target.spm", target_map, _marian_special_ids(target_map))
-    pair = languages.pair()
-    conventions = CONVENTIONS[MARIAN]
-    try:
-        code = find_code(conventions, source.pieces, pair[1])
-    except ParentError:
-        # Some models of one pair keep codes that they were never shown.
-        if languages.is_target_given:
-            raise
-        code = None
+    code = _marian_code(source.pieces, languages)
     if code is not None:
         source = source.framed(Frame((source.pieces.index(code),), (source.special.eos,)))
-    return ParentVocabularies(source, target, *pair, is_marian=True)
+    return ParentVocabularies(source, target, *languages.pair(), is_marian=True)
+
+
+def _marian_code(pieces: Sequence[str], languages: _Languages) -> str | None:
+    """The piece before every source sentence that says what to translate into; None in models of one pair."""
+    conventions = CONVENTIONS[MARIAN]
+    codes = known_codes(conventions, pieces)
+    _, target = languages.pair(codes)
+    named = languages.named[1]
+    # Some models of one pair keep codes that they were never shown. One that names no single language, or one
+    # that has codes of its own (Serbo-Croatian), is not of this kind.
+    is_single = named is not None and any(is_same_language(named, each) for each in NAMES)
+    is_left_over = is_single and not codes_of_language(codes, target) and not contradicts(target, str(named))
+    if not codes or is_left_over:
+        languages.check(*SIDES)
+        return None
+    languages.check("source")
+    return find_code(conventions, pieces, target)
 
 
 def _marian_special_ids(mapping: Path) -> SpecialIds:
@@ -330,9 +463,10 @@ def _marian_special_ids(mapping: Path) -> SpecialIds:
     return SpecialIds(eos=pieces["</s>"], unk=pieces["<unk>"], pad=pieces["<pad>"], bos=pieces.get("<s>"))
 
 
-def _valid(language: Any) -> str | None:
-    """A language, where it is one: models of several languages name families (``ROMANCE``) there."""
+def _is_language(language: Any) -> bool:
+    """Whether what a file names is one language: ``ROMANCE``, ``roa`` and ``deu_eng_fra`` are several."""
     try:
-        return language_code(language)
-    except (CrosslateError, TypeError):
-        return None
+        _, *parts = language_code(language.strip("_")).split("-")
+    except (CrosslateError, TypeError, AttributeError):
+        return False
+    return not is_language_group(language) and not any(re.fullmatch("[a-z]{3}", part) for part in parts)
