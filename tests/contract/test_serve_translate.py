@@ -224,6 +224,17 @@ class TestStream:
             ("end", {"translatedText": "En:hund. En:katze.\nEn:haus."}),
         ]
 
+    def test_alternatives_of_each_sentence(self, server):
+        found = events(server.post("/v1/stream", HUND | {"q": "Hund. Katze.", "alternatives": 2}))
+        sentences = [data for name, data in found if name == "sentence"]
+        assert [each["translation"] for each in sentences] == ["En:hund.", "En:katze."]
+        assert [len(each["alternatives"]) for each in sentences] == [2, 2]
+        assert all(each["translation"] not in each["alternatives"] for each in sentences)
+        found = events(
+            server.post("/v1/stream", HUND | {"q": "<b>Hund.</b>", "alternatives": 2, "format": "html"})
+        )
+        assert "alternatives" not in found[1][1]
+
     def test_the_first_sentences_do_not_wait_for_the_last(self, server):
         sentences = [f"Das ist der Satz {number}." for number in range(100)]
         server.backend.batches.clear()
