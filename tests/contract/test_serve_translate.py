@@ -213,6 +213,30 @@ class TestDetection:
         assert (answer["translatedText"], answer["detectedLanguage"]["language"]) == (english, "en")
 
 
+class TestPreferredPacks:
+    @pytest.mark.parametrize("packs", [["de-en", "fr-es"], "de-en", "fr-es, de-en", [], "", None])
+    def test_named(self, server, packs):
+        assert server.translate("Hund.", packs=packs).json() == TRANSLATED
+        assert events(server.post("/v1/stream", HUND | {"packs": packs}))[-1] == ("end", TRANSLATED)
+
+    def test_in_a_form(self, server):
+        assert server.client.post("/translate", data=HUND | {"packs": "fr-es,de-en"}).json() == TRANSLATED
+        assert server.upload(packs="de-en").status_code == 200
+
+    @pytest.mark.parametrize(
+        ("packs", "message"),
+        [
+            (["de-en", "nl-en"], "There is no pack nl-en"),
+            (7, "Invalid request: packs parameter"),
+            ([7], "Invalid request: packs parameter is not a text"),
+            (["../de-en"], "There is no pack ../de-en"),
+        ],
+    )
+    def test_refused(self, server, packs, message):
+        assert error(server.translate("Hund.", packs=packs), 400).startswith(message)
+        assert error(server.post("/v1/stream", HUND | {"packs": packs}), 400).startswith(message)
+
+
 class TestStream:
     def test_sentence_by_sentence(self, server):
         found = events(server.post("/v1/stream", HUND | {"q": "Hund. Katze.\nHaus."}))

@@ -31,6 +31,7 @@ export function close() {
 }
 
 function toggle(index) {
+  if (output.classList.contains("stale")) return;
   if (index === open) close();
   else show(index);
 }

@@ -105,6 +105,7 @@ function reset() {
 // What is shown is the translation of another text, or will be in a moment.
 function stale(isStale) {
   output.classList.toggle("stale", isStale);
+  if (isStale) byId("sentence-tip").hidden = true;
   byId("copy").disabled = isStale || !shown.translation;
 }
 
@@ -119,6 +120,7 @@ async function translate() {
   const text = input.value;
   if (!text.trim()) return reset();
   stale(true);
+  alternatives.close();
   if (!counted()) return failure.fail(tooLong(), translate);
   const own = (running = new AbortController());
   const format = isHtml(text) ? "html" : "text";
