@@ -284,7 +284,8 @@ class TestErrors:
     def test_a_refusal_keeps_the_text(self, tab):
         choose(tab, "auto", "es")
         tab.type("explode")
-        tab.has("#failure-text", "The translation failed")
+        tab.has("#failure-text", "The translation failed. Your text is kept.")
+        assert tab.page.inner_text("#countdown") == ""  # trying again would not help
         assert tab.page.input_value("#text") == "explode"
         tab.page.click("#dismiss")
         assert tab.page.locator("#failure").is_hidden()
@@ -389,6 +390,9 @@ class TestAlternatives:
         lines = tab.page.inner_text("#output").split("\n")
         assert lines[0].startswith("En:hund sieht katze. En:katze schläft.") and "*" in lines[0]
         assert lines[1] == "En:haus & hof!"
+        tab.page.hover("#output")
+        tab.page.wait_for_selector("#output .word")
+        assert tab.page.inner_text("#output .sentence.open") in lines[0]  # also when words were put in
         tab.page.click("#output .sentence >> nth=2")  # behind the one that has grown
         assert "hof" in tab.page.locator("#alternative-list button").first.inner_text()
         tab.page.click("#close-alternatives")
@@ -437,6 +441,9 @@ def test_what_was_detected_stands_in_its_list(tab, detected, label):
     body = "".join(f"event: {name}\ndata: {json.dumps(data)}\n\n" for name, data in blocks)
     tab.page.route("**/v1/stream", lambda route: route.fulfill(body=body, content_type="text/event-stream"))
     tab.type(text)
+    tab.has("#source option:checked", label)
+    with tab.page.expect_response("**/v1/packs"):
+        tab.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # fills the lists again
     tab.has("#source option:checked", label)
     tab.page.fill("#text", "")
     tab.has("#source option:checked", "Detect language")

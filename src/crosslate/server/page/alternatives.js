@@ -12,6 +12,7 @@ export function start(findSentence, takeOther) {
   sentenceAt = findSentence;
   take = takeOther;
   byId("close-alternatives").addEventListener("click", close);
+  new MutationObserver(mark).observe(output, { childList: true }); // words are put in later
   output.addEventListener("click", (event) => {
     const sentence = event.target.closest(".sentence");
     if (sentence && getSelection().isCollapsed) toggle(Number(sentence.dataset.index));
@@ -38,7 +39,6 @@ function toggle(index) {
 
 export function show(index) {
   const { translation, alternatives } = sentenceAt(index);
-  if (!alternatives?.length) return close();
   open = index;
   const lines = alternatives.map((text) => element("li", {},
     element("button", { type: "button", dir: "auto", lang: output.lang, title: t("Use this translation"), onclick: () => take(index, text) }, ...marked(translation, text))));

@@ -65,5 +65,6 @@ export function explained({ status, message }) {
   if (status === 0) return t("The server cannot be reached.");
   if (status === 429) return t("Too many requests in a short time.");
   if (status === 503) return t("The server is starting or busy.");
+  if (status === 500) return t("The translation failed. Your text is kept.");
   return message;
 }

@@ -8,6 +8,7 @@ export const AUTO = "auto";
 export const served = { languages: [], settings: {}, overview: { packs: [], directions: [] } };
 export const source = byId("source");
 export const target = byId("target");
+let detected = ""; // what stands in the list in place of "Detect language"
 
 export async function load() {
   const [languages, settings, overview] = await Promise.all(["languages", "frontend/settings", "v1/packs"].map(get));
@@ -41,7 +42,7 @@ export function prefer(pack) {
 // Fills both lists; a choice that is served no more gives way to one that is.
 export function fill(from, to) {
   const sources = byName(served.languages.filter((each) => each.targets.some((code) => code !== each.code)));
-  source.replaceChildren(option(AUTO, t("Detect language")), ...sources.map((each) => option(each.code, name(each.code))));
+  source.replaceChildren(option(AUTO, detected || t("Detect language")), ...sources.map((each) => option(each.code, name(each.code))));
   choose(source, from, AUTO);
   fillTargets(to);
   source.disabled = target.disabled = !sources.length;
@@ -61,6 +62,7 @@ export function fillTargets(to) {
 
 // Puts what was found out about a text into the list; nothing, before a text is there.
 export function showDetected(label) {
+  detected = label;
   source.querySelector(`option[value=${AUTO}]`).textContent = label || t("Detect language");
 }
 

@@ -38,9 +38,10 @@ export class Sentences {
     }
   }
 
-  // [{ index, start, end }], in UTF-16 units of the translation.
+  // [{ index, start, end }] of those that have alternatives, in UTF-16 units of the translation.
   places() {
-    return this.#all.flatMap(({ start, translation }, index) => (start === undefined ? [] : [{ index, start, end: start + translation.length }]));
+    const all = this.#all.map(({ start, translation }, index) => ({ index, start, end: start + translation.length }));
+    return all.filter(({ index, start }) => start !== undefined && this.#all[index].alternatives?.length);
   }
 
   // Puts another translation in a sentence's place, and returns the whole; the old one becomes an alternative.

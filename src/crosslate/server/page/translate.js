@@ -206,14 +206,14 @@ function showTranslation() {
   const { text, translation, from, to, format, sentences } = shown;
   output.lang = to;
   stale(false);
-  plain(text, translation, sentences.places());
+  const places = sentences.places();
+  plain(text, translation, places);
   const through = direction(from, to);
   const isLinkable = served.overview.insight && through && through.kind !== "pivot" && format === "text";
   if (isLinkable && translation.trim()) offer({ q: text, translation, source: from, target: to, ...wantedPacks() });
-  const others = sentences.places().filter(({ index }) => sentences.at(index).alternatives?.length);
-  byId("sentence-tip").hidden = others.length < 1;
+  byId("sentence-tip").hidden = !places.length;
   byId("sentence-tip").textContent = isTouch ? t("Tap a sentence for other translations.") : t("Click a sentence for other translations.");
-  if (others.length === 1 && sentences.length === 1) alternatives.show(0);
+  if (places.length && sentences.length === 1) alternatives.show(0);
 }
 
 function showOrigin(from, to) {
