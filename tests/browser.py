@@ -46,7 +46,7 @@ class Tab:
     def _requested(self, request):
         if not request.url.startswith("file:"):
             self.requests.append(request.url)
-        if request.method == "POST" and request.url.endswith("/translate"):
+        if request.method == "POST" and request.url.endswith("/v1/stream"):
             self.posted.append(request.post_data_json)
 
     def _failed(self, request):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 import threading
 from urllib.parse import quote
 
@@ -12,7 +14,8 @@ import uvicorn
 from browser import Tab, needs_chromium
 from crosslate.server.app import create_app
 from crosslate.server.keys import KeyStore
-from toy_server import GERMAN, wait_for
+from crosslate.server.routes.page import PAGE
+from toy_server import GERMAN, build, wait_for
 
 pytestmark = needs_chromium
 LONG_WORD = "Rindfleischetikettierung" * 6
@@ -21,11 +24,11 @@ MARKUP = '<img src=x onerror="document.title=1">'
 
 @pytest.fixture(scope="module")
 def listen(make_server):
-    """``listen(**settings)``: the address of a toy server that listens on loopback."""
+    """``listen(**settings)``: the address of a toy server (of one that is given) that listens on loopback."""
     running = []
 
-    def make(**settings):
-        app = create_app(make_server(**settings).service)
+    def make(server=None, **settings):
+        app = create_app((server or make_server(**settings)).service)
         server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off"))
         thread = threading.Thread(target=server.run, daemon=True)
         thread.start()
@@ -64,16 +67,19 @@ class TestNewcomer:
     def test_types_reads_and_copies(self, tab):
         tab.page.fill("#text", GERMAN)  # which is translated after a pause
         tab.has("#output", "En:der hund")
-        tab.has("#detected", "Detected: German")
-        tab.has("#origin", "Translated by the pack de-en")
+        tab.has("#source", "German (detected)")
+        tab.has("#origin", "German → English model")
+        assert tab.page.get_attribute("#origin span", "title") == "de-en"
+        tab.has("#count", f"{len(GERMAN)} characters")
         # One request for what was typed at once, with alternatives to click.
         assert [each["q"] for each in tab.posted] == [GERMAN]
         best = tab.page.inner_text("#output")
-        alternative = tab.page.locator("#alternative-list button").first
-        assert alternative.inner_text() == f"{best[:-1]}*." or alternative.inner_text().startswith(best[:-1])
+        alternative = tab.page.locator(".result #alternative-list button").first
         other = alternative.inner_text()
+        assert other.startswith(best[:-1]) and other != best
         alternative.click()
         tab.has("#output", other)
+        assert tab.page.inner_text("#output") == other
         tab.page.click("#copy")
         tab.has("#copy", "Copied")
         assert tab.page.evaluate("navigator.clipboard.readText()") == other
@@ -83,11 +89,12 @@ class TestNewcomer:
         assert tab.page.locator("#source option").evaluate_all(codes) == ["auto", "fr", "de"]
         choose(tab, "de", "es")
         groups = tab.page.locator("#target optgroup").evaluate_all("all => all.map(each => each.label)")
-        assert groups == ["By a pack", "Zero-shot: nobody trained these"]
+        assert groups == ["Experimental pairs"]
         tab.type("Hund.")
-        tab.has("#origin", "Zero-shot de-en + fr-es")
+        tab.has("#origin", "experimental pair German → Spanish")
+        assert tab.page.get_attribute("#origin span", "title") == "de-en + fr-es"
         tab.page.select_option("#source", "fr")
-        assert tab.page.locator("#target option").evaluate_all(codes) == ["es", "en"]
+        assert tab.page.locator("#target option").evaluate_all(codes) == ["en", "es"]
         assert tab.page.input_value("#target") == "es"
 
     def test_words_that_belong_together_light_up(self, tab):
@@ -127,8 +134,18 @@ class TestNewcomer:
           data.items.add(new File(["x"], "dog.exe"));
           document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }));
         }"""
+        tab.page.click('nav a[href="#packs"]')
+        over = "document.body.dispatchEvent(new DragEvent('%s', { dataTransfer: %s, bubbles: true }))"
+        files = (
+            "(() => { const some = new DataTransfer(); some.items.add(new File([''], 'a')); return some; })()"
+        )
+        tab.page.evaluate(over % ("dragover", files))
+        tab.has("#drop-target:not([hidden])", "translate them into English")
+        tab.page.evaluate(over % ("dragleave", "null"))
+        assert tab.page.locator("#drop-target").is_hidden()
         with tab.page.expect_download() as downloading:
             tab.page.evaluate(drop)
+        assert downloading.value.suggested_filename == "dog_en.txt"
         assert downloading.value.path().read_text() == "En:hund.\n"
         tab.has("#file-list .failed", "This format is not read")
 
@@ -141,11 +158,17 @@ class TestNewcomer:
         ):  # fmt: skip
             assert expected in text, expected
         title = tab.page.locator("td.zero-shot").get_attribute("title")
-        assert title == "zero-shot: two packs put together (de-en + fr-es)"
+        assert title == "experimental: two packs put together (de-en + fr-es)"
+        colour = "each => getComputedStyle(each).color"
+        ring = tab.page.locator("td.zero-shot").evaluate(colour)
+        assert tab.page.locator(".legend .zero-shot").evaluate(colour) == ring
+        assert tab.page.locator(".choice").count() == 0  # each pair has one pack
 
     def test_a_word_and_its_neighbours(self, tab):
         tab.page.click('nav a[href="#alignment"]')
+        tab.page.wait_for_selector("#map.waiting, #map figcaption")
         tab.has("#map figcaption", "each other's nearest")
+        assert tab.page.locator("#lookup-busy").is_hidden()
         tab.page.fill("#word", "hund")
         tab.page.keyboard.press("Enter")
         tab.has("#lookup-note", "Hund: 8 nearest words")
@@ -159,7 +182,8 @@ def test_keyboard_alone(tab):
     tab.page.keyboard.press("Control+Enter")
     tab.has("#output", "hund")
     assert len(tab.posted) == 1  # the pause has nothing more to send
-    assert tab.page.inner_text("#status") == tab.page.inner_text("#output")
+    assert tab.page.inner_text("#status") == "Translated"  # and not all of it at each pause
+    assert tab.page.locator("h1:visible").count() == 1
     # Everything that can be pressed can be reached, and has a name.
     tab.page.focus(".skip")
     names = []
@@ -174,11 +198,11 @@ def test_keyboard_alone(tab):
 def test_swap(tab):
     choose(tab, "auto", "en")
     tab.page.click("#swap", force=True)  # marked as disabled, it still says why
-    tab.has("#detected", "its language is not known yet")
+    tab.has("#origin", "its language is not known yet")
     tab.type(GERMAN)
-    tab.has("#detected", "Detected: German")
+    tab.has("#source", "German (detected)")
     tab.page.click("#swap", force=True)  # marked as disabled, it still says why
-    tab.has("#detected", "Nothing translates English to German")
+    tab.has("#origin", "Nothing translates English → German")
     assert tab.page.input_value("#text") == GERMAN
 
 
@@ -226,16 +250,42 @@ class TestErrors:
         tab.context.set_offline(True)
         tab.type("Katze.")
         tab.has("#failure-text", "cannot be reached")
+        tab.has("#countdown", "Trying again in ")
         assert tab.page.input_value("#text") == "Katze."
+        # What is still shown is the translation of another text.
+        assert "hund" in tab.page.inner_text("#output.stale")
+        assert tab.page.is_disabled("#copy")
         tab.context.set_offline(False)
-        tab.has("#output", "katze")
-        assert tab.page.locator("#failure").is_hidden()
+        tab.has("#output:not(.stale)", "katze")
+        assert tab.page.locator("#failure").is_hidden() and tab.page.is_enabled("#copy")
         tab.faults.clear()  # the browser's own words about the failed request
+
+    def test_the_rate_limit_is_waited_for_and_tried_again(self, tab):
+        answered = []
+
+        def refuse_once(route):
+            answered.append(route.request.post_data_json["q"])
+            if len(answered) > 1:
+                return route.continue_()
+            headers = {"Retry-After": "3", "Content-Type": "application/json"}
+            return route.fulfill(status=429, headers=headers, body='{"error": "Slowdown: 1 per 1 minute"}')
+
+        tab.page.route("**/v1/stream", refuse_once)
+        tab.type("Hund.")
+        tab.has("#failure-text", "Too many requests")
+        tab.has("#countdown", "Trying again in 3 s.")
+        assert tab.page.is_disabled("#copy")
+        tab.page.fill("#text", "Katze.")  # sends nothing before the time has come
+        tab.has("#output", "katze")
+        assert answered == ["Hund.", "Katze."]
+        assert tab.page.locator("#failure").is_hidden()
+        tab.faults.clear()
 
     def test_a_refusal_keeps_the_text(self, tab):
         choose(tab, "auto", "es")
         tab.type("explode")
-        tab.has("#failure-text", "The translation failed")
+        tab.has("#failure-text", "The translation failed. Your text is kept.")
+        assert tab.page.inner_text("#countdown") == ""  # trying again would not help
         assert tab.page.input_value("#text") == "explode"
         tab.page.click("#dismiss")
         assert tab.page.locator("#failure").is_hidden()
@@ -249,13 +299,15 @@ class TestErrors:
         tab = Tab(chromium).open(f"{site}?source=de&target=en")
         tab.type("Hund und Katze")  # more than anybody may, less than the key may
         tab.has("#failure-text", "longer than 10 characters")
-        assert tab.posted == [] and tab.page.locator("#count.over").inner_text() == "14 / 10"
+        assert tab.posted == [] and tab.page.locator("#count.over").inner_text() == "14 of 10 characters"
         tab.type("Hund")
-        tab.has("#count", "4 / 10")
+        tab.has("#count", "4 of 10 characters")
         tab.has("#failure-text", "to get an API key")
         tab.page.click("#key")
+        tab.page.click("text=Cancel")
+        tab.page.click("#key")
         tab.page.fill("#key-value", secret)
-        tab.page.click("text=Save")
+        tab.page.press("#key-value", "Enter")
         tab.has("#output", "hund")
         assert tab.posted[-1]["alternatives"] == 1
         tab.type("Hund und Katze")
@@ -280,6 +332,197 @@ def test_a_phone(chromium, site, scheme):
         assert tab.overflow <= 0
     assert tab.faults == []
     tab.context.close()
+
+
+def test_no_part_of_a_phone_s_page_is_cut_and_all_of_it_can_be_hit(chromium, site):
+    tab = Tab(chromium, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    tab.open(f"{site}?source=auto&target=en")
+    tab.type(GERMAN)
+    tab.has("#source", "German (detected)")
+    tab.has("#link-tip", "Tap a word")
+    for view in ("translate", "packs", "alignment"):
+        tab.page.click(f'nav a[href="#{view}"]')
+        tab.page.wait_for_selector(f"#{view}-view:visible")
+        small = tab.page.locator("button:visible, select:visible, nav a:visible").evaluate_all(
+            "all => all.filter(each => each.getBoundingClientRect().height < 44).map(each => each.textContent)"
+        )
+        assert small == []
+        high = tab.page.locator("button:visible, nav a:visible").evaluate_all(
+            "all => all.filter(each => each.scrollWidth > each.clientWidth + 1).map(each => each.textContent)"
+        )
+        assert high == []
+    tab.context.close()
+
+
+@pytest.mark.parametrize("size", [(1280, 900), (390, 844)])
+def test_a_long_text_leaves_languages_and_buttons_in_sight(chromium, site, size):
+    tab = Tab(chromium, viewport=dict(zip(("width", "height"), size)))
+    tab.open(f"{site}?source=de&target=en")
+    tab.type("\n".join(f"Das ist der Satz {number}." for number in range(150)))
+    tab.has("#output", "satz 149")
+    for part in ("#source", "#target", "#go", "#copy"):
+        box = tab.page.locator(part).bounding_box()
+        assert box["y"] >= 0 and box["y"] + box["height"] <= size[1], part
+    assert tab.page.evaluate("document.documentElement.scrollHeight") < 1.5 * size[1]
+    # A word far down brings its origin into its pane.
+    tab.page.focus("#output")
+    tab.page.wait_for_selector("#output .word")
+    tab.page.locator("#output .word").last.scroll_into_view_if_needed()
+    tab.page.locator("#output .word").last.hover()
+    tab.page.wait_for_function("document.querySelector('#mirror').parentElement.scrollTop > 1000")
+    assert tab.faults == []
+    tab.context.close()
+
+
+class TestAlternatives:
+    def test_of_one_sentence_in_its_place(self, tab):
+        choose(tab, "de", "en")
+        tab.type("Hund sieht Katze. Katze schläft.\nHaus & Hof!")
+        tab.has("#output", "En:haus & hof!")
+        assert tab.page.locator("#alternatives").is_hidden()
+        tab.page.click("#output .sentence >> nth=1")
+        first = tab.page.locator("#alternative-list button").first
+        assert first.inner_text().startswith("En:katze")
+        assert first.locator("mark").all_inner_texts() != []
+        first.click()
+        other = first.inner_text()  # what stood there before
+        assert other == "En:katze schläft."
+        lines = tab.page.inner_text("#output").split("\n")
+        assert lines[0].startswith("En:hund sieht katze. En:katze schläft.") and "*" in lines[0]
+        assert lines[1] == "En:haus & hof!"
+        tab.page.hover("#output")
+        tab.page.wait_for_selector("#output .word")
+        assert tab.page.inner_text("#output .sentence.open") in lines[0]  # also when words were put in
+        tab.page.click("#output .sentence >> nth=2")  # behind the one that has grown
+        assert "hof" in tab.page.locator("#alternative-list button").first.inner_text()
+        tab.page.click("#close-alternatives")
+        assert tab.page.locator("#alternatives").is_hidden()
+
+    def test_by_the_keyboard(self, tab):
+        choose(tab, "de", "en")
+        tab.type("Hund. Katze.")
+        tab.has("#output", "katze")
+        tab.page.focus("#output")
+        tab.page.keyboard.press("Enter")
+        tab.has("#alternative-list", "En:hund.")
+        tab.page.keyboard.press("Escape")
+        assert tab.page.locator("#alternatives").is_hidden()
+
+
+@pytest.mark.parametrize(
+    ("text", "is_html"),
+    [
+        ("List<String> namen = neu;", False), ("wenn a < b und c > d", False), ("<0>Hund</0>", False),
+        ("Map<String, List<Hund>>", False), ("Ich <3 Hunde", False), ("<p>Der Hund", False),
+        ("<p>Der <b>Hund</b></p>", True), ("Hund<br>Katze", True), ("<B>Hund</B>", True),
+        ("<custom-part>Hund</custom-part>", True), ('<img src="hund.png">', True),
+    ],
+)  # fmt: skip
+def test_what_is_taken_for_html(tab, text, is_html):
+    choose(tab, "de", "en")
+    tab.type(text)
+    tab.has("#output", "n" if "n" in text else "hund")
+    assert tab.posted[-1]["format"] == ("html" if is_html else "text")
+
+
+@pytest.mark.parametrize(
+    ("detected", "label"),
+    [
+        ({"language": "ar", "confidence": 75.0}, "ar (not served)"),
+        ({"language": "en", "confidence": 0.0}, "Language not served"),
+        ({"language": "fr", "confidence": 93.0}, "French (detected)"),
+    ],
+)
+def test_what_was_detected_stands_in_its_list(tab, detected, label):
+    text = "الكلب ينام"
+    blocks = [
+        ("start", {"source": "en", "target": "en", "detectedLanguage": detected}), ("end", {"translatedText": text})
+    ]  # fmt: skip
+    body = "".join(f"event: {name}\ndata: {json.dumps(data)}\n\n" for name, data in blocks)
+    tab.page.route("**/v1/stream", lambda route: route.fulfill(body=body, content_type="text/event-stream"))
+    tab.type(text)
+    tab.has("#source option:checked", label)
+    with tab.page.expect_response("**/v1/packs"):
+        tab.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # fills the lists again
+    tab.has("#source option:checked", label)
+    tab.page.fill("#text", "")
+    tab.has("#source option:checked", "Detect language")
+
+
+def test_one_of_several_packs_is_chosen(chromium, listen, tiny, tmp_path):
+    for name in ("de-en", "fr-es"):
+        shutil.copytree(tiny / "packs" / name, tmp_path / name)
+    shutil.copytree(tiny / "packs" / "de-en", tmp_path / "de-en-other")
+    server = build(tiny / "parents" / "fr-en", tmp_path)
+    tab = Tab(chromium).open(f"{listen(server)}?source=auto&target=en")
+    tab.type(GERMAN)
+    tab.has("#origin", "German → English model")
+    assert "packs" not in tab.posted[-1]
+    tab.page.click('nav a[href="#packs"]')
+    used = tab.page.locator(".pack-card:has(.used)")
+    assert used.locator("code").all_inner_texts() == ["de-en"]
+    tab.page.click("text=Use this pack")
+    assert used.locator("code").all_inner_texts() == ["de-en-other"]
+    tab.page.click('nav a[href="#translate"]')
+    tab.page.wait_for_selector('#origin span[title="de-en-other"]')
+    assert tab.posted[-1]["packs"] == ["de-en-other"]
+    assert tab.page.evaluate("localStorage.packs") == '["de-en-other"]'
+    assert tab.faults == []
+    tab.context.close()
+    server.service.stop()
+
+
+@pytest.mark.parametrize("held", ['{"', "null", "7", '"de"', "[]", "[null, 3]", '{"0": "de"}', "[[1], {}]"])
+def test_a_storage_that_holds_something_else(tab, site, held):
+    for name in ("languages", "packs", "theme"):
+        tab.page.evaluate("([name, held]) => localStorage.setItem(name, held)", [name, held])
+    tab.page.goto("about:blank")
+    tab.open(site)
+    assert tab.page.input_value("#source") == "auto"
+    assert tab.page.is_enabled("#target")
+
+
+@pytest.mark.parametrize(
+    ("locale", "placeholder", "language", "copy"),
+    [
+        ("de-AT", "Text eingeben oder einfügen", "Deutsch (erkannt)", "Kopieren"),
+        ("fr-CA", "Saisissez ou collez un texte", "Allemand (détecté)", "Copier"),
+        ("es-MX", "Escriba o pegue un texto", "Alemán (detectado)", "Copiar"),
+        ("pt-BR", "Type or paste a text", "German (detected)", "Copy"),
+    ],
+)
+def test_the_reader_s_language(chromium, site, locale, placeholder, language, copy):
+    tab = Tab(chromium, locale=locale).open(f"{site}?source=auto&target=en")
+    assert tab.page.get_attribute("#text", "placeholder") == placeholder
+    assert tab.page.get_attribute("html", "lang") == (locale[:2] if locale != "pt-BR" else "en")
+    tab.type(GERMAN)
+    tab.has("#source", language)
+    assert tab.page.inner_text("#copy") == copy
+    assert tab.faults == []
+    tab.context.close()
+
+
+def test_every_text_is_in_the_table_in_every_language():
+    rows = re.findall(r"^  (\".*\"): (\[.*\]),$", (PAGE / "texts.js").read_text(), re.M)
+    table = {json.loads(english): json.loads(others) for english, others in rows}
+    assert len(table) == len(rows) > 100
+    modules = {path.name: path.read_text() for path in PAGE.glob("*.js")}
+    called = {json.loads(text) for code in modules.values() for text in re.findall(r'\bt\(("[^"]*")', code)}
+    index = re.sub(
+        r"<!--.*?-->|<(style|script|noscript)\b.*?</\1>", "", (PAGE / "index.html").read_text(), flags=re.S
+    )
+    shown = {text.strip() for text in re.findall(r">([^<>]+)<", index.partition("<body>")[2])}
+    shown |= {
+        value for _, value in re.findall(r'(aria-label|placeholder)="([^"]+)"', re.sub(r"\s+", " ", index))
+    }
+    untranslated = {"", "Crosslate", "API"}
+    assert (called | shown) - set(table) == untranslated
+    assert set(table) - called - shown == set()
+    for english, others in table.items():
+        assert len(others) == 3
+        for other in others:
+            assert set(re.findall(r"{\w+}", other)) == set(re.findall(r"{\w+}", english)), english
+            assert other.count("|") == english.count("|"), english
 
 
 def test_the_page_can_be_left_out(make_server):

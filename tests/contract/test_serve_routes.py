@@ -155,7 +155,7 @@ class TestFiles:
         assert url.startswith("http://testserver/download_file/") and url.endswith(ending)
         response = server.client.get(url)
         assert response.content == data.replace(b"Hund", b"En:hund").replace(b"Katze", b"En:katze")
-        assert response.headers["content-disposition"].startswith("attachment")
+        assert response.headers["content-disposition"] == f'attachment; filename="{ending[1:]}"'
 
     def test_detected(self, server):
         response = server.upload(data=f"{GERMAN}\n".encode(), source="auto", target="es")

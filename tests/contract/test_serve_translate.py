@@ -213,6 +213,30 @@ class TestDetection:
         assert (answer["translatedText"], answer["detectedLanguage"]["language"]) == (english, "en")
 
 
+class TestPreferredPacks:
+    @pytest.mark.parametrize("packs", [["de-en", "fr-es"], "de-en", "fr-es, de-en", [], "", None])
+    def test_named(self, server, packs):
+        assert server.translate("Hund.", packs=packs).json() == TRANSLATED
+        assert events(server.post("/v1/stream", HUND | {"packs": packs}))[-1] == ("end", TRANSLATED)
+
+    def test_in_a_form(self, server):
+        assert server.client.post("/translate", data=HUND | {"packs": "fr-es,de-en"}).json() == TRANSLATED
+        assert server.upload(packs="de-en").status_code == 200
+
+    @pytest.mark.parametrize(
+        ("packs", "message"),
+        [
+            (["de-en", "nl-en"], "There is no pack nl-en"),
+            (7, "Invalid request: packs parameter"),
+            ([7], "Invalid request: packs parameter is not a text"),
+            (["../de-en"], "There is no pack ../de-en"),
+        ],
+    )
+    def test_refused(self, server, packs, message):
+        assert error(server.translate("Hund.", packs=packs), 400).startswith(message)
+        assert error(server.post("/v1/stream", HUND | {"packs": packs}), 400).startswith(message)
+
+
 class TestStream:
     def test_sentence_by_sentence(self, server):
         found = events(server.post("/v1/stream", HUND | {"q": "Hund. Katze.\nHaus."}))
@@ -223,6 +247,17 @@ class TestStream:
             ("sentence", {"index": 2, "source": "Haus.", "translation": "En:haus."}),
             ("end", {"translatedText": "En:hund. En:katze.\nEn:haus."}),
         ]
+
+    def test_alternatives_of_each_sentence(self, server):
+        found = events(server.post("/v1/stream", HUND | {"q": "Hund. Katze.", "alternatives": 2}))
+        sentences = [data for name, data in found if name == "sentence"]
+        assert [each["translation"] for each in sentences] == ["En:hund.", "En:katze."]
+        assert [len(each["alternatives"]) for each in sentences] == [2, 2]
+        assert all(each["translation"] not in each["alternatives"] for each in sentences)
+        found = events(
+            server.post("/v1/stream", HUND | {"q": "<b>Hund.</b>", "alternatives": 2, "format": "html"})
+        )
+        assert "alternatives" not in found[1][1]
 
     def test_the_first_sentences_do_not_wait_for_the_last(self, server):
         sentences = [f"Das ist der Satz {number}." for number in range(100)]

@@ -9,9 +9,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -135,10 +135,20 @@ class Snapshot:
             raise Refusal(400, f"{names[0]} is not available as a target language from {names[1]}")
         return found
 
+    def preferring(self, names: Collection[str]) -> Snapshot:
+        """The same, but each pack of these names translates its pair, whichever would by default."""
+        unknown = set(names) - {pack.name for pack in self.packs}
+        if unknown:
+            raise Refusal(400, f"There is no pack {min(unknown)[:80]}")
+        chosen = [pack.direction for pack in self.packs if pack.name in names]
+        directions = {(each.source, each.target): each for each in chosen}
+        return replace(self, directions={**self.directions, **directions}) if chosen else self
+
     @property
     def identities(self) -> set[Identity]:
-        """Of all models that may be needed."""
-        return {leg.identity for each in self.directions.values() for leg in each.models}
+        """Of all models that may be needed, also of packs that are only used when preferred."""
+        used = [leg.identity for each in self.directions.values() for leg in each.models]
+        return {*used, *(pack.direction.identity for pack in self.packs)}
 
 
 class Catalogue:

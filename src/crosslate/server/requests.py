@@ -25,6 +25,7 @@ from pydantic import (
     Field,
     ValidationError,
     ValidationInfo,
+    WithJsonSchema,
     model_validator,
 )
 from starlette.exceptions import HTTPException
@@ -141,6 +142,10 @@ def _target(code: str, info: ValidationInfo) -> str:
     return target
 
 
+def _names(given: Any) -> Any:
+    return [name.strip() for name in given.split(",")] if isinstance(given, str) else given
+
+
 NotEmpty = Annotated[str, Field(min_length=1)]
 Text = Annotated[NotEmpty, BeforeValidator(valid_text)]
 """A text that must be there."""
@@ -158,6 +163,19 @@ Target = Annotated[
     Text, AfterValidator(_target), Field(description="Code of the language to translate into.")
 ]
 """A served language that the field ``source``, which must stand before it, can be translated into."""
+Preferred = Annotated[
+    list[Text],
+    BeforeValidator(_names),
+    WithJsonSchema(
+        {"anyOf": [{"type": "array", "items": {"type": "string"}}, {"type": "string"}, {"type": "null"}]}
+    ),
+    Field(
+        default_factory=list,
+        description="Names of packs, in a form separated by commas: each translates its pair, where several "
+        "packs could.",
+    ),
+]
+"""Packs that are preferred to the server's own choice."""
 ApiKey = Annotated[OptionalText, Field(description="API key, where the server wants one.")]
 
 

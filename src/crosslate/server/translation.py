@@ -132,17 +132,24 @@ class Translations:
             for (direction, text), ranks in zip(items, ranked, strict=True)
         ]
 
-    async def stream(self, job: Job) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
-        """Events: each sentence of a text, in order, as soon as it is translated; at the end the whole."""
+    async def stream(
+        self, job: Job, alternatives: int = 0
+    ) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
+        """Events: each sentence of a text, in order, as soon as it is translated; at the end the whole.
+
+        A sentence has up to ``alternatives`` other translations, where some are asked for.
+        """
         opened = await self.in_thread(lambda: _Opened(job))
         translations: list[str] = []
         last = await self._through_first_legs(opened.items)
-        async with aclosing(self._in_order(last, 1, _STREAM_TOKENS)) as arriving:
-            async for best, *_ in arriving:
+        async with aclosing(self._in_order(last, alternatives + 1, _STREAM_TOKENS)) as arriving:
+            async for ranks in arriving:
                 index = len(translations)
                 direction, source = opened.items[index]
-                translations.append(finished(source, best, direction.target))
-                yield "sentence", {"index": index, "source": source, "translation": translations[-1]}
+                best, *others = _distinct(finished(source, each, direction.target) for each in ranks)
+                translations.append(best)
+                values = {"index": index, "source": source, "translation": best}
+                yield "sentence", values | ({"alternatives": others} if alternatives else {})
         yield "end", {"translatedText": opened.rendered(translations)}
 
     async def _through_first_legs(self, items: Sequence[_Item]) -> list[_Item]:

@@ -9,7 +9,8 @@ import pytest
 
 from crosslate.errors import PackError
 from crosslate.packs.manifest import read_manifest
-from crosslate.server.catalogue import Catalogue, Direction, InstalledPack, all_directions
+from crosslate.server.answers import Refusal
+from crosslate.server.catalogue import Catalogue, Direction, InstalledPack, Snapshot, all_directions
 from crosslate.server.settings import ServerSettings
 
 OWN = Direction("fr", "en", "parent")
@@ -64,6 +65,21 @@ def test_directions(pack, packs, expected):
     for order in (made, made[::-1]):
         found = served(all_directions(OWN, order))
         assert {pair: found.get(pair) for pair in expected} == expected
+
+
+def test_preferred_packs(pack):
+    made = [pack("de-en/a", BOTH, OLD), pack("de-en/b", BOTH, NEW), pack("fr-es", TARGET)]
+    snapshot = Snapshot(all_directions(OWN, made), tuple(made))
+    assert snapshot.direction("de", "en").label == "de-en-b"
+    preferring = snapshot.preferring(["de-en-a", "fr-es"])
+    assert preferring.direction("de", "en").label == "de-en-a"
+    assert preferring.direction("fr", "es").label == "fr-es"
+    assert preferring.directions.keys() == snapshot.directions.keys()
+    assert snapshot.preferring([]) is snapshot
+    # Its model is kept although no request uses it by default.
+    assert ("de-en/a",) in snapshot.identities
+    with pytest.raises(Refusal, match="There is no pack de-en-c"):
+        snapshot.preferring(["de-en-b", "de-en-c"])
 
 
 def test_pivots(pack):

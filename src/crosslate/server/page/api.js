@@ -10,7 +10,7 @@ export class Failure extends Error {
   }
 }
 
-const UNREACHABLE = "The server cannot be reached. Your text is kept.";
+const UNREACHABLE = "The server cannot be reached";
 
 export const key = {
   get: () => stored("sessionStorage", "key") || stored("localStorage", "key") || "",
@@ -69,7 +69,7 @@ async function send(path, options) {
   }
   if (response.ok) return response;
   const known = await response.json().catch(() => ({}));
-  const message = known.error || (known.status === "loading" && "The server is still loading") || response.statusText;
+  const message = known.error || response.statusText;
   throw new Failure(message || `The server answered with ${response.status}`, response.status,
     Number(response.headers.get("Retry-After")) || 0);
 }

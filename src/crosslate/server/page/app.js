@@ -2,13 +2,14 @@
 import * as alignment from "./alignment.js";
 import { key } from "./api.js";
 import { byId } from "./dom.js";
+import * as failure from "./failure.js";
 import * as files from "./files.js";
 import { fill, load, remember, remembered, served, source, target } from "./languages.js";
 import * as packs from "./packs.js";
+import { localise } from "./texts.js";
 import * as translate from "./translate.js";
 
 const VIEWS = ["translate", "packs", "alignment"];
-const LOADING_PAUSE = 2000; // ms
 
 // A text in a link comes after the #, which no server sees; other pages write it into the query.
 function linkedText() {
@@ -28,12 +29,9 @@ async function loadPatiently() {
   for (;;) {
     try {
       await load();
-      translate.forgive();
-      return;
+      return failure.forgive();
     } catch (error) {
-      byId("failure-text").textContent = `${error.message}${error.status === 503 ? "…" : ""}`;
-      byId("failure").hidden = false;
-      await new Promise((resolve) => setTimeout(resolve, LOADING_PAUSE));
+      await new Promise((resolve) => failure.fail(error, resolve, true));
     }
   }
 }
@@ -59,11 +57,12 @@ function useKey() {
     dialog.returnValue = "";
     dialog.showModal();
   });
+  byId("key-cancel").addEventListener("click", () => dialog.close());
   dialog.addEventListener("close", () => {
     if (dialog.returnValue !== "save") return;
     key.set(byId("key-value").value.trim(), byId("key-remember").checked);
-    translate.forgive();
-    translate.setText(byId("text").value);
+    failure.forgive();
+    translate.renew();
   });
 }
 
@@ -79,6 +78,8 @@ async function refresh() {
   view();
 }
 
+localise(document.body);
+failure.start();
 const text = linkedText();
 await loadPatiently();
 fill(...remembered());

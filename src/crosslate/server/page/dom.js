@@ -2,6 +2,8 @@
 
 export const byId = (id) => document.getElementById(id);
 
+export const isTouch = matchMedia("(pointer: coarse)").matches;
+
 export function element(name, properties = {}, ...children) {
   return filled(document.createElement(name), properties, children);
 }
@@ -24,11 +26,6 @@ export function say(text) {
   byId("status").textContent = text;
 }
 
-export function size(bytes) {
-  if (bytes < 1e6) return `${Math.max(1, Math.round(bytes / 1e3))} kB`;
-  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
-}
-
 // What a storage holds is a convenience; some browsers forbid it.
 export function stored(storage, name, value) {
   try {
@@ -40,4 +37,13 @@ export function stored(storage, name, value) {
     // The page works without.
   }
   return null;
+}
+
+// What a storage holds as JSON; undefined where it holds none, or something else.
+export function storedValue(storage, name) {
+  try {
+    return JSON.parse(stored(storage, name)) ?? undefined;
+  } catch {
+    return undefined;
+  }
 }

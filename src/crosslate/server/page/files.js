@@ -1,7 +1,9 @@
 // The files view: dropped or chosen, translated one after the other, downloaded.
 import { postForm } from "./api.js";
-import { byId, element, say, size } from "./dom.js";
-import { name, served, source, target } from "./languages.js";
+import { byId, element, say } from "./dom.js";
+import { explained } from "./failure.js";
+import { name, preferredNames, served, source, target } from "./languages.js";
+import { size, t } from "./texts.js";
 
 const waiting = [];
 let isRunning = false;
@@ -17,19 +19,20 @@ export function start() {
   });
   if (!served.settings.filesTranslation) return;
   // Anywhere on the page: a file that is dropped beside a small field would replace the page.
+  const over = byId("drop-target");
   addEventListener("dragover", (event) => {
     if (![...event.dataTransfer.types].includes("Files")) return;
     event.preventDefault();
-    mode("files");
-    byId("drop").classList.add("over");
+    over.firstElementChild.textContent = t("Drop files to translate them into {language}", { language: name(target.value) });
+    over.hidden = false;
   });
-  addEventListener("dragleave", (event) => event.relatedTarget || byId("drop").classList.remove("over"));
+  addEventListener("dragleave", (event) => event.relatedTarget || (over.hidden = true));
   addEventListener("drop", (event) => {
+    over.hidden = true;
     if (!event.dataTransfer.files.length) return;
     event.preventDefault();
     location.hash = "#translate";
     mode("files");
-    byId("drop").classList.remove("over");
     take(event.dataTransfer.files);
   });
   byId("notify").hidden = !(window.isSecureContext && "Notification" in window);
@@ -44,18 +47,17 @@ export function mode(which) {
     byId(`${each}-panel`).hidden = each !== which;
   }
   const isText = which === "text";
-  byId("alternatives").classList.toggle("away", !isText);
-  for (const each of ["wire", "link-tip"]) byId(each).classList.toggle("away", !isText);
+  for (const each of ["wire", "link-tip", "sentence-tip"]) byId(each).classList.toggle("away", !isText);
 }
 
 function take(files) {
   for (const file of files) {
-    const state = element("span", { class: "state" }, "waiting");
+    const state = element("span", { class: "state" }, t("waiting"));
     const row = element("li", {}, element("span", { class: "name" }, file.name), element("span", { class: "count" }, size(file.size)), state);
     byId("file-list").prepend(row);
     const ending = file.name.slice(file.name.lastIndexOf(".")).toLowerCase();
     if (!served.settings.supportedFilesFormat.includes(ending)) {
-      finish(row, state, `This format is not read. Expected one of ${served.settings.supportedFilesFormat.join(" ")}`, "failed");
+      finish(row, state, t("This format is not read. Expected one of {formats}", { formats: served.settings.supportedFilesFormat.join(" ") }), "failed");
       continue;
     }
     waiting.push({ file, row, state, source: source.value, target: target.value });
@@ -68,21 +70,21 @@ async function work() {
   isRunning = true;
   while (waiting.length) {
     const { file, row, state, ...pair } = waiting.shift();
-    state.replaceChildren(element("progress", { "aria-label": `Translating ${file.name}` }), ` into ${name(pair.target)}`);
-    say(`Translating ${file.name}`);
+    state.replaceChildren(element("progress", { "aria-label": file.name }), ` ${t("into {language}", { language: name(pair.target) })}`);
+    say(t("Translating {file}", { file: file.name }));
     try {
-      const answer = await postForm("translate_file", { file, ...pair });
+      const answer = await postForm("translate_file", { file, ...pair, packs: preferredNames().join() });
       // Only the last part: what the server takes for its own address need not be the one that is seen here.
       const part = new URL(answer.translatedFileUrl, location.href).pathname.split("/").pop();
-      const link = element("a", { href: `download_file/${part}`, download: true }, "Download");
+      const link = element("a", { href: `download_file/${part}`, download: true }, t("Download"));
       state.replaceChildren(link);
       row.classList.add("done");
       link.click();
-      say(`${file.name} is translated and downloaded`);
-      tell(`${file.name} is translated`);
+      say(t("{file} is translated", { file: file.name }));
+      tell(t("{file} is translated", { file: file.name }));
     } catch (error) {
-      finish(row, state, error.message, "failed");
-      tell(`${file.name} could not be translated`);
+      finish(row, state, explained(error), "failed");
+      tell(t("{file} could not be translated", { file: file.name }));
     }
   }
   isRunning = false;

@@ -1,5 +1,6 @@
 // Light or dark: what the system says until the button was used.
 import { byId, stored } from "./dom.js";
+import { t } from "./texts.js";
 
 const root = document.documentElement;
 const system = matchMedia("(prefers-color-scheme: dark)");
@@ -10,8 +11,8 @@ function isDark() {
 }
 
 function show() {
-  button.textContent = isDark() ? "Light" : "Dark";
-  button.setAttribute("aria-label", `Switch to ${isDark() ? "light" : "dark"} colours`);
+  button.title = isDark() ? t("Light colours") : t("Dark colours");
+  button.setAttribute("aria-label", button.title);
 }
 
 const chosen = stored("localStorage", "theme");

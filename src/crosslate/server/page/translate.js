@@ -1,19 +1,23 @@
 // The text view: translates while somebody types.
-import { Failure, events, key, post } from "./api.js";
-import { byId, element, say, stored } from "./dom.js";
-import { AUTO, direction, fillTargets, name, remember, served, source, target } from "./languages.js";
+import * as alternatives from "./alternatives.js";
+import { Failure, events, key } from "./api.js";
+import { byId, element, isTouch, say, stored } from "./dom.js";
+import * as failure from "./failure.js";
+import { AUTO, direction, fillTargets, name, pair, preferredNames, remember, served, showDetected, source, target } from "./languages.js";
+import { isHtml } from "./markup.js";
+import { Sentences } from "./sentences.js";
+import { t } from "./texts.js";
 import { offer, plain } from "./words.js";
 
-const HTML = /<\/?[a-z][^<>]*>/i;
-const LONG = 1500; // characters; longer texts come sentence by sentence
+const LONG = 1500; // characters; longer texts are shown sentence by sentence
 const VERY_LONG_PAUSE = 1500; // ms
 const ALTERNATIVES = 3;
 const input = byId("text");
 const output = byId("output");
 
-let shown = { text: "", translation: "", from: "", to: "" };
+const NOTHING = { text: "", translation: "", from: "", to: "", sentences: new Sentences() };
+let shown = NOTHING;
 let timer = 0;
-let retryTimer = 0;
 let running = null;
 
 export function start(text) {
@@ -36,13 +40,8 @@ export function start(text) {
   byId("swap").addEventListener("click", swap);
   byId("copy").addEventListener("click", () => copy(byId("copy"), shown.translation, output));
   byId("share").addEventListener("click", share);
-  byId("retry").addEventListener("click", () => {
-    forgive();
-    translate();
-  });
-  byId("dismiss").addEventListener("click", forgive);
-  addEventListener("online", () => input.value && !byId("failure").hidden && translate());
   byId("wire").addEventListener("toggle", showWire);
+  alternatives.start((index) => shown.sentences.at(index), take);
   counted();
   reset();
   if (input.value) translate();
@@ -54,13 +53,22 @@ export function setText(text) {
   translate();
 }
 
+// Translates again with what has changed elsewhere on the page.
+export const renew = () => input.value.trim() && translate();
+
 function typed() {
   counted();
   stored("sessionStorage", "text", input.value || null);
   if (location.hash.startsWith("#q=")) history.replaceState(null, "", location.search || ".");
   plain(input.value, shown.translation);
+  alternatives.close();
   stop();
-  if (!input.value.trim()) return reset();
+  if (!input.value.trim()) {
+    failure.forgive();
+    return reset();
+  }
+  stale(true);
+  if (failure.isClosed()) return; // it will be translated when the time has come
   const pause = served.settings.frontendTimeout || 500;
   timer = setTimeout(translate, input.value.length > LONG ? Math.max(pause, VERY_LONG_PAUSE) : pause);
 }
@@ -68,130 +76,164 @@ function typed() {
 function languagesChanged() {
   remember();
   if (input.value.trim()) translate();
+  else reset();
 }
 
 function counted() {
   const limit = served.settings.charLimit ?? -1;
-  const count = Array.from(input.value).length;
-  byId("count").textContent = limit < 0 ? (count ? `${count.toLocaleString("en")}` : "") : `${count.toLocaleString("en")} / ${limit.toLocaleString("en")}`;
-  byId("count").classList.toggle("over", limit >= 0 && count > limit);
+  const length = Array.from(input.value).length;
+  const text = t("{n} character|{n} characters", { n: length });
+  byId("count").textContent = limit < 0 ? (length ? text : "") : t("{n} of {limit} characters", { n: length, limit });
+  byId("count").classList.toggle("over", limit >= 0 && length > limit);
   byId("clear").hidden = !input.value;
   // A key may have a higher limit, which only the server knows.
-  return limit < 0 || count <= limit || Boolean(key.get());
+  return limit < 0 || length <= limit || Boolean(key.get());
 }
 
 function reset() {
-  shown = { text: input.value, translation: "", from: "", to: "" };
+  shown = NOTHING;
   plain(input.value, "");
-  byId("detected").textContent = byId("origin").textContent = "";
-  byId("is-html").hidden = byId("alternatives").hidden = true;
-  byId("copy").disabled = true;
+  byId("origin").replaceChildren();
+  byId("is-html").hidden = byId("sentence-tip").hidden = true;
+  alternatives.close();
+  showDetected("");
+  stale(false);
   busy(false);
   swappable();
 }
 
+// What is shown is the translation of another text, or will be in a moment.
+function stale(isStale) {
+  output.classList.toggle("stale", isStale);
+  if (isStale) byId("sentence-tip").hidden = true;
+  byId("copy").disabled = isStale || !shown.translation;
+}
+
 function stop() {
   clearTimeout(timer);
-  clearTimeout(retryTimer);
   running?.abort();
 }
 
 async function translate() {
   stop();
+  failure.hold();
   const text = input.value;
   if (!text.trim()) return reset();
-  if (!counted()) return fail(new Failure(`The text is longer than ${served.settings.charLimit.toLocaleString("en")} characters. Shorten it, or give an API key.`, 400));
+  stale(true);
+  alternatives.close();
+  if (!counted()) return failure.fail(tooLong(), translate);
   const own = (running = new AbortController());
-  const fields = { q: text, source: source.value, target: target.value, format: HTML.test(text) ? "html" : "text" };
+  const format = isHtml(text) ? "html" : "text";
+  const fields = { q: text, source: source.value, target: target.value, format, ...wantedAlternatives(format), ...wantedPacks() };
   busy(true);
   try {
-    const answer = text.length > LONG ? await streamed(fields, own.signal) : await asked(fields, own.signal);
+    const answer = await streamed(fields, own.signal);
     if (own !== running) return;
-    forgive();
+    failure.forgive();
     show(fields, answer);
   } catch (error) {
-    if (error.name !== "AbortError" && own === running) fail(error);
+    if (error.name !== "AbortError" && own === running) failed(error);
   } finally {
     if (own === running) busy(false);
   }
 }
 
-async function asked(fields, signal) {
+function tooLong() {
+  const more = served.settings.apiKeys ? t("Shorten it, or give an API key.") : t("Shorten it.");
+  return new Failure(`${t("The text is longer than {n} characters.", { n: served.settings.charLimit })} ${more}`, 400);
+}
+
+function failed(error) {
+  if (error.status === 400 && /API key/.test(error.message)) byId("key").hidden = false;
+  failure.fail(error, translate);
+}
+
+function wantedAlternatives(format) {
   const limit = served.overview.alternativesLimit ?? ALTERNATIVES;
   const alternatives = limit < 0 ? ALTERNATIVES : Math.min(limit, ALTERNATIVES);
-  const sent = fields.format === "text" && alternatives ? { ...fields, alternatives } : fields;
-  const answer = await post("translate", sent, signal);
-  wire("translate", sent, answer);
-  return answer;
+  return format === "text" && alternatives ? { alternatives } : {};
+}
+
+export function wantedPacks() {
+  const packs = preferredNames();
+  return packs.length ? { packs } : {};
 }
 
 async function streamed(fields, signal) {
+  const found = new Sentences();
   let detectedLanguage;
-  let soFar = "";
   for await (const [kind, data] of events("v1/stream", fields, signal)) {
     if (kind === "start") detectedLanguage = data.detectedLanguage;
     if (kind === "error") throw new Failure(data.error, 500);
     if (kind === "sentence") {
-      soFar += `${soFar && " "}${data.translation}`;
-      output.textContent = soFar;
+      found.add(data);
+      if (fields.q.length > LONG) showPart(found.soFar(fields.q));
     }
     if (kind === "end") {
-      const answer = { translatedText: data.translatedText, ...(detectedLanguage && { detectedLanguage }) };
-      wire("v1/stream", fields, answer);
-      return answer;
+      wire(fields, { translatedText: data.translatedText, ...(detectedLanguage && { detectedLanguage }) });
+      found.place(data.translatedText);
+      return { translation: data.translatedText, sentences: found, detected: detectedLanguage };
     }
   }
-  throw new Failure("The translation broke off. Your text is kept.", 0);
+  throw new Failure(t("The translation broke off. Your text is kept."), 0);
 }
 
-function show(fields, answer) {
-  const from = answer.detectedLanguage?.language || fields.source;
-  shown = { text: fields.q, translation: answer.translatedText, from, to: fields.target, format: fields.format };
-  const detected = answer.detectedLanguage;
-  byId("detected").textContent = !detected ? "" : detected.confidence
-    ? `Detected: ${name(detected.language)} (${Math.round(detected.confidence)} %)` : "The language cannot be told; choose it above.";
+function showPart(text) {
+  output.lang = target.value;
+  output.textContent = text;
+}
+
+function show(fields, { translation, sentences, detected }) {
+  const from = detected?.language || fields.source;
+  shown = { text: fields.q, translation, sentences, from, to: fields.target, format: fields.format };
+  showDetected(detected && detectedLabel(detected, fields.q));
   byId("is-html").hidden = fields.format !== "html";
-  showTranslation(answer.translatedText);
-  showOrigin(from, fields.target);
-  showAlternatives(answer.alternatives || []);
+  alternatives.close();
+  showTranslation();
+  showOrigin(detected && !detected.confidence ? fields.target : from, fields.target);
   swappable();
-  say(answer.translatedText);
+  // The translation itself can be read in its place; here it would be read out at each pause.
+  say(t("Translated"));
 }
 
-function showTranslation(translation) {
-  shown.translation = translation;
-  output.lang = shown.to;
-  byId("copy").disabled = !translation;
-  plain(shown.text, translation);
-  const through = direction(shown.from, shown.to);
-  const isLinkable = served.overview.insight && through && through.kind !== "pivot" && shown.format === "text";
-  if (isLinkable && translation.trim()) offer(shown.text, translation, shown.from, shown.to);
+function detectedLabel({ language, confidence }, text) {
+  if (confidence && served.languages.some((each) => each.code === language)) return t("{language} (detected)", { language: name(language) });
+  if (confidence) return t("{language} (not served)", { language: name(language) });
+  return /\p{L}/u.test(text) ? t("Language not served") : "";
+}
+
+function showTranslation() {
+  const { text, translation, from, to, format, sentences } = shown;
+  output.lang = to;
+  stale(false);
+  const places = sentences.places();
+  plain(text, translation, places);
+  const through = direction(from, to);
+  const isLinkable = served.overview.insight && through && through.kind !== "pivot" && format === "text";
+  if (isLinkable && translation.trim()) offer({ q: text, translation, source: from, target: to, ...wantedPacks() });
+  byId("sentence-tip").hidden = !places.length;
+  byId("sentence-tip").textContent = isTouch ? t("Tap a sentence for other translations.") : t("Click a sentence for other translations.");
+  if (places.length && sentences.length === 1) alternatives.show(0);
 }
 
 function showOrigin(from, to) {
   const found = direction(from, to);
-  const packs = found?.packs.join(" + ");
+  if (!found) return byId("origin").replaceChildren(from === to ? t("Left as it is") : "");
+  const badge = (kind, text) => element("span", { class: `badge ${kind}` }, text);
   const texts = {
-    pack: [`Translated by the pack ${packs}`],
-    parent: ["Translated by the parent"],
-    "zero-shot": ["Zero-shot", `${packs}: a pair that nobody trained`],
-    pivot: ["In two steps", packs ? `with ${packs}, through a third language` : "through a third language"],
-  }[found?.kind] || [from === to ? "The same language: left as it is" : ""];
-  const [first, rest] = texts;
-  byId("origin").replaceChildren(...(rest ? [element("span", { class: `badge ${found.kind}` }, first), ` ${rest}`] : [first]));
+    "zero-shot": [badge("zero-shot", t("experimental pair")), ` ${pair(from, to)}`],
+    pivot: [badge("pivot", t("in two steps")), ` ${pair(from, to)}`],
+  }[found.kind] || [t("{pair} model", { pair: pair(from, to) })];
+  const packs = found.packs.join(" + ") || served.overview.parent?.split("/").filter(Boolean).pop();
+  byId("origin").replaceChildren(element("span", { title: packs }, ...texts));
 }
 
-function showAlternatives(others) {
-  byId("alternatives").hidden = !others.length;
-  byId("alternative-list").replaceChildren(...others.map((text) =>
-    element("li", {}, element("button", { type: "button", dir: "auto", title: "Take this one", onclick: take }, text))));
-}
-
-function take({ currentTarget: button }) {
-  const before = shown.translation;
-  showTranslation(button.textContent);
-  button.textContent = before; // the other way round again with another click
-  say(`Taken: ${shown.translation}`);
+// Takes another translation of a sentence.
+function take(index, translation) {
+  shown.translation = shown.sentences.change(index, translation, shown.translation);
+  showTranslation();
+  alternatives.show(index);
+  say(translation);
 }
 
 function pairBack() {
@@ -201,17 +243,17 @@ function pairBack() {
 function swappable() {
   const [from, to] = pairBack();
   const isPossible = Boolean(from && to && direction(from, to));
-  const why = !to ? "Type a text first: its language is not known yet" : `Nothing translates ${name(from)} to ${name(to)}`;
+  const why = !to ? t("Type a text first: its language is not known yet") : t("Nothing translates {pair}", { pair: pair(from, to) });
   const button = byId("swap");
   // Still to be focused and pressed, so that everybody can find out why.
   button.setAttribute("aria-disabled", String(!isPossible));
-  button.title = isPossible ? "Swap the languages" : why;
+  button.title = isPossible ? t("Swap the languages") : why;
   return isPossible;
 }
 
 function swap() {
   if (!swappable()) {
-    byId("detected").textContent = byId("swap").title;
+    byId("origin").textContent = byId("swap").title;
     return say(byId("swap").title);
   }
   const [from, to] = pairBack();
@@ -229,31 +271,17 @@ function busy(isBusy) {
   output.setAttribute("aria-busy", String(isBusy));
 }
 
-function fail(error) {
-  const wait = error.retryAfter;
-  byId("failure-text").textContent = wait ? `${error.message}. Trying again in ${wait} s.` : error.message;
-  byId("failure").hidden = false;
-  if (error.status === 400 && /API key/.test(error.message)) byId("key").hidden = false;
-  busy(false);
-  if (wait) retryTimer = setTimeout(translate, wait * 1000);
-}
-
-export function forgive() {
-  byId("failure").hidden = true;
-  byId("failure-text").textContent = "";
-}
-
 async function copy(button, text, from) {
   const label = button.dataset.label || (button.dataset.label = button.textContent);
   try {
     await navigator.clipboard.writeText(text);
-    button.textContent = "Copied";
-    say("Copied");
+    button.textContent = t("Copied");
+    say(t("Copied"));
   } catch {
     // Not allowed, or a connection that the browser does not trust with the clipboard.
     if (from) getSelection().selectAllChildren(from);
-    button.textContent = "Press Ctrl+C";
-    say("Selected. Press Control and C to copy.");
+    button.textContent = t("Press Ctrl+C");
+    say(t("Press Ctrl+C"));
   }
   setTimeout(() => (button.textContent = label), 1500);
 }
@@ -268,14 +296,15 @@ function share() {
 
 let exchange = null;
 
-function wire(path, fields, answer) {
-  exchange = { path, fields, answer };
+// The same as one request and its answer, which is what a program wants.
+function wire({ alternatives: _, ...fields }, answer) {
+  exchange = { fields, answer };
   showWire();
 }
 
 function showWire() {
   if (!exchange || !byId("wire").open) return;
-  const address = new URL(exchange.path, location.href).href;
+  const address = new URL("translate", location.href).href;
   const body = JSON.stringify(exchange.fields, null, 2).replaceAll("'", "'\\''");
   byId("request").textContent = `curl ${address} -H 'Content-Type: application/json' -d '${body}'`;
   byId("response").textContent = JSON.stringify(exchange.answer, null, 2);

@@ -16,7 +16,18 @@ from crosslate.documents.document import Document
 from crosslate.errors import InputError, UsageError
 from crosslate.server.answers import Answer, Refusal, invalid, missing
 from crosslate.server.description import refusals, takes
-from crosslate.server.requests import ApiKey, Call, Fields, Serving, Source, Target, address, needs, reads
+from crosslate.server.requests import (
+    ApiKey,
+    Call,
+    Fields,
+    Preferred,
+    Serving,
+    Source,
+    Target,
+    address,
+    needs,
+    reads,
+)
 from crosslate.server.settings import Limits
 from crosslate.server.translation import AUTO
 
@@ -34,6 +45,7 @@ class FileFields(Fields):
     ]
     source: Source
     target: Target
+    packs: Preferred
     api_key: ApiKey = None
 
     @classmethod
@@ -77,7 +89,7 @@ async def _translated(call: Call[FileFields]) -> str:
         some = await translations.in_thread(lambda: _opened(name, data, _ANY_LANGUAGE, target))
         sample = "\n".join(segment.text for segment in some.segments[:_SAMPLE_SEGMENTS])
         (source,), _ = await translations.sources(call.snapshot, [sample], source, target)
-    direction = call.snapshot.direction(source, target)
+    direction = call.snapshot.preferring(fields.packs).direction(source, target)
     document = await translations.in_thread(lambda: _opened(name, data, source, target))
     if direction is None:
         return await translations.in_thread(lambda: downloads.save(data, name, target))
@@ -106,4 +118,5 @@ async def download_file(name: str, request: Request, service: Serving) -> FileRe
     path = service.downloads.find(name)
     if path is None:
         raise Refusal(404, "No such file; translated files are kept for half an hour")
-    return FileResponse(path, filename=name, media_type="application/octet-stream")
+    # Without the random part, which is for the address alone.
+    return FileResponse(path, filename=name.partition(".")[2], media_type="application/octet-stream")

@@ -17,7 +17,7 @@ from crosslate.server.insight import (
     WordMap,
     find_space,
 )
-from crosslate.server.requests import ApiKey, Call, Code, Fields, OptionalText, Text, needs, reads
+from crosslate.server.requests import ApiKey, Call, Code, Fields, OptionalText, Preferred, Text, needs, reads
 
 router = APIRouter(
     prefix="/v1", dependencies=[needs("insight", 403, "Looking into models is disabled on this server.")]
@@ -39,6 +39,7 @@ class LinksFields(Fields):
     translation: Annotated[Text, Field(description="Its translation.")]
     source: Annotated[Code, Field(description="Code of the text's language.")]
     target: Annotated[Code, Field(description="Code of the translation's language.")]
+    packs: Preferred
     api_key: ApiKey = None
 
 
@@ -67,7 +68,7 @@ async def links(call: Annotated[Call[LinksFields], Depends(reads(LinksFields))])
     fields, insight = call.fields, call.service.insight
     check_length(len(fields.q), call.limits.characters)
     check_length(max(len(fields.q), len(fields.translation)), MOST_CHARACTERS)
-    direction = call.snapshot.direction(fields.source, fields.target)
+    direction = call.snapshot.preferring(fields.packs).direction(fields.source, fields.target)
     if direction is None or direction.legs:
         pair = f"{fields.source} to {fields.target}"
         raise Refusal(400, f"No single model translates {pair}, so no words are linked")

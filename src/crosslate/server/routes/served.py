@@ -120,8 +120,8 @@ def _pack(pack: InstalledPack) -> dict[str, Any]:
     return {
         "name": pack.name,
         "title": manifest.name,
-        "source": manifest.source_language,
-        "target": manifest.target_language,
+        "source": pack.direction.source,
+        "target": pack.direction.target,
         "renewed": manifest.renewed,
         "strategy": manifest.strategy,
         "bytes": sum(each.bytes for each in manifest.files.values()),

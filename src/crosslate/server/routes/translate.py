@@ -24,6 +24,7 @@ from crosslate.server.requests import (
     Call,
     Fields,
     NotEmpty,
+    Preferred,
     Serving,
     Source,
     Target,
@@ -79,6 +80,7 @@ class TranslateFields(Fields):
         WithJsonSchema({"anyOf": [{"type": kind} for kind in ("integer", "number", "string", "null")]}),
         Field(description="How many other translations to give; a negative number is none."),
     ] = 0
+    packs: Preferred
     api_key: ApiKey = None
 
     @classmethod
@@ -104,10 +106,11 @@ async def translate(call: Annotated[Call[TranslateFields], Depends(reads(Transla
 
 async def _translated(call: Call[TranslateFields]) -> Translation:
     fields, translations = call.fields, call.service.translations
+    snapshot = call.snapshot.preferring(fields.packs)
     texts = fields.q if isinstance(fields.q, list) else [fields.q]
-    sources, guesses = await translations.sources(call.snapshot, texts, fields.source, fields.target)
+    sources, guesses = await translations.sources(snapshot, texts, fields.source, fields.target)
     jobs = [
-        Job(text, call.snapshot.direction(source, fields.target), fields.format)
+        Job(text, snapshot.direction(source, fields.target), fields.format)
         for text, source in zip(texts, sources, strict=True)
     ]
     ranked = await translations.translate(jobs, 0 if fields.format == "html" else fields.alternatives)
@@ -159,11 +162,13 @@ async def stream(
     """Translate a text sentence by sentence, as server-sent events.
 
     ``start`` holds ``source`` and ``target`` (and ``detectedLanguage``); ``sentence``, for each in order,
-    ``index``, ``source`` and ``translation``; ``end`` the whole ``translatedText``; or ``error``, an error.
+    ``index``, ``source`` and ``translation`` (and its ``alternatives``); ``end`` the whole
+    ``translatedText``; or ``error``, an error.
     """
     fields, translations = call.fields, call.service.translations
     (source,), guesses = await translations.sources(call.snapshot, [fields.q], fields.source, fields.target)
-    job = Job(fields.q, call.snapshot.direction(source, fields.target), fields.format)
+    snapshot = call.snapshot.preferring(fields.packs)
+    job = Job(fields.q, snapshot.direction(source, fields.target), fields.format)
     start: dict[str, Any] = {"source": source, "target": fields.target}
     if guesses:
         start["detectedLanguage"] = guesses[0].model_dump()
@@ -175,8 +180,9 @@ async def _events(call: Call[StreamFields], job: Job, start: dict[str, Any]) -> 
     yield _event("start", start)
     seconds = call.service.settings.limits.request_seconds
     deadline = time.monotonic() + seconds
+    alternatives = 0 if job.format == "html" else call.fields.alternatives
     try:
-        async with aclosing(call.service.translations.stream(job)) as found:
+        async with aclosing(call.service.translations.stream(job, alternatives)) as found:
             while event := await asyncio.wait_for(anext(found, None), max(0.0, deadline - time.monotonic())):
                 yield _event(*event)
     except asyncio.TimeoutError:

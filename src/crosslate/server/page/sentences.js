@@ -1,0 +1,57 @@
+// The sentences of a translation, where they lie in it, and their alternatives.
+
+export class Sentences {
+  #all = []; // { source, translation, alternatives, start }; start is undefined where it lies nowhere
+
+  get length() {
+    return this.#all.length;
+  }
+
+  add(sentence) {
+    this.#all.push({ ...sentence });
+  }
+
+  at(index) {
+    return this.#all[index];
+  }
+
+  // What is there before the whole is: line breaks are taken from the text.
+  soFar(text) {
+    let end = 0;
+    let joined = "";
+    for (const { source, translation } of this.#all) {
+      const start = text.indexOf(source, end);
+      const gap = start < 0 ? "" : text.slice(end, start);
+      joined += (gap.includes("\n") ? gap : joined && " ") + translation;
+      if (start >= 0) end = start + source.length;
+    }
+    return joined;
+  }
+
+  // Finds the sentences in the whole translation, in order; one that is spelt otherwise there is left out.
+  place(whole) {
+    let end = 0;
+    for (const each of this.#all) {
+      const start = each.translation ? whole.indexOf(each.translation, end) : -1;
+      each.start = start < 0 ? undefined : start;
+      if (start >= 0) end = start + each.translation.length;
+    }
+  }
+
+  // [{ index, start, end }] of those that have alternatives, in UTF-16 units of the translation.
+  places() {
+    const all = this.#all.map(({ start, translation }, index) => ({ index, start, end: start + translation.length }));
+    return all.filter(({ index, start }) => start !== undefined && this.#all[index].alternatives?.length);
+  }
+
+  // Puts another translation in a sentence's place, and returns the whole; the old one becomes an alternative.
+  change(index, translation, whole) {
+    const each = this.#all[index];
+    const changed = whole.slice(0, each.start) + translation + whole.slice(each.start + each.translation.length);
+    each.alternatives = each.alternatives.map((other) => (other === translation ? each.translation : other));
+    const shift = translation.length - each.translation.length;
+    each.translation = translation;
+    for (const later of this.#all.slice(index + 1)) if (later.start !== undefined) later.start += shift;
+    return changed;
+  }
+}
