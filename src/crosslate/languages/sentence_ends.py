@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import accumulate, pairwise
 
+from crosslate.abandoned import stop_if_abandoned
+
 # Sentence ends: closing punctuation before a space, or the full stops of scripts that use no spaces. A match
 # begins where a run of marks begins, so that a long run is read once.
 _SENTENCE_END = re.compile(r"""(?<![.!?…।॥؟۔።])[.!?…।॥؟۔።]+["'”’»)\]]*\s+|[。！？｡]+[」』”’）]*\s*""")
@@ -30,11 +32,13 @@ def sentences(text: str, language: str) -> list[str]:
 
 def _split_in_windows(text: str, split: Callable[[str], Iterable[str]]) -> list[str]:
     """The sentences that ``split`` finds in windows of ``text``; a window begins at a sentence if it can."""
+    stop_if_abandoned()
     if len(text) <= _WINDOW_CHARACTERS:
         return list(split(text))
     cuts = [0]
     start = decided = 0  # of the window; and up to where all ends are known
     while start < len(text):
+        stop_if_abandoned()
         end = start + _WINDOW_CHARACTERS
         found = list(accumulate(map(len, split(text[start:end])), initial=start))
         known_to = end - _MARGIN_CHARACTERS if end < len(text) else len(text)

@@ -41,7 +41,7 @@ class Service(Collector):
     def __init__(self, settings: ServerSettings) -> None:
         self.settings = settings
         self.metrics = Metrics(self)
-        self.downloads = Downloads()
+        self.downloads = Downloads(settings.limits.kept_bytes)
         self.admission = Admission(settings)
         self.backend = make_backend(settings)
         self._catalogue = Catalogue(settings, self.backend.prepare, self.backend.retire)

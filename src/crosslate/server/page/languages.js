@@ -52,7 +52,12 @@ export function remember() {
 
 export function remembered() {
   const address = new URLSearchParams(location.search);
-  const before = JSON.parse(stored("localStorage", "languages") || "[]");
+  let before = [];
+  try {
+    before = JSON.parse(stored("localStorage", "languages")) || [];
+  } catch {
+    // What others wrote there is as good as nothing.
+  }
   return [address.get("source") || before[0], address.get("target") || before[1]];
 }
 

@@ -4,7 +4,8 @@ import { byId, element, say, stored } from "./dom.js";
 import { AUTO, direction, fillTargets, name, remember, served, source, target } from "./languages.js";
 import { offer, plain } from "./words.js";
 
-const HTML = /<\/?[a-z][^<>]*>/i;
+// The end of an element of HTML, or one that has no end: List<String> and a < b > c are plain text.
+const HTML = /<\/(a|abbr|article|b|blockquote|body|cite|code|dd|del|div|dl|dt|em|figcaption|footer|h[1-6]|head|header|html|i|ins|kbd|li|main|mark|nav|ol|p|pre|q|ruby|s|section|small|span|strong|sub|sup|table|tbody|td|th|thead|title|tr|u|ul)\s*>|<(br|hr|img|wbr)(\s[^<>]*)?\/?>/i;
 const LONG = 1500; // characters; longer texts come sentence by sentence
 const VERY_LONG_PAUSE = 1500; // ms
 const ALTERNATIVES = 3;
@@ -100,7 +101,7 @@ async function translate() {
   stop();
   const text = input.value;
   if (!text.trim()) return reset();
-  if (!counted()) return fail(new Failure(`The text is longer than ${served.settings.charLimit.toLocaleString("en")} characters. Shorten it, or give an API key.`, 400));
+  if (!counted()) return fail(new Failure(`The text is longer than ${served.settings.charLimit.toLocaleString("en")} characters. ${served.settings.apiKeys ? "Shorten it, or give an API key." : "Shorten it."}`, 400));
   const own = (running = new AbortController());
   const fields = { q: text, source: source.value, target: target.value, format: HTML.test(text) ? "html" : "text" };
   busy(true);
