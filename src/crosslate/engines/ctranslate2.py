@@ -199,7 +199,7 @@ def cached_ctranslate2_model(
     if _is_intact(folder):
         return folder
     if folder.is_dir():
-        log.warning("the CTranslate2 model %s is damaged; it is built again", folder)
+        log.warning("the files of the CTranslate2 model %s are not those that were built", folder)
     log.info("building the CTranslate2 model %s", folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as place:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Iterator
 
@@ -54,6 +55,9 @@ class Service(Collector):
         """Reads parent and packs, and begins to watch; raises where the parent cannot be served."""
         snapshot = self._catalogue.refresh()
         detector(snapshot.languages)  # its first use takes a while
+        # Neither models nor modules are ever garbage; looking through them would stop all threads.
+        gc.collect()
+        gc.freeze()
         self.is_ready = True
         pairs = ", ".join(f"{source}-{target}" for source, target in snapshot.directions)
         log.info("ready: %s", pairs or "no direction yet; waiting for packs")

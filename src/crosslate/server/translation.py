@@ -23,6 +23,7 @@ from crosslate.server.backends import Backend, Model
 from crosslate.server.batching import Batcher, Found, Piece, Ticket
 from crosslate.server.catalogue import Direction, Identity, Snapshot
 from crosslate.server.detection import Detection, detector
+from crosslate.server.memory import give_back_memory
 from crosslate.server.postediting import finished
 from crosslate.server.settings import ServerSettings
 from crosslate.translation.lines import Part, join_translations, split_text
@@ -35,11 +36,14 @@ AUTO = "auto"
 """In place of a source language: find out which it is."""
 # Long texts and files have threads of their own, so that shorter ones do not wait for them; and so has the
 # loading of models, which is done one at a time in any case.
-_PREPARATION_THREADS, _LONG_THREADS, _LOADING_THREADS = 4, 2, 2
+# There are few: Python runs one at a time, and each of the others may delay the one that answers.
+_PREPARATION_THREADS, _LONG_THREADS, _LOADING_THREADS = 2, 1, 2
 # About a millisecond's work, and about half a second's.
 _SMALL_CHARACTERS, _LONG_CHARACTERS = 2000, 200_000
 # What a text takes, however short it is, in characters of a long one.
 _CHARACTERS_PER_TEXT = 50
+# After a long text, until its memory is given back.
+_TIDY_SECONDS = 5.0
 # So many results are put together before others get their turn.
 _RESULTS_PER_TURN = 500
 # Of a text that is streamed, so much at a time: its reader begins at the first sentence.
@@ -65,6 +69,7 @@ class Translations:
         self._backend, self._batcher = backend, batcher
         self._options, self._logs_text = settings.options, settings.log_text
         self._is_closed = threading.Event()
+        self._tidying: asyncio.TimerHandle | None = None
         # Segmenting a long text and loading a model take time; neither may stop the others' requests.
         self._short = ThreadPoolExecutor(_PREPARATION_THREADS, thread_name_prefix="preparation")
         self._long = ThreadPoolExecutor(_LONG_THREADS, thread_name_prefix="long preparation")
@@ -94,6 +99,13 @@ class Translations:
             return await asyncio.get_running_loop().run_in_executor(threads, run)
         finally:
             is_abandoned.set()
+            if threads is self._long and self._tidying is None:
+                self._tidying = asyncio.get_running_loop().call_later(_TIDY_SECONDS, self._tidy)
+
+    def _tidy(self) -> None:
+        self._tidying = None
+        if not self._is_closed.is_set():
+            self._long.submit(give_back_memory)
 
     async def detect(self, snapshot: Snapshot, texts: Sequence[str]) -> list[list[Detection]]:
         """The languages that each text may be in, the best first."""
