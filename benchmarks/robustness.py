@@ -3,13 +3,13 @@
     python -m benchmarks.robustness [--parent FOLDER --text FILE | --size small] [--seconds 15] [--turns 2]
         [--clients 4] [--strict] [--out FILE]
 
-Ordinary clients translate sentences with pauses between them, at first alone, then beside clients that send
-texts that are hard to split, a Word file of thousands of runs, huge lists, and requests that never end, and half
-of which leave at once. In each turn both are measured, then the server rests and its memory is read.
+Ordinary clients translate sentences with pauses between them, at first alone, then beside clients that
+send texts that are hard to split, a Word file of thousands of runs, huge lists, and requests that never end,
+and half of which leave at once. In each turn both are measured, then the server rests and its memory is read.
 
-Expected, and with ``--strict`` otherwise the exit code is 1: p99 of ordinary clients grows by less than a factor
-of two, all their requests are answered, ``/health`` answers within a second, no 5xx but 503 with ``Retry-After``,
-and the memory after the last turn is not more than after the first one.
+Expected, and with ``--strict`` otherwise the exit code is 1: p99 of ordinary clients grows by less than a
+factor of two, all their requests are answered, ``/health`` answers within a second, no 5xx but 503 with
+``Retry-After``, and the memory after the last turn is not more than after the first one.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ def word_file(num_runs: int) -> bytes:
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("word/document.xml", body)
         archive.writestr(
-            "[Content_Types].xml", '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>'
+            "[Content_Types].xml",
+            '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"/>',
         )
     return file.getvalue()
 
