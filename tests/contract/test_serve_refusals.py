@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import random
 import threading
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -141,6 +143,19 @@ class TestLimits:
         message = "Invalid request: request (400000) exceeds text limit (5000)"
         assert error(server.translate([""] * 400_000), 400) == message
         assert server.translate([""] * 5000).json() == {"translatedText": [""] * 5000}
+
+    def test_what_is_refused_is_not_kept(self, server):
+        tracemalloc.start()
+        try:
+            server.translate([""] * 400_000)
+            gc.collect()
+            before, _ = tracemalloc.get_traced_memory()
+            for _ in range(3):
+                error(server.translate([""] * 400_000), 400)
+            gc.collect()
+            assert tracemalloc.get_traced_memory()[0] - before < 2_000_000
+        finally:
+            tracemalloc.stop()
 
     def test_no_limit_of_alternatives_is_no_beam_of_any_width(self, make_server):
         unlimited = make_server(limits={"alternatives": -1})

@@ -226,15 +226,22 @@ def _checked(kind: type[F], values: Mapping[str, Any], call: Call[F]) -> F:
     try:
         return kind.model_validate(values, context=call)
     except ValidationError as error:
-        faults = error.errors(include_url=False, include_input=False)
-        first = min(faults, key=lambda fault: fault["type"] not in ("missing", "string_type"))
-        cause = first.get("ctx", {}).get("error")
-        if isinstance(cause, Refusal):
-            raise cause from None
-        name = str(first["loc"][0])
-        if first["type"] in _FAULTS:
-            raise _FAULTS[first["type"]](name) from None
-        raise invalid(f"{name} parameter: {first['msg']}") from None
+        refusal = _refusal_of(error)
+    # Not in the handler: the two errors would hold each other and the values for ever, since pydantic's takes
+    # no part in the collection of garbage.
+    raise refusal.with_traceback(None)
+
+
+def _refusal_of(error: ValidationError) -> Refusal:
+    faults = error.errors(include_url=False, include_input=False)
+    first = min(faults, key=lambda fault: fault["type"] not in ("missing", "string_type"))
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, Refusal):
+        return cause
+    name = str(first["loc"][0])
+    if first["type"] in _FAULTS:
+        return _FAULTS[first["type"]](name)
+    return invalid(f"{name} parameter: {first['msg']}")
 
 
 def _not_text(name: str) -> Refusal:
