@@ -1,4 +1,4 @@
-"""Clients of a server that ask again as soon as they are answered, and what that took."""
+"""Clients of a server that ask again once they are answered, and what that took."""
 
 from __future__ import annotations
 
@@ -66,9 +66,12 @@ class Load:
         return 1000 * ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))] if ordered else 0.0
 
 
-def put_load(port: int, requests: Sequence[Request], clients: int, seconds: float) -> Load:
-    """Runs clients for a time; each sends every ``clients``-th request in turn.
+def put_load(
+    port: int, requests: Sequence[Request], clients: int, seconds: float, pause_seconds: float = 0.0
+) -> Load:
+    """Lets so many clients ask for so long; each asks for every ``clients``-th of the requests in turn.
 
+    They rest for ``pause_seconds`` between an answer and the next request.
     What is under way at the end is waited for, and the seconds are those until the last answer.
     """
     load, lock = Load(clients, seconds), threading.Lock()
@@ -92,6 +95,7 @@ def put_load(port: int, requests: Sequence[Request], clients: int, seconds: floa
                 load.failed += not is_well
                 load.latencies.append(took)
                 load.sentences += request.sentences * is_well
+            time.sleep(pause_seconds)
         connection.close()
 
     threads = [threading.Thread(target=client, args=(number,)) for number in range(clients)]

@@ -20,6 +20,7 @@ COMMANDS = {
     " --valid {texts}/valid.de {texts}/valid.en --pairs 100 --vocabulary 200 --epochs 1 --turns 1",
     "profiling": "--size tiny --batches 1",
     "readiness": "--pack {tiny}/packs/de-en --turns 1",
+    "robustness": "--size tiny --seconds 2 --turns 1 --clients 2",
     "serving": "--size tiny --seconds 0.5 --turns 1 --clients 1 2 --no-rival",
     "sharing": "--size tiny --texts 1 --turns 1",
     "streaming": "--pairs 2000",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import random
 import threading
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -34,6 +36,7 @@ FIELDS = [
     ),
     *(({name: "\ud800"}, "is not supported") for name in ("source", "target", "format")),
     *(({"format": value}, f"{value} format is not supported") for value in ("xml", 5, ["de"], {}, True)),
+    ({"alternatives": 10**400}, "Invalid request: alternatives parameter must be <= 5"),
     *(
         ({"alternatives": value}, "Invalid request: alternatives parameter is not a number")
         for value in ("x", [1], {}, True, "1e1", "²", "9" * 5000, float("inf"), float("nan"))
@@ -101,7 +104,65 @@ def test_what_nobody_foresaw_is_a_json_error_too(make_server, caplog, monkeypatc
     assert "ZeroDivisionError" in caplog.text and "Geheim" not in caplog.text
 
 
+def test_what_rust_raises_is_a_json_error_too(make_server, caplog, monkeypatch):
+    class Panic(BaseException):
+        """Like PyO3's PanicException, which is no Exception."""
+
+    def panic(self):
+        raise Panic("Geheim")
+
+    server = make_server()
+    monkeypatch.setattr(type(server.service), "snapshot", panic)
+    assert error(server.translate("Geheim"), 500) == "The server failed; its log says where"
+    assert "Panic" in caplog.text and "Geheim" not in caplog.text
+
+
+def test_an_engine_that_panics_is_there_for_the_next(make_server, monkeypatch):
+    class Panic(BaseException):
+        pass
+
+    def panic(items, options):
+        raise Panic
+
+    server = make_server()
+    with monkeypatch.context() as patch:
+        patch.setattr(server.backend, "translate", panic)
+        error(server.translate("Hund."), 500)
+    assert server.translate("Hund.").json() == TRANSLATED
+
+
+@pytest.mark.parametrize("depth", [100, 900])
+@pytest.mark.parametrize("name", ["q", "format", "alternatives", "source", "api_key"])
+def test_nested_lists(server, name, depth):
+    body = json.dumps(HUND)[:-1] + f', "{name}": {"[" * depth}{"]" * depth}' + "}"
+    error(server.client.post("/translate", content=body, headers=JSON), 400)
+
+
 class TestLimits:
+    def test_of_lists_there_is_one_by_default_which_empty_texts_count_towards(self, server):
+        message = "Invalid request: request (400000) exceeds text limit (5000)"
+        assert error(server.translate([""] * 400_000), 400) == message
+        assert server.translate([""] * 5000).json() == {"translatedText": [""] * 5000}
+
+    def test_what_is_refused_is_not_kept(self, server):
+        tracemalloc.start()
+        try:
+            server.translate([""] * 400_000)
+            gc.collect()
+            before, _ = tracemalloc.get_traced_memory()
+            for _ in range(3):
+                error(server.translate([""] * 400_000), 400)
+            gc.collect()
+            assert tracemalloc.get_traced_memory()[0] - before < 2_000_000
+        finally:
+            tracemalloc.stop()
+
+    def test_no_limit_of_alternatives_is_no_beam_of_any_width(self, make_server):
+        unlimited = make_server(limits={"alternatives": -1})
+        for count in (1001, 10**9, 10**400):
+            assert "must be <= 1000" in error(unlimited.translate("Hund.", alternatives=count), 400)
+        assert unlimited.translate("Hund.", alternatives=-(10**400)).json() == TRANSLATED
+
     @pytest.fixture(scope="class")
     def limited(self, make_server):
         return make_server(limits={"characters": 20, "texts": 3, "body_bytes": 2000})
@@ -148,6 +209,21 @@ class TestLimits:
             for address in addresses
         ]
         assert found == statuses
+
+    def test_an_address_is_the_same_whatever_its_port(self, make_server):
+        limited = make_server(limits={"requests_per_minute": 1}, trust_forwarded_for=True)
+        same = [
+            ["203.0.113.7", "203.0.113.7:4711", " 203.0.113.7:80", "::ffff:203.0.113.7"],
+            ["2001:db8::1", "[2001:db8::1]:443", '"[2001:db8::2]"', "2001:db8:0:0:ffff::9"],
+            ["2001:db8:0:1::1", "2001:DB8:0:1::2"],
+            ["unknown", "unknown"],
+        ]
+        for addresses in same:
+            found = [
+                limited.post("/translate", HUND, headers={"X-Forwarded-For": address}).status_code
+                for address in addresses
+            ]
+            assert found == [200] + [429] * (len(addresses) - 1), addresses
 
     def test_a_full_queue(self, make_server):
         full = make_server(queue={"waiting_requests": 1})

@@ -236,8 +236,11 @@ def test_below_a_prefix(make_server):
     below = make_server(url_prefix="/mt")
     assert below.post("/mt/translate", HUND).json() == TRANSLATED
     assert below.get("/mt//languages").status_code == 200
-    for path in ("/languages", "/mtx/languages", "/mt"):
+    for path in ("/languages", "/mtx/languages", "/mtx"):
         error(below.get(path), 404)
+    moved = below.client.get("/mt?source=de&q=a%20b", follow_redirects=False)
+    assert (moved.status_code, moved.headers["location"]) == (308, "/mt/?source=de&q=a%20b")
+    assert "<title>" in below.get("/mt").text
     assert below.client.get("/mt/docs", follow_redirects=False).headers["location"] == "/mt/docs/"
     assert below.get("/mt/spec").json()["basePath"] == "/mt"
     assert "/translate" in below.get("/mt/openapi.json").json()["paths"]

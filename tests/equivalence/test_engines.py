@@ -210,7 +210,9 @@ def test_empty_and_too_long_texts(engines):
         assert [ranked[0].text for ranked in translations] == ["", "", "zwei"]
         assert [len(ranked) for ranked in translations] == [2, 2, 2]
         assert engine.max_source_tokens == 96
-        with pytest.raises(EngineError, match=r"text 2 of 2 .* has \d+ tokens, but the model reads at most 96"):
+        with pytest.raises(
+            EngineError, match=r"text 2 of 2 .* has \d+ tokens, but the model reads at most 96"
+        ):
             engine.translate(["two", "two " * 100], GREEDY)
 
 
@@ -308,7 +310,9 @@ def test_export_refuses_what_it_cannot_do(trained, exported, vocabularies, tmp_p
         export_ctranslate2(trained, tmp_path / "new", "int88")
     source, target = vocabularies
     swapped = SimpleNamespace(model=trained.model, source=target, target=source)
-    with pytest.raises(EngineError, match="source vocabulary has 90 pieces, but the model's table has only 75 rows"):
+    with pytest.raises(
+        EngineError, match="source vocabulary has 90 pieces, but the model's table has only 75 rows"
+    ):
         export_ctranslate2(swapped, tmp_path / "new", "int8")
     odd = copy.deepcopy(trained.model)
     odd.config.scale_embedding = False

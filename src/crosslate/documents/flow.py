@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, groupby, pairwise
 
+from crosslate.abandoned import stop_if_abandoned
 from crosslate.documents.placement import Align, PlacedMark, Role, place
 from crosslate.errors import InputError
 from crosslate.languages.orthography import has_letters
@@ -202,6 +203,7 @@ class _Sentence:
         return "" if given == self.text else given
 
     def fill(self, filling: Filling, is_paragraph_changed: bool) -> str:
+        stop_if_abandoned()
         translation = self.changed(filling)
         if not translation:
             return "".join(item.fill(filling, is_paragraph_changed) for item in self.items)

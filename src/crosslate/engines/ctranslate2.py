@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import os
 import re
+import shutil
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -19,12 +21,12 @@ from crosslate.engines.decoding import (
     hypothesis,
 )
 from crosslate.errors import EngineError, InputError, SettingsError
-from crosslate.files import read_json
+from crosslate.files import read_json, read_optional_object, sha256_file, write_json
 from crosslate.models.vocabularies.saved_vocabularies import SideDescription, load_vocabulary
 
 log = logging.getLogger(__name__)
 
-_CACHE_NAME = ".crosslate-cache"
+_CACHE_NAME, _HASHES_NAME = ".crosslate-cache", "sha256.json"
 _MAX_INTER_THREADS = 8
 _MAX_BATCH_TOKENS = 1024  # padded source tokens
 FORMAT_VERSION: Literal[1] = 1
@@ -198,19 +200,40 @@ def ctranslate2_folder(origin: Path, key: str, quantization: str) -> Path:
 def cached_ctranslate2_model(
     origin: Path, key: str, quantization: str, build: Callable[[Path], None]
 ) -> Path:
-    """The folder of the CTranslate2 model, built if missing; reusing it does not import PyTorch.
+    """The folder of the CTranslate2 model; reuse imports no PyTorch.
+
+    It is built now if it is not there, or if its files are not those that were built.
 
     Args:
-        build: writes the model to a path atomically, as ``export_ctranslate2`` does.
+        build: writes the model to the path it is given, as ``export_ctranslate2`` does.
     """
     folder = ctranslate2_folder(origin, key, quantization)
-    if folder.is_dir():
+    if _is_intact(folder):
         return folder
+    if folder.is_dir():
+        log.warning("the files of the CTranslate2 model %s are not those that were built", folder)
     log.info("building the CTranslate2 model %s", folder)
-    try:
-        build(folder)
-    except (InputError, OSError):
-        # Another process may have built the same model in the meantime.
-        if not (folder / "crosslate.json").is_file():
-            raise
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as place:
+        built = Path(place, "model")
+        build(built)
+        write_json(built / _HASHES_NAME, _hashes(built))
+        if _is_intact(folder):  # somebody else built the same model at the same moment
+            return folder
+        shutil.rmtree(folder, ignore_errors=True)
+        built.replace(folder)
     return folder
+
+
+def _is_intact(folder: Path) -> bool:
+    """Whether a folder's files are those that were built."""
+    recorded = read_optional_object(folder / _HASHES_NAME)
+    try:
+        return bool(recorded) and _hashes(folder) == recorded
+    except OSError:
+        return False
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    files = (path for path in sorted(folder.iterdir()) if path.name != _HASHES_NAME)
+    return {path.name: sha256_file(path) for path in files}

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from itertools import accumulate, pairwise
 
-# Sentence ends: closing punctuation before a space, or the full stops of scripts that use no spaces.
-_SENTENCE_END = re.compile(r"""[.!?…।॥؟۔።]+["'”’»)\]]*\s+|[。！？｡]+[」』”’）]*\s*""")
+from crosslate.abandoned import stop_if_abandoned
+
+# Sentence ends: closing punctuation before a space, or the full stops of scripts that use no spaces. A match
+# begins where a run of marks begins, so that a long run is read once.
+_SENTENCE_END = re.compile(r"""(?<![.!?…।॥؟۔።])[.!?…।॥؟۔።]+["'”’»)\]]*\s+|[。！？｡]+[」』”’）]*\s*""")
+# Splitting takes time that grows with the square of some texts (open quotation marks, markup, code) and lets
+# no other thread run meanwhile, so longer texts are split window by window. What ends a sentence near the end
+# of a window is decided by the next one, which sees what follows.
+_WINDOW_CHARACTERS, _MARGIN_CHARACTERS = 2000, 500
 
 
 def sentences(text: str, language: str) -> list[str]:
-    """The sentences of ``text``; joined they are ``text`` again.
+    """The sentences of ``text``; joined they are ``text`` again. Takes time linear in the text's length.
 
     Uses sentencex where it is installed (about 300 languages, any code is accepted), else a regular
     expression for closing punctuation.
@@ -18,8 +26,31 @@ def sentences(text: str, language: str) -> list[str]:
     try:
         import sentencex
     except ImportError:
-        return list(cut_after(text, _SENTENCE_END))
-    return list(sentencex.segment(language, text))
+        return _split_in_windows(text, lambda window: cut_after(window, _SENTENCE_END))
+    return _split_in_windows(text, lambda window: sentencex.segment(language, window))
+
+
+def _split_in_windows(text: str, split: Callable[[str], Iterable[str]]) -> list[str]:
+    """The sentences that ``split`` finds in windows of ``text``; a window begins at a sentence if it can."""
+    stop_if_abandoned()
+    if len(text) <= _WINDOW_CHARACTERS:
+        return list(split(text))
+    cuts = [0]
+    start = decided = 0  # of the window; and up to where all ends are known
+    while start < len(text):
+        stop_if_abandoned()
+        end = start + _WINDOW_CHARACTERS
+        found = list(accumulate(map(len, split(text[start:end])), initial=start))
+        known_to = end - _MARGIN_CHARACTERS if end < len(text) else len(text)
+        cuts += [cut for cut in found if decided < cut <= known_to]
+        if end >= len(text):
+            break
+        if cuts[-1] >= start + _WINDOW_CHARACTERS // 2:
+            start = decided = cuts[-1]
+        else:  # a sentence without an end: go on at a word of it, since it would be read again and again
+            start = text.rfind(" ", known_to - _MARGIN_CHARACTERS, known_to) + 1 or known_to
+            decided = known_to
+    return [text[first:last] for first, last in pairwise(cuts)]
 
 
 def cut_after(text: str, boundary: re.Pattern[str]) -> Iterator[str]:

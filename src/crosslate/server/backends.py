@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from crosslate.engines.ctranslate2 import default_threads, num_usable_cores
 from crosslate.engines.decoding import DecodingOptions, Engine, Hypothesis
-from crosslate.errors import EngineError
+from crosslate.errors import CrosslateError, EngineError
 from crosslate.files import read_optional_object
 from crosslate.server.catalogue import Direction, Identity
 from crosslate.server.live_models import LiveModels, ResidentModel, stored_model
@@ -153,7 +153,12 @@ class CTranslate2Backend(Backend):
         folder = self._folder(direction)
         num_bytes = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
         self._make_room(num_bytes, direction)
-        engine = CTranslate2Engine(folder)
+        try:
+            engine = CTranslate2Engine(folder)
+        except (CrosslateError, OSError) as error:
+            log.warning("building %s again: %s", direction.label, error)
+            self._folders.pop(direction.identity, None)
+            engine = CTranslate2Engine(self._folder(direction))
         log.info("loaded %s, %.1f MB", direction.label, num_bytes / 1e6)
         return Model(direction, engine, _own_body(engine), num_bytes=num_bytes)
 

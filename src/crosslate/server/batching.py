@@ -59,7 +59,7 @@ class Ticket:
 
     pieces: deque[Piece]
     options: DecodingOptions
-    deliver: Callable[[Found | Exception], None]
+    deliver: Callable[[Found | BaseException], None]
     most_tokens: int | None = None
     arrived: float = field(default_factory=time.monotonic)
 
@@ -219,7 +219,7 @@ class Batcher:
         start = time.monotonic()
         try:
             found = self._run([piece for _, piece in batch], batch[0][0].options)
-        except Exception as error:  # whatever an engine raises must not end the worker
+        except BaseException as error:  # whatever an engine raises must not end the worker
             if len(results) > 1:
                 for ticket in results:
                     self._translate([each for each in batch if each[0] is ticket])

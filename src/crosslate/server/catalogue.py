@@ -15,9 +15,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
-from crosslate.errors import CrosslateError, ParentError, UsageError
+from crosslate.errors import CrosslateError, ParentError, StrategyError, UsageError
 from crosslate.files import RUN_SUFFIX
 from crosslate.languages.codes import normalised, public_code, public_name, resolve_code
+from crosslate.models.strategies import parse_strategy
 from crosslate.packs.manifest import MANIFEST_NAME, Manifest
 from crosslate.packs.stored_model import StoredModel
 from crosslate.server.answers import Refusal
@@ -183,6 +184,7 @@ class Catalogue:
         # What lay in the folder at the last look, and when it was last read.
         self._seen: dict[str, Signature] = {}
         self._applied: dict[str, Signature] = {}
+        self._is_unreadable = False
         # Until when which models are still needed, although they are served no more.
         self._leaving: list[tuple[float, set[Identity]]] = []
         self._stopping = threading.Event()
@@ -234,8 +236,13 @@ class Catalogue:
                     found[entry.name] = _signature(entry)
         except OSError as error:
             # A folder that cannot be read for a moment (a network drive) takes nothing out of service.
-            log.warning("cannot look into %s: %s", self._folder, error)
-            return {name: pack.signature for name, pack in self._installed.items()}
+            if not self._is_unreadable:  # said once, not every second
+                log.warning("cannot look into %s: %s; looking on", self._folder, error)
+            self._is_unreadable = True
+            return self._applied
+        if self._is_unreadable:
+            log.info("%s can be read again", self._folder)
+        self._is_unreadable = False
         return found
 
     def refresh(self) -> Snapshot:
@@ -264,7 +271,10 @@ class Catalogue:
 
     def _install(self, name: str, signature: Signature) -> None:
         installed, refused = self._installed.get(name), self._refused.get(name)
-        if (installed and installed.signature == signature) or (refused and refused[0] == signature):
+        if installed and installed.signature == signature:
+            self._refused.pop(name, None)  # what was refused was put back as it had been
+            return
+        if refused and refused[0] == signature:
             return
         folder = Path(self._folder or "") / name
         try:
@@ -310,7 +320,9 @@ def all_directions(
 ) -> dict[tuple[str, str], Direction]:
     """Every pair that a parent and its packs can translate, each by the best there is.
 
-    What was trained goes before what was composed; of several packs for one pair the newest is taken.
+    What was trained goes before what was composed; of several packs for one pair the newest is taken. In a
+    composition, a source pack that leaves the parent's body as it is goes before one that changed it: only
+    its source embeddings count there, and they fit the body that they were trained with.
 
     Args:
         own: the parent's own pair; None leaves it out.
@@ -324,7 +336,7 @@ def all_directions(
         candidates.append(own)
     candidates += [
         Direction(first.direction.source, second.direction.target, "zero-shot", (first, second))
-        for first in ordered
+        for first in sorted(ordered, key=_changes_body)
         for second in ordered
         if first.manifest.renewed == ("source",) and second.manifest.renewed == ("target",)
     ]
@@ -335,6 +347,14 @@ def all_directions(
     if pivot:
         found |= _pivots(found)
     return dict(sorted(found.items()))
+
+
+def _changes_body(pack: InstalledPack) -> bool:
+    """Whether a pack changed the encoder or decoder, as far as its strategy says."""
+    try:
+        return not {"enc", "dec"}.isdisjoint(parse_strategy(pack.manifest.strategy).methods)
+    except StrategyError:
+        return True
 
 
 def _pivots(direct: Mapping[tuple[str, str], Direction]) -> dict[tuple[str, str], Direction]:

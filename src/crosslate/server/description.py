@@ -23,6 +23,7 @@ _MEANINGS = {
     401: "The token is wrong.",
     403: "The key is wrong, or this is switched off.",
     404: "There is no such thing.",
+    408: "The request did not arrive in time.",
     413: "The body is too large.",
     429: "Too many requests; Retry-After says when to come again.",
     500: "The server failed.",
@@ -58,7 +59,7 @@ def takes(
         content |= {"application/json": {"schema": schema}, "application/x-www-form-urlencoded": form}
     return {
         "openapi_extra": {"requestBody": {"required": True, "content": content}},
-        "responses": refusals(400, 403, 413, 429, 500, 503, 504) | (responses or {}),
+        "responses": refusals(400, 403, 408, 413, 429, 500, 503, 504) | (responses or {}),
     }
 
 

@@ -2,53 +2,133 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import shutil
 import tempfile
+import threading
 import time
 import uuid
+from contextlib import suppress
 from pathlib import Path, PurePath
+from typing import IO
+
+from crosslate.server.answers import Refusal
+
+log = logging.getLogger(__name__)
 
 _SECONDS = 30 * 60
+_SWEEP_SECONDS = 30.0
+# A file that has just become too old may still be on its way to a client.
+_SENDING_SECONDS = 60
+_PREFIX, _LOCK_NAME = "crosslate-files-", ".lock"
 _NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.[\w.-]{1,200}")
 _UNSAFE = re.compile(r"[^\w.-]+")
 _MAX_STEM = 80
 
 
 class Downloads:
-    """A temporary folder of files with names that cannot be guessed."""
+    """A temporary folder of files with names that cannot be guessed.
 
-    def __init__(self) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="crosslate-files-"))
+    What a server left there that did not end as it should is removed at the start of the next one.
+
+    Args:
+        most_bytes: of all files together; the oldest are removed for a new one.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        _remove_leftovers()
+        self._folder, self._most_bytes = Path(tempfile.mkdtemp(prefix=_PREFIX)), most_bytes
+        self._lock = _locked(self._folder)
+        self._saving = threading.Lock()
+        self._stopping = threading.Event()
+        self._sweeper = threading.Thread(target=self._sweep, name="downloads", daemon=True)
+        self._sweeper.start()
 
     def save(self, data: bytes, name: str, target: str) -> str:
         """Keeps a file; its name is a random part, the original's name, the target language and the ending.
 
         Args:
             name: as the client called it; anything that is not safe in a path is left out.
+
+        Raises:
+            Refusal: the file alone is larger than all may be together.
         """
-        for path in self._folder.iterdir():
-            if _is_old(path):
-                path.unlink(missing_ok=True)
+        if len(data) > self._most_bytes:
+            raise Refusal(413, f"The translated file is larger than {self._most_bytes} bytes")
         plain = PurePath(name.replace("\\", "/")).name
         suffix = PurePath(plain).suffix.lower()
         stem = _UNSAFE.sub("_", plain[: len(plain) - len(suffix)]).strip("._")[:_MAX_STEM] or "file"
         saved = f"{uuid.uuid4()}.{stem}_{target}{_UNSAFE.sub('', suffix)}"
-        (self._folder / saved).write_bytes(data)
+        with self._saving:
+            self.remove_old(self._most_bytes - len(data))
+            (self._folder / saved).write_bytes(data)
         return saved
 
     def find(self, name: str) -> Path | None:
         """A file by its name; None where there is none, or none any more."""
         path = self._folder / name
-        return path if _NAME.fullmatch(name) and path.is_file() and not _is_old(path) else None
+        return path if _NAME.fullmatch(name) and path.is_file() and _age(path) < _SECONDS else None
+
+    def remove_old(self, most_bytes: int) -> None:
+        """Removes files that are too old, and the oldest ones until so many bytes are left."""
+        files = sorted(
+            ((_age(path), path) for path in self._folder.iterdir() if path.name != _LOCK_NAME), reverse=True
+        )
+        num_bytes = sum(path.stat().st_size for _, path in files)
+        for age, path in files:
+            if age < _SECONDS + _SENDING_SECONDS and num_bytes <= most_bytes:
+                return
+            num_bytes -= path.stat().st_size
+            path.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Removes everything."""
+        self._stopping.set()
+        if self._lock is not None:
+            self._lock.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    def _sweep(self) -> None:
+        while not self._stopping.wait(_SWEEP_SECONDS):
+            try:
+                with self._saving:
+                    self.remove_old(self._most_bytes)
+            except OSError as error:
+                log.warning("cannot remove old translated files from %s: %s", self._folder, error)
 
-def _is_old(path: Path) -> bool:
+
+def _age(path: Path) -> float:
+    """Seconds since a file was written; without end where it has gone."""
     try:
-        return path.stat().st_mtime < time.time() - _SECONDS
+        return time.time() - path.stat().st_mtime
     except FileNotFoundError:
-        return True
+        return float("inf")
+
+
+def _locked(folder: Path) -> IO[bytes] | None:
+    """A file in ``folder``, locked until this process ends, however it ends; None if another holds it."""
+    try:
+        import fcntl
+    except ImportError:  # on Windows, where nothing is cleaned up after others
+        return None
+    lock = (folder / _LOCK_NAME).open("ab")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        lock.close()
+        return None
+    return lock
+
+
+def _remove_leftovers() -> None:
+    """Removes the folders of servers that do not run any more."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with suppress(OSError):  # it is somebody else's, or went away
+            if folder.is_symlink() or not (folder / _LOCK_NAME).is_file():
+                continue
+            lock = _locked(folder)
+            if lock is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+                lock.close()
+                log.info("removed %s, which a server left behind", folder)

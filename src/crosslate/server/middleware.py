@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import time
 from collections.abc import Iterable
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from crosslate.server.answers import Refusal, refused, without_texts
+from crosslate.server.connections import IS_LATE, late
 from crosslate.server.service import Service
 
 log = logging.getLogger(__name__)
@@ -51,11 +54,20 @@ class RequestMiddleware:
         start = time.perf_counter()
         self._metrics.begin(endpoint)
         try:
-            if is_ours:
+            if path == self._settings.url_prefix != "":
+                query = scope["query_string"].decode("latin-1")
+                address = f"{path}/{'?' if query else ''}{query}"
+                await RedirectResponse(address, status_code=308)(scope, receive, answer)
+            elif is_ours:
                 await self._app(self._inside(scope, path), self._limited(scope, receive, route), answer)
             else:
                 await refused(Refusal(404, "Not Found"))(scope, receive, answer)
-        except Exception as error:
+        except Refusal as refusal:  # of a request that nothing inside has answered
+            if not status:
+                await refused(refusal)(scope, receive, answer)
+        except (asyncio.CancelledError, KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # libraries in Rust raise what is no Exception
             log.error("%s failed: %s", endpoint, without_texts(error))
             if not status:  # an answer that has begun cannot be taken back
                 failed = Refusal(500, "The server failed; its log says where")
@@ -77,7 +89,7 @@ class RequestMiddleware:
             inside["method"] = "GET"
         if self._settings.trust_forwarded_for:
             headers = Headers(scope=scope)
-            if address := headers.get("x-forwarded-for", "").split(",")[-1].strip():
+            if address := without_port(headers.get("x-forwarded-for", "").split(",")[-1]):
                 # The last one was written by our proxy; those before it, by whoever called it.
                 inside["client"] = (address, 0)
             if (scheme := headers.get("x-forwarded-proto")) in ("http", "https"):
@@ -85,18 +97,34 @@ class RequestMiddleware:
         return inside
 
     def _limited(self, scope: Scope, receive: Receive, route: str) -> Receive:
-        """Refuses a body that is too long, as soon as that shows."""
+        """Refuses a body that is too long, as soon as that shows, or does not arrive."""
         limits = self._settings.limits
         limit = limits.file_bytes + _FORM_BYTES if route == "/translate_file" else limits.body_bytes
         announced = Headers(scope=scope).get("content-length", "0")
-        received = int(announced) if announced.isdigit() and int(announced) > limit else 0
+        received = int(announced) if announced.isdecimal() and int(announced) > limit else 0
+        has_arrived = False
 
         async def limited() -> Message:
-            nonlocal received
+            nonlocal received, has_arrived
             message = await receive() if received <= limit else {}
             received += len(message.get("body", b""))
             if received > limit:
                 raise Refusal(413, f"The request is larger than {limit} bytes")
+            if not has_arrived:
+                if message["type"] == "http.disconnect":
+                    raise Refusal(499, "The client has gone")
+                has_arrived = not message.get("more_body", False)
+                if not has_arrived and scope.get(IS_LATE):
+                    raise late(min(limits.arrival_seconds, limits.request_seconds))
             return message
 
         return limited
+
+
+def without_port(address: str) -> str:
+    """An address as proxies write it, ``203.0.113.7:4711`` or ``[2001:db8::7]:4711``, alone."""
+    address = address.strip().strip('"')
+    if address.startswith("["):
+        return address[1:].partition("]")[0]
+    host, _, port = address.rpartition(":")
+    return host if port.isdigit() and ":" not in host and host else address

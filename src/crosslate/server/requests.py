@@ -8,11 +8,14 @@ are ignored, and ``null`` or an empty text is as good as no field.
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import re
+import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address, ip_address, ip_network
 from typing import Annotated, Any, Generic, TypeVar, cast
 from urllib.parse import parse_qsl
 
@@ -46,6 +49,7 @@ _MAX_FIELDS = 1000
 # The body as a whole is limited before it comes here.
 _MAX_PART_BYTES = 1 << 30
 _POLL_SECONDS = 0.5
+_PARSING = threading.Lock()
 
 
 async def _service(request: Request) -> Service:
@@ -119,9 +123,9 @@ def checked_texts(value: Any, info: ValidationInfo) -> Any:
     """A text or a list of texts, within the limits of their sender."""
     limits = call_of(info).limits
     texts = value if isinstance(value, list) else [value]
+    check_length(len(texts) if isinstance(value, list) else 0, limits.texts)
     if not all(isinstance(text, str) for text in texts):
         raise invalid("q parameter is neither a text nor a list of texts")
-    check_length(len(texts) if isinstance(value, list) else 0, limits.texts)
     check_length(max(map(len, texts)), limits.characters)
     return [valid_unicode(text) for text in texts] if isinstance(value, list) else valid_unicode(value)
 
@@ -204,7 +208,8 @@ def reads(kind: type[F], rate: str | None = None) -> Callable[[Request], Awaitab
     """
 
     async def admitted(request: Request) -> Call[F]:
-        values, service = await read_values(request), await _service(request)
+        service = await _service(request)
+        values = await read_values(request, service.translations.beside)
         cost, route = kind.cost(values, service.settings.limits), rate or request.scope["route"].path
         key = values.get("api_key")
         if not isinstance(key, str | None):
@@ -218,8 +223,16 @@ def reads(kind: type[F], rate: str | None = None) -> Callable[[Request], Awaitab
 
 
 def address(request: Request) -> str:
-    """Where a request comes from."""
-    return request.client.host if request.client else "unknown"
+    """Where a request comes from: of IPv6, the network of 64 bits, of which one client has all addresses."""
+    given = request.client.host if request.client else "unknown"
+    try:
+        found = ip_address(given.partition("%")[0])
+    except ValueError:
+        return given
+    if isinstance(found, IPv4Address):
+        return str(found)
+    mapped = found.ipv4_mapped
+    return str(mapped or ip_network((found, 64), strict=False))
 
 
 def _checked(kind: type[F], values: Mapping[str, Any], call: Call[F]) -> F:
@@ -231,15 +244,22 @@ def _checked(kind: type[F], values: Mapping[str, Any], call: Call[F]) -> F:
     try:
         return kind.model_validate(values, context=call)
     except ValidationError as error:
-        faults = error.errors(include_url=False, include_input=False)
-        first = min(faults, key=lambda fault: fault["type"] not in ("missing", "string_type"))
-        cause = first.get("ctx", {}).get("error")
-        if isinstance(cause, Refusal):
-            raise cause from None
-        name = str(first["loc"][0])
-        if first["type"] in _FAULTS:
-            raise _FAULTS[first["type"]](name) from None
-        raise invalid(f"{name} parameter: {first['msg']}") from None
+        refusal = _refusal_of(error)
+    # Not in the handler: the two errors would hold each other and the values for ever, since pydantic's takes
+    # no part in the collection of garbage.
+    raise refusal.with_traceback(None)
+
+
+def _refusal_of(error: ValidationError) -> Refusal:
+    faults = error.errors(include_url=False, include_input=False)
+    first = min(faults, key=lambda fault: fault["type"] not in ("missing", "string_type"))
+    cause = first.get("ctx", {}).get("error")
+    if isinstance(cause, Refusal):
+        return cause
+    name = str(first["loc"][0])
+    if first["type"] in _FAULTS:
+        return _FAULTS[first["type"]](name)
+    return invalid(f"{name} parameter: {first['msg']}")
 
 
 def _not_text(name: str) -> Refusal:
@@ -249,7 +269,11 @@ def _not_text(name: str) -> Refusal:
 _FAULTS = {"missing": missing, "string_type": _not_text}
 
 
-async def read_values(request: Request) -> dict[str, Any]:
+Beside = Callable[[Callable[[], T], int], Awaitable[T]]
+"""Runs work, on another thread if its size is large; see :meth:`Translations.beside`."""
+
+
+async def read_values(request: Request, beside: Beside[Any]) -> dict[str, Any]:
     """The fields of a POST request as they came; uploaded files are among them.
 
     Raises:
@@ -257,10 +281,13 @@ async def read_values(request: Request) -> dict[str, Any]:
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if _JSON_TYPE.fullmatch(kind):
-        return _json_object(await request.body())
+        body = await request.body()
+        found: dict[str, Any] = await beside(lambda: _json_object(body), len(body))
+        return found
     pairs = _pairs(request.scope.get("query_string", b""))
     if kind == "application/x-www-form-urlencoded":
-        pairs += _pairs(await request.body())
+        body = await request.body()
+        pairs += await beside(lambda: _pairs(body), len(body))
     elif kind == "multipart/form-data":
         pairs += await _multipart(request)
     values: dict[str, Any] = {}
@@ -272,10 +299,15 @@ async def read_values(request: Request) -> dict[str, Any]:
 
 
 def _json_object(body: bytes) -> dict[str, Any]:
-    try:
-        values = json.loads(body)
-    except (ValueError, RecursionError):
-        raise Refusal(400, "The body is not valid JSON") from None
+    # Millions of small lists would be looked through for garbage again and again, while everybody waits.
+    with _PARSING:
+        gc.disable()
+        try:
+            values = json.loads(body)
+        except (ValueError, RecursionError):
+            raise Refusal(400, "The body is not valid JSON") from None
+        finally:
+            gc.enable()
     if not isinstance(values, dict):
         raise Refusal(400, "Invalid JSON format")
     return values

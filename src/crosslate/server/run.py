@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import socket
+import sys
 import threading
+from functools import partial
 
 from crosslate.errors import CrosslateError, InputError, MissingExtra
 from crosslate.server.settings import ServerSettings
@@ -14,6 +16,8 @@ log = logging.getLogger(__name__)
 _SHUTDOWN_SECONDS = 30
 # Some clients put the whole text into the query string; h11 alone would end at 64 kB.
 _MAX_HEADER_BYTES = 1 << 20
+# How long a thread that prepares a text may keep the interpreter from the thread that answers.
+_SWITCH_SECONDS = 0.001
 
 
 def serve(settings: ServerSettings) -> None:
@@ -28,6 +32,7 @@ def serve(settings: ServerSettings) -> None:
         import uvicorn
 
         from crosslate.server.app import create_app
+        from crosslate.server.connections import Connection
     except ImportError as error:
         raise MissingExtra(
             f"serving needs {error.name}, which is not installed; pip install 'crosslate[serve]'"
@@ -39,8 +44,9 @@ def serve(settings: ServerSettings) -> None:
     config = uvicorn.Config(
         create_app(service),
         log_config=None,
+        ws="none",
         access_log=False,  # it would write query strings, and with them texts and keys
-        http="h11",
+        http=partial(Connection, settings.limits),  # type: ignore[arg-type]  # called like the class
         h11_max_incomplete_event_size=_MAX_HEADER_BYTES,
         proxy_headers=False,  # the application reads them itself, and only from the proxy in front
         server_header=False,
@@ -48,6 +54,7 @@ def serve(settings: ServerSettings) -> None:
         timeout_keep_alive=30,
         lifespan="on",
     )
+    sys.setswitchinterval(_SWITCH_SECONDS)
     server = uvicorn.Server(config)
     failures: list[Exception] = []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from collections.abc import Iterator
 
@@ -41,7 +42,7 @@ class Service(Collector):
     def __init__(self, settings: ServerSettings) -> None:
         self.settings = settings
         self.metrics = Metrics(self)
-        self.downloads = Downloads()
+        self.downloads = Downloads(settings.limits.kept_bytes)
         self.admission = Admission(settings)
         self.backend = make_backend(settings)
         self._catalogue = Catalogue(settings, self.backend.prepare, self.backend.retire)
@@ -54,6 +55,9 @@ class Service(Collector):
         """Reads parent and packs, and begins to watch; raises where the parent cannot be served."""
         snapshot = self._catalogue.refresh()
         detector(snapshot.languages)  # its first use takes a while
+        # Neither models nor modules are ever garbage; looking through them would stop all threads.
+        gc.collect()
+        gc.freeze()
         self.is_ready = True
         pairs = ", ".join(f"{source}-{target}" for source, target in snapshot.directions)
         log.info("ready: %s", pairs or "no direction yet; waiting for packs")

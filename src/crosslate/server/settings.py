@@ -42,7 +42,9 @@ class Limits(Settings):
     """What one client may ask for."""
 
     characters: int = Field(-1, ge=-1, description="Characters of one text; -1 sets no limit.")
-    texts: int = Field(-1, ge=-1, description="Texts of one request; -1 sets no limit.")
+    texts: int = Field(
+        5000, ge=-1, description="Texts of one request, empty ones included; -1 sets no limit."
+    )
     alternatives: int = Field(
         5,
         ge=-1,
@@ -62,6 +64,20 @@ class Limits(Settings):
     body_bytes: Bytes = Field("4MiB", validate_default=True, description="Size of one request.")
     file_bytes: Bytes = Field("32MiB", validate_default=True, description="Size of one file to translate.")
     request_seconds: float = Field(300.0, gt=0, description="How long one request may take.")
+    arrival_seconds: float = Field(
+        20.0,
+        gt=0,
+        description="How long a request may take to arrive; a large body may take longer if it arrives with "
+        "16 kB per second or more.",
+    )
+    connections: int = Field(
+        512, gt=0, description="Open connections; another one takes the place of one that is silent."
+    )
+    kept_bytes: Bytes = Field(
+        "1GiB",
+        validate_default=True,
+        description="Size of all translated files that wait to be fetched; the oldest are removed first.",
+    )
 
 
 class QueueSettings(Settings):

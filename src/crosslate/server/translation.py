@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import html
 import logging
+import threading
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal, TypeVar
 
+from crosslate.abandoned import abandoned_if, stop_if_abandoned
 from crosslate.documents import open_text
 from crosslate.engines.decoding import Hypothesis, valid_unicode
 from crosslate.errors import CrosslateError
@@ -21,6 +23,7 @@ from crosslate.server.backends import Backend, Model
 from crosslate.server.batching import Batcher, Found, Piece, Ticket
 from crosslate.server.catalogue import Direction, Identity, Snapshot
 from crosslate.server.detection import Detection, detector
+from crosslate.server.memory import give_back_memory
 from crosslate.server.postediting import finished
 from crosslate.server.settings import ServerSettings
 from crosslate.translation.lines import Part, join_translations, split_text
@@ -31,9 +34,18 @@ T = TypeVar("T")
 TextFormat = Literal["text", "html"]
 AUTO = "auto"
 """In place of a source language: find out which it is."""
-_PREPARATION_THREADS = 8
-# About a millisecond's work.
-_SMALL_CHARACTERS = 2000
+# Long texts and files have threads of their own, so that shorter ones do not wait for them; and so has the
+# loading of models, which is done one at a time in any case.
+# There are few: Python runs one at a time, and each of the others may delay the one that answers.
+_PREPARATION_THREADS, _LONG_THREADS, _LOADING_THREADS = 2, 1, 2
+# About a millisecond's work, and about half a second's.
+_SMALL_CHARACTERS, _LONG_CHARACTERS = 2000, 200_000
+# What a text takes, however short it is, in characters of a long one.
+_CHARACTERS_PER_TEXT = 50
+# After a long text, until its memory is given back.
+_TIDY_SECONDS = 5.0
+# So many results are put together before others get their turn.
+_RESULTS_PER_TURN = 500
 # Of a text that is streamed, so much at a time: its reader begins at the first sentence.
 _STREAM_TOKENS = 192
 # Less confidence than that is no guess.
@@ -56,25 +68,49 @@ class Translations:
     def __init__(self, backend: Backend, batcher: Batcher, settings: ServerSettings) -> None:
         self._backend, self._batcher = backend, batcher
         self._options, self._logs_text = settings.options, settings.log_text
+        self._is_closed = threading.Event()
+        self._tidying: asyncio.TimerHandle | None = None
         # Segmenting a long text and loading a model take time; neither may stop the others' requests.
-        self._threads = ThreadPoolExecutor(_PREPARATION_THREADS, thread_name_prefix="preparation")
+        self._short = ThreadPoolExecutor(_PREPARATION_THREADS, thread_name_prefix="preparation")
+        self._long = ThreadPoolExecutor(_LONG_THREADS, thread_name_prefix="long preparation")
+        self._loading = ThreadPoolExecutor(_LOADING_THREADS, thread_name_prefix="models")
 
     def close(self) -> None:
         """Stops the threads."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._is_closed.set()
+        for threads in (self._short, self._long, self._loading):
+            threads.shutdown(wait=False, cancel_futures=True)
 
-    async def in_thread(self, function: Callable[[], T]) -> T:
-        """Runs something slow beside the requests of others."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, function)
+    async def beside(self, function: Callable[[], T], num_characters: int) -> T:
+        """Runs work beside the requests of others, unless it is so little that a thread costs more.
 
-    async def _beside(self, function: Callable[[], T], num_characters: int) -> T:
-        """:meth:`in_thread`, unless it is so little work that a thread costs more."""
-        return function() if num_characters <= _SMALL_CHARACTERS else await self.in_thread(function)
+        Work that is long ends early when nobody waits for it any more; see :mod:`crosslate.abandoned`.
+        """
+        if num_characters <= _SMALL_CHARACTERS:
+            return function()
+        threads = self._short if num_characters <= _LONG_CHARACTERS else self._long
+        is_abandoned = threading.Event()
+
+        def run() -> T:
+            with abandoned_if(lambda: is_abandoned.is_set() or self._is_closed.is_set()):
+                return function()
+
+        try:
+            return await asyncio.get_running_loop().run_in_executor(threads, run)
+        finally:
+            is_abandoned.set()
+            if threads is self._long and self._tidying is None:
+                self._tidying = asyncio.get_running_loop().call_later(_TIDY_SECONDS, self._tidy)
+
+    def _tidy(self) -> None:
+        self._tidying = None
+        if not self._is_closed.is_set():
+            self._long.submit(give_back_memory)
 
     async def detect(self, snapshot: Snapshot, texts: Sequence[str]) -> list[list[Detection]]:
         """The languages that each text may be in, the best first."""
         found = detector(snapshot.languages)
-        return await self._beside(lambda: [found.detect(text) for text in texts], sum(map(len, texts)))
+        return await self.beside(lambda: [found.detect(text) for text in texts], _size(texts))
 
     async def sources(
         self, snapshot: Snapshot, texts: Sequence[str], source: str, target: str
@@ -106,8 +142,8 @@ class Translations:
 
     async def translate(self, jobs: Sequence[Job], alternatives: int = 0) -> list[list[str]]:
         """The best translation of each job's text, then up to ``alternatives`` others."""
-        size = sum(len(job.text) for job in jobs)
-        opened = await self._beside(lambda: [_Opened(job) for job in jobs], size)
+        size = _size([job.text for job in jobs])
+        opened = await self.beside(lambda: [_Opened(job) for job in jobs], size)
         items = [item for each in opened for item in each.items]
         ranked = iter(await self.translate_segments(items, alternatives + 1))
         own = [[next(ranked) for _ in each.items] for each in opened]
@@ -118,7 +154,7 @@ class Translations:
                 for each, found in zip(opened, own, strict=True)
             ]
 
-        results = await self._beside(rendered, size)
+        results = await self.beside(rendered, size)
         if self._logs_text:
             for job, (best, *_) in zip(jobs, results, strict=True):
                 log.info("%s: %r -> %r", job.direction.label if job.direction else "same", job.text, best)
@@ -127,10 +163,14 @@ class Translations:
     async def translate_segments(self, items: Sequence[_Item], num_best: int = 1) -> list[list[str]]:
         """The best translations of segments, each by its own direction."""
         ranked = await self._ranked(await self._through_first_legs(items), num_best)
-        return [
-            [finished(text, each, direction.target) for each in ranks]
-            for (direction, text), ranks in zip(items, ranked, strict=True)
-        ]
+        size = _size([text for _, text in items])
+        return await self.beside(
+            lambda: [
+                [finished(text, each, direction.target) for each in ranks]
+                for (direction, text), ranks in zip(items, ranked, strict=True)
+            ],
+            size,
+        )
 
     async def stream(
         self, job: Job, alternatives: int = 0
@@ -139,7 +179,7 @@ class Translations:
 
         A sentence has up to ``alternatives`` other translations, where some are asked for.
         """
-        opened = await self.in_thread(lambda: _Opened(job))
+        opened = await self.beside(lambda: _Opened(job), len(job.text))
         translations: list[str] = []
         last = await self._through_first_legs(opened.items)
         async with aclosing(self._in_order(last, alternatives + 1, _STREAM_TOKENS)) as arriving:
@@ -150,7 +190,8 @@ class Translations:
                 translations.append(best)
                 values = {"index": index, "source": source, "translation": best}
                 yield "sentence", values | ({"alternatives": others} if alternatives else {})
-        yield "end", {"translatedText": opened.rendered(translations)}
+        whole = await self.beside(lambda: opened.rendered(translations), len(job.text))
+        yield "end", {"translatedText": whole}
 
     async def _through_first_legs(self, items: Sequence[_Item]) -> list[_Item]:
         """Items as they stand before their last model: those of a pivot in its third language."""
@@ -171,9 +212,9 @@ class Translations:
         """The translations of items in their order, each as soon as it and all before it are there."""
         pieces, parts_of_items = await self._cut(items)
         loop = asyncio.get_running_loop()
-        arrived: asyncio.Queue[Found | Exception] = asyncio.Queue()
+        arrived: asyncio.Queue[Found | BaseException] = asyncio.Queue()
 
-        def deliver(found: Found | Exception) -> None:
+        def deliver(found: Found | BaseException) -> None:
             with suppress(RuntimeError):  # the loop was closed: nobody waits
                 loop.call_soon_threadsafe(arrived.put_nowait, found)
 
@@ -183,10 +224,12 @@ class Translations:
             self._batcher.submit(ticket)
         known: dict[int, list[Hypothesis]] = {}
         try:
-            for parts in parts_of_items:
+            for position, parts in enumerate(parts_of_items, start=1):
+                if position % _RESULTS_PER_TURN == 0:
+                    await asyncio.sleep(0)
                 while not all(index in known for _, index in parts):
                     found = await arrived.get()
-                    if isinstance(found, Exception):
+                    if isinstance(found, BaseException):
                         raise Refusal(500, "The translation failed; the server's log says why")
                     known.update(found)
                 cut = [part for part, _ in parts]
@@ -203,8 +246,9 @@ class Translations:
         loaded = {identity: self._backend.loaded(each) for identity, each in directions.items()}
         models = {identity: model for identity, model in loaded.items() if model is not None}
         if len(models) < len(directions):
-            models = await self.in_thread(lambda: _load(self._backend, directions))
-        return await self._beside(lambda: _cut(items, models), sum(len(text) for _, text in items))
+            loop = asyncio.get_running_loop()
+            models = await loop.run_in_executor(self._loading, lambda: _load(self._backend, directions))
+        return await self.beside(lambda: _cut(items, models), _size([text for _, text in items]))
 
 
 class _Opened:
@@ -232,6 +276,7 @@ def _cut(
     pieces: dict[tuple[Identity, str], Piece] = {}
     parts_of_items: list[list[tuple[Part, int]]] = []
     for direction, text in items:
+        stop_if_abandoned()
         model = models[direction.identity]
         num_tokens = partial(_num_tokens, model)
         parts = split_text(valid_unicode(text), num_tokens, model.engine.max_source_tokens, direction.source)
@@ -241,6 +286,11 @@ def _cut(
                 pieces[key] = Piece(len(pieces), model, part.text, num_tokens(part.text))
         parts_of_items.append([(part, pieces[direction.identity, part.text].index) for part in parts])
     return list(pieces.values()), parts_of_items
+
+
+def _size(texts: Sequence[str]) -> int:
+    """How much work texts are, in characters."""
+    return sum(map(len, texts)) + _CHARACTERS_PER_TEXT * (len(texts) - 1)
 
 
 def _num_tokens(model: Model, text: str) -> int:

@@ -19,6 +19,8 @@ _MAX_WINDOW_CHARACTERS = 4_000_000
 _CLAUSE_END = re.compile(r"[,;:،؛]\s+|\s[–—-]+\s+|[，、；：]\s*")
 _WORD_END = re.compile(r"\s+")
 _MAX_COMBINING_MARKS = 16
+# Tokens are shorter on average, in any language, so a longer text need not be encoded to know that it is cut.
+_MAX_CHARACTERS_PER_TOKEN = 16
 
 
 def translate_lines(
@@ -140,13 +142,18 @@ def split_text(text: str, num_tokens: Callable[[str], int], limit: int, language
         num_tokens: how many source tokens a text has, end of sentence included.
         limit: at least 2; a single character that takes more becomes a part of its own.
     """
+    most_characters = limit * _MAX_CHARACTERS_PER_TOKEN
+
+    def counted(text: str) -> int:
+        return num_tokens(text) if len(text) <= most_characters else limit + 1
+
     stripped = text.strip()
-    if stripped and num_tokens(stripped) <= limit:
+    if stripped and counted(stripped) <= limit:
         return [Part(stripped)]
     return [
         part
         for sentence in sentences(stripped, language)
-        for part in _fitted(sentence, num_tokens, limit, (_CLAUSE_END, _WORD_END))
+        for part in _fitted(sentence, counted, limit, (_CLAUSE_END, _WORD_END))
     ]
 
 
@@ -186,7 +193,8 @@ def _fitted(
         if run and run_tokens + tokens > limit:
             runs.append(run)
             run, run_tokens = "", 1
-        run, run_tokens = run + piece, run_tokens + tokens
+        run += piece  # in place, which a tuple would prevent
+        run_tokens += tokens
     # Counts add up nearly, not exactly, so runs are checked again.
     return [part for each in [*runs, run] for part in _fitted(each, num_tokens, limit, boundaries[1:])]
 

@@ -6,7 +6,6 @@ import pytest
 
 from crosslate.engines import ctranslate2 as cache
 from crosslate.engines.ctranslate2 import cached_ctranslate2_model, ctranslate2_folder
-from crosslate.errors import InputError
 
 KEY = "0123456789abcdef" * 4
 NAME = "de-en-0123456789abcdef-int8"
@@ -34,31 +33,66 @@ def test_the_users_cache_is_used_where_nothing_can_be_written(tmp_path, monkeypa
     assert ctranslate2_folder(tmp_path / "de-en", KEY, "int8") == beside
 
 
-def test_a_model_is_built_once(tmp_path):
-    built = []
+class Builds:
+    """Writes a model of two files, and counts how often."""
 
-    def build(folder):
-        built.append(folder)
-        folder.mkdir(parents=True)
+    def __init__(self):
+        self.count = 0
 
-    first = cached_ctranslate2_model(tmp_path / "p", KEY, "int8", build)
-    assert cached_ctranslate2_model(tmp_path / "p", KEY, "int8", build) == first
-    assert built == [first]
-
-
-def test_losing_a_race_is_no_error_but_a_failed_build_is(tmp_path):
-    def lose(folder):
+    def __call__(self, folder):
+        self.count += 1
         folder.mkdir(parents=True)
         (folder / "crosslate.json").write_text("{}")
-        raise InputError("already exists")
+        (folder / "model.bin").write_bytes(b"weights" * 100)
 
-    assert cached_ctranslate2_model(tmp_path / "p", KEY, "int8", lose).is_dir()
+
+@pytest.fixture
+def build():
+    return Builds()
+
+
+def test_a_model_is_built_once(tmp_path, build):
+    first = cached_ctranslate2_model(tmp_path / "p", KEY, "int8", build)
+    assert cached_ctranslate2_model(tmp_path / "p", KEY, "int8", build) == first
+    assert build.count == 1
+    assert [path.name for path in first.parent.iterdir()] == [first.name]
+    assert cached_ctranslate2_model(tmp_path / "p", KEY, "int16", build) != first and build.count == 2
+
+
+DAMAGES = {
+    "cut": lambda folder: os.truncate(folder / "model.bin", 100),
+    "other bytes": lambda folder: (folder / "model.bin").write_bytes(b"Weights" * 100),
+    "a file less": lambda folder: (folder / "crosslate.json").unlink(),
+    "a file more": lambda folder: (folder / "shared_vocabulary.json").write_text("[]"),
+    "no hashes": lambda folder: (folder / "sha256.json").unlink(),
+    "cut hashes": lambda folder: os.truncate(folder / "sha256.json", 10),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_damaged_model_is_built_again(tmp_path, build, damage, caplog):
+    folder = cached_ctranslate2_model(tmp_path / "p", KEY, "int8", build)
+    intact = {path.name: path.read_bytes() for path in folder.iterdir()}
+    damage(folder)
+    assert cached_ctranslate2_model(tmp_path / "p", KEY, "int8", build) == folder
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == intact
+    assert build.count == 2 and "are not those that were built" in caplog.text
+
+
+def test_two_that_build_at_once_and_a_build_that_fails(tmp_path, build):
+    def while_another_builds(folder):
+        build(folder)
+        cached_ctranslate2_model(tmp_path / "p", KEY, "int8", build)
+
+    folder = cached_ctranslate2_model(tmp_path / "p", KEY, "int8", while_another_builds)
+    assert cached_ctranslate2_model(tmp_path / "p", KEY, "int8", build) == folder and build.count == 2
 
     def fail(folder):
         raise OSError("no space left")
 
     with pytest.raises(OSError, match="no space left"):
         cached_ctranslate2_model(tmp_path / "q", KEY, "int8", fail)
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
 
 
 class TestDevice:

@@ -1,4 +1,5 @@
 import sys
+import time
 
 import pytest
 
@@ -17,3 +18,54 @@ def test_sentences_joined_are_the_text(library, monkeypatch):
     assert found[0].strip() == "He came."
     assert not any(sentence.endswith("3.") for sentence in found)
     assert sentences("你好。再见！", "zh") == ["你好。", "再见！"]
+
+
+HOSTILE = {
+    "markup": "<![CDATA[",
+    "closed quotation marks": "「おはようございます。」",
+    "open quotation marks": "“yes. ",
+    "apostrophes": "'ay. nay' ",
+    "brackets": "「（",
+    "code": 'if(a.b("c")){d.e=[1,2]};',
+    "marks": "?!",
+    "one word": "x",
+}
+
+
+@pytest.mark.parametrize("library", ["sentencex", "none"])
+class TestLongTexts:
+    @pytest.fixture(autouse=True)
+    def _library(self, library, monkeypatch):
+        if library == "none":
+            monkeypatch.setitem(sys.modules, "sentencex", None)
+        else:
+            pytest.importorskip(library)
+
+    @pytest.mark.parametrize("repeated", HOSTILE.values(), ids=HOSTILE)
+    def test_time_is_linear(self, repeated):
+        text = repeated * (300_000 // len(repeated))
+        start = time.perf_counter()
+        assert "".join(sentences(text, "ja")) == text
+        assert time.perf_counter() - start < 3
+
+    @pytest.mark.parametrize(
+        ("language", "sentence"),
+        [
+            ("en", "The boat, which Dr. Hay bought for 3.50, sank at once. "),
+            ("de", "Am 3. Mai kam sie z. B. mit dem Zug. "),
+            ("hi", "यह एक नाव है। "),
+            ("ar", "أين القارب؟ "),
+            ("am", "ጀልባው የት ነው። "),
+            ("zh", "他买了一条船，然后走了。"),
+            ("th", "เรืออยู่ที่ไหน "),
+        ],
+    )
+    def test_windows_show_nowhere(self, language, sentence):
+        whole = sentences(sentence * 20, language)
+        found = sentences(sentence * 400, language)
+        assert "".join(found) == sentence * 400
+        assert {each.strip() for each in found} <= {each.strip() for each in whole} or len(found) == 1
+
+    def test_a_sentence_longer_than_a_window(self):
+        text = "One. " + "and so on " * 1000 + "to here. Two."
+        assert [each.strip() for each in sentences(text, "en")] == ["One.", text[5:-5], "Two."]

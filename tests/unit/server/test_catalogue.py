@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -21,9 +22,14 @@ def pack(tiny):
     """``pack("de-en", renewed, created)``: a described pack, without files."""
     manifest = read_manifest(tiny / "packs" / "de-en" / "pack.json")
 
-    def make(name, renewed=("source",), created="2026-01-01T00:00:00Z"):
+    def make(name, renewed=("source",), created="2026-01-01T00:00:00Z", strategy="src+xattn"):
         source, target = name.split("/")[0].split("-")
-        changes = {"source_language": source, "target_language": target, "renewed": renewed}
+        changes = {
+            "source_language": source,
+            "target_language": target,
+            "renewed": renewed,
+            "strategy": strategy,
+        }
         described = manifest.model_copy(update=changes | {"created": created, "checksum": name})
         return InstalledPack(Path(name.replace("/", "-")), described)
 
@@ -51,6 +57,15 @@ DIRECTIONS = {
     "a pack for the parent's own pair replaces it": ([("fr-en", ())], {"fr-en": ("pack", "fr-en")}),
     "the newest of several packs": (
         [("de-en/a", BOTH, OLD), ("de-en/b", BOTH, NEW), ("de-en/c", BOTH, OLD)], {"de-en": ("pack", "de-en-b")},
+    ),
+    "in a composition the pack that leaves the body as it is": (
+        [("de-en/a", ("source",), OLD, "src"), ("de-en/b", ("source",), NEW, "src+body"),
+         ("de-en/c", ("source",), NEW, "src+xattn+lora(enc,dec;rank=16)"), ("fr-es", TARGET)],
+        {"de-en": ("pack", "de-en-b"), "de-es": ("zero-shot", "de-en-a + fr-es")},
+    ),
+    "a pack that changed the body where there is no other": (
+        [("de-en/a", ("source",), OLD, "src+body"), ("de-en/b", ("source",), NEW, "no strategy"), ("fr-es", TARGET)],
+        {"de-es": ("zero-shot", "de-en-b + fr-es")},
     ),
     "codes are public": (
         [("zh-en",), ("de-pb", BOTH)], {"zh-Hans-en": ("pack", "zh-en"), "de-pt-BR": ("pack", "de-pb")},
@@ -147,6 +162,15 @@ class TestFolder:
         catalogue.refresh()
         assert caplog.text == ""  # said once, not every second
 
+    def test_a_pack_that_is_put_back_is_refused_no_more(self, catalogue, folder):
+        weights = folder / "de-en" / "weights.safetensors"
+        intact, times = weights.read_bytes(), weights.stat()
+        weights.write_bytes(intact[:-1])
+        assert set(catalogue.refresh().refused) == {"de-en"}
+        weights.write_bytes(intact)
+        os.utime(weights, ns=(times.st_atime_ns, times.st_mtime_ns))
+        assert catalogue.refresh().refused == {}
+
     def test_packs_that_do_not_fit_are_refused(self, catalogue_of, folder):
         snapshot = catalogue_of(folder, parent="other").refresh()
         assert set(snapshot.directions) == {("fr", "en")} and "another parent" in snapshot.refused["de-en"]
@@ -175,6 +199,22 @@ class TestWatching:
         assert catalogue.look()
         assert ("de", "es") in catalogue.snapshot.directions
         assert not catalogue.look()
+
+    def test_a_folder_that_has_gone_is_said_once_and_nothing_is_taken_out(self, catalogue_of, folder, caplog):
+        catalogue = catalogue_of(folder)
+        catalogue.refresh()
+        (folder / "bad").mkdir()
+        catalogue.look()
+        catalogue.look()
+        away = folder.rename(folder.with_name("away"))
+        for _ in range(5):
+            assert not catalogue.look()
+        assert caplog.text.count("cannot look into") == 1
+        assert ("de", "en") in catalogue.snapshot.directions and "bad" in catalogue.snapshot.refused
+        away.rename(folder)
+        shutil.rmtree(folder / "bad")
+        catalogue.look()
+        assert catalogue.look() and catalogue.snapshot.refused == {}
 
     def test_models_stay_for_a_while_after_their_pack_has_gone(self, catalogue_of, folder):
         needed = []

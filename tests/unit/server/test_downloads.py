@@ -1,14 +1,19 @@
 import os
+import subprocess
+import sys
 import time
 
 import pytest
 
+from crosslate.server import downloads as module
+from crosslate.server.answers import Refusal
 from crosslate.server.downloads import Downloads
+from toy_server import wait_for
 
 
 @pytest.fixture
 def downloads():
-    made = Downloads()
+    made = Downloads(1000)
     yield made
     made.close()
 
@@ -32,12 +37,53 @@ def test_other_names_are_not_found(downloads, name):
     assert downloads.find(name) is None
 
 
+def aged(path, seconds):
+    past = time.time() - seconds
+    os.utime(path, (past, past))
+
+
+def test_old_files_go_without_another_one(monkeypatch):
+    monkeypatch.setattr(module, "_SWEEP_SECONDS", 0.05)
+    downloads = Downloads(1000)
+    path = downloads.find(downloads.save(b"x", "a.txt", "de"))
+    aged(path, 32 * 60)
+    wait_for(lambda: not path.exists())
+    downloads.close()
+
+
+def test_the_oldest_give_way_to_new_ones(downloads):
+    names = [downloads.save(b"x" * 400, f"{number}.txt", "de") for number in range(2)]
+    aged(downloads.find(names[0]), 10)
+    names.append(downloads.save(b"x" * 400, "2.txt", "de"))
+    assert [downloads.find(name) is not None for name in names] == [False, True, True]
+    with pytest.raises(Refusal, match="larger than 1000 bytes"):
+        downloads.save(b"x" * 1001, "3.txt", "de")
+    assert downloads.find(names[2])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="files are locked as POSIX systems do")
+def test_what_a_server_left_behind_is_removed_at_the_next_start(monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    code = "import os; from crosslate.server.downloads import Downloads as D; "
+    code += "print(D(1000).save(b'x', 'a.txt', 'de'), flush=True); os._exit(9)"
+    subprocess.run([sys.executable, "-c", code], env={**os.environ, "TMPDIR": str(tmp_path)}, check=False)
+    (left,) = tmp_path.iterdir()
+    running = Downloads(1000)
+    assert not left.exists()
+    kept = running.find(running.save(b"x", "a.txt", "de"))
+    (tmp_path / "crosslate-files-of-another-program").mkdir()
+    other = Downloads(1000)
+    assert kept.exists() and (tmp_path / "crosslate-files-of-another-program").exists()
+    other.close()
+    running.close()
+
+
 def test_old_files_go_and_at_the_end_all(downloads):
     name = downloads.save(b"x", "a.txt", "de")
     path = downloads.find(name)
-    past = time.time() - 31 * 60
-    os.utime(path, (past, past))
-    assert downloads.find(name) is None
+    aged(path, 30 * 60 + 1)
+    assert downloads.find(name) is None and path.exists()  # it may be on its way
+    aged(path, 32 * 60)
     downloads.save(b"y", "b.txt", "de")
     assert not path.exists() and path.parent.exists()
     downloads.close()

@@ -35,6 +35,8 @@ router = APIRouter()
 
 # So many sentences tell a file's language; until it is known, they end as in this one.
 _SAMPLE_SEGMENTS, _ANY_LANGUAGE = 100, "en"
+# Of the work that a file is, in characters: an archive may hold more than its size says.
+_LEAST_SIZE = 10_000
 
 
 class FileFields(Fields):
@@ -85,18 +87,19 @@ async def _translated(call: Call[FileFields]) -> str:
     fields, translations, downloads = call.fields, call.service.translations, call.service.downloads
     name, data = fields.file.filename, await fields.file.read()
     source, target = fields.source, fields.target
+    size = max(_LEAST_SIZE, len(data))
     if source == AUTO:
-        some = await translations.in_thread(lambda: _opened(name, data, _ANY_LANGUAGE, target))
+        some = await translations.beside(lambda: _opened(name, data, _ANY_LANGUAGE, target), size)
         sample = "\n".join(segment.text for segment in some.segments[:_SAMPLE_SEGMENTS])
         (source,), _ = await translations.sources(call.snapshot, [sample], source, target)
     direction = call.snapshot.preferring(fields.packs).direction(source, target)
-    document = await translations.in_thread(lambda: _opened(name, data, source, target))
+    document = await translations.beside(lambda: _opened(name, data, source, target), size)
     if direction is None:
-        return await translations.in_thread(lambda: downloads.save(data, name, target))
+        return await translations.beside(lambda: downloads.save(data, name, target), size)
     segments = [(direction, segment.text) for segment in document.segments]
     ranked = await translations.translate_segments(segments)
-    return await translations.in_thread(
-        lambda: downloads.save(document.rebuild([best for best, *_ in ranked]), name, target)
+    return await translations.beside(
+        lambda: downloads.save(document.rebuild([best for best, *_ in ranked]), name, target), size
     )
 
 

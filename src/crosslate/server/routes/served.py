@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -71,7 +72,7 @@ class Packs(Answer):
 
     version: str
     engine: str
-    parent: str
+    parent: str = Field(description="Id on a hub, or the name of its folder.")
     parent_languages: list[str] = Field(description="Source and target; empty where nothing names them.")
     insight: bool
     alternatives_limit: int
@@ -88,7 +89,7 @@ async def packs(service: Serving) -> Packs:
     return Packs(
         version=crosslate.__version__,
         engine=service.backend.name,
-        parent=settings.parent,
+        parent=_public_parent(settings.parent),
         parent_languages=_parent_languages(snapshot),
         insight=settings.insight,
         alternatives_limit=settings.limits.alternatives,
@@ -105,6 +106,12 @@ async def packs(service: Serving) -> Packs:
         refused=[*snapshot.refused],
         resident=service.backend.residents(),
     )
+
+
+def _public_parent(parent: str) -> str:
+    """A parent's hub id; of a folder the name alone, since its place is nobody's business."""
+    folder = Path(parent)
+    return folder.resolve().name if folder.is_dir() else parent
 
 
 def _parent_languages(snapshot: Snapshot) -> list[str]:

@@ -7,6 +7,7 @@ import json
 import logging
 import math
 import re
+import reprlib
 import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
@@ -43,22 +44,29 @@ log = logging.getLogger(__name__)
 router = APIRouter()
 
 _STREAM_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+# Also where the server sets no limit: no beam is as wide.
+_MAX_ALTERNATIVES = 1000
 _DIGITS = re.compile(r"\s*[+-]?[0-9]{1,9}\s*")
 
 
 def _format(given: Any) -> TextFormat:
     if given == "text" or given == "html":
         return given
-    raise Refusal(400, f"{str(given)[:40]} format is not supported")
+    # Not by str(), which a deeply nested list is too much for.
+    shown = given if isinstance(given, str) else reprlib.repr(given)
+    raise Refusal(400, f"{shown[:40]} format is not supported")
 
 
 def _count(given: Any, info: ValidationInfo) -> int:
     is_digits = isinstance(given, str) and _DIGITS.fullmatch(given)
-    is_number = isinstance(given, int | float) and not isinstance(given, bool) and math.isfinite(given)
-    if not (is_digits or is_number):
+    is_whole = isinstance(given, int) and not isinstance(given, bool)
+    is_number = isinstance(given, float) and math.isfinite(given)
+    if not (is_digits or is_whole or is_number):
         raise invalid("alternatives parameter is not a number")
     count, limit = int(given), call_of(info).limits.alternatives
-    if 0 <= limit < count:
+    if not 0 <= limit < _MAX_ALTERNATIVES:
+        limit = _MAX_ALTERNATIVES
+    if count > limit:
         raise invalid(f"alternatives parameter must be <= {limit}")
     return max(0, count)
 
