@@ -333,6 +333,6 @@ def _marian_special_ids(mapping: Path) -> SpecialIds:
 def _valid(language: Any) -> str | None:
     """A language, where it is one: models of several languages name families (``ROMANCE``) there."""
     try:
-        return language_code(language)
-    except (CrosslateError, TypeError):
+        return language_code(language) if isinstance(language, str) else None
+    except CrosslateError:
         return None
