@@ -17,7 +17,7 @@ JOB = {"parent": "p", "train": ["a", "b"], "new": {"source": "de"}, "output": {"
     ("changes", "message"),
     [
         ({"source": None}, "neither the source nor the target is new"),
-        ({"source": "German"}, "source: 'German' is not a language code"),
+        ({"source": "Germany"}, "source: 'Germany' is not a language code"),
         ({"target": "es", "code": "x"}, "'x' can be the code of one language only"),
         ({"related": "fr"}, "all rows of a separate vocabulary start anew; leave the related language out"),
         ({"vocabulary": "joint"}, "vocabulary is 'joint', expected 'separate' or 'appended'"),
