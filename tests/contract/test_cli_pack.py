@@ -91,7 +91,7 @@ class TestVerify:
     def test_alone(self, crosslate, tiny):
         ran = crosslate("pack", "verify", tiny / "packs/de-en")
         assert ran.code == 0
-        assert "packs/de-en: valid; 4 files, 11 tensors, 0.3 MB, all hashes match" in ran.lines[0]
+        assert "packs/de-en: valid; 4 files, 11 tensors, 36.0 kB, all hashes match" in ran.lines[0]
         assert ran.lines[1].startswith("parent not checked (use --parent); it needs ")
 
     def test_with_its_parent_and_with_another(self, crosslate, tiny):

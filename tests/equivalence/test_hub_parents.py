@@ -121,6 +121,25 @@ def test_text_is_read_and_written_as_its_own_tokenizer_does(case):
         assert parent.target.decode(ids).lower() == text.lower() or case.name == "blenderbot-small"
 
 
+SPELLED = [
+    "les </s> amis", "<s>les</s>", "<pad> les", "<unk>", "eng_Latn les", "fr_XX les en_XX", "__en__ __java__", ">>eng<< <mask>",
+    "__null__ __end__ __unk__", "<extra_id_0>",
+]  # fmt: skip
+
+
+def test_text_that_spells_special_pieces_is_text(case):
+    """On both sides, alone and together, and so for either engine, which gets these ids."""
+    special = {str(token) for token in tokenizer_of(case).all_special_tokens} | set(" ".join(SPELLED).split())
+    special -= {"les", "amis"}
+    for vocabulary in (case.parent.source, case.parent.target):
+        unknown, frame = vocabulary.pieces[vocabulary.special.unk], vocabulary.frame
+        together = vocabulary.encode_batch(SPELLED)
+        for text, ids in zip(SPELLED, together):
+            assert vocabulary.encode(text) == ids
+            inner = ids[len(frame.before) : len(ids) - len(frame.after)]
+            assert not (special - {unknown}).intersection(vocabulary.pieces[index] for index in inner), text
+
+
 def test_its_own_pair_is_translated_as_by_transformers(case):
     parent = case.parent
     suppressed = Generation.of(parent).never_generated(parent.target, allow_unknown=False)

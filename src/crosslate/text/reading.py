@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from crosslate.errors import CorpusError, Faults, UsageError
-from crosslate.languages.codes import language_code, match_language
+from crosslate.languages.codes import language_code, match_pair
 from crosslate.registry import Registry
 from crosslate.text.streams import STANDARD_INPUT, FileFaults, bare_name, check_is_file, display_name
 
@@ -69,9 +69,11 @@ class Reading:
         if not isinstance(record, dict):
             found.add(f"is {_kind(record)}, expected an object with a text for each language", number)
             return
+        keys: tuple[str | None, ...] = self.languages
+        if not all(language in record for language in self.languages):
+            keys = match_pair(self.languages, record)
         texts: list[str] = []
-        for language in self.languages:
-            key = language if language in record else match_language(language, record)
+        for language, key in zip(self.languages, keys):
             if key is None:
                 names = ", ".join(map(repr, list(record)[:20])) or "none"
                 found.add(f"has no text for {language!r}; keys there: {names}", number)
@@ -94,7 +96,7 @@ class Reading:
         """The columns of a dataset that are needed, so that images and sounds are not even decoded."""
         if "translation" in names:
             return ["translation"]
-        chosen = [match_language(language, names) for language in self.languages]
+        chosen = match_pair(self.languages, names)
         return [name for name in dict.fromkeys(chosen) if name is not None] or list(names)
 
 
@@ -110,9 +112,9 @@ def iterate_pairs(paths: Paths, source_language: str, target_language: str) -> P
     - ``.parquet``, or a folder: a dataset saved by the ``datasets`` library, or parquet or JSON lines files
       of one split, with columns as the keys of JSON lines.
 
-    ``-`` is standard input: TSV alone, or one of two plain files. A language stands under its own code
-    or one with or without a region (``de-AT`` for ``de``). A line break inside a JSON or TMX text becomes
-    a space.
+    ``-`` is standard input: TSV alone, or one of two plain files. A language stands under any of its codes or
+    its English name (``de``, ``deu``, ``deu_Latn``, ``de-AT``, ``German``); see
+    :func:`crosslate.languages.codes.match_language`. A line break inside a JSON or TMX text becomes a space.
 
     After the first fault nothing more is yielded and the rest is only searched for faults, which are all
     raised together. So a caller must not keep what it made of the pairs before the iteration has ended.

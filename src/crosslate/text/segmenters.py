@@ -18,7 +18,7 @@ WORD_START = "▁"
 
 
 class Segmenter(Protocol):
-    """Cuts and joins text.
+    """Cuts and joins text. No text leads to a piece that stands for none, whatever it spells (``</s>``).
 
     Attributes:
         kind: ``sentencepiece``, ``tokenizers``, or ``transformers`` for tokenizers that exist only as Python
@@ -77,16 +77,26 @@ class SentencePieceSegmenter:
     def pieces(self) -> tuple[str, ...]:
         return tuple(self.processor.IdToPiece(index) for index in range(self.processor.GetPieceSize()))
 
+    @cached_property
+    def _of_text(self) -> frozenset[str]:
+        """The pieces that text may lead to."""
+        is_control, is_unknown = self.processor.IsControl, self.processor.IsUnknown
+        rows = enumerate(self.pieces)
+        return frozenset(piece for index, piece in rows if not (is_control(index) or is_unknown(index)))
+
     def split(self, text: str) -> list[str]:
-        return self.processor.EncodeAsPieces(text)
+        # Characters in a row that it does not know come as one piece, which may spell a special one. A single
+        # one stays: a vocabulary that lists pieces of other models, too, may have it.
+        pieces: list[str] = self.processor.EncodeAsPieces(_filled(text))
+        return [piece if len(piece) == 1 or piece in self._of_text else "" for piece in pieces]
 
     def split_to_ids(self, texts: Sequence[str]) -> list[list[int]]:
-        return self.processor.EncodeAsIds(list(texts), num_threads=1)
+        return self.processor.EncodeAsIds([_filled(text) for text in texts], num_threads=1)
 
     def join(self, pieces: Sequence[str], unknown: str) -> str:
         text: str = self.processor.DecodePieces(list(pieces))
         # Pieces of another model (OPUS-MT lists those of both sides together) keep their mark.
-        return text.replace(WORD_START, " ").strip() if WORD_START in text else text
+        return text.replace(WORD_START, " ").strip(" ") if WORD_START in text else text
 
     def marked(self, piece: str) -> str:
         return piece
@@ -95,7 +105,8 @@ class SentencePieceSegmenter:
 class JsonSegmenter:
     """A ``tokenizer.json`` of the ``tokenizers`` library: byte-level BPE (BART), Unigram (T5), BPE (NLLB).
 
-    Its post-processing is not used: what surrounds the pieces is the vocabulary's frame.
+    Its post-processing is not used: what surrounds the pieces is the vocabulary's frame. Special pieces have
+    other names while it cuts, so that text which spells one (``</s>``, ``eng_Latn``) is cut like any other.
     """
 
     kind = "tokenizers"
@@ -105,7 +116,7 @@ class JsonSegmenter:
 
         self.data = data
         try:
-            self._tokenizer = Tokenizer.from_str(data.decode("utf-8"))
+            self._tokenizer = Tokenizer.from_str(_renamed(data))
         except Exception as error:  # the library raises plain Exception
             raise VocabularyError(f"not a tokenizer of the tokenizers library: {error}") from None
         self._tokenizer.no_truncation()
@@ -120,22 +131,21 @@ class JsonSegmenter:
 
     @cached_property
     def pieces(self) -> tuple[str, ...]:
-        return by_id(self._tokenizer.get_vocab(with_added_tokens=True))
+        ids = self._tokenizer.get_vocab(with_added_tokens=True)
+        return by_id({piece.removeprefix(_RENAMED): index for piece, index in ids.items()})
 
     def split(self, text: str) -> list[str]:
-        # Byte-level BPE has pieces for spaces, but a text of spaces alone is no text.
-        if not text.strip():
-            return []
-        return self._tokenizer.encode(text, add_special_tokens=False).tokens
+        encoded = self._tokenizer.encode(_filled(text), add_special_tokens=False)
+        return [self.pieces[index] for index in encoded.ids]
 
     def split_to_ids(self, texts: Sequence[str]) -> list[list[int]]:
-        filled = [text if text.strip() else "" for text in texts]
+        filled = [_filled(text) for text in texts]
         return [each.ids for each in self._tokenizer.encode_batch(filled, add_special_tokens=False)]
 
     def join(self, pieces: Sequence[str], unknown: str) -> str:
         shown = [" ⁇ " if piece == unknown else piece for piece in pieces]
         text = self._tokenizer.decoder.decode(shown) if self._tokenizer.decoder else " ".join(shown)
-        return str(text).strip()
+        return str(text).strip(" ")
 
     @cached_property
     def _is_byte_level(self) -> bool:
@@ -146,6 +156,41 @@ class JsonSegmenter:
             return piece
         text = str(self._tokenizer.decoder.decode([piece]))
         return WORD_START + text[1:] if text.startswith(" ") else text
+
+
+_RENAMED = "\0"  # no text holds it
+
+
+def _renamed(data: bytes) -> str:
+    """A ``tokenizer.json`` in which the names of special pieces are such as no text can spell.
+
+    A unigram model finds its special pieces in text even if they are not matched beforehand.
+    """
+    described = json.loads(data)
+    model, added = described["model"], described.get("added_tokens") or []
+    pairs = (each.split(" ") if isinstance(each, str) else each for each in model.get("merges") or ())
+    joined = {part for pair in pairs for part in pair}
+    special = {each["content"] for each in added if each.get("special")} - joined
+
+    def name(piece: Any) -> Any:
+        return _RENAMED + piece if piece in special else piece
+
+    for each in added:
+        if each["content"] in special:
+            each |= {"content": name(each["content"]), "normalized": False}
+    vocabulary = model["vocab"]
+    if isinstance(vocabulary, dict):
+        model["vocab"] = {name(piece): index for piece, index in vocabulary.items()}
+    else:
+        model["vocab"] = [[name(piece), score] for piece, score in vocabulary]
+    if "unk_token" in model:
+        model["unk_token"] = name(model["unk_token"])
+    return json.dumps({**described, "post_processor": None}, ensure_ascii=False)
+
+
+def _filled(text: str) -> str:
+    """A text, or none where it is white space: some segmenters have pieces for spaces."""
+    return "" if text.isspace() else text
 
 
 def by_id(ids: dict[str, int]) -> tuple[str, ...]:

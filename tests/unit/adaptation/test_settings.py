@@ -17,7 +17,7 @@ JOB = {"parent": "p", "train": ["a", "b"], "new": {"source": "de"}, "output": {"
     ("changes", "message"),
     [
         ({"source": None}, "give a new source \\(--new-source\\) or target"),
-        ({"source": "German"}, "source: 'German' is not a language code"),
+        ({"source": "Germany"}, "source: 'Germany' is not a language code"),
         ({"target": "es", "code": "x"}, "the code 'x' can stand for one language only"),
         ({"related": "fr"}, "the related language 'fr' has no effect with a separate vocabulary; leave it out"),
         ({"vocabulary": "joint"}, "vocabulary is 'joint', expected 'separate' or 'appended'"),

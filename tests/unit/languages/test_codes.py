@@ -2,7 +2,19 @@
 
 import pytest
 
-from crosslate.languages.codes import match_language, normalised, public_code, public_name, resolve_code
+from crosslate.errors import UsageError
+from crosslate.languages.codes import (
+    is_same_language,
+    language_code,
+    language_pair,
+    match_language,
+    match_pair,
+    names_columns,
+    normalised,
+    public_code,
+    public_name,
+    resolve_code,
+)
 
 
 @pytest.mark.parametrize(
@@ -14,7 +26,23 @@ from crosslate.languages.codes import match_language, normalised, public_code, p
         ("de-at", ["de", "de-CH"], "de"),
         ("de-AT", ["DE-at-1996", "de"], "DE-at-1996"),
         ("pt-BR", ["pt-PT"], None),
-        ("de", ["deu", "d", "", "en-de"], None),
+        ("de", ["d", "", "en-de", "den", "de-facto text"], None),
+        ("de", ["en", "deu"], "deu"),
+        ("de", ["eng", "GER"], "GER"),
+        ("deu", ["eng_Latn", "deu_Latn"], "deu_Latn"),
+        ("deu-Latn", ["en_XX", "de_DE"], "de_DE"),
+        ("fr-CA", ["fra_Latn"], "fra_Latn"),
+        ("sr-Latn", ["srp_Cyrl"], None),
+        ("it", ["English", "Italian"], "Italian"),
+        ("en-US", ["German", "English (US)"], "English (US)"),
+        ("ha", ["sentence_yor_Latn", "sentence_hau_Latn"], "sentence_hau_Latn"),
+        ("is", ["it is", "so is it"], None),
+        ("zh-CN", ["zho_Hant", "zho_Hans"], "zho_Hans"),
+        ("zh", ["zh-TW", "zh-CN"], "zh-CN"),
+        ("zh-Hant", ["zh-CN"], None),
+        ("he", ["iw"], "iw"),
+        ("bo", ["bod_Tibt"], "bod_Tibt"),
+        ("ast", ["ast_Latn"], "ast_Latn"),
         ("zh-Hans", ["zh-Hans-CN"], "zh-Hans-CN"),
     ],
 )
@@ -31,6 +59,77 @@ def test_match_language(wanted, available, found):
 )  # fmt: skip
 def test_public_code(code, expected):
     assert public_code(code) == expected
+
+
+@pytest.mark.parametrize(
+    ("languages", "available", "found"),
+    [
+        (("de", "en"), ["eng", "deu"], ("deu", "eng")),
+        (("zh-Hans", "zh-Hant"), ["zh-TW", "zh-CN"], ("zh-CN", "zh-TW")),
+        (("pt-PT", "pt-BR"), ["pt-BR", "pt"], ("pt", "pt-BR")),
+        (("zh-Hans", "zh-Hant"), ["zh", "en"], ("zh", None)),  # one text is not both sides
+        (("de-AT", "de"), ["de", "en"], (None, "de")),
+        (("de", "fr"), ["eng", "deu"], ("deu", None)),
+    ],
+)
+def test_match_pair(languages, available, found):
+    assert match_pair(languages, available) == found
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["eng", "deu"], True), (["French", "english"], True), (["en", "tpi"], True), (["src", "trg"], True),
+        (["Source", "Target", "score"], True), (["ace_Arab", "zzj_Hani"], True), (["id", "fr_FR", "es_ES"], True),
+        (["no", "nein"], False), (["Hello", "Hallo"], False), (["It is so.", "Es ist so."], False),
+        (["German", "Deutsch"], False), (["en", "en"], True), (["", ""], False), (["English", "a text"], False),
+    ],
+)  # fmt: skip
+def test_names_of_columns_are_no_pair(names, expected):
+    assert names_columns(names, ("de", "en")) is expected
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("de", "de"), ("DE", "de"), ("deu", "deu"), ("deu_Latn", "deu-Latn"), ("German", "de"), (" german ", "de"),
+        ("PT-BR", "pt-BR"), ("Haitian Creole", "ht"), ("Chinese (simplified)", "zh-Hans"), ("tpi", "tpi"),
+    ],
+)  # fmt: skip
+def test_language_code(code, expected):
+    assert language_code(code) == expected
+
+
+@pytest.mark.parametrize("code", ["Klingon", "ROMANCE", "ZLE", "", "d", "de en"])
+def test_what_is_no_language_is_refused(code):
+    with pytest.raises(UsageError, match="is not a language code; expected one like 'de'"):
+        language_code(code)
+
+
+@pytest.mark.parametrize(
+    ("pair", "expected"),
+    [
+        ("fr-en", ("fr", "en")), ("fra_Latn-eng_Latn", ("fra-Latn", "eng-Latn")), ("French-English", ("fr", "en")),
+        ("DE-EN", ("de", "en")), ("de-DE-en-US", ("de-DE", "en-US")), ("pt-BR-en", ("pt-BR", "en")),
+        ("en-zh-Hant", ("en", "zh-Hant")), ("es-419-fr-CA", ("es-419", "fr-CA")),
+    ],
+)  # fmt: skip
+def test_language_pair(pair, expected):
+    assert language_pair(pair) == expected
+
+
+@pytest.mark.parametrize("pair", ["fr", "en-de-at", "a-b", ""])
+def test_what_is_no_pair_or_can_be_read_as_several_is_refused(pair):
+    with pytest.raises(UsageError):
+        language_pair(pair)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("ger", "deu_Latn"), ("fre", "FR"), ("nb", "nob_Latn"), ("fil", "tgl"), ("iw", "heb")]
+)
+def test_is_same_language(one, other):
+    assert is_same_language(one, other)
+    assert not is_same_language(one, "en") and not is_same_language("twi_Latn", "aka_Latn")
 
 
 def test_names():

@@ -84,8 +84,8 @@ class TestPlain:
         for paths, message in ((["a"] * 3, "3 files given"), ([], "0 files given")):
             with pytest.raises(UsageError, match=message):
                 pairs(*paths)
-        with pytest.raises(UsageError, match="'German' is not a language code"):
-            pairs("a", "a", languages=("German", "en"))
+        with pytest.raises(UsageError, match="'Germany' is not a language code"):
+            pairs("a", "a", languages=("Germany", "en"))
 
     def test_streaming_yields_no_pair_after_a_fault(self, write):
         paths = write("a", b"1\n" * 600_000 + b"\xff\n3\n"), write("b", "1\n" * 600_000 + "2\n3\n")
@@ -105,6 +105,23 @@ class TestTSV:
     )
     def test_two_columns_or_named_ones_and_no_quoting(self, write, data, expected):
         assert pairs(write("train.tsv", data)) == expected
+
+    @pytest.mark.parametrize(
+        "header",
+        ["eng\tdeu", "eng_Latn\tdeu_Latn", "English\tGerman", "EN-US\tde_DE", '"en"\t"de"', "# ENG\tGER"],
+    )
+    def test_the_first_row_names_languages_in_any_spelling(self, write, header):
+        name = write("a.tsv", f"{header}\none\teins\ntwo\tzwei\n")
+        assert pairs(name) == pairs(name, languages=("German", "eng_Latn")) == PAIRS
+        assert pairs(name, languages=("eng", "deu")) == [(two, one) for one, two in PAIRS]
+
+    @pytest.mark.parametrize("header", ["fra\tdeu", "English\tFrench", "source\ttarget", "en\ttpi"])
+    def test_a_header_is_never_a_pair(self, write, header):
+        (fault,) = faults_of(write("a.tsv", f"{header}\none\teins\n"))
+        named = ", ".join(map(repr, header.split("\t")))
+        assert fault.startswith(
+            f"a.tsv: the first row names the columns {named}; expected 'de' and 'en' among them"
+        )
 
     def test_rows_of_another_width_are_refused(self, write):
         assert faults_of(write("a.tsv", "a\tb\nc\n\nd\te\tf\n")) == [
@@ -133,6 +150,21 @@ class TestJSONLines:
         ).encode()
         for name, compress in (("train.JSON", bytes), ("train.jsonl.gz", gzip.compress)):
             assert pairs(write(name, compress(data))) == [*PAIRS, ("drei und", " three\u2028\t")]
+
+    @pytest.mark.parametrize(
+        ("german", "english"),
+        [("deu_Latn", "eng_Latn"), ("deu", "eng"), ("German", "English"), ("de_DE", "en_XX"),
+         ("sentence_deu_Latn", "sentence_eng_Latn")],
+    )  # fmt: skip
+    def test_keys_name_languages_in_any_spelling(self, write, german, english):
+        lines = [json.dumps({english: two, german: one}) for one, two in PAIRS]
+        name = write("a.jsonl", "\n".join(lines) + "\n" + f'{{"translation": {lines[0]}}}')
+        assert pairs(name) == pairs(name, languages=("deu-Latn", "eng-Latn")) == [*PAIRS, PAIRS[0]]
+
+    def test_one_text_is_never_both_sides(self, write):
+        name = write("a.jsonl", '{"zh": "x", "en": "y"}')
+        (fault,) = faults_of(name, languages=("zh-Hans", "zh-Hant"))
+        assert fault == "a.jsonl, line 1: has no text for 'zh-Hant'; keys there: 'zh', 'en'"
 
     @pytest.mark.parametrize(
         ("line", "expected"),

@@ -4,7 +4,7 @@ import hashlib
 import json
 
 import pytest
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 import parents
 from crosslate.errors import VocabularyError
@@ -56,6 +56,34 @@ class TestByteLevel:
     def test_what_is_no_tokenizer_is_refused(self):
         with pytest.raises(VocabularyError, match="not a tokenizer of the tokenizers library"):
             JsonSegmenter(b"{}")
+
+
+def unigram() -> JsonSegmenter:
+    """A model that lists its special pieces among those of text, with the best score, as that of T5 does."""
+    listed = [
+        ("<pad>", 0.0),
+        ("</s>", 0.0),
+        ("<unk>", 0.0),
+        ("deu_Latn", 0.0),
+        *((each, -3.0) for each in "▁ab</s>dueLtn_"),
+    ]
+    tokenizer = Tokenizer(models.Unigram(listed, unk_id=2))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.decoder = decoders.Metaspace()
+    tokenizer.add_special_tokens(
+        [AddedToken(piece, lstrip=True) for piece in ("<pad>", "</s>", "<unk>", "deu_Latn")]
+    )
+    return JsonSegmenter(tokenizer.to_str().encode())
+
+
+@pytest.mark.parametrize("text", ["a </s> b", "</s>", "a</s>", "deu_Latn b", "a deu_Latn"])
+def test_text_that_spells_special_pieces_is_text(text):
+    vocabulary = Vocabulary(unigram(), None, SpecialIds(eos=1, unk=2, pad=0), Frame((3,), (1,)))
+    ids = vocabulary.encode(text)
+    assert ids == vocabulary.encode_batch([text])[0] and min(ids[1:-1]) > 3
+    assert vocabulary.decode(ids) == text
+    assert vocabulary.pieces[:4] == ("<pad>", "</s>", "<unk>", "deu_Latn")
+    assert vocabulary.encode("x <pad>")[1:-1].count(2) == 2  # neither x nor p is known
 
 
 def test_pieces_of_another_model_are_words_too():

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
+from crosslate.languages.characters import Alphabet
 from crosslate.text import vocabulary_training
-from crosslate.text.vocabulary_training import _thinned, default_size, train_vocabulary
+from crosslate.text.vocabulary_training import Learner, _thinned, default_size, train_vocabulary
 
 
 @pytest.mark.parametrize(
@@ -34,13 +36,14 @@ def test_the_end_of_a_long_text_is_learnt_too(monkeypatch: pytest.MonkeyPatch):
     assert {"▁house", "▁sleeps", "▁παίζει", "▁μένει"} <= set(pieces)
 
 
-def test_in_a_sample_pieces_need_occur_only_in_proportion(monkeypatch: pytest.MonkeyPatch):
+def test_in_a_sample_pieces_need_occur_only_in_proportion(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     wanted: list[float] = []
     monkeypatch.setattr(
         vocabulary_training, "_share_frequent", lambda model, sample, enough: wanted.append(enough) or 0.0
     )
     text = lines("dog cat house book sleeps", 40)
+    learner = Learner.of(Alphabet(frozenset("".join(text)) - {" "}), "bpe", tmp_path)
     for sample, enough in ((text, 100.0), (text[::4], 25.0)):
-        default_size(sample, 40)
+        default_size(sample, 40, learner)
         assert set(wanted) == {enough}
         wanted.clear()

@@ -69,9 +69,14 @@ class PythonSegmenter:
     def pieces(self) -> tuple[str, ...]:
         return by_id(self._tokenizer.encoder)
 
+    @cached_property
+    def _special(self) -> frozenset[str]:
+        return frozenset(map(str, self._tokenizer.all_special_tokens))
+
     def split(self, text: str) -> list[str]:
-        pieces: list[str] = self._tokenizer.tokenize(text)
-        return pieces
+        pieces: list[str] = self._tokenizer.tokenize(text, split_special_tokens=True)
+        # Nor does a word that spells a special piece lead to it.
+        return ["" if piece in self._special else piece for piece in pieces]
 
     def split_to_ids(self, texts: Sequence[str]) -> list[list[int]]:
         return [self._tokenizer.convert_tokens_to_ids(self.split(text)) for text in texts]

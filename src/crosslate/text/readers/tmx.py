@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 
 from crosslate.errors import InputError
-from crosslate.languages.codes import match_language
+from crosslate.languages.codes import match_pair
 from crosslate.text.reading import Pairs, Paths, Reader, Reading, one_line
 from crosslate.text.streams import read_blocks
 from crosslate.text.tmx import read_units
@@ -37,7 +37,7 @@ class TMX(Reader):
                 num_units += 1
                 num_alternatives += len(unit) - len(texts)
                 seen.update(texts.keys())
-                source, target = (match_language(language, texts) for language in reading.languages)
+                source, target = match_pair(reading.languages, texts)
                 if source is not None and target is not None:
                     num_pairs += 1
                     yield texts[source], texts[target]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crosslate.languages.codes import match_language
+from crosslate.languages.codes import match_pair, names_columns
 from crosslate.text.reading import Pairs, Paths, Reader, Reading
 from crosslate.text.streams import STANDARD_INPUT, checked_lines
 
@@ -26,6 +26,13 @@ class TSV(Reader):
             cells = line.split("\t")
             if number == 1 and (named := _named_columns(cells, reading)):
                 columns, expected = named, len(cells)
+            elif number == 1 and names_columns([_bare(cell) for cell in cells], reading.languages):
+                names, (wanted, other) = ", ".join(map(repr, cells[:20])), reading.languages
+                found.break_off(
+                    f"{found.name}: the first row names the columns {names}; expected {wanted!r} and "
+                    f"{other!r} among them: name these two, or other languages for the corpus"
+                )
+                return
             elif len(cells) == expected:
                 yield cells[columns[0]], cells[columns[1]]
             else:
@@ -35,10 +42,16 @@ class TSV(Reader):
 
 def _named_columns(cells: list[str], reading: Reading) -> tuple[int, int] | None:
     """The places of both languages if the row names them."""
-    source, target = (match_language(language, cells) for language in reading.languages)
+    names = [_bare(cell) for cell in cells]
+    source, target = match_pair(reading.languages, names)
     if source is None or target is None or source == target:
         return None
-    return cells.index(source), cells.index(target)
+    return names.index(source), names.index(target)
+
+
+def _bare(cell: str) -> str:
+    """A cell of a first row that may be quoted or a comment."""
+    return cell.strip(" #\"'")
 
 
 def _hint(count: int, expected: int) -> str:
