@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 from crosslate.documents import open_document
-from toy_documents import texts, unzipped, zipped
+from toy_documents import is_kept, texts, unzipped, zipped
 
 ODF = "urn:oasis:names:tc:opendocument:xmlns:text:1.0"
 CONTENT = f'<office:document xmlns:office="o" xmlns:draw="d" xmlns:text="{ODF}"><office:text>%s</office:text></office:document>'

@@ -30,8 +30,8 @@ class Tmx(TextFormat):
         root = next((token for token in tokens(text, is_xml=True) if token.kind == "start"), None)
         if root is None or root.local_name != "tmx":
             raise InputError(
-                f"it is no tmx file: its outermost element is {root.name if root else 'missing'!r}, expected 'tmx'; "
-                "give its real kind"
+                f"it is no tmx file: its outermost element is {root.name if root else 'missing'!r}, "
+                "expected 'tmx'; give its real kind"
             )
         data = text.encode("utf-8", "surrogatepass")
         done = 0
