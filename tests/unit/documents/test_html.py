@@ -149,6 +149,7 @@ def test_hostile_markup(text):
         ("<button>Save</button><button>Stop</button> <label>Name <input></label><label>Age</label>", ["Save", "Stop", "Name", "Age"]),
         ("<p><ruby>希<rt>のぞ</rt>美<rt>み</rt></ruby>も行く。</p>", ["希美も行く。"]),
         ("<p><ruby><rb>漢<rp>(<rt>かん<rp>)<rb>字<rt>じ</ruby>を読む</p>", ["漢字を読む"]),
+        ("<p>A <svg/> picture, <span/>and more</p>", ["A picture, and more"]),
         ("<ul><li><span>One<li>Two</ul><p>A<div>B</div>", ["One", "Two", "A", "B"]),
     ],
 )  # fmt: skip

@@ -38,7 +38,8 @@ _CLOSED_BY = dict.fromkeys(_CLOSES_PARAGRAPH, _names("p")) | {
     "option": _names("option"), "optgroup": _names("option optgroup"),
     "rb": _names("rb rt rp rtc"), "rt": _names("rb rt rp"), "rp": _names("rb rt rp"), "rtc": _names("rb rt rp"),
 }  # fmt: skip
-_FILLED = BLOCKS | _UNTOUCHED | _HELD
+# Their slash in an empty tag means nothing; that of a picture or formula does, in HTML too.
+_FILLED = (BLOCKS | _UNTOUCHED | _HELD) - {"svg", "math"}
 _STOPS = BLOCKS | _BOXES  # within them, elements further out stay open
 _MAX_INLINE_DEPTH = 64
 _MAX_HELD_DEPTH = 16

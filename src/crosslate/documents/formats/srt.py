@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from crosslate.documents.document import TextFormat
@@ -82,11 +82,9 @@ def no_cue(format_: str) -> InputError:
     )
 
 
-def read_lines(flow: Flow, lines: Iterable[str], read: Callable[[Flow, str], None]) -> None:
-    """Hands the lines of a subtitle to ``flow`` as one text; a line that begins with a dash is one by itself."""
-    for line, following in pairwise([*lines, None]):
-        if line is None:
-            continue
+def read_lines(flow: Flow, lines: Sequence[str], read: Callable[[Flow, str], None]) -> None:
+    """Hands a subtitle to ``flow`` as one text; a line that begins with a dash is one by itself."""
+    for line, following in zip(lines, [*lines[1:], None]):
         bare = line.rstrip("\r\n")
         if dash := _SPEAKER.match(bare):  # another speaker's
             flow.copy(dash.group())
