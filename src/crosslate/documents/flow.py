@@ -226,8 +226,9 @@ class _Sentence:
     def needs_space_after(self, before: _Sentence, filling: Filling) -> bool:
         """Whether the translations of two sentences need a space that the script of their texts lacks."""
         left, right = before.changed(filling), self.changed(filling)
-        is_unspaced = UNSPACED.match(before.text[-1]) or UNSPACED.match(self.text)
-        return bool(left and right and is_unspaced) and not (UNSPACED.match(left[-1]) or UNSPACED.match(right))
+        if not (left and right and (UNSPACED.match(before.text[-1]) or UNSPACED.match(self.text))):
+            return False
+        return not (UNSPACED.match(left[-1]) or UNSPACED.match(right))
 
     def fill(self, filling: Filling, is_paragraph_changed: bool) -> str:
         translation = self.changed(filling)

@@ -86,7 +86,9 @@ def test_damage_is_refused(body, message):
 ICON = "<w:r><w:drawing/></w:r>"
 
 
-@pytest.mark.parametrize("thing", [ICON, "<m:oMath xmlns:m='m'><m:r><m:t>a+b</m:t></m:r></m:oMath>", "<w:r><w:sym/></w:r>"])
+@pytest.mark.parametrize(
+    "thing", [ICON, "<m:oMath xmlns:m='m'><m:r><m:t>a+b</m:t></m:r></m:oMath>", "<w:r><w:sym/></w:r>"]
+)
 def test_spaces_stay_on_both_sides_of_what_is_no_text(thing):
     parts = '<w:p><w:r><w:t xml:space="preserve">The dog </w:t></w:r>%s<w:r><w:t xml:space="preserve"> is here</w:t></w:r></w:p>'
     read, written = through(parts % thing)
@@ -130,5 +132,7 @@ def test_a_paragraph_of_too_many_runs_is_refused(monkeypatch):
 @pytest.mark.parametrize("translation", ["b", "some words of text " * 100])
 def test_a_paragraph_of_many_runs(text, translation):
     """Quadratic time would take minutes."""
-    read, written = through("<w:p>%s</w:p>" % (f"<w:r><w:t>{text}</w:t></w:r>" * 100_000), lambda _: translation)
+    read, written = through(
+        "<w:p>%s</w:p>" % (f"<w:r><w:t>{text}</w:t></w:r>" * 100_000), lambda _: translation
+    )
     assert len(read) == 1 and written.count("<w:r>") == 100_000

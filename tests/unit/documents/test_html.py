@@ -162,7 +162,12 @@ def test_unlisted_elements_stand_in_a_sentence(html, expected):
 def test_a_ruby_keeps_its_readings():
     html = "<p><ruby>希<rt>のぞ</rt>美<rt>み</rt></ruby>も行く。</p>"
     result = through(html, "html", lambda _: "Nozomi goes, too.", language="ja")
-    assert result.index("<ruby>") < result.index("<rt>のぞ</rt>") < result.index("<rt>み</rt>") < result.index("</ruby>")
+    assert (
+        result.index("<ruby>")
+        < result.index("<rt>のぞ</rt>")
+        < result.index("<rt>み</rt>")
+        < result.index("</ruby>")
+    )
 
 
 def test_sentences_side_by_side():

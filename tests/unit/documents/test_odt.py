@@ -48,7 +48,10 @@ TEXT = "urn:oasis:names:tc:opendocument:xmlns:text:1.0"
 
 def test_a_second_space_is_one_and_more_divide():
     assert through_paragraph("It is <text:s/>fine") == (["It is fine"], "IT IS FINE")
-    assert through_paragraph('So. <text:s text:c="1"/>It is.') == (["So.", "It is."], 'SO. <text:s text:c="1"/>IT IS.')
+    assert through_paragraph('So. <text:s text:c="1"/>It is.') == (
+        ["So.", "It is."],
+        'SO. <text:s text:c="1"/>IT IS.',
+    )
     assert through_paragraph('Name <text:s text:c="3"/>value')[0] == ["Name", "value"]
 
 

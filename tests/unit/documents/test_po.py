@@ -155,7 +155,9 @@ def test_templates_of_older_encodings_and_without_a_header_become_utf_8(tmp_path
 
 
 def test_rules_of_a_catalogue_in_the_target_language_stay():
-    own = TEMPLATE.replace("Language: ", "Language: cs").replace("INTEGER; plural=EXPRESSION", "2; plural=n>1")
+    own = TEMPLATE.replace("Language: ", "Language: cs").replace(
+        "INTEGER; plural=EXPRESSION", "2; plural=n>1"
+    )
     assert "nplurals=2; plural=n>1;" in translated(own, "cs").decode()
     of_the_source = own.replace("Language: cs", "Language: en")
     assert "nplurals=3" in translated(of_the_source, "cs").decode()

@@ -45,7 +45,9 @@ def test_bytes_come_back():
 def test_times_and_numbers_stay_in_every_dialect(times, number):
     text = f"1\n00:00:00,000 --> 00:00:00,500\nFirst one\n\n{number}{times}\nHello\nthere\n"
     assert texts(open_text(text, "srt", "en")) == ["First one", "Hello there"]
-    assert through(text, "srt") == text.replace("First one", "FIRST ONE").replace("Hello\nthere", "HELLO\nTHERE")
+    assert through(text, "srt") == text.replace("First one", "FIRST ONE").replace(
+        "Hello\nthere", "HELLO\nTHERE"
+    )
 
 
 @pytest.mark.parametrize(
@@ -67,7 +69,12 @@ def test_what_is_read(text, expected):
 
 @pytest.mark.parametrize("format_", ["srt", "vtt"])
 def test_what_holds_no_subtitle_is_refused(format_):
-    for text in ("1\n", "No subtitles at all\n", "{1}{25}Hello|there\n", "[Events]\nDialogue: 0,0:00:01.00,x\n"):
+    for text in (
+        "1\n",
+        "No subtitles at all\n",
+        "{1}{25}Hello|there\n",
+        "[Events]\nDialogue: 0,0:00:01.00,x\n",
+    ):
         with pytest.raises(InputError, match=f"no subtitle, so it is no {format_} file"):
             open_text(text, format_, "en")
 

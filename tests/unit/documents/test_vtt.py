@@ -60,7 +60,9 @@ def test_times_inside_a_cue_keep_their_order():
 
 def test_a_translation_adds_no_markup_and_no_lines():
     text = "WEBVTT\n\n00:01.000 --> 00:02.000\nHello\n"
-    assert through(text, "vtt", lambda _: "a --> b <i>\n\nc") == text.replace("Hello", "a --&gt; b &lt;i&gt; c")
+    assert through(text, "vtt", lambda _: "a --> b <i>\n\nc") == text.replace(
+        "Hello", "a --&gt; b &lt;i&gt; c"
+    )
 
 
 @pytest.mark.full

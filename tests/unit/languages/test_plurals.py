@@ -15,7 +15,9 @@ from crosslate.languages.plurals import PluralRule, plural_rule
 )  # fmt: skip
 def test_the_form_of_a_number(language, forms):
     numbers = plural_rule(language).numbers
-    assert [next(i for i, each in enumerate(numbers) if n in each) for n in (0, 1, 2, 5, 11, 21, 100)] == forms
+    assert [
+        next(i for i, each in enumerate(numbers) if n in each) for n in (0, 1, 2, 5, 11, 21, 100)
+    ] == forms
 
 
 def test_codes_in_any_spelling():

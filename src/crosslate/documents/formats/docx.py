@@ -17,7 +17,9 @@ _NAMESPACES = (
     "http://purl.oclc.org/ooxml/wordprocessingml/main",
 )
 # By their local names, what a reader sees in a sentence though it is no text.
-_VISIBLE = frozenset({"drawing", "pict", "object", "sym", "oMath", "footnoteReference", "endnoteReference", "pgNum"})
+_VISIBLE = frozenset(
+    {"drawing", "pict", "object", "sym", "oMath", "footnoteReference", "endnoteReference", "pgNum"}
+)
 # Hyphens that Word writes as elements, and what a sentence has in their places.
 _HYPHENS = {"noBreakHyphen": "-", "softHyphen": ""}
 

@@ -36,7 +36,8 @@ _CLOSED_BY = dict.fromkeys(_CLOSES_PARAGRAPH, _names("p")) | {
     "td": _names("td th"), "th": _names("td th"), "tr": _names("td th tr"),
     "tbody": _names("td th tr thead tbody"), "tfoot": _names("td th tr thead tbody"),
     "option": _names("option"), "optgroup": _names("option optgroup"),
-    "rb": _names("rb rt rp rtc"), "rt": _names("rb rt rp"), "rp": _names("rb rt rp"), "rtc": _names("rb rt rp"),
+    "rb": _names("rb rt rp rtc"), "rtc": _names("rb rt rp"),
+    "rt": _names("rb rt rp"), "rp": _names("rb rt rp"),
 }  # fmt: skip
 # Their slash in an empty tag means nothing; that of a picture or formula does, in HTML too.
 _FILLED = (BLOCKS | _UNTOUCHED | _HELD) - {"svg", "math"}
@@ -203,7 +204,7 @@ class _Reader:
 
 
 def _is_empty(token: Token, name: str, asked: bool | None) -> bool:
-    """Whether ``<x/>`` is meant to hold nothing: the slash says so outside of XML, too, unless text follows."""
+    """Whether ``<x/>`` is meant to hold nothing, in HTML too, where the standard passes over the slash."""
     return token.is_empty and asked is None and name not in _FILLED
 
 

@@ -80,7 +80,7 @@ class _Reader:
         self.flow.copy(*self.comments)
 
     def _field(self, field: re.Match[str]) -> None:
-        opening, keyword, index, strings, _ = field.groups()
+        opening, keyword, _, strings, _ = field.groups()
         value = "".join(_ESCAPE.sub(_meaning, string) for string in re.findall(_STRING, strings))
         if keyword in ("msgctxt", "msgid") and (keyword in self.message or "msgstr" in self.message):
             self.message, self.filled = {}, {}
@@ -171,7 +171,9 @@ class _Reader:
         changed = [name for name, spelt in wanted.items() if fields.get(name) != spelt]
         if not changed:
             return [strings]
-        lines = [f"{name}: {wanted[name]}" if (name := line.partition(":")[0]) in changed else line for line in lines]
+        for index, line in enumerate(lines):
+            if (name := line.partition(":")[0]) in changed:
+                lines[index] = f"{name}: {wanted[name]}"
         lines += [f"{name}: {wanted[name]}" for name in changed if name not in fields]
         ending = _line_end(strings)
         return [_quoted("".join(f"{line}\n" for line in lines), ending or "\n"), ending]

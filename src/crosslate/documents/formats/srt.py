@@ -70,7 +70,7 @@ def is_time_line(line: str) -> bool:
 
 
 def has_text(rest: str) -> bool:
-    """Whether what follows the times in their line is text, not settings (``X1:40``, ``line:0 align:left``)."""
+    """Whether what follows the times in their line is text, not settings (``X1:40``, ``line:0``)."""
     return any(has_letters(word) and ":" not in word for word in rest.split())
 
 
