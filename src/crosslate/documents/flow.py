@@ -281,7 +281,8 @@ def _flattened(items: Sequence[Item], marks: Sequence[Mark]) -> tuple[str, list[
             is_spaced, is_gap = is_spaced or bool(item.plain), False
             is_after_point = item.keeps_spaces
             continue
-        for run in _RUNS.findall(_UNREADABLE.sub("", item.plain)):
+        # Models are not trained on hyphens that forbid a line break.
+        for run in _RUNS.findall(_UNREADABLE.sub("", item.plain).replace("\u2011", "-")):
             if run.isspace():
                 is_spaced = is_gap = True
                 for mark in reversed(placed):

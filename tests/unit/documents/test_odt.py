@@ -60,3 +60,7 @@ def test_readings_are_no_text():
     read, written = through_paragraph(f"{base}字 <text:meta>abc</text:meta>")
     assert read == ["漢字 abc"]
     assert written == f"{base}字 <text:meta>ABC</text:meta>"
+
+
+def test_a_hyphen_that_does_not_break_is_read_as_a_hyphen():
+    assert through_paragraph("An e\u2011mail") == (["An e-mail"], "AN E-MAIL")
