@@ -22,6 +22,8 @@ TAGS = [
     '"', "'", "/>", "<title>", "</title>", "<svg>", "</svg>", "<![CDATA[", "]]>", "<!", "<div translate=yes>", "</div>", "<sup>1</sup>",
 ]  # fmt: skip
 
+SUBTITLE = "0:00:01,5 --> 0:00:02\n"
+
 prose = st.lists(st.sampled_from(PROSE + SHIELDED) | st.text(max_size=5), max_size=25).map("".join)
 markup = st.lists(st.sampled_from(PROSE + SHIELDED + TAGS), max_size=30).map("".join)
 anything = settings(max_examples=150, deadline=None, derandomize=True)
@@ -53,19 +55,20 @@ def translated(text, format_, seed, has_links):
 @anything
 @given(
     text=prose | markup,
-    format_=st.sampled_from(["text", "html", "srt"]),
+    format_=st.sampled_from(["text", "html", "srt", "vtt"]),
     language=st.sampled_from(["en", "zh", "ar", "xx"]),
 )
 def test_a_translator_that_changes_nothing_changes_nothing(text, format_, language):
+    text = SUBTITLE + text if format_ in ("srt", "vtt") else text
     document = open_text(text, format_, language)
     assert document.render(texts(document)) == text
     assert all(each.strip() == each != "" and len(each.splitlines()) == 1 for each in texts(document))
 
 
 @anything
-@given(data=st.binary(max_size=200), format_=st.sampled_from(["html", "srt"]))
+@given(data=st.binary(max_size=200), format_=st.sampled_from(["html", "srt", "vtt"]))
 def test_any_bytes_come_back(data, format_):
-    assert is_kept(data.replace(b"\0", b""), format_, "ja")
+    assert is_kept(SUBTITLE.encode() + data.replace(b"\0", b""), format_, "ja")
 
 
 @anything

@@ -16,7 +16,7 @@ from crosslate.documents.placement import Align
 from crosslate.errors import InputError, UsageError
 from crosslate.text.xml import check_xml
 
-_HEADER_BYTES = 16_384
+HEADER_BYTES = 16_384  # in which a text declares its encoding
 
 
 class Document:
@@ -99,7 +99,7 @@ class TextFormat(Format):
 
     def open(self, data: bytes, language: str, target_language: str | None) -> TextDocument:
         declared = declared_encoding(data) if self.is_markup else None
-        if self.declaration and (match := self.declaration.search(data[:_HEADER_BYTES].decode("latin-1"))):
+        if self.declaration and (match := self.declaration.search(data[:HEADER_BYTES].decode("latin-1"))):
             declared = match.group(2)
         return self.opened(decode(data, language, declared), language, target_language)
 

@@ -28,6 +28,11 @@ _ENCODING = re.compile(
     r"utf-(?:8|16|32)(?:-[lb]e)?|ascii|cp\d{3,4}|iso8859-\d+|koi8-[rtu]|mac-\w+|gb\w+|big5\w*|euc_\w+|"
     r"iso2022_\w+|shift_jis\w*|tis-620|hz"
 )
+# What files of other kinds begin with: their bytes may well be those of some text.
+_SIGNATURES = {
+    b"%PDF-": "a PDF file", b"{\\rtf": "an RTF file", b"PK\x03\x04": "a zip archive or office file",
+    b"\xd0\xcf\x11\xe0": "a file of an older office program", b"\x1f\x8b": "compressed by gzip",
+}  # fmt: skip
 _BAD = re.compile(r"[\udc80-\udcff]")
 _GOOD = re.compile(r"[^\x00-\x7f\udc80-\udcff]")
 
@@ -66,8 +71,11 @@ def decode(data: bytes, language: str, declared: str | None = None) -> Decoded:
 
     A byte order mark decides, then what the document declares, then whether it is UTF-8 (with at most as
     many stray bytes as characters beyond ASCII), then what its language was written in before. Data with NUL
-    where text has none is refused.
+    where text has none is refused, and so are other kinds of files.
     """
+    for signature, kind in _SIGNATURES.items():
+        if data.startswith(signature):
+            raise InputError(f"it is {kind}, not text; give its real kind, or save it as a docx or text file")
     for mark, codec in _MARKS:
         if data.startswith(mark) and (found := _exact(data[len(mark) :], codec, mark)):
             return found
@@ -92,12 +100,20 @@ def decode(data: bytes, language: str, declared: str | None = None) -> Decoded:
     return _exact(data, legacy) or Decoded(data.decode("latin-1"), "latin-1")
 
 
+def is_encoding(name: str) -> bool:
+    """Whether documents are read in an encoding of that name."""
+    try:
+        return _ENCODING.fullmatch(codecs.lookup(name).name) is not None
+    except (LookupError, ValueError):
+        return False
+
+
 def _exact(data: bytes, codec: str, mark: bytes = b"") -> Decoded | None:
     """The text of ``data`` in an encoding, if that can be undone."""
+    if not is_encoding(codec):
+        return None
     try:
         name = codecs.lookup(codec).name
-        if not _ENCODING.fullmatch(name):
-            return None
         if name == "utf-8":
             return Decoded(data.decode("utf-8", "surrogateescape"), "utf-8", mark) if mark else None
         text = data.decode(name)

@@ -24,6 +24,7 @@ from crosslate.text.placeholders import placeholders
 
 _MAX_NOTE_ITEMS = 8
 _MAX_NESTED = 20
+_MAX_ITEMS = 300_000  # of a paragraph: 150,000 runs, far more than anyone writes
 _WORD_ENDS = ".,;!?)]%'\"’”»"
 _RUNS = re.compile(r"\s+|\S+")
 _CLOSING = frozenset(".,;:!?)]}»”’…%،؛؟。，、；：！？）」』】।")
@@ -66,17 +67,22 @@ def fill(pieces: Iterable[Piece], filling: Filling) -> str:
 
 @dataclass(frozen=True)
 class Text:
-    """Characters as the document spells them and as they are meant; where these differ, it cannot be cut."""
+    """Characters as the document spells them and as they are meant; where these differ, it cannot be cut.
+
+    Attributes:
+        raw: the spelling, and ``if_changed`` where the paragraph changes but not this sentence.
+    """
 
     raw: str
     plain: str
+    if_changed: str | None = None
 
     @property
     def pieces(self) -> Sequence[Piece]:
         return [self.raw]
 
     def fill(self, filling: Filling, is_changed: bool) -> str:
-        return self.raw
+        return self.if_changed if is_changed and self.if_changed is not None else self.raw
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,6 +93,7 @@ class Mark:
         pieces: its spelling, and ``if_changed`` beside changed text.
         name: of the element, to match starts with ends.
         plain: what the sentence has in its place: nothing or a space.
+        is_visible: it shows a picture, a formula or the like in its place.
     """
 
     pieces: Sequence[Piece]
@@ -94,6 +101,12 @@ class Mark:
     name: str = ""
     plain: str = ""
     if_changed: Sequence[Piece] | None = None
+    is_visible: bool = False
+
+    @property
+    def keeps_spaces(self) -> bool:
+        """Whether the spaces on both its sides stay."""
+        return self.role == "point" or self.is_visible
 
     def fill(self, filling: Filling, is_changed: bool) -> str:
         return fill(self.if_changed if is_changed and self.if_changed else self.pieces, filling)
@@ -127,13 +140,18 @@ class Flow:
             )
         return flow
 
-    def text(self, raw: str, plain: str | None = None) -> None:
+    def text(self, raw: str, plain: str | None = None, if_changed: str | None = None) -> None:
         """Adds characters to the open paragraph; see :class:`Text`."""
-        if raw:
-            self._items.append(Text(raw, raw if plain is None else plain))
+        if raw or plain:
+            self._items.append(Text(raw, raw if plain is None else plain, if_changed))
 
     def mark(self, mark: Mark) -> None:
-        """Adds a mark to the open paragraph."""
+        """Adds a mark to the open paragraph; InputError where it holds too many."""
+        if len(self._items) >= _MAX_ITEMS:
+            raise InputError(
+                f"a paragraph consists of more than {_MAX_ITEMS:,} tags and pieces of text, at most so many "
+                "are read; divide it, or remove its formatting"
+            )
         self._items.append(mark)
 
     def copy(self, *pieces: Piece) -> None:
@@ -173,17 +191,21 @@ class _Paragraph:
 
     def fill(self, filling: Filling) -> str:
         is_changed = any(isinstance(part, _Sentence) and part.changed(filling) for part in self.parts)
-        result = []
-        needs_space = False  # a changed sentence is followed by another one without a space
+        result: list[str] = []
+        before: _Sentence | None = None  # the last sentence, if nothing but marks follows it so far
+        space_at = 0  # where the space after it would stand: outside of elements
         for part in self.parts:
             if isinstance(part, _Sentence):
-                changed = part.changed(filling)
-                if needs_space and changed and not UNSPACED.match(changed):
-                    result.append(" ")
-                needs_space = changed != "" and not UNSPACED.match(changed[-1])
-            elif isinstance(part, Text):
-                needs_space = False
+                if before and part.needs_space_after(before, filling):
+                    result.insert(space_at, " ")
+                result.append(part.fill(filling, is_changed))
+                before, space_at = part, len(result)
+                continue
             result.append(part.fill(filling, is_changed))
+            if part.plain:
+                before = None
+            elif isinstance(part, Mark) and part.role != "open" and space_at == len(result) - 1:
+                space_at += 1
         return "".join(result)
 
 
@@ -202,12 +224,19 @@ class _Sentence:
         given = _UNWRITABLE.sub("", LINE_BREAKS.sub(" ", filling.translations[self.index])).strip()
         return "" if given == self.text else given
 
+    def needs_space_after(self, before: _Sentence, filling: Filling) -> bool:
+        """Whether the translations of two sentences need a space that the script of their texts lacks."""
+        left, right = before.changed(filling), self.changed(filling)
+        if not (left and right and (UNSPACED.match(before.text[-1]) or UNSPACED.match(self.text))):
+            return False
+        return not (UNSPACED.match(left[-1]) or UNSPACED.match(right))
+
     def fill(self, filling: Filling, is_paragraph_changed: bool) -> str:
         stop_if_abandoned()
         translation = self.changed(filling)
         if not translation:
             return "".join(item.fill(filling, is_paragraph_changed) for item in self.items)
-        result = ""
+        result = [""]
         done = 0
         places = place(self.text, self.placed, translation, filling.align)
         # Marks that stood side by side and still do are written together.
@@ -215,23 +244,25 @@ class _Sentence:
             group = [index for _, index in found]
             has_line_break = any(self.marks[index].plain for index in group)
             before = translation[done:offset]
-            result += self.escape(before.rstrip() if has_line_break else before)
+            if before := self.escape(before.rstrip() if has_line_break else before):
+                result.append(before)
             written = "".join(
                 (" " if index > group[0] and self.placed[index].has_gap else "")
                 + self.marks[index].fill(filling, True)
                 for index in group
             )
-            result += self._spaced(written, group, result[-1:], translation[offset : offset + 1])
+            following = translation[offset : offset + 1]
+            result.append(self._spaced(written, group, result[-1][-1:], following))
             done = offset
             while has_line_break and translation[done : done + 1].isspace():
                 done += 1
-        return result + self.escape(translation[done:])
+        return "".join([*result, self.escape(translation[done:])])
 
     def _spaced(self, written: str, group: Sequence[int], before: str, following: str) -> str:
-        """Marks with the spaces around them in the source, if a point is among them."""
-        marks = [self.placed[index] for index in group]
-        if all(mark.role != "point" for mark in marks):
+        """Marks with the spaces around them in the source, if one of them keeps spaces."""
+        if not any(self.marks[index].keeps_spaces for index in group):
             return written
+        marks = [self.placed[index] for index in group]
         if any(mark.has_space_before for mark in marks) and before and not before.isspace():
             written = f" {written}"
         if any(mark.has_space_after for mark in marks) and following and not following.isspace():
@@ -250,9 +281,10 @@ def _flattened(items: Sequence[Item], marks: Sequence[Mark]) -> tuple[str, list[
             partner = partners.get(len(placed))
             placed.append(PlacedMark(item.role, len(text), partner, is_spaced, has_gap=is_gap))
             is_spaced, is_gap = is_spaced or bool(item.plain), False
-            is_after_point = item.role == "point"
+            is_after_point = item.keeps_spaces
             continue
-        for run in _RUNS.findall(_UNREADABLE.sub("", item.plain)):
+        # Models are not trained on hyphens that forbid a line break.
+        for run in _RUNS.findall(_UNREADABLE.sub("", item.plain).replace("\u2011", "-")):
             if run.isspace():
                 is_spaced = is_gap = True
                 for mark in reversed(placed):

@@ -114,6 +114,13 @@ class _Sentence:
         self._spelt = [text[start:end] for start, end in self.source]
         self._translated = [translation[start:end] for start, end in self.target]
         self.images = self._images((align or proportional_links)(self._spelt, self._translated))
+        self._linked = [index for index, images in enumerate(self.images) if images]
+        # Words by number, since a mark may stand between any two letters of a very long one.
+        numbers: dict[str, int] = {}
+        self._source_numbers, self._target_numbers = (
+            [numbers.setdefault(word.casefold(), len(numbers)) for word in words]
+            for words in (self._spelt, self._translated)
+        )
         self._ends = [end for _, end in self.source]
         self._starts = [start for start, _ in self.source]
 
@@ -139,7 +146,7 @@ class _Sentence:
         if word == len(self.source) or not self.source[word][0] < offset < self.source[word][1]:
             return None
         for image in self.images[word]:
-            if self._spelt[word].casefold() == self._translated[image].casefold():
+            if self._source_numbers[word] == self._target_numbers[image]:
                 start, end = self.target[image]
                 return min(start + offset - self.source[word][0], end)
         return None
@@ -186,11 +193,11 @@ class _Sentence:
 
     def _image(self, word: int, *, first: bool) -> int:
         """The target word that ``word`` leads to; that of its nearest linked neighbour where it has none."""
-        for distance in range(len(self.source)):
-            for near in (word - distance, word + distance):
-                if 0 <= near < len(self.source) and self.images[near]:
-                    return self.images[near][0] if first else self.images[near][-1]
-        return 0
+        if not self._linked:
+            return 0
+        at = bisect_left(self._linked, word)
+        near = min(self._linked[max(at - 1, 0) : at + 1], key=lambda each: abs(each - word))
+        return self.images[near][0] if first else self.images[near][-1]
 
 
 def _union(lists: Sequence[list[int]]) -> list[int]:

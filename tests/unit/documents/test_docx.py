@@ -81,3 +81,58 @@ def test_headers_and_notes_are_read_and_other_members_copied():
 def test_damage_is_refused(body, message):
     with pytest.raises(InputError, match=message):
         open_document(word(body), "docx", "en")
+
+
+ICON = "<w:r><w:drawing/></w:r>"
+
+
+@pytest.mark.parametrize(
+    "thing", [ICON, "<m:oMath xmlns:m='m'><m:r><m:t>a+b</m:t></m:r></m:oMath>", "<w:r><w:sym/></w:r>"]
+)
+def test_spaces_stay_on_both_sides_of_what_is_no_text(thing):
+    parts = '<w:p><w:r><w:t xml:space="preserve">The dog </w:t></w:r>%s<w:r><w:t xml:space="preserve"> is here</w:t></w:r></w:p>'
+    read, written = through(parts % thing)
+    assert read == ["The dog is here"]
+    assert written == (parts % thing).replace("The dog", "THE DOG").replace("is here", "IS HERE")
+    read, written = through((parts % thing).replace("> is", ">, is"))
+    assert read == ["The dog, is here"] and "THE DOG </w:t>" in written and ">, IS" in written
+
+
+def test_hyphens_are_text_in_a_sentence():
+    run = "<w:p><w:r><w:t>E</w:t>%s<w:t>mail, part-time. </w:t></w:r><w:r>%s<w:t>Yes</w:t></w:r></w:p>"
+    read, written = through(run % ("<w:noBreakHyphen/>", "<w:softHyphen/>"))
+    assert read == ["E-mail, part-time.", "Yes"]
+    shown = "".join(ElementTree.fromstring(f'<a xmlns:w="{WORD}">{written}</a>').itertext())
+    assert shown == "E-MAIL, PART-TIME. YES" and "Hyphen" not in written
+    body = "<w:p><w:r><w:t>A</w:t><w:noBreakHyphen/><w:t>b is it. So it is.</w:t></w:r></w:p>"
+    assert is_kept(word(body), "docx")
+    _, written = through(body, lambda text: text if text.startswith("A-b") else "X")
+    assert ElementTree.fromstring(f'<a xmlns:w="{WORD}">{written}</a>').itertext()
+    assert "\u2011" in written and "Hyphen" not in written
+
+
+def test_readings_and_what_was_moved_away_are_no_text():
+    run = "<w:r><w:t>%s</w:t></w:r>"
+    ruby = f"<w:r><w:ruby><w:rt>{run % 'kan'}</w:rt><w:rubyBase>{run % '漢'}</w:rubyBase></w:ruby></w:r>"
+    moved = f"<w:moveFrom w:id='1'>{run % 'gone'}</w:moveFrom><w:moveTo w:id='2'>{run % '字'}</w:moveTo>"
+    body = f"<w:p>{ruby}{moved}<w:del w:id='3'>{run % 'old'}</w:del>{run % 'を読む。'}</w:p>"
+    read, written = through(body, lambda text: f"<{text}>")
+    assert read == ["漢字を読む。"]
+    assert all(f"<w:t>{each}</w:t>" in written for each in ("kan", "gone", "old"))
+
+
+def test_a_paragraph_of_too_many_runs_is_refused(monkeypatch):
+    monkeypatch.setattr("crosslate.documents.flow._MAX_ITEMS", 50)
+    with pytest.raises(InputError, match="more than 50 tags and pieces of text"):
+        through("<w:p>%s</w:p>" % ("<w:r><w:t>a</w:t></w:r>" * 60))
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("text", ["a", "a "])
+@pytest.mark.parametrize("translation", ["b", "some words of text " * 100])
+def test_a_paragraph_of_many_runs(text, translation):
+    """Quadratic time would take minutes."""
+    read, written = through(
+        "<w:p>%s</w:p>" % (f"<w:r><w:t>{text}</w:t></w:r>" * 100_000), lambda _: translation
+    )
+    assert len(read) == 1 and written.count("<w:r>") == 100_000

@@ -76,6 +76,14 @@ class TestEncodings:
         data = f'<meta charset="{name}"><p>{"abc-" * 5_000}</p>é'.encode()
         assert texts(open_document(data, "html", "en"))[-1] == "é" and is_kept(data, "html")
 
+    @pytest.mark.parametrize(
+        "data", [b"%PDF-1.7 abc", b"{\\rtf1 abc}", b"PK\x03\x04abc", b"\xd0\xcf\x11\xe0abc"]
+    )
+    @pytest.mark.parametrize("format_", ["text", "html", "srt", "po"])
+    def test_files_of_another_kind_are_refused(self, data, format_):
+        with pytest.raises(InputError, match=r"it is .*, not text; give its real kind"):
+            open_document(data, format_, "en")
+
     def test_what_is_no_text_is_refused(self):
         with pytest.raises(InputError, match="NUL at byte 3"):
             open_document(b"abc\0\1\2\3defghijk", "text", "en")

@@ -136,3 +136,42 @@ def test_hostile_markup(text):
     """Quadratic time would take minutes."""
     assert through(text, "html", str) == text
     through(text, "html")
+
+
+@pytest.mark.parametrize(
+    ("html", "expected"),
+    [
+        ("<p>Click <button>Save</button> to go on.</p>", ["Click Save to go on."]),
+        ("<p>The <my-term>dog</my-term> and <slot>cat</slot>, <o:p>too</o:p>.</p>", ["The dog and cat, too."]),
+        ('<p>Hi <x id="1"/>, you have <g id="2">new</g> mail.</p>', ["Hi, you have new mail."]),
+        ("<p>Take <select><option>one<option>two</select> of them</p>", ["one", "two", "Take of them"]),
+        ("<p>See <video>No video</video> here</p>", ["No video", "See here"]),
+        ("<button>Save</button><button>Stop</button> <label>Name <input></label><label>Age</label>", ["Save", "Stop", "Name", "Age"]),
+        ("<p><ruby>希<rt>のぞ</rt>美<rt>み</rt></ruby>も行く。</p>", ["希美も行く。"]),
+        ("<p><ruby><rb>漢<rp>(<rt>かん<rp>)<rb>字<rt>じ</ruby>を読む</p>", ["漢字を読む"]),
+        ("<p>A <svg/> picture, <span/>and more</p>", ["A picture, and more"]),
+        ("<ul><li><span>One<li>Two</ul><p>A<div>B</div>", ["One", "Two", "A", "B"]),
+    ],
+)  # fmt: skip
+def test_unlisted_elements_stand_in_a_sentence(html, expected):
+    document = open_text(html, "html", "ja" if "ruby" in html else "en")
+    assert texts(document) == expected
+    assert document.render(texts(document)) == html
+
+
+def test_a_ruby_keeps_its_readings():
+    html = "<p><ruby>希<rt>のぞ</rt>美<rt>み</rt></ruby>も行く。</p>"
+    result = through(html, "html", lambda _: "Nozomi goes, too.", language="ja")
+    assert (
+        result.index("<ruby>")
+        < result.index("<rt>のぞ</rt>")
+        < result.index("<rt>み</rt>")
+        < result.index("</ruby>")
+    )
+
+
+def test_sentences_side_by_side():
+    assert through("<p><b>So it is.</b><i>It was.</i></p>", "html") == "<p><b>SO IT IS.</b><i>IT WAS.</i></p>"
+    chinese = "<p><b>你好。</b><i>再见。</i></p>"
+    assert through(chinese, "html", lambda _: "Hi.", language="zh") == "<p><b>Hi.</b> <i>Hi.</i></p>"
+    assert through(chinese, "html", lambda _: "好。", language="zh") == "<p><b>好。</b><i>好。</i></p>"

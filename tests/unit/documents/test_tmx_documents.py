@@ -44,3 +44,8 @@ def test_what_cannot_be_read_is_refused():
         open_document(TMX.encode()[:-20], "tmx", "en", "de")
     with pytest.raises(InputError, match="declares the entity"):
         open_document(TMX.replace('SYSTEM "tmx14.dtd"', '[<!ENTITY a "b">]').encode(), "tmx", "en", "de")
+
+
+def test_other_xml_is_refused():
+    with pytest.raises(InputError, match="outermost element is 'html', expected 'tmx'"):
+        open_document(b"<html><body/></html>", "tmx", "en", "de")

@@ -1,4 +1,7 @@
-"""Word files: the runs of a paragraph are read as one text."""
+"""Word files: the runs of a paragraph are read as one text.
+
+Source: ECMA-376-1, 17.3.3 (what stands in a run), 17.13.5 (revisions).
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,12 @@ _NAMESPACES = (
     "http://schemas.openxmlformats.org/wordprocessingml/2006/main",
     "http://purl.oclc.org/ooxml/wordprocessingml/main",
 )
+# By their local names, what a reader sees in a sentence though it is no text.
+_VISIBLE = frozenset(
+    {"drawing", "pict", "object", "sym", "oMath", "footnoteReference", "endnoteReference", "pgNum"}
+)
+# Hyphens that Word writes as elements, and what a sentence has in their places.
+_HYPHENS = {"noBreakHyphen": "-", "softHyphen": ""}
 
 
 class Word(ArchiveFormat):
@@ -30,14 +39,33 @@ class _Story:
 
     Attributes:
         waiting: markup since the last text of the open paragraph.
+        without_hyphens: the same without the hyphens in it, which the sentence has as text.
+        hyphens: that text.
         is_divided: a tab or line break is in it.
+        is_visible: something that readers see is in it.
     """
 
     flow: Flow
     is_paragraph: bool = False
     is_text: bool = False
     is_divided: bool = True
+    is_visible: bool = False
     waiting: list[Piece] = field(default_factory=list)
+    without_hyphens: list[Piece] = field(default_factory=list)
+    hyphens: str = ""
+
+    def wait(self, *pieces: Piece) -> None:
+        self.waiting += pieces
+        self.without_hyphens += pieces
+
+    def divide(self, *pieces: Piece) -> None:
+        """Ends the paragraph and copies what waits, and ``pieces``."""
+        self.flow.copy(*self.waiting, *pieces)
+        self.clear()
+
+    def clear(self) -> None:
+        self.waiting, self.without_hyphens, self.hyphens = [], [], ""
+        self.is_divided = self.is_visible = False
 
 
 class _Reader:
@@ -45,45 +73,57 @@ class _Reader:
         self.stories = [_Story(flow)]
         self.paragraph, self.text, self.box = (f"{prefix}{name}" for name in ("p", "t", "txbxContent"))
         self.dividers = {f"{prefix}{name}" for name in ("tab", "ptab", "br", "cr")}
+        # Readings of Japanese and Chinese words, and what was deleted or moved elsewhere.
+        self.skipped = {f"{prefix}{name}" for name in ("rt", "del", "moveFrom")}
+        self.num_skipped = 0  # open elements of these
+        self.hyphens = {f"{prefix}{name}": plain for name, plain in _HYPHENS.items()}
 
     def read(self, text: str) -> None:
         for token in tokens(text, is_xml=True):
             story = self.stories[-1]
-            if story.is_text and token.kind == "text":
+            if token.name in self.skipped and not token.is_empty:
+                self.num_skipped += 1 if token.kind == "start" else -1
+            if story.is_text and token.kind == "text" and not self.num_skipped:
                 self._characters(story, token)
             elif token.name != self.box or token.is_empty:
                 self._markup(story, token)
             elif token.kind == "start":
-                story.waiting.append(token.raw)
+                story.wait(token.raw)
                 self.stories.append(_Story(story.flow.nested()))
             elif len(self.stories) > 1:
                 self.stories.pop()
-                story.flow.copy(*story.waiting)
-                self.stories[-1].waiting += [*story.flow.finish(), token.raw]
-        story = self.stories[0]
-        story.flow.copy(*story.waiting)
+                story.divide()
+                self.stories[-1].wait(*story.flow.finish(), token.raw)
+        self.stories[0].divide()
 
     def _markup(self, story: _Story, token: Token) -> None:
         if token.name == self.paragraph and not token.is_empty:
-            story.flow.copy(*story.waiting, token.raw)
-            story.waiting = []
+            story.divide(token.raw)
             story.is_paragraph, story.is_text, story.is_divided = token.kind == "start", False, True
             return
         if token.name == self.text:
             story.is_text = story.is_paragraph and token.kind == "start" and not token.is_empty
-        story.is_divided = story.is_divided or token.name in self.dividers
-        story.waiting.append(token.raw)
+        if token.name in self.hyphens and not self.num_skipped:
+            story.waiting.append(token.raw)
+            story.hyphens += self.hyphens[token.name] if token.kind == "start" else ""
+            return
+        story.is_divided = story.is_divided or (token.name in self.dividers and not self.num_skipped)
+        story.is_visible = story.is_visible or token.local_name in _VISIBLE
+        story.wait(token.raw)
 
     def _characters(self, story: _Story, token: Token) -> None:
         if story.waiting:
             *before, opening = story.waiting
-            keeping = [_with_spaces_kept(opening, f"<{self.text}")]
+            keeping = _with_spaces_kept(opening, f"<{self.text}")
             if story.is_divided:
                 story.flow.copy(*before)
-                story.flow.mark(Mark([opening], "run", if_changed=keeping))
+                story.flow.mark(Mark([opening], "run", if_changed=[keeping]))
             else:
-                story.flow.mark(Mark([*before, opening], "run", if_changed=[*before, *keeping]))
-            story.waiting, story.is_divided = [], False
+                changed = [*story.without_hyphens[:-1], keeping]
+                # In its sentence a hyphen is a character, which only a changed paragraph spells as one.
+                story.flow.text("", story.hyphens, story.hyphens.replace("-", "\u2011"))
+                story.flow.mark(Mark([*before, opening], "run", "", "", changed, story.is_visible))
+            story.clear()
         read_references(story.flow, token.raw, is_xml=True)
 
 

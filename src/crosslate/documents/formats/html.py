@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from crosslate.documents.document import TextFormat
 from crosslate.documents.flow import Flow, Mark, Piece
-from crosslate.documents.markup import Attribute, Token, escaped_in_quotes, read_references, tokens
+from crosslate.documents.markup import BLOCKS, Attribute, Token, escaped_in_quotes, read_references, tokens
 from crosslate.languages.codes import is_same_language
 
 
@@ -14,14 +14,13 @@ def _names(listed: str) -> frozenset[str]:
     return frozenset(listed.split())
 
 
-# A start of any other element ends a sentence.
-_INLINE = _names(
-    """a abbr acronym b bdi bdo big cite code data del dfn em font i img ins kbd mark nobr q s samp small
-    span strike strong sub sup svg math time tt u var wbr"""
-)
 _UNTOUCHED = _names(
-    """code pre kbd samp var svg math script style xmp iframe noembed noframes textarea plaintext"""
+    """code pre kbd samp var svg math script style xmp iframe noembed noframes textarea plaintext rt rp rtc"""
 )
+# Boxes in a line: one right after another begins a text of its own.
+_BOXES = _names("button input label meter object output progress select textarea")
+# A place in a sentence, whose content is no part of it: what is chosen from, or shown if all else fails.
+_HELD = _names("applet audio canvas datalist map noscript object select template video")
 _VOID = _names("""area base basefont br col embed frame hr img input link meta param source track wbr""")
 _READ_ATTRIBUTES = frozenset({"title", "alt", "placeholder", "aria-label", "aria-description", "summary"})
 _READ_METAS = frozenset({"description", "keywords", "og:title", "og:description", "twitter:title"})
@@ -37,7 +36,12 @@ _CLOSED_BY = dict.fromkeys(_CLOSES_PARAGRAPH, _names("p")) | {
     "td": _names("td th"), "th": _names("td th"), "tr": _names("td th tr"),
     "tbody": _names("td th tr thead tbody"), "tfoot": _names("td th tr thead tbody"),
     "option": _names("option"), "optgroup": _names("option optgroup"),
+    "rb": _names("rb rt rp rtc"), "rtc": _names("rb rt rp"),
+    "rt": _names("rb rt rp"), "rp": _names("rb rt rp"),
 }  # fmt: skip
+# Their slash in an empty tag means nothing; that of a picture or formula does, in HTML too.
+_FILLED = (BLOCKS | _UNTOUCHED | _HELD) - {"svg", "math"}
+_STOPS = BLOCKS | _BOXES  # within them, elements further out stay open
 _MAX_INLINE_DEPTH = 64
 _MAX_HELD_DEPTH = 16
 
@@ -82,6 +86,7 @@ class _Reader:
         self.is_xml, self.target_language = is_xml, target_language
         self.stack: list[_Open] = []
         self.num_open: dict[str, int] = {}
+        self.is_after_box = False  # only spaces and tags follow one
 
     @property
     def flow(self) -> Flow:
@@ -100,6 +105,7 @@ class _Reader:
             elif not self.is_read:
                 self.flow.copy(token.raw)
             elif token.kind == "text":
+                self.is_after_box = self.is_after_box and token.raw.isspace()
                 read_references(self.flow, token.raw, is_xml=self.is_xml)
             else:
                 self.flow.mark(Mark([token.raw]))
@@ -107,17 +113,21 @@ class _Reader:
             self._pop()
 
     def _start(self, token: Token) -> None:
-        name = token.name.lower()
-        is_inline = name in _INLINE
-        if not is_inline and not self.is_xml:
+        name = self._name(token)
+        is_inline = name not in BLOCKS
+        if not self.is_xml:
             self._close_implied(name)
-        is_void = token.is_empty if self.is_xml else name in _VOID
         asked = _asked(token)
+        is_void = token.is_empty if self.is_xml else name in _VOID or _is_empty(token, name, asked)
+        if name in _BOXES:
+            if self.is_after_box:
+                self.flow.flush()
+            self.is_after_box = is_void
         is_read = (self.is_read and name not in _UNTOUCHED) if asked is None else asked
         # The texts in a tag are not what keeps its element from being translated (<textarea title=...>).
         are_attributes_read = self.is_read if asked is None else asked
         pieces = self._tag(token, name) if are_attributes_read else [token.raw]
-        is_held = is_inline and self.is_read and not is_read and not is_void
+        is_held = is_inline and self.is_read and not is_void and (not is_read or name in _HELD)
         is_held = is_held and len(self.flows) <= _MAX_HELD_DEPTH
         if is_held:
             self.flows.append(self.flow.nested())
@@ -131,8 +141,9 @@ class _Reader:
             self.num_open[name] = self.num_open.get(name, 0) + 1
 
     def _end(self, token: Token) -> None:
-        name = token.name.lower()
+        name = self._name(token)
         is_read = self.is_read
+        self.is_after_box = self.is_after_box or name in _BOXES
         if self.num_open.get(name):  # else </b> without <b>
             while self.stack[-1].name != name:
                 self._pop()
@@ -142,10 +153,14 @@ class _Reader:
                 return
             is_read = self.is_read
             self._pop()
-        if name in _INLINE and is_read and self.is_read:
+        if name not in BLOCKS and is_read and self.is_read:
             self.flow.mark(Mark([token.raw], "close", name))
         else:
             self.flow.copy(token.raw)
+
+    def _name(self, token: Token) -> str:
+        """The name of a tag's element in HTML; in XML without the prefix of its namespace."""
+        return (token.local_name if self.is_xml else token.name).lower()
 
     def _pop(self) -> None:
         element = self.stack.pop()
@@ -156,10 +171,11 @@ class _Reader:
 
     def _close_implied(self, name: str) -> None:
         """Ends elements whose end tags may be left out: ``<li>`` ends the one before, a block a paragraph."""
-        closed = _CLOSED_BY.get(name, ())
+        if (closed := _CLOSED_BY.get(name)) is None:
+            return
         depth = len(self.stack)
-        lowest = depth - _MAX_INLINE_DEPTH
-        while depth > max(lowest, 0) and self.stack[depth - 1].name in _INLINE:
+        lowest = max(depth - _MAX_INLINE_DEPTH, 0)
+        while depth > lowest and (inner := self.stack[depth - 1].name) not in _STOPS and inner not in closed:
             depth -= 1
         while depth and self.stack[depth - 1].name in closed:
             depth -= 1
@@ -185,6 +201,11 @@ class _Reader:
         inner = self.flow.nested(escaped_in_quotes)
         read_references(inner, attribute.value, is_xml=self.is_xml)
         return inner.finish()
+
+
+def _is_empty(token: Token, name: str, asked: bool | None) -> bool:
+    """Whether ``<x/>`` is meant to hold nothing, in HTML too, where the standard passes over the slash."""
+    return token.is_empty and asked is None and name not in _FILLED
 
 
 def _asked(token: Token) -> bool | None:

@@ -25,8 +25,10 @@ class _Reader:
         self.flows = [flow]  # of the text, and of the open notes and boxes in its paragraphs
         self.roles = ["other"]  # of the open elements: paragraph, inline, held, skipped, other
         self.paragraphs = {f"{prefix}{name}" for name in ("p", "h")}
-        self.inline = {f"{prefix}{name}" for name in ("span", "a")}
-        self.dividers = {f"{prefix}{name}" for name in ("s", "tab", "line-break")}
+        # The text of a ruby is its base; the reading, ruby-text, is held.
+        self.inline = {f"{prefix}{name}" for name in ("span", "a", "meta", "meta-field", "ruby", "ruby-base")}
+        self.dividers = {f"{prefix}{name}" for name in ("tab", "line-break")}
+        self.space, self.number = f"{prefix}s", f"{prefix}c"
         self.skipped = f"{prefix}tracked-changes"
 
     @property
@@ -42,6 +44,12 @@ class _Reader:
                 self._end(flow, token)
             elif not self.is_in_paragraph or token.name in self.dividers:
                 flow.copy(token.raw)
+            elif token.name == self.space:
+                # The second of two spaces is a slip of the typist's; more of them make a column.
+                if token.attribute(self.number) in (None, "1"):
+                    flow.text(token.raw, " ")
+                else:
+                    flow.copy(token.raw)
             elif token.kind == "text":
                 read_references(flow, token.raw, is_xml=True)
             else:

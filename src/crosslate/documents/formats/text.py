@@ -6,13 +6,14 @@ import re
 
 from crosslate.documents.document import TextFormat
 from crosslate.documents.flow import Flow, Mark
+from crosslate.documents.markup import BLOCKS
 
 # More than one space, a tab or a line end divides; one space does not.
 _BREAK = re.compile(r"(\s\s+|[^\S \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000])")
 _LIST_MARKER = re.compile(r"(?:[-*+•◦▪‣·–—>#=|]+|\(?\d{1,4}[.)]|\(?[a-zA-Z]\))\s+")
 _LINE_ENDS = frozenset("\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029")
-_TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]{0,20})((?:\s[^<>]{0,500})?/?)>")
-_VOID = frozenset({"br", "hr", "img", "wbr", "input"})
+_TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9-]{0,40})((?:\s[^<>]{0,500})?/?)>")
+_VOID = frozenset({"img", "wbr", "input"})
 
 
 class PlainText(TextFormat):
@@ -45,13 +46,15 @@ def read_text(flow: Flow, text: str, *, has_tags: bool = False) -> None:
 
 
 def read_tagged(flow: Flow, text: str) -> None:
-    """Adds text to the open paragraph, with tags as marks."""
+    """Adds text to the open paragraph, with tags as marks; those of blocks and line breaks end it."""
     start = 0
     for match in _TAG.finditer(text):
         flow.text(text[start : match.start()])
         is_end, name, rest = match.groups()
         name = name.lower()
-        if name in _VOID or rest.endswith("/"):
+        if name in BLOCKS:
+            flow.copy(match.group())
+        elif name in _VOID or rest.endswith("/"):
             flow.mark(Mark([match.group()]))
         else:
             flow.mark(Mark([match.group()], "close" if is_end else "open", name))
