@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import html
 import logging
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any, Literal, TypeVar
 
 from crosslate.documents import open_text
+from crosslate.documents.flow import Segment
+from crosslate.documents.placement import Align
 from crosslate.engines.decoding import Hypothesis, valid_unicode
 from crosslate.errors import CrosslateError
+from crosslate.languages.letter_case import in_sentence_case
 from crosslate.server.answers import Refusal
 from crosslate.server.backends import Backend, Model
 from crosslate.server.batching import Batcher, Found, Piece, Ticket
@@ -23,6 +25,7 @@ from crosslate.server.catalogue import Direction, Identity, Snapshot
 from crosslate.server.detection import Detection, detector
 from crosslate.server.postediting import finished
 from crosslate.server.settings import ServerSettings
+from crosslate.text.placeholders import without_references
 from crosslate.translation.lines import Part, join_translations, split_text
 
 log = logging.getLogger(__name__)
@@ -39,6 +42,8 @@ _STREAM_TOKENS = 192
 # Less confidence than that is no guess.
 _MIN_CONFIDENCE = 10.0
 _Item = tuple[Direction, str]
+Aligns = Mapping[Identity, "Align | None"]
+"""By direction, what finds the places of tags and placeholders in translations."""
 
 
 @dataclass(frozen=True)
@@ -111,10 +116,18 @@ class Translations:
         items = [item for each in opened for item in each.items]
         ranked = iter(await self.translate_segments(items, alternatives + 1))
         own = [[next(ranked) for _ in each.items] for each in opened]
+        aligns = await self.aligns(
+            (direction, segment, ranks)
+            for each, found in zip(opened, own, strict=True)
+            for (direction, _), segment, ranks in zip(each.items, each.segments, found, strict=True)
+        )
 
         def rendered() -> list[list[str]]:
             return [
-                _distinct(each.rendered([ranks[rank] for ranks in found]) for rank in range(alternatives + 1))
+                _distinct(
+                    each.rendered([ranks[rank] for ranks in found], aligns)
+                    for rank in range(alternatives + 1)
+                )
                 for each, found in zip(opened, own, strict=True)
             ]
 
@@ -132,6 +145,20 @@ class Translations:
             for (direction, text), ranks in zip(items, ranked, strict=True)
         ]
 
+    async def aligns(self, translated: Iterable[tuple[Direction, Segment, Sequence[str]]]) -> Aligns:
+        """What finds the places of tags and placeholders, for every direction that has some."""
+        directions: dict[Identity, Direction] = {}
+        pairs: dict[Identity, list[tuple[str, str]]] = {}
+        for direction, segment, ranks in translated:
+            if segment.has_marks:
+                directions[direction.identity] = direction
+                pairs.setdefault(direction.identity, []).extend((segment.text, each) for each in ranks)
+        if not pairs:
+            return {}
+        return await self.in_thread(
+            lambda: {key: self._backend.align(directions[key], found) for key, found in pairs.items()}
+        )
+
     async def stream(self, job: Job) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
         """Events: each sentence of a text, in order, as soon as it is translated; at the end the whole."""
         opened = await self.in_thread(lambda: _Opened(job))
@@ -143,7 +170,11 @@ class Translations:
                 direction, source = opened.items[index]
                 translations.append(finished(source, best, direction.target))
                 yield "sentence", {"index": index, "source": source, "translation": translations[-1]}
-        yield "end", {"translatedText": opened.rendered(translations)}
+        aligns = await self.aligns(
+            (direction, segment, [best])
+            for (direction, _), segment, best in zip(opened.items, opened.segments, translations, strict=True)
+        )
+        yield "end", {"translatedText": opened.rendered(translations, aligns)}
 
     async def _through_first_legs(self, items: Sequence[_Item]) -> list[_Item]:
         """Items as they stand before their last model: those of a pivot in its third language."""
@@ -206,28 +237,37 @@ class _Opened:
     def __init__(self, job: Job) -> None:
         self._job, direction = job, job.direction
         self.items: list[_Item] = []
+        self.segments: Sequence[Segment] = ()
         if direction is not None:
-            self._document = open_text(job.text, job.format, direction.source, direction.target)
-            self.items = [(direction, segment.text) for segment in self._document.segments]
+            text = self._as_characters(job.text)
+            self._document = open_text(text, job.format, direction.source, direction.target)
+            self.segments = self._document.segments
+            self.items = [(direction, segment.text) for segment in self.segments]
 
-    def rendered(self, translations: Sequence[str]) -> str:
+    def rendered(self, translations: Sequence[str], aligns: Aligns) -> str:
         """The text with its sentences translated."""
-        if not self.items:
+        if not self.items or self._job.direction is None:
             return self._job.text
-        text = self._document.render(translations)
-        # Clients expect characters in plain text, even where the source spelt them as entities.
-        return text if self._job.format == "html" else html.unescape(text)
+        align = aligns.get(self._job.direction.identity)
+        return self._document.render(list(map(self._as_characters, translations)), align)
+
+    def _as_characters(self, text: str) -> str:
+        # Clients expect characters in plain text, even where the source or a model spells them as entities.
+        return text if self._job.format == "html" else without_references(text)
 
 
 def _cut(
     items: Sequence[_Item], models: Mapping[Identity, Model]
 ) -> tuple[list[Piece], list[list[tuple[Part, int]]]]:
     pieces: dict[tuple[Identity, str], Piece] = {}
+    counts: dict[Identity, Callable[[str], int]] = {}
     parts_of_items: list[list[tuple[Part, int]]] = []
     for direction, text in items:
         model = models[direction.identity]
         num_tokens = partial(_num_tokens, model)
-        parts = split_text(valid_unicode(text), num_tokens, model.engine.max_source_tokens, direction.source)
+        num_word_tokens = counts.setdefault(direction.identity, cache(num_tokens))
+        text = in_sentence_case(valid_unicode(text), direction.source, num_word_tokens)
+        parts = split_text(text, num_tokens, model.engine.max_source_tokens, direction.source)
         for part in parts:
             key = (direction.identity, part.text)
             if key not in pieces:
@@ -257,7 +297,8 @@ def _first_fitting(snapshot: Snapshot, guesses: Sequence[Detection], target: str
     """The likeliest language that can be translated."""
     for position, guess in enumerate(guesses):
         is_served = guess.language == target or (guess.language, target) in snapshot.directions
-        if is_served and (position == 0 or guess.confidence >= _MIN_CONFIDENCE):
+        # Of nothing at all, the confidence is 0.
+        if is_served and guess.confidence > (_MIN_CONFIDENCE if position else 0.0):
             return guess
     return None
 

@@ -83,8 +83,11 @@ async def _translated(call: Call[FileFields]) -> str:
         return await translations.in_thread(lambda: downloads.save(data, name, target))
     segments = [(direction, segment.text) for segment in document.segments]
     ranked = await translations.translate_segments(segments)
+    aligns = await translations.aligns(zip([direction] * len(ranked), document.segments, ranked))
     return await translations.in_thread(
-        lambda: downloads.save(document.rebuild([best for best, *_ in ranked]), name, target)
+        lambda: downloads.save(
+            document.rebuild([best for best, *_ in ranked], aligns.get(direction.identity)), name, target
+        )
     )
 
 
