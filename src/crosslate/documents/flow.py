@@ -244,9 +244,8 @@ class _Sentence:
         if (is_apart or any(mark.has_space_before for mark in marks)) and before and not before.isspace():
             written = f" {written}"
         is_apart = runs_on and not RUNS_ON.match(following)
-        if (
-            (is_apart or any(mark.has_space_after for mark in marks)) and following and not following.isspace()
-        ):
+        wants_space = is_apart or any(mark.has_space_after for mark in marks)
+        if wants_space and following and not following.isspace():
             return written if following in _CLOSING else f"{written} "
         return written
 
