@@ -30,8 +30,9 @@ _SMALL_WORDS: Mapping[str, frozenset[str]] = {
     "de": _listed(
         """der die das den dem des ein eine einen einem einer eines kein keine mein meine dein deine sein
         seine ihr ihre unser unsere ich du er es wir man dies diese dieser dieses und oder aber denn sondern
-        weil wenn als dass ob wie wo was wer wann warum in im an am auf aus bei beim mit nach von vom vor zu zum zur
-        für um über unter durch ohne gegen nicht auch nur noch schon sehr so da dann hier dort heute ja nein"""
+        weil wenn als dass ob wie wo was wer wann warum in im an am auf aus bei beim mit nach von vom vor
+        zu zum zur für um über unter durch ohne gegen nicht auch nur noch schon sehr so da dann hier dort
+        heute ja nein"""
     ),
     "lb": _listed("de d den dem der eng en e ech du hien hatt mir an oder mee wann well op mat vun fir"),
 }
