@@ -40,6 +40,8 @@ class MarkingBackend:
 
     def retire(self, needed): ...
 
+    def align(self, direction, pairs): ...
+
     def residents(self):
         return [ResidentModel(name="parent", bytes=1000)]
 

@@ -15,7 +15,22 @@ PROSE = [
     "Hello there.", "word", " ", "  ", "\n", "\t", "你好。", "नमस्ते", "مرحبا", "Is it?", "e\u0301", "\u00a0", "…", "5", "A. B.",
     "\u2028", "\r\n",
 ]  # fmt: skip
-SHIELDED = ["%1$s", "{name}", "{{ x }}", " https://a.b/c ", " a@b.org ", "👋🏽", "🇩🇪", "${x}"]
+SHIELDED = [
+    "%1$s",
+    "{name}",
+    "{{ x }}",
+    " https://a.b/c ",
+    " a@b.org ",
+    "👋🏽",
+    "🇩🇪",
+    "${x}",
+    " %name ",
+    " :name ",
+    " @count ",
+    "<0>",
+    "{n, plural, one {# x} other {y}}",
+    " #tag ",
+]
 TAGS = [
     "<b>", "</b>", "<i title='A title'>", "</i>", "<p>", "</p>", "<br>", "<img alt=\"A dog\">", "<!-- c -->", "<code>", "</code>",
     "<span translate=no>", "</span>", "<script>", "</script>", "<li>", "<td>", "&amp;", "&lt;", "&nbsp;", "&nope;", "<", ">", "&", "<a href=",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from itertools import chain
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from crosslate.documents.placement import Align
     from crosslate.engines.decoding import Hypothesis
     from crosslate.packs.stored_model import StoredModel
+    from crosslate.translation.lines import Aligner
     from crosslate.translation.translator import Translator
 
 log = logging.getLogger(__name__)
@@ -51,7 +53,7 @@ class TranslateJob(ModelChoice):
     )
     follow_words: bool = Field(
         True,
-        description="Place a document's tags and placeholders by the model's attention, which needs PyTorch, "
+        description="Place tags, URLs, variables and emoji by the attention of the model, which needs PyTorch, "
         "or by equal words and proportion.",
     )
     window_lines: int | None = Field(
@@ -153,7 +155,9 @@ def _translate_on_ray(job: TranslateJob) -> None:
 
 def _translate_lines(job: TranslateJob) -> None:
     lines = read_all_lines(job.paths)
-    translator = job.open(job.stored())
+    model = job.stored()
+    translator = job.open(model)
+    aligner = _aligner(model, translator) if job.follow_words else None
     is_typed = job.paths == [STANDARD_OUTPUT] and sys.stdin.isatty()
     if is_typed:
         _greet(translator)
@@ -161,9 +165,9 @@ def _translate_lines(job: TranslateJob) -> None:
     with open_output(job.output) as file:
         lines, n_best = _flushing(lines, file), job.decoding.n_best
         translated: Iterator[str] = (
-            map(_row, translator.n_best_lines(lines, n_best, window_lines=window))
+            map(_row, translator.n_best_lines(lines, n_best, window_lines=window, aligner=aligner))
             if job.has_n_best
-            else translator.translate_lines(lines, window_lines=window)
+            else translator.translate_lines(lines, window_lines=window, aligner=aligner)
         )
         if file is not sys.stdout.buffer and not is_typed:
             translated = with_bar(translated, "translating", None)
@@ -189,20 +193,26 @@ def _translate_document(job: TranslateJob) -> None:
         texts = [segment.text for segment in document.segments]
         translations = list(with_bar(translator.translate_lines(texts), "translating", len(texts)))
         marked = [pair for pair, each in zip(zip(texts, translations), document.segments) if each.has_marks]
-        align = _align(model, marked) if job.follow_words and marked else None
+        align = _aligner(model, translator)(marked) if job.follow_words and marked else None
         file.write(document.rebuild(translations, align))
 
 
-def _align(model: StoredModel, pairs: list[tuple[str, str]]) -> Align | None:
-    """Word links by attention; None if the model does not provide attention."""
-    from crosslate.errors import EngineError, ParentError
-    from crosslate.translation.word_links import attention_align
+def _aligner(model: StoredModel, translator: Translator) -> Aligner:
+    """Links words by attention; without PyTorch's engine, the model is loaded when it is first needed."""
+    live: Any = getattr(translator.engine, "translation_model", None)
+    load = cache(lambda: live or model.load())
 
-    try:
-        return attention_align(model.load(), pairs)
-    except (ParentError, EngineError) as error:
-        log.info("placing tags in proportion: %s", error)
-        return None
+    def align(pairs: Sequence[tuple[str, str]]) -> Align | None:
+        from crosslate.errors import EngineError, ParentError
+        from crosslate.translation.word_links import attention_align
+
+        try:
+            return attention_align(load(), pairs)
+        except (ParentError, EngineError) as error:
+            log.info("tags are placed in proportion: %s", error)
+            return None
+
+    return align
 
 
 def _flushing(lines: Iterable[str], file: IO[bytes]) -> Iterator[str]:

@@ -19,14 +19,15 @@ from crosslate.documents.placement import Align, PlacedMark, Role, place
 from crosslate.errors import InputError
 from crosslate.languages.orthography import has_letters
 from crosslate.languages.sentence_ends import sentences
-from crosslate.languages.words import UNSPACED
-from crosslate.text.placeholders import placeholders
+from crosslate.languages.words import RUNS_ON, UNSPACED
+from crosslate.text.placeholders import placeholders, tag_of
 
 _MAX_NOTE_ITEMS = 8
 _MAX_NESTED = 20
 _MAX_ITEMS = 300_000  # of a paragraph: 150,000 runs, far more than anyone writes
 _WORD_ENDS = ".,;!?)]%'\"’”»"
 _RUNS = re.compile(r"\s+|\S+")
+_OPENING = frozenset("([{<\"'«„“‘¿¡（「『")
 _CLOSING = frozenset(".,;:!?)]}»”’…%،؛؟。，、；：！？）」』】।")
 LINE_BREAKS = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")
 """Whatever some reader takes for the end of a line: where ``str.splitlines`` splits."""
@@ -94,6 +95,7 @@ class Mark:
         name: of the element, to match starts with ends.
         plain: what the sentence has in its place: nothing or a space.
         is_visible: it shows a picture, a formula or the like in its place.
+        ends_paragraph: it is copied, and what follows is a text of its own.
     """
 
     pieces: Sequence[Piece]
@@ -102,6 +104,7 @@ class Mark:
     plain: str = ""
     if_changed: Sequence[Piece] | None = None
     is_visible: bool = False
+    ends_paragraph: bool = False
 
     @property
     def keeps_spaces(self) -> bool:
@@ -161,11 +164,13 @@ class Flow:
 
     def flush(self) -> None:
         """Ends the paragraph."""
-        if any(isinstance(item, Text) and has_letters(item.plain) for item in self._items):
-            self._pieces.append(_Paragraph(_with_whole_notes(_shielded(self._items)), self).fill)
-        else:
-            self._pieces += [piece for item in self._items for piece in item.pieces]
-        self._items = []
+        items, self._items = _shielded(self._items, self.language), []
+        for _, group in groupby(items, lambda item: isinstance(item, Mark) and item.ends_paragraph):
+            run = list(group)
+            if any(isinstance(item, Text) and has_letters(item.plain) for item in run):
+                self._pieces.append(_Paragraph(_with_whole_notes(run), self).fill)
+            else:
+                self._pieces += [piece for item in run for piece in item.pieces]
 
     def finish(self) -> list[Piece]:
         """Ends the last paragraph; all pieces."""
@@ -259,13 +264,21 @@ class _Sentence:
         return "".join([*result, self.escape(translation[done:])])
 
     def _spaced(self, written: str, group: Sequence[int], before: str, following: str) -> str:
-        """Marks with the spaces around them in the source, if one of them keeps spaces."""
+        """Marks with the spaces around them in the source, if one of them keeps spaces.
+
+        What stood without spaces in a script that runs on gets them where the translation's does not.
+        """
         if not any(self.marks[index].keeps_spaces for index in group):
             return written
         marks = [self.placed[index] for index in group]
-        if any(mark.has_space_before for mark in marks) and before and not before.isspace():
+        start = marks[0].offset
+        runs_on = any(map(RUNS_ON.match, self.text[max(start - 1, 0) : start + 1]))
+        is_apart = runs_on and not RUNS_ON.match(before) and before not in _OPENING
+        if (is_apart or any(mark.has_space_before for mark in marks)) and before and not before.isspace():
             written = f" {written}"
-        if any(mark.has_space_after for mark in marks) and following and not following.isspace():
+        is_apart = runs_on and not RUNS_ON.match(following)
+        wants_space = is_apart or any(mark.has_space_after for mark in marks)
+        if wants_space and following and not following.isspace():
             return written if following in _CLOSING else f"{written} "
         return written
 
@@ -368,9 +381,9 @@ def _partners(items: Sequence[Item]) -> dict[int, int]:
     return partners
 
 
-def _shielded(items: list[Item]) -> list[Item]:
+def _shielded(items: list[Item], language: str) -> list[Item]:
     """``items`` with placeholders as marks; a placeholder with other marks inside stays text."""
-    spans = placeholders("".join(item.plain for item in items))
+    spans = placeholders("".join(item.plain for item in items), language)
     if not spans:
         return items
     pieces = _cut(items, [offset for span in spans for offset in span])
@@ -380,10 +393,24 @@ def _shielded(items: list[Item]) -> list[Item]:
     for start, end in spans:
         first, last = _covering(offsets, start, end)
         texts = [item.raw for item in pieces[first:last] if isinstance(item, Text)]
-        if (offsets[first], offsets[last]) == (start, end) and len(texts) == last - first:
-            result += [*pieces[done:first], Mark(["".join(texts)])]
+        raw, plain = "".join(texts), "".join(item.plain for item in pieces[first:last])
+        if (offsets[first], offsets[last]) != (start, end) or len(texts) < last - first:
+            continue
+        # Markup that spells "<here>" with references means no tag.
+        if raw == plain or tag_of(plain) is None:
+            result += [*pieces[done:first], _placeholder(raw)]
             done = last
     return [*result, *pieces[done:]]
+
+
+def _placeholder(raw: str) -> Mark:
+    """The mark of a placeholder; tags in text work as those of markup do."""
+    tag = tag_of(raw)
+    if tag is None or tag.kind == "point":
+        return Mark([raw])
+    if tag.kind == "break":
+        return Mark([raw], ends_paragraph=True)
+    return Mark([raw], tag.kind, tag.name)
 
 
 def _with_whole_notes(items: list[Item]) -> list[Item]:

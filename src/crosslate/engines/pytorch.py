@@ -45,7 +45,7 @@ class TorchEngine:
     name = "pytorch"
 
     def __init__(self, translation_model: TranslationModel) -> None:
-        self._translation_model = translation_model
+        self.translation_model = translation_model
         self._generation = Generation.of(translation_model)
         self._lock = threading.Lock()
         self.source = translation_model.source
@@ -59,7 +59,7 @@ class TorchEngine:
         groups = group_sources(
             encoded, options, self._generation.max_target_tokens, self.source.num_frame_ids
         )
-        model = self._translation_model.model
+        model = self.translation_model.model
         with self._lock, ready_to_translate(model), torch.inference_mode(), _arithmetic(model):
             for output_limit, indices in groups.items():
                 for batch in cut_into_batches(indices, encoded, options):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable
 from functools import cache
 from typing import Any
+
+from crosslate.languages.scripts import scripts_of
 
 WITH_SPACES = "13a"
 """For text that has spaces between its words: sacreBLEU's default and that of the field."""
@@ -18,25 +19,7 @@ _OTHERS = (
     "Hira Kana Bopo Hang Yiii Tibt Thai Laoo Khmr Mymr Tale Talu Lana Tavt Ahom "
     "Java Bali Batk Bugi Cham Maka Rjng"
 )
-# Scripts of codes, which Unicode knows by their parts.
-_PARTS = {"Hans": _HAN, "Hant": _HAN, "Hanb": _HAN, "Jpan": "Hira", "Hrkt": "Hira", "Kore": "Hang"}
-# The languages that are usually written in such a script, by every code of ISO 639.
-_LANGUAGES = {
-    _HAN: "zh zho chi cmn yue wuu nan hak gan hsn cdo cjy cnp cpx csp czh czo lzh mnp zt",
-    "Hira": "ja jpn ryu",
-    "Hang": "ko kor",
-    "Thai": "th tha nod sou tts",
-    "Laoo": "lo lao",
-    "Khmr": "km khm kxm",
-    "Mymr": "my mya bur blk kht ksw mnw rki shn",
-    "Tibt": "bo bod tib dz dzo adx khg lbj sip xct",
-    "Yiii": "ii iii",
-    "Talu": "khb",
-    "Tale": "tdd",
-    "Tavt": "blt",
-}
-_TOKENIZERS = {_HAN: "zh"} | dict.fromkeys(_OTHERS.split(), "char")
-_SCRIPT_OF = {code: script for script, codes in _LANGUAGES.items() for code in codes.split()}
+_CHINESE, _CHARACTERS = "zh", "char"
 _MOSTLY = 0.9
 
 
@@ -54,10 +37,11 @@ def bleu_tokenizer(language: str, references: Iterable[str]) -> str:
         ``13a`` for text with spaces between words, ``zh`` for Chinese (each Han character is a word, other
         words are whole), ``char`` for the other scripts without such spaces (each character is a word).
     """
-    base, *rest = re.split("[-_]", language.strip().lower())
-    named = [part.title() for part in rest if len(part) == 4 and part.isalpha()]
-    script = named[0] if named else _SCRIPT_OF.get(base, "")
-    return _TOKENIZERS.get(_PARTS.get(script, script)) or _tokenizer_of_text(references)
+    scripts = scripts_of(language)
+    # Japanese and Korean have other characters beside the Chinese ones.
+    if not scripts.isdisjoint(_OTHERS.split()):
+        return _CHARACTERS
+    return _CHINESE if _HAN in scripts else _tokenizer_of_text(references)
 
 
 def _tokenizer_of_text(lines: Iterable[str]) -> str:
@@ -68,7 +52,7 @@ def _tokenizer_of_text(lines: Iterable[str]) -> str:
     if unspaced <= counts["spaced"]:
         return WITH_SPACES
     # Japanese is half Han, and `zh` would leave its kana in one piece.
-    return _TOKENIZERS[_HAN] if counts["han"] > _MOSTLY * unspaced else "char"
+    return _CHINESE if counts["han"] > _MOSTLY * unspaced else _CHARACTERS
 
 
 @cache

@@ -1,7 +1,8 @@
-"""How languages write: what ends a sentence in each, and where capitals do not follow the source."""
+"""How languages write: what ends a sentence in each, and where it puts the percent sign."""
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 EndKind = Literal["stop", "question", "exclamation", "ellipsis"]
@@ -26,8 +27,8 @@ _OWN: dict[str, dict[EndKind, str]] = {
 }  # fmt: skip
 END_MARKS = "".join(_KIND_OF)
 """All marks that end a sentence in some script."""
-CAPITALISES_NOUNS = ("de", "lb")
-"""Languages whose nouns keep their capitals in text of small letters."""
+# Turkish, Basque, Kurdish.
+_PERCENT_FIRST = frozenset(["tr", "tur", "eu", "eus", "ku", "kur", "kmr"])
 
 
 def end_kind(text: str) -> EndKind | None:
@@ -41,6 +42,11 @@ def end_mark(kind: EndKind | None, language: str) -> str:
     if kind is None:
         return ""
     return _OWN.get(language.split("-")[0], {}).get(kind, _ENDS[kind][0])
+
+
+def writes_percent_first(language: str) -> bool:
+    """Whether a language, by any of its codes, writes ``%50`` for fifty per cent."""
+    return re.split("[-_]", language)[0].lower() in _PERCENT_FIRST
 
 
 def has_letters(text: str) -> bool:

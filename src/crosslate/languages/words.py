@@ -13,6 +13,8 @@ _UNSPACED = (
 )
 UNSPACED = re.compile(f"[{_UNSPACED}]")
 """A character of a script that is written without spaces between words."""
+RUNS_ON = re.compile(rf"[{_UNSPACED}\u1100-\u11ff\u3130-\u318f\uac00-\ud7ff]")
+"""A character that follows foreign words and addresses without a space: :data:`UNSPACED` and Hangul."""
 
 _PUNCTUATION = (
     r"!-/:-@\[-`{-~¡-©«-±´-»¿×÷\u055a-\u055f\u05be\u05c3\u05f3\u05f4\u060c\u061b\u061f\u066a-\u066d\u06d4"

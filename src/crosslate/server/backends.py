@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from crosslate.engines.ctranslate2 import default_threads, num_usable_cores
 from crosslate.engines.decoding import DecodingOptions, Engine, Hypothesis
-from crosslate.errors import CrosslateError, EngineError
+from crosslate.errors import CrosslateError, EngineError, ParentError
 from crosslate.files import read_optional_object
 from crosslate.server.catalogue import Direction, Identity
 from crosslate.server.live_models import LiveModels, ResidentModel, stored_model
 from crosslate.server.settings import ServerSettings
 
 if TYPE_CHECKING:
+    from crosslate.documents.placement import Align
     from crosslate.engines.shared import Member, SharedBody
 
 log = logging.getLogger(__name__)
@@ -93,6 +94,10 @@ class Backend(ABC):
         if found:
             found.last_use = time.monotonic()
         return found
+
+    def align(self, direction: Direction, pairs: Sequence[tuple[str, str]]) -> Align | None:
+        """Links the words of texts and translations, for tags to follow; None for no links. Slow."""
+        return None
 
     def retire(self, needed: set[Identity]) -> None:
         """Drops every model of another identity."""
@@ -202,6 +207,18 @@ class TorchBackend(Backend):
     def prepare(self, direction: Direction) -> None:
         """Loads the pack's tensors."""
         self.model(direction)
+
+    def align(self, direction: Direction, pairs: Sequence[tuple[str, str]]) -> Align | None:
+        """By cross-attention; nothing links the ends of two models in a row."""
+        from crosslate.translation.word_links import or_in_proportion
+
+        if direction.legs:
+            return None
+        try:
+            return or_in_proportion(self.live.word_links(direction, pairs))
+        except (ParentError, EngineError) as error:
+            log.info("tags are placed in proportion: %s", error)
+            return None
 
     def _load(self, direction: Direction) -> Model:
         from crosslate.engines.pytorch import TorchEngine

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field
 from crosslate.errors import MissingExtra
 from crosslate.languages.codes import resolve_code
 from crosslate.languages.orthography import has_letters
+from crosslate.languages.scripts import script_of, scripts_of
 
 # More text does not change the answer, and each character costs about a microsecond.
 _MAX_CHARACTERS = 3000
@@ -57,11 +58,11 @@ class Detector:
     def detect(self, text: str) -> list[Detection]:
         """The languages that a text may be in, the best first, never empty.
 
-        A text without letters, or of which nothing can be told, is in English with confidence 0, or in the
-        first language where English is not served.
+        A text of which nothing can be told, without letters or in a script that no served language has, is in
+        English with confidence 0, or in the first language where English is not served.
         """
         sample = text[:_MAX_CHARACTERS]
-        ranked = self._identifier.rank(sample) if self._can_tell and has_letters(sample) else []
+        ranked = self._ranked(sample) if self._can_tell and has_letters(sample) else []
         if not ranked or (len(ranked) > 1 and ranked[0][1] == ranked[-1][1]):
             code = resolve_code(_UNKNOWN, self.languages) or next(iter(self.languages), _UNKNOWN)
             return [Detection(confidence=0.0, language=code)]
@@ -70,6 +71,17 @@ class Detector:
             for label, probability in ranked
         ]
         return [guess for guess in guesses if guess.confidence >= 1.0] or guesses[:1]
+
+    def _ranked(self, text: str) -> list[tuple[str, float]]:
+        """The identifier's labels in the text's script, the likeliest first; their probabilities sum to 1."""
+        script = script_of(text)
+        ranked = [
+            (label, float(probability))
+            for label, probability in self._identifier.rank(text)
+            if any(script in scripts_of(code) for code in self._served[label])
+        ]
+        total = sum(probability for _, probability in ranked)
+        return [(label, probability / total) for label, probability in ranked] if total else ranked
 
     def _code(self, label: str, text: str) -> str:
         codes = self._served[label]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
 
 from pydantic import Field
@@ -159,16 +158,10 @@ class Insight:
 
         Sentences that are too long for the model have no links. The direction is no pivot.
         """
-        from crosslate.models.tensors import alias_model
-        from crosslate.translation.word_links import attention_links
-
         pairs = list(_paired_sentences(text, translation, direction))
-        model = self._live.model(direction)
-        # A module tree of its own: attention is switched over in it while others translate.
-        view: Any = SimpleNamespace(model=alias_model(model.model), source=model.source, target=model.target)
         texts = [(text[slice(*one)], translation[slice(*other)]) for one, other in pairs]
         try:
-            linked = attention_links(view, self._live.parent(direction).anatomy, texts)
+            linked = self._live.word_links(direction, texts)
         except (ParentError, EngineError):
             raise Refusal(400, "This model does not tell which words belong together") from None
         source: list[Span] = []

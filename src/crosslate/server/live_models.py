@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 from crosslate.errors import PackError
 from crosslate.packs.manifest import Manifest
@@ -12,9 +14,11 @@ from crosslate.server.answers import Answer
 from crosslate.server.catalogue import Direction, Identity, InstalledPack
 
 if TYPE_CHECKING:
+    from crosslate.documents.placement import Links
     from crosslate.models.child import Child
     from crosslate.models.parent import Parent
     from crosslate.packs.pack import Pack
+    from crosslate.translation.word_links import Words
 
 
 class ResidentModel(Answer):
@@ -70,6 +74,21 @@ class LiveModels:
                 packs = [self._packs[checksum] for checksum in direction.identity]
                 self._models[direction.identity] = apply_packs(parent, packs) if packs else parent
             return self._models[direction.identity]
+
+    def word_links(
+        self, direction: Direction, pairs: Sequence[tuple[str, str]]
+    ) -> Callable[[Words, Words], Links | None]:
+        """Links between the words of texts and translations; slow, but beside those who translate.
+
+        See :func:`crosslate.translation.word_links.attention_links`.
+        """
+        from crosslate.models.tensors import alias_model
+        from crosslate.translation.word_links import attention_links
+
+        model = self.model(direction)
+        # A module tree of its own: attention is switched over in it while others translate.
+        view: Any = SimpleNamespace(model=alias_model(model.model), source=model.source, target=model.target)
+        return attention_links(view, self.parent(direction).anatomy, pairs)
 
     def retire(self, needed: set[Identity]) -> None:
         """Drops every model of another identity; whoever holds one may use it to the end."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable
 
-from crosslate.languages.orthography import CAPITALISES_NOUNS, END_MARKS, end_kind, end_mark
+from crosslate.languages.letter_case import with_case_of
+from crosslate.languages.orthography import END_MARKS, end_kind, end_mark
 
 _MIN_REPEATS = 4
 _MAX_PERIOD = 32
@@ -18,7 +18,7 @@ def finished(source: str, translation: str, language: str) -> str:
     Args:
         language: public code of the translation's language.
     """
-    return _with_case(source, _with_end(source, translation, language), language)
+    return with_case_of(source, _with_end(source, translation, language), language)
 
 
 def _with_end(source: str, text: str, language: str) -> str:
@@ -36,26 +36,6 @@ def _with_end(source: str, text: str, language: str) -> str:
     elif not stripped[-1].isalnum() and not unicodedata.category(stripped[-1]).startswith("M"):
         return text  # it ends with a quotation mark, a bracket or the like: the mark may lie inside
     return stripped + end_mark(wanted, language) + trailing
-
-
-def _with_case(source: str, text: str, language: str) -> str:
-    letters = [character for character in source if character.isalpha()]
-    if len(letters) > 1 and all(character.isupper() for character in letters):
-        return text.upper()
-    if not letters or not (letters[0].isupper() or letters[0].islower()):
-        return text
-    if source.islower():
-        return _first_letter(text, str.lower) if language in CAPITALISES_NOUNS else text.lower()
-    return _first_letter(text, str.upper) if letters[0].isupper() else text
-
-
-def _first_letter(text: str, change: Callable[[str], str]) -> str:
-    for index, character in enumerate(text):
-        if character.isalpha():
-            changed = change(character)
-            # Letters like "ß" become two; those stay.
-            return text[:index] + changed + text[index + 1 :] if len(changed) == 1 else text
-    return text
 
 
 def repeats_itself(text: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import html
 import logging
 import threading
 from collections import deque
@@ -11,13 +10,16 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequenc
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any, Literal, TypeVar
 
 from crosslate.abandoned import abandoned_if, stop_if_abandoned
 from crosslate.documents import open_text
+from crosslate.documents.flow import Segment
+from crosslate.documents.placement import Align
 from crosslate.engines.decoding import Hypothesis, valid_unicode
 from crosslate.errors import CrosslateError
+from crosslate.languages.letter_case import in_sentence_case
 from crosslate.server.answers import Refusal
 from crosslate.server.backends import Backend, Model
 from crosslate.server.batching import Batcher, Found, Piece, Ticket
@@ -26,6 +28,7 @@ from crosslate.server.detection import Detection, detector
 from crosslate.server.memory import give_back_memory
 from crosslate.server.postediting import finished
 from crosslate.server.settings import ServerSettings
+from crosslate.text.placeholders import without_references
 from crosslate.translation.lines import Part, join_translations, split_text
 
 log = logging.getLogger(__name__)
@@ -51,6 +54,8 @@ _STREAM_TOKENS = 192
 # Less confidence than that is no guess.
 _MIN_CONFIDENCE = 10.0
 _Item = tuple[Direction, str]
+Aligns = Mapping[Identity, "Align | None"]
+"""By direction, what finds the places of tags and placeholders in translations."""
 
 
 @dataclass(frozen=True)
@@ -147,10 +152,18 @@ class Translations:
         items = [item for each in opened for item in each.items]
         ranked = iter(await self.translate_segments(items, alternatives + 1))
         own = [[next(ranked) for _ in each.items] for each in opened]
+        aligns = await self.aligns(
+            (direction, segment, ranks)
+            for each, found in zip(opened, own, strict=True)
+            for (direction, _), segment, ranks in zip(each.items, each.segments, found, strict=True)
+        )
 
         def rendered() -> list[list[str]]:
             return [
-                _distinct(each.rendered([ranks[rank] for ranks in found]) for rank in range(alternatives + 1))
+                _distinct(
+                    each.rendered([ranks[rank] for ranks in found], aligns)
+                    for rank in range(alternatives + 1)
+                )
                 for each, found in zip(opened, own, strict=True)
             ]
 
@@ -172,6 +185,21 @@ class Translations:
             size,
         )
 
+    async def aligns(self, translated: Iterable[tuple[Direction, Segment, Sequence[str]]]) -> Aligns:
+        """What finds the places of tags and placeholders, for every direction that has some."""
+        directions: dict[Identity, Direction] = {}
+        pairs: dict[Identity, list[tuple[str, str]]] = {}
+        for direction, segment, ranks in translated:
+            if segment.has_marks:
+                directions[direction.identity] = direction
+                pairs.setdefault(direction.identity, []).extend((segment.text, each) for each in ranks)
+        if not pairs:
+            return {}
+        size = _size([text for found in pairs.values() for text, _ in found])
+        return await self.beside(
+            lambda: {key: self._backend.align(directions[key], found) for key, found in pairs.items()}, size
+        )
+
     async def stream(
         self, job: Job, alternatives: int = 0
     ) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
@@ -190,7 +218,11 @@ class Translations:
                 translations.append(best)
                 values = {"index": index, "source": source, "translation": best}
                 yield "sentence", values | ({"alternatives": others} if alternatives else {})
-        whole = await self.beside(lambda: opened.rendered(translations), len(job.text))
+        aligns = await self.aligns(
+            (direction, segment, [best])
+            for (direction, _), segment, best in zip(opened.items, opened.segments, translations, strict=True)
+        )
+        whole = await self.beside(lambda: opened.rendered(translations, aligns), len(job.text))
         yield "end", {"translatedText": whole}
 
     async def _through_first_legs(self, items: Sequence[_Item]) -> list[_Item]:
@@ -257,29 +289,38 @@ class _Opened:
     def __init__(self, job: Job) -> None:
         self._job, direction = job, job.direction
         self.items: list[_Item] = []
+        self.segments: Sequence[Segment] = ()
         if direction is not None:
-            self._document = open_text(job.text, job.format, direction.source, direction.target)
-            self.items = [(direction, segment.text) for segment in self._document.segments]
+            text = self._as_characters(job.text)
+            self._document = open_text(text, job.format, direction.source, direction.target)
+            self.segments = self._document.segments
+            self.items = [(direction, segment.text) for segment in self.segments]
 
-    def rendered(self, translations: Sequence[str]) -> str:
+    def rendered(self, translations: Sequence[str], aligns: Aligns) -> str:
         """The text with its sentences translated."""
-        if not self.items:
+        if not self.items or self._job.direction is None:
             return self._job.text
-        text = self._document.render(translations)
-        # Clients expect characters in plain text, even where the source spelt them as entities.
-        return text if self._job.format == "html" else html.unescape(text)
+        align = aligns.get(self._job.direction.identity)
+        return self._document.render(list(map(self._as_characters, translations)), align)
+
+    def _as_characters(self, text: str) -> str:
+        # Clients expect characters in plain text, even where the source or a model spells them as entities.
+        return text if self._job.format == "html" else without_references(text)
 
 
 def _cut(
     items: Sequence[_Item], models: Mapping[Identity, Model]
 ) -> tuple[list[Piece], list[list[tuple[Part, int]]]]:
     pieces: dict[tuple[Identity, str], Piece] = {}
+    counts: dict[Identity, Callable[[str], int]] = {}
     parts_of_items: list[list[tuple[Part, int]]] = []
     for direction, text in items:
         stop_if_abandoned()
         model = models[direction.identity]
         num_tokens = partial(_num_tokens, model)
-        parts = split_text(valid_unicode(text), num_tokens, model.engine.max_source_tokens, direction.source)
+        num_word_tokens = counts.setdefault(direction.identity, cache(num_tokens))
+        text = in_sentence_case(valid_unicode(text), direction.source, num_word_tokens)
+        parts = split_text(text, num_tokens, model.engine.max_source_tokens, direction.source)
         for part in parts:
             key = (direction.identity, part.text)
             if key not in pieces:
@@ -314,7 +355,8 @@ def _first_fitting(snapshot: Snapshot, guesses: Sequence[Detection], target: str
     """The likeliest language that can be translated."""
     for position, guess in enumerate(guesses):
         is_served = guess.language == target or (guess.language, target) in snapshot.directions
-        if is_served and (position == 0 or guess.confidence >= _MIN_CONFIDENCE):
+        # Of nothing at all, the confidence is 0.
+        if is_served and guess.confidence > (_MIN_CONFIDENCE if position else 0.0):
             return guess
     return None
 

@@ -1,36 +1,178 @@
-"""Parts of a text that no translation may change: addresses, variables of programs, emoji."""
+"""Parts of a text that no translation may change: addresses, variables of programs, tags, users, emoji.
+
+One grammar for lines, documents and the server. No word is cut: a placeholder ends with a run of letters, or
+where the text goes on in a script without spaces, as in ``请访问https://example.com了解``.
+"""
 
 from __future__ import annotations
 
 import re
+from functools import cache
+from html import unescape
+from html.entities import html5
+from typing import Literal, NamedTuple
 
-# Repetitions are bounded or begin at a place that cannot be passed twice, so that time stays linear.
+import regex
+
+from crosslate.languages.orthography import writes_percent_first
+from crosslate.languages.words import RUNS_ON
+
+_SPACED = rf"[[\p{{L}}\p{{M}}\p{{N}}]--{RUNS_ON.pattern}]"
+_ANY = r"[\p{L}\p{M}\p{N}_]"
+_LATIN = r"\p{sc=Latn}"
+_NAME = rf"[{_LATIN}_][{_LATIN}0-9_]*+"
+
+# Repetitions are bounded, possessive or begin at a place that cannot be passed twice: time stays linear.
+_VARIABLE = r"\{\{[^{}\n]{0,200}\}\}|\{[^{}\s]{0,100}\}"
+_HOST = rf"(?:[A-Za-z0-9_.~%:@$-]|\[[\da-fA-F:.]{{2,60}}\]|{_SPACED}|{_VARIABLE})"
 # Brackets belong to an address only in pairs, and a sign at its end to the sentence.
-_ADDRESS = (
-    r"(?:[^\s<>\"“”«»(){}]|\([^\s()]{0,200}\)|\{\{[^{}\n]{0,200}\}\}|\{[^{}\s]{0,100}\})+(?<![.,;:!?\]'’])"
+_PART = (
+    rf"(?:[A-Za-z0-9_.~:/?#@!$&'*+,;=%-]|\([^\s()]{{0,200}}\)|\[[^\s\[\]]{{0,200}}\]"
+    rf"|{_SPACED}|{_VARIABLE})"
 )
-_PATTERNS = (
-    rf"(?:(?:https?|ftp)://|(?:mailto|tel):|(?<!\w)www\.){_ADDRESS}",
-    r"(?<![\w.+-])[\w.+-]{1,64}@\w[\w-]{0,62}(?:\.\w[\w-]{0,62}){1,8}",
-    r"\{\{[^{}\n]{0,200}\}\}|\{%[^{}\n]{0,200}%\}|\$\{[^{}\n]{0,200}\}|%\{[^{}\s]{0,100}\}|\{\\[^{}\n]{0,200}\}|\{[^{}\s]{0,100}\}",
-    r"%\([^()\s]{1,100}\)[-+#0]*\d*(?:\.\d+)?[a-zA-Z]",
-    # No space as a flag: "100 % des" is no variable; nor is what follows a digit.
-    r"(?:%\d{1,3}\$|(?<!\d)%)[-+#0]*\d{0,6}(?:\.\d{0,6}|\.\*)?(?:hh?|ll?|[qjzt])?[diouxXeEfFgGcspn@]|(?<!\d)%%|(?<!\d)%\d{1,2}(?!\d)",
-    r"%[A-Z_]{2,40}%",
-    r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});",
-    # Emoji: flags, keycaps, pictures with their modifiers and what is joined to them; private characters.
-    r"[\U0001f1e6-\U0001f1ff]{2}|[0-9#*]\ufe0f?\u20e3",
-    r"[\u2190-\u21ff\u2300-\u23ff\u25a0-\u27bf\u2900-\u297f\u2b00-\u2bff\U0001f000-\U0001faff]"
-    r"(?:[\ufe0f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]|\u200d[\u2190-\u2bff\U0001f000-\U0001faff])*",
-    r"[\ue000-\uf8ff\U000f0000-\U0010fffd]+",
+_END = r"(?<![.,;:!?'*])"
+_LABEL = rf"(?:[A-Za-z0-9]|{_SPACED})(?:[A-Za-z0-9-]|{_SPACED}){{0,62}}"
+_ADDRESSES = (
+    rf"(?<![{_LATIN}\d])[A-Za-z][A-Za-z0-9+.-]{{1,20}}+://{_HOST}*(?:[/?#]{_PART}*)?{_END}",
+    rf"(?<![{_LATIN}\d_.@-])(?:www\.{_HOST}+(?:[/?#]{_PART}*)?|(?:mailto|tel):{_PART}+){_END}",
+    rf"(?<!{_SPACED}|[._%+-])(?:[A-Za-z0-9._%+-]|{_SPACED}){{1,64}}+@{_LABEL}(?:\.{_LABEL}){{1,8}}(?![A-Za-z0-9-]|{_SPACED})",
+    # Without a scheme only with a path: "ends.next" lacks a space.
+    rf"(?<!{_SPACED}|[.@/-])(?:[a-z0-9-]{{1,63}}+\.){{1,5}}[a-z]{{2,24}}/{_PART}*{_END}",
 )
-_PLACEHOLDER = re.compile("|".join(_PATTERNS))
+
+# Messages of ICU are nested: {count, plural, one {# dog} other {# dogs}}.
+_MESSAGE = r"[^{}]*+"
+for _ in range(4):
+    _MESSAGE = rf"(?:[^{{}}]++|\{{{_MESSAGE}\}})*+"
+_ICU = "plural|select|selectordinal|number|date|time|duration|spellout|ordinal|choice|list"
+_BRACES = (
+    rf"\{{\s*+[\w.]{{1,60}}+\s*+,\s*+(?:{_ICU})\s*+(?:,{_MESSAGE})?\}}",
+    rf"\{{\{{\{{[^{{}}\n]{{0,200}}\}}\}}\}}|[$%#@]?(?:{_VARIABLE})|[$%#]\{{[^{{}}\n]{{0,200}}\}}",
+    r"\{%[^{}\n]{0,200}%\}|\{\\[^{}\n]{0,200}\}|\{\s[\w.]{1,60}\s\}|\$t?\([\w.:]{1,100}\)",
+)
+
+_FLAGS, _CONVERSION = r"[-+#0_^]*", r"(?:hh?|ll?|[qjzt])?[A-Za-z@]"
+_PRECISION = r"(?:\*|\d{0,6})(?:\.\d{0,6}|\.\*)?"
+_PERCENT = (
+    rf"%\([^()\s]{{1,100}}\){_FLAGS}{_PRECISION}[A-Za-z][{_LATIN}]*+",
+    rf"%<\w{{1,60}}>(?:{_FLAGS}{_PRECISION}[A-Za-z](?![{_LATIN}]))?",
+    rf"%\d{{1,3}}\${_FLAGS}{_PRECISION}{_CONVERSION}[{_LATIN}]*+|%\d{{1,2}}%|%%{_NAME}%%|(?<![%\d])%[A-Z_]{{2,40}}%|%%",
+    # Whole names, also "%ld". What follows a number is a percent sign, also after a space: "20 %ige".
+    rf"(?<!\d)(?<!\d[ \u00a0\u202f])%{_NAME}|(?<!\d)%[A-Za-z@](?![{_LATIN}\d])",
+)
+# "100 % des" has a space and is no flag; "%1" of Qt is no "%50", "%5'i" or "%2,5".
+_WITH_NUMBER = (
+    rf"(?<!\d)%{_FLAGS}{_PRECISION}{_CONVERSION}(?![{_LATIN}\d])|(?<!\d)%L?[1-9](?!['’]?[\d{_LATIN}]|[.,]\d)"
+)
+_WITHOUT_NUMBER = rf"(?<!\d)%(?![1-9]){_FLAGS}{_PRECISION}{_CONVERSION}(?![{_LATIN}\d])"
+
+_NAMES = (
+    # ":name" and ":smile:"; in "EU:n" and "20 %:n" the colon is inside a word.
+    r"(?<![^\s(\[{\"'“„«»‚‘<>,/|=])"
+    rf"(?::[a-z0-9_+-]{{2,40}}:(?!{_ANY})|:(?:[a-z_][a-z0-9_]++|[A-Z_]{{2,40}}+)(?![{_LATIN}\d]))",
+    # Users of most services are ASCII, also in text without spaces; other names have a space before them.
+    r"(?<![A-Za-z0-9_.+@/&-])@[A-Za-z_][A-Za-z0-9_]*+(?:[./@-][A-Za-z0-9_]+){0,5}(?!" + _LATIN + ")",
+    rf"(?<!{_ANY}|[.+@/&-])@{_ANY}++",
+    rf"(?<!{_ANY}|[&#/])#(?=[\d_]*\p{{L}})(?:{_ANY}|[\u200c\u200d·])++(?:#(?!{_ANY}))?",
+    rf"(?<!{_ANY}|\$)\$(?:[A-Z_][A-Z0-9_]{{1,40}}\$|{_NAME})",
+)
+
+_VALUE = r"""(?:"[^"<>]{0,500}"|'[^'<>]{0,500}'|[^\s"'<>=\]]{1,500})"""
+# "a <b and c> d" is no tag, so other attributes have values.
+_SWITCHES = "async|checked|controls|defer|disabled|hidden|multiple|muted|open|readonly|required|selected"
+_TAG = (
+    r"<(?P<end>/?)(?P<tag>[A-Za-z][\w:.-]{0,40}+|\d{1,4})"
+    rf"(?:\s++(?:[\w:@.-]{{1,60}}+\s*+=\s*+{_VALUE}|(?:{_SWITCHES})\b)){{0,20}}+\s*+(?P<empty>/?)>"
+)
+_BBCODE = rf"\[(?P<bb_end>/?)(?P<bb>b|i|u|s|url|img|quote|code|color|size|list|center)(?:={_VALUE})?\]"
+_COMMENT = r"<!--[^<>]{0,1000}-->"
+_REFERENCE = r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});"
+
+# Flags, keycaps, signs shown as pictures, pictures with their modifiers and what is joined to them.
+_PICTURE = r"[\u2190-\u21ff\u2300-\u23ff\u25a0-\u27bf\u2900-\u297f\u2b00-\u2bff\U0001f000-\U0001faff]"
+_EMOJI = (
+    r"[\U0001f1e6-\U0001f1ff]{2}|[0-9#*]\ufe0f?\u20e3|[©®\u203c\u2049™\u2139\u3030\u303d\u3297\u3299]\ufe0f",
+    rf"{_PICTURE}(?:[\ufe0e\ufe0f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]"
+    r"|\u200d[\u2190-\u2bff\U0001f000-\U0001faff])*",
+)
+_PRIVATE = r"[\ue000-\uf8ff\U000f0000-\U0010fffd]+"
+
+# Text without any of these holds no placeholder, which is found out fast.
+_SIGN = re.compile(r"[@%{$#<&:/\[\u20e3\ufe0f\u2190-\u2bff\ue000-\uf8ff\U0001f000-\U0010fffd]|www\.")
 
 
-def placeholders(text: str) -> list[tuple[int, int]]:
+def _listed(names: str) -> frozenset[str]:
+    return frozenset(names.split())
+
+
+# Elements whose tags divide a text in two, and empty ones.
+_BLOCKS = _listed(
+    """address article aside blockquote br center dd div dl dt figcaption figure footer h1 h2 h3 h4 h5 h6
+    header hr li main nav ol option p pre section table tbody td tfoot th thead tr ul"""
+)
+_VOID = _listed("img input wbr")
+
+
+class Tag(NamedTuple):
+    """What a tag is: an element's start or end, a point by itself, or a break between two texts."""
+
+    kind: Literal["open", "close", "point", "break"]
+    name: str
+
+
+def placeholders(text: str, language: str = "") -> list[tuple[int, int]]:
     """Start and end of everything in ``text`` that must come back as it is, in order.
 
-    That is URLs, e-mail addresses, variables (``%1$s``, ``%(name)s``, ``{name}``, ``{{name}}``, ``${name}``),
+    That is URLs, e-mail addresses, variables (``%1$s``, ``%(name)s``, ``%name``, ``%Y``, ``:name``,
+    ``@count``, ``{name}``, ``{{name}}``, ``${name}``, whole messages of ICU), tags, mentions, hashtags,
     character references that are text, emoji, and characters for private use.
+
+    Args:
+        language: code of the text's language: in Turkish ``%50`` is fifty per cent. Empty for any.
     """
-    return [match.span() for match in _PLACEHOLDER.finditer(text)]
+    if not _SIGN.search(text):
+        return []
+    return [match.span() for match in _grammar(writes_percent_first(language)).finditer(text)]
+
+
+def tag_of(placeholder: str) -> Tag | None:
+    """What a placeholder is as a tag (of HTML, XML, BBCode, ``<0>``); None for all that is none."""
+    match = _tags().fullmatch(placeholder)
+    if match is None:
+        return None
+    name = (match["tag"] or match["bb"]).lower()
+    if name in _BLOCKS:
+        return Tag("break", name)
+    if name in _VOID or match["empty"]:
+        return Tag("point", name)
+    return Tag("close" if match["end"] or match["bb_end"] else "open", name)
+
+
+def without_references(text: str) -> str:
+    """``text`` with characters in the place of references such as ``&amp;``, except in other placeholders.
+
+    References end with a semicolon: ``&copy=2`` and the address ``https://example.org/?a=1&lt;=2`` stay.
+    """
+    result: list[str] = []
+    done = 0
+    for start, end in placeholders(text):
+        spelt = text[start:end]
+        if spelt[0] == "&" and (spelt[1] == "#" or spelt[1:] in html5):
+            result += [text[done:start], unescape(spelt)]
+            done = end
+    return "".join([*result, text[done:]])
+
+
+@cache
+def _grammar(is_percent_first: bool) -> regex.Pattern[str]:
+    numbers = _WITHOUT_NUMBER if is_percent_first else _WITH_NUMBER
+    kinds = (
+        *_ADDRESSES, *_BRACES, *_PERCENT, numbers, *_NAMES, _TAG, _COMMENT, _BBCODE, _REFERENCE,
+        *_EMOJI, _PRIVATE,
+    )  # fmt: skip
+    return regex.compile("(?V1)" + "|".join(f"(?:{each})" for each in kinds))
+
+
+@cache
+def _tags() -> regex.Pattern[str]:
+    return regex.compile(f"(?V1){_TAG}|{_BBCODE}")

@@ -46,10 +46,11 @@ class BulkSettings(Settings):
 
 @dataclass(frozen=True)
 class Work:
-    """What a worker needs: the folder of a CTranslate2 model, and the language of the lines."""
+    """What a worker needs: the folder of a CTranslate2 model, and the languages of its texts."""
 
     model: Path
     language: str
+    target_language: str
     options: DecodingOptions
 
 
@@ -76,7 +77,10 @@ class ShardTranslator:
         from crosslate.translation.lines import translate_lines
 
         with shard.source.open(encoding="utf-8", newline="\n") as lines:
-            found = translate_lines(self._engine, lines, self._work.options, language=self._work.language)
+            found = translate_lines(
+                self._engine, lines, self._work.options, language=self._work.language,
+                target_language=self._work.target_language,
+            )  # fmt: skip
             write_text(shard.target, "".join(line + "\n" for line in found))
         return shard
 
@@ -129,7 +133,7 @@ def translate_in_bulk(
         log.info("%d of %d shards are translated already", len(shards) - len(missing), len(shards))
     if missing:
         folder = ctranslate2_folder_of(model, quantization).resolve()
-        work = Work(folder, model.source_language, options)
+        work = Work(folder, model.source_language, model.target_language, options)
         _report(translate_on_ray(work, missing, settings.worker_cpus), missing)
     _assemble(shards, output)
     shutil.rmtree(state)

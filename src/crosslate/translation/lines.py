@@ -6,13 +6,21 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import chain
 
+from crosslate.documents import open_text
 from crosslate.documents.flow import LINE_BREAKS
+from crosslate.documents.placement import Align
 from crosslate.engines.decoding import DecodingOptions, Engine, Hypothesis, valid_unicode
 from crosslate.errors import UsageError
+from crosslate.languages.letter_case import in_sentence_case, upper
 from crosslate.languages.sentence_ends import cut_after, sentences
 from crosslate.languages.words import UNSPACED
+from crosslate.text.placeholders import placeholders
+
+Aligner = Callable[[Sequence[tuple[str, str]]], "Align | None"]
+"""Links the words of sentences and of their translations; None where that cannot be told."""
 
 _MAX_WINDOW_CHARACTERS = 4_000_000
 # A comma inside a number has no space after it.
@@ -29,6 +37,8 @@ def translate_lines(
     options: DecodingOptions | None = None,
     *,
     language: str,
+    target_language: str = "",
+    aligner: Aligner | None = None,
     window_lines: int = 1024,
 ) -> Iterator[str]:
     """Translates a stream of lines: N in, N out, in order, in bounded memory.
@@ -40,12 +50,22 @@ def translate_lines(
     (U+2028, U+0085, carriage return, ...) count as a space inside a line, and none is ever put out; those at
     the end of a line go.
 
+    A line with parts that must not be translated (see :func:`crosslate.text.placeholders.placeholders`) is
+    read as a document of plain text: its sentences are translated without them, and they come back exactly
+    once. Capitals throughout are read as small letters and put out as capitals.
+
     Args:
         lines: with or without their line ends.
-        language: code of the language of ``lines``, for the rules of sentence ends.
+        language: code of the language of ``lines``, for the rules of sentence ends and letter case.
+        target_language: code of the language of the translations, for their letter case.
+        aligner: links words, so that what is not translated finds its place; None goes by equal words and
+            proportion.
         window_lines: at most so many lines are read ahead; 1 answers each line at once.
     """
-    ranked = n_best_lines(engine, lines, options, language=language, window_lines=window_lines)
+    ranked = n_best_lines(
+        engine, lines, options, language=language, target_language=target_language, aligner=aligner,
+        window_lines=window_lines,
+    )  # fmt: skip
     return (hypotheses[0].text for hypotheses in ranked)
 
 
@@ -55,6 +75,8 @@ def n_best_lines(
     options: DecodingOptions | None = None,
     *,
     language: str,
+    target_language: str = "",
+    aligner: Aligner | None = None,
     window_lines: int = 1024,
 ) -> Iterator[list[Hypothesis]]:
     """The ``options.n_best`` best translations of each line of a stream; see :func:`translate_lines`.
@@ -66,13 +88,70 @@ def n_best_lines(
         raise UsageError(f"window_lines is {window_lines}, expected 1 or more")
     windows = _windows(lines, window_lines)
     options = options or DecodingOptions()
-    return (ranked for window in windows for ranked in _translated(engine, window, options, language))
+
+    def translated(window: Sequence[str]) -> Iterator[list[Hypothesis]]:
+        opened = [_Line(line, language, target_language) for line in window]
+        texts = [text for each in opened for text in each.texts]
+        found = iter(_translated(engine, texts, options, language, target_language))
+        ranked = [[next(found) for _ in each.texts] for each in opened]
+        align = None
+        if aligner and (
+            pairs := [pair for each, ranks in zip(opened, ranked) for pair in each.marked_pairs(ranks)]
+        ):
+            align = aligner(pairs)
+        return (each.joined(ranks, options.n_best, align) for each, ranks in zip(opened, ranked))
+
+    return (ranked for window in windows for ranked in translated(window))
+
+
+class _Line:
+    """A line as the texts that a model gets: itself, or its sentences where something is not translated."""
+
+    def __init__(self, line: str, language: str, target_language: str) -> None:
+        self._line = line
+        self._document = None
+        self.texts = [line]
+        if placeholders(line, language):
+            self._document = open_text(line, "text", language, target_language)
+            self.texts = [segment.text for segment in self._document.segments]
+
+    def marked_pairs(self, ranked: Sequence[Sequence[Hypothesis]]) -> Iterator[tuple[str, str]]:
+        """The sentences that something was taken out of, each with all of its translations."""
+        for segment, ranks in zip(self._document.segments if self._document else (), ranked):
+            if segment.has_marks:
+                yield from ((segment.text, each.text) for each in ranks)
+
+    def joined(
+        self, ranked: Sequence[Sequence[Hypothesis]], n_best: int, align: Align | None
+    ) -> list[Hypothesis]:
+        """The best translations of the line."""
+        if self._document is None:
+            return list(ranked[0])
+        if not ranked:
+            return [Hypothesis(self._line, 0.0, ())] * n_best
+        return [
+            replace(_mean(ranks), text=self._document.render([each.text for each in ranks], align))
+            for ranks in zip(*ranked)
+        ]
 
 
 def _translated(
-    engine: Engine, window: Sequence[str], options: DecodingOptions, language: str
+    engine: Engine, texts: Sequence[str], options: DecodingOptions, language: str, target_language: str
 ) -> list[list[Hypothesis]]:
-    cut = _cut(engine, window, language)
+    """The best translations of texts of any length."""
+    num_tokens = cache(lambda word: len(engine.source.encode(word)))
+    cased = [in_sentence_case(text, language, num_tokens) for text in texts]
+    ranked = _translated_in_parts(engine, cased, options, language)
+    return [
+        [replace(each, text=upper(each.text, target_language)) for each in ranks] if read != text else ranks
+        for text, read, ranks in zip(texts, cased, ranked, strict=True)
+    ]
+
+
+def _translated_in_parts(
+    engine: Engine, texts: Sequence[str], options: DecodingOptions, language: str
+) -> list[list[Hypothesis]]:
+    cut = _cut(engine, texts, language)
     # The same part again (headings, "Yes.") is translated once.
     distinct = list(dict.fromkeys(part.text for parts in cut for part in parts))
     translations = dict(zip(distinct, engine.translate(distinct, options), strict=True))
@@ -96,31 +175,36 @@ def _windows(lines: Iterable[str], window_lines: int) -> Iterator[list[str]]:
         yield window
 
 
-def _cut(engine: Engine, window: Sequence[str], language: str) -> list[list[Part]]:
-    """The parts of every line."""
+def _cut(engine: Engine, texts: Sequence[str], language: str) -> list[list[Part]]:
+    """The parts of every text."""
 
     def num_tokens(text: str) -> int:
         return len(engine.source.encode(text))
 
     limit = engine.max_source_tokens
-    # In one call, since nearly all lines fit.
-    lengths = [len(ids) for ids in engine.source.encode_batch(window)]
+    # In one call, since nearly all texts fit.
+    lengths = [len(ids) for ids in engine.source.encode_batch(texts)]
     return [
-        ([Part(line)] if line else []) if length <= limit else split_text(line, num_tokens, limit, language)
-        for line, length in zip(window, lengths, strict=True)
+        ([Part(text)] if text else []) if length <= limit else split_text(text, num_tokens, limit, language)
+        for text, length in zip(texts, lengths, strict=True)
     ]
 
 
 def _joined(parts: Sequence[Part], hypotheses: Sequence[Hypothesis]) -> Hypothesis:
     """One translation of a line from those of its parts, on one line."""
     text = LINE_BREAKS.sub(" ", join_translations(parts, [each.text for each in hypotheses]))
+    return replace(_mean(hypotheses), text=text)
+
+
+def _mean(hypotheses: Sequence[Hypothesis]) -> Hypothesis:
+    """The score and the pieces of parts together."""
     if len(hypotheses) == 1:
-        return replace(hypotheses[0], text=text)
+        return hypotheses[0]
     # The end of each sentence counts as a piece, as in the scores.
     weights = [len(each.pieces) + 1 for each in hypotheses]
     total = sum(weight * each.score for weight, each in zip(weights, hypotheses))
     pieces = tuple(chain.from_iterable(each.pieces for each in hypotheses))
-    return Hypothesis(text, total / sum(weights), pieces)
+    return Hypothesis("", total / sum(weights), pieces)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, cast, get_args
 from crosslate.engines.decoding import DecodingOptions, Engine, Hypothesis
 from crosslate.errors import EngineError, UsageError, nearest
 from crosslate.packs.stored_model import StoredModel
-from crosslate.translation.lines import n_best_lines, translate_lines
+from crosslate.translation.lines import Aligner, n_best_lines, translate_lines
 
 if TYPE_CHECKING:
     from crosslate.engines.conversion import Quantization
@@ -122,11 +122,19 @@ class Translator:
         _check_list(texts)
         return list(self.translate_lines(texts, window_lines=max(1, len(texts))))
 
-    def translate_lines(self, lines: Iterable[str], *, window_lines: int = 1024) -> Iterator[str]:
-        """A translation for each line of a stream, in order and in bounded memory."""
+    def translate_lines(
+        self, lines: Iterable[str], *, window_lines: int = 1024, aligner: Aligner | None = None
+    ) -> Iterator[str]:
+        """A translation for each line of a stream, in order and in bounded memory.
+
+        Args:
+            aligner: finds the places of what is not translated; see
+                :func:`crosslate.translation.lines.translate_lines`.
+        """
         return translate_lines(
-            self.engine, lines, self.options, language=self.source_language, window_lines=window_lines
-        )
+            self.engine, lines, self.options, language=self.source_language,
+            target_language=self.target_language, aligner=aligner, window_lines=window_lines,
+        )  # fmt: skip
 
     def n_best(self, texts: Sequence[str], count: int) -> list[list[Hypothesis]]:
         """The ``count`` best translations of each text with their scores, the best first."""
@@ -134,13 +142,19 @@ class Translator:
         return list(self.n_best_lines(texts, count, window_lines=max(1, len(texts))))
 
     def n_best_lines(
-        self, lines: Iterable[str], count: int, *, window_lines: int = 1024
+        self,
+        lines: Iterable[str],
+        count: int,
+        *,
+        window_lines: int = 1024,
+        aligner: Aligner | None = None,
     ) -> Iterator[list[Hypothesis]]:
         """The ``count`` best translations of each line of a stream; the beam is widened to ``count``."""
         options = self.options.changed(n_best=count, beam_size=max(count, self.options.beam_size))
         return n_best_lines(
-            self.engine, lines, options, language=self.source_language, window_lines=window_lines
-        )
+            self.engine, lines, options, language=self.source_language,
+            target_language=self.target_language, aligner=aligner, window_lines=window_lines,
+        )  # fmt: skip
 
 
 def wanted_engine(engine: str, quantization: str) -> EngineName:

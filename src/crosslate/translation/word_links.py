@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
+from functools import cache, partial
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from crosslate.documents.placement import Align, Links, proportional_links
 from crosslate.evaluation.attention import alignment_layer, attend, linked_words
+from crosslate.languages.letter_case import in_sentence_case
 from crosslate.models.child import Child
 
 if TYPE_CHECKING:
     from crosslate.engines.generation import TranslationModel
     from crosslate.models.anatomy.anatomy import Anatomy
     from crosslate.models.parent import Parent
+    from crosslate.text.vocabularies import Vocabulary
 
 Words = Sequence[str]
 
@@ -34,7 +37,11 @@ def attention_align(model: Parent | Child, pairs: Sequence[tuple[str, str]]) -> 
         ParentError: the model gives no attention.
     """
     anatomy = model.parent.anatomy if isinstance(model, Child) else model.anatomy
-    linked = attention_links(model, anatomy, pairs)
+    return or_in_proportion(attention_links(model, anatomy, pairs))
+
+
+def or_in_proportion(linked: Callable[[Words, Words], Links | None]) -> Align:
+    """``linked``, and links by proportion for the sentences of which it knows none."""
 
     def align(source: Words, target: Words) -> Links:
         known = linked(source, target)
@@ -48,7 +55,10 @@ def attention_links(
 ) -> Callable[[Words, Words], list[tuple[int, int]] | None]:
     """:func:`attention_align` with None for the links of a sentence that is too long for the model."""
     found = {}
-    for each in attend(model, anatomy, pairs):
+    # Models know capitals throughout as badly here as in what they translate.
+    ours, theirs = (cache(partial(_num_tokens, each)) for each in (model.source, model.target))
+    read = [(in_sentence_case(one, "", ours), in_sentence_case(other, "", theirs)) for one, other in pairs]
+    for each in attend(model, anatomy, read):
         links, target, source = linked_words(each, model, alignment_layer(each.weights.shape[0]))
         cut = [word.text for word in target], [word.text for word in source]
         key = tuple("".join(text.split()) for text in pairs[each.index])
@@ -59,6 +69,10 @@ def attention_links(
         return None if known is None else carried_links(*known, (target, source))
 
     return linked
+
+
+def _num_tokens(vocabulary: Vocabulary, word: str) -> int:
+    return len(vocabulary.encode(word))
 
 
 def carried_links(

@@ -40,6 +40,7 @@ def test_translations_that_are_no_line_of_text():
         ("Hi {a} {b}{c}, you", "Hi, you", "Hallo, du", "Hallo {a} {b}{c}, du"),
         ("Item (#%d) is gone", "Item (#) is gone", "Teil (#) ist weg", "Teil (#%d) ist weg"),
         ("See https://a.b/c?d=e. Now.", "See.", "Siehe.", "Siehe https://a.b/c?d=e. Now."),
+        ("请看https://a.b/c的内容。", "请看的内容。", "Look at the content.", "Look https://a.b/c at the content."),
     ],
 )  # fmt: skip
 def test_placeholders_come_back_in_their_places(text, sentence, translation, expected):
@@ -47,6 +48,15 @@ def test_placeholders_come_back_in_their_places(text, sentence, translation, exp
     first, *others = texts(document)
     assert first == sentence
     assert document.render([translation, *others]) == expected
+
+
+def test_tags_of_blocks_divide_texts_and_other_tags_stay_in_them():
+    text = "The dog sleeps.<br />The <i>cat</i> eats<p>Milk</p>"
+    document = open_text(text, "text", "en")
+    assert texts(document) == ["The dog sleeps.", "The cat eats", "Milk"]
+    assert document.render(
+        ["Der Hund schläft.", "Die Katze frisst", "Milch"], lambda *_: [(0, 0), (1, 1), (2, 2)]
+    ) == ("Der Hund schläft.<br />Die <i>Katze</i> frisst<p>Milch</p>")
 
 
 def test_sentences_without_a_space_between_get_one_where_their_script_has_them():

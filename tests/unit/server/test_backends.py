@@ -53,7 +53,7 @@ class TestPyTorch:
 
     def test_a_pack_costs_its_own_tensors_and_shares_the_parents(self, tiny, parent, backend):
         models = {
-            pair: backend.model(direction).engine._translation_model.model
+            pair: backend.model(direction).engine.translation_model.model
             for pair, direction in directions(parent, tiny / "packs", backend).items()
         }
         name = "model.encoder.layers.0.fc1.weight"

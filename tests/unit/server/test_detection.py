@@ -43,3 +43,15 @@ def test_nothing_to_tell(detector, text):
 )
 def test_no_other_language_is_ever_answered(languages, text, expected):
     assert [guess.language for guess in Detector(languages).detect(text)] == [expected]
+
+
+@pytest.mark.parametrize(
+    "text", ["الكلب ينام في البيت", "Собака спит в доме.", "สุนัขนอน", "いぬはねている", "ძაღლს სძინავს"]
+)
+def test_a_script_that_no_served_language_has(text):
+    (guess,) = Detector(["de", "en", "fr"]).detect(text)
+    assert guess.model_dump() == {"confidence": 0.0, "language": "en"}
+
+
+def test_languages_of_other_scripts_are_not_answered():
+    assert {each.language for each in Detector(["de", "fr", "uk"]).detect("Собака спит.")} == {"uk"}

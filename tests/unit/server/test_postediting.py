@@ -16,7 +16,7 @@ from crosslate.server.postediting import finished, repeats_itself
         ("Er sagt: „Ja.“", "He says: “Yes.”", "en", "He says: “Yes.”"), ("Hallo. ", "Hello", "en", "Hello."),
         ("Hallo.", "", "en", ""), ("Hallo", "...", "en", "..."),
         # Letter case.
-        ("HALLO WELT", "Hello world", "en", "HELLO WORLD"), ("hallo welt", "Hello World", "en", "hello world"),
+        ("HALLO WELT", "Hello world", "en", "HELLO WORLD"), ("hallo welt", "Hello World", "en", "hello World"),
         ("the dog", "Der Hund", "de", "der Hund"), ("Hallo", "hello", "en", "Hello"),
         ("„Hallo", "“hello", "en", "“Hello"), ("iPhone ist da", "iPhone is here", "en", "iPhone is here"),
         ("I", "je", "fr", "Je"), ("你好", "Hello", "en", "Hello"),

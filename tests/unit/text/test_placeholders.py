@@ -1,10 +1,13 @@
 import pytest
+import regex
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from crosslate.text.placeholders import placeholders
+from crosslate.text.placeholders import placeholders, tag_of, without_references
 
 
-def found(text):
-    return [text[start:end] for start, end in placeholders(text)]
+def found(text, language=""):
+    return [text[start:end] for start, end in placeholders(text, language)]
 
 
 @pytest.mark.parametrize(
@@ -31,9 +34,96 @@ def test_placeholders(text, expected):
 
 
 @pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # Text without spaces goes on after an address; other letters are its own.
+        ("欢迎访问http://shop.example.cn/a?b=1，谢谢", ["http://shop.example.cn/a?b=1"]),
+        ("詳細はwww.example.jpをご覧ください", ["www.example.jp"]),
+        ("ไปที่https://example.co.th/xแล้ว", ["https://example.co.th/x"]), ("메일은help@example.kr로", ["help@example.kr"]),
+        ("请写信给info@example.org。谢谢", ["info@example.org"]), ("https://пример.рф/а?б=в, да", ["https://пример.рф/а?б=в"]),
+        ("https://de.example.org/wiki/Öl_(Käse).", ["https://de.example.org/wiki/Öl_(Käse)"]), ("jürgen@müller.de!", ["jürgen@müller.de"]),
+        ("https://hi.example.org/हिन्दी में", ["https://hi.example.org/हिन्दी"]), ("زوروا https://example.org، شكرا", ["https://example.org"]),
+        ("[hier](https://a.b/c) **https://x.y**", ["https://a.b/c", "https://x.y"]), ("https://example.com'a git", ["https://example.com"]),
+        ("example.org/a/b oder z.B./u.a. Ende.Anfang", ["example.org/a/b"]), ("ftp://[::1]:80/x mailto:a@b.c", ["ftp://[::1]:80/x", "mailto:a@b.c"]),
+    ],
+)  # fmt: skip
+def test_addresses_end_where_their_script_does(text, expected):
+    assert found(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "expected"),
+    [
+        ("%user liest %file: %größe", "de", ["%user", "%file", "%größe"]), ("%ld, %dpx, %5.2f, %*d, %-3s", "de", ["%ld", "%dpx", "%5.2f", "%*d", "%-3s"]),
+        ("%s个, %d명, %sさん, %1$s", "zh", ["%s", "%d", "%s", "%1$s"]), ("%a, %d. %B %Y %H:%M", "de", ["%a", "%d", "%B", "%Y", "%H", "%M"]),
+        ("eine 40 %ige, 40%ige, 40\u00a0%ige Säure", "de", []), ("EU:n 20 %:n osuus, klo 12:30", "fi", []), ("100 % des", "fr", []),
+        ("%1 of %2, 100%%", "en", ["%1", "%2", "%%"]), ("%L1, %n, %{x}, %<y>s, %%NAME%%, %HOME%", "en", ["%L1", "%n", "%{x}", "%<y>s", "%%NAME%%", "%HOME%"]),
+        ("%50 indirim, %5'i, %8 arttı, %2,5; %d ve %1$s", "tr", ["%d", "%1$s"]), ("%50 da", "eu", []), ("%50, %5'i", "", []),
+        ("Hallo :name, @count neu", "de", [":name", "@count"]), (":smile: 12:30 10:a x:y", "de", [":smile:"]), ("Das:ist", "de", []),
+        ("<0>hier</0>, <1/>", "de", ["<0>", "</0>", "<1/>"]), ("{n, plural, one {# Hund} other {# Hunde}}!", "de", ["{n, plural, one {# Hund} other {# Hunde}}"]),
+        ("{g, select, f {Sie hat {n, plural, one {# x} other {# y}}} other {Es}} da", "de", ["{g, select, f {Sie hat {n, plural, one {# x} other {# y}}} other {Es}}"]),
+        ("{d, date, long} #{x} {{{y}}} { z } $t(a.b)", "", ["{d, date, long}", "#{x}", "{{{y}}}", "{ z }", "$t(a.b)"]), ("$5, US$, $name, $NAME$", "", ["$name", "$NAME$"]),
+    ],
+)  # fmt: skip
+def test_variables_and_percent_signs(text, language, expected):
+    assert found(text, language) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("@anna, @tom@example.social; a@b", ["@anna", "@tom@example.social"]), ("请看@some_user的视频", ["@some_user"]), ("مرحبا @كريم", ["@كريم"]),
+        ("#Berlin2025 #1 C# a#b", ["#Berlin2025"]), ("#ประเทศไทย #한국어 #话题#吗", ["#ประเทศไทย", "#한국어", "#话题"]), ("今日は#東京に", []),
+        ("a<br />b <i>c</i> <x:y z='1'> <script async src=a>", ["<br />", "<i>", "</i>", "<x:y z='1'>", "<script async src=a>"]),
+        ("a <b and c> d, 3 < 4 > 2, <- ->", []), ("[b]a[/b] [url=https://a.b]c[/url] [1] [sic]", ["[b]", "[/b]", "[url=https://a.b]", "[/url]"]), ("<!-- x -->", ["<!-- x -->"]),
+    ],
+)  # fmt: skip
+def test_users_and_tags(text, expected):
+    assert found(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("spelt", "expected"),
+    [
+        ("<B>", ("open", "b")), ("</0>", ("close", "0")), ("<0/>", ("point", "0")), ("<img src=a>", ("point", "img")), ("<br>", ("break", "br")),
+        ("</p>", ("break", "p")), ("[url=x]", ("open", "url")), ("[/b]", ("close", "b")), ("{b}", None), ("<!-- -->", None),
+    ],
+)  # fmt: skip
+def test_what_a_tag_is(spelt, expected):
+    assert tag_of(spelt) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Fish &amp; chips &#39;x&#39; &lt;", "Fish & chips 'x' <"), ("&copy &notify &region=2 &nope;", "&copy &notify &region=2 &nope;"),
+        ("https://a.b/?x=1&copy=2&lt;=3 &gt;", "https://a.b/?x=1&copy=2&lt;=3 >"), ("&amp;lt;", "&lt;"),
+    ],
+)  # fmt: skip
+def test_references(text, expected):
+    assert without_references(text) == expected
+
+
+WORDS = ["Hund", "größe", "привет", "नमस्ते", "你好", "สวัสดี", "안녕", "مرحبا", "https://a.b/c", "a@b.cd", "%", "20 ", ":", "@", "#", "<b>", "{", "}", "$", " ", ".", "'"]  # fmt: skip
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(st.lists(st.sampled_from(WORDS), max_size=8).map("".join), st.sampled_from(["", "tr"]))
+def test_no_word_is_cut(text, language):
+    done = 0
+    for start, end in placeholders(text, language):
+        assert done <= start < end <= len(text)
+        for cut in (start, end):
+            around = text[max(cut - 1, 0) : cut + 1]
+            assert not regex.fullmatch(r"\p{sc=Latn}{2}|\p{sc=Cyrl}{2}|.\p{M}", around)
+        done = end
+
+
+@pytest.mark.parametrize(
     "text",
     ["a" * 200_000, "{" * 200_000, "%" * 200_000, "a@" * 100_000, "a.b" * 70_000, "👋\u200d" * 60_000, "www." * 50_000,
-     "https://(" * 30_000, "https://a.,.,.,.," * 10_000],
+     "https://(" * 30_000, "https://a.,.,.,.," * 10_000, "{a,plural,{}" * 20_000, "<a b=c " * 30_000, "<![CDATA[" * 30_000, "a-" * 100_000,
+     "[url=" * 50_000, "#a" * 100_000, "@a/" * 60_000, "%-" * 100_000, "{a,plural," + "{{" * 100_000, "<a" + " a=b" * 50_000],
 )  # fmt: skip
 def test_hostile_text(text):
     """Quadratic time would take minutes."""

@@ -159,3 +159,19 @@ class TestCutting:
     )  # fmt: skip
     def test_translations_are_joined_as_their_script_does(self, parts, translations, expected):
         assert join_translations(parts, translations) == expected
+
+
+class Small(Shouting):
+    """Answers in small letters."""
+
+    def translate(self, texts, options):
+        self.calls.append(list(texts))
+        return [[Hypothesis(text.lower(), -1.0, ())] for text in texts]
+
+
+def test_what_is_not_translated_comes_back_once_and_capitals_are_raised():
+    engine = Small()
+    lines = ["Der Hund %name da 👋", "https://A.b/C", "WER {X} IST DA?", "Ein <b>Hund</b>", "Ja"]
+    out = list(translate_lines(engine, lines, language="de", target_language="tr"))
+    assert out == ["der hund %name da 👋", "https://A.b/C", "WER {X} İST DA?", "ein <b>hund</b>", "ja"]
+    assert engine.calls == [["Der Hund da", "Wer ist da?", "Ein Hund", "Ja"]]

@@ -98,8 +98,10 @@ async def _translated(call: Call[FileFields]) -> str:
         return await translations.beside(lambda: downloads.save(data, name, target), size)
     segments = [(direction, segment.text) for segment in document.segments]
     ranked = await translations.translate_segments(segments)
+    aligns = await translations.aligns(zip([direction] * len(ranked), document.segments, ranked))
+    best = [best for best, *_ in ranked]
     return await translations.beside(
-        lambda: downloads.save(document.rebuild([best for best, *_ in ranked]), name, target), size
+        lambda: downloads.save(document.rebuild(best, aligns.get(direction.identity)), name, target), size
     )
 
 

@@ -1,0 +1,101 @@
+"""Scripts: in which a text is written, and in which languages are."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from functools import cache
+from typing import Any
+
+_LATIN = "Latn"
+# Languages by the scripts (ISO 15924) that they are usually written in, by their codes of ISO 639. A language
+# appears with each of its scripts; Japanese and Korean use Chinese characters, too.
+_LANGUAGES = {
+    "Hani": "zh zho chi cmn yue wuu nan hak gan hsn cdo cjy cnp cpx csp czh czo lzh mnp zt ja jpn ko kor",
+    "Hira": "ja jpn ryu",
+    "Kana": "ja jpn ryu",
+    "Hang": "ko kor",
+    "Cyrl": """ru rus uk ukr be bel bg bul mk mkd sr srp bs bos kk kaz ky kir mn mon khk tg tgk tt tat ba bak
+        cv chv ce che os oss sah tyv udm mhr kv kpv av ava ab abk uz uzb uzn az aze azj crh ku kur""",
+    "Arab": """ar ara arb arz ary apc ajp acm acq aeb ars fa fas per pes prs ur urd ps pus pbt sd snd ug uig
+        ckb ku kur ks kas az azb bal lrc mzn glk pnb skr ms msa zsm pa pan kk kaz uz""",
+    "Hebr": "he heb iw yi yid ydd lad",
+    "Grek": "el ell gre grc pnt",
+    "Armn": "hy hye arm hyw",
+    "Geor": "ka kat geo xmf",
+    "Deva": "hi hin mr mar ne nep npi sa san bho mai mag awa hne kok gom doi brx sd snd ks kas new",
+    "Beng": "bn ben as asm bpy mni",
+    "Guru": "pa pan",
+    "Gujr": "gu guj",
+    "Orya": "or ori ory",
+    "Taml": "ta tam",
+    "Telu": "te tel",
+    "Knda": "kn kan tcy",
+    "Mlym": "ml mal",
+    "Sinh": "si sin",
+    "Thai": "th tha nod sou tts",
+    "Laoo": "lo lao",
+    "Khmr": "km khm kxm",
+    "Mymr": "my mya bur blk kht ksw mnw rki shn",
+    "Tibt": "bo bod tib dz dzo adx khg lbj sip xct",
+    "Ethi": "am amh ti tir gez",
+    "Thaa": "dv div",
+    "Syrc": "syr arc",
+    "Cher": "chr",
+    "Tfng": "zgh ber shi tzm kab taq",
+    "Nkoo": "nqo",
+    "Olck": "sat",
+    "Cans": "iu iku cr cre",
+    "Yiii": "ii iii",
+    "Talu": "khb",
+    "Tale": "tdd",
+    "Tavt": "blt",
+    "Mong": "mn mon mvf",
+}  # fmt: skip
+# Those of them that are in Latin letters, too.
+_ALSO_LATIN = """
+    sr srp bs bos kk kaz tt tat uz uzb uzn az aze azj crh ku kur ms msa zsm kab ber shi tzm taq iu iku cr cre
+"""
+_PARTS = {
+    "Hans": {"Hani"}, "Hant": {"Hani"}, "Hanb": {"Hani"}, "Jpan": {"Hira", "Kana", "Hani"},
+    "Hrkt": {"Hira", "Kana"}, "Kore": {"Hang", "Hani"},
+}  # fmt: skip
+
+
+def scripts_of(language: str) -> frozenset[str]:
+    """The scripts (ISO 15924) that a language is written in; of a code with a script, it alone.
+
+    Args:
+        language: a code in any case, with ``-`` or ``_``; unknown ones are taken to be in Latin letters.
+    """
+    base, *rest = re.split("[-_]", language.strip().lower())
+    named = [part.title() for part in rest if len(part) == 4 and part.isalpha()]
+    if named:
+        return frozenset(_PARTS.get(named[0], {named[0]}))
+    return _by_language().get(base, frozenset({_LATIN}))
+
+
+def script_of(text: str) -> str | None:
+    """The script (ISO 15924) of most letters of a text; None where it has none, or a rare one has most."""
+    counts: Counter[str | None] = Counter()
+    for match in _letters().finditer(text):
+        counts[match.lastgroup] += len(match.group())
+    return counts.most_common(1)[0][0] if counts else None
+
+
+@cache
+def _by_language() -> dict[str, frozenset[str]]:
+    found: dict[str, frozenset[str]] = {}
+    for script, codes in [*_LANGUAGES.items(), (_LATIN, _ALSO_LATIN)]:
+        for code in codes.split():
+            found[code] = found.get(code, frozenset()) | {script}
+    return found
+
+
+@cache
+def _letters() -> Any:
+    """A run of letters, as a group with the name of its script."""
+    import regex
+
+    known = "|".join(rf"(?P<{script}>\p{{sc={script}}}+)" for script in (_LATIN, *_LANGUAGES))
+    return regex.compile(rf"(?V1)(?=\p{{L}})(?:{known}|\p{{L}})")

@@ -1,0 +1,28 @@
+"""Scripts of texts and languages."""
+
+import pytest
+
+from crosslate.languages.scripts import script_of, scripts_of
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The dog", "Latn"), ("Собака iPhone", "Cyrl"), ("الكلب ينام", "Arab"), ("הכלב ישן", "Hebr"), ("Ο σκύλος", "Grek"),
+        ("कुत्ता सोता है", "Deva"), ("小狗在睡觉", "Hani"), ("いぬはねている", "Hira"), ("개가 자고 있다", "Hang"), ("สุนัขนอน", "Thai"),
+        ("ውሻው ተኝቷል", "Ethi"), ("ძაღლს სძინავს", "Geor"), ("შენ ok", "Geor"), ("12:30 😀", None), ("", None), ("𐌰𐌱𐌲", None),
+    ],
+)  # fmt: skip
+def test_script_of(text, expected):
+    assert script_of(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("language", "expected"),
+    [
+        ("de", {"Latn"}), ("ru", {"Cyrl"}), ("sr", {"Cyrl", "Latn"}), ("srp_Latn", {"Latn"}), ("ZH-Hant", {"Hani"}), ("ja", {"Hira", "Kana", "Hani"}),
+        ("ko", {"Hang", "Hani"}), ("arb", {"Arab"}), ("zz", {"Latn"}), ("Jpan", {"Latn"}), ("ja_Jpan", {"Hira", "Kana", "Hani"}),
+    ],
+)  # fmt: skip
+def test_scripts_of(language, expected):
+    assert scripts_of(language) == expected
