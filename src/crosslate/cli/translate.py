@@ -53,8 +53,8 @@ class TranslateJob(ModelChoice):
     )
     follow_words: bool = Field(
         True,
-        description="Place tags, URLs, variables and emoji by the attention of the model, which needs PyTorch, "
-        "or by equal words and proportion.",
+        description="Place tags, URLs, variables and emoji by the model's attention, which needs PyTorch, or "
+        "by equal words and proportion.",
     )
     window_lines: int | None = Field(
         None,
