@@ -39,7 +39,7 @@ OF_EVERY_FAMILY = {
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Marks tests of further families as full before tests are chosen by their marks."""
+    """Marks tests of further families as full before tests are chosen by their marks; long ones come first."""
     import families
     import hub_folders
 
@@ -49,3 +49,4 @@ def pytest_collection_modifyitems(items):
         is_further = any(isinstance(value, str) and value in further for value in values)
         if is_further and item.originalname not in OF_EVERY_FAMILY:
             item.add_marker(pytest.mark.full)
+    items.sort(key=lambda item: "learning" not in item.path.parts)

@@ -12,8 +12,8 @@ from torch import nn
 
 from crosslate.errors import PackError
 from crosslate.models.fingerprint import fingerprint
-from crosslate.models.methods.forms import FORMS, Slices
-from crosslate.models.methods.registry import methods
+from crosslate.models.methods.forms import Slices
+from crosslate.models.methods.registry import forms, methods
 from crosslate.packs.manifest import DTYPES, Manifest, TensorRecord
 from crosslate.packs.pack import Pack, verify
 from crosslate.text.vocabularies import SpecialIds, Vocabulary
@@ -115,7 +115,7 @@ class TestDocument:
             assert described == set(record.model_fields)
 
     def test_every_form_and_added_module_is_described(self, document):
-        for kind in FORMS:
+        for kind in forms():
             assert f'"kind": "{kind}"' in document
         for kind, method in methods().items():
             assert (f"- `{kind}(" in document) is bool(method.modules)

@@ -96,7 +96,7 @@ def test_what_real_sockets_bring(process):
 @pytest.mark.parametrize(
     ("arguments", "code", "expected"),
     [
-        ((), 2, "give --parent"),
+        ((), 2, "--parent is missing; give the folder or hub id"),
         (("--parent", "nowhere"), 4, "nowhere: no such folder"),
         (("--parent", "{tiny}/parents/fr-en", "--packs", "nothing"), 2, "nothing: no such folder"),
         (("--parent", "{tiny}/parents/fr-en", "--packs", "{tiny}/packs/de-en"), 2, "is a pack; give the folder"),

@@ -375,5 +375,5 @@ class TestStored:
             StoredModel(parent=folder)
 
     def test_packs_name_the_languages(self, tmp_path):
-        with pytest.raises(UsageError, match="packs already name the parent's languages"):
+        with pytest.raises(UsageError, match="beside packs, which name them"):
             StoredModel([tmp_path / "pack"], languages=("fr", "en"))

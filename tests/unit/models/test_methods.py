@@ -149,7 +149,7 @@ def test_forms_are_read_and_written_back(form, values, stored):
         ({"kind": "low-rank", "shape": [2, 2], "rank": 1, "axis": 0}, "unknown key axis"),
         ({"kind": "low-rank", "shape": [2, 2], "rank": True}, "rank is True, expected a whole number"),
         ({"kind": "low-rank", "shape": [2], "rank": 1}, "needs a shape of two axes"),
-        ({"kind": "low-rank", "shape": [2, 2], "rank": 0}, "a rank from 1"),
+        ({"kind": "low-rank", "shape": [2, 2], "rank": 0}, "a rank of at least 1"),
         ({"kind": "low-rank", "shape": 3, "rank": 1}, "shape is 3, expected a list"),
         ({"kind": "scale", "shape": [2, 2], "axis": 2}, "an axis within its shape"),
         ({"kind": "slices", "shape": [4], "axis": 1, "ranges": [[0, 1]]}, "axis is 1"),

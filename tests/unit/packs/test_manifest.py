@@ -176,7 +176,7 @@ FAULTS = [
     ({"files/README.md": "abc"}, "files.README.md is 'abc'"),
     ({"special_ids/source/eos": "0"}, "special_ids.source.eos is '0'"),
     # languages, hashes and moments
-    ({"source_language": "German"}, "'German' is not a language code"),
+    ({"source_language": "German"}, "language is 'German', expected the spelling 'de'"),
     ({"target_language": "pt_BR"}, "'pt_BR', expected the spelling 'pt-BR'"),
     *(({"parent/fingerprint": "a" * 63 + each}, "parent.fingerprint is ") for each in ("", "A", "aa", "g")),
     *(
@@ -231,7 +231,7 @@ FAULTS = [
     ({f"{FORM}/ranges": [[0, 2, 4]]}, "ranges[0]"),
     ({f"{FORM}/ranges": [[0, 3]]}, "shape is [4, 3], but its form needs [3, 3]"),
     ({FORM: {"kind": "low-rank", "shape": [4, 3], "rank": 3}}, "shape is [4, 3], but its form needs [3, 7]"),
-    ({FORM: {"kind": "low-rank", "shape": [4, 3], "rank": 0}}, "a rank from 1"),
+    ({FORM: {"kind": "low-rank", "shape": [4, 3], "rank": 0}}, "a rank of at least 1"),
     ({FORM: {"kind": "scale", "shape": [4, 3], "axis": 2}}, "axis"),
     # files
     *(

@@ -139,5 +139,5 @@ class TestRefusals:
         with pytest.raises(ParentError, match="has no config"):
             StoredModel(parent=tmp_path)
         make_parent(tmp_path / "model")
-        with pytest.raises(ParentError, match="does not name the languages"):
+        with pytest.raises(ParentError, match="does not say which languages it translates"):
             StoredModel(parent=tmp_path / "model")

@@ -96,8 +96,9 @@ class TestCTranslate2:
         assert names(backend) == []  # models are loaded on first use
         models = [backend.model(found[pair]) for pair in self.PAIRS]
         assert names(backend) == ["parent", "de-en", "fr-es"]
+        sizes = [each.bytes for each in backend.residents()]
         assert backend.model(found[("de", "en")]) is models[1]
-        return [found[pair] for pair in self.PAIRS], [each.bytes for each in backend.residents()]
+        return [found[pair] for pair in self.PAIRS], sizes
 
     def test_the_least_recently_used_is_dropped(self, parent, sized):
         (first, second, third), sizes = sized

@@ -350,7 +350,7 @@ class TestHalfPrecision:
 
     def test_gradients_that_overflow_at_any_scale_end_the_run(self, tmp_path, monkeypatch):
         monkeypatch.setattr("crosslate.training.loop._LEAST_SCALE", 2.0**60)
-        with pytest.raises(TrainingError, match="use fp32 precision"):
+        with pytest.raises(TrainingError, match="or fp32 precision"):
             train(toy_trainee(), ToyPairs.random(), toy_settings(precision="fp16"), None, tmp_path)
 
 
