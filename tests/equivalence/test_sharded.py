@@ -27,7 +27,7 @@ def measured(pack: Pack) -> tuple[float, float]:
     return entry["fc1"], entry["k_proj"]
 
 
-@pytest.mark.parametrize("options", [(), ("bf16", "checkpointed")])
+@pytest.mark.parametrize("options", [pytest.param((), marks=pytest.mark.full), ("bf16", "checkpointed")])
 def test_sharding_changes_no_update(tmp_path: Path, options: tuple[str, ...]):
     whole = run_two(tmp_path / "whole", *options)
     sharded = run_two(tmp_path / "sharded", "shard", *options)

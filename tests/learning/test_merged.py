@@ -59,7 +59,7 @@ def learnt_parent(name: str, folder: Path) -> Parent:
     return Parent.load(folder / "learnt")
 
 
-@pytest.mark.parametrize("name", WIDTH)
+@pytest.mark.parametrize("name", ["marian", pytest.param("mbart", marks=pytest.mark.full), "t5"])
 def test_a_merged_checkpoint_translates_what_was_learnt(name: str, tmp_path: Path):
     with one_thread():
         parent = learnt_parent(name, tmp_path)
