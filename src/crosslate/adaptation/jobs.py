@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from crosslate.adaptation.settings import DataSettings, NewLanguages, OutputSettings, PackOutput
 from crosslate.config import Settings
 from crosslate.errors import Faults, UsageError
 from crosslate.languages.codes import language_pair
 from crosslate.models.initialisers.initial_embeddings import RANDOM
+from crosslate.models.parent_facts import LanguagePair, ParentFacts
 from crosslate.models.sizes import parse_size
 from crosslate.text.corpora import TextFiles
 from crosslate.training.settings import TrainingChanges, TrainingSettings
@@ -21,34 +22,16 @@ if TYPE_CHECKING:
     from crosslate.training.progress import Progress
 
 
-def _checked_pair(pair: str) -> str:
-    language_pair(pair)
-    return pair
-
-
-LanguagePair = Annotated[str, AfterValidator(_checked_pair)]
-
-
-class ParentChoice(Settings):
+class ParentChoice(ParentFacts):
     """A parent on disk or on the Hugging Face Hub."""
 
     parent: str = Field(description="Folder or Hugging Face Hub id of the parent.")
-    parent_langs: LanguagePair | None = Field(
-        None,
-        description="Languages of the parent, if its files name none or several (mBART, NLLB): fr-en, or its "
-        "own codes, as in fra_Latn-eng_Latn.",
-    )
-    parent_prefix: str | None = Field(
-        None,
-        description="Text that the parent wants before every source text, if its files do not name it (T5 "
-        "fine-tuned on its own pair).",
-    )
 
     def load(self) -> Parent:
         """The parent, in float32."""
         from crosslate.models.parent import Parent
 
-        source, target = language_pair(self.parent_langs) if self.parent_langs else (None, None)
+        source, target = self.given_languages or (None, None)
         return Parent.load(
             self.parent, source_language=source, target_language=target, prefix=self.parent_prefix
         )

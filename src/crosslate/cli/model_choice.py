@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field
 
 from crosslate.cli.options import Option, Options
-from crosslate.config import AnyPath, Settings
+from crosslate.config import AnyPath
 from crosslate.engines.decoding import DecodingOptions
-from crosslate.languages.codes import language_pair
+from crosslate.models.parent_facts import ParentFacts
 
 if TYPE_CHECKING:
     from crosslate.packs.stored_model import StoredModel
     from crosslate.translation.translator import Translator
 
 
-class ModelChoice(Settings):
+class ModelChoice(ParentFacts):
     """A model on disk and how to translate with it."""
 
     packs: list[AnyPath] = Field(
@@ -27,16 +27,6 @@ class ModelChoice(Settings):
         None,
         description="Folder or Hugging Face Hub id of the parent. Without a pack, translates the parent's "
         "own pair. [default: from the pack's manifest]",
-    )
-    parent_langs: str | None = Field(
-        None,
-        description="Languages of the parent, if its files name none or several (mBART, NLLB): fr-en, or its "
-        "own codes, as in fra_Latn-eng_Latn.",
-    )
-    parent_prefix: str | None = Field(
-        None,
-        description="Text that the parent wants before every source text, if its files do not name it (T5 "
-        "fine-tuned on its own pair).",
     )
     engine: Literal["auto", "ctranslate2", "pytorch"] = Field(
         "auto", description="auto uses PyTorch on a GPU, else CTranslate2."
@@ -51,8 +41,7 @@ class ModelChoice(Settings):
         """The model on disk."""
         from crosslate.packs.stored_model import StoredModel
 
-        languages = language_pair(self.parent_langs) if self.parent_langs else None
-        return StoredModel(self.packs, self.parent, languages, self.parent_prefix)
+        return StoredModel(self.packs, self.parent, self.given_languages, self.parent_prefix)
 
     def open(self, model: StoredModel) -> Translator:
         """A translator for a model on disk."""

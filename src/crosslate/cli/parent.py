@@ -7,13 +7,14 @@ from pathlib import Path
 import typer
 from pydantic import Field
 
-from crosslate.adaptation.jobs import LanguagePair, ParentChoice, ParentJob
+from crosslate.adaptation.jobs import ParentChoice, ParentJob
 from crosslate.adaptation.settings import OutputSettings
 from crosslate.cli.adapt import OUTPUT, TEXT, TRAINING
 from crosslate.cli.console import console, error_console, make_table, megabytes, millions
 from crosslate.cli.options import Option, Options, options_of, read_all_lines
 from crosslate.cli.output import with_bar
 from crosslate.config import AnyPath, Settings
+from crosslate.models.parent_facts import LanguagePair
 
 parent_app = typer.Typer(
     help="Train, import, trim and inspect parents.", no_args_is_help=True, rich_markup_mode=None

@@ -37,13 +37,6 @@ _RAW_TEXT = frozenset({"script", "style", "xmp", "iframe", "noembed", "noframes"
 _SCRIPT_SIGN = re.compile(r"<!(?=--)|-->|</?script(?=[\s/>])", re.IGNORECASE)
 _FOREIGN = frozenset({"svg", "math"})
 _REFERENCE = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});?")
-_BLOCKS = """
-    address article aside blockquote body br caption center col colgroup dd details dialog dir div dl dt
-    fieldset figcaption figure footer form frame frameset h1 h2 h3 h4 h5 h6 head header hgroup hr html legend
-    li main menu nav ol optgroup option p pre search section summary table tbody td tfoot th thead title tr ul
-"""
-BLOCKS = frozenset(_BLOCKS.split())
-"""Elements of HTML that end a sentence; any other, known or not, stands in one, as in every browser."""
 _CHARSET = re.compile(rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{1,40})""", re.IGNORECASE)
 _XML_ENCODING = re.compile(rb"""^\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([\w.:-]{1,40})["']""")
 _DECLARED_WITHIN_BYTES = 4096

@@ -132,16 +132,9 @@ def is_language_group(code: str) -> bool:
     return code.lower() in _GROUPS
 
 
-_CHINESE_REGIONS = {"cn": "hans", "sg": "hans", "tw": "hant", "hk": "hant", "mo": "hant"}
-
-
 def script_of(code: str) -> str:
     """The script that a code names, in lower case: ``hant`` for ``zh-Hant`` and ``zh-TW``; else empty."""
-    base, *rest = re.split("[-_]", code.lower())
-    named = next((part for part in rest if len(part) == 4 and part.isalpha()), "")
-    if named or not is_same_language(base, "zh"):
-        return named
-    return next((_CHINESE_REGIONS[part] for part in rest if part in _CHINESE_REGIONS), "")
+    return _Tag.of(code).parts[0]
 
 
 def contradicts(one: str, other: str) -> bool:

@@ -105,11 +105,13 @@ def _listed(names: str) -> frozenset[str]:
     return frozenset(names.split())
 
 
-# Elements whose tags divide a text in two, and empty ones.
-_BLOCKS = _listed(
-    """address article aside blockquote br center dd div dl dt figcaption figure footer h1 h2 h3 h4 h5 h6
-    header hr li main nav ol option p pre section table tbody td tfoot th thead tr ul"""
+BLOCKS = _listed(
+    """address article aside blockquote body br caption center col colgroup dd details dialog dir div dl dt
+    fieldset figcaption figure footer form frame frameset h1 h2 h3 h4 h5 h6 head header hgroup hr html legend
+    li main menu nav ol optgroup option p pre search section summary table tbody td tfoot th thead title tr
+    ul"""
 )
+"""Elements of HTML that end a sentence; any other, known or not, stands in one, as in every browser."""
 _VOID = _listed("img input wbr")
 
 
@@ -141,7 +143,7 @@ def tag_of(placeholder: str) -> Tag | None:
     if match is None:
         return None
     name = (match["tag"] or match["bb"]).lower()
-    if name in _BLOCKS:
+    if name in BLOCKS:
         return Tag("break", name)
     if name in _VOID or match["empty"]:
         return Tag("point", name)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from crosslate.documents.document import TextFormat
 from crosslate.documents.flow import Flow, Mark, Piece
-from crosslate.documents.markup import BLOCKS, Attribute, Token, escaped_in_quotes, read_references, tokens
+from crosslate.documents.markup import Attribute, Token, escaped_in_quotes, read_references, tokens
 from crosslate.languages.codes import is_same_language
+from crosslate.text.placeholders import BLOCKS
 
 
 def _names(listed: str) -> frozenset[str]:

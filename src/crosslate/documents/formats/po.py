@@ -133,7 +133,7 @@ class _Reader:
             text = self.message["msgid_plural"]
         if text not in self.filled:
             inner = self.flow.nested()
-            read_text(inner, text, has_tags=True)
+            read_text(inner, text)
             self.filled[text] = inner.finish()
         pieces, ending = self.filled[text], _line_end(strings)
         return [opening, lambda filling: _quoted(fill(pieces, filling), ending or "\n"), ending]

@@ -8,7 +8,6 @@ from itertools import pairwise
 
 from crosslate.documents.document import TextFormat
 from crosslate.documents.flow import Flow, Mark
-from crosslate.documents.formats.text import read_tagged
 from crosslate.errors import InputError
 from crosslate.languages.orthography import has_letters
 
@@ -35,19 +34,13 @@ class SubRip(TextFormat):
         has_begun = False
         spoken: list[str] = []  # lines of the open subtitle
         for line, following in pairwise([*lines, ""]):
-            times = TIMES.match(line)
             is_head = is_time_line(line) or bool(_NUMBER.match(line) and is_time_line(following))
             has_begun = has_begun or is_head
             if not is_head and has_begun and line.strip():
                 spoken.append(line)
                 continue
             read_lines(flow, spoken, _read_line)
-            spoken = []
-            if times and has_text(line[times.end() :]):
-                flow.copy(times.group())
-                spoken.append(line[times.end() :])
-            else:
-                flow.copy(line)
+            spoken = copy_line(flow, line)
         read_lines(flow, spoken, _read_line)
 
 
@@ -56,7 +49,7 @@ def _read_line(flow: Flow, text: str) -> None:
         if index % 2:
             flow.mark(Mark([part], "joint", plain=" "))
         else:
-            read_tagged(flow, part)
+            flow.text(part)
 
 
 def lines_of(text: str) -> list[str]:
@@ -69,7 +62,17 @@ def is_time_line(line: str) -> bool:
     return _ARROW in line or TIMES.match(line) is not None
 
 
-def has_text(rest: str) -> bool:
+def copy_line(flow: Flow, line: str) -> list[str]:
+    """Copies a line that is no text; returns the text that stands behind the times in it, if any."""
+    times = TIMES.match(line)
+    if times and _has_text(line[times.end() :]):
+        flow.copy(times.group())
+        return [line[times.end() :]]
+    flow.copy(line)
+    return []
+
+
+def _has_text(rest: str) -> bool:
     """Whether what follows the times in their line is text, not settings (``X1:40``, ``line:0``)."""
     return any(has_letters(word) and ":" not in word for word in rest.split())
 

@@ -9,9 +9,10 @@ import re
 
 from crosslate.documents.document import TextFormat
 from crosslate.documents.flow import Flow, Mark
-from crosslate.documents.formats.srt import TIMES, has_text, is_time_line, lines_of, no_cue, read_lines
-from crosslate.documents.markup import BLOCKS, read_references
+from crosslate.documents.formats.srt import TIMES, copy_line, is_time_line, lines_of, no_cue, read_lines
+from crosslate.documents.markup import read_references
 from crosslate.languages.codes import is_same_language
+from crosslate.text.placeholders import BLOCKS
 
 _HEADER = re.compile(r"\ufeff?WEBVTT(?:[ \t]|\r|\n|\Z)")
 _LANGUAGE = re.compile(r"(Language:[ \t]*)([\w-]+)(\s*)")
@@ -40,14 +41,8 @@ class WebVtt(TextFormat):
             named = _LANGUAGE.fullmatch(line) if is_header and target_language else None
             if named and is_same_language(named.group(2), flow.language):
                 line = f"{named.group(1)}{target_language}{named.group(3)}"
-            times = TIMES.match(line)
             is_cue = is_time_line(line)
-            spoken = []
-            if times and has_text(line[times.end() :]):
-                flow.copy(times.group())
-                spoken.append(line[times.end() :])
-            else:
-                flow.copy(line)
+            spoken = copy_line(flow, line)
         read_lines(flow, spoken, _read_cue)
 
 
