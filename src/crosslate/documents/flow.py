@@ -8,6 +8,7 @@ are cut from the text alone, and :mod:`crosslate.documents.placement` finds the 
 from __future__ import annotations
 
 import re
+import unicodedata
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,13 +21,14 @@ from crosslate.errors import InputError
 from crosslate.languages.orthography import has_letters
 from crosslate.languages.sentence_ends import sentences
 from crosslate.languages.words import RUNS_ON, UNSPACED
-from crosslate.text.placeholders import placeholders, tag_of
+from crosslate.text.placeholders import character_of, is_ordered, placeholders, tag_of
 
 _MAX_NOTE_ITEMS = 8
 _MAX_NESTED = 20
 _MAX_ITEMS = 300_000  # of a paragraph: 150,000 runs, far more than anyone writes
 _WORD_ENDS = ".,;!?)]%'\"’”»"
 _RUNS = re.compile(r"\s+|\S+")
+_APOSTROPHES = frozenset("'’ʼ")
 _OPENING = frozenset("([{<\"'«„“‘¿¡（「『")
 _CLOSING = frozenset(".,;:!?)]}»”’…%،؛؟。，、；：！？）」』】।")
 LINE_BREAKS = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")
@@ -36,6 +38,9 @@ _SURROGATES = re.compile(r"[\ud800-\udfff]")
 _UNWRITABLE = re.compile(r"[\x00-\x08\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 # Undecodable bytes appear as halves of surrogate pairs; soft hyphens would cut words in two.
 _UNREADABLE = re.compile(r"[\x00-\x08\x0e-\x1b\ufffe\uffff\ud800-\udfff\u00ad]")
+
+# They suit the direction of the text, which its translation may not share.
+_DIRECTIONS = re.compile(r"([\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]+)")
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,7 @@ class Mark:
         plain: what the sentence has in its place: nothing or a space.
         is_visible: it shows a picture, a formula or the like in its place.
         ends_paragraph: it is copied, and what follows is a text of its own.
+        is_ordered: its value is that of its place among others: ``%s``.
     """
 
     pieces: Sequence[Piece]
@@ -105,6 +111,12 @@ class Mark:
     if_changed: Sequence[Piece] | None = None
     is_visible: bool = False
     ends_paragraph: bool = False
+    is_ordered: bool = False
+
+    @property
+    def is_line_break(self) -> bool:
+        """Whether it ends a line of the sentence, wherever that is best."""
+        return self.role == "joint" and self.plain != ""
 
     @property
     def keeps_spaces(self) -> bool:
@@ -164,7 +176,7 @@ class Flow:
 
     def flush(self) -> None:
         """Ends the paragraph."""
-        items, self._items = _shielded(self._items, self.language), []
+        items, self._items = _shielded(_without_directions(self._items), self.language), []
         for _, group in groupby(items, lambda item: isinstance(item, Mark) and item.ends_paragraph):
             run = list(group)
             if any(isinstance(item, Text) and has_letters(item.plain) for item in run):
@@ -243,13 +255,14 @@ class _Sentence:
             return "".join(item.fill(filling, is_paragraph_changed) for item in self.items)
         result = [""]
         done = 0
-        places = place(self.text, self.placed, translation, filling.align)
+        places = self._in_order(place(self.text, self.placed, translation, filling.align))
+        places = self._without_empty_lines(places, translation)
         # Marks that stood side by side and still do are written together.
         for (offset, _), found in groupby(places, lambda each: (each[0], self.placed[each[1]].offset)):
             group = [index for _, index in found]
-            has_line_break = any(self.marks[index].plain for index in group)
+            is_space = any(self.marks[index].plain for index in group)
             before = translation[done:offset]
-            if before := self.escape(before.rstrip() if has_line_break else before):
+            if before := self.escape(before.rstrip() if is_space else before):
                 result.append(before)
             written = "".join(
                 (" " if index > group[0] and self.placed[index].has_gap else "")
@@ -259,9 +272,40 @@ class _Sentence:
             following = translation[offset : offset + 1]
             result.append(self._spaced(written, group, result[-1][-1:], following))
             done = offset
-            while has_line_break and translation[done : done + 1].isspace():
+            while is_space and translation[done : done + 1].isspace():
                 done += 1
         return "".join([*result, self.escape(translation[done:])])
+
+    def _in_order(self, places: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+        """The places of marks where those that have their values by order kept it."""
+        ordered = iter(sorted(index for _, index in places if self.marks[index].is_ordered))
+        return [
+            (offset, next(ordered) if self.marks[index].is_ordered else index) for offset, index in places
+        ]
+
+    def _without_empty_lines(
+        self, places: Sequence[tuple[int, int]], translation: str
+    ) -> list[tuple[int, int]]:
+        """The places but for line breaks with nothing but signs in the line before or after them.
+
+        In subtitles, an empty line would hide the rest of the text.
+        """
+        idle: set[int] = set()
+        open_break: int | None = None  # nothing follows it so far
+        is_filled = False  # something stands in the line
+        done = 0
+        for offset, index in places:
+            mark = self.marks[index]
+            if _has_words(translation[done:offset]) or mark.role == "point":
+                is_filled, open_break = True, None
+            done = max(done, offset)
+            if mark.is_line_break and is_filled:
+                is_filled, open_break = False, index
+            elif mark.is_line_break:
+                idle.add(index)
+        if open_break is not None and not _has_words(translation[done:]):
+            idle.add(open_break)
+        return [each for each in places if each[1] not in idle]
 
     def _spaced(self, written: str, group: Sequence[int], before: str, following: str) -> str:
         """Marks with the spaces around them in the source, if one of them keeps spaces.
@@ -281,6 +325,10 @@ class _Sentence:
         if wants_space and following and not following.isspace():
             return written if following in _CLOSING else f"{written} "
         return written
+
+
+def _has_words(text: str) -> bool:
+    return any(map(str.isalnum, text))
 
 
 def _flattened(items: Sequence[Item], marks: Sequence[Mark]) -> tuple[str, list[PlacedMark]]:
@@ -381,6 +429,22 @@ def _partners(items: Sequence[Item]) -> dict[int, int]:
     return partners
 
 
+def _without_directions(items: list[Item]) -> list[Item]:
+    """``items`` with the marks of a text's direction as items that go where the paragraph changes."""
+    result: list[Item] = []
+    for item in items:
+        if not isinstance(item, Text) or not _DIRECTIONS.search(item.plain):
+            result.append(item)
+        elif item.raw == item.plain:
+            for index, part in enumerate(_DIRECTIONS.split(item.raw)):
+                if part:
+                    result.append(Text(part, "", "") if index % 2 else Text(part, part))
+        else:
+            plain = _DIRECTIONS.sub("", item.plain)
+            result.append(Text(item.raw, plain, item.if_changed if plain else ""))
+    return result
+
+
 def _shielded(items: list[Item], language: str) -> list[Item]:
     """``items`` with placeholders as marks; a placeholder with other marks inside stays text."""
     spans = placeholders("".join(item.plain for item in items), language)
@@ -388,6 +452,7 @@ def _shielded(items: list[Item], language: str) -> list[Item]:
         return items
     pieces = _cut(items, [offset for span in spans for offset in span])
     offsets = _offsets(pieces)
+    text = "".join(item.plain for item in items)
     result: list[Item] = []
     done = 0
     for start, end in spans:
@@ -398,16 +463,25 @@ def _shielded(items: list[Item], language: str) -> list[Item]:
             continue
         # Markup that spells "<here>" with references means no tag.
         if raw == plain or tag_of(plain) is None:
-            result += [*pieces[done:first], _placeholder(raw)]
+            before, after = text[max(start - 1, 0) : start], text[end : end + 1]
+            result += [*pieces[done:first], _placeholder(raw, plain, before, after)]
             done = last
     return [*result, *pieces[done:]]
 
 
-def _placeholder(raw: str) -> Mark:
-    """The mark of a placeholder; tags in text work as those of markup do."""
+def _placeholder(raw: str, plain: str, before: str, after: str) -> Item:
+    """The item of a placeholder between two characters; tags in text work as those of markup do."""
     tag = tag_of(raw)
+    is_in_word = all(each.isalpha() and not RUNS_ON.match(each) for each in (before, after))
+    if raw == plain and (character := character_of(raw)):
+        # A letter or what a word holds is read; other signs stay as they are spelt.
+        is_read = character.isalnum() or unicodedata.category(character[0])[0] in "MC"
+        if is_read or (character in _APOSTROPHES and is_in_word):
+            return Text(raw, character) if not _DIRECTIONS.match(character) else Text(raw, "", "")
+        return Mark([raw], plain=" " if is_in_word or character.isspace() else "")
     if tag is None or tag.kind == "point":
-        return Mark([raw])
+        # "Hello{break}world" is read as two words.
+        return Mark([raw], plain=" " if is_in_word else "", is_ordered=is_ordered(plain))
     if tag.kind == "break":
         return Mark([raw], ends_paragraph=True)
     return Mark([raw], tag.kind, tag.name)

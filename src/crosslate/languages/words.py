@@ -6,6 +6,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
+import regex
+
 # Scripts written without spaces between words, and their punctuation.
 _UNSPACED = (
     r"\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef"
@@ -21,9 +23,9 @@ _PUNCTUATION = (
     r"\u0964\u0965\u1360-\u1368\u2010-\u205e\u2190-\u2bff"
 )
 _IN_WORDS = rf"[^\s{_PUNCTUATION}{_UNSPACED}]"
-_SPAN = re.compile(
-    rf"{_IN_WORDS}+(?:['’.,·‧-]{_IN_WORDS}+)*|\S[\u0300-\u036f\u0e31\u0e34-\u0e3a\u0e47-\u0e4e]*"
-)
+# What is written on, around or below the letter before it, also a further consonant in a stack.
+_ON_LETTER = r"(?:[\p{M}\u0e33\u0eb3\u200c\u200d]|(?<=[\u1039\u17d2])[\u1000-\u102a\u1780-\u17b3])"
+_SPAN = regex.compile(rf"{_IN_WORDS}+(?:['’.,·‧-]{_IN_WORDS}+)*|\S{_ON_LETTER}*")
 _LETTERS = re.compile(r"[^\W\d_]+")
 _LETTERS_AND_DIGITS = re.compile(r"\w+")
 
