@@ -23,9 +23,12 @@ Kind = Literal["text", "start", "end", "other"]
 _COMMENT = r"<!--(?:-?>|.*?(?:--!?>|\Z))"
 _DECLARATION = r"<(?:[!?]|/(?=[^A-Za-z_]))[^>]*(?:>|\Z)"
 _XML_DOCTYPE = r"<!DOCTYPE(?:[^\[>]*(?:\[.*?\]\s*)?(?:>|\Z)|.*)"
-_OTHER = re.compile(rf"{_COMMENT}|{_DECLARATION}", re.DOTALL)
+# Instructions to programs that make pages; their signs are no tags, whatever a browser sees before they are run.
+_TEMPLATE = r"<\?(?:php\b|=).*?(?:\?>|\Z)|<%.{0,1000}?%>"
+_OTHER = re.compile(rf"{_COMMENT}|{_TEMPLATE}|{_DECLARATION}", re.DOTALL)
+_CDATA = "<![CDATA["
 _XML_OTHER = re.compile(
-    rf"{_COMMENT}|<!\[CDATA\[.*?(?:\]\]>|\Z)|{_XML_DOCTYPE}|<\?.*?(?:\?>|\Z)|{_DECLARATION}", re.DOTALL
+    rf"{_COMMENT}|{re.escape(_CDATA)}.*?(?:\]\]>|\Z)|{_XML_DOCTYPE}|<\?.*?(?:\?>|\Z)|{_DECLARATION}", re.DOTALL
 )
 _NAME = re.compile(r"</?([A-Za-z_][^\s/>]*)")
 _ATTRIBUTE = re.compile(
@@ -177,6 +180,14 @@ def escaped(text: str) -> str:
 def escaped_in_quotes(text: str) -> str:
     """``text`` for the value of an attribute in quotes of either kind."""
     return escaped(text).replace('"', "&quot;").replace("'", "&#39;")
+
+
+def read_other(flow: Flow, token: Token, *, is_xml: bool = False) -> None:
+    """Adds a token of the kind ``other``: text in CDATA of XML, else a mark."""
+    if is_xml and token.raw.startswith(_CDATA) and token.raw.endswith("]]>"):
+        flow.text(token.raw, token.raw[len(_CDATA) : -3])
+    else:
+        flow.mark(Mark([token.raw]))
 
 
 def read_references(flow: Flow, raw: str, *, is_xml: bool = False) -> None:

@@ -109,11 +109,27 @@ def test_the_language_of_the_page():
     assert through(html.replace("en-GB", "it"), "html", str, target="de") == html.replace("en-GB", "it")
 
 
-def test_xhtml_keeps_case_cdata_and_entities():
-    html = '<?xml version="1.0"?><!DOCTYPE html [<!ENTITY own "x>">]><html><P>Hi &own; you <br/> <Svg/>end<![CDATA[ <no> ]]></P></html>'
+def test_xhtml_keeps_case_and_entities():
+    html = '<?xml version="1.0"?><!DOCTYPE html [<!ENTITY own "x>">]><html><P>Hi &own; you <br/> <Svg/>end<![CDATA[ <b> ]]></P><P><![CDATA[x]]></P></html>'
     document = open_text(html, "html", "en")
-    assert texts(document) == ["Hi you", "end"]
-    assert "HI &own; YOU <br/> <Svg/>END<![CDATA[ <no> ]]></P>" in document.render(["HI YOU", "END"])
+    assert texts(document) == ["Hi you", "end <b>", "x"]
+    assert "HI &own; YOU <br/> <Svg/>END &lt;B&gt;</P><P><![CDATA[x]]></P>" in document.render(
+        ["HI YOU", "END <B>", "x"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("html", "expected"),
+    [
+        ("<p>Hi <%= user > 3 ? 'a b' : c %> there</p>", "<p>HI <%= user > 3 ? 'a b' : c %> THERE</p>"),
+        ("<p>Hi <?php echo $a->name; ?> there</p>", "<p>HI <?php echo $a->name; ?> THERE</p>"),
+        ("<% if (a < b) { %><p>yes</p><% } %>", "<% if (a < b) { %><p>YES</p><% } %>"),
+        ("<p>so 5 <% of it", "<p>SO 5 &lt;% OF IT"),
+        ("<p>so</p><?php if ($a > 1) go", "<p>SO</p><?php if ($a > 1) go"),
+    ],
+)
+def test_instructions_of_templates_stay(html, expected):
+    assert through(html, "html") == expected
 
 
 @pytest.mark.parametrize("is_xml", [False, True])

@@ -82,6 +82,28 @@ def test_other_lines_are_refused(line):
         open_document(line.encode(), "po", "en")
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        'msgid "One " "two"\nmsgstr ""', 'msgid ""\n\n"One "\n  \n"two"\nmsgstr ""\n', 'msgid "One two" msgstr ""\n',
+        'domain "other"\nmsgid "One two"\nmsgstr ""\n', 'msgid"One two"msgstr""',
+    ],
+)  # fmt: skip
+def test_strings_and_fields_stand_anywhere(message, tmp_path):
+    result = translated(HEADER + message, "de")
+    assert result.decode().count("ONE TWO") == 1 and b"One" in result
+    if shutil.which("msgfmt") and "domain" not in message:
+        assert compiled(result, tmp_path) == ""
+
+
+def test_escaped_bytes_are_those_of_the_encoding():
+    message = r'msgid "Gr\303\274\xc3\x9fe\041"' + '\nmsgstr ""\n'
+    assert texts(open_document((HEADER + message).encode(), "po", "de", "en")) == ["Grüße!"]
+    latin = HEADER.replace("UTF-8", "ISO-8859-1") + r'msgid "Gr\374n"' + '\nmsgstr ""\n'
+    assert texts(open_document(latin.encode(), "po", "de", "en")) == ["Grün"]
+
+
+HEADER = 'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=UTF-8\\n"\n\n'
 TEMPLATE = r"""# Titles
 #, fuzzy, c-format
 msgid ""

@@ -31,7 +31,7 @@ def test_a_line_break_moves_to_the_nearest_space():
         ("Well then,\nlet us\ngo", lambda text: "Gut gut", "Gut\ngut"),
         ("Well\nthen\ngo", lambda text: "行こう", "行\nこ\nう"),
         ("Come\nin.\nSit down.", lambda text: {"Come in.": "Herein."}.get(text, "Platz."), "Herein.\nPlatz."),
-        ("Oh,\n<i>dear\nme</i>", lambda text: "Oje", "<i>Oje</i>"),
+        ("Oh,\n<i>dear\nme</i>", lambda text: "Oje", "Oje<i></i>"),
         ("What\na day\n♪ ♪", lambda text: "Tag", "Tag\n♪ ♪"),
         ("Kommt\nalle\nher", lambda text: "ខ្ញុំ", "ខ្ញុំ"),
     ],

@@ -50,6 +50,47 @@ def test_placeholders_come_back_in_their_places(text, sentence, translation, exp
     assert document.render([translation, *others]) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "sentence", "translation", "expected"),
+    [
+        # A reference that is a letter, or in a word, is read; others stay as they are spelt.
+        ("Men&uuml; f&#252;r Caf&eacute;s", "Menü für Cafés", "Menu for cafés", "Menu for cafés"),
+        ("L&#39;eau est l&agrave;", "L'eau est là", "The water is there", "The water is there"),
+        ("100&nbsp;MB sind&nbsp;frei", "100 MB sind frei", "100 MB are free", "100&nbsp;MB are&nbsp;free"),
+        ("Ja&mdash;nein &amp; doch", "Ja nein doch", "Yes no yet", "Yes&mdash;no &amp; yet"),
+        ("&copy; Alle Rechte", "Alle Rechte", "All rights", "&copy; All rights"),
+        # No two words become one.
+        ("Hallo👋Welt", "Hallo Welt", "Hello world", "Hello👋world"),
+        ("Datei{br}Ordner", "Datei Ordner", "File folder", "File{br}folder"),
+        ("你好{name}再见", "你好再见", "Hello good-bye", "Hello {name} good-bye"),
+        ("&lt;b&gt;Rot&lt;/b&gt; &lt;i&gt;blau&lt;/i&gt;", "Rot blau", "red blue", "&lt;b&gt;red&lt;/b&gt; &lt;i&gt;blue&lt;/i&gt;"),
+        # Marks of direction are those of the source.
+        ("\u202bשלום {name}.\u202c", "שלום.", "Hello.", "Hello {name}."),
+        ("שלום&rlm; עולם", "שלום עולם", "Hello world", "Hello world"),
+    ],
+)  # fmt: skip
+def test_what_stands_in_words_cuts_and_joins_none(text, sentence, translation, expected):
+    document = open_text(text, "text", "de")
+    assert texts(document) == [sentence]
+    assert document.render([sentence]) == text
+    assert document.render([translation]) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Copy %s to folder %d now", "now to folder %s Copy %d"),  # "%d" in the place of "%s" would crash C programs
+        ("Copy {} to folder {:d} now", "now to folder {} Copy {:d}"),
+        ("Copy %1$s to folder %2$d now", "now to folder %2$d Copy %1$s"),
+        ("Copy {a} to folder {b} now", "now to folder {b} Copy {a}"),
+    ],
+)
+def test_variables_without_a_name_keep_their_order(text, expected):
+    document = open_text(text, "text", "en")
+    links = [(0, 3), (1, 1), (2, 2), (3, 0)]  # to "now to folder copy"
+    assert document.render(["now to folder Copy"], lambda *_: links) == expected
+
+
 def test_tags_of_blocks_divide_texts_and_other_tags_stay_in_them():
     text = "The dog sleeps.<br />The <i>cat</i> eats<p>Milk</p>"
     document = open_text(text, "text", "en")

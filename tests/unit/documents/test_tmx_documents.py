@@ -29,6 +29,13 @@ def test_units_without_the_target_language_get_it():
     assert result == expected
 
 
+def test_text_in_cdata_is_text():
+    unit = "<tu><tuv xml:lang='en'><seg><![CDATA[Cats & dogs]]> here</seg></tuv></tu>"
+    document = open_document(f"<tmx><body>{unit}</body></tmx>".encode(), "tmx", "en", "de")
+    assert texts(document) == ["Cats & dogs here"]
+    assert b"<seg>Katzen &amp; Hunde</seg>" in document.rebuild(["Katzen & Hunde"])
+
+
 def test_all_is_there_already():
     data = TMX.replace('"de"', '"es"').encode()
     document = open_document(data, "tmx", "fr", "en")

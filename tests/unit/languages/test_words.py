@@ -25,3 +25,17 @@ def test_counts_are_of_words_as_they_are_spelt():
 
 def test_scripts_without_spaces():
     assert [bool(UNSPACED.match(each)) for each in "你กあ。aяह "] == [True] * 4 + [False] * 4
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ខ្ញុំ", ["ខ្ញុំ"]), ("ស្រី", ["ស្រី"]), ("ကျွန်ုပ်", ["ကျွ", "န်ု", "ပ်"]), ("နိန္ဒာ", None), ("น้ำ", ["น้ำ"]), ("ດີ", ["ດີ"]), ("སྐད", ["སྐ", "ད"]), ("葛\U000e0100城", ["葛\U000e0100", "城"]),
+        ("か\u3099く", ["か\u3099", "く"]),
+    ],
+)  # fmt: skip
+def test_signs_stay_with_their_letter(text, expected):
+    found = [text[start:end] for start, end in word_spans(text)]
+    assert "".join(found) == text
+    if expected:
+        assert found == expected

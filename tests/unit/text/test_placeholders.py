@@ -3,7 +3,7 @@ import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crosslate.text.placeholders import placeholders, tag_of, without_references
+from crosslate.text.placeholders import is_ordered, placeholders, tag_of, without_references
 
 
 def found(text, language=""):
@@ -22,7 +22,7 @@ def found(text, language=""):
         ("{name} {0} {} {{ user.name }} ${x} %{y} {x:>10}", ["{name}", "{0}", "{}", "{{ user.name }}", "${x}", "%{y}", "{x:>10}"]),
         ("{\\an8}Up there", ["{\\an8}"]),
         ("100 % des ventes, 50% der Zeit, 5%", []),
-        ("AT&T &lt;b&gt; &#38;", ["&lt;", "&gt;", "&#38;"]),
+        ("AT&T &lt; b &gt; &#38;", ["&lt;", "&gt;", "&#38;"]),
         ("Hi 👋🏽, family 👨‍👩‍👧, flag 🇩🇪, key 1️⃣, heart ❤️!", ["👋🏽", "👨‍👩‍👧", "🇩🇪", "1️⃣", "❤️"]),
         ("Set {a, b} and 3 < 4 costs $5", []),
         ("\ue000\ue001x", ["\ue000\ue001"]),
@@ -72,6 +72,37 @@ def test_variables_and_percent_signs(text, language, expected):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        # What only signs join is one; a sentence's end, a bracket and a tag join nothing.
+        ("{w}x{h}, %d/%d, ${a}-${b}", ["{w}x{h}", "%d/%d", "${a}-${b}"]), ("%s. %s, {a} ({b}) {c}.", ["%s", "%s", "{a}", "{b}", "{c}"]),
+        ("um %H:%M, am %d. %b %Y", ["%H:%M", "%d. %b %Y"]), ("<b>-<i>", ["<b>", "<i>"]),
+        # Templates, widths that are variables, and the notations of less common languages.
+        ("<%= user.name %>, <?php echo $x->y ?> {# note #} [[name]]", ["<%= user.name %>", "<?php echo $x->y ?>", "{# note #}", "[[name]]"]),
+        ("{:>{width}} {name!r:<{n}}", ["{:>{width}}", "{name!r:<{n}}"]), ("%#@boats@ %0:s %|2$-5| %<int%> %1$'*9s %'d", ["%#@boats@", "%0:s", "%|2$-5|", "%<int%>", "%1$'*9s", "%'d"]),
+        # Code in tags and between grave accents, which are quotation marks and letters elsewhere.
+        ("<code>rm a</code> `--all` `f('x')`", ["<code>rm a</code>", "`--all`", "`f('x')`"]), ("`this' near `that', Hawai`i and O`ahu", []),
+        ("https://例え.jp/x を", ["https://例え.jp/x"]), ("见https://a.cn或b.cn", ["https://a.cn"]),
+        ("&lt;b&gt;x&lt;/b&gt; &lt;3 &lt;a href=&quot;y&quot;&gt;", ["&lt;b&gt;", "&lt;/b&gt;", "&lt;", "&lt;a href=&quot;y&quot;&gt;"]),
+    ],
+)  # fmt: skip
+def test_what_belongs_together(text, expected):
+    assert found(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("placeholder", "expected"),
+    [
+        ("%s", True), ("%-5.2lf", True), ("%d/%d", True), ("{}", True), ("{:.2f}", True), ("{!r}", True), ("%@", True), ("%%%d", True),
+        ("%1$s", False), ("%(n)d", False), ("{0}", False), ("{name}", False), ("%%", False), ("%1", False), ("%n", False), ("%d. %B", False),
+        ("${}", False), ("%%d", False), ("%user", False), ("https://a.b/%s", True),
+    ],
+)  # fmt: skip
+def test_what_gets_its_value_by_its_place(placeholder, expected):
+    assert is_ordered(placeholder) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
         ("@anna, @tom@example.social; a@b", ["@anna", "@tom@example.social"]), ("请看@some_user的视频", ["@some_user"]), ("مرحبا @كريم", ["@كريم"]),
         ("#Berlin2025 #1 C# a#b", ["#Berlin2025"]), ("#ประเทศไทย #한국어 #话题#吗", ["#ประเทศไทย", "#한국어", "#话题"]), ("今日は#東京に", []),
         ("a<br />b <i>c</i> <x:y z='1'> <script async src=a>", ["<br />", "<i>", "</i>", "<x:y z='1'>", "<script async src=a>"]),
@@ -86,7 +117,7 @@ def test_users_and_tags(text, expected):
     ("spelt", "expected"),
     [
         ("<B>", ("open", "b")), ("</0>", ("close", "0")), ("<0/>", ("point", "0")), ("<img src=a>", ("point", "img")), ("<br>", ("break", "br")),
-        ("</p>", ("break", "p")), ("[url=x]", ("open", "url")), ("[/b]", ("close", "b")), ("{b}", None), ("<!-- -->", None),
+        ("&lt;i&gt;", ("open", "i")), ("&lt;br/&gt;", ("break", "br")), ("</p>", ("break", "p")), ("[url=x]", ("open", "url")), ("[/b]", ("close", "b")), ("{b}", None), ("<!-- -->", None),
     ],
 )  # fmt: skip
 def test_what_a_tag_is(spelt, expected):
@@ -97,7 +128,7 @@ def test_what_a_tag_is(spelt, expected):
     ("text", "expected"),
     [
         ("Fish &amp; chips &#39;x&#39; &lt;", "Fish & chips 'x' <"), ("&copy &notify &region=2 &nope;", "&copy &notify &region=2 &nope;"),
-        ("https://a.b/?x=1&copy=2&lt;=3 &gt;", "https://a.b/?x=1&copy=2&lt;=3 >"), ("&amp;lt;", "&lt;"),
+        ("https://a.b/?x=1&copy=2&lt;=3 &gt;", "https://a.b/?x=1&copy=2&lt;=3 >"), ("&amp;lt;", "&lt;"), ("&lt;a href=&quot;x&quot;&gt;", '<a href="x">'),
     ],
 )  # fmt: skip
 def test_references(text, expected):
@@ -123,7 +154,9 @@ def test_no_word_is_cut(text, language):
     "text",
     ["a" * 200_000, "{" * 200_000, "%" * 200_000, "a@" * 100_000, "a.b" * 70_000, "👋\u200d" * 60_000, "www." * 50_000,
      "https://(" * 30_000, "https://a.,.,.,.," * 10_000, "{a,plural,{}" * 20_000, "<a b=c " * 30_000, "<![CDATA[" * 30_000, "a-" * 100_000,
-     "[url=" * 50_000, "#a" * 100_000, "@a/" * 60_000, "%-" * 100_000, "{a,plural," + "{{" * 100_000, "<a" + " a=b" * 50_000],
+     "[url=" * 50_000, "#a" * 100_000, "@a/" * 60_000, "%-" * 100_000, "{a,plural," + "{{" * 100_000, "<a" + " a=b" * 50_000,
+     "<%" * 100_000, "<?php" * 50_000, "{#" * 100_000, "`a" * 100_000, "`''" * 60_000, "<code>" * 30_000, "&lt;a " * 40_000, "{:{" * 60_000,
+     "%H:" * 60_000, "{a}x" * 50_000, "https://例" * 30_000],
 )  # fmt: skip
 def test_hostile_text(text):
     """Quadratic time would take minutes."""

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 
 from crosslate.documents.document import TextFormat
 from crosslate.documents.flow import Flow, Mark, Piece
-from crosslate.documents.markup import Attribute, Token, escaped_in_quotes, read_references, tokens
+from crosslate.documents.markup import (
+    Attribute,
+    Token,
+    escaped_in_quotes,
+    read_other,
+    read_references,
+    tokens,
+)
 from crosslate.languages.codes import is_same_language
 from crosslate.text.placeholders import BLOCKS
 
@@ -109,7 +116,7 @@ class _Reader:
                 self.is_after_box = self.is_after_box and token.raw.isspace()
                 read_references(self.flow, token.raw, is_xml=self.is_xml)
             else:
-                self.flow.mark(Mark([token.raw]))
+                read_other(self.flow, token, is_xml=self.is_xml)
         while self.stack:
             self._pop()
 

@@ -14,12 +14,15 @@ from crosslate.languages.plurals import PluralRule, plural_rule
 from crosslate.text.placeholders import placeholders
 
 _SPACE = r"[^\S\n]*"
-_STRING = rf'{_SPACE}"((?:[^"\\\n]|\\[^\n])*)"{_SPACE}(?:\n|\Z)'
+# Further strings follow in the line or after it, also after empty lines; the next field may, too.
+_AFTER_STRING = rf'{_SPACE}(?:\n(?:{_SPACE}\n)*(?={_SPACE}")|\n|\Z|(?="|msg(?:id|str)))'
+_STRING = rf'{_SPACE}"((?:[^"\\\n]|\\[^\n])*)"{_AFTER_STRING}'
 _FIELD = re.compile(
     rf"({_SPACE}(msgctxt|msgid_plural|msgid|msgstr)(?:\[(\d{{1,3}})\])?[ \t]*)((?:{_STRING})+)"
 )
-_COMMENT = re.compile(rf"{_SPACE}(?:#[^\n]*)?(?:\n|\Z)")
-_ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{1,2}|[0-7]{1,3}|.)", re.DOTALL)
+_COMMENT = re.compile(rf'{_SPACE}(?:#[^\n]*|domain[ \t]+"[^"\n]*"{_SPACE})?(?:\n|\Z)')
+_ESCAPE = re.compile(r"((?:\\(?:x[0-9a-fA-F]{1,2}|[0-7]{1,3}))+)|\\(.)", re.DOTALL)
+_BYTE = re.compile(r"\\(?:x([0-9a-fA-F]{1,2})|([0-7]{1,3}))")
 _MEANINGS = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
 _SPELT = str.maketrans({"\\": "\\\\", '"': '\\"'} | {meant: f"\\{name}" for name, meant in _MEANINGS.items()})
 _CHARSET = re.compile(r"charset=([\w.:-]{1,40})")
@@ -59,6 +62,8 @@ class _Reader:
         self.rule: PluralRule | None = None
         self.comments: list[str] = []
         self.has_header = False
+        charset = _CHARSET.search(text[:HEADER_BYTES])
+        self.charset = charset.group(1) if charset and is_encoding(charset.group(1)) else "utf-8"
 
     def read(self) -> None:
         position = 0
@@ -81,7 +86,7 @@ class _Reader:
 
     def _field(self, field: re.Match[str]) -> None:
         opening, keyword, _, strings, _ = field.groups()
-        value = "".join(_ESCAPE.sub(_meaning, string) for string in re.findall(_STRING, strings))
+        value = "".join(_ESCAPE.sub(self._meaning, string) for string in re.findall(_STRING, strings))
         if keyword in ("msgctxt", "msgid") and (keyword in self.message or "msgstr" in self.message):
             self.message, self.filled = {}, {}
         if not self.has_header and keyword in ("msgctxt", "msgid"):
@@ -97,6 +102,18 @@ class _Reader:
             self.flow.copy(*([field.group()] if value else self._form(opening, strings, None)))
         else:
             self._plural(field, value)
+
+    def _meaning(self, escape: re.Match[str]) -> str:
+        """What is meant by escapes: one character, or the bytes of some in the catalogue's encoding."""
+        spelt, sign = escape.groups()
+        if sign:
+            return _MEANINGS.get(sign, sign)
+        numbers = [int(hexadecimal or octal, 16 if hexadecimal else 8) for hexadecimal, octal in _BYTE.findall(spelt)]
+        data = bytes(number & 0xFF for number in numbers)
+        try:
+            return data.decode(self.charset)
+        except UnicodeDecodeError:
+            return data.decode("latin-1")
 
     def _begin(self, keyword: str, value: str) -> None:
         """Before the first message: the header is no longer fuzzy; a catalogue without one gets it."""
@@ -185,15 +202,6 @@ def _variables(text: str) -> list[str]:
 
 def _line_end(strings: str) -> str:
     return strings[len(strings.rstrip("\r\n")) :]
-
-
-def _meaning(match: re.Match[str]) -> str:
-    spelt = match.group(1)
-    if spelt[0] == "x" and len(spelt) > 1:
-        return chr(int(spelt[1:], 16))
-    if spelt[0] in "01234567":
-        return chr(int(spelt, 8))
-    return _MEANINGS.get(spelt, spelt)
 
 
 def _quoted(text: str, line_end: str) -> str:
