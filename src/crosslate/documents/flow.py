@@ -87,8 +87,12 @@ class Text:
     def pieces(self) -> Sequence[Piece]:
         return [self.raw]
 
+    @property
+    def changed_pieces(self) -> Sequence[Piece]:
+        return self.pieces if self.if_changed is None else [self.if_changed]
+
     def fill(self, filling: Filling, is_changed: bool) -> str:
-        return self.if_changed if is_changed and self.if_changed is not None else self.raw
+        return fill(self.changed_pieces if is_changed else self.pieces, filling)
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,8 +127,12 @@ class Mark:
         """Whether the spaces on both its sides stay."""
         return self.role == "point" or self.is_visible
 
+    @property
+    def changed_pieces(self) -> Sequence[Piece]:
+        return self.if_changed or self.pieces
+
     def fill(self, filling: Filling, is_changed: bool) -> str:
-        return fill(self.if_changed if is_changed and self.if_changed else self.pieces, filling)
+        return fill(self.changed_pieces if is_changed else self.pieces, filling)
 
 
 Item = Text | Mark
@@ -176,7 +184,7 @@ class Flow:
 
     def flush(self) -> None:
         """Ends the paragraph."""
-        items, self._items = _shielded(_without_directions(self._items), self.language), []
+        items, self._items = _without_directions(_shielded(self._items, self.language)), []
         for _, group in groupby(items, lambda item: isinstance(item, Mark) and item.ends_paragraph):
             run = list(group)
             if any(isinstance(item, Text) and has_letters(item.plain) for item in run):
@@ -446,7 +454,7 @@ def _without_directions(items: list[Item]) -> list[Item]:
 
 
 def _shielded(items: list[Item], language: str) -> list[Item]:
-    """``items`` with placeholders as marks; a placeholder with other marks inside stays text."""
+    """``items`` with placeholders as marks; one that a mark begins or ends inside stays text."""
     spans = placeholders("".join(item.plain for item in items), language)
     if not spans:
         return items
@@ -457,27 +465,47 @@ def _shielded(items: list[Item], language: str) -> list[Item]:
     done = 0
     for start, end in spans:
         first, last = _covering(offsets, start, end)
-        texts = [item.raw for item in pieces[first:last] if isinstance(item, Text)]
-        raw, plain = "".join(texts), "".join(item.plain for item in pieces[first:last])
-        if (offsets[first], offsets[last]) != (start, end) or len(texts) < last - first:
+        inner = pieces[first:last]
+        if (offsets[first], offsets[last]) != (start, end):
             continue
-        # Markup that spells "<here>" with references means no tag.
-        if raw == plain or tag_of(plain) is None:
-            before, after = text[max(start - 1, 0) : start], text[end : end + 1]
-            result += [*pieces[done:first], _placeholder(raw, plain, before, after)]
+        if any(isinstance(item, Mark) for item in inner):
+            found = _with_marks(inner, text[start:end])
+        else:
+            around = text[max(start - 1, 0) : start], text[end : end + 1]
+            found = _placeholder("".join(item.raw for item in inner if isinstance(item, Text)), text[start:end], around)
+        if found:
+            result += [*pieces[done:first], found]
             done = last
     return [*result, *pieces[done:]]
 
 
-def _placeholder(raw: str, plain: str, before: str, after: str) -> Item:
-    """The item of a placeholder between two characters; tags in text work as those of markup do."""
+def _with_marks(items: Sequence[Item], plain: str) -> Mark | None:
+    """The mark of a placeholder that runs or whole elements cut, as Word does where it checks spelling."""
+    marks = [item for item in items if isinstance(item, Mark)]
+    is_run = any(mark.role == "run" for mark in marks)
+    num_whole = sum(mark.role in ("run", "point") for mark in marks) + len(_partners(items))
+    if num_whole < len(marks) or tag_of(plain) or any(mark.plain for mark in marks):
+        return None
+    changed = [piece for item in items for piece in item.changed_pieces]
+    pieces = [piece for item in items for piece in item.pieces]
+    role: Role = "run" if is_run else "point"
+    return Mark(pieces, role, "", "", changed, is_visible=True, is_ordered=is_ordered(plain))
+
+
+def _placeholder(raw: str, plain: str, around: tuple[str, str]) -> Item | None:
+    """The item of a placeholder between two characters; tags in text work as those of markup do.
+
+    None for markup that spells ``<here>`` with references, which means no tag.
+    """
+    if raw != plain and tag_of(plain):
+        return None
     tag = tag_of(raw)
-    is_in_word = all(each.isalpha() and not RUNS_ON.match(each) for each in (before, after))
+    is_in_word = all(each.isalpha() and not RUNS_ON.match(each) for each in around)
     if raw == plain and (character := character_of(raw)):
         # A letter or what a word holds is read; other signs stay as they are spelt.
         is_read = character.isalnum() or unicodedata.category(character[0])[0] in "MC"
         if is_read or (character in _APOSTROPHES and is_in_word):
-            return Text(raw, character) if not _DIRECTIONS.match(character) else Text(raw, "", "")
+            return Text(raw, character)
         return Mark([raw], plain=" " if is_in_word or character.isspace() else "")
     if tag is None or tag.kind == "point":
         # "Hello{break}world" is read as two words.

@@ -179,3 +179,16 @@ def test_fields_of_several_paragraphs_are_read():
     assert through(f"<w:p>{contents}</w:p>")[0] == ["First part", "Second part"]
     old = field(" AUTOTEXT x ", "Old words", "</w:t></w:r></w:p><w:p><w:r><w:t>More words")
     assert through(f"<w:p>{old}{run(' after')}</w:p>")[0] == ["Old words", "More words after"]
+
+
+@pytest.mark.parametrize(
+    "placeholder",
+    [["{na", "me}"], ["{", "user", "}"], ["https://exa", "mple.org/a-", "b"], ["%", "1$s"]],
+)
+def test_placeholders_cut_by_runs_stay_whole(placeholder):
+    whole = "".join(placeholder)
+    body = f"<w:p>{run('Look at ')}{''.join(map(run, placeholder))}{run(' now')}</w:p>"
+    found, result = through(body, lambda _: "Und nun")
+    assert found == ["Look at now"]
+    written = "".join(ElementTree.fromstring(f'<a xmlns:w="{WORD}">{result}</a>').itertext())
+    assert written == f"Und {whole} nun"
