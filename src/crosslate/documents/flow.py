@@ -468,11 +468,13 @@ def _shielded(items: list[Item], language: str) -> list[Item]:
         inner = pieces[first:last]
         if (offsets[first], offsets[last]) != (start, end):
             continue
-        if any(isinstance(item, Mark) for item in inner):
-            found = _with_marks(inner, text[start:end])
-        else:
-            around = text[max(start - 1, 0) : start], text[end : end + 1]
-            found = _placeholder("".join(item.raw for item in inner if isinstance(item, Text)), text[start:end], around)
+        spelt = [item.raw for item in inner if isinstance(item, Text)]
+        around = text[max(start - 1, 0) : start], text[end : end + 1]
+        found = (
+            _placeholder("".join(spelt), text[start:end], around)
+            if len(spelt) == len(inner)
+            else _with_marks(inner, text[start:end])
+        )
         if found:
             result += [*pieces[done:first], found]
             done = last

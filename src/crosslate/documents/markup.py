@@ -23,12 +23,13 @@ Kind = Literal["text", "start", "end", "other"]
 _COMMENT = r"<!--(?:-?>|.*?(?:--!?>|\Z))"
 _DECLARATION = r"<(?:[!?]|/(?=[^A-Za-z_]))[^>]*(?:>|\Z)"
 _XML_DOCTYPE = r"<!DOCTYPE(?:[^\[>]*(?:\[.*?\]\s*)?(?:>|\Z)|.*)"
-# Instructions to programs that make pages; their signs are no tags, whatever a browser sees before they are run.
+# Instructions to programs that make pages, which remove them before a browser sees their signs.
 _TEMPLATE = r"<\?(?:php\b|=).*?(?:\?>|\Z)|<%.{0,1000}?%>"
 _OTHER = re.compile(rf"{_COMMENT}|{_TEMPLATE}|{_DECLARATION}", re.DOTALL)
 _CDATA = "<![CDATA["
 _XML_OTHER = re.compile(
-    rf"{_COMMENT}|{re.escape(_CDATA)}.*?(?:\]\]>|\Z)|{_XML_DOCTYPE}|<\?.*?(?:\?>|\Z)|{_DECLARATION}", re.DOTALL
+    rf"{_COMMENT}|{re.escape(_CDATA)}.*?(?:\]\]>|\Z)|{_XML_DOCTYPE}|<\?.*?(?:\?>|\Z)|{_DECLARATION}",
+    re.DOTALL,
 )
 _NAME = re.compile(r"</?([A-Za-z_][^\s/>]*)")
 _ATTRIBUTE = re.compile(

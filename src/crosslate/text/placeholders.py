@@ -118,7 +118,8 @@ _JOINTS = re.compile(r"[-:/.,_×+=|;~*@&–—·]{1,3}|x")
 _DATE_JOINTS = re.compile(_JOINTS.pattern + "|[.,]? ")
 _DATE_PART = re.compile(r"%[-_0^#EO]?[BbHIjMSTYyZ](?![A-Za-z])")
 _BY_PLACE = re.compile(
-    r"(?<!%)(?:%%)*%[-+ #0']*(?:\d+|\*)?(?:\.(?:\d+|\*)?)?(?:hh?|ll?|[qjztL])?[diouxXeEfFgGaAcCsSp@](?![A-Za-z])"
+    r"(?<!%)(?:%%)*%[-+ #0']*(?:\d+|\*)?(?:\.(?:\d+|\*)?)?(?:hh?|ll?|[qjztL])?"
+    r"[diouxXeEfFgGaAcCsSp@](?![A-Za-z])"
     r"|(?<![$#%{])\{(?:[:!][^{}]*(?:\{[^{}]*\}[^{}]*)*)?\}"
 )
 
@@ -151,9 +152,9 @@ def placeholders(text: str, language: str = "") -> list[tuple[int, int]]:
     """Start and end of everything in ``text`` that must come back as it is, in order.
 
     That is URLs, e-mail addresses, variables (``%1$s``, ``%(name)s``, ``%name``, ``%Y``, ``:name``,
-    ``@count``, ``{name}``, ``{{name}}``, ``${name}``, whole messages of ICU), tags and code in them, mentions,
-    hashtags, character references that are text, emoji, and characters for private use. Variables that only
-    signs join are one: ``%H:%M``, ``{width}x{height}``.
+    ``@count``, ``{name}``, ``{{name}}``, ``${name}``, whole messages of ICU), tags and code in them,
+    mentions, hashtags, character references that are text, emoji, and characters for private use. Variables
+    that only signs join are one: ``%H:%M``, ``{width}x{height}``.
 
     Args:
         language: code of the text's language: in Turkish ``%50`` is fifty per cent. Empty for any.
@@ -215,8 +216,8 @@ def without_references(text: str) -> str:
 def _grammar(is_percent_first: bool) -> regex.Pattern[str]:
     numbers = _WITHOUT_NUMBER if is_percent_first else _WITH_NUMBER
     kinds = (
-        *_ADDRESSES, *_BRACES, *_PERCENT, numbers, *_NAMES, *_CODE, _TAG, _COMMENT, _BBCODE, _ESCAPED_TAG, _REFERENCE,
-        *_EMOJI, _PRIVATE,
+        *_ADDRESSES, *_BRACES, *_PERCENT, numbers, *_NAMES, *_CODE, _TAG, _COMMENT, _BBCODE,
+        _ESCAPED_TAG, _REFERENCE, *_EMOJI, _PRIVATE,
     )  # fmt: skip
     return regex.compile("(?V1)" + "|".join(f"(?:{each})" for each in kinds))
 

@@ -143,7 +143,10 @@ def run(text):
 
 
 def field(instruction, *results):
-    char, code = '<w:r><w:fldChar w:fldCharType="%s"/></w:r>', f"<w:r><w:instrText>{instruction}</w:instrText></w:r>"
+    char, code = (
+        '<w:r><w:fldChar w:fldCharType="%s"/></w:r>',
+        f"<w:r><w:instrText>{instruction}</w:instrText></w:r>",
+    )
     return f"{char % 'begin'}{code}{char % 'separate'}{''.join(map(run, results))}{char % 'end'}"
 
 

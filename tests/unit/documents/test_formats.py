@@ -123,7 +123,9 @@ class TestArchives:
         self.refused(bytes(locked), "encrypted")
 
     def test_names_in_utf_8_need_not_say_so(self):
-        data = bytearray(zipped({"word/document.xml": "<w:p><w:r><w:t>Hi</w:t></w:r></w:p>", "word/Grüße.png": "x"}))
+        data = bytearray(
+            zipped({"word/document.xml": "<w:p><w:r><w:t>Hi</w:t></w:r></w:p>", "word/Grüße.png": "x"})
+        )
         for sign, offset in ((b"PK\x03\x04", 7), (b"PK\x01\x02", 9)):
             for place in (match.start() for match in re.finditer(re.escape(sign), bytes(data))):
                 data[place + offset] &= ~8  # the flag

@@ -103,6 +103,24 @@ def test_escaped_bytes_are_those_of_the_encoding():
     assert texts(open_document(latin.encode(), "po", "de", "en")) == ["Grün"]
 
 
+def test_an_encoding_that_the_header_names_wrongly_is_corrected(tmp_path):
+    one_line = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=%s\\n"\n\nmsgid "Grün"\nmsgstr ""\n'
+    for named, used in (("ASCII", "utf-8"), ("ISO-8859-1", "iso-8859-1"), ("ISO-8859-2", "utf-8")):
+        result = translated((one_line % named).encode(used), "zh", lambda _: "绿", "de")
+        assert "charset=UTF-8" in result.decode() and 'msgid "Grün"\nmsgstr "绿"' in result.decode()
+        if shutil.which("msgfmt"):
+            assert compiled(result, tmp_path) == ""
+    kept = translated((one_line % "ISO-8859-1").encode("latin-1"), "fr", lambda _: "Été", "de")
+    assert "charset=ISO-8859-1" in kept.decode("latin-1") and 'msgstr "Été"' in kept.decode("latin-1")
+
+
+def test_a_header_behind_messages_is_the_only_one(tmp_path):
+    result = translated('msgid "One"\nmsgstr ""\n\n' + HEADER, "de")
+    assert result.decode().count('msgid ""') == 1 and b'msgstr "ONE"' in result
+    if shutil.which("msgfmt"):
+        assert compiled(result, tmp_path) == ""
+
+
 HEADER = 'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=UTF-8\\n"\n\n'
 TEMPLATE = r"""# Titles
 #, fuzzy, c-format

@@ -37,7 +37,9 @@ def test_a_line_break_moves_to_the_nearest_space():
     ],
 )
 def test_no_empty_line_hides_the_rest_of_a_subtitle(format_, cue, translate, expected):
-    head = {"srt": "1\n00:00:01,000 --> 00:00:02,500\n", "vtt": "WEBVTT\n\n00:01.000 --> 00:02.500\n"}[format_]
+    head = {"srt": "1\n00:00:01,000 --> 00:00:02,500\n", "vtt": "WEBVTT\n\n00:01.000 --> 00:02.500\n"}[
+        format_
+    ]
     assert through(f"{head}{cue}\n", format_, translate) == f"{head}{expected}\n"
 
 

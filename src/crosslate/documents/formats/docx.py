@@ -20,7 +20,7 @@ _NAMESPACES = (
 _VISIBLE = frozenset(
     {"drawing", "pict", "object", "sym", "oMath", "footnoteReference", "endnoteReference", "pgNum"}
 )
-# Fields whose results are text of the document; those of others (PAGE, DATE, REF) are made anew again and again.
+# Fields whose results are text of the document; those of others (PAGE, DATE, REF) are made anew at any time.
 _READ_FIELDS = frozenset({"HYPERLINK", "TOC", "INDEX", "TOA", "BIBLIOGRAPHY", "INCLUDETEXT", "FORMTEXT"})
 # By their local names, what fills a control in a line from a list, a calendar or data outside of the text.
 _FILLED_CONTROLS = frozenset({"dataBinding", "date", "dropDownList", "comboBox", "checkbox", "citation"})
@@ -60,8 +60,8 @@ class _Field:
     """An open field.
 
     Attributes:
-        is_skipped: what stands in it now is no text: its instruction, or a result that stays. False in a field
-            that goes on after its paragraph, whose result is paragraphs.
+        is_skipped: what stands in it now is no text: its instruction, or a result that stays. False in a
+            field that goes on after its paragraph.
     """
 
     is_skipped: bool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 
 from crosslate.documents.document import HEADER_BYTES, TextDocument, TextFormat
@@ -25,6 +26,7 @@ _ESCAPE = re.compile(r"((?:\\(?:x[0-9a-fA-F]{1,2}|[0-7]{1,3}))+)|\\(.)", re.DOTA
 _BYTE = re.compile(r"\\(?:x([0-9a-fA-F]{1,2})|([0-7]{1,3}))")
 _MEANINGS = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
 _SPELT = str.maketrans({"\\": "\\\\", '"': '\\"'} | {meant: f"\\{name}" for name, meant in _MEANINGS.items()})
+_HEADER = re.compile(r'^[ \t]*msgid[ \t]*""[ \t\r]*\n[ \t]*msgstr', re.MULTILINE)
 _CHARSET = re.compile(r"charset=([\w.:-]{1,40})")
 _FILLED_PLURAL = re.compile(r'^[ \t]*msgstr\[\d{1,3}\]\s*(?:""\s*)?"[^"]', re.MULTILINE)
 _FUZZY = re.compile(r"(?<=,)[ \t]*fuzzy[ \t]*(?:,|(?=\r?\n|\Z))")
@@ -33,13 +35,19 @@ _FUZZY = re.compile(r"(?<=,)[ \t]*fuzzy[ \t]*(?:,|(?=\r?\n|\Z))")
 class Po(TextFormat):
     suffixes = (".po", ".pot")
     position = 7
-    declaration = re.compile(r"""(^"[^"\n]{0,80}charset=)([\w.:-]{1,40})""", re.MULTILINE)
+    declaration = re.compile(
+        r"""(^[ \t]*(?:msgstr[ \t]*)?"[^"\n]{0,2000}?charset=)([\w.:-]{1,40})""", re.MULTILINE
+    )
 
     def opened(self, decoded: Decoded, language: str, target_language: str | None) -> TextDocument:
         declared = self.declaration.search(decoded.text[:HEADER_BYTES])
-        if target_language and not (declared and is_encoding(declared.group(2))):
-            # A template's header names none, and gets UTF-8.
-            decoded = Decoded(decoded.text, "utf-8")
+        named = declared.group(2) if declared else ""
+        is_true = is_encoding(named) and codecs.lookup(named).name == decoded.codec
+        if target_language and not is_true:
+            # A template's header names no encoding, and others the wrong one; both get UTF-8.
+            text = decoded.text
+            text = self.declaration.sub(r"\1UTF-8", text, count=1) if is_encoding(named) else text
+            decoded = Decoded(text, "utf-8")
         return super().opened(decoded, language, target_language)
 
     def read(self, flow: Flow, text: str, target_language: str | None) -> None:
@@ -108,8 +116,8 @@ class _Reader:
         spelt, sign = escape.groups()
         if sign:
             return _MEANINGS.get(sign, sign)
-        numbers = [int(hexadecimal or octal, 16 if hexadecimal else 8) for hexadecimal, octal in _BYTE.findall(spelt)]
-        data = bytes(number & 0xFF for number in numbers)
+        found = _BYTE.findall(spelt)
+        data = bytes((int(digits, 16) if digits else int(octal, 8)) & 0xFF for digits, octal in found)
         try:
             return data.decode(self.charset)
         except UnicodeDecodeError:
@@ -123,7 +131,7 @@ class _Reader:
         if keyword == "msgid" and not value:
             lines = [_FUZZY.sub("", line) if line.lstrip()[:2] == "#," else line for line in self.comments]
             self.comments = [line for line in lines if line.strip() != "#,"]
-        else:
+        elif not _HEADER.search(self.text):
             header = self._header("", "\n")
             self.flow.copy('msgid ""\nmsgstr ', *header, "\n")
 
