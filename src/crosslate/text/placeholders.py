@@ -60,8 +60,8 @@ _FLAGS, _CONVERSION = r"[-+#0_^]*", r"(?:hh?|ll?|[qjzt])?[A-Za-z@]"
 _PRECISION = r"(?:\*|\d{0,6})(?:\.\d{0,6}|\.\*)?"
 _PERCENT = (
     # Of stringsdict, Pascal, Boost, and GCC's quotation marks; PHP's fill character.
-    r"%#@\w{1,60}@|%\d{1,3}:[a-z](?![A-Za-z])|%\|[^|\s]{1,20}\||%<[^%<>\n]{1,100}%>"
-    r"|%(?:\d{1,2}\$)?'(?:[^\s\w]\d{1,4})?[dfisu](?![A-Za-z])",
+    r"(?<!\d)(?:%#@\w{1,60}@|%\d{1,2}:[defgmnpsux](?![A-Za-z])|%\|[^|\s]{1,20}\||%<[^%<>\n]{1,100}%>"
+    r"|%(?:\d{1,2}\$)?'(?:[^\s\w]\d{1,4})?[dfisu](?![A-Za-z]))",
     rf"%\([^()\s]{{1,100}}\){_FLAGS}{_PRECISION}[A-Za-z][{_LATIN}]*+",
     rf"%<\w{{1,60}}>(?:{_FLAGS}{_PRECISION}[A-Za-z](?![{_LATIN}]))?",
     rf"%\d{{1,3}}\${_FLAGS}{_PRECISION}{_CONVERSION}[{_LATIN}]*+|%\d{{1,2}}%|%%{_NAME}%%|(?<![%\d])%[A-Z_]{{2,40}}%|%%",
@@ -100,7 +100,10 @@ _CODE = (
 )
 _COMMENT = r"<!--[^<>]{0,1000}-->"
 _ESCAPED_BRACKET = "&lt;"
-_ESCAPED_TAG = rf"{_ESCAPED_BRACKET}/?[A-Za-z][\w:.-]{{0,40}}+(?:\s(?:[^<>&]|&quot;){{0,300}})?/?&gt;"
+_ESCAPED_TAG = (
+    rf"{_ESCAPED_BRACKET}/?[A-Za-z][\w:.-]{{0,40}}+"
+    rf"(?:\s++[\w:@.-]{{1,60}}+\s*+=\s*+(?:&quot;[^&<>]{{0,300}}&quot;|{_VALUE})){{0,10}}+\s*+/?&gt;"
+)
 _REFERENCE = r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});"
 
 # Flags, keycaps, signs shown as pictures, pictures with their modifiers and what is joined to them.

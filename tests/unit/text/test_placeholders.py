@@ -82,6 +82,7 @@ def test_variables_and_percent_signs(text, language, expected):
         ("<code>rm a</code> `--all` `f('x')`", ["<code>rm a</code>", "`--all`", "`f('x')`"]), ("`this' near `that', Hawai`i and O`ahu", []),
         ("https://例え.jp/x を", ["https://例え.jp/x"]), ("见https://a.cn或b.cn", ["https://a.cn"]),
         ("&lt;b&gt;x&lt;/b&gt; &lt;3 &lt;a href=&quot;y&quot;&gt;", ["&lt;b&gt;", "&lt;/b&gt;", "&lt;", "&lt;a href=&quot;y&quot;&gt;"]),
+        ("a &lt;b and c&gt; d", ["&lt;", "&gt;"]), ("100%'s, 5%<x, 10%>3", []),
     ],
 )  # fmt: skip
 def test_what_belongs_together(text, expected):
