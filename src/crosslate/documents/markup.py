@@ -25,6 +25,7 @@ _DECLARATION = r"<(?:[!?]|/(?=[^A-Za-z_]))[^>]*(?:>|\Z)"
 _XML_DOCTYPE = r"<!DOCTYPE(?:[^\[>]*(?:\[.*?\]\s*)?(?:>|\Z)|.*)"
 # Instructions to programs that make pages, which remove them before a browser sees their signs.
 _TEMPLATE = r"<\?(?:php\b|=).*?(?:\?>|\Z)|<%.{0,1000}?%>"
+_TEMPLATE_IN_TAG = re.compile(rf"\s*(?:{_TEMPLATE})", re.DOTALL)
 _OTHER = re.compile(rf"{_COMMENT}|{_TEMPLATE}|{_DECLARATION}", re.DOTALL)
 _CDATA = "<![CDATA["
 _XML_OTHER = re.compile(
@@ -109,7 +110,12 @@ def _tag(text: str, name: re.Match[str], is_xml: bool) -> Token:
     """A tag with its attributes; a tag that never ends hides the rest of the document."""
     start, position = name.span()
     attributes = []
-    while match := _ATTRIBUTE.match(text, position):
+    while True:
+        if not is_xml and (template := _TEMPLATE_IN_TAG.match(text, position)):
+            position = template.end()
+            continue
+        if (match := _ATTRIBUTE.match(text, position)) is None:
+            break
         spelt, *values = match.groups()
         group = next((number for number, value in enumerate(values, 2) if value is not None), 0)
         place = match.start(group) - start if group in (2, 3) else -1

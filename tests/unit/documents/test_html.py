@@ -124,6 +124,8 @@ def test_xhtml_keeps_case_and_entities():
         ("<p>Hi <%= user > 3 ? 'a b' : c %> there</p>", "<p>HI <%= user > 3 ? 'a b' : c %> THERE</p>"),
         ("<p>Hi <?php echo $a->name; ?> there</p>", "<p>HI <?php echo $a->name; ?> THERE</p>"),
         ("<% if (a < b) { %><p>yes</p><% } %>", "<% if (a < b) { %><p>YES</p><% } %>"),
+        ("<p <% if (a > b) { %>class='x y'<% } %>>hi</p>", "<p <% if (a > b) { %>class='x y'<% } %>>HI</p>"),
+        ("<option <?php echo $a->b ?>>one</option>", "<option <?php echo $a->b ?>>ONE</option>"),
         ("<p>so 5 <% of it", "<p>SO 5 &lt;% OF IT"),
         ("<p>so</p><?php if ($a > 1) go", "<p>SO</p><?php if ($a > 1) go"),
     ],
