@@ -268,9 +268,10 @@ class _Sentence:
         # Marks that stood side by side and still do are written together.
         for (offset, _), found in groupby(places, lambda each: (each[0], self.placed[each[1]].offset)):
             group = [index for _, index in found]
-            is_space = any(self.marks[index].plain for index in group)
+            # A line break, or what stands between two letters, is itself the space on its side.
+            is_space_before, is_space_after = (self.marks[group[end]].plain != "" for end in (0, -1))
             before = translation[done:offset]
-            if before := self.escape(before.rstrip() if is_space else before):
+            if before := self.escape(before.rstrip() if is_space_before else before):
                 result.append(before)
             written = "".join(
                 (" " if index > group[0] and self.placed[index].has_gap else "")
@@ -280,7 +281,7 @@ class _Sentence:
             following = translation[offset : offset + 1]
             result.append(self._spaced(written, group, result[-1][-1:], following))
             done = offset
-            while is_space and translation[done : done + 1].isspace():
+            while is_space_after and translation[done : done + 1].isspace():
                 done += 1
         return "".join([*result, self.escape(translation[done:])])
 
@@ -326,10 +327,12 @@ class _Sentence:
         start = marks[0].offset
         runs_on = any(map(RUNS_ON.match, self.text[max(start - 1, 0) : start + 1]))
         is_apart = runs_on and not RUNS_ON.match(before) and before not in _OPENING
-        if (is_apart or any(mark.has_space_before for mark in marks)) and before and not before.isspace():
+        wants_space = is_apart or any(mark.has_space_before for mark in marks)
+        if wants_space and before and not before.isspace() and not self.marks[group[0]].plain:
             written = f" {written}"
         is_apart = runs_on and not RUNS_ON.match(following)
         wants_space = is_apart or any(mark.has_space_after for mark in marks)
+        wants_space = wants_space and not self.marks[group[-1]].plain
         if wants_space and following and not following.isspace():
             return written if following in _CLOSING else f"{written} "
         return written

@@ -32,6 +32,8 @@ def test_a_line_break_moves_to_the_nearest_space():
         ("Well\nthen\ngo", lambda text: "行こう", "行\nこ\nう"),
         ("Come\nin.\nSit down.", lambda text: {"Come in.": "Herein."}.get(text, "Platz."), "Herein.\nPlatz."),
         ("Oh,\n<i>dear\nme</i>", lambda text: "Oje", "Oje<i></i>"),
+        ("♪ O what\n♪ a day ♪", str.upper, "♪ O WHAT\n♪ A DAY ♪"),
+        ("O what ♪\n{\\i1}a{\\i0} day", str.upper, "O WHAT ♪\n{\\i1}A{\\i0} DAY"),
         ("What\na day\n♪ ♪", lambda text: "Tag", "Tag\n♪ ♪"),
         ("Kommt\nalle\nher", lambda text: "ខ្ញុំ", "ខ្ញុំ"),
     ],
