@@ -22,6 +22,7 @@ _VISIBLE = frozenset(
 )
 # Fields whose results are text of the document; those of others (PAGE, DATE, REF) are made anew at any time.
 _READ_FIELDS = frozenset({"HYPERLINK", "TOC", "INDEX", "TOA", "BIBLIOGRAPHY", "INCLUDETEXT", "FORMTEXT"})
+_INSTRUCTION_CHARACTERS = 200  # of which the first word says what a field is
 # By their local names, what fills a control in a line from a list, a calendar or data outside of the text.
 _FILLED_CONTROLS = frozenset({"dataBinding", "date", "dropDownList", "comboBox", "checkbox", "citation"})
 # Hyphens that Word writes as elements, and what a sentence has in their places.
@@ -70,7 +71,8 @@ class _Field:
 
 def _is_kept(instruction: str) -> bool:
     """Whether a field's result stays as it is."""
-    return instruction.upper().split()[:1] not in [[], *([name] for name in _READ_FIELDS)]
+    words = instruction.upper().split()
+    return bool(words) and words[0] not in _READ_FIELDS
 
 
 @dataclass
@@ -115,7 +117,7 @@ class _Reader:
         self.dividers = {f"{prefix}{name}" for name in ("tab", "ptab", "br", "cr")}
         # Readings of Japanese and Chinese words, and what was deleted or moved elsewhere.
         self.skipped = {f"{prefix}{name}" for name in ("rt", "del", "moveFrom")}
-        self.num_skipped = 0  # open elements of these, and others that stay
+        self.num_skipped = 0  # open elements of these, and fields and controls that stay
         self.whole_fields, self.num_fields = whole_fields, 0
         self.fields: list[_Field] = []  # open ones
         self.is_instruction = False
@@ -131,7 +133,7 @@ class _Reader:
             if token.name in self.skipped and not token.is_empty:
                 self.num_skipped += 1 if token.kind == "start" else -1
             self._fields(story, token)
-            if story.is_text and token.kind == "text" and not self.is_skipped:
+            if story.is_text and token.kind == "text" and not self.num_skipped:
                 self._characters(story, token)
             elif token.name != self.box or token.is_empty:
                 self._markup(story, token)
@@ -144,17 +146,12 @@ class _Reader:
                 self.stories[-1].wait(*story.flow.finish(), token.raw)
         self.stories[0].divide()
 
-    @property
-    def is_skipped(self) -> bool:
-        """Whether no text is read here."""
-        return self.num_skipped > 0 or any(field.is_skipped for field in self.fields)
-
     def _fields(self, story: _Story, token: Token) -> None:
         """Follows fields, and controls inside a paragraph."""
         if token.name == self.instruction:
             self.is_instruction = token.kind == "start" and not token.is_empty
         elif token.kind == "text" and self.is_instruction and self.fields:
-            self.fields[-1].instruction += token.raw
+            self.fields[-1].instruction = (self.fields[-1].instruction + token.raw)[:_INSTRUCTION_CHARACTERS]
         elif token.name == self.field and token.kind == "start":
             self._field(story, token.attribute(self.field_type))
         elif token.name in (self.control, self.simple_field) and not token.is_empty:
@@ -165,13 +162,16 @@ class _Reader:
     def _field(self, story: _Story, kind: str | None) -> None:
         if kind == "begin":
             self.fields.append(_Field(self.num_fields in self.whole_fields))
+            self.num_skipped += self.fields[-1].is_skipped
             self.num_fields += 1
         elif kind == "separate" and self.fields:
             field = self.fields[-1]
-            field.is_skipped = field.is_skipped and _is_kept(field.instruction)
+            if field.is_skipped and not _is_kept(field.instruction):
+                field.is_skipped = False
+                self.num_skipped -= 1
             story.is_visible = story.is_visible or field.is_skipped
         elif kind == "end" and self.fields:
-            self.fields.pop()
+            self.num_skipped -= self.fields.pop().is_skipped
 
     def _container(self, story: _Story, token: Token) -> None:
         if token.kind == "end":
@@ -195,11 +195,11 @@ class _Reader:
             return
         if token.name == self.text:
             story.is_text = story.is_paragraph and token.kind == "start" and not token.is_empty
-        if token.name in self.hyphens and not self.is_skipped:
+        if token.name in self.hyphens and not self.num_skipped:
             story.waiting.append(token.raw)
             story.hyphens += self.hyphens[token.name] if token.kind == "start" else ""
             return
-        story.is_divided = story.is_divided or (token.name in self.dividers and not self.is_skipped)
+        story.is_divided = story.is_divided or (token.name in self.dividers and not self.num_skipped)
         story.is_visible = story.is_visible or token.local_name in _VISIBLE
         story.wait(token.raw)
 
