@@ -46,7 +46,7 @@ def translate_lines(
     Lines are taken in windows; the engine sorts a window by length and restores its order. A line that
     is too long for the model is cut (see :func:`split_text`), and its translations are joined.
 
-    A line without visible text gives an empty line. Characters that some reader takes for the end of a line
+    A line without visible text gives an empty line, and one without letters and digits stays. Characters that some reader takes for the end of a line
     (U+2028, U+0085, carriage return, ...) count as a space inside a line, and none is ever put out; those at
     the end of a line go.
 
@@ -110,7 +110,7 @@ class _Line:
     def __init__(self, line: str, language: str, target_language: str) -> None:
         self._line = line
         self._document = None
-        self.texts = [line]
+        self.texts = [line] if any(map(str.isalnum, line)) else []  # of "---" a model makes anything
         if placeholders(line, language):
             self._document = open_text(line, "text", language, target_language)
             self.texts = [segment.text for segment in self._document.segments]
@@ -125,10 +125,10 @@ class _Line:
         self, ranked: Sequence[Sequence[Hypothesis]], n_best: int, align: Align | None
     ) -> list[Hypothesis]:
         """The best translations of the line."""
-        if self._document is None:
-            return list(ranked[0])
         if not ranked:
             return [Hypothesis(self._line, 0.0, ())] * n_best
+        if self._document is None:
+            return list(ranked[0])
         return [
             replace(_mean(ranks), text=self._document.render([each.text for each in ranks], align))
             for ranks in zip(*ranked)
