@@ -105,7 +105,7 @@ class Mark:
         plain: what the sentence has in its place: nothing or a space.
         is_visible: it shows a picture, a formula or the like in its place.
         ends_paragraph: it is copied, and what follows is a text of its own.
-        is_ordered: its value is that of its place among others: ``%s``.
+        is_ordered: it means something by its place among others: ``%s``, ``{% if %}``.
     """
 
     pieces: Sequence[Piece]
@@ -286,7 +286,7 @@ class _Sentence:
         return "".join([*result, self.escape(translation[done:])])
 
     def _in_order(self, places: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-        """The places of marks where those that have their values by order kept it."""
+        """The places of marks where those that have a meaning by their order kept it."""
         ordered = iter(sorted(index for _, index in places if self.marks[index].is_ordered))
         return [
             (offset, next(ordered) if self.marks[index].is_ordered else index) for offset, index in places

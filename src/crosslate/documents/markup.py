@@ -194,7 +194,8 @@ def read_other(flow: Flow, token: Token, *, is_xml: bool = False) -> None:
     if is_xml and token.raw.startswith(_CDATA) and token.raw.endswith("]]>"):
         flow.text(token.raw, token.raw[len(_CDATA) : -3])
     else:
-        flow.mark(Mark([token.raw]))
+        # Comments and instructions may be the start and the end of a block.
+        flow.mark(Mark([token.raw], is_ordered=True))
 
 
 def read_references(flow: Flow, raw: str, *, is_xml: bool = False) -> None:

@@ -124,6 +124,8 @@ _BY_PLACE = re.compile(
     r"(?<!%)(?:%%)*%[-+ #0']*(?:\d+|\*)?(?:\.(?:\d+|\*)?)?(?:hh?|ll?|[qjztL])?"
     r"[diouxXeEfFgGaAcCsSp@](?![A-Za-z])"
     r"|(?<![$#%{])\{(?:[:!][^{}]*(?:\{[^{}]*\}[^{}]*)*)?\}"
+    # Starts and ends of blocks in templates.
+    r"|\{\{[#/^]|\{\{\s*else\b|\{%|<%(?!=)|<\?php"
 )
 
 # Text without any of these holds no placeholder, which is found out fast.
@@ -176,7 +178,7 @@ def placeholders(text: str, language: str = "") -> list[tuple[int, int]]:
 
 
 def is_ordered(placeholder: str) -> bool:
-    """Whether a placeholder gets its value by its place among others, as ``%s`` and ``{}`` do."""
+    """Whether a placeholder means something by its place among others, as ``%s``, ``{}`` and ``{% if %}`` do."""
     return _BY_PLACE.search(placeholder) is not None and _DATE_PART.search(placeholder) is None
 
 

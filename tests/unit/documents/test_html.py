@@ -134,6 +134,14 @@ def test_instructions_of_templates_stay(html, expected):
     assert through(html, "html") == expected
 
 
+def test_instructions_and_comments_keep_their_order():
+    links = [(0, 3), (1, 1), (2, 2), (3, 0)]  # to "now to folder copy"
+    for first, second in (("<% if a %>", "<% end %>"), ("<!-- ko if: a -->", "<!-- /ko -->")):
+        document = open_text(f"<p>Copy {first} to folder {second} now</p>", "html", "en")
+        result = document.render(["now to folder Copy"], lambda *_: links)
+        assert result == f"<p>now to folder {first} Copy {second}</p>"
+
+
 @pytest.mark.parametrize("is_xml", [False, True])
 @pytest.mark.parametrize(
     "text",

@@ -84,6 +84,7 @@ def test_what_stands_in_words_cuts_and_joins_none(text, sentence, translation, e
             "now to folder %s Copy %d",
         ),  # "%d" in the place of "%s" would crash C programs
         ("Copy {} to folder {:d} now", "now to folder {} Copy {:d}"),
+        ("Copy {% if a %} to folder {% endif %} now", "now to folder {% if a %} Copy {% endif %}"),
         ("Copy %1$s to folder %2$d now", "now to folder %2$d Copy %1$s"),
         ("Copy {a} to folder {b} now", "now to folder {b} Copy {a}"),
     ],

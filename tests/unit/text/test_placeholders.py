@@ -93,6 +93,7 @@ def test_what_belongs_together(text, expected):
     ("placeholder", "expected"),
     [
         ("%s", True), ("%-5.2lf", True), ("%d/%d", True), ("{}", True), ("{:.2f}", True), ("{!r}", True), ("%@", True), ("%%%d", True),
+        ("{{#if a}}", True), ("{{/if}}", True), ("{% endif %}", True), ("<% end %>", True), ("{{ name }}", False), ("<%= name %>", False),
         ("%1$s", False), ("%(n)d", False), ("{0}", False), ("{name}", False), ("%%", False), ("%1", False), ("%n", False), ("%d. %B", False),
         ("${}", False), ("%%d", False), ("%user", False), ("https://a.b/%s", True),
     ],
