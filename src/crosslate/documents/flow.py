@@ -389,9 +389,9 @@ def _sentence_ranges(items: Sequence[Item], spans: Sequence[tuple[int, int]]) ->
     done = 0
     for start, end in spans:
         first, last = left, right = _covering(offsets, start, end)
-        while left > done and isinstance(items[left - 1], Mark) and offsets[left - 1] == start:
+        while left > done and _is_no_text(items[left - 1]) and offsets[left - 1] == start:
             left -= 1
-        while right < len(items) and isinstance(items[right], Mark) and offsets[right + 1] == end:
+        while right < len(items) and _is_no_text(items[right]) and offsets[right + 1] == end:
             right += 1
         while left < first and not left < partners.get(left, -1) < right:
             left += 1
@@ -402,6 +402,11 @@ def _sentence_ranges(items: Sequence[Item], spans: Sequence[tuple[int, int]]) ->
             left, right = left + 1, right - 1
         yield left, right
         done = right
+
+
+def _is_no_text(item: Item) -> bool:
+    """Whether an item is a mark, or a character that is not read."""
+    return isinstance(item, Mark) or not item.plain
 
 
 def _cut(items: Iterable[Item], offsets: Iterable[int]) -> list[Item]:

@@ -134,6 +134,14 @@ def test_instructions_of_templates_stay(html, expected):
     assert through(html, "html") == expected
 
 
+def test_marks_of_direction_part_no_element_from_its_words():
+    html = "<p><b>\u200fשלום</b>\u200f עולם, <i>&rlm;חבר&rlm;</i></p>"
+    document = open_text(html, "html", "he")
+    assert texts(document) == ["שלום עולם, חבר"] and document.render(texts(document)) == html
+    links = [(0, 1), (1, 0), (2, 2), (3, 3)]  # to "world hello, friend"
+    assert document.render(["World hello, friend"], lambda *_: links) == "<p>World <b>hello</b>, <i>friend</i></p>"
+
+
 def test_instructions_and_comments_keep_their_order():
     links = [(0, 3), (1, 1), (2, 2), (3, 0)]  # to "now to folder copy"
     for first, second in (("<% if a %>", "<% end %>"), ("<!-- ko if: a -->", "<!-- /ko -->")):
