@@ -178,7 +178,7 @@ def placeholders(text: str, language: str = "") -> list[tuple[int, int]]:
 
 
 def is_ordered(placeholder: str) -> bool:
-    """Whether a placeholder means something by its place among others, as ``%s``, ``{}`` and ``{% if %}`` do."""
+    """Whether a placeholder means something by its place among others: ``%s``, ``{}``, ``{% if %}``."""
     return _BY_PLACE.search(placeholder) is not None and _DATE_PART.search(placeholder) is None
 
 

@@ -139,7 +139,10 @@ def test_marks_of_direction_part_no_element_from_its_words():
     document = open_text(html, "html", "he")
     assert texts(document) == ["שלום עולם, חבר"] and document.render(texts(document)) == html
     links = [(0, 1), (1, 0), (2, 2), (3, 3)]  # to "world hello, friend"
-    assert document.render(["World hello, friend"], lambda *_: links) == "<p>World <b>hello</b>, <i>friend</i></p>"
+    assert (
+        document.render(["World hello, friend"], lambda *_: links)
+        == "<p>World <b>hello</b>, <i>friend</i></p>"
+    )
 
 
 def test_instructions_and_comments_keep_their_order():
