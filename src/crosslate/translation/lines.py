@@ -46,9 +46,9 @@ def translate_lines(
     Lines are taken in windows; the engine sorts a window by length and restores its order. A line that
     is too long for the model is cut (see :func:`split_text`), and its translations are joined.
 
-    A line without visible text gives an empty line, and one without letters and digits stays. Characters that some reader takes for the end of a line
-    (U+2028, U+0085, carriage return, ...) count as a space inside a line, and none is ever put out; those at
-    the end of a line go.
+    A line without visible text gives an empty line, and one without letters and digits stays. Characters
+    that some reader takes for the end of a line (U+2028, U+0085, carriage return, ...) count as a space
+    inside a line, and none is ever put out; those at the end of a line go.
 
     A line with parts that must not be translated (see :func:`crosslate.text.placeholders.placeholders`) is
     read as a document of plain text: its sentences are translated without them, and they come back exactly
