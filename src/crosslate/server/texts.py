@@ -1,7 +1,8 @@
 """The work on a request's texts beside the models: sentences, pieces that fit, and back into their shape.
 
-It runs in the server for short texts and in its worker process for long ones (:mod:`crosslate.server.worker`).
-Where it needs a model, it is a generator: it yields what it wants and is sent the answer.
+It runs in the server for short texts and in its worker process for long ones, see
+:mod:`crosslate.server.worker`. Where it needs a model, it is a generator: it yields what it wants and is sent
+the answer.
 """
 
 from __future__ import annotations
@@ -101,7 +102,7 @@ class Sentences:
 
 @dataclass(frozen=True)
 class WantsTranslations:
-    """Wants the best translations of each piece since the last time; of a stream, the best of each sentence."""
+    """Wants the best translations of each piece so far; of a stream, the best of each sentence."""
 
     num_best: int
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, closing, suppress
 from dataclasses import InitVar, dataclass, field
@@ -184,9 +184,9 @@ class Translations:
             case texts.Sentences(sentences):
                 request.sentences += sentences
             case texts.WantsTranslations(num_best):
-                pieces, request.pieces = request.pieces, []
-                found: list[list[str]] = [[""] * num_best] * len(pieces)
-                async with aclosing(self._arriving(pieces, num_best)) as arriving:
+                waiting, request.pieces = request.pieces, []
+                found: list[list[str]] = [[""] * num_best] * len(waiting)
+                async with aclosing(self._arriving(waiting, num_best)) as arriving:
                     async for some in arriving:
                         for index, hypotheses in some:
                             found[index] = [each.text for each in hypotheses]
@@ -208,7 +208,7 @@ class Translations:
         return request.models[identity]
 
     def _links(
-        self, request: _Request, pairs: dict[Route, Sequence[tuple[str, str]]]
+        self, request: _Request, pairs: Mapping[Route, Sequence[tuple[str, str]]]
     ) -> dict[Route, texts.LinkTable | None]:
         """Links between the words of sentences and of their translations, where the models give some."""
         tables: dict[Route, texts.LinkTable | None] = {}

@@ -1,6 +1,6 @@
 """A process of low priority beside the server, for long texts and files.
 
-Python runs one thread of a process at a time, and a thread that computes takes a core from the models besides.
+Python runs one thread of a process at a time, and a thread that computes takes a core from the models, too.
 So short requests would wait for the preparation of long ones if both shared a process. The worker is started
 when it is first needed, and again after it has died.
 
@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from inspect import isgeneratorfunction
 from itertools import count
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from crosslate.abandoned import Abandoned, abandoned_if
 from crosslate.errors import CrosslateError
@@ -79,7 +79,7 @@ _Message = _Begin | _Send | None  # None drops the work
 def begun(
     function: Callable[..., Any], arguments: tuple[Any, ...], readers: Readers
 ) -> Generator[Any, Any, Any]:
-    """A work, begun: of a generator function the generator, of another one a generator that yields nothing."""
+    """The generator of a generator function; of another function, one that yields nothing."""
     if isgeneratorfunction(function):
         generator: Generator[Any, Any, Any] = function(readers, *arguments)
         return generator
@@ -194,12 +194,12 @@ class _Process:
         self._replies: dict[int, Future[Any]] = {}
         self._dropped: dict[int, float] = {}
         self._lock = threading.Lock()
-        environment = {
-            **os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONSAFEPATH": "1", "OMP_NUM_THREADS": "1",
-        }  # fmt: skip
+        own = {"PYTHONPATH": os.pathsep.join(sys.path), "PYTHONSAFEPATH": "1", "OMP_NUM_THREADS": "1"}
+        command = [sys.executable, "-c", _COMMAND]
         self._running = subprocess.Popen(
-            [sys.executable, "-c", _COMMAND], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, **own}
         )
+        self._to, self._from = cast("IO[bytes]", self._running.stdin), cast("IO[bytes]", self._running.stdout)
         threading.Thread(target=self._read, name="from worker", daemon=True).start()
 
     def write(self, number: int, message: _Message, reply: Future[Any] | None) -> None:
@@ -213,9 +213,8 @@ class _Process:
             elif number in self._replies:
                 self._dropped[number] = time.monotonic()
         with suppress(OSError):  # it has died, and whoever reads from it tells those who wait
-            assert self._running.stdin is not None
-            self._running.stdin.write(data)
-            self._running.stdin.flush()
+            self._to.write(data)
+            self._to.flush()
 
     def hangs(self) -> bool:
         """Whether it goes on with what it was told to drop long ago."""
@@ -228,10 +227,9 @@ class _Process:
         self._running.kill()
 
     def _read(self) -> None:
-        assert self._running.stdout is not None
         with suppress(EOFError, OSError, pickle.UnpicklingError):
             while True:
-                number, value = pickle.load(self._running.stdout)
+                number, value = pickle.load(self._from)  # noqa: S301 (our own process)
                 with self._lock:
                     self._dropped.pop(number, None)
                     reply = self._replies.pop(number)
@@ -290,7 +288,7 @@ class _Works:
     def run(self, reading: IO[bytes]) -> None:
         with suppress(EOFError):
             while True:
-                self._take(*pickle.load(reading))
+                self._take(*pickle.load(reading))  # noqa: S301 (our own server)
 
     def _take(self, number: int, message: _Message) -> None:
         if message is None:
