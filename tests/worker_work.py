@@ -1,6 +1,7 @@
 """Work for tests of the server's worker: functions of a module, so that another process finds them."""
 
 import os
+import sys
 import time
 
 from crosslate.abandoned import stop_if_abandoned
@@ -36,7 +37,8 @@ def niceness():
 
 
 def printed(text):
-    print(text, flush=True)
+    sys.stdout.write(text)
+    sys.stdout.flush()
     return os.getpid()
 
 
