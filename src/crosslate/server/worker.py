@@ -148,13 +148,13 @@ class Worker:
         if self._process is not None and self._process.hangs():
             log.warning("the process for long texts does not end its work and is replaced")
             self._process.kill()
-        if self._process is None or not self._process.is_alive:
-            if reply is None or self._is_closed:
-                return
-            self._process = _Process()
         try:
+            if self._process is None or not self._process.is_alive:
+                if reply is None or self._is_closed:
+                    return
+                self._process = _Process()
             self._process.write(number, message, reply)
-        except Exception as error:  # it cannot be pickled
+        except Exception as error:  # it cannot be pickled, or no process be started
             if reply is not None:
                 reply.set_exception(error)
 
@@ -322,11 +322,13 @@ class _Works:
             reply = _Raised(error.with_traceback(None))
         except BaseException as error:  # libraries in Rust raise what is no Exception
             reply = _Raised(without_texts(error))
-        if isinstance(reply, Done | _Raised):
+        is_over = reply is None or isinstance(reply, Done | _Raised)
+        if is_over:
             self._works.pop(number, None)
         self._answer(number, reply)
-        if work.is_long:
+        if is_over and work.is_long:
             del reply
+            work.steps.close()
             give_back_memory()
 
     def _answer(self, number: int, reply: Any) -> None:
