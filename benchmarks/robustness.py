@@ -4,8 +4,9 @@
         [--clients 4] [--strict] [--out FILE]
 
 Ordinary clients translate sentences with pauses between them, at first alone, then beside clients that
-send texts that are hard to split, one that keeps the model busy, a Word file of thousands of runs, huge lists, and requests that never end,
-and half of which leave at once. In each turn both are measured, then the server rests and its memory is read.
+send texts that are hard to split, one that keeps the model busy, a Word file of thousands of runs, huge
+lists, and requests that never end, and half of which leave at once. In each turn both are measured, then the
+server rests and its memory is read.
 
 Expected, and with ``--strict`` otherwise the exit code is 1: p99 of ordinary clients grows by less than a
 factor of two, all their requests are answered, ``/health`` answers within a second, no 5xx but 503 with
