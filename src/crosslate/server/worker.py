@@ -218,9 +218,9 @@ class _Process:
 
     def hangs(self) -> bool:
         """Whether it goes on with what it was told to drop long ago."""
+        latest = time.monotonic() - _MOST_SECONDS_AFTER_DROP
         with self._lock:
-            oldest = min(self._dropped.values(), default=time.monotonic())
-        return time.monotonic() - oldest > _MOST_SECONDS_AFTER_DROP
+            return any(dropped <= latest for dropped in self._dropped.values())
 
     def kill(self) -> None:
         self.is_alive = False
