@@ -45,6 +45,8 @@ _USUAL_THREADS, _LONG_THREADS = 2, 1
 _MOST_SECONDS_AFTER_DROP = 30.0
 _MOST_READERS = 8
 _COMMAND = "from crosslate.server.worker import serve; serve()"
+if hasattr(os, "nice"):  # not on Windows
+    _COMMAND = f"import os; os.nice({_NICENESS}); {_COMMAND}"
 
 
 @dataclass(frozen=True)
@@ -265,8 +267,6 @@ def serve() -> None:
     # It ends with the server, which may have something to finish when both are told to end.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    if hasattr(os, "nice"):
-        os.nice(_NICENESS)
     with suppress(OSError):  # where memory runs out, this process shall die and not the server
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
     reading, writing = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
