@@ -2,7 +2,7 @@
 
 Every request is a ticket with its pieces. Batches take from all tickets in turn, so a long document does
 not keep a short sentence waiting, and a ticket that nobody waits for any more costs nothing. While short
-requests come in, long ones get short batches and not the last worker.
+requests come in, long ones get short batches of their own, and not the last worker.
 """
 
 from __future__ import annotations
@@ -168,10 +168,10 @@ class Batcher:
                 self._num_idle += 1
                 self._num_running -= ended
                 self._num_long -= is_long
-                while not self._takeable() and (self._tickets or not self._is_closed):
+                while not self._takeable(is_long) and (self._tickets or not self._is_closed):
                     self._changed.wait(_LATELY_SECONDS if self._tickets else None)
                 self._wait_for_more(ended)
-                batch = self._cut()
+                batch = self._cut(is_long)
                 if not self._tickets and not batch and self._is_closed:
                     return
                 ended = len({ticket for ticket, _ in batch if not ticket.pieces})
@@ -186,12 +186,22 @@ class Batcher:
     def _expects_short(self) -> bool:
         return time.monotonic() - self._last_short < _LATELY_SECONDS
 
-    def _takeable(self) -> list[Ticket]:
-        """Tickets that a worker may take from: the last one stays free for short ones while these come in."""
-        is_last = self._num_long >= len(self._workers) - 1 > 0
-        if is_last and self._expects_short and not self._is_closed:
-            return [ticket for ticket in self._tickets if ticket.is_short]
-        return list(self._tickets)
+    def _takeable(self, was_long: bool) -> list[Ticket]:
+        """Tickets that a worker may take from.
+
+        While short ones come in, long ones get batches of their own, if there are several workers: one worker at
+        least is left to short ones, and if these wait, one at most translates long ones, every other time.
+
+        Args:
+            was_long: whether the worker's last batch was of long tickets.
+        """
+        num_others = len(self._workers) - 1
+        if not (num_others and self._expects_short) or self._is_closed:
+            return list(self._tickets)
+        short = [ticket for ticket in self._tickets if ticket.is_short]
+        long = [ticket for ticket in self._tickets if not ticket.is_short]
+        is_for_short = short and (was_long or self._num_long)
+        return long if long and self._num_long < num_others and not is_for_short else short
 
     def _wait_for_more(self, ended: int) -> None:
         """Waits for a batch to fill up, for a short window.
@@ -215,9 +225,9 @@ class Batcher:
                 return
             self._changed.wait(left)
 
-    def _cut(self) -> list[tuple[Ticket, Piece]]:
+    def _cut(self, was_long: bool) -> list[tuple[Ticket, Piece]]:
         """Takes a batch: of the oldest ticket's kind, an equal share of every ticket first."""
-        takeable = self._takeable()
+        takeable = self._takeable(was_long)
         if not takeable:
             return []
         first = takeable[0]

@@ -143,6 +143,25 @@ def test_the_last_worker_stays_free_for_short_requests(batcher, lasting):
     assert [each.texts for each in long] == [list(map(str, range(50)))] * 2
 
 
+def test_long_requests_get_every_other_batch_of_a_worker_beside_short_ones(batcher, lasting):
+    queue, busy, body = batcher(num_workers=2), Body(threading.Event()), Body()
+    Client(queue, busy, "x")  # takes one of the workers
+    assert busy.entered.wait(10)
+    gate = body.gate = threading.Event()
+    short = [Client(queue, body, "a")]
+    assert body.entered.wait(10)
+    long = Client(queue, body, *map(str, range(60)), tokens=10)
+    short += [Client(queue, body, text) for text in "bc"]
+    gate.set()
+    assert [each.texts for each in [*short, long]] == [["A"], ["B"], ["C"], list(map(str, range(60)))]
+    assert [[text for text in batch if text in "abc"] for batch in body.batches[:3]] == [
+        ["a"],
+        [],
+        ["b", "c"],
+    ]
+    busy.gate.set()
+
+
 def test_other_bodies_and_options_make_their_own_batches_and_get_their_turn(batcher):
     queue = batcher(tokens=4)
     body, gate = held(queue)
