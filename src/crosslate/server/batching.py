@@ -189,8 +189,8 @@ class Batcher:
     def _takeable(self, was_long: bool) -> list[Ticket]:
         """Tickets that a worker may take from.
 
-        While short ones come in, long ones get batches of their own, if there are several workers: one worker at
-        least is left to short ones, and if these wait, one at most translates long ones, every other time.
+        While short ones come in and there are several workers, long ones get batches of their own: one worker
+        at least is left to short ones, and if these wait, one at most translates long ones, every other time.
 
         Args:
             was_long: whether the worker's last batch was of long tickets.
