@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pydantic import BaseModel, Field
@@ -15,7 +15,7 @@ from crosslate.languages.orthography import has_letters
 from crosslate.languages.scripts import script_of, scripts_of
 
 # More text does not change the answer, and each character costs about a microsecond.
-_MAX_CHARACTERS = 3000
+MAX_CHARACTERS = 3000
 _UNKNOWN = "en"
 # Characters that only one of the two scripts of Chinese uses, among the most frequent ones.
 _SIMPLIFIED = frozenset(
@@ -61,7 +61,7 @@ class Detector:
         A text of which nothing can be told, without letters or in a script that no served language has, is in
         English with confidence 0, or in the first language where English is not served.
         """
-        sample = text[:_MAX_CHARACTERS]
+        sample = text[:MAX_CHARACTERS]
         ranked = self._ranked(sample) if self._can_tell and has_letters(sample) else []
         if not ranked or (len(ranked) > 1 and ranked[0][1] == ranked[-1][1]):
             code = resolve_code(_UNKNOWN, self.languages) or next(iter(self.languages), _UNKNOWN)
@@ -90,6 +90,12 @@ class Detector:
             traditional = sum(character in _TRADITIONAL for character in text)
             return resolve_code("zh-Hant" if traditional > simplified else "zh-Hans", codes) or codes[0]
         return codes[0]
+
+
+def detections(languages: tuple[str, ...], texts: Sequence[str]) -> list[list[Detection]]:
+    """Of each text the languages that it may be in; see :meth:`Detector.detect`."""
+    found = detector(languages)
+    return [found.detect(text) for text in texts]
 
 
 @functools.lru_cache(maxsize=2)

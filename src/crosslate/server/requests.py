@@ -13,7 +13,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, ip_address, ip_network
 from typing import Annotated, Any, Generic, TypeVar, cast
@@ -50,6 +50,9 @@ _MAX_FIELDS = 1000
 _MAX_PART_BYTES = 1 << 30
 _POLL_SECONDS = 0.5
 _PARSING = threading.Lock()
+# JSON and forms are read faster than texts are cut into sentences: so many bytes as fast as a character. What
+# is long is read by the worker.
+_BYTES_PER_CHARACTER, _LONG_BODY_BYTES = 30, 100_000
 
 
 async def _service(request: Request) -> Service:
@@ -209,8 +212,10 @@ def reads(kind: type[F], rate: str | None = None) -> Callable[[Request], Awaitab
 
     async def admitted(request: Request) -> Call[F]:
         service = await _service(request)
-        values = await read_values(request, service.translations.beside)
-        cost, route = kind.cost(values, service.settings.limits), rate or request.scope["route"].path
+        limits = service.settings.limits
+        names = kind.model_fields
+        values = await read_values(request, service.translations.beside, names, limits.texts)
+        cost, route = kind.cost(values, limits), rate or request.scope["route"].path
         key = values.get("api_key")
         if not isinstance(key, str | None):
             raise _not_text("api_key")
@@ -269,12 +274,16 @@ def _not_text(name: str) -> Refusal:
 _FAULTS = {"missing": missing, "string_type": _not_text}
 
 
-Beside = Callable[[Callable[[], T], int], Awaitable[T]]
-"""Runs work, on another thread if its size is large; see :meth:`Translations.beside`."""
+Beside = Callable[..., Awaitable[Any]]
+"""Runs a function, in another process if its work is much; see :meth:`Translations.beside`."""
 
 
-async def read_values(request: Request, beside: Beside[Any]) -> dict[str, Any]:
+async def read_values(request: Request, beside: Beside, names: Collection[str], most: int) -> dict[str, Any]:
     """The fields of a POST request as they came; uploaded files are among them.
+
+    Args:
+        names: of the fields that matter.
+        most: items of a list; -1 for any number. Of a longer one in a long body only the length is told.
 
     Raises:
         Refusal: JSON that cannot be read or is no object, or a broken form.
@@ -282,20 +291,23 @@ async def read_values(request: Request, beside: Beside[Any]) -> dict[str, Any]:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if _JSON_TYPE.fullmatch(kind):
         body = await request.body()
-        found: dict[str, Any] = await beside(lambda: _json_object(body), len(body))
-        return found
-    pairs = _pairs(request.scope.get("query_string", b""))
+        if len(body) <= _LONG_BODY_BYTES:
+            return _json_object(body)
+        found = await beside(_long_json_object, body, frozenset(names), most, size=_work_on(body))
+        return {name: [""] * len(each) if isinstance(each, range) else each for name, each in found.items()}
+    query = request.scope.get("query_string", b"")
+    values: dict[str, Any] = await beside(_form_values, query, size=_work_on(query))
     if kind == "application/x-www-form-urlencoded":
         body = await request.body()
-        pairs += await beside(lambda: _pairs(body), len(body))
+        values = await beside(_form_values, body, size=_work_on(body)) | values
     elif kind == "multipart/form-data":
-        pairs += await _multipart(request)
-    values: dict[str, Any] = {}
-    for name, value in pairs:
-        # Forms end lines with CR LF, and may add one at the end that nobody typed.
-        text = _LINE_ENDS.sub("\n", value).removesuffix("\n") if isinstance(value, str) else value
-        values.setdefault(name, text)
+        values = _first_values(await _multipart(request)) | values
     return values
+
+
+def _work_on(body: bytes) -> int:
+    """How much work a body is, in characters of a text that is cut into sentences."""
+    return len(body) // _BYTES_PER_CHARACTER
 
 
 def _json_object(body: bytes) -> dict[str, Any]:
@@ -313,13 +325,38 @@ def _json_object(body: bytes) -> dict[str, Any]:
     return values
 
 
-def _pairs(encoded: bytes) -> list[tuple[str, Any]]:
+def _long_json_object(body: bytes, names: Collection[str], most: int) -> dict[str, Any]:
+    """Its fields without anything that is long and of no use: nested values, and lists above the limit."""
+    return {name: _shallow(value, most) for name, value in _json_object(body).items() if name in names}
+
+
+def _shallow(value: Any, most: int) -> Any:
+    if isinstance(value, dict):
+        return {}
+    if not isinstance(value, list):
+        return value
+    if 0 <= most < len(value):
+        return range(len(value))
+    return [type(each)() if isinstance(each, list | dict) else each for each in value]
+
+
+def _form_values(encoded: bytes) -> dict[str, Any]:
     # Not Starlette's reader, which takes letters that were not escaped for Latin-1.
     text = encoded.decode("utf-8", "replace")
     try:
-        return [*parse_qsl(text, keep_blank_values=True, max_num_fields=_MAX_FIELDS)]
+        return _first_values(parse_qsl(text, keep_blank_values=True, max_num_fields=_MAX_FIELDS))
     except ValueError:
         raise invalid(f"more than {_MAX_FIELDS} parameters") from None
+
+
+def _first_values(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, value in pairs:
+        if name not in values:
+            # Forms end lines with CR LF, and may add one at the end that nobody typed.
+            is_text = isinstance(value, str)
+            values[name] = _LINE_ENDS.sub("\n", value).removesuffix("\n") if is_text else value
+    return values
 
 
 async def _multipart(request: Request) -> list[tuple[str, Any]]:

@@ -37,7 +37,8 @@ from crosslate.server.requests import (
     reads,
 )
 from crosslate.server.settings import Limits
-from crosslate.server.translation import Job, TextFormat
+from crosslate.server.texts import TextFormat
+from crosslate.server.translation import Job
 
 log = logging.getLogger(__name__)
 
