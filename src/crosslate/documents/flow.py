@@ -17,7 +17,7 @@ from itertools import accumulate, groupby, pairwise
 from crosslate.abandoned import stop_if_abandoned
 from crosslate.documents.placement import Align, PlacedMark, Role, place
 from crosslate.errors import InputError
-from crosslate.languages.orthography import has_letters
+from crosslate.languages.orthography import CLAUSE_MARKS, END_MARKS, has_letters
 from crosslate.languages.sentence_ends import sentences
 from crosslate.languages.words import RUNS_ON, UNSPACED
 from crosslate.text.placeholders import placeholders, tag_of
@@ -28,7 +28,7 @@ _MAX_ITEMS = 300_000  # of a paragraph: 150,000 runs, far more than anyone write
 _WORD_ENDS = ".,;!?)]%'\"’”»"
 _RUNS = re.compile(r"\s+|\S+")
 _OPENING = frozenset("([{<\"'«„“‘¿¡（「『")
-_CLOSING = frozenset(".,;:!?)]}»”’…%،؛؟。，、；：！？）」』】।")
+_CLOSING = frozenset(f"{END_MARKS}{CLAUSE_MARKS})]}}»”’%）」』】")
 LINE_BREAKS = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")
 """Whatever some reader takes for the end of a line: where ``str.splitlines`` splits."""
 _SURROGATES = re.compile(r"[\ud800-\udfff]")

@@ -15,6 +15,7 @@ from itertools import accumulate, pairwise
 from typing import Literal
 from unicodedata import normalize
 
+from crosslate.languages.orthography import COMMON_MARKS
 from crosslate.languages.words import word_spans
 
 Role = Literal["open", "close", "point", "joint", "run"]
@@ -22,7 +23,7 @@ Links = Sequence[tuple[int, int]]
 Align = Callable[[Sequence[str], Sequence[str]], Links]
 """Words of a sentence and of its translation to links: index of a target word, index of its source word."""
 
-_SAME_SIGNS = str.maketrans("。、،؛؟।", ".,,;?.")
+_SAME_SIGNS = str.maketrans(COMMON_MARKS)
 _MAX_DEPTH = 40
 
 

@@ -7,6 +7,16 @@ from collections import Counter
 from functools import cache
 from typing import Any
 
+UNSPACED_SCRIPTS = tuple(
+    """Hani Hira Kana Bopo Yiii Tibt Thai Laoo Khmr Mymr Tale Talu Lana Tavt Ahom Java Bali Batk Bugi Cham
+    Maka Rjng""".split()
+)
+"""Scripts (ISO 15924) in which spaces do not separate words.
+
+Those of the line breaking classes ID, SA, AK and AS in Unicode Standard Annex 14, and Tibetan; but Hangul has
+spaces.
+"""
+
 _LATIN = "Latn"
 # Languages by the scripts (ISO 15924) that they are usually written in, by their codes of ISO 639. A language
 # appears with each of its scripts; Japanese and Korean use Chinese characters, too.
@@ -44,6 +54,7 @@ _LANGUAGES = {
     "Cher": "chr",
     "Tfng": "zgh ber shi tzm kab taq",
     "Nkoo": "nqo",
+    "Adlm": "ff ful fuf fuv",
     "Olck": "sat",
     "Cans": "iu iku cr cre",
     "Yiii": "ii iii",
@@ -55,6 +66,7 @@ _LANGUAGES = {
 # Those of them that are in Latin letters, too.
 _ALSO_LATIN = """
     sr srp bs bos kk kaz tt tat uz uzb uzn az aze azj crh ku kur ms msa zsm kab ber shi tzm taq iu iku cr cre
+    ff ful fuf fuv
 """
 _PARTS = {
     "Hans": {"Hani"}, "Hant": {"Hani"}, "Hanb": {"Hani"}, "Jpan": {"Hira", "Kana", "Hani"},
