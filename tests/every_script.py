@@ -19,7 +19,7 @@ class Sample:
 
     Attributes:
         script: ISO 15924; of Japanese, the script of most letters.
-        sentences: the first three are a greeting, a question and a statement about reading or writing.
+        sentences: the first is a greeting, and the second asks how the reader is.
         marked: lines with their protected parts between brackets.
         gap: what stands between two sentences.
         has_ends: sentences end with marks, not just with a space.
@@ -48,7 +48,7 @@ class Sample:
 
 
 def _sample(code: str, text: str, **options) -> Sample:
-    """A sample of a code with its script (``de-Latn``), and a text: sentences, an empty line, marked lines."""
+    """A sample of a language with its script (``de/Latn``), and a text: sentences, an empty line, marked lines."""
     sentences, marked = text.strip().split("\n\n")
     language, script = code.split("/")
     return Sample(language, script, tuple(sentences.splitlines()), tuple(marked.splitlines()), **options)
@@ -536,7 +536,7 @@ _OTHERS = (
 """),
     _sample("chr/Cher", """
 ᎣᏏᏲ!
-ᏙᎯᏧ?
+ᏙᎯᏧ ᎪᎯ ᎢᎦ?
 ᎣᏍᏓ, ᏩᏙ.
 
 ᎣᏏᏲ, ⟦{ᏚᏙᎥ}⟧! ᏩᏙ ⟦👍🏽⟧.
@@ -552,7 +552,7 @@ _OTHERS = (
 """),
     _sample("iu/Cans", """
 ᐊᐃ!
-ᖃᓄᐃᑉᐱᑦ?
+ᖃᓄᐃᑉᐱᑦ ᐅᓪᓗᒥ?
 ᖃᓄᐃᙱᑦᑐᖓ, ᖁᔭᓐᓇᒦᒃ.
 
 ᐊᐃ, ⟦{ᐊᑎᖅ}⟧! ᖁᔭᓐᓇᒦᒃ ⟦❄️⟧.

@@ -26,7 +26,8 @@ _MAX_NOTE_ITEMS = 8
 _MAX_NESTED = 20
 _MAX_ITEMS = 300_000  # of a paragraph: 150,000 runs, far more than anyone writes
 _WORD_ENDS = ".,;!?)]%'\"’”»"
-_RUNS = re.compile(r"\s+|\S+")
+# Mongolian joins endings to a word with a narrow no-break space, which is no space between words.
+_RUNS = re.compile(r"(?:\S|(?<=[\u1800-\u18aa])\u202f(?=[\u1820-\u18aa]))+|\s+")
 _OPENING = frozenset("([{<\"'«„“‘¿¡（「『")
 _CLOSING = frozenset(f"{END_MARKS}{CLAUSE_MARKS})]}}»”’%）」』】")
 LINE_BREAKS = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")

@@ -23,9 +23,8 @@ _SENTENCE_END = regex.compile(
     rf"|[{WIDE_END_MARKS}]++[」』”’）]*+\s*+"
 )
 _GREEK_END = regex.compile(rf"{_SENTENCE_END.pattern}|;\s++")
-# Ends that sentencex does not know: of Khmer, unless "and so on" ends there, and of Tibetan; and the stop that
-# Amharic is typed with.
-_FURTHER_END = regex.compile(r"(?:(?<!។ល)[។៕]|[།༎]|፡፡)++\s++")
+# Ends that sentencex does not know: of Khmer and Tibetan, and the stop as Amharic is often typed.
+_FURTHER_END = regex.compile(r"(?:[។៕།༎]|፡፡)++\s++")
 # Cuts inside a sentence: before the ending of a Spanish ordinal, after a Burmese comma, and between what is
 # said and "he said" in Japanese.
 _NO_END = regex.compile(r"\.\n[ªº]|၊\s*\n|[」』”]\n(?:と(?:[\p{sc=Hani}、]|い[うえっわ])|って)")

@@ -27,7 +27,7 @@ _JOINING = r"['’.,·‧\u05be\u05f3\u05f4-]"
 _STACKER, _BEFORE, _AFTER = "[\u1039\u17d2\u1a60]", "[เ-ไເ-ໄ]", "[ำຳ]"
 
 _CLUSTER = rf"{_BEFORE}?\S\p{{M}}*(?:(?<={_STACKER})\S\p{{M}}*)*{_AFTER}?"
-_JOINED = regex.compile(rf"(?s)\X|{_BEFORE}.|{_STACKER}.|.{_AFTER}|.*\u200d.*")
+_JOINED = regex.compile(rf"(?s)\X|.\p{{M}}|{_BEFORE}.|{_STACKER}.|.{_AFTER}|.*\u200d.*")
 _IN_WORDS = rf"[[^\s\p{{P}}\p{{S}}{_UNSPACED}][{_INSIDE}]]"
 _SPAN = regex.compile(rf"(?V1){_IN_WORDS}+(?:{_JOINING}{_IN_WORDS}+)*|{_CLUSTER}")
 _LETTERS = regex.compile(rf"\p{{L}}[\p{{L}}\p{{M}}{_INSIDE}]*")
