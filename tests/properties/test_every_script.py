@@ -295,6 +295,19 @@ def test_the_server(server, format_):
         assert_protected(sample, found if format_ == "text" else [html.unescape(each) for each in found])
 
 
+def test_detection_on_the_server(server):
+    """What it finds is written in the text's script; whatever it finds, nothing is lost."""
+    response = server.translate(LINES, "auto", "en")
+    body = response.json()
+    assert len(body["translatedText"]) == len(body["detectedLanguage"]) == len(LINES)
+    found = iter(zip(body["translatedText"], body["detectedLanguage"], strict=True))
+    for sample in SAMPLES:
+        translations, detected = zip(*(next(found) for _ in sample.lines))
+        assert_protected(sample, translations)
+        for each in detected:
+            assert sample.script in scripts_of(each["language"]) or each["confidence"] == 0
+
+
 def test_files_on_the_server(server):
     for sample in SAMPLES:
         data = "".join(f"{line}\n" for line in sample.lines).encode()

@@ -97,6 +97,8 @@ _EMOJI = (
 )
 _PRIVATE = r"[\ue000-\uf8ff\U000f0000-\U0010fffd]+"
 
+_BETWEEN_VARIABLES = ":/.-×"
+
 # Text without any of these holds no placeholder, which is found out fast.
 _SIGN = re.compile(r"[@%{$#<&:/\[\u20e3\ufe0f\u2190-\u2bff\ue000-\uf8ff\U0001f000-\U0010fffd]|www\.")
 
@@ -126,7 +128,7 @@ def placeholders(text: str, language: str = "") -> list[tuple[int, int]]:
     """Start and end of everything in ``text`` that must come back as it is, in order.
 
     That is URLs, e-mail addresses, variables (``%1$s``, ``%(name)s``, ``%name``, ``%Y``, ``:name``,
-    ``@count``, ``{name}``, ``{{name}}``, ``${name}``, whole messages of ICU), tags, mentions, hashtags,
+    ``@count``, ``{name}``, ``{{name}}``, ``${name}``, whole messages of ICU; joined ones such as ``%H:%M``), tags, mentions, hashtags,
     character references that are text, emoji, and characters for private use.
 
     Args:
@@ -134,7 +136,33 @@ def placeholders(text: str, language: str = "") -> list[tuple[int, int]]:
     """
     if not _SIGN.search(text):
         return []
-    return [match.span() for match in _grammar(writes_percent_first(language)).finditer(text)]
+    found: list[tuple[int, int]] = []
+    for match in _grammar(writes_percent_first(language)).finditer(text):
+        start, end = match.span()
+        if found and _is_format(text, *found[-1], start):
+            start = found.pop()[0]
+        found.append((start, end))
+    return found
+
+
+def _is_format(text: str, start: int, end: int, following: int) -> bool:
+    """Whether two variables with one sign between are one, such as ``%H:%M``, ``%d/%d`` and ``{a}-{b}``."""
+    return (
+        following == end + 1
+        and text[end] in _BETWEEN_VARIABLES
+        and text[start] == text[following]
+        and text[start] in "%{"
+    )
+
+
+def without_placeholders(text: str, language: str = "") -> str:
+    """``text`` with a space in the place of each of its :func:`placeholders`."""
+    done = 0
+    kept: list[str] = []
+    for start, end in placeholders(text, language):
+        kept.append(text[done:start])
+        done = end
+    return " ".join([*kept, text[done:]])
 
 
 def tag_of(placeholder: str) -> Tag | None:
