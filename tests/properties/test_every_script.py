@@ -129,8 +129,6 @@ def assert_protected(sample, translations):
 
 # Documents.
 
-_BLANK_PO = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8\\n"\n'
-
 
 def _in_xml(line):
     """A line in markup of which tags are no part."""
@@ -150,7 +148,9 @@ def _page(lines):
 
 
 def _cues(lines, between):
-    return "".join(f"0:00:{n:02}{between}5 --> 0:00:{n:02}{between}9\n{line}\n\n" for n, line in enumerate(lines))
+    return "".join(
+        f"0:00:{n:02}{between}5 --> 0:00:{n:02}{between}9\n{line}\n\n" for n, line in enumerate(lines)
+    )
 
 
 def _word(lines):
@@ -173,6 +173,12 @@ def _epub(lines):
     })  # fmt: skip
 
 
+def _po(lines):
+    messages = (line.replace('"', '\\"') for line in lines)
+    header = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8\\n"\n'
+    return header + "".join(f'\nmsgid "{message}"\nmsgstr ""\n' for message in messages)
+
+
 def _tmx(lines, code):
     units = "".join(f'<tu><tuv xml:lang="{code}"><seg>{_in_xml(line)}</seg></tuv></tu>\n' for line in lines)
     return f'<tmx version="1.4"><header/><body>{units}</body></tmx>'
@@ -186,9 +192,7 @@ MAKERS = {
     "docx": lambda lines, code: _word(lines),
     "odt": lambda lines, code: _odt(lines),
     "epub": lambda lines, code: _epub(lines),
-    "po": lambda lines, code: _BLANK_PO + "".join(
-        "\nmsgid {0}\nmsgstr \"\"\n".format('"' + line.replace('"', '\\"') + '"') for line in lines
-    ),
+    "po": lambda lines, code: _po(lines),
     "tmx": _tmx,
 }  # fmt: skip
 ARCHIVES = {"docx", "odt", "epub"}
@@ -254,7 +258,9 @@ def test_both_engines(parent, engine):
     options = DecodingOptions(beam_size=1, max_new_tokens=8)
     translator = Translator(parent, engine=engine)
     assert translator.engine.name == engine
-    assert any(len(translator.engine.source.encode(line)) > translator.engine.max_source_tokens for line in LINES)
+    assert any(
+        len(translator.engine.source.encode(line)) > translator.engine.max_source_tokens for line in LINES
+    )
     for number, sample in enumerate(SAMPLES):
         codes = {"language": sample.language, "target_language": SAMPLES[number - 1].language}
         lines = ["", *sample.lines]
@@ -290,7 +296,9 @@ def test_the_server(server, format_):
         found = response.json()["translatedText"]
         assert len(found) == len(lines)
         if sample.has_ends:
-            marks = [len(re.findall("en:", each, re.IGNORECASE)) for each in found[: len(sample.sentences) + 1]]
+            marks = [
+                len(re.findall("en:", each, re.IGNORECASE)) for each in found[: len(sample.sentences) + 1]
+            ]
             assert marks == [*[1] * len(sample.sentences), len(sample.sentences)]
         assert_protected(sample, found if format_ == "text" else [html.unescape(each) for each in found])
 

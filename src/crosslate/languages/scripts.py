@@ -7,10 +7,11 @@ from collections import Counter
 from functools import cache
 from typing import Any
 
-UNSPACED_SCRIPTS = tuple(
-    """Hani Hira Kana Bopo Yiii Tibt Thai Laoo Khmr Mymr Tale Talu Lana Tavt Ahom Java Bali Batk Bugi Cham
-    Maka Rjng""".split()
-)
+_UNSPACED = """
+    Hani Hira Kana Bopo Yiii Tibt Thai Laoo Khmr Mymr Tale Talu Lana Tavt Ahom Java Bali Batk Bugi Cham Maka
+    Rjng
+"""
+UNSPACED_SCRIPTS = tuple(_UNSPACED.split())
 """Scripts (ISO 15924) in which spaces do not separate words.
 
 Those of the line breaking classes ID, SA, AK and AS in Unicode Standard Annex 14, and Tibetan; but Hangul has
@@ -112,7 +113,9 @@ def _signs() -> Any:
     import regex
 
     syllables = "".join(rf"\p{{sc={script}}}" for script in _SYLLABARIES.split())
-    return regex.compile(rf"(?P<word>\p{{sc=Hani}})|(?P<syllable>[{syllables}])|(?P<letter>[^\p{{M}}\p{{Cf}}])")
+    return regex.compile(
+        rf"(?P<word>\p{{sc=Hani}})|(?P<syllable>[{syllables}])|(?P<letter>[^\p{{M}}\p{{Cf}}])"
+    )
 
 
 @cache

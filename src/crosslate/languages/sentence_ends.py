@@ -13,9 +13,9 @@ from crosslate.languages.codes import is_same_language
 from crosslate.languages.orthography import END_MARKS, WIDE_END_MARKS
 
 _MARK = "[" + re.escape("".join(mark for mark in END_MARKS if mark not in WIDE_END_MARKS)) + "]"
-# Closing punctuation before a space, or the full stops of scripts that use no spaces. One letter with a stop is
-# an abbreviation, and behind a quotation a small letter goes on with its sentence; French has a space in the
-# quotation marks. A match begins where a run of marks begins, so that a long run is read once.
+# Closing punctuation before a space, or the full stops of scripts that use no spaces. One letter with a stop
+# is an abbreviation, and behind a quotation a small letter goes on with its sentence; French has a space in
+# the quotation marks. A match begins where a run of marks begins, so that a long run is read once.
 _ABBREVIATION = r"(?<!\p{L}\p{M}*)[\p{Lu}\p{Ll}]\."
 _CLOSING = r"""(?:["'”’»)\]]|[\u00a0\u202f]»)"""
 _SENTENCE_END = regex.compile(

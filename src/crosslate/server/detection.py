@@ -81,8 +81,8 @@ class Detector:
             for label, probability in (self._identifier.rank(text) if self._can_tell else ())
             if self._is_written_in(script, label)
         ]
-        # What the identifier does not know may still be the only served language in its script; but Latin letters
-        # are those of any language.
+        # What the identifier does not know may still be the only served language in its script; but Latin
+        # letters are those of any language.
         others = [label for label in self._served if self._is_written_in(script, label)]
         if not ranked and len(others) == 1 and script != "Latn":
             return [(others[0], 1.0)]

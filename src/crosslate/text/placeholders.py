@@ -128,8 +128,8 @@ def placeholders(text: str, language: str = "") -> list[tuple[int, int]]:
     """Start and end of everything in ``text`` that must come back as it is, in order.
 
     That is URLs, e-mail addresses, variables (``%1$s``, ``%(name)s``, ``%name``, ``%Y``, ``:name``,
-    ``@count``, ``{name}``, ``{{name}}``, ``${name}``, whole messages of ICU; joined ones such as ``%H:%M``), tags, mentions, hashtags,
-    character references that are text, emoji, and characters for private use.
+    ``@count``, ``{name}``, ``{{name}}``, ``${name}``, whole messages of ICU; joined ones such as ``%H:%M``),
+    tags, mentions, hashtags, character references that are text, emoji, and characters for private use.
 
     Args:
         language: code of the text's language: in Turkish ``%50`` is fifty per cent. Empty for any.

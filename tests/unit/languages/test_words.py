@@ -21,7 +21,12 @@ def test_letters_that_are_read_as_one_stay_together():
     assert spelt("ខ្ញុំសុខ") == ["ខ្ញុំ", "សុ", "ខ"]
     assert spelt("မင်္ဂလာ") == ["မ", "င်္ဂ", "လာ"]
     assert spelt("แม่ดื่มน้ำ") == ["แม่", "ดื่", "ม", "น้ำ"]
-    assert are_joined("\u1014", "\u102c") and are_joined("ក", "្") and are_joined("្", "ខ") and are_joined("เ", "ก")
+    assert (
+        are_joined("\u1014", "\u102c")
+        and are_joined("ក", "្")
+        and are_joined("្", "ខ")
+        and are_joined("เ", "ก")
+    )
     assert are_joined("e", "\u0301") and are_joined("\u1112", "\u1161") and are_joined("\u200d", "💻")
     assert not are_joined("ก", "เ") and not are_joined("a", "b") and not are_joined("你", "好")
 
