@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, groupby, pairwise
 
+import regex
+
 from crosslate.abandoned import stop_if_abandoned
 from crosslate.documents.placement import Align, PlacedMark, Role, place
 from crosslate.errors import InputError
@@ -25,7 +27,9 @@ from crosslate.text.placeholders import placeholders, tag_of
 _MAX_NOTE_ITEMS = 8
 _MAX_NESTED = 20
 _MAX_ITEMS = 300_000  # of a paragraph: 150,000 runs, far more than anyone writes
-_WORD_ENDS = ".,;!?)]%'\"’”»"
+# What a note may follow, and what goes on with a word behind it.
+_WORD_END = regex.compile(rf"""[\p{{L}}\p{{M}}\p{{N}}{re.escape(END_MARKS + CLAUSE_MARKS)})\]%'"’”»」』）]""")
+_IN_WORD = regex.compile(rf"(?!{UNSPACED.pattern})[\p{{L}}\p{{M}}\p{{N}}]")
 # Mongolian joins endings to a word with a narrow no-break space, which is no space between words.
 _RUNS = re.compile(r"(?:\S|(?<=[\u1800-\u18aa])\u202f(?=[\u1820-\u18aa]))+|\s+")
 _OPENING = frozenset("([{<\"'«„“‘¿¡（「『")
@@ -424,10 +428,8 @@ def _with_whole_notes(items: list[Item]) -> list[Item]:
         if first < done or not first < last <= first + _MAX_NOTE_ITEMS:
             continue
         start, end = offsets[first], offsets[last + 1]
-        before = plain[max(start - 1, 0) : start]
-        is_behind_word = before.isalnum() or (before != "" and before in _WORD_ENDS)
-        is_word_end = not plain[end : end + 1].isalnum()
-        if start < end and is_behind_word and is_word_end and not has_letters(plain[start:end]):
+        is_note = 0 < start < end and not has_letters(plain[start:end])
+        if is_note and _WORD_END.match(plain, start - 1) and not _IN_WORD.match(plain, end):
             note = [piece for item in items[first : last + 1] for piece in item.pieces]
             result += [*items[done:first], Mark(note)]
             done = last + 1
