@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from crosslate.languages.scripts import script_of
+
 EndKind = Literal["stop", "question", "exclamation", "ellipsis"]
 
 WIDE_END_MARKS = "。！？｡။"
@@ -34,7 +36,7 @@ _OWN_MARKS = {
     for language in languages.split()
 }
 _ARMENIAN_STOP, _ARMENIAN_TONES = "։", "՞՜"
-_WITHOUT_STOP = re.compile("[\u0e00-\u0eff]\\Z")  # Thai and Lao
+_WITHOUT_STOP = ("Thai", "Laoo")
 END_MARKS = "".join(_KIND_OF)
 """All marks that end a sentence in some script."""
 _COMMAS, _COLONS = ",،、，՝፣᠂߸⹁၊", ";:؛；：፤፥᠄៖܆"
@@ -64,7 +66,7 @@ def end_mark(kind: EndKind | None, language: str) -> str:
 
 def may_lack_stop(text: str) -> bool:
     """Whether a text without a mark at its end may still be a whole sentence, as in Thai and Lao."""
-    return _WITHOUT_STOP.search(text.rstrip()) is not None
+    return script_of(text) in _WITHOUT_STOP
 
 
 def writes_percent_first(language: str) -> bool:
