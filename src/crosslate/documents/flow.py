@@ -279,7 +279,10 @@ class _Sentence:
         start = marks[0].offset
         runs_on = any(map(RUNS_ON.match, self.text[max(start - 1, 0) : start + 1]))
         is_apart = runs_on and not RUNS_ON.match(before) and before not in _OPENING
-        if (is_apart or any(mark.has_space_before for mark in marks)) and before and not before.isspace():
+        # A space between the marks is written there, as in "<b>new</b> {name}".
+        has_gap = any(self.placed[index].has_gap for index in group[1:] if index > group[0])
+        has_space = marks[0].has_space_before or (any(m.has_space_before for m in marks) and not has_gap)
+        if (is_apart or has_space) and before and not before.isspace():
             written = f" {written}"
         is_apart = runs_on and not RUNS_ON.match(following)
         wants_space = is_apart or any(mark.has_space_after for mark in marks)

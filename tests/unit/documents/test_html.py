@@ -65,6 +65,12 @@ def test_markup_survives(html, expected):
     assert through(html, "html") == expected
 
 
+def test_a_space_between_two_marks_stays_between_them():
+    document = open_text("<p>Das ist <b>neu</b> <img> hier.</p>", "html", "de")
+    same = [(0, 0), (1, 1), (2, 2), (3, 3)]
+    assert document.render(["That is new here."], lambda *_: same) == "<p>That is <b>new</b> <img> here.</p>"
+
+
 @pytest.mark.parametrize(
     ("html", "expected"),
     [
