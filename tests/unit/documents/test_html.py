@@ -65,6 +65,24 @@ def test_markup_survives(html, expected):
     assert through(html, "html") == expected
 
 
+def test_a_space_between_two_marks_stays_between_them():
+    document = open_text("<p>Das ist <b>neu</b> <img> hier.</p>", "html", "de")
+    same = [(0, 0), (1, 1), (2, 2), (3, 3)]
+    assert document.render(["That is new here."], lambda *_: same) == "<p>That is <b>new</b> <img> here.</p>"
+
+
+@pytest.mark.parametrize(
+    ("html", "expected"),
+    [
+        ("किताब यहाँ है।<sup>1</sup> और नदी<sup>२</sup> भी।", ["किताब यहाँ है।", "और नदी भी।"]),
+        ("这本书<sup>1</sup>是旧的。<sup>[2]</sup>你好。", ["这本书是旧的。", "你好。"]),
+        ("<sup>1</sup> a note, a<sub>2</sub>b", ["1 a note, a2b"]),
+    ],
+)
+def test_numbers_of_notes_are_no_text(html, expected):
+    assert texts(open_text(html, "html", "hi")) == expected
+
+
 def test_translations_never_become_markup():
     hostile = "<img src=x onerror=alert(1)> & \"quotes\" 'too' </script><!--"
     html = "<p>Hello</p><a title=\"Hello\" lang=en>x</a><input placeholder='Hello'><title>Hello</title>"

@@ -111,6 +111,12 @@ def test_sentences_without_a_space_between_get_one_where_their_script_has_them()
     assert document.render(["こんにちは。", "さようなら！"]) == "こんにちは。さようなら！"
 
 
+def test_a_space_inside_a_word_of_mongolian():
+    document = open_text("ᠨᠣᠮ\u202fᠤᠨ ᠰᠠᠩ {n}\u202fᠤᠨ", "text", "mvf")
+    assert texts(document) == ["ᠨᠣᠮ\u202fᠤᠨ ᠰᠠᠩ ᠤᠨ"]
+    assert texts(open_text("Où\u202f? \u202fIci.", "text", "fr")) == ["Où ?", "Ici."]
+
+
 @pytest.mark.full
 @pytest.mark.parametrize(
     "text", ["word " * 50_000, "." * 300_000, " " * 300_000, "a\n" * 20_000, "{x} a " * 10_000]
