@@ -51,10 +51,15 @@ class Segment:
 
 @dataclass(frozen=True)
 class Filling:
-    """The translations of all segments to fill a document with."""
+    """The translations of all segments to fill a document with.
+
+    Attributes:
+        written: receives every sentence as the document has it, by the index of its segment.
+    """
 
     translations: Sequence[str]
     align: Align | None = None
+    written: dict[int, str] | None = None
 
 
 Piece = str | Callable[[Filling], str]
@@ -237,6 +242,12 @@ class _Sentence:
         return not (UNSPACED.match(left[-1]) or UNSPACED.match(right))
 
     def fill(self, filling: Filling, is_paragraph_changed: bool) -> str:
+        written = self._filled(filling, is_paragraph_changed)
+        if filling.written is not None:
+            filling.written[self.index] = written
+        return written
+
+    def _filled(self, filling: Filling, is_paragraph_changed: bool) -> str:
         stop_if_abandoned()
         translation = self.changed(filling)
         if not translation:

@@ -311,13 +311,15 @@ _CHINESE = ("zh-hans", "zh-hant")
 def resolve_code(code: str, served: Iterable[str]) -> str | None:
     """Which of the served languages a client means; None where it means none of them.
 
-    The same code counts first, in any case and with either separator; then what it is also called; then
-    the language without its region or script (``en-US`` is ``en``); then a variant of the language, the
-    first in order (``pt`` is ``pt-BR`` where no other Portuguese is served). The two scripts of Chinese
-    are read by different people; neither stands for the other.
+    English names and three-letter codes mean the two-letter code. The same code counts first, in any case
+    and with either separator; then what it is also called; then the language without its region or script
+    (``en-US`` is ``en``); then a variant of the language, the first in order (``pt`` is ``pt-BR`` where no
+    other Portuguese is served). The two scripts of Chinese are read by different people; neither stands for
+    the other.
     """
     known = {normalised(each): each for each in served}
-    wanted = base = normalised(code)
+    first, *rest = normalised(_BY_NAME.get(code.strip().lower(), code)).split("-")
+    wanted = base = "-".join([_TWO_LETTERS.get(first, first), *rest])
     while wanted:
         other = _ALIASES.get(wanted, wanted)
         for candidate in (wanted, other):

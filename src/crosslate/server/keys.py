@@ -49,18 +49,21 @@ class KeyStore:
     Args:
         path: of the file.
         make: make the file where it is not there.
+        wait_seconds: how long to wait for another process that has locked the file.
 
     Raises:
         InputError: the file is something else, or is missing and not to be made.
     """
 
-    def __init__(self, path: Path, *, make: bool = True) -> None:
+    def __init__(self, path: Path, *, make: bool = True, wait_seconds: float = 10.0) -> None:
         if not make and not path.exists():
             raise InputError(f"{path}: no such file; expected a file of keys, which adding a key makes")
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
         # Autocommit: every statement stands for itself.
-        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10)
+        self._connection = sqlite3.connect(
+            path, check_same_thread=False, isolation_level=None, timeout=wait_seconds
+        )
         self._run(_CREATE)
         path.chmod(0o600)
 

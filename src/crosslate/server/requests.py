@@ -15,6 +15,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
+from email.message import Message
 from ipaddress import IPv4Address, ip_address, ip_network
 from typing import Annotated, Any, Generic, TypeVar, cast
 from urllib.parse import parse_qsl
@@ -34,6 +35,7 @@ from pydantic import (
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 
+from crosslate.documents.encodings import is_encoding
 from crosslate.engines.decoding import valid_unicode
 from crosslate.server.answers import Refusal, check_length, invalid, missing
 from crosslate.server.catalogue import Snapshot
@@ -147,7 +149,8 @@ def _target(code: str, info: ValidationInfo) -> str:
 
 
 def _names(given: Any) -> Any:
-    return [name.strip() for name in given.split(",")] if isinstance(given, str) else given
+    names = [name.strip() for name in given.split(",")] if isinstance(given, str) else given
+    return [name for name in names if name not in ("", None)] if isinstance(names, list) else names
 
 
 NotEmpty = Annotated[str, Field(min_length=1)]
@@ -279,15 +282,20 @@ async def read_values(request: Request, beside: Beside[Any]) -> dict[str, Any]:
     Raises:
         Refusal: JSON that cannot be read or is no object, or a broken form.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    described = Message()
+    described["Content-Type"] = request.headers.get("content-type", "")
+    kind = described.get_content_type()
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):
+        raise invalid(f"the body is encoded as {encoding[:40]}; send it as it is")
     if _JSON_TYPE.fullmatch(kind):
         body = await request.body()
         found: dict[str, Any] = await beside(lambda: _json_object(body), len(body))
         return found
-    pairs = _pairs(request.scope.get("query_string", b""))
+    pairs = _pairs(request.scope.get("query_string", b""), "utf-8")
     if kind == "application/x-www-form-urlencoded":
-        body = await request.body()
-        pairs += await beside(lambda: _pairs(body), len(body))
+        body, charset = await request.body(), described.get_content_charset("utf-8")
+        pairs += await beside(lambda: _pairs(body, charset), len(body))
     elif kind == "multipart/form-data":
         pairs += await _multipart(request)
     values: dict[str, Any] = {}
@@ -313,11 +321,20 @@ def _json_object(body: bytes) -> dict[str, Any]:
     return values
 
 
-def _pairs(encoded: bytes) -> list[tuple[str, Any]]:
+def _pairs(encoded: bytes, charset: str) -> list[tuple[str, Any]]:
     # Not Starlette's reader, which takes letters that were not escaped for Latin-1.
-    text = encoded.decode("utf-8", "replace")
+    if not is_encoding(charset):
+        raise invalid(f"the form's charset is {charset[:40]}, which is not supported; send UTF-8")
     try:
-        return [*parse_qsl(text, keep_blank_values=True, max_num_fields=_MAX_FIELDS)]
+        return parse_qsl(
+            encoded.decode(charset),
+            keep_blank_values=True,
+            encoding=charset,
+            errors="strict",
+            max_num_fields=_MAX_FIELDS,
+        )
+    except UnicodeDecodeError:
+        raise invalid(f"the fields are not {charset[:40]}; send UTF-8, or name its charset") from None
     except ValueError:
         raise invalid(f"more than {_MAX_FIELDS} parameters") from None
 

@@ -205,25 +205,30 @@ class Translations:
     ) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
         """Events: each sentence of a text, in order, as soon as it is translated; at the end the whole.
 
-        A sentence has up to ``alternatives`` other translations, where some are asked for.
+        A sentence has up to ``alternatives`` other translations, where some are asked for; then the end has
+        all sentences once more as they stand in the whole, with their tags and placeholders.
         """
         opened = await self.beside(lambda: _Opened(job), len(job.text))
-        translations: list[str] = []
+        translations: list[list[str]] = []
         last = await self._through_first_legs(opened.items)
         async with aclosing(self._in_order(last, alternatives + 1, _STREAM_TOKENS)) as arriving:
             async for ranks in arriving:
                 index = len(translations)
                 direction, source = opened.items[index]
                 best, *others = _distinct(finished(source, each, direction.target) for each in ranks)
-                translations.append(best)
+                translations.append([best, *others])
                 values = {"index": index, "source": source, "translation": best}
                 yield "sentence", values | ({"alternatives": others} if alternatives else {})
         aligns = await self.aligns(
-            (direction, segment, [best])
-            for (direction, _), segment, best in zip(opened.items, opened.segments, translations, strict=True)
+            (direction, segment, ranks)
+            for (direction, _), segment, ranks in zip(
+                opened.items, opened.segments, translations, strict=True
+            )
         )
-        whole = await self.beside(lambda: opened.rendered(translations, aligns), len(job.text))
-        yield "end", {"translatedText": whole}
+        yield (
+            "end",
+            await self.beside(lambda: opened.whole(translations, aligns, bool(alternatives)), len(job.text)),
+        )
 
     async def _through_first_legs(self, items: Sequence[_Item]) -> list[_Item]:
         """Items as they stand before their last model: those of a pivot in its third language."""
@@ -302,6 +307,27 @@ class _Opened:
             return self._job.text
         align = aligns.get(self._job.direction.identity)
         return self._document.render(list(map(self._as_characters, translations)), align)
+
+    def whole(
+        self, translations: Sequence[Sequence[str]], aligns: Aligns, has_alternatives: bool
+    ) -> dict[str, Any]:
+        """The end of a stream: the text translated, and its sentences where they have alternatives."""
+        values: dict[str, Any] = {
+            "translatedText": self.rendered([best for best, *_ in translations], aligns)
+        }
+        if has_alternatives and self.items and self._job.direction is not None:
+            align = aligns.get(self._job.direction.identity)
+            written = [
+                self._document.sentences(
+                    [self._as_characters(ranks[min(rank, len(ranks) - 1)]) for ranks in translations], align
+                )
+                for rank in range(max(map(len, translations)))
+            ]
+            values["sentences"] = [
+                {"translation": best, "alternatives": others[: len(ranks) - 1]}
+                for ranks, (best, *others) in zip(translations, zip(*written), strict=True)
+            ]
+        return values
 
     def _as_characters(self, text: str) -> str:
         # Clients expect characters in plain text, even where the source or a model spells them as entities.

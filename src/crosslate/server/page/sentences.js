@@ -28,10 +28,12 @@ export class Sentences {
     return joined;
   }
 
-  // Finds the sentences in the whole translation, in order; one that is spelt otherwise there is left out.
-  place(whole) {
+  // Finds the sentences in the whole translation, in order. `written` has them as they stand there, with what
+  // was not translated.
+  place(whole, written) {
     let end = 0;
-    for (const each of this.#all) {
+    for (const [index, each] of this.#all.entries()) {
+      Object.assign(each, written[index]);
       const start = each.translation ? whole.indexOf(each.translation, end) : -1;
       each.start = start < 0 ? undefined : start;
       if (start >= 0) end = start + each.translation.length;

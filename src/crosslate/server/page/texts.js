@@ -22,6 +22,7 @@ const TABLE = {
   "Too many requests in a short time.": ["Zu viele Anfragen in kurzer Zeit.", "Trop de requêtes en peu de temps.", "Demasiadas solicitudes en poco tiempo."],
   "The server is starting or busy.": ["Der Server startet oder ist ausgelastet.", "Le serveur démarre ou est occupé.", "El servidor se está iniciando o está ocupado."],
   "The translation failed. Your text is kept.": ["Die Übersetzung ist fehlgeschlagen. Ihr Text bleibt erhalten.", "La traduction a échoué. Votre texte est conservé.", "La traducción ha fallado. El texto se conserva."],
+  "The translation took too long. Your text is kept.": ["Die Übersetzung hat zu lange gedauert. Ihr Text bleibt erhalten.", "La traduction a pris trop de temps. Votre texte est conservé.", "La traducción ha tardado demasiado. El texto se conserva."],
   "The translation broke off. Your text is kept.": ["Die Übersetzung ist abgebrochen. Ihr Text bleibt erhalten.", "La traduction s'est interrompue. Votre texte est conservé.", "La traducción se ha interrumpido. El texto se conserva."],
   "The text is longer than {n} characters.": ["Der Text ist länger als {n} Zeichen.", "Le texte dépasse {n} caractères.", "El texto supera los {n} caracteres."],
   "Shorten it.": ["Kürzen Sie ihn.", "Raccourcissez-le.", "Acórtelo."],

@@ -22,9 +22,11 @@ let running = null;
 
 export function start(text) {
   input.value = text || stored("sessionStorage", "text") || "";
-  input.addEventListener("input", typed);
+  // What an input method has in hand is no text yet.
+  input.addEventListener("input", (event) => event.isComposing || typed());
+  input.addEventListener("compositionend", typed);
   input.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) translate();
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.isComposing) translate();
   });
   source.addEventListener("change", () => {
     fillTargets(target.value);
@@ -164,14 +166,14 @@ async function streamed(fields, signal) {
   let detectedLanguage;
   for await (const [kind, data] of events("v1/stream", fields, signal)) {
     if (kind === "start") detectedLanguage = data.detectedLanguage;
-    if (kind === "error") throw new Failure(data.error, 500);
+    if (kind === "error") throw new Failure(data.error, data.status, data.retryAfter || 0);
     if (kind === "sentence") {
       found.add(data);
       if (fields.q.length > LONG) showPart(found.soFar(fields.q));
     }
     if (kind === "end") {
       wire(fields, { translatedText: data.translatedText, ...(detectedLanguage && { detectedLanguage }) });
-      found.place(data.translatedText);
+      found.place(data.translatedText, data.sentences || []);
       return { translation: data.translatedText, sentences: found, detected: detectedLanguage };
     }
   }
