@@ -195,6 +195,40 @@ def test_keyboard_alone(tab):
         assert wanted in names, wanted
 
 
+@pytest.mark.parametrize("view", ["packs", "translate"])
+def test_the_first_link_leads_to_the_text_from_everywhere(tab, view):
+    tab.page.click(f'nav a[href="#{view}"]')
+    tab.page.focus(".skip")
+    tab.page.keyboard.press("Enter")
+    tab.page.wait_for_function("document.activeElement.id === 'text'")
+    tab.page.keyboard.type("Hund.")
+    tab.has("#output", "hund")
+
+
+def test_arrow_keys_work_in_a_translation_that_was_waited_for(tab):
+    choose(tab, "de", "en")
+    tab.page.fill("#text", "Hund sieht Katze.")
+    tab.page.focus("#output")
+    tab.page.wait_for_selector("#output .word")
+    tab.page.keyboard.press("ArrowRight")
+    assert tab.page.locator("#output .here").count() == 1
+
+
+def test_what_an_input_method_has_in_hand_is_not_sent(tab):
+    choose(tab, "de", "en")
+    devtools = tab.context.new_cdp_session(tab.page)
+    tab.page.focus("#text")
+    pause = tab.page.evaluate("fetch('frontend/settings').then(each => each.json())")["frontendTimeout"]
+    for typed in ("n", "ni", "nihao"):
+        composed = {"text": typed, "selectionStart": len(typed), "selectionEnd": len(typed)}
+        devtools.send("Input.imeSetComposition", composed)
+        tab.page.wait_for_timeout(1.2 * pause)
+    tab.page.keyboard.press("Control+Enter")
+    devtools.send("Input.insertText", {"text": "你好"})
+    tab.has("#output", "你好")
+    assert [each["q"] for each in tab.posted] == ["你好"]
+
+
 def test_swap(tab):
     choose(tab, "auto", "en")
     tab.page.click("#swap", force=True)  # marked as disabled, it still says why
@@ -281,6 +315,26 @@ class TestErrors:
         assert tab.page.locator("#failure").is_hidden()
         tab.faults.clear()
 
+    @pytest.mark.parametrize("status", [503, 504])
+    def test_a_stream_that_breaks_off(self, tab, status):
+        """A server that is busy is asked again; what took too long once is not."""
+        blocks = [
+            ("start", {"source": "de", "target": "en"}),
+            ("error", {"error": "so", "status": status} | ({"retryAfter": 1} if status == 503 else {})),
+        ]
+        body = "".join(f"event: {name}\ndata: {json.dumps(data)}\n\n" for name, data in blocks)
+        fulfil = {"body": body, "content_type": "text/event-stream"}
+        tab.page.route("**/v1/stream", lambda route: route.fulfill(**fulfil), times=1)
+        tab.type("Hund.")
+        if status == 503:
+            tab.has("#output", "hund")
+            assert len(tab.posted) == 2 and tab.page.locator("#failure").is_hidden()
+        else:
+            tab.has("#failure-text", "took too long")
+            assert tab.page.inner_text("#countdown") == ""
+            tab.page.click("#retry")
+            tab.has("#output", "hund")
+
     def test_a_refusal_keeps_the_text(self, tab):
         choose(tab, "auto", "es")
         tab.type("explode")
@@ -331,6 +385,18 @@ def test_a_phone(chromium, site, scheme):
         tab.page.wait_for_selector(f"#{view}-view >> css=.pack-card, #map svg[role=img]")
         assert tab.overflow <= 0
     assert tab.faults == []
+    tab.context.close()
+
+
+def test_the_smallest_screen_cuts_no_words(chromium, site):
+    tab = Tab(chromium, viewport={"width": 320, "height": 640}, locale="de-DE").open(f"{site}?source=de&target=es")
+    tab.type("Hund.")
+    tab.has("#origin", "experimentell")
+    assert tab.overflow <= 0
+    origin, pane = (tab.page.locator(part).bounding_box() for part in ("#origin", ".pane.result"))
+    assert origin["x"] >= pane["x"] and origin["x"] + origin["width"] <= pane["x"] + pane["width"]
+    for part in tab.page.locator("#origin *").all():
+        assert part.bounding_box()["x"] >= pane["x"]
     tab.context.close()
 
 
@@ -397,6 +463,20 @@ class TestAlternatives:
         assert "hof" in tab.page.locator("#alternative-list button").first.inner_text()
         tab.page.click("#close-alternatives")
         assert tab.page.locator("#alternatives").is_hidden()
+
+    def test_keep_what_is_not_translated(self, tab):
+        choose(tab, "de", "en")
+        tab.type("Hund 😀 sieht {name}. AT&amp;T schläft.\nSiehe https://example.org/a?b=1&c!")
+        tab.has("#output", "siehe")
+        assert tab.page.locator("#output .sentence").all_inner_texts() == [
+            "En:hund 😀 sieht {name}.", "En:at&t schläft.", "En:siehe https://example.org/a?b=1&c!",
+        ]  # fmt: skip
+        tab.page.click("#output .sentence >> nth=0")
+        tab.page.locator("#alternative-list button").first.click()
+        tab.has("#output", "{name}.*")
+        assert tab.page.inner_text("#output") == (
+            "En:hund 😀 sieht {name}.* En:at&t schläft.\nEn:siehe https://example.org/a?b=1&c!"
+        )
 
     def test_by_the_keyboard(self, tab):
         choose(tab, "de", "en")

@@ -11,7 +11,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, groupby, pairwise
 
 from crosslate.abandoned import stop_if_abandoned
@@ -400,6 +400,7 @@ def _shielded(items: list[Item], language: str) -> list[Item]:
     pieces = _cut(items, [offset for span in spans for offset in span])
     offsets = _offsets(pieces)
     result: list[Item] = []
+    tags: set[int] = set()  # places in the result
     done = 0
     for start, end in spans:
         first, last = _covering(offsets, start, end)
@@ -410,8 +411,15 @@ def _shielded(items: list[Item], language: str) -> list[Item]:
         # Markup that spells "<here>" with references means no tag.
         if raw == plain or tag_of(plain) is None:
             result += [*pieces[done:first], _placeholder(raw)]
+            tags.add(len(result) - 1)
             done = last
-    return [*result, *pieces[done:]]
+    result += pieces[done:]
+    # One without its other end is a place to fill in, as in "cp <file> there", and keeps its spaces.
+    for index in tags.difference(_partners(result)):
+        item = result[index]
+        if isinstance(item, Mark) and item.role in ("open", "close"):
+            result[index] = replace(item, role="point")
+    return result
 
 
 def _placeholder(raw: str) -> Mark:

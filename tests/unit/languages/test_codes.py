@@ -147,7 +147,9 @@ SERVED = ["de", "en", "he", "no", "pt-BR", "zh-Hans", "zh-Hant"]
         ("zh", "zh-Hans"), ("ZH", "zh-Hans"), ("zt", "zh-Hant"), ("zh-Hant", "zh-Hant"), ("zh_hans", "zh-Hans"),
         ("zh-TW", "zh-Hant"), ("zh-CN", "zh-Hans"), ("zh-Hant-HK", "zh-Hant"),
         ("pb", "pt-BR"), ("pt", "pt-BR"), ("pt_BR", "pt-BR"), ("nb", "no"), ("iw", "he"),
-        ("zz", None), ("", None), ("auto", None), ("d", None), ("deu", None),
+        ("deu", "de"), ("ger-AT", "de"), ("eng_Latn", "en"), ("German", "de"), ("hebrew", "he"), ("nob", "no"),
+        ("zho_Hant", "zh-Hant"), ("cmn", "zh-Hans"), ("Chinese (traditional)", "zh-Hant"), ("por_BR", "pt-BR"),
+        ("zz", None), ("", None), ("auto", None), ("d", None), ("xyz", None), ("French", None),
     ],
 )  # fmt: skip
 def test_resolve(code, expected):
