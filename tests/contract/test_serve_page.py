@@ -389,7 +389,9 @@ def test_a_phone(chromium, site, scheme):
 
 
 def test_the_smallest_screen_cuts_no_words(chromium, site):
-    tab = Tab(chromium, viewport={"width": 320, "height": 640}, locale="de-DE").open(f"{site}?source=de&target=es")
+    tab = Tab(chromium, viewport={"width": 320, "height": 640}, locale="de-DE").open(
+        f"{site}?source=de&target=es"
+    )
     tab.type("Hund.")
     tab.has("#origin", "experimentell")
     assert tab.overflow <= 0

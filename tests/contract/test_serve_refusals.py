@@ -89,9 +89,14 @@ def test_bodies(server, body, kind, expected):
 
 
 def test_a_compressed_body(server):
-    response = server.client.post("/translate", content=b"\x1f\x8b", headers=JSON | {"Content-Encoding": "gzip"})
+    response = server.client.post(
+        "/translate", content=b"\x1f\x8b", headers=JSON | {"Content-Encoding": "gzip"}
+    )
     assert error(response, 400) == "Invalid request: the body is encoded as gzip; send it as it is"
-    assert server.client.post("/translate", json=HUND, headers={"Content-Encoding": "identity"}).json() == TRANSLATED
+    assert (
+        server.client.post("/translate", json=HUND, headers={"Content-Encoding": "identity"}).json()
+        == TRANSLATED
+    )
 
 
 @pytest.mark.parametrize(

@@ -220,7 +220,10 @@ class TestAcrossOrigins:
         assert method not in ("OPTIONS", "HEAD") or response.content == b""
 
     def test_a_browser_may_ask_first(self, server):
-        asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "content-type, x-requested-with"}
+        asked = {
+            "Access-Control-Request-Method": "POST",
+            "Access-Control-Request-Headers": "content-type, x-requested-with",
+        }
         response = server.client.options("/translate", headers=self.ORIGIN | asked)
         assert response.status_code == 200
         assert response.headers["access-control-allow-methods"] == "GET, POST"

@@ -236,7 +236,8 @@ class TestDetection:
 
 class TestPreferredPacks:
     @pytest.mark.parametrize(
-        "packs", [["de-en", "fr-es"], "de-en", "fr-es, de-en", [], "", None, "de-en,", ["", "de-en", None], [""]]
+        "packs",
+        [["de-en", "fr-es"], "de-en", "fr-es, de-en", [], "", None, "de-en,", ["", "de-en", None], [""]],
     )
     def test_named(self, server, packs):
         assert server.translate("Hund.", packs=packs).json() == TRANSLATED

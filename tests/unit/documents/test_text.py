@@ -60,7 +60,8 @@ def test_tags_of_blocks_divide_texts_and_other_tags_stay_in_them():
 
 
 @pytest.mark.parametrize(
-    "text", ["Copy <file> to <folder> now.", "A List<String> is here", "The <b> dog sleeps", "So </i> it ends"]
+    "text",
+    ["Copy <file> to <folder> now.", "A List<String> is here", "The <b> dog sleeps", "So </i> it ends"],
 )
 def test_a_tag_without_its_other_end_keeps_the_spaces_around_it(text):
     document = open_text(text, "text", "en")

@@ -36,7 +36,9 @@ def test_names(downloads, given, end):
     assert downloads.find(name).read_bytes() == b"x"
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "x", "../x", "/etc/passwd", "a" * 5000, "\0", f"{uuid.uuid4()}.{'名' * 200}"])
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "x", "../x", "/etc/passwd", "a" * 5000, "\0", f"{uuid.uuid4()}.{'名' * 200}"]
+)
 def test_other_names_are_not_found(downloads, name):
     assert downloads.find(name) is None
 
