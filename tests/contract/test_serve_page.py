@@ -200,7 +200,7 @@ def test_the_first_link_leads_to_the_text_from_everywhere(tab, view):
     tab.page.click(f'nav a[href="#{view}"]')
     tab.page.focus(".skip")
     tab.page.keyboard.press("Enter")
-    tab.page.wait_for_function("document.activeElement.id === 'text'")
+    tab.page.wait_for_function("() => document.activeElement.id === 'text'")
     tab.page.keyboard.type("Hund.")
     tab.has("#output", "hund")
 
@@ -420,6 +420,28 @@ def test_no_part_of_a_phone_s_page_is_cut_and_all_of_it_can_be_hit(chromium, sit
         )
         assert high == []
     tab.context.close()
+
+
+def test_many_sentences_do_not_stop_the_page(tab):
+    """Showing all of them anew for each would take a minute."""
+    lines = [f"Satz {number} 😀." for number in range(5000)]
+    whole = "\n".join(lines).upper()
+    blocks = [("start", {"source": "de", "target": "en"})]
+    for index, line in enumerate(lines):
+        source = line.replace(" 😀", "")
+        blocks.append(("sentence", {"index": index, "source": source, "translation": source.upper()}))
+    parts = "".join(f"event: {name}\ndata: {json.dumps(data)}\n\n" for name, data in blocks)
+    answers = [parts, f'{parts}event: end\ndata: {json.dumps({"translatedText": whole})}\n\n']
+    tab.page.route(
+        "**/v1/stream", lambda route: route.fulfill(body=answers.pop(0), content_type="text/event-stream")
+    )
+    tab.page.evaluate("text => (document.querySelector('#text').value = text)", "\n".join(lines))
+    tab.page.click("#go")
+    tab.has("#failure-text", "broke off")
+    assert tab.page.inner_text("#output").startswith("SATZ 0.\nSATZ 1.\n")  # line breaks are there before the end
+    tab.page.click("#retry")
+    tab.has("#output:not(.stale)", "SATZ 4999")
+    assert tab.page.inner_text("#output") == whole
 
 
 @pytest.mark.parametrize("size", [(1280, 900), (390, 844)])

@@ -11,6 +11,7 @@ import { offer, plain } from "./words.js";
 
 const LONG = 1500; // characters; longer texts are shown sentence by sentence
 const VERY_LONG_PAUSE = 1500; // ms
+const PART_PAUSE = 100; // ms, between the parts of a long text that are shown
 const ALTERNATIVES = 3;
 const input = byId("text");
 const output = byId("output");
@@ -162,14 +163,18 @@ export function wantedPacks() {
 }
 
 async function streamed(fields, signal) {
-  const found = new Sentences();
+  const found = new Sentences(fields.q);
   let detectedLanguage;
+  let due = 0; // when more is shown
   for await (const [kind, data] of events("v1/stream", fields, signal)) {
     if (kind === "start") detectedLanguage = data.detectedLanguage;
     if (kind === "error") throw new Failure(data.error, data.status, data.retryAfter || 0);
     if (kind === "sentence") {
       found.add(data);
-      if (fields.q.length > LONG) showPart(found.soFar(fields.q));
+      if (fields.q.length > LONG && performance.now() >= due) {
+        showPart(found.soFar);
+        due = performance.now() + PART_PAUSE;
+      }
     }
     if (kind === "end") {
       wire(fields, { translatedText: data.translatedText, ...(detectedLanguage && { detectedLanguage }) });
