@@ -294,6 +294,20 @@ class TestErrors:
         assert tab.page.locator("#failure").is_hidden() and tab.page.is_enabled("#copy")
         tab.faults.clear()  # the browser's own words about the failed request
 
+    def test_a_file_that_failed_can_be_tried_again(self, tab):
+        choose(tab, "de", "en")
+        answer = {"status": 502, "body": "<html>", "content_type": "text/html"}
+        tab.page.route("**/translate_file", lambda route: route.fulfill(**answer), times=1)
+        tab.page.click("#files-mode")
+        dog = {"name": "dog.txt", "mimeType": "text/plain", "buffer": b"Hund.\n"}
+        tab.page.set_input_files("#file", dog)
+        tab.has("#file-list .failed", "starting or busy")
+        with tab.page.expect_download() as downloading:
+            tab.page.click("#file-list button")
+        assert downloading.value.path().read_text() == "En:hund.\n"
+        assert tab.page.locator("#file-list .failed").count() == 0
+        tab.faults.clear()
+
     def test_the_rate_limit_is_waited_for_and_tried_again(self, tab):
         answered = []
 

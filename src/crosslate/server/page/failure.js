@@ -64,7 +64,8 @@ function count() {
 export function explained({ status, message }) {
   if (status === 0) return t("The server cannot be reached.");
   if (status === 429) return t("Too many requests in a short time.");
-  if (status === 503) return t("The server is starting or busy.");
+  if (status === 502 || status === 503) return t("The server is starting or busy.");
+  if (status === 413) return t("This is more than the server accepts at once.");
   if (status === 504) return t("The translation took too long. Your text is kept.");
   if (status === 500) return t("The translation failed. Your text is kept.");
   return message;

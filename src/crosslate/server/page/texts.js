@@ -20,6 +20,7 @@ const TABLE = {
   "Trying again in {n} s.": ["Neuer Versuch in {n} s.", "Nouvel essai dans {n} s.", "Nuevo intento en {n} s."],
   "The server cannot be reached.": ["Der Server ist nicht erreichbar.", "Le serveur est injoignable.", "No se puede acceder al servidor."],
   "Too many requests in a short time.": ["Zu viele Anfragen in kurzer Zeit.", "Trop de requêtes en peu de temps.", "Demasiadas solicitudes en poco tiempo."],
+  "This is more than the server accepts at once.": ["Das ist mehr, als der Server auf einmal annimmt.", "C'est plus que ce que le serveur accepte en une fois.", "Es más de lo que el servidor acepta de una vez."],
   "The server is starting or busy.": ["Der Server startet oder ist ausgelastet.", "Le serveur démarre ou est occupé.", "El servidor se está iniciando o está ocupado."],
   "The translation failed. Your text is kept.": ["Die Übersetzung ist fehlgeschlagen. Ihr Text bleibt erhalten.", "La traduction a échoué. Votre texte est conservé.", "La traducción ha fallado. El texto se conserva."],
   "The translation took too long. Your text is kept.": ["Die Übersetzung hat zu lange gedauert. Ihr Text bleibt erhalten.", "La traduction a pris trop de temps. Votre texte est conservé.", "La traducción ha tardado demasiado. El texto se conserva."],
