@@ -3,7 +3,7 @@ import { byId, element } from "./dom.js";
 import { t } from "./texts.js";
 
 const PAUSES = [2, 4, 8, 15, 30]; // s, one after the other
-const PASSING = [0, 502, 503]; // a server that is away, starting or busy; what took too long will again
+const PASSING = [-1, 0, 502, 503]; // a server that is away, starting or busy; what took too long will again
 const TICK = 250; // ms
 
 let again = null; // what to do once the time has come

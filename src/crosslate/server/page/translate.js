@@ -182,7 +182,8 @@ async function streamed(fields, signal) {
       return { translation: data.translatedText, sentences: found, detected: detectedLanguage };
     }
   }
-  throw new Failure(t("The translation broke off. Your text is kept."), 0);
+  if (fields.q.length > LONG) showPart(found.soFar);
+  throw new Failure(t("The translation broke off. Your text is kept."), -1);
 }
 
 function showPart(text) {
