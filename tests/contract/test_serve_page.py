@@ -151,6 +151,7 @@ class TestNewcomer:
 
     def test_packs_with_size_scores_and_what_is_zero_shot(self, tab):
         tab.page.click('nav a[href="#packs"]')
+        assert tab.page.title() == "Packs – Crosslate"
         card = tab.page.locator(".pack-card").filter(has_text="de-en").filter(has_text="BLEU")
         text = card.inner_text()
         for expected in (

@@ -192,6 +192,16 @@ class TestFiles:
         for name in ("nothing.txt", "..%2f..%2fetc%2fpasswd", "%00", "a" * 3000):
             error(server.get(f"/download_file/{name}"), 404)
 
+    def test_no_room_for_an_upload(self, server, monkeypatch):
+        def full(file):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr("starlette.formparsers.SpooledTemporaryFile.rollover", full)
+        response = server.upload(data=b"Hund.\n" * 200_000)
+        assert error(response, 503) == "There is no room for the file"
+        assert response.headers["retry-after"] == "60"
+        assert server.upload().status_code == 200
+
     def test_off_or_too_large(self, make_server):
         off = make_server(files=False)
         assert error(off.upload(), 403) == "Files translation are disabled on this server."

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import logging
 import re
 import threading
 import time
@@ -42,6 +43,8 @@ from crosslate.server.catalogue import Snapshot
 from crosslate.server.service import Service
 from crosslate.server.settings import Limits
 from crosslate.server.translation import AUTO
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 F = TypeVar("F", bound="Fields")
@@ -346,4 +349,7 @@ async def _multipart(request: Request) -> list[tuple[str, Any]]:
         if isinstance(error, Refusal):
             raise
         raise invalid("the multipart form is broken") from None
+    except OSError as error:  # larger files are kept on the disk
+        log.error("cannot keep an uploaded file: %s", error.strerror)
+        raise Refusal(503, "There is no room for the file", retry_after=60) from None
     return [*form.multi_items()]
