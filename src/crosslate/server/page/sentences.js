@@ -25,7 +25,7 @@ export class Sentences {
     const ahead = this.#text.slice(this.#end, this.#end + source.length + AHEAD);
     const known = [source, /\S*/.exec(source)[0]].find((part) => ahead.includes(part)) ?? "";
     const gap = ahead.slice(0, ahead.indexOf(known));
-    this.soFar += (gap.includes("\n") ? gap : this.soFar && " ") + translation;
+    this.soFar += (gap.includes("\n") ? gap.slice(gap.indexOf("\n")) : this.soFar && " ") + translation;
     this.#end += gap.length + known.length;
   }
 
