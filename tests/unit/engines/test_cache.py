@@ -102,7 +102,8 @@ def test_another_one_is_moved_into_place_just_before_ours(tmp_path, build, monke
     moved = Path.replace
 
     def replace(path, target):
-        moved(shutil.copytree(path, tmp_path / "theirs"), target)
+        if path.is_dir():  # the model; else one of its files
+            moved(shutil.copytree(path, tmp_path / "theirs"), target)
         return moved(path, target)
 
     monkeypatch.setattr(Path, "replace", replace)
