@@ -12,7 +12,7 @@ import unicodedata
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, groupby, pairwise
 
 import regex
@@ -61,10 +61,15 @@ class Segment:
 
 @dataclass(frozen=True)
 class Filling:
-    """The translations of all segments to fill a document with."""
+    """The translations of all segments to fill a document with.
+
+    Attributes:
+        written: receives every sentence as the document has it, by the index of its segment.
+    """
 
     translations: Sequence[str]
     align: Align | None = None
+    written: dict[int, str] | None = None
 
 
 Piece = str | Callable[[Filling], str]
@@ -262,6 +267,12 @@ class _Sentence:
         return not (UNSPACED.match(left[-1]) or UNSPACED.match(right))
 
     def fill(self, filling: Filling, is_paragraph_changed: bool) -> str:
+        written = self._filled(filling, is_paragraph_changed)
+        if filling.written is not None:
+            filling.written[self.index] = written
+        return written
+
+    def _filled(self, filling: Filling, is_paragraph_changed: bool) -> str:
         stop_if_abandoned()
         translation = self.changed(filling)
         if not translation:
@@ -478,6 +489,7 @@ def _shielded(items: list[Item], language: str) -> list[Item]:
     offsets = _offsets(pieces)
     text = "".join(item.plain for item in items)
     result: list[Item] = []
+    tags: set[int] = set()  # places in the result
     done = 0
     for start, end in spans:
         first, last = _covering(offsets, start, end)
@@ -493,8 +505,15 @@ def _shielded(items: list[Item], language: str) -> list[Item]:
         )
         if found:
             result += [*pieces[done:first], found]
+            tags.add(len(result) - 1)
             done = last
-    return [*result, *pieces[done:]]
+    result += pieces[done:]
+    # One without its other end is a place to fill in, as in "cp <file> there", and keeps its spaces.
+    for index in tags.difference(_partners(result)):
+        item = result[index]
+        if isinstance(item, Mark) and item.role in ("open", "close"):
+            result[index] = replace(item, role="point")
+    return result
 
 
 def _with_marks(items: Sequence[Item], plain: str) -> Mark | None:

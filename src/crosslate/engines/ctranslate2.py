@@ -206,6 +206,9 @@ def cached_ctranslate2_model(
 
     Args:
         build: writes the model to the path it is given, as ``export_ctranslate2`` does.
+
+    Raises:
+        EngineError: it cannot be written.
     """
     folder = ctranslate2_folder(origin, key, quantization)
     if _is_intact(folder):
@@ -213,15 +216,21 @@ def cached_ctranslate2_model(
     if folder.is_dir():
         log.warning("the files of the CTranslate2 model %s are not those that were built", folder)
     log.info("building the CTranslate2 model %s", folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as place:
-        built = Path(place, "model")
-        build(built)
-        write_json(built / _HASHES_NAME, _hashes(built))
-        if _is_intact(folder):  # somebody else built the same model at the same moment
-            return folder
-        shutil.rmtree(folder, ignore_errors=True)
-        built.replace(folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as place:
+            built = Path(place, "model")
+            build(built)
+            write_json(built / _HASHES_NAME, _hashes(built))
+            if not _is_intact(folder):
+                shutil.rmtree(folder, ignore_errors=True)
+                built.replace(folder)
+    except OSError as error:
+        if not _is_intact(folder):  # else somebody built the same model at the same moment
+            raise EngineError(
+                f"the CTranslate2 model cannot be written to {folder.parent}: {error.strerror or error}; make "
+                "room there, make it writable, or use the PyTorch engine"
+            ) from error
     return folder
 
 
