@@ -14,6 +14,7 @@ from typing import Any
 from crosslate.adaptation.settings import DataSettings
 from crosslate.errors import CorpusError, Faults
 from crosslate.files import sha256_text
+from crosslate.languages.codes import contradicts
 from crosslate.models.groups import Side
 from crosslate.text.cleaning import clean
 from crosslate.text.corpora import Corpus, ParallelCorpus, SizedCorpus
@@ -54,7 +55,7 @@ def prepare(train: Corpus, valid: Corpus | None, settings: DataSettings, seed: i
         CorpusError: the text cannot be read (faults of both corpora are reported together), the languages
             differ, nothing is left after cleaning, or there is too little to hold out.
     """
-    if valid is not None and valid.languages != train.languages:
+    if valid is not None and any(map(contradicts, valid.languages, train.languages)):
         raise CorpusError(
             f"the validation corpus is {'-'.join(valid.languages)}, the training corpus "
             f"{'-'.join(train.languages)}; give both in the same direction"

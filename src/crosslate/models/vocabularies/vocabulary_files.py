@@ -248,7 +248,7 @@ class _Reader:
         self.special = self._special_ids()
 
     def read(self) -> ParentVocabularies:
-        source, target = self._unframed()
+        source, target = (each.with_control(self._control(each)) for each in self._unframed())
         known = known_codes(self.conventions, target.pieces)
         languages = self.languages.pair(known)
         # What was trimmed for one pair still serves others of its languages.
@@ -277,6 +277,14 @@ class _Reader:
             start=start,
             optional=frozenset(map(str, self.tokenizer.all_special_tokens)),
         )
+
+    def _control(self, vocabulary: Vocabulary) -> list[int]:
+        """Ids that stand for no text: what the tokenizer calls special, and codes that text never leads to."""
+        given = set(vocabulary.segmenter.pieces)
+        codes = known_codes(self.conventions, vocabulary.pieces).values()
+        control = {str(token) for token in self.tokenizer.all_special_tokens}
+        control |= {code for code in codes if self.conventions.is_optional or code not in given}
+        return [index for index, piece in enumerate(vocabulary.pieces) if piece in control]
 
     def _unframed(self) -> tuple[Vocabulary, Vocabulary]:
         from transformers import PreTrainedTokenizerFast
@@ -431,6 +439,10 @@ def _read_marian(folder: Path, languages: _Languages) -> ParentVocabularies:
     with _as_parent_error(folder):
         source = Vocabulary.load_mapped(folder / "source.spm", source_map, _marian_special_ids(source_map))
         target = Vocabulary.load_mapped(folder / "target.spm", target_map, _marian_special_ids(target_map))
+    source, target = (
+        each.with_control(map(each.pieces.index, known_codes(CONVENTIONS[MARIAN], each.pieces).values()))
+        for each in (source, target)
+    )
     code = _marian_code(source.pieces, languages)
     if code is not None:
         source = source.framed(Frame((source.pieces.index(code),), (source.special.eos,)))
