@@ -192,11 +192,16 @@ class Vocabulary:
 
     def decode(self, ids: Iterable[int]) -> str:
         """Text of ``ids``; those of :attr:`silent` show nothing."""
-        return self.decode_pieces([self.pieces[index] for index in ids if index not in self.silent])
+        return self.decode_pieces([self.pieces[index] for index in ids])
 
     def decode_pieces(self, pieces: Sequence[str]) -> str:
-        """Text of non-special pieces. The unknown piece shows as ``⁇``."""
-        return self.segmenter.join(pieces, self.pieces[self.special.unk])
+        """Text of pieces. Those without text show nothing, the unknown piece shows as ``⁇``."""
+        shown = [piece for piece in pieces if piece not in self._silent_pieces]
+        return self.segmenter.join(shown, self.pieces[self.special.unk])
+
+    @cached_property
+    def _silent_pieces(self) -> frozenset[str]:
+        return frozenset(self.pieces[index] for index in self.silent)
 
     @cached_property
     def marked_pieces(self) -> tuple[str, ...]:

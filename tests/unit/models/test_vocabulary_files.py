@@ -391,3 +391,32 @@ class TestPrefix:
     def test_marian_has_none(self, of_many):
         with pytest.raises(ParentError, match="is a Marian model, which takes no prefix"):
             Parent.load(of_many, source_language="fr", target_language="en", prefix="x: ")
+
+
+class TestSeamless:
+    @pytest.fixture(scope="class")
+    def folder(self, tmp_path_factory):
+        folder = tmp_path_factory.mktemp("seamless") / "m4t"
+        folder.mkdir()
+        (folder / "sentencepiece.bpe.model").write_bytes(hub_folders.sentencepiece_model(150, "bpe"))
+        codes = {"additional_special_tokens": ["__eng__", "__fra__", "__deu__"]}
+        edit(folder / "tokenizer_config.json", tokenizer_class="SeamlessM4TTokenizer", **codes)
+        edit(folder / "config.json", model_type="seamless_m4t")
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        ids = {"pad_token_id": 0, "bos_token_id": 2, "eos_token_id": 3, "decoder_start_token_id": 3}
+        families.build("seamless-m4t", seed=3, vocab_size=len(tokenizer), **ids).save_pretrained(folder)
+        return folder
+
+    def test_sentences_stand_in_the_frames_of_its_tokenizer(self, folder):
+        parent = load(folder, "de", "en")
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, src_lang="deu", tgt_lang="eng")
+        assert parent.source.encode("le chat") == tokenizer("le chat")["input_ids"]
+        # The decoder starts with the end of sentence, which the tokenizer writes before labels.
+        assert [3, *parent.target.encode("le chat")] == tokenizer(text_target="le chat")["input_ids"]
+        assert parent.model.generation_config.forced_bos_token_id == parent.target.pieces.index("__eng__")
+
+    def test_a_child_translates(self, folder):
+        child = hub_folders.shaken_child(load(folder, "fr", "en"), "source")
+        found = [best for (best,) in TorchEngine(child).translate(["der Hund", "ein Vogel"], DecodingOptions())]
+        assert all(best.text and "__" not in best.text for best in found)

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import dropwhile
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from crosslate.models.vocabularies.conventions import (
     known_codes,
     task_prefix,
 )
-from crosslate.models.vocabularies.python_segmenter import PythonSegmenter
+from crosslate.models.vocabularies.python_segmenter import PythonSegmenter, listed_pieces
 from crosslate.models.vocabularies.saved_vocabularies import SAVED_VOCABULARIES, load_vocabularies
 from crosslate.text.protobuf import fields
 from crosslate.text.segmenters import JsonSegmenter, by_id
@@ -131,7 +132,7 @@ class _Languages:
         source, target = (given or named for given, named in zip(self.given, self.named))
         if source and target:
             return source, target
-        known = f" (the model knows {', '.join(sorted(codes))})" if codes else ""
+        known = f" (the model knows {', '.join(sorted(map(_as_given, codes)))})" if codes else ""
         raise LanguagesNotNamed(
             f"{self._folder} does not say which languages it translates; give both language codes{known}"
         )
@@ -149,6 +150,12 @@ class _Languages:
                 f"{' to '.join(self.pair())}; give its own languages or none, and teach it others as a new "
                 "source or target"
             )
+
+
+def _as_given(code: str) -> str:
+    """How a model's own code is given: as it is, or ``art_java`` for what is no code of a language."""
+    described = describe_language(code)
+    return described.replace("-", "_") if described.startswith("art-") else code
 
 
 def named_languages(folder: Path) -> tuple[str | None, str | None]:
@@ -263,6 +270,8 @@ class _Reader:
         self._set_languages(codes)
         frame = self._frame("text", codes[1] if is_before_source and codes[1] else "")
         written = self._frame("text_target")
+        # What the decoder starts with is not written: SeamlessM4T's tokenizer puts it before labels.
+        before = dropwhile(lambda index: index == self.special.eos, written.before)
         start = None
         if codes[1] is not None and self.conventions.target == "start":
             start = target.pieces.index(codes[1])
@@ -271,7 +280,7 @@ class _Reader:
             source=source.framed(replace(frame, text=prefix)),
             # A decoder ends with the end of sentence, whatever the tokenizer puts around labels: mBART's
             # code after it is rotated to the front, where it starts the decoder.
-            target=target.framed(Frame(written.before, (self.special.eos,))),
+            target=target.framed(Frame(tuple(before), (self.special.eos,))),
             source_language=describe_language(languages[0]),
             target_language=describe_language(languages[1]),
             start=start,
@@ -333,7 +342,7 @@ class _Reader:
 
     def _python_sides(self) -> tuple[Vocabulary, Vocabulary]:
         tokenizer = self.tokenizer
-        if not all(isinstance(getattr(tokenizer, each, None), dict) for each in ("encoder", "decoder")):
+        if listed_pieces(tokenizer) is None:
             raise ParentError(
                 f"{self.folder}: its tokenizer ({type(tokenizer).__name__}) cuts text into bytes or "
                 "characters and has no list of pieces, so no vocabulary can be replaced; use a model of "
@@ -344,8 +353,9 @@ class _Reader:
             arguments = [{"langs": [language] * 2} for language in tokenizer.init_kwargs["langs"]]
         with _as_parent_error(self.folder):
             source, target = (PythonSegmenter.of_folder(self.folder, tokenizer, **each) for each in arguments)
-        target_pieces = by_id({piece: index for index, piece in tokenizer.decoder.items()})
-        return Vocabulary(source, None, self.special), Vocabulary(target, target_pieces, self.special)
+        decoder = getattr(tokenizer, "decoder", None)  # FSMT writes pieces of another list
+        pieces = by_id({piece: index for index, piece in decoder.items()}) if decoder else source.pieces
+        return Vocabulary(source, None, self.special), Vocabulary(target, pieces, self.special)
 
     def _sentencepiece_model(self) -> bytes:
         names = type(self.tokenizer).vocab_files_names.values()
