@@ -233,6 +233,11 @@ def _refusal(folder: Path, error: Exception) -> str:
             f"its tokenizer, {name}, is no class of transformers but code that comes with the model, which "
             f"is never run; use a model of a family that transformers knows, or one with a {TOKENIZER_JSON}"
         )
+    if not (folder / TOKENIZER_CONFIG).is_file():
+        return (
+            f"{TOKENIZER_CONFIG} is missing, which says what tokenizer it is, and it is not the usual one of its "
+            "family; get the model again with it"
+        )
     if "need to have sentencepiece" in reason and any(folder.glob("*.model")):
         return (
             f"transformers makes this family's tokenizer of {TOKENIZER_JSON} alone, which is missing; write "
@@ -291,7 +296,9 @@ class _Reader:
         """Ids that stand for no text: what the tokenizer calls special, and codes that text never leads to."""
         given = set(vocabulary.segmenter.pieces)
         codes = known_codes(self.conventions, vocabulary.pieces).values()
-        control = {str(token) for token in self.tokenizer.all_special_tokens}
+        added = self.tokenizer.added_tokens_decoder.values()  # with those that a later list has replaced
+        control = {str(token) for token in (*self.tokenizer.all_special_tokens, *added)
+                   if getattr(token, "special", True)}  # fmt: skip
         control |= {code for code in codes if self.conventions.is_optional or code not in given}
         return [index for index, piece in enumerate(vocabulary.pieces) if piece in control]
 
@@ -449,6 +456,7 @@ def _read_marian(folder: Path, languages: _Languages) -> ParentVocabularies:
     with _as_parent_error(folder):
         source = Vocabulary.load_mapped(folder / "source.spm", source_map, _marian_special_ids(source_map))
         target = Vocabulary.load_mapped(folder / "target.spm", target_map, _marian_special_ids(target_map))
+    _refuse_added(folder, source)
     source, target = (
         each.with_control(map(each.pieces.index, known_codes(CONVENTIONS[MARIAN], each.pieces).values()))
         for each in (source, target)
@@ -457,6 +465,20 @@ def _read_marian(folder: Path, languages: _Languages) -> ParentVocabularies:
     if code is not None:
         source = source.framed(Frame((source.pieces.index(code),), (source.special.eos,)))
     return ParentVocabularies(source, target, *languages.pair(), is_marian=True)
+
+
+def _refuse_added(folder: Path, source: Vocabulary) -> None:
+    """Pieces that were added to Marian's tokenizer are in no SentencePiece model, so text never leads to them."""
+    listed = read_optional_object(folder / TOKENIZER_CONFIG).get("added_tokens_decoder")
+    entries = listed.values() if isinstance(listed, dict) else ()
+    added = {*read_optional_object(folder / "added_tokens.json")}
+    added |= {each["content"] for each in entries if isinstance(each, dict) and "content" in each}
+    if unknown := sorted(added - set(source.pieces)):
+        raise ParentError(
+            f"{folder}: its tokenizer has {len(unknown)} pieces beside vocab.json, the first {unknown[0]!r}, "
+            "which cannot be read; take them out of added_tokens.json and tokenizer_config.json if texts do "
+            "not need them"
+        )
 
 
 def _marian_code(pieces: Sequence[str], languages: _Languages) -> str | None:
