@@ -208,7 +208,7 @@ def _json(values: Any, where: str) -> str:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
-        name = re.sub("[^\"]*$", "", text[: error.start])
+        name = re.sub('[^"]*$', "", text[: error.start])
         raise SettingsError(
             f"cannot use {where}: a name in them is not UTF-8 text, "
             f"{text[len(name) : text.find(chr(34), error.end)]!r}; rename the file or folder"

@@ -151,5 +151,7 @@ def test_differences_are_named_by_their_dotted_keys():
 
 def test_a_name_that_is_no_text_is_named():
     """Names of files that are not UTF-8, as Python shows them."""
-    with pytest.raises(SettingsError, match=r"cannot use settings: a name in them is not UTF-8 text, 'caf\\udce9'"):
+    with pytest.raises(
+        SettingsError, match=r"cannot use settings: a name in them is not UTF-8 text, 'caf\\udce9'"
+    ):
         WholeThing.from_values({"name": "caf\udce9"}, where="settings")

@@ -23,7 +23,9 @@ def refuse_quantised(folder: Path, config: Any) -> None:
     if not quantised:
         return
     described = quantised if isinstance(quantised, Mapping) else vars(quantised)
-    kind = getattr(described.get("quant_method"), "value", described.get("quant_method")) or "a method unnamed"
+    kind = (
+        getattr(described.get("quant_method"), "value", described.get("quant_method")) or "a method unnamed"
+    )
     raise ParentError(
         f"{folder} is a quantised model ({kind}), which cannot be trained; get the model that it was made of"
     )

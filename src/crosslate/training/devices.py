@@ -91,7 +91,7 @@ def set_dropout(model: nn.Module, dropout: float | None, attention_dropout: floa
             setattr(holder, name, wanted)
     for module in model.modules():
         if hasattr(module, "layerdrop"):
-            module.layerdrop = 0.0  # type: ignore[assignment]
+            module.layerdrop = 0.0
 
 
 def _dropouts(model: nn.Module) -> Iterator[tuple[nn.Module, str, bool]]:

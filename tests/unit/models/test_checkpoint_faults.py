@@ -87,8 +87,12 @@ def test_weights_that_cannot_be_read(folder):
         with pytest.raises(ParentError, match="damaged or was not fetched to its end; get it again"):
             Parent.load(folder)
     weights.rename(folder / "model.pt")
-    with pytest.raises(ParentError, match=r"no weights that can be read; expected model.safetensors or pytorch_"):
+    with pytest.raises(
+        ParentError, match=r"no weights that can be read; expected model.safetensors or pytorch_"
+    ):
         Parent.load(folder)
     torch.save({"weight": Runs()}, folder / "pytorch_model.bin")
-    with pytest.raises(ParentError, match="code in a checkpoint is never run: get the model with model.safet"):
+    with pytest.raises(
+        ParentError, match="code in a checkpoint is never run: get the model with model.safet"
+    ):
         Parent.load(folder)

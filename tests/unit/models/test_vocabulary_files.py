@@ -418,7 +418,9 @@ class TestSeamless:
 
     def test_a_child_translates(self, folder):
         child = hub_folders.shaken_child(load(folder, "fr", "en"), "source")
-        found = [best for (best,) in TorchEngine(child).translate(["der Hund", "ein Vogel"], DecodingOptions())]
+        found = [
+            best for (best,) in TorchEngine(child).translate(["der Hund", "ein Vogel"], DecodingOptions())
+        ]
         assert all(best.text and "__" not in best.text for best in found)
 
 
@@ -456,7 +458,9 @@ def test_a_tokenizer_in_python_that_lists_its_pieces(tmp_path):
     tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path)
     text = f"{words[20]}s {words[40]} [SEP"
     assert parent.source.encode(text) == tokenizer(text)["input_ids"]
-    assert parent.target.decode(parent.target.encode(f"{words[20]} {words[40]}")) == f"{words[20]} {words[40]}"
+    assert (
+        parent.target.decode(parent.target.encode(f"{words[20]} {words[40]}")) == f"{words[20]} {words[40]}"
+    )
     assert "[" not in TorchEngine(parent).translate([text], DecodingOptions())[0][0].text
 
 
