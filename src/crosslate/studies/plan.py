@@ -46,7 +46,10 @@ class Plan:
 
     def scored(self, texts: dict[str, PlacedText]) -> dict[str, Any]:
         """The specification of a cell that translates its test set."""
-        described: dict[str, Any] = {"text": self.identities(texts), "decoding": self.recipe.decoding.to_values()}
+        described: dict[str, Any] = {
+            "text": self.identities(texts),
+            "decoding": self.recipe.decoding.to_values(),
+        }
         tokenizers = {role: self._tokenizer(texts[role]) for role in ("valid", "test") if role in texts}
         # The usual one is left out, as all that is usual.
         if unusual := {role: name for role, name in tokenizers.items() if name != WITH_SPACES}:

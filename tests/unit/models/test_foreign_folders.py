@@ -60,6 +60,10 @@ CASES = {
         {"config.json": CONFIG, "model-00001-of-00002.safetensors": "", "tokenizer.json": "{}"},
         "a model in parts without their index; get model.safetensors.index.json",
     ),
+    "merged": (
+        {"config.json": CONFIG, "model.safetensors": "", "source.spm": "", "target/tokenizer.json": "{}"},
+        "a merged checkpoint with a tokenizer for each side.*give the parent and the packs",
+    ),
     "no-tokenizer": ({"config.json": CONFIG, "model.safetensors": ""}, "a model without its tokenizer; copy the tok"),
     "lfs-tokenizer": ({"config.json": CONFIG, "tokenizer.json": POINTER}, "tokenizer.json is a pointer of Git LFS"),
 }  # fmt: skip

@@ -469,3 +469,15 @@ def test_languages_that_have_no_code_are_named_as_they_are_given(tmp_path):
     with pytest.raises(LanguagesNotNamed, match=r"the model knows art_java, .*art_python, .*en_XX"):
         load(tmp_path / "plbart")
     assert load(tmp_path / "plbart", "art_java", "en_XX").source_language == "art-java"
+
+
+def test_a_pair_of_berts_whose_configuration_names_no_end(tmp_path):
+    words = sorted({word for line in hub_folders.lines() for word in line.lower().split()})[:30]
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]
+    (tmp_path / "vocab.txt").write_text("\n".join(pieces) + "\n", encoding="utf-8")
+    edit(tmp_path / "tokenizer_config.json", tokenizer_class="BertTokenizer")
+    model = families.build("bert2bert")
+    model.config.eos_token_id = None
+    model.save_pretrained(tmp_path)
+    target = load(tmp_path, "fr", "en").target
+    assert target.pieces[target.special.eos] == "[SEP]" and target.encode(words[0])[-1] == target.special.eos

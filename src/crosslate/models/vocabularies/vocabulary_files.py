@@ -396,6 +396,10 @@ class _Reader:
                 index = getattr(holder, f"{name}_token_id", None)
                 if isinstance(index, int):
                     found.setdefault(name, index)
+        # BERT's has neither beginning nor end, and pairs of BERTs end with what separates its sentences.
+        separator = getattr(self.tokenizer, "sep_token_id", None)
+        if isinstance(separator, int):
+            found.setdefault("eos", separator)
         if missing := [name for name in ("eos", "unk", "pad") if name not in found]:
             raise ParentError(
                 f"{self.folder}: neither tokenizer nor configuration names a token for {', '.join(missing)}"
