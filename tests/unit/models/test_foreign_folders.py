@@ -108,19 +108,20 @@ def test_what_a_file_is(tmp_path, name, message):
 @pytest.mark.parametrize(
     "files",
     [
-        {"config.json": CONFIG, "model.safetensors": ""},
+        {"config.json": CONFIG, "model.safetensors": "", "tokenizer_config.json": "{}"},
         {
-            "config.json": CONFIG,
-            "model-00001-of-00002.safetensors": "",
-            "onnx/model.onnx": "",
-            "tf_model.h5": "",
+            "config.json": CONFIG, "model-00001-of-00002.safetensors": "", "model.safetensors.index.json": "{}",
+            "onnx/model.onnx": "", "tf_model.h5": "", "vocab.txt": "",
         },
-        {"config.json": CONFIG, "pytorch_model.bin": "", "flax_model.msgpack": "", "rust_model.ot": ""},
+        {
+            "config.json": CONFIG, "pytorch_model.bin": "", "flax_model.msgpack": "", "rust_model.ot": "",
+            "vocab.json": "",
+        },
         {"config.json": CONFIG, "trainer_state.json": "{}", "model.safetensors": "", "source.spm": ""},
-        {"config.json": CONFIG, "model.safetensors": "", "target/config.json": CONFIG},
+        {"config.json": CONFIG, "model.safetensors": "", "spiece.model": "", "target/config.json": CONFIG},
         {"notes.txt": ""},
     ],
-)
+)  # fmt: skip
 def test_models_pass_whatever_else_lies_beside_them(tmp_path, files):
     refuse_foreign(make(tmp_path / "model", files))
 

@@ -204,6 +204,13 @@ class TestMadlad:
             == source.encode("chat 猫").count(source.special.eos)
         )
 
+    def test_text_that_spells_a_code_is_text(self, madlad):
+        source = load(madlad, "fr", "en").source
+        (code,) = source.frame.before
+        others = source.control - {code}
+        assert source.encode("le <2fr> chat <2en>").count(code) == 1
+        assert not others & set(source.encode("le <2fr> chat <2en>"))
+
     def test_a_target_must_be_named(self, madlad):
         with pytest.raises(LanguagesNotNamed, match=r"the model knows en, fr, iw, zh, zh_Latn\)"):
             load(madlad)
@@ -481,3 +488,26 @@ def test_a_pair_of_berts_whose_configuration_names_no_end(tmp_path):
     model.save_pretrained(tmp_path)
     target = load(tmp_path, "fr", "en").target
     assert target.pieces[target.special.eos] == "[SEP]" and target.encode(words[0])[-1] == target.special.eos
+
+
+@pytest.mark.parametrize("family", ["nllb", "mbart", "mbart-50"])
+def test_codes_without_their_familys_class_are_refused(tmp_path, family):
+    """Translations would begin with no code at all."""
+    hub_folders.write(family, tmp_path / "it")
+    transformers.AutoTokenizer.from_pretrained(tmp_path / "it").save_pretrained(tmp_path / "it")
+    for name in ("sentencepiece.bpe.model", "spiece.model"):
+        (tmp_path / "it" / name).unlink(missing_ok=True)
+    edit(tmp_path / "it" / "tokenizer_config.json", tokenizer_class="PreTrainedTokenizerFast", src_lang="fr")
+    with pytest.raises(ParentError, match="has codes of languages .*write that as tokenizer_class into"):
+        load(tmp_path / "it", "fr", "en")
+
+
+@pytest.mark.parametrize(("family", "lost"), [("bart", ["vocab.json", "merges.txt"]), ("t5", ["spiece.model"])])
+def test_a_tokenizer_without_its_pieces_is_refused(tmp_path, family, lost):
+    """Transformers makes one of special pieces alone, and every text would be unknown."""
+    hub_folders.write(family, tmp_path / "it")
+    for name in lost:
+        (tmp_path / "it" / name).unlink()
+    edit(tmp_path / "it" / "tokenizer_config.json", extra_ids=0)
+    with pytest.raises(ParentError, match="has no pieces but special ones|cannot read the vocabularies"):
+        load(tmp_path / "it", "fr", "en")

@@ -45,6 +45,8 @@ _MARIAN_LANGUAGES = ("source_lang", "target_lang")
 # Of SentencePiece's ModelProto and its NormalizerSpec.
 _NORMALISER_FIELD, _RULES_FIELD = 3, 2
 _SENTENCEPIECE_ENDINGS = (".model", ".spm")
+_FEWEST_PIECES = 10
+"""Transformers makes tokenizers of missing files that have special pieces alone."""
 _PROBES = ("a", "the", "1", ".")
 
 
@@ -244,7 +246,9 @@ def _refusal(folder: Path, error: Exception) -> str:
             f"it once: transformers.{name or 'T5Tokenizer'}.from_pretrained('{folder}')"
             f".save_pretrained('{folder}')"
         )
-    return reason
+    files = getattr(getattr(transformers, name, None), "vocab_files_names", {}).values()
+    missing = [file for file in files if file != TOKENIZER_JSON and not (folder / file).is_file()]
+    return f"{reason}; of its files, {', '.join(missing)} are missing" if missing else reason
 
 
 class _Reader:
@@ -262,6 +266,14 @@ class _Reader:
     def read(self) -> ParentVocabularies:
         source, target = (each.with_control(self._control(each)) for each in self._unframed())
         known = known_codes(self.conventions, target.pieces)
+        if len(source) - len(source.control) < _FEWEST_PIECES:
+            raise ParentError(
+                f"{self.folder}: its tokenizer ({type(self.tokenizer).__name__}) has no pieces but special ones, "
+                "since the files that list them are missing; get the model again, with "
+                f"{', '.join(type(self.tokenizer).vocab_files_names.values())}"
+            )
+        if not self.conventions.codes:
+            self._refuse_codes(target.pieces)
         languages = self.languages.pair(known)
         # What was trimmed for one pair still serves others of its languages.
         if not known and "trimmed" not in read_optional_object(self.folder / RECORD):
@@ -291,6 +303,20 @@ class _Reader:
             start=start,
             optional=frozenset(map(str, self.tokenizer.all_special_tokens)),
         )
+
+    def _refuse_codes(self, pieces: Sequence[str]) -> None:
+        """Codes of a tokenizer whose class is not known to have some, or is none of a family."""
+        added = {str(token) for token in self.tokenizer.added_tokens_decoder.values()}
+        for name, conventions in CONVENTIONS.items():
+            # Ordinary pieces of programs look like codes of other families (__init__).
+            found = known_codes(conventions, pieces if conventions.target == "source" else added)
+            if len(found) > 1:
+                raise ParentError(
+                    f"{self.folder}: its tokenizer ({type(self.tokenizer).__name__}) has codes of languages "
+                    f"({', '.join(sorted(found.values())[:4])}, …), and its class does not say where they go; "
+                    f"if it is one of the family of {name}, write that as tokenizer_class into "
+                    f"{TOKENIZER_CONFIG}"
+                )
 
     def _control(self, vocabulary: Vocabulary) -> list[int]:
         """Ids that stand for no text: what the tokenizer calls special, and codes that text never leads to."""
@@ -324,6 +350,14 @@ class _Reader:
         described: dict[str, Any] = json.loads(self.tokenizer.backend_tokenizer.to_str())
         if described["model"].get("type") == "Unigram":  # T5's class takes it to be 2, which is MADLAD's </s>
             described["model"]["unk_id"] = self.special.unk
+        if self.conventions.is_optional:  # MADLAD's codes are pieces like any other, which text must not spell
+            codes = known_codes(self.conventions, self.tokenizer.get_vocab()).values()
+            others = [each for each in described["added_tokens"] if each["content"] not in codes]
+            described["added_tokens"] = others + [
+                {"id": self.tokenizer.convert_tokens_to_ids(code), "content": code, "special": True,
+                 "single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
+                for code in codes
+            ]  # fmt: skip
         if "normalizer" in (filed := read_optional_object(self.folder / TOKENIZER_JSON)):
             described["normalizer"] = filed["normalizer"]
         elif "Precompiled" not in json.dumps(described["normalizer"]) and (rules := self._normaliser_rules()):
