@@ -216,7 +216,9 @@ FOREIGN: tuple[Foreign, ...] = (
         "(AutoTokenizer.from_pretrained(MODEL).save_pretrained('{folder}'))",
     ),
     Foreign(
-        _all(_has(CONFIG), _has(*(f"{side}/{name}" for side in ("source", "target") for name in _TOKENIZERS))),
+        _all(
+            _has(CONFIG), _has(*(f"{side}/{name}" for side in ("source", "target") for name in _TOKENIZERS))
+        ),
         "a merged checkpoint with a tokenizer for each side, and a parent has one",
         "give the parent and the packs that it was made of (its README.md names them)",
     ),

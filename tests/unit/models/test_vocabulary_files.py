@@ -502,7 +502,9 @@ def test_codes_without_their_familys_class_are_refused(tmp_path, family):
         load(tmp_path / "it", "fr", "en")
 
 
-@pytest.mark.parametrize(("family", "lost"), [("bart", ["vocab.json", "merges.txt"]), ("t5", ["spiece.model"])])
+@pytest.mark.parametrize(
+    ("family", "lost"), [("bart", ["vocab.json", "merges.txt"]), ("t5", ["spiece.model"])]
+)
 def test_a_tokenizer_without_its_pieces_is_refused(tmp_path, family, lost):
     """Transformers makes one of special pieces alone, and every text would be unknown."""
     hub_folders.write(family, tmp_path / "it")
@@ -511,3 +513,18 @@ def test_a_tokenizer_without_its_pieces_is_refused(tmp_path, family, lost):
     edit(tmp_path / "it" / "tokenizer_config.json", extra_ids=0)
     with pytest.raises(ParentError, match="has no pieces but special ones|cannot read the vocabularies"):
         load(tmp_path / "it", "fr", "en")
+
+
+def test_a_tokenizer_in_python_beside_a_table_with_spare_rows(tmp_path):
+    """BARTpho's knows a SentencePiece model's pieces that its own list has, and fails for rows beyond them."""
+    model = hub_folders.sentencepiece_model(150, "bpe")
+    (tmp_path / "sentencepiece.bpe.model").write_bytes(model)
+    listed = "".join(f"{piece} 1\n" for piece in hub_folders.pieces_of(model)[3:140])
+    (tmp_path / "dict.txt").write_text(listed, encoding="utf-8")
+    edit(tmp_path / "tokenizer_config.json", tokenizer_class="BartphoTokenizer")
+    ids = hub_folders.FAIRSEQ_IDS | {"decoder_start_token_id": 2}
+    families.build("mbart", seed=3, vocab_size=160, **ids).save_pretrained(tmp_path)
+    parent = load(tmp_path, "vi", "en")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path)
+    for text in hub_folders.lines()[:3]:
+        assert parent.source.encode(text) == tokenizer(text)["input_ids"]

@@ -350,7 +350,9 @@ class _Reader:
         described: dict[str, Any] = json.loads(self.tokenizer.backend_tokenizer.to_str())
         if described["model"].get("type") == "Unigram":  # T5's class takes it to be 2, which is MADLAD's </s>
             described["model"]["unk_id"] = self.special.unk
-        if self.conventions.is_optional:  # MADLAD's codes are pieces like any other, which text must not spell
+        if (
+            self.conventions.is_optional
+        ):  # MADLAD's codes are pieces like any other, which text must not spell
             codes = known_codes(self.conventions, self.tokenizer.get_vocab()).values()
             others = [each for each in described["added_tokens"] if each["content"] not in codes]
             described["added_tokens"] = others + [
@@ -416,7 +418,7 @@ class _Reader:
         for index in range(int(config.vocab_size)):
             try:
                 piece = str(self.tokenizer.convert_ids_to_tokens(index))
-            except IndexError:
+            except LookupError:
                 continue
             # The unknown piece is what these tokenizers answer for ids that they do not have.
             if piece and (piece != self.tokenizer.unk_token or index == self.special.unk):
