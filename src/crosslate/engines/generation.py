@@ -55,13 +55,12 @@ class Generation:
             EngineError: the model does not read text, has no valid start token, or has a vocabulary with more
                 pieces than its table has rows.
         """
-        from crosslate.models.sides import effective_setting
+        from crosslate.models.sides import decoder_start, effective_setting
 
         if isinstance(translation_model.source, NoVocabulary):
             raise EngineError(translation_model.source.reason)
         model = translation_model.model
-        start = effective_setting(model, "decoder_start_token_id")
-        start = effective_setting(model, "bos_token_id") if start is None else start
+        start = decoder_start(model)
         if start is None:
             raise EngineError(
                 "the model does not specify the start token of its decoder; "
