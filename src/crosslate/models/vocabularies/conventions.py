@@ -88,7 +88,7 @@ def find_code(conventions: Conventions, pieces: Iterable[str], language: str) ->
             "the tokenizer lists none of the codes of languages that its family has; files that name them "
             "(tokenizer.json, or special tokens in tokenizer_config.json) are missing: get the model again"
         )
-    wanted = _plain(language.removeprefix(_ARTIFICIAL))
+    wanted = _plain(language).removeprefix(_plain(_ARTIFICIAL))
     for code, piece in codes.items():
         if wanted in (_plain(code), _plain(piece)):
             return piece
