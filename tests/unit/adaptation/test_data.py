@@ -146,7 +146,9 @@ def test_a_vocabulary_is_learnt_once_and_again_only_where_it_could_differ(
 def test_rare_characters_are_recorded_with_an_example(tmp_path: Path):
     """Also if the vocabulary was learnt before an interruption."""
     common = [f"der Hund sieht die Katze und den Vogel im Garten {row}" for row in range(4_000)]
-    rare = ["selten " + "".join(map(chr, range(start, start + 12))) for start in range(0x4E00, 0x4E00 + 1_200, 12)]
+    rare = [
+        "selten " + "".join(map(chr, range(start, start + 12))) for start in range(0x4E00, 0x4E00 + 1_200, 12)
+    ]
     corpus = ParallelCorpus([*common, *rare], ["the dog sees it"] * 4_100, "de", "en", "toy")
     settings = DataSettings(source_vocabulary_size=400)
     for _ in ("learnt", "loaded"):
