@@ -307,6 +307,8 @@ class _Reader:
     def _refuse_codes(self, pieces: Sequence[str]) -> None:
         """Codes of a tokenizer whose class is not known to have some, or is none of a family."""
         added = {str(token) for token in self.tokenizer.added_tokens_decoder.values()}
+        # Those with another role, like Blenderbot-small's __end__, only look like codes.
+        added -= {str(token) for token in self.tokenizer.special_tokens_map.values()}
         for name, conventions in CONVENTIONS.items():
             # Ordinary pieces of programs look like codes of other families (__init__).
             found = known_codes(conventions, pieces if conventions.target == "source" else added)
