@@ -20,7 +20,9 @@ from crosslate.engines import pytorch
 )
 def test_a_gpu_without_bf16_translates_in_fp16(device, types, has_bf16, expected, monkeypatch):
     asked = []
-    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: has_bf16 or including_emulation)
+    monkeypatch.setattr(
+        torch.cuda, "is_bf16_supported", lambda including_emulation: has_bf16 or including_emulation
+    )
     monkeypatch.setattr(torch, "autocast", lambda kind, dtype, enabled: asked.append((kind, dtype, enabled)))
     tensors = [SimpleNamespace(device=SimpleNamespace(type=device), dtype=each) for each in types]
     pytorch._arithmetic(SimpleNamespace(parameters=lambda: iter(tensors)))
