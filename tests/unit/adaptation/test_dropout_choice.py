@@ -27,7 +27,8 @@ def brittle(parent: Parent) -> Parent:
     model = copy.deepcopy(parent.model)
     with torch.no_grad():
         model.model.decoder.layers[-1].final_layer_norm.weight.fill_(40.0)
-    return Parent(model, parent.source, parent.target, parent.source_language, parent.target_language)
+    languages = parent.source_language, parent.target_language
+    return Parent(model, parent.source, parent.target, *languages, name="brittle")
 
 
 def chosen(parent: Parent, strategy: Any = STRATEGY, **settings: Any):
