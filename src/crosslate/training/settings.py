@@ -23,7 +23,13 @@ def _not_set(value: bool) -> bool:
 
 
 def _auto(value: Any) -> Any:
-    return None if value == "auto" else value
+    """Reads ``auto``, and a number that the command line gives as text."""
+    if value == "auto":
+        return None
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 class TrainingSettings(Settings):
