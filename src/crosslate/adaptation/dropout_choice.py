@@ -29,8 +29,8 @@ from crosslate.training.settings import TrainingSettings
 
 log = logging.getLogger(__name__)
 
-LIMIT_NATS = 0.3
-"""Mean divergence per token that a model bears."""
+LIMIT_NATS = 0.5
+"""Mean divergence per token that a model bears. A model trained with dropout 0.1 moves by 0.08 to 0.12 nats at 0.1."""
 _CANDIDATES = (0.1, 0.05, 0.02, 0.01)
 _LINES_READ = 200
 _NUM_LINES = 16
