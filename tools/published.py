@@ -64,7 +64,9 @@ def _write_text(tatoeba: Path, pair: str, folder: Path) -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--tatoeba", type=Path, required=True, help="folder of Tatoeba's pairs")
     parser.add_argument("--out", type=Path, default=Path("runs/published"), help="folder to write")
     arguments = parser.parse_args()

@@ -48,7 +48,8 @@ class ImportJob(Settings):
     source_spm: AnyPath | None = Field(None, description="SentencePiece model of the source.")
     target_spm: AnyPath | None = Field(None, description="SentencePiece model of the target.")
     langs: LanguagePair | None = Field(
-        None, description="Language pair, source first, like fr-en. [default: from the names of Marian's files]"
+        None,
+        description="Language pair, source first, like fr-en. [default: from the names of Marian's files]",
     )
     heads: int | None = Field(None, description="Attention heads, if not in fairseq's checkpoint.")
     scale_embedding: bool | None = Field(
@@ -85,7 +86,9 @@ class ImportJob(Settings):
             "--heads": self.heads, "--scale-embedding": self.scale_embedding, "--activation": self.activation
         }  # fmt: skip
         if given := [flag for flag, value in settings.items() if value is not None]:
-            raise UsageError(f"{self.model} is a model of Marian, which says {', '.join(given)} itself; leave it out")
+            raise UsageError(
+                f"{self.model} is a model of Marian, which says {', '.join(given)} itself; leave it out"
+            )
         source = VocabularyFiles(self.source_spm, self.source_dict)
         target = VocabularyFiles(self.target_spm, self.target_dict)
         return Marian(self.model, source, target).parent(language_pair(self.langs) if self.langs else None)
@@ -97,7 +100,9 @@ class ImportJob(Settings):
         flags = ("--source-dict", "--target-dict", "--source-spm", "--target-spm")
         missing = [flag for flag, value in zip((*flags, "--langs"), (*files, self.langs)) if value is None]
         if missing or not self.langs:
-            raise UsageError(f"{self.model} is taken for a checkpoint of fairseq, which also needs {', '.join(missing)}")
+            raise UsageError(
+                f"{self.model} is taken for a checkpoint of fairseq, which also needs {', '.join(missing)}"
+            )
         known = [path for path in files if path]
         imported = Fairseq(self.model, *known, self.heads, self.scale_embedding, self.activation)
         return imported.parent(*language_pair(self.langs))

@@ -14,7 +14,7 @@ import toy_corpora
 from crosslate.adaptation.dropout_choice import LIMIT_NATS, choose_dropout
 from crosslate.models.parent import Parent
 from crosslate.models.strategies import parse_strategy
-from crosslate.training.devices import dropout_of
+from crosslate.training.devices import dropout_of, set_dropout
 from crosslate.training.settings import TrainingSettings
 
 LINES = ["the small house", "", "a red dog runs", "where is the old man"]
@@ -51,8 +51,17 @@ def test_a_brittle_parent_gets_less(brittle: Parent, caplog: pytest.LogCaptureFi
     assert settings.dropout == record["dropout"]["chosen"] < 0.1 and settings.attention_dropout is not None
     assert tried["0.1"] > LIMIT_NATS >= tried[str(settings.dropout)]
     assert list(tried.values()) == sorted(tried.values(), reverse=True)
-    assert f"dropout {settings.dropout}: the parent's own 0.1" in caplog.text
+    assert f"dropout {settings.dropout}: 0.1 moves the parent's predictions by" in caplog.text
     assert brittle.fingerprint() == before and dropout_of(brittle.model)[0] == 0.1
+
+
+def test_a_parent_that_records_no_dropout_gets_what_it_bears(parent: Parent):
+    model = copy.deepcopy(parent.model)
+    set_dropout(model, 0.0, 0.0)
+    languages = parent.source_language, parent.target_language
+    silent = Parent(model, parent.source, parent.target, *languages, name="silent")
+    settings, record = chosen(silent)
+    assert settings.dropout == record["dropout"]["chosen"] == 0.1 and record["dropout"]["parent"] == 0.0
 
 
 def test_a_given_value_is_kept_and_a_ruinous_one_is_named(brittle: Parent, caplog: pytest.LogCaptureFixture):

@@ -132,9 +132,9 @@ def test_a_softmax_over_the_pieces_of_the_text_has_the_models_logits(family: str
             use_cache=False,
         ).logits.flatten(0, 1)[:, FEW_PIECES]  # fmt: skip
         labels = batch.labels.flatten()
-        places = torch.tensor([
-            IGNORED if label == IGNORED else FEW_PIECES.tolist().index(label) for label in labels.tolist()
-        ])
+        places = torch.tensor(
+            [IGNORED if label == IGNORED else FEW_PIECES.tolist().index(label) for label in labels.tolist()]
+        )
         expected = torch.nn.functional.cross_entropy(logits, places, ignore_index=IGNORED, reduction="sum")
         found = loss(batch)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)

@@ -105,7 +105,9 @@ def _build(release: Release, name: str) -> Any:
     is_output_tied = bool(options.get("tied-embeddings-all") or options.get("tied-embeddings"))
     source, target = release.vocabularies
     tables = {
-        side: _table(tensors.get(SHARED_TABLE if is_shared else own), vocabulary, release.pad_is_new, side, faults)
+        side: _table(
+            tensors.get(SHARED_TABLE if is_shared else own), vocabulary, release.pad_is_new, side, faults
+        )
         for (side, own), vocabulary in zip(TABLES.items(), (source, target))
     }
     faults.raise_as(ParentError)
@@ -160,7 +162,9 @@ def _check_norms(options: Mapping[str, Any], faults: Faults) -> None:
             f"{options.get('transformer-postprocess', 'dan')!r}, expected '' and 'dan', or 'n' and 'da'"
         )
     if top not in ("", "n"):
-        faults.add(f"transformer-postprocess-top is {options['transformer-postprocess-top']!r}, expected '' or 'n'")
+        faults.add(
+            f"transformer-postprocess-top is {options['transformer-postprocess-top']!r}, expected '' or 'n'"
+        )
     if before == "n" and _version(options) < _QUERIES_ONLY_BEFORE:
         faults.add(
             f"layer norms stand before the sublayers, and Marian {options.get('version', 'of an unknown version')} "
@@ -170,7 +174,11 @@ def _check_norms(options: Mapping[str, Any], faults: Faults) -> None:
 
 def _norms(options: Mapping[str, Any]) -> list[str]:
     """Operations before and after sublayers and after the last layer; dropout says nothing about a trained model."""
-    defaults = {"transformer-preprocess": "", "transformer-postprocess": "dan", "transformer-postprocess-top": ""}
+    defaults = {
+        "transformer-preprocess": "",
+        "transformer-postprocess": "dan",
+        "transformer-postprocess-top": "",
+    }
     return [str(options.get(name, default)).replace("d", "") for name, default in defaults.items()]
 
 
@@ -183,7 +191,9 @@ def _activation(options: Mapping[str, Any], faults: Faults) -> str:
     """The name that transformers has for Marian's activation."""
     name = options.get("transformer-ffn-activation", "swish")
     if name == "gelu" and _version(options) == (0,):
-        faults.add("transformer-ffn-activation is 'gelu', which depends on Marian's version, and that is not said")
+        faults.add(
+            "transformer-ffn-activation is 'gelu', which depends on Marian's version, and that is not said"
+        )
     gelu = "quick_gelu" if _version(options) < _SIGMOID_GELU_BEFORE else "gelu"
     known = {"relu": "relu", "swish": "silu", "gelu": gelu}
     if name not in known:
@@ -260,7 +270,11 @@ def _ids(special: Any) -> dict[str, int]:
 
 def _names(config: MarianTransformerConfig) -> dict[str, str]:
     return Layout(
-        config.encoder_layers, config.decoder_layers, config.decoder_cell, config.normalize_before, config.final_norm
+        config.encoder_layers,
+        config.decoder_layers,
+        config.decoder_cell,
+        config.normalize_before,
+        config.final_norm,
     ).names()
 
 
