@@ -211,8 +211,8 @@ def family_of(model: Any) -> str:
         )
     if getattr(model.config, "decoder_cell", None) == "ssru":
         raise EngineError(
-            "the model's decoder has SSRU cells in place of self-attention, which CTranslate2 does not support; "
-            "use the PyTorch engine"
+            "the model's decoder has SSRU cells in place of self-attention, which CTranslate2 does not have; use "
+            "the PyTorch engine"
         )
     return family
 
@@ -236,7 +236,7 @@ def _bart_like(model: Any, loader: Any = None) -> Any:
 
 
 def _marian(model: Any) -> Any:
-    """Marian's own Transformer; a norm after the last layer comes with norms before the sublayers or not at all."""
+    """Marian's own Transformer; norms before sublayers and after the last layer come together."""
     if model.config.normalize_before != model.config.final_norm:
         raise ValueError("layer norms before sublayers and after the last layer go together")
     spec = _bart_like(model)

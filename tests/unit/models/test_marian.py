@@ -1,7 +1,11 @@
 """Marian's models as parents: the numbers that Marian computes, its ids, and what is refused, by name."""
 
+import gzip
 import itertools
+import json
 import shutil
+import tarfile
+import zipfile
 
 import numpy as np
 import pytest
@@ -15,7 +19,10 @@ from crosslate.engines.ctranslate2 import CTranslate2Engine
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.engines.pytorch import TorchEngine
 from crosslate.engines.shared import SharedBody
+from crosslate.errors import EngineError, LanguagesNotNamed, PackError, ParentError, StrategyError
+from crosslate.export.formats.hf import HuggingFace
 from crosslate.models.importers.marian import Marian
+from crosslate.models.importers.marian_release import VocabularyFiles, is_release
 from crosslate.models.marian_files import MarianModel
 from crosslate.models.parent import Parent
 from crosslate.packs.compose import apply_packs, pack_child
@@ -263,7 +270,9 @@ class TestEngines:
         special = parent.source.special.fitted(43)
         child = parents.sized_child(parent, "src+lora(dec;rank=2)", special=special)
         assert any("self_attn.forget_gate" in name for name in parents.trained(child))
-        with pytest.raises(StrategyError, match="recurrent cell .candidate, forget_gate., which has no keys"):
+        with pytest.raises(
+            StrategyError, match=r"recurrent cell .candidate, forget_gate., which has no keys"
+        ):
             parents.sized_child(parent, "src+ia3(dec)", special=special)
 
 

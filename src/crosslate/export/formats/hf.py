@@ -53,8 +53,8 @@ class HuggingFace(Exporter):
             )
         if child.model.config.model_type == OUR_FAMILY:
             raise PackError(
-                f"{parent.name} was imported from Marian, and transformers has no model that computes the same; "
-                "translate with the packs"
+                f"{parent.name} was imported from Marian, and transformers has no model that computes the "
+                "same; translate with the packs"
             )
         if added := added_modules(child.model):
             raise PackError(

@@ -43,8 +43,8 @@ class Attention:
         """
         if role not in self.projections:
             raise StrategyError(
-                f"{self.path} is a recurrent cell ({', '.join(self.projections)}), which has no keys and values; "
-                "choose lora, or a method that changes cross-attention only"
+                f"{self.path} is a recurrent cell ({', '.join(self.projections)}), which has no keys and "
+                "values; choose lora, or a method that changes cross-attention only"
             )
         return self.projections[role]
 
