@@ -211,8 +211,8 @@ def family_of(model: Any) -> str:
         )
     if getattr(model.config, "decoder_cell", None) == "ssru":
         raise EngineError(
-            "the model's decoder has SSRU cells in place of self-attention, which CTranslate2 does not have; use "
-            "the PyTorch engine"
+            "the model's decoder has SSRU cells in place of self-attention, which CTranslate2 does not have; "
+            "use the PyTorch engine"
         )
     return family
 
