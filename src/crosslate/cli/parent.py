@@ -38,8 +38,8 @@ class ImportJob(Settings):
     """Another program's model with its files, and settings that they may lack."""
 
     model: AnyPath = Field(
-        description="Marian: a folder, an archive or a model file (.npz, .bin). fairseq: a checkpoint, such as "
-        "checkpoint_best.pt."
+        description="Marian: a folder, an archive or a model file (.npz, .bin). fairseq: a checkpoint, such "
+        "as checkpoint_best.pt."
     )
     source_dict: AnyPath | None = Field(
         None, description="Source dictionary: fairseq's dict.fr.txt, or Marian's vocab.yml."
@@ -103,8 +103,11 @@ class ImportJob(Settings):
             raise UsageError(
                 f"{self.model} is taken for a checkpoint of fairseq, which also needs {', '.join(missing)}"
             )
-        known = [path for path in files if path]
-        imported = Fairseq(self.model, *known, self.heads, self.scale_embedding, self.activation)
+        source_dict, target_dict, source_spm, target_spm = (path or Path() for path in files)
+        imported = Fairseq(
+            self.model, source_dict, target_dict, source_spm, target_spm,
+            self.heads, self.scale_embedding, self.activation,
+        )  # fmt: skip
         return imported.parent(*language_pair(self.langs))
 
 
@@ -176,8 +179,9 @@ def import_(job: ImportJob) -> None:
     record = {"imported": {"from": str(job.model), "kind": job.kind}}
     parent.save(job.output.folder, record, replace=job.output.replace)
     console().print(
-        f"parent {parent.source_language}-{parent.target_language}: {millions(parent.num_parameters)} parameters, "
-        f"vocabularies of {len(parent.source):,} and {len(parent.target):,} pieces, saved to {job.output.folder}",
+        f"parent {parent.source_language}-{parent.target_language}: {millions(parent.num_parameters)} "
+        f"parameters, vocabularies of {len(parent.source):,} and {len(parent.target):,} pieces, saved to "
+        f"{job.output.folder}",
         soft_wrap=True,
     )
 

@@ -1,7 +1,7 @@
 """Marian's Transformer as Marian computes it: what transformers' own Marian models lack.
 
-Positions by Marian's formula, a zero vector as the decoder's first input, SSRU decoders, and layer norms before
-each sublayer. Importing this module makes the family known to transformers' ``AutoConfig`` and
+Positions by Marian's formula, a zero vector as the decoder's first input, SSRU decoders, and layer norms
+before each sublayer. Importing this module makes the family known to transformers' ``AutoConfig`` and
 ``AutoModelForSeq2SeqLM``.
 
 Source: Junczys-Dowmunt et al. 2018, "Marian: Fast Neural Machine Translation in C++"

@@ -1,4 +1,4 @@
-"""The files of a published Marian model: a folder or an archive with the model, its vocabularies and its options."""
+"""The files of a published Marian model: a folder or an archive with model, vocabularies and options."""
 
 from __future__ import annotations
 
@@ -48,10 +48,13 @@ _EOS, _UNKNOWN, _PAD, _BOS = "</s>", "<unk>", "<pad>", "<s>"
 
 @dataclass(frozen=True)
 class VocabularyFiles:
-    """What a side's vocabulary is made of: a SentencePiece model and, if its ids are others, a list of them."""
+    """What a side's vocabulary is made of: a SentencePiece model, and a list of ids if they are others."""
 
     model: Path | None = None
     ids: Path | None = None
+
+
+NOT_GIVEN = VocabularyFiles()
 
 
 @dataclass(frozen=True)
@@ -76,9 +79,7 @@ def is_release(path: Path) -> bool:
     return path.is_dir() or path.name.endswith(ARCHIVES) or name.endswith(MODELS)
 
 
-def read_release(
-    path: Path, given: Sequence[VocabularyFiles] = (VocabularyFiles(), VocabularyFiles())
-) -> Release:
+def read_release(path: Path, given: Sequence[VocabularyFiles] = (NOT_GIVEN, NOT_GIVEN)) -> Release:
     """Reads a published model.
 
     Args:
@@ -173,8 +174,8 @@ class _Files:
             beside = [options for options in self._options if "dec-depth" in options]
             if len(beside) != 1:
                 raise ParentError(
-                    f"{path.name} holds no options ({len(beside)} files beside it do); put one .yml with those "
-                    "of its training there"
+                    f"{path.name} holds no options ({len(beside)} files beside it do); put one .yml with "
+                    "those of its training there"
                 )
             model.configuration = beside[0]
         return model
@@ -210,9 +211,9 @@ class _Files:
             if model is None:
                 seen = ", ".join(path.name for path in self._named(_SEGMENTER)) or "none"
                 raise ParentError(
-                    f"{self.folder}: no SentencePiece model of the {SIDES[number]} can be told from its files "
-                    f"(with {_SEGMENTER} there: {seen}); expected one for both sides, or one for each, named "
-                    "source.spm and target.spm; or give it"
+                    f"{self.folder}: no SentencePiece model of the {SIDES[number]} can be told from its "
+                    f"files (with {_SEGMENTER} there: {seen}); expected one for both sides, or one for each, "
+                    "named source.spm and target.spm; or give it"
                 )
             found.append(VocabularyFiles(model, each.ids or (lists[number] if lists else None)))
         return found
