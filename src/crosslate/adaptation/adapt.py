@@ -16,6 +16,7 @@ from crosslate.adaptation.run_folder import Run
 from crosslate.adaptation.settings import DataSettings, NewLanguages, PackOutput
 from crosslate.adaptation.validation import make_validate
 from crosslate.errors import InputError, Interrupted, TrainingError, UsageError
+from crosslate.languages.codes import contradicts
 from crosslate.models.child import Child
 from crosslate.models.groups import ADDED
 from crosslate.models.parent import Parent
@@ -66,7 +67,7 @@ def adapt(
     if isinstance(parent.source, NoVocabulary):
         raise UsageError(parent.source.reason)
     expected = (new.source or parent.source_language, new.target or parent.target_language)
-    if corpus.languages != expected:
+    if any(map(contradicts, corpus.languages, expected)):
         raise InputError(
             f"the corpus is {'-'.join(corpus.languages)}, expected {'-'.join(expected)}: the parent's "
             f"{parent.source_language}-{parent.target_language} with the new language in place"

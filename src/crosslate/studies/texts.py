@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from pydantic import Field
 
 from crosslate.config import Settings
-from crosslate.errors import Faults, InputError, MissingExtra, nearest
+from crosslate.errors import CrosslateError, Faults, InputError, MissingExtra, nearest
 from crosslate.files import atomic_folder, sha256_file, sha256_text
 from crosslate.languages.codes import three_letter_code
 
@@ -145,6 +146,15 @@ class Library:
     def load(self, placed: PlacedText) -> ParallelCorpus:
         """A text in memory."""
         return self.training(placed).in_memory()
+
+    def lines_at_hand(self, placed: PlacedText) -> Sequence[str]:
+        """The target's lines, if nothing must be fetched for them; none of files that cannot be read."""
+        text = placed.text
+        if not text.phrasebook and not (text.files and all(path.is_file() for path in self.paths(placed))):
+            return ()
+        with suppress(CrosslateError):  # said when texts are checked
+            return self.load(placed).target
+        return ()
 
     def training(self, placed: PlacedText) -> Corpus:
         """A training text; files are streamed."""

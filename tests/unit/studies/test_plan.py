@@ -53,6 +53,23 @@ def test_parts_can_be_left_out():
     assert "forgetting" in kinds and not kinds & {"lexicon", "zero-shot", "supervised", "compare"}
 
 
+def test_a_tokenizer_changes_the_keys_of_what_it_scores(monkeypatch):
+    """The usual one is in no key; another is in those of cells that translate a test set, or follow from one."""
+
+    def keys():
+        return {(cell.kind, cell.title): cell.key for cell in planned(recipe())}
+
+    usual = keys()
+    assert not any("bleu_tokenizers" in cell.spec for cell in planned(recipe()))
+    monkeypatch.setattr(
+        "crosslate.studies.plan.bleu_tokenizer", lambda language, lines: "char" if language == "es" else "13a"
+    )
+    changed = {cell for cell, key in keys().items() if key != usual[cell]}
+    assert ("child", "fr-es tgt+xattn") in changed and ("child", "de-en src") not in changed
+    (child,) = find(planned(recipe()), "child", strategy="tgt+xattn")
+    assert child.spec["bleu_tokenizers"] == {"valid": "char", "test": "char"}
+
+
 def test_a_size_cuts_the_training_text_alone():
     small, whole = find(planned(recipe(sizes=[50, 0])), "child", strategy="src")
     assert [cell.spec["text"]["train"]["lines"] for cell in (small, whole)] == [[1, 50], [1, 200]]

@@ -53,6 +53,7 @@ CONVENTIONS: Mapping[str, Conventions] = {
     "T5Tokenizer": Conventions(
         r"<2([a-z]{2,3}(?:_[A-Z][a-z]{3}|_[A-Z]{2})?)>", "source", is_optional=True, spelling="<2{language}>"
     ),
+    "SeamlessM4TTokenizer": Conventions(r"__([a-z]{3}(?:_[A-Z][a-z]{3})?)__", "first", spelling="__{three_letters}__"),
     "PLBartTokenizer": Conventions(r"__([a-z]+(?:_XX)?)__", "start", spelling="__{language}__"),
 }
 """By class of tokenizer; one that is missing here has no codes."""
