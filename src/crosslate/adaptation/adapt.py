@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from crosslate.adaptation.data import encode, prepare
+from crosslate.adaptation.dropout_choice import choose_dropout
 from crosslate.adaptation.head_choice import choose_heads, without_choice
 from crosslate.adaptation.new_vocabularies import NewVocabularies
 from crosslate.adaptation.run_folder import Run
@@ -111,6 +112,8 @@ def _adapt(
         pairs = encode(prepared, child.source, child.target, data, run.encoded, parent.max_tokens)
     identity = {"parent": before, "strategy": str(strategy), "data": data.to_values(), **prepared.identity,
                 **vocabularies.identity, **held}  # fmt: skip
+    with run.main_process_first():
+        training, dropout = choose_dropout(parent, strategy, prepared.train.lines("source"), training)
     heads: dict[str, Any] = {}
     if strategy.limits.auto:
         strategy, heads["heads"] = choose_heads(
@@ -127,6 +130,7 @@ def _adapt(
     if parent.fingerprint() != before:
         raise TrainingError("training changed the parent; this is a bug in Crosslate, please report it")
     record |= {**held, "parameters": _counts(child), **vocabularies.record(child), **heads,
+               **dropout,
                "memory_before_bytes": memory.before, "peak_memory_bytes": memory.bytes()}  # fmt: skip
     pack = pack_child(
         child, name=output.name, training=record, data=prepared.record, licence=output.licence,

@@ -60,7 +60,7 @@ class TorchEngine:
             encoded, options, self._generation.max_target_tokens, self.source.num_frame_ids
         )
         model = self.translation_model.model
-        with self._lock, ready_to_translate(model), torch.inference_mode(), _arithmetic(model):
+        with self._lock, ready_to_translate(model), torch.inference_mode(), arithmetic(model):
             for output_limit, indices in groups.items():
                 for batch in cut_into_batches(indices, encoded, options):
                     rows = [encoded[index] for index in batch]
@@ -264,7 +264,7 @@ def ready_to_translate(model: Any) -> Iterator[None]:
             module.training = mode
 
 
-def _arithmetic(model: Any) -> AbstractContextManager[Any]:
+def arithmetic(model: Any) -> AbstractContextManager[Any]:
     """Half precision on a GPU, and for models held in bfloat16 in part, which cannot compute otherwise."""
     device = next(model.parameters()).device.type
     is_mixed_model, is_gpu = is_mixed(model), device == "cuda"

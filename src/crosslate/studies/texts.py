@@ -132,6 +132,17 @@ class Library:
             return {"phrasebook": text.phrasebook, "seed": self.seed} | lines
         return {text.kind: getattr(text, text.kind)} | lines
 
+    def model(self, name: str) -> str:
+        """A model to load: a folder in the folder of the data, another folder, or a hub id."""
+        folder = self.data / name
+        return str(folder) if folder.is_dir() else name
+
+    def model_identity(self, name: str) -> dict[str, Any]:
+        """The name of a model, with the hashes of its weights if they are in a folder."""
+        folder = Path(self.model(name))
+        weights = sorted(folder.glob("*.safetensors")) if folder.is_dir() else []
+        return {"load": name} | ({"weights": [_hash(path) for path in weights]} if weights else {})
+
     def load(self, placed: PlacedText) -> ParallelCorpus:
         """A text in memory."""
         return self.training(placed).in_memory()

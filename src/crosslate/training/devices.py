@@ -94,6 +94,14 @@ def set_dropout(model: nn.Module, dropout: float | None, attention_dropout: floa
             module.layerdrop = 0.0
 
 
+def dropout_of(model: nn.Module) -> tuple[float, float]:
+    """The largest dropout probability in a model, and the largest on attention weights; 0 without any."""
+    found = [
+        (float(getattr(holder, name)), is_on_weights) for holder, name, is_on_weights in _dropouts(model)
+    ]
+    return tuple(max((value for value, on in found if on == each), default=0.0) for each in (False, True))  # type: ignore[return-value]
+
+
 def _dropouts(model: nn.Module) -> Iterator[tuple[nn.Module, str, bool]]:
     """Every dropout probability: its module, its attribute, and whether it is for attention weights."""
     for module in model.modules():

@@ -16,7 +16,8 @@ from toy_study import NOWHERE, pair_text, planned, recipe, titles
 SHIPPED = {
     "finer-freezing": (71, "4d0474ae3f69c53e"), "initial-embeddings": (65, "d2c56a21c9e2416f"),
     "low-resource": (129, "4125873f8fa5c6c0"), "multi30k": (185, "621273168164a9df"),
-    "paper": (157, "0ac22cc3522b84aa"), "phrasebook": (119, "7692d3af9ee412f6"), "rivals": (101, "9f7a3913339dab48"),
+    "paper": (157, "5d6279899e9cea70"), "phrasebook": (119, "7692d3af9ee412f6"),
+    "published": (170, "b9394be85def0e05"), "rivals": (101, "9f7a3913339dab48"),
 }  # fmt: skip
 CHILD = {"parent": "fr-en", "source": "de", "target": "en", "text": pair_text("child"), "vocabulary": 300}
 
