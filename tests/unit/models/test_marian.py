@@ -392,6 +392,16 @@ class TestFiles:
         with pytest.raises(ParentError, match=message):
             Marian(release(folder, names, tmp_path)).parent(("pt", "en"))
 
+    def test_sides_that_no_name_tells_are_asked_for(self, folder, parent, tmp_path):
+        out = release(folder, {"model.pten.npz": None, "vocab.pten.spm": "vocab.en.spm"}, tmp_path)
+        shutil.copy(folder / "vocab.pten.spm", out / "vocab.pt.spm")
+        with pytest.raises(
+            ParentError, match=r"no SentencePiece model of the source .*vocab.en.spm, vocab.pt.spm"
+        ):
+            Marian(out).parent()
+        source, target = (VocabularyFiles(out / f"vocab.{language}.spm") for language in ("pt", "en"))
+        assert Marian(out, source, target).parent().fingerprint() == parent.fingerprint()
+
     def test_languages_that_no_name_tells_are_asked_for(self, folder, tmp_path):
         out = release(folder, {"model.pten.npz": "best.npz", "vocab.pten.spm": "tied.spm"}, tmp_path)
         with pytest.raises(LanguagesNotNamed, match="do not say which languages"):
