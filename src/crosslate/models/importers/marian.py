@@ -132,7 +132,7 @@ def _check_options(options: Mapping[str, Any], faults: Faults) -> None:
 
     def expect(name: str, default: Any, *accepted: Any, because: str = "") -> None:
         if (value := options.get(name, default)) not in (default, *accepted):
-            listed = " or ".join(map(repr, dict.fromkeys((default, *accepted))))
+            listed = " or ".join(map(repr, (default, *accepted)))
             faults.add(f"{name} is {value!r}, expected {listed}{because}")
 
     expect("type", "transformer", because=": other architectures are not computed here")
