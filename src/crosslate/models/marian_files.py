@@ -58,12 +58,7 @@ class MarianModel:
             ParentError: missing, damaged, of another kind, or with numbers of a type that only Marian itself
                 can unpack.
         """
-        try:
-            content = path.read_bytes()
-            if content.startswith(b"\x1f\x8b"):
-                content = _unpacked(content)
-        except (OSError, EOFError, zlib.error) as error:
-            raise ParentError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
+        content = read_content(path)
         read = _read_npz if content.startswith(b"PK") else _read_bin
         try:
             return cls(*read(content))
@@ -145,18 +140,28 @@ def _configuration(content: bytes) -> dict[str, Any]:
     return values
 
 
-def _unpacked(content: bytes) -> bytes:
-    """The content of a ``.gz``, unless it grows beyond all measure."""
-    limit = _limit(len(content))
-    with gzip.open(io.BytesIO(content)) as file:
-        data = file.read(limit + 1)
-    if len(data) > limit:
-        raise EOFError(f"{len(content):,} bytes that unpack to more than {limit:,}; expected a model")
-    return data
+def read_content(path: Path, num_bytes: int | None = None) -> bytes:
+    """The bytes of a file, unpacked if it is a ``.gz``; the first ones only if ``num_bytes`` is given.
+
+    Raises:
+        ParentError: missing, damaged, or growing beyond all measure when unpacked.
+    """
+    try:
+        with path.open("rb") as file:
+            is_packed = file.read(2) == b"\x1f\x8b"
+        limit = max_unpacked_bytes(path.stat().st_size) if num_bytes is None else num_bytes
+        with gzip.open(path) if is_packed else path.open("rb") as file:
+            content = file.read(limit) if is_packed or num_bytes is not None else file.read()
+            if is_packed and num_bytes is None and file.read(1):
+                raise EOFError(f"it unpacks to more than {limit:,} bytes; expected a file of a model")
+    except (OSError, EOFError, zlib.error) as error:
+        raise ParentError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from None
+    return content
 
 
-def _limit(size: int) -> int:
-    return max(_MAX_EXPANSION * size, _ALWAYS_UNPACKED_BYTES)
+def max_unpacked_bytes(packed_bytes: int) -> int:
+    """How much compressed files of a model may grow before they are taken for made to fill a memory."""
+    return max(_MAX_EXPANSION * packed_bytes, _ALWAYS_UNPACKED_BYTES)
 
 
 def _read_npz(content: bytes) -> tuple[dict[str, NDArray[np.float32]], dict[str, Any]]:
@@ -165,7 +170,7 @@ def _read_npz(content: bytes) -> tuple[dict[str, NDArray[np.float32]], dict[str,
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             size = sum(member.file_size for member in archive.infolist())
-            if size > _limit(len(content)):
+            if size > max_unpacked_bytes(len(content)):
                 raise ParentError(
                     f"its {len(content):,} bytes unpack to {size:,}; get it again from where it was published"
                 )

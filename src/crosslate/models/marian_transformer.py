@@ -26,6 +26,7 @@ from transformers.models.marian.modeling_marian import (
     MarianSinusoidalPositionalEmbedding,
 )
 
+from crosslate.models.parent_files import OUR_FAMILY
 from crosslate.models.ssru import SSRU
 
 _NORM_EPSILON = 1e-9
@@ -42,7 +43,7 @@ class MarianTransformerConfig(MarianConfig):
         final_norm: a layer norm after the last layer of each side.
     """
 
-    model_type = "crosslate_marian"
+    model_type = OUR_FAMILY
 
     decoder_cell: str = "self-attention"
     normalize_before: bool = False
