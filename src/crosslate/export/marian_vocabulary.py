@@ -19,7 +19,7 @@ from typing import Any
 from crosslate.errors import Faults, PackError
 from crosslate.text.protobuf import field, fields, message
 from crosslate.text.segmenters import SentencePieceSegmenter
-from crosslate.text.vocabularies import SpecialIds, Vocabulary
+from crosslate.text.vocabularies import Vocabulary
 
 EOS, UNK = 0, 1
 _NORMAL, _UNKNOWN, _CONTROL, _USER_DEFINED, _UNUSED, _BYTE = range(1, 7)
@@ -70,12 +70,18 @@ class MarianVocabulary:
         ]
         rows = (*order, *[special.unk] * (len(entries) - len(order)))
         made = cls(own.rewritten(entries), rows, len(order))
-        _check_ids(made.read())
+        _check_ids(made)
         return made
 
-    def read(self) -> Vocabulary:
-        """The vocabulary as a reader of the file finds it. It pads with the end of sentence."""
-        return Vocabulary(SentencePieceSegmenter(self.model), special=SpecialIds(EOS, UNK, EOS))
+    @cached_property
+    def pieces(self) -> tuple[str, ...]:
+        """The piece of each row."""
+        return SentencePieceSegmenter(self.model).pieces
+
+    @cached_property
+    def ids(self) -> dict[str, int]:
+        """The row of each piece."""
+        return {piece: row for row, piece in enumerate(self.pieces)}
 
     @cached_property
     def new_ids(self) -> dict[int, int]:
@@ -147,11 +153,11 @@ def _values(content: bytes) -> dict[int, Any]:
     return {number: value for number, value, _ in fields(content)}
 
 
-def _check_ids(vocabulary: Vocabulary) -> None:
-    processor = vocabulary.segmenter.processor  # type: ignore[attr-defined]
-    found = processor.eos_id(), processor.unk_id()
-    if found != (EOS, UNK):
+def _check_ids(made: MarianVocabulary) -> None:
+    processor = SentencePieceSegmenter(made.model).processor
+    found = processor.eos_id(), processor.unk_id(), processor.GetPieceSize()
+    if found != (EOS, UNK, len(made.rows)):
         raise PackError(
-            f"the rewritten SentencePiece model has the ids {found} for end of sentence and unknown pieces, "
-            f"expected {(EOS, UNK)}; use another exporter"
+            f"the rewritten SentencePiece model has end of sentence, unknown piece and size {found}, expected "
+            f"{(EOS, UNK, len(made.rows))}; use another exporter"
         )
