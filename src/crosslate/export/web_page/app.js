@@ -11,7 +11,7 @@ let translate = null;
 let waiting = 0;
 let latest = 0; // number of the last text that was given to the engine
 
-const pairOf = (from, to) => pairs.find((each) => each.from === from && each.to === to);
+const pairOf = (from, to) => pairs.find((each) => each.source === from && each.target === to);
 
 function languageName(code) {
   try {
@@ -20,7 +20,8 @@ function languageName(code) {
   } catch {
     // not a code that browsers know
   }
-  return pairs.flatMap((each) => Object.entries(each.names)).find(([known]) => known === code)?.[1] ?? code;
+  const known = pairs.flatMap((each) => [[each.source, each.source_name], [each.target, each.target_name]]);
+  return Object.fromEntries(known)[code] ?? code;
 }
 
 function fill(select, codes, wanted) {
@@ -31,8 +32,8 @@ function fill(select, codes, wanted) {
 }
 
 function chooseSource(from, to) {
-  fill(source, pairs.map((each) => each.from), from);
-  fill(target, pairs.filter((each) => each.from === source.value).map((each) => each.to), to);
+  fill(source, pairs.map((each) => each.source), from);
+  fill(target, pairs.filter((each) => each.source === source.value).map((each) => each.target), to);
   swap.disabled = !pairOf(target.value, source.value);
   text.lang = source.value;
   output.lang = target.value;
@@ -83,10 +84,17 @@ const seconds = (ms) => new Intl.NumberFormat(navigator.languages, { style: "uni
 
 const megabytes = (bytes) => `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`;
 
-function describe(pair) {
-  const item = document.createElement("li");
-  item.textContent = `${languageName(pair.from)} → ${languageName(pair.to)}, ${megabytes(pair.bytes)}: ${pair.made_of}`;
-  return item;
+const pairName = (pair) => `${languageName(pair.source)} → ${languageName(pair.target)}`;
+
+function item(text) {
+  const made = document.createElement("li");
+  made.textContent = text;
+  return made;
+}
+
+function describe({ engine, pairs }) {
+  const models = pairs.map((each) => item(`${pairName(each)}, ${megabytes(each.num_bytes)}: ${each.made_of}`));
+  byId("models").replaceChildren(...models, item(`Engine: bergamot-translator ${engine.version}, licence ${engine.licence}`));
 }
 
 async function start() {
@@ -96,9 +104,9 @@ async function start() {
   pairs = index.pairs;
   const asked = new URLSearchParams(location.search);
   chooseSource(asked.get("from"), asked.get("to"));
-  byId("models").replaceChildren(...pairs.map(describe));
+  describe(index);
   translate = await openEngine(index, (pair) => {
-    say(`Loading the model ${languageName(pair.from)} → ${languageName(pair.to)} (${megabytes(pair.bytes)}).`);
+    say(`Loading the model ${pairName(pair)} (${megabytes(pair.num_bytes)}).`);
   });
   say("");
   text.addEventListener("input", () => {

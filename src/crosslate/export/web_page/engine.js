@@ -1,19 +1,20 @@
 // The translation engine, in a worker, and the files that it reads.
 
 export async function openEngine({ engine, pairs }, onLoading) {
-  const { LatencyOptimisedTranslator, SupersededError, TranslatorBacking } = await import(`./${engine}/translator.js`);
+  const { LatencyOptimisedTranslator, SupersededError, TranslatorBacking } = await import(`./${engine.folder}/translator.js`);
 
   // The package looks models up in a registry of its own; here, the folder's index is the registry.
   class Models extends TranslatorBacking {
     async loadModelRegistery() {
-      return pairs;
+      return pairs.map(({ source, target }) => ({ from: source, to: target }));
     }
 
     async loadTranslationModel({ from, to }) {
-      const pair = pairs.find((each) => each.from === from && each.to === to);
+      const pair = pairs.find((each) => each.source === from && each.target === to);
       onLoading(pair);
-      const [model, ...vocabs] = await Promise.all([pair.model, ...new Set(pair.vocabularies)].map(read));
-      return { model, vocabs, shortlist: null, qualityModel: null, config: pair.config };
+      const vocabularies = new Set([pair.source_vocabulary, pair.target_vocabulary]);
+      const [model, ...vocabs] = await Promise.all([pair.model, ...vocabularies].map(read));
+      return { model, vocabs, shortlist: null, qualityModel: null, config: pair.options };
     }
   }
 
