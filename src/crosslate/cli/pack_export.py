@@ -21,8 +21,8 @@ def export(
         typer.Option(
             "--to",
             help=f"Output format: {', '.join(EXPORTERS.names)}. hf is a checkpoint for transformers, "
-            "argos a package for Argos Translate and LibreTranslate, marian a model for Marian and bergamot, "
-            "web a page that translates in a browser.",
+            "argos a package for Argos Translate and LibreTranslate, marian a model for Marian and "
+            "bergamot, web a page that translates in a browser.",
         ),
     ] = "ctranslate2",
     parent: PackParent = None,
@@ -30,14 +30,15 @@ def export(
         str | None,
         typer.Option(
             help="Type of the weights: float32, float16, bfloat16; except for hf also int8, int16, …; for "
-            "marian float32 (.npz) or int8 (.bin). By default int8 for web, else float32."
+            "marian float32 (.npz) or int8 (.bin), for web int8. [default: int8 for web, else float32]",
+            show_default=False,
         ),
     ] = None,
     runtime: Annotated[
         Path | None,
         typer.Option(
-            help="With --to web: folder of the npm package @browsermt/bergamot-translator, or the folder that "
-            "npm installed it into."
+            help="With --to web: folder of the npm package @browsermt/bergamot-translator, or the folder "
+            "that npm installed it into.",
         ),
     ] = None,
     push: Annotated[

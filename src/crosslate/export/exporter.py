@@ -47,7 +47,9 @@ class Exporter(ABC):
         if precision not in self.precisions:
             raise UsageError(f"unknown precision {precision!r}; {nearest(precision, self.precisions)}")
         if self.runtime is None and self.runtime_package:
-            raise UsageError(f"this format needs a folder with {self.runtime_package}; give it as the runtime")
+            raise UsageError(
+                f"this format needs a folder with {self.runtime_package}; give it as the runtime"
+            )
         if self.runtime is not None and not self.runtime_package:
             raise UsageError(f"a runtime, {self.runtime}, is given, but this format uses none; leave it out")
         self._check_output(out)

@@ -105,9 +105,12 @@ def check_marian_folder(folder: Path, child: Child, export: MarianExport, precis
         faults.add(f"it translates {text!r} to {one!r}, expected {other!r}")
     faults.raise_as(PackError)
     same = sum(one == other for one, other in zip(found, own))
-    note = f"checked with the files read back: {same} of {len(texts)} made-up sentences translated as by the packs"
+    note = (
+        f"checked with the files read back: {same} of {len(texts)} sentences of random words are translated as "
+        f"by the packs in float32"
+    )
     if export.has_other_positions:
-        note += "; Marian numbers positions otherwise than this parent was trained with, so a few may differ"
+        note += "; Marian computes positions by another formula than this parent, so translations may differ"
     return note
 
 
@@ -118,9 +121,17 @@ def _greedy(model: Child | Parent, texts: list[str]) -> list[str]:
 def _check_tensors(found: MarianModel, export: MarianExport, precision: Precision, faults: Faults) -> None:
     """Adds a fault if a tensor is not what was exported, up to half a step of 8 bits."""
     for name, wanted in export.model.tensors.items():
-        step = _HALF_A_STEP * float(np.abs(wanted).max()) if precision == "int8" and name in export.matrices else 0.0
+        step = (
+            _HALF_A_STEP * float(np.abs(wanted).max())
+            if precision == "int8" and name in export.matrices
+            else 0.0
+        )
         array = found.tensors.get(name)
-        if array is None or array.shape != wanted.shape or not np.allclose(array, wanted, rtol=1e-5, atol=1.01 * step):
+        if (
+            array is None
+            or array.shape != wanted.shape
+            or not np.allclose(array, wanted, rtol=1e-5, atol=1.01 * step)
+        ):
             faults.add(f"{name} is not read back as it was written")
 
 

@@ -1,10 +1,10 @@
 """A child as a model of Marian: tensors by Marian's names, configuration, and both vocabularies.
 
-Marian starts its decoder with a zero vector, while transformers' own Marian models start it with a row of their
-table. If that row v is not zero, it is subtracted from the whole table, so that the start becomes zero, and added
-back where the first decoder layer reads its input: in the biases of its attention and in that of the output that
-is added to the input. If the table is the output layer's, too, all logits of a step change by the same number,
-which changes no probability.
+Marian starts its decoder with a zero vector, while transformers' own Marian models start it with a row of
+their table. If that row v is not zero, it is subtracted from the whole table, so that the start becomes zero,
+and added back where the first decoder layer reads its input: in the biases of its attention and in that of the
+output that is added to the input. If the table is the output layer's, too, all logits of a step change by
+the same number, which changes no probability.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from crosslate.models.methods.registry import added_modules
 Precision = Literal["float32", "int8"]
 
 _FAMILIES = ("marian", MarianTransformerConfig.model_type)
-# The engines of 8-bit models branched off Marian before its gelu was the usual one, and before its layer norms
-# came before keys and values, too.
+# The engines of 8-bit models branched off Marian before its gelu was the usual one, and before its layer
+# norms came before keys and values, too.
 _VERSIONS: dict[Precision, str] = {"float32": "v1.12.42", "int8": "v1.9.56"}
 _ACTIVATIONS: dict[Precision, dict[str, str]] = {
     "float32": {"relu": "relu", "swish": "swish", "silu": "swish", "gelu": "gelu"},
@@ -94,24 +94,30 @@ def _check(child: TranslationModel, precision: Precision) -> None:
     config = child.model.config
     if config.model_type not in _FAMILIES:
         raise PackError(
-            f"{faults.heading}: its type is {config.model_type!r}, expected a parent imported from Marian or of "
-            "transformers' Marian family (OPUS-MT)"
+            f"{faults.heading}: its type is {config.model_type!r}, expected a parent imported from Marian or "
+            "of transformers' Marian family (OPUS-MT)"
         )
     if added := added_modules(child.model):
         faults.add(f"the child has {added}; train lora, ia3 or bitfit instead, which are merged into tensors")
     for side, vocabulary in (("source", child.source), ("target", child.target)):
         check_vocabulary(side, vocabulary, faults)
     if (forced := Generation.of(child).forced_first) is not None:
-        faults.add(f"every translation begins with {child.target.pieces[forced]!r}, which Marian cannot force")
+        faults.add(
+            f"every translation begins with {child.target.pieces[forced]!r}, which Marian cannot force"
+        )
     if config.activation_function not in _ACTIVATIONS[precision]:
         known = ", ".join(_ACTIVATIONS[precision])
-        faults.add(f"its activation is {config.activation_function!r}, expected one of {known} in {precision}")
+        faults.add(
+            f"its activation is {config.activation_function!r}, expected one of {known} in {precision}"
+        )
     if not config.scale_embedding:
         faults.add("it does not scale embeddings by the root of their width, as Marian always does")
     for name in ("attention_heads", "ffn_dim"):
         sizes = [getattr(config, f"{stack}_{name}") for stack in ("encoder", "decoder")]
         if sizes[0] != sizes[1]:
-            faults.add(f"{name} is {sizes[0]} in the encoder but {sizes[1]} in the decoder, expected the same")
+            faults.add(
+                f"{name} is {sizes[0]} in the encoder but {sizes[1]} in the decoder, expected the same"
+            )
     if precision == "int8":
         _check_eight_bit(child.model, faults)
     faults.raise_as(PackError)
@@ -121,9 +127,13 @@ def _check_eight_bit(model: Any, faults: Faults) -> None:
     instead = "export it in float32"
     for name in ("d_model", "decoder_ffn_dim"):
         if (size := getattr(model.config, name)) % _INNER_MULTIPLE:
-            faults.add(f"{name} is {size}, but 8-bit matrices need a multiple of {_INNER_MULTIPLE}; {instead}")
+            faults.add(
+                f"{name} is {size}, but 8-bit matrices need a multiple of {_INNER_MULTIPLE}; {instead}"
+            )
     if getattr(model.config, "normalize_before", False):
-        faults.add(f"its layer norms stand before the sublayers, which 8-bit engines compute otherwise; {instead}")
+        faults.add(
+            f"its layer norms stand before the sublayers, which 8-bit engines compute otherwise; {instead}"
+        )
     if not torch.equal(model.get_decoder().embed_tokens.weight, model.lm_head.weight):
         faults.add(f"its output layer has a table of its own, which 8-bit engines do not read; {instead}")
 
@@ -142,7 +152,9 @@ def _as_marian(model: Any, start: int) -> MarianTransformer:
     missing, unexpected = made.load_state_dict(
         {name: tensor.float().cpu() for name, tensor in own.items()}, strict=False
     )
-    missing = [name for name in missing if "embed_positions" not in name and not name.startswith("model.shared")]
+    missing = [
+        name for name in missing if "embed_positions" not in name and not name.startswith("model.shared")
+    ]
     if missing or unexpected:
         raise PackError(
             f"cannot export this model to Marian: tensors missing {missing}, unexpected {list(unexpected)}; "
@@ -155,7 +167,7 @@ def _as_marian(model: Any, start: int) -> MarianTransformer:
 
 @torch.no_grad()
 def _start_with_zero(model: Any, start: int) -> None:
-    """Makes the row ``start`` of the decoder's table zero, and what the decoder computes the same as before."""
+    """Makes a row of the decoder's table zero without changing what the decoder computes."""
     decoder = model.get_decoder()
     table = decoder.embed_tokens.weight
     is_tied = torch.equal(table, model.lm_head.weight)
@@ -197,12 +209,20 @@ def _output_bias(live: Any, target: MarianVocabulary, never: Collection[int]) ->
 
 def _layout(config: Any) -> Layout:
     return Layout(
-        config.encoder_layers, config.decoder_layers, config.decoder_cell, config.normalize_before, config.final_norm
+        config.encoder_layers,
+        config.decoder_layers,
+        config.decoder_cell,
+        config.normalize_before,
+        config.final_norm,
     )
 
 
 def _configuration(
-    config: Any, precision: Precision, names: Collection[str], source: MarianVocabulary, target: MarianVocabulary
+    config: Any,
+    precision: Precision,
+    names: Collection[str],
+    source: MarianVocabulary,
+    target: MarianVocabulary,
 ) -> dict[str, Any]:
     """Marian's options of the model; all that its engines ask for, also where they are the usual ones."""
     is_one_table = SHARED_TABLE in names

@@ -1,11 +1,11 @@
 """Vocabularies as Marian reads them: SentencePiece models whose ids are the rows of the tables.
 
 Marian takes ids from the SentencePiece model itself, with the end of sentence and the unknown piece first. A
-vocabulary of ours may map a model's pieces to other ids (OPUS-MT) and list pieces that the model lacks, so the
-model's list of pieces is written anew; its normalisation stays as it is.
+vocabulary of ours may map a model's pieces to other ids (OPUS-MT) and list pieces that the model lacks, so
+the model's list of pieces is written anew; its normalisation stays as it is.
 
-Source: ``sentencepiece_model.proto`` of SentencePiece. Of the model: 1 pieces (1 text, 2 score, 3 type), 2 the
-trainer's settings (40 to 43 special ids, 45 to 48 their pieces), 4 a self-test of the old list.
+Source: ``sentencepiece_model.proto`` of SentencePiece. Of the model: 1 pieces (1 text, 2 score, 3 type), 2
+the trainer's settings (40 to 43 special ids, 45 to 48 their pieces), 4 a self-test of the old list.
 """
 
 from __future__ import annotations
@@ -94,8 +94,8 @@ def check_vocabulary(side: str, vocabulary: Vocabulary, faults: Faults) -> None:
     frame, special = vocabulary.frame, vocabulary.special
     if vocabulary.segmenter.kind != "sentencepiece":
         faults.add(
-            f"the {side} vocabulary uses a {vocabulary.segmenter.kind!r} tokenizer, expected 'sentencepiece', "
-            f"as in packs with a new {side} language"
+            f"the {side} vocabulary uses a {vocabulary.segmenter.kind!r} tokenizer, expected "
+            f"'sentencepiece', as in packs with a new {side} language"
         )
     if frame.text:
         faults.add(f"{side} texts need the prefix {frame.text!r}, which Marian does not add")
@@ -129,7 +129,7 @@ class _Entries:
 
     def entry(self, piece: str) -> bytes:
         """The message of a piece that the vocabulary lists."""
-        # A single character has an id wherever it comes from; other pieces of another model never come of text.
+        # A single character has an id wherever it comes from; no text leads to another model's other pieces.
         kind = _NORMAL if len(piece) == 1 else _UNUSED
         return self.of_text.get(piece) or _entry(piece, self.lowest, kind)
 
@@ -158,6 +158,6 @@ def _check_ids(made: MarianVocabulary) -> None:
     found = processor.eos_id(), processor.unk_id(), processor.GetPieceSize()
     if found != (EOS, UNK, len(made.rows)):
         raise PackError(
-            f"the rewritten SentencePiece model has end of sentence, unknown piece and size {found}, expected "
-            f"{(EOS, UNK, len(made.rows))}; use another exporter"
+            "the rewritten SentencePiece model has the end of sentence, the unknown piece and the size "
+            f"{found}, expected {(EOS, UNK, len(made.rows))}; use another exporter"
         )

@@ -78,7 +78,7 @@ def exported_card(
 
 
 def made_of(parent: str, manifests: Sequence[Manifest]) -> str:
-    """What an exported model was made of: parent, packs and licences. A local path is shortened to its name."""
+    """What a model was made of: parent, packs and licences. A local path is shortened to its name."""
     name = Path(parent).name if Path(parent).expanduser().exists() else parent
     packs = "; ".join(f"{manifest.name}, licence {manifest.licence}" for manifest in manifests)
     return f"{name} merged by Crosslate with {packs}"

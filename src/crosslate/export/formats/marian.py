@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 _CARD = Path(__file__).with_suffix(".md")
 _PROGRAMS: dict[Precision, tuple[str, str]] = {
     "float32": ("`marian-decoder`", "marian-decoder --config config.yml"),
-    "int8": ("bergamot-translator, Firefox's engine", "bergamot --model-config-paths config.bergamot.yml"),
+    "int8": (
+        "bergamot-translator, Firefox's engine",
+        "bergamot --model-config-paths config.bergamot.yml",
+    ),
 }
 
 
 class MarianModelFolder(Exporter):
-    """A folder with a model, two SentencePiece vocabularies and the options of the program that reads them."""
+    """A folder with a model, two SentencePiece vocabularies and options of the program that reads them."""
 
     precisions = get_args(Precision)
 

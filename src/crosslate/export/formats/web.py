@@ -1,8 +1,8 @@
 """Export packs with their parent to a page that translates in a browser, without a server of ours.
 
-A folder of static files: the page, bergamot's engine from the user's own copy, models and vocabularies named by
-the hash of their content, and ``packs.json``, which lists the language pairs. A further export into the folder
-adds a pair; what is identical is there once.
+A folder of static files: the page, bergamot's engine from the user's own copy, models and vocabularies named
+by the hash of their content, and ``packs.json``, which lists the language pairs. A further export into the
+folder adds a pair; what is identical is there once.
 """
 
 from __future__ import annotations
@@ -103,8 +103,7 @@ class Web(Exporter):
     def check(self, out: Path, precision: str) -> None:
         """See :meth:`Exporter.check`; ``out`` may be a folder of earlier exports."""
         super().check(out, precision)
-        if self.runtime is not None:
-            _find_engine(self.runtime)
+        _find_engine(self.runtime or Path())
 
     def _check_output(self, out: Path) -> None:
         if out.exists():
@@ -118,8 +117,7 @@ class Web(Exporter):
             InputError: the runtime's files or those in ``out`` cannot be used.
         """
         self.check(out, precision)
-        assert self.runtime is not None  # checked above
-        engine = _find_engine(self.runtime)
+        engine = _find_engine(self.runtime or Path())
         export = marian_export(child, "int8")
         with tempfile.TemporaryDirectory() as made, _opened(out) as folder:
             model = Path(made)
@@ -134,12 +132,12 @@ class Web(Exporter):
             write_json(folder / INDEX, index.model_dump())
             _remove_unused(folder, index)
         listed = ", ".join(f"{each.source}-{each.target}" for each in index.pairs)
-        return f"{note}\npairs in the folder: {listed}; look at them with python -m http.server --directory {out}"
+        return f"{note}\npairs in the folder: {listed}; try it: python -m http.server --directory {out}"
 
 
 @contextmanager
 def _opened(out: Path) -> Iterator[Path]:
-    """The folder to write into: a new one appears when it is complete, an existing one changes with its index."""
+    """The folder to write into: a new one appears when complete, an existing one changes with its index."""
     if out.exists():
         yield out
     else:
@@ -153,8 +151,8 @@ def _read_index(folder: Path) -> Index:
     except (InputError, NotADirectoryError, ValidationError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(
-            f"{folder} already exists and is not a folder of this format ({reason}); give another name or remove it "
-            "first"
+            f"{folder} already exists and is not a folder of this format ({reason}); give another name or "
+            "remove it first"
         ) from None
 
 
@@ -202,7 +200,9 @@ def _add_engine(package: Path, folder: Path) -> Engine:
     for file in _ENGINE_FILES:
         _copy(package / file, folder / name / file)
     described = _package(package)
-    return Engine(folder=name, version=str(described.get("version", "")), licence=str(described.get("license", "")))
+    return Engine(
+        folder=name, version=str(described.get("version", "")), licence=str(described.get("license", ""))
+    )
 
 
 def _add_pair(model: Path, folder: Path, child: Child, manifests: Sequence[Manifest]) -> Pair:
@@ -235,7 +235,7 @@ def _copy(file: Path, out: Path) -> None:
 
 
 def _remove_unused(folder: Path, index: Index) -> None:
-    """Removes models, vocabularies and engines that no pair uses any more; nothing with another kind of name."""
+    """Removes models, vocabularies and engines that no pair uses any more, and nothing else."""
     used = set[str]().union(*(pair.files for pair in index.pairs))
     for file in (folder / _FILES).iterdir():
         if _FILE_NAME.fullmatch(file.name) and f"{_FILES}/{file.name}" not in used:
