@@ -38,8 +38,8 @@ class ImportJob(Settings):
     """Another program's model with its files, and settings that they may lack."""
 
     model: AnyPath = Field(
-        description="Marian: a folder, an archive or a model file (.npz, .bin). fairseq: a checkpoint, such as "
-        "checkpoint_best.pt."
+        description="Marian: a folder, an archive or a model file (.npz, .bin). fairseq: a checkpoint, such "
+        "as checkpoint_best.pt."
     )
     source_dict: AnyPath | None = Field(
         None, description="Source dictionary: fairseq's dict.fr.txt, or Marian's vocab.yml."
@@ -48,7 +48,8 @@ class ImportJob(Settings):
     source_spm: AnyPath | None = Field(None, description="SentencePiece model of the source.")
     target_spm: AnyPath | None = Field(None, description="SentencePiece model of the target.")
     langs: LanguagePair | None = Field(
-        None, description="Language pair, source first, like fr-en. [default: from the names of Marian's files]"
+        None,
+        description="Language pair, source first, like fr-en. [default: from the names of Marian's files]",
     )
     heads: int | None = Field(None, description="Attention heads, if not in fairseq's checkpoint.")
     scale_embedding: bool | None = Field(
@@ -85,7 +86,9 @@ class ImportJob(Settings):
             "--heads": self.heads, "--scale-embedding": self.scale_embedding, "--activation": self.activation
         }  # fmt: skip
         if given := [flag for flag, value in settings.items() if value is not None]:
-            raise UsageError(f"{self.model} is a model of Marian, which says {', '.join(given)} itself; leave it out")
+            raise UsageError(
+                f"{self.model} is a model of Marian, which says {', '.join(given)} itself; leave it out"
+            )
         source = VocabularyFiles(self.source_spm, self.source_dict)
         target = VocabularyFiles(self.target_spm, self.target_dict)
         return Marian(self.model, source, target).parent(language_pair(self.langs) if self.langs else None)
@@ -97,9 +100,14 @@ class ImportJob(Settings):
         flags = ("--source-dict", "--target-dict", "--source-spm", "--target-spm")
         missing = [flag for flag, value in zip((*flags, "--langs"), (*files, self.langs)) if value is None]
         if missing or not self.langs:
-            raise UsageError(f"{self.model} is taken for a checkpoint of fairseq, which also needs {', '.join(missing)}")
-        known = [path for path in files if path]
-        imported = Fairseq(self.model, *known, self.heads, self.scale_embedding, self.activation)
+            raise UsageError(
+                f"{self.model} is taken for a checkpoint of fairseq, which also needs {', '.join(missing)}"
+            )
+        source_dict, target_dict, source_spm, target_spm = (path or Path() for path in files)
+        imported = Fairseq(
+            self.model, source_dict, target_dict, source_spm, target_spm,
+            self.heads, self.scale_embedding, self.activation,
+        )  # fmt: skip
         return imported.parent(*language_pair(self.langs))
 
 
@@ -171,8 +179,9 @@ def import_(job: ImportJob) -> None:
     record = {"imported": {"from": str(job.model), "kind": job.kind}}
     parent.save(job.output.folder, record, replace=job.output.replace)
     console().print(
-        f"parent {parent.source_language}-{parent.target_language}: {millions(parent.num_parameters)} parameters, "
-        f"vocabularies of {len(parent.source):,} and {len(parent.target):,} pieces, saved to {job.output.folder}",
+        f"parent {parent.source_language}-{parent.target_language}: {millions(parent.num_parameters)} "
+        f"parameters, vocabularies of {len(parent.source):,} and {len(parent.target):,} pieces, saved to "
+        f"{job.output.folder}",
         soft_wrap=True,
     )
 

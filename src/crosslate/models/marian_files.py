@@ -1,9 +1,9 @@
 """Marian's model files: arrays by Marian's names and a configuration, as ``.npz`` and as ``.bin``.
 
 A ``.bin`` is little-endian: the version, the number of items and four numbers each (length of the name, type,
-number of dimensions, bytes of data), all of 8 bytes; then the names, each with a NUL; the shapes, 4 bytes a number;
-the length of a gap, and the gap, after which data begin at a multiple of 256. An 8-bit matrix lies transposed, tables
-of embeddings do not; a float32 multiplier follows its bytes.
+number of dimensions, bytes of data), all of 8 bytes; then the names, each with a NUL; the shapes, 4 bytes a
+number; the length of a gap, and the gap, after which data begin at a multiple of 256. An 8-bit matrix lies
+transposed, tables of embeddings do not; a float32 multiplier follows its bytes.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ class MarianModel:
     """What a model file of Marian holds.
 
     Attributes:
-        tensors: float32 arrays by Marian's names (``encoder_l1_self_Wq``); a vector has the shape (1, n), and a
-            layer computes x·W, so matrices are (inputs, outputs).
+        tensors: float32 arrays by Marian's names (``encoder_l1_self_Wq``); a vector has the shape (1, n), and
+            a layer computes x·W, so matrices are (inputs, outputs).
         configuration: Marian's options of the model (``dim-emb: 256``).
     """
 

@@ -1,7 +1,7 @@
 """Marian's names of the tensors of a :class:`crosslate.models.marian_transformer.MarianTransformer`.
 
-Marian computes x·W, PyTorch x·Wᵀ, so matrices are transposed, except tables of one row per piece; Marian's vectors
-have the shape (1, n).
+Marian computes x·W, PyTorch x·Wᵀ, so matrices are transposed, except tables of one row per piece; Marian's
+vectors have the shape (1, n).
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Layout:
 
     def names(self) -> dict[str, str]:
         """Our names of all tensors of the layers to Marian's; tables, output layer and its bias are apart."""
-        found = {}
+        found: dict[str, str] = {}
         for side, count in (("encoder", self.encoder_layers), ("decoder", self.decoder_layers)):
             for number in range(count):
                 layer, prefix = f"model.{side}.layers.{number}", f"{side}_l{number + 1}"

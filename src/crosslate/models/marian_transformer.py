@@ -1,7 +1,7 @@
 """Marian's Transformer as Marian computes it: what transformers' own Marian models lack.
 
-Positions by Marian's formula, a zero vector as the decoder's first input, SSRU decoders, and layer norms before
-each sublayer. Importing this module makes the family known to transformers' ``AutoConfig`` and
+Positions by Marian's formula, a zero vector as the decoder's first input, SSRU decoders, and layer norms
+before each sublayer. Importing this module makes the family known to transformers' ``AutoConfig`` and
 ``AutoModelForSeq2SeqLM``.
 
 Source: Junczys-Dowmunt et al. 2018, "Marian: Fast Neural Machine Translation in C++"
@@ -57,7 +57,7 @@ class _Positions(MarianSinusoidalPositionalEmbedding):
         num_waves = self.embedding_dim // 2
         exponents = torch.arange(num_waves, dtype=torch.float64) / max(1, num_waves - 1)
         positions = torch.arange(self.num_embeddings, dtype=torch.float64)
-        angles = positions[:, None] * _LONGEST_WAVE ** -exponents
+        angles = positions[:, None] * _LONGEST_WAVE**-exponents
         return torch.cat([angles.sin(), angles.cos()], dim=1).to(self.weight.dtype)
 
 
@@ -127,7 +127,9 @@ class _Decoder(MarianDecoder):
     def __init__(self, config: MarianTransformerConfig) -> None:
         super().__init__(config)
         if config.normalize_before:
-            self.layers = nn.ModuleList(_DecoderLayer(config, layer) for layer in range(config.decoder_layers))
+            self.layers = nn.ModuleList(
+                _DecoderLayer(config, layer) for layer in range(config.decoder_layers)
+            )
         if config.decoder_cell == "ssru":
             for number, layer in enumerate(self.layers):
                 layer.self_attn = SSRU(config.d_model, number)

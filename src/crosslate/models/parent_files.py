@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 OUR_FAMILY = "crosslate_marian"
-"""Type of the models in :mod:`crosslate.models.marian_transformer`, which transformers does not know by itself."""
+"""Type of the models in :mod:`crosslate.models.marian_transformer`, unknown to transformers by itself."""
 
 _TEXT_FILES = ("*.json", "*.spm", "*.model", "*.txt")
 _SAFETENSORS = ("model.safetensors", "model-*.safetensors", "model.safetensors.index.json")

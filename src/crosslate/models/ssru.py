@@ -15,8 +15,8 @@ from torch import nn
 class SSRU(nn.Module):
     """``c[t] = f[t] * c[t-1] + (1 - f[t]) * (x[t] W)`` with a forget gate f; the output is ``relu(c)``.
 
-    It is called like transformers' attention and keeps its state in the same cache: as the values of its layer,
-    ``(batch, 1, 1, width)``. The keys there are ``(batch, 1, steps, 1)`` and only count the steps.
+    It is called like transformers' attention and keeps its state in the same cache: as the values of its
+    layer, ``(batch, 1, 1, width)``. The keys there are ``(batch, 1, steps, 1)`` and only count the steps.
 
     Args:
         layer: number of its decoder layer, which is its place in the cache.

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from crosslate.errors import Faults, LanguagesNotNamed, ParentError
-from crosslate.models.importers.marian_release import Release, VocabularyFiles, read_release
+from crosslate.models.importers.marian_release import NOT_GIVEN, Release, VocabularyFiles, read_release
 from crosslate.models.marian_names import (
     OLD_OUTPUT,
     OUTPUT_BIAS,
@@ -70,8 +70,8 @@ class Marian:
     """
 
     path: Path
-    source: VocabularyFiles = VocabularyFiles()
-    target: VocabularyFiles = VocabularyFiles()
+    source: VocabularyFiles = NOT_GIVEN
+    target: VocabularyFiles = NOT_GIVEN
 
     def parent(self, languages: tuple[str, str] | None = None) -> Parent:
         """A parent, float32, that computes what Marian does.
@@ -105,7 +105,9 @@ def _build(release: Release, name: str) -> Any:
     is_output_tied = bool(options.get("tied-embeddings-all") or options.get("tied-embeddings"))
     source, target = release.vocabularies
     tables = {
-        side: _table(tensors.get(SHARED_TABLE if is_shared else own), vocabulary, release.pad_is_new, side, faults)
+        side: _table(
+            tensors.get(SHARED_TABLE if is_shared else own), vocabulary, release.pad_is_new, side, faults
+        )
         for (side, own), vocabulary in zip(TABLES.items(), (source, target))
     }
     faults.raise_as(ParentError)
@@ -156,21 +158,25 @@ def _check_norms(options: Mapping[str, Any], faults: Faults) -> None:
     before, after, top = _norms(options)
     if (before, after) not in (("", "an"), ("n", "a")):
         faults.add(
-            f"transformer-preprocess is {options.get('transformer-preprocess', '')!r} and transformer-postprocess "
-            f"{options.get('transformer-postprocess', 'dan')!r}, expected '' and 'dan', or 'n' and 'da'"
+            f"transformer-preprocess and transformer-postprocess are {before!r} and {after!r} apart from dropout, "
+            "expected '' and 'an', or 'n' and 'a'"
         )
     if top not in ("", "n"):
-        faults.add(f"transformer-postprocess-top is {options['transformer-postprocess-top']!r}, expected '' or 'n'")
+        faults.add(f"transformer-postprocess-top is {top!r} apart from dropout, expected '' or 'n'")
     if before == "n" and _version(options) < _QUERIES_ONLY_BEFORE:
         faults.add(
-            f"layer norms stand before the sublayers, and Marian {options.get('version', 'of an unknown version')} "
+            f"layer norms stand before the sublayers, and Marian {options.get('version', 'of some version')} "
             "normalised the queries of attention only, which is not computed here; expected 1.10.28 or later"
         )
 
 
 def _norms(options: Mapping[str, Any]) -> list[str]:
-    """Operations before and after sublayers and after the last layer; dropout says nothing about a trained model."""
-    defaults = {"transformer-preprocess": "", "transformer-postprocess": "dan", "transformer-postprocess-top": ""}
+    """Operations before and after sublayers and after the last layer, without dropout."""
+    defaults = {
+        "transformer-preprocess": "",
+        "transformer-postprocess": "dan",
+        "transformer-postprocess-top": "",
+    }
     return [str(options.get(name, default)).replace("d", "") for name, default in defaults.items()]
 
 
@@ -183,7 +189,9 @@ def _activation(options: Mapping[str, Any], faults: Faults) -> str:
     """The name that transformers has for Marian's activation."""
     name = options.get("transformer-ffn-activation", "swish")
     if name == "gelu" and _version(options) == (0,):
-        faults.add("transformer-ffn-activation is 'gelu', which depends on Marian's version, and that is not said")
+        faults.add(
+            "transformer-ffn-activation is 'gelu', which depends on Marian's version, and that is not said"
+        )
     gelu = "quick_gelu" if _version(options) < _SIGMOID_GELU_BEFORE else "gelu"
     known = {"relu": "relu", "swish": "silu", "gelu": gelu}
     if name not in known:
@@ -199,8 +207,8 @@ def _table(
     if rows is None or rows.ndim != 2 or len(rows) < num_pieces:
         shown = "is missing" if rows is None else f"has the shape {rows.shape}"
         faults.add(
-            f"the {side}'s table of embeddings {shown}, the vocabulary has {num_pieces:,} pieces; expected a row "
-            "for each: give the vocabulary of this model and side"
+            f"the {side}'s table of embeddings {shown}, the vocabulary has {num_pieces:,} pieces; expected a "
+            "row for each: give the vocabulary of this model and side"
         )
         return np.zeros((len(vocabulary), 1), np.float32)
     return np.insert(rows, vocabulary.special.pad, 0, axis=0) if pad_is_new else rows
@@ -260,7 +268,11 @@ def _ids(special: Any) -> dict[str, int]:
 
 def _names(config: MarianTransformerConfig) -> dict[str, str]:
     return Layout(
-        config.encoder_layers, config.decoder_layers, config.decoder_cell, config.normalize_before, config.final_norm
+        config.encoder_layers,
+        config.decoder_layers,
+        config.decoder_cell,
+        config.normalize_before,
+        config.final_norm,
     ).names()
 
 

@@ -1,4 +1,4 @@
-"""The files of a published Marian model: a folder or an archive with the model, its vocabularies and its options."""
+"""The files of a published Marian model: a folder or an archive with model, vocabularies and options."""
 
 from __future__ import annotations
 
@@ -29,7 +29,15 @@ _LISTS = (".yml", ".yaml", ".json")
 _FACTORS = ".fsv"
 _WANTED = (*MODELS, _SEGMENTER, *_LISTS, _FACTORS)
 _BIN_START = (1).to_bytes(8, "little")
-_DAMAGE = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError)
+_DAMAGE = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    EOFError,
+    OSError,
+    RuntimeError,
+    NotImplementedError,
+)
 # A word of a file's name that tells its side.
 _SIDE_WORDS = {"source": r"src|source", "target": r"trg|tgt|target"}
 # Firefox's files are called model.pten.….bin; whole names of folders and archives are opus-mt-pt-en or pt-en.
@@ -40,10 +48,13 @@ _EOS, _UNKNOWN, _PAD, _BOS = "</s>", "<unk>", "<pad>", "<s>"
 
 @dataclass(frozen=True)
 class VocabularyFiles:
-    """What a side's vocabulary is made of: a SentencePiece model and, if its ids are others, a list of them."""
+    """What a side's vocabulary is made of: a SentencePiece model, and a list of ids if they are others."""
 
     model: Path | None = None
     ids: Path | None = None
+
+
+NOT_GIVEN = VocabularyFiles()
 
 
 @dataclass(frozen=True)
@@ -68,7 +79,7 @@ def is_release(path: Path) -> bool:
     return path.is_dir() or path.name.endswith(ARCHIVES) or name.endswith(MODELS)
 
 
-def read_release(path: Path, given: Sequence[VocabularyFiles] = (VocabularyFiles(), VocabularyFiles())) -> Release:
+def read_release(path: Path, given: Sequence[VocabularyFiles] = (NOT_GIVEN, NOT_GIVEN)) -> Release:
     """Reads a published model.
 
     Args:
@@ -123,7 +134,9 @@ def _extract(archive: Path, folder: Path) -> None:
         if not _plain(out.name).endswith(_WANTED):
             continue
         if out.exists():
-            raise ParentError(f"{archive} has two files called {out.name}; unpack it and give one model's folder")
+            raise ParentError(
+                f"{archive} has two files called {out.name}; unpack it and give one model's folder"
+            )
         with atomic_file(out) as temporary, temporary.open("wb") as file:
             shutil.copyfileobj(content(), file)
 
@@ -161,8 +174,8 @@ class _Files:
             beside = [options for options in self._options if "dec-depth" in options]
             if len(beside) != 1:
                 raise ParentError(
-                    f"{path.name} holds no options ({len(beside)} files beside it do); put one .yml with those "
-                    "of its training there"
+                    f"{path.name} holds no options ({len(beside)} files beside it do); put one .yml with "
+                    "those of its training there"
                 )
             model.configuration = beside[0]
         return model
@@ -175,13 +188,17 @@ class _Files:
         chosen = [path for path in found if _plain(path.name) in named] or found
         if len(chosen) != 1:
             listed = ", ".join(path.name for path in chosen) or "none"
-            raise ParentError(f"{self.folder} has {len(chosen)} models ({listed}); expected one, give its file")
+            raise ParentError(
+                f"{self.folder} has {len(chosen)} models ({listed}); expected one, give its file"
+            )
         return chosen[0]
 
     def vocabulary_files(self, given: Sequence[VocabularyFiles]) -> list[VocabularyFiles]:
         """Files of source and target: as given, as an options file names them, or as their names tell."""
         if factored := self._named(_FACTORS):
-            raise ParentError(f"{factored[0].name} is a factored vocabulary, whose factors cannot be expressed")
+            raise ParentError(
+                f"{factored[0].name} is a factored vocabulary, whose factors cannot be expressed"
+            )
         named = [self.paths.get(_plain(Path(each).name)) for each in self._vocabularies_in_options()]
         known = [path for path in named if path]
         models = _by_side([path for path in known if _plain(path.name).endswith(_SEGMENTER)])
@@ -194,9 +211,9 @@ class _Files:
             if model is None:
                 seen = ", ".join(path.name for path in self._named(_SEGMENTER)) or "none"
                 raise ParentError(
-                    f"{self.folder}: no SentencePiece model of the {SIDES[number]} can be told from its files "
-                    f"(with {_SEGMENTER} there: {seen}); expected one for both sides, or one for each, named "
-                    "source.spm and target.spm; or give it"
+                    f"{self.folder}: no SentencePiece model of the {SIDES[number]} can be told from its "
+                    f"files (with {_SEGMENTER} there: {seen}); expected one for both sides, or one for each, "
+                    "named source.spm and target.spm; or give it"
                 )
             found.append(VocabularyFiles(model, each.ids or (lists[number] if lists else None)))
         return found
@@ -266,15 +283,20 @@ def _vocabularies(files: Sequence[VocabularyFiles]) -> tuple[tuple[Vocabulary, V
     """
     segmenters = [_segmenter(each.model) for each in files if each.model]
     pieces = [
-        _listed(each.ids) if each.ids else list(segmenter.pieces) for each, segmenter in zip(files, segmenters)
+        _listed(each.ids) if each.ids else list(segmenter.pieces)
+        for each, segmenter in zip(files, segmenters)
     ]
     for side, listed, each in zip(SIDES, pieces, files):
         if missing := [piece for piece in (_EOS, _UNKNOWN) if piece not in listed]:
-            raise ParentError(f"the {side} vocabulary {each.ids or each.model} has no piece {', '.join(missing)}")
+            raise ParentError(
+                f"the {side} vocabulary {each.ids or each.model} has no piece {', '.join(missing)}"
+            )
     for piece in (_EOS, _UNKNOWN, _PAD):
         ids = [listed.index(piece) if piece in listed else None for listed in pieces]
         if ids[0] != ids[1]:
-            raise ParentError(f"{piece} has the id {ids[0]} in the source vocabulary and {ids[1]} in the target's")
+            raise ParentError(
+                f"{piece} has the id {ids[0]} in the source vocabulary and {ids[1]} in the target's"
+            )
     pad_is_new = _PAD not in pieces[0]
     if pad_is_new:
         place = min(map(len, pieces))
@@ -308,7 +330,15 @@ def _listed(path: Path) -> list[str]:
         values = yaml.load(read_content(path), getattr(yaml, "CBaseLoader", yaml.BaseLoader))
         ids = {piece: int(index) for piece, index in values.items()}
     except (yaml.YAMLError, UnicodeDecodeError, AttributeError, TypeError, ValueError) as error:
-        raise ParentError(f"{path} is no list of pieces with their ids: {' '.join(str(error).split())}") from None
-    if len(set(ids.values())) < len(ids) or min(ids.values(), default=-1) < 0 or max(ids.values()) > 2 * len(ids):
-        raise ParentError(f"{path}: expected a different id from 0 upwards for each of its {len(ids):,} pieces")
+        raise ParentError(
+            f"{path} is no list of pieces with their ids: {' '.join(str(error).split())}"
+        ) from None
+    if (
+        len(set(ids.values())) < len(ids)
+        or min(ids.values(), default=-1) < 0
+        or max(ids.values()) > 2 * len(ids)
+    ):
+        raise ParentError(
+            f"{path}: expected a different id from 0 upwards for each of its {len(ids):,} pieces"
+        )
     return list(by_id(ids))
