@@ -2,8 +2,8 @@
 
 Marian starts its decoder with a zero vector, while transformers' own Marian models start it with a row of
 their table. If that row v is not zero, it is subtracted from the whole table, so that the start becomes zero,
-and added back where the first decoder layer reads its input: in the biases of its attention and in that of the
-output that is added to the input. If the table is the output layer's, too, all logits of a step change by
+and added back where the first decoder layer reads its input: in the biases of its attention and in that of
+the output that is added to the input. If the table is the output layer's, too, all logits of a step change by
 the same number, which changes no probability.
 """
 

@@ -56,6 +56,7 @@ function show(translation) {
   output.classList.remove("stale");
   byId("copy").disabled = !translation;
   byId("busy").hidden = true;
+  byId("failure").hidden = true;
 }
 
 async function run() {
