@@ -14,6 +14,8 @@ SIZES = {
     "activation_function": "relu",
 }  # fmt: skip
 MARIAN_IDS = SpecialIds(eos=0, unk=1, pad=2)
+LAST_PADS = SpecialIds(eos=0, unk=1, pad=59)
+"""Of an imported parent, whose padding row is ours; a smaller new side has another one."""
 
 
 def child_of_transformers(**changes):
@@ -27,11 +29,11 @@ def child_of_marian(**changes):
     config = MarianTransformerConfig(**{
         **SIZES, "vocab_size": 60, "decoder_vocab_size": 60, "encoder_layers": 1, "decoder_layers": 2,
         "encoder_attention_heads": 2, "decoder_attention_heads": 2, "max_position_embeddings": 64,
-        "pad_token_id": 2, "eos_token_id": 0, "decoder_start_token_id": 2, "forced_eos_token_id": 0,
+        "pad_token_id": 59, "eos_token_id": 0, "decoder_start_token_id": 59, "forced_eos_token_id": 0,
         "decoder_cell": "ssru", "init_std": 0.15, **changes,
     })  # fmt: skip
-    both = parents.vocabulary(60, MARIAN_IDS)
+    both = parents.vocabulary(60, LAST_PADS)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(3)
         parent = Parent(MarianTransformer(config).eval(), both, both, "fr", "en", name="pt-en")
-    return parents.shake(parents.child(parent, source=parents.vocabulary(70, MARIAN_IDS)))
+    return parents.shake(parents.child(parent, source=parents.vocabulary(50, MARIAN_IDS)))

@@ -16,6 +16,7 @@ from crosslate.engines.generation import Generation
 from crosslate.engines.pytorch import TorchEngine
 from crosslate.errors import Faults, PackError
 from crosslate.export.marian_model import MarianExport, Precision
+from crosslate.export.marian_vocabulary import UNK
 from crosslate.export.merge_check import sample_texts
 from crosslate.files import atomic_file, write_text
 from crosslate.models.child import Child
@@ -159,8 +160,8 @@ class _Comparison:
             faults.add(f"the ids {ids} are joined to another text")
 
     def _file_ids(self, ids: list[int]) -> list[int]:
-        pieces = self.export.source.ids
-        return [pieces[self.read.source.pieces[index]] for index in ids]
+        """The rows of the written files; the unknown piece's for pieces that were not written."""
+        return [self.export.source.ids.get(self.read.source.pieces[index], UNK) for index in ids]
 
     def _read_ids(self, ids: list[int]) -> list[int]:
         """The read vocabulary's ids of the child's target ids."""

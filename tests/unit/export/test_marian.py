@@ -118,7 +118,7 @@ def test_what_an_eight_bit_model_holds(marian_child, tmp_path):
     export = marian_export(marian_child, "int8")
     write_marian_folder(export, tmp_path, "int8")
     read = MarianModel.read(tmp_path / "model.bin")
-    assert read.configuration["dim-vocabs"] == [69, 64]  # without padding; 59 pieces filled up to eights
+    assert read.configuration["dim-vocabs"] == [49, 64]  # without padding; 59 pieces filled up to eights
     assert read.configuration["tied-embeddings"] and not read.configuration["tied-embeddings-all"]
     assert read.configuration["transformer-decoder-autoreg"] == "rnn"
     wanted = export.model.tensors["decoder_l2_rnn_W"]
@@ -143,14 +143,14 @@ def test_files_that_say_something_else_are_refused(marian_child, tmp_path):
     write_marian_folder(export, tmp_path, "float32")
     assert check_marian_folder(tmp_path, marian_child, export, "float32").startswith("checked")
     changed = MarianModel.read(tmp_path / "model.npz")
-    changed.tensors["encoder_l1_ffn_W2"] *= 1.5
+    changed.tensors["encoder_l1_ffn_W2"] = 1.5 * changed.tensors["encoder_l1_ffn_W2"]
     changed.write_npz(tmp_path / "model.npz")
     with pytest.raises(PackError, match=r"(?s)encoder_l1_ffn_W2 is not read back.*logits differ by"):
         check_marian_folder(tmp_path, marian_child, export, "float32")
     export.model.write_npz(tmp_path / "model.npz")
-    pieces = parents.vocabulary(69, SpecialIds(eos=0, unk=1, pad=2))
+    pieces = parents.vocabulary(49, SpecialIds(eos=0, unk=1, pad=2))
     (tmp_path / "source.spm").write_bytes(pieces.model)
-    with pytest.raises((PackError, KeyError), match=r"is cut into other pieces|"):
+    with pytest.raises(PackError, match=r"is cut into other pieces"):
         check_marian_folder(tmp_path, marian_child, export, "float32")
 
 
