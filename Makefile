@@ -49,7 +49,8 @@ test-clients: install
 test-openapi: install
 	$(BIN)/python -m tests.clients.openapi
 
-# Exports in the programs that they are for, with the demo's models; installs with pip at first. EXPORTS=folder
+# Exports in the programs that they are for, with the demo's models and a published parent; installs with pip and npm at
+# first, and needs Chromium. EXPORTS=folder
 test-exports: install
 	$(BIN)/python -m tests.exports.run $(EXPORTS)
 
