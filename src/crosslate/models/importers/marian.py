@@ -114,7 +114,7 @@ def _build(release: Release, name: str) -> Any:
     config = _configuration(options, tables, source.special, faults)
     values = _layers(tensors, config, faults)
     output = tables["decoder"] if is_output_tied else _output(tensors, target, release.pad_is_new, faults)
-    bias = _bias(tensors, target, release.pad_is_new)
+    bias = _bias(tensors, output, target, release.pad_is_new)
     used = {SHARED_TABLE, OUTPUT_BIAS, OUTPUT_TABLE, OLD_OUTPUT, *TABLES.values(), *_names(config).values()}
     if unknown := sorted(tensors.keys() - used):
         faults.add(f"it has tensors that this kind of model does not have: {', '.join(unknown[:8])}")
@@ -158,8 +158,8 @@ def _check_norms(options: Mapping[str, Any], faults: Faults) -> None:
     before, after, top = _norms(options)
     if (before, after) not in (("", "an"), ("n", "a")):
         faults.add(
-            f"transformer-preprocess and transformer-postprocess are {before!r} and {after!r} apart from dropout, "
-            "expected '' and 'an', or 'n' and 'a'"
+            f"transformer-preprocess and transformer-postprocess are {before!r} and {after!r} apart from "
+            "dropout, expected '' and 'an', or 'n' and 'a'"
         )
     if top not in ("", "n"):
         faults.add(f"transformer-postprocess-top is {top!r} apart from dropout, expected '' or 'n'")
@@ -223,9 +223,11 @@ def _output(
     return _table(rows, target, pad_is_new, "output layer", faults)
 
 
-def _bias(tensors: Mapping[str, NDArray[np.float32]], target: Any, pad_is_new: bool) -> NDArray[np.float32]:
-    size = len(target) - pad_is_new
-    bias = tensors.get(OUTPUT_BIAS, np.zeros((1, size), np.float32))  # output-omit-bias
+def _bias(
+    tensors: Mapping[str, NDArray[np.float32]], output: NDArray[np.float32], target: Any, pad_is_new: bool
+) -> NDArray[np.float32]:
+    """The logits' bias, zero for models without one; padding gets a logit of its own."""
+    bias = tensors.get(OUTPUT_BIAS, np.zeros((1, len(output) - pad_is_new), np.float32))
     return np.insert(bias, target.special.pad, _PAD_LOGIT, axis=1) if pad_is_new else bias
 
 
@@ -299,7 +301,7 @@ def _loaded(config: MarianTransformerConfig, values: Mapping[str, NDArray[np.flo
             model = MarianTransformer(config)
     except ValueError as error:  # heads that do not divide the width, for example
         raise ParentError(f"no model can be made of the options: {error}") from error
-    held = {name: torch.from_numpy(np.ascontiguousarray(value)) for name, value in values.items()}
+    held = {name: torch.tensor(value) for name, value in values.items()}
     try:
         result = model.load_state_dict(held, strict=False)
     except RuntimeError as error:  # lists all tensors of another shape
