@@ -59,13 +59,24 @@ def engine_folder() -> Path:
     folder = FOLDER / "bergamot"
     if not (folder / "installed").exists():
         print(f"installing {ENGINE} into {folder}", file=sys.stderr)
-        npm = ["npm", "install", "--prefix", folder, "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]
+        npm = [
+            "npm",
+            "install",
+            "--prefix",
+            folder,
+            "--ignore-scripts",
+            "--no-audit",
+            "--no-fund",
+            "--silent",
+        ]
         subprocess.run([*npm, ENGINE], check=True)
         (folder / "installed").touch()
     return folder
 
 
-def compare(name: str, found: Sequence[str], ours: Sequence[str], corpus: ParallelCorpus, share: float) -> None:
+def compare(
+    name: str, found: Sequence[str], ours: Sequence[str], corpus: ParallelCorpus, share: float
+) -> None:
     """Prints how many translations are PyTorch's, and the BLEU of both.
 
     Raises:

@@ -143,7 +143,9 @@ def _as_marian(model: Any, start: int) -> MarianTransformer:
     values = {**model.config.to_dict(), "dtype": torch.float32, "tie_word_embeddings": False}
     values.pop("model_type")
     config = MarianTransformerConfig(**{**values, "share_encoder_decoder_embeddings": False})
-    config.pad_token_id = 0  # a child's two sides may pad with different ids; only the first values depend on it
+    config.pad_token_id = (
+        0  # a child's two sides may pad with different ids; only the first values depend on it
+    )
     config.vocab_size = len(model.get_encoder().embed_tokens.weight)
     config.decoder_vocab_size = len(model.get_decoder().embed_tokens.weight)
     made = MarianTransformer(config)
