@@ -118,7 +118,7 @@ def test_a_damaged_model_is_not_used(chromium, site):
     tab.page.route("**/*.bin", lambda route: route.fulfill(body=b"something else"))
     tab.open(f"{site}?from=de&to=en")
     tab.type("Hund")
-    tab.has("#failure", "The translation failed")
+    tab.has("#failure", "cannot be loaded, or is not the file that was exported")
     tab.context.close()
 
 

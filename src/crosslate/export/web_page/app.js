@@ -77,7 +77,7 @@ async function run() {
     show(translation);
     say(`Translated on this device in ${seconds(performance.now() - began)}.`);
   } catch (error) {
-    if (number === latest) fail("The translation failed. Your text is kept; reload the page to try again.", error);
+    if (number === latest) fail("The translation failed. Your text is kept; change it or reload the page to try again.", error);
   }
 }
 

@@ -42,7 +42,10 @@ export async function openEngine({ engine, pairs }, onLoading) {
 async function read(name) {
   const hash = name.match(/[0-9a-f]{64}/)[0];
   const bytes = String.fromCharCode(...hash.match(/../g).map((each) => parseInt(each, 16)));
-  const response = await fetch(name, { integrity: `sha256-${btoa(bytes)}` });
-  if (!response.ok) throw new Error(`${name}: ${response.status} ${response.statusText}`);
-  return response.arrayBuffer();
+  try {
+    const response = await fetch(name, { integrity: `sha256-${btoa(bytes)}` });
+    return await response.arrayBuffer();
+  } catch (error) {
+    throw new Error(`${name} cannot be loaded, or is not the file that was exported`, { cause: error });
+  }
 }
