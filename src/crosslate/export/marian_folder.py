@@ -16,7 +16,6 @@ from crosslate.engines.generation import Generation
 from crosslate.engines.pytorch import TorchEngine
 from crosslate.errors import Faults, PackError
 from crosslate.export.marian_model import MarianExport, Precision
-from crosslate.export.marian_vocabulary import UNK
 from crosslate.export.merge_check import sample_texts
 from crosslate.files import atomic_file, write_text
 from crosslate.models.child import Child
@@ -141,7 +140,7 @@ class _Comparison:
     """A child and what was read back.
 
     Attributes:
-        read: its ids are those of the files, with a piece for padding inserted.
+        read: the parent that the importer makes of the files.
     """
 
     child: Child
@@ -159,14 +158,17 @@ class _Comparison:
         if self.read.target.decode(self._read_ids(ids)) != self.child.target.decode(ids):
             faults.add(f"the ids {ids} are joined to another text")
 
+    # The importer inserts a piece for padding, since the files have none.
     def _file_ids(self, ids: list[int]) -> list[int]:
-        """The rows of the written files; the unknown piece's for pieces that were not written."""
-        return [self.export.source.ids.get(self.read.source.pieces[index], UNK) for index in ids]
+        """The rows in the source's file."""
+        pad = self.read.source.special.pad
+        return [index - (index > pad) for index in ids]
 
     def _read_ids(self, ids: list[int]) -> list[int]:
         """The read vocabulary's ids of the child's target ids."""
-        known = {piece: index for index, piece in enumerate(self.read.target.pieces)}
-        return [known[self.export.target.pieces[self.export.target.new_ids[index]]] for index in ids]
+        pad = self.read.target.special.pad
+        rows = [self.export.target.new_ids[index] for index in ids]
+        return [row + (row >= pad) for row in rows]
 
     @torch.inference_mode()
     def logit_difference(self, text: str) -> float:

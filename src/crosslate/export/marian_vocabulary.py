@@ -79,11 +79,6 @@ class MarianVocabulary:
         return SentencePieceSegmenter(self.model).pieces
 
     @cached_property
-    def ids(self) -> dict[str, int]:
-        """The row of each piece."""
-        return {piece: row for row, piece in enumerate(self.pieces)}
-
-    @cached_property
     def new_ids(self) -> dict[int, int]:
         """The row of each id of the child."""
         return {old: new for new, old in enumerate(self.rows[: self.num_known])}

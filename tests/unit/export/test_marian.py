@@ -148,8 +148,9 @@ def test_files_that_say_something_else_are_refused(marian_child, tmp_path):
     with pytest.raises(PackError, match=r"(?s)encoder_l1_ffn_W2 is not read back.*logits differ by"):
         check_marian_folder(tmp_path, marian_child, export, "float32")
     export.model.write_npz(tmp_path / "model.npz")
-    pieces = parents.vocabulary(49, SpecialIds(eos=0, unk=1, pad=2))
-    (tmp_path / "source.spm").write_bytes(pieces.model)
+    (eos, unk, pad, *others), plain = parents.vocabulary(50, MARIAN_IDS).pieces, marian_child.source
+    moved = Vocabulary(plain.model, [eos, unk, pad, *reversed(others)], MARIAN_IDS)
+    (tmp_path / "source.spm").write_bytes(MarianVocabulary.of(moved).model)
     with pytest.raises(PackError, match=r"is cut into other pieces"):
         check_marian_folder(tmp_path, marian_child, export, "float32")
 
