@@ -84,10 +84,7 @@ def compare(
     """
     assert len(found) == len(ours) == len(corpus), (name, len(found), len(ours), len(corpus))
     same = sum(one == other for one, other in zip(found, ours))
-    theirs, own = (
-        score_translations(list(each), list(corpus.target), corpus.target_language).value
-        for each in (found, ours)
-    )
+    theirs, own = (score_translations(list(each), corpus).value for each in (found, ours))
     print(
         f"{name}: {same} of {len(ours)} greedy translations are PyTorch's; {theirs:.2f} BLEU, PyTorch {own:.2f}"
     )

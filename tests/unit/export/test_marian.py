@@ -65,7 +65,15 @@ def test_the_files(marian_child, tmp_path, precision, model, options):
     assert "German to English" in readme and options in readme
 
 
-@pytest.mark.parametrize("changes", [{}, {"decoder_cell": "self-attention"}, {"normalize_before": True}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"decoder_cell": "self-attention", "final_norm": True},
+        {"normalize_before": True, "activation_function": "gelu"},
+        {"tie_word_embeddings": False, "share_encoder_decoder_embeddings": False},
+    ],
+)
 def test_a_child_of_an_imported_parent_is_the_same_when_read_back(tmp_path, changes):
     child = child_of_marian(**changes)
     write(child, tmp_path / "out")
