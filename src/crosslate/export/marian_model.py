@@ -90,7 +90,7 @@ def marian_export(child: TranslationModel, precision: Precision = "float32") -> 
 
 
 def _check(child: TranslationModel, precision: Precision) -> None:
-    faults = Faults("cannot export this model to Marian (export it to CTranslate2 instead)")
+    faults = Faults("cannot export this model to Marian (docs/guides/exporting.md has other formats)")
     config = child.model.config
     if config.model_type not in _FAMILIES:
         raise PackError(
@@ -161,7 +161,7 @@ def _as_marian(model: Any, start: int) -> MarianTransformer:
     if missing or unexpected:
         raise PackError(
             f"cannot export this model to Marian: tensors missing {missing}, unexpected {list(unexpected)}; "
-            "export it to CTranslate2 instead"
+            "export it in another format"
         )
     if not isinstance(model, MarianTransformer):
         _start_with_zero(made, start)
