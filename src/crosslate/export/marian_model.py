@@ -83,7 +83,10 @@ def marian_export(child: TranslationModel, precision: Precision = "float32") -> 
     for ours, tensor in live.state_dict().items():
         if ours in layers:
             tensors[layers[ours]] = tensor.T if tensor.ndim > 1 else tensor
-    arrays = {name: tensor.detach().float().cpu().numpy() for name, tensor in tensors.items()}
+    # Marian reads row-major arrays only.
+    arrays = {
+        name: np.ascontiguousarray(tensor.detach().float().cpu().numpy()) for name, tensor in tensors.items()
+    }
     arrays = {name: array if array.ndim > 1 else array[np.newaxis] for name, array in arrays.items()}
     model = MarianModel(arrays, _configuration(live.config, precision, arrays, source, target))
     return MarianExport(model, live, source, target, not isinstance(child.model, MarianTransformer))

@@ -139,6 +139,13 @@ def test_what_an_eight_bit_model_holds(marian_child, tmp_path):
     assert len(target) == 64 and target[59:] == tuple(f"<padding {number}>" for number in range(5))
 
 
+def test_arrays_are_row_major(marian_child, tmp_path):
+    """Marian refuses others."""
+    write_marian_folder(marian_export(marian_child), tmp_path, "float32")
+    with np.load(tmp_path / "model.npz") as arrays:
+        assert all(arrays[name].flags.c_contiguous for name in arrays)
+
+
 def test_sides_with_one_table_share_it():
     parent = child_of_marian(share_encoder_decoder_embeddings=True).parent
     tensors = marian_export(parent).model
