@@ -146,12 +146,12 @@ def _as_marian(model: Any, start: int) -> MarianTransformer:
     values = {**model.config.to_dict(), "dtype": torch.float32, "tie_word_embeddings": False}
     values.pop("model_type")
     config = MarianTransformerConfig(**{**values, "share_encoder_decoder_embeddings": False})
-    config.pad_token_id = (
-        0  # a child's two sides may pad with different ids; only the first values depend on it
-    )
+    # The sides may pad with different ids; only the initial values, which are replaced, depend on this one.
+    config.pad_token_id = 0
     config.vocab_size = len(model.get_encoder().embed_tokens.weight)
     config.decoder_vocab_size = len(model.get_decoder().embed_tokens.weight)
-    made = MarianTransformer(config)
+    with torch.random.fork_rng(devices=[]):
+        made = MarianTransformer(config)
     made.generation_config = model.generation_config
     own = {name: tensor for name, tensor in model.state_dict().items() if "embed_positions" not in name}
     own.pop("model.shared.weight", None)

@@ -53,7 +53,7 @@ class MarianVocabulary:
             multiple: the number of rows is a multiple of this; pieces without text fill it up.
 
         Raises:
-            PackError: SentencePiece does not accept the list of pieces.
+            VocabularyError: SentencePiece does not accept the list of pieces.
         """
         special = vocabulary.special
         own = _Entries(vocabulary.model)
