@@ -259,7 +259,7 @@ class Catalogue:
         for name in sorted({*self._installed, *self._refused} - set(found)):
             self._refused.pop(name, None)
             if self._installed.pop(name, None):
-                log.info("removed pack %s", name)
+                log.info("removed pack %s", valid_unicode(name))
         for name, signature in found.items():
             self._install(name, signature)
         if self._own is None:
@@ -288,6 +288,7 @@ class Catalogue:
         except Exception as error:  # whatever it is, it must not keep out the other packs
             is_expected = isinstance(error, (CrosslateError, OSError))
             reason = str(error) if is_expected else f"pack {name} fails with {without_texts(error)}"
+            reason = valid_unicode(reason)  # it may name the folder
             self._refused[name] = (signature, reason)
             kept = "; what was installed before is served on" if installed else ""
             log.error("not served: %s%s", reason, kept)
@@ -296,7 +297,7 @@ class Catalogue:
         self._installed[name] = pack
         pair = f"{manifest.source_language} to {manifest.target_language}"
         done = "updated" if installed else "installed"
-        log.info("%s pack %s: %s (%s)", done, name, pair, manifest.strategy)
+        log.info("%s pack %s: %s (%s)", done, valid_unicode(name), pair, manifest.strategy)
 
     def _parents_direction(self) -> Direction | None:
         """The parent's own pair, if its files or a pack say what it is."""

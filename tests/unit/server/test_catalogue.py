@@ -211,13 +211,14 @@ class TestFolder:
         assert catalogue.look() and ("fr", "es") not in catalogue.snapshot.directions
 
     @pytest.mark.skipif(sys.platform != "linux", reason="its file systems allow any bytes")
-    def test_names_that_are_no_text(self, catalogue_of, folder):
+    def test_names_that_are_no_text(self, catalogue_of, folder, caplog):
         shutil.copytree(folder / "de-en", os.fsdecode(bytes(folder) + b"/\xff"))
         os.mkdir(bytes(folder) + b"/bad\xfe")
         snapshot = catalogue_of(folder).refresh()
         assert {pack.name for pack in snapshot.packs} == {"de-en", "fr-es", "\ufffd"}
         assert set(snapshot.refused) == {"bad\ufffd"}
         assert snapshot.preferring(["\ufffd"]).direction("de", "en").label == "\ufffd"
+        assert caplog.text.encode() and "bad\ufffd" in snapshot.refused["bad\ufffd"]
 
     def test_a_parent_alone(self, catalogue_of):
         assert set(catalogue_of(None).refresh().directions) == {("fr", "en")}
