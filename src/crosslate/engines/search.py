@@ -1,0 +1,165 @@
+"""Greedy and beam search over a model that scores one target token at a time; results as in the PyTorch engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy
+from numpy.typing import NDArray
+
+from crosslate.engines.decoding import DecodingOptions
+
+Ids = NDArray[numpy.int64]
+Numbers = NDArray[numpy.float32]
+# Rows of finished texts stay in the batch until they are so large a share of it: removing them copies states.
+_FINISHED_SHARE = 1 / 8
+_NEVER = -1e9
+
+
+class Steps(Protocol):
+    """A model that holds the states of a batch; each row is the beginning of one translation."""
+
+    def best(self, tokens: Ids, order: Ids, count: int) -> tuple[Numbers, Ids]:
+        """Appends a token to rows and gives the best next ones, of those that may be generated.
+
+        Args:
+            tokens: ``(rows,)``.
+            order: ``(rows,)``, the row of the previous call that each row continues; of the texts at first.
+            count: of next tokens.
+
+        Returns:
+            Their log-probabilities and ids, both ``(rows, count)``, the best first.
+        """
+        ...
+
+    def logits(self, tokens: Ids, order: Ids) -> Numbers:
+        """Appends a token to rows and gives the logits of all next ones, ``(rows, vocabulary)``."""
+        ...
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a search must keep to.
+
+    Attributes:
+        start: id before the first token.
+        end: id that ends a translation.
+        forced_first: id of the first token, or None.
+        suppressed: ids that are never generated.
+    """
+
+    start: int
+    end: int
+    forced_first: int | None
+    suppressed: Ids
+
+
+@dataclass
+class _Text:
+    """Finished translations of a text: ids with the end, and score."""
+
+    finished: list[tuple[list[int], float]] = field(default_factory=list)
+
+
+def search(
+    steps: Steps, num_texts: int, rules: Rules, options: DecodingOptions, output_limit: int
+) -> list[list[tuple[list[int], float]]]:
+    """The ``n_best`` translations of each text: ids up to and including the end, and score.
+
+    A text is finished with ``beam_size`` finished translations, or at the limit. A beam of one is greedy
+    search.
+
+    Args:
+        output_limit: most tokens of a translation.
+    """
+    beam, end = options.beam_size, rules.end
+    finished: list[list[tuple[list[int], float]]] = [[] for _ in range(num_texts)]
+    texts = numpy.arange(num_texts)  # of each group of rows
+    is_open = numpy.ones(num_texts, dtype=bool)
+    order = numpy.arange(num_texts)
+    tokens = numpy.full(num_texts, rules.start)
+    written = numpy.zeros((num_texts, 1, 0), dtype=numpy.int64)
+    totals = numpy.zeros((num_texts, 1))
+    next_tokens = _next_tokens(steps, rules, options)
+    for length in range(1, output_limit + 1):
+        scores, ids = next_tokens(tokens, order, written.reshape(len(tokens), -1))
+        candidates = (totals[:, :, None] + scores.reshape(*totals.shape, -1)).reshape(len(texts), -1)
+        chosen = numpy.argsort(-candidates, axis=1, kind="stable")[:, : 2 * beam]
+        totals = numpy.take_along_axis(candidates, chosen, 1)
+        parents = chosen // scores.shape[1]
+        chosen_ids = numpy.take_along_axis(ids.reshape(len(texts), -1), chosen, 1)
+        written = numpy.concatenate(
+            [numpy.take_along_axis(written, parents[:, :, None], 1), chosen_ids[:, :, None]], axis=2
+        )
+        ends = (chosen_ids == end) | (length == output_limit)
+        for group, rank in zip(*numpy.nonzero(ends[:, :beam] & is_open[:, None])):
+            score = totals[group, rank] / length**options.length_penalty
+            finished[texts[group]].append((written[group, rank].tolist(), float(score)))
+        is_open = numpy.array([len(finished[text]) < beam for text in texts])
+        if length == output_limit or not is_open.any():
+            break
+        # The first candidates that go on; every row has at most one that ends.
+        kept = numpy.argsort(ends, axis=1, kind="stable")[:, :beam]
+        groups = numpy.arange(len(texts))
+        if numpy.count_nonzero(~is_open) >= _FINISHED_SHARE * len(texts):
+            groups = numpy.nonzero(is_open)[0]
+        kept, width = kept[groups], totals.shape
+        first_rows = groups[:, None] * (len(tokens) // len(texts))
+        order = (first_rows + numpy.take_along_axis(parents[groups], kept, 1)).reshape(-1)
+        tokens = numpy.take_along_axis(chosen_ids[groups], kept, 1).reshape(-1)
+        written = numpy.take_along_axis(written[groups], kept[:, :, None], 1)
+        totals = numpy.take_along_axis(totals[groups], kept, 1)
+        texts, is_open = texts[groups], is_open[groups]
+    ranked = (sorted(found, key=lambda each: -each[1]) for found in finished)
+    return [found[: options.n_best] for found in ranked]
+
+
+def _next_tokens(
+    steps: Steps, rules: Rules, options: DecodingOptions
+) -> Callable[[Ids, Ids, Ids], tuple[Numbers, Ids]]:
+    """A function from tokens, order and what rows have written to the best next tokens; see :class:`Steps`."""
+    count = 2 * options.beam_size
+    is_guarded = options.repetition_penalty != 1 or options.no_repeat_ngram
+
+    def find(tokens: Ids, order: Ids, written: Ids) -> tuple[Numbers, Ids]:
+        if written.shape[1] == 0 and rules.forced_first is not None:
+            steps.logits(tokens, order)
+            scores = numpy.full((len(tokens), count), _NEVER, dtype=numpy.float32)
+            scores[:, 0] = 0
+            return scores, numpy.full((len(tokens), count), rules.forced_first)
+        if not is_guarded:
+            return steps.best(tokens, order, count)
+        logits = steps.logits(tokens, order).copy()
+        if options.beam_size > 1:  # where the PyTorch engine applies them
+            logits = log_softmax(logits)
+        logits[:, rules.suppressed] = -numpy.inf
+        for row, ids in zip(logits, written.tolist(), strict=True):
+            _guard(row, ids, options)
+        scores = log_softmax(logits)
+        best = numpy.argsort(-scores, axis=1, kind="stable")[:, :count]
+        return numpy.take_along_axis(scores, best, 1), best
+
+    return find
+
+
+def _guard(row: Numbers, written: list[int], options: DecodingOptions) -> None:
+    """Makes repetition less likely, or impossible, after ``written``."""
+    seen = list(set(written))
+    values = row[seen]
+    penalty = options.repetition_penalty
+    row[seen] = numpy.where(values < 0, values * penalty, values / penalty)
+    length = options.no_repeat_ngram
+    if 0 < length <= len(written):
+        last = written[len(written) - length + 1 :]
+        for start in range(len(written) - length + 1):
+            if written[start : start + length - 1] == last:
+                row[written[start + length - 1]] = -numpy.inf
+
+
+def log_softmax(logits: Numbers) -> Numbers:
+    """Log-probabilities along the last axis."""
+    shifted = logits - logits.max(-1, keepdims=True)
+    found: Numbers = shifted - numpy.log(numpy.exp(shifted).sum(-1, keepdims=True))
+    return found
