@@ -148,7 +148,8 @@ class OnnxSteps:
         self._inputs = {each.name: each for each in self._session.get_inputs()}
         self._of_source = {"attention_mask": mask, **dict(zip(names, found, strict=True))}
         self._texts = numpy.arange(len(sources))
-        self._values = {"suppressed": _value(suppressed)}
+        self._suppressed, self._nothing = _value(suppressed), _value(numpy.zeros_like(suppressed))
+        self._values: dict[str, Any] = {}
         self._give_source(self._texts)
         self._states = [
             each.name for each in self._session.get_outputs() if each.name.startswith("present.")
@@ -160,28 +161,25 @@ class OnnxSteps:
                 kind = numpy.int64 if "int64" in self._inputs[name].type else numpy.float32
                 self._values[name] = _value(numpy.zeros(shape, dtype=kind))
 
-    def best(self, tokens: Ids, order: Ids, count: int) -> tuple[Numbers, Ids]:
-        """See :meth:`crosslate.engines.search.Steps.best`."""
-        scores, best = self._run(["scores", "best"], tokens, order, count)
-        return scores, best
+    def log_probabilities(self, tokens: Ids, order: Ids) -> Numbers:
+        """See :meth:`crosslate.engines.search.Steps.log_probabilities`."""
+        return self._run("log_probabilities", self._suppressed, tokens, order)
 
     def logits(self, tokens: Ids, order: Ids) -> Numbers:
         """See :meth:`crosslate.engines.search.Steps.logits`."""
-        (logits,) = self._run(["logits"], tokens, order, 1)
-        found: Numbers = logits
-        return found
+        return self._run("logits", self._nothing, tokens, order)
 
-    def _run(self, wanted: list[str], tokens: Ids, order: Ids, count: int) -> list[Any]:
+    def _run(self, wanted: str, suppressed: Any, tokens: Ids, order: Ids) -> Numbers:
         texts = self._texts[order]
         if not numpy.array_equal(texts, self._texts):
             self._give_source(texts)
-        given = {"tokens": tokens, "order": order, "count": numpy.array(count)}
-        self._values |= {name: _value(array) for name, array in given.items()}
+        self._values |= {"tokens": _value(tokens), "order": _value(order), "suppressed": suppressed}
         values = {name: self._values[name] for name in self._inputs}
-        found = self._session.run_with_ort_values([*wanted, *self._states], values)
-        for name, state in zip(self._states, found[len(wanted) :], strict=True):
+        found, *states = self._session.run_with_ort_values([wanted, *self._states], values)
+        for name, state in zip(self._states, states, strict=True):
             self._values[name.replace("present", "past", 1)] = state
-        return [value.numpy() for value in found[: len(wanted)]]
+        scores: Numbers = found.numpy()
+        return scores
 
     def _give_source(self, texts: Ids) -> None:
         """Sets what each row holds of its source."""

@@ -137,7 +137,6 @@ class _Step(nn.Module):
         order: torch.Tensor,
         mask: torch.Tensor,
         suppressed: torch.Tensor,
-        count: torch.Tensor,
         *states: torch.Tensor,
     ) -> tuple[torch.Tensor, ...]:
         split, cache = self.decoder.split(states), self.decoder.cache
@@ -145,10 +144,17 @@ class _Step(nn.Module):
             state.index_select(0, order) if state.ndim else state for state in split["decoder"]
         ]
         filled = cache.filled(decoder=before, encoder=split["encoder"])
+        model = self.decoder.model
+        bias = getattr(model, "final_logits_bias", None)
+        if bias is not None:  # one sum of the large matrix instead of two
+            model.final_logits_bias = bias + suppressed
         logits, after = self.decoder.step(tokens.unsqueeze(1), mask, None, filled)
         logits = logits[:, -1]
-        scores, best = torch.topk((logits + suppressed).log_softmax(-1), count)
-        return logits, scores, best, *cache.read(after, "decoder")
+        if bias is not None:
+            model.final_logits_bias = bias
+        else:
+            logits = logits + suppressed
+        return logits, logits.log_softmax(-1), *cache.read(after, "decoder")
 
 
 @torch.no_grad()
@@ -173,7 +179,6 @@ def _write_graphs(model: Any, folder: Path, generation: Generation) -> None:
         "order": torch.arange(2),
         "attention_mask": inputs["attention_mask"],
         "suppressed": torch.zeros(generation.num_target_rows),
-        "count": torch.tensor(2),
         **{f"past.{state.name}": value for state, value in zip(own, decoder.cache.read(cache, "decoder"))},
         **{state.name: value for state, value in zip(of_source, states)},
     }
@@ -186,10 +191,10 @@ def _write_graphs(model: Any, folder: Path, generation: Generation) -> None:
         for state in own
     }
     exported(
-        _Step(decoder), folder / "decoder.onnx", example, ["logits", "scores", "best", *after],
+        _Step(decoder), folder / "decoder.onnx", example, ["logits", "log_probabilities", *after],
         {
             "tokens": {0: "rows"}, "order": {0: "rows"}, "attention_mask": {0: "rows", 1: "source"},
-            "logits": {0: "rows"}, "scores": {0: "rows", 1: "count"}, "best": {0: "rows", 1: "count"},
+            "logits": {0: "rows"}, "log_probabilities": {0: "rows"},
             **axes, **before, **after,
         },
     )  # fmt: skip

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy
 from numpy.typing import NDArray
@@ -16,26 +16,26 @@ Numbers = NDArray[numpy.float32]
 # Rows of finished texts stay in the batch until they are so large a share of it: removing them copies states.
 _FINISHED_SHARE = 1 / 8
 _NEVER = -1e9
+_COLUMNS_PER_GROUP = 64
 
 
 class Steps(Protocol):
     """A model that holds the states of a batch; each row is the beginning of one translation."""
 
-    def best(self, tokens: Ids, order: Ids, count: int) -> tuple[Numbers, Ids]:
-        """Appends a token to rows and gives the best next ones, of those that may be generated.
+    def log_probabilities(self, tokens: Ids, order: Ids) -> Numbers:
+        """Appends a token to rows and gives the log-probabilities of all next ones.
 
         Args:
             tokens: ``(rows,)``.
             order: ``(rows,)``, the row of the previous call that each row continues; of the texts at first.
-            count: of next tokens.
 
         Returns:
-            Their log-probabilities and ids, both ``(rows, count)``, the best first.
+            ``(rows, vocabulary)``, in which tokens that are never generated have probability 0.
         """
         ...
 
     def logits(self, tokens: Ids, order: Ids) -> Numbers:
-        """Appends a token to rows and gives the logits of all next ones, ``(rows, vocabulary)``."""
+        """The same, as logits of all tokens; a copy."""
         ...
 
 
@@ -54,13 +54,6 @@ class Rules:
     end: int
     forced_first: int | None
     suppressed: Ids
-
-
-@dataclass
-class _Text:
-    """Finished translations of a text: ids with the end, and score."""
-
-    finished: list[tuple[list[int], float]] = field(default_factory=list)
 
 
 def search(
@@ -86,7 +79,7 @@ def search(
     for length in range(1, output_limit + 1):
         scores, ids = next_tokens(tokens, order, written.reshape(len(tokens), -1))
         candidates = (totals[:, :, None] + scores.reshape(*totals.shape, -1)).reshape(len(texts), -1)
-        chosen = numpy.argsort(-candidates, axis=1, kind="stable")[:, : 2 * beam]
+        chosen = numpy.argsort(-candidates, axis=1, kind="stable")
         totals = numpy.take_along_axis(candidates, chosen, 1)
         parents = chosen // scores.shape[1]
         chosen_ids = numpy.take_along_axis(ids.reshape(len(texts), -1), chosen, 1)
@@ -120,28 +113,53 @@ def _next_tokens(
     steps: Steps, rules: Rules, options: DecodingOptions
 ) -> Callable[[Ids, Ids, Ids], tuple[Numbers, Ids]]:
     """A function from tokens, order and what rows have written to the best next tokens; see :class:`Steps`."""
-    count = 2 * options.beam_size
+    # A row has at most one candidate that ends, and in greedy search nothing follows it.
+    count = 1 if options.beam_size == 1 else options.beam_size + 1
     is_guarded = options.repetition_penalty != 1 or options.no_repeat_ngram
 
     def find(tokens: Ids, order: Ids, written: Ids) -> tuple[Numbers, Ids]:
         if written.shape[1] == 0 and rules.forced_first is not None:
-            steps.logits(tokens, order)
+            steps.log_probabilities(tokens, order)
             scores = numpy.full((len(tokens), count), _NEVER, dtype=numpy.float32)
             scores[:, 0] = 0
             return scores, numpy.full((len(tokens), count), rules.forced_first)
         if not is_guarded:
-            return steps.best(tokens, order, count)
-        logits = steps.logits(tokens, order).copy()
+            return best_of(steps.log_probabilities(tokens, order), count)
+        logits = steps.logits(tokens, order)
         if options.beam_size > 1:  # where the PyTorch engine applies them
             logits = log_softmax(logits)
         logits[:, rules.suppressed] = -numpy.inf
         for row, ids in zip(logits, written.tolist(), strict=True):
             _guard(row, ids, options)
-        scores = log_softmax(logits)
-        best = numpy.argsort(-scores, axis=1, kind="stable")[:, :count]
-        return numpy.take_along_axis(scores, best, 1), best
+        return best_of(log_softmax(logits), count)
 
     return find
+
+
+def best_of(values: Numbers, count: int) -> tuple[Numbers, Ids]:
+    """The ``count`` largest values of each row, in descending order, and their columns."""
+    num_rows, width = values.shape
+    rows = numpy.arange(num_rows)[:, None]
+    if count == 1:
+        columns = values.argmax(1)[:, None]
+        return values[rows, columns], columns
+    if width >= 2 * count * _COLUMNS_PER_GROUP:
+        # Maxima of groups of columns cost a fraction of a partial sort. The largest values are in the groups
+        # with the largest maxima, or in the few columns after the last group.
+        num_groups = width // _COLUMNS_PER_GROUP
+        grouped = values[:, : num_groups * _COLUMNS_PER_GROUP].reshape(num_rows, -1, num_groups)
+        groups = numpy.argpartition(grouped.max(1), -count, axis=1)[:, -count:]
+        columns = groups[:, :, None] + num_groups * numpy.arange(_COLUMNS_PER_GROUP)
+        rest = numpy.arange(num_groups * _COLUMNS_PER_GROUP, width)
+        columns = numpy.concatenate(
+            [columns.reshape(num_rows, -1), numpy.tile(rest, (num_rows, 1))], axis=1
+        )
+    else:
+        columns = numpy.tile(numpy.arange(width), (num_rows, 1))
+    candidates = values[rows, columns]
+    best = numpy.argsort(-candidates, axis=1, kind="stable")[:, :count]
+    columns = columns[rows, best]
+    return values[rows, columns], columns
 
 
 def _guard(row: Numbers, written: list[int], options: DecodingOptions) -> None:
