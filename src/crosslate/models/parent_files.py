@@ -11,11 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crosslate.errors import ParentError
+from crosslate.files import read_optional_object
 from crosslate.models.foreign_folders import refuse_foreign
 from crosslate.models.vocabularies.vocabulary_files import RECORD
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+
+OUR_FAMILY = "crosslate_marian"
+"""Type of the models in :mod:`crosslate.models.marian_transformer`, unknown to transformers by itself."""
 
 _TEXT_FILES = ("*.json", "*.spm", "*.model", "*.txt")
 _SAFETENSORS = ("model.safetensors", "model-*.safetensors", "model.safetensors.index.json")
@@ -134,6 +138,8 @@ def read_configuration(folder: Path) -> Any:
 
     if not (folder / "config.json").is_file():
         raise ParentError(f"{folder} has no config.json; expected a model in Hugging Face's layout")
+    if read_optional_object(folder / "config.json").get("model_type") == OUR_FAMILY:
+        import crosslate.models.marian_transformer  # noqa: F401  (makes the family known to transformers)
     with refused(f"cannot read the configuration in {folder}"):
         config: Any = AutoConfig.from_pretrained(folder, trust_remote_code=False)
     if not config.is_encoder_decoder:
