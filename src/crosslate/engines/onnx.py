@@ -24,7 +24,7 @@ from crosslate.errors import EngineError, InputError, MissingExtra, SettingsErro
 from crosslate.files import read_json
 from crosslate.models.vocabularies.saved_vocabularies import SideDescription, load_vocabulary
 
-_MAX_BATCH_TOKENS = 1024  # padded source tokens, times the beam size
+_MAX_BATCH_TOKENS = 2048  # padded source tokens, times the beam size
 FORMAT_VERSION: Literal[1] = 1
 
 
@@ -83,9 +83,7 @@ class OnnxEngine:
         sources = numpy.array([[*row, *[pad] * (width - len(row))] for row in rows])
         lengths = numpy.array([[len(row)] for row in rows])
         mask = (numpy.arange(width) < lengths).astype(numpy.int64)
-        bias = numpy.zeros(described.num_rows, dtype=numpy.float32)
-        bias[suppressed] = -numpy.inf
-        steps = self._model.steps(sources, mask, bias)
+        steps = self._model.steps(sources, mask)
         forced = None if rules.forced_first is None else target.pieces[rules.forced_first]
         return [
             [
@@ -125,21 +123,20 @@ class OnnxModel:
             onnx_session(folder / name, num_threads) for name in ("encoder.onnx", "decoder.onnx")
         )
 
-    def steps(self, sources: Ids, mask: Ids, suppressed: Numbers) -> OnnxSteps:
+    def steps(self, sources: Ids, mask: Ids) -> OnnxSteps:
         """The search of one batch.
 
         Args:
             sources: ``(texts, source)``.
             mask: likewise, 1 for tokens and 0 for padding.
-            suppressed: ``(vocabulary,)``, -inf for tokens that are never generated and 0 for others.
         """
-        return OnnxSteps(self, sources, mask, suppressed)
+        return OnnxSteps(self, sources, mask)
 
 
 class OnnxSteps:
     """See :class:`crosslate.engines.search.Steps`."""
 
-    def __init__(self, model: OnnxModel, sources: Ids, mask: Ids, suppressed: Numbers) -> None:
+    def __init__(self, model: OnnxModel, sources: Ids, mask: Ids) -> None:
         self._session = model.decoder
         names = [output.name for output in model.encoder.get_outputs()]
         accepted = {each.name for each in model.encoder.get_inputs()}
@@ -148,7 +145,6 @@ class OnnxSteps:
         self._inputs = {each.name: each for each in self._session.get_inputs()}
         self._of_source = {"attention_mask": mask, **dict(zip(names, found, strict=True))}
         self._texts = numpy.arange(len(sources))
-        self._suppressed, self._nothing = _value(suppressed), _value(numpy.zeros_like(suppressed))
         self._values: dict[str, Any] = {}
         self._give_source(self._texts)
         self._states = [
@@ -161,25 +157,18 @@ class OnnxSteps:
                 kind = numpy.int64 if "int64" in self._inputs[name].type else numpy.float32
                 self._values[name] = _value(numpy.zeros(shape, dtype=kind))
 
-    def log_probabilities(self, tokens: Ids, order: Ids) -> Numbers:
-        """See :meth:`crosslate.engines.search.Steps.log_probabilities`."""
-        return self._run("log_probabilities", self._suppressed, tokens, order)
-
     def logits(self, tokens: Ids, order: Ids) -> Numbers:
         """See :meth:`crosslate.engines.search.Steps.logits`."""
-        return self._run("logits", self._nothing, tokens, order)
-
-    def _run(self, wanted: str, suppressed: Any, tokens: Ids, order: Ids) -> Numbers:
         texts = self._texts[order]
         if not numpy.array_equal(texts, self._texts):
             self._give_source(texts)
-        self._values |= {"tokens": _value(tokens), "order": _value(order), "suppressed": suppressed}
+        self._values |= {"tokens": _value(tokens), "order": _value(order)}
         values = {name: self._values[name] for name in self._inputs}
-        found, *states = self._session.run_with_ort_values([wanted, *self._states], values)
+        found, *states = self._session.run_with_ort_values(["logits", *self._states], values)
         for name, state in zip(self._states, states, strict=True):
             self._values[name.replace("present", "past", 1)] = state
-        scores: Numbers = found.numpy()
-        return scores
+        logits: Numbers = found.numpy()
+        return logits
 
     def _give_source(self, texts: Ids) -> None:
         """Sets what each row holds of its source."""
@@ -227,7 +216,6 @@ class OnnxDescription(Settings):
         max_target_tokens: longest output.
         start: id that the decoder starts with.
         forced_first: id that every output begins with, or None.
-        num_rows: of the target's table.
         never_generated: ids that no output may contain.
     """
 
@@ -240,7 +228,6 @@ class OnnxDescription(Settings):
     max_target_tokens: int
     start: int
     forced_first: int | None
-    num_rows: int
     never_generated: list[int]
 
 

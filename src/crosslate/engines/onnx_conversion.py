@@ -70,7 +70,7 @@ def export_onnx(
             format=FORMAT_VERSION, family=family, precision=precision,
             source=SideDescription.of(source), target=SideDescription.of(target),
             max_source_tokens=generation.max_source_tokens, max_target_tokens=generation.max_target_tokens,
-            start=generation.start, forced_first=generation.forced_first, num_rows=generation.num_target_rows,
+            start=generation.start, forced_first=generation.forced_first,
             never_generated=generation.never_generated(target, allow_unknown=True),
         )  # fmt: skip
         write_json(temporary / "crosslate.json", description.to_values())
@@ -136,7 +136,6 @@ class _Step(nn.Module):
         tokens: torch.Tensor,
         order: torch.Tensor,
         mask: torch.Tensor,
-        suppressed: torch.Tensor,
         *states: torch.Tensor,
     ) -> tuple[torch.Tensor, ...]:
         split, cache = self.decoder.split(states), self.decoder.cache
@@ -144,17 +143,8 @@ class _Step(nn.Module):
             state.index_select(0, order) if state.ndim else state for state in split["decoder"]
         ]
         filled = cache.filled(decoder=before, encoder=split["encoder"])
-        model = self.decoder.model
-        bias = getattr(model, "final_logits_bias", None)
-        if bias is not None:  # one sum of the large matrix instead of two
-            model.final_logits_bias = bias + suppressed
         logits, after = self.decoder.step(tokens.unsqueeze(1), mask, None, filled)
-        logits = logits[:, -1]
-        if bias is not None:
-            model.final_logits_bias = bias
-        else:
-            logits = logits + suppressed
-        return logits, logits.log_softmax(-1), *cache.read(after, "decoder")
+        return logits[:, -1], *cache.read(after, "decoder")
 
 
 @torch.no_grad()
@@ -178,7 +168,6 @@ def _write_graphs(model: Any, folder: Path, generation: Generation) -> None:
         "tokens": start[:, 0],
         "order": torch.arange(2),
         "attention_mask": inputs["attention_mask"],
-        "suppressed": torch.zeros(generation.num_target_rows),
         **{f"past.{state.name}": value for state, value in zip(own, decoder.cache.read(cache, "decoder"))},
         **{state.name: value for state, value in zip(of_source, states)},
     }
@@ -191,10 +180,10 @@ def _write_graphs(model: Any, folder: Path, generation: Generation) -> None:
         for state in own
     }
     exported(
-        _Step(decoder), folder / "decoder.onnx", example, ["logits", "log_probabilities", *after],
+        _Step(decoder), folder / "decoder.onnx", example, ["logits", *after],
         {
             "tokens": {0: "rows"}, "order": {0: "rows"}, "attention_mask": {0: "rows", 1: "source"},
-            "logits": {0: "rows"}, "log_probabilities": {0: "rows"},
+            "logits": {0: "rows"},
             **axes, **before, **after,
         },
     )  # fmt: skip
@@ -215,8 +204,7 @@ def _difference(
     expected = model(
         input_ids=sources, attention_mask=mask, decoder_input_ids=written, use_cache=False, return_dict=True
     ).logits.log_softmax(-1)  # fmt: skip
-    none = numpy.zeros(generation.num_target_rows, dtype=numpy.float32)
-    steps = OnnxModel(folder).steps(sources.numpy(), mask.numpy(), none)
+    steps = OnnxModel(folder).steps(sources.numpy(), mask.numpy())
     # The two rows change places in every step, so that the order of rows is checked too.
     order, differences = numpy.arange(2), []
     for position in range(written.shape[1]):
