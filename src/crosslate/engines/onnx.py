@@ -198,7 +198,7 @@ def onnx_session(path: Path, num_threads: int = 1) -> Any:
         ) from None
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = num_threads
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # errors are raised; it would print them too
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its exceptions have no common base of their own

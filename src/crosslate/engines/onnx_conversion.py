@@ -54,7 +54,13 @@ def export_onnx(
     private = private_copy(translation_model.model)
     with atomic_folder(folder) as temporary:
         _write_graphs(private, temporary, generation)
-        difference = _difference(private, temporary, generation, source, target)
+        try:
+            difference = _difference(private, temporary, generation, source, target)
+        except Exception as error:  # errors of ONNX Runtime have no base of their own
+            raise EngineError(
+                f"the ONNX export of this {family!r} model does not run ({type(error).__name__}: "
+                f"{' '.join(str(error).split())[:300]}); use the PyTorch engine"
+            ) from error
         if not difference <= _TOLERANCE:  # also catches NaN
             raise EngineError(
                 f"the ONNX export of this {family!r} model differs from the live model: log-probabilities of "
@@ -80,6 +86,11 @@ def export_onnx(
 def private_copy(model: Any) -> Any:
     """A copy of a model to export."""
     check_installed()
+    if getattr(model.config, "num_experts", 0):
+        raise EngineError(
+            f"this model has {model.config.num_experts} experts, and which of them a token needs cannot be "
+            "expressed in ONNX; use the PyTorch engine"
+        )
     private = copy.deepcopy(model).to("cpu").float().eval()
     # ONNX Runtime fuses these products; PyTorch's fused attention would copy all keys in every step.
     private.set_attn_implementation("eager")

@@ -79,13 +79,15 @@ class TestEngines:
             raise EngineError("cannot be exported")
 
         monkeypatch.setattr("crosslate.engines.conversion.export_ctranslate2", refuse)
+        monkeypatch.setattr("crosslate.engines.onnx_conversion.export_onnx", refuse)
         shutil.copytree(tiny / "packs/de-en", tmp_path / "de-en")
         with caplog.at_level(logging.INFO):
             live = Translator(parent, pack, options=GREEDY)
             opened = Translator.open([tmp_path / "de-en"], options=GREEDY)
         assert (live.engine.name, opened.engine.name) == ("pytorch", "pytorch")
         assert live.translate(TEXTS) == opened.translate(TEXTS)
-        assert caplog.messages.count("translating with PyTorch: cannot be exported") == 2
+        assert caplog.messages.count("not translating with CTranslate2: cannot be exported") == 2
+        assert caplog.messages.count("not translating with ONNX: cannot be exported") == 2
         for make in (partial(Translator, parent, pack), partial(Translator.open, [tmp_path / "de-en"])):
             with pytest.raises(EngineError, match="cannot be exported"):
                 make(engine="ctranslate2")
@@ -126,6 +128,7 @@ class TestTexts:
         ({"engine": "marian"}, "unknown engine 'marian'"),
         ({"quantization": "int4"}, "unknown quantization 'int4'; did you mean 'int"),
         ({"engine": "pytorch", "quantization": "int8"}, "PyTorch engine translates in float32"),
+        ({"engine": "onnx", "quantization": "int16"}, "ONNX engine translates in float32 or int8"),
     ],
 )
 def test_options_are_refused_before_anything_is_opened(parent, tmp_path, options, expected):
