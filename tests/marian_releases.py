@@ -36,7 +36,9 @@ def sentencepiece_model(size: int = 60) -> bytes:
     return model.getvalue()
 
 
-def options(*, cell: str = "rnn", is_pre_norm: bool = False, tying: str = "all", **changes: Any) -> dict[str, Any]:
+def options(
+    *, cell: str = "rnn", is_pre_norm: bool = False, tying: str = "all", **changes: Any
+) -> dict[str, Any]:
     """Options of a model as Marian writes them into it."""
     return {
         "type": "transformer", "dim-emb": WIDTH, "dim-vocabs": [60, 60], "enc-depth": ENCODER_LAYERS,
@@ -146,7 +148,9 @@ class _Pass:
         for number in range(1, self.options["enc-depth"] + 1):
             name = f"encoder_l{number}"
             states = self.around(f"{name}_self_Wo", states, lambda x, n=name: self.attend(f"{n}_self", x, x))
-            states = self.around(f"{name}_ffn_ffn", states, lambda x, n=name: self.feed_forward(f"{n}_ffn", x))
+            states = self.around(
+                f"{name}_ffn_ffn", states, lambda x, n=name: self.feed_forward(f"{n}_ffn", x)
+            )
         memory = self.top("encoder", states)
         states = self.positioned(np.concatenate([np.zeros((1, WIDTH)), decoder[previous]]))
         for number in range(1, self.options["dec-depth"] + 1):
@@ -156,12 +160,16 @@ class _Pass:
                 states = self.around(norm, states, lambda x, n=name: self.recur(f"{n}_rnn", x))
             else:
                 states = self.around(
-                    f"{name}_self_Wo", states, lambda x, n=name: self.attend(f"{n}_self", x, x, is_causal=True)
+                    f"{name}_self_Wo",
+                    states,
+                    lambda x, n=name: self.attend(f"{n}_self", x, x, is_causal=True),
                 )
             states = self.around(
                 f"{name}_context_Wo", states, lambda x, n=name: self.attend(f"{n}_context", x, memory)
             )
-            states = self.around(f"{name}_ffn_ffn", states, lambda x, n=name: self.feed_forward(f"{n}_ffn", x))
+            states = self.around(
+                f"{name}_ffn_ffn", states, lambda x, n=name: self.feed_forward(f"{n}_ffn", x)
+            )
         states = self.top("decoder", states)
         is_tied = self.options["tied-embeddings-all"] or self.options["tied-embeddings"]
         output = decoder if is_tied else self.tensors["decoder_ff_logit_out_Wt"]

@@ -159,10 +159,12 @@ FOREIGN: tuple[Foreign, ...] = (
     ),
     Foreign(_all(_has("*.gguf"), _NO_WEIGHTS), "a GGUF model, which cannot be trained", _IN_PYTORCH),
     Foreign(
-        _all(_has("*.npz"), _NO_WEIGHTS),
-        "a Marian model in Marian's own format (.npz)",
-        "get it in Hugging Face's layout (OPUS-MT models are on the hub as Helsinki-NLP/opus-mt-XX-YY), or "
-        "convert it with transformers' convert_marian_to_pytorch.py",
+        _all(
+            _has(*(f"{pattern}{packed}" for pattern in ("*.npz", "model.*.bin") for packed in ("", ".gz"))),
+            _NO_WEIGHTS,
+        ),
+        "a Marian model in Marian's own format",
+        "make a parent of it: `crosslate parent import {folder} --out NEW` (docs/marian-parents.md)",
     ),
     Foreign(
         _all(_has("dict.*.txt", "dict.txt", "checkpoint*.pt", "model.pt"), _NO_WEIGHTS, _lacks(CONFIG)),

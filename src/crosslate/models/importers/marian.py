@@ -158,8 +158,8 @@ def _check_norms(options: Mapping[str, Any], faults: Faults) -> None:
     before, after, top = _norms(options)
     if (before, after) not in (("", "an"), ("n", "a")):
         faults.add(
-            f"transformer-preprocess and transformer-postprocess are {before!r} and {after!r} apart from dropout, "
-            "expected '' and 'an', or 'n' and 'a'"
+            f"transformer-preprocess and transformer-postprocess are {before!r} and {after!r} apart from "
+            "dropout, expected '' and 'an', or 'n' and 'a'"
         )
     if top not in ("", "n"):
         faults.add(f"transformer-postprocess-top is {top!r} apart from dropout, expected '' or 'n'")
