@@ -204,24 +204,26 @@ def _write_graphs(model: Any, folder: Path, generation: Generation) -> None:
 def _difference(
     model: Any, folder: Path, generation: Generation, source: Vocabulary, target: Vocabulary
 ) -> float:
-    """The largest difference of a log-probability on two sentences of different length."""
+    """The largest difference of a log-probability on three sentences of different length."""
     import numpy
 
     ids, outputs = sample_ids(source, _CHECKED_TOKENS), sample_ids(target, _CHECKED_TOKENS)
-    short = ids[: max(1, len(ids) // 2)]
-    sources = torch.tensor([ids, [*short, *[source.special.pad] * (len(ids) - len(short))]])
-    mask = (torch.arange(len(ids)) < torch.tensor([[len(ids)], [len(short)]])).long()
-    written = torch.tensor([[generation.start, *outputs], [generation.start, *reversed(outputs)]])
+    # Sizes that the graphs were not made with, and rows that change places in every step.
+    rows = [ids, ids[: max(1, len(ids) // 2)], ids[:0:-1] or ids]
+    sources = torch.tensor([[*row, *[source.special.pad] * (len(ids) - len(row))] for row in rows])
+    mask = (torch.arange(len(ids)) < torch.tensor([[len(row)] for row in rows])).long()
+    written = torch.tensor(
+        [[generation.start, *outputs[turn:], *outputs[:turn]] for turn in range(len(rows))]
+    )
     expected = model(
         input_ids=sources, attention_mask=mask, decoder_input_ids=written, use_cache=False, return_dict=True
     ).logits.log_softmax(-1)  # fmt: skip
     steps = OnnxModel(folder).steps(sources.numpy(), mask.numpy())
-    # The two rows change places in every step, so that the order of rows is checked too.
-    order, differences = numpy.arange(2), []
+    here, turned, differences = numpy.arange(len(rows)), numpy.roll(numpy.arange(len(rows)), 1), []
     for position in range(written.shape[1]):
-        here = numpy.arange(2) if position % 2 == 0 else numpy.array([1, 0])
+        order = turned if position else numpy.arange(len(rows))
+        here = here[order]
         logits = steps.logits(written[here, position].numpy(), order)
         found = torch.from_numpy(logits).log_softmax(-1)
         differences.append(float((found - expected[here, position]).abs().max()))
-        order = numpy.array([1, 0])
     return max(differences)
