@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import copy
 import logging
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+import numpy
 import torch
 from torch import nn
 
@@ -14,10 +16,10 @@ from crosslate.engines.conversion import sample_ids
 from crosslate.engines.generation import Generation, TranslationModel
 from crosslate.engines.onnx import FORMAT_VERSION, OnnxDescription, OnnxModel
 from crosslate.engines.onnx_graphs import Decoder, exported
+from crosslate.engines.search import Ids, Steps
 from crosslate.errors import EngineError, MissingExtra, UsageError, nearest
 from crosslate.files import atomic_folder, write_json
 from crosslate.models.vocabularies.saved_vocabularies import SideDescription, save_vocabulary
-from crosslate.text.vocabularies import Vocabulary
 
 log = logging.getLogger(__name__)
 
@@ -54,19 +56,8 @@ def export_onnx(
     private = private_copy(translation_model.model)
     with atomic_folder(folder) as temporary:
         _write_graphs(private, temporary, generation)
-        try:
-            difference = _difference(private, temporary, generation, source, target)
-        except Exception as error:  # errors of ONNX Runtime have no base of their own
-            raise EngineError(
-                f"the ONNX export of this {family!r} model does not run ({type(error).__name__}: "
-                f"{' '.join(str(error).split())[:300]}); use the PyTorch engine"
-            ) from error
-        if not difference <= _TOLERANCE:  # also catches NaN
-            raise EngineError(
-                f"the ONNX export of this {family!r} model differs from the live model: log-probabilities of "
-                f"the same sentences differ by {difference:.2g}, expected at most {_TOLERANCE}; "
-                "use the PyTorch engine"
-            )
+        sample = sample_ids(source, _CHECKED_TOKENS), sample_ids(target, _CHECKED_TOKENS)
+        check_export(private, sample[0], [generation.start, *sample[1]], OnnxModel(temporary).steps)
         if precision == "int8":
             for name in ("encoder.onnx", "decoder.onnx"):
                 quantise(temporary / name)
@@ -81,6 +72,29 @@ def export_onnx(
         )  # fmt: skip
         write_json(temporary / "crosslate.json", description.to_values())
     log.debug("exported a model to %s (%s)", folder, precision)
+
+
+def check_export(
+    model: Any, source_ids: Sequence[int], target_ids: Sequence[int], steps_of: Callable[[Ids, Ids], Steps]
+) -> None:
+    """Checks an export against the model that it was made of; see :func:`difference`.
+
+    Raises:
+        EngineError: it differs, or does not run.
+    """
+    family = str(getattr(model.config, "model_type", "unknown"))
+    try:
+        found = difference(model, source_ids, target_ids, steps_of)
+    except Exception as error:  # errors of ONNX Runtime have no base of their own
+        raise EngineError(
+            f"the ONNX export of this {family!r} model does not run ({type(error).__name__}: "
+            f"{' '.join(str(error).split())[:300]}); use the PyTorch engine"
+        ) from error
+    if not found <= _TOLERANCE:  # also catches NaN
+        raise EngineError(
+            f"the ONNX export of this {family!r} model differs from the live model: log-probabilities of the "
+            f"same sentences differ by {found:.2g}, expected at most {_TOLERANCE}; use the PyTorch engine"
+        )
 
 
 def private_copy(model: Any) -> Any:
@@ -117,8 +131,17 @@ def quantise(path: Path) -> None:
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     written = path.with_name(f"int8-{path.name}")
-    quantize_dynamic(path, written, per_channel=True, weight_type=QuantType.QInt8)
+    root = logging.getLogger()
+    root.addFilter(_is_ours)  # it recommends a step that is for image models
+    try:
+        quantize_dynamic(path, written, per_channel=True, weight_type=QuantType.QInt8)
+    finally:
+        root.removeFilter(_is_ours)
     written.replace(path)
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    return "pre-processing" not in record.getMessage()
 
 
 class _SourceStates(nn.Module):
@@ -201,27 +224,31 @@ def _write_graphs(model: Any, folder: Path, generation: Generation) -> None:
 
 
 @torch.no_grad()
-def _difference(
-    model: Any, folder: Path, generation: Generation, source: Vocabulary, target: Vocabulary
+def difference(
+    model: Any, source_ids: Sequence[int], target_ids: Sequence[int], steps_of: Callable[[Ids, Ids], Steps]
 ) -> float:
-    """The largest difference of a log-probability on three sentences of different length."""
-    import numpy
+    """The largest difference of a log-probability, on three sentences of different length.
 
-    ids, outputs = sample_ids(source, _CHECKED_TOKENS), sample_ids(target, _CHECKED_TOKENS)
+    Args:
+        model: what was exported.
+        source_ids: of a sentence.
+        target_ids: decoder input, with its start.
+        steps_of: gives an export's steps for sources and their mask, both ``(3, source)``.
+    """
     # Sizes that the graphs were not made with, and rows that change places in every step.
-    rows = [ids, ids[: max(1, len(ids) // 2)], ids[:0:-1] or ids]
-    sources = torch.tensor([[*row, *[source.special.pad] * (len(ids) - len(row))] for row in rows])
-    mask = (torch.arange(len(ids)) < torch.tensor([[len(row)] for row in rows])).long()
-    written = torch.tensor(
-        [[generation.start, *outputs[turn:], *outputs[:turn]] for turn in range(len(rows))]
-    )
+    rows = [source_ids, source_ids[: max(1, len(source_ids) // 2)], source_ids[:0:-1] or source_ids]
+    width, (start, *rest) = len(source_ids), target_ids
+    sources = torch.tensor([[*row, *[row[0]] * (width - len(row))] for row in rows])
+    mask = (torch.arange(width) < torch.tensor([[len(row)] for row in rows])).long()
+    written = torch.tensor([[start, *rest[turn:], *rest[:turn]] for turn in range(len(rows))])
     expected = model(
         input_ids=sources, attention_mask=mask, decoder_input_ids=written, use_cache=False, return_dict=True
     ).logits.log_softmax(-1)  # fmt: skip
-    steps = OnnxModel(folder).steps(sources.numpy(), mask.numpy())
-    here, turned, differences = numpy.arange(len(rows)), numpy.roll(numpy.arange(len(rows)), 1), []
+    steps = steps_of(sources.numpy(), mask.numpy())
+    here = numpy.arange(len(rows))
+    differences = []
     for position in range(written.shape[1]):
-        order = turned if position else numpy.arange(len(rows))
+        order = numpy.roll(numpy.arange(len(rows)), 1 if position else 0)
         here = here[order]
         logits = steps.logits(written[here, position].numpy(), order)
         found = torch.from_numpy(logits).log_softmax(-1)
