@@ -119,6 +119,14 @@ def test_a_forced_first_piece(tmp_path):
     assert_same(parent, tmp_path / "model", GREEDY, BEAM)
 
 
+def test_recurrent_decoders(tmp_path):
+    """Marian's SSRU: a state that does not grow, and a count of steps."""
+    release = marian_releases.write(tmp_path / "release", ending="npz", **{"transformer-decoder-autoreg": "rnn"})
+    parent = import_marian(release)
+    export_onnx(parent, tmp_path / "model")
+    assert_same(parent, tmp_path / "model", GREEDY, BEAM)
+
+
 def test_adapters_stay_in_the_model(tmp_path):
     """CTranslate2 refuses them."""
     child = parents.shake(parents.child(parents.shared("marian-separate"), "src+body[adapters=4]", source=43))

@@ -1,4 +1,4 @@
-"""Translation with CTranslate2, the fast engine on CPU; needs neither PyTorch nor transformers."""
+"""Translation with CTranslate2, the fastest engine on CPU; needs neither PyTorch nor transformers."""
 
 from __future__ import annotations
 

@@ -84,9 +84,15 @@ class Onnx(Exporter):
             card = exported_card(
                 _CARD, (child.source_language, child.target_language), child.parent.name, manifests,
                 "optimum", precision=precision, max_tokens=Generation.of(child).max_source_tokens,
+                text=f"{plan.prefix!r} + text" if plan.prefix else "text",
+                source_folder=_subfolder(plan.source_folder), target_folder=_subfolder(plan.target_folder),
             )  # fmt: skip
             write_text(folder / "README.md", card)
         return f"checked with ONNX Runtime: log-probabilities as in the live model; see {out / 'README.md'}"
+
+
+def _subfolder(folder: str) -> str:
+    return f', subfolder="{folder}"' if folder else ""
 
 
 class _First(nn.Module):
