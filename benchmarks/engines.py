@@ -93,7 +93,9 @@ def main() -> None:
             systems = {name: translating(engine, beam) for name, engine in found.items()}
             measured[beam] = measure(systems, texts, arguments.turns)
             written = {name: translate(texts) for name, translate in systems.items()}
-            print(f"beam {beam}, {len(texts):,} sentences, {arguments.threads} threads, {arguments.turns} turns\n")
+            print(
+                f"beam {beam}, {len(texts):,} sentences, {arguments.threads} threads, {arguments.turns} turns\n"
+            )
             print(table(measured[beam], written), flush=True)
             print()
     if arguments.out:

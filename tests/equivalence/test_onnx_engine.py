@@ -11,13 +11,16 @@ import pytest
 import torch
 
 import families
+import marian_releases
 import parents
 from crosslate.engines import onnx_conversion
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.engines.onnx import OnnxEngine
 from crosslate.engines.onnx_conversion import export_onnx
+from crosslate.engines.onnx_graphs import plain_attention
 from crosslate.engines.pytorch import TorchEngine
 from crosslate.errors import EngineError, InputError, MissingExtra, UsageError
+from crosslate.models.importers.marian import Marian
 
 GREEDY = DecodingOptions(beam_size=1, max_new_tokens=12)
 BEAM = DecodingOptions(beam_size=4, n_best=4, max_new_tokens=12)
@@ -41,9 +44,7 @@ def assert_same(model, folder, *all_options, has_same_scores=True):
         for ranked, others in zip(found, expected, strict=True):
             assert [(one.pieces, one.text) for one in ranked] == [(one.pieces, one.text) for one in others]
             if has_same_scores:
-                assert [one.score for one in ranked] == pytest.approx(
-                    [one.score for one in others], abs=1e-5
-                )
+                assert [one.score for one in ranked] == pytest.approx([one.score for one in others], abs=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -121,15 +122,15 @@ def test_a_forced_first_piece(tmp_path):
 
 def test_recurrent_decoders(tmp_path):
     """Marian's SSRU: a state that does not grow, and a count of steps."""
-    release = marian_releases.write(tmp_path / "release", ending="npz", **{"transformer-decoder-autoreg": "rnn"})
-    parent = import_marian(release)
+    parent = Marian(marian_releases.write(tmp_path / "release", cell="rnn")).parent()
     export_onnx(parent, tmp_path / "model")
     assert_same(parent, tmp_path / "model", GREEDY, BEAM)
 
 
-def test_adapters_stay_in_the_model(tmp_path):
+@pytest.mark.parametrize("strategy", ["src+adapters", "src+prefix"])
+def test_added_modules_stay_in_the_model(strategy, tmp_path):
     """CTranslate2 refuses them."""
-    child = parents.shake(parents.child(parents.shared("marian-separate"), "src+body[adapters=4]", source=43))
+    child = parents.shake(parents.child(parents.shared("marian-separate"), strategy, source=43))
     export_onnx(child, tmp_path / "model")
     assert_same(child, tmp_path / "model", GREEDY, BEAM)
 
@@ -149,8 +150,10 @@ def test_the_live_model_stays_as_it_is(marian):
     model = marian.parent.model
     before = {name: (tensor.data_ptr(), tensor.clone()) for name, tensor in model.state_dict().items()}
     attention = model.config._attn_implementation
-    onnx_conversion.private_copy(model)
-    assert model.config._attn_implementation == attention
+    private = onnx_conversion.private_copy(model)
+    with plain_attention(private):
+        assert private.config._attn_implementation == "eager"
+    assert private.config._attn_implementation == model.config._attn_implementation == attention
     for name, tensor in model.state_dict().items():
         assert tensor.data_ptr() == before[name][0] and torch.equal(tensor, before[name][1])
 

@@ -39,9 +39,7 @@ def engine_folder(origin: Path, key: str, kind: str) -> Path:
     return (Path(users) if users else Path.home() / ".cache") / "crosslate" / name
 
 
-def cached_model(
-    origin: Path, key: str, kind: str, build: Callable[[Path], None]
-) -> Path:
+def cached_model(origin: Path, key: str, kind: str, build: Callable[[Path], None]) -> Path:
     """The folder of an engine's model; reuse imports no PyTorch.
 
     It is built now if it is not there, or if its files are not those that were built.

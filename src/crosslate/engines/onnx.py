@@ -94,13 +94,14 @@ class OnnxEngine:
         ]
 
 
-def _batches(
-    indices: Sequence[int], encoded: Sequence[Sequence[int]], beam_size: int
-) -> list[list[int]]:
+def _batches(indices: Sequence[int], encoded: Sequence[Sequence[int]], beam_size: int) -> list[list[int]]:
     """Texts of similar length, the longest first as in ``indices``."""
     batches: list[list[int]] = []
     for index in indices:
-        if not batches or (len(batches[-1]) + 1) * len(encoded[batches[-1][0]]) * beam_size > _MAX_BATCH_TOKENS:
+        if (
+            not batches
+            or (len(batches[-1]) + 1) * len(encoded[batches[-1][0]]) * beam_size > _MAX_BATCH_TOKENS
+        ):
             batches.append([])
         batches[-1].append(index)
     return batches
@@ -147,9 +148,7 @@ class OnnxSteps:
         self._texts = numpy.arange(len(sources))
         self._values: dict[str, Any] = {}
         self._give_source(self._texts)
-        self._states = [
-            each.name for each in self._session.get_outputs() if each.name.startswith("present.")
-        ]
+        self._states = [each.name for each in self._session.get_outputs() if each.name.startswith("present.")]
         for name in self._inputs:
             if name.startswith("past."):
                 sizes = {"before": len(sources), "past": 0}

@@ -15,7 +15,7 @@ from torch import nn
 from crosslate.engines.conversion import sample_ids
 from crosslate.engines.generation import Generation, TranslationModel
 from crosslate.engines.onnx import FORMAT_VERSION, OnnxDescription, OnnxModel
-from crosslate.engines.onnx_graphs import Decoder, exported
+from crosslate.engines.onnx_graphs import Decoder, exported, plain_attention
 from crosslate.engines.search import Ids, Steps
 from crosslate.errors import EngineError, MissingExtra, UsageError, nearest
 from crosslate.files import atomic_folder, write_json
@@ -55,7 +55,8 @@ def export_onnx(
     family = str(getattr(translation_model.model.config, "model_type", "unknown"))
     private = private_copy(translation_model.model)
     with atomic_folder(folder) as temporary:
-        _write_graphs(private, temporary, generation)
+        with plain_attention(private):
+            _write_graphs(private, temporary, generation)
         sample = sample_ids(source, _CHECKED_TOKENS), sample_ids(target, _CHECKED_TOKENS)
         check_export(private, sample[0], [generation.start, *sample[1]], OnnxModel(temporary).steps)
         if precision == "int8":
@@ -105,10 +106,7 @@ def private_copy(model: Any) -> Any:
             f"this model has {model.config.num_experts} experts, and which of them a token needs cannot be "
             "expressed in ONNX; use the PyTorch engine"
         )
-    private = copy.deepcopy(model).to("cpu").float().eval()
-    # ONNX Runtime fuses these products; PyTorch's fused attention would copy all keys in every step.
-    private.set_attn_implementation("eager")
-    return private
+    return copy.deepcopy(model).to("cpu").float().eval()
 
 
 def check_installed() -> None:
@@ -173,9 +171,7 @@ class _Step(nn.Module):
         *states: torch.Tensor,
     ) -> tuple[torch.Tensor, ...]:
         split, cache = self.decoder.split(states), self.decoder.cache
-        before = [
-            state.index_select(0, order) if state.ndim else state for state in split["decoder"]
-        ]
+        before = [state.index_select(0, order) if state.ndim else state for state in split["decoder"]]
         filled = cache.filled(decoder=before, encoder=split["encoder"])
         logits, after = self.decoder.step(tokens.unsqueeze(1), mask, None, filled)
         return logits[:, -1], *cache.read(after, "decoder")
@@ -195,9 +191,7 @@ def _write_graphs(model: Any, folder: Path, generation: Generation) -> None:
     )  # fmt: skip
     states = encoder(*inputs.values())
     start = torch.full((2, 1), generation.start)
-    _, cache = decoder.step(
-        start, inputs["attention_mask"], decoder.encode(*inputs.values()), None
-    )
+    _, cache = decoder.step(start, inputs["attention_mask"], decoder.encode(*inputs.values()), None)
     example = {
         "tokens": start[:, 0],
         "order": torch.arange(2),
@@ -206,11 +200,15 @@ def _write_graphs(model: Any, folder: Path, generation: Generation) -> None:
         **{state.name: value for state, value in zip(of_source, states)},
     }
     before = {
-        f"past.{state.name}": {axis: "before" if name == "rows" else name for axis, name in state.axes.items()}
+        f"past.{state.name}": {
+            axis: "before" if name == "rows" else name for axis, name in state.axes.items()
+        }
         for state in own
     }
     after = {
-        f"present.{state.name}": {axis: "now" if name == "past" else name for axis, name in state.axes.items()}
+        f"present.{state.name}": {
+            axis: "now" if name == "past" else name for axis, name in state.axes.items()
+        }
         for state in own
     }
     exported(

@@ -62,11 +62,11 @@ class Cache:
     def __init__(self, model: Any, start: int) -> None:
         self._template, first = _probe(model, start, **_PROBES[0])
         _, second = _probe(model, start, **_PROBES[1])
-        self.states = [
-            state
-            for key, value in first.items()
-            if (state := _state(*key, value, second.get(key))) is not None
-        ]
+        self.states = []
+        for (part, layer, attribute), value in first.items():
+            state = _state(part, layer, attribute, value, second[part, layer, attribute])
+            if state is not None:
+                self.states.append(state)
 
     def of(self, part: Part) -> list[State]:
         """The states of one part."""
@@ -106,9 +106,7 @@ def _probe(
     """The cache after ``past`` tokens, and all its tensors and counts."""
     cache = None
     sources = torch.full((rows, source), start)
-    states = model.get_encoder()(
-        input_ids=sources, attention_mask=torch.ones_like(sources), return_dict=True
-    )
+    states = model.get_encoder()(input_ids=sources, attention_mask=torch.ones_like(sources), return_dict=True)
     for _ in range(past):
         cache = model(
             encoder_outputs=type(states)(**states), attention_mask=torch.ones_like(sources),
@@ -222,6 +220,23 @@ def exported(
         raise EngineError(
             f"cannot express the model in ONNX ({type(error).__name__}: {reason}); use the PyTorch engine"
         ) from error
+
+
+@contextmanager
+def plain_attention(model: Any) -> Iterator[None]:
+    """Attention as plain products inside the block, which ONNX Runtime fuses.
+
+    PyTorch's fused attention would copy all keys in every step. Other implementations stay, such as that of
+    prefixes.
+    """
+    is_fused = getattr(model.config, "_attn_implementation", None) == "sdpa"
+    if is_fused:
+        model.set_attn_implementation("eager")
+    try:
+        yield
+    finally:
+        if is_fused:
+            model.set_attn_implementation("sdpa")
 
 
 @contextmanager

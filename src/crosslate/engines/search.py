@@ -144,9 +144,7 @@ def best_of(values: Numbers, count: int) -> tuple[Numbers, Ids]:
         groups = numpy.argpartition(grouped.max(1), -count, axis=1)[:, -count:]
         columns = groups[:, :, None] + num_groups * numpy.arange(_COLUMNS_PER_GROUP)
         rest = numpy.arange(num_groups * _COLUMNS_PER_GROUP, width)
-        columns = numpy.concatenate(
-            [columns.reshape(num_rows, -1), numpy.tile(rest, (num_rows, 1))], axis=1
-        )
+        columns = numpy.concatenate([columns.reshape(num_rows, -1), numpy.tile(rest, (num_rows, 1))], axis=1)
     else:
         columns = numpy.tile(numpy.arange(width), (num_rows, 1))
     candidates = values[rows, columns]

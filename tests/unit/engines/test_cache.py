@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from crosslate.engines import ctranslate2
 from crosslate.engines import model_cache as cache
 from crosslate.engines.model_cache import cached_model, engine_folder
 
@@ -117,14 +118,14 @@ class TestDevice:
 
     def test_a_cpu(self, asked, tmp_path):
         self.num_devices = 0
-        assert cache._load(tmp_path, 2, 1) == {"device": "cpu", "inter_threads": 2, "intra_threads": 1}
+        assert ctranslate2._load(tmp_path, 2, 1) == {"device": "cpu", "inter_threads": 2, "intra_threads": 1}
 
     def test_a_gpu(self, asked, tmp_path):
         self.num_devices = 1
-        assert cache._load(tmp_path, 2, 1) == {"device": "cuda"}
+        assert ctranslate2._load(tmp_path, 2, 1) == {"device": "cuda"}
 
     def test_a_gpu_without_its_libraries(self, asked, tmp_path, caplog):
         self.num_devices, self.is_broken = 1, True
-        assert cache._load(tmp_path, 2, 1)["device"] == "cpu"
+        assert ctranslate2._load(tmp_path, 2, 1)["device"] == "cpu"
         assert [each["device"] for each in asked] == ["cuda", "cpu"]
         assert "cannot use the GPU, so it translates on the CPU: libcublas" in caplog.text

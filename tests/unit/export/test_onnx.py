@@ -48,18 +48,24 @@ def test_files_and_names(folder):
         "encoder_attention_mask", "input_ids", "encoder_hidden_states",
         *(f"past_key_values.{state}" for state in states), "use_cache_branch",
     ]  # fmt: skip
-    assert [each.name for each in session.get_outputs()] == ["logits", *(f"present.{state}" for state in states)]
-    assert 'AutoTokenizer.from_pretrained(folder)' in (folder / "README.md").read_text(encoding="utf-8")
+    assert [each.name for each in session.get_outputs()] == [
+        "logits",
+        *(f"present.{state}" for state in states),
+    ]
+    assert "AutoTokenizer.from_pretrained(folder)" in (folder / "README.md").read_text(encoding="utf-8")
 
 
 def greedy(folder, texts, num_tokens):
     """As Optimum and transformers.js do: the encoder's states are kept from the first step."""
     inputs = AutoTokenizer.from_pretrained(folder)(texts, return_tensors="np", padding=True)
     encoder, decoder = (
-        onnxruntime.InferenceSession(folder / f"{name}.onnx") for name in ("encoder_model", "decoder_model_merged")
+        onnxruntime.InferenceSession(folder / f"{name}.onnx")
+        for name in ("encoder_model", "decoder_model_merged")
     )
     mask = inputs["attention_mask"].astype(numpy.int64)
-    (states,) = encoder.run(None, {"input_ids": inputs["input_ids"].astype(numpy.int64), "attention_mask": mask})
+    (states,) = encoder.run(
+        None, {"input_ids": inputs["input_ids"].astype(numpy.int64), "attention_mask": mask}
+    )
     names = [each.name for each in decoder.get_inputs() if each.name.startswith("past_key_values.")]
     past = {name: numpy.zeros((len(texts), 2, 1, 16), dtype=numpy.float32) for name in names}
     config = GenerationConfig.from_pretrained(folder)

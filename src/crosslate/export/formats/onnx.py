@@ -16,7 +16,7 @@ from crosslate.engines.conversion import sample_ids
 from crosslate.engines.generation import Generation
 from crosslate.engines.onnx import onnx_session
 from crosslate.engines.onnx_conversion import check_export, check_installed, private_copy, quantise
-from crosslate.engines.onnx_graphs import Decoder, State, exported
+from crosslate.engines.onnx_graphs import Decoder, State, exported, plain_attention
 from crosslate.engines.search import Ids, Numbers
 from crosslate.export.exporter import Exporter
 from crosslate.export.formats.hf import HuggingFace
@@ -65,7 +65,8 @@ class Onnx(Exporter):
                     (shutil.copytree if path.is_dir() else shutil.copy)(path, folder / path.name)
             model = private_copy(AutoModelForSeq2SeqLM.from_pretrained(plain, dtype=torch.float32))
             start = int(model.generation_config.decoder_start_token_id)
-            states = _write_graphs(model, folder, start)
+            with plain_attention(model):
+                states = _write_graphs(model, folder, start)
             _merge(folder, states)
             plan = PlainTokenizers.of(child)
             sample = [
@@ -117,9 +118,7 @@ class _Later(_First):
         self, mask: torch.Tensor, input_ids: torch.Tensor, *given: torch.Tensor
     ) -> tuple[torch.Tensor, ...]:
         cache, values = self.decoder.cache, dict(zip((state.name for state in self.states), given))
-        parts = {
-            part: [values[state.name] for state in cache.of(part)] for part in ("decoder", "encoder")
-        }
+        parts = {part: [values[state.name] for state in cache.of(part)] for part in ("decoder", "encoder")}
         logits, after = self.decoder.step(input_ids, mask, None, cache.filled(**parts))
         return logits, *cache.read(after, "decoder")
 
@@ -156,20 +155,25 @@ def _write_graphs(model: Any, folder: Path, start: int) -> list[State]:
             f"{prefix}.{state.name}": {axis: names.get(name, name) for axis, name in state.axes.items()}
             for state in states
         }
-        for prefix, names in (("past_key_values", {"rows": "batch"}), ("present", {"rows": "batch", "past": "now"}))
+        for prefix, names in (
+            ("past_key_values", {"rows": "batch"}),
+            ("present", {"rows": "batch", "past": "now"}),
+        )
     )
     axes = {
         "encoder_attention_mask": source_axes, "encoder_hidden_states": source_axes,
         "input_ids": {0: "batch", 1: "target"}, "logits": {0: "batch", 1: "target"}, **before, **after,
     }  # fmt: skip
     common = {"encoder_attention_mask": mask, "input_ids": tokens}
-    exported(
-        first, folder / _FIRST, {**common, "encoder_hidden_states": encoded}, ["logits", *after], axes
-    )
+    exported(first, folder / _FIRST, {**common, "encoder_hidden_states": encoded}, ["logits", *after], axes)
     _, *values = first(mask, tokens, encoded)
     own = [f"present.{state.name}" for state in decoder.cache.of("decoder")]
     exported(
-        _Later(decoder, states), folder / _LATER, {**common, **dict(zip(before, values))}, ["logits", *own], axes
+        _Later(decoder, states),
+        folder / _LATER,
+        {**common, **dict(zip(before, values))},
+        ["logits", *own],
+        axes,
     )
     return states
 
@@ -193,9 +197,7 @@ def _merge(folder: Path, states: Sequence[State]) -> None:
         branch.output.extend(first.graph.output)
         _rename(branch, {name: f"branch.{name}" for name in names})
     choice = helper.make_tensor_value_info("use_cache_branch", TensorProto.BOOL, [1])
-    node = helper.make_node(
-        "If", [choice.name], names, then_branch=branches[1], else_branch=branches[0]
-    )
+    node = helper.make_node("If", [choice.name], names, then_branch=branches[1], else_branch=branches[0])
     inputs = {each.name: each for model in (first, later) for each in model.graph.input}
     graph = helper.make_graph(
         [node], "decoder", [*inputs.values(), choice], list(first.graph.output), list(tensors.values())
