@@ -65,7 +65,9 @@ def assert_same(model, folder, *all_options, has_same_scores=True):
     ],
 )
 def test_families(family, tmp_path):
-    parent = parents.shared(family)
+    parent = parents.parent(family)
+    if hasattr(parent.model, "final_logits_bias"):  # a random model may prefer to write nothing
+        parent.model.final_logits_bias[..., parent.target.special.eos] -= 2
     export_onnx(parent, tmp_path / "model")
     assert_same(parent, tmp_path / "model", GREEDY, BEAM)
 
@@ -169,11 +171,11 @@ def test_exports_that_are_refused(marian, tmp_path):
 
 
 def test_an_export_that_differs_from_the_live_model_is_refused(tmp_path):
-    """Positions counted in Python, for example, would be the same in every step."""
+    """A number of rows that is read in Python is the same for all batches of an export."""
     parent = copy.copy(parents.shared("marian-separate"))
     parent.model = copy.deepcopy(parent.model)
     layer = parent.model.model.decoder.layers[0]
-    layer.fc1.register_forward_hook(lambda module, inputs, output: output * float(output.abs().mean()))
+    layer.fc1.register_forward_hook(lambda module, inputs, output: output * 2 ** int(output.shape[0]))
     with pytest.raises(EngineError, match=r"differs from the live model.*use the PyTorch engine"):
         export_onnx(parent, tmp_path / "model")
     assert list(tmp_path.iterdir()) == []
