@@ -88,7 +88,8 @@ class Translator:
         """Opens packs (or a parent) from disk; a CTranslate2 or ONNX model is built once and kept beside them.
 
         Where that model is there already, neither PyTorch nor transformers is imported. With a GPU,
-        ``auto`` is PyTorch on the GPU.
+        ``auto`` is PyTorch on the GPU. If there is an ONNX model and none for CTranslate2, ``auto`` takes it,
+        without loading the parent to find out again that CTranslate2 cannot express it.
 
         Args:
             packs: folder of a pack, or of several; every one is verified.
@@ -114,15 +115,14 @@ class Translator:
         if wanted == "auto" and quantization == UNQUANTIZED and has_gpu():
             wanted = "pytorch"
         load = cache(stored.load)
-        made = _engine(
-            wanted,
-            quantization,
-            {
-                "ctranslate2": lambda: CTranslate2Engine(ctranslate2_folder_of(stored, quantization, load)),
-                "onnx": lambda: _stored_in_onnx(stored, quantization, load),
-                "pytorch": lambda: _in_pytorch(_on_best_device(load())),
-            },
-        )
+        engines: dict[str, Callable[[], Engine]] = {
+            "ctranslate2": lambda: CTranslate2Engine(ctranslate2_folder_of(stored, quantization, load)),
+            "onnx": lambda: _stored_in_onnx(stored, quantization, load),
+            "pytorch": lambda: _in_pytorch(_on_best_device(load())),
+        }
+        if wanted == "auto" and _is_onnx_alone_built(stored, quantization):
+            engines = {"onnx": engines.pop("onnx"), **engines}
+        made = _engine(wanted, quantization, engines)
         translator = cls.__new__(cls)
         translator._attach(made, stored, options)
         return translator
@@ -256,6 +256,14 @@ def _stored_in_onnx(stored: StoredModel, quantization: str, load: Callable[[], P
     return OnnxEngine(cached_model(stored.origin, stored.key(), f"onnx-{quantization}", build))
 
 
+def _is_onnx_alone_built(stored: StoredModel, quantization: str) -> bool:
+    from crosslate.engines.model_cache import engine_folder
+
+    kinds = (f"onnx-{quantization}", quantization)
+    onnx, ctranslate2 = (engine_folder(stored.origin, stored.key(), kind).is_dir() for kind in kinds)
+    return onnx and not ctranslate2
+
+
 def _in_pytorch(model: Parent | Child) -> Engine:
     from crosslate.engines.pytorch import TorchEngine
 
@@ -274,7 +282,7 @@ def _engine(wanted: EngineName, quantization: str, engines: dict[str, Callable[[
     """The engine wanted; ``auto`` is the first one that has the type and can express the model.
 
     Args:
-        engines: functions that make them, the fastest first.
+        engines: functions that make them, the preferred first.
     """
     if wanted != "auto":
         return engines[wanted]()

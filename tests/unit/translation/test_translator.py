@@ -92,6 +92,22 @@ class TestEngines:
             with pytest.raises(EngineError, match="cannot be exported"):
                 make(engine="ctranslate2")
 
+    def test_onnx_follows_ctranslate2_and_needs_the_parent_once(self, tiny, tmp_path, monkeypatch):
+        def refuse(*_):
+            raise EngineError("cannot be exported")
+
+        monkeypatch.setattr("crosslate.engines.conversion.export_ctranslate2", refuse)
+        shutil.copytree(tiny / "packs/de-en", tmp_path / "de-en")
+        first = Translator.open([tmp_path / "de-en"], tiny / "parents/fr-en", options=GREEDY)
+        assert first.engine.name == "onnx"
+        monkeypatch.setattr(module.StoredModel, "load", lambda self: pytest.fail("was loaded"))
+        again = Translator.open([tmp_path / "de-en"], tiny / "parents/fr-en", options=GREEDY)
+        assert again.engine.name == "onnx" and again.translate(TEXTS) == first.translate(TEXTS)
+        with pytest.raises(EngineError, match="cannot be exported"):
+            monkeypatch.undo()
+            monkeypatch.setattr("crosslate.engines.conversion.export_ctranslate2", refuse)
+            Translator.open([tmp_path / "de-en"], tiny / "parents/fr-en", quantization="int16")
+
     def test_with_a_gpu_auto_is_pytorch_but_a_quantised_model_is_not(self, tiny, monkeypatch):
         monkeypatch.setattr(module, "has_gpu", lambda: True)
         packs = [tiny / "packs/de-en"]
