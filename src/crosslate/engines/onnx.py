@@ -53,7 +53,8 @@ class OnnxEngine:
         self.target = load_vocabulary(folder, "target", described.target)
         self.max_source_tokens = described.max_source_tokens
         chosen_inter, chosen_intra = default_threads(num_usable_cores())
-        self._workers = ThreadPoolExecutor(chosen_inter if inter_threads is None else inter_threads)
+        self._num_workers = chosen_inter if inter_threads is None else inter_threads
+        self._workers = ThreadPoolExecutor(self._num_workers)
         self._model = OnnxModel(folder, chosen_intra if intra_threads is None else intra_threads)
 
     def translate(self, texts: Sequence[str], options: DecodingOptions) -> list[list[Hypothesis]]:
@@ -63,9 +64,12 @@ class OnnxEngine:
         groups = group_sources(
             encoded, options, self._description.max_target_tokens, self.source.num_frame_ids
         )
+        # A few texts are shared between all workers.
+        shared_tokens = sum(map(len, encoded)) / self._num_workers
+        most_tokens = min(_MAX_BATCH_TOKENS / options.beam_size, shared_tokens)
         pending = []
         for output_limit, indices in groups.items():
-            for batch in _batches(indices, encoded, options.beam_size):
+            for batch in _batches(indices, encoded, most_tokens):
                 rows = [encoded[index] for index in batch]
                 pending.append((batch, self._workers.submit(self._search, rows, options, output_limit)))
         for batch, result in pending:
@@ -94,14 +98,11 @@ class OnnxEngine:
         ]
 
 
-def _batches(indices: Sequence[int], encoded: Sequence[Sequence[int]], beam_size: int) -> list[list[int]]:
+def _batches(indices: Sequence[int], encoded: Sequence[Sequence[int]], most_tokens: float) -> list[list[int]]:
     """Texts of similar length, the longest first as in ``indices``."""
     batches: list[list[int]] = []
     for index in indices:
-        if (
-            not batches
-            or (len(batches[-1]) + 1) * len(encoded[batches[-1][0]]) * beam_size > _MAX_BATCH_TOKENS
-        ):
+        if not batches or (len(batches[-1]) + 1) * len(encoded[batches[-1][0]]) > most_tokens:
             batches.append([])
         batches[-1].append(index)
     return batches
