@@ -4,8 +4,8 @@
 
 By default a small parent is trained on the phrasebook first, and translates 500 of its test sentences. All
 engines run in one process, on the same sentences, text in and text out, and take turns: each turn gives
-ratios. PyTorch shares every batch between the threads; the others translate a batch with each. ``same`` counts
-sentences that are translated exactly as by PyTorch.
+ratios. PyTorch shares every batch between the threads; the others translate a batch with each. ``same``
+counts sentences that are translated exactly as by PyTorch.
 """
 
 from __future__ import annotations
@@ -93,9 +93,7 @@ def main() -> None:
             systems = {name: translating(engine, beam) for name, engine in found.items()}
             measured[beam] = measure(systems, texts, arguments.turns)
             written = {name: translate(texts) for name, translate in systems.items()}
-            print(
-                f"beam {beam}, {len(texts):,} sentences, {arguments.threads} threads, {arguments.turns} turns\n"
-            )
+            print(f"beam {beam}, {len(texts):,} sentences, {arguments.threads} threads\n")
             print(table(measured[beam], written), flush=True)
             print()
     if arguments.out:

@@ -41,7 +41,7 @@ def make_validate(
         current = plain_child(model) if isinstance(model, Child) else model
         translator = Translator(current, engine=engine, options=DecodingOptions(beam_size=1))
         if translator.engine.name != "ctranslate2":
-            # Do not retry a family that CTranslate2 does not support; the ONNX export takes longer than it saves.
+            # Do not retry a family that CTranslate2 does not support; the exporting to ONNX is slow.
             engine = "pytorch"
         translations = list(translator.translate_lines(valid.source))
         found = score_translations(translations, valid, metric, num_samples=0)

@@ -30,13 +30,13 @@ class ModelChoice(ParentFacts):
     )
     engine: Literal["auto", "ctranslate2", "onnx", "pytorch"] = Field(
         "auto",
-        description="auto uses PyTorch on a GPU, else the first of CTranslate2, ONNX Runtime (if installed) and "
-        "PyTorch that supports the model.",
+        description="auto uses PyTorch on a GPU, else the first of CTranslate2, ONNX Runtime (if installed) "
+        "and PyTorch that supports the model.",
     )
     quantization: str = Field(
         "float32",
-        description="Type of the weights: float32; with CTranslate2 or ONNX Runtime int8; with CTranslate2 also "
-        "int16, float16, bfloat16, …",
+        description="Type of the weights: float32; with CTranslate2 or ONNX Runtime int8; with CTranslate2 "
+        "also int16, float16, bfloat16, …",
     )
     decoding: DecodingOptions = Field(default_factory=DecodingOptions)
 

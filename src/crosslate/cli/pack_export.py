@@ -21,15 +21,16 @@ def export(
         typer.Option(
             "--to",
             help=f"Output format: {', '.join(EXPORTERS.names)}. hf is a checkpoint for transformers, "
-            "onnx is for Optimum and transformers.js, argos a package for Argos Translate and LibreTranslate.",
+            "onnx is for Optimum and transformers.js, argos a package for Argos Translate and "
+            "LibreTranslate.",
         ),
     ] = "ctranslate2",
     parent: PackParent = None,
     quantization: Annotated[
         str,
         typer.Option(
-            help="Type of the weights: float32; for hf also float16, bfloat16; for onnx int8; for ctranslate2 and "
-            "argos all of these, int16, …"
+            help="Type of the weights: float32; for hf also float16, bfloat16; for onnx int8; for "
+            "ctranslate2 and argos all of these, int16, …"
         ),
     ] = "float32",
     push: Annotated[

@@ -187,7 +187,7 @@ def _write_graphs(model: Any, folder: Path, generation: Generation) -> None:
     axes = {state.name: state.axes for state in of_source}
     exported(
         encoder, folder / "encoder.onnx", inputs, [state.name for state in of_source],
-        {**axes, **dict.fromkeys(inputs, {0: "rows", 1: "source"})},
+        {**axes, **{name: {0: "rows", 1: "source"} for name in inputs}},
     )  # fmt: skip
     states = encoder(*inputs.values())
     start = torch.full((2, 1), generation.start)

@@ -1,4 +1,4 @@
-"""Greedy and beam search over a model that scores one target token at a time; results as in the PyTorch engine."""
+"""Greedy and beam search over a model that scores one target token at a time, as in the PyTorch engine."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def search(
         groups = numpy.arange(len(texts))
         if numpy.count_nonzero(~is_open) >= _FINISHED_SHARE * len(texts):
             groups = numpy.nonzero(is_open)[0]
-        kept, width = kept[groups], totals.shape
+        kept = kept[groups]
         first_rows = groups[:, None] * (len(tokens) // len(texts))
         order = (first_rows + numpy.take_along_axis(parents[groups], kept, 1)).reshape(-1)
         tokens = numpy.take_along_axis(chosen_ids[groups], kept, 1).reshape(-1)
@@ -106,7 +106,7 @@ def search(
 def _next_tokens(
     steps: Steps, rules: Rules, options: DecodingOptions
 ) -> Callable[[Ids, Ids, Ids], tuple[Numbers, Ids]]:
-    """A function from tokens, order and what rows have written to the best next tokens; see :class:`Steps`."""
+    """A function from tokens, order and what rows have written to the best next tokens and their scores."""
     # A row has at most one candidate that ends, and in greedy search nothing follows it.
     count = 1 if options.beam_size == 1 else options.beam_size + 1
     is_guarded = options.repetition_penalty != 1 or options.no_repeat_ngram

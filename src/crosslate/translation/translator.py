@@ -36,8 +36,8 @@ class Translator:
     Args:
         model: a parent, or a child in memory.
         packs: none for the model's own pair, one, or a source pack and a target pack.
-        engine: ``auto`` takes the first of CTranslate2, ONNX Runtime (if it is installed) and PyTorch that can
-            express a model on a CPU.
+        engine: ``auto`` takes the first of CTranslate2, ONNX Runtime (if it is installed) and PyTorch that
+            can express a model on a CPU.
         quantization: of the weights: ``float32``; ``int8`` for CTranslate2 and ONNX Runtime; other types for
             CTranslate2 alone.
         options: beam size, length penalty and so on.
@@ -85,7 +85,7 @@ class Translator:
         quantization: str = UNQUANTIZED,
         options: DecodingOptions | None = None,
     ) -> Translator:
-        """Opens packs (or a parent) from disk; a CTranslate2 or ONNX model is built once and kept beside them.
+        """Opens packs (or a parent) from disk; a fast engine's model is built once and kept beside them.
 
         Where that model is there already, neither PyTorch nor transformers is imported. With a GPU,
         ``auto`` is PyTorch on the GPU. If there is an ONNX model and none for CTranslate2, ``auto`` takes it,

@@ -145,7 +145,8 @@ def _write_graphs(model: Any, folder: Path, start: int) -> list[State]:
     mask = torch.ones_like(ids)
     source_axes = {0: "batch", 1: "source"}
     exported(
-        _Encoder(decoder), folder / _ENCODER, {"input_ids": ids, "attention_mask": mask}, ["last_hidden_state"],
+        _Encoder(decoder), folder / _ENCODER, {"input_ids": ids, "attention_mask": mask},
+        ["last_hidden_state"],
         dict.fromkeys(("input_ids", "attention_mask", "last_hidden_state"), source_axes),
     )  # fmt: skip
     encoded = decoder.encode(ids, mask)
