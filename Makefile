@@ -52,6 +52,7 @@ test-openapi: install
 # Exports in the programs that they are for, with the demo's models; installs with pip at first. EXPORTS=folder
 test-exports: install
 	$(BIN)/python -m tests.exports.run $(EXPORTS)
+	$(BIN)/python -m tests.exports.published
 
 clean:
 	rm -rf .venv build dist

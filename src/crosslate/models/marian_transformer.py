@@ -50,15 +50,19 @@ class MarianTransformerConfig(MarianConfig):
     final_norm: bool = False
 
 
+def position_table(num_positions: int, width: int) -> torch.Tensor:
+    """Sines, then cosines, of waves up to the longest: (num_positions, width), float32."""
+    num_waves = width // 2
+    exponents = torch.arange(num_waves, dtype=torch.float64) / max(1, num_waves - 1)
+    angles = torch.arange(num_positions, dtype=torch.float64)[:, None] * _LONGEST_WAVE**-exponents
+    return torch.cat([angles.sin(), angles.cos()], dim=1).float()
+
+
 class _Positions(MarianSinusoidalPositionalEmbedding):
-    """Sines, then cosines, of wavelengths that end at the longest one exactly."""
+    """Marian's own sinusoids."""
 
     def create_weight(self) -> torch.Tensor:
-        num_waves = self.embedding_dim // 2
-        exponents = torch.arange(num_waves, dtype=torch.float64) / max(1, num_waves - 1)
-        positions = torch.arange(self.num_embeddings, dtype=torch.float64)
-        angles = positions[:, None] * _LONGEST_WAVE**-exponents
-        return torch.cat([angles.sin(), angles.cos()], dim=1).to(self.weight.dtype)
+        return position_table(self.num_embeddings, self.embedding_dim).to(self.weight)
 
 
 class _EncoderLayer(MarianEncoderLayer):

@@ -392,6 +392,16 @@ class TestFiles:
         with pytest.raises(ParentError, match=message):
             Marian(release(folder, names, tmp_path)).parent(("pt", "en"))
 
+    def test_sides_that_no_name_tells_are_asked_for(self, folder, parent, tmp_path):
+        out = release(folder, {"model.pten.npz": None, "vocab.pten.spm": "vocab.en.spm"}, tmp_path)
+        shutil.copy(folder / "vocab.pten.spm", out / "vocab.pt.spm")
+        with pytest.raises(
+            ParentError, match=r"no SentencePiece model of the source .*vocab.en.spm, vocab.pt.spm"
+        ):
+            Marian(out).parent()
+        source, target = (VocabularyFiles(out / f"vocab.{language}.spm") for language in ("pt", "en"))
+        assert Marian(out, source, target).parent().fingerprint() == parent.fingerprint()
+
     def test_languages_that_no_name_tells_are_asked_for(self, folder, tmp_path):
         out = release(folder, {"model.pten.npz": "best.npz", "vocab.pten.spm": "tied.spm"}, tmp_path)
         with pytest.raises(LanguagesNotNamed, match="do not say which languages"):
@@ -438,6 +448,9 @@ class TestRefusals:
             ({"dim-vocabs": [9, 9, 9]}, "it has 3 vocabularies"),
             ({"enc-depth": 3}, r"lacks 16 tensors .* encoder_l3_self_Wq"),
             ({"dec-depth": 2}, "tensors that this kind of model does not have: decoder_l3_context_Wk"),
+            ({"dec-depth": 10**9}, r"dec-depth is 1000000000, expected a number from 1 to 1,000"),
+            ({"transformer-dim-ffn": 10**6}, "size mismatch for model.encoder.layers.0.fc1"),
+            ({"dim-emb": 10**6}, "dim-emb is 1,000,000, but the table of embeddings has rows of 16"),
             ({"transformer-heads": 5}, "no model can be made of the options"),
             ({"transformer-dim-ffn": 25}, "size mismatch for model.encoder.layers.0.fc1"),
         ],

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from crosslate.errors import Faults, LanguagesNotNamed, ParentError
 from crosslate.models.importers.marian_release import NOT_GIVEN, Release, VocabularyFiles, read_release
@@ -53,6 +54,8 @@ _FIXED: Mapping[str, Any] = {
     "lemma-dim-emb": 0,
     "ulr": False,
 }
+_LARGEST = {"enc-depth": 1000, "dec-depth": 1000}
+_ANY = 1_000_000
 _CELLS = {"self-attention": SELF_ATTENTION, "rnn": SSRU}
 _QUERIES_ONLY_BEFORE = (1, 10, 28)
 _SIGMOID_GELU_BEFORE = (1, 12, 3)
@@ -110,6 +113,8 @@ def _build(release: Release, name: str) -> Any:
         )
         for (side, own), vocabulary in zip(TABLES.items(), (source, target))
     }
+    if not faults and (width := tables["encoder"].shape[1]) != options["dim-emb"]:
+        faults.add(f"dim-emb is {options['dim-emb']:,}, but the table of embeddings has rows of {width:,}")
     faults.raise_as(ParentError)
     config = _configuration(options, tables, source.special, faults)
     values = _layers(tensors, config, faults)
@@ -132,7 +137,7 @@ def _check_options(options: Mapping[str, Any], faults: Faults) -> None:
 
     def expect(name: str, default: Any, *accepted: Any, because: str = "") -> None:
         if (value := options.get(name, default)) not in (default, *accepted):
-            listed = " or ".join(map(repr, dict.fromkeys((default, *accepted))))
+            listed = " or ".join(map(repr, (default, *accepted)))
             faults.add(f"{name} is {value!r}, expected {listed}{because}")
 
     expect("type", "transformer", because=": other architectures are not computed here")
@@ -148,8 +153,9 @@ def _check_options(options: Mapping[str, Any], faults: Faults) -> None:
     if not re.fullmatch("d?", str(options.get("transformer-postprocess-emb", "d"))):
         faults.add("transformer-postprocess-emb normalises embeddings, expected 'd' or ''")
     for name in ("dim-emb", "enc-depth", "dec-depth", "transformer-heads", "transformer-dim-ffn"):
-        if type(options.get(name)) is not int or options[name] < 1:
-            faults.add(f"{name} is {options.get(name)!r}, expected a number from 1")
+        most = _LARGEST.get(name, _ANY)
+        if type(options.get(name)) is not int or not 1 <= options[name] <= most:
+            faults.add(f"{name} is {options.get(name)!r}, expected a number from 1 to {most:,}")
     _check_norms(options, faults)
     _activation(options, faults)
 
@@ -294,22 +300,29 @@ def _layers(
 def _loaded(config: MarianTransformerConfig, values: Mapping[str, NDArray[np.float32]]) -> Any:
     from transformers import GenerationConfig
 
-    from crosslate.models.marian_transformer import MarianTransformer
+    from crosslate.models.marian_transformer import MarianTransformer, position_table
 
     try:
-        with torch.random.fork_rng(devices=[]):
+        with torch.device("meta"):  # sizes are compared before anything is allocated
             model = MarianTransformer(config)
     except ValueError as error:  # heads that do not divide the width, for example
         raise ParentError(f"no model can be made of the options: {error}") from error
-    held = {name: torch.tensor(value) for name, value in values.items()}
+    held: dict[str, torch.Tensor] = {
+        name: torch.tensor(value) if name == "final_logits_bias" else nn.Parameter(torch.tensor(value))
+        for name, value in values.items()
+    }
+    if config.tie_word_embeddings:
+        held["lm_head.weight"] = held["model.decoder.embed_tokens.weight"]
+    if config.share_encoder_decoder_embeddings:
+        for name in ("model.encoder.embed_tokens.weight", "model.shared.weight"):
+            held[name] = held["lm_head.weight"]
+    for side in TABLES:
+        table = position_table(config.max_position_embeddings, config.d_model)
+        held[f"model.{side}.embed_positions.weight"] = nn.Parameter(table, requires_grad=False)
     try:
-        result = model.load_state_dict(held, strict=False)
+        model.load_state_dict(held, assign=True)
     except RuntimeError as error:  # lists all tensors of another shape
         raise ParentError(f"the model's tensors do not fit its options: {error}") from None
-    positions = {f"model.{side}.embed_positions.weight" for side in TABLES}
-    aliases = {"model.shared.weight"} if config.share_encoder_decoder_embeddings else set()
-    if result.unexpected_keys or set(result.missing_keys) - positions - aliases:
-        raise ParentError(f"the model's tensors do not fit its options: {result}")
     model.generation_config = GenerationConfig(
         bad_words_ids=[[config.pad_token_id]], max_length=MAX_POSITIONS, num_beams=4, **_ids_of(config)
     )

@@ -201,10 +201,11 @@ class _Files:
             )
         named = [self.paths.get(_plain(Path(each).name)) for each in self._vocabularies_in_options()]
         known = [path for path in named if path]
-        models = _by_side([path for path in known if _plain(path.name).endswith(_SEGMENTER)])
-        models = models or _by_side(self._named(_SEGMENTER))
-        lists = _by_side([path for path in known if _plain(path.name).endswith(_LISTS)])
-        lists = lists or _by_side([path for path in self._named(*_LISTS) if "vocab" in path.name])
+        models = _in_order([path for path in known if _plain(path.name).endswith(_SEGMENTER)])
+        models = models or _by_name(self._named(_SEGMENTER))
+        lists = _in_order([path for path in known if _plain(path.name).endswith(_LISTS)])
+        if not known:
+            lists = _by_name([path for path in self._named(*_LISTS) if "vocab" in path.name])
         found = []
         for number, each in enumerate(given):
             model = each.model or (models[number] if models else None)
@@ -248,27 +249,25 @@ def _is_model(path: Path) -> bool:
     return read_content(path, len(_BIN_START)) == _BIN_START
 
 
-def _by_side(paths: list[Path]) -> tuple[Path, Path] | None:
-    """One file for both sides, or one for each."""
-    distinct = list(dict.fromkeys(paths))
-    if len(paths) == len(SIDES) and len(distinct) <= len(SIDES):
-        # An options file lists the source's first; names are surer.
-        sides = _told_apart(distinct)
-        return sides or (paths[0], paths[1])
-    return (distinct[0], distinct[0]) if len(distinct) == 1 else None
+def _in_order(paths: list[Path]) -> tuple[Path, Path] | None:
+    """The files of source and target as an options file lists them."""
+    return (paths[0], paths[1]) if len(paths) == len(SIDES) else None
 
 
-def _told_apart(paths: list[Path]) -> tuple[Path, Path] | None:
+def _by_name(paths: list[Path]) -> tuple[Path, Path] | None:
+    """One file for both sides, or one for each by a word in its name."""
+    if len(paths) == 1:
+        return paths[0], paths[0]
     found: dict[Side, list[Path]] = {
         side: [path for path in paths if re.search(_SIDE_WORDS[side], path.name)] for side in SIDES
     }
-    if all(len(each) == 1 for each in found.values()) and found["source"] != found["target"]:
+    if len(paths) == len(SIDES) and all(len(each) == 1 for each in found.values()):
         return found["source"][0], found["target"][0]
     return None
 
 
 def _languages(path: Path, files: _Files) -> tuple[str, str] | None:
-    names = [path.name, path.resolve().parent.name, *files.paths]
+    names = [path.name, *([path.resolve().parent.name] if path.is_file() else []), *files.paths]
     names = [name.removesuffix(ending) for name in names for ending in ("", *ARCHIVES)]
     matches = [match for name in names if (match := _FILE_PAIR.match(name) or _FOLDER_PAIR.fullmatch(name))]
     pairs = {(match[1], match[2]) for match in matches if match[1] in NAMES and match[2] in NAMES}
