@@ -4,8 +4,9 @@
         [--clients 4] [--strict] [--out FILE]
 
 Ordinary clients translate sentences with pauses between them, at first alone, then beside clients that
-send texts that are hard to split, a Word file of thousands of runs, huge lists, and requests that never end,
-and half of which leave at once. In each turn both are measured, then the server rests and its memory is read.
+send texts that are hard to split, one that keeps the model busy, a Word file of thousands of runs, huge
+lists, and requests that never end, and half of which leave at once. In each turn both are measured, then the
+server rests and its memory is read.
 
 Expected, and with ``--strict`` otherwise the exit code is 1: p99 of ordinary clients grows by less than a
 factor of two, all their requests are answered, ``/health`` answers within a second, no 5xx but 503 with
@@ -39,7 +40,14 @@ from benchmarks.serving import OUTPUT_TOKENS, random_parent
 
 MOST_FACTOR, MOST_HEALTH_SECONDS, MOST_GROWTH = 2.0, 1.0, 1.1
 PAUSE_SECONDS, REST_SECONDS, LEAVE_SECONDS = 0.1, 8.0, 0.2
-_TEXTS = ("<![CDATA[" * 53_334, "「こんにちは。」" * 25_000, "if(a.b){c[d]='e'};" * 25_000, "a. " * 20_000)
+_BUSY = " ".join(f"Le chat {number} dort." for number in range(5000))
+_TEXTS = (
+    "<![CDATA[" * 53_334,
+    "「こんにちは。」" * 25_000,
+    "if(a.b){c[d]='e'};" * 25_000,
+    "a. " * 20_000,
+    _BUSY,
+)
 _WORD = "http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 _ENDLESS = 40  # connections that never finish a request
 

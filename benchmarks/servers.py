@@ -69,9 +69,11 @@ class ServerProcess:
         return self._log.read().decode("utf-8", "replace")
 
     def megabytes(self) -> float:
-        """Resident memory now."""
-        status = Path(f"/proc/{self._running.pid}/status").read_text(encoding="ascii")
-        return int(status.split("VmRSS:")[1].split()[0]) / 1024
+        """Resident memory now, with that of the processes that it has started."""
+        pid = self._running.pid
+        files = Path(f"/proc/{pid}/task").glob("*/children")
+        children = [child for file in files for child in file.read_text(encoding="ascii").split()]
+        return sum(map(_megabytes, [str(pid), *children]))
 
     def post(self, path: str, fields: Mapping[str, Any]) -> Any:
         """The JSON that a POST of JSON is answered with."""
@@ -88,6 +90,11 @@ class ServerProcess:
                 return bool(response.status == 200)
         except (urllib.error.URLError, OSError):
             return False
+
+
+def _megabytes(pid: str) -> float:
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
 def _json(request: urllib.request.Request) -> Any:

@@ -66,6 +66,10 @@ def compare(name: str, found: list[str], ours: list[str]) -> None:
 
 
 def main(folder: Path) -> None:
+    if not (folder / "packs").is_dir():
+        sys.exit(
+            f"{folder} has no packs; `make demo` makes them, or give another folder: make test-exports EXPORTS=…"
+        )
     german = (
         Phrasebook(seed=1).corpora("de", "en", train=100, valid=50, test=NUM_LINES, part="child")[2].source
     )

@@ -29,7 +29,7 @@ class Archive:
     def __init__(self, data: bytes, what: str) -> None:
         self.data, self.what = data, what
         try:
-            self._zip = zipfile.ZipFile(io.BytesIO(data))
+            self._zip = _opened(data)
         except _DAMAGE as error:
             raise InputError(
                 f"it is no whole {what} file: the zip archive cannot be read ({error}); save or send it again"
@@ -90,6 +90,14 @@ class Archive:
             )
         if any(info.flag_bits & 1 for info in infos):
             raise InputError(f"the {self.what} file is encrypted; save it without a password")
+
+
+def _opened(data: bytes) -> zipfile.ZipFile:
+    """The archive; many programs write names in UTF-8 without saying so."""
+    try:
+        return zipfile.ZipFile(io.BytesIO(data), metadata_encoding="utf-8")
+    except UnicodeDecodeError:
+        return zipfile.ZipFile(io.BytesIO(data))
 
 
 def _copied(info: zipfile.ZipInfo) -> zipfile.ZipInfo:

@@ -8,27 +8,34 @@ are cut from the text alone, and :mod:`crosslate.documents.placement` finds the 
 from __future__ import annotations
 
 import re
+import unicodedata
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, groupby, pairwise
+
+import regex
 
 from crosslate.abandoned import stop_if_abandoned
 from crosslate.documents.placement import Align, PlacedMark, Role, place
 from crosslate.errors import InputError
-from crosslate.languages.orthography import has_letters
+from crosslate.languages.orthography import CLAUSE_MARKS, END_MARKS, has_letters
 from crosslate.languages.sentence_ends import sentences
 from crosslate.languages.words import RUNS_ON, UNSPACED
-from crosslate.text.placeholders import placeholders, tag_of
+from crosslate.text.placeholders import character_of, is_ordered, placeholders, tag_of
 
 _MAX_NOTE_ITEMS = 8
 _MAX_NESTED = 20
 _MAX_ITEMS = 300_000  # of a paragraph: 150,000 runs, far more than anyone writes
-_WORD_ENDS = ".,;!?)]%'\"’”»"
-_RUNS = re.compile(r"\s+|\S+")
+# What a note may follow, and what goes on with a word behind it.
+_WORD_END = regex.compile(rf"""[\p{{L}}\p{{M}}\p{{N}}{re.escape(END_MARKS + CLAUSE_MARKS)})\]%'"’”»」』）]""")
+_IN_WORD = regex.compile(rf"(?!{UNSPACED.pattern})[\p{{L}}\p{{M}}\p{{N}}]")
+# Mongolian joins endings to a word with a narrow no-break space, which is no space between words.
+_RUNS = re.compile(r"(?:\S|(?<=[\u1800-\u18aa])\u202f(?=[\u1820-\u18aa]))+|\s+")
+_APOSTROPHES = frozenset("'’ʼ")
 _OPENING = frozenset("([{<\"'«„“‘¿¡（「『")
-_CLOSING = frozenset(".,;:!?)]}»”’…%،؛؟。，、；：！？）」』】।")
+_CLOSING = frozenset(f"{END_MARKS}{CLAUSE_MARKS})]}}»”’%）」』】")
 LINE_BREAKS = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")
 """Whatever some reader takes for the end of a line: where ``str.splitlines`` splits."""
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
@@ -36,6 +43,9 @@ _SURROGATES = re.compile(r"[\ud800-\udfff]")
 _UNWRITABLE = re.compile(r"[\x00-\x08\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 # Undecodable bytes appear as halves of surrogate pairs; soft hyphens would cut words in two.
 _UNREADABLE = re.compile(r"[\x00-\x08\x0e-\x1b\ufffe\uffff\ud800-\udfff\u00ad]")
+
+# They suit the direction of the text, which its translation may not share.
+_DIRECTIONS = re.compile(r"([\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]+)")
 
 
 @dataclass(frozen=True)
@@ -51,10 +61,15 @@ class Segment:
 
 @dataclass(frozen=True)
 class Filling:
-    """The translations of all segments to fill a document with."""
+    """The translations of all segments to fill a document with.
+
+    Attributes:
+        written: receives every sentence as the document has it, by the index of its segment.
+    """
 
     translations: Sequence[str]
     align: Align | None = None
+    written: dict[int, str] | None = None
 
 
 Piece = str | Callable[[Filling], str]
@@ -82,8 +97,12 @@ class Text:
     def pieces(self) -> Sequence[Piece]:
         return [self.raw]
 
+    @property
+    def changed_pieces(self) -> Sequence[Piece]:
+        return self.pieces if self.if_changed is None else [self.if_changed]
+
     def fill(self, filling: Filling, is_changed: bool) -> str:
-        return self.if_changed if is_changed and self.if_changed is not None else self.raw
+        return fill(self.changed_pieces if is_changed else self.pieces, filling)
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,6 +115,7 @@ class Mark:
         plain: what the sentence has in its place: nothing or a space.
         is_visible: it shows a picture, a formula or the like in its place.
         ends_paragraph: it is copied, and what follows is a text of its own.
+        is_ordered: it means something by its place among others: ``%s``, ``{% if %}``.
     """
 
     pieces: Sequence[Piece]
@@ -105,14 +125,24 @@ class Mark:
     if_changed: Sequence[Piece] | None = None
     is_visible: bool = False
     ends_paragraph: bool = False
+    is_ordered: bool = False
+
+    @property
+    def is_line_break(self) -> bool:
+        """Whether it ends a line of the sentence, wherever that is best."""
+        return self.role == "joint" and self.plain != ""
 
     @property
     def keeps_spaces(self) -> bool:
         """Whether the spaces on both its sides stay."""
         return self.role == "point" or self.is_visible
 
+    @property
+    def changed_pieces(self) -> Sequence[Piece]:
+        return self.if_changed or self.pieces
+
     def fill(self, filling: Filling, is_changed: bool) -> str:
-        return fill(self.if_changed if is_changed and self.if_changed else self.pieces, filling)
+        return fill(self.changed_pieces if is_changed else self.pieces, filling)
 
 
 Item = Text | Mark
@@ -164,7 +194,7 @@ class Flow:
 
     def flush(self) -> None:
         """Ends the paragraph."""
-        items, self._items = _shielded(self._items, self.language), []
+        items, self._items = _without_directions(_shielded(self._items, self.language)), []
         for _, group in groupby(items, lambda item: isinstance(item, Mark) and item.ends_paragraph):
             run = list(group)
             if any(isinstance(item, Text) and has_letters(item.plain) for item in run):
@@ -237,19 +267,27 @@ class _Sentence:
         return not (UNSPACED.match(left[-1]) or UNSPACED.match(right))
 
     def fill(self, filling: Filling, is_paragraph_changed: bool) -> str:
+        written = self._filled(filling, is_paragraph_changed)
+        if filling.written is not None:
+            filling.written[self.index] = written
+        return written
+
+    def _filled(self, filling: Filling, is_paragraph_changed: bool) -> str:
         stop_if_abandoned()
         translation = self.changed(filling)
         if not translation:
             return "".join(item.fill(filling, is_paragraph_changed) for item in self.items)
         result = [""]
         done = 0
-        places = place(self.text, self.placed, translation, filling.align)
+        places = self._in_order(place(self.text, self.placed, translation, filling.align))
+        places = self._without_empty_lines(places, translation)
         # Marks that stood side by side and still do are written together.
         for (offset, _), found in groupby(places, lambda each: (each[0], self.placed[each[1]].offset)):
             group = [index for _, index in found]
-            has_line_break = any(self.marks[index].plain for index in group)
+            # A line break, or what stands between two letters, is itself the space on its side.
+            is_space_before, is_space_after = (self.marks[group[end]].plain != "" for end in (0, -1))
             before = translation[done:offset]
-            if before := self.escape(before.rstrip() if has_line_break else before):
+            if before := self.escape(before.rstrip() if is_space_before else before):
                 result.append(before)
             written = "".join(
                 (" " if index > group[0] and self.placed[index].has_gap else "")
@@ -259,9 +297,40 @@ class _Sentence:
             following = translation[offset : offset + 1]
             result.append(self._spaced(written, group, result[-1][-1:], following))
             done = offset
-            while has_line_break and translation[done : done + 1].isspace():
+            while is_space_after and translation[done : done + 1].isspace():
                 done += 1
         return "".join([*result, self.escape(translation[done:])])
+
+    def _in_order(self, places: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+        """The places of marks where those that have a meaning by their order kept it."""
+        ordered = iter(sorted(index for _, index in places if self.marks[index].is_ordered))
+        return [
+            (offset, next(ordered) if self.marks[index].is_ordered else index) for offset, index in places
+        ]
+
+    def _without_empty_lines(
+        self, places: Sequence[tuple[int, int]], translation: str
+    ) -> list[tuple[int, int]]:
+        """The places but for line breaks with nothing but signs in the line before or after them.
+
+        In subtitles, an empty line would hide the rest of the text.
+        """
+        idle: set[int] = set()
+        open_break: int | None = None  # nothing follows it so far
+        is_filled = False  # something stands in the line
+        done = 0
+        for offset, index in places:
+            mark = self.marks[index]
+            if _has_words(translation[done:offset]) or mark.role == "point":
+                is_filled, open_break = True, None
+            done = max(done, offset)
+            if mark.is_line_break and is_filled:
+                is_filled, open_break = False, index
+            elif mark.is_line_break:
+                idle.add(index)
+        if open_break is not None and not _has_words(translation[done:]):
+            idle.add(open_break)
+        return [each for each in places if each[1] not in idle]
 
     def _spaced(self, written: str, group: Sequence[int], before: str, following: str) -> str:
         """Marks with the spaces around them in the source, if one of them keeps spaces.
@@ -274,13 +343,22 @@ class _Sentence:
         start = marks[0].offset
         runs_on = any(map(RUNS_ON.match, self.text[max(start - 1, 0) : start + 1]))
         is_apart = runs_on and not RUNS_ON.match(before) and before not in _OPENING
-        if (is_apart or any(mark.has_space_before for mark in marks)) and before and not before.isspace():
+        # A space between the marks is written there, as in "<b>new</b> {name}".
+        has_gap = any(self.placed[index].has_gap for index in group[1:] if index > group[0])
+        wants_space = is_apart or marks[0].has_space_before
+        wants_space = wants_space or (any(mark.has_space_before for mark in marks) and not has_gap)
+        if wants_space and before and not before.isspace() and not self.marks[group[0]].plain:
             written = f" {written}"
         is_apart = runs_on and not RUNS_ON.match(following)
         wants_space = is_apart or any(mark.has_space_after for mark in marks)
+        wants_space = wants_space and not self.marks[group[-1]].plain
         if wants_space and following and not following.isspace():
             return written if following in _CLOSING else f"{written} "
         return written
+
+
+def _has_words(text: str) -> bool:
+    return any(map(str.isalnum, text))
 
 
 def _flattened(items: Sequence[Item], marks: Sequence[Mark]) -> tuple[str, list[PlacedMark]]:
@@ -330,9 +408,9 @@ def _sentence_ranges(items: Sequence[Item], spans: Sequence[tuple[int, int]]) ->
     done = 0
     for start, end in spans:
         first, last = left, right = _covering(offsets, start, end)
-        while left > done and isinstance(items[left - 1], Mark) and offsets[left - 1] == start:
+        while left > done and _is_no_text(items[left - 1]) and offsets[left - 1] == start:
             left -= 1
-        while right < len(items) and isinstance(items[right], Mark) and offsets[right + 1] == end:
+        while right < len(items) and _is_no_text(items[right]) and offsets[right + 1] == end:
             right += 1
         while left < first and not left < partners.get(left, -1) < right:
             left += 1
@@ -343,6 +421,11 @@ def _sentence_ranges(items: Sequence[Item], spans: Sequence[tuple[int, int]]) ->
             left, right = left + 1, right - 1
         yield left, right
         done = right
+
+
+def _is_no_text(item: Item) -> bool:
+    """Whether an item is a mark, or a character that is not read."""
+    return isinstance(item, Mark) or not item.plain
 
 
 def _cut(items: Iterable[Item], offsets: Iterable[int]) -> list[Item]:
@@ -381,33 +464,89 @@ def _partners(items: Sequence[Item]) -> dict[int, int]:
     return partners
 
 
+def _without_directions(items: list[Item]) -> list[Item]:
+    """``items`` with the marks of a text's direction as items that go where the paragraph changes."""
+    result: list[Item] = []
+    for item in items:
+        if not isinstance(item, Text) or not _DIRECTIONS.search(item.plain):
+            result.append(item)
+        elif item.raw == item.plain:
+            for index, part in enumerate(_DIRECTIONS.split(item.raw)):
+                if part:
+                    result.append(Text(part, "", "") if index % 2 else Text(part, part))
+        else:
+            plain = _DIRECTIONS.sub("", item.plain)
+            result.append(Text(item.raw, plain, item.if_changed if plain else ""))
+    return result
+
+
 def _shielded(items: list[Item], language: str) -> list[Item]:
-    """``items`` with placeholders as marks; a placeholder with other marks inside stays text."""
+    """``items`` with placeholders as marks; one that a mark begins or ends inside stays text."""
     spans = placeholders("".join(item.plain for item in items), language)
     if not spans:
         return items
     pieces = _cut(items, [offset for span in spans for offset in span])
     offsets = _offsets(pieces)
+    text = "".join(item.plain for item in items)
     result: list[Item] = []
+    tags: set[int] = set()  # places in the result
     done = 0
     for start, end in spans:
         first, last = _covering(offsets, start, end)
-        texts = [item.raw for item in pieces[first:last] if isinstance(item, Text)]
-        raw, plain = "".join(texts), "".join(item.plain for item in pieces[first:last])
-        if (offsets[first], offsets[last]) != (start, end) or len(texts) < last - first:
+        inner = pieces[first:last]
+        if (offsets[first], offsets[last]) != (start, end):
             continue
-        # Markup that spells "<here>" with references means no tag.
-        if raw == plain or tag_of(plain) is None:
-            result += [*pieces[done:first], _placeholder(raw)]
+        spelt = [item.raw for item in inner if isinstance(item, Text)]
+        around = text[max(start - 1, 0) : start], text[end : end + 1]
+        found = (
+            _placeholder("".join(spelt), text[start:end], around)
+            if len(spelt) == len(inner)
+            else _with_marks(inner, text[start:end])
+        )
+        if found:
+            result += [*pieces[done:first], found]
+            tags.add(len(result) - 1)
             done = last
-    return [*result, *pieces[done:]]
+    result += pieces[done:]
+    # One without its other end is a place to fill in, as in "cp <file> there", and keeps its spaces.
+    for index in tags.difference(_partners(result)):
+        item = result[index]
+        if isinstance(item, Mark) and item.role in ("open", "close"):
+            result[index] = replace(item, role="point")
+    return result
 
 
-def _placeholder(raw: str) -> Mark:
-    """The mark of a placeholder; tags in text work as those of markup do."""
+def _with_marks(items: Sequence[Item], plain: str) -> Mark | None:
+    """The mark of a placeholder that runs or whole elements cut, as Word does where it checks spelling."""
+    marks = [item for item in items if isinstance(item, Mark)]
+    is_run = any(mark.role == "run" for mark in marks)
+    num_whole = sum(mark.role in ("run", "point") for mark in marks) + len(_partners(items))
+    if num_whole < len(marks) or tag_of(plain) or any(mark.plain for mark in marks):
+        return None
+    changed = [piece for item in items for piece in item.changed_pieces]
+    pieces = [piece for item in items for piece in item.pieces]
+    role: Role = "run" if is_run else "point"
+    return Mark(pieces, role, "", "", changed, is_visible=True, is_ordered=is_ordered(plain))
+
+
+def _placeholder(raw: str, plain: str, around: tuple[str, str]) -> Item | None:
+    """The item of a placeholder between two characters; tags in text work as those of markup do.
+
+    None for markup that spells ``<here>`` with references, which means no tag.
+    """
+    if raw != plain and tag_of(plain):
+        return None
     tag = tag_of(raw)
+    is_in_word = all(each.isalpha() and not RUNS_ON.match(each) for each in around)
+    if raw == plain and (character := character_of(raw)):
+        # A letter or what a word holds is read; other signs stay as they are spelt.
+        is_read = character.isalnum() or unicodedata.category(character[0])[0] in "MC"
+        if is_read or (character in _APOSTROPHES and is_in_word):
+            return Text(raw, character)
+        return Mark([raw], plain=" " if is_in_word or character.isspace() else "")
     if tag is None or tag.kind == "point":
-        return Mark([raw])
+        # "Hello{break}world" is read as two words.
+        return Mark([raw], plain=" " if is_in_word else "", is_ordered=is_ordered(plain))
     if tag.kind == "break":
         return Mark([raw], ends_paragraph=True)
     return Mark([raw], tag.kind, tag.name)
@@ -423,10 +562,8 @@ def _with_whole_notes(items: list[Item]) -> list[Item]:
         if first < done or not first < last <= first + _MAX_NOTE_ITEMS:
             continue
         start, end = offsets[first], offsets[last + 1]
-        before = plain[max(start - 1, 0) : start]
-        is_behind_word = before.isalnum() or (before != "" and before in _WORD_ENDS)
-        is_word_end = not plain[end : end + 1].isalnum()
-        if start < end and is_behind_word and is_word_end and not has_letters(plain[start:end]):
+        is_note = 0 < start < end and not has_letters(plain[start:end])
+        if is_note and _WORD_END.match(plain, start - 1) and not _IN_WORD.match(plain, end):
             note = [piece for item in items[first : last + 1] for piece in item.pieces]
             result += [*items[done:first], Mark(note)]
             done = last + 1

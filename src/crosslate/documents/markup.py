@@ -23,9 +23,14 @@ Kind = Literal["text", "start", "end", "other"]
 _COMMENT = r"<!--(?:-?>|.*?(?:--!?>|\Z))"
 _DECLARATION = r"<(?:[!?]|/(?=[^A-Za-z_]))[^>]*(?:>|\Z)"
 _XML_DOCTYPE = r"<!DOCTYPE(?:[^\[>]*(?:\[.*?\]\s*)?(?:>|\Z)|.*)"
-_OTHER = re.compile(rf"{_COMMENT}|{_DECLARATION}", re.DOTALL)
+# Instructions to programs that make pages, which remove them before a browser sees their signs.
+_TEMPLATE = r"<\?(?:php\b|=).*?(?:\?>|\Z)|<%.{0,1000}?%>"
+_TEMPLATE_IN_TAG = re.compile(rf"\s*(?:{_TEMPLATE})", re.DOTALL)
+_OTHER = re.compile(rf"{_COMMENT}|{_TEMPLATE}|{_DECLARATION}", re.DOTALL)
+_CDATA = "<![CDATA["
 _XML_OTHER = re.compile(
-    rf"{_COMMENT}|<!\[CDATA\[.*?(?:\]\]>|\Z)|{_XML_DOCTYPE}|<\?.*?(?:\?>|\Z)|{_DECLARATION}", re.DOTALL
+    rf"{_COMMENT}|{re.escape(_CDATA)}.*?(?:\]\]>|\Z)|{_XML_DOCTYPE}|<\?.*?(?:\?>|\Z)|{_DECLARATION}",
+    re.DOTALL,
 )
 _NAME = re.compile(r"</?([A-Za-z_][^\s/>]*)")
 _ATTRIBUTE = re.compile(
@@ -105,7 +110,12 @@ def _tag(text: str, name: re.Match[str], is_xml: bool) -> Token:
     """A tag with its attributes; a tag that never ends hides the rest of the document."""
     start, position = name.span()
     attributes = []
-    while match := _ATTRIBUTE.match(text, position):
+    while True:
+        if not is_xml and (template := _TEMPLATE_IN_TAG.match(text, position)):
+            position = template.end()
+            continue
+        if (match := _ATTRIBUTE.match(text, position)) is None:
+            break
         spelt, *values = match.groups()
         group = next((number for number, value in enumerate(values, 2) if value is not None), 0)
         place = match.start(group) - start if group in (2, 3) else -1
@@ -177,6 +187,15 @@ def escaped(text: str) -> str:
 def escaped_in_quotes(text: str) -> str:
     """``text`` for the value of an attribute in quotes of either kind."""
     return escaped(text).replace('"', "&quot;").replace("'", "&#39;")
+
+
+def read_other(flow: Flow, token: Token, *, is_xml: bool = False) -> None:
+    """Adds a token of the kind ``other``: text in CDATA of XML, else a mark."""
+    if is_xml and token.raw.startswith(_CDATA) and token.raw.endswith("]]>"):
+        flow.text(token.raw, token.raw[len(_CDATA) : -3])
+    else:
+        # Comments and instructions may be the start and the end of a block.
+        flow.mark(Mark([token.raw], is_ordered=True))
 
 
 def read_references(flow: Flow, raw: str, *, is_xml: bool = False) -> None:

@@ -81,7 +81,7 @@ class CTranslate2Engine:
                 no_repeat_ngram_size=options.no_repeat_ngram,
                 suppress_sequences=[[piece] for piece in suppressed],
                 max_input_length=0,  # no truncation: encode_sources refused longer texts
-                min_decoding_length=0,
+                min_decoding_length=1 if forced is None else 2,  # at least one piece of text
                 max_decoding_length=output_limit,
                 return_scores=True,
             )

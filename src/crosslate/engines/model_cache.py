@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from crosslate.errors import EngineError
 from crosslate.files import read_optional_object, sha256_file, write_json
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,9 @@ def cached_model(origin: Path, key: str, kind: str, build: Callable[[Path], None
 
     Args:
         build: writes the model to the path it is given, as ``export_ctranslate2`` and ``export_onnx`` do.
+
+    Raises:
+        EngineError: it cannot be written.
     """
     folder = engine_folder(origin, key, kind)
     if _is_intact(folder):
@@ -53,15 +57,21 @@ def cached_model(origin: Path, key: str, kind: str, build: Callable[[Path], None
     if folder.is_dir():
         log.warning("the files of the model %s are not those that were built", folder)
     log.info("building the model %s", folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as place:
-        built = Path(place, "model")
-        build(built)
-        write_json(built / _HASHES_NAME, _hashes(built))
-        if _is_intact(folder):  # somebody else built the same model at the same moment
-            return folder
-        shutil.rmtree(folder, ignore_errors=True)
-        built.replace(folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as place:
+            built = Path(place, "model")
+            build(built)
+            write_json(built / _HASHES_NAME, _hashes(built))
+            if not _is_intact(folder):
+                shutil.rmtree(folder, ignore_errors=True)
+                built.replace(folder)
+    except OSError as error:
+        if not _is_intact(folder):  # else somebody built the same model at the same moment
+            raise EngineError(
+                f"the engine's model cannot be written to {folder.parent}: {error.strerror or error}; make "
+                "room there, make it writable, or use the PyTorch engine"
+            ) from error
     return folder
 
 

@@ -109,6 +109,7 @@ def _next_tokens(
     """A function from tokens, order and what rows have written to the best next tokens and their scores."""
     # A row has at most one candidate that ends, and in greedy search nothing follows it.
     count = 1 if options.beam_size == 1 else options.beam_size + 1
+    shortest = 1 if rules.forced_first is None else 2  # before the end; see Generation.min_new_tokens
     is_guarded = options.repetition_penalty != 1 or options.no_repeat_ngram
 
     def find(tokens: Ids, order: Ids, written: Ids) -> tuple[Numbers, Ids]:
@@ -123,6 +124,8 @@ def _next_tokens(
             for row, ids in zip(logits, written.tolist(), strict=True):
                 _guard(row, ids, options)
         logits[:, rules.suppressed] = -numpy.inf
+        if written.shape[1] < shortest:
+            logits[:, rules.end] = -numpy.inf
         best, columns = best_of(logits, count)
         return best - log_sums(logits), columns
 

@@ -311,13 +311,21 @@ _CHINESE = ("zh-hans", "zh-hant")
 def resolve_code(code: str, served: Iterable[str]) -> str | None:
     """Which of the served languages a client means; None where it means none of them.
 
-    The same code counts first, in any case and with either separator; then what it is also called; then
-    the language without its region or script (``en-US`` is ``en``); then a variant of the language, the
-    first in order (``pt`` is ``pt-BR`` where no other Portuguese is served). The two scripts of Chinese
-    are read by different people; neither stands for the other.
+    The same code counts first, in any case and with either separator. Then counts what the language is also
+    called, by a code of three letters (``deu``, ``deu_Latn``) or an English name; then the language without
+    its region or script (``en-US`` is ``en``); then a variant of the language, the first in order (``pt`` is
+    ``pt-BR`` where no other Portuguese is served). The two scripts of Chinese are read by different people;
+    neither stands for the other.
     """
     known = {normalised(each): each for each in served}
-    wanted = base = normalised(code)
+    wanted = normalised(code)
+    if wanted not in known:
+        if named := _BY_NAME.get(code.strip().lower()):
+            wanted = named.lower()
+        first, *rest = wanted.split("-")
+        if first in _TWO_LETTERS:
+            wanted = "-".join([_TWO_LETTERS[first], *rest])
+    base = wanted
     while wanted:
         other = _ALIASES.get(wanted, wanted)
         for candidate in (wanted, other):

@@ -6,6 +6,7 @@ import json
 import math
 import traceback
 from collections.abc import Mapping
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
@@ -33,6 +34,10 @@ class Refusal(ValueError):
         self.headers: dict[str, str] = {}
         if retry_after is not None:
             self.headers["Retry-After"] = str(max(1, math.ceil(retry_after)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """It may come from another process."""
+        return type(self), (self.status, self.message), vars(self)
 
 
 def refused(refusal: Refusal, headers: Mapping[str, str] | None = None) -> Response:

@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import logging
 import re
 import threading
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
+from email.message import Message
 from ipaddress import IPv4Address, ip_address, ip_network
 from typing import Annotated, Any, Generic, TypeVar, cast
 from urllib.parse import parse_qsl
@@ -34,12 +36,15 @@ from pydantic import (
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 
+from crosslate.documents.encodings import is_encoding
 from crosslate.engines.decoding import valid_unicode
 from crosslate.server.answers import Refusal, check_length, invalid, missing
 from crosslate.server.catalogue import Snapshot
 from crosslate.server.service import Service
 from crosslate.server.settings import Limits
 from crosslate.server.translation import AUTO
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 F = TypeVar("F", bound="Fields")
@@ -50,6 +55,9 @@ _MAX_FIELDS = 1000
 _MAX_PART_BYTES = 1 << 30
 _POLL_SECONDS = 0.5
 _PARSING = threading.Lock()
+# JSON and forms are read faster than texts are cut into sentences: so many bytes as fast as a character. What
+# is long is read by the worker.
+_BYTES_PER_CHARACTER, _LONG_BODY_BYTES = 30, 100_000
 
 
 async def _service(request: Request) -> Service:
@@ -147,7 +155,8 @@ def _target(code: str, info: ValidationInfo) -> str:
 
 
 def _names(given: Any) -> Any:
-    return [name.strip() for name in given.split(",")] if isinstance(given, str) else given
+    names = [name.strip() for name in given.split(",")] if isinstance(given, str) else given
+    return [name for name in names if name not in ("", None)] if isinstance(names, list) else names
 
 
 NotEmpty = Annotated[str, Field(min_length=1)]
@@ -209,8 +218,10 @@ def reads(kind: type[F], rate: str | None = None) -> Callable[[Request], Awaitab
 
     async def admitted(request: Request) -> Call[F]:
         service = await _service(request)
-        values = await read_values(request, service.translations.beside)
-        cost, route = kind.cost(values, service.settings.limits), rate or request.scope["route"].path
+        limits = service.settings.limits
+        names = kind.model_fields
+        values = await read_values(request, service.translations.beside, names, limits.texts)
+        cost, route = kind.cost(values, limits), rate or request.scope["route"].path
         key = values.get("api_key")
         if not isinstance(key, str | None):
             raise _not_text("api_key")
@@ -269,33 +280,45 @@ def _not_text(name: str) -> Refusal:
 _FAULTS = {"missing": missing, "string_type": _not_text}
 
 
-Beside = Callable[[Callable[[], T], int], Awaitable[T]]
-"""Runs work, on another thread if its size is large; see :meth:`Translations.beside`."""
+Beside = Callable[..., Awaitable[Any]]
+"""Runs a function, in another process if its work is much; see :meth:`Translations.beside`."""
 
 
-async def read_values(request: Request, beside: Beside[Any]) -> dict[str, Any]:
+async def read_values(request: Request, beside: Beside, names: Collection[str], most: int) -> dict[str, Any]:
     """The fields of a POST request as they came; uploaded files are among them.
+
+    Args:
+        names: of the fields that matter.
+        most: items of a list; -1 for any number. Of a longer one in a long body only the length is told.
 
     Raises:
         Refusal: JSON that cannot be read or is no object, or a broken form.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    described = Message()
+    described["Content-Type"] = request.headers.get("content-type", "")
+    kind = described.get_content_type()
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):
+        raise invalid(f"the body is encoded as {encoding[:40]}; send it as it is")
     if _JSON_TYPE.fullmatch(kind):
         body = await request.body()
-        found: dict[str, Any] = await beside(lambda: _json_object(body), len(body))
-        return found
-    pairs = _pairs(request.scope.get("query_string", b""))
+        if len(body) <= _LONG_BODY_BYTES:
+            return _json_object(body)
+        found = await beside(_long_json_object, body, frozenset(names), most, size=_work_on(body))
+        return {name: [""] * len(each) if isinstance(each, range) else each for name, each in found.items()}
+    query = request.scope.get("query_string", b"")
+    values: dict[str, Any] = await beside(_form_values, query, "utf-8", size=_work_on(query))
     if kind == "application/x-www-form-urlencoded":
-        body = await request.body()
-        pairs += await beside(lambda: _pairs(body), len(body))
+        body, charset = await request.body(), described.get_content_charset("utf-8")
+        values = await beside(_form_values, body, charset, size=_work_on(body)) | values
     elif kind == "multipart/form-data":
-        pairs += await _multipart(request)
-    values: dict[str, Any] = {}
-    for name, value in pairs:
-        # Forms end lines with CR LF, and may add one at the end that nobody typed.
-        text = _LINE_ENDS.sub("\n", value).removesuffix("\n") if isinstance(value, str) else value
-        values.setdefault(name, text)
+        values = _first_values(await _multipart(request)) | values
     return values
+
+
+def _work_on(body: bytes) -> int:
+    """How much work a body is, in characters of a text that is cut into sentences."""
+    return len(body) // _BYTES_PER_CHARACTER
 
 
 def _json_object(body: bytes) -> dict[str, Any]:
@@ -313,13 +336,48 @@ def _json_object(body: bytes) -> dict[str, Any]:
     return values
 
 
-def _pairs(encoded: bytes) -> list[tuple[str, Any]]:
+def _long_json_object(body: bytes, names: Collection[str], most: int) -> dict[str, Any]:
+    """Its fields without anything that is long and of no use: nested values, and lists above the limit."""
+    return {name: _shallow(value, most) for name, value in _json_object(body).items() if name in names}
+
+
+def _shallow(value: Any, most: int) -> Any:
+    if isinstance(value, dict):
+        return {}
+    if not isinstance(value, list):
+        return value
+    if 0 <= most < len(value):
+        return range(len(value))
+    return [type(each)() if isinstance(each, list | dict) else each for each in value]
+
+
+def _form_values(encoded: bytes, charset: str) -> dict[str, Any]:
     # Not Starlette's reader, which takes letters that were not escaped for Latin-1.
-    text = encoded.decode("utf-8", "replace")
+    if not is_encoding(charset):
+        raise invalid(f"the form's charset is {charset[:40]}, which is not supported; send UTF-8")
     try:
-        return [*parse_qsl(text, keep_blank_values=True, max_num_fields=_MAX_FIELDS)]
+        pairs = parse_qsl(
+            encoded.decode(charset),
+            keep_blank_values=True,
+            encoding=charset,
+            errors="strict",
+            max_num_fields=_MAX_FIELDS,
+        )
+        return _first_values(pairs)
+    except UnicodeDecodeError:
+        raise invalid(f"the fields are not {charset[:40]}; send UTF-8, or name its charset") from None
     except ValueError:
         raise invalid(f"more than {_MAX_FIELDS} parameters") from None
+
+
+def _first_values(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, value in pairs:
+        if name not in values:
+            # Forms end lines with CR LF, and may add one at the end that nobody typed.
+            is_text = isinstance(value, str)
+            values[name] = _LINE_ENDS.sub("\n", value).removesuffix("\n") if is_text else value
+    return values
 
 
 async def _multipart(request: Request) -> list[tuple[str, Any]]:
@@ -329,4 +387,7 @@ async def _multipart(request: Request) -> list[tuple[str, Any]]:
         if isinstance(error, Refusal):
             raise
         raise invalid("the multipart form is broken") from None
+    except OSError as error:  # larger files are kept on the disk
+        log.error("cannot keep an uploaded file: %s", error.strerror)
+        raise Refusal(503, "There is no room for the file", retry_after=60) from None
     return [*form.multi_items()]

@@ -33,7 +33,9 @@ _PART = (
 _END = r"(?<![.,;:!?'*])"
 _LABEL = rf"(?:[A-Za-z0-9]|{_SPACED})(?:[A-Za-z0-9-]|{_SPACED}){{0,62}}"
 _ADDRESSES = (
-    rf"(?<![{_LATIN}\d])[A-Za-z][A-Za-z0-9+.-]{{1,20}}+://{_HOST}*(?:[/?#]{_PART}*)?{_END}",
+    # A host may begin in a script without spaces if it ends in "jp" or the like.
+    rf"(?<![{_LATIN}\d])[A-Za-z][A-Za-z0-9+.-]{{1,20}}+://"
+    rf"(?:{RUNS_ON.pattern}(?:{_ANY}|-){{0,62}}+\.(?=[A-Za-z]))?+{_HOST}*(?:[/?#]{_PART}*)?{_END}",
     rf"(?<![{_LATIN}\d_.@-])(?:www\.{_HOST}+(?:[/?#]{_PART}*)?|(?:mailto|tel):{_PART}+){_END}",
     rf"(?<!{_SPACED}|[._%+-])(?:[A-Za-z0-9._%+-]|{_SPACED}){{1,64}}+@{_LABEL}(?:\.{_LABEL}){{1,8}}(?![A-Za-z0-9-]|{_SPACED})",
     # Without a scheme only with a path: "ends.next" lacks a space.
@@ -47,6 +49,9 @@ for _ in range(4):
 _ICU = "plural|select|selectordinal|number|date|time|duration|spellout|ordinal|choice|list"
 _BRACES = (
     rf"\{{\s*+[\w.]{{1,60}}+\s*+,\s*+(?:{_ICU})\s*+(?:,{_MESSAGE})?\}}",
+    # The width of a value may be a variable: "{name:>{width}}".
+    r"\{[\w.]{0,60}(?:![rsa])?:[^{}\s]{0,20}\{[^{}\s]{0,60}\}[^{}\s]{0,20}\}",
+    r"<%[^<>%\n][^%\n]{0,200}%>|<\?(?:php\b|=)[^\n]{0,300}?\?>|\{#[^{}\n]{0,200}#\}|\[\[\w[\w.]{0,60}\]\]",
     rf"\{{\{{\{{[^{{}}\n]{{0,200}}\}}\}}\}}|[$%#@]?(?:{_VARIABLE})|[$%#]\{{[^{{}}\n]{{0,200}}\}}",
     r"\{%[^{}\n]{0,200}%\}|\{\\[^{}\n]{0,200}\}|\{\s[\w.]{1,60}\s\}|\$t?\([\w.:]{1,100}\)",
 )
@@ -54,6 +59,9 @@ _BRACES = (
 _FLAGS, _CONVERSION = r"[-+#0_^]*", r"(?:hh?|ll?|[qjzt])?[A-Za-z@]"
 _PRECISION = r"(?:\*|\d{0,6})(?:\.\d{0,6}|\.\*)?"
 _PERCENT = (
+    # Of stringsdict, Pascal, Boost, and GCC's quotation marks; PHP's fill character.
+    r"(?<!\d)(?:%#@\w{1,60}@|%\d{1,2}:[defgmnpsux](?![A-Za-z])|%\|[^|\s]{1,20}\||%<[^%<>\n]{1,100}%>"
+    r"|%(?:\d{1,2}\$)?'(?:[^\s\w]\d{1,4})?[dfisu](?![A-Za-z]))",
     rf"%\([^()\s]{{1,100}}\){_FLAGS}{_PRECISION}[A-Za-z][{_LATIN}]*+",
     rf"%<\w{{1,60}}>(?:{_FLAGS}{_PRECISION}[A-Za-z](?![{_LATIN}]))?",
     rf"%\d{{1,3}}\${_FLAGS}{_PRECISION}{_CONVERSION}[{_LATIN}]*+|%\d{{1,2}}%|%%{_NAME}%%|(?<![%\d])%[A-Z_]{{2,40}}%|%%",
@@ -85,7 +93,17 @@ _TAG = (
     rf"(?:\s++(?:[\w:@.-]{{1,60}}+\s*+=\s*+{_VALUE}|(?:{_SWITCHES})\b)){{0,20}}+\s*+(?P<empty>/?)>"
 )
 _BBCODE = rf"\[(?P<bb_end>/?)(?P<bb>b|i|u|s|url|img|quote|code|color|size|list|center)(?:={_VALUE})?\]"
+_CODE = (
+    r"<(?P<code>code|kbd|pre|samp|tt|var)>[^<>]{1,300}</(?P=code)>",
+    # Not the quotation marks of `this'.
+    r"(?<![\w`])`(?=\S)(?:[^`'\n]|'[^'`\n]{0,100}'){1,100}(?<=\S)`(?![\w`])",
+)
 _COMMENT = r"<!--[^<>]{0,1000}-->"
+_ESCAPED_BRACKET = "&lt;"
+_ESCAPED_TAG = (
+    rf"{_ESCAPED_BRACKET}/?[A-Za-z][\w:.-]{{0,40}}+"
+    rf"(?:\s++[\w:@.-]{{1,60}}+\s*+=\s*+(?:&quot;[^&<>]{{0,300}}&quot;|{_VALUE})){{0,10}}+\s*+/?&gt;"
+)
 _REFERENCE = r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});"
 
 # Flags, keycaps, signs shown as pictures, pictures with their modifiers and what is joined to them.
@@ -97,8 +115,21 @@ _EMOJI = (
 )
 _PRIVATE = r"[\ue000-\uf8ff\U000f0000-\U0010fffd]+"
 
+_VARIABLE_SIGNS = frozenset("%{$#")
+# What joins variables: "%H:%M", "%s/%s", "{width}x{height}"; not the end of a sentence or a bracket.
+_JOINTS = re.compile(r"[-:/.,_×+=|;~*@&–—·]{1,3}|x")
+_DATE_JOINTS = re.compile(_JOINTS.pattern + "|[.,]? ")
+_DATE_PART = re.compile(r"%[-_0^#EO]?[BbHIjMSTYyZ](?![A-Za-z])")
+_BY_PLACE = re.compile(
+    r"(?<!%)(?:%%)*%[-+ #0']*(?:\d+|\*)?(?:\.(?:\d+|\*)?)?(?:hh?|ll?|[qjztL])?"
+    r"[diouxXeEfFgGaAcCsSp@](?![A-Za-z])"
+    r"|(?<![$#%{])\{(?:[:!][^{}]*(?:\{[^{}]*\}[^{}]*)*)?\}"
+    # Starts and ends of blocks in templates.
+    r"|\{\{[#/^]|\{\{\s*else\b|\{%|<%(?!=)|<\?php"
+)
+
 # Text without any of these holds no placeholder, which is found out fast.
-_SIGN = re.compile(r"[@%{$#<&:/\[\u20e3\ufe0f\u2190-\u2bff\ue000-\uf8ff\U0001f000-\U0010fffd]|www\.")
+_SIGN = re.compile(r"[@%{$#<&:/\[`\u20e3\ufe0f\u2190-\u2bff\ue000-\uf8ff\U0001f000-\U0010fffd]|www\.")
 
 
 def _listed(names: str) -> frozenset[str]:
@@ -126,20 +157,51 @@ def placeholders(text: str, language: str = "") -> list[tuple[int, int]]:
     """Start and end of everything in ``text`` that must come back as it is, in order.
 
     That is URLs, e-mail addresses, variables (``%1$s``, ``%(name)s``, ``%name``, ``%Y``, ``:name``,
-    ``@count``, ``{name}``, ``{{name}}``, ``${name}``, whole messages of ICU), tags, mentions, hashtags,
-    character references that are text, emoji, and characters for private use.
+    ``@count``, ``{name}``, ``{{name}}``, ``${name}``, whole messages of ICU), tags and code in them,
+    mentions, hashtags, character references that are text, emoji, and characters for private use. Variables
+    that only signs join are one: ``%H:%M``, ``{width}x{height}``.
 
     Args:
         language: code of the text's language: in Turkish ``%50`` is fifty per cent. Empty for any.
     """
     if not _SIGN.search(text):
         return []
-    return [match.span() for match in _grammar(writes_percent_first(language)).finditer(text)]
+    joints = _DATE_JOINTS if _DATE_PART.search(text) else _JOINTS
+    joined: list[tuple[int, int]] = []
+    for match in _grammar(writes_percent_first(language)).finditer(text):
+        start, end = match.span()
+        if joined and text[start] in _VARIABLE_SIGNS and text[joined[-1][0]] in _VARIABLE_SIGNS:
+            is_one = joints.fullmatch(text, joined[-1][1], start)
+            start = joined.pop()[0] if is_one else start
+        joined.append((start, end))
+    return joined
+
+
+def is_ordered(placeholder: str) -> bool:
+    """Whether a placeholder means something by its place among others: ``%s``, ``{}``, ``{% if %}``."""
+    return _BY_PLACE.search(placeholder) is not None and _DATE_PART.search(placeholder) is None
+
+
+def character_of(placeholder: str) -> str:
+    """The character that a reference such as ``&nbsp;`` stands for; empty for any other placeholder."""
+    is_reference = placeholder[0] == "&" and (placeholder[1] == "#" or placeholder[1:] in html5)
+    return unescape(placeholder) if is_reference else ""
+
+
+def without_placeholders(text: str, language: str = "") -> str:
+    """``text`` with a space in the place of each of its :func:`placeholders`."""
+    done = 0
+    kept: list[str] = []
+    for start, end in placeholders(text, language):
+        kept.append(text[done:start])
+        done = end
+    return " ".join([*kept, text[done:]])
 
 
 def tag_of(placeholder: str) -> Tag | None:
     """What a placeholder is as a tag (of HTML, XML, BBCode, ``<0>``); None for all that is none."""
-    match = _tags().fullmatch(placeholder)
+    is_escaped = placeholder.startswith(_ESCAPED_BRACKET)
+    match = _tags().fullmatch(unescape(placeholder) if is_escaped else placeholder)
     if match is None:
         return None
     name = (match["tag"] or match["bb"]).lower()
@@ -159,7 +221,7 @@ def without_references(text: str) -> str:
     done = 0
     for start, end in placeholders(text):
         spelt = text[start:end]
-        if spelt[0] == "&" and (spelt[1] == "#" or spelt[1:] in html5):
+        if spelt.startswith(_ESCAPED_BRACKET) or character_of(spelt):
             result += [text[done:start], unescape(spelt)]
             done = end
     return "".join([*result, text[done:]])
@@ -169,8 +231,8 @@ def without_references(text: str) -> str:
 def _grammar(is_percent_first: bool) -> regex.Pattern[str]:
     numbers = _WITHOUT_NUMBER if is_percent_first else _WITH_NUMBER
     kinds = (
-        *_ADDRESSES, *_BRACES, *_PERCENT, numbers, *_NAMES, _TAG, _COMMENT, _BBCODE, _REFERENCE,
-        *_EMOJI, _PRIVATE,
+        *_ADDRESSES, *_BRACES, *_PERCENT, numbers, *_NAMES, *_CODE, _TAG, _COMMENT, _BBCODE,
+        _ESCAPED_TAG, _REFERENCE, *_EMOJI, _PRIVATE,
     )  # fmt: skip
     return regex.compile("(?V1)" + "|".join(f"(?:{each})" for each in kinds))
 

@@ -175,7 +175,7 @@ def one_line(text: str) -> str:
 
     JSON and XML may break lines inside a sentence; elsewhere a sentence is one line.
     """
-    if "\n" not in text:
+    if "\n" not in text and "\r" not in text:
         return text
     return _LINE_BREAK.sub(" ", text.strip(" \t\r\n"))
 

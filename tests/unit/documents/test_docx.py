@@ -136,3 +136,62 @@ def test_a_paragraph_of_many_runs(text, translation):
         "<w:p>%s</w:p>" % (f"<w:r><w:t>{text}</w:t></w:r>" * 100_000), lambda _: translation
     )
     assert len(read) == 1 and written.count("<w:r>") == 100_000
+
+
+def run(text):
+    return f'<w:r><w:t xml:space="preserve">{text}</w:t></w:r>'
+
+
+def field(instruction, *results):
+    char, code = (
+        '<w:r><w:fldChar w:fldCharType="%s"/></w:r>',
+        f"<w:r><w:instrText>{instruction}</w:instrText></w:r>",
+    )
+    return f"{char % 'begin'}{code}{char % 'separate'}{''.join(map(run, results))}{char % 'end'}"
+
+
+CONTROL = "<w:sdt><w:sdtPr><w:%s/></w:sdtPr><w:sdtContent>%s</w:sdtContent></w:sdt>"
+
+
+@pytest.mark.parametrize(
+    ("inside", "sentences"),
+    [
+        (field(" PAGE ", "3"), ["Look at now"]),
+        (field(r" REF _Ref1 \h ", "Figure", " 3"), ["Look at now"]),
+        (field(' IF "a"="b" ', "one", field("PAGE", "3")), ["Look at now"]),
+        (f'<w:fldSimple w:instr=" DATE ">{run("4 May")}</w:fldSimple>', ["Look at now"]),
+        (CONTROL % ("dropDownList", run("a choice")), ["Look at now"]),
+        (CONTROL % ("dataBinding", run("a title")), ["Look at now"]),
+        (CONTROL % ("text", run("this")), ["Look at this now"]),
+        (field(' HYPERLINK "http://a.b" ', "this page"), ["Look at this page now"]),
+        (field(" FORMTEXT ", "this"), ["Look at this now"]),
+        ('<w:r><w:fldChar w:fldCharType="begin"/></w:r>', ["Look at now"]),  # without an end
+    ],
+)
+def test_what_programs_fill_in_takes_no_words(inside, sentences):
+    """Whatever a field or a control gets of a translation is gone when its program fills it again."""
+    body = f"<w:p>{run('Look at ')}{inside}{run(' now')}</w:p><w:p>{run('Next')}</w:p>"
+    found, result = through(body, lambda text: "Und nun viel mehr Wörter" if "Look" in text else "Danach")
+    assert found == [*sentences, "Next"]
+    assert (inside in result) == (sentences == ["Look at now"])
+    assert "Danach" in result
+
+
+def test_fields_of_several_paragraphs_are_read():
+    contents = field(r" TOC \o ", "First part", "</w:t></w:r></w:p><w:p><w:r><w:t>Second part")
+    assert through(f"<w:p>{contents}</w:p>")[0] == ["First part", "Second part"]
+    old = field(" AUTOTEXT x ", "Old words", "</w:t></w:r></w:p><w:p><w:r><w:t>More words")
+    assert through(f"<w:p>{old}{run(' after')}</w:p>")[0] == ["Old words", "More words after"]
+
+
+@pytest.mark.parametrize(
+    "placeholder",
+    [["{na", "me}"], ["{", "user", "}"], ["https://exa", "mple.org/a-", "b"], ["%", "1$s"]],
+)
+def test_placeholders_cut_by_runs_stay_whole(placeholder):
+    whole = "".join(placeholder)
+    body = f"<w:p>{run('Look at ')}{''.join(map(run, placeholder))}{run(' now')}</w:p>"
+    found, result = through(body, lambda _: "Und nun")
+    assert found == ["Look at now"]
+    written = "".join(ElementTree.fromstring(f'<a xmlns:w="{WORD}">{result}</a>').itertext())
+    assert written == f"Und {whole} nun"

@@ -1,5 +1,6 @@
 """What holds for documents of every format."""
 
+import re
 import zipfile
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from crosslate.documents import all_formats, format_of, open_document, open_text
 from crosslate.errors import InputError, UsageError
-from toy_documents import is_kept, texts, zipped
+from toy_documents import is_kept, texts, unzipped, zipped
 
 GUIDE = Path(__file__).parents[3] / "docs" / "guides" / "documents.md"
 
@@ -120,6 +121,16 @@ class TestArchives:
         for sign, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
             locked[locked.index(sign) + offset] |= 1
         self.refused(bytes(locked), "encrypted")
+
+    def test_names_in_utf_8_need_not_say_so(self):
+        data = bytearray(
+            zipped({"word/document.xml": "<w:p><w:r><w:t>Hi</w:t></w:r></w:p>", "word/Grüße.png": "x"})
+        )
+        for sign, offset in ((b"PK\x03\x04", 7), (b"PK\x01\x02", 9)):
+            for place in (match.start() for match in re.finditer(re.escape(sign), bytes(data))):
+                data[place + offset] &= ~8  # the flag
+        document = open_document(bytes(data), "docx", "en")
+        assert unzipped(document.rebuild(["Ja"])).keys() == {"word/document.xml", "word/Grüße.png"}
 
     def test_entities_are_refused(self):
         bomb = '<!DOCTYPE a [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><w:document>&b;</w:document>'

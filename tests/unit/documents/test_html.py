@@ -65,6 +65,24 @@ def test_markup_survives(html, expected):
     assert through(html, "html") == expected
 
 
+def test_a_space_between_two_marks_stays_between_them():
+    document = open_text("<p>Das ist <b>neu</b> <img> hier.</p>", "html", "de")
+    same = [(0, 0), (1, 1), (2, 2), (3, 3)]
+    assert document.render(["That is new here."], lambda *_: same) == "<p>That is <b>new</b> <img> here.</p>"
+
+
+@pytest.mark.parametrize(
+    ("html", "expected"),
+    [
+        ("किताब यहाँ है।<sup>1</sup> और नदी<sup>२</sup> भी।", ["किताब यहाँ है।", "और नदी भी।"]),
+        ("这本书<sup>1</sup>是旧的。<sup>[2]</sup>你好。", ["这本书是旧的。", "你好。"]),
+        ("<sup>1</sup> a note, a<sub>2</sub>b", ["1 a note, a2b"]),
+    ],
+)
+def test_numbers_of_notes_are_no_text(html, expected):
+    assert texts(open_text(html, "html", "hi")) == expected
+
+
 def test_translations_never_become_markup():
     hostile = "<img src=x onerror=alert(1)> & \"quotes\" 'too' </script><!--"
     html = "<p>Hello</p><a title=\"Hello\" lang=en>x</a><input placeholder='Hello'><title>Hello</title>"
@@ -109,11 +127,48 @@ def test_the_language_of_the_page():
     assert through(html.replace("en-GB", "it"), "html", str, target="de") == html.replace("en-GB", "it")
 
 
-def test_xhtml_keeps_case_cdata_and_entities():
-    html = '<?xml version="1.0"?><!DOCTYPE html [<!ENTITY own "x>">]><html><P>Hi &own; you <br/> <Svg/>end<![CDATA[ <no> ]]></P></html>'
+def test_xhtml_keeps_case_and_entities():
+    html = '<?xml version="1.0"?><!DOCTYPE html [<!ENTITY own "x>">]><html><P>Hi &own; you <br/> <Svg/>end<![CDATA[ <b> ]]></P><P><![CDATA[x]]></P></html>'
     document = open_text(html, "html", "en")
-    assert texts(document) == ["Hi you", "end"]
-    assert "HI &own; YOU <br/> <Svg/>END<![CDATA[ <no> ]]></P>" in document.render(["HI YOU", "END"])
+    assert texts(document) == ["Hi you", "end <b>", "x"]
+    assert "HI &own; YOU <br/> <Svg/>END &lt;B&gt;</P><P><![CDATA[x]]></P>" in document.render(
+        ["HI YOU", "END <B>", "x"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("html", "expected"),
+    [
+        ("<p>Hi <%= user > 3 ? 'a b' : c %> there</p>", "<p>HI <%= user > 3 ? 'a b' : c %> THERE</p>"),
+        ("<p>Hi <?php echo $a->name; ?> there</p>", "<p>HI <?php echo $a->name; ?> THERE</p>"),
+        ("<% if (a < b) { %><p>yes</p><% } %>", "<% if (a < b) { %><p>YES</p><% } %>"),
+        ("<p <% if (a > b) { %>class='x y'<% } %>>hi</p>", "<p <% if (a > b) { %>class='x y'<% } %>>HI</p>"),
+        ("<option <?php echo $a->b ?>>one</option>", "<option <?php echo $a->b ?>>ONE</option>"),
+        ("<p>so 5 <% of it", "<p>SO 5 &lt;% OF IT"),
+        ("<p>so</p><?php if ($a > 1) go", "<p>SO</p><?php if ($a > 1) go"),
+    ],
+)
+def test_instructions_of_templates_stay(html, expected):
+    assert through(html, "html") == expected
+
+
+def test_marks_of_direction_part_no_element_from_its_words():
+    html = "<p><b>\u200fשלום</b>\u200f עולם, <i>&rlm;חבר&rlm;</i></p>"
+    document = open_text(html, "html", "he")
+    assert texts(document) == ["שלום עולם, חבר"] and document.render(texts(document)) == html
+    links = [(0, 1), (1, 0), (2, 2), (3, 3)]  # to "world hello, friend"
+    assert (
+        document.render(["World hello, friend"], lambda *_: links)
+        == "<p>World <b>hello</b>, <i>friend</i></p>"
+    )
+
+
+def test_instructions_and_comments_keep_their_order():
+    links = [(0, 3), (1, 1), (2, 2), (3, 0)]  # to "now to folder copy"
+    for first, second in (("<% if a %>", "<% end %>"), ("<!-- ko if: a -->", "<!-- /ko -->")):
+        document = open_text(f"<p>Copy {first} to folder {second} now</p>", "html", "en")
+        result = document.render(["now to folder Copy"], lambda *_: links)
+        assert result == f"<p>now to folder {first} Copy {second}</p>"
 
 
 @pytest.mark.parametrize("is_xml", [False, True])
@@ -147,6 +202,9 @@ def test_hostile_markup(text):
         ("<p>Take <select><option>one<option>two</select> of them</p>", ["one", "two", "Take of them"]),
         ("<p>See <video>No video</video> here</p>", ["No video", "See here"]),
         ("<button>Save</button><button>Stop</button> <label>Name <input></label><label>Age</label>", ["Save", "Stop", "Name", "Age"]),
+        ("<input type=radio> Red <input type=RADIO> Green", ["Red", "Green"]),
+        ("<b>Red</b> <input type=checkbox> Green <input type=checkbox>", ["Red", "Green"]),
+        ("<p>Order <input type=number> of <input value=2> dogs</p>", ["Order of dogs"]),
         ("<p><ruby>希<rt>のぞ</rt>美<rt>み</rt></ruby>も行く。</p>", ["希美も行く。"]),
         ("<p><ruby><rb>漢<rp>(<rt>かん<rp>)<rb>字<rt>じ</ruby>を読む</p>", ["漢字を読む"]),
         ("<p>A <svg/> picture, <span/>and more</p>", ["A picture, and more"]),

@@ -82,6 +82,46 @@ def test_other_lines_are_refused(line):
         open_document(line.encode(), "po", "en")
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        'msgid "One " "two"\nmsgstr ""', 'msgid ""\n\n"One "\n  \n"two"\nmsgstr ""\n', 'msgid "One two" msgstr ""\n',
+        'domain "other"\nmsgid "One two"\nmsgstr ""\n', 'msgid"One two"msgstr""',
+    ],
+)  # fmt: skip
+def test_strings_and_fields_stand_anywhere(message, tmp_path):
+    result = translated(HEADER + message, "de")
+    assert result.decode().count("ONE TWO") == 1 and b"One" in result
+    if shutil.which("msgfmt") and "domain" not in message:
+        assert compiled(result, tmp_path) == ""
+
+
+def test_escaped_bytes_are_those_of_the_encoding():
+    message = r'msgid "Gr\303\274\xc3\x9fe\041"' + '\nmsgstr ""\n'
+    assert texts(open_document((HEADER + message).encode(), "po", "de", "en")) == ["Grüße!"]
+    latin = HEADER.replace("UTF-8", "ISO-8859-1") + r'msgid "Gr\374n"' + '\nmsgstr ""\n'
+    assert texts(open_document(latin.encode(), "po", "de", "en")) == ["Grün"]
+
+
+def test_an_encoding_that_the_header_names_wrongly_is_corrected(tmp_path):
+    one_line = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=%s\\n"\n\nmsgid "Grün"\nmsgstr ""\n'
+    for named, used in (("ASCII", "utf-8"), ("ISO-8859-1", "iso-8859-1"), ("UTF-8", "iso-8859-1")):
+        result = translated((one_line % named).encode(used), "zh", lambda _: "绿", "de")
+        assert "charset=UTF-8" in result.decode() and 'msgid "Grün"\nmsgstr "绿"' in result.decode()
+        if shutil.which("msgfmt"):
+            assert compiled(result, tmp_path) == ""
+    kept = translated((one_line % "ISO-8859-1").encode("latin-1"), "fr", lambda _: "Été", "de")
+    assert "charset=ISO-8859-1" in kept.decode("latin-1") and 'msgstr "Été"' in kept.decode("latin-1")
+
+
+def test_a_header_behind_messages_is_the_only_one(tmp_path):
+    result = translated('msgid "One"\nmsgstr ""\n\n' + HEADER, "de")
+    assert result.decode().count('msgid ""') == 1 and b'msgstr "ONE"' in result
+    if shutil.which("msgfmt"):
+        assert compiled(result, tmp_path) == ""
+
+
+HEADER = 'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=UTF-8\\n"\n\n'
 TEMPLATE = r"""# Titles
 #, fuzzy, c-format
 msgid ""

@@ -22,7 +22,51 @@ def test_the_lines_of_a_subtitle_are_one_text_and_speakers_are_apart():
 def test_a_line_break_moves_to_the_nearest_space():
     document = open_text("1\n00:00:01,000 --> 00:00:02,500\nOne two\nthree four\n", "srt", "en")
     assert document.render(["a b c d e f"]) == "1\n00:00:01,000 --> 00:00:02,500\na b c\nd e f\n"
-    assert document.render(["short"]).count("\n") == 4
+
+
+@pytest.mark.parametrize("format_", ["srt", "vtt"])
+@pytest.mark.parametrize(
+    ("cue", "translate", "expected"),
+    [
+        ("Well then,\nlet us\ngo", lambda text: "Gut gut", "Gut\ngut"),
+        ("Well\nthen\ngo", lambda text: "行こう", "行\nこ\nう"),
+        ("Come\nin.\nSit down.", lambda text: {"Come in.": "Herein."}.get(text, "Platz."), "Herein.\nPlatz."),
+        ("Oh,\n<i>dear\nme</i>", lambda text: "Oje", "Oje<i></i>"),
+        ("♪ O what\n♪ a day ♪", str.upper, "♪ O WHAT\n♪ A DAY ♪"),
+        ("O what ♪\n{\\i1}a{\\i0} day", str.upper, "O WHAT ♪\n{\\i1}A{\\i0} DAY"),
+        ("What\na day\n♪ ♪", lambda text: "Tag", "Tag\n♪ ♪"),
+        ("Kommt\nalle\nher", lambda text: "ខ្ញុំ", "ខ្ញុំ"),
+    ],
+)
+def test_no_empty_line_hides_the_rest_of_a_subtitle(format_, cue, translate, expected):
+    head = {"srt": "1\n00:00:01,000 --> 00:00:02,500\n", "vtt": "WEBVTT\n\n00:01.000 --> 00:02.500\n"}[
+        format_
+    ]
+    assert through(f"{head}{cue}\n", format_, translate) == f"{head}{expected}\n"
+
+
+@pytest.mark.parametrize(
+    ("cue", "expected"),
+    [
+        ("<i>- Ja?\n- Nein.</i>", ["Ja?", "Nein."]),
+        ("{\\an8}- Ja?\n- Nein.", ["Ja?", "Nein."]),
+        ("\u202b- כן?\u202c\n\u202b- לא.\u202c", ["כן?", "לא."]),
+        (">> Ja?\n>> Nein.", ["Ja?", "Nein."]),
+        ("<i>Ja</i>-<i>Wort</i>", ["Ja-Wort"]),
+    ],
+)
+def test_dashes_of_speakers_stay_behind_tags_and_marks(cue, expected):
+    text = f"1\n00:00:01,000 --> 00:00:02,500\n{cue}\n"
+    document = open_text(text, "srt", "de")
+    assert texts(document) == expected
+    assert document.render(expected) == text
+
+
+def test_marks_of_direction_are_neither_read_nor_put_around_a_translation():
+    text = "1\n00:00:01,000 --> 00:00:02,500\n\u202bמה שלומך?\u202c\n\u200fאיפה אתה?\n"
+    assert texts(open_text(text, "srt", "he")) == ["מה שלומך?", "איפה אתה?"]
+    result = through(text, "srt", {"מה שלומך?": "How are you?", "איפה אתה?": "Where?"}.get, language="he")
+    assert result.endswith("500\nHow are you?\nWhere?\n")
 
 
 def test_bytes_come_back():

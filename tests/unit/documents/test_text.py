@@ -50,6 +50,51 @@ def test_placeholders_come_back_in_their_places(text, sentence, translation, exp
     assert document.render([translation, *others]) == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "sentence", "translation", "expected"),
+    [
+        # A reference that is a letter, or in a word, is read; others stay as they are spelt.
+        ("Men&uuml; f&#252;r Caf&eacute;s", "Menü für Cafés", "Menu for cafés", "Menu for cafés"),
+        ("L&#39;eau est l&agrave;", "L'eau est là", "The water is there", "The water is there"),
+        ("100&nbsp;MB sind&nbsp;frei", "100 MB sind frei", "100 MB are free", "100&nbsp;MB are&nbsp;free"),
+        ("Ja&mdash;nein &amp; doch", "Ja nein doch", "Yes no yet", "Yes&mdash;no &amp; yet"),
+        ("&copy; Alle Rechte", "Alle Rechte", "All rights", "&copy; All rights"),
+        # No two words become one.
+        ("Hallo👋Welt", "Hallo Welt", "Hello world", "Hello👋world"),
+        ("Datei{br}Ordner", "Datei Ordner", "File folder", "File{br}folder"),
+        ("你好{name}再见", "你好再见", "Hello good-bye", "Hello {name} good-bye"),
+        ("&lt;b&gt;Rot&lt;/b&gt; &lt;i&gt;blau&lt;/i&gt;", "Rot blau", "red blue", "&lt;b&gt;red&lt;/b&gt; &lt;i&gt;blue&lt;/i&gt;"),
+        # Marks of direction are those of the source.
+        ("\u202bשלום {name}.\u202c", "שלום.", "Hello.", "Hello {name}."),
+        ("שלום&rlm; עולם", "שלום עולם", "Hello world", "Hello world"),
+    ],
+)  # fmt: skip
+def test_what_stands_in_words_cuts_and_joins_none(text, sentence, translation, expected):
+    document = open_text(text, "text", "de")
+    assert texts(document) == [sentence]
+    assert document.render([sentence]) == text
+    assert document.render([translation]) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "Copy %s to folder %d now",
+            "now to folder %s Copy %d",
+        ),  # "%d" in the place of "%s" would crash C programs
+        ("Copy {} to folder {:d} now", "now to folder {} Copy {:d}"),
+        ("Copy {% if a %} to folder {% endif %} now", "now to folder {% if a %} Copy {% endif %}"),
+        ("Copy %1$s to folder %2$d now", "now to folder %2$d Copy %1$s"),
+        ("Copy {a} to folder {b} now", "now to folder {b} Copy {a}"),
+    ],
+)
+def test_variables_without_a_name_keep_their_order(text, expected):
+    document = open_text(text, "text", "en")
+    links = [(0, 3), (1, 1), (2, 2), (3, 0)]  # to "now to folder copy"
+    assert document.render(["now to folder Copy"], lambda *_: links) == expected
+
+
 def test_tags_of_blocks_divide_texts_and_other_tags_stay_in_them():
     text = "The dog sleeps.<br />The <i>cat</i> eats<p>Milk</p>"
     document = open_text(text, "text", "en")
@@ -59,11 +104,34 @@ def test_tags_of_blocks_divide_texts_and_other_tags_stay_in_them():
     ) == ("Der Hund schläft.<br />Die <i>Katze</i> frisst<p>Milch</p>")
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["Copy <file> to <folder> now.", "A List<String> is here", "The <b> dog sleeps", "So </i> it ends"],
+)
+def test_a_tag_without_its_other_end_keeps_the_spaces_around_it(text):
+    document = open_text(text, "text", "en")
+    assert document.render([each.upper() for each in texts(document)]).lower() == text.lower()
+    assert "<" not in "".join(texts(document))
+
+
+def test_sentences_as_they_stand_in_the_whole():
+    document = open_text("The %s sleeps. 12:30\n* Milk 🥛 & tea!", "text", "en")
+    translations = ["Der schläft.", "Milch & Tee!"]
+    assert document.sentences(translations) == ["Der %s schläft.", "Milch 🥛 & Tee!"]
+    assert document.render(translations) == "Der %s schläft. 12:30\n* Milch 🥛 & Tee!"
+
+
 def test_sentences_without_a_space_between_get_one_where_their_script_has_them():
     document = open_text("你好。再见！", "text", "zh")
     assert texts(document) == ["你好。", "再见！"]
     assert document.render(["Hello.", "Good-bye!"]) == "Hello. Good-bye!"
     assert document.render(["こんにちは。", "さようなら！"]) == "こんにちは。さようなら！"
+
+
+def test_a_space_inside_a_word_of_mongolian():
+    document = open_text("ᠨᠣᠮ\u202fᠤᠨ ᠰᠠᠩ {n}\u202fᠤᠨ", "text", "mvf")
+    assert texts(document) == ["ᠨᠣᠮ\u202fᠤᠨ ᠰᠠᠩ ᠤᠨ"]
+    assert texts(open_text("Où\u202f? \u202fIci.", "text", "fr")) == ["Où ?", "Ici."]
 
 
 @pytest.mark.full

@@ -29,12 +29,26 @@ def test_units_without_the_target_language_get_it():
     assert result == expected
 
 
+def test_text_in_cdata_is_text():
+    unit = "<tu><tuv xml:lang='en'><seg><![CDATA[Cats & dogs]]> here</seg></tuv></tu>"
+    document = open_document(f"<tmx><body>{unit}</body></tmx>".encode(), "tmx", "en", "de")
+    assert texts(document) == ["Cats & dogs here"]
+    assert b"<seg>Katzen &amp; Hunde</seg>" in document.rebuild(["Katzen & Hunde"])
+
+
 def test_all_is_there_already():
     data = TMX.replace('"de"', '"es"').encode()
     document = open_document(data, "tmx", "fr", "en")
     assert document.rebuild(["x"]) != data
     document = open_document(data, "tmx", "it", "en")
     assert document.segments == [] and document.rebuild([]) == data
+
+
+def test_one_language_in_two_scripts_is_two():
+    data = '<tmx version="1.4"><tu><tuv xml:lang="zh-TW"><seg>你們好。</seg></tuv></tu></tmx>'.encode()
+    document = open_document(data, "tmx", "zh-Hant", "zh-Hans")
+    assert texts(document) == ["你們好。"]
+    assert '<tuv xml:lang="zh-Hans"><seg>你们好。</seg></tuv>' in document.rebuild(["你们好。"]).decode()
 
 
 def test_what_cannot_be_read_is_refused():

@@ -41,7 +41,7 @@ def test_cues_are_read_and_all_else_stays():
     [
         ("<ruby>漢<rt>kan</rt>字<rt.x>ji</rt></ruby>を読む", ["漢字を読む"]),
         ("One<00:00:01.500><c> two</c><00:00:01.700><c> three</c>", ["One two three"]),
-        ("R&B &lt;loud&gt; &lrm;x", ["R&B <loud> \u200ex"]),
+        ("R&B &lt;loud&gt; &lrm;x", ["R&B <loud> x"]),
         ("One <i>two\nthree</i> <never closed", ["One two three"]),
         ("Line<br>break", ["Line", "break"]),
     ],

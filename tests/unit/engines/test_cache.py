@@ -1,12 +1,15 @@
 """Where engines' models of packs are kept, and that each is built once."""
 
 import os
+import shutil
+from pathlib import Path
 
 import pytest
 
 from crosslate.engines import ctranslate2
 from crosslate.engines import model_cache as cache
 from crosslate.engines.model_cache import cached_model, engine_folder
+from crosslate.errors import EngineError
 
 KEY = "0123456789abcdef" * 4
 NAME = "de-en-0123456789abcdef-int8"
@@ -91,9 +94,22 @@ def test_two_that_build_at_once_and_a_build_that_fails(tmp_path, build):
     def fail(folder):
         raise OSError("no space left")
 
-    with pytest.raises(OSError, match="no space left"):
+    with pytest.raises(EngineError, match="no space left; make room"):
         cached_model(tmp_path / "q", KEY, "int8", fail)
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+def test_another_one_is_moved_into_place_just_before_ours(tmp_path, build, monkeypatch):
+    moved = Path.replace
+
+    def replace(path, target):
+        if path.is_dir():  # the model; else one of its files
+            moved(shutil.copytree(path, tmp_path / "theirs"), target)
+        return moved(path, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    folder = cached_model(tmp_path / "p", KEY, "int8", build)
+    assert {path.name for path in folder.iterdir()} > {"sha256.json"}
 
 
 class TestDevice:

@@ -32,11 +32,11 @@ TABLE = {(): (0.1, 0.5, 0.4), (A,): (0.4, 0.3, 0.3), (B,): (0.9, 0.05, 0.05)}
 
 def test_greedy_search_takes_the_best_token_and_a_beam_the_best_translation():
     ((greedy,),) = search(Written(TABLE), 1, RULES, DecodingOptions(beam_size=1), 5)
-    assert greedy[0] == [A, END] and greedy[1] == pytest.approx(numpy.log(0.5 * 0.4) / 2)
+    assert greedy[0] == [A, END] and greedy[1] == pytest.approx(numpy.log(0.5 / 0.9 * 0.4) / 2)
     options = DecodingOptions(beam_size=2, n_best=2, length_penalty=0)
     (found,) = search(Written(TABLE), 1, RULES, options, 5)
     assert [ids for ids, _ in found] == [[B, END], [A, END]]
-    assert [score for _, score in found] == pytest.approx([numpy.log(0.36), numpy.log(0.2)])
+    assert [score for _, score in found] == pytest.approx([numpy.log(0.4), numpy.log(0.5 / 0.9 * 0.4)])
 
 
 def test_at_the_limit_translations_end_without_the_end():
@@ -50,20 +50,21 @@ def test_finished_texts_leave_the_batch():
 
     def one_ends(tokens, order):
         logits = first(tokens, order)
-        if len(steps.num_rows) == 1:
+        if len(steps.num_rows) == 2:
             logits[:2] = numpy.log([0.9, 0.05, 0.05, 1e-9])
         return logits
 
     steps.logits = one_ends
     found = search(steps, 3, RULES, DecodingOptions(beam_size=1), 9)
-    assert steps.num_rows == [3, 1, 1]
-    assert [ranked[0][0] for ranked in found] == [[END], [END], [A, A, END]]
+    assert steps.num_rows == [3, 3, 1]
+    assert [ranked[0][0] for ranked in found] == [[A, END], [A, END], [A, A, END]]
 
 
 def test_a_forced_first_token_costs_nothing():
     rules = Rules(start=3, end=END, forced_first=B, suppressed=RULES.suppressed)
     ((found,),) = search(Written(TABLE), 1, rules, DecodingOptions(beam_size=3, length_penalty=0), 5)
-    assert found[0] == [B, END] and found[1] == pytest.approx(numpy.log(0.9))
+    # Nor may the translation end there.
+    assert found[0] == [B, A, END] and found[1] == pytest.approx(numpy.log(0.5))
 
 
 @pytest.mark.parametrize("width", [5, 64, 700, 1003])

@@ -147,7 +147,11 @@ SERVED = ["de", "en", "he", "no", "pt-BR", "zh-Hans", "zh-Hant"]
         ("zh", "zh-Hans"), ("ZH", "zh-Hans"), ("zt", "zh-Hant"), ("zh-Hant", "zh-Hant"), ("zh_hans", "zh-Hans"),
         ("zh-TW", "zh-Hant"), ("zh-CN", "zh-Hans"), ("zh-Hant-HK", "zh-Hant"),
         ("pb", "pt-BR"), ("pt", "pt-BR"), ("pt_BR", "pt-BR"), ("nb", "no"), ("iw", "he"),
-        ("zz", None), ("", None), ("auto", None), ("d", None), ("deu", None),
+        ("zz", None), ("", None), ("auto", None), ("d", None),
+        ("deu", "de"), ("GER", "de"), ("deu_Latn", "de"), ("zho_Hant", "zh-Hant"), ("cmn", "zh-Hans"),
+        ("nob", "no"), ("por-BR", "pt-BR"), ("fra", None), ("deu-é", "de"), ("kab", None),
+        ("German", "de"), ("chinese (traditional)", "zh-Hant"), ("French", None), ("Germ", None),
+        ("ger-AT", "de"), ("eng_Latn", "en"), ("hebrew", "he"), ("xyz", None),
     ],
 )  # fmt: skip
 def test_resolve(code, expected):
@@ -161,6 +165,8 @@ def test_resolve(code, expected):
         ("zh-Hans", ["zh-Hant"], None),
         ("pb", ["pt"], "pt"),
         ("pt", ["pt", "pt-BR"], "pt"),
+        ("deu", ["de", "deu"], "deu"),
+        ("kab", ["kab"], "kab"),
     ],
 )
 def test_resolve_among_few(code, served, expected):

@@ -9,6 +9,7 @@ from collections import deque
 import pytest
 
 from crosslate.engines.decoding import DecodingOptions, Hypothesis
+from crosslate.server import batching as module
 from crosslate.server.answers import Refusal
 from crosslate.server.backends import Model
 from crosslate.server.batching import Batcher, Piece, Ticket
@@ -115,6 +116,50 @@ def test_a_document_does_not_keep_a_sentence_waiting(batcher):
     gate.set()
     assert sentence.texts == ["S"] and document.texts[99] == "D99"
     assert "s" in body.batches[1] and len(body.batches[1]) == 10
+
+
+@pytest.fixture
+def lasting(monkeypatch):
+    """After a short request others are expected for as long as a test takes."""
+    monkeypatch.setattr(module, "_LATELY_SECONDS", 1000.0)
+
+
+@pytest.mark.parametrize(("is_short_before", "size"), [(True, 13), (False, 100)])
+def test_batches_of_long_requests_are_short_while_short_ones_come(batcher, lasting, is_short_before, size):
+    queue, body = batcher(tokens=1000), Body()
+    if is_short_before:
+        assert Client(queue, Body(), "s").texts == ["S"]
+    assert Client(queue, body, *map(str, range(100)), tokens=10).texts == list(map(str, range(100)))
+    assert len(body.batches[0]) == size
+
+
+def test_the_last_worker_stays_free_for_short_requests(batcher, lasting):
+    queue, body, long_body = batcher(num_workers=2), Body(), Body(threading.Event())
+    assert Client(queue, body, "a").texts == ["A"]
+    long = [Client(queue, long_body, *map(str, range(50)), tokens=10) for _ in range(2)]
+    assert long_body.entered.wait(10)
+    assert Client(queue, body, "b").texts == ["B"] and len(long_body.batches) == 1
+    long_body.gate.set()
+    assert [each.texts for each in long] == [list(map(str, range(50)))] * 2
+
+
+def test_long_requests_get_every_other_batch_of_a_worker_beside_short_ones(batcher, lasting):
+    queue, busy, body = batcher(num_workers=2), Body(threading.Event()), Body()
+    Client(queue, busy, "x")  # takes one of the workers
+    assert busy.entered.wait(10)
+    gate = body.gate = threading.Event()
+    short = [Client(queue, body, "a")]
+    assert body.entered.wait(10)
+    long = Client(queue, body, *map(str, range(60)), tokens=10)
+    short += [Client(queue, body, text) for text in "bc"]
+    gate.set()
+    assert [each.texts for each in [*short, long]] == [["A"], ["B"], ["C"], list(map(str, range(60)))]
+    assert [[text for text in batch if text in "abc"] for batch in body.batches[:3]] == [
+        ["a"],
+        [],
+        ["b", "c"],
+    ]
+    busy.gate.set()
 
 
 def test_other_bodies_and_options_make_their_own_batches_and_get_their_turn(batcher):

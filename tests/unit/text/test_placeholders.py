@@ -3,7 +3,7 @@ import regex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crosslate.text.placeholders import placeholders, tag_of, without_references
+from crosslate.text.placeholders import is_ordered, placeholders, tag_of, without_references
 
 
 def found(text, language=""):
@@ -22,7 +22,7 @@ def found(text, language=""):
         ("{name} {0} {} {{ user.name }} ${x} %{y} {x:>10}", ["{name}", "{0}", "{}", "{{ user.name }}", "${x}", "%{y}", "{x:>10}"]),
         ("{\\an8}Up there", ["{\\an8}"]),
         ("100 % des ventes, 50% der Zeit, 5%", []),
-        ("AT&T &lt;b&gt; &#38;", ["&lt;", "&gt;", "&#38;"]),
+        ("AT&T &lt; b &gt; &#38;", ["&lt;", "&gt;", "&#38;"]),
         ("Hi 👋🏽, family 👨‍👩‍👧, flag 🇩🇪, key 1️⃣, heart ❤️!", ["👋🏽", "👨‍👩‍👧", "🇩🇪", "1️⃣", "❤️"]),
         ("Set {a, b} and 3 < 4 costs $5", []),
         ("\ue000\ue001x", ["\ue000\ue001"]),
@@ -55,7 +55,8 @@ def test_addresses_end_where_their_script_does(text, expected):
     ("text", "language", "expected"),
     [
         ("%user liest %file: %größe", "de", ["%user", "%file", "%größe"]), ("%ld, %dpx, %5.2f, %*d, %-3s", "de", ["%ld", "%dpx", "%5.2f", "%*d", "%-3s"]),
-        ("%s个, %d명, %sさん, %1$s", "zh", ["%s", "%d", "%s", "%1$s"]), ("%a, %d. %B %Y %H:%M", "de", ["%a", "%d", "%B", "%Y", "%H", "%M"]),
+        ("%s个, %d명, %sさん, %1$s", "zh", ["%s", "%d", "%s", "%1$s"]), ("%a, %d. %B %Y %H:%M", "de", ["%a, %d. %B %Y %H:%M"]),
+        ("%d/%m/%Y – {a}-{b}: %s: %s, %d.", "en", ["%d/%m/%Y", "{a}-{b}", "%s", "%s", "%d"]),
         ("eine 40 %ige, 40%ige, 40\u00a0%ige Säure", "de", []), ("EU:n 20 %:n osuus, klo 12:30", "fi", []), ("100 % des", "fr", []),
         ("%1 of %2, 100%%", "en", ["%1", "%2", "%%"]), ("%L1, %n, %{x}, %<y>s, %%NAME%%, %HOME%", "en", ["%L1", "%n", "%{x}", "%<y>s", "%%NAME%%", "%HOME%"]),
         ("%50 indirim, %5'i, %8 arttı, %2,5; %d ve %1$s", "tr", ["%d", "%1$s"]), ("%50 da", "eu", []), ("%50, %5'i", "", []),
@@ -67,6 +68,39 @@ def test_addresses_end_where_their_script_does(text, expected):
 )  # fmt: skip
 def test_variables_and_percent_signs(text, language, expected):
     assert found(text, language) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        # What only signs join is one; a sentence's end, a bracket and a tag join nothing.
+        ("{w}x{h}, %d/%d, ${a}-${b}", ["{w}x{h}", "%d/%d", "${a}-${b}"]), ("%s. %s, {a} ({b}) {c}.", ["%s", "%s", "{a}", "{b}", "{c}"]),
+        ("um %H:%M, am %d. %b %Y", ["%H:%M", "%d. %b %Y"]), ("<b>-<i>", ["<b>", "<i>"]),
+        # Templates, widths that are variables, and the notations of less common languages.
+        ("<%= user.name %>, <?php echo $x->y ?> {# note #} [[name]]", ["<%= user.name %>", "<?php echo $x->y ?>", "{# note #}", "[[name]]"]),
+        ("{:>{width}} {name!r:<{n}}", ["{:>{width}}", "{name!r:<{n}}"]), ("%#@boats@ %0:s %|2$-5| %<int%> %1$'*9s %'d", ["%#@boats@", "%0:s", "%|2$-5|", "%<int%>", "%1$'*9s", "%'d"]),
+        # Code in tags and between grave accents, which are quotation marks and letters elsewhere.
+        ("<code>rm a</code> `--all` `f('x')`", ["<code>rm a</code>", "`--all`", "`f('x')`"]), ("`this' near `that', Hawai`i and O`ahu", []),
+        ("https://例え.jp/x を", ["https://例え.jp/x"]), ("见https://a.cn或b.cn", ["https://a.cn"]),
+        ("&lt;b&gt;x&lt;/b&gt; &lt;3 &lt;a href=&quot;y&quot;&gt;", ["&lt;b&gt;", "&lt;/b&gt;", "&lt;", "&lt;a href=&quot;y&quot;&gt;"]),
+        ("a &lt;b and c&gt; d", ["&lt;", "&gt;"]), ("100%'s, 5%<x, 10%>3", []),
+    ],
+)  # fmt: skip
+def test_what_belongs_together(text, expected):
+    assert found(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("placeholder", "expected"),
+    [
+        ("%s", True), ("%-5.2lf", True), ("%d/%d", True), ("{}", True), ("{:.2f}", True), ("{!r}", True), ("%@", True), ("%%%d", True),
+        ("{{#if a}}", True), ("{{/if}}", True), ("{% endif %}", True), ("<% end %>", True), ("{{ name }}", False), ("<%= name %>", False),
+        ("%1$s", False), ("%(n)d", False), ("{0}", False), ("{name}", False), ("%%", False), ("%1", False), ("%n", False), ("%d. %B", False),
+        ("${}", False), ("%%d", False), ("%user", False), ("https://a.b/%s", True),
+    ],
+)  # fmt: skip
+def test_what_gets_its_value_by_its_place(placeholder, expected):
+    assert is_ordered(placeholder) is expected
 
 
 @pytest.mark.parametrize(
@@ -86,7 +120,7 @@ def test_users_and_tags(text, expected):
     ("spelt", "expected"),
     [
         ("<B>", ("open", "b")), ("</0>", ("close", "0")), ("<0/>", ("point", "0")), ("<img src=a>", ("point", "img")), ("<br>", ("break", "br")),
-        ("</p>", ("break", "p")), ("[url=x]", ("open", "url")), ("[/b]", ("close", "b")), ("{b}", None), ("<!-- -->", None),
+        ("&lt;i&gt;", ("open", "i")), ("&lt;br/&gt;", ("break", "br")), ("</p>", ("break", "p")), ("[url=x]", ("open", "url")), ("[/b]", ("close", "b")), ("{b}", None), ("<!-- -->", None),
     ],
 )  # fmt: skip
 def test_what_a_tag_is(spelt, expected):
@@ -97,7 +131,7 @@ def test_what_a_tag_is(spelt, expected):
     ("text", "expected"),
     [
         ("Fish &amp; chips &#39;x&#39; &lt;", "Fish & chips 'x' <"), ("&copy &notify &region=2 &nope;", "&copy &notify &region=2 &nope;"),
-        ("https://a.b/?x=1&copy=2&lt;=3 &gt;", "https://a.b/?x=1&copy=2&lt;=3 >"), ("&amp;lt;", "&lt;"),
+        ("https://a.b/?x=1&copy=2&lt;=3 &gt;", "https://a.b/?x=1&copy=2&lt;=3 >"), ("&amp;lt;", "&lt;"), ("&lt;a href=&quot;x&quot;&gt;", '<a href="x">'),
     ],
 )  # fmt: skip
 def test_references(text, expected):
@@ -123,7 +157,9 @@ def test_no_word_is_cut(text, language):
     "text",
     ["a" * 200_000, "{" * 200_000, "%" * 200_000, "a@" * 100_000, "a.b" * 70_000, "👋\u200d" * 60_000, "www." * 50_000,
      "https://(" * 30_000, "https://a.,.,.,.," * 10_000, "{a,plural,{}" * 20_000, "<a b=c " * 30_000, "<![CDATA[" * 30_000, "a-" * 100_000,
-     "[url=" * 50_000, "#a" * 100_000, "@a/" * 60_000, "%-" * 100_000, "{a,plural," + "{{" * 100_000, "<a" + " a=b" * 50_000],
+     "[url=" * 50_000, "#a" * 100_000, "@a/" * 60_000, "%-" * 100_000, "{a,plural," + "{{" * 100_000, "<a" + " a=b" * 50_000,
+     "<%" * 100_000, "<?php" * 50_000, "{#" * 100_000, "`a" * 100_000, "`''" * 60_000, "<code>" * 30_000, "&lt;a " * 40_000, "{:{" * 60_000,
+     "%H:" * 60_000, "{a}x" * 50_000, "https://例" * 30_000],
 )  # fmt: skip
 def test_hostile_text(text):
     """Quadratic time would take minutes."""

@@ -142,6 +142,9 @@ class TestTSV:
 
 
 class TestJSONLines:
+    def test_a_line_end_of_old_programs_is_a_space(self, write):
+        assert pairs(write("a.jsonl", rb'{"de": "a \rb", "en": "c\r\nd"}')) == [("a b", "c d")]
+
     def test_both_shapes(self, write):
         data = (
             '{"de": "eins", "en": "one", "id": 3}\n\n  \n'

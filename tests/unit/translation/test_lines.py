@@ -38,6 +38,12 @@ class TestLines:
     def test_odd_lines(self, line, expected):
         assert list(translate_lines(Shouting(), [line, "z"], language="en")) == [expected, "Z"]
 
+    @pytest.mark.parametrize("line", ["---", "* * *", "…", "？！", "\u200f", "___ | ___"])
+    def test_lines_of_signs_are_not_translated(self, line):
+        engine = Shouting()
+        assert list(translate_lines(engine, [line, "", "a"], language="en")) == [line, "", "A"]
+        assert engine.calls == [["a"]]
+
     def test_line_breaks_of_the_engine_do_not_get_out(self):
         engine = Shouting()
         engine.translate = lambda texts, options: [[Hypothesis("a\nb\u2028c", 0.0, ())] for _ in texts]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 
 from crosslate.documents.document import HEADER_BYTES, TextDocument, TextFormat
@@ -14,14 +15,18 @@ from crosslate.languages.plurals import PluralRule, plural_rule
 from crosslate.text.placeholders import placeholders
 
 _SPACE = r"[^\S\n]*"
-_STRING = rf'{_SPACE}"((?:[^"\\\n]|\\[^\n])*)"{_SPACE}(?:\n|\Z)'
+# Further strings follow in the line or after it, also after empty lines; the next field may, too.
+_AFTER_STRING = rf'{_SPACE}(?:\n(?:{_SPACE}\n)*(?={_SPACE}")|\n|\Z|(?="|msg(?:id|str)))'
+_STRING = rf'{_SPACE}"((?:[^"\\\n]|\\[^\n])*)"{_AFTER_STRING}'
 _FIELD = re.compile(
     rf"({_SPACE}(msgctxt|msgid_plural|msgid|msgstr)(?:\[(\d{{1,3}})\])?[ \t]*)((?:{_STRING})+)"
 )
-_COMMENT = re.compile(rf"{_SPACE}(?:#[^\n]*)?(?:\n|\Z)")
-_ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{1,2}|[0-7]{1,3}|.)", re.DOTALL)
+_COMMENT = re.compile(rf'{_SPACE}(?:#[^\n]*|domain[ \t]+"[^"\n]*"{_SPACE})?(?:\n|\Z)')
+_ESCAPE = re.compile(r"((?:\\(?:x[0-9a-fA-F]{1,2}|[0-7]{1,3}))+)|\\(.)", re.DOTALL)
+_BYTE = re.compile(r"\\(?:x([0-9a-fA-F]{1,2})|([0-7]{1,3}))")
 _MEANINGS = {"n": "\n", "t": "\t", "r": "\r", "a": "\a", "b": "\b", "f": "\f", "v": "\v"}
 _SPELT = str.maketrans({"\\": "\\\\", '"': '\\"'} | {meant: f"\\{name}" for name, meant in _MEANINGS.items()})
+_HEADER = re.compile(r'^[ \t]*msgid[ \t]*""[ \t\r]*\n[ \t]*msgstr', re.MULTILINE)
 _CHARSET = re.compile(r"charset=([\w.:-]{1,40})")
 _FILLED_PLURAL = re.compile(r'^[ \t]*msgstr\[\d{1,3}\]\s*(?:""\s*)?"[^"]', re.MULTILINE)
 _FUZZY = re.compile(r"(?<=,)[ \t]*fuzzy[ \t]*(?:,|(?=\r?\n|\Z))")
@@ -30,13 +35,19 @@ _FUZZY = re.compile(r"(?<=,)[ \t]*fuzzy[ \t]*(?:,|(?=\r?\n|\Z))")
 class Po(TextFormat):
     suffixes = (".po", ".pot")
     position = 7
-    declaration = re.compile(r"""(^"[^"\n]{0,80}charset=)([\w.:-]{1,40})""", re.MULTILINE)
+    declaration = re.compile(
+        r"""(^[ \t]*(?:msgstr[ \t]*)?"[^"\n]{0,2000}?charset=)([\w.:-]{1,40})""", re.MULTILINE
+    )
 
     def opened(self, decoded: Decoded, language: str, target_language: str | None) -> TextDocument:
         declared = self.declaration.search(decoded.text[:HEADER_BYTES])
-        if target_language and not (declared and is_encoding(declared.group(2))):
-            # A template's header names none, and gets UTF-8.
-            decoded = Decoded(decoded.text, "utf-8")
+        named = declared.group(2) if declared else ""
+        is_true = is_encoding(named) and codecs.lookup(named).name == decoded.codec
+        if target_language and not is_true:
+            # A template's header names no encoding, and others the wrong one; both get UTF-8.
+            text = decoded.text
+            text = self.declaration.sub(r"\1UTF-8", text, count=1) if is_encoding(named) else text
+            decoded = Decoded(text, "utf-8")
         return super().opened(decoded, language, target_language)
 
     def read(self, flow: Flow, text: str, target_language: str | None) -> None:
@@ -59,6 +70,8 @@ class _Reader:
         self.rule: PluralRule | None = None
         self.comments: list[str] = []
         self.has_header = False
+        charset = _CHARSET.search(text[:HEADER_BYTES])
+        self.charset = charset.group(1) if charset and is_encoding(charset.group(1)) else "utf-8"
 
     def read(self) -> None:
         position = 0
@@ -81,7 +94,7 @@ class _Reader:
 
     def _field(self, field: re.Match[str]) -> None:
         opening, keyword, _, strings, _ = field.groups()
-        value = "".join(_ESCAPE.sub(_meaning, string) for string in re.findall(_STRING, strings))
+        value = "".join(_ESCAPE.sub(self._meaning, string) for string in re.findall(_STRING, strings))
         if keyword in ("msgctxt", "msgid") and (keyword in self.message or "msgstr" in self.message):
             self.message, self.filled = {}, {}
         if not self.has_header and keyword in ("msgctxt", "msgid"):
@@ -98,6 +111,18 @@ class _Reader:
         else:
             self._plural(field, value)
 
+    def _meaning(self, escape: re.Match[str]) -> str:
+        """What is meant by escapes: one character, or the bytes of some in the catalogue's encoding."""
+        spelt, sign = escape.groups()
+        if sign:
+            return _MEANINGS.get(sign, sign)
+        found = _BYTE.findall(spelt)
+        data = bytes((int(digits, 16) if digits else int(octal, 8)) & 0xFF for digits, octal in found)
+        try:
+            return data.decode(self.charset)
+        except UnicodeDecodeError:
+            return data.decode("latin-1")
+
     def _begin(self, keyword: str, value: str) -> None:
         """Before the first message: the header is no longer fuzzy; a catalogue without one gets it."""
         self.has_header = True
@@ -106,7 +131,7 @@ class _Reader:
         if keyword == "msgid" and not value:
             lines = [_FUZZY.sub("", line) if line.lstrip()[:2] == "#," else line for line in self.comments]
             self.comments = [line for line in lines if line.strip() != "#,"]
-        else:
+        elif not _HEADER.search(self.text):
             header = self._header("", "\n")
             self.flow.copy('msgid ""\nmsgstr ', *header, "\n")
 
@@ -185,15 +210,6 @@ def _variables(text: str) -> list[str]:
 
 def _line_end(strings: str) -> str:
     return strings[len(strings.rstrip("\r\n")) :]
-
-
-def _meaning(match: re.Match[str]) -> str:
-    spelt = match.group(1)
-    if spelt[0] == "x" and len(spelt) > 1:
-        return chr(int(spelt[1:], 16))
-    if spelt[0] in "01234567":
-        return chr(int(spelt, 8))
-    return _MEANINGS.get(spelt, spelt)
 
 
 def _quoted(text: str, line_end: str) -> str:

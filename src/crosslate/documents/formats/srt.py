@@ -12,7 +12,10 @@ from crosslate.errors import InputError
 from crosslate.languages.orthography import has_letters
 
 _NUMBER = re.compile(r"\s*(?:#\s?)?\d+[.:]?\s*$")
-_SPEAKER = re.compile(r"\s*[-–—‐]")
+# Before the dash may stand tags, codes, and marks of the text's direction; ">>" is that of live captions.
+_SPEAKER = re.compile(
+    r"(?:\s|<[^<>\n]{0,100}>|\{[^{}\n]{0,100}\}|[\u200e\u200f\u202a-\u202e\u2066-\u2069])*+(?:[-–—‐]|(?:>|&gt;){2,3})"
+)
 _LINES = re.compile(r"[^\r\n]*(?:\r*\n|\r)|[^\r\n]+\Z")
 # Hours and fractions may be missing, and programs and translators put spaces around the colons.
 _TIME = r"-?\d{1,9}(?:\s{0,2}[:：.,;]\s{0,2}\d{1,9}){1,3}"

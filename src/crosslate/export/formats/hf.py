@@ -107,6 +107,7 @@ def generation_configuration(child: Child, model: PlainModel, tokenizers: PlainT
         early_stopping=True,
         length_penalty=options.length_penalty,
         max_new_tokens=min(options.max_new_tokens, facts.max_target_tokens),
+        min_new_tokens=facts.min_new_tokens,
     )
 
 

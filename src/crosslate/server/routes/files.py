@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -12,8 +13,7 @@ from pydantic import Field, WithJsonSchema
 from starlette.datastructures import UploadFile
 
 from crosslate.documents import format_of
-from crosslate.documents.document import Document
-from crosslate.errors import InputError, UsageError
+from crosslate.errors import UsageError
 from crosslate.server.answers import Answer, Refusal, invalid, missing
 from crosslate.server.description import refusals, takes
 from crosslate.server.requests import (
@@ -29,6 +29,7 @@ from crosslate.server.requests import (
     reads,
 )
 from crosslate.server.settings import Limits
+from crosslate.server.texts import file_sample
 from crosslate.server.translation import AUTO
 
 router = APIRouter()
@@ -89,27 +90,17 @@ async def _translated(call: Call[FileFields]) -> str:
     source, target = fields.source, fields.target
     size = max(_LEAST_SIZE, len(data))
     if source == AUTO:
-        some = await translations.beside(lambda: _opened(name, data, _ANY_LANGUAGE, target), size)
-        sample = "\n".join(segment.text for segment in some.segments[:_SAMPLE_SEGMENTS])
+        arguments = name, data, _ANY_LANGUAGE, target, _SAMPLE_SEGMENTS
+        sample = await translations.beside(file_sample, *arguments, size=size)
         (source,), _ = await translations.sources(call.snapshot, [sample], source, target)
     direction = call.snapshot.preferring(fields.packs).direction(source, target)
-    document = await translations.beside(lambda: _opened(name, data, source, target), size)
     if direction is None:
-        return await translations.beside(lambda: downloads.save(data, name, target), size)
-    segments = [(direction, segment.text) for segment in document.segments]
-    ranked = await translations.translate_segments(segments)
-    aligns = await translations.aligns(zip([direction] * len(ranked), document.segments, ranked))
-    best = [best for best, *_ in ranked]
-    return await translations.beside(
-        lambda: downloads.save(document.rebuild(best, aligns.get(direction.identity)), name, target), size
-    )
-
-
-def _opened(name: str, data: bytes, source: str, target: str) -> Document:
-    try:
-        return format_of(name).open(data, source, target)
-    except InputError as error:
-        raise invalid(f"the file cannot be read: {error}") from None
+        await translations.beside(
+            file_sample, name, data, source, target, 0, size=size
+        )  # it must be readable
+    else:
+        data = await translations.translate_file(name, data, direction, size)
+    return await asyncio.to_thread(downloads.save, data, name, target)
 
 
 @router.get(
