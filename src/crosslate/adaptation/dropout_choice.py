@@ -32,8 +32,8 @@ log = logging.getLogger(__name__)
 LIMIT_NATS = 0.15
 """Mean divergence per token that a model bears.
 
-A parent of 1.3 million parameters that was trained with dropout 0.1 moves by 0.08 to 0.12 nats at 0.1; the published
-student moves by 0.22 to 0.38 at 0.01 and by more than 10 at 0.1.
+A parent of 1.3 million parameters that was trained with dropout 0.1 moves by 0.08 to 0.12 nats at 0.1; the
+published student moves by 0.22 to 0.38 at 0.01 and by more than 10 at 0.1.
 """
 _CANDIDATES = (0.1, 0.05, 0.02, 0.01)
 _LINES_READ = 200

@@ -21,16 +21,17 @@ def export(
         typer.Option(
             "--to",
             help=f"Output format: {', '.join(EXPORTERS.names)}. hf is a checkpoint for transformers, "
-            "argos a package for Argos Translate and LibreTranslate, marian a model for Marian and "
-            "bergamot, web a page that translates in a browser.",
+            "onnx is for Optimum and transformers.js, argos a package for Argos Translate and "
+            "LibreTranslate, marian a model for Marian and bergamot, web a page that translates in a browser.",
         ),
     ] = "ctranslate2",
     parent: PackParent = None,
     quantization: Annotated[
         str | None,
         typer.Option(
-            help="Type of the weights: float32, float16, bfloat16; except for hf also int8, int16, …; for "
-            "marian float32 (.npz) or int8 (.bin), for web int8. [default: int8 for web, else float32]",
+            help="Type of the weights: float32; for hf also float16, bfloat16; for onnx int8; for "
+            "ctranslate2 and argos all of these, int16, …; for marian float32 (.npz) or int8 (.bin), for web "
+            "int8. [default: int8 for web, else float32]",
             show_default=False,
         ),
     ] = None,

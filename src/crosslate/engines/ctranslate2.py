@@ -1,13 +1,10 @@
-"""Translation with CTranslate2, the fast engine on CPU; needs neither PyTorch nor transformers."""
+"""Translation with CTranslate2, the fastest engine on CPU; needs neither PyTorch nor transformers."""
 
 from __future__ import annotations
 
 import logging
 import os
-import re
-import shutil
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,12 +18,11 @@ from crosslate.engines.decoding import (
     hypothesis,
 )
 from crosslate.errors import EngineError, InputError, SettingsError
-from crosslate.files import read_json, read_optional_object, sha256_file, write_json
+from crosslate.files import read_json
 from crosslate.models.vocabularies.saved_vocabularies import SideDescription, load_vocabulary
 
 log = logging.getLogger(__name__)
 
-_CACHE_NAME, _HASHES_NAME = ".crosslate-cache", "sha256.json"
 _MAX_INTER_THREADS = 8
 _MAX_BATCH_TOKENS = 1024  # padded source tokens
 FORMAT_VERSION: Literal[1] = 1
@@ -173,76 +169,3 @@ def load_description(folder: Path) -> FolderDescription:
         raise EngineError(
             f"{folder} is not a CTranslate2 model exported by this Crosslate; export it again: {error}"
         ) from None
-
-
-def ctranslate2_folder(origin: Path, key: str, quantization: str) -> Path:
-    """Path of the cached CTranslate2 model of a pack or parent, which may not exist yet.
-
-    It is beside ``origin``, not inside, since a pack may not contain other files; or in the user's cache
-    directory if that place is not writable.
-
-    Args:
-        origin: the pack's or parent's folder; its name becomes part of the path.
-        key: hash of everything the model depends on.
-        quantization: type of the weights.
-    """
-    origin = origin.resolve()
-    readable = re.sub(r"[^\w.-]", "_", origin.name) or "model"
-    name = f"{readable}-{key[:16]}-{quantization}"
-    beside = origin.parent / _CACHE_NAME
-    existing = next(folder for folder in (beside, *beside.parents) if folder.exists())
-    if (beside / name).is_dir() or (existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)):
-        return beside / name
-    users = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(users) if users else Path.home() / ".cache") / "crosslate" / name
-
-
-def cached_ctranslate2_model(
-    origin: Path, key: str, quantization: str, build: Callable[[Path], None]
-) -> Path:
-    """The folder of the CTranslate2 model; reuse imports no PyTorch.
-
-    It is built now if it is not there, or if its files are not those that were built.
-
-    Args:
-        build: writes the model to the path it is given, as ``export_ctranslate2`` does.
-
-    Raises:
-        EngineError: it cannot be written.
-    """
-    folder = ctranslate2_folder(origin, key, quantization)
-    if _is_intact(folder):
-        return folder
-    if folder.is_dir():
-        log.warning("the files of the CTranslate2 model %s are not those that were built", folder)
-    log.info("building the CTranslate2 model %s", folder)
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as place:
-            built = Path(place, "model")
-            build(built)
-            write_json(built / _HASHES_NAME, _hashes(built))
-            if not _is_intact(folder):
-                shutil.rmtree(folder, ignore_errors=True)
-                built.replace(folder)
-    except OSError as error:
-        if not _is_intact(folder):  # else somebody built the same model at the same moment
-            raise EngineError(
-                f"the CTranslate2 model cannot be written to {folder.parent}: {error.strerror or error}; make "
-                "room there, make it writable, or use the PyTorch engine"
-            ) from error
-    return folder
-
-
-def _is_intact(folder: Path) -> bool:
-    """Whether a folder's files are those that were built."""
-    recorded = read_optional_object(folder / _HASHES_NAME)
-    try:
-        return bool(recorded) and _hashes(folder) == recorded
-    except OSError:
-        return False
-
-
-def _hashes(folder: Path) -> dict[str, str]:
-    files = (path for path in sorted(folder.iterdir()) if path.name != _HASHES_NAME)
-    return {path.name: sha256_file(path) for path in files}

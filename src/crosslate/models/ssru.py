@@ -59,7 +59,8 @@ def _cached_state(cache: Any, layer: int) -> torch.Tensor | None:
 
 
 def _keep_state(cache: Any, layer: int, state: torch.Tensor, num_steps: int) -> None:
-    steps = state.new_zeros(len(state), 1, num_steps, 1)
+    # Without a number of rows in Python, which an export would keep for all batches.
+    steps = torch.zeros_like(state)[:, None, None, :1].expand(-1, -1, num_steps, -1)
     cache.update(steps, state[:, None, None], layer)
     kept = cache.layers[layer]
     kept.values = kept.values[:, :, -1:]

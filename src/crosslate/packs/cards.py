@@ -92,7 +92,9 @@ def pack_card(manifest: Manifest) -> str:
     languages, parent = (manifest.source_language, manifest.target_language), manifest.parent
     renewed = [f"{side}, {manifest.vocabulary_size(side)} pieces" for side in manifest.renewed]
     num_bytes = sum(each.num_bytes for each in manifest.tensors.values())
-    added = [f"| Added | {each}; translates with the PyTorch engine only |\n" for each in manifest.added]
+    added = [
+        f"| Added | {each}; translates with the PyTorch and ONNX engines only |\n" for each in manifest.added
+    ]
     cells = {
         "pair": pair(languages),
         "strategy": manifest.strategy,

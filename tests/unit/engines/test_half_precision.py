@@ -25,5 +25,5 @@ def test_a_gpu_without_bf16_translates_in_fp16(device, types, has_bf16, expected
     )
     monkeypatch.setattr(torch, "autocast", lambda kind, dtype, enabled: asked.append((kind, dtype, enabled)))
     tensors = [SimpleNamespace(device=SimpleNamespace(type=device), dtype=each) for each in types]
-    pytorch._arithmetic(SimpleNamespace(parameters=lambda: iter(tensors)))
+    pytorch.arithmetic(SimpleNamespace(parameters=lambda: iter(tensors)))
     assert asked == [(device, *expected)]
