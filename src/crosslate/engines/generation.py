@@ -93,7 +93,7 @@ class Generation:
         )
 
     def never_generated(self, target: Vocabulary, *, allow_unknown: bool) -> list[int]:
-        """Target ids that no translation may contain: those that stand for no text and rows without a piece."""
+        """Target ids that no translation may contain: control ids, and rows without a piece."""
         special = target.special
         ids = {*target.silent, self.start, *range(len(target), self.num_target_rows)}
         if not allow_unknown:

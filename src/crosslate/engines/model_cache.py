@@ -9,12 +9,15 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
-from crosslate.errors import EngineError
-from crosslate.files import read_optional_object, sha256_file, write_json
+from crosslate.config import Settings
+from crosslate.errors import EngineError, InputError, SettingsError
+from crosslate.files import read_json, read_optional_object, sha256_file, write_json
 
 log = logging.getLogger(__name__)
 
+Description = TypeVar("Description", bound=Settings)
 _CACHE_NAME, _HASHES_NAME = ".crosslate-cache", "sha256.json"
 
 
@@ -87,3 +90,18 @@ def _is_intact(folder: Path) -> bool:
 def _hashes(folder: Path) -> dict[str, str]:
     files = (path for path in sorted(folder.iterdir()) if path.name != _HASHES_NAME)
     return {path.name: sha256_file(path) for path in files}
+
+
+def read_description(folder: Path, kind: type[Description], program: str) -> Description:
+    """What ``crosslate.json`` says of a built model.
+
+    Raises:
+        EngineError: the folder was not written by this version of Crosslate for ``program``.
+    """
+    path = folder / "crosslate.json"
+    try:
+        return kind.from_values(read_json(path), where=str(path))
+    except (InputError, SettingsError) as error:
+        raise EngineError(
+            f"{folder} is not {program} model exported by this Crosslate; export it again: {error}"
+        ) from None

@@ -19,9 +19,9 @@ from crosslate.engines.decoding import (
     group_sources,
     hypothesis,
 )
+from crosslate.engines.model_cache import read_description
 from crosslate.engines.search import Ids, Numbers, Rules, search
-from crosslate.errors import EngineError, InputError, MissingExtra, SettingsError
-from crosslate.files import read_json
+from crosslate.errors import EngineError, MissingExtra
 from crosslate.models.vocabularies.saved_vocabularies import SideDescription, load_vocabulary
 
 _MAX_BATCH_TOKENS = 2048  # padded source tokens, times the beam size
@@ -48,7 +48,7 @@ class OnnxEngine:
     def __init__(
         self, folder: Path, *, inter_threads: int | None = None, intra_threads: int | None = None
     ) -> None:
-        self._description = described = load_onnx_description(folder)
+        self._description = described = read_description(folder, OnnxDescription, "an ONNX")
         self.source = load_vocabulary(folder, "source", described.source)
         self.target = load_vocabulary(folder, "target", described.target)
         self.max_source_tokens = described.max_source_tokens
@@ -229,18 +229,3 @@ class OnnxDescription(Settings):
     start: int
     forced_first: int | None
     never_generated: list[int]
-
-
-def load_onnx_description(folder: Path) -> OnnxDescription:
-    """Reads ``crosslate.json``.
-
-    Raises:
-        EngineError: the folder was not written by this version of ``export_onnx``.
-    """
-    path = folder / "crosslate.json"
-    try:
-        return OnnxDescription.from_values(read_json(path), where=str(path))
-    except (InputError, SettingsError) as error:
-        raise EngineError(
-            f"{folder} is not an ONNX model exported by this Crosslate; export it again: {error}"
-        ) from None

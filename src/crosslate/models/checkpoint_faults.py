@@ -1,4 +1,4 @@
-"""What makes a checkpoint's tensors another model than its configuration says: each is refused with a reason."""
+"""Checkpoints whose tensors contradict their configuration: each fault is refused with a reason."""
 
 from __future__ import annotations
 

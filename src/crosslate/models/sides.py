@@ -108,7 +108,7 @@ def effective_setting(model: Any, name: str) -> int | None:
 
 
 def decoder_start(model: Any) -> int | None:
-    """The id that the decoder starts with; the beginning of a sentence where nothing names another (T5Gemma)."""
+    """The id that the decoder starts with; the beginning of a sentence if none is named (T5Gemma)."""
     start = effective_setting(model, "decoder_start_token_id")
     return effective_setting(model, "bos_token_id") if start is None else start
 

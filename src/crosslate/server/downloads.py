@@ -86,7 +86,8 @@ class Downloads:
         """A file by its name; None where there is none, or none any more."""
         path = self._folder / name
         # Not Path.is_file, which fails for a name that is too long for the file system.
-        return path if _NAME.fullmatch(name) and isfile(path) and _age(path) < _SECONDS else None
+        is_there = _NAME.fullmatch(name) and isfile(path)  # noqa: PTH113
+        return path if is_there and _age(path) < _SECONDS else None
 
     def remove_old(self, most_bytes: int) -> None:
         """Removes files that are too old, and the oldest ones until so many bytes are left."""

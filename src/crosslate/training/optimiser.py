@@ -62,8 +62,8 @@ class Trainee:
         start = decoder_start(owner.model)
         if start is None:
             raise TrainingError(
-                "the model does not specify the start token of its decoder; set decoder_start_token_id in its "
-                "generation configuration"
+                "the model does not specify the start token of its decoder; set decoder_start_token_id in "
+                "its generation configuration"
             )
         ids = BatchIds(*pads, start)
         return cls(owner.model, parameters, frozenset(fresh), ids)

@@ -72,8 +72,8 @@ class TrainingSettings(Settings):
         None,
         ge=0,
         lt=1,
-        description="Dropout probability, or auto: the parent's own if its predictions bear it, else the most "
-        "that they bear, which for distilled models is usually none. [default: auto]",
+        description="Dropout probability, or auto: the parent's own if its predictions bear it, else the "
+        "most that they bear, which for distilled models is usually none. [default: auto]",
     )
     attention_dropout: float | None = Field(
         None,
@@ -122,8 +122,8 @@ class TrainingSettings(Settings):
     full_softmax: bool = Field(
         False,
         exclude_if=_not_set,
-        description="Train with a softmax over the whole target vocabulary. Otherwise, if at most half of its "
-        "pieces occur in the training text, the softmax runs over these, which is faster.",
+        description="Train with a softmax over the whole target vocabulary. Otherwise, if at most half of "
+        "its pieces occur in the training text, the softmax runs over these, which is faster.",
     )
     tensorboard: bool = Field(False, exclude_if=_not_set, description="Also log to TensorBoard.")
 

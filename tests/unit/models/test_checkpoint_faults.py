@@ -93,6 +93,6 @@ def test_weights_that_cannot_be_read(folder):
         Parent.load(folder)
     torch.save({"weight": Runs()}, folder / "pytorch_model.bin")
     with pytest.raises(
-        ParentError, match="code in a checkpoint is never run: get the model with model.safet"
+        ParentError, match=r"code in a checkpoint is never run: get the model with model.safet"
     ):
         Parent.load(folder)

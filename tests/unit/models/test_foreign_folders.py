@@ -132,7 +132,7 @@ def test_an_address_of_a_folder_an_archive_and_no_name(tmp_path):
     assert local_folder(folder.as_uri()) == folder == local_folder(f"{folder}/")
     (tmp_path / "model.tar.gz").write_bytes(b"")
     with pytest.raises(
-        ParentError, match="model.tar.gz is an archive; unpack it and give the folder of a model"
+        ParentError, match=r"model.tar.gz is an archive; unpack it and give the folder of a model"
     ):
         local_folder(str(tmp_path / "model.tar.gz"))
     with pytest.raises(ParentError, match="the parent's name is empty"):

@@ -213,7 +213,7 @@ class TestFolder:
     @pytest.mark.skipif(sys.platform != "linux", reason="its file systems allow any bytes")
     def test_names_that_are_no_text(self, catalogue_of, folder, caplog):
         shutil.copytree(folder / "de-en", os.fsdecode(bytes(folder) + b"/\xff"))
-        os.mkdir(bytes(folder) + b"/bad\xfe")
+        os.mkdir(bytes(folder) + b"/bad\xfe")  # noqa: PTH102
         snapshot = catalogue_of(folder).refresh()
         assert {pack.name for pack in snapshot.packs} == {"de-en", "fr-es", "\ufffd"}
         assert set(snapshot.refused) == {"bad\ufffd"}

@@ -237,8 +237,8 @@ def _refusal(folder: Path, error: Exception) -> str:
         )
     if not (folder / TOKENIZER_CONFIG).is_file():
         return (
-            f"{TOKENIZER_CONFIG} is missing, which says what tokenizer it is, and it is not the usual one of its "
-            "family; get the model again with it"
+            f"{TOKENIZER_CONFIG} is missing, which says what tokenizer it is, and it is not the usual one of "
+            "its family; get the model again with it"
         )
     if "need to have sentencepiece" in reason and any(folder.glob("*.model")):
         return (
@@ -268,8 +268,8 @@ class _Reader:
         known = known_codes(self.conventions, target.pieces)
         if len(source) - len(source.control) < _FEWEST_PIECES:
             raise ParentError(
-                f"{self.folder}: its tokenizer ({type(self.tokenizer).__name__}) has no pieces but special ones, "
-                "since the files that list them are missing; get the model again, with "
+                f"{self.folder}: its tokenizer ({type(self.tokenizer).__name__}) has no pieces but special "
+                "ones, since the files that list them are missing; get the model again, with "
                 f"{', '.join(type(self.tokenizer).vocab_files_names.values())}"
             )
         if not self.conventions.codes:
@@ -315,13 +315,13 @@ class _Reader:
             if len(found) > 1:
                 raise ParentError(
                     f"{self.folder}: its tokenizer ({type(self.tokenizer).__name__}) has codes of languages "
-                    f"({', '.join(sorted(found.values())[:4])}, …), and its class does not say where they go; "
-                    f"if it is one of the family of {name}, write that as tokenizer_class into "
+                    f"({', '.join(sorted(found.values())[:4])}, …), and its class does not say where they "
+                    f"go; if it is one of the family of {name}, write that as tokenizer_class into "
                     f"{TOKENIZER_CONFIG}"
                 )
 
     def _control(self, vocabulary: Vocabulary) -> list[int]:
-        """Ids that stand for no text: what the tokenizer calls special, and codes that text never leads to."""
+        """Ids that stand for no text: special ones of the tokenizer, and codes that text never leads to."""
         given = set(vocabulary.segmenter.pieces)
         codes = known_codes(self.conventions, vocabulary.pieces).values()
         added = self.tokenizer.added_tokens_decoder.values()  # with those that a later list has replaced
@@ -510,7 +510,7 @@ def _read_marian(folder: Path, languages: _Languages) -> ParentVocabularies:
 
 
 def _refuse_added(folder: Path, source: Vocabulary) -> None:
-    """Pieces that were added to Marian's tokenizer are in no SentencePiece model, so text never leads to them."""
+    """Refuses pieces added to Marian's tokenizer: no SentencePiece model has them, so text never does."""
     listed = read_optional_object(folder / TOKENIZER_CONFIG).get("added_tokens_decoder")
     entries = listed.values() if isinstance(listed, dict) else ()
     added = {*read_optional_object(folder / "added_tokens.json")}

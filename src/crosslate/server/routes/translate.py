@@ -172,8 +172,8 @@ async def stream(
 
     ``start`` holds ``source`` and ``target`` (and ``detectedLanguage``); ``sentence``, for each in order,
     ``index``, ``source`` and ``translation`` (and its ``alternatives``); ``end`` the whole
-    ``translatedText`` (and with alternatives all ``sentences`` as they stand in it); or ``error``, an ``error`` with the ``status`` (and ``retryAfter``, seconds) that an
-    answer would have had.
+    ``translatedText`` (and with alternatives all ``sentences`` as they stand in it); or ``error``, an
+    ``error`` with the ``status`` (and ``retryAfter``, seconds) that an answer would have had.
     """
     fields, translations = call.fields, call.service.translations
     (source,), guesses = await translations.sources(call.snapshot, [fields.q], fields.source, fields.target)
