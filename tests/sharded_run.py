@@ -33,6 +33,7 @@ def main(folder: Path, options: set[str]) -> None:
     training = {
         "precision": "bf16" if "bf16" in options else "fp32", "dropout": 0.0, "batch_tokens": 256,
         "fresh_learning_rate": 1e-2, "shard_frozen": "shard" in options,
+        "full_softmax": True,  # as a sharded run trains
         "gradient_checkpointing": "checkpointed" in options,
     }  # fmt: skip
     toy_corpora.adapted(parent, folder, training=training, progress=Progress(measure=held))

@@ -62,4 +62,4 @@ def test_a_document_that_cannot_be_read_is_refused_with_the_reason(server, monke
         "Invalid request: the text cannot be read: a paragraph consists of more than 3 "
     )
     fields = {"q": text, "source": "de", "target": "en", "format": "html"}
-    assert events(server.post("/v1/stream", fields))[-1] == ("error", {"error": message})
+    assert events(server.post("/v1/stream", fields))[-1] == ("error", {"error": message, "status": 400})

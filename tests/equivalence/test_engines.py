@@ -453,6 +453,7 @@ def test_a_family_without_counterpart_is_named(vocabularies, tmp_path):
     config = transformers.LEDConfig(**SPECIAL | TINY, attention_window=4)
     model = transformers.LEDForConditionalGeneration(config)
     with pytest.raises(
-        EngineError, match=r"type 'led' to CTranslate2 .supported: marian, bart.*use the PyTorch engine"
+        EngineError,
+        match=r"type 'led' to CTranslate2 .supported: marian, crosslate_marian, bart.*use the PyTorch engine",
     ):
         export_ctranslate2(SimpleNamespace(model=model, source=None, target=None), tmp_path / "model", "int8")

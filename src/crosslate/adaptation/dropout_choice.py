@@ -17,6 +17,7 @@ import torch
 from torch.nn import functional
 
 from crosslate.engines.decoding import DecodingOptions
+from crosslate.engines.generation import Generation
 from crosslate.engines.pytorch import TorchEngine, arithmetic
 from crosslate.models.parent import Parent
 from crosslate.models.strategies import Strategy
@@ -142,7 +143,10 @@ def _sample(parent: Parent, lines: Iterable[str]) -> Batch | None:
         return None
     options = DecodingOptions(beam_size=1, max_new_tokens=longest)
     translated = [hypotheses[0].text for hypotheses in engine.translate([line for line, _ in kept], options)]
-    pairs = _Pairs([ids for _, ids in kept], parent.target.encode_batch(translated))
+    # Encoded again, a translation can have more pieces than were generated.
+    most = min(_MAX_TOKENS, Generation.of(parent).max_target_tokens)
+    targets = [ids[:most] for ids in parent.target.encode_batch(translated)]
+    pairs = _Pairs([ids for _, ids in kept], targets)
     planned = PlannedBatch(
         tuple(range(len(kept))), len(kept), int(pairs.source_lengths.max()), int(pairs.target_lengths.max())
     )

@@ -10,13 +10,15 @@ import torch
 
 import toy_corpora
 from crosslate.adaptation.adapt import adapt
-from crosslate.adaptation.settings import NewLanguages, PackOutput
+from crosslate.adaptation.settings import DataSettings, NewLanguages, PackOutput
 from crosslate.errors import InputError, Interrupted
 from crosslate.models.parent import Parent
 from crosslate.packs.compose import apply_packs
 from crosslate.packs.pack import Pack
+from crosslate.text.cleaning import CleaningSettings
 from crosslate.text.corpora import ParallelCorpus, TextFiles
 from crosslate.training.progress import Progress
+from crosslate.training.settings import TrainingSettings
 from toy_training import At, interrupt
 
 adapted = toy_corpora.adapted
@@ -179,3 +181,26 @@ def test_less_memory_where_the_encoder_is_frozen_as_a_whole(parent: Parent, tmp_
     assert pack.manifest.training["precision"] == "bf16"
     assert not any(getattr(module, "gradient_checkpointing", False) for module in low.model.modules())
     assert {each.dtype for each in apply_packs(parent, [pack]).model.parameters()} == {torch.float32}
+
+
+@pytest.mark.parametrize(
+    ("strategy", "settings", "is_restricted"),
+    [("src+xattn", {}, True), ("src+all", {}, True), ("scratch", {}, False),
+     ("src+xattn", {"full_softmax": True}, False)],
+)  # fmt: skip
+def test_the_softmax_runs_over_the_pieces_that_occur(
+    parent: Parent, strategy: str, settings: dict[str, Any], is_restricted: bool
+):
+    short = ParallelCorpus(
+        ["Hund rot"] * 40 + ["Katze"] * 20, ["red dog"] * 40 + ["cat"] * 20, "de", "en", "short"
+    )
+    settings = TrainingSettings(max_epochs=1, precision="fp32", **settings)
+    new = NewLanguages(source="de", strategy=strategy)
+    data = DataSettings(cleaning=CleaningSettings(enabled=False))
+    record = adapt(
+        parent, short, short.rows(range(4)), new=new, training=settings, data=data
+    ).manifest.training
+    assert ("output_pieces" in record) == is_restricted
+    if is_restricted:
+        expected = {each for text in ("red dog", "cat") for each in parent.target.encode(text)}
+        assert record["output_pieces"] == len(expected)

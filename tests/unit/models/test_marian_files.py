@@ -146,7 +146,7 @@ def test_an_archive_that_unpacks_beyond_measure_is_refused(tmp_path):
     with pytest.raises(ParentError, match=r"unpack to 16,777,344"):
         MarianModel.read(npz(tmp_path / "model.npz", members, zipfile.ZIP_DEFLATED))
     (tmp_path / "model.bin.gz").write_bytes(gzip.compress(bytes(4 << 20)))
-    with pytest.raises(ParentError, match=r"unpack to more than 1,048,576"):
+    with pytest.raises(ParentError, match=r"unpacks to more than 1,048,576"):
         MarianModel.read(tmp_path / "model.bin.gz")
 
 
