@@ -35,6 +35,32 @@ def word_spans(text: str) -> list[tuple[int, int]]:
     return [match.span() for match in _SPAN.finditer(text)]
 
 
+def words_and_bigrams(text: str) -> list[str]:
+    """The words of a text with letters or digits; of scripts without spaces, all pairs of adjacent characters.
+
+    A single character between spaces or punctuation stands alone.
+    """
+    found: list[str] = []
+    run: list[str] = []  # adjacent characters of a script without spaces
+    end = -1
+    for start, stop in word_spans(text):
+        word = text[start:stop]
+        is_unspaced = UNSPACED.match(word) is not None and word[0].isalpha()
+        if run and not (is_unspaced and start == end):
+            found += _bigrams(run)
+            run = []
+        if is_unspaced:
+            run.append(word)
+        elif any(map(str.isalnum, word)):
+            found.append(word)
+        end = stop
+    return found + _bigrams(run)
+
+
+def _bigrams(run: list[str]) -> list[str]:
+    return run if len(run) == 1 else [one + other for one, other in zip(run, run[1:])]
+
+
 def words_in(text: str, *, with_digits: bool = False) -> list[str]:
     """The words of a text as they are spelt, without punctuation.
 
