@@ -4,8 +4,8 @@
 
 Reads ``XX-YY.train.tsv.gz`` of a folder. Of each corpus, a tenth of the pairs each gets the target of another
 pair, a copy of the source, a sentence of a third language, or half of its target; as many near-duplicates are
-added. ``--respelt`` writes the target side in Cyrillic, or in Lao letters without spaces between words. Prints
-the share dropped of every kind, with the rules that dropped most of it.
+added. ``--respelt`` writes the target side in Cyrillic, or in Lao letters without spaces between words.
+Prints the share dropped of every kind, with the rules that dropped most of it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import gzip
 import random
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from crosslate.languages.words import UNSPACED
@@ -25,9 +25,7 @@ from crosslate.text.corpora import ParallelCorpus
 KINDS = ("good", "shuffled", "copied", "other language", "truncated", "near-duplicate")
 _LATIN = "abcdefghijklmnopqrstuvwxyzĉĝĥĵŝŭ"
 _CYRILLIC = "абцдефгхијклмнопqрстувwхызчџщжшў"
-_LAO = "".join(map(chr, [*range(0xE94, 0xE98), *range(0xE99, 0xEA0), *range(0xEA1, 0xEA4), 0xEA5, 0xEA7, 0xEAA,
-                         0xEAB, *range(0xEAD, 0xEAF), 0xE81, 0xE82, 0xE84, 0xE87, 0xE88, 0xE8A, 0xE8D, 0xEB0,
-                         0xEB2, 0xEC0, 0xEC1, 0xEC2]))  # fmt: skip
+_LAO = "ດຕຖທນບປຜຝພຟມຢຣລວສຫອຮກຂຄງຈຊຍະາເແໂ"
 
 Pair = tuple[str, str]
 
@@ -113,10 +111,8 @@ def main() -> None:
         print(_row(name, mixed, source, target), flush=True)
 
 
-def _cleaned(pairs: Sequence[Pair], source: str, target: str, *, mined: bool):  # noqa: ANN202
-    return clean(
-        ParallelCorpus(*zip(*pairs), source, target), CleaningSettings(mined=mined), Path("unused")
-    )
+def _cleaned(pairs: Sequence[Pair], source: str, target: str, *, mined: bool):
+    return clean(ParallelCorpus(*zip(*pairs), source, target), CleaningSettings(mined=mined), Path("unused"))
 
 
 def _row(name: str, mixed: list[tuple[str, Pair]], source: str, target: str) -> str:

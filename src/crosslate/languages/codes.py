@@ -113,7 +113,7 @@ def is_same_language(one: str, other: str) -> bool:
 
 
 def base_code(code: str) -> str:
-    """The language of a code without script and region, in two letters if it has them: ``de`` for ``deu_Latn``."""
+    """The language of a code, without script and region: ``de`` for ``deu_Latn``."""
     first = re.split("[-_]", code.strip())[0].lower()
     return _BASES.get(first, first)
 

@@ -8,13 +8,15 @@ from typing import Any
 from crosslate.errors import MissingExtra
 from crosslate.languages.codes import base_code, resolve_code
 from crosslate.languages.scripts import scripts_of
+from crosslate.languages.words import words_and_bigrams
 
 _MARGIN = 20.0
 """How many times as likely as the expected language another one must be.
 
-The probabilities are those of texts of their length, so little can be told of a short one: with this margin,
-3 in 10,000 sentences of 6 words were taken for another language.
+The model is less sure of shorter texts. With this margin, 3 in 10,000 sentences of 6 words were taken for
+another language.
 """
+_LEAST_WORDS = 4  # fewer may be a name
 _MAX_CHARACTERS = 200  # more tells no more
 
 
@@ -41,7 +43,11 @@ def label_of(language: str) -> str | None:
 
 
 def is_other_language(text: str, label: str) -> bool:
-    """Whether a text is surely in another language than the one with this label."""
+    """Whether a text of some words is surely in another language than the one with this label."""
     sample = text[:_MAX_CHARACTERS]
     best, probability = identifier().classify(sample)
-    return best != label and probability > _MARGIN * dict(identifier().rank(sample))[label]
+    return (
+        best != label
+        and probability > _MARGIN * dict(identifier().rank(sample))[label]
+        and len(words_and_bigrams(sample)) >= _LEAST_WORDS
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
+from itertools import pairwise
 
 import regex
 
@@ -36,10 +37,12 @@ def word_spans(text: str) -> list[tuple[int, int]]:
 
 
 def words_and_bigrams(text: str) -> list[str]:
-    """The words of a text with letters or digits; of scripts without spaces, all pairs of adjacent characters.
+    """Words with letters or digits; of scripts without spaces, all pairs of adjacent characters.
 
     A single character between spaces or punctuation stands alone.
     """
+    if UNSPACED.search(text) is None:
+        return [word for word in _SPAN.findall(text) if _has_letters_or_digits(word)]
     found: list[str] = []
     run: list[str] = []  # adjacent characters of a script without spaces
     end = -1
@@ -51,14 +54,18 @@ def words_and_bigrams(text: str) -> list[str]:
             run = []
         if is_unspaced:
             run.append(word)
-        elif any(map(str.isalnum, word)):
+        elif _has_letters_or_digits(word):
             found.append(word)
         end = stop
     return found + _bigrams(run)
 
 
+def _has_letters_or_digits(word: str) -> bool:
+    return word.isalnum() or any(map(str.isalnum, word))
+
+
 def _bigrams(run: list[str]) -> list[str]:
-    return run if len(run) == 1 else [one + other for one, other in zip(run, run[1:])]
+    return run if len(run) == 1 else [one + other for one, other in pairwise(run)]
 
 
 def words_in(text: str, *, with_digits: bool = False) -> list[str]:

@@ -128,8 +128,8 @@ def _shortened(text: str, num_characters: int) -> str:
 def clean(corpus: Corpus, settings: CleaningSettings, folder: Path) -> tuple[SizedCorpus, CleaningReport]:
     """The pairs that no rule drops, in their order and unchanged, and the report.
 
-    The rule for duplicates remembers about 100 bytes for every pair kept, that for near-duplicates as much. The
-    pairs kept of a corpus that is not in memory are stored in ``folder``.
+    The rule for duplicates remembers about 100 bytes for every pair kept, that for near-duplicates as much.
+    The pairs kept of a corpus that is not in memory are stored in ``folder``.
 
     Raises:
         MissingExtra: the text is mined, and py3langid is not installed.
@@ -158,7 +158,7 @@ def _clean(
     report: CleaningReport,
     lines: array[int] | None = None,
 ) -> Iterator[tuple[str, str]]:
-    """Pairs that the rules keep that need no other pair but earlier ones; appends their numbers to ``lines``."""
+    """The pairs kept by rules that need only earlier pairs; appends their numbers to ``lines``."""
     seen: set[bytes] = set()
     seen_nearly: set[bytes] = set()
     for source, target in pairs:

@@ -10,7 +10,7 @@ import math
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
@@ -26,15 +26,16 @@ Pair = tuple[str, str]
 
 _SAMPLE_PAIRS = 100_000
 _SAMPLE_CELLS = 16_000_000  # pairs of words of one sentence pair; bounds memory and time
+_SCORED_PAIRS = 20_000  # of the sample, for the threshold
 _LANGUAGE_SAMPLE = 1_000
 # As many words as a name in Latin letters has letters make several words of Chinese.
 _LEAST_SHARE_IN_SCRIPT = 0.25
-_MOST_DEVIATIONS = 6.0
+_MOST_DEVIATIONS = 4.5
 _LEAST_WORDS = 4  # fewer known words on a side say little
 _LEAST_OCCURRENCES = 2
 _FLOOR = 0.05
-_LEAST_JUDGED = 500
-_MOST_LOST = 0.01
+_LEAST_JUDGED = 500  # of fewer pairs, it is not learnt what is usual
+_MOST_LOST = 0.003
 _NOT_ESSENTIAL = regex.compile(r"[^\p{L}\p{M}\p{N}]+")
 _DIGITS = regex.compile(r"\p{Nd}+")
 
@@ -120,10 +121,12 @@ class Lengths:
     limit: float
 
     @classmethod
-    def learn(cls, pairs: Iterable[Pair]) -> Lengths:
-        """From the median and the median deviation, which noise in less than half of the pairs hardly moves."""
-        ratios = np.array([_log_ratio(pair) for pair in pairs] or [0.0])
-        weights = np.array([_weight(pair) for pair in pairs] or [0.0])
+    def learn(cls, pairs: Sequence[Pair]) -> Lengths:
+        """From the median and the median deviation, which noise in few of the pairs hardly moves."""
+        if len(pairs) < _LEAST_JUDGED:
+            return cls(0.0, math.inf)
+        ratios = np.array([_log_ratio(pair) for pair in pairs])
+        weights = np.array([_weight(pair) for pair in pairs])
         median = float(np.median(ratios))
         deviation = float(np.median(np.abs(ratios - median) * weights))
         return cls(median, _MOST_DEVIATIONS * deviation if deviation else math.inf)
@@ -152,6 +155,8 @@ class Alignment:
     links: Links
     counts: tuple[Counter[str], Counter[str]]
     """How often each word of a side occurs in the sample."""
+    size: float
+    """How many words a side of the sample has, as the geometric mean."""
     step: int
     """Rows of the corpus from one pair of the sample to the next."""
     threshold: float = -math.inf
@@ -167,12 +172,16 @@ class Alignment:
         for pair in map(_words, sample):
             for side in (0, 1):
                 counts[side].update(pair[side])
-        found = cls(link_words(map(_words, sample)), counts, step)
-        half = len(sample) // 2
-        others = ((source, sample[(row + half) % len(sample)][1]) for row, (source, _) in enumerate(sample))
-        unrelated = _judged(found.score(pair, is_own=False) for pair in others)
-        threshold = _threshold(_judged(found.score(pair, is_own=True) for pair in sample), unrelated)
-        return cls(found.links, found.counts, step, threshold)
+        size = math.sqrt(counts[0].total() * counts[1].total())
+        found = cls(link_words(map(_words, sample)), counts, size, step)
+        scored = sample[:: math.ceil(max(1, len(sample) / _SCORED_PAIRS))]
+        half = len(scored) // 2
+        others = [*scored[half:], *scored[:half]]
+        unrelated = _judged(
+            found.score((one[0], other[1]), is_own=False) for one, other in zip(scored, others)
+        )
+        scores = _judged(found.score(pair, is_own=True) for pair in scored)
+        return replace(found, threshold=_threshold(scores, unrelated))
 
     def is_unlikely(self, row: int, pair: Pair) -> bool:
         """Whether the words of a pair translate each other no better than those of unrelated sentences."""
@@ -187,20 +196,20 @@ class Alignment:
         Args:
             is_own: the pair is in the sample, and the links come from it, too.
         """
-        own = [Counter(words) if is_own else Counter[str]() for words in _words(pair)]
+        own = [Counter(words) for words in _words(pair)]
         known = []
-        for words, counts, taken in zip(_words(pair), self.counts, own):
-            left = {word: counts[word] - taken[word] for word in words}
+        for words, counts in zip(own, self.counts):
+            left = {word: counts[word] - (count if is_own else 0) for word, count in words.items()}
             known.append({word: count for word, count in left.items() if count >= _LEAST_OCCURRENCES})
         if min(map(len, known)) < _LEAST_WORDS:
             return None
-        size = math.sqrt(self.counts[0].total() * self.counts[1].total())
         best = [dict.fromkeys(each, 0.0) for each in known]
         for word, count in known[0].items():
             for other, links in self.links.get(word, {}).items():
                 if other in known[1]:
-                    links = max(0.0, links - min(own[0][word], own[1][other]))
-                    strength = links * size / (count * known[1][other])
+                    if is_own:
+                        links = max(0.0, links - min(own[0][word], own[1][other]))
+                    strength = links * self.size / (count * known[1][other])
                     best[0][word] = max(best[0][word], strength)
                     best[1][other] = max(best[1][other], strength)
         strengths = [*best[0].values(), *best[1].values()]
@@ -221,7 +230,7 @@ def _judged(scores: Iterable[float | None]) -> np.ndarray:
 
 
 def _threshold(scores: np.ndarray, unrelated: np.ndarray) -> float:
-    """The highest score up to which at most 1 % of the translations score; minus infinity for a small sample.
+    """The highest score up to which at most 0.3 % of the translations score; minus infinity for few pairs.
 
     The scores are a mixture of those of unrelated sentences and of translations. The share of the former is
     at most the smallest ratio of both distributions, since few translations score low.
