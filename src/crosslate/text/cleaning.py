@@ -7,14 +7,15 @@ from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, field_validator
 
 from crosslate.config import Settings
-from crosslate.languages.identification import identifier
 from crosslate.text.corpora import Corpus, ParallelCorpus, SizedCorpus, StoredPairs
-from crosslate.text.mined import MinedText, essence
+
+if TYPE_CHECKING:
+    from crosslate.text.mined import MinedText
 
 _EXAMPLE_CHARACTERS = 200
 _LOG_CHARACTERS = 60
@@ -137,6 +138,9 @@ def clean(corpus: Corpus, settings: CleaningSettings, folder: Path) -> tuple[Siz
     report = CleaningReport()
     if not (settings.enabled and settings.mined):
         return _stored(_clean(corpus, settings, report), corpus, folder), report
+    from crosslate.languages.identification import identifier
+    from crosslate.text.mined import MinedText  # numpy, which settings do without
+
     identifier()  # fails before anything is read
     report.rules |= {name: RuleCount() for name in _MINED_RULES}
     lines = array("Q")  # of the pairs kept so far
@@ -166,7 +170,7 @@ def _clean(
         one, other = source.strip(), target.strip()
         rule = _broken_rule(one, other, settings, seen) if settings.enabled else None
         if rule is None and lines is not None:
-            rule = _nearly_broken_rule(essence(one), essence(other), settings, seen_nearly)
+            rule = _nearly_broken_rule(one, other, settings, seen_nearly)
         if rule is None:
             report.kept += 1
             if lines is not None:
@@ -190,6 +194,9 @@ def _drop_unusual(
 
 def _nearly_broken_rule(one: str, other: str, settings: CleaningSettings, seen: set[bytes]) -> str | None:
     """The first rule for mined text that drops a pair by its essence; without any, a pair is not judged."""
+    from crosslate.text.mined import essence
+
+    one, other = essence(one), essence(other)
     if not (one and other):
         return None
     if settings.drop_copies and one == other:

@@ -120,7 +120,9 @@ def test_names_and_exclamations_tell_no_language():
 
 def test_lengths_are_compared_with_the_usual_ratio():
     choice = random.Random(1)
-    pairs = [("x" * length, "y" * int(3 * length + choice.gauss(0, 2) * length**0.5)) for length in range(9, 609)]
+    pairs = [
+        ("x" * length, "y" * int(3 * length + choice.gauss(0, 2) * length**0.5)) for length in range(9, 609)
+    ]
     lengths = Lengths.learn(pairs)
     assert sum(map(lengths.is_unusual, pairs)) < 6
     assert lengths.is_unusual(("x" * 50, "y" * 50)) and lengths.is_unusual(("x" * 50, "y" * 500))
