@@ -3,8 +3,9 @@
     python -m benchmarks.noise en-eo --text en-eo.tsv.gz --other french.txt
 
 A tenth of the pairs each gets the target of another pair, a copy of the source, a sentence of a third
-language, or half of its target; as many near-duplicates are added. ``--respelt`` writes the target side in Cyrillic, or in Lao letters without spaces
-between words. Prints the share dropped of every kind, and how many pairs each rule dropped.
+language, or half of its target; as many near-duplicates are added. ``--respelt`` writes the target side in
+Cyrillic, or in Lao letters without spaces between words. Prints the share dropped of every kind, and how
+many pairs each rule dropped.
 """
 
 from __future__ import annotations
