@@ -25,7 +25,7 @@ from crosslate.text.word_alignment import Links, link_words
 Pair = tuple[str, str]
 
 _SAMPLE_PAIRS = 100_000
-_SAMPLE_CELLS = 16_000_000  # pairs of words of one sentence pair; bounds memory and time
+_SAMPLE_CELLS = 8_000_000  # pairs of words of one sentence pair; bounds memory and time
 _SCORED_PAIRS = 20_000  # of the sample, for the threshold
 _LANGUAGE_SAMPLE = 1_000
 # As many words as a name in Latin letters has letters make several words of Chinese.
