@@ -3,6 +3,7 @@
 import math
 import random
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -99,7 +100,7 @@ def test_scripts_that_may_be_right_are_left(source, target, languages):
 
 
 def test_a_side_that_is_mostly_otherwise_is_not_judged():
-    """Serbian is expected in two scripts, Kazakh in Arabic is known; Russian in Latin letters is not."""
+    """Russian is not expected in Latin letters, but this text is."""
     pairs = [(f"Sobaka {word} spit v dome.", f"The dog {word} sleeps in the house.") for word in "abcdefgh"]
     usual = MinedText.learn(ParallelCorpus(*zip(*pairs), "ru", "en"))
     assert usual.scripts == (None, {"Latn"}) and usual.labels == (None, "en")
@@ -132,11 +133,8 @@ def test_lengths_are_compared_with_the_usual_ratio():
 def test_pairs_with_each_others_targets_are_found(noisy):
     usual = MinedText.learn(ParallelCorpus(*zip(*noisy), "de", "en"))
     dropped = {row for row, pair in enumerate(noisy) if usual.alignment.is_unlikely(row, pair)}
-    assert len(dropped & {*SCRAMBLED}) > 85  # measured: 99
-    assert len(dropped - {*SCRAMBLED}) < 30  # measured: 4
-    _, report = cleaned(noisy)
-    assert report.rules["alignment"].dropped > 70  # of others, near-duplicates came earlier
-    assert report.kept + sum(count.dropped for count in report.rules.values()) == report.total == 1_500
+    assert len(dropped & {*SCRAMBLED}) > 85  # of 100; measured: 99
+    assert len(dropped - {*SCRAMBLED}) < 15  # measured: 0
 
 
 def test_good_text_is_left(book):
@@ -186,6 +184,14 @@ def test_files_are_cleaned_as_memory_and_a_sample_is_enough(noisy, tmp_path, mon
     )
     assert isinstance(kept, StoredPairs) and list(kept) == list(expected)
     assert streamed.as_values() == report.as_values() and report.rules["alignment"].dropped > 30
+    assert len(kept) == report.kept == 1_500 - sum(count.dropped for count in report.rules.values())
+    dropped = Counter(lines) - Counter(kept)
+    assert all(
+        (count.example.source, count.example.target) == lines[count.example.line - 1]
+        for count in report.rules.values()
+        if count.example
+    )
+    assert dropped.total() == 1_500 - len(kept)
 
 
 def test_a_missing_package_is_named_before_anything_is_read(monkeypatch, tmp_path):
