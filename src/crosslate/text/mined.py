@@ -28,14 +28,14 @@ _SAMPLE_PAIRS = 100_000
 _SAMPLE_CELLS = 8_000_000  # pairs of words of one sentence pair; bounds memory and time
 _SCORED_PAIRS = 20_000  # of the sample, for the threshold
 _LANGUAGE_SAMPLE = 1_000
-# As many words as a name in Latin letters has letters make several words of Chinese.
+# Low, since a name in Latin letters has as many letters as several words of Chinese.
 _LEAST_SHARE_IN_SCRIPT = 0.25
-_MOST_DEVIATIONS = 4.5
+_MOST_DEVIATIONS = 4.5  # median ones, from the median
 _LEAST_WORDS = 4  # fewer known words on a side say little
 _LEAST_OCCURRENCES = 2
-_FLOOR = 0.05
+_FLOOR = 0.05  # for a word without any translation in the pair, whose logarithm would be infinite
 _LEAST_JUDGED = 500  # of fewer pairs, it is not learnt what is usual
-_MOST_LOST = 0.003
+_MOST_LOST = 0.003  # of the translations, by the alignment
 _NOT_ESSENTIAL = regex.compile(r"[^\p{L}\p{M}\p{N}]+")
 _DIGITS = regex.compile(r"\p{Nd}+")
 
