@@ -8,7 +8,7 @@ install: .venv/installed
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,docs,data,segment,rivals,ray,serve]'
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,docs,data,onnx,segment,rivals,ray,serve]'
 	touch $@
 
 demo: install
@@ -49,9 +49,12 @@ test-clients: install
 test-openapi: install
 	$(BIN)/python -m tests.clients.openapi
 
-# Exports in the programs that they are for, with the demo's models; installs with pip at first. EXPORTS=folder
+# Exports in the programs that they are for, with the demo's models and published parents; installs with pip and npm
+# at first, and needs Chromium. EXPORTS=folder
 test-exports: install
 	$(BIN)/python -m tests.exports.run $(EXPORTS)
+	$(BIN)/python -m tests.exports.published
+	$(BIN)/python -m tests.exports.marian_engines $(EXPORTS)
 
 clean:
 	rm -rf .venv build dist

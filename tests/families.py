@@ -196,7 +196,17 @@ def _t5gemma2(**changes: Any) -> PreTrainedModel:
     return transformers.T5Gemma2ForConditionalGeneration(config)
 
 
-_OTHERS = {"t5gemma": _t5gemma, "t5gemma2": _t5gemma2}
+def _marian_ssru(**changes: Any) -> PreTrainedModel:
+    from crosslate.models.marian_transformer import MarianTransformer, MarianTransformerConfig
+
+    fields = _bart_like(
+        decoder_vocab_size=TARGET_VOCABULARY, share_encoder_decoder_embeddings=False, decoder_cell="ssru",
+        normalize_before=True, final_norm=True,
+    )  # fmt: skip
+    return MarianTransformer(MarianTransformerConfig(**{**fields, **changes}))
+
+
+_OTHERS = {"t5gemma": _t5gemma, "t5gemma2": _t5gemma2, "marian-ssru": _marian_ssru}
 
 
 def build(name: str, *, seed: int = 0, **changes: Any) -> PreTrainedModel:

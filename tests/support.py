@@ -68,7 +68,7 @@ def table() -> str:
     ]
     for support in FAMILIES.values():
         merged = [f"merged, {support.tokenizers[side]}" for side in ("source", "target", "both")]
-        exported = "yes" if support.is_exported else "no: PyTorch"
+        exported = "yes" if support.is_exported else "no: ONNX Runtime"
         cells = [support.title, f"`{support.example}`", *merged, exported]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)

@@ -15,6 +15,7 @@ COMMANDS = {
     "allocator": "--updates 2 --turns 1",
     "compare": "--size tiny --pairs 200 --turns 1 --theirs all src+xattn lora --ours all src+xattn tgt+xattn src+body",
     "corpora": "--pairs 4000",
+    "engines": "--turns 1",
     "large": "--shape tiny --updates 1",
     "learning": "--parent {tiny}/parents/fr-en --train {texts}/train.de {texts}/train.en"
     " --valid {texts}/valid.de {texts}/valid.en --pairs 100 --vocabulary 200 --epochs 1 --turns 1",

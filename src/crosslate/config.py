@@ -68,7 +68,7 @@ class Settings(BaseModel):
         where = where or _spoken_name(cls)
         try:
             # As JSON, which allows lists for tuples and text for paths, but not "1" for 1.
-            return cls.model_validate_json(json.dumps(values, default=str))
+            return cls.model_validate_json(_json(values, where))
         except ValidationError as error:
             _raise(cls, values, error, where, names or {})
 
@@ -201,6 +201,19 @@ def _loader() -> Any:
 def _spoken_name(kind: type[Settings]) -> str:
     """``the training settings`` for ``TrainingSettings``."""
     return kind.spoken_name or "the " + re.sub(r"(?<!^)(?=[A-Z])", " ", kind.__name__).lower()
+
+
+def _json(values: Any, where: str) -> str:
+    text = json.dumps(values, default=str, ensure_ascii=False)
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        name = re.sub('[^"]*$', "", text[: error.start])
+        raise SettingsError(
+            f"cannot use {where}: a name in them is not UTF-8 text, "
+            f"{text[len(name) : text.find(chr(34), error.end)]!r}; rename the file or folder"
+        ) from None
+    return text
 
 
 def _raise(

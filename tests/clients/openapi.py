@@ -68,6 +68,8 @@ def served(description: dict[str, Any]) -> dict[str, Any]:
         for name, codes in (("source", ["de", "fr", "DE", "fr-FR"]), ("target", ["en", "es", "en_US"])):
             if name in fields:
                 fields[name]["enum"] = codes
+        if "packs" in fields:
+            fields["packs"] = {"type": "array", "items": {"enum": ["de-en", "fr-es"]}}
         if "alternatives" in fields:
             fields["alternatives"] = {"type": "integer", "maximum": 5}
     return {**description, "paths": paths}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import fairseq_checkpoints
-from crosslate.errors import EXIT_INPUT, EXIT_REFUSED
+import marian_releases
+from crosslate.errors import EXIT_INPUT, EXIT_REFUSED, EXIT_USAGE
 from crosslate.models.parent import Parent
 
 
@@ -55,3 +56,25 @@ def test_files_that_are_not_there(crosslate, tmp_path):
     ran = crosslate(*arguments({**paths, "source_dictionary": tmp_path / "dict.xx.txt"}, tmp_path / "out"))
     assert ran.code == EXIT_REFUSED and not (tmp_path / "out").exists()
     assert f"{tmp_path / 'dict.xx.txt'}: No such file or directory" in ran.err and "Errno" not in ran.err
+
+
+def test_a_release_of_marian(crosslate, tmp_path):
+    folder, out = marian_releases.write(tmp_path / "release"), tmp_path / "pt-en"
+    ran = crosslate("parent", "import", folder, "--out", out)
+    assert ran.code == 0, ran.err
+    parent = Parent.load(out)
+    pieces = len(parent.source)
+    assert ran.lines == [
+        f"parent pt-en: {parent.num_parameters:,} parameters, vocabularies of {pieces} and {pieces} pieces, saved to {out}"
+    ]
+    assert f"{out}: pt to en" in crosslate("parent", "show", out).lines
+    ran = crosslate("parent", "import", folder, "--heads", 4, "--out", tmp_path / "other")
+    assert ran.code == EXIT_USAGE and "which says --heads itself; leave it out" in ran.err
+
+
+def test_a_checkpoint_without_its_files(crosslate, tmp_path):
+    ran = crosslate(
+        "parent", "import", tmp_path / "checkpoint_best.pt", "--langs", "fr-en", "--out", tmp_path / "out"
+    )
+    assert ran.code == EXIT_USAGE
+    assert "also needs --source-dict, --target-dict, --source-spm, --target-spm" in ran.err

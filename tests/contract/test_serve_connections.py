@@ -102,6 +102,12 @@ def test_what_is_no_http_is_answered_in_json(process):
     }
 
 
+def test_the_whole_address_may_be_named(process):
+    asked = b"GET http://example.org//health HTTP/1.1\r\nHost: example.org\r\nConnection: close\r\n\r\n"
+    with closing(connect(process, asked)) as connection:
+        assert received(connection).endswith(b'{"status":"ok"}')
+
+
 def test_a_connection_may_rest_longer_than_a_request_may_take_to_arrive(process):
     with closing(HTTPConnection("127.0.0.1", process.port)) as connection:
         for seconds in (0, ARRIVAL + 0.3, ARRIVAL + 0.3):

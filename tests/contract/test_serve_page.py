@@ -151,6 +151,7 @@ class TestNewcomer:
 
     def test_packs_with_size_scores_and_what_is_zero_shot(self, tab):
         tab.page.click('nav a[href="#packs"]')
+        assert tab.page.title() == "Packs – Crosslate"
         card = tab.page.locator(".pack-card").filter(has_text="de-en").filter(has_text="BLEU")
         text = card.inner_text()
         for expected in (
@@ -193,6 +194,40 @@ def test_keyboard_alone(tab):
         tab.page.keyboard.press("Tab")
     for wanted in ("Packs", "theme", "source", "swap", "target", "text", "go", "output", "share", "copy"):
         assert wanted in names, wanted
+
+
+@pytest.mark.parametrize("view", ["packs", "translate"])
+def test_the_first_link_leads_to_the_text_from_everywhere(tab, view):
+    tab.page.click(f'nav a[href="#{view}"]')
+    tab.page.focus(".skip")
+    tab.page.keyboard.press("Enter")
+    tab.page.wait_for_function("() => document.activeElement.id === 'text'")
+    tab.page.keyboard.type("Hund.")
+    tab.has("#output", "hund")
+
+
+def test_arrow_keys_work_in_a_translation_that_was_waited_for(tab):
+    choose(tab, "de", "en")
+    tab.page.fill("#text", "Hund sieht Katze.")
+    tab.page.focus("#output")
+    tab.page.wait_for_selector("#output .word")
+    tab.page.keyboard.press("ArrowRight")
+    assert tab.page.locator("#output .here").count() == 1
+
+
+def test_what_an_input_method_has_in_hand_is_not_sent(tab):
+    choose(tab, "de", "en")
+    devtools = tab.context.new_cdp_session(tab.page)
+    tab.page.focus("#text")
+    pause = tab.page.evaluate("fetch('frontend/settings').then(each => each.json())")["frontendTimeout"]
+    for typed in ("n", "ni", "nihao"):
+        composed = {"text": typed, "selectionStart": len(typed), "selectionEnd": len(typed)}
+        devtools.send("Input.imeSetComposition", composed)
+        tab.page.wait_for_timeout(1.2 * pause)
+    tab.page.keyboard.press("Control+Enter")
+    devtools.send("Input.insertText", {"text": "你好"})
+    tab.has("#output", "你好")
+    assert [each["q"] for each in tab.posted] == ["你好"]
 
 
 def test_swap(tab):
@@ -260,6 +295,20 @@ class TestErrors:
         assert tab.page.locator("#failure").is_hidden() and tab.page.is_enabled("#copy")
         tab.faults.clear()  # the browser's own words about the failed request
 
+    def test_a_file_that_failed_can_be_tried_again(self, tab):
+        choose(tab, "de", "en")
+        answer = {"status": 502, "body": "<html>", "content_type": "text/html"}
+        tab.page.route("**/translate_file", lambda route: route.fulfill(**answer), times=1)
+        tab.page.click("#files-mode")
+        dog = {"name": "dog.txt", "mimeType": "text/plain", "buffer": b"Hund.\n"}
+        tab.page.set_input_files("#file", dog)
+        tab.has("#file-list .failed", "starting or busy")
+        with tab.page.expect_download() as downloading:
+            tab.page.click("#file-list button")
+        assert downloading.value.path().read_text() == "En:hund.\n"
+        assert tab.page.locator("#file-list .failed").count() == 0
+        tab.faults.clear()
+
     def test_the_rate_limit_is_waited_for_and_tried_again(self, tab):
         answered = []
 
@@ -280,6 +329,26 @@ class TestErrors:
         assert answered == ["Hund.", "Katze."]
         assert tab.page.locator("#failure").is_hidden()
         tab.faults.clear()
+
+    @pytest.mark.parametrize("status", [503, 504])
+    def test_a_stream_that_breaks_off(self, tab, status):
+        """A server that is busy is asked again; what took too long once is not."""
+        blocks = [
+            ("start", {"source": "de", "target": "en"}),
+            ("error", {"error": "so", "status": status} | ({"retryAfter": 1} if status == 503 else {})),
+        ]
+        body = "".join(f"event: {name}\ndata: {json.dumps(data)}\n\n" for name, data in blocks)
+        fulfil = {"body": body, "content_type": "text/event-stream"}
+        tab.page.route("**/v1/stream", lambda route: route.fulfill(**fulfil), times=1)
+        tab.type("Hund.")
+        if status == 503:
+            tab.has("#output", "hund")
+            assert len(tab.posted) == 2 and tab.page.locator("#failure").is_hidden()
+        else:
+            tab.has("#failure-text", "took too long")
+            assert tab.page.inner_text("#countdown") == ""
+            tab.page.click("#retry")
+            tab.has("#output", "hund")
 
     def test_a_refusal_keeps_the_text(self, tab):
         choose(tab, "auto", "es")
@@ -334,6 +403,20 @@ def test_a_phone(chromium, site, scheme):
     tab.context.close()
 
 
+def test_the_smallest_screen_cuts_no_words(chromium, site):
+    tab = Tab(chromium, viewport={"width": 320, "height": 640}, locale="de-DE").open(
+        f"{site}?source=de&target=es"
+    )
+    tab.type("Hund.")
+    tab.has("#origin", "experimentell")
+    assert tab.overflow <= 0
+    origin, pane = (tab.page.locator(part).bounding_box() for part in ("#origin", ".pane.result"))
+    assert origin["x"] >= pane["x"] and origin["x"] + origin["width"] <= pane["x"] + pane["width"]
+    for part in tab.page.locator("#origin *").all():
+        assert part.bounding_box()["x"] >= pane["x"]
+    tab.context.close()
+
+
 def test_no_part_of_a_phone_s_page_is_cut_and_all_of_it_can_be_hit(chromium, site):
     tab = Tab(chromium, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
     tab.open(f"{site}?source=auto&target=en")
@@ -352,6 +435,35 @@ def test_no_part_of_a_phone_s_page_is_cut_and_all_of_it_can_be_hit(chromium, sit
         )
         assert high == []
     tab.context.close()
+
+
+def test_many_sentences_do_not_stop_the_page(tab):
+    """Showing all of them anew for each would take a minute."""
+    lines = [f"Satz {number} 😀." for number in range(5000)]
+    whole = "\n".join(lines).upper()
+    blocks = [("start", {"source": "de", "target": "en"})]
+    for index, line in enumerate(lines):
+        source = line.replace(" 😀", "")
+        blocks.append(("sentence", {"index": index, "source": source, "translation": source.upper()}))
+    parts = "".join(f"event: {name}\ndata: {json.dumps(data)}\n\n" for name, data in blocks)
+    end = f"event: end\ndata: {json.dumps({'translatedText': whole})}\n\n"
+    held = []
+
+    def answer(route):
+        held.append(route)
+        if len(held) == 1:
+            route.fulfill(body=parts, content_type="text/event-stream")
+
+    tab.page.route("**/v1/stream", answer)
+    tab.page.evaluate("text => (document.querySelector('#text').value = text)", "\n".join(lines))
+    tab.page.click("#go")
+    tab.has("#failure-text", "broke off")
+    # Line breaks are there before the end.
+    assert tab.page.inner_text("#output").startswith("SATZ 0.\nSATZ 1.\n")
+    wait_for(lambda: tab.page.wait_for_timeout(50) or len(held) == 2)  # it tries again by itself
+    held[1].fulfill(body=parts + end, content_type="text/event-stream")
+    tab.has("#output:not(.stale)", "SATZ 4999")
+    assert tab.page.inner_text("#output") == whole
 
 
 @pytest.mark.parametrize("size", [(1280, 900), (390, 844)])
@@ -397,6 +509,20 @@ class TestAlternatives:
         assert "hof" in tab.page.locator("#alternative-list button").first.inner_text()
         tab.page.click("#close-alternatives")
         assert tab.page.locator("#alternatives").is_hidden()
+
+    def test_keep_what_is_not_translated(self, tab):
+        choose(tab, "de", "en")
+        tab.type("Hund 😀 sieht {name}. AT&amp;T schläft.\nSiehe https://example.org/a?b=1&c!")
+        tab.has("#output", "siehe")
+        assert tab.page.locator("#output .sentence").all_inner_texts() == [
+            "En:hund 😀 sieht {name}.", "En:at&t schläft.", "En:siehe https://example.org/a?b=1&c!",
+        ]  # fmt: skip
+        tab.page.click("#output .sentence >> nth=0")
+        tab.page.locator("#alternative-list button").first.click()
+        tab.has("#output", "{name}.*")
+        assert tab.page.inner_text("#output") == (
+            "En:hund 😀 sieht {name}.* En:at&t schläft.\nEn:siehe https://example.org/a?b=1&c!"
+        )
 
     def test_by_the_keyboard(self, tab):
         choose(tab, "de", "en")

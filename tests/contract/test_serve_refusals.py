@@ -5,14 +5,17 @@ from __future__ import annotations
 import gc
 import json
 import random
+import sqlite3
 import threading
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from crosslate.server import admission
 from crosslate.server.keys import KeyStore
 from toy_server import HUND, JSON, TRANSLATED, error, events, wait_for
 
@@ -66,6 +69,15 @@ BODIES = [
         for boundary in ("", "; boundary=x")
     ),
     (b"&".join([b"a=1"] * 1001), "application/x-www-form-urlencoded", "Invalid request: more than 1000 parameters"),
+    *(
+        (body, "application/x-www-form-urlencoded", "Invalid request: the fields are not utf-8; send UTF-8, or name its charset")
+        for body in (b"q=\x8f\xac&source=de&target=en", b"q=%8F%AC&source=de&target=en")
+    ),
+    *(
+        (b"q=a", f"application/x-www-form-urlencoded; charset={charset}",
+         f"Invalid request: the form's charset is {charset}, which is not supported; send UTF-8")
+        for charset in ("klingon", "punycode", "unicode_escape", "zlib")
+    ),
     (json.dumps(HUND).encode(), "text/plain", MISSING.format("q")),  # a body of another kind is not read
 ]  # fmt: skip
 
@@ -74,6 +86,17 @@ BODIES = [
 def test_bodies(server, body, kind, expected):
     response = server.client.post("/translate", content=body, headers={"Content-Type": kind})
     assert error(response, 400) == expected
+
+
+def test_a_compressed_body(server):
+    response = server.client.post(
+        "/translate", content=b"\x1f\x8b", headers=JSON | {"Content-Encoding": "gzip"}
+    )
+    assert error(response, 400) == "Invalid request: the body is encoded as gzip; send it as it is"
+    assert (
+        server.client.post("/translate", json=HUND, headers={"Content-Encoding": "identity"}).json()
+        == TRANSLATED
+    )
 
 
 @pytest.mark.parametrize(
@@ -266,6 +289,19 @@ class TestKeys:
         for _ in range(2):
             assert keyed.translate("Hund und Katze", api_key=secret).status_code == 200
         assert error(keyed.translate("Hund", api_key=secret), 429) == "Slowdown: 2 per 1 minute"
+
+    def test_a_file_of_keys_that_is_locked_stops_nobody_for_long(self, make_server, path, monkeypatch):
+        secret, _ = KeyStore(path).add("ann")
+        monkeypatch.setattr(admission, "_WAIT_SECONDS", 0.01)
+        keyed = make_server(keys=path)
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN EXCLUSIVE")
+            response = keyed.translate("Hund.", api_key=secret)
+            assert error(response, 503) == "API keys cannot be read at the moment"
+            assert response.headers["retry-after"] == "1"
+            assert keyed.translate("Hund.").json() == TRANSLATED
+            other.execute("ROLLBACK")
+        assert keyed.translate("Hund.", api_key=secret).json() == TRANSLATED
 
     @pytest.mark.parametrize(
         ("settings", "where"),

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from crosslate.server.answers import Refusal
 from crosslate.server.catalogue import Direction
 from toy_server import FRENCH, GERMAN, HUND, TRANSLATED, error, events
 
@@ -28,6 +29,10 @@ ENCODINGS = {
     "form and query": {"params": {"q": "Hund."}, "data": {"source": "de", "target": "en"}},
     "json beside a query": {"params": {"target": "es"}, "json": HUND},
     "a field twice, the first counts": {"content": "q=Hund.&q=Katze.&source=de&target=en", "headers": FORM},
+    "another charset": {
+        "content": "q=Hund.&source=de&target=en".encode("utf-16-le"),
+        "headers": {"Content-Type": FORM["Content-Type"] + "; charset=UTF-16LE"},
+    },
     "unknown fields": {"json": HUND | {"secret": "x", "anything": [1]}},
     "an empty key": {"json": HUND | {"api_key": ""}},
     "no key": {"json": HUND | {"api_key": None}},
@@ -50,6 +55,13 @@ class TestEncodings:
     def test_a_long_query_string(self, server):
         response = server.client.post("/translate", params=HUND | {"q": "Hund. " * 5_000})
         assert response.json()["translatedText"].split() == ["En:hund."] * 5_000
+
+    def test_a_form_in_the_charset_that_it_names(self, server):
+        for body in ("q=собака.".encode("cp1251"), b"q=%F1%EE%E1%E0%EA%E0."):
+            kind = f"{FORM['Content-Type']}; charset=windows-1251"
+            content = body + b"&source=de&target=en"
+            response = server.client.post("/translate", content=content, headers={"Content-Type": kind})
+            assert response.json() == {"translatedText": "en:собака."}
 
     @pytest.mark.parametrize("letter", ["ä", "%C3%A4"])
     def test_raw_and_escaped_letters_in_a_form(self, server, letter):
@@ -75,8 +87,17 @@ CASES = {
     "an empty format": ({"q": "Hund &amp;", "format": ""}, "En:hund &"),
     "no format": ({"q": "Hund &amp;", "format": None}, "En:hund &"),
     "codes in capitals": ({"source": "DE", "target": "EN"}, "En:hund."),
+    "codes of three letters": ({"source": "deu", "target": "eng_Latn"}, "En:hund."),
+    "names of languages": ({"source": "German", "target": "english"}, "En:hund."),
     "codes with regions": ({"source": "de_AT", "target": "en-US"}, "En:hund."),
     "zero-shot": ({"target": "es"}, "Es:hund."),
+    "capitals": ({"q": "DER HUND SCHLÄFT! Die NATO nicht."}, "EN:DER HUND SCHLÄFT! En:die nato nicht."),
+    "capitals with a name of a variable": ({"q": "LÖSCHE {name}?"}, "EN:LÖSCHE {name}?"),
+    "references in an address": (
+        {"q": "M&uuml;ller: https://example.org/?a=1&amp;b=2"}, "En:müller: https://example.org/?a=1&amp;b=2",
+    ),
+    "references only once": ({"q": "Hund &amp;lt; Katze"}, "En:hund &lt; katze"),
+    "places to fill in": ({"q": "Nimm <Datei> und List<Hund> dazu."}, "En:nimm <Datei> und list<Hund> dazu."),
     "a lone surrogate": ({"q": "Hund \ud800"}, "En:hund �"),
     "scripts and comments": (
         {"q": "<script>var hund = 1;</script><!-- Hund --><p>Katze.</p>", "format": "html"},
@@ -214,7 +235,10 @@ class TestDetection:
 
 
 class TestPreferredPacks:
-    @pytest.mark.parametrize("packs", [["de-en", "fr-es"], "de-en", "fr-es, de-en", [], "", None])
+    @pytest.mark.parametrize(
+        "packs",
+        [["de-en", "fr-es"], "de-en", "fr-es, de-en", [], "", None, "de-en,", ["", "de-en", None], [""]],
+    )
     def test_named(self, server, packs):
         assert server.translate("Hund.", packs=packs).json() == TRANSLATED
         assert events(server.post("/v1/stream", HUND | {"packs": packs}))[-1] == ("end", TRANSLATED)
@@ -280,3 +304,64 @@ class TestStream:
         assert [name for name, _ in found] == ["start", "error"]
         error(server.post("/v1/stream", HUND | {"target": "zz"}), 400)  # before it begins there is a status
         assert "is a list" in error(server.post("/v1/stream", HUND | {"q": ["a"]}), 400)
+
+    def test_sentences_as_they_stand_in_the_whole(self, server):
+        q = "Hund 😀 sieht {name}. Katze.\n12:30 &amp; Haus!"
+        (*_, (_, end)) = events(server.post("/v1/stream", HUND | {"q": q, "alternatives": 1}))
+        assert end["translatedText"] == "En:hund 😀 sieht {name}. En:katze.\nen:12:30 & haus!"
+        assert end["sentences"] == [
+            {"translation": "En:hund 😀 sieht {name}.", "alternatives": ["En:hund 😀 sieht {name}.*"]},
+            {"translation": "En:katze.", "alternatives": ["En:katze.*"]},
+            {"translation": "en:12:30 & haus!", "alternatives": ["en:12:30 & haus!*"]},
+        ]
+
+    def test_an_error_has_the_status_that_an_answer_would_have_had(self, make_server, monkeypatch):
+        server = make_server()
+
+        def full(ticket):
+            raise Refusal(503, "The queue is full", retry_after=2)
+
+        monkeypatch.setattr(server.service.translations._batcher, "submit", full)
+        (_, (name, values)) = events(server.post("/v1/stream", HUND))
+        assert (name, values) == ("error", {"error": "The queue is full", "status": 503, "retryAfter": 2})
+
+
+def crosswise(direction, pairs):
+    """Links the last word of a text to the first of a translation that is one of its words, and so on."""
+
+    def links(source, target):
+        shift = len(target) - len(source)
+        return [(shift + index, len(source) - 1 - index) for index in range(len(source))]
+
+    return links
+
+
+class TestAttention:
+    """With an engine that knows which words belong together, what is no text follows its word."""
+
+    @pytest.fixture
+    def attending(self, make_server, monkeypatch):
+        server = make_server()
+        monkeypatch.setattr(server.backend, "align", crosswise)
+        return server
+
+    @pytest.mark.parametrize(
+        ("q", "format", "expected"),
+        [
+            ("<p>Hund <b>Katze</b></p>", "html", "<p>En:<b>hund</b> katze</p>"),
+            ("Hund <i>Katze</i>", "text", "En:<i>hund</i> katze"),
+            ("Hund {x} Katze Haus", "text", "En:hund katze haus {x}"),
+        ],
+    )
+    def test_texts(self, attending, q, format, expected):
+        assert attending.translate(q, format=format).json() == {"translatedText": expected}
+        fields = HUND | {"q": q, "format": format}
+        assert events(attending.post("/v1/stream", fields))[-1] == ("end", {"translatedText": expected})
+
+    def test_alternatives(self, attending):
+        answer = attending.translate(["Hund {x} Katze Haus"], alternatives=1).json()
+        assert answer["alternatives"] == [["En:hund katze haus* {x}"]]
+
+    def test_files(self, attending):
+        url = attending.upload("a.html", b"<p>Hund <b>Katze</b></p>").json()["translatedFileUrl"]
+        assert attending.client.get(url).content == b"<p>En:<b>hund</b> katze</p>"

@@ -181,6 +181,7 @@ def test_a_score_is_the_mean_log_probability_of_the_tokens(engines, trained):
         decoder_input_ids=torch.tensor([[2, *labels[:-1]]]),
     ).logits[0]
     logits[:, [1, 2]] = -torch.inf  # unknown and padding are never generated
+    logits[0, 0] = -torch.inf  # nor is nothing at all
     by_hand = logits.log_softmax(-1)[range(len(labels)), labels].mean()
     assert best.score == pytest.approx(by_hand.item(), abs=1e-4)
 

@@ -33,6 +33,7 @@ from crosslate.training.loss import TranslationLoss
 
 NUM_NEW = 12
 GREEDY = DecodingOptions(beam_size=1, max_new_tokens=NUM_NEW)
+BEAM = DecodingOptions(beam_size=5, max_new_tokens=NUM_NEW)
 SENTENCES = [line for line in hub_folders.lines() if len(line) < 45][:6]
 TEXTS = [*SENTENCES, "Déjà vu, n'est-ce pas?", "a", "x ☃ y"]
 NOT_EXPORTED = {name for name, facts in support.FAMILIES.items() if not facts.is_exported}
@@ -71,6 +72,7 @@ def translated_plainly(case, texts, suppressed) -> list[list[int]]:
         max_new_tokens=NUM_NEW, num_beams=1, do_sample=False, decoder_start_token_id=start,
         forced_bos_token_id=first, eos_token_id=model.config.eos_token_id,
         pad_token_id=model.config.pad_token_id, suppress_tokens=suppressed,
+        min_new_tokens=1 if first is None else 2,
     )  # fmt: skip
     found = []
     for text in texts:
@@ -143,9 +145,10 @@ def test_text_that_spells_special_pieces_is_text(case):
 def test_its_own_pair_is_translated_as_by_transformers(case):
     parent = case.parent
     suppressed = Generation.of(parent).never_generated(parent.target, allow_unknown=False)
-    expected = translated_plainly(case, TEXTS, suppressed)
+    texts = [*TEXTS, *hub_folders.lines()[-8:]]
+    expected = translated_plainly(case, texts, suppressed)
     assert len({tuple(ids) for ids in expected}) >= 3  # the source matters
-    assert ids_of(parent.target, TorchEngine(parent).translate(TEXTS, GREEDY)) == expected
+    assert ids_of(parent.target, TorchEngine(parent).translate(texts, GREEDY)) == expected
 
 
 def test_nothing_in_nothing_out(case):
@@ -222,10 +225,31 @@ def test_both_engines_agree(case, tmp_path):
         engine = CTranslate2Engine(tmp_path / str(number), inter_threads=1, intra_threads=1)
         texts = SENTENCES if model is parent else list(parents.TEXT)
         assert engine.source.encode_batch(texts) == model.source.encode_batch(texts)
-        by_torch, by_ctranslate2 = (
-            ids_of(model.target, each.translate(texts, GREEDY)) for each in (TorchEngine(model), engine)
-        )
-        assert by_torch == by_ctranslate2
+        for options in (GREEDY, BEAM):
+            by_torch, by_ctranslate2 = (
+                ids_of(model.target, each.translate(texts, options)) for each in (TorchEngine(model), engine)
+            )
+            assert by_torch == by_ctranslate2
+
+
+@pytest.mark.parametrize("case", ["m2m100", "nllb", "mbart", "marian-of-many", "t5"], indirect=True)
+def test_no_translation_is_empty_or_shows_what_is_no_text(case, tmp_path):
+    """Although the end of sentence, and codes of languages or sentinels, are always the likeliest."""
+    parent = Parent.load(case.folder, **case.layout.languages)
+    model, target = parent.model, parent.target
+    codes = sorted(target.control - {*target.frame.before, model.config.decoder_start_token_id})
+    assert codes
+    shift = torch.zeros(model.get_output_embeddings().out_features)
+    shift[codes], shift[target.special.eos] = 200.0, 100.0
+    model.get_output_embeddings().bias = torch.nn.Parameter(shift)
+    texts = list(dict.fromkeys(SENTENCES))
+    for options in (GREEDY, BEAM):
+        found = [best for (best,) in TorchEngine(parent).translate(texts, options)]
+        assert all(len(best.pieces) == 1 for best in found)
+    shown = target.decode([*codes, *target.encode("le chat"), *codes])
+    assert shown == target.decode(target.encode("le chat"))
+    for side in (target.framed(target.frame), target.restricted(range(len(target)))[0]):
+        assert side.control == target.control
 
 
 def test_attention_is_read(case):

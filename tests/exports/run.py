@@ -1,8 +1,8 @@
 """Exports in the programs that they are for, each in a fresh environment and without a network.
 
 ``make test-exports`` runs it on the models of ``make demo`` (or ``python -m tests.exports.run FOLDER``, a folder
-with ``packs/de-en`` and ``packs/fr-es``). The first run installs with pip and needs the network; what is tried
-after that runs where there is none, if this system can take it away (``unshare``).
+with ``packs/de-en`` and ``packs/fr-es``). The first run installs with pip and needs the network; what is
+tried after that runs where there is none, if this system can take it away (``unshare``).
 """
 
 from __future__ import annotations
@@ -66,6 +66,10 @@ def compare(name: str, found: list[str], ours: list[str]) -> None:
 
 
 def main(folder: Path) -> None:
+    if not (folder / "packs").is_dir():
+        sys.exit(
+            f"{folder} has no packs; `make demo` makes them, or give another folder: make test-exports EXPORTS=…"
+        )
     german = (
         Phrasebook(seed=1).corpora("de", "en", train=100, valid=50, test=NUM_LINES, part="child")[2].source
     )

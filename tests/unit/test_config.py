@@ -147,3 +147,11 @@ def test_settings_made_and_changed_in_python_are_checked_alike():
 def test_differences_are_named_by_their_dotted_keys():
     old, new = WholeThing(maybe=Part()).to_values(), WholeThing(maybe=Part(count=2), span=(0, 2)).to_values()
     assert differences(old, new) == ["maybe.count: 1 before, 2 now", "span: [0, 1] before, [0, 2] now"]
+
+
+def test_a_name_that_is_no_text_is_named():
+    """Names of files that are not UTF-8, as Python shows them."""
+    with pytest.raises(
+        SettingsError, match=r"cannot use settings: a name in them is not UTF-8 text, 'caf\\udce9'"
+    ):
+        WholeThing.from_values({"name": "caf\udce9"}, where="settings")

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from crosslate.adaptation.data import encode, prepare
+from crosslate.adaptation.dropout_choice import choose_dropout
 from crosslate.adaptation.head_choice import choose_heads, without_choice
 from crosslate.adaptation.new_vocabularies import NewVocabularies
 from crosslate.adaptation.run_folder import Run
 from crosslate.adaptation.settings import DataSettings, NewLanguages, PackOutput
 from crosslate.adaptation.validation import make_validate
 from crosslate.errors import InputError, Interrupted, TrainingError, UsageError
+from crosslate.languages.codes import contradicts
 from crosslate.models.child import Child
 from crosslate.models.groups import ADDED
 from crosslate.models.parent import Parent
@@ -65,7 +67,7 @@ def adapt(
     if isinstance(parent.source, NoVocabulary):
         raise UsageError(parent.source.reason)
     expected = (new.source or parent.source_language, new.target or parent.target_language)
-    if corpus.languages != expected:
+    if any(map(contradicts, corpus.languages, expected)):
         raise InputError(
             f"the corpus is {'-'.join(corpus.languages)}, expected {'-'.join(expected)}: the parent's "
             f"{parent.source_language}-{parent.target_language} with the new language in place"
@@ -110,6 +112,8 @@ def _adapt(
         pairs = encode(prepared, child.source, child.target, data, run.encoded, parent.max_tokens)
     identity = {"parent": before, "strategy": str(strategy), "data": data.to_values(), **prepared.identity,
                 **vocabularies.identity, **held}  # fmt: skip
+    with run.main_process_first():
+        training, dropout = choose_dropout(parent, strategy, prepared.train.lines("source"), training)
     heads: dict[str, Any] = {}
     if strategy.limits.auto:
         strategy, heads["heads"] = choose_heads(
@@ -126,6 +130,7 @@ def _adapt(
     if parent.fingerprint() != before:
         raise TrainingError("training changed the parent; this is a bug in Crosslate, please report it")
     record |= {**held, "parameters": _counts(child), **vocabularies.record(child), **heads,
+               **dropout,
                "memory_before_bytes": memory.before, "peak_memory_bytes": memory.bytes()}  # fmt: skip
     pack = pack_child(
         child, name=output.name, training=record, data=prepared.record, licence=output.licence,

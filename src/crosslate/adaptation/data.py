@@ -6,20 +6,21 @@ import json
 import logging
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from crosslate.adaptation.settings import DataSettings
 from crosslate.errors import CorpusError, Faults
-from crosslate.files import sha256_text
+from crosslate.files import read_optional_object, sha256_text, write_json
+from crosslate.languages.codes import contradicts
 from crosslate.models.groups import Side
 from crosslate.text.cleaning import clean
 from crosslate.text.corpora import Corpus, ParallelCorpus, SizedCorpus
 from crosslate.text.encoded import EncodedCorpus
 from crosslate.text.vocabularies import SpecialIds, Vocabulary
-from crosslate.text.vocabulary_training import train_vocabulary
+from crosslate.text.vocabulary_training import RareCharacters, train_vocabulary
 from crosslate.training.batches import longest_unpadded
 from crosslate.training.cpu import give_back
 
@@ -54,7 +55,7 @@ def prepare(train: Corpus, valid: Corpus | None, settings: DataSettings, seed: i
         CorpusError: the text cannot be read (faults of both corpora are reported together), the languages
             differ, nothing is left after cleaning, or there is too little to hold out.
     """
-    if valid is not None and valid.languages != train.languages:
+    if valid is not None and any(map(contradicts, valid.languages, train.languages)):
         raise CorpusError(
             f"the validation corpus is {'-'.join(valid.languages)}, the training corpus "
             f"{'-'.join(train.languages)}; give both in the same direction"
@@ -111,13 +112,18 @@ def vocabulary(
     described = [prepared.train.content_hash, side, size, kind, repr(special), version("sentencepiece")]
     described += control
     path = cache / f"{sha256_text(json.dumps(described))[:32]}.spm"
-    if path.is_file():
-        return Vocabulary.load(path)
-    lines = prepared.train.lines(side)
-    made = train_vocabulary(lines, size or None, kind=kind, special=special, control=control)
-    made.save(path)
-    give_back()  # SentencePiece held all the lines in memory
-    return made
+    rare_path = path.with_suffix(".rare.json")
+    if not path.is_file():
+        lines, rare = prepared.train.lines(side), list[RareCharacters]()
+        made = train_vocabulary(
+            lines, size or None, kind=kind, special=special, control=control, report=rare.append
+        )
+        write_json(rare_path, asdict(rare[0]) if rare else {})
+        made.save(path)
+        give_back()  # SentencePiece held all the lines in memory
+    if found := read_optional_object(rare_path):
+        prepared.record.setdefault("rare_characters", {})[side] = found
+    return Vocabulary.load(path)
 
 
 def encode(

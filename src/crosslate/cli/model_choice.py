@@ -28,12 +28,15 @@ class ModelChoice(ParentFacts):
         description="Folder or Hugging Face Hub id of the parent. Without a pack, translates the parent's "
         "own pair. [default: from the pack's manifest]",
     )
-    engine: Literal["auto", "ctranslate2", "pytorch"] = Field(
-        "auto", description="auto uses PyTorch on a GPU, else CTranslate2."
+    engine: Literal["auto", "ctranslate2", "onnx", "pytorch"] = Field(
+        "auto",
+        description="auto uses PyTorch on a GPU, else the first of CTranslate2, ONNX Runtime (if installed) "
+        "and PyTorch that supports the model.",
     )
     quantization: str = Field(
         "float32",
-        description="Type of CTranslate2's weights: float32, int8, int16, float16, bfloat16, …",
+        description="Type of the weights: float32; with CTranslate2 or ONNX Runtime int8; with CTranslate2 "
+        "also int16, float16, bfloat16, …",
     )
     decoding: DecodingOptions = Field(default_factory=DecodingOptions)
 

@@ -21,16 +21,28 @@ def export(
         typer.Option(
             "--to",
             help=f"Output format: {', '.join(EXPORTERS.names)}. hf is a checkpoint for transformers, "
-            "argos a package for Argos Translate and LibreTranslate.",
+            "onnx is for Optimum and transformers.js, argos a package for Argos Translate and "
+            "LibreTranslate, marian a model for Marian and bergamot, web a page that translates in a "
+            "browser.",
         ),
     ] = "ctranslate2",
     parent: PackParent = None,
     quantization: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="Type of the weights: float32, float16, bfloat16; except for hf also int8, int16, …"
+            help="Type of the weights: float32; for hf also float16, bfloat16; for onnx int8; for "
+            "ctranslate2 and argos all of these, int16, …; for marian float32 (.npz) or int8 (.bin), for web "
+            "int8. [default: int8 for web, else float32]",
+            show_default=False,
         ),
-    ] = "float32",
+    ] = None,
+    runtime: Annotated[
+        Path | None,
+        typer.Option(
+            help="With --to web: folder of the npm package @browsermt/bergamot-translator, or the folder "
+            "that npm installed it into.",
+        ),
+    ] = None,
     push: Annotated[
         str | None,
         typer.Option(
@@ -50,7 +62,7 @@ def export(
         raise UsageError("--private needs --push; give a repository or leave out --private")
     if push is not None:
         check_publishing(push)
-    _export(packs, out, to, parent, quantization)
+    _export(packs, out, to, parent, quantization, runtime)
     if push is not None:
         print_line(console(), f"uploaded to {publish(out, push, is_private=private)}")
 
@@ -67,13 +79,22 @@ def merge(
     _export(packs, out, "hf", parent, dtype)
 
 
-def _export(packs: list[Path], out: Path, to: str, parent: str | None, precision: str) -> None:
+def _export(
+    packs: list[Path],
+    out: Path,
+    to: str,
+    parent: str | None,
+    precision: str | None,
+    runtime: Path | None = None,
+) -> None:
     from crosslate.export.exporter import export as write
     from crosslate.packs.stored_model import StoredModel
 
-    EXPORTERS[to]().check(out, precision)  # before the packs are read
+    exporter = EXPORTERS[to](runtime)
+    precision = precision or exporter.precisions[0]
+    exporter.check(out, precision)  # before the packs are read
     stored = StoredModel(packs, parent)
-    note = write(stored, out, to, precision)
+    note = write(stored, out, to, precision, runtime=runtime)
     files = [path for path in (out, *out.rglob("*")) if path.is_file()]
     size = size_of(sum(path.stat().st_size for path in files))
     pair = f"{stored.source_language}-{stored.target_language}"

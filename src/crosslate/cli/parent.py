@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 from pydantic import Field
@@ -14,7 +15,12 @@ from crosslate.cli.console import console, error_console, make_table, megabytes,
 from crosslate.cli.options import Option, Options, options_of, read_all_lines
 from crosslate.cli.output import with_bar
 from crosslate.config import AnyPath, Settings
+from crosslate.errors import UsageError
+from crosslate.languages.codes import language_pair
 from crosslate.models.parent_facts import LanguagePair
+
+if TYPE_CHECKING:
+    from crosslate.models.parent import Parent
 
 parent_app = typer.Typer(
     help="Train, import, trim and inspect parents.", no_args_is_help=True, rich_markup_mode=None
@@ -29,34 +35,90 @@ _PARENT_LANGS: Options = {
 
 
 class ImportJob(Settings):
-    """A fairseq checkpoint with its files, and settings that it may lack."""
+    """Another program's model with its files, and settings that they may lack."""
 
-    checkpoint: AnyPath = Field(description="fairseq checkpoint, such as checkpoint_best.pt.")
-    source_dict: AnyPath = Field(description="Source dictionary, like dict.fr.txt.")
-    target_dict: AnyPath = Field(description="Target dictionary, like dict.en.txt.")
-    source_spm: AnyPath = Field(description="SentencePiece model of the source.")
-    target_spm: AnyPath = Field(description="SentencePiece model of the target.")
-    langs: LanguagePair = Field(description="Language pair, source first, like fr-en.")
-    heads: int | None = Field(None, description="Attention heads, if not in the checkpoint.")
+    model: AnyPath = Field(
+        description="Marian: a folder, an archive or a model file (.npz, .bin). fairseq: a checkpoint, such "
+        "as checkpoint_best.pt."
+    )
+    source_dict: AnyPath | None = Field(
+        None, description="Source dictionary: fairseq's dict.fr.txt, or Marian's vocab.yml."
+    )
+    target_dict: AnyPath | None = Field(None, description="Target dictionary.")
+    source_spm: AnyPath | None = Field(None, description="SentencePiece model of the source.")
+    target_spm: AnyPath | None = Field(None, description="SentencePiece model of the target.")
+    langs: LanguagePair | None = Field(
+        None,
+        description="Language pair, source first, like fr-en. [default: from the names of Marian's files]",
+    )
+    heads: int | None = Field(None, description="Attention heads, if not in fairseq's checkpoint.")
     scale_embedding: bool | None = Field(
         None,
         description="Whether token embeddings are multiplied by the square root of their width, if not in "
-        "the checkpoint.",
+        "fairseq's checkpoint.",
     )
     activation: str | None = Field(
-        None, description="relu, gelu or tanh, if not in the checkpoint. [default: relu]"
+        None, description="relu, gelu or tanh, if not in fairseq's checkpoint. [default: relu]"
     )
     output: OutputSettings
 
+    @property
+    def kind(self) -> str:
+        """The program that the model comes from, by the name of its file."""
+        from crosslate.models.importers.marian_release import is_release
+
+        return "marian" if is_release(self.model) else "fairseq"
+
+    def parent(self) -> Parent:
+        """The imported model.
+
+        Raises:
+            UsageError: options are missing, or belong to the other program.
+            ParentError: the model cannot be imported.
+        """
+        return self._from_marian() if self.kind == "marian" else self._from_fairseq()
+
+    def _from_marian(self) -> Parent:
+        from crosslate.models.importers.marian import Marian
+        from crosslate.models.importers.marian_release import VocabularyFiles
+
+        settings = {
+            "--heads": self.heads, "--scale-embedding": self.scale_embedding, "--activation": self.activation
+        }  # fmt: skip
+        if given := [flag for flag, value in settings.items() if value is not None]:
+            raise UsageError(
+                f"{self.model} is a model of Marian, which says {', '.join(given)} itself; leave it out"
+            )
+        source = VocabularyFiles(self.source_spm, self.source_dict)
+        target = VocabularyFiles(self.target_spm, self.target_dict)
+        return Marian(self.model, source, target).parent(language_pair(self.langs) if self.langs else None)
+
+    def _from_fairseq(self) -> Parent:
+        from crosslate.models.importers.fairseq import Fairseq
+
+        files = (self.source_dict, self.target_dict, self.source_spm, self.target_spm)
+        flags = ("--source-dict", "--target-dict", "--source-spm", "--target-spm")
+        missing = [flag for flag, value in zip((*flags, "--langs"), (*files, self.langs)) if value is None]
+        if missing or not self.langs:
+            raise UsageError(
+                f"{self.model} is taken for a checkpoint of fairseq, which also needs {', '.join(missing)}"
+            )
+        source_dict, target_dict, source_spm, target_spm = (path or Path() for path in files)
+        imported = Fairseq(
+            self.model, source_dict, target_dict, source_spm, target_spm,
+            self.heads, self.scale_embedding, self.activation,
+        )  # fmt: skip
+        return imported.parent(*language_pair(self.langs))
+
 
 _IMPORT: Options = {
-    "CHECKPOINT": "checkpoint",
-    "--source-dict": "source_dict",
-    "--target-dict": "target_dict",
-    "--source-spm": "source_spm",
-    "--target-spm": "target_spm",
+    "MODEL": "model",
     "--langs": "langs",
     **_OUT,
+    "--source-spm": "source_spm",
+    "--target-spm": "target_spm",
+    "--source-dict": "source_dict",
+    "--target-dict": "target_dict",
     "--heads": "heads",
     "--scale-embedding/--no-scale-embedding": "scale_embedding",
     "--activation": "activation",
@@ -105,21 +167,21 @@ def train(job: ParentJob) -> None:
 @parent_app.command("import")
 @options_of(_IMPORT)
 def import_(job: ImportJob) -> None:
-    """Convert a fairseq checkpoint like the paper's to a parent; fairseq is not needed."""
+    """Convert another program's model to a parent: Marian's, or a fairseq checkpoint like the paper's.
+
+    The other program is not needed.
+    """
     from crosslate.adaptation.run_folder import check_output
-    from crosslate.languages.codes import language_pair
-    from crosslate.models.importers.fairseq import Fairseq
     from crosslate.models.parent import RECORD
 
     check_output(job.output, RECORD)
-    files = (job.checkpoint, job.source_dict, job.target_dict, job.source_spm, job.target_spm)
-    imported = Fairseq(*files, job.heads, job.scale_embedding, job.activation)
-    parent = imported.parent(*language_pair(job.langs))
-    record = {"imported": {"from": str(job.checkpoint), "kind": "fairseq"}}
+    parent = job.parent()
+    record = {"imported": {"from": str(job.model), "kind": job.kind}}
     parent.save(job.output.folder, record, replace=job.output.replace)
     console().print(
-        f"parent {job.langs}: {millions(parent.num_parameters)} parameters, vocabularies of "
-        f"{len(parent.source):,} and {len(parent.target):,} pieces, saved to {job.output.folder}",
+        f"parent {parent.source_language}-{parent.target_language}: {millions(parent.num_parameters)} "
+        f"parameters, vocabularies of {len(parent.source):,} and {len(parent.target):,} pieces, saved to "
+        f"{job.output.folder}",
         soft_wrap=True,
     )
 

@@ -145,8 +145,10 @@ def translate(job: TranslateJob) -> None:
 def _translate_on_ray(job: TranslateJob) -> None:
     from crosslate.translation.translator import wanted_engine
 
-    if wanted_engine(job.engine, job.quantization) == "pytorch":
-        raise UsageError("--on ray translates with CTranslate2, but --engine is pytorch; leave out --engine")
+    if wanted_engine(job.engine, job.quantization) not in ("auto", "ctranslate2"):
+        raise UsageError(
+            f"--on ray translates with CTranslate2, but --engine is {job.engine}; leave out --engine"
+        )
     translate_in_bulk(
         job.stored(), job.paths, job.output or Path(), quantization=job.quantization, options=job.decoding,
         settings=job.bulk,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import ClassVar
 
@@ -58,6 +59,12 @@ class TextDocument(Document):
     def render(self, translations: Sequence[str], align: Align | None = None) -> str:
         """:meth:`rebuild` as text, without its byte order mark."""
         return fill(self._pieces, self._filling(translations, align))
+
+    def sentences(self, translations: Sequence[str], align: Align | None = None) -> list[str]:
+        """Each segment as :meth:`render` writes it: translated, with its tags and placeholders."""
+        written: dict[int, str] = {}
+        fill(self._pieces, replace(self._filling(translations, align), written=written))
+        return [written[index] for index in range(len(self.segments))]
 
 
 class Format(ABC):

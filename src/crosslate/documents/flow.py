@@ -12,13 +12,15 @@ import unicodedata
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, groupby, pairwise
+
+import regex
 
 from crosslate.abandoned import stop_if_abandoned
 from crosslate.documents.placement import Align, PlacedMark, Role, place
 from crosslate.errors import InputError
-from crosslate.languages.orthography import has_letters
+from crosslate.languages.orthography import CLAUSE_MARKS, END_MARKS, has_letters
 from crosslate.languages.sentence_ends import sentences
 from crosslate.languages.words import RUNS_ON, UNSPACED
 from crosslate.text.placeholders import character_of, is_ordered, placeholders, tag_of
@@ -26,11 +28,14 @@ from crosslate.text.placeholders import character_of, is_ordered, placeholders, 
 _MAX_NOTE_ITEMS = 8
 _MAX_NESTED = 20
 _MAX_ITEMS = 300_000  # of a paragraph: 150,000 runs, far more than anyone writes
-_WORD_ENDS = ".,;!?)]%'\"’”»"
-_RUNS = re.compile(r"\s+|\S+")
+# What a note may follow, and what goes on with a word behind it.
+_WORD_END = regex.compile(rf"""[\p{{L}}\p{{M}}\p{{N}}{re.escape(END_MARKS + CLAUSE_MARKS)})\]%'"’”»」』）]""")
+_IN_WORD = regex.compile(rf"(?!{UNSPACED.pattern})[\p{{L}}\p{{M}}\p{{N}}]")
+# Mongolian joins endings to a word with a narrow no-break space, which is no space between words.
+_RUNS = re.compile(r"(?:\S|(?<=[\u1800-\u18aa])\u202f(?=[\u1820-\u18aa]))+|\s+")
 _APOSTROPHES = frozenset("'’ʼ")
 _OPENING = frozenset("([{<\"'«„“‘¿¡（「『")
-_CLOSING = frozenset(".,;:!?)]}»”’…%،؛؟。，、；：！？）」』】।")
+_CLOSING = frozenset(f"{END_MARKS}{CLAUSE_MARKS})]}}»”’%）」』】")
 LINE_BREAKS = re.compile(r"[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+")
 """Whatever some reader takes for the end of a line: where ``str.splitlines`` splits."""
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
@@ -56,10 +61,15 @@ class Segment:
 
 @dataclass(frozen=True)
 class Filling:
-    """The translations of all segments to fill a document with."""
+    """The translations of all segments to fill a document with.
+
+    Attributes:
+        written: receives every sentence as the document has it, by the index of its segment.
+    """
 
     translations: Sequence[str]
     align: Align | None = None
+    written: dict[int, str] | None = None
 
 
 Piece = str | Callable[[Filling], str]
@@ -257,6 +267,12 @@ class _Sentence:
         return not (UNSPACED.match(left[-1]) or UNSPACED.match(right))
 
     def fill(self, filling: Filling, is_paragraph_changed: bool) -> str:
+        written = self._filled(filling, is_paragraph_changed)
+        if filling.written is not None:
+            filling.written[self.index] = written
+        return written
+
+    def _filled(self, filling: Filling, is_paragraph_changed: bool) -> str:
         stop_if_abandoned()
         translation = self.changed(filling)
         if not translation:
@@ -327,7 +343,10 @@ class _Sentence:
         start = marks[0].offset
         runs_on = any(map(RUNS_ON.match, self.text[max(start - 1, 0) : start + 1]))
         is_apart = runs_on and not RUNS_ON.match(before) and before not in _OPENING
-        wants_space = is_apart or any(mark.has_space_before for mark in marks)
+        # A space between the marks is written there, as in "<b>new</b> {name}".
+        has_gap = any(self.placed[index].has_gap for index in group[1:] if index > group[0])
+        wants_space = is_apart or marks[0].has_space_before
+        wants_space = wants_space or (any(mark.has_space_before for mark in marks) and not has_gap)
         if wants_space and before and not before.isspace() and not self.marks[group[0]].plain:
             written = f" {written}"
         is_apart = runs_on and not RUNS_ON.match(following)
@@ -470,6 +489,7 @@ def _shielded(items: list[Item], language: str) -> list[Item]:
     offsets = _offsets(pieces)
     text = "".join(item.plain for item in items)
     result: list[Item] = []
+    tags: set[int] = set()  # places in the result
     done = 0
     for start, end in spans:
         first, last = _covering(offsets, start, end)
@@ -485,8 +505,15 @@ def _shielded(items: list[Item], language: str) -> list[Item]:
         )
         if found:
             result += [*pieces[done:first], found]
+            tags.add(len(result) - 1)
             done = last
-    return [*result, *pieces[done:]]
+    result += pieces[done:]
+    # One without its other end is a place to fill in, as in "cp <file> there", and keeps its spaces.
+    for index in tags.difference(_partners(result)):
+        item = result[index]
+        if isinstance(item, Mark) and item.role in ("open", "close"):
+            result[index] = replace(item, role="point")
+    return result
 
 
 def _with_marks(items: Sequence[Item], plain: str) -> Mark | None:
@@ -535,10 +562,8 @@ def _with_whole_notes(items: list[Item]) -> list[Item]:
         if first < done or not first < last <= first + _MAX_NOTE_ITEMS:
             continue
         start, end = offsets[first], offsets[last + 1]
-        before = plain[max(start - 1, 0) : start]
-        is_behind_word = before.isalnum() or (before != "" and before in _WORD_ENDS)
-        is_word_end = not plain[end : end + 1].isalnum()
-        if start < end and is_behind_word and is_word_end and not has_letters(plain[start:end]):
+        is_note = 0 < start < end and not has_letters(plain[start:end])
+        if is_note and _WORD_END.match(plain, start - 1) and not _IN_WORD.match(plain, end):
             note = [piece for item in items[first : last + 1] for piece in item.pieces]
             result += [*items[done:first], Mark(note)]
             done = last + 1

@@ -10,11 +10,12 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import accumulate, pairwise
 from typing import Literal
 from unicodedata import normalize
 
+from crosslate.languages.orthography import COMMON_MARKS
 from crosslate.languages.words import word_spans
 
 Role = Literal["open", "close", "point", "joint", "run"]
@@ -22,7 +23,7 @@ Links = Sequence[tuple[int, int]]
 Align = Callable[[Sequence[str], Sequence[str]], Links]
 """Words of a sentence and of its translation to links: index of a target word, index of its source word."""
 
-_SAME_SIGNS = str.maketrans("。、،؛؟।", ".,,;?.")
+_SAME_SIGNS = str.maketrans(COMMON_MARKS)
 _MAX_DEPTH = 40
 
 
@@ -121,6 +122,8 @@ class _Sentence:
             [numbers.setdefault(word.casefold(), len(numbers)) for word in words]
             for words in (self._spelt, self._translated)
         )
+        # Thousands of marks may stand inside one word.
+        self._same_word, self._span = cache(self._find_same_word), cache(self._find_span)
         self._ends = [end for _, end in self.source]
         self._starts = [start for start, _ in self.source]
 
@@ -145,11 +148,17 @@ class _Sentence:
         word = bisect_left(self._ends, offset)
         if word == len(self.source) or not self.source[word][0] < offset < self.source[word][1]:
             return None
-        for image in self.images[word]:
-            if self._source_numbers[word] == self._target_numbers[image]:
-                start, end = self.target[image]
-                return min(start + offset - self.source[word][0], end)
-        return None
+        image = self._same_word(word)
+        if image is None:
+            return None
+        start, end = self.target[image]
+        return min(start + offset - self.source[word][0], end)
+
+    def _find_same_word(self, word: int) -> int | None:
+        same = (
+            each for each in self.images[word] if self._target_numbers[each] == self._source_numbers[word]
+        )
+        return next(same, None)
 
     def boundary(self, mark: PlacedMark) -> tuple[int, bool]:
         """Number of target words before a mark, and whether it stands right before the next of them."""
@@ -168,7 +177,9 @@ class _Sentence:
 
     def span(self, start: int, end: int) -> tuple[int, int] | None:
         """The target words of the source text between two offsets; None where no word is in between."""
-        first, last = bisect_left(self._ends, start + 1), bisect_left(self._starts, end)
+        return self._span(bisect_left(self._ends, start + 1), bisect_left(self._starts, end))
+
+    def _find_span(self, first: int, last: int) -> tuple[int, int] | None:
         # Without links rather about there than around nothing.
         linked = _union(self.images[first:last]) or _union(self._spread[first:last])
         if not linked:

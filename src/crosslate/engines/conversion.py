@@ -14,6 +14,7 @@ from crosslate.engines.generation import Generation, TranslationModel
 from crosslate.errors import EngineError, UsageError, nearest
 from crosslate.files import atomic_folder, write_json, write_text
 from crosslate.models.methods.registry import added_modules
+from crosslate.models.parent_files import OUR_FAMILY
 from crosslate.models.vocabularies.saved_vocabularies import SideDescription, save_vocabulary
 from crosslate.text.segmenters import WORD_START
 from crosslate.text.vocabularies import Vocabulary
@@ -102,8 +103,8 @@ def write_model(
     expected = _live_log_probabilities(private, *sample, start=generation.start, eos=target.special.eos)
     try:
         spec = _FAMILIES[family](private)
-        # The loader does not set this for Marian, whose decoder would then start from zeros.
-        spec.decoder.start_from_zero_embedding = False
+        # Only Marian's own decoders start from zeros; transformers' Marian starts from its padding row.
+        spec.decoder.start_from_zero_embedding = family == OUR_FAMILY
         _register_vocabularies(spec, source, target, generation)
         spec.validate()
     except (KeyError, AttributeError, ValueError, NotImplementedError) as error:
@@ -208,6 +209,11 @@ def family_of(model: Any) -> str:
             f"cannot export a model of type {family!r} to CTranslate2 (supported: "
             f"{', '.join(_FAMILIES)}); use the PyTorch engine"
         )
+    if getattr(model.config, "decoder_cell", None) == "ssru":
+        raise EngineError(
+            "the model's decoder has SSRU cells in place of self-attention, which CTranslate2 does not have; "
+            "use the PyTorch engine"
+        )
     return family
 
 
@@ -226,6 +232,15 @@ def _bart_like(model: Any, loader: Any = None) -> Any:
     spec = loaders.BartLoader.get_model_spec(loader, model)
     if config.decoder_attention_heads != config.encoder_attention_heads:
         spec.decoder.num_heads = numpy.dtype("int16").type(config.decoder_attention_heads)
+    return spec
+
+
+def _marian(model: Any) -> Any:
+    """Marian's own Transformer; norms before sublayers and after the last layer come together."""
+    if model.config.normalize_before != model.config.final_norm:
+        raise ValueError("layer norms before sublayers and after the last layer go together")
+    spec = _bart_like(model)
+    spec.config.layer_norm_epsilon = model.model.encoder.layers[0].final_layer_norm.eps
     return spec
 
 
@@ -263,6 +278,7 @@ def _t5_like(loader_name: str, scales_outputs: Callable[[Any], bool]) -> Callabl
 # To add a family, add one entry here and one in tests/equivalence/test_engines.py.
 _FAMILIES: dict[str, Callable[[Any], Any]] = {
     "marian": _bart_like,
+    OUR_FAMILY: _marian,
     "bart": _bart_like,
     "mbart": _bart_like,
     "m2m_100": _counted_from_padding,

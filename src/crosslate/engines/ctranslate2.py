@@ -1,13 +1,10 @@
-"""Translation with CTranslate2, the fast engine on CPU; needs neither PyTorch nor transformers."""
+"""Translation with CTranslate2, the fastest engine on CPU; needs neither PyTorch nor transformers."""
 
 from __future__ import annotations
 
 import logging
 import os
-import re
-import shutil
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,13 +17,12 @@ from crosslate.engines.decoding import (
     group_sources,
     hypothesis,
 )
-from crosslate.errors import EngineError, InputError, SettingsError
-from crosslate.files import read_json, read_optional_object, sha256_file, write_json
+from crosslate.engines.model_cache import read_description
+from crosslate.errors import EngineError
 from crosslate.models.vocabularies.saved_vocabularies import SideDescription, load_vocabulary
 
 log = logging.getLogger(__name__)
 
-_CACHE_NAME, _HASHES_NAME = ".crosslate-cache", "sha256.json"
 _MAX_INTER_THREADS = 8
 _MAX_BATCH_TOKENS = 1024  # padded source tokens
 FORMAT_VERSION: Literal[1] = 1
@@ -51,7 +47,7 @@ class CTranslate2Engine:
     def __init__(
         self, folder: Path, *, inter_threads: int | None = None, intra_threads: int | None = None
     ) -> None:
-        self._description = load_description(folder)
+        self._description = read_description(folder, FolderDescription, "a CTranslate2")
         self.source = load_vocabulary(folder, "source", self._description.source)
         self.target = load_vocabulary(folder, "target", self._description.target)
         self.max_source_tokens = self._description.max_source_tokens
@@ -85,7 +81,7 @@ class CTranslate2Engine:
                 no_repeat_ngram_size=options.no_repeat_ngram,
                 suppress_sequences=[[piece] for piece in suppressed],
                 max_input_length=0,  # no truncation: encode_sources refused longer texts
-                min_decoding_length=0,
+                min_decoding_length=1 if forced is None else 2,  # at least one piece of text
                 max_decoding_length=output_limit,
                 return_scores=True,
             )
@@ -158,82 +154,3 @@ class FolderDescription(Settings):
     forced_first: str | None
     never_generated: list[str]
     unknown: str
-
-
-def load_description(folder: Path) -> FolderDescription:
-    """Reads ``crosslate.json``.
-
-    Raises:
-        EngineError: the folder was not written by this version of ``export_ctranslate2``.
-    """
-    path = folder / "crosslate.json"
-    try:
-        return FolderDescription.from_values(read_json(path), where=str(path))
-    except (InputError, SettingsError) as error:
-        raise EngineError(
-            f"{folder} is not a CTranslate2 model exported by this Crosslate; export it again: {error}"
-        ) from None
-
-
-def ctranslate2_folder(origin: Path, key: str, quantization: str) -> Path:
-    """Path of the cached CTranslate2 model of a pack or parent, which may not exist yet.
-
-    It is beside ``origin``, not inside, since a pack may not contain other files; or in the user's cache
-    directory if that place is not writable.
-
-    Args:
-        origin: the pack's or parent's folder; its name becomes part of the path.
-        key: hash of everything the model depends on.
-        quantization: type of the weights.
-    """
-    origin = origin.resolve()
-    readable = re.sub(r"[^\w.-]", "_", origin.name) or "model"
-    name = f"{readable}-{key[:16]}-{quantization}"
-    beside = origin.parent / _CACHE_NAME
-    existing = next(folder for folder in (beside, *beside.parents) if folder.exists())
-    if (beside / name).is_dir() or (existing.is_dir() and os.access(existing, os.W_OK | os.X_OK)):
-        return beside / name
-    users = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(users) if users else Path.home() / ".cache") / "crosslate" / name
-
-
-def cached_ctranslate2_model(
-    origin: Path, key: str, quantization: str, build: Callable[[Path], None]
-) -> Path:
-    """The folder of the CTranslate2 model; reuse imports no PyTorch.
-
-    It is built now if it is not there, or if its files are not those that were built.
-
-    Args:
-        build: writes the model to the path it is given, as ``export_ctranslate2`` does.
-    """
-    folder = ctranslate2_folder(origin, key, quantization)
-    if _is_intact(folder):
-        return folder
-    if folder.is_dir():
-        log.warning("the files of the CTranslate2 model %s are not those that were built", folder)
-    log.info("building the CTranslate2 model %s", folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as place:
-        built = Path(place, "model")
-        build(built)
-        write_json(built / _HASHES_NAME, _hashes(built))
-        if _is_intact(folder):  # somebody else built the same model at the same moment
-            return folder
-        shutil.rmtree(folder, ignore_errors=True)
-        built.replace(folder)
-    return folder
-
-
-def _is_intact(folder: Path) -> bool:
-    """Whether a folder's files are those that were built."""
-    recorded = read_optional_object(folder / _HASHES_NAME)
-    try:
-        return bool(recorded) and _hashes(folder) == recorded
-    except OSError:
-        return False
-
-
-def _hashes(folder: Path) -> dict[str, str]:
-    files = (path for path in sorted(folder.iterdir()) if path.name != _HASHES_NAME)
-    return {path.name: sha256_file(path) for path in files}

@@ -1,4 +1,4 @@
-"""Decoding options, hypotheses, and code that both engines share; imports neither PyTorch nor CTranslate2."""
+"""Decoding options, hypotheses, and code that all engines share; imports no engine's library."""
 
 from __future__ import annotations
 
@@ -75,8 +75,9 @@ class Hypothesis:
         text: the detokenised translation.
         score: natural logarithm of the probability of all tokens (end of sentence included, if it was
             reached), divided by their number raised to the length penalty; at most 0, higher is better.
-            Pieces that are never generated have probability 0, the others sum to 1. Both engines agree up to
-            rounding, except that CTranslate2's score includes the effect of repetition guards.
+            Pieces that are never generated have probability 0, the others sum to 1. All engines agree up to
+            rounding, except that the scores of CTranslate2 and ONNX Runtime include the effect of repetition
+            guards.
         pieces: target pieces, without special ones.
     """
 
@@ -89,7 +90,7 @@ class Engine(Protocol):
     """Interface of translation engines.
 
     Attributes:
-        name: ``pytorch`` or ``ctranslate2``.
+        name: ``pytorch``, ``ctranslate2`` or ``onnx``.
         max_source_tokens: longest text accepted, in source tokens including the end of sentence.
     """
 
@@ -101,7 +102,8 @@ class Engine(Protocol):
     def translate(self, texts: Sequence[str], options: DecodingOptions) -> list[list[Hypothesis]]:
         """Translates each text by itself; returns one list of ``n_best`` hypotheses per text, in order.
 
-        A text without pieces (empty, only spaces) translates to the empty text, with score 0.
+        A text without pieces (empty, only spaces) translates to the empty text, with score 0; any other one
+        to at least one piece.
 
         Raises:
             EngineError: a text is longer than ``max_source_tokens``; texts are never truncated silently.

@@ -55,13 +55,12 @@ class Generation:
             EngineError: the model does not read text, has no valid start token, or has a vocabulary with more
                 pieces than its table has rows.
         """
-        from crosslate.models.sides import effective_setting
+        from crosslate.models.sides import decoder_start, effective_setting
 
         if isinstance(translation_model.source, NoVocabulary):
             raise EngineError(translation_model.source.reason)
         model = translation_model.model
-        start = effective_setting(model, "decoder_start_token_id")
-        start = effective_setting(model, "bos_token_id") if start is None else start
+        start = decoder_start(model)
         if start is None:
             raise EngineError(
                 "the model does not specify the start token of its decoder; "
@@ -94,12 +93,20 @@ class Generation:
         )
 
     def never_generated(self, target: Vocabulary, *, allow_unknown: bool) -> list[int]:
-        """Target ids that no translation may contain: special ids and rows without a piece."""
+        """Target ids that no translation may contain: control ids, and rows without a piece."""
         special = target.special
-        ids = {special.pad, special.bos, self.start, *range(len(target), self.num_target_rows)}
+        ids = {*target.silent, self.start, *range(len(target), self.num_target_rows)}
         if not allow_unknown:
             ids.add(special.unk)
-        return sorted(index for index in ids - {special.eos, self.forced_first} if index is not None)
+        return sorted(ids - {special.eos, self.forced_first})
+
+    @property
+    def min_new_tokens(self) -> int:
+        """Tokens before the end of sentence may come: a text with pieces has a translation with some.
+
+        Right after a forced piece, CTranslate2's beam search would not end a translation, PyTorch's would.
+        """
+        return 1 if self.forced_first is None else 2
 
 
 def _num_rows(half: Any) -> int:

@@ -60,7 +60,7 @@ class TorchEngine:
             encoded, options, self._generation.max_target_tokens, self.source.num_frame_ids
         )
         model = self.translation_model.model
-        with self._lock, ready_to_translate(model), torch.inference_mode(), _arithmetic(model):
+        with self._lock, ready_to_translate(model), torch.inference_mode(), arithmetic(model):
             for output_limit, indices in groups.items():
                 for batch in cut_into_batches(indices, encoded, options):
                     rows = [encoded[index] for index in batch]
@@ -122,6 +122,7 @@ class TorchEngine:
                 **inputs, decoder_input_ids=rows[:, :-1], use_cache=False, return_dict=True
             ).logits.float()
             logits[..., list(suppressed)] = -torch.inf
+            logits[:, : self._generation.min_new_tokens, self.target.special.eos] = -torch.inf
             chosen = logits.gather(2, rows[:, 1:].unsqueeze(2)).squeeze(2) - logits.logsumexp(2)
             if self._generation.forced_first is not None:
                 chosen[:, 0] = 0.0
@@ -189,6 +190,7 @@ def generation_configuration(
         num_beams=options.beam_size,
         num_return_sequences=options.n_best,
         max_new_tokens=output_limit,
+        min_new_tokens=min(generation.min_new_tokens, output_limit),
         decoder_start_token_id=generation.start,
         forced_bos_token_id=generation.forced_first,
         eos_token_id=target.special.eos,
@@ -262,7 +264,7 @@ def ready_to_translate(model: Any) -> Iterator[None]:
             module.training = mode
 
 
-def _arithmetic(model: Any) -> AbstractContextManager[Any]:
+def arithmetic(model: Any) -> AbstractContextManager[Any]:
     """Half precision on a GPU, and for models held in bfloat16 in part, which cannot compute otherwise."""
     device = next(model.parameters()).device.type
     is_mixed_model, is_gpu = is_mixed(model), device == "cuda"

@@ -17,6 +17,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from crosslate.engines.generation import Generation, TranslationModel
 from crosslate.errors import ParentError
+from crosslate.languages.words import UNSPACED, are_joined
 from crosslate.models.tensors import named_tensors
 from crosslate.text.segmenters import WORD_START
 from crosslate.training.cpu import eager_attention
@@ -209,6 +210,8 @@ class Word:
 def words_of(pieces: Sequence[str], special: Collection[str] = ()) -> list[Word]:
     """Merges pieces into words; a word-start mark begins a word, and punctuation is a separate word.
 
+    In scripts without spaces, every piece is a word, unless it begins inside what is read as one.
+
     Args:
         special: pieces without text (end of sentence, language codes), which are in no word.
     """
@@ -221,12 +224,19 @@ def words_of(pieces: Sequence[str], special: Collection[str] = ()) -> list[Word]
         text = piece.removeprefix(WORD_START)
         # By category, since vowel signs of Indic scripts are neither letters nor punctuation.
         is_punctuation = bool(text) and all(unicodedata.category(each)[0] in "PS" for each in text)
-        if is_open and text == piece and not is_punctuation:
+        if is_open and text == piece and not is_punctuation and _goes_on(words[-1].text, text):
             words[-1] = Word(words[-1].text + text, (*words[-1].rows, row))
         else:
             words.append(Word(text, (row,)))
         is_open = not is_punctuation
     return [word for word in words if word.text]
+
+
+def _goes_on(word: str, piece: str) -> bool:
+    """Whether a piece without a word-start mark belongs to the word before it."""
+    if not word or not piece or are_joined(word[-1], piece[0]):
+        return True
+    return not (UNSPACED.match(word[-1]) or UNSPACED.match(piece))
 
 
 def align_words(

@@ -23,19 +23,38 @@ class Exporter(ABC):
     """Writes the model that packs make of their parent in the format of another program."""
 
     precisions: ClassVar[tuple[str, ...]]
-    """Types in which weights can be stored."""
+    """Types in which weights can be stored; the first is the default."""
     is_for_hub: ClassVar[bool] = False
     """Whether the result can be published on a model hub."""
+    runtime_package: ClassVar[str] = ""
+    """The package whose files are copied into the result; empty for none."""
+
+    def __init__(self, runtime: Path | None = None) -> None:
+        """
+        Args:
+            runtime: the user's copy of ``runtime_package``.
+        """
+        self.runtime = runtime
 
     def check(self, out: Path, precision: str) -> None:
         """Checks a request before anything is loaded.
 
         Raises:
-            InputError: ``out`` exists.
-            UsageError: the precision is unknown, or the program would not accept the file name.
+            InputError: ``out`` exists, or the runtime's files cannot be used.
+            UsageError: the precision is unknown, the program would not accept the file name, or a runtime is
+                missing or given where none is used.
         """
         if precision not in self.precisions:
             raise UsageError(f"unknown precision {precision!r}; {nearest(precision, self.precisions)}")
+        if self.runtime is None and self.runtime_package:
+            raise UsageError(
+                f"this format needs a folder with {self.runtime_package}; give it as the runtime"
+            )
+        if self.runtime is not None and not self.runtime_package:
+            raise UsageError(f"a runtime, {self.runtime}, is given, but this format uses none; leave it out")
+        self._check_output(out)
+
+    def _check_output(self, out: Path) -> None:
         if out.exists():
             raise InputError(f"{out} already exists; give another name or remove it first")
 
@@ -65,12 +84,16 @@ EXPORTERS: Registry[Exporter] = Registry(
 """All formats, by module name."""
 
 
-def export(stored: StoredModel, out: Path, to: str, precision: str = "float32") -> str:
+def export(
+    stored: StoredModel, out: Path, to: str, precision: str | None = None, *, runtime: Path | None = None
+) -> str:
     """Exports the model that packs make of their parent; see :meth:`Exporter.write`.
 
     Args:
         stored: has at least one pack.
         to: name of the format.
+        precision: None for the format's default.
+        runtime: see :class:`Exporter`.
 
     Raises:
         CrosslateError: see :meth:`Exporter.check` and :meth:`Exporter.write`.
@@ -78,7 +101,8 @@ def export(stored: StoredModel, out: Path, to: str, precision: str = "float32") 
     """
     from crosslate.packs.compose import apply_packs
 
-    exporter = EXPORTERS[to]()
+    exporter = EXPORTERS[to](runtime)
+    precision = precision or exporter.precisions[0]
     exporter.check(out, precision)
     child = apply_packs(stored.load_parent(), stored.load_packs())
     return exporter.write(child, stored.manifests, out, precision)

@@ -56,7 +56,7 @@ def check_merged(
         ) from error
     reference = replace(child, model=_rounded(child.model, plain.config.dtype))
     facts = Generation.of(reference)
-    texts = _sample_texts(child.source, facts.max_source_tokens)
+    texts = sample_texts(child.source, facts.max_source_tokens)
     for text in texts:
         if readers.encode(text) != child.source.encode(text):
             faults.add(f"the tokenizer encodes {text!r} differently")
@@ -80,7 +80,7 @@ def check_merged(
     return len(texts), difference
 
 
-def _sample_texts(vocabulary: Vocabulary, max_tokens: int) -> list[str]:
+def sample_texts(vocabulary: Vocabulary, max_tokens: int) -> list[str]:
     """Texts of evenly spaced pieces of a vocabulary, of at most ``max_tokens`` tokens."""
     ids = sample_ids(vocabulary, _NUM_TEXTS * _PIECES_PER_TEXT)
     rows = [ids[start::_NUM_TEXTS][:_PIECES_PER_TEXT] for start in range(_NUM_TEXTS)]

@@ -193,7 +193,8 @@ def _reordered(vocabulary: Vocabulary, special: SpecialIds) -> PlainSide:
     before, after = (tuple(map(order.index, ids)) for ids in (frame.before, frame.after))
     moved = Frame(before, after, frame.text)
     pieces = [vocabulary.pieces[index] for index in order]
-    return PlainSide(Vocabulary(vocabulary.segmenter, pieces, special, moved), tuple(order))
+    control = map(order.index, vocabulary.control)
+    return PlainSide(Vocabulary(vocabulary.segmenter, pieces, special, moved, control), tuple(order))
 
 
 def _write_own(parent: Parent, folder: Path) -> None:

@@ -17,11 +17,12 @@ import math
 import struct
 from collections.abc import Sequence
 
+from crosslate.languages.orthography import END_MARKS, WIDE_END_MARKS
 from crosslate.text.protobuf import field, message
 
 _END, _WIDE_END, _CLOSER, _SPACE, _LOWER = (
-    ".!?…।॥؟۔።",
-    "。！？｡",
+    "".join(mark for mark in END_MARKS if mark not in WIDE_END_MARKS),
+    WIDE_END_MARKS,
     "\"'”’»)]」』）",
     " ",
     "".join(character for character in map(chr, range(0x590)) if character.islower()),

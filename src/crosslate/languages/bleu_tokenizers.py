@@ -7,18 +7,14 @@ from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
-from crosslate.languages.scripts import scripts_of
+from crosslate.languages.scripts import UNSPACED_SCRIPTS, scripts_of
 
 WITH_SPACES = "13a"
 """For text that has spaces between its words: sacreBLEU's default and that of the field."""
 
 _HAN = "Hani"
-# Scripts (ISO 15924) in which spaces do not separate words: those of the line breaking classes ID, SA, AK and
-# AS in Unicode Standard Annex 14, and Tibetan. The spaces of Hangul separate words with their particles.
-_OTHERS = (
-    "Hira Kana Bopo Hang Yiii Tibt Thai Laoo Khmr Mymr Tale Talu Lana Tavt Ahom "
-    "Java Bali Batk Bugi Cham Maka Rjng"
-)
+# The spaces of Hangul separate words with their particles, which are too long to be counted as one.
+_OTHERS = tuple(script for script in (*UNSPACED_SCRIPTS, "Hang") if script != _HAN)
 _CHINESE, _CHARACTERS = "zh", "char"
 _MOSTLY = 0.9
 
@@ -39,7 +35,7 @@ def bleu_tokenizer(language: str, references: Iterable[str]) -> str:
     """
     scripts = scripts_of(language)
     # Japanese and Korean have other characters beside the Chinese ones.
-    if not scripts.isdisjoint(_OTHERS.split()):
+    if not scripts.isdisjoint(_OTHERS):
         return _CHARACTERS
     return _CHINESE if _HAN in scripts else _tokenizer_of_text(references)
 
@@ -60,6 +56,6 @@ def _words() -> Any:
     """What is a word: a character of a script without spaces, or a run of other letters."""
     import regex
 
-    han, other = rf"\p{{sc={_HAN}}}", "".join(rf"\p{{sc={script}}}" for script in _OTHERS.split())
+    han, other = rf"\p{{sc={_HAN}}}", "".join(rf"\p{{sc={script}}}" for script in _OTHERS)
     spaced = rf"[[\p{{L}}\p{{M}}]--[{han}{other}]]+"
     return regex.compile(rf"(?V1)(?P<han>{han})|(?P<other>[{other}])|(?P<spaced>{spaced})")

@@ -6,11 +6,15 @@ import re
 from collections.abc import Callable, Mapping
 from unicodedata import category, normalize
 
+import regex
+
 # A shorter word by itself is rather an abbreviation: USA.
 _MIN_SINGLE_WORD = 4
-_WORDS = re.compile(r"[^\W\d_]+")
+_WORD = r"\p{L}[\p{L}\p{M}]*+"
+_WORDS = regex.compile(_WORD)
 # Its first word is that of a sentence only where no number comes before it.
-_BEGINNING = re.compile(r"[\W_]*([^\W\d_]+)")
+_BEGINNING = regex.compile(rf"[^\p{{L}}\p{{N}}]*({_WORD})")
+_LETTER = regex.compile(r"\p{L}")
 _ORDINALS = "ªº"
 
 
@@ -25,6 +29,9 @@ _GREEK_HIATUS = re.compile("([αεοη]\u0301)([ιυ])(?!\u0308)", re.IGNORECASE
 _DUTCH = _listed("nl nld")
 # Many fonts have no capitals of Georgian, which are used in headings alone.
 _GEORGIAN = _listed("ka kat")
+# Its letters are capitals to Unicode, and those of every ordinary text.
+_CHEROKEE = _listed("chr")
+_CHEROKEE_LETTER = re.compile("[\u13a0-\u13fd]")
 # The commonest words that begin a sentence and are no nouns, in languages whose nouns have capitals.
 _SMALL_WORDS: Mapping[str, frozenset[str]] = {
     "de": _listed(
@@ -42,8 +49,8 @@ _ALWAYS_CAPITAL: Mapping[str, frozenset[str]] = {"en": frozenset({"I"})}
 def is_in_capitals(text: str) -> bool:
     """Whether a text is written in capitals throughout: words, or one too long for an abbreviation."""
     words = _WORDS.findall(text)
-    letters = "".join(words)
-    if not all(map(str.isupper, letters)):
+    letters = _LETTER.findall(text)
+    if not all(map(str.isupper, letters)) or _CHEROKEE_LETTER.search(text):
         return False
     return len(letters) >= _MIN_SINGLE_WORD or (len(words) > 1 and len(letters) > len(words))
 
@@ -61,7 +68,7 @@ def in_sentence_case(text: str, language: str, num_tokens: Callable[[str], int])
         return text
     always = _ALWAYS_CAPITAL.get(_base(language), ())
 
-    def spelt(match: re.Match[str]) -> str:
+    def spelt(match: regex.Match[str]) -> str:
         word, small = match.group(), lower(match.group(), language)
         if word in always:
             return word
@@ -84,6 +91,8 @@ def upper(text: str, language: str) -> str:
 
 def lower(text: str, language: str) -> str:
     """``text`` in small letters: ``I`` is ``ı`` in Turkish."""
+    if _base(language) in _CHEROKEE:
+        return text
     if _base(language) in _DOTTED_I:
         text = text.replace("I", "ı").replace("İ", "i")
     return text.lower()

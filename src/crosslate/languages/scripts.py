@@ -10,7 +10,20 @@ from typing import Any
 
 from crosslate.languages.codes import NAMES, base_code
 
+_UNSPACED = """
+    Hani Hira Kana Bopo Yiii Tibt Thai Laoo Khmr Mymr Tale Talu Lana Tavt Ahom Java Bali Batk Bugi Cham Maka
+    Rjng
+"""
+UNSPACED_SCRIPTS = tuple(_UNSPACED.split())
+"""Scripts (ISO 15924) in which spaces do not separate words.
+
+Those of the line breaking classes ID, SA, AK and AS in Unicode Standard Annex 14, and Tibetan; but Hangul has
+spaces.
+"""
+
 _LATIN = "Latn"
+_SYLLABARIES = "Hira Kana Hang Ethi Cher Cans Yiii Vaii"
+_LETTERS_OF: dict[str | None, int] = {"word": 3, "syllable": 2, "letter": 1}
 # Languages by the scripts (ISO 15924) that they are usually written in, by their codes of ISO 639. A language
 # appears with each of its scripts; Japanese and Korean use Chinese characters, too.
 _LANGUAGES = {
@@ -47,6 +60,7 @@ _LANGUAGES = {
     "Cher": "chr",
     "Tfng": "zgh ber shi tzm kab taq",
     "Nkoo": "nqo",
+    "Adlm": "ff ful fuf fuv",
     "Olck": "sat",
     "Cans": "iu iku cr cre",
     "Yiii": "ii iii",
@@ -58,6 +72,7 @@ _LANGUAGES = {
 # Those of them that are in Latin letters, too.
 _ALSO_LATIN = """
     sr srp bs bos kk kaz tt tat uz uzb uzn az aze azj crh ku kur ms msa zsm kab ber shi tzm taq iu iku cr cre
+    ff ful fuf fuv
 """
 _PARTS = {
     "Hans": {"Hani"}, "Hant": {"Hani"}, "Hanb": {"Hani"}, "Jpan": {"Hira", "Kana", "Hani"},
@@ -101,6 +116,26 @@ def script_of(text: str) -> str | None:
     for match in _letters().finditer(text):
         counts[match.lastgroup] += len(match.group())
     return counts.most_common(1)[0][0] if counts else None
+
+
+def comparable_length(text: str) -> int:
+    """About how many letters a text would have in an alphabet, to compare it with one in another script.
+
+    A Chinese character says as much as three letters, a sign for a syllable as two; marks on letters and
+    what is not seen add nothing.
+    """
+    return sum(_LETTERS_OF[match.lastgroup] for match in _signs().finditer(text))
+
+
+@cache
+def _signs() -> Any:
+    """What is seen of a text, as groups of :data:`_LETTERS_OF`."""
+    import regex
+
+    syllables = "".join(rf"\p{{sc={script}}}" for script in _SYLLABARIES.split())
+    return regex.compile(
+        rf"(?P<word>\p{{sc=Hani}})|(?P<syllable>[{syllables}])|(?P<letter>[^\p{{M}}\p{{Cf}}])"
+    )
 
 
 @cache

@@ -6,11 +6,28 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from itertools import accumulate, pairwise
 
-from crosslate.abandoned import stop_if_abandoned
+import regex
 
-# Sentence ends: closing punctuation before a space, or the full stops of scripts that use no spaces. A match
-# begins where a run of marks begins, so that a long run is read once.
-_SENTENCE_END = re.compile(r"""(?<![.!?…।॥؟۔።])[.!?…।॥؟۔።]+["'”’»)\]]*\s+|[。！？｡]+[」』”’）]*\s*""")
+from crosslate.abandoned import stop_if_abandoned
+from crosslate.languages.codes import is_same_language
+from crosslate.languages.orthography import END_MARKS, WIDE_END_MARKS
+
+_MARK = "[" + re.escape("".join(mark for mark in END_MARKS if mark not in WIDE_END_MARKS)) + "]"
+# Closing punctuation before a space, or the full stops of scripts that use no spaces. One letter with a stop
+# is an abbreviation, and behind a quotation a small letter goes on with its sentence; French has a space in
+# the quotation marks. A match begins where a run of marks begins, so that a long run is read once.
+_ABBREVIATION = r"(?<!\p{L}\p{M}*)[\p{Lu}\p{Ll}]\."
+_CLOSING = r"""(?:["'”’»)\]]|[\u00a0\u202f]»)"""
+_SENTENCE_END = regex.compile(
+    rf"(?<!{_MARK}){_MARK}++(?<!{_ABBREVIATION})(?:{_CLOSING}++\s++(?!\p{{Ll}})|(?!{_CLOSING})\s++)"
+    rf"|[{WIDE_END_MARKS}]++[」』”’）]*+\s*+"
+)
+_GREEK_END = regex.compile(rf"{_SENTENCE_END.pattern}|;\s++")
+# Ends that sentencex does not know: of Khmer and Tibetan, and the stop as Amharic is often typed.
+_FURTHER_END = regex.compile(r"(?:[។៕།༎]|፡፡)++\s++")
+# Cuts inside a sentence: before the ending of a Spanish ordinal, after a Burmese comma, and between what is
+# said and "he said" in Japanese.
+_NO_END = regex.compile(r"\.\n[ªº]|၊\s*\n|[」』”]\n(?:と(?:[\p{sc=Hani}、]|い[うえっわ])|って)")
 # Splitting takes time that grows with the square of some texts (open quotation marks, markup, code) and lets
 # no other thread run meanwhile, so longer texts are split window by window. What ends a sentence near the end
 # of a window is decided by the next one, which sees what follows.
@@ -26,8 +43,20 @@ def sentences(text: str, language: str) -> list[str]:
     try:
         import sentencex
     except ImportError:
-        return _split_in_windows(text, lambda window: cut_after(window, _SENTENCE_END))
-    return _split_in_windows(text, lambda window: sentencex.segment(language, window))
+        end = _GREEK_END if is_same_language(language, "el") else _SENTENCE_END
+        return _split_in_windows(text, lambda window: _mended(cut_after(window, end)))
+    return _split_in_windows(text, lambda window: _mended(sentencex.segment(language, window)))
+
+
+def _mended(found: Iterable[str]) -> Iterator[str]:
+    """``found`` without cuts inside a sentence, and with the ends that it lacks."""
+    whole = ""
+    for part in found:
+        if whole and not _NO_END.search(f"{whole[-3:]}\n{part[:2]}"):
+            yield from cut_after(whole, _FURTHER_END)
+            whole = ""
+        whole += part
+    yield from cut_after(whole, _FURTHER_END)
 
 
 def _split_in_windows(text: str, split: Callable[[str], Iterable[str]]) -> list[str]:
@@ -53,7 +82,7 @@ def _split_in_windows(text: str, split: Callable[[str], Iterable[str]]) -> list[
     return [text[first:last] for first, last in pairwise(cuts)]
 
 
-def cut_after(text: str, boundary: re.Pattern[str]) -> Iterator[str]:
+def cut_after(text: str, boundary: re.Pattern[str] | regex.Pattern[str]) -> Iterator[str]:
     """``text`` in parts that end where ``boundary`` matches; only of an empty text is the last one empty."""
     start = 0
     for match in boundary.finditer(text):

@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable
 from itertools import pairwise
 
 import regex
 
-# Scripts written without spaces between words, and their punctuation.
-_UNSPACED = (
-    r"\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef"
-    r"\U00020000-\U0003ffff"
+from crosslate.languages.scripts import UNSPACED_SCRIPTS
+
+# With the signs that Chinese and Japanese share, which are of no script.
+_UNSPACED = "".join(rf"\p{{sc={script}}}" for script in UNSPACED_SCRIPTS) + (
+    r"\u2e80-\u312f\u3190-\u33ff\uff00-\uffef"
 )
-UNSPACED = re.compile(f"[{_UNSPACED}]")
+UNSPACED = regex.compile(f"[{_UNSPACED}]")
 """A character of a script that is written without spaces between words."""
-RUNS_ON = re.compile(rf"[{_UNSPACED}\u1100-\u11ff\u3130-\u318f\uac00-\ud7ff]")
+RUNS_ON = regex.compile(rf"[{_UNSPACED}\p{{sc=Hang}}]")
 """A character that follows foreign words and addresses without a space: :data:`UNSPACED` and Hangul."""
 
-_PUNCTUATION = (
-    r"!-/:-@\[-`{-~¡-©«-±´-»¿×÷\u055a-\u055f\u05be\u05c3\u05f3\u05f4\u060c\u061b\u061f\u066a-\u066d\u06d4"
-    r"\u0964\u0965\u1360-\u1368\u2010-\u205e\u2190-\u2bff"
-)
-_IN_WORDS = rf"[^\s{_PUNCTUATION}{_UNSPACED}]"
-# What is written on, around or below the letter before it, also a further consonant in a stack.
-_ON_LETTER = r"(?:[\p{M}\u0e33\u0eb3\u200c\u200d]|(?<=[\u1039\u17d2])[\u1000-\u102a\u1780-\u17b3])"
-_SPAN = regex.compile(rf"{_IN_WORDS}+(?:['’.,·‧-]{_IN_WORDS}+)*|\S{_ON_LETTER}*")
-_LETTERS = re.compile(r"[^\W\d_]+")
-_LETTERS_AND_DIGITS = re.compile(r"\w+")
+# Marks of tone that Armenian puts on the vowel of a word, and what joins or divides its letters unseen.
+_INSIDE = r"\u055b\u055c\u055e\u200c\u200d"
+# Signs that stand between the parts of one word, and of a number.
+_JOINING = r"['’.,·‧\u05be\u05f3\u05f4-]"
+# What puts the next letter under the one before (Burmese, Khmer, Tai Tham); vowels of Thai and Lao that are
+# written before their consonant, and after it.
+_STACKER, _BEFORE, _AFTER = "[\u1039\u17d2\u1a60]", "[เ-ไເ-ໄ]", "[ำຳ]"
+
+_CLUSTER = rf"{_BEFORE}?\S\p{{M}}*(?:(?<={_STACKER})\S\p{{M}}*)*{_AFTER}?"
+_JOINED = regex.compile(rf"(?s)\X|.\p{{M}}|{_BEFORE}.|{_STACKER}.|.{_AFTER}|.*\u200d.*")
+_IN_WORDS = rf"[[^\s\p{{P}}\p{{S}}{_UNSPACED}][{_INSIDE}]]"
+_SPAN = regex.compile(rf"(?V1){_IN_WORDS}+(?:{_JOINING}{_IN_WORDS}+)*|{_CLUSTER}")
+_LETTERS = regex.compile(rf"\p{{L}}[\p{{L}}\p{{M}}{_INSIDE}]*")
+_LETTERS_AND_DIGITS = regex.compile(rf"[\p{{L}}\p{{N}}_][\p{{L}}\p{{M}}\p{{N}}_{_INSIDE}]*")
 
 
 def word_spans(text: str) -> list[tuple[int, int]]:
@@ -75,6 +79,11 @@ def words_in(text: str, *, with_digits: bool = False) -> list[str]:
         with_digits: digits make words, too, as letters do.
     """
     return (_LETTERS_AND_DIGITS if with_digits else _LETTERS).findall(text)
+
+
+def are_joined(left: str, right: str) -> bool:
+    """Whether two characters that follow upon each other are read as one, so that no text is cut there."""
+    return _JOINED.fullmatch(left + right) is not None
 
 
 def count_words(lines: Iterable[str], *, with_digits: bool = False) -> Counter[str]:

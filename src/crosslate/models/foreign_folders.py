@@ -12,7 +12,9 @@ from crosslate.files import read_optional_object
 
 CONFIG = "config.json"
 _WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")
-_TOKENIZERS = ("*.spm", "*.model", "tokenizer.json", "vocab*.json", "vocab*.txt", "vocabularies.json")
+_TOKENIZERS = (
+    "*.spm", "*.model", "tokenizer.json", "vocab*.json", "vocab*.txt", "vocabularies.json", "*.tokenizer",
+)  # fmt: skip
 
 _POINTER = b"version https://git-lfs.github.com/spec/"
 _POINTER_MAX_BYTES = 1024
@@ -159,10 +161,12 @@ FOREIGN: tuple[Foreign, ...] = (
     ),
     Foreign(_all(_has("*.gguf"), _NO_WEIGHTS), "a GGUF model, which cannot be trained", _IN_PYTORCH),
     Foreign(
-        _all(_has("*.npz"), _NO_WEIGHTS),
-        "a Marian model in Marian's own format (.npz)",
-        "get it in Hugging Face's layout (OPUS-MT models are on the hub as Helsinki-NLP/opus-mt-XX-YY), or "
-        "convert it with transformers' convert_marian_to_pytorch.py",
+        _all(
+            _has(*(f"{pattern}{packed}" for pattern in ("*.npz", "model.*.bin") for packed in ("", ".gz"))),
+            _NO_WEIGHTS,
+        ),
+        "a Marian model in Marian's own format",
+        "make a parent of it: `crosslate parent import {folder} --out NEW` (docs/marian-parents.md)",
     ),
     Foreign(
         _all(_has("dict.*.txt", "dict.txt", "checkpoint*.pt", "model.pt"), _NO_WEIGHTS, _lacks(CONFIG)),
@@ -211,6 +215,24 @@ FOREIGN: tuple[Foreign, ...] = (
         _all(_has("trainer_state.json"), _lacks(*_TOKENIZERS)),
         "a checkpoint of transformers' Trainer without a tokenizer",
         "copy the tokenizer's files of the model that was fine-tuned into it "
+        "(AutoTokenizer.from_pretrained(MODEL).save_pretrained('{folder}'))",
+    ),
+    Foreign(
+        _all(
+            _has(CONFIG), _has(*(f"{side}/{name}" for side in ("source", "target") for name in _TOKENIZERS))
+        ),
+        "a merged checkpoint with a tokenizer for each side, and a parent has one",
+        "give the parent and the packs that it was made of (its README.md names them)",
+    ),
+    Foreign(
+        _all(Path.is_dir, _has("model-*-of-*.safetensors"), _lacks("model.safetensors*")),
+        "a model in parts without their index",
+        "get model.safetensors.index.json, too, which says where every tensor is",
+    ),
+    Foreign(
+        _all(Path.is_dir, _has(CONFIG), _has(*_WEIGHTS), _lacks(*_TOKENIZERS, "tokenizer_config.json")),
+        "a model without its tokenizer",
+        "copy the tokenizer's files of the model that it was made of into it "
         "(AutoTokenizer.from_pretrained(MODEL).save_pretrained('{folder}'))",
     ),
     Foreign(

@@ -9,17 +9,25 @@ from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from crosslate.errors import ParentError
+from crosslate.files import read_optional_object
+from crosslate.models.checkpoint_faults import refuse_faults, refuse_quantised
 from crosslate.models.foreign_folders import refuse_foreign
 from crosslate.models.vocabularies.vocabulary_files import RECORD
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+OUR_FAMILY = "crosslate_marian"
+"""Type of the models in :mod:`crosslate.models.marian_transformer`, unknown to transformers by itself."""
+
 _TEXT_FILES = ("*.json", "*.spm", "*.model", "*.txt")
 _SAFETENSORS = ("model.safetensors", "model-*.safetensors", "model.safetensors.index.json")
 _PICKLED = ("pytorch_model.bin", "pytorch_model-*.bin", "pytorch_model.bin.index.json")
+_PACKED = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".7z")
 _MODEL_FILES = ("config.json", "generation_config.json", RECORD)
 _ADDRESS = re.compile(r"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co|hf-mirror\.com)/([^/]+/[^/?#]+).*")
 
@@ -30,13 +38,19 @@ def local_folder(name: str) -> Path:
     Raises:
         ParentError: there is none, it is something else than a model, or the hub does not give it.
     """
+    if not name.strip():
+        raise ParentError("the parent's name is empty; expected a folder or a hub id")
+    if name.lower().startswith("file:"):
+        name = url2pathname(urlsplit(name).path)
     path = Path(name).expanduser()
     if path.exists():
         refuse_foreign(path)
     if path.is_dir():
         return path
     if path.exists():
-        raise ParentError(f"{name} is a file, expected the folder of a model or a hub id")
+        is_packed = any(name.lower().endswith(ending) for ending in _PACKED)
+        what = "an archive; unpack it and give" if is_packed else "a file, expected"
+        raise ParentError(f"{name} is {what} the folder of a model or a hub id")
     if found := _ADDRESS.fullmatch(name):
         raise ParentError(f"{name} is an address; give the hub id in it, {found[1].removesuffix('.git')}")
     if "://" in name:
@@ -134,6 +148,8 @@ def read_configuration(folder: Path) -> Any:
 
     if not (folder / "config.json").is_file():
         raise ParentError(f"{folder} has no config.json; expected a model in Hugging Face's layout")
+    if read_optional_object(folder / "config.json").get("model_type") == OUR_FAMILY:
+        import crosslate.models.marian_transformer  # noqa: F401  (makes the family known to transformers)
     with refused(f"cannot read the configuration in {folder}"):
         config: Any = AutoConfig.from_pretrained(folder, trust_remote_code=False)
     if not config.is_encoder_decoder:
@@ -141,6 +157,7 @@ def read_configuration(folder: Path) -> Any:
             f"{folder} holds a {config.model_type} model, which is no encoder-decoder; "
             "expected a translation model such as Marian, mBART, NLLB or T5"
         )
+    refuse_quantised(folder, config)
     return config
 
 
@@ -167,17 +184,35 @@ def load_model(folder: Path, signal: str) -> PreTrainedModel:
     import transformers
 
     kind = getattr(transformers, _SIGNALS.get(signal, "AutoModelForSeq2SeqLM"))
-    with refused(f"cannot load the model in {folder}"), silenced():
+    with _damage_named(folder), refused(f"cannot load the model in {folder}"), silenced():
         model, info = kind.from_pretrained(
-            folder, dtype=torch.float32, trust_remote_code=False, output_loading_info=True
-        )
-    if lost := sorted(info["missing_keys"]):
-        # Transformers only warns and goes on with random values.
-        raise ParentError(
-            f"{folder} lacks {len(lost)} tensors of its model, the first {lost[0]}; "
-            "the checkpoint is incomplete, get it again"
-        )
+            folder, dtype=torch.float32, trust_remote_code=False, output_loading_info=True,
+            ignore_mismatched_sizes=True,  # they are refused below, with both sizes
+        )  # fmt: skip
+    refuse_faults(folder, model, info)
     return model
+
+
+_DAMAGES = {
+    "Weights only load failed": "its pickle holds more than tensors, or is damaged; code in a checkpoint is "
+    "never run: get the model with model.safetensors",
+    "Error while deserializing header": "the file is damaged or was not fetched to its end; get it again",
+    "No such file": "a part of the weights is missing; get the model again",
+    "Error no file named": "it has no weights that can be read; expected model.safetensors or "
+    "pytorch_model.bin, or their parts with the index (model.safetensors.index.json)",
+}
+"""What to do, by how the message of a library begins."""
+
+
+@contextmanager
+def _damage_named(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except ParentError as error:
+        found = next((text for start, text in _DAMAGES.items() if f": {start}" in str(error)), None)
+        if found is None:
+            raise
+        raise ParentError(f"cannot load the model in {folder}: {found}") from error
 
 
 def copy_tokenizer(folder: Path, to: Path) -> None:

@@ -107,6 +107,12 @@ def effective_setting(model: Any, name: str) -> int | None:
     return next((value for value in values if value is not None), None)
 
 
+def decoder_start(model: Any) -> int | None:
+    """The id that the decoder starts with; the beginning of a sentence if none is named (T5Gemma)."""
+    start = effective_setting(model, "decoder_start_token_id")
+    return effective_setting(model, "bos_token_id") if start is None else start
+
+
 def size_fields(config: Any, side: Side) -> list[tuple[Any, str]]:
     """The fields of a configuration with one side's vocabulary size; empty if one size covers both."""
     is_source = side == "source"
@@ -129,8 +135,7 @@ def _set_special(model: Any, special: SpecialIds) -> None:
     language code, decoding starts with the end-of-sentence token, as in fairseq.
     """
     bos, pad = (effective_setting(model, f"{name}_token_id") for name in ("bos", "pad"))
-    start = effective_setting(model, "decoder_start_token_id")
-    start = bos if start is None else start
+    start = decoder_start(model)
     if start is not None and start == pad:
         start = special.pad
     elif start == bos and special.bos is not None:

@@ -66,16 +66,22 @@ def exported_card(
         library: the program that translates with the model.
     """
     is_folder = Path(parent).expanduser().exists()
-    packs = "; ".join(f"{manifest.name}, licence {manifest.licence}" for manifest in manifests)
     licences = [manifest.licence for manifest in manifests]
     return filled(
         template,
         front_matter=front_matter(languages, licences, library, "" if is_folder else parent),
         title=title(languages),
         pair=pair(languages),
-        made_of=f"{Path(parent).name if is_folder else parent} merged by Crosslate with {packs}",
+        made_of=made_of(parent, manifests),
         **values,
     )
+
+
+def made_of(parent: str, manifests: Sequence[Manifest]) -> str:
+    """What a model was made of: parent, packs and licences. A local path is shortened to its name."""
+    name = Path(parent).name if Path(parent).expanduser().exists() else parent
+    packs = "; ".join(f"{manifest.name}, licence {manifest.licence}" for manifest in manifests)
+    return f"{name} merged by Crosslate with {packs}"
 
 
 def pack_card(manifest: Manifest) -> str:
@@ -86,7 +92,9 @@ def pack_card(manifest: Manifest) -> str:
     languages, parent = (manifest.source_language, manifest.target_language), manifest.parent
     renewed = [f"{side}, {manifest.vocabulary_size(side)} pieces" for side in manifest.renewed]
     num_bytes = sum(each.num_bytes for each in manifest.tensors.values())
-    added = [f"| Added | {each}; translates with the PyTorch engine only |\n" for each in manifest.added]
+    added = [
+        f"| Added | {each}; translates with the PyTorch and ONNX engines only |\n" for each in manifest.added
+    ]
     cells = {
         "pair": pair(languages),
         "strategy": manifest.strategy,

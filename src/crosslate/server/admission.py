@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import time
 
 from limits import RateLimitItemPerHour, RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
+from crosslate.errors import InputError
 from crosslate.server.answers import Refusal
 from crosslate.server.keys import Key, KeyStore
 from crosslate.server.settings import Limits, ServerSettings
+
+log = logging.getLogger(__name__)
+
+# For a file of keys that another process has locked: everybody waits meanwhile.
+_WAIT_SECONDS = 0.1
 
 
 class Admission:
@@ -18,7 +25,7 @@ class Admission:
 
     def __init__(self, settings: ServerSettings) -> None:
         self._settings, self._limits = settings, settings.limits
-        self._keys = KeyStore(settings.keys) if settings.keys else None
+        self._keys = KeyStore(settings.keys, wait_seconds=_WAIT_SECONDS) if settings.keys else None
         self._rates = RateLimiter(settings.limits.refusals_per_hour)
 
     def close(self) -> None:
@@ -47,7 +54,11 @@ class Admission:
 
     def _key(self, secret: str) -> Key | None:
         if self._keys is not None and secret:
-            key = self._keys.find(secret)
+            try:
+                key = self._keys.find(secret)
+            except InputError as error:
+                log.error("%s", error)
+                raise Refusal(503, "API keys cannot be read at the moment", retry_after=1) from None
             if key is None:
                 raise Refusal(403, "Invalid API key")
             return key

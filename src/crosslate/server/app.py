@@ -46,8 +46,9 @@ def create_app(service: Service) -> FastAPI:
         CORSMiddleware,
         allow_origins=["*"],
         allow_methods=["GET", "POST"],
-        allow_headers=["Authorization", "Content-Type"],
-        expose_headers=["Authorization"],
+        # Tools that watch a page add headers of their own to its requests.
+        allow_headers=["*"],
+        expose_headers=["Authorization", "Retry-After"],
         max_age=1728000,
     )
     return app

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from crosslate.engines.ctranslate2 import default_threads, num_usable_cores
 from crosslate.engines.decoding import DecodingOptions, Engine, Hypothesis
-from crosslate.errors import CrosslateError, EngineError, ParentError
+from crosslate.errors import CrosslateError, EngineError, ParentError, UsageError
 from crosslate.files import read_optional_object
 from crosslate.server.catalogue import Direction, Identity
 from crosslate.server.live_models import LiveModels, ResidentModel, stored_model
@@ -246,12 +246,17 @@ def make_backend(settings: ServerSettings) -> Backend:
     """The backend asked for; ``auto`` is PyTorch on a GPU, else CTranslate2 where it knows the family.
 
     Raises:
-        UsageError: the name or the quantization is unknown, or the two do not go together.
+        UsageError: the name or the quantization is unknown, the two do not go together, or the engine is ONNX
+            Runtime's, which no backend uses.
     """
-    from crosslate.translation.translator import has_gpu, wanted_engine
+    from crosslate.translation.translator import UNQUANTIZED, has_gpu, wanted_engine
 
     parent, memory_bytes = settings.parent, settings.memory_bytes
     wanted = wanted_engine(settings.engine, settings.quantization)
+    if wanted == "onnx":
+        raise UsageError("the server translates with ctranslate2 or pytorch, but the engine is 'onnx'")
+    if wanted == "auto" and settings.quantization != UNQUANTIZED:
+        wanted = "ctranslate2"
     if wanted == "auto":
         wanted = "pytorch" if has_gpu() or not _is_exportable(parent) else "ctranslate2"
     if wanted == "ctranslate2":

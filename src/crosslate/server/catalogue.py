@@ -15,13 +15,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from crosslate.engines.decoding import valid_unicode
 from crosslate.errors import CrosslateError, ParentError, StrategyError, UsageError
 from crosslate.files import RUN_SUFFIX
 from crosslate.languages.codes import normalised, public_code, public_name, resolve_code
 from crosslate.models.strategies import parse_strategy
 from crosslate.packs.manifest import MANIFEST_NAME, Manifest
 from crosslate.packs.stored_model import StoredModel
-from crosslate.server.answers import Refusal
+from crosslate.server.answers import Refusal, without_texts
 from crosslate.server.settings import ServerSettings
 
 log = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ class InstalledPack:
 
     @property
     def name(self) -> str:
-        return self.folder.name
+        return valid_unicode(self.folder.name)  # file systems allow names that are no text
 
     @property
     def direction(self) -> Direction:
@@ -258,14 +259,14 @@ class Catalogue:
         for name in sorted({*self._installed, *self._refused} - set(found)):
             self._refused.pop(name, None)
             if self._installed.pop(name, None):
-                log.info("removed pack %s", name)
+                log.info("removed pack %s", valid_unicode(name))
         for name, signature in found.items():
             self._install(name, signature)
         if self._own is None:
             self._own = self._parents_direction()
         packs = tuple(self._installed.values())
         directions = all_directions(self._own, packs, pivot=self._settings.pivot)
-        refused = {name: reason for name, (_, reason) in sorted(self._refused.items())}
+        refused = {valid_unicode(name): reason for name, (_, reason) in sorted(self._refused.items())}
         self.snapshot = Snapshot(directions, packs, refused)
         return self.snapshot
 
@@ -284,16 +285,19 @@ class Catalogue:
                 self._prepare(pack.direction)
         except ParentError:
             raise
-        except (CrosslateError, OSError) as error:
-            self._refused[name] = (signature, str(error))
+        except Exception as error:  # whatever it is, it must not keep out the other packs
+            is_expected = isinstance(error, (CrosslateError, OSError))
+            reason = str(error) if is_expected else f"pack {name} fails with {without_texts(error)}"
+            reason = valid_unicode(reason)  # it may name the folder
+            self._refused[name] = (signature, reason)
             kept = "; what was installed before is served on" if installed else ""
-            log.error("not served: %s%s", error, kept)
+            log.error("not served: %s%s", reason, kept)
             return
         self._refused.pop(name, None)
         self._installed[name] = pack
         pair = f"{manifest.source_language} to {manifest.target_language}"
         done = "updated" if installed else "installed"
-        log.info("%s pack %s: %s (%s)", done, name, pair, manifest.strategy)
+        log.info("%s pack %s: %s (%s)", done, valid_unicode(name), pair, manifest.strategy)
 
     def _parents_direction(self) -> Direction | None:
         """The parent's own pair, if its files or a pack say what it is."""
@@ -375,7 +379,11 @@ def _pivots(direct: Mapping[tuple[str, str], Direction]) -> dict[tuple[str, str]
 
 def _signature(folder: Path) -> Signature:
     files = []
-    for path in sorted(folder.iterdir()):
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError as error:  # this one cannot be read, which concerns no other
+        return ((str(error), -1, 0),)
+    for path in paths:
         with suppress(OSError):  # it went away while we looked; the next look will see that
             found = path.lstat()
             files.append((path.name, found.st_size, found.st_mtime_ns))

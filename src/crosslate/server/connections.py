@@ -124,7 +124,7 @@ class Connection(H11Protocol):
 
     def _refuse(self, refusal: Refusal) -> None:
         """Answers in place of the application, and closes."""
-        answer = refused(refusal, {"Connection": "close"})
+        answer = refused(refusal, {"Connection": "close", "Access-Control-Allow-Origin": "*"})
         with suppress(h11.LocalProtocolError):  # an answer has begun
             for event in (
                 h11.Response(

@@ -12,6 +12,7 @@ from crosslate.languages.codes import resolve_code
 from crosslate.languages.identification import identifier
 from crosslate.languages.orthography import has_letters
 from crosslate.languages.scripts import script_of, scripts_of
+from crosslate.text.placeholders import without_placeholders
 
 # More text does not change the answer, and each character costs about a microsecond.
 MAX_CHARACTERS = 3000
@@ -60,7 +61,7 @@ class Detector:
         A text of which nothing can be told, without letters or in a script that no served language has, is in
         English with confidence 0, or in the first language where English is not served.
         """
-        sample = text[:MAX_CHARACTERS]
+        sample = without_placeholders(text[:MAX_CHARACTERS])  # addresses are Latin in text of any script
         ranked = self._ranked(sample) if self._can_tell and has_letters(sample) else []
         if not ranked or (len(ranked) > 1 and ranked[0][1] == ranked[-1][1]):
             code = resolve_code(_UNKNOWN, self.languages) or next(iter(self.languages), _UNKNOWN)
@@ -76,11 +77,19 @@ class Detector:
         script = script_of(text)
         ranked = [
             (label, float(probability))
-            for label, probability in self._identifier.rank(text)
-            if any(script in scripts_of(code) for code in self._served[label])
+            for label, probability in (self._identifier.rank(text) if self._can_tell else ())
+            if self._is_written_in(script, label)
         ]
+        # What the identifier does not know may still be the only served language in its script; but Latin
+        # letters are those of any language.
+        others = [label for label in self._served if self._is_written_in(script, label)]
+        if not ranked and len(others) == 1 and script != "Latn":
+            return [(others[0], 1.0)]
         total = sum(probability for _, probability in ranked)
         return [(label, probability / total) for label, probability in ranked] if total else ranked
+
+    def _is_written_in(self, script: str | None, label: str) -> bool:
+        return any(script in scripts_of(code) for code in self._served[label])
 
     def _code(self, label: str, text: str) -> str:
         codes = self._served[label]

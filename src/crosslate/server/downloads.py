@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
-import re
 import shutil
 import tempfile
 import threading
 import time
+import unicodedata
 import uuid
 from contextlib import suppress
+from os.path import isfile
 from pathlib import Path, PurePath
 from typing import IO
+
+import regex
 
 from crosslate.server.answers import Refusal
 
@@ -22,9 +25,11 @@ _SWEEP_SECONDS = 30.0
 # A file that has just become too old may still be on its way to a client.
 _SENDING_SECONDS = 60
 _PREFIX, _LOCK_NAME = "crosslate-files-", ".lock"
-_NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.[\w.-]{1,200}")
-_UNSAFE = re.compile(r"[^\w.-]+")
-_MAX_STEM = 80
+_SAFE = r"\w\p{M}\u200c\u200d.-"
+_NAME = regex.compile(rf"[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}\.[{_SAFE}]{{1,200}}")
+_UNSAFE = regex.compile(rf"[^{_SAFE}]+")
+# File systems count bytes, of which most allow 255.
+_MAX_STEM, _MAX_STEM_BYTES = 80, 160
 
 
 class Downloads:
@@ -52,26 +57,42 @@ class Downloads:
             name: as the client called it; anything that is not safe in a path is left out.
 
         Raises:
-            Refusal: the file alone is larger than all may be together.
+            Refusal: the file alone is larger than all may be together, or there is no room for it.
         """
         if len(data) > self._most_bytes:
             raise Refusal(413, f"The translated file is larger than {self._most_bytes} bytes")
-        plain = PurePath(name.replace("\\", "/")).name
+        plain = PurePath(unicodedata.normalize("NFC", name).replace("\\", "/")).name
         suffix = PurePath(plain).suffix.lower()
-        stem = _UNSAFE.sub("_", plain[: len(plain) - len(suffix)]).strip("._")[:_MAX_STEM] or "file"
+        stem = _UNSAFE.sub("_", plain[: len(plain) - len(suffix)]).strip("._")[:_MAX_STEM]
+        stem = stem.encode()[:_MAX_STEM_BYTES].decode(errors="ignore") or "file"
         saved = f"{uuid.uuid4()}.{stem}_{target}{_UNSAFE.sub('', suffix)}"
+        path = self._folder / saved
         with self._saving:
-            self.remove_old(self._most_bytes - len(data))
-            (self._folder / saved).write_bytes(data)
+            try:
+                if not self._folder.is_dir():  # what cleans up temporary folders has taken it away
+                    self._folder.mkdir(mode=0o700)
+                    if self._lock is not None:
+                        self._lock.close()
+                    self._lock = _locked(self._folder)
+                self.remove_old(self._most_bytes - len(data))
+                path.write_bytes(data)
+            except OSError as error:
+                path.unlink(missing_ok=True)
+                log.error("cannot keep a translated file in %s: %s", self._folder, error.strerror)
+                raise Refusal(503, "There is no room for the translated file", retry_after=60) from None
         return saved
 
     def find(self, name: str) -> Path | None:
         """A file by its name; None where there is none, or none any more."""
         path = self._folder / name
-        return path if _NAME.fullmatch(name) and path.is_file() and _age(path) < _SECONDS else None
+        # Not Path.is_file, which fails for a name that is too long for the file system.
+        is_there = _NAME.fullmatch(name) and isfile(path)  # noqa: PTH113
+        return path if is_there and _age(path) < _SECONDS else None
 
     def remove_old(self, most_bytes: int) -> None:
         """Removes files that are too old, and the oldest ones until so many bytes are left."""
+        if not self._folder.is_dir():
+            return
         files = sorted(
             ((_age(path), path) for path in self._folder.iterdir() if path.name != _LOCK_NAME), reverse=True
         )

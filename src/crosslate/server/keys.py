@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import secrets
 import sqlite3
 from dataclasses import dataclass
@@ -49,19 +50,18 @@ class KeyStore:
     Args:
         path: of the file.
         make: make the file where it is not there.
+        wait_seconds: how long to wait for another process that has locked the file.
 
     Raises:
         InputError: the file is something else, or is missing and not to be made.
     """
 
-    def __init__(self, path: Path, *, make: bool = True) -> None:
+    def __init__(self, path: Path, *, make: bool = True, wait_seconds: float = 10.0) -> None:
         if not make and not path.exists():
             raise InputError(f"{path}: no such file; expected a file of keys, which adding a key makes")
-        self._path = path
+        self._path, self._wait_seconds = path, wait_seconds
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Autocommit: every statement stands for itself.
-        self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10)
-        self._run(_CREATE)
+        self._open()
         path.chmod(0o600)
 
     def close(self) -> None:
@@ -81,7 +81,12 @@ class KeyStore:
         return secret, Key(_hash(secret)[:_ID_CHARACTERS], *values)
 
     def find(self, secret: str) -> Key | None:
-        """What a key allows; None where there is no such key."""
+        """What a key allows; None where there is no such key.
+
+        Raises:
+            InputError: the file cannot be read.
+        """
+        self._follow()
         return next(iter(self._keys("WHERE hash = ?", _hash(secret))), None)
 
     def all(self) -> list[Key]:
@@ -101,6 +106,24 @@ class KeyStore:
             raise UsageError(f"{reason}: {key[:_ID_CHARACTERS]}; `crosslate serve keys list` shows the ids")
         self._run(f"DELETE FROM keys {condition}", *values)
         return found[0]
+
+    def _open(self) -> None:
+        # Autocommit: every statement stands for itself.
+        self._connection = sqlite3.connect(
+            self._path, check_same_thread=False, isolation_level=None, timeout=self._wait_seconds
+        )
+        self._run(_CREATE)
+        self._opened = self._path.stat()
+
+    def _follow(self) -> None:
+        """Opens the file anew where another one was put in its place, which an open one would not show."""
+        try:
+            if os.path.samestat(self._path.stat(), self._opened):
+                return
+        except OSError as error:
+            raise InputError(f"{self._path} cannot be read: {error.strerror}") from None
+        self._connection.close()
+        self._open()
 
     def _keys(self, condition: str, *values: object) -> list[Key]:
         rows = self._run(f"SELECT * FROM keys {condition}", *values)

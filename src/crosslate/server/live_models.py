@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from crosslate.engines.decoding import valid_unicode
 from crosslate.errors import PackError
 from crosslate.packs.manifest import Manifest
 from crosslate.packs.stored_model import StoredModel
@@ -111,7 +112,7 @@ class LiveModels:
                 ResidentModel(name="parent", bytes=sum(each.nbytes for each in parent.model.parameters()))
             )
         for pack in list(self._packs.values()):
-            name = pack.folder.name if pack.folder else pack.manifest.name
+            name = valid_unicode(pack.folder.name) if pack.folder else pack.manifest.name
             found.append(ResidentModel(name=name, bytes=_pack_bytes(pack)))
         return found
 

@@ -19,6 +19,8 @@ from crosslate.server.service import Service
 log = logging.getLogger(__name__)
 
 _SLASHES = re.compile(r"/{2,}")
+# Proxies name the whole address.
+_ORIGIN = re.compile(r"^https?://[^/]*/?", re.IGNORECASE)
 # What a form adds around its file.
 _FORM_BYTES = 64 << 10
 
@@ -39,7 +41,7 @@ class RequestMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        path, status = _SLASHES.sub("/", scope["path"]), 0
+        path, status = _SLASHES.sub("/", _ORIGIN.sub("/", scope["path"])), 0
         is_ours = path.startswith(f"{self._settings.url_prefix}/")
         route = path[len(self._settings.url_prefix) :]
         endpoint = self._endpoint(route) if is_ours else "other"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 
 from crosslate.languages.letter_case import with_case_of
-from crosslate.languages.orthography import END_MARKS, end_kind, end_mark
+from crosslate.languages.orthography import END_MARKS, end_kind, end_mark, may_lack_stop
 
 _MIN_REPEATS = 4
 _MAX_PERIOD = 32
@@ -26,6 +26,8 @@ def _with_end(source: str, text: str, language: str) -> str:
     stripped = text.rstrip()
     # A semicolon is a question mark in Greek and no end elsewhere.
     if wanted == found or not stripped or ";" in (source.rstrip()[-1:], stripped[-1]):
+        return text
+    if wanted is None and may_lack_stop(source):
         return text
     trailing = text[len(stripped) :]
     if found is not None:

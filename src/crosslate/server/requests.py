@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import gc
 import json
+import logging
 import re
 import threading
 import time
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
+from email.message import Message
 from ipaddress import IPv4Address, ip_address, ip_network
 from typing import Annotated, Any, Generic, TypeVar, cast
 from urllib.parse import parse_qsl
@@ -34,12 +36,15 @@ from pydantic import (
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 
+from crosslate.documents.encodings import is_encoding
 from crosslate.engines.decoding import valid_unicode
 from crosslate.server.answers import Refusal, check_length, invalid, missing
 from crosslate.server.catalogue import Snapshot
 from crosslate.server.service import Service
 from crosslate.server.settings import Limits
 from crosslate.server.translation import AUTO
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 F = TypeVar("F", bound="Fields")
@@ -150,7 +155,8 @@ def _target(code: str, info: ValidationInfo) -> str:
 
 
 def _names(given: Any) -> Any:
-    return [name.strip() for name in given.split(",")] if isinstance(given, str) else given
+    names = [name.strip() for name in given.split(",")] if isinstance(given, str) else given
+    return [name for name in names if name not in ("", None)] if isinstance(names, list) else names
 
 
 NotEmpty = Annotated[str, Field(min_length=1)]
@@ -288,7 +294,12 @@ async def read_values(request: Request, beside: Beside, names: Collection[str], 
     Raises:
         Refusal: JSON that cannot be read or is no object, or a broken form.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    described = Message()
+    described["Content-Type"] = request.headers.get("content-type", "")
+    kind = described.get_content_type()
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("", "identity"):
+        raise invalid(f"the body is encoded as {encoding[:40]}; send it as it is")
     if _JSON_TYPE.fullmatch(kind):
         body = await request.body()
         if len(body) <= _LONG_BODY_BYTES:
@@ -296,10 +307,10 @@ async def read_values(request: Request, beside: Beside, names: Collection[str], 
         found = await beside(_long_json_object, body, frozenset(names), most, size=_work_on(body))
         return {name: [""] * len(each) if isinstance(each, range) else each for name, each in found.items()}
     query = request.scope.get("query_string", b"")
-    values: dict[str, Any] = await beside(_form_values, query, size=_work_on(query))
+    values: dict[str, Any] = await beside(_form_values, query, "utf-8", size=_work_on(query))
     if kind == "application/x-www-form-urlencoded":
-        body = await request.body()
-        values = await beside(_form_values, body, size=_work_on(body)) | values
+        body, charset = await request.body(), described.get_content_charset("utf-8")
+        values = await beside(_form_values, body, charset, size=_work_on(body)) | values
     elif kind == "multipart/form-data":
         values = _first_values(await _multipart(request)) | values
     return values
@@ -340,11 +351,21 @@ def _shallow(value: Any, most: int) -> Any:
     return [type(each)() if isinstance(each, list | dict) else each for each in value]
 
 
-def _form_values(encoded: bytes) -> dict[str, Any]:
+def _form_values(encoded: bytes, charset: str) -> dict[str, Any]:
     # Not Starlette's reader, which takes letters that were not escaped for Latin-1.
-    text = encoded.decode("utf-8", "replace")
+    if not is_encoding(charset):
+        raise invalid(f"the form's charset is {charset[:40]}, which is not supported; send UTF-8")
     try:
-        return _first_values(parse_qsl(text, keep_blank_values=True, max_num_fields=_MAX_FIELDS))
+        pairs = parse_qsl(
+            encoded.decode(charset),
+            keep_blank_values=True,
+            encoding=charset,
+            errors="strict",
+            max_num_fields=_MAX_FIELDS,
+        )
+        return _first_values(pairs)
+    except UnicodeDecodeError:
+        raise invalid(f"the fields are not {charset[:40]}; send UTF-8, or name its charset") from None
     except ValueError:
         raise invalid(f"more than {_MAX_FIELDS} parameters") from None
 
@@ -366,4 +387,7 @@ async def _multipart(request: Request) -> list[tuple[str, Any]]:
         if isinstance(error, Refusal):
             raise
         raise invalid("the multipart form is broken") from None
+    except OSError as error:  # larger files are kept on the disk
+        log.error("cannot keep an uploaded file: %s", error.strerror)
+        raise Refusal(503, "There is no room for the file", retry_after=60) from None
     return [*form.multi_items()]

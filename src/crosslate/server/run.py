@@ -8,7 +8,7 @@ import sys
 import threading
 from functools import partial
 
-from crosslate.errors import CrosslateError, InputError, MissingExtra
+from crosslate.errors import InputError, MissingExtra
 from crosslate.server.settings import ServerSettings
 
 log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ def serve(settings: ServerSettings) -> None:
     def load() -> None:
         try:
             service.load()
-        except (CrosslateError, OSError) as error:
+        except Exception as error:  # whatever it is: a server that cannot load ends
             failures.append(error)
             server.should_exit = True
 

@@ -102,7 +102,7 @@ class Sentences:
 
 @dataclass(frozen=True)
 class WantsTranslations:
-    """Wants the best translations of each piece so far; of a stream, the best of each sentence."""
+    """Wants the best translations of each piece so far; of a stream, those of each sentence."""
 
     num_best: int
 
@@ -142,11 +142,14 @@ def translated(readers: Readers, tasks: Sequence[Task], num_best: int) -> Steps[
     ]
 
 
-def streamed(readers: Readers, task: Task, num_best: int) -> Steps[str]:
-    """One text, with all its sentences yielded before they are translated."""
+def streamed(readers: Readers, task: Task, num_best: int) -> Steps[dict[str, Any]]:
+    """The end of a stream; all sentences of the text are yielded before they are translated.
+
+    With alternatives, the end also has the sentences as they stand in the whole.
+    """
     opened = _Opened(task)
     if task.route is None:
-        return task.text
+        return {"translatedText": task.text}
     items = yield from _before_last_model(readers, [task.route] * len(opened.segments), opened.segments)
     parts = yield from _cut(readers, items)
     sentences = [
@@ -155,9 +158,10 @@ def streamed(readers: Readers, task: Task, num_best: int) -> Steps[str]:
     ]
     for chunk in _chunks(sentences):
         yield Sentences(chunk)
-    best = yield WantsTranslations(num_best)
-    links = yield from _links([task.route] * len(best), opened.segments, [[each] for each in best])
-    return opened.rendered(best, links)
+    ranked = yield WantsTranslations(num_best)
+    links = yield from _links([task.route] * len(ranked), opened.segments, ranked)
+    end: dict[str, Any] = {"translatedText": opened.rendered([best for best, *_ in ranked], links)}
+    return end | ({"sentences": opened.sentences(ranked, links)} if num_best > 1 and ranked else {})
 
 
 def file_translated(readers: Readers, name: str, data: bytes, route: Route) -> Steps[bytes]:
@@ -205,6 +209,22 @@ class _Opened:
             return self._task.text
         align = _align(links.get(self._task.route))
         return self._document.render(list(map(self._as_characters, translations)), align)
+
+    def sentences(
+        self, ranked: Sequence[Sequence[str]], links: Mapping[Route, LinkTable | None]
+    ) -> list[dict[str, Any]]:
+        """Every sentence as it stands in the text, with what was not translated, and its alternatives."""
+        align = _align(links.get(self._task.route)) if self._task.route else None
+        written = [
+            self._document.sentences(
+                [self._as_characters(ranks[min(rank, len(ranks) - 1)]) for ranks in ranked], align
+            )
+            for rank in range(max(map(len, ranked)))
+        ]
+        return [
+            {"translation": best, "alternatives": others[: len(ranks) - 1]}
+            for ranks, (best, *others) in zip(ranked, zip(*written), strict=True)
+        ]
 
     def _as_characters(self, text: str) -> str:
         # Clients expect characters in plain text, even where the source or a model spells them as entities.

@@ -132,7 +132,8 @@ class Translations:
     ) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
         """Events: each sentence of a text, in order, as soon as it is translated; at the end the whole.
 
-        A sentence has up to ``alternatives`` other translations, where some are asked for.
+        A sentence has up to ``alternatives`` other translations, where some are asked for; then the end has
+        all sentences once more as they stand in the whole, with their tags and placeholders.
         """
         request = _Request([job.direction] if job.direction is not None else [])
         task = Task(job.text, _route(job.direction), job.format)
@@ -145,11 +146,11 @@ class Translations:
                         async for sentence, (best, *others) in arriving:
                             values = {"index": len(reply), "source": sentence.text, "translation": best}
                             yield "sentence", values | ({"alternatives": others} if alternatives else {})
-                            reply.append(best)
+                            reply.append([best, *others])
                 else:
                     reply = await self._reply(request, wanted)
                 wanted = await work.send(reply)
-            yield "end", {"translatedText": wanted.value}
+            yield "end", wanted.value
 
     def _begun(self, function: Callable[..., Any], arguments: tuple[Any, ...], size: int) -> _Work:
         if size <= _SMALL_CHARACTERS:

@@ -74,7 +74,7 @@ class Inputs:
         """The parent made by the cell in a role; loaded once per process."""
         values = self.store.load(self.cell.needs[role]).values
         if values.get("load"):
-            return _parent(str(values["load"]), *values["languages"])
+            return _parent(self.library.model(values["load"]), *values["languages"])
         return _parent(str(self._models_of(role) / PARENT), None, None)
 
     def pack(self, role: str) -> Pack:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from crosslate.errors import Faults, InputError
+from crosslate.languages.bleu_tokenizers import WITH_SPACES, bleu_tokenizer
 from crosslate.models.groups import Side
 from crosslate.studies.cells import Cell, find
 from crosslate.studies.recipe import PHRASEBOOK, PairText, Recipe
@@ -22,6 +23,7 @@ class Plan:
     def __init__(self, recipe: Recipe, library: Library) -> None:
         self.recipe, self.library = recipe, library
         self.cells: list[Cell] = []
+        self._tokenizers: dict[str, str] = {}
         self.full_size = 0 if 0 in recipe.sizes else max(recipe.sizes)
         """Training pairs of the children that are analysed."""
 
@@ -44,7 +46,23 @@ class Plan:
 
     def scored(self, texts: dict[str, PlacedText]) -> dict[str, Any]:
         """The specification of a cell that translates its test set."""
-        return {"text": self.identities(texts), "decoding": self.recipe.decoding.to_values()}
+        described: dict[str, Any] = {
+            "text": self.identities(texts),
+            "decoding": self.recipe.decoding.to_values(),
+        }
+        tokenizers = {role: self._tokenizer(texts[role]) for role in ("valid", "test") if role in texts}
+        # The usual one is left out, as all that is usual.
+        if unusual := {role: name for role, name in tokenizers.items() if name != WITH_SPACES}:
+            described["bleu_tokenizers"] = unusual
+        return described
+
+    def _tokenizer(self, placed: PlacedText) -> str:
+        """The tokenizer that BLEU has for a text, as far as its lines are at hand."""
+        key = repr(placed)
+        if key not in self._tokenizers:
+            lines = self.library.lines_at_hand(placed)
+            self._tokenizers[key] = bleu_tokenizer(placed.target, lines)
+        return self._tokenizers[key]
 
     def dictionary_steps(self, ours: str, theirs: str) -> list[dict[str, Any]]:
         """The dictionaries from one language to another: one, two through a third language, or none.

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 from pydantic import Field
 
 from crosslate.config import Settings
-from crosslate.errors import Faults, InputError, MissingExtra, nearest
+from crosslate.errors import CrosslateError, Faults, InputError, MissingExtra, nearest
 from crosslate.files import atomic_folder, sha256_file, sha256_text
 from crosslate.languages.codes import three_letter_code
 
@@ -131,9 +132,29 @@ class Library:
             return {"phrasebook": text.phrasebook, "seed": self.seed} | lines
         return {text.kind: getattr(text, text.kind)} | lines
 
+    def model(self, name: str) -> str:
+        """A model to load: a folder in the folder of the data, another folder, or a hub id."""
+        folder = self.data / name
+        return str(folder) if folder.is_dir() else name
+
+    def model_identity(self, name: str) -> dict[str, Any]:
+        """The name of a model, with the hashes of its weights if they are in a folder."""
+        folder = Path(self.model(name))
+        weights = sorted(folder.glob("*.safetensors")) if folder.is_dir() else []
+        return {"load": name} | ({"weights": [_hash(path) for path in weights]} if weights else {})
+
     def load(self, placed: PlacedText) -> ParallelCorpus:
         """A text in memory."""
         return self.training(placed).in_memory()
+
+    def lines_at_hand(self, placed: PlacedText) -> Sequence[str]:
+        """The target's lines, if nothing must be fetched for them; none of files that cannot be read."""
+        text = placed.text
+        if not text.phrasebook and not (text.files and all(path.is_file() for path in self.paths(placed))):
+            return ()
+        with suppress(CrosslateError):  # said when texts are checked
+            return self.load(placed).target
+        return ()
 
     def training(self, placed: PlacedText) -> Corpus:
         """A training text; files are streamed."""

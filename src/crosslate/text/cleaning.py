@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field, field_validator
 
 from crosslate.config import Settings
+from crosslate.languages.scripts import comparable_length
 from crosslate.text.corpora import Corpus, ParallelCorpus, SizedCorpus, StoredPairs
 
 if TYPE_CHECKING:
@@ -41,8 +42,8 @@ class CleaningSettings(Settings):
         4.0,
         ge=0,
         description="Drop pairs of which one side is more than so many times as long as the other; 0 "
-        "disables, else at least 1. A side must be too long in characters AND in UTF-8 bytes: Chinese has "
-        "few characters for the same meaning, Burmese many bytes, neither has both.",
+        "disables, else at least 1. A side must be too long in characters, in UTF-8 bytes AND in letters as "
+        "an alphabet would have: Chinese has few characters for the same meaning, Burmese many bytes.",
     )
     ratio_from_characters: int = Field(
         20,
@@ -232,12 +233,14 @@ def _is_known(one: str, other: str, seen: set[bytes]) -> bool:
 
 
 def _is_lopsided(one: str, other: str, settings: CleaningSettings) -> bool:
-    """Whether the same side is too long by characters and by bytes."""
+    """Whether the same side is too long by characters, by bytes and by what these say."""
     ratio = settings.max_length_ratio
     short, long = sorted((one, other), key=len)
     if len(long) <= settings.ratio_from_characters or len(long) <= ratio * len(short):
         return False
-    return len(_bytes(long)) > ratio * len(_bytes(short))
+    if len(_bytes(long)) <= ratio * len(_bytes(short)):
+        return False
+    return comparable_length(long) > ratio * comparable_length(short)
 
 
 def _bytes(text: str) -> bytes:

@@ -89,6 +89,7 @@ class ParallelCorpus(SizedCorpus):
 
     Raises:
         CorpusError: the sides are of different length, or one is a single string.
+        UsageError: a language is not a code.
     """
 
     source: Sequence[str]
@@ -110,6 +111,8 @@ class ParallelCorpus(SizedCorpus):
                 f"{self.origin}: {len(self.source)} source and {len(self.target)} target sentences; "
                 "expected as many on both sides"
             )
+        for name in ("source_language", "target_language"):
+            object.__setattr__(self, name, language_code(getattr(self, name)))
 
     def __len__(self) -> int:
         return len(self.source)

@@ -188,6 +188,16 @@ def character_of(placeholder: str) -> str:
     return unescape(placeholder) if is_reference else ""
 
 
+def without_placeholders(text: str, language: str = "") -> str:
+    """``text`` with a space in the place of each of its :func:`placeholders`."""
+    done = 0
+    kept: list[str] = []
+    for start, end in placeholders(text, language):
+        kept.append(text[done:start])
+        done = end
+    return " ".join([*kept, text[done:]])
+
+
 def tag_of(placeholder: str) -> Tag | None:
     """What a placeholder is as a tag (of HTML, XML, BBCode, ``<0>``); None for all that is none."""
     is_escaped = placeholder.startswith(_ESCAPED_BRACKET)

@@ -67,10 +67,12 @@ class Vocabulary:
         pieces: the piece of every id, where ids are not the segmenter's own.
         special: required with ``pieces`` and with other segmenters than SentencePiece's, else the model's.
         frame: by default the end of sentence follows the pieces.
+        control: ids of other pieces that stand for no text: codes of languages, sentinels, masks.
 
     Attributes:
         has_own_ids: whether ids are the segmenter's own.
-        silent: ids that stand for no text: the frame's, and special ones except the unknown piece's.
+        silent: ids that stand for no text: the frame's, control ones, and special ones except the unknown
+            piece's.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class Vocabulary:
         pieces: Sequence[str] | None = None,
         special: SpecialIds | None = None,
         frame: Frame | None = None,
+        control: Iterable[int] = (),
     ) -> None:
         self.segmenter = SentencePieceSegmenter(model) if isinstance(model, bytes) else model
         self.has_own_ids = pieces is None
@@ -90,7 +93,8 @@ class Vocabulary:
         self.special = special
         self.frame = Frame(after=(special.eos,)) if frame is None else frame
         self._ids = {piece: index for index, piece in enumerate(self.pieces)}
-        silent = (special.eos, special.pad, special.bos, *self.frame.before, *self.frame.after)
+        self.control = frozenset(control) - {special.unk}
+        silent = {special.eos, special.pad, special.bos, *self.frame.before, *self.frame.after, *self.control}
         self.silent = frozenset(index for index in silent if index is not None)
 
     @classmethod
@@ -110,7 +114,13 @@ class Vocabulary:
 
     def framed(self, frame: Frame) -> Vocabulary:
         """The same vocabulary with another frame."""
-        return Vocabulary(self.segmenter, None if self.has_own_ids else self.pieces, self.special, frame)
+        pieces = None if self.has_own_ids else self.pieces
+        return Vocabulary(self.segmenter, pieces, self.special, frame, self.control)
+
+    def with_control(self, control: Iterable[int]) -> Vocabulary:
+        """The same vocabulary with other control ids."""
+        pieces = None if self.has_own_ids else self.pieces
+        return Vocabulary(self.segmenter, pieces, self.special, self.frame, control)
 
     def restricted(self, ids: Iterable[int]) -> tuple[Vocabulary, list[int]]:
         """A vocabulary of some pieces, in their order, with special and framing ones; and the ids it kept."""
@@ -120,7 +130,8 @@ class Vocabulary:
         before, after = (tuple(new_ids[index] for index in each) for each in (frame.before, frame.after))
         specials = SpecialIds(**{key: new_ids[index] for key, index in special.items()})
         pieces = [self.pieces[index] for index in kept]
-        return Vocabulary(self.segmenter, pieces, specials, Frame(before, after, frame.text)), kept
+        control = [new_ids[index] for index in self.control if index in new_ids]
+        return Vocabulary(self.segmenter, pieces, specials, Frame(before, after, frame.text), control), kept
 
     def __len__(self) -> int:
         return len(self.pieces)
@@ -180,12 +191,17 @@ class Vocabulary:
         return len(self.frame.before) + len(self.frame.after)
 
     def decode(self, ids: Iterable[int]) -> str:
-        """Text of ``ids``; end of sentence, padding, beginning of sentence and the frame are silent."""
-        return self.decode_pieces([self.pieces[index] for index in ids if index not in self.silent])
+        """Text of ``ids``; those of :attr:`silent` show nothing."""
+        return self.decode_pieces([self.pieces[index] for index in ids])
 
     def decode_pieces(self, pieces: Sequence[str]) -> str:
-        """Text of non-special pieces. The unknown piece shows as ``⁇``."""
-        return self.segmenter.join(pieces, self.pieces[self.special.unk])
+        """Text of pieces. Those without text show nothing, the unknown piece shows as ``⁇``."""
+        shown = [piece for piece in pieces if piece not in self._silent_pieces]
+        return self.segmenter.join(shown, self.pieces[self.special.unk])
+
+    @cached_property
+    def _silent_pieces(self) -> frozenset[str]:
+        return frozenset(self.pieces[index] for index in self.silent)
 
     @cached_property
     def marked_pieces(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import logging
 import tempfile
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -25,6 +25,7 @@ MIN_OCCURRENCES = 100
 MIN_DEFAULT_SIZE, MAX_DEFAULT_SIZE = 1_000, 32_000
 MIN_SIZE = 64
 _MAX_LINES = 1_000_000
+_MAX_EXAMPLE = 200
 _MAX_LINE_CHARACTERS = 16_000  # SentencePiece leaves out lines of more than max_sentence_length bytes
 _SIZE_STEP = 500
 _SIZE_SAMPLE_LINES = 500_000
@@ -40,6 +41,7 @@ def train_vocabulary(
     kind: Kind = "bpe",
     special: SpecialIds | None = None,
     control: Sequence[str] = (),
+    report: Callable[[RareCharacters], None] | None = None,
 ) -> Vocabulary:
     """Trains a SentencePiece vocabulary on one side's text, at most a million lines spread evenly over it.
 
@@ -56,6 +58,7 @@ def train_vocabulary(
         kind: byte-pair encoding or unigram language model.
         special: the special ids wanted; those that do not fit below ``size`` move (see SpecialIds.fitted).
         control: pieces that no text leads to (codes of languages); they count among ``size``.
+        report: is told of characters that are spelt in bytes, if there are any.
 
     Raises:
         VocabularyError: no text, a size too small for the text's characters (the message says the smallest
@@ -76,7 +79,10 @@ def train_vocabulary(
         if not counts:
             raise VocabularyError("cannot learn a vocabulary: the text is empty")
         alphabet = _alphabet(counts, size, len(special.as_values()) + len(control))
-        _report_rare(alphabet, counts, text)
+        if (rare := _rare_characters(alphabet, counts, text)) is not None:
+            log.info("%s", rare)
+            if report is not None:
+                report(rare)
         learner = Learner.of(alphabet, kind, Path(folder))
         is_given = size is not None
         if size is None:
@@ -125,16 +131,36 @@ def _num_pieces(alphabet: Alphabet) -> int:
     return len(alphabet.common) + 1 + (_NUM_BYTES if alphabet.rare else 0)
 
 
-def _report_rare(alphabet: Alphabet, counts: Counter[str], text: Path) -> None:
+@dataclass(frozen=True)
+class RareCharacters:
+    """The characters of a text that have no piece of their own and are spelt in bytes.
+
+    Attributes:
+        characters: how many different ones, of ``different`` in the text.
+        occurrences: of these, in a text of ``total`` characters.
+        example: a line with one.
+    """
+
+    characters: int
+    different: int
+    occurrences: int
+    total: int
+    example: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.characters} of {self.different} characters are too rare for a piece of their own and are "
+            f"spelt in bytes ({self.occurrences} occurrences, {100 * self.occurrences / self.total:.3f}% of "
+            f"the text); for example in: {self.example}"
+        )
+
+
+def _rare_characters(alphabet: Alphabet, counts: Counter[str], text: Path) -> RareCharacters | None:
     if not alphabet.rare:
-        return
+        return None
     occurrences = sum(counts[each] for each in alphabet.rare)
-    log.info(
-        "%d of %d characters are too rare for a piece of their own and are spelt in bytes "
-        "(%d occurrences, %.3f%% of the text); for example in: %s",
-        len(alphabet.rare), len(counts), occurrences, 100 * occurrences / counts.total(),
-        next(line for line in _lines(text) if not alphabet.rare.isdisjoint(line))[:200],
-    )  # fmt: skip
+    example = next(line for line in _lines(text) if not alphabet.rare.isdisjoint(line))[:_MAX_EXAMPLE]
+    return RareCharacters(len(alphabet.rare), len(counts), occurrences, counts.total(), example)
 
 
 def default_size(sample: Sequence[str], num_lines: int, learner: Learner) -> int:

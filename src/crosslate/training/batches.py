@@ -212,6 +212,17 @@ def collate(pairs: PairIds, planned: PlannedBatch, ids: BatchIds) -> Batch:
     return Batch(a, b, c, d, num_labels, num_tokens)
 
 
+def pieces_in_targets(pairs: PairIds) -> npt.NDArray[np.int64]:
+    """The ids that occur in any target, (num_pieces,) int64, ascending."""
+    seen = np.zeros(2**16, bool)
+    for index in range(len(pairs)):
+        ids = pairs.target_ids(index)
+        if (largest := int(ids.max(initial=0))) >= len(seen):
+            seen = np.pad(seen, (0, largest + 2**16 - len(seen)))
+        seen[ids] = True
+    return np.flatnonzero(seen)
+
+
 def shard(batches: Sequence[PlannedBatch], process: int, num_processes: int) -> Iterator[PlannedBatch]:
     """The batches of one process: every ``num_processes``-th, the same number for every process.
 

@@ -7,11 +7,12 @@ from pydantic import Field
 
 from crosslate.config import Settings
 from crosslate.errors import VocabularyError
+from crosslate.languages.orthography import END_MARKS
+from crosslate.languages.words import UNSPACED
 from crosslate.text.segmenters import WORD_START
 from crosslate.text.vocabularies import Vocabulary
 from crosslate.training.batches import Integers, PairIds
 
-_SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？")
 _TRIES = 8
 
 
@@ -54,8 +55,8 @@ class DenoisingPairs:
         self._lines, self._settings, self._seed = lines, settings, seed
         self.source_lengths = self.target_lengths = lines.target_lengths
         self._mask = vocabulary.special.bos
-        self._starts_word = np.array([piece.startswith(WORD_START) for piece in vocabulary.pieces])
-        self._ends_sentence = np.array([piece.endswith(_SENTENCE_ENDS) for piece in vocabulary.pieces])
+        self._starts_word = np.array([_starts_word(piece) for piece in vocabulary.pieces])
+        self._ends_sentence = np.array([piece.endswith(tuple(END_MARKS)) for piece in vocabulary.pieces])
         self._epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -129,3 +130,8 @@ def _placed(spans: list[int], num_words: int, random: np.random.Generator) -> li
                 owner[start : start + length] = [number] * length
                 break
     return owner
+
+
+def _starts_word(piece: str) -> bool:
+    """Whether a piece begins a word; in a script without spaces, any with a letter is one."""
+    return piece.startswith(WORD_START) or (UNSPACED.match(piece) is not None and piece[0].isalpha())

@@ -75,7 +75,11 @@ def on_device(model: nn.Module, device: torch.device) -> Iterator[None]:
 
 
 def set_dropout(model: nn.Module, dropout: float | None, attention_dropout: float | None) -> None:
-    """Sets dropout probabilities in a model's modules and plain attributes.
+    """Sets dropout probabilities in a model's modules and plain attributes; no layer is skipped any more.
+
+    Models that were trained with layers skipped at random (M2M100, NLLB, SeamlessM4T) say so in their
+    configuration. Here most of a layer is frozen, and an update whose decoder layers are all skipped trains
+    nothing.
 
     Args:
         dropout: all dropout except on attention weights; None keeps the model's own.
@@ -85,6 +89,17 @@ def set_dropout(model: nn.Module, dropout: float | None, attention_dropout: floa
         wanted = attention_dropout if is_on_weights else dropout
         if wanted is not None:
             setattr(holder, name, wanted)
+    for module in model.modules():
+        if hasattr(module, "layerdrop"):
+            module.layerdrop = 0.0
+
+
+def dropout_of(model: nn.Module) -> tuple[float, float]:
+    """The largest dropout probability in a model, and the largest on attention weights; 0 without any."""
+    found = [
+        (float(getattr(holder, name)), is_on_weights) for holder, name, is_on_weights in _dropouts(model)
+    ]
+    return tuple(max((value for value, on in found if on == each), default=0.0) for each in (False, True))  # type: ignore[return-value]
 
 
 def _dropouts(model: nn.Module) -> Iterator[tuple[nn.Module, str, bool]]:

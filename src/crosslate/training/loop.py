@@ -21,7 +21,15 @@ from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 
 from crosslate.errors import Interrupted, TrainingError
-from crosslate.training.batches import ChangingPairs, PairIds, PlannedBatch, collate, plan_batches, shard
+from crosslate.training.batches import (
+    ChangingPairs,
+    PairIds,
+    PlannedBatch,
+    collate,
+    pieces_in_targets,
+    plan_batches,
+    shard,
+)
 from crosslate.training.checkpoints import (
     TORN,
     RunState,
@@ -51,6 +59,9 @@ from crosslate.training.stopping import StopRequest
 _WINDOW_UPDATES = 50
 """Window for the mean loss and tokens/s, and interval between log entries."""
 
+
+_FEW_PIECES = 0.5
+"""Share of the target vocabulary; above it, leaving pieces out of the softmax saves little."""
 
 _LEAST_SCALE = 2.0**-10
 """Below, gradients in fp16 overflow at any scale."""
@@ -145,6 +156,7 @@ class _Run:
         spread = shards(self.loss)
         self.loss._ddp_params_and_buffers_to_ignore = spread  # they have no gradients to sum
         self.is_sharded = bool(spread)
+        self.output_pieces = self._restrict_softmax()
         self.objective = accelerator.prepare(self.loss)
         self.per_update = settings.accumulate_batches * accelerator.num_processes
         self.limit = self._limit()
@@ -192,6 +204,19 @@ class _Run:
         self.accelerator.wait_for_everyone()
         self.log.event("finished", {"reason": state.finished, "updates": state.updates})
         return self._record()
+
+    def _restrict_softmax(self) -> int | None:
+        """Runs the softmax over the pieces in the targets, if they are few; returns their number."""
+        layer = getattr(self.trainee.model, "get_output_embeddings", lambda: None)()
+        if self.settings.full_softmax or self.is_sharded or layer is None:
+            return None
+        pieces = pieces_in_targets(self.pairs)
+        if len(pieces) > layer.weight.shape[0] * _FEW_PIECES:
+            return None
+        probe = collate(self.pairs, self._plan(0)[0], self.trainee.ids).to(self.device)
+        dtype = torch.float16 if self.precision == "fp16" else torch.bfloat16
+        with torch.autocast(self.device.type, dtype, enabled=self.precision != "fp32"):
+            return len(pieces) if self.loss.restrict(torch.from_numpy(pieces), probe) else None
 
     def _limit(self) -> int:
         """Maximum updates of the run; every epoch has the same number of batches."""
@@ -393,6 +418,7 @@ class _Run:
             "finished": state.finished,
             "validations": state.history,
             "precision": self.precision,
+            **({"output_pieces": self.output_pieces} if self.output_pieces else {}),
             "processes": self.accelerator.num_processes,
             "machine": machine(self.device),
             "versions": versions(),

@@ -34,13 +34,43 @@ class TranslationLoss(nn.Module):
         self.model = model
         self.label_smoothing = label_smoothing
         self._labelled = _LabelledRows()
-        layer = getattr(model, "get_output_embeddings", lambda: None)()
-        self._hook = layer and layer.register_forward_pre_hook(self._labelled)
+        self._pieces: _OutputPieces | None = None
+        self._layer = getattr(model, "get_output_embeddings", lambda: None)()
+        self._hook = self._layer and self._layer.register_forward_pre_hook(self._labelled)
 
     def close(self) -> None:
         """Removes the hook from the model."""
         if self._hook:
             self._hook.remove()
+
+    def restrict(self, pieces: torch.Tensor, probe: Batch) -> bool:
+        """Makes the softmax run over some pieces of the target vocabulary, if this model allows it.
+
+        A pretrained vocabulary of 32,000 pieces costs as much as a small model's layers, and a small corpus
+        uses a few thousand of them. The model itself is not changed.
+
+        Args:
+            pieces: (num_pieces,) int64, ascending ids; every label must be among them.
+            probe: a batch on which the logits of these pieces must be the model's own.
+
+        Returns:
+            Whether the loss is restricted. It is not for models that change the logits after the output layer
+            by more than a bias.
+        """
+        if self._layer is None or not isinstance(self._layer, nn.Linear):
+            return False
+        restricted = _OutputPieces(self.model, self._layer, pieces)
+        was_training = self.model.training
+        self.model.eval()
+        with torch.no_grad():
+            expected = self._logits(probe).index_select(1, restricted.pieces)
+            self._pieces = restricted
+            found = self._logits(probe)
+        self.model.train(was_training)
+        tolerance = float(expected.abs().max()) * (1e-4 if expected.dtype == torch.float32 else 1e-2)
+        if expected.shape != found.shape or not bool(((expected - found).abs() <= tolerance).all()):
+            self._pieces = None
+        return self._pieces is not None
 
     def forward(self, batch: Batch) -> torch.Tensor:
         """The loss summed over labelled positions, in nats: a float32 scalar.
@@ -48,23 +78,62 @@ class TranslationLoss(nn.Module):
         Decoder input is always given: some families derive it wrongly from labels if the two vocabularies
         differ in size.
         """
+        labels = batch.labels.flatten()[labelled_positions(batch.labels)]
+        return functional.cross_entropy(
+            self._logits(batch).float(),
+            labels if self._pieces is None else self._pieces.places(labels),
+            label_smoothing=self.label_smoothing,
+            ignore_index=IGNORED,
+            reduction="sum",
+        )
+
+    def _logits(self, batch: Batch) -> torch.Tensor:
+        """(num_labels, vocabulary or num_pieces) logits at the labelled positions."""
         positions = labelled_positions(batch.labels)
         source: dict[str, Any] = {"input_ids": batch.source}
         if batch.states is not None:
             # Mixtures of experts also read router outputs from the encoder; this class has them as None.
             source = {"encoder_outputs": MoeModelOutputWithPast(batch.states)}
-        with self._labelled.of(positions, batch.labels.shape):
+        with self._labelled.of(positions, batch.labels.shape, keep=self._pieces is not None) as kept:
             logits = self.model(
                 **source, attention_mask=batch.source_mask, decoder_input_ids=batch.decoder_input,
                 use_cache=False,
             ).logits  # fmt: skip
-        return functional.cross_entropy(
-            (logits if logits.dim() == 2 else logits.flatten(0, 1)[positions]).float(),
-            batch.labels.flatten()[positions],
-            label_smoothing=self.label_smoothing,
-            ignore_index=IGNORED,
-            reduction="sum",
-        )
+        if self._pieces is not None and kept:
+            return self._pieces.logits(kept[0])
+        return logits if logits.dim() == 2 else logits.flatten(0, 1)[positions]
+
+
+class _OutputPieces:
+    """An output layer's logits of some pieces.
+
+    Args:
+        pieces: (num_pieces,) int64 ids.
+    """
+
+    def __init__(self, model: nn.Module, layer: nn.Linear, pieces: torch.Tensor) -> None:
+        device = layer.weight.device
+        self._layer, self.pieces = layer, pieces.to(device)
+        self._places = torch.full((layer.weight.shape[0],), IGNORED, device=device)
+        self._places[self.pieces] = torch.arange(len(pieces), device=device)
+        self._frozen = None if layer.weight.requires_grad else layer.weight.detach()[self.pieces]
+        bias = getattr(model, "final_logits_bias", None)  # of BART, Marian and their kind
+        self._biases = [each for each in (layer.bias, bias) if each is not None]
+
+    def places(self, labels: torch.Tensor) -> torch.Tensor:
+        """The place of each label among the pieces; :data:`IGNORED` stays."""
+        return torch.where(labels == IGNORED, IGNORED, self._places[labels.clamp_min(0)])
+
+    def logits(self, states: torch.Tensor) -> torch.Tensor:
+        """(num_labels, num_pieces) logits of states (num_labels, width)."""
+        if self._frozen is None:
+            weight = self._layer.weight.index_select(0, self.pieces).to(states.dtype)
+        else:
+            weight = self._frozen = self._frozen.to(states.dtype)
+        logits = functional.linear(states, weight)
+        for bias in self._biases:
+            logits = logits + bias.flatten().index_select(0, self.pieces).to(logits.dtype)
+        return logits
 
 
 def labelled_positions(labels: torch.Tensor) -> torch.Tensor:
@@ -94,10 +163,16 @@ class _LabelledRows:
         return self  # a copied model keeps the hook, which does nothing outside a loss
 
     @contextmanager
-    def of(self, positions: torch.Tensor, shape: torch.Size) -> Iterator[None]:
-        self._current.wanted = positions, shape
+    def of(self, positions: torch.Tensor, shape: torch.Size, *, keep: bool) -> Iterator[list[torch.Tensor]]:
+        """Selects positions inside the block.
+
+        Args:
+            keep: give the layer a single state, and the selected ones to the caller.
+        """
+        kept: list[torch.Tensor] = []
+        self._current.wanted = positions, shape, kept if keep else None
         try:
-            yield
+            yield kept
         finally:
             self._current.wanted = None
 
@@ -106,4 +181,9 @@ class _LabelledRows:
         # FSMT returns its input embeddings as the output layer, so the input can be ids.
         if wanted is None or states.dim() != 3 or states.shape[:2] != wanted[1]:
             return None
-        return (states.flatten(0, 1)[wanted[0]],)
+        positions, _, kept = wanted
+        selected = states.flatten(0, 1)[positions]
+        if kept is None:
+            return (selected,)
+        kept.append(selected)
+        return (selected[:1].detach(),)

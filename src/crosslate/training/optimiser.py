@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from crosslate.errors import TrainingError
+from crosslate.models.sides import decoder_start
 from crosslate.training.batches import BatchIds
 from crosslate.training.settings import TrainingSettings
 
@@ -58,7 +59,13 @@ class Trainee:
     def of(cls, owner: Any, parameters: Parameters, fresh: Collection[str]) -> Trainee:
         """The trainee of a parent or a child."""
         pads = owner.source.special.pad, owner.target.special.pad
-        ids = BatchIds(*pads, owner.model.config.decoder_start_token_id)
+        start = decoder_start(owner.model)
+        if start is None:
+            raise TrainingError(
+                "the model does not specify the start token of its decoder; set decoder_start_token_id in "
+                "its generation configuration"
+            )
+        ids = BatchIds(*pads, start)
         return cls(owner.model, parameters, frozenset(fresh), ids)
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from crosslate.config import Settings
 from crosslate.errors import Faults, nearest
@@ -20,6 +20,16 @@ Rate = Annotated[float, Field(gt=0)]
 
 def _not_set(value: bool) -> bool:
     return not value
+
+
+def _auto(value: Any) -> Any:
+    """Reads ``auto``, and a number that the command line gives as text."""
+    if value == "auto":
+        return None
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 class TrainingSettings(Settings):
@@ -58,11 +68,18 @@ class TrainingSettings(Settings):
     label_smoothing: float = Field(
         0.1, ge=0, lt=1, description="Share of the probability spread evenly over the vocabulary."
     )
-    dropout: float | None = Field(
-        None, ge=0, lt=1, description="Dropout probability. [default: the model's own]"
+    dropout: Annotated[float | None, BeforeValidator(_auto)] = Field(
+        None,
+        ge=0,
+        lt=1,
+        description="Dropout probability, or auto: the parent's own if its predictions bear it, else the "
+        "most that they bear, which for distilled models is usually none. [default: auto]",
     )
     attention_dropout: float | None = Field(
-        None, ge=0, lt=1, description="Dropout of attention weights. [default: the model's own]"
+        None,
+        ge=0,
+        lt=1,
+        description="Dropout of attention weights. [default: the model's own, scaled as auto scales dropout]",
     )
     weight_decay: float = Field(0.0, ge=0, description="Decoupled weight decay (AdamW); 0 disables.")
     adam_beta1: float = Field(0.9, ge=0, lt=1, description="Decay of the first moment.")
@@ -101,6 +118,12 @@ class TrainingSettings(Settings):
         False,
         exclude_if=_not_set,
         description="Split the frozen matrices over several processes (accelerate launch).",
+    )
+    full_softmax: bool = Field(
+        False,
+        exclude_if=_not_set,
+        description="Train with a softmax over the whole target vocabulary. Otherwise, if at most half of "
+        "its pieces occur in the training text, the softmax runs over these, which is faster.",
     )
     tensorboard: bool = Field(False, exclude_if=_not_set, description="Also log to TensorBoard.")
 
@@ -179,5 +202,6 @@ def _paper(trained_groups: frozenset[str]) -> dict[str, Any]:
         "adam_epsilon": 1e-6,
         "clip_norm": 0.0,
         "encoder_cache": "off",
+        "full_softmax": True,
         "patience": 25,
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -15,8 +14,9 @@ from crosslate.documents.placement import Align
 from crosslate.engines.decoding import DecodingOptions, Engine, Hypothesis, valid_unicode
 from crosslate.errors import UsageError
 from crosslate.languages.letter_case import in_sentence_case, upper
+from crosslate.languages.orthography import CLAUSE_MARKS
 from crosslate.languages.sentence_ends import cut_after, sentences
-from crosslate.languages.words import UNSPACED
+from crosslate.languages.words import UNSPACED, are_joined
 from crosslate.text.placeholders import placeholders
 
 Aligner = Callable[[Sequence[tuple[str, str]]], "Align | None"]
@@ -24,8 +24,9 @@ Aligner = Callable[[Sequence[tuple[str, str]]], "Align | None"]
 
 _MAX_WINDOW_CHARACTERS = 4_000_000
 # A comma inside a number has no space after it.
-_CLAUSE_END = re.compile(r"[,;:،؛]\s+|\s[–—-]+\s+|[，、；：]\s*")
-_WORD_END = re.compile(r"\s+")
+_CLAUSE_END = re.compile(rf"[{CLAUSE_MARKS}]\s+|\s[–—-]+\s+|[，、；：၊]\s*")
+# Also after the syllables of Tibetan, the older words of Ethiopic, and words that a line may be broken at.
+_WORD_END = re.compile(r"[\s\u0f0b\u1361\u200b]+")
 _MAX_COMBINING_MARKS = 16
 # Tokens are shorter on average, in any language, so a longer text need not be encoded to know that it is cut.
 _MAX_CHARACTERS_PER_TOKEN = 16
@@ -284,7 +285,7 @@ def _fitted(
 
 
 def _characters(word: str, num_tokens: Callable[[str], int], limit: int) -> list[Part]:
-    """A word that does not fit, in runs of characters; a combining mark stays with its letter."""
+    """A word that does not fit, in runs of characters; what is read as one stays together."""
     parts: list[Part] = []
     start = 0
     while start < len(word):
@@ -294,13 +295,8 @@ def _characters(word: str, num_tokens: Callable[[str], int], limit: int) -> list
             size = size // 2
         end = start + size
         cuts = range(end, max(start, end - _MAX_COMBINING_MARKS), -1)
-        end = next((cut for cut in cuts if not _is_joined(word[cut - 1 : cut + 1])), end)
+        end = next((cut for cut in cuts if cut >= len(word) or not are_joined(word[cut - 1], word[cut])), end)
         if part := word[start:end].strip():
             parts.append(Part(part, is_inside_word=start > 0))
         start = end
     return parts
-
-
-def _is_joined(pair: str) -> bool:
-    """Whether the second of two characters is a mark on the first, or they are joined to one."""
-    return len(pair) == 2 and ("\u200d" in pair or unicodedata.category(pair[1]).startswith("M"))

@@ -10,21 +10,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from crosslate.engines.decoding import DecodingOptions, Engine, Hypothesis
-from crosslate.errors import EngineError, UsageError, nearest
+from crosslate.errors import EngineError, MissingExtra, UsageError, nearest
 from crosslate.packs.stored_model import StoredModel
 from crosslate.translation.lines import Aligner, n_best_lines, translate_lines
 
 if TYPE_CHECKING:
     from crosslate.engines.conversion import Quantization
+    from crosslate.engines.onnx_conversion import OnnxPrecision
     from crosslate.models.child import Child
     from crosslate.models.parent import Parent
     from crosslate.packs.pack import Pack
 
 log = logging.getLogger(__name__)
 
-EngineName = Literal["auto", "ctranslate2", "pytorch"]
+EngineName = Literal["auto", "ctranslate2", "onnx", "pytorch"]
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
 UNQUANTIZED = "float32"
+_TITLES = {"ctranslate2": "CTranslate2", "onnx": "ONNX", "pytorch": "PyTorch"}
+_TYPES: dict[str, tuple[str, ...]] = {"onnx": (UNQUANTIZED, "int8"), "pytorch": (UNQUANTIZED,)}
 
 
 class Translator:
@@ -33,14 +36,16 @@ class Translator:
     Args:
         model: a parent, or a child in memory.
         packs: none for the model's own pair, one, or a source pack and a target pack.
-        engine: ``auto`` takes CTranslate2 for a model on a CPU if it can express the family, else PyTorch.
-        quantization: of the CTranslate2 model's weights: ``float32``, ``int8``, …; any but the first is
-            CTranslate2's alone.
+        engine: ``auto`` takes the first of CTranslate2, ONNX Runtime (if it is installed) and PyTorch that
+            can express a model on a CPU.
+        quantization: of the weights: ``float32``; ``int8`` for CTranslate2 and ONNX Runtime; other types for
+            CTranslate2 alone.
         options: beam size, length penalty and so on.
 
     Raises:
         PackError: the packs do not fit the parent or each other.
-        EngineError: CTranslate2 was asked for and cannot express the family.
+        EngineError: the engine that was asked for cannot express the model.
+        MissingExtra: ONNX Runtime was asked for and is not installed.
         UsageError: unknown engine or quantization.
     """
 
@@ -57,9 +62,17 @@ class Translator:
             from crosslate.packs.compose import apply_packs
 
             model = apply_packs(cast("Parent", model), packs)
-        if wanted == "auto" and model.model.device.type != "cpu":
+        if wanted == "auto" and quantization == UNQUANTIZED and model.model.device.type != "cpu":
             wanted = "pytorch"
-        made = _engine(wanted, lambda: _converted(model, quantization), lambda: model)
+        made = _engine(
+            wanted,
+            quantization,
+            {
+                "ctranslate2": lambda: _in_ctranslate2(model, quantization),
+                "onnx": lambda: _in_onnx(model, quantization),
+                "pytorch": lambda: _in_pytorch(model),
+            },
+        )
         self._attach(made, model, options)
 
     @classmethod
@@ -72,10 +85,11 @@ class Translator:
         quantization: str = UNQUANTIZED,
         options: DecodingOptions | None = None,
     ) -> Translator:
-        """Opens packs (or a parent) from disk; the CTranslate2 model is built once and kept beside them.
+        """Opens packs (or a parent) from disk; a fast engine's model is built once and kept beside them.
 
         Where that model is there already, neither PyTorch nor transformers is imported. With a GPU,
-        ``auto`` is PyTorch on the GPU.
+        ``auto`` is PyTorch on the GPU. If there is an ONNX model and none for CTranslate2, ``auto`` takes it,
+        without loading the parent to find out again that CTranslate2 cannot express it.
 
         Args:
             packs: folder of a pack, or of several; every one is verified.
@@ -98,14 +112,17 @@ class Translator:
         from crosslate.engines.ctranslate2 import CTranslate2Engine
 
         wanted = wanted_engine(engine, quantization)
-        if wanted == "auto" and has_gpu():
+        if wanted == "auto" and quantization == UNQUANTIZED and has_gpu():
             wanted = "pytorch"
         load = cache(stored.load)
-        made = _engine(
-            wanted,
-            lambda: CTranslate2Engine(ctranslate2_folder_of(stored, quantization, load)),
-            lambda: _on_best_device(load()),
-        )
+        engines: dict[str, Callable[[], Engine]] = {
+            "ctranslate2": lambda: CTranslate2Engine(ctranslate2_folder_of(stored, quantization, load)),
+            "onnx": lambda: _stored_in_onnx(stored, quantization, load),
+            "pytorch": lambda: _in_pytorch(_on_best_device(load())),
+        }
+        if wanted == "auto" and _is_onnx_alone_built(stored, quantization):
+            engines = {"onnx": engines.pop("onnx"), **engines}
+        made = _engine(wanted, quantization, engines)
         translator = cls.__new__(cls)
         translator._attach(made, stored, options)
         return translator
@@ -158,7 +175,7 @@ class Translator:
 
 
 def wanted_engine(engine: str, quantization: str) -> EngineName:
-    """The engine asked for, after checks; a quantised model is CTranslate2's alone."""
+    """The engine asked for, after checks; ``auto`` with a type that only CTranslate2 has is CTranslate2."""
     from crosslate.engines.conversion import Quantization
 
     known = get_args(Quantization)
@@ -166,14 +183,15 @@ def wanted_engine(engine: str, quantization: str) -> EngineName:
         raise UsageError(f"unknown engine {engine!r}; {nearest(str(engine), ENGINES)}")
     if quantization not in known:
         raise UsageError(f"unknown quantization {quantization!r}; {nearest(str(quantization), known)}")
-    if quantization == UNQUANTIZED:
-        return engine
-    if engine == "pytorch":
+    types = _TYPES.get(engine, known)
+    if quantization not in types:
         raise UsageError(
-            f"quantization is {quantization!r}, but the PyTorch engine translates in {UNQUANTIZED}; "
-            "use the CTranslate2 engine or leave the quantization out"
+            f"quantization is {quantization!r}, but the {_TITLES[engine]} engine translates in "
+            f"{' or '.join(types)}; use the CTranslate2 engine or leave the quantization out"
         )
-    return "ctranslate2"
+    if engine == "auto" and quantization not in _TYPES["onnx"]:
+        return "ctranslate2"
+    return engine
 
 
 def has_gpu() -> bool:
@@ -195,17 +213,17 @@ def ctranslate2_folder_of(
     Args:
         load: gives the PyTorch model if one is needed; None is the stored model's own.
     """
-    from crosslate.engines.ctranslate2 import cached_ctranslate2_model
+    from crosslate.engines.model_cache import cached_model
 
     def build(folder: Path) -> None:
         from crosslate.engines.conversion import export_ctranslate2
 
         export_ctranslate2((load or stored.load)(), folder, cast("Quantization", quantization))
 
-    return cached_ctranslate2_model(stored.origin, stored.key(), quantization, build)
+    return cached_model(stored.origin, stored.key(), quantization, build)
 
 
-def _converted(model: Parent | Child, quantization: str) -> Engine:
+def _in_ctranslate2(model: Parent | Child, quantization: str) -> Engine:
     """CTranslate2's engine for a model in memory; the files that it reads are removed again."""
     from crosslate.engines.conversion import export_ctranslate2
     from crosslate.engines.ctranslate2 import CTranslate2Engine
@@ -213,6 +231,43 @@ def _converted(model: Parent | Child, quantization: str) -> Engine:
     with tempfile.TemporaryDirectory(prefix="crosslate-engine-", ignore_cleanup_errors=True) as folder:
         export_ctranslate2(model, Path(folder, "model"), cast("Quantization", quantization))
         return CTranslate2Engine(Path(folder, "model"))  # which holds all of it in memory
+
+
+def _in_onnx(model: Parent | Child, quantization: str) -> Engine:
+    """ONNX Runtime's engine for a model in memory, likewise."""
+    from crosslate.engines.onnx import OnnxEngine
+    from crosslate.engines.onnx_conversion import export_onnx
+
+    with tempfile.TemporaryDirectory(prefix="crosslate-engine-", ignore_cleanup_errors=True) as folder:
+        export_onnx(model, Path(folder, "model"), cast("OnnxPrecision", quantization))
+        return OnnxEngine(Path(folder, "model"))
+
+
+def _stored_in_onnx(stored: StoredModel, quantization: str, load: Callable[[], Parent | Child]) -> Engine:
+    """ONNX Runtime's engine for a stored model, built now if it is not there yet."""
+    from crosslate.engines.model_cache import cached_model
+    from crosslate.engines.onnx import OnnxEngine
+
+    def build(folder: Path) -> None:
+        from crosslate.engines.onnx_conversion import export_onnx
+
+        export_onnx(load(), folder, cast("OnnxPrecision", quantization))
+
+    return OnnxEngine(cached_model(stored.origin, stored.key(), f"onnx-{quantization}", build))
+
+
+def _is_onnx_alone_built(stored: StoredModel, quantization: str) -> bool:
+    from crosslate.engines.model_cache import engine_folder
+
+    kinds = (f"onnx-{quantization}", quantization)
+    onnx, ctranslate2 = (engine_folder(stored.origin, stored.key(), kind).is_dir() for kind in kinds)
+    return onnx and not ctranslate2
+
+
+def _in_pytorch(model: Parent | Child) -> Engine:
+    from crosslate.engines.pytorch import TorchEngine
+
+    return TorchEngine(model)
 
 
 def _on_best_device(model: Parent | Child) -> Parent | Child:
@@ -223,18 +278,21 @@ def _on_best_device(model: Parent | Child) -> Parent | Child:
     return model
 
 
-def _engine(wanted: EngineName, convert: Callable[[], Engine], load: Callable[[], Parent | Child]) -> Engine:
-    """CTranslate2's engine unless PyTorch's is wanted; ``auto`` is PyTorch where conversion fails."""
-    if wanted != "pytorch":
-        try:
-            return convert()
-        except EngineError as error:
-            if wanted == "ctranslate2":
-                raise
-            log.info("translating with PyTorch: %s", error)
-    from crosslate.engines.pytorch import TorchEngine
+def _engine(wanted: EngineName, quantization: str, engines: dict[str, Callable[[], Engine]]) -> Engine:
+    """The engine wanted; ``auto`` is the first one that has the type and can express the model.
 
-    return TorchEngine(load())
+    Args:
+        engines: functions that make them, the preferred first.
+    """
+    if wanted != "auto":
+        return engines[wanted]()
+    able = [name for name in engines if quantization in _TYPES.get(name, (quantization,))]
+    for name in able[:-1]:
+        try:
+            return engines[name]()
+        except (EngineError, MissingExtra) as error:
+            log.info("not translating with %s: %s", _TITLES[name], error)
+    return engines[able[-1]]()
 
 
 def _check_list(texts: Sequence[str]) -> None:

@@ -15,7 +15,7 @@ from crosslate.errors import InputError, Interrupted
 from crosslate.models.parent import Parent
 from crosslate.packs.compose import apply_packs
 from crosslate.packs.pack import Pack
-from crosslate.text.corpora import TextFiles
+from crosslate.text.corpora import ParallelCorpus, TextFiles
 from crosslate.training.progress import Progress
 from toy_training import At, interrupt
 
@@ -72,6 +72,23 @@ def test_files_give_the_same_pack_as_memory_and_replace_it(parent: Parent, tmp_p
         assert [path.name for path in (tmp_path / "pack.run").iterdir()] == ["log.jsonl"]
         weights.append((tmp_path / "pack" / "weights.safetensors").read_bytes())
     assert weights[0] == weights[1]
+
+
+@pytest.mark.parametrize("codes", [("deu", "eng_Latn"), ("German", "en-GB"), ("de_DE", "English")])
+def test_the_codes_of_a_corpus_are_understood(parent: Parent, codes: tuple[str, str]):
+    corpus, valid = toy_corpora.corpus("de", "en"), toy_corpora.corpus("de", "en")
+    spelt = ParallelCorpus(corpus.source, corpus.target, *codes)
+    new, options = NewLanguages(source="de"), {"data": toy_corpora.DATA, "training": toy_corpora.settings()}
+    pack = adapt(parent, spelt, valid, new=new, **options)
+    assert (pack.manifest.source_language, pack.manifest.target_language) == ("de", "en")
+
+
+@pytest.mark.parametrize("codes", [("en", "de"), ("de-Cyrl", "en"), ("nl", "en")])
+def test_a_corpus_of_other_languages_is_refused(parent: Parent, codes: tuple[str, str]):
+    corpus = toy_corpora.corpus("de", "en")
+    other = ParallelCorpus(corpus.source, corpus.target, *codes)
+    with pytest.raises(InputError, match=f"the corpus is {'-'.join(codes)}, expected de-Latn-en"):
+        adapt(parent, other, new=NewLanguages(source="de-Latn"))
 
 
 def test_without_a_folder_the_pack_stays_in_memory(

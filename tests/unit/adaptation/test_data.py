@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from pathlib import Path
 
@@ -149,3 +150,24 @@ def test_a_vocabulary_is_learnt_once_and_again_only_where_it_could_differ(
         options = {"side": "source", "settings": toy_corpora.DATA} | changes
         other = vocabulary(prepared, cache=tmp_path, **options)  # type: ignore[arg-type]
         assert calls.pop() and other != made
+
+
+def test_rare_characters_are_recorded_with_an_example(tmp_path: Path):
+    """Also if the vocabulary was learnt before an interruption."""
+    common = [f"der Hund sieht die Katze und den Vogel im Garten {row}" for row in range(4_000)]
+    rare = [
+        "selten " + "".join(map(chr, range(start, start + 12))) for start in range(0x4E00, 0x4E00 + 1_200, 12)
+    ]
+    corpus = ParallelCorpus([*common, *rare], ["the dog sees it"] * 4_100, "de", "en", "toy")
+    settings = DataSettings(source_vocabulary_size=400)
+    for _ in ("learnt", "loaded"):
+        prepared = prepare(corpus, pairs(5), settings, 1, tmp_path)
+        vocabulary(prepared, "source", settings, tmp_path)
+        (side,) = prepared.record["rare_characters"]
+        found = prepared.record["rare_characters"][side]
+        assert (side, found["characters"], found["occurrences"]) == ("source", 1_200, 1_200)
+        assert found["example"] == rare[0]
+        json.dumps(prepared.record)
+    plain = prepare(pairs(600), pairs(5), DataSettings(), 1, tmp_path)
+    vocabulary(plain, "target", DataSettings(), tmp_path)
+    assert "rare_characters" not in plain.record

@@ -65,6 +65,24 @@ def test_markup_survives(html, expected):
     assert through(html, "html") == expected
 
 
+def test_a_space_between_two_marks_stays_between_them():
+    document = open_text("<p>Das ist <b>neu</b> <img> hier.</p>", "html", "de")
+    same = [(0, 0), (1, 1), (2, 2), (3, 3)]
+    assert document.render(["That is new here."], lambda *_: same) == "<p>That is <b>new</b> <img> here.</p>"
+
+
+@pytest.mark.parametrize(
+    ("html", "expected"),
+    [
+        ("किताब यहाँ है।<sup>1</sup> और नदी<sup>२</sup> भी।", ["किताब यहाँ है।", "और नदी भी।"]),
+        ("这本书<sup>1</sup>是旧的。<sup>[2]</sup>你好。", ["这本书是旧的。", "你好。"]),
+        ("<sup>1</sup> a note, a<sub>2</sub>b", ["1 a note, a2b"]),
+    ],
+)
+def test_numbers_of_notes_are_no_text(html, expected):
+    assert texts(open_text(html, "html", "hi")) == expected
+
+
 def test_translations_never_become_markup():
     hostile = "<img src=x onerror=alert(1)> & \"quotes\" 'too' </script><!--"
     html = "<p>Hello</p><a title=\"Hello\" lang=en>x</a><input placeholder='Hello'><title>Hello</title>"
@@ -184,6 +202,9 @@ def test_hostile_markup(text):
         ("<p>Take <select><option>one<option>two</select> of them</p>", ["one", "two", "Take of them"]),
         ("<p>See <video>No video</video> here</p>", ["No video", "See here"]),
         ("<button>Save</button><button>Stop</button> <label>Name <input></label><label>Age</label>", ["Save", "Stop", "Name", "Age"]),
+        ("<input type=radio> Red <input type=RADIO> Green", ["Red", "Green"]),
+        ("<b>Red</b> <input type=checkbox> Green <input type=checkbox>", ["Red", "Green"]),
+        ("<p>Order <input type=number> of <input value=2> dogs</p>", ["Order of dogs"]),
         ("<p><ruby>希<rt>のぞ</rt>美<rt>み</rt></ruby>も行く。</p>", ["希美も行く。"]),
         ("<p><ruby><rb>漢<rp>(<rt>かん<rp>)<rb>字<rt>じ</ruby>を読む</p>", ["漢字を読む"]),
         ("<p>A <svg/> picture, <span/>and more</p>", ["A picture, and more"]),

@@ -104,11 +104,34 @@ def test_tags_of_blocks_divide_texts_and_other_tags_stay_in_them():
     ) == ("Der Hund schläft.<br />Die <i>Katze</i> frisst<p>Milch</p>")
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["Copy <file> to <folder> now.", "A List<String> is here", "The <b> dog sleeps", "So </i> it ends"],
+)
+def test_a_tag_without_its_other_end_keeps_the_spaces_around_it(text):
+    document = open_text(text, "text", "en")
+    assert document.render([each.upper() for each in texts(document)]).lower() == text.lower()
+    assert "<" not in "".join(texts(document))
+
+
+def test_sentences_as_they_stand_in_the_whole():
+    document = open_text("The %s sleeps. 12:30\n* Milk 🥛 & tea!", "text", "en")
+    translations = ["Der schläft.", "Milch & Tee!"]
+    assert document.sentences(translations) == ["Der %s schläft.", "Milch 🥛 & Tee!"]
+    assert document.render(translations) == "Der %s schläft. 12:30\n* Milch 🥛 & Tee!"
+
+
 def test_sentences_without_a_space_between_get_one_where_their_script_has_them():
     document = open_text("你好。再见！", "text", "zh")
     assert texts(document) == ["你好。", "再见！"]
     assert document.render(["Hello.", "Good-bye!"]) == "Hello. Good-bye!"
     assert document.render(["こんにちは。", "さようなら！"]) == "こんにちは。さようなら！"
+
+
+def test_a_space_inside_a_word_of_mongolian():
+    document = open_text("ᠨᠣᠮ\u202fᠤᠨ ᠰᠠᠩ {n}\u202fᠤᠨ", "text", "mvf")
+    assert texts(document) == ["ᠨᠣᠮ\u202fᠤᠨ ᠰᠠᠩ ᠤᠨ"]
+    assert texts(open_text("Où\u202f? \u202fIci.", "text", "fr")) == ["Où ?", "Ici."]
 
 
 @pytest.mark.full

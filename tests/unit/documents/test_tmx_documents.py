@@ -44,6 +44,13 @@ def test_all_is_there_already():
     assert document.segments == [] and document.rebuild([]) == data
 
 
+def test_one_language_in_two_scripts_is_two():
+    data = '<tmx version="1.4"><tu><tuv xml:lang="zh-TW"><seg>你們好。</seg></tuv></tu></tmx>'.encode()
+    document = open_document(data, "tmx", "zh-Hant", "zh-Hans")
+    assert texts(document) == ["你們好。"]
+    assert '<tuv xml:lang="zh-Hans"><seg>你们好。</seg></tuv>' in document.rebuild(["你们好。"]).decode()
+
+
 def test_what_cannot_be_read_is_refused():
     with pytest.raises(UsageError, match="which one it is translated to"):
         open_document(TMX.encode(), "tmx", "en")

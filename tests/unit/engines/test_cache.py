@@ -1,11 +1,15 @@
-"""Where CTranslate2 models of packs are kept, and that each is built once."""
+"""Where engines' models of packs are kept, and that each is built once."""
 
 import os
+import shutil
+from pathlib import Path
 
 import pytest
 
-from crosslate.engines import ctranslate2 as cache
-from crosslate.engines.ctranslate2 import cached_ctranslate2_model, ctranslate2_folder
+from crosslate.engines import ctranslate2
+from crosslate.engines import model_cache as cache
+from crosslate.engines.model_cache import cached_model, engine_folder
+from crosslate.errors import EngineError
 
 KEY = "0123456789abcdef" * 4
 NAME = "de-en-0123456789abcdef-int8"
@@ -14,23 +18,23 @@ NAME = "de-en-0123456789abcdef-int8"
 def test_the_model_lies_beside_the_pack_never_inside(tmp_path):
     pack = tmp_path / "packs" / "de-en"
     pack.mkdir(parents=True)
-    assert ctranslate2_folder(pack, KEY, "int8") == tmp_path / "packs" / ".crosslate-cache" / NAME
+    assert engine_folder(pack, KEY, "int8") == tmp_path / "packs" / ".crosslate-cache" / NAME
     assert list(tmp_path.rglob("*")) == [tmp_path / "packs", pack]
-    others = [ctranslate2_folder(pack, "f" * 64, "int8"), ctranslate2_folder(pack, KEY, "float32")]
+    others = [engine_folder(pack, "f" * 64, "int8"), engine_folder(pack, KEY, "float32")]
     assert NAME not in {folder.name for folder in others} and others[0] != others[1]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="permissions are read from POSIX modes")
 def test_the_users_cache_is_used_where_nothing_can_be_written(tmp_path, monkeypatch):
-    beside = ctranslate2_folder(tmp_path / "de-en", KEY, "int8")
+    beside = engine_folder(tmp_path / "de-en", KEY, "int8")
     monkeypatch.setattr(cache.os, "access", lambda path, mode: False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
-    assert ctranslate2_folder(tmp_path / "de-en", KEY, "int8") == tmp_path / "xdg/crosslate" / NAME
+    assert engine_folder(tmp_path / "de-en", KEY, "int8") == tmp_path / "xdg/crosslate" / NAME
     monkeypatch.setenv("XDG_CACHE_HOME", "")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert ctranslate2_folder(tmp_path / "de-en", KEY, "int8") == tmp_path / "home/.cache/crosslate" / NAME
+    assert engine_folder(tmp_path / "de-en", KEY, "int8") == tmp_path / "home/.cache/crosslate" / NAME
     beside.mkdir(parents=True)  # a model that is there already is found all the same
-    assert ctranslate2_folder(tmp_path / "de-en", KEY, "int8") == beside
+    assert engine_folder(tmp_path / "de-en", KEY, "int8") == beside
 
 
 class Builds:
@@ -52,11 +56,11 @@ def build():
 
 
 def test_a_model_is_built_once(tmp_path, build):
-    first = cached_ctranslate2_model(tmp_path / "p", KEY, "int8", build)
-    assert cached_ctranslate2_model(tmp_path / "p", KEY, "int8", build) == first
+    first = cached_model(tmp_path / "p", KEY, "int8", build)
+    assert cached_model(tmp_path / "p", KEY, "int8", build) == first
     assert build.count == 1
     assert [path.name for path in first.parent.iterdir()] == [first.name]
-    assert cached_ctranslate2_model(tmp_path / "p", KEY, "int16", build) != first and build.count == 2
+    assert cached_model(tmp_path / "p", KEY, "int16", build) != first and build.count == 2
 
 
 DAMAGES = {
@@ -71,10 +75,10 @@ DAMAGES = {
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 def test_a_damaged_model_is_built_again(tmp_path, build, damage, caplog):
-    folder = cached_ctranslate2_model(tmp_path / "p", KEY, "int8", build)
+    folder = cached_model(tmp_path / "p", KEY, "int8", build)
     intact = {path.name: path.read_bytes() for path in folder.iterdir()}
     damage(folder)
-    assert cached_ctranslate2_model(tmp_path / "p", KEY, "int8", build) == folder
+    assert cached_model(tmp_path / "p", KEY, "int8", build) == folder
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == intact
     assert build.count == 2 and "are not those that were built" in caplog.text
 
@@ -82,17 +86,30 @@ def test_a_damaged_model_is_built_again(tmp_path, build, damage, caplog):
 def test_two_that_build_at_once_and_a_build_that_fails(tmp_path, build):
     def while_another_builds(folder):
         build(folder)
-        cached_ctranslate2_model(tmp_path / "p", KEY, "int8", build)
+        cached_model(tmp_path / "p", KEY, "int8", build)
 
-    folder = cached_ctranslate2_model(tmp_path / "p", KEY, "int8", while_another_builds)
-    assert cached_ctranslate2_model(tmp_path / "p", KEY, "int8", build) == folder and build.count == 2
+    folder = cached_model(tmp_path / "p", KEY, "int8", while_another_builds)
+    assert cached_model(tmp_path / "p", KEY, "int8", build) == folder and build.count == 2
 
     def fail(folder):
         raise OSError("no space left")
 
-    with pytest.raises(OSError, match="no space left"):
-        cached_ctranslate2_model(tmp_path / "q", KEY, "int8", fail)
+    with pytest.raises(EngineError, match="no space left; make room"):
+        cached_model(tmp_path / "q", KEY, "int8", fail)
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+def test_another_one_is_moved_into_place_just_before_ours(tmp_path, build, monkeypatch):
+    moved = Path.replace
+
+    def replace(path, target):
+        if path.is_dir():  # the model; else one of its files
+            moved(shutil.copytree(path, tmp_path / "theirs"), target)
+        return moved(path, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    folder = cached_model(tmp_path / "p", KEY, "int8", build)
+    assert {path.name for path in folder.iterdir()} > {"sha256.json"}
 
 
 class TestDevice:
@@ -117,14 +134,14 @@ class TestDevice:
 
     def test_a_cpu(self, asked, tmp_path):
         self.num_devices = 0
-        assert cache._load(tmp_path, 2, 1) == {"device": "cpu", "inter_threads": 2, "intra_threads": 1}
+        assert ctranslate2._load(tmp_path, 2, 1) == {"device": "cpu", "inter_threads": 2, "intra_threads": 1}
 
     def test_a_gpu(self, asked, tmp_path):
         self.num_devices = 1
-        assert cache._load(tmp_path, 2, 1) == {"device": "cuda"}
+        assert ctranslate2._load(tmp_path, 2, 1) == {"device": "cuda"}
 
     def test_a_gpu_without_its_libraries(self, asked, tmp_path, caplog):
         self.num_devices, self.is_broken = 1, True
-        assert cache._load(tmp_path, 2, 1)["device"] == "cpu"
+        assert ctranslate2._load(tmp_path, 2, 1)["device"] == "cpu"
         assert [each["device"] for each in asked] == ["cuda", "cpu"]
         assert "cannot use the GPU, so it translates on the CPU: libcublas" in caplog.text

@@ -15,6 +15,7 @@ class Vocabulary:
     def __init__(self, size, **special):
         self.size = size
         self.special = SimpleNamespace(**{"eos": 0, "unk": 1, "pad": 2, "bos": None} | special)
+        self.silent = {index for role, index in vars(self.special).items() if role != "unk"} - {None}
 
     def __len__(self):
         return self.size
@@ -61,6 +62,13 @@ def test_special_pieces_and_rows_without_piece_are_never_generated():
     assert generation.never_generated(target, allow_unknown=True) == [2, 3]
     generation, target = facts({"forced_bos_token_id": 3}, bos=3)
     assert generation.never_generated(target, allow_unknown=True) == [2]
+    target.silent |= {5, 6}  # codes of other languages
+    assert generation.never_generated(target, allow_unknown=True) == [2, 5, 6]
+
+
+def test_a_translation_has_a_piece_after_the_forced_one():
+    assert facts()[0].min_new_tokens == 1
+    assert facts(generation={"forced_bos_token_id": 7})[0].min_new_tokens == 2
 
 
 @pytest.mark.parametrize(

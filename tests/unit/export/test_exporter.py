@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+import web_engine
 from crosslate.errors import InputError, UsageError
 from crosslate.export import formats
 from crosslate.export.exporter import EXPORTERS, Exporter, export
@@ -27,7 +28,9 @@ class Lengths(Exporter):
 def test_every_format_has_one_exporter():
     assert {"argos", "ctranslate2", "hf"} <= set(EXPORTERS.names)
     for kind in EXPORTERS:
-        assert issubclass(kind, Exporter) and "float32" in kind.precisions
+        assert issubclass(kind, Exporter) and kind.precisions[0] == (
+            "int8" if kind.runtime_package else "float32"
+        )
 
 
 def test_a_format_is_added_by_adding_a_module(tiny, tmp_path, monkeypatch):
@@ -43,12 +46,17 @@ def test_a_format_is_added_by_adding_a_module(tiny, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("to", EXPORTERS.names)
 def test_a_request_is_checked_first(tmp_path, to):
-    out, exporter = tmp_path / ("out.argosmodel" if to == "argos" else "out"), EXPORTERS[to]()
-    with pytest.raises(UsageError, match="unknown precision 'float31'; did you mean 'float32'"):
-        exporter.check(out, "float31")
+    needs = EXPORTERS[to].runtime_package
+    runtime = web_engine.write(tmp_path / "package") if needs else None
+    out, exporter = tmp_path / ("out.argosmodel" if to == "argos" else "out"), EXPORTERS[to](runtime)
+    best = exporter.precisions[0]
+    with pytest.raises(UsageError, match=f"unknown precision '{best}1'; did you mean '{best}"):
+        exporter.check(out, f"{best}1")
     out.touch()
     with pytest.raises(InputError, match="already exists"):
-        exporter.check(out, "float32")
+        exporter.check(out, best)
+    with pytest.raises(UsageError, match="needs a folder with" if needs else "this format uses none"):
+        EXPORTERS[to](None if needs else tmp_path).check(out, best)
     if to == "argos":
         with pytest.raises(UsageError, match=r"does not end in \.argosmodel"):
             exporter.check(tmp_path / "de-en", "float32")

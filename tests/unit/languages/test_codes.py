@@ -151,6 +151,7 @@ SERVED = ["de", "en", "he", "no", "pt-BR", "zh-Hans", "zh-Hant"]
         ("deu", "de"), ("GER", "de"), ("deu_Latn", "de"), ("zho_Hant", "zh-Hant"), ("cmn", "zh-Hans"),
         ("nob", "no"), ("por-BR", "pt-BR"), ("fra", None), ("deu-é", "de"), ("kab", None),
         ("German", "de"), ("chinese (traditional)", "zh-Hant"), ("French", None), ("Germ", None),
+        ("ger-AT", "de"), ("eng_Latn", "en"), ("hebrew", "he"), ("xyz", None),
     ],
 )  # fmt: skip
 def test_resolve(code, expected):

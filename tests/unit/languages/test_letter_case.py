@@ -20,6 +20,7 @@ def num_tokens(word):
         # Neither short abbreviations nor text that has other letters.
         ("USA", "de", "USA"), ("EU", "de", "EU"), ("U.S.A.", "en", "U.S.A."), ("CO2", "de", "CO2"), ("Der HUND", "de", "Der HUND"),
         ("BMW 发布", "zh", "BMW 发布"), ("12:30", "de", "12:30"), ("", "de", ""), ("नमस्ते", "hi", "नमस्ते"),
+        ("ᎣᏏᏲ ᏩᏙ", "chr", "ᎣᏏᏲ ᏩᏙ"), ("𞤔𞤀𞤃 𞤚𞤀𞤐", "ff-Adlm", "𞤔𞤢𞤥 𞤼𞤢𞤲"), ("E\u0301COLE, O\u0323MO\u0323", "yo", "E\u0301cole, o\u0323mo\u0323"),
     ],
 )  # fmt: skip
 def test_sentence_case(text, language, expected):
@@ -57,6 +58,7 @@ def test_small_letters():
         ("مرحبا", "Hello", "en", "Hello"), ("3 Hunde", "three dogs", "en", "three dogs"), ("Drei Hunde", "3 dogs", "en", "3 dogs"),
         ("iPhone ist da", "The iPhone is here", "en", "The iPhone is here"),
         ("Istanbul", "istanbul", "tr", "İstanbul"), ("Eis", "ijs", "nl", "IJs"), ("Das iPhone", "iPhone", "en", "iPhone"),
+        ("ᎣᏏᏲ ᏩᏙ", "hello there", "en", "Hello there"), ("so, hello", "Ꭳ ᎣᏏᏲ", "chr", "Ꭳ ᎣᏏᏲ"),
         ("Hallo", "გამარჯობა", "ka", "გამარჯობა"), ("Hallo", "", "en", ""), ("Scharf", "ßa", "de", "ßa"),
     ],
 )  # fmt: skip

@@ -20,6 +20,27 @@ def test_sentences_joined_are_the_text(library, monkeypatch):
     assert sentences("你好。再见！", "zh") == ["你好。", "再见！"]
 
 
+ENDS = [
+    ("es", ["La 2.ª planta. ", "La 3.ª."]),
+    ("my", ["အဘွား၊ အဘိုး။ ", "နေကောင်းလား။"]),
+    ("km", ["ផ្លែឈើ។ល។ ", "សួស្តី។ ", "សុខសប្បាយទេ?"]),
+    ("bo", ["ང་ཀློག །། ", "ང་འབྲི །"]),
+    ("am", ["ሰላም፡፡ ", "ሰላም።"]),
+    ("ja", ["「はい。」と言った。", "「いいえ！」", "彼は言った。"]),
+    ("el", ["Τι κάνετε; ", "Καλά."]),
+    ("fr", ["«\u00a0Où\u202f?\u00a0» demande-t-il. ", "Ici\u202f!"]),
+    ("de", ["Wie z. B. hier. ", "„Wo?“ fragt sie. ", "Ja."]),
+]
+
+
+@pytest.mark.parametrize("library", ["sentencex", "none"])
+@pytest.mark.parametrize(("language", "expected"), ENDS, ids=[language for language, _ in ENDS])
+def test_ends_of_each_language(language, expected, library, monkeypatch):
+    if library == "none":
+        monkeypatch.setitem(sys.modules, "sentencex", None)
+    assert sentences("".join(expected), language) == expected
+
+
 HOSTILE = {
     "markup": "<![CDATA[",
     "closed quotation marks": "「おはようございます。」",

@@ -21,7 +21,7 @@ CASES = {
     ),
     "fairseq": ({"checkpoint_best.pt": "", "dict.fr.txt": "le 3"}, "fairseq checkpoint; .*`crosslate parent import`"),
     "fairseq-released": ({"model.pt": "", "dict.txt": "", "spm.model": ""}, "fairseq checkpoint"),
-    "marian": ({"model.npz": "", "decoder.yml": "", "source.spm": ""}, r"Marian model .*Helsinki-NLP/opus-mt-XX-YY"),
+    "marian": ({"model.npz": "", "decoder.yml": "", "source.spm": ""}, r"Marian model .*crosslate parent import .* --out NEW"),
     "trainer": (
         {"checkpoint-500/config.json": CONFIG, "checkpoint-1000/config.json": CONFIG}, "give one .*checkpoint-1000$",
     ),
@@ -56,6 +56,15 @@ CASES = {
         {"config.json": CONFIG, "model.safetensors": POINTER, "source.spm": POINTER},
         "without its large files; model.safetensors is a pointer of Git LFS.*`git lfs pull`",
     ),
+    "parts": (
+        {"config.json": CONFIG, "model-00001-of-00002.safetensors": "", "tokenizer.json": "{}"},
+        "a model in parts without their index; get model.safetensors.index.json",
+    ),
+    "merged": (
+        {"config.json": CONFIG, "model.safetensors": "", "source.spm": "", "target/tokenizer.json": "{}"},
+        "a merged checkpoint with a tokenizer for each side.*give the parent and the packs",
+    ),
+    "no-tokenizer": ({"config.json": CONFIG, "model.safetensors": ""}, "a model without its tokenizer; copy the tok"),
     "lfs-tokenizer": ({"config.json": CONFIG, "tokenizer.json": POINTER}, "tokenizer.json is a pointer of Git LFS"),
 }  # fmt: skip
 
@@ -99,18 +108,32 @@ def test_what_a_file_is(tmp_path, name, message):
 @pytest.mark.parametrize(
     "files",
     [
-        {"config.json": CONFIG, "model.safetensors": ""},
+        {"config.json": CONFIG, "model.safetensors": "", "tokenizer_config.json": "{}"},
         {
-            "config.json": CONFIG,
-            "model-00001-of-00002.safetensors": "",
-            "onnx/model.onnx": "",
-            "tf_model.h5": "",
+            "config.json": CONFIG, "model-00001-of-00002.safetensors": "", "model.safetensors.index.json": "{}",
+            "onnx/model.onnx": "", "tf_model.h5": "", "vocab.txt": "",
         },
-        {"config.json": CONFIG, "pytorch_model.bin": "", "flax_model.msgpack": "", "rust_model.ot": ""},
+        {
+            "config.json": CONFIG, "pytorch_model.bin": "", "flax_model.msgpack": "", "rust_model.ot": "",
+            "vocab.json": "",
+        },
         {"config.json": CONFIG, "trainer_state.json": "{}", "model.safetensors": "", "source.spm": ""},
-        {"config.json": CONFIG, "model.safetensors": "", "target/config.json": CONFIG},
+        {"config.json": CONFIG, "model.safetensors": "", "spiece.model": "", "target/config.json": CONFIG},
         {"notes.txt": ""},
     ],
-)
+)  # fmt: skip
 def test_models_pass_whatever_else_lies_beside_them(tmp_path, files):
     refuse_foreign(make(tmp_path / "model", files))
+
+
+def test_an_address_of_a_folder_an_archive_and_no_name(tmp_path):
+    folder = tmp_path / "a model"
+    folder.mkdir()
+    assert local_folder(folder.as_uri()) == folder == local_folder(f"{folder}/")
+    (tmp_path / "model.tar.gz").write_bytes(b"")
+    with pytest.raises(
+        ParentError, match=r"model.tar.gz is an archive; unpack it and give the folder of a model"
+    ):
+        local_folder(str(tmp_path / "model.tar.gz"))
+    with pytest.raises(ParentError, match="the parent's name is empty"):
+        local_folder(" ")

@@ -3,7 +3,7 @@
 import pytest
 
 import parents
-from crosslate.models.sides import token_tables
+from crosslate.models.sides import decoder_start, token_tables
 from crosslate.text.vocabularies import SpecialIds
 
 
@@ -132,3 +132,13 @@ def test_the_library_finds_a_childs_input_embeddings(family):
     assert model.get_input_embeddings() is table
     assert table.num_embeddings == 43
     assert not any("shared" in name for name, _ in model.named_modules())
+
+
+def test_a_decoder_starts_as_generation_does():
+    model = parents.parent("t5gemma").model
+    assert not hasattr(model.config, "decoder_start_token_id") and decoder_start(model) == 2  # the beginning
+    model.generation_config.decoder_start_token_id = 1
+    assert decoder_start(model) == 1
+    model = parents.parent("marian-separate").model
+    model.generation_config.decoder_start_token_id = 5
+    assert decoder_start(model) == 5 != model.config.decoder_start_token_id

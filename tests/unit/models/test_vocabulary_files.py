@@ -204,6 +204,13 @@ class TestMadlad:
             == source.encode("chat 猫").count(source.special.eos)
         )
 
+    def test_text_that_spells_a_code_is_text(self, madlad):
+        source = load(madlad, "fr", "en").source
+        (code,) = source.frame.before
+        others = source.control - {code, source.special.eos}
+        assert source.encode("le <2fr> chat <2en>").count(code) == 1
+        assert not others & set(source.encode("le <2fr> chat <2en>"))
+
     def test_a_target_must_be_named(self, madlad):
         with pytest.raises(LanguagesNotNamed, match=r"the model knows en, fr, iw, zh, zh_Latn\)"):
             load(madlad)
@@ -391,3 +398,133 @@ class TestPrefix:
     def test_marian_has_none(self, of_many):
         with pytest.raises(ParentError, match="is a Marian model, which takes no prefix"):
             Parent.load(of_many, source_language="fr", target_language="en", prefix="x: ")
+
+
+class TestSeamless:
+    @pytest.fixture(scope="class")
+    def folder(self, tmp_path_factory):
+        folder = tmp_path_factory.mktemp("seamless") / "m4t"
+        folder.mkdir()
+        (folder / "sentencepiece.bpe.model").write_bytes(hub_folders.sentencepiece_model(150, "bpe"))
+        codes = {"additional_special_tokens": ["__eng__", "__fra__", "__deu__"]}
+        edit(folder / "tokenizer_config.json", tokenizer_class="SeamlessM4TTokenizer", **codes)
+        edit(folder / "config.json", model_type="seamless_m4t")
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        ids = {"pad_token_id": 0, "bos_token_id": 2, "eos_token_id": 3, "decoder_start_token_id": 3}
+        families.build("seamless-m4t", seed=3, vocab_size=len(tokenizer), **ids).save_pretrained(folder)
+        return folder
+
+    def test_sentences_stand_in_the_frames_of_its_tokenizer(self, folder):
+        parent = load(folder, "de", "en")
+        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, src_lang="deu", tgt_lang="eng")
+        assert parent.source.encode("le chat") == tokenizer("le chat")["input_ids"]
+        # The decoder starts with the end of sentence, which the tokenizer writes before labels.
+        assert [3, *parent.target.encode("le chat")] == tokenizer(text_target="le chat")["input_ids"]
+        assert parent.model.generation_config.forced_bos_token_id == parent.target.pieces.index("__eng__")
+
+    def test_a_child_translates(self, folder):
+        child = hub_folders.shaken_child(load(folder, "fr", "en"), "source")
+        found = [
+            best for (best,) in TorchEngine(child).translate(["der Hund", "ein Vogel"], DecodingOptions())
+        ]
+        assert all(best.text and "__" not in best.text for best in found)
+
+
+class TestAddedPieces:
+    def test_of_marian_are_refused(self, tmp_path):
+        """Transformers cuts text at them; no SentencePiece model has them."""
+        hub_folders.write("marian", tmp_path / "marian")
+        tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "marian")
+        tokenizer.save_pretrained(tmp_path / "marian")
+        load(tmp_path / "marian", "fr", "en")
+        tokenizer.add_tokens(["<kab>"])
+        tokenizer.save_pretrained(tmp_path / "marian")
+        with pytest.raises(ParentError, match=r"has 1 pieces beside vocab.json, the first '<kab>'"):
+            load(tmp_path / "marian", "fr", "en")
+
+    def test_sentinels_stay_silent(self, tmp_path):
+        """A later list of special pieces replaces that of the sentinels."""
+        hub_folders.write("t5", tmp_path / "t5")
+        before = load(tmp_path / "t5", "fr", "en").target.control
+        tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path / "t5")
+        tokenizer.add_special_tokens({"additional_special_tokens": ["<extra_id_0>"]})
+        tokenizer.save_pretrained(tmp_path / "t5")
+        assert load(tmp_path / "t5", "fr", "en").target.control == before and len(before) >= 100
+
+
+def test_a_tokenizer_in_python_that_lists_its_pieces(tmp_path):
+    """ProphetNet's has them under another name than most."""
+    words = sorted({word for line in hub_folders.lines() for word in line.lower().split()})[:90]
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[X_SEP]", *words, "##s", "##e"]
+    (tmp_path / "prophetnet.tokenizer").write_text("\n".join(pieces) + "\n", encoding="utf-8")
+    edit(tmp_path / "tokenizer_config.json", tokenizer_class="ProphetNetTokenizer")
+    ids = {"pad_token_id": 0, "bos_token_id": 2, "eos_token_id": 3, "decoder_start_token_id": 2}
+    families.build("prophetnet", seed=3, vocab_size=len(pieces), **ids).save_pretrained(tmp_path)
+    parent = load(tmp_path, "fr", "en")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path)
+    text = f"{words[20]}s {words[40]} [SEP"
+    assert parent.source.encode(text) == tokenizer(text)["input_ids"]
+    assert (
+        parent.target.decode(parent.target.encode(f"{words[20]} {words[40]}")) == f"{words[20]} {words[40]}"
+    )
+    assert "[" not in TorchEngine(parent).translate([text], DecodingOptions())[0][0].text
+
+
+def test_languages_that_have_no_code_are_named_as_they_are_given(tmp_path):
+    hub_folders.write("plbart", tmp_path / "plbart")
+    with pytest.raises(LanguagesNotNamed, match=r"the model knows art_java, .*art_python, .*en_XX"):
+        load(tmp_path / "plbart")
+    assert load(tmp_path / "plbart", "art_java", "en_XX").source_language == "art-java"
+
+
+def test_a_pair_of_berts_whose_configuration_names_no_end(tmp_path):
+    words = sorted({word for line in hub_folders.lines() for word in line.lower().split()})[:30]
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]
+    (tmp_path / "vocab.txt").write_text("\n".join(pieces) + "\n", encoding="utf-8")
+    edit(tmp_path / "tokenizer_config.json", tokenizer_class="BertTokenizer")
+    model = families.build("bert2bert")
+    model.config.eos_token_id = None
+    model.save_pretrained(tmp_path)
+    target = load(tmp_path, "fr", "en").target
+    assert target.pieces[target.special.eos] == "[SEP]" and target.encode(words[0])[-1] == target.special.eos
+
+
+@pytest.mark.parametrize("family", ["nllb", "mbart", "mbart-50"])
+def test_codes_without_their_familys_class_are_refused(tmp_path, family):
+    """Translations would begin with no code at all."""
+    hub_folders.write(family, tmp_path / "it")
+    transformers.AutoTokenizer.from_pretrained(tmp_path / "it").save_pretrained(tmp_path / "it")
+    for name in ("sentencepiece.bpe.model", "spiece.model"):
+        (tmp_path / "it" / name).unlink(missing_ok=True)
+    edit(tmp_path / "it" / "tokenizer_config.json", tokenizer_class="PreTrainedTokenizerFast", src_lang="fr")
+    with pytest.raises(ParentError, match=r"has codes of languages .*write that as tokenizer_class into"):
+        load(tmp_path / "it", "fr", "en")
+
+
+@pytest.mark.parametrize(
+    ("family", "lost"), [("bart", ["vocab.json", "merges.txt"]), ("t5", ["spiece.model"])]
+)
+def test_a_tokenizer_without_its_pieces_is_refused(tmp_path, family, lost):
+    """Transformers makes one of special pieces alone, and every text would be unknown."""
+    hub_folders.write(family, tmp_path / "it")
+    for name in lost:
+        (tmp_path / "it" / name).unlink()
+    edit(tmp_path / "it" / "tokenizer_config.json", extra_ids=0)
+    with pytest.raises(ParentError, match=r"has no pieces but special ones|cannot read the vocabularies"):
+        load(tmp_path / "it", "fr", "en")
+
+
+def test_a_tokenizer_in_python_beside_a_table_with_spare_rows(tmp_path):
+    """BARTpho's knows a SentencePiece model's pieces that its own list has, and fails for rows beyond them."""
+    model = hub_folders.sentencepiece_model(150, "bpe")
+    (tmp_path / "sentencepiece.bpe.model").write_bytes(model)
+    listed = "".join(f"{piece} 1\n" for piece in hub_folders.pieces_of(model)[3:140])
+    (tmp_path / "dict.txt").write_text(listed, encoding="utf-8")
+    edit(tmp_path / "tokenizer_config.json", tokenizer_class="BartphoTokenizer")
+    ids = hub_folders.FAIRSEQ_IDS | {"decoder_start_token_id": 2}
+    families.build("mbart", seed=3, vocab_size=160, **ids).save_pretrained(tmp_path)
+    parent = load(tmp_path, "vi", "en")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path)
+    for text in hub_folders.lines()[:3]:
+        assert parent.source.encode(text) == tokenizer(text)["input_ids"]

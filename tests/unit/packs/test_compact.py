@@ -87,7 +87,9 @@ class TestMethods:
             pack = pack_of(text)
             pack.save(tmp_path / "pack", replace=True)
             assert pack.manifest.added == added
-            rows = [f"| Added | {each}; translates with the PyTorch engine only |" for each in added]
+            rows = [
+                f"| Added | {each}; translates with the PyTorch and ONNX engines only |" for each in added
+            ]
             card = (tmp_path / "pack" / "README.md").read_text(encoding="utf-8")
             assert [line for line in card.splitlines() if "| Added |" in line] == rows
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -182,6 +183,42 @@ class TestFolder:
         snapshot = catalogue_of(folder, prepare).refresh()
         assert snapshot.refused == {"de-en": "it does not fit"}
         assert set(snapshot.directions) == {("fr", "en"), ("fr", "es")}
+
+    def test_a_pack_that_fails_as_nobody_foresaw_keeps_no_other_out(self, catalogue_of, folder):
+        def prepare(direction):
+            if direction.label == "de-en":
+                raise RuntimeError("Geheim")
+
+        snapshot = catalogue_of(folder, prepare).refresh()
+        assert set(snapshot.directions) == {("fr", "en"), ("fr", "es")}
+        assert snapshot.refused["de-en"].startswith("pack de-en fails with RuntimeError at ")
+
+    def test_a_folder_that_cannot_be_read_keeps_no_other_out(self, catalogue_of, folder, monkeypatch):
+        (folder / "closed").mkdir()
+        listed = Path.iterdir
+
+        def iterdir(path):
+            if path.name == "closed":
+                raise PermissionError(13, "Permission denied")
+            return listed(path)
+
+        monkeypatch.setattr(Path, "iterdir", iterdir)
+        catalogue = catalogue_of(folder)
+        assert {pack.name for pack in catalogue.refresh().packs} == {"de-en", "fr-es"}
+        assert set(catalogue.snapshot.refused) == {"closed"}
+        shutil.rmtree(folder / "fr-es")
+        catalogue.look()
+        assert catalogue.look() and ("fr", "es") not in catalogue.snapshot.directions
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="its file systems allow any bytes")
+    def test_names_that_are_no_text(self, catalogue_of, folder, caplog):
+        shutil.copytree(folder / "de-en", os.fsdecode(bytes(folder) + b"/\xff"))
+        os.mkdir(bytes(folder) + b"/bad\xfe")  # noqa: PTH102
+        snapshot = catalogue_of(folder).refresh()
+        assert {pack.name for pack in snapshot.packs} == {"de-en", "fr-es", "\ufffd"}
+        assert set(snapshot.refused) == {"bad\ufffd"}
+        assert snapshot.preferring(["\ufffd"]).direction("de", "en").label == "\ufffd"
+        assert caplog.text.encode() and "bad\ufffd" in snapshot.refused["bad\ufffd"]
 
     def test_a_parent_alone(self, catalogue_of):
         assert set(catalogue_of(None).refresh().directions) == {("fr", "en")}

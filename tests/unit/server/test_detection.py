@@ -55,3 +55,15 @@ def test_a_script_that_no_served_language_has(text):
 
 def test_languages_of_other_scripts_are_not_answered():
     assert {each.language for each in Detector(["de", "fr", "uk"]).detect("Собака спит.")} == {"uk"}
+
+
+def test_addresses_say_nothing():
+    text = "请写信到example.address@example.org，或访问https://example.org/a-long-english-address。"
+    assert [each.language for each in Detector(["en", "fr", "zh-Hans"]).detect(text)] == ["zh-Hans"]
+
+
+def test_a_script_of_one_served_language_that_the_identifier_does_not_know():
+    found = Detector(["en", "fr", "nqo", "chr", "qaa"])
+    assert found.detect("ߌ ߣߌ ߗߋ߫߹")[0].model_dump() == {"confidence": 100.0, "language": "nqo"}
+    assert found.detect("ᎣᏏᏲ!")[0].language == "chr"
+    assert Detector(["qaa"]).detect(SENTENCES["de"])[0].confidence == 0

@@ -1,7 +1,10 @@
 import os
+import shutil
 import subprocess
 import sys
 import time
+import uuid
+from pathlib import Path
 
 import pytest
 
@@ -23,7 +26,8 @@ def downloads():
     [
         ("letter.txt", ".letter_de.txt"), ("../../etc/pass wd.TXT", ".pass_wd_de.txt"),
         ("C:\\docs\\a&b.html", ".a_b_de.html"), (".txt", ".txt_de"), ("日本.txt", ".日本_de.txt"),
-        ("a" * 300 + ".txt", "." + "a" * 80 + "_de.txt"),
+        ("a" * 300 + ".txt", "." + "a" * 80 + "_de.txt"), ("長い名前" * 60 + ".txt", "." + "長い名前" * 13 + "長_de.txt"),
+        ("हिन्दी में.txt", ".हिन्दी_में_de.txt"), ("น้ำ.html", ".น้ำ_de.html"), ("U\u0308ben.txt", ".Üben_de.txt"),
     ],
 )  # fmt: skip
 def test_names(downloads, given, end):
@@ -32,7 +36,9 @@ def test_names(downloads, given, end):
     assert downloads.find(name).read_bytes() == b"x"
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "x", "../x", "/etc/passwd", "a" * 5000, "\0"])
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "x", "../x", "/etc/passwd", "a" * 5000, "\0", f"{uuid.uuid4()}.{'名' * 200}"]
+)
 def test_other_names_are_not_found(downloads, name):
     assert downloads.find(name) is None
 
@@ -59,6 +65,28 @@ def test_the_oldest_give_way_to_new_ones(downloads):
     with pytest.raises(Refusal, match="larger than 1000 bytes"):
         downloads.save(b"x" * 1001, "3.txt", "de")
     assert downloads.find(names[2])
+
+
+def test_a_folder_that_was_cleaned_away_is_made_again(downloads):
+    folder = downloads.find(downloads.save(b"x", "a.txt", "de")).parent
+    shutil.rmtree(folder)
+    downloads.remove_old(1000)
+    path = downloads.find(downloads.save(b"y", "a.txt", "de"))
+    assert path.parent == folder and folder.stat().st_mode & 0o077 == 0
+    Downloads(1000).close()  # which takes it for no leftover
+    assert path.read_bytes() == b"y"
+
+
+def test_a_full_disk_leaves_nothing_behind(downloads, monkeypatch):
+    def write(path, data):
+        path.open("wb").write(data[:1])
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", write)
+    with pytest.raises(Refusal, match="no room") as refused:
+        downloads.save(b"xyz", "a.txt", "de")
+    assert (refused.value.status, refused.value.headers) == (503, {"Retry-After": "60"})
+    assert [path.name for path in downloads._folder.iterdir()] == [".lock"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="files are locked as POSIX systems do")

@@ -36,6 +36,18 @@ def test_another_process_sees_a_removal(store, path):
         other.remove(secret)
 
 
+def test_a_file_in_place_of_the_one_that_was_opened_counts(store, path):
+    secret, _ = store.add("ann")
+    other = KeyStore(path.with_name("other.db"))
+    (other_secret, key), _ = other.add("bob"), other.close()
+    path.with_name("other.db").replace(path)
+    assert (store.find(secret), store.find(other_secret)) == (None, key)
+    path.unlink()
+    with pytest.raises(InputError, match="cannot be read"):
+        store.find(other_secret)
+    assert not path.exists()
+
+
 def test_what_is_refused(store, tmp_path):
     with pytest.raises(UsageError, match="characters is -2"):
         store.add("x", None, -2)

@@ -15,6 +15,12 @@ from crosslate.server.postediting import finished, repeats_itself
         ("Hallo?", "مرحبا", "ar", "مرحبا؟"), ("Τι κάνεις;", "How are you?", "en", "How are you?"),
         ("Er sagt: „Ja.“", "He says: “Yes.”", "en", "He says: “Yes.”"), ("Hallo. ", "Hello", "en", "Hello."),
         ("Hallo.", "", "en", ""), ("Hallo", "...", "en", "..."),
+        # Thai and Lao sentences have no stop, and in Armenian a question is marked inside a word.
+        ("สวัสดี", "Hello.", "en", "Hello."), ("ສະບາຍດີ", "Hello", "en", "Hello"), ("ฉันใช้ iPhone", "I use it.", "en", "I use it."), ("Hallo.", "สวัสดี", "th", "สวัสดี"),
+        ("Ինչպե՞ս եք։", "How are you?", "en", "How are you?"), ("Բարև։", "Hello?", "en", "Hello."),
+        ("How are you?", "Ինչպե՞ս եք։", "hy", "Ինչպե՞ս եք։"), ("How are you?", "Ինչպես եք։", "hy", "Ինչպես եք։"),
+        ("བཀྲ་ཤིས།", "Hello.", "en", "Hello."), ("Hello.", "བཀྲ་ཤིས", "bo", "བཀྲ་ཤིས།"), ("ᱡᱚᱦᱟᱨ᱾", "Hello", "en", "Hello."),
+        ("ߌ ߣߌ ߗߋ߫߹", "Hello", "en", "Hello!"), ("Sain uu?", "ᠰᠠᠶᠢᠨ ᠤᠤ", "mvf", "ᠰᠠᠶᠢᠨ ᠤᠤ?"), ("Good?", "ښه", "ps", "ښه؟"),
         # Letter case.
         ("HALLO WELT", "Hello world", "en", "HELLO WORLD"), ("hallo welt", "Hello World", "en", "hello World"),
         ("the dog", "Der Hund", "de", "der Hund"), ("Hallo", "hello", "en", "Hello"),

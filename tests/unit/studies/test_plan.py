@@ -16,7 +16,8 @@ from toy_study import NOWHERE, pair_text, planned, recipe, titles
 SHIPPED = {
     "finer-freezing": (71, "4d0474ae3f69c53e"), "initial-embeddings": (65, "d2c56a21c9e2416f"),
     "low-resource": (129, "4125873f8fa5c6c0"), "multi30k": (185, "621273168164a9df"),
-    "paper": (157, "0ac22cc3522b84aa"), "phrasebook": (119, "7692d3af9ee412f6"), "rivals": (101, "9f7a3913339dab48"),
+    "paper": (157, "5d6279899e9cea70"), "phrasebook": (119, "7692d3af9ee412f6"),
+    "published": (170, "b9394be85def0e05"), "rivals": (101, "9f7a3913339dab48"),
 }  # fmt: skip
 CHILD = {"parent": "fr-en", "source": "de", "target": "en", "text": pair_text("child"), "vocabulary": 300}
 
@@ -50,6 +51,23 @@ def test_parts_can_be_left_out():
     assert titles(planned(recipe(parents=[], children=[], zero_shot=[]))) == ["denoiser denoiser"]
     kinds = {cell.kind for cell in planned(recipe(analyses=["forgetting"]))}
     assert "forgetting" in kinds and not kinds & {"lexicon", "zero-shot", "supervised", "compare"}
+
+
+def test_a_tokenizer_changes_the_keys_of_what_it_scores(monkeypatch):
+    """The usual one is in no key; another is in those of cells that translate a test set, or follow from one."""
+
+    def keys():
+        return {(cell.kind, cell.title): cell.key for cell in planned(recipe())}
+
+    usual = keys()
+    assert not any("bleu_tokenizers" in cell.spec for cell in planned(recipe()))
+    monkeypatch.setattr(
+        "crosslate.studies.plan.bleu_tokenizer", lambda language, lines: "char" if language == "es" else "13a"
+    )
+    changed = {cell for cell, key in keys().items() if key != usual[cell]}
+    assert ("child", "fr-es tgt+xattn") in changed and ("child", "de-en src") not in changed
+    (child,) = find(planned(recipe()), "child", strategy="tgt+xattn")
+    assert child.spec["bleu_tokenizers"] == {"valid": "char", "test": "char"}
 
 
 def test_a_size_cuts_the_training_text_alone():

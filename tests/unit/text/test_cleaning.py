@@ -94,7 +94,8 @@ def test_nothing_left_is_an_empty_corpus():
         ("ကျွန်တော်မနေ့ကစာကြည့်တိုက်မှာစာအုပ်ဖတ်ခဲ့တယ်။", "I read a book at the library."),
         ("Вчера я читал в библиотеке книгу.", "I read a book in the library."),
         ("நான் நேற்று நூலகத்தில் ஒரு புத்தகம் படித்தேன்.", "I read a book yesterday."),
-        ("昨日図書館で本を読みました。", "Donaudampfschifffahrtsgesellschaftskapitän"),
+        ("你今天好吗？", "இன்று நீங்கள் எப்படி இருக்கிறீர்கள்?"), ("早安！", "ބާއްޖަވެރި ހެނދުނެއް!"),
+        ("ᖃᓄᐃᑉᐱᑦ?", "ཁྱེད་རང་སྐུ་གཟུགས་བདེ་པོ་ཡིན་པས།"), ("昨日図書館で本を読みました。", "Donaudampfschifffahrtsgesellschaftskapitän"),
     ],
 )  # fmt: skip
 def test_no_script_is_lopsided_against_another(one, other):

@@ -56,6 +56,7 @@ def test_addresses_end_where_their_script_does(text, expected):
     [
         ("%user liest %file: %größe", "de", ["%user", "%file", "%größe"]), ("%ld, %dpx, %5.2f, %*d, %-3s", "de", ["%ld", "%dpx", "%5.2f", "%*d", "%-3s"]),
         ("%s个, %d명, %sさん, %1$s", "zh", ["%s", "%d", "%s", "%1$s"]), ("%a, %d. %B %Y %H:%M", "de", ["%a, %d. %B %Y %H:%M"]),
+        ("%d/%m/%Y – {a}-{b}: %s: %s, %d.", "en", ["%d/%m/%Y", "{a}-{b}", "%s", "%s", "%d"]),
         ("eine 40 %ige, 40%ige, 40\u00a0%ige Säure", "de", []), ("EU:n 20 %:n osuus, klo 12:30", "fi", []), ("100 % des", "fr", []),
         ("%1 of %2, 100%%", "en", ["%1", "%2", "%%"]), ("%L1, %n, %{x}, %<y>s, %%NAME%%, %HOME%", "en", ["%L1", "%n", "%{x}", "%<y>s", "%%NAME%%", "%HOME%"]),
         ("%50 indirim, %5'i, %8 arttı, %2,5; %d ve %1$s", "tr", ["%d", "%1$s"]), ("%50 da", "eu", []), ("%50, %5'i", "", []),

@@ -83,6 +83,16 @@ def test_sentences_are_permuted_and_none_is_lost():
     assert kept.source_ids(0).tolist() == noised.target_ids(0).tolist()
 
 
+def test_a_script_without_spaces_is_masked_in_parts_and_cut_into_its_sentences():
+    text = "我读书。你写信。他们唱歌。"
+    vocabulary = train_vocabulary([text, "读书写信唱歌我你他们。"] * 3, special=SpecialIds(0, 1, 2, MASK))
+    ids = [numpy.array(vocabulary.encode(text), dtype=numpy.uint16)] * 30
+    noised = DenoisingPairs(ToyPairs(ids, ids), vocabulary, NoiseSettings(mask_share=0.3), 1)
+    sources = [noised.source_ids(index) for index in range(30)]
+    assert min(map(len, sources)) > 2 and sum(MASK in each for each in sources) > 20
+    assert len({vocabulary.decode(each)[-4:] for each in sources}) > 2
+
+
 def test_what_cannot_be_is_refused():
     with pytest.raises(VocabularyError, match="no beginning-of-sentence id"):
         DenoisingPairs(lines("eins"), tiny_models.vocabulary("de"), NoiseSettings(), 1)

@@ -96,3 +96,15 @@ def test_launchers_that_would_take_the_parent_apart_are_refused(way: str, monkey
     monkeypatch.setattr(devices, "Accelerator", lambda **options: launched)
     with pytest.raises(TrainingError, match=f"requests {way}, .*--multi_gpu.* shard_frozen"):
         devices.make_accelerator()
+
+
+@pytest.mark.parametrize("family", ["m2m100", "seamless-m4t", "bart", "led"])
+def test_no_layer_is_skipped(family: str):
+    """With all decoder layers skipped, nothing that a new source trains would get a gradient."""
+    model = families.build(family, dropout=0.0, encoder_layerdrop=1.0, decoder_layerdrop=1.0).train()
+    ids = torch.tensor([[5, 6, 2]])
+    for expected in (True, False):
+        logits = model(input_ids=ids, decoder_input_ids=ids, use_cache=False).logits
+        others = model(input_ids=ids.flip(1), decoder_input_ids=ids, use_cache=False).logits
+        assert torch.equal(logits, others) is expected  # whether the source matters
+        set_dropout(model, 0.0, 0.0)

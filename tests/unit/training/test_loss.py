@@ -112,3 +112,55 @@ def test_no_weight_gradient_is_computed_for_frozen_tensors():
     assert backward_operations(TranslationLoss(model, 0.1)(batch)) < 0.5 * everything
     for name, each in model.named_parameters():
         assert (each.grad is not None) == ("encoder_attn" in name), name
+
+
+FEW_PIECES = torch.tensor(sorted({int(each) for ids in PAIRS.targets for each in ids}))
+
+
+@pytest.mark.parametrize("family", families.text_names())
+def test_a_softmax_over_the_pieces_of_the_text_has_the_models_logits(family: str):
+    model, batch = families.build(family), batch_of(0, 1, 2, rows=4)
+    loss = TranslationLoss(model, 0.0)
+    # FSMT's output layer is a lookup; ProphetNet's sees several predictions a position.
+    is_plain = family not in ("fsmt", "prophetnet")
+    assert loss.restrict(FEW_PIECES, batch) == is_plain
+    if not is_plain:
+        return
+    with torch.no_grad():
+        logits = model(
+            input_ids=batch.source, attention_mask=batch.source_mask, decoder_input_ids=batch.decoder_input,
+            use_cache=False,
+        ).logits.flatten(0, 1)[:, FEW_PIECES]  # fmt: skip
+        labels = batch.labels.flatten()
+        places = torch.tensor(
+            [IGNORED if label == IGNORED else FEW_PIECES.tolist().index(label) for label in labels.tolist()]
+        )
+        expected = torch.nn.functional.cross_entropy(logits, places, ignore_index=IGNORED, reduction="sum")
+        found = loss(batch)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_trained_output_layer_gets_gradients_for_these_pieces_alone():
+    model, batch = families.build("marian-separate"), batch_of(0, 1, 2, rows=4)
+    loss = TranslationLoss(model, 0.1)
+    assert loss.restrict(FEW_PIECES, batch)
+    model.lm_head.weight.requires_grad_(True)
+    loss(batch).backward()
+    moved = model.lm_head.weight.grad.abs().sum(1).nonzero().flatten()
+    assert set(FEW_PIECES.tolist()) <= set(moved.tolist()) <= {*FEW_PIECES.tolist(), 0}  # 0 is an input
+
+
+def test_a_model_with_other_logits_is_not_restricted():
+    model, batch = families.build("marian-separate"), batch_of(0, 1, 2, rows=4)
+
+    class Capped(type(model)):
+        def forward(self, *args, **kwargs):
+            output = super().forward(*args, **kwargs)
+            output.logits = torch.tanh(output.logits)
+            return output
+
+    model.__class__ = Capped
+    loss = TranslationLoss(model, 0.1)
+    expected = loss(batch)
+    assert not loss.restrict(FEW_PIECES, batch)
+    torch.testing.assert_close(loss(batch), expected)

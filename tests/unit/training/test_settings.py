@@ -22,6 +22,7 @@ INFINITE = float("inf")
         ({"fresh_learning_rate": 0.0}, "fresh_learning_rate is 0.0, expected above 0"),
         ({"label_smoothing": 1.0}, "label_smoothing is 1.0, expected below 1"),
         ({"dropout": -0.1}, "dropout is -0.1"),
+        ({"dropout": "much"}, "dropout is 'much', expected a number"),
         ({"learning_rates": {"xatn": 1e-3}}, "did you mean 'xattn'"),
         ({"schedule": "cosin"}, "schedule is 'cosin', expected .*; did you mean 'cosine'"),
         ({"batch_tokens": 0, "seed": -1}, "(?s)2 faults.*batch_tokens.*seed"),
@@ -30,6 +31,12 @@ INFINITE = float("inf")
 def test_a_value_out_of_range_is_named(changes: dict[str, object], message: str):
     with pytest.raises(SettingsError, match=message):
         TrainingSettings(**changes)  # type: ignore[arg-type]
+
+
+def test_dropout_is_a_number_or_auto():
+    # The command line gives numbers as text.
+    read = [TrainingSettings.from_values({"dropout": value}).dropout for value in ("auto", "0.2", 0.2)]
+    assert read == [None, 0.2, 0.2]
 
 
 def test_the_learning_rate_of_a_group():

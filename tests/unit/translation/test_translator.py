@@ -79,16 +79,34 @@ class TestEngines:
             raise EngineError("cannot be exported")
 
         monkeypatch.setattr("crosslate.engines.conversion.export_ctranslate2", refuse)
+        monkeypatch.setattr("crosslate.engines.onnx_conversion.export_onnx", refuse)
         shutil.copytree(tiny / "packs/de-en", tmp_path / "de-en")
         with caplog.at_level(logging.INFO):
             live = Translator(parent, pack, options=GREEDY)
             opened = Translator.open([tmp_path / "de-en"], options=GREEDY)
         assert (live.engine.name, opened.engine.name) == ("pytorch", "pytorch")
         assert live.translate(TEXTS) == opened.translate(TEXTS)
-        assert caplog.messages.count("translating with PyTorch: cannot be exported") == 2
+        assert caplog.messages.count("not translating with CTranslate2: cannot be exported") == 2
+        assert caplog.messages.count("not translating with ONNX: cannot be exported") == 2
         for make in (partial(Translator, parent, pack), partial(Translator.open, [tmp_path / "de-en"])):
             with pytest.raises(EngineError, match="cannot be exported"):
                 make(engine="ctranslate2")
+
+    def test_onnx_follows_ctranslate2_and_needs_the_parent_once(self, tiny, tmp_path, monkeypatch):
+        def refuse(*_):
+            raise EngineError("cannot be exported")
+
+        monkeypatch.setattr("crosslate.engines.conversion.export_ctranslate2", refuse)
+        shutil.copytree(tiny / "packs/de-en", tmp_path / "de-en")
+        first = Translator.open([tmp_path / "de-en"], tiny / "parents/fr-en", options=GREEDY)
+        assert first.engine.name == "onnx"
+        monkeypatch.setattr(module.StoredModel, "load", lambda self: pytest.fail("was loaded"))
+        again = Translator.open([tmp_path / "de-en"], tiny / "parents/fr-en", options=GREEDY)
+        assert again.engine.name == "onnx" and again.translate(TEXTS) == first.translate(TEXTS)
+        with pytest.raises(EngineError, match="cannot be exported"):
+            monkeypatch.undo()
+            monkeypatch.setattr("crosslate.engines.conversion.export_ctranslate2", refuse)
+            Translator.open([tmp_path / "de-en"], tiny / "parents/fr-en", quantization="int16")
 
     def test_with_a_gpu_auto_is_pytorch_but_a_quantised_model_is_not(self, tiny, monkeypatch):
         monkeypatch.setattr(module, "has_gpu", lambda: True)
@@ -126,6 +144,7 @@ class TestTexts:
         ({"engine": "marian"}, "unknown engine 'marian'"),
         ({"quantization": "int4"}, "unknown quantization 'int4'; did you mean 'int"),
         ({"engine": "pytorch", "quantization": "int8"}, "PyTorch engine translates in float32"),
+        ({"engine": "onnx", "quantization": "int16"}, "ONNX engine translates in float32 or int8"),
     ],
 )
 def test_options_are_refused_before_anything_is_opened(parent, tmp_path, options, expected):

@@ -33,6 +33,7 @@ _VOID = _names("""area base basefont br col embed frame hr img input link meta p
 _READ_ATTRIBUTES = frozenset({"title", "alt", "placeholder", "aria-label", "aria-description", "summary"})
 _READ_METAS = frozenset({"description", "keywords", "og:title", "og:description", "twitter:title"})
 _BUTTONS = frozenset({"submit", "button", "reset"})
+_CHOICES = frozenset({"radio", "checkbox"})  # each has a text of its own
 _UNTOUCHED_CLASSES = frozenset({"notranslate", "no-translate", "skiptranslate"})
 # A start of the element closes an open one of these, when nothing but inline elements is open in that.
 _CLOSES_PARAGRAPH = _names(
@@ -128,7 +129,7 @@ class _Reader:
         asked = _asked(token)
         is_void = token.is_empty if self.is_xml else name in _VOID or _is_empty(token, name, asked)
         if name in _BOXES:
-            if self.is_after_box:
+            if self.is_after_box or (name == "input" and _type(token) in _CHOICES):
                 self.flow.flush()
             self.is_after_box = is_void
         is_read = (self.is_read and name not in _UNTOUCHED) if asked is None else asked
@@ -225,12 +226,17 @@ def _asked(token: Token) -> bool | None:
     return False if classes and not _UNTOUCHED_CLASSES.isdisjoint(classes.split()) else None
 
 
+def _type(token: Token) -> str:
+    """The kind of a field, in lower case."""
+    return (token.attribute("type") or "").strip().lower()
+
+
 def _is_read_attribute(token: Token, name: str, attribute: str) -> bool:
     if attribute == "content" and name == "meta":
         kind = token.attribute("name") or token.attribute("property") or ""
         return kind.strip().lower() in _READ_METAS
     if attribute == "value" and name == "input":
-        return (token.attribute("type") or "").strip().lower() in _BUTTONS
+        return _type(token) in _BUTTONS
     if attribute == "label" and name in ("option", "optgroup", "track"):
         return True
     return attribute in _READ_ATTRIBUTES

@@ -7,7 +7,7 @@ from crosslate.documents.flow import Flow, Mark, Piece
 from crosslate.documents.markup import Token, escaped_in_quotes, read_other, read_references, tokens
 from crosslate.documents.placement import Role
 from crosslate.errors import InputError, UsageError
-from crosslate.languages.codes import is_same_language
+from crosslate.languages.codes import contradicts
 from crosslate.text.tmx import CODE_ELEMENTS, Unit, Variant, read_units
 from crosslate.text.xml import check_xml
 
@@ -47,7 +47,7 @@ class Tmx(TextFormat):
 def _in_language(unit: Unit, language: str) -> Variant | None:
     """The variant in a language; one whose code is spelt the same comes first."""
     exact = [each for each in unit if each.language.lower() == language.lower()]
-    alike = [each for each in unit if is_same_language(each.language, language)]
+    alike = [each for each in unit if not contradicts(each.language, language)]
     return next(iter(exact + alike), None)
 
 

@@ -78,7 +78,9 @@ def ctranslate2_card(child: Child, manifests: Sequence[Manifest], precision: str
         open_source=opened[0].format(side="source"),
         open_target=joined[0].format(side="target"),
         pieces=", ".join(pieces),
-        target_prefix="".join(f"    target_prefix=[[{piece!r}]] * len(texts),\n" for piece in first),
+        target_prefix="".join(
+            f"    target_prefix=[[{piece!r}]] * len(texts),\n    min_decoding_length=2,\n" for piece in first
+        ),
         beam_size=options.beam_size,
         length_penalty=f"{options.length_penalty:g}",
         max_new_tokens=min(options.max_new_tokens, generation.max_target_tokens),

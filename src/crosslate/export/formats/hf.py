@@ -19,7 +19,7 @@ from crosslate.export.plain_tokenizers import PlainTokenizers
 from crosslate.files import atomic_folder, write_text
 from crosslate.models.child import Child
 from crosslate.models.methods.registry import added_modules
-from crosslate.models.parent_files import silenced
+from crosslate.models.parent_files import OUR_FAMILY, silenced
 from crosslate.packs.cards import exported_card
 from crosslate.packs.manifest import Manifest
 
@@ -50,6 +50,11 @@ class HuggingFace(Exporter):
         if parent.lowering:
             raise ParentError(
                 f"cannot merge into {parent.name}, which is held in lower precision; load the parent again"
+            )
+        if child.model.config.model_type == OUR_FAMILY:
+            raise PackError(
+                f"{parent.name} was imported from Marian, and transformers has no model that computes the "
+                "same; translate with the packs"
             )
         if added := added_modules(child.model):
             raise PackError(
@@ -102,6 +107,7 @@ def generation_configuration(child: Child, model: PlainModel, tokenizers: PlainT
         early_stopping=True,
         length_penalty=options.length_penalty,
         max_new_tokens=min(options.max_new_tokens, facts.max_target_tokens),
+        min_new_tokens=facts.min_new_tokens,
     )
 
 

@@ -24,16 +24,29 @@ _ROLES = ("q", "k", "v", "o")
 
 @dataclass(frozen=True)
 class Attention:
-    """One attention; everything is a module path.
+    """One attention, or the recurrent cell in the place of one; everything is a module path.
 
     Attributes:
         path: the innermost module that holds all projections.
-        projections: ``q k v o`` to their linear modules.
+        projections: ``q k v o`` to their linear modules; of a cell, the names of its linear modules.
     """
 
     path: str
     group: Group
     projections: dict[str, str]
+
+    def projection(self, role: str) -> str:
+        """Path of the linear module for queries, keys, values or outputs.
+
+        Raises:
+            StrategyError: it is a recurrent cell, which has none.
+        """
+        if role not in self.projections:
+            raise StrategyError(
+                f"{self.path} is a recurrent cell ({', '.join(self.projections)}), which has no keys and "
+                "values; choose lora, or a method that changes cross-attention only"
+            )
+        return self.projections[role]
 
 
 class Blocks:
@@ -102,12 +115,30 @@ class Blocks:
             for path in self._inside(layer)
             if all(self._is_linear(f"{path}.{leaf}") for leaf in inside.values())
         ]
+        if not found and (cell := self._cell(layer)):
+            return cell
         if len(found) != 1:
             raise StrategyError(
                 f"{layer} has {len(found)} self-attentions with linear modules {', '.join(inside.values())}, "
                 "as its cross-attention has; expected one: choose a method that changes cross-attention only"
             )
         return found[0]
+
+    def _cell(self, layer: str) -> Attention | None:
+        """A module of nothing but linear modules that keep the width, as Marian's SSRU is."""
+        width = self.width(self.layers[layer])
+        for path in self._inside(layer):
+            parts = {name: f"{path}.{name}" for name, _ in self._modules[path].named_children()}
+            if (
+                parts
+                and all(self._is_linear(part) for part in parts.values())
+                and all(
+                    self._modules[part].in_features == self._modules[part].out_features == width
+                    for part in parts.values()
+                )
+            ):
+                return Attention(path, self.layers[layer], parts)
+        return None
 
     def _feed_forward(self, layer: str) -> str:
         width, attention = self.width(self.layers[layer]), self._self_attention(layer).path

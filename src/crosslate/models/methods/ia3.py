@@ -38,7 +38,7 @@ class Ia3(Method):
             found[name] = Treatment(group, Scale(shape=shape, axis=axis), is_trained)
 
         for attention in blocks.attentions_of(groups):
-            for path in (attention.projections[role] for role in ("k", "v")):
+            for path in map(attention.projection, ("k", "v")):
                 add(f"{path}.weight", attention.group, 0, is_trained=True)
                 if f"{path}.bias" in anatomy.parameters:  # scaled with the rows
                     add(f"{path}.bias", attention.group, 0, is_trained=False)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Lora(Method):
-    """Low-rank deltas of the four projections of every attention in a group."""
+    """Low-rank deltas of the projections of every attention in a group, or of the cells in their place."""
 
     kind = "lora"
     places: ClassVar[Mapping[str, frozenset[Group]]] = {"xattn": frozenset({"xattn"}), "attention": BODY}

@@ -48,7 +48,7 @@ class Prefix(Method):
         return {
             f"{attention.path}.{name}": Treatment(
                 attention.group,
-                added_shape=(self.length, model.get_submodule(attention.projections["k"]).out_features),
+                added_shape=(self.length, model.get_submodule(attention.projection("k")).out_features),
             )
             for attention in blocks.attentions_of(groups)
             for name in (_KEYS, _VALUES)

@@ -63,7 +63,7 @@ def read_form(values: Any) -> Form:
     if kind is None:
         raise ValueError(f"form is {values!r}, expected a mapping with one of the kinds {', '.join(forms())}")
     given = {name: value for name, value in values.items() if name != "kind"}
-    form = kind.from_values(given, where=f"it, since the form is {values!r}")
+    form = kind.from_values(given, where=f"the form {values!r}")
     if fault := form.fault:
         raise ValueError(f"form is {values!r}: {fault}")
     return form

@@ -53,6 +53,9 @@ CONVENTIONS: Mapping[str, Conventions] = {
     "T5Tokenizer": Conventions(
         r"<2([a-z]{2,3}(?:_[A-Z][a-z]{3}|_[A-Z]{2})?)>", "source", is_optional=True, spelling="<2{language}>"
     ),
+    "SeamlessM4TTokenizer": Conventions(
+        r"__([a-z]{3}(?:_[A-Z][a-z]{3})?)__", "first", spelling="__{three_letters}__"
+    ),
     "PLBartTokenizer": Conventions(r"__([a-z]+(?:_XX)?)__", "start", spelling="__{language}__"),
 }
 """By class of tokenizer; one that is missing here has no codes."""
@@ -85,7 +88,7 @@ def find_code(conventions: Conventions, pieces: Iterable[str], language: str) ->
             "the tokenizer lists none of the codes of languages that its family has; files that name them "
             "(tokenizer.json, or special tokens in tokenizer_config.json) are missing: get the model again"
         )
-    wanted = _plain(language.removeprefix(_ARTIFICIAL))
+    wanted = _plain(language).removeprefix(_plain(_ARTIFICIAL))
     for code, piece in codes.items():
         if wanted in (_plain(code), _plain(piece)):
             return piece

@@ -67,7 +67,7 @@ class PythonSegmenter:
 
     @cached_property
     def pieces(self) -> tuple[str, ...]:
-        return by_id(self._tokenizer.encoder)
+        return by_id(listed_pieces(self._tokenizer) or {})
 
     @cached_property
     def _special(self) -> frozenset[str]:
@@ -91,6 +91,12 @@ class PythonSegmenter:
         if piece.endswith(_WORD_END):
             return WORD_START + piece.removesuffix(_WORD_END)
         return piece
+
+
+def listed_pieces(tokenizer: Any) -> dict[str, int] | None:
+    """The id of every piece of a tokenizer in Python; None if it has no list of them (ByT5)."""
+    lists = (getattr(tokenizer, name, None) for name in ("encoder", "vocab"))
+    return next((dict(each) for each in lists if isinstance(each, dict)), None)
 
 
 def _make(name: str, files: Mapping[str, str], arguments: Mapping[str, Any]) -> Any:

@@ -27,17 +27,22 @@ class SideDescription:
     Attributes:
         has_own_ids: whether ids are the segmenter's own; if not, a mapping lies beside it.
         frame: what surrounds a sentence; None for the end of sentence after it.
+        control: ids of other pieces that stand for no text.
     """
 
     special: SpecialIds
     has_own_ids: bool
     kind: str = "sentencepiece"
     frame: Frame | None = None
+    control: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, vocabulary: Vocabulary) -> SideDescription:
         frame = None if vocabulary.has_usual_frame else vocabulary.frame
-        return cls(vocabulary.special, vocabulary.has_own_ids, vocabulary.segmenter.kind, frame)
+        return cls(
+            vocabulary.special, vocabulary.has_own_ids, vocabulary.segmenter.kind, frame,
+            tuple(sorted(vocabulary.control)),
+        )  # fmt: skip
 
 
 class _Descriptions(Settings):
@@ -94,4 +99,4 @@ def load_vocabulary(folder: Path, side: str, description: SideDescription) -> Vo
         pieces = None if description.has_own_ids else read_mapping(folder / f"{side}.json")
     except (OSError, InputError) as error:
         raise VocabularyError(f"{folder}: cannot read the {side} vocabulary: {error}") from None
-    return Vocabulary(segmenter, pieces, description.special, description.frame)
+    return Vocabulary(segmenter, pieces, description.special, description.frame, description.control)

@@ -122,7 +122,8 @@ def _smaller(vocabulary: Vocabulary, wanted: Collection[str], kept: Sequence[int
     fitting, _ = vocabulary.restricted(kept)
     segmenter = reduced(vocabulary.segmenter, {*wanted, *fitting.pieces})
     is_own = vocabulary.has_own_ids and segmenter.pieces == fitting.pieces
-    return Vocabulary(segmenter, None if is_own else fitting.pieces, fitting.special, fitting.frame)
+    pieces = None if is_own else fitting.pieces
+    return Vocabulary(segmenter, pieces, fitting.special, fitting.frame, fitting.control)
 
 
 def _with_rows(
@@ -151,8 +152,11 @@ def _with_rows(
 
 def _needed_ids(parent: Parent) -> set[int]:
     """Ids of special pieces, of frames, and what decoding needs."""
-    special = parent.source.special.as_values().values()
-    return {*special, *parent.source.silent, *parent.target.silent, *_decoding_ids(parent).values()}
+    needed = set(_decoding_ids(parent).values())
+    for vocabulary in (parent.source, parent.target):
+        frame = vocabulary.frame
+        needed |= {*vocabulary.special.as_values().values(), *frame.before, *frame.after}
+    return needed
 
 
 def _decoding_ids(parent: Parent) -> dict[tuple[str, str], int]:

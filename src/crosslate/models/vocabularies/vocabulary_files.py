@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import dropwhile
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from crosslate.models.vocabularies.conventions import (
     known_codes,
     task_prefix,
 )
-from crosslate.models.vocabularies.python_segmenter import PythonSegmenter
+from crosslate.models.vocabularies.python_segmenter import PythonSegmenter, listed_pieces
 from crosslate.models.vocabularies.saved_vocabularies import SAVED_VOCABULARIES, load_vocabularies
 from crosslate.text.protobuf import fields
 from crosslate.text.segmenters import JsonSegmenter, by_id
@@ -44,6 +45,8 @@ _MARIAN_LANGUAGES = ("source_lang", "target_lang")
 # Of SentencePiece's ModelProto and its NormalizerSpec.
 _NORMALISER_FIELD, _RULES_FIELD = 3, 2
 _SENTENCEPIECE_ENDINGS = (".model", ".spm")
+_FEWEST_PIECES = 10
+"""Transformers makes tokenizers of missing files that have special pieces alone."""
 _PROBES = ("a", "the", "1", ".")
 
 
@@ -131,7 +134,7 @@ class _Languages:
         source, target = (given or named for given, named in zip(self.given, self.named))
         if source and target:
             return source, target
-        known = f" (the model knows {', '.join(sorted(codes))})" if codes else ""
+        known = f" (the model knows {', '.join(sorted(map(_as_given, codes)))})" if codes else ""
         raise LanguagesNotNamed(
             f"{self._folder} does not say which languages it translates; give both language codes{known}"
         )
@@ -149,6 +152,12 @@ class _Languages:
                 f"{' to '.join(self.pair())}; give its own languages or none, and teach it others as a new "
                 "source or target"
             )
+
+
+def _as_given(code: str) -> str:
+    """How a model's own code is given: as it is, or ``art_java`` for what is no code of a language."""
+    described = describe_language(code)
+    return described.replace("-", "_") if described.startswith("art-") else code
 
 
 def named_languages(folder: Path) -> tuple[str | None, str | None]:
@@ -226,13 +235,20 @@ def _refusal(folder: Path, error: Exception) -> str:
             f"its tokenizer, {name}, is no class of transformers but code that comes with the model, which "
             f"is never run; use a model of a family that transformers knows, or one with a {TOKENIZER_JSON}"
         )
+    if not (folder / TOKENIZER_CONFIG).is_file():
+        return (
+            f"{TOKENIZER_CONFIG} is missing, which says what tokenizer it is, and it is not the usual one of "
+            "its family; get the model again with it"
+        )
     if "need to have sentencepiece" in reason and any(folder.glob("*.model")):
         return (
             f"transformers makes this family's tokenizer of {TOKENIZER_JSON} alone, which is missing; write "
             f"it once: transformers.{name or 'T5Tokenizer'}.from_pretrained('{folder}')"
             f".save_pretrained('{folder}')"
         )
-    return reason
+    files = getattr(getattr(transformers, name, None), "vocab_files_names", {}).values()
+    missing = [file for file in files if file != TOKENIZER_JSON and not (folder / file).is_file()]
+    return f"{reason}; of its files, {', '.join(missing)} are missing" if missing else reason
 
 
 class _Reader:
@@ -248,8 +264,16 @@ class _Reader:
         self.special = self._special_ids()
 
     def read(self) -> ParentVocabularies:
-        source, target = self._unframed()
+        source, target = (each.with_control(self._control(each)) for each in self._unframed())
         known = known_codes(self.conventions, target.pieces)
+        if len(source) - len(source.control) < _FEWEST_PIECES:
+            raise ParentError(
+                f"{self.folder}: its tokenizer ({type(self.tokenizer).__name__}) has no pieces but special "
+                "ones, since the files that list them are missing; get the model again, with "
+                f"{', '.join(type(self.tokenizer).vocab_files_names.values())}"
+            )
+        if not self.conventions.codes:
+            self._refuse_codes(target.pieces)
         languages = self.languages.pair(known)
         # What was trimmed for one pair still serves others of its languages.
         if not known and "trimmed" not in read_optional_object(self.folder / RECORD):
@@ -263,6 +287,8 @@ class _Reader:
         self._set_languages(codes)
         frame = self._frame("text", codes[1] if is_before_source and codes[1] else "")
         written = self._frame("text_target")
+        # What the decoder starts with is not written: SeamlessM4T's tokenizer puts it before labels.
+        before = dropwhile(lambda index: index == self.special.eos, written.before)
         start = None
         if codes[1] is not None and self.conventions.target == "start":
             start = target.pieces.index(codes[1])
@@ -271,12 +297,38 @@ class _Reader:
             source=source.framed(replace(frame, text=prefix)),
             # A decoder ends with the end of sentence, whatever the tokenizer puts around labels: mBART's
             # code after it is rotated to the front, where it starts the decoder.
-            target=target.framed(Frame(written.before, (self.special.eos,))),
+            target=target.framed(Frame(tuple(before), (self.special.eos,))),
             source_language=describe_language(languages[0]),
             target_language=describe_language(languages[1]),
             start=start,
             optional=frozenset(map(str, self.tokenizer.all_special_tokens)),
         )
+
+    def _refuse_codes(self, pieces: Sequence[str]) -> None:
+        """Codes of a tokenizer whose class is not known to have some, or is none of a family."""
+        added = {str(token) for token in self.tokenizer.added_tokens_decoder.values()}
+        # Those with another role, like Blenderbot-small's __end__, only look like codes.
+        added -= {str(token) for token in self.tokenizer.special_tokens_map.values()}
+        for name, conventions in CONVENTIONS.items():
+            # Ordinary pieces of programs look like codes of other families (__init__).
+            found = known_codes(conventions, pieces if conventions.target == "source" else added)
+            if len(found) > 1:
+                raise ParentError(
+                    f"{self.folder}: its tokenizer ({type(self.tokenizer).__name__}) has codes of languages "
+                    f"({', '.join(sorted(found.values())[:4])}, …), and its class does not say where they "
+                    f"go; if it is one of the family of {name}, write that as tokenizer_class into "
+                    f"{TOKENIZER_CONFIG}"
+                )
+
+    def _control(self, vocabulary: Vocabulary) -> list[int]:
+        """Ids that stand for no text: special ones of the tokenizer, and codes that text never leads to."""
+        given = set(vocabulary.segmenter.pieces)
+        codes = known_codes(self.conventions, vocabulary.pieces).values()
+        added = self.tokenizer.added_tokens_decoder.values()  # with those that a later list has replaced
+        control = {str(token) for token in (*self.tokenizer.all_special_tokens, *added)
+                   if getattr(token, "special", True)}  # fmt: skip
+        control |= {code for code in codes if self.conventions.is_optional or code not in given}
+        return [index for index, piece in enumerate(vocabulary.pieces) if piece in control]
 
     def _unframed(self) -> tuple[Vocabulary, Vocabulary]:
         from transformers import PreTrainedTokenizerFast
@@ -300,6 +352,16 @@ class _Reader:
         described: dict[str, Any] = json.loads(self.tokenizer.backend_tokenizer.to_str())
         if described["model"].get("type") == "Unigram":  # T5's class takes it to be 2, which is MADLAD's </s>
             described["model"]["unk_id"] = self.special.unk
+        if (
+            self.conventions.is_optional
+        ):  # MADLAD's codes are pieces like any other, which text must not spell
+            codes = known_codes(self.conventions, self.tokenizer.get_vocab()).values()
+            others = [each for each in described["added_tokens"] if each["content"] not in codes]
+            described["added_tokens"] = others + [
+                {"id": self.tokenizer.convert_tokens_to_ids(code), "content": code, "special": True,
+                 "single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
+                for code in codes
+            ]  # fmt: skip
         if "normalizer" in (filed := read_optional_object(self.folder / TOKENIZER_JSON)):
             described["normalizer"] = filed["normalizer"]
         elif "Precompiled" not in json.dumps(described["normalizer"]) and (rules := self._normaliser_rules()):
@@ -325,7 +387,7 @@ class _Reader:
 
     def _python_sides(self) -> tuple[Vocabulary, Vocabulary]:
         tokenizer = self.tokenizer
-        if not all(isinstance(getattr(tokenizer, each, None), dict) for each in ("encoder", "decoder")):
+        if listed_pieces(tokenizer) is None:
             raise ParentError(
                 f"{self.folder}: its tokenizer ({type(tokenizer).__name__}) cuts text into bytes or "
                 "characters and has no list of pieces, so no vocabulary can be replaced; use a model of "
@@ -336,8 +398,9 @@ class _Reader:
             arguments = [{"langs": [language] * 2} for language in tokenizer.init_kwargs["langs"]]
         with _as_parent_error(self.folder):
             source, target = (PythonSegmenter.of_folder(self.folder, tokenizer, **each) for each in arguments)
-        target_pieces = by_id({piece: index for index, piece in tokenizer.decoder.items()})
-        return Vocabulary(source, None, self.special), Vocabulary(target, target_pieces, self.special)
+        decoder = getattr(tokenizer, "decoder", None)  # FSMT writes pieces of another list
+        pieces = by_id({piece: index for index, piece in decoder.items()}) if decoder else source.pieces
+        return Vocabulary(source, None, self.special), Vocabulary(target, pieces, self.special)
 
     def _sentencepiece_model(self) -> bytes:
         names = type(self.tokenizer).vocab_files_names.values()
@@ -357,7 +420,7 @@ class _Reader:
         for index in range(int(config.vocab_size)):
             try:
                 piece = str(self.tokenizer.convert_ids_to_tokens(index))
-            except IndexError:
+            except LookupError:
                 continue
             # The unknown piece is what these tokenizers answer for ids that they do not have.
             if piece and (piece != self.tokenizer.unk_token or index == self.special.unk):
@@ -371,6 +434,10 @@ class _Reader:
                 index = getattr(holder, f"{name}_token_id", None)
                 if isinstance(index, int):
                     found.setdefault(name, index)
+        # BERT's has neither beginning nor end, and pairs of BERTs end with what separates its sentences.
+        separator = getattr(self.tokenizer, "sep_token_id", None)
+        if isinstance(separator, int):
+            found.setdefault("eos", separator)
         if missing := [name for name in ("eos", "unk", "pad") if name not in found]:
             raise ParentError(
                 f"{self.folder}: neither tokenizer nor configuration names a token for {', '.join(missing)}"
@@ -431,10 +498,29 @@ def _read_marian(folder: Path, languages: _Languages) -> ParentVocabularies:
     with _as_parent_error(folder):
         source = Vocabulary.load_mapped(folder / "source.spm", source_map, _marian_special_ids(source_map))
         target = Vocabulary.load_mapped(folder / "target.spm", target_map, _marian_special_ids(target_map))
+    _refuse_added(folder, source)
+    source, target = (
+        each.with_control(map(each.pieces.index, known_codes(CONVENTIONS[MARIAN], each.pieces).values()))
+        for each in (source, target)
+    )
     code = _marian_code(source.pieces, languages)
     if code is not None:
         source = source.framed(Frame((source.pieces.index(code),), (source.special.eos,)))
     return ParentVocabularies(source, target, *languages.pair(), is_marian=True)
+
+
+def _refuse_added(folder: Path, source: Vocabulary) -> None:
+    """Refuses pieces added to Marian's tokenizer: no SentencePiece model has them, so text never does."""
+    listed = read_optional_object(folder / TOKENIZER_CONFIG).get("added_tokens_decoder")
+    entries = listed.values() if isinstance(listed, dict) else ()
+    added = {*read_optional_object(folder / "added_tokens.json")}
+    added |= {each["content"] for each in entries if isinstance(each, dict) and "content" in each}
+    if unknown := sorted(added - set(source.pieces)):
+        raise ParentError(
+            f"{folder}: its tokenizer has {len(unknown)} pieces beside vocab.json, the first {unknown[0]!r}, "
+            "which cannot be read; take them out of added_tokens.json and tokenizer_config.json if texts do "
+            "not need them"
+        )
 
 
 def _marian_code(pieces: Sequence[str], languages: _Languages) -> str | None:

@@ -2,7 +2,7 @@
 import { stored } from "./dom.js";
 
 export class Failure extends Error {
-  // status 0: the server was not reached.
+  // status 0: the server was not reached; -1: its answer broke off.
   constructor(message, status, retryAfter) {
     super(message);
     this.status = status;

@@ -45,6 +45,8 @@ function view() {
     if (each === chosen) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
+  document.title = chosen === "translate" ? "Crosslate" : `${byId(`${chosen}-title`).textContent} – Crosslate`;
+  if (wanted === "text") byId("text").focus(); // the link that skips the header, also from other views
   if (chosen === "packs") packs.show();
   if (chosen === "alignment") alignment.show();
 }

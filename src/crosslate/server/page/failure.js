@@ -3,7 +3,7 @@ import { byId, element } from "./dom.js";
 import { t } from "./texts.js";
 
 const PAUSES = [2, 4, 8, 15, 30]; // s, one after the other
-const PASSING = [0, 502, 503, 504]; // a server that is away, starting or busy
+const PASSING = [-1, 0, 502, 503]; // a server that is away, starting or busy; what took too long will again
 const TICK = 250; // ms
 
 let again = null; // what to do once the time has come
@@ -64,7 +64,9 @@ function count() {
 export function explained({ status, message }) {
   if (status === 0) return t("The server cannot be reached.");
   if (status === 429) return t("Too many requests in a short time.");
-  if (status === 503) return t("The server is starting or busy.");
+  if (status === 502 || status === 503) return t("The server is starting or busy.");
+  if (status === 413) return t("This is more than the server accepts at once.");
+  if (status === 504) return t("The translation took too long. Your text is kept.");
   if (status === 500) return t("The translation failed. Your text is kept.");
   return message;
 }

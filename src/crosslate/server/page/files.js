@@ -84,10 +84,21 @@ async function work() {
       tell(t("{file} is translated", { file: file.name }));
     } catch (error) {
       finish(row, state, explained(error), "failed");
+      if (!error.status || error.status === 429 || error.status >= 500) state.append(" ", againButton({ file, row, state, ...pair }));
       tell(t("{file} could not be translated", { file: file.name }));
     }
   }
   isRunning = false;
+}
+
+// Another try, into the languages of the first.
+function againButton(task) {
+  return element("button", { type: "button", class: "quiet", "aria-label": `${t("Try again")}: ${task.file.name}`, onclick: () => {
+    task.row.classList.remove("failed");
+    task.state.textContent = t("waiting");
+    waiting.push(task);
+    work();
+  } }, t("Try again"));
 }
 
 function finish(row, state, text, kind) {

@@ -1,7 +1,18 @@
 // The sentences of a translation, where they lie in it, and their alternatives.
 
+const AHEAD = 2000; // characters, in which the next sentence is looked for
+
 export class Sentences {
   #all = []; // { source, translation, alternatives, start }; start is undefined where it lies nowhere
+  #text;
+  #end = 0; // of what was translated of the text
+
+  // What is there before the whole is: line breaks are taken from the text.
+  soFar = "";
+
+  constructor(text = "") {
+    this.#text = text;
+  }
 
   get length() {
     return this.#all.length;
@@ -9,29 +20,25 @@ export class Sentences {
 
   add(sentence) {
     this.#all.push({ ...sentence });
+    const { source, translation } = sentence;
+    // In the text, there may be an emoji or an address in the sentence: then its first word tells its place.
+    const ahead = this.#text.slice(this.#end, this.#end + source.length + AHEAD);
+    const known = [source, /\S*/.exec(source)[0]].find((part) => ahead.includes(part)) ?? "";
+    const gap = ahead.slice(0, ahead.indexOf(known));
+    this.soFar += (gap.includes("\n") ? gap.slice(gap.indexOf("\n")) : this.soFar && " ") + translation;
+    this.#end += gap.length + known.length;
   }
 
   at(index) {
     return this.#all[index];
   }
 
-  // What is there before the whole is: line breaks are taken from the text.
-  soFar(text) {
+  // Finds the sentences in the whole translation, in order. `written` has them as they stand there, with what
+  // was not translated.
+  place(whole, written) {
     let end = 0;
-    let joined = "";
-    for (const { source, translation } of this.#all) {
-      const start = text.indexOf(source, end);
-      const gap = start < 0 ? "" : text.slice(end, start);
-      joined += (gap.includes("\n") ? gap : joined && " ") + translation;
-      if (start >= 0) end = start + source.length;
-    }
-    return joined;
-  }
-
-  // Finds the sentences in the whole translation, in order; one that is spelt otherwise there is left out.
-  place(whole) {
-    let end = 0;
-    for (const each of this.#all) {
+    for (const [index, each] of this.#all.entries()) {
+      Object.assign(each, written[index]);
       const start = each.translation ? whole.indexOf(each.translation, end) : -1;
       each.start = start < 0 ? undefined : start;
       if (start >= 0) end = start + each.translation.length;

@@ -11,6 +11,7 @@ import { offer, plain } from "./words.js";
 
 const LONG = 1500; // characters; longer texts are shown sentence by sentence
 const VERY_LONG_PAUSE = 1500; // ms
+const PART_PAUSE = 100; // ms, between the parts of a long text that are shown
 const ALTERNATIVES = 3;
 const input = byId("text");
 const output = byId("output");
@@ -22,9 +23,11 @@ let running = null;
 
 export function start(text) {
   input.value = text || stored("sessionStorage", "text") || "";
-  input.addEventListener("input", typed);
+  // What an input method has in hand is no text yet.
+  input.addEventListener("input", (event) => event.isComposing || typed());
+  input.addEventListener("compositionend", typed);
   input.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) translate();
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !event.isComposing) translate();
   });
   source.addEventListener("change", () => {
     fillTargets(target.value);
@@ -160,22 +163,27 @@ export function wantedPacks() {
 }
 
 async function streamed(fields, signal) {
-  const found = new Sentences();
+  const found = new Sentences(fields.q);
   let detectedLanguage;
+  let due = 0; // when more is shown
   for await (const [kind, data] of events("v1/stream", fields, signal)) {
     if (kind === "start") detectedLanguage = data.detectedLanguage;
-    if (kind === "error") throw new Failure(data.error, 500);
+    if (kind === "error") throw new Failure(data.error, data.status, data.retryAfter || 0);
     if (kind === "sentence") {
       found.add(data);
-      if (fields.q.length > LONG) showPart(found.soFar(fields.q));
+      if (fields.q.length > LONG && performance.now() >= due) {
+        showPart(found.soFar);
+        due = performance.now() + PART_PAUSE;
+      }
     }
     if (kind === "end") {
       wire(fields, { translatedText: data.translatedText, ...(detectedLanguage && { detectedLanguage }) });
-      found.place(data.translatedText);
+      found.place(data.translatedText, data.sentences || []);
       return { translation: data.translatedText, sentences: found, detected: detectedLanguage };
     }
   }
-  throw new Failure(t("The translation broke off. Your text is kept."), 0);
+  if (fields.q.length > LONG) showPart(found.soFar);
+  throw new Failure(t("The translation broke off. Your text is kept."), -1);
 }
 
 function showPart(text) {

@@ -29,6 +29,7 @@ export function offer(fields) {
   if (Math.max(fields.q.length, fields.translation.length) > MOST_CHARACTERS) return;
   asked = fields;
   tip(isTouch ? t("Tap a word to see which words it came from.") : t("Point at a word to see which words it came from."));
+  if (document.activeElement === output) ask(); // somebody waits there with the arrow keys
 }
 
 function tip(text) {

@@ -172,7 +172,8 @@ async def stream(
 
     ``start`` holds ``source`` and ``target`` (and ``detectedLanguage``); ``sentence``, for each in order,
     ``index``, ``source`` and ``translation`` (and its ``alternatives``); ``end`` the whole
-    ``translatedText``; or ``error``, an error.
+    ``translatedText`` (and with alternatives all ``sentences`` as they stand in it); or ``error``, an
+    ``error`` with the ``status`` (and ``retryAfter``, seconds) that an answer would have had.
     """
     fields, translations = call.fields, call.service.translations
     (source,), guesses = await translations.sources(call.snapshot, [fields.q], fields.source, fields.target)
@@ -196,12 +197,19 @@ async def _events(call: Call[StreamFields], job: Job, start: dict[str, Any]) -> 
                 yield _event(*event)
     except asyncio.TimeoutError:
         message = f"The translation took longer than {seconds:g} s and was stopped"
-        yield _event("error", {"error": message})
+        yield _refused(Refusal(504, message))
     except Refusal as refusal:
-        yield _event("error", {"error": refusal.message})
+        yield _refused(refusal)
     except Exception as error:  # the answer has begun, so it is too late for a status
         log.error("a stream failed: %s", without_texts(error))
-        yield _event("error", {"error": "The server failed; its log says where"})
+        yield _refused(Refusal(500, "The server failed; its log says where"))
+
+
+def _refused(refusal: Refusal) -> str:
+    """The event in place of the answer that would have had the status, if it had not begun."""
+    after = refusal.headers.get("Retry-After")
+    values = {"error": refusal.message, "status": refusal.status}
+    return _event("error", values | ({"retryAfter": int(after)} if after else {}))
 
 
 def _event(name: str, values: dict[str, Any]) -> str:

@@ -29,7 +29,8 @@ class Parents(Analysis):
         operations = ANALYSIS_OPERATIONS
         if parent.load:
             texts = {"test": texts["test"]}
-            spec: dict[str, Any] = {"load": parent.load, "languages": [parent.source, parent.target]}
+            spec: dict[str, Any] = {"languages": [parent.source, parent.target]}
+            spec |= plan.library.model_identity(parent.load)
         else:
             settings = TrainingChanges.from_values(parent.training).resolved()
             vocabularies = [parent.source_vocabulary, parent.target_vocabulary]
@@ -50,7 +51,7 @@ class Parents(Analysis):
         if load := spec.get("load"):
             source, target = spec["languages"]
             values = {"load": load, "languages": spec["languages"]}
-            parent = Parent.load(load, source_language=source, target_language=target)
+            parent = Parent.load(inputs.library.model(load), source_language=source, target_language=target)
         else:
             folder = inputs.folder / PARENT
             if not (folder / RECORD).is_file():
