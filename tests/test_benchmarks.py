@@ -19,6 +19,7 @@ COMMANDS = {
     "large": "--shape tiny --updates 1",
     "learning": "--parent {tiny}/parents/fr-en --train {texts}/train.de {texts}/train.en"
     " --valid {texts}/valid.de {texts}/valid.en --pairs 100 --vocabulary 200 --epochs 1 --turns 1",
+    "noise": "de-en --text {texts}/train.de {texts}/train.en --other {texts}/valid.de",
     "profiling": "--size tiny --batches 1",
     "readiness": "--pack {tiny}/packs/de-en --turns 1",
     "robustness": "--size tiny --seconds 2 --turns 1 --clients 2",

@@ -24,6 +24,7 @@ TRAINING: Options = {
     "--tensorboard": "training.tensorboard",
     "--metric": "data.metric",
     "--no-cleaning": Option("data.cleaning.enabled", value=False, help="Keep every pair."),
+    "--mined": "data.cleaning.mined",
     "--max-tokens": "data.max_tokens",
     "--vocab-size": Option(
         "data.source_vocabulary_size data.target_vocabulary_size",

@@ -109,10 +109,11 @@ def three_letter_code(code: str) -> str:
 
 def is_same_language(one: str, other: str) -> bool:
     """Whether two codes name one language: ``fr`` and ``fra_Latn``; regions and scripts are not compared."""
-    return _base(one) == _base(other)
+    return base_code(one) == base_code(other)
 
 
-def _base(code: str) -> str:
+def base_code(code: str) -> str:
+    """The language of a code, without script and region: ``de`` for ``deu_Latn``."""
     first = re.split("[-_]", code.strip())[0].lower()
     return _BASES.get(first, first)
 
@@ -214,7 +215,7 @@ class _Tag:
                 region = "" if part == "xx" else part  # mBART's, of languages that it has once
             else:
                 others.append(part)
-        base = _base(first)
+        base = base_code(first)
         if base == "zh" and not script:
             script = _CHINESE_SCRIPTS.get(region, "")
         return cls(base, (script, region, "-".join(others)))
@@ -284,7 +285,7 @@ def names_columns(names: Sequence[str], languages: tuple[str, str]) -> bool:
     """
     tags = [_Tag.of(name) for name in names]
     known = {tag for tag in tags if tag.is_known}
-    wanted = {_base(language) for language in languages}
+    wanted = {base_code(language) for language in languages}
     others = sum(_CODE.fullmatch(name.strip().lower()) is not None for name in names)
     plain = {name.strip().lower() for name in names}
     return (

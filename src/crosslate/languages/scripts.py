@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Collection
 from functools import cache
 from typing import Any
+
+from crosslate.languages.codes import NAMES, base_code
 
 _UNSPACED = """
     Hani Hira Kana Bopo Yiii Tibt Thai Laoo Khmr Mymr Tale Talu Lana Tavt Ahom Java Bali Batk Bugi Cham Maka
@@ -88,6 +91,23 @@ def scripts_of(language: str) -> frozenset[str]:
     if named:
         return frozenset(_PARTS.get(named[0], {named[0]}))
     return _by_language().get(base, frozenset({_LATIN}))
+
+
+def known_scripts_of(language: str) -> frozenset[str] | None:
+    """:func:`scripts_of`; None for a language of which we do not know them."""
+    base = base_code(language)
+    scripts = scripts_of(language)
+    is_known = base in NAMES or base in _by_language()
+    return scripts if is_known and scripts <= {_LATIN, *_LANGUAGES} else None
+
+
+def share_in_scripts(text: str, scripts: Collection[str]) -> float | None:
+    """The share of a text's letters that are in one of the scripts, 0–1; None for a text without letters."""
+    total = inside = 0
+    for match in _letters().finditer(text):
+        total += len(match.group())
+        inside += len(match.group()) if match.lastgroup in scripts else 0
+    return inside / total if total else None
 
 
 def script_of(text: str) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from itertools import pairwise
 
 import regex
 
@@ -37,6 +38,38 @@ _LETTERS_AND_DIGITS = regex.compile(rf"[\p{{L}}\p{{N}}_][\p{{L}}\p{{M}}\p{{N}}_{
 def word_spans(text: str) -> list[tuple[int, int]]:
     """Start and end of every word; a sign of punctuation, or of a script without spaces, is one by itself."""
     return [match.span() for match in _SPAN.finditer(text)]
+
+
+def words_and_bigrams(text: str) -> list[str]:
+    """Words with letters or digits; of scripts without spaces, all pairs of adjacent characters.
+
+    A single character between spaces or punctuation stands alone.
+    """
+    if UNSPACED.search(text) is None:
+        return [word for word in _SPAN.findall(text) if _has_letters_or_digits(word)]
+    found: list[str] = []
+    run: list[str] = []  # adjacent characters of a script without spaces
+    end = -1
+    for start, stop in word_spans(text):
+        word = text[start:stop]
+        is_unspaced = UNSPACED.match(word) is not None and word[0].isalpha()
+        if run and not (is_unspaced and start == end):
+            found += _bigrams(run)
+            run = []
+        if is_unspaced:
+            run.append(word)
+        elif _has_letters_or_digits(word):
+            found.append(word)
+        end = stop
+    return found + _bigrams(run)
+
+
+def _has_letters_or_digits(word: str) -> bool:
+    return word.isalnum() or any(map(str.isalnum, word))
+
+
+def _bigrams(run: list[str]) -> list[str]:
+    return run if len(run) == 1 else [one + other for one, other in pairwise(run)]
 
 
 def words_in(text: str, *, with_digits: bool = False) -> list[str]:

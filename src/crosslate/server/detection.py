@@ -5,12 +5,11 @@ from __future__ import annotations
 import copy
 import functools
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from pydantic import BaseModel, Field
 
-from crosslate.errors import MissingExtra
 from crosslate.languages.codes import resolve_code
+from crosslate.languages.identification import identifier
 from crosslate.languages.orthography import has_letters
 from crosslate.languages.scripts import script_of, scripts_of
 from crosslate.text.placeholders import without_placeholders
@@ -50,9 +49,9 @@ class Detector:
         self._served: dict[str, list[str]] = {}
         for code in self.languages:
             self._served.setdefault(code.split("-")[0], []).append(code)
-        known = sorted(self._served.keys() & set(_identifier().labels))
+        known = sorted(self._served.keys() & set(identifier().labels))
         self._can_tell = bool(known)
-        self._identifier = copy.copy(_identifier())
+        self._identifier = copy.copy(identifier())
         # Its own method, on our copy: the tables stay shared.
         self._identifier.set_languages(known or None)
 
@@ -111,15 +110,3 @@ def detections(languages: tuple[str, ...], texts: Sequence[str]) -> list[list[De
 def detector(languages: tuple[str, ...]) -> Detector:
     """The detector of these languages; made anew only when they change."""
     return Detector(languages)
-
-
-@functools.cache
-def _identifier() -> Any:
-    """The model with all its languages; nobody may restrict it, since it is shared."""
-    try:
-        from py3langid.langid import MODEL_FILE, LanguageIdentifier
-    except ImportError:
-        raise MissingExtra(
-            "detecting languages needs py3langid, which is not installed; pip install 'crosslate[serve]'"
-        ) from None
-    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

@@ -1,12 +1,13 @@
-"""Cleaning of parallel text: five rules, each of which counts what it drops and keeps one example."""
+"""Cleaning of parallel text: rules, each of which counts what it drops and keeps one example."""
 
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, field_validator
 
@@ -14,9 +15,13 @@ from crosslate.config import Settings
 from crosslate.languages.scripts import comparable_length
 from crosslate.text.corpora import Corpus, ParallelCorpus, SizedCorpus, StoredPairs
 
+if TYPE_CHECKING:
+    from crosslate.text.mined import MinedText
+
 _EXAMPLE_CHARACTERS = 200
 _LOG_CHARACTERS = 60
 _RULES = ("empty", "copy", "too long", "length ratio", "duplicate")
+_MINED_RULES = ("near-copy", "near-duplicate", "script", "language", "length", "alignment")
 
 
 class CleaningSettings(Settings):
@@ -48,6 +53,14 @@ class CleaningSettings(Settings):
     )
     drop_duplicates: bool = Field(
         True, description="Drop pairs that occurred before (but for white space at the ends of the sides)."
+    )
+    # Left out of the saved values unless turned on.
+    mined: bool = Field(
+        False,
+        exclude_if=lambda mined: not mined,
+        description="Also drop what is no translation, as found in text mined from the web: wrong script or "
+        "language, unusual length for the other side, words that do not translate each other, near-copies "
+        "and near-duplicates.",
     )
 
     @field_validator("max_length_ratio")
@@ -87,6 +100,12 @@ class CleaningReport:
     kept: int = 0
     rules: dict[str, RuleCount] = field(default_factory=lambda: {name: RuleCount() for name in _RULES})
 
+    def count(self, rule: str, line: int, source: str, target: str) -> None:
+        """Counts a pair that a rule drops."""
+        count = self.rules[rule]
+        count.dropped += 1
+        count.example = count.example or Example.of(line, source, target)
+
     def as_values(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return asdict(self)
@@ -111,31 +130,79 @@ def _shortened(text: str, num_characters: int) -> str:
 def clean(corpus: Corpus, settings: CleaningSettings, folder: Path) -> tuple[SizedCorpus, CleaningReport]:
     """The pairs that no rule drops, in their order and unchanged, and the report.
 
-    The rule for duplicates remembers about 100 bytes for every pair kept. The pairs kept of a corpus that is
-    not in memory are stored in ``folder``.
+    The rule for duplicates remembers about 100 bytes for every pair kept, that for near-duplicates as much.
+    The pairs kept of a corpus that is not in memory are stored in ``folder``.
+
+    Raises:
+        MissingExtra: the text is mined, and py3langid is not installed.
     """
     report = CleaningReport()
-    pairs = _clean(corpus, settings, report)
+    if not (settings.enabled and settings.mined):
+        return _stored(_clean(corpus, settings, report), corpus, folder), report
+    from crosslate.languages.identification import identifier
+    from crosslate.text.mined import MinedText  # numpy, which settings do without
+
+    identifier()  # fails before anything is read
+    report.rules |= {name: RuleCount() for name in _MINED_RULES}
+    lines = array("Q")  # of the pairs kept so far
+    kept = _stored(_clean(corpus, settings, report, lines), corpus, folder)
+    return _stored(_drop_unusual(kept, MinedText.learn(kept), lines, report), corpus, folder), report
+
+
+def _stored(pairs: Iterable[tuple[str, str]], corpus: Corpus, folder: Path) -> SizedCorpus:
+    """Pairs of a corpus in memory, if it is there, else in files."""
     if not isinstance(corpus, ParallelCorpus):
-        return StoredPairs.store(pairs, corpus.languages, corpus.origin, folder), report
+        return StoredPairs.store(pairs, corpus.languages, corpus.origin, folder)
     source, target = zip(*kept) if (kept := list(pairs)) else ((), ())
-    return ParallelCorpus(source, target, *corpus.languages, corpus.origin), report
+    return ParallelCorpus(source, target, *corpus.languages, corpus.origin)
 
 
 def _clean(
-    pairs: Iterable[tuple[str, str]], settings: CleaningSettings, report: CleaningReport
+    pairs: Iterable[tuple[str, str]],
+    settings: CleaningSettings,
+    report: CleaningReport,
+    lines: array[int] | None = None,
 ) -> Iterator[tuple[str, str]]:
+    """The pairs kept by rules that need only earlier pairs; appends their numbers to ``lines``."""
     seen: set[bytes] = set()
+    seen_nearly: set[bytes] = set()
     for source, target in pairs:
         report.total += 1
-        rule = _broken_rule(source.strip(), target.strip(), settings, seen) if settings.enabled else None
+        one, other = source.strip(), target.strip()
+        rule = _broken_rule(one, other, settings, seen) if settings.enabled else None
+        if rule is None and lines is not None:
+            rule = _nearly_broken_rule(one, other, settings, seen_nearly)
         if rule is None:
             report.kept += 1
+            if lines is not None:
+                lines.append(report.total)
             yield source, target
-            continue
-        count = report.rules[rule]
-        count.dropped += 1
-        count.example = count.example or Example.of(report.total, source, target)
+        else:
+            report.count(rule, report.total, source, target)
+
+
+def _drop_unusual(
+    pairs: Iterable[tuple[str, str]], usual: MinedText, lines: array[int], report: CleaningReport
+) -> Iterator[tuple[str, str]]:
+    for row, (source, target) in enumerate(pairs):
+        rule = usual.broken_rule(row, (source.strip(), target.strip()))
+        if rule is None:
+            yield source, target
+        else:
+            report.kept -= 1
+            report.count(rule, lines[row], source, target)
+
+
+def _nearly_broken_rule(one: str, other: str, settings: CleaningSettings, seen: set[bytes]) -> str | None:
+    """The first rule for mined text that drops a pair by its essence; without any, a pair is not judged."""
+    from crosslate.text.mined import essence
+
+    one, other = essence(one), essence(other)
+    if not (one and other):
+        return None
+    if settings.drop_copies and one == other:
+        return "near-copy"
+    return "near-duplicate" if settings.drop_duplicates and _is_known(one, other, seen) else None
 
 
 def _broken_rule(one: str, other: str, settings: CleaningSettings, seen: set[bytes]) -> str | None:
@@ -149,14 +216,20 @@ def _broken_rule(one: str, other: str, settings: CleaningSettings, seen: set[byt
     if settings.max_length_ratio and _is_lopsided(one, other, settings):
         return "length ratio"
     if settings.drop_duplicates:
-        # 16 bytes in place of both texts: among a billion pairs two collide with a chance of 1 in 10^20
-        first = _bytes(one)
-        text = len(first).to_bytes(8, "little") + first + _bytes(other)
-        digest = hashlib.blake2b(text, digest_size=16).digest()
-        if digest in seen:
-            return "duplicate"
-        seen.add(digest)
+        return "duplicate" if _is_known(one, other, seen) else None
     return None
+
+
+def _is_known(one: str, other: str, seen: set[bytes]) -> bool:
+    """Whether a pair was seen before; it has been afterwards."""
+    # 16 bytes in place of both texts: among a billion pairs two collide with a chance of 1 in 10^20
+    first = _bytes(one)
+    text = len(first).to_bytes(8, "little") + first + _bytes(other)
+    digest = hashlib.blake2b(text, digest_size=16).digest()
+    if digest in seen:
+        return True
+    seen.add(digest)
+    return False
 
 
 def _is_lopsided(one: str, other: str, settings: CleaningSettings) -> bool:

@@ -39,6 +39,15 @@ def test_dirty_pairs_are_dropped_counted_and_told(tmp_path: Path, caplog: pytest
     assert "kept 2 of 3 pairs" in caplog.text and "'empty': 1" in caplog.text
 
 
+def test_mined_text_has_further_rules_in_the_record(tmp_path: Path):
+    mined = DataSettings(cleaning=CleaningSettings(mined=True))
+    prepared = prepare(files(pairs(20), tmp_path), pairs(5), mined, 1, tmp_path / "run")
+    assert list(prepared.train) == [("Satz 0", "sentence 0")]
+    assert prepared.record["cleaning"]["rules"]["near-duplicate"] == {
+        "dropped": 19, "example": {"line": 2, "source": "Satz 1", "target": "sentence 1"},
+    }  # fmt: skip
+
+
 def test_validation_text_is_never_cleaned_and_only_its_first_pairs_are_translated(tmp_path: Path):
     given = ParallelCorpus(["", "b", "b", "c"], ["x", "b", "b", "d"], "de", "en", "valid")
     prepared = prepare(pairs(9), given, DataSettings(max_validation_pairs=3), 1, tmp_path)

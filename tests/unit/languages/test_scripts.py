@@ -2,7 +2,7 @@
 
 import pytest
 
-from crosslate.languages.scripts import script_of, scripts_of
+from crosslate.languages.scripts import known_scripts_of, script_of, scripts_of, share_in_scripts
 
 
 @pytest.mark.parametrize(
@@ -26,3 +26,21 @@ def test_script_of(text, expected):
 )  # fmt: skip
 def test_scripts_of(language, expected):
     assert scripts_of(language) == expected
+
+
+def test_the_share_of_letters_in_scripts():
+    assert share_in_scripts("Это iPhone, 2024!", {"Cyrl"}) == pytest.approx(3 / 9)
+    assert share_in_scripts("Это iPhone", {"Cyrl", "Latn"}) == 1
+    assert share_in_scripts("𐌰𐌱 ok", {"Latn"}) == 0.5
+    assert share_in_scripts("12:30", {"Latn"}) is None
+
+
+@pytest.mark.parametrize(
+    ("language", "expected"),
+    [
+        ("de", {"Latn"}), ("deu_Latn", {"Latn"}), ("ru", {"Cyrl"}), ("yue", {"Hani"}), ("kab", {"Latn", "Tfng"}),
+        ("zzz", None), ("jv-Java", None), ("sr-Latn", {"Latn"}),
+    ],
+)  # fmt: skip
+def test_scripts_of_unknown_languages_are_not_guessed(language, expected):
+    assert known_scripts_of(language) == expected

@@ -2,7 +2,14 @@
 
 import pytest
 
-from crosslate.languages.words import UNSPACED, are_joined, count_words, word_spans, words_in
+from crosslate.languages.words import (
+    UNSPACED,
+    are_joined,
+    count_words,
+    word_spans,
+    words_and_bigrams,
+    words_in,
+)
 
 
 def spelt(text):
@@ -57,3 +64,17 @@ def test_scripts_without_spaces():
 )  # fmt: skip
 def test_signs_stay_with_their_letter(text, expected):
     assert spelt(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("The dog's 2 bones - gone!", ["The", "dog's", "2", "bones", "gone"]),
+        ("हिन्दी में", ["हिन्दी", "में"]),
+        ("我买了 iPhone。好", ["我买", "买了", "iPhone", "好"]),
+        ("กินข้าว", ["กิน", "นข้", "ข้า", "าว"]),
+        ("?!", []),
+    ],
+)
+def test_words_and_bigrams(text, expected):
+    assert words_and_bigrams(text) == expected
