@@ -71,8 +71,8 @@ def test_the_version(crosslate):
         (("align", "--pack", "a", "b", "--word", "x"), "--pack names 2 packs, expected one"),
         (("align", "--pack", "a"), "give --dictionary to measure the alignment, or --word"),
         (
-            ("pack", "export", "a", "--out", "b", "--to", "onnx"),
-            "unknown format 'onnx'; known: argos, ctranslate2, hf",
+            ("pack", "export", "a", "--out", "b", "--to", "gguf"),
+            "unknown format 'gguf'; known: argos, ctranslate2, hf, marian, onnx, web",
         ),
     ],
 )

@@ -130,7 +130,7 @@ def test_every_command_of_the_guide_to_firefox_works(crosslate, tmp_path, monkey
                 assert words[3:] == ["--directory", "web"]
             else:
                 ran.append(run_command(crosslate, line))
-    assert ran == ["parent import", "plan", "adapt", "translate", "evaluate", "pack export"]
+    assert ran == ["parent import", "plan", "adapt", "evaluate", "translate", "pack export"]
     (pair,) = json.loads(Path("web/packs.json").read_text(encoding="utf-8"))["pairs"]
     assert (pair["source"], pair["target"]) == ("eo", "en")
     assert Path("web", pair["model"]).is_file() and Path("web/index.html").is_file()

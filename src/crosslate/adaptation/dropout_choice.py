@@ -88,12 +88,12 @@ def choose_dropout(
         if not value or moved <= LIMIT_NATS:
             break
     record = {"dropout": {"chosen": value, "parent": own, "nats_per_token": tried}}
-    if value == own:
+    if value == own and len(tried) == 1:
         return settings, record
     first, moved = next(iter(tried.items()))
     log.info(
-        "dropout %s: %s moves the parent's predictions by %.2f nats per token, and %.2f is the most it bears",
-        value, first, moved, LIMIT_NATS,
+        "dropout: %s, since %s would move the parent's predictions by %.2f nats per token, and it bears %.2f",
+        value or "none", first, moved, LIMIT_NATS,
     )  # fmt: skip
     changes = {"dropout": value, "attention_dropout": on_weights}
     return settings.model_copy(update=changes), record

@@ -88,10 +88,13 @@ class AdaptJob(_Job, ParentChoice):
     def run(self, progress: Progress | None = None) -> Pack:
         """Runs the job; see :func:`crosslate.adaptation.adapt.adapt`."""
         from crosslate.adaptation.adapt import adapt
+        from crosslate.adaptation.run_folder import check_output
+        from crosslate.packs.manifest import MANIFEST_NAME
 
         new = self.new
         if new.initial_embeddings is None and self.training.preset == "paper":
             new = new.changed(initial_embeddings=RANDOM)
+        check_output(self.output, MANIFEST_NAME)  # before a large parent is loaded
         parent = self.load()
         if self.frozen_dtype == "bfloat16":
             parent.lower(keep=new.parsed_strategy.precise_groups)

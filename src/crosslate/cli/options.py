@@ -172,9 +172,11 @@ class _Offered:
             first += f"/--no-{first[2:]}"
         must = is_required and field.is_required()
         default = None if field.is_required() else field.get_default(call_default_factory=True)
-        shown = f" [default: {default}]" if default not in (None, "", []) and not is_flag else ""
+        described = option.help or field.description or ""
+        has_default = default not in (None, "", []) and not is_flag and "[default: " not in described
+        shown = f" [default: {default}]" if has_default else ""
         shown = " [required]" if field.is_required() and not must else shown
-        text = (option.help or field.description or "") + shown
+        text = described + shown
         made: Any
         if first.startswith("-"):
             made = typer.Option(

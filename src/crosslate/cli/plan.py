@@ -45,7 +45,7 @@ def plan(job: PlanJob) -> None:
     parent = job.load()
     sizes = {side: job.vocab_size for side in SIDES if side in renewed}
     made = make_plan(parent.model, parent.anatomy, parsed, sizes)
-    table = make_table("group", right=["parameters", "from random", "trained", "frozen", "stored"])
+    table = make_table("group", right=["parameters", "new values", "trained", "frozen", "stored"])
     for row in made.account():
         numbers = (row.num_elements, row.num_reinitialised, row.num_trained,
                    row.num_elements - row.num_trained, row.num_stored)  # fmt: skip

@@ -48,7 +48,8 @@ class Exporter(ABC):
             raise UsageError(f"unknown precision {precision!r}; {nearest(precision, self.precisions)}")
         if self.runtime is None and self.runtime_package:
             raise UsageError(
-                f"this format needs a folder with {self.runtime_package}; give it as the runtime"
+                f"this format needs the npm package {self.runtime_package}; install it (npm install "
+                f"{self.runtime_package}) and give its folder as the runtime"
             )
         if self.runtime is not None and not self.runtime_package:
             raise UsageError(f"a runtime, {self.runtime}, is given, but this format uses none; leave it out")

@@ -27,6 +27,7 @@ EngineName = Literal["auto", "ctranslate2", "onnx", "pytorch"]
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
 UNQUANTIZED = "float32"
 _TITLES = {"ctranslate2": "CTranslate2", "onnx": "ONNX", "pytorch": "PyTorch"}
+_NEXT_STEP = "; use the PyTorch engine"  # of those who asked for another one
 _TYPES: dict[str, tuple[str, ...]] = {"onnx": (UNQUANTIZED, "int8"), "pytorch": (UNQUANTIZED,)}
 
 
@@ -287,12 +288,18 @@ def _engine(wanted: EngineName, quantization: str, engines: dict[str, Callable[[
     if wanted != "auto":
         return engines[wanted]()
     able = [name for name in engines if quantization in _TYPES.get(name, (quantization,))]
-    for name in able[:-1]:
+    reasons: list[str] = []
+    for name in able:
         try:
-            return engines[name]()
+            made = engines[name]()
+            break
         except (EngineError, MissingExtra) as error:
-            log.info("not translating with %s: %s", _TITLES[name], error)
-    return engines[able[-1]]()
+            if name == able[-1]:
+                raise
+            reasons.append(f"not with {_TITLES[name]}: {str(error).removesuffix(_NEXT_STEP)}")
+    if reasons:
+        log.info("translating with %s (%s)", _TITLES[name], "; ".join(reasons))
+    return made
 
 
 def _check_list(texts: Sequence[str]) -> None:

@@ -55,7 +55,7 @@ def test_a_request_is_checked_first(tmp_path, to):
     out.touch()
     with pytest.raises(InputError, match="already exists"):
         exporter.check(out, best)
-    with pytest.raises(UsageError, match="needs a folder with" if needs else "this format uses none"):
+    with pytest.raises(UsageError, match="needs the npm package" if needs else "this format uses none"):
         EXPORTERS[to](None if needs else tmp_path).check(out, best)
     if to == "argos":
         with pytest.raises(UsageError, match=r"does not end in \.argosmodel"):

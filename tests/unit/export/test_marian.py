@@ -57,7 +57,7 @@ def test_the_files(marian_child, tmp_path, precision, model, options):
     }  # fmt: skip
     written = yaml.safe_load((tmp_path / "out" / options).read_text())
     assert (written["models"], written["vocabs"]) == ([model], ["source.spm", "target.spm"])
-    assert written["relative-paths"] is True and "sentences of random words" in note
+    assert written["relative-paths"] is True and "lines of random words" in note
     assert "another formula" not in note
     if precision == "int8":
         assert written["gemm-precision"] == "int8shiftAll"

@@ -132,7 +132,7 @@ def test_a_runtime_that_is_not_what_it_should_be(runtime, tmp_path, spoil, reaso
 
 
 def test_a_request_without_a_runtime_or_for_another_precision(runtime, tmp_path):
-    with pytest.raises(UsageError, match="needs a folder with @browsermt/bergamot-translator"):
+    with pytest.raises(UsageError, match="needs the npm package @browsermt/bergamot-translator"):
         Web().check(tmp_path / "web", "int8")
     with pytest.raises(UsageError, match="unknown precision 'float32'"):
         Web(tmp_path).check(tmp_path / "web", "float32")
