@@ -154,6 +154,7 @@ def _bar(console: Any) -> Any:
         transient=True,
         expand=True,
         refresh_per_second=2,
+        speed_estimate_period=600,  # seconds; over a shorter time, a validation would look like slow training
     )
 
 
