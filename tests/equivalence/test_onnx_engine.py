@@ -21,6 +21,7 @@ from crosslate.engines.onnx_graphs import plain_attention
 from crosslate.engines.pytorch import TorchEngine
 from crosslate.errors import EngineError, InputError, MissingExtra, UsageError
 from crosslate.models.importers.marian import Marian
+from marian_children import child_of_marian
 
 GREEDY = DecodingOptions(beam_size=1, max_new_tokens=12)
 BEAM = DecodingOptions(beam_size=4, n_best=4, max_new_tokens=12)
@@ -200,3 +201,10 @@ def test_translation_needs_no_torch(marian):
     )
     done = subprocess.run([sys.executable, "-c", script, str(marian.folder)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_a_child_whose_source_is_smaller_than_the_id_that_the_decoder_starts_with(tmp_path):
+    child = child_of_marian()
+    assert child.model.config.decoder_start_token_id >= len(child.source)
+    export_onnx(child, tmp_path / "model")
+    assert_same(child, tmp_path / "model", GREEDY, BEAM)

@@ -15,7 +15,7 @@ from torch import nn
 from crosslate.engines.conversion import sample_ids
 from crosslate.engines.generation import Generation, TranslationModel
 from crosslate.engines.onnx import FORMAT_VERSION, OnnxDescription, OnnxModel
-from crosslate.engines.onnx_graphs import Decoder, exported, plain_attention
+from crosslate.engines.onnx_graphs import ANY_SOURCE, Decoder, exported, plain_attention
 from crosslate.engines.search import Ids, Steps
 from crosslate.errors import EngineError, MissingExtra, UsageError, nearest
 from crosslate.files import atomic_folder, write_json
@@ -181,7 +181,7 @@ class _Step(nn.Module):
 def _write_graphs(model: Any, folder: Path, generation: Generation) -> None:
     decoder = Decoder(model, generation.start)
     own, of_source = decoder.cache.of("decoder"), decoder.cache.of("encoder")
-    sources = torch.full((2, 5), generation.start)
+    sources = torch.full((2, 5), ANY_SOURCE)
     inputs = {"input_ids": sources, "attention_mask": torch.ones_like(sources)}
     encoder = _SourceStates(decoder)
     axes = {state.name: state.axes for state in of_source}

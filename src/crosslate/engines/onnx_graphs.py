@@ -18,6 +18,8 @@ from crosslate.errors import EngineError
 _OPSET = 17
 _KEY_NAMES = {"keys": "key", "values": "value"}
 # Two probes differ in every size, so that each axis of a state shows what it counts.
+ANY_SOURCE = 0
+"""An id that every source vocabulary has; the decoder's start may be none of the source's."""
 _PROBES = ({"rows": 2, "source": 6, "past": 1}, {"rows": 3, "source": 10, "past": 5})
 
 Part = Literal["decoder", "encoder"]
@@ -105,7 +107,7 @@ def _probe(
 ) -> tuple[Any, dict[tuple[Part, int, str], Any]]:
     """The cache after ``past`` tokens, and all its tensors and counts."""
     cache = None
-    sources = torch.full((rows, source), start)
+    sources = torch.full((rows, source), ANY_SOURCE)
     states = model.get_encoder()(input_ids=sources, attention_mask=torch.ones_like(sources), return_dict=True)
     for _ in range(past):
         cache = model(
@@ -156,7 +158,7 @@ class Decoder(nn.Module):
         super().__init__()
         self.model, self.start, self.cache = model, start, Cache(model, start)
         with torch.no_grad():
-            states = model.get_encoder()(input_ids=torch.tensor([[start]]), return_dict=True)
+            states = model.get_encoder()(input_ids=torch.tensor([[ANY_SOURCE]]), return_dict=True)
         self.width = states.last_hidden_state.shape[-1]
         self._output_type = type(states)
 

@@ -16,7 +16,7 @@ from crosslate.engines.conversion import sample_ids
 from crosslate.engines.generation import Generation
 from crosslate.engines.onnx import onnx_session
 from crosslate.engines.onnx_conversion import check_export, check_installed, private_copy, quantise
-from crosslate.engines.onnx_graphs import Decoder, State, exported, plain_attention
+from crosslate.engines.onnx_graphs import ANY_SOURCE, Decoder, State, exported, plain_attention
 from crosslate.engines.search import Ids, Numbers
 from crosslate.export.exporter import Exporter
 from crosslate.export.formats.hf import HuggingFace
@@ -141,7 +141,7 @@ def _write_graphs(model: Any, folder: Path, start: int) -> list[State]:
     """
     decoder = Decoder(model, start)
     states = sorted(decoder.cache.states, key=lambda state: (state.layer, state.part))
-    ids, tokens = torch.full((2, 5), start), torch.full((2, 1), start)
+    ids, tokens = torch.full((2, 5), ANY_SOURCE), torch.full((2, 1), start)
     mask = torch.ones_like(ids)
     source_axes = {0: "batch", 1: "source"}
     exported(
