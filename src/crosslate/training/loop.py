@@ -62,6 +62,8 @@ _WINDOW_UPDATES = 50
 
 _FEW_PIECES = 0.5
 """Share of the target vocabulary; above it, leaving pieces out of the softmax saves little."""
+_FEWEST_PIECES = 4_000
+"""With fewer pieces to compare with, those left out could come to win when the model translates."""
 
 _LEAST_SCALE = 2.0**-10
 """Below, gradients in fp16 overflow at any scale."""
@@ -215,7 +217,7 @@ class _Run:
         if any(each is layer.weight for group in groups for each in group.values()):
             return None
         pieces = pieces_in_targets(self.pairs)
-        if len(pieces) > layer.weight.shape[0] * _FEW_PIECES:
+        if not _FEWEST_PIECES <= len(pieces) <= layer.weight.shape[0] * _FEW_PIECES:
             return None
         probe = collate(self.pairs, self._plan(0)[0], self.trainee.ids).to(self.device)
         dtype = torch.float16 if self.precision == "fp16" else torch.bfloat16

@@ -17,6 +17,7 @@ from crosslate.packs.compose import apply_packs
 from crosslate.packs.pack import Pack
 from crosslate.text.cleaning import CleaningSettings
 from crosslate.text.corpora import ParallelCorpus, TextFiles
+from crosslate.training import loop
 from crosslate.training.progress import Progress
 from crosslate.training.settings import TrainingSettings
 from toy_training import At, interrupt
@@ -189,8 +190,13 @@ def test_less_memory_where_the_encoder_is_frozen_as_a_whole(parent: Parent, tmp_
      ("src+xattn", {"full_softmax": True}, False)],
 )  # fmt: skip
 def test_the_softmax_runs_over_the_pieces_that_occur(
-    parent: Parent, strategy: str, settings: dict[str, Any], is_restricted: bool
+    parent: Parent,
+    strategy: str,
+    settings: dict[str, Any],
+    is_restricted: bool,
+    monkeypatch: pytest.MonkeyPatch,
 ):
+    monkeypatch.setattr(loop, "_FEWEST_PIECES", 1)
     short = ParallelCorpus(
         ["Hund rot"] * 40 + ["Katze"] * 20, ["red dog"] * 40 + ["cat"] * 20, "de", "en", "short"
     )
