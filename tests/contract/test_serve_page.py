@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import pytest
 import uvicorn
+from playwright.sync_api import expect
 
 from browser import Tab, needs_chromium
 from crosslate.server.app import create_app
@@ -586,9 +587,9 @@ def test_one_of_several_packs_is_chosen(chromium, listen, tiny, tmp_path):
     assert "packs" not in tab.posted[-1]
     tab.page.click('nav a[href="#packs"]')
     used = tab.page.locator(".pack-card:has(.used)")
-    assert used.locator("code").all_inner_texts() == ["de-en"]
+    expect(used.locator("code")).to_have_text(["de-en"])
     tab.page.click("text=Use this pack")
-    assert used.locator("code").all_inner_texts() == ["de-en-other"]
+    expect(used.locator("code")).to_have_text(["de-en-other"])
     tab.page.click('nav a[href="#translate"]')
     tab.page.wait_for_selector('#origin span[title="de-en-other"]')
     assert tab.posted[-1]["packs"] == ["de-en-other"]
