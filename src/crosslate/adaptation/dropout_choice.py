@@ -60,7 +60,7 @@ def choose_dropout(
     Returns:
         The settings, with dropout set if it is not the parent's own; and a record of the choice: the value
         and the Kullback-Leibler divergence in nats per token of every value that was tried. The record is
-        empty if the strategy trains no part of the parent's body, or initialises it.
+        empty if the strategy initialises the body, dropout is 0, or no line is short enough.
     """
     own, attention = dropout_of(parent.model)
     given = settings.dropout
@@ -144,15 +144,14 @@ def _sample(parent: Parent, lines: Iterable[str]) -> Batch | None:
     options = DecodingOptions(beam_size=1, max_new_tokens=longest)
     translated = [hypotheses[0].text for hypotheses in engine.translate([line for line, _ in kept], options)]
     # Encoded again, a translation can have more pieces than were generated.
-    most = min(_MAX_TOKENS, Generation.of(parent).max_target_tokens)
+    generation = Generation.of(parent)
+    most = min(_MAX_TOKENS, generation.max_target_tokens)
     targets = [ids[:most] for ids in parent.target.encode_batch(translated)]
     pairs = _Pairs([ids for _, ids in kept], targets)
     planned = PlannedBatch(
         tuple(range(len(kept))), len(kept), int(pairs.source_lengths.max()), int(pairs.target_lengths.max())
     )
-    special = BatchIds(
-        parent.source.special.pad, parent.target.special.pad, parent.model.config.decoder_start_token_id
-    )
+    special = BatchIds(parent.source.special.pad, parent.target.special.pad, generation.start)
     return collate(pairs, planned, special).to(parent.model.device)
 
 

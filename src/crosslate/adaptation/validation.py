@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from crosslate.engines.decoding import DecodingOptions
+from crosslate.errors import EngineError
 from crosslate.evaluation.scores import Metric, check_references, score_translations
 from crosslate.models.child import Child, plain_child
 from crosslate.models.parent import Parent
@@ -13,6 +15,8 @@ from crosslate.text.corpora import ParallelCorpus
 from crosslate.training.loop import Validation
 from crosslate.training.memory import shards
 from crosslate.translation.translator import EngineName, Translator
+
+log = logging.getLogger(__name__)
 
 
 def make_validate(
@@ -30,19 +34,28 @@ def make_validate(
         InputError: every reference is empty.
     """
     check_references(valid)
-    engine: EngineName = "auto"
+    engine: EngineName = "ctranslate2"
 
     def validate() -> Validation:
         nonlocal engine
         # Exporting a model held in lower precision or in shards would undo the memory savings.
-        if is_mixed(model.model) or shards(model.model):
+        if (
+            is_mixed(model.model)
+            or shards(model.model)
+            or next(model.model.parameters()).device.type != "cpu"
+        ):
             engine = "pytorch"
         # Fold the tensors that a method adds into the model's, so that any engine can translate.
         current = plain_child(model) if isinstance(model, Child) else model
-        translator = Translator(current, engine=engine, options=DecodingOptions(beam_size=1))
-        if translator.engine.name != "ctranslate2":
-            # Do not retry a family that CTranslate2 does not support; the exporting to ONNX is slow.
-            engine = "pytorch"
+        options = DecodingOptions(beam_size=1)
+        try:
+            translator = Translator(current, engine=engine, options=options)
+        except EngineError as error:
+            if engine == "pytorch":
+                raise
+            log.info("validating with PyTorch: %s", error)
+            engine = "pytorch"  # do not retry what CTranslate2 does not support
+            translator = Translator(current, engine=engine, options=options)
         translations = list(translator.translate_lines(valid.source))
         found = score_translations(translations, valid, metric, num_samples=0)
         return Validation(metric, found.value, found.signature, {} if measure is None else dict(measure()))

@@ -13,8 +13,8 @@ from crosslate.engines.ctranslate2 import FORMAT_VERSION, FolderDescription
 from crosslate.engines.generation import Generation, TranslationModel
 from crosslate.errors import EngineError, UsageError, nearest
 from crosslate.files import atomic_folder, write_json, write_text
+from crosslate.models.marian_names import OUR_FAMILY
 from crosslate.models.methods.registry import added_modules
-from crosslate.models.parent_files import OUR_FAMILY
 from crosslate.models.vocabularies.saved_vocabularies import SideDescription, save_vocabulary
 from crosslate.text.segmenters import WORD_START
 from crosslate.text.vocabularies import Vocabulary

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+OUR_FAMILY = "crosslate_marian"
+"""Type of the models in :mod:`crosslate.models.marian_transformer`, unknown to transformers by itself."""
+
 OUTPUT_BIAS = "decoder_ff_logit_out_b"
 SHARED_TABLE = "Wemb"
 TABLES = {"encoder": "encoder_Wemb", "decoder": "decoder_Wemb"}

@@ -26,7 +26,7 @@ from transformers.models.marian.modeling_marian import (
     MarianSinusoidalPositionalEmbedding,
 )
 
-from crosslate.models.parent_files import OUR_FAMILY
+from crosslate.models.marian_names import OUR_FAMILY
 from crosslate.models.ssru import SSRU
 
 _NORM_EPSILON = 1e-9

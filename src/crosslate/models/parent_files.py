@@ -16,13 +16,12 @@ from crosslate.errors import ParentError
 from crosslate.files import read_optional_object
 from crosslate.models.checkpoint_faults import refuse_faults, refuse_quantised
 from crosslate.models.foreign_folders import refuse_foreign
+from crosslate.models.marian_names import OUR_FAMILY
 from crosslate.models.vocabularies.vocabulary_files import RECORD
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-OUR_FAMILY = "crosslate_marian"
-"""Type of the models in :mod:`crosslate.models.marian_transformer`, unknown to transformers by itself."""
 
 _TEXT_FILES = ("*.json", "*.spm", "*.model", "*.txt")
 _SAFETENSORS = ("model.safetensors", "model-*.safetensors", "model.safetensors.index.json")

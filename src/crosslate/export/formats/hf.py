@@ -18,8 +18,9 @@ from crosslate.export.plain_model import PlainModel
 from crosslate.export.plain_tokenizers import PlainTokenizers
 from crosslate.files import atomic_folder, write_text
 from crosslate.models.child import Child
+from crosslate.models.marian_names import OUR_FAMILY
 from crosslate.models.methods.registry import added_modules
-from crosslate.models.parent_files import OUR_FAMILY, silenced
+from crosslate.models.parent_files import silenced
 from crosslate.packs.cards import exported_card
 from crosslate.packs.manifest import Manifest
 
