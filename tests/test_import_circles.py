@@ -7,7 +7,10 @@ import grimp
 
 def test_there_is_no_circle_of_imports():
     graph = grimp.build_graph("crosslate", cache_dir=None)
-    graph.remove_module("crosslate")  # its face, which gives names of all floors lazily
+    # Its face gives names of all floors lazily. Removing the module would remove all below it, too.
+    for imported in graph.find_modules_directly_imported_by("crosslate"):
+        graph.remove_import(importer="crosslate", imported=imported)
+    assert graph.count_imports() > 1000
     packages = {module for module in graph.modules if graph.find_children(module)}
     circles = {
         chain
