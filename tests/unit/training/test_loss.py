@@ -123,6 +123,12 @@ def test_a_softmax_over_the_pieces_of_the_text_has_the_models_logits(family: str
     loss = TranslationLoss(model, 0.0)
     # FSMT's output layer is a lookup; ProphetNet's sees several predictions a position.
     is_plain = family not in ("fsmt", "prophetnet")
+    if (bias := getattr(model, "final_logits_bias", None)) is not None:
+        bias.normal_()
+    in_bf16 = TranslationLoss(model, 0.0)
+    with torch.autocast("cpu", torch.bfloat16):  # families differ in where logits get back to float32
+        assert in_bf16.restrict(FEW_PIECES, batch) == is_plain
+    in_bf16.close()
     assert loss.restrict(FEW_PIECES, batch) == is_plain
     if not is_plain:
         return
