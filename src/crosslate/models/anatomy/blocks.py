@@ -115,7 +115,8 @@ class Blocks:
             for path in self._inside(layer)
             if all(self._is_linear(f"{path}.{leaf}") for leaf in inside.values())
         ]
-        if not found and (cell := self._cell(layer)):
+        # An encoder sees the whole sentence, so linear modules alone are another kind of attention (LED's).
+        if not found and self.layers[layer] == "dec" and (cell := self._cell(layer)):
             return cell
         if len(found) != 1:
             raise StrategyError(
