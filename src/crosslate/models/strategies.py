@@ -123,6 +123,9 @@ STRATEGIES: dict[str, Strategy] = {
         # Not in the paper: the kept side's embeddings are trained as well.
         _entry("src+all", "src", "src", "src tgt enc dec xattn"),
         _entry("tgt+all", "tgt", "tgt", "src tgt enc dec xattn"),
+        _entry("src+enc", "src", "src", "src enc"),
+        _entry("src+enc+xattn", "src", "src", "src enc xattn"),
+        _entry("tgt+dec+xattn", "tgt", "tgt", "tgt dec xattn"),
     )
 }
 

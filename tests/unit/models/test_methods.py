@@ -10,6 +10,7 @@ from crosslate.models.methods.forms import LowRank, Scale, Slices, form_values
 from crosslate.models.methods.full import Full
 from crosslate.models.methods.ia3 import Ia3
 from crosslate.models.methods.lora import Lora
+from crosslate.models.methods.low_rank import LowRankMatrices
 from crosslate.models.methods.prefix import Prefix
 from crosslate.models.methods.registry import (
     Assigned,
@@ -25,6 +26,7 @@ from crosslate.models.strategies import STRATEGIES, parse_strategy, strategy_nam
 TABLE = {
     "bitfit": (BODY, Assigned(BitFit(), BODY), "bitfit", "bitfit"),
     "lora": (frozenset(), Assigned(Lora(8), frozenset({"xattn"})), "lora[xattn;rank=8]", "lora-xattn"),
+    "low-rank": (frozenset(), Assigned(LowRankMatrices(8), BODY), "low-rank[rank=8]", "low-rank"),
     "ia3": (frozenset(), Assigned(Ia3(), BODY), "ia3", "ia3"),
     "adapters": (
         frozenset(), Assigned(Adapters(64), frozenset({"enc", "dec"})), "adapters[width=64]", "adapters"
@@ -35,7 +37,8 @@ TABLE = {
 
 def test_every_method_is_found_and_none_is_a_name_of_the_papers():
     assert methods() == {
-        "adapters": Adapters, "bitfit": BitFit, "full": Full, "ia3": Ia3, "lora": Lora, "prefix": Prefix,
+        "adapters": Adapters, "bitfit": BitFit, "full": Full, "ia3": Ia3, "lora": Lora, "low-rank": LowRankMatrices,
+        "prefix": Prefix,
     }  # fmt: skip
     assert {"low-rank": LowRank, "scale": Scale, "slices": Slices} == forms()
     assert set(TABLE) <= set(named_methods())

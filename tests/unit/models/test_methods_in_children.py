@@ -20,8 +20,8 @@ from crosslate.packs.compose import apply_packs, pack_child
 from crosslate.packs.pack import Pack
 
 FOLDED = (
-    "lora[xattn;rank=2]", "lora[attention;rank=2]", "ia3", "xattn+lora(enc,dec;rank=2)",
-    "xattn[heads=0:1]+ia3(enc)+lora(dec;rank=2)",
+    "lora[xattn;rank=2]", "lora[attention;rank=2]", "low-rank[rank=2]", "ia3", "xattn+lora(enc,dec;rank=2)",
+    "xattn+low-rank(enc,dec;rank=2)", "xattn[heads=0:1]+ia3(enc)+lora(dec;rank=2)",
 )  # fmt: skip
 ADDING = ("adapters[width=4]", "prefix[length=3]")
 MIXED = "lora(enc;rank=2)+ia3(xattn)+adapters(dec;width=4)"
@@ -35,10 +35,14 @@ TRAINED = {
     "bitfit": BITFIT,
     "lora[xattn;rank=2]": 2 * 4 * 2 * (16 + 16),
     "lora[attention;rank=2]": 6 * 4 * 2 * (16 + 16),
+    "low-rank[rank=2]": 6 * 4 * 2 * (16 + 16) + 4 * 2 * 2 * (16 + 24),
     "ia3": 6 * 2 * 16 + 4 * 24,
     "adapters[width=4]": 4 * (16 + 16 + 16 * 4 + 4 + 4 * 16 + 16),
     "prefix[length=3]": 6 * 2 * 3 * 16,
     "xattn+lora(enc,dec;rank=2)": 2 * (4 * (16 * 16 + 16) + 2 * 16) + 4 * 4 * 2 * (16 + 16),
+    "xattn+low-rank(enc,dec;rank=2)": (
+        2 * (4 * (16 * 16 + 16) + 2 * 16) + 4 * 4 * 2 * (16 + 16) + 4 * 2 * 2 * (16 + 24)
+    ),
     # One of two heads in layer 0: half of three matrices and their biases, and of the output's matrix.
     "xattn[heads=0:1]+ia3(enc)+lora(dec;rank=2)": (
         3 * 8 * 17 + 16 * 8 + 2 * (2 * 16 + 24) + 2 * 4 * 2 * (16 + 16)
