@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,7 @@ import torch
 import crosslate
 from crosslate.errors import Faults, PackError, StrategyError
 from crosslate.models.child import Child, graft
-from crosslate.models.groups import EMBEDDINGS, GROUP_OF_SIDE, SIDES, Side
+from crosslate.models.groups import EMBEDDINGS, SIDES, Group, Side
 from crosslate.models.methods.forms import Form, Slices
 from crosslate.models.methods.method import Method, added_type
 from crosslate.models.methods.registry import parse_method
@@ -32,7 +31,8 @@ from crosslate.packs.manifest import (
 from crosslate.packs.pack import Pack, check_composition, check_parent
 from crosslate.text.vocabularies import Vocabulary
 
-log = logging.getLogger(__name__)
+_OF_SOURCE = frozenset[Group]({"src", "enc"})
+"""The groups that a composed child takes from the source pack, as far as that changed them."""
 
 
 def pack_child(
@@ -108,9 +108,10 @@ def identity(parent: Parent) -> ParentIdentity:
 def apply_packs(parent: Parent, packs: Sequence[Pack]) -> Child:
     """The child of a parent and one pack, or of a source pack and a target pack (zero-shot).
 
-    Of two packs, in either order, all of the target pack is used, but only the source embeddings of the
-    source pack, since its cross-attention was fitted to the parent's target side. Tensors are not copied;
-    only slices of attention heads and compressed forms are expanded.
+    Of two packs, in either order, the source pack gives the source embeddings and, if it changed that, the
+    encoder; the target pack gives everything else. The source pack's cross-attention and decoder were fitted
+    to the parent's target language. Tensors are not copied; only slices of attention heads and compressed
+    forms are expanded.
 
     Source: Gheini, Ren & May 2021, section 5.2.
 
@@ -127,17 +128,11 @@ def apply_packs(parent: Parent, packs: Sequence[Pack]) -> Child:
     source, target = ordered[0], ordered[-1]
     fitted = _fit(parent, target)
     if source is not target:
-        # Ignore the parent's source embeddings, which the target pack may have trained.
-        fitted = [(place, tensor) for place, tensor in fitted if place.group != GROUP_OF_SIDE["source"]]
-        of_source = _fit(parent, source)
-        if left_out := sorted({place.group for place, _ in of_source} & {"enc", "dec"}):
-            log.warning(
-                "pack %r also changed %s, but only its source embeddings are used with a target pack; they "
-                "were not fitted to the parent's body, so expect poor translations",
-                source.manifest.name,
-                " and ".join(left_out),
-            )
-        fitted += [(place, tensor) for place, tensor in of_source if place.group == GROUP_OF_SIDE["source"]]
+        of_source = [each for each in _fit(parent, source) if _is_of_source(parent, each[0])]
+        # The target pack may have trained the parent's source embeddings, and the encoder for these.
+        given = {"src", *(place.group for place, _ in of_source)}
+        fitted = [each for each in fitted if not (each[0].group in given and _is_of_source(parent, each[0]))]
+        fitted += of_source
     new: dict[Side, NewSide] = {}
     for pack in ordered:
         for side, vocabulary in pack.vocabularies.items():
@@ -147,6 +142,11 @@ def apply_packs(parent: Parent, packs: Sequence[Pack]) -> Child:
         parent, fitted, new,
         {"source": source.manifest.source_language, "target": target.manifest.target_language},
     )  # fmt: skip
+
+
+def _is_of_source(parent: Parent, place: _Place) -> bool:
+    """Whether a composed child takes a tensor from the source pack; not what encoder and decoder share."""
+    return all(parent.anatomy.groups.get(name, place.group) in _OF_SOURCE for name in place.names)
 
 
 def plug_back(parent: Parent, pack: Pack) -> Child:
