@@ -36,6 +36,8 @@ LIMIT_NATS = 0.15
 A parent of 1.3 million parameters that was trained with dropout 0.1 moves by 0.08 to 0.12 nats at 0.1; the
 published student moves by 0.22 to 0.38 at 0.01 and by more than 10 at 0.1.
 """
+ENCODER_NOISE = 0.1
+"""Noise for parents that bear no dropout; docs/log.md has what was tried."""
 _CANDIDATES = (0.1, 0.05, 0.02, 0.01)
 _LINES_READ = 200
 _NUM_LINES = 16
@@ -96,6 +98,9 @@ def choose_dropout(
         value or "none", first, moved, LIMIT_NATS,
     )  # fmt: skip
     changes = {"dropout": value, "attention_dropout": on_weights}
+    if not value and settings.encoder_noise is None:
+        changes["encoder_noise"] = ENCODER_NOISE
+        log.info("encoder noise: %s, in place of dropout", ENCODER_NOISE)
     return settings.model_copy(update=changes), record
 
 

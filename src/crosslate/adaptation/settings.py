@@ -10,9 +10,9 @@ from crosslate.config import AnyPath, Settings
 from crosslate.errors import Faults, UsageError
 from crosslate.evaluation.scores import Metric
 from crosslate.languages.codes import language_code
-from crosslate.models.groups import GROUP_OF_SIDE, SIDES, Side
+from crosslate.models.groups import SIDES, Side
 from crosslate.models.initialisers.initial_embeddings import METHODS, Method, check_initial, default_method
-from crosslate.models.strategies import Strategy, parse_strategy
+from crosslate.models.strategies import Strategy, default_strategy, parse_strategy
 from crosslate.text.cleaning import CleaningSettings
 
 LanguageCode = Annotated[str, AfterValidator(language_code)]
@@ -26,7 +26,9 @@ class NewLanguages(Settings):
     source: LanguageCode | None = Field(None, description="Code of a new source language.")
     target: LanguageCode | None = Field(None, description="Code of a new target language.")
     strategy: str | None = Field(
-        None, description="See docs/strategies.md. [default: src+xattn, tgt+xattn or src+tgt+xattn]"
+        None,
+        description="What is trained, see docs/strategies.md. [default: embeddings, cross-attention, and "
+        "low-rank changes of encoder and decoder, for a new target of the decoder alone]",
     )
     vocabulary: Literal["separate", "appended"] = Field(
         "separate",
@@ -106,9 +108,8 @@ class NewLanguages(Settings):
 
     @property
     def parsed_strategy(self) -> Strategy:
-        """The strategy, or the default: the new sides' embeddings and cross-attention."""
-        name = self.strategy or "+".join([*(GROUP_OF_SIDE[side] for side in self.sides), "xattn"])
-        return parse_strategy(name)
+        """The strategy, or the default for the new sides."""
+        return parse_strategy(self.strategy) if self.strategy else default_strategy(self.sides)
 
     @property
     def renewed(self) -> list[Side]:

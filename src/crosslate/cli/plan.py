@@ -14,10 +14,10 @@ from crosslate.cli.options import Option, Options, options_of
 class PlanJob(ParentChoice):
     """A strategy on a parent, with the sizes that it depends on."""
 
-    strategy: str = Field("src+xattn", description="See docs/strategies.md.")
+    strategy: str = Field("", description="See docs/strategies.md. [default: adapt's for the new side]")
     vocab_size: int = Field(8_000, description="Pieces of a new vocabulary.")
-    side: Literal["source", "target"] | None = Field(
-        None, description="For scratch: the new side, source or target."
+    side: Literal["source", "target"] = Field(
+        "source", description="The new side, where the strategy does not say."
     )
     tensors: bool = Field(False, description="List every tensor and its treatment.")
 
@@ -38,10 +38,10 @@ def plan(job: PlanJob) -> None:
     """Show what a strategy would re-initialise, train, freeze and store."""
     from crosslate.models.groups import SIDES
     from crosslate.models.plan import make_plan
-    from crosslate.models.strategies import parse_strategy
+    from crosslate.models.strategies import default_strategy, parse_strategy
 
-    parsed = parse_strategy(job.strategy)
-    renewed = parsed.renews if parsed.renews is not None else {job.side or "source"}
+    parsed = parse_strategy(job.strategy) if job.strategy else default_strategy([job.side])
+    renewed = parsed.renews if parsed.renews is not None else {job.side}
     parent = job.load()
     sizes = {side: job.vocab_size for side in SIDES if side in renewed}
     made = make_plan(parent.model, parent.anatomy, parsed, sizes)

@@ -130,6 +130,18 @@ STRATEGIES: dict[str, Strategy] = {
 }
 
 
+_DEFAULTS: dict[frozenset[Side], str] = {
+    frozenset[Side](["source"]): "src+xattn+low-rank(enc,dec;rank=32)",
+    frozenset[Side](["target"]): "tgt+xattn+low-rank(dec;rank=64)",
+    frozenset[Side](["source", "target"]): "src+tgt+xattn+low-rank(enc,dec;rank=32)",
+}
+
+
+def default_strategy(sides: Collection[Side]) -> Strategy:
+    """The strategy for new languages on these sides; docs/strategies.md has the experiments."""
+    return parse_strategy(_DEFAULTS[frozenset(sides)])
+
+
 def strategy_names() -> list[str]:
     """Names of strategies without limits and options, including each method with new embeddings."""
     return [*STRATEGIES, *(f"{side}+{kind}" for side in SIDE_OF_GROUP for kind in named_methods())]

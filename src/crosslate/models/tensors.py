@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import torch
@@ -113,16 +113,55 @@ class SliceOver(nn.Module):
         return whole.index_select(self.axis, self.indices)
 
 
+class DeltaOver(nn.Module):
+    """A parametrization: a constant matrix plus a trained product of low rank.
+
+    Args:
+        base: (rows, columns).
+    """
+
+    def __init__(self, base: torch.Tensor, rank: int) -> None:
+        super().__init__()
+        self.rank = rank
+        self.register_buffer("base", base, persistent=False)
+
+    def forward(self, factors: torch.Tensor) -> torch.Tensor:
+        """The matrix from its factors, (rank, rows + columns), in float32 under autocast too."""
+        rows = self.base.shape[0]
+        with torch.autocast(factors.device.type, enabled=False):
+            return torch.addmm(self.base, factors[:, :rows].T, factors[:, rows:])
+
+    def right_inverse(self, whole: torch.Tensor) -> torch.Tensor:
+        """Factors of a product that is zero, as LoRA starts: the rows' are zero, the columns' uniform."""
+        rows, columns = whole.shape
+        right = whole.new_empty(self.rank, columns).uniform_(-(columns**-0.5), columns**-0.5)
+        return torch.cat([whole.new_zeros(self.rank, rows), right], dim=1)
+
+
 def set_slice(
     model: nn.Module, names: Iterable[str], base: torch.Tensor, axis: int, indices: Sequence[int]
 ) -> nn.Parameter:
     """Makes some entries of a tensor, under all its ``names``, its only trained part; returns that part."""
+    return _parametrized(model, names, base, lambda: SliceOver(base, axis, indices))
+
+
+def set_delta(model: nn.Module, name: str, base: torch.Tensor, rank: int) -> nn.Parameter:
+    """Trains a matrix through a delta of low rank; returns the factors, (rank, rows + columns).
+
+    Draws from the global random state.
+    """
+    return _parametrized(model, [name], base, lambda: DeltaOver(base, rank))
+
+
+def _parametrized(
+    model: nn.Module, names: Iterable[str], base: torch.Tensor, make: Callable[[], nn.Module]
+) -> nn.Parameter:
     parts: list[nn.Parameter] = []
     for name in names:
         module, leaf = owner(model, name)
         # PyTorch moves the parametrized parameter onto its trained part; it must not be the parent's object.
         module._parameters[leaf] = nn.Parameter(base.detach(), requires_grad=False)
-        parametrize.register_parametrization(module, leaf, SliceOver(base, axis, indices), unsafe=True)
+        parametrize.register_parametrization(module, leaf, make(), unsafe=True)
         _follow_shape(module, leaf, base.shape)
         if parts:  # tied: one part under every name
             module.parametrizations[leaf].original = parts[0]

@@ -154,7 +154,7 @@ class _Run:
         self.validate, self.folder, self.log = validate, folder, log
         set_dropout(trainee.model, settings.dropout, settings.attention_dropout)
         self.optimiser = make_optimiser(trainee, settings)
-        self.loss = TranslationLoss(trainee.model, settings.label_smoothing)
+        self.loss = TranslationLoss(trainee.model, settings.label_smoothing, settings.encoder_noise or 0.0)
         spread = shards(self.loss)
         self.loss._ddp_params_and_buffers_to_ignore = spread  # they have no gradients to sum
         self.is_sharded = bool(spread)

@@ -27,21 +27,26 @@ class TranslationLoss(nn.Module):
     Args:
         model: a Hugging Face encoder-decoder.
         label_smoothing: share of the probability spread evenly over the vocabulary, in [0, 1).
+        encoder_noise: standard deviation of Gaussian noise on the encoder's states in training, as a share of
+            their own deviation over the batch in the same dimension.
     """
 
-    def __init__(self, model: nn.Module, label_smoothing: float) -> None:
+    def __init__(self, model: nn.Module, label_smoothing: float, encoder_noise: float = 0.0) -> None:
         super().__init__()
         self.model = model
         self.label_smoothing = label_smoothing
+        self._noise = _EncoderNoise(encoder_noise)
         self._labelled = _LabelledRows()
         self._pieces: _OutputPieces | None = None
         self._layer = getattr(model, "get_output_embeddings", lambda: None)()
-        self._hook = self._layer and self._layer.register_forward_pre_hook(self._labelled)
+        self._hooks = [self._layer.register_forward_pre_hook(self._labelled)] if self._layer else []
+        if encoder_noise:
+            self._hooks.append(model.get_encoder().register_forward_hook(self._noise))
 
     def close(self) -> None:
-        """Removes the hook from the model."""
-        if self._hook:
-            self._hook.remove()
+        """Removes the hooks from the model."""
+        for hook in self._hooks:
+            hook.remove()
 
     def restrict(self, pieces: torch.Tensor, probe: Batch) -> bool:
         """Makes the softmax run over some pieces of the target vocabulary, if this model allows it.
@@ -94,8 +99,12 @@ class TranslationLoss(nn.Module):
         source: dict[str, Any] = {"input_ids": batch.source}
         if batch.states is not None:
             # Mixtures of experts also read router outputs from the encoder; this class has them as None.
-            source = {"encoder_outputs": MoeModelOutputWithPast(batch.states)}
-        with self._labelled.of(positions, batch.labels.shape, keep=self._pieces is not None) as kept:
+            states = self._noise.noisy(batch.states, batch.source_mask) if self.training else batch.states
+            source = {"encoder_outputs": MoeModelOutputWithPast(states)}
+        with (
+            self._labelled.of(positions, batch.labels.shape, keep=self._pieces is not None) as kept,
+            self._noise.of(batch.source_mask),
+        ):
             logits = self.model(
                 **source, attention_mask=batch.source_mask, decoder_input_ids=batch.decoder_input,
                 use_cache=False,
@@ -103,6 +112,44 @@ class TranslationLoss(nn.Module):
         if self._pieces is not None and kept:
             return self._pieces.logits(kept[0])
         return logits if logits.dim() == 2 else logits.flatten(0, 1)[positions]
+
+
+class _EncoderNoise:
+    """A hook after an encoder in training that adds Gaussian noise to its states (rows, length, width).
+
+    Models that bear no dropout bear this, and it keeps their decoder from fitting a small text too closely.
+    Threads may share a model, each with its own batch.
+    """
+
+    def __init__(self, share: float) -> None:
+        self._share = share
+        self._current = threading.local()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _EncoderNoise:
+        return self  # a copied model keeps the hook, which does nothing outside a loss
+
+    @contextmanager
+    def of(self, mask: torch.Tensor) -> Iterator[None]:
+        """Adds noise inside the block; the mask (rows, length) is 1 for tokens."""
+        self._current.mask = mask
+        try:
+            yield
+        finally:
+            self._current.mask = None
+
+    def __call__(self, encoder: nn.Module, inputs: Any, output: Any) -> Any:
+        mask = getattr(self._current, "mask", None)
+        if mask is None or not encoder.training:
+            return None
+        output.last_hidden_state = self.noisy(output.last_hidden_state, mask)
+        return output
+
+    def noisy(self, states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """The states with noise, unless its share is 0."""
+        if not self._share:
+            return states
+        deviation = states.detach().float()[mask.bool()].std(0, correction=0) * self._share
+        return states + (torch.randn(states.shape, device=states.device) * deviation).to(states.dtype)
 
 
 class _OutputPieces:

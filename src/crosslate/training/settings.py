@@ -22,6 +22,10 @@ def _not_set(value: bool) -> bool:
     return not value
 
 
+def _not_given(value: float | None) -> bool:
+    return value is None
+
+
 def _auto(value: Any) -> Any:
     """Reads ``auto``, and a number that the command line gives as text."""
     if value == "auto":
@@ -80,6 +84,13 @@ class TrainingSettings(Settings):
         ge=0,
         lt=1,
         description="Dropout of attention weights. [default: the model's own, scaled as auto scales dropout]",
+    )
+    encoder_noise: Annotated[float | None, BeforeValidator(_auto)] = Field(
+        None,
+        ge=0,
+        exclude_if=_not_given,
+        description="Gaussian noise on the encoder's states, as a share of their deviation, or auto: 0.1 if "
+        "auto finds that the parent bears no dropout, else none. [default: auto]",
     )
     weight_decay: float = Field(0.0, ge=0, description="Decoupled weight decay (AdamW); 0 disables.")
     adam_beta1: float = Field(0.9, ge=0, lt=1, description="Decay of the first moment.")

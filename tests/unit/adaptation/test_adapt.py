@@ -51,10 +51,10 @@ def test_a_pack_comes_out_and_the_parent_stays(parent: Parent, tmp_path: Path):
 @pytest.mark.parametrize(
     ("new", "expected"),
     [
-        ({"source": None, "target": "es"}, ("fr", "es", "tgt+xattn")),
+        ({"source": None, "target": "es"}, ("fr", "es", "tgt+xattn+low-rank(dec;rank=64)")),
         ({"strategy": "src"}, ("de", "en", "src")),
         ({"strategy": "embed+xattn"}, ("de", "en", "embed+xattn")),
-        ({"target": "es"}, ("de", "es", "src+tgt+xattn")),
+        ({"target": "es"}, ("de", "es", "src+tgt+xattn+low-rank(enc,dec;rank=32)")),
     ],
 )
 def test_sides_and_strategies(parent: Parent, new: dict[str, Any], expected: tuple[str, str, str]):
@@ -177,7 +177,8 @@ def test_less_memory_where_the_encoder_is_frozen_as_a_whole(parent: Parent, tmp_
     low = toy_corpora.parent()
     low.lower(keep={"xattn"})
     training = {"precision": "auto", "gradient_checkpointing": True}
-    pack = adapted(low, tmp_path / "pack", pair=("fr", "de"), training=training, source=None, target="de")
+    new = {"source": None, "target": "de", "strategy": "tgt+xattn"}
+    pack = adapted(low, tmp_path / "pack", pair=("fr", "de"), training=training, **new)
     assert low.fingerprint() == parent.fingerprint() == pack.manifest.parent.fingerprint
     assert pack.manifest.training["precision"] == "bf16"
     assert not any(getattr(module, "gradient_checkpointing", False) for module in low.model.modules())

@@ -26,7 +26,7 @@ from crosslate.models.strategies import STRATEGIES, parse_strategy, strategy_nam
 TABLE = {
     "bitfit": (BODY, Assigned(BitFit(), BODY), "bitfit", "bitfit"),
     "lora": (frozenset(), Assigned(Lora(8), frozenset({"xattn"})), "lora[xattn;rank=8]", "lora-xattn"),
-    "low-rank": (frozenset(), Assigned(LowRankMatrices(8), BODY), "low-rank[rank=8]", "low-rank"),
+    "low-rank": (frozenset(), Assigned(LowRankMatrices(32), BODY), "low-rank[rank=32]", "low-rank"),
     "ia3": (frozenset(), Assigned(Ia3(), BODY), "ia3", "ia3"),
     "adapters": (
         frozenset(), Assigned(Adapters(64), frozenset({"enc", "dec"})), "adapters[width=64]", "adapters"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from transformers.trainer_pt_utils import LabelSmoother
 
 import families
 from crosslate.training.batches import IGNORED
+from crosslate.training.cpu import SeededRandom
+from crosslate.training.devices import set_dropout
 from crosslate.training.loss import TranslationLoss, labelled_positions
 from toy_training import ToyModel, ToyPairs, toy_batch
 
@@ -170,3 +173,48 @@ def test_a_model_with_other_logits_is_not_restricted():
     expected = loss(batch)
     assert not loss.restrict(FEW_PIECES, batch)
     torch.testing.assert_close(loss(batch), expected)
+
+
+class TestEncoderNoise:
+    def states_of(self, share, batch, *, training=True, seed=1):
+        """What the decoder gets from the encoder, with and without noise."""
+        model = families.build("marian-separate").train(training)
+        found = []
+        model.get_decoder().register_forward_pre_hook(
+            lambda module, args, kwargs: found.append(kwargs["encoder_hidden_states"]), with_kwargs=True
+        )
+        for noise in (0.0, share):
+            loss = TranslationLoss(model, 0.1, noise).train(training)
+            with SeededRandom(seed):
+                loss(batch)
+            loss.close()
+        return found
+
+    def test_its_deviation_is_a_share_of_the_states(self):
+        batch = batch_of(*range(len(PAIRS)), rows=64)
+        plain, noisy = self.states_of(0.1, batch)
+        mask = batch.source_mask.bool()
+        share = (noisy - plain)[mask].std(0) / plain[mask].std(0)
+        assert float(share.detach().mean()) == pytest.approx(0.1, rel=0.15)
+
+    def test_it_depends_on_the_seed_alone_and_is_for_training(self):
+        batch = batch_of(0, 1, 2, rows=4)
+        (_, one), (_, same), (_, other) = (self.states_of(0.1, batch, seed=seed) for seed in (1, 1, 2))
+        assert torch.equal(one, same) and not torch.equal(one, other)
+        plain, still = self.states_of(0.1, batch, training=False)
+        assert torch.equal(plain, still)
+
+    def test_stored_states_get_it_too(self):
+        model, batch = families.build("marian-separate").train(), batch_of(0, 1, 2, rows=4)
+        set_dropout(model, 0.0, 0.0)
+        with torch.no_grad():
+            states = model.get_encoder()(batch.source, attention_mask=batch.source_mask).last_hidden_state
+        stored = replace(batch, states=states)
+        losses = []
+        for noise, each in ((100.0, batch), (100.0, stored), (0.0, stored)):  # a tiny model hardly listens
+            loss = TranslationLoss(model, 0.1, noise)
+            with SeededRandom(1):
+                losses.append(loss(each).detach())
+            loss.close()
+        torch.testing.assert_close(losses[0], losses[1])
+        assert (losses[1] - losses[2]).abs() > 1e-3

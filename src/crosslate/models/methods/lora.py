@@ -36,19 +36,15 @@ class Lora(Method):
         attentions = Blocks(model).attentions_of(groups)
         group_of = {f"{path}.weight": each.group for each in attentions for path in each.projections.values()}
         shapes = {name: tuple(model.get_parameter(name).shape) for name in group_of}
-        self.refuse_small(shapes)
-        return {
-            name: Treatment(group, LowRank(shape=shapes[name], rank=self.rank))
-            for name, group in group_of.items()
-        }
-
-    def refuse_small(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
-        """Refuses matrices of these names and shapes that are too small for the rank."""
-        if too_small := [name for name, shape in shapes.items() if self.rank > min(shape)]:
+        if too_small := [name for name in group_of if self.rank > min(shapes[name])]:
             raise StrategyError(
                 f"rank is {self.rank}, but {too_small[0]} has the shape {list(shapes[too_small[0]])}; "
                 f"give a rank of at most {min(map(min, shapes.values()))}"
             )
+        return {
+            name: Treatment(group, LowRank(shape=shapes[name], rank=self.rank))
+            for name, group in group_of.items()
+        }
 
     def attach(self, model: Any, forms: Mapping[tuple[str, ...], Form]) -> dict[str, nn.Parameter]:
         names = [names[0] for names in forms]
