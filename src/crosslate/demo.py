@@ -26,6 +26,7 @@ from crosslate.evaluation.scores import Score, score_translations
 from crosslate.files import write_json
 from crosslate.models.parent import Parent
 from crosslate.models.sizes import parse_size
+from crosslate.models.strategies import default_strategy
 from crosslate.packs.compose import apply_packs
 from crosslate.packs.pack import Pack
 from crosslate.text.corpora import ParallelCorpus
@@ -37,7 +38,7 @@ from crosslate.translation.translator import Translator
 
 Part = Literal["parent", "child"]
 MAX_GAP_TO_BODY = 3.0
-MIN_ZERO_SHOT = 50.0
+MIN_ZERO_SHOT = 55.0
 NUM_SAMPLES = 5
 
 
@@ -59,9 +60,9 @@ class Wanted(NamedTuple):
 
 PACKS = (
     Wanted("de-en-src", "de", "en", "src"),
-    Wanted("de-en", "de", "en", "src+xattn"),
+    Wanted("de-en", "de", "en", str(default_strategy(["source"]))),
     Wanted("de-en-src+body", "de", "en", "src+body"),
-    Wanted("fr-es", "fr", "es", "tgt+xattn"),
+    Wanted("fr-es", "fr", "es", str(default_strategy(["target"]))),
 )
 
 
@@ -72,6 +73,7 @@ DECODING = DecodingOptions(beam_size=5, length_penalty=1.2)  # as in the paper
 SOURCE_TRAINING = TrainingSettings(
     max_epochs=7,
     fresh_learning_rate=8e-3,  # safe, since only embeddings start from random values
+    learning_rates={"added": 2e-3},
     pretrained_learning_rate=5e-4,  # packs compose better if cross-attention changes less
     dropout=0.05,
     warmup_updates=100,
@@ -121,7 +123,7 @@ class DemoResult:
     Attributes:
         parent_before, parent_after: score of the parent on its own pair before and after adaptation.
         parent_identical: whether fingerprint and all translations stayed the same.
-        children: one per adaptation.
+        children: one per pack of :data:`PACKS`.
         zero_shot: German to Spanish by composition, a pair without training text.
         samples: German test sentences with their translations.
         seconds: duration of this call.
@@ -137,14 +139,12 @@ class DemoResult:
 
     def failures(self) -> list[str]:
         """Expectations of the method that were not met."""
-        scores = {each.strategy: each.score.value for each in self.children}
-        src, xattn, body = (scores[name] for name in ("src", "src+xattn", "src+body"))
+        src, ours, body, _ = (each.score.value for each in self.children)
         zero_shot = self.zero_shot.value
         promises = {
-            f"src+xattn ({xattn:.1f} BLEU) does not beat src ({src:.1f})": xattn > src,
-            f"src+xattn ({xattn:.1f} BLEU) is more than {MAX_GAP_TO_BODY:g} below src+body ({body:.1f})": (
-                xattn >= body - MAX_GAP_TO_BODY
-            ),
+            f"the default strategy ({ours:.1f} BLEU) does not beat src ({src:.1f})": ours > src,
+            f"the default strategy ({ours:.1f} BLEU) is more than {MAX_GAP_TO_BODY:g} below src+body "
+            f"({body:.1f})": ours >= body - MAX_GAP_TO_BODY,
             f"zero-shot German-Spanish reaches {zero_shot:.1f} BLEU, expected above {MIN_ZERO_SHOT:g}": (
                 zero_shot > MIN_ZERO_SHOT
             ),
@@ -179,7 +179,7 @@ def run_demo(
     after, translations_after = demo.score("fr", "en", parent)
     is_same = parent.fingerprint() == fingerprint and translations_after == translations_before
     _, _, german = demo.corpora("de", "es", "child")
-    english = next(each for each in children if each.strategy == "src+xattn").translations
+    english = children[1].translations
     rows = zip(german.source, english, composed, german.target, strict=True)
     samples = [dict(zip(("de", "en", "es", "es reference"), row)) for row in islice(rows, NUM_SAMPLES)]
     seconds = time.monotonic() - started

@@ -6,6 +6,7 @@ import pytest
 
 from crosslate.demo import ChildResult, DemoFailed, DemoResult, DemoSettings, run_demo
 from crosslate.evaluation.scores import Score
+from crosslate.models.strategies import default_strategy
 from crosslate.training.settings import TrainingSettings
 
 QUICK = TrainingSettings(max_updates=3, max_epochs=0, batch_tokens=1024, patience=0, precision="fp32")
@@ -21,6 +22,9 @@ TOY = DemoSettings(
 )
 
 
+SOURCE, TARGET = (str(default_strategy([side])) for side in ("source", "target"))
+
+
 def score(value):
     return Score("BLEU", value, "signature", (value - 1, value + 1), 12)
 
@@ -28,7 +32,7 @@ def score(value):
 def result(src, xattn, body, zero_shot, *, identical=True):
     children = [
         ChildResult("de-en", strategy, score(value), 0.1, 1000, None, [])
-        for strategy, value in (("src", src), ("src+xattn", xattn), ("src+body", body))
+        for strategy, value in (("src", src), (SOURCE, xattn), ("src+body", body), (TARGET, 90))
     ]
     return DemoResult(score(90), score(90), identical, children, score(zero_shot), [], 1.0)
 
@@ -40,7 +44,7 @@ def test_toy_demo_leaves_a_report_and_fails_its_check(tmp_path):
     report = json.loads((tmp_path / "demo/report.json").read_text(encoding="utf-8"))
     assert report["parent"]["identical"] is True
     assert [(each["pair"], each["strategy"]) for each in report["children"]] == [
-        ("de-en", "src"), ("de-en", "src+xattn"), ("de-en", "src+body"), ("fr-es", "tgt+xattn"),
+        ("de-en", "src"), ("de-en", SOURCE), ("de-en", "src+body"), ("fr-es", TARGET),
     ]  # fmt: skip
     assert report["zero_shot"]["num_sentences"] == 12
     assert report["failures"]

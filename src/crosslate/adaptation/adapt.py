@@ -20,12 +20,13 @@ from crosslate.languages.codes import contradicts
 from crosslate.models.child import Child
 from crosslate.models.groups import ADDED
 from crosslate.models.parent import Parent
-from crosslate.packs.compose import pack_child
+from crosslate.packs.compact import stored_as
+from crosslate.packs.compose import apply_packs, pack_child
 from crosslate.packs.manifest import MANIFEST_NAME, ScoreRecord
 from crosslate.packs.pack import Pack
 from crosslate.text.corpora import Corpus
 from crosslate.text.vocabularies import NoVocabulary
-from crosslate.training.loop import train
+from crosslate.training.loop import Validation, train
 from crosslate.training.memory import PeakMemory
 from crosslate.training.optimiser import Trainee
 from crosslate.training.progress import Progress
@@ -132,10 +133,13 @@ def _adapt(
     record |= {**held, "parameters": _counts(child), **vocabularies.record(child), **heads,
                **dropout,
                "memory_before_bytes": memory.before, "peak_memory_bytes": memory.bytes()}  # fmt: skip
-    pack = pack_child(
-        child, name=output.name, training=record, data=prepared.record, licence=output.licence,
-        scores=_validation_scores(record, prepared.valid.origin),
-    )  # fmt: skip
+    best = next(each for each in record["validations"] if each["updates"] == record["best_updates"])
+    score = Validation(best["metric"], best["score"], best["signature"])
+    pack = pack_child(child, name=output.name, training=record, data=prepared.record, licence=output.licence)
+    if output.dtype != "float32":
+        pack = stored_as(pack, output.dtype)
+        score = make_validate(apply_packs(parent, [pack]), prepared.valid, data.metric)()
+    pack.manifest = pack.manifest.changed(scores=(_record_of(score, prepared.valid.origin),))
     run.finish(lambda: pack.save(output.folder, replace=output.replace))
     return pack
 
@@ -152,13 +156,8 @@ def _counts(child: Child) -> dict[str, Any]:
     }
 
 
-def _validation_scores(record: dict[str, Any], origin: str) -> list[ScoreRecord]:
-    """The score of the state in the pack; empty without validation."""
-    best = [entry for entry in record["validations"] if entry["updates"] == record["best_updates"]]
-    return [
-        ScoreRecord(
-            metric=entry["metric"], value=round(entry["score"], 4), signature=entry["signature"],
-            test_set=f"validation: {origin}",
-        )
-        for entry in best[:1]
-    ]  # fmt: skip
+def _record_of(score: Validation, origin: str) -> ScoreRecord:
+    return ScoreRecord(
+        metric=score.metric, value=round(score.score, 4), signature=score.signature,
+        test_set=f"validation: {origin}",
+    )  # fmt: skip

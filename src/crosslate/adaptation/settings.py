@@ -158,5 +158,10 @@ class OutputSettings(Settings):
 class PackOutput(OutputSettings):
     """Where a pack is written, with its name and licence."""
 
+    dtype: Literal["bfloat16", "int8", "float32"] = Field(
+        "bfloat16",
+        description="Type of the stored numbers; the pack's score is that of what is stored. int8 halves "
+        "bfloat16 again and can cost a little quality.",
+    )
     name: str = Field("", description="Name of the pack.")
     licence: str = Field("", description="Licence of the pack, as an SPDX expression.")

@@ -50,6 +50,7 @@ _OPTIONS: Options = {
     "--frozen-dtype": "frozen_dtype",
     "--gradient-checkpointing": "training.gradient_checkpointing",
     "--shard-frozen": "training.shard_frozen",
+    "--dtype": "output.dtype",
     "--name": "output.name",
     "--licence": "output.licence",
 }

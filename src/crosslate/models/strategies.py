@@ -131,7 +131,7 @@ STRATEGIES: dict[str, Strategy] = {
 
 
 _DEFAULTS: dict[frozenset[Side], str] = {
-    frozenset[Side](["source"]): "src+xattn+low-rank(enc,dec;rank=32)",
+    frozenset[Side](["source"]): "src+xattn+low-rank(enc;rank=32)",
     frozenset[Side](["target"]): "tgt+xattn+low-rank(dec;rank=64)",
     frozenset[Side](["source", "target"]): "src+tgt+xattn+low-rank(enc,dec;rank=32)",
 }

@@ -6,6 +6,7 @@ is scaled so that its largest absolute value becomes 127; vectors are few and ar
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, get_args
 
 import torch
@@ -43,11 +44,26 @@ def compressed(
         ParentError: the parent is held in lower precision.
     """
     check_compression(rank, dtype)
-    originals = _matrices(pack.manifest, parent) if rank else {}
+    smaller = _converted(pack, dtype, _matrices(pack.manifest, parent) if rank else {}, rank)
+    before = {"checksum": pack.manifest.checksum, "rank": rank or None, "dtype": dtype}
+    smaller.manifest = smaller.manifest.changed(
+        scores=(), training={**pack.manifest.training, "compressed": before}
+    )
+    return smaller
+
+
+def stored_as(pack: Pack, dtype: StoredType) -> Pack:
+    """The same pack with its numbers in another type; scores and the training record are kept."""
+    return _converted(pack, dtype)
+
+
+def _converted(
+    pack: Pack, dtype: StoredType | None, originals: Mapping[str, torch.Tensor] | None = None, rank: int = 0
+) -> Pack:
     tensors: dict[str, torch.Tensor] = {}
     records: dict[str, TensorRecord] = {}
     for name in sorted(pack.tensors.keys() - pack.manifest.scale_names):
-        tensor, form, original = pack.decoded(name), pack.form(name), originals.get(name)
+        tensor, form, original = pack.decoded(name), pack.form(name), (originals or {}).get(name)
         if original is not None and form is None:
             cut = low_rank(tensor, original, rank)
             if cut.numel() < tensor.numel():
@@ -63,11 +79,7 @@ def compressed(
         if scales is not None:
             tensors[f"{name}.scales"] = scales
             records[f"{name}.scales"] = TensorRecord(shape=tuple(scales.shape), dtype="float32")
-    before = {"checksum": pack.manifest.checksum, "rank": rank or None, "dtype": dtype}
-    manifest = pack.manifest.changed(
-        tensors=records, files={}, checksum=NO_CHECKSUM, scores=(),
-        training={**pack.manifest.training, "compressed": before},
-    )  # fmt: skip
+    manifest = pack.manifest.changed(tensors=records, files={}, checksum=NO_CHECKSUM)
     return Pack(manifest, tensors, pack.vocabularies)
 
 
@@ -102,7 +114,8 @@ def low_rank(tensor: torch.Tensor, original: torch.Tensor, rank: int) -> torch.T
 
 def _stored(tensor: torch.Tensor, dtype: StoredType | None) -> tuple[torch.Tensor, torch.Tensor | None]:
     """A tensor in its stored type, with row scales for int8."""
-    if dtype is None or not tensor.is_floating_point():
+    is_short = dtype == "bfloat16" and tensor.dtype.itemsize <= 2  # as long as bfloat16 already
+    if dtype is None or is_short or not tensor.is_floating_point():
         return tensor.clone(), None
     if dtype == "bfloat16" or tensor.dim() < 2 or not tensor.numel():
         return tensor.to(torch.bfloat16, copy=True), None

@@ -11,7 +11,7 @@ import torch
 import crosslate
 from crosslate.errors import Faults, PackError, StrategyError
 from crosslate.models.child import Child, graft
-from crosslate.models.groups import EMBEDDINGS, SIDES, Group, Side
+from crosslate.models.groups import EMBEDDINGS, SIDES, Side
 from crosslate.models.methods.forms import Form, Slices
 from crosslate.models.methods.method import Method, added_type
 from crosslate.models.methods.registry import parse_method
@@ -30,9 +30,6 @@ from crosslate.packs.manifest import (
 )
 from crosslate.packs.pack import Pack, check_composition, check_parent
 from crosslate.text.vocabularies import Vocabulary
-
-_OF_SOURCE = frozenset[Group]({"src", "enc"})
-"""The groups that a composed child takes from the source pack, as far as that changed them."""
 
 
 def pack_child(
@@ -108,10 +105,10 @@ def identity(parent: Parent) -> ParentIdentity:
 def apply_packs(parent: Parent, packs: Sequence[Pack]) -> Child:
     """The child of a parent and one pack, or of a source pack and a target pack (zero-shot).
 
-    Of two packs, in either order, the source pack gives the source embeddings and, if it changed that, the
-    encoder; the target pack gives everything else. The source pack's cross-attention and decoder were fitted
-    to the parent's target language. Tensors are not copied; only slices of attention heads and compressed
-    forms are expanded.
+    Of two packs, in either order, the source pack gives the source embeddings, the target pack the target
+    embeddings, cross-attention and the decoder. Their changes of the encoder are added to each other (task
+    arithmetic, Ilharco et al. 2023, https://arxiv.org/abs/2212.04089). Tensors are not copied; only slices of
+    attention heads and compressed forms are expanded, and encoders that both packs changed.
 
     Source: Gheini, Ren & May 2021, section 5.2.
 
@@ -128,11 +125,7 @@ def apply_packs(parent: Parent, packs: Sequence[Pack]) -> Child:
     source, target = ordered[0], ordered[-1]
     fitted = _fit(parent, target)
     if source is not target:
-        of_source = [each for each in _fit(parent, source) if _is_of_source(parent, each[0])]
-        # The target pack may have trained the parent's source embeddings, and the encoder for these.
-        given = {"src", *(place.group for place, _ in of_source)}
-        fitted = [each for each in fitted if not (each[0].group in given and _is_of_source(parent, each[0]))]
-        fitted += of_source
+        fitted = _merged(parent, _fit(parent, source), fitted)
     new: dict[Side, NewSide] = {}
     for pack in ordered:
         for side, vocabulary in pack.vocabularies.items():
@@ -144,9 +137,22 @@ def apply_packs(parent: Parent, packs: Sequence[Pack]) -> Child:
     )  # fmt: skip
 
 
-def _is_of_source(parent: Parent, place: _Place) -> bool:
-    """Whether a composed child takes a tensor from the source pack; not what encoder and decoder share."""
-    return all(parent.anatomy.groups.get(name, place.group) in _OF_SOURCE for name in place.names)
+def _merged(
+    parent: Parent,
+    of_source: Sequence[tuple[_Place, torch.Tensor]],
+    of_target: Sequence[tuple[_Place, torch.Tensor]],
+) -> list[tuple[_Place, torch.Tensor]]:
+    """What a composed child takes from a source pack and a target pack."""
+    merged = {place.names: (place, tensor) for place, tensor in of_target if place.group != "src"}
+    for place, tensor in of_source:
+        # What encoder and decoder share is the target pack's.
+        if not all(parent.anatomy.groups.get(name, place.group) in ("src", "enc") for name in place.names):
+            continue
+        if place.names in merged and place.original is not None:
+            change = merged[place.names][1] - place.original.detach().to(tensor.dtype)
+            tensor = tensor + change
+        merged[place.names] = (place, tensor)
+    return list(merged.values())
 
 
 def plug_back(parent: Parent, pack: Pack) -> Child:

@@ -325,8 +325,8 @@ def all_directions(
     """Every pair that a parent and its packs can translate, each by the best there is.
 
     What was trained goes before what was composed; of several packs for one pair the newest is taken. In a
-    composition, a source pack that leaves the parent's body as it is goes before one that changed it: only
-    its source embeddings count there, and they fit the body that they were trained with.
+    composition, a source pack that leaves the parent's decoder as it is goes before one that changed it: the
+    decoder is the target pack's there, and a source pack fits the decoder that it was trained with.
 
     Args:
         own: the parent's own pair; None leaves it out.
@@ -340,7 +340,7 @@ def all_directions(
         candidates.append(own)
     candidates += [
         Direction(first.direction.source, second.direction.target, "zero-shot", (first, second))
-        for first in sorted(ordered, key=_changes_body)
+        for first in sorted(ordered, key=_changes_decoder)
         for second in ordered
         if first.manifest.renewed == ("source",) and second.manifest.renewed == ("target",)
     ]
@@ -353,10 +353,10 @@ def all_directions(
     return dict(sorted(found.items()))
 
 
-def _changes_body(pack: InstalledPack) -> bool:
-    """Whether a pack changed the encoder or decoder, as far as its strategy says."""
+def _changes_decoder(pack: InstalledPack) -> bool:
+    """Whether a pack changed the decoder, as far as its strategy says."""
     try:
-        return not {"enc", "dec"}.isdisjoint(parse_strategy(pack.manifest.strategy).methods)
+        return "dec" in parse_strategy(pack.manifest.strategy).methods
     except StrategyError:
         return True
 

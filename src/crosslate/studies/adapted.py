@@ -115,7 +115,7 @@ def adapt_and_score(inputs: Inputs, measure: Callable[[Child], dict[str, float]]
             parent, inputs.library.training(inputs.cell.texts["train"]), inputs.text("valid"),
             new=_new_languages(inputs),
             data=DataSettings(source_vocabulary_size=size, target_vocabulary_size=size),
-            training=inputs.settings, output=PackOutput(folder=folder), progress=progress,
+            training=inputs.settings, output=PackOutput(folder=folder, dtype="float32"), progress=progress,
         )  # fmt: skip
     pack = Pack.load(folder)
     training = pack.manifest.training

@@ -11,7 +11,9 @@ import torch
 import toy_corpora
 from crosslate.adaptation.adapt import adapt
 from crosslate.adaptation.settings import DataSettings, NewLanguages, PackOutput
+from crosslate.engines.decoding import DecodingOptions
 from crosslate.errors import InputError, Interrupted
+from crosslate.evaluation.scores import score_translations
 from crosslate.models.parent import Parent
 from crosslate.packs.compose import apply_packs
 from crosslate.packs.pack import Pack
@@ -20,6 +22,7 @@ from crosslate.text.corpora import ParallelCorpus, TextFiles
 from crosslate.training import loop
 from crosslate.training.progress import Progress
 from crosslate.training.settings import TrainingSettings
+from crosslate.translation.translator import Translator
 from toy_training import At, interrupt
 
 adapted = toy_corpora.adapted
@@ -46,6 +49,31 @@ def test_a_pack_comes_out_and_the_parent_stays(parent: Parent, tmp_path: Path):
     found = (score.metric, score.value, score.signature, score.test_set)
     assert found == ("bleu", round(entry["score"], 4), entry["signature"], "validation: toy.de + toy.en")
     assert [path.name for path in (tmp_path / "de-en.run").iterdir()] == ["log.jsonl"]
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "int8", "float32"])
+def test_a_pack_is_stored_as_asked_and_scored_as_stored(
+    parent: Parent, tmp_path: Path, dtype: str, monkeypatch: pytest.MonkeyPatch
+):
+    scored = []
+    monkeypatch.setattr(
+        "crosslate.adaptation.validation.score_translations",
+        lambda lines, *args, **options: (scored.append(lines), score_translations(lines, *args, **options))[
+            1
+        ],
+    )
+    output = {} if dtype == "bfloat16" else {"dtype": dtype}
+    pack = adapted(parent, tmp_path / "pack", output=output, training={"fresh_learning_rate": 0.05})
+    assert {each.dtype for each in Pack.load(tmp_path / "pack").manifest.tensors.values()} >= {dtype}
+    best = next(
+        number
+        for number, each in enumerate(pack.manifest.training["validations"])
+        if each["updates"] == pack.manifest.training["best_updates"]
+    )
+    texts = toy_corpora.corpus("de", "en", 12, seed=1).source
+    stored = Translator(parent, pack, options=DecodingOptions(beam_size=1)).translate(texts)
+    assert scored[best if dtype == "float32" else -1] == stored
+    assert len(scored) == (3 if dtype == "float32" else 4)
 
 
 @pytest.mark.parametrize(

@@ -104,21 +104,28 @@ class TestMethods:
             ("adapters[width=4]", "adapters[width=3]"),
         ],
     )
-    def test_a_target_pack_gives_all_but_the_source_embeddings_and_the_encoder(self, source, target):
+    def test_each_side_from_its_pack_and_changes_of_the_encoder_added(self, source, target):
         packs = [pack_of(f"tgt+{target}", seed=1), pack_of(f"src+{source}", seed=2)]
         composed = apply_packs(parent(), packs)
-        alone, of_source = (dict(named_tensors(apply_packs(parent(), [each]).model)) for each in packs)
-        tensors = dict(named_tensors(composed.model))
-        if any(name in packs[1].tensors and "encoder." in name for name in tensors.keys() - {TABLE}):
-            encoder = {name: each for name, each in of_source.items() if name.startswith("model.encoder.")}
-            alone = {
-                name: each for name, each in alone.items() if not name.startswith("model.encoder.")
-            } | encoder
+        of_target, of_source, of_both, originals = (
+            dict(named_tensors(each.model))
+            for each in (
+                apply_packs(parent(), packs[:1]),
+                apply_packs(parent(), packs[1:]),
+                composed,
+                parent(),
+            )
+        )
         assert (composed.source_language, composed.target_language) == ("de", "es")
-        assert torch.equal(tensors[TABLE], packs[1].tensors[TABLE])
-        assert tensors.keys() == alone.keys()
-        for name in alone.keys() - {TABLE}:
-            assert torch.equal(tensors[name], alone[name]), name
+        assert of_both.keys() >= of_target.keys() | {name for name in of_source if "encoder." in name[:15]}
+        for name, tensor in of_both.items():
+            if not name.startswith("model.encoder."):
+                assert torch.equal(tensor, of_target[name]), name
+            elif name == TABLE or name not in originals:  # an adapter that both have is the source pack's
+                assert torch.equal(tensor, of_source.get(name, of_target.get(name))), name
+            else:
+                changes = of_source[name] + of_target[name] - 2 * originals[name]
+                torch.testing.assert_close(tensor, originals[name] + changes)
         assert logits_of(composed).isfinite().all()
 
     def test_plugging_back_keeps_the_body_with_what_was_added(self):
