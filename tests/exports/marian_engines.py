@@ -172,7 +172,7 @@ def published_pack(folder: Path) -> Path | None:
         data=DataSettings(source_vocabulary_size=1_500),
         training=TrainingSettings(
             max_updates=700, batch_tokens=1_500, warmup_updates=20, validate_every_updates=350,
-            fresh_learning_rate=3e-3, schedule="cosine", dropout=0.0,
+            fresh_learning_rate=3e-3, schedule="cosine",
         ),
         output=PackOutput(folder=pack),
     )  # fmt: skip
