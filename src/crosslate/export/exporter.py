@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from crosslate.errors import InputError, UsageError, nearest
+from crosslate.files import described
 from crosslate.registry import Registry
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class Exporter(ABC):
 
     def _check_output(self, out: Path) -> None:
         if out.exists():
-            raise InputError(f"{out} already exists; give another name or remove it first")
+            raise InputError(f"{out} already exists, {described(out)}; give another name or remove it first")
 
     @abstractmethod
     def write(
