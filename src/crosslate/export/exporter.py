@@ -50,7 +50,7 @@ class Exporter(ABC):
         if self.runtime is None and self.runtime_package:
             raise UsageError(
                 f"this format needs the npm package {self.runtime_package}; install it (npm install "
-                f"{self.runtime_package}) and give its folder as the runtime"
+                f"--prefix engine {self.runtime_package}) and give its folder, engine, as the runtime"
             )
         if self.runtime is not None and not self.runtime_package:
             raise UsageError(f"a runtime, {self.runtime}, is given, but this format uses none; leave it out")

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 
 INDEX = "packs.json"
 PACKAGE = "@browsermt/bergamot-translator"
+_PINNED = f"{PACKAGE}@0.4.9"
 _PAGE = Path(__file__).parents[1] / "web_page"
 _WORKER = "worker/bergamot-translator-worker"
 _ENGINE_FILES = ("translator.js", "worker/translator-worker.js", f"{_WORKER}.js", f"{_WORKER}.wasm")
@@ -119,7 +120,7 @@ class Web(Exporter):
     """A folder for any host of static files, which translates in the reader's browser."""
 
     precisions = ("int8",)
-    runtime_package = PACKAGE
+    runtime_package = _PINNED
 
     def check(self, out: Path, precision: str) -> None:
         """See :meth:`Exporter.check`; ``out`` may be a folder of earlier exports."""
@@ -153,7 +154,10 @@ class Web(Exporter):
             write_json(folder / INDEX, index.model_dump())
             _remove_unused(folder, index)
         listed = ", ".join(f"{each.source}-{each.target}" for each in index.pairs)
-        return f"{note}\npairs in the folder: {listed}; try it: python -m http.server --directory {out}"
+        return (
+            f"{note}\npairs in the folder: {listed}; try it: python -m http.server "
+            f"--directory {out}, and open http://localhost:8000"
+        )
 
 
 @contextmanager
@@ -170,7 +174,10 @@ def _read_index(folder: Path) -> Index:
     try:
         return Index.model_validate(read_json(folder / INDEX))
     except (InputError, NotADirectoryError, ValidationError) as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error)
+        if isinstance(error, ValidationError):
+            fault = error.errors()[0]
+            reason = f"{INDEX}: {'.'.join(map(str, fault['loc'])) or 'all of it'}: {fault['msg']}"
         raise InputError(
             f"{folder} already exists, {described(folder)}, and is not a folder of this format ({reason}); "
             "give another name or remove it first"
@@ -185,7 +192,7 @@ def _find_engine(runtime: Path) -> Path:
     """
     installed = runtime / "node_modules" / PACKAGE
     folder = (installed if installed.is_dir() else runtime).resolve()
-    get_it = f"get it with: npm install --prefix {runtime} {PACKAGE}@0.4.9"
+    get_it = f"get it with: npm install --prefix {runtime} {_PINNED}"
     if not folder.is_dir():
         raise InputError(f"cannot take the engine from {runtime}, there is no such folder; {get_it}")
     faults = Faults(f"cannot take the engine from {runtime} ({get_it})")
