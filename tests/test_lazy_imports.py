@@ -38,6 +38,15 @@ def test_nothing_heavy_is_loaded(program):
     assert loaded_by(program) & set(HEAVY) == set()
 
 
+def test_an_output_that_exists_is_refused_at_once(tmp_path):
+    (tmp_path / "pack.json").write_text("{}")
+    adapt = ["adapt", "--parent", "p", "--new-source", "de", "--train", "a", "b", "--out", str(tmp_path)]
+    train = ["parent", "train", "--langs", "fr-en", "--train", "a", "b", "--out", str(tmp_path), "--force"]
+    for arguments in (adapt, train):
+        loaded = loaded_by(COMMAND.format(arguments=arguments))
+        assert "crosslate.adaptation.jobs" in loaded and "torch" not in loaded
+
+
 def test_a_command_loads_no_other():
     loaded = loaded_by(COMMAND.format(arguments=["pack", "--help"]))
     assert {name for name in loaded if name.startswith("crosslate.cli.")} & {

@@ -43,6 +43,10 @@ class InputError(CrosslateError, ValueError):
     exit_code = EXIT_INPUT
 
 
+class OutputExists(InputError):
+    """An output exists, and it was not asked for to replace it."""
+
+
 class CorpusError(InputError):
     """A corpus cannot be read as parallel text."""
 

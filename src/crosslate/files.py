@@ -18,6 +18,8 @@ RUN_SUFFIX = ".run"
 """Suffix of the folder beside an output that holds a run's state and log."""
 
 _BLOCK_BYTES = 1 << 20
+_NAMES_SHOWN = 4
+_KINDS = {"pack.json": "a pack", "crosslate.json": "a parent"}
 
 
 def sha256_file(path: Path) -> str:
@@ -32,6 +34,18 @@ def sha256_file(path: Path) -> str:
 def sha256_text(text: str) -> str:
     """Hex sha256 of ``text`` in UTF-8."""
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def described(path: Path) -> str:
+    """What is at an existing path, in words: ``a pack (README.md, pack.json, source.spm and 1 more)``."""
+    if not path.is_dir():
+        return f"a file of {path.stat().st_size:,} bytes"
+    names = sorted(entry.name for entry in path.iterdir())
+    if not names:
+        return "an empty folder"
+    kind = next((kind for name, kind in _KINDS.items() if name in names), "a folder")
+    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+    return f"{kind} ({', '.join(names[:_NAMES_SHOWN])}{more})"
 
 
 @contextmanager
@@ -64,7 +78,7 @@ def atomic_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
         InputError: ``path`` exists and ``replace`` is False.
     """
     if path.exists() and not replace:
-        raise InputError(f"{path} already exists; give another folder or remove it first")
+        raise InputError(f"{path} already exists, {described(path)}; give another folder or remove it first")
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent))
     try:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import logging
 import os
 import subprocess
 import sys
@@ -131,3 +134,14 @@ def test_the_program_itself():
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert (done.returncode, done.stdout) == (4, "")
     assert done.stderr == "crosslate: nowhere: no such folder; expected the folder of a pack\n"
+
+
+def test_notes_go_to_what_standard_error_is_at_the_time(crosslate, monkeypatch):
+    """A progress bar replaces standard error, to print above itself."""
+    logged = logging.getLogger("crosslate.test")
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    crosslate("plan")
+    replaced = io.StringIO()
+    with contextlib.redirect_stderr(replaced):
+        logged.warning("above the bar")
+    assert replaced.getvalue() == "above the bar\n"

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from crosslate.text.phrasebook import Phrasebook
+
 SOURCE = ["Hund sieht Katze.", "Haus ist groß.", "Kind isst.", "Mann schläft."]
 REFERENCE = ["The dog sees the big cat.", "The house is very big now.", "The child eats and eats.", "The man sleeps all day."]  # fmt: skip
 WORSE = ["A dog sees the cat.", "The house is now big.", "A child eats.", "The man sleeps all day."]
@@ -114,6 +116,19 @@ def test_the_tokenizer_follows_the_target_language(crosslate, files, langs):
     assert "|tok:zh|" in ran.lines[7] and "|nw:0|" in ran.lines[8] and "|nw:2|" in ran.lines[9]
     ran = crosslate(*arguments, *langs, "--tokenizer", "char", "--json", "-")
     assert "|tok:char|" in json.loads(ran.out)["scores"][0]["signature"]
+
+
+def test_swapped_files_are_refused_before_a_model_is_opened(crosslate, files, tiny):
+    corpus = Phrasebook().corpora("de", "en", train=60, valid=6, test=4)[0]
+    for name, lines in zip(("b.de", "b.en"), (corpus.source, corpus.target)):
+        Path(name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    ran = crosslate("evaluate", "--pack", tiny / "packs/de-en", "--test", "b.en", "b.de")
+    assert ran.code == 3 and ran.err.startswith(
+        "crosslate: b.en + b.de: the sides are swapped: the source text"
+    )
+    langs = ("--langs", "de-en", "--hypotheses", "b.en", "--samples", 0)
+    assert crosslate("evaluate", "--test", "b.en", "b.de", *langs).code == 3
+    assert crosslate("evaluate", "--test", "b.de", "b.en", *langs).code == 0
 
 
 def test_an_empty_reference_is_named_with_its_line(crosslate, files, caplog):

@@ -158,7 +158,9 @@ class TestMerge:
         out = tmp_path / "de-es"
         ran = crosslate("pack", "merge", tiny / "packs/de-en", tiny / "packs/fr-es", "--out", out)
         assert ran.code == 0, ran.err
-        assert re.fullmatch(rf"de-es: [\d.]+ (kB|MB) in float32, saved to {out}", ran.lines[0])
+        assert re.fullmatch(
+            rf"de-es: \d+ files of [\d.]+ (kB|MB), tensors in float32, saved to {out}", ran.lines[0]
+        )
         assert re.fullmatch(
             r"checked with transformers: no tensor missing, (identical logits|logits within .*), "
             rf"identical tokens for 8 sentences; see {out}/README.md for how to translate",
@@ -175,7 +177,7 @@ class TestExport:
         packs = tiny / "packs/de-en", tiny / "packs/fr-es"
         ran = crosslate("pack", "export", *packs, "--out", tmp_path / "de-es")
         assert ran.code == 0, ran.err
-        assert ran.lines[0].startswith("de-es: ") and " MB in float32, saved to " in ran.lines[0]
+        assert ran.lines[0].startswith("de-es: ") and " MB, tensors in float32, saved to " in ran.lines[0]
         greedy = DecodingOptions(beam_size=1, max_new_tokens=6)
         exported = CTranslate2Engine(tmp_path / "de-es").translate(["Hund sieht"], greedy)
         live = Translator.open(packs, engine="pytorch").engine.translate(["Hund sieht"], greedy)

@@ -32,14 +32,16 @@ def test_import_and_show(crosslate, tmp_path):
     fingerprint = Parent.load(out).fingerprint()
     assert f"fingerprint {fingerprint}" in crosslate("parent", "show", out).lines
     again = crosslate(*arguments(paths, out))
-    assert again.code == EXIT_INPUT and "already exists" in again.err
+    assert again.code == EXIT_INPUT
+    assert f"{out} already exists, a parent (config.json, crosslate.json, " in again.err
+    assert "give another folder or ask to replace it; the options are --out and --force" in again.err
     assert crosslate(*arguments(paths, out, "--force")).code == 0
 
 
 def test_what_is_no_parent_is_not_replaced(crosslate, tmp_path):
     paths = fairseq_checkpoints.write(tmp_path / "run")
     ran = crosslate(*arguments(paths, tmp_path / "run", "--force"))
-    assert ran.code == EXIT_INPUT and "will not be replaced" in ran.err
+    assert ran.code == EXIT_INPUT and "is never replaced: give another folder" in ran.err
     assert paths["checkpoint"].is_file()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import os
 import signal
@@ -56,6 +57,14 @@ class Marking:
         ]
 
 
+def watched(translate, asked):
+    def run(self, texts, options):
+        asked.append(len(texts))
+        return translate(self, texts, options)
+
+    return run
+
+
 @pytest.fixture
 def marking(monkeypatch, cached):
     from crosslate.cli.model_choice import ModelChoice
@@ -105,6 +114,56 @@ class TestLines:
             "\t0.0000\t\t0.0000\t\t0.0000",
             "KATZE\t0.0000\tKATZE+\t-0.5000\tKATZE++\t-1.0000",
         ]
+
+
+class TestProgress:
+    @pytest.fixture
+    def terminal(self, monkeypatch):
+        """Standard error on a terminal, which keeps what it is sent."""
+        from rich.console import Console
+
+        console = Console(file=io.StringIO(), force_terminal=True, width=90, color_system=None)
+        monkeypatch.setattr("crosslate.cli.output.error_console", lambda: console)
+        return console.file
+
+    @pytest.mark.parametrize(("seconds", "is_shown"), [(0.0, True), (600.0, False)])
+    def test_a_bar_where_the_text_takes_a_while(
+        self, crosslate, marking, cached, terminal, tmp_path, monkeypatch, seconds, is_shown
+    ):
+        monkeypatch.setattr("crosslate.cli.output._QUIET_SECONDS", seconds)
+        out = tmp_path / "out.en"
+        ran = crosslate("translate", "--pack", cached, "-o", out, stdin=b"hund\n" * 300)
+        assert (ran.code, ran.out, out.read_text()) == (0, "", "HUND\n" * 300)
+        assert ("300/? sentences" in terminal.getvalue()) == is_shown
+
+    def test_translations_on_the_screen_are_not_disturbed(
+        self, crosslate, marking, cached, terminal, monkeypatch
+    ):
+        monkeypatch.setattr("crosslate.cli.output._QUIET_SECONDS", 0.0)
+        assert crosslate("translate", "--pack", cached, stdin=b"hund\n" * 300).lines == ["HUND"] * 300
+        assert terminal.getvalue() == ""
+
+    def test_an_evaluation_counts_its_sentences(
+        self, crosslate, marking, cached, terminal, tmp_path, monkeypatch
+    ):
+        monkeypatch.setattr("crosslate.cli.output._QUIET_SECONDS", 0.0)
+        (tmp_path / "t.de").write_text("hund\n" * 300)
+        (tmp_path / "t.en").write_text("dog\n" * 300)
+        asked = []
+        monkeypatch.setattr(Marking, "translate", watched(Marking.translate, asked))
+        test = ("--test", tmp_path / "t.de", tmp_path / "t.en", "--samples", 0)
+        ran = crosslate("evaluate", "--pack", cached, *test)
+        assert ran.code == 0 and "300/300 sentences" in terminal.getvalue()
+        assert len(asked) == 3  # the bar moved twice before the end
+
+
+class TestRedirection:
+    def test_a_file_is_told_from_a_pipe(self, tmp_path):
+        from crosslate.cli.output import is_file
+
+        read, write = os.pipe()
+        with (tmp_path / "out.en").open("wb") as file, os.fdopen(write, "wb") as pipe, os.fdopen(read):
+            assert is_file(file) and not is_file(pipe) and not is_file(io.BytesIO())
 
 
 class TestPacksAndParents:

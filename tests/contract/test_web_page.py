@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import http.server
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -26,7 +27,9 @@ def site(tmp_path_factory, tiny_children):
     folder = tmp_path_factory.mktemp("web")
     runtime = web_engine.write(folder / "package")
     for child in tiny_children:
-        Web(runtime).write(child, [], folder / "web")
+        child.parent.name = "Helsinki-NLP/opus-mt-fr-en"
+        packs = [SimpleNamespace(name="de-en", licence="CC0-1.0")] if child is tiny_children[0] else []
+        Web(runtime).write(child, packs, folder / "web")
     server = http.server.ThreadingHTTPServer(
         ("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder / "web"))
     )
@@ -119,6 +122,24 @@ def test_a_damaged_model_is_not_used(chromium, site):
     tab.open(f"{site}?from=de&to=en")
     tab.type("Hund")
     tab.has("#failure", "cannot be loaded, or is not the file that was exported")
+    tab.context.close()
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_about_says_what_the_page_is_and_whose_models_it_has(chromium, site, width):
+    tab = Tab(chromium, viewport={"width": width, "height": 740}, locale="en-GB").open(site)
+    assert not tab.page.is_visible("#models")
+    tab.page.click("summary")
+    said = tab.page.inner_text("footer details")
+    assert "This page translates text in your browser." in said
+    assert "Your texts stay in this browser: the page sends them nowhere" in said
+    models = tab.page.eval_on_selector_all("#models li", "items => items.map((each) => each.textContent)")
+    assert len(models) == 3 and models[0].startswith("German → English, ")
+    assert models[0].endswith(
+        "made from the model Helsinki-NLP/opus-mt-fr-en and the pack “de-en” (licence CC0-1.0)"
+    )
+    assert "bergamot-translator 0.0.1, licence MPL-2.0" in said
+    assert tab.overflow <= 0 and tab.faults == []
     tab.context.close()
 
 

@@ -15,10 +15,12 @@ from crosslate.adaptation.settings import DataSettings
 from crosslate.errors import CorpusError, Faults
 from crosslate.files import read_optional_object, sha256_text, write_json
 from crosslate.languages.codes import contradicts
+from crosslate.languages.identification import identifier
 from crosslate.models.groups import Side
 from crosslate.text.cleaning import clean
 from crosslate.text.corpora import Corpus, ParallelCorpus, SizedCorpus
 from crosslate.text.encoded import EncodedCorpus
+from crosslate.text.swapped import check_order
 from crosslate.text.vocabularies import SpecialIds, Vocabulary
 from crosslate.text.vocabulary_training import RareCharacters, train_vocabulary
 from crosslate.training.batches import longest_unpadded
@@ -53,7 +55,7 @@ def prepare(train: Corpus, valid: Corpus | None, settings: DataSettings, seed: i
 
     Raises:
         CorpusError: the text cannot be read (faults of both corpora are reported together), the languages
-            differ, nothing is left after cleaning, or there is too little to hold out.
+            differ, the sides are swapped, nothing is left after cleaning, or there is too little to hold out.
     """
     if valid is not None and any(map(contradicts, valid.languages, train.languages)):
         raise CorpusError(
@@ -62,10 +64,14 @@ def prepare(train: Corpus, valid: Corpus | None, settings: DataSettings, seed: i
         )
     faults = Faults("cannot read the corpora")
     with faults.catch(CorpusError):
+        check_order(train)
         kept, report = clean(train, settings.cleaning, folder)
     with faults.catch(CorpusError):
+        if valid is not None:
+            check_order(valid)
         given = None if valid is None else valid.in_memory()
     faults.raise_as(CorpusError)
+    identifier.cache_clear()  # 75 MB that training can use
     for line in report.lines():
         log.info("%s", line)
     if not len(kept):
@@ -115,6 +121,7 @@ def vocabulary(
     rare_path = path.with_suffix(".rare.json")
     if not path.is_file():
         lines, rare = prepared.train.lines(side), list[RareCharacters]()
+        log.info("learning the %s vocabulary", side)
         made = train_vocabulary(
             lines, size or None, kind=kind, special=special, control=control, report=rare.append
         )

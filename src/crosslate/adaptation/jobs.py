@@ -87,14 +87,14 @@ class AdaptJob(_Job, ParentChoice):
 
     def run(self, progress: Progress | None = None) -> Pack:
         """Runs the job; see :func:`crosslate.adaptation.adapt.adapt`."""
-        from crosslate.adaptation.adapt import adapt
-        from crosslate.adaptation.run_folder import check_output
         from crosslate.packs.manifest import MANIFEST_NAME
+
+        self.output.check(MANIFEST_NAME)  # before PyTorch and a large parent are loaded
+        from crosslate.adaptation.adapt import adapt
 
         new = self.new
         if new.initial_embeddings is None and self.training.preset == "paper":
             new = new.changed(initial_embeddings=RANDOM)
-        check_output(self.output, MANIFEST_NAME)  # before a large parent is loaded
         parent = self.load()
         if self.frozen_dtype == "bfloat16":
             parent.lower(keep=new.parsed_strategy.precise_groups)
@@ -128,6 +128,9 @@ class ParentJob(_Job):
 
     def run(self, progress: Progress | None = None) -> Parent:
         """Runs the job; see :func:`crosslate.adaptation.parents.train_parent`."""
+        from crosslate.models.vocabularies.vocabulary_files import RECORD
+
+        self.output.check(RECORD)
         from crosslate.adaptation.parents import train_parent
 
         train, valid = self._texts(language_pair(self.langs))

@@ -7,8 +7,6 @@ import shutil
 from collections.abc import Callable
 
 from crosslate.adaptation.settings import OutputSettings
-from crosslate.errors import InputError
-from crosslate.files import RUN_SUFFIX
 from crosslate.training.checkpoints import remove_checkpoints, remove_torn
 from crosslate.training.devices import make_accelerator
 
@@ -31,9 +29,8 @@ class Run:
     """
 
     def __init__(self, output: OutputSettings, marker: str) -> None:
-        check_output(output, marker)
-        folder = output.folder.absolute()
-        self.output, self.folder = output, folder.with_name(folder.name + RUN_SUFFIX)
+        output.check(marker)
+        self.output, self.folder = output, output.run_folder
         self.encoded = self.folder / "encoded"
         self._processes = make_accelerator()
         self.main_process_first = self._processes.main_process_first
@@ -51,20 +48,3 @@ class Run:
             remove_checkpoints(self.folder)
             shutil.rmtree(self.encoded, ignore_errors=True)
         self._processes.wait_for_everyone()
-
-
-def check_output(output: OutputSettings, marker: str) -> None:
-    """Checks that an output folder may be written.
-
-    Raises:
-        InputError: it exists and ``replace`` is off, or it does not contain the file ``marker``.
-    """
-    out = output.folder
-    if not out.exists():
-        return
-    if not output.replace:
-        raise InputError(f"{out} already exists; give another folder or ask to replace it")
-    if not out.is_dir():
-        raise InputError(f"{out} is a file and will not be replaced; give another folder")
-    if any(out.iterdir()) and not (out / marker).is_file():
-        raise InputError(f"{out} has no {marker}, so it will not be replaced; give another folder")

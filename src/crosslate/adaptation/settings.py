@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
 from crosslate.config import AnyPath, Settings
-from crosslate.errors import Faults, UsageError
+from crosslate.errors import Faults, InputError, OutputExists, UsageError
 from crosslate.evaluation.scores import Metric
+from crosslate.files import RUN_SUFFIX, described
 from crosslate.languages.codes import language_code
 from crosslate.models.groups import SIDES, Side
 from crosslate.models.initialisers.initial_embeddings import METHODS, Method, check_initial, default_method
@@ -153,6 +155,34 @@ class OutputSettings(Settings):
 
     folder: AnyPath = Field(description="Output folder; the state of the run is kept in FOLDER.run.")
     replace: bool = Field(False, description="Replace the folder if it exists.")
+
+    @property
+    def run_folder(self) -> Path:
+        """The folder beside the output that holds the run's state."""
+        folder = self.folder.absolute()
+        return folder.with_name(folder.name + RUN_SUFFIX)
+
+    def check(self, marker: str) -> None:
+        """Checks that the folder may be written; fast, so that it comes before any work.
+
+        Args:
+            marker: file that identifies an earlier output of the same kind.
+
+        Raises:
+            InputError: it exists and is no earlier output.
+            OutputExists: it is one, and ``replace`` is off.
+        """
+        out = self.folder
+        if not out.exists():
+            return
+        found = f"{out} already exists, {described(out)}"
+        if not out.is_dir() or (any(out.iterdir()) and not (out / marker).is_file()):
+            raise InputError(f"{found}; without {marker} it is never replaced: give another folder")
+        if not self.replace:
+            run = self.run_folder
+            is_stopped = any(run.glob("checkpoint.*"))
+            resumed = f", which resumes the stopped run in {run.name}" if is_stopped else ""
+            raise OutputExists(f"{found}; give another folder or ask to replace it{resumed}")
 
 
 class PackOutput(OutputSettings):

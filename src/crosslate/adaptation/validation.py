@@ -14,7 +14,7 @@ from crosslate.models.tensors import is_mixed
 from crosslate.text.corpora import ParallelCorpus
 from crosslate.training.loop import Validation
 from crosslate.training.memory import shards
-from crosslate.translation.translator import EngineName, Translator
+from crosslate.translation.translator import EngineName, Translator, reason_of
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ def make_validate(
         except EngineError as error:
             if engine == "pytorch":
                 raise
-            log.info("validating with PyTorch: %s", error)
+            log.info("validating with PyTorch: %s", reason_of(error))
             engine = "pytorch"  # do not retry what CTranslate2 does not support
             translator = Translator(current, engine=engine, options=options)
         translations = list(translator.translate_lines(valid.source))

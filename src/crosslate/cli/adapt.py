@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from crosslate.adaptation.jobs import AdaptJob
-from crosslate.cli.console import console, error_console, megabytes
+from crosslate.cli.console import console, error_console, of_full_model, size_of
 from crosslate.cli.options import Option, Options, options_of
 
 TEXT: Options = {
@@ -65,7 +65,8 @@ def adapt(job: AdaptJob) -> None:
     counts = manifest.training["parameters"]
     score = "".join(f", {each.metric} {each.value:.2f} on validation" for each in manifest.scores)
     console().print(
-        f"pack {manifest.source_language}-{manifest.target_language}: {megabytes(counts['pack_bytes'])}, "
-        f"{100 * counts['share_stored']:.1f} % of a full model{score}, saved to {job.output.folder}",
+        f"pack {manifest.source_language}-{manifest.target_language}: {size_of(counts['pack_bytes'])} of "
+        f"tensors, {of_full_model(counts['share_stored'], counts['model_bytes'])}{score}, saved to "
+        f"{job.output.folder}",
         soft_wrap=True,
     )

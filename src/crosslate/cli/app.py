@@ -20,6 +20,7 @@ from crosslate.errors import (
     CrosslateError,
     LanguagesNotNamed,
     OutOfMemory,
+    OutputExists,
 )
 
 _COMMANDS = ("demo", "plan", "adapt", "translate", "evaluate", "align", "parent", "pack", "study", "serve")
@@ -74,7 +75,7 @@ def _options(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    logging.basicConfig(format="%(message)s", level=logging.WARNING, stream=sys.stderr)
+    logging.basicConfig(format="%(message)s", level=logging.WARNING, handlers=[_StandardError()])
     logging.getLogger("crosslate").setLevel(logging.DEBUG if verbose else logging.INFO)
     global _debug
     _debug = debug
@@ -83,8 +84,16 @@ def _options(
 _debug = False
 
 
+class _StandardError(logging.Handler):
+    """Writes to what standard error is at the time: a progress bar replaces it, to print above itself."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        typer.echo(self.format(record), file=sys.stderr)
+
+
 _REMEDIES: dict[type[CrosslateError], str] = {
     LanguagesNotNamed: "with --parent-langs, as in --parent-langs fr-en",
+    OutputExists: "the options are --out and --force",
     OutOfMemory: "with --batch-tokens, --frozen-dtype bfloat16 or --gradient-checkpointing",
 }
 """The options that do what an error asks for; libraries do not know how they are called."""

@@ -47,6 +47,11 @@ def size_of(num_bytes: float) -> str:
     return megabytes(num_bytes) if num_bytes >= 100_000 else f"{num_bytes / 1e3:,.1f} kB"
 
 
+def of_full_model(share: float, model_bytes: float) -> str:
+    """A pack's share of a full model's parameters, 0–1, and the size of the full model's tensors."""
+    return f"{100 * share:.1f} % of the parameters of a full model ({size_of(model_bytes)})"
+
+
 def millions(count: int) -> str:
     """A count as ``1.23 M``; small counts in full."""
     return f"{count / 1e6:,.2f} M" if count >= 100_000 else f"{count:,}"

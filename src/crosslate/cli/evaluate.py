@@ -11,7 +11,7 @@ from pydantic import Field
 from crosslate.cli.console import console, print_line
 from crosslate.cli.model_choice import MODEL, ModelChoice
 from crosslate.cli.options import Option, Options, options_of
-from crosslate.cli.output import STANDARD_OUTPUT, open_output, with_bar, write_lines
+from crosslate.cli.output import STANDARD_OUTPUT, open_output, window_lines, with_bar, write_lines
 from crosslate.config import AnyPath
 from crosslate.errors import Faults, InputError, UsageError
 from crosslate.evaluation.scores import (
@@ -23,6 +23,7 @@ from crosslate.evaluation.scores import (
     read_translations,
     score_systems,
 )
+from crosslate.text.swapped import check_order
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -109,6 +110,7 @@ def evaluate(job: EvaluateJob) -> None:
     systems = job.systems()
     models = [system for system in systems if not isinstance(system, str)]
     corpus = _read_test(job.test, job.langs, models)
+    check_order(corpus)
     check_references(corpus, "line" if len(job.test) == 2 else "pair")
     given = read_translations([system for system in systems if isinstance(system, str)], corpus)
     translations: dict[str, list[str]] = {}
@@ -116,8 +118,8 @@ def evaluate(job: EvaluateJob) -> None:
         if isinstance(system, str):
             translations[system] = given[system]
             continue
-        lines = with_bar(job.open(system).translate_lines(corpus.source), system.name, len(corpus))
-        translations[system.name] = list(lines)
+        lines = job.open(system).translate_lines(corpus.source, window_lines=window_lines())
+        translations[system.name] = list(with_bar(lines, system.name, len(corpus)))
     if job.save_translations:
         write_lines(job.save_translations, translations[models[0].name])
     scores = score_systems(corpus, translations, job.scored)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from crosslate.cli.console import console, print_facts, print_line, size_of
+from crosslate.cli.console import console, of_full_model, print_facts, print_line, size_of
 from crosslate.cli.options import PackParent
 from crosslate.cli.pack_export import export, merge
 from crosslate.errors import UsageError
@@ -90,12 +90,13 @@ def compress(
 ) -> None:
     """Store a pack in fewer bytes with slight loss; use evaluate to measure it."""
     from crosslate.errors import InputError
+    from crosslate.files import described
     from crosslate.packs.compact import check_compression, compressed
     from crosslate.packs.stored_model import StoredModel
 
     check_compression(rank, dtype)
     if out.exists():
-        raise InputError(f"{out} already exists; give another folder or remove it first")
+        raise InputError(f"{out} already exists, {described(out)}; give another folder or remove it first")
     model = StoredModel([pack], parent)
     (whole,) = model.load_packs()
     made = compressed(whole, model.load_parent() if rank else None, rank=rank, dtype=dtype)  # type: ignore[arg-type]
@@ -152,8 +153,7 @@ def _stored(manifest: Manifest) -> str:
     text = f"{len(manifest.tensors)} tensors, {size_of(manifest.files['weights.safetensors'].bytes)}"
     with suppress(KeyError, TypeError, ValueError):  # the record is free-form
         counts = manifest.training["parameters"]
-        share, num_bytes = 100 * counts["share_stored"], size_of(counts["model_bytes"])
-        text += f", {share:.1f} % of the parameters of a full model ({num_bytes})"
+        text += f", {of_full_model(counts['share_stored'], counts['model_bytes'])}"
     return text
 
 

@@ -98,6 +98,7 @@ def _export(
     files = [path for path in (out, *out.rglob("*")) if path.is_file()]
     size = size_of(sum(path.stat().st_size for path in files))
     pair = f"{stored.source_language}-{stored.target_language}"
-    print_line(console(), f"{pair}: {size} in {precision}, saved to {out}")
+    counted = f"{len(files)} files" if out.is_dir() else "one file"
+    print_line(console(), f"{pair}: {counted} of {size}, tensors in {precision}, saved to {out}")
     if note:
         print_line(console(), note)

@@ -171,10 +171,9 @@ def import_(job: ImportJob) -> None:
 
     The other program is not needed.
     """
-    from crosslate.adaptation.run_folder import check_output
     from crosslate.models.parent import RECORD
 
-    check_output(job.output, RECORD)
+    job.output.check(RECORD)
     parent = job.parent()
     record = {"imported": {"from": str(job.model), "kind": job.kind}}
     parent.save(job.output.folder, record, replace=job.output.replace)
@@ -193,10 +192,9 @@ def trim(job: TrimJob) -> None:
 
     Language codes and single characters stay. Translation between the languages of the text does not change.
     """
-    from crosslate.adaptation.run_folder import check_output
     from crosslate.models.parent import RECORD
 
-    check_output(job.output, RECORD)
+    job.output.check(RECORD)
     lines = read_all_lines(job.text)
     whole = job.load()
     from crosslate.adaptation.trimming import trim as run

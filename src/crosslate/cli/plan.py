@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from crosslate.adaptation.jobs import ParentChoice
-from crosslate.cli.console import console, make_table, megabytes
+from crosslate.cli.console import console, make_table, of_full_model, size_of
 from crosslate.cli.options import Option, Options, options_of
 
 
@@ -59,6 +59,6 @@ def plan(job: PlanJob) -> None:
             shape = "x".join(map(str, tensor.shape))
             out.print(f"{tensor.group:6}{tensor.fate:28}{shape:14}{' = '.join(tensor.names)}", soft_wrap=True)
     out.print(
-        f"pack: {megabytes(made.pack_bytes)}, {100 * made.share:.1f} % of the parameters of a full model "
-        f"({megabytes(made.model_bytes)})"
+        f"pack: {size_of(made.pack_bytes)} of tensors, {of_full_model(made.share, made.model_bytes)}",
+        soft_wrap=True,
     )

@@ -15,7 +15,7 @@ from pydantic import Field
 from crosslate.cli.console import error_console, print_line
 from crosslate.cli.model_choice import MODEL, ModelChoice
 from crosslate.cli.options import Option, Options, options_of, read_all_lines
-from crosslate.cli.output import STANDARD_OUTPUT, open_output, with_bar
+from crosslate.cli.output import STANDARD_OUTPUT, is_file, open_output, window_lines, with_bar
 from crosslate.config import AnyPath
 from crosslate.documents import FORMATS
 from crosslate.errors import Faults, UsageError, nearest
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_WINDOW_LINES = 1024
 _LINES = "lines"
 
 
@@ -59,8 +58,8 @@ class TranslateJob(ModelChoice):
     window_lines: int | None = Field(
         None,
         ge=1,
-        description="Read at most this many lines ahead; 1 translates each line immediately. [default: "
-        f"{_WINDOW_LINES}, at a terminal 1]",
+        description="Read at most this many lines ahead; 1 translates each line immediately. [default: 1024, "
+        "with a progress bar 128, for typed text 1]",
     )
     on: Literal["here", "ray"] = Field(
         "here",
@@ -163,7 +162,7 @@ def _translate_lines(job: TranslateJob) -> None:
     is_typed = job.paths == [STANDARD_OUTPUT] and sys.stdin.isatty()
     if is_typed:
         _greet(translator)
-    window = job.window_lines or (1 if is_typed else _WINDOW_LINES)
+    window = job.window_lines or (1 if is_typed else window_lines())
     with open_output(job.output) as file:
         lines, n_best = _flushing(lines, file), job.decoding.n_best
         translated: Iterator[str] = (
@@ -171,7 +170,7 @@ def _translate_lines(job: TranslateJob) -> None:
             if job.has_n_best
             else translator.translate_lines(lines, window_lines=window, aligner=aligner)
         )
-        if file is not sys.stdout.buffer and not is_typed:
+        if not is_typed and (file is not sys.stdout.buffer or is_file(file)):
             translated = with_bar(translated, "translating", None)
         for line in translated:
             file.write(line.encode("utf-8") + b"\n")
@@ -193,7 +192,8 @@ def _translate_document(job: TranslateJob) -> None:
         raise InputError(f"{path}: {error}") from None
     with open_output(job.output) as file:
         texts = [segment.text for segment in document.segments]
-        translations = list(with_bar(translator.translate_lines(texts), "translating", len(texts)))
+        translated = translator.translate_lines(texts, window_lines=window_lines())
+        translations = list(with_bar(translated, "translating", len(texts)))
         marked = [pair for pair, each in zip(zip(texts, translations), document.segments) if each.has_marks]
         align = _aligner(model, translator)(marked) if job.follow_words and marked else None
         file.write(document.rebuild(translations, align))

@@ -59,7 +59,7 @@ def cached_model(origin: Path, key: str, kind: str, build: Callable[[Path], None
         return folder
     if folder.is_dir():
         log.warning("the files of the model %s are not those that were built", folder)
-    log.info("building the model %s", folder)
+    log.info("building the engine's model, kept for the next time in %s", folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as place:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from crosslate.errors import InputError, UsageError, nearest
+from crosslate.files import described
 from crosslate.registry import Registry
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class Exporter(ABC):
         if self.runtime is None and self.runtime_package:
             raise UsageError(
                 f"this format needs the npm package {self.runtime_package}; install it (npm install "
-                f"{self.runtime_package}) and give its folder as the runtime"
+                f"--prefix engine {self.runtime_package}) and give its folder, engine, as the runtime"
             )
         if self.runtime is not None and not self.runtime_package:
             raise UsageError(f"a runtime, {self.runtime}, is given, but this format uses none; leave it out")
@@ -57,7 +58,7 @@ class Exporter(ABC):
 
     def _check_output(self, out: Path) -> None:
         if out.exists():
-            raise InputError(f"{out} already exists; give another name or remove it first")
+            raise InputError(f"{out} already exists, {described(out)}; give another name or remove it first")
 
     @abstractmethod
     def write(

@@ -106,8 +106,8 @@ def check_marian_folder(folder: Path, child: Child, export: MarianExport, precis
     faults.raise_as(PackError)
     same = sum(one == other for one, other in zip(found, own))
     note = (
-        f"checked: the files were read back and translate; of {len(texts)} lines of random words, {same} as "
-        "the packs do in float32 (sentences agree far more often)"
+        f"checked: the files were read back and translate {same} of {len(texts)} lines of random words as "
+        "the packs do in float32; rounding changes far fewer real sentences"
     )
     if export.has_other_positions:
         note += "; Marian computes positions by another formula than this parent, so translations may differ"

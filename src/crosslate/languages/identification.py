@@ -42,6 +42,14 @@ def label_of(language: str) -> str | None:
     return resolve_code(base_code(language), identifier().labels) if is_usual else None
 
 
+def best_label(text: str) -> str | None:
+    """The identifier's name of the likeliest language of a text; None for a text of too few words."""
+    sample = text[:_MAX_CHARACTERS]
+    if len(words_and_bigrams(sample)) < _LEAST_WORDS:
+        return None
+    return str(identifier().classify(sample)[0])
+
+
 def is_other_language(text: str, label: str) -> bool:
     """Whether a text of some words is surely in another language than the one with this label."""
     sample = text[:_MAX_CHARACTERS]

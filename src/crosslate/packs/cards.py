@@ -78,10 +78,14 @@ def exported_card(
 
 
 def made_of(parent: str, manifests: Sequence[Manifest]) -> str:
-    """What a model was made of: parent, packs and licences. A local path is shortened to its name."""
-    name = Path(parent).name if Path(parent).expanduser().exists() else parent
+    """What a model was made of: parent, packs and licences."""
     packs = "; ".join(f"{manifest.name}, licence {manifest.licence}" for manifest in manifests)
-    return f"{name} merged by Crosslate with {packs}"
+    return f"{shown_name(parent)} merged by Crosslate with {packs}"
+
+
+def shown_name(parent: str) -> str:
+    """The name of a parent for readers: a local path is shortened to the folder's name."""
+    return Path(parent).name if Path(parent).expanduser().exists() else parent
 
 
 def pack_card(manifest: Manifest) -> str:

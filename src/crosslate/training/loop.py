@@ -358,6 +358,7 @@ class _Run:
         if self.validate is None:
             return
         state = self.state
+        self.log.validating()
         self.objective.eval()
         found: list[Any] = [None, 0]
         if self.accelerator.is_main_process or self.is_sharded:

@@ -31,6 +31,7 @@ class Progress:
 
     def start(self, title: str, total_updates: int, updates: int) -> None: ...
     def update(self, updates: int, values: dict[str, float]) -> None: ...
+    def validating(self) -> None: ...
     def event(self, kind: str, values: dict[str, Any]) -> None: ...
     def close(self) -> None: ...
 
@@ -65,6 +66,11 @@ class ConsoleProgress(Progress):
             left = int(pace * max(0, self._total - updates))
             time_left = f"at most {left // 60}:{left % 60:02d} left"
             self._say(f"update {updates}/{self._total}, {_short(values)}, {time_left}")
+
+    def validating(self) -> None:
+        """Says so in the bar, which stands still meanwhile."""
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], shown="validating", refresh=True)
 
     def event(self, kind: str, values: dict[str, Any]) -> None:
         if kind == "validation":
@@ -116,6 +122,9 @@ class RunLog(Progress):
         if self._board is not None:
             for name, value in values.items():
                 self._board.add_scalar(name, value, updates)
+
+    def validating(self) -> None:
+        self.shown.validating()
 
     def event(self, kind: str, values: dict[str, Any]) -> None:
         line = json.dumps({"event": kind, "time": round(time.time(), 3), **values}, ensure_ascii=False)

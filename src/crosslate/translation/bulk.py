@@ -22,7 +22,7 @@ from pydantic import Field
 from crosslate.config import Settings
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.errors import EngineError, InputError, MissingExtra
-from crosslate.files import RUN_SUFFIX, atomic_file, read_json, write_json, write_text
+from crosslate.files import RUN_SUFFIX, atomic_file, described, read_json, write_json, write_text
 from crosslate.text.streams import check_is_file, read_lines
 
 if TYPE_CHECKING:
@@ -119,7 +119,9 @@ def translate_in_bulk(
     for path in inputs:
         check_is_file(path)
     if output.exists():
-        raise InputError(f"{output} already exists; give another file or remove it first")
+        raise InputError(
+            f"{output} already exists, {described(output)}; give another file or remove it first"
+        )
     state = output.with_name(output.name + RUN_SUFFIX)
     pinned = {
         "packs or parent": model.key(),

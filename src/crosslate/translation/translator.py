@@ -296,10 +296,15 @@ def _engine(wanted: EngineName, quantization: str, engines: dict[str, Callable[[
         except (EngineError, MissingExtra) as error:
             if name == able[-1]:
                 raise
-            reasons.append(f"not with {_TITLES[name]}: {str(error).removesuffix(_NEXT_STEP)}")
+            reasons.append(f"not with {_TITLES[name]}: {reason_of(error)}")
     if reasons:
         log.info("translating with %s (%s)", _TITLES[name], "; ".join(reasons))
     return made
+
+
+def reason_of(error: Exception) -> str:
+    """Why an engine cannot be used, without the advice to use another one."""
+    return str(error).removesuffix(_NEXT_STEP)
 
 
 def _check_list(texts: Sequence[str]) -> None:

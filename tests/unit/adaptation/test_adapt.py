@@ -12,7 +12,7 @@ import toy_corpora
 from crosslate.adaptation.adapt import adapt
 from crosslate.adaptation.settings import DataSettings, NewLanguages, PackOutput
 from crosslate.engines.decoding import DecodingOptions
-from crosslate.errors import InputError, Interrupted
+from crosslate.errors import InputError, Interrupted, OutputExists
 from crosslate.evaluation.scores import score_translations
 from crosslate.models.parent import Parent
 from crosslate.packs.compose import apply_packs
@@ -154,9 +154,17 @@ def test_an_output_that_could_not_be_saved_is_saved_by_the_same_call(
 @pytest.mark.parametrize(
     ("name", "replace", "message"),
     [
-        ("notes", False, "notes already exists; give another folder"),
-        ("notes", True, r"notes has no pack.json"),
-        ("notes/mine.txt", True, "mine.txt is a file and will not be replaced"),
+        (
+            "notes",
+            False,
+            r"notes already exists, a folder \(mine.txt\); without pack.json it is never replaced",
+        ),
+        (
+            "notes",
+            True,
+            r"notes already exists, a folder \(mine.txt\); without pack.json it is never replaced",
+        ),
+        ("notes/mine.txt", True, "mine.txt already exists, a file of 4 bytes; without pack.json"),
     ],
 )
 def test_an_output_that_exists_is_refused_before_the_work(
@@ -167,6 +175,17 @@ def test_an_output_that_exists_is_refused_before_the_work(
     with pytest.raises(InputError, match=message):
         adapted(parent, tmp_path / name, output={"replace": replace})
     assert [path.name for path in tmp_path.rglob("*")] == ["notes", "mine.txt"]
+
+
+def test_an_earlier_pack_is_named_with_the_run_that_would_resume(parent: Parent, tmp_path: Path):
+    adapted(parent, tmp_path / "pack")
+    found = r"pack already exists, a pack \(README.md, pack.json, source.spm, weights.safetensors\); "
+    with pytest.raises(OutputExists, match=f"{found}give another folder or ask to replace it$"):
+        adapted(parent, tmp_path / "pack")
+    with pytest.raises(Interrupted):
+        adapted(parent, tmp_path / "pack", output={"replace": True}, progress=At(2, interrupt))
+    with pytest.raises(OutputExists, match=r"replace it, which resumes the stopped run in pack.run$"):
+        adapted(parent, tmp_path / "pack")
 
 
 def test_what_a_killed_process_left_is_removed(parent: Parent, tmp_path: Path):

@@ -17,6 +17,7 @@ from crosslate.adaptation.settings import DataSettings
 from crosslate.errors import CorpusError
 from crosslate.text.cleaning import CleaningSettings
 from crosslate.text.corpora import ParallelCorpus, StoredPairs, TextFiles
+from crosslate.text.phrasebook import Phrasebook
 from crosslate.text.vocabularies import SpecialIds
 
 
@@ -37,6 +38,19 @@ def test_dirty_pairs_are_dropped_counted_and_told(tmp_path: Path, caplog: pytest
     assert prepared.record["train"]["pairs"] == 2
     assert prepared.record["cleaning"]["rules"]["empty"]["dropped"] == 1
     assert "kept 2 of 3 pairs" in caplog.text and "'empty': 1" in caplog.text
+
+
+def test_swapped_sides_are_refused_before_anything_is_written(tmp_path: Path):
+    right, valid, _ = Phrasebook().corpora("de", "en", train=60, valid=60, test=4)
+    swapped, wrong = (
+        ParallelCorpus(each.target, each.source, "de", "en", each.origin) for each in (right, valid)
+    )
+    with pytest.raises(CorpusError, match="2 faults:") as refused:
+        prepare(swapped, wrong, DataSettings(), 1, tmp_path / "run")
+    for name in ("child", "valid"):
+        assert f"{name}: the sides are swapped: the source text" in str(refused.value)
+    assert not (tmp_path / "run").exists()
+    prepare(right, valid, DataSettings(), 1, tmp_path / "run")
 
 
 def test_mined_text_has_further_rules_in_the_record(tmp_path: Path):

@@ -55,7 +55,7 @@ def test_the_seed_decides_the_parent_and_only_parents_are_replaced(tmp_path: Pat
     prints = [trained(out, replace=True, settings={"seed": seed}).fingerprint() for seed in (1, 1, 2)]
     assert prints[0] == prints[1] != prints[2] == Parent.load(out).fingerprint()
     (out / "crosslate.json").unlink()
-    with pytest.raises(InputError, match=r"fr-en has no crosslate.json"):
+    with pytest.raises(InputError, match=r"without crosslate.json it is never replaced"):
         trained(out, replace=True)
     with pytest.raises(InputError, match="already exists"):
         trained(out)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from hashlib import sha256
+from types import SimpleNamespace
 
 import pytest
 
@@ -126,9 +127,38 @@ def enormous(folder):
 )  # fmt: skip
 def test_a_runtime_that_is_not_what_it_should_be(runtime, tmp_path, spoil, reason):
     spoil(runtime)
-    with pytest.raises(InputError, match=f"(?s)npm install @browsermt/bergamot-translator@.*{reason}"):
+    with pytest.raises(
+        InputError, match=f"(?s)npm install --prefix .* @browsermt/bergamot-translator@.*{reason}"
+    ):
         Web(tmp_path).check(tmp_path / "web", "int8")
     assert not (tmp_path / "web").exists()
+
+
+def test_a_runtime_that_is_not_there_is_told_in_one_line(tmp_path):
+    with pytest.raises(InputError) as refused:
+        Web(tmp_path / "engine").check(tmp_path / "web", "int8")
+    assert str(refused.value) == (
+        f"cannot take the engine from {tmp_path}/engine, there is no such folder; get it with: npm install "
+        f"--prefix {tmp_path}/engine @browsermt/bergamot-translator@0.4.9"
+    )
+
+
+def test_the_index_says_what_a_model_was_made_of(child, runtime, tmp_path):
+    packs = [
+        SimpleNamespace(name="de-en", licence="CC0-1.0"),
+        SimpleNamespace(name="x", licence="unspecified"),
+    ]
+    folder = tmp_path / "parents" / "fr-en"
+    folder.mkdir(parents=True)
+    (folder / "crosslate.json").write_text('{"imported": {"from": "/data/fren-1693", "kind": "marian"}}')
+    child.parent.name, child.parent.folder = str(folder), folder
+    Web(tmp_path).write(child, packs, tmp_path / "web")
+    (pair,) = json.loads((tmp_path / "web/packs.json").read_text())["pairs"]
+    assert (pair["parent"], pair["imported_from"]) == ("fr-en", "fren-1693")
+    assert pair["packs"] == [
+        {"name": "de-en", "licence": "CC0-1.0"},
+        {"name": "x", "licence": "unspecified"},
+    ]
 
 
 def test_a_request_without_a_runtime_or_for_another_precision(runtime, tmp_path):
@@ -154,7 +184,7 @@ def test_a_folder_of_another_kind_is_left_alone(runtime, tmp_path, index):
     if index is not None:
         (tmp_path / "web/packs.json").write_text(index)
     before = files(tmp_path / "web")
-    with pytest.raises(InputError, match="already exists and is not a folder of this format"):
+    with pytest.raises(InputError, match=r"already exists, a.* folder.*, and is not a folder of this format"):
         Web(tmp_path).check(tmp_path / "web", "int8")
     assert files(tmp_path / "web") == before
 

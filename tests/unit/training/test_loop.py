@@ -109,6 +109,21 @@ def test_validations_come_after_these_updates(
     assert record["updates"] == updates_at_validation[-1]
 
 
+def test_a_validation_is_announced_before_it_runs(tmp_path: Path):
+    shown: list[str] = []
+
+    class Shown(Progress):
+        def validating(self) -> None:
+            shown.append("announced")
+
+    def validate() -> Validation:
+        shown.append("runs")
+        return Validation("given", 1.0)
+
+    train(toy_trainee(), ToyPairs.random(), toy_settings(max_epochs=2), validate, tmp_path, progress=Shown())
+    assert shown == ["announced", "runs"] * 2
+
+
 def test_without_validation_the_last_state_is_the_result(tmp_path: Path):
     trainee = toy_trainee()
     tensors = train_toy(tmp_path, trainee=trainee, validate=None)

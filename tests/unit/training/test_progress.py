@@ -59,6 +59,18 @@ def test_without_a_terminal_plain_lines_come_now_and_then(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("is_terminal", [True, False])
+def test_the_bar_says_that_a_validation_runs(is_terminal: bool, tmp_path: Path):
+    out = console(is_terminal=is_terminal)
+    log = RunLog(tmp_path, ConsoleProgress(out))
+    log.start(TITLE, 10, 0)
+    log.update(5, VALUES)
+    log.validating()
+    assert ("5/10 validating" in out.file.getvalue()) == is_terminal
+    log.close()
+    assert not (tmp_path / "log.jsonl").exists()  # the result is logged, not the wait
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
 def test_events_are_told_in_words(is_terminal: bool):
     out = console(40, is_terminal=is_terminal)
     progress = ConsoleProgress(out)

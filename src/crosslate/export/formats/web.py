@@ -28,16 +28,27 @@ from crosslate.export.marian_folder import (
     write_marian_folder,
 )
 from crosslate.export.marian_model import marian_export
-from crosslate.files import atomic_file, atomic_folder, read_json, sha256_file, write_json
+from crosslate.files import (
+    atomic_file,
+    atomic_folder,
+    described,
+    read_json,
+    read_optional_object,
+    sha256_file,
+    write_json,
+)
 from crosslate.languages.codes import language_name
-from crosslate.packs.cards import made_of
+from crosslate.models.vocabularies.vocabulary_files import RECORD
+from crosslate.packs.cards import shown_name
 from crosslate.packs.manifest import Manifest
 
 if TYPE_CHECKING:
     from crosslate.models.child import Child
+    from crosslate.models.parent import Parent
 
 INDEX = "packs.json"
 PACKAGE = "@browsermt/bergamot-translator"
+_PINNED = f"{PACKAGE}@0.4.9"
 _PAGE = Path(__file__).parents[1] / "web_page"
 _WORKER = "worker/bergamot-translator-worker"
 _ENGINE_FILES = ("translator.js", "worker/translator-worker.js", f"{_WORKER}.js", f"{_WORKER}.wasm")
@@ -62,11 +73,20 @@ class Engine(_Entry):
     licence: str
 
 
+class UsedPack(_Entry):
+    """A pack that a model was made of."""
+
+    name: str
+    licence: str
+
+
 class Pair(_Entry):
     """A language pair; paths are relative to the folder.
 
     Attributes:
         num_bytes: of model and vocabularies.
+        parent: name of the model that the packs change.
+        imported_from: name of the other program's model that the parent was, or empty.
         options: of the engine.
     """
 
@@ -78,7 +98,9 @@ class Pair(_Entry):
     source_vocabulary: str = _FilePath
     target_vocabulary: str = _FilePath
     num_bytes: int
-    made_of: str
+    parent: str
+    imported_from: str
+    packs: list[UsedPack]
     options: dict[str, str]
 
     @property
@@ -98,7 +120,7 @@ class Web(Exporter):
     """A folder for any host of static files, which translates in the reader's browser."""
 
     precisions = ("int8",)
-    runtime_package = PACKAGE
+    runtime_package = _PINNED
 
     def check(self, out: Path, precision: str) -> None:
         """See :meth:`Exporter.check`; ``out`` may be a folder of earlier exports."""
@@ -132,7 +154,10 @@ class Web(Exporter):
             write_json(folder / INDEX, index.model_dump())
             _remove_unused(folder, index)
         listed = ", ".join(f"{each.source}-{each.target}" for each in index.pairs)
-        return f"{note}\npairs in the folder: {listed}; try it: python -m http.server --directory {out}"
+        return (
+            f"{note}\npairs in the folder: {listed}; try it: python -m http.server "
+            f"--directory {out}, and open http://localhost:8000"
+        )
 
 
 @contextmanager
@@ -149,10 +174,13 @@ def _read_index(folder: Path) -> Index:
     try:
         return Index.model_validate(read_json(folder / INDEX))
     except (InputError, NotADirectoryError, ValidationError) as error:
-        reason = str(error).splitlines()[0]
+        reason = str(error)
+        if isinstance(error, ValidationError):
+            fault = error.errors()[0]
+            reason = f"{INDEX}: {'.'.join(map(str, fault['loc'])) or 'all of it'}: {fault['msg']}"
         raise InputError(
-            f"{folder} already exists and is not a folder of this format ({reason}); give another name or "
-            "remove it first"
+            f"{folder} already exists, {described(folder)}, and is not a folder of this format ({reason}); "
+            "give another name or remove it first"
         ) from None
 
 
@@ -164,7 +192,10 @@ def _find_engine(runtime: Path) -> Path:
     """
     installed = runtime / "node_modules" / PACKAGE
     folder = (installed if installed.is_dir() else runtime).resolve()
-    faults = Faults(f"cannot take the engine from {runtime} (get it with: npm install {PACKAGE}@0.4.9)")
+    get_it = f"get it with: npm install --prefix {runtime} {_PINNED}"
+    if not folder.is_dir():
+        raise InputError(f"cannot take the engine from {runtime}, there is no such folder; {get_it}")
+    faults = Faults(f"cannot take the engine from {runtime} ({get_it})")
     if _package(folder).get("name") != PACKAGE:
         faults.add(f"{folder / 'package.json'} does not say that this is {PACKAGE}")
     for name in _ENGINE_FILES:
@@ -216,10 +247,18 @@ def _add_pair(model: Path, folder: Path, child: Child, manifests: Sequence[Manif
         source_vocabulary=added[1],
         target_vocabulary=added[2],
         num_bytes=sum((folder / name).stat().st_size for name in set(added)),
-        made_of=made_of(child.parent.name, manifests),
+        parent=shown_name(child.parent.name),
+        imported_from=_imported_from(child.parent),
+        packs=[UsedPack(name=each.name, licence=each.licence) for each in manifests],
         # The page cuts the text into sentences, by rules for every script.
         options={**{name: str(value) for name, value in BERGAMOT_OPTIONS.items()}, "ssplit-mode": "sentence"},
     )
+
+
+def _imported_from(parent: Parent) -> str:
+    if parent.folder is None:
+        return ""
+    return Path(read_optional_object(parent.folder / RECORD).get("imported", {}).get("from", "")).name
 
 
 def _add_file(file: Path, folder: Path) -> str:

@@ -93,9 +93,18 @@ function item(text) {
   return made;
 }
 
+const licence = (name) => name && name !== "unspecified" ? `licence ${name}` : "no licence stated";
+
 function describe({ engine, pairs }) {
-  const models = pairs.map((each) => item(`${pairName(each)}, ${megabytes(each.num_bytes)}: ${each.made_of}`));
-  byId("models").replaceChildren(...models, item(`Engine: bergamot-translator ${engine.version}, licence ${engine.licence}`));
+  byId("models").replaceChildren(...pairs.map((each) => {
+    const packs = each.packs.map((pack) => ` and the pack “${pack.name}” (${licence(pack.licence)})`).join("");
+    const origin = each.imported_from ? ` (imported from ${each.imported_from})` : "";
+    return item(`${pairName(each)}, ${megabytes(each.num_bytes)}: made from the model ${each.parent}${origin}${packs}`);
+  }));
+  byId("software").replaceChildren(
+    item(`Engine: bergamot-translator ${engine.version}, ${licence(engine.licence)}`),
+    item("Page: Crosslate, licence Apache-2.0"),
+  );
 }
 
 async function start() {
