@@ -102,7 +102,7 @@ class CleaningReport:
 
     def count(self, rule: str, line: int, source: str, target: str) -> None:
         """Counts a pair that a rule drops."""
-        count = self.rules.setdefault(rule, RuleCount())
+        count = self.rules[rule]
         count.dropped += 1
         count.example = count.example or Example.of(line, source, target)
 
