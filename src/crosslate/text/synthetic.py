@@ -10,7 +10,8 @@ from typing import Any
 
 from crosslate.files import read_optional_object, sha256_file, write_json
 from crosslate.languages.codes import match_language
-from crosslate.text.corpora import Corpus, TextFiles
+from crosslate.text.corpora import Corpus, ParallelCorpus, SizedCorpus, TextFiles
+from crosslate.text.reading import Pairs
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +66,29 @@ class SyntheticText:
         human = self.record.get(_HUMAN)
         found = match_language(human, self.corpus.languages) if isinstance(human, str) else None
         return None if found is None else ("source", "target")[self.corpus.languages.index(found)]
+
+
+class TaggedPairs(SizedCorpus):
+    """Pairs whose sources begin with a tag and a space; unchanged with an empty tag.
+
+    Attributes:
+        untagged: the same pairs without it.
+    """
+
+    def __init__(self, untagged: SizedCorpus, tag: str) -> None:
+        self.untagged, self._prefix, self.origin = untagged, tag and f"{tag} ", untagged.origin
+        self.source_language, self.target_language = untagged.languages
+
+    def __len__(self) -> int:
+        return len(self.untagged)
+
+    def __iter__(self) -> Pairs:
+        return ((self._prefix + source, target) for source, target in self.untagged)
+
+    def split(self, rows: Sequence[int]) -> tuple[SizedCorpus, ParallelCorpus]:
+        rest, taken = self.untagged.split(rows)
+        tagged = ((self._prefix + source, target) for source, target in taken)
+        return TaggedPairs(rest, self._prefix.rstrip()), self._of(tagged)
 
 
 def _record(path: Path, hashes: dict[str, str]) -> dict[str, Any]:
