@@ -174,7 +174,8 @@ def vocabulary(
 ) -> Vocabulary:
     """Learns the vocabulary of one side of the training text, or loads it from ``cache``.
 
-    Machine translations are left out: a vocabulary would learn their errors.
+    Machine translations are left out: a vocabulary would learn their errors. The tag of synthetic sources
+    becomes a piece.
 
     Args:
         special, control: see :func:`crosslate.text.vocabulary_training.train_vocabulary`.
@@ -183,16 +184,18 @@ def vocabulary(
     kind = settings.vocabulary_kind
     text = prepared.human_text(side)
     described = [*(each.content_hash for each in text), side, size, kind, repr(special)]
-    described += [version("sentencepiece"), *control]
+    made = prepared.synthetic
+    tags = [made.tag] if side == "source" and made is not None and made.tag else []
+    described += [version("sentencepiece"), *control, *([tags] if tags else [])]
     path = cache / f"{sha256_text(json.dumps(described))[:32]}.spm"
     rare_path = path.with_suffix(".rare.json")
     if not path.is_file():
         lines, rare = chain.from_iterable(each.lines(side) for each in text), list[RareCharacters]()
-        made = train_vocabulary(
-            lines, size or None, kind=kind, special=special, control=control, report=rare.append
+        learnt = train_vocabulary(
+            lines, size or None, kind=kind, special=special, control=control, tags=tags, report=rare.append
         )
         write_json(rare_path, asdict(rare[0]) if rare else {})
-        made.save(path)
+        learnt.save(path)
         give_back()  # SentencePiece held all the lines in memory
     if found := read_optional_object(rare_path):
         prepared.record.setdefault("rare_characters", {})[side] = found

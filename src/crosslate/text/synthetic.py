@@ -76,7 +76,8 @@ class TaggedPairs(SizedCorpus):
     """
 
     def __init__(self, untagged: SizedCorpus, tag: str) -> None:
-        self.untagged, self._prefix, self.origin = untagged, tag and f"{tag} ", untagged.origin
+        self.untagged, self.tag, self.origin = untagged, tag, untagged.origin
+        self._prefix = f"{tag} " if tag else ""
         self.source_language, self.target_language = untagged.languages
 
     def __len__(self) -> int:
@@ -88,7 +89,7 @@ class TaggedPairs(SizedCorpus):
     def split(self, rows: Sequence[int]) -> tuple[SizedCorpus, ParallelCorpus]:
         rest, taken = self.untagged.split(rows)
         tagged = ((self._prefix + source, target) for source, target in taken)
-        return TaggedPairs(rest, self._prefix.rstrip()), self._of(tagged)
+        return TaggedPairs(rest, self.tag), self._of(tagged)
 
 
 def _record(path: Path, hashes: dict[str, str]) -> dict[str, Any]:

@@ -227,8 +227,11 @@ def test_a_vocabulary_is_learnt_from_what_people_wrote(tmp_path: Path, human: st
     for side, letter in (("source", "Ω"), ("target", "ж")):
         found = vocabulary(prepared, side, toy_corpora.DATA, tmp_path)  # type: ignore[arg-type]
         assert any(letter in piece for piece in found.pieces) == (side == learnt)
-        assert not any("<B" in piece for piece in found.pieces)
-        if side != learnt:
+        assert [piece for piece in found.pieces if "<B" in piece] == ["<BT>"] * (side == "source")
+        if side == "source":
+            tagged, alone = found.encode("<BT> Hund"), found.encode("Hund")
+            assert [found.pieces[each] for each in tagged[: -len(alone)]] == ["▁", "<BT>"]
+        if side != learnt and side == "target":
             assert found == vocabulary(plain, side, toy_corpora.DATA, tmp_path)  # type: ignore[arg-type]
 
 
