@@ -44,6 +44,9 @@ def test_pairs_are_made_and_trained_on(make, crosslate, tiny, tmp_path, caplog):
     record = Pack.load(tmp_path / "pack").manifest.data["synthetic"]
     assert (record["share"], record["pairs"], record["human_side"]) == (0.02, 3, "source")
     assert record["made"]["translator"]["name"] == str(tiny / "parents/fr-en")
+    shown = "\n".join(" ".join(line.split()) for line in crosslate("pack", "show", tmp_path / "pack").lines)
+    assert "and 3 synthetic pairs of made.jsonl, 1 in each epoch" in shown
+    assert "translated by " in shown
 
 
 def test_a_composition_translates_and_a_pack_translates_back(make, tiny, tmp_path):

@@ -95,6 +95,7 @@ def back_translate(
     pinned = {
         "translator": model.key(),
         "round_trip": back and back.key(),
+        "engine": engine,
         "quantization": quantization,
         **options.to_values(),
         **settings.to_values(),
