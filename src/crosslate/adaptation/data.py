@@ -17,7 +17,7 @@ from crosslate.errors import CorpusError, Faults
 from crosslate.files import read_optional_object, sha256_text, write_json
 from crosslate.languages.codes import contradicts
 from crosslate.models.groups import SIDES, Side
-from crosslate.text.cleaning import clean
+from crosslate.text.cleaning import CleaningReport, clean
 from crosslate.text.corpora import Corpus, ParallelCorpus, SizedCorpus
 from crosslate.text.encoded import EncodedCorpus
 from crosslate.text.synthetic import SyntheticText, TaggedPairs
@@ -83,7 +83,7 @@ def prepare(
     with a side of the validation text are left out, because monolingual text often holds it.
 
     Raises:
-        CorpusError: the text cannot be read (faults of both corpora are reported together), the languages
+        CorpusError: the text cannot be read (faults of all corpora are reported together), the languages
             differ, nothing is left after cleaning, or there is too little to hold out.
     """
     if valid is not None and any(map(contradicts, valid.languages, train.languages)):
@@ -91,11 +91,18 @@ def prepare(
             f"the validation corpus is {'-'.join(valid.languages)}, the training corpus "
             f"{'-'.join(train.languages)}; give both in the same direction"
         )
+    if synthetic is not None and any(map(contradicts, synthetic.corpus.languages, train.languages)):
+        raise CorpusError(
+            f"the synthetic pairs are {'-'.join(synthetic.corpus.languages)}, the training corpus "
+            f"{'-'.join(train.languages)}; give both in the same direction"
+        )
     faults = Faults("cannot read the corpora")
     with faults.catch(CorpusError):
         kept, report = clean(train, settings.cleaning, folder)
     with faults.catch(CorpusError):
         given = None if valid is None else valid.in_memory()
+    with faults.catch(CorpusError):
+        made = None if synthetic is None else clean(synthetic.corpus, settings.cleaning, folder)
     faults.raise_as(CorpusError)
     for line in report.lines():
         log.info("%s", line)
@@ -123,20 +130,21 @@ def prepare(
         "cleaning": report.as_values(),
     }
     prepared = Prepared(kept, chosen.rows(range(limit)), record)
-    return prepared if synthetic is None else _with_synthetic(prepared, synthetic, settings, folder)
+    if synthetic is None or made is None:
+        return prepared
+    return _with_synthetic(prepared, chosen, synthetic, *made)
 
 
 def _with_synthetic(
-    prepared: Prepared, synthetic: SyntheticText, settings: DataSettings, folder: Path
+    prepared: Prepared,
+    valid: ParallelCorpus,
+    synthetic: SyntheticText,
+    kept: SizedCorpus,
+    report: CleaningReport,
 ) -> Prepared:
+    """Adds the synthetic pairs that cleaning kept, without those that have a side of ``valid``."""
     corpus = synthetic.corpus
-    if any(map(contradicts, corpus.languages, prepared.train.languages)):
-        raise CorpusError(
-            f"the synthetic pairs are {'-'.join(corpus.languages)}, the training corpus "
-            f"{'-'.join(prepared.train.languages)}; give both in the same direction"
-        )
-    kept, report = clean(corpus, settings.cleaning, folder)
-    known = [{text.strip() for text in prepared.valid.lines(side)} for side in SIDES]
+    known = [{text.strip() for text in valid.lines(side)} for side in SIDES]
     is_known = (any(text.strip() in each for text, each in zip(pair, known)) for pair in kept)
     kept, left_out = kept.split([row for row, found in enumerate(is_known) if found])
     lines = [f"synthetic pairs: {line}" for line in report.lines()]

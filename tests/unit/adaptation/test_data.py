@@ -97,9 +97,10 @@ def test_faults_of_both_corpora_come_together_and_leave_nothing(tmp_path: Path):
     train = files(pairs(3), tmp_path)
     Path(train.paths[1]).write_text("only one\n")
     missing = TextFiles([tmp_path / "no.de", tmp_path / "no.en"], "de", "en")
+    made = SyntheticText.read([tmp_path / "no.jsonl"], ("de", "en"), share=0.5)
     with pytest.raises(CorpusError) as caught:
-        prepare(train, missing, DataSettings(), 1, tmp_path / "run")
-    assert "train.de has 3 lines" in str(caught.value) and "no.de" in str(caught.value)
+        prepare(train, missing, DataSettings(), 1, tmp_path / "run", made)
+    assert all(each in str(caught.value) for each in ("train.de has 3 lines", "no.de", "no.jsonl"))
     assert not (tmp_path / "run").exists()
 
 
@@ -190,8 +191,9 @@ MADE = [
 
 def test_synthetic_pairs_are_cleaned_and_counted_apart_and_never_validated_with(tmp_path: Path):
     dirty = ParallelCorpus(["Satz 7", ""], ["sentence 7", "lost"], "de", "en", "toy")
-    prepared = prepare(dirty, pairs(4), DataSettings(), 1, tmp_path, synthetic(MADE, tag="<BT>"))
-    assert list(prepared.train) == [("Satz 7", "sentence 7")] and list(prepared.valid) == list(pairs(4))
+    settings = DataSettings(max_validation_pairs=1)  # all of it counts, not only what is translated
+    prepared = prepare(dirty, pairs(4), settings, 1, tmp_path, synthetic(MADE, tag="<BT>"))
+    assert list(prepared.train) == [("Satz 7", "sentence 7")] and list(prepared.valid) == list(pairs(1))
     kept = [("Hund", "dog"), ("Katze", "cat"), ("Satz 7", "sentence 7")]
     assert prepared.synthetic is not None and list(prepared.synthetic.untagged) == kept
     assert list(prepared.synthetic) == [("<BT> " + source, target) for source, target in kept]
