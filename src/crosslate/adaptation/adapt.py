@@ -25,6 +25,7 @@ from crosslate.packs.compose import apply_packs, pack_child
 from crosslate.packs.manifest import MANIFEST_NAME, ScoreRecord
 from crosslate.packs.pack import Pack
 from crosslate.text.corpora import Corpus
+from crosslate.text.synthetic import SyntheticText
 from crosslate.text.vocabularies import NoVocabulary
 from crosslate.training.loop import Validation, train
 from crosslate.training.memory import PeakMemory
@@ -38,6 +39,7 @@ def adapt(
     corpus: Corpus,
     valid: Corpus | None = None,
     *,
+    synthetic: SyntheticText | None = None,
     new: NewLanguages,
     data: DataSettings | None = None,
     training: TrainingSettings | None = None,
@@ -53,6 +55,7 @@ def adapt(
     Args:
         corpus: sentence pairs of the new language pair, in the direction of translation; files are streamed.
         valid: validation corpus; None holds out part of ``corpus``.
+        synthetic: pairs of which one side is a machine translation, trained on beside ``corpus``.
         output: where to write the pack; None saves nothing.
         progress: watches the run and may measure the child after every validation.
 
@@ -80,11 +83,11 @@ def adapt(
             trained_groups=strategy.train, fresh_groups=strategy.reinitialise
         )
     if output is not None:
-        return _adapt(parent, corpus, valid, new, data, training, output, progress)
+        return _adapt(parent, corpus, valid, synthetic, new, data, training, output, progress)
     with tempfile.TemporaryDirectory(prefix="crosslate-") as folder:
         output = PackOutput(folder=Path(folder) / "pack")
         try:
-            pack = _adapt(parent, corpus, valid, new, data, training, output, progress)
+            pack = _adapt(parent, corpus, valid, synthetic, new, data, training, output, progress)
         except Interrupted:
             raise Interrupted("stopped; nothing was saved because no output folder was given") from None
     pack.folder = None
@@ -95,6 +98,7 @@ def _adapt(
     parent: Parent,
     corpus: Corpus,
     valid: Corpus | None,
+    synthetic: SyntheticText | None,
     new: NewLanguages,
     data: DataSettings,
     training: TrainingSettings,
@@ -103,14 +107,16 @@ def _adapt(
 ) -> Pack:
     run = Run(output, MANIFEST_NAME)
     strategy = new.parsed_strategy
-    prepared = prepare(corpus, valid, data, training.seed, run.folder)
+    prepared = prepare(corpus, valid, data, training.seed, run.folder, synthetic)
     vocabularies = NewVocabularies(parent, new, prepared, data, run)
     memory = PeakMemory()
     child = vocabularies.child(without_choice(strategy) if strategy.limits.auto else strategy, training.seed)
     before = parent.fingerprint()
     held = {"frozen": "bfloat16"} if parent.lowering else {}
     with run.main_process_first():
-        pairs = encode(prepared, child.source, child.target, data, run.encoded, parent.max_tokens)
+        pairs = encode(
+            prepared, child.source, child.target, data, run.encoded, parent.max_tokens, training.seed
+        )
     identity = {"parent": before, "strategy": str(strategy), "data": data.to_values(), **prepared.identity,
                 **vocabularies.identity, **held}  # fmt: skip
     with run.main_process_first():

@@ -6,8 +6,9 @@ import json
 import logging
 import random
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,17 @@ from crosslate.errors import CorpusError, Faults
 from crosslate.files import read_optional_object, sha256_text, write_json
 from crosslate.languages.codes import contradicts
 from crosslate.languages.identification import identifier
-from crosslate.models.groups import Side
-from crosslate.text.cleaning import clean
+from crosslate.models.groups import SIDES, Side
+from crosslate.text.cleaning import CleaningReport, clean
 from crosslate.text.corpora import Corpus, ParallelCorpus, SizedCorpus
 from crosslate.text.encoded import EncodedCorpus
 from crosslate.text.swapped import check_order
+from crosslate.text.synthetic import SyntheticText, TaggedPairs
 from crosslate.text.vocabularies import SpecialIds, Vocabulary
 from crosslate.text.vocabulary_training import RareCharacters, train_vocabulary
-from crosslate.training.batches import longest_unpadded
+from crosslate.training.batches import PairIds, longest_unpadded
 from crosslate.training.cpu import give_back
+from crosslate.training.mixed_pairs import MixedPairs
 
 log = logging.getLogger(__name__)
 
@@ -35,31 +38,64 @@ _MIN_HELD_OUT = 10
 
 @dataclass(frozen=True)
 class Prepared:
-    """Training and validation text of a run, with its record."""
+    """Training and validation text of a run, with its record.
+
+    Attributes:
+        train, valid: real pairs.
+        synthetic: pairs of which one side is a machine translation; None for none.
+        share: of synthetic pairs in an epoch, between 0 and 1.
+        human_side: the side of the synthetic pairs that people wrote; None if unknown.
+    """
 
     train: SizedCorpus
     valid: ParallelCorpus
     record: dict[str, Any]
+    synthetic: TaggedPairs | None = None
+    share: float = 0.0
+    human_side: str | None = None
 
     @property
-    def identity(self) -> dict[str, str]:
-        """Hashes of both texts; a resumed run must match them."""
-        return {"corpus": self.record["train"]["sha256"], "valid": self.record["valid"]["sha256"]}
+    def identity(self) -> dict[str, Any]:
+        """Hashes of all texts and how they are mixed; a resumed run must match them."""
+        identity = {"corpus": self.record["train"]["sha256"], "valid": self.record["valid"]["sha256"]}
+        if self.synthetic is None:
+            return identity
+        described = [self.synthetic.content_hash, self.share, self.human_side]
+        return identity | {"synthetic": described}
+
+    def human_text(self, side: str) -> list[SizedCorpus]:
+        """The training text of which people wrote this side."""
+        if self.synthetic is None or self.human_side != side:
+            return [self.train]
+        return [self.train, self.synthetic.untagged]
 
 
-def prepare(train: Corpus, valid: Corpus | None, settings: DataSettings, seed: int, folder: Path) -> Prepared:
-    """Cleans the training corpus and holds part of it out if no validation corpus is given.
+def prepare(
+    train: Corpus,
+    valid: Corpus | None,
+    settings: DataSettings,
+    seed: int,
+    folder: Path,
+    synthetic: SyntheticText | None = None,
+) -> Prepared:
+    """Cleans the training text and holds part of the real pairs out if no validation corpus is given.
 
     Validation text is never cleaned: scores must describe what the user gave. Kept training text that comes
-    from files is stored in ``folder`` instead of memory.
+    from files is stored in ``folder`` instead of memory. Synthetic pairs are cleaned and counted apart. Those
+    with a side of the validation text are left out, because monolingual text often holds it.
 
     Raises:
-        CorpusError: the text cannot be read (faults of both corpora are reported together), the languages
+        CorpusError: the text cannot be read (faults of all corpora are reported together), the languages
             differ, the sides are swapped, nothing is left after cleaning, or there is too little to hold out.
     """
     if valid is not None and any(map(contradicts, valid.languages, train.languages)):
         raise CorpusError(
             f"the validation corpus is {'-'.join(valid.languages)}, the training corpus "
+            f"{'-'.join(train.languages)}; give both in the same direction"
+        )
+    if synthetic is not None and any(map(contradicts, synthetic.corpus.languages, train.languages)):
+        raise CorpusError(
+            f"the synthetic pairs are {'-'.join(synthetic.corpus.languages)}, the training corpus "
             f"{'-'.join(train.languages)}; give both in the same direction"
         )
     faults = Faults("cannot read the corpora")
@@ -70,6 +106,8 @@ def prepare(train: Corpus, valid: Corpus | None, settings: DataSettings, seed: i
         if valid is not None:
             check_order(valid)
         given = None if valid is None else valid.in_memory()
+    with faults.catch(CorpusError):
+        made = None if synthetic is None else clean(synthetic.corpus, settings.cleaning, folder)
     faults.raise_as(CorpusError)
     identifier.cache_clear()  # 75 MB that training can use
     for line in report.lines():
@@ -97,7 +135,47 @@ def prepare(train: Corpus, valid: Corpus | None, settings: DataSettings, seed: i
         },
         "cleaning": report.as_values(),
     }
-    return Prepared(kept, chosen.rows(range(limit)), record)
+    prepared = Prepared(kept, chosen.rows(range(limit)), record)
+    if synthetic is None or made is None:
+        return prepared
+    return _with_synthetic(prepared, chosen, synthetic, *made)
+
+
+def _with_synthetic(
+    prepared: Prepared,
+    valid: ParallelCorpus,
+    synthetic: SyntheticText,
+    kept: SizedCorpus,
+    report: CleaningReport,
+) -> Prepared:
+    """Adds the synthetic pairs that cleaning kept, without those that have a side of ``valid``."""
+    corpus = synthetic.corpus
+    known = [{text.strip() for text in valid.lines(side)} for side in SIDES]
+    is_known = (any(text.strip() in each for text, each in zip(pair, known)) for pair in kept)
+    kept, left_out = kept.split([row for row, found in enumerate(is_known) if found])
+    lines = [f"synthetic pairs: {line}" for line in report.lines()]
+    if left_out:
+        lines.append(f"synthetic pairs: {len(left_out)} left out, they have a side of the validation text")
+    for line in lines:
+        log.info("%s", line)
+    if not len(kept):
+        raise CorpusError(f"{corpus.origin}: no synthetic pairs are left: {'; '.join(lines)}")
+    prepared.record["synthetic"] = {
+        "origin": corpus.origin,
+        "files": synthetic.files,
+        "pairs": len(kept),
+        "sha256": kept.content_hash,
+        "share": synthetic.share,
+        "tag": synthetic.tag,
+        "human_side": synthetic.human_side,
+        "cleaning": report.as_values(),
+        "in_validation": len(left_out),
+        "made": synthetic.record,
+    }
+    return replace(
+        prepared, synthetic=TaggedPairs(kept, synthetic.tag), share=synthetic.share,
+        human_side=synthetic.human_side,
+    )  # fmt: skip
 
 
 def vocabulary(
@@ -108,25 +186,31 @@ def vocabulary(
     special: SpecialIds | None = None,
     control: Sequence[str] = (),
 ) -> Vocabulary:
-    """Learns the vocabulary of one side of the training pairs, or loads it from ``cache``.
+    """Learns the vocabulary of one side of the training text, or loads it from ``cache``.
+
+    Machine translations are left out: a vocabulary would learn their errors. The tag of synthetic sources
+    becomes a piece.
 
     Args:
         special, control: see :func:`crosslate.text.vocabulary_training.train_vocabulary`.
     """
     size = settings.source_vocabulary_size if side == "source" else settings.target_vocabulary_size
     kind = settings.vocabulary_kind
-    described = [prepared.train.content_hash, side, size, kind, repr(special), version("sentencepiece")]
-    described += control
+    text = prepared.human_text(side)
+    described = [*(each.content_hash for each in text), side, size, kind, repr(special)]
+    made = prepared.synthetic
+    tags = [made.tag] if side == "source" and made is not None and made.tag else []
+    described += [version("sentencepiece"), *control, *([tags] if tags else [])]
     path = cache / f"{sha256_text(json.dumps(described))[:32]}.spm"
     rare_path = path.with_suffix(".rare.json")
     if not path.is_file():
-        lines, rare = prepared.train.lines(side), list[RareCharacters]()
+        lines, rare = chain.from_iterable(each.lines(side) for each in text), list[RareCharacters]()
         log.info("learning the %s vocabulary", side)
-        made = train_vocabulary(
-            lines, size or None, kind=kind, special=special, control=control, report=rare.append
+        learnt = train_vocabulary(
+            lines, size or None, kind=kind, special=special, control=control, tags=tags, report=rare.append
         )
         write_json(rare_path, asdict(rare[0]) if rare else {})
-        made.save(path)
+        learnt.save(path)
         give_back()  # SentencePiece held all the lines in memory
     if found := read_optional_object(rare_path):
         prepared.record.setdefault("rare_characters", {})[side] = found
@@ -140,24 +224,40 @@ def encode(
     settings: DataSettings,
     cache: Path,
     max_positions: int,
-) -> EncodedCorpus:
+    seed: int = 0,
+) -> PairIds:
     """Encodes the training pairs into memory-mapped arrays and records how many were too long.
 
     Args:
         cache: folder of encoded corpora.
         max_positions: of the model; pairs that do not fit are dropped and counted as too long.
+        seed: of the order in which synthetic pairs are used.
     """
     max_tokens = min(settings.max_tokens, longest_unpadded(max_positions))
-    pairs = EncodedCorpus.build(prepared.train, source, target, cache, max_tokens=max_tokens)
-    prepared.record["encoded"] = {
-        "pairs": len(pairs),
-        "dropped_too_long": pairs.dropped_too_long,
-        "example": pairs.dropped_example,
-        "max_tokens": pairs.max_tokens,
-    }
-    if pairs.dropped_too_long:
-        log.info("dropped %d pairs of more than %d tokens", pairs.dropped_too_long, pairs.max_tokens)
-    return pairs
+
+    def encoded(corpus: SizedCorpus, record: dict[str, Any]) -> EncodedCorpus:
+        pairs = EncodedCorpus.build(corpus, source, target, cache, max_tokens=max_tokens)
+        record["encoded"] = {
+            "pairs": len(pairs),
+            "dropped_too_long": pairs.dropped_too_long,
+            "example": pairs.dropped_example,
+            "max_tokens": pairs.max_tokens,
+        }
+        if pairs.dropped_too_long:
+            log.info("dropped %d pairs of more than %d tokens", pairs.dropped_too_long, pairs.max_tokens)
+        return pairs
+
+    real = encoded(prepared.train, prepared.record)
+    if prepared.synthetic is None:
+        return real
+    record = prepared.record["synthetic"]
+    mixed = MixedPairs(real, encoded(prepared.synthetic, record), prepared.share, seed)
+    record["pairs_per_epoch"] = mixed.num_drawn
+    log.info(
+        "every epoch has %s real and %s of %s synthetic pairs",
+        f"{len(real):,}", f"{mixed.num_drawn:,}", f"{len(mixed) - len(real):,}",
+    )  # fmt: skip
+    return mixed
 
 
 def _hold_out(corpus: SizedCorpus, seed: int) -> tuple[SizedCorpus, ParallelCorpus]:

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from crosslate.adaptation.settings import DataSettings, NewLanguages, OutputSettings, PackOutput
+from crosslate.adaptation.settings import (
+    DataSettings,
+    NewLanguages,
+    OutputSettings,
+    PackOutput,
+    SyntheticSettings,
+)
 from crosslate.config import Settings
 from crosslate.errors import Faults, UsageError
 from crosslate.languages.codes import language_pair
@@ -14,6 +20,7 @@ from crosslate.models.initialisers.initial_embeddings import RANDOM
 from crosslate.models.parent_facts import LanguagePair, ParentFacts
 from crosslate.models.sizes import parse_size
 from crosslate.text.corpora import TextFiles
+from crosslate.text.synthetic import SyntheticText
 from crosslate.training.settings import TrainingChanges, TrainingSettings
 
 if TYPE_CHECKING:
@@ -73,6 +80,7 @@ class AdaptJob(_Job, ParentChoice):
         description="Type of frozen tensors; bfloat16 halves their memory. See docs/large-parents.md.",
     )
     new: NewLanguages
+    synthetic: SyntheticSettings = Field(default_factory=SyntheticSettings)
     output: PackOutput
 
     def find_faults(self, faults: Faults) -> None:
@@ -100,9 +108,12 @@ class AdaptJob(_Job, ParentChoice):
             parent.lower(keep=new.parsed_strategy.precise_groups)
         languages = (new.source or parent.source_language, new.target or parent.target_language)
         train, valid = self._texts(languages)
+        made, synthetic = self.synthetic, None
+        if made.files:
+            synthetic = SyntheticText.read(made.files, languages, share=made.share, tag=made.tag)
         return adapt(
-            parent, train, valid, new=new, data=self.data, training=self.settings, output=self.output,
-            progress=progress,
+            parent, train, valid, synthetic=synthetic, new=new, data=self.data, training=self.settings,
+            output=self.output, progress=progress,
         )  # fmt: skip
 
 

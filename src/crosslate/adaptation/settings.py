@@ -150,6 +150,31 @@ class DataSettings(Settings):
     )
 
 
+class SyntheticSettings(Settings):
+    """Synthetic pairs beside the real ones."""
+
+    files: list[str] = Field(
+        default_factory=list,
+        description="Synthetic pairs, as back-translate writes them, or in any form of --train.",
+    )
+    share: float = Field(
+        0.5,
+        gt=0,
+        lt=1,
+        description="Share of synthetic pairs in an epoch, which has all real pairs and the next synthetic "
+        "ones; less if there are too few.",
+    )
+    tag: str = Field(
+        "", description="Text put before every synthetic source, such as <BT>. [default: no tag]"
+    )
+
+    def find_faults(self, faults: Faults) -> None:
+        if not self.files and self.model_fields_set - {"files"}:
+            faults.add("a share or a tag of synthetic pairs is given, but no such pairs; give a file of them")
+        if self.tag != " ".join(self.tag.split()):
+            faults.add(f"the tag is {self.tag!r}, expected text with single spaces, and none at its ends")
+
+
 class OutputSettings(Settings):
     """Where a result is written."""
 

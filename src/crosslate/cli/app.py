@@ -23,7 +23,10 @@ from crosslate.errors import (
     OutputExists,
 )
 
-_COMMANDS = ("demo", "plan", "adapt", "translate", "evaluate", "align", "parent", "pack", "study", "serve")
+_COMMANDS = (
+    "demo", "plan", "adapt", "translate", "back-translate", "evaluate", "align", "parent", "pack", "study",
+    "serve",
+)  # fmt: skip
 
 
 class _Commands(TyperGroup):
@@ -37,11 +40,12 @@ class _Commands(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in self.commands:
             return None
-        module = importlib.import_module(f"crosslate.cli.{cmd_name}")
-        group = getattr(module, f"{cmd_name}_app", None)
+        name = cmd_name.replace("-", "_")
+        module = importlib.import_module(f"crosslate.cli.{name}")
+        group = getattr(module, f"{name}_app", None)
         if group is None:
             single = typer.Typer(add_completion=False, rich_markup_mode=None)
-            single.command(cmd_name)(getattr(module, cmd_name))
+            single.command(cmd_name)(getattr(module, name))
             return typer.main.get_command(single)
         command = typer.main.get_group(group)
         command.name = cmd_name
@@ -100,7 +104,7 @@ _REMEDIES: dict[type[CrosslateError], str] = {
 
 _SEVERAL_VALUES = frozenset(
     {"--train", "--valid", "--test", "--pack", "--input", "-i", "--hypotheses", "--compare", "--word",
-     "--text", "--dictionary"}
+     "--text", "--dictionary", "--synthetic", "--round-trip"}
 )  # fmt: skip
 
 

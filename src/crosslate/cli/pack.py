@@ -174,6 +174,9 @@ def _training(record: dict[str, Any]) -> list[tuple[str, str]]:
 def _data(record: dict[str, Any]) -> list[tuple[str, str]]:
     lines = _filled(
         record, "trained on {train[pairs]:,} pairs of {train[origin]}",
+        "and {synthetic[pairs]:,} synthetic pairs of {synthetic[origin]}, "
+        "{synthetic[pairs_per_epoch]:,} in each epoch",
+        "translated by {synthetic[made][translator][name]}",
         "validated on {valid[pairs]:,} pairs of {valid[origin]}",
         "cleaning kept {cleaning[kept]:,} of {cleaning[total]:,} pairs",
     )  # fmt: skip

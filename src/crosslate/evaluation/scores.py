@@ -168,6 +168,15 @@ def compare(
     return scored
 
 
+def sentence_chrf(translations: Sequence[str], references: Sequence[str]) -> list[float]:
+    """chrF of each sentence by itself, 0-100; as many translations as references."""
+    from sacrebleu.metrics import CHRF
+
+    scorer = CHRF()
+    pairs = zip(translations, references, strict=True)
+    return [_percent(scorer.sentence_score(one, [other]).score) for one, other in pairs]
+
+
 def _chosen(tokenizer: Tokenizer, test: ParallelCorpus) -> str:
     """The tokenizer for a test set; warns about an explicit one that does not suit it."""
     check_tokenizer(tokenizer)

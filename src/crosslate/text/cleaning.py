@@ -169,7 +169,9 @@ def _clean(
     for source, target in pairs:
         report.total += 1
         one, other = source.strip(), target.strip()
-        rule = _broken_rule(one, other, settings, seen) if settings.enabled else None
+        rule = broken_rule(one, other, settings)
+        if rule is None and settings.enabled and settings.drop_duplicates and _is_known(one, other, seen):
+            rule = "duplicate"
         if rule is None and lines is not None:
             rule = _nearly_broken_rule(one, other, settings, seen_nearly)
         if rule is None:
@@ -205,8 +207,14 @@ def _nearly_broken_rule(one: str, other: str, settings: CleaningSettings, seen: 
     return "near-duplicate" if settings.drop_duplicates and _is_known(one, other, seen) else None
 
 
-def _broken_rule(one: str, other: str, settings: CleaningSettings, seen: set[bytes]) -> str | None:
-    """The first rule that drops the pair."""
+def broken_rule(one: str, other: str, settings: CleaningSettings) -> str | None:
+    """The first rule that drops the pair by itself, whatever was before it.
+
+    Args:
+        one, other: its sides without white space at their ends.
+    """
+    if not settings.enabled:
+        return None
     if settings.drop_empty and not (one and other):
         return "empty"
     if settings.drop_copies and one == other:
@@ -215,8 +223,6 @@ def _broken_rule(one: str, other: str, settings: CleaningSettings, seen: set[byt
         return "too long"
     if settings.max_length_ratio and _is_lopsided(one, other, settings):
         return "length ratio"
-    if settings.drop_duplicates:
-        return "duplicate" if _is_known(one, other, seen) else None
     return None
 
 

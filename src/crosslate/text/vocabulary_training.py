@@ -41,6 +41,7 @@ def train_vocabulary(
     kind: Kind = "bpe",
     special: SpecialIds | None = None,
     control: Sequence[str] = (),
+    tags: Sequence[str] = (),
     report: Callable[[RareCharacters], None] | None = None,
 ) -> Vocabulary:
     """Trains a SentencePiece vocabulary on one side's text, at most a million lines spread evenly over it.
@@ -58,6 +59,7 @@ def train_vocabulary(
         kind: byte-pair encoding or unigram language model.
         special: the special ids wanted; those that do not fit below ``size`` move (see SpecialIds.fitted).
         control: pieces that no text leads to (codes of languages); they count among ``size``.
+        tags: text that is a piece of its own wherever it occurs; they count among ``size``.
         report: is told of characters that are spelt in bytes, if there are any.
 
     Raises:
@@ -78,7 +80,7 @@ def train_vocabulary(
             del counts[character]
         if not counts:
             raise VocabularyError("cannot learn a vocabulary: the text is empty")
-        alphabet = _alphabet(counts, size, len(special.as_values()) + len(control))
+        alphabet = _alphabet(counts, size, len(special.as_values()) + len(control) + len(tags))
         if (rare := _rare_characters(alphabet, counts, text)) is not None:
             log.info("%s", rare)
             if report is not None:
@@ -92,7 +94,8 @@ def train_vocabulary(
         # SentencePiece itself would take the first ones, which may be all of one kind.
         learnt = _thinned(_lines(text), num_lines, _MAX_LINES)
         special = special.fitted(size)
-        return Vocabulary(learner.model(learnt, size, special, is_exact=is_given, control=control))
+        model = learner.model(learnt, size, special, is_exact=is_given, control=control, tags=tags)
+        return Vocabulary(model)
 
 
 def _cut(lines: Iterable[str]) -> Iterator[str]:
@@ -242,6 +245,7 @@ class Learner:
         *,
         is_exact: bool,
         control: Sequence[str] = (),
+        tags: Sequence[str] = (),
     ) -> bytes:
         """A model of the alphabet and what is most useful of the lines.
 
@@ -276,6 +280,7 @@ class Learner:
                 unk_piece="<unk>",
                 pad_piece="<pad>",
                 control_symbols=list(control),
+                user_defined_symbols=list(tags),
                 input_sentence_size=2_000_000,  # never reached; the number becomes part of the model's bytes
                 shuffle_input_sentence=False,
                 max_sentence_length=65_536,

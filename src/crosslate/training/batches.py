@@ -43,6 +43,15 @@ class ChangingPairs(Protocol):
     def set_epoch(self, epoch: int) -> None: ...
 
 
+@runtime_checkable
+class SampledPairs(Protocol):
+    """Pairs of which each epoch uses some; lengths and ids are those of all."""
+
+    def rows(self, epoch: int) -> Integers:
+        """Indices of the pairs of a 0-based epoch; as many in every epoch."""
+        ...
+
+
 class BatchIds(NamedTuple):
     """Padding ids of each side and the id that the decoder starts with."""
 
@@ -96,23 +105,30 @@ class Batch:
 
 
 def plan_batches(
-    source_lengths: Integers, target_lengths: Integers, batch_tokens: int, seed: int, epoch: int
+    source_lengths: Integers,
+    target_lengths: Integers,
+    batch_tokens: int,
+    seed: int,
+    epoch: int,
+    pairs: Integers | None = None,
 ) -> list[PlannedBatch]:
     """Groups all pairs of one epoch into batches; every pair appears exactly once.
 
     The order within shapes and of the batches depends only on ``(seed, epoch)``; the number of batches is
-    the same for every epoch. Pairs that do not fill a batch of their shape share batches of a larger shape.
+    the same for every epoch of the same pairs. Pairs that do not fill a batch of their shape share batches of
+    a larger shape.
 
     Args:
         source_lengths, target_lengths: (num_pairs,) tokens, end of sentence included.
         batch_tokens: source plus target positions per batch, padding included.
         epoch: 0-based epoch.
+        pairs: indices of the pairs to use; None uses all.
 
     Raises:
         TrainingError: ``batch_tokens`` cannot hold the longest pair.
     """
     random = np.random.default_rng([seed, epoch])
-    order = random.permutation(len(source_lengths))
+    order = random.permutation(len(source_lengths)) if pairs is None else random.permutation(pairs)
     src, tgt = _rounded(source_lengths[order]), _rounded(target_lengths[order])
     if not len(order):
         return []

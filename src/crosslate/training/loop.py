@@ -25,6 +25,7 @@ from crosslate.training.batches import (
     ChangingPairs,
     PairIds,
     PlannedBatch,
+    SampledPairs,
     collate,
     pieces_in_targets,
     plan_batches,
@@ -225,15 +226,22 @@ class _Run:
             return len(pieces) if self.loss.restrict(torch.from_numpy(pieces), probe) else None
 
     def _limit(self) -> int:
-        """Maximum updates of the run; every epoch has the same number of batches."""
-        limit = self.settings.max_epochs * math.ceil(len(self._plan(0)) / self.per_update)
-        max_updates = self.settings.max_updates
+        """Maximum updates of the run; every epoch of the same pairs has the same number of batches."""
+        epochs, max_updates = self.settings.max_epochs, self.settings.max_updates
+        if isinstance(self.pairs, SampledPairs):
+            limit = sum(self._updates_of(epoch) for epoch in range(epochs))
+        else:
+            limit = epochs * self._updates_of(0)
         return min(limit, max_updates) if limit and max_updates else limit or max_updates
+
+    def _updates_of(self, epoch: int) -> int:
+        return math.ceil(len(self._plan(epoch)) / self.per_update)
 
     def _plan(self, epoch: int) -> list[PlannedBatch]:
         pairs, settings = self.pairs, self.settings
         lengths = pairs.source_lengths, pairs.target_lengths
-        return plan_batches(*lengths, settings.batch_tokens, settings.seed, epoch)
+        rows = pairs.rows(epoch) if isinstance(pairs, SampledPairs) else None
+        return plan_batches(*lengths, settings.batch_tokens, settings.seed, epoch, rows)
 
     def _gradients(self) -> Gradients:
         threads, is_checkpointed = torch.get_num_threads(), self.settings.gradient_checkpointing

@@ -1,19 +1,9 @@
-"""Translate files in shards, here or by workers on Ray: every line once, in order, resumable.
-
-The input is cut into numbered shards in a folder beside the output. A translated shard is a file that
-appears whole, so a killed run loses only the shards that were being translated. The output appears when all
-shards are there and hold as many lines as went in.
-"""
+"""Translate files in shards by workers on Ray."""
 
 from __future__ import annotations
 
-import hashlib
-import logging
-import shutil
-import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,17 +11,13 @@ from pydantic import Field
 
 from crosslate.config import Settings
 from crosslate.engines.decoding import DecodingOptions
-from crosslate.errors import EngineError, InputError, MissingExtra
-from crosslate.files import RUN_SUFFIX, atomic_file, described, read_json, write_json, write_text
-from crosslate.text.streams import check_is_file, read_lines
+from crosslate.errors import EngineError, MissingExtra
+from crosslate.files import atomic_file, write_text
+from crosslate.translation.shards import Shard, Shards, report
 
 if TYPE_CHECKING:
     from crosslate.packs.stored_model import StoredModel
 
-log = logging.getLogger(__name__)
-
-MANIFEST = "bulk.json"
-_PINNED = "pinned"
 _RESTARTS = 3
 
 
@@ -52,15 +38,6 @@ class Work:
     language: str
     target_language: str
     options: DecodingOptions
-
-
-@dataclass(frozen=True)
-class Shard:
-    """A run of lines of the input in a file; the file of its translations exists when they are done."""
-
-    source: Path
-    target: Path
-    num_lines: int
 
 
 class ShardTranslator:
@@ -116,94 +93,17 @@ def translate_in_bulk(
         options or DecodingOptions(),
         settings or BulkSettings(),
     )
-    for path in inputs:
-        check_is_file(path)
-    if output.exists():
-        raise InputError(
-            f"{output} already exists, {described(output)}; give another file or remove it first"
-        )
-    state = output.with_name(output.name + RUN_SUFFIX)
-    pinned = {
-        "packs or parent": model.key(),
-        "quantization": quantization,
-        "shard_lines": settings.shard_lines,
-        **options.to_values(),
-    }
-    shards = _shards(state, pinned, inputs, settings.shard_lines)
-    missing = [shard for shard in shards if not shard.target.is_file()]
-    if len(missing) < len(shards):
-        log.info("%d of %d shards are translated already", len(shards) - len(missing), len(shards))
-    if missing:
+    pinned = {"packs or parent": model.key(), "quantization": quantization, **options.to_values()}
+    shards = Shards(output, inputs, pinned, settings.shard_lines)
+    if missing := shards.missing():
         folder = ctranslate2_folder_of(model, quantization).resolve()
         work = Work(folder, model.source_language, model.target_language, options)
-        _report(translate_on_ray(work, missing, settings.worker_cpus), missing)
-    _assemble(shards, output)
-    shutil.rmtree(state)
-    return sum(shard.num_lines for shard in shards)
-
-
-def _shards(
-    state: Path, pinned: dict[str, Any], inputs: Sequence[str | Path], shard_lines: int
-) -> list[Shard]:
-    """The shards of a stopped run, or new ones; the manifest is written when all are cut."""
-    manifest = state / MANIFEST
-    digest = hashlib.sha256()
-    shards: list[Shard] = []
-    is_resumed = manifest.is_file()
-    if not is_resumed:
-        state.mkdir(parents=True, exist_ok=True)
-        # The folder is removed at the end, so all in it must be ours.
-        others = [path.name for path in state.iterdir() if not path.name.lstrip(".").startswith("shard-")]
-        if others:
-            raise InputError(
-                f"{state} holds {others[0]}, expected the state of a run; give another output or move it away"
-            )
-    lines = chain.from_iterable(map(read_lines, inputs))
-    while block := list(islice(lines, shard_lines)):
-        # A line may hold what other readers take for the end of one, and lines end in LF alone here.
-        text = "".join(line.replace("\n", " ") + "\n" for line in block)
-        digest.update(text.encode())
-        name = f"shard-{len(shards):06d}"
-        shards.append(Shard(state / f"{name}.in", state / f"{name}.out", len(block)))
-        if not is_resumed:
-            write_text(shards[-1].source, text)
-    pinned = {"inputs": digest.hexdigest(), **pinned}
-    if is_resumed:
-        before = read_json(manifest)[_PINNED]
-        if differing := [name for name in pinned if before.get(name) != pinned[name]]:
-            raise InputError(
-                f"{state} holds the state of a run with other {', '.join(differing)}; "
-                "expected the same call again: give another output, or remove that folder to begin anew"
-            )
-    else:
-        write_json(manifest, {_PINNED: pinned})
-    return shards
-
-
-def _report(done: Iterable[Shard], wanted: Sequence[Shard]) -> None:
-    """Waits for the shards and logs the progress."""
-    started, num_lines = time.monotonic(), 0
-    total = sum(shard.num_lines for shard in wanted)
-    for number, shard in enumerate(done, start=1):
-        num_lines += shard.num_lines
-        speed = num_lines / max(time.monotonic() - started, 1e-3)
-        log.info(
-            "%s of %s lines (%d of %d shards), %.1f lines/s",
-            f"{num_lines:,}", f"{total:,}", number, len(wanted), speed,
-        )  # fmt: skip
-
-
-def _assemble(shards: Sequence[Shard], output: Path) -> None:
-    """Joins the shards in order, if each has as many lines as went in."""
+        report(translate_on_ray(work, missing, settings.worker_cpus), missing)
     with atomic_file(output) as temporary, temporary.open("wb") as file:
-        for shard in shards:
-            data = shard.target.read_bytes() if shard.target.is_file() else b""
-            if (found := data.count(b"\n")) != shard.num_lines:
-                raise EngineError(
-                    f"{shard.target} has {found} lines, expected {shard.num_lines}; "
-                    "remove it and run the same again"
-                )
+        for data in shards.results():
             file.write(data)
+    shards.remove()
+    return shards.num_lines
 
 
 def translate_on_ray(work: Work, shards: Sequence[Shard], cpus: int) -> Iterator[Shard]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,14 @@ import toy_corpora
 from crosslate.adaptation.adapt import adapt
 from crosslate.adaptation.settings import DataSettings, NewLanguages, PackOutput
 from crosslate.engines.decoding import DecodingOptions
-from crosslate.errors import InputError, Interrupted, OutputExists
+from crosslate.errors import InputError, Interrupted, OutputExists, TrainingError
 from crosslate.evaluation.scores import score_translations
 from crosslate.models.parent import Parent
 from crosslate.packs.compose import apply_packs
 from crosslate.packs.pack import Pack
 from crosslate.text.cleaning import CleaningSettings
 from crosslate.text.corpora import ParallelCorpus, TextFiles
+from crosslate.text.synthetic import SyntheticText
 from crosslate.training import loop
 from crosslate.training.progress import Progress
 from crosslate.training.settings import TrainingSettings
@@ -198,6 +200,35 @@ def test_what_a_killed_process_left_is_removed(parent: Parent, tmp_path: Path):
         (run / name).write_text("mine")
     adapted(parent, tmp_path / "pack")
     assert sorted(path.name for path in run.iterdir()) == [".hidden.tmp", "log.jsonl", "notes.txt"]
+
+
+def test_synthetic_pairs_change_the_pack_and_an_interrupted_run_ends_in_the_same(
+    parent: Parent, tmp_path: Path
+):
+    made = toy_corpora.corpus("de", "en", 200, seed=5)
+    synthetic = SyntheticText(made, 0.75, "<BT>", {"human_language": "en"})
+    real = toy_corpora.corpus("de", "en", 30)
+
+    def run(name: str, **options: Any) -> Pack:
+        return adapt(
+            parent, real, toy_corpora.corpus("de", "en", 12, seed=1), new=NewLanguages(source="de"),
+            data=toy_corpora.DATA, training=toy_corpora.settings(batch_tokens=512),
+            output=PackOutput(folder=tmp_path / name, name="same"), **options,
+        )  # fmt: skip
+
+    whole, plain = run("whole", synthetic=synthetic), run("plain")
+    assert not are_equal(whole, plain)
+    record = whole.manifest.data["synthetic"]
+    assert (record["encoded"]["pairs"], record["pairs_per_epoch"]) == (
+        len(made) - record["in_validation"],
+        90,
+    )
+    assert whole.manifest.data["train"] == plain.manifest.data["train"]
+    with pytest.raises(Interrupted):
+        run("cut", synthetic=synthetic, progress=At(4, interrupt))
+    with pytest.raises(TrainingError, match="synthetic"):
+        run("cut", synthetic=replace(synthetic, share=0.5))
+    assert are_equal(whole, run("cut", synthetic=synthetic))
 
 
 def test_a_measurement_stands_beside_every_score_and_changes_nothing(parent: Parent, tmp_path: Path):

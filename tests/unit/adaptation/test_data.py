@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,9 @@ from crosslate.errors import CorpusError
 from crosslate.text.cleaning import CleaningSettings
 from crosslate.text.corpora import ParallelCorpus, StoredPairs, TextFiles
 from crosslate.text.phrasebook import Phrasebook
+from crosslate.text.synthetic import SyntheticText
 from crosslate.text.vocabularies import SpecialIds
+from crosslate.training.mixed_pairs import MixedPairs
 
 
 def pairs(count: int, source: str = "de", target: str = "en") -> ParallelCorpus:
@@ -108,9 +111,10 @@ def test_faults_of_both_corpora_come_together_and_leave_nothing(tmp_path: Path):
     train = files(pairs(3), tmp_path)
     Path(train.paths[1]).write_text("only one\n")
     missing = TextFiles([tmp_path / "no.de", tmp_path / "no.en"], "de", "en")
+    made = SyntheticText.read([tmp_path / "no.jsonl"], ("de", "en"), share=0.5)
     with pytest.raises(CorpusError) as caught:
-        prepare(train, missing, DataSettings(), 1, tmp_path / "run")
-    assert "train.de has 3 lines" in str(caught.value) and "no.de" in str(caught.value)
+        prepare(train, missing, DataSettings(), 1, tmp_path / "run", made)
+    assert all(each in str(caught.value) for each in ("train.de has 3 lines", "no.de", "no.jsonl"))
     assert not (tmp_path / "run").exists()
 
 
@@ -185,3 +189,93 @@ def test_rare_characters_are_recorded_with_an_example(tmp_path: Path):
     plain = prepare(pairs(600), pairs(5), DataSettings(), 1, tmp_path)
     vocabulary(plain, "target", DataSettings(), tmp_path)
     assert "rare_characters" not in plain.record
+
+
+def synthetic(pairs: list[tuple[str, str]], human: str = "en", tag: str = "") -> SyntheticText:
+    source, target = zip(*pairs)
+    corpus = ParallelCorpus(source, target, "de", "en", "made.jsonl")
+    return SyntheticText(corpus, 0.5, tag, {"human_language": human}, {"made.jsonl": "0" * 64})
+
+
+MADE = [
+    ("Hund", "dog"), ("", "cat"), ("Hund", "dog"), ("Haus", "sentence 1"), ("Satz 2", "house"), ("Katze", "cat"),
+    ("Satz 7", "sentence 7"),
+]  # fmt: skip
+
+
+def test_synthetic_pairs_are_cleaned_and_counted_apart_and_never_validated_with(tmp_path: Path):
+    dirty = ParallelCorpus(["Satz 7", ""], ["sentence 7", "lost"], "de", "en", "toy")
+    settings = DataSettings(max_validation_pairs=1)  # all of it counts, not only what is translated
+    prepared = prepare(dirty, pairs(4), settings, 1, tmp_path, synthetic(MADE, tag="<BT>"))
+    assert list(prepared.train) == [("Satz 7", "sentence 7")] and list(prepared.valid) == list(pairs(1))
+    kept = [("Hund", "dog"), ("Katze", "cat"), ("Satz 7", "sentence 7")]
+    assert prepared.synthetic is not None and list(prepared.synthetic.untagged) == kept
+    assert list(prepared.synthetic) == [("<BT> " + source, target) for source, target in kept]
+    record = prepared.record["synthetic"]
+    assert (record["pairs"], record["in_validation"], prepared.record["train"]["pairs"]) == (3, 2, 1)
+    assert {rule: each["dropped"] for rule, each in record["cleaning"]["rules"].items() if each["dropped"]} == {
+        "empty": 1, "duplicate": 1,
+    }  # fmt: skip
+    assert prepared.record["cleaning"]["total"] == 2 and record["files"] == {"made.jsonl": "0" * 64}
+    assert (record["share"], record["tag"], record["human_side"]) == (0.5, "<BT>", "target")
+    assert record["made"] == {"human_language": "en"}
+    held = prepare(pairs(600), None, DataSettings(), 1, tmp_path, synthetic(MADE))
+    assert set(held.valid) <= set(pairs(600))
+
+
+def test_a_resumed_run_must_have_the_same_mixture(tmp_path: Path):
+    def identity(**changes):
+        made = replace(synthetic(MADE), **changes)
+        return prepare(pairs(9), pairs(1), DataSettings(), 1, tmp_path, made).identity
+
+    assert identity() == identity()
+    others = [{"share": 0.4}, {"tag": "<BT>"}, {"record": {}}, {"corpus": synthetic(MADE[:2]).corpus}]
+    assert len({str(each) for each in (identity(), *(identity(**other) for other in others))}) == 5
+    assert "synthetic" not in prepare(pairs(9), pairs(1), DataSettings(), 1, tmp_path).identity
+
+
+@pytest.mark.parametrize(("human", "learnt"), [("en", "target"), ("de", "source"), ("", None)])
+def test_a_vocabulary_is_learnt_from_what_people_wrote(tmp_path: Path, human: str, learnt: str | None):
+    made = synthetic([("Ω " * 20 + str(row), "ж " * 20 + str(row)) for row in range(9)], human, tag="<BT>")
+    corpus = toy_corpora.corpus("de", "en")
+    plain = prepare(corpus, pairs(1), DataSettings(), 1, tmp_path)
+    prepared = prepare(corpus, pairs(1), DataSettings(), 1, tmp_path, made)
+    for side, letter in (("source", "Ω"), ("target", "ж")):
+        found = vocabulary(prepared, side, toy_corpora.DATA, tmp_path)  # type: ignore[arg-type]
+        assert any(letter in piece for piece in found.pieces) == (side == learnt)
+        assert [piece for piece in found.pieces if "<B" in piece] == ["<BT>"] * (side == "source")
+        if side == "source":
+            tagged, alone = found.encode("<BT> Hund"), found.encode("Hund")
+            assert [found.pieces[each] for each in tagged[: -len(alone)]] == ["▁", "<BT>"]
+        if side != learnt and side == "target":
+            assert found == vocabulary(plain, side, toy_corpora.DATA, tmp_path)  # type: ignore[arg-type]
+
+
+def test_synthetic_pairs_are_encoded_with_their_tag_after_the_real_ones(tmp_path: Path):
+    long = ("Hund " * 40, "dog")
+    made = synthetic([("Hund Katze", "dog cat"), long, ("Katze", "cat")], tag="rot")
+    corpus = toy_corpora.corpus("de", "en", 5)
+    prepared = prepare(
+        corpus, pairs(1), DataSettings(cleaning=CleaningSettings(enabled=False)), 1, tmp_path, made
+    )
+    source, target = tiny_models.vocabulary("de"), tiny_models.vocabulary("en")
+    mixed = encode(prepared, source, target, DataSettings(), tmp_path / "cache", 32, seed=3)
+    assert isinstance(mixed, MixedPairs) and len(mixed) == 7 and mixed.num_drawn == 2
+    texts = [*corpus, ("rot Hund Katze", "dog cat"), ("rot Katze", "cat")]
+    for index, (one, other) in enumerate(texts):
+        assert mixed.source_ids(index).tolist() == source.encode(one)
+        assert mixed.target_ids(index).tolist() == target.encode(other)
+    record = prepared.record["synthetic"]
+    assert (record["encoded"]["pairs"], record["encoded"]["dropped_too_long"]) == (2, 1)
+    assert record["pairs_per_epoch"] == 2 and prepared.record["encoded"]["pairs"] == 5
+
+
+def test_synthetic_pairs_that_cannot_be_used(tmp_path: Path):
+    other = replace(synthetic(MADE), corpus=pairs(3, "en", "de"))
+    copies = synthetic([("dog", "dog"), ("Satz 0", "new")])
+    for made, message in [
+        (other, "synthetic pairs are en-de, the training corpus de-en"),
+        (copies, "made.jsonl: no synthetic pairs are left: .*'copy': 1, .*1 left out, they have a side"),
+    ]:
+        with pytest.raises(CorpusError, match=message):
+            prepare(pairs(9), pairs(1), DataSettings(), 1, tmp_path, made)

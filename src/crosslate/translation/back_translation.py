@@ -1,0 +1,202 @@
+"""Translate monolingual text into synthetic pairs: back-translation and sequence-level distillation.
+
+Source: back-translation: Sennrich, Haddow & Birch 2016; distillation: Kim & Rush 2016.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field
+
+from crosslate.config import Settings
+from crosslate.engines.decoding import DecodingOptions
+from crosslate.errors import InputError, UsageError
+from crosslate.evaluation.scores import sentence_chrf
+from crosslate.files import atomic_file, write_text
+from crosslate.languages.codes import contradicts, is_same_language
+from crosslate.text.cleaning import CleaningReport, CleaningSettings, RuleCount, broken_rule
+from crosslate.text.synthetic import MARK, write_record
+from crosslate.translation.shards import Shard, Shards, report
+
+if TYPE_CHECKING:
+    from crosslate.packs.stored_model import StoredModel
+    from crosslate.translation.translator import EngineName, Translator
+
+log = logging.getLogger(__name__)
+
+ENDING = ".jsonl"
+_DROPPED = "dropped"
+_ROUND_TRIP = "round trip"
+
+
+class BackTranslationSettings(Settings):
+    """Which side the text is of, and which pairs are dropped."""
+
+    side: Literal["target", "source"] = Field(
+        "target",
+        description="Side of the new pair that the text is of. target: its translations become sources "
+        "(back-translation); source: they become targets (distillation).",
+    )
+    cleaning: CleaningSettings = Field(
+        default_factory=CleaningSettings,
+        description="Cleaning rules for single pairs; duplicates are left to the training.",
+    )
+    # Of unrelated sentences of one language, 95 in 100 score lower (docs/log.md).
+    min_round_trip: float = Field(
+        20.0,
+        ge=0,
+        le=100,
+        description="Drop pairs whose text and its translation back have a lower chrF (0-100); only with a "
+        "model that translates back.",
+    )
+    shard_lines: int = Field(1_000, ge=1, description="Lines of a shard: what a stopped run may lose.")
+
+
+def back_translate(
+    model: StoredModel,
+    inputs: Sequence[str | Path],
+    output: str | Path,
+    *,
+    back: StoredModel | None = None,
+    engine: EngineName = "auto",
+    quantization: str = "float32",
+    options: DecodingOptions | None = None,
+    settings: BackTranslationSettings | None = None,
+) -> CleaningReport:
+    """Translates monolingual text into a JSONL file of pairs; the same call goes on where it was stopped.
+
+    Each line holds both texts by language, the source of the new pair first, and under ``synthetic`` the
+    language of the translation; with ``back`` also the score of the round trip. The record beside the file
+    says how it was made.
+
+    Args:
+        model: translates the text; its source language is the text's.
+        inputs: files of one sentence per line, compressed or not; their lines follow each other.
+        output: file for the pairs; beside it lies the state until it is done.
+        back: translates translations back, to drop those that lost their text.
+
+    Returns:
+        Counts of all lines: pairs written, and dropped by each rule with an example.
+
+    Raises:
+        InputError: an input cannot be read, the output exists, no pair is left, or the stopped run was about
+            something else.
+        UsageError: the output's name has another ending, or ``back`` translates other languages.
+        EngineError: an engine cannot express its model.
+    """
+    output, options = Path(output).resolve(), options or DecodingOptions()
+    settings = settings or BackTranslationSettings()
+    _check(model, back, output)
+    pinned = {
+        "translator": model.key(),
+        "round_trip": back and back.key(),
+        "engine": engine,
+        "quantization": quantization,
+        **options.to_values(),
+        **settings.to_values(),
+    }
+    shards = Shards(output, inputs, pinned, settings.shard_lines)
+    if missing := shards.missing():
+        from crosslate.translation.translator import Translator
+
+        def opened(stored: StoredModel) -> Translator:
+            return Translator.of_stored(stored, engine=engine, quantization=quantization, options=options)
+
+        there, again = opened(model), opened(back) if back else None
+        report((_translated(shard, there, again, settings) for shard in missing), missing)
+    counts = CleaningReport()
+    if back:
+        counts.rules[_ROUND_TRIP] = RuleCount()
+    with atomic_file(output) as temporary:
+        with temporary.open("wb") as file:
+            for data in shards.results():
+                file.writelines(_kept(data, counts))
+        for line in counts.lines():
+            log.info("%s", line)
+        if not counts.kept:
+            raise InputError(f"no pair is left of {counts.total} lines: {'; '.join(counts.lines()[1:])}")
+        files = [Path(path).name for path in inputs]
+        described = {
+            "text": {"files": files, "lines": shards.num_lines, "sha256": shards.input_hash},
+            "translator": _described(model),
+            **({"round_trip": _described(back)} if back else {}),
+            "decoding": options.to_values() | {"quantization": quantization},
+            "settings": settings.to_values(),
+            "cleaning": counts.as_values(),
+        }
+        write_record(output, temporary, model.source_language, described)
+    shards.remove()
+    return counts
+
+
+def _check(model: StoredModel, back: StoredModel | None, output: Path) -> None:
+    """Checks languages and the name of the output before any work."""
+    source, target = model.source_language, model.target_language
+    if output.suffix != ENDING:
+        raise UsageError(f"the output is {output.name}, expected a name that ends in {ENDING}")
+    if is_same_language(source, target):
+        raise UsageError(f"{model.name} translates {source} to {target}; expected two languages")
+    if back and any(map(contradicts, (back.source_language, back.target_language), (target, source))):
+        raise UsageError(
+            f"{back.name} translates {back.source_language} to {back.target_language}, expected {target} to "
+            f"{source}: the round trip goes back from what {model.name} translates to"
+        )
+
+
+def _described(model: StoredModel) -> dict[str, Any]:
+    languages = [model.source_language, model.target_language]
+    return {"name": model.name, "key": model.key(), "languages": languages}
+
+
+def _translated(
+    shard: Shard, translator: Translator, back: Translator | None, settings: BackTranslationSettings
+) -> Shard:
+    """Writes a line for each line of a shard: its pair, and the rule that drops it if one does."""
+    with shard.source.open(encoding="utf-8", newline="\n") as file:
+        texts = [line[:-1] for line in file]
+    translations = list(translator.translate_lines(texts))
+    rules = [
+        broken_rule(one.strip(), other.strip(), settings.cleaning)
+        for one, other in zip(texts, translations, strict=True)
+    ]
+    scores = _round_trip(texts, translations, rules, back) if back else {}
+    language, made_in = translator.source_language, translator.target_language
+    lines: list[str] = []
+    for row, (text, translation, rule) in enumerate(zip(texts, translations, rules, strict=True)):
+        pair = {language: text, made_in: translation}
+        if settings.side == "target":
+            pair = {made_in: translation, language: text}
+        line: dict[str, Any] = {**pair, MARK: made_in}
+        if (score := scores.get(row)) is not None:
+            line["round_trip"] = round(score, 2)
+            rule = _ROUND_TRIP if score < settings.min_round_trip else None
+        lines.append(json.dumps(line | ({_DROPPED: rule} if rule else {}), ensure_ascii=False) + "\n")
+    write_text(shard.target, "".join(lines))
+    return shard
+
+
+def _round_trip(
+    texts: Sequence[str], translations: Sequence[str], rules: Sequence[str | None], back: Translator
+) -> dict[int, float]:
+    """chrF (0-100) of the texts with their translations back, by row; of pairs that no rule has dropped."""
+    rows = [row for row, rule in enumerate(rules) if rule is None]
+    returned = list(back.translate_lines(translations[row] for row in rows))
+    return dict(zip(rows, sentence_chrf(returned, [texts[row] for row in rows]), strict=True))
+
+
+def _kept(data: bytes, counts: CleaningReport) -> Iterator[bytes]:
+    """The lines of a shard's results that no rule has dropped; counts all of them."""
+    for line in data.splitlines(keepends=True):
+        counts.total += 1
+        values = json.loads(line)
+        if (rule := values.get(_DROPPED)) is None:
+            counts.kept += 1
+            yield line
+        else:
+            source, target = list(values.values())[:2]
+            counts.count(rule, counts.total, source, target)
