@@ -29,8 +29,8 @@ class NewLanguages(Settings):
     target: LanguageCode | None = Field(None, description="Code of a new target language.")
     strategy: str | None = Field(
         None,
-        description="What is trained, see docs/strategies.md. [default: embeddings, cross-attention, and "
-        "low-rank changes of encoder and decoder, for a new target of the decoder alone]",
+        description="What is trained, see docs/strategies.md. [default: new embeddings, cross-attention, and "
+        "low-rank changes of encoder and decoder]",
     )
     vocabulary: Literal["separate", "appended"] = Field(
         "separate",

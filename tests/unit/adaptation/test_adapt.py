@@ -81,7 +81,7 @@ def test_a_pack_is_stored_as_asked_and_scored_as_stored(
 @pytest.mark.parametrize(
     ("new", "expected"),
     [
-        ({"source": None, "target": "es"}, ("fr", "es", "tgt+xattn+low-rank(dec;rank=64)")),
+        ({"source": None, "target": "es"}, ("fr", "es", "tgt+xattn+low-rank(enc,dec;rank=32)")),
         ({"strategy": "src"}, ("de", "en", "src")),
         ({"strategy": "embed+xattn"}, ("de", "en", "embed+xattn")),
         ({"target": "es"}, ("de", "es", "src+tgt+xattn+low-rank(enc,dec;rank=32)")),

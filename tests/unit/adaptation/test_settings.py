@@ -40,11 +40,11 @@ def test_new_languages_that_make_no_sense(changes: dict[str, Any], message: str)
 @pytest.mark.parametrize(
     ("new", "strategy", "start"),
     [
-        ({"source": "de"}, "src+xattn+low-rank(enc;rank=32)", "mean"),
-        ({"target": "es"}, "tgt+xattn+low-rank(dec;rank=64)", "mean"),
+        ({"source": "de"}, "src+xattn+low-rank(enc,dec;rank=32)", "mean"),
+        ({"target": "es"}, "tgt+xattn+low-rank(enc,dec;rank=32)", "mean"),
         ({"source": "de", "target": "es"}, "src+tgt+xattn+low-rank(enc,dec;rank=32)", "mean"),
         ({"source": "de", "strategy": "scratch"}, "scratch", "random"),
-        ({"source": "de", "vocabulary": "appended"}, "src+xattn+low-rank(enc;rank=32)", "random"),
+        ({"source": "de", "vocabulary": "appended"}, "src+xattn+low-rank(enc,dec;rank=32)", "random"),
     ],
 )
 def test_defaults(new: dict[str, Any], strategy: str, start: str):
