@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 
 Metric = Literal["bleu", "chrf", "chrf++"]
 METRICS: tuple[Metric, ...] = get_args(Metric)
+_NAMES: dict[Metric, str] = {"bleu": "BLEU", "chrf": "chrF2", "chrf++": "chrF2++"}
 Tokenizer = Literal[
     "auto", "13a", "zh", "char", "intl", "none",
     "ja-mecab", "ko-mecab", "flores200", "flores101", "spm", "spBLEU-1K",
@@ -72,7 +73,7 @@ class SystemScore:
     """One system of a comparison.
 
     Attributes:
-        difference: from the first system by paired bootstrap; None for the first system and without resamples.
+        difference: from the first system; None for the first system and without resamples.
     """
 
     name: str
@@ -145,14 +146,14 @@ def compare(
     scorer = scorer_of(metric, test, tokenizer)
     statistics = {name: sentence_statistics(scorer, lines, test) for name, lines in systems.items()}
     score_sums = corpus_scores(scorer)
-    signature = signature_of(scorer, num_samples)
+    shown, signature = _NAMES[metric], signature_of(scorer, num_samples)
     resampled = resampled_scores(list(statistics.values()), score_sums, num_samples) if num_samples else None
     baseline: numpy.ndarray | None = None
     found = []
     for name, each in statistics.items():
-        result = scorer._compute_score_from_stats(each.sum(axis=0).tolist())
+        (value,) = score_sums(each.sum(axis=0, keepdims=True)).tolist()
         bounds = interval(next(resampled)) if resampled else None
-        score = Score(result.name, _percent(result.score), signature, bounds, len(test))
+        score = Score(shown, value, signature, bounds, len(test))
         difference = None
         if baseline is None:
             baseline = each
@@ -186,7 +187,8 @@ def corpus_scores(scorer: Scorer) -> ScoreSums:
         import numpy
 
         rows = sums.astype(numpy.int64).tolist()
-        return numpy.array([scorer._compute_score_from_stats(row).score for row in rows])
+        scores = [scorer._compute_score_from_stats(row).score for row in rows]
+        return numpy.clip(scores, 0.0, 100.0)  # rounding errors
 
     return score
 
@@ -277,11 +279,6 @@ def _check_lengths(systems: Mapping[str, Sequence[str]], expected: int) -> None:
     if not expected:
         faults.add("there is nothing to score: the reference is empty")
     faults.raise_as(InputError)
-
-
-def _percent(value: float) -> float:
-    """Clips rounding errors and interval ends to 0-100."""
-    return min(100.0, max(0.0, float(value)))
 
 
 def comet(

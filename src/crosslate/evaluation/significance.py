@@ -2,7 +2,7 @@
 
 Scores of resamples come from summed statistics of sentences (or words), so nothing is scored twice.
 
-Source: Koehn 2004 for the paired bootstrap; Davison & Hinkley 1997, section 3.8, for several levels; Holm 1979.
+Source: Koehn 2004 (paired bootstrap); Davison & Hinkley 1997, section 3.8 (several levels); Holm 1979.
 """
 
 from __future__ import annotations
@@ -62,9 +62,9 @@ class Run:
 def paired_bootstrap(runs: Sequence[Run], score: ScoreSums, num_samples: int = NUM_SAMPLES) -> Difference:
     """Compares two systems on the same sentences.
 
-    Every resample draws sentences, the same for all runs of a test; of several parents or seeds of a parent it
-    draws these too. Their draws are spread by ``sqrt(n / (n - 1))``, since n of them vary less in resamples
-    than in the population. Tests are not drawn: the result holds for those at hand.
+    Every resample draws sentences, the same for all runs of a test; of several parents or seeds of a parent
+    it draws these too. Their draws are spread by ``sqrt(n / (n - 1))``, since n of them vary less in
+    resamples than in the population. Tests are not drawn: the result holds for those at hand.
 
     Args:
         num_samples: at least 1.
@@ -72,7 +72,10 @@ def paired_bootstrap(runs: Sequence[Run], score: ScoreSums, num_samples: int = N
     import numpy
 
     # Parents are drawn alike for every test, since its runs share them.
-    generators = {"seeds": numpy.random.default_rng([SEED, 1]), "parents": numpy.random.default_rng([SEED, 2])}
+    generators = {
+        "seeds": numpy.random.default_rng([SEED, 1]),
+        "parents": numpy.random.default_rng([SEED, 2]),
+    }
     parents = list(dict.fromkeys(run.parent for run in runs))
     weights = dict(zip(parents, _weights(generators["parents"], len(parents), num_samples).T))
     tests = list(dict.fromkeys(run.test for run in runs))
@@ -92,8 +95,8 @@ def paired_bootstrap(runs: Sequence[Run], score: ScoreSums, num_samples: int = N
                 pair = numpy.array([next(actual), next(actual)])
                 values += pair / len(seeds) / len(of_parents) / len(tests)
     tail = min(numpy.count_nonzero(drawn <= 0), numpy.count_nonzero(drawn >= 0))
-    low, high = interval(drawn)
-    return Difference(*map(float, values), (low, high), min(1.0, 2 * (1 + int(tail)) / (num_samples + 1)))
+    p_value = min(1.0, 2 * (1 + int(tail)) / (num_samples + 1))
+    return Difference(float(values[0]), float(values[1]), interval(drawn), p_value)
 
 
 def _weights(generator: numpy.random.Generator, count: int, num_samples: int) -> numpy.ndarray:
@@ -123,7 +126,9 @@ def resampled_scores(
     sums = numpy.empty((num_samples, table.shape[1]))
     for start in range(0, num_samples, _BLOCK):
         size = min(_BLOCK, num_samples - start)
-        drawn = generator.integers(num_units, size=(size, num_units)) + num_units * numpy.arange(size)[:, None]
+        drawn = (
+            generator.integers(num_units, size=(size, num_units)) + num_units * numpy.arange(size)[:, None]
+        )
         counts = numpy.bincount(drawn.ravel(), minlength=size * num_units).reshape(size, num_units)
         sums[start : start + size] = counts.astype(numpy.float64) @ table
     for index in range(len(statistics)):

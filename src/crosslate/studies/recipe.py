@@ -249,7 +249,7 @@ class Recipe(Settings):
         return next(parent for parent in self.parents if parent.name == name)
 
     def child(self, name: str) -> ChildRecipe:
-        """The child with a pair's name."""
+        """The first child with a pair's name; others have other parents."""
         return next(child for child in self.children if child.name == name)
 
     def new_side(self, child: ChildRecipe) -> Side:
@@ -280,7 +280,8 @@ class Recipe(Settings):
             faults.add("parents and denoisers are both empty; add at least one parent or denoiser")
         parents = [each.name for each in self.parents] + [each.name for each in self.denoisers]
         _check_once("parents", parents, faults, may_be_empty=True)
-        _check_once("children", [child.name for child in self.children], faults, may_be_empty=True)
+        children = [f"{child.name} of {child.parent}" for child in self.children]
+        _check_once("children", children, faults, may_be_empty=True)
         _check_once("seeds", self.seeds, faults)
         _check_once("sizes", self.sizes, faults)
         for kind in ("strategies", "denoising_strategies"):
