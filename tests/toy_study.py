@@ -69,7 +69,12 @@ def titles(cells: Iterable[Cell]) -> list[str]:
 def difference(first: float, second: float, spread: float = 0.3, p_value: float = 0.0001) -> dict[str, Any]:
     """A stored difference whose interval is that far to either side."""
     middle = first - second
-    return {"first": first, "second": second, "interval": [middle - spread, middle + spread], "p_value": p_value}
+    return {
+        "first": first,
+        "second": second,
+        "interval": [middle - spread, middle + spread],
+        "p_value": p_value,
+    }
 
 
 def comparison(first: list[Cell], second: list[Cell]) -> Cell:

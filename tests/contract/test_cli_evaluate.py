@@ -66,7 +66,9 @@ def test_systems_are_compared_with_the_first(crosslate, files):
     low, high = second["difference_interval"]
     assert low < second["difference"] < high
     assert second["interval"][0] < second["value"] < second["interval"][1] + 1
-    assert any("p: of such a difference by chance (paired bootstrap, two-sided)" in line for line in ran.lines)
+    assert any(
+        "p: of such a difference by chance (paired bootstrap, two-sided)" in line for line in ran.lines
+    )
 
 
 def test_a_pack_is_translated_and_its_translations_kept(crosslate, files, tiny):

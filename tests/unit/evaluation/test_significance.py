@@ -37,7 +37,9 @@ def test_the_p_value_is_two_sided_and_agrees_with_the_interval():
     assert found.value == pytest.approx(0.2) and found.p_value == pytest.approx(0.0455, abs=0.008)
     assert 0 < found.interval[0] < 0.02 and 0.38 < found.interval[1] < 0.42
     back = compared([Run(other, one)], 100)
-    assert back.p_value == found.p_value and back.interval == pytest.approx((-found.interval[1], -found.interval[0]))
+    assert back.p_value == found.p_value and back.interval == pytest.approx(
+        (-found.interval[1], -found.interval[0])
+    )
 
 
 def test_a_copy_differs_by_nothing():

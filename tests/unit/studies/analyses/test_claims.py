@@ -66,7 +66,10 @@ def judged(systems=(), by=0.0, spread=1.0, p_value=None, at=30.0):
 
     found = []
     for cell in CELLS:
-        values = {"parent_is_identical": True, "stored": {"share_stored": 0.1 if cell.labels.get("part") == "xattn" else 0.8}}
+        values = {
+            "parent_is_identical": True,
+            "stored": {"share_stored": 0.1 if cell.labels.get("part") == "xattn" else 0.8},
+        }
         if cell.kind == "compare":
             one, other = (
                 mean(score(BY_KEY[key]) for role, key in cell.needs.items() if role.startswith(which))
