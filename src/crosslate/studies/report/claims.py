@@ -109,7 +109,7 @@ def judge(claim: str, source: str, evidence: Sequence[Evidence], *, within: floa
         verdict = "confirmed"
     average = mean(each.difference for each in evidence)
     reason = (
-        f"of {len(evidence)} differences {counts['for']} support it, {counts['against']} speak against it, "
+        f"{counts['for']} of {len(evidence)} differences support it, {counts['against']} speak against it, "
         f"{counts['equal']} are equivalent, {counts['open']} are open; on average {average:+.1f}"
     )
     metric = evidence[0].metric

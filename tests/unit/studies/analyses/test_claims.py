@@ -118,7 +118,7 @@ def test_one_child_against_a_claim_about_every_child_contradicts_it():
     found = judged(worse, 2.0, 0.4)["above_scratch"]
     assert found.verdict == "contradicted"
     assert found.reason == (
-        "of 4 differences 2 support it, 2 speak against it, 0 are equivalent, 0 are open; on average +0.0"
+        "2 of 4 differences support it, 2 speak against it, 0 are equivalent, 0 are open; on average +0.0"
     )
 
 
