@@ -169,9 +169,10 @@ def _show(out: Console, test: ParallelCorpus, scores: dict[str, list[SystemScore
     out.print(table)
     out.print()
     if is_comparison:
-        out.print(
-            "difference: from the first system, with its 95 % interval; p: of such a difference by chance "
-            "(paired bootstrap, two-sided)"
+        print_line(
+            out,
+            "difference: from the first system, with its 95 % interval; "
+            "p: of such a difference by chance (paired bootstrap, two-sided)",
         )
     for metric, systems in scores.items():
         print_line(out, f"{metric} signature: {systems[0].score.signature}")

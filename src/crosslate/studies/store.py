@@ -235,4 +235,4 @@ class Results:
 def turned(found: Mapping[str, Any]) -> dict[str, Any]:
     """A stored difference with the two systems in the other order."""
     low, high = found["interval"]
-    return {**found, "first": found["second"], "second": found["first"], "interval": [-high, -low]}
+    return {**found, "first": found["second"], "second": found["first"], "interval": [0 - high, 0 - low]}

@@ -229,3 +229,13 @@ def test_children_with_the_same_new_side_are_averaged():
     assert (
         [run["test"] for run in average.spec["runs"]] == [1, 2] == [int(name[-1]) for name in average.texts]
     )
+
+
+def test_a_start_that_all_children_share_does_not_keep_them_from_being_compared():
+    child = CHILD | {"strategies": ["scratch", "src", "src+xattn"], "initial_embeddings": ["copied"]}
+    cells = planned(recipe(children=[child], denoisers=[], zero_shot=[], analyses=["compare"]))
+    assert titles(find(cells, "compare")) == [
+        "de-en src+xattn, copied embeddings against de-en src, copied embeddings",
+        "de-en src+xattn, copied embeddings against de-en scratch",
+        "de-en src, copied embeddings against de-en scratch",
+    ]

@@ -34,19 +34,15 @@ class Compare(Analysis):
     """
 
     def cells(self, plan: Plan) -> Iterator[Cell]:
+        named = [each for analysis in analyses(CLAIMS) for each in analysis.comparisons(plan)]
         by_system: dict[str, list[Pair]] = {}
         averages: dict[str, list[Pair]] = {}
-        for analysis in analyses(CLAIMS):
-            once = {(one.key, other.key): (one, other) for one, other in analysis.comparisons(plan)}
-            for one, other in once.values():
-                if one.labels.get("child") == other.labels.get("child"):
-                    by_system.setdefault(f"{_system(one)} {_system(other)}", []).append((one, other))
-                if (
-                    all("side" in each.labels for each in (one, other))
-                    and one.labels["size"] == plan.full_size
-                ):
-                    key = [(each.kind, *(each.labels[name] for name in _SHARED)) for each in (one, other)]
-                    averages.setdefault(repr(key), []).append((one, other))
+        for one, other in {(one.key, other.key): (one, other) for one, other in named}.values():
+            if one.labels.get("child") == other.labels.get("child"):
+                by_system.setdefault(f"{_system(one)} {_system(other)}", []).append((one, other))
+            if "side" in one.labels.keys() & other.labels and one.labels["size"] == plan.full_size:
+                key = [(each.kind, *(each.labels[name] for name in _SHARED)) for each in (one, other)]
+                averages.setdefault(repr(key), []).append((one, other))
         for pairs in by_system.values():
             yield _cell(pairs, *(_without_seed(each.title) for each in pairs[0]))
         for pairs in averages.values():
@@ -115,14 +111,14 @@ def _cell(pairs: Sequence[Pair], first: str, second: str) -> Cell:
     runs: list[dict[str, Any]] = []
     tests: dict[str, int] = {}
     texts, identities = {}, {}
-    parents = list(dict.fromkeys(_parent(one) for one, _ in pairs))
+    parents = list(dict.fromkeys(map(_parents, pairs)))
     for number, (one, other) in enumerate(pairs, start=1):
         needs |= {f"first {number}": one.key, f"second {number}": other.key}
         test = tests.setdefault(f"{_system(one)} {_system(other)}", len(tests) + 1)
         if "test" in one.texts:
             texts[f"test {test}"] = one.texts["test"]
             identities[f"test {test}"] = one.spec["text"]["test"]
-        runs.append({"test": test, "parent": parents.index(_parent(one)) + 1})
+        runs.append({"test": test, "parent": parents.index(_parents((one, other))) + 1})
     spec: dict[str, Any] = {"runs": runs, "samples": NUM_SAMPLES}
     if texts:
         spec["text"] = identities
@@ -130,18 +126,21 @@ def _cell(pairs: Sequence[Pair], first: str, second: str) -> Cell:
     labels = {
         "first": first, "second": second, "one": one.labels | {"kind": one.kind},
         "other": other.labels | {"kind": other.kind}, "is_average": len(tests) > 1,
-        "children": list(dict.fromkeys(_child(each) for pair in pairs for each in pair)),
+        "children": list(dict.fromkeys(name for pair in pairs for each in pair for name in _children(each))),
         "parents": parents, "seeds": list(dict.fromkeys(each.labels.get("seed") for each, _ in pairs)),
     }  # fmt: skip
     return Cell("compare", f"{first} against {second}", spec, needs, labels, texts)
 
 
-def _parent(cell: Cell) -> str:
-    return str(cell.labels.get("denoiser") or cell.labels.get("parent", ""))
+def _parents(pair: Pair) -> str:
+    """The parent of both systems, or each one's, if one of them learnt denoising."""
+    names = (str(each.labels.get("denoiser") or each.labels.get("parent", "")) for each in pair)
+    return " and ".join(dict.fromkeys(names))
 
 
-def _child(cell: Cell) -> str:
-    return str(cell.labels.get("child") or cell.labels.get("pair", ""))
+def _children(cell: Cell) -> list[str]:
+    """The pairs of a system: its child, two that are compared with each other, or a composed pair."""
+    return [cell.labels[name] for name in ("child", "other", "pair") if name in cell.labels]
 
 
 def _runs(runs: Sequence[dict[str, int]], statistics: Callable[[str, int, int], numpy.ndarray]) -> list[Run]:
