@@ -56,8 +56,8 @@ def test_a_study_runs_goes_on_and_is_reported(crosslate, recipe, folder):
     assert "29 cells, 2 done" in second.err and "[27/27]" in second.err
     report = json.loads((study / "report.json").read_text(encoding="utf-8"))
     assert report["missing"] == [] and report["failures"] == []
-    assert len(report["findings"]) == 19
-    assert report["findings"][13]["verdict"] == "by construction"  # the parent stays what it was
+    assert len(report["findings"]) == 20
+    assert report["findings"][14]["verdict"] == "by construction"  # the parent stays what it was
     (lexicon,) = (study / "results").glob("lexicon-of-de-en-src+xattn-*.json")
     values = json.loads(lexicon.read_text(encoding="utf-8"))["values"]
     assert len(values["hits"]) == values["words"] == sum(word == word.lower() for word in values["hits"])

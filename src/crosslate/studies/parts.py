@@ -20,7 +20,7 @@ OTHER_START = "other start"
 
 _COMPARED = (
     ("xattn", "embeddings"), ("xattn", "body"), ("xattn", "randxattn"), ("xattn", "scratch"),
-    ("embeddings", "scratch"), (LIMITED, "xattn"),
+    ("body", "scratch"), ("embeddings", "scratch"), (LIMITED, "xattn"),
 )  # fmt: skip
 _RIVALS = ("all", "bitfit", "lora-xattn", "lora-attention", "ia3", "adapters", "prefix")
 """Order of comparisons with rival methods; others follow."""

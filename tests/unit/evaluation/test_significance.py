@@ -55,13 +55,13 @@ def seeds(effects, parent=""):
 
 
 def test_the_interval_of_several_seeds_holds_the_variation_between_them():
-    # Sentences do not vary at all, so one seed alone seems certain; the mean of three is 1 with an error of
-    # 0.29 (unbiased deviation 0.5 over the root of 3).
+    # Sentences do not vary at all, so one seed alone seems certain. Of three, the same one is drawn three times
+    # in 1 of 27 resamples, which is more than 2.5 %: half the range, spread by the root of 3/2.
     assert compared(seeds([0.5]), 50).interval == pytest.approx((0.5, 0.5))
     found = compared(seeds([0.5, 1.0, 1.5]), 50)
     low, high = found.interval
     assert found.value == pytest.approx(1.0) and found.p_value < 0.05
-    assert 1 - low == pytest.approx(high - 1, abs=0.05) and 0.45 < high - 1 < 0.62
+    assert (low, high) == pytest.approx((1 - 0.5 * 1.5**0.5, 1 + 0.5 * 1.5**0.5))
     assert compared(seeds([-1.0, 1.0, 2.0]), 50).p_value > 0.05
 
 

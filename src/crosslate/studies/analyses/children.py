@@ -115,6 +115,10 @@ class Children(Analysis):
             "xattn", "scratch",
         )  # fmt: skip
         yield claim(
+            "Training the whole body beside new embeddings beats a model from scratch, for every child.",
+            "body", "scratch",
+        )  # fmt: skip
+        yield claim(
             "New target embeddings alone stay below a model from scratch, for every child.",
             "scratch", "embeddings", "target",
         )  # fmt: skip

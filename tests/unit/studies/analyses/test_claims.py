@@ -24,6 +24,7 @@ SYSTEMS = {
     "close_to_body": [(child("body"), 1), (child("xattn"), 0)],
     "above_random": [(child("xattn"), 1), (child("randxattn"), 0)],
     "above_scratch": [(child("xattn"), 1), (child("scratch"), 0)],
+    "body_above_scratch": [(child("body"), 1), (child("scratch"), 0)],
     "new_targets_alone_below_scratch": [(child("scratch", "target"), 1), (child("embeddings", "target"), 0)],
     "new_sources_alone_above_scratch": [(child("embeddings", "source"), 1), (child("scratch", "source"), 0)],
     "small_packs": [],
@@ -102,7 +103,7 @@ def test_claims_rest_on_the_comparisons_that_they_name():
     # Averages are one comparison; the others one for each child or composed pair.
     assert counts == {
         "above_embeddings_with_new_targets": 2, "above_embeddings_with_new_sources": 1, "close_to_body": 4,
-        "above_random": 4, "above_scratch": 4, "new_targets_alone_below_scratch": 2,
+        "above_random": 4, "above_scratch": 4, "body_above_scratch": 4, "new_targets_alone_below_scratch": 2,
         "new_sources_alone_above_scratch": 1, "small_packs": 0, "less_aligned_after_body": 4,
         "children_less_aligned_after_body": 2, "not_aligned_by_random": 4, "forgets_less_than_body": 4,
         "sources_forget_less": 2, "parent_stays": 0, "embeddings_need_a_translation_parent": 2,
