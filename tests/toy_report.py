@@ -8,12 +8,15 @@ NASTY = '<b id="x">&\'"</b>'
 def finding(verdict: str, claim: str, *evidence: dict[str, Any]) -> dict[str, Any]:
     return {
         "claim": claim, "source": "section 3.3, Table 2", "verdict": verdict, "reason": "2 of 2 support it",
-        "test": "paired bootstrap, p < 0.05", "evidence": list(evidence),
+        "basis": "de-en; 1 seed" if evidence else "", "test": "paired bootstrap, p < 0.05", "evidence": list(evidence),
     }  # fmt: skip
 
 
-def evidence(what: str, first: float, second: float, p_value: float | None) -> dict[str, Any]:
-    return {"what": what, "first": first, "second": second, "p_value": p_value}
+def evidence(what: str, first: float, second: float, p_value: float, chrf: Any = None) -> dict[str, Any]:
+    interval = [first - second - 1, first - second + 1]
+    return {
+        "what": what, "first": first, "second": second, "interval": interval, "p_value": p_value, "chrf": chrf,
+    }  # fmt: skip
 
 
 def tables() -> list[dict[str, Any]]:
@@ -66,8 +69,9 @@ def report(**changes: Any) -> dict[str, Any]:
         "name": "toy-quick",
         "about": f"What {NASTY} shows.",
         "findings": [
-            finding("confirmed", "The first claim.", evidence("a against b", 35.04, 32.0, 0.001),
-                    evidence("c against d", 1.0, 3.5, None), evidence("e against f", 2.0, 1.0, 1e-9)),
+            finding("confirmed", "The first claim.",
+                    evidence("a against b", 35.04, 32.0, 0.001, {"first": 51.0, "second": 50.0, "interval": [0.5, 1.5]}),
+                    evidence("c against d", 1.0, 3.5, 0.5), evidence("e against f", 2.0, 1.0, 1e-9)),
             finding("contradicted", f"The second claim {NASTY}."),
             finding("undecided", "The third claim."),
             finding("not measured", "The fourth claim."),

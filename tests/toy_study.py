@@ -66,6 +66,27 @@ def titles(cells: Iterable[Cell]) -> list[str]:
     return [cell.title for cell in cells]
 
 
+def difference(first: float, second: float, spread: float = 0.3, p_value: float = 0.0001) -> dict[str, Any]:
+    """A stored difference whose interval is that far to either side."""
+    middle = first - second
+    return {
+        "first": first,
+        "second": second,
+        "interval": [middle - spread, middle + spread],
+        "p_value": p_value,
+    }
+
+
+def comparison(first: list[Cell], second: list[Cell]) -> Cell:
+    """The cell that compares two systems in all their seeds."""
+    needs = {f"{role} {number}": cell.key for role, cells in (("first", first), ("second", second))
+             for number, cell in enumerate(cells, start=1)}  # fmt: skip
+    labels = {"first": first[0].title, "second": second[0].title, "is_average": False,
+              "seeds": [cell.labels.get("seed") for cell in first]}  # fmt: skip
+    spec = {"runs": [{"test": 1, "parent": 1}] * len(first)}
+    return Cell("compare", f"{first[0].title} against {second[0].title}", spec, needs, labels)
+
+
 def results(found: Iterable[tuple[Cell, dict[str, Any]]]) -> Results:
     """Results with these values."""
     found = list(found)

@@ -12,8 +12,8 @@ from crosslate.text.phrasebook import Phrasebook
 SOURCE = ["Hund sieht Katze.", "Haus ist groß.", "Kind isst.", "Mann schläft."]
 REFERENCE = ["The dog sees the big cat.", "The house is very big now.", "The child eats and eats.", "The man sleeps all day."]  # fmt: skip
 WORSE = ["A dog sees the cat.", "The house is now big.", "A child eats.", "The man sleeps all day."]
-BLEU = "nrefs:1|bs:1000|seed:12345|case:mixed|eff:no|tok:13a|smooth:exp|version:"
-CHRF = "nrefs:1|bs:1000|seed:12345|case:mixed|eff:yes|nc:6|nw:0|space:no|version:"
+BLEU = "nrefs:1|bs:10000|seed:12345|case:mixed|eff:no|tok:13a|smooth:exp|version:"
+CHRF = "nrefs:1|bs:10000|seed:12345|case:mixed|eff:yes|nc:6|nw:0|space:no|version:"
 
 
 @pytest.fixture
@@ -64,9 +64,13 @@ def test_systems_are_compared_with_the_first(crosslate, files):
     first, second = json.loads(Path("scores").read_text())["scores"]
     assert (first["system"], first["value"], first["p_value"]) == ("good", 100.0, None)
     assert second["system"] == "worse" and 20 < second["value"] < 60
-    assert 0 < second["p_value"] < 0.05
+    assert 0 < second["p_value"] <= 1 and second["difference"] == second["value"] - 100.0
+    low, high = second["difference_interval"]
+    assert low < second["difference"] < high
     assert second["interval"][0] < second["value"] < second["interval"][1] + 1
-    assert any(line.startswith("p: probability of such a difference from the first") for line in ran.lines)
+    assert any(
+        "p: of such a difference by chance (paired bootstrap, two-sided)" in line for line in ran.lines
+    )
 
 
 def test_a_pack_is_translated_and_its_translations_kept(crosslate, files, tiny):

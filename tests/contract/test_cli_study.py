@@ -56,8 +56,11 @@ def test_a_study_runs_goes_on_and_is_reported(crosslate, recipe, folder):
     assert "29 cells, 2 done" in second.err and "[27/27]" in second.err
     report = json.loads((study / "report.json").read_text(encoding="utf-8"))
     assert report["missing"] == [] and report["failures"] == []
-    assert len(report["findings"]) == 11
-    assert report["findings"][7]["verdict"] == "confirmed"  # the parent stays what it was
+    assert len(report["findings"]) == 20
+    assert report["findings"][14]["verdict"] == "by construction"  # the parent stays what it was
+    (lexicon,) = (study / "results").glob("lexicon-of-de-en-src+xattn-*.json")
+    values = json.loads(lexicon.read_text(encoding="utf-8"))["values"]
+    assert len(values["hits"]) == values["words"] == sum(word == word.lower() for word in values["hits"])
     titles = {table["title"] for table in report["tables"]}
     assert {
         "Children: BLEU", "Denoising parent", "Lexicon induction", "Lexicon precision@1 by epoch",

@@ -28,6 +28,7 @@ from crosslate.text.swapped import check_order
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from crosslate.evaluation.significance import Difference
     from crosslate.packs.stored_model import StoredModel
     from crosslate.text.corpora import ParallelCorpus
 
@@ -157,6 +158,7 @@ def _show(out: Console, test: ParallelCorpus, scores: dict[str, list[SystemScore
     table.add_column("score", justify="right")
     table.add_column("95 % interval", justify="right")
     if is_comparison:
+        table.add_column("difference", justify="right")
         table.add_column("p", justify="right")
     for metric, systems in scores.items():
         for system in systems:
@@ -164,11 +166,23 @@ def _show(out: Console, test: ParallelCorpus, scores: dict[str, list[SystemScore
             shown = "-" if interval is None else f"{interval[0]:.2f} to {interval[1]:.2f}"
             cells = [system.name, metric, f"{system.score.value:.2f}", shown]
             if is_comparison:
-                cells.append("" if system.p_value is None else f"{system.p_value:.3f}")
+                cells += _difference(system.difference)
             table.add_row(*cells)
     out.print(table)
     out.print()
     if is_comparison:
-        out.print("p: probability of such a difference from the first system by chance (paired bootstrap)")
+        print_line(
+            out,
+            "difference: from the first system, with its 95 % interval; "
+            "p: of such a difference by chance (paired bootstrap, two-sided)",
+        )
     for metric, systems in scores.items():
         print_line(out, f"{metric} signature: {systems[0].score.signature}")
+
+
+def _difference(found: Difference | None) -> tuple[str, str]:
+    """The texts of a difference with its interval, and of its p-value."""
+    if found is None:
+        return "", ""
+    low, high = found.interval
+    return f"{found.value:+.2f} ({low:+.2f} to {high:+.2f})", f"{found.p_value:.4f}"

@@ -102,8 +102,8 @@ def induce(
 
     Tested is every child piece that starts a word (SentencePiece's ``▁``), is a word of the dictionary as
     it stands, and has a translation that is itself one piece of the parent that starts a word. Words are
-    compared in lower case; pieces that differ in case only stay different pieces: each is tested, and each
-    is a candidate.
+    compared in lower case. Of pieces that differ in case only, the first in the vocabulary stands for the
+    word, both among the tested words and among the candidates.
 
     Args:
         dictionary: translations into the parent's language of words of the child's.
@@ -152,18 +152,19 @@ def induce(
         num_words=len(tested),
         num_pieces=len(child.pieces),
         num_candidates=len(candidates),
-        coverage=100 * len({word.lower() for word in tested.values()}) / len(translations),
+        coverage=100 * len(tested) / len(translations),
         examples=tuple(examples[index * len(examples) // shown] for index in range(shown)),
     )
 
 
 def _limited(table: Embeddings, allowed: Collection[str] | None) -> dict[int, str]:
-    """Whole words by row, as far as they are among those that are allowed."""
-    words = table.whole_words
-    if allowed is None:
-        return words
-    lowered = {word.lower() for word in allowed}
-    return {row: word for row, word in words.items() if word.lower() in lowered}
+    """Whole words by row, one for each word in lower case; None allows all words."""
+    lowered = None if allowed is None else {word.lower() for word in allowed}
+    found: dict[str, int] = {}
+    for row, word in table.whole_words.items():
+        if lowered is None or word.lower() in lowered:
+            found.setdefault(word.lower(), row)
+    return {row: table.whole_words[row] for row in found.values()}
 
 
 def _folded(dictionary: Dictionary) -> dict[str, frozenset[str]]:

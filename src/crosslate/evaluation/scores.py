@@ -17,25 +17,35 @@ from pydantic import Field
 
 from crosslate.config import Settings
 from crosslate.errors import CorpusError, Faults, InputError, MissingExtra, nearest
+from crosslate.evaluation.significance import (
+    NUM_SAMPLES,
+    SEED,
+    Difference,
+    Run,
+    ScoreSums,
+    interval,
+    paired_bootstrap,
+    resampled_scores,
+)
 from crosslate.languages.bleu_tokenizers import WITH_SPACES, bleu_tokenizer
 from crosslate.text.corpora import ParallelCorpus
 from crosslate.text.streams import read_lines
 
 if TYPE_CHECKING:
     import numpy
+    from sacrebleu.metrics.base import Metric as Scorer
 
 log = logging.getLogger(__name__)
 
 Metric = Literal["bleu", "chrf", "chrf++"]
 METRICS: tuple[Metric, ...] = get_args(Metric)
+_NAMES: dict[Metric, str] = {"bleu": "BLEU", "chrf": "chrF2", "chrf++": "chrF2++"}
 Tokenizer = Literal[
     "auto", "13a", "zh", "char", "intl", "none",
     "ja-mecab", "ko-mecab", "flores200", "flores101", "spm", "spBLEU-1K",
 ]  # fmt: skip
 """sacreBLEU's tokenizers, and ``auto`` for the one that suits the references."""
-NUM_SAMPLES = 1000
 COMET_MODEL = "Unbabel/wmt22-comet-da"
-_SEED = 12345  # sacreBLEU's own
 _BY_SPACES = (WITH_SPACES, "intl", "none")
 _LINES_SHOWN = 5
 
@@ -63,13 +73,12 @@ class SystemScore:
     """One system of a comparison.
 
     Attributes:
-        p_value: probability of such a difference from the first system by chance (0-1, paired bootstrap; 1
-            for equal scores); None for the first system.
+        difference: from the first system; None for the first system and without resamples.
     """
 
     name: str
     score: Score
-    p_value: float | None
+    difference: Difference | None
 
 
 class EvaluationSettings(Settings):
@@ -127,45 +136,68 @@ def compare(
         metric: BLEU; chrF (character 6-grams, beta 2); or chrF++, which adds words and pairs of words.
         tokenizer: of BLEU, part of the signature. ``auto`` follows the target language: see
             :func:`crosslate.languages.bleu_tokenizers.bleu_tokenizer`.
-        num_samples: resamples of the paired bootstrap (Koehn 2004); 0 leaves out intervals and the test. An
-            interval lies symmetrically around their mean. A thousand take 40 kB of memory per sentence (chrF:
-            72 kB).
+        num_samples: resamples of the paired bootstrap; 0 leaves out intervals and the test.
 
     Raises:
         InputError: nothing to score or unequal lengths, of every system at once.
         MissingExtra: the tokenizer needs what is not installed.
     """
-    from sacrebleu.metrics import BLEU, CHRF
-    from sacrebleu.significance import PairedTest
-
     _check_lengths(systems, len(test))
-    scorer: BLEU | CHRF
+    scorer = scorer_of(metric, test, tokenizer)
+    statistics = {name: sentence_statistics(scorer, lines, test) for name, lines in systems.items()}
+    score_sums = corpus_scores(scorer)
+    shown, signature = _NAMES[metric], signature_of(scorer, num_samples)
+    resampled = resampled_scores(list(statistics.values()), score_sums, num_samples) if num_samples else None
+    baseline: numpy.ndarray | None = None
+    found = []
+    for name, each in statistics.items():
+        (value,) = score_sums(each.sum(axis=0, keepdims=True)).tolist()
+        bounds = interval(next(resampled)) if resampled else None
+        score = Score(shown, value, signature, bounds, len(test))
+        difference = None
+        if baseline is None:
+            baseline = each
+        elif num_samples:
+            difference = paired_bootstrap([Run(each, baseline)], score_sums, num_samples)
+        found.append(SystemScore(name, score, difference))
+    return found
+
+
+def scorer_of(metric: Metric, test: ParallelCorpus, tokenizer: Tokenizer = "auto") -> Scorer:
+    """sacreBLEU's metric for a test set; see :func:`compare`."""
+    from sacrebleu.metrics import BLEU, CHRF
+
     if metric == "bleu":
-        scorer = BLEU(tokenize=_chosen(tokenizer, test))
-    else:
-        scorer = CHRF(word_order=2 if metric == "chrf++" else 0)
-    if not num_samples:
-        scored = []
-        for system, hypotheses in systems.items():
-            result = scorer.corpus_score(hypotheses, [test.target])
-            how = str(scorer.get_signature())
-            score = Score(result.name, _percent(result.score), how, None, len(test))
-            scored.append(SystemScore(system, score, None))
-        return scored
-    paired = PairedTest(
-        list(systems.items()), {metric: scorer}, [test.target], test_type="bs", n_samples=num_samples
-    )
-    signatures, table = paired()
-    ((name, signature),) = signatures.items()
-    results: list[Any] = list(table[name])
-    scored = []
-    for system, result in zip(systems, results):
-        interval = (_percent(result.mean - result.ci), _percent(result.mean + result.ci))
-        score = Score(name, _percent(result.score), str(signature), interval, len(test))
-        # By sacreBLEU's count a system differs significantly from its own copy (p = 0.001).
-        is_equal = result.p_value is not None and result.score == results[0].score
-        scored.append(SystemScore(system, score, 1.0 if is_equal else result.p_value))
-    return scored
+        return BLEU(tokenize=_chosen(tokenizer, test))
+    return CHRF(word_order=2 if metric == "chrf++" else 0)
+
+
+def sentence_statistics(scorer: Scorer, translations: Sequence[str], test: ParallelCorpus) -> numpy.ndarray:
+    """The statistics of every sentence ``(sentences, statistics)`` whose sums give the corpus score."""
+    import numpy
+
+    _check_lengths({"": translations}, len(test))
+    return numpy.array(scorer._extract_corpus_statistics(translations, [test.target]))
+
+
+def corpus_scores(scorer: Scorer) -> ScoreSums:
+    """Corpus scores of summed statistics, 0-100."""
+
+    def score(sums: numpy.ndarray) -> numpy.ndarray:
+        import numpy
+
+        rows = sums.astype(numpy.int64).tolist()
+        scores = [scorer._compute_score_from_stats(row).score for row in rows]
+        return numpy.clip(scores, 0.0, 100.0)  # rounding errors
+
+    return score
+
+
+def signature_of(scorer: Scorer, num_samples: int) -> str:
+    """The signature of a score; the scorer must have seen the references."""
+    if num_samples:
+        scorer.n_bootstrap, scorer.seed = num_samples, SEED
+    return str(scorer.get_signature())
 
 
 def sentence_chrf(translations: Sequence[str], references: Sequence[str]) -> list[float]:
@@ -258,11 +290,6 @@ def _check_lengths(systems: Mapping[str, Sequence[str]], expected: int) -> None:
     faults.raise_as(InputError)
 
 
-def _percent(value: float) -> float:
-    """Clips rounding errors and interval ends to 0-100."""
-    return min(100.0, max(0.0, float(value)))
-
-
 def comet(
     sources: Sequence[str],
     hypotheses: Sequence[str],
@@ -285,23 +312,19 @@ def comet(
     rows = [{"src": src, "mt": mt, "ref": ref} for src, mt, ref in zip(sources, hypotheses, references)]
     scorer = load_from_checkpoint(download_model(COMET_MODEL))
     predicted = scorer.predict(rows, batch_size=16, gpus=0, progress_bar=False)
-    interval = _mean_interval(predicted.scores, num_samples) if num_samples else None
-    resamples = f"bs:{num_samples}|seed:{_SEED}|" if num_samples else ""
+    bounds = _mean_interval(predicted.scores, num_samples) if num_samples else None
+    resamples = f"bs:{num_samples}|seed:{SEED}|" if num_samples else ""
     signature = f"nrefs:1|{resamples}model:{COMET_MODEL}|version:{version('unbabel-comet')}"
-    return Score("COMET", 100 * float(predicted.system_score), signature, interval, len(rows))
+    return Score("COMET", 100 * float(predicted.system_score), signature, bounds, len(rows))
 
 
 def _mean_interval(scores: Sequence[float], num_samples: int) -> tuple[float, float]:
-    """95 % bootstrap interval of 100 times the mean, by the same percentiles as sacreBLEU's."""
+    """95 % bootstrap interval of 100 times the mean."""
     import numpy
 
-    values = numpy.asarray(scores, dtype=numpy.float64)
-    generator = numpy.random.default_rng(_SEED)
-    means: numpy.ndarray = numpy.sort(
-        [values[generator.integers(len(values), size=len(values))].mean() for _ in range(num_samples)]
-    )
-    cut = num_samples // 40
-    return 100 * float(means[cut]), 100 * float(means[num_samples - cut - 1])
+    values = numpy.array(scores, dtype=numpy.float64)[:, None]
+    (means,) = resampled_scores([values], lambda sums: 100 * sums[:, 0] / len(values), num_samples)
+    return interval(means)
 
 
 def check_installed(settings: EvaluationSettings) -> None:
@@ -367,7 +390,9 @@ def as_values(test: ParallelCorpus, scores: Mapping[str, Sequence[SystemScore]])
                 "metric": metric,
                 "value": system.score.value,
                 "interval": None if system.score.interval is None else list(system.score.interval),
-                "p_value": system.p_value,
+                "difference": system.difference and system.difference.value,
+                "difference_interval": system.difference and list(system.difference.interval),
+                "p_value": system.difference and system.difference.p_value,
                 "signature": system.score.signature,
             }
             for metric, systems in scores.items()

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from crosslate.text.corpora import ParallelCorpus
 
 METRICS: tuple[Literal["bleu", "chrf"], ...] = ("bleu", "chrf")
-NUM_SAMPLES = 1_000
-"""Bootstrap resamples of scores and comparisons."""
 _NUM_SENTENCES_SHOWN = 3
 
 
@@ -45,6 +43,9 @@ class Adaptation:
         labels: in addition to those of every such cell.
         lexicon: lexicon to measure at every validation; empty for none.
         start: method for new embeddings; empty for random values, so that the default does not affect keys.
+        is_other_start: whether the same child is also made with other, usual initial embeddings.
+        has_encoder_dropout: whether a frozen encoder has dropout too, instead of states stored without it,
+            for comparisons with strategies that train the encoder or its embeddings.
     """
 
     kind: str
@@ -61,6 +62,8 @@ class Adaptation:
     labels: Mapping[str, Any] = field(default_factory=dict)
     lexicon: Mapping[str, Any] = field(default_factory=dict)
     start: Mapping[str, Any] = field(default_factory=dict)
+    is_other_start: bool = False
+    has_encoder_dropout: bool = False
 
     def cell(self, plan: Plan) -> Cell:
         """The cell that adapts it."""
@@ -68,6 +71,8 @@ class Adaptation:
         texts = plan.texts(text, *self.languages, "train", "valid", "test")
         parsed = parse_strategy(self.strategy)
         settings = plan.recipe.training_settings(self.strategy, self.seed)
+        if self.has_encoder_dropout:
+            settings = settings.changed(encoder_cache="off")
         title = self.title + (f", {self.size} pairs" if self.size else "")
         title += f", seed {self.seed}" if len(plan.recipe.seeds) > 1 else ""
         spec = {
@@ -81,7 +86,7 @@ class Adaptation:
         source, target = self.languages
         shown = {
             "source": source, "target": target, "strategy": str(parsed), "seed": self.seed, "size": self.size,
-            "part": OTHER_START if self.start else part_of(parsed),
+            "part": OTHER_START if self.is_other_start else part_of(parsed),
         }  # fmt: skip
         operations = training_operations(
             self.model_size, text.train.estimated_pairs, settings, trained=parsed.train
@@ -162,7 +167,7 @@ def scored(translations: Sequence[str], test: ParallelCorpus) -> dict[str, Any]:
 
     scores: dict[str, Any] = {}
     for metric in METRICS:
-        found = score_translations(translations, test, metric, num_samples=NUM_SAMPLES)
+        found = score_translations(translations, test, metric)
         scores[metric] = {
             "value": found.value, "interval": list(found.interval or ()), "signature": found.signature,
         }  # fmt: skip

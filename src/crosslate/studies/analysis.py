@@ -37,7 +37,10 @@ class Analysis:
         return ()
 
     def comparisons(self, plan: Plan) -> Iterable[tuple[Cell, Cell]]:
-        """Pairs of systems to compare by paired bootstrap on the same test set."""
+        """Pairs of systems to compare by paired bootstrap.
+
+        Pairs that differ in seed and parent only are compared together, and different children on average.
+        """
         return ()
 
     def work(self, inputs: Inputs) -> Output:

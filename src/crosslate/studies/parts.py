@@ -16,11 +16,11 @@ PAPER_PARTS = {
 LIMITED = "limited"
 """Cross-attention trained in part, shown in separate tables."""
 OTHER_START = "other start"
-"""Children whose embeddings do not start from random values, shown in separate tables."""
+"""Children with other initial embeddings than the first that their recipe names, shown in separate tables."""
 
 _COMPARED = (
     ("xattn", "embeddings"), ("xattn", "body"), ("xattn", "randxattn"), ("xattn", "scratch"),
-    ("embeddings", "scratch"), (LIMITED, "xattn"),
+    ("body", "scratch"), ("embeddings", "scratch"), (LIMITED, "xattn"),
 )  # fmt: skip
 _RIVALS = ("all", "bitfit", "lora-xattn", "lora-attention", "ia3", "adapters", "prefix")
 """Order of comparisons with rival methods; others follow."""
@@ -56,5 +56,5 @@ def compared_parts(cells: Sequence[Cell], kind: str) -> Iterator[tuple[Cell, Cel
     )
     for first, second in (*_COMPARED, *(("xattn", rival) for rival in rivals)):
         for one in find(cells, kind, part=first):
-            same = {name: one.labels[name] for name in ("child", "seed", "size")}
+            same = {name: one.labels[name] for name in ("child", "parent", "seed", "size")}
             yield from ((one, other) for other in find(cells, kind, part=second, **same))

@@ -110,7 +110,10 @@ class DenoiserRecipe(Settings):
 class ChildRecipe(Settings):
     """A child pair, which shares one side with its parent."""
 
-    parent: str = Field(description="name of the translation parent.")
+    parent: str = Field(
+        description="name of the translation parent. The same pair with other parents is pooled with it in "
+        "comparisons."
+    )
     source: Language = Field(description="code of the source language.")
     target: Language = Field(description="code of the target language.")
     text: PairText = Field(description="texts of the pair.")
@@ -223,7 +226,8 @@ class Recipe(Settings):
     training: dict[str, dict[str, Any]] = Field(
         default_factory=dict,
         description="changes to the training settings of children, by strategy; `all` applies to every "
-        "strategy.",
+        "strategy. `encoder_cache` is off for all strategies of a child if one of them trains its encoder or "
+        "source, so that compared children have the same dropout.",
     )
     dictionaries: dict[str, str] = Field(
         default_factory=dict,
@@ -236,7 +240,7 @@ class Recipe(Settings):
     analyses: list[str] = Field(
         default_factory=lambda: list(DEFAULT_ANALYSES),
         description="analyses to run: `lexicon` (for the first seed also at every validation), `attention` "
-        "(first seed only), `forgetting`, `zero-shot` and `compare` (paired bootstrap).",
+        "(first seed only), `forgetting`, `zero-shot` and `compare` (paired bootstrap of 10,000 resamples).",
     )
     decoding: DecodingOptions = Field(
         default_factory=lambda: DecodingOptions(beam_size=5, length_penalty=1.2),
@@ -249,7 +253,7 @@ class Recipe(Settings):
         return next(parent for parent in self.parents if parent.name == name)
 
     def child(self, name: str) -> ChildRecipe:
-        """The child with a pair's name."""
+        """The first child with a pair's name; others have other parents."""
         return next(child for child in self.children if child.name == name)
 
     def new_side(self, child: ChildRecipe) -> Side:
@@ -280,7 +284,8 @@ class Recipe(Settings):
             faults.add("parents and denoisers are both empty; add at least one parent or denoiser")
         parents = [each.name for each in self.parents] + [each.name for each in self.denoisers]
         _check_once("parents", parents, faults, may_be_empty=True)
-        _check_once("children", [child.name for child in self.children], faults, may_be_empty=True)
+        children = [f"{child.name} of {child.parent}" for child in self.children]
+        _check_once("children", children, faults, may_be_empty=True)
         _check_once("seeds", self.seeds, faults)
         _check_once("sizes", self.sizes, faults)
         for kind in ("strategies", "denoising_strategies"):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from statistics import mean
 from typing import Any
 
 from filelock import BaseFileLock, FileLock
@@ -14,6 +13,7 @@ from pydantic import Field
 
 from crosslate.config import Settings
 from crosslate.errors import InputError, SettingsError
+from crosslate.evaluation.significance import holm
 from crosslate.files import read_json, read_optional_object, write_json, write_text
 from crosslate.studies.cells import Cell, find
 
@@ -205,28 +205,34 @@ class Results:
         """The scores of all cells of a kind with these labels."""
         return [values["scores"][metric]["value"] for _, values in self.found(kind, **labels)]
 
-    def comparisons(self) -> Iterator[tuple[Cell, Cell, dict[str, Any]]]:
-        """Every pair of systems that was compared, with the differences."""
-        by_key = {cell.key: cell for cell in self.cells}
-        for cell, values in self.found("compare"):
-            first, second = cell.needs["first"], cell.needs["second"]
-            if first in self.by_key and second in self.by_key:
-                yield by_key[first], by_key[second], values
+    @cached_property
+    def corrected(self) -> dict[str, float]:
+        """The p-values of all comparisons by key, as one family by Holm's correction."""
+        found = self.found("compare")
+        p_values = holm([(values.get("bleu") or values["precision"])["p_value"] for _, values in found])
+        return {cell.key: each for (cell, _), each in zip(found, p_values)}
 
     @cached_property
-    def _p_values(self) -> dict[tuple[str, str], float]:
-        return {
-            (cell.needs["first"], cell.needs["second"]): values["bleu"]["p_value"]
-            for cell, values in self.found("compare")
-        }
+    def _by_pair(self) -> dict[tuple[str, str], tuple[Cell, bool]]:
+        """Comparisons of single children by the keys of each compared pair, and whether it is turned."""
+        pairs: dict[tuple[str, str], tuple[Cell, bool]] = {}
+        for cell, _ in self.found("compare"):
+            if not cell.labels["is_average"]:
+                for number in range(1, len(cell.spec["runs"]) + 1):
+                    pair = cell.needs[f"first {number}"], cell.needs[f"second {number}"]
+                    pairs |= {pair: (cell, False), pair[::-1]: (cell, True)}
+        return pairs
 
-    def difference(self, ones: Sequence[Cell], others: Sequence[Cell]) -> tuple[float | None, float | None]:
-        """Mean BLEU difference over shared seeds, and the largest p-value of their bootstrap tests."""
-        by_seed = {cell.labels["seed"]: cell for cell in others}
-        pairs = [(cell, by_seed[cell.labels["seed"]]) for cell in ones if cell.labels["seed"] in by_seed]
-        if not pairs:
-            return None, None
-        keys = [(one.key, other.key) for one, other in pairs]
-        known = [self._p_values.get(key, self._p_values.get(key[::-1])) for key in keys]
-        p_values = [each for each in known if each is not None]
-        return mean(self.bleu(one) - self.bleu(other) for one, other in pairs), max(p_values, default=None)
+    def difference(self, one: Cell, other: Cell) -> dict[str, Any] | None:
+        """The stored comparison of two systems in all their seeds with the corrected p-value, or None."""
+        cell, is_turned = self._by_pair.get((one.key, other.key), (None, False))
+        if cell is None:
+            return None
+        found = self.by_key[cell.key].values["bleu"] | {"p_value": self.corrected[cell.key]}
+        return turned(found) if is_turned else found
+
+
+def turned(found: Mapping[str, Any]) -> dict[str, Any]:
+    """A stored difference with the two systems in the other order."""
+    low, high = found["interval"]
+    return {**found, "first": found["second"], "second": found["first"], "interval": [0 - high, 0 - low]}

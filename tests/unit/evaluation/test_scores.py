@@ -166,9 +166,11 @@ def test_a_clear_difference_is_significant_and_a_copy_is_not():
     references, worse = REFERENCE * 25, WORSE * 25
     systems = {"worse": worse, "perfect": references, "copy": list(worse)}
     baseline, better, copy = compare(against(references), systems, "bleu", num_samples=200)
-    assert (baseline.name, baseline.p_value) == ("worse", None)
-    assert better.score.value == 100.0 and better.p_value < 0.05
-    assert copy.p_value == 1.0 and copy.score == baseline.score
+    assert (baseline.name, baseline.difference) == ("worse", None)
+    assert better.score.value == 100.0 and better.difference.p_value < 0.05
+    low, high = better.difference.interval
+    assert 0 < low < better.difference.value == 100.0 - baseline.score.value < high
+    assert copy.difference.p_value == 1.0 and copy.score == baseline.score
 
 
 def test_a_difference_in_one_sentence_of_many_is_not():
@@ -176,7 +178,8 @@ def test_a_difference_in_one_sentence_of_many_is_not():
     one_wrong = ["Nothing at all like the others here.", *references[1:]]
     other_wrong = [*references[:-1], "Nothing at all like them, and it is longer."]
     _, other = compare(against(references), {"one": one_wrong, "other": other_wrong}, num_samples=200)
-    assert other.p_value > 0.1
+    assert other.difference.p_value > 0.1
+    assert other.difference.interval[0] < 0 < other.difference.interval[1]
 
 
 def test_the_scores_of_a_comparison_are_those_of_each_alone():
@@ -202,7 +205,7 @@ def test_comet(monkeypatch):
     score = comet(["s"] * 4, WORSE, REFERENCE)
     assert (score.metric, score.value) == ("COMET", 25.0)  # one of the four is right
     assert score.interval[0] <= 25.0 <= score.interval[1]
-    assert score.signature == "nrefs:1|bs:1000|seed:12345|model:Unbabel/wmt22-comet-da|version:2.2"
+    assert score.signature == "nrefs:1|bs:10000|seed:12345|model:Unbabel/wmt22-comet-da|version:2.2"
     assert calls[0][0] == {"src": "s", "mt": WORSE[0], "ref": REFERENCE[0]}
     assert comet(["s"] * 4, WORSE, REFERENCE, 0).interval is None
     with pytest.raises(InputError, match="the translation has 3 sentences, but the reference has 4"):

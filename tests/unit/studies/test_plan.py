@@ -14,10 +14,10 @@ from toy_study import NOWHERE, pair_text, planned, recipe, titles
 
 # Results that studies have stored are found by keys: a sum changes with the meaning of cells alone.
 SHIPPED = {
-    "finer-freezing": (71, "4d0474ae3f69c53e"), "initial-embeddings": (65, "d2c56a21c9e2416f"),
-    "low-resource": (129, "4125873f8fa5c6c0"), "multi30k": (185, "621273168164a9df"),
-    "paper": (157, "5d6279899e9cea70"), "phrasebook": (119, "7692d3af9ee412f6"),
-    "published": (170, "b9394be85def0e05"), "rivals": (101, "9f7a3913339dab48"),
+    "finer-freezing": (71, "37aa6d21b789da72"), "initial-embeddings": (65, "8910801ca1fd326d"),
+    "low-resource": (145, "376a19d676007e70"), "multi30k": (225, "9d579b181230d901"),
+    "paper": (191, "e8a445a05adac033"), "phrasebook": (134, "37660be256531ba3"),
+    "published": (250, "2c3bb1970a5ecafc"), "rivals": (103, "e3726d679720d860"),
 }  # fmt: skip
 CHILD = {"parent": "fr-en", "source": "de", "target": "en", "text": pair_text("child"), "vocabulary": 300}
 
@@ -176,3 +176,66 @@ def test_a_composed_child_starts_at_random():
     children = [toy.children[0].changed(initial_embeddings=["random", "mean"]), toy.children[1]]
     cells = planned(toy.changed(children=children))
     assert titles(find(cells, "zero-shot")) == ["de-es composed of de-en src+xattn and fr-es tgt+xattn"]
+
+
+def test_children_that_are_compared_have_the_same_encoder_and_others_keep_their_keys():
+    """States of a frozen encoder are stored without dropout, which strategies that train it have."""
+
+    def caches(strategies):
+        child = CHILD | {"source": "fr", "target": "de", "strategies": strategies}
+        cells = find(planned(recipe(children=[child], zero_shot=[], denoisers=[])), "child")
+        return {cell.labels["strategy"]: cell.spec["training"]["encoder_cache"] for cell in cells}
+
+    alike = ["tgt", "tgt+xattn", "tgt+lora[xattn;rank=2]"]
+    assert caches(alike) == dict.fromkeys(alike, "auto")
+    for other in ("tgt+body", "scratch", "tgt+xattn+lora(enc,dec;rank=2)"):
+        found = caches([*alike, other])
+        # Nothing can be stored for the other, so its key stays.
+        assert found.pop(other) == "auto" and set(found.values()) == {"off"}
+    source = find(planned(recipe()), "child", child="de-en")
+    assert {cell.spec["training"]["encoder_cache"] for cell in source} == {"auto"}
+
+
+def test_seeds_and_parents_are_compared_together():
+    parent = recipe().parents[0].to_values()
+    other = {"name": "other", "training": parent["training"] | {"seed": 2}}
+    child = CHILD | {"strategies": ["src", "src+xattn"]}
+    study = recipe(parents=[parent, parent | other], children=[child, child | {"parent": "other"}],
+                   denoisers=[], zero_shot=[], seeds=[1, 2], analyses=["compare", "lexicon"])  # fmt: skip
+    cells = planned(study)
+    assert "de-en src on other, seed 2" in titles(find(cells, "child"))
+    (compare,) = find(cells, "compare", first="de-en src+xattn on fr-en")
+    by_key = {cell.key: cell.title for cell in cells}
+    assert [by_key[compare.needs[f"first {number}"]] for number in (1, 2, 3, 4)] == [
+        f"de-en src+xattn on {name}, seed {seed}" for name in ("fr-en", "other") for seed in (1, 2)
+    ]
+    assert [by_key[compare.needs[f"second {number}"]] for number in (1, 4)] == [
+        "de-en src on fr-en, seed 1", "de-en src on other, seed 2"
+    ]  # fmt: skip
+    assert compare.spec["runs"] == [
+        {"test": 1, "parent": 1}, {"test": 1, "parent": 1}, {"test": 1, "parent": 2}, {"test": 1, "parent": 2}
+    ]  # fmt: skip
+    assert (compare.labels["parents"], compare.labels["seeds"]) == (["fr-en", "other"], [1, 2])
+    assert list(compare.texts) == ["test 1"] and not compare.labels["is_average"]
+
+
+def test_children_with_the_same_new_side_are_averaged():
+    child = CHILD | {"strategies": ["src", "src+xattn"]}
+    study = recipe(
+        children=[child, child | {"source": "es"}], denoisers=[], zero_shot=[], analyses=["compare"]
+    )
+    (average,) = [cell for cell in find(planned(study), "compare") if cell.labels["is_average"]]
+    assert average.title == "child src+xattn of de-en, es-en against child src of de-en, es-en"
+    assert (
+        [run["test"] for run in average.spec["runs"]] == [1, 2] == [int(name[-1]) for name in average.texts]
+    )
+
+
+def test_a_start_that_all_children_share_does_not_keep_them_from_being_compared():
+    child = CHILD | {"strategies": ["scratch", "src", "src+xattn"], "initial_embeddings": ["copied"]}
+    cells = planned(recipe(children=[child], denoisers=[], zero_shot=[], analyses=["compare"]))
+    assert titles(find(cells, "compare")) == [
+        "de-en src+xattn, copied embeddings against de-en src, copied embeddings",
+        "de-en src+xattn, copied embeddings against de-en scratch",
+        "de-en src, copied embeddings against de-en scratch",
+    ]

@@ -26,8 +26,8 @@ CELLS = ("parents", "children", "denoising", "lexicon", "attention", "forgetting
          ..., "compare")  # fmt: skip
 TABLES = ("children", "denoising", "storage", "lexicon", "forgetting", "zero-shot", "compare", "training",
           "strategies", "compressed", "attention", "freezing", "initial-embeddings", ...)  # fmt: skip
-CLAIMS = ("children", "lexicon", "forgetting", "compressed", "initial-embeddings", "denoising", "zero-shot",
-          ...)  # fmt: skip
+CLAIMS = ("children", "storage", "lexicon", "forgetting", "compressed", "initial-embeddings", "denoising",
+          "zero-shot", ...)  # fmt: skip
 FIGURES = ("training", "storage", "strategies", "lexicon", "attention", ...)
 DATA = ("training", "attention", "lexicon", ...)
 

@@ -11,7 +11,7 @@ from crosslate.studies.analysis import Analysis
 from crosslate.studies.cells import Cell
 from crosslate.studies.inputs import Inputs
 from crosslate.studies.plan import Plan
-from crosslate.studies.report.tables import Row, Table, p_value
+from crosslate.studies.report.tables import Row, Table, difference_shown, p_value
 from crosslate.studies.store import Output, Results
 
 TITLE = "Packs in fewer bytes"
@@ -30,7 +30,7 @@ class Compressed(Analysis):
                     "compressed", f"{cell.title} in {how}",
                     {"rank": way.rank, "dtype": way.dtype} | plan.scored(texts),
                     {"child": cell.key, "parent": cell.needs["parent"]},
-                    cell.labels | {"how": how, "whole": cell.title}, texts,
+                    cell.labels | {"how": how}, texts,
                 )  # fmt: skip
 
     def comparisons(self, plan: Plan) -> Iterator[tuple[Cell, Cell]]:
@@ -51,21 +51,22 @@ class Compressed(Analysis):
         return translated(inputs, values, parent, made)
 
     def tables(self, results: Results) -> Iterator[Table]:
-        compared = {cell.needs["first"]: values for cell, values in results.found("compare")}
+        by_key = {cell.key: cell for cell in results.cells}
         rows: list[Row] = []
         for cell, values in results.found("compressed"):
-            score, whole = results.bleu(cell), results.by_key.get(cell.needs["child"])
+            whole = by_key[cell.needs["child"]]
+            found = results.difference(cell, whole)
             rows.append(
                 (
-                    cell.labels["whole"], cell.labels["how"], values["tensor_bytes"],
-                    round(100 * values["tensor_bytes"] / values["whole_bytes"], 1), round(score, 1),
-                    None if whole is None else round(score - whole.values["scores"]["bleu"]["value"], 2),
-                    p_value(compared[cell.key]["bleu"]["p_value"]) if cell.key in compared else None,
+                    whole.title, cell.labels["how"], values["tensor_bytes"],
+                    round(100 * values["tensor_bytes"] / values["whole_bytes"], 1),
+                    round(results.bleu(cell), 1),
+                    difference_shown(found), p_value(found["p_value"]) if found else None,
                 )
             )  # fmt: skip
         note = (
             "Trained matrices as the parent's plus a delta of low rank, and fewer bits for each number; the "
-            "difference is from the pack as it was trained (paired bootstrap)."
+            "difference is from the pack as it was trained (paired bootstrap, seeds together)."
         )
         columns = ("pack", "stored as", "tensor bytes", "% of the whole", "BLEU", "difference", "p")
         yield Table(TITLE, note, columns, rows)

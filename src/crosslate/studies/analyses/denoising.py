@@ -17,11 +17,13 @@ from crosslate.studies.estimate import training_operations
 from crosslate.studies.inputs import PARENT, Inputs
 from crosslate.studies.plan import Plan
 from crosslate.studies.recipe import ChildRecipe, DenoiserRecipe
-from crosslate.studies.report.claims import Finding, compared, judge
+from crosslate.studies.report.claims import Evidence, Finding, compared, judge
 from crosslate.studies.report.tables import Table, over_seeds, rows_by_part
 from crosslate.studies.store import Output, Results
 from crosslate.studies.texts import PlacedText
 from crosslate.training.settings import TrainingChanges
+
+_FIGURE_2 = "section 4.1, Figure 2"
 
 
 class Denoising(Analysis):
@@ -43,8 +45,9 @@ class Denoising(Analysis):
                 if one.labels["part"] == part:
                     beside = {"part": other, "denoiser": one.labels["denoiser"]}
                     yield from ((one, each) for each in plan.find("denoising child", **beside, **same))
-            scratch = plan.find("child", part="scratch", size=plan.full_size, **same)
-            yield from ((one, each) for each in scratch)
+            for part in ("scratch", "embeddings") if one.labels["part"] == "embeddings" else ("scratch",):
+                others = plan.find("child", part=part, size=plan.full_size, **same)
+                yield from ((one, other) for other in others)
 
     def work(self, inputs: Inputs) -> Output:
         if inputs.cell.kind == "denoiser":
@@ -75,10 +78,26 @@ class Denoising(Analysis):
         yield Table("Denoising parent", note.strip(), ("trained", *children), rows)
 
     def findings(self, results: Results) -> Iterator[Finding]:
-        evidence = compared(results, "denoising child", "embeddings", "scratch", other_kind="child")
+        def between(first: str, second: str, kind: str = "denoising child") -> list[Evidence]:
+            size = {"size": 0} if kind == "denoising child" else {}
+            one, other = (
+                {"kind": each, "part": part} for each, part in ((kind, first), ("denoising child", second))
+            )
+            return compared(results, one | size, other)
+
         yield judge(
-            "On a denoising parent, which knows no translation, training embeddings alone fails: it stays "
-            "below a model from scratch.", "section 4.1, Figure 2", [each.turned() for each in evidence],
+            "Embeddings alone suffice on a translation parent but not on a denoising one, which knows no "
+            "translation: new embeddings on the first beat all embeddings on the second, for every child.",
+            _FIGURE_2, between("embeddings", "embeddings", "child"),
+        )  # fmt: skip
+        yield judge(
+            "On a denoising parent, training embeddings alone stays below a model from scratch.",
+            _FIGURE_2, between("scratch", "embeddings", "child"),
+        )  # fmt: skip
+        yield judge(
+            "On a denoising parent the order is the same: the whole body is above cross-attention, which is "
+            "above cross-attention from random values.",
+            _FIGURE_2, between("body", "xattn") + between("xattn", "randxattn"),
         )  # fmt: skip
 
 

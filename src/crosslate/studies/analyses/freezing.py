@@ -6,16 +6,15 @@ from collections.abc import Iterator, Sequence
 from statistics import mean
 from typing import Any
 
-from crosslate.models.initialisers.initial_embeddings import RANDOM
 from crosslate.studies.analysis import Analysis
 from crosslate.studies.cells import Cell
 from crosslate.studies.parts import LIMITED
-from crosslate.studies.report.tables import Row, Table, over_seeds, p_value, signed
+from crosslate.studies.report.tables import Row, Table, interval_shown, over_seeds, p_value
 from crosslate.studies.store import Results
 
 MAX_LOSS_BLEU = 0.5
 """Maximum loss of the smallest pack against training all of cross-attention."""
-_COLUMNS = ("child", "trained", "BLEU", "difference", "p", "tensor bytes", "% of the pack")
+_COLUMNS = ("child", "trained", "BLEU", "difference", "95 % interval", "p", "tensor bytes", "% of the pack")
 
 
 class Freezing(Analysis):
@@ -25,16 +24,17 @@ class Freezing(Analysis):
         children = _compared(results)
         yield Table(
             "Finer freezing",
-            "BLEU on the test set; difference from the child with all of cross-attention trained, with the "
-            "p-value of a paired bootstrap (the largest over seeds); bytes of the pack's tensors, also as a "
-            "percentage of that child's pack.",
+            "BLEU on the test set; difference from the child with all of cross-attention trained (paired "
+            "bootstrap; p by Holm's correction for all comparisons of this report); bytes of the pack's "
+            "tensors, also as a percentage of that child's pack.",
             _COLUMNS,
             [_row(results, cells, whole) for whole, strategies in children for cells in strategies],
         )
         yield Table(
             f"The smallest pack within {MAX_LOSS_BLEU:g} BLEU",
-            f"The pack with the fewest bytes that is at most {MAX_LOSS_BLEU:g} BLEU below the child with all "
-            "of cross-attention trained. It is chosen and scored on the same test set.",
+            f"The pack with the fewest bytes that loses at most {MAX_LOSS_BLEU:g} BLEU against the child "
+            "with all of cross-attention trained, by the whole 95 % interval. It is chosen and scored on the "
+            "same test set.",
             _COLUMNS,
             [_row(results, _smallest(results, *each), each[0]) for each in children],
         )
@@ -59,7 +59,7 @@ def _compared(results: Results) -> list[tuple[list[Cell], list[list[Cell]]]]:
         strategies: dict[str, list[Cell]] = {}
         parts: dict[str, list[Cell]] = {}
         for part in ("embeddings", LIMITED, "xattn"):
-            labels = {"child": child, "part": part, "initial": RANDOM, "size": results.full_size}
+            labels = {"child": child, "part": part, "size": results.full_size}
             parts[part] = [cell for cell, _ in results.found("child", **labels)]
             for cell in parts[part]:
                 strategies.setdefault(cell.labels["strategy"], []).append(cell)
@@ -70,20 +70,22 @@ def _compared(results: Results) -> list[tuple[list[Cell], list[list[Cell]]]]:
 
 def _row(results: Results, cells: Sequence[Cell], whole: Sequence[Cell]) -> Row:
     """Score and size of one strategy's children, compared with training all of cross-attention."""
-    difference, p = (None, None) if cells is whole else results.difference(cells, whole)
-    size, labels = _bytes(results, cells), cells[0].labels
-    return (
-        labels["child"], labels["strategy"], over_seeds([results.bleu(cell) for cell in cells]),
-        signed(difference), p_value(p), size, round(100 * size / _bytes(results, whole), 1),
-    )  # fmt: skip
+    found, size = results.difference(cells[0], whole[0]), _bytes(results, cells)
+    shown: Row = (None, None, None)
+    if found:
+        difference = f"{found['first'] - found['second']:+.1f}"
+        shown = (difference, interval_shown(found), p_value(found["p_value"]))
+    bleu = over_seeds([results.bleu(cell) for cell in cells])
+    share = round(100 * size / _bytes(results, whole), 1)
+    return (cells[0].labels["child"], cells[0].labels["strategy"], bleu, *shown, size, share)
 
 
 def _smallest(results: Results, whole: list[Cell], strategies: list[list[Cell]]) -> list[Cell]:
     """The strategy with the fewest bytes within the allowed loss."""
 
     def is_near(cells: list[Cell]) -> bool:
-        difference = results.difference(cells, whole)[0]
-        return cells is whole or (difference is not None and difference >= -MAX_LOSS_BLEU)
+        found = results.difference(cells[0], whole[0])
+        return cells is whole or (found is not None and found["interval"][0] >= -MAX_LOSS_BLEU)
 
     near = [cells for cells in strategies if is_near(cells)]
     return min(near, key=lambda each: (_bytes(results, each), -mean(map(results.bleu, each))))

@@ -10,7 +10,7 @@ from crosslate.studies.analysis import Analysis
 from crosslate.studies.cells import Cell
 from crosslate.studies.parts import OTHER_START
 from crosslate.studies.plan import Plan
-from crosslate.studies.report.tables import Row, Table, Value, over_seeds, p_value, signed
+from crosslate.studies.report.tables import Row, Table, Value, difference_shown, over_seeds, p_value
 from crosslate.studies.store import Found, Results
 
 
@@ -34,8 +34,8 @@ class InitialEmbeddings(Analysis):
         )
         yield Table(
             "Initial embeddings: test",
-            "BLEU on the test set; in brackets the difference to random values and the p of a paired "
-            "bootstrap (of several seeds the largest).",
+            "BLEU on the test set; the difference from random values with its 95 % interval and the p of a "
+            "paired bootstrap, by Holm's correction for all comparisons of this report.",
             columns,
             [_test(results, key, found, methods) for key, found in groups.items()],
         )
@@ -79,9 +79,8 @@ def _test(results: Results, key: Key, group: Group, methods: Sequence[str]) -> R
     for method in methods:
         cells, random = ([cell for cell, _ in group.get(each, [])] for each in (method, RANDOM))
         shown = over_seeds([results.bleu(cell) for cell in cells])
-        difference, p = results.difference(cells, random)
-        if method != RANDOM and difference is not None:
-            shown = f"{shown} ({signed(difference)}" + (f", p {p_value(p)})" if p is not None else ")")
+        if cells and random and (found := results.difference(cells[0], random[0])):
+            shown = f"{shown}, {difference_shown(found)}, p {p_value(found['p_value'])}"
         row.append(shown)
     return (*_named(key), *row)
 

@@ -8,11 +8,13 @@ from typing import Any
 
 from crosslate.studies.analysis import Analysis
 from crosslate.studies.report.charts import Line, line_chart
+from crosslate.studies.report.claims import Finding, by_construction, not_measured
 from crosslate.studies.report.page import Figures
 from crosslate.studies.report.tables import Table
 from crosslate.studies.store import Results
 
 _N_PAIRS = "Storage for N pairs"
+_TABLE_2 = "section 3.3, Table 2"
 
 
 class Storage(Analysis):
@@ -40,6 +42,27 @@ class Storage(Analysis):
             ]
             note = "MB of tensors, with the mean pack and model of this study's cross-attention children."
             yield Table(_N_PAIRS, note, ("pairs", "a parent and N packs", "N full models"), rows_of_n)
+
+    def findings(self, results: Results) -> Iterator[Finding]:
+        claim = (
+            "Training cross-attention changes and stores a small part of what training the whole body does "
+            "(124 million against 314 million parameters for six children in the paper)."
+        )
+        stored = [
+            [
+                values["stored"]["share_stored"]
+                for _, values in results.found(
+                    "child", part=part, seed=results.first_seed, size=results.full_size
+                )
+            ]
+            for part in ("xattn", "body")
+        ]
+        if not all(stored):
+            yield not_measured(claim, _TABLE_2)
+            return
+        ours, theirs = map(mean, stored)
+        reason = f"{100 * ours:.0f} % of a full model's parameters against {100 * theirs:.0f} %"
+        yield by_construction(claim, _TABLE_2, reason, holds=ours < theirs)
 
     def figures(self, report: Mapping[str, Any]) -> Iterator[Figures]:
         rows = [

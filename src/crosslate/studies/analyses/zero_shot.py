@@ -14,7 +14,7 @@ from crosslate.studies.cells import Cell
 from crosslate.studies.inputs import Inputs
 from crosslate.studies.plan import Plan
 from crosslate.studies.recipe import ZeroShotRecipe
-from crosslate.studies.report.claims import Evidence, Finding, evidence_of, judge
+from crosslate.studies.report.claims import Finding, compared, judge
 from crosslate.studies.report.tables import Table, with_interval
 from crosslate.studies.store import Output, Results
 
@@ -60,15 +60,19 @@ class ZeroShot(Analysis):
         yield Table("Zero-shot translation", note, ("pair", "system", "BLEU", "chrF2"), rows)
 
     def findings(self, results: Results) -> Iterator[Finding]:
+        composed = {"kind": "zero-shot", "part": "xattn", "size": 0}
+        compares = [cell.labels for cell, _ in results.found("compare")]
+        sizes = [each["other"]["size"] for each in compares if each["other"]["kind"] == "supervised"]
+        sizes = sorted(sizes, key=lambda size: size or math.inf) or [0]
+        little, every = ({"kind": "supervised", "size": size} for size in (sizes[0], sizes[-1]))
         yield judge(
             "A composed child of a pair that nothing was trained on beats a model trained from scratch on a "
             "little text of it (9.2 BLEU against 7.2 with 50,000 pairs in the paper).", _TABLE_3,
-            _evidence(results, is_smallest=True),
+            compared(results, composed, little),
         )  # fmt: skip
         yield judge(
             "A model trained from scratch on all text of the pair beats the composed child (18.3 BLEU "
-            "against 9.2 in the paper).", _TABLE_3,
-            [each.turned() for each in _evidence(results, is_smallest=False)],
+            "against 9.2 in the paper).", _TABLE_3, compared(results, every, composed),
         )  # fmt: skip
 
 
@@ -83,7 +87,12 @@ def _cells(plan: Plan, pair: ZeroShotRecipe, seed: int) -> Iterator[Cell]:
 
     def trained(child: str, strategy: str) -> Cell:
         """The child whose pack is composed."""
-        same = {"child": child, "strategy": str(parse_strategy(strategy)), "initial": RANDOM}
+        same = {
+            "child": child,
+            "parent": parent.name,
+            "strategy": str(parse_strategy(strategy)),
+            "initial": RANDOM,
+        }
         (found,) = plan.find("child", size=plan.full_size, seed=seed, **same)
         return found
 
@@ -98,10 +107,11 @@ def _cells(plan: Plan, pair: ZeroShotRecipe, seed: int) -> Iterator[Cell]:
     second = trained(pair.target_child, pair.target_strategy)
     for strategy in pair.source_strategies:
         first = trained(pair.source_child, strategy)
+        parts = {"strategy": strategy, "target_strategy": pair.target_strategy}
         yield Cell(
             "zero-shot", f"{name} composed of {first.title} and {second.title}", plan.scored(texts),
             {"source": first.key, "target": second.key, "parent": first.needs["parent"]},
-            labels | {"strategy": strategy, "part": first.labels["part"]}, texts,
+            labels | parts | {"part": first.labels["part"]}, texts,
         )  # fmt: skip
     for size in pair.supervised_sizes:
         yield supervised(source, size)
@@ -113,16 +123,3 @@ def _cells(plan: Plan, pair: ZeroShotRecipe, seed: int) -> Iterator[Cell]:
         title += f", seed {seed}" if len(plan.recipe.seeds) > 1 else ""
         needs = {"first": first.key, "second": out.key, "parent": first.needs["parent"]}
         yield Cell("pivot", title, plan.scored(texts), needs, labels, texts)
-
-
-def _evidence(results: Results, *, is_smallest: bool) -> list[Evidence]:
-    """Composed pairs against the model from scratch with the least, or the most, text."""
-    chosen: dict[tuple[Any, ...], tuple[float, Evidence]] = {}
-    for one, other, values in results.comparisons():
-        if (one.kind, other.kind) == ("zero-shot", "supervised") and one.labels["part"] == "xattn":
-            size = other.labels["size"] or math.inf
-            key = (one.labels["pair"], one.labels["seed"])
-            rank = size if is_smallest else -size
-            if key not in chosen or rank < chosen[key][0]:
-                chosen[key] = (rank, evidence_of(results, one, other, values))
-    return [evidence for _, evidence in chosen.values()]

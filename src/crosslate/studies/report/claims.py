@@ -1,142 +1,184 @@
-"""Verdicts on claims of the paper, from stored results.
+"""Verdicts on claims of the paper, from stored comparisons.
 
-Significant differences confirm or contradict a claim. It is not measured if results are missing, and
-undecided if they do not suffice.
+A claim is judged on every comparison that bears on it. One that has no result is not measured.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean
 from typing import Any, Literal
 
 from crosslate.studies.cells import Cell
-from crosslate.studies.store import Results
+from crosslate.studies.store import Results, turned
 
-Verdict = Literal["confirmed", "contradicted", "undecided", "not measured"]
+Verdict = Literal["confirmed", "contradicted", "equivalent", "undecided", "by construction", "not measured"]
+Outcome = Literal["for", "against", "equal", "open"]
 SIGNIFICANT = 0.05
-LEAST_BLEU = 1.0
-"""If neither of two systems reaches this score, their difference is meaningless."""
-BOOTSTRAP = f"paired bootstrap of BLEU on the test set, p < {SIGNIFICANT}"
+LEAST_SCORE = 1.0
+"""If neither of two systems reaches this BLEU or precision@1, their difference is meaningless."""
+MARGINS = {"bleu": 0.5, "precision": 2.0}
+"""Systems are equivalent if the 95 % interval of their difference lies within this many points."""
+_UNITS = {"bleu": "BLEU", "precision": "points of precision@1"}
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """One difference for or against a claim.
+    """One comparison for or against a claim.
 
     Attributes:
         what: the compared systems, for display.
         first: the number that the claim expects to be larger.
-        p_value: probability of such a difference by chance (0-1); None without a test.
+        interval: 95 % interval of the difference.
+        p_value: two-sided, corrected for all comparisons of the report.
+        metric: ``bleu`` or ``precision``.
+        children, parents, num_seeds, num_units: what was compared: pairs, parents, seeds, and
+            sentences or words of the smallest test.
+        chrf: the stored difference in chrF2; None for lexicon induction.
     """
 
     what: str
     first: float
     second: float
-    p_value: float | None
+    interval: tuple[float, float]
+    p_value: float
+    metric: str = "bleu"
+    children: tuple[str, ...] = ()
+    parents: tuple[str, ...] = ()
+    num_seeds: int = 1
+    num_units: int = 0
+    chrf: Mapping[str, Any] | None = None
 
     @property
     def difference(self) -> float:
         return self.first - self.second
 
-    @property
-    def side(self) -> int:
-        """1 if it supports the claim, -1 if it contradicts it, else 0."""
-        if max(self.first, self.second) < LEAST_BLEU:
-            return 0
-        if self.p_value is not None and self.p_value >= SIGNIFICANT:
-            return 0
-        return (self.difference > 0) - (self.difference < 0)
-
-    def turned(self) -> Evidence:
-        """The same difference for a claim that expects the other number to be larger."""
-        one, _, other = self.what.partition(" against ")
-        return Evidence(f"{other} against {one}", self.second, self.first, self.p_value)
+    def outcome(self, within: float | None = None) -> Outcome:
+        """What it says to a claim that the first is larger, or with ``within``, larger by less than that."""
+        (low, high), margin = self.interval, MARGINS[self.metric]
+        if max(self.first, self.second) < LEAST_SCORE:
+            return "open"
+        if -margin < low and high < margin:
+            return "equal"
+        if within is not None:
+            return "for" if high < within else "against" if low > within else "open"
+        if self.p_value >= SIGNIFICANT:
+            return "open"
+        return "for" if self.difference > 0 else "against"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A claim and where the paper makes it, with its verdict, the reason, the test and all evidence."""
+    """A claim and where the paper makes it, with its verdict, the reason, the test and all evidence.
+
+    Attributes:
+        basis: what the verdict was found on: children, parents, seeds, sentences.
+    """
 
     claim: str
     source: str
     verdict: Verdict
     reason: str
+    basis: str
     test: str
     evidence: tuple[Evidence, ...]
 
 
-Rule = Callable[[Sequence[Evidence]], Verdict]
+def judge(claim: str, source: str, evidence: Sequence[Evidence], *, within: float | None = None) -> Finding:
+    """Judges a claim of the paper on comparisons, each of which must support it.
 
-
-def by_every(evidence: Sequence[Evidence]) -> Verdict:
-    """Confirmed if all evidence supports the claim, contradicted if any is against it."""
-    sides = [each.side for each in evidence]
-    return "contradicted" if -1 in sides else "confirmed" if 0 not in sides else "undecided"
-
-
-def by_average(evidence: Sequence[Evidence]) -> Verdict:
-    """Confirmed if the mean and most significant differences support the claim."""
-    average, balance = mean(each.difference for each in evidence), sum(each.side for each in evidence)
-    if average > 0 and balance > 0:
-        return "confirmed"
-    return "contradicted" if average < 0 and balance < 0 else "undecided"
-
-
-def judge(
-    claim: str, source: str, evidence: Sequence[Evidence], rule: Rule = by_every, test: str = BOOTSTRAP
-) -> Finding:
-    """Judges a claim of the paper from evidence by a rule.
+    Confirmed if all support it; contradicted if one speaks against it; equivalent if all differences lie
+    within the margin; otherwise undecided.
 
     Args:
         source: where the paper makes the claim.
-        test: significance test of the differences.
+        within: the claim is that the first is at most so much above the second, judged on the interval.
     """
     if not evidence:
         return not_measured(claim, source)
-    sides = [each.side for each in evidence]
+    counts = Counter(each.outcome(within) for each in evidence)
+    found = set(counts)
+    verdict: Verdict = "undecided"
+    if "against" in found:
+        verdict = "contradicted"
+    elif found == {"equal"}:
+        verdict = "equivalent"
+    elif found == {"for"} or (within is not None and found == {"for", "equal"}):
+        verdict = "confirmed"
     average = mean(each.difference for each in evidence)
     reason = (
-        f"{sides.count(1)} of {len(sides)} differences support it, {sides.count(-1)} speak against it, "
-        f"{sides.count(0)} are not significant; on average {average:+.1f}"
+        f"{counts['for']} of {len(evidence)} differences support it, {counts['against']} speak against it, "
+        f"{counts['equal']} are equivalent, {counts['open']} are open; on average {average:+.1f}"
     )
-    return Finding(claim, source, rule(evidence), reason, test, tuple(evidence))
+    metric = evidence[0].metric
+    margin = f"equivalent within {MARGINS[metric]:g} {_UNITS[metric]}"
+    how = (
+        f"95 % interval of the difference, paired bootstrap; {margin}"
+        if within is not None
+        else f"paired bootstrap, two-sided, p < {SIGNIFICANT} by Holm's correction; {margin}"
+    )
+    return Finding(claim, source, verdict, reason, _basis(evidence), how, tuple(evidence))
+
+
+def by_construction(claim: str, source: str, reason: str, *, holds: bool) -> Finding:
+    """A property of packs rather than an empirical claim; checked all the same."""
+    verdict: Verdict = "by construction" if holds else "contradicted"
+    return Finding(claim, source, verdict, reason, "", "", ())
 
 
 def not_measured(claim: str, source: str) -> Finding:
-    return Finding(claim, source, "not measured", "no result of this study bears on it", "", ())
+    return Finding(claim, source, "not measured", "no result of this study bears on it", "", "", ())
 
 
-def evidence_of(results: Results, one: Cell, other: Cell, values: dict[str, Any]) -> Evidence:
-    """The difference of two systems' BLEU, with the p-value of their comparison."""
-    what = f"{one.title} against {other.title}"
-    return Evidence(what, results.bleu(one), results.bleu(other), values["bleu"]["p_value"])
+def _basis(evidence: Sequence[Evidence]) -> str:
+    children = list(dict.fromkeys(child for each in evidence for child in each.children))
+    parents = {parent for each in evidence for parent in each.parents}
+    seeds, units = (sorted({getattr(each, name) for each in evidence}) for name in ("num_seeds", "num_units"))
+    what, many = ("lexicon", "words") if evidence[0].metric == "precision" else ("test set", "sentences")
+
+    def counted(counts: Sequence[int], name: str) -> str:
+        shown = f"{counts[0]:,}" + (f"–{counts[-1]:,}" if len(counts) > 1 else "")
+        return f"{shown} {name}" + ("" if counts == [1] else "s")
+
+    shown = [", ".join(children), counted([len(parents)], "parent"), counted(seeds, "seed")]
+    shown.append(f"{what}s of {counted(units, many.removesuffix('s'))}")
+    return "; ".join(shown)
 
 
 def compared(
-    results: Results, kind: str, first: str, second: str, other_kind: str = "", **labels: Any
+    results: Results, first: Mapping[str, Any], second: Mapping[str, Any], *, is_average: bool = False
 ) -> list[Evidence]:
-    """Comparisons of systems by what they train, of the children with the most text.
+    """Comparisons of systems by their labels and ``kind``; the claim expects the first to be larger.
 
     Args:
-        other_kind: kind of the second system's cell, if different.
-        labels: of the first system.
+        first: without ``size``, systems with the most training pairs.
+        is_average: one comparison that averages over children; with a single child, its own.
     """
+    first = {"size": results.full_size, **first}
+    found: dict[bool, list[Evidence]] = {False: [], True: []}
+    for cell, values in results.found("compare"):
+        one, other = cell.labels["one"], cell.labels["other"]
+        for ours, theirs, is_turned in ((one, other, False), (other, one, True)):
+            if first.items() <= ours.items() and second.items() <= theirs.items():
+                evidence = evidence_of(results, cell, values, is_turned=is_turned)
+                found[cell.labels["is_average"]].append(evidence)
+    return found[True] or found[False] if is_average else found[False]
 
-    def is_wanted(one: Cell, other: Cell) -> bool:
-        return (
-            (one.kind, other.kind) == (kind, other_kind or kind)
-            and (one.labels.get("part"), other.labels.get("part")) == (first, second)
-            and all(one.labels.get(name) == value for name, value in labels.items())
-            and one.labels.get("size") == results.full_size
-        )
 
-    found = []
-    for one, other, values in results.comparisons():
-        # Each pair is compared once, but the claim may need the opposite order.
-        if is_wanted(one, other):
-            found.append(evidence_of(results, one, other, values))
-        elif is_wanted(other, one):
-            found.append(evidence_of(results, other, one, values))
-    return found
+def evidence_of(
+    results: Results, cell: Cell, values: Mapping[str, Any], *, is_turned: bool = False
+) -> Evidence:
+    """A stored comparison as evidence, in either order."""
+    labels, metric = cell.labels, "bleu" if "bleu" in values else "precision"
+    names = [labels["first"], labels["second"]]
+    main, chrf = values[metric], values.get("chrf")
+    if is_turned:
+        main, chrf = turned(main), chrf and turned(chrf)
+    return Evidence(
+        " against ".join(reversed(names) if is_turned else names), main["first"], main["second"],
+        tuple(main["interval"]), results.corrected[cell.key], metric, tuple(labels["children"]),
+        tuple(labels["parents"]), len(labels["seeds"]), values["units"],
+        chrf,
+    )  # fmt: skip

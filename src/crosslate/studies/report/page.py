@@ -17,9 +17,12 @@ from markupsafe import Markup
 
 from crosslate.studies.quick import command_of
 from crosslate.studies.report.claims import Verdict
-from crosslate.studies.report.tables import numeric_columns, p_value
+from crosslate.studies.report.tables import difference_shown, interval_shown, numeric_columns, p_value
 
-SYMBOLS = {"confirmed": "✓", "contradicted": "✕", "undecided": "≈", "not measured": "–"}
+SYMBOLS = {
+    "confirmed": "✓", "contradicted": "✕", "equivalent": "=", "undecided": "≈", "by construction": "∎",
+    "not measured": "–",
+}  # fmt: skip
 NOTHING = "–"
 _OURS, _PAPERS = "Children: BLEU", "The paper's numbers: BLEU"
 _TEXT_COLUMNS = ("used as", "origin", "pairs", "sha256")
@@ -84,7 +87,8 @@ def _claim(finding: Mapping[str, Any]) -> dict[str, Any]:
             "difference": f"{difference:+.1f}".replace("-", "−"),
             "from": f"{50 + min(50 * difference / largest, 0):.1f}",
             "width": f"{abs(50 * difference / largest):.1f}",
-            "p": p_value(each["p_value"]) or NOTHING,
+            "interval": interval_shown(each).replace("-", "−"), "p": p_value(each["p_value"]),
+            "chrf": (difference_shown(each["chrf"]) or NOTHING).replace("-", "−"),
         }
         for each, difference in zip(evidence, differences)
     ]  # fmt: skip

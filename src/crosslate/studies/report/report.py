@@ -15,7 +15,7 @@ from crosslate.studies.estimate import duration
 from crosslate.studies.quick import command_of
 from crosslate.studies.recipe import Recipe
 from crosslate.studies.report.page import page
-from crosslate.studies.report.tables import Value, numeric_columns, p_value
+from crosslate.studies.report.tables import Value, difference_shown, numeric_columns, p_value
 from crosslate.studies.store import Result, Results, Store
 
 MARKDOWN, JSON, HTML = "report.md", "report.json", "report.html"
@@ -71,12 +71,10 @@ def markdown(report: Report) -> str:
     counts = Counter(finding["verdict"] for finding in report["findings"])
     lines += ["## Claims", "", "; ".join(f"{count} {verdict}" for verdict, count in counts.items()) + ".", ""]
     for number, finding in enumerate(report["findings"], start=1):
-        lines += [f"{number}. **{finding['verdict']}**: {finding['claim']} ({finding['source']})"]
+        on = f" on {finding['basis']}" if finding["basis"] else ""
+        lines += [f"{number}. **{finding['verdict']}**{on}: {finding['claim']} ({finding['source']})"]
         lines += [f"   {finding['reason']}" + (f" ({finding['test']})." if finding["test"] else ".")]
-        for each in finding["evidence"]:
-            shown = p_value(each["p_value"]) or ""
-            p = f", p {shown if shown.startswith('<') else f'= {shown}'}" if shown else ""
-            lines.append(f"   - {each['what']}: {each['first']:.1f} against {each['second']:.1f}{p}")
+        lines += [f"   - {each['what']}: {_evidence(each)}" for each in finding["evidence"]]
     lines.append("")
     for table in report["tables"]:
         lines += [f"## {table['title']}", "", *([table["note"], ""] if table["note"] else [])]
@@ -93,6 +91,12 @@ def markdown(report: Report) -> str:
     lines += [f"- {name}: {value}" for name, value in report["environment"].items()]
     lines += [f"- signature: `{signature}`" for signature in report["signatures"]]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _evidence(each: Mapping[str, Any]) -> str:
+    shown = f"{each['first']:.1f} against {each['second']:.1f}, {difference_shown(each)}"
+    chrf = f", chrF2 {difference_shown(each['chrf'])}" if each["chrf"] else ""
+    return f"{shown}, p {p_value(each['p_value'])}{chrf}"
 
 
 def _cell(value: Value) -> str:

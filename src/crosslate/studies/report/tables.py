@@ -77,9 +77,14 @@ def precisions(values: Mapping[str, float], *ranks: int) -> list[float]:
     return [round(values[f"precision_at_{rank}"], 1) for rank in ranks]
 
 
-def signed(difference: float | None) -> str | None:
-    """A difference with its sign, to one decimal."""
-    return None if difference is None else f"{difference:+.1f}"
+def interval_shown(found: Mapping[str, Any]) -> str:
+    """The interval of a stored difference."""
+    return "{:+.1f} to {:+.1f}".format(*found["interval"])
+
+
+def difference_shown(found: Mapping[str, Any] | None) -> str | None:
+    """A stored difference with its interval."""
+    return f"{found['first'] - found['second']:+.1f} ({interval_shown(found)})" if found else None
 
 
 def p_value(value: float | None) -> str | None:

@@ -8,7 +8,7 @@ from crosslate.studies.analyses.attention import Attention
 from crosslate.studies.cells import Cell, find
 from crosslate.studies.parts import OTHER_START
 from crosslate.studies.store import Results
-from toy_study import pair_text, planned, results, titles
+from toy_study import comparison, difference, pair_text, planned, results, titles
 
 WATCHED = {"lexicon": {"side": "source", "dictionaries": ["one"]}}
 
@@ -131,12 +131,13 @@ def trained(bleu, num_bytes=0, **more):
             "training": {"curve": [[1, 10, bleu - 3], [2, 20, bleu - 1], [3, 30, bleu - 2]]}, **more}  # fmt: skip
 
 
-def study(found, p_values=()):
-    compared = [
-        (Cell("compare", "", {}, {"first": first.key, "second": second.key}), {"bleu": {"p_value": p_value}})
-        for first, second, p_value in p_values
+def study(found, compared=()):
+    """Tables from children and from comparisons: first and second cells by seed, their difference, and p."""
+    compares = [
+        (comparison(first, second), {"bleu": difference(by, 0.0, 0.4, p_value)})
+        for first, second, by, p_value in compared
     ]
-    return tables(results([*found, *compared]), "freezing", "initial-embeddings")
+    return tables(results([*found, *compares]), "freezing", "initial-embeddings")
 
 
 def test_every_limit_stands_beside_all_of_cross_attention_and_the_smallest_is_found():
@@ -149,34 +150,36 @@ def test_every_limit_stands_beside_all_of_cross_attention_and_the_smallest_is_fo
     found = study(
         [(none, trained(33.0, 400)), (whole, trained(35.0, 1000)), (norms, trained(34.4, 410)),
          (values, trained(34.5, 600)), (top, trained(35.2, 600, **heads))],
-        [(whole, none, 0.0), (norms, whole, 0.2), (values, whole, 0.3), (top, whole, 0.04)],
+        [([whole], [none], 2.0, 0.0), ([norms], [whole], -0.6, 0.2), ([values], [whole], -0.5, 0.3),
+         ([top], [whole], 0.2, 0.04)],
     )  # fmt: skip
     assert found["Finer freezing"].rows == [
-        ("de-en", "src", "33.0", "-2.0", "< 0.001", 400, 40.0),
-        ("de-en", "src+xattn[norm]", "34.4", "-0.6", "0.200", 410, 41.0),
-        ("de-en", "src+xattn[v]", "34.5", "-0.5", "0.300", 600, 60.0),
-        ("de-en", "src+xattn[layers=2]", "35.2", "+0.2", "0.040", 600, 60.0),
-        ("de-en", "src+xattn", "35.0", None, None, 1000, 100.0),
+        # By Holm: 4 times 0, then 3 times 0.04, 2 times 0.2; 0.3 is not below 0.4.
+        ("de-en", "src", "33.0", "-2.0", "-2.4 to -1.6", "< 0.001", 400, 40.0),
+        ("de-en", "src+xattn[norm]", "34.4", "-0.6", "-1.0 to -0.2", "0.400", 410, 41.0),
+        ("de-en", "src+xattn[v]", "34.5", "-0.5", "-0.9 to -0.1", "0.400", 600, 60.0),
+        ("de-en", "src+xattn[layers=2]", "35.2", "+0.2", "-0.2 to +0.6", "0.120", 600, 60.0),
+        ("de-en", "src+xattn", "35.0", None, None, None, 1000, 100.0),
     ]
     (row,) = found["The smallest pack within 0.5 BLEU"].rows
-    assert row == ("de-en", "src+xattn[layers=2]", "35.2", "+0.2", "0.040", 600, 60.0)
+    assert row == ("de-en", "src+xattn[layers=2]", "35.2", "+0.2", "-0.2 to +0.6", "0.120", 600, 60.0)
     assert found["Heads that were chosen"].rows == [(top.title, heads["strategy"], "0: 10 30; 1: 40 20")]
 
 
-def test_differences_are_means_over_the_seeds_that_both_have():
+def test_the_difference_of_several_seeds_is_that_of_their_comparison():
     whole = [child("src+xattn", seed) for seed in (1, 2)]
     values = [child("src+xattn[v]", seed) for seed in (1, 2, 3)]
     found = study(
         [*((cell, trained(bleu, 1000)) for cell, bleu in zip(whole, (35.0, 36.0))),
          *((cell, trained(bleu, 600)) for cell, bleu in zip(values, (34.0, 36.0, 10.0)))],
-        [(values[0], whole[0], 0.01), (values[1], whole[1], 0.5)],
+        [(whole, values[:2], 0.5, 0.03)],
     )  # fmt: skip
     first = found["Finer freezing"].rows[0]
-    assert first[1] == "src+xattn[v]" and first[3:5] == ("-0.5", "0.500")
+    assert first[1] == "src+xattn[v]" and first[3:6] == ("-0.5", "-0.9 to -0.1", "0.030")
     # Where nothing smaller is near, the whole is the smallest.
     found = study([(whole[0], trained(35.0, 1000)), (values[0], trained(30.0, 600))])
     (row,) = found["The smallest pack within 0.5 BLEU"].rows
-    assert row == ("de-en", "src+xattn", "35.0", None, None, 1000, 100.0)
+    assert row == ("de-en", "src+xattn", "35.0", None, None, None, 1000, 100.0)
 
 
 def test_initial_embeddings_are_compared_by_size_and_the_best_on_validation_is_named():
@@ -192,7 +195,7 @@ def test_initial_embeddings_are_compared_by_size_and_the_best_on_validation_is_n
     counts = {"random": {}, "mean": rows(special=3, mean=97), "copied": rows(special=3, copied=20, mean=77)}
     found = study(
         [(cell, trained(bleu[key], 1, **counts[key[0]])) for key, cell in cells.items()],
-        [(cells["copied", 500], cells["random", 500], 0.001)],
+        [([cells["copied", 500]], [cells["random", 500]], 4.0, 0.001)],
     )
     assert "Finer freezing" not in found
     validation = found["Initial embeddings: validation"]
@@ -202,7 +205,7 @@ def test_initial_embeddings_are_compared_by_size_and_the_best_on_validation_is_n
         ("de-en", "src", "500", "9.0", "11.0", "13.0", "copied"),
     ]
     assert found["Initial embeddings: test"].rows[1] == (
-        "de-en", "src", "500", "10.0", "12.0 (+2.0)", "14.0 (+4.0, p 0.001)",
+        "de-en", "src", "500", "10.0", "12.0", "14.0, +4.0 (+3.6 to +4.4), p 0.001",
     )  # fmt: skip
     assert found["Initial embeddings: where rows come from"].rows == [
         ("de-en", "all", "copied", "source", 0, 0, 20, 77, 3), ("de-en", "all", "mean", "source", 0, 0, 0, 97, 3),
@@ -261,7 +264,7 @@ def test_rivals_stand_beside_the_papers_strategies():
             "training": {"training_seconds": 12.4},
             "memory": {"memory_before": 400_000_000, "peak_memory": 512_000_000},
             "cosine": {"precision_at_1": 41.23}, "tensor_bytes": 100, "whole_bytes": 400,
-            "bleu": {"p_value": 0.0}, "watched": cell.watched,
+            "bleu": difference(33.0, 35.0, p_value=0.0), "watched": cell.watched,
         }  # fmt: skip
         found.append((cell, values))
     sides, smaller = tables(results(found), "strategies", "compressed").values()
@@ -271,7 +274,7 @@ def test_rivals_stand_beside_the_papers_strategies():
     # Composed with cross-attention's pack, not with that of the adapters.
     assert rows["de-en src+xattn"][-1] == 35.0 and rows["de-en src+all"][-1] is None
     assert rows["fr-es tgt+adapters[width=4]"][-1] == 35.0
-    assert smaller.rows[0] == ("de-en src+xattn", "rank 4", 100, 25.0, 33.0, -2.0, "< 0.001")
+    assert smaller.rows[0] == ("de-en src+xattn", "rank 4", 100, 25.0, 33.0, "-2.0 (-2.3 to -1.7)", "< 0.001")
     assert len(smaller.rows) == 6
     without = [(cell, values) for cell, values in found if cell.labels.get("part") in ("xattn", "embeddings")]
     assert not tables(results(without), "strategies") and not tables(Results([], {}), "strategies")

@@ -46,16 +46,18 @@ def test_what_comes_from_data_is_escaped_wherever_it_stands(root):
 
 def test_every_claim_has_its_verdict_in_words_and_its_numbers(root):
     assert texts(root, ".//ul[@class='verdicts']/li") == [
-        "1 ✓ confirmed 1", "1 ✕ contradicted 2", "1 ≈ undecided 3", "1 – not measured 4",
+        "1 ✓ confirmed 1", "1 ✕ contradicted 2", "0 = equivalent no claim", "1 ≈ undecided 3",
+        "0 ∎ by construction no claim", "1 – not measured 4",
     ]  # fmt: skip
     cards = root.findall(".//article")
     assert [each.get("id") for each in cards] == ["claim-1", "claim-2", "claim-3", "claim-4"]
     rows = [[words(cell) for cell in row] for row in cards[0].iter("tr")]
     assert rows[1:] == [
-        ["a against b", "35.0", "32.0", "+3.0", "", "0.001"],
-        ["c against d", "1.0", "3.5", "−2.5", "", "–"],
-        ["e against f", "2.0", "1.0", "+1.0", "", "< 0.001"],
+        ["a against b", "35.0", "32.0", "+3.0", "", "+2.0 to +4.0", "0.001", "+1.0 (+0.5 to +1.5)"],
+        ["c against d", "1.0", "3.5", "−2.5", "", "−3.5 to −1.5", "0.500", "–"],
+        ["e against f", "2.0", "1.0", "+1.0", "", "+0.0 to +2.0", "< 0.001", "–"],
     ]
+    assert "✓ confirmed on de-en; 1 seed section 3.3, Table 2" in texts(cards[0], "p")
     bars = [each.get("style") for each in cards[0].findall(".//td[@class='balance']/span")]
     assert bars == ["left:50.0%;width:50.0%", "left:8.9%;width:41.1%", "left:50.0%;width:16.4%"]
     assert "2 of 2 support it. Test: paired bootstrap, p < 0.05." in texts(cards[0], "p")
