@@ -206,7 +206,7 @@ def sentence_chrf(translations: Sequence[str], references: Sequence[str]) -> lis
 
     scorer = CHRF()
     pairs = zip(translations, references, strict=True)
-    return [_percent(scorer.sentence_score(one, [other]).score) for one, other in pairs]
+    return [float(scorer.sentence_score(one, [other]).score) for one, other in pairs]
 
 
 def _chosen(tokenizer: Tokenizer, test: ParallelCorpus) -> str:

@@ -104,7 +104,10 @@ class SeededRandom(TorchFunctionMode):
         return input.mul_(mask) if inplace else input * mask
 
 
-_TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4  # parameters of glibc's mallopt (malloc.h)
+# Parameters of glibc's mallopt (malloc.h). Blocks above 32 MiB, the highest threshold allowed, are still
+# allocated and returned one by one. Without any limit (M_MMAP_MAX 0) they leave holes that the next block of
+# the same size does not fit into, since it must be aligned, and memory grows.
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 
 
 @contextmanager
@@ -118,15 +121,13 @@ def kept_memory() -> Iterator[None]:
     if library is None:
         yield
         return
-    library.mallopt(_MMAP_MAX, 0)
+    library.mallopt(_MMAP_THRESHOLD, 32 << 20)
     library.mallopt(_TRIM_THRESHOLD, 2**31 - 1)
     try:
         yield
     finally:
         # A threshold that was set no longer adapts. Use the highest adapted value rather than the initial
         # one, which would slow down later translations in this process.
-        library.mallopt(_MMAP_MAX, 65536)
-        library.mallopt(_MMAP_THRESHOLD, 32 << 20)
         library.mallopt(_TRIM_THRESHOLD, 64 << 20)
         library.malloc_trim(0)
 

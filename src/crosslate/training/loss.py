@@ -15,6 +15,8 @@ from transformers.modeling_outputs import MoeModelOutputWithPast
 from crosslate.training.batches import IGNORED, Batch
 
 _ROW_STEP = 64
+_MOST_LOGITS = 6_000_000
+"""Logits computed at once over the pieces of a text; in float32 they take 24 MB (see ``kept_memory``)."""
 
 
 class TranslationLoss(nn.Module):
@@ -68,9 +70,10 @@ class TranslationLoss(nn.Module):
         was_training = self.model.training
         self.model.eval()
         with torch.no_grad():
-            expected = self._logits(probe).index_select(1, restricted.pieces)
+            expected = self._scores(probe).index_select(1, restricted.pieces)
             self._pieces = restricted
-            found = self._logits(probe)
+            states = self._scores(probe)
+            found = restricted.logits(states) if states.shape[-1] == self._layer.in_features else states
         self.model.train(was_training)
         is_exact = expected.dtype == torch.float32 and not torch.is_autocast_enabled(expected.device.type)
         tolerance = float(expected.abs().max()) * (1e-4 if is_exact else 1e-2)
@@ -85,16 +88,25 @@ class TranslationLoss(nn.Module):
         differ in size.
         """
         labels = batch.labels.flatten()[labelled_positions(batch.labels)]
+        found = self._scores(batch)
+        if self._pieces is None:
+            return self._entropy(found, labels)
+        # Blocks of logits that the C library keeps; fetching larger ones anew costs more than computing them.
+        rows = max(1, _MOST_LOGITS // len(self._pieces.pieces))
+        parts = zip(found.split(rows), self._pieces.places(labels).split(rows), strict=True)
+        return torch.stack([self._entropy(self._pieces.logits(part), each) for part, each in parts]).sum()
+
+    def _entropy(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         return functional.cross_entropy(
-            self._logits(batch).float(),
-            labels if self._pieces is None else self._pieces.places(labels),
+            logits.float(),
+            labels,
             label_smoothing=self.label_smoothing,
             ignore_index=IGNORED,
             reduction="sum",
         )
 
-    def _logits(self, batch: Batch) -> torch.Tensor:
-        """(num_labels, vocabulary or num_pieces) logits at the labelled positions."""
+    def _scores(self, batch: Batch) -> torch.Tensor:
+        """(num_labels, vocabulary) logits at the labelled positions; if restricted, states of (…, width)."""
         positions = labelled_positions(batch.labels)
         source: dict[str, Any] = {"input_ids": batch.source}
         if batch.states is not None:
@@ -109,8 +121,8 @@ class TranslationLoss(nn.Module):
                 **source, attention_mask=batch.source_mask, decoder_input_ids=batch.decoder_input,
                 use_cache=False,
             ).logits  # fmt: skip
-        if self._pieces is not None and kept:
-            return self._pieces.logits(kept[0])
+        if kept:
+            return kept[0]
         return logits if logits.dim() == 2 else logits.flatten(0, 1)[positions]
 
 

@@ -13,7 +13,6 @@ from crosslate.models.groups import ADDED, EMBEDDINGS, GROUPS
 MAX_SEED = 2**63 - 1
 """The largest signed 64-bit integer."""
 _FRESH_EMBEDDINGS_RATE = 3e-3
-_ADDED_RATE = 1e-3  # docs/log.md: 3e-3 is several BLEU worse for low-rank changes
 
 ScheduleName = Literal["inverse_sqrt", "linear", "cosine", "constant"]
 Rate = Annotated[float, Field(gt=0)]
@@ -59,7 +58,7 @@ class TrainingSettings(Settings):
     learning_rates: dict[str, Rate] = Field(
         default_factory=dict,
         description="Peak learning rates of single groups that differ from these: src, tgt, enc, dec, xattn, "
-        "or added for what a method such as low-rank adds to the model, by default 1e-3.",
+        "or added for tensors that a method such as LoRA adds to the model.",
     )
     schedule: ScheduleName = Field(
         "inverse_sqrt", description="Shape of the learning rate after the warm-up."
@@ -149,8 +148,6 @@ class TrainingSettings(Settings):
     def learning_rate(self, group: str, *, is_fresh: bool) -> float:
         """Peak learning rate of a group."""
         default = self.fresh_learning_rate if is_fresh else self.pretrained_learning_rate
-        if group == ADDED:
-            default = _ADDED_RATE
         return self.learning_rates.get(group, default)
 
 

@@ -34,7 +34,8 @@ are_equal = toy_corpora.are_equal
 def test_a_pack_comes_out_and_the_parent_stays(parent: Parent, tmp_path: Path):
     before = parent.fingerprint()
     implementation = parent.model.config._attn_implementation
-    pack = adapted(parent, tmp_path / "de-en", output={"licence": "CC0-1.0", "name": "mine"})
+    output = {"licence": "CC0-1.0", "name": "mine", "dtype": "float32"}
+    pack = adapted(parent, tmp_path / "de-en", output=output)
     assert parent.fingerprint() == before
     assert not any(each.requires_grad for each in parent.model.parameters())
     assert parent.model.config._attn_implementation == implementation
