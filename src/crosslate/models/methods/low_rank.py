@@ -31,8 +31,7 @@ class LowRankMatrices(Method):
     """Low-rank deltas of the weights of all linear modules in a group.
 
     A matrix with no more numbers than its delta would have is trained in full. In training, the matrix is
-    made of its factors at every pass: on CPU that takes less time than LoRA's detour of the states, which is
-    many small operations.
+    made of its factors at every pass, as it will be when the pack is applied.
     """
 
     kind = "low-rank"
