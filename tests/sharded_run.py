@@ -36,7 +36,9 @@ def main(folder: Path, options: set[str]) -> None:
         "full_softmax": True,  # as a sharded run trains
         "gradient_checkpointing": "checkpointed" in options,
     }  # fmt: skip
-    toy_corpora.adapted(parent, folder, training=training, progress=Progress(measure=held))
+    toy_corpora.adapted(
+        parent, folder, training=training, strategy="src+xattn", progress=Progress(measure=held)
+    )
 
 
 if __name__ == "__main__":

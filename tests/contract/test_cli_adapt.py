@@ -45,7 +45,8 @@ def test_less_memory(adapt, tiny, tmp_path):
     assert manifest.training["frozen"] == "bfloat16"
     assert manifest.training["settings"]["gradient_checkpointing"] is True
     assert manifest.parent.fingerprint == Parent.load(tiny / "parents/fr-en").fingerprint()
-    assert {record.dtype for record in manifest.tensors.values()} == {"float32"}
+    types = {(record.dtype, record.child_dtype) for record in manifest.tensors.values()}
+    assert types == {("bfloat16", "float32")}  # as stored, and in the child
 
 
 @pytest.mark.parametrize(

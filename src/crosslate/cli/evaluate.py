@@ -120,7 +120,7 @@ def evaluate(job: EvaluateJob) -> None:
             translations[system] = given[system]
             continue
         lines = job.open(system).translate_lines(corpus.source, window_lines=window_lines())
-        translations[system.name] = list(with_bar(lines, system.name, len(corpus)))
+        translations[system.name] = list(with_bar(lines, Path(system.name).name, len(corpus)))
     if job.save_translations:
         write_lines(job.save_translations, translations[models[0].name])
     scores = score_systems(corpus, translations, job.scored)
