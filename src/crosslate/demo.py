@@ -38,7 +38,7 @@ from crosslate.translation.translator import Translator
 
 Part = Literal["parent", "child"]
 MAX_GAP_TO_BODY = 3.0
-MIN_ZERO_SHOT = 55.0
+MIN_ZERO_SHOT = 50.0
 NUM_SAMPLES = 5
 
 
