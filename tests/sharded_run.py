@@ -36,7 +36,10 @@ def main(folder: Path, options: set[str]) -> None:
         "full_softmax": True,  # as a sharded run trains
         "gradient_checkpointing": "checkpointed" in options,
     }  # fmt: skip
-    toy_corpora.adapted(parent, folder, training=training, progress=Progress(measure=held))
+    toy_corpora.adapted(
+        parent, folder, training=training, progress=Progress(measure=held), output={"dtype": "float32"},
+        strategy="src+xattn",
+    )  # fmt: skip
 
 
 if __name__ == "__main__":
