@@ -151,9 +151,7 @@ def _adapt(
         # Whole, a model that was trained in shards may not fit on the device.
         with nullcontext() if training.shard_frozen else on_device(stored.model, run.device):
             score = make_validate(stored, prepared.valid, data.metric)()
-    pack.manifest = pack.manifest.changed(
-        training=record, scores=(_record_of(score, prepared.valid.origin),)
-    )
+    pack.manifest = pack.manifest.changed(training=record, scores=(_record_of(score, prepared.valid.origin),))
     run.finish(lambda: pack.save(output.folder, replace=output.replace))
     return pack
 

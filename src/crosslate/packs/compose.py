@@ -107,9 +107,9 @@ def apply_packs(parent: Parent, packs: Sequence[Pack]) -> Child:
 
     Of two packs, in either order, the source pack gives the source embeddings, the target pack the target
     embeddings, cross-attention and the decoder. Their changes of the encoder are added to each other (task
-    arithmetic, Ilharco et al. 2023, https://arxiv.org/abs/2212.04089). Whole tensors in the child's types are not
-    copied. New ones are made of compact forms and shorter numbers (see :func:`expanded`), and of encoders that
-    both packs changed.
+    arithmetic, Ilharco et al. 2023, https://arxiv.org/abs/2212.04089). Whole tensors in the child's types are
+    not copied. New ones are made of compact forms and shorter numbers (see :func:`expanded`), and of encoders
+    that both packs changed.
 
     Source: Gheini, Ren & May 2021, section 5.2.
 

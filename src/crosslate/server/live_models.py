@@ -126,15 +126,15 @@ class LiveModels:
         }
         seen = set() if self._parent is None else set(_storages(self._parent.model.state_dict().values()))
         found: dict[str, int] = {}
-        tensors = [((checksum,), pack.tensors.values()) for checksum, pack in packs.items()]
-        tensors += [
-            (identity, model.model.state_dict().values()) for identity, model in models.items() if identity
+        held: list[tuple[Identity, Iterable[torch.Tensor]]] = [
+            ((checksum,), pack.tensors.values()) for checksum, pack in packs.items()
         ]
-        for identity, each in tensors:
-            own = {key: size for key, size in _storages(each).items() if key not in seen}
+        held += [(identity, model.model.state_dict().values()) for identity, model in models.items()]
+        for identity, tensors in held:
+            own = {key: size for key, size in _storages(tensors).items() if key not in seen}
             seen |= own.keys()
             name = " + ".join(names.get(checksum, checksum[:12]) for checksum in identity)
-            if own:
+            if own and identity:
                 found[name] = found.get(name, 0) + sum(own.values())
         return [ResidentModel(name=name, bytes=size) for name, size in found.items()]
 

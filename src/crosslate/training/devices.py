@@ -29,8 +29,8 @@ def make_accelerator() -> Accelerator:
     Raises:
         TrainingError: the launcher requests FSDP, DeepSpeed or Megatron-LM.
     """
-    # Buffers are constants, among them the frozen matrices below low-rank deltas: the whole body would be sent
-    # at every pass.
+    # Buffers are constants, among them the frozen matrices below low-rank deltas: the whole body would be
+    # sent at every pass.
     accelerator = Accelerator(
         mixed_precision="no",
         gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=1),

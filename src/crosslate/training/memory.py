@@ -91,8 +91,8 @@ def spread_frozen(model: Any, accelerator: Accelerator) -> None:
     Call this before the model moves to its device. The parent's tensors stay where they are.
 
     Raises:
-        TrainingError: there is only one process, the model does not expose its layers, or these have no frozen
-            matrix, as under low-rank, which changes every matrix of a group.
+        TrainingError: there is only one process, the model does not expose its layers, or these have no
+            frozen matrix, as under low-rank, which changes every matrix of a group.
     """
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import fully_shard
@@ -118,8 +118,8 @@ def spread_frozen(model: Any, accelerator: Accelerator) -> None:
     }
     if not frozen:
         raise TrainingError(
-            "sharding splits frozen matrices of layers, but the strategy changes all of them; choose one that "
-            "leaves some frozen, such as src+xattn or tgt+xattn, or turn sharding off"
+            "sharding splits frozen matrices of layers, but the strategy changes all of them; choose one "
+            "that leaves some frozen, such as src+xattn or tgt+xattn, or turn sharding off"
         )
     for (module, name), parameter in frozen.items():
         # Sharding frees the memory of the object, which belongs to the parent.
