@@ -176,8 +176,8 @@ def _of_words(inputs: Inputs) -> dict[str, Any]:
         words[run["test"]] = words.get(run["test"], both) & both
     if not all(words.values()):
         raise InputError(
-            f"{inputs.cell.title}: no word was tested in all tables, so they cannot be compared; use a larger "
-            "dictionary or vocabulary"
+            f"{inputs.cell.title}: no word was tested in all tables, so they cannot be compared; use a "
+            "larger dictionary or vocabulary"
         )
 
     def statistics(role: str, number: int, test: int) -> numpy.ndarray:
