@@ -83,6 +83,16 @@ def test_a_pack_is_stored_as_asked_and_scored_as_stored(
     assert num_bytes == sum(tensor.nbytes for tensor in pack.tensors.values())
 
 
+def test_a_second_run_in_a_process_has_as_many_threads_and_the_same_pack(parent: Parent):
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        first, second = (adapted(parent, None, training={"max_epochs": 1}) for _ in range(2))
+        assert torch.get_num_threads() == 2 and are_equal(first, second)
+    finally:
+        torch.set_num_threads(before)
+
+
 @pytest.mark.parametrize("is_sharded", [False, True])
 def test_what_is_stored_is_scored_where_it_was_trained_if_it_fits(
     parent: Parent, monkeypatch: pytest.MonkeyPatch, is_sharded: bool
