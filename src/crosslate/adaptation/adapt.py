@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import nullcontext
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -27,6 +28,7 @@ from crosslate.packs.pack import Pack
 from crosslate.text.corpora import Corpus
 from crosslate.text.synthetic import SyntheticText
 from crosslate.text.vocabularies import NoVocabulary
+from crosslate.training.devices import on_device
 from crosslate.training.loop import Validation, train
 from crosslate.training.memory import PeakMemory
 from crosslate.training.optimiser import Trainee
@@ -144,8 +146,12 @@ def _adapt(
     pack = pack_child(child, name=output.name, training=record, data=prepared.record, licence=output.licence)
     if output.dtype != "float32":
         pack = stored_as(pack, output.dtype)
-        score = make_validate(apply_packs(parent, [pack]), prepared.valid, data.metric)()
-    pack.manifest = pack.manifest.changed(scores=(_record_of(score, prepared.valid.origin),))
+        record["parameters"]["pack_bytes"] = sum(each.nbytes for each in pack.tensors.values())
+        stored = apply_packs(parent, [pack])
+        # Whole, a model that was trained in shards may not fit on the device.
+        with nullcontext() if training.shard_frozen else on_device(stored.model, run.device):
+            score = make_validate(stored, prepared.valid, data.metric)()
+    pack.manifest = pack.manifest.changed(training=record, scores=(_record_of(score, prepared.valid.origin),))
     run.finish(lambda: pack.save(output.folder, replace=output.replace))
     return pack
 

@@ -107,6 +107,8 @@ def prepare(
             check_order(valid)
         given = None if valid is None else valid.in_memory()
     with faults.catch(CorpusError):
+        if synthetic is not None:
+            check_order(synthetic.corpus)
         made = None if synthetic is None else clean(synthetic.corpus, settings.cleaning, folder)
     faults.raise_as(CorpusError)
     identifier.cache_clear()  # 75 MB that training can use

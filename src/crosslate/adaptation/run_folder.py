@@ -33,6 +33,7 @@ class Run:
         self.output, self.folder = output, output.run_folder
         self.encoded = self.folder / "encoded"
         self._processes = make_accelerator()
+        self.device = self._processes.device
         self.main_process_first = self._processes.main_process_first
         if self._processes.is_main_process:
             remove_torn(self.folder, "text-*")  # the loop cleans up its own checkpoints

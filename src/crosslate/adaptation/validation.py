@@ -12,6 +12,7 @@ from crosslate.models.child import Child, plain_child
 from crosslate.models.parent import Parent
 from crosslate.models.tensors import is_mixed
 from crosslate.text.corpora import ParallelCorpus
+from crosslate.training.cpu import kept_threads
 from crosslate.training.loop import Validation
 from crosslate.training.memory import shards
 from crosslate.translation.translator import EngineName, Translator, reason_of
@@ -36,6 +37,7 @@ def make_validate(
     check_references(valid)
     engine: EngineName = "ctranslate2"
 
+    @kept_threads()
     def validate() -> Validation:
         nonlocal engine
         # Exporting a model held in lower precision or in shards would undo the memory savings.

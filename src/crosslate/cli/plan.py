@@ -58,7 +58,8 @@ def plan(job: PlanJob) -> None:
         for tensor in made.tensors:
             shape = "x".join(map(str, tensor.shape))
             out.print(f"{tensor.group:6}{tensor.fate:28}{shape:14}{' = '.join(tensor.names)}", soft_wrap=True)
+    num_bytes = sum(each.num_stored * min(each.dtype.itemsize, 2) for each in made.tensors)
     out.print(
-        f"pack: {size_of(made.pack_bytes)} of tensors, {of_full_model(made.share, made.model_bytes)}",
+        f"pack: {size_of(num_bytes)} of tensors in bfloat16, {of_full_model(made.share, made.model_bytes)}",
         soft_wrap=True,
     )

@@ -107,8 +107,9 @@ def apply_packs(parent: Parent, packs: Sequence[Pack]) -> Child:
 
     Of two packs, in either order, the source pack gives the source embeddings, the target pack the target
     embeddings, cross-attention and the decoder. Their changes of the encoder are added to each other (task
-    arithmetic, Ilharco et al. 2023, https://arxiv.org/abs/2212.04089). Tensors are not copied; only slices of
-    attention heads and compressed forms are expanded, and encoders that both packs changed.
+    arithmetic, Ilharco et al. 2023, https://arxiv.org/abs/2212.04089). Whole tensors in the child's types are
+    not copied. New ones are made of compact forms and shorter numbers (see :func:`expanded`), and of encoders
+    that both packs changed.
 
     Source: Gheini, Ren & May 2021, section 5.2.
 
@@ -153,6 +154,23 @@ def _merged(
             tensor = tensor + change
         merged[place.names] = (place, tensor)
     return list(merged.values())
+
+
+def expanded(parent: Parent, pack: Pack) -> Pack:
+    """The same pack with whole tensors in the child's types, which all models made of it then share.
+
+    Otherwise every model expands compact forms and shorter numbers anew.
+
+    Raises:
+        PackError: the pack was made for another parent or does not fit it.
+    """
+    check_parent(pack.manifest, parent)
+    tensors = {place.names[0]: tensor for place, tensor in _fit(parent, pack)}
+    records = {
+        name: TensorRecord(shape=tuple(tensor.shape), dtype=dtype_name(tensor.dtype))
+        for name, tensor in tensors.items()
+    }
+    return Pack(pack.manifest.changed(tensors=records), tensors, pack.vocabularies, pack.folder)
 
 
 def plug_back(parent: Parent, pack: Pack) -> Child:

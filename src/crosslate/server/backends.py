@@ -196,7 +196,7 @@ class CTranslate2Backend(Backend):
 
 
 class TorchBackend(Backend):
-    """One parent in memory; a pack costs its own tensors, a composition nothing but Python objects."""
+    """One parent in memory, and what packs change of it."""
 
     name = "pytorch"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,8 @@ from crosslate.server.answers import Answer
 from crosslate.server.catalogue import Direction, Identity, InstalledPack
 
 if TYPE_CHECKING:
+    import torch
+
     from crosslate.documents.placement import Links
     from crosslate.models.child import Child
     from crosslate.models.parent import Parent
@@ -30,7 +32,9 @@ class ResidentModel(Answer):
 
 
 class LiveModels:
-    """Loads the parent once; a pack then costs its own tensors, a composition nothing but Python objects.
+    """Loads the parent once; a pack then costs what it changes, whole and in the parent's type.
+
+    A composition costs the encoder if both of its packs changed it, otherwise nothing but Python objects.
 
     Args:
         parent: hub id or folder.
@@ -58,20 +62,20 @@ class LiveModels:
 
     def model(self, direction: Direction) -> Parent | Child:
         """The model of a direction (not of a pivot), loaded now if it is not there."""
-        from crosslate.packs.compose import apply_packs
+        from crosslate.packs.compose import apply_packs, expanded
         from crosslate.packs.pack import Pack
 
         with self._lock:
             if direction.identity not in self._models:
                 most = self._most_pack_bytes
-                if most is not None and sum(map(_pack_bytes, self._packs.values())) > most:
+                if most is not None and sum(each.bytes for each in self._of_packs()) > most:
                     self.retire(set())
                 parent = self.parent(direction)
                 for installed in direction.packs:
                     if installed.manifest.checksum not in self._packs:
                         pack = Pack.load(installed.folder)
                         _check_unchanged(installed, pack.manifest)
-                        self._packs[installed.manifest.checksum] = pack
+                        self._packs[installed.manifest.checksum] = expanded(parent, pack)
                 packs = [self._packs[checksum] for checksum in direction.identity]
                 self._models[direction.identity] = apply_packs(parent, packs) if packs else parent
             return self._models[direction.identity]
@@ -111,10 +115,28 @@ class LiveModels:
             found.append(
                 ResidentModel(name="parent", bytes=sum(each.nbytes for each in parent.model.parameters()))
             )
-        for pack in list(self._packs.values()):
-            name = valid_unicode(pack.folder.name) if pack.folder else pack.manifest.name
-            found.append(ResidentModel(name=name, bytes=_pack_bytes(pack)))
-        return found
+        return found + self._of_packs()
+
+    def _of_packs(self) -> list[ResidentModel]:
+        """Packs, and compositions that have tensors of their own."""
+        packs, models = dict(self._packs), dict(self._models)
+        names = {
+            checksum: valid_unicode(pack.folder.name) if pack.folder else pack.manifest.name
+            for checksum, pack in packs.items()
+        }
+        seen = set() if self._parent is None else set(_storages(self._parent.model.state_dict().values()))
+        found: dict[str, int] = {}
+        held: list[tuple[Identity, Iterable[torch.Tensor]]] = [
+            ((checksum,), pack.tensors.values()) for checksum, pack in packs.items()
+        ]
+        held += [(identity, model.model.state_dict().values()) for identity, model in models.items()]
+        for identity, tensors in held:
+            own = {key: size for key, size in _storages(tensors).items() if key not in seen}
+            seen |= own.keys()
+            name = " + ".join(names.get(checksum, checksum[:12]) for checksum in identity)
+            if own and identity:
+                found[name] = found.get(name, 0) + sum(own.values())
+        return [ResidentModel(name=name, bytes=size) for name, size in found.items()]
 
 
 def stored_model(parent: str, direction: Direction) -> StoredModel:
@@ -135,5 +157,7 @@ def _check_unchanged(pack: InstalledPack, found: Manifest) -> None:
         raise PackError(f"pack {pack.folder} was changed since it was installed; it is read again soon")
 
 
-def _pack_bytes(pack: Pack) -> int:
-    return sum(each.nbytes for each in pack.tensors.values())
+def _storages(tensors: Iterable[torch.Tensor]) -> dict[tuple[str, int], int]:
+    """Bytes of the memory behind some tensors, by device and address."""
+    held = [(str(each.device), each.untyped_storage()) for each in tensors]
+    return {(device, storage.data_ptr()): storage.nbytes() for device, storage in held}

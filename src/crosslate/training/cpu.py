@@ -22,6 +22,19 @@ def cheaper_on_cpu(model: nn.Module, *, is_bf16: bool) -> Iterator[None]:
 
 
 @contextmanager
+def kept_threads() -> Iterator[None]:
+    """Restores PyTorch's number of threads, which CTranslate2 sets to 1.
+
+    Otherwise later runs in the same process have one thread, and round differently from a new process.
+    """
+    threads = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@contextmanager
 def eager_attention(model: nn.Module) -> Iterator[None]:
     """Computes attention by plain matrix products, if the model supports that.
 

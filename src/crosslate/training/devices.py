@@ -11,7 +11,11 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DistributedType, GradientAccumulationPlugin
+from accelerate.utils import (
+    DistributedDataParallelKwargs,
+    DistributedType,
+    GradientAccumulationPlugin,
+)
 from torch import nn
 
 from crosslate.errors import TrainingError
@@ -25,8 +29,12 @@ def make_accelerator() -> Accelerator:
     Raises:
         TrainingError: the launcher requests FSDP, DeepSpeed or Megatron-LM.
     """
+    # Buffers are constants, among them the frozen matrices below low-rank deltas: the whole body would be
+    # sent at every pass.
     accelerator = Accelerator(
-        mixed_precision="no", gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=1)
+        mixed_precision="no",
+        gradient_accumulation_plugin=GradientAccumulationPlugin(num_steps=1),
+        kwargs_handlers=[DistributedDataParallelKwargs(broadcast_buffers=False)],
     )
     if accelerator.distributed_type in _UNKNOWN_WAYS:
         raise TrainingError(

@@ -192,9 +192,8 @@ class _OutputPieces:
             weight = self._frozen = self._frozen.to(states.dtype)
         logits = functional.linear(states, weight)
         for bias in self._biases:
-            logits = logits + bias.flatten().index_select(
-                0, self.pieces
-            )  # in its own precision, as models do
+            # In the bias's own precision, as models add it.
+            logits = logits + bias.flatten().index_select(0, self.pieces)
         return logits
 
 

@@ -91,7 +91,8 @@ def spread_frozen(model: Any, accelerator: Accelerator) -> None:
     Call this before the model moves to its device. The parent's tensors stay where they are.
 
     Raises:
-        TrainingError: there is only one process, or the model does not expose its layers.
+        TrainingError: there is only one process, the model does not expose its layers, or these have no
+            frozen matrix, as under low-rank, which changes every matrix of a group.
     """
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import fully_shard
@@ -106,18 +107,31 @@ def spread_frozen(model: Any, accelerator: Accelerator) -> None:
         raise TrainingError(
             f"{type(model).__name__} does not expose its layers, so it cannot be sharded; turn sharding off"
         )
-    mesh = init_device_mesh(accelerator.device.type, (accelerator.num_processes,))
     # Tensors of a layer are gathered together, so all must have one type; others are small.
     held = torch.bfloat16 if is_mixed(model) else torch.float32
+    frozen = {
+        (module, name): parameter
+        for layer in layers
+        for module in layer.modules()
+        for name, parameter in module.named_parameters(recurse=False)
+        if not parameter.requires_grad and parameter.dim() >= 2 and parameter.dtype == held
+    }
+    if not frozen:
+        raise TrainingError(
+            "sharding splits frozen matrices of layers, but the strategy changes all of them; choose one "
+            "that leaves some frozen, such as src+xattn or tgt+xattn, or turn sharding off"
+        )
+    for (module, name), parameter in frozen.items():
+        # Sharding frees the memory of the object, which belongs to the parent.
+        module._parameters[name] = nn.Parameter(parameter.detach(), requires_grad=False)
+    mesh = init_device_mesh(accelerator.device.type, (accelerator.num_processes,))
     for layer in layers:
-        whole: set[nn.Parameter] = set()
-        for module in layer.modules():
-            for name, parameter in module.named_parameters(recurse=False):
-                if parameter.requires_grad or parameter.dim() < 2 or parameter.dtype != held:
-                    whole.add(parameter)
-                else:
-                    # Sharding frees the memory of the object, which belongs to the parent.
-                    module._parameters[name] = nn.Parameter(parameter.detach(), requires_grad=False)
+        whole = {
+            parameter
+            for module in layer.modules()
+            for name, parameter in module.named_parameters(recurse=False)
+            if (module, name) not in frozen
+        }
         fully_shard(layer, mesh=mesh, reshard_after_forward=True, ignored_params=whole)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -77,6 +79,41 @@ def test_a_pack_is_stored_as_asked_and_scored_as_stored(
     stored = Translator(parent, pack, options=DecodingOptions(beam_size=1)).translate(texts)
     assert scored[best if dtype == "float32" else -1] == stored
     assert len(scored) == (3 if dtype == "float32" else 4)
+    num_bytes = pack.manifest.training["parameters"]["pack_bytes"]
+    assert num_bytes == sum(tensor.nbytes for tensor in pack.tensors.values())
+
+
+def test_a_second_run_in_a_process_has_as_many_threads_and_the_same_pack(parent: Parent):
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        first, second = (adapted(parent, None, training={"max_epochs": 1}) for _ in range(2))
+        assert torch.get_num_threads() == 2 and are_equal(first, second)
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("is_sharded", [False, True])
+def test_what_is_stored_is_scored_where_it_was_trained_if_it_fits(
+    parent: Parent, monkeypatch: pytest.MonkeyPatch, is_sharded: bool
+):
+    places = []
+
+    @contextmanager
+    def on_device(model: Any, device: torch.device) -> Iterator[None]:
+        places.append(device)
+        yield
+        places.append("back")
+
+    monkeypatch.setattr("crosslate.adaptation.adapt.on_device", on_device)
+    monkeypatch.setattr("crosslate.training.loop.spread_frozen", lambda *arguments: None)
+    monkeypatch.setattr(
+        "crosslate.adaptation.validation.score_translations",
+        lambda *args, **options: (places.append("scored"), score_translations(*args, **options))[1],
+    )
+    adapted(parent, None, training={"max_epochs": 1, "shard_frozen": is_sharded})
+    there, back = ([], []) if is_sharded else ([torch.device("cpu")], ["back"])
+    assert places == ["scored", *there, "scored", *back]
 
 
 @pytest.mark.parametrize(

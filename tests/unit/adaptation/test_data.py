@@ -44,13 +44,13 @@ def test_dirty_pairs_are_dropped_counted_and_told(tmp_path: Path, caplog: pytest
 
 
 def test_swapped_sides_are_refused_before_anything_is_written(tmp_path: Path):
-    right, valid, _ = Phrasebook().corpora("de", "en", train=60, valid=60, test=4)
-    swapped, wrong = (
-        ParallelCorpus(each.target, each.source, "de", "en", each.origin) for each in (right, valid)
+    right, valid, made = Phrasebook().corpora("de", "en", train=60, valid=60, test=60)
+    swapped, wrong, synthetic = (
+        ParallelCorpus(each.target, each.source, "de", "en", each.origin) for each in (right, valid, made)
     )
-    with pytest.raises(CorpusError, match="2 faults:") as refused:
-        prepare(swapped, wrong, DataSettings(), 1, tmp_path / "run")
-    for name in ("child", "valid"):
+    with pytest.raises(CorpusError, match="3 faults:") as refused:
+        prepare(swapped, wrong, DataSettings(), 1, tmp_path / "run", SyntheticText(synthetic, 0.5))
+    for name in ("child", "valid", made.origin):
         assert f"{name}: the sides are swapped: the source text" in str(refused.value)
     assert not (tmp_path / "run").exists()
     prepare(right, valid, DataSettings(), 1, tmp_path / "run")

@@ -14,7 +14,8 @@ from crosslate.models.methods.forms import Slices
 from crosslate.models.parent import Parent
 from crosslate.models.strategies import STRATEGIES, parse_strategy
 from crosslate.models.tensors import named_tensors
-from crosslate.packs.compose import apply_packs, pack_child
+from crosslate.packs.compact import stored_as
+from crosslate.packs.compose import apply_packs, expanded, pack_child
 from crosslate.packs.manifest import TensorRecord
 from crosslate.packs.pack import Pack
 from crosslate.text.vocabularies import SpecialIds
@@ -154,6 +155,17 @@ def test_packs_cost_only_their_own_tensors(family):
     own = sum(tensor.nbytes for pack in packs for tensor in pack.tensors.values())
     assert alone.items() <= together.items()
     assert sum(together.values()) == sum(alone.values()) + own
+
+
+@pytest.mark.parametrize("text", ["src+xattn[heads=0:1]", "src+xattn+low-rank(enc,dec;rank=2)"])
+def test_an_expanded_pack_makes_the_same_child_and_its_models_share_tensors(text):
+    parent = parents.parent("marian-separate")
+    pack = stored_as(pack_of(parent, text), "int8")
+    whole = expanded(parent, pack)
+    assert not any(whole.form(name) for name in whole.tensors)
+    one, other = (apply_packs(parent, [whole]) for _ in range(2))
+    assert torch.equal(logits_of(one), logits_of(apply_packs(parent, [pack])))
+    assert storages(one.model) == storages(one.model, other.model)
 
 
 def storages(*models):

@@ -6,12 +6,17 @@ import shutil
 
 import pytest
 
+import parents
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.errors import PackError
+from crosslate.models.parent import Parent
+from crosslate.packs.compact import stored_as
+from crosslate.packs.compose import pack_child
 from crosslate.server.backends import CTranslate2Backend, TorchBackend, make_backend
 from crosslate.server.catalogue import Catalogue
 from crosslate.server.settings import ServerSettings
 from crosslate.translation.translator import Translator
+from tiny_models import vocabulary
 
 GREEDY = DecodingOptions(beam_size=1, max_new_tokens=6)
 TEXTS = ["Hund sieht Katze.", "Kind", "eine rote Katze schläft"]
@@ -67,6 +72,26 @@ class TestPyTorch:
         assert set(sizes) == {"parent", "de-en", "fr-es"}
         on_disk = (tiny / "packs" / "de-en" / "weights.safetensors").stat().st_size
         assert on_disk * 0.8 < sizes["de-en"] <= on_disk < sizes["parent"]
+
+    def test_a_composition_of_packs_that_changed_the_encoder_costs_an_encoder(
+        self, tiny, parent, backend, tmp_path
+    ):
+        text = "low-rank(enc,dec;rank=2)"
+        loaded = Parent.load(tiny / "parents" / "fr-en")
+        new = {"src": {"source": vocabulary("de")}, "tgt": {"target": vocabulary("es")}}
+        for side, vocabularies in new.items():
+            child = parents.child(loaded, f"{side}+xattn+{text}", **vocabularies)
+            stored_as(pack_child(child), "bfloat16").save(tmp_path / side)
+        for direction in directions(parent, tmp_path, backend).values():
+            backend.model(direction)
+        sizes = {each.name: each.bytes for each in backend.residents()}
+        # Per layer: query, key, value and output (32 x 32), and both feed-forward matrices (48 x 32).
+        encoder = decoder = 4 * (4 * 32 * 32 + 2 * 48 * 32)
+        cross_attention = 4 * (4 * (32 * 32 + 32) + 2 * 32)
+        assert sizes["src"] == encoder + decoder + cross_attention + 4 * 80 * 32
+        assert sizes["src + tgt"] == encoder  # what is expanded is shared
+        backend.retire(set())
+        assert names(backend) == ["parent"]
 
     def test_what_is_served_no_more_goes(self, tiny, parent, backend):
         found = directions(parent, tiny / "packs", backend)

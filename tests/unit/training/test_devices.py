@@ -108,3 +108,8 @@ def test_no_layer_is_skipped(family: str):
         others = model(input_ids=ids.flip(1), decoder_input_ids=ids, use_cache=False).logits
         assert torch.equal(logits, others) is expected  # whether the source matters
         set_dropout(model, 0.0, 0.0)
+
+
+def test_processes_send_each_other_no_buffers():
+    handler = devices.make_accelerator().ddp_handler
+    assert handler is not None and handler.broadcast_buffers is False

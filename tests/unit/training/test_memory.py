@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from accelerate import Accelerator
@@ -12,7 +14,7 @@ import parents
 from crosslate.errors import OutOfMemory, TrainingError
 from crosslate.training.gradients import PlainGradients
 from crosslate.training.loss import TranslationLoss
-from crosslate.training.memory import checkpointed, memory_errors, run_precision
+from crosslate.training.memory import checkpointed, memory_errors, run_precision, spread_frozen
 from toy_training import toy_batch
 
 CPU = torch.device("cpu")
@@ -90,3 +92,13 @@ def test_a_batch_that_does_not_fit_says_what_can_be_done(error):
 def test_other_errors_stay_what_they_are():
     with pytest.raises(RuntimeError, match="shapes cannot"), memory_errors(4096, torch.device("cpu")):
         raise RuntimeError("shapes cannot be multiplied")
+
+
+def test_a_strategy_that_leaves_nothing_to_shard_is_refused():
+    parent = parents.parent("marian-separate")
+    child = parents.child(parent, "src+xattn+low-rank(enc,dec;rank=2)", source=43)
+    two = SimpleNamespace(num_processes=2, device=CPU)
+    with pytest.raises(
+        TrainingError, match=r"the strategy changes all of them; choose .* such as src\+xattn"
+    ):
+        spread_frozen(child.model, two)

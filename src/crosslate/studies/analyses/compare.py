@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from crosslate.errors import InputError
 from crosslate.evaluation.significance import NUM_SAMPLES, Run, paired_bootstrap
 from crosslate.studies.adapted import METRICS
 from crosslate.studies.analyses import CLAIMS, analyses
@@ -161,7 +162,11 @@ def _runs(runs: Sequence[dict[str, int]], statistics: Callable[[str, int, int], 
 
 
 def _of_words(inputs: Inputs) -> dict[str, Any]:
-    """Compares precision@1 on the words that all tables of a child have."""
+    """Compares precision@1 on the words that all tables of a child have.
+
+    Raises:
+        InputError: there is no such word.
+    """
     import numpy
 
     hits = {role: inputs.store.load(key).values["hits"] for role, key in inputs.cell.needs.items()}
@@ -169,6 +174,11 @@ def _of_words(inputs: Inputs) -> dict[str, Any]:
     for number, run in enumerate(inputs.spec["runs"], start=1):
         both = set(hits[f"first {number}"]) & set(hits[f"second {number}"])
         words[run["test"]] = words.get(run["test"], both) & both
+    if not all(words.values()):
+        raise InputError(
+            f"{inputs.cell.title}: no word was tested in all tables, so they cannot be compared; use a "
+            "larger dictionary or vocabulary"
+        )
 
     def statistics(role: str, number: int, test: int) -> numpy.ndarray:
         found = hits[f"{role} {number}"]

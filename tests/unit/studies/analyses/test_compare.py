@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from crosslate.errors import InputError
 from crosslate.studies.analyses import work
 from crosslate.studies.cells import find
 from crosslate.studies.run import Place
@@ -79,6 +80,9 @@ def test_lexicons_are_compared_on_the_words_that_all_have(store):
     spec = {name: value for name, value in template.spec.items() if name != "text"}
     found = work(replace(template, spec=spec, needs=needs, texts={}), Place(store.folder, Path())).values
     assert found["units"] == 4
+    store.save(by_strategy["src", SEEDS[0]], Output({"hits": {"fremd": True}}), 1.0, {})
+    with pytest.raises(InputError, match="no word was tested in all tables"):
+        work(replace(template, spec=spec, needs=needs, texts={}), Place(store.folder, Path()))
     precision = found["precision"]
     assert (precision["first"], precision["second"]) == (75.0, 0.0)
     assert precision["interval"][0] > 0 and precision["p_value"] < 0.05
