@@ -213,9 +213,8 @@ class _Run:
         layer = getattr(self.trainee.model, "get_output_embeddings", lambda: None)()
         if self.settings.full_softmax or self.is_sharded or layer is None:
             return None
-        # A table that starts anew must learn that the other pieces are unlikely.
-        groups = [self.trainee.parameters.get(group, {}) for group in self.trainee.fresh]
-        if any(each is layer.weight for group in groups for each in group.values()):
+        # Against pieces that never occur, a table that learns would drift.
+        if any(each is layer.weight for group in self.trainee.parameters.values() for each in group.values()):
             return None
         pieces = pieces_in_targets(self.pairs)
         if not _FEWEST_PIECES <= len(pieces) <= layer.weight.shape[0] * _FEW_PIECES:

@@ -133,8 +133,9 @@ class TrainingSettings(Settings):
     full_softmax: bool = Field(
         False,
         exclude_if=_not_set,
-        description="Train with a softmax over the whole target vocabulary. Otherwise, if at least "
-        "4,000 and at most half of its pieces occur in the training text, it runs over these, to save time.",
+        description="Train with a softmax over the whole target vocabulary. Otherwise, if its "
+        "table is not trained, and at least 4,000 and at most half of its pieces occur in the training text, "
+        "it runs over these, to save time.",
     )
     tensorboard: bool = Field(False, exclude_if=_not_set, description="Also log to TensorBoard.")
 

@@ -303,7 +303,7 @@ def test_less_memory_where_the_encoder_is_frozen_as_a_whole(parent: Parent, tmp_
 
 @pytest.mark.parametrize(
     ("strategy", "settings", "is_restricted"),
-    [("src+xattn", {}, True), ("src+all", {}, True), ("scratch", {}, False),
+    [("src+xattn", {}, True), ("src+body", {}, True), ("src+all", {}, False), ("scratch", {}, False),
      ("src+xattn", {"full_softmax": True}, False)],
 )  # fmt: skip
 def test_the_softmax_runs_over_the_pieces_that_occur(
