@@ -52,7 +52,8 @@ def commands(arguments: argparse.Namespace) -> dict[str, list[str]]:
         parent = ["--parent", str(arguments.parent)]
         train, valid = ([str(each) for each in paths] for paths in (arguments.train, arguments.valid))
         found["Time to a score"] = [
-            "benchmarks.learning", *parent, "--train", *train, "--valid", *valid, "--pairs", "2500", *turns,
+            "benchmarks.learning", *parent, "--train", *train, "--valid", *valid,
+            "--pairs", "2500", "--plain", *turns,
         ]  # fmt: skip
         found["Translating"] = ["benchmarks.translation", *parent, "--text", str(arguments.text), *turns[:2]]
     return found | {

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from benchmarks.compare import REFERENCE, shares_of_peak, spread
-from benchmarks.learning import OURS, THEIRS, best, first_to_reach
+from benchmarks.learning import OURS, STRATEGY, THEIRS, best, first_to_reach
 
 Measured = Mapping[str, Any]
 
@@ -75,7 +75,7 @@ def _as_soon(score: Sequence[Measured]) -> list[float]:
     found = []
     for turn in score:
         wanted = best(turn[THEIRS]) - 1
-        theirs, ours = first_to_reach(turn[THEIRS], wanted), first_to_reach(turn[OURS], wanted)
+        theirs, ours = first_to_reach(turn[THEIRS], wanted), first_to_reach(turn[OURS + STRATEGY], wanted)
         # What is never reached takes forever.
         found.append(0.0 if theirs is None or ours is None else theirs / ours)
     return found

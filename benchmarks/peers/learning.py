@@ -1,8 +1,9 @@
 """Hugging Face's Seq2SeqTrainer training everything on real text, with a validation after every epoch.
 
-    python learning.py FOLDER SEED EPOCHS RATE STARTED
+    python learning.py FOLDER SEED EPOCHS RATE STARTED [PATH]
 
-FOLDER holds ``model``, ``pairs.npz`` and ``valid.json`` (ids of the source sentences). Validation translates
+FOLDER holds ``model`` or ``model.pt``, ``pairs.npz`` and ``valid.json`` (ids of the source sentences);
+``model.pt`` is a whole model of a class that is not in transformers but found in PATH. Validation translates
 greedily with ``generate``, longest first. STARTED is the time of day at which this process was started.
 Prints one line of JSON: for every validation, seconds since then and the ids of the translations.
 """
@@ -50,7 +51,12 @@ class Validation(TrainerCallback):
 def main() -> None:
     folder, seed, epochs, rate, started = Path(sys.argv[1]), *map(float, sys.argv[2:6])
     set_seed(int(seed))
-    model = prepared(AutoModelForSeq2SeqLM.from_pretrained(folder / "model"), "all")
+    if sys.argv[6:]:
+        sys.path.append(sys.argv[6])
+        base = torch.load(folder / "model.pt", weights_only=False)
+    else:
+        base = AutoModelForSeq2SeqLM.from_pretrained(folder / "model")
+    model = prepared(base, "all")
     config = model.config
     collator = Collator(config.pad_token_id, config.decoder_start_token_id)
     sources = json.loads((folder / "valid.json").read_text(encoding="utf-8"))

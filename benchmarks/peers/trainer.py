@@ -61,7 +61,8 @@ class Collator:
         return torch.tensor([row + [value] * (longest - len(row)) for row in rows])
 
     def __call__(self, examples: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
-        source = self.padded([example["input_ids"] for example in examples], self.pad)
+        # Masked, so any id does; the padding of the target may be beyond a smaller source vocabulary.
+        source = self.padded([example["input_ids"] for example in examples], 0)
         labels = self.padded([example["labels"] for example in examples], -100)
         shifted = torch.roll(labels, 1, dims=1)
         shifted[:, 0] = self.start
