@@ -43,9 +43,10 @@ class Lexicon(Analysis):
     def cells(self, plan: Plan) -> Iterator[Cell]:
         children = plan.find("child", size=plan.full_size)
         children = [cell for cell in children if cell.labels["part"] != "scratch"]
+        lacking: dict[str, None] = {}
         for cell in children:
             parent = plan.parent(cell.labels["parent"])
-            spec = _spec(plan, cell, parent)
+            spec = _spec(plan, cell, parent) or _missing(lacking, cell, parent)
             if spec and cell.labels["seed"] == plan.recipe.seeds[0]:
                 spec["map_pairs"] = MAP_PAIRS
             needs = {"child": cell.key, "parent": parent.key}
@@ -54,15 +55,21 @@ class Lexicon(Analysis):
             same = ("parent", "side", "strategy", "seed", "initial")
             is_alike = all(one.labels[name] == other.labels[name] for name in same)
             if is_alike and one.labels["child"] != other.labels["child"]:
-                needs = {"child": one.key, "other": other.key, "parent": one.needs["parent"]}
-                yield from _cell(plan, "lexicon between", _spec(plan, one, other), needs, one, other)
+                yield from _between(plan, one, other, lacking)
         for cell in plan.find("denoising child"):
             # Such a child has no new words: one table holds both languages from the start. Compare one
             # language with the other, and with the parent for the alignment before training on translation.
-            spec = plan.lexicon_between(cell.labels["source"], cell.labels["target"])
-            spec |= {"tested": _TESTED} if spec else {}
+            ours, theirs = cell.labels["source"], cell.labels["target"]
+            spec = plan.lexicon_between(ours, theirs)
+            if spec:
+                spec |= {"tested": _TESTED}
+            else:
+                lacking[f"{ours}-{theirs}"] = None
             needs = {"child": cell.key, "parent": cell.needs["parent"]}
             yield from _cell(plan, "lexicon of languages", spec, needs, cell)
+        if lacking:
+            pairs = ", ".join(lacking)
+            plan.notes.append(f"no lexicon induction for {pairs}: no dictionary, and none to compose it from")
 
     def comparisons(self, plan: Plan) -> Iterator[tuple[Cell, Cell]]:
         for kind, parts in (("lexicon", ("body", "randxattn")), ("lexicon between", ("body",))):
@@ -209,6 +216,30 @@ def _spec(plan: Plan, one: Cell, other: Cell) -> dict[str, Any]:
     ours, theirs = one.labels[side], other.labels[side]
     spec = plan.lexicon(side, ours, theirs)
     return spec | {"words": plan.recipe.words.get(ours, []), "tested": _TESTED} if spec else {}
+
+
+def _between(plan: Plan, one: Cell, other: Cell, lacking: dict[str, None]) -> Iterator[Cell]:
+    """Looks up one child's words among another's, in the direction that a dictionary leads.
+
+    The order of the children in the recipe decides only if dictionaries lead both ways, or none is direct.
+    """
+    side = one.labels["side"]
+    pair = one.labels[side], other.labels[side]
+    if "-".join(pair) not in plan.dictionaries and "-".join(pair[::-1]) in plan.dictionaries:
+        one, other = other, one
+    spec = _spec(plan, one, other)
+    if not spec:
+        one, other = other, one
+        spec = _spec(plan, one, other) or _missing(lacking, other, one)
+    needs = {"child": one.key, "other": other.key, "parent": one.needs["parent"]}
+    yield from _cell(plan, "lexicon between", spec, needs, one, other)
+
+
+def _missing(lacking: dict[str, None], one: Cell, other: Cell) -> dict[str, Any]:
+    """Notes that two languages have no dictionary."""
+    side = one.labels["side"]
+    lacking[f"{one.labels[side]}-{other.labels[side]}"] = None
+    return {}
 
 
 def _cell(
