@@ -45,6 +45,15 @@ def test_the_plan_tells_what_is_missing_and_what_is_left_out(crosslate, tmp_path
     missing = [line for line in ran.lines if line.startswith("missing: ")]
     assert len(missing) == 7 and all("(from " in line for line in missing)
     assert f"{tmp_path / 'De-En' / 'iwslt16.train.de'}, " in "\n".join(missing)
+    assert [line for line in ran.lines if line.startswith("to download: ")] == [
+        "to download: mtdata Statmt-europarl_wmt13-7-fra-eng Statmt-commoncrawl_wmt13-1-fra-eng, fr-en",
+        "to download: sacrebleu wmt13, fr-en",
+        "to download: sacrebleu wmt14/full, fr-en",
+        "to download: sacrebleu wmt21, ha-en",
+        "to download: sacrebleu wmt13, de-es",
+        "to download: mtdata Statmt-news_commentary-15-deu-spa, de-es",
+        "to download: sacrebleu wmt12, de-es",
+    ]
     refused = crosslate("study", "run", "paper", "--data", tmp_path, "--out", tmp_path / "study")
     assert refused.code != 0 and refused.err.count("(from ") == 7
     assert not (tmp_path / "study").exists()

@@ -97,7 +97,7 @@ def run(job: RunJob) -> None:
     """
     from crosslate.studies.cells import matching
     from crosslate.studies.executors import default_jobs, has_gpu
-    from crosslate.studies.plan import check_texts, missing_files
+    from crosslate.studies.plan import check_texts, downloads, missing_files
     from crosslate.studies.run import Place, run_study
 
     plan, store = job.plan()
@@ -111,6 +111,8 @@ def run(job: RunJob) -> None:
     if job.dry_run:
         for line in missing_files(todo, plan.library):
             print_line(out, f"missing: {line}")
+        for line in downloads(todo, plan.library):
+            print_line(out, f"to download: {line}")
         return
     check_texts(todo, plan.library)
     if job.fetch:

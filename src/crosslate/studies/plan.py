@@ -157,6 +157,16 @@ def missing_files(cells: Sequence[Cell], library: Library) -> list[str]:
     ]
 
 
+def downloads(cells: Sequence[Cell], library: Library) -> list[str]:
+    """The texts that are downloaded before the first cell runs, like ``sacrebleu wmt13, de-es``."""
+    texts = [placed for cell in cells for placed in cell.texts.values() if library.must_fetch(placed)]
+    named = (
+        f"{each.text.kind} {each.text.sacrebleu or ' '.join(each.text.mtdata)}, {each.source}-{each.target}"
+        for each in texts
+    )
+    return list(dict.fromkeys(named))
+
+
 def check_texts(cells: Sequence[Cell], library: Library) -> None:
     """Provides every text, and checks that validation and test texts are usable, before hours of training.
 

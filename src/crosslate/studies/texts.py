@@ -151,6 +151,13 @@ class Library:
         """Whether a model can only be a folder (a hub id has a slash), and there is none."""
         return "/" not in name and not Path(self.model(name)).is_dir()
 
+    def must_fetch(self, placed: PlacedText) -> bool:
+        """Whether a text must be downloaded, as it is of that kind and not in the folder of the data."""
+        text, pair = placed.text, (placed.source, placed.target)
+        if text.mtdata:
+            return not _mtdata_folder(text.mtdata, *pair, self.data).is_dir()
+        return bool(text.sacrebleu) and not _test_set_folder(text.sacrebleu, *pair, self.data).is_dir()
+
     def check(self, placed: PlacedText) -> None:
         """Checks that a text that is downloaded can be; fetches nothing.
 
@@ -158,19 +165,18 @@ class Library:
             MissingExtra: mtdata is needed and not installed.
             InputError: sacreBLEU has no such test set, or not this pair.
         """
-        text, pair = placed.text, (placed.source, placed.target)
-        if text.mtdata and not _mtdata_folder(text.mtdata, *pair, self.data).is_dir():
-            _check_mtdata(text.mtdata)
-        elif text.sacrebleu and not _test_set_folder(text.sacrebleu, *pair, self.data).is_dir():
-            _pairs_of_test_set(text.sacrebleu, *pair)
+        if self.must_fetch(placed) and placed.text.mtdata:
+            _check_mtdata(placed.text.mtdata)
+        elif self.must_fetch(placed):
+            _pairs_of_test_set(placed.text.sacrebleu, placed.source, placed.target)
 
     def fetch(self, placed: PlacedText) -> None:
-        """Downloads a text, if it is of that kind and not there yet.
+        """Downloads a text, if it must be.
 
         Raises:
             InputError: it cannot be downloaded.
         """
-        if not placed.text.mtdata and not placed.text.sacrebleu:
+        if not self.must_fetch(placed):
             return
         try:
             self._fetched(placed)

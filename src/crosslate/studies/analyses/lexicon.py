@@ -46,8 +46,10 @@ class Lexicon(Analysis):
         lacking: dict[str, None] = {}
         for cell in children:
             parent = plan.parent(cell.labels["parent"])
-            spec = _spec(plan, cell, parent) or _missing(lacking, cell, parent)
-            if spec and cell.labels["seed"] == plan.recipe.seeds[0]:
+            spec = _spec(plan, cell, parent)
+            if not spec:
+                lacking[_languages(cell, parent)] = None
+            elif cell.labels["seed"] == plan.recipe.seeds[0]:
                 spec["map_pairs"] = MAP_PAIRS
             needs = {"child": cell.key, "parent": parent.key}
             yield from _cell(plan, "lexicon", spec, needs, cell, parent)
@@ -55,7 +57,10 @@ class Lexicon(Analysis):
             same = ("parent", "side", "strategy", "seed", "initial")
             is_alike = all(one.labels[name] == other.labels[name] for name in same)
             if is_alike and one.labels["child"] != other.labels["child"]:
-                yield from _between(plan, one, other, lacking)
+                found = _between(plan, one, other)
+                if not found:
+                    lacking[_languages(one, other)] = None
+                yield from found
         for cell in plan.find("denoising child"):
             # Such a child has no new words: one table holds both languages from the start. Compare one
             # language with the other, and with the parent for the alignment before training on translation.
@@ -218,28 +223,24 @@ def _spec(plan: Plan, one: Cell, other: Cell) -> dict[str, Any]:
     return spec | {"words": plan.recipe.words.get(ours, []), "tested": _TESTED} if spec else {}
 
 
-def _between(plan: Plan, one: Cell, other: Cell, lacking: dict[str, None]) -> Iterator[Cell]:
+def _languages(one: Cell, other: Cell) -> str:
+    """The languages of two cells' side, like ``de-fr``."""
+    side = one.labels["side"]
+    return f"{one.labels[side]}-{other.labels[side]}"
+
+
+def _between(plan: Plan, one: Cell, other: Cell) -> list[Cell]:
     """Looks up one child's words among another's, in the direction that a dictionary leads.
 
     The order of the children in the recipe decides only if dictionaries lead both ways, or none is direct.
     """
-    side = one.labels["side"]
-    pair = one.labels[side], other.labels[side]
-    if "-".join(pair) not in plan.dictionaries and "-".join(pair[::-1]) in plan.dictionaries:
-        one, other = other, one
-    spec = _spec(plan, one, other)
-    if not spec:
-        one, other = other, one
-        spec = _spec(plan, one, other) or _missing(lacking, other, one)
-    needs = {"child": one.key, "other": other.key, "parent": one.needs["parent"]}
-    yield from _cell(plan, "lexicon between", spec, needs, one, other)
-
-
-def _missing(lacking: dict[str, None], one: Cell, other: Cell) -> dict[str, Any]:
-    """Notes that two languages have no dictionary."""
-    side = one.labels["side"]
-    lacking[f"{one.labels[side]}-{other.labels[side]}"] = None
-    return {}
+    orders = [(one, other), (other, one)]
+    orders.sort(key=lambda pair: _languages(*pair) not in plan.dictionaries)  # stable
+    for first, second in orders:
+        if spec := _spec(plan, first, second):
+            needs = {"child": first.key, "other": second.key, "parent": first.needs["parent"]}
+            return list(_cell(plan, "lexicon between", spec, needs, first, second))
+    return []
 
 
 def _cell(
