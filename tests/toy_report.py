@@ -68,6 +68,7 @@ def report(**changes: Any) -> dict[str, Any]:
     values = {
         "name": "toy-quick",
         "about": f"What {NASTY} shows.",
+        "notes": [f"no lexicon induction for {NASTY}"],
         "findings": [
             finding("confirmed", "The first claim.",
                     evidence("a against b", 35.04, 32.0, 0.001, {"first": 51.0, "second": 50.0, "interval": [0.5, 1.5]}),
@@ -99,5 +100,7 @@ def report(**changes: Any) -> dict[str, Any]:
 
 def empty() -> dict[str, Any]:
     """A report of a study of which nothing has a result, without the keys that may be missing."""
-    lists = {key: [] for key in ("findings", "tables", "samples", "failures", "missing", "signatures")}
+    lists = {
+        key: [] for key in ("findings", "tables", "samples", "failures", "missing", "signatures", "notes")
+    }
     return {"name": "empty", "about": "", "environment": {}, "recipe": {}, "curves": {}} | lists

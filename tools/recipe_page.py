@@ -1,4 +1,4 @@
-"""Generate docs/recipes.md from the settings of recipes.
+"""Generate docs/recipes.md from the settings of recipes, and one section written by hand.
 
 Regenerate it with ``python -m tools.recipe_page``; a test compares the two.
 """
@@ -53,6 +53,8 @@ is running. `results/` has a small JSON file for each cell and the translations 
 
 A report needs the same texts in `--data` as the run, since their hashes are part of the keys.
 """
+_PAPER = Path(__file__).with_name("recipe_page_paper.md")
+"""The section on the recipe ``paper``, written by hand."""
 _SECTIONS: dict[str, type[Settings]] = {
     "The recipe": Recipe, "`parents`": ParentRecipe, "`children`": ChildRecipe, "`denoisers`": DenoiserRecipe,
     "`zero_shot`": ZeroShotRecipe, "`text`": PairText, "A text": Text, "`compressions`": CompressionRecipe,
@@ -64,6 +66,7 @@ def reference() -> str:
     """The page as Markdown."""
     lines = [_HEAD, "## Shipped recipes", ""]
     lines += [f"- `{name}`: {' '.join(load_recipe(name).about.split())}" for name in shipped_recipes()]
+    lines += ["", *_PAPER.read_text(encoding="utf-8").splitlines()]
     for title, kind in _SECTIONS.items():
         about = " ".join((kind.__doc__ or "").split()).replace("``", "`")
         lines += ["", f"## {title}", "", about, "", "| key | type | default | meaning |", "|---|---|---|---|"]

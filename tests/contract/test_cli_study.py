@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+import paper_data
 import toy_study
 from crosslate.config import dump_yaml
 from crosslate.studies.executors import default_jobs
@@ -26,6 +27,35 @@ def test_the_plan_comes_without_running(crosslate, recipe, tmp_path):
     assert ran.code == 0
     assert any(line.startswith("de-en src+xattn ") and " child " in line for line in ran.lines)
     assert "29 cells, 0 done, about" in ran.lines[-1] and f"with {default_jobs()} at a time" in ran.lines[-1]
+    assert not (tmp_path / "study").exists()
+
+
+def test_texts_are_fetched_and_checked_without_running(crosslate, recipe, tmp_path):
+    ran = crosslate("study", "run", recipe, "--out", tmp_path / "study", "--fetch")
+    assert ran.code == 0 and "29 cells, 0 done" in ran.err
+    assert not (tmp_path / "study").exists()
+
+
+def test_the_plan_tells_what_is_missing_and_what_is_left_out(crosslate, tmp_path):
+    ran = crosslate("study", "run", "paper", "--data", tmp_path, "--out", tmp_path / "study", "--dry-run")
+    assert ran.code == 0
+    notes = [line for line in ran.lines if line.startswith("note: ")]
+    assert notes[0].startswith("note: dictionaries: muse/de-fr.txt, muse/de-en.txt, ")
+    assert any("no lexicon induction for" in note and " es-de" in note for note in notes)
+    missing = [line for line in ran.lines if line.startswith("missing: ")]
+    assert len(missing) == 7 and all("(from " in line for line in missing)
+    assert f"{tmp_path / 'De-En' / 'iwslt16.train.de'}, " in "\n".join(missing)
+    assert [line for line in ran.lines if line.startswith("to download: ")] == [
+        "to download: mtdata Statmt-europarl_wmt13-7-fra-eng Statmt-commoncrawl_wmt13-1-fra-eng, fr-en",
+        "to download: sacrebleu wmt13, fr-en",
+        "to download: sacrebleu wmt14/full, fr-en",
+        "to download: sacrebleu wmt21, ha-en",
+        "to download: sacrebleu wmt13, de-es",
+        "to download: mtdata Statmt-news_commentary-15-deu-spa, de-es",
+        "to download: sacrebleu wmt12, de-es",
+    ]
+    refused = crosslate("study", "run", "paper", "--data", tmp_path, "--out", tmp_path / "study")
+    assert refused.code != 0 and refused.err.count("(from ") == 7
     assert not (tmp_path / "study").exists()
 
 
@@ -163,3 +193,17 @@ def test_errors_say_what_and_with_which_code(crosslate, tmp_path, monkeypatch, a
     ran = crosslate("study", *arguments)
     assert ran.code == code and message in ran.err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.full
+def test_the_paper_s_study_runs_through_on_stand_ins(crosslate, tmp_path):
+    """Every cell, scaled down; the data are those that the recipe names."""
+    paper_data.write(tmp_path)
+    ran = crosslate(
+        "study", "run", "paper", "--quick", "--data", tmp_path, "--out", tmp_path / "study", "--jobs", 1
+    )
+    assert ran.code == 0, ran.err
+    report = json.loads((tmp_path / "study" / "report.json").read_text(encoding="utf-8"))
+    assert report["missing"] == [] and report["failures"] == []
+    assert {finding["verdict"] for finding in report["findings"]}.isdisjoint({"not measured"})
+    assert len(report["notes"]) == 2

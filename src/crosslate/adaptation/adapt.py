@@ -130,7 +130,10 @@ def _adapt(
         )
         child, identity["strategy"] = vocabularies.child(strategy, training.seed), str(strategy)
     measure = partial(progress.measure, child) if progress.measure else None
-    validate = memory.leaving_out(make_validate(child, prepared.valid, data.metric, measure))
+    smoothing = training.label_smoothing
+    validate = memory.leaving_out(
+        make_validate(child, prepared.valid, data.metric, measure, label_smoothing=smoothing)
+    )
     title = f"{'-'.join(corpus.languages)} {strategy}"
     trainee = Trainee.of(child, child.trained, strategy.reinitialise | {ADDED})
     record = train(
@@ -150,7 +153,7 @@ def _adapt(
         stored = apply_packs(parent, [pack])
         # Whole, a model that was trained in shards may not fit on the device.
         with nullcontext() if training.shard_frozen else on_device(stored.model, run.device):
-            score = make_validate(stored, prepared.valid, data.metric)()
+            score = make_validate(stored, prepared.valid, data.metric, label_smoothing=smoothing)()
     pack.manifest = pack.manifest.changed(training=record, scores=(_record_of(score, prepared.valid.origin),))
     run.finish(lambda: pack.save(output.folder, replace=output.replace))
     return pack

@@ -63,6 +63,12 @@ class _Job(Settings):
         return TextFiles(self.train, *languages), TextFiles(self.valid, *languages) if self.valid else None
 
     @property
+    def _data(self) -> DataSettings:
+        """The settings of the data; the preset paper selects by loss unless a metric is given."""
+        is_open = self.training.preset == "paper" and "metric" not in self.data.model_fields_set
+        return self.data.changed(metric="loss") if is_open else self.data
+
+    @property
     def _changes(self) -> TrainingChanges:
         """The changes; max_updates given alone lifts the limit on epochs."""
         changes = self.training
@@ -112,7 +118,7 @@ class AdaptJob(_Job, ParentChoice):
         if made.files:
             synthetic = SyntheticText.read(made.files, languages, share=made.share, tag=made.tag)
         return adapt(
-            parent, train, valid, synthetic=synthetic, new=new, data=self.data, training=self.settings,
+            parent, train, valid, synthetic=synthetic, new=new, data=self._data, training=self.settings,
             output=self.output, progress=progress,
         )  # fmt: skip
 
@@ -123,7 +129,11 @@ class ParentJob(_Job):
     spoken_name = "these settings"
 
     langs: LanguagePair = Field(description="Language pair, source first, like fr-en.")
-    size: str = Field("small", description="tiny, small, base, or layers,width,heads,feed_forward.")
+    size: str = Field(
+        "small",
+        description="tiny, small, base, or layers,width,heads,feed_forward; with -paper after it, the "
+        "paper's architecture.",
+    )
     output: OutputSettings
 
     def find_faults(self, faults: Faults) -> None:
@@ -146,6 +156,6 @@ class ParentJob(_Job):
 
         train, valid = self._texts(language_pair(self.langs))
         return train_parent(
-            train, valid, size=parse_size(self.size), data=self.data, training=self.settings,
+            train, valid, size=parse_size(self.size), data=self._data, training=self.settings,
             output=self.output, progress=progress,
         )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -11,16 +11,15 @@ import torch
 from crosslate.adaptation.data import Prepared, encode, prepare, vocabulary
 from crosslate.adaptation.run_folder import Run
 from crosslate.adaptation.settings import DataSettings, OutputSettings
-from crosslate.adaptation.validation import make_validate
+from crosslate.adaptation.validation import make_loss, make_validate
 from crosslate.errors import CorpusError
 from crosslate.models.parent import RECORD, Parent
 from crosslate.models.plan import child_tensors
 from crosslate.models.sizes import SIZES, Size
 from crosslate.text.corpora import Corpus, ParallelCorpus
 from crosslate.text.vocabularies import SpecialIds
-from crosslate.training.batches import IGNORED, collate, plan_batches
 from crosslate.training.denoising import DenoisingPairs, NoiseSettings
-from crosslate.training.loop import Validation, train
+from crosslate.training.loop import train
 from crosslate.training.optimiser import Trainee
 from crosslate.training.progress import Progress
 from crosslate.training.settings import TrainingSettings
@@ -29,8 +28,6 @@ SEVERAL = "mul"
 """ISO 639-2 code for text in several languages."""
 
 _DENOISER_SPECIAL = SpecialIds(eos=0, unk=1, pad=2, bos=3)
-_VALIDATION_TOKENS = 4096
-_METRIC = "negative loss"
 
 
 def train_parent(
@@ -43,14 +40,14 @@ def train_parent(
     training: TrainingSettings | None = None,
     progress: Progress | None = None,
 ) -> Parent:
-    """Trains and saves a new parent, a Marian model with two vocabularies.
+    """Trains and saves a new parent with two vocabularies.
 
     After an interruption, the same call resumes from the state in ``<folder>.run``.
 
     Args:
         corpus: sentence pairs, in the direction of translation; files are streamed.
         valid: validation corpus; None holds out part of ``corpus``.
-        size: layers, width, heads and feed-forward width.
+        size: layers, width, heads, feed-forward width, and the architecture.
 
     Raises:
         CorpusError: there is nothing to train on.
@@ -68,9 +65,11 @@ def train_parent(
     named = [(name, each) for name, each in parent.model.named_parameters() if name not in constant]
     with run.main_process_first():
         pairs = encode(prepared, source, target, data, run.encoded, parent.max_tokens)
+    smoothing = training.label_smoothing
+    validate = make_validate(parent, prepared.valid, data.metric, label_smoothing=smoothing)
     record = train(
-        _trainee(parent, [(name, groups[name], each) for name, each in named]), pairs, training,
-        make_validate(parent, prepared.valid, data.metric), run.folder,
+        _trainee(parent, [(name, groups[name], each) for name, each in named]), pairs, training, validate,
+        run.folder,
         identity={"size": asdict(size), "data": data.to_values(), **prepared.identity},
         title=f"parent {'-'.join(corpus.languages)}", progress=progress,
     )  # fmt: skip
@@ -127,7 +126,7 @@ def train_denoiser(
     trainee, described = _trainee(parent, tensors), noise.to_values()
     noised, held_back = (DenoisingPairs(each, shared, noise, training.seed) for each in (encoded, checked))
     record = train(
-        trainee, noised, training, _denoising_loss(trainee, held_back), run.folder,
+        trainee, noised, training, make_loss(trainee.model, held_back, trainee.ids), run.folder,
         identity={"size": asdict(size), "noise": described, **prepared.identity,
                   "vocabulary": shared.fingerprint},
         title=f"denoiser {' '.join(lines)}", progress=progress,
@@ -165,27 +164,3 @@ def _record(corpus: ParallelCorpus, lines: Mapping[str, Sequence[str]]) -> dict[
         "origin": corpus.origin, "pairs": len(corpus), "sha256": corpus.content_hash,
         "lines": {language: len(each) for language, each in lines.items()},
     }  # fmt: skip
-
-
-def _denoising_loss(trainee: Trainee, pairs: DenoisingPairs) -> Callable[[], Validation]:
-    """The negative cross-entropy per target token, in nats, without label smoothing; higher is better."""
-    batches = plan_batches(pairs.source_lengths, pairs.target_lengths, _VALIDATION_TOKENS, 0, 0)
-
-    def validate() -> Validation:
-        model: Any = trainee.model
-        device = next(model.parameters()).device
-        total, num_labels = 0.0, 0
-        for planned in batches:
-            batch = collate(pairs, planned, trainee.ids).to(device)
-            logits = model(
-                input_ids=batch.source, attention_mask=batch.source_mask,
-                decoder_input_ids=batch.decoder_input, use_cache=False,
-            ).logits  # fmt: skip
-            loss = torch.nn.functional.cross_entropy(
-                logits.flatten(0, 1).float(), batch.labels.flatten(), ignore_index=IGNORED, reduction="sum"
-            )
-            total += float(loss)
-            num_labels += batch.num_labels
-        return Validation(_METRIC, -total / num_labels, "nats per target token")
-
-    return validate

@@ -9,7 +9,6 @@ from pydantic import AfterValidator, Field
 
 from crosslate.config import AnyPath, Settings
 from crosslate.errors import Faults, InputError, OutputExists, UsageError
-from crosslate.evaluation.scores import Metric
 from crosslate.files import RUN_SUFFIX, described
 from crosslate.languages.codes import language_code
 from crosslate.models.groups import SIDES, Side
@@ -18,6 +17,7 @@ from crosslate.models.strategies import Strategy, default_strategy, parse_strate
 from crosslate.text.cleaning import CleaningSettings
 
 LanguageCode = Annotated[str, AfterValidator(language_code)]
+ValidationMetric = Literal["bleu", "chrf", "chrf++", "loss"]
 Dictionary = dict[str, list[str]]
 """Translations by word."""
 
@@ -141,12 +141,15 @@ class DataSettings(Settings):
     cleaning: CleaningSettings = Field(
         default_factory=CleaningSettings, description="Cleaning rules, applied before tokenization."
     )
-    metric: Metric = Field("bleu", description="Validation metric.")
+    metric: ValidationMetric = Field(
+        "bleu",
+        description="Validation metric, which selects the best state: a score of greedy translations, or the "
+        "loss with label smoothing. [default: bleu; loss with the preset paper]",
+    )
     max_validation_pairs: int = Field(
         1_000,
         ge=0,
-        description="Translate at most this many validation pairs each time, from the start of the text; "
-        "0 translates all.",
+        description="Validate on at most this many pairs each time, from the start of the text; 0 takes all.",
     )
 
 

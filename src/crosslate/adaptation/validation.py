@@ -1,21 +1,41 @@
-"""Validate by translating with the model in training and scoring the result."""
+"""Validate the model in training: by its translations of a text, or by its loss on it."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from crosslate.adaptation.settings import ValidationMetric
 from crosslate.engines.decoding import DecodingOptions
-from crosslate.errors import EngineError
-from crosslate.evaluation.scores import Metric, check_references, score_translations
+from crosslate.errors import CorpusError, EngineError
+from crosslate.evaluation.scores import check_references, score_translations
 from crosslate.models.child import Child, plain_child
 from crosslate.models.parent import Parent
 from crosslate.models.tensors import is_mixed
 from crosslate.text.corpora import ParallelCorpus
+from crosslate.training.batches import (
+    IGNORED,
+    BatchIds,
+    PairIds,
+    collate,
+    longest_unpadded,
+    plan_batches,
+)
 from crosslate.training.cpu import kept_threads
 from crosslate.training.loop import Validation
 from crosslate.training.memory import shards
+from crosslate.training.optimiser import Trainee
 from crosslate.translation.translator import EngineName, Translator, reason_of
+
+_VALIDATION_TOKENS = 4096
 
 log = logging.getLogger(__name__)
 
@@ -23,18 +43,25 @@ log = logging.getLogger(__name__)
 def make_validate(
     model: Parent | Child,
     valid: ParallelCorpus,
-    metric: Metric,
+    metric: ValidationMetric,
     measure: Callable[[], dict[str, float]] | None = None,
+    *,
+    label_smoothing: float = 0.0,
 ) -> Callable[[], Validation]:
-    """Makes the callable that translates ``valid`` greedily and scores the translations by ``metric``.
+    """Makes the callable that scores greedy translations of ``valid`` by ``metric``, or gives the loss on it.
 
     Args:
         measure: called after each validation; its values are recorded but do not select the best state.
+        label_smoothing: of the loss.
 
     Raises:
         InputError: every reference is empty.
+        CorpusError: the metric is the loss, and every pair is too long for the model.
     """
     check_references(valid)
+    if metric == "loss":
+        loss = _loss_on(model, valid, label_smoothing)
+        return lambda: replace(loss(), details={} if measure is None else dict(measure()))
     engine: EngineName = "ctranslate2"
 
     @kept_threads()
@@ -63,3 +90,76 @@ def make_validate(
         return Validation(metric, found.value, found.signature, {} if measure is None else dict(measure()))
 
     return validate
+
+
+def make_loss(
+    model: Any, pairs: PairIds, ids: BatchIds, label_smoothing: float = 0.0
+) -> Callable[[], Validation]:
+    """Makes the callable that gives the negative loss per target token, in nats; higher is better."""
+    batches = plan_batches(pairs.source_lengths, pairs.target_lengths, _VALIDATION_TOKENS, 0, 0)
+
+    @torch.no_grad()
+    def validate() -> Validation:
+        device, was_training = next(model.parameters()).device, model.training
+        model.eval()
+        total, num_labels = 0.0, 0
+        is_lowered = is_mixed(model)
+        with torch.autocast(device.type, torch.bfloat16) if is_lowered else nullcontext():
+            for planned in batches:
+                batch = collate(pairs, planned, ids).to(device)
+                logits = model(
+                    input_ids=batch.source, attention_mask=batch.source_mask,
+                    decoder_input_ids=batch.decoder_input, use_cache=False,
+                ).logits  # fmt: skip
+                loss = torch.nn.functional.cross_entropy(
+                    logits.flatten(0, 1).float(), batch.labels.flatten(), ignore_index=IGNORED,
+                    label_smoothing=label_smoothing, reduction="sum",
+                )  # fmt: skip
+                total += float(loss)
+                num_labels += batch.num_labels
+        model.train(was_training)
+        smoothed = f", label smoothing {label_smoothing:g}" if label_smoothing else ""
+        return Validation("negative loss", -total / num_labels, f"nats per target token{smoothed}")
+
+    return validate
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """A short text in memory as :class:`PairIds`."""
+
+    source: Sequence[npt.NDArray[np.int32]]
+    target: Sequence[npt.NDArray[np.int32]]
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    @cached_property
+    def source_lengths(self) -> npt.NDArray[np.int32]:
+        return np.array([len(ids) for ids in self.source], np.int32)
+
+    @cached_property
+    def target_lengths(self) -> npt.NDArray[np.int32]:
+        return np.array([len(ids) for ids in self.target], np.int32)
+
+    def source_ids(self, index: int) -> npt.NDArray[np.int32]:
+        return self.source[index]
+
+    def target_ids(self, index: int) -> npt.NDArray[np.int32]:
+        return self.target[index]
+
+
+def _loss_on(
+    model: Parent | Child, valid: ParallelCorpus, label_smoothing: float
+) -> Callable[[], Validation]:
+    """The loss on the pairs of a text that fit the model, as in fairseq."""
+    most = longest_unpadded((model.parent if isinstance(model, Child) else model).max_tokens)
+    encoded = zip(model.source.encode_batch(valid.source), model.target.encode_batch(valid.target))
+    fitting = [pair for pair in encoded if max(map(len, pair)) <= most]
+    if not fitting:
+        raise CorpusError(f"{valid.origin}: all {len(valid)} pairs have more than {most} tokens on a side")
+    if len(fitting) < len(valid):
+        log.info("validating without %d pairs of more than %d tokens", len(valid) - len(fitting), most)
+    source, target = ([np.array(pair[side], np.int32) for pair in fitting] for side in (0, 1))
+    ids = Trainee.of(model, {}, ()).ids
+    return make_loss(model.model, _Pairs(source, target), ids, label_smoothing)

@@ -19,10 +19,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from crosslate.studies.cells import Cell
-    from crosslate.studies.recipe import Recipe
+    from crosslate.studies.plan import Plan
     from crosslate.studies.run import Executor, Outcome, Place, Summary
     from crosslate.studies.store import Store
-    from crosslate.studies.texts import Library
 
 study_app = typer.Typer(
     help="Run studies and report their results.",
@@ -39,9 +38,9 @@ class StudyPlace(Settings):
     data: AnyPath = Field(Path(), description="Folder of the recipe's files.")
     quick: bool = Field(False, description="Scale the study down to minutes, on little text.")
 
-    def plan(self) -> tuple[Recipe, list[Cell], Store, Library]:
-        """The recipe with its cells, its store and its texts."""
-        from crosslate.studies.analyses import plan_study
+    def plan(self) -> tuple[Plan, Store]:
+        """The plan of the recipe, and the store of its results."""
+        from crosslate.studies.analyses import make_plan
         from crosslate.studies.quick import quick
         from crosslate.studies.recipe import load_recipe
         from crosslate.studies.store import Store
@@ -50,7 +49,7 @@ class StudyPlace(Settings):
         recipe = quick(load_recipe(self.recipe)) if self.quick else load_recipe(self.recipe)
         library = Library(self.data, recipe.phrasebook_seed)
         store = Store(self.out or Path("studies") / recipe.name)
-        return recipe, plan_study(recipe, library), store, library
+        return make_plan(recipe, library), store
 
 
 class RunJob(StudyPlace):
@@ -65,7 +64,8 @@ class RunJob(StudyPlace):
         None,
         description="Run only cells whose title or kind matches (* is a wildcard), and the cells they need.",
     )
-    dry_run: bool = Field(False, description="Show the plan and run nothing.")
+    dry_run: bool = Field(False, description="Show the plan and what is missing, and run nothing.")
+    fetch: bool = Field(False, description="Download and check the texts, and run nothing.")
     on: Literal["here", "ray"] = Field("here", description="here, or ray to run cells as Ray tasks.")
     cpus: float = Field(1.0, ge=0, description="With ray: CPUs per cell.")
     gpus: float = Field(0.0, ge=0, description="With ray: GPUs per cell.")
@@ -83,7 +83,7 @@ class ReportJob(StudyPlace):
 _PLACE: Options = {"RECIPE": "recipe", "--out -o": "out", "--data": "data", "--quick": "quick"}
 _RUN: Options = _PLACE | {
     "--jobs": Option("jobs", metavar="N"), "--only": Option("only", metavar="PATTERN"),
-    "--dry-run": "dry_run", "--on": "on", "--cpus": "cpus", "--gpus": "gpus",
+    "--dry-run": "dry_run", "--fetch": "fetch", "--on": "on", "--cpus": "cpus", "--gpus": "gpus",
 }  # fmt: skip
 _REPORT: Options = _PLACE | {"--to": Option("to", metavar="FOLDER")}
 
@@ -96,26 +96,35 @@ def run(job: RunJob) -> None:
     Finished cells are kept. After an interruption, run the same command again to resume.
     """
     from crosslate.studies.cells import matching
-    from crosslate.studies.executors import default_jobs
-    from crosslate.studies.plan import check_texts
+    from crosslate.studies.executors import default_jobs, has_gpu
+    from crosslate.studies.plan import check_texts, downloads, missing_files
     from crosslate.studies.run import Place, run_study
 
-    loaded, cells, store, library = job.plan()
-    chosen = matching(cells, job.only)
-    jobs = job.jobs or default_jobs()
-    notes = error_console()
-    _show_plan(notes if not job.dry_run else console(), loaded, chosen, store, jobs, in_full=job.dry_run)
-    if job.dry_run:
-        return
+    plan, store = job.plan()
+    chosen = matching(plan.cells, job.only)
     todo = [cell for cell in chosen if not store.is_done(cell)]
-    check_texts(todo, library)
-    place = Place(store.folder, job.data, loaded.phrasebook_seed, is_shown=jobs == 1 and job.on == "here")
+    jobs = job.jobs or default_jobs()
+    is_on_gpu = job.gpus > 0 if job.on == "ray" else has_gpu()
+    notes = error_console()
+    out = console() if job.dry_run else notes
+    _show_plan(out, plan, chosen, store, jobs, in_full=job.dry_run, is_on_gpu=is_on_gpu)
+    if job.dry_run:
+        for line in missing_files(todo, plan.library):
+            print_line(out, f"missing: {line}")
+        for line in downloads(todo, plan.library):
+            print_line(out, f"to download: {line}")
+        return
+    check_texts(todo, plan.library)
+    if job.fetch:
+        return
+    seed = plan.recipe.phrasebook_seed
+    place = Place(store.folder, job.data, seed, is_shown=jobs == 1 and job.on == "here")
 
     def tell(summary: Summary, cell: Cell, outcome: Outcome) -> None:
         _tell(notes, chosen, summary, cell, outcome)
 
     summary = run_study(chosen, store, _executor(place, jobs, job), tell)
-    _write(loaded, cells, store, store.folder)
+    _write(plan, store, store.folder)
     if summary.failed:
         counts = f"{len(summary.failed)} cells failed and {len(summary.blocked)} need them"
         print_line(notes, f"{counts}; the same command tries them again")
@@ -128,18 +137,18 @@ def report(job: ReportJob) -> None:
     """Rebuild a study's report from its stored results; nothing is run."""
     from crosslate.studies.plan import check_files
 
-    loaded, cells, store, library = job.plan()
-    check_files(cells, library)
-    if not any(store.is_done(cell) for cell in cells):
+    plan, store = job.plan()
+    check_files(plan.cells, plan.library)
+    if not any(store.is_done(cell) for cell in plan.cells):
         raise InputError(
-            f"{store.folder} has no results of {loaded.name} with these settings and texts; run the study, "
-            "or give the same --out, --data and --quick as in its run"
+            f"{store.folder} has no results of {plan.recipe.name} with these settings and texts; run the "
+            "study, or give the same --out, --data and --quick as in its run"
         )
-    _write(loaded, cells, store, job.to or store.folder)
+    _write(plan, store, job.to or store.folder)
     if job.to:
         from crosslate.studies.store import TRANSLATIONS
 
-        count = store.publish_translations(cells, job.to / TRANSLATIONS)
+        count = store.publish_translations(plan.cells, job.to / TRANSLATIONS)
         print_line(console(), f"translations of {count} test sets: {job.to / TRANSLATIONS}")
 
 
@@ -153,7 +162,14 @@ def _executor(place: Place, jobs: int, job: RunJob) -> Executor:
 
 
 def _show_plan(
-    out: Console, recipe: Recipe, cells: Sequence[Cell], store: Store, jobs: int, *, in_full: bool
+    out: Console,
+    plan: Plan,
+    cells: Sequence[Cell],
+    store: Store,
+    jobs: int,
+    *,
+    in_full: bool,
+    is_on_gpu: bool,
 ) -> None:
     from crosslate.engines.ctranslate2 import num_usable_cores
     from crosslate.studies.estimate import duration, estimated_seconds
@@ -161,7 +177,7 @@ def _show_plan(
     done = {cell.key for cell in cells if store.is_done(cell)}
     seconds = {key: store.load(key).seconds for key in done}
     cores = max(1, num_usable_cores() // jobs)
-    estimates, is_measured = estimated_seconds(cells, seconds, cores)
+    estimates, is_measured = estimated_seconds(cells, seconds, cores, has_gpu=is_on_gpu)
     left = sum(estimates[cell.key] for cell in cells if cell.key not in done) / jobs
     if in_full:
         table = make_table("cell", "kind", "time", "state")
@@ -171,10 +187,17 @@ def _show_plan(
             shown = seconds.get(cell.key, estimates[cell.key])
             table.add_row(cell.title, cell.kind, duration(shown), state)
         out.print(table)
-    basis = "from the cells that are done" if is_measured else "a rough guess, before any cell is done"
+    machine = "a GPU, by a data sheet" if is_on_gpu else f"{cores} core{'s' if cores > 1 else ''}"
+    basis = (
+        "from the cells that are done"
+        if is_measured
+        else f"a rough guess for {machine}, if no training stops early"
+    )
+    for note in plan.notes:
+        print_line(out, f"note: {note}")
     print_line(
         out,
-        f"{recipe.name}: {len(cells)} cells, {len(done)} done, about {duration(left)} left "
+        f"{plan.recipe.name}: {len(cells)} cells, {len(done)} done, about {duration(left)} left "
         f"with {jobs} at a time ({basis}); results in {store.folder}",
     )
 
@@ -197,10 +220,10 @@ def _tell(out: Console, cells: Sequence[Cell], summary: Summary, cell: Cell, out
     )
 
 
-def _write(recipe: Recipe, cells: Sequence[Cell], store: Store, folder: Path) -> None:
+def _write(plan: Plan, store: Store, folder: Path) -> None:
     from crosslate.studies.report.report import make_report, write_report
 
-    made = make_report(recipe, cells, store)
+    made = make_report(plan.recipe, plan.cells, store, plan.notes)
     paths = write_report(made, folder)
     out = console()
     for finding in made["findings"]:

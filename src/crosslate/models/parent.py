@@ -82,50 +82,47 @@ class Parent:
         size: Size,
         *,
         is_tied: bool = False,
-        max_positions: int = 512,
+        max_positions: int | None = None,
         seed: int = 1,
     ) -> Parent:
-        """A new, untrained Marian model with two vocabularies; the global random state stays as it is.
+        """A new, untrained model with two vocabularies; the global random state stays as it is.
 
-        Dropout is 0.1 on embeddings and sublayers, and there is none on attention weights.
+        It is a Marian model, or mBART's kind if the size asks for the paper's architecture. Dropout is 0.1 on
+        embeddings and sublayers; on attention weights 0.1 in the paper's architecture and 0 in Marian's.
 
         Args:
             is_tied: one table of embeddings for both sides, as in mBART; the vocabularies must be the same.
-            max_positions: longest sequence in tokens.
+            max_positions: longest sequence in tokens; None is 512, or 1024 in the paper's architecture.
 
         Raises:
             ParentError: the two vocabularies have different special ids, or differ and are to be tied.
         """
         import torch
-        from transformers import GenerationConfig, MarianConfig, MarianMTModel
+        from transformers import GenerationConfig
+
+        from crosslate.models.paper_transformer import MAX_POSITIONS, paper_transformer
 
         _check_special(source, target)
         if is_tied and source != target:
             raise ParentError("one table for both sides needs one vocabulary, but the two given differ")
-        special = source.special
+        special, is_papers = source.special, size.architecture == "paper"
+        if max_positions is None:
+            max_positions = MAX_POSITIONS if is_papers else 512
         ids: dict[str, Any] = {
             "pad_token_id": special.pad,
             "eos_token_id": special.eos,
-            "decoder_start_token_id": special.pad,
+            # fairseq starts the decoder with the end of a sentence.
+            "decoder_start_token_id": special.eos if is_papers else special.pad,
             "forced_eos_token_id": special.eos,
         }
-        both = {"layers": size.layers, "attention_heads": size.heads, "ffn_dim": size.feed_forward}
-        config = MarianConfig(
-            vocab_size=len(source),
-            decoder_vocab_size=len(target),
-            share_encoder_decoder_embeddings=is_tied,
-            d_model=size.width,
-            **{f"encoder_{name}": number for name, number in both.items()},
-            **{f"decoder_{name}": number for name, number in both.items()},
-            activation_function="relu",
-            dropout=0.1,
-            scale_embedding=True,
-            max_position_embeddings=max_positions,
-            **ids,
-        )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            model = MarianMTModel(config)
+            if is_papers:
+                ids["bos_token_id"] = special.bos
+                pieces = len(source), len(target)
+                model = paper_transformer(*pieces, size, max_positions, ids, is_tied=is_tied)
+            else:
+                model = _marian(source, target, size, max_positions, ids, is_tied=is_tied)
         model.generation_config = GenerationConfig(
             bad_words_ids=[[each] for each in (special.pad, special.bos) if each is not None],
             max_length=max_positions,
@@ -337,6 +334,35 @@ class Parent:
     def num_parameters(self) -> int:
         """Parameters, tied ones counted once."""
         return sum(parameter.numel() for parameter in self.model.parameters())
+
+
+def _marian(
+    source: Vocabulary,
+    target: Vocabulary,
+    size: Size,
+    max_positions: int,
+    ids: dict[str, Any],
+    *,
+    is_tied: bool,
+) -> PreTrainedModel:
+    """A new Marian model, initialised from the global random state."""
+    from transformers import MarianConfig, MarianMTModel
+
+    both = {"layers": size.layers, "attention_heads": size.heads, "ffn_dim": size.feed_forward}
+    config = MarianConfig(
+        vocab_size=len(source),
+        decoder_vocab_size=len(target),
+        share_encoder_decoder_embeddings=is_tied,
+        d_model=size.width,
+        **{f"encoder_{name}": number for name, number in both.items()},
+        **{f"decoder_{name}": number for name, number in both.items()},
+        activation_function="relu",
+        dropout=0.1,
+        scale_embedding=True,
+        max_position_embeddings=max_positions,
+        **ids,
+    )
+    return MarianMTModel(config)
 
 
 def _check_special(source: Vocabulary, target: Vocabulary) -> None:

@@ -75,12 +75,16 @@ class Adaptation:
             settings = settings.changed(encoder_cache="off")
         title = self.title + (f", {self.size} pairs" if self.size else "")
         title += f", seed {self.seed}" if len(plan.recipe.seeds) > 1 else ""
-        spec = {
-            "strategy": str(parsed),
-            "new": {side: self.new.get(side) for side in SIDES},
-            "vocabulary": self.vocabulary,
-            "training": settings.to_values(),
-        } | plan.scored(texts)
+        spec = (
+            {
+                "strategy": str(parsed),
+                "new": {side: self.new.get(side) for side in SIDES},
+                "vocabulary": self.vocabulary,
+                "training": settings.to_values(),
+            }
+            | plan.data()
+            | plan.scored(texts)
+        )
         if self.start:
             spec["initial_embeddings"] = self.start
         source, target = self.languages
@@ -106,7 +110,7 @@ def is_watched(plan: Plan, strategy: str, seed: int, size: int) -> bool:
 def adapt_and_score(inputs: Inputs, measure: Callable[[Child], dict[str, float]] | None = None) -> Output:
     """Adapts a parent by a strategy and scores the child; ``measure`` is called at every validation."""
     from crosslate.adaptation.adapt import adapt
-    from crosslate.adaptation.settings import DataSettings, PackOutput
+    from crosslate.adaptation.settings import PackOutput
     from crosslate.packs.manifest import MANIFEST_NAME
     from crosslate.packs.pack import Pack
     from crosslate.training.progress import Progress
@@ -119,7 +123,7 @@ def adapt_and_score(inputs: Inputs, measure: Callable[[Child], dict[str, float]]
         adapt(
             parent, inputs.library.training(inputs.cell.texts["train"]), inputs.text("valid"),
             new=_new_languages(inputs),
-            data=DataSettings(source_vocabulary_size=size, target_vocabulary_size=size),
+            data=inputs.data_settings(size, size),
             training=inputs.settings, output=PackOutput(folder=folder, dtype="float32"), progress=progress,
         )  # fmt: skip
     pack = Pack.load(folder)

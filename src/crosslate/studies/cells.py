@@ -32,6 +32,7 @@ class Cell:
         operations: approximate floating-point operations, for estimating times. The default is for work
             without training.
         watched: measurements during the work; not part of the key, since they change nothing else.
+        published: where a loaded model is published.
     """
 
     kind: str
@@ -42,6 +43,7 @@ class Cell:
     texts: dict[str, PlacedText] = field(default_factory=dict)
     operations: float = ANALYSIS_OPERATIONS
     watched: dict[str, Any] = field(default_factory=dict)
+    published: str = ""
 
     @cached_property
     def key(self) -> str:

@@ -16,6 +16,10 @@ TOKENS_PER_SIDE = 16
 OPERATIONS_PER_SECOND = 8e10
 """Of one core with low-precision matrix products; used until a cell of the study is done."""
 
+GPU_OPERATIONS_PER_SECOND = 5e12
+"""Of one GPU, likewise. Not measured: a third of the 15.7e12 in float32 of NVIDIA's data sheet of the V100,
+since batches of a few thousand tokens leave a part of a GPU idle. Newer GPUs are several times as fast."""
+
 _TYPICAL_VOCABULARY = 8_000
 
 
@@ -41,19 +45,21 @@ def training_operations(
 
 
 def estimated_seconds(
-    cells: Sequence[Cell], seconds: Mapping[str, float], num_cores: int
+    cells: Sequence[Cell], seconds: Mapping[str, float], num_cores: int, *, has_gpu: bool = False
 ) -> tuple[dict[str, float], bool]:
     """Estimated seconds per cell by key, and whether they are based on finished cells.
 
     Args:
         seconds: measured times of finished cells, by key.
-        num_cores: cores per cell; ignored if there are finished cells.
+        num_cores: cores per cell; ignored if there are finished cells, or a GPU.
+        has_gpu: whether cells run on a GPU; ignored if there are finished cells.
     """
     done = [cell for cell in cells if cell.key in seconds and seconds[cell.key] > 0 and cell.operations]
     paces: dict[str, float] = {}
     for kind in {cell.kind for cell in done}:
         paces[kind] = median(seconds[cell.key] / cell.operations for cell in done if cell.kind == kind)
-    overall = median(paces.values()) if paces else 1 / (OPERATIONS_PER_SECOND * num_cores)
+    speed = GPU_OPERATIONS_PER_SECOND if has_gpu else OPERATIONS_PER_SECOND * num_cores
+    overall = median(paces.values()) if paces else 1 / speed
     return {cell.key: cell.operations * paces.get(cell.kind, overall) for cell in cells}, bool(done)
 
 

@@ -24,9 +24,14 @@ def default_jobs() -> int:
     A small model leaves most of a second core idle, so two parallel cells are faster than two in sequence
     with two threads each. More would take more memory, which is for the user to decide.
     """
+    return 1 if has_gpu() else min(2, num_usable_cores())
+
+
+def has_gpu() -> bool:
+    """Whether this machine has a GPU that CUDA finds."""
     import ctranslate2  # loads in a fraction of a second; plans do not need PyTorch
 
-    return 1 if ctranslate2.get_cuda_device_count() else min(2, num_usable_cores())
+    return bool(ctranslate2.get_cuda_device_count())
 
 
 class Here(Executor):

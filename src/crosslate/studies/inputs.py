@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from crosslate.studies.store import MODELS, Store
 from crosslate.studies.texts import Library, dictionary_role
 
 if TYPE_CHECKING:
+    from crosslate.adaptation.settings import DataSettings
     from crosslate.engines.decoding import DecodingOptions
     from crosslate.evaluation.dictionaries import Dictionary
     from crosslate.models.parent import Parent
@@ -70,12 +71,17 @@ class Inputs:
         """Translations of the test set by the cell in a role."""
         return self.store.load(self.cell.needs[role]).lines()
 
-    def parent(self, role: str = "parent") -> Parent:
-        """The parent made by the cell in a role; loaded once per process."""
+    def parent(self, role: str = "parent", languages: Sequence[str] | None = None) -> Parent:
+        """The parent made by the cell in a role; the last two are kept in memory.
+
+        Args:
+            languages: source and target, of a parent of several languages; None takes the cell's own.
+        """
         values = self.store.load(self.cell.needs[role]).values
+        source, target = languages or values.get("languages") or (None, None)
         if values.get("load"):
-            return _parent(self.library.model(values["load"]), *values["languages"])
-        return _parent(str(self._models_of(role) / PARENT), None, None)
+            return _parent(self.library.model(values["load"]), source, target)
+        return _parent(str(self._models_of(role) / PARENT), source, target)
 
     def pack(self, role: str) -> Pack:
         """The pack made by the cell in a role."""
@@ -101,6 +107,13 @@ class Inputs:
         from crosslate.training.settings import TrainingSettings
 
         return TrainingSettings.from_values(self.spec["training"], where=self.cell.title)
+
+    def data_settings(self, source_pieces: int, target_pieces: int) -> DataSettings:
+        """The settings of the cell's data, with the sizes of new vocabularies."""
+        from crosslate.adaptation.settings import DataSettings
+
+        sizes = {"source_vocabulary_size": source_pieces, "target_vocabulary_size": target_pieces}
+        return DataSettings.from_values(self.spec.get("data", {}) | sizes, where=self.cell.title)
 
     @cached_property
     def decoding(self) -> DecodingOptions:

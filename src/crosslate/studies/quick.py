@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from crosslate.models.sizes import parse_size
+from crosslate.models.sizes import PAPER, parse_size
 from crosslate.models.strategies import parse_strategy
 from crosslate.studies.recipe import ALL, PairText, Recipe
 
@@ -45,16 +45,19 @@ def quick(recipe: Recipe) -> Recipe:
             parent
             if parent.load
             else parent.changed(
-                text=_short(parent.text), size=size, training=parent.training | _TRAINING,
+                text=_short(parent.text), size=_like(parent.size, size), training=parent.training | _TRAINING,
                 source_vocabulary=min(parent.source_vocabulary, VOCABULARY),
                 target_vocabulary=min(parent.target_vocabulary, VOCABULARY),
             )
             for parent in recipe.parents
         ],
         denoisers=[
-            denoiser.changed(
-                train=denoiser.train.cut(TRAIN_PAIRS), valid=denoiser.valid.cut(VALID_PAIRS), size=size,
-                vocabulary=min(denoiser.vocabulary, VOCABULARY), training=denoiser.training | _TRAINING,
+            denoiser
+            if denoiser.train is None or denoiser.valid is None
+            else denoiser.changed(
+                train=denoiser.train.cut(TRAIN_PAIRS), valid=denoiser.valid.cut(VALID_PAIRS),
+                size=_like(denoiser.size, size), vocabulary=min(denoiser.vocabulary, VOCABULARY),
+                training=denoiser.training | _TRAINING,
             )
             for denoiser in recipe.denoisers
         ],
@@ -87,6 +90,11 @@ def _size(recipe: Recipe) -> str:
         heads = max([heads, *(1 + head for each in by_layer.values() for head in each)])
     width = heads * -(-smallest.width // heads)
     return f"{layers},{width},{heads},{smallest.feed_forward}"
+
+
+def _like(whole: str, small: str) -> str:
+    """A small size with the architecture of a whole one."""
+    return small + (PAPER if parse_size(whole).architecture == "paper" else "")
 
 
 def _short(text: PairText) -> PairText:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
+from crosslate.adaptation.settings import DataSettings
 from crosslate.config import Settings, load_yaml
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.errors import CrosslateError, Faults, SettingsError, nearest
@@ -41,6 +42,12 @@ def _check_pieces(size: int) -> None:
         raise SettingsError(f"{size} pieces, expected 0 (chosen from the text) or at least {MIN_SIZE}")
 
 
+def _check_data(values: Any) -> None:
+    DataSettings.from_values(values)
+    if named := sorted(name for name in values if name.endswith("_vocabulary_size")):
+        raise SettingsError(f"{', '.join(named)} is given; expected sizes in parents and children alone")
+
+
 StrategyName = Annotated[str, _checked(parse_strategy)]
 SizeName = Annotated[str, _checked(parse_size)]
 Language = Annotated[str, _checked(language_code)]
@@ -49,7 +56,13 @@ Training = Annotated[dict[str, Any], _checked(lambda values: TrainingChanges.fro
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 Count = Annotated[int, Field(ge=0)]
 
-_SIZE = "`tiny`, `small`, `base` or `layers,width,heads,feed_forward`."
+Data = Annotated[dict[str, Any], _checked(_check_data)]
+
+_SIZE = (
+    "`tiny`, `small`, `base` or `layers,width,heads,feed_forward`; with `-paper` after it, the paper's "
+    "architecture. Of a loaded model, for time estimates only."
+)
+_PUBLISHED = "name of the model and where it is published, shown if its folder is missing."
 _TRAINING = "changes to the training settings; the key `preset` selects the preset that they change."
 
 
@@ -73,6 +86,7 @@ class ParentRecipe(Settings):
         description="folder or Hugging Face Hub id of an existing parent, to use instead of training one; "
         "only `text.test` is used then.",
     )
+    published: str = Field("", description=_PUBLISHED)
     size: SizeName = Field("small", description=_SIZE)
     source_vocabulary: Pieces = Field(0, description="source pieces; 0 chooses from the text.")
     target_vocabulary: Pieces = Field(0, description="target pieces; 0 chooses from the text.")
@@ -80,14 +94,23 @@ class ParentRecipe(Settings):
 
 
 class DenoiserRecipe(Settings):
-    """A parent trained to reconstruct noised text in several languages, but not to translate."""
+    """A parent trained to reconstruct noised text in several languages, but not to translate.
+
+    Either `load` is given, or both `train` and `valid`.
+    """
 
     name: str = Field(description="name in the report.")
     languages: list[Language] = Field(
         description="language codes; all share one vocabulary and one embedding table."
     )
-    train: Text = Field(description="monolingual text, with `{language}` for each code.")
-    valid: Text = Field(description="monolingual text that selects the best state.")
+    load: str = Field(
+        "",
+        description="folder or Hugging Face Hub id of an existing parent of these languages, such as mBART, "
+        "to use instead of training one.",
+    )
+    published: str = Field("", description=_PUBLISHED)
+    train: Text | None = Field(None, description="monolingual text, with `{language}` for each code.")
+    valid: Text | None = Field(None, description="monolingual text that selects the best state.")
     size: SizeName = Field("small", description=_SIZE)
     vocabulary: Pieces = Field(8_000, description="pieces for all languages together.")
     mask_share: float = Field(0.35, ge=0, lt=1, description="share of masked words, in [0, 1).")
@@ -99,7 +122,12 @@ class DenoiserRecipe(Settings):
     def find_faults(self, faults: Faults) -> None:
         _check_once("languages", self.languages, faults)
         for role, text in (("train", self.train), ("valid", self.valid)):
-            if text.kind not in ("files", "phrasebook"):
+            if (text is None) != bool(self.load):
+                given = f"load and {role} are both" if text else f"neither load nor {role} is"
+                faults.add(f"{given} given, expected load alone, or train and valid")
+            elif text is None:
+                continue
+            elif text.kind not in ("files", "phrasebook"):
                 faults.add(f"{role} is text from {text.kind}, expected files or the phrasebook")
             elif len(text.files) > 1:
                 faults.add(
@@ -229,10 +257,21 @@ class Recipe(Settings):
         "strategy. `encoder_cache` is off for all strategies of a child if one of them trains its encoder or "
         "source, so that compared children have the same dropout.",
     )
+    data: Data = Field(
+        default_factory=dict,
+        description="changes to how text becomes training data, for all translation models: `metric` (of "
+        "validation: `bleu`, `chrf`, `chrf++` or `loss`), `max_validation_pairs` (0 uses all), `max_tokens`, "
+        "`vocabulary_kind` and `cleaning`.",
+    )
     dictionaries: dict[str, str] = Field(
         default_factory=dict,
         description="dictionaries by languages, like `de-fr`: a file in MUSE's format in the folder of the "
         "data, or `phrasebook`. A missing one is composed through a third language if possible.",
+    )
+    dictionaries_may_be_missing: bool = Field(
+        False,
+        description="Whether to do without dictionaries whose files are missing, and without the analyses "
+        "that need them; the plan and the report name both.",
     )
     words: dict[str, list[str]] = Field(
         default_factory=dict, description="words whose nearest neighbours are shown, by language."

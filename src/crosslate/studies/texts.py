@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -55,8 +56,11 @@ class Text(Settings):
     )
     sacrebleu: str = Field(
         "",
-        description="name of a sacreBLEU test set. If it lacks the pair, two pairs with identical English "
-        "sides are combined.",
+        description="name of a sacreBLEU test set; downloaded once to the folder of the data. If it lacks "
+        "the pair, two pairs with identical English sides are combined.",
+    )
+    published: str = Field(
+        "", description="name of the data set and where it is published, shown if its files are missing."
     )
     first_line: int = Field(1, ge=1, description="first pair to use, counted from 1.")
     last_line: int = Field(0, description="last pair to use; 0 uses all to the end.")
@@ -140,8 +144,48 @@ class Library:
     def model_identity(self, name: str) -> dict[str, Any]:
         """The name of a model, with the hashes of its weights if they are in a folder."""
         folder = Path(self.model(name))
-        weights = sorted(folder.glob("*.safetensors")) if folder.is_dir() else []
+        weights = sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*.bin"))
         return {"load": name} | ({"weights": [_hash(path) for path in weights]} if weights else {})
+
+    def is_missing(self, name: str) -> bool:
+        """Whether a model can only be a folder (a hub id has a slash), and there is none."""
+        return "/" not in name and not Path(self.model(name)).is_dir()
+
+    def must_fetch(self, placed: PlacedText) -> bool:
+        """Whether a text must be downloaded, as it is of that kind and not in the folder of the data."""
+        text, pair = placed.text, (placed.source, placed.target)
+        if text.mtdata:
+            return not _mtdata_folder(text.mtdata, *pair, self.data).is_dir()
+        return bool(text.sacrebleu) and not _test_set_folder(text.sacrebleu, *pair, self.data).is_dir()
+
+    def check(self, placed: PlacedText) -> None:
+        """Checks that a text that is downloaded can be; fetches nothing.
+
+        Raises:
+            MissingExtra: mtdata is needed and not installed.
+            InputError: sacreBLEU has no such test set, or not this pair.
+        """
+        if self.must_fetch(placed) and placed.text.mtdata:
+            _check_mtdata(placed.text.mtdata)
+        elif self.must_fetch(placed):
+            _pairs_of_test_set(placed.text.sacrebleu, placed.source, placed.target)
+
+    def fetch(self, placed: PlacedText) -> None:
+        """Downloads a text, if it must be.
+
+        Raises:
+            InputError: it cannot be downloaded.
+        """
+        if not self.must_fetch(placed):
+            return
+        try:
+            self._fetched(placed)
+        except (OSError, SystemExit) as error:  # sacreBLEU ends the program on some faults
+            name = placed.text.sacrebleu or ", ".join(placed.text.mtdata)
+            raise InputError(
+                f"cannot download {name}: {error}; without a network, copy {self.data / FETCHED} from a "
+                "machine that has one"
+            ) from error
 
     def load(self, placed: PlacedText) -> ParallelCorpus:
         """A text in memory."""
@@ -199,7 +243,7 @@ class Library:
             return self.paths(placed)
         if placed.text.mtdata:
             return _fetch_mtdata(placed.text.mtdata, placed.source, placed.target, self.data)
-        return _fetch_test_set(placed.text.sacrebleu, placed.source, placed.target)
+        return _fetch_test_set(placed.text.sacrebleu, placed.source, placed.target, self.data)
 
 
 def dictionary_role(languages: str) -> str:
@@ -219,17 +263,25 @@ def _hash_once(path: Path, num_bytes: int, changed: int) -> str:
     return sha256_file(path)
 
 
-def _fetch_mtdata(ids: Sequence[str], source: str, target: str, data: Path) -> list[Path]:
-    """The two files of concatenated data sets; downloaded on first use."""
-    folder = data / FETCHED / f"mtdata-{source}-{target}-{sha256_text(' '.join(ids))[:16]}"
-    paths = [folder / f"train.{language}" for language in (source, target)]
-    if folder.is_dir():
-        return paths
+def _mtdata_folder(ids: Sequence[str], source: str, target: str, data: Path) -> Path:
+    return data / FETCHED / f"mtdata-{source}-{target}-{sha256_text(' '.join(ids))[:16]}"
+
+
+def _check_mtdata(ids: Sequence[str]) -> None:
     if find_spec("mtdata") is None:
         raise MissingExtra(
             f"downloading {', '.join(ids)} needs mtdata, which is not installed; "
             "install it with: pip install 'crosslate[data]'"
         )
+
+
+def _fetch_mtdata(ids: Sequence[str], source: str, target: str, data: Path) -> list[Path]:
+    """The two files of concatenated data sets; downloaded on first use."""
+    folder = _mtdata_folder(ids, source, target, data)
+    paths = [folder / f"train.{language}" for language in (source, target)]
+    if folder.is_dir():
+        return paths
+    _check_mtdata(ids)
     codes = [three_letter_code(language) for language in (source, target)]
     log.info("downloading %s", ", ".join(ids))
     with atomic_folder(folder) as temporary:
@@ -245,25 +297,47 @@ def _fetch_mtdata(ids: Sequence[str], source: str, target: str, data: Path) -> l
     return paths
 
 
-def _fetch_test_set(name: str, source: str, target: str) -> list[Path]:
-    """The two files of a test set, downloaded by sacreBLEU to its cache on first use."""
+def _pairs_of_test_set(name: str, source: str, target: str) -> list[tuple[str, str]]:
+    """The pair of a test set, or two with English that give it; nothing is downloaded."""
     from sacrebleu.dataset import DATASETS
 
     if name not in DATASETS:
         raise InputError(f"sacreBLEU has no test set {name!r}; {nearest(name, list(DATASETS))}")
-    test_set = DATASETS[name]
-    if f"{source}-{target}" in test_set.langpairs:
-        return _sides(test_set, source, target)
+    pairs = DATASETS[name].langpairs
+    if f"{source}-{target}" in pairs:
+        return [(source, target)]
     first, second = f"{_PIVOT}-{source}", f"{_PIVOT}-{target}"
-    if first not in test_set.langpairs or second not in test_set.langpairs:
+    if first not in pairs or second not in pairs:
         raise InputError(
             f"sacreBLEU's {name} has neither {source}-{target} nor both {first} and {second}; "
-            f"it has {', '.join(sorted(test_set.langpairs))}"
+            f"it has {', '.join(sorted(pairs))}"
         )
-    one, other = _sides(test_set, _PIVOT, source), _sides(test_set, _PIVOT, target)
-    if one[0].read_text(encoding="utf-8") != other[0].read_text(encoding="utf-8"):
-        raise InputError(f"cannot combine {first} and {second} of sacreBLEU's {name}: the English differs")
-    return [one[1], other[1]]
+    return [(_PIVOT, source), (_PIVOT, target)]
+
+
+def _test_set_folder(name: str, source: str, target: str, data: Path) -> Path:
+    return data / FETCHED / f"sacrebleu-{name.replace('/', '-')}-{source}-{target}"
+
+
+def _fetch_test_set(name: str, source: str, target: str, data: Path) -> list[Path]:
+    """The two files of a test set; downloaded by sacreBLEU on first use."""
+    from sacrebleu.dataset import DATASETS
+
+    folder = _test_set_folder(name, source, target, data)
+    paths = [folder / f"test.{language}" for language in (source, target)]
+    if folder.is_dir():
+        return paths
+    pairs = _pairs_of_test_set(name, source, target)
+    found, *others = (_sides(DATASETS[name], *pair) for pair in pairs)
+    for other in others:
+        if found[0].read_text(encoding="utf-8") != other[0].read_text(encoding="utf-8"):
+            combined = " and ".join(map("-".join, pairs))
+            raise InputError(f"cannot combine {combined} of sacreBLEU's {name}: the English differs")
+        found = [found[1], other[1]]
+    with atomic_folder(folder) as temporary:
+        for file, path in zip(found, paths, strict=True):
+            shutil.copyfile(file, temporary / path.name)
+    return paths
 
 
 def _sides(test_set: Any, source: str, target: str) -> list[Path]:

@@ -286,7 +286,8 @@ class _Run:
             if is_epoch_end:
                 state.epoch, state.batches_done = state.epoch + 1, 0
             every = settings.validate_every_updates
-            if is_epoch_end if not every else state.updates % every == 0:
+            is_due = bool(every) and state.updates % every == 0
+            if is_due or (is_epoch_end and (not every or settings.validate_every_epoch)):
                 self._validate(state.epoch + state.batches_done / len(batches))
             self._stop_if_asked()
             every_seconds = settings.checkpoint_every_seconds

@@ -62,7 +62,7 @@ def test_all_faults_of_a_job_come_together():
         "  - parent is missing",
         "  - train is [], expected at least 1",
         "  - data.max_tokens is 1, expected 2 or more",
-        "  - data.metric is 'blue', expected 'bleu', 'chrf' or 'chrf++'; did you mean 'bleu'?",
+        "  - data.metric is 'blue', expected 'bleu', 'chrf', 'chrf++' or 'loss'; did you mean 'bleu'?",
         "  - training.max_epochs is -1, expected 0 or more",
         "  - unknown key new.strategi; did you mean 'strategy'?",
         "  - output.folder is missing",
@@ -92,3 +92,12 @@ def test_a_limit_of_updates_alone_is_the_only_limit():
         assert (job.settings.max_epochs, job.settings.max_updates) == limits
     with pytest.raises(SettingsError, match="max_epochs and max_updates are both 0"):
         AdaptJob.from_values(JOB | {"training": {"max_epochs": 0}})
+
+
+def test_the_preset_of_the_paper_selects_by_loss_unless_a_metric_is_given():
+    def metric(**values: Any) -> str:
+        return AdaptJob.from_values(JOB | {"new": {"source": "de"}} | values)._data.metric
+
+    assert metric() == "bleu"
+    assert metric(training={"preset": "paper"}) == "loss"
+    assert metric(training={"preset": "paper"}, data={"metric": "chrf"}) == "chrf"

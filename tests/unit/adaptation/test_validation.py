@@ -13,7 +13,7 @@ import toy_corpora
 from crosslate.adaptation import validation
 from crosslate.adaptation.adapt import adapt
 from crosslate.adaptation.settings import DataSettings, NewLanguages, PackOutput
-from crosslate.errors import InputError
+from crosslate.errors import CorpusError, InputError
 from crosslate.text.corpora import ParallelCorpus
 
 REFERENCES = ["我们明天早上去学校。", "他住在河边的小房子里。"]
@@ -75,3 +75,51 @@ def test_the_pack_and_its_card_tell_the_tokenizer(tmp_path: Path):
     )  # fmt: skip
     assert "|tok:char|" in pack.manifest.scores[0].signature
     assert "tok:char" in (tmp_path / "fr-ja" / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_loss_is_that_of_training_on_the_pairs_that_fit():
+    parent = toy_corpora.parent()
+    valid = toy_corpora.corpus("fr", "en", 5)
+    long = " ".join(valid.source)
+    found = validation.make_validate(
+        parent,
+        ParallelCorpus([*valid.source, " ".join([long] * 100)], [*valid.target, "x"], "fr", "en", "v"),
+        "loss",
+        measure=lambda: {"lexicon": 3.0},
+        label_smoothing=0.1,
+    )()
+    total = labels = 0.0
+    for source, target in valid:
+        ids = torch.tensor([parent.target.encode(target)])
+        start = torch.tensor([[parent.model.config.decoder_start_token_id]])
+        logits = parent.model(
+            input_ids=torch.tensor([parent.source.encode(source)]),
+            decoder_input_ids=torch.cat([start, ids[:, :-1]], dim=1),
+        ).logits
+        log = logits[0].log_softmax(-1)
+        exact, spread = log.gather(1, ids.T).sum(), log.mean(1).sum()
+        total += float(0.9 * exact + 0.1 * spread)
+        labels += ids.shape[1]
+    assert found.score == pytest.approx(total / labels, rel=1e-4)
+    assert (found.metric, found.details) == ("negative loss", {"lexicon": 3.0})
+    assert found.signature == "nats per target token, label smoothing 0.1"
+
+
+def test_a_text_of_which_no_pair_fits_is_refused():
+    valid = ParallelCorpus(["a b " * 2000], ["c"], "fr", "en", "v.fr + v.en")
+    with pytest.raises(CorpusError, match=r"v\.fr \+ v\.en: all 1 pairs have more than \d+ tokens"):
+        validation.make_validate(toy_corpora.parent(), valid, "loss")
+
+
+def test_the_loss_selects_the_best_state_and_is_the_pack_s_score(tmp_path: Path):
+    torch.set_num_threads(1)
+    texts = toy_corpora.corpus("de", "en"), toy_corpora.corpus("de", "en", 12, seed=1)
+    pack = adapt(
+        toy_corpora.parent(), *texts, new=NewLanguages(source="de"), training=toy_corpora.settings(max_epochs=2),
+        data=DataSettings(source_vocabulary_size=80, metric="loss"), output=PackOutput(folder=tmp_path / "de-en"),
+    )  # fmt: skip
+    losses = [entry["score"] for entry in pack.manifest.training["validations"]]
+    (score,) = pack.manifest.scores
+    assert score.metric == "negative loss"
+    assert score.value == pytest.approx(max(losses), abs=0.05)
+    assert score.value < 0

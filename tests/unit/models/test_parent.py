@@ -3,11 +3,13 @@
 import json
 import os
 import shutil
+from copy import deepcopy
 
 import pytest
 import torch
 import transformers
 
+import fairseq_checkpoints as fairseq
 import parents
 from crosslate.errors import InputError, ParentError, UsageError
 from crosslate.models.parent import RECORD, Parent
@@ -41,6 +43,7 @@ class TestSize:
     def test_names_and_numbers(self):
         assert parse_size("base") == Size(layers=6, width=512, heads=8, feed_forward=2048)
         assert parse_size("3,256,4,1024") == parse_size("small") == Size(3, 256, 4, 1024)
+        assert parse_size("base-paper") == Size(6, 512, 8, 2048, "paper") == parse_size("6,512,8,2048-paper")
 
     @pytest.mark.parametrize(
         ("texts", "message"),
@@ -78,6 +81,58 @@ class TestCreate:
         other = parents.vocabulary(44, SpecialIds(eos=0, unk=1, pad=3))
         with pytest.raises(ParentError, match=r"different special ids, .*pad=2.* and .*pad=3"):
             Parent.create(parents.vocabulary(41, SPECIAL), other, "fr", "en", TINY)
+
+
+class TestThePapersArchitecture:
+    SIZE = Size(fairseq.LAYERS, fairseq.WIDTH, fairseq.HEADS, fairseq.FEED_FORWARD, "paper")
+
+    @pytest.fixture(scope="class")
+    def parent(self):
+        sides = (parents.vocabulary(size, SpecialIds(eos=2, unk=3, pad=1, bos=0)) for size in (41, 44))
+        return Parent.create(*sides, "fr", "en", self.SIZE)
+
+    def test_it_computes_what_fairseq_does(self, parent):
+        """Pre-norm, learned positions, norms on unscaled embeddings, output tied to the decoder's input."""
+        model = deepcopy(parent.model).double()
+        with torch.no_grad():
+            for tensor in model.parameters():
+                if tensor.dim() == 1:  # norms and biases start from one value
+                    tensor += 0.3 * torch.randn_like(tensor)
+        tensors = {name.removeprefix("model."): tensor for name, tensor in model.state_dict().items()}
+        source, previous = torch.tensor([[5, 9, 2], [7, 2, 1]]), torch.tensor([[2, 6], [2, 40]])
+        found = model(
+            input_ids=source, attention_mask=(source != 1).long(), decoder_input_ids=previous, use_cache=False
+        ).logits
+        wanted = fairseq.logits(
+            tensors | {"decoder.output_projection.weight": tensors["lm_head.weight"]}, source, previous
+        )
+        torch.testing.assert_close(found, wanted, rtol=0, atol=1e-10)
+
+    def test_its_tables(self, parent):
+        model = parent.model.model
+        assert model.encoder.embed_tokens.weight.shape == (41, 16)
+        assert parent.model.lm_head.weight is model.decoder.embed_tokens.weight
+        assert model.decoder.embed_tokens.weight.shape == (44, 16)
+        assert parent.max_tokens == 1024
+        assert set(parent.anatomy.counts(parent.model)) == {"src", "tgt", "enc", "dec", "xattn"}
+        assert not model.encoder.embed_tokens.weight[1].any()
+        assert 0.2 < float(model.encoder.embed_tokens.weight.std()) < 0.3  # 16^-0.5
+
+    def test_it_comes_back(self, parent, tmp_path):
+        before = parent.fingerprint()
+        parent.save(tmp_path / "parent")
+        again = Parent.load(tmp_path / "parent")
+        assert again.fingerprint() == before
+        assert (again.source, again.target) == (parent.source, parent.target)
+
+    def test_one_table_for_both_sides(self):
+        shared = parents.vocabulary(41, SPECIAL)
+        tied = Parent.create(shared, shared, "mul", "mul", self.SIZE, is_tied=True).model
+        assert (
+            tied.model.encoder.embed_tokens.weight
+            is tied.model.decoder.embed_tokens.weight
+            is tied.lm_head.weight
+        )
 
 
 class TestRoundTrip:

@@ -4,8 +4,9 @@ import pytest
 
 from crosslate.errors import InputError, SettingsError
 from crosslate.files import sha256_text
-from crosslate.studies.analyses import plan_study
+from crosslate.studies.analyses import make_plan, plan_study
 from crosslate.studies.cells import find
+from crosslate.studies.estimate import estimated_seconds
 from crosslate.studies.plan import check_texts
 from crosslate.studies.quick import quick
 from crosslate.studies.recipe import load_recipe, shipped_recipes
@@ -16,7 +17,7 @@ from toy_study import NOWHERE, pair_text, planned, recipe, titles
 SHIPPED = {
     "finer-freezing": (71, "37aa6d21b789da72"), "initial-embeddings": (65, "8910801ca1fd326d"),
     "low-resource": (145, "376a19d676007e70"), "multi30k": (225, "9d579b181230d901"),
-    "paper": (191, "e8a445a05adac033"), "phrasebook": (134, "37660be256531ba3"),
+    "paper": (257, "161305724659edb9"), "phrasebook": (134, "37660be256531ba3"),
     "published": (250, "8a558f95c18a187b"), "published-sizes": (122, "e253da4da1ec80f7"), "rivals": (103, "e3726d679720d860"),
 }  # fmt: skip
 CHILD = {"parent": "fr-en", "source": "de", "target": "en", "text": pair_text("child"), "vocabulary": 300}
@@ -239,3 +240,129 @@ def test_a_start_that_all_children_share_does_not_keep_them_from_being_compared(
         "de-en src+xattn, copied embeddings against de-en scratch",
         "de-en src, copied embeddings against de-en scratch",
     ]
+
+
+def test_the_plan_of_the_paper_is_its_tables_and_figures(tmp_path):
+    for pair in ("de-fr", "de-en", "es-en", "de-es"):
+        (tmp_path / "muse").mkdir(exist_ok=True)
+        (tmp_path / "muse" / f"{pair}.txt").write_text("a b\n", encoding="utf-8")
+    plan = make_plan(load_recipe("paper"), Library(tmp_path))
+    cells = plan.cells
+    # Table 2.
+    new = {"ro-en": "src", "ja-en": "src", "de-en": "src", "ha-en": "src", "fr-es": "tgt", "fr-de": "tgt"}
+    parts = ("", "+body", "+xattn", "+randxattn")
+    transferred = {(child, side + part) for child, side in new.items() for part in parts}
+    scratch = {(child, "scratch") for child in new}
+
+    def named(kind):
+        return {(cell.labels["child"], cell.labels["strategy"]) for cell in find(cells, kind)}
+
+    assert named("child") == transferred | scratch
+    # Figure 2: mBART does not know Hausa.
+    assert named("denoising child") == {
+        (child, f"embed{part}") for child in new.keys() - {"ha-en"} for part in parts
+    }
+    # Section 4.2: German and Spanish among their parent's words, and among each other's.
+    assert named("lexicon") == {each for each in transferred if each[0] in ("de-en", "fr-es", "fr-de")}
+    between = {(cell.labels["child"], cell.labels["other"]) for cell in find(cells, "lexicon between")}
+    assert between == {("fr-de", "fr-es")} and len(find(cells, "lexicon between")) == 4
+    # Section 5.1 and Figure 4; section 5.2 and Table 3.
+    assert named("forgetting") == transferred
+    assert {cell.labels["strategy"] for cell in find(cells, "zero-shot")} == {"src+xattn", "src"}
+    assert {cell.labels["size"] for cell in find(cells, "supervised")} == {50_000, 100_000, 0}
+    assert plan.notes == [
+        "ha-en is not adapted from mbart, which lacks ha",
+        "no lexicon induction for ro-fr, ja-fr, ha-fr, ro-ja, ro-de, ro-ha, ja-de, ja-ha, de-ha, ro-en, ja-en, "
+        "fr-es: no dictionary, and none to compose it from",
+    ]
+
+
+def test_the_settings_of_the_paper():
+    cells = planned(load_recipe("paper"))
+    (parent,) = find(cells, "parent")
+    assert (parent.spec["size"], parent.spec["vocabularies"]) == ("base-paper", [32_000, 32_000])
+    rates = {
+        cell.labels["strategy"]: cell.spec["training"]["pretrained_learning_rate"]
+        for kind in ("child", "denoising child") for cell in find(cells, kind)
+    }  # fmt: skip
+    assert {name for name, rate in rates.items() if rate == 3e-4} == {"src", "tgt"}
+    assert {name for name, rate in rates.items() if rate == 5e-4} == {"scratch"}
+    assert parent.spec["training"]["pretrained_learning_rate"] == 5e-4
+    mbart = [cell.spec["training"] for cell in find(cells, "denoising child", child="ro-en")]
+    assert [(each["batch_tokens"], each["accumulate_batches"]) for each in mbart] == [
+        (1024, 8), (512, 16), (1024, 8), (1024, 8)
+    ]  # fmt: skip
+    assert {(each["label_smoothing"], each["dropout"], each["schedule"]) for each in mbart} == {
+        (0.2, 0.3, "linear")
+    }
+    data = {"metric": "loss", "max_validation_pairs": 0, "max_tokens": 1024, "cleaning": {"enabled": False}}
+    trained = [cell for cell in cells if "training" in cell.spec]
+    assert len(trained) == 54 and all(cell.spec["data"] == data for cell in trained)
+
+
+@pytest.mark.parametrize(
+    ("known", "languages"),
+    [
+        (["de-es"], "de-es"), (["es-de"], "es-de"), (["de-es", "es-de"], "es-de"),
+        # A direct one rather than a composed one.
+        (["es-en", "en-de", "de-es"], "de-es"),
+        (["de-en", "en-es"], "de-es"), (["es-en", "en-de"], "es-de"),
+    ],
+)  # fmt: skip
+def test_children_are_compared_in_the_direction_of_the_dictionary(known, languages):
+    child = CHILD | {"source": "fr", "strategies": ["tgt+xattn"]}
+    study = recipe(children=[child | {"target": "es"}, child | {"target": "de"}], zero_shot=[], denoisers=[],
+                   dictionaries=dict.fromkeys(known, "phrasebook"))  # fmt: skip
+    (between,) = find(planned(study), "lexicon between")
+    first, second = languages.split("-")
+    assert between.labels["languages"] == languages
+    assert between.title == f"lexicon of fr-{first} and fr-{second} tgt+xattn"
+    by_key = {cell.key: cell.title for cell in planned(study)}
+    assert by_key[between.needs["child"]] == f"fr-{first} tgt+xattn"
+    assert by_key[between.needs["other"]] == f"fr-{second} tgt+xattn"
+
+
+def test_dictionaries_that_may_be_missing_are_done_without_and_this_is_said(tmp_path):
+    values = {"dictionaries": {"de-fr": "muse/de-fr.txt", "de-en": "phrasebook"}}
+    with pytest.raises(InputError, match=r"muse/de-fr\.txt \(from word pairs as in MUSE"):
+        check_texts(planned(recipe(**values)), NOWHERE)
+    plan = make_plan(recipe(**values, dictionaries_may_be_missing=True), NOWHERE)
+    assert not find(plan.cells, "lexicon") and len(find(plan.cells, "lexicon of languages")) == 1
+    missing, lacking = plan.notes
+    assert missing.startswith("dictionaries: muse/de-fr.txt not found") and "facebookresearch/MUSE" in missing
+    assert lacking.startswith("no lexicon induction for de-fr, es-en: no dictionary")
+    (tmp_path / "muse").mkdir()
+    (tmp_path / "muse" / "de-fr.txt").write_text("Hund chien\n", encoding="utf-8")
+    plan = make_plan(recipe(**values, dictionaries_may_be_missing=True), Library(tmp_path))
+    assert len(find(plan.cells, "lexicon")) == 2
+    assert [note[:34] for note in plan.notes] == ["no lexicon induction for es-en: no"]
+
+
+def test_all_that_is_missing_is_named_at_once_with_its_source(monkeypatch):
+    monkeypatch.setattr("crosslate.studies.texts.find_spec", lambda name: None)
+    text = {"files": ["x.{source}", "x.{target}"], "published": "Corpus X at example.org"}
+    texts = {"train": text, "valid": {"sacrebleu": "wmt99"}, "test": {"mtdata": ["A-b-1-fra-eng"]}}
+    loaded = {
+        "name": "mbart",
+        "load": "mbart-large",
+        "published": "mBART by its authors",
+        "languages": ["de", "en"],
+    }
+    study = recipe(children=[CHILD | {"text": texts}], zero_shot=[], dictionaries={}, denoisers=[loaded])
+    with pytest.raises(InputError) as refused:
+        check_texts(planned(study), NOWHERE)
+    assert [line.strip(" -") for line in str(refused.value).splitlines()[1:]] == [
+        "nowhere/x.de, nowhere/x.en (from Corpus X at example.org)",
+        "nowhere/mbart-large (from mBART by its authors)",
+        "sacreBLEU has no test set 'wmt99'; did you mean 'wmt19'?",
+        "downloading A-b-1-fra-eng needs mtdata, which is not installed; install it with: pip install "
+        "'crosslate[data]'",
+    ]
+
+
+def test_time_is_guessed_by_the_machine():
+    cells = planned(recipe())
+    slow, fast = (estimated_seconds(cells, {}, 1, has_gpu=has_gpu)[0] for has_gpu in (False, True))
+    assert all(slow[key] == pytest.approx(62.5 * fast[key]) for key in slow)
+    times = {cells[0].key: 7.0}
+    assert estimated_seconds(cells, times, 1) == estimated_seconds(cells, times, 1, has_gpu=True)

@@ -45,6 +45,10 @@ def text(**changes):
         ({"training": {"src": {"max_epoch": 3}}}, "training.src: cannot use the training settings: unknown key max_epoch"),
         ({"parents": [PARENT | {"size": "huge"}]}, "parents[0].size: unknown model size 'huge'"),
         ({"parents": [PARENT | {"target_vocabulary": -5}]}, "parents[0].target_vocabulary: -5 pieces, expected 0"),
+        ({"denoisers": [DENOISER | {"load": "mbart"}]}, "load and train are both given, expected load alone, or train and"),
+        ({"denoisers": [DENOISER | {"train": None}]}, "neither load nor train is given"),
+        ({"data": {"metrc": "loss"}}, "did you mean 'metric'"),
+        ({"data": {"source_vocabulary_size": 500}}, "source_vocabulary_size is given; expected sizes in parents"),
         ({"denoisers": [DENOISER | {"languages": []}]}, "denoisers[0]: languages is empty, expected at least one"),
         ({"denoisers": [DENOISER | {"valid": {"files": ["a.{language}", "b.{language}"]}}]},
          "valid names 2 files, expected one name that contains {language}"),
@@ -137,3 +141,6 @@ def test_quick_changes_the_scale_and_not_the_grid():
     # Models have the layers and heads that strategies name.
     assert study.parents[0].size == "1,64,2,128"
     assert quick(load_recipe("finer-freezing")).parents[0].size == "2,64,4,128"
+    paper = quick(load_recipe("paper"))
+    assert paper.parents[0].size == "1,64,2,128-paper"
+    assert paper.denoisers == load_recipe("paper").denoisers

@@ -94,6 +94,7 @@ def test_patience_counts_validations_without_a_better_score(tmp_path: Path):
         ({"max_epochs": 2}, [5, 10]),
         ({"max_epochs": 2, "validate_every_updates": 4}, [4, 8, 10]),
         ({"max_epochs": 2, "validate_every_updates": 10}, [10]),
+        ({"max_epochs": 2, "validate_every_updates": 4, "validate_every_epoch": True}, [4, 5, 8, 10]),
         ({"max_epochs": 0, "max_updates": 7}, [5, 7]),
         ({"max_epochs": 2, "max_updates": 5}, [5]),
         ({"max_epochs": 2, "accumulate_batches": 2}, [3, 6]),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from crosslate.errors import SettingsError
+from crosslate.models.groups import GROUPS
+from crosslate.training.optimiser import learning_rate_factor
 from crosslate.training.settings import TrainingChanges, TrainingSettings
 
 INFINITE = float("inf")
@@ -48,14 +50,35 @@ def test_the_learning_rate_of_a_group():
     assert settings.learning_rate("enc", is_fresh=True) == 1.0
 
 
-def test_the_paper_preset_depends_on_what_is_trained():
-    paper = TrainingChanges(preset="paper")
-    embeddings = paper.resolved(trained_groups=frozenset({"src"}))
-    attention = paper.resolved(trained_groups=frozenset({"src", "xattn"}))
-    assert (embeddings.fresh_learning_rate, embeddings.schedule) == (3e-4, "inverse_sqrt")
-    assert (attention.fresh_learning_rate, attention.pretrained_learning_rate) == (3e-5, 3e-5)
-    assert attention.schedule == "linear"
-    assert (attention.max_updates, attention.max_epochs, attention.accumulate_batches) == (150_000, 0, 8)
+@pytest.mark.parametrize(
+    ("trained", "fresh", "rate", "schedule", "warmup", "end"),
+    [
+        ({"src"}, {"src"}, 3e-4, "inverse_sqrt", 4000, 0),
+        ({"src", "xattn"}, {"src"}, 3e-5, "linear", 2500, 1_000_000),
+        ({"src", "xattn"}, {"src", "xattn"}, 3e-5, "linear", 2500, 1_000_000),
+        # mBART's embeddings start from pretrained values.
+        ({"src", "tgt"}, set(), 3e-5, "linear", 2500, 1_000_000),
+        # Parents and models from scratch.
+        (set(GROUPS), set(GROUPS), 5e-4, "inverse_sqrt", 4000, 0),
+    ],
+)
+def test_the_paper_preset_depends_on_what_is_trained(
+    trained: set[str], fresh: set[str], rate: float, schedule: str, warmup: int, end: int
+):
+    found = TrainingChanges(preset="paper").resolved(
+        trained_groups=frozenset(trained), fresh_groups=frozenset(fresh)
+    )
+    assert found.fresh_learning_rate == found.pretrained_learning_rate == rate
+    assert (found.schedule, found.warmup_updates, found.schedule_updates) == (schedule, warmup, end)
+    assert (found.max_updates, found.max_epochs, found.accumulate_batches) == (150_000, 0, 8)
+    assert (found.validate_every_updates, found.validate_every_epoch, found.patience) == (500, True, 25)
+    assert found.precision == "fp32" and found.full_softmax and found.encoder_cache == "off"
+
+
+def test_the_paper_s_linear_decay_keeps_most_of_the_rate_to_the_end():
+    paper = TrainingChanges(preset="paper").resolved(fresh_groups=frozenset({"src"}))
+    left = learning_rate_factor(paper, 150_000, total_updates=paper.schedule_updates)
+    assert left == pytest.approx(1 - 147_500 / 997_500)
 
 
 def test_changes_win_over_the_preset_and_are_checked_with_it():

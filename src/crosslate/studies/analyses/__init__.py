@@ -50,7 +50,12 @@ def analyses(order: Sequence[str | EllipsisType] = (...,)) -> list[Analysis]:
 
 
 def plan_study(recipe: Recipe, library: Library) -> list[Cell]:
-    """All cells of a study, in topological order.
+    """All cells of a study, in topological order; see :func:`make_plan`."""
+    return make_plan(recipe, library).cells
+
+
+def make_plan(recipe: Recipe, library: Library) -> Plan:
+    """All cells of a study, in topological order, and notes on what is not planned.
 
     Raises:
         SettingsError: the recipe names an unknown analysis.
@@ -66,7 +71,8 @@ def plan_study(recipe: Recipe, library: Library) -> list[Cell]:
     by_key: dict[str, Cell] = {}
     for cell in plan.cells:
         by_key.setdefault(cell.key, cell)
-    return list(by_key.values())
+    plan.cells = list(by_key.values())
+    return plan
 
 
 def work(cell: Cell, place: Place) -> Output:

@@ -82,7 +82,7 @@ class Children(Analysis):
             rows = rows_by_part(results, "child", children, metric, size=size)
             yield Table(f"Children: {name}", note, ("trained", *children), rows)
         papers = [(name, *PAPER_SCORES[part]) for part, name in PAPER_PARTS.items()]
-        note = "Gheini, Ren & May 2021, Table 2: another parent and other, mostly larger, data."
+        note = "Gheini, Ren & May 2021, Table 2. Only the recipe `paper` has its parent and data."
         columns = ("trained", *PAPER_CHILDREN)
         yield Table("The paper's numbers: BLEU", note, columns, papers if results.found("child") else [])
         yield _by_size(results, children)

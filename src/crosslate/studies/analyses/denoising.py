@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from crosslate.studies.adapted import (
     Adaptation,
@@ -35,7 +36,13 @@ class Denoising(Analysis):
             cell = _denoiser(plan, denoiser)
             yield cell
             for child in plan.recipe.children:
-                if child.is_target_of_denoisers and {child.source, child.target} <= set(denoiser.languages):
+                if not child.is_target_of_denoisers:
+                    continue
+                if unknown := {child.source, child.target} - set(denoiser.languages):
+                    plan.notes.append(
+                        f"{child.name} is not adapted from {denoiser.name}, which lacks {', '.join(unknown)}"
+                    )
+                else:
                     yield from _children(plan, denoiser, cell, child)
 
     def comparisons(self, plan: Plan) -> Iterator[tuple[Cell, Cell]]:
@@ -51,7 +58,7 @@ class Denoising(Analysis):
 
     def work(self, inputs: Inputs) -> Output:
         if inputs.cell.kind == "denoiser":
-            return _train(inputs)
+            return _load(inputs) if "load" in inputs.spec else _train(inputs)
         if inputs.cell.kind == "trimmed":
             return _trim(inputs)
 
@@ -102,6 +109,11 @@ class Denoising(Analysis):
 
 
 def _denoiser(plan: Plan, denoiser: DenoiserRecipe) -> Cell:
+    labels, title = {"denoiser": denoiser.name}, f"denoiser {denoiser.name}"
+    if denoiser.train is None:
+        spec: dict[str, Any] = {"languages": denoiser.languages}
+        spec |= plan.library.model_identity(denoiser.load)
+        return Cell("denoiser", title, spec, labels=labels, published=denoiser.published)
     settings = TrainingChanges.from_values(denoiser.training).resolved()
     texts = {
         f"{role} {language}": PlacedText(getattr(denoiser, role), language, language)
@@ -114,18 +126,18 @@ def _denoiser(plan: Plan, denoiser: DenoiserRecipe) -> Cell:
     }  # fmt: skip
     lines = denoiser.train.estimated_pairs * len(denoiser.languages)
     operations = training_operations(denoiser.size, lines, settings)
-    labels = {"denoiser": denoiser.name}
-    return Cell("denoiser", f"denoiser {denoiser.name}", spec, {}, labels, texts, operations)
+    return Cell("denoiser", title, spec, {}, labels, texts, operations)
 
 
 def _children(plan: Plan, denoiser: DenoiserRecipe, cell: Cell, child: ChildRecipe) -> Iterator[Cell]:
     """A copy of the parent trimmed to a pair, and its children."""
     texts = plan.texts(child.text, child.source, child.target, "train")
     labels = {"denoiser": denoiser.name, "child": child.name}
-    trimmed = Cell(
-        "trimmed", f"{denoiser.name} trimmed to {child.name}", {"text": plan.identities(texts)},
-        {"denoiser": cell.key}, labels, texts,
-    )  # fmt: skip
+    spec: dict[str, Any] = {"text": plan.identities(texts)}
+    if denoiser.load:
+        spec["languages"] = [child.source, child.target]
+    title = f"{denoiser.name} trimmed to {child.name}"
+    trimmed = Cell("trimmed", title, spec, {"denoiser": cell.key}, labels, texts)
     yield trimmed
     lexicon = plan.lexicon_between(child.source, child.target)
     for strategy in plan.recipe.denoising_strategies:
@@ -166,17 +178,36 @@ def _train(inputs: Inputs) -> Output:
     return Output(training_record(record) | {"validation_loss": min(losses, default=None)})
 
 
+def _load(inputs: Inputs) -> Output:
+    """Checks that an existing parent can be loaded."""
+    from crosslate.models.parent import Parent
+
+    load, (source, target, *_) = inputs.spec["load"], inputs.spec["languages"]
+    parent = Parent.load(inputs.library.model(load), source_language=source, target_language=target)
+    return Output({"load": load, "parameters": parent.num_parameters, "fingerprint": parent.fingerprint()})
+
+
 def _trim(inputs: Inputs) -> Output:
     """Cuts a denoising parent's vocabulary to what a child's training text uses."""
+    from crosslate.adaptation.trimming import trim
     from crosslate.models.parent import RECORD, Parent
     from crosslate.models.vocabularies.trimming import trim_parent
 
     folder = inputs.folder / PARENT
+    languages = inputs.spec.get("languages")
+    source, target = languages or (None, None)
     if not (folder / RECORD).is_file():
-        whole = inputs.parent("denoiser")
-        trimmed = trim_parent(whole, (line for pair in inputs.text("train") for line in pair))
-        trimmed.save(folder, {"trimmed_from": whole.fingerprint()})
-    made = Parent.load(folder)
-    return Output(
-        {"pieces": len(made.source), "parameters": made.num_parameters, "fingerprint": made.fingerprint()}
-    )
+        whole = inputs.parent("denoiser", languages)
+        lines = (line for pair in inputs.text("train") for line in pair)
+        if languages:
+            trim(whole, lines, folder)
+        else:
+            trimmed = trim_parent(whole, lines)
+            trimmed.save(folder, {"trimmed_from": whole.fingerprint()})
+    made = Parent.load(folder, source_language=source, target_language=target)
+    values = {
+        "pieces": len(made.source),
+        "parameters": made.num_parameters,
+        "fingerprint": made.fingerprint(),
+    }
+    return Output(values | ({"languages": languages} if languages else {}))

@@ -43,10 +43,13 @@ class Lexicon(Analysis):
     def cells(self, plan: Plan) -> Iterator[Cell]:
         children = plan.find("child", size=plan.full_size)
         children = [cell for cell in children if cell.labels["part"] != "scratch"]
+        lacking: dict[str, None] = {}
         for cell in children:
             parent = plan.parent(cell.labels["parent"])
             spec = _spec(plan, cell, parent)
-            if spec and cell.labels["seed"] == plan.recipe.seeds[0]:
+            if not spec:
+                lacking[_languages(cell, parent)] = None
+            elif cell.labels["seed"] == plan.recipe.seeds[0]:
                 spec["map_pairs"] = MAP_PAIRS
             needs = {"child": cell.key, "parent": parent.key}
             yield from _cell(plan, "lexicon", spec, needs, cell, parent)
@@ -54,15 +57,24 @@ class Lexicon(Analysis):
             same = ("parent", "side", "strategy", "seed", "initial")
             is_alike = all(one.labels[name] == other.labels[name] for name in same)
             if is_alike and one.labels["child"] != other.labels["child"]:
-                needs = {"child": one.key, "other": other.key, "parent": one.needs["parent"]}
-                yield from _cell(plan, "lexicon between", _spec(plan, one, other), needs, one, other)
+                found = _between(plan, one, other)
+                if not found:
+                    lacking[_languages(one, other)] = None
+                yield from found
         for cell in plan.find("denoising child"):
             # Such a child has no new words: one table holds both languages from the start. Compare one
             # language with the other, and with the parent for the alignment before training on translation.
-            spec = plan.lexicon_between(cell.labels["source"], cell.labels["target"])
-            spec |= {"tested": _TESTED} if spec else {}
+            ours, theirs = cell.labels["source"], cell.labels["target"]
+            spec = plan.lexicon_between(ours, theirs)
+            if spec:
+                spec |= {"tested": _TESTED}
+            else:
+                lacking[f"{ours}-{theirs}"] = None
             needs = {"child": cell.key, "parent": cell.needs["parent"]}
             yield from _cell(plan, "lexicon of languages", spec, needs, cell)
+        if lacking:
+            pairs = ", ".join(lacking)
+            plan.notes.append(f"no lexicon induction for {pairs}: no dictionary, and none to compose it from")
 
     def comparisons(self, plan: Plan) -> Iterator[tuple[Cell, Cell]]:
         for kind, parts in (("lexicon", ("body", "randxattn")), ("lexicon between", ("body",))):
@@ -209,6 +221,26 @@ def _spec(plan: Plan, one: Cell, other: Cell) -> dict[str, Any]:
     ours, theirs = one.labels[side], other.labels[side]
     spec = plan.lexicon(side, ours, theirs)
     return spec | {"words": plan.recipe.words.get(ours, []), "tested": _TESTED} if spec else {}
+
+
+def _languages(one: Cell, other: Cell) -> str:
+    """The languages of two cells' side, like ``de-fr``."""
+    side = one.labels["side"]
+    return f"{one.labels[side]}-{other.labels[side]}"
+
+
+def _between(plan: Plan, one: Cell, other: Cell) -> list[Cell]:
+    """Looks up one child's words among another's, in the direction that a dictionary leads.
+
+    The order of the children in the recipe decides only if dictionaries lead both ways, or none is direct.
+    """
+    orders = [(one, other), (other, one)]
+    orders.sort(key=lambda pair: _languages(*pair) not in plan.dictionaries)  # stable
+    for first, second in orders:
+        if spec := _spec(plan, first, second):
+            needs = {"child": first.key, "other": second.key, "parent": first.needs["parent"]}
+            return list(_cell(plan, "lexicon between", spec, needs, first, second))
+    return []
 
 
 def _cell(

@@ -35,14 +35,16 @@ class Parents(Analysis):
             settings = TrainingChanges.from_values(parent.training).resolved()
             vocabularies = [parent.source_vocabulary, parent.target_vocabulary]
             spec = {"size": parent.size, "vocabularies": vocabularies, "training": settings.to_values()}
+            spec |= plan.data()
             operations = training_operations(parent.size, texts["train"].text.estimated_pairs, settings)
         labels = {"parent": parent.name, "source": parent.source, "target": parent.target, "size": 0}
         spec |= plan.scored(texts)
-        return Cell("parent", f"parent {parent.name}", spec, {}, labels, texts, operations)
+        title = f"parent {parent.name}"
+        return Cell("parent", title, spec, {}, labels, texts, operations, published=parent.published)
 
     def work(self, inputs: Inputs) -> Output:
         from crosslate.adaptation.parents import train_parent
-        from crosslate.adaptation.settings import DataSettings, OutputSettings
+        from crosslate.adaptation.settings import OutputSettings
         from crosslate.files import read_json
         from crosslate.models.parent import RECORD, Parent
         from crosslate.models.sizes import parse_size
@@ -55,12 +57,11 @@ class Parents(Analysis):
         else:
             folder = inputs.folder / PARENT
             if not (folder / RECORD).is_file():
-                source, target = spec["vocabularies"]
                 train_parent(
                     inputs.library.training(inputs.cell.texts["train"]), inputs.text("valid"),
                     output=OutputSettings(folder=folder), size=parse_size(spec["size"]),
                     training=inputs.settings, progress=inputs.progress,
-                    data=DataSettings(source_vocabulary_size=source, target_vocabulary_size=target),
+                    data=inputs.data_settings(*spec["vocabularies"]),
                 )  # fmt: skip
             parent = Parent.load(folder)
             values = training_record(read_json(folder / RECORD))

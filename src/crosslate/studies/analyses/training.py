@@ -40,7 +40,7 @@ class Training(Analysis):
                          training["precision"])
                     )  # fmt: skip
         columns = ("model", "pairs", "updates", "best at", "validation", "seconds", "tokens/s", "precision")
-        note = "Validation: greedy BLEU, or the negative loss of a denoiser."
+        note = "Validation: greedy BLEU, or the negative loss (of denoisers always)."
         yield Table("Training", note, columns, rows)
 
     def data(self, results: Results) -> dict[str, Any]:
@@ -68,7 +68,7 @@ class Training(Analysis):
         x_name = "epoch" if by_epoch else "updates"
         figures = []
         for number, (title, lines) in enumerate(panels.items(), start=1):
-            # Only the validation of a denoiser has scores below zero (see the table of trainings).
+            # Only a loss has scores below zero (see the table of trainings).
             is_loss = any(score < 0 for line in lines.values() for run in line.runs for _, score in run)
             y_name = "negative loss in nats per token" if is_loss else "validation BLEU"
             chart = line_chart(f"curves-{number}", title, list(lines.values()), x_name, y_name)

@@ -27,8 +27,12 @@ Report = Mapping[str, Any]
 """Contents of ``report.json``: plain values, the same before writing and after reading."""
 
 
-def make_report(recipe: Recipe, cells: Sequence[Cell], store: Store) -> Report:
-    """Makes a report from the stored results of a study's cells."""
+def make_report(recipe: Recipe, cells: Sequence[Cell], store: Store, notes: Sequence[str] = ()) -> Report:
+    """Makes a report from the stored results of a study's cells.
+
+    Args:
+        notes: what was not planned, and why.
+    """
     by_key = store.results(cells)
     results = Results(cells, by_key)
     missing = [cell for cell in cells if cell.key not in by_key]
@@ -37,6 +41,7 @@ def make_report(recipe: Recipe, cells: Sequence[Cell], store: Store) -> Report:
     values = {
         "name": recipe.name,
         "about": recipe.about,
+        "notes": list(notes),
         "findings": [asdict(finding) for each in analyses(CLAIMS) for finding in each.findings(results)],
         "tables": [asdict(table) for table in tables if table.rows],
         "samples": _samples(results),
@@ -84,6 +89,8 @@ def markdown(report: Report) -> str:
     lines += _sample_lines(report["samples"])
     if report["failures"]:
         lines += ["## Failed", "", *(f"- {title}: {error}" for title, error in report["failures"]), ""]
+    if report["notes"]:
+        lines += ["## Not planned", "", *(f"- {note}" for note in report["notes"]), ""]
     if missing := report["missing"]:
         shown = "; ".join(missing[:20]) + ("; …" if len(missing) > 20 else "")
         lines += [f"{len(missing)} cells have no result yet: {shown}.", ""]
