@@ -50,7 +50,9 @@ Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 Count = Annotated[int, Field(ge=0)]
 
 _SIZE = "`tiny`, `small`, `base` or `layers,width,heads,feed_forward`."
-_TRAINING = "changes to the training settings; the key `preset` selects the preset that they change."
+_TRAINING = (
+    "changes to the training settings; the keys `preset` and `effort` select the values that they change."
+)
 
 
 class PairText(Settings):
