@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -18,6 +19,16 @@ def test_every_effort_resolves_to_what_its_table_says():
         values = {name: value for name, value in values.items() if name != "strategy"}
         assert settings == TrainingSettings(**values)
         assert settings.summary.startswith(f"at most {settings.max_epochs} epochs of at least ")
+
+
+def test_the_page_has_the_same_values():
+    page = (Path(__file__).parents[3] / "docs" / "strategies.md").read_text(encoding="utf-8")
+    efforts = [TrainingChanges(effort=each).resolved() for each in get_args(Effort)]
+    for name in {name for values in EFFORTS.values() for name in values if name != "strategy"}:
+        values = " | ".join(
+            f"{getattr(each, name):g}" if name != "schedule" else each.schedule for each in efforts
+        )
+        assert f"(`{name}`) | {values} |" in page
 
 
 def test_efforts_take_longer_from_one_to_the_next():
