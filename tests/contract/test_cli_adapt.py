@@ -71,6 +71,37 @@ def test_where_embeddings_start(adapt, tmp_path, monkeypatch, more, start, words
         assert sum(record["rows"]["source"].values()) == 80
 
 
+def test_the_effort_sets_what_is_not_given(adapt, tmp_path, caplog):
+    caplog.set_level("INFO", "crosslate")
+    ran = adapt("--effort", "fast", "--schedule", "linear", "--set", "ema_decay=0.5")
+    assert ran.code == 0, ran.err
+    assert (
+        "src+xattn: at most 1 epoch, linear schedule after 100 updates of warm-up, patience off, moving "
+        "average 0.5\n"
+    ) in caplog.text
+    manifest = Pack.load(tmp_path / "de-en").manifest
+    assert manifest.strategy == "src+xattn"
+    assert manifest.training["effort"] == "fast"
+    assert manifest.training["settings"]["ema_decay"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("more", "strategy", "meaning"),
+    [
+        ((), "src+xattn+low-rank(enc,dec;rank=32)", "effort default: at most 15 epochs of at least 50 updates, inve"),
+        (("--effort", "best"), "src+xattn+low-rank(enc,dec;rank=32)", "effort best: at most 30 epochs of at least 100"),
+        (("--effort", "fast"), "src+xattn", "effort fast: at most 5 epochs of at least 100 updates, cosine schedule"),
+        (("--effort", "fast", "--strategy", "src"), "src", "effort fast: at most 5 epochs"),
+        (("--effort", "fast", "--side", "target"), "tgt+xattn", "effort fast: at most 5 epochs"),
+    ],
+)  # fmt: skip
+def test_plan_says_what_an_effort_means(crosslate, tiny, more, strategy, meaning):
+    ran = crosslate("plan", "--parent", tiny / "parents/fr-en", *more)
+    assert ran.code == 0, ran.err
+    assert ran.lines[0].startswith(f"{strategy} on ")
+    assert ran.lines[-1].startswith(meaning)
+
+
 def test_a_saved_configuration_gives_the_same_pack_and_options_win_over_it(adapt, crosslate, tmp_path):
     saved = tmp_path / "adapt.yaml"
     ran = adapt("--set", "weight_decay=1e-2", "--save-config", saved, "--no-cleaning")
@@ -114,6 +145,8 @@ def test_faults_of_a_configuration_come_together(crosslate, tmp_path):
         (("--related", "fr"), EXIT_USAGE, "the related language 'fr' has no effect"),
         (("--set", "weight_decai=1"), EXIT_USAGE, "unknown key training.weight_decai; did you mean 'weight_decay'?"),
         (("--set", "weight_decay"), EXIT_USAGE, "expected NAME=VALUE"),
+        (("--effort", "bset"), EXIT_USAGE, "--effort is 'bset', expected 'fast', 'default' or 'best'; did you mean 'best'?"),
+        (("--effort", "best", "--preset", "paper"), EXIT_USAGE, "leave one of the two out"),
         (("--epochs", "-1", "--seed", "-1"), EXIT_USAGE, "2 faults:\n  - --epochs is -1, expected 0 or more"),
         (("--train", "more.de"), EXIT_USAGE, "3 files given for a corpus"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import torch
 from safetensors.torch import load_file
 
@@ -13,12 +14,15 @@ from two_processes import run_by_two
 TESTS = Path(__file__).parent.parent
 
 
-def test_two_processes_make_the_updates_of_one(tmp_path: Path):
+@pytest.mark.parametrize("ema_decay", [0.0, 0.9])
+def test_two_processes_make_the_updates_of_one(tmp_path: Path, ema_decay: float):
     torch.set_num_threads(1)
     # The fifth batch of an epoch has no partner, so that one process takes an empty one.
-    expected = train_toy(tmp_path / "one", toy_settings(accumulate_batches=2, dropout=0.0))
+    expected = train_toy(
+        tmp_path / "one", toy_settings(accumulate_batches=2, dropout=0.0, ema_decay=ema_decay)
+    )
     record = train_toy.record
-    run_by_two(TESTS / "toy_training.py", str(tmp_path / "two"), "dropout=0.0")
+    run_by_two(TESTS / "toy_training.py", str(tmp_path / "two"), "dropout=0.0", f"ema_decay={ema_decay}")
     tensors = load_file(tmp_path / "two" / "best.safetensors")
     assert (tmp_path / "two" / "log.jsonl").read_text().count('"event": "started"') == 1
     assert sorted(path.name for path in (tmp_path / "two").iterdir()) == [

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 import families
 import toy_corpora
@@ -60,6 +61,19 @@ def test_a_signal(tmp_path: Path, number: signal.Signals, at: int):
         assert train_toy.record[key] == record[key]
     scores = [[each["score"] for each in found["validations"]] for found in (train_toy.record, record)]
     assert scores[0] == scores[1]
+
+
+@pytest.mark.parametrize("at", [2, 5, 13])
+def test_a_signal_with_averaged_weights(tmp_path: Path, at: int):
+    settings = toy_settings(ema_decay=0.9, min_epoch_updates=7)
+    reference = train_toy(tmp_path / "reference", settings)
+    with pytest.raises(Interrupted):
+        train_toy(tmp_path / "run", settings, progress=At(at, interrupt))
+    assert_equal(train_toy(tmp_path / "run", settings), reference)
+    # Also what the run would go on from.
+    saved = [load_file(tmp_path / name / "checkpoint.safetensors") for name in ("reference", "run")]
+    assert "average|source" in saved[0]
+    assert_equal(*saved)
 
 
 @pytest.mark.parametrize("at", [0, 20])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from contextlib import nullcontext
 from dataclasses import asdict
@@ -29,11 +30,14 @@ from crosslate.text.corpora import Corpus
 from crosslate.text.synthetic import SyntheticText
 from crosslate.text.vocabularies import NoVocabulary
 from crosslate.training.devices import on_device
+from crosslate.training.effort import Effort
 from crosslate.training.loop import Validation, train
 from crosslate.training.memory import PeakMemory
 from crosslate.training.optimiser import Trainee
 from crosslate.training.progress import Progress
 from crosslate.training.settings import TrainingChanges, TrainingSettings
+
+log = logging.getLogger(__name__)
 
 
 def adapt(
@@ -45,6 +49,7 @@ def adapt(
     new: NewLanguages,
     data: DataSettings | None = None,
     training: TrainingSettings | None = None,
+    effort: Effort | None = None,
     output: PackOutput | None = None,
     progress: Progress | None = None,
 ) -> Pack:
@@ -58,6 +63,8 @@ def adapt(
         corpus: sentence pairs of the new language pair, in the direction of translation; files are streamed.
         valid: validation corpus; None holds out part of ``corpus``.
         synthetic: pairs of which one side is a machine translation, trained on beside ``corpus``.
+        training: all settings of the training; None takes those of the effort.
+        effort: sets what is not given, the strategy included; None is ``default``, and is not recorded.
         output: where to write the pack; None saves nothing.
         progress: watches the run and may measure the child after every validation.
 
@@ -79,17 +86,19 @@ def adapt(
             f"{parent.source_language}-{parent.target_language} with the new language in place"
         )
     data, progress = data or DataSettings(), progress or Progress()
+    new = new.with_effort(effort or "default")
+    strategy = new.parsed_strategy
     if training is None:
-        strategy = new.parsed_strategy
-        training = TrainingChanges().resolved(
+        training = TrainingChanges(effort=effort or "default").resolved(
             trained_groups=strategy.train, fresh_groups=strategy.reinitialise
         )
+    dial = {"effort": effort} if effort else {}
     if output is not None:
-        return _adapt(parent, corpus, valid, synthetic, new, data, training, output, progress)
+        return _adapt(parent, corpus, valid, synthetic, new, data, training, dial, output, progress)
     with tempfile.TemporaryDirectory(prefix="crosslate-") as folder:
         output = PackOutput(folder=Path(folder) / "pack")
         try:
-            pack = _adapt(parent, corpus, valid, synthetic, new, data, training, output, progress)
+            pack = _adapt(parent, corpus, valid, synthetic, new, data, training, dial, output, progress)
         except Interrupted:
             raise Interrupted("stopped; nothing was saved because no output folder was given") from None
     pack.folder = None
@@ -104,11 +113,13 @@ def _adapt(
     new: NewLanguages,
     data: DataSettings,
     training: TrainingSettings,
+    dial: dict[str, Any],
     output: PackOutput,
     progress: Progress,
 ) -> Pack:
     run = Run(output, MANIFEST_NAME)
     strategy = new.parsed_strategy
+    log.info("%s: %s", strategy, training.summary)
     prepared = prepare(corpus, valid, data, training.seed, run.folder, synthetic)
     vocabularies = NewVocabularies(parent, new, prepared, data, run)
     memory = PeakMemory()
@@ -141,7 +152,7 @@ def _adapt(
     )
     if parent.fingerprint() != before:
         raise TrainingError("training changed the parent; this is a bug in Crosslate, please report it")
-    record |= {**held, "parameters": _counts(child), **vocabularies.record(child), **heads,
+    record |= {**dial, **held, "parameters": _counts(child), **vocabularies.record(child), **heads,
                **dropout,
                "memory_before_bytes": memory.before, "peak_memory_bytes": memory.bytes()}  # fmt: skip
     best = next(each for each in record["validations"] if each["updates"] == record["best_updates"])

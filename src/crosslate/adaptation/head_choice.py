@@ -128,6 +128,7 @@ def _warmup(settings: TrainingSettings) -> TrainingSettings:
     return settings.changed(
         max_updates=updates, schedule="constant", schedule_updates=0,
         warmup_updates=min(settings.warmup_updates, updates // 4), validate_every_updates=0, patience=0,
+        ema_decay=0.0,  # the state after the last update is scored
         # Caching the states of all sentences does not pay within a fraction of an epoch.
         encoder_cache="off",
     )  # fmt: skip

@@ -96,8 +96,15 @@ class AdaptJob(_Job, ParentChoice):
     @property
     def settings(self) -> TrainingSettings:
         """The training settings in full."""
-        strategy = self.new.parsed_strategy
+        strategy = self._new.parsed_strategy
         return self._changes.resolved(trained_groups=strategy.train, fresh_groups=strategy.reinitialise)
+
+    @property
+    def _new(self) -> NewLanguages:
+        """The new languages, with what the training settings choose for them."""
+        new = self.new.with_effort(self.training.effort)
+        is_random = new.initial_embeddings is None and self.training.preset == "paper"
+        return new.changed(initial_embeddings=RANDOM) if is_random else new
 
     def run(self, progress: Progress | None = None) -> Pack:
         """Runs the job; see :func:`crosslate.adaptation.adapt.adapt`."""
@@ -106,9 +113,7 @@ class AdaptJob(_Job, ParentChoice):
         self.output.check(MANIFEST_NAME)  # before PyTorch and a large parent are loaded
         from crosslate.adaptation.adapt import adapt
 
-        new = self.new
-        if new.initial_embeddings is None and self.training.preset == "paper":
-            new = new.changed(initial_embeddings=RANDOM)
+        new = self._new
         parent = self.load()
         if self.frozen_dtype == "bfloat16":
             parent.lower(keep=new.parsed_strategy.precise_groups)
@@ -119,7 +124,8 @@ class AdaptJob(_Job, ParentChoice):
             synthetic = SyntheticText.read(made.files, languages, share=made.share, tag=made.tag)
         return adapt(
             parent, train, valid, synthetic=synthetic, new=new, data=self._data, training=self.settings,
-            output=self.output, progress=progress,
+            effort=self.training.effort if self.training.preset == "default" else None, output=self.output,
+            progress=progress,
         )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from crosslate.models.groups import SIDES, Side
 from crosslate.models.initialisers.initial_embeddings import METHODS, Method, check_initial, default_method
 from crosslate.models.strategies import Strategy, default_strategy, parse_strategy
 from crosslate.text.cleaning import CleaningSettings
+from crosslate.training.effort import Effort, strategy_of
 
 LanguageCode = Annotated[str, AfterValidator(language_code)]
 ValidationMetric = Literal["bleu", "chrf", "chrf++", "loss"]
@@ -30,7 +31,7 @@ class NewLanguages(Settings):
     strategy: str | None = Field(
         None,
         description="What is trained, see docs/strategies.md. [default: new embeddings, cross-attention, and "
-        "low-rank changes of encoder and decoder]",
+        "low-rank changes of encoder and decoder; the effort fast leaves these out]",
     )
     vocabulary: Literal["separate", "appended"] = Field(
         "separate",
@@ -97,6 +98,10 @@ class NewLanguages(Settings):
             )
             return
         check_initial(self.start, self.renewed, self.renewed, strategy)
+
+    def with_effort(self, effort: Effort) -> NewLanguages:
+        """These languages with the effort's strategy, if none is given."""
+        return self if self.strategy else self.changed(strategy=str(strategy_of(effort, self.sides)))
 
     @property
     def sides(self) -> list[Side]:

@@ -43,6 +43,7 @@ _OPTIONS: Options = {
     "--synthetic-share": Option("synthetic.share", metavar="X"),
     "--synthetic-tag": Option("synthetic.tag", metavar="TEXT"),
     **OUTPUT,
+    "--effort": "training.effort",
     "--strategy": "new.strategy",
     "--vocabulary": "new.vocabulary",
     "--code": "new.code",

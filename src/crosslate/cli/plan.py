@@ -9,12 +9,14 @@ from pydantic import Field
 from crosslate.adaptation.jobs import ParentChoice
 from crosslate.cli.console import console, make_table, of_full_model, size_of
 from crosslate.cli.options import Option, Options, options_of
+from crosslate.training.effort import Effort
 
 
 class PlanJob(ParentChoice):
     """A strategy on a parent, with the sizes that it depends on."""
 
-    strategy: str = Field("", description="See docs/strategies.md. [default: adapt's for the new side]")
+    effort: Effort = Field("default", description="What adapt would choose: fast, default or best.")
+    strategy: str = Field("", description="See docs/strategies.md. [default: the effort's for the new side]")
     vocab_size: int = Field(8_000, description="Pieces of a new vocabulary.")
     side: Literal["source", "target"] = Field(
         "source", description="The new side, where the strategy does not say."
@@ -24,6 +26,7 @@ class PlanJob(ParentChoice):
 
 _OPTIONS: Options = {
     "--parent": "parent",
+    "--effort": "effort",
     "--strategy": "strategy",
     "--vocab-size": "vocab_size",
     "--side": "side",
@@ -38,9 +41,11 @@ def plan(job: PlanJob) -> None:
     """Show what a strategy would re-initialise, train, freeze and store."""
     from crosslate.models.groups import SIDES
     from crosslate.models.plan import make_plan
-    from crosslate.models.strategies import default_strategy, parse_strategy
+    from crosslate.models.strategies import parse_strategy
+    from crosslate.training.effort import strategy_of
+    from crosslate.training.settings import TrainingChanges
 
-    parsed = parse_strategy(job.strategy) if job.strategy else default_strategy([job.side])
+    parsed = parse_strategy(job.strategy) if job.strategy else strategy_of(job.effort, [job.side])
     renewed = parsed.renews if parsed.renews is not None else {job.side}
     parent = job.load()
     sizes = {side: job.vocab_size for side in SIDES if side in renewed}
@@ -63,3 +68,5 @@ def plan(job: PlanJob) -> None:
         f"pack: {size_of(num_bytes)} of tensors in bfloat16, {of_full_model(made.share, made.model_bytes)}",
         soft_wrap=True,
     )
+    training = TrainingChanges(effort=job.effort).resolved()
+    out.print(f"effort {job.effort}: {training.summary}", soft_wrap=True)

@@ -127,14 +127,18 @@ STRATEGIES: dict[str, Strategy] = {
 }
 
 
-def default_strategy(sides: Collection[Side]) -> Strategy:
+DEFAULT_BODY = "xattn+low-rank(enc,dec;rank=32)"
+"""Cross-attention in full, as in the paper, and everything else of the body through low-rank changes;
+docs/strategies.md has the experiments."""
+
+
+def default_strategy(sides: Collection[Side], body: str = DEFAULT_BODY) -> Strategy:
     """The strategy for new languages on these sides.
 
-    It trains cross-attention in full, as in the paper, and everything else of the body through low-rank
-    changes; docs/strategies.md has the experiments.
+    Args:
+        body: what is trained beside the new sides, as a strategy spells it.
     """
-    renewed = [GROUP_OF_SIDE[side] for side in SIDES if side in sides]
-    return parse_strategy("+".join([*renewed, "xattn", "low-rank(enc,dec;rank=32)"]))
+    return parse_strategy("+".join([*(GROUP_OF_SIDE[side] for side in SIDES if side in sides), body]))
 
 
 def strategy_names() -> list[str]:

@@ -36,9 +36,9 @@ def training_operations(
     encoder = model.layers * (attention + feed_forward)
     decoder = encoder + model.layers * attention + _TYPICAL_VOCABULARY * model.width
     each = 6 if trained >= {"enc", "dec"} else 4
-    pairs = float(num_pairs * settings.max_epochs)
+    pairs_per_update = settings.batch_tokens * settings.accumulate_batches / (2 * TOKENS_PER_SIDE)
+    pairs = settings.max_epochs * max(float(num_pairs), settings.min_epoch_updates * pairs_per_update)
     if settings.max_updates:
-        pairs_per_update = settings.batch_tokens * settings.accumulate_batches / (2 * TOKENS_PER_SIDE)
         limit = settings.max_updates * pairs_per_update
         pairs = min(pairs, limit) if pairs else limit
     return each * TOKENS_PER_SIDE * (encoder + decoder) * pairs + ANALYSIS_OPERATIONS

@@ -63,7 +63,9 @@ _SIZE = (
     "architecture. Of a loaded model, for time estimates only."
 )
 _PUBLISHED = "name of the model and where it is published, shown if its folder is missing."
-_TRAINING = "changes to the training settings; the key `preset` selects the preset that they change."
+_TRAINING = (
+    "changes to the training settings; the keys `preset` and `effort` select the values that they change."
+)
 
 
 class PairText(Settings):

@@ -21,7 +21,15 @@ from crosslate.errors import TrainingError
 from crosslate.files import atomic_file
 
 MAY_CHANGE = frozenset(
-    {"max_epochs", "max_updates", "patience", "checkpoint_every_seconds", "shard_frozen", "tensorboard"}
+    {
+        "max_epochs",
+        "min_epoch_updates",
+        "max_updates",
+        "patience",
+        "checkpoint_every_seconds",
+        "shard_frozen",
+        "tensorboard",
+    }
 )
 """Settings that a resumed run may change, such as its limits and how often it is saved.
 
@@ -35,6 +43,7 @@ TORN = (f"{CHECKPOINT}.*", f"{BEST}.*", "encoder-states-*")
 """Files that a killed run may leave half-written; see :func:`remove_torn`."""
 
 _VALUE = "value"
+_AVERAGE = "average"
 
 
 @dataclass
@@ -42,8 +51,8 @@ class RunState:
     """Progress of a run.
 
     Attributes:
-        epoch: 0-based current epoch.
-        batches_done: batches of this epoch already used, over all processes.
+        epoch: 0-based current pass over the pairs.
+        batches_done: batches of this pass already used, over all processes.
         updates: optimiser steps made.
         seconds: time spent training, including earlier sessions.
         tokens: source and target tokens seen.
@@ -74,10 +83,12 @@ def save_checkpoint(
     trained: Mapping[str, torch.Tensor],
     optimiser: torch.optim.Optimizer,
     described: dict[str, Any],
+    averages: Mapping[str, torch.Tensor],
 ) -> None:
     """Writes the checkpoint and replaces the previous one.
 
     Args:
+        averages: moving averages of trained tensors; empty without averaging.
         described: settings and identity of the run, compared when it is resumed.
 
     Raises:
@@ -87,6 +98,7 @@ def save_checkpoint(
     for name, parameter in trained.items():
         for key, value in optimiser.state.get(parameter, {}).items():
             tensors[f"{key}|{name}"] = torch.as_tensor(value)
+    tensors |= {f"{_AVERAGE}|{name}": tensor for name, tensor in averages.items()}
     _write(folder / CHECKPOINT, tensors, {"state": json.dumps(asdict(state)), "run": json.dumps(described)})
 
 
@@ -95,8 +107,9 @@ def load_checkpoint(
     trained: Mapping[str, torch.nn.Parameter],
     optimiser: torch.optim.Optimizer,
     described: dict[str, Any],
+    averages: Mapping[str, torch.Tensor],
 ) -> RunState | None:
-    """Restores the checkpoint into parameters and optimiser; returns None without a checkpoint.
+    """Restores the checkpoint into parameters, optimiser and averages; returns None without a checkpoint.
 
     Raises:
         TrainingError: the run was started with other settings or data (the message lists the differences),
@@ -113,7 +126,11 @@ def load_checkpoint(
             state = RunState(**saved["state"])
             for key_and_name in file.keys():  # noqa: SIM118
                 key, name = key_and_name.split("|", 1)
-                _restore(key, trained[name], optimiser, file.get_tensor(key_and_name))
+                value = file.get_tensor(key_and_name)
+                if key == _AVERAGE:
+                    averages[name].copy_(value)
+                else:
+                    _restore(key, trained[name], optimiser, value)
     except TrainingError:
         raise
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, RuntimeError) as error:

@@ -21,6 +21,7 @@ from accelerate import Accelerator
 from accelerate.utils import broadcast_object_list
 
 from crosslate.errors import Interrupted, TrainingError
+from crosslate.training.averaging import AveragedWeights
 from crosslate.training.batches import (
     ChangingPairs,
     PairIds,
@@ -162,6 +163,7 @@ class _Run:
         self.output_pieces = self._restrict_softmax()
         self.objective = accelerator.prepare(self.loss)
         self.per_update = settings.accumulate_batches * accelerator.num_processes
+        self.passes = self._passes()
         self.limit = self._limit()
         has_end = settings.schedule not in ("inverse_sqrt", "constant")
         self.schedule_end = (settings.schedule_updates or self.limit) if has_end else 0
@@ -171,6 +173,9 @@ class _Run:
             "processes": accelerator.num_processes,
         }
         self.gradients = self._gradients()
+        # Now that all processes have the weights of the first.
+        self.average = AveragedWeights(trainee.trained, settings.ema_decay) if settings.ema_decay else None
+        self.averages = self.average.tensors if self.average else {}
         self.state = RunState()
         self.states: EncoderStates | None = None
         self.stop = StopRequest()
@@ -183,7 +188,7 @@ class _Run:
         trained = self.trainee.trained
         if self.accelerator.is_main_process:
             remove_torn(self.folder, *TORN)
-        loaded = load_checkpoint(self.folder, trained, self.optimiser, self.described)
+        loaded = load_checkpoint(self.folder, trained, self.optimiser, self.described, self.averages)
         self.state = state = loaded or RunState()
         if state.loss_scaling:
             self.scaler.load_state_dict(state.loss_scaling)
@@ -194,15 +199,17 @@ class _Run:
             if not self._reason_to_stop():
                 self._prepare_states()
             while not self._reason_to_stop():
-                self._epoch()
+                self._pass()
             if not state.history or state.history[-1]["updates"] != state.updates:
                 # If a limit falls between validations, validate the last updates too.
-                self._validate(state.epoch)
+                self._validate(state.epoch / self.passes)
             self._save()
             self._stop_if_asked()
             state.finished = self._reason_to_stop()
         if state.best_score is not None:
             load_best(self.folder, trained)
+        elif self.average:
+            self.average.swap()
         # Cleaning up must not remove files that another process still reads.
         self.accelerator.wait_for_everyone()
         self.log.event("finished", {"reason": state.finished, "updates": state.updates})
@@ -224,13 +231,18 @@ class _Run:
         with torch.autocast(self.device.type, dtype, enabled=self.precision != "fp32"):
             return len(pieces) if self.loss.restrict(torch.from_numpy(pieces), probe) else None
 
+    def _passes(self) -> int:
+        """Passes over the pairs that count as one epoch."""
+        fewest = self.settings.min_epoch_updates
+        return math.ceil(fewest / self._updates_of(0)) if fewest else 1
+
     def _limit(self) -> int:
-        """Maximum updates of the run; every epoch of the same pairs has the same number of batches."""
-        epochs, max_updates = self.settings.max_epochs, self.settings.max_updates
+        """Maximum updates of the run; every pass over the same pairs has the same number of batches."""
+        passes, max_updates = self.settings.max_epochs * self.passes, self.settings.max_updates
         if isinstance(self.pairs, SampledPairs):
-            limit = sum(self._updates_of(epoch) for epoch in range(epochs))
+            limit = sum(self._updates_of(each) for each in range(passes))
         else:
-            limit = epochs * self._updates_of(0)
+            limit = passes * self._updates_of(0)
         return min(limit, max_updates) if limit and max_updates else limit or max_updates
 
     def _updates_of(self, epoch: int) -> int:
@@ -272,7 +284,7 @@ class _Run:
         self.accelerator.wait_for_everyone()
         self.states = EncoderStates(path, self.pairs, dtype)
 
-    def _epoch(self) -> None:
+    def _pass(self) -> None:
         state, settings = self.state, self.settings
         if isinstance(self.pairs, ChangingPairs):
             self.pairs.set_epoch(state.epoch)
@@ -282,13 +294,14 @@ class _Run:
             group = batches[start : start + self.per_update]
             self._update(group)
             state.batches_done = start + len(group)
-            is_epoch_end = state.batches_done >= len(batches)
-            if is_epoch_end:
+            is_pass_end = state.batches_done >= len(batches)
+            if is_pass_end:
                 state.epoch, state.batches_done = state.epoch + 1, 0
+            is_epoch_end = is_pass_end and state.epoch % self.passes == 0
             every = settings.validate_every_updates
             is_due = bool(every) and state.updates % every == 0
             if is_due or (is_epoch_end and (not every or settings.validate_every_epoch)):
-                self._validate(state.epoch + state.batches_done / len(batches))
+                self._validate((state.epoch + state.batches_done / len(batches)) / self.passes)
             self._stop_if_asked()
             every_seconds = settings.checkpoint_every_seconds
             if every_seconds and time.monotonic() - self.saved_at >= every_seconds:
@@ -321,6 +334,8 @@ class _Run:
         self._check_finite("loss", loss_sum)
         self._step()
         state.updates += 1
+        if self.average:
+            self.average.update(state.updates)
         state.tokens += num_tokens
         seconds = time.monotonic() - started
         state.seconds += seconds
@@ -369,20 +384,15 @@ class _Run:
         self.log.validating()
         self.objective.eval()
         found: list[Any] = [None, 0]
-        if self.accelerator.is_main_process or self.is_sharded:
-            with torch.no_grad():
-                found = [self.validate(), self.stop.number]
-        broadcast_object_list(found)  # the other processes wait here for the main one
+        with self.average.swapped() if self.average else nullcontext():
+            if self.accelerator.is_main_process or self.is_sharded:
+                with torch.no_grad():
+                    found = [self.validate(), self.stop.number]
+            broadcast_object_list(found)  # the other processes wait here for the main one
+            is_best = self._note_score(found[0].score)
         result: Validation = found[0]
         self.must_stop = self.must_stop or found[1] != 0
         self.objective.train()
-        state.validations_since_best += 1
-        is_best = state.best_score is None or result.score > state.best_score
-        if is_best:
-            state.best_score, state.best_updates = result.score, state.updates
-            state.validations_since_best = 0
-            if self.accelerator.is_main_process:
-                save_best(self.folder, self.trainee.trained)
         entry = result.details | {
             "epoch": round(epoch, 3),
             "updates": state.updates,
@@ -395,13 +405,25 @@ class _Run:
         self.log.event("validation", entry | {"is_best": is_best})
         self._save()
 
+    def _note_score(self, score: float) -> bool:
+        """Counts a validation and saves the weights if they are the best so far; returns whether they are."""
+        state = self.state
+        state.validations_since_best += 1
+        is_best = state.best_score is None or score > state.best_score
+        if is_best:
+            state.best_score, state.best_updates = score, state.updates
+            state.validations_since_best = 0
+            if self.accelerator.is_main_process:
+                save_best(self.folder, self.trainee.trained)
+        return is_best
+
     def _reason_to_stop(self) -> str:
         state, settings = self.state, self.settings
         if settings.patience and state.validations_since_best >= settings.patience:
             return f"stopped, no better score in {settings.patience} validations"
         if settings.max_updates and state.updates >= settings.max_updates:
             return "reached the limit of updates"
-        if settings.max_epochs and state.epoch >= settings.max_epochs:
+        if settings.max_epochs and state.epoch >= settings.max_epochs * self.passes:
             return "reached the limit of epochs"
         return ""
 
@@ -417,7 +439,8 @@ class _Run:
         """Writes the checkpoint if anything has changed since the last one."""
         described = (self.state.updates, len(self.state.history))
         if self.accelerator.is_main_process and described != self.saved:
-            save_checkpoint(self.folder, self.state, self.trainee.trained, self.optimiser, self.described)
+            trained, optimiser = self.trainee.trained, self.optimiser
+            save_checkpoint(self.folder, self.state, trained, optimiser, self.described, self.averages)
         self.saved, self.saved_at = described, time.monotonic()
 
     def _record(self) -> dict[str, Any]:
@@ -426,7 +449,7 @@ class _Run:
             "settings": self.described["settings"],
             "updates": state.updates,
             "best_updates": state.best_updates or state.updates,
-            "epochs": state.epoch,
+            "epochs": state.epoch // self.passes,
             "training_seconds": round(state.seconds, 1),
             "tokens": state.tokens,
             "tokens_per_second": round(state.tokens / max(state.seconds, 1e-9)),

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field
 from crosslate.config import Settings
 from crosslate.errors import Faults, nearest
 from crosslate.models.groups import ADDED, EMBEDDINGS, GROUPS
+from crosslate.training.effort import Effort, training_values
 
 MAX_SEED = 2**63 - 1
 """The largest signed 64-bit integer."""
@@ -18,8 +19,12 @@ ScheduleName = Literal["inverse_sqrt", "linear", "cosine", "constant"]
 Rate = Annotated[float, Field(gt=0)]
 
 
-def _not_set(value: bool) -> bool:
+def _not_set(value: float) -> bool:
     return not value
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
 def _not_given(value: float | None) -> bool:
@@ -40,6 +45,14 @@ class TrainingSettings(Settings):
     """How a model is trained. A run folder and a pack hold the resolved values."""
 
     max_epochs: int = Field(15, ge=0, description="Maximum passes over the data; 0 sets no limit.")
+    min_epoch_updates: int = Field(
+        0,
+        ge=0,
+        exclude_if=_not_set,
+        description="Fewest optimiser steps of an epoch: one over a shorter text consists of several passes, "
+        "in max_epochs and between validations. 0 makes every pass an epoch. [default: the effort's; 0 if "
+        "max_epochs is given]",
+    )
     max_updates: int = Field(
         0, ge=0, description="Maximum optimiser steps; 0 sets no limit. Set at least one of the two limits."
     )
@@ -99,6 +112,14 @@ class TrainingSettings(Settings):
     clip_norm: float = Field(
         1.0, ge=0, description="Gradients are scaled down to at most this global norm; 0 disables."
     )
+    ema_decay: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        exclude_if=_not_set,
+        description="Decay of an exponential moving average of the trained weights, which is validated and "
+        "stored in their place: at the t-th update min(ema_decay, (1 + t) / (10 + t)); 0 trains without.",
+    )
     precision: Literal["auto", "fp32", "bf16", "fp16"] = Field(
         "auto",
         description="Arithmetic of matrix products; auto takes bf16 where the processor has it natively, and "
@@ -151,6 +172,19 @@ class TrainingSettings(Settings):
             if group not in (*GROUPS, ADDED):
                 faults.add(f"learning_rates: unknown group {group!r}; {nearest(group, (*GROUPS, ADDED))}")
 
+    @property
+    def summary(self) -> str:
+        """The length of the training in words: all that an effort sets, wherever it comes from."""
+        epochs, updates = self.max_epochs, self.max_updates
+        least = f" of at least {self.min_epoch_updates} updates" if epochs and self.min_epoch_updates else ""
+        limits = [f"{_count(epochs, 'epoch')}{least}"] if epochs else []
+        limits += [_count(updates, "update")] if updates else []
+        average = f"moving average {self.ema_decay:g}" if self.ema_decay else "no averaging"
+        return (
+            f"at most {' and '.join(limits)}, {self.schedule} schedule after "
+            f"{self.warmup_updates:,} updates of warm-up, patience {self.patience or 'off'}, {average}"
+        )
+
     def learning_rate(self, group: str, *, is_fresh: bool) -> float:
         """Peak learning rate of a group."""
         default = self.fresh_learning_rate if is_fresh else self.pretrained_learning_rate
@@ -174,9 +208,19 @@ class TrainingChanges(TrainingSettings):
         "default",
         description="default: for tens of thousands of pairs, about ten epochs; paper: the paper's settings.",
     )
+    effort: Effort = Field(
+        "default",
+        description="What sets strategy and length of the training, unless they are given: fast, default or "
+        "best. See docs/strategies.md.",
+    )
 
     def find_faults(self, faults: Faults) -> None:
-        """Finds nothing: the changes are checked with the preset's values, in :meth:`resolved`."""
+        """The changes themselves are checked with the preset's values, in :meth:`resolved`."""
+        if self.preset != "default" and self.effort != "default":
+            faults.add(
+                f"the preset {self.preset} has settings of its own, which the effort {self.effort} would "
+                "change; leave one of the two out"
+            )
 
     def resolved(
         self,
@@ -193,12 +237,13 @@ class TrainingChanges(TrainingSettings):
         Raises:
             SettingsError: the changes contradict each other.
         """
-        values: dict[str, Any] = {}
         if self.preset == "paper":
             values = _paper(trained_groups, fresh_groups)
-        elif fresh_groups <= EMBEDDINGS:
-            values = {"fresh_learning_rate": _FRESH_EMBEDDINGS_RATE}
-        changes = {name: getattr(self, name) for name in self.model_fields_set - {"preset"}}
+        else:
+            values = training_values(self.effort, self.model_fields_set)
+            if fresh_groups <= EMBEDDINGS:
+                values["fresh_learning_rate"] = _FRESH_EMBEDDINGS_RATE
+        changes = {name: getattr(self, name) for name in self.model_fields_set - {"preset", "effort"}}
         return TrainingSettings(**values | changes)
 
 

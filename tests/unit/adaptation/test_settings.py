@@ -80,6 +80,22 @@ def test_training_is_resolved_for_the_strategy():
     assert [settings(name, "paper").schedule for name in ("src", "src+xattn")] == ["inverse_sqrt", "linear"]
 
 
+def test_the_effort_sets_strategy_and_training():
+    def job(effort: str, **new: Any) -> AdaptJob:
+        return AdaptJob.from_values(
+            JOB | {"new": {"source": "de"} | new, "training": {"effort": effort, "max_updates": 900}}
+        )
+
+    for effort, strategy, rank in [("fast", None, ""), ("best", None, 32), ("fast", "src+all", "")]:
+        made = job(effort, **({"strategy": strategy} if strategy else {}))
+        assert str(made.new.with_effort(effort).parsed_strategy) == (
+            strategy or "src+xattn" + f"+low-rank(enc,dec;rank={rank})" * bool(rank)
+        )
+        assert (made.settings.max_epochs, made.settings.max_updates) == (0, 900)
+        assert made.settings.min_epoch_updates == 0
+    assert job("fast").settings.fresh_learning_rate == 3e-3
+
+
 def test_a_limit_of_updates_alone_is_the_only_limit():
     for training, limits in [
         ({"max_updates": 5}, (0, 5)),

@@ -36,19 +36,19 @@ def saved(
     """What a checkpoint of update 1 was saved from."""
     named = trained()
     optimiser = stepped(named)
-    save_checkpoint(folder, RunState(updates=1), named, optimiser, described)  # type: ignore[arg-type]
+    save_checkpoint(folder, RunState(updates=1), named, optimiser, described, {})  # type: ignore[arg-type]
     return named, optimiser
 
 
 def test_what_was_saved_is_restored_and_the_next_step_is_the_same(tmp_path: Path):
     first, second = trained(), trained(9.0)
     optimiser, other = stepped(first, 3), stepped(second, 0)
-    assert load_checkpoint(tmp_path, second, other, DESCRIBED) is None
+    assert load_checkpoint(tmp_path, second, other, DESCRIBED, {}) is None
     state = RunState(
         epoch=1, batches_done=2, updates=3, best_score=0.5, history=[{"updates": 2, "score": 0.5}]
     )
-    save_checkpoint(tmp_path, state, first, optimiser, DESCRIBED)
-    assert load_checkpoint(tmp_path, second, other, DESCRIBED) == state
+    save_checkpoint(tmp_path, state, first, optimiser, DESCRIBED, {})
+    assert load_checkpoint(tmp_path, second, other, DESCRIBED, {}) == state
     for named, used in ((first, optimiser), (second, other)):
         sum(each.pow(3).sum() for each in named.values()).backward()  # type: ignore[union-attr]
         used.step()
@@ -60,7 +60,7 @@ def test_what_was_saved_is_restored_and_the_next_step_is_the_same(tmp_path: Path
 def test_a_damaged_checkpoint_is_an_error_with_what_to_do(tmp_path: Path, damage: str):
     named = trained()
     run = named, stepped(named)
-    save_checkpoint(tmp_path, RunState(updates=1), *run, DESCRIBED)
+    save_checkpoint(tmp_path, RunState(updates=1), *run, DESCRIBED, {})
     path = tmp_path / "checkpoint.safetensors"
     if damage == "cut":
         path.write_bytes(path.read_bytes()[:-9])
@@ -74,7 +74,7 @@ def test_a_damaged_checkpoint_is_an_error_with_what_to_do(tmp_path: Path, damage
             metadata["state"] = json.dumps(json.loads(metadata["state"]) | {"mood": "good"})
         save_file(tensors, path, metadata)
     with pytest.raises(TrainingError, match=r"cannot resume from .*checkpoint\.safetensors.*remove"):
-        load_checkpoint(tmp_path, *run, DESCRIBED)
+        load_checkpoint(tmp_path, *run, DESCRIBED, {})
 
 
 def test_a_file_that_may_not_grow_is_reported_as_a_full_disk(tmp_path: Path):

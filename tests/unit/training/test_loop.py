@@ -100,6 +100,10 @@ def test_patience_counts_validations_without_a_better_score(tmp_path: Path):
         ({"max_epochs": 2, "accumulate_batches": 2}, [3, 6]),
         ({"max_epochs": 0, "max_updates": 4, "accumulate_batches": 2}, [3, 4]),
         ({"max_epochs": 2, "accumulate_batches": 100}, [1, 2]),
+        ({"max_epochs": 2, "min_epoch_updates": 5}, [5, 10]),
+        ({"max_epochs": 2, "min_epoch_updates": 6}, [10, 20]),
+        ({"max_epochs": 2, "min_epoch_updates": 12, "max_updates": 20}, [15, 20]),
+        ({"max_epochs": 1, "min_epoch_updates": 10, "validate_every_updates": 4}, [4, 8, 10]),
     ],
 )
 def test_validations_come_after_these_updates(
@@ -108,6 +112,15 @@ def test_validations_come_after_these_updates(
     record, _, _ = run_with_scores(tmp_path, [float(number) for number in range(20)], **changes)
     assert [entry["updates"] for entry in record["validations"]] == updates_at_validation
     assert record["updates"] == updates_at_validation[-1]
+
+
+def test_an_epoch_of_several_passes_counts_as_one(tmp_path: Path):
+    scores = [1.0, 2.0, 1.0, 1.0, 9.0]
+    changes = {"max_epochs": 9, "min_epoch_updates": 10, "patience": 2, "schedule": "cosine"}
+    record, _, _ = run_with_scores(tmp_path, scores, **changes)
+    assert [entry["epoch"] for entry in record["validations"]] == [1, 2, 3, 4]
+    assert (record["epochs"], record["updates"]) == (4, 40)
+    assert record["settings"]["schedule_updates"] == 90
 
 
 def test_a_validation_is_announced_before_it_runs(tmp_path: Path):

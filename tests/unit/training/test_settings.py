@@ -82,8 +82,8 @@ def test_the_paper_s_linear_decay_keeps_most_of_the_rate_to_the_end():
 
 
 def test_changes_win_over_the_preset_and_are_checked_with_it():
-    assert TrainingChanges(patience=7).resolved() == TrainingSettings(patience=7)
-    fresh = TrainingChanges().resolved(fresh_groups=frozenset({"src"}))
+    assert TrainingChanges(max_epochs=7).resolved() == TrainingSettings(max_epochs=7)
+    fresh = TrainingChanges(max_epochs=15).resolved(fresh_groups=frozenset({"src"}))
     assert fresh == TrainingSettings(fresh_learning_rate=3e-3)
     assert TrainingChanges(preset="paper", max_epochs=0).resolved().max_updates == 150_000
     with pytest.raises(SettingsError, match="max_epochs and max_updates are both 0"):
