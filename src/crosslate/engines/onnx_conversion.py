@@ -178,7 +178,32 @@ class _Step(nn.Module):
 
 
 @torch.no_grad()
+def give_start_a_zero_row(model: Any, start: int) -> None:
+    """Gives the start a row of zeros if it does not matter which id a decoder starts with, as in Marian.
+
+    A traced step does not know whether it is the first, and the start's own row may be anything, since the
+    output layer that shares it learns.
+
+    Args:
+        model: a private copy, in evaluation mode; modified.
+    """
+    sources = torch.full((1, 1), ANY_SOURCE)
+    first, second = (
+        model(input_ids=sources, decoder_input_ids=torch.tensor([[each]]), use_cache=False).logits
+        for each in (start, start - 1 if start else 1)
+    )
+    if torch.equal(first, second):
+        table = model.get_decoder().get_input_embeddings()
+        rows = table.weight.detach().clone()
+        rows[start] = 0
+        table = copy.copy(table)
+        table._parameters = {"weight": nn.Parameter(rows, requires_grad=False)}
+        model.get_decoder().set_input_embeddings(table)
+
+
+@torch.no_grad()
 def _write_graphs(model: Any, folder: Path, generation: Generation) -> None:
+    give_start_a_zero_row(model, generation.start)
     decoder = Decoder(model, generation.start)
     own, of_source = decoder.cache.of("decoder"), decoder.cache.of("encoder")
     sources = torch.full((2, 5), ANY_SOURCE)
