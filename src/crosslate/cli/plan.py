@@ -6,12 +6,13 @@ from typing import Literal
 
 from pydantic import Field
 
-from crosslate.adaptation.jobs import ParentChoice
+from crosslate.adaptation.jobs import Start
 from crosslate.cli.console import console, make_table, of_full_model, size_of
 from crosslate.cli.options import Option, Options, options_of
+from crosslate.errors import UsageError
 
 
-class PlanJob(ParentChoice):
+class PlanJob(Start):
     """A strategy on a parent, with the sizes that it depends on."""
 
     strategy: str = Field("", description="See docs/strategies.md. [default: adapt's for the new side]")
@@ -24,6 +25,7 @@ class PlanJob(ParentChoice):
 
 _OPTIONS: Options = {
     "--parent": "parent",
+    "--from": Option("start", metavar="PACK PACK"),
     "--strategy": "strategy",
     "--vocab-size": "vocab_size",
     "--side": "side",
@@ -40,8 +42,15 @@ def plan(job: PlanJob) -> None:
     from crosslate.models.plan import make_plan
     from crosslate.models.strategies import default_strategy, parse_strategy
 
-    parsed = parse_strategy(job.strategy) if job.strategy else default_strategy([job.side])
+    parsed = (
+        parse_strategy(job.strategy) if job.strategy else default_strategy([] if job.start else [job.side])
+    )
     renewed = parsed.renews if parsed.renews is not None else {job.side}
+    if job.start and renewed:
+        raise UsageError(
+            f"{parsed} learns a new vocabulary, but a pair pack keeps those of its two packs; use a "
+            "strategy such as pair+xattn"
+        )
     parent = job.load()
     sizes = {side: job.vocab_size for side in SIDES if side in renewed}
     made = make_plan(parent.model, parent.anatomy, parsed, sizes)

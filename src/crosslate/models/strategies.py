@@ -123,18 +123,21 @@ STRATEGIES: dict[str, Strategy] = {
         # Not in the paper: the kept side's embeddings are trained as well.
         _entry("src+all", "src", "src", "src tgt enc dec xattn"),
         _entry("tgt+all", "tgt", "tgt", "src tgt enc dec xattn"),
+        # Nor is training the body alone, for a pair that already has both its vocabularies.
+        _entry("pair+xattn", "", "", "xattn"),
+        _entry("pair+body", "", "", "enc dec xattn"),
     )
 }
 
 
 def default_strategy(sides: Collection[Side]) -> Strategy:
-    """The strategy for new languages on these sides.
+    """The strategy for new languages on these sides; without sides, for a pair pack.
 
     It trains cross-attention in full, as in the paper, and everything else of the body through low-rank
     changes; docs/strategies.md has the experiments.
     """
-    renewed = [GROUP_OF_SIDE[side] for side in SIDES if side in sides]
-    return parse_strategy("+".join([*renewed, "xattn", "low-rank(enc,dec;rank=32)"]))
+    renewed: list[str] = [GROUP_OF_SIDE[side] for side in SIDES if side in sides]
+    return parse_strategy("+".join([*(renewed or ["pair"]), "xattn", "low-rank(enc,dec;rank=32)"]))
 
 
 def strategy_names() -> list[str]:
