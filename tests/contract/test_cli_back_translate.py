@@ -92,3 +92,24 @@ def test_what_cannot_be(make, more, message):
 def test_synthetic_text_that_cannot_be(crosslate, more, message):
     ran = crosslate("adapt", "--parent", "p", "--new-source", "de", "--train", "t.tsv", "--out", "o", *more)
     assert ran.code == EXIT_USAGE and message in ran.err
+
+
+def test_pairs_by_pivoting_train_a_pair_pack(make, crosslate, tiny, tmp_path):
+    """German-Spanish from German-French text, whose French side a pack translates."""
+    german, french = toy_corpora.write(toy_corpora.corpus("de", "fr"), tmp_path, "text")
+    ran = crosslate(
+        "back-translate", "--pack", tiny / "packs/fr-es", "--input", french, "--beside", german, "--beside-lang",
+        "de", "--side", "source", "--max-new-tokens", 8, "--no-cleaning", "--output", tmp_path / "de-es.jsonl",
+    )  # fmt: skip
+    assert ran.code == 0, ran.err
+    valid = toy_corpora.write(toy_corpora.corpus("de", "es", 12, seed=1), tmp_path, "valid")
+    ran = crosslate(
+        "adapt", "--valid", *valid, "--from", tiny / "packs/de-en", tiny / "packs/fr-es", "--train", tmp_path / "de-es.jsonl",
+        "--no-cleaning", "--precision", "fp32", "--epochs", 1, "--out", tmp_path / "de-es",
+    )  # fmt: skip
+    assert ran.code == 0, ran.err
+    assert Pack.load(tmp_path / "de-es").manifest.packs
+    ran = make("--beside", german)
+    assert ran.code == EXIT_USAGE and "--beside and --beside-lang are text and its language" in ran.err
+    ran = make("--through", tiny / "packs/fr-es")
+    assert ran.code == EXIT_USAGE and "translates fr, expected en" in ran.err

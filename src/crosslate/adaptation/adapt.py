@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import asdict
 from functools import partial
@@ -23,7 +24,7 @@ from crosslate.models.child import Child
 from crosslate.models.groups import ADDED
 from crosslate.models.parent import Parent
 from crosslate.packs.compact import stored_as
-from crosslate.packs.compose import apply_packs, pack_child
+from crosslate.packs.compose import ComposedParent, apply_packs, composed_parent, pack_child
 from crosslate.packs.manifest import MANIFEST_NAME, ScoreRecord
 from crosslate.packs.pack import Pack
 from crosslate.text.corpora import Corpus
@@ -46,7 +47,8 @@ def adapt(
     valid: Corpus | None = None,
     *,
     synthetic: SyntheticText | None = None,
-    new: NewLanguages,
+    new: NewLanguages | None = None,
+    start: Sequence[Pack] = (),
     data: DataSettings | None = None,
     training: TrainingSettings | None = None,
     effort: Effort | None = None,
@@ -54,6 +56,8 @@ def adapt(
     progress: Progress | None = None,
 ) -> Pack:
     """Teaches a parent a new source language, target language or both; returns a pack of what changed.
+
+    Starting from two packs, it trains a pair pack instead, for the pair that these compose.
 
     The parent is not modified. After an interruption, the same call with the same output resumes from the
     state in ``<folder>.run``. For parents in lower precision see :meth:`Parent.lower` and
@@ -63,13 +67,17 @@ def adapt(
         corpus: sentence pairs of the new language pair, in the direction of translation; files are streamed.
         valid: validation corpus; None holds out part of ``corpus``.
         synthetic: pairs of which one side is a machine translation, trained on beside ``corpus``.
+        new: the new languages; of a pair pack, only the strategy.
+        start: a source pack and a target pack of the parent, for a pair pack; both must have been saved.
         training: all settings of the training; None takes those of the effort.
         effort: sets what is not given, the strategy included; None is ``default``, and is not recorded.
         output: where to write the pack; None saves nothing.
         progress: watches the run and may measure the child after every validation.
 
     Raises:
-        UsageError: the parent reads speech or images, or the new languages do not fit it.
+        UsageError: the parent reads speech or images, or the new languages do not fit it; no language is new
+            and no packs are given to start from, or both are given.
+        PackError: the packs to start from do not compose, or do not fit the parent.
         StrategyError: the strategy does not fit the model.
         MissingExtra: the strategy's method needs PEFT, which is not installed.
         InputError: the corpus has the wrong languages, or the output exists and may not be replaced.
@@ -79,11 +87,23 @@ def adapt(
     """
     if isinstance(parent.source, NoVocabulary):
         raise UsageError(parent.source.reason)
+    new = new or NewLanguages()
+    if start:
+        parent = composed_parent(parent, start)
+    is_pair = isinstance(parent, ComposedParent)
+    if is_pair == bool(new.sides):
+        found = "new languages beside two packs" if is_pair else "neither a new language nor packs"
+        raise UsageError(f"{found} to start from are given; expected one of them")
     expected = (new.source or parent.source_language, new.target or parent.target_language)
     if any(map(contradicts, corpus.languages, expected)):
         raise InputError(
-            f"the corpus is {'-'.join(corpus.languages)}, expected {'-'.join(expected)}: the parent's "
-            f"{parent.source_language}-{parent.target_language} with the new language in place"
+            f"the corpus is {'-'.join(corpus.languages)}, expected {'-'.join(expected)}: "
+            + (
+                "the pair that the two packs compose"
+                if is_pair
+                else f"the parent's {parent.source_language}-"
+                f"{parent.target_language} with the new language in place"
+            )
         )
     data, progress = data or DataSettings(), progress or Progress()
     new = new.with_effort(effort or "default")

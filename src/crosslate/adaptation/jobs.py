@@ -13,7 +13,7 @@ from crosslate.adaptation.settings import (
     PackOutput,
     SyntheticSettings,
 )
-from crosslate.config import Settings
+from crosslate.config import AnyPath, Settings
 from crosslate.errors import Faults, UsageError
 from crosslate.languages.codes import language_pair
 from crosslate.models.initialisers.initial_embeddings import RANDOM
@@ -42,6 +42,43 @@ class ParentChoice(ParentFacts):
         return Parent.load(
             self.parent, source_language=source, target_language=target, prefix=self.parent_prefix
         )
+
+
+class Start(ParentFacts):
+    """What training starts from: a parent, or what two packs compose on theirs."""
+
+    parent: str | None = Field(
+        None,
+        description="Folder or Hugging Face Hub id of the parent. [default with packs to start from: "
+        "from their manifests]",
+    )
+    start: list[AnyPath] = Field(
+        default_factory=list,
+        description="Two packs, one with a new source and one with a new target: trains a pair pack for the "
+        "pair that they compose, see docs/composition.md.",
+    )
+
+    def find_faults(self, faults: Faults) -> None:
+        if len(self.start) not in (0, 2):
+            faults.add(f"{len(self.start)} packs to start from are given, expected two, which compose")
+        if not self.start and self.parent is None:
+            faults.add("no parent is given; give one (--parent), or two packs to start from (--from)")
+
+    def load(self) -> Parent:
+        """The parent in float32, composed if it starts from packs."""
+        from crosslate.models.parent import Parent
+
+        if not self.start:
+            source, target = self.given_languages or (None, None)
+            return Parent.load(
+                str(self.parent), source_language=source, target_language=target, prefix=self.parent_prefix
+            )
+        from crosslate.packs.stored_model import StoredModel
+
+        stored = StoredModel(self.start, self.parent, self.given_languages, self.parent_prefix)
+        from crosslate.packs.compose import composed_parent
+
+        return composed_parent(stored.load_parent(), stored.load_packs())
 
 
 class _Job(Settings):
@@ -76,7 +113,7 @@ class _Job(Settings):
         return changes.changed(max_epochs=0) if is_alone else changes
 
 
-class AdaptJob(_Job, ParentChoice):
+class AdaptJob(_Job, Start):
     """Adapts a parent and writes the pack."""
 
     spoken_name = "these settings"
@@ -85,11 +122,25 @@ class AdaptJob(_Job, ParentChoice):
         "float32",
         description="Type of frozen tensors; bfloat16 halves their memory. See docs/large-parents.md.",
     )
-    new: NewLanguages
+    new: NewLanguages = Field(default_factory=NewLanguages)
     synthetic: SyntheticSettings = Field(default_factory=SyntheticSettings)
     output: PackOutput
 
     def find_faults(self, faults: Faults) -> None:
+        super().find_faults(faults)
+        if not self.start and not self.new.sides:
+            faults.add("no new language is given; give a new source (--new-source) or target (--new-target)")
+        if self.start and self.new.sides:
+            faults.add(
+                "a new language is given beside packs to start from, which have both languages; leave out "
+                "--new-source and --new-target, or the packs"
+            )
+        vocabulary = {"source_vocabulary_size", "target_vocabulary_size", "vocabulary_kind"}
+        if self.start and vocabulary & self.data.model_fields_set:
+            faults.add(
+                "the size or kind of a new vocabulary is given (--vocab-size, --unigram), but a pair pack "
+                "keeps the vocabularies of its two packs; leave it out"
+            )
         with faults.catch(UsageError):
             _ = self.settings
 

@@ -24,14 +24,15 @@ Dictionary = dict[str, list[str]]
 
 
 class NewLanguages(Settings):
-    """The new source or target language, or both, and how to add them."""
+    """The new source or target language, or both, and how to add them; neither for a pair pack."""
 
     source: LanguageCode | None = Field(None, description="Code of a new source language.")
     target: LanguageCode | None = Field(None, description="Code of a new target language.")
     strategy: str | None = Field(
         None,
         description="What is trained, see docs/strategies.md. [default: new embeddings, cross-attention, and "
-        "low-rank changes of encoder and decoder; the effort fast leaves these out]",
+        "low-rank changes of encoder and decoder, which the effort fast leaves out; for a pair pack the same "
+        "without embeddings]",
     )
     vocabulary: Literal["separate", "appended"] = Field(
         "separate",
@@ -61,11 +62,9 @@ class NewLanguages(Settings):
     )
 
     def find_faults(self, faults: Faults) -> None:
-        if not self.sides:
-            faults.add("no new language is given; give a new source (--new-source) or target (--new-target)")
-            return
-        if self.code and len(self.sides) > 1:
-            faults.add(f"both sides are new, but the code {self.code!r} can stand for one language only")
+        if self.code and len(self.sides) != 1:
+            number = "both sides are" if self.sides else "neither side is"
+            faults.add(f"{number} new, but the code {self.code!r} stands for one new language")
         if self.vocabulary == "separate" and self.related:
             faults.add(
                 f"the related language {self.related!r} has no effect with a separate vocabulary; leave it "
@@ -83,6 +82,13 @@ class NewLanguages(Settings):
 
     def _check(self, strategy: Strategy, faults: Faults) -> None:
         new = frozenset(self.sides)
+        if not new and strategy.renews != new:
+            faults.add(
+                f"{strategy} learns a new vocabulary, but no language is new; give a new source "
+                "(--new-source) or target (--new-target), or for a pair pack, which keeps the vocabularies "
+                "of its two packs, a strategy such as pair+xattn"
+            )
+            return
         # Empty: the parent's vocabularies stay (embed); None: any side may be new.
         if strategy.renews and strategy.renews != new:
             faults.add(
@@ -115,7 +121,7 @@ class NewLanguages(Settings):
 
     @property
     def parsed_strategy(self) -> Strategy:
-        """The strategy, or the default for the new sides."""
+        """The strategy, or the default for the new sides or for a pair pack."""
         return parse_strategy(self.strategy) if self.strategy else default_strategy(self.sides)
 
     @property

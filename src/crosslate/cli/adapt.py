@@ -34,6 +34,7 @@ TRAINING: Options = {
 }
 _OPTIONS: Options = {
     "--parent": "parent",
+    "--from": Option("start", metavar="PACK PACK"),
     "--parent-langs": Option("parent_langs", metavar="XX-YY"),
     "--parent-prefix": Option("parent_prefix", metavar="TEXT"),
     "--new-source": "new.source",
@@ -62,7 +63,7 @@ _OPTIONS: Options = {
 
 @options_of(_OPTIONS, set_in="training")
 def adapt(job: AdaptJob) -> None:
-    """Teach a parent a new language and write a pack of the changes."""
+    """Teach a parent a new language, or train a pair that two packs compose, and write a pack."""
     from crosslate.training.progress import ConsoleProgress
 
     manifest = job.run(ConsoleProgress(error_console())).manifest

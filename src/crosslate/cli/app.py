@@ -104,7 +104,8 @@ _REMEDIES: dict[type[CrosslateError], str] = {
 
 _SEVERAL_VALUES = frozenset(
     {"--train", "--valid", "--test", "--pack", "--input", "-i", "--hypotheses", "--compare", "--word",
-     "--text", "--dictionary", "--synthetic", "--round-trip"}
+     "--text", "--dictionary", "--synthetic", "--round-trip", "--from", "--through",
+     "--beside"}
 )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from crosslate.cli.options import Option, Options, options_of
 from crosslate.config import AnyPath
 from crosslate.errors import Faults
 from crosslate.translation import back_translation
-from crosslate.translation.back_translation import BackTranslationSettings
+from crosslate.translation.back_translation import BackTranslationSettings, Beside
 
 if TYPE_CHECKING:
     from crosslate.packs.stored_model import StoredModel
@@ -30,6 +30,16 @@ class BackTranslateJob(ModelChoice):
         description="Output file, .jsonl; the state of the run is kept in FILE.run. Run the same command "
         "again to resume."
     )
+    through: list[str] = Field(
+        default_factory=list,
+        description="Packs or parents that translate the translation further, one after another.",
+    )
+    beside: list[str] = Field(
+        default_factory=list,
+        description="Translation of the input, line by line, that people wrote; the pairs hold it instead of "
+        "the input.",
+    )
+    beside_lang: str | None = Field(None, description="Its language.")
     round_trip: list[str] = Field(
         default_factory=list,
         description="Packs, or a parent, that translate back; pairs that differ much from their text are "
@@ -45,16 +55,22 @@ class BackTranslateJob(ModelChoice):
         if not self.round_trip and "min_round_trip" in self.synthesis.model_fields_set:
             faults.add("--min-round-trip has no effect without --round-trip")
 
+        if bool(self.beside) != (self.beside_lang is not None):
+            faults.add("--beside and --beside-lang are text and its language; give both or neither")
+
     def back(self) -> StoredModel | None:
         """The model of the round trip."""
-        from crosslate.packs.manifest import MANIFEST_NAME
-        from crosslate.packs.stored_model import StoredModel
+        return _model(self.round_trip) if self.round_trip else None
 
-        if not self.round_trip:
-            return None
-        first, *others = self.round_trip
-        is_parent = not others and not Path(first, MANIFEST_NAME).exists()
-        return StoredModel(parent=first) if is_parent else StoredModel(self.round_trip)
+
+def _model(folders: list[str]) -> StoredModel:
+    """Packs, or a single parent."""
+    from crosslate.packs.manifest import MANIFEST_NAME
+    from crosslate.packs.stored_model import StoredModel
+
+    first, *others = folders
+    is_parent = not others and not Path(first, MANIFEST_NAME).exists()
+    return StoredModel(parent=first) if is_parent else StoredModel(folders)
 
 
 _OPTIONS: Options = {
@@ -62,6 +78,9 @@ _OPTIONS: Options = {
     "--input -i": Option("input", metavar="FILE"),
     "--output -o": Option("output", metavar="FILE"),
     "--side": "synthesis.side",
+    "--through": Option("through", metavar="FOLDER"),
+    "--beside": Option("beside", metavar="FILE"),
+    "--beside-lang": Option("beside_lang", metavar="XX"),
     "--round-trip": Option("round_trip", metavar="FOLDER"),
     "--min-round-trip": Option("synthesis.min_round_trip", metavar="X"),
     "--max-length-ratio": Option(
@@ -76,9 +95,11 @@ _OPTIONS: Options = {
 
 @options_of(_OPTIONS)
 def back_translate(job: BackTranslateJob) -> None:
-    """Translate monolingual text into synthetic pairs for adapt --synthetic."""
+    """Translate text into synthetic pairs for adapt --synthetic, by one model or several in a row."""
+    beside = Beside(job.beside_lang, job.beside) if job.beside_lang else None
     counts = back_translation.back_translate(
-        job.stored(), job.input, job.output, back=job.back(), engine=job.engine,
-        quantization=job.quantization, options=job.decoding, settings=job.synthesis,
+        job.stored(), job.input, job.output, through=[_model([each]) for each in job.through], beside=beside,
+        back=job.back(), engine=job.engine, quantization=job.quantization, options=job.decoding,
+        settings=job.synthesis,
     )  # fmt: skip
     console().print(f"{counts.kept:,} pairs of {counts.total:,} lines, saved to {job.output}", soft_wrap=True)

@@ -21,7 +21,8 @@ class ModelChoice(ParentFacts):
 
     packs: list[AnyPath] = Field(
         default_factory=list,
-        description="Pack folder; two packs, one with a new source and one with a new target, are composed.",
+        description="Pack folder; two packs, one with a new source and one with a new target, are composed, "
+        "and their pair pack may be given beside them.",
     )
     parent: str | None = Field(
         None,

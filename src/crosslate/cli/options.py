@@ -25,7 +25,10 @@ from crosslate.errors import CorpusError, Faults, UsageError
 from crosslate.files import write_text
 
 PackFolders = Annotated[
-    list[Path], typer.Argument(metavar="PACK...", help="Pack folder; two packs are composed.")
+    list[Path],
+    typer.Argument(
+        metavar="PACK...", help="Pack folder; two packs are composed, with their pair pack if given."
+    ),
 ]
 PackParent = Annotated[
     str | None,

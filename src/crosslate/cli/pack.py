@@ -38,6 +38,9 @@ def show(pack: _Folder) -> None:
             ("strategy", manifest.strategy),
             ("parent", f"{manifest.parent.name}, {_pair(manifest.parent)}"),
             ("", f"fingerprint {manifest.parent.fingerprint}"),
+            *_labelled(
+                "pair of", [f"{each.name}, fingerprint {each.fingerprint}" for each in manifest.packs]
+            ),
             ("stored", _stored(manifest)),
             ("files", ", ".join(f"{name} {size_of(each.bytes)}" for name, each in manifest.files.items())),
             *_training(manifest.training),
@@ -57,10 +60,9 @@ def verify(
     ] = None,
 ) -> None:
     """Check every byte of a pack and, with --parent, that it fits that parent."""
-    from crosslate.packs.stored_model import StoredModel
+    from crosslate.packs.stored_model import StoredModel, verified_pack
 
-    model = StoredModel([pack], parent)
-    (manifest,) = model.manifests
+    manifest = verified_pack(pack, parent)
     total = sum(each.bytes for each in manifest.files.values())
     out = console()
     print_line(
@@ -73,7 +75,11 @@ def verify(
         needed = f"{manifest.parent.name}, fingerprint {fingerprint}"
         print_line(out, f"parent not checked (use --parent); it needs {needed}")
         return
-    model.load()
+    if manifest.packs:
+        needed = " and ".join(map(str, manifest.packs))
+        print_line(out, f"a pair pack, which is checked in full together with {needed}")
+        return
+    StoredModel([pack], parent).load()
     print_line(out, f"fits {parent}, fingerprint {fingerprint}")
 
 
@@ -92,14 +98,20 @@ def compress(
     from crosslate.errors import InputError
     from crosslate.files import described
     from crosslate.packs.compact import check_compression, compressed
+    from crosslate.packs.pack import Pack
     from crosslate.packs.stored_model import StoredModel
 
     check_compression(rank, dtype)
     if out.exists():
         raise InputError(f"{out} already exists, {described(out)}; give another folder or remove it first")
-    model = StoredModel([pack], parent)
-    (whole,) = model.load_packs()
-    made = compressed(whole, model.load_parent() if rank else None, rank=rank, dtype=dtype)  # type: ignore[arg-type]
+    whole = Pack.load(pack)
+    if rank and whole.manifest.packs:
+        raise UsageError(
+            f"{pack} is a pair pack, whose deltas are relative to what its two packs compose; give only a "
+            "type, or train it with low-rank changes alone"
+        )
+    base = StoredModel([pack], parent).load_parent() if rank else None
+    made = compressed(whole, base, rank=rank, dtype=dtype)  # type: ignore[arg-type]
     before, after = (sum(each.nbytes for each in one.tensors.values()) for one in (whole, made))
     if after >= before:
         raise UsageError(

@@ -6,13 +6,14 @@ from typing import Literal
 
 from pydantic import Field
 
-from crosslate.adaptation.jobs import ParentChoice
+from crosslate.adaptation.jobs import Start
 from crosslate.cli.console import console, make_table, of_full_model, size_of
 from crosslate.cli.options import Option, Options, options_of
+from crosslate.errors import UsageError
 from crosslate.training.effort import Effort
 
 
-class PlanJob(ParentChoice):
+class PlanJob(Start):
     """A strategy on a parent, with the sizes that it depends on."""
 
     effort: Effort = Field("default", description="What adapt would choose: fast, default or best.")
@@ -27,6 +28,7 @@ class PlanJob(ParentChoice):
 _OPTIONS: Options = {
     "--parent": "parent",
     "--effort": "effort",
+    "--from": Option("start", metavar="PACK PACK"),
     "--strategy": "strategy",
     "--vocab-size": "vocab_size",
     "--side": "side",
@@ -45,8 +47,14 @@ def plan(job: PlanJob) -> None:
     from crosslate.training.effort import strategy_of
     from crosslate.training.settings import TrainingChanges
 
-    parsed = parse_strategy(job.strategy) if job.strategy else strategy_of(job.effort, [job.side])
+    sides = () if job.start else (job.side,)
+    parsed = parse_strategy(job.strategy) if job.strategy else strategy_of(job.effort, sides)
     renewed = parsed.renews if parsed.renews is not None else {job.side}
+    if job.start and renewed:
+        raise UsageError(
+            f"{parsed} learns a new vocabulary, but a pair pack keeps those of its two packs; use a "
+            "strategy such as pair+xattn"
+        )
     parent = job.load()
     sizes = {side: job.vocab_size for side in SIDES if side in renewed}
     made = make_plan(parent.model, parent.anatomy, parsed, sizes)

@@ -123,6 +123,9 @@ STRATEGIES: dict[str, Strategy] = {
         # Not in the paper: the kept side's embeddings are trained as well.
         _entry("src+all", "src", "src", "src tgt enc dec xattn"),
         _entry("tgt+all", "tgt", "tgt", "src tgt enc dec xattn"),
+        # Nor is training the body alone, for a pair that already has both its vocabularies.
+        _entry("pair+xattn", "", "", "xattn"),
+        _entry("pair+body", "", "", "enc dec xattn"),
     )
 }
 
@@ -133,12 +136,13 @@ docs/strategies.md has the experiments."""
 
 
 def default_strategy(sides: Collection[Side], body: str = DEFAULT_BODY) -> Strategy:
-    """The strategy for new languages on these sides.
+    """The strategy for new languages on these sides; without sides, for a pair pack.
 
     Args:
         body: what is trained beside the new sides, as a strategy spells it.
     """
-    return parse_strategy("+".join([*(GROUP_OF_SIDE[side] for side in SIDES if side in sides), body]))
+    renewed: list[str] = [GROUP_OF_SIDE[side] for side in SIDES if side in sides]
+    return parse_strategy("+".join([*(renewed or ["pair"]), body]))
 
 
 def strategy_names() -> list[str]:

@@ -95,8 +95,13 @@ def pack_card(manifest: Manifest) -> str:
     """
     languages, parent = (manifest.source_language, manifest.target_language), manifest.parent
     renewed = [f"{side}, {manifest.vocabulary_size(side)} pieces" for side in manifest.renewed]
+    added = (
+        [f"| Works together with | {_cell(' and '.join(map(str, manifest.packs)))} |\n"]
+        if manifest.packs
+        else []
+    )
     num_bytes = sum(each.num_bytes for each in manifest.tensors.values())
-    added = [
+    added += [
         f"| Added | {each}; translates with the PyTorch and ONNX engines only |\n" for each in manifest.added
     ]
     cells = {
@@ -118,6 +123,7 @@ def pack_card(manifest: Manifest) -> str:
         source=language_name(languages[0]),
         target=language_name(languages[1]),
         added="".join(added),
+        needs="its parent and two other packs" if manifest.packs else "the parent",
         scores=_scores(manifest),
         **{name: _cell(text) for name, text in cells.items()},
     )

@@ -16,8 +16,9 @@ from crosslate.models.groups import EMBEDDINGS
 from crosslate.models.methods.forms import LowRank
 from crosslate.models.parent import Parent
 from crosslate.models.plan import child_tensors
+from crosslate.packs.compose import check_fit
 from crosslate.packs.manifest import NO_CHECKSUM, Manifest, TensorRecord, dtype_name
-from crosslate.packs.pack import Pack, check_parent
+from crosslate.packs.pack import Pack
 
 StoredType = Literal["bfloat16", "int8"]
 STORED_TYPES: tuple[StoredType, ...] = get_args(StoredType)
@@ -33,7 +34,7 @@ def compressed(
 
     Args:
         pack: not modified.
-        parent: needed for low-rank deltas.
+        parent: needed for low-rank deltas; of a pair pack, the composed one.
         rank: rank of the deltas that replace matrices, if they are smaller; 0 stores whole matrices.
             Embeddings, vectors and slices of heads always stay whole.
         dtype: type of the stored numbers; None keeps their types.
@@ -132,7 +133,7 @@ def _matrices(manifest: Manifest, parent: Parent | None) -> dict[str, torch.Tens
         raise ParentError(
             f"{parent.name} is held in lower precision, so deltas would be inexact; load the parent again"
         )
-    check_parent(manifest, parent)
+    check_fit(manifest, parent)
     return {
         names[0]: tensor.detach().cpu()
         for names, group, tensor in child_tensors(parent.model, parent.anatomy, manifest.renewed)

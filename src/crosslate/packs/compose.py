@@ -1,15 +1,17 @@
-"""Make packs from children, apply packs to a parent, and compose two packs."""
+"""Make packs from children, apply packs to a parent, compose two packs, and train on the composition."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 
 import crosslate
-from crosslate.errors import Faults, PackError, StrategyError
+from crosslate.errors import Faults, PackError, ParentError, StrategyError
 from crosslate.models.child import Child, graft
 from crosslate.models.groups import EMBEDDINGS, SIDES, Side
 from crosslate.models.methods.forms import Form, Slices
@@ -22,6 +24,7 @@ from crosslate.models.vocabularies.new_language import NewSide, joined, new_rows
 from crosslate.packs.manifest import (
     FrameRecord,
     Manifest,
+    PackIdentity,
     ParentIdentity,
     ScoreRecord,
     TensorRecord,
@@ -30,6 +33,96 @@ from crosslate.packs.manifest import (
 )
 from crosslate.packs.pack import Pack, check_composition, check_parent
 from crosslate.text.vocabularies import Vocabulary
+
+
+class ComposedParent(Parent):
+    """The child that a source pack and a target pack compose, as a parent that can be trained further.
+
+    What is trained on it becomes a pair pack. Its fingerprint is derived from those of the original parent
+    and the two packs, since the bits of composed tensors can depend on the machine that computes them.
+
+    Attributes:
+        original: identity of the packs' parent.
+        packs: identities of the source pack and the target pack.
+    """
+
+    def __init__(self, parent: Parent, child: Child, packs: Sequence[PackIdentity]) -> None:
+        names = " + ".join(each.name for each in packs)
+        super().__init__(
+            child.model, child.source, child.target, child.source_language, child.target_language,
+            name=f"{parent.name} + {names}",
+        )  # fmt: skip
+        self.original, self.packs = identity(parent), tuple(packs)
+        self._held: str | None = None
+
+    def fingerprint(self) -> str:
+        """The derived fingerprint, as long as the tensors are those that it was first asked for."""
+        found = super().fingerprint()
+        self._held = self._held or found
+        if found != self._held:
+            return found
+        described = [self.original.fingerprint, *(each.fingerprint for each in self.packs)]
+        return hashlib.sha256("\n".join(described).encode()).hexdigest()
+
+    def save(self, folder: Path, *_: Any, **__: Any) -> None:
+        """Not possible.
+
+        Raises:
+            ParentError: always.
+        """
+        raise ParentError(
+            f"{self.name} is composed of packs, so it is not saved to {folder}; merge them instead"
+        )
+
+
+def composed_parent(parent: Parent, packs: Sequence[Pack]) -> ComposedParent:
+    """The composed child of a source pack and a target pack, in either order, to train a pair pack on.
+
+    Raises:
+        PackError: the packs do not compose, were made for another parent, were never saved, or add modules.
+        ParentError: the parent is held in lower precision; lower what is returned instead.
+    """
+    if [each.manifest.place for each in sorted(packs, key=_place)] != [0, 1]:
+        raise PackError(
+            f"{len(packs)} packs are given, expected two to start from: one that replaces the source and one "
+            "that replaces the target"
+        )
+    if parent.lowering:
+        raise ParentError(
+            f"{parent.name} is held in lower precision; load it again, and lower what is composed"
+        )
+    return _composed(parent, apply_packs(parent, packs), packs)
+
+
+def _composed(parent: Parent, child: Child, packs: Sequence[Pack]) -> ComposedParent:
+    ordered = sorted(packs, key=_place)
+    for manifest in (each.manifest for each in ordered):
+        if manifest.added:  # an anatomy has no group for them
+            raise PackError(
+                f"pack {manifest.name!r} adds modules ({', '.join(manifest.added)}), and a pair pack cannot "
+                "be trained on those; expected packs made without them"
+            )
+    return ComposedParent(parent, child, [each.manifest.identity for each in ordered])
+
+
+def _place(pack: Pack) -> int:
+    return pack.manifest.place
+
+
+def check_fit(manifest: Manifest, parent: Parent) -> None:
+    """Checks that a pack was made for a parent; on a composed one, that it is a pair pack of its packs.
+
+    Raises:
+        PackError: shows what was expected and found.
+    """
+    if not isinstance(parent, ComposedParent):
+        check_parent(manifest, parent)
+    elif (manifest.parent.fingerprint, manifest.packs) != (parent.original.fingerprint, parent.packs):
+        made_for = " and ".join(map(str, manifest.packs)) or f"the parent {manifest.parent.name!r}"
+        raise PackError(
+            f"pack {manifest.name!r} was made for {made_for}, not for what "
+            f"{' and '.join(map(str, parent.packs))} compose"
+        )
 
 
 def pack_child(
@@ -70,6 +163,7 @@ def pack_child(
         name=name or f"{child.source_language}-{child.target_language} {strategy}",
         source_language=child.source_language, target_language=child.target_language,
         renewed=tuple(vocabularies), strategy=str(strategy), parent=identity(parent),
+        packs=parent.packs if isinstance(parent, ComposedParent) else (),
         source_vocabulary_size=len(child.source), target_vocabulary_size=len(child.target),
         special_ids={side: vocabulary.special for side, vocabulary in vocabularies.items()},
         frames=_frames(child, vocabularies), licence=licence or "unspecified", created=utc_now(),
@@ -92,7 +186,9 @@ def _frames(child: Child, vocabularies: Mapping[Side, Vocabulary]) -> dict[Side,
 
 
 def identity(parent: Parent) -> ParentIdentity:
-    """The identity of a parent, as recorded in packs."""
+    """The identity of a parent, as recorded in packs; of a composed one, that of the original."""
+    if isinstance(parent, ComposedParent):
+        return parent.original
     return ParentIdentity(
         name=parent.name, fingerprint=parent.fingerprint(),
         source_language=parent.source_language, target_language=parent.target_language,
@@ -103,13 +199,17 @@ def identity(parent: Parent) -> ParentIdentity:
 
 
 def apply_packs(parent: Parent, packs: Sequence[Pack]) -> Child:
-    """The child of a parent and one pack, or of a source pack and a target pack (zero-shot).
+    """The child of a parent and one pack, of a source pack and a target pack (zero-shot), or of these two and
+    their pair pack.
 
     Of two packs, in either order, the source pack gives the source embeddings, the target pack the target
     embeddings, cross-attention and the decoder. Their changes of the encoder are added to each other (task
-    arithmetic, Ilharco et al. 2023, https://arxiv.org/abs/2212.04089). Whole tensors in the child's types are
-    not copied. New ones are made of compact forms and shorter numbers (see :func:`expanded`), and of encoders
-    that both packs changed.
+    arithmetic, Ilharco et al. 2023, https://arxiv.org/abs/2212.04089). A pair pack then changes what the two
+    compose. Whole tensors in the child's types are not copied. New ones are made of compact forms and shorter
+    numbers (see :func:`expanded`), and of encoders that both packs changed.
+
+    Args:
+        parent: if it is a :class:`ComposedParent`, ``packs`` is one of its pair packs.
 
     Source: Gheini, Ren & May 2021, section 5.2.
 
@@ -120,9 +220,16 @@ def apply_packs(parent: Parent, packs: Sequence[Pack]) -> Child:
     if not packs:
         raise PackError("no pack was given; expected one, or one for each side")
     for pack in packs:
-        check_parent(pack.manifest, parent)
+        check_fit(pack.manifest, parent)
+    if isinstance(parent, ComposedParent):
+        if len(packs) > 1:
+            raise PackError(f"{len(packs)} pair packs are given for {parent.name}; expected one")
+        languages: dict[Side, str] = {"source": parent.source_language, "target": parent.target_language}
+        return _grafted(parent, _fit(parent, packs[0]), {}, languages)
     check_composition([pack.manifest for pack in packs])
-    ordered = sorted(packs, key=lambda pack: pack.manifest.renewed == ("target",))
+    *ordered, last = sorted(packs, key=_place)
+    pair = last if last.manifest.packs else None
+    ordered += [] if pair else [last]
     source, target = ordered[0], ordered[-1]
     fitted = _fit(parent, target)
     if source is not target:
@@ -132,10 +239,13 @@ def apply_packs(parent: Parent, packs: Sequence[Pack]) -> Child:
         for side, vocabulary in pack.vocabularies.items():
             frame, language = pack.manifest.frames.get(side), getattr(pack.manifest, f"{side}_language")
             new[side] = NewSide(language, vocabulary, None if frame is None else frame.start)
-    return _grafted(
-        parent, fitted, new,
-        {"source": source.manifest.source_language, "target": target.manifest.target_language},
-    )  # fmt: skip
+    languages = {"source": source.manifest.source_language, "target": target.manifest.target_language}
+    child = _grafted(parent, fitted, new, languages)
+    if pair is None:
+        return child
+    changed = _fit(_composed(parent, child, ordered), pair)
+    taken = {place.names: (place, tensor) for place, tensor in (*fitted, *changed)}
+    return _grafted(parent, list(taken.values()), new, languages)
 
 
 def _merged(
@@ -161,10 +271,13 @@ def expanded(parent: Parent, pack: Pack) -> Pack:
 
     Otherwise every model expands compact forms and shorter numbers anew.
 
+    Args:
+        parent: for a pair pack, the :class:`ComposedParent` of its two packs.
+
     Raises:
         PackError: the pack was made for another parent or does not fit it.
     """
-    check_parent(pack.manifest, parent)
+    check_fit(pack.manifest, parent)
     tensors = {place.names[0]: tensor for place, tensor in _fit(parent, pack)}
     records = {
         name: TensorRecord(shape=tuple(tensor.shape), dtype=dtype_name(tensor.dtype))
@@ -179,9 +292,11 @@ def plug_back(parent: Parent, pack: Pack) -> Child:
     Source: Gheini, Ren & May 2021, section 5.1.
 
     Raises:
-        PackError: the pack was made for another parent or does not fit it.
+        PackError: the pack was made for another parent or does not fit it, or is a pair pack.
     """
     check_parent(pack.manifest, parent)
+    if pack.manifest.packs:
+        raise PackError(f"{pack.manifest.name!r} is a pair pack, which changes no child of the parent's pair")
     body = [(place, tensor) for place, tensor in _fit(parent, pack) if place.group not in EMBEDDINGS]
     return _grafted(parent, body, {}, {"source": parent.source_language, "target": parent.target_language})
 

@@ -107,6 +107,21 @@ class ParentIdentity(Settings):
     prefix: str | None = Field(None, exclude_if=lambda prefix: prefix is None)
 
 
+class PackIdentity(Settings):
+    """A pack that a pair pack belongs to.
+
+    Attributes:
+        name: as in its manifest, for people.
+        fingerprint: the checksum of its manifest, which covers all its files; what the pack is.
+    """
+
+    name: Line
+    fingerprint: Sha256
+
+    def __str__(self) -> str:
+        return f"{self.name!r} (fingerprint {self.fingerprint})"
+
+
 class FrameRecord(Settings):
     """Ids around the sentences of a replaced side, if not just a final end of sentence.
 
@@ -189,6 +204,8 @@ class Manifest(Settings):
     Attributes:
         source_language, target_language: of the child.
         renewed: sides with a new vocabulary; empty if the parent's vocabularies are kept.
+        packs: of a pair pack, the source pack and the target pack whose composed child it
+            changes; else empty.
         source_vocabulary_size, target_vocabulary_size: pieces of the child's vocabularies.
         special_ids: special ids of each replaced side.
         frames: frames of replaced sides that differ from the usual one, an end of sentence after the pieces.
@@ -207,6 +224,7 @@ class Manifest(Settings):
     renewed: tuple[Side, ...]
     strategy: Line
     parent: ParentIdentity
+    packs: tuple[PackIdentity, ...] = Field((), exclude_if=lambda packs: not packs)
     source_vocabulary_size: Size
     target_vocabulary_size: Size
     special_ids: dict[Side, SpecialIds]
@@ -232,6 +250,24 @@ class Manifest(Settings):
         return Frame(after=(self.special_ids[side].eos,))
 
     @property
+    def identity(self) -> PackIdentity:
+        """What a pair pack records of this pack.
+
+        Raises:
+            PackError: the pack was never saved, so it has no checksum.
+        """
+        if self.checksum == NO_CHECKSUM:
+            raise PackError(
+                f"pack {self.name!r} was not saved yet, so nothing can refer to it; save it first"
+            )
+        return PackIdentity(name=self.name, fingerprint=self.checksum)
+
+    @property
+    def place(self) -> int:
+        """Order among packs that make one child: the source pack, the target pack, the pair pack."""
+        return 2 if self.packs else int(self.renewed == ("target",))
+
+    @property
     def scale_names(self) -> frozenset[str]:
         """Names of the tensors that hold row factors of other tensors."""
         return frozenset(record.scales for record in self.tensors.values() if record.scales)
@@ -249,6 +285,11 @@ class Manifest(Settings):
                 f"special_ids is given for {sorted(self.special_ids)}, "
                 f"expected for the renewed sides {sorted(self.renewed)}"
             )
+        if self.packs and (len(self.packs) != 2 or self.renewed):
+            faults.add(
+                f"packs lists {len(self.packs)} and renewed is {list(self.renewed)}; a pair pack belongs "
+                "to 2 packs and renews no side"
+            )
         for side in SIDES:
             self._find_faults_of_side(side, faults)
         for name, record in self.tensors.items():
@@ -264,7 +305,7 @@ class Manifest(Settings):
 
     def _find_faults_of_side(self, side: Side, faults: Faults) -> None:
         size, of_parent = self.vocabulary_size(side), getattr(self.parent, f"{side}_vocabulary_size")
-        if side not in self.renewed and size != of_parent:
+        if side not in self.renewed and size != of_parent and not self.packs:
             faults.add(
                 f"{side}_vocabulary_size is {size}, expected the parent's {of_parent}: "
                 f"the {side} side is not renewed"

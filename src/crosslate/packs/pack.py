@@ -125,20 +125,40 @@ def verify(folder: Path) -> Manifest:
 
 
 def check_composition(manifests: Sequence[Manifest]) -> None:
-    """Checks for one pack, or one with a new source and one with a new target, in either order.
+    """Checks for one pack, a source pack and a target pack, or these two and their pair pack, in any order.
 
     Raises:
-        PackError: says which sides each pack replaces.
+        PackError: says which sides each pack replaces, or which packs a pair pack belongs to.
     """
-    renewed = [manifest.renewed for manifest in manifests]
-    if len(renewed) == 1 or sorted(renewed) == [("source",), ("target",)]:
+    pairs = [manifest for manifest in manifests if manifest.packs]
+    others = [manifest for manifest in manifests if not manifest.packs]
+    if len(pairs) > 1:
+        raise PackError(
+            f"{' and '.join(repr(each.name) for each in pairs)} are pair packs; expected one at most"
+        )
+    if pairs:
+        _check_companions(pairs[0], others)
+    elif len(others) == 1 or sorted(each.renewed for each in others) == [("source",), ("target",)]:
         return
-    described = "; ".join(
-        f"{each.name!r} replaces {' and '.join(each.renewed) or 'neither side'}" for each in manifests
-    )
+    else:
+        described = "; ".join(
+            f"{each.name!r} replaces {' and '.join(each.renewed) or 'neither side'}" for each in others
+        )
+        raise PackError(
+            f"these packs do not compose: {described}; expected one that replaces the source and one that "
+            "replaces the target"
+        )
+
+
+def _check_companions(pair: Manifest, others: Sequence[Manifest]) -> None:
+    """Checks that a pair pack's two packs, and no others, are beside it."""
+    wanted = {each.fingerprint for each in pair.packs}
+    if {each.checksum for each in others} == wanted and len(others) == len(wanted):
+        return
+    seen = [f"{each.name!r} (fingerprint {each.checksum})" for each in others]
     raise PackError(
-        f"these packs do not compose: {described}; expected one that replaces the source and one that "
-        "replaces the target"
+        f"{pair.name!r} is a pair pack, which works only together with {' and '.join(map(str, pair.packs))}; "
+        f"given beside it: {' and '.join(seen) or 'no other pack'}"
     )
 
 

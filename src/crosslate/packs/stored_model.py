@@ -62,11 +62,9 @@ class StoredModel:
             self.source_language, self.target_language = languages or _parent_languages(str(parent))
             return
         check_composition(self.manifests)
-        ordered = sorted(self.manifests, key=lambda each: each.renewed == ("target",))
+        ordered = sorted(self.manifests, key=lambda each: each.place)
         self.source_language, self.target_language = ordered[0].source_language, ordered[-1].target_language
-        if self.parent is not None and (found := recorded_fingerprint(_local_folder(self.parent))):
-            for manifest in self.manifests:
-                check_parent(manifest, found)
+        _check_recorded(self.manifests, self.parent)
 
     @property
     def name(self) -> str:
@@ -147,6 +145,21 @@ class StoredModel:
         return apply_packs(parent, self.load_packs())
 
 
+def verified_pack(pack: Path, parent: str | None = None) -> Manifest:
+    """Verifies a single pack, which may be a pair pack without its two packs, and returns its manifest.
+
+    Args:
+        parent: Hugging Face Hub id or folder; if it records its fingerprint, the pack must be made for it.
+
+    Raises:
+        PackError: lists what is wrong with the pack, or it is for another parent.
+        ParentError: the parent cannot be found.
+    """
+    manifests = _verified([pack])
+    _check_recorded(manifests, parent)
+    return manifests[0]
+
+
 def install_pack(pack: Path, folder: Path, *, parent: str | None = None, replace: bool = False) -> Path:
     """Copies a pack into a folder of packs that a server watches, under its own name.
 
@@ -168,14 +181,14 @@ def install_pack(pack: Path, folder: Path, *, parent: str | None = None, replace
     """
     if (folder / MANIFEST_NAME).exists():
         raise UsageError(f"{folder} is a pack; give the folder that contains packs, such as {folder.parent}")
-    model = StoredModel([pack], parent)
+    manifest = verified_pack(pack, parent)
     place = folder / pack.resolve().name
     if place.resolve() == pack.resolve():
         raise InputError(f"{pack} is already in {folder}")
     if replace:
         check_replaceable(place)
     with atomic_folder(place, replace=replace) as temporary:
-        for name in (MANIFEST_NAME, *model.manifests[0].file_names):
+        for name in (MANIFEST_NAME, *manifest.file_names):
             shutil.copyfile(pack / name, temporary / name)
         verify(temporary)
     return place
@@ -223,6 +236,13 @@ def _verified(packs: Sequence[Path]) -> tuple[Manifest, ...]:
         raise PackError(faults.messages[0])  # already names the pack
     faults.raise_as(PackError)
     return tuple(manifests)
+
+
+def _check_recorded(manifests: Sequence[Manifest], parent: str | None) -> None:
+    """Checks packs against the fingerprint that a given parent's folder records, if it does."""
+    if parent is not None and (found := recorded_fingerprint(_local_folder(parent))):
+        for manifest in manifests:
+            check_parent(manifest, found)
 
 
 def _parent_languages(name: str) -> tuple[str, str]:

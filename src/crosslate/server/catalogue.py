@@ -21,7 +21,7 @@ from crosslate.files import RUN_SUFFIX
 from crosslate.languages.codes import normalised, public_code, public_name, resolve_code
 from crosslate.models.strategies import parse_strategy
 from crosslate.packs.manifest import MANIFEST_NAME, Manifest
-from crosslate.packs.stored_model import StoredModel
+from crosslate.packs.stored_model import StoredModel, verified_pack
 from crosslate.server.answers import Refusal, without_texts
 from crosslate.server.settings import ServerSettings
 
@@ -45,11 +45,13 @@ class InstalledPack:
     Attributes:
         folder: where it lies; its last part is the pack's name for people.
         signature: of the folder when it was verified.
+        companions: of a pair pack, its source pack and its target pack.
     """
 
     folder: Path
     manifest: Manifest
     signature: Signature = ()
+    companions: tuple[InstalledPack, ...] = ()
 
     @property
     def name(self) -> str:
@@ -60,7 +62,7 @@ class InstalledPack:
         """The pair that it was trained for."""
         described = self.manifest
         source, target = public_code(described.source_language), public_code(described.target_language)
-        return Direction(source, target, "pack", (self,))
+        return Direction(source, target, "pack", (*self.companions, self))
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class Direction:
         source: public code of the language that is read.
         target: public code of the language that is written.
         kind: the parent's own pair, a pack's, a composition nobody trained, or two directions in a row.
-        packs: none, one, or a source pack and a target pack.
+        packs: none, one, a source pack and a target pack, or these two and their pair pack.
         legs: the two directions of a pivot, else empty.
         languages: the model's own codes, of the parent's pair where its files name none or many.
     """
@@ -158,8 +160,8 @@ class Catalogue:
 
     Args:
         settings: name the parent, its languages and the folder, and say whether there are pivots.
-        prepare: called with each new direction of the parent or of one pack before it is served; raises
-            where the pack does not work with the parent.
+        prepare: called with each new direction of the parent or of one pack (of a pair pack, with its two)
+            before it is served; raises where the pack does not work with the parent.
         retire: told of all models that are needed, whenever others have left.
 
     Attributes:
@@ -182,6 +184,8 @@ class Catalogue:
         # By name: what became of a folder, and its signature at that time.
         self._installed: dict[str, InstalledPack] = {}
         self._refused: dict[str, tuple[Signature, str]] = {}
+        # By name of a pair pack: the packs that it was tried with, and why it is not served; "" if it is.
+        self._pairs: dict[str, tuple[Identity, str]] = {}
         # What lay in the folder at the last look, and when it was last read.
         self._seen: dict[str, Signature] = {}
         self._applied: dict[str, Signature] = {}
@@ -264,9 +268,10 @@ class Catalogue:
             self._install(name, signature)
         if self._own is None:
             self._own = self._parents_direction()
-        packs = tuple(self._installed.values())
+        packs = self._with_companions()
         directions = all_directions(self._own, packs, pivot=self._settings.pivot)
-        refused = {valid_unicode(name): reason for name, (_, reason) in sorted(self._refused.items())}
+        reasons = {name: reason for name, (_, reason) in (self._pairs | self._refused).items() if reason}
+        refused = {valid_unicode(name): reason for name, reason in sorted(reasons.items())}
         self.snapshot = Snapshot(directions, packs, refused)
         return self.snapshot
 
@@ -279,16 +284,15 @@ class Catalogue:
             return
         folder = Path(self._folder or "") / name
         try:
-            (manifest,) = StoredModel([folder], self._parent).manifests
+            manifest = verified_pack(folder, self._parent)
             pack = InstalledPack(folder, manifest, signature)
-            if installed is None or installed.manifest.checksum != manifest.checksum:
+            is_new = installed is None or installed.manifest.checksum != manifest.checksum
+            if is_new and not manifest.packs:  # pair packs are tried when all others are there
                 self._prepare(pack.direction)
         except ParentError:
             raise
         except Exception as error:  # whatever it is, it must not keep out the other packs
-            is_expected = isinstance(error, (CrosslateError, OSError))
-            reason = str(error) if is_expected else f"pack {name} fails with {without_texts(error)}"
-            reason = valid_unicode(reason)  # it may name the folder
+            reason = _reason(name, error)
             self._refused[name] = (signature, reason)
             kept = "; what was installed before is served on" if installed else ""
             log.error("not served: %s%s", reason, kept)
@@ -298,6 +302,46 @@ class Catalogue:
         pair = f"{manifest.source_language} to {manifest.target_language}"
         done = "updated" if installed else "installed"
         log.info("%s pack %s: %s (%s)", done, valid_unicode(name), pair, manifest.strategy)
+
+    def _with_companions(self) -> tuple[InstalledPack, ...]:
+        """The packs to serve: all installed ones, but pair packs only with both their packs."""
+        known = {pack.manifest.checksum: pack for pack in self._installed.values()}
+        served, pairs = [], {}
+        for name, pack in self._installed.items():
+            if not pack.manifest.packs:
+                served.append(pack)
+                continue
+            found = [known[each.fingerprint] for each in pack.manifest.packs if each.fingerprint in known]
+            pack = replace(pack, companions=tuple(found))
+            identity = pack.direction.identity
+            before = self._pairs.get(name)
+            if before and before[0] == identity:
+                reason = before[1]
+            else:
+                reason = self._refuse_pair(name, pack)
+                if reason:
+                    log.error("not served: %s", reason)
+            pairs[name] = identity, reason
+            served += [] if reason else [pack]
+        self._pairs = pairs
+        return tuple(served)
+
+    def _refuse_pair(self, name: str, pack: InstalledPack) -> str:
+        """Why a pair pack cannot be served with the packs that are here; empty if it can."""
+        here = {each.manifest.checksum for each in pack.companions}
+        missing = [str(each) for each in pack.manifest.packs if each.fingerprint not in here]
+        if missing:
+            needs = " and ".join(missing)
+            return valid_unicode(
+                f"pair pack {name} needs {needs} beside it; install what it was trained with"
+            )
+        try:
+            self._prepare(pack.direction)
+        except ParentError:
+            raise
+        except Exception as error:  # as for other packs
+            return _reason(name, error)
+        return ""
 
     def _parents_direction(self) -> Direction | None:
         """The parent's own pair, if its files or a pack say what it is."""
@@ -324,7 +368,8 @@ def all_directions(
 ) -> dict[tuple[str, str], Direction]:
     """Every pair that a parent and its packs can translate, each by the best there is.
 
-    What was trained goes before what was composed; of several packs for one pair the newest is taken. In a
+    What was trained, a pair pack with its two packs included, goes before what was composed; of several packs
+    for one pair the newest is taken. In a
     composition, a source pack that leaves the parent's decoder as it is goes before one that changed it: the
     decoder is the target pack's there, and a source pack fits the decoder that it was trained with.
 
@@ -351,6 +396,13 @@ def all_directions(
     if pivot:
         found |= _pivots(found)
     return dict(sorted(found.items()))
+
+
+def _reason(name: str, error: Exception) -> str:
+    """Why a pack is not served, without texts of users."""
+    is_expected = isinstance(error, (CrosslateError, OSError))
+    reason = str(error) if is_expected else f"pack {name} fails with {without_texts(error)}"
+    return valid_unicode(reason)  # it may name the folder
 
 
 def _changes_decoder(pack: InstalledPack) -> bool:

@@ -62,7 +62,7 @@ class LiveModels:
 
     def model(self, direction: Direction) -> Parent | Child:
         """The model of a direction (not of a pivot), loaded now if it is not there."""
-        from crosslate.packs.compose import apply_packs, expanded
+        from crosslate.packs.compose import apply_packs, composed_parent, expanded
         from crosslate.packs.pack import Pack
 
         with self._lock:
@@ -71,11 +71,15 @@ class LiveModels:
                 if most is not None and sum(each.bytes for each in self._of_packs()) > most:
                     self.retire(set())
                 parent = self.parent(direction)
-                for installed in direction.packs:
+                for installed in direction.packs:  # a pair pack comes last
                     if installed.manifest.checksum not in self._packs:
                         pack = Pack.load(installed.folder)
                         _check_unchanged(installed, pack.manifest)
-                        self._packs[installed.manifest.checksum] = expanded(parent, pack)
+                        under = parent
+                        if installed.manifest.packs:
+                            two = [self._packs[each.fingerprint] for each in installed.manifest.packs]
+                            under = composed_parent(parent, two)
+                        self._packs[installed.manifest.checksum] = expanded(under, pack)
                 packs = [self._packs[checksum] for checksum in direction.identity]
                 self._models[direction.identity] = apply_packs(parent, packs) if packs else parent
             return self._models[direction.identity]

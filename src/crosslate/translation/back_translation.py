@@ -1,13 +1,16 @@
-"""Translate monolingual text into synthetic pairs: back-translation and sequence-level distillation.
+"""Translate text into synthetic pairs: back-translation, sequence-level distillation, and pivoting.
 
-Source: back-translation: Sennrich, Haddow & Birch 2016; distillation: Kim & Rush 2016.
+Source: back-translation: Sennrich, Haddow & Birch 2016; distillation: Kim & Rush 2016; pseudo-parallel text
+by pivoting: Firat et al. 2016, https://arxiv.org/abs/1606.04164.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,9 +20,10 @@ from crosslate.config import Settings
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.errors import InputError, UsageError
 from crosslate.evaluation.scores import sentence_chrf
-from crosslate.files import atomic_file, write_text
-from crosslate.languages.codes import contradicts, is_same_language
+from crosslate.files import atomic_file, sha256_text, write_text
+from crosslate.languages.codes import contradicts, is_same_language, language_code
 from crosslate.text.cleaning import CleaningReport, CleaningSettings, RuleCount, broken_rule
+from crosslate.text.streams import check_is_file, read_lines
 from crosslate.text.synthetic import MARK, write_record
 from crosslate.translation.shards import Shard, Shards, report
 
@@ -57,18 +61,61 @@ class BackTranslationSettings(Settings):
     shard_lines: int = Field(1_000, ge=1, description="Lines of a shard: what a stopped run may lose.")
 
 
+@dataclass(frozen=True)
+class Beside:
+    """Text that people wrote beside the text to translate: line by line, its translation into a third one.
+
+    Attributes:
+        files: one sentence per line; their lines follow each other.
+    """
+
+    language: str
+    files: Sequence[str | Path]
+
+    def lines(self) -> Iterator[str]:
+        """All lines."""
+        return chain.from_iterable(map(read_lines, self.files))
+
+    def check_length(self, num_lines: int) -> None:
+        """Checks that there are as many lines as the text has.
+
+        Raises:
+            InputError: there are more or fewer.
+        """
+        if (found := sum(1 for _ in self.lines())) != num_lines:
+            raise InputError(
+                f"the text beside the input has {found} lines, expected {num_lines}, one for "
+                "each of the input"
+            )
+
+
+class _Chain:
+    """Translators in a row, each of what the one before it made."""
+
+    def __init__(self, legs: Sequence[Translator]) -> None:
+        self._legs = legs
+        self.source_language, self.target_language = legs[0].source_language, legs[-1].target_language
+
+    def translate_lines(self, lines: Iterable[str]) -> list[str]:
+        for leg in self._legs:
+            lines = list(leg.translate_lines(lines))
+        return list(lines)
+
+
 def back_translate(
     model: StoredModel,
     inputs: Sequence[str | Path],
     output: str | Path,
     *,
+    through: Sequence[StoredModel] = (),
+    beside: Beside | None = None,
     back: StoredModel | None = None,
     engine: EngineName = "auto",
     quantization: str = "float32",
     options: DecodingOptions | None = None,
     settings: BackTranslationSettings | None = None,
 ) -> CleaningReport:
-    """Translates monolingual text into a JSONL file of pairs; the same call goes on where it was stopped.
+    """Translates text into a JSONL file of pairs; the same call goes on where it was stopped.
 
     Each line holds both texts by language, the source of the new pair first, and under ``synthetic`` the
     language of the translation; with ``back`` also the score of the round trip. The record beside the file
@@ -78,6 +125,9 @@ def back_translate(
         model: translates the text; its source language is the text's.
         inputs: files of one sentence per line, compressed or not; their lines follow each other.
         output: file for the pairs; beside it lies the state until it is done.
+        through: models that translate the translation further, in this order.
+        beside: text in a third language that the pairs hold instead of the text that was translated; cleaning
+            rules apply to both.
         back: translates translations back, to drop those that lost their text.
 
     Returns:
@@ -86,14 +136,23 @@ def back_translate(
     Raises:
         InputError: an input cannot be read, the output exists, no pair is left, or the stopped run was about
             something else.
-        UsageError: the output's name has another ending, or ``back`` translates other languages.
+        UsageError: the output's name has another ending, or ``through`` or ``back`` translate other
+            languages.
         EngineError: an engine cannot express its model.
     """
     output, options = Path(output).resolve(), options or DecodingOptions()
     settings = settings or BackTranslationSettings()
-    _check(model, back, output)
+    legs = [model, *through]
+    human = language_code(beside.language) if beside else model.source_language
+    _check(legs, human, back, output)
+    if beside:
+        for path in (*inputs, *beside.files):
+            check_is_file(path)
+        beside.check_length(sum(1 for _ in chain.from_iterable(map(read_lines, inputs))))
     pinned = {
         "translator": model.key(),
+        "through": [each.key() for each in through],
+        "beside": beside and [human, sha256_text("\n".join(map(sha256_text, beside.lines())))],
         "round_trip": back and back.key(),
         "engine": engine,
         "quantization": quantization,
@@ -107,15 +166,19 @@ def back_translate(
         def opened(stored: StoredModel) -> Translator:
             return Translator.of_stored(stored, engine=engine, quantization=quantization, options=options)
 
-        there, again = opened(model), opened(back) if back else None
+        there, again = _Chain([opened(each) for each in legs]), opened(back) if back else None
         report((_translated(shard, there, again, settings) for shard in missing), missing)
     counts = CleaningReport()
     if back:
         counts.rules[_ROUND_TRIP] = RuleCount()
     with atomic_file(output) as temporary:
         with temporary.open("wb") as file:
+            others = beside.lines() if beside else None
             for data in shards.results():
-                file.writelines(_kept(data, counts))
+                lines = data.splitlines(keepends=True)
+                if others is not None:
+                    lines = [_beside(line, next(others), human, settings) for line in lines]
+                file.writelines(_kept(lines, counts))
         for line in counts.lines():
             log.info("%s", line)
         if not counts.kept:
@@ -124,27 +187,39 @@ def back_translate(
         described = {
             "text": {"files": files, "lines": shards.num_lines, "sha256": shards.input_hash},
             "translator": _described(model),
+            **({"through": [_described(each) for each in through]} if through else {}),
+            **({"beside": [Path(path).name for path in beside.files]} if beside else {}),
             **({"round_trip": _described(back)} if back else {}),
             "decoding": options.to_values() | {"quantization": quantization},
             "settings": settings.to_values(),
             "cleaning": counts.as_values(),
         }
-        write_record(output, temporary, model.source_language, described)
+        write_record(output, temporary, human, described)
     shards.remove()
     return counts
 
 
-def _check(model: StoredModel, back: StoredModel | None, output: Path) -> None:
+def _check(legs: Sequence[StoredModel], human: str, back: StoredModel | None, output: Path) -> None:
     """Checks languages and the name of the output before any work."""
-    source, target = model.source_language, model.target_language
+    source, target, name = (
+        legs[0].source_language,
+        legs[-1].target_language,
+        " + ".join(each.name for each in legs),
+    )
     if output.suffix != ENDING:
         raise UsageError(f"the output is {output.name}, expected a name that ends in {ENDING}")
-    if is_same_language(source, target):
-        raise UsageError(f"{model.name} translates {source} to {target}; expected two languages")
+    for one, other in pairwise(legs):
+        if contradicts(other.source_language, one.target_language):
+            raise UsageError(
+                f"{other.name} translates {other.source_language}, expected {one.target_language}, which "
+                f"{one.name} translates to"
+            )
+    if is_same_language(human, target):
+        raise UsageError(f"{name} translates to {target}, the language of the text; expected two languages")
     if back and any(map(contradicts, (back.source_language, back.target_language), (target, source))):
         raise UsageError(
             f"{back.name} translates {back.source_language} to {back.target_language}, expected {target} to "
-            f"{source}: the round trip goes back from what {model.name} translates to"
+            f"{source}: the round trip goes back from what {name} translates to"
         )
 
 
@@ -154,12 +229,12 @@ def _described(model: StoredModel) -> dict[str, Any]:
 
 
 def _translated(
-    shard: Shard, translator: Translator, back: Translator | None, settings: BackTranslationSettings
+    shard: Shard, translator: _Chain, back: Translator | None, settings: BackTranslationSettings
 ) -> Shard:
     """Writes a line for each line of a shard: its pair, and the rule that drops it if one does."""
     with shard.source.open(encoding="utf-8", newline="\n") as file:
         texts = [line[:-1] for line in file]
-    translations = list(translator.translate_lines(texts))
+    translations = translator.translate_lines(texts)
     rules = [
         broken_rule(one.strip(), other.strip(), settings.cleaning)
         for one, other in zip(texts, translations, strict=True)
@@ -189,9 +264,23 @@ def _round_trip(
     return dict(zip(rows, sentence_chrf(returned, [texts[row] for row in rows]), strict=True))
 
 
-def _kept(data: bytes, counts: CleaningReport) -> Iterator[bytes]:
+def _beside(data: bytes, text: str, language: str, settings: BackTranslationSettings) -> bytes:
+    """A line of a shard's results with the text beside it in place of the text that was translated."""
+    line = json.loads(data)
+    made_in = line[MARK]
+    translation = line.pop(made_in)
+    rule = line.get(_DROPPED) or broken_rule(text.strip(), translation.strip(), settings.cleaning)
+    pair = {language: text, made_in: translation}
+    if settings.side == "target":
+        pair = {made_in: translation, language: text}
+    scores = {key: line[key] for key in ("round_trip",) if key in line}
+    dropped = {_DROPPED: rule} if rule else {}
+    return (json.dumps({**pair, MARK: made_in, **scores, **dropped}, ensure_ascii=False) + "\n").encode()
+
+
+def _kept(lines: Iterable[bytes], counts: CleaningReport) -> Iterator[bytes]:
     """The lines of a shard's results that no rule has dropped; counts all of them."""
-    for line in data.splitlines(keepends=True):
+    for line in lines:
         counts.total += 1
         values = json.loads(line)
         if (rule := values.get(_DROPPED)) is None:

@@ -36,7 +36,8 @@ class Translator:
 
     Args:
         model: a parent, or a child in memory.
-        packs: none for the model's own pair, one, or a source pack and a target pack.
+        packs: none for the model's own pair, one, a source pack and a target pack, or these and
+            their pair pack.
         engine: ``auto`` takes the first of CTranslate2, ONNX Runtime (if it is installed) and PyTorch that
             can express a model on a CPU.
         quantization: of the weights: ``float32``; ``int8`` for CTranslate2 and ONNX Runtime; other types for

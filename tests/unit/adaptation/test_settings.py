@@ -16,9 +16,9 @@ JOB = {"parent": "p", "train": ["a", "b"], "new": {"source": "de"}, "output": {"
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"source": None}, "give a new source \\(--new-source\\) or target"),
+        ({"source": None, "strategy": "src"}, "give a new source \\(--new-source\\) or target"),
         ({"source": "Germany"}, "source: 'Germany' is not a language code"),
-        ({"target": "es", "code": "x"}, "the code 'x' can stand for one language only"),
+        ({"target": "es", "code": "x"}, "both sides are new, but the code 'x' stands for one new language"),
         ({"related": "fr"}, "the related language 'fr' has no effect with a separate vocabulary; leave it out"),
         ({"vocabulary": "joint"}, "vocabulary is 'joint', expected 'separate' or 'appended'"),
         ({"strategy": "src+atn"}, "src\\+atn"),
@@ -44,6 +44,8 @@ def test_new_languages_that_make_no_sense(changes: dict[str, Any], message: str)
         ({"target": "es"}, "tgt+xattn+low-rank(enc,dec;rank=32)", "mean"),
         ({"source": "de", "target": "es"}, "src+tgt+xattn+low-rank(enc,dec;rank=32)", "mean"),
         ({"source": "de", "strategy": "scratch"}, "scratch", "random"),
+        ({}, "pair+xattn+low-rank(enc,dec;rank=32)", "random"),
+        ({"strategy": "embed+xattn"}, "embed+xattn", "random"),
         ({"source": "de", "vocabulary": "appended"}, "src+xattn+low-rank(enc,dec;rank=32)", "random"),
     ],
 )
@@ -58,8 +60,7 @@ def test_all_faults_of_a_job_come_together():
     with pytest.raises(SettingsError) as refused:
         AdaptJob.from_values(values | {"data": data, "training": {"max_epochs": -1}})
     assert str(refused.value).splitlines() == [
-        "cannot use these settings, 8 faults:",
-        "  - parent is missing",
+        "cannot use these settings, 7 faults:",
         "  - train is [], expected at least 1",
         "  - data.max_tokens is 1, expected 2 or more",
         "  - data.metric is 'blue', expected 'bleu', 'chrf', 'chrf++' or 'loss'; did you mean 'bleu'?",
@@ -68,6 +69,37 @@ def test_all_faults_of_a_job_come_together():
         "  - output.folder is missing",
         "  - unknown key outptu; did you mean 'output'?",
     ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"parent": None}, "no parent is given; give one .--parent., or two packs to start from"),
+        ({"new": {}}, "no new language is given"),
+        ({"start": ["a"], "new": {}}, "1 packs to start from are given, expected two"),
+        ({"start": ["a", "b"]}, "a new language is given beside packs to start from"),
+        (
+            {"start": ["a", "b"], "new": {}, "data": {"target_vocabulary_size": 8}},
+            "the size or kind of a new",
+        ),
+        (
+            {"start": ["a", "b"], "new": {"strategy": "src+xattn"}},
+            "learns a new vocabulary, but no language is",
+        ),
+        ({"start": ["a", "b"], "new": {"strategy": "scratch"}}, "scratch learns a new vocabulary"),
+        ({"start": ["a", "b"], "new": {"code": "x"}}, "neither side is new, but the code 'x'"),
+        ({"start": ["a", "b"], "new": {"initial_embeddings": "mean"}}, "keeps all embeddings"),
+    ],
+)
+def test_what_a_job_may_start_from(changes: dict[str, Any], message: str):
+    with pytest.raises(SettingsError, match=message):
+        AdaptJob.from_values(JOB | changes)
+
+
+def test_a_pair_packs_job_needs_neither_parent_nor_language():
+    values = {name: value for name, value in JOB.items() if name not in ("parent", "new")}
+    job = AdaptJob.from_values(values | {"start": ["a", "b"]})
+    assert str(job.new.parsed_strategy) == "pair+xattn+low-rank(enc,dec;rank=32)"
 
 
 def test_training_is_resolved_for_the_strategy():

@@ -11,7 +11,8 @@ from crosslate.engines.decoding import DecodingOptions
 from crosslate.errors import PackError
 from crosslate.models.parent import Parent
 from crosslate.packs.compact import stored_as
-from crosslate.packs.compose import pack_child
+from crosslate.packs.compose import composed_parent, pack_child
+from crosslate.packs.pack import Pack
 from crosslate.server.backends import CTranslate2Backend, TorchBackend, make_backend
 from crosslate.server.catalogue import Catalogue
 from crosslate.server.settings import ServerSettings
@@ -174,3 +175,32 @@ def test_the_engine_that_is_chosen(parent, tmp_path, monkeypatch, has_gpu, famil
     config.write_text(config.read_text().replace('"marian"', f'"{family}"'))
     settings = ServerSettings(parent=str(tmp_path / "parent"), quantization=quantization)
     assert make_backend(settings).name == expected
+
+
+@pytest.mark.parametrize("name", ["pytorch", "ctranslate2"])
+def test_a_pair_pack_is_served_with_its_two_packs(tiny, parent, name, tmp_path):
+    folder = tmp_path / "packs"
+    shutil.copytree(tiny / "packs", folder)
+    backend = make_backend(ServerSettings(parent=parent, engine=name))
+    settings = ServerSettings(parent=parent, packs=folder)
+    catalogue = Catalogue(settings, backend.prepare, backend.retire)
+    assert catalogue.refresh().direction("de", "es").kind == "zero-shot"
+    two = [Pack.load(folder / each) for each in ("de-en", "fr-es")]
+    child = parents.child(composed_parent(Parent.load(parent), two), "pair+xattn+low-rank(enc,dec;rank=2)")
+    for seed in range(40):  # far enough for other translations
+        parents.shake(child, seed)
+    pack_child(child).save(folder / "de-es")
+    snapshot = catalogue.refresh()
+    direction = snapshot.direction("de", "es")
+    assert (direction.kind, direction.label, snapshot.refused) == ("pack", "de-en + fr-es + de-es", {})
+    paths = [folder / each for each in ("de-es", "fr-es", "de-en")]
+    expected = Translator.open(paths, parent, engine=name, options=GREEDY).translate(TEXTS)
+    assert translated(backend, direction) == expected
+    assert expected != Translator.open(paths[1:], parent, engine=name, options=GREEDY).translate(TEXTS)
+    assert snapshot.preferring(["de-es"]).direction("de", "es") == direction
+    shutil.rmtree(folder / "fr-es")
+    snapshot = catalogue.refresh()
+    assert ("de", "es") not in snapshot.directions
+    assert "needs 'fr-es tgt+xattn[k,v]' (fingerprint " in snapshot.refused["de-es"]
+    shutil.copytree(tiny / "packs" / "fr-es", folder / "fr-es")
+    assert catalogue.refresh().direction("de", "es") and not catalogue.snapshot.refused

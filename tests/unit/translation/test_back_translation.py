@@ -14,7 +14,7 @@ from crosslate.packs.stored_model import StoredModel
 from crosslate.text.cleaning import CleaningReport
 from crosslate.text.corpora import TextFiles
 from crosslate.text.synthetic import SyntheticText, record_path
-from crosslate.translation.back_translation import BackTranslationSettings, back_translate
+from crosslate.translation.back_translation import BackTranslationSettings, Beside, back_translate
 from crosslate.translation.translator import Translator
 
 TEXT = {
@@ -178,7 +178,13 @@ def test_what_cannot_be(tmp_path: Path):
     same: Any = Stored(Words(TEXT, ("en", "en-GB")))
     for model, output, back, error, message in [
         (there(), "made.tsv", None, UsageError, "made.tsv, expected a name that ends in .jsonl"),
-        (same, "made.jsonl", None, UsageError, "model k translates en to en-GB; expected two languages"),
+        (
+            same,
+            "made.jsonl",
+            None,
+            UsageError,
+            "model k translates to en-GB, the language of the text; expected",
+        ),
         (there(), "made.jsonl", there(), UsageError, "translates en to de, expected de to en"),
         (there(), "made.jsonl", None, InputError, "no pair is left of 1 lines: dropped by rule 'copy': 1"),
     ]:
@@ -195,3 +201,66 @@ def test_the_pairs_are_what_the_model_translates(tiny: Path, tmp_path: Path):
                    settings=BackTranslationSettings.from_values({"cleaning": {"enabled": False}}))  # fmt: skip
     expected = Translator.of_stored(model).translate(texts)
     assert list(TextFiles([tmp_path / "made.jsonl"], "en", "de")) == list(zip(expected, texts))
+
+
+BESIDE = {"perro ve gato": "dog sees cat.", "": "dog", "perro": "dog", "chien": "dog"}
+ON = {"Hund sieht Katze.": "chien voit chat.", "Hund": "chien"}
+
+
+class TestPivoting:
+    """English is translated to German and on to French; the pairs hold Spanish, which people wrote."""
+
+    def run(self, folder: Path, dies_at: int = 0, **settings: Any) -> CleaningReport:
+        (folder / "text.en").write_text("".join(f"{line}\n" for line in BESIDE.values()))
+        (folder / "text.es").write_text("".join(f"{line}\n" for line in BESIDE))
+        on: Any = Stored(Words(ON, ("de", "fr"), dies_at), "on")
+        made = BackTranslationSettings(shard_lines=2, **settings)
+        beside = Beside("es", [folder / "text.es"])
+        return back_translate(
+            there(), [folder / "text.en"], folder / "made.jsonl", through=[on], beside=beside, settings=made
+        )
+
+    @pytest.mark.parametrize("side", ["source", "target"])
+    def test_pairs_of_a_third_language_and_the_last_one(self, tmp_path: Path, side: str):
+        with pytest.raises(KeyboardInterrupt):
+            self.run(tmp_path, dies_at=2, side=side)
+        counts = self.run(tmp_path, side=side)
+        assert (counts.total, counts.kept) == (4, 2)
+        assert {rule: each.dropped for rule, each in counts.rules.items() if each.dropped} == {
+            "empty": 1,
+            "copy": 1,
+        }
+        pairs = [("perro ve gato", "chien voit chat."), ("perro", "chien")]
+        assert [(each["es"], each["fr"]) for each in lines(tmp_path)] == pairs
+        order = ["es", "fr"] if side == "source" else ["fr", "es"]
+        assert all(
+            list(each) == [*order, "synthetic"] and each["synthetic"] == "fr" for each in lines(tmp_path)
+        )
+        record = json.loads(record_path(tmp_path / "made.jsonl").read_text(encoding="utf-8"))
+        assert record["human_language"] == "es" and record["beside"] == ["text.es"]
+        assert [each["languages"] for each in record["through"]] == [["de", "fr"]]
+
+    def test_a_stopped_run_with_other_text_beside_it(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        with pytest.raises(KeyboardInterrupt):
+            self.run(tmp_path, dies_at=2)
+        monkeypatch.setitem(globals(), "BESIDE", {f"{key}!": value for key, value in BESIDE.items()})
+        with pytest.raises(InputError, match="a run with other beside"):
+            self.run(tmp_path)
+
+    def test_what_cannot_be(self, tmp_path: Path):
+        (tmp_path / "text.en").write_text("dog\n")
+        (tmp_path / "text.es").write_text("perro\ngato\n")
+        on: Any = Stored(Words({}, ("it", "fr")), "on")
+        text, out, beside = (
+            [tmp_path / "text.en"],
+            tmp_path / "made.jsonl",
+            Beside("es", [tmp_path / "text.es"]),
+        )
+        with pytest.raises(
+            UsageError, match="model on translates it, expected de, which model k translates to"
+        ):
+            back_translate(there(), text, out, through=[on])
+        with pytest.raises(UsageError, match="translates to de, the language of the text"):
+            back_translate(there(), text, out, beside=Beside("de", beside.files))
+        with pytest.raises(InputError, match="has 2 lines, expected 1, one for each"):
+            back_translate(there(), text, out, beside=beside)
