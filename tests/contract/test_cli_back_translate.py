@@ -67,6 +67,10 @@ def test_a_composition_translates_and_a_pack_translates_back(make, tiny, tmp_pat
     ("more", "message"),
     [
         (("--input", "-"), "--input is standard input, expected files, so that the run can resume"),
+        (
+            ("--beside", "-", "--beside-lang", "fr"),
+            "--beside is standard input, expected files, so that the run",
+        ),
         (("--min-round-trip", 30), "--min-round-trip has no effect without --round-trip"),
         (("--side", "both"), "--side is 'both', expected 'target' or 'source'"),
         (("--output", "made.tsv"), "made.tsv, expected a name that ends in .jsonl"),

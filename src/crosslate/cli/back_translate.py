@@ -50,8 +50,9 @@ class BackTranslateJob(ModelChoice):
     def find_faults(self, faults: Faults) -> None:
         if not self.packs and self.parent is None:
             faults.add("no translator is given; give --pack, or --parent for the parent's own pair")
-        if "-" in self.input:
-            faults.add("--input is standard input, expected files, so that the run can resume")
+        for option, files in (("--input", self.input), ("--beside", self.beside)):
+            if "-" in files:
+                faults.add(f"{option} is standard input, expected files, so that the run can resume")
         if not self.round_trip and "min_round_trip" in self.synthesis.model_fields_set:
             faults.add("--min-round-trip has no effect without --round-trip")
 

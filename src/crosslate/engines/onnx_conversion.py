@@ -188,11 +188,11 @@ def give_start_a_zero_row(model: Any, start: int) -> None:
         model: a private copy, in evaluation mode; modified.
     """
     sources = torch.full((1, 1), ANY_SOURCE)
-    first, second = (
+    first, *others = (
         model(input_ids=sources, decoder_input_ids=torch.tensor([[each]]), use_cache=False).logits
-        for each in (start, start - 1 if start else 1)
+        for each in (start, *(each for each in range(4) if each != start))
     )
-    if torch.equal(first, second):
+    if all(torch.equal(first, other) for other in others):
         table = model.get_decoder().get_input_embeddings()
         rows = table.weight.detach().clone()
         rows[start] = 0

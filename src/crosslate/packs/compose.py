@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 import crosslate
 from crosslate.errors import Faults, PackError, ParentError, StrategyError
@@ -20,6 +21,7 @@ from crosslate.models.methods.registry import parse_method
 from crosslate.models.parent import Parent
 from crosslate.models.plan import child_tensors, vocabulary_axis
 from crosslate.models.sides import effective_setting
+from crosslate.models.tensors import set_tensor
 from crosslate.models.vocabularies.new_language import NewSide, joined, new_rows, parent_rows
 from crosslate.packs.manifest import (
     FrameRecord,
@@ -91,7 +93,13 @@ def composed_parent(parent: Parent, packs: Sequence[Pack]) -> ComposedParent:
         raise ParentError(
             f"{parent.name} is held in lower precision; load it again, and lower what is composed"
         )
-    return _composed(parent, apply_packs(parent, packs), packs)
+    child = apply_packs(parent, packs)
+    # Parameters of its own on the same memory, so that lowering it in place leaves the original alone.
+    own: dict[int, nn.Parameter] = {}
+    for name, tensor in list(child.model.named_parameters(remove_duplicate=False)):
+        mine = own.setdefault(id(tensor), nn.Parameter(tensor.detach(), tensor.requires_grad))
+        set_tensor(child.model, [name], mine)
+    return _composed(parent, child, packs)
 
 
 def _composed(parent: Parent, child: Child, packs: Sequence[Pack]) -> ComposedParent:

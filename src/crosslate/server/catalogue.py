@@ -185,7 +185,7 @@ class Catalogue:
         self._installed: dict[str, InstalledPack] = {}
         self._refused: dict[str, tuple[Signature, str]] = {}
         # By name of a pair pack: the packs that it was tried with, and why it is not served; "" if it is.
-        self._pairs: dict[str, tuple[Identity, str]] = {}
+        self._pairs: dict[str, tuple[tuple[Identity, tuple[Signature, ...]], str]] = {}
         # What lay in the folder at the last look, and when it was last read.
         self._seen: dict[str, Signature] = {}
         self._applied: dict[str, Signature] = {}
@@ -313,9 +313,10 @@ class Catalogue:
                 continue
             found = [known[each.fingerprint] for each in pack.manifest.packs if each.fingerprint in known]
             pack = replace(pack, companions=tuple(found))
-            identity = pack.direction.identity
+            # What is refused is tried again when a folder changes; it may have been put right.
+            identity = pack.direction.identity, tuple(each.signature for each in (*found, pack))
             before = self._pairs.get(name)
-            if before and before[0] == identity:
+            if before and (before[0] == identity or (before[0][0] == identity[0] and not before[1])):
                 reason = before[1]
             else:
                 reason = self._refuse_pair(name, pack)

@@ -240,7 +240,9 @@ class TrainingChanges(TrainingSettings):
         if self.preset == "paper":
             values = _paper(trained_groups, fresh_groups)
         else:
-            values = training_values(self.effort, self.model_fields_set)
+            # No limit on epochs says nothing of what an epoch is.
+            without = set() if self.max_epochs else {"max_epochs"}
+            values = training_values(self.effort, self.model_fields_set - without)
             if fresh_groups <= EMBEDDINGS:
                 values["fresh_learning_rate"] = _FRESH_EMBEDDINGS_RATE
         changes = {name: getattr(self, name) for name in self.model_fields_set - {"preset", "effort"}}

@@ -214,7 +214,7 @@ def _check(legs: Sequence[StoredModel], human: str, back: StoredModel | None, ou
                 f"{other.name} translates {other.source_language}, expected {one.target_language}, which "
                 f"{one.name} translates to"
             )
-    if is_same_language(human, target):
+    if any(is_same_language(each, target) for each in (human, source)):
         raise UsageError(f"{name} translates to {target}, the language of the text; expected two languages")
     if back and any(map(contradicts, (back.source_language, back.target_language), (target, source))):
         raise UsageError(

@@ -9,6 +9,7 @@ import pytest
 from crosslate.adaptation.jobs import AdaptJob, ParentJob
 from crosslate.adaptation.settings import NewLanguages
 from crosslate.errors import SettingsError
+from crosslate.training.effort import EFFORTS
 
 JOB = {"parent": "p", "train": ["a", "b"], "new": {"source": "de"}, "output": {"folder": "out"}}
 
@@ -124,7 +125,7 @@ def test_the_effort_sets_strategy_and_training():
             strategy or "src+xattn" + f"+low-rank(enc,dec;rank={rank})" * bool(rank)
         )
         assert (made.settings.max_epochs, made.settings.max_updates) == (0, 900)
-        assert made.settings.min_epoch_updates == 0
+        assert made.settings.min_epoch_updates == EFFORTS[effort]["min_epoch_updates"]
     assert job("fast").settings.fresh_learning_rate == 3e-3
 
 

@@ -97,6 +97,7 @@ def test_a_lowered_composition_keeps_its_fingerprint(three):
     before = composed.fingerprint()
     composed.lower({"enc", "dec", "xattn"})
     assert composed.lowering and composed.fingerprint() == before
+    assert parent.fingerprint() == parents.parent().fingerprint()  # which shares its memory
     with pytest.raises(ParentError, match="lower what is composed"):
         lowered = parents.parent()
         lowered.lower(())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 
 import pytest
@@ -14,7 +15,7 @@ from crosslate.packs.compact import stored_as
 from crosslate.packs.compose import composed_parent, pack_child
 from crosslate.packs.pack import Pack
 from crosslate.server.backends import CTranslate2Backend, TorchBackend, make_backend
-from crosslate.server.catalogue import Catalogue
+from crosslate.server.catalogue import Catalogue, Direction
 from crosslate.server.settings import ServerSettings
 from crosslate.translation.translator import Translator
 from tiny_models import vocabulary
@@ -204,3 +205,23 @@ def test_a_pair_pack_is_served_with_its_two_packs(tiny, parent, name, tmp_path):
     assert "needs 'fr-es tgt+xattn[k,v]' (fingerprint " in snapshot.refused["de-es"]
     shutil.copytree(tiny / "packs" / "fr-es", folder / "fr-es")
     assert catalogue.refresh().direction("de", "es") and not catalogue.snapshot.refused
+
+
+def test_a_refused_pair_pack_is_tried_again_when_a_folder_changes(tiny, parent, tmp_path):
+    folder, fails = tmp_path / "packs", [True]
+    shutil.copytree(tiny / "packs", folder)
+
+    def prepare(direction: Direction) -> None:
+        if fails and direction.kind == "pack" and len(direction.packs) == 3:
+            raise OSError("no space left on device")
+
+    catalogue = Catalogue(ServerSettings(parent=parent, packs=folder), prepare, lambda _: None)
+    two = [Pack.load(folder / each) for each in ("de-en", "fr-es")]
+    child = parents.child(composed_parent(Parent.load(parent), two), "pair+xattn")
+    pack_child(child).save(folder / "de-es")
+    assert "no space left" in catalogue.refresh().refused["de-es"]
+    fails.clear()
+    assert catalogue.refresh().refused
+    os.utime(folder / "de-es" / "pack.json", (1, 1))  # installed again
+    assert catalogue.refresh().refused == {}
+    assert catalogue.snapshot.direction("de", "es").kind == "pack"

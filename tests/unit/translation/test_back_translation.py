@@ -262,5 +262,8 @@ class TestPivoting:
             back_translate(there(), text, out, through=[on])
         with pytest.raises(UsageError, match="translates to de, the language of the text"):
             back_translate(there(), text, out, beside=Beside("de", beside.files))
+        home: Any = Stored(Words({}, ("de", "en")), "home")
+        with pytest.raises(UsageError, match="translates to en, the language of the text"):
+            back_translate(there(), text, out, through=[home], beside=beside)
         with pytest.raises(InputError, match="has 2 lines, expected 1, one for each"):
             back_translate(there(), text, out, beside=beside)
