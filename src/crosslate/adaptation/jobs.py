@@ -21,6 +21,7 @@ from crosslate.models.parent_facts import LanguagePair, ParentFacts
 from crosslate.models.sizes import parse_size
 from crosslate.text.corpora import TextFiles
 from crosslate.text.synthetic import SyntheticText
+from crosslate.training.effort import training_values
 from crosslate.training.settings import TrainingChanges, TrainingSettings
 
 if TYPE_CHECKING:
@@ -108,9 +109,13 @@ class _Job(Settings):
     @property
     def _changes(self) -> TrainingChanges:
         """The changes; max_updates given alone lifts the limit on epochs."""
-        changes = self.training
-        is_alone = bool(changes.max_updates) and "max_epochs" not in changes.model_fields_set
-        return changes.changed(max_epochs=0) if is_alone else changes
+        changes, given = self.training, self.training.model_fields_set
+        if not changes.max_updates or "max_epochs" in given:
+            return changes
+        # What an epoch is stays the effort's: validations and patience count in epochs.
+        of_effort = {} if changes.preset == "paper" else training_values(changes.effort, given)
+        kept = {name: value for name, value in of_effort.items() if name == "min_epoch_updates"}
+        return changes.changed(max_epochs=0, **kept)
 
 
 class AdaptJob(_Job, Start):

@@ -240,9 +240,7 @@ class TrainingChanges(TrainingSettings):
         if self.preset == "paper":
             values = _paper(trained_groups, fresh_groups)
         else:
-            # No limit on epochs says nothing of what an epoch is.
-            without = set() if self.max_epochs else {"max_epochs"}
-            values = training_values(self.effort, self.model_fields_set - without)
+            values = training_values(self.effort, self.model_fields_set)
             if fresh_groups <= EMBEDDINGS:
                 values["fresh_learning_rate"] = _FRESH_EMBEDDINGS_RATE
         changes = {name: getattr(self, name) for name in self.model_fields_set - {"preset", "effort"}}
