@@ -107,8 +107,8 @@ def adapt(
         )
     data, progress = data or DataSettings(), progress or Progress()
     new = new.with_effort(effort or "default")
-    strategy = new.parsed_strategy
     if training is None:
+        strategy = new.parsed_strategy
         training = TrainingChanges(effort=effort or "default").resolved(
             trained_groups=strategy.train, fresh_groups=strategy.reinitialise
         )

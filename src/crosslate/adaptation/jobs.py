@@ -37,12 +37,14 @@ class ParentChoice(ParentFacts):
 
     def load(self) -> Parent:
         """The parent, in float32."""
-        from crosslate.models.parent import Parent
+        return _loaded(self, self.parent)
 
-        source, target = self.given_languages or (None, None)
-        return Parent.load(
-            self.parent, source_language=source, target_language=target, prefix=self.parent_prefix
-        )
+
+def _loaded(facts: ParentFacts, parent: str) -> Parent:
+    from crosslate.models.parent import Parent
+
+    source, target = facts.given_languages or (None, None)
+    return Parent.load(parent, source_language=source, target_language=target, prefix=facts.parent_prefix)
 
 
 class Start(ParentFacts):
@@ -67,16 +69,12 @@ class Start(ParentFacts):
 
     def load(self) -> Parent:
         """The parent in float32, composed if it starts from packs."""
-        from crosslate.models.parent import Parent
-
         if not self.start:
-            source, target = self.given_languages or (None, None)
-            return Parent.load(
-                str(self.parent), source_language=source, target_language=target, prefix=self.parent_prefix
-            )
+            return _loaded(self, str(self.parent))
         from crosslate.packs.stored_model import StoredModel
 
         stored = StoredModel(self.start, self.parent, self.given_languages, self.parent_prefix)
+        # Packs are checked before PyTorch is loaded.
         from crosslate.packs.compose import composed_parent
 
         return composed_parent(stored.load_parent(), stored.load_packs())
