@@ -51,12 +51,11 @@ def settings_of(arguments: argparse.Namespace, strategy_name: str = STRATEGY) ->
     from crosslate.models.strategies import parse_strategy
     from crosslate.training.settings import TrainingChanges
 
-    strategy = parse_strategy(strategy_name)
     changes = TrainingChanges(
         dropout=arguments.dropout, schedule="cosine", warmup_updates=50, max_epochs=arguments.epochs,
         patience=0, batch_tokens=arguments.batch_tokens, seed=arguments.seed,
     )  # fmt: skip
-    return changes.resolved(trained_groups=strategy.train, fresh_groups=strategy.reinitialise)
+    return changes.resolved(parse_strategy(strategy_name))
 
 
 def adapted(arguments: argparse.Namespace) -> list[dict[str, float]]:

@@ -108,10 +108,7 @@ def adapt(
     data, progress = data or DataSettings(), progress or Progress()
     new = new.with_effort(effort or "default")
     if training is None:
-        strategy = new.parsed_strategy
-        training = TrainingChanges(effort=effort or "default").resolved(
-            trained_groups=strategy.train, fresh_groups=strategy.reinitialise
-        )
+        training = TrainingChanges(effort=effort or "default").resolved(new.parsed_strategy)
     dial = {"effort": effort} if effort else {}
     if output is not None:
         return _adapt(parent, corpus, valid, synthetic, new, data, training, dial, output, progress)

@@ -150,8 +150,7 @@ class AdaptJob(_Job, Start):
     @property
     def settings(self) -> TrainingSettings:
         """The training settings in full."""
-        strategy = self._new.parsed_strategy
-        return self._changes.resolved(trained_groups=strategy.train, fresh_groups=strategy.reinitialise)
+        return self._changes.resolved(self._new.parsed_strategy)
 
     @property
     def _new(self) -> NewLanguages:

@@ -69,6 +69,11 @@ class Strategy:
         return frozenset(group for group, each in self.methods.items() if each.trains_own_tensors)
 
     @property
+    def adds_tensors(self) -> bool:
+        """Whether a method trains tensors that it adds, such as low-rank factors."""
+        return not all(each.trains_own_tensors for each in self.methods.values())
+
+    @property
     def precise_groups(self) -> frozenset[Group]:
         """Groups that must keep full precision in the parent, since training starts from its values."""
         from_parent = {group for group, each in self.methods.items() if not each.modules}

@@ -314,9 +314,7 @@ class Recipe(Settings):
         changes: dict[str, Any] = {}
         for name in dict.fromkeys((ALL, parsed.name, strategy)):  # limited strategies inherit
             changes |= self.training.get(name, {})
-        return TrainingChanges.from_values(changes | {"seed": seed}).resolved(
-            trained_groups=parsed.train, fresh_groups=parsed.reinitialise
-        )
+        return TrainingChanges.from_values(changes | {"seed": seed}).resolved(parsed)
 
     def find_faults(self, faults: Faults) -> None:
         if not self.name or not set(self.name) <= set("abcdefghijklmnopqrstuvwxyz0123456789-"):

@@ -9,11 +9,15 @@ from pydantic import BeforeValidator, Field
 from crosslate.config import Settings
 from crosslate.errors import Faults, nearest
 from crosslate.models.groups import ADDED, EMBEDDINGS, GROUPS
+from crosslate.models.strategies import Strategy
 from crosslate.training.effort import Effort, training_values
 
 MAX_SEED = 2**63 - 1
 """The largest signed 64-bit integer."""
 _FRESH_EMBEDDINGS_RATE = 3e-3
+# At three times this rate low-rank factors of rank 96 diverge, and those of rank 32 learn slower
+# (docs/log.md).
+_ADDED_RATE = 1e-3
 
 ScheduleName = Literal["inverse_sqrt", "linear", "cosine", "constant"]
 Rate = Annotated[float, Field(gt=0)]
@@ -196,7 +200,8 @@ class TrainingChanges(TrainingSettings):
 
     ``default`` converges in about ten epochs on tens of thousands of pairs. If only embeddings start from
     random values, they learn at 3e-3: on Multi30k German-English that beat 1e-3 by several BLEU on
-    validation, but a whole model diverges at such a rate. ``paper`` is the released set-up of Gheini, Ren &
+    validation, but a whole model diverges at such a rate. What a method adds, such as low-rank factors,
+    learns at 1e-3. ``paper`` is the released set-up of Gheini, Ren &
     May 2021 for up to 150,000 updates of 8 batches of 2048 tokens a side: rate 3e-4 with inverse square root
     decay for new embeddings alone, 3e-5 with linear decay, which would end at update 1,000,000, if anything
     else is trained too. For models from scratch, which the released scripts do not cover, it is 5e-4 with
@@ -222,28 +227,25 @@ class TrainingChanges(TrainingSettings):
                 "change; leave one of the two out"
             )
 
-    def resolved(
-        self,
-        *,
-        trained_groups: frozenset[str] = frozenset(GROUPS),
-        fresh_groups: frozenset[str] = frozenset(GROUPS),
-    ) -> TrainingSettings:
+    def resolved(self, strategy: Strategy | None = None) -> TrainingSettings:
         """The settings in full.
 
         Args:
-            trained_groups: groups to train; ``paper`` depends on them and on the next.
-            fresh_groups: groups that start from random values; both presets depend on them.
+            strategy: what is trained, on which the rates depend; None is a model from scratch.
 
         Raises:
             SettingsError: the changes contradict each other.
         """
-        if self.preset == "paper":
-            values = _paper(trained_groups, fresh_groups)
-        else:
-            values = training_values(self.effort, self.model_fields_set)
-            if fresh_groups <= EMBEDDINGS:
-                values["fresh_learning_rate"] = _FRESH_EMBEDDINGS_RATE
         changes = {name: getattr(self, name) for name in self.model_fields_set - {"preset", "effort"}}
+        fresh_groups = frozenset(GROUPS) if strategy is None else strategy.reinitialise
+        if self.preset == "paper":
+            trained_groups = frozenset(GROUPS) if strategy is None else strategy.train
+            return TrainingSettings(**_paper(trained_groups, fresh_groups) | changes)
+        values = training_values(self.effort, self.model_fields_set)
+        if fresh_groups <= EMBEDDINGS:
+            values["fresh_learning_rate"] = _FRESH_EMBEDDINGS_RATE
+        if strategy is not None and strategy.adds_tensors:
+            changes["learning_rates"] = {ADDED: _ADDED_RATE} | self.learning_rates
         return TrainingSettings(**values | changes)
 
 

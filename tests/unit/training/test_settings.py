@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from crosslate.errors import SettingsError
-from crosslate.models.groups import GROUPS
+from crosslate.models.strategies import parse_strategy
 from crosslate.training.optimiser import learning_rate_factor
 from crosslate.training.settings import TrainingChanges, TrainingSettings
 
@@ -51,23 +51,22 @@ def test_the_learning_rate_of_a_group():
 
 
 @pytest.mark.parametrize(
-    ("trained", "fresh", "rate", "schedule", "warmup", "end"),
+    ("strategy", "rate", "schedule", "warmup", "end"),
     [
-        ({"src"}, {"src"}, 3e-4, "inverse_sqrt", 4000, 0),
-        ({"src", "xattn"}, {"src"}, 3e-5, "linear", 2500, 1_000_000),
-        ({"src", "xattn"}, {"src", "xattn"}, 3e-5, "linear", 2500, 1_000_000),
+        ("src", 3e-4, "inverse_sqrt", 4000, 0),
+        ("src+xattn", 3e-5, "linear", 2500, 1_000_000),
+        ("src+randxattn", 3e-5, "linear", 2500, 1_000_000),
         # mBART's embeddings start from pretrained values.
-        ({"src", "tgt"}, set(), 3e-5, "linear", 2500, 1_000_000),
-        # Parents and models from scratch.
-        (set(GROUPS), set(GROUPS), 5e-4, "inverse_sqrt", 4000, 0),
+        ("embed", 3e-5, "linear", 2500, 1_000_000),
+        ("scratch", 5e-4, "inverse_sqrt", 4000, 0),
+        # A parent.
+        (None, 5e-4, "inverse_sqrt", 4000, 0),
     ],
 )
 def test_the_paper_preset_depends_on_what_is_trained(
-    trained: set[str], fresh: set[str], rate: float, schedule: str, warmup: int, end: int
+    strategy: str | None, rate: float, schedule: str, warmup: int, end: int
 ):
-    found = TrainingChanges(preset="paper").resolved(
-        trained_groups=frozenset(trained), fresh_groups=frozenset(fresh)
-    )
+    found = TrainingChanges(preset="paper").resolved(strategy and parse_strategy(strategy))
     assert found.fresh_learning_rate == found.pretrained_learning_rate == rate
     assert (found.schedule, found.warmup_updates, found.schedule_updates) == (schedule, warmup, end)
     assert (found.max_updates, found.max_epochs, found.accumulate_batches) == (150_000, 0, 8)
@@ -76,14 +75,23 @@ def test_the_paper_preset_depends_on_what_is_trained(
 
 
 def test_the_paper_s_linear_decay_keeps_most_of_the_rate_to_the_end():
-    paper = TrainingChanges(preset="paper").resolved(fresh_groups=frozenset({"src"}))
+    paper = TrainingChanges(preset="paper").resolved(parse_strategy("src+xattn"))
     left = learning_rate_factor(paper, 150_000, total_updates=paper.schedule_updates)
     assert left == pytest.approx(1 - 147_500 / 997_500)
 
 
+def test_what_a_method_adds_has_a_rate_of_its_own_beside_those_that_are_given():
+    low_rank = parse_strategy("src+xattn+low-rank(enc,dec;rank=32)")
+    changes = TrainingChanges(fresh_learning_rate=5e-3, learning_rates={"xattn": 2e-3})
+    assert changes.resolved(low_rank).learning_rates == {"xattn": 2e-3, "added": 1e-3}
+    assert changes.resolved(parse_strategy("src+xattn")).learning_rates == {"xattn": 2e-3}
+    given = TrainingChanges(learning_rates={"added": 2e-3})
+    assert given.resolved(low_rank).learning_rate("added", is_fresh=True) == 2e-3
+
+
 def test_changes_win_over_the_preset_and_are_checked_with_it():
     assert TrainingChanges(max_epochs=7).resolved() == TrainingSettings(max_epochs=7)
-    fresh = TrainingChanges(max_epochs=15).resolved(fresh_groups=frozenset({"src"}))
+    fresh = TrainingChanges(max_epochs=15).resolved(parse_strategy("src+xattn"))
     assert fresh == TrainingSettings(fresh_learning_rate=3e-3)
     assert TrainingChanges(preset="paper", max_epochs=0).resolved().max_updates == 150_000
     with pytest.raises(SettingsError, match="max_epochs and max_updates are both 0"):
