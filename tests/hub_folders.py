@@ -7,7 +7,6 @@ phrasebook and lie in the files that the family's published checkpoints have, no
 from __future__ import annotations
 
 import functools
-import io
 import json
 import re
 import sys
@@ -92,14 +91,7 @@ def write(name: str, folder: Path, *, is_learnable: bool = False, **changes: Any
 
 @functools.cache
 def sentencepiece_model(size: int, kind: str, **ids: Any) -> bytes:
-    import sentencepiece
-
-    model = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.Train(
-        sentence_iterator=iter(lines()), model_writer=model, vocab_size=size, model_type=kind, num_threads=1,
-        minloglevel=2, **ids,
-    )  # fmt: skip
-    return model.getvalue()
+    return parents.sentencepiece_model(lines(), size, kind, **ids)
 
 
 def pieces_of(model: bytes) -> tuple[str, ...]:
