@@ -19,7 +19,7 @@ from crosslate.errors import CorpusError, EngineError
 from crosslate.evaluation.scores import check_references, score_translations
 from crosslate.models.child import Child, plain_child
 from crosslate.models.parent import Parent
-from crosslate.models.tensors import is_mixed
+from crosslate.models.tensors import evaluating, is_mixed
 from crosslate.text.corpora import ParallelCorpus
 from crosslate.training.batches import (
     IGNORED,
@@ -100,11 +100,10 @@ def make_loss(
 
     @torch.no_grad()
     def validate() -> Validation:
-        device, was_training = next(model.parameters()).device, model.training
-        model.eval()
+        device = next(model.parameters()).device
         total, num_labels = 0.0, 0
         is_lowered = is_mixed(model)
-        with torch.autocast(device.type, torch.bfloat16) if is_lowered else nullcontext():
+        with evaluating(model), torch.autocast(device.type, torch.bfloat16) if is_lowered else nullcontext():
             for planned in batches:
                 batch = collate(pairs, planned, ids).to(device)
                 logits = model(
@@ -117,7 +116,6 @@ def make_loss(
                 )  # fmt: skip
                 total += float(loss)
                 num_labels += batch.num_labels
-        model.train(was_training)
         smoothed = f", label smoothing {label_smoothing:g}" if label_smoothing else ""
         return Validation("negative loss", -total / num_labels, f"nats per target token{smoothed}")
 

@@ -201,11 +201,8 @@ def back_translate(
 
 def _check(legs: Sequence[StoredModel], human: str, back: StoredModel | None, output: Path) -> None:
     """Checks languages and the name of the output before any work."""
-    source, target, name = (
-        legs[0].source_language,
-        legs[-1].target_language,
-        " + ".join(each.name for each in legs),
-    )
+    source, target = legs[0].source_language, legs[-1].target_language
+    name = " + ".join(each.name for each in legs)
     if output.suffix != ENDING:
         raise UsageError(f"the output is {output.name}, expected a name that ends in {ENDING}")
     for one, other in pairwise(legs):
@@ -243,10 +240,7 @@ def _translated(
     language, made_in = translator.source_language, translator.target_language
     lines: list[str] = []
     for row, (text, translation, rule) in enumerate(zip(texts, translations, rules, strict=True)):
-        pair = {language: text, made_in: translation}
-        if settings.side == "target":
-            pair = {made_in: translation, language: text}
-        line: dict[str, Any] = {**pair, MARK: made_in}
+        line = _pair(language, text, made_in, translation, settings)
         if (score := scores.get(row)) is not None:
             line["round_trip"] = round(score, 2)
             rule = _ROUND_TRIP if score < settings.min_round_trip else None
@@ -270,12 +264,19 @@ def _beside(data: bytes, text: str, language: str, settings: BackTranslationSett
     made_in = line[MARK]
     translation = line.pop(made_in)
     rule = line.get(_DROPPED) or broken_rule(text.strip(), translation.strip(), settings.cleaning)
-    pair = {language: text, made_in: translation}
-    if settings.side == "target":
-        pair = {made_in: translation, language: text}
+    pair = _pair(language, text, made_in, translation, settings)
     scores = {key: line[key] for key in ("round_trip",) if key in line}
     dropped = {_DROPPED: rule} if rule else {}
-    return (json.dumps({**pair, MARK: made_in, **scores, **dropped}, ensure_ascii=False) + "\n").encode()
+    return (json.dumps(pair | scores | dropped, ensure_ascii=False) + "\n").encode()
+
+
+def _pair(
+    language: str, text: str, made_in: str, translation: str, settings: BackTranslationSettings
+) -> dict[str, Any]:
+    """Both texts by language, the source of the new pair first, and the language of the translation."""
+    if settings.side == "target":
+        return {made_in: translation, language: text, MARK: made_in}
+    return {language: text, made_in: translation, MARK: made_in}
 
 
 def _kept(lines: Iterable[bytes], counts: CleaningReport) -> Iterator[bytes]:
