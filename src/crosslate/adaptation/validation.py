@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
 from crosslate.adaptation.settings import ValidationMetric
@@ -25,6 +22,7 @@ from crosslate.training.batches import (
     IGNORED,
     BatchIds,
     PairIds,
+    PairsInMemory,
     collate,
     longest_unpadded,
     plan_batches,
@@ -122,31 +120,6 @@ def make_loss(
     return validate
 
 
-@dataclass(frozen=True)
-class _Pairs:
-    """A short text in memory as :class:`PairIds`."""
-
-    source: Sequence[npt.NDArray[np.int32]]
-    target: Sequence[npt.NDArray[np.int32]]
-
-    def __len__(self) -> int:
-        return len(self.source)
-
-    @cached_property
-    def source_lengths(self) -> npt.NDArray[np.int32]:
-        return np.array([len(ids) for ids in self.source], np.int32)
-
-    @cached_property
-    def target_lengths(self) -> npt.NDArray[np.int32]:
-        return np.array([len(ids) for ids in self.target], np.int32)
-
-    def source_ids(self, index: int) -> npt.NDArray[np.int32]:
-        return self.source[index]
-
-    def target_ids(self, index: int) -> npt.NDArray[np.int32]:
-        return self.target[index]
-
-
 def _loss_on(
     model: Parent | Child, valid: ParallelCorpus, label_smoothing: float
 ) -> Callable[[], Validation]:
@@ -158,6 +131,6 @@ def _loss_on(
         raise CorpusError(f"{valid.origin}: all {len(valid)} pairs have more than {most} tokens on a side")
     if len(fitting) < len(valid):
         log.info("validating without %d pairs of more than %d tokens", len(valid) - len(fitting), most)
-    source, target = ([np.array(pair[side], np.int32) for pair in fitting] for side in (0, 1))
+    pairs = PairsInMemory(*zip(*fitting))
     ids = Trainee.of(model, {}, ()).ids
-    return make_loss(model.model, _Pairs(source, target), ids, label_smoothing)
+    return make_loss(model.model, pairs, ids, label_smoothing)
