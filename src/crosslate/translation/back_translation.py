@@ -89,19 +89,6 @@ class Beside:
             )
 
 
-class _Chain:
-    """Translators in a row, each of what the one before it made."""
-
-    def __init__(self, legs: Sequence[Translator]) -> None:
-        self._legs = legs
-        self.source_language, self.target_language = legs[0].source_language, legs[-1].target_language
-
-    def translate_lines(self, lines: Iterable[str]) -> list[str]:
-        for leg in self._legs:
-            lines = list(leg.translate_lines(lines))
-        return list(lines)
-
-
 def back_translate(
     model: StoredModel,
     inputs: Sequence[str | Path],
@@ -166,7 +153,7 @@ def back_translate(
         def opened(stored: StoredModel) -> Translator:
             return Translator.of_stored(stored, engine=engine, quantization=quantization, options=options)
 
-        there, again = _Chain([opened(each) for each in legs]), opened(back) if back else None
+        there, again = [opened(each) for each in legs], opened(back) if back else None
         report((_translated(shard, there, again, settings) for shard in missing), missing)
     counts = CleaningReport()
     if back:
@@ -226,18 +213,24 @@ def _described(model: StoredModel) -> dict[str, Any]:
 
 
 def _translated(
-    shard: Shard, translator: _Chain, back: Translator | None, settings: BackTranslationSettings
+    shard: Shard, legs: Sequence[Translator], back: Translator | None, settings: BackTranslationSettings
 ) -> Shard:
-    """Writes a line for each line of a shard: its pair, and the rule that drops it if one does."""
+    """Writes a line for each line of a shard: its pair, and the rule that drops it if one does.
+
+    Args:
+        legs: each translates what the one before it made.
+    """
     with shard.source.open(encoding="utf-8", newline="\n") as file:
         texts = [line[:-1] for line in file]
-    translations = translator.translate_lines(texts)
+    translations = texts
+    for leg in legs:
+        translations = list(leg.translate_lines(translations))
     rules = [
         broken_rule(one.strip(), other.strip(), settings.cleaning)
         for one, other in zip(texts, translations, strict=True)
     ]
     scores = _round_trip(texts, translations, rules, back) if back else {}
-    language, made_in = translator.source_language, translator.target_language
+    language, made_in = legs[0].source_language, legs[-1].target_language
     lines: list[str] = []
     for row, (text, translation, rule) in enumerate(zip(texts, translations, rules, strict=True)):
         line = _pair(language, text, made_in, translation, settings)
