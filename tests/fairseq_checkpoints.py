@@ -6,7 +6,6 @@ Nothing here knows of transformers or of Crosslate's models: the forward pass re
 from __future__ import annotations
 
 import argparse
-import io
 import math
 from collections import OrderedDict
 from pathlib import Path
@@ -36,14 +35,7 @@ SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")
 
 def sentencepiece_model(size: int) -> bytes:
     """A model with SentencePiece's own default ids, as the text for fairseq is cut with: no padding piece."""
-    import sentencepiece
-
-    model = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.Train(
-        sentence_iterator=iter(parents.TEXT), model_writer=model, vocab_size=size, model_type="bpe",
-        num_threads=1, minloglevel=2,
-    )  # fmt: skip
-    return model.getvalue()
+    return parents.sentencepiece_model(parents.TEXT, size)
 
 
 def pieces_of(model: bytes) -> list[str]:

@@ -6,8 +6,6 @@ phrasebook and lie in the files that the family's published checkpoints have, no
 
 from __future__ import annotations
 
-import functools
-import io
 import json
 import re
 import sys
@@ -15,6 +13,7 @@ import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +60,7 @@ class Layout:
     spare_rows: int = 0
 
 
-@functools.cache
+@cache
 def lines() -> tuple[str, ...]:
     """French and English sentences of the phrasebook."""
     train, _, _ = Phrasebook().corpora("fr", "en", train=300, valid=0, test=0)
@@ -90,16 +89,9 @@ def write(name: str, folder: Path, *, is_learnable: bool = False, **changes: Any
     return layout
 
 
-@functools.cache
+@cache
 def sentencepiece_model(size: int, kind: str, **ids: Any) -> bytes:
-    import sentencepiece
-
-    model = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.Train(
-        sentence_iterator=iter(lines()), model_writer=model, vocab_size=size, model_type=kind, num_threads=1,
-        minloglevel=2, **ids,
-    )  # fmt: skip
-    return model.getvalue()
+    return parents.sentencepiece_model(lines(), size, kind, **ids)
 
 
 def pieces_of(model: bytes) -> tuple[str, ...]:
@@ -116,47 +108,35 @@ def _length(folder: Path) -> dict[str, int]:
 
 
 def _fairseq(
-    tokenizer_class: str, kind: str, model_type: str, **config: Any
-) -> Callable[[Path], dict[str, int]]:
+    folder: Path, *, tokenizer_class: str, kind: str, model_type: str, **config: Any
+) -> dict[str, int]:
     """``sentencepiece.bpe.model`` whose ids are shifted by one, with the codes of languages after them."""
-
-    def make(folder: Path) -> dict[str, int]:
-        (folder / "sentencepiece.bpe.model").write_bytes(sentencepiece_model(150, kind))
-        _json(folder, "tokenizer_config.json", {"tokenizer_class": tokenizer_class, **config})
-        _json(folder, "config.json", {"model_type": model_type})
-        return _length(folder)
-
-    return make
+    (folder / "sentencepiece.bpe.model").write_bytes(sentencepiece_model(150, kind))
+    _json(folder, "tokenizer_config.json", {"tokenizer_class": tokenizer_class, **config})
+    _json(folder, "config.json", {"model_type": model_type})
+    return _length(folder)
 
 
-def listed_pieces(tokenizer_class: str) -> Callable[[Path], dict[str, int]]:
+def listed_pieces(folder: Path, *, tokenizer_class: str) -> dict[str, int]:
     """A SentencePiece model beside fairseq's dictionary, which says what ids its pieces have."""
-
-    def make(folder: Path) -> dict[str, int]:
-        model = sentencepiece_model(150, "bpe")
-        (folder / "sentencepiece.bpe.model").write_bytes(model)
-        # Four special pieces, the others by frequency, not all of the model's.
-        listed = ["<s>", "<pad>", "</s>", "<unk>", *reversed(pieces_of(model)[3:-2])]
-        _json(folder, "vocab.json", {piece: index for index, piece in enumerate(listed)})
-        _json(folder, "tokenizer_config.json", {"tokenizer_class": tokenizer_class})
-        return {"vocab_size": len(listed) + 100}  # M2M100's codes of languages
-
-    return make
+    model = sentencepiece_model(150, "bpe")
+    (folder / "sentencepiece.bpe.model").write_bytes(model)
+    # Four special pieces, the others by frequency, not all of the model's.
+    listed = ["<s>", "<pad>", "</s>", "<unk>", *reversed(pieces_of(model)[3:-2])]
+    _json(folder, "vocab.json", {piece: index for index, piece in enumerate(listed)})
+    _json(folder, "tokenizer_config.json", {"tokenizer_class": tokenizer_class})
+    return {"vocab_size": len(listed) + 100}  # M2M100's codes of languages
 
 
-def byte_level(special: list[str], config: dict[str, Any]) -> Callable[[Path], dict[str, int]]:
+def byte_level(folder: Path, *, special: list[str], **config: Any) -> dict[str, int]:
     """``vocab.json`` and ``merges.txt`` of byte-level BPE, special pieces first."""
+    from tokenizers import ByteLevelBPETokenizer
 
-    def make(folder: Path) -> dict[str, int]:
-        from tokenizers import ByteLevelBPETokenizer
-
-        tokenizer = ByteLevelBPETokenizer()
-        tokenizer.train_from_iterator(lines(), vocab_size=340, special_tokens=special, show_progress=False)
-        tokenizer.save_model(str(folder))
-        _json(folder, "tokenizer_config.json", config)
-        return {"vocab_size": tokenizer.get_vocab_size()}
-
-    return make
+    tokenizer = ByteLevelBPETokenizer()
+    tokenizer.train_from_iterator(lines(), vocab_size=340, special_tokens=special, show_progress=False)
+    tokenizer.save_model(str(folder))
+    _json(folder, "tokenizer_config.json", config)
+    return {"vocab_size": tokenizer.get_vocab_size()}
 
 
 def _blenderbot_small(folder: Path) -> dict[str, int]:
@@ -202,20 +182,17 @@ def _word_merges(*, lower: bool) -> tuple[list[str], list[str]]:
     return merges, sorted(model["vocab"], key=model["vocab"].__getitem__)
 
 
-def _t5(config: dict[str, Any], model_type: str) -> Callable[[Path], dict[str, int]]:
-    def make(folder: Path) -> dict[str, int]:
-        ids = {"pad_id": 0, "eos_id": 1, "unk_id": 2, "bos_id": -1, "pad_piece": "<pad>"}
-        (folder / "spiece.model").write_bytes(sentencepiece_model(150, "unigram", **ids))
-        _json(folder, "tokenizer_config.json", {"tokenizer_class": "T5Tokenizer", **config})
-        _json(folder, "config.json", {"model_type": model_type})
-        return _length(folder)
-
-    return make
+def _t5(folder: Path, *, model_type: str = "t5", **config: Any) -> dict[str, int]:
+    ids = {"pad_id": 0, "eos_id": 1, "unk_id": 2, "bos_id": -1, "pad_piece": "<pad>"}
+    (folder / "spiece.model").write_bytes(sentencepiece_model(150, "unigram", **ids))
+    _json(folder, "tokenizer_config.json", {"tokenizer_class": "T5Tokenizer", **config})
+    _json(folder, "config.json", {"model_type": model_type})
+    return _length(folder)
 
 
 def _umt5(folder: Path) -> dict[str, int]:
     """``tokenizer.json`` beside the SentencePiece model."""
-    number = _t5({"extra_ids": 0}, "t5")(folder)
+    number = _t5(folder, extra_ids=0)
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
     tokenizer.backend_tokenizer.save(str(folder / "tokenizer.json"))
     special = {"eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"}
@@ -223,18 +200,14 @@ def _umt5(folder: Path) -> dict[str, int]:
     return number
 
 
-def _marian(codes: list[str], target_language: str) -> Callable[[Path], dict[str, int]]:
+def _marian(folder: Path, *, codes: tuple[str, ...] = (), target_language: str = "en") -> dict[str, int]:
     """OPUS-MT: one mapping for two SentencePiece models, padding last, maybe codes of languages before that."""
-
-    def make(folder: Path) -> dict[str, int]:
-        pieces = _marian_pieces(folder, "source.spm", "unigram") | _marian_pieces(folder, "target.spm", "bpe")
-        listed = ["</s>", "<unk>", *sorted(pieces - {"</s>", "<unk>"}), *codes, "<pad>"]
-        _json(folder, "vocab.json", {piece: index for index, piece in enumerate(listed)})
-        _json(folder, "tokenizer_config.json", {"source_lang": "fr", "target_lang": target_language})
-        rows, pad = ("vocab_size", "decoder_vocab_size"), ("pad_token_id", "decoder_start_token_id")
-        return dict.fromkeys(rows, len(listed)) | dict.fromkeys(pad, len(listed) - 1)
-
-    return make
+    pieces = _marian_pieces(folder, "source.spm", "unigram") | _marian_pieces(folder, "target.spm", "bpe")
+    listed = ["</s>", "<unk>", *sorted(pieces - {"</s>", "<unk>"}), *codes, "<pad>"]
+    _json(folder, "vocab.json", {piece: index for index, piece in enumerate(listed)})
+    _json(folder, "tokenizer_config.json", {"source_lang": "fr", "target_lang": target_language})
+    rows, pad = ("vocab_size", "decoder_vocab_size"), ("pad_token_id", "decoder_start_token_id")
+    return dict.fromkeys(rows, len(listed)) | dict.fromkeys(pad, len(listed) - 1)
 
 
 def _marian_separate(folder: Path) -> dict[str, int]:
@@ -317,7 +290,7 @@ _EOS_FIRST = FAIRSEQ_IDS | {"decoder_start_token_id": 2}
 
 LAYOUTS: dict[str, Layout] = {
     "marian": Layout(
-        "marian-shared", _marian([], "en"), {"eos_token_id": 0, "bos_token_id": None, "scale_embedding": True},
+        "marian-shared", _marian, {"eos_token_id": 0, "bos_token_id": None, "scale_embedding": True},
     ),
     "marian-separate": Layout(
         "marian-separate", _marian_separate,
@@ -327,53 +300,55 @@ LAYOUTS: dict[str, Layout] = {
         },
     ),
     "marian-of-many": Layout(
-        "marian-shared", _marian([">>fra<<", ">>eng<<", ">>spa<<"], "mul"),
+        "marian-shared", partial(_marian, codes=(">>fra<<", ">>eng<<", ">>spa<<"), target_language="mul"),
         {"eos_token_id": 0, "bos_token_id": None, "scale_embedding": True},
         _FRENCH_ENGLISH,
     ),
     "mbart": Layout(
-        "mbart", _fairseq("MBartTokenizer", "unigram", "mbart"), FAIRSEQ_IDS | {"decoder_start_token_id": None},
-        _FRENCH_ENGLISH, ("fr_XX", "en_XX"),
+        "mbart", partial(_fairseq, tokenizer_class="MBartTokenizer", kind="unigram", model_type="mbart"),
+        FAIRSEQ_IDS | {"decoder_start_token_id": None}, _FRENCH_ENGLISH, ("fr_XX", "en_XX"),
     ),
     "mbart-50": Layout(
-        "mbart", _fairseq("MBart50Tokenizer", "unigram", "mbart"), _EOS_FIRST, _FRENCH_ENGLISH, ("fr_XX", "en_XX")
+        "mbart", partial(_fairseq, tokenizer_class="MBart50Tokenizer", kind="unigram", model_type="mbart"),
+        _EOS_FIRST, _FRENCH_ENGLISH, ("fr_XX", "en_XX"),
     ),
     "m2m100": Layout(
-        "m2m100", listed_pieces("M2M100Tokenizer"), _EOS_FIRST, _FRENCH_ENGLISH, ("fr", "en"), spare_rows=8,
+        "m2m100", partial(listed_pieces, tokenizer_class="M2M100Tokenizer"), _EOS_FIRST, _FRENCH_ENGLISH, ("fr", "en"), spare_rows=8,
     ),
     "nllb": Layout(
-        "m2m100", _fairseq("NllbTokenizer", "bpe", "m2m_100", additional_special_tokens=NLLB_CODES), _EOS_FIRST,
-        _FRENCH_ENGLISH, ("fra_Latn", "eng_Latn"),
+        "m2m100", partial(_fairseq, tokenizer_class="NllbTokenizer", kind="bpe", model_type="m2m_100",
+                         additional_special_tokens=NLLB_CODES), _EOS_FIRST, _FRENCH_ENGLISH, ("fra_Latn", "eng_Latn"),
     ),
     "bart": Layout(
-        "bart", byte_level(["<s>", "<pad>", "</s>", "<unk>", "<mask>"], {"tokenizer_class": "BartTokenizer"}),
+        "bart", partial(byte_level, special=["<s>", "<pad>", "</s>", "<unk>", "<mask>"], tokenizer_class="BartTokenizer"),
         _EOS_FIRST | {"forced_bos_token_id": 0}, _FRENCH_ENGLISH,
     ),
     "pegasus": Layout(
-        "pegasus", _t5({"tokenizer_class": "PegasusTokenizer"}, "pegasus"), T5_IDS | {"bos_token_id": 0}, _FRENCH_ENGLISH,
+        "pegasus", partial(_t5, tokenizer_class="PegasusTokenizer", model_type="pegasus"), T5_IDS | {"bos_token_id": 0}, _FRENCH_ENGLISH,
     ),
     "blenderbot": Layout(
         "blenderbot",
-        byte_level(["<pad>", "<s>", "</s>", "<unk>", "<mask>"], {"tokenizer_class": "BlenderbotTokenizer"}),
+        partial(byte_level, special=["<pad>", "<s>", "</s>", "<unk>", "<mask>"], tokenizer_class="BlenderbotTokenizer"),
         {"decoder_start_token_id": 1}, _FRENCH_ENGLISH,
     ),
     "blenderbot-small": Layout(
         "blenderbot-small", _blenderbot_small, {"decoder_start_token_id": 1}, _FRENCH_ENGLISH
     ),
     "plbart": Layout(
-        "plbart", _fairseq("PLBartTokenizer", "bpe", "plbart"), FAIRSEQ_IDS | {"decoder_start_token_id": None},
+        "plbart", partial(_fairseq, tokenizer_class="PLBartTokenizer", kind="bpe", model_type="plbart"),
+        FAIRSEQ_IDS | {"decoder_start_token_id": None},
         {"source_language": "python", "target_language": "en"}, ("__python__", "__en_XX__"),
     ),
     "t5": Layout(
-        "t5", _t5({}, "t5"),
+        "t5", _t5,
         T5_IDS | {"task_specific_params": {
             "translation_fr_to_en": {"prefix": "translate French to English: ", "num_beams": 4},
             "translation_en_to_de": {"prefix": "translate English to German: "},
         }},
         _FRENCH_ENGLISH, spare_rows=6,
     ),
-    "t5-v1.1": Layout("t5-v1.1", _t5({}, "t5"), T5_IDS, _FRENCH_ENGLISH, spare_rows=6),
-    "mt5": Layout("mt5", _t5({"extra_ids": 0}, "mt5"), T5_IDS, _FRENCH_ENGLISH),
+    "t5-v1.1": Layout("t5-v1.1", _t5, T5_IDS, _FRENCH_ENGLISH, spare_rows=6),
+    "mt5": Layout("mt5", partial(_t5, extra_ids=0, model_type="mt5"), T5_IDS, _FRENCH_ENGLISH),
     "umt5": Layout("umt5", _umt5, T5_IDS, _FRENCH_ENGLISH),
     "fsmt": Layout("fsmt", _fsmt, _EOS_FIRST | {"langs": ["fr", "en"], "forced_eos_token_id": None}),
 }  # fmt: skip

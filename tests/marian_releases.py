@@ -5,7 +5,6 @@ Nothing here knows of PyTorch or of Crosslate's models: the forward pass reads M
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +25,8 @@ TYINGS: dict[str, dict[str, bool]] = {
 
 def sentencepiece_model(size: int = 60) -> bytes:
     """A model as Marian trains it: the end of sentence is 0, the unknown piece 1, and there is no padding."""
-    import sentencepiece
-
-    model = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.Train(
-        sentence_iterator=iter(parents.TEXT), model_writer=model, vocab_size=size, model_type="unigram",
-        eos_id=0, unk_id=1, bos_id=-1, pad_id=-1, num_threads=1, minloglevel=2, hard_vocab_limit=False,
-    )  # fmt: skip
-    return model.getvalue()
+    ids = {"eos_id": 0, "unk_id": 1, "bos_id": -1, "pad_id": -1}
+    return parents.sentencepiece_model(parents.TEXT, size, "unigram", **ids, hard_vocab_limit=False)
 
 
 def options(

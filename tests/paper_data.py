@@ -1,16 +1,15 @@
 """Stand-ins for the data of the recipe ``paper``: every file that it needs, in made-up languages."""
 
 import functools
-import io
 import json
 import random
 from collections.abc import Collection
 from pathlib import Path
 
-import sentencepiece
 import transformers
 
 import families
+import parents
 from crosslate.studies import texts
 from crosslate.studies.analyses import plan_study
 from crosslate.studies.recipe import load_recipe
@@ -70,12 +69,8 @@ def write(folder: Path, dictionaries: Collection[str] = DICTIONARIES) -> None:
 def _write_mbart(folder: Path, lines: list[str]) -> None:
     """An untrained mBART in the layout of the Hugging Face Hub, with a vocabulary of ``lines``."""
     folder.mkdir()
-    model = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.Train(
-        sentence_iterator=iter(lines), model_writer=model, vocab_size=_MBART_PIECES,
-        model_type="unigram", hard_vocab_limit=False, num_threads=1, minloglevel=2,
-    )  # fmt: skip
-    (folder / "sentencepiece.bpe.model").write_bytes(model.getvalue())
+    model = parents.sentencepiece_model(lines, _MBART_PIECES, "unigram", hard_vocab_limit=False)
+    (folder / "sentencepiece.bpe.model").write_bytes(model)
     for name, values in (
         ("tokenizer_config.json", {"tokenizer_class": "MBartTokenizer"}), ("config.json", {"model_type": "mbart"}),
     ):  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import io
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -28,26 +29,24 @@ SPECIAL = SpecialIds(eos=2, unk=3, pad=0, bos=1)
 """What the registry's models use (``families.SPECIAL_IDS``); T5 differs, see :func:`special_of`."""
 
 
-@functools.cache
-def vocabulary(size: int, special: SpecialIds = SPECIAL) -> Vocabulary:
-    """A SentencePiece vocabulary of exactly ``size`` pieces (40 or more) whose ids are its own."""
+def sentencepiece_model(lines: Iterable[str], size: int, kind: str = "bpe", **options: Any) -> bytes:
+    """A model of ``lines`` by SentencePiece's own trainer, with its default ids unless options say others."""
     import sentencepiece
 
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.Train(
-        sentence_iterator=iter(TEXT),
-        model_writer=model,
-        vocab_size=size,
-        model_type="bpe",
-        eos_id=special.eos,
-        unk_id=special.unk,
-        pad_id=special.pad,
-        bos_id=-1 if special.bos is None else special.bos,
-        pad_piece="<pad>",
-        num_threads=1,
-        minloglevel=2,
-    )
-    return Vocabulary(model.getvalue())
+        sentence_iterator=iter(lines), model_writer=model, vocab_size=size, model_type=kind, num_threads=1,
+        minloglevel=2, **options,
+    )  # fmt: skip
+    return model.getvalue()
+
+
+@functools.cache
+def vocabulary(size: int, special: SpecialIds = SPECIAL) -> Vocabulary:
+    """A SentencePiece vocabulary of exactly ``size`` pieces (40 or more) whose ids are its own."""
+    bos = -1 if special.bos is None else special.bos
+    ids = {"eos_id": special.eos, "unk_id": special.unk, "pad_id": special.pad, "bos_id": bos}
+    return Vocabulary(sentencepiece_model(TEXT, size, **ids, pad_piece="<pad>"))
 
 
 def special_of(model: Any) -> SpecialIds:

@@ -12,6 +12,7 @@ import tiny_models
 from crosslate.adaptation.adapt import adapt
 from crosslate.adaptation.settings import DataSettings, NewLanguages, PackOutput
 from crosslate.models.parent import Parent
+from crosslate.models.sizes import Size
 from crosslate.packs.pack import Pack
 from crosslate.text.corpora import ParallelCorpus
 from crosslate.training.progress import Progress
@@ -35,10 +36,10 @@ def corpus(source: str, target: str, count: int = 60, seed: int = 0) -> Parallel
     )
 
 
-def parent() -> Parent:
+def parent(size: Size = tiny_models.SIZE) -> Parent:
     """An untrained French-English parent."""
     return Parent.create(
-        tiny_models.vocabulary("fr"), tiny_models.vocabulary("en"), "fr", "en", tiny_models.SIZE,
+        tiny_models.vocabulary("fr"), tiny_models.vocabulary("en"), "fr", "en", size,
         max_positions=tiny_models.MAX_TOKENS,
     )  # fmt: skip
 
@@ -77,3 +78,9 @@ def write(corpus: ParallelCorpus, folder: Path, name: str = "train") -> list[Pat
     for path, lines in zip(paths, (corpus.source, corpus.target)):
         path.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
     return paths
+
+
+def options(folder: Path, source: str, target: str) -> tuple[str | Path, ...]:
+    """The text of a pair in files, as options of the command line."""
+    train = write(corpus(source, target), folder)
+    return "--train", *train, "--valid", *write(corpus(source, target, 12, seed=1), folder, "valid")

@@ -10,7 +10,6 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +18,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from crosslate.training.batches import Batch, BatchIds, PlannedBatch, collate
+from crosslate.training.batches import Batch, BatchIds, PairsInMemory, PlannedBatch, collate
 from crosslate.training.loop import Validation, train
 from crosslate.training.loss import TranslationLoss
 from crosslate.training.optimiser import Trainee
@@ -57,33 +56,17 @@ class ToyModel(nn.Module):
         return SimpleNamespace(logits=states @ self.output)
 
 
-@dataclass
-class ToyPairs:
+class ToyPairs(PairsInMemory):
     """Aligned ids; the target repeats the source with every id moved by one, unless it is given."""
 
-    sources: list[np.ndarray]
-    targets: list[np.ndarray] | None = None
-
-    def __post_init__(self) -> None:
-        if self.targets is None:
-            self.targets = [np.where(ids > 0, ids + 1, 0) for ids in self.sources]
-        self.source_lengths = np.array([len(ids) for ids in self.sources], dtype=np.int32)
-        self.target_lengths = np.array([len(ids) for ids in self.targets], dtype=np.int32)
+    def __init__(self, sources: list[np.ndarray], targets: list[np.ndarray] | None = None) -> None:
+        super().__init__(sources, targets or [np.where(ids > 0, ids + 1, 0) for ids in sources])
 
     @classmethod
     def random(cls, count: int = 60, seed: int = 0, longest: int = 9) -> ToyPairs:
         generator = np.random.default_rng(seed)
         lengths = generator.integers(1, longest, count)
         return cls([np.r_[generator.integers(3, VOCABULARY - 1, length), 0] for length in lengths])
-
-    def __len__(self) -> int:
-        return len(self.sources)
-
-    def source_ids(self, index: int) -> np.ndarray:
-        return self.sources[index]
-
-    def target_ids(self, index: int) -> np.ndarray:
-        return self.targets[index]
 
 
 def toy_batch(*indices: int, rows: int = 4, length: int = 12, start: int = 2, pairs: Any = None) -> Batch:

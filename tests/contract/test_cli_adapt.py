@@ -15,10 +15,7 @@ from crosslate.packs.pack import Pack
 
 @pytest.fixture(scope="module")
 def texts(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("text")
-    train = toy_corpora.write(toy_corpora.corpus("de", "en"), folder)
-    valid = toy_corpora.write(toy_corpora.corpus("de", "en", 12, seed=1), folder, "valid")
-    return "--train", *train, "--valid", *valid
+    return toy_corpora.options(tmp_path_factory.mktemp("text"), "de", "en")
 
 
 @pytest.fixture

@@ -14,10 +14,7 @@ from crosslate.translation.translator import Translator
 
 @pytest.fixture(scope="module")
 def texts(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("text")
-    train = toy_corpora.write(toy_corpora.corpus("de", "es"), folder)
-    valid = toy_corpora.write(toy_corpora.corpus("de", "es", 12, seed=1), folder, "valid")
-    return "--train", *train, "--valid", *valid
+    return toy_corpora.options(tmp_path_factory.mktemp("text"), "de", "es")
 
 
 @pytest.fixture

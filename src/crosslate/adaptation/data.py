@@ -88,16 +88,13 @@ def prepare(
         CorpusError: the text cannot be read (faults of all corpora are reported together), the languages
             differ, the sides are swapped, nothing is left after cleaning, or there is too little to hold out.
     """
-    if valid is not None and any(map(contradicts, valid.languages, train.languages)):
-        raise CorpusError(
-            f"the validation corpus is {'-'.join(valid.languages)}, the training corpus "
-            f"{'-'.join(train.languages)}; give both in the same direction"
-        )
-    if synthetic is not None and any(map(contradicts, synthetic.corpus.languages, train.languages)):
-        raise CorpusError(
-            f"the synthetic pairs are {'-'.join(synthetic.corpus.languages)}, the training corpus "
-            f"{'-'.join(train.languages)}; give both in the same direction"
-        )
+    made_text = synthetic.corpus if synthetic else None
+    for other, what in ((valid, "the validation corpus is"), (made_text, "the synthetic pairs are")):
+        if other is not None and any(map(contradicts, other.languages, train.languages)):
+            raise CorpusError(
+                f"{what} {'-'.join(other.languages)}, the training corpus {'-'.join(train.languages)}; "
+                "give both in the same direction"
+            )
     faults = Faults("cannot read the corpora")
     with faults.catch(CorpusError):
         check_order(train)
@@ -107,9 +104,9 @@ def prepare(
             check_order(valid)
         given = None if valid is None else valid.in_memory()
     with faults.catch(CorpusError):
-        if synthetic is not None:
-            check_order(synthetic.corpus)
-        made = None if synthetic is None else clean(synthetic.corpus, settings.cleaning, folder)
+        if made_text is not None:
+            check_order(made_text)
+        made = None if made_text is None else clean(made_text, settings.cleaning, folder)
     faults.raise_as(CorpusError)
     identifier.cache_clear()  # 75 MB that training can use
     for line in report.lines():

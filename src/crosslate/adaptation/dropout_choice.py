@@ -8,11 +8,10 @@ dropped: the published Portuguese-English student has a loss of 0.97 nats per to
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
-import numpy as np
 import torch
 from torch.nn import functional
 
@@ -22,7 +21,7 @@ from crosslate.engines.pytorch import TorchEngine, arithmetic
 from crosslate.models.parent import Parent
 from crosslate.models.strategies import Strategy
 from crosslate.models.tensors import alias_model
-from crosslate.training.batches import Batch, BatchIds, Integers, PlannedBatch, collate
+from crosslate.training.batches import Batch, BatchIds, PairsInMemory, PlannedBatch, collate
 from crosslate.training.cpu import SeededRandom
 from crosslate.training.devices import dropout_of, set_dropout
 from crosslate.training.loss import labelled_positions
@@ -152,26 +151,9 @@ def _sample(parent: Parent, lines: Iterable[str]) -> Batch | None:
     generation = Generation.of(parent)
     most = min(_MAX_TOKENS, generation.max_target_tokens)
     targets = [ids[:most] for ids in parent.target.encode_batch(translated)]
-    pairs = _Pairs([ids for _, ids in kept], targets)
+    pairs = PairsInMemory([ids for _, ids in kept], targets)
     planned = PlannedBatch(
         tuple(range(len(kept))), len(kept), int(pairs.source_lengths.max()), int(pairs.target_lengths.max())
     )
     special = BatchIds(parent.source.special.pad, parent.target.special.pad, generation.start)
     return collate(pairs, planned, special).to(parent.model.device)
-
-
-class _Pairs:
-    """A few pairs of ids in memory."""
-
-    def __init__(self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> None:
-        self._ids = [list(map(np.asarray, side)) for side in (sources, targets)]
-        self.source_lengths, self.target_lengths = (np.array(list(map(len, side))) for side in self._ids)
-
-    def __len__(self) -> int:
-        return len(self.source_lengths)
-
-    def source_ids(self, index: int) -> Integers:
-        return self._ids[0][index]
-
-    def target_ids(self, index: int) -> Integers:
-        return self._ids[1][index]

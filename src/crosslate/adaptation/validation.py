@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
 from crosslate.adaptation.settings import ValidationMetric
@@ -19,12 +16,13 @@ from crosslate.errors import CorpusError, EngineError
 from crosslate.evaluation.scores import check_references, score_translations
 from crosslate.models.child import Child, plain_child
 from crosslate.models.parent import Parent
-from crosslate.models.tensors import is_mixed
+from crosslate.models.tensors import evaluating, is_mixed
 from crosslate.text.corpora import ParallelCorpus
 from crosslate.training.batches import (
     IGNORED,
     BatchIds,
     PairIds,
+    PairsInMemory,
     collate,
     longest_unpadded,
     plan_batches,
@@ -100,11 +98,10 @@ def make_loss(
 
     @torch.no_grad()
     def validate() -> Validation:
-        device, was_training = next(model.parameters()).device, model.training
-        model.eval()
+        device = next(model.parameters()).device
         total, num_labels = 0.0, 0
         is_lowered = is_mixed(model)
-        with torch.autocast(device.type, torch.bfloat16) if is_lowered else nullcontext():
+        with evaluating(model), torch.autocast(device.type, torch.bfloat16) if is_lowered else nullcontext():
             for planned in batches:
                 batch = collate(pairs, planned, ids).to(device)
                 logits = model(
@@ -117,36 +114,10 @@ def make_loss(
                 )  # fmt: skip
                 total += float(loss)
                 num_labels += batch.num_labels
-        model.train(was_training)
         smoothed = f", label smoothing {label_smoothing:g}" if label_smoothing else ""
         return Validation("negative loss", -total / num_labels, f"nats per target token{smoothed}")
 
     return validate
-
-
-@dataclass(frozen=True)
-class _Pairs:
-    """A short text in memory as :class:`PairIds`."""
-
-    source: Sequence[npt.NDArray[np.int32]]
-    target: Sequence[npt.NDArray[np.int32]]
-
-    def __len__(self) -> int:
-        return len(self.source)
-
-    @cached_property
-    def source_lengths(self) -> npt.NDArray[np.int32]:
-        return np.array([len(ids) for ids in self.source], np.int32)
-
-    @cached_property
-    def target_lengths(self) -> npt.NDArray[np.int32]:
-        return np.array([len(ids) for ids in self.target], np.int32)
-
-    def source_ids(self, index: int) -> npt.NDArray[np.int32]:
-        return self.source[index]
-
-    def target_ids(self, index: int) -> npt.NDArray[np.int32]:
-        return self.target[index]
 
 
 def _loss_on(
@@ -160,6 +131,6 @@ def _loss_on(
         raise CorpusError(f"{valid.origin}: all {len(valid)} pairs have more than {most} tokens on a side")
     if len(fitting) < len(valid):
         log.info("validating without %d pairs of more than %d tokens", len(valid) - len(fitting), most)
-    source, target = ([np.array(pair[side], np.int32) for pair in fitting] for side in (0, 1))
+    pairs = PairsInMemory(*zip(*fitting))
     ids = Trainee.of(model, {}, ()).ids
-    return make_loss(model.model, _Pairs(source, target), ids, label_smoothing)
+    return make_loss(model.model, pairs, ids, label_smoothing)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from crosslate.cli.console import console, print_line
+from crosslate.cli.console import console, make_table, print_line
 from crosslate.cli.model_choice import MODEL, ModelChoice
 from crosslate.cli.options import Option, Options, options_of
 from crosslate.cli.output import STANDARD_OUTPUT, open_output, window_lines, with_bar, write_lines
@@ -146,20 +146,13 @@ def _read_test(paths: list[str], langs: str | None, models: list[StoredModel]) -
 
 
 def _show(out: Console, test: ParallelCorpus, scores: dict[str, list[SystemScore]]) -> None:
-    from rich.table import Table
-
     pair = "" if test.source_language == "und" else f"{test.source_language}-{test.target_language}, "
     print_line(out, f"{pair}{len(test):,} sentences ({test.origin})")
     out.print()
     is_comparison = any(len(systems) > 1 for systems in scores.values())
-    table = Table(box=None, pad_edge=False)
-    table.add_column("system", overflow="fold")
-    table.add_column("metric")
-    table.add_column("score", justify="right")
-    table.add_column("95 % interval", justify="right")
-    if is_comparison:
-        table.add_column("difference", justify="right")
-        table.add_column("p", justify="right")
+    compared = ["difference", "p"] if is_comparison else []
+    table = make_table("system", "metric", right=["score", "95 % interval", *compared])
+    table.columns[0].overflow = "fold"
     for metric, systems in scores.items():
         for system in systems:
             interval = system.score.interval

@@ -67,11 +67,15 @@ def decoding_options(field: str) -> Options:
     }
 
 
+PARENT_FACTS: Options = {
+    "--parent-langs": Option("parent_langs", metavar="XX-YY"),
+    "--parent-prefix": Option("parent_prefix", metavar="TEXT"),
+}
+
 MODEL: Options = {
     "--pack": Option("packs", metavar="FOLDER"),
     "--parent": Option("parent", metavar="NAME"),
-    "--parent-langs": Option("parent_langs", metavar="XX-YY"),
-    "--parent-prefix": Option("parent_prefix", metavar="TEXT"),
+    **PARENT_FACTS,
     "--engine": "engine",
     "--quantization": Option("quantization", metavar="TYPE"),
     **decoding_options("decoding"),

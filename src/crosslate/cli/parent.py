@@ -12,6 +12,7 @@ from crosslate.adaptation.jobs import ParentChoice, ParentJob
 from crosslate.adaptation.settings import OutputSettings
 from crosslate.cli.adapt import OUTPUT, TEXT, TRAINING
 from crosslate.cli.console import console, error_console, make_table, megabytes, millions
+from crosslate.cli.model_choice import PARENT_FACTS
 from crosslate.cli.options import Option, Options, options_of, read_all_lines
 from crosslate.cli.output import with_bar
 from crosslate.config import AnyPath, Settings
@@ -28,10 +29,6 @@ parent_app = typer.Typer(
 _TRAIN: Options = {"--langs": "langs", **TEXT, **OUTPUT, "--size": "size", **TRAINING}
 _OUT: Options = {"--out -o": Option("output.folder", help="Folder to write.")}
 _FORCE: Options = {"--force": Option("output.replace", help="Replace OUT if it exists.")}
-_PARENT_LANGS: Options = {
-    "--parent-langs": Option("parent_langs", metavar="XX-YY"),
-    "--parent-prefix": Option("parent_prefix", metavar="TEXT"),
-}
 
 
 class ImportJob(Settings):
@@ -141,13 +138,13 @@ _TRIM: Options = {
     "--parent": Option("parent", help="Folder or Hugging Face Hub id of a multilingual parent."),
     "--text": Option("text", metavar="FILE..."),
     **_OUT,
-    **_PARENT_LANGS,
+    **PARENT_FACTS,
     "--min-count": Option("min_count", metavar="N"),
     **_FORCE,
 }
 
 
-_SHOW: Options = {"parent": Option("parent", help="Folder or Hugging Face Hub id."), **_PARENT_LANGS}
+_SHOW: Options = {"parent": Option("parent", help="Folder or Hugging Face Hub id."), **PARENT_FACTS}
 
 
 @parent_app.command()

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from crosslate.adaptation.jobs import Start
 from crosslate.cli.console import console, make_table, of_full_model, size_of
+from crosslate.cli.model_choice import PARENT_FACTS
 from crosslate.cli.options import Option, Options, options_of
 from crosslate.errors import UsageError
 from crosslate.training.effort import Effort
@@ -32,8 +33,7 @@ _OPTIONS: Options = {
     "--strategy": "strategy",
     "--vocab-size": "vocab_size",
     "--side": "side",
-    "--parent-langs": Option("parent_langs", metavar="XX-YY"),
-    "--parent-prefix": Option("parent_prefix", metavar="TEXT"),
+    **PARENT_FACTS,
     "--tensors": "tensors",
 }
 

@@ -80,6 +80,16 @@ def proportional_links(source: Sequence[str], target: Sequence[str]) -> list[tup
     return links
 
 
+def or_in_proportion(linked: Callable[[Sequence[str], Sequence[str]], Links | None]) -> Align:
+    """``linked``, and links by proportion for the sentences of which it knows none."""
+
+    def align(source: Sequence[str], target: Sequence[str]) -> Links:
+        known = linked(source, target)
+        return proportional_links(source, target) if known is None else known
+
+    return align
+
+
 def _anchors(source: Sequence[str], target: Sequence[str]) -> list[tuple[int, int]]:
     """Words that occur once on both sides, as the longest series that keeps its order on both."""
     in_target, in_source = _single(target), _single(source)

@@ -18,7 +18,7 @@ from torch.nn.utils.rnn import pad_sequence
 from crosslate.engines.generation import Generation, TranslationModel
 from crosslate.errors import ParentError
 from crosslate.languages.words import UNSPACED, are_joined
-from crosslate.models.tensors import named_tensors
+from crosslate.models.tensors import evaluating, named_tensors
 from crosslate.text.segmenters import WORD_START
 from crosslate.training.cpu import eager_attention
 
@@ -80,22 +80,17 @@ def attend(
         and model.target.num_frame_ids < len(target) <= facts.max_target_tokens - len(start) + 1
     ]
     found: list[SentenceAttention] = []
-    was_training = model.model.training
-    model.model.eval()
-    try:
-        with torch.inference_mode(), eager_attention(model.model):
-            for batch in _batches(rows):
-                layers = _forward(model, batch, start)
-                _check(layers, anatomy)
-                for row, (index, source, target) in enumerate(batch):
-                    steps = slice(len(start) - 1, len(start) - 1 + len(target))
-                    weights = torch.stack([layer[row, :, steps, : len(source)] for layer in layers])
-                    source_pieces = tuple(model.source.marked_pieces[each] for each in source)
-                    target_pieces = tuple(model.target.marked_pieces[each] for each in target)
-                    numbers = weights.float().cpu().numpy()
-                    found.append(SentenceAttention(index, source_pieces, target_pieces, numbers))
-    finally:
-        model.model.train(was_training)
+    with evaluating(model.model), torch.inference_mode(), eager_attention(model.model):
+        for batch in _batches(rows):
+            layers = _forward(model, batch, start)
+            _check(layers, anatomy)
+            for row, (index, source, target) in enumerate(batch):
+                steps = slice(len(start) - 1, len(start) - 1 + len(target))
+                weights = torch.stack([layer[row, :, steps, : len(source)] for layer in layers])
+                source_pieces = tuple(model.source.marked_pieces[each] for each in source)
+                target_pieces = tuple(model.target.marked_pieces[each] for each in target)
+                numbers = weights.float().cpu().numpy()
+                found.append(SentenceAttention(index, source_pieces, target_pieces, numbers))
     return sorted(found, key=lambda each: each.index)
 
 

@@ -21,7 +21,7 @@ from crosslate.engines.generation import Generation, TranslationModel
 from crosslate.errors import Faults, PackError
 from crosslate.export.marian_vocabulary import MarianVocabulary, check_vocabulary
 from crosslate.models.marian_files import MarianModel
-from crosslate.models.marian_names import OUTPUT_BIAS, OUTPUT_TABLE, SHARED_TABLE, SSRU, TABLES, Layout
+from crosslate.models.marian_names import OUTPUT_BIAS, OUTPUT_TABLE, SHARED_TABLE, SSRU, TABLES, layer_names
 from crosslate.models.marian_transformer import MarianTransformer, MarianTransformerConfig
 from crosslate.models.methods.registry import added_modules
 
@@ -79,7 +79,7 @@ def marian_export(child: TranslationModel, precision: Precision = "float32") -> 
     never = facts.never_generated(child.target, allow_unknown=True)  # Marian itself never writes that one
     tensors: dict[str, Any] = dict(_tables(live, source, target))
     tensors[OUTPUT_BIAS] = _output_bias(live, target, never)
-    layers = _layout(live.config).names()
+    layers = layer_names(live.config)
     for ours, tensor in live.state_dict().items():
         if ours in layers:
             tensors[layers[ours]] = tensor.T if tensor.ndim > 1 else tensor
@@ -211,16 +211,6 @@ def _output_bias(live: Any, target: MarianVocabulary, never: Collection[int]) ->
     bias: torch.Tensor = live.final_logits_bias[0, list(target.rows)].clone()
     bias[[row for row, old in enumerate(target.rows) if old in never or row >= target.num_known]] = _NEVER
     return bias
-
-
-def _layout(config: Any) -> Layout:
-    return Layout(
-        config.encoder_layers,
-        config.decoder_layers,
-        config.decoder_cell,
-        config.normalize_before,
-        config.final_norm,
-    )
 
 
 def _configuration(

@@ -14,10 +14,9 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from crosslate.errors import Faults, PackError
-from crosslate.text.protobuf import field, fields, message
+from crosslate.text.protobuf import field, fields, message, values
 from crosslate.text.segmenters import SentencePieceSegmenter
 from crosslate.text.vocabularies import Vocabulary
 
@@ -111,7 +110,7 @@ class _Entries:
 
     def __init__(self, model: bytes) -> None:
         self._fields = list(fields(model))
-        entries = [_values(value) for number, value, _ in self._fields if number == _PIECE]
+        entries = [values(value) for number, value, _ in self._fields if number == _PIECE]
         raws = [raw for number, _, raw in self._fields if number == _PIECE]
         kinds = [entry.get(3, _NORMAL) for entry in entries]
         scores = [struct.unpack("<f", entry.get(2, bytes(4)))[0] for entry in entries]
@@ -142,10 +141,6 @@ class _Entries:
 
 def _entry(piece: str, score: float, kind: int) -> bytes:
     return field(_PIECE, message((1, piece), (2, score), (3, kind)))
-
-
-def _values(content: bytes) -> dict[int, Any]:
-    return {number: value for number, value, _ in fields(content)}
 
 
 def _check_ids(made: MarianVocabulary) -> None:

@@ -30,7 +30,7 @@ from crosslate.models.sides import (
     token_tables,
 )
 from crosslate.models.strategies import Strategy
-from crosslate.models.tensors import alias_model, named_tensors, owner, set_slice, set_tensor
+from crosslate.models.tensors import alias_model, named_tensors, set_slice, set_tensor, tensor_at
 from crosslate.models.vocabularies.new_language import NewSide, joined
 from crosslate.text.vocabularies import Vocabulary
 
@@ -228,8 +228,7 @@ def plain_child(child: Child) -> Child:
         elif planned.form is not None and not planned.is_appended:
             tensors[planned.names] = planned.form.applied(originals[planned.name], stored[planned.name])
         else:  # a parametrised one comes whole as an attribute
-            module, leaf = owner(child.model, planned.name)
-            tensors[planned.names] = getattr(module, leaf).detach()
+            tensors[planned.names] = tensor_at(child.model, planned.name).detach()
     start = effective_setting(child.model, "decoder_start_token_id")
     sides: dict[Side, NewSide] = {
         "source": NewSide(child.source_language, child.source),

@@ -82,10 +82,6 @@ def _pointers(path: Path) -> list[str]:
     ]  # fmt: skip
 
 
-def _first_pointer(path: Path) -> str:
-    return _pointers(path)[0]
-
-
 def _adapted_model(path: Path) -> str:
     base = read_optional_object(path / "adapter_config.json").get("base_model_name_or_path")
     return f" ({base})" if isinstance(base, str) else ""
@@ -132,7 +128,7 @@ FOREIGN: tuple[Foreign, ...] = (
         lambda path: bool(_pointers(path)),
         "a Git clone without its large files",
         "{found} is a pointer of Git LFS, not the file; run `git lfs pull` in the folder",
-        _first_pointer,
+        lambda path: _pointers(path)[0],
     ),
     Foreign(
         _has("adapter_config.json"),

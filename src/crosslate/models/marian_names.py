@@ -7,7 +7,10 @@ vectors have the shape (1, n).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from crosslate.models.marian_transformer import MarianTransformerConfig
 
 OUR_FAMILY = "crosslate_marian"
 """Type of the models in :mod:`crosslate.models.marian_transformer`, unknown to transformers by itself."""
@@ -23,48 +26,33 @@ SELF_ATTENTION, SSRU = "self-attention", "ssru"
 _PROJECTIONS = {"q": "q_proj", "k": "k_proj", "v": "v_proj", "o": "out_proj"}
 
 
-@dataclass(frozen=True)
-class Layout:
-    """What decides which tensors the layers have.
+def layer_names(config: MarianTransformerConfig) -> dict[str, str]:
+    """Our names of all tensors of the layers to Marian's; tables, output layer and its bias are apart."""
+    found: dict[str, str] = {}
+    for side, count in (("encoder", config.encoder_layers), ("decoder", config.decoder_layers)):
+        for number in range(count):
+            layer, prefix = f"model.{side}.layers.{number}", f"{side}_l{number + 1}"
+            found |= {f"{layer}.{ours}": f"{prefix}_{name}" for ours, name in _layer(config, side)}
+        if config.final_norm:
+            found |= {f"model.{side}.{ours}": name for ours, name in _norm("layer_norm", f"{side}_top")}
+    return found
 
-    Attributes:
-        decoder_cell: ``self-attention`` or ``ssru``.
-        normalize_before: layer norms before each sublayer, not after it.
-        final_norm: a layer norm after the last layer of each side.
-    """
 
-    encoder_layers: int
-    decoder_layers: int
-    decoder_cell: str
-    normalize_before: bool
-    final_norm: bool
-
-    def names(self) -> dict[str, str]:
-        """Our names of all tensors of the layers to Marian's; tables, output layer and its bias are apart."""
-        found: dict[str, str] = {}
-        for side, count in (("encoder", self.encoder_layers), ("decoder", self.decoder_layers)):
-            for number in range(count):
-                layer, prefix = f"model.{side}.layers.{number}", f"{side}_l{number + 1}"
-                found |= {f"{layer}.{ours}": f"{prefix}_{name}" for ours, name in self._layer(side)}
-            if self.final_norm:
-                found |= {f"model.{side}.{ours}": name for ours, name in _norm("layer_norm", f"{side}_top")}
-        return found
-
-    def _layer(self, side: str) -> Iterator[tuple[str, str]]:
-        suffix = "_pre" if self.normalize_before else ""
-        if side == "decoder" and self.decoder_cell == SSRU:
-            yield "self_attn.candidate.weight", "rnn_W"
-            yield "self_attn.forget_gate.weight", "rnn_Wf"
-            yield "self_attn.forget_gate.bias", "rnn_bf"
-            yield from _norm("self_attn_layer_norm", "rnn" if suffix else "rnn_ffn", suffix)
-        else:
-            yield from _attention("self_attn", "self", suffix)
-        if side == "decoder":
-            yield from _attention("encoder_attn", "context", suffix)
-        for number in ("1", "2"):
-            yield f"fc{number}.weight", f"ffn_W{number}"
-            yield f"fc{number}.bias", f"ffn_b{number}"
-        yield from _norm("final_layer_norm", "ffn_ffn", suffix)
+def _layer(config: MarianTransformerConfig, side: str) -> Iterator[tuple[str, str]]:
+    suffix = "_pre" if config.normalize_before else ""
+    if side == "decoder" and config.decoder_cell == SSRU:
+        yield "self_attn.candidate.weight", "rnn_W"
+        yield "self_attn.forget_gate.weight", "rnn_Wf"
+        yield "self_attn.forget_gate.bias", "rnn_bf"
+        yield from _norm("self_attn_layer_norm", "rnn" if suffix else "rnn_ffn", suffix)
+    else:
+        yield from _attention("self_attn", "self", suffix)
+    if side == "decoder":
+        yield from _attention("encoder_attn", "context", suffix)
+    for number in ("1", "2"):
+        yield f"fc{number}.weight", f"ffn_W{number}"
+        yield f"fc{number}.bias", f"ffn_b{number}"
+    yield from _norm("final_layer_norm", "ffn_ffn", suffix)
 
 
 def _attention(ours: str, name: str, suffix: str) -> Iterator[tuple[str, str]]:

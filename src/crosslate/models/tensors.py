@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import torch
@@ -50,6 +51,17 @@ def is_mixed(model: nn.Module) -> bool:
     return torch.bfloat16 in types and torch.float32 in types
 
 
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode inside, the model's own again on exit."""
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)
+
+
 def alias_model(model: Model) -> Model:
     """A copy of a model's module tree in which every parameter and buffer IS the original's."""
     memo: dict[int, object] = {id(each): each for each in model.parameters()}
@@ -66,6 +78,13 @@ def owner(model: nn.Module, name: str) -> tuple[nn.Module, str]:
     """The module that holds a tensor, and the tensor's name in it."""
     path, _, leaf = name.rpartition(".")
     return model.get_submodule(path), leaf
+
+
+def tensor_at(model: nn.Module, name: str) -> torch.Tensor:
+    """A tensor by name; a parametrized one whole."""
+    module, leaf = owner(model, name)
+    tensor: torch.Tensor = getattr(module, leaf)
+    return tensor
 
 
 def set_tensor(model: nn.Module, names: Iterable[str], tensor: torch.Tensor) -> None:
@@ -145,11 +164,12 @@ def set_slice(
     return _parametrized(model, names, base, lambda: SliceOver(base, axis, indices))
 
 
-def set_delta(model: nn.Module, name: str, base: torch.Tensor, rank: int) -> nn.Parameter:
+def set_delta(model: nn.Module, name: str, rank: int) -> nn.Parameter:
     """Trains a matrix through a delta of low rank; returns the factors, (rank, rows + columns).
 
     Draws from the global random state.
     """
+    base = tensor_at(model, name)
     return _parametrized(model, [name], base, lambda: DeltaOver(base, rank))
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
+from crosslate.documents.placement import or_in_proportion
 from crosslate.engines.ctranslate2 import default_threads, num_usable_cores
 from crosslate.engines.decoding import DecodingOptions, Engine, Hypothesis
 from crosslate.errors import CrosslateError, EngineError, ParentError, UsageError
@@ -210,8 +211,6 @@ class TorchBackend(Backend):
 
     def align(self, direction: Direction, pairs: Sequence[tuple[str, str]]) -> Align | None:
         """By cross-attention; nothing links the ends of two models in a row."""
-        from crosslate.translation.word_links import or_in_proportion
-
         if direction.legs:
             return None
         try:

@@ -17,7 +17,7 @@ from crosslate.abandoned import stop_if_abandoned
 from crosslate.documents import format_of, open_text
 from crosslate.documents.document import Document
 from crosslate.documents.flow import Segment
-from crosslate.documents.placement import Links, proportional_links
+from crosslate.documents.placement import Align, Links, or_in_proportion
 from crosslate.engines.decoding import valid_unicode
 from crosslate.errors import InputError
 from crosslate.languages.letter_case import in_sentence_case
@@ -239,15 +239,10 @@ def _refused_as_input(what: str) -> Iterator[None]:
         raise invalid(f"the {what} cannot be read: {error}") from None
 
 
-def _align(table: LinkTable | None) -> Callable[[Sequence[str], Sequence[str]], Links] | None:
+def _align(table: LinkTable | None) -> Align | None:
     if table is None:
         return None
-
-    def align(source: Sequence[str], target: Sequence[str]) -> Links:
-        known = table.get((tuple(source), tuple(target)))
-        return proportional_links(source, target) if known is None else known
-
-    return align
+    return or_in_proportion(lambda source, target: table.get((tuple(source), tuple(target))))
 
 
 def _links(

@@ -30,6 +30,11 @@ def fields(data: bytes) -> Iterator[tuple[int, Any, bytes]]:
         yield key >> 3, value, data[start:at]
 
 
+def values(data: bytes) -> dict[int, Any]:
+    """The values of a message by their numbers, the last of each."""
+    return {number: value for number, value, _ in fields(data)}
+
+
 def field(number: int, value: int | float | str | bytes) -> bytes:
     """One field as bytes: an integer from 0 up, a 32-bit float, a text or a message (bytes)."""
     if isinstance(value, int):

@@ -19,7 +19,7 @@ from functools import cached_property
 from typing import Any
 
 from crosslate.errors import InputError, VocabularyError
-from crosslate.text.protobuf import fields
+from crosslate.text.protobuf import fields, values
 from crosslate.text.segmenters import WORD_START, JsonSegmenter, Segmenter, SentencePieceSegmenter
 
 _NORMAL, _BPE = 1, 2  # of SentencePiece's types of pieces and of models
@@ -105,9 +105,9 @@ class _SentencePieceEditor:
             self._fields = [(number, value, raw) for number, value, raw in fields(data) if number != 4]
         except InputError as error:
             raise VocabularyError(f"not a SentencePiece model: {error}") from error
-        entries = [_values(value) for number, value, _ in self._fields if number == 1]
+        entries = [values(value) for number, value, _ in self._fields if number == 1]
         self._pieces: list[str] = [entry[1].decode("utf-8") for entry in entries]
-        settings = next((_values(value) for number, value, _ in self._fields if number == 2), {})
+        settings = next((values(value) for number, value, _ in self._fields if number == 2), {})
         self._is_bpe = settings.get(3) == _BPE
         kinds = [entry.get(3, _NORMAL) for entry in entries]
         special = {piece for piece, kind in zip(self._pieces, kinds) if kind != _NORMAL}
@@ -130,11 +130,6 @@ class _SentencePieceEditor:
         own = iter(self._pieces)
         kept = (raw for number, _, raw in self._fields if number != 1 or next(own) in pieces)
         return SentencePieceSegmenter(b"".join(kept))
-
-
-def _values(message: bytes) -> dict[int, Any]:
-    """The values of a message by their numbers, the last of each."""
-    return {number: value for number, value, _ in fields(message)}
 
 
 class _JsonEditor:

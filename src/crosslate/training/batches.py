@@ -36,6 +36,27 @@ class PairIds(Protocol):
     def target_ids(self, index: int) -> Integers: ...
 
 
+class PairsInMemory:
+    """A short text as :class:`PairIds`: ids of its sources, and as many of its targets."""
+
+    def __init__(self, sources: Sequence[Sequence[int]], targets: Sequence[Sequence[int]]) -> None:
+        self._sources, self._targets = (
+            [np.array(ids, np.int32) for ids in side] for side in (sources, targets)
+        )
+        self.source_lengths, self.target_lengths = (
+            np.array(list(map(len, side)), np.int32) for side in (self._sources, self._targets)
+        )
+
+    def __len__(self) -> int:
+        return len(self._sources)
+
+    def source_ids(self, index: int) -> Integers:
+        return self._sources[index]
+
+    def target_ids(self, index: int) -> Integers:
+        return self._targets[index]
+
+
 @runtime_checkable
 class ChangingPairs(Protocol):
     """Pairs whose source sides change from epoch to epoch; source lengths are fixed upper bounds."""

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from torch import nn
 
 from crosslate.errors import TrainingError
 from crosslate.files import atomic_file
+from crosslate.models.tensors import evaluating
 from crosslate.training.batches import BatchIds, PairIds, PlannedBatch, collate, plan_batches
 
 MAX_BYTES = 32 * 2**30
@@ -56,7 +56,7 @@ class EncoderStates:
 def states_size(encoder: nn.Module, pairs: PairIds, dtype: torch.dtype, device: torch.device) -> int:
     """Size in bytes of the states of all source tokens."""
     one = torch.ones(1, 1, dtype=torch.int64, device=device)
-    with _evaluating(encoder):
+    with evaluating(encoder), torch.no_grad():
         width = _states(encoder, one, one, dtype).shape[-1]
     return int(np.sum(pairs.source_lengths, dtype=np.int64)) * width * dtype.itemsize
 
@@ -68,6 +68,7 @@ def states_path(folder: Path, pairs: PairIds, dtype: torch.dtype, identity: dict
     return folder / f"encoder-states-{key.hexdigest()[:16]}.bin"
 
 
+@torch.no_grad()
 def compute_states(
     encoder: nn.Module,
     pairs: PairIds,
@@ -92,7 +93,7 @@ def compute_states(
     """
     starts, lengths = _starts(pairs), pairs.source_lengths
     try:
-        with _evaluating(encoder), atomic_file(path) as temporary, temporary.open("wb") as file:
+        with evaluating(encoder), atomic_file(path) as temporary, temporary.open("wb") as file:
             for planned in plan_batches(lengths, pairs.target_lengths, batch_tokens, seed=0, epoch=0):
                 batch = collate(pairs, planned, BatchIds(source_pad, 0, 0)).to(device)
                 states = _states(encoder, batch.source, batch.source_mask, dtype)
@@ -107,17 +108,6 @@ def compute_states(
             f"cannot write the encoder's states ({starts[-1]:,} tokens) to {path.parent}: "
             f"{error.strerror}; free some space, or recompute them in every epoch with encoder_cache=off"
         ) from error
-
-
-@contextmanager
-def _evaluating(encoder: nn.Module) -> Iterator[None]:
-    was_training = encoder.training
-    encoder.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        encoder.train(was_training)
 
 
 def _states(encoder: nn.Module, ids: torch.Tensor, mask: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:

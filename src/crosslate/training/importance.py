@@ -16,13 +16,14 @@ pruned.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import closing
 from typing import Any
 
 import torch
 
 from crosslate.errors import StrategyError
 from crosslate.models.anatomy.anatomy import Anatomy
-from crosslate.models.tensors import is_mixed, named_tensors
+from crosslate.models.tensors import evaluating, is_mixed, named_tensors
 from crosslate.training.batches import PairIds, PlannedBatch, collate, plan_batches
 from crosslate.training.devices import make_accelerator, on_device
 from crosslate.training.loss import TranslationLoss
@@ -87,19 +88,13 @@ def _products(
     parameters: Any = [tensors[name] for name in names]
     loss = TranslationLoss(model, smoothing)
     device = make_accelerator().device
-    was_training = model.training
-    model.eval()
-    try:
-        with on_device(model, device):
-            for planned in batches:
-                batch = collate(pairs, planned, trainee.ids).to(device)
-                with torch.autocast(device.type, torch.bfloat16, enabled=is_mixed(model)):
-                    mean = loss(batch) / batch.num_labels
-                gradients = torch.autograd.grad(mean, parameters)
-                yield [(one.detach() * other).abs() for one, other in zip(parameters, gradients)]
-    finally:
-        model.train(was_training)
-        loss.close()
+    with closing(loss), evaluating(model), on_device(model, device):
+        for planned in batches:
+            batch = collate(pairs, planned, trainee.ids).to(device)
+            with torch.autocast(device.type, torch.bfloat16, enabled=is_mixed(model)):
+                mean = loss(batch) / batch.num_labels
+            gradients = torch.autograd.grad(mean, parameters)
+            yield [(one.detach() * other).abs() for one, other in zip(parameters, gradients)]
 
 
 def most_important(importance: dict[int, list[float]], percent: int) -> dict[int, list[int]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import torch
@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional
 from transformers.modeling_outputs import MoeModelOutputWithPast
 
+from crosslate.models.tensors import evaluating
 from crosslate.training.batches import IGNORED, Batch
 
 _ROW_STEP = 64
@@ -67,14 +68,11 @@ class TranslationLoss(nn.Module):
         if self._layer is None or not isinstance(self._layer, nn.Linear):
             return False
         restricted = _OutputPieces(self.model, self._layer, pieces)
-        was_training = self.model.training
-        self.model.eval()
-        with torch.no_grad():
+        with evaluating(self.model), torch.no_grad():
             expected = self._scores(probe).index_select(1, restricted.pieces)
             self._pieces = restricted
             states = self._scores(probe)
             found = restricted.logits(states) if states.shape[-1] == self._layer.in_features else states
-        self.model.train(was_training)
         is_exact = expected.dtype == torch.float32 and not torch.is_autocast_enabled(expected.device.type)
         tolerance = float(expected.abs().max()) * (1e-4 if is_exact else 1e-2)
         if expected.shape != found.shape or not bool(((expected - found).abs() <= tolerance).all()):
@@ -126,31 +124,45 @@ class TranslationLoss(nn.Module):
         return logits if logits.dim() == 2 else logits.flatten(0, 1)[positions]
 
 
-class _EncoderNoise:
-    """A hook after an encoder in training that adds Gaussian noise to its states (rows, length, width).
+class _Hook:
+    """A hook that works on the batch that its thread holds: threads may share a model."""
 
-    Models that bear no dropout bear this, and it keeps their decoder from fitting a small text too closely.
-    Threads may share a model, each with its own batch.
-    """
-
-    def __init__(self, share: float) -> None:
-        self._share = share
+    def __init__(self) -> None:
         self._current = threading.local()
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> _EncoderNoise:
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Hook:
         return self  # a copied model keeps the hook, which does nothing outside a loss
 
+    @property
+    def held(self) -> Any:
+        """What this thread holds; None for nothing."""
+        return getattr(self._current, "value", None)
+
     @contextmanager
-    def of(self, mask: torch.Tensor) -> Iterator[None]:
-        """Adds noise inside the block; the mask (rows, length) is 1 for tokens."""
-        self._current.mask = mask
+    def holding(self, value: Any) -> Iterator[None]:
+        self._current.value = value
         try:
             yield
         finally:
-            self._current.mask = None
+            self._current.value = None
+
+
+class _EncoderNoise(_Hook):
+    """A hook after an encoder in training that adds Gaussian noise to its states (rows, length, width).
+
+    Models that bear no dropout bear this, and it keeps their decoder from fitting a small text too closely.
+    """
+
+    def __init__(self, share: float) -> None:
+        super().__init__()
+        self._share = share
+
+    def of(self, mask: torch.Tensor) -> AbstractContextManager[None]:
+        """Adds noise inside the block; the mask (rows, length) is 1 for tokens."""
+        return self.holding(mask)
 
     def __call__(self, encoder: nn.Module, inputs: Any, output: Any) -> Any:
-        mask = getattr(self._current, "mask", None)
+        mask = self.held
         if mask is None or not encoder.training:
             return None
         output.last_hidden_state = self.noisy(output.last_hidden_state, mask)
@@ -211,17 +223,8 @@ def labelled_positions(labels: torch.Tensor) -> torch.Tensor:
     return flat.int().sort(descending=True, stable=True).indices[: min(wanted, len(flat))]
 
 
-class _LabelledRows:
-    """A hook before an output layer that selects some positions of the states (rows, length, width).
-
-    Threads may share a model, each with its own batch.
-    """
-
-    def __init__(self) -> None:
-        self._current = threading.local()
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> _LabelledRows:
-        return self  # a copied model keeps the hook, which does nothing outside a loss
+class _LabelledRows(_Hook):
+    """A hook before an output layer that selects some positions of the states (rows, length, width)."""
 
     @contextmanager
     def of(self, positions: torch.Tensor, shape: torch.Size, *, keep: bool) -> Iterator[list[torch.Tensor]]:
@@ -231,14 +234,11 @@ class _LabelledRows:
             keep: give the layer a single state, and the selected ones to the caller.
         """
         kept: list[torch.Tensor] = []
-        self._current.wanted = positions, shape, kept if keep else None
-        try:
+        with self.holding((positions, shape, kept if keep else None)):
             yield kept
-        finally:
-            self._current.wanted = None
 
     def __call__(self, layer: nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor] | None:
-        states, wanted = inputs[0], getattr(self._current, "wanted", None)
+        states, wanted = inputs[0], self.held
         # FSMT returns its input embeddings as the output layer, so the input can be ids.
         if wanted is None or states.dim() != 3 or states.shape[:2] != wanted[1]:
             return None

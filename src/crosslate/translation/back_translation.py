@@ -89,19 +89,6 @@ class Beside:
             )
 
 
-class _Chain:
-    """Translators in a row, each of what the one before it made."""
-
-    def __init__(self, legs: Sequence[Translator]) -> None:
-        self._legs = legs
-        self.source_language, self.target_language = legs[0].source_language, legs[-1].target_language
-
-    def translate_lines(self, lines: Iterable[str]) -> list[str]:
-        for leg in self._legs:
-            lines = list(leg.translate_lines(lines))
-        return list(lines)
-
-
 def back_translate(
     model: StoredModel,
     inputs: Sequence[str | Path],
@@ -166,7 +153,7 @@ def back_translate(
         def opened(stored: StoredModel) -> Translator:
             return Translator.of_stored(stored, engine=engine, quantization=quantization, options=options)
 
-        there, again = _Chain([opened(each) for each in legs]), opened(back) if back else None
+        there, again = [opened(each) for each in legs], opened(back) if back else None
         report((_translated(shard, there, again, settings) for shard in missing), missing)
     counts = CleaningReport()
     if back:
@@ -201,11 +188,8 @@ def back_translate(
 
 def _check(legs: Sequence[StoredModel], human: str, back: StoredModel | None, output: Path) -> None:
     """Checks languages and the name of the output before any work."""
-    source, target, name = (
-        legs[0].source_language,
-        legs[-1].target_language,
-        " + ".join(each.name for each in legs),
-    )
+    source, target = legs[0].source_language, legs[-1].target_language
+    name = " + ".join(each.name for each in legs)
     if output.suffix != ENDING:
         raise UsageError(f"the output is {output.name}, expected a name that ends in {ENDING}")
     for one, other in pairwise(legs):
@@ -229,24 +213,27 @@ def _described(model: StoredModel) -> dict[str, Any]:
 
 
 def _translated(
-    shard: Shard, translator: _Chain, back: Translator | None, settings: BackTranslationSettings
+    shard: Shard, legs: Sequence[Translator], back: Translator | None, settings: BackTranslationSettings
 ) -> Shard:
-    """Writes a line for each line of a shard: its pair, and the rule that drops it if one does."""
+    """Writes a line for each line of a shard: its pair, and the rule that drops it if one does.
+
+    Args:
+        legs: each translates what the one before it made.
+    """
     with shard.source.open(encoding="utf-8", newline="\n") as file:
         texts = [line[:-1] for line in file]
-    translations = translator.translate_lines(texts)
+    translations = texts
+    for leg in legs:
+        translations = list(leg.translate_lines(translations))
     rules = [
         broken_rule(one.strip(), other.strip(), settings.cleaning)
         for one, other in zip(texts, translations, strict=True)
     ]
     scores = _round_trip(texts, translations, rules, back) if back else {}
-    language, made_in = translator.source_language, translator.target_language
+    language, made_in = legs[0].source_language, legs[-1].target_language
     lines: list[str] = []
     for row, (text, translation, rule) in enumerate(zip(texts, translations, rules, strict=True)):
-        pair = {language: text, made_in: translation}
-        if settings.side == "target":
-            pair = {made_in: translation, language: text}
-        line: dict[str, Any] = {**pair, MARK: made_in}
+        line = _pair(language, text, made_in, translation, settings)
         if (score := scores.get(row)) is not None:
             line["round_trip"] = round(score, 2)
             rule = _ROUND_TRIP if score < settings.min_round_trip else None
@@ -270,12 +257,19 @@ def _beside(data: bytes, text: str, language: str, settings: BackTranslationSett
     made_in = line[MARK]
     translation = line.pop(made_in)
     rule = line.get(_DROPPED) or broken_rule(text.strip(), translation.strip(), settings.cleaning)
-    pair = {language: text, made_in: translation}
-    if settings.side == "target":
-        pair = {made_in: translation, language: text}
+    pair = _pair(language, text, made_in, translation, settings)
     scores = {key: line[key] for key in ("round_trip",) if key in line}
     dropped = {_DROPPED: rule} if rule else {}
-    return (json.dumps({**pair, MARK: made_in, **scores, **dropped}, ensure_ascii=False) + "\n").encode()
+    return (json.dumps(pair | scores | dropped, ensure_ascii=False) + "\n").encode()
+
+
+def _pair(
+    language: str, text: str, made_in: str, translation: str, settings: BackTranslationSettings
+) -> dict[str, Any]:
+    """Both texts by language, the source of the new pair first, and the language of the translation."""
+    if settings.side == "target":
+        return {made_in: translation, language: text, MARK: made_in}
+    return {language: text, made_in: translation, MARK: made_in}
 
 
 def _kept(lines: Iterable[bytes], counts: CleaningReport) -> Iterator[bytes]:

@@ -88,11 +88,8 @@ def translate_in_bulk(
     from crosslate.translation.translator import ctranslate2_folder_of
 
     started_ray()  # or refused before anything is written
-    output, options, settings = (
-        Path(output).resolve(),
-        options or DecodingOptions(),
-        settings or BulkSettings(),
-    )
+    output, options = Path(output).resolve(), options or DecodingOptions()
+    settings = settings or BulkSettings()
     pinned = {"packs or parent": model.key(), "quantization": quantization, **options.to_values()}
     shards = Shards(output, inputs, pinned, settings.shard_lines)
     if missing := shards.missing():

@@ -8,7 +8,7 @@ from functools import cache, partial
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from crosslate.documents.placement import Align, Links, proportional_links
+from crosslate.documents.placement import Align, Links, or_in_proportion
 from crosslate.evaluation.attention import alignment_layer, attend, linked_words
 from crosslate.languages.letter_case import in_sentence_case
 from crosslate.models.child import Child
@@ -38,16 +38,6 @@ def attention_align(model: Parent | Child, pairs: Sequence[tuple[str, str]]) -> 
     """
     anatomy = model.parent.anatomy if isinstance(model, Child) else model.anatomy
     return or_in_proportion(attention_links(model, anatomy, pairs))
-
-
-def or_in_proportion(linked: Callable[[Words, Words], Links | None]) -> Align:
-    """``linked``, and links by proportion for the sentences of which it knows none."""
-
-    def align(source: Words, target: Words) -> Links:
-        known = linked(source, target)
-        return proportional_links(source, target) if known is None else known
-
-    return align
 
 
 def attention_links(

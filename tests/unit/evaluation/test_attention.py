@@ -24,7 +24,6 @@ from crosslate.evaluation.attention import (
     words_of,
 )
 from crosslate.models.anatomy.anatomy import Anatomy
-from crosslate.models.parent import Parent
 from crosslate.models.sizes import Size
 from crosslate.text.vocabularies import Frame
 
@@ -34,10 +33,7 @@ PAIRS = list(toy_corpora.corpus("fr", "en", 12))
 
 @pytest.fixture(scope="module")
 def parent():
-    return Parent.create(
-        tiny_models.vocabulary("fr"), tiny_models.vocabulary("en"), "fr", "en", SIZE,
-        max_positions=tiny_models.MAX_TOKENS,
-    )  # fmt: skip
+    return toy_corpora.parent(SIZE)
 
 
 def test_every_step_looks_at_its_own_sentence(parent):

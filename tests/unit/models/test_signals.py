@@ -1,5 +1,7 @@
 """Parents that read speech or images: the target side is renewed and packed, text pipelines say no and why."""
 
+from functools import partial
+
 import pytest
 import torch
 
@@ -19,9 +21,9 @@ SPECIAL = ["<s>", "<pad>", "</s>", "<unk>"]
 IDS = {"bos_token_id": 0, "pad_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 2}
 NAMES = {"bos_token": "<s>", "pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
 TOKENIZERS = {
-    "whisper": hub_folders.byte_level(SPECIAL, {"tokenizer_class": "WhisperTokenizer", **NAMES}),
-    "speech2text": hub_folders.listed_pieces("Speech2TextTokenizer"),
-    "trocr": hub_folders.byte_level(SPECIAL, {"tokenizer_class": "RobertaTokenizer", **NAMES}),
+    "whisper": partial(hub_folders.byte_level, special=SPECIAL, tokenizer_class="WhisperTokenizer", **NAMES),
+    "speech2text": partial(hub_folders.listed_pieces, tokenizer_class="Speech2TextTokenizer"),
+    "trocr": partial(hub_folders.byte_level, special=SPECIAL, tokenizer_class="RobertaTokenizer", **NAMES),
 }
 SIGNALS = {
     "whisper": ("audio", "input_features", (2, 8, 32)),

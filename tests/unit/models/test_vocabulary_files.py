@@ -1,6 +1,5 @@
 """What a parent's folder says of its languages and text: codes of targets, names, normalisers, odd tokenizers."""
 
-import io
 import json
 import shutil
 
@@ -11,6 +10,7 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers,
 
 import families
 import hub_folders
+import parents
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.engines.pytorch import TorchEngine
 from crosslate.errors import LanguagesNotNamed, ParentError
@@ -172,12 +172,11 @@ def madlad(tmp_path_factory):
     """A T5 whose SentencePiece model has codes of target languages."""
     folder = tmp_path_factory.mktemp("t5") / "madlad"
     folder.mkdir()
-    model = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.Train(
-        sentence_iterator=iter(hub_folders.lines()), model_writer=model, vocab_size=170, num_threads=1, minloglevel=2,
-        user_defined_symbols=["<2en>", "<2fr>", "<2zh>", "<2zh_Latn>", "<2iw>", "<2translate>"], **T5_IDS,
-    )  # fmt: skip
-    (folder / "spiece.model").write_bytes(model.getvalue())
+    codes = ["<2en>", "<2fr>", "<2zh>", "<2zh_Latn>", "<2iw>", "<2translate>"]
+    model = parents.sentencepiece_model(
+        hub_folders.lines(), 170, "unigram", user_defined_symbols=codes, **T5_IDS
+    )
+    (folder / "spiece.model").write_bytes(model)
     edit(folder / "tokenizer_config.json", **T5_CONFIG)
     ids = {"pad_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 0}
     families.build("t5-v1.1", seed=3, vocab_size=176, **ids).save_pretrained(folder)

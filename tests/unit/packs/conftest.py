@@ -1,7 +1,6 @@
 """A small valid pack to damage, and a way to write a damaged manifest with its checksum right again."""
 
 import hashlib
-import io
 import json
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 import torch
 
 import pack_json
+import parents
 from crosslate.models.methods.forms import Slices
 from crosslate.packs.manifest import FileRecord, Manifest, ParentIdentity, ScoreRecord, TensorRecord
 from crosslate.packs.pack import Pack
@@ -17,15 +17,9 @@ from crosslate.text.vocabularies import SpecialIds, Vocabulary
 
 @pytest.fixture(scope="session")
 def vocabulary() -> Vocabulary:
-    import sentencepiece
-
-    model = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.Train(
-        sentence_iterator=iter(["der Hund sieht die Katze", "die Katze sieht den Hund"]), model_writer=model,
-        vocab_size=24, model_type="bpe", normalization_rule_name="identity", eos_id=0, unk_id=1, pad_id=2,
-        bos_id=-1, num_threads=1, minloglevel=2,
-    )  # fmt: skip
-    return Vocabulary(model.getvalue())
+    lines = ["der Hund sieht die Katze", "die Katze sieht den Hund"]
+    ids = {"eos_id": 0, "unk_id": 1, "pad_id": 2, "bos_id": -1}
+    return Vocabulary(parents.sentencepiece_model(lines, 24, normalization_rule_name="identity", **ids))
 
 
 @pytest.fixture

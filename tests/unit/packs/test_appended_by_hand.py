@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 
 import pytest
 import torch
@@ -29,13 +28,16 @@ def by_hand(folder, parent):
     """A pack made from docs/pack-format.md alone: no part of Crosslate writes it, or says what is missing."""
     import sentencepiece
 
-    model = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.Train(
-        sentence_iterator=iter([*parents.TEXT, "xyzzy qq xyzzy"] * 2), model_writer=model, vocab_size=44,
-        model_type="bpe", pad_id=0, bos_id=1, eos_id=2, unk_id=3, pad_piece="<pad>",
-        control_symbols=["xx_Latn"], num_threads=1, minloglevel=2,
-    )  # fmt: skip
-    processor = sentencepiece.SentencePieceProcessor(model_proto=model.getvalue())
+    ids = {
+        "pad_id": 0,
+        "bos_id": 1,
+        "eos_id": 2,
+        "unk_id": 3,
+        "pad_piece": "<pad>",
+        "control_symbols": ["xx_Latn"],
+    }
+    model = parents.sentencepiece_model([*parents.TEXT, "xyzzy qq xyzzy"] * 2, 44, **ids)
+    processor = sentencepiece.SentencePieceProcessor(model_proto=model)
     pieces = [processor.IdToPiece(row) for row in range(44)]
     code = pieces.index("xx_Latn")
     missing = [row for row, piece in enumerate(pieces) if row > 3 and piece not in parent.source.pieces]
@@ -44,7 +46,7 @@ def by_hand(folder, parent):
     rows = torch.arange(len(missing) * width, dtype=torch.float32).reshape(-1, width)
     folder.mkdir()
     save_file({TABLE: rows}, folder / "weights.safetensors")
-    (folder / "source.spm").write_bytes(model.getvalue())
+    (folder / "source.spm").write_bytes(model)
     (folder / "README.md").write_text("By hand.\n")
     ranges: list[list[int]] = []
     for row in missing:  # neighbours are one range

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import io
 import json
 from functools import cache
 from types import SimpleNamespace
 
 import pytest
-import sentencepiece
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
 from tokenizers.trainers import BpeTrainer
 
 import hub_folders
+import parents
 from crosslate.errors import VocabularyError
 from crosslate.text.segmenters import JsonSegmenter, SentencePieceSegmenter
 from crosslate.text.smaller_segmenters import completed, reduced, scripts_of
@@ -28,12 +27,7 @@ LINES = [
 
 @cache
 def sentencepiece_data(kind: str) -> bytes:
-    model = io.BytesIO()
-    sentencepiece.SentencePieceTrainer.Train(
-        sentence_iterator=iter([*hub_folders.lines(), *LINES * 20]), model_writer=model, vocab_size=200, model_type=kind, num_threads=1,
-        minloglevel=2,
-    )  # fmt: skip
-    return model.getvalue()
+    return parents.sentencepiece_model([*hub_folders.lines(), *LINES * 20], 200, kind)
 
 
 def sentencepiece_model(kind: str) -> SentencePieceSegmenter:

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -50,6 +50,7 @@ INDEX = "packs.json"
 PACKAGE = "@browsermt/bergamot-translator"
 _PINNED = f"{PACKAGE}@0.4.9"
 _PAGE = Path(__file__).parents[1] / "web_page"
+_DESCRIPTION = "package.json"
 _WORKER = "worker/bergamot-translator-worker"
 _ENGINE_FILES = ("translator.js", "worker/translator-worker.js", f"{_WORKER}.js", f"{_WORKER}.wasm")
 _WASM_START = b"\0asm"
@@ -196,8 +197,8 @@ def _find_engine(runtime: Path) -> Path:
     if not folder.is_dir():
         raise InputError(f"cannot take the engine from {runtime}, there is no such folder; {get_it}")
     faults = Faults(f"cannot take the engine from {runtime} ({get_it})")
-    if _package(folder).get("name") != PACKAGE:
-        faults.add(f"{folder / 'package.json'} does not say that this is {PACKAGE}")
+    if read_optional_object(folder / _DESCRIPTION).get("name") != PACKAGE:
+        faults.add(f"{folder / _DESCRIPTION} does not say that this is {PACKAGE}")
     for name in _ENGINE_FILES:
         file = folder / name
         if not file.is_file():
@@ -212,14 +213,6 @@ def _find_engine(runtime: Path) -> Path:
     return folder
 
 
-def _package(folder: Path) -> dict[str, Any]:
-    try:
-        described = read_json(folder / "package.json")
-    except (InputError, OSError):
-        return {}
-    return described if isinstance(described, dict) else {}
-
-
 def _starts_with(file: Path, start: bytes) -> bool:
     with file.open("rb") as opened:
         return opened.read(len(start)) == start
@@ -230,7 +223,7 @@ def _add_engine(package: Path, folder: Path) -> Engine:
     name = f"engine-{hashlib.sha256(hashes.encode()).hexdigest()[:16]}"
     for file in _ENGINE_FILES:
         _copy(package / file, folder / name / file)
-    described = _package(package)
+    described = read_optional_object(package / _DESCRIPTION)
     return Engine(
         folder=name, version=str(described.get("version", "")), licence=str(described.get("license", ""))
     )

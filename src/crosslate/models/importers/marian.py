@@ -27,7 +27,7 @@ from crosslate.models.marian_names import (
     SHARED_TABLE,
     SSRU,
     TABLES,
-    Layout,
+    layer_names,
 )
 from crosslate.models.parent import Parent
 
@@ -120,8 +120,8 @@ def _build(release: Release, name: str) -> Any:
     values = _layers(tensors, config, faults)
     output = tables["decoder"] if is_output_tied else _output(tensors, target, release.pad_is_new, faults)
     bias = _bias(tensors, output, target, release.pad_is_new)
-    used = {SHARED_TABLE, OUTPUT_BIAS, OUTPUT_TABLE, OLD_OUTPUT, *TABLES.values(), *_names(config).values()}
-    if unknown := sorted(tensors.keys() - used):
+    outer = {SHARED_TABLE, OUTPUT_BIAS, OUTPUT_TABLE, OLD_OUTPUT, *TABLES.values()}
+    if unknown := sorted(tensors.keys() - outer - {*layer_names(config).values()}):
         faults.add(f"it has tensors that this kind of model does not have: {', '.join(unknown[:8])}")
     faults.raise_as(ParentError)
     # Two tables that Marian ties without the output layer become two with the same numbers.
@@ -129,7 +129,7 @@ def _build(release: Release, name: str) -> Any:
     config.tie_word_embeddings = is_output_tied
     values |= {f"model.{side}.embed_tokens.weight": table for side, table in tables.items()}
     values |= {"lm_head.weight": output, "final_logits_bias": bias}
-    return _loaded(config, values)
+    return _loaded(config, values, source.special)
 
 
 def _check_options(options: Mapping[str, Any], faults: Faults) -> None:
@@ -274,20 +274,10 @@ def _ids(special: Any) -> dict[str, int]:
     }
 
 
-def _names(config: MarianTransformerConfig) -> dict[str, str]:
-    return Layout(
-        config.encoder_layers,
-        config.decoder_layers,
-        config.decoder_cell,
-        config.normalize_before,
-        config.final_norm,
-    ).names()
-
-
 def _layers(
     tensors: Mapping[str, NDArray[np.float32]], config: MarianTransformerConfig, faults: Faults
 ) -> dict[str, NDArray[np.float32]]:
-    names = _names(config)
+    names = layer_names(config)
     if missing := [name for name in names.values() if name not in tensors]:
         faults.add(f"it lacks {len(missing)} tensors that its options tell of: {', '.join(missing[:8])}")
     found = {}
@@ -297,7 +287,7 @@ def _layers(
     return found
 
 
-def _loaded(config: MarianTransformerConfig, values: Mapping[str, NDArray[np.float32]]) -> Any:
+def _loaded(config: MarianTransformerConfig, values: Mapping[str, NDArray[np.float32]], special: Any) -> Any:
     from transformers import GenerationConfig
 
     from crosslate.models.marian_transformer import MarianTransformer, position_table
@@ -324,12 +314,6 @@ def _loaded(config: MarianTransformerConfig, values: Mapping[str, NDArray[np.flo
     except RuntimeError as error:  # lists all tensors of another shape
         raise ParentError(f"the model's tensors do not fit its options: {error}") from None
     model.generation_config = GenerationConfig(
-        bad_words_ids=[[config.pad_token_id]], max_length=MAX_POSITIONS, num_beams=4, **_ids_of(config)
+        bad_words_ids=[[special.pad]], max_length=MAX_POSITIONS, num_beams=4, **_ids(special)
     )
     return model
-
-
-def _ids_of(config: MarianTransformerConfig) -> dict[str, Any]:
-    return {name: getattr(config, name) for name in (
-        "pad_token_id", "eos_token_id", "decoder_start_token_id", "forced_eos_token_id",
-    )}  # fmt: skip

@@ -73,14 +73,13 @@ class Full(Method):
         return found | (_limited(model, anatomy, self.limits) if limited else {})
 
     def attach(self, model: Any, forms: Mapping[tuple[str, ...], Form]) -> dict[str, nn.Parameter]:
-        from crosslate.models.tensors import owner, set_slice
+        from crosslate.models.tensors import set_slice, tensor_at
 
-        parts = {}
-        for names, form in forms.items():
-            if isinstance(form, Slices):
-                module, leaf = owner(model, names[0])
-                parts[names[0]] = set_slice(model, names, getattr(module, leaf), form.axis, form.indices)
-        return parts
+        return {
+            names[0]: set_slice(model, names, tensor_at(model, names[0]), form.axis, form.indices)
+            for names, form in forms.items()
+            if isinstance(form, Slices)
+        }
 
 
 def _limited(model: Any, anatomy: Anatomy, limits: Limits) -> dict[str, Treatment]:

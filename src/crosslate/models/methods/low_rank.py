@@ -60,13 +60,9 @@ class LowRankMatrices(Method):
         }
 
     def attach(self, model: Any, forms: Mapping[tuple[str, ...], Form]) -> dict[str, nn.Parameter]:
-        from crosslate.models.tensors import owner, set_delta
+        from crosslate.models.tensors import set_delta
 
-        parts = {}
-        for name in (names[0] for names in forms):
-            module, leaf = owner(model, name)
-            parts[f"{name}.factors"] = set_delta(model, name, getattr(module, leaf), self.rank)
-        return parts
+        return {f"{name}.factors": set_delta(model, name, self.rank) for name, *_ in forms}
 
     def stored(self, model: Any, name: str, form: Form) -> torch.Tensor:
         from crosslate.models.tensors import owner

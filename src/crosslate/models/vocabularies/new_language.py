@@ -138,21 +138,16 @@ def new_rows(rows: Sequence[int]) -> tuple[int, ...]:
     return tuple(row for row, parents in enumerate(rows) if parents == NEW)
 
 
-def joined(
-    original: torch.Tensor, axis: int, rows: Sequence[int], new: torch.Tensor | None = None
-) -> torch.Tensor:
-    """A child's tensor: slices of the parent's, and new ones where there are none.
+def joined(original: torch.Tensor, axis: int, rows: Sequence[int]) -> torch.Tensor:
+    """A child's tensor: slices of the parent's, and zeros where there are none.
 
     Args:
         rows: as :func:`parent_rows` gives them.
-        new: the new slices, in order; None makes them zero.
     """
     index = torch.tensor([max(row, 0) for row in rows], device=original.device)
     whole = original.detach().index_select(axis, index)
     fresh = torch.tensor(new_rows(rows), dtype=torch.long, device=original.device)
-    if new is None:
-        return whole.index_fill_(axis, fresh, 0)
-    return whole.index_copy_(axis, fresh, new.to(original.device))
+    return whole.index_fill_(axis, fresh, 0)
 
 
 def _own_code(old: Vocabulary, start: int | None) -> tuple[Conventions | None, int | None]:

@@ -31,7 +31,7 @@ from crosslate.models.vocabularies.conventions import (
 )
 from crosslate.models.vocabularies.python_segmenter import PythonSegmenter, listed_pieces
 from crosslate.models.vocabularies.saved_vocabularies import SAVED_VOCABULARIES, load_vocabularies
-from crosslate.text.protobuf import fields
+from crosslate.text.protobuf import values
 from crosslate.text.segmenters import JsonSegmenter, by_id
 from crosslate.text.vocabularies import Frame, NoVocabulary, SpecialIds, Vocabulary
 
@@ -380,10 +380,9 @@ class _Reader:
         models = [self.folder / name for name in names if name.endswith(_SENTENCEPIECE_ENDINGS)]
         if not any(model.is_file() for model in models):
             return b""
-        for number, specification, _ in fields(self._sentencepiece_model()):
-            if number == _NORMALISER_FIELD:
-                return next((value for each, value, _ in fields(specification) if each == _RULES_FIELD), b"")
-        return b""
+        specification = values(self._sentencepiece_model()).get(_NORMALISER_FIELD, b"")
+        rules: bytes = values(specification).get(_RULES_FIELD, b"")
+        return rules
 
     def _python_sides(self) -> tuple[Vocabulary, Vocabulary]:
         tokenizer = self.tokenizer
