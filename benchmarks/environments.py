@@ -38,6 +38,7 @@ ENVIRONMENTS = {
     "libretranslatepy": Environment(("libretranslatepy==2.1.4",)),
     "deep-translator": Environment(("deep-translator==1.11.4",)),
     "translate": Environment(("translate==3.8.1",)),
+    "openai": Environment(("openai==3.51.0",)),
     # Its API client does not need the gigabytes of dependencies of its translator.
     "argostranslate": Environment(("argostranslate==1.11.0",), is_alone=True),
     # Stanza is imported, not used; without torch named, pip may take one for GPUs.

@@ -61,7 +61,7 @@ class MarkingBackend:
             raise RuntimeError("the engine's own failure, with the text in it: explode")
         return [
             [
-                Hypothesis(f"{model.direction.target}:{text.lower()}{'*' * rank}", 0.0, ())
+                Hypothesis(f"{model.direction.target}:{text.lower()}{'*' * rank}", 0.0, (*text.split(),))
                 for rank in range(options.n_best)
             ]
             for model, text in items

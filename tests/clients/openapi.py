@@ -59,7 +59,8 @@ def main() -> None:
 
 def served(description: dict[str, Any]) -> dict[str, Any]:
     """The description of the routes that translate, in JSON, from and into languages that are served."""
-    paths = {path: description["paths"][path] for path in ("/translate", "/detect", "/v1/stream")}
+    translating = ("/translate", "/detect", "/v1/stream", "/v1/chat/completions")
+    paths = {path: description["paths"][path] for path in translating}
     for operations in paths.values():
         content = operations["post"]["requestBody"]["content"]
         for kind in set(content) - {"application/json"}:
@@ -68,6 +69,11 @@ def served(description: dict[str, Any]) -> dict[str, Any]:
         for name, codes in (("source", ["de", "fr", "DE", "fr-FR"]), ("target", ["en", "es", "en_US"])):
             if name in fields:
                 fields[name]["enum"] = codes
+        if "messages" in fields:
+            said = fields["messages"]["items"]
+            said["properties"] |= {"role": {"enum": ["user"]}, "content": {"type": "string", "minLength": 1}}
+            said["required"] = ["role", "content"]
+            fields["model"]["enum"] = ["de-en", "auto-en", "German-es"]
         if "packs" in fields:
             fields["packs"] = {"type": "array", "items": {"enum": ["de-en", "fr-es"]}}
         if "alternatives" in fields:

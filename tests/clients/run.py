@@ -7,6 +7,7 @@ does). Ends with 1 where one fails.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -18,7 +19,8 @@ from benchmarks.servers import ServerProcess
 from tests.clients.tiny_server import TARGETS, tiny_server
 
 HERE = Path(__file__).parent
-PYTHON_CLIENTS = ("libretranslatepy", "deep-translator", "translate", "argostranslate")
+GUIDE = HERE.parent.parent / "docs" / "guides" / "serving.md"
+PYTHON_CLIENTS = ("libretranslatepy", "deep-translator", "translate", "argostranslate", "openai")
 NODE_CLIENTS = ("translate", "libretranslate-ts")
 # No client needs more than seconds.
 SECONDS = 120
@@ -79,10 +81,17 @@ def expected(server: ServerProcess) -> dict[str, Any]:
     facts = {
         "german": GERMAN, "english": translated(GERMAN, "en"), "spanish": translated(GERMAN, "es"),
         "lines": "\n".join(two), "english_lines": "\n".join(translated(two, "en")), "targets": TARGETS,
+        "morning": translated("Guten Morgen.", "en"), "example": example(server),
     }  # fmt: skip
     if len({facts["german"], facts["english"], facts["spanish"]}) < 3:
         sys.exit(f"the tiny models translate nothing: {facts}")
     return facts
+
+
+def example(server: ServerProcess) -> str:
+    """The guide's example of OpenAI's client, with the server's address."""
+    (found,) = re.findall(r"```python\n(from openai .*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
+    return found.replace("http://localhost:5000", server.url)
 
 
 def outcome(command: list[str]) -> str:

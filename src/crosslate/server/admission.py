@@ -10,7 +10,7 @@ from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
 from crosslate.errors import InputError
-from crosslate.server.answers import Refusal
+from crosslate.server.answers import KeyRefusal, Refusal
 from crosslate.server.keys import Key, KeyStore
 from crosslate.server.settings import Limits, ServerSettings
 
@@ -60,12 +60,12 @@ class Admission:
                 log.error("%s", error)
                 raise Refusal(503, "API keys cannot be read at the moment", retry_after=1) from None
             if key is None:
-                raise Refusal(403, "Invalid API key")
+                raise KeyRefusal(403, "Invalid API key")
             return key
         if self._settings.require_key or (self._keys is not None and self._limits.requests_per_minute == 0):
             url = self._settings.key_url
             where = f"Visit {url}" if url else "Please contact the server operator"
-            raise Refusal(400, f"{where} to get an API key")
+            raise KeyRefusal(400, f"{where} to get an API key")
         return None
 
 

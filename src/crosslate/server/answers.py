@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import math
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 from starlette.responses import Response
+from starlette.types import Scope
+
+REFUSED = "crosslate.refused"
+"""In the scope of a request whose errors have another shape: what answers in place of :func:`refused`."""
 
 
 class Answer(BaseModel):
@@ -26,7 +30,12 @@ class Refusal(ValueError):
         status: of the HTTP answer.
         message: goes out as ``{"error": message}``.
         retry_after: seconds after which trying again makes sense; None where it does not.
+
+    Attributes:
+        field: the field of the request that is at fault; empty if it is none of them.
     """
+
+    field = ""
 
     def __init__(self, status: int, message: str, *, retry_after: float | None = None) -> None:
         super().__init__(message.encode(errors="replace").decode())  # validation cannot quote lone surrogates
@@ -40,11 +49,21 @@ class Refusal(ValueError):
         return type(self), (self.status, self.message), vars(self)
 
 
+class KeyRefusal(Refusal):
+    """A refusal of a request without a key that is needed, or with a wrong one."""
+
+
 def refused(refusal: Refusal, headers: Mapping[str, str] | None = None) -> Response:
     """The answer to a request that is refused."""
     body = json.dumps({"error": refusal.message})
     headers = {**(headers or {}), **refusal.headers}
     return Response(body, refusal.status, headers=headers, media_type="application/json")
+
+
+def refuser(scope: Scope) -> Callable[..., Response]:
+    """What answers the refusals of a request: :func:`refused`, or what its route has in its place."""
+    found: Callable[..., Response] = scope.get(REFUSED, refused)
+    return found
 
 
 def invalid(what: str) -> Refusal:

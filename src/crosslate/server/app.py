@@ -12,7 +12,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 import crosslate
-from crosslate.server.answers import Refusal, refused
+from crosslate.server.answers import Refusal, refuser
 from crosslate.server.middleware import RequestMiddleware
 from crosslate.server.routes import routes
 from crosslate.server.service import Service
@@ -41,7 +41,7 @@ def create_app(service: Service) -> FastAPI:
     app.router.routes.extend(routes())
     app.exception_handler(Refusal)(_refused)
     app.exception_handler(HTTPException)(_not_found)
-    app.add_middleware(RequestMiddleware, service=service, paths=[route.path for route in routes()])
+    app.add_middleware(RequestMiddleware, service=service, routes=routes())
     app.add_middleware(
         CORSMiddleware,
         allow_origins=["*"],
@@ -54,8 +54,8 @@ def create_app(service: Service) -> FastAPI:
     return app
 
 
-async def _refused(_: Request, error: Refusal) -> Response:
-    return refused(error)
+async def _refused(request: Request, error: Refusal) -> Response:
+    return refuser(request.scope)(error)
 
 
 async def _not_found(request: Request, error: HTTPException) -> Response:
@@ -64,4 +64,4 @@ async def _not_found(request: Request, error: HTTPException) -> Response:
     if request.method == "OPTIONS":
         methods = headers.get("Allow", "GET, POST").replace("GET", "GET, HEAD")
         return Response(headers={"Allow": f"{methods}, OPTIONS"})
-    return refused(Refusal(error.status_code, error.detail), headers)
+    return refuser(request.scope)(Refusal(error.status_code, error.detail), headers)

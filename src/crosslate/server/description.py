@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
     from pydantic import BaseModel
 
+    from crosslate.server.requests import Fields
+
 Schema = dict[str, Any]
 
 _MEANINGS = {
@@ -38,13 +40,13 @@ class Error(Answer):
     error: str
 
 
-def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
+def refusals(*statuses: int, model: type[BaseModel] = Error) -> dict[int | str, dict[str, Any]]:
     """Descriptions of answers with an error, for ``responses`` of a route."""
-    return {status: {"model": Error, "description": _MEANINGS[status]} for status in statuses}
+    return {status: {"model": model, "description": _MEANINGS[status]} for status in statuses}
 
 
 def takes(
-    fields: type[BaseModel], responses: dict[int | str, Any] | None = None, *, is_upload: bool = False
+    fields: type[Fields], responses: dict[int | str, Any] | None = None, *, is_upload: bool = False
 ) -> dict[str, Any]:
     """What a route says about its request: options of FastAPI's decorators.
 
@@ -52,15 +54,34 @@ def takes(
         responses: other answers than errors that need a description.
         is_upload: the fields come in a multipart form only.
     """
-    schema = fields.model_json_schema()
+    schema = _inlined(fields.model_json_schema())
     form = {"schema": {**schema, "properties": {n: _of_form(s) for n, s in schema["properties"].items()}}}
     content = {"multipart/form-data": form}
-    if not is_upload:
+    if fields.is_json:
+        content = {"application/json": {"schema": schema}}
+    elif not is_upload:
         content |= {"application/json": {"schema": schema}, "application/x-www-form-urlencoded": form}
     return {
         "openapi_extra": {"requestBody": {"required": True, "content": content}},
         "responses": refusals(400, 403, 408, 413, 429, 500, 503, 504) | (responses or {}),
     }
+
+
+def _inlined(schema: Schema) -> Schema:
+    """A schema with its definitions in the places of the references to them."""
+    definitions = schema.pop("$defs", {})
+
+    def inlined(value: Any) -> Any:
+        if isinstance(value, list):
+            return [inlined(each) for each in value]
+        if not isinstance(value, dict):
+            return value
+        if "$ref" in value:
+            return inlined(definitions[value["$ref"].rpartition("/")[2]])
+        return {name: inlined(each) for name, each in value.items()}
+
+    found: Schema = inlined(schema)
+    return found
 
 
 def _of_form(schema: Schema) -> Schema:
@@ -110,7 +131,7 @@ def docs_page(description: dict[str, Any]) -> str:
     prefix = description["servers"][0]["url"].rstrip("/")
     sections = []
     for path, method, operation in _operations(description):
-        fields, required = _form_fields(operation)
+        fields, required = _fields(operation)
         rows = "".join(
             f"<tr><td><code>{name}</code></td><td>{'required' if name in required else ''}</td>"
             f"<td>{html.escape(schema.get('description', ''))}</td></tr>"
@@ -134,26 +155,32 @@ def _operations(description: dict[str, Any]) -> list[tuple[str, str, dict[str, A
     ]
 
 
-def _form_fields(operation: dict[str, Any]) -> tuple[dict[str, Schema], list[str]]:
-    """The fields of a request as a form has them, and the names of those that must be there."""
+def _fields(operation: dict[str, Any]) -> tuple[dict[str, Schema], list[str]]:
+    """The fields of a request, as a form has them if it may be one; the names of those that must be there."""
     if "requestBody" not in operation:
         return {}, []
-    schema = operation["requestBody"]["content"]["multipart/form-data"]["schema"]
+    content = operation["requestBody"]["content"]
+    schema = content.get("multipart/form-data", content.get("application/json"))["schema"]
     return schema["properties"], schema.get("required", [])
 
 
 def _old_operation(operation: dict[str, Any]) -> dict[str, Any]:
-    fields, required = _form_fields(operation)
-    parameters = [
+    fields, required = _fields(operation)
+    is_form = "multipart/form-data" in operation.get("requestBody", {}).get("content", {})
+    parameters: list[dict[str, Any]] = [
         {"name": each["name"], "in": each["in"], "required": each["required"], "type": "string"}
         for each in operation.get("parameters", [])
     ]
-    for name, schema in fields.items():
+    if fields and not is_form:
+        schema = operation["requestBody"]["content"]["application/json"]["schema"]
+        parameters.append({"name": "body", "in": "body", "required": True, "schema": _old_schema(schema)})
+    for name, schema in fields.items() if is_form else ():
         plain = _old_schema(schema)
         if plain.get("format") == "binary":
             plain = {"type": "file", "description": plain["description"]}
         parameters.append({"name": name, "in": "formData", "required": name in required, **plain})
     is_upload = any(each.get("type") == "file" for each in parameters)
+    consumes = "multipart/form-data" if is_upload else "application/x-www-form-urlencoded"
     responses = {}
     for status, answer in operation["responses"].items():
         responses[status] = {"description": answer["description"]}
@@ -164,7 +191,7 @@ def _old_operation(operation: dict[str, Any]) -> dict[str, Any]:
         "summary": operation["summary"],
         "description": operation["description"],
         "operationId": operation["operationId"],
-        "consumes": ["multipart/form-data" if is_upload else "application/x-www-form-urlencoded"],
+        "consumes": [consumes if is_form or not fields else "application/json"],
         "produces": sorted(produces) or ["application/json"],
         "parameters": parameters,
         "responses": responses,
@@ -197,7 +224,8 @@ h2 {{ font-size: 1.1rem; margin-top: 2rem; }}
 </style></head><body>
 <h1>Crosslate {version}</h1>
 <p>Fields go in as JSON, as a form, as a multipart form or in the query string of a POST. Errors are JSON
-with one entry, <code>error</code>. For programs: <a href="{prefix}/openapi.json">OpenAPI</a>,
+with one entry, <code>error</code>. Routes in the shapes of OpenAI's API read JSON alone and have its errors.
+For programs: <a href="{prefix}/openapi.json">OpenAPI</a>,
 <a href="{prefix}/spec">Swagger 2.0</a>.</p>
 {body}
 </body></html>

@@ -6,13 +6,14 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 
+from fastapi.routing import APIRoute
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from crosslate.server.answers import Refusal, refused, without_texts
+from crosslate.server.answers import REFUSED, Refusal, refused, refuser, without_texts
 from crosslate.server.connections import IS_LATE, late
 from crosslate.server.service import Service
 
@@ -29,12 +30,14 @@ class RequestMiddleware:
     """Makes the path of a request plain, limits its body, counts it and answers for what fails inside.
 
     Args:
-        paths: of the routes; requests are counted by them, up to what varies.
+        routes: requests are counted by their paths, up to what varies. A route with ``refused`` answers its
+            refusals with that.
     """
 
-    def __init__(self, app: ASGIApp, service: Service, paths: Iterable[str]) -> None:
+    def __init__(self, app: ASGIApp, service: Service, routes: Sequence[APIRoute]) -> None:
         self._app, self._metrics, self._settings = app, service.metrics, service.settings
-        self._paths = frozenset(paths)
+        self._paths = frozenset(route.path for route in routes)
+        self._refused = {route.path: route.refused for route in routes if hasattr(route, "refused")}
         self._beginnings = [path.partition("{")[0] for path in self._paths if "{" in path]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -45,6 +48,8 @@ class RequestMiddleware:
         is_ours = path.startswith(f"{self._settings.url_prefix}/")
         route = path[len(self._settings.url_prefix) :]
         endpoint = self._endpoint(route) if is_ours else "other"
+        if endpoint in self._refused:
+            scope = dict(scope, **{REFUSED: self._refused[endpoint]})
 
         async def answer(message: Message) -> None:
             nonlocal status
@@ -66,14 +71,14 @@ class RequestMiddleware:
                 await refused(Refusal(404, "Not Found"))(scope, receive, answer)
         except Refusal as refusal:  # of a request that nothing inside has answered
             if not status:
-                await refused(refusal)(scope, receive, answer)
+                await refuser(scope)(refusal)(scope, receive, answer)
         except (asyncio.CancelledError, KeyboardInterrupt, SystemExit):
             raise
         except BaseException as error:  # libraries in Rust raise what is no Exception
             log.error("%s failed: %s", endpoint, without_texts(error))
             if not status:  # an answer that has begun cannot be taken back
                 failed = Refusal(500, "The server failed; its log says where")
-                await refused(failed)(scope, receive, answer)
+                await refuser(scope)(failed)(scope, receive, answer)
         finally:
             seconds = time.perf_counter() - start
             self._metrics.end(endpoint, status, seconds)

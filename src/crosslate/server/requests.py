@@ -14,11 +14,11 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from email.message import Message
 from ipaddress import IPv4Address, ip_address, ip_network
-from typing import Annotated, Any, Generic, TypeVar, cast
+from typing import Annotated, Any, ClassVar, Generic, TypeVar, cast
 from urllib.parse import parse_qsl
 
 from fastapi import Depends, Request
@@ -193,14 +193,30 @@ ApiKey = Annotated[OptionalText, Field(description="API key, where the server wa
 
 
 class Fields(BaseModel):
-    """The fields of a request."""
+    """The fields of a request.
+
+    Attributes:
+        is_json: they come as JSON alone, in which only ``null`` is as good as no field, and their key in the
+            header ``Authorization``.
+    """
 
     model_config = ConfigDict(strict=True, frozen=True)
+
+    is_json: ClassVar[bool] = False
 
     @model_validator(mode="before")
     @classmethod
     def _without_blanks(cls, values: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: value for name, value in values.items() if value not in (None, "", [])}
+        blanks: list[Any] = [None] if cls.is_json else [None, "", []]
+        return {name: value for name, value in values.items() if value not in blanks}
+
+    @classmethod
+    def essence(cls, values: Mapping[str, Any], most: int) -> dict[str, Any]:
+        """What matters of a long body's values, without anything that is long and of no use.
+
+        That is nested values, and lists of more than ``most`` items, of which only the length is told.
+        """
+        return {name: _shallow(value, most) for name, value in values.items() if name in cls.model_fields}
 
     @classmethod
     def cost(cls, values: Mapping[str, Any], limits: Limits) -> int:
@@ -219,10 +235,9 @@ def reads(kind: type[F], rate: str | None = None) -> Callable[[Request], Awaitab
     async def admitted(request: Request) -> Call[F]:
         service = await _service(request)
         limits = service.settings.limits
-        names = kind.model_fields
-        values = await read_values(request, service.translations.beside, names, limits.texts)
+        values = await read_values(request, service.translations.beside, kind, limits.texts)
         cost, route = kind.cost(values, limits), rate or request.scope["route"].path
-        key = values.get("api_key")
+        key = bearer(request) if kind.is_json else values.get("api_key")
         if not isinstance(key, str | None):
             raise _not_text("api_key")
         limits = service.admission.admit(valid_unicode(key or ""), address(request), route, cost)
@@ -231,6 +246,12 @@ def reads(kind: type[F], rate: str | None = None) -> Callable[[Request], Awaitab
         return call
 
     return admitted
+
+
+def bearer(request: Request) -> str:
+    """The token of the header ``Authorization``; empty without one."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def address(request: Request) -> str:
@@ -265,12 +286,15 @@ def _refusal_of(error: ValidationError) -> Refusal:
     faults = error.errors(include_url=False, include_input=False)
     first = min(faults, key=lambda fault: fault["type"] not in ("missing", "string_type"))
     cause = first.get("ctx", {}).get("error")
-    if isinstance(cause, Refusal):
-        return cause
     name = str(first["loc"][0])
-    if first["type"] in _FAULTS:
-        return _FAULTS[first["type"]](name)
-    return invalid(f"{name} parameter: {first['msg']}")
+    if isinstance(cause, Refusal):
+        refusal = cause
+    elif first["type"] in _FAULTS:
+        refusal = _FAULTS[first["type"]](name)
+    else:
+        refusal = invalid(f"{name} parameter: {first['msg']}")
+    refusal.field = name
+    return refusal
 
 
 def _not_text(name: str) -> Refusal:
@@ -284,34 +308,36 @@ Beside = Callable[..., Awaitable[Any]]
 """Runs a function, in another process if its work is much; see :meth:`Translations.beside`."""
 
 
-async def read_values(request: Request, beside: Beside, names: Collection[str], most: int) -> dict[str, Any]:
+async def read_values(request: Request, beside: Beside, kind: type[Fields], most: int) -> dict[str, Any]:
     """The fields of a POST request as they came; uploaded files are among them.
 
     Args:
-        names: of the fields that matter.
+        kind: has the fields that matter.
         most: items of a list; -1 for any number. Of a longer one in a long body only the length is told.
 
     Raises:
-        Refusal: JSON that cannot be read or is no object, or a broken form.
+        Refusal: JSON that cannot be read or is no object, a broken form, or a form where there must be JSON.
     """
     described = Message()
     described["Content-Type"] = request.headers.get("content-type", "")
-    kind = described.get_content_type()
+    media = described.get_content_type()
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("", "identity"):
         raise invalid(f"the body is encoded as {encoding[:40]}; send it as it is")
-    if _JSON_TYPE.fullmatch(kind):
+    if _JSON_TYPE.fullmatch(media):
         body = await request.body()
         if len(body) <= _LONG_BODY_BYTES:
             return _json_object(body)
-        found = await beside(_long_json_object, body, frozenset(names), most, size=_work_on(body))
+        found = await beside(_long_json_object, body, kind, most, size=_work_on(body))
         return {name: [""] * len(each) if isinstance(each, range) else each for name, each in found.items()}
+    if kind.is_json:
+        raise invalid("the body is not JSON; send JSON with Content-Type: application/json")
     query = request.scope.get("query_string", b"")
     values: dict[str, Any] = await beside(_form_values, query, "utf-8", size=_work_on(query))
-    if kind == "application/x-www-form-urlencoded":
+    if media == "application/x-www-form-urlencoded":
         body, charset = await request.body(), described.get_content_charset("utf-8")
         values = await beside(_form_values, body, charset, size=_work_on(body)) | values
-    elif kind == "multipart/form-data":
+    elif media == "multipart/form-data":
         values = _first_values(await _multipart(request)) | values
     return values
 
@@ -336,9 +362,8 @@ def _json_object(body: bytes) -> dict[str, Any]:
     return values
 
 
-def _long_json_object(body: bytes, names: Collection[str], most: int) -> dict[str, Any]:
-    """Its fields without anything that is long and of no use: nested values, and lists above the limit."""
-    return {name: _shallow(value, most) for name, value in _json_object(body).items() if name in names}
+def _long_json_object(body: bytes, kind: type[Fields], most: int) -> dict[str, Any]:
+    return kind.essence(_json_object(body), most)
 
 
 def _shallow(value: Any, most: int) -> Any:

@@ -52,6 +52,19 @@ class Job:
     format: TextFormat = "text"
 
 
+@dataclass
+class Usage:
+    """What the models of a request had to do; sentences that occur again count once.
+
+    Attributes:
+        source_tokens: that they read, with the special ones.
+        target_tokens: that they wrote in the best translations, without special ones.
+    """
+
+    source_tokens: int = 0
+    target_tokens: int = 0
+
+
 class Translations:
     """Translates jobs with whatever models they need; many requests at once, through one queue."""
 
@@ -109,12 +122,21 @@ class Translations:
             sources.append(fitting.language if fitting else target)
         return sources, chosen
 
-    async def translate(self, jobs: Sequence[Job], alternatives: int = 0) -> list[list[str]]:
-        """The best translation of each job's text, then up to ``alternatives`` others."""
+    async def translate(
+        self, jobs: Sequence[Job], alternatives: int = 0, usage: Usage | None = None
+    ) -> list[list[str]]:
+        """The best translation of each job's text, then up to ``alternatives`` others.
+
+        Args:
+            usage: adds what it takes to this.
+        """
         directions = [job.direction for job in jobs if job.direction is not None]
         tasks = [Task(job.text, _route(job.direction), job.format) for job in jobs]
         results: list[list[str]] = await self._run(
-            texts.translated, (tasks, alternatives + 1), directions, _size([job.text for job in jobs])
+            texts.translated,
+            (tasks, alternatives + 1),
+            _Request(directions, usage or Usage()),
+            _size([job.text for job in jobs]),
         )
         if self._logs_text:
             for job, (best, *_) in zip(jobs, results, strict=True):
@@ -124,7 +146,7 @@ class Translations:
     async def translate_file(self, name: str, data: bytes, direction: Direction, size: int) -> bytes:
         """A file in its format, translated."""
         arguments = name, data, _route(direction)
-        translated: bytes = await self._run(texts.file_translated, arguments, [direction], size)
+        translated: bytes = await self._run(texts.file_translated, arguments, _Request([direction]), size)
         return translated
 
     async def stream(
@@ -158,14 +180,9 @@ class Translations:
         return self._worker.begin(function, arguments, is_long=size > _LONG_CHARACTERS)
 
     async def _run(
-        self,
-        function: Callable[..., Any],
-        arguments: tuple[Any, ...],
-        directions: Iterable[Direction],
-        size: int,
+        self, function: Callable[..., Any], arguments: tuple[Any, ...], request: _Request, size: int
     ) -> Any:
         """Runs work on texts that wants models."""
-        request = _Request(directions)
         with closing(self._begun(function, arguments, size)) as work:
             wanted = await work.send(None)
             while not isinstance(wanted, Done):
@@ -186,11 +203,13 @@ class Translations:
                 request.sentences += sentences
             case texts.WantsTranslations(num_best):
                 waiting, request.pieces = request.pieces, []
+                request.usage.source_tokens += sum(piece.num_tokens for piece in waiting)
                 found: list[list[str]] = [[""] * num_best] * len(waiting)
                 async with aclosing(self._arriving(waiting, num_best)) as arriving:
                     async for some in arriving:
                         for index, hypotheses in some:
                             found[index] = [each.text for each in hypotheses]
+                            request.usage.target_tokens += len(hypotheses[0].pieces)
                 return found
             case texts.WantsLinks(pairs):
                 loop = asyncio.get_running_loop()
@@ -276,6 +295,7 @@ class _Request:
     """
 
     given: InitVar[Iterable[Direction]]
+    usage: Usage = field(default_factory=Usage)
     directions: dict[Identity, Direction] = field(init=False)
     routes: dict[Route | None, Direction] = field(init=False)
     models: dict[Identity, Model] = field(default_factory=dict)

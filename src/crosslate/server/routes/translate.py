@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import logging
 import math
 import re
 import reprlib
-import time
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import StreamingResponse
 from pydantic import BeforeValidator, Field, ValidationInfo, WithJsonSchema
 
-from crosslate.server.answers import Answer, Refusal, invalid, without_texts
+from crosslate.server.answers import Answer, Refusal, invalid
 from crosslate.server.description import refusals, takes
 from crosslate.server.detection import Detection
 from crosslate.server.requests import (
@@ -37,14 +33,12 @@ from crosslate.server.requests import (
     reads,
 )
 from crosslate.server.settings import Limits
+from crosslate.server.streams import EVENT_STREAM, HEADERS, until_refused
 from crosslate.server.texts import TextFormat
 from crosslate.server.translation import Job
 
-log = logging.getLogger(__name__)
-
 router = APIRouter()
 
-_STREAM_HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 # Also where the server sets no limit: no beam is as wide.
 _MAX_ALTERNATIVES = 1000
 _DIGITS = re.compile(r"\s*[+-]?[0-9]{1,9}\s*")
@@ -163,7 +157,7 @@ class StreamFields(TranslateFields):
 @router.post(
     "/v1/stream",
     response_class=StreamingResponse,
-    **takes(StreamFields, {200: {"description": "The events.", "content": {"text/event-stream": {}}}}),
+    **takes(StreamFields, {200: {"description": "The events.", "content": {EVENT_STREAM: {}}}}),
 )
 async def stream(
     call: Annotated[Call[StreamFields], Depends(reads(StreamFields, "/translate"))],
@@ -183,26 +177,15 @@ async def stream(
     if guesses:
         start["detectedLanguage"] = guesses[0].model_dump()
     events = _events(call, job, start)
-    return StreamingResponse(events, media_type="text/event-stream", headers=_STREAM_HEADERS)
+    return StreamingResponse(events, media_type=EVENT_STREAM, headers=HEADERS)
 
 
 async def _events(call: Call[StreamFields], job: Job, start: dict[str, Any]) -> AsyncGenerator[str, None]:
     yield _event("start", start)
-    seconds = call.service.settings.limits.request_seconds
-    deadline = time.monotonic() + seconds
     alternatives = 0 if job.format == "html" else call.fields.alternatives
-    try:
-        async with aclosing(call.service.translations.stream(job, alternatives)) as found:
-            while event := await asyncio.wait_for(anext(found, None), max(0.0, deadline - time.monotonic())):
-                yield _event(*event)
-    except asyncio.TimeoutError:
-        message = f"The translation took longer than {seconds:g} s and was stopped"
-        yield _refused(Refusal(504, message))
-    except Refusal as refusal:
-        yield _refused(refusal)
-    except Exception as error:  # the answer has begun, so it is too late for a status
-        log.error("a stream failed: %s", without_texts(error))
-        yield _refused(Refusal(500, "The server failed; its log says where"))
+    found = call.service.translations.stream(job, alternatives)
+    async for event in until_refused(found, call.service.settings.limits.request_seconds):
+        yield _refused(event) if isinstance(event, Refusal) else _event(*event)
 
 
 def _refused(refusal: Refusal) -> str:
