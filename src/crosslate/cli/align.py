@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 class AlignJob(Settings):
     """Which words to look up among which others."""
 
-    packs: list[AnyPath] = Field(description="Pack folder; its new words are looked up.")
+    packs: list[AnyPath] = Field(description="Pack, as a folder or hub id; its new words are looked up.")
     parent: str | None = Field(
         None, description="Folder or Hugging Face Hub id of the parent. [default: from the manifest]"
     )
@@ -48,10 +48,10 @@ class AlignJob(Settings):
 
 
 _OPTIONS: Options = {
-    "--pack": Option("packs", metavar="FOLDER"),
+    "--pack": Option("packs", metavar="PACK"),
     "--parent": "parent",
     "--dictionary": Option("dictionary", metavar="FILE"),
-    "--other-pack": Option("other_pack", metavar="FOLDER"),
+    "--other-pack": Option("other_pack", metavar="PACK"),
     "--word": Option("words", metavar="WORD"),
     "--side": "side",
     "-k": Option("neighbours", metavar="N"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -66,11 +65,11 @@ class BackTranslateJob(ModelChoice):
 
 def _model(folders: list[str]) -> StoredModel:
     """Packs, or a single parent."""
-    from crosslate.packs.manifest import MANIFEST_NAME
+    from crosslate.packs.hub import names_pack
     from crosslate.packs.stored_model import StoredModel
 
     first, *others = folders
-    is_parent = not others and not Path(first, MANIFEST_NAME).exists()
+    is_parent = not others and not names_pack(first)
     return StoredModel(parent=first) if is_parent else StoredModel(folders)
 
 

@@ -64,12 +64,13 @@ class EvaluateJob(ModelChoice):
 
     def systems(self) -> list[StoredModel | str]:
         """Systems to score, the baseline first: models on disk, and names of files with translations."""
+        from crosslate.packs.hub import names_pack
         from crosslate.packs.stored_model import StoredModel
 
         main = self.stored() if self.packs or self.parent else None
         systems: list[StoredModel | str] = [*([main] if main else []), *self.hypotheses]
         for name in self.compare:
-            if not Path(name).is_dir():
+            if not (Path(name).is_dir() or names_pack(name)):
                 systems.append(name)
                 continue
             other = StoredModel([name])

@@ -21,8 +21,9 @@ class ModelChoice(ParentFacts):
 
     packs: list[AnyPath] = Field(
         default_factory=list,
-        description="Pack folder; two packs, one with a new source and one with a new target, are composed, "
-        "and their pair pack may be given beside them.",
+        description="Pack: its folder, or its id on the Hugging Face Hub (ann/de-en, ann/de-en@REVISION). "
+        "Two packs, one with a new source and one with a new target, are composed, and their pair pack may "
+        "be given beside them.",
     )
     parent: str | None = Field(
         None,
@@ -73,7 +74,7 @@ PARENT_FACTS: Options = {
 }
 
 MODEL: Options = {
-    "--pack": Option("packs", metavar="FOLDER"),
+    "--pack": Option("packs", metavar="PACK"),
     "--parent": Option("parent", metavar="NAME"),
     **PARENT_FACTS,
     "--engine": "engine",

@@ -27,7 +27,9 @@ from crosslate.files import write_text
 PackFolders = Annotated[
     list[Path],
     typer.Argument(
-        metavar="PACK...", help="Pack folder; two packs are composed, with their pair pack if given."
+        metavar="PACK...",
+        help="Pack: its folder, or its id on the Hugging Face Hub; two packs are composed, with their pair "
+        "pack if given.",
     ),
 ]
 PackParent = Annotated[

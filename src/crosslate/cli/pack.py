@@ -1,4 +1,4 @@
-"""``crosslate pack``: show, verify, compress, merge and export packs."""
+"""``crosslate pack``: show, verify, share, compress, merge and export packs."""
 
 from __future__ import annotations
 
@@ -17,18 +17,24 @@ if TYPE_CHECKING:
     from crosslate.packs.manifest import Manifest
 
 pack_app = typer.Typer(
-    help="Show, verify, compress, merge and export packs.", no_args_is_help=True, rich_markup_mode=None
+    help="Show, verify, share, compress, merge and export packs.", no_args_is_help=True, rich_markup_mode=None
 )
 
-_Folder = Annotated[Path, typer.Argument(metavar="PACK", help="Folder of the pack.")]
+_Pack = Annotated[
+    Path,
+    typer.Argument(
+        metavar="PACK",
+        help="The pack: its folder, or its id on the Hugging Face Hub (ann/de-en, ann/de-en@REVISION).",
+    ),
+]
 
 
 @pack_app.command()
-def show(pack: _Folder) -> None:
+def show(pack: _Pack) -> None:
     """Verify a pack and show its contents, parent and scores."""
-    from crosslate.packs.pack import verify
+    from crosslate.packs.stored_model import verified_pack
 
-    manifest = verify(pack)
+    manifest = verified_pack(pack)
     out = console()
     print_line(out, f"{manifest.name} ({pack})")
     print_facts(
@@ -54,7 +60,7 @@ def show(pack: _Folder) -> None:
 
 @pack_app.command()
 def verify(
-    pack: _Folder,
+    pack: _Pack,
     parent: Annotated[
         str | None, typer.Option(help="Also check that the pack fits this parent (folder or hub id).")
     ] = None,
@@ -85,7 +91,7 @@ def verify(
 
 @pack_app.command()
 def compress(
-    pack: _Folder,
+    pack: _Pack,
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the smaller pack.")],
     rank: Annotated[
         int,
@@ -104,7 +110,7 @@ def compress(
     check_compression(rank, dtype)
     if out.exists():
         raise InputError(f"{out} already exists, {described(out)}; give another folder or remove it first")
-    whole = Pack.load(pack)
+    whole = Pack.from_pretrained(pack)
     if rank and whole.manifest.packs:
         raise UsageError(
             f"{pack} is a pair pack, whose deltas are relative to what its two packs compose; give only a "
@@ -128,7 +134,9 @@ def compress(
 
 @pack_app.command()
 def install(
-    packs: Annotated[list[Path], typer.Argument(metavar="PACK...", help="Folders of the packs.")],
+    packs: Annotated[
+        list[Path], typer.Argument(metavar="PACK...", help="Folders of the packs, or their hub ids.")
+    ],
     to: Annotated[Path, typer.Option("--to", metavar="DIR", help="Folder of packs that a server watches.")],
     parent: Annotated[
         str | None, typer.Option(help="Also check that the packs fit this parent (folder or hub id).")
@@ -141,6 +149,72 @@ def install(
     out = console()
     for pack in packs:
         print_line(out, f"installed {install_pack(pack, to, parent=parent, replace=force)}")
+
+
+@pack_app.command()
+def push(
+    pack: _Pack,
+    repository: Annotated[str, typer.Argument(metavar="REPO", help="Repository on the hub: ann/de-en.")],
+    private: Annotated[
+        bool, typer.Option("--private", help="Create a private repository; an existing one must be private.")
+    ] = False,
+    revision: Annotated[
+        str | None, typer.Option(metavar="BRANCH", help="Branch to upload to, created if missing.")
+    ] = None,
+    licence: Annotated[
+        str, typer.Option(help="Licence, as an SPDX identifier. [default: the pack's]", show_default=False)
+    ] = "",
+    datasets: Annotated[
+        list[str] | None,
+        typer.Option("--dataset", metavar="ID", help="Data set on the hub that the pack was trained on."),
+    ] = None,
+    tags: Annotated[
+        list[str] | None, typer.Option("--tag", metavar="TEXT", help="Further tag for searches on the hub.")
+    ] = None,
+    base_model: Annotated[
+        str,
+        typer.Option(
+            metavar="ID",
+            help="The parent's id on the hub. [default: the recorded name, unless it is a folder]",
+            show_default=False,
+        ),
+    ] = "",
+    message: Annotated[str, typer.Option("--message", "-m", help="Message of the commit.")] = "",
+) -> None:
+    """Upload a pack to the Hugging Face Hub, with a model card."""
+    from crosslate.packs.cards import CardDetails
+    from crosslate.packs.hub import check_publishing, pack_folder, publish_pack
+    from crosslate.packs.stored_model import verified_pack
+
+    details = CardDetails(licence=licence, datasets=datasets or [], tags=tags or [], base_model=base_model)
+    check_publishing(repository)
+    folder = pack_folder(pack)
+    done = publish_pack(
+        folder,
+        verified_pack(folder),
+        repository,
+        details,
+        is_private=private,
+        revision=revision,
+        message=message,
+    )
+    print_line(console(), f"uploaded to {done.url}; this version is {done.repo_id}@{done.commit}")
+
+
+@pack_app.command()
+def pull(
+    pack: Annotated[
+        str, typer.Argument(metavar="ID", help="Id on the Hugging Face Hub: ann/de-en or ann/de-en@REVISION.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder of the pack.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace a pack that is there.")] = False,
+) -> None:
+    """Download a pack from the Hugging Face Hub to a folder; every byte is verified."""
+    from crosslate.packs.stored_model import copy_pack
+
+    manifest = copy_pack(pack, out, replace=force)
+    pair = f"{manifest.source_language}-{manifest.target_language}"
+    print_line(console(), f"{pair}: {manifest.name}, fingerprint {manifest.checksum}, saved to {out}")
 
 
 pack_app.command()(export)

@@ -64,7 +64,7 @@ def export(
         check_publishing(push)
     _export(packs, out, to, parent, quantization, runtime)
     if push is not None:
-        print_line(console(), f"uploaded to {publish(out, push, is_private=private)}")
+        print_line(console(), f"uploaded to {publish(out, push, is_private=private).url}")
 
 
 def merge(

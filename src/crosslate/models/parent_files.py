@@ -16,6 +16,7 @@ from crosslate.errors import ParentError
 from crosslate.files import read_optional_object
 from crosslate.models.checkpoint_faults import refuse_faults, refuse_quantised
 from crosslate.models.foreign_folders import refuse_foreign
+from crosslate.models.hub_refusals import first_sentence, hub_refusals
 from crosslate.models.marian_names import OUR_FAMILY
 from crosslate.models.vocabularies.vocabulary_files import RECORD
 
@@ -78,43 +79,9 @@ _OWNERS = {
 def _fetched(name: str) -> Path:
     """The folder of a model of the hub, in the hub's cache: its text files, and one format of its weights."""
     from huggingface_hub import HfApi, snapshot_download
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HfHubHTTPError,
-        HFValidationError,
-        LocalEntryNotFoundError,
-        RepositoryNotFoundError,
-    )
 
-    what = f"{name} is no folder here and could not be fetched from the hub"
-    try:
+    with hub_refusals(name, ParentError, "model"):
         return Path(snapshot_download(name, allow_patterns=_wanted_files(HfApi(), name)))
-    except GatedRepoError as error:
-        raise ParentError(
-            f"{what}: it is gated; ask for access on its page (https://huggingface.co/{name}), then log in "
-            "with `hf auth login`, or put a token into HF_TOKEN"
-        ) from error
-    except RepositoryNotFoundError as error:
-        raise ParentError(
-            f"{what}: there is no such model, or it is private; check the name, or log in with "
-            "`hf auth login` if it is private"
-        ) from error
-    except HFValidationError as error:
-        raise ParentError(f"{what}: {name!r} is no id of a model; expected OWNER/NAME") from error
-    except HfHubHTTPError as error:
-        status = getattr(error.response, "status_code", None)
-        remedy = (
-            "log in again with `hf auth login`: the token is not valid, or may not read it"
-            if status in (401, 403) else "try again later"
-        )  # fmt: skip
-        raise ParentError(f"{what}: the hub answers with status {status}; {remedy}") from error
-    except (LocalEntryNotFoundError, ConnectionError, OSError) as error:
-        raise ParentError(
-            f"{what}: the hub cannot be reached ({_first_line(error)}), and the model was not fetched "
-            "before; check the network, or give a folder"
-        ) from error
-    except Exception as error:  # what the hub's client uses for HTTP changes from version to version
-        raise ParentError(f"{what}: {_first_line(error)}") from error
 
 
 def _wanted_files(hub: Any, name: str) -> list[str]:
@@ -228,13 +195,7 @@ def refused(what: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        raise ParentError(f"{what}: {_first_line(error)}") from error
-
-
-def _first_line(error: Exception) -> str:
-    """The first sentence or so of what a library says."""
-    text = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return text.partition(". ")[0].rstrip(".")
+        raise ParentError(f"{what}: {first_sentence(error)}") from error
 
 
 @contextmanager

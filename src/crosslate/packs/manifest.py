@@ -274,8 +274,8 @@ class Manifest(Settings):
 
     @property
     def file_names(self) -> tuple[str, ...]:
-        """All files of the pack except ``pack.json``."""
-        return (WEIGHTS_NAME, *(vocabulary_name(side) for side in self.renewed), CARD_NAME)
+        """The files of the pack except ``pack.json`` and the card, which people may edit."""
+        return (WEIGHTS_NAME, *(vocabulary_name(side) for side in self.renewed))
 
     def find_faults(self, faults: Faults) -> None:
         if list(self.renewed) != [side for side in SIDES if side in self.renewed]:

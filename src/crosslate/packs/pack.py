@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from crosslate.errors import Faults, PackError, SettingsError, VocabularyError
 from crosslate.files import atomic_folder, sha256_file
 from crosslate.models.groups import SIDES, Side
-from crosslate.packs.cards import pack_card
+from crosslate.packs.cards import CardDetails, pack_card
+from crosslate.packs.hub import Published, pack_folder, publish_pack
 from crosslate.packs.manifest import (
     CARD_NAME,
     DTYPES,
@@ -111,12 +113,64 @@ class Pack:
             raise PackError(f"pack {folder} is refused: {WEIGHTS_NAME} changed while it was being read")
         return cls(manifest, load(data), vocabularies, folder)
 
+    @classmethod
+    def from_pretrained(cls, name: str | Path, revision: str | None = None) -> Pack:
+        """:meth:`load` for a pack that is named by its folder or by its id on the hub.
+
+        Args:
+            name: a folder, ``ann/de-en``, or ``ann/de-en@REVISION``; a folder of that name goes first.
+            revision: branch, tag or commit of a pack on the hub.
+
+        Raises:
+            PackError: the hub does not give it, or see :func:`verify`.
+        """
+        return cls.load(pack_folder(name, revision))
+
+    def push_to_hub(
+        self,
+        repo_id: str,
+        *,
+        private: bool = False,
+        revision: str | None = None,
+        licence: str = "",
+        datasets: Sequence[str] = (),
+        tags: Sequence[str] = (),
+        base_model: str = "",
+        message: str = "",
+    ) -> Published:
+        """Publishes the pack on the Hugging Face Hub, with a card that the hub's searches understand.
+
+        The files are those that :meth:`save` writes, so a saved pack keeps its fingerprint.
+
+        Args:
+            repo_id: repository (``ann/de-en``), created if missing.
+            private: create a private repository; an existing one must be private.
+            revision: branch, created if missing; None is the main one.
+            licence, datasets, tags, base_model: see :class:`~crosslate.packs.cards.CardDetails`.
+            message: of the commit.
+
+        Raises:
+            HubError: the hub cannot be reached or refuses the upload.
+            UsageError: ``repo_id`` or a detail of the card is invalid.
+        """
+        details = CardDetails(
+            licence=licence, datasets=list(datasets), tags=list(tags), base_model=base_model
+        )
+        with tempfile.TemporaryDirectory(prefix="crosslate-") as place:
+            copy = Pack(self.manifest, self.tensors, self.vocabularies)
+            copy.save(Path(place, "pack"))
+            return publish_pack(
+                Path(place, "pack"), copy.manifest, repo_id, details, is_private=private, revision=revision,
+                message=message,
+            )  # fmt: skip
+
 
 def verify(folder: Path) -> Manifest:
     """Checks every byte of a pack and returns its manifest, without loading tensors.
 
     The folder must contain exactly the files in the manifest, as plain files, with matching lengths and
-    hashes. Only then are weights and vocabularies parsed and compared with the manifest.
+    hashes, and at most a card beside them. Only then are weights and vocabularies parsed and compared with
+    the manifest.
 
     Raises:
         PackError: lists every fault found.
@@ -211,7 +265,9 @@ def _entries(folder: Path) -> dict[str, str]:
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except FileNotFoundError:
-        raise PackError(f"{folder}: no such folder; expected the folder of a pack") from None
+        raise PackError(
+            f"{folder}: no such folder; expected the folder of a pack, or its id on the Hugging Face Hub"
+        ) from None
     except (OSError, ValueError) as error:
         raise PackError(f"cannot read {folder} as the folder of a pack: {error}") from None
     found = {}
@@ -229,7 +285,7 @@ def _entries(folder: Path) -> dict[str, str]:
 
 def _check_files(folder: Path, manifest: Manifest, entries: dict[str, str], faults: Faults) -> None:
     plain = {name for name, fault in entries.items() if not fault}
-    for name in sorted(plain - {MANIFEST_NAME, *manifest.files}):
+    for name in sorted(plain - {MANIFEST_NAME, CARD_NAME, *manifest.files}):
         faults.add(f"{name} is in the folder but not in the manifest: remove it")
     for name, record in manifest.files.items():
         path = folder / name

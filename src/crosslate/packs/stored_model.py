@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from crosslate.errors import Faults, InputError, LanguagesNotNamed, PackError, ParentError, UsageError
 from crosslate.files import atomic_folder, read_optional_object, sha256_file
-from crosslate.packs.manifest import MANIFEST_NAME, Manifest
+from crosslate.packs.hub import pack_folder
+from crosslate.packs.manifest import CARD_NAME, MANIFEST_NAME, Manifest
 from crosslate.packs.pack import check_composition, check_parent, check_replaceable, verify
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class StoredModel:
     """A parent with packs, as named by the user; creating one loads no tensors.
 
     Args:
-        packs: pack folders; every one is verified.
+        packs: folders of packs, or their ids on the hub (``ann/de-en@REVISION``); every one is verified.
         parent: hub id or folder; None finds it by the packs' manifests.
         languages: of a parent without packs whose files name none, or many (mBART, NLLB).
         prefix: text before every source text of a parent without packs; see :meth:`Parent.load`.
@@ -55,9 +56,9 @@ class StoredModel:
         if packs and prefix is not None:
             raise UsageError("the parent's prefix is given beside packs, which name it; leave it out")
         self._given_languages, self._prefix = languages, prefix
-        self.packs = tuple(Path(pack) for pack in packs)
+        self._names = tuple(map(str, packs))
         self.parent = None if parent is None else str(parent)
-        self.manifests = _verified(self.packs)
+        self.packs, self.manifests = _verified(packs)
         if not self.manifests:
             self.source_language, self.target_language = languages or _parent_languages(str(parent))
             return
@@ -68,8 +69,8 @@ class StoredModel:
 
     @property
     def name(self) -> str:
-        """Display name: the packs' folders, or the parent."""
-        return " + ".join(map(str, self.packs)) or str(self.parent)
+        """Display name: the packs' folders or ids, or the parent."""
+        return " + ".join(self._names) or str(self.parent)
 
     @property
     def origin(self) -> Path:
@@ -121,7 +122,7 @@ class StoredModel:
             return Parent.load(place, **languages)
         except ParentError as error:
             raise PackError(
-                f"cannot load the parent {wanted.name} of pack {self.packs[0]}: {error}; "
+                f"cannot load the parent {wanted.name} of pack {self._names[0]}: {error}; "
                 "give the parent's folder or hub id"
             ) from error
 
@@ -145,28 +146,30 @@ class StoredModel:
         return apply_packs(parent, self.load_packs())
 
 
-def verified_pack(pack: Path, parent: str | None = None) -> Manifest:
+def verified_pack(pack: str | Path, parent: str | None = None) -> Manifest:
     """Verifies a single pack, which may be a pair pack without its two packs, and returns its manifest.
 
     Args:
+        pack: folder, or id on the hub.
         parent: Hugging Face Hub id or folder; if it records its fingerprint, the pack must be made for it.
 
     Raises:
         PackError: lists what is wrong with the pack, or it is for another parent.
         ParentError: the parent cannot be found.
     """
-    manifests = _verified([pack])
+    _, manifests = _verified([pack])
     _check_recorded(manifests, parent)
     return manifests[0]
 
 
-def install_pack(pack: Path, folder: Path, *, parent: str | None = None, replace: bool = False) -> Path:
+def install_pack(pack: str | Path, folder: Path, *, parent: str | None = None, replace: bool = False) -> Path:
     """Copies a pack into a folder of packs that a server watches, under its own name.
 
     The copy is verified and then moved into place atomically, so the server sees either the old or the new
     pack.
 
     Args:
+        pack: folder, or id on the hub, whose last part is then the name.
         folder: created if missing.
         parent: Hugging Face Hub id or folder; if it records its fingerprint, the pack must be made for it.
         replace: replace a pack of the same name.
@@ -181,17 +184,35 @@ def install_pack(pack: Path, folder: Path, *, parent: str | None = None, replace
     """
     if (folder / MANIFEST_NAME).exists():
         raise UsageError(f"{folder} is a pack; give the folder that contains packs, such as {folder.parent}")
-    manifest = verified_pack(pack, parent)
-    place = folder / pack.resolve().name
-    if place.resolve() == pack.resolve():
+    found = pack_folder(pack)
+    verified_pack(found, parent)
+    place = folder / found.resolve().name
+    if place.resolve() == found.resolve():
         raise InputError(f"{pack} is already in {folder}")
+    copy_pack(found, place, replace=replace)
+    return place
+
+
+def copy_pack(pack: str | Path, place: Path, *, replace: bool = False) -> Manifest:
+    """Copies a pack, as it is, into a folder of its own, and verifies the copy.
+
+    Args:
+        pack: folder, or id on the hub.
+        replace: replace a pack that is there.
+
+    Raises:
+        PackError: the pack is invalid, or the folder to replace is not a pack.
+        InputError: ``place`` exists and ``replace`` is False.
+    """
+    found = pack_folder(pack)
+    manifest = verify(found)
     if replace:
         check_replaceable(place)
     with atomic_folder(place, replace=replace) as temporary:
-        for name in (MANIFEST_NAME, *manifest.file_names):
-            shutil.copyfile(pack / name, temporary / name)
-        verify(temporary)
-    return place
+        for name in (MANIFEST_NAME, CARD_NAME, *manifest.file_names):
+            if (found / name).exists():  # a pack may have no card
+                shutil.copyfile(found / name, temporary / name)
+        return verify(temporary)
 
 
 def find_parent(name: str, pack_folder: Path, fingerprint: str = "") -> str:
@@ -226,16 +247,18 @@ def recorded_fingerprint(folder: Path) -> str | None:
     return found if isinstance(found, str) else None
 
 
-def _verified(packs: Sequence[Path]) -> tuple[Manifest, ...]:
+def _verified(packs: Sequence[str | Path]) -> tuple[tuple[Path, ...], tuple[Manifest, ...]]:
+    """The folders of packs, fetched if need be, and their manifests."""
     faults = Faults("cannot use the packs")
-    manifests = []
-    for path in packs:
+    folders, manifests = [], []
+    for name in packs:
         with faults.catch(PackError):
-            manifests.append(verify(path))
+            folders.append(pack_folder(name))
+            manifests.append(verify(folders[-1]))
     if len(faults.messages) == 1:
         raise PackError(faults.messages[0])  # already names the pack
     faults.raise_as(PackError)
-    return tuple(manifests)
+    return tuple(folders), tuple(manifests)
 
 
 def _check_recorded(manifests: Sequence[Manifest], parent: str | None) -> None:

@@ -94,7 +94,7 @@ class Translator:
         without loading the parent to find out again that CTranslate2 cannot express it.
 
         Args:
-            packs: folder of a pack, or of several; every one is verified.
+            packs: folder or hub id (``ann/de-en@REVISION``) of a pack, or several; every one is verified.
             parent: hub id or folder; None finds it by the packs' manifests.
         """
         wanted_engine(engine, quantization)

@@ -49,7 +49,7 @@ def test_a_pair_pack_comes_out_scored_as_stored(parent: Parent, two: list[Pack],
     assert [each.fingerprint for each in manifest.packs] == [each.manifest.checksum for each in two[::-1]]
     assert manifest.parent == two[0].manifest.parent and manifest.scores
     assert {record.dtype for record in manifest.tensors.values()} == {"bfloat16"}
-    assert set(manifest.files) == {"weights.safetensors", "README.md"}
+    assert set(manifest.files) == {"weights.safetensors"}
     card = (tmp_path / "de-es" / "README.md").read_text(encoding="utf-8")
     assert two[0].manifest.checksum in card and "its parent and two other packs" in card
     greedy = DecodingOptions(beam_size=1)

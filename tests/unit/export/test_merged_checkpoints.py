@@ -45,7 +45,7 @@ def test_what_is_written(parent, pack, tmp_path):
     assert decoding["suppress_tokens"] == sorted({special.unk, special.pad})
     assert "max_length" not in decoding and decoding["max_new_tokens"] == 30  # of 32 positions
     card = (merged / "README.md").read_text(encoding="utf-8")
-    assert "license: CC0-1.0" in card and "German (de) to English (en)" in card
+    assert "license: cc0-1.0" in card and "German (de) to English (en)" in card
     assert "\ntokenizer = AutoTokenizer.from_pretrained(folder)\nmodel" in card
     assert "float16: fr-en merged" in card and "base_model" not in card and str(parent.name) not in card
 

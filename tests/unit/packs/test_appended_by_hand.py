@@ -47,7 +47,6 @@ def by_hand(folder, parent):
     folder.mkdir()
     save_file({TABLE: rows}, folder / "weights.safetensors")
     (folder / "source.spm").write_bytes(model)
-    (folder / "README.md").write_text("By hand.\n")
     ranges: list[list[int]] = []
     for row in missing:  # neighbours are one range
         if ranges and ranges[-1][1] == row:

@@ -173,7 +173,7 @@ FAULTS = [
     ({"training": [1]}, "training is [1]"),
     ({"scores": {"BLEU": 1}}, "scores is"),
     ({"tensors": []}, "tensors is []"),
-    ({"files/README.md": "abc"}, "files.README.md is 'abc'"),
+    ({"files/source.spm": "abc"}, "files.source.spm is 'abc'"),
     ({"special_ids/source/eos": "0"}, "special_ids.source.eos is '0'"),
     # languages, hashes and moments
     ({"source_language": "German"}, "language is 'German', expected the spelling 'de'"),
@@ -236,11 +236,11 @@ FAULTS = [
     # files
     *(
         ({f"files/{name}": {"sha256": "d" * 64, "bytes": 1}}, repr(name))
-        for name in ("..", "a\\b", "C:x", "x\0y", "", "target.spm", "pack.json", ".")
+        for name in ("..", "a\\b", "C:x", "x\0y", "", "target.spm", "pack.json", "README.md", ".")
     ),
-    ({"files/source.spm": DELETED}, "files lists 'README.md', 'weights.safetensors', expected weights.safetensors"),
-    ({"files/README.md/sha256": "x"}, "files.README.md.sha256 is 'x'"),
-    ({"files/README.md/bytes": -1}, "files.README.md.bytes is -1"),
+    ({"files/source.spm": DELETED}, "files lists 'weights.safetensors', expected weights.safetensors, source.spm"),
+    ({"files/source.spm/sha256": "x"}, "files.source.spm.sha256 is 'x'"),
+    ({"files/source.spm/bytes": -1}, "files.source.spm.bytes is -1"),
 ]  # fmt: skip
 
 
@@ -265,7 +265,7 @@ def test_paths_that_leave_the_folder(sealed, name):
 def test_faults_are_named_together(sealed):
     changes = {
         "licens": "MIT", "parent/fingerprint": "", "created": "yesterday", "source_language": "German",
-        f"{W}/dtype": "F32", f"{W}/shape": [-1, 3], "files/README.md/sha256": "x", "name": DELETED,
+        f"{W}/dtype": "F32", f"{W}/shape": [-1, 3], "files/source.spm/sha256": "x", "name": DELETED,
     }  # fmt: skip
     refused(edited(sealed, changes), "name is missing", num_faults=8)
     changes = {"renewed": [], "target_vocabulary_size": 49}

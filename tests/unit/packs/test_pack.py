@@ -15,7 +15,8 @@ from crosslate.packs.manifest import TensorRecord
 from crosslate.packs.pack import Pack, check_parent, verify
 from crosslate.text.vocabularies import SpecialIds, Vocabulary
 
-FILES = ["README.md", "pack.json", "source.spm", "weights.safetensors"]
+VERIFIED = ["pack.json", "source.spm", "weights.safetensors"]
+FILES = ["README.md", *VERIFIED]
 
 
 def content(folder):
@@ -55,7 +56,7 @@ class TestSaveAndLoad:
             "scale": TensorRecord(shape=(), dtype="float32"),
         }
         assert [record.num_bytes for record in pack.manifest.tensors.values()] == [384, 24, 4]
-        assert sorted(pack.manifest.files) == ["README.md", "source.spm", "weights.safetensors"]
+        assert sorted(pack.manifest.files) == ["source.spm", "weights.safetensors"]
         assert pack.manifest.files["source.spm"].bytes == (folder / "source.spm").stat().st_size
 
     def test_neither_or_both_sides_renewed(self, pack, vocabulary, tmp_path):
@@ -107,7 +108,7 @@ class TestSaveAndLoad:
         assert "Translates German to English." in card
         assert "| Strategy | src+xattn |" in card
         assert "| BLEU | 31.2 | 30.0 to 32.5 | test | nrefs:1\\|case:mixed |" in card
-        assert "license: CC-BY-4.0" in card
+        assert "license: cc-by-4.0" in card
 
 
 class TestSavingRefuses:
@@ -191,7 +192,7 @@ def link_outside(folder, name, to="../outside"):
 
 def longer_with_more(folder):
     (folder / ".hidden").touch()
-    (folder / "README.md").unlink()
+    (folder / "weights.safetensors").unlink()
     (folder / "sub").mkdir()
     with (folder / "source.spm").open("ab") as file:
         file.write(b"x")
@@ -201,7 +202,7 @@ EXTRA = ("extra.bin", "weights.bin", "tokenizer.json", "Source.spm", ".hidden")
 
 
 class TestLoadingRefuses:
-    @pytest.mark.parametrize("name", FILES)
+    @pytest.mark.parametrize("name", VERIFIED)
     def test_a_changed_byte_anywhere(self, folder, name):
         path = folder / name
         original = path.read_bytes()
@@ -217,7 +218,7 @@ class TestLoadingRefuses:
     @pytest.mark.parametrize(
         ("damage", "parts"),
         [
-            *((lambda folder, name=name: (folder / name).unlink(), (f"{name} is missing",)) for name in FILES),
+            *((lambda folder, name=name: (folder / name).unlink(), (f"{name} is missing",)) for name in VERIFIED),
             *((lambda folder, name=name: (folder / name).touch(), (f"{name} does not belong to a pack",))
               for name in EXTRA),
             *((lambda folder, name=name: link_outside(folder, name), (f"{name} is a symbolic link",)) for name in FILES),
@@ -232,12 +233,19 @@ class TestLoadingRefuses:
              ("weights.safetensors was changed or damaged: it has 600 bytes with",)),
             (lambda folder: [change(folder, name) for name in ("source.spm", "weights.safetensors")],
              ("2 faults", "source.spm was changed", "weights.safetensors was changed")),
-            (longer_with_more, ("4 faults", ".hidden", "README.md is missing", "sub is not a file", "source.spm was")),
+            (longer_with_more, ("4 faults", ".hidden", "weights.safetensors is missing", "sub is not a file", "source.spm was")),
         ],
     )  # fmt: skip
     def test_another_folder_than_was_saved(self, folder, damage, parts):
         damage(folder)
         refused(folder, *parts)
+
+    def test_a_card_may_be_edited_or_missing(self, folder):
+        checksum = verify(folder).checksum
+        (folder / "README.md").write_text("# Ours\n")
+        assert verify(folder).checksum == checksum
+        (folder / "README.md").unlink()
+        assert Pack.load(folder).manifest.checksum == checksum
 
     def test_the_folder_itself_may_be_reached_by_a_link(self, folder):
         (folder.parent / "current").symlink_to("pack")
