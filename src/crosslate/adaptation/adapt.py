@@ -17,19 +17,23 @@ from crosslate.adaptation.head_choice import choose_heads, without_choice
 from crosslate.adaptation.new_vocabularies import NewVocabularies
 from crosslate.adaptation.run_folder import Run
 from crosslate.adaptation.settings import DataSettings, NewLanguages, PackOutput
+from crosslate.adaptation.signals import checked_files, longest_target, pair_files, signals_of
 from crosslate.adaptation.validation import make_validate
-from crosslate.errors import InputError, Interrupted, TrainingError, UsageError
+from crosslate.errors import Faults, InputError, Interrupted, TrainingError, UsageError
 from crosslate.languages.codes import contradicts
 from crosslate.models.child import Child
 from crosslate.models.groups import ADDED
+from crosslate.models.initialisers.initial_embeddings import ALIGNED
 from crosslate.models.parent import Parent
+from crosslate.models.signals import processor_of
 from crosslate.packs.compact import stored_as
 from crosslate.packs.compose import ComposedParent, apply_packs, composed_parent, pack_child
 from crosslate.packs.manifest import MANIFEST_NAME, ScoreRecord
 from crosslate.packs.pack import Pack
+from crosslate.signals.corpora import SignalCorpus
 from crosslate.text.corpora import Corpus
 from crosslate.text.synthetic import SyntheticText
-from crosslate.text.vocabularies import NoVocabulary
+from crosslate.training.batches import PairIds
 from crosslate.training.devices import on_device
 from crosslate.training.effort import Effort
 from crosslate.training.loop import Validation, train
@@ -63,6 +67,10 @@ def adapt(
     state in ``<folder>.run``. For parents in lower precision see :meth:`Parent.lower` and
     docs/large-parents.md.
 
+    A parent that reads recordings or images gets a corpus of these, as
+    :func:`crosslate.signals.corpora.read_signals` reads it. Recordings that are too long are dropped and
+    counted.
+
     Args:
         corpus: sentence pairs of the new language pair, in the direction of translation; files are streamed.
         valid: validation corpus; None holds out part of ``corpus``.
@@ -75,19 +83,22 @@ def adapt(
         progress: watches the run and may measure the child after every validation.
 
     Raises:
-        UsageError: the parent reads speech or images, or the new languages do not fit it; no language is new
-            and no packs are given to start from, or both are given.
+        UsageError: the new languages do not fit the parent; no language is new and no packs are given to
+            start from, or both are given; or what needs text is asked of a parent that reads recordings or
+            images.
         PackError: the packs to start from do not compose, or do not fit the parent.
         StrategyError: the strategy does not fit the model.
         MissingExtra: the strategy's method needs PEFT, which is not installed.
-        InputError: the corpus has the wrong languages, or the output exists and may not be replaced.
+        InputError: the corpus has the wrong languages, or the output exists and may not be replaced; or files
+            of recordings or images cannot be read.
         Interrupted: the run was asked to stop; its state is saved.
 
     Source: Gheini, Ren & May 2021, section 3.1.
     """
-    if isinstance(parent.source, NoVocabulary):
-        raise UsageError(parent.source.reason)
     new = new or NewLanguages()
+    if not parent.reads_text:
+        corpus, valid = signals_of(corpus), None if valid is None else signals_of(valid)
+        _check_files(synthetic, new)
     if start:
         parent = composed_parent(parent, start)
     is_pair = isinstance(parent, ComposedParent)
@@ -137,15 +148,24 @@ def _adapt(
     run = Run(output, MANIFEST_NAME)
     strategy = new.parsed_strategy
     log.info("%s: %s", strategy, training.summary)
+    files: dict[str, Any] = {}
+    if isinstance(corpus, SignalCorpus):
+        processor = processor_of(parent.source)
+        corpus, files["files"] = checked_files(corpus, processor, drop_long=True)
+        if isinstance(valid, SignalCorpus):
+            checked_files(valid, processor, drop_long=False)
     prepared = prepare(corpus, valid, data, training.seed, run.folder, synthetic)
+    prepared.record["train"] |= files
     vocabularies = NewVocabularies(parent, new, prepared, data, run)
     memory = PeakMemory()
     child = vocabularies.child(without_choice(strategy) if strategy.limits.auto else strategy, training.seed)
     before = parent.fingerprint()
     held = {"frozen": "bfloat16"} if parent.lowering else {}
     with run.main_process_first():
-        pairs = encode(
-            prepared, child.source, child.target, data, run.encoded, parent.max_tokens, training.seed
+        pairs: PairIds = (
+            encode(prepared, child.source, child.target, data, run.encoded, parent.max_tokens, training.seed)
+            if parent.reads_text
+            else pair_files(prepared.train, child, longest_target(parent, data.max_tokens), prepared.record)
         )
     identity = {"parent": before, "strategy": str(strategy), "data": data.to_values(), **prepared.identity,
                 **vocabularies.identity, **held}  # fmt: skip
@@ -185,6 +205,20 @@ def _adapt(
     pack.manifest = pack.manifest.changed(training=record, scores=(_record_of(score, prepared.valid.origin),))
     run.finish(lambda: pack.save(output.folder, replace=output.replace))
     return pack
+
+
+def _check_files(synthetic: SyntheticText | None, new: NewLanguages) -> None:
+    """Refuses what needs a text on the source side."""
+    faults = Faults("the parent reads recordings or images")
+    if new.source:
+        faults.add(
+            f"it has no vocabulary of the source, so {new.source} cannot be a new source; give a target"
+        )
+    if synthetic is not None:
+        faults.add("there are no synthetic pairs of recordings or images; leave them out")
+    if new.start == ALIGNED:
+        faults.add("words are aligned in texts alone; choose other initial embeddings, such as mean")
+    faults.raise_as(UsageError)
 
 
 def _counts(child: Child) -> dict[str, Any]:

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from crosslate.adaptation.settings import DataSettings
+from crosslate.adaptation.signals import cleaning_of_files
 from crosslate.errors import CorpusError, Faults
 from crosslate.files import read_optional_object, sha256_text, write_json
 from crosslate.languages.codes import contradicts
 from crosslate.languages.identification import identifier
 from crosslate.models.groups import SIDES, Side
+from crosslate.signals.corpora import SignalCorpus
 from crosslate.text.cleaning import CleaningReport, clean
 from crosslate.text.corpora import Corpus, ParallelCorpus, SizedCorpus
 from crosslate.text.encoded import EncodedCorpus
@@ -95,12 +97,16 @@ def prepare(
                 f"{what} {'-'.join(other.languages)}, the training corpus {'-'.join(train.languages)}; "
                 "give both in the same direction"
             )
+    is_text = not isinstance(train, SignalCorpus)
+    if not is_text:
+        settings = settings.changed(cleaning=cleaning_of_files(settings.cleaning))
     faults = Faults("cannot read the corpora")
     with faults.catch(CorpusError):
-        check_order(train)
+        if is_text:
+            check_order(train)
         kept, report = clean(train, settings.cleaning, folder)
     with faults.catch(CorpusError):
-        if valid is not None:
+        if valid is not None and is_text:
             check_order(valid)
         given = None if valid is None else valid.in_memory()
     with faults.catch(CorpusError):

@@ -18,13 +18,17 @@ from torch.nn import functional
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.engines.generation import Generation
 from crosslate.engines.pytorch import TorchEngine, arithmetic
+from crosslate.engines.signals import SignalEngine
 from crosslate.models.parent import Parent
+from crosslate.models.signals import processor_of
 from crosslate.models.strategies import Strategy
 from crosslate.models.tensors import alias_model
 from crosslate.training.batches import Batch, BatchIds, PairsInMemory, PlannedBatch, collate
 from crosslate.training.cpu import SeededRandom
 from crosslate.training.devices import dropout_of, set_dropout
+from crosslate.training.file_pairs import FilePairs
 from crosslate.training.loss import labelled_positions
+from crosslate.training.optimiser import Trainee
 from crosslate.training.settings import TrainingSettings
 
 log = logging.getLogger(__name__)
@@ -40,6 +44,7 @@ ENCODER_NOISE = 0.1
 _CANDIDATES = (0.1, 0.05, 0.02, 0.01)
 _LINES_READ = 200
 _NUM_LINES = 16
+_NUM_FILES = 4  # an encoder takes long over one of them
 _MAX_TOKENS = 48
 _NUM_DRAWS = 2
 
@@ -56,7 +61,7 @@ def choose_dropout(
     candidate first.
 
     Args:
-        lines: text in any language; its first lines are used.
+        lines: text in any language, or names of recordings or images; the first are used.
 
     Returns:
         The settings, with dropout set if it is not the parent's own; and a record of the choice: the value
@@ -130,14 +135,15 @@ class _Divergence:
         batch = self._batch
         with arithmetic(self._model):
             logits = self._model(
-                input_ids=batch.source, attention_mask=batch.source_mask,
-                decoder_input_ids=batch.decoder_input, use_cache=False,
-            ).logits  # fmt: skip
+                **batch.inputs, decoder_input_ids=batch.decoder_input, use_cache=False
+            ).logits
         return logits.flatten(0, 1)[self._positions].float().log_softmax(-1)
 
 
 def _sample(parent: Parent, lines: Iterable[str]) -> Batch | None:
     """The first lines that are short enough with the parent's own translations; None without such lines."""
+    if not parent.reads_text:
+        return _sample_of_files(parent, islice(lines, _NUM_FILES))
     engine = TorchEngine(parent)
     longest = min(engine.max_source_tokens, _MAX_TOKENS)
     lines = [line for line in islice(lines, _LINES_READ) if line.strip()]
@@ -157,3 +163,16 @@ def _sample(parent: Parent, lines: Iterable[str]) -> Batch | None:
     )
     special = BatchIds(parent.source.special.pad, parent.target.special.pad, generation.start)
     return collate(pairs, planned, special).to(parent.model.device)
+
+
+def _sample_of_files(parent: Parent, files: Iterable[str]) -> Batch | None:
+    """A few recordings or images with the text that the parent itself writes for them."""
+    names = list(files)
+    most = min(_MAX_TOKENS, Generation.of(parent, reads_files=True).max_target_tokens)
+    options = DecodingOptions(beam_size=1, max_new_tokens=most)
+    written = [hypotheses[0].text for hypotheses in SignalEngine(parent).translate(names, options)]
+    targets = [ids[:most] for ids in parent.target.encode_batch(written)]
+    pairs = FilePairs(names, targets, processor_of(parent.source), parent.model)
+    longest = int(pairs.target_lengths.max())
+    planned = PlannedBatch(tuple(range(len(names))), len(names), longest, longest)
+    return collate(pairs, planned, Trainee.of(parent, {}, ()).ids).to(parent.model.device)

@@ -27,6 +27,7 @@ from crosslate.training.settings import TrainingChanges, TrainingSettings
 if TYPE_CHECKING:
     from crosslate.models.parent import Parent
     from crosslate.packs.pack import Pack
+    from crosslate.signals.corpora import SignalCorpus
     from crosslate.training.progress import Progress
 
 
@@ -86,7 +87,9 @@ class _Job(Settings):
     train: list[str] = Field(
         min_length=1,
         description="Training text: one source and one target file, or a single TSV, JSONL, TMX or data set "
-        "folder. .gz, .bz2, .xz and .zst files are read directly; - is standard input.",
+        "folder. .gz, .bz2, .xz and .zst files are read directly; - is standard input. For a parent that "
+        "reads recordings or images: a TSV with a file and a sentence in each row, or a folder with "
+        "metadata.tsv, .csv or .jsonl.",
     )
     valid: list[str] = Field(
         default_factory=list,
@@ -97,6 +100,14 @@ class _Job(Settings):
 
     def _texts(self, languages: tuple[str, str]) -> tuple[TextFiles, TextFiles | None]:
         return TextFiles(self.train, *languages), TextFiles(self.valid, *languages) if self.valid else None
+
+    def _files(self, languages: tuple[str, str]) -> tuple[SignalCorpus, SignalCorpus | None]:
+        """The lists of recordings or images, whose files are not opened yet."""
+        from crosslate.signals.corpora import read_signals
+
+        return read_signals(self.train, *languages), read_signals(
+            self.valid, *languages
+        ) if self.valid else None
 
     @property
     def _data(self) -> DataSettings:
@@ -171,7 +182,7 @@ class AdaptJob(_Job, Start):
         if self.frozen_dtype == "bfloat16":
             parent.lower(keep=new.parsed_strategy.precise_groups)
         languages = (new.source or parent.source_language, new.target or parent.target_language)
-        train, valid = self._texts(languages)
+        train, valid = self._texts(languages) if parent.reads_text else self._files(languages)
         made, synthetic = self.synthetic, None
         if made.files:
             synthetic = SyntheticText.read(made.files, languages, share=made.share, tag=made.tag)

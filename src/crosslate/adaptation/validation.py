@@ -11,9 +11,11 @@ from typing import Any
 import torch
 
 from crosslate.adaptation.settings import ValidationMetric
+from crosslate.adaptation.signals import longest_target, pair_files
 from crosslate.engines.decoding import DecodingOptions
+from crosslate.engines.signals import SignalEngine
 from crosslate.errors import CorpusError, EngineError
-from crosslate.evaluation.scores import check_references, score_translations
+from crosslate.evaluation.scores import Metric, check_references, score_translations
 from crosslate.models.child import Child, plain_child
 from crosslate.models.parent import Parent
 from crosslate.models.tensors import evaluating, is_mixed
@@ -60,6 +62,8 @@ def make_validate(
     if metric == "loss":
         loss = _loss_on(model, valid, label_smoothing)
         return lambda: replace(loss(), details={} if measure is None else dict(measure()))
+    if not model.source.is_text:
+        return _validate_on_files(model, valid, metric, measure)
     engine: EngineName = "ctranslate2"
 
     @kept_threads()
@@ -90,6 +94,29 @@ def make_validate(
     return validate
 
 
+def _validate_on_files(
+    model: Parent | Child,
+    valid: ParallelCorpus,
+    metric: Metric,
+    measure: Callable[[], dict[str, float]] | None,
+) -> Callable[[], Validation]:
+    """Scores what the model writes for recordings or images; a frozen encoder reads them once."""
+    is_frozen = not any(each.requires_grad for each in model.model.get_encoder().parameters())
+    kept: dict[str, torch.Tensor] | None = {} if is_frozen else None
+    # An untrained decoder does not end its outputs; twice the longest reference says enough of them.
+    longest = max(map(len, model.target.encode_batch(valid.target)))
+    options = DecodingOptions(beam_size=1, max_new_tokens=2 * longest + 16)
+
+    @kept_threads()
+    def validate() -> Validation:
+        current = plain_child(model) if isinstance(model, Child) else model
+        ranked = SignalEngine(current, kept).translate(valid.source, options)
+        found = score_translations([each.text for (each,) in ranked], valid, metric, num_samples=0)
+        return Validation(metric, found.value, found.signature, {} if measure is None else dict(measure()))
+
+    return validate
+
+
 def make_loss(
     model: Any, pairs: PairIds, ids: BatchIds, label_smoothing: float = 0.0
 ) -> Callable[[], Validation]:
@@ -104,10 +131,7 @@ def make_loss(
         with evaluating(model), torch.autocast(device.type, torch.bfloat16) if is_lowered else nullcontext():
             for planned in batches:
                 batch = collate(pairs, planned, ids).to(device)
-                logits = model(
-                    input_ids=batch.source, attention_mask=batch.source_mask,
-                    decoder_input_ids=batch.decoder_input, use_cache=False,
-                ).logits  # fmt: skip
+                logits = model(**batch.inputs, decoder_input_ids=batch.decoder_input, use_cache=False).logits
                 loss = torch.nn.functional.cross_entropy(
                     logits.flatten(0, 1).float(), batch.labels.flatten(), ignore_index=IGNORED,
                     label_smoothing=label_smoothing, reduction="sum",
@@ -124,6 +148,10 @@ def _loss_on(
     model: Parent | Child, valid: ParallelCorpus, label_smoothing: float
 ) -> Callable[[], Validation]:
     """The loss on the pairs of a text that fit the model, as in fairseq."""
+    ids = Trainee.of(model, {}, ()).ids
+    if not model.source.is_text:
+        files = pair_files(valid, model, longest_target(model, _VALIDATION_TOKENS), {})
+        return make_loss(model.model, files, ids, label_smoothing)
     most = longest_unpadded((model.parent if isinstance(model, Child) else model).max_tokens)
     encoded = zip(model.source.encode_batch(valid.source), model.target.encode_batch(valid.target))
     fitting = [pair for pair in encoded if max(map(len, pair)) <= most]
@@ -131,6 +159,4 @@ def _loss_on(
         raise CorpusError(f"{valid.origin}: all {len(valid)} pairs have more than {most} tokens on a side")
     if len(fitting) < len(valid):
         log.info("validating without %d pairs of more than %d tokens", len(valid) - len(fitting), most)
-    pairs = PairsInMemory(*zip(*fitting))
-    ids = Trainee.of(model, {}, ()).ids
-    return make_loss(model.model, pairs, ids, label_smoothing)
+    return make_loss(model.model, PairsInMemory(*zip(*fitting)), ids, label_smoothing)

@@ -37,7 +37,8 @@ class EvaluateJob(ModelChoice):
     """What to score, and how."""
 
     test: list[str] = Field(
-        description="Test text: one source and one reference file, or a single TSV, JSONL, TMX or data set."
+        description="Test text: one source and one reference file, or a single TSV, JSONL, TMX or data set. "
+        "For models that read recordings or images: a table or folder of these, as for adapt."
     )
     hypotheses: list[str] = Field(
         default_factory=list,
@@ -111,8 +112,14 @@ def evaluate(job: EvaluateJob) -> None:
     check_installed(job.scored)
     systems = job.systems()
     models = [system for system in systems if not isinstance(system, str)]
+    signal = _signal_of(models)
+    if signal and job.scored.with_comet:
+        raise UsageError(
+            f"COMET compares with the source text, but these systems read {signal}; leave it out"
+        )
     corpus = _read_test(job.test, job.langs, models)
-    check_order(corpus)
+    if not signal:
+        check_order(corpus)
     check_references(corpus, "line" if len(job.test) == 2 else "pair")
     given = read_translations([system for system in systems if isinstance(system, str)], corpus)
     translations: dict[str, list[str]] = {}
@@ -134,6 +141,15 @@ def evaluate(job: EvaluateJob) -> None:
         _show(console(), corpus, scores)
 
 
+def _signal_of(models: list[StoredModel]) -> str:
+    """What all the systems read in place of text; empty for text."""
+    signals = {model.name: model.signal for model in models}
+    if len(set(signals.values())) > 1:
+        described = ", ".join(f"{name} reads {signal or 'text'}" for name, signal in signals.items())
+        raise InputError(f"these systems read different things: {described}; give systems of one kind")
+    return next(iter(signals.values()), "")
+
+
 def _read_test(paths: list[str], langs: str | None, models: list[StoredModel]) -> ParallelCorpus:
     from crosslate.languages.codes import language_pair
     from crosslate.text.corpora import read_corpus
@@ -143,6 +159,10 @@ def _read_test(paths: list[str], langs: str | None, models: list[StoredModel]) -
         described = ", ".join(f"{name} is {'-'.join(pair)}" for name, pair in pairs.items())
         raise InputError(f"these systems translate different pairs: {described}; give systems of one pair")
     languages = language_pair(langs) if langs else next(iter(pairs.values()), ("und", "und"))
+    if _signal_of(models):
+        from crosslate.signals.corpora import read_signals
+
+        return read_signals(paths, *languages)
     return read_corpus(paths, *languages)
 
 

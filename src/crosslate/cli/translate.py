@@ -18,7 +18,9 @@ from crosslate.cli.options import Option, Options, options_of, read_all_lines
 from crosslate.cli.output import STANDARD_OUTPUT, is_file, open_output, window_lines, with_bar
 from crosslate.config import AnyPath
 from crosslate.documents import FORMATS
-from crosslate.errors import Faults, UsageError, nearest
+from crosslate.errors import Faults, InputError, UsageError, nearest
+from crosslate.text.reading import ending_of
+from crosslate.text.streams import display_name
 from crosslate.translation.bulk import BulkSettings, translate_in_bulk
 
 if TYPE_CHECKING:
@@ -31,6 +33,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _LINES = "lines"
+_LIST = ".txt"
+"""Ending of a list of recordings or images, one name a line."""
+_WINDOW_FILES = 16
+_FAULTS_SHOWN = 10
 
 
 class TranslateJob(ModelChoice):
@@ -38,8 +44,9 @@ class TranslateJob(ModelChoice):
 
     input: list[str] = Field(
         default_factory=list,
-        description="Files to translate; .gz, .bz2, .xz and .zst files are read directly. [default: standard "
-        "input]",
+        description="Files to translate; .gz, .bz2, .xz and .zst files are read directly. For a model that "
+        "reads recordings or images: these files, or lists of their names (.txt or standard input). "
+        "[default: standard input]",
     )
     output: AnyPath | None = Field(
         None,
@@ -132,16 +139,72 @@ _OPTIONS: Options = {
 
 @options_of(_OPTIONS)
 def translate(job: TranslateJob) -> None:
-    """Translate text line by line, N lines in and N lines out, or a whole document (--format)."""
-    if job.on == "ray":
-        _translate_on_ray(job)
+    """Translate text line by line, N lines in and N lines out, or a whole document (--format).
+
+    With a model that reads recordings or images, N files in and N lines out.
+    """
+    model = job.stored()
+    if model.signal:
+        _translate_files(job, model)
+    elif job.on == "ray":
+        _translate_on_ray(job, model)
     elif job.format == _LINES:
-        _translate_lines(job)
+        _translate_lines(job, model)
     else:
-        _translate_document(job)
+        _translate_document(job, model)
 
 
-def _translate_on_ray(job: TranslateJob) -> None:
+def _translate_files(job: TranslateJob, model: StoredModel) -> None:
+    """Writes a line for each recording or image."""
+    if job.format != _LINES or job.on != "here":
+        raise UsageError(
+            f"this model reads {model.signal}, not text, so --format and --on ray have no use; leave them out"
+        )
+    files = listed_files(job.paths)
+    translator = job.open(model)
+    with open_output(job.output) as file:
+        n_best = job.decoding.n_best
+        window = job.window_lines or _WINDOW_FILES
+        translated: Iterator[str] = (
+            map(_row, translator.n_best_lines(files, n_best, window_lines=window))
+            if job.has_n_best
+            else translator.translate_lines(files, window_lines=window)
+        )
+        if file is not sys.stdout.buffer or is_file(file):
+            translated = with_bar(translated, "translating", len(files))
+        for line in translated:
+            file.write(line.encode("utf-8") + b"\n")
+            file.flush()
+
+
+def listed_files(paths: Sequence[str]) -> list[str]:
+    """The recordings or images given, and those that are listed in text files or standard input.
+
+    Raises:
+        InputError: files that are missing, all together.
+    """
+    from crosslate.signals.corpora import found_in
+
+    faults = Faults("cannot read the files")
+    files = []
+    for path in paths:
+        is_list = path == STANDARD_OUTPUT or ending_of(path) == _LIST
+        names = read_all_lines([path]) if is_list else iter([path])
+        folder = Path(path).parent if is_list and path != STANDARD_OUTPUT else Path()
+        for number, name in enumerate(names, start=1):
+            found = found_in(folder, name)
+            if found is None:
+                where = f"{display_name(path)}, line {number}: " if is_list else ""
+                faults.add(f"{where}{name!r} is no file in {folder.absolute()}")
+            else:
+                files.append(str(found))
+    if (hidden := len(faults.messages) - _FAULTS_SHOWN) > 0:
+        faults.messages[_FAULTS_SHOWN:] = [f"{hidden} more"]
+    faults.raise_as(InputError)
+    return files
+
+
+def _translate_on_ray(job: TranslateJob, model: StoredModel) -> None:
     from crosslate.translation.translator import wanted_engine
 
     if wanted_engine(job.engine, job.quantization) not in ("auto", "ctranslate2"):
@@ -149,14 +212,13 @@ def _translate_on_ray(job: TranslateJob) -> None:
             f"--on ray translates with CTranslate2, but --engine is {job.engine}; leave out --engine"
         )
     translate_in_bulk(
-        job.stored(), job.paths, job.output or Path(), quantization=job.quantization, options=job.decoding,
+        model, job.paths, job.output or Path(), quantization=job.quantization, options=job.decoding,
         settings=job.bulk,
     )  # fmt: skip
 
 
-def _translate_lines(job: TranslateJob) -> None:
+def _translate_lines(job: TranslateJob, model: StoredModel) -> None:
     lines = read_all_lines(job.paths)
-    model = job.stored()
     translator = job.open(model)
     aligner = _aligner(model, translator) if job.follow_words else None
     is_typed = job.paths == [STANDARD_OUTPUT] and sys.stdin.isatty()
@@ -176,14 +238,12 @@ def _translate_lines(job: TranslateJob) -> None:
             file.write(line.encode("utf-8") + b"\n")
 
 
-def _translate_document(job: TranslateJob) -> None:
+def _translate_document(job: TranslateJob, model: StoredModel) -> None:
     from crosslate.documents import format_of, open_document
-    from crosslate.errors import InputError
     from crosslate.text.streams import read_blocks
 
     (path,) = job.paths
     name = format_of(path).name if job.format == "auto" else job.format
-    model = job.stored()
     translator = job.open(model)
     data = b"".join(read_blocks(path))
     try:

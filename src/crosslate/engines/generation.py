@@ -48,8 +48,11 @@ class Generation:
     max_target_tokens: int
 
     @classmethod
-    def of(cls, translation_model: TranslationModel) -> Generation:
+    def of(cls, translation_model: TranslationModel, *, reads_files: bool = False) -> Generation:
         """Reads the properties from a live model.
+
+        Args:
+            reads_files: the source may be recordings or images, of which nothing is read here.
 
         Raises:
             EngineError: the model does not read text, has no valid start token, or has a vocabulary with more
@@ -57,7 +60,8 @@ class Generation:
         """
         from crosslate.models.sides import decoder_start, effective_setting
 
-        if isinstance(translation_model.source, NoVocabulary):
+        has_text = not isinstance(translation_model.source, NoVocabulary)
+        if isinstance(translation_model.source, NoVocabulary) and not reads_files:
             raise EngineError(translation_model.source.reason)
         model = translation_model.model
         start = decoder_start(model)
@@ -66,7 +70,8 @@ class Generation:
                 "the model does not specify the start token of its decoder; "
                 "set decoder_start_token_id in its generation configuration"
             )
-        rows = {"source": _num_rows(model.get_encoder()), "target": _num_rows(model.get_decoder())}
+        rows = {"target": _num_rows(model.get_decoder())}
+        rows["source"] = _num_rows(model.get_encoder()) if has_text else len(translation_model.source)
         for side, vocabulary in (("source", translation_model.source), ("target", translation_model.target)):
             if len(vocabulary) > rows[side]:
                 raise EngineError(
@@ -120,7 +125,8 @@ def _num_positions(config: Any, part: str) -> int:
     inner = getattr(config, part, None)
     if inner is not None and not isinstance(inner, Mapping | int | str):
         config = inner
-    for name in (f"max_{part}_position_embeddings", "max_position_embeddings", "n_positions"):
+    names = (f"max_{part}_position_embeddings", "max_position_embeddings", "n_positions")
+    for name in (("max_target_positions",) if part == "decoder" else ()) + names:
         # T5's n_positions describes its training; its relative positions are unlimited.
         if name == "n_positions" and hasattr(config, "relative_attention_num_buckets"):
             continue

@@ -43,10 +43,12 @@ class TorchEngine:
     """
 
     name = "pytorch"
+    reads_files = False
+    _num_prompt_ids = 1  # that every output starts with
 
     def __init__(self, translation_model: TranslationModel) -> None:
         self.translation_model = translation_model
-        self._generation = Generation.of(translation_model)
+        self._generation = Generation.of(translation_model, reads_files=self.reads_files)
         self._lock = threading.Lock()
         self.source = translation_model.source
         self.target = translation_model.target
@@ -69,17 +71,16 @@ class TorchEngine:
         return translations
 
     def _search(
-        self, model: Any, rows: Sequence[Sequence[int]], options: DecodingOptions, output_limit: int
+        self, model: Any, rows: Sequence[Any], options: DecodingOptions, output_limit: int
     ) -> list[list[Hypothesis]]:
-        suppressed = self._generation.never_generated(self.target, allow_unknown=options.allow_unknown)
+        suppressed = self._never_generated(model, options)
         config = generation_configuration(self._generation, self.target, options, output_limit)
         config.suppress_tokens = suppressed
-        processors, greedy_scores = repetition_guards(options), GreedyScores()
+        processors, greedy_scores = repetition_guards(options, self._num_prompt_ids), GreedyScores()
         if options.beam_size == 1:
             processors.append(greedy_scores)
-        pads = [self.source.special.pad] * len(rows)
-        generated, inputs = generate(model, rows, pads, config, processors)
-        outputs = [trimmed(self.target, row) for row in generated[:, 1:].tolist()]
+        generated, inputs = self._generate(model, rows, config, processors)
+        outputs = [trimmed(self.target, row) for row in generated[:, self._num_prompt_ids :].tolist()]
         if options.beam_size == 1:
             log_probabilities = greedy_scores.log_probabilities()
         else:
@@ -94,6 +95,15 @@ class TorchEngine:
         ]
         n_best = options.n_best
         return [hypotheses[start : start + n_best] for start in range(0, len(hypotheses), n_best)]
+
+    def _never_generated(self, model: Any, options: DecodingOptions) -> list[int]:
+        return self._generation.never_generated(self.target, allow_unknown=options.allow_unknown)
+
+    def _generate(
+        self, model: Any, rows: Sequence[Any], config: Any, processors: LogitsProcessorList
+    ) -> tuple[torch.Tensor, dict[str, Any]]:
+        """Ids, with those that every output starts with, and the source arguments for calling the model."""
+        return generate(model, rows, [self.source.special.pad] * len(rows), config, processors)
 
     def _log_probabilities(
         self,
@@ -110,20 +120,23 @@ class TorchEngine:
 
         Args:
             inputs: ``input_ids`` (FSMT drops its causal mask without them) and ``attention_mask``, both
-                ``(batch, src_len)``, int64, and the encoder's outputs.
-            generated: ``(batch * n_best, 1 + tgt_len)``, int64.
+                ``(batch, src_len)``, int64, and the encoder's outputs; of files, those of their features.
+            generated: ``(batch * n_best, num_prompt_ids + tgt_len)``, int64.
             suppressed: target ids that are never generated.
         """
         ranks: list[list[list[float]]] = []
         # One hypothesis per text at a time, so that distributions take n_best times less memory.
         for rank in range(options.n_best):
             rows = generated[rank :: options.n_best]
-            logits = model(
-                **inputs, decoder_input_ids=rows[:, :-1], use_cache=False, return_dict=True
-            ).logits.float()
+            prompt = self._num_prompt_ids
+            logits = (
+                model(**inputs, decoder_input_ids=rows[:, :-1], use_cache=False, return_dict=True)
+                .logits[:, prompt - 1 :]
+                .float()
+            )
             logits[..., list(suppressed)] = -torch.inf
             logits[:, : self._generation.min_new_tokens, self.target.special.eos] = -torch.inf
-            chosen = logits.gather(2, rows[:, 1:].unsqueeze(2)).squeeze(2) - logits.logsumexp(2)
+            chosen = logits.gather(2, rows[:, prompt:].unsqueeze(2)).squeeze(2) - logits.logsumexp(2)
             if self._generation.forced_first is not None:
                 chosen[:, 0] = 0.0
             ranks.append(chosen.tolist())
@@ -238,13 +251,13 @@ class GreedyScores(LogitsProcessor):
 
 
 class AfterStart(LogitsProcessor):
-    """A repetition guard that does not count the decoder's start as a generated token."""
+    """A repetition guard that does not count what an output starts with as generated tokens."""
 
-    def __init__(self, guard: Any) -> None:
-        self._guard = guard
+    def __init__(self, guard: Any, num_prompt_ids: int = 1) -> None:
+        self._guard, self._num_prompt_ids = guard, num_prompt_ids
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        guarded: torch.Tensor = self._guard(input_ids[:, 1:], scores)
+        guarded: torch.Tensor = self._guard(input_ids[:, self._num_prompt_ids :], scores)
         return guarded
 
 
@@ -273,11 +286,11 @@ def arithmetic(model: Any) -> AbstractContextManager[Any]:
     return torch.autocast(device, dtype, enabled=is_mixed_model or is_gpu)
 
 
-def repetition_guards(options: DecodingOptions) -> LogitsProcessorList:
+def repetition_guards(options: DecodingOptions, num_prompt_ids: int = 1) -> LogitsProcessorList:
     """Processors that prevent repetition, according to the options."""
     guards: list[Any] = []
     if options.repetition_penalty != 1:
         guards.append(RepetitionPenaltyLogitsProcessor(float(options.repetition_penalty)))
     if options.no_repeat_ngram:
         guards.append(NoRepeatNGramLogitsProcessor(options.no_repeat_ngram))
-    return LogitsProcessorList([AfterStart(guard) for guard in guards])
+    return LogitsProcessorList([AfterStart(guard, num_prompt_ids) for guard in guards])

@@ -54,7 +54,7 @@ def check_merged(
         raise PackError(
             f"{faults.heading}: transformers cannot load it ({type(error).__name__}: {reason})"
         ) from error
-    reference = replace(child, model=_rounded(child.model, plain.config.dtype))
+    reference = replace(child, model=rounded(child.model, plain.config.dtype))
     facts = Generation.of(reference)
     texts = sample_texts(child.source, facts.max_source_tokens)
     for text in texts:
@@ -139,7 +139,7 @@ def _load_model(folder: Path, faults: Faults) -> Any:
     return model.eval()
 
 
-def _rounded(model: Any, dtype: torch.dtype) -> Any:
+def rounded(model: Any, dtype: torch.dtype) -> Any:
     """A copy of a model with tensors rounded to the file's type; the model itself for float32."""
     if dtype == torch.float32:
         return model

@@ -24,7 +24,7 @@ from crosslate.models.parent_files import (
 from crosslate.models.vocabularies.saved_vocabularies import save_vocabularies
 from crosslate.models.vocabularies.tokenizer_files import write_marian_files, write_tokenizer
 from crosslate.models.vocabularies.vocabulary_files import RECORD, read_vocabularies
-from crosslate.text.vocabularies import NoVocabulary, Vocabulary
+from crosslate.text.vocabularies import Vocabulary
 
 if TYPE_CHECKING:
     import torch
@@ -170,7 +170,7 @@ class Parent:
 
             cut_tables(model, rows)
         if signal:
-            found = found.without_text(signal)
+            found = found.without_text(signal, folder)
         else:  # the target language's code starts the decoder, or comes first
             if found.start is not None:
                 model.generation_config.forced_bos_token_id = None
@@ -323,12 +323,17 @@ class Parent:
     @property
     def reads_text(self) -> bool:
         """Whether its source is text, not speech or images."""
-        return not isinstance(self.source, NoVocabulary)
+        return self.source.is_text
 
     @property
     def max_tokens(self) -> int:
         """Longest sequence in tokens that the positions allow; 512 where the family has no limit."""
-        return min(int(getattr(self.model.config, "max_position_embeddings", None) or 512), 1024)
+        from crosslate.models.sides import target_positions
+
+        positions = getattr(self.model.config, "max_position_embeddings", None)
+        if not self.reads_text:  # the target's alone count
+            positions = target_positions(self.model)
+        return min(int(positions or 512), 1024)
 
     @property
     def num_parameters(self) -> int:

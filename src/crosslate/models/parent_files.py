@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
@@ -19,6 +19,7 @@ from crosslate.models.foreign_folders import refuse_foreign
 from crosslate.models.hub_refusals import first_sentence, hub_refusals
 from crosslate.models.marian_names import OUR_FAMILY
 from crosslate.models.vocabularies.vocabulary_files import RECORD
+from crosslate.text.vocabularies import AUDIO, IMAGES
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -29,6 +30,8 @@ _SAFETENSORS = ("model.safetensors", "model-*.safetensors", "model.safetensors.i
 _PICKLED = ("pytorch_model.bin", "pytorch_model-*.bin", "pytorch_model.bin.index.json")
 _PACKED = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".zst", ".7z")
 _MODEL_FILES = ("config.json", "generation_config.json", RECORD)
+PROCESSOR_FILES = ("preprocessor_config.json", "processor_config.json")
+"""What makes an encoder's input of recordings or images."""
 _ADDRESS = re.compile(r"(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co|hf-mirror\.com)/([^/]+/[^/?#]+).*")
 
 
@@ -127,7 +130,7 @@ def read_configuration(folder: Path) -> Any:
     return config
 
 
-_SIGNALS = {"audio": "AutoModelForSpeechSeq2Seq", "images": "AutoModelForImageTextToText"}
+_SIGNALS = {AUDIO: "AutoModelForSpeechSeq2Seq", IMAGES: "AutoModelForImageTextToText"}
 
 
 def signal_of(config: Any) -> str:
@@ -179,6 +182,13 @@ def _damage_named(folder: Path) -> Iterator[None]:
         if found is None:
             raise
         raise ParentError(f"cannot load the model in {folder}: {found}") from error
+
+
+def copy_files(folder: Path, to: Path, names: Iterable[str]) -> None:
+    """Copies those of the named files that a folder has."""
+    for name in names:
+        if (folder / name).is_file():
+            shutil.copyfile(folder / name, to / name)
 
 
 def copy_tokenizer(folder: Path, to: Path) -> None:

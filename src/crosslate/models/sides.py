@@ -113,6 +113,13 @@ def decoder_start(model: Any) -> int | None:
     return effective_setting(model, "bos_token_id") if start is None else start
 
 
+def target_positions(model: Any) -> int | None:
+    """The positions of the decoder of a model that reads no text; None where they have no limit."""
+    config = model.get_decoder().config
+    values = (getattr(config, name, None) for name in ("max_target_positions", "max_position_embeddings"))
+    return next((value for value in values if value is not None), None)
+
+
 def size_fields(config: Any, side: Side) -> list[tuple[Any, str]]:
     """The fields of a configuration with one side's vocabulary size; empty if one size covers both."""
     is_source = side == "source"

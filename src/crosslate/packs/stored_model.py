@@ -6,6 +6,7 @@ import hashlib
 import logging
 import shutil
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from crosslate.files import atomic_folder, read_optional_object, sha256_file
 from crosslate.packs.hub import pack_folder
 from crosslate.packs.manifest import CARD_NAME, MANIFEST_NAME, Manifest
 from crosslate.packs.pack import check_composition, check_parent, check_replaceable, verify
+from crosslate.text.vocabularies import AUDIO, IMAGES, NoVocabulary
 
 if TYPE_CHECKING:
     from crosslate.models.child import Child
@@ -76,6 +78,19 @@ class StoredModel:
     def origin(self) -> Path:
         """The folder beside which files built from the model are cached."""
         return self.packs[0] if self.packs else _local_folder(str(self.parent))
+
+    @cached_property
+    def signal(self) -> str:
+        """What the model reads in place of text: ``audio`` or ``images``; empty for text."""
+        if self.manifests:
+            found = self.manifests[0].parent.source_vocabulary_fingerprint
+            return next((each for each in (AUDIO, IMAGES) if NoVocabulary(each).fingerprint == found), "")
+        from crosslate.models.parent_files import PROCESSOR_FILES, read_configuration, signal_of
+
+        folder = _local_folder(str(self.parent))
+        # Only these have a processor, and asking transformers takes seconds.
+        has_processor = any((folder / name).is_file() for name in PROCESSOR_FILES)
+        return signal_of(read_configuration(folder)) if has_processor else ""
 
     def key(self) -> str:
         """Hex sha256 of everything the model is made of, independent of the order of packs.

@@ -153,8 +153,7 @@ def _stored(pairs: Iterable[tuple[str, str]], corpus: Corpus, folder: Path) -> S
     """Pairs of a corpus in memory, if it is there, else in files."""
     if not isinstance(corpus, ParallelCorpus):
         return StoredPairs.store(pairs, corpus.languages, corpus.origin, folder)
-    source, target = zip(*kept) if (kept := list(pairs)) else ((), ())
-    return ParallelCorpus(source, target, *corpus.languages, corpus.origin)
+    return corpus.with_pairs(pairs)
 
 
 def _clean(

@@ -49,10 +49,10 @@ class Corpus(ABC):
 
     def in_memory(self) -> ParallelCorpus:
         """The same pairs in memory."""
-        return self._of(self)
+        return self.with_pairs(self)
 
-    def _of(self, pairs: Iterable[tuple[str, str]]) -> ParallelCorpus:
-        """Pairs of it in memory."""
+    def with_pairs(self, pairs: Iterable[tuple[str, str]]) -> ParallelCorpus:
+        """Pairs of the same languages and origin, in memory."""
         sides: tuple[list[str], list[str]] = ([], [])
         for one, other in pairs:
             sides[0].append(one)
@@ -125,7 +125,7 @@ class ParallelCorpus(SizedCorpus):
 
     def rows(self, rows: Iterable[int]) -> ParallelCorpus:
         """Some of its pairs, in the order given."""
-        return self._of((self.source[row], self.target[row]) for row in rows)
+        return self.with_pairs((self.source[row], self.target[row]) for row in rows)
 
     def split(self, rows: Sequence[int]) -> tuple[ParallelCorpus, ParallelCorpus]:
         taken = set(rows)
@@ -229,7 +229,7 @@ class StoredPairs(SizedCorpus):
     def split(self, rows: Sequence[int]) -> tuple[StoredPairs, ParallelCorpus]:
         rest = StoredPairs(self._folder, self._count, self.languages, self.origin)
         rest._omitted, rest._whole = frozenset(rows), self
-        return rest, self._of(pair for row, pair in enumerate(self) if row in rest._omitted)
+        return rest, self.with_pairs(pair for row, pair in enumerate(self) if row in rest._omitted)
 
 
 def read_corpus(paths: Sequence[str | Path], source_language: str, target_language: str) -> ParallelCorpus:

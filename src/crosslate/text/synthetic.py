@@ -89,7 +89,7 @@ class TaggedPairs(SizedCorpus):
     def split(self, rows: Sequence[int]) -> tuple[SizedCorpus, ParallelCorpus]:
         rest, taken = self.untagged.split(rows)
         tagged = ((self._prefix + source, target) for source, target in taken)
-        return TaggedPairs(rest, self.tag), self._of(tagged)
+        return TaggedPairs(rest, self.tag), self.with_pairs(tagged)
 
 
 def _record(path: Path, hashes: dict[str, str]) -> dict[str, Any]:

@@ -70,10 +70,13 @@ class Vocabulary:
         control: ids of other pieces that stand for no text: codes of languages, sentinels, masks.
 
     Attributes:
+        is_text: False for a source of recordings or images.
         has_own_ids: whether ids are the segmenter's own.
         silent: ids that stand for no text: the frame's, control ones, and special ones except the unknown
             piece's.
     """
+
+    is_text = True
 
     def __init__(
         self,
@@ -224,19 +227,27 @@ class NoVocabulary(Vocabulary):
     """A source that is a signal. It has special pieces alone; asked for text, it says why there is none.
 
     Args:
-        signal: what is read instead of text: ``audio`` or ``images``.
+        signal: what is read instead of text: :data:`AUDIO` or :data:`IMAGES`.
+        folder: of the model, with the files of its processor; None where there are none.
 
     Attributes:
         reason: why this side has nothing to do with text, and what can be done.
     """
 
-    def __init__(self, signal: str) -> None:
+    is_text = False
+
+    def __init__(self, signal: str, folder: Path | None = None) -> None:
+        self.signal, self.folder = signal, folder
+        what = {AUDIO: "recordings", IMAGES: "images"}.get(signal, "files")
         self.reason = (
-            f"the source of this model is {signal}, not text: it neither trains on sentence pairs nor "
-            "translates text; train a child of it on your own batches and pack that, as "
-            "docs/speech-and-images.md shows"
+            f"the source of this model is {signal}, not text; give it {what} in place of sentences, as in "
+            "docs/speech-and-images.md"
         )
         super().__init__(_NoSegmenter(signal, self.reason), None, SpecialIds())
+
+
+AUDIO, IMAGES = "audio", "images"
+"""What a model reads that does not read text."""
 
 
 class _NoSegmenter:

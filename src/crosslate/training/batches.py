@@ -21,6 +21,8 @@ IGNORED = -100
 """Label of a position without loss, as in PyTorch's cross-entropy."""
 
 _ROW_STEP = 8
+_MOST_POSITIONS = 16_384
+"""Of recordings or images in a part of a batch."""
 Integers = npt.NDArray[np.integer]
 
 
@@ -73,6 +75,35 @@ class SampledPairs(Protocol):
         ...
 
 
+@runtime_checkable
+class SignalPairs(Protocol):
+    """Pairs whose sources are recordings or images, which have no ids.
+
+    ``source_lengths`` are the target's, so that a batch has as many sentences as one of text.
+    """
+
+    @property
+    def num_positions(self) -> Integers:
+        """(pairs,) positions of the encoder's states."""
+        ...
+
+    def inputs(self, indices: Sequence[int], *, with_features: bool) -> SignalInputs: ...
+
+
+class SignalInputs(NamedTuple):
+    """What an encoder reads of several files.
+
+    Attributes:
+        name: the model's argument.
+        features: (rows, …) float32; None if they were not asked for.
+        mask: (rows, length) int64, 1 for what is not padding; None if nothing is padded.
+    """
+
+    name: str
+    features: torch.Tensor | None
+    mask: torch.Tensor | None
+
+
 class BatchIds(NamedTuple):
     """Padding ids of each side and the id that the decoder starts with."""
 
@@ -96,22 +127,39 @@ class Batch:
     """One batch of tensors.
 
     Attributes:
-        source: (rows, src_len) int64 token ids.
-        source_mask: (rows, src_len) int64, 1 for tokens and 0 for padding.
+        source: (rows, src_len) int64 token ids, or (rows, …) float32 features of recordings or images; None
+            for these if the states are given.
+        source_mask: (rows, src_len) int64, 1 for tokens or frames and 0 for padding; None for recordings and
+            images that are not padded.
         decoder_input: (rows, tgt_len) int64, the target shifted right behind the start id.
         labels: (rows, tgt_len) int64 target ids; :data:`IGNORED` where there is no loss.
         num_labels: positions with loss.
         num_tokens: source and target tokens, without padding.
         states: (rows, src_len, width) output of a frozen encoder, in place of running it; None otherwise.
+        source_name: the model's argument for the source.
+        num_positions: positions of each recording or image, which are far more than a sentence's; 0 for text.
     """
 
-    source: torch.Tensor
-    source_mask: torch.Tensor
+    source: torch.Tensor | None
+    source_mask: torch.Tensor | None
     decoder_input: torch.Tensor
     labels: torch.Tensor
     num_labels: int
     num_tokens: int
     states: torch.Tensor | None = None
+    source_name: str = "input_ids"
+    num_positions: int = 0
+
+    @property
+    def mask(self) -> dict[str, torch.Tensor]:
+        """The mask of the source as the model's argument, if there is one."""
+        return {} if self.source_mask is None else {"attention_mask": self.source_mask}
+
+    @property
+    def inputs(self) -> dict[str, torch.Tensor]:
+        """The source as arguments of the model or its encoder."""
+        source = {} if self.source is None else {self.source_name: self.source}
+        return source | self.mask
 
     def to(self, device: torch.device) -> Batch:
         return self._mapped(lambda tensor: tensor.to(device, non_blocking=True))
@@ -119,6 +167,13 @@ class Batch:
     def rows(self, start: int, end: int) -> Batch:
         """The rows ``start`` to ``end``; counts remain those of the whole batch."""
         return self._mapped(lambda tensor: tensor[start:end])
+
+    def parts(self) -> list[Batch]:
+        """The batch in parts that fit into memory: itself, unless it has recordings or images."""
+        rows = max(1, _MOST_POSITIONS // max(1, self.num_positions))
+        if rows >= len(self.labels):
+            return [self]
+        return [self.rows(start, start + rows) for start in range(0, len(self.labels), rows)]
 
     def _mapped(self, change: Callable[[torch.Tensor], torch.Tensor]) -> Batch:
         tensors = {name: each for name, each in vars(self).items() if isinstance(each, torch.Tensor)}
@@ -227,26 +282,47 @@ def _rows(src_len: int, tgt_len: int, batch_tokens: int) -> int:
     return rows // _ROW_STEP * _ROW_STEP if rows >= _ROW_STEP else rows
 
 
-def collate(pairs: PairIds, planned: PlannedBatch, ids: BatchIds) -> Batch:
-    """Builds the tensors of a planned batch."""
-    shape_src, shape_tgt = (planned.rows, planned.src_len), (planned.rows, planned.tgt_len)
-    source = np.full(shape_src, ids.source_pad, dtype=np.int64)
-    mask = np.zeros(shape_src, dtype=np.int64)
-    mask[:, 0] = 1  # dummy rows attend to one position: a fully masked softmax is undefined
+def collate(pairs: PairIds, planned: PlannedBatch, ids: BatchIds, *, with_features: bool = True) -> Batch:
+    """Builds the tensors of a planned batch.
+
+    Args:
+        with_features: of recordings or images; not needed if the encoder's states are there.
+    """
+    shape_tgt = (planned.rows, planned.tgt_len)
     decoder_input = np.full(shape_tgt, ids.target_pad, dtype=np.int64)
     decoder_input[:, 0] = ids.decoder_start
     labels = np.full(shape_tgt, IGNORED, dtype=np.int64)
-    num_labels = num_tokens = 0
+    num_labels = 0
     for row, index in enumerate(planned.indices):
-        src, tgt = pairs.source_ids(index), pairs.target_ids(index)
-        source[row, : len(src)] = src
-        mask[row, : len(src)] = 1
+        tgt = pairs.target_ids(index)
         decoder_input[row, 1 : len(tgt)] = tgt[:-1]
         labels[row, : len(tgt)] = tgt
         num_labels += len(tgt)
-        num_tokens += len(src) + len(tgt)
-    a, b, c, d = map(torch.from_numpy, (source, mask, decoder_input, labels))
-    return Batch(a, b, c, d, num_labels, num_tokens)
+    target = torch.from_numpy(decoder_input), torch.from_numpy(labels), num_labels
+    if isinstance(pairs, SignalPairs):
+        rows = filled(planned)
+        name, features, signal_mask = pairs.inputs(rows, with_features=with_features)
+        longest = int(pairs.num_positions[rows].max())
+        return Batch(
+            features, signal_mask, *target, 2 * num_labels, source_name=name, num_positions=longest
+        )  # fmt: skip
+    shape_src = (planned.rows, planned.src_len)
+    source = np.full(shape_src, ids.source_pad, dtype=np.int64)
+    mask = np.zeros(shape_src, dtype=np.int64)
+    mask[:, 0] = 1  # dummy rows attend to one position: a fully masked softmax is undefined
+    num_tokens = num_labels
+    for row, index in enumerate(planned.indices):
+        src = pairs.source_ids(index)
+        source[row, : len(src)] = src
+        mask[row, : len(src)] = 1
+        num_tokens += len(src)
+    return Batch(torch.from_numpy(source), torch.from_numpy(mask), *target, num_tokens)
+
+
+def filled(planned: PlannedBatch) -> list[int]:
+    """A pair for every row of a batch of recordings or images; dummy rows repeat one."""
+    indices = planned.indices or (0,)
+    return [*indices, *[indices[0]] * (planned.rows - len(indices))]
 
 
 def pieces_in_targets(pairs: PairIds) -> npt.NDArray[np.int64]:

@@ -48,16 +48,21 @@ class PlainGradients:
         self.has_own_masks = accelerator.device.type == "cpu" and not is_checkpointed
 
     def __call__(self, batch: Batch, seed: int, factor: float, is_last: bool) -> torch.Tensor:
-        torch.manual_seed(seed)
-        with nullcontext() if is_last else self.accelerator.no_sync(self.objective):
-            with SeededRandom(seed) if self.has_own_masks else nullcontext():
-                loss = _loss(self.objective, batch, self.dtype)
-            self.accelerator.backward(self.scaler.scale(loss * factor))
-        return loss.detach()
+        losses = []
+        parts = batch.parts()
+        for number, part in enumerate(parts):
+            torch.manual_seed(seed + number)
+            is_synced = is_last and number == len(parts) - 1
+            with nullcontext() if is_synced else self.accelerator.no_sync(self.objective):
+                with SeededRandom(seed + number) if self.has_own_masks else nullcontext():
+                    loss = _loss(self.objective, part, self.dtype)
+                self.accelerator.backward(self.scaler.scale(loss * factor))
+            losses.append(loss.detach())
+        return losses[0] if len(losses) == 1 else torch.stack(losses).sum()
 
 
 class HalvedGradients:
-    """Two threads, each with half of a batch's rows and half of the cores.
+    """Two threads, each with half of a batch's rows and half of the cores; or with parts of a large batch.
 
     Much of a small model's time goes to work between matrix products that does not use a second core
     (measured in docs/performance.md). Sums have a fixed order and each half has its own random masks, so the
@@ -78,9 +83,12 @@ class HalvedGradients:
         self._pool = ThreadPoolExecutor(2, "gradients", torch.set_num_threads, (num_threads // 2,))
 
     def __call__(self, batch: Batch, seed: int, factor: float, is_last: bool) -> torch.Tensor:
-        middle = len(batch.source) // 2
-        halves = [batch.rows(0, middle), batch.rows(middle, len(batch.source))] if middle else [batch]
-        results = list(self._pool.map(self._half, halves, (seed, seed + 1), (factor, factor)))
+        parts = batch.parts()
+        middle = len(batch.labels) // 2
+        if len(parts) == 1 and middle:
+            parts = [batch.rows(0, middle), batch.rows(middle, len(batch.labels))]
+        seeds = range(seed, seed + len(parts))
+        results = list(self._pool.map(self._part, parts, seeds, [factor] * len(parts)))
         for _, gradients in results:
             for parameter, gradient in zip(self.parameters, gradients, strict=True):
                 if parameter.grad is None:
@@ -89,7 +97,7 @@ class HalvedGradients:
                     parameter.grad += gradient
         return torch.stack([loss for loss, _ in results]).sum()
 
-    def _half(self, batch: Batch, seed: int, factor: float) -> tuple[torch.Tensor, tuple[Any, ...]]:
+    def _part(self, batch: Batch, seed: int, factor: float) -> tuple[torch.Tensor, tuple[Any, ...]]:
         with SeededRandom(seed):
             loss = _loss(self.objective, batch, self.dtype)
         return loss.detach(), torch.autograd.grad(loss * factor, self.parameters, allow_unused=True)

@@ -91,9 +91,12 @@ def _products(
     with closing(loss), evaluating(model), on_device(model, device):
         for planned in batches:
             batch = collate(pairs, planned, trainee.ids).to(device)
-            with torch.autocast(device.type, torch.bfloat16, enabled=is_mixed(model)):
-                mean = loss(batch) / batch.num_labels
-            gradients = torch.autograd.grad(mean, parameters)
+            gradients = [torch.zeros_like(each) for each in parameters]
+            for part in batch.parts():
+                with torch.autocast(device.type, torch.bfloat16, enabled=is_mixed(model)):
+                    mean = loss(part) / batch.num_labels
+                for total, each in zip(gradients, torch.autograd.grad(mean, parameters)):
+                    total += each
             yield [(one.detach() * other).abs() for one, other in zip(parameters, gradients)]
 
 

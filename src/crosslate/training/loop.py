@@ -320,7 +320,7 @@ class _Run:
         mine = list(shard(group, accelerator.process_index, processes))
         total = torch.zeros((), device=self.device)
         for index, planned in enumerate(mine):
-            batch = collate(self.pairs, planned, self.trainee.ids)
+            batch = collate(self.pairs, planned, self.trainee.ids, with_features=self.states is None)
             if self.states is not None:
                 batch = replace(batch, states=self.states.gather(planned))
             seed = _mix(self.settings.seed, state.updates, index, accelerator.process_index)

@@ -106,18 +106,17 @@ class TranslationLoss(nn.Module):
     def _scores(self, batch: Batch) -> torch.Tensor:
         """(num_labels, vocabulary) logits at the labelled positions; if restricted, states of (…, width)."""
         positions = labelled_positions(batch.labels)
-        source: dict[str, Any] = {"input_ids": batch.source}
+        source: dict[str, Any] = batch.inputs
         if batch.states is not None:
             # Mixtures of experts also read router outputs from the encoder; this class has them as None.
             states = self._noise.noisy(batch.states, batch.source_mask) if self.training else batch.states
-            source = {"encoder_outputs": MoeModelOutputWithPast(states)}
+            source = {**batch.mask, "encoder_outputs": MoeModelOutputWithPast(states)}
         with (
             self._labelled.of(positions, batch.labels.shape, keep=self._pieces is not None) as kept,
             self._noise.of(batch.source_mask),
         ):
             logits = self.model(
-                **source, attention_mask=batch.source_mask, decoder_input_ids=batch.decoder_input,
-                use_cache=False,
+                **source, decoder_input_ids=batch.decoder_input, use_cache=False,
             ).logits  # fmt: skip
         if kept:
             return kept[0]
@@ -157,22 +156,28 @@ class _EncoderNoise(_Hook):
         super().__init__()
         self._share = share
 
-    def of(self, mask: torch.Tensor) -> AbstractContextManager[None]:
-        """Adds noise inside the block; the mask (rows, length) is 1 for tokens."""
-        return self.holding(mask)
+    def of(self, mask: torch.Tensor | None) -> AbstractContextManager[None]:
+        """Adds noise inside the block; the mask (rows, length) is 1 for tokens, None for no padding."""
+        return self.holding((mask,))
 
     def __call__(self, encoder: nn.Module, inputs: Any, output: Any) -> Any:
-        mask = self.held
-        if mask is None or not encoder.training:
+        held = self.held
+        if held is None or not encoder.training:
             return None
-        output.last_hidden_state = self.noisy(output.last_hidden_state, mask)
+        output.last_hidden_state = self.noisy(output.last_hidden_state, *held)
         return output
 
-    def noisy(self, states: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def noisy(self, states: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
         """The states with noise, unless its share is 0."""
         if not self._share:
             return states
-        deviation = states.detach().float()[mask.bool()].std(0, correction=0) * self._share
+        # A mask of recordings is of their frames, of which an encoder makes fewer positions.
+        counted = states.detach().float()
+        if mask is not None and mask.shape == states.shape[:2]:
+            counted = counted[mask.bool()]
+        else:
+            counted = counted.flatten(0, 1)
+        deviation = counted.std(0, correction=0) * self._share
         return states + (torch.randn(states.shape, device=states.device) * deviation).to(states.dtype)
 
 

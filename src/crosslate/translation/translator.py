@@ -5,13 +5,17 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast, get_args
 
+from crosslate.documents.flow import LINE_BREAKS
 from crosslate.engines.decoding import DecodingOptions, Engine, Hypothesis
 from crosslate.errors import EngineError, MissingExtra, UsageError, nearest
 from crosslate.packs.stored_model import StoredModel
+from crosslate.text.vocabularies import NoVocabulary
 from crosslate.translation.lines import Aligner, n_best_lines, translate_lines
 
 if TYPE_CHECKING:
@@ -64,6 +68,8 @@ class Translator:
             from crosslate.packs.compose import apply_packs
 
             model = apply_packs(cast("Parent", model), packs)
+        if isinstance(model.source, NoVocabulary):
+            wanted = _for_files(wanted, model.source.signal)
         if wanted == "auto" and quantization == UNQUANTIZED and model.model.device.type != "cpu":
             wanted = "pytorch"
         made = _engine(
@@ -114,6 +120,8 @@ class Translator:
         from crosslate.engines.ctranslate2 import CTranslate2Engine
 
         wanted = wanted_engine(engine, quantization)
+        if stored.signal:
+            wanted = _for_files(wanted, stored.signal)
         if wanted == "auto" and quantization == UNQUANTIZED and has_gpu():
             wanted = "pytorch"
         load = cache(stored.load)
@@ -137,7 +145,10 @@ class Translator:
         self.options = options or DecodingOptions()
 
     def translate(self, texts: Sequence[str]) -> list[str]:
-        """Translations of texts: as many, in the same order; long texts are split and joined again."""
+        """Translations of texts: as many, in the same order; long texts are split and joined again.
+
+        Of a model that reads recordings or images, the texts are names of files.
+        """
         _check_list(texts)
         return list(self.translate_lines(texts, window_lines=max(1, len(texts))))
 
@@ -150,6 +161,8 @@ class Translator:
             aligner: finds the places of what is not translated; see
                 :func:`crosslate.translation.lines.translate_lines`.
         """
+        if not self.engine.source.is_text:
+            return (ranked[0].text for ranked in self._of_files(lines, self.options, window_lines))
         return translate_lines(
             self.engine, lines, self.options, language=self.source_language,
             target_language=self.target_language, aligner=aligner, window_lines=window_lines,
@@ -170,10 +183,28 @@ class Translator:
     ) -> Iterator[list[Hypothesis]]:
         """The ``count`` best translations of each line of a stream; the beam is widened to ``count``."""
         options = self.options.changed(n_best=count, beam_size=max(count, self.options.beam_size))
+        if not self.engine.source.is_text:
+            return self._of_files(lines, options, window_lines)
         return n_best_lines(
             self.engine, lines, options, language=self.source_language,
             target_language=self.target_language, aligner=aligner, window_lines=window_lines,
         )  # fmt: skip
+
+    def _of_files(
+        self, files: Iterable[str], options: DecodingOptions, window_lines: int
+    ) -> Iterator[list[Hypothesis]]:
+        """The best outputs for each recording or image of a stream."""
+        names = iter(files)
+        while window := list(islice(names, window_lines)):
+            for ranked in self.engine.translate(window, options):
+                yield [replace(each, text=LINE_BREAKS.sub(" ", each.text).strip()) for each in ranked]
+
+
+def _for_files(wanted: EngineName, signal: str) -> EngineName:
+    """PyTorch's engine, which alone reads recordings and images, if no other was asked for."""
+    if wanted not in ("auto", "pytorch"):
+        raise EngineError(f"the {_TITLES[wanted]} engine does not read {signal}{_NEXT_STEP}")
+    return "pytorch"
 
 
 def wanted_engine(engine: str, quantization: str) -> EngineName:
@@ -267,6 +298,10 @@ def _is_onnx_alone_built(stored: StoredModel, quantization: str) -> bool:
 
 
 def _in_pytorch(model: Parent | Child) -> Engine:
+    if not model.source.is_text:
+        from crosslate.engines.signals import SignalEngine
+
+        return SignalEngine(model)
     from crosslate.engines.pytorch import TorchEngine
 
     return TorchEngine(model)

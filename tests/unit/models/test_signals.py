@@ -1,32 +1,24 @@
-"""Parents that read speech or images: the target side is renewed and packed, text pipelines say no and why."""
+"""Parents that read speech or images: the target side is renewed and packed, and files become their input."""
 
-from functools import partial
+import shutil
+from importlib.util import find_spec
 
+import numpy as np
 import pytest
 import torch
 
-import families
-import hub_folders
 import parents
-import toy_corpora
+import signals
 from crosslate.engines.pytorch import TorchEngine
-from crosslate.errors import EngineError, ParentError, StrategyError, UsageError
+from crosslate.errors import EngineError, InputError, MissingExtra, ParentError, StrategyError, UsageError
 from crosslate.models.parent import Parent
+from crosslate.models.signals import num_positions, processor_of, prompt_of
 from crosslate.packs.compose import apply_packs, pack_child
 from crosslate.packs.pack import Pack
+from crosslate.text.vocabularies import Vocabulary
 
-SPECIAL = ["<s>", "<pad>", "</s>", "<unk>"]
-
-
-IDS = {"bos_token_id": 0, "pad_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 2}
-NAMES = {"bos_token": "<s>", "pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
-TOKENIZERS = {
-    "whisper": partial(hub_folders.byte_level, special=SPECIAL, tokenizer_class="WhisperTokenizer", **NAMES),
-    "speech2text": partial(hub_folders.listed_pieces, tokenizer_class="Speech2TextTokenizer"),
-    "trocr": partial(hub_folders.byte_level, special=SPECIAL, tokenizer_class="RobertaTokenizer", **NAMES),
-}
 SIGNALS = {
-    "whisper": ("audio", "input_features", (2, 8, 32)),
+    "whisper": ("audio", "input_features", (2, 8, 100)),
     "speech2text": ("audio", "input_features", (2, 32, 8)),
     "trocr": ("images", "pixel_values", (2, 3, 8, 8)),
 }
@@ -36,20 +28,12 @@ FAMILIES = tuple(SIGNALS)
 @pytest.fixture(scope="module", params=FAMILIES)
 def stored(request, tmp_path_factory):
     """A family's name and a folder of it, as on the hub."""
-    folder = tmp_path_factory.mktemp("signals") / request.param
-    folder.mkdir()
-    rows = TOKENIZERS[request.param](folder)["vocab_size"] + 60
-    families.build(request.param, vocab_size=rows, **IDS).save_pretrained(folder)
-    return request.param, folder
+    return request.param, signals.write(request.param, tmp_path_factory.mktemp("signals") / request.param)
 
 
 @pytest.fixture
 def parent(stored):
-    return load(stored[1])
-
-
-def load(folder):
-    return Parent.load(folder, source_language="fr", target_language="en")
+    return signals.load(stored[1])
 
 
 def inputs(family):
@@ -129,17 +113,63 @@ def test_a_child_learns_in_a_loop_of_one_s_own(stored, parent):
     assert parent.fingerprint() == before
 
 
-def test_what_text_is_for_is_refused(stored, parent, tmp_path):
+def test_what_text_is_for_is_refused(stored, parent):
     signal = SIGNALS[stored[0]][0]
-    reason = rf"the source of this model is {signal}, not text: .*docs/speech-and-images.md"
+    reason = rf"the source of this model is {signal}, not text; give it .*docs/speech-and-images.md"
     with pytest.raises(EngineError, match=reason):
         TorchEngine(parent)
     with pytest.raises(EngineError, match=reason):
         TorchEngine(spanish(parent))
     with pytest.raises(UsageError, match=reason):
-        toy_corpora.adapted(parent, tmp_path / "pack", pair=("fr", "es"), source=None, target="es")
-    assert not (tmp_path / "pack.run").exists()
-    with pytest.raises(UsageError, match=reason):
         parent.source.encode_batch(["le chien"])
     with pytest.raises(StrategyError, match="replaces the source, which has no vocabulary in this model"):
         parents.child(parent, source=parents.vocabulary(44))
+
+
+def test_a_processor_that_is_missing_is_named(stored, tmp_path):
+    family, folder = stored
+    shutil.copytree(folder, tmp_path / "copy")
+    (tmp_path / "copy" / "preprocessor_config.json").unlink()
+    wanted = MissingExtra if family == "trocr" and find_spec("PIL") is None else ParentError
+    with pytest.raises(
+        wanted, match=r"crosslate\[images\]" if wanted is MissingExtra else "preprocessor_config.json"
+    ):
+        processor_of(signals.load(tmp_path / "copy").source)
+
+
+def test_whisper_reads_a_window_and_others_any_length(tmp_path):
+    long = signals.write_wave(tmp_path / "long.wav", signals.tone(440, 1.5))
+    short = signals.write_wave(tmp_path / "short.wav", signals.tone(440, 0.5, 8_000), 8_000)
+    whisper = processor_of(signals.load(signals.write("whisper", tmp_path / "whisper")).source)
+    assert (whisper.is_fixed, whisper.max_seconds) == (True, 1.0)
+    assert whisper.features(short).shape == (8, 100)
+    with pytest.raises(
+        InputError, match=r"long.wav: is 1.5 seconds long, but the model reads at most 1; cut"
+    ):
+        whisper.features(long)
+    parent = signals.load(signals.write("speech2text", tmp_path / "speech2text"))
+    other = processor_of(parent.source)
+    assert (other.is_fixed, other.max_seconds) == (False, None)
+    made = [other.features(file) for file in (long, short)]
+    features, mask = other.batch(made)
+    lengths = [len(each) for each in made]
+    assert features.shape == (2, lengths[0], 8) and mask.sum(1).tolist() == lengths
+    found = [
+        parent.model.get_encoder()(features[row : row + 1, :length])[0].shape[1]
+        for row, length in enumerate(lengths)
+    ]
+    assert num_positions(parent.model, np.array(lengths, np.int32)).tolist() == found
+
+
+def test_the_prompt_is_that_of_the_vocabulary(tmp_path):
+    parent = signals.load(signals.write("whisper", tmp_path / "whisper"))
+    assert prompt_of(parent.model, parent.target, "fr", "en") == [2]
+    pieces = [*parent.target.pieces[:-4], "<|fr|>", "<|transcribe|>", "<|translate|>", "<|notimestamps|>"]
+    target = Vocabulary(parent.target.segmenter, pieces, parent.target.special)
+    last = len(pieces) - 1
+    assert prompt_of(parent.model, target, "fr", "en") == [2, last]
+    parent.model.generation_config.is_multilingual = True
+    assert prompt_of(parent.model, target, "fr", "fr") == [2, last - 3, last - 2, last]
+    assert prompt_of(parent.model, target, "fr", "en") == [2, last - 3, last - 1, last]
+    with pytest.raises(ParentError, match="does not write de for fr speech"):
+        prompt_of(parent.model, target, "fr", "de")

@@ -13,6 +13,7 @@ from crosslate.engines.decoding import DecodingOptions
 from crosslate.engines.generation import Generation
 from crosslate.errors import CrosslateError, PackError, ParentError
 from crosslate.export.exporter import Exporter
+from crosslate.export.files_checkpoint import write_files_checkpoint
 from crosslate.export.merge_check import check_merged
 from crosslate.export.plain_model import PlainModel
 from crosslate.export.plain_tokenizers import PlainTokenizers
@@ -28,7 +29,7 @@ _CARD = Path(__file__).with_suffix(".md")
 
 
 class HuggingFace(Exporter):
-    """A folder that ``AutoModelForSeq2SeqLM`` and ``AutoTokenizer`` can load.
+    """A folder that ``AutoModelForSeq2SeqLM`` and ``AutoTokenizer`` can load, or for speech or images theirs.
 
     It translates as the child does with default decoding options; ``README.md`` has a sample program. Before
     the folder gets its final name it is loaded and compared with the child: tensors, encoding and decoding of
@@ -62,6 +63,8 @@ class HuggingFace(Exporter):
                 f"the child has {added}, which a plain checkpoint cannot hold; translate with the packs, or "
                 "train lora, ia3 or bitfit instead, which are merged into plain tensors"
             )
+        if not parent.reads_text:
+            return write_files_checkpoint(child, manifests, out, precision)
         tokenizers = PlainTokenizers.of(child)
         model = PlainModel(child, tokenizers.source, tokenizers.target, getattr(torch, precision))
         with atomic_folder(out) as folder, silenced():

@@ -70,10 +70,10 @@ class ParentVocabularies:
     optional: frozenset[str] = frozenset()
     is_marian: bool = False
 
-    def without_text(self, signal: str) -> ParentVocabularies:
-        """The same of a model that reads ``signal``; how its output begins is left to its own generation."""
+    def without_text(self, signal: str, folder: Path) -> ParentVocabularies:
+        """The same of a model in a folder that reads ``signal``; a prompt begins its output, not a frame."""
         target = self.target.framed(Frame(after=(self.target.special.eos,)))
-        return replace(self, source=NoVocabulary(signal), target=target, start=None)
+        return replace(self, source=NoVocabulary(signal, folder), target=target, start=None)
 
 
 def read_vocabularies(

@@ -1,0 +1,1 @@
+"""Recordings and images: files that a model reads in place of text."""

@@ -1,0 +1,1 @@
+"""A speech parent and recordings for the experiment in docs/results.md."""
