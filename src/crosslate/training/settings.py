@@ -14,6 +14,8 @@ from crosslate.training.effort import Effort, training_values
 MAX_SEED = 2**63 - 1
 """The largest signed 64-bit integer."""
 _FRESH_EMBEDDINGS_RATE = 3e-3
+_L2_SP_OF_A_PACK = 30.0
+"""For a pack that goes on without its earlier text; docs/log.md has the measurement."""
 
 ScheduleName = Literal["inverse_sqrt", "linear", "cosine", "constant"]
 Rate = Annotated[float, Field(gt=0)]
@@ -106,6 +108,13 @@ class TrainingSettings(Settings):
         "auto finds that the parent bears no dropout, else none. [default: auto]",
     )
     weight_decay: float = Field(0.0, ge=0, description="Decoupled weight decay (AdamW); 0 disables.")
+    l2_sp: float = Field(
+        0.0,
+        ge=0,
+        exclude_if=_not_set,
+        description="Decoupled decay towards the values that training starts from (L2-SP), against "
+        "forgetting; 0 disables. [default: 0; from a pack, without its earlier text, 30]",
+    )
     adam_beta1: float = Field(0.9, ge=0, lt=1, description="Decay of the first moment.")
     adam_beta2: float = Field(0.98, ge=0, lt=1, description="Decay of the second moment.")
     adam_epsilon: float = Field(1e-8, gt=0, description="Added to the denominator for numerical stability.")
@@ -227,12 +236,14 @@ class TrainingChanges(TrainingSettings):
         *,
         trained_groups: frozenset[str] = frozenset(GROUPS),
         fresh_groups: frozenset[str] = frozenset(GROUPS),
+        l2_sp: float = 0.0,
     ) -> TrainingSettings:
         """The settings in full.
 
         Args:
             trained_groups: groups to train; ``paper`` depends on them and on the next.
             fresh_groups: groups that start from random values; both presets depend on them.
+            l2_sp: its value if it is not set.
 
         Raises:
             SettingsError: the changes contradict each other.
@@ -243,8 +254,20 @@ class TrainingChanges(TrainingSettings):
             values = training_values(self.effort, self.model_fields_set)
             if fresh_groups <= EMBEDDINGS:
                 values["fresh_learning_rate"] = _FRESH_EMBEDDINGS_RATE
+        values |= {"l2_sp": l2_sp} if l2_sp else {}
         changes = {name: getattr(self, name) for name in self.model_fields_set - {"preset", "effort"}}
         return TrainingSettings(**values | changes)
+
+    def going_on(self, *, has_earlier: bool) -> TrainingSettings:
+        """The settings in full for a pack that is trained further: nothing starts from random values.
+
+        Args:
+            has_earlier: whether its earlier text is replayed; else a decay towards its values is the default.
+
+        Raises:
+            SettingsError: the changes contradict each other.
+        """
+        return self.resolved(fresh_groups=frozenset(), l2_sp=0.0 if has_earlier else _L2_SP_OF_A_PACK)
 
 
 def _paper(trained_groups: frozenset[str], fresh_groups: frozenset[str]) -> dict[str, Any]:
