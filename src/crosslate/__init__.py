@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from crosslate.models.parent import Parent
     from crosslate.packs.pack import Pack
     from crosslate.text.corpora import ParallelCorpus, read_corpus
+    from crosslate.text.earlier import EarlierText
     from crosslate.text.phrasebook import Phrasebook
     from crosslate.text.synthetic import SyntheticText
     from crosslate.text.vocabularies import Vocabulary
@@ -29,6 +30,7 @@ _MODULES = {
     "CrosslateError": "crosslate.errors",
     "DataSettings": "crosslate.adaptation.settings",
     "DecodingOptions": "crosslate.engines.decoding",
+    "EarlierText": "crosslate.text.earlier",
     "NewLanguages": "crosslate.adaptation.settings",
     "OutputSettings": "crosslate.adaptation.settings",
     "Pack": "crosslate.packs.pack",
@@ -49,6 +51,7 @@ __all__ = [
     "CrosslateError",
     "DataSettings",
     "DecodingOptions",
+    "EarlierText",
     "NewLanguages",
     "OutputSettings",
     "Pack",

@@ -135,6 +135,23 @@ def test_swapped_files_are_refused_before_a_model_is_opened(crosslate, files, ti
     assert crosslate("evaluate", "--test", "b.de", "b.en", *langs).code == 0
 
 
+def test_a_well_known_test_set_in_its_folder(crosslate, files):
+    for language, lines in (("deu", SOURCE), ("eng", REFERENCE)):
+        path = files / f"flores/devtest/{language}_Latn.devtest"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    test = "--testset", "flores+", "--test", "flores", "--hypotheses", "good", "--samples", 20
+    ran = crosslate("evaluate", *test, "--langs", "de-en")
+    assert ran.code == 0, ran.err
+    assert ran.lines[0] == "de-en, 4 sentences (FLORES+ devtest, deu_Latn-eng_Latn)" and "100.00" in ran.out
+    ran = crosslate("evaluate", *test)
+    assert ran.code == 2 and "--testset flores+ needs to know the languages; give --langs" in ran.err
+    ran = crosslate("evaluate", *test, "--langs", "de-en", "--test", "other")
+    assert ran.code == 2 and "--test names 2 files, but --testset flores+ takes its folder" in ran.err
+    ran = crosslate("evaluate", *test, "--langs", "fr-en")
+    assert ran.code == 3 and "FLORES+ has no French (fr) here; it has deu_Latn, eng_Latn" in ran.err
+
+
 def test_an_empty_reference_is_named_with_its_line(crosslate, files, caplog):
     Path("gap.en").write_text("The dog sees the big cat.\n\nThe child eats and eats.\nThe man.\n")
     ran = crosslate("evaluate", "--test", "t.de", "gap.en", "--hypotheses", "good", "--samples", "0")

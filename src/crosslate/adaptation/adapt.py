@@ -1,4 +1,4 @@
-"""Adapt a parent to a new language from a corpus, and pack the result."""
+"""Adapt a parent to a new language, or go on from packs, and pack the result."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from crosslate.adaptation.data import encode, prepare
+from crosslate.adaptation.data import Prepared, encode, prepare
 from crosslate.adaptation.dropout_choice import choose_dropout
+from crosslate.adaptation.going_on import GoingOn
 from crosslate.adaptation.head_choice import choose_heads, without_choice
 from crosslate.adaptation.new_vocabularies import NewVocabularies
 from crosslate.adaptation.run_folder import Run
-from crosslate.adaptation.settings import DataSettings, NewLanguages, PackOutput
+from crosslate.adaptation.settings import DataSettings, NewLanguages, PackOutput, ValidationMetric
 from crosslate.adaptation.signals import checked_files, longest_target, pair_files, signals_of
 from crosslate.adaptation.validation import make_validate
 from crosslate.errors import Faults, InputError, Interrupted, TrainingError, UsageError
@@ -26,12 +27,14 @@ from crosslate.models.groups import ADDED
 from crosslate.models.initialisers.initial_embeddings import ALIGNED
 from crosslate.models.parent import Parent
 from crosslate.models.signals import processor_of
+from crosslate.models.strategies import parse_strategy
 from crosslate.packs.compact import stored_as
-from crosslate.packs.compose import ComposedParent, apply_packs, composed_parent, pack_child
+from crosslate.packs.compose import ComposedParent, apply_packs, pack_child, start_of
 from crosslate.packs.manifest import MANIFEST_NAME, ScoreRecord
 from crosslate.packs.pack import Pack
 from crosslate.signals.corpora import SignalCorpus
 from crosslate.text.corpora import Corpus
+from crosslate.text.earlier import EarlierText
 from crosslate.text.synthetic import SyntheticText
 from crosslate.training.batches import PairIds
 from crosslate.training.devices import on_device
@@ -53,6 +56,7 @@ def adapt(
     synthetic: SyntheticText | None = None,
     new: NewLanguages | None = None,
     start: Sequence[Pack] = (),
+    earlier: EarlierText | None = None,
     data: DataSettings | None = None,
     training: TrainingSettings | None = None,
     effort: Effort | None = None,
@@ -61,7 +65,9 @@ def adapt(
 ) -> Pack:
     """Teaches a parent a new source language, target language or both; returns a pack of what changed.
 
-    Starting from two packs, it trains a pair pack instead, for the pair that these compose.
+    Starting from packs, it trains the model that they make further. One pack goes on with new text: the
+    result is a pack of the same parent, strategy and vocabulary, which takes its place. Two packs that
+    compose give a pair pack for their pair, beside them. With their pair pack, that one goes on.
 
     The parent is not modified. After an interruption, the same call with the same output resumes from the
     state in ``<folder>.run``. For parents in lower precision see :meth:`Parent.lower` and
@@ -75,17 +81,19 @@ def adapt(
         corpus: sentence pairs of the new language pair, in the direction of translation; files are streamed.
         valid: validation corpus; None holds out part of ``corpus``.
         synthetic: pairs of which one side is a machine translation, trained on beside ``corpus``.
-        new: the new languages; of a pair pack, only the strategy.
-        start: a source pack and a target pack of the parent, for a pair pack; both must have been saved.
-        training: all settings of the training; None takes those of the effort.
+        new: the new languages; of a pair pack, only the strategy; None if one goes on.
+        start: packs of the parent to start from, which must have been saved.
+        earlier: earlier text of the pack to go on from.
+        training: all settings of the training; None takes those of the effort, and if a pack goes on without
+            earlier text, a decay towards its values.
         effort: sets what is not given, the strategy included; None is ``default``, and is not recorded.
         output: where to write the pack; None saves nothing.
         progress: watches the run and may measure the child after every validation.
 
     Raises:
         UsageError: the new languages do not fit the parent; no language is new and no packs are given to
-            start from, or both are given; or what needs text is asked of a parent that reads recordings or
-            images.
+            start from, or both are given; earlier text where no pack goes on; or what needs text is asked of
+            a parent that reads recordings or images.
         PackError: the packs to start from do not compose, or do not fit the parent.
         StrategyError: the strategy does not fit the model.
         MissingExtra: the strategy's method needs PEFT, which is not installed.
@@ -95,38 +103,51 @@ def adapt(
 
     Source: Gheini, Ren & May 2021, section 3.1.
     """
-    new = new or NewLanguages()
+    given = new or NewLanguages()
     if not parent.reads_text:
         corpus, valid = signals_of(corpus), None if valid is None else signals_of(valid)
-        _check_files(synthetic, new)
-    if start:
-        parent = composed_parent(parent, start)
+        _check_files(synthetic, earlier, given)
+    parent, going_on = start_of(parent, start)
     is_pair = isinstance(parent, ComposedParent)
-    if is_pair == bool(new.sides):
-        found = "new languages beside two packs" if is_pair else "neither a new language nor packs"
+    if (is_pair or going_on is not None) == bool(given.sides):
+        found = "new languages beside packs" if given.sides else "neither a new language nor packs"
         raise UsageError(f"{found} to start from are given; expected one of them")
-    expected = (new.source or parent.source_language, new.target or parent.target_language)
-    if any(map(contradicts, corpus.languages, expected)):
-        raise InputError(
-            f"the corpus is {'-'.join(corpus.languages)}, expected {'-'.join(expected)}: "
-            + (
-                "the pair that the two packs compose"
-                if is_pair
-                else f"the parent's {parent.source_language}-"
-                f"{parent.target_language} with the new language in place"
-            )
+    if going_on is not None and given.model_fields_set:
+        raise UsageError(
+            f"{', '.join(sorted(given.model_fields_set))} of new languages is given, but pack "
+            f"{going_on.manifest.name!r} goes on with its own languages, vocabulary and strategy; leave it "
+            "out"
         )
+    if going_on is None and earlier is not None:
+        raise UsageError("earlier text is given, but no pack goes on; start from the pack of that text")
+    expected = (given.source or parent.source_language, given.target or parent.target_language)
+    why = f"the parent's {parent.source_language}-{parent.target_language} with the new language in place"
+    if going_on is not None:
+        manifest, why = going_on.manifest, "the pair of the pack"
+        expected = (manifest.source_language, manifest.target_language)
+    elif is_pair:
+        why = "the pair that the two packs compose"
+    if any(map(contradicts, corpus.languages, expected)):
+        raise InputError(f"the corpus is {'-'.join(corpus.languages)}, expected {'-'.join(expected)}: {why}")
     data, progress = data or DataSettings(), progress or Progress()
-    new = new.with_effort(effort or "default")
+    new = None if going_on is not None else given.with_effort(effort or "default")
     if training is None:
-        training = TrainingChanges(effort=effort or "default").resolved(new.parsed_strategy)
+        changes = TrainingChanges(effort=effort or "default")
+        if new is None:
+            training = changes.going_on(has_earlier=earlier is not None and earlier.corpus is not None)
+        else:
+            training = changes.resolved(new.parsed_strategy)
     dial = {"effort": effort} if effort else {}
+    what = going_on if new is None else new
+    if what is None:
+        raise UsageError("nothing to train is given")
+    adapted = partial(_adapt, parent, corpus, valid, synthetic, earlier, what, data, training, dial)
     if output is not None:
-        return _adapt(parent, corpus, valid, synthetic, new, data, training, dial, output, progress)
+        return adapted(output, progress)
     with tempfile.TemporaryDirectory(prefix="crosslate-") as folder:
         output = PackOutput(folder=Path(folder) / "pack")
         try:
-            pack = _adapt(parent, corpus, valid, synthetic, new, data, training, dial, output, progress)
+            pack = adapted(output, progress)
         except Interrupted:
             raise Interrupted("stopped; nothing was saved because no output folder was given") from None
     pack.folder = None
@@ -138,7 +159,8 @@ def _adapt(
     corpus: Corpus,
     valid: Corpus | None,
     synthetic: SyntheticText | None,
-    new: NewLanguages,
+    earlier: EarlierText | None,
+    new: NewLanguages | Pack,
     data: DataSettings,
     training: TrainingSettings,
     dial: dict[str, Any],
@@ -146,7 +168,8 @@ def _adapt(
     progress: Progress,
 ) -> Pack:
     run = Run(output, MANIFEST_NAME)
-    strategy = new.parsed_strategy
+    start = new if isinstance(new, Pack) else None
+    strategy = parse_strategy(new.manifest.strategy) if isinstance(new, Pack) else new.parsed_strategy
     log.info("%s: %s", strategy, training.summary)
     files: dict[str, Any] = {}
     if isinstance(corpus, SignalCorpus):
@@ -154,9 +177,11 @@ def _adapt(
         corpus, files["files"] = checked_files(corpus, processor, drop_long=True)
         if isinstance(valid, SignalCorpus):
             checked_files(valid, processor, drop_long=False)
-    prepared = prepare(corpus, valid, data, training.seed, run.folder, synthetic)
+    prepared = prepare(corpus, valid, data, training.seed, run.folder, synthetic, earlier)
     prepared.record["train"] |= files
-    vocabularies = NewVocabularies(parent, new, prepared, data, run)
+    vocabularies = (
+        GoingOn(parent, new) if isinstance(new, Pack) else NewVocabularies(parent, new, prepared, data, run)
+    )
     memory = PeakMemory()
     child = vocabularies.child(without_choice(strategy) if strategy.limits.auto else strategy, training.seed)
     before = parent.fingerprint()
@@ -183,7 +208,12 @@ def _adapt(
         make_validate(child, prepared.valid, data.metric, measure, label_smoothing=smoothing)
     )
     title = f"{'-'.join(corpus.languages)} {strategy}"
-    trainee = Trainee.of(child, child.trained, strategy.reinitialise | {ADDED})
+    scores = partial(_scores, prepared=prepared, metric=data.metric, label_smoothing=smoothing)
+    start_scores = scores(child) if start else ()
+    for each in start_scores:
+        log.info("at the start: %s %.2f on %s", each.metric, each.value, each.test_set)
+    fresh = frozenset[str]() if start else strategy.reinitialise | {ADDED}
+    trainee = Trainee.of(child, child.trained, fresh)
     record = train(
         trainee, pairs, training, validate, run.folder, identity=identity, title=title, progress=progress
     )
@@ -192,22 +222,29 @@ def _adapt(
     record |= {**dial, **held, "parameters": _counts(child), **vocabularies.record(child), **heads,
                **dropout,
                "memory_before_bytes": memory.before, "peak_memory_bytes": memory.bytes()}  # fmt: skip
+    if start:
+        record["start"] = {"name": start.manifest.name, "scores": [each.to_values() for each in start_scores]}
     best = next(each for each in record["validations"] if each["updates"] == record["best_updates"])
     score = Validation(best["metric"], best["score"], best["signature"])
-    pack = pack_child(child, name=output.name, training=record, data=prepared.record, licence=output.licence)
+    licence = output.licence or (start.manifest.licence if start else "")
+    pack = pack_child(
+        child, name=output.name, training=record, data=prepared.record, licence=licence, start=start
+    )
     if output.dtype != "float32":
         pack = stored_as(pack, output.dtype)
         record["parameters"]["pack_bytes"] = sum(each.nbytes for each in pack.tensors.values())
         stored = apply_packs(parent, [pack])
         # Whole, a model that was trained in shards may not fit on the device.
         with nullcontext() if training.shard_frozen else on_device(stored.model, run.device):
-            score = make_validate(stored, prepared.valid, data.metric, label_smoothing=smoothing)()
-    pack.manifest = pack.manifest.changed(training=record, scores=(_record_of(score, prepared.valid.origin),))
+            found = scores(stored)
+    else:
+        found = (_record_of(score, prepared.valid.origin), *scores(child, only_earlier=True))
+    pack.manifest = pack.manifest.changed(training=record, scores=found)
     run.finish(lambda: pack.save(output.folder, replace=output.replace))
     return pack
 
 
-def _check_files(synthetic: SyntheticText | None, new: NewLanguages) -> None:
+def _check_files(synthetic: SyntheticText | None, earlier: EarlierText | None, new: NewLanguages) -> None:
     """Refuses what needs a text on the source side."""
     faults = Faults("the parent reads recordings or images")
     if new.source:
@@ -216,9 +253,28 @@ def _check_files(synthetic: SyntheticText | None, new: NewLanguages) -> None:
         )
     if synthetic is not None:
         faults.add("there are no synthetic pairs of recordings or images; leave them out")
+    if earlier is not None:
+        faults.add("earlier recordings or images cannot be replayed; leave them out")
     if new.start == ALIGNED:
         faults.add("words are aligned in texts alone; choose other initial embeddings, such as mean")
     faults.raise_as(UsageError)
+
+
+def _scores(
+    model: Parent | Child,
+    *,
+    prepared: Prepared,
+    metric: ValidationMetric,
+    label_smoothing: float,
+    only_earlier: bool = False,
+) -> tuple[ScoreRecord, ...]:
+    """Scores of the validation text, and of the earlier one if there is any."""
+    texts = [] if only_earlier else [(prepared.valid, "validation")]
+    texts += [(prepared.earlier_valid, "earlier validation")] if prepared.earlier_valid is not None else []
+    return tuple(
+        _record_of(make_validate(model, text, metric, label_smoothing=label_smoothing)(), text.origin, kind)
+        for text, kind in texts
+    )
 
 
 def _counts(child: Child) -> dict[str, Any]:
@@ -233,8 +289,8 @@ def _counts(child: Child) -> dict[str, Any]:
     }
 
 
-def _record_of(score: Validation, origin: str) -> ScoreRecord:
+def _record_of(score: Validation, origin: str, kind: str = "validation") -> ScoreRecord:
     return ScoreRecord(
         metric=score.metric, value=round(score.score, 4), signature=score.signature,
-        test_set=f"validation: {origin}",
+        test_set=f"{kind}: {origin}",
     )  # fmt: skip

@@ -22,6 +22,7 @@ from crosslate.models.groups import SIDES, Side
 from crosslate.signals.corpora import SignalCorpus
 from crosslate.text.cleaning import CleaningReport, clean
 from crosslate.text.corpora import Corpus, ParallelCorpus, SizedCorpus
+from crosslate.text.earlier import EarlierText
 from crosslate.text.encoded import EncodedCorpus
 from crosslate.text.swapped import check_order
 from crosslate.text.synthetic import SyntheticText, TaggedPairs
@@ -47,6 +48,9 @@ class Prepared:
         synthetic: pairs of which one side is a machine translation; None for none.
         share: of synthetic pairs in an epoch, between 0 and 1.
         human_side: the side of the synthetic pairs that people wrote; None if unknown.
+        earlier: pairs of earlier text to replay; None for none.
+        earlier_share: of these pairs in an epoch, between 0 and 1.
+        earlier_valid: pairs of earlier text to validate on; None for none.
     """
 
     train: SizedCorpus
@@ -55,15 +59,22 @@ class Prepared:
     synthetic: TaggedPairs | None = None
     share: float = 0.0
     human_side: str | None = None
+    earlier: SizedCorpus | None = None
+    earlier_share: float = 0.0
+    earlier_valid: ParallelCorpus | None = None
 
     @property
     def identity(self) -> dict[str, Any]:
         """Hashes of all texts and how they are mixed; a resumed run must match them."""
-        identity = {"corpus": self.record["train"]["sha256"], "valid": self.record["valid"]["sha256"]}
-        if self.synthetic is None:
-            return identity
-        described = [self.synthetic.content_hash, self.share, self.human_side]
-        return identity | {"synthetic": described}
+        identity: dict[str, Any] = {
+            "corpus": self.record["train"]["sha256"],
+            "valid": self.record["valid"]["sha256"],
+        }
+        if self.synthetic is not None:
+            identity["synthetic"] = [self.synthetic.content_hash, self.share, self.human_side]
+        if self.earlier is not None:
+            identity["earlier"] = [self.earlier.content_hash, self.earlier_share]
+        return identity
 
     def human_text(self, side: str) -> list[SizedCorpus]:
         """The training text of which people wrote this side."""
@@ -79,19 +90,26 @@ def prepare(
     seed: int,
     folder: Path,
     synthetic: SyntheticText | None = None,
+    earlier: EarlierText | None = None,
 ) -> Prepared:
     """Cleans the training text and holds part of the real pairs out if no validation corpus is given.
 
     Validation text is never cleaned: scores must describe what the user gave. Kept training text that comes
     from files is stored in ``folder`` instead of memory. Synthetic pairs are cleaned and counted apart. Those
-    with a side of the validation text are left out, because monolingual text often holds it.
+    with a side of the validation text are left out, because monolingual text often holds it. Earlier text is
+    cleaned and counted apart too.
 
     Raises:
         CorpusError: the text cannot be read (faults of all corpora are reported together), the languages
             differ, the sides are swapped, nothing is left after cleaning, or there is too little to hold out.
     """
+    earlier = earlier or EarlierText()
     made_text = synthetic.corpus if synthetic else None
-    for other, what in ((valid, "the validation corpus is"), (made_text, "the synthetic pairs are")):
+    others = (
+        (valid, "the validation corpus is"), (made_text, "the synthetic pairs are"),
+        (earlier.corpus, "the earlier text is"), (earlier.valid, "the earlier validation text is"),
+    )  # fmt: skip
+    for other, what in others:
         if other is not None and any(map(contradicts, other.languages, train.languages)):
             raise CorpusError(
                 f"{what} {'-'.join(other.languages)}, the training corpus {'-'.join(train.languages)}; "
@@ -113,6 +131,11 @@ def prepare(
         if made_text is not None:
             check_order(made_text)
         made = None if made_text is None else clean(made_text, settings.cleaning, folder)
+    with faults.catch(CorpusError):
+        for each in filter(None, (earlier.corpus, earlier.valid)):
+            check_order(each)
+        replayed = None if earlier.corpus is None else clean(earlier.corpus, settings.cleaning, folder)
+        earlier_valid = None if earlier.valid is None else earlier.valid.in_memory()
     faults.raise_as(CorpusError)
     identifier.cache_clear()  # 75 MB that training can use
     for line in report.lines():
@@ -141,9 +164,20 @@ def prepare(
         "cleaning": report.as_values(),
     }
     prepared = Prepared(kept, chosen.rows(range(limit)), record)
-    if synthetic is None or made is None:
+    if synthetic is not None and made is not None:
+        prepared = _with_synthetic(prepared, chosen, synthetic, *made)
+    if earlier.corpus is not None and replayed is not None:
+        prepared = _with_earlier(prepared, earlier, *replayed)
+    if earlier_valid is None:
         return prepared
-    return _with_synthetic(prepared, chosen, synthetic, *made)
+    if not len(earlier_valid):
+        raise CorpusError(f"{earlier_valid.origin}: the earlier validation text is empty")
+    limit = min(settings.max_validation_pairs or len(earlier_valid), len(earlier_valid))
+    record["earlier_valid"] = {
+        "origin": earlier_valid.origin, "pairs": len(earlier_valid), "translated": limit,
+        "sha256": earlier_valid.content_hash,
+    }  # fmt: skip
+    return replace(prepared, earlier_valid=earlier_valid.rows(range(limit)))
 
 
 def _with_synthetic(
@@ -181,6 +215,22 @@ def _with_synthetic(
         prepared, synthetic=TaggedPairs(kept, synthetic.tag), share=synthetic.share,
         human_side=synthetic.human_side,
     )  # fmt: skip
+
+
+def _with_earlier(
+    prepared: Prepared, earlier: EarlierText, kept: SizedCorpus, report: CleaningReport
+) -> Prepared:
+    """Adds the earlier pairs that cleaning kept."""
+    lines = [f"earlier text: {line}" for line in report.lines()]
+    for line in lines:
+        log.info("%s", line)
+    if not len(kept):
+        raise CorpusError(f"{kept.origin}: no pairs of earlier text are left: {'; '.join(lines)}")
+    prepared.record["earlier"] = {
+        "origin": kept.origin, "pairs": len(kept), "sha256": kept.content_hash, "share": earlier.share,
+        "cleaning": report.as_values(),
+    }  # fmt: skip
+    return replace(prepared, earlier=kept, earlier_share=earlier.share)
 
 
 def vocabulary(
@@ -236,7 +286,7 @@ def encode(
     Args:
         cache: folder of encoded corpora.
         max_positions: of the model; pairs that do not fit are dropped and counted as too long.
-        seed: of the order in which synthetic pairs are used.
+        seed: of the order in which synthetic and earlier pairs are used.
     """
     max_tokens = min(settings.max_tokens, longest_unpadded(max_positions))
 
@@ -252,17 +302,22 @@ def encode(
             log.info("dropped %d pairs of more than %d tokens", pairs.dropped_too_long, pairs.max_tokens)
         return pairs
 
-    real = encoded(prepared.train, prepared.record)
-    if prepared.synthetic is None:
-        return real
-    record = prepared.record["synthetic"]
-    mixed = MixedPairs(real, encoded(prepared.synthetic, record), prepared.share, seed)
-    record["pairs_per_epoch"] = mixed.num_drawn
-    log.info(
-        "every epoch has %s real and %s of %s synthetic pairs",
-        f"{len(real):,}", f"{mixed.num_drawn:,}", f"{len(mixed) - len(real):,}",
-    )  # fmt: skip
-    return mixed
+    pairs: PairIds = encoded(prepared.train, prepared.record)
+    for name, others, share in (
+        ("synthetic", prepared.synthetic, prepared.share),
+        ("earlier", prepared.earlier, prepared.earlier_share),
+    ):
+        if others is None:
+            continue
+        record = prepared.record[name]
+        mixed = MixedPairs(pairs, encoded(others, record), share, seed)
+        record["pairs_per_epoch"] = mixed.num_drawn
+        log.info(
+            "every epoch has %s pairs, %s of the %s %s ones among them",
+            f"{len(mixed.rows(0)):,}", f"{mixed.num_drawn:,}", f"{len(mixed) - len(pairs):,}", name,
+        )  # fmt: skip
+        pairs = mixed
+    return pairs
 
 
 def _hold_out(corpus: SizedCorpus, seed: int) -> tuple[SizedCorpus, ParallelCorpus]:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from crosslate.adaptation.settings import (
     DataSettings,
+    EarlierSettings,
     NewLanguages,
     OutputSettings,
     PackOutput,
@@ -19,7 +20,9 @@ from crosslate.languages.codes import language_pair
 from crosslate.models.initialisers.initial_embeddings import RANDOM
 from crosslate.models.parent_facts import LanguagePair, ParentFacts
 from crosslate.models.sizes import parse_size
+from crosslate.models.strategies import parse_strategy
 from crosslate.text.corpora import TextFiles
+from crosslate.text.earlier import EarlierText
 from crosslate.text.synthetic import SyntheticText
 from crosslate.training.effort import training_values
 from crosslate.training.settings import TrainingChanges, TrainingSettings
@@ -49,7 +52,7 @@ def _loaded(facts: ParentFacts, parent: str) -> Parent:
 
 
 class Start(ParentFacts):
-    """What training starts from: a parent, or what two packs compose on theirs."""
+    """What training starts from: a parent, or packs on one; see :func:`~crosslate.packs.compose.start_of`."""
 
     parent: str | None = Field(
         None,
@@ -58,27 +61,37 @@ class Start(ParentFacts):
     )
     start: list[AnyPath] = Field(
         default_factory=list,
-        description="Two packs, one with a new source and one with a new target: trains a pair pack for the "
-        "pair that they compose, see docs/composition.md.",
+        description="Packs, as folders or hub ids. One pack goes on with new text, see "
+        "docs/guides/own-text.md. Two packs, one with a new source and one with a new target, get a pair "
+        "pack for the pair that they compose, see docs/composition.md; with a third, their pair pack, that "
+        "one goes on.",
     )
 
     def find_faults(self, faults: Faults) -> None:
-        if len(self.start) not in (0, 2):
-            faults.add(f"{len(self.start)} packs to start from are given, expected two, which compose")
+        if len(self.start) > 3:
+            faults.add(
+                f"{len(self.start)} packs to start from are given, expected one that goes on, two that "
+                "compose, or these two and their pair pack"
+            )
         if not self.start and self.parent is None:
-            faults.add("no parent is given; give one (--parent), or two packs to start from (--from)")
+            faults.add("no parent is given; give one (--parent), or packs to start from (--from)")
 
-    def load(self) -> Parent:
-        """The parent in float32, composed if it starts from packs."""
+    @property
+    def goes_on(self) -> bool:
+        """Whether a pack is trained further, with its own languages, vocabulary and strategy."""
+        return len(self.start) in (1, 3)
+
+    def load(self) -> tuple[Parent, Pack | None]:
+        """The parent in float32, composed if it starts from two packs or more; and the pack that goes on."""
         if not self.start:
-            return _loaded(self, str(self.parent))
+            return _loaded(self, str(self.parent)), None
         from crosslate.packs.stored_model import StoredModel
 
         stored = StoredModel(self.start, self.parent, self.given_languages, self.parent_prefix)
         # Packs are checked before PyTorch is loaded.
-        from crosslate.packs.compose import composed_parent
+        from crosslate.packs.compose import start_of
 
-        return composed_parent(stored.load_parent(), stored.load_packs())
+        return start_of(stored.load_parent(), stored.load_packs())
 
 
 class _Job(Settings):
@@ -138,6 +151,7 @@ class AdaptJob(_Job, Start):
     )
     new: NewLanguages = Field(default_factory=NewLanguages)
     synthetic: SyntheticSettings = Field(default_factory=SyntheticSettings)
+    earlier: EarlierSettings = Field(default_factory=EarlierSettings)
     output: PackOutput
 
     def find_faults(self, faults: Faults) -> None:
@@ -152,8 +166,18 @@ class AdaptJob(_Job, Start):
         vocabulary = {"source_vocabulary_size", "target_vocabulary_size", "vocabulary_kind"}
         if self.start and vocabulary & self.data.model_fields_set:
             faults.add(
-                "the size or kind of a new vocabulary is given (--vocab-size, --unigram), but a pair pack "
-                "keeps the vocabularies of its two packs; leave it out"
+                "the size or kind of a new vocabulary is given (--vocab-size, --unigram), but what starts "
+                "from packs keeps their vocabularies; leave it out"
+            )
+        of_new = {"source", "target"}
+        if self.goes_on and (given := sorted(self.new.model_fields_set - of_new)):
+            faults.add(
+                f"{', '.join(given)} of new languages is given, but a pack goes on with its own vocabulary "
+                "and strategy; leave it out"
+            )
+        if not self.goes_on and self.earlier.model_fields_set:
+            faults.add(
+                "earlier text is given, but no pack goes on; start from the pack of that text (--from PACK)"
             )
         with faults.catch(UsageError):
             _ = self.settings
@@ -161,6 +185,8 @@ class AdaptJob(_Job, Start):
     @property
     def settings(self) -> TrainingSettings:
         """The training settings in full."""
+        if self.goes_on:
+            return self._changes.going_on(has_earlier=bool(self.earlier.files))
         return self._changes.resolved(self._new.parsed_strategy)
 
     @property
@@ -178,16 +204,24 @@ class AdaptJob(_Job, Start):
         from crosslate.adaptation.adapt import adapt
 
         new = self._new
-        parent = self.load()
-        if self.frozen_dtype == "bfloat16":
-            parent.lower(keep=new.parsed_strategy.precise_groups)
+        parent, pack = self.load()
+        strategy = new.parsed_strategy
         languages = (new.source or parent.source_language, new.target or parent.target_language)
+        if pack is not None:
+            strategy = parse_strategy(pack.manifest.strategy)
+            languages = (pack.manifest.source_language, pack.manifest.target_language)
+        if self.frozen_dtype == "bfloat16":
+            parent.lower(keep=strategy.precise_groups)
         train, valid = self._texts(languages) if parent.reads_text else self._files(languages)
         made, synthetic = self.synthetic, None
         if made.files:
             synthetic = SyntheticText.read(made.files, languages, share=made.share, tag=made.tag)
+        before, earlier = self.earlier, None
+        if before.files or before.valid:
+            earlier = EarlierText.read(before.files, before.valid, languages, share=before.share)
         return adapt(
-            parent, train, valid, synthetic=synthetic, new=new, data=self._data, training=self.settings,
+            parent, train, valid, synthetic=synthetic, new=new if pack is None else None,
+            start=() if pack is None else (pack,), earlier=earlier, data=self._data, training=self.settings,
             effort=self.training.effort if self.training.preset == "default" else None, output=self.output,
             progress=progress,
         )  # fmt: skip

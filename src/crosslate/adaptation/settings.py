@@ -86,7 +86,7 @@ class NewLanguages(Settings):
             faults.add(
                 f"{strategy} learns a new vocabulary, but no language is new; give a new source "
                 "(--new-source) or target (--new-target), or for a pair pack, which keeps the vocabularies "
-                "of its two packs, a strategy such as pair+xattn"
+                "of its two packs, a strategy such as pair+xattn; a pack that goes on has its own"
             )
             return
         # Empty: the parent's vocabularies stay (embed); None: any side may be new.
@@ -187,6 +187,27 @@ class SyntheticSettings(Settings):
             faults.add("a share or a tag of synthetic pairs is given, but no such pairs; give a file of them")
         if self.tag != " ".join(self.tag.split()):
             faults.add(f"the tag is {self.tag!r}, expected text with single spaces, and none at its ends")
+
+
+class EarlierSettings(Settings):
+    """Earlier text of the pack that training starts from."""
+
+    files: list[str] = Field(
+        default_factory=list,
+        description="Earlier training text of the pack to start from, in any form of --train: it is replayed "
+        "beside the new text, against forgetting.",
+    )
+    share: float = Field(
+        0.5, gt=0, lt=1, description="Share of earlier pairs in an epoch; less if there are too few."
+    )
+    valid: list[str] = Field(
+        default_factory=list,
+        description="Earlier validation text, whose score is shown before and after the training.",
+    )
+
+    def find_faults(self, faults: Faults) -> None:
+        if not self.files and "share" in self.model_fields_set:
+            faults.add("a share of earlier pairs is given, but no such pairs; give a file of them")
 
 
 class OutputSettings(Settings):

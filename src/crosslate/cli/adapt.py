@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
+
 from crosslate.adaptation.jobs import AdaptJob
 from crosslate.cli.console import console, error_console, of_full_model, size_of
 from crosslate.cli.options import Option, Options, options_of
@@ -19,6 +21,7 @@ TRAINING: Options = {
     "--patience": "training.patience",
     "--dropout": "training.dropout",
     "--schedule": "training.schedule",
+    "--l2-sp": Option("training.l2_sp", metavar="X"),
     "--precision": "training.precision",
     "--seed": "training.seed",
     "--tensorboard": "training.tensorboard",
@@ -34,7 +37,7 @@ TRAINING: Options = {
 }
 _OPTIONS: Options = {
     "--parent": "parent",
-    "--from": Option("start", metavar="PACK PACK"),
+    "--from": Option("start", metavar="PACK [PACK]"),
     "--parent-langs": Option("parent_langs", metavar="XX-YY"),
     "--parent-prefix": Option("parent_prefix", metavar="TEXT"),
     "--new-source": "new.source",
@@ -43,6 +46,9 @@ _OPTIONS: Options = {
     "--synthetic": Option("synthetic.files", metavar="FILE [FILE]"),
     "--synthetic-share": Option("synthetic.share", metavar="X"),
     "--synthetic-tag": Option("synthetic.tag", metavar="TEXT"),
+    "--earlier": Option("earlier.files", metavar="FILE [FILE]"),
+    "--earlier-share": Option("earlier.share", metavar="X"),
+    "--earlier-valid": Option("earlier.valid", metavar="FILE [FILE]"),
     **OUTPUT,
     "--effort": "training.effort",
     "--strategy": "new.strategy",
@@ -63,12 +69,17 @@ _OPTIONS: Options = {
 
 @options_of(_OPTIONS, set_in="training")
 def adapt(job: AdaptJob) -> None:
-    """Teach a parent a new language, or train a pair that two packs compose, and write a pack."""
+    """Teach a parent a new language, or go on from packs with new text, and write a pack."""
     from crosslate.training.progress import ConsoleProgress
 
     manifest = job.run(ConsoleProgress(error_console())).manifest
     counts = manifest.training["parameters"]
-    score = "".join(f", {each.metric} {each.value:.2f} on validation" for each in manifest.scores)
+    before = [each["value"] for each in manifest.training.get("start", {}).get("scores", [])]
+    score = "".join(
+        f", {each.metric} {each.value:.2f} on {each.test_set.partition(':')[0]}"
+        + (f" ({was:.2f} at the start)" if was is not None else "")
+        for each, was in zip_longest(manifest.scores, before)
+    )
     console().print(
         f"pack {manifest.source_language}-{manifest.target_language}: {size_of(counts['pack_bytes'])} of "
         f"tensors, {of_full_model(counts['share_stored'], counts['model_bytes'])}{score}, saved to "

@@ -104,8 +104,8 @@ _REMEDIES: dict[type[CrosslateError], str] = {
 
 _SEVERAL_VALUES = frozenset(
     {"--train", "--valid", "--test", "--pack", "--input", "-i", "--hypotheses", "--compare", "--word",
-     "--text", "--dictionary", "--synthetic", "--round-trip", "--from", "--through",
-     "--beside"}
+     "--text", "--dictionary", "--synthetic", "--earlier", "--earlier-valid", "--round-trip", "--from",
+     "--through", "--beside"}
 )  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
@@ -37,8 +37,14 @@ class EvaluateJob(ModelChoice):
     """What to score, and how."""
 
     test: list[str] = Field(
-        description="Test text: one source and one reference file, or a single TSV, JSONL, TMX or data set. "
-        "For models that read recordings or images: a table or folder of these, as for adapt."
+        description="Test text: one source and one reference file, or a single TSV, JSONL, TMX or data set; "
+        "with --testset its folder. For models that read recordings or images: a table or folder of these, "
+        "as for adapt."
+    )
+    testset: Literal["flores+", "ntrex", "wmt24++"] | None = Field(
+        None,
+        description="Well-known test set that --test is the folder of, from which the pair's files are taken "
+        "by language: FLORES+ (devtest, or the folder dev), NTREX-128 or WMT24++.",
     )
     hypotheses: list[str] = Field(
         default_factory=list,
@@ -62,6 +68,8 @@ class EvaluateJob(ModelChoice):
     def find_faults(self, faults: Faults) -> None:
         if self.save_translations and not (self.packs or self.parent):
             faults.add("--save-translations needs a model; give --pack or --parent")
+        if self.testset and len(self.test) != 1:
+            faults.add(f"--test names {len(self.test)} files, but --testset {self.testset} takes its folder")
 
     def systems(self) -> list[StoredModel | str]:
         """Systems to score, the baseline first: models on disk, and names of files with translations."""
@@ -93,6 +101,7 @@ class EvaluateJob(ModelChoice):
 
 _OPTIONS: Options = {
     "--test": Option("test", metavar="FILE"),
+    "--testset": "testset",
     **MODEL,
     "--hypotheses": Option("hypotheses", metavar="FILE"),
     "--compare": Option("compare", metavar="SYSTEM"),
@@ -117,7 +126,7 @@ def evaluate(job: EvaluateJob) -> None:
         raise UsageError(
             f"COMET compares with the source text, but these systems read {signal}; leave it out"
         )
-    corpus = _read_test(job.test, job.langs, models)
+    corpus = _read_test(job, models)
     if not signal:
         check_order(corpus)
     check_references(corpus, "line" if len(job.test) == 2 else "pair")
@@ -150,20 +159,26 @@ def _signal_of(models: list[StoredModel]) -> str:
     return next(iter(signals.values()), "")
 
 
-def _read_test(paths: list[str], langs: str | None, models: list[StoredModel]) -> ParallelCorpus:
+def _read_test(job: EvaluateJob, models: list[StoredModel]) -> ParallelCorpus:
     from crosslate.languages.codes import language_pair
     from crosslate.text.corpora import read_corpus
+    from crosslate.text.test_sets import read_test_set
 
     pairs = {model.name: (model.source_language, model.target_language) for model in models}
     if len(set(pairs.values())) > 1:
         described = ", ".join(f"{name} is {'-'.join(pair)}" for name, pair in pairs.items())
         raise InputError(f"these systems translate different pairs: {described}; give systems of one pair")
-    languages = language_pair(langs) if langs else next(iter(pairs.values()), ("und", "und"))
-    if _signal_of(models):
-        from crosslate.signals.corpora import read_signals
+    languages = language_pair(job.langs) if job.langs else next(iter(pairs.values()), None)
+    if job.testset is None:
+        known = languages or ("und", "und")
+        if _signal_of(models):
+            from crosslate.signals.corpora import read_signals
 
-        return read_signals(paths, *languages)
-    return read_corpus(paths, *languages)
+            return read_signals(job.test, *known)
+        return read_corpus(job.test, *known)
+    if languages is None:
+        raise UsageError(f"--testset {job.testset} needs to know the languages; give --langs, like de-en")
+    return read_test_set(job.testset, Path(job.test[0]), *languages)
 
 
 def _show(out: Console, test: ParallelCorpus, scores: dict[str, list[SystemScore]]) -> None:

@@ -1,4 +1,4 @@
-"""``crosslate pack``: show, verify, share, compress, merge and export packs."""
+"""``crosslate pack``: show, verify, compare, share, compress, merge and export packs."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 
 from crosslate.cli.console import console, of_full_model, print_facts, print_line, size_of
 from crosslate.cli.options import PackParent
+from crosslate.cli.pack_diff import diff
 from crosslate.cli.pack_export import export, merge
 from crosslate.errors import UsageError
 
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
     from crosslate.packs.manifest import Manifest
 
 pack_app = typer.Typer(
-    help="Show, verify, share, compress, merge and export packs.", no_args_is_help=True, rich_markup_mode=None
+    help="Show, verify, compare, share, compress, merge and export packs.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 _Pack = Annotated[
@@ -46,6 +49,10 @@ def show(pack: _Pack) -> None:
             ("", f"fingerprint {manifest.parent.fingerprint}"),
             *_labelled(
                 "pair of", [f"{each.name}, fingerprint {each.fingerprint}" for each in manifest.packs]
+            ),
+            *_labelled(
+                "from",
+                [f"{each.name}, fingerprint {each.fingerprint}" for each in (manifest.start,) if each],
             ),
             ("stored", _stored(manifest)),
             ("files", ", ".join(f"{name} {size_of(each.bytes)}" for name, each in manifest.files.items())),
@@ -217,6 +224,7 @@ def pull(
     print_line(console(), f"{pair}: {manifest.name}, fingerprint {manifest.checksum}, saved to {out}")
 
 
+pack_app.command()(diff)
 pack_app.command()(export)
 pack_app.command()(merge)
 

@@ -29,7 +29,7 @@ class PlanJob(Start):
 _OPTIONS: Options = {
     "--parent": "parent",
     "--effort": "effort",
-    "--from": Option("start", metavar="PACK PACK"),
+    "--from": Option("start", metavar="PACK [PACK]"),
     "--strategy": "strategy",
     "--vocab-size": "vocab_size",
     "--side": "side",
@@ -44,27 +44,34 @@ def plan(job: PlanJob) -> None:
     from crosslate.models.groups import SIDES
     from crosslate.models.plan import make_plan
     from crosslate.models.strategies import parse_strategy
+    from crosslate.packs.compose import plan_of_pack
     from crosslate.training.effort import strategy_of
     from crosslate.training.settings import TrainingChanges
 
     sides = () if job.start else (job.side,)
     parsed = parse_strategy(job.strategy) if job.strategy else strategy_of(job.effort, sides)
     renewed = parsed.renews if parsed.renews is not None else {job.side}
+    if job.goes_on and job.strategy:
+        raise UsageError(f"--strategy is {job.strategy}, but a pack goes on with its own; leave it out")
     if job.start and renewed:
         raise UsageError(
             f"{parsed} learns a new vocabulary, but a pair pack keeps those of its two packs; use a "
             "strategy such as pair+xattn"
         )
-    parent = job.load()
-    sizes = {side: job.vocab_size for side in SIDES if side in renewed}
-    made = make_plan(parent.model, parent.anatomy, parsed, sizes)
+    parent, pack = job.load()
+    new = f", new vocabulary of {job.vocab_size:,} pieces" if renewed else ""
+    if pack is None:
+        sizes = {side: job.vocab_size for side in SIDES if side in renewed}
+        made = make_plan(parent.model, parent.anatomy, parsed, sizes)
+    else:
+        made, new = plan_of_pack(parent, pack), f", from pack {pack.manifest.name}"
+        parsed = made.strategy
     table = make_table("group", right=["parameters", "new values", "trained", "frozen", "stored"])
     for row in made.account():
         numbers = (row.num_elements, row.num_reinitialised, row.num_trained,
                    row.num_elements - row.num_trained, row.num_stored)  # fmt: skip
         table.add_row(row.group, *(f"{number:,}" for number in numbers))
     out = console()
-    new = f", new vocabulary of {job.vocab_size:,} pieces" if renewed else ""
     out.print(f"{parsed} on {parent.name}{new}")
     out.print(table)
     if job.tensors:

@@ -90,6 +90,28 @@ class Child:
                     changed[name] = changed[name].index_select(form.axis, index)
         return changed
 
+    @torch.no_grad()
+    def restore(self, tensors: Mapping[str, torch.Tensor]) -> None:
+        """Sets the tensors that its plan changes to stored ones: the inverse of :meth:`changed_tensors`.
+
+        Args:
+            tensors: as :meth:`changed_tensors` gives them, in any type.
+        """
+        if self.plan is None:
+            raise StrategyError("a child that was made from packs has no plan, so it cannot be restored")
+        live = dict(named_tensors(self.model))
+        for group in self.trained.values():
+            live |= group
+        for planned in self.plan.changed:
+            name, form, value = planned.name, planned.form, tensors[planned.name]
+            if form is not None and name not in live and planned.method is not None:
+                planned.method.restore(self.model, name, form, value.to(self.model.device))
+            elif isinstance(form, Slices) and live[name].shape != form.stored_shape:  # of a buffer
+                index = torch.tensor(form.indices, device=live[name].device)
+                live[name].index_copy_(form.axis, index, value.to(live[name]))
+            else:
+                live[name].detach().copy_(value)
+
 
 def make_child(
     parent: Parent,

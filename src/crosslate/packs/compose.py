@@ -13,14 +13,15 @@ from torch import nn
 
 import crosslate
 from crosslate.errors import Faults, PackError, ParentError, StrategyError
-from crosslate.models.child import Child, graft
+from crosslate.models.child import Child, graft, make_child
 from crosslate.models.groups import EMBEDDINGS, SIDES, Side
 from crosslate.models.methods.forms import Form, Slices
 from crosslate.models.methods.method import Method, added_type
 from crosslate.models.methods.registry import parse_method
 from crosslate.models.parent import Parent
-from crosslate.models.plan import child_tensors, vocabulary_axis
+from crosslate.models.plan import Plan, child_tensors, vocabulary_axis
 from crosslate.models.sides import effective_setting
+from crosslate.models.strategies import parse_strategy
 from crosslate.models.tensors import set_tensor
 from crosslate.models.vocabularies.new_language import NewSide, joined, new_rows, parent_rows
 from crosslate.packs.manifest import (
@@ -141,15 +142,18 @@ def pack_child(
     data: Mapping[str, Any] | None = None,
     scores: Sequence[ScoreRecord] = (),
     licence: str = "",
+    start: Pack | None = None,
 ) -> Pack:
     """The pack of a trained child: a copy, on the CPU, of the tensors that its plan changes.
 
     Args:
         name: name of the pack; empty uses language pair and strategy.
         licence: of the pack, as an SPDX expression if possible.
+        start: the pack that the training started from, which must have been saved.
 
     Raises:
-        PackError: the child was not made by a strategy, so its changes are unknown.
+        PackError: the child was not made by a strategy, so its changes are unknown; or ``start`` was never
+            saved.
         SettingsError: a text has more than one line.
     """
     if child.plan is None:
@@ -172,6 +176,7 @@ def pack_child(
         source_language=child.source_language, target_language=child.target_language,
         renewed=tuple(vocabularies), strategy=str(strategy), parent=identity(parent),
         packs=parent.packs if isinstance(parent, ComposedParent) else (),
+        start=None if start is None else start.manifest.identity,
         source_vocabulary_size=len(child.source), target_vocabulary_size=len(child.target),
         special_ids={side: vocabulary.special for side, vocabulary in vocabularies.items()},
         frames=_frames(child, vocabularies), licence=licence or "unspecified", created=utc_now(),
@@ -254,6 +259,103 @@ def apply_packs(parent: Parent, packs: Sequence[Pack]) -> Child:
     changed = _fit(_composed(parent, child, ordered), pair)
     taken = {place.names: (place, tensor) for place, tensor in (*fitted, *changed)}
     return _grafted(parent, list(taken.values()), new, languages)
+
+
+def plan_of_pack(parent: Parent, pack: Pack) -> Plan:
+    """What is trained if a pack is trained further; see :func:`child_to_train`."""
+    plan = child_to_train(parent, pack).plan
+    if plan is None:
+        raise PackError(f"pack {pack.manifest.name!r} has no plan")
+    return plan
+
+
+def child_to_train(parent: Parent, pack: Pack, *, seed: int = 1) -> Child:
+    """The child of a pack, ready to be trained further by the pack's own strategy.
+
+    Args:
+        parent: for a pair pack, the :class:`ComposedParent` of its two packs.
+        seed: of values that the pack then replaces; matters to methods that draw random numbers.
+
+    Raises:
+        PackError: the pack does not fit the parent, or its tensors are not those of its strategy.
+        StrategyError: the strategy does not fit the model.
+    """
+    manifest = pack.manifest
+    check_fit(manifest, parent)
+    faults = Faults(f"pack {manifest.name!r} cannot be trained further")
+    new: dict[Side, NewSide] = {}
+    appended = {
+        place.axis[0]
+        for place in _places(parent, manifest, faults).values()
+        if place.axis is not None and isinstance(pack.form(place.names[0]), Slices)
+    }
+    for side, vocabulary in pack.vocabularies.items():
+        frame, language = manifest.frames.get(side), getattr(manifest, f"{side}_language")
+        old = parent.source if side == "source" else parent.target
+        rows = parent_rows(vocabulary, old) if side in appended else None
+        new[side] = NewSide(language, vocabulary, None if frame is None else frame.start, parent_rows=rows)
+    languages: dict[Side, str | None] = {
+        "source": manifest.source_language,
+        "target": manifest.target_language,
+    }
+    child = make_child(parent, parse_strategy(manifest.strategy), new, languages=languages, seed=seed)
+    child.restore(_in_planned_forms(parent, pack, child, faults))
+    return child
+
+
+def _in_planned_forms(parent: Parent, pack: Pack, child: Child, faults: Faults) -> dict[str, torch.Tensor]:
+    """A pack's tensors in the forms in which a child of its strategy trains them."""
+    planned = {} if child.plan is None else {each.name: each.form for each in child.plan.changed}
+    if different := sorted(planned.keys() ^ (pack.tensors.keys() - pack.manifest.scale_names)):
+        faults.add(
+            f"its strategy {pack.manifest.strategy} and its tensors differ in {', '.join(different)}; "
+            "expected a pack with the tensors of its strategy"
+        )
+    faults.raise_as(PackError)
+    whole = {}
+    if any(form is None and pack.form(name) for name, form in planned.items()):
+        whole = expanded(parent, pack).tensors
+    tensors = {}
+    for name, form in planned.items():
+        if pack.form(name) == form:
+            tensors[name] = pack.decoded(name)
+        elif form is None:  # compressed after training
+            tensors[name] = whole[name]
+        else:
+            faults.add(f"{name} was compressed to another rank; start from the pack before it was compressed")
+    faults.raise_as(PackError)
+    return tensors
+
+
+def start_of(parent: Parent, packs: Sequence[Pack]) -> tuple[Parent, Pack | None]:
+    """What training starts from: a parent, and the pack on it that is trained further, if there is one.
+
+    Args:
+        packs: none; a pack to train further; a source pack and a target pack, on whose composition a pair
+            pack is trained; or these two and their pair pack, which is trained further. On a
+            :class:`ComposedParent`, none or its pair pack.
+
+    Raises:
+        PackError: the packs do not make one model, or do not fit the parent.
+    """
+    if isinstance(parent, ComposedParent):
+        for pack in packs:
+            check_fit(pack.manifest, parent)
+        if len(packs) > 1:
+            raise PackError(f"{len(packs)} pair packs are given for {parent.name}; expected one at most")
+        return parent, next(iter(packs), None)
+    if packs:
+        check_composition([each.manifest for each in packs])
+    ordered = sorted(packs, key=_place)
+    if len(ordered) < 2:
+        for pack in ordered:
+            check_fit(pack.manifest, parent)
+        return parent, next(iter(ordered), None)
+    composed = composed_parent(parent, ordered[:2])
+    pair = ordered[2] if len(ordered) == 3 else None
+    if pair is not None:
+        check_fit(pair.manifest, composed)
+    return composed, pair
 
 
 def _merged(

@@ -108,7 +108,7 @@ class ParentIdentity(Settings):
 
 
 class PackIdentity(Settings):
-    """A pack that a pair pack belongs to.
+    """Another pack that a pack refers to.
 
     Attributes:
         name: as in its manifest, for people.
@@ -206,6 +206,7 @@ class Manifest(Settings):
         renewed: sides with a new vocabulary; empty if the parent's vocabularies are kept.
         packs: of a pair pack, the source pack and the target pack whose composed child it
             changes; else empty.
+        start: the pack that the training started from, if it was one; the pack is not needed any more.
         source_vocabulary_size, target_vocabulary_size: pieces of the child's vocabularies.
         special_ids: special ids of each replaced side.
         frames: frames of replaced sides that differ from the usual one, an end of sentence after the pieces.
@@ -225,6 +226,7 @@ class Manifest(Settings):
     strategy: Line
     parent: ParentIdentity
     packs: tuple[PackIdentity, ...] = Field((), exclude_if=lambda packs: not packs)
+    start: PackIdentity | None = Field(None, exclude_if=lambda start: start is None)
     source_vocabulary_size: Size
     target_vocabulary_size: Size
     special_ids: dict[Side, SpecialIds]
@@ -251,7 +253,7 @@ class Manifest(Settings):
 
     @property
     def identity(self) -> PackIdentity:
-        """What a pair pack records of this pack.
+        """What another pack records of this one.
 
         Raises:
             PackError: the pack was never saved, so it has no checksum.

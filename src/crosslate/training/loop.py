@@ -173,6 +173,8 @@ class _Run:
             "processes": accelerator.num_processes,
         }
         self.gradients = self._gradients()
+        # Before a checkpoint is loaded, so that a resumed run is drawn to the same values.
+        self.origin = [each.detach().clone() for each in trainee.trained.values()] if settings.l2_sp else []
         # Now that all processes have the weights of the first.
         self.average = AveragedWeights(trainee.trained, settings.ema_decay) if settings.ema_decay else None
         self.averages = self.average.tensors if self.average else {}
@@ -355,11 +357,25 @@ class _Run:
             if not self.scaler.is_enabled():
                 self._check_finite("norm of the gradient", float(norm))
         self.scaler.step(self.optimiser)
+        if self.origin:
+            self._decay_to_origin()
         self.scaler.update()
         self.state.loss_scaling = self.scaler.state_dict()
         if self.scaler.is_enabled() and self.scaler.get_scale() < _LEAST_SCALE:
             self._check_finite("norm of the gradient", math.inf)
         self.optimiser.zero_grad(set_to_none=True)
+
+    @torch.no_grad()
+    def _decay_to_origin(self) -> None:
+        """Moves every trained tensor towards its first value by its rate times ``l2_sp``.
+
+        Decoupled from the gradient, as AdamW's weight decay is.
+
+        Source: Li, Grandvalet & Davoine 2018 (https://arxiv.org/abs/1802.01483); Loshchilov & Hutter 2019.
+        """
+        rates = {id(each): group["lr"] for group in self.optimiser.param_groups for each in group["params"]}
+        for tensor, origin in zip(self.trainee.trained.values(), self.origin, strict=True):
+            tensor.lerp_(origin, min(1.0, self.settings.l2_sp * rates[id(tensor)]))
 
     def _check_finite(self, name: str, value: float) -> None:
         if not math.isfinite(value):

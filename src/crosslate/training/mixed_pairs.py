@@ -1,56 +1,60 @@
-"""Real and synthetic pairs at a ratio, for the training loop."""
+"""Pairs of two kinds at a ratio, for the training loop: real and synthetic ones, new and earlier ones."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from crosslate.training.batches import Integers, PairIds
+from crosslate.training.batches import Integers, PairIds, SampledPairs
 
 _STREAM = 1  # keeps these random numbers apart from those of the batches
 
 
 class MixedPairs:
-    """Real pairs followed by synthetic ones; an epoch uses every real pair and some of the synthetic ones.
+    """Main pairs followed by others; an epoch uses its main pairs and some of the others.
 
-    Synthetic pairs are taken in turn from a shuffled order that depends on the seed: all of them are used
-    before one is used again.
+    The others are taken in turn from a shuffled order that depends on the seed: all of them are used before
+    one is used again.
 
     Args:
-        share: of synthetic pairs in an epoch, between 0 and 1. With fewer synthetic pairs than that takes,
-            every epoch uses each of them once.
+        main: all are used in every epoch, or if they are mixed themselves, those that their epoch uses.
+        share: of other pairs in an epoch, between 0 and 1. With fewer of them than that takes, every epoch
+            uses each of them once.
         seed: of the order.
 
     Attributes:
-        num_drawn: synthetic pairs of an epoch.
+        num_drawn: other pairs of an epoch.
     """
 
-    def __init__(self, real: PairIds, synthetic: PairIds, share: float, seed: int) -> None:
-        self._real, self._synthetic, self._seed = real, synthetic, seed
-        wanted = max(1, round(len(real) * share / (1 - share)))
-        self.num_drawn = min(wanted, len(synthetic))
-        self.source_lengths = np.concatenate([real.source_lengths, synthetic.source_lengths])
-        self.target_lengths = np.concatenate([real.target_lengths, synthetic.target_lengths])
+    def __init__(self, main: PairIds, others: PairIds, share: float, seed: int) -> None:
+        self._main, self._others, self._seed = main, others, seed
+        wanted = max(1, round(len(self._main_rows(0)) * share / (1 - share)))
+        self.num_drawn = min(wanted, len(others))
+        self.source_lengths = np.concatenate([main.source_lengths, others.source_lengths])
+        self.target_lengths = np.concatenate([main.target_lengths, others.target_lengths])
 
     def __len__(self) -> int:
-        return len(self._real) + len(self._synthetic)
+        return len(self._main) + len(self._others)
 
     def source_ids(self, index: int) -> Integers:
-        """Ids of a source sentence, the real ones first: ``(src_len,)``."""
-        real = len(self._real)
-        return self._real.source_ids(index) if index < real else self._synthetic.source_ids(index - real)
+        """Ids of a source sentence, the main ones first: ``(src_len,)``."""
+        main = len(self._main)
+        return self._main.source_ids(index) if index < main else self._others.source_ids(index - main)
 
     def target_ids(self, index: int) -> Integers:
         """Ids of a target sentence: ``(tgt_len,)``."""
-        real = len(self._real)
-        return self._real.target_ids(index) if index < real else self._synthetic.target_ids(index - real)
+        main = len(self._main)
+        return self._main.target_ids(index) if index < main else self._others.target_ids(index - main)
+
+    def _main_rows(self, epoch: int) -> Integers:
+        return self._main.rows(epoch) if isinstance(self._main, SampledPairs) else np.arange(len(self._main))
 
     def rows(self, epoch: int) -> Integers:
-        """All real pairs and an epoch's synthetic ones: ``(real + num_drawn,)`` int64."""
-        count, drawn = len(self._synthetic), self.num_drawn
+        """An epoch's main pairs and its others: ``(main + num_drawn,)`` int64."""
+        count, drawn = len(self._others), self.num_drawn
         start = epoch * drawn
         passes = range(start // count, (start + drawn - 1) // count + 1)
         order = np.concatenate(
             [np.random.default_rng([self._seed, each, _STREAM]).permutation(count) for each in passes]
         )
         first = start - passes[0] * count
-        return np.concatenate([np.arange(len(self._real)), len(self._real) + order[first : first + drawn]])
+        return np.concatenate([self._main_rows(epoch), len(self._main) + order[first : first + drawn]])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
@@ -18,6 +20,8 @@ _FRESH_EMBEDDINGS_RATE = 3e-3
 # At three times this rate low-rank factors of rank 96 diverge, and those of rank 32 learn slower
 # (docs/log.md).
 _ADDED_RATE = 1e-3
+_L2_SP_OF_A_PACK = 30.0
+"""For a pack that goes on without its earlier text; docs/log.md has the measurement."""
 
 ScheduleName = Literal["inverse_sqrt", "linear", "cosine", "constant"]
 Rate = Annotated[float, Field(gt=0)]
@@ -110,6 +114,13 @@ class TrainingSettings(Settings):
         "auto finds that the parent bears no dropout, else none. [default: auto]",
     )
     weight_decay: float = Field(0.0, ge=0, description="Decoupled weight decay (AdamW); 0 disables.")
+    l2_sp: float = Field(
+        0.0,
+        ge=0,
+        exclude_if=_not_set,
+        description="Decoupled decay towards the values that training starts from (L2-SP), against "
+        "forgetting; 0 disables. [default: 0; from a pack, without its earlier text, 30]",
+    )
     adam_beta1: float = Field(0.9, ge=0, lt=1, description="Decay of the first moment.")
     adam_beta2: float = Field(0.98, ge=0, lt=1, description="Decay of the second moment.")
     adam_epsilon: float = Field(1e-8, gt=0, description="Added to the denominator for numerical stability.")
@@ -236,16 +247,46 @@ class TrainingChanges(TrainingSettings):
         Raises:
             SettingsError: the changes contradict each other.
         """
-        changes = {name: getattr(self, name) for name in self.model_fields_set - {"preset", "effort"}}
-        fresh_groups = frozenset(GROUPS) if strategy is None else strategy.reinitialise
+        if strategy is None:
+            return self._in_full(frozenset(GROUPS), frozenset(GROUPS))
+        rates = {ADDED: _ADDED_RATE} if strategy.adds_tensors and self.preset != "paper" else {}
+        return self._in_full(strategy.train, strategy.reinitialise, rates=rates)
+
+    def going_on(self, *, has_earlier: bool) -> TrainingSettings:
+        """The settings in full for a pack that is trained further: nothing starts from random values.
+
+        Args:
+            has_earlier: whether its earlier text is replayed; else a decay towards its values is the default.
+
+        Raises:
+            SettingsError: the changes contradict each other.
+        """
+        return self._in_full(frozenset(GROUPS), frozenset(), l2_sp=0.0 if has_earlier else _L2_SP_OF_A_PACK)
+
+    def _in_full(
+        self,
+        trained_groups: frozenset[str],
+        fresh_groups: frozenset[str],
+        *,
+        rates: Mapping[str, float] = MappingProxyType({}),
+        l2_sp: float = 0.0,
+    ) -> TrainingSettings:
+        """The settings of a training of these groups.
+
+        Args:
+            fresh_groups: those that start from random values.
+            rates: learning rates of single groups if they are not set.
+            l2_sp: its value if it is not set.
+        """
         if self.preset == "paper":
-            trained_groups = frozenset(GROUPS) if strategy is None else strategy.train
-            return TrainingSettings(**_paper(trained_groups, fresh_groups) | changes)
-        values = training_values(self.effort, self.model_fields_set)
-        if fresh_groups <= EMBEDDINGS:
-            values["fresh_learning_rate"] = _FRESH_EMBEDDINGS_RATE
-        if strategy is not None and strategy.adds_tensors:
-            changes["learning_rates"] = {ADDED: _ADDED_RATE} | self.learning_rates
+            values = _paper(trained_groups, fresh_groups)
+        else:
+            values = training_values(self.effort, self.model_fields_set)
+            if fresh_groups <= EMBEDDINGS:
+                values["fresh_learning_rate"] = _FRESH_EMBEDDINGS_RATE
+        values |= {"l2_sp": l2_sp} if l2_sp else {}
+        changes = {name: getattr(self, name) for name in self.model_fields_set - {"preset", "effort"}}
+        changes |= {"learning_rates": {**rates, **self.learning_rates}} if rates else {}
         return TrainingSettings(**values | changes)
 
 

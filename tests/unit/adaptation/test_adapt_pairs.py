@@ -75,5 +75,7 @@ def test_what_cannot_be(parent: Parent, two: list[Pack]):
             trained(parent, None, **options)
     with pytest.raises(InputError, match="expected de-es: the pair that the two packs compose"):
         trained(parent, None, start=two, corpus=toy_corpora.corpus("de", "en"))
-    with pytest.raises(PackError, match="1 packs are given, expected two"):
+    with pytest.raises(InputError, match="the corpus is de-es, expected fr-es: the pair of the pack"):
         trained(parent, None, start=two[:1])
+    with pytest.raises(PackError, match="these packs do not compose"):
+        trained(parent, None, start=[two[0], two[0]])

@@ -188,6 +188,18 @@ def test_only_what_is_trained_moves_and_has_optimiser_state(tmp_path: Path):
     assert {name for each in kept(tmp_path).values() for name in each} == {"source", "target", "output"}
 
 
+def test_a_decay_draws_to_the_first_values(tmp_path: Path):
+    """At the first of four updates of warm-up the rate is 0.0025, so that 400 undoes a step and 200 half of it."""
+    first = {name: each.detach().clone() for name, each in toy_trainee().trained.items()}
+    free, half, none = (
+        train_toy(tmp_path / str(decay), toy_settings(max_epochs=0, max_updates=1, l2_sp=decay))
+        for decay in (0.0, 200.0, 400.0)
+    )
+    assert equal(none, first) and not equal(free, first)
+    for name, start in first.items():
+        torch.testing.assert_close(half[name], (free[name] + start) / 2)
+
+
 def test_groups_learn_at_their_own_rates(tmp_path: Path):
     start = toy_trainee().trained
     settings = toy_settings(max_epochs=0, max_updates=1, warmup_updates=0, clip_norm=0.0)

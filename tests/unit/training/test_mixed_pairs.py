@@ -60,6 +60,15 @@ def test_ids_and_lengths_are_those_of_both():
         assert lengths == (len(one.source_ids(row)), len(one.target_ids(row)))
 
 
+def test_mixed_pairs_can_be_mixed_with_others():
+    inner = mixed(real=6, synthetic=8, share=0.4)  # ten an epoch
+    pairs = MixedPairs(inner, ToyPairs.random(30, seed=3), 0.5, 1)
+    assert (len(pairs), pairs.num_drawn) == (44, 10)
+    for epoch in range(3):
+        rows = pairs.rows(epoch).tolist()
+        assert rows[:10] == inner.rows(epoch).tolist() and all(14 <= row < 44 for row in rows[10:])
+
+
 def test_batches_hold_the_chosen_pairs_and_no_others():
     pairs = mixed(60, 80)
     lengths = pairs.source_lengths, pairs.target_lengths

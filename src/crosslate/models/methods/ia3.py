@@ -59,3 +59,7 @@ class Ia3(Method):
     def stored(self, model: Any, name: str, form: Form) -> torch.Tensor:
         scale: torch.Tensor = layer_of(model, name).ia3_l[ADAPTER]
         return scale.detach().flatten()
+
+    def restore(self, model: Any, name: str, form: Form, value: torch.Tensor) -> None:
+        scale: torch.Tensor = layer_of(model, name).ia3_l[ADAPTER]
+        scale.detach().copy_(value.view_as(scale))

@@ -67,3 +67,8 @@ class Lora(Method):
         with torch.no_grad():
             left = layer.lora_B[ADAPTER].weight * layer.scaling[ADAPTER]
             return torch.cat([left.T, layer.lora_A[ADAPTER].weight], dim=1)
+
+    def restore(self, model: Any, name: str, form: Form, value: torch.Tensor) -> None:
+        layer, rows = layer_of(model, name), form.shape[0]
+        layer.lora_B[ADAPTER].weight.detach().copy_(value[:, :rows].T / layer.scaling[ADAPTER])
+        layer.lora_A[ADAPTER].weight.detach().copy_(value[:, rows:])

@@ -70,3 +70,6 @@ class LowRankMatrices(Method):
         module, leaf = owner(model, name)
         factors: torch.Tensor = module.parametrizations[leaf].original
         return factors.detach()
+
+    def restore(self, model: Any, name: str, form: Form, value: torch.Tensor) -> None:
+        self.stored(model, name, form).copy_(value)

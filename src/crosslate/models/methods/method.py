@@ -45,7 +45,8 @@ class Method(ABC):
     """How groups of parameters are trained. The fields of a subclass are its options: integers from 1.
 
     A subclass overrides :meth:`plan`. One that trains forms, which are merged into plain tensors, also
-    overrides :meth:`attach` and :meth:`stored`; one that adds modules, :meth:`add` and :meth:`is_in`.
+    overrides :meth:`attach`, :meth:`stored` and :meth:`restore`; one that adds modules, :meth:`add` and
+    :meth:`is_in`.
     """
 
     kind: ClassVar[str]
@@ -77,6 +78,10 @@ class Method(ABC):
 
     def stored(self, model: Any, name: str, form: Form) -> torch.Tensor:
         """The stored tensor of a form, read from the live model."""
+        raise NotImplementedError
+
+    def restore(self, model: Any, name: str, form: Form, value: torch.Tensor) -> None:
+        """Sets the trained parameters of a form so that :meth:`stored` gives ``value``."""
         raise NotImplementedError
 
     def add(self, model: Any, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, nn.Parameter]:
