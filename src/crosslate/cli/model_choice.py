@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
@@ -54,6 +55,16 @@ class ModelChoice(ParentFacts):
         return Translator.of_stored(
             model, engine=self.engine, quantization=self.quantization, options=self.decoding
         )
+
+
+def model_of(folders: list[str]) -> StoredModel:
+    """Packs, or a single parent."""
+    from crosslate.packs.manifest import MANIFEST_NAME
+    from crosslate.packs.stored_model import StoredModel
+
+    first, *others = folders
+    is_parent = not others and not Path(first, MANIFEST_NAME).exists()
+    return StoredModel(parent=first) if is_parent else StoredModel(folders)
 
 
 def decoding_options(field: str) -> Options:

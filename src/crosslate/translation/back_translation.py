@@ -10,7 +10,7 @@ import json
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, pairwise
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -25,6 +25,7 @@ from crosslate.languages.codes import contradicts, is_same_language, language_co
 from crosslate.text.cleaning import CleaningReport, CleaningSettings, RuleCount, broken_rule
 from crosslate.text.streams import check_is_file, read_lines
 from crosslate.text.synthetic import MARK, write_record
+from crosslate.translation.chain import Chain, check_chain
 from crosslate.translation.shards import Shard, Shards, report
 
 if TYPE_CHECKING:
@@ -87,19 +88,6 @@ class Beside:
                 f"the text beside the input has {found} lines, expected {num_lines}, one for "
                 "each of the input"
             )
-
-
-class _Chain:
-    """Translators in a row, each of what the one before it made."""
-
-    def __init__(self, legs: Sequence[Translator]) -> None:
-        self._legs = legs
-        self.source_language, self.target_language = legs[0].source_language, legs[-1].target_language
-
-    def translate_lines(self, lines: Iterable[str]) -> list[str]:
-        for leg in self._legs:
-            lines = list(leg.translate_lines(lines))
-        return list(lines)
 
 
 def back_translate(
@@ -166,7 +154,7 @@ def back_translate(
         def opened(stored: StoredModel) -> Translator:
             return Translator.of_stored(stored, engine=engine, quantization=quantization, options=options)
 
-        there, again = _Chain([opened(each) for each in legs]), opened(back) if back else None
+        there, again = Chain([opened(each) for each in legs]), opened(back) if back else None
         report((_translated(shard, there, again, settings) for shard in missing), missing)
     counts = CleaningReport()
     if back:
@@ -208,12 +196,7 @@ def _check(legs: Sequence[StoredModel], human: str, back: StoredModel | None, ou
     )
     if output.suffix != ENDING:
         raise UsageError(f"the output is {output.name}, expected a name that ends in {ENDING}")
-    for one, other in pairwise(legs):
-        if contradicts(other.source_language, one.target_language):
-            raise UsageError(
-                f"{other.name} translates {other.source_language}, expected {one.target_language}, which "
-                f"{one.name} translates to"
-            )
+    check_chain(legs)
     if any(is_same_language(each, target) for each in (human, source)):
         raise UsageError(f"{name} translates to {target}, the language of the text; expected two languages")
     if back and any(map(contradicts, (back.source_language, back.target_language), (target, source))):
@@ -229,7 +212,7 @@ def _described(model: StoredModel) -> dict[str, Any]:
 
 
 def _translated(
-    shard: Shard, translator: _Chain, back: Translator | None, settings: BackTranslationSettings
+    shard: Shard, translator: Chain, back: Translator | None, settings: BackTranslationSettings
 ) -> Shard:
     """Writes a line for each line of a shard: its pair, and the rule that drops it if one does."""
     with shard.source.open(encoding="utf-8", newline="\n") as file:
