@@ -7,6 +7,12 @@ from pathlib import Path
 
 import pytest
 
+import tiny_models
+import toy_corpora
+from crosslate.errors import EXIT_INPUT, EXIT_USAGE
+from crosslate.models.parent import Parent
+from crosslate.packs.manifest import Manifest
+from crosslate.packs.ways import SCORES_NAME, read_scores
 from crosslate.text.phrasebook import Phrasebook
 
 SOURCE = ["Hund sieht Katze.", "Haus ist groß.", "Kind isst.", "Mann schläft."]
@@ -188,3 +194,39 @@ def test_comet_is_refused_before_anything_is_read(crosslate, files, monkeypatch)
     monkeypatch.setattr("crosslate.evaluation.scores.find_spec", lambda name: None)
     ran = crosslate("evaluate", "--test", "nothing", "--hypotheses", "good", "--comet")
     assert ran.code == 2 and "pip install 'crosslate[comet]'" in ran.err
+
+
+class TestRecording:
+    @pytest.fixture
+    def test(self, tmp_path):
+        return toy_corpora.write(toy_corpora.corpus("de", "es", 4, seed=1), tmp_path, "test")
+
+    def test_scores_of_models_are_recorded_with_what_they_are_made_of(self, crosslate, tiny, tmp_path, test):
+        packs = [tiny / "packs/de-en", tiny / "packs/fr-es"]
+        checksums = [Manifest.from_bytes((each / "pack.json").read_bytes()).checksum for each in packs]
+        options = ("--test", *test, "--engine", "pytorch", "--beam", 1, "--samples", 0, "--record", tmp_path)
+        ran = crosslate("evaluate", "--pack", *packs, *options)
+        assert ran.code == 0 and f"recorded in {tmp_path / SCORES_NAME}" in ran.err, ran.err
+        found = read_scores(tmp_path)
+        assert [each.metric for each in found] == ["BLEU", "chrF2"]
+        assert {each.way for each in found} == {(tuple(sorted(checksums)),)}
+        assert {each.pair for each in found} == {("de", "es")}
+        # German to English, by the parent of the other direction to French, and on to Spanish.
+        back = tmp_path / "en-fr"
+        Parent.create(
+            tiny_models.vocabulary("en"), tiny_models.vocabulary("fr"), "en", "fr", tiny_models.SIZE
+        ).save(back)
+        ran = crosslate("evaluate", "--pack", packs[0], "--through", back, packs[1], *options)
+        assert ran.code == 0, ran.err
+        assert ran.lines[0].startswith("de-es, 4 sentences")
+        (way,) = {each.way for each in read_scores(tmp_path)[2:]}
+        assert way == ((checksums[0],), (Parent.load(back).fingerprint(),), (checksums[1],))
+
+    def test_what_cannot_be_recorded_is_refused(self, crosslate, files, tiny):
+        for option, value in (("--record", files), ("--through", tiny / "packs/fr-es")):
+            ran = crosslate("evaluate", *TEST, "--hypotheses", "good", option, value)
+            assert ran.code == EXIT_USAGE and f"{option} needs a model" in ran.err
+        ran = crosslate("evaluate", *TEST, "--pack", tiny / "packs/de-en", "--record", files / "none")
+        assert ran.code == EXIT_INPUT and "give the folder of the packs" in ran.err
+        ran = crosslate("evaluate", *TEST, "--pack", tiny / "packs/de-en", "--through", tiny / "packs/fr-es")
+        assert ran.code == EXIT_USAGE and "translates fr, expected en" in ran.err

@@ -137,7 +137,9 @@ class TestTranslate:
 
     @pytest.mark.parametrize(("fields", "expected"), CASES.values(), ids=CASES)
     def test_texts(self, server, fields, expected):
-        assert server.post("/translate", HUND | fields).json() == {"translatedText": expected}
+        answer = server.post("/translate", HUND | fields).json()
+        assert answer.pop("way", "") == ("composed: de-en + fr-es" if fields.get("target") == "es" else "")
+        assert answer == {"translatedText": expected}
 
     def test_a_list_is_one_batch_and_equal_sentences_are_translated_once(self, server):
         server.backend.batches.clear()
@@ -172,6 +174,20 @@ class TestTranslate:
         assert len(answer["alternatives"][0]) == 1
         (german, *_) = server.get("/languages").json()
         assert (german["code"], german["targets"], german["pivot"]) == ("de", ["de", "ru"], ["ru"])
+        assert answer["way"] == ["pivot: de-en, then fr-es"] * 2
+
+    def test_the_way_is_named_where_it_is_not_one_model_for_the_pair(self, server):
+        assert server.translate("Hund.", target="es").json()["way"] == "composed: de-en + fr-es"
+        assert "way" not in server.translate("Hund.").json()
+        texts = [GERMAN, FRENCH]
+        mixed = server.translate(texts, source="auto", target="es").json()
+        assert mixed["way"] == ["composed: de-en + fr-es", ""]
+        (start, *_) = events(server.post("/v1/stream", {"q": "Hund.", "source": "de", "target": "es"}))
+        assert start == ("start", {"source": "de", "target": "es", "way": "composed: de-en + fr-es"})
+        composed = next(
+            each for each in server.get("/v1/packs").json()["directions"] if each["target"] == "es"
+        )
+        assert (composed["label"], composed["scores"]) == ("de-en + fr-es", {})
 
 
 class TestAlternatives:

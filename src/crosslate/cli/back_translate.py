@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from crosslate.cli.console import console
-from crosslate.cli.model_choice import MODEL, ModelChoice
+from crosslate.cli.model_choice import MODEL, ModelChoice, model_of
 from crosslate.cli.options import Option, Options, options_of
 from crosslate.config import AnyPath
 from crosslate.errors import Faults
@@ -60,17 +60,7 @@ class BackTranslateJob(ModelChoice):
 
     def back(self) -> StoredModel | None:
         """The model of the round trip."""
-        return _model(self.round_trip) if self.round_trip else None
-
-
-def _model(folders: list[str]) -> StoredModel:
-    """Packs, or a single parent."""
-    from crosslate.packs.hub import names_pack
-    from crosslate.packs.stored_model import StoredModel
-
-    first, *others = folders
-    is_parent = not others and not names_pack(first)
-    return StoredModel(parent=first) if is_parent else StoredModel(folders)
+        return model_of(self.round_trip) if self.round_trip else None
 
 
 _OPTIONS: Options = {
@@ -98,8 +88,8 @@ def back_translate(job: BackTranslateJob) -> None:
     """Translate text into synthetic pairs for adapt --synthetic, by one model or several in a row."""
     beside = Beside(job.beside_lang, job.beside) if job.beside_lang else None
     counts = back_translation.back_translate(
-        job.stored(), job.input, job.output, through=[_model([each]) for each in job.through], beside=beside,
-        back=job.back(), engine=job.engine, quantization=job.quantization, options=job.decoding,
-        settings=job.synthesis,
+        job.stored(), job.input, job.output, through=[model_of([each]) for each in job.through],
+        beside=beside, back=job.back(), engine=job.engine, quantization=job.quantization,
+        options=job.decoding, settings=job.synthesis,
     )  # fmt: skip
     console().print(f"{counts.kept:,} pairs of {counts.total:,} lines, saved to {job.output}", soft_wrap=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
-from crosslate.cli.console import console, make_table, print_line
-from crosslate.cli.model_choice import MODEL, ModelChoice
+from crosslate.cli.console import console, error_console, make_table, print_line
+from crosslate.cli.model_choice import MODEL, ModelChoice, model_of
 from crosslate.cli.options import Option, Options, options_of
 from crosslate.cli.output import STANDARD_OUTPUT, open_output, window_lines, with_bar, write_lines
 from crosslate.config import AnyPath
@@ -23,7 +23,9 @@ from crosslate.evaluation.scores import (
     read_translations,
     score_systems,
 )
+from crosslate.packs.ways import WayScore, read_scores, record_scores
 from crosslate.text.swapped import check_order
+from crosslate.translation.chain import check_chain
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,6 +33,16 @@ if TYPE_CHECKING:
     from crosslate.evaluation.significance import Difference
     from crosslate.packs.stored_model import StoredModel
     from crosslate.text.corpora import ParallelCorpus
+
+
+class Models:
+    """A system of one model on disk, or of several in a row."""
+
+    def __init__(self, legs: tuple[StoredModel, ...]) -> None:
+        check_chain(legs)
+        self.legs = legs
+        self.name = ", then ".join(leg.name for leg in legs)
+        self.languages = legs[0].source_language, legs[-1].target_language
 
 
 class EvaluateJob(ModelChoice):
@@ -54,6 +66,11 @@ class EvaluateJob(ModelChoice):
         default_factory=list,
         description="System to compare with the first by paired bootstrap: a pack or a file of translations.",
     )
+    through: list[str] = Field(
+        default_factory=list,
+        description="Packs or parents that translate the translations of --pack or --parent further, one "
+        "after another.",
+    )
     langs: str | None = Field(
         None, description="Language pair of the test text, like de-en. [default: that of the packs]"
     )
@@ -64,20 +81,31 @@ class EvaluateJob(ModelChoice):
     json_file: AnyPath | None = Field(
         None, description="Write the scores as JSON; - prints it instead of the table."
     )
+    record: AnyPath | None = Field(
+        None,
+        description="Folder of packs in which the scores of all models are recorded; from them, a server of "
+        "this folder chooses between the ways to translate a pair.",
+    )
 
     def find_faults(self, faults: Faults) -> None:
-        if self.save_translations and not (self.packs or self.parent):
-            faults.add("--save-translations needs a model; give --pack or --parent")
+        for option, value in (
+            ("--save-translations", self.save_translations),
+            ("--through", self.through),
+            ("--record", self.record),
+        ):
+            if value and not (self.packs or self.parent):
+                faults.add(f"{option} needs a model; give --pack or --parent")
         if self.testset and len(self.test) != 1:
             faults.add(f"--test names {len(self.test)} files, but --testset {self.testset} takes its folder")
 
-    def systems(self) -> list[StoredModel | str]:
+    def systems(self) -> list[Models | str]:
         """Systems to score, the baseline first: models on disk, and names of files with translations."""
         from crosslate.packs.hub import names_pack
         from crosslate.packs.stored_model import StoredModel
 
         main = self.stored() if self.packs or self.parent else None
-        systems: list[StoredModel | str] = [*([main] if main else []), *self.hypotheses]
+        further = [model_of([each]) for each in self.through]
+        systems: list[Models | str] = [*([Models((main, *further))] if main else []), *self.hypotheses]
         for name in self.compare:
             if not (Path(name).is_dir() or names_pack(name)):
                 systems.append(name)
@@ -86,7 +114,7 @@ class EvaluateJob(ModelChoice):
             if main and self.parent and self.packs:
                 wanted = {manifest.parent.fingerprint for manifest in (*main.manifests, *other.manifests)}
                 other = StoredModel([name], self.parent) if len(wanted) == 1 else other
-            systems.append(other)
+            systems.append(Models((other,)))
         if not systems:
             raise UsageError(
                 "give --pack or --parent to translate the test text, or --hypotheses to score files"
@@ -105,6 +133,7 @@ _OPTIONS: Options = {
     **MODEL,
     "--hypotheses": Option("hypotheses", metavar="FILE"),
     "--compare": Option("compare", metavar="SYSTEM"),
+    "--through": Option("through", metavar="FOLDER"),
     "--langs": "langs",
     "--metric": "scored.metric",
     "--tokenizer": Option("scored.tokenizer", metavar="NAME"),
@@ -112,6 +141,7 @@ _OPTIONS: Options = {
     "--comet": "scored.with_comet",
     "--save-translations": Option("save_translations", metavar="FILE"),
     "--json": Option("json_file", metavar="FILE"),
+    "--record": Option("record", metavar="FOLDER"),
 }
 
 
@@ -119,6 +149,8 @@ _OPTIONS: Options = {
 def evaluate(job: EvaluateJob) -> None:
     """Score translations of a test set by BLEU, chrF or chrF++, and compare systems."""
     check_installed(job.scored)
+    if job.record:
+        read_scores(job.record)  # a fault in the folder is found before anything is translated
     systems = job.systems()
     models = [system for system in systems if not isinstance(system, str)]
     signal = _signal_of(models)
@@ -136,35 +168,63 @@ def evaluate(job: EvaluateJob) -> None:
         if isinstance(system, str):
             translations[system] = given[system]
             continue
-        lines = job.open(system).translate_lines(corpus.source, window_lines=window_lines())
-        translations[system.name] = list(with_bar(lines, Path(system.name).name, len(corpus)))
+        lines: list[str] = list(corpus.source)
+        for leg in system.legs:
+            made = job.open(leg).translate_lines(lines, window_lines=window_lines())
+            lines = list(with_bar(made, Path(leg.name).name, len(corpus)))
+        translations[system.name] = lines
     if job.save_translations:
         write_lines(job.save_translations, translations[models[0].name])
     scores = score_systems(corpus, translations, job.scored)
+    decoding = job.decoding.to_values() | {"quantization": job.quantization}
     if job.json_file:
-        decoding = {"decoding": job.decoding.to_values() | {"quantization": job.quantization}}
-        values = as_values(corpus, scores) | (decoding if models else {})
+        values = as_values(corpus, scores) | ({"decoding": decoding} if models else {})
         with open_output(job.json_file) as file:
             file.write(json.dumps(values, indent=2, ensure_ascii=False).encode("utf-8") + b"\n")
     if str(job.json_file) != STANDARD_OUTPUT:
         _show(console(), corpus, scores)
+    if job.record:
+        _record(job.record, corpus, models, scores, decoding)
 
 
-def _signal_of(models: list[StoredModel]) -> str:
+def _signal_of(models: list[Models]) -> str:
     """What all the systems read in place of text; empty for text."""
-    signals = {model.name: model.signal for model in models}
+    signals = {model.name: model.legs[0].signal for model in models}
     if len(set(signals.values())) > 1:
         described = ", ".join(f"{name} reads {signal or 'text'}" for name, signal in signals.items())
         raise InputError(f"these systems read different things: {described}; give systems of one kind")
     return next(iter(signals.values()), "")
 
 
-def _read_test(job: EvaluateJob, models: list[StoredModel]) -> ParallelCorpus:
+def _record(
+    folder: Path,
+    test: ParallelCorpus,
+    models: list[Models],
+    scores: dict[str, list[SystemScore]],
+    decoding: dict[str, Any],
+) -> None:
+    """Records the scores of models in a folder of packs."""
+    by_name = {model.name: model for model in models}
+    found = [
+        WayScore(
+            metric=metric, value=round(each.score.value, 4), signature=each.score.signature,
+            interval=each.score.interval, test_set=test.origin, test_sha256=test.content_hash,
+            source_language=by_name[each.name].languages[0], target_language=by_name[each.name].languages[1],
+            way=tuple(leg.parts() for leg in by_name[each.name].legs), decoding=decoding,
+        )
+        for metric, systems in scores.items()
+        for each in systems
+        if each.name in by_name
+    ]  # fmt: skip
+    print_line(error_console(), f"recorded in {record_scores(folder, found)}")
+
+
+def _read_test(job: EvaluateJob, models: list[Models]) -> ParallelCorpus:
     from crosslate.languages.codes import language_pair
     from crosslate.text.corpora import read_corpus
     from crosslate.text.test_sets import read_test_set
 
-    pairs = {model.name: (model.source_language, model.target_language) for model in models}
+    pairs = {model.name: model.languages for model in models}
     if len(set(pairs.values())) > 1:
         described = ", ".join(f"{name} is {'-'.join(pair)}" for name, pair in pairs.items())
         raise InputError(f"these systems translate different pairs: {described}; give systems of one pair")

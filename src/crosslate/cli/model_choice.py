@@ -57,6 +57,16 @@ class ModelChoice(ParentFacts):
         )
 
 
+def model_of(folders: list[str]) -> StoredModel:
+    """Packs, or a single parent."""
+    from crosslate.packs.hub import names_pack
+    from crosslate.packs.stored_model import StoredModel
+
+    first, *others = folders
+    is_parent = not others and not names_pack(first)
+    return StoredModel(parent=first) if is_parent else StoredModel(folders)
+
+
 def decoding_options(field: str) -> Options:
     """The options of :class:`DecodingOptions` in a field of a command's settings."""
     return {

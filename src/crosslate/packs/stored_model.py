@@ -108,6 +108,16 @@ class StoredModel:
                 described += [f"{path.name} {sha256_file(path)}" for path in files if path.is_file()]
         return hashlib.sha256("\n".join(described).encode()).hexdigest()
 
+    def parts(self) -> tuple[str, ...]:
+        """The packs' checksums in alphabetical order, or the fingerprint of a parent without packs.
+
+        A parent that does not record its fingerprint is loaded for it.
+        """
+        if self.manifests:
+            return tuple(sorted(manifest.checksum for manifest in self.manifests))
+        found = recorded_fingerprint(_local_folder(str(self.parent)))
+        return (found or self.load_parent().fingerprint(),)
+
     def load_parent(self) -> Parent:
         """Loads the parent.
 

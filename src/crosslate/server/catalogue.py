@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,6 +22,7 @@ from crosslate.languages.codes import normalised, public_code, public_name, reso
 from crosslate.models.strategies import parse_strategy
 from crosslate.packs.manifest import MANIFEST_NAME, Manifest
 from crosslate.packs.stored_model import StoredModel, verified_pack
+from crosslate.packs.ways import SCORES_NAME, WayScore, best_way, read_scores
 from crosslate.server.answers import Refusal, without_texts
 from crosslate.server.settings import ServerSettings
 
@@ -76,6 +77,8 @@ class Direction:
         packs: none, one, a source pack and a target pack, or these two and their pair pack.
         legs: the two directions of a pivot, else empty.
         languages: the model's own codes, of the parent's pair where its files name none or many.
+        scores: by which this way was taken, of all ways that were compared by their labels; empty if no
+            comparable scores are recorded.
     """
 
     source: str
@@ -84,6 +87,7 @@ class Direction:
     packs: tuple[InstalledPack, ...] = ()
     legs: tuple[Direction, ...] = ()
     languages: tuple[str, str] | None = None
+    scores: Mapping[str, WayScore] = field(default_factory=dict)
 
     @property
     def identity(self) -> Identity:
@@ -96,6 +100,14 @@ class Direction:
         if self.legs:
             return ", then ".join(leg.label for leg in self.legs)
         return " + ".join(pack.name for pack in self.packs) or "parent"
+
+    @property
+    def way(self) -> str:
+        """For people: how it is translated, as far as that is not by one model for the pair."""
+        if self.kind == "pack" and len(self.packs) > 1:
+            return f"pair pack: {self.label}"
+        names = {"zero-shot": "composed", "pivot": "pivot"}
+        return f"{names[self.kind]}: {self.label}" if self.kind in names else ""
 
     @property
     def models(self) -> tuple[Direction, ...]:
@@ -229,7 +241,9 @@ class Catalogue:
                 log.exception("looking at the folder of packs failed")
 
     def _signatures(self) -> dict[str, Signature]:
-        """What lies in the folder of packs now, by name; other files and hidden folders are left out.
+        """What lies in the folder of packs now, by name: packs and recorded scores.
+
+        Other files and hidden folders are left out.
 
         So are the folders that runs keep beside their packs, like ``de-en.run``: they are no faulty packs.
         """
@@ -237,7 +251,9 @@ class Catalogue:
         try:
             for entry in sorted(self._folder.iterdir()) if self._folder else ():
                 is_of_a_run = entry.name.endswith(RUN_SUFFIX) and not (entry / MANIFEST_NAME).exists()
-                if entry.is_dir() and not entry.name.startswith(".") and not is_of_a_run:
+                if entry.name == SCORES_NAME and not entry.is_dir():
+                    found[entry.name] = _signature_of([entry])
+                elif entry.is_dir() and not entry.name.startswith(".") and not is_of_a_run:
                     found[entry.name] = _signature(entry)
         except OSError as error:
             # A folder that cannot be read for a moment (a network drive) takes nothing out of service.
@@ -265,15 +281,27 @@ class Catalogue:
             if self._installed.pop(name, None):
                 log.info("removed pack %s", valid_unicode(name))
         for name, signature in found.items():
-            self._install(name, signature)
+            if name != SCORES_NAME:
+                self._install(name, signature)
         if self._own is None:
             self._own = self._parents_direction()
         packs = self._with_companions()
-        directions = all_directions(self._own, packs, pivot=self._settings.pivot)
+        directions = all_directions(
+            self._own, packs, pivot=self._settings.pivot, scores=self._recorded_scores()
+        )
+        _log_ways(self.snapshot.directions, directions)
         reasons = {name: reason for name, (_, reason) in (self._pairs | self._refused).items() if reason}
         refused = {valid_unicode(name): reason for name, reason in sorted(reasons.items())}
         self.snapshot = Snapshot(directions, packs, refused)
         return self.snapshot
+
+    def _recorded_scores(self) -> tuple[WayScore, ...]:
+        """The scores in the folder; none if they cannot be read, which the log says."""
+        try:
+            return read_scores(self._folder) if self._folder else ()
+        except (CrosslateError, OSError) as error:
+            log.error("recorded scores are not used: %s", error)
+            return ()
 
     def _install(self, name: str, signature: Signature) -> None:
         installed, refused = self._installed.get(name), self._refused.get(name)
@@ -365,18 +393,24 @@ class Catalogue:
 
 
 def all_directions(
-    own: Direction | None, packs: Iterable[InstalledPack], *, pivot: bool = False
+    own: Direction | None,
+    packs: Sequence[InstalledPack],
+    *,
+    pivot: bool = False,
+    scores: Sequence[WayScore] = (),
 ) -> dict[tuple[str, str], Direction]:
-    """Every pair that a parent and its packs can translate, each by the best there is.
+    """Every pair that a parent and its packs can translate, each by the best way there is.
 
-    What was trained, a pair pack with its two packs included, goes before what was composed; of several packs
-    for one pair the newest is taken. In a
-    composition, a source pack that leaves the parent's decoder as it is goes before one that changed it: the
-    decoder is the target pack's there, and a source pack fits the decoder that it was trained with.
+    Where comparable scores are recorded, they decide (:func:`crosslate.packs.ways.best_way`). Otherwise, what
+    was trained, a pair pack with its two packs included, goes before what takes two trained directions in a
+    row, and this before what was composed, as far as they were measured (docs/results.md). Of several packs
+    for one pair the newest is taken. In a composition, a source pack that leaves the parent's decoder as it
+    is goes before one that changed it: the decoder is the target pack's there, and a source pack fits the
+    decoder that it was trained with.
 
     Args:
         own: the parent's own pair; None leaves it out.
-        pivot: add pairs that take two directions in a row.
+        pivot: add ways that take two directions in a row.
     """
     # The newest first; names decide between packs of one second, so that the choice is always the same.
     ordered = sorted(packs, key=lambda pack: pack.name)
@@ -390,13 +424,34 @@ def all_directions(
         for second in ordered
         if first.manifest.renewed == ("source",) and second.manifest.renewed == ("target",)
     ]
-    found: dict[tuple[str, str], Direction] = {}
+    fingerprint = ordered[0].manifest.parent.fingerprint if ordered else ""
+    found = _chosen(candidates, scores, fingerprint)
+    if pivot:
+        pivots = _pivots(found)
+        candidates = sorted([*candidates, *pivots], key=_preference)
+        found = _chosen(candidates, scores, fingerprint)
+    return dict(sorted(found.items()))
+
+
+def _chosen(
+    candidates: Iterable[Direction], scores: Sequence[WayScore], fingerprint: str
+) -> dict[tuple[str, str], Direction]:
+    """The best of the candidates for each pair, which come in the order of preference without scores.
+
+    Args:
+        fingerprint: of the parent.
+    """
+    by_pair: dict[tuple[str, str], list[Direction]] = {}
     for each in candidates:
         if each.source != each.target:
-            found.setdefault((each.source, each.target), each)
-    if pivot:
-        found |= _pivots(found)
-    return dict(sorted(found.items()))
+            by_pair.setdefault((each.source, each.target), []).append(each)
+    found = {}
+    for pair, ways in by_pair.items():
+        named = [tuple(tuple(sorted(leg.identity)) or (fingerprint,) for leg in each.models) for each in ways]
+        place, decisive = best_way(pair, named, scores)
+        compared = {ways[position].label: score for position, score in decisive.items()}
+        found[pair] = replace(ways[place], scores=compared)
+    return found
 
 
 def _reason(name: str, error: Exception) -> str:
@@ -414,8 +469,8 @@ def _changes_decoder(pack: InstalledPack) -> bool:
         return True
 
 
-def _pivots(direct: Mapping[tuple[str, str], Direction]) -> dict[tuple[str, str], Direction]:
-    """Pairs that two directions in a row translate; trained ones go before composed ones."""
+def _pivots(direct: Mapping[tuple[str, str], Direction]) -> list[Direction]:
+    """Ways of two directions in a row; those of trained directions come first."""
     candidates = [
         Direction(first.source, second.target, "pivot", legs=(first, second))
         for first in direct.values()
@@ -423,19 +478,42 @@ def _pivots(direct: Mapping[tuple[str, str], Direction]) -> dict[tuple[str, str]
         if first.target == second.source and first.source != second.target
     ]
     candidates.sort(key=lambda each: (sum(_RANK[leg.kind] for leg in each.legs), each.legs[0].target))
-    found: dict[tuple[str, str], Direction] = {}
-    for each in candidates:
-        if (each.source, each.target) not in direct:
-            found.setdefault((each.source, each.target), each)
-    return found
+    return candidates
+
+
+def _preference(direction: Direction) -> int:
+    """Rank of a way as long as no scores decide: trained, two trained in a row, composed, others in a row."""
+    if direction.kind == "pivot":
+        return 3 if any(leg.kind == "zero-shot" for leg in direction.legs) else 1
+    return 2 if direction.kind == "zero-shot" else 0
+
+
+def _log_ways(before: Mapping[tuple[str, str], Direction], now: Mapping[tuple[str, str], Direction]) -> None:
+    """Says which way is taken, where that has changed, for each pair that scores or no single model decide.
+
+    Many packs have very many compositions; where no scores were compared, this is for debugging only.
+    """
+    for pair, each in now.items():
+        old = before.get(pair)
+        if old is not None and (old.label, old.scores) == (each.label, each.scores):
+            continue
+        name = "-".join(pair)
+        if each.scores:
+            compared = (f"{label} {score.metric} {score.value:.1f}" for label, score in each.scores.items())
+            log.info("%s: %s (by recorded scores: %s)", name, each.way or each.label, ", ".join(compared))
+        elif each.way:
+            log.debug("%s: %s", name, each.way)
 
 
 def _signature(folder: Path) -> Signature:
-    files = []
     try:
-        paths = sorted(folder.iterdir())
+        return _signature_of(sorted(folder.iterdir()))
     except OSError as error:  # this one cannot be read, which concerns no other
         return ((str(error), -1, 0),)
+
+
+def _signature_of(paths: Iterable[Path]) -> Signature:
+    files = []
     for path in paths:
         with suppress(OSError):  # it went away while we looked; the next look will see that
             found = path.lstat()

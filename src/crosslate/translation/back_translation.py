@@ -10,7 +10,7 @@ import json
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain, pairwise
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -25,6 +25,7 @@ from crosslate.languages.codes import contradicts, is_same_language, language_co
 from crosslate.text.cleaning import CleaningReport, CleaningSettings, RuleCount, broken_rule
 from crosslate.text.streams import check_is_file, read_lines
 from crosslate.text.synthetic import MARK, write_record
+from crosslate.translation.chain import Chain, check_chain
 from crosslate.translation.shards import Shard, Shards, report
 
 if TYPE_CHECKING:
@@ -153,7 +154,7 @@ def back_translate(
         def opened(stored: StoredModel) -> Translator:
             return Translator.of_stored(stored, engine=engine, quantization=quantization, options=options)
 
-        there, again = [opened(each) for each in legs], opened(back) if back else None
+        there, again = Chain([opened(each) for each in legs]), opened(back) if back else None
         report((_translated(shard, there, again, settings) for shard in missing), missing)
     counts = CleaningReport()
     if back:
@@ -192,12 +193,7 @@ def _check(legs: Sequence[StoredModel], human: str, back: StoredModel | None, ou
     name = " + ".join(each.name for each in legs)
     if output.suffix != ENDING:
         raise UsageError(f"the output is {output.name}, expected a name that ends in {ENDING}")
-    for one, other in pairwise(legs):
-        if contradicts(other.source_language, one.target_language):
-            raise UsageError(
-                f"{other.name} translates {other.source_language}, expected {one.target_language}, which "
-                f"{one.name} translates to"
-            )
+    check_chain(legs)
     if any(is_same_language(each, target) for each in (human, source)):
         raise UsageError(f"{name} translates to {target}, the language of the text; expected two languages")
     if back and any(map(contradicts, (back.source_language, back.target_language), (target, source))):
@@ -213,24 +209,18 @@ def _described(model: StoredModel) -> dict[str, Any]:
 
 
 def _translated(
-    shard: Shard, legs: Sequence[Translator], back: Translator | None, settings: BackTranslationSettings
+    shard: Shard, translator: Chain, back: Translator | None, settings: BackTranslationSettings
 ) -> Shard:
-    """Writes a line for each line of a shard: its pair, and the rule that drops it if one does.
-
-    Args:
-        legs: each translates what the one before it made.
-    """
+    """Writes a line for each line of a shard: its pair, and the rule that drops it if one does."""
     with shard.source.open(encoding="utf-8", newline="\n") as file:
         texts = [line[:-1] for line in file]
-    translations = texts
-    for leg in legs:
-        translations = list(leg.translate_lines(translations))
+    translations = translator.translate_lines(texts)
     rules = [
         broken_rule(one.strip(), other.strip(), settings.cleaning)
         for one, other in zip(texts, translations, strict=True)
     ]
     scores = _round_trip(texts, translations, rules, back) if back else {}
-    language, made_in = legs[0].source_language, legs[-1].target_language
+    language, made_in = translator.source_language, translator.target_language
     lines: list[str] = []
     for row, (text, translation, rule) in enumerate(zip(texts, translations, rules, strict=True)):
         line = _pair(language, text, made_in, translation, settings)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import sys
@@ -11,6 +12,7 @@ import pytest
 
 from crosslate.errors import PackError
 from crosslate.packs.manifest import read_manifest
+from crosslate.packs.ways import SCORES_NAME, WayScore, record_scores
 from crosslate.server.answers import Refusal
 from crosslate.server.catalogue import Catalogue, Direction, InstalledPack, Snapshot, all_directions
 from crosslate.server.settings import ServerSettings
@@ -104,6 +106,63 @@ def test_pivots(pack):
     assert served(directions)["fr-ru"] == ("pivot", "parent, then en-ru")
     assert [leg.identity for leg in directions[("de", "ru")].models] == [("de-en",), ("en-ru",)]
     assert directions[("de", "en")].kind == "pack"
+
+
+def scored(way, value, pair=("de", "ru"), **more):
+    """A recorded score; steps are names of packs, or ``parent``."""
+    values = {"metric": "BLEU", "signature": "s", "test_set": "t", "test_sha256": "1" * 64} | more
+    # Not checked, since these packs have names in place of checksums.
+    return WayScore.model_construct(
+        value=value, way=way, source_language=pair[0], target_language=pair[1], decoding={}, **values
+    )
+
+
+def test_without_scores_two_trained_steps_go_before_a_composition(pack):
+    packs = [pack("de-en"), pack("en-ru", BOTH), pack("fr-ru", TARGET)]
+    assert served(all_directions(OWN, packs))["de-ru"] == ("zero-shot", "de-en + fr-ru")
+    found = served(all_directions(OWN, packs, pivot=True))
+    assert found["de-ru"] == ("pivot", "de-en, then en-ru")
+    # What needs a composition as a step does not: German to Russian, composed, and on to Spanish.
+    found = all_directions(
+        OWN, [pack("de-en"), pack("fr-ru", TARGET), pack("ru-es", BOTH), pack("fr-es", TARGET)], pivot=True
+    )
+    assert served(found)["de-es"] == ("zero-shot", "de-en + fr-es")
+
+
+def test_comparable_scores_choose_the_way(pack):
+    packs = [pack("de-en"), pack("en-ru", BOTH), pack("fr-ru", TARGET)]
+    composed, pivot = (("de-en", "fr-ru"),), (("de-en",), ("en-ru",))
+    scores = [scored(composed, 20.0), scored(pivot, 19.0)]
+    direction = all_directions(OWN, packs, pivot=True, scores=scores)[("de", "ru")]
+    assert direction.way == "composed: de-en + fr-ru"
+    values = {label: score.value for label, score in direction.scores.items()}
+    assert values == {"de-en + fr-ru": 20.0, "de-en, then en-ru": 19.0}
+    for other in (
+        [scored(composed, 20.0), scored(pivot, 19.0, test_sha256="2" * 64)],
+        [scored(composed, 20.0), scored(pivot, 19.0, signature="other")],
+        [scored(composed, 20.0)],
+        [scored(composed, 18.0), scored(pivot, 19.0)],
+    ):
+        direction = all_directions(OWN, packs, pivot=True, scores=other)[("de", "ru")]
+        assert direction.way == "pivot: de-en, then en-ru"
+    # Without pivots, there is nothing to compare with.
+    assert not all_directions(OWN, packs, scores=scores)[("de", "ru")].scores
+
+
+def test_scores_also_choose_between_packs_of_one_pair(pack):
+    made = [pack("de-en/a", BOTH, OLD), pack("de-en/b", BOTH, NEW)]
+    scores = [scored((("de-en/a",),), 31.0, ("de", "en")), scored((("de-en/b",),), 30.0, ("de", "en"))]
+    found = all_directions(OWN, made, scores=scores)[("de", "en")]
+    assert found.label == "de-en-a" and found.way == ""
+
+
+def test_a_step_of_the_parent_is_known_by_its_fingerprint(pack):
+    packs = [pack("fr-en/a", ()), pack("en-ru", BOTH), pack("fr-ru", TARGET)]
+    parent = packs[0].manifest.parent.fingerprint
+    own, other = (("fr-en/a",),), ((parent,),)
+    pair = ("fr", "en")
+    found = all_directions(OWN, packs, scores=[scored(own, 20.0, pair), scored(other, 21.0, pair)])
+    assert found[pair].kind == "parent"
 
 
 @pytest.fixture
@@ -222,6 +281,46 @@ class TestFolder:
 
     def test_a_parent_alone(self, catalogue_of):
         assert set(catalogue_of(None).refresh().directions) == {("fr", "en")}
+
+
+class TestScores:
+    def test_a_recorded_score_changes_what_is_served_and_the_log_says_so(self, catalogue_of, folder, caplog):
+        caplog.set_level("DEBUG")
+        shutil.copytree(folder / "de-en", folder / "other")
+        manifest = (
+            read_manifest(folder / "other" / "pack.json").changed(created="2020-01-01T00:00:00Z").sealed()
+        )
+        (folder / "other" / "pack.json").write_bytes(manifest.to_bytes())
+        catalogue = catalogue_of(folder)
+        catalogue.refresh()
+        assert catalogue.snapshot.directions[("de", "en")].label == "de-en"
+        composed = ("crosslate.server.catalogue", logging.DEBUG, "de-es: composed: de-en + fr-es")
+        assert composed in caplog.record_tuples
+        newest = read_manifest(folder / "de-en" / "pack.json")
+        known = {"metric": "BLEU", "signature": "s", "test_set": "t", "test_sha256": "1" * 64}
+        scores = [
+            WayScore(
+                way=((each.checksum,),), value=value, source_language="de", target_language="en", **known
+            )
+            for each, value in ((newest, 30.0), (manifest, 31.0))
+        ]
+        record_scores(folder, scores)
+        caplog.clear()
+        assert not catalogue.look()
+        assert catalogue.look()
+        found = catalogue.snapshot.directions[("de", "en")]
+        assert found.label == "other" and not catalogue.snapshot.refused
+        decided = "de-en: other (by recorded scores: de-en BLEU 30.0, other BLEU 31.0)"
+        assert ("crosslate.server.catalogue", logging.INFO, decided) in caplog.record_tuples
+        caplog.clear()
+        catalogue.refresh()
+        assert "by recorded scores" not in caplog.text  # said once
+
+    def test_damaged_scores_are_said_and_not_used(self, catalogue_of, folder, caplog):
+        (folder / SCORES_NAME).write_text("{")
+        snapshot = catalogue_of(folder).refresh()
+        assert ("de", "es") in snapshot.directions and not snapshot.refused
+        assert "recorded scores are not used" in caplog.text and SCORES_NAME in caplog.text
 
 
 class TestWatching:

@@ -13,6 +13,7 @@ from pydantic import Field
 import crosslate
 from crosslate.documents import all_formats
 from crosslate.languages.codes import public_code, public_name
+from crosslate.packs.ways import WayScore
 from crosslate.server.answers import Answer, Refusal
 from crosslate.server.catalogue import InstalledPack, Snapshot
 from crosslate.server.description import refusals
@@ -65,6 +66,11 @@ class ServedDirection(Answer):
     target: str
     kind: str
     packs: list[str]
+    label: str = Field(description="The packs as they are put together; `parent` for the parent itself.")
+    scores: dict[str, dict[str, Any]] = Field(
+        description="Recorded scores by which this way was taken, of all compared ways by their labels; "
+        "empty where none are comparable."
+    )
 
 
 class Packs(Answer):
@@ -100,12 +106,19 @@ async def packs(service: Serving) -> Packs:
                 target=target,
                 kind=direction.kind,
                 packs=[pack.name for each in direction.models for pack in each.packs],
+                label=direction.label,
+                scores={label: _score(score) for label, score in direction.scores.items()},
             )
             for (source, target), direction in snapshot.directions.items()
         ],
         refused=[*snapshot.refused],
         resident=service.backend.residents(),
     )
+
+
+def _score(score: WayScore) -> dict[str, Any]:
+    values = score.to_values()
+    return {name: values[name] for name in ("metric", "value", "interval", "signature", "test_sha256")}
 
 
 def _public_parent(parent: str) -> str:

@@ -94,11 +94,16 @@ class TranslateFields(Fields):
 
 
 class Translation(Answer):
-    """Translations; of a list of texts, lists."""
+    """Translations; of a list of texts, lists.
+
+    ``way`` is there if a text was translated otherwise than by one model for its pair: by a pair pack with
+    its two packs, by two packs composed, or in two steps. It names them.
+    """
 
     translated_text: str | list[str]
     detected_language: Detection | list[Detection] | None = None
     alternatives: list[str] | list[list[str]] | None = None
+    way: str | list[str] | None = None
 
 
 @router.post("/translate", response_model_exclude_unset=True, **takes(TranslateFields))
@@ -122,6 +127,9 @@ async def _translated(call: Call[TranslateFields]) -> Translation:
         found["detected_language"] = guesses
     if fields.alternatives:
         found["alternatives"] = [others for _, *others in ranked]
+    ways = [job.direction.way if job.direction else "" for job in jobs]
+    if any(ways):
+        found["way"] = ways
     is_list = isinstance(fields.q, list)
     return Translation(**(found if is_list else {name: values[0] for name, values in found.items()}))
 
@@ -164,10 +172,10 @@ async def stream(
 ) -> StreamingResponse:
     """Translate a text sentence by sentence, as server-sent events.
 
-    ``start`` holds ``source`` and ``target`` (and ``detectedLanguage``); ``sentence``, for each in order,
-    ``index``, ``source`` and ``translation`` (and its ``alternatives``); ``end`` the whole
-    ``translatedText`` (and with alternatives all ``sentences`` as they stand in it); or ``error``, an
-    ``error`` with the ``status`` (and ``retryAfter``, seconds) that an answer would have had.
+    ``start`` holds ``source`` and ``target`` (and ``detectedLanguage``, and ``way`` as in ``/translate``);
+    ``sentence``, for each in order, ``index``, ``source`` and ``translation`` (and its ``alternatives``);
+    ``end`` the whole ``translatedText`` (and with alternatives all ``sentences`` as they stand in it); or
+    ``error``, an ``error`` with the ``status`` (and ``retryAfter``, seconds) that an answer would have had.
     """
     fields, translations = call.fields, call.service.translations
     (source,), guesses = await translations.sources(call.snapshot, [fields.q], fields.source, fields.target)
@@ -176,6 +184,8 @@ async def stream(
     start: dict[str, Any] = {"source": source, "target": fields.target}
     if guesses:
         start["detectedLanguage"] = guesses[0].model_dump()
+    if job.direction and job.direction.way:
+        start["way"] = job.direction.way
     events = _events(call, job, start)
     return StreamingResponse(events, media_type=EVENT_STREAM, headers=HEADERS)
 

@@ -1,0 +1,47 @@
+"""Several models in a row, each of which translates what the one before it made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from crosslate.errors import UsageError
+from crosslate.languages.codes import contradicts
+
+if TYPE_CHECKING:
+    from crosslate.packs.stored_model import StoredModel
+    from crosslate.translation.translator import Translator
+
+
+class Chain:
+    """Translators in a row.
+
+    Attributes:
+        source_language: of the first.
+        target_language: of the last.
+    """
+
+    def __init__(self, legs: Sequence[Translator]) -> None:
+        self._legs = legs
+        self.source_language, self.target_language = legs[0].source_language, legs[-1].target_language
+
+    def translate_lines(self, lines: Iterable[str]) -> list[str]:
+        """A translation for each line, in order."""
+        for leg in self._legs:
+            lines = list(leg.translate_lines(lines))
+        return list(lines)
+
+
+def check_chain(legs: Sequence[StoredModel]) -> None:
+    """Checks that each model translates what the one before it writes.
+
+    Raises:
+        UsageError: one does not.
+    """
+    for one, other in pairwise(legs):
+        if contradicts(other.source_language, one.target_language):
+            raise UsageError(
+                f"{other.name} translates {other.source_language}, expected {one.target_language}, which "
+                f"{one.name} translates to"
+            )
