@@ -37,7 +37,7 @@ _FEED_FORWARD = {
 
 
 def read_variables(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of a model of CTranslate2, binary version 6, by name; aliases are left out.
+    """The arrays of a model of CTranslate2, binary version 6, by name.
 
     Source: ``ModelSpec._serialize`` in CTranslate2's Python package.
     """
@@ -55,6 +55,9 @@ def read_variables(path: Path) -> dict[str, np.ndarray]:
             shape = _numbers(file, f"{_numbers(file, 'B')[0]}I")
             kind, size = _numbers(file, "B")[0], _numbers(file, "I")[0]
             variables[name] = np.frombuffer(file.read(size), _TYPES[kind]).reshape(shape)
+        for _ in range(_numbers(file, "I")[0]):
+            alias, name = _string(file), _string(file)
+            variables[alias] = variables[name]
     return variables
 
 

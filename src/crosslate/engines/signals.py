@@ -58,7 +58,8 @@ class SignalEngine(TorchEngine):
             MissingExtra: its format needs a library that is not installed.
         """
         model = self.translation_model.model
-        rows = max(1, _BATCH_FILES // options.beam_size)
+        # Convolutions see a little of the padding, so that an output would depend on the files beside it.
+        rows = max(1, _BATCH_FILES // options.beam_size) if self._processor.is_fixed else 1
         limit = min(options.max_new_tokens, self._generation.max_target_tokens - len(self._prompt) + 1)
         found: list[list[Hypothesis]] = []
         with self._lock, ready_to_translate(model), torch.inference_mode(), arithmetic(model):

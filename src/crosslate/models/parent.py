@@ -24,7 +24,7 @@ from crosslate.models.parent_files import (
 from crosslate.models.vocabularies.saved_vocabularies import save_vocabularies
 from crosslate.models.vocabularies.tokenizer_files import write_marian_files, write_tokenizer
 from crosslate.models.vocabularies.vocabulary_files import RECORD, read_vocabularies
-from crosslate.text.vocabularies import Vocabulary
+from crosslate.text.vocabularies import NoVocabulary, Vocabulary
 
 if TYPE_CHECKING:
     import torch
@@ -273,6 +273,8 @@ class Parent:
                 save_vocabularies(temporary, self.source, self.target)
             write_json(temporary / RECORD, {**own, **(record or {})})
         self.name, self.folder = str(folder), folder
+        if isinstance(self.source, NoVocabulary):
+            self.source.folder = folder
 
     def fingerprint(self) -> str:
         """Hex sha256 of the tensors as they are now; see :mod:`crosslate.models.fingerprint`.

@@ -135,9 +135,10 @@ def compute_states(
 def _batches(pairs: PairIds, batch_tokens: int) -> list[PlannedBatch]:
     if not isinstance(pairs, SignalPairs):
         return plan_batches(pairs.source_lengths, pairs.target_lengths, batch_tokens, seed=0, epoch=0)
-    # Those of similar length together; the targets do not count.
-    order, longest = np.argsort(pairs.num_positions, kind="stable").tolist(), int(pairs.target_lengths.max())
-    cut = (order[start : start + _FILES_AT_ONCE] for start in range(0, len(order), _FILES_AT_ONCE))
+    # Convolutions see a little of the padding, so only files of one length are read together.
+    is_padded = len(np.unique(pairs.num_positions)) > 1
+    rows, longest = 1 if is_padded else _FILES_AT_ONCE, int(pairs.target_lengths.max())
+    cut = (range(start, min(start + rows, len(pairs))) for start in range(0, len(pairs), rows))
     return [PlannedBatch(tuple(each), len(each), longest, longest) for each in cut]
 
 
