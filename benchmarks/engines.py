@@ -1,11 +1,12 @@
 """Compare the translation engines: PyTorch, ONNX Runtime and, where it can, CTranslate2.
 
-    python -m benchmarks.engines [--parent FOLDER --text FILE] [--turns 3] [--threads 2] [--out FILE]
+    python -m benchmarks.engines [--parent FOLDER --text FILE [--pack FOLDER]] [--turns 3]
+        [--threads 2] [--out FILE]
 
-By default a small parent is trained on the phrasebook first, and translates 500 of its test sentences. All
-engines run in one process, on the same sentences, text in and text out, and take turns: each turn gives
-ratios. PyTorch shares every batch between the threads; the others translate a batch with each. ``same``
-counts sentences that are translated exactly as by PyTorch.
+``--pack`` is one of the parent's children. By default a small parent is trained on the phrasebook first, and
+translates 500 of its test sentences. All engines run in one process, on the same sentences, text in and text
+out, and take turns: each turn gives ratios. PyTorch shares every batch between the threads; the others
+translate a batch with each. ``same`` counts sentences that are translated exactly as by PyTorch.
 """
 
 from __future__ import annotations
@@ -72,6 +73,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--parent", type=Path)
     parser.add_argument("--text", type=Path)
+    parser.add_argument("--pack", type=Path)
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path)
@@ -83,8 +85,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         if arguments.parent and arguments.text:
             from crosslate.models.parent import Parent
+            from crosslate.packs.stored_model import StoredModel
 
-            parent = Parent.load(arguments.parent)
+            if arguments.pack:
+                parent = StoredModel([arguments.pack], arguments.parent).load()
+            else:
+                parent = Parent.load(arguments.parent)
             texts = arguments.text.read_text(encoding="utf-8").splitlines()
         else:
             parent, texts = phrasebook_parent(Path(folder))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,6 +26,8 @@ from crosslate.errors import EngineError, MissingExtra
 from crosslate.models.vocabularies.saved_vocabularies import SideDescription, load_vocabulary
 
 _MAX_BATCH_TOKENS = 2048  # padded source tokens, times the beam size
+# Texts that are encoded together have at least this share of the longest one's tokens.
+_SIMILAR_LENGTH = 0.75
 FORMAT_VERSION: Literal[1] = 1
 
 
@@ -64,21 +67,22 @@ class OnnxEngine:
         groups = group_sources(
             encoded, options, self._description.max_target_tokens, self.source.num_frame_ids
         )
+        limits = {index: limit for limit, indices in groups.items() for index in indices}
         # A few texts are shared between all workers.
         shared_tokens = sum(map(len, encoded)) / self._num_workers
         most_tokens = min(_MAX_BATCH_TOKENS / options.beam_size, shared_tokens)
         pending = []
-        for output_limit, indices in groups.items():
-            for batch in _batches(indices, encoded, most_tokens):
-                rows = [encoded[index] for index in batch]
-                pending.append((batch, self._workers.submit(self._search, rows, options, output_limit)))
+        for batch in _batches(list(limits), encoded, most_tokens):
+            rows = [encoded[index] for index in batch]
+            output_limits = [limits[index] for index in batch]
+            pending.append((batch, self._workers.submit(self._search, rows, output_limits, options)))
         for batch, result in pending:
             for index, found in zip(batch, result.result(), strict=True):
                 translations[index] = found
         return translations
 
     def _search(
-        self, rows: Sequence[Sequence[int]], options: DecodingOptions, output_limit: int
+        self, rows: Sequence[Sequence[int]], output_limits: Sequence[int], options: DecodingOptions
     ) -> list[list[Hypothesis]]:
         described, target = self._description, self.target
         suppressed = [*described.never_generated, *([] if options.allow_unknown else [target.special.unk])]
@@ -94,7 +98,7 @@ class OnnxEngine:
                 hypothesis(target, [target.pieces[i] for i in ids if i != rules.end], score, forced)
                 for ids, score in found
             ]
-            for found in search(steps, len(rows), rules, options, output_limit)
+            for found in search(steps, output_limits, rules, options)
         ]
 
 
@@ -140,12 +144,8 @@ class OnnxSteps:
 
     def __init__(self, model: OnnxModel, sources: Ids, mask: Ids) -> None:
         self._session = model.decoder
-        names = [output.name for output in model.encoder.get_outputs()]
-        accepted = {each.name for each in model.encoder.get_inputs()}
-        given = {"input_ids": sources, "attention_mask": mask}
-        found = model.encoder.run(names, {name: given[name] for name in given.keys() & accepted})
         self._inputs = {each.name: each for each in self._session.get_inputs()}
-        self._of_source = {"attention_mask": mask, **dict(zip(names, found, strict=True))}
+        self._of_source = {"attention_mask": mask, **_encoded(model.encoder, sources, mask)}
         self._texts = numpy.arange(len(sources))
         self._values: dict[str, Any] = {}
         self._give_source(self._texts)
@@ -175,6 +175,30 @@ class OnnxSteps:
         self._texts = texts
         for name, array in self._of_source.items():
             self._values[name] = _value(numpy.ascontiguousarray(array[texts]))
+
+
+def _encoded(encoder: Any, sources: Ids, mask: Ids) -> dict[str, Any]:
+    """The encoder's outputs for all sources, by name.
+
+    Neighbours of similar length are encoded together, so that little time is spent on padding. The decoder's
+    steps are small and need the whole batch.
+    """
+    lengths, width = mask.sum(1), mask.shape[1]
+    starts = [0]
+    for row, length in enumerate(lengths):
+        longest = lengths[starts[-1]]
+        if not _SIMILAR_LENGTH * longest <= length <= longest:
+            starts.append(row)
+    inputs, outputs = encoder.get_inputs(), encoder.get_outputs()
+    parts: dict[str, list[Any]] = {output.name: [] for output in outputs}
+    for start, end in pairwise([*starts, len(sources)]):
+        rows = slice(start, end), slice(lengths[start])
+        given = {"input_ids": sources[rows], "attention_mask": mask[rows]}
+        found = encoder.run(list(parts), {each.name: given[each.name] for each in inputs})
+        for output, array in zip(outputs, found, strict=True):
+            missing = [(0, width - lengths[start] if axis == "source" else 0) for axis in output.shape]
+            parts[output.name].append(numpy.pad(array, missing))
+    return {name: numpy.concatenate(arrays) for name, arrays in parts.items()}
 
 
 def _value(array: Any) -> Any:

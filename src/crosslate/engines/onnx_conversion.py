@@ -15,7 +15,7 @@ from torch import nn
 from crosslate.engines.conversion import sample_ids
 from crosslate.engines.generation import Generation, TranslationModel
 from crosslate.engines.onnx import FORMAT_VERSION, OnnxDescription, OnnxModel
-from crosslate.engines.onnx_graphs import ANY_SOURCE, Decoder, exported, plain_attention
+from crosslate.engines.onnx_graphs import ANY_SOURCE, Decoder, exported, matrix_of_logits, plain_attention
 from crosslate.engines.search import Ids, Steps
 from crosslate.errors import EngineError, MissingExtra, UsageError, nearest
 from crosslate.files import atomic_folder, write_json
@@ -173,8 +173,9 @@ class _Step(nn.Module):
         split, cache = self.decoder.split(states), self.decoder.cache
         before = [state.index_select(0, order) if state.ndim else state for state in split["decoder"]]
         filled = cache.filled(decoder=before, encoder=split["encoder"])
-        logits, after = self.decoder.step(tokens.unsqueeze(1), mask, None, filled)
-        return logits[:, -1], *cache.read(after, "decoder")
+        with matrix_of_logits(self.decoder.model):
+            logits, after = self.decoder.step(tokens.unsqueeze(1), mask, None, filled)
+        return (logits if logits.ndim == 2 else logits[:, -1]), *cache.read(after, "decoder")
 
 
 @torch.no_grad()

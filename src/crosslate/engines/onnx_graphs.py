@@ -242,6 +242,24 @@ def plain_attention(model: Any) -> Iterator[None]:
 
 
 @contextmanager
+def matrix_of_logits(model: Any) -> Iterator[None]:
+    """Logits ``(rows, vocabulary)`` of the last token inside the block, if a linear layer makes them.
+
+    ONNX Runtime then adds the output bias during the matrix product. Otherwise, it would go through the
+    logits once more for the bias, and again to select the last token.
+    """
+    layer = model.get_output_embeddings()
+    if not isinstance(layer, nn.Linear):  # FSMT gives its embeddings
+        yield
+        return
+    hook = layer.register_forward_pre_hook(lambda _, inputs: (inputs[0][:, -1],))
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
+@contextmanager
 def _quietly() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about each branch in Python; exports are checked instead

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -51,17 +51,18 @@ class Rules:
 
 
 def search(
-    steps: Steps, num_texts: int, rules: Rules, options: DecodingOptions, output_limit: int
+    steps: Steps, output_limits: Sequence[int], rules: Rules, options: DecodingOptions
 ) -> list[list[tuple[list[int], float]]]:
     """The ``n_best`` translations of each text: ids up to and including the end, and score.
 
-    A text is finished with ``beam_size`` finished translations, or at the limit. A beam of one is greedy
+    A text is finished with ``beam_size`` finished translations, or at its limit. A beam of one is greedy
     search.
 
     Args:
-        output_limit: most tokens of a translation.
+        output_limits: most tokens of a translation of each text.
     """
-    beam, end = options.beam_size, rules.end
+    beam, end, num_texts = options.beam_size, rules.end, len(output_limits)
+    limits = numpy.array(output_limits)
     finished: list[list[tuple[list[int], float]]] = [[] for _ in range(num_texts)]
     texts = numpy.arange(num_texts)  # of each group of rows
     is_open = numpy.ones(num_texts, dtype=bool)
@@ -70,7 +71,7 @@ def search(
     written = numpy.zeros((num_texts, 1, 0), dtype=numpy.int64)
     totals = numpy.zeros((num_texts, 1))
     next_tokens = _next_tokens(steps, rules, options)
-    for length in range(1, output_limit + 1):
+    for length in range(1, max(output_limits) + 1):
         scores, ids = next_tokens(tokens, order, written.reshape(len(tokens), -1))
         candidates = (totals[:, :, None] + scores.reshape(*totals.shape, -1)).reshape(len(texts), -1)
         chosen = numpy.argsort(-candidates, axis=1, kind="stable")
@@ -80,12 +81,12 @@ def search(
         written = numpy.concatenate(
             [numpy.take_along_axis(written, parents[:, :, None], 1), chosen_ids[:, :, None]], axis=2
         )
-        ends = (chosen_ids == end) | (length == output_limit)
+        ends = (chosen_ids == end) | (length == limits[texts, None])
         for group, rank in zip(*numpy.nonzero(ends[:, :beam] & is_open[:, None])):
             score = totals[group, rank] / length**options.length_penalty
             finished[texts[group]].append((written[group, rank].tolist(), float(score)))
         is_open = numpy.array([len(finished[text]) < beam for text in texts])
-        if length == output_limit or not is_open.any():
+        if not is_open.any():
             break
         # The first candidates that go on; every row has at most one that ends.
         kept = numpy.argsort(ends, axis=1, kind="stable")[:, :beam]

@@ -31,17 +31,30 @@ TABLE = {(): (0.1, 0.5, 0.4), (A,): (0.4, 0.3, 0.3), (B,): (0.9, 0.05, 0.05)}
 
 
 def test_greedy_search_takes_the_best_token_and_a_beam_the_best_translation():
-    ((greedy,),) = search(Written(TABLE), 1, RULES, DecodingOptions(beam_size=1), 5)
+    ((greedy,),) = search(Written(TABLE), [5], RULES, DecodingOptions(beam_size=1))
     assert greedy[0] == [A, END] and greedy[1] == pytest.approx(numpy.log(0.5 / 0.9 * 0.4) / 2)
     options = DecodingOptions(beam_size=2, n_best=2, length_penalty=0)
-    (found,) = search(Written(TABLE), 1, RULES, options, 5)
+    (found,) = search(Written(TABLE), [5], RULES, options)
     assert [ids for ids, _ in found] == [[B, END], [A, END]]
     assert [score for _, score in found] == pytest.approx([numpy.log(0.4), numpy.log(0.5 / 0.9 * 0.4)])
 
 
 def test_at_the_limit_translations_end_without_the_end():
-    ((found,),) = search(Written({(): (0, 1, 0)}), 1, RULES, DecodingOptions(beam_size=1), 1)
+    ((found,),) = search(Written({(): (0, 1, 0)}), [1], RULES, DecodingOptions(beam_size=1))
     assert found == ([A], 0.0)
+
+
+@pytest.mark.parametrize("beam", [1, 2])
+def test_each_text_has_its_own_limit(beam):
+    rest = {(A,) * length: (0.1, 0.8, 0.1) for length in range(9)}
+    steps = Written(rest)
+    found = search(steps, [3, 1, 2], RULES, DecodingOptions(beam_size=beam, length_penalty=0))
+    alone = [search(Written(rest), [limit], RULES, DecodingOptions(beam_size=beam, length_penalty=0))[0]
+             for limit in (3, 1, 2)]  # fmt: skip
+    assert found == alone
+    if beam == 1:
+        assert [ids for ((ids, _),) in found] == [[A] * 3, [A], [A] * 2]
+        assert steps.num_rows == [3, 2, 1]
 
 
 def test_finished_texts_leave_the_batch():
@@ -55,14 +68,14 @@ def test_finished_texts_leave_the_batch():
         return logits
 
     steps.logits = one_ends
-    found = search(steps, 3, RULES, DecodingOptions(beam_size=1), 9)
+    found = search(steps, [9] * 3, RULES, DecodingOptions(beam_size=1))
     assert steps.num_rows == [3, 3, 1]
     assert [ranked[0][0] for ranked in found] == [[A, END], [A, END], [A, A, END]]
 
 
 def test_a_forced_first_token_costs_nothing():
     rules = Rules(start=3, end=END, forced_first=B, suppressed=RULES.suppressed)
-    ((found,),) = search(Written(TABLE), 1, rules, DecodingOptions(beam_size=3, length_penalty=0), 5)
+    ((found,),) = search(Written(TABLE), [5], rules, DecodingOptions(beam_size=3, length_penalty=0))
     # Nor may the translation end there.
     assert found[0] == [B, A, END] and found[1] == pytest.approx(numpy.log(0.5))
 
