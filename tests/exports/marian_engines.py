@@ -19,6 +19,7 @@ from pathlib import Path
 
 from benchmarks.environments import FOLDER, ROOT, peer_python
 from tests.browser import Tab, running_chromium
+from tests.exports.npm import npm_folder
 from tests.exports.published import models_folder
 
 from crosslate.adaptation.adapt import adapt
@@ -52,26 +53,6 @@ translator = pymarian.Translator(
 for line in sys.stdin:
     print(translator.translate(line.rstrip("\\n")), flush=True)
 """
-
-
-def engine_folder() -> Path:
-    """The folder that npm installed bergamot's engine into."""
-    folder = FOLDER / "bergamot"
-    if not (folder / "installed").exists():
-        print(f"installing {ENGINE} into {folder}", file=sys.stderr)
-        npm = [
-            "npm",
-            "install",
-            "--prefix",
-            folder,
-            "--ignore-scripts",
-            "--no-audit",
-            "--no-fund",
-            "--silent",
-        ]
-        subprocess.run([*npm, ENGINE], check=True)
-        (folder / "installed").touch()
-    return folder
 
 
 def compare(
@@ -143,7 +124,7 @@ def check_pages(models: dict[tuple[str, str], list[Path]], book: Phrasebook, fol
     """The exported page, with all models in one folder."""
     corpora = {pair: test_corpus(book, *pair) for pair in models}
     for packs in models.values():
-        export(StoredModel(packs), folder, "web", runtime=engine_folder())
+        export(StoredModel(packs), folder, "web", runtime=npm_folder("bergamot", ENGINE))
     found = in_page(folder, {pair: list(corpus.source) for pair, corpus in corpora.items()})
     for pair, corpus in corpora.items():
         ours = greedy(models[pair], corpus.source)

@@ -35,8 +35,8 @@ NUM_LINES = 60
 MAX_WORDS = 30
 
 
-def offline(command: list[object], texts: list[str], home: Path) -> list[str]:
-    """What a program prints for the texts, without a network where that can be done."""
+def offline(command: list[object], texts: list[str], home: Path, folder: Path | None = None) -> list[str]:
+    """What a program in ``folder`` prints for the texts, without a network where that can be done."""
     alone = ["unshare", "--map-root-user", "--net"]
     can = shutil.which("unshare") and subprocess.run([*alone, "true"], check=False).returncode == 0
     if not can:
@@ -47,7 +47,7 @@ def offline(command: list[object], texts: list[str], home: Path) -> list[str]:
             "PATH": os.environ["PATH"], "HOME": str(home), "OMP_NUM_THREADS": "1", "PYTHONIOENCODING": "utf-8",
             "ARGOS_COMPUTE_TYPE": "default", "https_proxy": "http://127.0.0.1:9",
         },
-        stdout=subprocess.PIPE, text=True, encoding="utf-8",
+        stdout=subprocess.PIPE, text=True, encoding="utf-8", cwd=folder,
     )  # fmt: skip
     return done.stdout.split("\n")[:-1]
 

@@ -8,12 +8,14 @@ import numpy
 import onnxruntime
 import pytest
 import torch
+from tokenizers import Tokenizer
 from transformers import AutoModelForSeq2SeqLM, AutoTokenizer, GenerationConfig
 
 import families
 from crosslate.engines import onnx_conversion
 from crosslate.errors import EngineError, MissingExtra, PackError
 from crosslate.export.exporter import export
+from crosslate.files import read_json
 from crosslate.packs.stored_model import StoredModel
 
 TEXTS = ["Hund sieht Katze.", "Haus", "Frau isst eine grün Buch und schläft."]
@@ -52,7 +54,29 @@ def test_files_and_names(folder):
         "logits",
         *(f"present.{state}" for state in states),
     ]
-    assert "AutoTokenizer.from_pretrained(folder)" in (folder / "README.md").read_text(encoding="utf-8")
+    readme = (folder / "README.md").read_text(encoding="utf-8")
+    assert "AutoTokenizer.from_pretrained(folder)" in readme
+    assert 'await AutoTokenizer.from_pretrained("./target")' in readme
+
+
+def test_each_side_has_a_tokenizer_for_javascript(folder):
+    both = AutoTokenizer.from_pretrained(folder)
+    reader, writer = (Tokenizer.from_file(str(folder / name / "tokenizer.json")) for name in ("", "target"))
+    assert [each.ids for each in reader.encode_batch(TEXTS)] == both(TEXTS).input_ids
+    ids = both(text_target=TEXTS).input_ids
+    assert writer.decode_batch(ids) == both.batch_decode(ids, skip_special_tokens=True)
+    described = read_json(folder / "target/tokenizer_config.json")
+    assert described == {
+        "tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "</s>", "unk_token": "<unk>",
+        "pad_token": "<pad>",
+    }  # fmt: skip
+
+
+def test_vocabularies_that_no_tokenizer_json_can_express(stored, tmp_path, monkeypatch):
+    monkeypatch.setattr("crosslate.export.formats.onnx.tokenizer_json", lambda vocabulary: None)
+    export(stored, tmp_path / "model", "onnx")
+    readme = (tmp_path / "model/README.md").read_text(encoding="utf-8")
+    assert "transformers.js cannot read this folder" in readme and "javascript" not in readme
 
 
 def greedy(folder, texts, num_tokens):

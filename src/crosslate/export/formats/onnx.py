@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -21,14 +22,17 @@ from crosslate.engines.search import Ids, Numbers
 from crosslate.export.exporter import Exporter
 from crosslate.export.formats.hf import HuggingFace
 from crosslate.export.plain_tokenizers import PlainTokenizers
-from crosslate.files import atomic_folder, write_text
-from crosslate.packs.cards import exported_card
+from crosslate.files import atomic_folder, write_json, write_text
+from crosslate.models.vocabularies.tokenizer_json import tokenizer_json
+from crosslate.models.vocabularies.vocabulary_files import TOKENIZER_CONFIG, TOKENIZER_JSON
+from crosslate.packs.cards import exported_card, filled
 from crosslate.packs.manifest import Manifest
 
 if TYPE_CHECKING:
     from crosslate.models.child import Child
 
 _CARD = Path(__file__).with_suffix(".md")
+_JAVASCRIPT = _CARD.with_name("onnx_javascript.md")
 _ENCODER, _MERGED = "encoder_model.onnx", "decoder_model_merged.onnx"
 _FIRST, _LATER = "decoder_model.onnx", "decoder_with_past_model.onnx"
 _CHECKED_TOKENS = 12
@@ -82,11 +86,13 @@ class Onnx(Exporter):
                 _merge(folder, states)
             for name in (_FIRST, _LATER):
                 (folder / name).unlink()
+            prefix = json.dumps(plan.prefix, ensure_ascii=False)
             card = exported_card(
                 _CARD, (child.source_language, child.target_language), child.parent.name, manifests,
                 "optimum", precision=precision, max_tokens=Generation.of(child).max_source_tokens,
-                text=f"{plan.prefix!r} + text" if plan.prefix else "text",
+                texts=f"[{prefix} + text for text in texts]" if plan.prefix else "texts",
                 source_folder=_subfolder(plan.source_folder), target_folder=_subfolder(plan.target_folder),
+                in_javascript=_in_javascript(plan, _write_json_tokenizers(plan, folder), prefix),
             )  # fmt: skip
             write_text(folder / "README.md", card)
         return f"checked with ONNX Runtime: log-probabilities as in the live model; see {out / 'README.md'}"
@@ -94,6 +100,45 @@ class Onnx(Exporter):
 
 def _subfolder(folder: str) -> str:
     return f', subfolder="{folder}"' if folder else ""
+
+
+def _write_json_tokenizers(plan: PlainTokenizers, folder: Path) -> str | None:
+    """Writes ``tokenizer.json``, which transformers.js needs, where it is missing.
+
+    Each file has one vocabulary, so a tokenizer of two vocabularies gets a second folder for the target.
+
+    Returns:
+        The target's folder in ``folder``; None if the format cannot express a vocabulary.
+    """
+    if plan.is_single and (folder / plan.source_folder / TOKENIZER_JSON).is_file():
+        return plan.target_folder
+    target_folder = plan.target_folder or "target"
+    for name, side in ((plan.source_folder, plan.source), (target_folder, plan.target)):
+        place, vocabulary = folder / name, side.vocabulary
+        if (place / TOKENIZER_JSON).is_file():
+            continue
+        described = tokenizer_json(vocabulary)
+        if described is None:
+            return None
+        place.mkdir(exist_ok=True)
+        write_json(place / TOKENIZER_JSON, described)
+        if not (place / TOKENIZER_CONFIG).is_file():
+            special = vocabulary.special.as_values().items()
+            tokens = {f"{each}_token": vocabulary.pieces[index] for each, index in special}
+            write_json(place / TOKENIZER_CONFIG, {"tokenizer_class": "PreTrainedTokenizerFast", **tokens})
+    return target_folder
+
+
+def _in_javascript(plan: PlainTokenizers, target_folder: str | None, prefix: str) -> str:
+    """The part of the card about transformers.js."""
+    if target_folder is None:
+        return "transformers.js cannot read this folder: `tokenizer.json` cannot express its vocabularies."
+    return filled(
+        _JAVASCRIPT,
+        source_folder=f"./{plan.source_folder}",
+        target_folder=f"./{target_folder}",
+        text=f"{prefix} + text" if plan.prefix else "text",
+    ).rstrip()
 
 
 class _First(nn.Module):
