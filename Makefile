@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test test-all lint types unit docs bench test-clients test-openapi test-exports clean
+.PHONY: install demo test test-all lint types unit docs bench test-clients test-openapi test-exports test-deployment test-versions release clean
 
 install: .venv/installed
 
@@ -56,6 +56,19 @@ test-exports: install
 	$(BIN)/python -m tests.exports.onnx_programs $(EXPORTS)
 	$(BIN)/python -m tests.exports.published
 	$(BIN)/python -m tests.exports.marian_engines $(EXPORTS)
+
+# The Dockerfile by hadolint, which is installed with pip at first.
+test-deployment: install
+	$(BIN)/python -m tests.releases.dockerfile
+
+# Wheel and sdist, checked by twine, installed and tried on each Python; VERSIONS="3.12 3.13". Needs the network.
+test-versions: install
+	$(BIN)/python -m tests.releases.versions $(VERSIONS)
+
+# Everything that a release consists of, in build/release; changes nothing else. With TAG=yes it also dates the
+# changelog, commits and tags. Nothing is uploaded.
+release: install
+	$(BIN)/python -m tools.release $(if $(TAG),--tag)
 
 clean:
 	rm -rf .venv build dist

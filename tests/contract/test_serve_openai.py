@@ -9,6 +9,8 @@ import threading
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from crosslate.server.keys import KeyStore
 from toy_server import GERMAN, wait_for
@@ -276,6 +278,30 @@ class TestRefusals:
         # Programs send some key always, also to a server without keys.
         assert keyed.get("/v1/models", headers={"Authorization": "Bearer x"}).status_code == 200
         assert content(make_server().post(CHAT, HUND, headers={"Authorization": "Bearer x"})) == "En:hund."
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5)
+    | st.sampled_from(["user", "system", "text", "Hund.", "de-en", "auto-en", "\ud800"]),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(st.sampled_from(["role", "content", "type", "text", "include_usage"]), inner),
+    max_leaves=8,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("is_long", [False, True])
+@given(
+    fields=st.dictionaries(
+        st.sampled_from(["model", "messages", "stream", "stream_options", "n", "packs"]), ANYTHING
+    )
+)
+@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+def test_whatever_is_sent_is_answered(server, is_long, fields):
+    more = {"padding": "x" * 100_000} if is_long else {}
+    response = server.post(CHAT, HUND | fields | more)
+    if response.status_code != 200:
+        assert response.status_code in (400, 404)
+        error(response, response.status_code)
 
 
 def test_description(server):

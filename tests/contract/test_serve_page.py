@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import threading
 from urllib.parse import quote
 
 import pytest
-import uvicorn
 from playwright.sync_api import expect
 
 from browser import Tab, needs_chromium
-from crosslate.server.app import create_app
 from crosslate.server.keys import KeyStore
 from crosslate.server.routes.page import PAGE
 from toy_server import GERMAN, build, wait_for
@@ -21,27 +18,6 @@ from toy_server import GERMAN, build, wait_for
 pytestmark = needs_chromium
 LONG_WORD = "Rindfleischetikettierung" * 6
 MARKUP = '<img src=x onerror="document.title=1">'
-
-
-@pytest.fixture(scope="module")
-def listen(make_server):
-    """``listen(**settings)``: the address of a toy server (of one that is given) that listens on loopback."""
-    running = []
-
-    def make(server=None, **settings):
-        app = create_app((server or make_server(**settings)).service)
-        server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off"))
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        running.append((server, thread))
-        wait_for(lambda: server.started, 20)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        return f"http://127.0.0.1:{port}{settings.get('url_prefix', '')}/"
-
-    yield make
-    for server, thread in running:
-        server.should_exit = server.force_exit = True
-        thread.join(20)
 
 
 @pytest.fixture(scope="module")

@@ -80,6 +80,9 @@ async function refresh() {
   view();
 }
 
+// Only pages over HTTPS or of this machine may have one; without it, all works but the start without a network.
+navigator.serviceWorker?.register("service-worker.js").catch(() => {});
+
 localise(document.body);
 failure.start();
 const text = linkedText();

@@ -1,7 +1,7 @@
 // What is served, and the two lists to choose from.
 import { get } from "./api.js";
 import { byId, element, stored, storedValue } from "./dom.js";
-import { languageName, t } from "./texts.js";
+import { arrow, languageName, t } from "./texts.js";
 
 export const AUTO = "auto";
 
@@ -17,7 +17,7 @@ export async function load() {
 
 export const name = (code) => languageName(code, served.languages.find((each) => each.code === code)?.name);
 
-export const pair = (from, to) => `${name(from)} → ${name(to)}`;
+export const pair = (from, to) => `${name(from)} ${arrow} ${name(to)}`;
 
 // How a pair is translated, with the pack that somebody chose for it in the view of packs.
 export function direction(from, to) {

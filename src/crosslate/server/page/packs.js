@@ -1,10 +1,10 @@
 // The view of packs: what each costs, what it was trained on, how good it is, which is used, what is zero-shot.
 import { byId, element, say } from "./dom.js";
 import { direction, name, pair, prefer, served } from "./languages.js";
-import { number, size, t } from "./texts.js";
+import { arrow, number, size, t } from "./texts.js";
 import { renew } from "./translate.js";
 
-const SIGNS = { pack: "●", parent: "◆", "zero-shot": "○", pivot: "→" };
+const SIGNS = { pack: "●", parent: "◆", "zero-shot": "○", pivot: arrow };
 
 const meanings = () => ({
   pack: t("trained, by a pack"),

@@ -146,7 +146,12 @@ const language = navigator.languages.map((tag) => tag.split("-")[0]).find((each)
 const locale = navigator.languages.find((tag) => tag.split("-")[0] === language) || language;
 const column = LANGUAGES.indexOf(language);
 const plurals = new Intl.PluralRules(locale);
+const described = new Intl.Locale(language);
+const { direction = "ltr" } = described.getTextInfo?.() ?? described.textInfo ?? {};
 const names = new Intl.DisplayNames([locale], { type: "language", fallback: "none" });
+
+// From what is read first to what is read next.
+export const arrow = direction === "rtl" ? "←" : "→";
 
 export function t(english, values = {}) {
   const [one, other = one] = (TABLE[english]?.[column] ?? english).split("|");
@@ -176,6 +181,7 @@ export function languageName(code, english) {
 // Puts what a part of the document says, in English, into the reader's language.
 export function localise(root) {
   document.documentElement.lang = language;
+  document.documentElement.dir = direction;
   if (column < 0) return;
   const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {

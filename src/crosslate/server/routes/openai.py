@@ -236,7 +236,8 @@ def _plain(content: Any) -> Any:
     if not isinstance(content, list):
         return content if isinstance(content, str) else None
     parts = [part for part in content if isinstance(part, dict)]
-    return [{name: str(part.get(name, "")) for name in ("type", "text")} for part in parts]
+    names = ("type", "text")
+    return [{name: part[name] for name in names if isinstance(part.get(name), str)} for part in parts]
 
 
 class Written(BaseModel):
