@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from crosslate.errors import CrosslateError
     from crosslate.models.parent import Parent
     from crosslate.packs.pack import Pack
+    from crosslate.signals.corpora import SignalCorpus, read_signals
     from crosslate.text.corpora import ParallelCorpus, read_corpus
     from crosslate.text.earlier import EarlierText
     from crosslate.text.phrasebook import Phrasebook
@@ -38,12 +39,14 @@ _MODULES = {
     "ParallelCorpus": "crosslate.text.corpora",
     "Parent": "crosslate.models.parent",
     "Phrasebook": "crosslate.text.phrasebook",
+    "SignalCorpus": "crosslate.signals.corpora",
     "SyntheticText": "crosslate.text.synthetic",
     "TrainingSettings": "crosslate.training.settings",
     "Translator": "crosslate.translation.translator",
     "Vocabulary": "crosslate.text.vocabularies",
     "adapt": "crosslate.adaptation.adapt",
     "read_corpus": "crosslate.text.corpora",
+    "read_signals": "crosslate.signals.corpora",
     "train_parent": "crosslate.adaptation.parents",
 }
 
@@ -59,12 +62,14 @@ __all__ = [
     "ParallelCorpus",
     "Parent",
     "Phrasebook",
+    "SignalCorpus",
     "SyntheticText",
     "TrainingSettings",
     "Translator",
     "Vocabulary",
     "adapt",
     "read_corpus",
+    "read_signals",
     "train_parent",
 ]
 

@@ -74,7 +74,7 @@ def adapt(
     docs/large-parents.md.
 
     A parent that reads recordings or images gets a corpus of these, as
-    :func:`crosslate.signals.corpora.read_signals` reads it. Recordings that are too long are dropped and
+    :func:`crosslate.read_signals` reads it. Recordings that are too long are dropped and
     counted.
 
     Args:

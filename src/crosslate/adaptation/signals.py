@@ -28,8 +28,7 @@ def signals_of(corpus: Corpus) -> SignalCorpus:
     if isinstance(corpus, ParallelCorpus):
         return SignalCorpus(corpus.source, corpus.target, *corpus.languages, corpus.origin)
     raise CorpusError(
-        f"{corpus.origin}: the parent reads recordings or images; read their list with "
-        "crosslate.signals.corpora.read_signals"
+        f"{corpus.origin}: the parent reads recordings or images; read their list with crosslate.read_signals"
     )
 
 
