@@ -210,8 +210,9 @@ def _adapt(
     title = f"{'-'.join(corpus.languages)} {strategy}"
     scores = partial(_scores, prepared=prepared, metric=data.metric, label_smoothing=smoothing)
     start_scores = scores(child) if start else ()
-    for each in start_scores:
-        log.info("at the start: %s %.2f on %s", each.metric, each.value, each.test_set)
+    if start and prepared.earlier is None:
+        guard = f"a decay of {training.l2_sp:g} towards its values" if training.l2_sp else "nothing"
+        log.info("no earlier text is replayed, which would guard best: %s keeps it from forgetting", guard)
     fresh = frozenset[str]() if start else strategy.reinitialise | {ADDED}
     trainee = Trainee.of(child, child.trained, fresh)
     record = train(

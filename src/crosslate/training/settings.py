@@ -20,7 +20,7 @@ _FRESH_EMBEDDINGS_RATE = 3e-3
 # At three times this rate low-rank factors of rank 96 diverge, and those of rank 32 learn slower
 # (docs/log.md).
 _ADDED_RATE = 1e-3
-_L2_SP_OF_A_PACK = 30.0
+_L2_SP_OF_A_PACK = 300.0
 """For a pack that goes on without its earlier text; docs/log.md has the measurement."""
 
 ScheduleName = Literal["inverse_sqrt", "linear", "cosine", "constant"]
@@ -119,7 +119,7 @@ class TrainingSettings(Settings):
         ge=0,
         exclude_if=_not_set,
         description="Decoupled decay towards the values that training starts from (L2-SP), against "
-        "forgetting; 0 disables. [default: 0; from a pack, without its earlier text, 30]",
+        "forgetting; 0 disables. [default: 0; from a pack, without its earlier text, 300]",
     )
     adam_beta1: float = Field(0.9, ge=0, lt=1, description="Decay of the first moment.")
     adam_beta2: float = Field(0.98, ge=0, lt=1, description="Decay of the second moment.")

@@ -206,7 +206,7 @@ class TestFolder:
         shutil.copytree(folder / "de-en", folder / "bad")
         weights = folder / "bad" / "weights.safetensors"
         weights.write_bytes(weights.read_bytes()[:-1] + b"x")
-        (folder / "fr-es" / "README.md").write_text("changed")
+        (folder / "fr-es" / "target.spm").write_text("changed")
         shutil.copytree(folder / "de-en", folder / "copy.run")
         for name in ("empty", "de-en.run", ".half-copied.tmp"):
             (folder / name).mkdir()
