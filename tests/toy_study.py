@@ -97,3 +97,25 @@ def results(found: Iterable[tuple[Cell, dict[str, Any]]]) -> Results:
         for cell, values in found
     }  # fmt: skip
     return Results([cell for cell, _ in found], by_key)
+
+
+def pairs_recipe() -> Recipe:
+    """A pair that two packs compose: with synthetic text of two kinds, real pairs, and a supervised model."""
+    low, parent = "+xattn+low-rank(enc,dec;rank=2)", recipe().parents[0]
+    texts = pair_text("child") | {"train": text("child", 600)}
+    child = {"parent": "fr-en", "source": "de", "target": "en", "vocabulary": 300, "text": texts,
+             "initial_embeddings": ["copied"]}  # fmt: skip
+    pair = {
+        "source_child": "de-en", "target_child": "fr-es", "text": texts, "source_strategy": f"src{low}",
+        "target_strategy": f"tgt{low}", "strategy": f"pair{low}", "reverse_parent": "en-fr", "reverse_child": "en-de",
+        "real_sizes": [50], "real_training": {"max_updates": 2}, "aligned": text("test", 6),
+    }  # fmt: skip
+    return recipe(
+        parents=[parent.to_values(), parent.changed(name="en-fr", source="en", target="fr").to_values()],
+        children=[child, child | {"source": "fr", "target": "es"},
+                  child | {"parent": "en-fr", "source": "en", "target": "de"}],
+        strategies=[f"src{low}", f"tgt{low}"], denoisers=[], zero_shot=[], pair_packs=[pair],
+        analyses=["pair-packs", "composition-gap", "compare"],
+        # Models that have learnt nothing write what the rules would drop.
+        data={"cleaning": {"enabled": False}},
+    )  # fmt: skip

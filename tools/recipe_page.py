@@ -17,6 +17,7 @@ from crosslate.studies.recipe import (
     ChildRecipe,
     CompressionRecipe,
     DenoiserRecipe,
+    PairPackRecipe,
     PairText,
     ParentRecipe,
     Recipe,
@@ -57,7 +58,8 @@ _PAPER = Path(__file__).with_name("recipe_page_paper.md")
 """The section on the recipe ``paper``, written by hand."""
 _SECTIONS: dict[str, type[Settings]] = {
     "The recipe": Recipe, "`parents`": ParentRecipe, "`children`": ChildRecipe, "`denoisers`": DenoiserRecipe,
-    "`zero_shot`": ZeroShotRecipe, "`text`": PairText, "A text": Text, "`compressions`": CompressionRecipe,
+    "`zero_shot`": ZeroShotRecipe, "`pair_packs`": PairPackRecipe, "`text`": PairText, "A text": Text,
+    "`compressions`": CompressionRecipe,
     "`training`": TrainingSettings, "`decoding`": DecodingOptions,
 }  # fmt: skip
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+import pairs_data
 import paper_data
 import toy_study
 from crosslate.config import dump_yaml
@@ -193,6 +194,56 @@ def test_errors_say_what_and_with_which_code(crosslate, tmp_path, monkeypatch, a
     ran = crosslate("study", *arguments)
     assert ran.code == code and message in ran.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_study_of_pair_packs_runs_to_a_report(crosslate, tmp_path):
+    path = tmp_path / "pairs.yaml"
+    path.write_text(dump_yaml(toy_study.pairs_recipe()), encoding="utf-8")
+    ran = crosslate("study", "run", path, "--out", tmp_path / "study", "--jobs", 1)
+    assert ran.code == 0, ran.err
+    report = json.loads((tmp_path / "study" / "report.json").read_text(encoding="utf-8"))
+    assert report["failures"] == report["missing"] == []
+    tables = {table["title"]: table for table in report["tables"]}
+    for metric in ("BLEU", "chrF2"):
+        table = tables[f"Pairs that two packs compose: {metric}"]
+        assert table["columns"] == ["system", "de-es on fr-en"]
+        assert [row[0] for row in table["rows"]] == [
+            "composed", "pair pack, real source", "pair pack, both kinds of synthetic text",
+            "pair pack, 50 real pairs", "in several steps", "supervised",
+        ]  # fmt: skip
+    (real, *_) = tables["Exchanged parts, de-es on fr-en"]["rows"]
+    assert real[:6] == ["composed", "source", "composed", "target", "target", "target"]
+    assert "composed encoder" in tables["Exchanged parts, de-es on fr-en"]["note"]
+    # Synthetic text is no translation of a test set.
+    ran = crosslate("study", "report", path, "--out", tmp_path / "study", "--to", tmp_path / "published")
+    assert ran.code == 0, ran.err
+    assert not list((tmp_path / "published").rglob("*synthetic-es*"))
+    stored = {path.stem: path for path in (tmp_path / "study" / "results").glob("*.txt")}
+    (made,) = (path for name, path in stored.items() if name.startswith("de-es-synthetic-es-of-de-en"))
+    assert len(made.read_text(encoding="utf-8").splitlines()) == 600
+
+
+@pytest.mark.full
+def test_the_study_of_published_pairs_runs_through_on_stand_ins(crosslate, tmp_path):
+    """Every cell, scaled down, on the texts and the parents that the recipe names."""
+    pairs_data.write(tmp_path)
+    ran = crosslate(
+        "study",
+        "run",
+        "published-pairs",
+        "--quick",
+        "--data",
+        tmp_path,
+        "--out",
+        tmp_path / "study",
+        "--jobs",
+        1,
+    )
+    assert ran.code == 0, ran.err
+    report = json.loads((tmp_path / "study" / "report.json").read_text(encoding="utf-8"))
+    assert report["missing"] == [] and report["failures"] == []
+    table = next(each for each in report["tables"] if each["title"] == "Pairs that two packs compose: BLEU")
+    assert len(table["columns"]) == 9 and all(None not in row for row in table["rows"])
 
 
 @pytest.mark.full

@@ -128,6 +128,7 @@ STRATEGIES: dict[str, Strategy] = {
         # Not in the paper: the kept side's embeddings are trained as well.
         _entry("src+all", "src", "src", "src tgt enc dec xattn"),
         _entry("tgt+all", "tgt", "tgt", "src tgt enc dec xattn"),
+        _entry("src+tgt+all", "src tgt", "src tgt", "src tgt enc dec xattn"),
         # Nor is training the body alone, for a pair that already has both its vocabularies.
         _entry("pair+xattn", "", "", "xattn"),
         _entry("pair+body", "", "", "enc dec xattn"),

@@ -14,7 +14,7 @@ from torch import nn
 import crosslate
 from crosslate.errors import Faults, PackError, ParentError, StrategyError
 from crosslate.models.child import Child, graft, make_child
-from crosslate.models.groups import EMBEDDINGS, SIDES, Side
+from crosslate.models.groups import EMBEDDINGS, SIDE_OF_GROUP, SIDES, Group, Side
 from crosslate.models.methods.forms import Form, Slices
 from crosslate.models.methods.method import Method, added_type
 from crosslate.models.methods.registry import parse_method
@@ -239,6 +239,57 @@ def apply_packs(parent: Parent, packs: Sequence[Pack]) -> Child:
             raise PackError(f"{len(packs)} pair packs are given for {parent.name}; expected one")
         languages: dict[Side, str] = {"source": parent.source_language, "target": parent.target_language}
         return _grafted(parent, _fit(parent, packs[0]), {}, languages)
+    parts = _parts(parent, packs)
+    return _grafted(parent, parts.fitted, parts.new, parts.languages)
+
+
+def exchanged(parent: Parent, parts: Mapping[Group, Sequence[Pack]]) -> Child:
+    """A child of which each group of tensors is that of another child, to measure what depends on which part.
+
+    Args:
+        parts: for each of the five groups, the packs of the child that gives it, as for :func:`apply_packs`;
+            none for the parent's own. Embeddings come with their vocabulary and language.
+
+    Raises:
+        PackError: as in :func:`apply_packs`.
+        VocabularyError: likewise.
+    """
+    found: dict[tuple[int, ...], _Parts] = {}
+    fitted: list[tuple[_Place, torch.Tensor]] = []
+    new: dict[Side, NewSide] = {}
+    languages: dict[Side, str] = {"source": parent.source_language, "target": parent.target_language}
+    for group, packs in parts.items():
+        if not packs:
+            continue
+        key = tuple(map(id, packs))
+        if key not in found:
+            for pack in packs:
+                check_fit(pack.manifest, parent)
+            found[key] = _parts(parent, packs)
+        given = found[key]
+        fitted += [(place, tensor) for place, tensor in given.fitted if place.group == group]
+        if (side := SIDE_OF_GROUP.get(group)) is not None:
+            languages[side] = given.languages[side]
+            if side in given.new:
+                new[side] = given.new[side]
+    return _grafted(parent, fitted, new, languages)
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What packs change of their parent: tensors and their places, new sides, and the child's languages."""
+
+    fitted: list[tuple[_Place, torch.Tensor]]
+    new: dict[Side, NewSide]
+    languages: dict[Side, str]
+
+
+def _parts(parent: Parent, packs: Sequence[Pack]) -> _Parts:
+    """Parts of the child of one pack, of a source pack and a target pack, or of these and their pair pack.
+
+    Raises:
+        PackError: the packs do not compose, or one does not fit.
+    """
     check_composition([pack.manifest for pack in packs])
     *ordered, last = sorted(packs, key=_place)
     pair = last if last.manifest.packs else None
@@ -252,13 +303,16 @@ def apply_packs(parent: Parent, packs: Sequence[Pack]) -> Child:
         for side, vocabulary in pack.vocabularies.items():
             frame, language = pack.manifest.frames.get(side), getattr(pack.manifest, f"{side}_language")
             new[side] = NewSide(language, vocabulary, None if frame is None else frame.start)
-    languages = {"source": source.manifest.source_language, "target": target.manifest.target_language}
-    child = _grafted(parent, fitted, new, languages)
+    languages: dict[Side, str] = {
+        "source": source.manifest.source_language,
+        "target": target.manifest.target_language,
+    }
     if pair is None:
-        return child
+        return _Parts(fitted, new, languages)
+    child = _grafted(parent, fitted, new, languages)
     changed = _fit(_composed(parent, child, ordered), pair)
     taken = {place.names: (place, tensor) for place, tensor in (*fitted, *changed)}
-    return _grafted(parent, list(taken.values()), new, languages)
+    return _Parts(list(taken.values()), new, languages)
 
 
 def plan_of_pack(parent: Parent, pack: Pack) -> Plan:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from crosslate.adaptation.settings import NewLanguages
     from crosslate.models.child import Child
     from crosslate.models.parent import Parent
+    from crosslate.packs.pack import Pack
     from crosslate.text.corpora import ParallelCorpus
 
 METRICS: tuple[Literal["bleu", "chrf"], ...] = ("bleu", "chrf")
@@ -107,8 +108,20 @@ def is_watched(plan: Plan, strategy: str, seed: int, size: int) -> bool:
     return "lexicon" in plan.recipe.analyses and is_first and parse_strategy(strategy).renews is not None
 
 
-def adapt_and_score(inputs: Inputs, measure: Callable[[Child], dict[str, float]] | None = None) -> Output:
-    """Adapts a parent by a strategy and scores the child; ``measure`` is called at every validation."""
+def adapt_and_score(
+    inputs: Inputs,
+    measure: Callable[[Child], dict[str, float]] | None = None,
+    *,
+    pairs: ParallelCorpus | None = None,
+    start: Sequence[Pack] = (),
+) -> Output:
+    """Adapts a parent by a strategy and scores the child.
+
+    Args:
+        measure: called at every validation.
+        pairs: training text, of which a part is held out for validation; None takes the cell's texts.
+        start: the two packs of a pair pack.
+    """
     from crosslate.adaptation.adapt import adapt
     from crosslate.adaptation.settings import PackOutput
     from crosslate.packs.manifest import MANIFEST_NAME
@@ -120,8 +133,9 @@ def adapt_and_score(inputs: Inputs, measure: Callable[[Child], dict[str, float]]
         size, progress = inputs.spec["vocabulary"], inputs.progress or Progress()
         if measure:
             progress.measure = measure
+        train = pairs or inputs.library.training(inputs.cell.texts["train"])
         adapt(
-            parent, inputs.library.training(inputs.cell.texts["train"]), inputs.text("valid"),
+            parent, train, None if pairs else inputs.text("valid"), start=start,
             new=_new_languages(inputs),
             data=inputs.data_settings(size, size),
             training=inputs.settings, output=PackOutput(folder=folder, dtype="float32"), progress=progress,
@@ -137,7 +151,7 @@ def adapt_and_score(inputs: Inputs, measure: Callable[[Child], dict[str, float]]
         "memory": {name: training.get(f"{name}_bytes", 0) for name in ("memory_before", "peak_memory")},
         "bytes_on_disk": sum(file.stat().st_size for file in folder.iterdir() if file.is_file()),
     }
-    return translated(inputs, values, parent, pack)
+    return translated(inputs, values, parent, *start, pack)
 
 
 def _new_languages(inputs: Inputs) -> NewLanguages:

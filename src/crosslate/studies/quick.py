@@ -72,6 +72,14 @@ def quick(recipe: Recipe) -> Recipe:
             )
             for pair in recipe.zero_shot
         ],
+        pair_packs=[
+            pair.changed(
+                text=_short(pair.text), real_training=pair.real_training | _TRAINING,
+                real_sizes=sorted({min(size or TRAIN_PAIRS, TRAIN_PAIRS) for size in pair.real_sizes}),
+                aligned=pair.aligned and pair.aligned.cut(TEST_PAIRS),
+            )
+            for pair in recipe.pair_packs
+        ],
         seeds=recipe.seeds[:1],
         sizes=[0] if recipe.sizes == [0] else sizes,
         training=training | {ALL: recipe.training.get(ALL, {}) | _TRAINING},

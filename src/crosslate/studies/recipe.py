@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -14,10 +14,10 @@ from crosslate.config import Settings, load_yaml
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.errors import CrosslateError, Faults, SettingsError, nearest
 from crosslate.languages.codes import language_code
-from crosslate.models.groups import Side
+from crosslate.models.groups import SIDES, Side
 from crosslate.models.initialisers.initial_embeddings import RANDOM, Method
 from crosslate.models.sizes import parse_size
-from crosslate.models.strategies import parse_strategy
+from crosslate.models.strategies import default_strategy, parse_strategy
 from crosslate.studies.texts import Text
 from crosslate.text.vocabulary_training import MIN_SIZE
 from crosslate.training.settings import MAX_SEED, TrainingChanges, TrainingSettings
@@ -201,6 +201,73 @@ class ZeroShotRecipe(Settings):
         _check_once("source_strategies", _parsed(self.source_strategies), faults)
 
 
+class PairPackRecipe(Settings):
+    """A pair that a source child and a target child of one parent compose, and pair packs for it.
+
+    The study compares the composition with pair packs, with several models in a row, and with a model that is
+    trained on the pair.
+    """
+
+    source_child: str = Field(description="child with the new source language, like `eo-en`.")
+    target_child: str = Field(description="child with the new target language, like `pt-fr`.")
+    text: PairText = Field(
+        description="texts of the pair; `train` and `valid` are for the supervised model and for pair packs "
+        "on real pairs."
+    )
+    source_strategy: StrategyName = Field(
+        str(default_strategy(["source"])), description="strategy of the source child's pack."
+    )
+    target_strategy: StrategyName = Field(
+        str(default_strategy(["target"])),
+        description="strategy of the target child's pack, and of the reverse child's.",
+    )
+    strategy: StrategyName = Field(str(default_strategy([])), description="strategy of the pair packs.")
+    reverse_parent: str = Field(
+        "",
+        description="name of a parent of the opposite direction, for several models in a row and for "
+        "synthetic text: the source child's text, with its target side translated by it and on by the target "
+        "child. Empty leaves out both.",
+    )
+    reverse_child: str = Field(
+        "",
+        description="child of the reverse parent that writes the pair's source language, like `en-eo`, for a "
+        "pair pack with a second kind of synthetic text: the target child's, with its source side translated "
+        "by the parent and on by this child. Empty leaves it out.",
+    )
+    real_sizes: list[Count] = Field(
+        default_factory=list,
+        description="numbers of real pairs of pair packs, from the start of the text; 0 uses all.",
+    )
+    real_training: Training = Field(
+        default_factory=dict,
+        description="further changes to the training settings of pair packs on real pairs.",
+    )
+    supervised_strategy: str = Field(
+        "src+tgt+all",
+        description="strategy of the model that is trained on all pairs, with both sides new; empty leaves "
+        "it out.",
+    )
+    aligned: Text | None = Field(
+        None,
+        description="text of the new source language and the parent's source language, for the analysis "
+        "`composition-gap`.",
+    )
+
+    def find_faults(self, faults: Faults) -> None:
+        _check_once("real_sizes", self.real_sizes, faults, may_be_empty=True)
+        if parse_strategy(self.strategy).renews != frozenset():
+            faults.add(
+                f"strategy is {self.strategy}, expected one that keeps both vocabularies, like pair+xattn"
+            )
+        if self.supervised_strategy and len(parse_strategy(self.supervised_strategy).renews or SIDES) != 2:
+            faults.add(
+                f"supervised_strategy is {self.supervised_strategy}, expected one with both sides new, like "
+                "src+tgt+all"
+            )
+        if self.reverse_child and not self.reverse_parent:
+            faults.add("reverse_child is given without reverse_parent, whose child it is")
+
+
 class CompressionRecipe(Settings):
     """A way to store packs in fewer bytes."""
 
@@ -226,6 +293,10 @@ class Recipe(Settings):
     children: list[ChildRecipe] = Field(default_factory=list, description="child pairs.")
     denoisers: list[DenoiserRecipe] = Field(default_factory=list, description="denoising parents.")
     zero_shot: list[ZeroShotRecipe] = Field(default_factory=list, description="composed pairs.")
+    pair_packs: list[PairPackRecipe] = Field(
+        default_factory=list,
+        description="pairs that two packs compose, with pair packs; needs the analysis `pair-packs`.",
+    )
     strategies: list[StrategyName] = Field(
         default_factory=lambda: [
             "scratch", "src", "tgt", "src+body", "tgt+body", "src+xattn", "tgt+xattn", "src+randxattn",
@@ -281,7 +352,8 @@ class Recipe(Settings):
     analyses: list[str] = Field(
         default_factory=lambda: list(DEFAULT_ANALYSES),
         description="analyses to run: `lexicon` (for the first seed also at every validation), `attention` "
-        "(first seed only), `forgetting`, `zero-shot` and `compare` (paired bootstrap of 10,000 resamples).",
+        "(first seed only), `forgetting`, `zero-shot`, `pair-packs`, `composition-gap` (first seed only) and "
+        "`compare` (paired bootstrap of 10,000 resamples).",
     )
     decoding: DecodingOptions = Field(
         default_factory=lambda: DecodingOptions(beam_size=5, length_penalty=1.2),
@@ -308,12 +380,15 @@ class Recipe(Settings):
         side = self.new_side(child)
         return [name for name in self.strategies if parse_strategy(name).renews in (None, frozenset({side}))]
 
-    def training_settings(self, strategy: str, seed: int) -> TrainingSettings:
-        """The complete training settings of a strategy."""
+    def training_settings(
+        self, strategy: str, seed: int, further: Mapping[str, Any] | None = None
+    ) -> TrainingSettings:
+        """The complete training settings of a strategy; further changes come last."""
         parsed = parse_strategy(strategy)
         changes: dict[str, Any] = {}
         for name in dict.fromkeys((ALL, parsed.name, strategy)):  # limited strategies inherit
             changes |= self.training.get(name, {})
+        changes |= further or {}
         return TrainingChanges.from_values(changes | {"seed": seed}).resolved(parsed)
 
     def find_faults(self, faults: Faults) -> None:
@@ -351,6 +426,8 @@ class Recipe(Settings):
             self._check_child(child, faults)
         for composed in self.zero_shot if not faults else ():
             self._check_zero_shot(composed, faults)
+        for planned in self.pair_packs if not faults else ():
+            self._check_pair_pack(planned, faults)
 
     def _check_child(self, child: ChildRecipe, faults: Faults) -> None:
         """Checks that a child shares one side with its parent and has strategies for the other."""
@@ -369,6 +446,49 @@ class Recipe(Settings):
         for name in child.strategies:
             if parse_strategy(name).renews not in (None, frozenset({side})):
                 faults.add(f"child {child.name} has a new {side}, but {name} does not replace the {side}")
+
+    def _check_pair_pack(self, pair: PairPackRecipe, faults: Faults) -> None:
+        """Checks the children and the reverse parent of a pair."""
+        where = f"pair_packs {pair.source_child} and {pair.target_child}"
+        names = [child.name for child in self.children]
+        given = {
+            pair.source_child: pair.source_strategy, pair.target_child: pair.target_strategy,
+            **({pair.reverse_child: pair.target_strategy} if pair.reverse_child else {}),
+        }  # fmt: skip
+        for name, strategy in given.items():
+            if name not in names:
+                faults.add(f"{where}: unknown child {name!r}; {nearest(name, names)}")
+            elif str(parse_strategy(strategy)) not in (has := _parsed(self.strategies_of(self.child(name)))):
+                faults.add(f"{where}: {name} is not trained with {strategy}, only with {', '.join(has)}")
+        parents = [parent.name for parent in self.parents]
+        if pair.reverse_parent and pair.reverse_parent not in parents:
+            faults.add(
+                f"{where}: unknown parent {pair.reverse_parent!r}; {nearest(pair.reverse_parent, parents)}"
+            )
+        if faults:
+            return
+        source, target = self.child(pair.source_child), self.child(pair.target_child)
+        parent = self.parent(source.parent)
+        sides = self.new_side(source), self.new_side(target)
+        if source.parent != target.parent or sides != ("source", "target") or source.source == target.target:
+            faults.add(
+                f"{where}: expected children of one parent, the first with a new source and the second with "
+                "a new target, in two languages"
+            )
+        if pair.reverse_parent:
+            back = self.parent(pair.reverse_parent)
+            if (back.source, back.target) != (parent.target, parent.source):
+                faults.add(
+                    f"{where}: {back.name} translates {back.source}-{back.target}, expected "
+                    f"{parent.target}-{parent.source}, the opposite of {parent.name}"
+                )
+            if pair.reverse_child:
+                child = self.child(pair.reverse_child)
+                if (child.parent, child.target) != (back.name, source.source):
+                    faults.add(
+                        f"{where}: {child.name} is a child of {child.parent}, expected one of {back.name} "
+                        f"into {source.source}"
+                    )
 
     def _check_zero_shot(self, pair: ZeroShotRecipe, faults: Faults) -> None:
         self._check_composed("source", pair.source_child, pair.source_strategies, faults)

@@ -135,7 +135,7 @@ class Store:
         """Writes the translations of test sets to a folder, one file per cell; returns their number."""
         count = 0
         for result in self.results(cells).values():
-            if result.translations is not None:
+            if result.translations is not None and "test" in result.values:
                 write_text(folder / result.translations.name, "".join(f"{line}\n" for line in result.lines()))
                 count += 1
         return count

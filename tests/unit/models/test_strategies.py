@@ -28,6 +28,7 @@ PAPER = {
     # Nor this: the kept side's embeddings as well.
     "src+all": ({"source"}, {"src"}, ALL),
     "tgt+all": ({"target"}, {"tgt"}, ALL),
+    "src+tgt+all": ({"source", "target"}, {"src", "tgt"}, ALL),
     # Nor the body alone, for pair packs.
     "pair+xattn": (set(), set(), {"xattn"}),
     "pair+body": (set(), set(), {"enc", "dec", "xattn"}),

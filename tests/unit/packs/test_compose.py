@@ -10,12 +10,13 @@ import torch
 import families
 import parents
 from crosslate.errors import PackError, VocabularyError
+from crosslate.models.groups import GROUPS
 from crosslate.models.methods.forms import Slices
 from crosslate.models.parent import Parent
 from crosslate.models.strategies import STRATEGIES, parse_strategy
 from crosslate.models.tensors import named_tensors
 from crosslate.packs.compact import stored_as
-from crosslate.packs.compose import apply_packs, expanded, pack_child
+from crosslate.packs.compose import apply_packs, exchanged, expanded, pack_child
 from crosslate.packs.manifest import TensorRecord
 from crosslate.packs.pack import Pack
 from crosslate.text.vocabularies import SpecialIds
@@ -295,3 +296,44 @@ def test_a_child_of_packs_is_no_pack():
     assert child.changed_tensors() == {}
     with pytest.raises(PackError, match="cannot pack a child that was made from packs"):
         pack_child(child)
+
+
+class TestExchanged:
+    @pytest.fixture(scope="class")
+    def packs(self):
+        """A parent whose sides share a table, two packs that change the whole body, and one for both sides."""
+        parent = shared_parent("marian-shared")
+        found = {
+            text: pack_of(parent, text, seed)
+            for seed, text in enumerate(("src+body", "tgt+body", "src+tgt+all"))
+        }
+        return parent, *found.values()
+
+    @pytest.mark.parametrize("chosen", [(0,), (1,), (2,), (0, 1)])
+    def test_all_groups_of_one_child_are_that_child(self, packs, chosen):
+        parent, *made = packs
+        of_child = [made[index] for index in chosen]
+        child, expected = exchanged(parent, dict.fromkeys(GROUPS, of_child)), apply_packs(parent, of_child)
+        assert torch.equal(logits_of(child), logits_of(expected))
+        assert (child.source_language, child.target_language) == (
+            expected.source_language,
+            expected.target_language,
+        )
+
+    def test_each_group_is_that_of_its_child(self, packs):
+        parent, source, target, both = packs
+        parts = {"src": [both], "enc": [source], "xattn": [target], "dec": [], "tgt": [target]}
+        child = exchanged(parent, parts)
+        tensors = dict(named_tensors(child.model))
+        children = {group: apply_packs(parent, of) if of else parent for group, of in parts.items()}
+        for name, group in parent.anatomy.groups.items():
+            if group in ("enc", "xattn", "dec"):
+                assert torch.equal(tensors[name], dict(named_tensors(children[group].model))[name]), name
+        assert child.source.pieces == both.vocabularies["source"].pieces
+        assert child.target.pieces == target.vocabularies["target"].pieces
+        assert torch.equal(tensors[SOURCE_TABLE], both.tensors[SOURCE_TABLE])
+        assert parents.logits(child.model, parents.batch(child.source, child.target)).isfinite().all()
+
+    def test_nothing_exchanged_is_the_parent(self, packs):
+        parent, *_ = packs
+        assert torch.equal(logits_of(exchanged(parent, dict.fromkeys(GROUPS, ()))), logits_of(parent))

@@ -9,16 +9,17 @@ from crosslate.studies.cells import find
 from crosslate.studies.estimate import estimated_seconds
 from crosslate.studies.plan import check_texts
 from crosslate.studies.quick import quick
-from crosslate.studies.recipe import load_recipe, shipped_recipes
+from crosslate.studies.recipe import Recipe, load_recipe, shipped_recipes
 from crosslate.studies.texts import Library
-from toy_study import NOWHERE, pair_text, planned, recipe, titles
+from toy_study import NOWHERE, pair_text, pairs_recipe, planned, recipe, titles
 
 # Results that studies have stored are found by keys: a sum changes with the meaning of cells alone.
 SHIPPED = {
     "finer-freezing": (71, "37aa6d21b789da72"), "initial-embeddings": (65, "8910801ca1fd326d"),
     "low-resource": (145, "376a19d676007e70"), "multi30k": (225, "9d579b181230d901"),
     "paper": (257, "161305724659edb9"), "phrasebook": (134, "37660be256531ba3"),
-    "published": (250, "833267caa8792372"), "published-sizes": (122, "5eeb1b2b1fb5fd9d"), "rivals": (103, "e3726d679720d860"),
+    "published": (250, "833267caa8792372"), "published-sizes": (122, "5eeb1b2b1fb5fd9d"),
+    "published-pairs": (348, "e10248d389cd50db"), "rivals": (103, "e3726d679720d860"),
 }  # fmt: skip
 CHILD = {"parent": "fr-en", "source": "de", "target": "en", "text": pair_text("child"), "vocabulary": 300}
 
@@ -366,3 +367,98 @@ def test_time_is_guessed_by_the_machine():
     assert all(slow[key] == pytest.approx(62.5 * fast[key]) for key in slow)
     times = {cells[0].key: 7.0}
     assert estimated_seconds(cells, times, 1) == estimated_seconds(cells, times, 1, has_gpu=True)
+
+
+class TestPairPacks:
+    @pytest.fixture(scope="class")
+    def cells(self):
+        return planned(pairs_recipe())
+
+    def cell(self, cells, system):
+        (found,) = (each for each in cells if each.labels.get("system") == system)
+        return found
+
+    def test_what_each_system_is_made_of(self, cells):
+        by_key = {cell.key: cell for cell in cells}
+
+        def made_of(system):
+            needs = self.cell(cells, system).needs
+            return {
+                role: by_key[key].labels.get("child") or by_key[key].labels["parent"]
+                for role, key in needs.items()
+            }
+
+        two = {"parent": "fr-en", "source": "de-en", "target": "fr-es"}
+        assert made_of("composed") == made_of("pair pack, 50 real pairs") == two
+        assert made_of("in several steps") == {
+            "parent 1": "fr-en", "pack 1": "de-en", "parent 2": "en-fr", "parent 3": "fr-en", "pack 3": "fr-es",
+        }  # fmt: skip
+        # The English side of German-English to French and on to Spanish; the French side of French-Spanish to
+        # English and on to German.
+        assert made_of("synthetic es of de-en") == {
+            "parent 1": "en-fr",
+            "parent 2": "fr-en",
+            "pack 2": "fr-es",
+        }
+        assert made_of("synthetic de of fr-es") == {
+            "parent 1": "fr-en",
+            "parent 2": "en-fr",
+            "pack 2": "en-de",
+        }
+        assert self.cell(cells, "synthetic es of de-en").spec["translated"] == "target"
+        assert self.cell(cells, "synthetic de of fr-es").spec["translated"] == "source"
+        assert made_of("supervised") == {"parent": "fr-en"}
+        (gap,) = find(cells, "composition-gap")
+        assert gap.needs["supervised"] == self.cell(cells, "supervised").key
+
+    def test_pair_packs_on_synthetic_text_see_no_text_of_the_pair_but_the_test_set(self, cells):
+        for system, kept in (
+            ("pair pack, real source", [("de", "en")]),
+            ("pair pack, both kinds of synthetic text", [("de", "en"), ("fr", "es")]),
+        ):
+            texts = dict(self.cell(cells, system).texts)
+            assert (texts["test"].source, texts.pop("test").target) == ("de", "es")
+            assert [(each.source, each.target) for each in texts.values()] == kept
+        real = self.cell(cells, "pair pack, 50 real pairs")
+        assert real.spec["text"]["train"]["lines"] == [1, 50] and real.spec["training"]["max_updates"] == 2
+
+    def test_which_systems_are_compared(self, cells):
+        compared = {cell.title for cell in find(cells, "compare")}
+        assert "de-es pair pack, real source on fr-en against de-es in several steps on fr-en" in compared
+        assert "de-es supervised on fr-en against de-es composed on fr-en" in compared
+
+    def test_parts_can_be_left_out(self):
+        study = pairs_recipe()
+        pair = study.pair_packs[0].changed(reverse_child="", supervised_strategy="", aligned=None)
+        found = {cell.labels.get("system") for cell in planned(study.changed(pair_packs=[pair]))}
+        assert found == {
+            None, "composed", "in several steps", "synthetic es of de-en", "pair pack, real source",
+            "pair pack, 50 real pairs",
+        }  # fmt: skip
+        pair = pair.changed(reverse_parent="")
+        found = {cell.labels.get("system") for cell in planned(study.changed(pair_packs=[pair]))}
+        assert found == {None, "composed", "pair pack, 50 real pairs"}
+
+    def test_the_gap_needs_the_pairs(self):
+        with pytest.raises(SettingsError, match="composition-gap needs pair-packs"):
+            planned(pairs_recipe().changed(analyses=["composition-gap"]))
+
+    @pytest.mark.parametrize(
+        ("changes", "message"),
+        [
+            ({"source_child": "da-en"}, "unknown child 'da-en'; did you mean 'de-en'"),
+            ({"source_child": "fr-es", "source_strategy": "tgt+xattn+low-rank(enc,dec;rank=2)"}, "the first with a new source"),
+            ({"source_strategy": "src"}, "de-en is not trained with src"),
+            ({"reverse_parent": "en-fe"}, "unknown parent 'en-fe'; did you mean 'en-fr'"),
+            ({"reverse_parent": "fr-en", "reverse_child": ""}, "expected en-fr, the opposite of fr-en"),
+            ({"reverse_child": "fr-es"}, "fr-es is a child of fr-en, expected one of en-fr into de"),
+            ({"reverse_parent": ""}, "reverse_child is given without reverse_parent"),
+            ({"strategy": "src+xattn"}, "expected one that keeps both vocabularies"),
+            ({"supervised_strategy": "src"}, "expected one with both sides new"),
+        ],
+    )  # fmt: skip
+    def test_contradictions_are_refused(self, changes, message):
+        values = pairs_recipe().to_values()
+        values["pair_packs"][0] |= changes
+        with pytest.raises(SettingsError, match=message):
+            Recipe.from_values(values)

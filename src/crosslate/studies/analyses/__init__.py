@@ -23,7 +23,7 @@ from crosslate.studies.texts import Library
 
 # Other analyses come in the place of the dots, sorted by name.
 CELLS = ("parents", "children", "denoising", "lexicon", "attention", "forgetting", "compressed", "zero-shot",
-         ..., "compare")  # fmt: skip
+         "pair-packs", "composition-gap", ..., "compare")  # fmt: skip
 TABLES = ("children", "denoising", "storage", "lexicon", "forgetting", "zero-shot", "compare", "training",
           "strategies", "compressed", "attention", "freezing", "initial-embeddings", ...)  # fmt: skip
 CLAIMS = ("children", "storage", "lexicon", "forgetting", "compressed", "initial-embeddings", "denoising",
