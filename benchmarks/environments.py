@@ -76,7 +76,7 @@ def peer_python(name: str, root: Path = FOLDER) -> str:
         venv.create(folder, with_pip=True, clear=True)
         constraints = folder / "constraints.txt"
         constraints.write_text(pins(environment.unpinned), encoding="utf-8")
-        pip = [python, "-m", "pip", "install", "--quiet", "-c", str(constraints), *environment.packages]
+        pip = [str(python), "-m", "pip", "install", "--quiet", "-c", str(constraints), *environment.packages]
         subprocess.run([*pip, "--no-deps"] if environment.is_alone else pip, check=True)
         (folder / "installed").touch()
     return str(python)
