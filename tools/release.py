@@ -68,7 +68,7 @@ def main() -> None:
             "--cleanup=verbatim",
             **when,
         )
-        print(f"tagged v{version}; push it, and upload {OUT.relative_to(ROOT)}")
+        print(f"tagged v{version}; push it, and upload what is in {OUT}")
 
 
 def the_version(root: Path) -> str:

@@ -51,12 +51,11 @@ class TestImage:
         build, image = stages()
         assert {instruction(each, "FROM").split()[0] for each in (build, image)} == {"python:3.12-slim"}
         user = instruction(image, "USER")
-        assert (
-            int(user) > 0 and f"useradd --uid {user} " in image[1][1]
-        )  # a number, which Kubernetes can check
+        # A number, which Kubernetes can check.
+        assert int(user) > 0 and f"useradd --uid {user} " in image[1][1]
         installing = [rest for name, rest in build if name == "RUN" and "pip install" in rest]
         assert len(installing) == 2 and all("--no-cache" in each for each in installing)
-        assert "://" not in (ROOT / "Dockerfile").read_text()
+        assert "https://" not in (ROOT / "Dockerfile").read_text()
 
     def test_what_it_copies_is_there_and_nothing_else_is_sent_to_the_builder(self):
         build, _ = stages()

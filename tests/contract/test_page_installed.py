@@ -64,8 +64,7 @@ def test_it_keeps_its_own_files_and_no_texts(chromium, site):
     assert name.startswith(f"crosslate {site} ")
     assert sorted(urls) == sorted([site, *(f"{site}static/{each}" for each in own)])
     by_worker = {each.url for each in answered if each.from_service_worker}
-    assert {each.partition("?")[0] for each in by_worker} <= {*urls}
-    assert not any("/v1/" in each or "languages" in each for each in by_worker)
+    assert len(by_worker) > 10 and {each.partition("?")[0] for each in by_worker} <= {*urls}
     assert any(each.url == f"{site}v1/stream" for each in answered)
     assert tab.faults == []
     tab.context.close()
