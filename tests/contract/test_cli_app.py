@@ -112,7 +112,7 @@ def test_what_errors_end_in(crosslate, monkeypatch, error, code, message):
     def fail(*_, **__):
         raise error
 
-    monkeypatch.setattr("crosslate.packs.pack.verify", fail)
+    monkeypatch.setattr("crosslate.packs.stored_model.verified_pack", fail)
     ran = crosslate("pack", "show", "somewhere")
     assert (ran.code, ran.out, ran.err) == (code, "", f"crosslate: {message}\n")
     if isinstance(error, CrosslateError):
@@ -133,7 +133,9 @@ def test_the_program_itself():
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     assert (done.returncode, done.stdout) == (4, "")
-    assert done.stderr == "crosslate: nowhere: no such folder; expected the folder of a pack\n"
+    assert done.stderr == (
+        "crosslate: nowhere: no such folder; expected the folder of a pack, or its id on the Hugging Face Hub\n"
+    )
 
 
 def test_notes_go_to_what_standard_error_is_at_the_time(crosslate, monkeypatch):

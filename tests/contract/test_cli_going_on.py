@@ -61,7 +61,7 @@ def test_from_a_pack_to_its_successor(adapt, crosslate, earlier, tiny, tmp_path)
 def test_without_earlier_text(adapt, tmp_path):
     ran = adapt()
     assert ran.code == 0, ran.err
-    assert "earlier" not in ran.out
+    assert "earlier validation" not in ran.out
     assert verify(tmp_path / "on").training["settings"]["l2_sp"] > 0
 
 

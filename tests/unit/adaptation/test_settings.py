@@ -75,9 +75,10 @@ def test_all_faults_of_a_job_come_together():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"parent": None}, "no parent is given; give one .--parent., or two packs to start from"),
+        ({"parent": None}, "no parent is given; give one .--parent., or packs to start from"),
         ({"new": {}}, "no new language is given"),
-        ({"start": ["a"], "new": {}}, "1 packs to start from are given, expected two"),
+        ({"start": ["a"] * 4, "new": {}}, "4 packs to start from are given, expected one that goes on"),
+        ({"start": ["a"]}, "a new language is given beside packs to start from"),
         ({"start": ["a", "b"]}, "a new language is given beside packs to start from"),
         (
             {"start": ["a", "b"], "new": {}, "data": {"target_vocabulary_size": 8}},
