@@ -40,7 +40,7 @@ def test_pairs_are_made_and_trained_on(make, crosslate, tiny, tmp_path, caplog):
         "--precision", "fp32", "--epochs", 1, "--no-cleaning", "--out", tmp_path / "pack",
     )  # fmt: skip
     assert ran.code == 0, ran.err
-    assert "every epoch has 60 real and 1 of 3 synthetic pairs" in caplog.text
+    assert "every epoch has 61 pairs, 1 of the 3 synthetic ones among them" in caplog.text
     record = Pack.load(tmp_path / "pack").manifest.data["synthetic"]
     assert (record["share"], record["pairs"], record["human_side"]) == (0.02, 3, "source")
     assert record["made"]["translator"]["name"] == str(tiny / "parents/fr-en")

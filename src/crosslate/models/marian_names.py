@@ -7,10 +7,7 @@ vectors have the shape (1, n).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from crosslate.models.marian_transformer import MarianTransformerConfig
+from typing import Any
 
 OUR_FAMILY = "crosslate_marian"
 """Type of the models in :mod:`crosslate.models.marian_transformer`, unknown to transformers by itself."""
@@ -26,7 +23,7 @@ SELF_ATTENTION, SSRU = "self-attention", "ssru"
 _PROJECTIONS = {"q": "q_proj", "k": "k_proj", "v": "v_proj", "o": "out_proj"}
 
 
-def layer_names(config: MarianTransformerConfig) -> dict[str, str]:
+def layer_names(config: Any) -> dict[str, str]:
     """Our names of all tensors of the layers to Marian's; tables, output layer and its bias are apart."""
     found: dict[str, str] = {}
     for side, count in (("encoder", config.encoder_layers), ("decoder", config.decoder_layers)):
@@ -38,7 +35,7 @@ def layer_names(config: MarianTransformerConfig) -> dict[str, str]:
     return found
 
 
-def _layer(config: MarianTransformerConfig, side: str) -> Iterator[tuple[str, str]]:
+def _layer(config: Any, side: str) -> Iterator[tuple[str, str]]:
     suffix = "_pre" if config.normalize_before else ""
     if side == "decoder" and config.decoder_cell == SSRU:
         yield "self_attn.candidate.weight", "rnn_W"

@@ -37,7 +37,7 @@ def validate(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def run(language: str, metric: Any, references: list[str] = REFERENCES) -> validation.Validation:
         valid = ParallelCorpus(["x"] * len(references), references, "fr", language, "v.fr + v.zh")
-        model = SimpleNamespace(model=torch.nn.Linear(1, 1))
+        model = SimpleNamespace(model=torch.nn.Linear(1, 1), source=SimpleNamespace(is_text=True))
         return validation.make_validate(model, valid, metric)()  # type: ignore[arg-type]
 
     return run
