@@ -210,7 +210,8 @@ def _on_halves(chrf: Mapping[str, float]) -> str:
     if max(encoder, decoder) <= MARGIN_CHRF:
         return (
             "Neither half of the supervised child helps the other half of the composed one "
-            f"({numbers}): what is missing is the fit of the two halves, which only training together makes."
+            f"({numbers}): each half has states of its own kind, so this does not say which of them the gap "
+            "is in."
         )
     if abs(encoder - decoder) <= MARGIN_CHRF:
         return f"Either half of the supervised child helps the composed one ({numbers})."
