@@ -143,3 +143,10 @@ def test_comet_is_refused(crosslate, adapted, monkeypatch):
         "evaluate", "--test", adapted / "spanish" / "test", "--pack", adapted / "packs" / "ready", "--comet"
     )
     assert ran.code == 2 and "COMET compares with the source text" in " ".join(ran.err.split())
+
+
+def test_lines_are_not_translated_by_what_reads_recordings(crosslate, adapted, tmp_path):
+    (tmp_path / "text").write_text("a.wav\n")
+    model = ("--pack", adapted / "packs" / "ready")
+    ran = crosslate("back-translate", *model, "--input", tmp_path / "text", "--output", tmp_path / "out.jsonl")
+    assert ran.code == 2 and "reads audio; expected a model that translates text" in " ".join(ran.err.split())

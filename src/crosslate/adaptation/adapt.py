@@ -73,9 +73,8 @@ def adapt(
     state in ``<folder>.run``. For parents in lower precision see :meth:`Parent.lower` and
     docs/large-parents.md.
 
-    A parent that reads recordings or images gets a corpus of these, as
-    :func:`crosslate.read_signals` reads it. Recordings that are too long are dropped and
-    counted.
+    A parent that reads recordings or images gets a corpus of these, as :func:`crosslate.read_signals` reads
+    it. Recordings that are too long are dropped and counted.
 
     Args:
         corpus: sentence pairs of the new language pair, in the direction of translation; files are streamed.
@@ -108,40 +107,18 @@ def adapt(
         corpus, valid = signals_of(corpus), None if valid is None else signals_of(valid)
         _check_files(synthetic, earlier, given)
     parent, going_on = start_of(parent, start)
-    is_pair = isinstance(parent, ComposedParent)
-    if (is_pair or going_on is not None) == bool(given.sides):
-        found = "new languages beside packs" if given.sides else "neither a new language nor packs"
-        raise UsageError(f"{found} to start from are given; expected one of them")
-    if going_on is not None and given.model_fields_set:
-        raise UsageError(
-            f"{', '.join(sorted(given.model_fields_set))} of new languages is given, but pack "
-            f"{going_on.manifest.name!r} goes on with its own languages, vocabulary and strategy; leave it "
-            "out"
-        )
-    if going_on is None and earlier is not None:
-        raise UsageError("earlier text is given, but no pack goes on; start from the pack of that text")
-    expected = (given.source or parent.source_language, given.target or parent.target_language)
-    why = f"the parent's {parent.source_language}-{parent.target_language} with the new language in place"
-    if going_on is not None:
-        manifest, why = going_on.manifest, "the pair of the pack"
-        expected = (manifest.source_language, manifest.target_language)
-    elif is_pair:
-        why = "the pair that the two packs compose"
-    if any(map(contradicts, corpus.languages, expected)):
-        raise InputError(f"the corpus is {'-'.join(corpus.languages)}, expected {'-'.join(expected)}: {why}")
+    _check_start(parent, given, going_on, corpus, earlier)
     data, progress = data or DataSettings(), progress or Progress()
-    new = None if going_on is not None else given.with_effort(effort or "default")
-    if training is None:
-        changes = TrainingChanges(effort=effort or "default")
-        if new is None:
-            training = changes.going_on(has_earlier=earlier is not None and earlier.corpus is not None)
-        else:
-            training = changes.resolved(new.parsed_strategy)
+    changes = TrainingChanges(effort=effort or "default")
+    trained: NewLanguages | Pack
+    if going_on is not None:
+        trained, has_earlier = going_on, earlier is not None and earlier.corpus is not None
+        training = training or changes.going_on(has_earlier=has_earlier)
+    else:
+        trained = given.with_effort(effort or "default")
+        training = training or changes.resolved(trained.parsed_strategy)
     dial = {"effort": effort} if effort else {}
-    what = going_on if new is None else new
-    if what is None:
-        raise UsageError("nothing to train is given")
-    adapted = partial(_adapt, parent, corpus, valid, synthetic, earlier, what, data, training, dial)
+    adapted = partial(_adapt, parent, corpus, valid, synthetic, earlier, trained, data, training, dial)
     if output is not None:
         return adapted(output, progress)
     with tempfile.TemporaryDirectory(prefix="crosslate-") as folder:
@@ -243,6 +220,33 @@ def _adapt(
     pack.manifest = pack.manifest.changed(training=record, scores=found)
     run.finish(lambda: pack.save(output.folder, replace=output.replace))
     return pack
+
+
+def _check_start(
+    parent: Parent, new: NewLanguages, going_on: Pack | None, corpus: Corpus, earlier: EarlierText | None
+) -> None:
+    """Refuses what contradicts what the training starts from."""
+    is_pair = isinstance(parent, ComposedParent)
+    if (is_pair or going_on is not None) == bool(new.sides):
+        found = "new languages beside packs" if new.sides else "neither a new language nor packs"
+        raise UsageError(f"{found} to start from are given; expected one of them")
+    if going_on is not None and new.model_fields_set:
+        raise UsageError(
+            f"{', '.join(sorted(new.model_fields_set))} of new languages is given, but pack "
+            f"{going_on.manifest.name!r} goes on with its own languages, vocabulary and strategy; leave it "
+            "out"
+        )
+    if going_on is None and earlier is not None:
+        raise UsageError("earlier text is given, but no pack goes on; start from the pack of that text")
+    expected = (new.source or parent.source_language, new.target or parent.target_language)
+    why = f"the parent's {parent.source_language}-{parent.target_language} with the new language in place"
+    if going_on is not None:
+        manifest, why = going_on.manifest, "the pair of the pack"
+        expected = (manifest.source_language, manifest.target_language)
+    elif is_pair:
+        why = "the pair that the two packs compose"
+    if any(map(contradicts, corpus.languages, expected)):
+        raise InputError(f"the corpus is {'-'.join(corpus.languages)}, expected {'-'.join(expected)}: {why}")
 
 
 def _check_files(synthetic: SyntheticText | None, earlier: EarlierText | None, new: NewLanguages) -> None:

@@ -149,35 +149,34 @@ def prepare(
     if chosen is None:
         kept, chosen = _hold_out(kept, seed)
         log.info("no validation corpus given: holding out %d pairs of the training corpus", len(chosen))
-    if not len(chosen):
-        raise CorpusError(f"{chosen.origin}: the validation corpus is empty")
-    limit = min(settings.max_validation_pairs or len(chosen), len(chosen))
+    translated, described = _translated_part(chosen, settings, "validation corpus")
     record = {
         "train": {"origin": train.origin, "pairs": len(kept), "sha256": kept.content_hash},
-        "valid": {
-            "origin": chosen.origin,
-            "pairs": len(chosen),
-            "translated": limit,
-            "sha256": chosen.content_hash,
-            "held_out": given is None,
-        },
+        "valid": {**described, "held_out": given is None},
         "cleaning": report.as_values(),
     }
-    prepared = Prepared(kept, chosen.rows(range(limit)), record)
+    prepared = Prepared(kept, translated, record)
     if synthetic is not None and made is not None:
         prepared = _with_synthetic(prepared, chosen, synthetic, *made)
     if earlier.corpus is not None and replayed is not None:
         prepared = _with_earlier(prepared, earlier, *replayed)
     if earlier_valid is None:
         return prepared
-    if not len(earlier_valid):
-        raise CorpusError(f"{earlier_valid.origin}: the earlier validation text is empty")
-    limit = min(settings.max_validation_pairs or len(earlier_valid), len(earlier_valid))
-    record["earlier_valid"] = {
-        "origin": earlier_valid.origin, "pairs": len(earlier_valid), "translated": limit,
-        "sha256": earlier_valid.content_hash,
+    translated, record["earlier_valid"] = _translated_part(earlier_valid, settings, "earlier validation text")
+    return replace(prepared, earlier_valid=translated)
+
+
+def _translated_part(
+    corpus: ParallelCorpus, settings: DataSettings, what: str
+) -> tuple[ParallelCorpus, dict[str, Any]]:
+    """The pairs that every validation translates, and the record of the whole text."""
+    if not len(corpus):
+        raise CorpusError(f"{corpus.origin}: the {what} is empty")
+    count = min(settings.max_validation_pairs or len(corpus), len(corpus))
+    record = {
+        "origin": corpus.origin, "pairs": len(corpus), "translated": count, "sha256": corpus.content_hash,
     }  # fmt: skip
-    return replace(prepared, earlier_valid=earlier_valid.rows(range(limit)))
+    return corpus.rows(range(count)), record
 
 
 def _with_synthetic(

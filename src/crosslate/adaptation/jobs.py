@@ -118,9 +118,8 @@ class _Job(Settings):
         """The lists of recordings or images, whose files are not opened yet."""
         from crosslate.signals.corpora import read_signals
 
-        return read_signals(self.train, *languages), read_signals(
-            self.valid, *languages
-        ) if self.valid else None
+        valid = read_signals(self.valid, *languages) if self.valid else None
+        return read_signals(self.train, *languages), valid
 
     @property
     def _data(self) -> DataSettings:

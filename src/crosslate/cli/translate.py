@@ -20,7 +20,7 @@ from crosslate.config import AnyPath
 from crosslate.documents import FORMATS
 from crosslate.errors import Faults, InputError, UsageError, nearest
 from crosslate.text.reading import ending_of
-from crosslate.text.streams import display_name
+from crosslate.text.streams import FileFaults
 from crosslate.translation.bulk import BulkSettings, translate_in_bulk
 
 if TYPE_CHECKING:
@@ -36,7 +36,6 @@ _LINES = "lines"
 _LIST = ".txt"
 """Ending of a list of recordings or images, one name a line."""
 _WINDOW_FILES = 16
-_FAULTS_SHOWN = 10
 
 
 class TranslateJob(ModelChoice):
@@ -191,15 +190,17 @@ def listed_files(paths: Sequence[str]) -> list[str]:
         is_list = path == STANDARD_OUTPUT or ending_of(path) == _LIST
         names = read_all_lines([path]) if is_list else iter([path])
         folder = Path(path).parent if is_list and path != STANDARD_OUTPUT else Path()
+        of_list = FileFaults(path)
         for number, name in enumerate(names, start=1):
             found = found_in(folder, name)
-            if found is None:
-                where = f"{display_name(path)}, line {number}: " if is_list else ""
-                faults.add(f"{where}{name!r} is no file in {folder.absolute()}")
-            else:
+            missing = f"{name!r} is no file in {folder.absolute()}"
+            if found is not None:
                 files.append(str(found))
-    if (hidden := len(faults.messages) - _FAULTS_SHOWN) > 0:
-        faults.messages[_FAULTS_SHOWN:] = [f"{hidden} more"]
+            elif is_list:
+                of_list.add(missing, number)
+            else:
+                faults.add(missing)
+        of_list.report(faults)
     faults.raise_as(InputError)
     return files
 

@@ -12,6 +12,7 @@ import numpy
 import torch
 
 from crosslate.evaluation.similarity import nearest_neighbours
+from crosslate.models.tensors import evaluating
 
 if TYPE_CHECKING:
     from crosslate.models.child import Child
@@ -31,11 +32,9 @@ def layer_states(model: Parent | Child, texts: Sequence[str]) -> numpy.ndarray:
         ``(layers + 1, sentences, width)`` float32. The last are the states that the decoder gets.
     """
     network = model.model
-    was_training, encoder = network.training, network.get_encoder()
-    network.eval()
-    encoded = model.source.encode_batch(list(texts))
+    encoder, encoded = network.get_encoder(), model.source.encode_batch(list(texts))
     pad, found = model.source.special.pad, []
-    try:
+    with evaluating(network):
         for start in range(0, len(encoded), _BATCH):
             rows = encoded[start : start + _BATCH]
             lengths = torch.tensor([len(row) for row in rows])
@@ -50,8 +49,6 @@ def layer_states(model: Parent | Child, texts: Sequence[str]) -> numpy.ndarray:
             layers = torch.stack([*output.hidden_states[:-1], output.last_hidden_state]).float()
             sums = (layers * mask[None, :, :, None]).sum(2)
             found.append((sums / lengths[None, :, None].to(sums.device)).cpu())
-    finally:
-        network.train(was_training)
     return torch.cat(found, dim=1).numpy()
 
 

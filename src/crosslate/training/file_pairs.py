@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,7 @@ import numpy.typing as npt
 import torch
 
 from crosslate.models.signals import SignalProcessor, num_positions
-from crosslate.models.tensors import is_mixed
-from crosslate.text.vocabularies import Vocabulary
+from crosslate.models.tensors import evaluating, is_mixed
 from crosslate.training.batches import SignalInputs
 
 
@@ -48,14 +47,6 @@ class FilePairs:
             self._frames = np.array([len(processor.features(file)) for file in self._files], np.int32)
             self.num_positions = num_positions(model, self._frames)
 
-    @classmethod
-    def of(
-        cls, pairs: Iterable[tuple[str, str]], target: Vocabulary, processor: SignalProcessor, model: Any
-    ) -> FilePairs:
-        """Pairs of files and sentences, which are encoded here."""
-        files, sentences = zip(*pairs)
-        return cls(files, target.encode_batch(list(sentences)), processor, model)
-
     def __len__(self) -> int:
         return len(self._files)
 
@@ -89,10 +80,6 @@ def _positions_of(model: Any, processor: SignalProcessor, file: str) -> int:
     features, _ = processor.batch([processor.features(file)])
     encoder = model.get_encoder()
     device = next(encoder.parameters()).device
-    was_training = encoder.training
-    encoder.eval()
-    try:
-        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=is_mixed(model)):
-            return int(encoder(**{processor.input_name: features.to(device)})[0].shape[1])
-    finally:
-        encoder.train(was_training)
+    low = torch.autocast(device.type, torch.bfloat16, enabled=is_mixed(model))
+    with evaluating(encoder), torch.no_grad(), low:
+        return int(encoder(**{processor.input_name: features.to(device)})[0].shape[1])

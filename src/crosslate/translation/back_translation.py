@@ -25,7 +25,7 @@ from crosslate.languages.codes import contradicts, is_same_language, language_co
 from crosslate.text.cleaning import CleaningReport, CleaningSettings, RuleCount, broken_rule
 from crosslate.text.streams import check_is_file, read_lines
 from crosslate.text.synthetic import MARK, write_record
-from crosslate.translation.chain import Chain, check_chain
+from crosslate.translation.chain import Chain, check_chain, check_read_text
 from crosslate.translation.shards import Shard, Shards, report
 
 if TYPE_CHECKING:
@@ -124,8 +124,8 @@ def back_translate(
     Raises:
         InputError: an input cannot be read, the output exists, no pair is left, or the stopped run was about
             something else.
-        UsageError: the output's name has another ending, or ``through`` or ``back`` translate other
-            languages.
+        UsageError: the output's name has another ending, ``through`` or ``back`` translate other languages,
+            or a model reads recordings or images.
         EngineError: an engine cannot express its model.
     """
     output, options = Path(output).resolve(), options or DecodingOptions()
@@ -193,6 +193,7 @@ def _check(legs: Sequence[StoredModel], human: str, back: StoredModel | None, ou
     name = " + ".join(each.name for each in legs)
     if output.suffix != ENDING:
         raise UsageError(f"the output is {output.name}, expected a name that ends in {ENDING}")
+    check_read_text([legs[0], *([back] if back else [])])
     check_chain(legs)
     if any(is_same_language(each, target) for each in (human, source)):
         raise UsageError(f"{name} translates to {target}, the language of the text; expected two languages")

@@ -37,11 +37,23 @@ def check_chain(legs: Sequence[StoredModel]) -> None:
     """Checks that each model translates what the one before it writes.
 
     Raises:
-        UsageError: one does not.
+        UsageError: one does not, or reads recordings or images.
     """
+    check_read_text(legs[1:])
     for one, other in pairwise(legs):
         if contradicts(other.source_language, one.target_language):
             raise UsageError(
                 f"{other.name} translates {other.source_language}, expected {one.target_language}, which "
                 f"{one.name} translates to"
             )
+
+
+def check_read_text(models: Iterable[StoredModel]) -> None:
+    """Checks that models can translate lines.
+
+    Raises:
+        UsageError: one reads recordings or images.
+    """
+    for model in models:
+        if model.signal:
+            raise UsageError(f"{model.name} reads {model.signal}; expected a model that translates text")
