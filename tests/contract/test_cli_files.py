@@ -148,5 +148,7 @@ def test_comet_is_refused(crosslate, adapted, monkeypatch):
 def test_lines_are_not_translated_by_what_reads_recordings(crosslate, adapted, tmp_path):
     (tmp_path / "text").write_text("a.wav\n")
     model = ("--pack", adapted / "packs" / "ready")
-    ran = crosslate("back-translate", *model, "--input", tmp_path / "text", "--output", tmp_path / "out.jsonl")
+    ran = crosslate(
+        "back-translate", *model, "--input", tmp_path / "text", "--output", tmp_path / "out.jsonl"
+    )
     assert ran.code == 2 and "reads audio; expected a model that translates text" in " ".join(ran.err.split())
