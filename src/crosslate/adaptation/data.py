@@ -25,7 +25,7 @@ from crosslate.text.corpora import Corpus, ParallelCorpus, SizedCorpus
 from crosslate.text.earlier import EarlierText
 from crosslate.text.encoded import EncodedCorpus
 from crosslate.text.swapped import check_order
-from crosslate.text.synthetic import SyntheticText, TaggedPairs
+from crosslate.text.synthetic import SyntheticText, TaggedPairs, record_of
 from crosslate.text.vocabularies import SpecialIds, Vocabulary
 from crosslate.text.vocabulary_training import RareCharacters, train_vocabulary
 from crosslate.training.batches import PairIds, longest_unpadded
@@ -97,7 +97,8 @@ def prepare(
     Validation text is never cleaned: scores must describe what the user gave. Kept training text that comes
     from files is stored in ``folder`` instead of memory. Synthetic pairs are cleaned and counted apart. Those
     with a side of the validation text are left out, because monolingual text often holds it. Earlier text is
-    cleaned and counted apart too.
+    cleaned and counted apart too. If the training text is itself synthetic by the record beside it, its
+    record says so, and pairs with a side of the validation text are left out of it.
 
     Raises:
         CorpusError: the text cannot be read (faults of all corpora are reported together), the languages
@@ -149,9 +150,10 @@ def prepare(
     if chosen is None:
         kept, chosen = _hold_out(kept, seed)
         log.info("no validation corpus given: holding out %d pairs of the training corpus", len(chosen))
+    kept, chosen, described_train = _described(train, kept, chosen, is_held_out=given is None)
     translated, described = _translated_part(chosen, settings, "validation corpus")
     record = {
-        "train": {"origin": train.origin, "pairs": len(kept), "sha256": kept.content_hash},
+        "train": described_train,
         "valid": {**described, "held_out": given is None},
         "cleaning": report.as_values(),
     }
@@ -188,12 +190,10 @@ def _with_synthetic(
 ) -> Prepared:
     """Adds the synthetic pairs that cleaning kept, without those that have a side of ``valid``."""
     corpus = synthetic.corpus
-    known = [{text.strip() for text in valid.lines(side)} for side in SIDES]
-    is_known = (any(text.strip() in each for text, each in zip(pair, known)) for pair in kept)
-    kept, left_out = kept.split([row for row, found in enumerate(is_known) if found])
+    kept, left_out = _apart_from(valid, kept)
     lines = [f"synthetic pairs: {line}" for line in report.lines()]
     if left_out:
-        lines.append(f"synthetic pairs: {len(left_out)} left out, they have a side of the validation text")
+        lines.append(f"synthetic pairs: {left_out} left out, they have a side of the validation text")
     for line in lines:
         log.info("%s", line)
     if not len(kept):
@@ -207,13 +207,40 @@ def _with_synthetic(
         "tag": synthetic.tag,
         "human_side": synthetic.human_side,
         "cleaning": report.as_values(),
-        "in_validation": len(left_out),
+        "in_validation": left_out,
         "made": synthetic.record,
     }
     return replace(
         prepared, synthetic=TaggedPairs(kept, synthetic.tag), share=synthetic.share,
         human_side=synthetic.human_side,
     )  # fmt: skip
+
+
+def _described(
+    train: Corpus, kept: SizedCorpus, valid: ParallelCorpus, *, is_held_out: bool
+) -> tuple[SizedCorpus, ParallelCorpus, dict[str, Any]]:
+    """The training and validation text, and the record of the former; both say if they are synthetic."""
+    record: dict[str, Any] = {"origin": train.origin}
+    if made := record_of(train):
+        record["made"] = made
+        if is_held_out:
+            valid = replace(valid, origin=f"{valid.origin} (held out, synthetic)")
+        else:
+            kept, record["in_validation"] = _apart_from(valid, kept)
+            log.info(
+                "%d synthetic pairs left out, they have a side of the validation text", record["in_validation"]
+            )
+        if not len(kept):
+            raise CorpusError(f"{train.origin}: all synthetic pairs have a side of the validation text")
+    return kept, valid, record | {"pairs": len(kept), "sha256": kept.content_hash}
+
+
+def _apart_from(valid: ParallelCorpus, kept: SizedCorpus) -> tuple[SizedCorpus, int]:
+    """The pairs without those that have a side of the validation text, and how many these are."""
+    known = [{text.strip() for text in valid.lines(side)} for side in SIDES]
+    is_known = (any(text.strip() in each for text, each in zip(pair, known)) for pair in kept)
+    rest, left_out = kept.split([row for row, found in enumerate(is_known) if found])
+    return rest, len(left_out)
 
 
 def _with_earlier(
@@ -319,11 +346,21 @@ def encode(
     return pairs
 
 
-def _hold_out(corpus: SizedCorpus, seed: int) -> tuple[SizedCorpus, ParallelCorpus]:
-    count = min(_MAX_HELD_OUT, int(len(corpus) * _HELD_OUT_SHARE))
+def num_held_out(num_pairs: int, origin: str) -> int:
+    """How many of so many pairs are held out for validation.
+
+    Raises:
+        CorpusError: there are too few.
+    """
+    count = min(_MAX_HELD_OUT, int(num_pairs * _HELD_OUT_SHARE))
     if count < _MIN_HELD_OUT:
         raise CorpusError(
-            f"{corpus.origin} has only {len(corpus)} pairs, too few to hold some out for validation; "
+            f"{origin} has only {num_pairs} pairs, too few to hold some out for validation; "
             "give a validation corpus"
         )
+    return count
+
+
+def _hold_out(corpus: SizedCorpus, seed: int) -> tuple[SizedCorpus, ParallelCorpus]:
+    count = num_held_out(len(corpus), corpus.origin)
     return corpus.split(sorted(random.Random(seed).sample(range(len(corpus)), count)))

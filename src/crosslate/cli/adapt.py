@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from itertools import zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from crosslate.adaptation.jobs import AdaptJob
 from crosslate.cli.console import console, error_console, of_full_model, size_of
 from crosslate.cli.options import Option, Options, options_of
+
+if TYPE_CHECKING:
+    from crosslate.packs.manifest import Manifest
 
 TEXT: Options = {
     "--train": Option("train", metavar="FILE [FILE]"),
@@ -29,11 +34,21 @@ TRAINING: Options = {
     "--no-cleaning": Option("data.cleaning.enabled", value=False, help="Keep every pair."),
     "--mined": "data.cleaning.mined",
     "--max-tokens": "data.max_tokens",
+}
+VOCABULARY: Options = {
     "--vocab-size": Option(
         "data.source_vocabulary_size data.target_vocabulary_size",
         help="Pieces of each new vocabulary. [default: chosen from the text]",
     ),
     "--unigram": Option("data.vocabulary_kind", value="unigram", help="Unigram instead of BPE vocabularies."),
+}
+PACK: Options = {
+    "--frozen-dtype": "frozen_dtype",
+    "--gradient-checkpointing": "training.gradient_checkpointing",
+    "--shard-frozen": "training.shard_frozen",
+    "--dtype": "output.dtype",
+    "--name": "output.name",
+    "--licence": "output.licence",
 }
 _OPTIONS: Options = {
     "--parent": "parent",
@@ -58,12 +73,8 @@ _OPTIONS: Options = {
     "--initial-embeddings": "new.initial_embeddings",
     "--dictionary": Option("new.dictionaries", metavar="FILE [FILE]"),
     **TRAINING,
-    "--frozen-dtype": "frozen_dtype",
-    "--gradient-checkpointing": "training.gradient_checkpointing",
-    "--shard-frozen": "training.shard_frozen",
-    "--dtype": "output.dtype",
-    "--name": "output.name",
-    "--licence": "output.licence",
+    **VOCABULARY,
+    **PACK,
 }
 
 
@@ -72,17 +83,22 @@ def adapt(job: AdaptJob) -> None:
     """Teach a parent a new language, or go on from packs with new text, and write a pack."""
     from crosslate.training.progress import ConsoleProgress
 
-    manifest = job.run(ConsoleProgress(error_console())).manifest
+    pack = job.run(ConsoleProgress(error_console()))
+    print_pack(pack.manifest, job.output.folder)
+
+
+def print_pack(manifest: Manifest, folder: Path) -> None:
+    """Prints what an adaptation made, with its scores and those at the start."""
     counts = manifest.training["parameters"]
     before = [each["value"] for each in manifest.training.get("start", {}).get("scores", [])]
+    start = "composed" if manifest.packs and manifest.start is None else "at the start"
     score = "".join(
         f", {each.metric} {each.value:.2f} on {each.test_set.partition(':')[0]}"
-        + (f" ({was:.2f} at the start)" if was is not None else "")
+        + (f" ({was:.2f} {start})" if was is not None else "")
         for each, was in zip_longest(manifest.scores, before)
     )
     console().print(
         f"pack {manifest.source_language}-{manifest.target_language}: {size_of(counts['pack_bytes'])} of "
-        f"tensors, {of_full_model(counts['share_stored'], counts['model_bytes'])}{score}, saved to "
-        f"{job.output.folder}",
+        f"tensors, {of_full_model(counts['share_stored'], counts['model_bytes'])}{score}, saved to {folder}",
         soft_wrap=True,
     )

@@ -24,7 +24,7 @@ from crosslate.errors import (
 )
 
 _COMMANDS = (
-    "demo", "plan", "adapt", "translate", "back-translate", "evaluate", "align", "parent", "pack", "study",
+    "demo", "plan", "adapt", "compose", "translate", "back-translate", "evaluate", "align", "parent", "pack", "study",
     "serve",
 )  # fmt: skip
 
@@ -105,7 +105,8 @@ _REMEDIES: dict[type[CrosslateError], str] = {
 _SEVERAL_VALUES = frozenset(
     {"--train", "--valid", "--test", "--pack", "--input", "-i", "--hypotheses", "--compare", "--word",
      "--text", "--dictionary", "--synthetic", "--earlier", "--earlier-valid", "--round-trip", "--from",
-     "--through", "--beside"}
+     "--through", "--beside", "--source-text", "--source-through", "--source-round-trip", "--target-text",
+     "--target-through", "--target-round-trip"}
 )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from crosslate.cli.console import console
-from crosslate.cli.model_choice import MODEL, ModelChoice, model_of
+from crosslate.cli.model_choice import MODEL, ModelChoice
 from crosslate.cli.options import Option, Options, options_of
 from crosslate.config import AnyPath
 from crosslate.errors import Faults
@@ -60,7 +60,9 @@ class BackTranslateJob(ModelChoice):
 
     def back(self) -> StoredModel | None:
         """The model of the round trip."""
-        return model_of(self.round_trip) if self.round_trip else None
+        from crosslate.packs.stored_model import StoredModel
+
+        return StoredModel.named(self.round_trip) if self.round_trip else None
 
 
 _OPTIONS: Options = {
@@ -86,9 +88,11 @@ _OPTIONS: Options = {
 @options_of(_OPTIONS)
 def back_translate(job: BackTranslateJob) -> None:
     """Translate text into synthetic pairs for adapt --synthetic, by one model or several in a row."""
+    from crosslate.packs.stored_model import StoredModel
+
     beside = Beside(job.beside_lang, job.beside) if job.beside_lang else None
     counts = back_translation.back_translate(
-        job.stored(), job.input, job.output, through=[model_of([each]) for each in job.through],
+        job.stored(), job.input, job.output, through=[StoredModel.named([each]) for each in job.through],
         beside=beside, back=job.back(), engine=job.engine, quantization=job.quantization,
         options=job.decoding, settings=job.synthesis,
     )  # fmt: skip

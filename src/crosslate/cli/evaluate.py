@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import Field
 
 from crosslate.cli.console import console, error_console, make_table, print_line
-from crosslate.cli.model_choice import MODEL, ModelChoice, model_of
+from crosslate.cli.model_choice import MODEL, ModelChoice
 from crosslate.cli.options import Option, Options, options_of
 from crosslate.cli.output import STANDARD_OUTPUT, open_output, window_lines, with_bar, write_lines
 from crosslate.config import AnyPath
@@ -104,7 +104,7 @@ class EvaluateJob(ModelChoice):
         from crosslate.packs.stored_model import StoredModel
 
         main = self.stored() if self.packs or self.parent else None
-        further = [model_of([each]) for each in self.through]
+        further = [StoredModel.named([each]) for each in self.through]
         systems: list[Models | str] = [*([Models((main, *further))] if main else []), *self.hypotheses]
         for name in self.compare:
             if not (Path(name).is_dir() or names_pack(name)):

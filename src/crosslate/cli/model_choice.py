@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from pydantic import Field
 
 from crosslate.cli.options import Option, Options
 from crosslate.config import AnyPath
-from crosslate.engines.decoding import DecodingOptions
+from crosslate.engines.decoding import EngineChoice
 from crosslate.models.parent_facts import ParentFacts
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from crosslate.translation.translator import Translator
 
 
-class ModelChoice(ParentFacts):
+class ModelChoice(ParentFacts, EngineChoice):
     """A model on disk and how to translate with it."""
 
     packs: list[AnyPath] = Field(
@@ -30,17 +30,6 @@ class ModelChoice(ParentFacts):
         description="Folder or Hugging Face Hub id of the parent. Without a pack, translates the parent's "
         "own pair. [default: from the pack's manifest]",
     )
-    engine: Literal["auto", "ctranslate2", "onnx", "pytorch"] = Field(
-        "auto",
-        description="auto uses PyTorch on a GPU, else the first of CTranslate2, ONNX Runtime (if installed) "
-        "and PyTorch that supports the model.",
-    )
-    quantization: str = Field(
-        "float32",
-        description="Type of the weights: float32; with CTranslate2 or ONNX Runtime int8; with CTranslate2 "
-        "also int16, float16, bfloat16, …",
-    )
-    decoding: DecodingOptions = Field(default_factory=DecodingOptions)
 
     def stored(self) -> StoredModel:
         """The model on disk."""
@@ -57,18 +46,8 @@ class ModelChoice(ParentFacts):
         )
 
 
-def model_of(folders: list[str]) -> StoredModel:
-    """Packs, or a single parent."""
-    from crosslate.packs.hub import names_pack
-    from crosslate.packs.stored_model import StoredModel
-
-    first, *others = folders
-    is_parent = not others and not names_pack(first)
-    return StoredModel(parent=first) if is_parent else StoredModel(folders)
-
-
 def decoding_options(field: str) -> Options:
-    """The options of :class:`DecodingOptions` in a field of a command's settings."""
+    """The options of the decoding settings in a field of a command's settings."""
     return {
         "--beam": Option(f"{field}.beam_size", metavar="N"),
         "--length-penalty": Option(f"{field}.length_penalty", metavar="X"),
@@ -83,11 +62,15 @@ PARENT_FACTS: Options = {
     "--parent-prefix": Option("parent_prefix", metavar="TEXT"),
 }
 
+ENGINE: Options = {
+    "--engine": "engine",
+    "--quantization": Option("quantization", metavar="TYPE"),
+    **decoding_options("decoding"),
+}
+
 MODEL: Options = {
     "--pack": Option("packs", metavar="PACK"),
     "--parent": Option("parent", metavar="NAME"),
     **PARENT_FACTS,
-    "--engine": "engine",
-    "--quantization": Option("quantization", metavar="TYPE"),
-    **decoding_options("decoding"),
+    **ENGINE,
 }

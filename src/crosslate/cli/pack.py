@@ -274,6 +274,8 @@ def _data(record: dict[str, Any]) -> list[tuple[str, str]]:
         "validated on {valid[pairs]:,} pairs of {valid[origin]}",
         "cleaning kept {cleaning[kept]:,} of {cleaning[total]:,} pairs",
     )  # fmt: skip
+    if _filled(record, "{train[made]}"):
+        lines[0] = lines[0].replace("pairs of", "synthetic pairs of", 1)
     if _filled(record, "{valid[held_out]}") == ["True"]:
         lines = [f"{line}, held out of the training text" if "validated" in line else line for line in lines]
     return _labelled("data", lines)

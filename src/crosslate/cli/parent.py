@@ -10,7 +10,7 @@ from pydantic import Field
 
 from crosslate.adaptation.jobs import ParentChoice, ParentJob
 from crosslate.adaptation.settings import OutputSettings
-from crosslate.cli.adapt import OUTPUT, TEXT, TRAINING
+from crosslate.cli.adapt import OUTPUT, TEXT, TRAINING, VOCABULARY
 from crosslate.cli.console import console, error_console, make_table, megabytes, millions
 from crosslate.cli.model_choice import PARENT_FACTS
 from crosslate.cli.options import Option, Options, options_of, read_all_lines
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 parent_app = typer.Typer(
     help="Train, import, trim and inspect parents.", no_args_is_help=True, rich_markup_mode=None
 )
-_TRAIN: Options = {"--langs": "langs", **TEXT, **OUTPUT, "--size": "size", **TRAINING}
+_TRAIN: Options = {"--langs": "langs", **TEXT, **OUTPUT, "--size": "size", **TRAINING, **VOCABULARY}
 _OUT: Options = {"--out -o": Option("output.folder", help="Folder to write.")}
 _FORCE: Options = {"--force": Option("output.replace", help="Replace OUT if it exists.")}
 

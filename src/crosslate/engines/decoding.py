@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from pydantic import Field
 
@@ -65,6 +65,22 @@ class DecodingOptions(Settings):
         bucket = max(_SMALLEST_BUCKET_TOKENS, 1 << (num_source_tokens - 1).bit_length())
         wanted = math.ceil(self.max_length_factor * bucket) + _SPARE_TOKENS
         return max(1, min(wanted, self.max_new_tokens, max_target_tokens))
+
+
+class EngineChoice(Settings):
+    """An engine, and how it translates."""
+
+    engine: Literal["auto", "ctranslate2", "onnx", "pytorch"] = Field(
+        "auto",
+        description="auto uses PyTorch on a GPU, else the first of CTranslate2, ONNX Runtime (if installed) "
+        "and PyTorch that supports the model.",
+    )
+    quantization: str = Field(
+        "float32",
+        description="Type of the weights: float32; with CTranslate2 or ONNX Runtime int8; with CTranslate2 "
+        "also int16, float16, bfloat16, …",
+    )
+    decoding: DecodingOptions = Field(default_factory=DecodingOptions)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from crosslate.errors import Faults, InputError, LanguagesNotNamed, PackError, ParentError, UsageError
 from crosslate.files import atomic_folder, read_optional_object, sha256_file
-from crosslate.packs.hub import pack_folder
+from crosslate.packs.hub import names_pack, pack_folder
 from crosslate.packs.manifest import CARD_NAME, MANIFEST_NAME, Manifest
 from crosslate.packs.pack import check_composition, check_parent, check_replaceable, verify
 from crosslate.text.vocabularies import AUDIO, IMAGES, NoVocabulary
@@ -68,6 +68,13 @@ class StoredModel:
         ordered = sorted(self.manifests, key=lambda each: each.place)
         self.source_language, self.target_language = ordered[0].source_language, ordered[-1].target_language
         _check_recorded(self.manifests, self.parent)
+
+    @classmethod
+    def named(cls, names: Sequence[str]) -> StoredModel:
+        """Packs, or a single parent, whichever it is that is named."""
+        first, *others = names
+        is_parent = not others and not names_pack(first)
+        return cls(parent=first) if is_parent else cls(names)
 
     @property
     def name(self) -> str:

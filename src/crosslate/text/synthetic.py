@@ -26,8 +26,12 @@ def record_path(path: Path) -> Path:
     return path.with_name(path.name + ".record.json")
 
 
-def write_record(path: Path, file: Path, human_language: str, described: dict[str, Any]) -> None:
-    """Writes the record of ``path``, whose contents are still in ``file``."""
+def write_record(path: Path, file: Path, human_language: str | None, described: dict[str, Any]) -> None:
+    """Writes the record of ``path``, whose contents are still in ``file``.
+
+    Args:
+        human_language: of the side that people wrote; None if it is not the same in all pairs.
+    """
     write_json(record_path(path), {_HUMAN: human_language, _HASH: sha256_file(file), **described})
 
 
@@ -90,6 +94,14 @@ class TaggedPairs(SizedCorpus):
         rest, taken = self.untagged.split(rows)
         tagged = ((self._prefix + source, target) for source, target in taken)
         return TaggedPairs(rest, self.tag), self.with_pairs(tagged)
+
+
+def record_of(corpus: Corpus) -> dict[str, Any]:
+    """How the pairs of a corpus were made, if it is a file with a record; else empty."""
+    if not isinstance(corpus, TextFiles) or len(corpus.paths) != 1:
+        return {}
+    path = Path(corpus.paths[0])
+    return _record(path, {path.name: sha256_file(path)}) if record_path(path).is_file() else {}
 
 
 def _record(path: Path, hashes: dict[str, str]) -> dict[str, Any]:

@@ -132,7 +132,9 @@ def back_translate(
     settings = settings or BackTranslationSettings()
     legs = [model, *through]
     human = language_code(beside.language) if beside else model.source_language
-    _check(legs, human, back, output)
+    if output.suffix != ENDING:
+        raise UsageError(f"the output is {output.name}, expected a name that ends in {ENDING}")
+    check_languages(legs, human, back)
     if beside:
         for path in (*inputs, *beside.files):
             check_is_file(path)
@@ -187,12 +189,19 @@ def back_translate(
     return counts
 
 
-def _check(legs: Sequence[StoredModel], human: str, back: StoredModel | None, output: Path) -> None:
-    """Checks languages and the name of the output before any work."""
+def check_languages(legs: Sequence[StoredModel], human: str, back: StoredModel | None = None) -> None:
+    """Checks that models in a row make pairs of a text, before any work.
+
+    Args:
+        human: language of the text that the pairs hold.
+        back: the model of the round trip.
+
+    Raises:
+        UsageError: they do not follow each other, end in the language of the text, or read recordings or
+            images; or ``back`` translates something else.
+    """
     source, target = legs[0].source_language, legs[-1].target_language
     name = " + ".join(each.name for each in legs)
-    if output.suffix != ENDING:
-        raise UsageError(f"the output is {output.name}, expected a name that ends in {ENDING}")
     check_read_text([legs[0], *([back] if back else [])])
     check_chain(legs)
     if any(is_same_language(each, target) for each in (human, source)):
