@@ -344,7 +344,7 @@ class _SyntheticText:
             "languages": list(self.corpus.languages),
             "models": [each.key() for each in self.legs],
             "round trip": self.back and self.back.key(),
-            "engine": self.engine.to_values(),
+            **self.engine.to_values(),
             "settings": self.settings.to_values(),
         }
 

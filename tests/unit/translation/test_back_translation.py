@@ -54,7 +54,7 @@ class Stored:
     """A model on disk that :class:`Words` stands for."""
 
     def __init__(self, words: Words, key: str = "k") -> None:
-        self.words, self._key, self.name = words, key, f"model {key}"
+        self.words, self._key, self.name, self.signal = words, key, f"model {key}", ""
         self.source_language, self.target_language = words.source_language, words.target_language
 
     def key(self) -> str:
