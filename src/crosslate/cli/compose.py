@@ -49,7 +49,9 @@ def _text(side: str, other: str, does: str) -> Options:
 
 _OPTIONS: Options = {
     "PACK": Option(
-        "start", metavar="PACK PACK", help="A pack with a new source and one with a new target, on one parent."
+        "start",
+        metavar="PACK PACK",
+        help="A pack with a new source and one with a new target, on one parent.",
     ),
     "--parent": Option(
         "parent", help="Folder or Hugging Face Hub id of their parent. [default: from the manifests]"
@@ -85,8 +87,8 @@ def improve(job: ImproveJob) -> None:
     if not job.train and not job.valid:
         print_line(
             out,
-            f"validated on {data['valid']['pairs']:,} synthetic pairs that were held out; real ones (--valid) "
-            "would say more",
+            f"validated on {data['valid']['pairs']:,} synthetic pairs that were held out; "
+            "real ones (--valid) would say more",
         )
     packs = [*map(str, job.start), str(job.output.folder)]
     parent = ["--parent", job.parent] if job.parent else []
