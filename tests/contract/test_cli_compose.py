@@ -21,11 +21,12 @@ from toy_training import interrupt
 
 @pytest.fixture(scope="module")
 def models(tiny, tmp_path_factory):
-    """A parent from English to French, and a pack from French to German on the parent of the two packs."""
+    """Parents from English and Spanish to French, and a pack from French to German on the parent of the two packs."""
     root = tmp_path_factory.mktemp("models")
-    english, french = (tiny_models.vocabulary(each) for each in ("en", "fr"))
-    size, positions = tiny_models.SIZE, tiny_models.MAX_TOKENS
-    Parent.create(english, french, "en", "fr", size, max_positions=positions).save(root / "en-fr")
+    for pair in (("en", "fr"), ("es", "fr")):
+        sides = (tiny_models.vocabulary(each) for each in pair)
+        parent = Parent.create(*sides, *pair, tiny_models.SIZE, max_positions=tiny_models.MAX_TOKENS)
+        parent.save(root / "-".join(pair))
     first = Parent.load(tiny / "parents/fr-en")
     german = parents.child(first, "tgt+xattn[k,v]", target=tiny_models.vocabulary("de"), codes=("fr", "de"))
     pack_child(german).save(root / "fr-de")
@@ -121,17 +122,19 @@ def test_from_both_texts_to_a_pair_pack(improve, both, crosslate, tiny, models, 
     assert ran.code == 0, ran.err
 
 
-def test_the_target_pack_alone_translates_what_it_reads(improve, texts, tiny, tmp_path):
+def test_the_target_pack_alone_translates_what_it_reads(improve, texts, tiny, models, tmp_path):
     """A round trip by the parent is no model of that pair, which is told before anything is done."""
     text = ("--source-text", *texts["de-fr"], "--source-text-lang", "fr")
     ran = improve(*text, "--source-round-trip", tiny / "parents/fr-en")
     assert ran.code == EXIT_USAGE and "fr-en translates fr to en, expected es to fr" in ran.err
     assert not (tmp_path / "de-es.run").exists()
-    ran = improve(*text)
+    back = ("--source-round-trip", models / "es-fr", "--min-round-trip", 0)
+    ran = improve(*text, *back)
     assert ran.code == 0, ran.err
     assert ran.lines[0].endswith(f"fr translated to es by {tiny / 'packs/fr-es'}")
+    assert all("round_trip" in each for each in made(tmp_path))
     real = toy_corpora.write(toy_corpora.corpus("de", "es", 40, seed=3), tmp_path, "real")
-    ran = improve(*text, "--train", *real, "--synthetic-share", 0.2, "--force")
+    ran = improve(*text, *back, "--train", *real, "--synthetic-share", 0.2, "--force")
     assert ran.code == 0, ran.err
     record = Pack.load(tmp_path / "de-es").manifest.data
     assert record["train"]["pairs"] == 40 and "made" not in record["train"]
@@ -219,6 +222,11 @@ def test_it_goes_on_where_it_was_stopped(improve, both, texts, tmp_path, monkeyp
             "en-fr translates en, expected fr, the language beside es in",
         ),
         (("--source-text", "-"), EXIT_USAGE, "is standard input, expected files, so that the run can resume"),
+        (
+            ("--source-text", "de-fr", "more", "--source-text-lang", "fr"),
+            EXIT_USAGE,
+            "3 files given for a corpus",
+        ),
         (("--source-text-lang", "fr"), EXIT_USAGE, "given for a text of a pack, but no such text"),
         (
             ("--source-text", "nowhere", "--source-text-lang", "fr"),

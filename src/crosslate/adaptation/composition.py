@@ -51,8 +51,8 @@ class TextOfPack(Settings):
 
     files: list[str] = Field(
         default_factory=list,
-        description="Sentence pairs of the pack, in the direction in which it translates; in any form of "
-        "train but standard input.",
+        description="Sentence pairs of the pack, in the direction in which it translates, in any form that "
+        "adapt reads.",
     )
     language: LanguageCode | None = Field(
         None, description="Language beside the new one in the text. [default: that of the pack]"
@@ -72,8 +72,6 @@ class TextOfPack(Settings):
             faults.add(
                 "a language or models are given for a text of a pack, but no such text; give its files"
             )
-        if STANDARD_INPUT in self.files:
-            faults.add("the text of a pack is standard input, expected files, so that the run can resume")
 
 
 class ImproveJob(AdaptJob, EngineChoice):
@@ -127,6 +125,9 @@ class ImproveJob(AdaptJob, EngineChoice):
             faults.add(
                 "synthetic pairs are given, but these are made here; give real pairs to train, or none"
             )
+        for text in (self.source_text.files, self.target_text.files, self.train, self.valid):
+            if STANDARD_INPUT in text:
+                faults.add("a text is standard input, expected files, so that the run can resume")
         if "synthetic_share" in self.model_fields_set and not self.train:
             faults.add("a share of synthetic pairs is given, but no real pairs (--train)")
         if self.synthesis.model_fields_set & {"side", "cleaning"}:
@@ -164,9 +165,11 @@ class ImproveJob(AdaptJob, EngineChoice):
         if not all(each.output.exists() for each in texts):
             self._check_model()
         from crosslate.adaptation.run_folder import Run
+        from crosslate.training.checkpoints import remove_torn
 
         run = Run(self.output, MANIFEST_NAME)
         with run.main_process_first():
+            remove_torn(run.folder / _FOLDER, "*")
             for each in missing:
                 each.prepare(run.folder)
             if not self.valid:
@@ -185,7 +188,7 @@ class ImproveJob(AdaptJob, EngineChoice):
         """
         from crosslate.packs.stored_model import StoredModel
 
-        first, last = sorted(zip(two.packs, two.manifests), key=lambda each: each[1].place)
+        first, last = sorted(zip(self.start, two.manifests), key=lambda each: each[1].place)
         settings = self.synthesis.changed(cleaning=self.data.cleaning)
         found = []
         text = self.source_text

@@ -12,6 +12,7 @@ from crosslate.adaptation.adapt import adapt
 from crosslate.adaptation.settings import NewLanguages, PackOutput
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.errors import InputError, Interrupted, PackError, UsageError
+from crosslate.evaluation.scores import score_translations
 from crosslate.models.parent import Parent
 from crosslate.packs.compose import composed_parent
 from crosslate.packs.pack import Pack
@@ -48,6 +49,11 @@ def test_a_pair_pack_comes_out_scored_as_stored(parent: Parent, two: list[Pack],
     assert manifest.strategy == "pair+xattn+low-rank(enc,dec;rank=32)" and manifest.renewed == ()
     assert [each.fingerprint for each in manifest.packs] == [each.manifest.checksum for each in two[::-1]]
     assert manifest.parent == two[0].manifest.parent and manifest.scores
+    (composed,) = manifest.training["start"]["scores"]
+    valid = toy_corpora.corpus(*BOTH, 12, seed=1)
+    greedily = Translator(parent, *two, options=DecodingOptions(beam_size=1)).translate(valid.source)
+    assert composed["value"] == round(score_translations(greedily, valid, "bleu", num_samples=0).value, 4)
+    assert composed["test_set"] == manifest.scores[0].test_set
     assert {record.dtype for record in manifest.tensors.values()} == {"bfloat16"}
     assert set(manifest.files) == {"weights.safetensors"}
     card = (tmp_path / "de-es" / "README.md").read_text(encoding="utf-8")

@@ -19,7 +19,7 @@ from crosslate.errors import CorpusError
 from crosslate.text.cleaning import CleaningSettings
 from crosslate.text.corpora import ParallelCorpus, StoredPairs, TextFiles
 from crosslate.text.phrasebook import Phrasebook
-from crosslate.text.synthetic import SyntheticText
+from crosslate.text.synthetic import SyntheticText, record_of, write_record
 from crosslate.text.vocabularies import SpecialIds
 from crosslate.training.mixed_pairs import MixedPairs
 
@@ -116,6 +116,26 @@ def test_faults_of_both_corpora_come_together_and_leave_nothing(tmp_path: Path):
         prepare(train, missing, DataSettings(), 1, tmp_path / "run", made)
     assert all(each in str(caught.value) for each in ("train.de has 3 lines", "no.de", "no.jsonl"))
     assert not (tmp_path / "run").exists()
+
+
+def test_training_text_that_a_record_calls_synthetic_is_marked(tmp_path: Path):
+    path, valid = tmp_path / "made.jsonl", pairs(3)
+    lines = [json.dumps({"de": source, "en": target}) + "\n" for source, target in pairs(700)]
+    path.write_text("".join(lines), encoding="utf-8")
+    text = TextFiles([path], "de", "en")
+    assert record_of(text) == {}
+    write_record(path, path, "de", {"translator": {"name": "x"}})
+    prepared = prepare(text, valid, DataSettings(), 1, tmp_path / "run")
+    record = prepared.record["train"]
+    assert (record["pairs"], record["in_validation"], len(prepared.train)) == (697, 3, 697)
+    assert record["made"]["translator"] == {"name": "x"} and record["made"]["human_language"] == "de"
+    held = prepare(text, None, DataSettings(), 1, tmp_path / "run")
+    assert held.valid.origin == held.record["valid"]["origin"] == "made.jsonl (held out, synthetic)"
+    assert len(held.train) == 686 and held.record["train"]["made"] == record["made"]
+    with pytest.raises(CorpusError, match=r"made\.jsonl: all synthetic pairs have a side of the validation"):
+        prepare(text, pairs(700), DataSettings(), 1, tmp_path / "run")
+    path.write_text("".join(lines[1:]), encoding="utf-8")
+    assert record_of(text) == {}
 
 
 def test_what_cannot_be_used_is_said(tmp_path: Path):
