@@ -126,7 +126,9 @@ class RunLog(Progress):
         self.shown.start(title, total_updates, updates)
         self._trackers = [_tracker(name, self._folder, title) for name in self._wanted]
         self._track("start")
-        self._track("store_init_configuration", dict(self._settings))
+        plain = {name: value if isinstance(value, str | int | float) else json.dumps(value)
+                 for name, value in self._settings.items()}  # fmt: skip
+        self._track("store_init_configuration", plain)  # TensorBoard takes nothing else
 
     def update(self, updates: int, values: dict[str, float]) -> None:
         self.shown.update(updates, values)

@@ -153,9 +153,11 @@ def run_with(log: RunLog) -> None:
 
 
 def test_trackers_get_settings_losses_and_scores(tmp_path: Path, boards: dict[str, Board]):
-    run_with(RunLog(tmp_path, trackers=("tensorboard", "mlflow", "trackio"), settings={"seed": 1}))
+    settings = {"seed": 1, "dropout": None, "learning_rates": {"xattn": 1e-3}}
+    run_with(RunLog(tmp_path, trackers=("tensorboard", "mlflow", "trackio"), settings=settings))
+    plain = {"seed": 1, "dropout": "null", "learning_rates": '{"xattn": 0.001}'}
     common = [
-        ("start", {}), ("store_init_configuration", {"seed": 1}, {}), ("log", {"loss": 1.5}, {"step": 7}),
+        ("start", {}), ("store_init_configuration", plain, {}), ("log", {"loss": 1.5}, {"step": 7}),
         ("log", {"validation bleu": 41.234}, {"step": 880}), ("finish", {}),
     ]  # fmt: skip
     assert boards["tensorboard"].calls == [("tensorboard", tmp_path, {}), *common]
