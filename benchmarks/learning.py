@@ -2,14 +2,17 @@
 
     python -m benchmarks.learning --parent FOLDER --train FILE FILE --valid FILE FILE [--new-source de]
         [--ours STRATEGY ...] [--dropout 0.1|auto] [--initial-embeddings random] [--batch-tokens 2048]
-        [--plain] [--pairs 3000] [--epochs 6] [--rate 2e-3] [--turns 3] [--peers .venv-peers] [--out FILE]
+        [--plain] [--paper] [--pairs 3000] [--epochs 6] [--rate 2e-3] [--turns 3] [--clock wall|cpu]
+        [--peers .venv-peers] [--out FILE]
 
 Systems take turns, each in a process of its own and from the same parent: Hugging Face's Seq2SeqTrainer
-training everything with a new source vocabulary; ``crosslate adapt`` with each strategy of ``--ours``; and,
-with ``--plain``, a plain loop of src+xattn in fp32 with nothing of what makes Crosslate fast: PyTorch's own
-dropout and attention, full logits, whole batches. All start from the same kind of embeddings, translate the
+training everything with a new source vocabulary; ``crosslate adapt`` with each strategy of ``--ours``; with
+``--paper``, src+xattn as the paper starts it: random embeddings and dropout 0.1; and, with ``--plain``, a
+plain loop of src+xattn in fp32 with nothing of what makes Crosslate fast: PyTorch's own dropout and
+attention, full logits, whole batches. The others start from the same kind of embeddings. All translate the
 same validation text greedily after every epoch and are scored alike. Seconds count from the start of the
-process. Every turn has a seed of its own.
+process: of the clock, or with ``--clock cpu`` of the processor, for one thread on a machine with other work.
+Every turn has a seed of its own.
 """
 
 from __future__ import annotations
@@ -35,6 +38,11 @@ OURS = "Crosslate "
 THEIRS, PLAIN = "Seq2SeqTrainer all", "plain loop, src+xattn, fp32"
 NUM_VALID = 300
 STRATEGY = "src+xattn"
+PAPER = f"{OURS}{STRATEGY}, started as in the paper"
+
+
+def seconds_since(started: float, clock: str) -> float:
+    return time.process_time() if clock == "cpu" else time.time() - started
 
 
 def texts(arguments: argparse.Namespace) -> tuple[ParallelCorpus, ParallelCorpus]:
@@ -47,12 +55,14 @@ def texts(arguments: argparse.Namespace) -> tuple[ParallelCorpus, ParallelCorpus
     return first(arguments.train, arguments.pairs), first(arguments.valid, NUM_VALID)
 
 
-def settings_of(arguments: argparse.Namespace, strategy_name: str = STRATEGY) -> TrainingSettings:
+def settings_of(
+    arguments: argparse.Namespace, strategy_name: str = STRATEGY, *, dropout: float | None
+) -> TrainingSettings:
     from crosslate.models.strategies import parse_strategy
     from crosslate.training.settings import TrainingChanges
 
     changes = TrainingChanges(
-        dropout=arguments.dropout, schedule="cosine", warmup_updates=50, max_epochs=arguments.epochs,
+        dropout=dropout, schedule="cosine", warmup_updates=50, max_epochs=arguments.epochs,
         patience=0, batch_tokens=arguments.batch_tokens, seed=arguments.seed,
     )  # fmt: skip
     return changes.resolved(parse_strategy(strategy_name))
@@ -66,14 +76,19 @@ def adapted(arguments: argparse.Namespace) -> list[dict[str, float]]:
     from crosslate.training.progress import Progress
 
     train, valid = texts(arguments)
-    strategy = arguments.system.removeprefix(OURS)
+    if arguments.system == PAPER:
+        strategy, initial, dropout = STRATEGY, "random", 0.1
+    else:
+        strategy = arguments.system.removeprefix(OURS)
+        initial, dropout = arguments.initial_embeddings, arguments.dropout
     pack = adapt(
-        Parent.load(arguments.parent), train, valid, training=settings_of(arguments, strategy),
-        new=NewLanguages(
-            source=arguments.new_source, strategy=strategy, initial_embeddings=arguments.initial_embeddings
-        ),
+        Parent.load(arguments.parent), train, valid,
+        training=settings_of(arguments, strategy, dropout=dropout),
+        new=NewLanguages(source=arguments.new_source, strategy=strategy, initial_embeddings=initial),
         data=DataSettings(source_vocabulary_size=arguments.vocabulary),
-        progress=Progress(measure=lambda child: {"seconds": time.time() - arguments.started}),
+        progress=Progress(
+            measure=lambda child: {"seconds": seconds_since(arguments.started, arguments.clock)}
+        ),
     )  # fmt: skip
     return [
         {"seconds": each["seconds"], "score": each["score"]} for each in pack.manifest.training["validations"]
@@ -112,7 +127,7 @@ def plain(arguments: argparse.Namespace) -> list[dict[str, float]]:
     from crosslate.training.devices import set_dropout
     from crosslate.training.optimiser import Trainee, learning_rate_factor
 
-    settings = settings_of(arguments)
+    settings = settings_of(arguments, dropout=arguments.dropout)
     torch.manual_seed(arguments.seed)
     found = []
     with tempfile.TemporaryDirectory() as folder:
@@ -154,7 +169,8 @@ def plain(arguments: argparse.Namespace) -> list[dict[str, float]]:
                 optimiser.step()
             child.model.eval()
             score = validate().score
-            found.append({"seconds": time.time() - arguments.started, "score": score})
+            seconds = seconds_since(arguments.started, arguments.clock)
+            found.append({"seconds": seconds, "score": score})
     return found
 
 
@@ -185,7 +201,8 @@ def theirs(arguments: argparse.Namespace) -> list[dict[str, float]]:
         sources = [child.source.encode(each)[:limit] for each in valid.source]
         (folder / "valid.json").write_text(json.dumps(sources))
         command = [peer_python("trainer", arguments.peers), str(HERE / "peers" / "learning.py"), name]
-        numbers = (arguments.seed, arguments.epochs, arguments.rate, time.time())
+        started = "cpu" if arguments.clock == "cpu" else time.time()
+        numbers = (arguments.seed, arguments.epochs, arguments.rate, started)
         where = [] if is_known else [str(HERE.parent / "src")]
         found = run([*command, *map(str, numbers), *where])["validations"]
         translated = [[child.target.decode(ids) for ids in each["ids"]] for each in found]
@@ -206,8 +223,8 @@ def best(validations: list[dict[str, float]]) -> float:
 
 def table(turns: list[dict[str, list[dict[str, float]]]]) -> str:
     """Every system against the first, turn by turn."""
-    lines = ["| system | best validation BLEU | seconds to the first row's best - 1 | to the first row's |",
-             "|---|---|---|---|"]  # fmt: skip
+    lines = ["| system | best validation BLEU | seconds to the first row's best - 1 | to the first row's | "
+             "of the whole run |", "|---|---|---|---|---|"]  # fmt: skip
     for name in turns[0]:
         seconds, ratios = [], []
         for turn in turns:
@@ -218,7 +235,8 @@ def table(turns: list[dict[str, list[dict[str, float]]]]) -> str:
                 ratios.append(reached / base)
         missed = f"not reached in {len(turns) - len(seconds)} of {len(turns)} turns"
         shown = [spread(seconds, " s"), spread(ratios)] if len(seconds) == len(turns) else [missed, ""]
-        lines.append(f"| {name} | {spread([best(turn[name]) for turn in turns])} | {shown[0]} | {shown[1]} |")
+        shown.append(spread([turn[name][-1]["seconds"] for turn in turns], " s"))
+        lines.append(f"| {name} | {spread([best(turn[name]) for turn in turns])} | {' | '.join(shown)} |")
     if all({OURS + STRATEGY, PLAIN} <= turn.keys() for turn in turns):
         differences = [best(turn[OURS + STRATEGY]) - best(turn[PLAIN]) for turn in turns]
         lines += ["", "Best validation BLEU of Crosslate less that of the plain loop, by turn: "
@@ -235,6 +253,8 @@ def main() -> None:
     parser.add_argument("--new-source", default="de")
     parser.add_argument("--ours", nargs="+", default=[STRATEGY], metavar="STRATEGY")
     parser.add_argument("--plain", action="store_true")
+    parser.add_argument("--paper", action="store_true")
+    parser.add_argument("--clock", choices=("wall", "cpu"), default="wall")
     parser.add_argument(
         "--dropout", default=0.1, type=lambda value: None if value == "auto" else float(value),
         help="of Crosslate; Seq2SeqTrainer has the model's own",
@@ -257,7 +277,8 @@ def main() -> None:
     if arguments.system:
         print(json.dumps({THEIRS: theirs, PLAIN: plain}.get(arguments.system, adapted)(arguments)))
         return
-    systems = [THEIRS, *(OURS + strategy for strategy in arguments.ours), *[PLAIN] * arguments.plain]
+    ours = [OURS + strategy for strategy in arguments.ours]
+    systems = [THEIRS, *ours, *[PAPER] * arguments.paper, *[PLAIN] * arguments.plain]
     turns: list[dict[str, list[dict[str, float]]]] = []
     for seed in range(1, arguments.turns + 1):
         turns.append({})

@@ -4,8 +4,9 @@
 
 FOLDER holds ``model`` or ``model.pt``, ``pairs.npz`` and ``valid.json`` (ids of the source sentences);
 ``model.pt`` is a whole model of a class that is not in transformers but found in PATH. Validation translates
-greedily with ``generate``, longest first. STARTED is the time of day at which this process was started.
-Prints one line of JSON: for every validation, seconds since then and the ids of the translations.
+greedily with ``generate``, longest first. STARTED is the time of day at which this process was started,
+or ``cpu``. Prints one line of JSON: for every validation, seconds since then, or of the processor, and the
+ids of the translations.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from transformers import AutoModelForSeq2SeqLM, Seq2SeqTrainer, TrainerCallback,
 class Validation(TrainerCallback):
     """Translates after every epoch."""
 
-    def __init__(self, model: Any, sources: list[list[int]], collator: Collator, started: float) -> None:
+    def __init__(self, model: Any, sources: list[list[int]], collator: Collator, started: str) -> None:
         self.model, self.sources, self.collator, self.started = model, sources, collator, started
         self.found: list[dict[str, Any]] = []
 
@@ -44,12 +45,13 @@ class Validation(TrainerCallback):
                 )  # fmt: skip
             for index, row in zip(chosen, ids.tolist(), strict=True):
                 translations[index] = row
-        self.found.append({"seconds": time.time() - self.started, "ids": translations})
+        seconds = time.process_time() if self.started == "cpu" else time.time() - float(self.started)
+        self.found.append({"seconds": seconds, "ids": translations})
         self.model.train()
 
 
 def main() -> None:
-    folder, seed, epochs, rate, started = Path(sys.argv[1]), *map(float, sys.argv[2:6])
+    folder, seed, epochs, rate = Path(sys.argv[1]), *map(float, sys.argv[2:5])
     set_seed(int(seed))
     if sys.argv[6:]:
         sys.path.append(sys.argv[6])
@@ -60,7 +62,7 @@ def main() -> None:
     config = model.config
     collator = Collator(config.pad_token_id, config.decoder_start_token_id)
     sources = json.loads((folder / "valid.json").read_text(encoding="utf-8"))
-    validation = Validation(model, sources, collator, started)
+    validation = Validation(model, sources, collator, sys.argv[5])
     with tempfile.TemporaryDirectory() as output:
         arguments = best_arguments(
             output, num_train_epochs=epochs, learning_rate=rate, lr_scheduler_type="cosine",

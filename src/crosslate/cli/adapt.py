@@ -29,7 +29,7 @@ TRAINING: Options = {
     "--l2-sp": Option("training.l2_sp", metavar="X"),
     "--precision": "training.precision",
     "--seed": "training.seed",
-    "--tensorboard": "training.tensorboard",
+    "--trackers": "training.trackers",
     "--metric": "data.metric",
     "--no-cleaning": Option("data.cleaning.enabled", value=False, help="Keep every pair."),
     "--mined": "data.cleaning.mined",

@@ -207,7 +207,8 @@ def _option_type(hint: Any) -> tuple[Any, list[str]]:
     if get_origin(hint) is Literal:
         return str, list(get_args(hint))
     if get_origin(hint) is list:
-        return list[_option_type(get_args(hint)[0])[0]], []  # type: ignore[misc]
+        kind, choices = _option_type(get_args(hint)[0])
+        return list[kind], choices
     return hint, []
 
 

@@ -189,30 +189,21 @@ def make_plan(
     }
     tensors = []
     for names, group, tensor in child_tensors(model, anatomy, renewed):
-        shape = tuple(tensor.shape)
+        shape, form, is_resized = tuple(tensor.shape), None, False
         axis = vocabulary_axis(anatomy, names)
-        is_resized = axis is not None and axis[0] in renewed
-        new_rows = appended.get(axis[0]) if axis is not None else None
-        form: Form | None = None
-        if axis is not None and is_resized:
+        groups = {anatomy.groups[each] for each in names if each in anatomy.groups}
+        new_rows = None
+        if axis is not None and axis[0] in renewed:
             side, at = axis
+            is_resized, new_rows = True, appended.get(side)
             shape = (*shape[:at], sizes[side], *shape[at + 1 :])
             if new_rows is not None:
                 form = Slices.of(shape, at, new_rows)
-        groups = {anatomy.groups[each] for each in names if each in anatomy.groups}
         if new_rows is None:  # on an appended side only new rows change
             groups -= {GROUP_OF_SIDE[each] for each in appended}
+        method, treatment = _treatment(strategy, treatments, names, group, groups)
         is_parameter = names[0] in anatomy.parameters
         is_learnt = anatomy.constant.isdisjoint(names)
-        found = [treatments[each] for each in names if each in treatments]
-        found = [each for each in found if each[1].group in groups]
-        if len(names) > 1 and any(not isinstance(each.form, Slices | None) for _, each in found):
-            raise StrategyError(
-                f"{strategy} needs separate tensors in every layer, but {' and '.join(names)} are "
-                "shared; choose another method, or src+xattn"
-            )
-        method, treatment = found[0] if found else (None, Treatment(group, is_trained=False))
-        form = treatment.form or form
         planned = PlannedTensor(
             name=names[0],
             aliases=names[1:],
@@ -226,15 +217,11 @@ def make_plan(
             and (is_parameter or axis is not None)
             and not groups.isdisjoint(strategy.reinitialise),
             train=treatment.is_trained and is_learnt and is_parameter,
-            form=form,
+            form=treatment.form or form,
             method=method,
         )
-        starts_from_parent = planned.train and not planned.reinitialise
-        if planned.name in types and (starts_from_parent or (form and not is_resized)):
-            raise StrategyError(
-                f"cannot train {planned.name} from the parent's values, which are held in lower precision; "
-                f"load the parent again and keep {group} in full precision"
-            )
+        if planned.name in types:
+            _check_precise(planned)
         tensors.append(planned)
     dtype = added_type(model)
     for name, (method, treatment) in treatments.items():
@@ -246,6 +233,34 @@ def make_plan(
                 )
             )  # fmt: skip
     return Plan(strategy, renewed, tuple(sorted(tensors, key=lambda tensor: tensor.name)))
+
+
+def _treatment(
+    strategy: Strategy,
+    treatments: Mapping[str, tuple[Method, Treatment]],
+    names: Sequence[str],
+    group: Group,
+    groups: Collection[str],
+) -> tuple[Method | None, Treatment]:
+    """The method that trains a tensor with these names, in whichever of these groups; frozen without one."""
+    found = [treatments[each] for each in names if each in treatments]
+    found = [each for each in found if each[1].group in groups]
+    if len(names) > 1 and any(not isinstance(each.form, Slices | None) for _, each in found):
+        raise StrategyError(
+            f"{strategy} needs separate tensors in every layer, but {' and '.join(names)} are "
+            "shared; choose another method, or src+xattn"
+        )
+    return found[0] if found else (None, Treatment(group, is_trained=False))
+
+
+def _check_precise(planned: PlannedTensor) -> None:
+    """Refuses a tensor held in lower precision that would start from its rounded values."""
+    starts_from_parent = planned.train and not planned.reinitialise
+    if starts_from_parent or (planned.form and not planned.is_resized):
+        raise StrategyError(
+            f"cannot train {planned.name} from the parent's values, which are held in lower precision; "
+            f"load the parent again and keep {planned.group} in full precision"
+        )
 
 
 def _renewed(strategy: Strategy, anatomy: Anatomy, sizes: Collection[Side]) -> frozenset[Side]:

@@ -28,7 +28,7 @@ MAY_CHANGE = frozenset(
         "patience",
         "checkpoint_every_seconds",
         "shard_frozen",
-        "tensorboard",
+        "trackers",
     }
 )
 """Settings that a resumed run may change, such as its limits and how often it is saved.

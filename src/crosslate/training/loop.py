@@ -123,7 +123,8 @@ def train(
     if settings.shard_frozen:
         spread_frozen(trainee.model, accelerator)
     is_main = accelerator.is_main_process
-    log = RunLog(folder, progress, tensorboard=settings.tensorboard) if is_main else Progress()
+    values = settings.to_values()
+    log = RunLog(folder, progress, trackers=settings.trackers, settings=values) if is_main else Progress()
     with (
         closing(log),
         memory_errors(settings.batch_tokens, device),

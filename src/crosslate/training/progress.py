@@ -1,15 +1,18 @@
-"""Progress of a long run: a bar or plain lines on the console, a JSONL log, TensorBoard."""
+"""Progress of a long run: a bar or plain lines on the console, a JSONL log, trackers of experiments."""
 
 from __future__ import annotations
 
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from crosslate.errors import MissingExtra, TrainingError
+
+if TYPE_CHECKING:
+    from accelerate.tracking import GeneralTracker
 
 log = logging.getLogger(__name__)
 
@@ -91,37 +94,45 @@ class ConsoleProgress(Progress):
 
 
 class RunLog(Progress):
-    """Writes every event to ``log.jsonl`` and forwards it to ``shown``, and to TensorBoard on request.
+    """Writes every event to ``log.jsonl`` and forwards it to ``shown`` and to trackers of experiments.
 
-    After a run was killed, updates since its last checkpoint are logged again.
+    After a run was killed, updates since its last checkpoint are logged again. A run that resumes is a run of
+    its own for a tracker.
+
+    Args:
+        trackers: names of trackers, as Accelerate has them.
+        settings: what the trackers record beside the values, numbers and texts.
 
     Raises:
-        MissingExtra: TensorBoard was requested but is not installed.
+        MissingExtra: a tracker is not installed.
     """
 
-    def __init__(self, folder: Path, shown: Progress | None = None, *, tensorboard: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        shown: Progress | None = None,
+        *,
+        trackers: Sequence[str] = (),
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
         self.shown = shown or Progress()
-        self._board: Any = None
-        if tensorboard:
-            try:
-                from torch.utils.tensorboard import SummaryWriter
-            except ImportError:
-                raise MissingExtra(
-                    "TensorBoard is not installed; run pip install 'crosslate[tensorboard]' or turn "
-                    "TensorBoard logging off"
-                ) from None
-            self._board = SummaryWriter(str(folder / "tensorboard"))
+        self._wanted, self._settings, self._folder = trackers, settings or {}, folder
+        self._trackers: list[GeneralTracker] = []
+        _check_installed(trackers)
         self._path = folder / "log.jsonl"
         folder.mkdir(parents=True, exist_ok=True)
 
     def start(self, title: str, total_updates: int, updates: int) -> None:
         self.shown.start(title, total_updates, updates)
+        self._trackers = [_tracker(name, self._folder, title) for name in self._wanted]
+        self._track("start")
+        plain = {name: value if isinstance(value, str | int | float) else json.dumps(value)
+                 for name, value in self._settings.items()}  # fmt: skip
+        self._track("store_init_configuration", plain)  # TensorBoard takes nothing else
 
     def update(self, updates: int, values: dict[str, float]) -> None:
         self.shown.update(updates, values)
-        if self._board is not None:
-            for name, value in values.items():
-                self._board.add_scalar(name, value, updates)
+        self._track("log", values, step=updates)
 
     def validating(self) -> None:
         self.shown.validating()
@@ -137,13 +148,45 @@ class RunLog(Progress):
                 "free some space and run the same command again to resume"
             ) from error
         self.shown.event(kind, values)
-        if self._board is not None and kind == "validation":
-            self._board.add_scalar(f"validation {values['metric']}", values["score"], values["updates"])
+        if kind == "validation":
+            score = {f"validation {values['metric']}": values["score"]}
+            self._track("log", score, step=values["updates"])
 
     def close(self) -> None:
         self.shown.close()
-        if self._board is not None:
-            self._board.close()
+        self._track("finish")
+
+    def _track(self, method: str, *values: Any, **options: Any) -> None:
+        """Calls every tracker; one that fails is left out, because hours of training must not end with it."""
+        for tracker in list(self._trackers):
+            try:
+                getattr(tracker, method)(*values, **options)
+            except Exception as error:
+                self._trackers.remove(tracker)
+                log.warning("%s failed and gets no more values: %s", tracker.name, error)
+
+
+def _check_installed(trackers: Sequence[str]) -> None:
+    if trackers:
+        from accelerate.tracking import get_available_trackers
+
+        installed = {each.value for each in get_available_trackers()}
+        missing = [name for name in trackers if name not in installed]
+        if missing:
+            raise MissingExtra(
+                f"{' and '.join(missing)} not installed; run pip install {' '.join(missing)}, or leave the "
+                "tracker out"
+            )
+
+
+def _tracker(name: str, folder: Path, title: str) -> GeneralTracker:
+    """A tracker of a run with this title: in the project ``crosslate``, TensorBoard's in the folder."""
+    from accelerate.tracking import LOGGER_TYPE_TO_CLASS
+
+    make: Any = LOGGER_TYPE_TO_CLASS[name]
+    if name == "tensorboard":
+        return make("tensorboard", folder)
+    return make("crosslate", **{"run_name" if name == "mlflow" else "name": title})
 
 
 def _bar(console: Any) -> Any:

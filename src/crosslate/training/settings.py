@@ -27,7 +27,7 @@ ScheduleName = Literal["inverse_sqrt", "linear", "cosine", "constant"]
 Rate = Annotated[float, Field(gt=0)]
 
 
-def _not_set(value: float) -> bool:
+def _not_set(value: object) -> bool:
     return not value
 
 
@@ -178,7 +178,9 @@ class TrainingSettings(Settings):
         "table is not trained, and at least 4,000 and at most half of its pieces occur in the training text, "
         "it runs over these, to save time.",
     )
-    tensorboard: bool = Field(False, exclude_if=_not_set, description="Also log to TensorBoard.")
+    trackers: list[Literal["tensorboard", "wandb", "mlflow", "trackio"]] = Field(
+        [], exclude_if=_not_set, description="Trackers of experiments to log to, which must be installed."
+    )
 
     def find_faults(self, faults: Faults) -> None:
         if self.max_epochs == 0 and self.max_updates == 0:

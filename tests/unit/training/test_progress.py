@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import json
-import sys
+from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from unittest.mock import Mock, call
 
 import pytest
+from accelerate import tracking
+from accelerate.utils import LoggerType
 from rich.console import Console
 
 from crosslate.errors import MissingExtra, TrainingError
@@ -112,19 +113,72 @@ def test_a_log_that_cannot_be_written_says_what_to_do(tmp_path: Path):
         RunLog(tmp_path).event("resumed", {"updates": 1})
 
 
-def test_tensorboard_gets_losses_and_scores_where_it_is_installed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    board = Mock()
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", SimpleNamespace(SummaryWriter=board))
-    log = RunLog(tmp_path, tensorboard=True)
+class Board:
+    """Stands in for a tracker of Accelerate."""
+
+    name = "board"
+
+    def __init__(self, *where: object, **options: object) -> None:
+        self.calls: list[object] = [(*where, options)]
+
+    def __getattr__(self, method: str) -> Callable[..., None]:
+        return lambda *values, **options: self.calls.append((method, *values, options))
+
+
+class Failing(Board):
+    def log(self, *values: object, **options: object) -> None:
+        raise OSError("no connection")
+
+
+@pytest.fixture
+def boards(monkeypatch: pytest.MonkeyPatch) -> dict[str, Board]:
+    """The trackers that are started, by name; wandb fails in every log."""
+    made: dict[str, Board] = {}
+
+    def maker(name: str, kind: type[Board]) -> Callable[..., Board]:
+        return lambda *where, **options: made.setdefault(name, kind(*where, **options))
+
+    kinds = {"tensorboard": Board, "mlflow": Board, "trackio": Board, "wandb": Failing}
+    classes = {name: maker(name, kind) for name, kind in kinds.items()}
+    monkeypatch.setattr(tracking, "LOGGER_TYPE_TO_CLASS", classes)
+    monkeypatch.setattr(tracking, "get_available_trackers", lambda: [LoggerType(name) for name in kinds])
+    return made
+
+
+def run_with(log: RunLog) -> None:
+    log.start("de-en src", 1_000, 0)
     log.update(7, {"loss": 1.5})
     log.event("validation", VALIDATION)
     log.close()
-    assert board.mock_calls == [
-        call(str(tmp_path / "tensorboard")), call().add_scalar("loss", 1.5, 7),
-        call().add_scalar("validation bleu", 41.234, 880), call().close(),
+
+
+def test_trackers_get_settings_losses_and_scores(tmp_path: Path, boards: dict[str, Board]):
+    settings = {"seed": 1, "dropout": None, "learning_rates": {"xattn": 1e-3}}
+    run_with(RunLog(tmp_path, trackers=("tensorboard", "mlflow", "trackio"), settings=settings))
+    plain = {"seed": 1, "dropout": "null", "learning_rates": '{"xattn": 0.001}'}
+    common = [
+        ("start", {}), ("store_init_configuration", plain, {}), ("log", {"loss": 1.5}, {"step": 7}),
+        ("log", {"validation bleu": 41.234}, {"step": 880}), ("finish", {}),
     ]  # fmt: skip
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    with pytest.raises(MissingExtra, match=r"crosslate\[tensorboard\]"):
-        RunLog(tmp_path, tensorboard=True)
+    assert boards["tensorboard"].calls == [("tensorboard", tmp_path, {}), *common]
+    assert boards["mlflow"].calls == [("crosslate", {"run_name": "de-en src"}), *common]
+    assert boards["trackio"].calls == [("crosslate", {"name": "de-en src"}), *common]
+
+
+def test_a_tracker_that_fails_is_named_once_and_the_run_goes_on(
+    tmp_path: Path, boards: dict[str, Board], caplog: pytest.LogCaptureFixture
+):
+    run_with(RunLog(tmp_path, trackers=("wandb", "mlflow")))
+    assert caplog.messages == ["board failed and gets no more values: no connection"]
+    assert len(boards["wandb"].calls) == 3 and boards["mlflow"].calls[-1] == ("finish", {})
+
+
+def test_a_tracker_that_is_not_installed_is_refused_before_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(tracking, "get_available_trackers", lambda: [LoggerType.WANDB])
+    with pytest.raises(
+        MissingExtra, match=r"mlflow and trackio not installed; run pip install mlflow trackio"
+    ):
+        RunLog(tmp_path / "run", trackers=("mlflow", "wandb", "trackio"))
+    assert not (tmp_path / "run").exists()

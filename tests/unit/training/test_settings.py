@@ -105,6 +105,6 @@ def test_changes_win_over_the_preset_and_are_checked_with_it():
 def test_settings_survive_the_way_through_plain_values():
     settings = TrainingSettings(learning_rates={"xattn": 1e-4}, dropout=None, schedule="linear")
     assert TrainingSettings.from_values(settings.to_values()) == settings
-    assert "tensorboard" not in settings.to_values()
-    logged = settings.changed(tensorboard=True)
+    assert "trackers" not in settings.to_values()
+    logged = settings.changed(trackers=["wandb", "mlflow"])
     assert TrainingSettings.from_values(logged.to_values()) == logged

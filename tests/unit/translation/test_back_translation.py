@@ -53,6 +53,8 @@ class Words:
 class Stored:
     """A model on disk that :class:`Words` stands for."""
 
+    signal = ""
+
     def __init__(self, words: Words, key: str = "k") -> None:
         self.words, self._key, self.name, self.signal = words, key, f"model {key}", ""
         self.source_language, self.target_language = words.source_language, words.target_language
