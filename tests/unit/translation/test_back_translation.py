@@ -56,7 +56,7 @@ class Stored:
     signal = ""
 
     def __init__(self, words: Words, key: str = "k") -> None:
-        self.words, self._key, self.name, self.signal = words, key, f"model {key}", ""
+        self.words, self._key, self.name = words, key, f"model {key}"
         self.source_language, self.target_language = words.source_language, words.target_language
 
     def key(self) -> str:
