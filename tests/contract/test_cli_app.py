@@ -39,7 +39,7 @@ ALL = sorted(commands())
 
 def test_the_commands():
     named = "adapt align back-translate demo evaluate plan translate"
-    grouped = {"study": "report run", "parent": "import show train trim", "serve": "keys",
+    grouped = {"study": "report run", "parent": "import show train trim", "compose": "improve", "serve": "keys",
                "pack": "compress export install merge show verify"}  # fmt: skip
     expected = {*named.split(), *(f"{group} {each}" for group in grouped for each in grouped[group].split())}
     assert expected | grouped.keys() <= {" ".join(path) for path in ALL}

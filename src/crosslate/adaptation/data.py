@@ -226,11 +226,10 @@ def _described(
         if is_held_out:
             valid = replace(valid, origin=f"{valid.origin} (held out, synthetic)")
         else:
-            kept, record["in_validation"] = _apart_from(valid, kept)
-            log.info(
-                "%d synthetic pairs left out, they have a side of the validation text",
-                record["in_validation"],
-            )
+            kept, left_out = _apart_from(valid, kept)
+            record["in_validation"] = left_out
+            if left_out:
+                log.info("%d synthetic pairs left out, they have a side of the validation text", left_out)
         if not len(kept):
             raise CorpusError(f"{train.origin}: all synthetic pairs have a side of the validation text")
     return kept, valid, record | {"pairs": len(kept), "sha256": kept.content_hash}
