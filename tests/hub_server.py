@@ -54,12 +54,14 @@ class Hub:
         repositories: by id.
         requests: method and path of all requests so far.
         cards: contents of the cards that were sent for validation.
+        collections: ids of the models in each collection, by its slug.
     """
 
     url: str = ""
     repositories: dict[str, Repository] = field(default_factory=dict)
     requests: list[str] = field(default_factory=list)
     cards: list[str] = field(default_factory=list)
+    collections: dict[str, list[str]] = field(default_factory=dict)
 
     def make(self, repo_id: str, *, is_private: bool = False) -> Repository:
         made = self.repositories[repo_id] = Repository(is_private)
@@ -111,6 +113,8 @@ class _Handler(BaseHTTPRequestHandler):
         elif path == "/api/validate-yaml":
             self.hub.cards.append(json.loads(body)["content"])
             self._send(200, {"errors": [], "warnings": []})
+        elif found := re.fullmatch(r"/api/collections/(.+)", path):
+            self._collection(found[1])
         elif found := re.fullmatch(r"/api/models/([^/]+/[^/]+?)(?:/(\w+)/(.+))?", path):
             repository = self._repository(found[1])
             if repository is not None:
@@ -128,6 +132,18 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(401, {"error": "Repository not found"}, {"X-Error-Code": "RepoNotFound"})
             return None
         return found
+
+    def _collection(self, slug: str) -> None:
+        if slug not in self.hub.collections:
+            self._send(404, {"error": "Collection not found"})
+            return
+        items = [{"_id": str(at), "id": name, "type": "model", "position": at}
+                 for at, name in enumerate(self.hub.collections[slug])]  # fmt: skip
+        self._send(
+            200,
+            {"slug": slug, "title": "Packs", "owner": {}, "items": items, "position": 0, "private": False,
+             "lastUpdated": "2026-11-29T12:00:00.000Z", "theme": "blue", "upvotes": 0},
+        )  # fmt: skip
 
     def _create(self, asked: dict[str, Any]) -> None:
         repo_id = f"{asked['organization']}/{asked['name']}"

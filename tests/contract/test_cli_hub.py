@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from benchmarks.servers import ServerProcess
 from huggingface_hub.repocard_data import model_index_to_eval_results
 
 import hub_server
 from crosslate.packs.pack import Pack, verify
 
+COLLECTION = "ann/packs-of-ann-64f9a55bb3115b4f513ec026"
 GUIDES = Path(__file__).parents[2] / "docs" / "guides"
 FAST = ("--engine", "pytorch", "--max-new-tokens", 8)
 NEEDED = ("pack.json", "source.spm", "weights.safetensors")
@@ -218,6 +220,7 @@ def test_every_command_of_the_guide_works(hub, run, tiny, tmp_path):
     pack.manifest = pack.manifest.changed(licence="unspecified")
     pack.save(tmp_path / "packs/oc-en")
     write_test(tmp_path, "oc")
+    hub.collections["ann/packs-64f9a55bb3115b4f513ec026"] = ["ann/oc-en"]
     guide = (GUIDES / "sharing.md").read_text(encoding="utf-8")
     ran = []
     for block in re.findall(r"```sh\n(.*?)```", guide, re.DOTALL):
@@ -227,8 +230,10 @@ def test_every_command_of_the_guide_works(hub, run, tiny, tmp_path):
                 stdin = (tmp_path / words[words.index("<") + 1]).read_bytes()
                 words = words[: words.index("<")]
             ran.append(f"pack {words[2]}" if words[1] == "pack" else words[1])
+            if words[1] == "serve":  # has a test of its own
+                continue
             ok(run(*words[1:], *([] if words[1] == "pack" else FAST), stdin=stdin))
-    assert ran == ["pack push", "pack show", "translate", "evaluate", "pack pull"]
+    assert ran == ["pack push", "pack show", "translate", "evaluate", "pack pull", "pack install", "serve"]
     assert verify(tmp_path / "packs/oc-en-of-ann") == verify(tmp_path / "packs/oc-en")
     (program,) = re.findall(r"```python\n(.*?)```", guide, re.DOTALL)
     done = subprocess.run(
@@ -245,3 +250,47 @@ def test_a_pack_of_the_hub_is_compared(hub, run, tiny, tmp_path):
     packs = "--pack", tiny / "packs/de-en", "--compare", "ann/de-en", "--parent", tiny / "parents/fr-en"
     out = ok(run("evaluate", *packs, "--test", "test.de", "test.en", "--samples", 20, *FAST))
     assert "ann/de-en" in out
+
+
+def test_a_collection_is_installed_and_followed(hub, run, tiny, tmp_path):
+    upload(hub, tiny / "packs/de-en")
+    upload(hub, tiny / "packs/fr-es", "ben/fr-es")
+    hub.make("ann/fr-en").commit({"config.json": b"{}"})  # the parent
+    hub.collections[COLLECTION] = ["ann/fr-en", "ann/de-en", "ben/fr-es"]
+    install = ("pack", "install", COLLECTION, "--to", "served", "--parent", tiny / "parents/fr-en")
+    assert ok(run(*install)).splitlines() == ["installed served/de-en", "installed served/fr-es"]
+    assert ok(run(*install)) == f"served has all packs of {COLLECTION} as they are\n"
+    # A new version replaces the old one; a damaged pack keeps out no other.
+    shutil.rmtree(tmp_path / "served/de-en")
+    shutil.copytree(tiny / "packs/de-en", tmp_path / "served/fr-es", dirs_exist_ok=True)
+    upload(hub, tiny / "packs/de-en", **{"weights.safetensors": b"x"})
+    refused(run(*install), 4, "not all packs", "weights.safetensors is another file")
+    assert [path.name for path in (tmp_path / "served").iterdir()] == ["fr-es"]
+    assert verify(tmp_path / "served/fr-es") == verify(tiny / "packs/fr-es")
+
+
+def test_collections_that_cannot_be_installed(hub, run, tiny, tmp_path):
+    install = ("pack", "install", COLLECTION, "--to", "served")
+    refused(run(*install), 4, COLLECTION, "status 404; check the name of the collection")
+    hub.make("ann/fr-en")
+    hub.collections[COLLECTION] = ["ann/fr-en"]
+    refused(run(*install), 4, "has 1 entries, but no pack")
+    upload(hub, tiny / "packs/de-en")
+    upload(hub, tiny / "packs/de-en", "ben/de-en")
+    hub.collections[COLLECTION] = ["ann/de-en", "ben/de-en"]
+    refused(run(*install), 4, "ben/de-en has the name of ann/de-en; install one of them by itself")
+    assert (tmp_path / "served/de-en/pack.json").exists()
+    serve = ("serve", "--parent", tiny / "parents/fr-en", "--collection")
+    refused(run(*serve, COLLECTION), 2, "no folder of packs that could follow it")
+    refused(run(*serve, "ann/packs", "--packs", "served"), 2, "ann/packs", "expected its slug on the hub")
+
+
+def test_a_server_follows_a_collection(hub, run, tiny, tmp_path):
+    upload(hub, tiny / "packs/de-en")
+    hub.collections[COLLECTION] = ["ann/de-en"]
+    (tmp_path / "served").mkdir()
+    command = [sys.executable, "-m", "crosslate", "serve", "--port", "{port}", "--engine", "pytorch", "--packs",
+               str(tmp_path / "served"), "--parent", str(tiny / "parents/fr-en"), "--collection", COLLECTION]  # fmt: skip
+    with ServerProcess(command, run.environment) as running:
+        assert "de" in {each["code"] for each in running.get("/languages")}
+        assert f"installed de-en of collection {COLLECTION}" in running.log()

@@ -142,7 +142,11 @@ def compress(
 @pack_app.command()
 def install(
     packs: Annotated[
-        list[Path], typer.Argument(metavar="PACK...", help="Folders of the packs, or their hub ids.")
+        list[str],
+        typer.Argument(
+            metavar="PACK...",
+            help="Folders of the packs, their hub ids, or a collection of packs on the hub.",
+        ),
     ],
     to: Annotated[Path, typer.Option("--to", metavar="DIR", help="Folder of packs that a server watches.")],
     parent: Annotated[
@@ -151,11 +155,19 @@ def install(
     force: Annotated[bool, typer.Option("--force", help="Replace a pack of the same name.")] = False,
 ) -> None:
     """Copy packs to a folder that a server watches; each is verified and installed atomically."""
+    from crosslate.packs.collections import install_collection, is_collection
     from crosslate.packs.stored_model import install_pack
 
     out = console()
     for pack in packs:
-        print_line(out, f"installed {install_pack(pack, to, parent=parent, replace=force)}")
+        if is_collection(pack) and not Path(pack).exists():
+            done = install_collection(pack, to, parent=parent)
+            if not done:
+                print_line(out, f"{to} has all packs of {pack} as they are")
+        else:
+            done = [install_pack(pack, to, parent=parent, replace=force)]
+        for place in done:
+            print_line(out, f"installed {place}")
 
 
 @pack_app.command()

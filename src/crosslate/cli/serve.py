@@ -25,6 +25,7 @@ serve_app.add_typer(keys_app, name="keys")
 _OPTIONS: Options = {
     "--parent": Option("parent", metavar="NAME", envvar="CROSSLATE_PARENT"),
     "--packs": Option("packs", metavar="DIR", envvar="CROSSLATE_PACKS"),
+    "--collection": Option("collection", metavar="SLUG", envvar="CROSSLATE_COLLECTION"),
     "--parent-langs": Option("parent_languages", metavar="XX-YY"),
     "--host": Option("host", envvar="CROSSLATE_HOST"),
     "--port": Option("port", envvar="CROSSLATE_PORT"),

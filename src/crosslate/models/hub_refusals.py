@@ -46,10 +46,9 @@ def hub_refusals(name: str, kind: type[CrosslateError], thing: str) -> Iterator[
         raise kind(f"{what}: {name!r} is no id of a {thing}; expected OWNER/NAME") from error
     except HfHubHTTPError as error:
         status = getattr(error.response, "status_code", None)
-        remedy = (
-            "log in again with `hf auth login`: the token is not valid, or may not read it"
-            if status in (401, 403) else "try again later"
-        )  # fmt: skip
+        not_valid = "log in again with `hf auth login`: the token is not valid, or may not read it"
+        missing = f"check the name of the {thing}, or log in with `hf auth login` if it is private"
+        remedy = {401: not_valid, 403: not_valid, 404: missing}.get(status, "try again later")
         raise kind(f"{what}: the hub answers with status {status}; {remedy}") from error
     except (LocalEntryNotFoundError, ConnectionError, OSError) as error:
         raise kind(

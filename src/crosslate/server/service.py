@@ -18,6 +18,7 @@ from crosslate.server.batching import Batcher
 from crosslate.server.catalogue import Catalogue, Snapshot
 from crosslate.server.detection import detector
 from crosslate.server.downloads import Downloads
+from crosslate.server.following import Following
 from crosslate.server.insight import Insight
 from crosslate.server.metrics import Metrics
 from crosslate.server.settings import ServerSettings
@@ -46,6 +47,10 @@ class Service(Collector):
         self.admission = Admission(settings)
         self.backend = make_backend(settings)
         self._catalogue = Catalogue(settings, self.backend.prepare, self.backend.retire)
+        self._following = None
+        if settings.collection and settings.packs:
+            seconds = 60 * settings.collection_minutes
+            self._following = Following(settings.collection, settings.packs, settings.parent, seconds)
         self._batcher = Batcher(settings.queue, self.backend.num_workers)
         self.translations = Translations(self.backend, self._batcher, settings)
         self.insight = Insight(self.backend.live)
@@ -53,6 +58,8 @@ class Service(Collector):
 
     def load(self) -> None:
         """Reads parent and packs, and begins to watch; raises where the parent cannot be served."""
+        if self._following:
+            self._following.start()
         snapshot = self._catalogue.refresh()
         detector(snapshot.languages)  # its first use takes a while
         # Neither models nor modules are ever garbage; looking through them would stop all threads.
@@ -65,6 +72,8 @@ class Service(Collector):
 
     def stop(self) -> None:
         """Finishes what waits and lets go of everything."""
+        if self._following:
+            self._following.stop()
         self._catalogue.stop()
         self._batcher.close()
         for part in (self.translations, self.insight, self.downloads, self.admission):

@@ -12,6 +12,7 @@ from crosslate.config import Settings
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.errors import Faults, UsageError
 from crosslate.languages.codes import language_pair
+from crosslate.packs.collections import is_collection
 
 _SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?\s*", re.IGNORECASE)
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
@@ -106,6 +107,12 @@ class ServerSettings(Settings):
         None,
         description="Folder whose folders are packs; it is watched, packs come and go while the server runs.",
     )
+    collection: str = Field(
+        "",
+        description="Collection of packs on the hub that the folder of packs follows: what is new or changed "
+        "in it is installed.",
+    )
+    collection_minutes: float = Field(60.0, gt=0, description="Minutes between two looks at the collection.")
     parent_languages: Annotated[tuple[str, str] | None, BeforeValidator(_pair)] = Field(
         None,
         description="Languages of the parent, where its files name none or many (mBART, NLLB): fr-en, or in "
@@ -154,5 +161,12 @@ class ServerSettings(Settings):
             faults.add("a key is required of everybody, but there is no file of keys; give one")
         if self.limits.requests_per_minute == 0 and self.keys is None:
             faults.add("requests are for holders of keys, but there is no file of keys; give one")
+        if self.collection and self.packs is None:
+            faults.add("a collection is given, but no folder of packs that could follow it; give one")
+        if self.collection and not is_collection(self.collection):
+            faults.add(
+                f"the collection is {self.collection!r}, expected its slug on the hub: owner, title and 24 "
+                "hexadecimal digits, like ann/packs-64f9a55bb3115b4f513ec026"
+            )
         if self.url_prefix and not re.fullmatch(r"(/[\w.~-]+)+", self.url_prefix):
             faults.add(f"the URL's prefix is {self.url_prefix!r}, expected a path like '/mt'")
