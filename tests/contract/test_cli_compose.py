@@ -173,6 +173,8 @@ def test_it_goes_on_where_it_was_stopped(improve, both, texts, tmp_path, monkeyp
     assert ran.code == EXIT_INPUT and "holds synthetic text with other decoding (source text)" in ran.err
     ran = improve("--source-text", *texts["de-fr"], "--source-text-lang", "fr")
     assert ran.code == EXIT_INPUT and "with other files, languages, models (source text)" in ran.err
+    ran = improve(*both, "--train", tmp_path / "no.de", tmp_path / "no.es")
+    assert ran.code == EXIT_INPUT and "no.de: no such file" in ran.err and calls == ["es", "de"]
     monkeypatch.setattr("crosslate.training.progress.ConsoleProgress.update", lambda *_: interrupt())
     assert improve(*both).code == EXIT_INTERRUPTED
     monkeypatch.undo()

@@ -159,10 +159,9 @@ class ImproveJob(AdaptJob, EngineChoice):
         texts = self._texts_to_make(two)
         pair = two.source_language, two.target_language
         missing = [each for each in texts if not each.is_prepared]
-        if missing:
+        if not all(each.output.exists() for each in texts):
             given = [TextFiles(files, *pair) for files in (self.train, self.valid) if files]
             _check_readable([*(each.corpus for each in missing), *given])
-        if not all(each.output.exists() for each in texts):
             self._check_model()
         from crosslate.adaptation.run_folder import Run
         from crosslate.training.checkpoints import remove_torn
