@@ -208,7 +208,7 @@ def _option_type(hint: Any) -> tuple[Any, list[str]]:
         return str, list(get_args(hint))
     if get_origin(hint) is list:
         kind, choices = _option_type(get_args(hint)[0])
-        return list[kind], choices
+        return list[kind], choices  # type: ignore[valid-type]
     return hint, []
 
 

@@ -48,7 +48,8 @@ def hub_refusals(name: str, kind: type[CrosslateError], thing: str) -> Iterator[
         status = getattr(error.response, "status_code", None)
         not_valid = "log in again with `hf auth login`: the token is not valid, or may not read it"
         missing = f"check the name of the {thing}, or log in with `hf auth login` if it is private"
-        remedy = {401: not_valid, 403: not_valid, 404: missing}.get(status, "try again later")
+        remedies = {401: not_valid, 403: not_valid, 404: missing}
+        remedy = remedies.get(getattr(error.response, "status_code", 0), "try again later")
         raise kind(f"{what}: the hub answers with status {status}; {remedy}") from error
     except (LocalEntryNotFoundError, ConnectionError, OSError) as error:
         raise kind(
