@@ -89,6 +89,30 @@ def test_there_is_a_test_for_every_guide():
     }
 
 
+def test_every_cell_of_the_notebook_works(crosslate, tmp_path, monkeypatch):
+    notebook = json.loads((GUIDES.parent / "crosslate.ipynb").read_text(encoding="utf-8"))
+    assert (notebook["nbformat"], notebook["metadata"]["kernelspec"]["name"]) == (4, "python3")
+    hub_folders.write("marian", tmp_path / "Helsinki-NLP/opus-mt-fr-en")
+    write_texts(tmp_path, "oc-en")
+    monkeypatch.chdir(tmp_path)
+    printed: list[str] = []
+    names = {"print": lambda *values: printed.append(" ".join(map(str, values)))}
+    ran = []
+    with families.one_thread():
+        for cell in notebook["cells"]:
+            source = "".join(cell["source"])
+            if cell["cell_type"] == "markdown" or source.startswith("%pip install"):
+                continue
+            assert cell["outputs"] == [] and cell["execution_count"] is None
+            if source.startswith("!"):
+                ran.append(run_command(crosslate, source[1:].format_map(names)))
+            else:
+                exec(source, names)
+    assert ran == ["plan", "adapt", "evaluate"]
+    assert printed[0] == "train.oc 60 lines" and sum("→" in line for line in printed) == 4
+    assert (tmp_path / "oc-en.zip").is_file()
+
+
 @pytest.mark.parametrize("name", STAND_INS)
 def test_every_command_of_a_guide_works(crosslate, tmp_path, monkeypatch, name):
     hub_id, layout, pair = STAND_INS[name]
