@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from crosslate.models.groups import EMBEDDINGS
-from crosslate.models.strategies import Strategy
+from crosslate.models.strategies import DEFAULT_BODY, Strategy, parse_strategy
 from crosslate.studies.cells import Cell, find
 
 PAPER_PARTS = {
@@ -18,9 +18,13 @@ LIMITED = "limited"
 OTHER_START = "other start"
 """Children with other initial embeddings than the first that their recipe names, shown in separate tables."""
 
+DEFAULT = parse_strategy(f"src+{DEFAULT_BODY}").label
+"""The default strategy."""
+
 _COMPARED = (
     ("xattn", "embeddings"), ("xattn", "body"), ("xattn", "randxattn"), ("xattn", "scratch"),
     ("body", "scratch"), ("embeddings", "scratch"), (LIMITED, "xattn"),
+    (DEFAULT, "all"), (DEFAULT, "body"), (DEFAULT, "embeddings"),
 )  # fmt: skip
 _RIVALS = ("all", "bitfit", "lora-xattn", "lora-attention", "ia3", "adapters", "prefix")
 """Order of comparisons with rival methods; others follow."""

@@ -352,8 +352,9 @@ class Recipe(Settings):
     analyses: list[str] = Field(
         default_factory=lambda: list(DEFAULT_ANALYSES),
         description="analyses to run: `lexicon` (for the first seed also at every validation), `attention` "
-        "(first seed only), `forgetting`, `zero-shot`, `pair-packs`, `composition-gap` (first seed only) and "
-        "`compare` (paired bootstrap of 10,000 resamples).",
+        "(first seed only), `forgetting`, `zero-shot`, `pair-packs`, `composition-gap` (first seed only), "
+        "`by-frequency` (of words in the training text, and by length; first seed only) and `compare` "
+        "(paired bootstrap of 10,000 resamples).",
     )
     decoding: DecodingOptions = Field(
         default_factory=lambda: DecodingOptions(beam_size=5, length_penalty=1.2),

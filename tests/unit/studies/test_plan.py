@@ -18,7 +18,7 @@ SHIPPED = {
     "finer-freezing": (71, "37aa6d21b789da72"), "initial-embeddings": (65, "8910801ca1fd326d"),
     "low-resource": (145, "376a19d676007e70"), "multi30k": (225, "9d579b181230d901"),
     "paper": (257, "161305724659edb9"), "phrasebook": (134, "37660be256531ba3"),
-    "published": (250, "833267caa8792372"), "published-sizes": (122, "5eeb1b2b1fb5fd9d"),
+    "published": (336, "5e101f8d5bb57fb9"), "published-sizes": (138, "e602fe7ce8cdb852"),
     "published-pairs": (348, "e10248d389cd50db"), "rivals": (103, "e3726d679720d860"),
 }  # fmt: skip
 CHILD = {"parent": "fr-en", "source": "de", "target": "en", "text": pair_text("child"), "vocabulary": 300}
