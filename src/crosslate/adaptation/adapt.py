@@ -19,7 +19,7 @@ from crosslate.adaptation.new_vocabularies import NewVocabularies
 from crosslate.adaptation.run_folder import Run
 from crosslate.adaptation.settings import DataSettings, NewLanguages, PackOutput, ValidationMetric
 from crosslate.adaptation.signals import checked_files, longest_target, pair_files, signals_of
-from crosslate.adaptation.validation import make_validate
+from crosslate.adaptation.validation import make_validate, measure_confidence
 from crosslate.errors import Faults, InputError, Interrupted, TrainingError, UsageError
 from crosslate.languages.codes import contradicts
 from crosslate.models.child import Child
@@ -215,9 +215,11 @@ def _adapt(
         # Whole, a model that was trained in shards may not fit on the device.
         with nullcontext() if training.shard_frozen else on_device(stored.model, run.device):
             found = scores(stored)
+            calibration = measure_confidence(stored, prepared.valid)
     else:
         found = (_record_of(score, prepared.valid.origin), *scores(child, only_earlier=True))
-    pack.manifest = pack.manifest.changed(training=record, scores=found)
+        calibration = measure_confidence(child, prepared.valid)
+    pack.manifest = pack.manifest.changed(training=record, scores=found, calibration=calibration)
     run.finish(lambda: pack.save(output.folder, replace=output.replace))
     return pack
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain
 
 import numpy
@@ -19,6 +20,38 @@ FEWEST_SENTENCES = 50
 DOUBTFUL_SHARE = 0.1
 """Share of the sentences, and of the words, whose confidence is so low that they are doubtful."""
 _MOST_STEPS, _CONVERGED = 100, 1e-9
+
+
+@dataclass(frozen=True)
+class Correlation:
+    """How confidence goes with the chrF of sentences.
+
+    Attributes:
+        spearman: of ranks, -1 to 1.
+        pearson: of the expected chrF, or of the probability without a calibration, -1 to 1.
+        sentences: that have both.
+    """
+
+    spearman: float
+    pearson: float
+    sentences: int
+
+    @classmethod
+    def of(
+        cls, confidence: Sequence[float | None], translations: Sequence[str], references: Sequence[str]
+    ) -> Correlation:
+        """The correlation on a test set.
+
+        Args:
+            confidence: the higher, the surer; None leaves a sentence out.
+        """
+        rows = zip(confidence, translations, references, strict=True)
+        known = [(each, one, other) for each, one, other in rows if each is not None and other.strip()]
+        if not known:
+            return cls(0.0, 0.0, 0)
+        values, ours, theirs = zip(*known)
+        chrf = sentence_chrf(ours, theirs)
+        return cls(spearman(values, chrf), pearson(values, chrf), len(known))
 
 
 def pearson(one: ArrayLike, other: ArrayLike) -> float:

@@ -70,6 +70,11 @@ class Confidence:
     is_doubtful: bool
     words: tuple[WordConfidence, ...]
 
+    @property
+    def score(self) -> float:
+        """The expected chrF, or without a calibration the probability."""
+        return self.probability if self.expected_chrf is None else self.expected_chrf
+
     def as_values(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {
@@ -235,14 +240,17 @@ def _confidence(
     values = [value for part in known for value in part.log_probabilities]
     lowest = {place: value for part in known for place, value in part.lowest.items()}
     probability = math.exp(sum(values) / len(values))
+    of_sentence = of_words = None
+    if calibration is not None:
+        of_sentence, of_words = calibration.sentence, calibration.word
     words = []
     for start, end in word_spans(translation):
         found = [lowest[place] for place in range(start, end) if place in lowest]
         if found and any(map(str.isalnum, translation[start:end])):
             of_word = math.exp(min(found))
-            expected, is_doubtful = _judged(of_word, calibration and calibration.word)
+            expected, is_doubtful = _judged(of_word, of_words)
             words.append(WordConfidence(start, end, of_word, expected, is_doubtful))
-    expected, is_doubtful = _judged(probability, calibration and calibration.sentence)
+    expected, is_doubtful = _judged(probability, of_sentence)
     return Confidence(probability, None if expected is None else 100 * expected, is_doubtful, tuple(words))
 
 
