@@ -281,7 +281,7 @@ class Manifest(Settings):
     training: dict[str, Any] = Field(default_factory=dict)
     data: dict[str, Any] = Field(default_factory=dict)
     scores: tuple[ScoreRecord, ...] = ()
-    calibration: Calibration | None = Field(None, exclude_if=lambda found: found is None)
+    calibration: Calibration | None = None
     added: tuple[Annotated[str, AfterValidator(_check_added)], ...] = ()
     tensors: dict[str, TensorRecord] = Field(default_factory=dict)
     files: dict[str, FileRecord] = Field(default_factory=dict)
