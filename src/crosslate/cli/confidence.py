@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, TYPE_CHECKING, Any
+
+from crosslate.cli.console import error_console, print_line
 
 if TYPE_CHECKING:
     from crosslate.translation.confidence import Confidence
     from crosslate.translation.translator import Translator
-
-log = logging.getLogger(__name__)
 
 _AT_ONCE = 256
 _UNKNOWN: dict[str, Any] = {"probability": None, "expected_chrf": None, "doubtful": None, "words": []}
@@ -68,7 +67,7 @@ def write_segments(
         number = {"segment": index + 1}
         file.write(_row(number, sources[index], translations[index], found[index]))
     num_doubtful = sum(each is not None and each.is_doubtful for each in found)
-    log.info("%d of %d segments are doubtful", num_doubtful, len(found))
+    print_line(error_console(), f"{num_doubtful} of {len(found)} segments are doubtful")
 
 
 def _probability(confidence: Confidence | None) -> float:

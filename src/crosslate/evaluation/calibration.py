@@ -91,7 +91,8 @@ def fit_logistic(values: ArrayLike, shares: ArrayLike) -> tuple[float, float]:
     wanted = (numpy.asarray(shares, dtype=numpy.float64) * len(given) + 1) / (len(given) + 2)
     mean, deviation = float(given.mean()), float(given.std())
     intercept, slope = float(numpy.log(wanted.mean() / (1 - wanted.mean()))), 0.0
-    if deviation and pearson(given, wanted) > 0:  # the sign of the best slope
+    # The correlation has the sign of the best slope; equal numbers differ by rounding.
+    if deviation > _CONVERGED * max(1.0, abs(mean)) and pearson(given, wanted) > 0:
         scaled = (given - mean) / deviation
         intercept, slope = _newton(numpy.stack([numpy.ones_like(scaled), scaled], axis=1), wanted, intercept)
         slope /= deviation
@@ -108,7 +109,7 @@ def _newton(design: Numbers, wanted: Numbers, intercept: float) -> tuple[float, 
     for _ in range(_MOST_STEPS):
         shares = 1 / (1 + numpy.exp(-design @ weights))
         gradient = design.T @ (shares - wanted)
-        curvature = (design * (shares * (1 - shares))[:, None]).T @ design
+        curvature = (design * (shares * (1 - shares))[:, None]).T @ design + _CONVERGED * numpy.eye(2)
         step = numpy.linalg.solve(curvature, gradient)
         while loss(weights - step) > loss(weights) and abs(step).max() > _CONVERGED:
             step = step / 2

@@ -33,7 +33,8 @@ def test_the_fit_recovers_what_made_the_data():
         ([1, 2, 3, 4], [0, 0, 1, 1]),  # a step, which a logistic function meets only at infinity
         ([1, 2, 3], [1, 1, 1]),
         ([-400, 0, 400], [0.2, 0.5, 0.4]),
-        ([5, 5, 5], [0, 0.5, 1]),
+        ([0.8472978603872034] * 7, [0, 0.5, 1, 0, 0, 1, 0.3]),
+        ([-1000, *range(8)], [0, 0.1, 0.9, 1, 1, 1, 1, 1, 1]),
     ],
 )
 def test_the_fit_exists_for_any_data(values, shares):
