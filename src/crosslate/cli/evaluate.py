@@ -221,9 +221,8 @@ def _correlation(
     confidence: list[float | None] = []
     for start in range(0, len(sources), _SCORED_AT_ONCE):
         part = slice(start, start + _SCORED_AT_ONCE)
-        confidence += [
-            each and each.score for each in translator.confidences(sources[part], translations[part])
-        ]
+        found = translator.confidences(sources[part], translations[part])
+        confidence += [None if each is None else each.score for each in found]
     return Correlation.of(confidence, translations, test.target)
 
 
