@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
@@ -38,7 +38,7 @@ from crosslate.training.optimiser import Trainee
 from crosslate.translation.translator import EngineName, Translator, reason_of
 
 _VALIDATION_TOKENS = 4096
-_MOST_MEASURED = 1000  # sentences; more would not move a calibration of two numbers
+_MOST_MEASURED = 500  # sentences; more would hardly move two numbers
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +77,8 @@ def make_validate(
             engine = "pytorch"  # do not retry what CTranslate2 does not support
         translations = list(translator.translate_lines(valid.source))
         found = score_translations(translations, valid, metric, num_samples=0)
-        return Validation(metric, found.value, found.signature, {} if measure is None else dict(measure()))
+        details = {} if measure is None else dict(measure())
+        return Validation(metric, found.value, found.signature, details, translations)
 
     return validate
 
@@ -100,16 +101,22 @@ def _greedy_translator(model: Parent | Child, engine: EngineName = "ctranslate2"
 
 
 @kept_threads()
-def measure_confidence(model: Parent | Child, valid: ParallelCorpus) -> Calibration | None:
-    """What the confidence of a model's greedy translations is worth on a text, of which a part is enough.
+def measure_confidence(
+    model: Parent | Child, valid: ParallelCorpus, translations: Sequence[str] = ()
+) -> Calibration | None:
+    """What the confidence of a model's translations is worth on a text, of which a part is enough.
 
     None for a text of few sentences, and for recordings and images, of which each would be read again.
+
+    Args:
+        translations: of the text, if they are there; else they are made by greedy search.
     """
     if not model.source.is_text or len(valid) < FEWEST_SENTENCES:
         return None
-    sources, references = valid.source[:_MOST_MEASURED], valid.target[:_MOST_MEASURED]
+    spread = slice(None, None, -(-len(valid) // _MOST_MEASURED))
+    sources, references = valid.source[spread], valid.target[spread]
     translator = _greedy_translator(model)
-    translations = translator.translate(sources)
+    translations = translations[spread] or translator.translate(sources)
     rows = zip(translator.confidences(sources, translations), translations, references, strict=True)
     known = [(found, text, reference) for found, text, reference in rows if found and reference.strip()]
     return calibrate(
