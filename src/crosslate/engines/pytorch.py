@@ -33,7 +33,7 @@ from crosslate.text.vocabularies import Vocabulary
 MAX_BATCH_TOKENS = 8192
 """Maximum padded source tokens per batch, times the beam size."""
 _MAX_SCORED_TOKENS = 1024
-"""Maximum padded target tokens per batch of given translations; each has logits of the whole vocabulary."""
+"""Maximum padded tokens of a side per batch of given translations, each with logits of all pieces."""
 
 
 class TorchEngine:
@@ -81,7 +81,8 @@ class TorchEngine:
         found: list[list[float]] = [[] for _ in pairs]
         model = self.translation_model.model
         with self._lock, ready_to_translate(model), torch.inference_mode(), arithmetic(model):
-            for batch in _cut_by_targets(list(sources), pairs, self._most_rows):
+            lengths = {index: max(len(source), len(pairs[index][1]) + 1) for index, source in sources.items()}
+            for batch in _cut_by_length(lengths, self._most_rows):
                 states = self._encoded(model, [sources[index] for index in batch])
                 rows = self._forced(model, states, [pairs[index][1] for index in batch])
                 for index, row in zip(batch, rows, strict=True):
@@ -211,12 +212,11 @@ def cut_into_batches(
         start += size
 
 
-def _cut_by_targets(indices: Sequence[int], pairs: Sequence[Pair], most_rows: int) -> Iterator[list[int]]:
-    """Pairs with translations of similar length, the shortest first."""
+def _cut_by_length(lengths: Mapping[int, int], most_rows: int) -> Iterator[list[int]]:
+    """Positions of pairs of similar length, the shortest first."""
     batch: list[int] = []
-    for index in sorted(indices, key=lambda index: len(pairs[index][1])):
-        size = (len(batch) + 1) * (len(pairs[index][1]) + 1)
-        if batch and (size > _MAX_SCORED_TOKENS or len(batch) >= most_rows):
+    for index in sorted(lengths, key=lengths.__getitem__):
+        if batch and ((len(batch) + 1) * lengths[index] > _MAX_SCORED_TOKENS or len(batch) >= most_rows):
             yield batch
             batch = []
         batch.append(index)
