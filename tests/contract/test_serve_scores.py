@@ -94,6 +94,13 @@ def test_what_is_neither_true_nor_false_is_refused(scoring):
         assert error(scoring.translate("Hund.", scores=given), 400).endswith("is neither true nor false")
 
 
+def test_no_more_wait_than_in_the_queue(scoring, monkeypatch):
+    monkeypatch.setattr(scoring.service.translations, "_most_scoring", 0)
+    response = scoring.post("/v1/scores", PAIR)
+    assert error(response, 503) == "Too many requests for scores are waiting"
+    assert response.headers["retry-after"] == "2"
+
+
 def test_the_description_has_both(scoring):
     described = scoring.get("/openapi.json").json()
     body = described["paths"]["/translate"]["post"]["requestBody"]["content"]["application/json"]["schema"]

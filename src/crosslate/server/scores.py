@@ -24,7 +24,7 @@ class SentenceScore(Answer):
 
     start: int = Field(description="Its first character in the translation.")
     end: int = Field(description="The character after its last one.")
-    probability: float = Field(ge=0, le=1, description="The mean of its pieces' probabilities.")
+    probability: float = Field(ge=0, le=1, description="The geometric mean of its pieces' probabilities.")
     expected_chrf: float | None = Field(description="The chrF that such sentences have, 0 to 100.")
     doubtful: bool
     words: list[WordScore]

@@ -78,6 +78,7 @@ class Translations:
         self._backend, self._batcher = backend, batcher
         self._options, self._logs_text = settings.options, settings.log_text
         self._worker = Worker(settings.queue.waiting_requests)
+        self._num_scoring, self._most_scoring = 0, settings.queue.waiting_requests
         self._model_threads = ThreadPoolExecutor(_MODEL_THREADS, thread_name_prefix="models")
 
     def close(self) -> None:
@@ -151,6 +152,15 @@ class Translations:
 
     async def scores(self, jobs: Sequence[Job], translations: Sequence[str]) -> list[list[SentenceScore]]:
         """How sure models are of each sentence; empty for HTML, and where two models translate in a row."""
+        if self._num_scoring >= self._most_scoring:
+            raise Refusal(503, "Too many requests for scores are waiting", retry_after=2)
+        self._num_scoring += 1
+        try:
+            return await self._scores(jobs, translations)
+        finally:
+            self._num_scoring -= 1
+
+    async def _scores(self, jobs: Sequence[Job], translations: Sequence[str]) -> list[list[SentenceScore]]:
         found: list[list[SentenceScore]] = [[] for _ in jobs]
         groups: dict[Identity, tuple[Direction, list[int]]] = {}
         for index, job in enumerate(jobs):
