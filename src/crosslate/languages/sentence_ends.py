@@ -95,7 +95,7 @@ def cut_after(text: str, boundary: re.Pattern[str] | regex.Pattern[str]) -> Iter
     yield text[start:]
 
 
-def paired_sentences(text: str, translation: str, languages: tuple[str, str]) -> Iterator[tuple[Span, Span]]:
+def paired_sentences(text: str, translation: str, languages: tuple[str, str]) -> list[tuple[Span, Span]]:
     """Places of sentences and of their translations: line by line, and sentence by sentence.
 
     Translating keeps lines and nearly always the number of sentences. Where a line has another number of
@@ -104,10 +104,12 @@ def paired_sentences(text: str, translation: str, languages: tuple[str, str]) ->
     lines, translated = (_placed(each.split("\n"), 0, gap=1) for each in (text, translation))
     if len(lines) != len(translated):
         lines, translated = [(0, len(text))], [(0, len(translation))]
+    found: list[tuple[Span, Span]] = []
     for one, other in zip(lines, translated):
         ours = _placed(sentences(text[slice(*one)], languages[0]), one[0])
         theirs = _placed(sentences(translation[slice(*other)], languages[1]), other[0])
-        yield from zip(ours, theirs) if len(ours) == len(theirs) else [(one, other)]
+        found += zip(ours, theirs) if len(ours) == len(theirs) else [(one, other)]
+    return found
 
 
 def _placed(parts: list[str], start: int, gap: int = 0) -> list[Span]:

@@ -157,7 +157,7 @@ class Insight:
 
         Sentences that are too long for the model have no links. The direction is no pivot.
         """
-        pairs = list(paired_sentences(text, translation, (direction.source, direction.target)))
+        pairs = paired_sentences(text, translation, (direction.source, direction.target))
         texts = [(text[slice(*one)], translation[slice(*other)]) for one, other in pairs]
         try:
             linked = self._live.word_links(direction, texts)

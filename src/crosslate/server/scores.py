@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from crosslate.languages.sentence_ends import Span, paired_sentences
+from crosslate.languages.sentence_ends import Span
 from crosslate.server.answers import Answer
 from crosslate.translation.confidence import Confidence
 
@@ -36,8 +36,3 @@ class SentenceScore(Answer):
         for word in values["words"]:
             word |= {"start": span[0] + word["start"], "end": span[0] + word["end"]}
         return cls(start=span[0], end=span[1], **values)
-
-
-def sentence_pairs(text: str, translation: str, languages: tuple[str, str]) -> list[tuple[Span, Span]]:
-    """See :func:`paired_sentences`."""
-    return list(paired_sentences(text, translation, languages))

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from crosslate.errors import CrosslateError
+from crosslate.languages.sentence_ends import paired_sentences
 from crosslate.languages.words import word_spans
 from crosslate.packs.manifest import calibration_of
 from crosslate.server import texts
@@ -22,7 +23,7 @@ from crosslate.server.batching import Batcher, Found, Piece, Ticket
 from crosslate.server.catalogue import Direction, Identity, Snapshot
 from crosslate.server.detection import MAX_CHARACTERS, Detection, detections
 from crosslate.server.postediting import finished
-from crosslate.server.scores import SentenceScore, sentence_pairs
+from crosslate.server.scores import SentenceScore
 from crosslate.server.settings import ServerSettings
 from crosslate.server.texts import Reader, Route, Sentence, Task, TextFormat
 from crosslate.server.worker import Done, RemoteWork, Worker, begun, step
@@ -171,7 +172,7 @@ class Translations:
             places = []
             for index in indices:
                 both = jobs[index].text, translations[index]
-                spans = await self.beside(sentence_pairs, *both, languages, size=_size(both))
+                spans = await self.beside(paired_sentences, *both, languages, size=_size(both))
                 places += [(index, *span) for span in spans]
             engine = (await self._model(_Request([direction]), identity)).engine
             calibration = calibration_of([pack.manifest for pack in direction.packs])
