@@ -101,6 +101,22 @@ def test_a_pack_is_translated_and_its_translations_kept(crosslate, files, tiny):
     ]
 
 
+def test_the_correlation_of_confidence_with_the_sentences_scores(crosslate, files, tiny):
+    pack = tiny / "packs/de-en"
+    given = ("--pack", pack, *TEST, "--beam", 1, "--max-new-tokens", 5, "--samples", 0, "--confidence")
+    ran = crosslate("evaluate", *given, "--compare", "good", "--samples", 10)
+    assert ran.code == 0, ran.err
+    (line,) = [line for line in ran.out.replace("\n", " ").split("signature: ") if "confidence" in line]
+    assert f"confidence of {pack} and chrF of 4 sentences: Spearman " in line
+    record = json.loads(crosslate("evaluate", *given, "--json", "-").out)
+    (found,) = record["confidence"]
+    assert (found["system"], found["sentences"]) == (str(pack), 4)
+    assert -1 <= found["spearman"] <= 1 and -1 <= found["pearson"] <= 1
+    assert "confidence" not in json.loads(crosslate("evaluate", *given[:-1], "--json", "-").out)
+    refused = crosslate("evaluate", *TEST, "--hypotheses", "good", "--confidence")
+    assert refused.code == EXIT_USAGE and "--confidence needs a model" in refused.err
+
+
 def test_a_pack_compared_with_a_file(crosslate, files, tiny):
     ran = crosslate("evaluate", "--pack", tiny / "packs/de-en", *TEST, "--compare", "good", "--metric", "chrf",
                     "--beam", 1, "--max-new-tokens", 5, "--json", "-")  # fmt: skip

@@ -340,3 +340,60 @@ def test_bulk_translation_without_ray_says_what_to_install(crosslate, cached, tm
     result = crosslate("translate", "--pack", cached, "--on", "ray", *files)
     assert result.code == 2
     assert "pip install 'crosslate[ray]'" in " ".join(result.err.split())
+
+
+class TestScores:
+    """``--scores``: how sure the model is of every line, or of the segments of a document."""
+
+    def test_a_row_for_each_line_whatever_it_holds(self, crosslate, cached, tmp_path):
+        text, out = "\n".join(HOSTILE).encode(), tmp_path / "scores.jsonl"
+        plain = crosslate("translate", "--pack", cached, *SHORT, stdin=text)
+        ran = crosslate("translate", "--pack", cached, *SHORT, "--scores", out, stdin=text)
+        assert (ran.code, ran.out) == (0, plain.out), ran.err
+        rows = [json.loads(line) for line in out.read_text(encoding="utf-8").split("\n")[:-1]]
+        assert [row["line"] for row in rows] == list(range(1, len(HOSTILE) + 1))
+        assert [row["translation"] for row in rows] == ran.lines
+        for index, row in enumerate(rows):
+            if index in BLANK:
+                assert (row["probability"], row["doubtful"], row["words"]) == (None, None, [])
+            else:
+                assert row["probability"] is None or 0 < row["probability"] < 1
+            assert row["expected_chrf"] is None  # the pack has no calibration
+            for word in row["words"]:
+                assert 0 < word["probability"] < 1 and word["likelihood"] is None
+                assert row["translation"][word["start"] : word["end"]].strip()
+        assert rows[0]["probability"] and rows[0]["words"]
+
+    def test_the_best_of_several_is_scored(self, crosslate, cached, tmp_path):
+        several = ("--beam", 3, "--n-best", 2, "--max-new-tokens", 6, "--scores", tmp_path / "scores")
+        ran = crosslate("translate", "--pack", cached, *several, "-o", tmp_path / "out", stdin=b"Hund\n\n")
+        assert (ran.code, ran.out) == (0, "")
+        rows = [json.loads(line) for line in (tmp_path / "scores").read_text().splitlines()]
+        lines = (tmp_path / "out").read_text().splitlines()
+        assert [row["translation"] for row in rows] == [line.split("\t")[0] for line in lines]
+
+    def test_segments_of_a_document_with_the_least_sure_first(self, crosslate, cached, tmp_path):
+        page = tmp_path / "page.html"
+        page.write_text("<p>Der <b>Hund</b> schläft. Katze!</p><p>{x} Haus<p>1 2</p>", encoding="utf-8")
+        files = ("-i", page, "-o", tmp_path / "out", "--scores", tmp_path / "scores")
+        ran = crosslate("translate", "--pack", cached, *SHORT, "--format", "html", "--in-proportion", *files)
+        assert ran.code == 0, ran.err
+        rows = [json.loads(line) for line in (tmp_path / "scores").read_text(encoding="utf-8").splitlines()]
+        assert sorted(row["segment"] for row in rows) == list(range(1, len(rows) + 1))
+        assert {"Der Hund schläft.", "Katze!"} <= {row["source"] for row in rows}
+        known = [row["probability"] for row in rows if row["probability"] is not None]
+        assert known == sorted(known) and len(known) >= 3
+        doubtful = sum(bool(row["doubtful"]) for row in rows)
+        assert f"{doubtful} of {len(rows)} segments are doubtful" in ran.err
+
+    @pytest.mark.parametrize(
+        ("arguments", "expected"),
+        [
+            (("--scores", "-"), "--scores and the translations are both -; give --output or another file"),
+            (("--scores", "a", "-o", "a"), "are both a"),
+            (("--on", "ray", "--scores", "a"), "--scores cannot go with --on ray"),
+        ],
+    )
+    def test_refusals(self, crosslate, tiny, arguments, expected):
+        ran = crosslate("translate", "--pack", tiny / "packs/de-en", *arguments, stdin=b"Hund\n")
+        assert (ran.code, ran.out) == (2, "") and expected in ran.err

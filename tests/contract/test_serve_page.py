@@ -575,6 +575,46 @@ def test_one_of_several_packs_is_chosen(chromium, listen, tiny, tmp_path):
     server.service.stop()
 
 
+def test_doubtful_words_are_underlined_where_somebody_asks_for_it(tab, site):
+    asked = []
+
+    def answer(route):
+        asked.append(route.request.post_data_json)
+        sure = {"hund": (0.341, None), "sieht": (0.9, None), "katze": (0.5, 0.12)}
+        words = [
+            {
+                "start": asked[-1]["translation"].index(word), "end": asked[-1]["translation"].index(word) + len(word),
+                "probability": probability, "likelihood": likelihood, "doubtful": probability < 0.6,
+            }
+            for word, (probability, likelihood) in sure.items()
+        ]  # fmt: skip
+        route.fulfill(json={"sentences": [{"words": words[:2]}, {"words": words[2:]}]})
+
+    tab.page.route("**/v1/scores", answer)
+    choose(tab, "de", "en")
+    assert tab.page.is_hidden("#doubts-label")
+    tab.type("😀 Hund sieht. Katze.")
+    tab.has("#output", "hund")
+    translation = tab.page.inner_text("#output")
+    assert tab.page.locator("#output .doubtful").count() == 0 and asked == []
+    tab.page.check("#doubts")
+    tab.page.wait_for_selector("#output .doubtful")
+    assert asked == [
+        {"q": "😀 Hund sieht. Katze.", "translation": translation, "source": "de", "target": "en"}
+    ]
+    # Places are in characters, of which the browser counts some as two.
+    doubtful = tab.page.locator("#output .doubtful")
+    assert doubtful.all_inner_texts() == ["hund", "katze"]
+    titles = doubtful.evaluate_all("all => all.map(each => each.title)")
+    assert titles == ["Doubtful: 34 %", "Doubtful: 12 %"]
+    style = "each => getComputedStyle(each).textDecorationStyle"
+    assert doubtful.first.evaluate(style) == "wavy"  # not by colour alone
+    tab.has("#status", "2 doubtful words")
+    assert tab.page.inner_text("#output") == translation
+    tab.open(site)  # it is remembered
+    assert tab.page.is_checked("#doubts")
+
+
 @pytest.mark.parametrize("held", ['{"', "null", "7", '"de"', "[]", "[null, 3]", '{"0": "de"}', "[[1], {}]"])
 def test_a_storage_that_holds_something_else(tab, site, held):
     for name in ("languages", "packs", "theme"):

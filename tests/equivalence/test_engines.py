@@ -186,6 +186,36 @@ def test_a_score_is_the_mean_log_probability_of_the_tokens(engines, trained):
     assert best.score == pytest.approx(by_hand.item(), abs=1e-4)
 
 
+def test_given_translations_are_as_likely_as_by_hand(engines, trained):
+    source, target = trained.source, trained.target
+    pairs = [("two five", "zwei sechs"), ("one", "eins"), ("", "eins"), ("ten nine " * 3, "zehn neun zehn"),
+             ("one " * 200, "eins"), ("one", "eins " * 200), ("six", "")]  # fmt: skip
+    pairs = [(text, target.encode(translation)[:-1]) for text, translation in pairs]
+    ids = [*pairs[0][1], 0]
+    logits = trained.model(
+        input_ids=torch.tensor([source.encode("two five")]), decoder_input_ids=torch.tensor([[2, *ids[:-1]]])
+    ).logits[0]
+    by_hand = logits.log_softmax(-1)[range(len(ids)), ids].tolist()
+    for engine in engines:
+        found = engine.log_probabilities(pairs)
+        assert found[0] == pytest.approx(by_hand, abs=1e-4)
+        # What was not written is unlikely; what has no source, or is too long, has no numbers.
+        assert min(found[0]) < -2 and min(found[1]) > -1
+        lengths = [len(row) for row in found]
+        assert lengths == [
+            len(ids) + 1 if index not in (2, 4, 5) else 0 for index, (_, ids) in enumerate(pairs)
+        ]
+        alone = [row for pair in pairs for row in engine.log_probabilities([pair])]
+        assert_close(alone, found)
+    assert_close(*(engine.log_probabilities(pairs) for engine in engines))
+    assert engines[0].log_probabilities([]) == engines[1].log_probabilities([]) == []
+
+
+def assert_close(some, others):
+    for one, other in zip(some, others, strict=True):
+        assert one == pytest.approx(other, abs=1e-4)
+
+
 def test_n_best_are_distinct_and_best_first(engines):
     for engine in engines:
         for ranked in engine.translate(random_numbers(5, 5), DecodingOptions(beam_size=5, n_best=5)):
@@ -348,7 +378,13 @@ def test_a_mapped_vocabulary_with_padding_last_and_a_forced_first_piece(vocabula
     options = DecodingOptions(beam_size=3, n_best=2, max_new_tokens=12)
     texts = random_numbers(8, 10)
     translations = TorchEngine(both).translate(texts, options)
-    assert_same(translations, CTranslate2Engine(tmp_path / "model").translate(texts, options))
+    engine = CTranslate2Engine(tmp_path / "model")
+    assert_same(translations, engine.translate(texts, options))
+    pairs = [(text, [row, 5, 7]) for row, text in enumerate(texts, start=3)]
+    # The code that every output starts with has no number of its own.
+    found = engine.log_probabilities(pairs)
+    assert {len(row) for row in found} == {4}
+    assert_close(TorchEngine(both).log_probabilities(pairs), found)
     generated = {piece for ranked in translations for one in ranked for piece in one.pieces}
     assert generated and not generated & {"<pad>", "<unk>", "xx_XX", "</s>"}
     assert generated <= set(pieces)
@@ -421,6 +457,8 @@ def test_every_family_is_exported_exactly(name, vocabularies, tmp_path):
     by_torch, by_ctranslate2 = (engine.translate(texts, options) for engine in engines)
     assert len({best.pieces for (best,) in by_torch}) > 1  # the source matters
     assert_same(by_torch, by_ctranslate2, tolerance=1e-3)
+    pairs = [(text, list(range(3, 3 + length))) for length, text in enumerate(texts)]
+    assert_close(*(engine.log_probabilities(pairs) for engine in engines))
 
 
 NOT_EXPORTED = (

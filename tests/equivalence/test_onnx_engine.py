@@ -46,6 +46,9 @@ def assert_same(model, folder, *all_options, has_same_scores=True):
             assert [(one.pieces, one.text) for one in ranked] == [(one.pieces, one.text) for one in others]
             if has_same_scores:
                 assert [one.score for one in ranked] == pytest.approx([one.score for one in others], abs=1e-5)
+    pairs = [(text, list(range(4, 5 + length))) for length, text in enumerate(TEXTS)]
+    for one, other in zip(*(each.log_probabilities(pairs) for each in (engine, live)), strict=True):
+        assert one == pytest.approx(other, abs=1e-4)
 
 
 @pytest.mark.parametrize(

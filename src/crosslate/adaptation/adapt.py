@@ -19,7 +19,7 @@ from crosslate.adaptation.new_vocabularies import NewVocabularies
 from crosslate.adaptation.run_folder import Run
 from crosslate.adaptation.settings import DataSettings, NewLanguages, PackOutput, ValidationMetric
 from crosslate.adaptation.signals import checked_files, longest_target, pair_files, signals_of
-from crosslate.adaptation.validation import make_validate
+from crosslate.adaptation.validation import make_validate, measure_confidence
 from crosslate.errors import Faults, InputError, Interrupted, TrainingError, UsageError
 from crosslate.languages.codes import contradicts
 from crosslate.models.child import Child
@@ -187,7 +187,7 @@ def _adapt(
     title = f"{'-'.join(corpus.languages)} {strategy}"
     scores = partial(_scores, prepared=prepared, metric=data.metric, label_smoothing=smoothing)
     is_composed = isinstance(parent, ComposedParent)
-    start_scores = scores(child if start else parent) if start or is_composed else ()
+    start_scores = scores(child if start else parent)[0] if start or is_composed else ()
     if start and prepared.earlier is None:
         guard = f"a decay of {training.l2_sp:g} towards its values" if training.l2_sp else "nothing"
         log.info("no earlier text is replayed, which would guard best: %s keeps it from forgetting", guard)
@@ -216,10 +216,12 @@ def _adapt(
         stored = apply_packs(parent, [pack])
         # Whole, a model that was trained in shards may not fit on the device.
         with nullcontext() if training.shard_frozen else on_device(stored.model, run.device):
-            found = scores(stored)
+            found, translations = scores(stored)
+            calibration = measure_confidence(stored, prepared.valid, translations)
     else:
-        found = (_record_of(score, prepared.valid.origin), *scores(child, only_earlier=True))
-    pack.manifest = pack.manifest.changed(training=record, scores=found)
+        found = (_record_of(score, prepared.valid.origin), *scores(child, only_earlier=True)[0])
+        calibration = measure_confidence(child, prepared.valid)
+    pack.manifest = pack.manifest.changed(training=record, scores=found, calibration=calibration)
     run.finish(lambda: pack.save(output.folder, replace=output.replace))
     return pack
 
@@ -274,14 +276,13 @@ def _scores(
     metric: ValidationMetric,
     label_smoothing: float,
     only_earlier: bool = False,
-) -> tuple[ScoreRecord, ...]:
-    """Scores of the validation text, and of the earlier one if there is any."""
+) -> tuple[tuple[ScoreRecord, ...], Sequence[str]]:
+    """Scores of the validation text, and of the earlier one if there is any; translations of the first."""
     texts = [] if only_earlier else [(prepared.valid, "validation")]
     texts += [(prepared.earlier_valid, "earlier validation")] if prepared.earlier_valid is not None else []
-    return tuple(
-        _record_of(make_validate(model, text, metric, label_smoothing=label_smoothing)(), text.origin, kind)
-        for text, kind in texts
-    )
+    found = [make_validate(model, text, metric, label_smoothing=label_smoothing)() for text, _ in texts]
+    records = (_record_of(each, text.origin, kind) for each, (text, kind) in zip(found, texts))
+    return tuple(records), found[0].translations if found else ()
 
 
 def _counts(child: Child) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
@@ -15,10 +15,12 @@ from crosslate.adaptation.signals import longest_target, pair_files
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.engines.signals import SignalEngine
 from crosslate.errors import CorpusError, EngineError
+from crosslate.evaluation.calibration import FEWEST_SENTENCES, calibrate
 from crosslate.evaluation.scores import Metric, check_references, score_translations
 from crosslate.models.child import Child, plain_child
 from crosslate.models.parent import Parent
 from crosslate.models.tensors import evaluating, is_mixed
+from crosslate.packs.manifest import Calibration
 from crosslate.text.corpora import ParallelCorpus
 from crosslate.training.batches import (
     IGNORED,
@@ -36,6 +38,7 @@ from crosslate.training.optimiser import Trainee
 from crosslate.translation.translator import EngineName, Translator, reason_of
 
 _VALIDATION_TOKENS = 4096
+_MOST_MEASURED = 500  # sentences; more would hardly move two numbers
 
 log = logging.getLogger(__name__)
 
@@ -69,29 +72,62 @@ def make_validate(
     @kept_threads()
     def validate() -> Validation:
         nonlocal engine
-        # Exporting a model held in lower precision or in shards would undo the memory savings.
-        if (
-            is_mixed(model.model)
-            or shards(model.model)
-            or next(model.model.parameters()).device.type != "cpu"
-        ):
-            engine = "pytorch"
-        # Fold the tensors that a method adds into the model's, so that any engine can translate.
-        current = plain_child(model) if isinstance(model, Child) else model
-        options = DecodingOptions(beam_size=1)
-        try:
-            translator = Translator(current, engine=engine, options=options)
-        except EngineError as error:
-            if engine == "pytorch":
-                raise
-            log.info("validating with PyTorch: %s", reason_of(error))
+        translator = _greedy_translator(model, engine)
+        if translator.engine.name == "pytorch":
             engine = "pytorch"  # do not retry what CTranslate2 does not support
-            translator = Translator(current, engine=engine, options=options)
         translations = list(translator.translate_lines(valid.source))
         found = score_translations(translations, valid, metric, num_samples=0)
-        return Validation(metric, found.value, found.signature, {} if measure is None else dict(measure()))
+        details = {} if measure is None else dict(measure())
+        return Validation(metric, found.value, found.signature, details, translations)
 
     return validate
+
+
+def _greedy_translator(model: Parent | Child, engine: EngineName = "ctranslate2") -> Translator:
+    """Translates texts with the current weights of a model in training."""
+    # Exporting a model held in lower precision or in shards would undo the memory savings.
+    if is_mixed(model.model) or shards(model.model) or next(model.model.parameters()).device.type != "cpu":
+        engine = "pytorch"
+    # Fold the tensors that a method adds into the model's, so that any engine can translate.
+    current = plain_child(model) if isinstance(model, Child) else model
+    options = DecodingOptions(beam_size=1)
+    try:
+        return Translator(current, engine=engine, options=options)
+    except EngineError as error:
+        if engine == "pytorch":
+            raise
+        log.info("validating with PyTorch: %s", reason_of(error))
+        return Translator(current, engine="pytorch", options=options)
+
+
+@kept_threads()
+def measure_confidence(
+    model: Parent | Child, valid: ParallelCorpus, translations: Sequence[str] = ()
+) -> Calibration | None:
+    """What the confidence of a model's translations is worth on a text, of which a part is enough.
+
+    None for a text of few sentences, and for recordings and images, of which each would be read again.
+
+    Args:
+        translations: of the text, if they are there; else they are made by greedy search.
+    """
+    if not model.source.is_text or len(valid) < FEWEST_SENTENCES:
+        return None
+    spread = slice(None, None, -(-len(valid) // _MOST_MEASURED))
+    sources, references = valid.source[spread], valid.target[spread]
+    translator = _greedy_translator(model)
+    translations = translations[spread] or translator.translate(sources)
+    rows = zip(translator.confidences(sources, translations), translations, references, strict=True)
+    known = [(found, text, reference) for found, text, reference in rows if found and reference.strip()]
+    return calibrate(
+        [found.probability for found, _, _ in known],
+        [
+            [(text[word.start : word.end], word.probability) for word in found.words]
+            for found, text, _ in known
+        ],
+        [text for _, text, _ in known],
+        [reference for _, _, reference in known],
+    )
 
 
 def _validate_on_files(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -30,9 +31,14 @@ from crosslate.translation.chain import check_chain
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from crosslate.evaluation.calibration import Correlation
     from crosslate.evaluation.significance import Difference
     from crosslate.packs.stored_model import StoredModel
     from crosslate.text.corpora import ParallelCorpus
+    from crosslate.translation.translator import Translator
+
+
+_SCORED_AT_ONCE = 256
 
 
 class Models:
@@ -75,6 +81,11 @@ class EvaluateJob(ModelChoice):
         None, description="Language pair of the test text, like de-en. [default: that of the packs]"
     )
     scored: EvaluationSettings = Field(default_factory=EvaluationSettings)
+    confidence: bool = Field(
+        False,
+        description="Also report how the confidence of models goes with the chrF of their sentences, which "
+        "takes another pass over each translation.",
+    )
     save_translations: AnyPath | None = Field(
         None, description="Write the translations of --pack or --parent."
     )
@@ -91,6 +102,7 @@ class EvaluateJob(ModelChoice):
         for option, value in (
             ("--save-translations", self.save_translations),
             ("--through", self.through),
+            ("--confidence", self.confidence),
             ("--record", self.record),
         ):
             if value and not (self.packs or self.parent):
@@ -139,6 +151,7 @@ _OPTIONS: Options = {
     "--tokenizer": Option("scored.tokenizer", metavar="NAME"),
     "--samples": Option("scored.num_samples", metavar="N"),
     "--comet": "scored.with_comet",
+    "--confidence": "confidence",
     "--save-translations": Option("save_translations", metavar="FILE"),
     "--json": Option("json_file", metavar="FILE"),
     "--record": Option("record", metavar="FOLDER"),
@@ -164,27 +177,53 @@ def evaluate(job: EvaluateJob) -> None:
     check_references(corpus, "line" if len(job.test) == 2 else "pair")
     given = read_translations([system for system in systems if isinstance(system, str)], corpus)
     translations: dict[str, list[str]] = {}
+    correlations: dict[str, Correlation] = {}
     for system in systems:
         if isinstance(system, str):
             translations[system] = given[system]
             continue
         lines: list[str] = list(corpus.source)
         for leg in system.legs:
-            made = job.open(leg).translate_lines(lines, window_lines=window_lines())
+            translator, read = job.open(leg), lines
+            made = translator.translate_lines(read, window_lines=window_lines())
             lines = list(with_bar(made, Path(leg.name).name, len(corpus)))
         translations[system.name] = lines
+        if job.confidence:
+            correlations[system.name] = _correlation(translator, read, lines, corpus)
     if job.save_translations:
         write_lines(job.save_translations, translations[models[0].name])
     scores = score_systems(corpus, translations, job.scored)
     decoding = job.decoding.to_values() | {"quantization": job.quantization}
     if job.json_file:
         values = as_values(corpus, scores) | ({"decoding": decoding} if models else {})
+        if job.confidence:
+            values["confidence"] = [{"system": name, **asdict(each)} for name, each in correlations.items()]
         with open_output(job.json_file) as file:
             file.write(json.dumps(values, indent=2, ensure_ascii=False).encode("utf-8") + b"\n")
     if str(job.json_file) != STANDARD_OUTPUT:
         _show(console(), corpus, scores)
+        for name, each in correlations.items():
+            text = (
+                f"confidence of {name} and chrF of {each.sentences:,} sentences: "
+                f"Spearman {each.spearman:.2f}, Pearson {each.pearson:.2f}"
+            )
+            print_line(console(), text)
     if job.record:
         _record(job.record, corpus, models, scores, decoding)
+
+
+def _correlation(
+    translator: Translator, sources: list[str], translations: list[str], test: ParallelCorpus
+) -> Correlation:
+    """How the confidence of a model, the last of several, goes with the chrF of its sentences."""
+    from crosslate.evaluation.calibration import Correlation
+
+    confidence: list[float | None] = []
+    for start in range(0, len(sources), _SCORED_AT_ONCE):
+        part = slice(start, start + _SCORED_AT_ONCE)
+        found = translator.confidences(sources[part], translations[part])
+        confidence += [None if each is None else each.score for each in found]
+    return Correlation.of(confidence, translations, test.target)
 
 
 def _signal_of(models: list[Models]) -> str:

@@ -308,6 +308,8 @@ def _scores(manifest: Manifest) -> list[tuple[str, str]]:
         low_high = "" if score.interval is None else f" [{score.interval[0]:.2f}, {score.interval[1]:.2f}]"
         name = score.metric.upper() if score.metric == "bleu" else score.metric
         lines += [f"{name} {score.value:.2f}{low_high} on {score.test_set}", f"signature {score.signature}"]
+    if (known := manifest.calibration) is not None:
+        lines.append(f"confidence calibrated on {known.sentences:,} sentences, Spearman {known.spearman:.2f}")
     return _labelled("scores", lines)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import cache
 from itertools import chain
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
+from crosslate.cli.confidence import LineScores, write_segments
 from crosslate.cli.console import error_console, print_line
 from crosslate.cli.model_choice import MODEL, ModelChoice
 from crosslate.cli.options import Option, Options, options_of, read_all_lines
@@ -51,6 +53,12 @@ class TranslateJob(ModelChoice):
         None,
         description="Output file, written atomically when all is done. [default: standard output]",
     )
+    scores: AnyPath | None = Field(
+        None,
+        description="Write how sure the model is of each translation and each of its words as JSON lines: a "
+        "row for each line of input; for a document its segments, the least sure first. Takes another pass "
+        "over each translation. See docs/scores.md.",
+    )
     format: str = Field(
         _LINES,
         description="lines: N lines in, N lines out. Other formats translate one document and keep its "
@@ -77,6 +85,8 @@ class TranslateJob(ModelChoice):
     def find_faults(self, faults: Faults) -> None:
         if not self.packs and self.parent is None:
             faults.add("give --pack to translate with a pack, or --parent to translate the parent's own pair")
+        if self.scores and str(self.scores) == str(self.output or STANDARD_OUTPUT):
+            faults.add(f"--scores and the translations are both {self.scores}; give --output or another file")
         if self.on == "ray":
             self._check_ray(faults)
         elif self.format != _LINES:
@@ -85,7 +95,7 @@ class TranslateJob(ModelChoice):
     def _check_ray(self, faults: Faults) -> None:
         of_lines_here = {
             "--format": self.format != _LINES, "--n-best": self.has_n_best,
-            "--window-lines": self.window_lines is not None,
+            "--window-lines": self.window_lines is not None, "--scores": self.scores is not None,
         }  # fmt: skip
         if alone := [name for name, is_given in of_lines_here.items() if is_given]:
             faults.add(f"{', '.join(alone)} cannot go with --on ray, which translates lines; leave it out")
@@ -121,6 +131,7 @@ _OPTIONS: Options = {
     **MODEL,
     "--input -i": Option("input", metavar="FILE"),
     "--output -o": Option("output", metavar="FILE"),
+    "--scores": Option("scores", metavar="FILE"),
     "--format": Option("format", metavar="NAME"),
     "--follow-words/--in-proportion": "follow_words",
     "--n-best": Option(
@@ -161,19 +172,16 @@ def _translate_files(job: TranslateJob, model: StoredModel) -> None:
         )
     files = listed_files(job.paths)
     translator = job.open(model)
-    with open_output(job.output) as file:
-        n_best = job.decoding.n_best
+    with _outputs(job) as (file, scores):
         window = job.window_lines or _WINDOW_FILES
-        translated: Iterator[str] = (
-            map(_row, translator.n_best_lines(files, n_best, window_lines=window))
-            if job.has_n_best
-            else translator.translate_lines(files, window_lines=window)
-        )
+        rows = LineScores(translator, scores, window)
+        ranked = translator.n_best_lines(rows.reading(files), job.decoding.n_best, window_lines=window)
         if file is not sys.stdout.buffer or is_file(file):
-            translated = with_bar(translated, "translating", len(files))
-        for line in translated:
-            file.write(line.encode("utf-8") + b"\n")
+            ranked = with_bar(ranked, "translating", len(files))
+        for hypotheses in ranked:
+            _write(job, file, hypotheses, rows)
             file.flush()
+        rows.finish()
 
 
 def listed_files(paths: Sequence[str]) -> list[str]:
@@ -226,17 +234,29 @@ def _translate_lines(job: TranslateJob, model: StoredModel) -> None:
     if is_typed:
         _greet(translator)
     window = job.window_lines or (1 if is_typed else window_lines())
-    with open_output(job.output) as file:
-        lines, n_best = _flushing(lines, file), job.decoding.n_best
-        translated: Iterator[str] = (
-            map(_row, translator.n_best_lines(lines, n_best, window_lines=window, aligner=aligner))
-            if job.has_n_best
-            else translator.translate_lines(lines, window_lines=window, aligner=aligner)
+    with _outputs(job) as (file, scores):
+        rows = LineScores(translator, scores)
+        ranked = translator.n_best_lines(
+            _flushing(rows.reading(lines), file), job.decoding.n_best, window_lines=window, aligner=aligner
         )
         if not is_typed and (file is not sys.stdout.buffer or is_file(file)):
-            translated = with_bar(translated, "translating", None)
-        for line in translated:
-            file.write(line.encode("utf-8") + b"\n")
+            ranked = with_bar(ranked, "translating", None)
+        for hypotheses in ranked:
+            _write(job, file, hypotheses, rows)
+        rows.finish()
+
+
+@contextmanager
+def _outputs(job: TranslateJob) -> Iterator[tuple[IO[bytes], IO[bytes] | None]]:
+    """What the translations are written to, and the confidence if it is asked for."""
+    with open_output(job.output) as file, ExitStack() as stack:
+        yield file, stack.enter_context(open_output(job.scores)) if job.scores else None
+
+
+def _write(job: TranslateJob, file: IO[bytes], hypotheses: list[Hypothesis], rows: LineScores) -> None:
+    best = hypotheses[0].text
+    file.write((_row(hypotheses) if job.has_n_best else best).encode("utf-8") + b"\n")
+    rows.add(best)
 
 
 def _translate_document(job: TranslateJob, model: StoredModel) -> None:
@@ -251,13 +271,15 @@ def _translate_document(job: TranslateJob, model: StoredModel) -> None:
         document = open_document(data, name, translator.source_language, translator.target_language)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    with open_output(job.output) as file:
+    with _outputs(job) as (file, scores):
         texts = [segment.text for segment in document.segments]
         translated = translator.translate_lines(texts, window_lines=window_lines())
         translations = list(with_bar(translated, "translating", len(texts)))
         marked = [pair for pair, each in zip(zip(texts, translations), document.segments) if each.has_marks]
         align = _aligner(model, translator)(marked) if job.follow_words and marked else None
         file.write(document.rebuild(translations, align))
+        if scores:
+            write_segments(scores, translator, texts, translations)
 
 
 def _aligner(model: StoredModel, translator: Translator) -> Aligner:

@@ -12,7 +12,9 @@ from crosslate.config import Settings
 from crosslate.engines.decoding import (
     DecodingOptions,
     Hypothesis,
+    Pair,
     empty_translations,
+    encode_pairs,
     encode_sources,
     group_sources,
     hypothesis,
@@ -94,6 +96,26 @@ class CTranslate2Engine:
                     for output, score in zip(found.hypotheses, found.scores, strict=True)
                 ]
         return translations
+
+    def log_probabilities(self, pairs: Sequence[Pair]) -> list[list[float]]:
+        """See :meth:`crosslate.engines.decoding.Engine.log_probabilities`."""
+        description, forced = self._description, self._description.forced_first
+        encoded = encode_pairs(self.source, pairs, self.max_source_tokens, description.max_target_tokens)
+        targets = [
+            [*([] if forced is None else [forced]), *(self.target.pieces[each] for each in pairs[index][1])]
+            for index in encoded
+        ]
+        results = self._translator.score_batch(
+            [[self.source.pieces[each] for each in ids] for ids in encoded.values()],
+            targets,
+            max_batch_size=_MAX_BATCH_TOKENS,
+            batch_type="tokens",
+            max_input_length=0,
+        )
+        found: list[list[float]] = [[] for _ in pairs]
+        for index, result in zip(encoded, results, strict=True):
+            found[index] = list(result.log_probs)[-len(pairs[index][1]) - 1 :]
+        return found
 
 
 def _load(folder: Path, inter_threads: int, intra_threads: int) -> Any:

@@ -102,6 +102,10 @@ class Hypothesis:
     pieces: tuple[str, ...]
 
 
+Pair = tuple[str, Sequence[int]]
+"""A source text and the target ids of its translation, without special ones."""
+
+
 class Engine(Protocol):
     """Interface of translation engines.
 
@@ -126,6 +130,16 @@ class Engine(Protocol):
         """
         ...
 
+    def log_probabilities(self, pairs: Sequence[Pair]) -> list[list[float]]:
+        """How likely the model finds given translations: one forced pass, the same on all engines.
+
+        Returns:
+            For each pair, the natural logarithm of the probability of every target piece after those before
+            it, then of the end of sentence. No piece is ruled out as in a search. Empty for a pair that is
+            too long for the model, or whose source has no pieces.
+        """
+        ...
+
 
 def encode_sources(source: Vocabulary, texts: Sequence[str], max_source_tokens: int) -> list[list[int]]:
     """Ids of every text in its frame; texts without pieces give only the frame's ids.
@@ -141,6 +155,21 @@ def encode_sources(source: Vocabulary, texts: Sequence[str], max_source_tokens: 
                 f"model reads at most {max_source_tokens}; split it first, as translate_lines does"
             )
     return encoded
+
+
+def encode_pairs(
+    source: Vocabulary, pairs: Sequence[Pair], max_source_tokens: int, max_target_tokens: int
+) -> dict[int, list[int]]:
+    """Source ids of the pairs that fit, by position, those with the fewest tokens first."""
+    encoded = source.encode_batch([valid_unicode(text) for text, _ in pairs])
+    lengths = [len(ids) + len(target) for ids, (_, target) in zip(encoded, pairs)]
+    return {
+        index: encoded[index]
+        for index in sorted(range(len(pairs)), key=lengths.__getitem__)
+        if source.num_frame_ids < len(encoded[index]) <= max_source_tokens
+        # The end of sentence, and a first piece that is forced.
+        and len(pairs[index][1]) + 2 <= max_target_tokens
+    }
 
 
 def group_sources(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -15,13 +15,15 @@ from crosslate.engines.ctranslate2 import default_threads, num_usable_cores
 from crosslate.engines.decoding import (
     DecodingOptions,
     Hypothesis,
+    Pair,
     empty_translations,
+    encode_pairs,
     encode_sources,
     group_sources,
     hypothesis,
 )
 from crosslate.engines.model_cache import read_description
-from crosslate.engines.search import Ids, Numbers, Rules, search
+from crosslate.engines.search import Ids, Numbers, Rules, log_probabilities, search
 from crosslate.errors import EngineError, MissingExtra
 from crosslate.models.vocabularies.saved_vocabularies import SideDescription, load_vocabulary
 
@@ -84,14 +86,10 @@ class OnnxEngine:
     def _search(
         self, rows: Sequence[Sequence[int]], output_limits: Sequence[int], options: DecodingOptions
     ) -> list[list[Hypothesis]]:
-        described, target = self._description, self.target
-        suppressed = [*described.never_generated, *([] if options.allow_unknown else [target.special.unk])]
-        rules = Rules(described.start, target.special.eos, described.forced_first, numpy.array(suppressed))
-        width, pad = max(map(len, rows)), self.source.special.pad
-        sources = numpy.array([[*row, *[pad] * (width - len(row))] for row in rows])
-        lengths = numpy.array([[len(row)] for row in rows])
-        mask = (numpy.arange(width) < lengths).astype(numpy.int64)
-        steps = self._model.steps(sources, mask)
+        target = self.target
+        unknown = [] if options.allow_unknown else [target.special.unk]
+        rules = self._rules([*self._description.never_generated, *unknown])
+        steps = self._steps(rows)
         forced = None if rules.forced_first is None else target.pieces[rules.forced_first]
         return [
             [
@@ -101,8 +99,41 @@ class OnnxEngine:
             for found in search(steps, output_limits, rules, options)
         ]
 
+    def log_probabilities(self, pairs: Sequence[Pair]) -> list[list[float]]:
+        """See :meth:`crosslate.engines.decoding.Engine.log_probabilities`."""
+        most = self._description.max_target_tokens
+        encoded = encode_pairs(self.source, pairs, self.max_source_tokens, most)
+        rules = self._rules(())
 
-def _batches(indices: Sequence[int], encoded: Sequence[Sequence[int]], most_tokens: float) -> list[list[int]]:
+        def forced(batch: Sequence[int]) -> list[list[float]]:
+            steps = self._steps([encoded[index] for index in batch])
+            return log_probabilities(steps, [pairs[index][1] for index in batch], rules)
+
+        found: list[list[float]] = [[] for _ in pairs]
+        batches = _batches([*encoded][::-1], encoded, _MAX_BATCH_TOKENS / self._num_workers)
+        for batch, rows in zip(batches, self._workers.map(forced, batches), strict=True):
+            for index, row in zip(batch, rows, strict=True):
+                found[index] = row
+        return found
+
+    def _rules(self, suppressed: Sequence[int]) -> Rules:
+        described, end = self._description, self.target.special.eos
+        return Rules(described.start, end, described.forced_first, numpy.array(suppressed, dtype=numpy.int64))
+
+    def _steps(self, rows: Sequence[Sequence[int]]) -> OnnxSteps:
+        """The steps of a batch of source ids."""
+        width, pad = max(map(len, rows)), self.source.special.pad
+        sources = numpy.array([[*row, *[pad] * (width - len(row))] for row in rows])
+        lengths = numpy.array([[len(row)] for row in rows])
+        mask = (numpy.arange(width) < lengths).astype(numpy.int64)
+        return self._model.steps(sources, mask)
+
+
+def _batches(
+    indices: Sequence[int],
+    encoded: Sequence[Sequence[int]] | Mapping[int, Sequence[int]],
+    most_tokens: float,
+) -> list[list[int]]:
     """Texts of similar length, the longest first as in ``indices``."""
     batches: list[list[int]] = []
     for index in indices:

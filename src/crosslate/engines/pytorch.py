@@ -19,7 +19,9 @@ from transformers import (
 from crosslate.engines.decoding import (
     DecodingOptions,
     Hypothesis,
+    Pair,
     empty_translations,
+    encode_pairs,
     encode_sources,
     group_sources,
     hypothesis,
@@ -30,6 +32,8 @@ from crosslate.text.vocabularies import Vocabulary
 
 MAX_BATCH_TOKENS = 8192
 """Maximum padded source tokens per batch, times the beam size."""
+_MAX_SCORED_TOKENS = 1024
+"""Maximum padded tokens of a side per batch of given translations, each with logits of all pieces."""
 
 
 class TorchEngine:
@@ -45,6 +49,7 @@ class TorchEngine:
     name = "pytorch"
     reads_files = False
     _num_prompt_ids = 1  # that every output starts with
+    _most_rows = _MAX_SCORED_TOKENS  # of a batch of given translations
 
     def __init__(self, translation_model: TranslationModel) -> None:
         self.translation_model = translation_model
@@ -69,6 +74,50 @@ class TorchEngine:
                     for index, found in zip(batch, self._search(model, rows, options, output_limit)):
                         translations[index] = found
         return translations
+
+    def log_probabilities(self, pairs: Sequence[Pair]) -> list[list[float]]:
+        """See :meth:`crosslate.engines.decoding.Engine.log_probabilities`."""
+        sources = self._sources(pairs)
+        found: list[list[float]] = [[] for _ in pairs]
+        model = self.translation_model.model
+        with self._lock, ready_to_translate(model), torch.inference_mode(), arithmetic(model):
+            lengths = {index: max(len(source), len(pairs[index][1]) + 1) for index, source in sources.items()}
+            for batch in _cut_by_length(lengths, self._most_rows):
+                states = self._encoded(model, [sources[index] for index in batch])
+                rows = self._forced(model, states, [pairs[index][1] for index in batch])
+                for index, row in zip(batch, rows, strict=True):
+                    found[index] = row
+        return found
+
+    def _sources(self, pairs: Sequence[Pair]) -> Mapping[int, Any]:
+        """What the model reads of the pairs that fit it, by position."""
+        most = self._generation.max_target_tokens
+        return encode_pairs(self.source, pairs, self.max_source_tokens, most)
+
+    def _prompt_ids(self) -> list[int]:
+        """The ids that every output starts with."""
+        return [self._generation.start]
+
+    def _forced(
+        self, model: Any, inputs: Mapping[str, Any], targets: Sequence[Sequence[int]]
+    ) -> list[list[float]]:
+        """Log-probabilities of given translations, the end of each last.
+
+        Args:
+            inputs: as for :meth:`_log_probabilities`.
+        """
+        special, forced = self.target.special, self._generation.forced_first
+        before = [*self._prompt_ids(), *([] if forced is None else [forced])]
+        width = max(map(len, targets)) + 1
+        rows = torch.tensor(
+            [[*before, *ids, special.eos, *[special.pad] * (width - 1 - len(ids))] for ids in targets],
+            device=next(model.parameters()).device,
+        )
+        output = model(**inputs, decoder_input_ids=rows[:, :-1], use_cache=False, return_dict=True)
+        logits = output.logits[:, len(before) - 1 :].float()
+        labels = rows[:, len(before) :].unsqueeze(2)
+        chosen = (logits.gather(2, labels).squeeze(2) - logits.logsumexp(2)).tolist()
+        return [row[: len(ids) + 1] for row, ids in zip(chosen, targets, strict=True)]
 
     def _search(
         self, model: Any, rows: Sequence[Any], options: DecodingOptions, output_limit: int
@@ -101,9 +150,14 @@ class TorchEngine:
 
     def _generate(
         self, model: Any, rows: Sequence[Any], config: Any, processors: LogitsProcessorList
-    ) -> tuple[torch.Tensor, dict[str, Any]]:
+    ) -> tuple[torch.Tensor, Mapping[str, Any]]:
         """Ids, with those that every output starts with, and the source arguments for calling the model."""
-        return generate(model, rows, [self.source.special.pad] * len(rows), config, processors)
+        inputs = self._encoded(model, rows)
+        return generate(model, inputs, config, processors), inputs
+
+    def _encoded(self, model: Any, rows: Sequence[Any]) -> dict[str, Any]:
+        """The source arguments for calling the model, with the encoder's outputs."""
+        return encoded_sources(model, rows, [self.source.special.pad] * len(rows))
 
     def _log_probabilities(
         self,
@@ -158,22 +212,24 @@ def cut_into_batches(
         start += size
 
 
-def generate(
-    model: Any,
-    rows: Sequence[Sequence[int]],
-    pads: Sequence[int],
-    config: Any,
-    processors: LogitsProcessorList,
-) -> tuple[torch.Tensor, dict[str, Any]]:
-    """Generates outputs for a batch.
+def _cut_by_length(lengths: Mapping[int, int], most_rows: int) -> Iterator[list[int]]:
+    """Positions of pairs of similar length, the shortest first."""
+    batch: list[int] = []
+    for index in sorted(lengths, key=lengths.__getitem__):
+        if batch and ((len(batch) + 1) * lengths[index] > _MAX_SCORED_TOKENS or len(batch) >= most_rows):
+            yield batch
+            batch = []
+        batch.append(index)
+    if batch:
+        yield batch
+
+
+def encoded_sources(model: Any, rows: Sequence[Sequence[int]], pads: Sequence[int]) -> dict[str, Any]:
+    """The source arguments for calling the model, with the encoder's outputs.
 
     Args:
         rows: ids of the sources.
         pads: padding id of each row.
-
-    Returns:
-        Ids, ``(batch * n_best, 1 + tgt_len)``, int64, starting with the decoder's start id; and the source
-        arguments for calling the model.
     """
     device, width = next(model.parameters()).device, max(map(len, rows))
     padded = [[*row, *[pad] * (width - len(row))] for row, pad in zip(rows, pads, strict=True)]
@@ -182,14 +238,25 @@ def generate(
         "input_ids": torch.tensor(padded, device=device),
         "attention_mask": torch.tensor(mask, device=device),
     }
-    states = model.get_encoder()(**inputs, return_dict=True)
-    generated: torch.Tensor = model.generate(
-        **inputs,
-        encoder_outputs=type(states)(**states),  # a copy: generate() repeats its entries in place
-        generation_config=config,
-        logits_processor=processors,
-    )
-    return generated, {**inputs, "encoder_outputs": states}
+    return inputs | {"encoder_outputs": model.get_encoder()(**inputs, return_dict=True)}
+
+
+def generate(
+    model: Any, inputs: Mapping[str, Any], config: Any, processors: LogitsProcessorList
+) -> torch.Tensor:
+    """Generates outputs for a batch.
+
+    Args:
+        inputs: of :func:`encoded_sources`.
+
+    Returns:
+        Ids, ``(batch * n_best, 1 + tgt_len)``, int64, starting with the decoder's start id.
+    """
+    states = inputs["encoder_outputs"]
+    # A copy: generate() repeats its entries in place.
+    given = {**inputs, "encoder_outputs": type(states)(**states)}
+    generated: torch.Tensor = model.generate(**given, generation_config=config, logits_processor=processors)
+    return generated
 
 
 def generation_configuration(

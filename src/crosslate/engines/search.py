@@ -104,6 +104,25 @@ def search(
     return [found[: options.n_best] for found in ranked]
 
 
+def log_probabilities(steps: Steps, targets: Sequence[Sequence[int]], rules: Rules) -> list[list[float]]:
+    """Log-probabilities of given translations of a batch, the end of each last; nothing is suppressed.
+
+    Args:
+        targets: ids of each translation, without the end and the forced first one.
+    """
+    before = [rules.start, *([] if rules.forced_first is None else [rules.forced_first])]
+    width = max(map(len, targets)) + 1
+    rows = numpy.array([[*before, *ids, *[rules.end] * (width - len(ids))] for ids in targets])
+    order = numpy.arange(len(targets))
+    found = numpy.empty((len(targets), width), dtype=numpy.float32)
+    for position in range(rows.shape[1] - 1):
+        logits = steps.logits(rows[:, position], order)
+        column = position + 1 - len(before)
+        if column >= 0:
+            found[:, column] = logits[order, rows[:, position + 1]] - log_sums(logits)[:, 0]
+    return [row[: len(ids) + 1].tolist() for row, ids in zip(found, targets, strict=True)]
+
+
 def _next_tokens(
     steps: Steps, rules: Rules, options: DecodingOptions
 ) -> Callable[[Ids, Ids, Ids], tuple[Numbers, Ids]]:

@@ -28,6 +28,7 @@ from crosslate.engines.decoding import (
 from crosslate.engines.generation import Generation, TranslationModel
 from crosslate.engines.pytorch import (
     cut_into_batches,
+    encoded_sources,
     generate,
     generation_configuration,
     hypothesis_of,
@@ -209,7 +210,7 @@ class SharedBody:
             [_NeverGenerated(self._routes, options.allow_unknown), *repetition_guards(options)]
         )
         pads = [member.model.source.special.pad for member in members]
-        generated, _ = generate(self._model, rows, pads, config, processors)
+        generated = generate(self._model, encoded_sources(self._model, rows, pads), config, processors)
         outputs = generated[:, 1:].tolist()
         return [
             [

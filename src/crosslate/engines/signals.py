@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -10,7 +10,7 @@ from transformers import LogitsProcessorList
 from transformers.generation import GenerationMixin
 from transformers.modeling_outputs import BaseModelOutput
 
-from crosslate.engines.decoding import DecodingOptions, Hypothesis
+from crosslate.engines.decoding import DecodingOptions, Hypothesis, Pair
 from crosslate.engines.generation import TranslationModel
 from crosslate.engines.pytorch import TorchEngine, arithmetic, ready_to_translate
 from crosslate.models.parent_files import silenced
@@ -46,6 +46,8 @@ class SignalEngine(TorchEngine):
         self._prompt = prompt_of(model.model, self.target, model.source_language, model.target_language)
         self._num_prompt_ids = len(self._prompt)
         self._never_written = never_written(model.model)
+        # Convolutions see a little of the padding, so that an output would depend on the files beside it.
+        self._most_rows = _BATCH_FILES if self._processor.is_fixed else 1
 
     def translate(self, texts: Sequence[str], options: DecodingOptions) -> list[list[Hypothesis]]:
         """The ``n_best`` outputs for each file, in order.
@@ -58,8 +60,7 @@ class SignalEngine(TorchEngine):
             MissingExtra: its format needs a library that is not installed.
         """
         model = self.translation_model.model
-        # Convolutions see a little of the padding, so that an output would depend on the files beside it.
-        rows = max(1, _BATCH_FILES // options.beam_size) if self._processor.is_fixed else 1
+        rows = max(1, self._most_rows // options.beam_size)
         limit = min(options.max_new_tokens, self._generation.max_target_tokens - len(self._prompt) + 1)
         found: list[list[Hypothesis]] = []
         with self._lock, ready_to_translate(model), torch.inference_mode(), arithmetic(model):
@@ -67,12 +68,19 @@ class SignalEngine(TorchEngine):
                 found += self._search(model, texts[start : start + rows], options, limit)
         return found
 
+    def _sources(self, pairs: Sequence[Pair]) -> dict[int, Any]:
+        most = self._generation.max_target_tokens - len(self._prompt)
+        return {index: file for index, (file, ids) in enumerate(pairs) if len(ids) < most}
+
+    def _prompt_ids(self) -> list[int]:
+        return self._prompt
+
     def _never_generated(self, model: Any, options: DecodingOptions) -> list[int]:
         return sorted({*super()._never_generated(model, options), *self._never_written})
 
     def _generate(
         self, model: Any, rows: Sequence[Any], config: Any, processors: LogitsProcessorList
-    ) -> tuple[torch.Tensor, dict[str, Any]]:
+    ) -> tuple[torch.Tensor, Mapping[str, Any]]:
         inputs = self._encoded(model, rows)
         states = inputs["encoder_outputs"].last_hidden_state
         prompt = torch.tensor([self._prompt] * len(rows), device=states.device)

@@ -12,6 +12,9 @@ from crosslate.abandoned import stop_if_abandoned
 from crosslate.languages.codes import is_same_language
 from crosslate.languages.orthography import END_MARKS, WIDE_END_MARKS
 
+Span = tuple[int, int]
+"""Start and end of a part of a text."""
+
 _MARK = "[" + re.escape("".join(mark for mark in END_MARKS if mark not in WIDE_END_MARKS)) + "]"
 # Closing punctuation before a space, or the full stops of scripts that use no spaces. One letter with a stop
 # is an abbreviation, and behind a quotation a small letter goes on with its sentence; French has a space in
@@ -90,3 +93,30 @@ def cut_after(text: str, boundary: re.Pattern[str] | regex.Pattern[str]) -> Iter
             yield text[start : match.end()]
             start = match.end()
     yield text[start:]
+
+
+def paired_sentences(text: str, translation: str, languages: tuple[str, str]) -> list[tuple[Span, Span]]:
+    """Places of sentences and of their translations: line by line, and sentence by sentence.
+
+    Translating keeps lines and nearly always the number of sentences. Where a line has another number of
+    them it is one pair, and where the number of lines differs, so is the whole text.
+    """
+    lines, translated = (_placed(each.split("\n"), 0, gap=1) for each in (text, translation))
+    if len(lines) != len(translated):
+        lines, translated = [(0, len(text))], [(0, len(translation))]
+    found: list[tuple[Span, Span]] = []
+    for one, other in zip(lines, translated):
+        ours = _placed(sentences(text[slice(*one)], languages[0]), one[0])
+        theirs = _placed(sentences(translation[slice(*other)], languages[1]), other[0])
+        found += zip(ours, theirs) if len(ours) == len(theirs) else [(one, other)]
+    return found
+
+
+def _placed(parts: list[str], start: int, gap: int = 0) -> list[Span]:
+    """Places of the parts that are not blank, in a text that they make up with ``gap`` characters between."""
+    found = []
+    for part in parts:
+        if part.strip():
+            found.append((start, start + len(part)))
+        start += len(part) + gap
+    return found

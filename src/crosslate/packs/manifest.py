@@ -9,6 +9,7 @@ import hashlib
 import json
 import math
 import re
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -40,6 +41,7 @@ DTYPES = {
     "int64": "I64", "int32": "I32", "int16": "I16", "int8": "I8", "uint8": "U8", "bool": "BOOL",
 }  # fmt: skip
 NO_CHECKSUM = "0" * 64
+_NEAREST, _LARGEST_EXPONENT = 1e-6, 700.0
 _MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -191,6 +193,48 @@ class ScoreRecord(Settings):
             faults.add(f"interval is {list(self.interval)}, expected [lower, upper]")
 
 
+class Curve(Settings):
+    """What a probability of the model is worth: a logistic function of its log-odds, which never falls.
+
+    Attributes:
+        intercept, slope: of the function.
+        doubtful: the probability below which the least sure tenth was.
+    """
+
+    intercept: float
+    slope: float = Field(ge=0)
+    doubtful: float = Field(ge=0, le=1)
+
+    def expected(self, probability: float) -> float:
+        """The expected share, 0-1."""
+        value = self.intercept + self.slope * log_odds(probability)
+        return 1 / (1 + math.exp(-max(value, -_LARGEST_EXPONENT)))
+
+
+class Calibration(Settings):
+    """What the confidence of a child's translations is worth, measured on validation text.
+
+    Attributes:
+        sentence: gives the expected chrF of a sentence, divided by 100.
+        word: gives the probability that a reference has a word.
+        sentences: how many were measured.
+        spearman: rank correlation of their confidence with their chrF.
+        signature: of chrF.
+    """
+
+    sentence: Curve
+    word: Curve
+    sentences: Size
+    spearman: float = Field(ge=-1, le=1)
+    signature: Line
+
+
+def log_odds(probability: float) -> float:
+    """``log(p / (1 - p))``; probabilities nearer to 0 and 1 than single precision tells apart count alike."""
+    kept = min(max(probability, _NEAREST), 1 - _NEAREST)
+    return math.log(kept / (1 - kept))
+
+
 class FileRecord(Settings):
     """Hash and length of a file of the pack."""
 
@@ -212,6 +256,7 @@ class Manifest(Settings):
         frames: frames of replaced sides that differ from the usual one, an end of sentence after the pieces.
         training: settings, versions, seed, updates, seconds, machine; free-form.
         data: origins, content hashes, numbers of pairs, cleaning counts; free-form.
+        calibration: of the confidence of the child's translations; None without enough validation text.
         created: UTC, ``2025-01-31T12:00:00Z``.
         added: methods that add modules to the parent's, such as ``adapters(enc,dec;width=4)``.
         checksum: hex sha256 of ``pack.json`` itself, computed with this value as 64 zeros.
@@ -236,6 +281,7 @@ class Manifest(Settings):
     training: dict[str, Any] = Field(default_factory=dict)
     data: dict[str, Any] = Field(default_factory=dict)
     scores: tuple[ScoreRecord, ...] = ()
+    calibration: Calibration | None = None
     added: tuple[Annotated[str, AfterValidator(_check_added)], ...] = ()
     tensors: dict[str, TensorRecord] = Field(default_factory=dict)
     files: dict[str, FileRecord] = Field(default_factory=dict)
@@ -388,6 +434,15 @@ class Manifest(Settings):
             )
         faults.raise_as(PackError)
         return manifest
+
+
+def calibration_of(manifests: Sequence[Manifest]) -> Calibration | None:
+    """The calibration of the model that packs make together: the only pack's, or the pair pack's.
+
+    A composition of two packs has none: nothing was measured on its pair.
+    """
+    found = (each.calibration for each in manifests if len(manifests) == 1 or each.packs)
+    return next(found, None)
 
 
 def vocabulary_name(side: str) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from crosslate.errors import Faults, InputError, LanguagesNotNamed, PackError, ParentError, UsageError
 from crosslate.files import atomic_folder, read_optional_object, sha256_file
 from crosslate.packs.hub import names_pack, pack_folder
-from crosslate.packs.manifest import CARD_NAME, MANIFEST_NAME, Manifest
+from crosslate.packs.manifest import CARD_NAME, MANIFEST_NAME, Calibration, Manifest, calibration_of
 from crosslate.packs.pack import check_composition, check_parent, check_replaceable, verify
 from crosslate.text.vocabularies import AUDIO, IMAGES, NoVocabulary
 
@@ -85,6 +85,11 @@ class StoredModel:
     def origin(self) -> Path:
         """The folder beside which files built from the model are cached."""
         return self.packs[0] if self.packs else _local_folder(str(self.parent))
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """What the confidence of its translations is worth; see :func:`calibration_of`."""
+        return calibration_of(self.manifests)
 
     @cached_property
     def signal(self) -> str:

@@ -7,7 +7,7 @@ takes no more than one core from those who translate.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
 
@@ -15,7 +15,7 @@ from pydantic import Field
 
 from crosslate.errors import EngineError, ParentError
 from crosslate.languages.codes import public_code
-from crosslate.languages.sentence_ends import sentences
+from crosslate.languages.sentence_ends import Span, paired_sentences
 from crosslate.languages.words import word_spans
 from crosslate.models.groups import Side
 from crosslate.server.answers import Answer, Refusal, invalid
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from crosslate.evaluation.embeddings import Embeddings
 
 T = TypeVar("T")
-Span = tuple[int, int]
 NumberPair = Annotated[list[int], Field(min_length=2, max_length=2)]
 
 MOST_CHARACTERS = 5000
@@ -158,7 +157,7 @@ class Insight:
 
         Sentences that are too long for the model have no links. The direction is no pivot.
         """
-        pairs = list(_paired_sentences(text, translation, direction))
+        pairs = paired_sentences(text, translation, (direction.source, direction.target))
         texts = [(text[slice(*one)], translation[slice(*other)]) for one, other in pairs]
         try:
             linked = self._live.word_links(direction, texts)
@@ -225,31 +224,6 @@ class Insight:
 
         model = self._live.model(space.direction) if space.pack else self._live.parent(space.direction)
         return embeddings(model, space.side, space.pack or "the parent")
-
-
-def _paired_sentences(text: str, translation: str, direction: Direction) -> Iterator[tuple[Span, Span]]:
-    """Places of sentences and of their translations: line by line, and sentence by sentence.
-
-    Translating keeps lines and nearly always the number of sentences. Where a line has another number of
-    them it is one pair, and where the number of lines differs, so is the whole text.
-    """
-    lines, translated = (_placed(each.split("\n"), 0, gap=1) for each in (text, translation))
-    if len(lines) != len(translated):
-        lines, translated = [(0, len(text))], [(0, len(translation))]
-    for one, other in zip(lines, translated):
-        ours = _placed(sentences(text[slice(*one)], direction.source), one[0])
-        theirs = _placed(sentences(translation[slice(*other)], direction.target), other[0])
-        yield from zip(ours, theirs) if len(ours) == len(theirs) else [(one, other)]
-
-
-def _placed(parts: list[str], start: int, gap: int = 0) -> list[Span]:
-    """Places of the parts that are not blank, in a text that they make up with ``gap`` characters between."""
-    found = []
-    for part in parts:
-        if part.strip():
-            found.append((start, start + len(part)))
-        start += len(part) + gap
-    return found
 
 
 def _words_within(text: str, span: Span) -> list[Span]:

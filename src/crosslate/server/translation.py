@@ -9,10 +9,13 @@ from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mappi
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, closing, suppress
 from dataclasses import InitVar, dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 from crosslate.errors import CrosslateError
+from crosslate.languages.sentence_ends import paired_sentences
 from crosslate.languages.words import word_spans
+from crosslate.packs.manifest import calibration_of
 from crosslate.server import texts
 from crosslate.server.answers import Refusal
 from crosslate.server.backends import Backend, Model
@@ -20,9 +23,11 @@ from crosslate.server.batching import Batcher, Found, Piece, Ticket
 from crosslate.server.catalogue import Direction, Identity, Snapshot
 from crosslate.server.detection import MAX_CHARACTERS, Detection, detections
 from crosslate.server.postediting import finished
+from crosslate.server.scores import SentenceScore
 from crosslate.server.settings import ServerSettings
 from crosslate.server.texts import Reader, Route, Sentence, Task, TextFormat
 from crosslate.server.worker import Done, RemoteWork, Worker, begun, step
+from crosslate.translation.confidence import confidences
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +46,8 @@ _STREAM_TOKENS = 192
 _SENTENCES_PER_TURN = 20
 # Less confidence than that is no guess.
 _MIN_CONFIDENCE = 10.0
+# Sentences that are scored in one go; a request that is given up stops after one.
+_SCORED_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -72,6 +79,7 @@ class Translations:
         self._backend, self._batcher = backend, batcher
         self._options, self._logs_text = settings.options, settings.log_text
         self._worker = Worker(settings.queue.waiting_requests)
+        self._num_scoring, self._most_scoring = 0, settings.queue.waiting_requests
         self._model_threads = ThreadPoolExecutor(_MODEL_THREADS, thread_name_prefix="models")
 
     def close(self) -> None:
@@ -142,6 +150,44 @@ class Translations:
             for job, (best, *_) in zip(jobs, results, strict=True):
                 log.info("%s: %r -> %r", job.direction.label if job.direction else "same", job.text, best)
         return results
+
+    async def scores(self, jobs: Sequence[Job], translations: Sequence[str]) -> list[list[SentenceScore]]:
+        """How sure models are of each sentence; empty for HTML, and where two models translate in a row."""
+        if self._num_scoring >= self._most_scoring:
+            raise Refusal(503, "Too many requests for scores are waiting", retry_after=2)
+        self._num_scoring += 1
+        try:
+            return await self._scores(jobs, translations)
+        finally:
+            self._num_scoring -= 1
+
+    async def _scores(self, jobs: Sequence[Job], translations: Sequence[str]) -> list[list[SentenceScore]]:
+        found: list[list[SentenceScore]] = [[] for _ in jobs]
+        groups: dict[Identity, tuple[Direction, list[int]]] = {}
+        for index, job in enumerate(jobs):
+            if job.direction is not None and not job.direction.legs and job.format == "text":
+                groups.setdefault(job.direction.identity, (job.direction, []))[1].append(index)
+        for identity, (direction, indices) in groups.items():
+            languages = direction.source, direction.target
+            places = []
+            for index in indices:
+                both = jobs[index].text, translations[index]
+                spans = await self.beside(paired_sentences, *both, languages, size=_size(both))
+                places += [(index, *span) for span in spans]
+            engine = (await self._model(_Request([direction]), identity)).engine
+            calibration = calibration_of([pack.manifest for pack in direction.packs])
+            for start in range(0, len(places), _SCORED_AT_ONCE):
+                part = places[start : start + _SCORED_AT_ONCE]
+                pairs = [
+                    (jobs[index].text[slice(*one)], translations[index][slice(*other)])
+                    for index, one, other in part
+                ]
+                work = partial(confidences, engine, pairs, languages, calibration)
+                scored = await asyncio.get_running_loop().run_in_executor(self._model_threads, work)
+                for (index, _, span), confidence in zip(part, scored, strict=True):
+                    if confidence is not None:
+                        found[index].append(SentenceScore.of(confidence, span))
+        return found
 
     async def translate_file(self, name: str, data: bytes, direction: Direction, size: int) -> bytes:
         """A file in its format, translated."""

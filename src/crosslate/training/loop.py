@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -73,12 +73,18 @@ _LEAST_SCALE = 2.0**-10
 
 @dataclass(frozen=True)
 class Validation:
-    """Result of a validation. Higher ``score`` is better."""
+    """Result of a validation. Higher ``score`` is better.
+
+    Attributes:
+        details: recorded beside the score.
+        translations: of the validation text, if it was translated; not recorded.
+    """
 
     metric: str
     score: float
     signature: str = ""
     details: dict[str, Any] = field(default_factory=dict)
+    translations: Sequence[str] = ()
 
 
 Validate = Callable[[], Validation]

@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Literal, cast, get_args
 from crosslate.documents.flow import LINE_BREAKS
 from crosslate.engines.decoding import DecodingOptions, Engine, Hypothesis
 from crosslate.errors import EngineError, MissingExtra, UsageError, nearest
+from crosslate.packs.manifest import Calibration, calibration_of
 from crosslate.packs.stored_model import StoredModel
 from crosslate.text.vocabularies import NoVocabulary
+from crosslate.translation.confidence import Confidence, confidences
 from crosslate.translation.lines import Aligner, n_best_lines, translate_lines
 
 if TYPE_CHECKING:
@@ -81,7 +83,7 @@ class Translator:
                 "pytorch": lambda: _in_pytorch(model),
             },
         )
-        self._attach(made, model, options)
+        self._attach(made, model, options, calibration_of([each.manifest for each in packs]))
 
     @classmethod
     def open(
@@ -134,13 +136,17 @@ class Translator:
             engines = {"onnx": engines.pop("onnx"), **engines}
         made = _engine(wanted, quantization, engines)
         translator = cls.__new__(cls)
-        translator._attach(made, stored, options)
+        translator._attach(made, stored, options, stored.calibration)
         return translator
 
     def _attach(
-        self, engine: Engine, model: Parent | Child | StoredModel, options: DecodingOptions | None
+        self,
+        engine: Engine,
+        model: Parent | Child | StoredModel,
+        options: DecodingOptions | None,
+        calibration: Calibration | None,
     ) -> None:
-        self.engine = engine
+        self.engine, self._calibration = engine, calibration
         self.source_language, self.target_language = model.source_language, model.target_language
         self.options = options or DecodingOptions()
 
@@ -167,6 +173,20 @@ class Translator:
             self.engine, lines, self.options, language=self.source_language,
             target_language=self.target_language, aligner=aligner, window_lines=window_lines,
         )  # fmt: skip
+
+    def confidences(self, texts: Sequence[str], translations: Sequence[str]) -> list[Confidence | None]:
+        """How sure the model is of translations, and of each of their words; takes a pass over each.
+
+        Numbers are calibrated if the pack has a calibration. None stands for what was not translated; see
+        :func:`crosslate.translation.confidence.confidences`.
+        """
+        _check_list(texts)
+        if len(texts) != len(translations):
+            raise UsageError(
+                f"{len(translations)} translations for {len(texts)} texts, expected one for each"
+            )
+        languages = self.source_language, self.target_language
+        return confidences(self.engine, list(zip(texts, translations)), languages, self._calibration)
 
     def n_best(self, texts: Sequence[str], count: int) -> list[list[Hypothesis]]:
         """The ``count`` best translations of each text with their scores, the best first."""

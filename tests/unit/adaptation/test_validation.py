@@ -14,7 +14,9 @@ from crosslate.adaptation import validation
 from crosslate.adaptation.adapt import adapt
 from crosslate.adaptation.settings import DataSettings, NewLanguages, PackOutput
 from crosslate.errors import CorpusError, InputError
+from crosslate.packs.pack import Pack
 from crosslate.text.corpora import ParallelCorpus
+from crosslate.translation.confidence import Confidence, WordConfidence
 
 REFERENCES = ["我们明天早上去学校。", "他住在河边的小房子里。"]
 TRANSLATIONS = ["我们明天晚上去学校。", "他住在河边的大房子里。"]
@@ -123,3 +125,52 @@ def test_the_loss_selects_the_best_state_and_is_the_pack_s_score(tmp_path: Path)
     assert score.metric == "negative loss"
     assert score.value == pytest.approx(max(losses), abs=0.05)
     assert score.value < 0
+
+
+def test_a_pack_holds_the_calibration_of_what_it_stores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Measured at the end, on greedy translations of the model that the pack's rounded tensors make."""
+    torch.set_num_threads(1)
+    found = toy_corpora.corpus("de", "en", 70, seed=1)
+    valid = ParallelCorpus([*found.source, "", "---", "x"], [*found.target, "", "---", " "], "de", "en", "v")
+    models: list[Any] = []
+
+    class Half:
+        """Right about every second sentence, and surer of it."""
+
+        engine = SimpleNamespace(name="pytorch")
+
+        def translate_lines(self, lines: list[str]) -> list[str]:
+            return [text if index % 2 else "dog " + text for index, text in enumerate(valid.target)]
+
+        def translate(self, _: list[str]) -> list[str]:
+            raise AssertionError("the translations of the last validation are there")
+
+        def confidences(self, _: list[str], lines: list[str]) -> list[Confidence | None]:
+            return [
+                Confidence(0.8 if index % 2 else 0.5, None, False, (WordConfidence(0, 3, 0.7, None, False),))
+                if any(map(str.isalnum, line))
+                else None
+                for index, line in enumerate(lines)
+            ]
+
+    def opened(model: Any, *_: Any) -> Half:
+        models.append(model)
+        return Half()
+
+    monkeypatch.setattr(validation, "_greedy_translator", opened)
+    adapt(
+        toy_corpora.parent(), toy_corpora.corpus("de", "en"), valid, new=NewLanguages(source="de"),
+        training=toy_corpora.settings(max_epochs=1), data=DataSettings(source_vocabulary_size=80),
+        output=PackOutput(folder=tmp_path / "de-en"),
+    )  # fmt: skip
+    pack = Pack.load(tmp_path / "de-en")
+    calibration = pack.manifest.calibration
+    assert calibration is not None and calibration.sentences == 70
+    assert calibration.sentence.expected(0.8) > 0.98 > 0.96 > calibration.sentence.expected(0.5)
+    table = "model.encoder.embed_tokens.weight"
+    assert torch.equal(models[-1].model.state_dict()[table], pack.tensors[table].float())
+
+
+def test_little_text_gives_no_calibration():
+    few = toy_corpora.corpus("fr", "en", 49)
+    assert validation.measure_confidence(toy_corpora.parent(), few) is None

@@ -69,6 +69,25 @@ def test_kept_states_change_nothing(made, options):
     ]
 
 
+def test_what_is_given_is_as_likely_as_by_hand(made):
+    child, files = made
+    processor, target = processor_of(child.source), child.target
+    ids = [[5, 7, 9], [6], [], [5] * 12, [8, 9]]
+    found = SignalEngine(child).log_probabilities(list(zip(files, ids)))
+    for file, given, row in zip(files, ids, found, strict=True):
+        features, _ = processor.batch([processor.features(file)])
+        labels = [*given, target.special.eos]
+        with torch.no_grad():
+            logits = child.model(
+                **{processor.input_name: features}, decoder_input_ids=torch.tensor([[2, *given]])
+            ).logits[0]
+        by_hand = logits.log_softmax(-1)[range(len(labels)), labels].tolist()
+        assert row == pytest.approx(by_hand, abs=1e-4)
+    assert SignalEngine(child).log_probabilities([(files[0], [5] * 5000)]) == [[]]
+    (confidence,) = Translator(child).confidences(files[:1], [target.decode([5, 7])])
+    assert confidence is not None and 0 < confidence.probability < 1
+
+
 def test_a_translator_takes_this_engine_alone(made):
     child, files = made
     translator = Translator(child, options=GREEDY)

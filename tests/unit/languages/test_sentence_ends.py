@@ -3,7 +3,7 @@ import sys
 import pytest
 
 from crosslate.languages import sentence_ends
-from crosslate.languages.sentence_ends import sentences
+from crosslate.languages.sentence_ends import paired_sentences, sentences
 
 
 @pytest.mark.parametrize("library", ["sentencex", "none"])
@@ -96,3 +96,13 @@ class TestLongTexts:
     def test_a_sentence_longer_than_a_window(self):
         text = "One. " + "and so on " * 1000 + "to here. Two."
         assert [each.strip() for each in sentences(text, "en")] == ["One.", text[5:-5], "Two."]
+
+
+def test_sentences_are_paired_line_by_line():
+    text, translation = "Eins. Zwei.\n\nDrei. Vier.", "One. Two.\n\nThree and four."
+    found = paired_sentences(text, translation, ("de", "en"))
+    shown = [(text[slice(*one)].strip(), translation[slice(*other)].strip()) for one, other in found]
+    # The last line has another number of sentences.
+    assert shown == [("Eins.", "One."), ("Zwei.", "Two."), ("Drei. Vier.", "Three and four.")]
+    assert paired_sentences(text, "One.", ("de", "en")) == [((0, len(text)), (0, 4))]
+    assert paired_sentences("", "", ("de", "en")) == []

@@ -11,6 +11,8 @@ import pack_json
 from crosslate.errors import PackError, SettingsError
 from crosslate.models.methods.forms import LowRank, Scale, Slices
 from crosslate.packs.manifest import (
+    Calibration,
+    Curve,
     FrameRecord,
     Manifest,
     TensorRecord,
@@ -20,6 +22,7 @@ from crosslate.packs.manifest import (
 )
 
 DELETED = object()
+CURVE = {"intercept": 0.0, "slope": 1.0, "doubtful": 0.5}
 
 
 def refused(data, *parts, num_faults=1):
@@ -65,8 +68,10 @@ def test_everything_that_may_be_said_comes_back(sealed):
             shape=(5,), dtype="bfloat16", form=Scale(shape=(4, 5), axis=1), child_dtype="float32"
         ),
     }
+    curve = Curve(intercept=-0.9, slope=0.75, doubtful=0.84)
+    calibration = Calibration(sentence=curve, word=curve, sentences=500, spearman=0.47, signature="nrefs:1")
     made = sealed.changed(
-        tensors=records, frames={"source": FrameRecord(before=(3,), after=(0,))},
+        calibration=calibration, tensors=records, frames={"source": FrameRecord(before=(3,), after=(0,))},
         added=("adapters(enc,dec;width=4)",),
     ).sealed()  # fmt: skip
     assert Manifest.from_bytes(made.to_bytes()) == made
@@ -74,6 +79,8 @@ def test_everything_that_may_be_said_comes_back(sealed):
     assert made.scores[0].interval == (30.0, 32.5)
     assert made.scale_names == {"l.scales"}
     described = json.loads(made.to_bytes())
+    assert described["calibration"]["word"] == {"intercept": -0.9, "slope": 0.75, "doubtful": 0.84}
+    assert "calibration" not in json.loads(sealed.to_bytes())
     assert described["frames"] == {"source": {"before": [3], "after": [0]}}
     assert described["tensors"]["w"] == {
         "shape": [2, 3], "dtype": "float32",
@@ -197,6 +204,8 @@ FAULTS = [
     ({"frames": {"source": {"before": [], "after": [0], "start": -1}}}, "frames.source.start is -1"),
     ({"frames": {"source": {"before": [], "after": [0], "start": 3}}}, "frames.source.start is 3, expected null"),
     # scores and methods
+    ({"calibration": 0.5}, "calibration is 0.5"),
+    ({"calibration": {"sentences": 60, "spearman": 0.5, "signature": "x", "word": CURVE, "sentence": CURVE | {"slope": -1.0}}}, "calibration.sentence.slope"),
     ({"scores/0/interval": [2.0, 1.0]}, "interval is [2.0, 1.0]"),
     ({"scores/0/interval": [2.0]}, "scores[0].interval"),
     ({"scores/0/metric": " "}, "scores[0].metric"),

@@ -7,7 +7,7 @@ import { AUTO, direction, fillTargets, name, pair, preferredNames, remember, ser
 import { isHtml } from "./markup.js";
 import { Sentences } from "./sentences.js";
 import { t } from "./texts.js";
-import { offer, plain } from "./words.js";
+import { doubt, offer, plain } from "./words.js";
 
 const LONG = 1500; // characters; longer texts are shown sentence by sentence
 const VERY_LONG_PAUSE = 1500; // ms
@@ -44,6 +44,11 @@ export function start(text) {
   byId("copy").addEventListener("click", () => copy(byId("copy"), shown.translation, output));
   byId("share").addEventListener("click", share);
   byId("wire").addEventListener("toggle", showWire);
+  byId("doubts").checked = stored("localStorage", "doubts") === "true";
+  byId("doubts").addEventListener("change", () => {
+    stored("localStorage", "doubts", String(byId("doubts").checked));
+    if (shown.translation) showTranslation();
+  });
   alternatives.start((index) => shown.sentences.at(index), take);
   counted();
   reset();
@@ -97,7 +102,7 @@ function reset() {
   shown = NOTHING;
   plain(input.value, "");
   byId("origin").replaceChildren();
-  byId("is-html").hidden = byId("sentence-tip").hidden = true;
+  byId("is-html").hidden = byId("sentence-tip").hidden = byId("doubts-label").hidden = true;
   alternatives.close();
   showDetected("");
   stale(false);
@@ -217,8 +222,11 @@ function showTranslation() {
   const places = sentences.places();
   plain(text, translation, places);
   const through = direction(from, to);
-  const isLinkable = served.overview.insight && through && through.kind !== "pivot" && format === "text";
-  if (isLinkable && translation.trim()) offer({ q: text, translation, source: from, target: to, ...wantedPacks() });
+  const isOneModel = through && through.kind !== "pivot" && format === "text" && translation.trim();
+  const fields = { q: text, translation, source: from, target: to, ...wantedPacks() };
+  if (isOneModel && served.overview.insight) offer(fields);
+  byId("doubts-label").hidden = !isOneModel;
+  if (isOneModel && byId("doubts").checked) doubt(fields);
   byId("sentence-tip").hidden = !places.length;
   byId("sentence-tip").textContent = isTouch ? t("Tap a sentence for other translations.") : t("Click a sentence for other translations.");
   if (places.length && sentences.length === 1) alternatives.show(0);

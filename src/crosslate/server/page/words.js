@@ -9,13 +9,17 @@ const output = byId("output");
 const input = byId("text");
 
 let asked = null; // the fields of the request for what is shown
+let scored = null; // likewise of the request for what is doubtful
+let doubts = new Map(); // doubtful words of the translation, by their first characters
+let targets = null; // words of the translation: those that are linked, else the doubtful ones
 let places = []; // of the translation's sentences
 let links = null; // of what is shown: pairs of a target word and a source word
 let isAsked = false;
 let current = -1; // the word that arrow keys have reached
 
 export function plain(text, translation, sentencePlaces = []) {
-  asked = links = null;
+  asked = links = scored = targets = null;
+  doubts = new Map();
   places = sentencePlaces;
   isAsked = false;
   current = -1;
@@ -32,6 +36,23 @@ export function offer(fields) {
   if (document.activeElement === output) ask(); // somebody waits there with the arrow keys
 }
 
+// Underlines the words of what is shown that the model is not sure of.
+export async function doubt(fields) {
+  if (Math.max(fields.q.length, fields.translation.length) > MOST_CHARACTERS) return;
+  scored = fields;
+  try {
+    const { sentences } = await post("v1/scores", fields);
+    if (fields !== scored) return;
+    const words = sentences.flatMap((sentence) => sentence.words).filter((word) => word.doubtful);
+    doubts = new Map(words.map((word) => [word.start, word]));
+    targets ??= words.map(({ start, end }) => [start, end]);
+    render(output, fields.translation, targets, places);
+    say(t("{n} doubtful word|{n} doubtful words", { n: words.length }));
+  } catch {
+    // The translation is there all the same.
+  }
+}
+
 function tip(text) {
   byId("link-tip").textContent = text;
   byId("link-tip").hidden = !text;
@@ -46,8 +67,9 @@ async function ask() {
     const found = await post("v1/links", own);
     if (own !== asked) return;
     links = found.links;
+    targets = found.target;
     render(mirror, `${own.q}\n`, found.source);
-    render(output, own.translation, found.target, places);
+    render(output, own.translation, targets, places);
     byId("link-tip").hidden = true; // it was understood
   } catch {
     if (own === asked) tip(""); // a help that fails is none to talk about
@@ -60,12 +82,18 @@ async function ask() {
 function render(container, text, words, sentences = []) {
   const units = [0];
   for (const character of text) units.push(units.at(-1) + character.length);
-  const spans = words.map(([first, last], index) => ({ index, start: units[first], end: units[last] }));
-  const within = (start, end) => filled(text, start, end, spans, ({ index, ...word }) =>
-    element("span", { class: "word", "data-index": index }, text.slice(word.start, word.end)));
+  const spans = words.map(([first, last], index) => ({ index, first, start: units[first], end: units[last] }));
+  const within = (start, end) => filled(text, start, end, spans, ({ index, first, ...word }) =>
+    element("span", { "data-index": index, ...look(container === output && doubts.get(first)) }, text.slice(word.start, word.end)));
   container.replaceChildren(...filled(text, 0, text.length, sentences, ({ index, start, end }) =>
     element("span", { class: "sentence", "data-index": index }, ...(within(start, end)))));
   if (!sentences.length) container.replaceChildren(...within(0, text.length));
+}
+
+function look(doubtful) {
+  if (!doubtful) return { class: "word" };
+  const n = Math.round(100 * (doubtful.likelihood ?? doubtful.probability));
+  return { class: "word doubtful", title: t("Doubtful: {n} %", { n }) };
 }
 
 // Parts of a text, with those that are made of the spans in their places.
@@ -130,5 +158,6 @@ output.addEventListener("keydown", (event) => {
   current = Math.min(words.length - 1, Math.max(0, current + (isRtl ? -step : step)));
   const origins = light("target", indexOf(words[current]));
   reveal(words[current]);
-  say(`${words[current].textContent}: ${origins.join(", ") || t("no word")}`);
+  const found = links ? [origins.join(", ") || t("no word")] : [];
+  say([words[current].textContent, ...found, words[current].title].filter(Boolean).join(": "));
 });

@@ -32,6 +32,7 @@ from crosslate.server.requests import (
     checked_texts,
     reads,
 )
+from crosslate.server.scores import SentenceScore
 from crosslate.server.settings import Limits
 from crosslate.server.streams import EVENT_STREAM, HEADERS, until_refused
 from crosslate.server.texts import TextFormat
@@ -52,6 +53,14 @@ def _format(given: Any) -> TextFormat:
     raise Refusal(400, f"{shown[:40]} format is not supported")
 
 
+def _flag(given: Any) -> bool:
+    flags = {"true": True, "1": True, "false": False, "0": False}
+    known = flags.get(str(given).strip().lower()) if isinstance(given, bool | str) else None
+    if known is None:
+        raise invalid("scores parameter is neither true nor false")
+    return known
+
+
 def _count(given: Any, info: ValidationInfo) -> int:
     is_digits = isinstance(given, str) and _DIGITS.fullmatch(given)
     is_whole = isinstance(given, int) and not isinstance(given, bool)
@@ -66,8 +75,8 @@ def _count(given: Any, info: ValidationInfo) -> int:
     return max(0, count)
 
 
-class TranslateFields(Fields):
-    """A request for translations."""
+class _TextFields(Fields):
+    """What a translation is asked for with."""
 
     q: Texts
     source: Source
@@ -93,17 +102,30 @@ class TranslateFields(Fields):
         return max(1, len(texts)) if isinstance(texts, list) else 1
 
 
+class TranslateFields(_TextFields):
+    """A request for translations."""
+
+    scores: Annotated[
+        bool,
+        BeforeValidator(_flag),
+        WithJsonSchema({"anyOf": [{"type": kind} for kind in ("boolean", "string", "null")]}),
+        Field(description="Whether to score sentences and words, which takes another pass over them."),
+    ] = False
+
+
 class Translation(Answer):
     """Translations; of a list of texts, lists.
 
     ``way`` is there if a text was translated otherwise than by one model for its pair: by a pair pack with
-    its two packs, by two packs composed, or in two steps. It names them.
+    its two packs, by two packs composed, or in two steps. It names them. ``scores`` are empty for HTML and
+    for texts translated in two steps.
     """
 
     translated_text: str | list[str]
     detected_language: Detection | list[Detection] | None = None
     alternatives: list[str] | list[list[str]] | None = None
     way: str | list[str] | None = None
+    scores: list[SentenceScore] | list[list[SentenceScore]] | None = None
 
 
 @router.post("/translate", response_model_exclude_unset=True, **takes(TranslateFields))
@@ -127,6 +149,8 @@ async def _translated(call: Call[TranslateFields]) -> Translation:
         found["detected_language"] = guesses
     if fields.alternatives:
         found["alternatives"] = [others for _, *others in ranked]
+    if fields.scores:
+        found["scores"] = await translations.scores(jobs, found["translated_text"])
     ways = [job.direction.way if job.direction else "" for job in jobs]
     if any(ways):
         found["way"] = ways
@@ -156,7 +180,7 @@ def _one_text(given: Any, info: ValidationInfo) -> Any:
     return checked_texts(given, info)
 
 
-class StreamFields(TranslateFields):
+class StreamFields(_TextFields):
     """A request for one translation."""
 
     q: Annotated[NotEmpty, BeforeValidator(_one_text), Field(description="The text.")]
