@@ -138,13 +138,13 @@ def _by_word(
             band = bisect_right(OCCURRENCES, counts[word])
             statistics[band, row] += (min(ours[word], theirs[word]), ours[word], theirs[word])
     found: list[dict[str, Any]] = []
-    for band in statistics:
-        total = band.sum(axis=0, keepdims=True)
+    for counted in statistics:
+        total = counted.sum(axis=0, keepdims=True)
         units = int(total[0, 2])
         if not units:
             found.append({"units": 0})
             continue
-        (drawn,) = resampled_scores([band], _f1)
+        (drawn,) = resampled_scores([counted], _f1)
         found.append({"value": float(_f1(total)[0]), "interval": interval(drawn), "units": units})
     return found
 
