@@ -184,6 +184,11 @@ def _tmx(lines, code):
     return f'<tmx version="1.4"><header/><body>{units}</body></tmx>'
 
 
+def _xliff(lines, code):
+    units = "".join(f"<trans-unit><source>{_in_xml(line)}</source></trans-unit>\n" for line in lines)
+    return f'<xliff version="1.2"><file source-language="{code}"><body>{units}</body></file></xliff>'
+
+
 MAKERS = {
     "text": lambda lines, code: "".join(f"{line}\n" for line in lines),
     "html": lambda lines, code: _page(lines),
@@ -194,10 +199,11 @@ MAKERS = {
     "epub": lambda lines, code: _epub(lines),
     "po": lambda lines, code: _po(lines),
     "tmx": _tmx,
+    "xliff": _xliff,
 }  # fmt: skip
 ARCHIVES = {"docx", "odt", "epub"}
-WITHOUT_TAGS = {"docx", "odt", "tmx"}
-BILINGUAL = {"po", "tmx"}  # the source stays beside its translation
+WITHOUT_TAGS = {"docx", "odt", "tmx", "xliff"}
+BILINGUAL = {"po", "tmx", "xliff"}  # the source stays beside its translation
 
 
 def written(data, format_):
