@@ -70,7 +70,7 @@ def translated(text, format_, seed, has_links):
 @anything
 @given(
     text=prose | markup,
-    format_=st.sampled_from(["text", "html", "srt", "vtt"]),
+    format_=st.sampled_from(["text", "html", "srt", "vtt", "markdown"]),
     language=st.sampled_from(["en", "zh", "ar", "xx"]),
 )
 def test_a_translator_that_changes_nothing_changes_nothing(text, format_, language):
@@ -81,7 +81,7 @@ def test_a_translator_that_changes_nothing_changes_nothing(text, format_, langua
 
 
 @anything
-@given(data=st.binary(max_size=200), format_=st.sampled_from(["html", "srt", "vtt"]))
+@given(data=st.binary(max_size=200), format_=st.sampled_from(["html", "srt", "vtt", "markdown"]))
 def test_any_bytes_come_back(data, format_):
     assert is_kept(SUBTITLE.encode() + data.replace(b"\0", b""), format_, "ja")
 
@@ -126,6 +126,24 @@ def test_what_is_nested_stays_nested(html, seed, has_links):
             stack.append(name)
     assert stack == []
     assert result.count("{x}") == html.count("{x}")
+
+
+MARKUP = [
+    "**", "_", "~~", "`x y`", "[a b](u)", "[c]", "![an image](u)", "\\*", "&amp;", "<i>", "</i>", "<https://a.b>", "\n", "\n> ", "\n- ", "\n1. ",
+    "\n\n# ", "\n\n", "\n\n| a | b |\n|---|---|\n| c d | ", "\n\n<div>\n", "</div>\n\n", "*", "#", "[", "]", "|",
+]  # fmt: skip
+
+
+@anything
+@given(
+    parts=st.lists(st.sampled_from(PROSE + SHIELDED + MARKUP), max_size=30), seed=st.integers(0, 3), has_links=st.booleans()
+)  # fmt: skip
+def test_marks_of_markdown_are_never_lost_or_doubled(parts, seed, has_links):
+    text = "".join(parts) + "\n\n[c]: u\n"
+    result = translated(text, "markdown", seed, has_links)
+    for sign in ("`x y`", "](u)", "<https://a.b>", "![", "\n# ", "</div>", "[c]: u"):
+        assert result.count(sign) == text.count(sign)
+    assert re.search("[\1-\6]", result) is None
 
 
 @anything

@@ -192,6 +192,7 @@ def _xliff(lines, code):
 MAKERS = {
     "text": lambda lines, code: "".join(f"{line}\n" for line in lines),
     "html": lambda lines, code: _page(lines),
+    "markdown": lambda lines, code: "".join(f"{line}\n\n" for line in lines),
     "srt": lambda lines, code: _cues(lines, ","),
     "vtt": lambda lines, code: "WEBVTT\n\n" + _cues([_in_html(line) for line in lines], "."),
     "docx": lambda lines, code: _word(lines),
