@@ -1,8 +1,10 @@
 """Whatever a document holds and whatever a translator does: nothing but its sentences changes."""
 
+import json
 import random
 import re
 
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -126,6 +128,48 @@ def test_what_is_nested_stays_nested(html, seed, has_links):
             stack.append(name)
     assert stack == []
     assert result.count("{x}") == html.count("{x}")
+
+
+VALUES = st.recursive(
+    prose | st.text(max_size=9) | st.integers() | st.booleans() | st.none() | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5) | st.sampled_from(["name", "yes"]), inner, max_size=4),
+    max_leaves=10,
+)  # fmt: skip
+
+
+def shape(value):
+    """A value without its strings."""
+    if isinstance(value, dict):
+        return {key: shape(each) for key, each in value.items()}
+    return (
+        [shape(each) for each in value]
+        if isinstance(value, list)
+        else value
+        if not isinstance(value, str)
+        else ""
+    )
+
+
+@anything
+@given(value=VALUES, seed=st.integers(0, 3), is_ascii=st.booleans(), indent=st.sampled_from([None, 2]))
+def test_only_strings_of_json_change(value, seed, is_ascii, indent):
+    text = json.dumps(value, ensure_ascii=is_ascii, indent=indent)
+    document = open_text(text, "json", "en")
+    assert document.render(texts(document)) == text
+    assert shape(json.loads(translated(text, "json", seed, False))) == shape(value)
+
+
+@anything
+@given(
+    value=VALUES, seed=st.integers(0, 3), style=st.sampled_from([None, "'", '"', "|", ">"]), is_flow=st.booleans(), width=st.sampled_from([8, 80])
+)  # fmt: skip
+def test_only_strings_of_yaml_change(value, seed, style, is_flow, width):
+    text = yaml.safe_dump(
+        value, default_style=style, default_flow_style=is_flow, allow_unicode=True, width=width
+    )
+    document = open_text(text, "yaml", "en")
+    assert document.render(texts(document)) == text
+    assert shape(yaml.safe_load(translated(text, "yaml", seed, False))) == shape(yaml.safe_load(text))
 
 
 MARKUP = [

@@ -189,6 +189,10 @@ def _xliff(lines, code):
     return f'<xliff version="1.2"><file source-language="{code}"><body>{units}</body></file></xliff>'
 
 
+def _yaml(lines, code):
+    return "".join(f"{number}: {json.dumps(line, ensure_ascii=False)}\n" for number, line in enumerate(lines))
+
+
 MAKERS = {
     "text": lambda lines, code: "".join(f"{line}\n" for line in lines),
     "html": lambda lines, code: _page(lines),
@@ -199,18 +203,21 @@ MAKERS = {
     "odt": lambda lines, code: _odt(lines),
     "epub": lambda lines, code: _epub(lines),
     "po": lambda lines, code: _po(lines),
+    "json": lambda lines, code: json.dumps({"a": list(lines)}, ensure_ascii=False, indent=1),
+    "yaml": _yaml,
     "tmx": _tmx,
     "xliff": _xliff,
 }  # fmt: skip
 ARCHIVES = {"docx", "odt", "epub"}
 WITHOUT_TAGS = {"docx", "odt", "tmx", "xliff"}
+QUOTED = {"po", "json", "yaml"}
 BILINGUAL = {"po", "tmx", "xliff"}  # the source stays beside its translation
 
 
 def written(data, format_):
     """The characters of a document's text and markup."""
     text = (data if format_ not in ARCHIVES else b"".join(unzipped(data).values())).decode()
-    return text.replace('\\"', '"') if format_ == "po" else html.unescape(text)
+    return text.replace('\\"', '"') if format_ in QUOTED else html.unescape(text)
 
 
 def as_read(line, sample):

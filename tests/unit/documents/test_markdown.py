@@ -7,7 +7,7 @@ from crosslate.documents.markdown_spans import markdown_parser
 from toy_documents import is_kept, texts, through
 
 MARKDOWN = r"""---
-title: Not this
+tags: [Not this]
 ---
 # A *first* heading #
 
@@ -99,7 +99,7 @@ def test_texts_are_read_and_all_else_stays():
     )
     assert "> [!NOTE]\n> CAREFUL, ~~NOT~~ NOW[^1].\n\n[^1]: A NOTE." in result
     for kept in (
-        "title: Not this",
+        "tags: [Not this]",
         'code("stays")',
         "    indented code",
         '[foo]: /url "Reference"',

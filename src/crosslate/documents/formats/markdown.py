@@ -19,14 +19,16 @@ from markdown_it.token import Token
 from crosslate.documents.document import TextFormat
 from crosslate.documents.flow import Filling, Flow, Mark, Piece, fill
 from crosslate.documents.formats.html import read_html
+from crosslate.documents.formats.yaml import read_entries
 from crosslate.documents.markdown_spans import block_parser, markdown_parser, spans
 from crosslate.documents.markup import escaped
 from crosslate.text.placeholders import tag_of
 
 _LINE = re.compile(r"([^\r\n]*)(\r\n?|\n|\Z)")
 _FRONT_MATTER = re.compile(
-    r"(?P<fence>---|\+\+\+)[ \t]*\r?\n(?:.*\n)*?(?:(?P=fence)|\.\.\.)[ \t]*\r?(?:\n|\Z)"
+    r"(?P<fence>---|\+\+\+)[ \t]*\r?\n(?P<entries>(?:.*\n)*?)(?:(?P=fence)|\.\.\.)[ \t]*\r?(?:\n|\Z)"
 )
+_FRONT_ENTRIES = frozenset({"title", "subtitle", "description", "summary"})
 # Lines that are markup as a whole for widespread programs: kinds of boxes and notes, templates.
 _KEPT_LINE = re.compile(r"\[![A-Za-z]+\].*|:::.*|(?:!!!|\?\?\?\+?) .*|\{[:%].*\}\s*|\{\{.*\}\}\s*")
 # A box to tick, and the number of a note before its text.
@@ -56,9 +58,13 @@ class Markdown(TextFormat):
 
     def read(self, flow: Flow, text: str, target_language: str | None) -> None:
         front = _FRONT_MATTER.match(text)
-        start = front.end() if front else 0
-        flow.copy(text[:start])
-        _Reader(flow, text[start:]).read()
+        if front and front["fence"] == "---":
+            flow.copy(text[: front.start("entries")])
+            read_entries(flow, front["entries"], _FRONT_ENTRIES)
+            flow.copy(text[front.end("entries") : front.end()])
+        elif front:
+            flow.copy(front.group())
+        _Reader(flow, text[front.end() if front else 0 :]).read()
 
 
 class _Line(NamedTuple):
@@ -214,8 +220,8 @@ class _Block:
         elif name in ("escape", "entity"):
             flow.text(raw, token.content)
         elif name == "image":
-            is_named = raw.endswith("]") and not raw.endswith("[]")  # by its text, as links may be
-            changed = [f"{raw}[]"] if is_named and raw == f"![{token.content}]" else None
+            # Before a bracket, a name by itself would be a description.
+            changed = [f"{raw}[]"] if raw == f"![{token.content}]" else None
             flow.mark(Mark(self._image(flow, start, end, token), if_changed=changed))
         elif token.type == "link_open":
             flow.mark(Mark([raw], "open", "link"))
