@@ -192,11 +192,15 @@ def test_marks_of_markdown_are_never_lost_or_doubled(parts, seed, has_links):
 
 @anything
 @given(
-    data=st.binary(max_size=60), place=st.integers(0, 400), format_=st.sampled_from(["docx", "odt", "epub"])
+    data=st.binary(max_size=60),
+    place=st.integers(0, 700),
+    format_=st.sampled_from(["docx", "pptx", "xlsx", "odt", "epub"]),
 )
 def test_damaged_archives_are_refused_or_read(data, place, format_):
     members = {
         "word/document.xml": "<w:p><w:r><w:t>Hi</w:t></w:r></w:p>",
+        "ppt/slides/slide1.xml": "<a:p><a:r><a:t>Hi</a:t></a:r></a:p>",
+        "xl/sharedStrings.xml": "<x:si><x:t>Hi</x:t></x:si>",
         "content.xml": "<text:p>Hi</text:p>",
         "META-INF/container.xml": "<rootfile full-path='content.xml'/>",
     }

@@ -159,6 +159,18 @@ def _word(lines):
     return zipped({"word/document.xml": f'<w:document xmlns:w="{name}"><w:body>{body}</w:body></w:document>'})
 
 
+def _slides(lines):
+    body = "".join(f"<a:p><a:r><a:t>{_in_xml(line)}</a:t></a:r></a:p>" for line in lines)
+    name = "http://schemas.openxmlformats.org/drawingml/2006/main"
+    return zipped({"ppt/slides/slide1.xml": f'<p:sld xmlns:p="p" xmlns:a="{name}">{body}</p:sld>'})
+
+
+def _sheet(lines):
+    body = "".join(f"<si><t>{_in_xml(line)}</t></si>" for line in lines)
+    name = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    return zipped({"xl/sharedStrings.xml": f'<sst xmlns="{name}">{body}</sst>'})
+
+
 def _odt(lines):
     body = "".join(f"<text:p>{_in_xml(line)}</text:p>" for line in lines)
     name = "urn:oasis:names:tc:opendocument:xmlns:text:1.0"
@@ -200,6 +212,8 @@ MAKERS = {
     "srt": lambda lines, code: _cues(lines, ","),
     "vtt": lambda lines, code: "WEBVTT\n\n" + _cues([_in_html(line) for line in lines], "."),
     "docx": lambda lines, code: _word(lines),
+    "pptx": lambda lines, code: _slides(lines),
+    "xlsx": lambda lines, code: _sheet(lines),
     "odt": lambda lines, code: _odt(lines),
     "epub": lambda lines, code: _epub(lines),
     "po": lambda lines, code: _po(lines),
@@ -208,8 +222,8 @@ MAKERS = {
     "tmx": _tmx,
     "xliff": _xliff,
 }  # fmt: skip
-ARCHIVES = {"docx", "odt", "epub"}
-WITHOUT_TAGS = {"docx", "odt", "tmx", "xliff"}
+ARCHIVES = {"docx", "pptx", "xlsx", "odt", "epub"}
+WITHOUT_TAGS = {"docx", "pptx", "xlsx", "odt", "tmx", "xliff"}
 QUOTED = {"po", "json", "yaml"}
 BILINGUAL = {"po", "tmx", "xliff"}  # the source stays beside its translation
 
