@@ -7,6 +7,7 @@ from functools import cache, partial
 from typing import Any, NamedTuple
 
 from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
@@ -49,14 +50,30 @@ def spans(content: str, env: dict[str, Any]) -> list[Span]:
 
 @cache
 def markdown_parser() -> MarkdownIt:
-    """CommonMark with GitHub's tables and strikethrough."""
-    return MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    """CommonMark with GitHub's tables, strikethrough and notes, which are read as texts."""
+    return _new_parser()
+
+
+def _new_parser() -> MarkdownIt:
+    parser = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    for name, rule in zip(parser.get_active_rules()["block"], parser.block.ruler.getRules("")):
+        if name == "reference":
+            parser.block.ruler.at(name, partial(_reference, rule))
+    return parser
+
+
+def _reference(
+    rule: Callable[..., bool], state: StateBlock, start_line: int, end_line: int, silent: bool
+) -> bool:
+    """The parser's rule for addresses with names; a note is none, also if its text has no spaces."""
+    is_note = state.src.startswith("[^", state.bMarks[start_line] + state.tShift[start_line])
+    return not is_note and rule(state, start_line, end_line, silent)
 
 
 @cache
 def block_parser() -> MarkdownIt:
     """The same, which finds blocks and leaves their texts to :func:`spans`."""
-    parser = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    parser = _new_parser()
     parser.core.ruler.enableOnly(["normalize", "block"])
     parser.disable("fragments_join")  # which would join markers with each other
     for name, rule in zip(parser.get_active_rules()["inline"], parser.inline.ruler.getRules("")):

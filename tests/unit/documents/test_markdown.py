@@ -158,6 +158,12 @@ def test_emphasis_works_wherever_it_comes_to_stand(source, translation, links, w
     )
 
 
+def test_codes_stay_apart_and_notes_need_no_spaces():
+    document = open_text("Use `a` or `b` now", "markdown", "en")
+    assert document.render(["Nutze nun"], lambda *_: [(0, 0), (0, 1), (1, 2)]) == "Nutze `a` `b` nun"
+    assert texts(open_text("词[^1]\n\n[^1]: 没有空格\n", "markdown", "zh")) == ["词", "没有空格"]
+
+
 def test_a_sentence_is_written_as_in_the_document():
     document = open_text("Hello **there**. Stay.", "markdown", "en")
     assert document.sentences(["*Hi* there", "Stay."]) == ["\\*Hi\\* **there**", "Stay."]

@@ -45,10 +45,11 @@ _NOTHING = re.compile(r"(?!)")
 _QUOTED = re.compile(r"""([\\"'()&<`|])""")
 
 # These signs stand for what a changed block can spell in several ways, until all of it is known.
-_SIGNS = re.compile("[\x01-\x06]")
+_SIGNS = re.compile("[\x01-\x07]")
 _TEXT = re.compile("\x01([^\x01\x02]*)\x02")
 _EMPHASIS = re.compile("\x03(/?)([a-z]*)([*_~]+)\x04")
 _BREAK = re.compile("\x05(\\d+)\x06")
+_CODE_END = re.compile("\x07(`?)")  # a space keeps two codes apart
 _STARS = {"em": "*", "strong": "**", "s": "~~"}
 
 
@@ -229,6 +230,8 @@ class _Block:
             flow.mark(self._link_end(flow, raw, token))
         elif name == "html_inline" and tag_of(raw):
             flow.text(raw)  # which is found as in any text
+        elif token.type == "code_inline":
+            flow.mark(Mark([raw], if_changed=[f"{raw}\x07"]))
         else:
             flow.mark(Mark([raw]))
 
@@ -296,4 +299,5 @@ class _Spelling:
             return _STARS.get(name, own) if emphasis == "stars" else own
 
         made = _TEXT.sub(lambda match: special.sub(r"\\\g<0>", match[1]), made)
-        return _BREAK.sub(lambda match: breaks[int(match[1])], _EMPHASIS.sub(marker, made))
+        made = _CODE_END.sub(lambda match: match[1] and " `", _EMPHASIS.sub(marker, made))
+        return _BREAK.sub(lambda match: breaks[int(match[1])], made)
