@@ -3,7 +3,7 @@ import re
 import pytest
 
 from crosslate.documents import open_document, open_text
-from crosslate.documents.markdown_spans import markdown_parser
+from crosslate.documents.markdown_notation import markdown_parser
 from toy_documents import is_kept, texts, through
 
 MARKDOWN = r"""---

@@ -85,6 +85,11 @@ def test_a_finished_file_stays():
     assert through(through(OLD)[1])[0] == [] and through(through(NEW)[1])[0] == []
 
 
+def test_a_file_that_names_no_languages():
+    read, result = through(old("<source>Hi</source>", 'original="a"'))
+    assert read == ["Hi"] and '<file original="a" target-language="de">' in result
+
+
 def test_segmented_units_keep_their_segments():
     unit = (
         '<source>One. Two.</source><seg-source><mrk mtype="seg" mid="1">One.</mrk> <mrk mtype="seg" mid="2">Two.</mrk>'

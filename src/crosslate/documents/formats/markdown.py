@@ -1,7 +1,7 @@
 """Markdown: the texts of paragraphs, headings, lists and tables; all that gives them their form stays.
 
-CommonMark with GitHub's tables and strikethrough. markdown-it-py finds the blocks and what stands in their
-lines; their places in the document are found here.
+CommonMark with GitHub's tables and strikethrough. markdown-it-py finds the blocks; the places of their texts
+in the document are found here.
 
 Sources: https://spec.commonmark.org/0.31.2/, https://github.github.com/gfm/.
 """
@@ -9,8 +9,7 @@ Sources: https://spec.commonmark.org/0.31.2/, https://github.github.com/gfm/.
 from __future__ import annotations
 
 import re
-from collections import ChainMap
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -20,7 +19,16 @@ from crosslate.documents.document import TextFormat
 from crosslate.documents.flow import Filling, Flow, Mark, Piece, fill
 from crosslate.documents.formats.html import read_html
 from crosslate.documents.formats.yaml import read_entries
-from crosslate.documents.markdown_spans import block_parser, markdown_parser, spans
+from crosslate.documents.markdown_notation import (
+    Spelling,
+    block_parser,
+    has_open_spelling,
+    open_break,
+    open_code,
+    open_emphasis,
+    open_text,
+    spans,
+)
 from crosslate.documents.markup import escaped
 from crosslate.text.placeholders import tag_of
 
@@ -33,24 +41,8 @@ _FRONT_ENTRIES = frozenset({"title", "subtitle", "description", "summary"})
 _KEPT_LINE = re.compile(r"\[![A-Za-z]+\].*|:::.*|(?:!!!|\?\?\?\+?) .*|\{[:%].*\}\s*|\{\{.*\}\}\s*")
 # A box to tick, and the number of a note before its text.
 _LINE_START = re.compile(r"\[[ xX]\][ \t]+|\[\^[^\]\s]+\]:[ \t]*")
-_NOTE = re.compile(r"(\[\^[^\]\s]+\])")
-# What may be escaped: all; what is markup in a line or begins one; in a cell; nothing.
-_PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
-_SPECIAL = re.compile(
-    r"[\\`*\[\]~|]|_(?![^\W_])|(?<![^\W_])_|<(?=[A-Za-z/!?])|&(?=[#A-Za-z])|!\Z"
-    r"|\A[-+=>#]|(?:(?<=\A\d)|(?<=\A\d\d)|(?<=\A\d{4}))[.)]"
-)
-_PIPE = re.compile(r"\|")
-_NOTHING = re.compile(r"(?!)")
 _QUOTED = re.compile(r"""([\\"'()&<`|])""")
-
-# These signs stand for what a changed block can spell in several ways, until all of it is known.
-_SIGNS = re.compile("[\x01-\x07]")
-_TEXT = re.compile("\x01([^\x01\x02]*)\x02")
-_EMPHASIS = re.compile("\x03(/?)([a-z]*)([*_~]+)\x04")
-_BREAK = re.compile("\x05(\\d+)\x06")
-_CODE_END = re.compile("\x07(`?)")  # a space keeps two codes apart
-_STARS = {"em": "*", "strong": "**", "s": "~~"}
+_NOTE = re.compile(r"(\[\^[^\]\s]+\])")
 
 
 class Markdown(TextFormat):
@@ -142,15 +134,15 @@ class _Reader:
     def _block(self, lines: Sequence[_Line], context: str) -> None:
         """Reads lines that are one text; ``context`` is the smallest block of their kind."""
         start, stop = lines[0].start, lines[-1].start + len(lines[-1].text)
-        if _SIGNS.search(self.text, start, stop):
-            return
+        if has_open_spelling(self.text[start:stop]):
+            return  # no text has these characters
         block = _Block(self, lines)
         pieces, segments = block.pieces, range(block.first_segment, len(self.flow.segments))
-        spelling = _Spelling(block.breaks, self.env.get("references", {}), context)
+        spelling = Spelling(block.breaks, self.env.get("references", {}), context)
 
         def written(filling: Filling) -> str:
             made = fill(pieces, filling)
-            if not _SIGNS.search(made):
+            if not has_open_spelling(made):
                 return made
             finish = spelling.shortest(made)
             if filling.written is not None:
@@ -179,7 +171,7 @@ class _Block:
         self.breaks: list[str] = []
         self.is_in_image = False
         self.first_segment = len(reader.flow.segments)
-        flow = reader.flow.nested(lambda text: f"\x01{text}\x02")
+        flow = reader.flow.nested(open_text)
         self._read(flow, 0, len(self.content))
         self.pieces = flow.finish()
 
@@ -209,21 +201,23 @@ class _Block:
         if token.type == "hardbreak":
             flow.copy(raw)
         elif token.type == "softbreak":
-            flow.text(raw, " ", f"\x05{len(self.breaks)}\x06")
+            flow.text(raw, " ", open_break(len(self.breaks)))
             self.breaks.append(raw)
         elif name in ("emphasis", "strikethrough"):
             if token.type == "text":  # no end; without content it is half of another's marker
                 flow.text(token.content)
                 return
-            is_open = token.nesting > 0
-            sign = f"\x03{'' if is_open else '/'}{'' if self.is_in_image else kind}{token.markup}\x04"
-            flow.mark(Mark([token.markup], "open" if is_open else "close", kind, if_changed=[sign]))
+            is_end = token.nesting < 0
+            changed = open_emphasis(token.markup, "" if self.is_in_image else kind, is_end=is_end)
+            flow.mark(Mark([token.markup], "close" if is_end else "open", kind, if_changed=[changed]))
         elif name in ("escape", "entity"):
             flow.text(raw, token.content)
         elif name == "image":
             # Before a bracket, a name by itself would be a description.
-            changed = [f"{raw}[]"] if raw == f"![{token.content}]" else None
-            flow.mark(Mark(self._image(flow, start, end, token), if_changed=changed))
+            is_named = raw == f"![{token.content}]"
+            flow.mark(
+                Mark(self._image(flow, start, end, token), if_changed=[f"{raw}[]"] if is_named else None)
+            )
         elif token.type == "link_open":
             flow.mark(Mark([raw], "open", "link"))
         elif name == "link":
@@ -231,7 +225,7 @@ class _Block:
         elif name == "html_inline" and tag_of(raw):
             flow.text(raw)  # which is found as in any text
         elif token.type == "code_inline":
-            flow.mark(Mark([raw], if_changed=[f"{raw}\x07"]))
+            flow.mark(Mark([raw], if_changed=[open_code(raw)]))
         else:
             flow.mark(Mark([raw]))
 
@@ -263,41 +257,3 @@ def _with_title(flow: Flow, tail: str, token: Token) -> list[Piece]:
     inner = flow.nested(lambda text: _QUOTED.sub(r"\\\1", text))
     inner.text(title)
     return [tail[:start], *inner.finish(), tail[start + len(title) :]]
-
-
-class _Spelling:
-    """Spells what a translation made of a block.
-
-    Args:
-        breaks: see :class:`_Block`.
-        references: of the document, by their names.
-        context: see :meth:`_Reader._block`.
-    """
-
-    def __init__(self, breaks: list[str], references: dict[str, Any], context: str) -> None:
-        self.breaks, self.references, self.context = breaks, references, context
-
-    def shortest(self, made: str) -> Callable[[str], str]:
-        """The shortest way to spell a block and its parts that shows the same as the safest one."""
-        safe = self._shown(made, _PUNCTUATION, "tags")
-        for emphasis in ("own", "stars", "tags"):
-            for special in (_PIPE if "|" in self.context else _NOTHING, _SPECIAL):
-                if self._shown(made, special, emphasis) == safe:
-                    return lambda text: self._spelt(text, special, emphasis, self.breaks)
-        return lambda text: self._spelt(text, _PUNCTUATION, "tags", self.breaks)
-
-    def _shown(self, made: str, special: re.Pattern[str], emphasis: str) -> str:
-        spelt = self._spelt(made, special, emphasis, ["\n"] * len(self.breaks))
-        env: dict[str, Any] = {"references": ChainMap({}, self.references)}
-        return str(markdown_parser().render(self.context.replace("{}", spelt), env))
-
-    def _spelt(self, made: str, special: re.Pattern[str], emphasis: str, breaks: Sequence[str]) -> str:
-        def marker(match: re.Match[str]) -> str:
-            end, name, own = match.groups()
-            if emphasis == "tags":
-                return f"<{end}{name}>" if name else ""
-            return _STARS.get(name, own) if emphasis == "stars" else own
-
-        made = _TEXT.sub(lambda match: special.sub(r"\\\g<0>", match[1]), made)
-        made = _CODE_END.sub(lambda match: match[1] and " `", _EMPHASIS.sub(marker, made))
-        return _BREAK.sub(lambda match: breaks[int(match[1])], made)

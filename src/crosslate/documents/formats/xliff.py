@@ -95,7 +95,8 @@ class _Reader:
         self.pairs.append(f"{source or '(none)'} to {target or '(none)'}")
         is_named = bool(target) and not contradicts(target, self.target_language)
         is_open = not target or is_same_language(target, self.flow.language)
-        self.is_ours = not contradicts(source, self.flow.language) and (is_named or is_open)
+        is_source = not source or not contradicts(source, self.flow.language)
+        self.is_ours = is_source and (is_named or is_open)
         self.is_read = self.is_read or self.is_ours
         if not self.is_ours or is_named:
             return token.raw

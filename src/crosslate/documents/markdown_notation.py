@@ -1,8 +1,15 @@
-"""What stands in the texts of Markdown, with its places, which markdown-it-py does not tell by itself."""
+"""The notation of Markdown: what stands in a text, and how a changed text is spelt.
+
+markdown-it-py does not tell the places of what it finds, so its rules are watched. Whether a sign is markup
+depends on what stands beside it, so a changed text is made with placeholders for what can be spelt in several
+ways, and :class:`Spelling` tries these.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections import ChainMap
+from collections.abc import Callable, Sequence
 from functools import cache, partial
 from typing import Any, NamedTuple
 
@@ -10,6 +17,85 @@ from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
+
+# What may be escaped: all; what is markup in a line or begins one; in a cell; nothing.
+_PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
+_SPECIAL = re.compile(
+    r"[\\`*\[\]~|]|_(?![^\W_])|(?<![^\W_])_|<(?=[A-Za-z/!?])|&(?=[#A-Za-z])|!\Z"
+    r"|\A[-+=>#]|(?:(?<=\A\d)|(?<=\A\d\d)|(?<=\A\d{4}))[.)]"
+)
+_PIPE = re.compile(r"\|")
+_NOTHING = re.compile(r"(?!)")
+# What the placeholders are made of.
+_SIGNS = re.compile("[\x01-\x07]")
+_TEXT = re.compile("\x01([^\x01\x02]*)\x02")
+_EMPHASIS = re.compile("\x03(/?)([a-z]*)([*_~]+)\x04")
+_BREAK = re.compile("\x05(\\d+)\x06")
+_CODE_END = re.compile("\x07(`?)")  # a space keeps two codes apart
+_STARS = {"em": "*", "strong": "**", "s": "~~"}
+
+
+def has_open_spelling(text: str) -> bool:
+    """Whether a text holds one of the signs that the functions below use."""
+    return _SIGNS.search(text) is not None
+
+
+def open_text(text: str) -> str:
+    """Plain text, of which some characters must be escaped."""
+    return f"\x01{text}\x02"
+
+
+def open_emphasis(marker: str, name: str, *, is_end: bool) -> str:
+    """The start or end of an element by its name in HTML; without one, it is not seen and may go."""
+    return f"\x03{'/' if is_end else ''}{name}{marker}\x04"
+
+
+def open_break(number: int) -> str:
+    """The end of a line by its number."""
+    return f"\x05{number}\x06"
+
+
+def open_code(raw: str) -> str:
+    """A code, which may come to stand beside another."""
+    return f"{raw}\x07"
+
+
+class Spelling:
+    """Spells what a translation made of a block.
+
+    Args:
+        breaks: the line ends of :func:`open_break`, with what stands before the text of the next line.
+        references: of the document, by their names.
+        context: the smallest block of the same kind, with ``{}`` for its text.
+    """
+
+    def __init__(self, breaks: list[str], references: dict[str, Any], context: str) -> None:
+        self.breaks, self.references, self.context = breaks, references, context
+
+    def shortest(self, made: str) -> Callable[[str], str]:
+        """The shortest way to spell a block and its parts that shows the same as the safest one."""
+        safe = self._shown(made, _PUNCTUATION, "tags")
+        for emphasis in ("own", "stars", "tags"):
+            for special in (_PIPE if "|" in self.context else _NOTHING, _SPECIAL):
+                if self._shown(made, special, emphasis) == safe:
+                    return lambda text: self._spelt(text, special, emphasis, self.breaks)
+        return lambda text: self._spelt(text, _PUNCTUATION, "tags", self.breaks)
+
+    def _shown(self, made: str, special: re.Pattern[str], emphasis: str) -> str:
+        spelt = self._spelt(made, special, emphasis, ["\n"] * len(self.breaks))
+        env: dict[str, Any] = {"references": ChainMap({}, self.references)}
+        return str(markdown_parser().render(self.context.replace("{}", spelt), env))
+
+    def _spelt(self, made: str, special: re.Pattern[str], emphasis: str, breaks: Sequence[str]) -> str:
+        def marker(match: re.Match[str]) -> str:
+            end, name, own = match.groups()
+            if emphasis == "tags":
+                return f"<{end}{name}>" if name else ""
+            return _STARS.get(name, own) if emphasis == "stars" else own
+
+        made = _TEXT.sub(lambda match: special.sub(r"\\\g<0>", match[1]), made)
+        made = _CODE_END.sub(lambda match: match[1] and " `", _EMPHASIS.sub(marker, made))
+        return _BREAK.sub(lambda match: breaks[int(match[1])], made)
 
 
 class Span(NamedTuple):
