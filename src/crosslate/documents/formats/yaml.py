@@ -131,7 +131,7 @@ class _Reader:
 
     def _place(self, event: yaml.ScalarEvent) -> tuple[int, int]:
         """Start and end of a scalar, without its anchor and tag."""
-        start, end = event.start_mark.index, event.end_mark.index
+        start, end = (mark.index if mark else 0 for mark in (event.start_mark, event.end_mark))
         has_properties = event.anchor is not None or event.tag is not None
         properties = _PROPERTIES.match(self.text, start, end) if has_properties else None
         return properties.end() if properties else start, end
@@ -161,7 +161,7 @@ def _is_plain(text: str) -> bool:
     """Whether a string needs no quotes, wherever it stands."""
     try:
         node = yaml.compose(f"- {text}\n- [{text}]\n- {{a: {text}}}\n- a: {text}\n", Loader=yaml.SafeLoader)
-        first, second, third, fourth = node.value
+        first, second, third, fourth = node.value if node else ()
         found = [first, second.value[0], third.value[0][1], fourth.value[0][1]]
         return all(each.tag == _STRING and each.value == text for each in found)
     except (yaml.YAMLError, AttributeError, TypeError, ValueError, IndexError):
