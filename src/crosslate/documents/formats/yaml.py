@@ -161,7 +161,8 @@ def _is_plain(text: str) -> bool:
     """Whether a string needs no quotes, wherever it stands."""
     try:
         node = yaml.compose(f"- {text}\n- [{text}]\n- {{a: {text}}}\n- a: {text}\n", Loader=yaml.SafeLoader)
-        first, second, third, fourth = node.value if node else ()
+        entries = node.value if node else []
+        first, second, third, fourth = entries
         found = [first, second.value[0], third.value[0][1], fourth.value[0][1]]
         return all(each.tag == _STRING and each.value == text for each in found)
     except (yaml.YAMLError, AttributeError, TypeError, ValueError, IndexError):
