@@ -205,6 +205,11 @@ def _yaml(lines, code):
     return "".join(f"{number}: {json.dumps(line, ensure_ascii=False)}\n" for number, line in enumerate(lines))
 
 
+def _csv(lines):
+    cells = (line.replace('"', '""') for line in lines)
+    return "source;target\n" + "".join(f'"{cell}";""\n' for cell in cells)
+
+
 MAKERS = {
     "text": lambda lines, code: "".join(f"{line}\n" for line in lines),
     "html": lambda lines, code: _page(lines),
@@ -219,13 +224,14 @@ MAKERS = {
     "po": lambda lines, code: _po(lines),
     "json": lambda lines, code: json.dumps({"a": list(lines)}, ensure_ascii=False, indent=1),
     "yaml": _yaml,
+    "csv": lambda lines, code: _csv(lines),
     "tmx": _tmx,
     "xliff": _xliff,
 }  # fmt: skip
 ARCHIVES = {"docx", "pptx", "xlsx", "odt", "epub"}
 WITHOUT_TAGS = {"docx", "pptx", "xlsx", "odt", "tmx", "xliff"}
 QUOTED = {"po", "json", "yaml"}
-BILINGUAL = {"po", "tmx", "xliff"}  # the source stays beside its translation
+BILINGUAL = {"po", "csv", "tmx", "xliff"}  # the source stays beside its translation
 
 
 def written(data, format_):
