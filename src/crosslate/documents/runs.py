@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from crosslate.documents.flow import Flow, Mark, Piece
@@ -57,7 +58,7 @@ def read_drawing(flow: Flow, text: str, target_language: str | None = None) -> N
         breaks=re.compile(f"({BREAK}+)"),
         needs_space_attribute=False,
     )
-    RunReader(flow, names).read(text)
+    RunReader(flow, names).read(tokens(text, is_xml=True))
 
 
 @dataclass
@@ -106,9 +107,9 @@ class RunReader:
         self.stories, self.names = [Story(flow)], names
         self.num_skipped = 0
 
-    def read(self, text: str) -> None:
+    def read(self, found: Iterable[Token]) -> None:
         names = self.names
-        for token in tokens(text, is_xml=True):
+        for token in found:
             story = self.stories[-1]
             if token.name in names.skipped and not token.is_empty:
                 self.num_skipped += 1 if token.kind == "start" else -1

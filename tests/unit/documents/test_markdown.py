@@ -188,3 +188,9 @@ def test_old_encodings_become_utf_8_where_they_lack_a_character():
 def test_hostile_texts(part):
     """Quadratic time would take minutes."""
     through("Hi " + part * 10_000, "markdown")
+
+
+@pytest.mark.full
+def test_a_wide_table():
+    row = "| a word " * 10_000
+    through(f"{row}\n{'|-' * 10_000}\n{row}\n", "markdown")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from crosslate.documents.document import ArchiveFormat
 from crosslate.documents.flow import Flow
-from crosslate.documents.markup import Token, namespace_prefix
+from crosslate.documents.markup import Token, namespace_prefix, tokens
 from crosslate.documents.runs import RunNames, RunReader, Story
 
 _NAMESPACES = (
@@ -37,7 +37,7 @@ class Word(ArchiveFormat):
 
     def read(self, flow: Flow, text: str, target_language: str | None) -> None:
         prefix = namespace_prefix(text, _NAMESPACES, "w")
-        _Reader(flow, prefix, _whole_fields(text, prefix)).read(text)
+        _Reader(flow, prefix, _whole_fields(text, prefix)).read(tokens(text, is_xml=True))
 
 
 def _whole_fields(text: str, prefix: str) -> set[int]:

@@ -90,7 +90,7 @@ class _Reader:
         start, end = self.lines[token.map[0]] if token.map else (0, 0)
         if block.tag in ("td", "th"):
             lines = self._in_line(token.content.replace("|", r"\|"), max(start, self.done), end)
-            is_first = bool(lines) and "|" not in self.text[start : lines[0].start]
+            is_first = bool(lines) and self.text.find("|", start, lines[0].start) < 0
             context = "|a|\n|-|\n{}" if is_first else "|a|\n|-|\n|{}|"
         elif block.markup.startswith("#"):
             after = self.text.find(block.markup, start, end) + len(block.markup)

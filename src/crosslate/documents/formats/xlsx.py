@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain
 
 from crosslate.documents.archives import Archive
 from crosslate.documents.document import ArchiveFormat, Read
 from crosslate.documents.flow import Filling, Flow, Piece, fill
-from crosslate.documents.markup import escaped, namespace_prefix, tokens
+from crosslate.documents.markup import Token, escaped, namespace_prefix, tokens
 from crosslate.documents.runs import BREAK, RunNames, RunReader, read_drawing
 
 _NAMESPACES = (
@@ -50,48 +50,68 @@ def _read(flow: Flow, text: str, _: str | None, kept: Collection[str]) -> None:
     """Hands strings to ``flow``; those that are names of columns stay."""
     prefix = namespace_prefix(text, _NAMESPACES, "x")
     inner = flow.nested(lambda plain: escaped(_ESCAPE.sub(r"_x005F\g<0>", plain)))
+    strings = {f"{prefix}si", f"{prefix}is"}
     names = RunNames(
-        paragraphs=frozenset(f"{prefix}{name}" for name in ("si", "is", "text")),
+        paragraphs=frozenset({*strings, f"{prefix}text"}),
         text=f"{prefix}t",
         skipped=frozenset({f"{prefix}rPh"}),
         breaks=_BREAKS,
     )
     reader = RunReader(inner, names)
-    readings = re.compile(rf"<{prefix}rPh(?:\s[^>]*)?>.*?</{prefix}rPh>", re.DOTALL)
-    string = re.compile(rf"(<{prefix}(si|is)(?:\s[^>]*)?>.*?</{prefix}\2>)", re.DOTALL)
-    done = 0
-    for match in string.finditer(text):
-        reader.read(text[done : match.start()])
-        raw, done = match.group(), match.end()
-        if _text(raw) in kept:
-            inner.copy(raw)
-        elif readings.search(raw):
+    for part in _parts(text, strings):
+        if part[-1].name not in strings:
+            reader.read(part)
+        elif _text(part) in kept:
+            inner.copy(*(token.raw for token in part))
+        elif any(token.local_name == "rPh" for token in part):
             held = inner.nested()
-            RunReader(held, names).read(raw)
-            inner.copy(partial(_with_readings_of_its_own, raw, held.finish(), readings))
+            RunReader(held, names).read(part)
+            raw = "".join(token.raw for token in part)
+            inner.copy(partial(_with_readings_of_its_own, raw, held.finish()))
         else:
-            reader.read(raw)
-    reader.read(text[done:])
+            reader.read(part)
     flow.copy(*inner.finish())
 
 
-def _with_readings_of_its_own(
-    raw: str, pieces: Sequence[Piece], readings: re.Pattern[str], filling: Filling
-) -> str:
+def _parts(text: str, strings: Collection[str]) -> Iterator[list[Token]]:
+    """The tokens of each string, and those between them."""
+    part: list[Token] = []
+    for token in tokens(text, is_xml=True):
+        is_string = token.name in strings and not token.is_empty
+        if is_string and token.kind == "start" and part:
+            yield part
+            part = []
+        part.append(token)
+        if is_string and token.kind == "end":
+            yield part
+            part = []
+    if part:
+        yield part
+
+
+def _with_readings_of_its_own(raw: str, pieces: Sequence[Piece], filling: Filling) -> str:
     """A string without its readings if it changes, since they count its characters."""
     made = fill(pieces, filling)
-    return made if made == raw else readings.sub("", made)
+    return made if made == raw else "".join(each.raw for each in _without_readings(tokens(made, is_xml=True)))
 
 
-def _text(string: str) -> str:
-    """What a cell shows, without the readings of its words."""
-    found, inside = "", ""
-    for token in tokens(string, is_xml=True):
-        if token.local_name in ("t", "rPh"):
-            # The text in a reading never counts, up to its end.
-            is_over = token.kind == "end" and (inside != "rPh" or token.local_name == "rPh")
-            inside = "" if is_over else inside or token.local_name
-        elif token.kind == "text" and inside == "t":
+def _without_readings(string: Iterable[Token]) -> Iterator[Token]:
+    is_reading = False
+    for token in string:
+        is_tag = token.local_name == "rPh" and not token.is_empty
+        if is_tag:
+            is_reading = token.kind == "start"
+        if not is_tag and not is_reading:
+            yield token
+
+
+def _text(string: Iterable[Token]) -> str:
+    """What a cell shows."""
+    found, is_text = "", False
+    for token in _without_readings(string):
+        if token.local_name == "t":
+            is_text = token.kind == "start" and not token.is_empty
+        elif token.kind == "text" and is_text:
             found += token.raw
     return _plain(found)
 
