@@ -170,9 +170,10 @@ def test_a_sentence_is_written_as_in_the_document():
 
 
 def test_boxes_and_templates_of_other_programs_stay():
-    text = ":::note Title\nSome words.\n:::\n\n{% include x.html %}\n\n{{< figure >}}\n\n## Words {#id}\n"
+    text = ":::note Title\nSome words.\n:::\n\n{% include x.html %}\n\n{{< figure >}}\n\n## Words {#id}\n{: .a_class}\n"
     assert texts(open_text(text, "markdown", "en")) == ["Some words.", "Words"]
     assert through(text, "markdown") == text.replace("Some words", "SOME WORDS").replace("Words {", "WORDS {")
+    assert through("{% if a %} Words {% endif %}", "markdown") == "{% if a %} WORDS {% endif %}"
 
 
 def test_old_encodings_become_utf_8_where_they_lack_a_character():

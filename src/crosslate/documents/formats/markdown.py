@@ -38,7 +38,7 @@ _FRONT_MATTER = re.compile(
 )
 _FRONT_ENTRIES = frozenset({"title", "subtitle", "description", "summary"})
 # Lines that are markup as a whole for widespread programs: kinds of boxes and notes, templates.
-_KEPT_LINE = re.compile(r"\[![A-Za-z]+\].*|:::.*|(?:!!!|\?\?\?\+?) .*|\{[:%].*\}\s*|\{\{.*\}\}\s*")
+_KEPT_LINE = re.compile(r"\[![A-Za-z]+\].*|:::.*|(?:!!!|\?\?\?\+?) .*|(?:\{[{:%][^{}]*\}\}?\s*)+")
 # A box to tick, and the number of a note before its text.
 _LINE_START = re.compile(r"\[[ xX]\][ \t]+|\[\^[^\]\s]+\]:[ \t]*")
 _QUOTED = re.compile(r"""([\\"'()&<`|])""")
