@@ -1,8 +1,10 @@
 """Whatever a document holds and whatever a translator does: nothing but its sentences changes."""
 
+import json
 import random
 import re
 
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -70,7 +72,7 @@ def translated(text, format_, seed, has_links):
 @anything
 @given(
     text=prose | markup,
-    format_=st.sampled_from(["text", "html", "srt", "vtt"]),
+    format_=st.sampled_from(["text", "html", "srt", "vtt", "markdown"]),
     language=st.sampled_from(["en", "zh", "ar", "xx"]),
 )
 def test_a_translator_that_changes_nothing_changes_nothing(text, format_, language):
@@ -81,7 +83,7 @@ def test_a_translator_that_changes_nothing_changes_nothing(text, format_, langua
 
 
 @anything
-@given(data=st.binary(max_size=200), format_=st.sampled_from(["html", "srt", "vtt"]))
+@given(data=st.binary(max_size=200), format_=st.sampled_from(["html", "srt", "vtt", "markdown"]))
 def test_any_bytes_come_back(data, format_):
     assert is_kept(SUBTITLE.encode() + data.replace(b"\0", b""), format_, "ja")
 
@@ -128,13 +130,77 @@ def test_what_is_nested_stays_nested(html, seed, has_links):
     assert result.count("{x}") == html.count("{x}")
 
 
+VALUES = st.recursive(
+    prose | st.text(max_size=9) | st.integers() | st.booleans() | st.none() | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5) | st.sampled_from(["name", "yes"]), inner, max_size=4),
+    max_leaves=10,
+)  # fmt: skip
+
+
+def shape(value):
+    """A value without its strings."""
+    if isinstance(value, dict):
+        return {key: shape(each) for key, each in value.items()}
+    return (
+        [shape(each) for each in value]
+        if isinstance(value, list)
+        else value
+        if not isinstance(value, str)
+        else ""
+    )
+
+
+@anything
+@given(value=VALUES, seed=st.integers(0, 3), is_ascii=st.booleans(), indent=st.sampled_from([None, 2]))
+def test_only_strings_of_json_change(value, seed, is_ascii, indent):
+    text = json.dumps(value, ensure_ascii=is_ascii, indent=indent)
+    document = open_text(text, "json", "en")
+    assert document.render(texts(document)) == text
+    assert shape(json.loads(translated(text, "json", seed, False))) == shape(value)
+
+
 @anything
 @given(
-    data=st.binary(max_size=60), place=st.integers(0, 400), format_=st.sampled_from(["docx", "odt", "epub"])
+    value=VALUES, seed=st.integers(0, 3), style=st.sampled_from([None, "'", '"', "|", ">"]), is_flow=st.booleans(), width=st.sampled_from([8, 80])
+)  # fmt: skip
+def test_only_strings_of_yaml_change(value, seed, style, is_flow, width):
+    text = yaml.safe_dump(
+        value, default_style=style, default_flow_style=is_flow, allow_unicode=True, width=width
+    )
+    document = open_text(text, "yaml", "en")
+    assert document.render(texts(document)) == text
+    assert shape(yaml.safe_load(translated(text, "yaml", seed, False))) == shape(yaml.safe_load(text))
+
+
+MARKUP = [
+    "**", "_", "~~", "`x y`", "[a b](u)", "[c]", "![an image](u)", "\\*", "&amp;", "<i>", "</i>", "<https://a.b>", "\n", "\n> ", "\n- ", "\n1. ",
+    "\n\n# ", "\n\n", "\n\n| a | b |\n|---|---|\n| c d | ", "\n\n<div>\n", "</div>\n\n", "*", "#", "[", "]", "|",
+]  # fmt: skip
+
+
+@anything
+@given(
+    parts=st.lists(st.sampled_from(PROSE + SHIELDED + MARKUP), max_size=30), seed=st.integers(0, 3), has_links=st.booleans()
+)  # fmt: skip
+def test_marks_of_markdown_are_never_lost_or_doubled(parts, seed, has_links):
+    text = "".join(parts) + "\n\n[c]: u\n"
+    result = translated(text, "markdown", seed, has_links)
+    for sign in ("`x y`", "](u)", "<https://a.b>", "![", "\n# ", "</div>", "[c]: u"):
+        assert result.count(sign) == text.count(sign)
+    assert re.search("[\1-\6]", result) is None
+
+
+@anything
+@given(
+    data=st.binary(max_size=60),
+    place=st.integers(0, 700),
+    format_=st.sampled_from(["docx", "pptx", "xlsx", "odt", "epub"]),
 )
 def test_damaged_archives_are_refused_or_read(data, place, format_):
     members = {
         "word/document.xml": "<w:p><w:r><w:t>Hi</w:t></w:r></w:p>",
+        "ppt/slides/slide1.xml": "<a:p><a:r><a:t>Hi</a:t></a:r></a:p>",
+        "xl/sharedStrings.xml": "<x:si><x:t>Hi</x:t></x:si>",
         "content.xml": "<text:p>Hi</text:p>",
         "META-INF/container.xml": "<rootfile full-path='content.xml'/>",
     }

@@ -159,6 +159,18 @@ def _word(lines):
     return zipped({"word/document.xml": f'<w:document xmlns:w="{name}"><w:body>{body}</w:body></w:document>'})
 
 
+def _slides(lines):
+    body = "".join(f"<a:p><a:r><a:t>{_in_xml(line)}</a:t></a:r></a:p>" for line in lines)
+    name = "http://schemas.openxmlformats.org/drawingml/2006/main"
+    return zipped({"ppt/slides/slide1.xml": f'<p:sld xmlns:p="p" xmlns:a="{name}">{body}</p:sld>'})
+
+
+def _sheet(lines):
+    body = "".join(f"<si><t>{_in_xml(line)}</t></si>" for line in lines)
+    name = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    return zipped({"xl/sharedStrings.xml": f'<sst xmlns="{name}">{body}</sst>'})
+
+
 def _odt(lines):
     body = "".join(f"<text:p>{_in_xml(line)}</text:p>" for line in lines)
     name = "urn:oasis:names:tc:opendocument:xmlns:text:1.0"
@@ -184,26 +196,48 @@ def _tmx(lines, code):
     return f'<tmx version="1.4"><header/><body>{units}</body></tmx>'
 
 
+def _xliff(lines, code):
+    units = "".join(f"<trans-unit><source>{_in_xml(line)}</source></trans-unit>\n" for line in lines)
+    return f'<xliff version="1.2"><file source-language="{code}"><body>{units}</body></file></xliff>'
+
+
+def _yaml(lines, code):
+    return "".join(f"{number}: {json.dumps(line, ensure_ascii=False)}\n" for number, line in enumerate(lines))
+
+
+def _csv(lines):
+    cells = (line.replace('"', '""') for line in lines)
+    return "source;target\n" + "".join(f'"{cell}";""\n' for cell in cells)
+
+
 MAKERS = {
     "text": lambda lines, code: "".join(f"{line}\n" for line in lines),
     "html": lambda lines, code: _page(lines),
+    "markdown": lambda lines, code: "".join(f"{line}\n\n" for line in lines),
     "srt": lambda lines, code: _cues(lines, ","),
     "vtt": lambda lines, code: "WEBVTT\n\n" + _cues([_in_html(line) for line in lines], "."),
     "docx": lambda lines, code: _word(lines),
+    "pptx": lambda lines, code: _slides(lines),
+    "xlsx": lambda lines, code: _sheet(lines),
     "odt": lambda lines, code: _odt(lines),
     "epub": lambda lines, code: _epub(lines),
     "po": lambda lines, code: _po(lines),
+    "json": lambda lines, code: json.dumps({"a": list(lines)}, ensure_ascii=False, indent=1),
+    "yaml": _yaml,
+    "csv": lambda lines, code: _csv(lines),
     "tmx": _tmx,
+    "xliff": _xliff,
 }  # fmt: skip
-ARCHIVES = {"docx", "odt", "epub"}
-WITHOUT_TAGS = {"docx", "odt", "tmx"}
-BILINGUAL = {"po", "tmx"}  # the source stays beside its translation
+ARCHIVES = {"docx", "pptx", "xlsx", "odt", "epub"}
+WITHOUT_TAGS = {"docx", "pptx", "xlsx", "odt", "tmx", "xliff"}
+QUOTED = {"po", "json", "yaml"}
+BILINGUAL = {"po", "csv", "tmx", "xliff"}  # the source stays beside its translation
 
 
 def written(data, format_):
     """The characters of a document's text and markup."""
     text = (data if format_ not in ARCHIVES else b"".join(unzipped(data).values())).decode()
-    return text.replace('\\"', '"') if format_ == "po" else html.unescape(text)
+    return text.replace('\\"', '"') if format_ in QUOTED else html.unescape(text)
 
 
 def as_read(line, sample):

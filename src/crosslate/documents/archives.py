@@ -29,20 +29,21 @@ class Archive:
     def __init__(self, data: bytes, what: str) -> None:
         self.data, self.what = data, what
         try:
-            self._zip = _opened(data)
+            self._zip = zipfile.ZipFile(io.BytesIO(data))
         except _DAMAGE as error:
             raise InputError(
                 f"it is no whole {what} file: the zip archive cannot be read ({error}); save or send it again"
             ) from None
+        self._members = {_name(info): info for info in self._zip.infolist()}
         self._check()
 
     @property
     def names(self) -> list[str]:
-        return self._zip.namelist()
+        return list(self._members)
 
     def read(self, name: str) -> bytes:
         """The content of a member that holds text."""
-        size = self._zip.getinfo(name).file_size
+        size = self._members[name].file_size
         if size > MAX_TEXT_BYTES:
             raise InputError(
                 f"{name} in the {self.what} file has {size:,} bytes of text, at most {MAX_TEXT_BYTES:,} "
@@ -52,7 +53,7 @@ class Archive:
 
     def _unpacked(self, name: str) -> bytes:
         try:
-            return self._zip.read(name)  # no more than the size that was checked
+            return self._zip.read(self._members[name])  # no more than the size that was checked
         except _DAMAGE as error:
             raise InputError(
                 f"{name} in the {self.what} file is damaged ({error}); save or send the file again"
@@ -65,23 +66,22 @@ class Archive:
         written = io.BytesIO()
         with zipfile.ZipFile(written, "w") as target:
             target.comment = self._zip.comment
-            for info in self._zip.infolist():
-                name = info.filename
+            for name, info in self._members.items():
                 content = changed[name] if name in changed else self._unpacked(name)
-                target.writestr(_copied(info), content)
+                target.writestr(_copied(name, info), content)
         return written.getvalue()
 
     def _check(self) -> None:
-        infos, names = self._zip.infolist(), self.names
+        infos = self._zip.infolist()
         size = sum(info.file_size for info in infos)
         if len(infos) > MAX_MEMBERS or size > MAX_UNPACKED_BYTES:
             raise InputError(
                 f"the {self.what} file unpacks to {len(infos):,} members with {size:,} bytes, at most "
                 f"{MAX_MEMBERS:,} members and {MAX_UNPACKED_BYTES:,} bytes are read; split the document"
             )
-        if unsafe := [name for name in names if _UNSAFE_NAME.search(name)]:
+        if unsafe := [name for name in self._members if _UNSAFE_NAME.search(name)]:
             raise InputError(f"the {self.what} file has a member with an unsafe name: {unsafe[0]!r}")
-        if len(set(names)) < len(names):
+        if len(self._members) < len(infos):
             raise InputError(f"the {self.what} file has two members of one name; save it again")
         if others := [info for info in infos if info.compress_type not in _COMPRESSIONS]:
             raise InputError(
@@ -92,17 +92,17 @@ class Archive:
             raise InputError(f"the {self.what} file is encrypted; save it without a password")
 
 
-def _opened(data: bytes) -> zipfile.ZipFile:
-    """The archive; many programs write names in UTF-8 without saying so."""
+def _name(info: zipfile.ZipInfo) -> str:
+    """The name of a member; many programs write names in UTF-8 without saying so."""
     try:
-        return zipfile.ZipFile(io.BytesIO(data), metadata_encoding="utf-8")
-    except UnicodeDecodeError:
-        return zipfile.ZipFile(io.BytesIO(data))
+        return info.filename if info.flag_bits & 0x800 else info.filename.encode("cp437").decode("utf-8")
+    except UnicodeError:
+        return info.filename
 
 
-def _copied(info: zipfile.ZipInfo) -> zipfile.ZipInfo:
+def _copied(name: str, info: zipfile.ZipInfo) -> zipfile.ZipInfo:
     """What describes a member, without where it lay in the old archive."""
-    copied = zipfile.ZipInfo(info.filename, info.date_time)
-    for name in ("compress_type", "comment", "create_system", "external_attr", "internal_attr"):
-        setattr(copied, name, getattr(info, name))
+    copied = zipfile.ZipInfo(name, info.date_time)
+    for attribute in ("compress_type", "comment", "create_system", "external_attr", "internal_attr"):
+        setattr(copied, attribute, getattr(info, attribute))
     return copied

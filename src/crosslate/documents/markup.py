@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from crosslate.documents.flow import Flow, Mark
+from crosslate.errors import InputError
 
 Kind = Literal["text", "start", "end", "other"]
 
@@ -77,6 +78,28 @@ class Token:
     def attribute(self, name: str) -> str | None:
         """The value of an attribute as spelt; None without it."""
         return next((each.value for each in self.attributes if each.name == name), None)
+
+    def with_attributes(self, changes: Mapping[str, str | None]) -> str:
+        """A start tag of XML with attributes of these values; None removes one, and new ones come last."""
+        raw = self.raw
+        for attribute in reversed(self.attributes):
+            if attribute.name not in changes:
+                continue
+            value = changes[attribute.name]
+            start, end = attribute.start, attribute.start + len(attribute.value)
+            if value is None:  # with its name, its quotes and the space before it
+                before = raw[: raw.rindex(attribute.name, 0, start)].rstrip()
+                raw = before + raw[end + 1 :]
+            else:
+                raw = raw[:start] + escaped_in_quotes(value) + raw[end:]
+        named = {attribute.name for attribute in self.attributes}
+        added = "".join(
+            f' {name}="{escaped_in_quotes(value)}"'
+            for name, value in changes.items()
+            if value is not None and name not in named
+        )
+        ending = re.search(r"\s*/?>\Z", raw)
+        return raw[: ending.start()] + added + ending.group() if ending else raw
 
 
 def tokens(text: str, *, is_xml: bool) -> Iterator[Token]:
@@ -161,6 +184,17 @@ def _script_end(text: str, position: int) -> int | None:
         else:
             is_hidden = False
     return None
+
+
+def checked_root(text: str, name: str) -> Token:
+    """The outermost start tag of a document in XML; InputError unless it is one of ``name``."""
+    root = next((token for token in tokens(text, is_xml=True) if token.kind == "start"), None)
+    if root is None or root.local_name != name:
+        raise InputError(
+            f"it is no {name} file: its outermost element is {root.name if root else 'missing'!r}, "
+            f"expected {name!r}; give its real kind"
+        )
+    return root
 
 
 def declared_encoding(data: bytes) -> str | None:

@@ -36,7 +36,7 @@ def parse_xml(parser: expat.XMLParserType, blocks: Iterable[bytes], name: str) -
         raise InputError(f"{name}: its encoding cannot be read ({error}); save it as UTF-8") from None
 
 
-def check_xml(data: bytes, name: str) -> None:
-    """Refuses what :func:`parse_xml` refuses."""
-    for _ in parse_xml(expat.ParserCreate(), [data], name):
+def check_xml(data: bytes, name: str, encoding: str | None = None) -> None:
+    """Refuses what :func:`parse_xml` refuses; without ``encoding``, the document declares it."""
+    for _ in parse_xml(expat.ParserCreate(encoding), [data], name):
         pass

@@ -6,11 +6,12 @@ Source: ECMA-376-1, 17.3.3 (what stands in a run), 17.13.5 (revisions).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from crosslate.documents.document import ArchiveFormat
-from crosslate.documents.flow import Flow, Mark, Piece
-from crosslate.documents.markup import Token, namespace_prefix, read_references, tokens
+from crosslate.documents.flow import Flow
+from crosslate.documents.markup import Token, namespace_prefix, tokens
+from crosslate.documents.runs import RunNames, RunReader, Story
 
 _NAMESPACES = (
     "http://schemas.openxmlformats.org/wordprocessingml/2006/main",
@@ -36,7 +37,7 @@ class Word(ArchiveFormat):
 
     def read(self, flow: Flow, text: str, target_language: str | None) -> None:
         prefix = namespace_prefix(text, _NAMESPACES, "w")
-        _Reader(flow, prefix, _whole_fields(text, prefix)).read(text)
+        _Reader(flow, prefix, _whole_fields(text, prefix)).read(tokens(text, is_xml=True))
 
 
 def _whole_fields(text: str, prefix: str) -> set[int]:
@@ -75,49 +76,21 @@ def _is_kept(instruction: str) -> bool:
     return bool(words) and words[0] not in _READ_FIELDS
 
 
-@dataclass
-class _Story:
-    """A series of paragraphs in a Word file: the text itself, or a box in one of its paragraphs.
-
-    Attributes:
-        waiting: markup since the last text of the open paragraph.
-        without_hyphens: the same without the hyphens in it, which the sentence has as text.
-        hyphens: that text.
-        is_divided: a tab or line break is in it.
-        is_visible: something that readers see is in it.
-    """
-
-    flow: Flow
-    is_paragraph: bool = False
-    is_text: bool = False
-    is_divided: bool = True
-    is_visible: bool = False
-    waiting: list[Piece] = field(default_factory=list)
-    without_hyphens: list[Piece] = field(default_factory=list)
-    hyphens: str = ""
-
-    def wait(self, *pieces: Piece) -> None:
-        self.waiting += pieces
-        self.without_hyphens += pieces
-
-    def divide(self, *pieces: Piece) -> None:
-        """Ends the paragraph and copies what waits, and ``pieces``."""
-        self.flow.copy(*self.waiting, *pieces)
-        self.clear()
-
-    def clear(self) -> None:
-        self.waiting, self.without_hyphens, self.hyphens = [], [], ""
-        self.is_divided = self.is_visible = False
-
-
-class _Reader:
+class _Reader(RunReader):
     def __init__(self, flow: Flow, prefix: str, whole_fields: set[int]) -> None:
-        self.stories = [_Story(flow)]
-        self.paragraph, self.text, self.box = (f"{prefix}{name}" for name in ("p", "t", "txbxContent"))
-        self.dividers = {f"{prefix}{name}" for name in ("tab", "ptab", "br", "cr")}
-        # Readings of Japanese and Chinese words, and what was deleted or moved elsewhere.
-        self.skipped = {f"{prefix}{name}" for name in ("rt", "del", "moveFrom")}
-        self.num_skipped = 0  # open elements of these, and fields and controls that stay
+        def named(*names: str) -> frozenset[str]:
+            return frozenset(f"{prefix}{name}" for name in names)
+
+        names = RunNames(
+            paragraphs=named("p"),
+            text=f"{prefix}t",
+            box=f"{prefix}txbxContent",
+            dividers=named("tab", "ptab", "br", "cr"),
+            # Readings of Japanese and Chinese words, and what was deleted or moved elsewhere.
+            skipped=named("rt", "del", "moveFrom"),
+            visible=_VISIBLE,
+        )
+        super().__init__(flow, names)  # fields and controls that stay are skipped, too
         self.whole_fields, self.num_fields = whole_fields, 0
         self.fields: list[_Field] = []  # open ones
         self.is_instruction = False
@@ -127,26 +100,7 @@ class _Reader:
         self.control, self.simple_field = f"{prefix}sdt", f"{prefix}fldSimple"
         self.hyphens = {f"{prefix}{name}": plain for name, plain in _HYPHENS.items()}
 
-    def read(self, text: str) -> None:
-        for token in tokens(text, is_xml=True):
-            story = self.stories[-1]
-            if token.name in self.skipped and not token.is_empty:
-                self.num_skipped += 1 if token.kind == "start" else -1
-            self._fields(story, token)
-            if story.is_text and token.kind == "text" and not self.num_skipped:
-                self._characters(story, token)
-            elif token.name != self.box or token.is_empty:
-                self._markup(story, token)
-            elif token.kind == "start":
-                story.wait(token.raw)
-                self.stories.append(_Story(story.flow.nested()))
-            elif len(self.stories) > 1:
-                self.stories.pop()
-                story.divide()
-                self.stories[-1].wait(*story.flow.finish(), token.raw)
-        self.stories[0].divide()
-
-    def _fields(self, story: _Story, token: Token) -> None:
+    def follow(self, story: Story, token: Token) -> None:
         """Follows fields, and controls inside a paragraph."""
         if token.name == self.instruction:
             self.is_instruction = token.kind == "start" and not token.is_empty
@@ -159,7 +113,7 @@ class _Reader:
         elif token.kind == "start" and token.local_name in _FILLED_CONTROLS and self.containers:
             self._stay(story)
 
-    def _field(self, story: _Story, kind: str | None) -> None:
+    def _field(self, story: Story, kind: str | None) -> None:
         if kind == "begin":
             self.fields.append(_Field(self.num_fields in self.whole_fields))
             self.num_skipped += self.fields[-1].is_skipped
@@ -173,7 +127,7 @@ class _Reader:
         elif kind == "end" and self.fields:
             self.num_skipped -= self.fields.pop().is_skipped
 
-    def _container(self, story: _Story, token: Token) -> None:
+    def _container(self, story: Story, token: Token) -> None:
         if token.kind == "end":
             if self.containers and self.containers.pop():
                 self.num_skipped -= 1
@@ -182,45 +136,15 @@ class _Reader:
         if token.name == self.simple_field and _is_kept(token.attribute(self.simple_instruction) or ""):
             self._stay(story)
 
-    def _stay(self, story: _Story) -> None:
+    def _stay(self, story: Story) -> None:
         """The innermost container stays as it is, if it stands in a paragraph."""
         if story.is_paragraph and not self.containers[-1]:
             self.containers[-1] = story.is_visible = True
             self.num_skipped += 1
 
-    def _markup(self, story: _Story, token: Token) -> None:
-        if token.name == self.paragraph and not token.is_empty:
-            story.divide(token.raw)
-            story.is_paragraph, story.is_text, story.is_divided = token.kind == "start", False, True
-            return
-        if token.name == self.text:
-            story.is_text = story.is_paragraph and token.kind == "start" and not token.is_empty
+    def markup(self, story: Story, token: Token) -> None:
         if token.name in self.hyphens and not self.num_skipped:
             story.waiting.append(token.raw)
             story.hyphens += self.hyphens[token.name] if token.kind == "start" else ""
-            return
-        story.is_divided = story.is_divided or (token.name in self.dividers and not self.num_skipped)
-        story.is_visible = story.is_visible or token.local_name in _VISIBLE
-        story.wait(token.raw)
-
-    def _characters(self, story: _Story, token: Token) -> None:
-        if story.waiting:
-            *before, opening = story.waiting
-            keeping = _with_spaces_kept(opening, f"<{self.text}")
-            if story.is_divided:
-                story.flow.copy(*before)
-                story.flow.mark(Mark([opening], "run", if_changed=[keeping]))
-            else:
-                changed = [*story.without_hyphens[:-1], keeping]
-                # In its sentence a hyphen is a character, which only a changed paragraph spells as one.
-                story.flow.text("", story.hyphens, story.hyphens.replace("-", "\u2011"))
-                story.flow.mark(Mark([*before, opening], "run", "", "", changed, story.is_visible))
-            story.clear()
-        read_references(story.flow, token.raw, is_xml=True)
-
-
-def _with_spaces_kept(piece: Piece, name: str) -> Piece:
-    """The start tag of a run's text, such that spaces at its ends are kept; anything else as it is."""
-    if not isinstance(piece, str) or not piece.startswith(name) or "xml:space" in piece:
-        return piece
-    return f'{piece[:-1]} xml:space="preserve">'
+        else:
+            super().markup(story, token)

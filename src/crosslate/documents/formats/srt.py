@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
+import regex
+
 from crosslate.documents.document import TextFormat
 from crosslate.documents.flow import Flow, Mark
 from crosslate.errors import InputError
@@ -13,7 +15,7 @@ from crosslate.languages.orthography import has_letters
 
 _NUMBER = re.compile(r"\s*(?:#\s?)?\d+[.:]?\s*$")
 # Before the dash may stand tags, codes, and marks of the text's direction; ">>" is that of live captions.
-_SPEAKER = re.compile(
+_SPEAKER = regex.compile(
     r"(?:\s|<[^<>\n]{0,100}>|\{[^{}\n]{0,100}\}|[\u200e\u200f\u202a-\u202e\u2066-\u2069])*+(?:[-–—‐]|(?:>|&gt;){2,3})"
 )
 _LINES = re.compile(r"[^\r\n]*(?:\r*\n|\r)|[^\r\n]+\Z")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from crosslate.documents.document import TextFormat
-from crosslate.documents.flow import Flow
+from crosslate.documents.flow import Filling, Flow, fill
 
 # More than one space, a tab or a line end divides; one space does not.
 _BREAK = re.compile(r"(\s\s+|[^\S \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000])")
@@ -34,3 +35,16 @@ def read_text(flow: Flow, text: str) -> None:
         if marker:
             flow.copy(marker.group())
         flow.text(part[marker.end() :] if marker else part)
+
+
+def read_string(flow: Flow, raw: str, plain: str, spell: Callable[[str], str]) -> None:
+    """Hands a string of a program to ``flow``: it stays as it is spelt unless what it means changes."""
+    inner = flow.nested(str)
+    read_text(inner, plain)
+    pieces = inner.finish()
+
+    def written(filling: Filling) -> str:
+        text = fill(pieces, filling)
+        return raw if text == plain else spell(text)
+
+    flow.copy(written)

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from crosslate.documents.document import TextDocument, TextFormat
 from crosslate.documents.flow import Flow, Mark, Piece
-from crosslate.documents.markup import Token, escaped_in_quotes, read_other, read_references, tokens
+from crosslate.documents.markup import (
+    Token,
+    checked_root,
+    escaped_in_quotes,
+    read_other,
+    read_references,
+    tokens,
+)
 from crosslate.documents.placement import Role
-from crosslate.errors import InputError, UsageError
+from crosslate.errors import UsageError
 from crosslate.languages.codes import contradicts
 from crosslate.text.tmx import CODE_ELEMENTS, Unit, Variant, read_units
 from crosslate.text.xml import check_xml
@@ -27,12 +34,7 @@ class Tmx(TextFormat):
     def read(self, flow: Flow, text: str, target_language: str | None) -> None:
         if target_language is None:
             raise UsageError("a tmx file holds several languages: say which one it is translated to")
-        root = next((token for token in tokens(text, is_xml=True) if token.kind == "start"), None)
-        if root is None or root.local_name != "tmx":
-            raise InputError(
-                f"it is no tmx file: its outermost element is {root.name if root else 'missing'!r}, "
-                "expected 'tmx'; give its real kind"
-            )
+        checked_root(text, "tmx")
         data = text.encode("utf-8", "surrogatepass")
         done = 0
         for unit in read_units([data], _NAME, "utf-8", keeps_undefined_entities=True):
