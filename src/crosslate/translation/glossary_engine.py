@@ -1,0 +1,180 @@
+"""An engine whose translations use the terms of a glossary."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from crosslate.documents.placement import Links
+from crosslate.engines.constrained import START, Constraint, Spelling, spellings_of, translate_constrained
+from crosslate.engines.decoding import DecodingOptions, Engine, Hypothesis
+from crosslate.errors import ParentError
+from crosslate.text.glossaries import Glossary, Match, Term, Words, words_and_signs
+
+if TYPE_CHECKING:
+    from crosslate.engines.pytorch import TorchEngine
+    from crosslate.models.child import Child
+    from crosslate.models.parent import Parent
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class TermUse:
+    """What became of the terms of a glossary.
+
+    Attributes:
+        num_found: terms found in texts, each as often as it occurred.
+        missed: those whose translation is missing, with how often.
+    """
+
+    num_found: int = 0
+    missed: Counter[Term] = field(default_factory=Counter)
+
+    @property
+    def num_missed(self) -> int:
+        return self.missed.total()
+
+    def described(self, most: int = 5) -> str:
+        """For people: ``117 of 120 terms used; missing: dog → perro, red → rojo (2)``."""
+        text = f"{self.num_found - self.num_missed} of {self.num_found} terms used"
+        if not self.missed:
+            return text
+        shown = [
+            f"{term.source} → {term.target}" + (f" ({count})" if count > 1 else "")
+            for term, count in self.missed.most_common(most)
+        ]
+        more = len(self.missed) - len(shown)
+        return f"{text}; missing: {', '.join(shown)}" + (f" and {more} more" if more else "")
+
+
+class GlossaryEngine:
+    """Translates with an engine, and again where terms of a glossary are missing from a translation.
+
+    The second translation is searched among those that contain all terms of the text, by
+    :func:`crosslate.engines.constrained.translate_constrained`. If it finds none, the first one stays.
+
+    Args:
+        engine: the first one.
+        glossary: for its pair of languages.
+        live: gives the same model in PyTorch for the second translation; called when it is needed.
+
+    Attributes:
+        use: counts terms in the best translations of all texts so far.
+    """
+
+    def __init__(self, engine: Engine, glossary: Glossary, live: Callable[[], Parent | Child]) -> None:
+        self.name, self.source, self.target = engine.name, engine.source, engine.target
+        self.max_source_tokens = engine.max_source_tokens
+        self.use = TermUse()
+        self._engine, self._glossary, self._live = engine, glossary, live
+        self._known: dict[tuple[str, str], tuple[Spelling, ...]] = {}
+
+    def translate(self, texts: Sequence[str], options: DecodingOptions) -> list[list[Hypothesis]]:
+        """See :meth:`crosslate.engines.decoding.Engine.translate`.
+
+        Where fewer than ``n_best`` translations with all terms were found, the best others follow.
+        """
+        ranked = self._engine.translate(texts, options)
+        matches = [self._glossary.matches(text) for text in texts]
+        lacking = [
+            index
+            for index, found in enumerate(matches)
+            if found and self._glossary.missed(found, ranked[index][0].text)
+        ]
+        if lacking:
+            rows = [(texts[index], ranked[index][0].text, matches[index]) for index in lacking]
+            for index, better in zip(lacking, self._with_terms(rows, options), strict=True):
+                ranked[index] = [*better, *ranked[index]][: options.n_best]
+        for found, (best, *_) in zip(matches, ranked, strict=True):
+            self.use.num_found += len(found)
+            self.use.missed.update(self._glossary.missed(found, best.text))
+        return ranked
+
+    def _with_terms(
+        self, rows: Sequence[tuple[str, str, list[Match]]], options: DecodingOptions
+    ) -> list[list[Hypothesis]]:
+        """Translations with all terms of texts, of which a first translation is known."""
+        links_of = self._links([(text, translation) for text, translation, _ in rows])
+        constraints, replaced = [], []
+        for text, translation, matches in rows:
+            ours, theirs = words_and_signs(text), words_and_signs(translation)
+            found = replaced_words(matches, theirs, links_of(ours, theirs) or ())
+            constraints.append(self._constraints(matches, theirs, found))
+            words = {theirs[place] for place in found}
+            replaced.append({each.ids for word in words for each in self._spellings(word, word)})
+        texts = [text for text, *_ in rows]
+        return translate_constrained(self._torch_engine, texts, constraints, replaced, options)
+
+    def _links(self, pairs: Sequence[tuple[str, str]]) -> Callable[[Words, Words], Links | None]:
+        """Links between the words of texts and translations; none if the model gives no attention."""
+        from crosslate.translation.word_links import anatomy_of, attention_links
+
+        try:
+            model = self._torch_engine.translation_model
+            return attention_links(model, anatomy_of(self._live()), pairs, is_mutual=True)
+        except ParentError as error:
+            log.info("it is not known which words the terms replace: %s", error)
+            return lambda *_: None
+
+    def _constraints(
+        self, matches: Sequence[Match], translation: Words, replaced: Mapping[int, str]
+    ) -> list[Constraint]:
+        """The phrases wanted for a text, as far as the vocabulary can spell them.
+
+        Args:
+            translation: words and signs of a first translation.
+            replaced: places in it of words that stand for terms, with the phrases in whose places they are.
+        """
+        constraints = []
+        for phrase, count in self._glossary.wanted(matches):
+            after: set[int] = set()
+            for place, text in replaced.items():
+                if text == phrase.text and replaced.get(place - 1) != text:
+                    before = translation[place - 1] if place else ""
+                    after |= {each.ids[-1] for each in self._spellings(before, before)} if before else {START}
+            if spellings := self._spellings(phrase.text, phrase.as_first):
+                constraints.append(Constraint(spellings, count, phrase.occurrences, frozenset(after)))
+        return constraints
+
+    def _spellings(self, text: str, as_first: str) -> tuple[Spelling, ...]:
+        if (text, as_first) not in self._known:
+            self._known[text, as_first] = spellings_of(self.target, text, as_first)
+        return self._known[text, as_first]
+
+    @cached_property
+    def _torch_engine(self) -> TorchEngine:
+        from crosslate.engines.pytorch import TorchEngine
+        from crosslate.models.tensors import alias_model
+
+        model = self._live()
+        # A module tree of its own: attention is switched over in it while others may translate.
+        view: Any = SimpleNamespace(model=alias_model(model.model), source=model.source, target=model.target)
+        return TorchEngine(view)
+
+
+def replaced_words(matches: Sequence[Match], translation: Words, links: Links) -> dict[int, str]:
+    """The words of a first translation that stand for nothing but terms, wherever they occur in it.
+
+    Words that the translations of terms contain are left out.
+
+    Args:
+        translation: its words and signs.
+        links: places of words in the translation and in the text.
+
+    Returns:
+        The translation of the term by the place of the word.
+    """
+    terms = {place: match.term.target for match in matches for place in match.words}
+    kept = {translation[ours] for ours, theirs in links if theirs not in terms}
+    kept.update(*(words_and_signs(target) for target in terms.values()))
+    return {
+        ours: terms[theirs]
+        for ours, theirs in links
+        if translation[ours] not in kept and any(map(str.isalnum, translation[ours]))
+    }
