@@ -275,7 +275,7 @@ def _opened(job: TranslateJob, model: StoredModel) -> Translator:
         return job.open(model)
     from crosslate.text.glossaries import Glossary
 
-    faults = Faults("cannot read the terms")
+    faults = Faults("--glossary")
     read = []
     for path in job.glossary:
         with faults.catch():

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from crosslate.engines.pytorch import TorchEngine
 
 REPLACED_COST, MISPLACED_COST = 10.0, 5.0
-"""Nats by which a hypothesis ranks lower: for each word that a phrase should have replaced, and for a phrase
-that is not in the place of that word.
+"""Nats by which a hypothesis ranks lower: for each word that a phrase should have replaced; and for a phrase
+that does not follow what it should follow, or comes before one that it should follow.
 
 A model that is sure of a word of its own would otherwise write that, too, and put the phrase anywhere.
 """
@@ -64,14 +64,15 @@ class Constraint:
         spellings: ways to write it, at least one.
         count: how often it must occur.
         occurrences: how often it occurs in a text, as whole words.
-        after: ids that it probably follows, :data:`START` for the beginning; after others, it costs
-            :data:`MISPLACED_COST`. Empty if that is not known.
+        after: ids that it probably follows, :data:`START` for the beginning. Empty if that is not known.
+        place: constraints probably follow each other by these numbers; None if that is not known.
     """
 
     spellings: tuple[Spelling, ...]
     count: int
     occurrences: Callable[[str], int]
     after: frozenset[int] = frozenset()
+    place: int | None = None
 
     @property
     def num_tokens(self) -> int:
@@ -233,15 +234,21 @@ class _Search:
         going = tuple(each for each in partial if each[0] not in ended)
         cost = row.cost + REPLACED_COST * sum(ids[-len(each) :] == each for each in self.replaced)
         cost += MISPLACED_COST * sum(
-            met[number] > row.met[number] and self._is_misplaced(number, row.ids[: len(ids) - length])
+            self._num_misplaced(number, row.ids[: len(ids) - length], row.met)
             for number, length in ended.items()
+            if met[number] > row.met[number]
         )
         return _Row(ids, score, met, going, tuple(sorted(ended)), at, cost)
 
-    def _is_misplaced(self, number: int, before: Sequence[int]) -> bool:
-        after = self.constraints[number].after
+    def _num_misplaced(self, number: int, before: Sequence[int], met: Sequence[int]) -> int:
+        """In how many ways a phrase is in another place than it should be."""
+        after, place = self.constraints[number].after, self.constraints[number].place
         is_first = not before or before[-1] in self.target.silent
-        return bool(after) and (START if is_first else before[-1]) not in after
+        is_early = place is not None and any(
+            each.place is not None and each.place < place and not count
+            for each, count in zip(self.constraints, met, strict=True)
+        )
+        return (bool(after) and (START if is_first else before[-1]) not in after) + is_early
 
     def finish(self, row: _Row) -> None:
         """Adds a translation, if its text has all phrases."""
@@ -250,11 +257,15 @@ class _Search:
             self.finished.append(row)
 
     def is_done(self) -> bool:
-        """Whether no better translation can come: more tokens only lower the rank of a row."""
+        """Whether no better translation is to be expected: more tokens only lower the rank of a row.
+
+        With as many translations as a beam is wide, rows that lack something are given up.
+        """
         if len(self.finished) < self.options.n_best or not self.rows:
             return not self.rows
         worst = sorted((row.rank for row in self.finished), reverse=True)[self.options.n_best - 1]
-        return max(row.rank for row in self.rows) <= worst
+        is_full = len(self.finished) >= self.options.beam_size
+        return not any(row.rank > worst for row in self.rows if not is_full or self.is_met(row))
 
     def _begun(self, row: _Row, places: Sequence[tuple[int, int]]) -> list[tuple[int, int, int]]:
         """Those of the spellings that may follow a row, with their first token."""

@@ -106,8 +106,8 @@ class GlossaryEngine:
             ours, theirs = words_and_signs(text), words_and_signs(translation)
             found = replaced_words(matches, theirs, links_of(ours, theirs) or ())
             constraints.append(self._constraints(matches, theirs, found))
-            words = {theirs[place] for place in found}
-            replaced.append({each.ids for word in words for each in self._spellings(word, word)})
+            words = {form for place in found for form in _forms(theirs[place])}
+            replaced.append({each.ids for word in words for each in self._spellings(word)})
         texts = [text for text, *_ in rows]
         return translate_constrained(self._torch_engine, texts, constraints, replaced, options)
 
@@ -133,16 +133,20 @@ class GlossaryEngine:
         """
         constraints = []
         for phrase, count in self._glossary.wanted(matches):
+            places = [place for place, text in replaced.items() if text == phrase.text]
             after: set[int] = set()
-            for place, text in replaced.items():
-                if text == phrase.text and replaced.get(place - 1) != text:
-                    before = translation[place - 1] if place else ""
-                    after |= {each.ids[-1] for each in self._spellings(before, before)} if before else {START}
+            for place in places:
+                if place == 0:
+                    after.add(START)
+                elif place - 1 not in places:
+                    after |= {each.ids[-1] for each in self._spellings(translation[place - 1])}
             if spellings := self._spellings(phrase.text, phrase.as_first):
-                constraints.append(Constraint(spellings, count, phrase.occurrences, frozenset(after)))
+                place = min(places, default=None)
+                constraints.append(Constraint(spellings, count, phrase.occurrences, frozenset(after), place))
         return constraints
 
-    def _spellings(self, text: str, as_first: str) -> tuple[Spelling, ...]:
+    def _spellings(self, text: str, as_first: str = "") -> tuple[Spelling, ...]:
+        as_first = as_first or text
         if (text, as_first) not in self._known:
             self._known[text, as_first] = spellings_of(self.target, text, as_first)
         return self._known[text, as_first]
@@ -178,3 +182,8 @@ def replaced_words(matches: Sequence[Match], translation: Words, links: Links) -
         for ours, theirs in links
         if translation[ours] not in kept and any(map(str.isalnum, translation[ours]))
     }
+
+
+def _forms(word: str) -> set[str]:
+    """A word in the cases that it may have elsewhere in a sentence."""
+    return {word, word.lower(), word[:1].upper() + word[1:]}
