@@ -6,7 +6,7 @@ For each sentence, a word of the reference that the model's translation lacks be
 source word that it is aligned to; the alignment is learnt from the training text. Each sentence has a
 glossary of its own, so no term is met by chance. Prints the share of terms used, and BLEU without and with
 the glossaries: of the whole, and of what remains of references and translations without the terms (in
-translations without the glossary: without the words that attention links to the source word).
+translations without the glossary: without the word that attention links to the source word).
 """
 
 from __future__ import annotations
@@ -82,12 +82,13 @@ def main() -> None:
     stored = StoredModel((), str(arguments.parent))
     translator = Translator.of_stored(stored, engine="pytorch")
     sources, references = (list(read_lines(path)) for path in arguments.text)
-    plain = translator.translate(sources)
-    rows = [
-        Row(source, reference, translation, term)
-        for source, reference, translation in zip(sources, references, plain, strict=True)
-        if (term := planted(source, reference, translation, links))
-    ][: arguments.sentences]
+    rows: list[Row] = []
+    translations = translator.translate_lines(sources, window_lines=64)
+    for source, reference, translation in zip(sources, references, translations):
+        if len(rows) < arguments.sentences and (term := planted(source, reference, translation, links)):
+            rows.append(Row(source, reference, translation, term))
+        elif len(rows) == arguments.sentences:
+            break
     started = time.monotonic()
     constrained, num_missed = [], 0
     for row in rows:
@@ -125,9 +126,10 @@ def report(
 
 
 def words_for(translator: Translator, rows: Sequence[Row]) -> list[list[str]]:
-    """The words of each translation that the model's attention links to the source word of the term."""
+    """The word of each translation that the model's attention links to the source word of the term, if any."""
     model = translator.live_model()
-    links_of = attention_links(model, anatomy_of(model), [(row.source, row.translation) for row in rows])
+    pairs = [(row.source, row.translation) for row in rows]
+    links_of = attention_links(model, anatomy_of(model), pairs, is_mutual=True)
     found = []
     for row in rows:
         ours, theirs = ([text[a:b] for a, b in word_spans(text)] for text in (row.source, row.translation))

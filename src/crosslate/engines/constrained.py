@@ -9,8 +9,8 @@ Sources: https://aclanthology.org/N18-1119, https://aclanthology.org/N19-1090
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 from unicodedata import category
@@ -26,11 +26,12 @@ from crosslate.text.vocabularies import Frame, Vocabulary
 if TYPE_CHECKING:
     from crosslate.engines.pytorch import TorchEngine
 
-REPLACED_COST, MISPLACED_COST = 10.0, 5.0
-"""Nats by which a hypothesis ranks lower: for each word that a phrase should have replaced; and for a phrase
-that does not follow what it should follow, or comes before one that it should follow.
+REPLACED_COST, MISPLACED_COST, SHORT_COST = 10.0, 5.0, 1.0
+"""Nats by which a hypothesis ranks lower: for each word that a phrase should have replaced; for a phrase that
+does not follow what it should follow, or comes before one that it should follow; and for each missing token.
 
-A model that is sure of a word of its own would otherwise write that, too, and put the phrase anywhere.
+A model that is sure of a word of its own would otherwise write that, too, and put the phrase anywhere; and
+nothing else is unlikely in as short a translation as can be.
 """
 START = -1
 """Stands for the beginning of a translation in :attr:`Constraint.after`."""
@@ -80,6 +81,25 @@ class Constraint:
         return max(len(each.ids) for each in self.spellings)
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What is wanted of the translation of a text.
+
+    Attributes:
+        replaced: pieces of words that the phrases replace, each of which costs :data:`REPLACED_COST`.
+        num_tokens: of a translation without the phrases; less costs :data:`SHORT_COST`.
+    """
+
+    constraints: Sequence[Constraint]
+    replaced: frozenset[tuple[int, ...]] = frozenset()
+    num_tokens: int = 0
+
+    @property
+    def num_constrained(self) -> int:
+        """Tokens of all phrases."""
+        return sum(each.count * each.num_tokens for each in self.constraints)
+
+
 def spellings_of(target: Vocabulary, text: str, as_first: str) -> tuple[Spelling, ...]:
     """The ways in which a vocabulary writes a phrase; none if it lacks characters of it.
 
@@ -102,18 +122,13 @@ def spellings_of(target: Vocabulary, text: str, as_first: str) -> tuple[Spelling
 def translate_constrained(
     engine: TorchEngine,
     texts: Sequence[str],
-    constraints: Sequence[Sequence[Constraint]],
-    replaced: Sequence[Collection[tuple[int, ...]]],
+    wanted: Sequence[Wanted],
     options: DecodingOptions,
 ) -> list[list[Hypothesis]]:
     """Up to ``n_best`` translations of each text that meet its constraints; none if no such one was found.
 
     The beam is as wide as the options say, or as the tokens of the constraints need, up to 20. A translation
     may be longer by these tokens than without them.
-
-    Args:
-        replaced: for each text the pieces of words that its phrases replace; each of them costs a hypothesis
-            :data:`REPLACED_COST`.
 
     Raises:
         EngineError: a text is longer than the model can read.
@@ -122,16 +137,15 @@ def translate_constrained(
     rules, target = engine.rules(options), engine.target
     forced = None if rules.forced_first is None else target.pieces[rules.forced_first]
     found: list[list[Hypothesis]] = [[] for _ in texts]
-    for batch, beam in _batches(encoded, constraints, options):
-        wanted = []
+    for batch, beam in _batches(encoded, wanted, options):
+        searches = []
         for index in batch:
-            spare = sum(each.count * each.num_tokens for each in constraints[index])
-            limit = options.output_limit(len(encoded[index]), engine.max_target_tokens) + spare
-            limit = min(limit, engine.max_target_tokens)
-            wanted.append(_Search(constraints[index], replaced[index], limit, target, options))
+            limit = options.output_limit(len(encoded[index]), engine.max_target_tokens)
+            limit = min(limit + wanted[index].num_constrained, engine.max_target_tokens)
+            searches.append(_Search(wanted[index], limit, target, options))
         with engine.steps([encoded[index] for index in batch]) as steps:
-            _search(steps, wanted, rules, options, beam)
-        for index, each in zip(batch, wanted, strict=True):
+            _search(steps, searches, rules, options, beam)
+        for index, each in zip(batch, searches, strict=True):
             ranked = sorted(each.finished, key=lambda row: -row.rank)[: options.n_best]
             found[index] = [
                 hypothesis(
@@ -155,7 +169,7 @@ class _Row:
         partial: constraint, spelling and number of its tokens, of phrases that have begun.
         fresh: constraints whose phrase has just ended; the next token may show that the word goes on.
         at: the row of the model's batch that it continues.
-        cost: of replaced words and misplaced phrases; not part of the score.
+        cost: of replaced words and the like; not part of the score.
     """
 
     ids: tuple[int, ...]
@@ -179,8 +193,7 @@ class _Row:
 class _Search:
     """The search for one text."""
 
-    constraints: Sequence[Constraint]
-    replaced: Collection[tuple[int, ...]]
+    wanted: Wanted
     limit: int
     target: Vocabulary
     options: DecodingOptions
@@ -188,6 +201,7 @@ class _Search:
     finished: list[_Row] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.constraints = self.wanted.constraints
         self._starts: dict[int, list[tuple[int, int]]] = {}
         for number, constraint in enumerate(self.constraints):
             for place, spelling in enumerate(constraint.spellings):
@@ -232,7 +246,7 @@ class _Search:
                 for number, (count, each) in enumerate(zip(met, self.constraints, strict=True))
             )
         going = tuple(each for each in partial if each[0] not in ended)
-        cost = row.cost + REPLACED_COST * sum(ids[-len(each) :] == each for each in self.replaced)
+        cost = row.cost + REPLACED_COST * sum(ids[-len(each) :] == each for each in self.wanted.replaced)
         cost += MISPLACED_COST * sum(
             self._num_misplaced(number, row.ids[: len(ids) - length], row.met)
             for number, length in ended.items()
@@ -254,7 +268,8 @@ class _Search:
         """Adds a translation, if its text has all phrases."""
         text = self.target.decode(row.ids)
         if all(each.occurrences(text) >= each.count for each in self.constraints):
-            self.finished.append(row)
+            num_missing = max(0, self.wanted.num_tokens - len(row.ids))
+            self.finished.append(replace(row, cost=row.cost + SHORT_COST * num_missing))
 
     def is_done(self) -> bool:
         """Whether no better translation is to be expected: more tokens only lower the rank of a row.
@@ -356,12 +371,12 @@ def _step(
 
 
 def _batches(
-    encoded: Sequence[Sequence[int]], constraints: Sequence[Sequence[Constraint]], options: DecodingOptions
+    encoded: Sequence[Sequence[int]], wanted: Sequence[Wanted], options: DecodingOptions
 ) -> Iterator[tuple[list[int], int]]:
     """Texts of one beam and similar length; no text depends on the others of its batch."""
     by_beam: dict[int, list[int]] = {}
-    for index, wanted in enumerate(constraints):
-        needed = _ROWS_PER_BANK * (1 + sum(each.count * each.num_tokens for each in wanted))
+    for index, each in enumerate(wanted):
+        needed = _ROWS_PER_BANK * (1 + each.num_constrained)
         beam = max(options.beam_size, min(needed, _MAX_BEAM))
         by_beam.setdefault(beam, []).append(index)
     for beam, indices in by_beam.items():

@@ -11,7 +11,14 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from crosslate.documents.placement import Links
-from crosslate.engines.constrained import START, Constraint, Spelling, spellings_of, translate_constrained
+from crosslate.engines.constrained import (
+    START,
+    Constraint,
+    Spelling,
+    Wanted,
+    spellings_of,
+    translate_constrained,
+)
 from crosslate.engines.decoding import DecodingOptions, Engine, Hypothesis
 from crosslate.errors import ParentError
 from crosslate.text.glossaries import Glossary, Match, Term, Words, words_and_signs
@@ -88,7 +95,7 @@ class GlossaryEngine:
             if found and self._glossary.missed(found, ranked[index][0].text)
         ]
         if lacking:
-            rows = [(texts[index], ranked[index][0].text, matches[index]) for index in lacking]
+            rows = [(texts[index], ranked[index][0], matches[index]) for index in lacking]
             for index, better in zip(lacking, self._with_terms(rows, options), strict=True):
                 ranked[index] = [*better, *ranked[index]][: options.n_best]
         for found, (best, *_) in zip(matches, ranked, strict=True):
@@ -97,19 +104,19 @@ class GlossaryEngine:
         return ranked
 
     def _with_terms(
-        self, rows: Sequence[tuple[str, str, list[Match]]], options: DecodingOptions
+        self, rows: Sequence[tuple[str, Hypothesis, list[Match]]], options: DecodingOptions
     ) -> list[list[Hypothesis]]:
         """Translations with all terms of texts, of which a first translation is known."""
-        links_of = self._links([(text, translation) for text, translation, _ in rows])
-        constraints, replaced = [], []
-        for text, translation, matches in rows:
-            ours, theirs = words_and_signs(text), words_and_signs(translation)
+        links_of = self._links([(text, first.text) for text, first, _ in rows])
+        wanted = []
+        for text, first, matches in rows:
+            ours, theirs = words_and_signs(text), words_and_signs(first.text)
             found = replaced_words(matches, theirs, links_of(ours, theirs) or ())
-            constraints.append(self._constraints(matches, theirs, found))
             words = {form for place in found for form in _forms(theirs[place])}
-            replaced.append({each.ids for word in words for each in self._spellings(word)})
-        texts = [text for text, *_ in rows]
-        return translate_constrained(self._torch_engine, texts, constraints, replaced, options)
+            replaced = frozenset(each.ids for word in words for each in self._spellings(word))
+            constraints = self._constraints(matches, theirs, found)
+            wanted.append(Wanted(constraints, replaced, len(first.pieces) + 1))
+        return translate_constrained(self._torch_engine, [text for text, *_ in rows], wanted, options)
 
     def _links(self, pairs: Sequence[tuple[str, str]]) -> Callable[[Words, Words], Links | None]:
         """Links between the words of texts and translations; none if the model gives no attention."""
