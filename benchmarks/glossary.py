@@ -126,7 +126,7 @@ def report(
 
 
 def words_for(translator: Translator, rows: Sequence[Row]) -> list[list[str]]:
-    """The word of each translation that the model's attention links to the source word of the term, if any."""
+    """The word of each translation that attention links to the source word of the term, if there is one."""
     model = translator.live_model()
     pairs = [(row.source, row.translation) for row in rows]
     links_of = attention_links(model, anatomy_of(model), pairs, is_mutual=True)

@@ -105,7 +105,7 @@ _REMEDIES: dict[type[CrosslateError], str] = {
 _SEVERAL_VALUES = frozenset(
     {"--train", "--valid", "--test", "--pack", "--input", "-i", "--hypotheses", "--compare", "--word",
      "--text", "--dictionary", "--synthetic", "--earlier", "--earlier-valid", "--round-trip", "--from",
-     "--through", "--beside"}
+     "--through", "--beside", "--glossary"}
 )  # fmt: skip
 
 

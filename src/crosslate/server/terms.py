@@ -59,7 +59,7 @@ def _pairs(given: Any, languages: tuple[str, str]) -> list[tuple[str, str]]:
 def essential_terms(given: Any) -> Any:
     """A glossary of a long body without anything that is of no use: no more terms than any limit allows."""
     if isinstance(given, Mapping):
-        return dict(islice(given.items(), _MAX_READ + 1))
+        return {source: _flat(target) for source, target in islice(given.items(), _MAX_READ + 1)}
     if not isinstance(given, list):
         return given
     rows = given[: _MAX_READ + 1]

@@ -11,6 +11,7 @@ from contextlib import aclosing, closing, suppress
 from dataclasses import InitVar, dataclass, field, replace
 from typing import Any, TypeVar
 
+from crosslate.engines.decoding import Hypothesis
 from crosslate.errors import CrosslateError
 from crosslate.languages.words import word_spans
 from crosslate.server import texts
@@ -190,7 +191,7 @@ class Translations:
                 else:
                     reply = await self._reply(request, wanted)
                 wanted = await work.send(reply)
-            request.count_terms()
+            request.log_terms()
             missed = request.usage.missed_terms
             yield "end", wanted.value | ({"missedTerms": as_pairs(missed)} if missed else {})
 
@@ -207,7 +208,7 @@ class Translations:
             wanted = await work.send(None)
             while not isinstance(wanted, Done):
                 wanted = await work.send(await self._reply(request, wanted))
-            request.count_terms()
+            request.log_terms()
             return wanted.value
 
     async def _reply(self, request: _Request, wanted: texts.Wanted) -> Any:
@@ -230,6 +231,7 @@ class Translations:
                 async with aclosing(self._arriving(waiting, num_best)) as arriving:
                     async for some in arriving:
                         for index, hypotheses in some:
+                            request.note_terms(waiting[index], hypotheses[0])
                             found[index] = [each.text for each in hypotheses]
                             request.usage.target_tokens += len(hypotheses[0].pieces)
                 return found
@@ -257,8 +259,8 @@ class Translations:
         if identity not in request.with_terms:
             direction = request.directions[identity]
             engine = GlossaryEngine(model.engine, glossary, lambda: self._backend.live.model(direction))
-            request.with_terms[identity] = engine, replace(model, body=own_body(engine), member=None)
-        return request.with_terms[identity][1]
+            request.with_terms[identity] = replace(model, body=own_body(engine), member=None)
+        return request.with_terms[identity]
 
     def _links(
         self, request: _Request, pairs: Mapping[Route, Sequence[tuple[str, str]]]
@@ -282,6 +284,8 @@ class Translations:
                     await asyncio.sleep(0)
                 while not all(index in known for _, index in sentence.parts):
                     found = await anext(arriving)
+                    for index, hypotheses in found:
+                        request.note_terms(request.pieces[index], hypotheses[0])
                     known.update((index, [each.text for each in hypotheses]) for index, hypotheses in found)
                 ranks = (sentence.joined(known, rank) for rank in range(num_best))
                 yield (
@@ -338,7 +342,7 @@ class _Request:
     pieces: list[Piece] = field(default_factory=list)
     sentences: list[Sentence] = field(default_factory=list)
     glossaries: dict[Identity, Glossary] = field(default_factory=dict)
-    with_terms: dict[Identity, tuple[GlossaryEngine, Model]] = field(default_factory=dict)
+    with_terms: dict[Identity, Model] = field(default_factory=dict)
 
     def __post_init__(self, given: Iterable[Direction], own_terms: Glossary | None) -> None:
         self.routes = {_route(direction): direction for direction in given}
@@ -352,10 +356,14 @@ class _Request:
             if found is not None:
                 self.glossaries[identity] = found
 
-    def count_terms(self) -> None:
-        """Notes the terms that are missing when all is translated."""
-        for engine, _ in self.with_terms.values():
-            self.usage.missed_terms += engine.use.missed.elements()
+    def note_terms(self, piece: Piece, best: Hypothesis) -> None:
+        """Notes the terms that are missing from the translation of a piece."""
+        glossary = self.glossaries.get(piece.model.direction.identity)
+        if glossary is not None and (matches := glossary.matches(piece.text)):
+            self.usage.missed_terms += glossary.missed(matches, best.text)
+
+    def log_terms(self) -> None:
+        """Says how many terms are missing, without texts of users."""
         if self.usage.missed_terms:
             log.info("%d terms of glossaries are missing", len(self.usage.missed_terms))
 
