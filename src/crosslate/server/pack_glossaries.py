@@ -83,6 +83,6 @@ def _read(
     try:
         glossary = Glossary.read(path, *languages)
     except (CrosslateError, OSError) as error:
-        return _Read(state, before and before.glossary, valid_unicode(str(error)))
+        return _Read(state, None if before is None else before.glossary, valid_unicode(str(error)))
     log.info("read glossary %s: %d terms", valid_unicode(path.name), len(glossary.terms))
     return _Read(state, glossary, "")
