@@ -1,17 +1,19 @@
 """Terms that a model would not use by itself: how many come out, and what that costs the rest.
 
-    python -m benchmarks.glossary --parent FOLDER --train FILE FILE --text FILE FILE [--sentences 200]
+    python -m benchmarks.glossary --parent FOLDER --train FILE FILE --text FILE FILE [--random]
 
-For each sentence, a word of the reference that the model's translation lacks becomes the translation of the
-source word that it is aligned to; the alignment is learnt from the training text. Each sentence has a
-glossary of its own, so no term is met by chance. Prints the share of terms used, and BLEU without and with
-the glossaries: of the whole, and of what remains of references and translations without the terms (in
-translations without the glossary: without the word that attention links to the source word).
+For each of 200 sentences (``--sentences``), a word of the reference that the model's translation lacks
+becomes the translation of the source word that it is aligned to; the alignment is learnt from the training
+text. With ``--random``, a random word of the training text takes its place, as unlikely as a translation can
+be. Each sentence has a glossary of its own, so no term is met by chance. Prints the share of terms used, and
+BLEU without and with the glossaries: of the whole, and of what remains of references and translations without
+the words (in translations without the glossary: without the word that attention links to the source word).
 """
 
 from __future__ import annotations
 
 import argparse
+import random
 import time
 from collections.abc import Sequence
 from itertools import islice
@@ -34,11 +36,16 @@ _LEAST_SHARE = 0.1  # of a source word's links
 
 
 class Row(NamedTuple):
-    """A sentence with a term planted."""
+    """A sentence with a term planted.
+
+    Attributes:
+        word: of the reference, that the term's translation is or stands for.
+    """
 
     source: str
     reference: str
     translation: str
+    word: str
     term: tuple[str, str]
 
 
@@ -73,12 +80,14 @@ def main() -> None:
     parser.add_argument("--train", type=Path, nargs=2, required=True)
     parser.add_argument("--text", type=Path, nargs=2, required=True)
     parser.add_argument("--sentences", type=int, default=200)
+    parser.add_argument("--random", action="store_true")
     arguments = parser.parse_args()
     train = zip(*map(read_lines, arguments.train), strict=True)
     links = link_words(
         ([word.lower() for word in words_in(one)], [word.lower() for word in words_in(other)])
         for one, other in islice(train, _TRAINING_PAIRS)
     )
+    known, choice = sorted({word for found in links.values() for word in found}), random.Random(1)
     stored = StoredModel((), str(arguments.parent))
     translator = Translator.of_stored(stored, engine="pytorch")
     sources, references = (list(read_lines(path)) for path in arguments.text)
@@ -86,7 +95,16 @@ def main() -> None:
     translations = translator.translate_lines(sources, window_lines=64)
     for source, reference, translation in zip(sources, references, translations):
         if len(rows) < arguments.sentences and (term := planted(source, reference, translation, links)):
-            rows.append(Row(source, reference, translation, term))
+            word, other = term
+            rows.append(
+                Row(
+                    source,
+                    reference,
+                    translation,
+                    other,
+                    (word, choice.choice(known) if arguments.random else other),
+                )
+            )
         elif len(rows) == arguments.sentences:
             break
     started = time.monotonic()
@@ -110,11 +128,12 @@ def report(
 ) -> None:
     """Prints the share of terms used, and BLEU without and with the glossary."""
     references, terms = [row.reference for row in rows], [[row.term[1]] for row in rows]
+    words = [[row.word] for row in rows]
     plain = [row.translation for row in rows]
     share = 100 * (1 - num_missed / max(1, len(rows)))
     print(f"{len(rows)} terms planted, {share:.1f} % used\n")
     print("| glossary | BLEU | BLEU of the rest |\n|---|---|---|")
-    rest = list(map(without, references, terms))
+    rest = list(map(without, references, words))
     for name, texts, left_out in (("without", plain, own_words), ("with", constrained, terms)):
         scores = [
             sacrebleu.corpus_bleu(

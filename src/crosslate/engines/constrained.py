@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 from unicodedata import category
@@ -36,7 +37,7 @@ nothing else is unlikely in as short a translation as can be.
 START = -1
 """Stands for the beginning of a translation in :attr:`Constraint.after`."""
 _MAX_BEAM, _ROWS_PER_BANK = 20, 3
-_MAX_BATCH_ROWS = 240
+_MAX_BATCH_ROWS, _MAX_BATCH_TOKENS = 240, 8192  # the latter of padded sources, times the beam size
 # What may stand before a phrase, and between the two: after a space it is cut otherwise than after a sign.
 _COMMAS = ",;،؛、，；"
 _BEFORE = (("", ""), ("(", " "), ("(", ""), ("-", ""), ("、", ""))
@@ -75,7 +76,7 @@ class Constraint:
     after: frozenset[int] = frozenset()
     place: int | None = None
 
-    @property
+    @cached_property
     def num_tokens(self) -> int:
         """Tokens of one occurrence, in its longest spelling."""
         return max(len(each.ids) for each in self.spellings)
@@ -94,7 +95,7 @@ class Wanted:
     replaced: frozenset[tuple[int, ...]] = frozenset()
     num_tokens: int = 0
 
-    @property
+    @cached_property
     def num_constrained(self) -> int:
         """Tokens of all phrases."""
         return sum(each.count * each.num_tokens for each in self.constraints)
@@ -381,9 +382,12 @@ def _batches(
         by_beam.setdefault(beam, []).append(index)
     for beam, indices in by_beam.items():
         indices.sort(key=lambda index: -len(encoded[index]))
-        size = max(1, _MAX_BATCH_ROWS // beam)
-        for start in range(0, len(indices), size):
-            yield indices[start : start + size], beam
+        start = 0
+        while start < len(indices):
+            rows = min(_MAX_BATCH_ROWS, _MAX_BATCH_TOKENS // len(encoded[indices[start]]))
+            end = start + max(1, rows // beam)
+            yield indices[start:end], beam
+            start = end
 
 
 def _is_inside_words(character: str) -> bool:

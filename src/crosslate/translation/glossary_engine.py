@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from crosslate.models.parent import Parent
 
 log = logging.getLogger(__name__)
+
+# In one text; the time of a search grows with their square.
+_MOST_PHRASES = 32
 
 
 @dataclass
@@ -81,6 +85,7 @@ class GlossaryEngine:
         self.use = TermUse()
         self._engine, self._glossary, self._live = engine, glossary, live
         self._known: dict[tuple[str, str], tuple[Spelling, ...]] = {}
+        self._lock = threading.Lock()
 
     def translate(self, texts: Sequence[str], options: DecodingOptions) -> list[list[Hypothesis]]:
         """See :meth:`crosslate.engines.decoding.Engine.translate`.
@@ -89,33 +94,50 @@ class GlossaryEngine:
         """
         ranked = self._engine.translate(texts, options)
         matches = [self._glossary.matches(text) for text in texts]
-        lacking = [
-            index
-            for index, found in enumerate(matches)
-            if found and self._glossary.missed(found, ranked[index][0].text)
-        ]
+        lacking = {
+            index: constraints
+            for index, (found, (first, *_)) in enumerate(zip(matches, ranked, strict=True))
+            if found and (constraints := self._lacking(found, first.text))
+        }
         if lacking:
-            rows = [(texts[index], ranked[index][0], matches[index]) for index in lacking]
-            for index, better in zip(lacking, self._with_terms(rows, options), strict=True):
+            rows = [(texts[index], ranked[index][0], matches[index], lacking[index]) for index in lacking]
+            with self._lock:
+                again = self._with_terms(rows, options)
+            for index, better in zip(lacking, again, strict=True):
                 ranked[index] = [*better, *ranked[index]][: options.n_best]
         for found, (best, *_) in zip(matches, ranked, strict=True):
             self.use.num_found += len(found)
             self.use.missed.update(self._glossary.missed(found, best.text))
         return ranked
 
+    def _lacking(self, matches: Sequence[Match], translation: str) -> dict[str, Constraint]:
+        """The phrases wanted for a text, by their text, if its translation lacks one that can be written."""
+        found = {
+            phrase.text: Constraint(spellings, count, phrase.occurrences)
+            for phrase, count in self._glossary.wanted(matches)
+            if (spellings := self._spellings(phrase.text, phrase.as_first))
+        }
+        # Those that are there already come last, and are the first to be given up.
+        lacks = {text: each.count > each.occurrences(translation) for text, each in found.items()}
+        kept = sorted(found, key=lambda text: not lacks[text])[:_MOST_PHRASES]
+        return {text: found[text] for text in kept} if any(lacks.values()) else {}
+
     def _with_terms(
-        self, rows: Sequence[tuple[str, Hypothesis, list[Match]]], options: DecodingOptions
+        self,
+        rows: Sequence[tuple[str, Hypothesis, Sequence[Match], Mapping[str, Constraint]]],
+        options: DecodingOptions,
     ) -> list[list[Hypothesis]]:
-        """Translations with all terms of texts, of which a first translation is known."""
-        links_of = self._links([(text, first.text) for text, first, _ in rows])
+        """Translations with all terms of texts, of each of which a first one is known, and what it must have."""
+        links_of = self._links([(text, first.text) for text, first, *_ in rows])
         wanted = []
-        for text, first, matches in rows:
+        for text, first, matches, constraints in rows:
             ours, theirs = words_and_signs(text), words_and_signs(first.text)
-            found = replaced_words(matches, theirs, links_of(ours, theirs) or ())
+            of_phrases = [match for match in matches if match.term.target in constraints]
+            found = replaced_words(of_phrases, theirs, links_of(ours, theirs) or ())
             words = {form for place in found for form in _forms(theirs[place])}
             replaced = frozenset(each.ids for word in words for each in self._spellings(word))
-            constraints = self._constraints(matches, theirs, found)
-            wanted.append(Wanted(constraints, replaced, len(first.pieces) + 1))
+            placed = [self._placed(each, phrase, theirs, found) for phrase, each in constraints.items()]
+            wanted.append(Wanted(placed, replaced, len(first.pieces) + 1))
         return translate_constrained(self._torch_engine, [text for text, *_ in rows], wanted, options)
 
     def _links(self, pairs: Sequence[tuple[str, str]]) -> Callable[[Words, Words], Links | None]:
@@ -129,28 +151,21 @@ class GlossaryEngine:
             log.info("it is not known which words the terms replace: %s", error)
             return lambda *_: None
 
-    def _constraints(
-        self, matches: Sequence[Match], translation: Words, replaced: Mapping[int, str]
-    ) -> list[Constraint]:
-        """The phrases wanted for a text, as far as the vocabulary can spell them.
+    def _placed(
+        self, constraint: Constraint, phrase: str, translation: Words, replaced: Mapping[int, str]
+    ) -> Constraint:
+        """A constraint with the place of the words that its phrase replaces.
 
         Args:
             translation: words and signs of a first translation.
-            replaced: places in it of words that stand for terms, with the phrases in whose places they are.
+            replaced: places in it of words that stand for terms, with the phrases for them.
         """
-        constraints = []
-        for phrase, count in self._glossary.wanted(matches):
-            places = [place for place, text in replaced.items() if text == phrase.text]
-            after: set[int] = set()
-            for place in places:
-                if place == 0:
-                    after.add(START)
-                elif place - 1 not in places:
-                    after |= {each.ids[-1] for each in self._spellings(translation[place - 1])}
-            if spellings := self._spellings(phrase.text, phrase.as_first):
-                place = min(places, default=None)
-                constraints.append(Constraint(spellings, count, phrase.occurrences, frozenset(after), place))
-        return constraints
+        places = [place for place, text in replaced.items() if text == phrase]
+        after = {START} if 0 in places else set()
+        for place in places:
+            if place and place - 1 not in places:
+                after |= {each.ids[-1] for each in self._spellings(translation[place - 1])}
+        return replace(constraint, after=frozenset(after), place=min(places, default=None))
 
     def _spellings(self, text: str, as_first: str = "") -> tuple[Spelling, ...]:
         as_first = as_first or text

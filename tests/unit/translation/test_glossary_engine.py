@@ -65,6 +65,14 @@ def test_terms_that_cannot_be_written_are_counted_and_others_used(translator):
     assert use.described(1) == "1 of 4 terms used; missing: Hund → 犬 (2) and 1 more"
 
 
+def test_many_terms_in_a_text_take_no_longer_than_some(translator, monkeypatch):
+    monkeypatch.setattr("crosslate.translation.glossary_engine._MOST_PHRASES", 2)
+    glossary = Glossary([(f"w{n}", f"{('red', 'big', 'man', 'cat')[n]} house") for n in range(4)], "de", "en")
+    with_terms = translator.with_glossary(glossary)
+    with_terms.translate(["w0 w1 w2 w3"])
+    assert (with_terms.term_use.num_found, with_terms.term_use.num_missed) == (4, 2)
+
+
 def test_a_model_without_attention_uses_terms_all_the_same(translator, monkeypatch):
     def fail(*arguments, **options):
         raise ParentError("no attention")
