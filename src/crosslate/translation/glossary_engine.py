@@ -127,7 +127,7 @@ class GlossaryEngine:
         rows: Sequence[tuple[str, Hypothesis, Sequence[Match], Mapping[str, Constraint]]],
         options: DecodingOptions,
     ) -> list[list[Hypothesis]]:
-        """Translations with all terms of texts, of each of which a first one is known, and what it must have."""
+        """Translations with all terms of texts; of each, a first one is known, and what it must have."""
         links_of = self._links([(text, first.text) for text, first, *_ in rows])
         wanted = []
         for text, first, matches, constraints in rows:
