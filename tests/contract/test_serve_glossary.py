@@ -9,9 +9,13 @@ import shutil
 import pytest
 
 from crosslate.engines.decoding import DecodingOptions
+from crosslate.server.answers import Refusal
+from crosslate.server.catalogue import Direction
 from crosslate.server.routes.translate import TranslateFields
 from crosslate.server.service import Service
 from crosslate.server.settings import Limits, QueueSettings, ServerSettings
+from crosslate.server.terms import check_one_model
+from crosslate.text.glossaries import Glossary
 from toy_server import Server, error, events
 
 BUCH = {"q": "das Buch", "source": "de", "target": "en"}
@@ -185,6 +189,16 @@ def test_glossaries_come_and_go(served, folder):
     assert snapshot.directions["fr", "es"].glossary is None
     lonely.unlink()
     assert not catalogue.refresh().refused
+
+
+def test_two_models_in_a_row_have_no_glossary_of_a_request():
+    first, second = (Direction(*pair, "pack") for pair in (("de", "en"), ("en", "fr")))
+    pivot, glossary = Direction("de", "fr", "pivot", legs=(first, second)), Glossary([("a", "b")], "de", "fr")
+    with pytest.raises(Refusal, match="de to fr is translated in two steps"):
+        check_one_model(glossary, pivot)
+    check_one_model(None, pivot)
+    check_one_model(glossary, first)
+    check_one_model(glossary, None)
 
 
 def test_it_is_described(served):

@@ -31,7 +31,7 @@ def _glossary(given: Any, info: ValidationInfo) -> Glossary | None:
     try:
         pairs = _pairs(given, (source, target))
         limit = call_of(info).limits.terms
-        if 0 <= limit < len(pairs):
+        if len(pairs) > limit:
             raise invalid(f"glossary parameter has {len(pairs)} terms, the limit is {limit}")
         return Glossary(pairs, source, target) if pairs else None
     except InputError as error:
