@@ -89,7 +89,8 @@ def test_a_stream(served):
     assert found[-1][0] == "end" and found[-1][1]["missedTerms"] == [["Hund", "犬"]]
 
 
-def test_a_file(served):
+def test_a_file(served, monkeypatch):
+    monkeypatch.setattr("crosslate.server.translation._SMALL_CHARACTERS", 20_000)  # start no worker
     response = served.upload(data=b"Buch.\nHund.\n", glossary="Buch\thouse\nHund\t犬")
     assert response.json()["missedTerms"] == [["Hund", "犬"]]
     path = response.json()["translatedFileUrl"].partition("/download_file")[2]
