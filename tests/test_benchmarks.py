@@ -16,6 +16,8 @@ COMMANDS = {
     "compare": "--size tiny --pairs 200 --turns 1 --theirs all src+xattn lora --ours all src+xattn tgt+xattn src+body",
     "corpora": "--pairs 4000",
     "engines": "--turns 1",
+    "glossary": "--parent {tiny}/parents/fr-en --train {texts}/train.de {texts}/train.en"
+    " --text {texts}/train.de {texts}/train.en --sentences 2",
     "large": "--shape tiny --updates 1",
     "learning": "--parent {tiny}/parents/fr-en --train {texts}/train.de {texts}/train.en"
     " --valid {texts}/valid.de {texts}/valid.en --pairs 100 --vocabulary 200 --epochs 1 --turns 1",

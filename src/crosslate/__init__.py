@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from crosslate.signals.corpora import SignalCorpus, read_signals
     from crosslate.text.corpora import ParallelCorpus, read_corpus
     from crosslate.text.earlier import EarlierText
+    from crosslate.text.glossaries import Glossary
     from crosslate.text.phrasebook import Phrasebook
     from crosslate.text.synthetic import SyntheticText
     from crosslate.text.vocabularies import Vocabulary
@@ -32,6 +33,7 @@ _MODULES = {
     "DataSettings": "crosslate.adaptation.settings",
     "DecodingOptions": "crosslate.engines.decoding",
     "EarlierText": "crosslate.text.earlier",
+    "Glossary": "crosslate.text.glossaries",
     "NewLanguages": "crosslate.adaptation.settings",
     "OutputSettings": "crosslate.adaptation.settings",
     "Pack": "crosslate.packs.pack",
@@ -55,6 +57,7 @@ __all__ = [
     "DataSettings",
     "DecodingOptions",
     "EarlierText",
+    "Glossary",
     "NewLanguages",
     "OutputSettings",
     "Pack",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import zipfile
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -84,6 +87,7 @@ def test_there_is_a_test_for_every_guide():
     assert {guide.stem for guide in GUIDES.glob("*.md")} - others == {
         *STAND_INS,
         "firefox",
+        "glossaries",
         "back-translation",
         "own-text",
     }
@@ -158,6 +162,28 @@ def test_every_command_of_the_guide_to_back_translation_works(crosslate, tmp_pat
     assert (record["tag"], record["human_side"], record["pairs_per_epoch"]) == ("<BT>", "target", 12)
     assert record["made"]["round_trip"]["name"] == "packs/eo-en-1"
     assert "<BT>" in Pack.load(Path("packs/eo-en-2")).vocabularies["source"].pieces
+
+
+def test_the_guide_to_glossaries_works(crosslate, tiny, tmp_path, monkeypatch):
+    guide = (GUIDES / "glossaries.md").read_text(encoding="utf-8")
+    ((terms,), (program,)) = (
+        re.findall(rf"```{kind}\n(.*?)```", guide, re.DOTALL) for kind in ("text", "python")
+    )
+    (tmp_path / "terms.tsv").write_text(terms, encoding="utf-8")
+    write_lines(tmp_path / "in.de", ["Hund", "Kind", "ein rotes Haus", ""])
+    shutil.copytree(tiny / "packs" / "de-en", tmp_path / "packs" / "de-en")
+    shutil.copytree(tiny / "parents" / "fr-en", tmp_path / "parents" / "fr-en")
+    monkeypatch.chdir(tmp_path)
+    (line,) = commands_of(GUIDES / "glossaries.md")
+    assert run_command(crosslate, f"{line} --parent parents/fr-en") == "translate"
+    found = Path("out.en").read_text(encoding="utf-8").splitlines()
+    assert len(found) == 4
+    program = program.replace(
+        'Translator.open("packs/de-en")', 'Translator.open("packs/de-en", "parents/fr-en")'
+    )
+    with redirect_stdout(io.StringIO()) as out:
+        exec(compile(program, "glossaries.md", "exec"), {})
+    assert "1 of 1 terms used" in out.getvalue()
 
 
 def test_every_command_of_the_guide_to_own_text_works(crosslate, tmp_path, monkeypatch):

@@ -106,7 +106,7 @@ _SEVERAL_VALUES = frozenset(
     {"--train", "--valid", "--test", "--pack", "--input", "-i", "--hypotheses", "--compare", "--word",
      "--text", "--dictionary", "--synthetic", "--earlier", "--earlier-valid", "--round-trip", "--from",
      "--through", "--beside", "--source-text", "--source-through", "--source-round-trip", "--target-text",
-     "--target-through", "--target-round-trip"}
+     "--target-through", "--target-round-trip", "--glossary"}
 )  # fmt: skip
 
 

@@ -39,6 +39,7 @@ _OPTIONS: Options = {
     "--char-limit": Option("limits.characters", metavar="N"),
     "--batch-limit": Option("limits.texts", metavar="N"),
     "--alternatives-limit": Option("limits.alternatives", metavar="N"),
+    "--glossary-limit": Option("limits.terms", metavar="N"),
     "--req-limit": Option("limits.requests_per_minute", metavar="N"),
     "--req-flood-threshold": Option("limits.refusals_per_hour", metavar="N"),
     "--body-limit": Option("limits.body_bytes", metavar="SIZE"),

@@ -6,10 +6,10 @@ import logging
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import cache
+from functools import reduce
 from itertools import chain
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Literal
 
 from pydantic import Field
 
@@ -64,6 +64,11 @@ class TranslateJob(ModelChoice):
         description="lines: N lines in, N lines out. Other formats translate one document and keep its "
         f"markup: auto (by file extension), {', '.join(FORMATS.names)}.",
     )
+    glossary: list[AnyPath] = Field(
+        default_factory=list,
+        description="Terms and their translations: TSV with two columns, or TBX (.tbx). Of several files, "
+        "the last one that has a term counts.",
+    )
     follow_words: bool = Field(
         True,
         description="Place tags, URLs, variables and emoji by the model's attention, which needs PyTorch, or "
@@ -96,6 +101,7 @@ class TranslateJob(ModelChoice):
         of_lines_here = {
             "--format": self.format != _LINES, "--n-best": self.has_n_best,
             "--window-lines": self.window_lines is not None, "--scores": self.scores is not None,
+            "--glossary": bool(self.glossary),
         }  # fmt: skip
         if alone := [name for name, is_given in of_lines_here.items() if is_given]:
             faults.add(f"{', '.join(alone)} cannot go with --on ray, which translates lines; leave it out")
@@ -133,6 +139,7 @@ _OPTIONS: Options = {
     "--output -o": Option("output", metavar="FILE"),
     "--scores": Option("scores", metavar="FILE"),
     "--format": Option("format", metavar="NAME"),
+    "--glossary": Option("glossary", metavar="FILE"),
     "--follow-words/--in-proportion": "follow_words",
     "--n-best": Option(
         "decoding.n_best",
@@ -166,9 +173,10 @@ def translate(job: TranslateJob) -> None:
 
 def _translate_files(job: TranslateJob, model: StoredModel) -> None:
     """Writes a line for each recording or image."""
-    if job.format != _LINES or job.on != "here":
+    if job.format != _LINES or job.on != "here" or job.glossary:
         raise UsageError(
-            f"this model reads {model.signal}, not text, so --format and --on ray have no use; leave them out"
+            f"this model reads {model.signal}, not text, so --format, --glossary and --on ray have no use; "
+            "leave them out"
         )
     files = listed_files(job.paths)
     translator = job.open(model)
@@ -228,8 +236,8 @@ def _translate_on_ray(job: TranslateJob, model: StoredModel) -> None:
 
 def _translate_lines(job: TranslateJob, model: StoredModel) -> None:
     lines = read_all_lines(job.paths)
-    translator = job.open(model)
-    aligner = _aligner(model, translator) if job.follow_words else None
+    translator = _opened(job, model)
+    aligner = _aligner(translator) if job.follow_words else None
     is_typed = job.paths == [STANDARD_OUTPUT] and sys.stdin.isatty()
     if is_typed:
         _greet(translator)
@@ -244,6 +252,7 @@ def _translate_lines(job: TranslateJob, model: StoredModel) -> None:
         for hypotheses in ranked:
             _write(job, file, hypotheses, rows)
         rows.finish()
+    _report_terms(job, translator)
 
 
 @contextmanager
@@ -265,7 +274,7 @@ def _translate_document(job: TranslateJob, model: StoredModel) -> None:
 
     (path,) = job.paths
     name = format_of(path).name if job.format == "auto" else job.format
-    translator = job.open(model)
+    translator = _opened(job, model)
     data = b"".join(read_blocks(path))
     try:
         document = open_document(data, name, translator.source_language, translator.target_language)
@@ -276,23 +285,44 @@ def _translate_document(job: TranslateJob, model: StoredModel) -> None:
         translated = translator.translate_lines(texts, window_lines=window_lines())
         translations = list(with_bar(translated, "translating", len(texts)))
         marked = [pair for pair, each in zip(zip(texts, translations), document.segments) if each.has_marks]
-        align = _aligner(model, translator)(marked) if job.follow_words and marked else None
+        align = _aligner(translator)(marked) if job.follow_words and marked else None
         file.write(document.rebuild(translations, align))
         if scores:
             write_segments(scores, translator, texts, translations)
+    _report_terms(job, translator)
 
 
-def _aligner(model: StoredModel, translator: Translator) -> Aligner:
+def _opened(job: TranslateJob, model: StoredModel) -> Translator:
+    """The translator of text, with the glossary asked for; that is read first."""
+    if not job.glossary:
+        return job.open(model)
+    from crosslate.text.glossaries import Glossary
+
+    faults = Faults("--glossary")
+    read = []
+    for path in job.glossary:
+        with faults.catch():
+            read.append(Glossary.read(path, model.source_language, model.target_language))
+    faults.raise_as(InputError)
+    return job.open(model).with_glossary(reduce(Glossary.updated, read))
+
+
+def _report_terms(job: TranslateJob, translator: Translator) -> None:
+    """Says how many terms of the glossary were used, and which are missing."""
+    if job.glossary:
+        use = translator.term_use
+        log.log(logging.WARNING if use.missed else logging.INFO, "glossary: %s", use.described())
+
+
+def _aligner(translator: Translator) -> Aligner:
     """Links words by attention; without PyTorch's engine, the model is loaded when it is first needed."""
-    live: Any = getattr(translator.engine, "translation_model", None)
-    load = cache(lambda: live or model.load())
 
     def align(pairs: Sequence[tuple[str, str]]) -> Align | None:
         from crosslate.errors import EngineError, ParentError
         from crosslate.translation.word_links import attention_align
 
         try:
-            return attention_align(load(), pairs)
+            return attention_align(translator.live_model(), pairs)
         except (ParentError, EngineError) as error:
             log.info("tags are placed in proportion: %s", error)
             return None

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
+import numpy
 import torch
 from transformers import (
     GenerationConfig,
@@ -15,6 +16,7 @@ from transformers import (
     NoRepeatNGramLogitsProcessor,
     RepetitionPenaltyLogitsProcessor,
 )
+from transformers.modeling_outputs import BaseModelOutput
 
 from crosslate.engines.decoding import (
     DecodingOptions,
@@ -27,6 +29,7 @@ from crosslate.engines.decoding import (
     hypothesis,
 )
 from crosslate.engines.generation import Generation, TranslationModel
+from crosslate.engines.search import Ids, Numbers, Rules
 from crosslate.models.tensors import is_mixed
 from crosslate.text.vocabularies import Vocabulary
 
@@ -58,14 +61,13 @@ class TorchEngine:
         self.source = translation_model.source
         self.target = translation_model.target
         self.max_source_tokens = self._generation.max_source_tokens
+        self.max_target_tokens = self._generation.max_target_tokens
 
     def translate(self, texts: Sequence[str], options: DecodingOptions) -> list[list[Hypothesis]]:
         """See :meth:`crosslate.engines.decoding.Engine.translate`."""
         encoded = encode_sources(self.source, texts, self.max_source_tokens)
         translations = empty_translations(len(texts), options)
-        groups = group_sources(
-            encoded, options, self._generation.max_target_tokens, self.source.num_frame_ids
-        )
+        groups = group_sources(encoded, options, self.max_target_tokens, self.source.num_frame_ids)
         model = self.translation_model.model
         with self._lock, ready_to_translate(model), torch.inference_mode(), arithmetic(model):
             for output_limit, indices in groups.items():
@@ -118,6 +120,21 @@ class TorchEngine:
         labels = rows[:, len(before) :].unsqueeze(2)
         chosen = (logits.gather(2, labels).squeeze(2) - logits.logsumexp(2)).tolist()
         return [row[: len(ids) + 1] for row, ids in zip(chosen, targets, strict=True)]
+
+    def rules(self, options: DecodingOptions) -> Rules:
+        """What a search from outside, with :meth:`steps`, must keep to."""
+        facts, suppressed = self._generation, self._never_generated(self.translation_model.model, options)
+        return Rules(facts.start, self.target.special.eos, facts.forced_first, numpy.array(suppressed))
+
+    @contextmanager
+    def steps(self, rows: Sequence[Sequence[int]]) -> Iterator[TorchSteps]:
+        """The states of a batch of sources, given as ids, for a search from outside.
+
+        Other calls wait until the context is left.
+        """
+        model = self.translation_model.model
+        with self._lock, ready_to_translate(model), torch.inference_mode(), arithmetic(model):
+            yield TorchSteps(model, rows, self.source.special.pad)
 
     def _search(
         self, model: Any, rows: Sequence[Any], options: DecodingOptions, output_limit: int
@@ -197,6 +214,42 @@ class TorchEngine:
         return [row for rows in zip(*ranks, strict=True) for row in rows]
 
 
+class TorchSteps:
+    """Steps of the live model; see :class:`crosslate.engines.search.Steps`.
+
+    Args:
+        rows: ids of the sources.
+        pad: padding id of the source.
+    """
+
+    def __init__(self, model: Any, rows: Sequence[Sequence[int]], pad: int) -> None:
+        self._model = model
+        sources = padded_sources(model, rows, [pad] * len(rows))
+        self._mask = sources["attention_mask"]
+        self._states = model.get_encoder()(**sources, return_dict=True).last_hidden_state
+        self._texts = torch.arange(len(rows), device=self._mask.device)
+        self._cache: Any = None
+
+    def logits(self, tokens: Ids, order: Ids) -> Numbers:
+        """See :meth:`crosslate.engines.search.Steps.logits`."""
+        device = self._mask.device
+        rows = torch.as_tensor(order, device=device)
+        self._texts = self._texts[rows]
+        if self._cache is not None:
+            self._cache.reorder_cache(rows)
+        found = self._model(
+            encoder_outputs=BaseModelOutput(last_hidden_state=self._states[self._texts]),
+            attention_mask=self._mask[self._texts],
+            decoder_input_ids=torch.as_tensor(tokens, device=device)[:, None],
+            past_key_values=self._cache,
+            use_cache=True,
+            return_dict=True,
+        )
+        self._cache = found.past_key_values
+        logits: Numbers = found.logits[:, -1].float().cpu().numpy()
+        return logits
+
+
 def cut_into_batches(
     indices: Sequence[int],
     encoded: Mapping[int, Sequence[int]] | Sequence[Sequence[int]],
@@ -231,13 +284,7 @@ def encoded_sources(model: Any, rows: Sequence[Sequence[int]], pads: Sequence[in
         rows: ids of the sources.
         pads: padding id of each row.
     """
-    device, width = next(model.parameters()).device, max(map(len, rows))
-    padded = [[*row, *[pad] * (width - len(row))] for row, pad in zip(rows, pads, strict=True)]
-    mask = [[1] * len(row) + [0] * (width - len(row)) for row in rows]
-    inputs = {
-        "input_ids": torch.tensor(padded, device=device),
-        "attention_mask": torch.tensor(mask, device=device),
-    }
+    inputs = padded_sources(model, rows, pads)
     return inputs | {"encoder_outputs": model.get_encoder()(**inputs, return_dict=True)}
 
 
@@ -257,6 +304,17 @@ def generate(
     given = {**inputs, "encoder_outputs": type(states)(**states)}
     generated: torch.Tensor = model.generate(**given, generation_config=config, logits_processor=processors)
     return generated
+
+
+def padded_sources(model: Any, rows: Sequence[Sequence[int]], pads: Sequence[int]) -> dict[str, torch.Tensor]:
+    """``input_ids`` and ``attention_mask`` of sources on the model's device, ``(batch, src_len)``, int64."""
+    device, width = next(model.parameters()).device, max(map(len, rows))
+    padded = [[*row, *[pad] * (width - len(row))] for row, pad in zip(rows, pads, strict=True)]
+    mask = [[1] * len(row) + [0] * (width - len(row)) for row in rows]
+    return {
+        "input_ids": torch.tensor(padded, device=device),
+        "attention_mask": torch.tensor(mask, device=device),
+    }
 
 
 def generation_configuration(

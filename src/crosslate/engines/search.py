@@ -129,8 +129,6 @@ def _next_tokens(
     """A function from tokens, order and what rows have written to the best next tokens and their scores."""
     # A row has at most one candidate that ends, and in greedy search nothing follows it.
     count = 1 if options.beam_size == 1 else options.beam_size + 1
-    shortest = 1 if rules.forced_first is None else 2  # before the end; see Generation.min_new_tokens
-    is_guarded = options.repetition_penalty != 1 or options.no_repeat_ngram
 
     def find(tokens: Ids, order: Ids, written: Ids) -> tuple[Numbers, Ids]:
         logits = steps.logits(tokens, order)
@@ -138,18 +136,29 @@ def _next_tokens(
             scores = numpy.full((len(tokens), count), _NEVER, dtype=numpy.float32)
             scores[:, 0] = 0
             return scores, numpy.full((len(tokens), count), rules.forced_first)
-        if is_guarded:
-            if options.beam_size > 1:  # where the PyTorch engine applies them
-                logits -= log_sums(logits)
-            for row, ids in zip(logits, written.tolist(), strict=True):
-                _guard(row, ids, options)
-        logits[:, rules.suppressed] = -numpy.inf
-        if written.shape[1] < shortest:
-            logits[:, rules.end] = -numpy.inf
+        keep_rules(logits, written, rules, options)
         best, columns = best_of(logits, count)
         return best - log_sums(logits), columns
 
     return find
+
+
+def keep_rules(logits: Numbers, written: Ids, rules: Rules, options: DecodingOptions) -> None:
+    """Takes all probability from tokens that may not follow what rows have written, and guards repetition.
+
+    Args:
+        logits: ``(rows, vocabulary)``, changed in place.
+        written: ``(rows, tokens)``.
+    """
+    if options.repetition_penalty != 1 or options.no_repeat_ngram:
+        if options.beam_size > 1:  # where the PyTorch engine applies them
+            logits -= log_sums(logits)
+        for row, ids in zip(logits, written.tolist(), strict=True):
+            _guard(row, ids, options)
+    logits[:, rules.suppressed] = -numpy.inf
+    # See Generation.min_new_tokens.
+    if written.shape[1] < (1 if rules.forced_first is None else 2):
+        logits[:, rules.end] = -numpy.inf
 
 
 def best_of(values: Numbers, count: int) -> tuple[Numbers, Ids]:

@@ -114,7 +114,7 @@ class Backend(ABC):
     def _load(self, direction: Direction) -> Model: ...
 
 
-def _own_body(engine: Engine) -> Body:
+def own_body(engine: Engine) -> Body:
     """A body of one model."""
     return lambda items, options: engine.translate([text for _, text in items], options)
 
@@ -166,7 +166,7 @@ class CTranslate2Backend(Backend):
             self._folders.pop(direction.identity, None)
             engine = CTranslate2Engine(self._folder(direction))
         log.info("loaded %s, %.1f MB", direction.label, num_bytes / 1e6)
-        return Model(direction, engine, _own_body(engine), num_bytes=num_bytes)
+        return Model(direction, engine, own_body(engine), num_bytes=num_bytes)
 
     def _folder(self, direction: Direction) -> Path:
         known = self._folders.get(direction.identity)
@@ -230,7 +230,7 @@ class TorchBackend(Backend):
         member = self._shared.join(model)
         if member is None:
             log.info("%s changes too much to share batches with other packs", direction.label)
-            return Model(direction, engine, _own_body(engine))
+            return Model(direction, engine, own_body(engine))
         return Model(direction, engine, self._translate, member)
 
     def _translate(

@@ -24,7 +24,9 @@ from crosslate.packs.manifest import MANIFEST_NAME, Manifest
 from crosslate.packs.stored_model import StoredModel, verified_pack
 from crosslate.packs.ways import SCORES_NAME, WayScore, best_way, read_scores
 from crosslate.server.answers import Refusal, without_texts
+from crosslate.server.pack_glossaries import PackGlossaries
 from crosslate.server.settings import ServerSettings
+from crosslate.text.glossaries import Glossary
 
 log = logging.getLogger(__name__)
 
@@ -47,12 +49,14 @@ class InstalledPack:
         folder: where it lies; its last part is the pack's name for people.
         signature: of the folder when it was verified.
         companions: of a pair pack, its source pack and its target pack.
+        glossary: for its pair.
     """
 
     folder: Path
     manifest: Manifest
     signature: Signature = ()
     companions: tuple[InstalledPack, ...] = ()
+    glossary: Glossary | None = None
 
     @property
     def name(self) -> str:
@@ -100,6 +104,11 @@ class Direction:
         if self.legs:
             return ", then ".join(leg.label for leg in self.legs)
         return " + ".join(pack.name for pack in self.packs) or "parent"
+
+    @property
+    def glossary(self) -> Glossary | None:
+        """That of the pack which was trained for the pair."""
+        return self.packs[-1].glossary if self.kind == "pack" else None
 
     @property
     def way(self) -> str:
@@ -198,6 +207,7 @@ class Catalogue:
         self._refused: dict[str, tuple[Signature, str]] = {}
         # By name of a pair pack: the packs that it was tried with, and why it is not served; "" if it is.
         self._pairs: dict[str, tuple[tuple[Identity, tuple[Signature, ...]], str]] = {}
+        self._glossaries = PackGlossaries()
         # What lay in the folder at the last look, and when it was last read.
         self._seen: dict[str, Signature] = {}
         self._applied: dict[str, Signature] = {}
@@ -241,7 +251,7 @@ class Catalogue:
                 log.exception("looking at the folder of packs failed")
 
     def _signatures(self) -> dict[str, Signature]:
-        """What lies in the folder of packs now, by name: packs and recorded scores.
+        """What lies in the folder of packs now, by name: packs, their glossaries and recorded scores.
 
         Other files and hidden folders are left out.
 
@@ -251,7 +261,8 @@ class Catalogue:
         try:
             for entry in sorted(self._folder.iterdir()) if self._folder else ():
                 is_of_a_run = entry.name.endswith(RUN_SUFFIX) and not (entry / MANIFEST_NAME).exists()
-                if entry.name == SCORES_NAME and not entry.is_dir():
+                is_known_file = entry.name == SCORES_NAME or PackGlossaries.is_one(entry.name)
+                if is_known_file and not entry.is_dir():
                     found[entry.name] = _signature_of([entry])
                 elif entry.is_dir() and not entry.name.startswith(".") and not is_of_a_run:
                     found[entry.name] = _signature(entry)
@@ -281,16 +292,20 @@ class Catalogue:
             if self._installed.pop(name, None):
                 log.info("removed pack %s", valid_unicode(name))
         for name, signature in found.items():
-            if name != SCORES_NAME:
+            if name != SCORES_NAME and not PackGlossaries.is_one(name):
                 self._install(name, signature)
         if self._own is None:
             self._own = self._parents_direction()
-        packs = self._with_companions()
+        self._read_glossaries(found)
+        packs = tuple(
+            replace(pack, glossary=self._glossaries.of(pack.folder.name)) for pack in self._with_companions()
+        )
         directions = all_directions(
             self._own, packs, pivot=self._settings.pivot, scores=self._recorded_scores()
         )
         _log_ways(self.snapshot.directions, directions)
         reasons = {name: reason for name, (_, reason) in (self._pairs | self._refused).items() if reason}
+        reasons |= self._glossaries.refused
         refused = {valid_unicode(name): reason for name, reason in sorted(reasons.items())}
         self.snapshot = Snapshot(directions, packs, refused)
         return self.snapshot
@@ -302,6 +317,15 @@ class Catalogue:
         except (CrosslateError, OSError) as error:
             log.error("recorded scores are not used: %s", error)
             return ()
+
+    def _read_glossaries(self, found: dict[str, Signature]) -> None:
+        """Reads the glossaries that have changed, or whose packs have other languages."""
+        states = {name: found[name] for name in found if PackGlossaries.is_one(name)}
+        languages = {
+            name: (pack.manifest.source_language, pack.manifest.target_language)
+            for name, pack in self._installed.items()
+        }
+        self._glossaries.read(Path(self._folder or ""), states, languages)
 
     def _install(self, name: str, signature: Signature) -> None:
         installed, refused = self._installed.get(name), self._refused.get(name)

@@ -51,6 +51,9 @@ class Limits(Settings):
         ge=-1,
         description="Alternatives of one translation, each of which widens the beam; -1 sets no limit.",
     )
+    terms: int = Field(
+        1000, ge=0, le=10_000, description="Terms in the glossary of one request; 0 allows none."
+    )
     requests_per_minute: int = Field(
         -1,
         ge=-1,

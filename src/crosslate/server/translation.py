@@ -8,17 +8,18 @@ from collections import deque
 from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, closing, suppress
-from dataclasses import InitVar, dataclass, field
+from dataclasses import InitVar, dataclass, field, replace
 from functools import partial
 from typing import Any, TypeVar
 
+from crosslate.engines.decoding import Hypothesis
 from crosslate.errors import CrosslateError
 from crosslate.languages.sentence_ends import paired_sentences
 from crosslate.languages.words import word_spans
 from crosslate.packs.manifest import calibration_of
 from crosslate.server import texts
 from crosslate.server.answers import Refusal
-from crosslate.server.backends import Backend, Model
+from crosslate.server.backends import Backend, Model, own_body
 from crosslate.server.batching import Batcher, Found, Piece, Ticket
 from crosslate.server.catalogue import Direction, Identity, Snapshot
 from crosslate.server.detection import MAX_CHARACTERS, Detection, detections
@@ -27,7 +28,9 @@ from crosslate.server.scores import SentenceScore
 from crosslate.server.settings import ServerSettings
 from crosslate.server.texts import Reader, Route, Sentence, Task, TextFormat
 from crosslate.server.worker import Done, RemoteWork, Worker, begun, step
+from crosslate.text.glossaries import Glossary, Term
 from crosslate.translation.confidence import confidences
+from crosslate.translation.glossary_engine import GlossaryEngine
 
 log = logging.getLogger(__name__)
 
@@ -66,10 +69,12 @@ class Usage:
     Attributes:
         source_tokens: that they read, with the special ones.
         target_tokens: that they wrote in the best translations, without special ones.
+        missed_terms: of glossaries, that are missing from the best translations.
     """
 
     source_tokens: int = 0
     target_tokens: int = 0
+    missed_terms: list[Term] = field(default_factory=list)
 
 
 class Translations:
@@ -131,19 +136,24 @@ class Translations:
         return sources, chosen
 
     async def translate(
-        self, jobs: Sequence[Job], alternatives: int = 0, usage: Usage | None = None
+        self,
+        jobs: Sequence[Job],
+        alternatives: int = 0,
+        usage: Usage | None = None,
+        glossary: Glossary | None = None,
     ) -> list[list[str]]:
         """The best translation of each job's text, then up to ``alternatives`` others.
 
         Args:
             usage: adds what it takes to this.
+            glossary: goes before those of packs; for directions of one model.
         """
         directions = [job.direction for job in jobs if job.direction is not None]
         tasks = [Task(job.text, _route(job.direction), job.format) for job in jobs]
         results: list[list[str]] = await self._run(
             texts.translated,
             (tasks, alternatives + 1),
-            _Request(directions, usage or Usage()),
+            _Request(directions, usage or Usage(), glossary),
             _size([job.text for job in jobs]),
         )
         if self._logs_text:
@@ -189,21 +199,30 @@ class Translations:
                         found[index].append(SentenceScore.of(confidence, span))
         return found
 
-    async def translate_file(self, name: str, data: bytes, direction: Direction, size: int) -> bytes:
-        """A file in its format, translated."""
+    async def translate_file(
+        self,
+        name: str,
+        data: bytes,
+        direction: Direction,
+        size: int,
+        usage: Usage | None = None,
+        glossary: Glossary | None = None,
+    ) -> bytes:
+        """A file in its format, translated; see :meth:`translate`."""
         arguments = name, data, _route(direction)
-        translated: bytes = await self._run(texts.file_translated, arguments, _Request([direction]), size)
+        request = _Request([direction], usage or Usage(), glossary)
+        translated: bytes = await self._run(texts.file_translated, arguments, request, size)
         return translated
 
     async def stream(
-        self, job: Job, alternatives: int = 0
+        self, job: Job, alternatives: int = 0, glossary: Glossary | None = None
     ) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
         """Events: each sentence of a text, in order, as soon as it is translated; at the end the whole.
 
         A sentence has up to ``alternatives`` other translations, where some are asked for; then the end has
         all sentences once more as they stand in the whole, with their tags and placeholders.
         """
-        request = _Request([job.direction] if job.direction is not None else [])
+        request = _Request([job.direction] if job.direction is not None else [], Usage(), glossary)
         task = Task(job.text, _route(job.direction), job.format)
         with closing(self._begun(texts.streamed, (task, alternatives + 1), len(job.text))) as work:
             wanted = await work.send(None)
@@ -218,7 +237,9 @@ class Translations:
                 else:
                     reply = await self._reply(request, wanted)
                 wanted = await work.send(reply)
-            yield "end", wanted.value
+            request.log_terms()
+            missed = request.usage.missed_terms
+            yield "end", wanted.value | ({"missedTerms": as_pairs(missed)} if missed else {})
 
     def _begun(self, function: Callable[..., Any], arguments: tuple[Any, ...], size: int) -> _Work:
         if size <= _SMALL_CHARACTERS:
@@ -233,6 +254,7 @@ class Translations:
             wanted = await work.send(None)
             while not isinstance(wanted, Done):
                 wanted = await work.send(await self._reply(request, wanted))
+            request.log_terms()
             return wanted.value
 
     async def _reply(self, request: _Request, wanted: texts.Wanted) -> Any:
@@ -244,6 +266,7 @@ class Translations:
             case texts.Pieces(pieces):
                 for identity, text, num_tokens in pieces:
                     model = await self._model(request, identity)
+                    model = self._with_terms(request, model, identity, text)
                     request.pieces.append(Piece(len(request.pieces), model, text, num_tokens))
             case texts.Sentences(sentences):
                 request.sentences += sentences
@@ -254,6 +277,7 @@ class Translations:
                 async with aclosing(self._arriving(waiting, num_best)) as arriving:
                     async for some in arriving:
                         for index, hypotheses in some:
+                            request.note_terms(waiting[index], hypotheses[0])
                             found[index] = [each.text for each in hypotheses]
                             request.usage.target_tokens += len(hypotheses[0].pieces)
                 return found
@@ -272,6 +296,17 @@ class Translations:
                 model = await loop.run_in_executor(self._model_threads, _load, self._backend, direction)
             request.models[identity] = model
         return request.models[identity]
+
+    def _with_terms(self, request: _Request, model: Model, identity: Identity, text: str) -> Model:
+        """A model that uses the terms of a text, or the same one if the text has none."""
+        glossary = request.glossaries.get(identity)
+        if glossary is None or not glossary.matches(text):
+            return model
+        if identity not in request.with_terms:
+            direction = request.directions[identity]
+            engine = GlossaryEngine(model.engine, glossary, lambda: self._backend.live.model(direction))
+            request.with_terms[identity] = replace(model, body=own_body(engine), member=None)
+        return request.with_terms[identity]
 
     def _links(
         self, request: _Request, pairs: Mapping[Route, Sequence[tuple[str, str]]]
@@ -295,6 +330,8 @@ class Translations:
                     await asyncio.sleep(0)
                 while not all(index in known for _, index in sentence.parts):
                     found = await anext(arriving)
+                    for index, hypotheses in found:
+                        request.note_terms(request.pieces[index], hypotheses[0])
                     known.update((index, [each.text for each in hypotheses]) for index, hypotheses in found)
                 ranks = (sentence.joined(known, rank) for rank in range(num_best))
                 yield (
@@ -338,21 +375,43 @@ class _Request:
         routes: its directions, also those of two models.
         pieces: for models to translate.
         sentences: of a stream.
+        glossaries: by model: the pack's, with the terms of the request.
+        with_terms: by model: what translates texts with terms.
     """
 
     given: InitVar[Iterable[Direction]]
     usage: Usage = field(default_factory=Usage)
+    own_terms: InitVar[Glossary | None] = None
     directions: dict[Identity, Direction] = field(init=False)
     routes: dict[Route | None, Direction] = field(init=False)
     models: dict[Identity, Model] = field(default_factory=dict)
     pieces: list[Piece] = field(default_factory=list)
     sentences: list[Sentence] = field(default_factory=list)
+    glossaries: dict[Identity, Glossary] = field(default_factory=dict)
+    with_terms: dict[Identity, Model] = field(default_factory=dict)
 
-    def __post_init__(self, given: Iterable[Direction]) -> None:
+    def __post_init__(self, given: Iterable[Direction], own_terms: Glossary | None) -> None:
         self.routes = {_route(direction): direction for direction in given}
         self.directions = {
             model.identity: model for direction in self.routes.values() for model in direction.models
         }
+        for identity, model in self.directions.items():
+            found = model.glossary
+            if own_terms is not None:
+                found = own_terms if found is None else found.updated(own_terms)
+            if found is not None:
+                self.glossaries[identity] = found
+
+    def note_terms(self, piece: Piece, best: Hypothesis) -> None:
+        """Notes the terms that are missing from the translation of a piece."""
+        glossary = self.glossaries.get(piece.model.direction.identity)
+        if glossary is not None and (matches := glossary.matches(piece.text)):
+            self.usage.missed_terms += glossary.missed(matches, best.text)
+
+    def log_terms(self) -> None:
+        """Says how many terms are missing, without texts of users."""
+        if self.usage.missed_terms:
+            log.info("%d terms of glossaries are missing", len(self.usage.missed_terms))
 
 
 class _WorkHere:
@@ -376,6 +435,11 @@ def _route(direction: Direction | None) -> Route | None:
         return None
     legs = tuple((leg.identity, leg.source) for leg in direction.models)
     return Route(direction.source, direction.target, legs)
+
+
+def as_pairs(terms: Iterable[Term]) -> list[list[str]]:
+    """Terms as answers show them."""
+    return [[term.source, term.target] for term in terms]
 
 
 def _words(text: str) -> tuple[str, ...]:

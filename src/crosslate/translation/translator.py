@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from copy import copy
 from dataclasses import replace
 from functools import cache
 from itertools import islice
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from crosslate.models.child import Child
     from crosslate.models.parent import Parent
     from crosslate.packs.pack import Pack
+    from crosslate.text.glossaries import Glossary
+    from crosslate.translation.glossary_engine import TermUse
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +86,7 @@ class Translator:
                 "pytorch": lambda: _in_pytorch(model),
             },
         )
-        self._attach(made, model, options, calibration_of([each.manifest for each in packs]))
+        self._attach(made, model, options, calibration_of([each.manifest for each in packs]), lambda: model)
 
     @classmethod
     def open(
@@ -136,7 +139,7 @@ class Translator:
             engines = {"onnx": engines.pop("onnx"), **engines}
         made = _engine(wanted, quantization, engines)
         translator = cls.__new__(cls)
-        translator._attach(made, stored, options, stored.calibration)
+        translator._attach(made, stored, options, stored.calibration, load)
         return translator
 
     def _attach(
@@ -145,10 +148,46 @@ class Translator:
         model: Parent | Child | StoredModel,
         options: DecodingOptions | None,
         calibration: Calibration | None,
+        load: Callable[[], Parent | Child],
     ) -> None:
         self.engine, self._calibration = engine, calibration
+        self._load = load
         self.source_language, self.target_language = model.source_language, model.target_language
         self.options = options or DecodingOptions()
+
+    def live_model(self) -> Parent | Child:
+        """The model in PyTorch: that of PyTorch's engine, or one that is loaded at the first call."""
+        return cast("Parent | Child", getattr(self.engine, "translation_model", None) or self._load())
+
+    def with_glossary(self, glossary: Glossary) -> Translator:
+        """A translator that shares this one's engine and uses the terms of a glossary.
+
+        Texts in whose translation terms are missing are translated again in PyTorch, whatever the engine; see
+        :class:`crosslate.translation.glossary_engine.GlossaryEngine`.
+
+        Raises:
+            UsageError: the glossary is for other languages, or the model reads recordings or images.
+        """
+        from crosslate.translation.glossary_engine import GlossaryEngine
+
+        pair = self.source_language, self.target_language
+        if (glossary.source_language, glossary.target_language) != pair:
+            raise UsageError(
+                f"the glossary is for {glossary.source_language}-{glossary.target_language}, but the "
+                f"translator for {'-'.join(pair)}; read the glossary for the translator's languages"
+            )
+        if not self.engine.source.is_text:
+            raise UsageError("a glossary has terms of a text, but this model reads files; leave it out")
+        other = copy(self)
+        other.engine = GlossaryEngine(self.engine, glossary, self.live_model)
+        return other
+
+    @property
+    def term_use(self) -> TermUse:
+        """What became of the terms of the glossary in all translations so far; of none without a glossary."""
+        from crosslate.translation.glossary_engine import GlossaryEngine, TermUse
+
+        return self.engine.use if isinstance(self.engine, GlossaryEngine) else TermUse()
 
     def translate(self, texts: Sequence[str]) -> list[str]:
         """Translations of texts: as many, in the same order; long texts are split and joined again.

@@ -9,11 +9,13 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from crosslate.documents.placement import Align, Links, or_in_proportion
-from crosslate.evaluation.attention import alignment_layer, attend, linked_words
+from crosslate.evaluation.attention import Word, alignment_layer, attend, linked_words
 from crosslate.languages.letter_case import in_sentence_case
 from crosslate.models.child import Child
 
 if TYPE_CHECKING:
+    import numpy
+
     from crosslate.engines.generation import TranslationModel
     from crosslate.models.anatomy.anatomy import Anatomy
     from crosslate.models.parent import Parent
@@ -36,20 +38,36 @@ def attention_align(model: Parent | Child, pairs: Sequence[tuple[str, str]]) -> 
     Raises:
         ParentError: the model gives no attention.
     """
-    anatomy = model.parent.anatomy if isinstance(model, Child) else model.anatomy
-    return or_in_proportion(attention_links(model, anatomy, pairs))
+    return or_in_proportion(attention_links(model, anatomy_of(model), pairs))
+
+
+def anatomy_of(model: Parent | Child) -> Anatomy:
+    """The anatomy of a parent, or of the parent that a child was made from."""
+    return model.parent.anatomy if isinstance(model, Child) else model.anatomy
 
 
 def attention_links(
-    model: TranslationModel, anatomy: Anatomy, pairs: Sequence[tuple[str, str]]
+    model: TranslationModel,
+    anatomy: Anatomy,
+    pairs: Sequence[tuple[str, str]],
+    *,
+    is_mutual: bool = False,
 ) -> Callable[[Words, Words], list[tuple[int, int]] | None]:
-    """:func:`attention_align` with None for the links of a sentence that is too long for the model."""
+    """:func:`attention_align` with None for the links of a sentence that is too long for the model.
+
+    Args:
+        is_mutual: leave out the link of a word if another one attends more to the same source word, as a noun
+            does that stands beside its article.
+    """
     found = {}
     # Models know capitals throughout as badly here as in what they translate.
     ours, theirs = (cache(partial(_num_tokens, each)) for each in (model.source, model.target))
     read = [(in_sentence_case(one, "", ours), in_sentence_case(other, "", theirs)) for one, other in pairs]
     for each in attend(model, anatomy, read):
-        links, target, source = linked_words(each, model, alignment_layer(each.weights.shape[0]))
+        layer = alignment_layer(each.weights.shape[0])
+        links, target, source = linked_words(each, model, layer)
+        if is_mutual:
+            links = _strongest(links, each.weights[layer].mean(axis=0), target, source)
         cut = [word.text for word in target], [word.text for word in source]
         key = tuple("".join(text.split()) for text in pairs[each.index])
         found[key] = links, cut
@@ -59,6 +77,25 @@ def attention_links(
         return None if known is None else carried_links(*known, (target, source))
 
     return linked
+
+
+def _strongest(
+    links: Links, weights: numpy.ndarray, target: Sequence[Word], source: Sequence[Word]
+) -> list[tuple[int, int]]:
+    """Of the links to each source word, the one of the word that attends most to it.
+
+    Args:
+        weights: ``(target pieces, source pieces)``.
+    """
+
+    def attention(link: tuple[int, int]) -> float:
+        rows, columns = target[link[0]].rows, source[link[1]].rows
+        return float(weights[list(rows)].mean(axis=0)[list(columns)].sum())
+
+    best: dict[int, tuple[int, int]] = {}
+    for link in sorted(links, key=attention):
+        best[link[1]] = link
+    return sorted(best.values())
 
 
 def _num_tokens(vocabulary: Vocabulary, word: str) -> int:

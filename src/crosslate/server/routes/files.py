@@ -29,8 +29,9 @@ from crosslate.server.requests import (
     reads,
 )
 from crosslate.server.settings import Limits
+from crosslate.server.terms import Terms, check_one_model
 from crosslate.server.texts import file_sample
-from crosslate.server.translation import AUTO
+from crosslate.server.translation import AUTO, Usage, as_pairs
 
 router = APIRouter()
 
@@ -49,6 +50,7 @@ class FileFields(Fields):
     source: Source
     target: Target
     packs: Preferred
+    glossary: Terms = None
     api_key: ApiKey = None
 
     @classmethod
@@ -67,23 +69,28 @@ class FileFields(Fields):
 
 
 class FileTranslation(Answer):
-    """Where the translated file can be fetched."""
+    """Where the translated file can be fetched; ``missed_terms`` as in a :class:`Translation`."""
 
     translated_file_url: str
+    missed_terms: list[list[str]] | None = None
 
 
 @router.post(
     "/translate_file",
+    response_model_exclude_unset=True,
     dependencies=[needs("files", 403, "Files translation are disabled on this server.")],
     **takes(FileFields, is_upload=True),
 )
 async def translate_file(call: Annotated[Call[FileFields], Depends(reads(FileFields))]) -> FileTranslation:
     """Translate a file in its format; the translation can be fetched for half an hour."""
-    name = await call.within_time(_translated(call))
-    return FileTranslation(translated_file_url=str(call.request.url_for("download_file", name=quote(name))))
+    usage = Usage()
+    name = await call.within_time(_translated(call, usage))
+    url = str(call.request.url_for("download_file", name=quote(name)))
+    missed = {"missed_terms": as_pairs(usage.missed_terms)} if usage.missed_terms else {}
+    return FileTranslation(translated_file_url=url, **missed)
 
 
-async def _translated(call: Call[FileFields]) -> str:
+async def _translated(call: Call[FileFields], usage: Usage) -> str:
     """The name of the translated file."""
     fields, translations, downloads = call.fields, call.service.translations, call.service.downloads
     name, data = fields.file.filename, await fields.file.read()
@@ -94,12 +101,13 @@ async def _translated(call: Call[FileFields]) -> str:
         sample = await translations.beside(file_sample, *arguments, size=size)
         (source,), _ = await translations.sources(call.snapshot, [sample], source, target)
     direction = call.snapshot.preferring(fields.packs).direction(source, target)
+    check_one_model(fields.glossary, direction)
     if direction is None:
         await translations.beside(
             file_sample, name, data, source, target, 0, size=size
         )  # it must be readable
     else:
-        data = await translations.translate_file(name, data, direction, size)
+        data = await translations.translate_file(name, data, direction, size, usage, fields.glossary)
     return await asyncio.to_thread(downloads.save, data, name, target)
 
 

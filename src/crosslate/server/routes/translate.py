@@ -35,8 +35,9 @@ from crosslate.server.requests import (
 from crosslate.server.scores import SentenceScore
 from crosslate.server.settings import Limits
 from crosslate.server.streams import EVENT_STREAM, HEADERS, until_refused
+from crosslate.server.terms import Terms, check_one_model, essential_terms
 from crosslate.server.texts import TextFormat
-from crosslate.server.translation import Job
+from crosslate.server.translation import Job, Usage, as_pairs
 
 router = APIRouter()
 
@@ -93,7 +94,14 @@ class _TextFields(Fields):
         Field(description="How many other translations to give; a negative number is none."),
     ] = 0
     packs: Preferred
+    glossary: Terms = None
     api_key: ApiKey = None
+
+    @classmethod
+    def essence(cls, values: Mapping[str, Any], most: int) -> dict[str, Any]:
+        """With the glossary, which is nested."""
+        found = super().essence(values, most)
+        return found | ({"glossary": essential_terms(values["glossary"])} if "glossary" in values else {})
 
     @classmethod
     def cost(cls, values: Mapping[str, Any], limits: Limits) -> int:
@@ -118,7 +126,8 @@ class Translation(Answer):
 
     ``way`` is there if a text was translated otherwise than by one model for its pair: by a pair pack with
     its two packs, by two packs composed, or in two steps. It names them. ``scores`` are empty for HTML and
-    for texts translated in two steps.
+    for texts translated in two steps. ``missed_terms`` is there if translations lack terms of a glossary:
+    pairs of a term and its translation.
     """
 
     translated_text: str | list[str]
@@ -126,6 +135,7 @@ class Translation(Answer):
     alternatives: list[str] | list[list[str]] | None = None
     way: str | list[str] | None = None
     scores: list[SentenceScore] | list[list[SentenceScore]] | None = None
+    missed_terms: list[list[str]] | None = None
 
 
 @router.post("/translate", response_model_exclude_unset=True, **takes(TranslateFields))
@@ -143,7 +153,10 @@ async def _translated(call: Call[TranslateFields]) -> Translation:
         Job(text, snapshot.direction(source, fields.target), fields.format)
         for text, source in zip(texts, sources, strict=True)
     ]
-    ranked = await translations.translate(jobs, 0 if fields.format == "html" else fields.alternatives)
+    for job in jobs:
+        check_one_model(fields.glossary, job.direction)
+    usage, alternatives = Usage(), 0 if fields.format == "html" else fields.alternatives
+    ranked = await translations.translate(jobs, alternatives, usage, fields.glossary)
     found: dict[str, list[Any]] = {"translated_text": [best for best, *_ in ranked]}
     if guesses:
         found["detected_language"] = guesses
@@ -154,8 +167,11 @@ async def _translated(call: Call[TranslateFields]) -> Translation:
     ways = [job.direction.way if job.direction else "" for job in jobs]
     if any(ways):
         found["way"] = ways
-    is_list = isinstance(fields.q, list)
-    return Translation(**(found if is_list else {name: values[0] for name, values in found.items()}))
+    if not isinstance(fields.q, list):
+        found = {name: values[0] for name, values in found.items()}
+    if usage.missed_terms:
+        found["missed_terms"] = as_pairs(usage.missed_terms)
+    return Translation(**found)
 
 
 class SuggestFields(Fields):
@@ -198,13 +214,15 @@ async def stream(
 
     ``start`` holds ``source`` and ``target`` (and ``detectedLanguage``, and ``way`` as in ``/translate``);
     ``sentence``, for each in order, ``index``, ``source`` and ``translation`` (and its ``alternatives``);
-    ``end`` the whole ``translatedText`` (and with alternatives all ``sentences`` as they stand in it); or
-    ``error``, an ``error`` with the ``status`` (and ``retryAfter``, seconds) that an answer would have had.
+    ``end`` the whole ``translatedText`` (and with alternatives all ``sentences`` as they stand in it, and
+    ``missedTerms`` as in ``/translate``); or ``error``, an ``error`` with the ``status`` (and ``retryAfter``,
+    seconds) that an answer would have had.
     """
     fields, translations = call.fields, call.service.translations
     (source,), guesses = await translations.sources(call.snapshot, [fields.q], fields.source, fields.target)
     snapshot = call.snapshot.preferring(fields.packs)
     job = Job(fields.q, snapshot.direction(source, fields.target), fields.format)
+    check_one_model(fields.glossary, job.direction)
     start: dict[str, Any] = {"source": source, "target": fields.target}
     if guesses:
         start["detectedLanguage"] = guesses[0].model_dump()
@@ -217,7 +235,7 @@ async def stream(
 async def _events(call: Call[StreamFields], job: Job, start: dict[str, Any]) -> AsyncGenerator[str, None]:
     yield _event("start", start)
     alternatives = 0 if job.format == "html" else call.fields.alternatives
-    found = call.service.translations.stream(job, alternatives)
+    found = call.service.translations.stream(job, alternatives, call.fields.glossary)
     async for event in until_refused(found, call.service.settings.limits.request_seconds):
         yield _refused(event) if isinstance(event, Refusal) else _event(*event)
 

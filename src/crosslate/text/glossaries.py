@@ -1,0 +1,316 @@
+"""Glossaries: how terms shall be translated, read from TSV or TBX and found in sentences."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from unicodedata import normalize
+
+import regex
+
+from crosslate.errors import CorpusError, Faults, InputError
+from crosslate.languages.codes import match_pair, names_columns
+from crosslate.languages.letter_case import first_letter_upper, lower
+from crosslate.languages.words import word_spans
+from crosslate.text.streams import FileFaults, bare_name, checked_lines, read_blocks
+from crosslate.text.tbx import Concept, TbxTerm, read_concepts
+
+_TBX = ".tbx"
+# "l'ordinateur", "the dog's": the parts are words of their own.
+_PARTS = regex.compile("['’]|[^'’]+")
+# Korean writes particles right after a word.
+_HANGUL = regex.compile(r"\p{sc=Hang}")
+_LANGUAGES_SHOWN = 20
+
+Words = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Term:
+    """A term and its translation."""
+
+    source: str
+    target: str
+
+
+@dataclass(frozen=True)
+class Match:
+    """A term in a text.
+
+    Attributes:
+        words: its places in :func:`words_and_signs` of the text.
+    """
+
+    term: Term
+    words: range
+
+
+class Glossary:
+    """How the terms of one pair of languages are translated.
+
+    A term is found as whole words, by :func:`crosslate.languages.words.word_spans`, so character by character
+    in scripts without spaces; what has the same case goes before what has not, the longest term before
+    others, and no word belongs to two terms. In Korean a particle may follow.
+
+    Args:
+        pairs: source terms with their translations. Spaces around and repeated ones inside do not count.
+        source_language: code of the language of the source terms.
+        target_language: code of the language of their translations.
+
+    Raises:
+        InputError: names every empty or repeated term.
+    """
+
+    def __init__(self, pairs: Iterable[tuple[str, str]], source_language: str, target_language: str) -> None:
+        found = FileFaults("the glossary", unit="term")
+        terms = _checked(((pair, number) for number, pair in enumerate(pairs, start=1)), found)
+        _raise(found)
+        self._take(terms, source_language, target_language)
+
+    @classmethod
+    def read(cls, path: str | Path, source_language: str, target_language: str) -> Glossary:
+        """Reads a glossary: ``.tbx`` is TBX 2 or 3, anything else TSV; both may be compressed.
+
+        TSV has two columns, source and target. A first row may name their languages, in either order. Of TBX,
+        all source terms of a concept get the same translation: its preferred target term, or else the first
+        one that is not deprecated or superseded. Concepts without both languages are passed over.
+
+        Raises:
+            CorpusError: the file cannot be read, is for other languages, has no terms, or has empty or
+                repeated ones; the message names the lines.
+        """
+        found = FileFaults(path)
+        languages = source_language, target_language
+        is_tbx = bare_name(path).endswith(_TBX)
+        terms = _checked((_tbx_rows if is_tbx else _tsv_rows)(path, languages, found), found)
+        if not terms and not found:
+            found.break_off(f"{found.name}: has no terms, expected a source and a target term in each line")
+        _raise(found)
+        return cls._of(terms, source_language, target_language)
+
+    @classmethod
+    def _of(cls, terms: Sequence[Term], source_language: str, target_language: str) -> Glossary:
+        glossary = cls.__new__(cls)
+        glossary._take(terms, source_language, target_language)
+        return glossary
+
+    def _take(self, terms: Sequence[Term], source_language: str, target_language: str) -> None:
+        self.terms = tuple(terms)
+        self.source_language, self.target_language = source_language, target_language
+        # By folded first word, the longest first.
+        self._index: dict[str, list[tuple[Words, Words, Term]]] = {}
+        for term in terms:
+            spelt = words_and_signs(term.source)
+            folded = self._folded(spelt)
+            self._index.setdefault(folded[0], []).append((folded, spelt, term))
+        for entries in self._index.values():
+            entries.sort(key=lambda entry: -len(entry[2].source))
+        self._phrases = {term.target: Phrase(term.target, target_language) for term in terms}
+
+    def updated(self, other: Glossary) -> Glossary:
+        """All terms of both; where both have a term, its translation is ``other``'s."""
+        terms = {term.source: term for term in (*self.terms, *other.terms)}
+        return self._of(tuple(terms.values()), self.source_language, self.target_language)
+
+    def matches(self, text: str) -> list[Match]:
+        """The terms in a text, in order, each as often as it occurs."""
+        words = words_and_signs(normalize("NFC", text))
+        folded = self._folded(words)
+        found: list[Match] = []
+        place = 0
+        while place < len(words):
+            entry = self._entry_at(words, folded, place)
+            if entry is not None:
+                found.append(Match(entry[2], range(place, place + len(entry[0]))))
+            place += 1 if entry is None else len(entry[0])
+        return found
+
+    def wanted(self, matches: Sequence[Match]) -> list[tuple[Phrase, int]]:
+        """What the translation of a text with these terms must hold, and how often.
+
+        A translation that is a part of another one (``red``, ``red wine``) occurs in that, too.
+        """
+        own = Counter(match.term.target for match in matches)
+        return [
+            (phrase, sum(own[each] * (phrase.occurrences(each) if each != target else 1) for each in own))
+            for target, phrase in ((target, self._phrases[target]) for target in own)
+        ]
+
+    def missed(self, matches: Sequence[Match], translation: str) -> list[Term]:
+        """Those of the terms found in a text that its translation lacks."""
+        lacking = {
+            phrase.text: count - phrase.occurrences(translation) for phrase, count in self.wanted(matches)
+        }
+        found: list[Term] = []
+        for match in matches:
+            if lacking[match.term.target] > 0:
+                lacking[match.term.target] -= 1
+                found.append(match.term)
+        return found
+
+    def _entry_at(self, words: Words, folded: Words, place: int) -> tuple[Words, Words, Term] | None:
+        best = None
+        for key in _beginnings(folded[place]):
+            for entry in self._index.get(key, ()):
+                if best is not None and len(entry[2].source) < len(best[2].source):
+                    break
+                if _stands_at(entry[0], folded, place):
+                    if _stands_at(entry[1], words, place):
+                        return entry
+                    best = best or entry
+            if best is not None:
+                break
+        return best
+
+    def _folded(self, words: Words) -> Words:
+        return tuple(lower(word, self.source_language).casefold().replace("’", "'") for word in words)
+
+
+class Phrase:
+    """A translation that is asked for, as whole words, also with a capital as sentences begin.
+
+    Attributes:
+        text: as asked for.
+        as_first: it as sentences begin.
+    """
+
+    def __init__(self, text: str, language: str) -> None:
+        self.text = text
+        self.as_first = first_letter_upper(text, language)
+        # Vocabularies may know compatible characters only: "A" for a full-width one.
+        self._words = tuple(words_and_signs(normalize("NFKC", each)) for each in {text, self.as_first})
+
+    def occurrences(self, text: str) -> int:
+        """How often it stands in a text, without overlaps."""
+        words = words_and_signs(normalize("NFKC", text))
+        count = place = 0
+        while place < len(words):
+            found = next((each for each in self._words if _stands_at(each, words, place)), None)
+            count += found is not None
+            place += 1 if found is None else len(found)
+        return count
+
+
+def parsed_rows(text: str, languages: tuple[str, str], name: str) -> list[tuple[str, str]]:
+    """The pairs of terms in TSV, as :meth:`Glossary.read` reads it from a file.
+
+    Raises:
+        CorpusError: names the lines at fault.
+    """
+    found = FileFaults(name)
+    rows = [pair for pair, _ in _rows(text.replace("\r\n", "\n").split("\n"), languages, found)]
+    _raise(found)
+    return rows
+
+
+def words_and_signs(text: str) -> Words:
+    """Words and signs; an apostrophe divides words."""
+    return tuple(part for start, end in word_spans(text) for part in _PARTS.findall(text[start:end]))
+
+
+def _beginnings(word: str) -> Iterator[str]:
+    """A word, and in Korean what may stand before its particles, the longest first."""
+    yield word
+    if _HANGUL.match(word):
+        yield from (word[:end] for end in range(len(word) - 1, 0, -1))
+
+
+def _stands_at(term: Words, words: Words, place: int) -> bool:
+    last = place + len(term) - 1
+    if last >= len(words) or term[:-1] != words[place:last]:
+        return False
+    return words[last] == term[-1] or (
+        words[last].startswith(term[-1]) and _HANGUL.match(term[-1][-1]) is not None
+    )
+
+
+_Rows = Iterator[tuple[tuple[str, str], int]]
+"""Pairs of terms with their lines."""
+
+
+def _checked(rows: Iterable[tuple[tuple[str, str], int]], found: FileFaults) -> list[Term]:
+    """Terms in one spelling; those that are empty or not the first go to ``found``."""
+    terms: dict[str, Term] = {}
+    lines: dict[str, int] = {}
+    for (source, target), number in rows:
+        source, target = (normalize("NFC", " ".join(each.split())) for each in (source, target))
+        if not source or not target:
+            side = "target" if source else "source"
+            found.add(f"the {side} term is empty; write one, or remove the {found.unit}", number)
+        elif source in terms:
+            found.add(
+                f"the term {source!r} is in {found.unit} {lines[source]} already; keep one of them", number
+            )
+        else:
+            terms[source], lines[source] = Term(source, target), number
+    return list(terms.values())
+
+
+def _tsv_rows(path: str | Path, languages: tuple[str, str], found: FileFaults) -> _Rows:
+    return _rows(checked_lines(path, found), languages, found)
+
+
+def _rows(lines: Iterable[str | None], languages: tuple[str, str], found: FileFaults) -> _Rows:
+    is_reversed = False
+    for number, line in enumerate(lines, start=1):
+        if line is None or not line.strip():
+            continue
+        cells = line.split("\t")
+        if len(cells) != 2:
+            found.add(f"has {len(cells)} column(s), expected a source and a target term, one tab", number)
+        elif number == 1 and set(named := match_pair(languages, cells)) == set(cells):
+            is_reversed = named[0] != cells[0]
+        elif number == 1 and names_columns(cells, languages):
+            found.break_off(
+                f"{found.name}: the first row names the columns {cells[0]!r} and {cells[1]!r}; expected "
+                f"{languages[0]!r} and {languages[1]!r}, the model's languages. If these two are terms, put "
+                "a row with the languages before them"
+            )
+            return
+        else:
+            yield (cells[1], cells[0]) if is_reversed else (cells[0], cells[1]), number
+
+
+def _tbx_rows(path: str | Path, languages: tuple[str, str], found: FileFaults) -> _Rows:
+    seen: Counter[str] = Counter()
+    pairs: set[tuple[str, str]] = set()  # two concepts may share both terms
+    num_concepts = num_used = 0
+    try:
+        for concept in read_concepts(read_blocks(path), found.name):
+            num_concepts += 1
+            seen.update(concept.keys())
+            source, target = match_pair(languages, concept)
+            chosen = _chosen(concept, target)
+            if source is None or chosen is None:
+                continue
+            num_used += 1
+            for each in concept[source]:
+                if (each.text, chosen.text) not in pairs:
+                    pairs.add((each.text, chosen.text))
+                    yield (each.text, chosen.text), each.line
+    except InputError as error:
+        found.break_off(str(error))
+        return
+    if not num_used:
+        found.break_off(
+            f"{found.name}: none of its {num_concepts} concepts has usable terms in both {languages[0]!r} "
+            f"and {languages[1]!r}; languages there: {_listed(seen)}"
+        )
+
+
+def _chosen(concept: Mapping[str, list[TbxTerm]] | Concept, language: str | None) -> TbxTerm | None:
+    """The term that is written in a language."""
+    usable = [term for term in concept.get(language or "", ()) if not term.is_outdated] if language else []
+    return next((term for term in usable if term.is_preferred), usable[0] if usable else None)
+
+
+def _listed(seen: Counter[str]) -> str:
+    return ", ".join(code or "none given" for code, _ in seen.most_common(_LANGUAGES_SHOWN)) or "none"
+
+
+def _raise(found: FileFaults) -> None:
+    faults = Faults("cannot read the glossary")
+    found.report(faults)
+    faults.raise_as(CorpusError)
