@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from crosslate.documents.placement import or_in_proportion
 from crosslate.engines.ctranslate2 import default_threads, num_usable_cores
 from crosslate.engines.decoding import DecodingOptions, Engine, Hypothesis
+from crosslate.engines.model_cache import is_intact
 from crosslate.errors import CrosslateError, EngineError, ParentError, UsageError
 from crosslate.files import read_optional_object
 from crosslate.server.catalogue import Direction, Identity
@@ -170,7 +171,7 @@ class CTranslate2Backend(Backend):
 
     def _folder(self, direction: Direction) -> Path:
         known = self._folders.get(direction.identity)
-        if known is None or not known.is_dir():  # a cache may be emptied at any time
+        if known is None or not is_intact(known):  # a cache may be emptied or damaged at any time
             from crosslate.translation.translator import ctranslate2_folder_of
 
             stored = stored_model(self._parent, direction)
