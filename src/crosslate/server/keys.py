@@ -107,6 +107,22 @@ class KeyStore:
         self._run(f"DELETE FROM keys {condition}", *values)
         return found[0]
 
+    def copy(self, path: Path) -> None:
+        """Copies all keys to another file, in place of those in it, also while either file is in use.
+
+        A plain copy of the file may catch it half-written. SQLite's own copy is whole or not made at all.
+
+        Raises:
+            InputError: ``path`` is something else than a file of keys, or cannot be written.
+        """
+        other = KeyStore(path, wait_seconds=self._wait_seconds)
+        try:
+            self._connection.backup(other._connection)
+        except sqlite3.Error as error:
+            raise InputError(f"the keys of {self._path} cannot be copied to {path}: {error}") from None
+        finally:
+            other.close()
+
     def _open(self) -> None:
         # Autocommit: every statement stands for itself.
         self._connection = sqlite3.connect(
