@@ -139,8 +139,10 @@ class Clients:
             if is_renewed and (before is None or before != self.version):
                 return  # both versions are right
             version = str(before) if is_renewed else ""
-            if self.answers.setdefault((ask, version), answer) != answer:
-                self.faults.append(f"{ask.kind}: another translation than before: {str(answer)[:200]}")
+            expected = self.answers.setdefault((ask, version), answer)
+        if answer != expected:
+            pair = "-".join(ask.pair)
+            self.faults.append(f"{ask.kind}, {pair}: {answer!r:.200} in place of {expected!r:.200}")
 
     def _read(self, values: dict[str, Any]) -> Any:
         """The translation in an answer, fetched if need be."""

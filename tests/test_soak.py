@@ -68,8 +68,8 @@ def test_a_busy_server_is_asked_again_and_all_is_counted(clients):
 def test_a_failure_and_another_translation_are_faults(clients):
     assert "500" in asked(clients(FAILED), FR_EN, "first")[0]
     assert "400" in asked(clients(UNKNOWN), DE_EN, "first")[0]
-    assert "another translation" in asked(clients(WELL, (200, "b")), FR_EN, "first", "second")[0]
-    assert "another translation" in asked(clients(WELL, (200, "b")), DE_EN, "first", "first")[0]
+    assert "in place of" in asked(clients(WELL, (200, "b")), FR_EN, "first", "second")[0]
+    assert "in place of" in asked(clients(WELL, (200, "b")), DE_EN, "first", "first")[0]
 
 
 def test_a_pack_may_be_away_and_another_version_translates_otherwise(clients):

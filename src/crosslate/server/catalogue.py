@@ -258,7 +258,7 @@ class Catalogue:
                 if entry.name == SCORES_NAME and not entry.is_dir():
                     found[entry.name] = _signature_of([entry])
                 elif entry.is_dir() and not entry.name.startswith(".") and not is_of_a_run:
-                    found[entry.name] = _signature(entry)
+                    found[entry.name] = folder_signature(entry)
         except OSError as error:
             # A folder that cannot be read for a moment (a network drive) takes nothing out of service.
             if not self._is_unreadable:  # said once, not every second
@@ -518,7 +518,8 @@ def _log_ways(before: Mapping[tuple[str, str], Direction], now: Mapping[tuple[st
             log.debug("%s: %s", name, each.way)
 
 
-def _signature(folder: Path) -> Signature:
+def folder_signature(folder: Path) -> Signature:
+    """Names, sizes and times of change of what is in a folder; why it cannot be read, if so."""
     try:
         return _signature_of(sorted(folder.iterdir()))
     except OSError as error:  # this one cannot be read, which concerns no other

@@ -8,6 +8,7 @@ import shutil
 import pytest
 
 import parents
+from crosslate.engines import ctranslate2
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.errors import PackError
 from crosslate.models.parent import Parent
@@ -159,7 +160,7 @@ class TestCTranslate2:
             shutil.rmtree(cache)
         assert any(translated(backend, found[("de", "en")]))
 
-    def test_a_model_damaged_after_it_was_built_is_never_loaded(self, tiny, parent, tmp_path):
+    def test_a_model_damaged_after_it_was_built_is_never_used(self, tiny, parent, tmp_path, monkeypatch):
         """A model that was dropped for want of memory is loaded again, and would translate wrongly."""
         shutil.copytree(tiny / "packs" / "de-en", tmp_path / "packs" / "de-en")
         backend = CTranslate2Backend(parent, "float32", None)
@@ -168,7 +169,18 @@ class TestCTranslate2:
         (model,) = (tmp_path / "packs").glob(".crosslate-cache/*/model.bin")
         intact = model.read_bytes()
         half = len(intact) // 2
-        model.write_bytes(intact[:half] + bytes(64) + intact[half + 64 :])  # CTranslate2 loads that
+        damaged = intact[:half] + bytes(64) + intact[half + 64 :]  # CTranslate2 loads that
+        model.write_bytes(damaged)
+        backend._models.clear()
+        assert translated(backend, direction) == expected and model.read_bytes() == intact
+
+        def load_while_it_is_damaged(*arguments, **options):
+            monkeypatch.undo()
+            model.write_bytes(damaged)
+            return load(*arguments, **options)
+
+        load = ctranslate2.CTranslate2Engine.__init__
+        monkeypatch.setattr(ctranslate2.CTranslate2Engine, "__init__", load_while_it_is_damaged)
         backend._models.clear()
         assert translated(backend, direction) == expected and model.read_bytes() == intact
 
