@@ -50,8 +50,10 @@ FIRST, SECOND = "first", "second"
 PAIRS = (("fr", "en"), ("de", "en"), ("fr", "es"), ("de", "es"))
 _DISK_MEGABYTES = 192
 _OPTIONS = ("--engine", "ctranslate2", "--beam", "2", "--max-new-tokens", "16", "--no-repetition-guard")
-# Of four models of 11 MB each (tiny), so that one is dropped for another again and again.
+# Of four models of 13 MB each (tiny), so that one is dropped for another again and again.
 _MODELS_IN_MEMORY = 2.5
+# Of /metrics in the end: both packs, the pairs of parent, packs and composition, and nobody who waits.
+_GAUGES = ("ready 1.0", "packs 2.0", "directions 4.0", "waiting_requests 0.0", "waiting_segments 0.0")
 # Of the server and its process for long texts; what is not written in Python keeps the machine's clock.
 _CLOCK = """
 import os, time
@@ -386,6 +388,7 @@ def soak(root: Path, ending: ExitStack, arguments: argparse.Namespace) -> dict[s
     seconds = time.monotonic() - start
     before, after = memory_of(samples, first_round)
     faults = [*clients.faults, *clients.miscounts(metrics), *end_faults(root, server)]
+    faults += [f"/metrics lacks {each}" for each in _GAUGES if f"\ncrosslate_{each}\n" not in metrics]
     if after > MOST_GROWTH * before > 0:
         faults.append(f"memory grew from {before:.0f} MB to {after:.0f} MB")
     statuses: Counter[str] = Counter()
