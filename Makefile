@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: install demo test test-all lint types unit docs bench test-clients test-openapi test-exports test-deployment test-versions release clean
+.PHONY: install demo test test-all lint types unit docs bench soak test-clients test-openapi test-exports test-deployment test-versions release clean
 
 install: .venv/installed
 
@@ -40,6 +40,10 @@ docs: install
 # For example BENCH="--pack packs/de-en"; see benchmarks/__main__.py.
 bench: install
 	$(BIN)/python -m benchmarks $(BENCH)
+
+# A server in ordinary use for half an hour beside full disks, killed processes and more; for example SOAK="--minutes 5".
+soak: install
+	$(BIN)/python -m benchmarks.soak --strict $(SOAK)
 
 # The server in use: clients of its API, each in an environment of its own, and requests made from its description.
 # Both install with pip (and npm) at first, so they need the network once.

@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -70,10 +71,25 @@ class ServerProcess:
 
     def megabytes(self) -> float:
         """Resident memory now, with that of the processes that it has started."""
-        pid = self._running.pid
-        files = Path(f"/proc/{pid}/task").glob("*/children")
-        children = [child for file in files for child in file.read_text(encoding="ascii").split()]
-        return sum(map(_megabytes, [str(pid), *children]))
+        return sum(map(_megabytes, [self.pid, *self.children()]))
+
+    @property
+    def pid(self) -> int:
+        """Of the server itself."""
+        return self._running.pid
+
+    @property
+    def returncode(self) -> int | None:
+        """How it ended; None while it runs."""
+        return self._running.poll()
+
+    def children(self) -> list[int]:
+        """The processes that it has started and that run now."""
+        found: list[int] = []
+        for file in Path(f"/proc/{self.pid}/task").glob("*/children"):
+            with suppress(OSError):  # its thread has just ended
+                found += map(int, file.read_text(encoding="ascii").split())
+        return found
 
     def post(self, path: str, fields: Mapping[str, Any]) -> Any:
         """The JSON that a POST of JSON is answered with."""
@@ -92,9 +108,11 @@ class ServerProcess:
             return False
 
 
-def _megabytes(pid: str) -> float:
-    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    return int(status.split("VmRSS:")[1].split()[0]) / 1024
+def _megabytes(pid: int) -> float:
+    with suppress(OSError, IndexError):  # it has just ended
+        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+        return int(status.split("VmRSS:")[1].split()[0]) / 1024
+    return 0.0
 
 
 def _json(request: urllib.request.Request) -> Any:
@@ -102,9 +120,11 @@ def _json(request: urllib.request.Request) -> Any:
         return json.load(response)
 
 
-def crosslate_server(parent: Path, packs: Path | None, *options: str) -> ServerProcess:
+def crosslate_server(
+    parent: Path, packs: Path | None, *options: str, environment: Mapping[str, str] | None = None
+) -> ServerProcess:
     """``crosslate serve`` of this Python's Crosslate, fetching nothing."""
     command = [sys.executable, "-m", "crosslate", "serve", "--port", "{port}", "--parent", str(parent)]
     command += [] if packs is None else ["--packs", str(packs)]
     offline = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
-    return ServerProcess([*command, *options], offline)
+    return ServerProcess([*command, *options], {**offline, **(environment or {})})

@@ -27,12 +27,15 @@ COMMANDS = {
     "robustness": "--size tiny --seconds 2 --turns 1 --clients 2",
     "serving": "--size tiny --seconds 0.5 --turns 1 --clients 1 2 --no-rival",
     "sharing": "--size tiny --texts 1 --turns 1",
+    "soak": "--minutes 0.1 --clients 2 --pause 0.5 --strict",
     "streaming": "--pairs 2000",
     "training": "src+xattn --size tiny --pairs 200",
     "translation": "--turns 1",
 }
 WITH_PEERS = ("compare", "learning")
-NO_COMMAND = {"__init__", "__main__", "environments", "generated", "load", "peak", "servers", "targets"}
+NO_COMMAND = {
+    "__init__", "__main__", "counted_clients", "environments", "generated", "load", "peak", "servers", "targets"
+}  # fmt: skip
 
 
 @pytest.fixture(scope="session")

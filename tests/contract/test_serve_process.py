@@ -138,9 +138,15 @@ def test_keys(crosslate, tmp_path):
     (line,) = crosslate("serve", "keys", "list", "--keys", file).lines
     assert line.endswith("120 requests a minute  ann") and secret not in line
     identity = line.split()[0]
+    copied = crosslate("serve", "keys", "copy", tmp_path / "copy.db", "--keys", file)
+    assert copied.lines == [f"copied 1 keys to {tmp_path / 'copy.db'}"]
     assert crosslate("serve", "keys", "remove", identity, "--keys", file).code == 0
     assert crosslate("serve", "keys", "list", "--keys", file).lines == []
     assert crosslate("serve", "keys", "remove", identity, "--keys", file).code == 2
+    assert crosslate("serve", "keys", "copy", file, "--keys", tmp_path / "copy.db").code == 0
+    assert crosslate("serve", "keys", "list", "--keys", file).lines == [line]
+    ran = crosslate("serve", "keys", "copy", file, "--keys", tmp_path / "mistyped.db")
+    assert ran.code == 3 and "no such file" in ran.err
 
 
 class TestInstall:
@@ -151,6 +157,24 @@ class TestInstall:
         assert again.code == 3 and "exists" in again.err
         assert crosslate("pack", "install", pack, "--to", folder, "--force").code == 0
         assert [path.name for path in folder.iterdir()] == ["de-en"]
+
+    def test_a_copy_of_the_folder_of_packs_is_a_backup(self, crosslate, tiny, tmp_path):
+        """As the guide says: copied with ``cp -a``, restored by installing, which verifies every file."""
+        ignored = shutil.ignore_patterns(".crosslate-cache")
+        shutil.copytree(tiny / "packs", tmp_path / "backup", ignore=ignored)
+        for name in ("de-en", "fr-es"):
+            assert (
+                crosslate("pack", "install", tmp_path / "backup" / name, "--to", tmp_path / "packs").code == 0
+            )
+        for path in (tiny / "packs").glob("*/*"):
+            if path.parent.name != ".crosslate-cache":
+                assert (tmp_path / "packs" / path.parent.name / path.name).read_bytes() == path.read_bytes()
+        damaged = tmp_path / "backup" / "de-en" / "weights.safetensors"
+        damaged.write_bytes(damaged.read_bytes()[:-1])
+        ran = crosslate(
+            "pack", "install", tmp_path / "backup" / "de-en", "--to", tmp_path / "packs", "--force"
+        )
+        assert ran.code == 4 and "damaged" in ran.err
 
     def test_what_is_refused_is_not_installed(self, crosslate, tiny, tmp_path):
         (tmp_path / "bad").mkdir()

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 serve_app = typer.Typer(
     help="Serve a parent and its packs over HTTP.", invoke_without_command=True, rich_markup_mode=None
 )
-keys_app = typer.Typer(help="Make, list and remove API keys.", no_args_is_help=True, rich_markup_mode=None)
+keys_app = typer.Typer(
+    help="Make, list, remove and copy API keys.", no_args_is_help=True, rich_markup_mode=None
+)
 serve_app.add_typer(keys_app, name="keys")
 
 _OPTIONS: Options = {
@@ -123,6 +125,17 @@ def remove(
     from crosslate.server.keys import KeyStore
 
     print_line(console(), f"removed {_described(KeyStore(keys, make=False).remove(key))}")
+
+
+@keys_app.command()
+def copy(
+    keys: _KeysFile, to: Annotated[Path, typer.Argument(metavar="FILE", help="Where to copy them.")]
+) -> None:
+    """Copy all keys to another file, in place of those in it, also while servers use either file."""
+    from crosslate.server.keys import KeyStore
+
+    count = KeyStore(keys, make=False).copy(to)
+    print_line(console(), f"copied {count} keys to {to}")
 
 
 def _described(key: Key) -> str:

@@ -18,7 +18,7 @@ from crosslate.files import read_json, read_optional_object, sha256_file, write_
 log = logging.getLogger(__name__)
 
 Description = TypeVar("Description", bound=Settings)
-_CACHE_NAME, _HASHES_NAME = ".crosslate-cache", "sha256.json"
+_CACHE_NAME, _HASHES_NAME, _DESCRIPTION_NAME = ".crosslate-cache", "sha256.json", "crosslate.json"
 
 
 def engine_folder(origin: Path, key: str, kind: str) -> Path:
@@ -43,21 +43,29 @@ def engine_folder(origin: Path, key: str, kind: str) -> Path:
     return (Path(users) if users else Path.home() / ".cache") / "crosslate" / name
 
 
-def cached_model(origin: Path, key: str, kind: str, build: Callable[[Path], None]) -> Path:
+def cached_model(
+    origin: Path, key: str, kind: str, build: Callable[[Path], None], format_version: int
+) -> Path:
     """The folder of an engine's model; reuse imports no PyTorch.
 
-    It is built now if it is not there, or if its files are not those that were built.
+    It is built now if it is not there, if its files are not those that were built, or if a Crosslate with
+    another layout built it.
 
     Args:
         build: writes the model to the path it is given, as ``export_ctranslate2`` and ``export_onnx`` do.
+        format_version: of the layout that ``build`` writes, as ``format`` in its ``crosslate.json``.
 
     Raises:
         EngineError: it cannot be written.
     """
     folder = engine_folder(origin, key, kind)
-    if _is_intact(folder):
-        return folder
-    if folder.is_dir():
+    if is_intact(folder):
+        found = read_optional_object(folder / _DESCRIPTION_NAME).get("format")
+        if found == format_version:
+            return folder
+        log.info("the model %s has format %s, and this Crosslate uses %s", folder, found, format_version)
+        shutil.rmtree(folder, ignore_errors=True)
+    elif folder.is_dir():
         log.warning("the files of the model %s are not those that were built", folder)
     log.info("building the engine's model, kept for the next time in %s", folder)
     try:
@@ -66,11 +74,11 @@ def cached_model(origin: Path, key: str, kind: str, build: Callable[[Path], None
             built = Path(place, "model")
             build(built)
             write_json(built / _HASHES_NAME, _hashes(built))
-            if not _is_intact(folder):
+            if not is_intact(folder):
                 shutil.rmtree(folder, ignore_errors=True)
                 built.replace(folder)
     except OSError as error:
-        if not _is_intact(folder):  # else somebody built the same model at the same moment
+        if not is_intact(folder):  # else somebody built the same model at the same moment
             raise EngineError(
                 f"the engine's model cannot be written to {folder.parent}: {error.strerror or error}; make "
                 "room there, make it writable, or use the PyTorch engine"
@@ -78,8 +86,8 @@ def cached_model(origin: Path, key: str, kind: str, build: Callable[[Path], None
     return folder
 
 
-def _is_intact(folder: Path) -> bool:
-    """Whether a folder's files are those that were built."""
+def is_intact(folder: Path) -> bool:
+    """Whether a folder is there and its files are those that were built."""
     recorded = read_optional_object(folder / _HASHES_NAME)
     try:
         return bool(recorded) and _hashes(folder) == recorded
@@ -98,7 +106,7 @@ def read_description(folder: Path, kind: type[Description], program: str) -> Des
     Raises:
         EngineError: the folder was not written by this version of Crosslate for ``program``.
     """
-    path = folder / "crosslate.json"
+    path = folder / _DESCRIPTION_NAME
     try:
         return kind.from_values(read_json(path), where=str(path))
     except (InputError, SettingsError) as error:

@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 # For a file of keys that another process has locked: everybody waits meanwhile.
 _WAIT_SECONDS = 0.1
+# Clocks that are set right are changed by less; what is larger makes the times of earlier requests wrong.
+_CLOCK_CHANGE_SECONDS = 5.0
 
 
 class Admission:
@@ -77,7 +79,9 @@ class RateLimiter:
     """
 
     def __init__(self, refusals_per_hour: int = -1) -> None:
-        self._windows = MovingWindowRateLimiter(MemoryStorage())
+        self._storage = MemoryStorage()
+        self._windows = MovingWindowRateLimiter(self._storage)
+        self._clock_offset = _clock_offset()
         self._most_refusals = RateLimitItemPerHour(refusals_per_hour + 1) if refusals_per_hour >= 0 else None
 
     def charge(self, client: str, route: str, cost: int, limit: int) -> None:
@@ -93,6 +97,10 @@ class RateLimiter:
         """
         if limit < 0:
             return
+        before, self._clock_offset = self._clock_offset, _clock_offset()
+        if abs(self._clock_offset - before) > _CLOCK_CHANGE_SECONDS:
+            # The library compares times of day: an hour back would lock clients out for an hour.
+            self._storage.reset()
         banning = self._most_refusals
         if banning is not None and not self._windows.test(banning, client):
             reset = self._windows.get_window_stats(banning, client).reset_time
@@ -103,3 +111,8 @@ class RateLimiter:
                 self._windows.hit(banning, client)
             reset = self._windows.get_window_stats(rate, client, route).reset_time
             raise Refusal(429, f"Slowdown: {limit} per 1 minute", retry_after=reset - time.time())
+
+
+def _clock_offset() -> float:
+    """Seconds between the time of day and a clock that nobody sets."""
+    return time.time() - time.monotonic()

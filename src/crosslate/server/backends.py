@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 from crosslate.documents.placement import or_in_proportion
 from crosslate.engines.ctranslate2 import default_threads, num_usable_cores
 from crosslate.engines.decoding import DecodingOptions, Engine, Hypothesis
+from crosslate.engines.model_cache import is_intact
 from crosslate.errors import CrosslateError, EngineError, ParentError, UsageError
 from crosslate.files import read_optional_object
-from crosslate.server.catalogue import Direction, Identity
+from crosslate.server.catalogue import Direction, Identity, folder_signature
 from crosslate.server.live_models import LiveModels, ResidentModel, stored_model
 from crosslate.server.settings import ServerSettings
 
@@ -29,6 +30,8 @@ log = logging.getLogger(__name__)
 
 # Beside CTranslate2's models, the tensors of so many packs are kept in PyTorch.
 _LIVE_PACK_BYTES = 512 << 20
+# A model whose files are damaged is built again, and once more if that happens meanwhile.
+_MOST_BUILDS = 3
 
 
 @dataclass(eq=False)
@@ -154,19 +157,27 @@ class CTranslate2Backend(Backend):
         return [ResidentModel(name=name, bytes=size) for name, size in found]
 
     def _load(self, direction: Direction) -> Model:
+        """Loads a model whose files are those that were built, also at the end of loading."""
         from crosslate.engines.ctranslate2 import CTranslate2Engine
 
-        folder = self._folder(direction)
-        num_bytes = sum(path.stat().st_size for path in folder.iterdir() if path.is_file())
-        self._make_room(num_bytes, direction)
-        try:
-            engine = CTranslate2Engine(folder)
-        except (CrosslateError, OSError) as error:
-            log.warning("building %s again: %s", direction.label, error)
+        reason: str | Exception = ""
+        for _ in range(_MOST_BUILDS):
+            folder = self._folder(direction)
+            before = folder_signature(folder)
+            reason = "its files are not those that were built"
+            try:
+                if is_intact(folder):
+                    num_bytes = sum(size for _, size, _ in before)
+                    self._make_room(num_bytes, direction)
+                    engine = CTranslate2Engine(folder)
+                    if folder_signature(folder) == before:
+                        log.info("loaded %s, %.1f MB", direction.label, num_bytes / 1e6)
+                        return Model(direction, engine, own_body(engine), num_bytes=num_bytes)
+            except (CrosslateError, OSError) as error:
+                reason = error
+            log.warning("building %s again: %s", direction.label, reason)
             self._folders.pop(direction.identity, None)
-            engine = CTranslate2Engine(self._folder(direction))
-        log.info("loaded %s, %.1f MB", direction.label, num_bytes / 1e6)
-        return Model(direction, engine, own_body(engine), num_bytes=num_bytes)
+        raise EngineError(f"{direction.label} cannot be loaded: {reason}")
 
     def _folder(self, direction: Direction) -> Path:
         known = self._folders.get(direction.identity)

@@ -7,6 +7,7 @@ puts it in the place of the old one in a single step, so a request works with th
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Literal
 
 from crosslate.engines.decoding import valid_unicode
-from crosslate.errors import CrosslateError, ParentError, StrategyError, UsageError
+from crosslate.errors import CrosslateError, EngineError, ParentError, StrategyError, UsageError
 from crosslate.files import RUN_SUFFIX
 from crosslate.languages.codes import normalised, public_code, public_name, resolve_code
 from crosslate.models.strategies import parse_strategy
@@ -33,8 +34,8 @@ log = logging.getLogger(__name__)
 Kind = Literal["parent", "pack", "zero-shot", "pivot"]
 _RANK = {"pack": 0, "parent": 1, "zero-shot": 2}
 # Between two looks at the folder; and how long models stay that were served before, for requests that began
-# with them.
-_LOOK_SECONDS, _GRACE_SECONDS = 1.0, 60.0
+# with them; and until a pack is tried again that found no room for its model.
+_LOOK_SECONDS, _GRACE_SECONDS, _RETRY_SECONDS = 1.0, 60.0, 60.0
 # Size and time of change of every file of a folder: the same signature, the same pack.
 Signature = tuple[tuple[str, int, int], ...]
 # Hashes of a direction's packs: the same identity, the same model.
@@ -212,6 +213,7 @@ class Catalogue:
         self._seen: dict[str, Signature] = {}
         self._applied: dict[str, Signature] = {}
         self._is_unreadable = False
+        self._retry_time = math.inf
         # Until when which models are still needed, although they are served no more.
         self._leaving: list[tuple[float, set[Identity]]] = []
         self._stopping = threading.Event()
@@ -230,10 +232,12 @@ class Catalogue:
     def look(self) -> bool:
         """Looks once; returns whether something else is served now.
 
-        A change counts once it has stayed the same for one interval.
+        A change counts once it has stayed the same for one interval. A pack that was refused because of the
+        place (a full disk) and not of its files is tried again after a minute.
         """
         before, self._seen = self._seen, self._signatures()
-        is_news = self._seen == before and self._seen != self._applied
+        is_due = time.monotonic() >= self._retry_time
+        is_news = self._seen == before and (self._seen != self._applied or is_due)
         if is_news:
             self._leaving.append((time.monotonic() + _GRACE_SECONDS, self.snapshot.identities))
             self._read(self._seen)
@@ -265,7 +269,7 @@ class Catalogue:
                 if is_known_file and not entry.is_dir():
                     found[entry.name] = _signature_of([entry])
                 elif entry.is_dir() and not entry.name.startswith(".") and not is_of_a_run:
-                    found[entry.name] = _signature(entry)
+                    found[entry.name] = folder_signature(entry)
         except OSError as error:
             # A folder that cannot be read for a moment (a network drive) takes nothing out of service.
             if not self._is_unreadable:  # said once, not every second
@@ -287,6 +291,7 @@ class Catalogue:
 
     def _read(self, found: dict[str, Signature]) -> Snapshot:
         self._seen = self._applied = found
+        self._retry_time = math.inf
         for name in sorted({*self._installed, *self._refused} - set(found)):
             self._refused.pop(name, None)
             if self._installed.pop(name, None):
@@ -345,9 +350,10 @@ class Catalogue:
             raise
         except Exception as error:  # whatever it is, it must not keep out the other packs
             reason = _reason(name, error)
-            self._refused[name] = (signature, reason)
+            self._refused[name] = (() if self._may_pass(error) else signature, reason)
             kept = "; what was installed before is served on" if installed else ""
-            log.error("not served: %s%s", reason, kept)
+            if refused is None or refused[1] != reason:  # said once
+                log.error("not served: %s%s", reason, kept)
             return
         self._refused.pop(name, None)
         self._installed[name] = pack
@@ -371,30 +377,37 @@ class Catalogue:
             if before and (before[0] == identity or (before[0][0] == identity[0] and not before[1])):
                 reason = before[1]
             else:
-                reason = self._refuse_pair(name, pack)
-                if reason:
+                reason, may_pass = self._refuse_pair(name, pack)
+                if reason and (before is None or before[1] != reason):
                     log.error("not served: %s", reason)
+                identity = ((), ()) if may_pass else identity
             pairs[name] = identity, reason
             served += [] if reason else [pack]
         self._pairs = pairs
         return tuple(served)
 
-    def _refuse_pair(self, name: str, pack: InstalledPack) -> str:
-        """Why a pair pack cannot be served with the packs that are here; empty if it can."""
+    def _refuse_pair(self, name: str, pack: InstalledPack) -> tuple[str, bool]:
+        """Why a pair pack cannot be served with the packs here, empty if it can; whether that may pass."""
         here = {each.manifest.checksum for each in pack.companions}
         missing = [str(each) for each in pack.manifest.packs if each.fingerprint not in here]
         if missing:
             needs = " and ".join(missing)
-            return valid_unicode(
-                f"pair pack {name} needs {needs} beside it; install what it was trained with"
-            )
+            reason = f"pair pack {name} needs {needs} beside it; install what it was trained with"
+            return valid_unicode(reason), False
         try:
             self._prepare(pack.direction)
         except ParentError:
             raise
         except Exception as error:  # as for other packs
-            return _reason(name, error)
-        return ""
+            return _reason(name, error), self._may_pass(error)
+        return "", False
+
+    def _may_pass(self, error: Exception) -> bool:
+        """Whether the place failed and not the pack, which is then tried again."""
+        is_of_place = isinstance(error.__cause__ if isinstance(error, EngineError) else error, OSError)
+        if is_of_place:
+            self._retry_time = time.monotonic() + _RETRY_SECONDS
+        return is_of_place
 
     def _parents_direction(self) -> Direction | None:
         """The parent's own pair, if its files or a pack say what it is."""
@@ -529,7 +542,8 @@ def _log_ways(before: Mapping[tuple[str, str], Direction], now: Mapping[tuple[st
             log.debug("%s: %s", name, each.way)
 
 
-def _signature(folder: Path) -> Signature:
+def folder_signature(folder: Path) -> Signature:
+    """Names, sizes and times of change of what is in a folder; why it cannot be read, if so."""
     try:
         return _signature_of(sorted(folder.iterdir()))
     except OSError as error:  # this one cannot be read, which concerns no other

@@ -10,7 +10,6 @@ import time
 import unicodedata
 import uuid
 from contextlib import suppress
-from os.path import isfile
 from pathlib import Path, PurePath
 from typing import IO
 
@@ -26,7 +25,6 @@ _SWEEP_SECONDS = 30.0
 _SENDING_SECONDS = 60
 _PREFIX, _LOCK_NAME = "crosslate-files-", ".lock"
 _SAFE = r"\w\p{M}\u200c\u200d.-"
-_NAME = regex.compile(rf"[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}\.[{_SAFE}]{{1,200}}")
 _UNSAFE = regex.compile(rf"[^{_SAFE}]+")
 # File systems count bytes, of which most allow 255.
 _MAX_STEM, _MAX_STEM_BYTES = 80, 160
@@ -45,6 +43,8 @@ class Downloads:
         _remove_leftovers()
         self._folder, self._most_bytes = Path(tempfile.mkdtemp(prefix=_PREFIX)), most_bytes
         self._lock = _locked(self._folder)
+        # By name, the oldest first: when each was saved, by a clock that nobody sets.
+        self._times: dict[str, float] = {}
         self._saving = threading.Lock()
         self._stopping = threading.Event()
         self._sweeper = threading.Thread(target=self._sweep, name="downloads", daemon=True)
@@ -76,6 +76,7 @@ class Downloads:
                     self._lock = _locked(self._folder)
                 self.remove_old(self._most_bytes - len(data))
                 path.write_bytes(data)
+                self._times[saved] = time.monotonic()
             except OSError as error:
                 path.unlink(missing_ok=True)
                 log.error("cannot keep a translated file in %s: %s", self._folder, error.strerror)
@@ -84,24 +85,21 @@ class Downloads:
 
     def find(self, name: str) -> Path | None:
         """A file by its name; None where there is none, or none any more."""
-        path = self._folder / name
-        # Not Path.is_file, which fails for a name that is too long for the file system.
-        is_there = _NAME.fullmatch(name) and isfile(path)  # noqa: PTH113
-        return path if is_there and _age(path) < _SECONDS else None
+        saved, path = self._times.get(name), self._folder / name
+        is_new = saved is not None and time.monotonic() - saved < _SECONDS
+        return path if is_new and path.is_file() else None
 
     def remove_old(self, most_bytes: int) -> None:
         """Removes files that are too old, and the oldest ones until so many bytes are left."""
-        if not self._folder.is_dir():
-            return
-        files = sorted(
-            ((_age(path), path) for path in self._folder.iterdir() if path.name != _LOCK_NAME), reverse=True
-        )
-        num_bytes = sum(path.stat().st_size for _, path in files)
-        for age, path in files:
+        sizes = {name: _size(self._folder / name) for name in self._times}
+        num_bytes = sum(sizes.values())
+        for name, size in sizes.items():
+            age = time.monotonic() - self._times[name]
             if age < _SECONDS + _SENDING_SECONDS and num_bytes <= most_bytes:
                 return
-            num_bytes -= path.stat().st_size
-            path.unlink(missing_ok=True)
+            (self._folder / name).unlink(missing_ok=True)
+            del self._times[name]
+            num_bytes -= size
 
     def close(self) -> None:
         """Removes everything."""
@@ -119,12 +117,12 @@ class Downloads:
                 log.warning("cannot remove old translated files from %s: %s", self._folder, error)
 
 
-def _age(path: Path) -> float:
-    """Seconds since a file was written; without end where it has gone."""
+def _size(path: Path) -> int:
+    """Bytes of a file; 0 where it has gone."""
     try:
-        return time.time() - path.stat().st_mtime
+        return path.stat().st_size
     except FileNotFoundError:
-        return float("inf")
+        return 0
 
 
 def _locked(folder: Path) -> IO[bytes] | None:

@@ -23,6 +23,7 @@ CREATE TABLE IF NOT EXISTS keys (
     characters INTEGER
 )
 """
+_INSERT = "INSERT INTO keys VALUES (?, ?, ?, ?, ?)"
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class KeyStore:
                 raise UsageError(f"{name} is {value}, expected -1 (no limit), 0 or more")
         secret = secrets.token_urlsafe(24)
         values = (label, utc_now(), requests_per_minute, characters)
-        self._run("INSERT INTO keys VALUES (?, ?, ?, ?, ?)", _hash(secret), *values)
+        self._run(_INSERT, _hash(secret), *values)
         return secret, Key(_hash(secret)[:_ID_CHARACTERS], *values)
 
     def find(self, secret: str) -> Key | None:
@@ -106,6 +107,44 @@ class KeyStore:
             raise UsageError(f"{reason}: {key[:_ID_CHARACTERS]}; `crosslate serve keys list` shows the ids")
         self._run(f"DELETE FROM keys {condition}", *values)
         return found[0]
+
+    def copy(self, path: Path) -> int:
+        """Copies all keys to another file, in place of those in it; returns how many.
+
+        Servers may use either file meanwhile, and other processes write to them: what is copied is the state
+        of one moment, and whoever reads the other file sees the old keys or the new ones. A copy of the file
+        itself can be half of a change.
+
+        Raises:
+            UsageError: it is the same file.
+            InputError: ``path`` is something else than a file of keys, or cannot be written.
+        """
+        rows = self._run("SELECT * FROM keys")
+        is_new = not path.exists()
+        if not is_new and path.samefile(self._path):
+            raise UsageError(f"{path} is the file of keys itself; give another one to copy to")
+        other = KeyStore(path, wait_seconds=self._wait_seconds)
+        try:
+            other._replace_all(rows)
+        except InputError:
+            if is_new:
+                path.unlink(missing_ok=True)
+            raise
+        finally:
+            other.close()
+        return len(rows)
+
+    def _replace_all(self, rows: list[tuple[Any, ...]]) -> None:
+        self._run("BEGIN IMMEDIATE")
+        try:
+            self._run("DELETE FROM keys")
+            for row in rows:
+                self._run(_INSERT, *row)
+            self._run("COMMIT")
+        except InputError:
+            if self._connection.in_transaction:
+                self._connection.rollback()
+            raise
 
     def _open(self) -> None:
         # Autocommit: every statement stands for itself.

@@ -305,6 +305,7 @@ def ctranslate2_folder_of(
     Args:
         load: gives the PyTorch model if one is needed; None is the stored model's own.
     """
+    from crosslate.engines.ctranslate2 import FORMAT_VERSION
     from crosslate.engines.model_cache import cached_model
 
     def build(folder: Path) -> None:
@@ -312,7 +313,7 @@ def ctranslate2_folder_of(
 
         export_ctranslate2((load or stored.load)(), folder, cast("Quantization", quantization))
 
-    return cached_model(stored.origin, stored.key(), quantization, build)
+    return cached_model(stored.origin, stored.key(), quantization, build, FORMAT_VERSION)
 
 
 def _in_ctranslate2(model: Parent | Child, quantization: str) -> Engine:
@@ -338,14 +339,15 @@ def _in_onnx(model: Parent | Child, quantization: str) -> Engine:
 def _stored_in_onnx(stored: StoredModel, quantization: str, load: Callable[[], Parent | Child]) -> Engine:
     """ONNX Runtime's engine for a stored model, built now if it is not there yet."""
     from crosslate.engines.model_cache import cached_model
-    from crosslate.engines.onnx import OnnxEngine
+    from crosslate.engines.onnx import FORMAT_VERSION, OnnxEngine
 
     def build(folder: Path) -> None:
         from crosslate.engines.onnx_conversion import export_onnx
 
         export_onnx(load(), folder, cast("OnnxPrecision", quantization))
 
-    return OnnxEngine(cached_model(stored.origin, stored.key(), f"onnx-{quantization}", build))
+    kind = f"onnx-{quantization}"
+    return OnnxEngine(cached_model(stored.origin, stored.key(), kind, build, FORMAT_VERSION))
 
 
 def _is_onnx_alone_built(stored: StoredModel, quantization: str) -> bool:

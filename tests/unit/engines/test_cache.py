@@ -41,12 +41,12 @@ class Builds:
     """Writes a model of two files, and counts how often."""
 
     def __init__(self):
-        self.count = 0
+        self.count, self.format = 0, 1
 
     def __call__(self, folder):
         self.count += 1
         folder.mkdir(parents=True)
-        (folder / "crosslate.json").write_text("{}")
+        (folder / "crosslate.json").write_text(f'{{"format": {self.format}}}')
         (folder / "model.bin").write_bytes(b"weights" * 100)
 
 
@@ -56,11 +56,21 @@ def build():
 
 
 def test_a_model_is_built_once(tmp_path, build):
-    first = cached_model(tmp_path / "p", KEY, "int8", build)
-    assert cached_model(tmp_path / "p", KEY, "int8", build) == first
+    first = cached_model(tmp_path / "p", KEY, "int8", build, 1)
+    assert cached_model(tmp_path / "p", KEY, "int8", build, 1) == first
     assert build.count == 1
     assert [path.name for path in first.parent.iterdir()] == [first.name]
-    assert cached_model(tmp_path / "p", KEY, "int16", build) != first and build.count == 2
+    assert cached_model(tmp_path / "p", KEY, "int16", build, 1) != first and build.count == 2
+
+
+def test_a_model_of_another_layout_is_built_again_and_one_of_the_same_kept(tmp_path, build, caplog):
+    """An upgrade keeps caches, and never reads one that it does not understand."""
+    caplog.set_level("INFO")
+    folder = cached_model(tmp_path / "p", KEY, "int8", build, 1)
+    build.format = 2
+    assert cached_model(tmp_path / "p", KEY, "int8", build, 2) == folder and build.count == 2
+    assert "has format 1, and this Crosslate uses 2" in caplog.text
+    assert cached_model(tmp_path / "p", KEY, "int8", build, 2) == folder and build.count == 2
 
 
 DAMAGES = {
@@ -75,10 +85,10 @@ DAMAGES = {
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 def test_a_damaged_model_is_built_again(tmp_path, build, damage, caplog):
-    folder = cached_model(tmp_path / "p", KEY, "int8", build)
+    folder = cached_model(tmp_path / "p", KEY, "int8", build, 1)
     intact = {path.name: path.read_bytes() for path in folder.iterdir()}
     damage(folder)
-    assert cached_model(tmp_path / "p", KEY, "int8", build) == folder
+    assert cached_model(tmp_path / "p", KEY, "int8", build, 1) == folder
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == intact
     assert build.count == 2 and "are not those that were built" in caplog.text
 
@@ -86,16 +96,16 @@ def test_a_damaged_model_is_built_again(tmp_path, build, damage, caplog):
 def test_two_that_build_at_once_and_a_build_that_fails(tmp_path, build):
     def while_another_builds(folder):
         build(folder)
-        cached_model(tmp_path / "p", KEY, "int8", build)
+        cached_model(tmp_path / "p", KEY, "int8", build, 1)
 
-    folder = cached_model(tmp_path / "p", KEY, "int8", while_another_builds)
-    assert cached_model(tmp_path / "p", KEY, "int8", build) == folder and build.count == 2
+    folder = cached_model(tmp_path / "p", KEY, "int8", while_another_builds, 1)
+    assert cached_model(tmp_path / "p", KEY, "int8", build, 1) == folder and build.count == 2
 
     def fail(folder):
         raise OSError("no space left")
 
     with pytest.raises(EngineError, match="no space left; make room"):
-        cached_model(tmp_path / "q", KEY, "int8", fail)
+        cached_model(tmp_path / "q", KEY, "int8", fail, 1)
     assert [path.name for path in folder.parent.iterdir()] == [folder.name]
 
 
@@ -108,7 +118,7 @@ def test_another_one_is_moved_into_place_just_before_ours(tmp_path, build, monke
         return moved(path, target)
 
     monkeypatch.setattr(Path, "replace", replace)
-    folder = cached_model(tmp_path / "p", KEY, "int8", build)
+    folder = cached_model(tmp_path / "p", KEY, "int8", build, 1)
     assert {path.name for path in folder.iterdir()} > {"sha256.json"}
 
 

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from crosslate.server.admission import RateLimiter
@@ -30,7 +32,8 @@ CHARGES = {
 def test_charges(monkeypatch, refusals_per_hour, charges):
     limiter = RateLimiter(refusals_per_hour)
     for second, client, route, cost, limit, expected in charges:
-        monkeypatch.setattr("time.time", lambda now=1000 + second: now)
+        for clock in ("time", "monotonic"):
+            monkeypatch.setattr(f"time.{clock}", lambda now=1000 + second: now)
         if expected is None:
             limiter.charge(client, route, cost, limit)
             continue
@@ -39,3 +42,17 @@ def test_charges(monkeypatch, refusals_per_hour, charges):
         message = BANNED if expected[0] == 403 else SLOW.format(limit)
         found = refusal.value
         assert (found.status, found.headers["Retry-After"], found.message) == (*expected, message)
+
+
+@pytest.mark.parametrize("hours", [-3, 3])
+def test_a_clock_that_is_set_locks_nobody_out(monkeypatch, hours):
+    limiter = RateLimiter(0)
+    limiter.charge("a", "/translate", 1, 1)
+    with pytest.raises(Refusal, match="Slowdown"):
+        limiter.charge("a", "/translate", 1, 1)
+    now = time.time() + 3600 * hours
+    monkeypatch.setattr("time.time", lambda: now)
+    limiter.charge("a", "/translate", 1, 1)
+    with pytest.raises(Refusal) as refusal:
+        limiter.charge("a", "/translate", 1, 1)
+    assert int(refusal.value.headers["Retry-After"]) <= 60

@@ -8,6 +8,7 @@ import shutil
 import pytest
 
 import parents
+from crosslate.engines import ctranslate2
 from crosslate.engines.decoding import DecodingOptions
 from crosslate.errors import PackError
 from crosslate.models.parent import Parent
@@ -159,6 +160,30 @@ class TestCTranslate2:
             shutil.rmtree(cache)
         assert any(translated(backend, found[("de", "en")]))
 
+    def test_a_model_damaged_after_it_was_built_is_never_used(self, tiny, parent, tmp_path, monkeypatch):
+        """A model that was dropped for want of memory is loaded again, and would translate wrongly."""
+        shutil.copytree(tiny / "packs" / "de-en", tmp_path / "packs" / "de-en")
+        backend = CTranslate2Backend(parent, "float32", None)
+        direction = directions(parent, tmp_path / "packs", backend)[("de", "en")]
+        expected = translated(backend, direction)
+        (model,) = (tmp_path / "packs").glob(".crosslate-cache/*/model.bin")
+        intact = model.read_bytes()
+        half = len(intact) // 2
+        damaged = intact[:half] + bytes(64) + intact[half + 64 :]  # CTranslate2 loads that
+        model.write_bytes(damaged)
+        backend._models.clear()
+        assert translated(backend, direction) == expected and model.read_bytes() == intact
+
+        def load_while_it_is_damaged(*arguments, **options):
+            monkeypatch.undo()
+            model.write_bytes(damaged)
+            return load(*arguments, **options)
+
+        load = ctranslate2.CTranslate2Engine.__init__
+        monkeypatch.setattr(ctranslate2.CTranslate2Engine, "__init__", load_while_it_is_damaged)
+        backend._models.clear()
+        assert translated(backend, direction) == expected and model.read_bytes() == intact
+
 
 @pytest.mark.parametrize(
     ("has_gpu", "family", "quantization", "expected"),
@@ -213,13 +238,13 @@ def test_a_refused_pair_pack_is_tried_again_when_a_folder_changes(tiny, parent, 
 
     def prepare(direction: Direction) -> None:
         if fails and direction.kind == "pack" and len(direction.packs) == 3:
-            raise OSError("no space left on device")
+            raise PackError("it does not fit")
 
     catalogue = Catalogue(ServerSettings(parent=parent, packs=folder), prepare, lambda _: None)
     two = [Pack.load(folder / each) for each in ("de-en", "fr-es")]
     child = parents.child(composed_parent(Parent.load(parent), two), "pair+xattn")
     pack_child(child).save(folder / "de-es")
-    assert "no space left" in catalogue.refresh().refused["de-es"]
+    assert "does not fit" in catalogue.refresh().refused["de-es"]
     fails.clear()
     assert catalogue.refresh().refused
     os.utime(folder / "de-es" / "pack.json", (1, 1))  # installed again

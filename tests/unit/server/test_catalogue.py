@@ -10,8 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from crosslate.errors import PackError
+import parents
+from crosslate.errors import EngineError, PackError
+from crosslate.models.parent import Parent
+from crosslate.packs.compose import composed_parent, pack_child
 from crosslate.packs.manifest import read_manifest
+from crosslate.packs.pack import Pack
 from crosslate.packs.ways import SCORES_NAME, WayScore, record_scores
 from crosslate.server.answers import Refusal
 from crosslate.server.catalogue import Catalogue, Direction, InstalledPack, Snapshot, all_directions
@@ -334,6 +338,36 @@ class TestWatching:
         assert ("fr", "es") not in catalogue.snapshot.directions
         assert catalogue.look()
         assert ("de", "es") in catalogue.snapshot.directions
+        assert not catalogue.look()
+
+    @pytest.mark.parametrize("name", ["de-en", "de-es"])
+    def test_a_pack_without_room_for_its_model_is_tried_again(
+        self, tiny, catalogue_of, folder, monkeypatch, caplog, name
+    ):
+        """As when the disk is full; nothing in the folder of packs changes when there is room again."""
+        now, is_full = 1000.0, True
+        monkeypatch.setattr("time.monotonic", lambda: now)
+
+        def prepare(direction):
+            if is_full and direction.packs and direction.packs[-1].name == name:
+                raise EngineError("the model cannot be written") from OSError(28, "No space left on device")
+
+        if name == "de-es":
+            two = [Pack.load(folder / each) for each in ("de-en", "fr-es")]
+            parent = composed_parent(Parent.load(tiny / "parents" / "fr-en"), two)
+            pack_child(parents.child(parent, "pair+xattn")).save(folder / name)
+        catalogue = catalogue_of(folder, prepare)
+        assert set(catalogue.refresh().refused) == {name}
+        now += 30
+        assert not catalogue.look() and not catalogue.look()
+        now += 31
+        assert catalogue.look() and set(catalogue.snapshot.refused) == {name}
+        assert caplog.text.count("cannot be written") == 1  # said once
+        is_full = False
+        now += 61
+        assert catalogue.look() and not catalogue.snapshot.refused
+        assert name in {pack.name for pack in catalogue.snapshot.packs}
+        now += 1000
         assert not catalogue.look()
 
     def test_a_folder_that_has_gone_is_said_once_and_nothing_is_taken_out(self, catalogue_of, folder, caplog):

@@ -43,23 +43,22 @@ def test_other_names_are_not_found(downloads, name):
     assert downloads.find(name) is None
 
 
-def aged(path, seconds):
-    past = time.time() - seconds
-    os.utime(path, (past, past))
+def aged(downloads, path, seconds):
+    downloads._times[path.name] = time.monotonic() - seconds
 
 
 def test_old_files_go_without_another_one(monkeypatch):
     monkeypatch.setattr(module, "_SWEEP_SECONDS", 0.05)
     downloads = Downloads(1000)
     path = downloads.find(downloads.save(b"x", "a.txt", "de"))
-    aged(path, 32 * 60)
+    aged(downloads, path, 32 * 60)
     wait_for(lambda: not path.exists())
     downloads.close()
 
 
 def test_the_oldest_give_way_to_new_ones(downloads):
     names = [downloads.save(b"x" * 400, f"{number}.txt", "de") for number in range(2)]
-    aged(downloads.find(names[0]), 10)
+    aged(downloads, downloads.find(names[0]), 10)
     names.append(downloads.save(b"x" * 400, "2.txt", "de"))
     assert [downloads.find(name) is not None for name in names] == [False, True, True]
     with pytest.raises(Refusal, match="larger than 1000 bytes"):
@@ -89,6 +88,16 @@ def test_a_full_disk_leaves_nothing_behind(downloads, monkeypatch):
     assert [path.name for path in downloads._folder.iterdir()] == [".lock"]
 
 
+def test_a_clock_that_is_set_changes_nothing(downloads):
+    path = downloads.find(downloads.save(b"x", "a.txt", "de"))
+    for change in (3600, -3600):
+        os.utime(path, (time.time() - change,) * 2)
+        downloads.remove_old(1000)
+        assert downloads.find(path.name) == path
+    aged(downloads, path, 30 * 60 + 1)
+    assert downloads.find(path.name) is None
+
+
 @pytest.mark.skipif(os.name == "nt", reason="files are locked as POSIX systems do")
 def test_what_a_server_left_behind_is_removed_at_the_next_start(monkeypatch, tmp_path):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
@@ -109,9 +118,9 @@ def test_what_a_server_left_behind_is_removed_at_the_next_start(monkeypatch, tmp
 def test_old_files_go_and_at_the_end_all(downloads):
     name = downloads.save(b"x", "a.txt", "de")
     path = downloads.find(name)
-    aged(path, 30 * 60 + 1)
+    aged(downloads, path, 30 * 60 + 1)
     assert downloads.find(name) is None and path.exists()  # it may be on its way
-    aged(path, 32 * 60)
+    aged(downloads, path, 32 * 60)
     downloads.save(b"y", "b.txt", "de")
     assert not path.exists() and path.parent.exists()
     downloads.close()

@@ -1,3 +1,8 @@
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+
 import pytest
 
 from crosslate.errors import InputError, UsageError
@@ -46,6 +51,58 @@ def test_a_file_in_place_of_the_one_that_was_opened_counts(store, path):
     with pytest.raises(InputError, match="cannot be read"):
         store.find(other_secret)
     assert not path.exists()
+
+
+def test_a_copy_while_keys_are_added_is_the_state_of_one_moment_and_restores_it(store, path, tmp_path):
+    """Keys are added in another process; a server goes on reading the file into which they are restored."""
+    code = (
+        "import sys, time; from pathlib import Path; from crosslate.server.keys import KeyStore\n"
+        "store = KeyStore(Path(sys.argv[1]))\n"
+        "for number in range(10_000): print(store.add(f'{number:05}')[0], flush=True); time.sleep(0.01)"
+    )
+    copy, secrets = tmp_path / "copies" / "keys.db", []
+    adding = subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True)
+    with adding, closing(adding.stdout):
+        for _ in range(5):
+            secrets.append(adding.stdout.readline().strip())
+            count = store.copy(copy)
+            labels = sorted(key.label for key in KeyStore(copy).all())
+            assert labels == [f"{number:05}" for number in range(count)] and count >= len(secrets)
+        adding.kill()
+    later, _ = store.add("later")
+    assert copy.stat().st_mode & 0o077 == 0
+    assert KeyStore(copy).copy(path) == count
+    assert all(store.find(secret) for secret in secrets) and store.find(later) is None
+    assert sorted(key.label for key in store.all()) == labels
+
+
+def test_a_copy_that_fails_leaves_what_was_there(store, path, tmp_path):
+    store.add("ann")
+    with pytest.raises(UsageError, match="is the file of keys itself"):
+        store.copy(path)
+    other = KeyStore(tmp_path / "other.db", wait_seconds=0.1)
+    other.add("bob")
+    with closing(sqlite3.connect(tmp_path / "other.db", isolation_level=None)) as holding:
+        holding.execute("BEGIN IMMEDIATE")
+        with pytest.raises(InputError, match="locked"):
+            KeyStore(path, wait_seconds=0.1).copy(tmp_path / "other.db")
+    assert [key.label for key in other.all()] == ["bob"]
+    (tmp_path / "notes.txt").write_text("no keys " * 200)
+    with pytest.raises(InputError, match="cannot be used as a file of keys"):
+        store.copy(tmp_path / "notes.txt")
+    assert (tmp_path / "notes.txt").read_text() == "no keys " * 200
+
+
+def test_a_full_disk_leaves_no_half_copy(store, tmp_path, monkeypatch):
+    store.add("ann")
+
+    def fail(store, rows):
+        raise InputError("database or disk is full")
+
+    monkeypatch.setattr(KeyStore, "_replace_all", fail)
+    with pytest.raises(InputError, match="disk is full"):
+        store.copy(tmp_path / "new.db")
+    assert not (tmp_path / "new.db").exists()
 
 
 def test_what_is_refused(store, tmp_path):
