@@ -289,7 +289,7 @@ class TestFolder:
 
 class TestScores:
     def test_a_recorded_score_changes_what_is_served_and_the_log_says_so(self, catalogue_of, folder, caplog):
-        caplog.set_level("DEBUG")
+        caplog.set_level("DEBUG", logger="crosslate")
         shutil.copytree(folder / "de-en", folder / "other")
         manifest = (
             read_manifest(folder / "other" / "pack.json").changed(created="2020-01-01T00:00:00Z").sealed()
