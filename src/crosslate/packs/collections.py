@@ -57,7 +57,9 @@ def install_collection(
             if _is_same(pack_folder(pack), place):
                 continue
             if place.exists() and not replace:
-                faults.add(f"{place} is another pack or version than {pack}; replace it (--force) or remove it")
+                faults.add(
+                    f"{place} is another pack or version than {pack}; replace it (--force) or remove it"
+                )
             else:
                 installed.append(install_pack(pack, folder, parent=parent, replace=replace))
     faults.raise_as(PackError)
