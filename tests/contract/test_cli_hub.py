@@ -260,11 +260,14 @@ def test_a_collection_is_installed_and_followed(hub, run, tiny, tmp_path):
     install = ("pack", "install", COLLECTION, "--to", "served", "--parent", tiny / "parents/fr-en")
     assert ok(run(*install)).splitlines() == ["installed served/de-en", "installed served/fr-es"]
     assert ok(run(*install)) == f"served has all packs of {COLLECTION} as they are\n"
-    # A new version replaces the old one; a damaged pack keeps out no other.
+    # Only when asked, a new version replaces the old one; a damaged pack keeps out no other.
     shutil.rmtree(tmp_path / "served/de-en")
     shutil.copytree(tiny / "packs/de-en", tmp_path / "served/fr-es", dirs_exist_ok=True)
     upload(hub, tiny / "packs/de-en", **{"weights.safetensors": b"x"})
-    refused(run(*install), 4, "not all packs", "weights.safetensors is another file")
+    refused(run(*install), 4, "not all packs", "served/fr-es", "--force")
+    manifests = (folder / "pack.json" for folder in (tmp_path / "served/fr-es", tiny / "packs/de-en"))
+    assert len({each.read_bytes() for each in manifests}) == 1
+    refused(run(*install, "--force"), 4, "not all packs", "weights.safetensors is another file")
     assert [path.name for path in (tmp_path / "served").iterdir()] == ["fr-es"]
     assert verify(tmp_path / "served/fr-es") == verify(tiny / "packs/fr-es")
 

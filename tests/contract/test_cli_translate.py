@@ -391,6 +391,7 @@ class TestScores:
         [
             (("--scores", "-"), "--scores and the translations are both -; give --output or another file"),
             (("--scores", "a", "-o", "a"), "are both a"),
+            (("--scores", "b/../a", "-o", "a"), "are both b/../a"),
             (("--on", "ray", "--scores", "a"), "--scores cannot go with --on ray"),
         ],
     )

@@ -161,7 +161,7 @@ def install(
     out = console()
     for pack in packs:
         if is_collection(pack) and not Path(pack).exists():
-            done = install_collection(pack, to, parent=parent)
+            done = install_collection(pack, to, parent=parent, replace=force)
             if not done:
                 print_line(out, f"{to} has all packs of {pack} as they are")
         else:

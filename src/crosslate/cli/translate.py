@@ -90,7 +90,8 @@ class TranslateJob(ModelChoice):
     def find_faults(self, faults: Faults) -> None:
         if not self.packs and self.parent is None:
             faults.add("give --pack to translate with a pack, or --parent to translate the parent's own pair")
-        if self.scores and str(self.scores) == str(self.output or STANDARD_OUTPUT):
+        output = self.output or Path(STANDARD_OUTPUT)
+        if self.scores and self.scores.resolve() == output.resolve():
             faults.add(f"--scores and the translations are both {self.scores}; give --output or another file")
         if self.on == "ray":
             self._check_ray(faults)

@@ -19,8 +19,10 @@ def is_collection(name: str) -> bool:
     return _SLUG.fullmatch(name) is not None
 
 
-def install_collection(slug: str, folder: Path, *, parent: str | None = None) -> list[Path]:
-    """Installs those packs of a collection that are new or were changed since; others stay as they are.
+def install_collection(
+    slug: str, folder: Path, *, parent: str | None = None, replace: bool = False
+) -> list[Path]:
+    """Installs those packs of a collection that are not in a folder as they are.
 
     Models of the collection that are no packs, such as the parent, are left out. A pack that left the
     collection stays in the folder. A pack that cannot be installed does not keep out the others.
@@ -28,13 +30,14 @@ def install_collection(slug: str, folder: Path, *, parent: str | None = None) ->
     Args:
         folder: created if missing.
         parent: Hugging Face Hub id or folder; if it records its fingerprint, the packs must be made for it.
+        replace: replace other packs of their names, which may be earlier versions, or somebody's own.
 
     Returns:
         The folders of the packs that were installed or replaced.
 
     Raises:
         PackError: the hub does not give the collection, no model in it is a pack, two packs in it have the
-            same name, or packs could not be installed, of which all are named.
+            same name, or packs could not be installed or would replace others, of which all are named.
     """
     from huggingface_hub import get_collection
 
@@ -51,8 +54,14 @@ def install_collection(slug: str, folder: Path, *, parent: str | None = None) ->
             continue
         with faults.catch(CrosslateError):
             place = folder / name
-            if not _is_same(pack_folder(pack), place):
-                installed.append(install_pack(pack, folder, parent=parent, replace=True))
+            if _is_same(pack_folder(pack), place):
+                continue
+            if place.exists() and not replace:
+                faults.add(
+                    f"{place} is another pack or version than {pack}; replace it (--force) or remove it"
+                )
+            else:
+                installed.append(install_pack(pack, folder, parent=parent, replace=replace))
     faults.raise_as(PackError)
     return installed
 

@@ -34,7 +34,9 @@ class Following:
     def look(self) -> None:
         """Installs what is new; where that fails, the log says why, once, and what is installed stays."""
         try:
-            for place in install_collection(self._collection, self._folder, parent=self._parent):
+            for place in install_collection(
+                self._collection, self._folder, parent=self._parent, replace=True
+            ):
                 log.info("installed %s of collection %s", place.name, self._collection)
             self._fault = ""
         except Exception as error:  # whatever it is, serving must go on

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from unicodedata import normalize
 
@@ -23,6 +26,7 @@ _PARTS = regex.compile("['’]|[^'’]+")
 # Korean writes particles right after a word.
 _HANGUL = regex.compile(r"\p{sc=Hang}")
 _LANGUAGES_SHOWN = 20
+_BETWEEN = "\n \n"  # no word is a space
 
 Words = tuple[str, ...]
 
@@ -106,13 +110,22 @@ class Glossary:
             folded = self._folded(spelt)
             self._index.setdefault(folded[0], []).append((folded, spelt, term))
         for entries in self._index.values():
-            entries.sort(key=lambda entry: -len(entry[2].source))
-        self._phrases = {term.target: Phrase(term.target, target_language) for term in terms}
+            entries.sort(key=_shortness)
+        # Made when they are first wanted, since a text has few of the terms.
+        self._phrases: dict[str, Phrase] = {}
 
     def updated(self, other: Glossary) -> Glossary:
         """All terms of both; where both have a term, its translation is ``other``'s."""
-        terms = {term.source: term for term in (*self.terms, *other.terms)}
-        return self._of(tuple(terms.values()), self.source_language, self.target_language)
+        updated = copy(self)
+        updated.terms = tuple({term.source: term for term in (*self.terms, *other.terms)}.values())
+        updated._phrases = {}
+        # A server does this for every request with terms, beside a glossary that may have very many.
+        updated._index = dict(self._index)
+        for first, entries in other._index.items():
+            replaced = {term.source for *_, term in entries}
+            kept = [entry for entry in self._index.get(first, ()) if entry[2].source not in replaced]
+            updated._index[first] = sorted([*kept, *entries], key=_shortness)
+        return updated
 
     def matches(self, text: str) -> list[Match]:
         """The terms in a text, in order, each as often as it occurs."""
@@ -133,10 +146,10 @@ class Glossary:
         A translation that is a part of another one (``red``, ``red wine``) occurs in that, too.
         """
         own = Counter(match.term.target for match in matches)
-        return [
-            (phrase, sum(own[each] * (phrase.occurrences(each) if each != target else 1) for each in own))
-            for target, phrase in ((target, self._phrases[target]) for target in own)
-        ]
+        phrases = {self._phrase(target): count for target, count in own.items()}
+        # One search for each phrase, however many there are; nothing goes on from one to the next.
+        everything = _BETWEEN.join(each.marked for each, count in phrases.items() for _ in range(count))
+        return [(phrase, phrase.count(everything)) for phrase in phrases]
 
     def missed(self, matches: Sequence[Match], translation: str) -> list[Term]:
         """Those of the terms found in a text that its translation lacks."""
@@ -149,6 +162,11 @@ class Glossary:
                 lacking[match.term.target] -= 1
                 found.append(match.term)
         return found
+
+    def _phrase(self, target: str) -> Phrase:
+        if target not in self._phrases:
+            self._phrases[target] = Phrase(target, self.target_language)
+        return self._phrases[target]
 
     def _entry_at(self, words: Words, folded: Words, place: int) -> tuple[Words, Words, Term] | None:
         best = None
@@ -165,7 +183,10 @@ class Glossary:
         return best
 
     def _folded(self, words: Words) -> Words:
-        return tuple(lower(word, self.source_language).casefold().replace("’", "'") for word in words)
+        if not words:
+            return ()
+        together = lower("\n".join(words), self.source_language)  # no word has a space in it
+        return tuple(together.casefold().replace("’", "'").split("\n"))
 
 
 class Phrase:
@@ -174,23 +195,30 @@ class Phrase:
     Attributes:
         text: as asked for.
         as_first: it as sentences begin.
+        marked: words and signs, with a line end on both sides of each.
     """
 
     def __init__(self, text: str, language: str) -> None:
         self.text = text
         self.as_first = first_letter_upper(text, language)
-        # Vocabularies may know compatible characters only: "A" for a full-width one.
-        self._words = tuple(words_and_signs(normalize("NFKC", each)) for each in {text, self.as_first})
+        self.marked = _marked(text)
+        spelt = dict.fromkeys((self.marked, _marked(self.as_first)))
+        # In Korean a particle may follow, that is, the last word may go on.
+        self._spelt = [each[:-1] if _HANGUL.match(each[-2:-1]) else each for each in spelt]
 
     def occurrences(self, text: str) -> int:
         """How often it stands in a text, without overlaps."""
-        words = words_and_signs(normalize("NFKC", text))
-        count = place = 0
-        while place < len(words):
-            found = next((each for each in self._words if _stands_at(each, words, place)), None)
-            count += found is not None
-            place += 1 if found is None else len(found)
-        return count
+        return self.count(_marked(text))
+
+    def count(self, marked: str) -> int:
+        """How often it stands in a text that is marked like :attr:`marked`."""
+        # A string is searched much faster than with a pattern, which only overlaps need.
+        counts = [count for each in self._spelt if (count := marked.count(each))]
+        return sum(counts) if len(counts) < 2 else len(self._pattern.findall(marked))
+
+    @cached_property
+    def _pattern(self) -> re.Pattern[str]:
+        return re.compile("|".join(map(re.escape, self._spelt)))
 
 
 def parsed_rows(text: str, languages: tuple[str, str], name: str) -> list[tuple[str, str]]:
@@ -207,7 +235,21 @@ def parsed_rows(text: str, languages: tuple[str, str], name: str) -> list[tuple[
 
 def words_and_signs(text: str) -> Words:
     """Words and signs; an apostrophe divides words."""
+    if "'" not in text and "’" not in text:
+        return tuple(text[start:end] for start, end in word_spans(text))
     return tuple(part for start, end in word_spans(text) for part in _PARTS.findall(text[start:end]))
+
+
+def _shortness(entry: tuple[Words, Words, Term]) -> int:
+    return -len(entry[2].source)
+
+
+def _marked(text: str) -> str:
+    """Words and signs with a line end on both sides of each, which none of them has in it.
+
+    Vocabularies may know compatible characters only: "A" for a full-width one.
+    """
+    return "".join(f"\n{word}\n" for word in words_and_signs(normalize("NFKC", text)))
 
 
 def _beginnings(word: str) -> Iterator[str]:

@@ -24,6 +24,9 @@ from crosslate.text.vocabularies import Vocabulary
 UNCALIBRATED = 0.5
 """Without a calibration, what has a lower probability is doubtful."""
 
+# Characters; the time to compare two texts grows with their cube. Longer ones are aligned in proportion.
+_MOST_ALIGNED = 400
+
 
 @dataclass(frozen=True)
 class WordConfidence:
@@ -200,17 +203,34 @@ def _places(target: _Reader, ids: Sequence[int], part: _Part) -> list[list[int]]
         for place, character in enumerate(target.shown(part.translation))
         if not character.isspace()
     ]
-    places: list[list[int]] = [[] for _ in spelt]
     if len(spelt) == len(shown):
         places = [[place] for _, place in shown]
     else:  # the model knows some characters by another spelling, or not at all
         one, other = [each.casefold() for each in spelt], [each.casefold() for each, _ in shown]
-        for kind, start, end, begin, stop in SequenceMatcher(None, one, other, autojunk=False).get_opcodes():
-            for index in range(start, end):
-                chosen = slice(begin + index - start, begin + index - start + 1)
-                of_block = shown[chosen] if kind == "equal" else shown[begin:stop]
-                places[index] = [place for _, place in of_block]
+        places = [[shown[index][1] for index in found] for found in _aligned(one, other)]
     return [[place for index in range(*span) for place in places[index]] for span in spans]
+
+
+def _aligned(one: Sequence[str], other: Sequence[str]) -> list[range]:
+    """The characters of one spelling of a text that each character of another one stands for."""
+    shortest = min(len(one), len(other))
+    first = next((index for index in range(shortest) if one[index] != other[index]), shortest)
+    rest = range(shortest - first)
+    last = next((index for index in rest if one[-1 - index] != other[-1 - index]), len(rest))
+    middle = one[first : len(one) - last], other[first : len(other) - last]
+    found = [range(index, index + 1) for index in range(first)]
+    if max(map(len, middle)) > _MOST_ALIGNED:
+        scale = len(middle[1]) / max(1, len(middle[0]))
+        starts = [first + int(index * scale) for index in range(len(middle[0]) + 1)]
+        found += map(range, starts, starts[1:])
+    else:
+        for kind, start, end, begin, stop in SequenceMatcher(None, *middle, autojunk=False).get_opcodes():
+            for index in range(end - start):
+                place = first + begin + index
+                found.append(
+                    range(place, place + 1) if kind == "equal" else range(first + begin, first + stop)
+                )
+    return found + [range(len(other) + index, len(other) + index + 1) for index in range(-last, 0)]
 
 
 def _spelt(vocabulary: Vocabulary, ids: Sequence[int]) -> tuple[str, list[tuple[int, int]]]:

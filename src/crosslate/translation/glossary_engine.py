@@ -7,7 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache, partial
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 # In one text; the time of a search grows with their square.
 _MOST_PHRASES = 32
+# Phrases, and words of translations, whose spellings are remembered.
+_MOST_SPELT = 20_000
 
 
 @dataclass
@@ -84,7 +86,7 @@ class GlossaryEngine:
         self.max_source_tokens = engine.max_source_tokens
         self.use = TermUse()
         self._engine, self._glossary, self._live = engine, glossary, live
-        self._known: dict[tuple[str, str], tuple[Spelling, ...]] = {}
+        self._spelt = lru_cache(_MOST_SPELT)(partial(spellings_of, engine.target))
         self._lock = threading.Lock()
 
     def translate(self, texts: Sequence[str], options: DecodingOptions) -> list[list[Hypothesis]]:
@@ -104,7 +106,9 @@ class GlossaryEngine:
             with self._lock:
                 again = self._with_terms(rows, options)
             for index, better in zip(lacking, again, strict=True):
-                ranked[index] = [*better, *ranked[index]][: options.n_best]
+                known = {each.pieces for each in better}
+                others = [each for each in ranked[index] if each.pieces not in known]
+                ranked[index] = [*better, *others][: options.n_best]
         for found, (best, *_) in zip(matches, ranked, strict=True):
             self.use.num_found += len(found)
             self.use.missed.update(self._glossary.missed(found, best.text))
@@ -172,10 +176,7 @@ class GlossaryEngine:
         return replace(constraint, after=frozenset(after), place=min(places, default=None))
 
     def _spellings(self, text: str, as_first: str = "") -> tuple[Spelling, ...]:
-        as_first = as_first or text
-        if (text, as_first) not in self._known:
-            self._known[text, as_first] = spellings_of(self.target, text, as_first)
-        return self._known[text, as_first]
+        return self._spelt(text, as_first or text)
 
     @cached_property
     def _torch_engine(self) -> TorchEngine:

@@ -112,6 +112,7 @@ def test_what_an_encoding_lacks_makes_a_file_utf_8():
     [
         ('a: "b', "line 1: found unexpected end of stream; correct it"), ("a: b\n c: d", "line 2: mapping values are not allowed here"),
         ("a: [b", "line 1: expected ',' or ']'"), ("a: \x01b", "special characters are not allowed"), ("a: *b\n\tc", "cannot start any token"),
+        (r'a: "\UFFFFFFFF"', ".*; correct it"), (f"%YAML 1.{'1' * 5000}\n---\na: b", ".*; correct it"),
         ("[" * 10_000, "lists or mappings are nested more than 100 deep"),
     ],
 )  # fmt: skip

@@ -23,8 +23,8 @@ def test_faults_are_logged_once_and_the_next_looks_install(
         [Path("p/de-en")],
     ]
 
-    def install(slug: str, folder: Path, *, parent: str) -> list[Path]:
-        assert (slug, folder, parent) == ("ann/packs", tmp_path, "fr-en")
+    def install(slug: str, folder: Path, *, parent: str, replace: bool) -> list[Path]:
+        assert (slug, folder, parent, replace) == ("ann/packs", tmp_path, "fr-en", True)
         if not outcomes:
             ended.set()
             return []

@@ -1,6 +1,7 @@
 """Glossaries: files that are read or refused, terms found in texts of any script, and what translations lack."""
 
 import gzip
+import time
 
 import pytest
 
@@ -232,3 +233,34 @@ def test_updated():
 
 def test_words_are_those_of_the_text():
     assert words_and_signs("l’an, no.") == ("l", "’", "an", ",", "no", ".")
+
+
+def test_an_updated_glossary_is_what_reading_all_terms_gives():
+    first = Glossary([("red", "rojo"), ("red wine", "tinto"), ("sea", "mar")], "en", "es")
+    both = first.updated(Glossary([("red", "roja"), ("red sea", "mar Rojo"), ("sun", "sol")], "en", "es"))
+
+    text = "red wine, Red Sea, red, sea, sun"
+    assert [match.term.target for match in both.matches(text)] == ["tinto", "mar Rojo", "roja", "mar", "sol"]
+    assert [match.term.target for match in first.matches(text)] == ["tinto", "rojo", "mar", "rojo", "mar"]
+    assert [term.target for term in both.terms] == ["roja", "tinto", "mar", "mar Rojo", "sol"]
+
+
+def test_phrases_in_each_other_are_counted_once_for_each_term():
+    glossary = Glossary([("a", "red"), ("b", "Red wine"), ("c", "wine red")], "de", "en")
+    wanted = {phrase.text: count for phrase, count in glossary.wanted(glossary.matches("a b b c"))}
+    assert wanted == {"red": 4, "Red wine": 2, "wine red": 1}
+
+
+def test_many_terms_in_one_text_take_little_time():
+    chars = [chr(0x4E00 + number) for number in range(450)]
+    nested = [
+        (each, " ".join("ab"[number * place % 3 % 2] for place in range(90)))
+        for number, each in enumerate(chars)
+    ]
+    started = time.process_time()
+    glossary = Glossary(nested, "zh", "en")
+    matches = glossary.matches("".join(chars))
+    assert len(glossary.missed(matches, "x")) == 450
+    for _ in range(20):
+        glossary.updated(Glossary([("a", "b")], "zh", "en"))
+    assert time.process_time() - started < 5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ from crosslate.packs.pack import Pack
 from crosslate.text.segmenters import JsonSegmenter
 from crosslate.text.vocabularies import SpecialIds, Vocabulary
 from crosslate.text.vocabulary_training import train_vocabulary
-from crosslate.translation.confidence import confidences
+from crosslate.translation.confidence import _aligned, confidences
 from crosslate.translation.translator import Translator
 from every_script import LINES, SAMPLES
 
@@ -241,3 +242,23 @@ def test_a_language_code_is_no_part_of_a_sentence(name, tmp_path: Path):
 def one_thread():
     with families.one_thread():
         yield
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "found"),
+    [
+        ("abc", "abXc", [[0], [1], [3]]),
+        ("abXc", "abc", [[0], [1], [], [2]]),
+        ("aXYc", "aéc", [[0], [1], [1], [2]]),
+        ("abc", "", [[], [], []]),
+    ],
+)
+def test_characters_of_two_spellings(one, other, found):
+    assert [list(each) for each in _aligned(one, other)] == found
+
+
+def test_repetitive_texts_are_aligned_in_little_time():
+    started = time.process_time()
+    found = _aligned("b" + "a" * 3000, "b" + ("a" * 9 + "x") * 300 + "c")
+    assert [list(each) for each in found[:2]] == [[0], [1]] and len(found) == 3001
+    assert time.process_time() - started < 2

@@ -49,6 +49,14 @@ def test_n_best(translator):
     assert all(Phrase("house", "en").occurrences(each.text) == 1 for each in found[3][:1])
 
 
+def test_no_translation_is_among_the_best_twice(translator, monkeypatch):
+    two = OPTIONS.changed(n_best=2)
+    (plain,) = translator.engine.translate(["das Buch"], two)
+    engine = translator.with_glossary(GLOSSARY).engine
+    monkeypatch.setattr(engine, "_with_terms", lambda rows, options: [[plain[1]]])
+    assert engine.translate(["das Buch"], two) == [[plain[1], plain[0]]]
+
+
 def test_capitals_throughout(translator):
     (found,) = translator.with_glossary(GLOSSARY).translate(["DAS BUCH SCHLÄFT"])
     assert "HOUSE" in found.split() or "HOUSE." in found.split()

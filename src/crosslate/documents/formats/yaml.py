@@ -21,6 +21,8 @@ from crosslate.languages.codes import contradicts
 
 _STRING = "tag:yaml.org,2002:str"
 _MAX_DEPTH = 100
+# The latter two for characters and versions with too large numbers.
+_FAULTS = (yaml.YAMLError, ValueError, OverflowError)
 _PROPERTIES = re.compile(r"(?:[&!]\S*\s+)+")
 _BLOCK_HEADER = re.compile(r"[|>][-+\d]*[ \t]*(?:#[^\r\n]*)?(?:\r\n?|\n)")
 _LINE = re.compile(r"( *)([^\r\n]*)(\r\n?|\n|\Z)")
@@ -37,7 +39,7 @@ class Yaml(TextFormat):
     def read(self, flow: Flow, text: str, target_language: str | None) -> None:
         try:
             scalars = list(_scalars(text))
-        except yaml.YAMLError as error:
+        except _FAULTS as error:
             problem = " ".join(str(error).split())
             if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
                 problem = f"line {error.problem_mark.line + 1}: {error.problem}"
@@ -49,7 +51,7 @@ def read_entries(flow: Flow, text: str, names: Collection[str]) -> None:
     """Hands YAML to ``flow``, in which only entries of these names are text; what is no YAML is copied."""
     try:
         scalars = [each for each in _scalars(text) if each.depth == 1 and each.key in names]
-    except yaml.YAMLError:
+    except _FAULTS:
         scalars = []
     _Reader(flow, text, None).read(scalars)
 
@@ -165,7 +167,7 @@ def _is_plain(text: str) -> bool:
         first, second, third, fourth = entries
         found = [first, second.value[0], third.value[0][1], fourth.value[0][1]]
         return all(each.tag == _STRING and each.value == text for each in found)
-    except (yaml.YAMLError, AttributeError, TypeError, ValueError, IndexError):
+    except (*_FAULTS, AttributeError, TypeError, IndexError):
         return False
 
 
