@@ -126,7 +126,10 @@ def test_a_test_set_of_recordings_is_scored(crosslate, adapted):
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (("--format", "html"), "this model reads audio, not text, so --format, --glossary and --on ray have no use"),
+        (
+            ("--format", "html"),
+            "this model reads audio, not text, so --format, --glossary and --on ray have no use",
+        ),
         (("--engine", "ctranslate2"), "the CTranslate2 engine does not read audio"),
         (("--engine", "onnx"), "the ONNX engine does not read audio"),
     ],
