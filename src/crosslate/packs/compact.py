@@ -30,7 +30,8 @@ def compressed(
 ) -> Pack:
     """A smaller pack that makes nearly the same child.
 
-    Scores are removed, since they belong to the original. The training record notes the compression.
+    Scores and calibration are removed, since they belong to the original. The training record notes the
+    compression.
 
     Args:
         pack: not modified.
@@ -48,7 +49,7 @@ def compressed(
     smaller = _converted(pack, dtype, _matrices(pack.manifest, parent) if rank else {}, rank)
     before = {"checksum": pack.manifest.checksum, "rank": rank or None, "dtype": dtype}
     smaller.manifest = smaller.manifest.changed(
-        scores=(), training={**pack.manifest.training, "compressed": before}
+        scores=(), calibration=None, training={**pack.manifest.training, "compressed": before}
     )
     return smaller
 

@@ -13,7 +13,7 @@ from crosslate.models.methods.forms import LowRank
 from crosslate.models.tensors import named_tensors
 from crosslate.packs.compact import compressed, low_rank
 from crosslate.packs.compose import apply_packs, pack_child, plug_back
-from crosslate.packs.manifest import ScoreRecord, TensorRecord
+from crosslate.packs.manifest import Calibration, Curve, ScoreRecord, TensorRecord
 from crosslate.packs.pack import Pack
 
 FORMED = ("lora[xattn;rank=2]", "lora[attention;rank=2]", "ia3")
@@ -266,10 +266,14 @@ class TestFewerBits:
     def test_the_record_says_what_was_done_and_old_scores_go(self, tmp_path):
         score = ScoreRecord(metric="bleu", value=30.0, signature="x", test_set="test")
         whole = pack_of("src+xattn")
-        whole.manifest = whole.manifest.changed(training={"updates": 7}, scores=(score,))
+        curve = Curve(intercept=0.0, slope=1.0, doubtful=0.5)
+        measured = Calibration(sentence=curve, word=curve, sentences=60, spearman=0.4, signature="x")
+        whole.manifest = whole.manifest.changed(
+            training={"updates": 7}, scores=(score,), calibration=measured
+        )
         whole.save(tmp_path / "whole")
         made = saved(compressed(whole, parent(), rank=4), tmp_path / "pack")
-        assert made.manifest.scores == ()
+        assert made.manifest.scores == () and made.manifest.calibration is None
         assert made.manifest.training == {
             "updates": 7,
             "compressed": {"checksum": whole.manifest.checksum, "rank": 4, "dtype": None},
