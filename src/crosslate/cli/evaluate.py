@@ -38,9 +38,6 @@ if TYPE_CHECKING:
     from crosslate.translation.translator import Translator
 
 
-_SCORED_AT_ONCE = 256
-
-
 class Models:
     """A system of one model on disk, or of several in a row."""
 
@@ -218,11 +215,8 @@ def _correlation(
     """How the confidence of a model, the last of several, goes with the chrF of its sentences."""
     from crosslate.evaluation.calibration import Correlation
 
-    confidence: list[float | None] = []
-    for start in range(0, len(sources), _SCORED_AT_ONCE):
-        part = slice(start, start + _SCORED_AT_ONCE)
-        found = translator.confidences(sources[part], translations[part])
-        confidence += [None if each is None else each.score for each in found]
+    found = translator.confidences(sources, translations)
+    confidence = [None if each is None else each.score for each in found]
     return Correlation.of(confidence, translations, test.target)
 
 
