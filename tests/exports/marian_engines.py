@@ -110,9 +110,10 @@ def in_page(folder: Path, pairs: dict[tuple[str, str], Sequence[str]]) -> dict[t
     found = {}
     with served(folder) as address, running_chromium() as chromium:
         for (source, target), texts in pairs.items():
-            tab = Tab(chromium).open(f"{address}?from={source}&to={target}")
-            tab.type("\n".join(texts))
-            tab.page.wait_for_selector("#output:not(.stale)", state="attached", timeout=_TIMEOUT_MS)
+            tab = Tab(chromium)
+            tab.context.set_default_timeout(_TIMEOUT_MS)  # also for loading tens of megabytes on busy cores
+            tab.open(f"{address}?from={source}&to={target}").type("\n".join(texts))
+            tab.page.wait_for_selector("#output:not(.stale)", state="attached")
             text = tab.page.evaluate("document.querySelector('#output').textContent")
             assert tab.faults == [] and all(url.startswith(address) for url in tab.requests), tab.faults
             found[source, target] = text.split("\n")
