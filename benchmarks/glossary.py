@@ -1,6 +1,7 @@
 """Terms that a model would not use by itself: how many come out, and what that costs the rest.
 
     python -m benchmarks.glossary --parent FOLDER --train FILE FILE --text FILE FILE [--random]
+    python -m benchmarks.glossary --packs FOLDER --parent FOLDER --train FILE FILE --text FILE FILE
 
 For each of 200 sentences (``--sentences``), a word of the reference that the model's translation lacks
 becomes the translation of the source word that it is aligned to; the alignment is learnt from the training
@@ -8,6 +9,9 @@ text. With ``--random``, a random word of the training text takes its place, as 
 be. Each sentence has a glossary of its own, so no term is met by chance. Prints the share of terms used, and
 BLEU without and with the glossaries: of the whole, and of what remains of references and translations without
 the words (in translations without the glossary: without the word that attention links to the source word).
+
+A pack that has learnt terms is measured three times: by the search alone, as for any other pack; by the terms
+in its text alone; and by both, as it is used. The forms of a term that such a pack may write count as used.
 """
 
 from __future__ import annotations
@@ -15,19 +19,23 @@ from __future__ import annotations
 import argparse
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 import sacrebleu
 
+from crosslate.engines.decoding import DecodingOptions, Engine, Hypothesis
 from crosslate.languages.bleu_tokenizers import bleu_tokenizer
+from crosslate.languages.word_forms import are_forms
 from crosslate.languages.words import word_spans, words_in
 from crosslate.packs.stored_model import StoredModel
 from crosslate.text.glossaries import Glossary
 from crosslate.text.streams import read_lines
 from crosslate.text.word_alignment import Links, link_words
+from crosslate.translation.glossary_engine import GlossaryEngine
+from crosslate.translation.lines import translate_lines
 from crosslate.translation.translator import Translator
 from crosslate.translation.word_links import anatomy_of, attention_links
 
@@ -67,16 +75,18 @@ def planted(source: str, reference: str, translation: str, links: Links) -> tupl
 
 
 def without(text: str, words: Sequence[str]) -> str:
-    """A text without the first occurrence of each of some words."""
+    """A text without the first occurrence of each of some words, or of a form of it."""
     for word in words:
-        head, found, tail = text.partition(word)
+        forms = (each for each in words_in(text) if are_forms(each.lower(), word.lower()))
+        head, found, tail = text.partition(word if word in text else next(forms, word))
         text = head + tail if found else text
     return text
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--parent", type=Path, required=True)
+    parser.add_argument("--parent", type=Path)
+    parser.add_argument("--packs", type=Path, nargs="*", default=[])
     parser.add_argument("--train", type=Path, nargs=2, required=True)
     parser.add_argument("--text", type=Path, nargs=2, required=True)
     parser.add_argument("--sentences", type=int, default=200)
@@ -88,7 +98,7 @@ def main() -> None:
         for one, other in islice(train, _TRAINING_PAIRS)
     )
     known, choice = sorted({word for found in links.values() for word in found}), random.Random(1)
-    stored = StoredModel((), str(arguments.parent))
+    stored = StoredModel(arguments.packs, arguments.parent)
     translator = Translator.of_stored(stored, engine="pytorch")
     sources, references = (list(read_lines(path)) for path in arguments.text)
     rows: list[Row] = []
@@ -107,34 +117,84 @@ def main() -> None:
             )
         elif len(rows) == arguments.sentences:
             break
+    results = [measured(name, engine, rows, stored) for name, engine in ways(translator, stored)]
+    report(rows, results, words_for(translator, rows), stored.target_language)
+
+
+class Result(NamedTuple):
+    """What one way of using a glossary gave.
+
+    Attributes:
+        translations: of the rows.
+        share: of terms that are used, 0-100.
+        seconds: for a sentence, one by one.
+    """
+
+    name: str
+    translations: list[str]
+    share: float
+    seconds: float
+
+
+Way = Callable[[Glossary], Engine]
+"""Makes an engine that uses a glossary."""
+
+
+def ways(translator: Translator, stored: StoredModel) -> list[tuple[str, Way]]:
+    """The ways to use a glossary, by name: the search, and for a pack that has learnt terms the others."""
+    engine, live, markers = translator.engine, translator.live_model, stored.term_markers
+    found: list[tuple[str, Way]] = [("searched", lambda glossary: GlossaryEngine(engine, glossary, live))]
+    if markers is not None:
+        found += [
+            ("in the text", lambda glossary: _Annotating(engine, glossary.for_model(markers))),
+            ("both", lambda glossary: GlossaryEngine(engine, glossary.for_model(markers), live)),
+        ]
+    return found
+
+
+class _Annotating:
+    """Translates texts with their terms in them, and searches for none."""
+
+    def __init__(self, engine: Engine, glossary: Glossary) -> None:
+        self.name, self.source, self.target = engine.name, engine.source, engine.target
+        self.max_source_tokens, self._engine, self._glossary = engine.max_source_tokens, engine, glossary
+        self.log_probabilities = engine.log_probabilities
+
+    def translate(self, texts: Sequence[str], options: DecodingOptions) -> list[list[Hypothesis]]:
+        annotated = [self._glossary.annotated(text, self._glossary.matches(text)) for text in texts]
+        return self._engine.translate(annotated, options)
+
+
+def measured(name: str, way: Way, rows: Sequence[Row], stored: StoredModel) -> Result:
+    """Translates each row with a glossary of its own."""
+    pair, translations, num_missed = (stored.source_language, stored.target_language), [], 0
     started = time.monotonic()
-    constrained, num_missed = [], 0
     for row in rows:
-        glossary = Glossary([row.term], stored.source_language, stored.target_language)
-        with_terms = translator.with_glossary(glossary)
-        constrained += with_terms.translate([row.source])
-        num_missed += with_terms.term_use.num_missed
-    seconds = time.monotonic() - started
-    report(rows, constrained, words_for(translator, rows), num_missed, stored.target_language)
-    print(f"{seconds / max(1, len(rows)):.2f} s a sentence, one by one")
+        glossary = Glossary([row.term], *pair)
+        lines = translate_lines(
+            way(glossary), [row.source], DecodingOptions(), language=pair[0], target_language=pair[1]
+        )
+        translations += lines
+        # Whatever the way, forms count if the model has learnt them, so that shares can be compared.
+        judge = glossary.for_model(stored.term_markers)
+        num_missed += len(judge.missed(judge.matches(row.source), translations[-1]))
+    count = max(1, len(rows))
+    return Result(name, translations, 100 * (1 - num_missed / count), (time.monotonic() - started) / count)
 
 
 def report(
-    rows: Sequence[Row],
-    constrained: Sequence[str],
-    own_words: Sequence[Sequence[str]],
-    num_missed: int,
-    language: str,
+    rows: Sequence[Row], results: Sequence[Result], own_words: Sequence[Sequence[str]], language: str
 ) -> None:
-    """Prints the share of terms used, and BLEU without and with the glossary."""
+    """Prints the share of terms used, and BLEU without the glossary and with it in every way."""
     references, terms = [row.reference for row in rows], [[row.term[1]] for row in rows]
-    words = [[row.word] for row in rows]
     plain = [row.translation for row in rows]
-    share = 100 * (1 - num_missed / max(1, len(rows)))
-    print(f"{len(rows)} terms planted, {share:.1f} % used\n")
-    print("| glossary | BLEU | BLEU of the rest |\n|---|---|---|")
-    rest = list(map(without, references, words))
-    for name, texts, left_out in (("without", plain, own_words), ("with", constrained, terms)):
+    print(f"{len(rows)} terms planted\n")
+    for each in results:
+        print(f"{each.name}: {each.share:.1f} % used, {each.seconds:.2f} s a sentence, one by one")
+    print("\n| glossary | BLEU | BLEU of the rest |\n|---|---|---|")
+    rest = [without(row.reference, [row.word]) for row in rows]
+    compared = [("without", plain, own_words), *((each.name, each.translations, terms) for each in results)]
+    for name, texts, left_out in compared:
         scores = [
             sacrebleu.corpus_bleu(
                 list(one), [list(other)], tokenize=bleu_tokenizer(language, references)

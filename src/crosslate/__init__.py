@@ -13,7 +13,13 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from crosslate.adaptation.adapt import adapt
     from crosslate.adaptation.parents import train_parent
-    from crosslate.adaptation.settings import DataSettings, NewLanguages, OutputSettings, PackOutput
+    from crosslate.adaptation.settings import (
+        DataSettings,
+        NewLanguages,
+        OutputSettings,
+        PackOutput,
+        TermSettings,
+    )
     from crosslate.engines.decoding import DecodingOptions
     from crosslate.errors import CrosslateError
     from crosslate.models.parent import Parent
@@ -43,6 +49,7 @@ _MODULES = {
     "Phrasebook": "crosslate.text.phrasebook",
     "SignalCorpus": "crosslate.signals.corpora",
     "SyntheticText": "crosslate.text.synthetic",
+    "TermSettings": "crosslate.adaptation.settings",
     "TrainingSettings": "crosslate.training.settings",
     "Translator": "crosslate.translation.translator",
     "Vocabulary": "crosslate.text.vocabularies",
@@ -67,6 +74,7 @@ __all__ = [
     "Phrasebook",
     "SignalCorpus",
     "SyntheticText",
+    "TermSettings",
     "TrainingSettings",
     "Translator",
     "Vocabulary",

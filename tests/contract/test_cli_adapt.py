@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 import toy_corpora
-from crosslate.errors import EXIT_FAILED, EXIT_USAGE
+from crosslate.errors import EXIT_FAILED, EXIT_INPUT, EXIT_USAGE
 from crosslate.models.parent import Parent
 from crosslate.packs.pack import Pack
 
@@ -99,6 +99,25 @@ def test_plan_says_what_an_effort_means(crosslate, tiny, more, strategy, meaning
     assert ran.lines[-1].startswith(meaning)
 
 
+def test_terms_are_learnt_and_used(adapt, crosslate, tiny, tmp_path):
+    saved = tmp_path / "adapt.yaml"
+    ran = adapt("--learn-terms", "--term-share", 0.25, "--vocab-size", 100, "--save-config", saved)
+    assert ran.code == 0, ran.err
+    assert ", terms learnt from 60 annotated pairs, saved to " in ran.out
+    assert yaml.safe_load(saved.read_text(encoding="utf-8"))["terms"] == {"learn": True, "share": 0.25}
+    manifest = Pack.load(tmp_path / "de-en").manifest
+    assert manifest.data["annotated"]["share"] == 0.25
+    shown = crosslate("pack", "show", tmp_path / "de-en").out
+    assert "terms learnt from 60 annotated pairs, 20 in each epoch" in shown
+    terms = tmp_path / "terms.tsv"
+    terms.write_text("Hund\tgreen man\n", encoding="utf-8")
+    with_terms = "--pack", tmp_path / "de-en", "--parent", tiny / "parents/fr-en", "--glossary", terms
+    short = "--beam", 2, "--max-new-tokens", 8
+    ran = crosslate("translate", *with_terms, *short, stdin=b"Der Hund\n\nKind\n")
+    assert ran.code == 0, ran.err
+    assert len(ran.lines) == 3 and "green man" in ran.lines[0].lower()
+
+
 def test_a_saved_configuration_gives_the_same_pack_and_options_win_over_it(adapt, crosslate, tmp_path):
     saved = tmp_path / "adapt.yaml"
     ran = adapt("--set", "weight_decay=1e-2", "--save-config", saved, "--no-cleaning")
@@ -140,6 +159,8 @@ def test_faults_of_a_configuration_come_together(crosslate, tmp_path):
         (("--initial-embeddings", "dictionary"), EXIT_USAGE, "0 dictionaries are given, expected 1"),
         (("--vocabulary", "joint"), EXIT_USAGE, "--vocabulary is 'joint', expected 'separate' or 'appended'"),
         (("--related", "fr"), EXIT_USAGE, "the related language 'fr' has no effect"),
+        (("--term-share", "0.5"), EXIT_USAGE, "a share of annotated pairs is given, but no terms are to be learnt"),
+        (("--learn-terms", "--strategy", "embed+xattn"), EXIT_INPUT, "stays, but it spells only 0 of the signs"),
         (("--set", "weight_decai=1"), EXIT_USAGE, "unknown key training.weight_decai; did you mean 'weight_decay'?"),
         (("--set", "weight_decay"), EXIT_USAGE, "expected NAME=VALUE"),
         (("--effort", "bset"), EXIT_USAGE, "--effort is 'bset', expected 'fast', 'default' or 'best'; did you mean 'best'?"),

@@ -174,8 +174,13 @@ def test_the_guide_to_glossaries_works(crosslate, tiny, tmp_path, monkeypatch):
     shutil.copytree(tiny / "packs" / "de-en", tmp_path / "packs" / "de-en")
     shutil.copytree(tiny / "parents" / "fr-en", tmp_path / "parents" / "fr-en")
     monkeypatch.chdir(tmp_path)
-    (line,) = commands_of(GUIDES / "glossaries.md")
+    write_texts(tmp_path, "de-en")
+    line, learning = commands_of(GUIDES / "glossaries.md")
     assert run_command(crosslate, f"{line} --parent parents/fr-en") == "translate"
+    assert run_command(crosslate, learning) == "adapt"
+    (example,) = re.findall(r"```\n(Der.*?)\n```", guide)
+    markers = Pack.load(Path("packs/de-en-terms")).manifest.terms
+    assert markers.annotated("Der Hund schläft.", [(4, 8, "hound")]) == example
     found = Path("out.en").read_text(encoding="utf-8").splitlines()
     assert len(found) == 4
     program = program.replace(

@@ -9,13 +9,16 @@ import shutil
 import pytest
 
 from crosslate.engines.decoding import DecodingOptions
+from crosslate.packs.manifest import read_manifest
 from crosslate.server.answers import Refusal
-from crosslate.server.catalogue import Direction
+from crosslate.server.catalogue import Direction, InstalledPack
 from crosslate.server.routes.translate import TranslateFields
 from crosslate.server.service import Service
 from crosslate.server.settings import Limits, QueueSettings, ServerSettings
 from crosslate.server.terms import check_one_model
+from crosslate.server.translation import Usage, _Request
 from crosslate.text.glossaries import Glossary
+from crosslate.text.term_annotations import TermMarkers
 from toy_server import Server, error, events
 
 BUCH = {"q": "das Buch", "source": "de", "target": "en"}
@@ -190,6 +193,18 @@ def test_glossaries_come_and_go(served, folder):
     assert snapshot.directions["fr", "es"].glossary is None
     lonely.unlink()
     assert not catalogue.refresh().refused
+
+
+def test_a_pack_that_has_learnt_terms_gets_them_in_its_text(folder):
+    markers = TermMarkers(before="|", between="[", after="]")
+    manifest = read_manifest(folder / "de-en" / "pack.json")
+    glossary = Glossary([("Buch", "house")], "de", "en")
+    for terms in (markers, None):
+        pack = InstalledPack(folder / "de-en", manifest.changed(terms=terms), glossary=glossary)
+        request = _Request([pack.direction], Usage(), Glossary([("Hund", "green man")], "de", "en"))
+        found = request.glossaries[pack.direction.identity]
+        annotated = found.annotated("Hund, Buch", found.matches("Hund, Buch"))
+        assert annotated == ("| Hund[ green man],| Buch[ house]" if terms else "Hund, Buch")
 
 
 def test_two_models_in_a_row_have_no_glossary_of_a_request():

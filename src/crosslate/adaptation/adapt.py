@@ -15,9 +15,16 @@ from crosslate.adaptation.data import Prepared, encode, prepare
 from crosslate.adaptation.dropout_choice import choose_dropout
 from crosslate.adaptation.going_on import GoingOn
 from crosslate.adaptation.head_choice import choose_heads, without_choice
+from crosslate.adaptation.learnt_terms import with_learnt_terms
 from crosslate.adaptation.new_vocabularies import NewVocabularies
 from crosslate.adaptation.run_folder import Run
-from crosslate.adaptation.settings import DataSettings, NewLanguages, PackOutput, ValidationMetric
+from crosslate.adaptation.settings import (
+    DataSettings,
+    NewLanguages,
+    PackOutput,
+    TermSettings,
+    ValidationMetric,
+)
 from crosslate.adaptation.signals import checked_files, longest_target, pair_files, signals_of
 from crosslate.adaptation.validation import make_validate, measure_confidence
 from crosslate.errors import Faults, InputError, Interrupted, TrainingError, UsageError
@@ -58,6 +65,7 @@ def adapt(
     start: Sequence[Pack] = (),
     earlier: EarlierText | None = None,
     data: DataSettings | None = None,
+    terms: TermSettings | None = None,
     training: TrainingSettings | None = None,
     effort: Effort | None = None,
     output: PackOutput | None = None,
@@ -83,6 +91,7 @@ def adapt(
         new: the new languages; of a pair pack, only the strategy; None if one goes on.
         start: packs of the parent to start from, which must have been saved.
         earlier: earlier text of the pack to go on from.
+        terms: whether the model learns to use terms; a pack that has learnt it always goes on doing so.
         training: all settings of the training; None takes those of the effort, and if a pack goes on without
             earlier text, a decay towards its values.
         effort: sets what is not given, the strategy included; None is ``default``, and is not recorded.
@@ -95,6 +104,7 @@ def adapt(
             a parent that reads recordings or images.
         PackError: the packs to start from do not compose, or do not fit the parent.
         StrategyError: the strategy does not fit the model.
+        VocabularyError: a vocabulary cannot be learnt, or terms cannot with the one that is kept.
         MissingExtra: the strategy's method needs PEFT, which is not installed.
         InputError: the corpus has the wrong languages, or the output exists and may not be replaced; or files
             of recordings or images cannot be read.
@@ -105,7 +115,7 @@ def adapt(
     given = new or NewLanguages()
     if not parent.reads_text:
         corpus, valid = signals_of(corpus), None if valid is None else signals_of(valid)
-        _check_files(synthetic, earlier, given)
+        _check_files(synthetic, earlier, given, terms)
     parent, going_on = start_of(parent, start)
     _check_start(parent, given, going_on, corpus, earlier)
     data, progress = data or DataSettings(), progress or Progress()
@@ -118,7 +128,8 @@ def adapt(
         trained = given.with_effort(effort or "default")
         training = training or changes.resolved(trained.parsed_strategy)
     dial = {"effort": effort} if effort else {}
-    adapted = partial(_adapt, parent, corpus, valid, synthetic, earlier, trained, data, training, dial)
+    terms = terms or TermSettings()
+    adapted = partial(_adapt, parent, corpus, valid, synthetic, earlier, trained, data, terms, training, dial)
     if output is not None:
         return adapted(output, progress)
     with tempfile.TemporaryDirectory(prefix="crosslate-") as folder:
@@ -139,6 +150,7 @@ def _adapt(
     earlier: EarlierText | None,
     new: NewLanguages | Pack,
     data: DataSettings,
+    terms: TermSettings,
     training: TrainingSettings,
     dial: dict[str, Any],
     output: PackOutput,
@@ -156,6 +168,7 @@ def _adapt(
             checked_files(valid, processor, drop_long=False)
     prepared = prepare(corpus, valid, data, training.seed, run.folder, synthetic, earlier)
     prepared.record["train"] |= files
+    prepared = with_learnt_terms(prepared, parent, new, terms, training.seed, run.folder)
     vocabularies = (
         GoingOn(parent, new) if isinstance(new, Pack) else NewVocabularies(parent, new, prepared, data, run)
     )
@@ -221,7 +234,10 @@ def _adapt(
     else:
         found = (_record_of(score, prepared.valid.origin), *scores(child, only_earlier=True)[0])
         calibration = measure_confidence(child, prepared.valid)
-    pack.manifest = pack.manifest.changed(training=record, scores=found, calibration=calibration)
+    markers = None if prepared.annotated is None else prepared.annotated.markers
+    pack.manifest = pack.manifest.changed(
+        training=record, scores=found, calibration=calibration, terms=markers
+    )
     run.finish(lambda: pack.save(output.folder, replace=output.replace))
     return pack
 
@@ -253,7 +269,12 @@ def _check_start(
         raise InputError(f"the corpus is {'-'.join(corpus.languages)}, expected {'-'.join(expected)}: {why}")
 
 
-def _check_files(synthetic: SyntheticText | None, earlier: EarlierText | None, new: NewLanguages) -> None:
+def _check_files(
+    synthetic: SyntheticText | None,
+    earlier: EarlierText | None,
+    new: NewLanguages,
+    terms: TermSettings | None,
+) -> None:
     """Refuses what needs a text on the source side."""
     faults = Faults("the parent reads recordings or images")
     if new.source:
@@ -264,6 +285,8 @@ def _check_files(synthetic: SyntheticText | None, earlier: EarlierText | None, n
         faults.add("there are no synthetic pairs of recordings or images; leave them out")
     if earlier is not None:
         faults.add("earlier recordings or images cannot be replayed; leave them out")
+    if terms is not None and terms.learn:
+        faults.add("terms are learnt in texts alone; leave them out")
     if new.start == ALIGNED:
         faults.add("words are aligned in texts alone; choose other initial embeddings, such as mean")
     faults.raise_as(UsageError)

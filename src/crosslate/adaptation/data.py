@@ -26,6 +26,7 @@ from crosslate.text.earlier import EarlierText
 from crosslate.text.encoded import EncodedCorpus
 from crosslate.text.swapped import check_order
 from crosslate.text.synthetic import SyntheticText, TaggedPairs, record_of
+from crosslate.text.term_annotations import AnnotatedText
 from crosslate.text.vocabularies import SpecialIds, Vocabulary
 from crosslate.text.vocabulary_training import RareCharacters, train_vocabulary
 from crosslate.training.batches import PairIds, longest_unpadded
@@ -51,6 +52,7 @@ class Prepared:
         earlier: pairs of earlier text to replay; None for none.
         earlier_share: of these pairs in an epoch, between 0 and 1.
         earlier_valid: pairs of earlier text to validate on; None for none.
+        annotated: copies of real pairs with terms in their sources; None if terms are not learnt.
     """
 
     train: SizedCorpus
@@ -62,6 +64,7 @@ class Prepared:
     earlier: SizedCorpus | None = None
     earlier_share: float = 0.0
     earlier_valid: ParallelCorpus | None = None
+    annotated: AnnotatedText | None = None
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -74,6 +77,8 @@ class Prepared:
             identity["synthetic"] = [self.synthetic.content_hash, self.share, self.human_side]
         if self.earlier is not None:
             identity["earlier"] = [self.earlier.content_hash, self.earlier_share]
+        if self.annotated is not None:
+            identity["annotated"] = [self.annotated.pairs.content_hash, self.annotated.share]
         return identity
 
     def human_text(self, side: str) -> list[SizedCorpus]:
@@ -270,7 +275,7 @@ def vocabulary(
     """Learns the vocabulary of one side of the training text, or loads it from ``cache``.
 
     Machine translations are left out: a vocabulary would learn their errors. The tag of synthetic sources
-    becomes a piece.
+    becomes a piece, as do the markers of terms, whose translations a source vocabulary must spell, too.
 
     Args:
         special, control: see :func:`crosslate.text.vocabulary_training.train_vocabulary`.
@@ -281,11 +286,17 @@ def vocabulary(
     described = [*(each.content_hash for each in text), side, size, kind, repr(special)]
     made = prepared.synthetic
     tags = [made.tag] if side == "source" and made is not None and made.tag else []
+    terms = prepared.annotated if side == "source" else None
+    if terms is not None:
+        described.append(terms.pairs.content_hash)
+        tags += terms.markers.signs
     described += [version("sentencepiece"), *control, *([tags] if tags else [])]
     path = cache / f"{sha256_text(json.dumps(described))[:32]}.spm"
     rare_path = path.with_suffix(".rare.json")
     if not path.is_file():
         lines, rare = chain.from_iterable(each.lines(side) for each in text), list[RareCharacters]()
+        if terms is not None:
+            lines = chain(lines, terms.translations())
         log.info("learning the %s vocabulary", side)
         learnt = train_vocabulary(
             lines, size or None, kind=kind, special=special, control=control, tags=tags, report=rare.append
@@ -312,7 +323,7 @@ def encode(
     Args:
         cache: folder of encoded corpora.
         max_positions: of the model; pairs that do not fit are dropped and counted as too long.
-        seed: of the order in which synthetic and earlier pairs are used.
+        seed: of the order in which synthetic, earlier and annotated pairs are used.
     """
     max_tokens = min(settings.max_tokens, longest_unpadded(max_positions))
 
@@ -329,9 +340,11 @@ def encode(
         return pairs
 
     pairs: PairIds = encoded(prepared.train, prepared.record)
+    terms = prepared.annotated
     for name, others, share in (
         ("synthetic", prepared.synthetic, prepared.share),
         ("earlier", prepared.earlier, prepared.earlier_share),
+        ("annotated", None if terms is None else terms.pairs, 0.0 if terms is None else terms.share),
     ):
         if others is None:
             continue

@@ -13,6 +13,7 @@ from crosslate.adaptation.settings import (
     OutputSettings,
     PackOutput,
     SyntheticSettings,
+    TermSettings,
 )
 from crosslate.config import AnyPath, Settings
 from crosslate.errors import Faults, UsageError
@@ -151,6 +152,7 @@ class AdaptJob(_Job, Start):
     new: NewLanguages = Field(default_factory=NewLanguages)
     synthetic: SyntheticSettings = Field(default_factory=SyntheticSettings)
     earlier: EarlierSettings = Field(default_factory=EarlierSettings)
+    terms: TermSettings = Field(default_factory=TermSettings)
     output: PackOutput
 
     def find_faults(self, faults: Faults) -> None:
@@ -220,9 +222,9 @@ class AdaptJob(_Job, Start):
             earlier = EarlierText.read(before.files, before.valid, languages, share=before.share)
         return adapt(
             parent, train, valid, synthetic=synthetic, new=new if pack is None else None,
-            start=() if pack is None else (pack,), earlier=earlier, data=self._data, training=self.settings,
-            effort=self.training.effort if self.training.preset == "default" else None, output=self.output,
-            progress=progress,
+            start=() if pack is None else (pack,), earlier=earlier, data=self._data, terms=self.terms,
+            training=self.settings, output=self.output, progress=progress,
+            effort=self.training.effort if self.training.preset == "default" else None,
         )  # fmt: skip
 
 

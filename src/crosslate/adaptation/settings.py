@@ -210,6 +210,23 @@ class EarlierSettings(Settings):
             faults.add("a share of earlier pairs is given, but no such pairs; give a file of them")
 
 
+class TermSettings(Settings):
+    """Whether a model learns to use the terms of glossaries from annotated copies of its training pairs."""
+
+    learn: bool = Field(
+        False,
+        description="Learn to use and inflect the terms of glossaries: some training sentences are repeated "
+        "with the translations of some words put in. See docs/guides/glossaries.md.",
+    )
+    share: float = Field(
+        0.2, gt=0, lt=1, description="Share of annotated pairs in an epoch, beside all others."
+    )
+
+    def find_faults(self, faults: Faults) -> None:
+        if not self.learn and "share" in self.model_fields_set:
+            faults.add("a share of annotated pairs is given, but no terms are to be learnt")
+
+
 class OutputSettings(Settings):
     """Where a result is written."""
 

@@ -42,6 +42,7 @@ VOCABULARY: Options = {
     ),
     "--unigram": Option("data.vocabulary_kind", value="unigram", help="Unigram instead of BPE vocabularies."),
 }
+TERMS: Options = {"--learn-terms": "terms.learn", "--term-share": Option("terms.share", metavar="X")}
 PACK: Options = {
     "--frozen-dtype": "frozen_dtype",
     "--gradient-checkpointing": "training.gradient_checkpointing",
@@ -64,6 +65,7 @@ _OPTIONS: Options = {
     "--earlier": Option("earlier.files", metavar="FILE [FILE]"),
     "--earlier-share": Option("earlier.share", metavar="X"),
     "--earlier-valid": Option("earlier.valid", metavar="FILE [FILE]"),
+    **TERMS,
     **OUTPUT,
     "--effort": "training.effort",
     "--strategy": "new.strategy",
@@ -97,8 +99,11 @@ def print_pack(manifest: Manifest, folder: Path) -> None:
         + (f" ({was:.2f} {start})" if was is not None else "")
         for each, was in zip_longest(manifest.scores, before)
     )
+    terms = manifest.data.get("annotated")
+    learnt = "" if terms is None else f", terms learnt from {terms['pairs']:,} annotated pairs"
     console().print(
         f"pack {manifest.source_language}-{manifest.target_language}: {size_of(counts['pack_bytes'])} of "
-        f"tensors, {of_full_model(counts['share_stored'], counts['model_bytes'])}{score}, saved to {folder}",
+        f"tensors, {of_full_model(counts['share_stored'], counts['model_bytes'])}{score}{learnt}, "
+        f"saved to {folder}",
         soft_wrap=True,
     )

@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from crosslate.adaptation.composition import ImproveJob
-from crosslate.cli.adapt import OUTPUT, PACK, TEXT, TRAINING, print_pack
+from crosslate.cli.adapt import OUTPUT, PACK, TERMS, TEXT, TRAINING, print_pack
 from crosslate.cli.console import console, error_console, print_line
 from crosslate.cli.model_choice import ENGINE
 from crosslate.cli.options import Option, Options, options_of
@@ -61,6 +61,7 @@ _OPTIONS: Options = {
     "--min-round-trip": Option("synthesis.min_round_trip", metavar="X"),
     **TEXT,
     "--synthetic-share": Option("synthetic_share", metavar="X"),
+    **TERMS,
     **OUTPUT,
     **ENGINE,
     "--effort": "training.effort",

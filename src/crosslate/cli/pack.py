@@ -283,6 +283,8 @@ def _data(record: dict[str, Any]) -> list[tuple[str, str]]:
         "and {synthetic[pairs]:,} synthetic pairs of {synthetic[origin]}, "
         "{synthetic[pairs_per_epoch]:,} in each epoch",
         "translated by {synthetic[made][translator][name]}",
+        "terms learnt from {annotated[pairs]:,} annotated pairs, "
+        "{annotated[pairs_per_epoch]:,} in each epoch",
         "validated on {valid[pairs]:,} pairs of {valid[origin]}",
         "cleaning kept {cleaning[kept]:,} of {cleaning[total]:,} pairs",
     )  # fmt: skip

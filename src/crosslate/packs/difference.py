@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import torch
 
 _FACTS = ("name", "source_language", "target_language", "strategy", "licence", "created", "crosslate_version")
-_TEXTS = ("train", "valid", "synthetic", "earlier", "earlier_valid")
+_TEXTS = ("train", "valid", "synthetic", "earlier", "earlier_valid", "annotated")
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from crosslate.languages.codes import language_code
 from crosslate.models.groups import SIDES, Side
 from crosslate.models.methods.forms import Form, form_values
 from crosslate.models.methods.registry import parse_method, read_form
+from crosslate.text.term_annotations import TermMarkers
 from crosslate.text.vocabularies import Frame, SpecialIds
 
 if TYPE_CHECKING:
@@ -258,6 +259,7 @@ class Manifest(Settings):
         data: origins, content hashes, numbers of pairs, cleaning counts; free-form.
         calibration: of the confidence of the child's translations; None without enough validation text.
         created: UTC, ``2025-01-31T12:00:00Z``.
+        terms: markers of terms in the source, if the child has learnt to use the translations put in there.
         added: methods that add modules to the parent's, such as ``adapters(enc,dec;width=4)``.
         checksum: hex sha256 of ``pack.json`` itself, computed with this value as 64 zeros.
     """
@@ -282,6 +284,7 @@ class Manifest(Settings):
     data: dict[str, Any] = Field(default_factory=dict)
     scores: tuple[ScoreRecord, ...] = ()
     calibration: Calibration | None = None
+    terms: TermMarkers | None = None
     added: tuple[Annotated[str, AfterValidator(_check_added)], ...] = ()
     tensors: dict[str, TensorRecord] = Field(default_factory=dict)
     files: dict[str, FileRecord] = Field(default_factory=dict)
@@ -441,8 +444,21 @@ def calibration_of(manifests: Sequence[Manifest]) -> Calibration | None:
 
     A composition of two packs has none: nothing was measured on its pair.
     """
-    found = (each.calibration for each in manifests if len(manifests) == 1 or each.packs)
-    return next(found, None)
+    found = _trained_for_pair(manifests)
+    return None if found is None else found.calibration
+
+
+def term_markers_of(manifests: Sequence[Manifest]) -> TermMarkers | None:
+    """The markers of terms that the model has learnt which packs make together; see :func:`calibration_of`.
+
+    A composition of two packs has learnt none: its cross-attention is that of one of them.
+    """
+    found = _trained_for_pair(manifests)
+    return None if found is None else found.terms
+
+
+def _trained_for_pair(manifests: Sequence[Manifest]) -> Manifest | None:
+    return next((each for each in manifests if len(manifests) == 1 or each.packs), None)
 
 
 def vocabulary_name(side: str) -> str:

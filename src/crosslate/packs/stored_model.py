@@ -13,8 +13,16 @@ from typing import TYPE_CHECKING
 from crosslate.errors import Faults, InputError, LanguagesNotNamed, PackError, ParentError, UsageError
 from crosslate.files import atomic_folder, read_optional_object, sha256_file
 from crosslate.packs.hub import names_pack, pack_folder
-from crosslate.packs.manifest import CARD_NAME, MANIFEST_NAME, Calibration, Manifest, calibration_of
+from crosslate.packs.manifest import (
+    CARD_NAME,
+    MANIFEST_NAME,
+    Calibration,
+    Manifest,
+    calibration_of,
+    term_markers_of,
+)
 from crosslate.packs.pack import check_composition, check_parent, check_replaceable, verify
+from crosslate.text.term_annotations import TermMarkers
 from crosslate.text.vocabularies import AUDIO, IMAGES, NoVocabulary
 
 if TYPE_CHECKING:
@@ -90,6 +98,11 @@ class StoredModel:
     def calibration(self) -> Calibration | None:
         """What the confidence of its translations is worth; see :func:`calibration_of`."""
         return calibration_of(self.manifests)
+
+    @property
+    def term_markers(self) -> TermMarkers | None:
+        """The markers of terms that it has learnt; see :func:`term_markers_of`."""
+        return term_markers_of(self.manifests)
 
     @cached_property
     def signal(self) -> str:

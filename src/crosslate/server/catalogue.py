@@ -21,13 +21,14 @@ from crosslate.errors import CrosslateError, EngineError, ParentError, StrategyE
 from crosslate.files import RUN_SUFFIX
 from crosslate.languages.codes import normalised, public_code, public_name, resolve_code
 from crosslate.models.strategies import parse_strategy
-from crosslate.packs.manifest import MANIFEST_NAME, Manifest
+from crosslate.packs.manifest import MANIFEST_NAME, Manifest, term_markers_of
 from crosslate.packs.stored_model import StoredModel, verified_pack
 from crosslate.packs.ways import SCORES_NAME, WayScore, best_way, read_scores
 from crosslate.server.answers import Refusal, without_texts
 from crosslate.server.pack_glossaries import PackGlossaries
 from crosslate.server.settings import ServerSettings
 from crosslate.text.glossaries import Glossary
+from crosslate.text.term_annotations import TermMarkers
 
 log = logging.getLogger(__name__)
 
@@ -110,6 +111,11 @@ class Direction:
     def glossary(self) -> Glossary | None:
         """That of the pack which was trained for the pair."""
         return self.packs[-1].glossary if self.kind == "pack" else None
+
+    @property
+    def term_markers(self) -> TermMarkers | None:
+        """The markers of terms that its model has learnt."""
+        return term_markers_of([pack.manifest for pack in self.packs])
 
     @property
     def way(self) -> str:

@@ -400,7 +400,7 @@ class _Request:
             if own_terms is not None:
                 found = own_terms if found is None else found.updated(own_terms)
             if found is not None:
-                self.glossaries[identity] = found
+                self.glossaries[identity] = found.for_model(model.term_markers)
 
     def note_terms(self, piece: Piece, best: Hypothesis) -> None:
         """Notes the terms that are missing from the translation of a piece."""

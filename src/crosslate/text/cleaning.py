@@ -13,7 +13,7 @@ from pydantic import Field, field_validator
 
 from crosslate.config import Settings
 from crosslate.languages.scripts import comparable_length
-from crosslate.text.corpora import Corpus, ParallelCorpus, SizedCorpus, StoredPairs
+from crosslate.text.corpora import Corpus, SizedCorpus, stored_like
 
 if TYPE_CHECKING:
     from crosslate.text.mined import MinedText
@@ -138,22 +138,15 @@ def clean(corpus: Corpus, settings: CleaningSettings, folder: Path) -> tuple[Siz
     """
     report = CleaningReport()
     if not (settings.enabled and settings.mined):
-        return _stored(_clean(corpus, settings, report), corpus, folder), report
+        return stored_like(_clean(corpus, settings, report), corpus, folder), report
     from crosslate.languages.identification import identifier
     from crosslate.text.mined import MinedText  # numpy, which settings do without
 
     identifier()  # fails before anything is read
     report.rules |= {name: RuleCount() for name in _MINED_RULES}
     lines = array("Q")  # of the pairs kept so far
-    kept = _stored(_clean(corpus, settings, report, lines), corpus, folder)
-    return _stored(_drop_unusual(kept, MinedText.learn(kept), lines, report), corpus, folder), report
-
-
-def _stored(pairs: Iterable[tuple[str, str]], corpus: Corpus, folder: Path) -> SizedCorpus:
-    """Pairs of a corpus in memory, if it is there, else in files."""
-    if not isinstance(corpus, ParallelCorpus):
-        return StoredPairs.store(pairs, corpus.languages, corpus.origin, folder)
-    return corpus.with_pairs(pairs)
+    kept = stored_like(_clean(corpus, settings, report, lines), corpus, folder)
+    return stored_like(_drop_unusual(kept, MinedText.learn(kept), lines, report), corpus, folder), report
 
 
 def _clean(

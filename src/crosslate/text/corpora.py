@@ -232,6 +232,13 @@ class StoredPairs(SizedCorpus):
         return rest, self.with_pairs(pair for row, pair in enumerate(self) if row in rest._omitted)
 
 
+def stored_like(pairs: Iterable[tuple[str, str]], corpus: Corpus, folder: Path) -> SizedCorpus:
+    """Pairs made from a corpus: in memory if it is there, else in files inside ``folder``."""
+    if not isinstance(corpus, ParallelCorpus):
+        return StoredPairs.store(pairs, corpus.languages, corpus.origin, folder)
+    return corpus.with_pairs(pairs)
+
+
 def read_corpus(paths: Sequence[str | Path], source_language: str, target_language: str) -> ParallelCorpus:
     """Reads a corpus into memory; see :func:`crosslate.text.reading.iterate_pairs` for formats and faults."""
     return TextFiles(paths, source_language, target_language).in_memory()

@@ -16,9 +16,11 @@ import regex
 from crosslate.errors import CorpusError, Faults, InputError
 from crosslate.languages.codes import match_pair, names_columns
 from crosslate.languages.letter_case import first_letter_upper, lower
+from crosslate.languages.word_forms import are_forms
 from crosslate.languages.words import word_spans
 from crosslate.text.streams import FileFaults, bare_name, checked_lines, read_blocks
 from crosslate.text.tbx import Concept, TbxTerm, read_concepts
+from crosslate.text.term_annotations import TermMarkers
 
 _TBX = ".tbx"
 # "l'ordinateur", "the dog's": the parts are words of their own.
@@ -63,9 +65,15 @@ class Glossary:
         source_language: code of the language of the source terms.
         target_language: code of the language of their translations.
 
+    Attributes:
+        markers: of a model that has learnt to use terms which its text is annotated with, and to inflect
+            them; None for any other.
+
     Raises:
         InputError: names every empty or repeated term.
     """
+
+    markers: TermMarkers | None = None
 
     def __init__(self, pairs: Iterable[tuple[str, str]], source_language: str, target_language: str) -> None:
         found = FileFaults("the glossary", unit="term")
@@ -127,6 +135,33 @@ class Glossary:
             updated._index[first] = sorted([*kept, *entries], key=_shortness)
         return updated
 
+    def for_model(self, markers: TermMarkers | None) -> Glossary:
+        """The glossary for a model with these markers, in whose translations inflected terms count, too."""
+        if markers is None:
+            return self
+        learnt = copy(self)
+        learnt.markers, learnt._phrases = markers, {}
+        return learnt
+
+    def annotated(self, text: str, matches: Iterable[Match]) -> str:
+        """The text with translations of its terms put in, for a model that has markers.
+
+        The text stays as it is if it has a marker itself; so does a term whose translation has one.
+        """
+        markers = self.markers
+        if markers is None or markers.are_in(text):
+            return text
+        text = normalize("NFC", text)
+        spans = word_and_sign_spans(text)
+        return markers.annotated(
+            text,
+            [
+                (spans[match.words[0]][0], spans[match.words[-1]][1], match.term.target)
+                for match in matches
+                if not markers.are_in(match.term.target)
+            ],
+        )
+
     def matches(self, text: str) -> list[Match]:
         """The terms in a text, in order, each as often as it occurs."""
         words = words_and_signs(normalize("NFC", text))
@@ -149,7 +184,7 @@ class Glossary:
         phrases = {self._phrase(target): count for target, count in own.items()}
         # One search for each phrase, however many there are; nothing goes on from one to the next.
         everything = _BETWEEN.join(each.marked for each, count in phrases.items() for _ in range(count))
-        return [(phrase, phrase.count(everything)) for phrase in phrases]
+        return [(phrase, phrase.count_exact(everything)) for phrase in phrases]
 
     def missed(self, matches: Sequence[Match], translation: str) -> list[Term]:
         """Those of the terms found in a text that its translation lacks."""
@@ -165,7 +200,8 @@ class Glossary:
 
     def _phrase(self, target: str) -> Phrase:
         if target not in self._phrases:
-            self._phrases[target] = Phrase(target, self.target_language)
+            is_inflected = self.markers is not None
+            self._phrases[target] = Phrase(target, self.target_language, is_inflected=is_inflected)
         return self._phrases[target]
 
     def _entry_at(self, words: Words, folded: Words, place: int) -> tuple[Words, Words, Term] | None:
@@ -196,12 +232,14 @@ class Phrase:
         text: as asked for.
         as_first: it as sentences begin.
         marked: words and signs, with a line end on both sides of each.
+        is_inflected: whether forms of its words count, too; see
+            :func:`crosslate.languages.word_forms.are_forms`.
     """
 
-    def __init__(self, text: str, language: str) -> None:
+    def __init__(self, text: str, language: str, *, is_inflected: bool = False) -> None:
         self.text = text
         self.as_first = first_letter_upper(text, language)
-        self.marked = _marked(text)
+        self.marked, self.is_inflected = _marked(text), is_inflected
         spelt = dict.fromkeys((self.marked, _marked(self.as_first)))
         # In Korean a particle may follow, that is, the last word may go on.
         self._spelt = [each[:-1] if _HANGUL.match(each[-2:-1]) else each for each in spelt]
@@ -212,9 +250,23 @@ class Phrase:
 
     def count(self, marked: str) -> int:
         """How often it stands in a text that is marked like :attr:`marked`."""
+        exact = self.count_exact(marked)
+        return max(exact, self._count_forms(marked)) if self.is_inflected else exact
+
+    def count_exact(self, marked: str) -> int:
+        """:meth:`count` without other forms of its words."""
         # A string is searched much faster than with a pattern, which only overlaps need.
         counts = [count for each in self._spelt if (count := marked.count(each))]
         return sum(counts) if len(counts) < 2 else len(self._pattern.findall(marked))
+
+    def _count_forms(self, marked: str) -> int:
+        words, wanted = _unmarked(marked), [_unmarked(each) for each in self._spelt]
+        count = place = 0
+        while place < len(words):
+            fitting = (each for each in wanted if _are_forms(words[place : place + len(each)], each))
+            found = next(fitting, None)
+            count, place = (count, place + 1) if found is None else (count + 1, place + len(found))
+        return count
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
@@ -235,9 +287,15 @@ def parsed_rows(text: str, languages: tuple[str, str], name: str) -> list[tuple[
 
 def words_and_signs(text: str) -> Words:
     """Words and signs; an apostrophe divides words."""
+    return tuple(text[start:end] for start, end in word_and_sign_spans(text))
+
+
+def word_and_sign_spans(text: str) -> list[tuple[int, int]]:
+    """Start and end of each of :func:`words_and_signs`."""
+    spans = word_spans(text)
     if "'" not in text and "’" not in text:
-        return tuple(text[start:end] for start, end in word_spans(text))
-    return tuple(part for start, end in word_spans(text) for part in _PARTS.findall(text[start:end]))
+        return spans
+    return [part.span() for start, end in spans for part in _PARTS.finditer(text, start, end)]
 
 
 def _shortness(entry: tuple[Words, Words, Term]) -> int:
@@ -250,6 +308,14 @@ def _marked(text: str) -> str:
     Vocabularies may know compatible characters only: "A" for a full-width one.
     """
     return "".join(f"\n{word}\n" for word in words_and_signs(normalize("NFKC", text)))
+
+
+def _unmarked(marked: str) -> Words:
+    return tuple(word for word in marked.split("\n") if word)
+
+
+def _are_forms(words: Words, wanted: Words) -> bool:
+    return len(words) == len(wanted) and all(map(are_forms, words, wanted))
 
 
 def _beginnings(word: str) -> Iterator[str]:

@@ -23,6 +23,7 @@ from crosslate.engines.constrained import (
 from crosslate.engines.decoding import DecodingOptions, Engine, Hypothesis, Pair
 from crosslate.errors import ParentError
 from crosslate.text.glossaries import Glossary, Match, Term, Words, words_and_signs
+from crosslate.text.term_annotations import is_spelt
 
 if TYPE_CHECKING:
     from crosslate.engines.pytorch import TorchEngine
@@ -69,12 +70,14 @@ class TermUse:
 class GlossaryEngine:
     """Translates with an engine, and again where terms of a glossary are missing from a translation.
 
-    The second translation is searched among those that contain all terms of the text, by
+    A model that has learnt terms reads their translations in the text, as far as its source vocabulary can
+    spell them and the text stays short enough. Any other model reads the text as it is. The second
+    translation is that of the text as it is, searched among those that contain all terms of the text, by
     :func:`crosslate.engines.constrained.translate_constrained`. If it finds none, the first one stays.
 
     Args:
         engine: the first one.
-        glossary: for its pair of languages.
+        glossary: for its pair of languages, and for its model (:meth:`Glossary.for_model`).
         live: gives the same model in PyTorch for the second translation; called when it is needed.
 
     Attributes:
@@ -86,6 +89,7 @@ class GlossaryEngine:
         self.max_source_tokens = engine.max_source_tokens
         self.use = TermUse()
         self._engine, self._glossary, self._live = engine, glossary, live
+        self._is_read = lru_cache(_MOST_SPELT)(partial(is_spelt, vocabulary=engine.source))
         self._spelt = lru_cache(_MOST_SPELT)(partial(spellings_of, engine.target))
         self._lock = threading.Lock()
 
@@ -94,8 +98,8 @@ class GlossaryEngine:
 
         Where fewer than ``n_best`` translations with all terms were found, the best others follow.
         """
-        ranked = self._engine.translate(texts, options)
         matches = [self._glossary.matches(text) for text in texts]
+        ranked = self._engine.translate([*map(self._annotated, texts, matches)], options)
         lacking = {
             index: constraints
             for index, (found, (first, *_)) in enumerate(zip(matches, ranked, strict=True))
@@ -117,6 +121,15 @@ class GlossaryEngine:
     def log_probabilities(self, pairs: Sequence[Pair]) -> list[list[float]]:
         """See :meth:`crosslate.engines.decoding.Engine.log_probabilities`; the first engine's."""
         return self._engine.log_probabilities(pairs)
+
+    def _annotated(self, text: str, matches: Sequence[Match]) -> str:
+        """The text as the model reads it: with its terms, if it has learnt to use these."""
+        if self._glossary.markers is None or not matches:
+            return text
+        readable = [match for match in matches if self._is_read(match.term.target)]
+        annotated = self._glossary.annotated(text, readable)
+        fits = len(self.source.encode(annotated)) <= self.max_source_tokens
+        return annotated if fits else text
 
     def _lacking(self, matches: Sequence[Match], translation: str) -> dict[str, Constraint]:
         """The phrases wanted for a text, by their text, if its translation lacks one that can be written."""

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Literal, cast, get_args
 from crosslate.documents.flow import LINE_BREAKS
 from crosslate.engines.decoding import DecodingOptions, Engine, Hypothesis
 from crosslate.errors import EngineError, MissingExtra, UsageError, nearest
-from crosslate.packs.manifest import Calibration, calibration_of
+from crosslate.packs.manifest import Calibration, calibration_of, term_markers_of
 from crosslate.packs.stored_model import StoredModel
+from crosslate.text.term_annotations import TermMarkers
 from crosslate.text.vocabularies import NoVocabulary
 from crosslate.translation.confidence import Confidence, confidences
 from crosslate.translation.lines import Aligner, n_best_lines, translate_lines
@@ -86,7 +87,9 @@ class Translator:
                 "pytorch": lambda: _in_pytorch(model),
             },
         )
-        self._attach(made, model, options, calibration_of([each.manifest for each in packs]), lambda: model)
+        manifests = [each.manifest for each in packs]
+        learnt = calibration_of(manifests), term_markers_of(manifests)
+        self._attach(made, model, options, learnt, lambda: model)
 
     @classmethod
     def open(
@@ -139,7 +142,7 @@ class Translator:
             engines = {"onnx": engines.pop("onnx"), **engines}
         made = _engine(wanted, quantization, engines)
         translator = cls.__new__(cls)
-        translator._attach(made, stored, options, stored.calibration, load)
+        translator._attach(made, stored, options, (stored.calibration, stored.term_markers), load)
         return translator
 
     def _attach(
@@ -147,10 +150,10 @@ class Translator:
         engine: Engine,
         model: Parent | Child | StoredModel,
         options: DecodingOptions | None,
-        calibration: Calibration | None,
+        learnt: tuple[Calibration | None, TermMarkers | None],
         load: Callable[[], Parent | Child],
     ) -> None:
-        self.engine, self._calibration = engine, calibration
+        self.engine, (self._calibration, self._term_markers) = engine, learnt
         self._load = load
         self.source_language, self.target_language = model.source_language, model.target_language
         self.options = options or DecodingOptions()
@@ -162,7 +165,8 @@ class Translator:
     def with_glossary(self, glossary: Glossary) -> Translator:
         """A translator that shares this one's engine and uses the terms of a glossary.
 
-        Texts in whose translation terms are missing are translated again in PyTorch, whatever the engine; see
+        A model that has learnt terms reads them in the text. Texts in whose translation terms are missing are
+        translated again in PyTorch, whatever the engine; see
         :class:`crosslate.translation.glossary_engine.GlossaryEngine`.
 
         Raises:
@@ -179,7 +183,7 @@ class Translator:
         if not self.engine.source.is_text:
             raise UsageError("a glossary has terms of a text, but this model reads files; leave it out")
         other = copy(self)
-        other.engine = GlossaryEngine(self.engine, glossary, self.live_model)
+        other.engine = GlossaryEngine(self.engine, glossary.for_model(self._term_markers), self.live_model)
         return other
 
     @property

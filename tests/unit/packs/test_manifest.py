@@ -205,6 +205,8 @@ FAULTS = [
     ({"frames": {"source": {"before": [], "after": [0], "start": 3}}}, "frames.source.start is 3, expected null"),
     # scores and methods
     ({"calibration": 0.5}, "calibration is 0.5"),
+    ({"terms": ["|", "[", "]"]}, "terms is ["),
+    ({"terms": {"before": "|", "between": "a", "after": "]"}}, "terms: the markers of terms are ['|', 'a', ']'], expected three different signs"),
     ({"calibration": {"sentences": 60, "spearman": 0.5, "signature": "x", "word": CURVE, "sentence": CURVE | {"slope": -1.0}}}, "calibration.sentence.slope"),
     ({"scores/0/interval": [2.0, 1.0]}, "interval is [2.0, 1.0]"),
     ({"scores/0/interval": [2.0]}, "scores[0].interval"),

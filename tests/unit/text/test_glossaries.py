@@ -7,6 +7,7 @@ import pytest
 
 from crosslate.errors import CorpusError
 from crosslate.text.glossaries import Glossary, Phrase, parsed_rows, words_and_signs
+from crosslate.text.term_annotations import TermMarkers
 
 TBX_3 = """<?xml version="1.0" encoding="UTF-8"?>
 <tbx type="TBX-Basic" style="{style}" xml:lang="en" xmlns="urn:iso:std:iso:30042:ed-2"
@@ -264,3 +265,49 @@ def test_many_terms_in_one_text_take_little_time():
     for _ in range(20):
         glossary.updated(Glossary([("a", "b")], "zh", "en"))
     assert time.process_time() - started < 5
+
+
+MARKERS = TermMarkers(before="⟦", between="⟼", after="⟧")
+
+
+def test_a_model_that_has_learnt_terms_gets_them_in_its_text():
+    pairs = [("Hund", "hound"), ("rotes Haus", "red mansion"), ("ordinateur", "computer"), ("Tag", "a⟧")]
+    glossary = Glossary(pairs, "de", "en")
+    learnt = glossary.for_model(MARKERS)
+    for text, expected in (
+        ("Der Hund im rotes Haus.", "Der⟦ Hund⟼ hound⟧ im⟦ rotes Haus⟼ red mansion⟧."),
+        ("l'ordinateur, Hund", "l'⟦ordinateur⟼ computer⟧,⟦ Hund⟼ hound⟧"),
+        ("Der ⟦ Hund", "Der ⟦ Hund"),
+        ("Guten Tag, Hund", "Guten Tag,⟦ Hund⟼ hound⟧"),
+    ):
+        assert learnt.annotated(text, learnt.matches(text)) == expected
+        assert glossary.annotated(text, glossary.matches(text)) == text
+    assert glossary.for_model(None) is glossary
+    assert learnt.updated(Glossary([("a", "b")], "de", "en")).markers == MARKERS
+
+
+@pytest.mark.parametrize(
+    ("target", "translation", "is_used"),
+    [
+        ("Vertrag", "des Vertrages", True),
+        ("rote Villa", "in den roten Villen.", True),
+        ("das Haus", "dem Haus", False),
+        ("grüne Villa", "in der grünen Villa.", True),
+        ("grüne Villa", "die Villa ist grüner", False),
+        ("vertrag", "Vertrages", True),
+        ("Haus", "Häuser", False),
+        ("계약", "계약을", True),
+    ],
+)
+def test_inflected_terms_count_for_a_model_that_has_learnt_them(target, translation, is_used):
+    language = "ko" if target == "계약" else "de"
+    glossary = Glossary([("x", target)], "en", language)
+    learnt = glossary.for_model(MARKERS)
+    assert bool(learnt.missed(learnt.matches("x"), translation)) is not is_used
+    if language == "de":
+        assert glossary.missed(glossary.matches("x"), translation)
+    # One phrase that is a form of another is not wanted twice.
+    pair = Glossary([("a", "grüne Villa"), ("b", "grüner Villa")], "en", language).for_model(MARKERS)
+    assert [count for _, count in pair.wanted(pair.matches("a b"))] == [1, 1]
+    # Twice is not once.
+    assert len(learnt.missed(learnt.matches("x x"), translation)) == (1 if is_used else 2)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from crosslate.engines.decoding import DecodingOptions
+import toy_corpora
+from crosslate.adaptation.adapt import adapt
+from crosslate.adaptation.settings import DataSettings, NewLanguages, TermSettings
+from crosslate.engines.decoding import DecodingOptions, Hypothesis
 from crosslate.errors import ParentError, UsageError
 from crosslate.text.glossaries import Glossary, Match, Phrase, Term
+from crosslate.text.term_annotations import TermMarkers
 from crosslate.translation.glossary_engine import GlossaryEngine, TermUse, replaced_words
 from crosslate.translation.translator import Translator
 
@@ -100,6 +104,85 @@ def test_a_live_model_is_loaded_only_if_a_term_is_missing(tiny):
     assert engine.translate(["Kind"], OPTIONS) == translator.engine.translate(["Kind"], OPTIONS)
     with pytest.raises(AssertionError, match="not needed"):
         engine.translate(["Hund"], OPTIONS)
+
+
+MARKERS = TermMarkers(before="⟦", between="⟼", after="⟧")
+
+
+class Obeying:
+    """An engine that writes the translations that were put into its texts, with an ending."""
+
+    name, max_source_tokens = "pytorch", 40
+
+    def __init__(self, translator):
+        self.source, self.target, self.read = translator.engine.source, translator.engine.target, []
+
+    def translate(self, texts, options):
+        self.read += texts
+        terms = [[f"{each}s" for each in MARKERS.translations_in(text)] for text in texts]
+        written = [" ".join(["the", *each]) for each in terms]
+        return [[Hypothesis(text, -1.0, (text,))] for text in written]
+
+
+class Recording:
+    """An engine that remembers what it read."""
+
+    def __init__(self, engine):
+        self._engine, self.read = engine, []
+
+    def translate(self, texts, options):
+        self.read += texts
+        return self._engine.translate(texts, options)
+
+
+def test_a_model_that_has_learnt_terms_reads_them_and_is_not_searched(translator):
+    obeying = Obeying(translator)
+    glossary = Glossary([("Hund", "green"), ("Katze", "house")], "de", "en").for_model(MARKERS)
+
+    def fail():
+        raise AssertionError("not needed")
+
+    engine = GlossaryEngine(obeying, glossary, fail)
+    ranked = engine.translate(["Hund sieht Katze.", "Kind", ""], OPTIONS)
+    assert obeying.read == ["⟦ Hund⟼ green⟧ sieht⟦ Katze⟼ house⟧.", "Kind", ""]
+    assert [each.text for (each,) in ranked] == ["the greens houses", "the", "the"]
+    assert engine.use.described() == "2 of 2 terms used"
+
+
+def test_what_a_model_cannot_read_is_searched(translator):
+    obeying = Obeying(translator)
+    # The tiny German vocabulary lacks a letter of "dog"; and a text may become too long.
+    lacking = next(
+        letter for letter in "dgpqxyz" if obeying.source.special.unk in obeying.source.encode(letter)
+    )
+    pairs = [("Hund", "red"), ("Katze", lacking), ("Buch", "house " * 40)]
+    glossary = Glossary(pairs, "de", "en").for_model(MARKERS)
+    engine = GlossaryEngine(obeying, glossary, translator.live_model)
+    ranked = engine.translate(["Hund", "Katze", "Hund Buch"], OPTIONS)
+    assert obeying.read == ["⟦ Hund⟼ red⟧", "Katze", "Hund Buch"]
+    # "red" is too short for its form "reds" to count, so it is searched.
+    assert Phrase("red", "en").occurrences(ranked[0][0].text) == 1
+    assert engine.use.num_found == 4 and Term("Buch", pairs[2][1].strip()) in engine.use.missed
+
+
+def test_every_engine_reads_what_the_pack_has_learnt():
+    pack = adapt(
+        parent := toy_corpora.parent(), toy_corpora.corpus("de", "en"), toy_corpora.corpus("de", "en", 12, 1),
+        new=NewLanguages(source="de"), data=DataSettings(source_vocabulary_size=100),
+        terms=TermSettings(learn=True), training=toy_corpora.settings(max_epochs=1),
+    )  # fmt: skip
+    glossary, found = Glossary([("Hund", "house")], "de", "en"), []
+    for name in ("pytorch", "ctranslate2", "onnx"):
+        translator = Translator(parent, pack, engine=name, options=OPTIONS)
+        first = translator.engine.translate(["Der⟦ Hund⟼ house⟧ schläft."], OPTIONS)[0][0]
+        engine = translator.with_glossary(glossary).engine
+        engine._engine = recording = Recording(translator.engine)
+        ((translation,),) = engine.translate(["Der Hund schläft."], OPTIONS)
+        assert recording.read == ["Der⟦ Hund⟼ house⟧ schläft."]
+        assert Phrase("house", "en").occurrences(translation.text) == 1
+        found.append((first.text, translation.text))
+    assert found[0] == found[1] == found[2]
+    assert Translator(parent, pack).with_glossary(glossary).translate(["Kind"])[0]
 
 
 def test_other_languages_are_refused(translator):
