@@ -308,9 +308,9 @@ def compare_by_comet(
 
     Runs on the CPU and downloads the model on first use.
     """
-    import numpy
     from importlib.metadata import version
 
+    import numpy
     from comet import download_model, load_from_checkpoint
 
     _check_lengths(systems, len(test))

@@ -52,7 +52,7 @@ class Run:
         second: the same units by the other system.
         test: runs with the same one have the same units; differences are averaged over tests.
         parent: runs with the same one differ in their seed only, and come in the same order in every test.
-        group: tests with the same one share a system, so their seeds are drawn together; None: the test's own.
+        group: tests with the same one share a system, so their seeds are drawn together; None: its own.
     """
 
     first: numpy.ndarray

@@ -14,8 +14,8 @@ from crosslate.evaluation.scores import (
     check_installed,
     check_references,
     check_tokenizer,
-    compare_by_comet,
     compare,
+    compare_by_comet,
     score_translations,
 )
 from crosslate.text.corpora import ParallelCorpus

@@ -91,15 +91,8 @@ class Compare(Analysis):
                 )
             )  # fmt: skip
         columns = (
-            "first",
-            "second",
-            "seeds",
-            "parents",
-            "difference",
-            "95 % interval",
-            "p",
-            "chrF2 difference",
-        )
+            "first", "second", "seeds", "parents", "difference", "95 % interval", "p", "chrF2 difference",
+        )  # fmt: skip
         note = (
             f"Differences in BLEU, or in precision@1 of lexicon induction; paired bootstrap, {NUM_SAMPLES:,} "
             "resamples of sentences (of words), and of seeds and parents if there are several; two-sided p "
@@ -139,7 +132,8 @@ def _cell(pairs: Sequence[Pair], first: str, second: str) -> Cell:
     parents = list(dict.fromkeys(map(_parents, pairs)))
     groups = _groups(pairs)
     tested = {f"{_system(one)} {_system(other)}": groups[_system(one)] for one, other in pairs}
-    is_shared = len(set(tested.values())) < len(tested)
+    seeds = list(dict.fromkeys(each.labels.get("seed") for each, _ in pairs))
+    is_shared = len(seeds) > 1 and len(set(tested.values())) < len(tested)
     for number, (one, other) in enumerate(pairs, start=1):
         needs |= {f"first {number}": one.key, f"second {number}": other.key}
         test = tests.setdefault(f"{_system(one)} {_system(other)}", len(tests) + 1)
@@ -157,7 +151,7 @@ def _cell(pairs: Sequence[Pair], first: str, second: str) -> Cell:
         "first": first, "second": second, "one": one.labels | {"kind": one.kind},
         "other": other.labels | {"kind": other.kind}, "is_average": len(tests) > 1,
         "children": list(dict.fromkeys(name for pair in pairs for each in pair for name in _children(each))),
-        "parents": parents, "seeds": list(dict.fromkeys(each.labels.get("seed") for each, _ in pairs)),
+        "parents": parents, "seeds": seeds,
     }  # fmt: skip
     return Cell("compare", f"{first} against {second}", spec, needs, labels, texts)
 

@@ -94,8 +94,8 @@ class Denoising(Analysis):
             return compared(results, one | size, other)
 
         yield judge(
-            "New embeddings alone on a translation parent beat all embeddings alone on a denoising one, which "
-            "knows no translation, for every child.",
+            "New embeddings alone on a translation parent beat all embeddings alone on a denoising parent, "
+            "which knows no translation, for every child.",
             _FIGURE_2, between("embeddings", "embeddings", "child"),
         )  # fmt: skip
         yield judge(

@@ -27,17 +27,14 @@ class Strategies(Analysis):
         """A row for each child and strategy; none in a study without rivals."""
         done = results.found("child")
         names = ("child", "strategy", "size")
-        systems = dict.fromkeys(
-            tuple(cell.labels[name] for name in names)
-            for cell, _ in done
-            if cell.labels["part"] != OTHER_START
-        )
+        usual = [cell.labels for cell, _ in done if cell.labels["part"] != OTHER_START]
+        systems = dict.fromkeys(tuple(labels[name] for name in names) for labels in usual)
         has_rivals = any(is_rival(cell.labels["part"]) for cell, _ in done)
         note = (
-            "Means over seeds and parents. Updates are in the table of trainings, and may differ. Bytes of the "
-            "tensors that the pack stores; seconds of updates without validations; the largest resident memory of the process "
-            "while updates were made, and what of it is above that before the child was made; @1 by cosine; "
-            "zero-shot BLEU, composed with cross-attention's pack of the other side."
+            "Means over seeds and parents. Updates may differ; the table of trainings has them. Bytes of the "
+            "tensors that the pack stores; seconds of updates without validations; the largest resident "
+            "memory of the process while updates were made, and what of it is above that before the child "
+            "was made; @1 by cosine; zero-shot BLEU, composed with cross-attention's pack of the other side."
         )
         columns = ("strategy", "BLEU", "95 % interval", "tensor bytes", "trained parameters",
                    "training seconds", "peak memory in MB", "above the start", "lexicon @1",
