@@ -72,8 +72,10 @@ class Denoising(Analysis):
 
     def tables(self, results: Results) -> Iterator[Table]:
         children = results.names("denoising child", "child")
-        whole = {"part": "scratch", "size": results.full_size}
-        scratch = [over_seeds(results.scores("child", child=child, **whole)) for child in children]
+        size = results.full_size
+        scratch = [
+            over_seeds(results.scores("child", child=child, part="scratch", size=size)) for child in children
+        ]
         rows = rows_by_part(results, "denoising child", children)
         if any(scratch):
             rows.insert(0, ("scratch", *scratch))

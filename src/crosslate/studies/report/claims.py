@@ -183,7 +183,9 @@ def compared(
         for ours, theirs, is_turned in ((one, other, False), (other, one, True)):
             if first.items() <= ours.items() and second.items() <= theirs.items():
                 result = results.by_key.get(cell.key)
-                evidence = result and evidence_of(results, cell, result.values, is_turned=is_turned)
+                evidence = None
+                if result:
+                    evidence = evidence_of(results, cell, result.values, is_turned=is_turned)
                 found[cell.labels["is_average"]].append(evidence)
     return found[True] or found[False] if is_average else found[False]
 
